@@ -1,0 +1,48 @@
+import { join } from 'node:path';
+import { InputError } from './input-error.ts';
+
+/** Where everything of one run lies: `<runs>/<run>`. */
+export interface RunDirectory {
+  root: string;
+}
+
+/** The steps of a round that have a folder of their own. */
+export type StepName = 'finetune' | 'merge' | 'evaluate' | 'classify' | 'sample' | 'generate' | 'refine' | 'append';
+
+const stepFolders: Record<StepName, string> = {
+  finetune: 'finetune',
+  merge: 'merged',
+  evaluate: 'evaluate',
+  classify: 'classify',
+  sample: 'sample',
+  generate: 'generate',
+  refine: 'refine',
+  append: 'append',
+};
+
+/**
+ * Names the folder of a run. Nothing is made on the disk: the first file written makes its folders.
+ *
+ * @throws InputError when the run's name can't be a folder's name.
+ */
+export function openRunDirectory(runsDirectory: string, run: string): RunDirectory {
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(run)) {
+    throw new InputError({
+      file: runsDirectory,
+      field: 'run',
+      problem: `${JSON.stringify(run)} can't be the name of a run`,
+      remedy: 'Use letters, digits, ".", "_" and "-", and start with a letter or a digit',
+    });
+  }
+  return { root: join(runsDirectory, run) };
+}
+
+/** `<runs>/<run>/round-<round>` */
+export function roundDirectory(run: RunDirectory, round: number): string {
+  return join(run.root, `round-${round}`);
+}
+
+/** The folder that belongs to one step of one round, and to nothing else. */
+export function stepDirectory(run: RunDirectory, round: number, step: StepName): string {
+  return join(roundDirectory(run, round), stepFolders[step]);
+}

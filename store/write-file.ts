@@ -1,0 +1,69 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+
+/** The disk could not take a file. Unlike an `InputError` it may pass: a full disk can be cleared. */
+export class StorageError extends Error {
+  readonly file: string;
+  readonly code: string | undefined;
+
+  constructor(file: string, cause: unknown) {
+    const code = (cause as NodeJS.ErrnoException).code;
+    super(`${file}: ${storageProblem(code) ?? String(cause)}`, { cause });
+    this.name = 'StorageError';
+    this.file = file;
+    this.code = code;
+  }
+}
+
+/**
+ * Writes a file so that it is there whole or not at all: to a temporary file beside it, flushed to the
+ * disk, then renamed. Folders on the way are made.
+ *
+ * The packages for this write with a single `write` call, which on a nearly full disk stores a part of the
+ * data without an error; `FileHandle.writeFile` goes on until all is written or the disk refuses.
+ *
+ * @throws StorageError that names the file, for a full disk and the like; the temporary file is gone then.
+ */
+export async function writeFileAtomically(file: string, data: string | Uint8Array): Promise<void> {
+  const folder = dirname(file);
+  const temporary = join(folder, `.${basename(file)}.${randomBytes(6).toString('hex')}.tmp`);
+  try {
+    await mkdir(folder, { recursive: true });
+    const handle = await open(temporary, 'wx');
+    try {
+      await handle.writeFile(data);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, file);
+  } catch (cause) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw new StorageError(file, cause);
+  }
+  await flushFolder(folder);
+}
+
+/**
+ * Writes a value as JSON, indented by two spaces, with a line break at the end. Atomic as
+ * `writeFileAtomically`.
+ */
+export async function writeJson(file: string, value: unknown): Promise<void> {
+  await writeFileAtomically(file, `${JSON.stringify(value, null, 2)}\n`);
+}
+
+// The rename itself is on the disk only when the folder is flushed; some file systems can't do that.
+async function flushFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r').catch(() => undefined);
+  await handle?.sync().catch(() => undefined);
+  await handle?.close();
+}
+
+function storageProblem(code: string | undefined): string | undefined {
+  if (code === 'ENOSPC') return 'the disk is full. Free some space and try again';
+  if (code === 'EDQUOT') return 'the disk quota is used up. Free some space and try again';
+  if (code === 'EROFS') return 'the disk is read-only. Choose another folder';
+  if (code === 'EACCES' || code === 'EPERM') return 'may not be written. Check the permissions of its folder';
+  return undefined;
+}
