@@ -1,0 +1,131 @@
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { hashBytes } from '../../store/hash.ts';
+import { readManifest, runStepOnce } from '../../store/manifest.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+
+/** A step that writes its input's text to out.txt and counts how often it really worked. */
+async function countingStep() {
+  const directory = join(await temporaryFolder(), 'step');
+  let worked = 0;
+  const run = (text: string, before?: () => Promise<void>) =>
+    runStepOnce({
+      directory,
+      step: 'example',
+      inputs: { text },
+      now: () => new Date(Date.UTC(2024, 0, 1)),
+      work: async () => {
+        worked += 1;
+        await before?.();
+        await writeFile(join(directory, 'out.txt'), text);
+        return { outputs: [join(directory, 'out.txt')], metrics: { length: text.length } };
+      },
+    });
+  return { directory, run, worked: () => worked };
+}
+
+describe('runStepOnce', () => {
+  it('works once, then returns the same manifest without working', async () => {
+    const step = await countingStep();
+    const first = await step.run('hello');
+    expect(first).toEqual({
+      skipped: false,
+      manifest: {
+        schemaVersion: 1,
+        step: 'example',
+        inputsHash: expect.stringMatching(/^[0-9a-f]{64}$/),
+        inputs: { text: 'hello' },
+        outputs: { 'out.txt': hashBytes('hello') },
+        metrics: { length: 5 },
+        startedAt: '2024-01-01T00:00:00.000Z',
+        finishedAt: '2024-01-01T00:00:00.000Z',
+      },
+    });
+    expect(await step.run('hello')).toEqual({ ...first, skipped: true });
+    expect(await readManifest(step.directory)).toEqual(first.manifest);
+    expect(step.worked()).toBe(1);
+    expect(await readdir(step.directory)).toEqual(['manifest.json', 'out.txt']);
+  });
+
+  it('works again when an input changed, on a folder without the old leftovers', async () => {
+    const step = await countingStep();
+    await step.run('hello');
+    await writeFile(join(step.directory, 'checkpoint'), 'of the old inputs');
+    expect((await step.run('other')).skipped).toBe(false);
+    expect(await readdir(step.directory)).toEqual(['manifest.json', 'out.txt']);
+  });
+
+  it.each([
+    ['changed', (file: string) => writeFile(file, 'changed by hand')],
+    ['gone', (file: string) => rm(file)],
+  ])('works again when an output is %s', async (_, damage) => {
+    const step = await countingStep();
+    await step.run('hello');
+    await damage(join(step.directory, 'out.txt'));
+    const seen: boolean[] = [];
+    await step.run('hello', async () => void seen.push(existsSync(join(step.directory, 'out.txt'))));
+    expect(seen).toEqual([false]);
+    expect(await readFile(join(step.directory, 'out.txt'), 'utf8')).toBe('hello');
+  });
+
+  it('has no manifest while it works, nor after it failed', async () => {
+    const step = await countingStep();
+    await step.run('hello');
+    const failing = step.run('other', async () => {
+      expect(await readManifest(step.directory)).toBeUndefined();
+      throw new Error('killed');
+    });
+    await expect(failing).rejects.toThrow('killed');
+    expect(await readManifest(step.directory)).toBeUndefined();
+  });
+
+  it('keeps what an interrupted attempt left when the inputs are the same, and only then', async () => {
+    const step = await countingStep();
+    const checkpoint = join(step.directory, 'checkpoints/step-100');
+    const interrupt = async () => {
+      await mkdir(join(step.directory, 'checkpoints'), { recursive: true });
+      await writeFile(checkpoint, '');
+      throw new Error('killed');
+    };
+    await expect(step.run('hello', interrupt)).rejects.toThrow('killed');
+    expect(existsSync(checkpoint)).toBe(true);
+    const seen: boolean[] = [];
+    const look = async () => void seen.push(existsSync(checkpoint));
+    await step.run('hello', look);
+    await expect(step.run('other', interrupt)).rejects.toThrow('killed');
+    await step.run('third', look);
+    expect(seen).toEqual([true, false]);
+  });
+
+  it('takes a damaged manifest for an absent one', async () => {
+    const step = await countingStep();
+    await step.run('hello');
+    await writeFile(join(step.directory, 'manifest.json'), '{"schemaVersion": 1, "step"');
+    expect((await step.run('hello')).skipped).toBe(false);
+    expect(step.worked()).toBe(2);
+  });
+
+  it('refuses a result that names a file it did not write', async () => {
+    const directory = await temporaryFolder();
+    const missing = runStepOnce({ directory, step: 'merge', inputs: {}, work: async () => ({ outputs: ['model.safetensors'], metrics: {} }) });
+    await expect(missing).rejects.toThrow(`Step merge names model.safetensors as its output, but did not write it in ${directory}`);
+    expect(await readManifest(directory)).toBeUndefined();
+  });
+
+  it("never clears a folder that holds other steps' folders", async () => {
+    const root = await temporaryFolder();
+    const work = async () => ({ outputs: [], metrics: {} });
+    await runStepOnce({ directory: join(root, 'evaluate'), step: 'evaluate', inputs: {}, work });
+    await runStepOnce({ directory: root, step: 'report', inputs: { rounds: 1 }, work });
+    await expect(runStepOnce({ directory: root, step: 'report', inputs: { rounds: 2 }, work })).rejects.toThrow("not one step's own folder");
+    expect(await readManifest(join(root, 'evaluate'))).toBeDefined();
+  });
+
+  it('records a large input by its hash', async () => {
+    const directory = await temporaryFolder();
+    const { manifest } = await runStepOnce({ directory, step: 's', inputs: { lora: { rank: 8 }, seed: 1 }, work: async () => ({ outputs: [], metrics: {} }) });
+    expect(manifest.inputs).toEqual({ lora: expect.stringMatching(/^[0-9a-f]{64}$/), seed: '1' });
+  });
+});
