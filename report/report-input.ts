@@ -1,0 +1,65 @@
+/**
+ * What the report shows. Whoever has a run's figures can fill this in; the report itself reads no run
+ * directory and no config. All accuracies and rates are fractions in [0, 1].
+ */
+export interface ReportInput {
+  /** The run's name. */
+  run: string;
+  /** The settings worth showing, as label and value, in order. */
+  configSummary: { label: string; value: string }[];
+  /** From round 0 (the base finetune, no generated data) on. */
+  rounds: ReportRound[];
+  /** Validation questions that the model got wrong, for the gallery. */
+  badCases: ReportBadCase[];
+  /** Samples that the teacher wrote and the filters let through, for the gallery. */
+  generated: ReportGeneratedSample[];
+}
+
+export interface ReportRound {
+  round: number;
+  /** mc: multiple choice; da: direct answer; errorByType: wrong / asked for each question type. */
+  validation: { mc: number; da: number; errorByType: Record<string, number> };
+  /** On questions that the loop never looks at. */
+  test?: { mc: number; da: number };
+  /** The weight of each type that this round sampled by; empty for round 0. */
+  weights: Record<string, number>;
+  /** How many requests of each type this round drew; empty for round 0. */
+  sampledByType: Record<string, number>;
+  samplesAdded: number;
+  /** How many raw answers each filter dropped. */
+  rejectedByReason: Record<string, number>;
+  /** Prompt and completion together. */
+  teacherTokens: number;
+  /** Wall time of the round. */
+  seconds: number;
+  /** Of the finetune, in steps counted from 1. */
+  lossCurve: { step: number; loss: number }[];
+}
+
+export interface ReportBadCase {
+  round: number;
+  /** Path of the picture file. */
+  picture: string;
+  questionType: string;
+  question: string;
+  choices: string[];
+  /** Indices into `choices`. */
+  chosen: number;
+  correct: number;
+}
+
+export interface ReportGeneratedSample {
+  round: number;
+  /** Path of the picture file. */
+  picture: string;
+  questionType: string;
+  question: string;
+  choices: string[];
+  correct: number;
+  rationale?: string;
+}
+
+/** `output` is the path of the HTML file to write. */
+export interface WriteReportInput extends ReportInput {
+  output: string;
+}
