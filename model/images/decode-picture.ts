@@ -1,0 +1,52 @@
+import sharp from 'sharp';
+import { InputError } from '../../store/input-error.ts';
+import type { RgbPicture } from './resample.ts';
+
+/**
+ * Decodes a picture to 8-bit RGB as Hugging Face's image processors do (through Pillow): gray becomes
+ * three equal values, transparency is laid over white, color profiles and the EXIF orientation are ignored.
+ *
+ * @param source the path of a picture, or its content
+ * @throws InputError naming the file that is missing, cut short or no picture.
+ */
+export async function decodePicture(source: string | Buffer): Promise<RgbPicture> {
+  try {
+    const image = sharp(source, { failOn: 'truncated', ignoreIcc: true }).toColourspace('srgb');
+    const { data, info } = await image.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
+    return { width: info.width, height: info.height, data: toRgb(data, info.channels) };
+  } catch (cause) {
+    throw new InputError(
+      {
+        file: typeof source === 'string' ? source : 'picture in memory',
+        problem: problemOf(cause as Error),
+        remedy: 'Fetch the picture again, or take it out of the dataset',
+      },
+      { cause },
+    );
+  }
+}
+
+function problemOf(error: Error): string {
+  const [firstLine = 'unknown reason'] = error.message.split('\n');
+  if (firstLine.includes('missing')) return 'no such picture';
+  return `the picture can't be read, it may be cut short (${firstLine.trim()})`;
+}
+
+function toRgb(data: Buffer, channels: number): Uint8Array {
+  if (channels === 3) return data;
+  const rgb = new Uint8Array((data.length / channels) * 3);
+  for (let from = 0, to = 0; from < data.length; from += channels, to += 3) {
+    const alpha = channels % 2 === 0 ? (data[from + channels - 1] as number) : 255;
+    for (let channel = 0; channel < 3; channel++) {
+      const value = data[from + (channels < 3 ? 0 : channel)] as number;
+      rgb[to + channel] = alpha === 255 ? value : overWhite(value, alpha);
+    }
+  }
+  return rgb;
+}
+
+/** Pillow's `alpha_composite` on white, in its fixed point (`AlphaComposite.c`). */
+function overWhite(value: number, alpha: number): number {
+  const weighted = value * alpha * 128 + 255 * (255 - alpha) * 128 + 0x80 * 128;
+  return ((weighted >> 8) + weighted) >> 15;
+}
