@@ -1,0 +1,32 @@
+/**
+ * The `dataengine` command.
+ */
+import { describeFailure, exitCodes } from './failures.ts';
+import { createProgram } from './program.ts';
+
+const interruption = new AbortController();
+const interrupt = () => {
+  if (interruption.signal.aborted) {
+    // Asked twice: the first may hang on something that does not answer.
+    process.exit(exitCodes.interrupted);
+  }
+  process.stderr.write('\nStopping …\n');
+  interruption.abort(new Error('interrupted'));
+};
+process.on('SIGINT', interrupt);
+process.on('SIGTERM', interrupt);
+
+try {
+  await createProgram(interruption.signal).parseAsync();
+} catch (error) {
+  if (interruption.signal.aborted) {
+    process.exitCode = exitCodes.interrupted;
+  } else {
+    const { message, exitCode } = describeFailure(error);
+    process.stderr.write(`${message}\n`);
+    process.exitCode = exitCode;
+  }
+} finally {
+  process.off('SIGINT', interrupt);
+  process.off('SIGTERM', interrupt);
+}

@@ -1,0 +1,20 @@
+import { Command } from 'commander';
+import { addDemoCommand, addDoctorCommand, addWorkerCommand } from './machine-commands.ts';
+import { addRunCommands } from './run-commands.ts';
+import { addStepCommands } from './step-commands.ts';
+
+/**
+ * The commands of `dataengine`. Aborting the signal stops the one that runs.
+ */
+export function createProgram(signal: AbortSignal): Command {
+  const program = new Command('dataengine')
+    .description('A closed loop that makes a multimodal LLM better at what it is worst at.')
+    .showHelpAfterError()
+    .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 wrong input, 130 interrupted.');
+  addDemoCommand(program, signal);
+  addRunCommands(program, signal);
+  addStepCommands(program, signal);
+  addWorkerCommand(program);
+  addDoctorCommand(program);
+  return program;
+}

@@ -1,0 +1,59 @@
+import Table from 'cli-table3';
+import type { RoundSummary } from '../workflows/messages.ts';
+
+/** The table of rounds for a terminal: scores, samples, tokens and time, then the error of each type by round. */
+export function formatRounds(rounds: RoundSummary[], options: { color?: boolean } = {}): string {
+  return [scoreTable(rounds, options), typeTable(rounds, options)].filter((table) => table !== '').join('\n');
+}
+
+function scoreTable(rounds: RoundSummary[], options: { color?: boolean }): string {
+  const head = ['round', 'MC %', 'DA %', 'test MC %', 'test DA %', 'bad cases', 'samples added', 'rejected', 'teacher tokens', 'time'];
+  const table = new Table({ head, colAligns: head.map(() => 'right'), style: styleOf(options) });
+  for (const row of rounds) {
+    table.push([
+      row.round,
+      decimal(row.multipleChoice),
+      decimal(row.directAnswer),
+      decimal(row.testMultipleChoice),
+      decimal(row.testDirectAnswer),
+      row.badCases,
+      row.samplesAdded,
+      row.samplesRejected,
+      row.teacherTokens.prompt + row.teacherTokens.completion,
+      formatSeconds(Object.values(row.seconds).reduce((sum, seconds) => sum + seconds, 0)),
+    ]);
+  }
+  return table.toString();
+}
+
+function typeTable(rounds: RoundSummary[], options: { color?: boolean }): string {
+  const detailed = rounds.filter((row) => row.errorByType !== undefined);
+  const types = [...new Set(detailed.flatMap((row) => Object.keys(row.errorByType ?? {})))].sort();
+  if (types.length === 0) return '';
+  const head = ['error by question type', ...detailed.map((row) => `round ${row.round}`)];
+  const table = new Table({ head, colAligns: head.map((_, column) => (column === 0 ? 'left' : 'right')), style: styleOf(options) });
+  for (const type of types) {
+    table.push([type, ...detailed.map((row) => percent(row.errorByType?.[type]))]);
+  }
+  return table.toString();
+}
+
+/** `95` → `1 min 35 s`, `7205` → `2 h 0 min` */
+export function formatSeconds(seconds: number): string {
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+}
+
+function decimal(value: number | undefined): string {
+  return value === undefined ? '–' : value.toFixed(1);
+}
+
+function percent(share: number | undefined): string {
+  return share === undefined ? '–' : `${(share * 100).toFixed(0)} %`;
+}
+
+function styleOf({ color = process.stdout.isTTY && process.env.NO_COLOR === undefined }: { color?: boolean }) {
+  return { head: color ? ['cyan'] : [], border: color ? ['grey'] : [], compact: true };
+}

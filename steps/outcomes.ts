@@ -1,0 +1,67 @@
+import type { StepOutcome } from './step-context.ts';
+
+export interface PrepareDataOutcome extends StepOutcome {
+  questions: number;
+  pictures: number;
+}
+
+export interface FinetuneOutcome extends StepOutcome {
+  /** Distinct samples in the mixture. */
+  samples: number;
+  steps: number;
+  /** Mean loss of the last steps. */
+  loss?: number;
+}
+
+export interface MergeOutcome extends StepOutcome {
+  /** Largest difference of a logit between the merged model and base + adapter. */
+  parity: number;
+}
+
+export interface EvaluateShardOutcome extends StepOutcome {
+  questions: number;
+}
+
+/** Accuracies in percent. */
+export interface EvaluateOutcome extends StepOutcome {
+  multipleChoice: number;
+  directAnswer: number;
+  testMultipleChoice?: number;
+  testDirectAnswer?: number;
+  questions: number;
+}
+
+export interface ClassifyOutcome extends StepOutcome {
+  badCases: number;
+  /** Wrong / asked, by question type. */
+  errorByType: Record<string, number>;
+}
+
+export interface EmbedOutcome extends StepOutcome {
+  pictures: number;
+}
+
+export interface SampleOutcome extends StepOutcome {
+  requests: number;
+}
+
+export interface GenerateOutcome extends StepOutcome {
+  answers: number;
+  promptTokens: number;
+  completionTokens: number;
+}
+
+export interface RefineOutcome extends StepOutcome {
+  accepted: number;
+  rejected: number;
+}
+
+export interface AppendOutcome extends StepOutcome {
+  /** Content hash of the dataset version. */
+  version: string;
+  samplesAdded: number;
+}
+
+export interface ReportOutcome extends StepOutcome {
+  file: string;
+}

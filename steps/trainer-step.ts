@@ -1,0 +1,54 @@
+/**
+ * A step whose work is done by the trainer.
+ */
+import type { Manifest, StepResult } from '../store/manifest.ts';
+import { runStepOnce } from '../store/manifest.ts';
+import { killFormerTrainer } from '../trainer/fence.ts';
+import type { JobSpec } from '../trainer/protocol.ts';
+import { runTrainer, type TrainerResult } from '../trainer/run-trainer.ts';
+import type { StepContext } from './step-context.ts';
+
+export interface TrainerStep {
+  context: StepContext;
+  /** The step's own folder. */
+  directory: string;
+  step: string;
+  /** All that the result depends on: hashes and settings, never paths. */
+  inputs: Record<string, unknown>;
+  /** Writes what the job reads, and says what the job is. */
+  prepare: () => Promise<JobSpec>;
+  /** Names the files to keep a hash of; may finish what the trainer left. Default: the outputs that it names. */
+  finish?: (result: TrainerResult) => Promise<StepResult>;
+}
+
+/** Runs the trainer, unless this was done already from the same inputs. */
+export async function runTrainerStep({ context, directory, step, inputs, prepare, finish }: TrainerStep): Promise<{ manifest: Manifest; skipped: boolean }> {
+  // Before anything is removed from the folder: a trainer that outlived its worker may still write there.
+  await killFormerTrainer(directory);
+  return runStepOnce({
+    directory,
+    step,
+    inputs,
+    work: async () => {
+      const result = await runTrainer({
+        job: await prepare(),
+        directory,
+        command: context.trainer,
+        stallTimeoutSeconds: context.config.temporal.stallTimeoutSeconds,
+        signal: context.signal,
+        onMessage: progressReporter(context),
+      });
+      return finish === undefined ? result : finish(result);
+    },
+  });
+}
+
+function progressReporter({ onProgress }: StepContext): NonNullable<Parameters<typeof runTrainer>[0]['onMessage']> {
+  let checkpoint: string | undefined;
+  return (message) => {
+    if (message.type === 'checkpoint') checkpoint = message.uri;
+    if (message.type !== 'progress') return;
+    const { type: _, ...progress } = message;
+    onProgress({ ...progress, checkpoint });
+  };
+}

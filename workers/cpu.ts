@@ -1,0 +1,6 @@
+/**
+ * The CPU worker: `node --import tsx workers/cpu.ts [task queue]`.
+ */
+import { runCpuWorker } from './run-worker.ts';
+
+await runCpuWorker(process.argv[2]);

@@ -1,0 +1,64 @@
+/**
+ * How long each step may take, how its death is noticed and how it is tried again.
+ *
+ * - A dead worker is noticed by the heartbeat timeout; activities heartbeat every few seconds.
+ * - Cancelling waits until the activity has stopped its trainer.
+ * - A person's wrong input (`InputError`) is never retried; what is left of a failed attempt is resumed from.
+ */
+import { ActivityCancellationType, type ActivityOptions, proxyActivities } from '@temporalio/workflow';
+import type { CpuActivities } from '../activities/cpu.ts';
+import type { GpuActivities } from '../activities/gpu.ts';
+import type { RunPlan } from './messages.ts';
+
+const common = {
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+} satisfies ActivityOptions;
+
+const gpuRetry = {
+  initialInterval: '1 second',
+  backoffCoefficient: 2,
+  maximumInterval: '1 minute',
+  maximumAttempts: 10,
+  nonRetryableErrorTypes: ['InputError'],
+} satisfies ActivityOptions['retry'];
+
+const cpuRetry = { ...gpuRetry, maximumAttempts: 5 } satisfies ActivityOptions['retry'];
+
+/** Teachers limit rates and have bad hours; answers already received are kept between attempts. */
+const teacherRetry = { ...gpuRetry, maximumInterval: '10 minutes', maximumAttempts: 50 } satisfies ActivityOptions['retry'];
+
+/** Activities of the GPU workers. The worker only watches the trainer, so a short heartbeat timeout is safe. */
+export function gpuActivities(plan: RunPlan, summary: string, startToCloseMinutes: number): GpuActivities {
+  return proxyActivities<GpuActivities>({
+    ...common,
+    taskQueue: plan.queues.gpu,
+    startToCloseTimeout: `${startToCloseMinutes} minutes`,
+    heartbeatTimeout: '20 seconds',
+    retry: gpuRetry,
+    summary,
+  });
+}
+
+/** Activities of the CPU workers. They compute in the worker itself, which can hold heartbeats back for a while. */
+export function cpuActivities(summary: string, startToCloseMinutes: number, taskQueue?: string): CpuActivities {
+  return proxyActivities<CpuActivities>({
+    ...common,
+    taskQueue,
+    startToCloseTimeout: `${startToCloseMinutes} minutes`,
+    heartbeatTimeout: '1 minute',
+    retry: cpuRetry,
+    summary,
+  });
+}
+
+/** The one activity that talks to the teacher. */
+export function teacherActivities(summary: string, startToCloseMinutes: number, taskQueue: string): Pick<CpuActivities, 'generate'> {
+  return proxyActivities<CpuActivities>({
+    ...common,
+    taskQueue,
+    startToCloseTimeout: `${startToCloseMinutes} minutes`,
+    heartbeatTimeout: '1 minute',
+    retry: teacherRetry,
+    summary,
+  });
+}

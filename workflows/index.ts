@@ -1,0 +1,2 @@
+export { dataEngine } from './data-engine.ts';
+export { round } from './round.ts';

@@ -1,0 +1,100 @@
+/**
+ * What goes into the workflows, what comes out, and what can be asked of them while they run.
+ * References and small numbers only: the data stays in the run directory.
+ */
+import { defineQuery } from '@temporalio/workflow';
+
+/** `temporal workflow start --type dataEngine --input '{"config":"configs/demo.yaml"}'` */
+export interface DataEngineInput {
+  /** Path of the YAML config, as the CPU worker sees it. */
+  config: string;
+  /** Overrides of the config. */
+  dataRoot?: string;
+  run?: string;
+  seed?: number;
+  rounds?: number;
+  samplingStrategy?: 'adaptive' | 'uniform';
+  /** Set only by continue-as-new. */
+  state?: DataEngineState;
+}
+
+/** All that a later execution needs to go on. */
+export interface DataEngineState {
+  plan: RunPlan;
+  nextRound: number;
+  rounds: RoundSummary[];
+}
+
+/** What the workflows need to know of the frozen config (`<directory>/config.json`). */
+export interface RunPlan {
+  run: string;
+  /** Absolute path of the run directory, shared by all workers. */
+  directory: string;
+  configHash: string;
+  /** Data-engine rounds after round 0. */
+  rounds: number;
+  roundsPerExecution: number;
+  evaluationShards: number;
+  hasTest: boolean;
+  queues: { cpu: string; gpu: string };
+  finetuneTimeoutMinutes: number;
+}
+
+export interface RoundInput {
+  plan: RunPlan;
+  round: number;
+}
+
+/** One row of the table of rounds. Accuracies in percent, errors as a share of the type's questions. */
+export interface RoundSummary {
+  round: number;
+  multipleChoice: number;
+  directAnswer: number;
+  testMultipleChoice?: number;
+  testDirectAnswer?: number;
+  badCases: number;
+  /** Left out of old rounds when there are many, to keep payloads small; the report has all. */
+  errorByType?: Record<string, number>;
+  samplesAdded: number;
+  samplesRejected: number;
+  datasetVersion?: string;
+  teacherTokens: { prompt: number; completion: number };
+  /** Working time of each step. */
+  seconds: Record<string, number>;
+}
+
+export interface DataEngineResult {
+  run: string;
+  directory: string;
+  report: string;
+  rounds: RoundSummary[];
+}
+
+/** A step of the round that runs, or has run. */
+export interface StepRecord {
+  name: string;
+  state: 'running' | 'done';
+  seconds?: number;
+  /** Its result in a few words, such as `loss 1.21`. */
+  note?: string;
+}
+
+export interface RoundProgress {
+  round: number;
+  steps: StepRecord[];
+}
+
+export interface DataEngineProgress {
+  run?: string;
+  round: number;
+  rounds?: number;
+  /** Id of the round's workflow; its own `progress` query tells the steps. */
+  roundWorkflowId?: string;
+}
+
+/** Of `dataEngine`: which round it is at. */
+export const engineProgressQuery = defineQuery<DataEngineProgress>('progress');
+/** Of `dataEngine`: the finished rounds. */
+export const roundsQuery = defineQuery<RoundSummary[]>('rounds');
+/** Of `round`: its steps so far. The step under way shows its numbers in its activity's heartbeat details. */
+export const roundProgressQuery = defineQuery<RoundProgress>('progress');

@@ -1,0 +1,112 @@
+/**
+ * One round: generate data against the last round's weaknesses, train on all of it, measure.
+ */
+import { setCurrentDetails, setHandler } from '@temporalio/workflow';
+import { cpuActivities, gpuActivities, teacherActivities } from './activity-options.ts';
+import { describeSteps, roundNumber } from './details.ts';
+import { type RoundInput, type RoundSummary, roundProgressQuery, type StepRecord } from './messages.ts';
+
+/**
+ * Round 0 finetunes, merges, evaluates and classifies. Later rounds first sample, generate, refine and append.
+ */
+export async function round({ plan, round }: RoundInput): Promise<RoundSummary> {
+  const steps: StepRecord[] = [];
+  setHandler(roundProgressQuery, () => ({ round, steps }));
+
+  const reference = { runDirectory: plan.directory, round };
+  const cpu = (summary: string, minutes: number) => cpuActivities(summary, minutes, plan.queues.cpu);
+  const gpu = (summary: string, minutes: number) => gpuActivities(plan, summary, minutes);
+
+  async function step<R extends { seconds: number }>(name: string, work: () => Promise<R>, note: (result: R) => string): Promise<R> {
+    const record: StepRecord = { name, state: 'running' };
+    steps.push(record);
+    setCurrentDetails(describeSteps(round, steps));
+    const result = await work();
+    Object.assign(record, { state: 'done', seconds: result.seconds, note: note(result) });
+    setCurrentDetails(describeSteps(round, steps));
+    return result;
+  }
+
+  async function makeData() {
+    if (round === 1) {
+      await step(
+        'embed',
+        () => gpu('Embed the pool of pictures', 360).embed(reference),
+        (result) => `${result.pictures} pictures`,
+      );
+    }
+    await step(
+      'sample',
+      () => cpu(`Choose what to ask for from round ${round - 1}'s bad cases`, 60).sample(reference),
+      (result) => `${result.requests} requests`,
+    );
+    const answers = await step(
+      'generate',
+      () => teacherActivities('Ask the teacher for new samples', 720, plan.queues.cpu).generate(reference),
+      (result) => `${result.answers} answers`,
+    );
+    const refined = await step(
+      'refine',
+      () => cpu('Parse and filter the answers', 60).refine(reference),
+      (result) => `${result.accepted} accepted, ${result.rejected} rejected`,
+    );
+    const version = await step(
+      'append',
+      () => cpu('Append the dataset version', 30).append(reference),
+      (result) => `version ${result.version.slice(0, 12)}`,
+    );
+    return { answers, refined, version };
+  }
+
+  const data = round > 0 ? await makeData() : undefined;
+
+  await step(
+    'finetune',
+    () => gpu(`Finetune the adapter of round ${round}`, plan.finetuneTimeoutMinutes).finetune(reference),
+    (result) => `${result.samples} samples, loss ${roundNumber(result.loss, 3)}`,
+  );
+  await step(
+    'merge',
+    () => gpu('Merge the adapter into the base model', 60).merge(reference),
+    (result) => `parity ${result.parity}`,
+  );
+  const scores = await step(
+    'evaluate',
+    async () => {
+      const splits = plan.hasTest ? (['validation', 'test'] as const) : (['validation'] as const);
+      const parts = splits.flatMap((split) =>
+        Array.from({ length: plan.evaluationShards }, (_, shard) =>
+          gpu(`Score the ${split} questions (part ${shard + 1} of ${plan.evaluationShards})`, 360).evaluateShard({
+            ...reference,
+            split,
+            shard,
+          }),
+        ),
+      );
+      const partSeconds = (await Promise.all(parts)).reduce((sum, part) => sum + part.seconds, 0);
+      const joined = await cpu('Join the parts and compute the metrics', 30).evaluate(reference);
+      return { ...joined, seconds: joined.seconds + partSeconds };
+    },
+    (result) => `MC ${roundNumber(result.multipleChoice, 1)} %`,
+  );
+  const classified = await step(
+    'classify',
+    () => cpu('Sort the bad cases by question type', 360).classify(reference),
+    (result) => `${result.badCases} bad cases`,
+  );
+
+  return {
+    round,
+    multipleChoice: scores.multipleChoice,
+    directAnswer: scores.directAnswer,
+    testMultipleChoice: scores.testMultipleChoice,
+    testDirectAnswer: scores.testDirectAnswer,
+    badCases: classified.badCases,
+    errorByType: classified.errorByType,
+    samplesAdded: data?.version.samplesAdded ?? 0,
+    samplesRejected: data?.refined.rejected ?? 0,
+    datasetVersion: data?.version.version,
+    teacherTokens: { prompt: data?.answers.promptTokens ?? 0, completion: data?.answers.completionTokens ?? 0 },
+    seconds: Object.fromEntries(steps.map(({ name, seconds = 0 }) => [name, seconds])),
+  };
+}
