@@ -1,0 +1,40 @@
+import type { Value } from '../ops/ops.ts';
+import type { Tape, Variable } from '../ops/tape.ts';
+
+/**
+ * Rows of a table.
+ *
+ * @param table `[rows, hidden]`
+ * @param indices int32 `[n]`
+ * @returns `[n, hidden]`
+ */
+export function gatherRows(tape: Tape, table: Variable, indices: Value): Variable {
+  const { ops } = tape;
+  return tape.record([table], ops.gather(table.value, indices), (gradient) => [
+    ops.segmentSum(gradient, indices, table.value.shape[0] as number),
+  ]);
+}
+
+/**
+ * Takes the rows of `whenTrue` where the condition holds, else those of `whenFalse`.
+ *
+ * @param condition bool `[n, 1]`
+ * @param whenTrue `[n, hidden]`
+ * @param whenFalse `[n, hidden]`
+ */
+export function selectRows(
+  tape: Tape,
+  condition: Value,
+  whenTrue: Variable,
+  whenFalse: Variable,
+): Variable {
+  const { ops } = tape;
+  const value = ops.select(condition, whenTrue.value, whenFalse.value);
+  return tape.record([whenTrue, whenFalse], value, (gradient) => {
+    const nothing = ops.scalar(0);
+    return [
+      whenTrue.needsGradient ? ops.select(condition, gradient, nothing) : undefined,
+      whenFalse.needsGradient ? ops.select(condition, nothing, gradient) : undefined,
+    ];
+  });
+}

@@ -1,0 +1,138 @@
+/** The LLaMA language model (arXiv 2302.13971, 2307.09288), as `LlamaForCausalLM` of transformers. */
+import type { ModelConfig } from './files/model-config.ts';
+import { gatedSilu } from './layers/activation.ts';
+import { type Adapter, adaptedLinear } from './layers/adapted-linear.ts';
+import { attention, headsFirst, headsLast } from './layers/attention.ts';
+import { gatherRows } from './layers/embedding.ts';
+import { add, linear } from './layers/linear.ts';
+import { rmsNorm } from './layers/normalization.ts';
+import { rotate } from './layers/rotary-embedding.ts';
+import type { Ops, Value } from './ops/ops.ts';
+import type { Tape, Variable } from './ops/tape.ts';
+import type { Weights } from './weights.ts';
+
+const PREFIX = 'language_model.';
+
+/** Finds the adapter of a module, by its name; `rows` is the number of rows its input has. */
+export type Adapters = (module: string, inputShape: readonly number[]) => Adapter | undefined;
+
+export interface LlamaInput {
+  /** Input embeddings `[batch * tokens, hidden]`. */
+  embeddings: Variable;
+  batch: number;
+  /**
+   * Tables by row: one row a token where all sequences share positions and mask (`rows = tokens`), or one a
+   * token of each sequence (`rows = batch * tokens`).
+   */
+  tables: {
+    /** `[rows, headSize / 2]` */
+    cosine: Value;
+    /** `[rows, headSize / 2]` */
+    sine: Value;
+    /** additive, `[rows, tokens]` */
+    mask: Value;
+  };
+  /** The places whose logits are wanted, `perSequence` of each sequence. */
+  outputs: {
+    perSequence: number;
+    /** int32 `[batch * perSequence]` into the rows of the embeddings */
+    rows: Value;
+    /** int32 `[batch * perSequence]` into the rows of the tables */
+    tableRows: Value;
+  };
+}
+
+/** A token's place in the tables, cut to the shapes that attention broadcasts. */
+interface Placement {
+  cosine: Value;
+  sine: Value;
+  mask: Value;
+}
+
+function placement(ops: Ops, tables: LlamaInput['tables'], batch: number, perSequence: number): Placement {
+  const rows = tables.mask.shape[0] as number;
+  const sequences = rows === perSequence ? 1 : batch;
+  const [half, tokens] = [tables.cosine.shape[1] as number, tables.mask.shape[1] as number];
+  return {
+    cosine: ops.reshape(tables.cosine, [sequences, 1, perSequence, half]),
+    sine: ops.reshape(tables.sine, [sequences, 1, perSequence, half]),
+    mask: ops.reshape(tables.mask, [sequences, 1, 1, perSequence, tokens]),
+  };
+}
+
+/**
+ * Logits at the wanted places.
+ *
+ * The last layer computes queries, attention and MLP only there: nothing else of it is ever read.
+ *
+ * @returns `[batch * perSequence, vocabulary]`
+ */
+export function llama(
+  tape: Tape,
+  weights: Weights,
+  config: ModelConfig,
+  input: LlamaInput,
+  adapters: Adapters = () => undefined,
+): Variable {
+  const { ops } = tape;
+  const { batch, tables, outputs } = input;
+  const text = config.text_config;
+  const tokens = (input.embeddings.value.shape[0] as number) / batch;
+  const headSize = text.head_dim ?? text.hidden_size / text.num_attention_heads;
+  const scoped = (name: string) => weights(`${PREFIX}${name}`);
+  const normalized = (x: Variable, name: string) =>
+    rmsNorm(tape, x, scoped(`${name}.weight`), text.rms_norm_eps);
+  const projected = (x: Variable, module: string) =>
+    adaptedLinear(
+      tape,
+      x,
+      scoped(`${module}.weight`),
+      adapters(`${PREFIX}${module}`, x.value.shape),
+    );
+  const heads = (x: Variable, count: number, perSequence: number) =>
+    headsFirst(tape, x, { batch, tokens: perSequence, heads: count, headSize });
+
+  const everywhere = placement(ops, tables, batch, tokens);
+  const wantedTables = {
+    cosine: ops.gather(tables.cosine, outputs.tableRows),
+    sine: ops.gather(tables.sine, outputs.tableRows),
+    mask: ops.gather(tables.mask, outputs.tableRows),
+  };
+  const wanted = placement(ops, wantedTables, batch, outputs.perSequence);
+
+  let x = input.embeddings;
+  for (let index = 0; index < text.num_hidden_layers; index++) {
+    const layer = `model.layers.${index}`;
+    const isLast = index === text.num_hidden_layers - 1;
+    const place = isLast ? wanted : everywhere;
+    const perSequence = isLast ? outputs.perSequence : tokens;
+
+    const source = normalized(x, `${layer}.input_layernorm`);
+    const asking = isLast ? gatherRows(tape, source, outputs.rows) : source;
+    if (isLast) x = gatherRows(tape, x, outputs.rows);
+
+    const query = heads(projected(asking, `${layer}.self_attn.q_proj`), text.num_attention_heads, perSequence);
+    const key = heads(projected(source, `${layer}.self_attn.k_proj`), text.num_key_value_heads, tokens);
+    const value = heads(projected(source, `${layer}.self_attn.v_proj`), text.num_key_value_heads, tokens);
+    const mixed = attention(
+      tape,
+      rotate(tape, query, place),
+      rotate(tape, key, everywhere),
+      value,
+      place.mask,
+    );
+    x = add(tape, x, projected(headsLast(tape, mixed), `${layer}.self_attn.o_proj`));
+
+    const inner = normalized(x, `${layer}.post_attention_layernorm`);
+    const gate = projected(inner, `${layer}.mlp.gate_proj`);
+    const up = projected(inner, `${layer}.mlp.up_proj`);
+    x = add(tape, x, projected(gatedSilu(tape, gate, up), `${layer}.mlp.down_proj`));
+  }
+  const head = text.tie_word_embeddings ? 'model.embed_tokens.weight' : 'lm_head.weight';
+  return linear(tape, normalized(x, 'model.norm'), scoped(head));
+}
+
+/** Embeddings of token ids int32 `[n]`: `[n, hidden]`. */
+export function embedTokens(tape: Tape, weights: Weights, ids: Value): Variable {
+  return gatherRows(tape, weights(`${PREFIX}model.embed_tokens.weight`), ids);
+}

@@ -1,0 +1,264 @@
+/**
+ * A TensorFlow graph with state: functions over named inputs that share named variables.
+ *
+ * Weights and optimizer state live in the session as resource variables, so that a step passes only its
+ * batch and reads only its loss: on a GPU nothing else crosses the bus, and the addon, which loses a little
+ * memory for every name it is given (`splitStringByComma` in its utils.h), is given few.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { Feed } from './eager-ops.ts';
+import { savedModelBytes } from './graph-definition.ts';
+import { GraphOps, type GraphValue } from './graph-ops.ts';
+import { type Ops, sizeOf, type Value } from './ops.ts';
+import { DATA_TYPE_CODES, type DataType, nativeBinding, type TypedArray } from './tensorflow.ts';
+
+interface ProgramVariable {
+  shape: readonly number[];
+  resource: string;
+  value: GraphValue;
+  assignInput: GraphValue;
+  assigned: string;
+}
+
+interface ProgramFunction {
+  inputs: { name: string; shape: readonly number[]; dataType: DataType; output: string }[];
+  outputNames: string[];
+  outputs: string;
+}
+
+export interface InputSpecification {
+  shape: readonly number[];
+  dataType: DataType;
+}
+
+export interface AdamInputs {
+  gradient: Value;
+  /** All scalars, float32 `[]`. `epsilon` is the one inside TensorFlow's formula: see `adamScalars`. */
+  learningRate: Value;
+  beta1Power: Value;
+  beta2Power: Value;
+  epsilon: Value;
+  /** `learningRate * weightDecay`, for the decoupled decay of AdamW. */
+  decay: Value;
+}
+
+const BETA1 = 0.9;
+const BETA2 = 0.999;
+
+export class Program {
+  private readonly graph = new GraphOps();
+  private readonly binding = nativeBinding();
+  private readonly variables = new Map<string, ProgramVariable>();
+  private readonly functions = new Map<string, ProgramFunction>();
+  private session: number | undefined;
+
+  /** Declares a float32 variable; its value is undefined until `assign`. */
+  variable(name: string, shape: readonly number[]): Value {
+    const known = this.variables.get(name);
+    if (known) return known.value;
+    const { graph } = this;
+    const dataType = { kind: 'type', value: 'float32' } as const;
+    const resource = `${graph.node('VarHandleOp', [], {
+      dtype: dataType,
+      shape: { kind: 'shape', value: shape },
+      container: { kind: 'text', value: '' },
+      shared_name: { kind: 'text', value: name },
+    })}:0`;
+    const output = `${graph.node('ReadVariableOp', [resource], { dtype: dataType })}:0`;
+    const value: GraphValue = { shape, dataType: 'float32', output };
+    const assignInput = graph.placeholder(shape, 'float32');
+    const assignment = graph.node('AssignVariableOp', [resource, assignInput.output], {
+      dtype: dataType,
+      validate_shape: { kind: 'bool', value: false },
+    });
+    const assigned = this.after([assignment]);
+    this.variables.set(name, { shape, resource, value, assignInput, assigned });
+    return value;
+  }
+
+  /** A constant that can be fetched only once `nodes` have run. */
+  private after(nodes: readonly string[]): string {
+    const one = this.graph.scalar(1) as GraphValue;
+    return `${this.graph.node('Identity', [one.output, ...nodes.map((node) => `^${node}`)], {
+      T: { kind: 'type', value: 'float32' },
+    })}:0`;
+  }
+
+  /**
+   * Traces a function once. `body` may be given an update to perform (`applyAdam`), which happens before
+   * its outputs can be read.
+   */
+  define<Input extends string>(
+    name: string,
+    inputs: Record<Input, InputSpecification>,
+    body: (ops: Ops, inputs: Record<Input, Value>, update: Updates) => Record<string, Value>,
+  ): void {
+    if (this.session !== undefined) throw new Error(`${name}: the program is already loaded`);
+    const placeholders = (Object.entries(inputs) as [Input, InputSpecification][]).map((entry) => {
+      const [inputName, { shape, dataType }] = entry;
+      const value = this.graph.placeholder(shape, dataType);
+      return { name: inputName, shape, dataType, output: value.output, value };
+    });
+    const updates: string[] = [];
+    const outputs = body(
+      this.graph,
+      Object.fromEntries(placeholders.map(({ name: key, value }) => [key, value])) as Record<Input, Value>,
+      { applyAdam: (variable, adam) => updates.push(this.applyAdam(variable, adam)) },
+    );
+    const entries = Object.entries(outputs) as [string, GraphValue][];
+    const fetched = entries.map(([, value]) =>
+      updates.length === 0
+        ? value.output
+        : `${this.graph.node('Identity', [value.output, ...updates.map((node) => `^${node}`)], {
+            T: { kind: 'type', value: value.dataType },
+          })}:0`,
+    );
+    this.functions.set(name, {
+      inputs: placeholders,
+      outputNames: entries.map(([key]) => key),
+      outputs: fetched.join(','),
+    });
+  }
+
+  private applyAdam(name: string, adam: AdamInputs): string {
+    const [parameter, first, second] = [name, `${name}/m`, `${name}/v`].map((key) => {
+      const variable = this.variables.get(key);
+      if (!variable) throw new Error(`${key} is not a variable of this program`);
+      return variable;
+    }) as [ProgramVariable, ProgramVariable, ProgramVariable];
+    const { graph } = this;
+    const text = (value: Value) => (value as GraphValue).output;
+    const decay = graph.node(
+      'AssignSubVariableOp',
+      [parameter.resource, text(graph.multiply(parameter.value, adam.decay))],
+      { dtype: { kind: 'type', value: 'float32' } },
+    );
+    return graph.node(
+      'ResourceApplyAdam',
+      [
+        parameter.resource,
+        first.resource,
+        second.resource,
+        text(adam.beta1Power),
+        text(adam.beta2Power),
+        text(adam.learningRate),
+        text(graph.scalar(BETA1)),
+        text(graph.scalar(BETA2)),
+        text(adam.epsilon),
+        text(adam.gradient),
+        `^${decay}`,
+      ],
+      {
+        T: { kind: 'type', value: 'float32' },
+        use_locking: { kind: 'bool', value: false },
+        use_nesterov: { kind: 'bool', value: false },
+      },
+    );
+  }
+
+  /** Hands the finished graph to TensorFlow. Nothing can be defined afterwards. */
+  load(): void {
+    const directory = mkdtempSync(path.join(tmpdir(), 'dataengine-graph-'));
+    try {
+      writeFileSync(path.join(directory, 'saved_model.pb'), savedModelBytes(this.graph.nodes));
+      this.session = this.binding.loadSavedModel(directory, 'serve');
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
+  }
+
+  private execute(feeds: { name: string; feed: Feed; dataType: DataType }[], outputs: string): TypedArray[] {
+    if (this.session === undefined) throw new Error('load the program first');
+    const inputs = feeds.map(({ feed, dataType }) =>
+      this.binding.createTensor([...feed.shape], DATA_TYPE_CODES[dataType], feed.data),
+    );
+    try {
+      const names = feeds.map(({ name }) => name).join(',');
+      return this.binding.runSavedModel(this.session, inputs, names, outputs).map(({ id }) => {
+        const data = this.binding.tensorDataSync(id);
+        this.binding.deleteTensor(id);
+        return data;
+      });
+    } finally {
+      for (const id of inputs) this.binding.deleteTensor(id);
+    }
+  }
+
+  /** Runs a function. Inputs are checked against the shapes it was traced with. */
+  run(name: string, inputs: Record<string, TypedArray>): Record<string, TypedArray> {
+    const traced = this.functions.get(name);
+    if (!traced) throw new Error(`${name} is not a function of this program`);
+    const feeds = traced.inputs.map(({ name: inputName, shape, dataType, output }) => {
+      const data = inputs[inputName];
+      if (!data || data.length !== sizeOf(shape)) {
+        throw new Error(`${name}: ${inputName} must hold [${shape}], not ${data?.length} values`);
+      }
+      return { name: output, feed: { data, shape }, dataType };
+    });
+    const results = this.execute(feeds, traced.outputs);
+    return Object.fromEntries(
+      traced.outputNames.map((outputName, index) => [outputName, results[index] as TypedArray]),
+    );
+  }
+
+  /** Whether `name` was declared. */
+  has(name: string): boolean {
+    return this.variables.has(name);
+  }
+
+  /** Sets a variable. */
+  assign(name: string, data: Float32Array): void {
+    const variable = this.known(name);
+    if (data.length !== sizeOf(variable.shape)) {
+      throw new Error(`${name}: ${data.length} values for [${variable.shape}]`);
+    }
+    const feed = { data, shape: variable.shape };
+    this.execute([{ name: variable.assignInput.output, feed, dataType: 'float32' }], variable.assigned);
+  }
+
+  /** Copies a variable out of TensorFlow. */
+  read(name: string): Float32Array {
+    return this.execute([], this.known(name).value.output)[0] as Float32Array;
+  }
+
+  private known(name: string): ProgramVariable {
+    const variable = this.variables.get(name);
+    if (!variable) throw new Error(`${name} is not a variable of this program`);
+    return variable;
+  }
+
+  /** Names and shapes of the variables, in the order of their declaration. */
+  variableShapes(): Map<string, readonly number[]> {
+    return new Map([...this.variables].map(([name, { shape }]) => [name, shape]));
+  }
+
+  /** Frees the session and its variables. */
+  dispose(): void {
+    if (this.session !== undefined) this.binding.deleteSavedModel(this.session);
+    this.session = undefined;
+  }
+}
+
+export interface Updates {
+  /** One AdamW step on `variable`, whose moments are the variables `variable/m` and `variable/v`. */
+  applyAdam(variable: string, adam: AdamInputs): void;
+}
+
+/**
+ * The scalars of AdamW's step number `step` (from 1), so that TensorFlow's fused kernel, which puts epsilon
+ * before the bias correction, computes PyTorch's update exactly.
+ *
+ * @returns float32 `[5]`: learning rate, beta1^step, beta2^step, epsilon, decay.
+ */
+export function adamScalars(step: number, learningRate: number, weightDecay: number): Float32Array {
+  const beta2Power = BETA2 ** step;
+  return Float32Array.of(
+    learningRate,
+    BETA1 ** step,
+    beta2Power,
+    1e-8 * Math.sqrt(1 - beta2Power),
+    learningRate * weightDecay,
+  );
+}
