@@ -127,28 +127,6 @@ export function headSize({ head_dim, hidden_size, num_attention_heads }: ModelCo
   return head_dim ?? hidden_size / num_attention_heads;
 }
 
-/**
- * `config.json` as `transformers` 4 and 5 both read it: 4 looks for `torch_dtype`, `rope_theta` and
- * `rope_scaling`, 5 for `dtype` and `rope_parameters`.
- */
-export function toConfigJson(config: ModelConfig, dtype: 'F32' | 'F16' | 'BF16'): Record<string, unknown> {
-  const { rope_theta, rope_scaling, ...text } = config.text_config;
-  return {
-    architectures: ['Blip2ForConditionalGeneration'],
-    ...config,
-    dtype: dtypeNames[dtype],
-    torch_dtype: dtypeNames[dtype],
-    text_config: {
-      ...text,
-      rope_theta,
-      rope_scaling: rope_scaling ?? null,
-      rope_parameters: { rope_type: 'default', ...rope_scaling, rope_theta },
-    },
-  };
-}
-
-const dtypeNames = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' } as const;
-
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { writeFileAtomically, writeJson } from '../../store/write-file.ts';
+import { writeFileAtomically } from '../../store/write-file.ts';
+import { toConfigJson } from './config-json.ts';
 import { expectedTensors } from './expected-tensors.ts';
-import { type ModelConfig, toConfigJson } from './model-config.ts';
+import type { ModelConfig } from './model-config.ts';
 import { type TensorToWrite, writeSafetensors } from './safetensors.ts';
 
 /** What belongs to a model beside config and weights: its tokenizer and its image processor. */
@@ -47,7 +48,7 @@ export async function writeModelDirectory(
   try {
     await writeSafetensors(path.join(temporary, 'model.safetensors'), tensors, { dtype });
     if (copyFrom) await copyCompanions(copyFrom, temporary);
-    await writeJson(path.join(temporary, 'config.json'), toConfigJson(config, dtype));
+    await writeFileAtomically(path.join(temporary, 'config.json'), toConfigJson(config, dtype));
     await moveInto(temporary, place);
   } finally {
     await rm(temporary, { recursive: true, force: true });

@@ -1,0 +1,28 @@
+import type { ModelConfig } from './model-config.ts';
+
+const dtypeNames = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' } as const;
+
+/** Settings that Python types as `float`: `transformers` 5 refuses `1` there and takes only `1.0`. */
+const floats =
+  /"(initializer_factor|initializer_range|layer_norm_eps|rms_norm_eps|rope_theta|factor|low_freq_factor|high_freq_factor)": (-?\d+)(?=,?$)/gm;
+
+/**
+ * The text of `config.json` as `transformers` 4 and 5 both read it: 4 looks for `torch_dtype`, `rope_theta`
+ * and `rope_scaling`, 5 for `dtype` and `rope_parameters`.
+ */
+export function toConfigJson(config: ModelConfig, dtype: 'F32' | 'F16' | 'BF16'): string {
+  const { rope_theta, rope_scaling, ...text } = config.text_config;
+  const content = {
+    architectures: ['Blip2ForConditionalGeneration'],
+    ...config,
+    dtype: dtypeNames[dtype],
+    torch_dtype: dtypeNames[dtype],
+    text_config: {
+      ...text,
+      rope_theta,
+      rope_scaling: rope_scaling ?? null,
+      rope_parameters: { rope_type: 'default', ...rope_scaling, rope_theta },
+    },
+  };
+  return `${JSON.stringify(content, null, 2).replace(floats, '"$1": $2.0')}\n`;
+}
