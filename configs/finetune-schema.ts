@@ -1,0 +1,46 @@
+import { z } from 'zod';
+
+const count = z.int().positive();
+const rate = z.number().nonnegative();
+
+const learningRateSchema = z
+  .strictObject({
+    initial: rate.default(1e-6),
+    peak: rate.default(3e-4),
+    final: rate.default(1e-5),
+    warmupSteps: z.int().nonnegative().default(200),
+  })
+  .describe('Linear from initial to peak over the warm-up, then along a cosine to final.');
+
+const loraSchema = z.strictObject({
+  rank: count.default(8),
+  alpha: z.number().positive().default(16).describe('The update is scaled by alpha / rank.'),
+  dropout: z.number().min(0).lt(1).default(0.05),
+  targetModules: z
+    .array(z.string().min(1))
+    .min(1)
+    .default(['q_proj', 'k_proj'])
+    .describe("Names of the language model's projections that get an adapter."),
+});
+
+/** How a round finetunes: the reference system's figures by default. */
+export const finetuneSchema = z
+  .strictObject({
+    epochs: count.default(10),
+    stepsPerEpoch: count.default(300),
+    batchSize: count.default(16),
+    maximumTokens: count.default(160).describe('The text of a sample is cut here.'),
+    weightDecay: rate.default(0.05),
+    learningRate: learningRateSchema.prefault({}),
+    lora: loraSchema.prefault({}),
+    checkpointEverySteps: count.default(100),
+    generatedSampleRatios: z
+      .array(z.number().positive())
+      .optional()
+      .describe("Sample ratios of round 1's, round 2's … data. Default: the square root of each one's size."),
+  })
+  .refine(({ epochs, stepsPerEpoch, learningRate }) => learningRate.warmupSteps <= epochs * stepsPerEpoch, {
+    path: ['learningRate', 'warmupSteps'],
+    message: 'more steps than the whole finetune has (epochs × stepsPerEpoch)',
+  })
+  .prefault({});
