@@ -72,8 +72,9 @@ function createPlainLines(stream: NodeJS.WritableStream): ProgressDisplay {
 }
 
 /** `loss 1.234, 5100 tokens/s, 42 s left` */
-export function describeNumbers({ loss, tokensPerSecond, etaSeconds }: Partial<StepProgress>): string {
+export function describeNumbers({ phase, loss, tokensPerSecond, etaSeconds }: Partial<StepProgress>): string {
   const parts: string[] = [];
+  if (phase !== undefined) parts.push(phase);
   if (loss !== undefined) parts.push(`loss ${loss.toFixed(3)}`);
   if (tokensPerSecond !== undefined) parts.push(`${Math.round(tokensPerSecond)} tokens/s`);
   if (etaSeconds !== undefined) parts.push(`${Math.round(etaSeconds)} s left`);

@@ -22,3 +22,13 @@ export function questionSet({ data }: Config, split: Split): QuestionSet | undef
 export function configuredSplits(config: Config): Split[] {
   return config.data.test === undefined ? ['validation'] : ['validation', 'test'];
 }
+
+/** The COCO annotations of the pool, which new samples are written about. */
+export function poolAnnotations({ data }: Config): { instances: string; captions: string } {
+  return { instances: join(data.root, data.annotations.instances), captions: join(data.root, data.annotations.captions) };
+}
+
+/** The folder of the pool's pictures. */
+export function poolPictures({ data }: Config): string {
+  return join(data.root, data.pictures.train);
+}

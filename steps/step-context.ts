@@ -4,6 +4,8 @@ import type { TrainerCommand } from '../trainer/trainer-command.ts';
 
 /** How far the step under way is. */
 export interface StepProgress {
+  /** What the steps are of, when it is not the step's main work. */
+  phase?: string;
   step: number;
   steps: number;
   loss?: number;

@@ -91,6 +91,8 @@ const startedSchema = z.looseObject({ type: z.literal('started') })
 
 const progressSchema = z.object({
   type: z.literal('progress'),
+  /** What the steps are of, when it is not the job's main work: `pictures`, `compile`. Each phase counts from 0. */
+  phase: z.string().optional(),
   /** Work units finished (optimizer steps, batches, tensors); only growth counts as being alive. */
   step: naturalNumber,
   steps: naturalNumber,

@@ -75,6 +75,7 @@ async function superviseTrainer(trainer: Trainer, log: TrainerLog, input: RunTra
   let result: TrainerResult | undefined
   let failure: TrainerError | undefined
   let furthestStep = -1
+  let phase: string | undefined
   let running = true
   let graceTimer: NodeJS.Timeout | undefined
   let stallTimer: NodeJS.Timeout | undefined
@@ -97,8 +98,12 @@ async function superviseTrainer(trainer: Trainer, log: TrainerLog, input: RunTra
 
   const onMessage = (message: TrainerMessage) => {
     if (message.type === 'progress') {
-      if (message.step > furthestStep) restartStallTimer()
-      furthestStep = Math.max(furthestStep, message.step)
+      const advanced = message.phase !== phase || message.step > furthestStep
+      if (advanced) {
+        restartStallTimer()
+        furthestStep = message.step
+        phase = message.phase
+      }
     } else {
       restartStallTimer()
     }

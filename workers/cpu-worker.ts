@@ -1,9 +1,7 @@
-import { fileURLToPath } from 'node:url';
 import { type NativeConnection, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { createCpuActivities } from '../activities/cpu.ts';
 import type { ActivityDependencies } from '../activities/run-step.ts';
-
-export const workflowsPath = fileURLToPath(new URL('../workflows/index.ts', import.meta.url));
+import { workflowsPath } from './workflows-path.ts';
 
 export interface CpuWorkerOptions {
   connection: NativeConnection;

@@ -33,9 +33,14 @@ export function totalSeconds(row: RoundSummary): number {
   return Object.values(row.seconds).reduce((sum, seconds) => sum + seconds, 0);
 }
 
-/** Keeps payloads small: only the newest rows keep their errors by type. */
-export function compactRounds(rounds: RoundSummary[], detailedRows = 5): RoundSummary[] {
-  return rounds.map((row, index) => (index < rounds.length - detailedRows ? { ...row, errorByType: undefined } : row));
+const rowsInPayloads = 16;
+const rowsWithErrors = 4;
+
+/** Keeps payloads below 10 KB: the newest rows, and only the last few with their errors by type. The report has all. */
+export function compactRounds(rounds: RoundSummary[]): RoundSummary[] {
+  return rounds
+    .slice(-rowsInPayloads)
+    .map((row, index, kept) => (index < kept.length - rowsWithErrors ? { ...row, errorByType: undefined } : row));
 }
 
 function percentOrBlank(value: number | undefined): string {

@@ -53,7 +53,7 @@ export interface RoundSummary {
   testMultipleChoice?: number;
   testDirectAnswer?: number;
   badCases: number;
-  /** Left out of old rounds when there are many, to keep payloads small; the report has all. */
+  /** Left out of older rounds, to keep payloads small; the report has all. */
   errorByType?: Record<string, number>;
   samplesAdded: number;
   samplesRejected: number;

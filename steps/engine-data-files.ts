@@ -1,0 +1,30 @@
+import { join } from 'node:path';
+import type { RunDirectory } from '../store/run-directory.ts';
+import { finishedStep } from './finished-step.ts';
+
+/** The name that the reference system gives a round's generated samples. */
+export function engineDataFile(round: number): string {
+  return `DataEngine_round${round}_data.json`;
+}
+
+/** The generated samples of one round, as its append step published them. */
+export interface GeneratedData {
+  round: number;
+  file: string;
+  hash: string;
+}
+
+/**
+ * The generated samples of rounds 1 to `lastRound`.
+ *
+ * @throws InputError when one of these rounds has not appended its data
+ */
+export async function generatedData(run: RunDirectory, lastRound: number): Promise<GeneratedData[]> {
+  const data: GeneratedData[] = [];
+  for (let round = 1; round <= lastRound; round += 1) {
+    const { directory, manifest } = await finishedStep(run, round, 'append');
+    const name = engineDataFile(round);
+    data.push({ round, file: join(directory, name), hash: manifest.outputs[name] ?? '' });
+  }
+  return data;
+}

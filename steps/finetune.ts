@@ -1,0 +1,60 @@
+import { join } from 'node:path';
+import { materializeMixture, writeMixture } from '../datasets/mixture.ts';
+import { stepDirectory } from '../store/run-directory.ts';
+import type { FinetuneJob } from '../trainer/protocol.ts';
+import { baseModelHash } from './base-model.ts';
+import { generatedData } from './engine-data-files.ts';
+import { mixtureParts } from './mixture-parts.ts';
+import { outcomeOf } from './outcome-of.ts';
+import type { FinetuneOutcome } from './outcomes.ts';
+import type { StepContext } from './step-context.ts';
+import { runTrainerStep } from './trainer-step.ts';
+
+const outputs = ['adapter_config.json', 'adapter_model.safetensors', 'loss.jsonl'];
+
+/**
+ * Finetunes LoRA adapters on the base model with the round's mixture. Each round begins from the base model, as
+ * the reference system's do; an interrupted attempt goes on from its newest checkpoint.
+ */
+export async function finetune(context: StepContext): Promise<FinetuneOutcome> {
+  const { config, run, round } = context;
+  const { epochs, stepsPerEpoch, batchSize, learningRate, lora, weightDecay, maximumTokens, checkpointEverySteps } = config.finetune;
+  const steps = epochs * stepsPerEpoch;
+  const directory = stepDirectory(run, round, 'finetune');
+  const parts = await mixtureParts(config, await generatedData(run, round));
+  const settings = { lora, weightDecay, learningRate, steps, batchSize, maximumTokens, seed: config.seed };
+  let samples = 0;
+  const done = await runTrainerStep({
+    context,
+    directory,
+    step: 'finetune',
+    inputs: {
+      model: await baseModelHash(config),
+      parts: parts.map(({ name, hash, sampleRatio }) => ({ name, hash, sampleRatio })),
+      format: config.data.format,
+      settings,
+    },
+    prepare: async (): Promise<FinetuneJob> => {
+      const mixture = materializeMixture({
+        parts: await Promise.all(parts.map(async ({ name, sampleRatio, readSamples }) => ({ name, sampleRatio, samples: await readSamples() }))),
+        seed: config.seed,
+        count: steps * batchSize,
+      });
+      samples = mixture.samples.length;
+      const folder = join(directory, 'mixture');
+      await writeMixture(folder, mixture);
+      return {
+        kind: 'finetune',
+        model: config.model.path,
+        samples: join(folder, 'samples.jsonl'),
+        order: join(folder, 'order.json'),
+        output: directory,
+        ...settings,
+        checkpointEverySteps,
+      };
+    },
+    finish: async ({ metrics }) => ({ outputs, metrics: { ...metrics, samples, steps } }),
+  });
+  const { metrics } = done.manifest;
+  return { ...outcomeOf(done), samples: metrics.samples ?? 0, steps, loss: metrics.loss };
+}

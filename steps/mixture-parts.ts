@@ -1,0 +1,97 @@
+/**
+ * What a round trains on: the base datasets of the config and the generated data of all rounds so far.
+ */
+import { join } from 'node:path';
+import type { Config } from '../configs/schema.ts';
+import { aokvqaPicturePath, readAokvqa } from '../datasets/aokvqa.ts';
+import { readCcSbuAlign } from '../datasets/cc-sbu-align.ts';
+import { readEngineData } from '../datasets/engine-data.ts';
+import { answerQma, answerQmae, captionTurn, humanTurn } from '../datasets/prompt-format.ts';
+import type { TrainingSample } from '../datasets/training-sample.ts';
+import { hashFile } from '../store/hash.ts';
+import { poolPictures } from './dataset-paths.ts';
+import type { GeneratedData } from './engine-data-files.ts';
+
+export interface MixturePart {
+  name: string;
+  /** Hash of the file that the samples come from. */
+  hash: string;
+  sampleRatio?: number;
+  readSamples(): Promise<TrainingSample[]>;
+}
+
+type TrainPart = Config['data']['train'][number];
+
+/** The parts of a round's mixture, in a fixed order. */
+export async function mixtureParts(config: Config, generated: GeneratedData[]): Promise<MixturePart[]> {
+  const base = await Promise.all(config.data.train.map((part) => basePart(config, part)));
+  return [...base, ...generated.map((data) => generatedPart(config, data))];
+}
+
+/** The file or folder of a base dataset. */
+export function trainPartPath({ data }: Config, { dataset, file }: TrainPart): string {
+  const defaults = { aokvqa: 'A-OKVQA/aokvqa_v1p0_train.json', cc_sbu_align: 'cc_sbu_align' };
+  return join(data.root, file ?? defaults[dataset]);
+}
+
+/** The picture folder of a base dataset. */
+export function trainPartPictures(config: Config, { pictures }: TrainPart): string {
+  return pictures === undefined ? poolPictures(config) : join(config.data.root, pictures);
+}
+
+async function basePart(config: Config, part: TrainPart): Promise<MixturePart> {
+  const path = trainPartPath(config, part);
+  const { dataset: name, sampleRatio } = part;
+  if (name === 'cc_sbu_align') {
+    return { name, sampleRatio, hash: await hashFile(join(path, 'filter_cap.json')), readSamples: () => captionSamples(path) };
+  }
+  const pictures = trainPartPictures(config, part);
+  return { name, sampleRatio, hash: await hashFile(path), readSamples: () => questionSamples(path, pictures, config.data.format) };
+}
+
+async function captionSamples(folder: string): Promise<TrainingSample[]> {
+  const captions = await readCcSbuAlign(folder);
+  return captions.map(({ imageId, caption, picture }) => ({
+    id: `cc_sbu_align-${imageId}`,
+    source: 'cc_sbu_align',
+    picture,
+    prompt: captionTurn(),
+    answer: caption,
+  }));
+}
+
+async function questionSamples(file: string, pictures: string, format: Config['data']['format']): Promise<TrainingSample[]> {
+  const questions = await readAokvqa(file);
+  return questions.map(({ question_id, image_id, question, choices, correct_choice_idx, rationales, question_type }) => ({
+    id: question_id,
+    source: 'aokvqa',
+    picture: aokvqaPicturePath(pictures, image_id),
+    prompt: humanTurn(question, choices),
+    answer: answerIn(format, choices, correct_choice_idx, rationales),
+    questionType: question_type,
+  }));
+}
+
+function generatedPart(config: Config, { round, file, hash }: GeneratedData): MixturePart {
+  const name = `round${round}`;
+  return {
+    name,
+    hash,
+    sampleRatio: config.finetune.generatedSampleRatios?.[round - 1],
+    readSamples: async () => {
+      const samples = await readEngineData(file);
+      return samples.map(({ image_id, question, choices, correct_choice_idx, rationales, question_type }, index) => ({
+        id: `${name}-${index}`,
+        source: name,
+        picture: aokvqaPicturePath(poolPictures(config), image_id),
+        prompt: humanTurn(question, choices),
+        answer: answerIn(config.data.format, choices, correct_choice_idx, rationales),
+        questionType: question_type,
+      }));
+    },
+  };
+}
+
+function answerIn(format: Config['data']['format'], choices: readonly string[], correct: number, rationales: readonly string[]): string {
+  return format === 'QMAE' ? answerQmae(choices, correct, rationales) : answerQma(choices, correct);
+}

@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest';
+import { compactRounds, describeRounds, describeSteps } from '../../workflows/details.ts';
+import type { RoundSummary, RunPlan } from '../../workflows/messages.ts';
+
+const plan = { run: 'tiny', directory: '/runs/tiny', rounds: 2 } as RunPlan;
+
+function row(round: number): RoundSummary {
+  const errorByType = Object.fromEntries(Array.from({ length: 18 }, (_, index) => [`a_question_type_with_a_long_name_${index}`, 0.123]));
+  const seconds = Object.fromEntries(['embed', 'sample', 'generate', 'refine', 'append', 'finetune', 'merge', 'evaluate', 'classify'].map((name) => [name, 1234.567]));
+  return {
+    round,
+    multipleChoice: 61.25,
+    directAnswer: 50,
+    testMultipleChoice: 58.333333333333336,
+    badCases: 116,
+    errorByType,
+    samplesAdded: 500,
+    samplesRejected: 50,
+    datasetVersion: 'a'.repeat(64),
+    teacherTokens: { prompt: 400_000, completion: 60_000 },
+    seconds,
+  };
+}
+
+test('the rounds are told as a Markdown table', () => {
+  const text = describeRounds({ plan, nextRound: 2, rounds: [row(0), row(1)] });
+  expect(text).toContain('Round 2 of 2 is under way.');
+  expect(text).toContain('| 1 | 61.3 | 50.0 | 58.3 | 116 | 500 | 460000 | 11111 |');
+  expect(describeRounds({ plan, nextRound: 3, rounds: [] })).toContain('All rounds are done.');
+});
+
+test('the steps are told as a Markdown table', () => {
+  const text = describeSteps(1, [{ name: 'sample', state: 'done', seconds: 2.04, note: '600 requests' }, { name: 'generate', state: 'running' }]);
+  expect(text).toContain('| sample | done | 2.0 | 600 requests |');
+  expect(text).toContain('| generate | running |  |  |');
+});
+
+test('the rows that travel stay below 10 KB however many rounds there are, newest kept whole', () => {
+  const rounds = Array.from({ length: 200 }, (_, round) => row(round));
+  const kept = compactRounds(rounds);
+  expect(JSON.stringify(kept).length).toBeLessThan(10_000);
+  expect(kept.at(-1)).toEqual(rounds.at(-1));
+});
+
+test('a few rounds keep everything', () => {
+  const rounds = [row(0), row(1), row(2)];
+  expect(compactRounds(rounds)).toEqual(rounds);
+});

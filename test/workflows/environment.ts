@@ -1,0 +1,28 @@
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { bundleWorkflowCode, DefaultLogger, Runtime, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { temporalExecutable } from '../../cli/setup-file.ts';
+import { workflowsPath } from '../../workers/workflows-path.ts';
+
+/** A real Temporal server for a test file, and the workflows bundled once. */
+export interface WorkflowTestEnvironment {
+  temporal: TestWorkflowEnvironment;
+  workflowBundle: WorkflowBundleWithSourceMap;
+}
+
+// The SDK's warnings are part of what the tests provoke.
+const quiet = new DefaultLogger('ERROR');
+Runtime.install({ logger: quiet });
+
+export async function startEnvironment(): Promise<WorkflowTestEnvironment> {
+  const executable = { type: 'existing-path' as const, path: await temporalExecutable() };
+  const [temporal, workflowBundle] = await Promise.all([
+    TestWorkflowEnvironment.createLocal({ server: { executable } }),
+    bundleWorkflowCode({ workflowsPath, logger: quiet }),
+  ]);
+  return { temporal, workflowBundle };
+}
+
+/** A worker for workflows and the given activities on one queue. */
+export function createWorker({ temporal, workflowBundle }: WorkflowTestEnvironment, taskQueue: string, activities: object): Promise<Worker> {
+  return Worker.create({ connection: temporal.nativeConnection, namespace: 'default', taskQueue, workflowBundle, activities, maxHeartbeatThrottleInterval: '200ms' });
+}

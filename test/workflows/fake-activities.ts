@@ -1,0 +1,34 @@
+/**
+ * Activities that do no work, for tests of the workflows alone.
+ */
+import type { CpuActivities } from '../../activities/cpu.ts';
+import type { GpuActivities } from '../../activities/gpu.ts';
+import type { RunPlan } from '../../workflows/messages.ts';
+
+const outcome = { seconds: 1.5, reused: false };
+
+/** All activities, each adding its name and round to `calls`. */
+export function fakeActivities(plan: RunPlan, calls: string[]): CpuActivities & GpuActivities {
+  const called = <R>(name: string, result: R) => async ({ round }: { round: number }): Promise<R> => {
+    calls.push(`${name} ${round}`);
+    return { ...outcome, ...result };
+  };
+  return {
+    prepareRun: async () => {
+      calls.push('prepareRun');
+      return plan;
+    },
+    prepareData: called('prepareData', { ...outcome, questions: 4, pictures: 4 }),
+    embed: called('embed', { ...outcome, pictures: 4 }),
+    sample: called('sample', { ...outcome, requests: 6 }),
+    generate: called('generate', { ...outcome, answers: 6, promptTokens: 60, completionTokens: 30 }),
+    refine: called('refine', { ...outcome, accepted: 5, rejected: 1 }),
+    append: called('append', { ...outcome, version: 'abcdef', samplesAdded: 5 }),
+    finetune: called('finetune', { ...outcome, samples: 20, steps: 10, loss: 1.25 }),
+    merge: called('merge', { ...outcome, parity: 1e-6 }),
+    evaluateShard: called('evaluateShard', { ...outcome, questions: 2 }),
+    evaluate: called('evaluate', { ...outcome, multipleChoice: 50, directAnswer: 40, testMultipleChoice: 45, testDirectAnswer: 35, questions: 4 }),
+    classify: called('classify', { ...outcome, badCases: 2, errorByType: { counting: 0.5 } }),
+    report: called('report', { ...outcome, file: '/run/report.html' }),
+  };
+}
