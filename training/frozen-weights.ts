@@ -1,11 +1,11 @@
-import type { ModelDirectory } from '../model/files/model-directory.ts';
+import { expectedTensors, type ModelDirectory } from '../model/files/model-directory.ts';
 import type { Program } from '../model/ops/program.ts';
 import { frozen, type Variable } from '../model/ops/tape.ts';
 import type { Weights } from '../model/weights.ts';
 
 /** Weights of a model directory as variables of a program; only those that the traced functions ask for. */
 export function frozenWeights(program: Program, model: ModelDirectory): Weights {
-  const shapes = model.shapes();
+  const shapes = expectedTensors(model.config);
   const known = new Map<string, Variable>();
   return (name) => {
     const variable = known.get(name);

@@ -1,0 +1,92 @@
+/** The traced graph of pretraining: every weight trained, from pixels to text. */
+import { type FlatParameters, flatParameters, unpack, viewsOf } from '../../model/flat-parameters.ts';
+import type { ModelConfig } from '../../model/files/model-config.ts';
+import { expectedTensors } from '../../model/files/model-directory.ts';
+import { initialTensor } from '../../model/initialize.ts';
+import { pictureEmbeddings } from '../../model/minigpt4.ts';
+import type { InputSpecification } from '../../model/ops/program.ts';
+import { adamScalars, Program } from '../../model/ops/program.ts';
+import { Tape } from '../../model/ops/tape.ts';
+import type { Batch, BatchShape } from '../batch.ts';
+import { trainedVariables } from '../lora.ts';
+import { batchInputs, batchLoss } from '../loss.ts';
+import { declareParameters, OPTIMIZER_STATE, optimize, SCALARS_INPUT } from '../optimizer.ts';
+
+const MAXIMUM_GRADIENT_NORM = 1;
+
+export interface PretrainProgram {
+  layout: FlatParameters;
+  step(input: {
+    shape: BatchShape;
+    batch: Batch;
+    /** float32 `[batch, 3, size, size]` */
+    pixels: Float32Array;
+    step: number;
+    learningRate: number;
+    weightDecay: number;
+  }): { loss: number; gradientNorm: number };
+  read(): Float32Array[];
+  write(arrays: readonly Float32Array[]): void;
+  dispose(): void;
+}
+
+const shapeName = ({ batch, tokens, targets }: BatchShape) => `step-${batch}-${tokens}-${targets}`;
+
+/** Traces, loads and initialises the program for the batch shapes that will occur. */
+export function pretrainProgram(config: ModelConfig, shapes: readonly BatchShape[], seed: number): PretrainProgram {
+  const layout = flatParameters(expectedTensors(config));
+  const program = new Program();
+  const flat = declareParameters(program, layout);
+  const size = config.vision_config.image_size;
+  for (const shape of new Map(shapes.map((shape) => [shapeName(shape), shape])).values()) {
+    const inputs = {
+      ...batchInputs(shape),
+      ...SCALARS_INPUT,
+      pixels: { shape: [shape.batch, 3, size, size], dataType: 'float32' },
+    } as const satisfies Record<string, InputSpecification>;
+    program.define(shapeName(shape), inputs, (ops, values, update) => {
+      const tape = new Tape(ops);
+      const variables = trainedVariables(unpack(ops, layout, flat));
+      const weights = (name: string) => {
+        const variable = variables.get(name);
+        if (!variable) throw new Error(`the model has no tensor '${name}'`);
+        return variable;
+      };
+      const pictures = pictureEmbeddings(tape, weights, config, values.pixels);
+      const loss = batchLoss(tape, weights, config, shape, values, pictures);
+      const all = [...variables.values()];
+      const gradientNorm = optimize(tape, update, layout, loss, all, values.scalars, MAXIMUM_GRADIENT_NORM);
+      return { loss: loss.value, gradientNorm };
+    });
+  }
+  program.load();
+
+  const write = (arrays: readonly Float32Array[]) =>
+    OPTIMIZER_STATE.forEach((name, index) => program.assign(name, arrays[index] as Float32Array));
+  write([initialParameters(config, layout, seed), new Float32Array(layout.total), new Float32Array(layout.total)]);
+
+  return {
+    layout,
+    step: ({ shape, batch, pixels, step, learningRate, weightDecay }) => {
+      const scalars = adamScalars(step + 1, learningRate, weightDecay);
+      const { loss, gradientNorm } = program.run(shapeName(shape), { ...batch, pixels, scalars });
+      return { loss: loss?.[0] as number, gradientNorm: gradientNorm?.[0] as number };
+    },
+    read: () => OPTIMIZER_STATE.map((name) => program.read(name)),
+    write,
+    dispose: () => program.dispose(),
+  };
+}
+
+function initialParameters(config: ModelConfig, layout: FlatParameters, seed: number): Float32Array {
+  const flat = new Float32Array(layout.total);
+  const depth = (name: string) => {
+    if (name.startsWith('vision_model')) return config.vision_config.num_hidden_layers;
+    if (name.startsWith('qformer')) return config.qformer_config.num_hidden_layers;
+    return config.text_config.num_hidden_layers;
+  };
+  for (const [name, view] of viewsOf(layout, flat)) {
+    view.set(initialTensor(name, layout.shapes.get(name) as readonly number[], seed, depth(name)));
+  }
+  return flat;
+}
