@@ -4,16 +4,21 @@ import type { RgbPicture } from './resample.ts';
 
 /**
  * Decodes a picture to 8-bit RGB as Hugging Face's image processors do (through Pillow): gray becomes
- * three equal values, transparency is laid over white, color profiles and the EXIF orientation are ignored.
+ * three equal values, transparency is laid over white, CMYK is converted by the plain formula, color
+ * profiles and the EXIF orientation are ignored. Only 16-bit gray differs: Pillow cuts it off at 255, here
+ * it is scaled.
  *
  * @param source the path of a picture, or its content
  * @throws InputError naming the file that is missing, cut short or no picture.
  */
 export async function decodePicture(source: string | Buffer): Promise<RgbPicture> {
   try {
-    const image = sharp(source, { failOn: 'truncated', ignoreIcc: true }).toColourspace('srgb');
-    const { data, info } = await image.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
-    return { width: info.width, height: info.height, data: toRgb(data, info.channels) };
+    const image = sharp(source, { failOn: 'truncated', ignoreIcc: true });
+    const isCmyk = (await image.metadata()).space === 'cmyk';
+    const converted = isCmyk ? image.pipelineColourspace('cmyk').toColourspace('cmyk') : image.toColourspace('srgb');
+    const { data, info } = await converted.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
+    const rgb = isCmyk ? fromCmyk(data) : info.channels === 3 ? data : withoutAlpha(data, info.channels);
+    return { width: info.width, height: info.height, data: rgb };
   } catch (cause) {
     throw new InputError(
       {
@@ -32,8 +37,8 @@ function problemOf(error: Error): string {
   return `the picture can't be read, it may be cut short (${firstLine.trim()})`;
 }
 
-function toRgb(data: Buffer, channels: number): Uint8Array {
-  if (channels === 3) return data;
+/** From gray, gray with alpha, or RGB with alpha. */
+function withoutAlpha(data: Uint8Array, channels: number): Uint8Array {
   const rgb = new Uint8Array((data.length / channels) * 3);
   for (let from = 0, to = 0; from < data.length; from += channels, to += 3) {
     const alpha = channels % 2 === 0 ? (data[from + channels - 1] as number) : 255;
@@ -49,4 +54,17 @@ function toRgb(data: Buffer, channels: number): Uint8Array {
 function overWhite(value: number, alpha: number): number {
   const weighted = value * alpha * 128 + 255 * (255 - alpha) * 128 + 0x80 * 128;
   return ((weighted >> 8) + weighted) >> 15;
+}
+
+/** Pillow's `cmyk2rgb` (`Convert.c`). */
+function fromCmyk(data: Uint8Array): Uint8Array {
+  const rgb = new Uint8Array((data.length / 4) * 3);
+  for (let from = 0, to = 0; from < data.length; from += 4, to += 3) {
+    const light = 255 - (data[from + 3] as number);
+    for (let channel = 0; channel < 3; channel++) {
+      const product = (data[from + channel] as number) * light + 128;
+      rgb[to + channel] = light - (((product >> 8) + product) >> 8);
+    }
+  }
+  return rgb;
 }

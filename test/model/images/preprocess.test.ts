@@ -1,0 +1,113 @@
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openSafetensors, type SafetensorsFile } from '../../../model/files/safetensors.ts';
+import {
+  type PreprocessorConfig,
+  preprocessPicture,
+  preprocessPictures,
+  readPreprocessorConfig,
+} from '../../../model/images/preprocess.ts';
+import { InputError } from '../../../store/input-error.ts';
+
+const fixtures = fileURLToPath(new URL('../../fixtures/', import.meta.url));
+const picture = (name: string) => path.join(fixtures, 'pictures', name);
+const small: PreprocessorConfig = {
+  ...(await readPreprocessorConfig(path.join(fixtures, 'tiny-blip2'))),
+  height: 20,
+  width: 24,
+};
+
+describe('preprocessing a picture', () => {
+  let expected: SafetensorsFile;
+  beforeAll(async () => {
+    expected = await openSafetensors(picture('expected.safetensors'));
+  });
+  afterAll(() => expected.close());
+
+  const kinds = [
+    'wide.jpg',
+    'tall.png',
+    'enlarged.png',
+    'gray.jpg',
+    'cmyk.jpg',
+    'exif-turned.jpg',
+    'color-profile.jpg',
+    'transparent.png',
+    'gray-transparent.png',
+    'palette.png',
+  ];
+  it.each(kinds)("gives the values of Hugging Face's image processor: %s", async (name) => {
+    for (const filter of ['bicubic', 'bilinear'] as const) {
+      const values = await preprocessPicture(picture(name), { ...small, filter });
+      expect(values).toEqual(await expected.read(`${filter} ${name}`));
+    }
+  });
+
+  it('takes the content of a file as well as its path', async () => {
+    const content = await readFile(picture('wide.jpg'));
+    expect(await preprocessPicture(content, small)).toEqual(await preprocessPicture(picture('wide.jpg'), small));
+  });
+
+  it('does many at a time, in their order', async () => {
+    const files = kinds.map(picture);
+    const together = await preprocessPictures(files, small, 3);
+    const each = await Promise.all(files.map((file) => preprocessPicture(file, small)));
+    expect(together).toHaveLength(10 * 3 * 20 * 24);
+    expect([...together]).toEqual(each.flatMap((values) => [...values]));
+    expect(await preprocessPictures([], small)).toHaveLength(0);
+  });
+});
+
+describe('a picture that cannot be read', () => {
+  it.each(['wide.jpg', 'tall.png'])('is named when it is cut short: %s', async (name) => {
+    const directory = await mkdtemp(path.join(os.tmpdir(), 'picture-'));
+    const file = path.join(directory, name);
+    const content = await readFile(picture(name));
+    await writeFile(file, content.subarray(0, Math.floor(content.length * 0.7)));
+    await expect(preprocessPicture(file, small)).rejects.toThrow(`${file}: the picture can't be read`);
+    await expect(preprocessPictures([picture('tall.png'), file], small)).rejects.toThrow(InputError);
+  });
+
+  it('is named when it is missing or no picture', async () => {
+    await expect(preprocessPicture('/nowhere/1.jpg', small)).rejects.toThrow('/nowhere/1.jpg: no such picture');
+    await expect(preprocessPicture(fileURLToPath(import.meta.url), small)).rejects.toThrow("can't be read");
+  });
+});
+
+describe('the config of the image processor', () => {
+  async function readWritten(name: string, content: unknown): Promise<PreprocessorConfig> {
+    const directory = await mkdtemp(path.join(os.tmpdir(), 'preprocessor-'));
+    await writeFile(path.join(directory, name), JSON.stringify(content));
+    return readPreprocessorConfig(directory);
+  }
+  const settings = { size: 64, resample: 2, image_mean: [0.1, 0.2, 0.3], image_std: [0.4, 0.5, 0.6] };
+  const understood = {
+    height: 64,
+    width: 64,
+    filter: 'bilinear',
+    rescaleFactor: 1 / 255,
+    mean: [0.1, 0.2, 0.3],
+    standardDeviation: [0.4, 0.5, 0.6],
+  };
+
+  it('is read from preprocessor_config.json', async () => {
+    expect(small).toMatchObject({ filter: 'bicubic', rescaleFactor: 1 / 255, mean: [0.48145466, 0.4578275, 0.40821073] });
+    expect(await readWritten('preprocessor_config.json', settings)).toEqual(understood);
+  });
+
+  it('is read from processor_config.json, where newer versions of transformers write it', async () => {
+    expect(await readWritten('processor_config.json', { image_processor: settings })).toEqual(understood);
+  });
+
+  it.each([
+    ['another filter', { ...settings, resample: 1 }, 'resample'],
+    ['cropping', { ...settings, do_center_crop: true }, 'do_center_crop'],
+    ['no mean', { ...settings, image_mean: undefined }, 'image_mean'],
+    ['a standard deviation of zero', { ...settings, image_std: [1, 0, 1] }, 'image_std[1]'],
+  ])('names the setting that is not supported: %s', async (_, content, field) => {
+    await expect(readWritten('preprocessor_config.json', content)).rejects.toMatchObject({ name: 'InputError', field });
+  });
+});
