@@ -1,0 +1,50 @@
+/** Why an answer of the teacher is of no use for training. */
+export type RejectionReason =
+  | 'skip'
+  | 'coordinates'
+  | 'located_at_box'
+  | 'description'
+  | 'missing_part'
+  | 'choice_count'
+  | 'choices_not_distinct'
+  | 'answer_not_among_choices'
+  | 'duplicate'
+  | 'near_duplicate';
+
+/** A reason, with the words in the answer that it is about. */
+export interface Rejection {
+  reason: RejectionReason;
+  detail: string;
+}
+
+/**
+ * The reference system's filters of the raw text: an answer that speaks of coordinates or bounding boxes (which
+ * nobody sees who looks at the picture), or that says skip.
+ */
+export function filterRawAnswer(text: string): Rejection | undefined {
+  return (
+    found('coordinates', /.{0,30}(?:coordinate|bounding box).{0,30}/, text) ??
+    found('skip', /.{0,30}[sS]kip.{0,30}/, text)
+  );
+}
+
+/**
+ * The reference system's filters of the parts: a box that takes the place of words ("located at [0.1, ..."), in
+ * the text before boxes are removed, and an explanation that speaks of a description instead of the picture.
+ */
+export function filterParts(parts: {
+  question: string;
+  choices: readonly string[];
+  explanation: string;
+}): Rejection | undefined {
+  const texts = [parts.question, ...parts.choices, parts.explanation];
+  return (
+    texts.map((text) => found('located_at_box', /located at\s*\[.{0,30}/, text)).find(Boolean) ??
+    found('description', /.{0,30}description.{0,30}/i, parts.explanation)
+  );
+}
+
+function found(reason: RejectionReason, pattern: RegExp, text: string): Rejection | undefined {
+  const match = pattern.exec(text);
+  return match ? { reason, detail: match[0].trim() } : undefined;
+}

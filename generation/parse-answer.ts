@@ -1,0 +1,110 @@
+import { filterParts, type Rejection } from './filters.ts';
+import { stripBoxes } from './strip-boxes.ts';
+
+/** The parts of an answer, boxes removed. */
+export interface ParsedAnswer {
+  question: string;
+  choices: [string, string, string, string];
+  correctChoiceIndex: number;
+  /** With its heading ("Explanation:" or "Explanations:"), as the reference system's training data has it. */
+  explanation: string;
+}
+
+/**
+ * Parses an answer of the teacher: question, four choices (A) to (D), the letter of the correct one, and an
+ * explanation. A full stop at the end of a choice goes, as do boxes everywhere.
+ *
+ * @returns the parts, or why it can't be used
+ */
+export function parseAnswer(text: string): ParsedAnswer | Rejection {
+  const parts = splitParts(text.replaceAll('\r\n', '\n'));
+  if (isRejection(parts)) return parts;
+
+  const choices = splitChoices(parts.choices);
+  if (isRejection(choices)) return choices;
+  const correctChoiceIndex = findAnswer(parts.answer);
+  if (isRejection(correctChoiceIndex)) return correctChoiceIndex;
+  const rejection = filterParts({ ...parts, choices });
+  if (rejection) return rejection;
+
+  const [a = '', b = '', c = '', d = ''] = choices.map((choice) => dropFullStop(stripBoxes(dropFullStop(choice))));
+  const parsed: ParsedAnswer = {
+    question: stripBoxes(parts.question),
+    choices: [a, b, c, d],
+    correctChoiceIndex,
+    explanation: stripBoxes(parts.explanation),
+  };
+  return findDefect(parsed) ?? parsed;
+}
+
+/** Tells a rejection from what was asked for. */
+export function isRejection(result: unknown): result is Rejection {
+  return typeof result === 'object' && result !== null && 'reason' in result && 'detail' in result;
+}
+
+interface Parts {
+  question: string;
+  choices: string;
+  answer: string;
+  explanation: string;
+}
+
+// Each heading starts a line: a question may well speak of "the answer:".
+const headings: [name: keyof Parts, pattern: RegExp][] = [
+  ['question', /^[ \t]*Question:/gm],
+  ['choices', /^[ \t]*Choices:/gm],
+  ['answer', /^[ \t]*Answer:/gm],
+  ['explanation', /^[ \t]*(?:Explanations?|Reason(?:ing)?|Explanatory note):/gm],
+];
+
+function splitParts(text: string): Parts | Rejection {
+  const starts: { name: keyof Parts; start: number; contentStart: number }[] = [];
+  for (const [name, pattern] of headings) {
+    const matches = [...text.matchAll(pattern)];
+    const [match] = matches;
+    if (!match) return { reason: 'missing_part', detail: `no ${name}` };
+    if (matches.length > 1) return { reason: 'missing_part', detail: `more than one ${name}` };
+    starts.push({ name, start: match.index, contentStart: match.index + match[0].length });
+  }
+  const parts: Partial<Parts> = {};
+  for (const [index, { name, start, contentStart }] of starts.entries()) {
+    const next = starts[index + 1]?.start ?? text.length;
+    if (next < contentStart) return { reason: 'missing_part', detail: `the ${name} is not in its place` };
+    const content = text.slice(contentStart, next).trim();
+    if (content === '') return { reason: 'missing_part', detail: `the ${name} is empty` };
+    parts[name] = name === 'explanation' ? text.slice(start, next).trim() : content;
+  }
+  return parts as Parts;
+}
+
+function splitChoices(text: string): string[] | Rejection {
+  const pieces = text.split(/(?:^|\s)\(([A-Z])\)/);
+  const letters = pieces.filter((_, index) => index % 2 === 1).join('');
+  const choices = pieces.filter((_, index) => index > 0 && index % 2 === 0).map((choice) => choice.trim());
+  if (letters !== 'ABCD' || pieces[0]?.trim() !== '') {
+    return { reason: 'choice_count', detail: `choices are ${letters || 'not lettered'} instead of ABCD` };
+  }
+  return choices;
+}
+
+function findAnswer(text: string): number | Rejection {
+  const letters = new Set(Array.from(text.matchAll(/\(([A-Za-z])\)/g), (match) => (match[1] as string).toUpperCase()));
+  const [letter] = letters;
+  const index = letters.size === 1 && letter ? 'ABCD'.indexOf(letter) : -1;
+  return index >= 0 ? index : { reason: 'answer_not_among_choices', detail: text };
+}
+
+function findDefect({ question, choices, explanation }: ParsedAnswer): Rejection | undefined {
+  if (question === '') return { reason: 'missing_part', detail: 'the question is nothing but boxes' };
+  if (/:\s*$/.test(explanation)) return { reason: 'missing_part', detail: 'the explanation is nothing but boxes' };
+  const empty = choices.findIndex((choice) => choice === '');
+  if (empty >= 0) return { reason: 'missing_part', detail: `choice (${'ABCD'[empty]}) is empty` };
+  if (new Set(choices.map((choice) => choice.toLowerCase())).size < choices.length) {
+    return { reason: 'choices_not_distinct', detail: choices.join(' | ') };
+  }
+  return undefined;
+}
+
+function dropFullStop(text: string): string {
+  return text.replace(/\.$/, '');
+}

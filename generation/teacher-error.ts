@@ -1,0 +1,77 @@
+import { APIConnectionError, APIError } from 'openai';
+
+/** The teacher did not answer. Says whether asking again can help, and when. */
+export class TeacherError extends Error {
+  readonly retryable: boolean;
+  /** How long the teacher asks to be left alone. */
+  readonly retryAfterSeconds: number | undefined;
+  /** The HTTP status, when there was an answer at all. */
+  readonly status: number | undefined;
+
+  constructor(
+    message: string,
+    details: { retryable: boolean; retryAfterSeconds?: number | undefined; status?: number | undefined; cause?: unknown },
+  ) {
+    super(message, { cause: details.cause });
+    this.name = 'TeacherError';
+    this.retryable = details.retryable;
+    this.retryAfterSeconds = details.retryAfterSeconds;
+    this.status = details.status;
+  }
+}
+
+/** Turns whatever the `openai` client throws into a `TeacherError`. */
+export function teacherErrorFrom(error: unknown): TeacherError {
+  if (error instanceof TeacherError) return error;
+  if (error instanceof APIConnectionError || !(error instanceof APIError)) {
+    const reason = error instanceof Error ? causes(error) : String(error);
+    return new TeacherError(`The teacher could not be reached: ${reason}`, { retryable: true, cause: error });
+  }
+  const status: number | undefined = error.status;
+  return new TeacherError(describe(status, error), {
+    retryable: isRetryable(status, error.code),
+    retryAfterSeconds: retryAfter(error.headers),
+    status,
+    cause: error,
+  });
+}
+
+// A used-up account is reported as 429 too, and waiting does not fill it.
+function isRetryable(status: number | undefined, code: string | null | undefined): boolean {
+  if (code === 'insufficient_quota') return false;
+  return status === undefined || status === 408 || status === 409 || status === 429 || status >= 500;
+}
+
+function describe(status: number | undefined, error: APIError): string {
+  if (status === 401) return `The teacher refuses the key: ${error.message}. Check the key in the environment`;
+  if (status === 403) return `The teacher does not let this key use it: ${error.message}`;
+  if (status === 404) return `The teacher has no such model or address: ${error.message}. Check teacher.model and teacher.baseUrl`;
+  if (status === 429) return `The teacher asks to wait: ${error.message}`;
+  return `The teacher failed: ${error.message}`;
+}
+
+/**
+ * Reads `retry-after-ms` (milliseconds, OpenAI's own) or `Retry-After` (seconds, or a date; RFC 9110).
+ *
+ * @returns seconds, or undefined when neither is there or makes sense
+ */
+export function retryAfter(headers: Headers | undefined, now: () => number = Date.now): number | undefined {
+  const milliseconds = headers?.get('retry-after-ms');
+  if (milliseconds) return secondsOrUndefined(Number(milliseconds) / 1000);
+  const value = headers?.get('retry-after');
+  if (!value) return undefined;
+  const seconds = Number(value);
+  if (!Number.isNaN(seconds)) return secondsOrUndefined(seconds);
+  const date = Date.parse(value);
+  return Number.isNaN(date) ? undefined : Math.max(0, (date - now()) / 1000);
+}
+
+function secondsOrUndefined(seconds: number): number | undefined {
+  return Number.isFinite(seconds) && seconds >= 0 ? seconds : undefined;
+}
+
+function causes(error: Error): string {
+  const inner = error.cause instanceof Error ? ` (${causes(error.cause)})` : '';
+  const code = (error as NodeJS.ErrnoException).code;
+  return `${error.message || code || error.name}${inner}`;
+}
