@@ -4,10 +4,11 @@
  */
 import { join } from 'node:path';
 import { z } from 'zod';
-import { readAokvqa } from '../datasets/aokvqa.ts';
-import { type AokvqaScores, scoreAokvqa } from '../evaluation/metrics.ts';
+import { type AokvqaQuestion, readAokvqa } from '../datasets/aokvqa.ts';
+import { scoreAokvqa } from '../evaluation/metrics.ts';
 import { rankChoices } from '../evaluation/rank-choices.ts';
-import { hashFile } from '../store/hash.ts';
+import type { EvaluatedQuestion } from '../evaluation/records.ts';
+import { hashFile, hashValue } from '../store/hash.ts';
 import { InputError } from '../store/input-error.ts';
 import { readManifest, runStepOnce } from '../store/manifest.ts';
 import { readJsonLines } from '../store/read-json.ts';
@@ -66,9 +67,9 @@ export async function joinEvaluation(context: StepContext): Promise<EvaluateOutc
   const directory = stepDirectory(run, round, 'evaluate');
   const splits = configuredSplits(config);
   const parts: Record<string, unknown> = {};
-  const questions: Record<string, string> = {};
+  const sets = new Map<Split, TypedQuestions>();
   for (const split of splits) {
-    questions[split] = await hashFile(requireQuestionSet(context, split).file);
+    sets.set(split, await readTypedQuestions(context, split));
     for (let shard = 0; shard < config.evaluate.shards; shard += 1) {
       parts[`${split}-${shard}`] = (await requireShard(context, split, shard)).outputs;
     }
@@ -76,13 +77,15 @@ export async function joinEvaluation(context: StepContext): Promise<EvaluateOutc
   const done = await runStepOnce({
     directory,
     step: 'evaluate',
-    inputs: { parts, questions, limits: [config.data.validation.limit, config.data.test?.limit] },
+    inputs: { parts, questions: splits.map((split) => sets.get(split)?.hash) },
     work: async () => {
       const outputs: string[] = [];
       const metrics: Record<string, number> = {};
       for (const split of splits) {
         const file = split === 'test' ? join('test', 'aokvqa_eval.json') : 'aokvqa_eval.json';
-        const scores = await joinSplit(context, split, join(directory, file));
+        const records = await joinSplit(context, split, sets.get(split) as TypedQuestions);
+        await writeJson(join(directory, file), records);
+        const scores = scoreAokvqa(records);
         outputs.push(file);
         metrics[`${split}MultipleChoice`] = scores.multipleChoice;
         metrics[`${split}DirectAnswer`] = scores.directAnswer;
@@ -102,17 +105,26 @@ export async function joinEvaluation(context: StepContext): Promise<EvaluateOutc
   };
 }
 
-async function joinSplit(context: StepContext, split: Split, file: string): Promise<AokvqaScores> {
-  const set = requireQuestionSet(context, split);
-  const questions = (await readAokvqa(set.file)).slice(0, set.limit);
+async function joinSplit(context: StepContext, split: Split, { questions, questionTypes }: TypedQuestions): Promise<EvaluatedQuestion[]> {
   const losses = [];
   for (let shard = 0; shard < context.config.evaluate.shards; shard += 1) {
     losses.push(...(await readJsonLines(join(shardDirectory(context, split, shard), lossesFile), choiceLossesSchema)));
   }
-  const questionTypes = await questionTypesOf(context, split, questions);
-  const records = rankChoices({ questions, losses, questionTypes });
-  await writeJson(file, records);
-  return scoreAokvqa(records);
+  return rankChoices({ questions, losses, questionTypes });
+}
+
+interface TypedQuestions {
+  questions: AokvqaQuestion[];
+  questionTypes: Map<string, string>;
+  hash: string;
+}
+
+async function readTypedQuestions(context: StepContext, split: Split): Promise<TypedQuestions> {
+  const set = requireQuestionSet(context, split);
+  const questions = (await readAokvqa(set.file)).slice(0, set.limit);
+  const questionTypes = await questionTypesOf(context, questions);
+  const hash = hashValue({ file: await hashFile(set.file), limit: set.limit, types: [...questionTypes] });
+  return { questions, questionTypes, hash };
 }
 
 function shardDirectory({ config, run, round }: StepContext, split: Split, shard: number): string {

@@ -47,13 +47,3 @@ export function signalGroup(groupId: number, signal: NodeJS.Signals): void {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
   }
 }
-
-/** True while any process of the group can be signalled (zombies count until they are reaped). */
-export function groupExists(groupId: number): boolean {
-  try {
-    process.kill(-groupId, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
-}

@@ -33,7 +33,7 @@ export function totalSeconds(row: RoundSummary): number {
   return Object.values(row.seconds).reduce((sum, seconds) => sum + seconds, 0);
 }
 
-const rowsInPayloads = 16;
+const rowsInPayloads = 12;
 const rowsWithErrors = 4;
 
 /** Keeps payloads below 10 KB: the newest rows, and only the last few with their errors by type. The report has all. */

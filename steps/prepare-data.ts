@@ -1,0 +1,88 @@
+/**
+ * Makes sure, before any GPU time is spent, that the data is there and whole.
+ */
+import { access, stat } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import limitConcurrency from 'p-limit';
+import type { Config } from '../configs/schema.ts';
+import { readAokvqa } from '../datasets/aokvqa.ts';
+import { checkPicture } from '../datasets/check-pictures.ts';
+import { writeSceneDataset } from '../datasets/scenes/write-dataset.ts';
+import { readPromptTemplate } from '../generation/prompt-template.ts';
+import { readQuestionTypes } from '../generation/question-types.ts';
+import { hashValue } from '../store/hash.ts';
+import { runStepOnce } from '../store/manifest.ts';
+import { configuredSplits, type QuestionSet, questionSet } from './dataset-paths.ts';
+import { outcomeOf } from './outcome-of.ts';
+import type { PrepareDataOutcome } from './outcomes.ts';
+import { questionTypesOf } from './question-types.ts';
+import type { StepContext } from './step-context.ts';
+import { usedPictures } from './used-pictures.ts';
+
+/**
+ * Renders the demo domain when the config asks for it and it is not there yet; then reads every dataset, decodes
+ * every picture that the run may use, and has the teacher sort validation and test questions without a type.
+ *
+ * @throws InputError naming the file (and field) that is missing, cut short or wrong
+ */
+export async function prepareData(context: StepContext): Promise<PrepareDataOutcome> {
+  const { config, run } = context;
+  await renderScenes(context);
+  // Small files whose faults would otherwise show only in round 1.
+  await readQuestionTypes(config.data.questionTypes);
+  await readPromptTemplate(config.teacher.prompt);
+  const { questions, pictures } = await usedPictures(config);
+  const done = await runStepOnce({
+    directory: join(run.root, 'prepared-data'),
+    step: 'prepare-data',
+    inputs: { pictures: await fingerprint(pictures) },
+    work: async () => {
+      await checkPictures(context, pictures);
+      return { outputs: [], metrics: { pictures: pictures.length } };
+    },
+  });
+  await classifyQuestionSets(context);
+  return { ...outcomeOf(done), questions, pictures: pictures.length };
+}
+
+async function renderScenes({ config, signal, onProgress }: StepContext): Promise<void> {
+  const { scenes, root } = config.data;
+  if (scenes === undefined || (await exists(root))) return;
+  await writeSceneDataset({ root, ...scenes, signal, onProgress: (step, steps) => onProgress({ phase: 'render', step, steps }) });
+}
+
+/** Sizes and times instead of contents: the pictures of COCO are 19 GB. */
+async function fingerprint(pictures: string[]): Promise<string> {
+  const limit = limitConcurrency(64);
+  const facts = await limit.map(pictures, async (picture) => {
+    const facts = await stat(picture).catch(() => undefined);
+    return [picture, facts?.size ?? -1, facts?.mtimeMs ?? -1];
+  });
+  return hashValue(facts);
+}
+
+async function checkPictures({ signal, onProgress }: StepContext, pictures: string[]): Promise<void> {
+  const limit = limitConcurrency(availableParallelism());
+  let step = 0;
+  await limit.map(pictures, async (picture) => {
+    signal.throwIfAborted();
+    await checkPicture(picture);
+    step += 1;
+    onProgress({ phase: 'check pictures', step, steps: pictures.length });
+  });
+}
+
+async function classifyQuestionSets(context: StepContext): Promise<void> {
+  for (const split of configuredSplits(context.config)) {
+    const set = questionSet(context.config, split) as QuestionSet;
+    await questionTypesOf(context, (await readAokvqa(set.file)).slice(0, set.limit));
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}

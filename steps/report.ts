@@ -1,0 +1,43 @@
+import { join } from 'node:path';
+import type { Config } from '../configs/schema.ts';
+import type { ReportInput } from '../report/report-input.ts';
+import { writeReport } from '../report/write-report.ts';
+import { readManifest } from '../store/manifest.ts';
+import { stepDirectory } from '../store/run-directory.ts';
+import type { ReportOutcome } from './outcomes.ts';
+import { readReportBadCases, readReportRound, readReportSamples } from './read-round.ts';
+import type { StepContext } from './step-context.ts';
+
+/** Writes `report.html` about all rounds that are finished. It is written anew each time. */
+export async function report({ config, run, signal }: StepContext): Promise<ReportOutcome> {
+  const startedAt = Date.now();
+  const rounds: ReportInput['rounds'] = [];
+  const badCases: ReportInput['badCases'] = [];
+  const generated: ReportInput['generated'] = [];
+  for (let round = 0; await isFinished(stepDirectory(run, round, 'classify')); round += 1) {
+    signal.throwIfAborted();
+    rounds.push(await readReportRound(run, round));
+    badCases.push(...(await readReportBadCases(config, run, round)));
+    generated.push(...(await readReportSamples(config, run, round)));
+  }
+  const file = join(run.root, 'report.html');
+  await writeReport({ run: config.run ?? '', configSummary: summarize(config), rounds, badCases, generated, output: file });
+  return { file, seconds: (Date.now() - startedAt) / 1000, reused: false };
+}
+
+async function isFinished(directory: string): Promise<boolean> {
+  return (await readManifest(directory)) !== undefined;
+}
+
+function summarize({ seed, model, data, finetune, sampling, teacher }: Config): ReportInput['configSummary'] {
+  const { epochs, stepsPerEpoch, batchSize, lora, learningRate } = finetune;
+  return [
+    { label: 'Seed', value: String(seed) },
+    { label: 'Base model', value: model.path },
+    { label: 'Answer format', value: data.format },
+    { label: 'Finetune', value: `${epochs * stepsPerEpoch} steps of ${batchSize} samples, peak learning rate ${learningRate.peak}` },
+    { label: 'LoRA', value: `rank ${lora.rank}, alpha ${lora.alpha}, on ${lora.targetModules.join(', ')}` },
+    { label: 'Sampling', value: `${sampling.strategy}, ${sampling.requests} requests a round` },
+    { label: 'Teacher', value: `${teacher.model} (${teacher.provider})` },
+  ];
+}

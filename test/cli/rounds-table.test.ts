@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest';
+import { formatRounds, formatSeconds } from '../../cli/rounds-table.ts';
+import type { RoundSummary } from '../../workflows/messages.ts';
+
+const base: RoundSummary = {
+  round: 0,
+  multipleChoice: 51.25,
+  directAnswer: 44,
+  badCases: 39,
+  errorByType: { counting: 0.5, color_recognition: 0.25 },
+  samplesAdded: 0,
+  samplesRejected: 0,
+  teacherTokens: { prompt: 0, completion: 0 },
+  seconds: { finetune: 80, evaluate: 15.2 },
+};
+
+test('the table has a row a round, then the errors by question type', () => {
+  const next = { ...base, round: 1, testMultipleChoice: 60, samplesAdded: 90, teacherTokens: { prompt: 1000, completion: 200 }, errorByType: { counting: 0.25 } };
+  const text = formatRounds([base, next], { color: false });
+  const lines = text.split('\n').map((line) => line.replace(/[│\s]+/g, ' ').trim());
+  expect(lines).toContain('0 51.3 44.0 – – 39 0 0 0 1 min 35 s');
+  expect(lines).toContain('1 51.3 44.0 60.0 – 39 90 0 1200 1 min 35 s');
+  expect(lines).toContain('counting 50 % 25 %');
+  expect(lines).toContain('color_recognition 25 % –');
+});
+
+test('rounds without errors by type have one table', () => {
+  expect(formatRounds([{ ...base, errorByType: undefined }], { color: false })).not.toContain('question type');
+});
+
+test('times read well', () => {
+  expect([4.4, 95, 7205].map(formatSeconds)).toEqual(['4 s', '1 min 35 s', '2 h 0 min']);
+});
