@@ -23,9 +23,7 @@ export interface Adapter {
   tensors: Map<string, LoraPair>;
 }
 
-const off = z
-  .union([z.literal(false), z.null(), z.array(z.unknown()).length(0), z.strictObject({})])
-  .optional();
+const off = z.union([z.literal(false), z.null(), z.array(z.unknown()).length(0), z.strictObject({})]).optional();
 const unsupported = 'is not supported';
 
 const adapterConfigSchema = z.looseObject({
@@ -120,7 +118,12 @@ function checkRank(file: string, name: string, { shape }: AdapterTensor, axis: n
 }
 
 function wrongTensor(file: string, tensor: string, problem: string): InputError {
-  return new InputError({ file, field: tensor, problem, remedy: `Check that ${configName} and the weights belong together` });
+  return new InputError({
+    file,
+    field: tensor,
+    problem,
+    remedy: `Check that ${configName} and the weights belong together`,
+  });
 }
 
 /**

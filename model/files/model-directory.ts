@@ -85,7 +85,12 @@ async function openWeights(
   try {
     for (const shard of new Set(Object.values(shardOfTensor))) {
       if (shard !== path.basename(shard)) {
-        throw new InputError({ file: index, field: shard, problem: 'leads out of the directory', remedy: 'Mend the index' });
+        throw new InputError({
+          file: index,
+          field: shard,
+          problem: 'leads out of the directory',
+          remedy: 'Mend the index',
+        });
       }
       shards.set(shard, await openSafetensors(path.join(directory, shard)));
     }
@@ -115,12 +120,18 @@ function checkTensors(config: ModelConfig, fileOfTensor: Map<string, Safetensors
   }
   for (const [name, file] of fileOfTensor) {
     const isNeedless = needless.some((pattern) => pattern.test(name)) || name === tiedHead;
-    if (!expected.has(name) && !isNeedless) throw wrongTensor(file.file, name, 'is no tensor of the model in config.json');
+    if (!expected.has(name) && !isNeedless)
+      throw wrongTensor(file.file, name, 'is no tensor of the model in config.json');
   }
 }
 
 function wrongTensor(file: string, tensor: string, problem: string): InputError {
-  return new InputError({ file, field: tensor, problem, remedy: 'Check that config.json and the weights belong together' });
+  return new InputError({
+    file,
+    field: tensor,
+    problem,
+    remedy: 'Check that config.json and the weights belong together',
+  });
 }
 
 async function hashTensors(names: readonly string[], fileOf: (name: string) => SafetensorsFile): Promise<string> {

@@ -1,7 +1,14 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { InputError } from '../../store/input-error.ts';
 import { narrowToBfloat16, narrowToFloat16, widenBfloat16, widenFloat16 } from './half-precision.ts';
-import { bytesPerValue, damaged, largestHeader, parseHeader, type TensorInfo, valueCount } from './safetensors-header.ts';
+import {
+  bytesPerValue,
+  damaged,
+  largestHeader,
+  parseHeader,
+  type TensorInfo,
+  valueCount,
+} from './safetensors-header.ts';
 import { withTemporaryFile } from './temporary-file.ts';
 
 export type { TensorInfo } from './safetensors-header.ts';

@@ -83,7 +83,9 @@ async function moveInto(temporary: string, directory: string): Promise<void> {
     return;
   }
   for (const name of there.filter(isEarlierShard)) await rm(path.join(directory, name));
-  const configLast = (await readdir(temporary)).toSorted((one, other) => Number(one === 'config.json') - Number(other === 'config.json'));
+  const configLast = (await readdir(temporary)).toSorted(
+    (one, other) => Number(one === 'config.json') - Number(other === 'config.json'),
+  );
   for (const name of configLast) await rename(path.join(temporary, name), path.join(directory, name));
 }
 

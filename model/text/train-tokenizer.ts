@@ -59,7 +59,11 @@ export function trainTokenizer(texts: Iterable<string>, vocabularySize: number):
  *
  * @param maximumLength the longest text in tokens that the model takes
  */
-export async function writeTokenizer(directory: string, tokenizer: TokenizerJson, maximumLength: number): Promise<void> {
+export async function writeTokenizer(
+  directory: string,
+  tokenizer: TokenizerJson,
+  maximumLength: number,
+): Promise<void> {
   const [bos_token, eos_token, pad_token, image_token] = specialTokens;
   const special = { bos_token, eos_token, pad_token, additional_special_tokens: [image_token] };
   await writeJson(path.join(directory, 'tokenizer.json'), tokenizer);
@@ -126,7 +130,8 @@ function mostFrequent(pairs: Pairs): Pair | undefined {
   let best: Pair | undefined;
   for (const pair of pairs.values()) {
     if (pair.count < 2 || (best && pair.count < best.count)) continue;
-    const comesFirst = best && pair.count === best.count && pairKey(pair.left, pair.right) > pairKey(best.left, best.right);
+    const comesFirst =
+      best && pair.count === best.count && pairKey(pair.left, pair.right) > pairKey(best.left, best.right);
     if (!comesFirst) best = pair;
   }
   return best;

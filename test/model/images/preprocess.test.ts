@@ -94,7 +94,11 @@ describe('the config of the image processor', () => {
   };
 
   it('is read from preprocessor_config.json', async () => {
-    expect(small).toMatchObject({ filter: 'bicubic', rescaleFactor: 1 / 255, mean: [0.48145466, 0.4578275, 0.40821073] });
+    expect(small).toMatchObject({
+      filter: 'bicubic',
+      rescaleFactor: 1 / 255,
+      mean: [0.48145466, 0.4578275, 0.40821073],
+    });
     expect(await readWritten('preprocessor_config.json', settings)).toEqual(understood);
   });
 

@@ -30,7 +30,9 @@ describe('a tokenizer', () => {
   });
 
   it('takes <ImageHere> in a text as one token', () => {
-    expect(tokenizer.encode('<Img><ImageHere></Img>').filter((id) => id === tokenizer.tokenId('<ImageHere>'))).toHaveLength(1);
+    expect(
+      tokenizer.encode('<Img><ImageHere></Img>').filter((id) => id === tokenizer.tokenId('<ImageHere>')),
+    ).toHaveLength(1);
   });
 
   it('knows its size and its tokens, and that nothing is nothing', () => {
