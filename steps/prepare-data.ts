@@ -55,22 +55,27 @@ async function renderScenes({ config, signal, onProgress }: StepContext): Promis
 /** Sizes and times instead of contents: the pictures of COCO are 19 GB. */
 async function fingerprint(pictures: string[]): Promise<string> {
   const limit = limitConcurrency(64);
-  const facts = await limit.map(pictures, async (picture) => {
-    const facts = await stat(picture).catch(() => undefined);
-    return [picture, facts?.size ?? -1, facts?.mtimeMs ?? -1];
-  });
+  const facts = await Promise.all(
+    pictures.map((picture) =>
+      limit(async () => {
+        const { size, mtimeMs } = (await stat(picture).catch(() => undefined)) ?? { size: -1, mtimeMs: -1 };
+        return [picture, size, mtimeMs];
+      }),
+    ),
+  );
   return hashValue(facts);
 }
 
 async function checkPictures({ signal, onProgress }: StepContext, pictures: string[]): Promise<void> {
   const limit = limitConcurrency(availableParallelism());
   let step = 0;
-  await limit.map(pictures, async (picture) => {
+  const check = async (picture: string) => {
     signal.throwIfAborted();
     await checkPicture(picture);
     step += 1;
     onProgress({ phase: 'check pictures', step, steps: pictures.length });
-  });
+  };
+  await Promise.all(pictures.map((picture) => limit(check, picture)));
 }
 
 async function classifyQuestionSets(context: StepContext): Promise<void> {

@@ -20,7 +20,7 @@ export async function dataEngine(input: DataEngineInput): Promise<DataEngineResu
 
   state ??= await beginRun(input, workflowId);
   const { plan } = state;
-  Object.assign(progress, { run: plan.run, rounds: plan.rounds });
+  Object.assign(progress, { run: plan.run, directory: plan.directory, rounds: plan.rounds });
   setCurrentDetails(describeRounds(state));
 
   let roundsInThisExecution = 0;

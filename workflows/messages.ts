@@ -86,6 +86,8 @@ export interface RoundProgress {
 
 export interface DataEngineProgress {
   run?: string;
+  /** The run directory, once the run has begun. */
+  directory?: string;
   round: number;
   rounds?: number;
   /** Id of the round's workflow; its own `progress` query tells the steps. */

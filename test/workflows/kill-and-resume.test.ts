@@ -1,0 +1,41 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { runningWith } from '../processes.ts';
+import { pretendTrainerEntry, writeTinyRun } from '../steps/tiny-run.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+import { startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
+import { lossCurve, runWithKills } from './kill-and-resume.ts';
+
+let environment: WorkflowTestEnvironment;
+
+beforeAll(async () => {
+  environment = await startEnvironment();
+}, 60_000);
+
+afterAll(() => environment?.temporal.teardown());
+
+test('kill -9 of the trainer, then of the GPU worker: the run ends by itself, with the loss curve of an undisturbed one', async () => {
+  const folder = await temporaryFolder();
+  const queues = { cpuQueue: 'kill-cpu', gpuQueue: 'kill-gpu' };
+  const configFile = await writeTinyRun(folder, (config) => ({
+    ...config,
+    rounds: 0,
+    finetune: { ...config.finetune, stepsPerEpoch: 60, checkpointEverySteps: 10 },
+    temporal: { ...config.temporal, taskQueues: { cpu: queues.cpuQueue, gpu: queues.gpuQueue } },
+  }));
+  const common = { environment, folder, configFile, ...queues, trainerEntry: pretendTrainerEntry };
+  const undisturbed = await runWithKills({ ...common, run: 'undisturbed' });
+  const killed = await runWithKills({
+    ...common,
+    run: 'killed',
+    trainerEnvironment: { PRETEND_STEP_MILLISECONDS: '60' },
+    kills: { trainerAfterStep: 15, workerAfterStep: 33 },
+  });
+
+  expect(await lossCurve(killed.directory)).toEqual(await lossCurve(undisturbed.directory));
+  expect(killed.rounds[0]?.multipleChoice).toBe(undisturbed.rounds[0]?.multipleChoice);
+  const log = await readFile(join(killed.directory, 'round-0', 'finetune', 'trainer.log'), 'utf8');
+  expect(log.match(/starting at step \d+/g)).toEqual(['starting at step 0', 'starting at step 10', 'starting at step 30']);
+  expect(await runningWith(killed.directory)).toEqual([]);
+}, 120_000);

@@ -1,0 +1,82 @@
+/**
+ * The loop with its real activities on a real server; only the trainer is pretended.
+ */
+import { execFile } from 'node:child_process';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createCpuActivities } from '../../activities/cpu.ts';
+import { createGpuActivities } from '../../activities/gpu.ts';
+import { describeFailure, rootCause } from '../../cli/failures.ts';
+import { createProgressDisplay } from '../../cli/progress-display.ts';
+import { temporalExecutable } from '../../cli/setup-file.ts';
+import { watchRun } from '../../cli/watch-run.ts';
+import { typescriptTrainer } from '../../trainer/trainer-command.ts';
+import { runningWith } from '../processes.ts';
+import { pretendTrainerEntry, type TinyConfig, writeTinyRun } from '../steps/tiny-run.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+import { createWorker, startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
+
+const run = promisify(execFile);
+let environment: WorkflowTestEnvironment;
+
+beforeAll(async () => {
+  environment = await startEnvironment();
+}, 60_000);
+
+afterAll(() => environment?.temporal.teardown());
+
+const queues = { cpu: 'data-engine', gpu: 'gpu' };
+
+/** Runs the work while a CPU and a GPU worker are up. */
+async function withWorkers<R>(trainerEnvironment: Record<string, string>, work: () => Promise<R>): Promise<R> {
+  const trainer = { ...typescriptTrainer(pretendTrainerEntry), environment: trainerEnvironment };
+  const cpuWorker = await createWorker(environment, queues.cpu, createCpuActivities());
+  const gpuWorker = await createWorker(environment, queues.gpu, createGpuActivities({ trainer }));
+  return cpuWorker.runUntil(gpuWorker.runUntil(work()));
+}
+
+async function tinyFolder(change?: (config: TinyConfig) => object) {
+  const folder = await temporaryFolder();
+  return { folder, configFile: await writeTinyRun(folder, change) };
+}
+
+test('two rounds, started with the plain temporal command and followed by what dataengine watch uses', async () => {
+  const { folder, configFile } = await tinyFolder();
+  const result = await withWorkers({}, async () => {
+    const line = ['workflow', 'start', '--type', 'dataEngine', '--task-queue', 'data-engine', '--workflow-id', 'tuesday night', '--input', JSON.stringify({ config: configFile })];
+    await run(await temporalExecutable(), [...line, '--address', environment.temporal.address]);
+    return watchRun(environment.temporal.client, 'tuesday night', { ...createProgressDisplay(), show() {}, log() {} });
+  });
+  expect(result).toMatchObject({ run: 'tuesday-night', directory: join(folder, 'runs', 'tuesday-night') });
+  expect(result.rounds.map((row) => row.round)).toEqual([0, 1, 2]);
+  for (const row of result.rounds) expect(row).toMatchObject({ multipleChoice: expect.any(Number), testMultipleChoice: expect.any(Number) });
+  expect(result.rounds[1]?.samplesAdded).toBeGreaterThan(0);
+  expect(result.rounds[1]?.teacherTokens.completion).toBeGreaterThan(0);
+  expect(await readFile(result.report, 'utf8')).toContain('</html>');
+}, 60_000);
+
+test('an unknown key in the config ends the workflow at once, naming line and nearest key', async () => {
+  const { folder } = await tinyFolder();
+  const configFile = join(folder, 'wrong.yaml');
+  await writeFile(configFile, 'model: { path: x }\ndata: { root: y }\nfinetune:\n  ephocs: 3\n');
+  const failure = await withWorkers({}, () => environment.temporal.client.workflow.execute('dataEngine', { taskQueue: queues.cpu, workflowId: 'wrong', args: [{ config: configFile }] })).catch((error) => error);
+  expect(rootCause(failure)).toMatchObject({ type: 'InputError', nonRetryable: true });
+  expect(describeFailure(failure)).toMatchObject({ exitCode: 2, message: expect.stringMatching(/wrong\.yaml:4.*finetune\.ephocs.*Did you mean epochs\?/) });
+});
+
+test('cancelling stops the trainer and leaves no process behind', async () => {
+  const { folder, configFile } = await tinyFolder((config) => ({ ...config, rounds: 0, finetune: { ...config.finetune, stepsPerEpoch: 1000 } }));
+  const status = await withWorkers({ PRETEND_STEP_MILLISECONDS: '100' }, async () => {
+    const handle = await environment.temporal.client.workflow.start('dataEngine', { taskQueue: queues.cpu, workflowId: 'cancelled', args: [{ config: configFile }] });
+    while (!(await readFile(join(folder, 'runs', 'cancelled', 'round-0', 'finetune', 'loss.jsonl'), 'utf8').catch(() => ''))) await sleep(100);
+    expect(await runningWith(folder)).not.toEqual([]);
+    await handle.cancel();
+    await handle.result().catch(() => undefined);
+    return (await handle.describe()).status.name;
+  });
+  expect(status).toBe('CANCELLED');
+  expect(await runningWith(folder)).toEqual([]);
+}, 60_000);
