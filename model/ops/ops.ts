@@ -47,7 +47,19 @@ function broadcast(a: readonly number[], b: readonly number[]): number[] {
   return shape;
 }
 
+export type ProductType = 'float32' | 'bfloat16';
+
 export abstract class Ops {
+  /**
+   * What matrix products by weights are computed in; everything else, and every sum of products, is float32.
+   * bfloat16 is faster only where the hardware has it.
+   */
+  readonly productType: ProductType;
+
+  constructor(productType: ProductType = 'float32') {
+    this.productType = productType;
+  }
+
   /** Runs or records one TensorFlow operation. `outputs` tells the shapes and types it yields. */
   abstract run(
     name: string,
@@ -136,12 +148,10 @@ export abstract class Ops {
     if (a.shape.length !== 2 || b.shape.length !== 2 || inner !== other) {
       throw new Error(`cannot multiply [${a.shape}] by [${b.shape}]`);
     }
-    return this.one(
-      'MatMul',
-      [a, b],
-      { transpose_a: bool(transposeA), transpose_b: bool(transposeB), T: type(a.dataType) },
-      [m as number, n as number],
-    );
+    const attributes = { transpose_a: bool(transposeA), transpose_b: bool(transposeB), T: type(this.productType) };
+    const factors = [this.cast(a, this.productType), this.cast(b, this.productType)];
+    const product = this.one('MatMul', factors, attributes, [m as number, n as number]);
+    return this.cast(product, a.dataType);
   }
 
   /** Matrix products over the leading axes, which broadcast. */

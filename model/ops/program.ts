@@ -11,7 +11,7 @@ import path from 'node:path';
 import type { Feed } from './eager-ops.ts';
 import { savedModelBytes } from './graph-definition.ts';
 import { GraphOps, type GraphValue } from './graph-ops.ts';
-import { type Ops, sizeOf, type Value } from './ops.ts';
+import { type Ops, type ProductType, sizeOf, type Value } from './ops.ts';
 import { DATA_TYPE_CODES, type DataType, nativeBinding, type TypedArray } from './tensorflow.ts';
 
 interface ProgramVariable {
@@ -48,11 +48,15 @@ const BETA1 = 0.9;
 const BETA2 = 0.999;
 
 export class Program {
-  private readonly graph = new GraphOps();
+  private readonly graph: GraphOps;
   private readonly binding = nativeBinding();
   private readonly variables = new Map<string, ProgramVariable>();
   private readonly functions = new Map<string, ProgramFunction>();
   private session: number | undefined;
+
+  constructor(options: { productType?: ProductType } = {}) {
+    this.graph = new GraphOps(options.productType);
+  }
 
   /** Declares a float32 variable; its value is undefined until `assign`. */
   variable(name: string, shape: readonly number[]): Value {

@@ -9,6 +9,7 @@ import { adamScalars, Program } from '../../model/ops/program.ts';
 import { Tape } from '../../model/ops/tape.ts';
 import type { Batch, BatchShape } from '../batch.ts';
 import { trainedVariables } from '../lora.ts';
+import type { OptimizerState } from '../finetune-program.ts';
 import { batchInputs, batchLoss } from '../loss.ts';
 import { declareParameters, OPTIMIZER_STATE, optimize, SCALARS_INPUT } from '../optimizer.ts';
 
@@ -25,8 +26,8 @@ export interface PretrainProgram {
     learningRate: number;
     weightDecay: number;
   }): { loss: number; gradientNorm: number };
-  read(): Float32Array[];
-  write(arrays: readonly Float32Array[]): void;
+  read(): OptimizerState['arrays'];
+  write(arrays: OptimizerState['arrays']): void;
   dispose(): void;
 }
 
@@ -35,7 +36,7 @@ const shapeName = ({ batch, tokens, targets }: BatchShape) => `step-${batch}-${t
 /** Traces, loads and initialises the program for the batch shapes that will occur. */
 export function pretrainProgram(config: ModelConfig, shapes: readonly BatchShape[], seed: number): PretrainProgram {
   const layout = flatParameters(expectedTensors(config));
-  const program = new Program();
+  const program = new Program({ productType: 'bfloat16' });
   const flat = declareParameters(program, layout);
   const size = config.vision_config.image_size;
   for (const shape of new Map(shapes.map((shape) => [shapeName(shape), shape])).values()) {
@@ -61,9 +62,15 @@ export function pretrainProgram(config: ModelConfig, shapes: readonly BatchShape
   }
   program.load();
 
-  const write = (arrays: readonly Float32Array[]) =>
-    OPTIMIZER_STATE.forEach((name, index) => program.assign(name, arrays[index] as Float32Array));
-  write([initialParameters(config, layout, seed), new Float32Array(layout.total), new Float32Array(layout.total)]);
+  const write = (arrays: OptimizerState['arrays']) => {
+    for (const name of OPTIMIZER_STATE) program.assign(name, arrays[name]);
+  };
+  const [, first, second] = OPTIMIZER_STATE;
+  write({
+    parameters: initialParameters(config, layout, seed),
+    [first]: new Float32Array(layout.total),
+    [second]: new Float32Array(layout.total),
+  });
 
   return {
     layout,
@@ -72,7 +79,8 @@ export function pretrainProgram(config: ModelConfig, shapes: readonly BatchShape
       const { loss, gradientNorm } = program.run(shapeName(shape), { ...batch, pixels, scalars });
       return { loss: loss?.[0] as number, gradientNorm: gradientNorm?.[0] as number };
     },
-    read: () => OPTIMIZER_STATE.map((name) => program.read(name)),
+    read: () =>
+      Object.fromEntries(OPTIMIZER_STATE.map((name) => [name, program.read(name)])) as OptimizerState['arrays'],
     write,
     dispose: () => program.dispose(),
   };

@@ -50,12 +50,18 @@ function fact(random: SeededRandom): Stage1Text {
   };
 }
 
+/** Kinds of texts, and how often each is drawn. */
+export const TEXT_KINDS = {
+  inventory: 0.45,
+  caption: 0.15,
+  reference: 0.18,
+  region: 0.17,
+  fact: 0.05,
+} as const;
+export type TextKind = keyof typeof TEXT_KINDS;
+
 /** One text about a scene. */
-export function stage1Text(scene: Scene, random: SeededRandom): Stage1Text {
-  const kind = random.pickWeighted(
-    ['inventory', 'caption', 'reference', 'region', 'fact'] as const,
-    [0.5, 0.15, 0.17, 0.13, 0.05],
-  );
+export function stage1Text(kind: TextKind, scene: Scene, random: SeededRandom): Stage1Text {
   switch (kind) {
     case 'inventory':
       return inventory(scene);

@@ -1,0 +1,163 @@
+/** Makes the demo's stage-1 checkpoint from nothing: tokenizer, then every weight, from rendered scenes. */
+import path from 'node:path';
+import { renderScenePixels } from '../../datasets/scenes/render.ts';
+import { randomScene, type Scene } from '../../datasets/scenes/scene.ts';
+import { modelConfigSchema } from '../../model/files/model-config.ts';
+import { writeModelDirectory } from '../../model/files/model-directory.ts';
+import { viewsOf } from '../../model/flat-parameters.ts';
+import { loadTokenizer, type Tokenizer } from '../../model/text/tokenizer.ts';
+import { seededRandom } from '../../random/seeded-random.ts';
+import { hashValue } from '../../store/hash.ts';
+import { type BatchShape, batchShape, collate } from '../batch.ts';
+import { readNewestCheckpoint, writeCheckpoint } from '../checkpoint.ts';
+import { learningRateAt } from '../learning-rate.ts';
+import type { JobReporter } from '../report-progress.ts';
+import { type Sequence, trainingSequence } from '../sequence.ts';
+import { pretrainProgram } from './pretrain-program.ts';
+import { STAGE1_MODEL, type Stage1Settings } from './stage1-settings.ts';
+import { stage1Text, TEXT_KINDS, type TextKind } from './stage1-texts.ts';
+import { writeStage1Tokenizer } from './stage1-tokenizer.ts';
+
+/** Texts of a kind looked at to find the shape that its batches are padded to. */
+const SHAPE_SURVEY = 1024;
+const CHECKPOINT_EVERY_STEPS = 500;
+const RENDERED_TOGETHER = 8;
+/** Pixels are normalised as (value / 255 - 0.5) / 0.5, which `preprocessor_config.json` says too. */
+const textKinds = Object.keys(TEXT_KINDS) as TextKind[];
+const kindWeights = Object.values(TEXT_KINDS);
+const toInput = Float32Array.from({ length: 256 }, (_, value) => value / 127.5 - 1);
+
+/**
+ * Trains and writes the model directory (safetensors, float16).
+ *
+ * Deterministic for the same settings on the same machine; across machines the kernels' order of summation
+ * may differ in the last bits.
+ *
+ * @param work folder for checkpoints: an interrupted run goes on from there
+ */
+export async function makeStage1(
+  output: string,
+  settings: Stage1Settings,
+  work: string,
+  reporter: JobReporter,
+): Promise<{ loss: number }> {
+  await writeStage1Tokenizer(work, settings);
+  const tokenizer = await loadTokenizer(work);
+  const config = modelConfigSchema.parse({
+    ...STAGE1_MODEL,
+    image_token_index: tokenizer.tokenId('<ImageHere>'),
+    text_config: {
+      ...STAGE1_MODEL.text_config,
+      vocab_size: tokenizer.vocabularySize,
+      bos_token_id: tokenizer.tokenId('<s>'),
+      eos_token_id: tokenizer.tokenId('</s>'),
+      pad_token_id: tokenizer.tokenId('<pad>'),
+    },
+  });
+  reporter.note(`tokenizer: ${tokenizer.vocabularySize} tokens; rendering ${settings.pictures} pictures`);
+  const scenes = stage1Scenes(settings);
+  const pictures = await renderAll(scenes, config.vision_config.image_size);
+
+  const sample = sampler(scenes, tokenizer, config.num_query_tokens, settings);
+  const shapes = new Map(
+    textKinds.map((kind): [TextKind, BatchShape] => {
+      const survey = Array.from({ length: SHAPE_SURVEY }, (_, index) => sample(kind, index).sequence);
+      return [kind, { ...batchShape(survey), batch: settings.batchSize }];
+    }),
+  );
+  const program = pretrainProgram(config, [...shapes.values()], settings.seed);
+  const jobHash = hashValue({ settings, config: STAGE1_MODEL });
+  const checkpoints = path.join(work, 'checkpoints');
+  const resumed = await readNewestCheckpoint(checkpoints, jobHash, reporter.note);
+  if (resumed) program.write(resumed.arrays);
+
+  const { steps, batchSize } = settings;
+  const started = performance.now();
+  const first = resumed?.step ?? 0;
+  let smoothed = Number.NaN;
+  for (let step = first; step < steps; step++) {
+    // One kind a batch: texts of like length waste little padding.
+    const kind = seededRandom(settings.seed).fork('kind').fork(step).pickWeighted(textKinds, kindWeights);
+    const shape = shapes.get(kind) as BatchShape;
+    const samples = Array.from({ length: batchSize }, (_, slot) => sample(kind, step * batchSize + slot));
+    const sequences = samples.map(({ sequence }) => cut(sequence, shape));
+    const learningRate = learningRateAt(step, steps, settings.learningRate);
+    const { loss } = program.step({
+      shape,
+      batch: collate(sequences, shape, config.num_query_tokens),
+      pixels: toPixels(samples.map(({ scene }) => pictures[scene] as Uint8Array)),
+      step,
+      learningRate,
+      weightDecay: settings.weightDecay,
+    });
+    if (kind === 'inventory') smoothed = Number.isNaN(smoothed) ? loss : 0.95 * smoothed + 0.05 * loss;
+    const seconds = (performance.now() - started) / 1000;
+    const etaSeconds = (seconds / (step + 1 - first)) * (steps - step - 1);
+    reporter.progress({ step: step + 1, steps, loss: smoothed, learningRate, etaSeconds });
+    await new Promise(setImmediate);
+    reporter.signal.throwIfAborted();
+    if ((step + 1) % CHECKPOINT_EVERY_STEPS === 0) {
+      await writeCheckpoint(checkpoints, jobHash, { step: step + 1, arrays: program.read() });
+    }
+  }
+  const views = viewsOf(program.layout, program.read().parameters);
+  await writeModelDirectory(output, {
+    config,
+    tensors: program.layout.names.map((name) => ({
+      name,
+      shape: [...(program.layout.shapes.get(name) as readonly number[])],
+      data: views.get(name) as Float32Array,
+    })),
+    dtype: 'F16',
+    copyFrom: work,
+  });
+  program.dispose();
+  return { loss: smoothed };
+}
+
+/** The scenes of stage 1. */
+export function stage1Scenes({ seed, pictures }: Stage1Settings): Scene[] {
+  return Array.from({ length: pictures }, (_, index) => randomScene(seededRandom(seed).fork('scene').fork(index)));
+}
+
+async function renderAll(scenes: readonly Scene[], size: number): Promise<Uint8Array[]> {
+  const pictures: Uint8Array[] = [];
+  for (let start = 0; start < scenes.length; start += RENDERED_TOGETHER) {
+    const group = scenes.slice(start, start + RENDERED_TOGETHER);
+    pictures.push(...(await Promise.all(group.map((scene) => renderScenePixels(scene, size)))));
+  }
+  return pictures;
+}
+
+/** Sample `index` of the endless stream: which scene, and what is said of it. */
+function sampler(scenes: readonly Scene[], tokenizer: Tokenizer, queries: number, { seed }: Stage1Settings) {
+  const settings = { tokenizer, queries, maximumTokens: 128, beginToken: tokenizer.tokenId('<s>') ?? 0 };
+  const root = seededRandom(seed).fork('text');
+  return (kind: TextKind, index: number): { scene: number; sequence: Sequence } => {
+    const random = root.fork(kind).fork(index);
+    const scene = random.integer(scenes.length);
+    const { prompt, answer } = stage1Text(kind, scenes[scene] as Scene, random);
+    return { scene, sequence: trainingSequence(prompt, answer, settings) };
+  };
+}
+
+/** The rare text that is longer than all of the survey loses its end. */
+function cut(sequence: Sequence, { tokens, targets }: BatchShape): Sequence {
+  const length = Math.min(tokens, sequence.answerStart + targets);
+  return { ...sequence, tokenIds: sequence.tokenIds.slice(0, length) };
+}
+
+/** RGB bytes `[size, size, 3]` of pictures as float32 `[batch, 3, size, size]`. */
+function toPixels(pictures: readonly Uint8Array[]): Float32Array {
+  const plane = (pictures[0] as Uint8Array).length / 3;
+  const pixels = new Float32Array(pictures.length * plane * 3);
+  pictures.forEach((picture, index) => {
+    for (let channel = 0; channel < 3; channel++) {
+      const start = (index * 3 + channel) * plane;
+      for (let place = 0; place < plane; place++) {
+        pixels[start + place] = toInput[picture[place * 3 + channel] as number] as number;
+      }
+    }
+  });
+  return pixels;
+}
