@@ -1,0 +1,75 @@
+/** What the teacher can tell from a prompt: everything that it answers from. */
+export type ReadPrompt = GenerationPrompt | ClassificationPrompt | { kind: 'other' };
+
+/** A prompt that asks for a question about a picture (`configs/prompts/generate-v1.md`). */
+export interface GenerationPrompt {
+  kind: 'generate';
+  questionType: string;
+  captions: string[];
+  /** Edges as shares of the picture's width and height. */
+  boxes: { category: string; edges: [left: number, top: number, right: number, bottom: number] }[];
+  /** The questions of the in-context examples. */
+  exampleQuestions: string[];
+}
+
+/** A prompt that asks for the types of questions (`configs/prompts/classify-v1.md`). */
+export interface ClassificationPrompt {
+  kind: 'classify';
+  types: string[];
+  questions: { number: number; question: string }[];
+}
+
+/** Finds out what a prompt asks for by its headings, and reads the facts below them. */
+export function readPrompt(text: string): ReadPrompt {
+  const sections = splitSections(text);
+  const questions = sections.get('questions');
+  const types = sections.get('question types');
+  if (questions !== undefined && types !== undefined) {
+    return { kind: 'classify', types: readTypes(types), questions: readNumbered(questions) };
+  }
+  const type = sections.get('question type');
+  const captions = sections.get('captions');
+  if (type === undefined || captions === undefined) return { kind: 'other' };
+  return {
+    kind: 'generate',
+    questionType: (type.split(':')[0] ?? '').trim().replaceAll(' ', '_').toLowerCase(),
+    captions: lines(captions).map((line) => line.replace(/^- /, '')),
+    boxes: lines(sections.get('objects') ?? '').flatMap((line) => readBox(line) ?? []),
+    exampleQuestions: lines(sections.get('examples') ?? '').flatMap((line) => /^Question: (.*)$/.exec(line)?.[1] ?? []),
+  };
+}
+
+function splitSections(text: string): Map<string, string> {
+  const pieces = text.split(/^## (.+)$/m);
+  const sections = new Map<string, string>();
+  for (let index = 1; index < pieces.length; index += 2) {
+    sections.set((pieces[index] as string).trim().toLowerCase(), pieces[index + 1] as string);
+  }
+  return sections;
+}
+
+function lines(text: string): string[] {
+  return text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+}
+
+function readBox(line: string): GenerationPrompt['boxes'][number] | undefined {
+  const match = /^(.+): \[([^\]]+)\]$/.exec(line);
+  const numbers = match?.[2]?.split(',').map(Number);
+  if (!match || numbers?.length !== 4 || numbers.some((number) => !Number.isFinite(number))) return undefined;
+  const [left = 0, top = 0, right = 0, bottom = 0] = numbers;
+  return { category: match[1] as string, edges: [left, top, right, bottom] };
+}
+
+function readTypes(text: string): string[] {
+  return lines(text).flatMap((line) => /^- ([\w-]+):/.exec(line)?.[1] ?? []);
+}
+
+function readNumbered(text: string): ClassificationPrompt['questions'] {
+  return lines(text).flatMap((line) => {
+    const match = /^(\d+)\. (.+)$/.exec(line);
+    return match ? { number: Number(match[1]), question: match[2] as string } : [];
+  });
+}

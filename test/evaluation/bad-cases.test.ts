@@ -1,0 +1,40 @@
+import { expect, test } from 'vitest';
+import { badCasePrompt, collectBadCases } from '../../evaluation/bad-cases.ts';
+import { readBadCases } from '../../evaluation/records.ts';
+import { noSharedFiles, sharedFile } from '../shared-files.ts';
+import { evaluated } from './questions.ts';
+
+test('a wrong answer becomes a bad case of its type, in the shape of the file', () => {
+  expect(collectBadCases([evaluated()], { pictureFolder: '/data/COCO2017/val2017' })).toEqual({
+    identity_reasoning: [
+      {
+        idx: 'q1',
+        question: 'What sport are they mimicking?',
+        choices: ['baseball', 'lacrosse', 'cricket', 'basketball'],
+        correct_choice_idx: 0,
+        direct_answers: Array(10).fill('baseball'),
+        difficult_direct_answer: false,
+        model_answer: 'lacrosse',
+        question_type: 'identity_reasoning',
+        prompt:
+          'Question: What sport are they mimicking?\n' +
+          'Choices: (A) baseball (B) lacrosse (C) cricket (D) basketball\n' +
+          'Answer: The answer is (A): baseball.\n' +
+          'Question type: identity reasoning',
+        image_path: 'val2017/000000370270.jpg',
+      },
+    ],
+  });
+});
+
+test('a type with nothing wrong keeps an empty list', () => {
+  const record = evaluated({ model_choice_idx: 0, question_type: 'image_scene' });
+  expect(collectBadCases([record], { pictureFolder: 'val2017' })).toEqual({ image_scene: [] });
+});
+
+test("the prompts of the reference system's bad cases are built letter for letter", async (context) => {
+  const file = sharedFile('seed/bad_case_aokvqa_classified.json') ?? context.skip(noSharedFiles);
+  const badCases = Object.values(await readBadCases(file)).flat();
+  expect(badCases.length).toBeGreaterThan(0);
+  for (const badCase of badCases) expect(badCasePrompt(badCase)).toBe(badCase.prompt);
+});

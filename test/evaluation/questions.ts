@@ -1,0 +1,31 @@
+import type { AokvqaQuestion } from '../../datasets/aokvqa.ts';
+import type { EvaluatedQuestion } from '../../evaluation/records.ts';
+
+/** An A-OKVQA question for tests; whatever matters to a test is given. */
+export function question(values: Partial<AokvqaQuestion> = {}): AokvqaQuestion {
+  return {
+    split: 'val',
+    image_id: 370270,
+    question_id: 'q1',
+    question: 'What sport are they mimicking?',
+    choices: ['baseball', 'lacrosse', 'cricket', 'basketball'],
+    correct_choice_idx: 0,
+    direct_answers: Array.from({ length: 10 }, () => 'baseball'),
+    difficult_direct_answer: false,
+    rationales: [],
+    ...values,
+  };
+}
+
+/** The same, answered by a model. */
+export function evaluated(values: Partial<EvaluatedQuestion> = {}): EvaluatedQuestion {
+  const { split: _, rationales: __, ...official } = question();
+  return {
+    ...official,
+    model_answer: 'lacrosse',
+    model_choice_idx: 1,
+    losses: [2, 1, 3, 4],
+    question_type: 'identity_reasoning',
+    ...values,
+  };
+}

@@ -1,0 +1,89 @@
+import { describe, expect, test } from 'vitest';
+import { parseAnswer } from '../../generation/parse-answer.ts';
+
+const good = {
+  question: 'Question: Where is the cat [0.1, 0.2, 0.3, 0.4]?',
+  choices: 'Choices: (A) On the door [0.1, 0.2, 0.3, 0.4]. (B) On the floor (C) Outside. (D) On the roof',
+  answer: 'Answer: The answer is (B): On the floor.',
+  explanation: 'Explanations: One sees the cat [0.1, 0.2, 0.3, 0.4] on the floor.',
+};
+const text = (parts: Partial<Record<keyof typeof good, string>> = {}) =>
+  Object.values({ ...good, ...parts })
+    .filter((part) => part !== '')
+    .join('\n');
+
+describe('a good answer', () => {
+  test('is parsed into its four parts, without boxes and without full stops behind choices', () => {
+    expect(parseAnswer(text())).toEqual({
+      question: 'Where is the cat?',
+      choices: ['On the door', 'On the floor', 'Outside', 'On the roof'],
+      correctChoiceIndex: 1,
+      explanation: 'Explanations: One sees the cat on the floor.',
+    });
+  });
+
+  test.each(['Explanation:', 'Explanations:', 'Reason:', 'Reasoning:'])('may call its last part "%s"', (heading) => {
+    const explanation = `${heading} One sees it.`;
+    expect(parseAnswer(text({ explanation }))).toMatchObject({ explanation });
+  });
+
+  test('may have its choices on lines of their own, and an explanation of several lines', () => {
+    const answer = text({
+      choices: 'Choices:\n(A) one\n(B) two\n(C) three\n(D) four',
+      explanation: 'Explanation: First.\nSecond.',
+    });
+    expect(parseAnswer(answer)).toMatchObject({
+      choices: ['one', 'two', 'three', 'four'],
+      explanation: 'Explanation: First. Second.',
+    });
+  });
+
+  test('may come with Windows line ends, and a small letter', () => {
+    const answer = text({ answer: 'Answer: (b) On the floor' }).replaceAll('\n', '\r\n');
+    expect(parseAnswer(answer)).toMatchObject({ correctChoiceIndex: 1 });
+  });
+
+  test('may be in another language', () => {
+    const answer = text({ question: 'Question: 猫在哪里？', choices: 'Choices: (A) 门上 (B) 地上 (C) 外面 (D) 屋顶' });
+    expect(parseAnswer(answer)).toMatchObject({ question: '猫在哪里？', choices: ['门上', '地上', '外面', '屋顶'] });
+  });
+
+  test('may use brackets within a choice', () => {
+    const answer = text({ choices: 'Choices: (A) a TV (flat) (B) a radio (C) a book (D) a cup' });
+    expect(parseAnswer(answer)).toMatchObject({ choices: ['a TV (flat)', 'a radio', 'a book', 'a cup'] });
+  });
+});
+
+describe('an answer is rejected', () => {
+  test.each([
+    ['without a question', { question: '' }, 'missing_part'],
+    ['without choices', { choices: '' }, 'missing_part'],
+    ['without an answer', { answer: '' }, 'missing_part'],
+    ['without an explanation', { explanation: '' }, 'missing_part'],
+    ['with an empty explanation', { explanation: 'Explanations:' }, 'missing_part'],
+    ['with a question of nothing but a box', { question: 'Question: [0, 0, 1, 1]' }, 'missing_part'],
+    ['with two questions', { question: 'Question: Why?\nQuestion: How?' }, 'missing_part'],
+    ['with three choices', { choices: 'Choices: (A) one (B) two (C) three' }, 'choice_count'],
+    ['with five choices', { choices: 'Choices: (A) 1 (B) 2 (C) 3 (D) 4 (E) 5' }, 'choice_count'],
+    ['with choices out of order', { choices: 'Choices: (B) 1 (A) 2 (C) 3 (D) 4' }, 'choice_count'],
+    ['with choices that have no letters', { choices: 'Choices: one, two, three, four' }, 'choice_count'],
+    ['with an empty choice', { choices: 'Choices: (A) 1 (B) (C) 3 (D) 4' }, 'missing_part'],
+    ['with two choices alike', { choices: 'Choices: (A) red (B) Red. (C) blue (D) pink' }, 'choices_not_distinct'],
+    ['with a letter that is no choice', { answer: 'Answer: The answer is (F): Nowhere.' }, 'answer_not_among_choices'],
+    ['without a letter', { answer: 'Answer: On the floor.' }, 'answer_not_among_choices'],
+    ['with two answers', { answer: 'Answer: The answer is (A) or (B).' }, 'answer_not_among_choices'],
+    ['that speaks of a description', { explanation: 'Explanations: The Description says so.' }, 'description'],
+    ['that names a place by its box', { question: 'Question: What is located at [0, 0, 1, 1]?' }, 'located_at_box'],
+  ])('%s', (_, parts, reason) => {
+    expect(parseAnswer(text(parts))).toMatchObject({ reason });
+  });
+
+  test('with its parts out of order', () => {
+    const answer = [good.answer, good.question, good.choices, good.explanation].join('\n');
+    expect(parseAnswer(answer)).toMatchObject({ reason: 'missing_part' });
+  });
+
+  test.each(['', 'no', '{"weather":"fine"}', 'Question: Choices: Answer: Explanation:'])('for the nonsense %j', (nonsense) => {
+    expect(parseAnswer(nonsense)).toMatchObject({ reason: 'missing_part' });
+  });
+});

@@ -1,0 +1,128 @@
+import { readFile } from 'node:fs/promises';
+import { describe, expect, test } from 'vitest';
+import { readEngineData } from '../../datasets/engine-data.ts';
+import { type AnswerToRefine, refineAnswers } from '../../generation/refine.ts';
+import { noSharedFiles, sharedFile } from '../shared-files.ts';
+
+function answer(number: number, values: Partial<AnswerToRefine> & { question?: string; explanation?: string } = {}): AnswerToRefine {
+  const { question = 'What is it?', explanation = 'One sees it.', ...rest } = values;
+  return {
+    request_id: `request-${number}`,
+    image_id: number,
+    question_type: 'image_scene',
+    raw_instructions: [
+      `Question: ${question}`,
+      'Choices: (A) right (B) wrong1 (C) wrong2 (D) wrong3',
+      'Answer: The answer is (A): right.',
+      `Explanations: ${explanation}`,
+    ].join('\n'),
+    ...rest,
+  };
+}
+const many = Array.from({ length: 40 }, (_, number) => answer(number));
+
+describe('samples', () => {
+  test('have the keys and the order of keys of the official file', () => {
+    const { samples } = refineAnswers({ answers: [answer(7)], earlierSamples: [], seed: 1, shuffleChoices: false });
+    expect(samples).toEqual([
+      {
+        image_id: 7,
+        raw_instructions: answer(7).raw_instructions,
+        question_type: 'image_scene',
+        question: 'What is it?',
+        choices: ['right', 'wrong1', 'wrong2', 'wrong3'],
+        correct_choice_idx: 0,
+        rationales: ['Explanations: One sees it.'],
+      },
+    ]);
+  });
+
+  test('have each letter correct equally often, though the teacher always says (A)', () => {
+    const { samples } = refineAnswers({ answers: many, earlierSamples: [], seed: 1 });
+    const letters = [0, 1, 2, 3].map((index) => samples.filter((sample) => sample.correct_choice_idx === index).length);
+    expect(letters).toEqual([10, 10, 10, 10]);
+    for (const sample of samples) {
+      expect(sample.choices[sample.correct_choice_idx]).toBe('right');
+      expect([...sample.choices].sort()).toEqual(['right', 'wrong1', 'wrong2', 'wrong3']);
+    }
+  });
+
+  test('are the same for the same seed, and shuffled otherwise for another', () => {
+    const refine = (seed: number) => refineAnswers({ answers: many, earlierSamples: [], seed });
+    expect(refine(1)).toEqual(refine(1));
+    expect(refine(1)).not.toEqual(refine(2));
+  });
+
+  test('have explanations whose letters follow the choices', () => {
+    const explanation = 'It is (A), not option B; a B-movie (A1) stays.';
+    const { samples } = refineAnswers({ answers: many.map((_, number) => answer(number, { explanation })), earlierSamples: [], seed: 1 });
+    for (const { choices, rationales } of samples) {
+      const right = 'ABCD'[choices.indexOf('right')];
+      const wrong = 'ABCD'[choices.indexOf('wrong1')];
+      expect(rationales).toEqual([`Explanations: It is (${right}), not option ${wrong}; a B-movie (A1) stays.`]);
+    }
+  });
+});
+
+describe('rejected answers', () => {
+  test('keep the reason, what it is about, and the raw text', () => {
+    const nonsense = { ...answer(1), raw_instructions: 'Skip: I see nothing' };
+    expect(refineAnswers({ answers: [nonsense], earlierSamples: [], seed: 1 })).toEqual({
+      samples: [],
+      rejected: [
+        { request_id: 'request-1', image_id: 1, reason: 'skip', detail: 'Skip: I see nothing', raw: 'Skip: I see nothing' },
+      ],
+      countsByReason: { skip: 1 },
+    });
+  });
+
+  test('are repeated questions about the same picture, within a round and against earlier ones', () => {
+    const { samples: earlierSamples } = refineAnswers({ answers: [answer(1)], earlierSamples: [], seed: 1 });
+    const answers = [
+      answer(1, { request_id: 'of an earlier round' }),
+      answer(2, { request_id: 'first' }),
+      answer(2, { request_id: 'again' }),
+      answer(2, { request_id: 'nearly', question: 'what is it, here?' }),
+      answer(3, { request_id: 'other picture' }),
+    ];
+    const { samples, rejected } = refineAnswers({ answers, earlierSamples, seed: 1 });
+    expect(samples.map((sample) => sample.image_id)).toEqual([2, 3]);
+    expect(rejected.map(({ request_id, reason }) => [request_id, reason])).toEqual([
+      ['of an earlier round', 'duplicate'],
+      ['again', 'duplicate'],
+      ['nearly', 'near_duplicate'],
+    ]);
+  });
+});
+
+describe("the reference system's own answers", () => {
+  test('gptvqa_train_data.json is made of its raw answers, field for field', async (context) => {
+    const file = sharedFile('seed/gptvqa_train_data.json') ?? context.skip(noSharedFiles);
+    const expected = await readEngineData(file);
+    const answers = expected.map(({ image_id, raw_instructions, question_type }) => ({
+      request_id: String(image_id),
+      image_id,
+      raw_instructions,
+      question_type,
+    }));
+    expect(refineAnswers({ answers, earlierSamples: [], seed: 1, shuffleChoices: false })).toEqual({
+      samples: expected,
+      rejected: [],
+      countsByReason: {},
+    });
+  });
+
+  test('all of gptvqa_result.jsonl is parsed', async (context) => {
+    const file = sharedFile('seed/gptvqa_result.jsonl') ?? context.skip(noSharedFiles);
+    const lines = (await readFile(file, 'utf8')).trim().split('\n');
+    const answers = lines.map((line) => ({ request_id: line, ...(JSON.parse(line) as Omit<AnswerToRefine, 'request_id'>) }));
+    const { samples, rejected } = refineAnswers({ answers, earlierSamples: [], seed: 1, shuffleChoices: false });
+    expect(rejected).toEqual([]);
+    expect(samples.map((sample) => sample.correct_choice_idx)).toEqual([1, 1, 2]);
+    expect(samples[0]?.choices[1]).toBe('In the middle of the door');
+    expect(samples[1]?.question).toBe('What is the activity the people are engaging in?');
+    for (const { question, choices, rationales } of samples) {
+      expect([question, ...choices, ...rationales].join(' ')).not.toMatch(/[[\]]/);
+    }
+  });
+});
