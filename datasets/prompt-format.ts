@@ -1,48 +1,42 @@
-/**
- * The prompts that the model is trained on and asked with, as the reference system writes them.
- *
- * `###Human: <Img><ImageHere></Img> QUESTION\n(A) .. (B) .. (C) .. (D) ..\n###Assistant: ` is answered with
- * `The answer is (A) ANSWER.` (QMA), and the explanation after it (QMAE).
- */
+/** The words that a sample is trained and scored with; they are MiniGPT-4's and the reference system's. */
 
-/** Ends an answer. */
+/** Ends a turn; the model learns to write it. */
 export const END_MARK = '###';
 
-const LETTERS = 'ABCDEFGHIJ';
+const LETTERS = ['A', 'B', 'C', 'D'] as const;
 
-/** `(A)` for 0, `(B)` for 1, … */
-export function choiceLetter(index: number): string {
-  return `(${LETTERS[index]})`;
+function letter(choice: number): string {
+  const name = LETTERS[choice];
+  if (name === undefined) throw new RangeError(`Choice ${choice} has no letter: there are ${LETTERS.length}`);
+  return name;
 }
 
-/** The choices on one line: `(A) a (B) b (C) c (D) d`. */
-export function choiceLine(choices: readonly string[]): string {
-  return choices.map((choice, index) => `${choiceLetter(index)} ${choice}`).join(' ');
+/** `(A) cat`, as the choices are listed and as the answer repeats one. */
+export function choiceText(choices: readonly string[], choice: number): string {
+  return `(${letter(choice)}) ${choices[choice]}`;
 }
 
-/** What the person says, up to where the model begins to speak. */
+/** What the model reads before it answers. A question without choices asks for a free answer. */
 export function humanTurn(question: string, choices: readonly string[] = []): string {
-  const asked = choices.length === 0 ? question : `${question}\n${choiceLine(choices)}`;
-  return `###Human: <Img><ImageHere></Img> ${asked}\n###Assistant: `;
+  const list = choices.map((_, index) => choiceText(choices, index)).join(' ');
+  return `###Human: <Img><ImageHere></Img> ${question}\n${list === '' ? '' : `${list}\n`}###Assistant: `;
 }
 
-/** The answer alone. */
-export function answerQma(choices: readonly string[], correctChoiceIndex: number): string {
-  return `The answer is ${choiceLetter(correctChoiceIndex)} ${choices[correctChoiceIndex]}.`;
+/** What the model reads before it describes a picture; the default request is MiniGPT-4's first one. */
+export function captionTurn(request = 'Describe this image in detail.'): string {
+  return humanTurn(request);
 }
 
-/** The answer and its explanation: the longest of the rationales, none where there is none. */
-export function answerQmae(
-  choices: readonly string[],
-  correctChoiceIndex: number,
-  rationales: readonly string[],
-): string {
-  const longest = [...rationales].sort((a, b) => b.length - a.length)[0];
-  const answer = answerQma(choices, correctChoiceIndex);
-  return longest ? `${answer} ${longest}` : answer;
+/** QMA: the answer alone. */
+export function answerQma(choices: readonly string[], correct: number): string {
+  return `The answer is ${choiceText(choices, correct)}.`;
 }
 
-/** The request that a caption answers. */
-export function captionTurn(): string {
-  return humanTurn('Describe this image in detail.');
+/** QMAE: the answer, then the explanation, which is the longest rationale. */
+export function answerQmae(choices: readonly string[], correct: number, rationales: readonly string[]): string {
+  const longest = rationales
+    .map((rationale) => rationale.replace(/^Explanations?:\s*/i, '').trim())
+    .reduce((best, rationale) => (rationale.length > best.length ? rationale : best), '');
+  const answer = answerQma(choices, correct);
+  return longest === '' ? answer : `${answer} ${longest}`;
 }

@@ -1,0 +1,30 @@
+import { stat } from 'node:fs/promises';
+import sharp from 'sharp';
+import { InputError } from '../store/input-error.ts';
+
+/**
+ * Makes sure that a picture is there and whole, by decoding all of it.
+ *
+ * @throws InputError naming the file, when it is missing, empty, cut short or no picture.
+ */
+export async function checkPicture(file: string): Promise<void> {
+  const facts = await stat(file).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== 'ENOENT' && cause.code !== 'ENOTDIR') throw cause;
+    throw new InputError({ file, problem: 'no such picture', remedy: 'Check the picture folder, or fetch the picture again' }, { cause });
+  });
+  if (!facts.isFile()) throw new InputError({ file, problem: 'is not a file', remedy: 'Name a picture' });
+  try {
+    // The small size lets the decoder skip work, but it still reads every byte. A color space or a stray
+    // marker that libvips warns of is no harm: COCO has such files.
+    await sharp(file, { failOn: 'truncated' }).resize(16, 16, { fit: 'fill' }).raw().toBuffer();
+  } catch (cause) {
+    throw new InputError(
+      {
+        file,
+        problem: `is cut short or not a picture (${(cause as Error).message.trim().split('\n')[0]})`,
+        remedy: 'Fetch the picture again',
+      },
+      { cause },
+    );
+  }
+}
