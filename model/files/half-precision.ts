@@ -74,8 +74,8 @@ export function narrowToBfloat16(values: Float32Array): Uint16Array {
   const patterns = new Uint16Array(values.length);
   for (let index = 0; index < bits.length; index++) {
     const pattern = bits[index] as number;
-    const isNaN = (pattern & 0x7fffffff) > 0x7f800000;
-    patterns[index] = isNaN ? (pattern >>> 16) | 0x40 : (pattern + 0x7fff + ((pattern >>> 16) & 1)) >>> 16;
+    const isNotANumber = (pattern & 0x7fffffff) > 0x7f800000;
+    patterns[index] = isNotANumber ? (pattern >>> 16) | 0x40 : (pattern + 0x7fff + ((pattern >>> 16) & 1)) >>> 16;
   }
   return patterns;
 }

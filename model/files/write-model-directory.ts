@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { writeFileAtomically } from '../../store/write-file.ts';
+import { StorageError, writeFileAtomically } from '../../store/write-file.ts';
 import { toConfigJson } from './config-json.ts';
 import { expectedTensors } from './expected-tensors.ts';
 import type { ModelConfig } from './model-config.ts';
@@ -50,6 +50,10 @@ export async function writeModelDirectory(
     if (copyFrom) await copyCompanions(copyFrom, temporary);
     await writeFileAtomically(path.join(temporary, 'config.json'), toConfigJson(config, dtype));
     await moveInto(temporary, place);
+  } catch (error) {
+    // Said with the name that the file was to have: the temporary one is gone.
+    if (!(error instanceof StorageError)) throw error;
+    throw new StorageError(error.file.replace(temporary, place), error.cause);
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import sharp from 'sharp';
 import { InputError } from '../../store/input-error.ts';
 import type { RgbPicture } from './resample.ts';
@@ -13,7 +14,9 @@ import type { RgbPicture } from './resample.ts';
  */
 export async function decodePicture(source: string | Buffer): Promise<RgbPicture> {
   try {
-    const image = sharp(source, { failOn: 'truncated', ignoreIcc: true });
+    // Read here, because libvips remembers files by name and would not see that one has been replaced.
+    const content = typeof source === 'string' ? await readFile(source) : source;
+    const image = sharp(content, { failOn: 'truncated', ignoreIcc: true });
     const isCmyk = (await image.metadata()).space === 'cmyk';
     const converted = isCmyk ? image.pipelineColourspace('cmyk').toColourspace('cmyk') : image.toColourspace('srgb');
     const { data, info } = await converted.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
@@ -32,8 +35,8 @@ export async function decodePicture(source: string | Buffer): Promise<RgbPicture
 }
 
 function problemOf(error: Error): string {
+  if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 'no such picture';
   const [firstLine = 'unknown reason'] = error.message.split('\n');
-  if (firstLine.includes('missing')) return 'no such picture';
   return `the picture can't be read, it may be cut short (${firstLine.trim()})`;
 }
 

@@ -10,6 +10,7 @@ import {
   writeModelDirectory,
 } from '../../../model/files/model-directory.ts';
 import { openSafetensors, type TensorToWrite, writeSafetensors } from '../../../model/files/safetensors.ts';
+import { noTinyDisk, tinyDisk } from '../../tiny-disk.ts';
 
 const tinyModel = fileURLToPath(new URL('../../fixtures/tiny-blip2/', import.meta.url));
 let folder: string;
@@ -107,6 +108,22 @@ describe('a model directory', () => {
       'vision_model.embeddings.class_embedding and 0 other tensors were not given',
     );
     expect(await readdir(folder)).toEqual([]);
+  });
+
+  it('leaves the model that was there on a full disk, and says which file', async (context) => {
+    const disk = tinyDisk(300_000) ?? context.skip(noTinyDisk);
+    const { config } = await withModel(tinyModel, (model) => model);
+    const tensors = await tensorsOf(tinyModel);
+    const target = path.join(disk, 'merged');
+    await writeModelDirectory(target, { config, tensors, dtype: 'F16' });
+    const before = await withModel(target, (model) => model.weightsHash);
+
+    const failure = await writeModelDirectory(target, { config, tensors }).catch((error: unknown) => error);
+
+    const file = path.join(target, 'model.safetensors');
+    expect(failure).toMatchObject({ name: 'StorageError', file, code: 'ENOSPC' });
+    expect(await readdir(disk)).toEqual(['merged']);
+    expect(await withModel(target, (model) => model.weightsHash)).toBe(before);
   });
 
   it('reads shards, and has the same hash as the same weights in one file', async () => {
