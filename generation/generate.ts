@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import limitConcurrency from 'p-limit';
 import { type JsonLinesAppender, openJsonLines } from '../store/append-json-lines.ts';
 import type { GenerationRequest } from './generation-request.ts';
@@ -39,8 +40,10 @@ export async function generateAnswers(input: {
   signal?: AbortSignal | undefined;
 }): Promise<GenerationResult> {
   const { resultFile } = input;
-  const signal = input.signal ?? new AbortController().signal;
+  const signal = AbortSignal.any(input.signal ? [input.signal] : []);
   signal.throwIfAborted();
+  // Each request on its way listens to it.
+  setMaxListeners(0, signal);
   const requests = [...new Map(input.requests.map((request) => [request.id, request])).values()];
   // Opening cuts off a line that was not finished, so it comes before reading.
   const results = await openJsonLines(resultFile);

@@ -106,7 +106,7 @@ export async function askTeacher(
   };
   let response: unknown;
   try {
-    response = await client.chat.completions.create(body, { signal: options.signal });
+    response = await withOwnSignal(options.signal, (signal) => client.chat.completions.create(body, { signal }));
   } catch (error) {
     options.signal?.throwIfAborted();
     throw teacherErrorFrom(error);
@@ -126,4 +126,17 @@ export async function askTeacher(
     model,
     requestHash: hashValue(body),
   };
+}
+
+// The client never takes its listener off a signal, and one signal may serve a hundred thousand requests.
+async function withOwnSignal<T>(outer: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = new AbortController();
+  const abort = () => controller.abort(outer?.reason);
+  if (outer?.aborted) abort();
+  outer?.addEventListener('abort', abort, { once: true });
+  try {
+    return await work(controller.signal);
+  } finally {
+    outer?.removeEventListener('abort', abort);
+  }
 }

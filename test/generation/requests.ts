@@ -1,0 +1,15 @@
+import type { GenerationRequest } from '../../generation/generation-request.ts';
+
+/** A request for tests; its number is also its picture. */
+export function request(number: number, values: Partial<GenerationRequest> = {}): GenerationRequest {
+  return {
+    id: `request-${number}`,
+    image_id: number,
+    question_type: 'object_localization',
+    examples: [],
+    source: 'random',
+    prompt_version: 'generate-v1',
+    seed: number,
+    ...values,
+  };
+}

@@ -1,0 +1,137 @@
+import { describe, expect, test } from 'vitest';
+import { type BadCaseExample, sampleRequests } from '../../generation/sample-requests.ts';
+import { cocoIndex, manyPictures } from './pictures.ts';
+
+type Input = Parameters<typeof sampleRequests>[0];
+
+function badCase(name: string, imageId: number): BadCaseExample {
+  return { idx: name, prompt: `Question: ${name}?`, image_path: `val2017/${String(imageId).padStart(12, '0')}.jpg` };
+}
+
+const badCases = {
+  image_scene: [badCase('scene1', 9001), badCase('scene2', 9002), badCase('scene3', 9003)],
+  image_topic: [badCase('topic1', 9004)],
+  image_style: [],
+};
+
+function sample(values: Partial<Input> = {}) {
+  return sampleRequests({
+    strategy: 'adaptive',
+    requests: 100,
+    badCases,
+    weights: { image_scene: 0.6, image_topic: 0.2, image_style: 0 },
+    coco: manyPictures(1000),
+    usedImageIds: new Set(),
+    nearest: () => [],
+    maximumBoxes: 10,
+    inContextExamples: 2,
+    promptVersion: 'generate-v1',
+    seed: 1,
+    ...values,
+  });
+}
+
+describe('types', () => {
+  test('are drawn by weight', () => {
+    const { requestsByType } = sample({ requests: 1000 });
+    expect(requestsByType.image_scene).toBeGreaterThan(700);
+    expect(requestsByType.image_scene).toBeLessThan(800);
+    expect(requestsByType.image_style).toBeUndefined();
+  });
+
+  test('are drawn alike when the strategy is uniform, those without an error included', () => {
+    const { requestsByType } = sample({ requests: 900, strategy: 'uniform' });
+    for (const type of ['image_scene', 'image_topic', 'image_style']) {
+      expect(requestsByType[type]).toBeGreaterThan(250);
+      expect(requestsByType[type]).toBeLessThan(350);
+    }
+  });
+
+  test('are drawn alike when nothing was wrong', () => {
+    const { requestsByType } = sample({ weights: { image_scene: 0, image_topic: 0 }, badCases: {} });
+    expect(Object.keys(requestsByType).sort()).toEqual(['image_scene', 'image_topic']);
+  });
+});
+
+describe('examples', () => {
+  test('are two different bad cases of the type', () => {
+    for (const { examples } of sample({ weights: { image_scene: 1 } }).requests) {
+      expect(new Set(examples.map(({ idx }) => idx)).size).toBe(2);
+      expect(examples.every(({ idx }) => idx.startsWith('scene'))).toBe(true);
+    }
+  });
+
+  test('are fewer where there are fewer', () => {
+    expect(sample({ weights: { image_topic: 1 } }).requests[0]?.examples).toEqual([
+      { idx: 'topic1', prompt: 'Question: topic1?' },
+    ]);
+    expect(sample({ weights: { image_style: 1 } }).requests[0]?.examples).toEqual([]);
+  });
+});
+
+describe('pictures', () => {
+  test('come in turn from those nearest to the first example and from all', () => {
+    const nearest = (imageId: number) => [1, 2, 3, 4, 5].map((step) => (imageId - 9000) * 100 + step);
+    const { requests } = sample({ requests: 10, weights: { image_scene: 1 }, nearest });
+    expect(requests.map(({ source }) => source)).toEqual(Array(5).fill(['nearest', 'random']).flat());
+    for (const { source, image_id, examples } of requests) {
+      const anchor = badCases.image_scene.find(({ idx }) => idx === examples[0]?.idx);
+      if (source === 'nearest') expect(nearest(Number(anchor?.image_path.slice(8, 20)))).toContain(image_id);
+    }
+  });
+
+  test('come from all pictures when the near ones are used up', () => {
+    const { requests, exhausted } = sample({ requests: 10, weights: { image_topic: 1 }, nearest: () => [7] });
+    expect(exhausted).toBe(false);
+    expect(requests.filter(({ source }) => source === 'nearest').map(({ image_id }) => image_id)).toEqual([7]);
+  });
+
+  test('come once only, and not when an earlier round used them', () => {
+    const usedImageIds = new Set([1, 2, 3, 4, 5]);
+    const { requests } = sample({ coco: manyPictures(50), requests: 45, usedImageIds, nearest: () => [1, 2, 6, 7] });
+    const ids = requests.map(({ image_id }) => image_id);
+    expect(new Set(ids).size).toBe(45);
+    expect(ids.some((id) => usedImageIds.has(id))).toBe(false);
+  });
+
+  test('with too many boxes, no box or no caption are left out', () => {
+    const box = { category: 'cat', box: [0, 0, 9, 9] as [number, number, number, number] };
+    const coco = cocoIndex([
+      { id: 1, boxes: Array(11).fill(box) },
+      { id: 2, boxes: [] },
+      { id: 3, captions: [] },
+      { id: 4, boxes: Array(10).fill(box) },
+    ]);
+    const { requests, exhausted } = sample({ coco, requests: 4, nearest: () => [1, 2, 3] });
+    expect(requests.map(({ image_id }) => image_id)).toEqual([4]);
+    expect(exhausted).toBe(true);
+  });
+
+  test('that run out end the round early, and the result says so', () => {
+    const { requests, exhausted } = sample({ coco: manyPictures(30) });
+    expect(requests).toHaveLength(30);
+    expect(exhausted).toBe(true);
+  });
+});
+
+describe('requests', () => {
+  test('are the same for the same seed, and others for another', () => {
+    expect(sample()).toEqual(sample());
+    expect(sample().requests).not.toEqual(sample({ seed: 2 }).requests);
+  });
+
+  test('have an id that depends on all they ask', () => {
+    const ids = [sample(), sample({ promptVersion: 'generate-v2' })].map(({ requests }) => requests[0]?.id);
+    expect(ids[0]).toMatch(/^[0-9a-f]{64}$/);
+    expect(ids[0]).not.toBe(ids[1]);
+  });
+
+  test('are none when no type was asked', () => {
+    expect(sample({ weights: {}, badCases: {} })).toEqual({ requests: [], exhausted: true, requestsByType: {} });
+  });
+});
+
+test('a bad case without a picture number is an error that names it', () => {
+  const broken = { idx: 'odd', prompt: '', image_path: 'val2017/cat.jpg' };
+  expect(() => sample({ badCases: { image_topic: [broken] }, weights: { image_topic: 1 } })).toThrow(/odd.*cat\.jpg/);
+});
