@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { RunDirectory } from '../store/run-directory.ts';
+import { type RunDirectory, roundDirectory } from '../store/run-directory.ts';
 import { finishedStep } from './finished-step.ts';
 
 /** The name that the reference system gives a round's generated samples. */
@@ -22,9 +22,9 @@ export interface GeneratedData {
 export async function generatedData(run: RunDirectory, lastRound: number): Promise<GeneratedData[]> {
   const data: GeneratedData[] = [];
   for (let round = 1; round <= lastRound; round += 1) {
-    const { directory, manifest } = await finishedStep(run, round, 'append');
+    const { manifest } = await finishedStep(run, round, 'append');
     const name = engineDataFile(round);
-    data.push({ round, file: join(directory, name), hash: manifest.outputs[name] ?? '' });
+    data.push({ round, file: join(roundDirectory(run, round), name), hash: manifest.outputs[`../${name}`] ?? '' });
   }
   return data;
 }

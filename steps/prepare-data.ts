@@ -1,7 +1,7 @@
 /**
  * Makes sure, before any GPU time is spent, that the data is there and whole.
  */
-import { access, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import limitConcurrency from 'p-limit';
@@ -48,7 +48,7 @@ export async function prepareData(context: StepContext): Promise<PrepareDataOutc
 
 async function renderScenes({ config, signal, onProgress }: StepContext): Promise<void> {
   const { scenes, root } = config.data;
-  if (scenes === undefined || (await exists(root))) return;
+  if (scenes === undefined) return;
   await writeSceneDataset({ root, ...scenes, signal, onProgress: (step, steps) => onProgress({ phase: 'render', step, steps }) });
 }
 
@@ -75,7 +75,11 @@ async function checkPictures({ signal, onProgress }: StepContext, pictures: stri
     step += 1;
     onProgress({ phase: 'check pictures', step, steps: pictures.length });
   };
-  await Promise.all(pictures.map((picture) => limit(check, picture)));
+  try {
+    await Promise.all(pictures.map((picture) => limit(check, picture)));
+  } finally {
+    limit.clearQueue();
+  }
 }
 
 async function classifyQuestionSets(context: StepContext): Promise<void> {
@@ -83,11 +87,4 @@ async function classifyQuestionSets(context: StepContext): Promise<void> {
     const set = questionSet(context.config, split) as QuestionSet;
     await questionTypesOf(context, (await readAokvqa(set.file)).slice(0, set.limit));
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }
