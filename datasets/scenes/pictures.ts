@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import pLimit from 'p-limit';
 import type { SeededRandom } from '../../random/seeded-random.ts';
 import { hashBytes, hashValue } from '../../store/hash.ts';
+import { StorageError } from '../../store/write-file.ts';
 import { captionsFor } from './captions.ts';
 import { renderScene } from './render.ts';
 import { randomScene, type Scene } from './scene.ts';
@@ -51,6 +52,7 @@ const CONCURRENCY = 8;
  * Renders pictures into a folder.
  *
  * @param options.seen content hashes of the pictures so far; those of these pictures are added
+ * @throws StorageError for a full disk and the like.
  * @throws Error when a picture has the same content as an earlier one.
  */
 export async function writePictures(
@@ -68,7 +70,10 @@ export async function writePictures(
       if (options.seen.has(hash)) throw new Error(`${join(folder, fileName)} is the same picture as an earlier one; choose another seed`);
       options.seen.add(hash);
       // No flush a file: the manifest, written last, says whether all of them are there.
-      await writeFile(join(folder, fileName), bytes);
+      const file = join(folder, fileName);
+      await writeFile(file, bytes).catch((cause: unknown) => {
+        throw new StorageError(file, cause);
+      });
       options.onPicture?.();
     }),
   );

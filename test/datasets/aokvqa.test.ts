@@ -1,0 +1,66 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { aokvqaPicturePath, readAokvqa } from '../../datasets/aokvqa.ts';
+import { InputError } from '../../store/input-error.ts';
+import { noSharedFiles, sharedFile } from '../shared-files.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+
+const question = (changes: object = {}) => ({
+  split: 'val',
+  image_id: 461751,
+  question_id: '22jbM6gDxdaMaunuzgrsBB',
+  question: "What is in the motorcyclist's mouth?",
+  choices: ['toothpick', 'food', 'popsicle stick', 'cigarette'],
+  correct_choice_idx: 3,
+  direct_answers: ['cigarette'],
+  difficult_direct_answer: false,
+  rationales: ["He's smoking while riding."],
+  ...changes,
+});
+
+async function questionFile(content: string | object[]): Promise<string> {
+  const file = join(await temporaryFolder(), 'aokvqa_v1p0_val.json');
+  await writeFile(file, typeof content === 'string' ? content : JSON.stringify(content));
+  return file;
+}
+
+describe('readAokvqa', () => {
+  it("reads A-OKVQA's records, with or without a question type", async () => {
+    const records = [question(), question({ question_id: 'other', question_type: 'attribute_recognition' })];
+    expect(await readAokvqa(await questionFile(records))).toEqual(records);
+  });
+
+  it('reads the whole official validation split', async (context) => {
+    const file = sharedFile('aokvqa/aokvqa_v1p0_val.json') ?? context.skip(noSharedFiles);
+    const questions = await readAokvqa(file);
+    expect(questions).toHaveLength(1145);
+    expect(questions.every(({ direct_answers }) => direct_answers.length === 10)).toBe(true);
+  });
+
+  it.each([
+    ['a correct choice out of range', [question(), question({ question_id: 'b', correct_choice_idx: 4 })], '[1].correct_choice_idx', /is 4, but the choices are 0 to 3/],
+    ['a correct choice below zero', [question({ correct_choice_idx: -1 })], '[0].correct_choice_idx', /is -1/],
+    ['three choices', [question({ choices: ['a', 'b', 'c'] })], '[0].choices', /expected/],
+    ['a missing question', [question({ question: undefined })], '[0].question', /expected string/],
+    ['an id used twice', [question(), question()], '[1].question_id', /is the id of \[0\] too/],
+  ])('names the field of %s', async (_, records, field, problem) => {
+    const file = await questionFile(records);
+    const error = await readAokvqa(file).catch((error: unknown) => error as InputError);
+    expect(error).toBeInstanceOf(InputError);
+    expect(error).toMatchObject({ file, field, message: expect.stringMatching(problem) });
+  });
+
+  it('names the line of broken JSON', async () => {
+    const file = await questionFile(`[\n  {"split": "val"},\n  {"split": }\n]\n`);
+    await expect(readAokvqa(file)).rejects.toThrow(`${file}:3:`);
+  });
+
+  it('names a missing file', async () => {
+    await expect(readAokvqa('/nowhere/aokvqa.json')).rejects.toThrow('/nowhere/aokvqa.json: no such file');
+  });
+});
+
+it('a picture path has twelve digits, as COCO 2017 names its files', () => {
+  expect(aokvqaPicturePath('/data/val2017', 461751)).toBe('/data/val2017/000000461751.jpg');
+});
