@@ -29,10 +29,7 @@ export function badCasePrompt(
  *
  * @param options.pictureFolder the folder of the questions' pictures; its last part starts each `image_path`
  */
-export function collectBadCases(
-  records: readonly EvaluatedQuestion[],
-  options: { pictureFolder: string },
-): BadCases {
+export function collectBadCases(records: readonly EvaluatedQuestion[], options: { pictureFolder: string }): BadCases {
   const folder = basename(options.pictureFolder);
   const types = [...new Set(records.map((record) => record.question_type))].sort();
   const badCases: BadCases = Object.fromEntries(types.map((type) => [type, []]));

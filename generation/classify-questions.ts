@@ -42,7 +42,9 @@ export async function classifyQuestions(input: {
   const { promptFile = 'configs/prompts/classify-v1.md', batchSize = 50, attempts = 3 } = input;
   const template = await readPromptTemplate(promptFile, ['types', 'questions']);
   const cache = (await exists(cacheFile)) ? await readJson(cacheFile, cacheSchema) : {};
-  const keyOf = ({ question }: UnclassifiedQuestion) => hashValue({ question, prompt: template.hash, types });
+  const version = hashValue({ prompt: template.hash, types });
+  const keys = new Map(questions.map((question) => [question, hashValue({ question: question.question, version })]));
+  const keyOf = (question: UnclassifiedQuestion) => keys.get(question) as string;
   const missing = () => questions.filter((question) => cache[keyOf(question)] === undefined);
 
   for (let attempt = 1; attempt <= attempts && missing().length > 0; attempt += 1) {

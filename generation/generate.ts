@@ -48,7 +48,13 @@ export async function generateAnswers(input: {
   // Opening cuts off a line that was not finished, so it comes before reading.
   const results = await openJsonLines(resultFile);
   try {
-    return await answerMissing({ ...input, signal, requests, results, earlier: await readRawAnswers(resultFile, requests) });
+    return await answerMissing({
+      ...input,
+      signal,
+      requests,
+      results,
+      earlier: await readRawAnswers(resultFile, requests),
+    });
   } finally {
     await results.close();
   }

@@ -20,7 +20,8 @@ export function nearestPictures(input: {
   if (embeddings.length !== imageIds.length * width) {
     throw new RangeError(`${imageIds.length} embeddings of ${width} numbers can't have ${embeddings.length} numbers`);
   }
-  if (query.length !== width) throw new RangeError(`The query has ${query.length} numbers, the embeddings have ${width}`);
+  if (query.length !== width)
+    throw new RangeError(`The query has ${query.length} numbers, the embeddings have ${width}`);
 
   const similarities = new Float64Array(imageIds.length);
   for (let row = 0; row < imageIds.length; row += 1) {

@@ -97,7 +97,7 @@ function findAnswer(text: string): number | Rejection {
 function findDefect({ question, choices, explanation }: ParsedAnswer): Rejection | undefined {
   if (question === '') return { reason: 'missing_part', detail: 'the question is nothing but boxes' };
   if (/:\s*$/.test(explanation)) return { reason: 'missing_part', detail: 'the explanation is nothing but boxes' };
-  const empty = choices.findIndex((choice) => choice === '');
+  const empty = choices.indexOf('');
   if (empty >= 0) return { reason: 'missing_part', detail: `choice (${'ABCD'[empty]}) is empty` };
   if (new Set(choices.map((choice) => choice.toLowerCase())).size < choices.length) {
     return { reason: 'choices_not_distinct', detail: choices.join(' | ') };

@@ -16,7 +16,8 @@ const questionTypes = z
   .superRefine((types, context) => {
     const seen = new Set<string>();
     for (const [index, { name }] of types.entries()) {
-      if (seen.has(name)) context.addIssue({ code: 'custom', path: [index, 'name'], message: `${name} is there twice` });
+      if (seen.has(name))
+        context.addIssue({ code: 'custom', path: [index, 'name'], message: `${name} is there twice` });
       seen.add(name);
     }
   });

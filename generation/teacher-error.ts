@@ -10,7 +10,12 @@ export class TeacherError extends Error {
 
   constructor(
     message: string,
-    details: { retryable: boolean; retryAfterSeconds?: number | undefined; status?: number | undefined; cause?: unknown },
+    details: {
+      retryable: boolean;
+      retryAfterSeconds?: number | undefined;
+      status?: number | undefined;
+      cause?: unknown;
+    },
   ) {
     super(message, { cause: details.cause });
     this.name = 'TeacherError';
@@ -45,7 +50,8 @@ function isRetryable(status: number | undefined, code: string | null | undefined
 function describe(status: number | undefined, error: APIError): string {
   if (status === 401) return `The teacher refuses the key: ${error.message}. Check the key in the environment`;
   if (status === 403) return `The teacher does not let this key use it: ${error.message}`;
-  if (status === 404) return `The teacher has no such model or address: ${error.message}. Check teacher.model and teacher.baseUrl`;
+  if (status === 404)
+    return `The teacher has no such model or address: ${error.message}. Check teacher.model and teacher.baseUrl`;
   if (status === 429) return `The teacher asks to wait: ${error.message}`;
   return `The teacher failed: ${error.message}`;
 }

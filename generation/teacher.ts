@@ -39,9 +39,7 @@ export interface TeacherAnswer {
 const completion = z.object({
   model: z.string(),
   choices: z.array(z.object({ message: z.object({ content: z.string().nullish() }) })).min(1),
-  usage: z
-    .object({ prompt_tokens: z.number(), completion_tokens: z.number(), total_tokens: z.number() })
-    .nullish(),
+  usage: z.object({ prompt_tokens: z.number(), completion_tokens: z.number(), total_tokens: z.number() }).nullish(),
 });
 
 /**
@@ -76,8 +74,8 @@ export function createTeacherClient(
     apiKey: settings.provider === 'openai' ? (key as string) : 'local-teacher',
     // Undefined would let the client take these from the environment.
     baseURL: settings.baseUrl ?? 'https://api.openai.com/v1',
-    organization: settings.provider === 'openai' ? environment.OPENAI_ORG_ID ?? null : null,
-    project: settings.provider === 'openai' ? environment.OPENAI_PROJECT_ID ?? null : null,
+    organization: settings.provider === 'openai' ? (environment.OPENAI_ORG_ID ?? null) : null,
+    project: settings.provider === 'openai' ? (environment.OPENAI_PROJECT_ID ?? null) : null,
     maxRetries: 0,
     timeout: settings.requestTimeoutSeconds * 1000,
     logLevel: 'off',

@@ -28,5 +28,7 @@ export function writeParts({ question, choices, correctChoiceIndex, explanation 
 
 /** The parts that are there, as one text. */
 export function joinParts(parts: Partial<AnswerParts>): string {
-  return [parts.question, parts.choices, parts.answer, parts.explanation].filter((part) => part !== undefined).join('\n');
+  return [parts.question, parts.choices, parts.answer, parts.explanation]
+    .filter((part) => part !== undefined)
+    .join('\n');
 }

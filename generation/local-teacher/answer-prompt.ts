@@ -46,10 +46,17 @@ const side = 1000;
 function makeQuestion(prompt: GenerationPrompt, random: SeededRandom): TeacherQuestion | undefined {
   const boxes = prompt.boxes.map(({ category, edges: [left, top, right, bottom] }) => ({
     category,
-    box: [left, top, right - left, bottom - top].map((share) => Math.round(share * side)) as [number, number, number, number],
+    box: [left, top, right - left, bottom - top].map((share) => Math.round(share * side)) as [
+      number,
+      number,
+      number,
+      number,
+    ],
   }));
   const scene = sceneFromAnnotations({ captions: prompt.captions, boxes, width: side, height: side });
-  const candidates = [0, 1, 2].flatMap((attempt) => askQuestion(prompt.questionType, scene, random.fork(attempt)) ?? []);
+  const candidates = [0, 1, 2].flatMap(
+    (attempt) => askQuestion(prompt.questionType, scene, random.fork(attempt)) ?? [],
+  );
   const chosen = mostAlike(candidates, prompt.exampleQuestions);
   if (!chosen) return undefined;
   return {
@@ -61,7 +68,10 @@ function makeQuestion(prompt: GenerationPrompt, random: SeededRandom): TeacherQu
 }
 
 /** In-context examples steer a teacher: of what it could ask, it asks what is most like them. */
-function mostAlike<T extends { question: string }>(candidates: readonly T[], examples: readonly string[]): T | undefined {
+function mostAlike<T extends { question: string }>(
+  candidates: readonly T[],
+  examples: readonly string[],
+): T | undefined {
   const exampleWords = examples.map(wordsOf);
   const likeness = ({ question }: T) => {
     const words = wordsOf(question);

@@ -14,7 +14,8 @@ async function main(): Promise<void> {
   });
   const port = Number(values.port);
   const mistakeRate = Number(values['mistake-rate']);
-  if (!Number.isInteger(port) || port < 0 || port > 65535 || !(mistakeRate >= 0 && mistakeRate <= 1)) throw new Error(usage);
+  if (!Number.isInteger(port) || port < 0 || port > 65535 || !(mistakeRate >= 0 && mistakeRate <= 1))
+    throw new Error(usage);
 
   const teacher = await startLocalTeacher({ port, mistakeRate, seed: values.seed });
   process.stdout.write(`${JSON.stringify({ type: 'listening', baseUrl: teacher.baseUrl })}\n`);

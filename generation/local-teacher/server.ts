@@ -35,7 +35,9 @@ const textPart = z.object({ type: z.literal('text'), text: z.string() });
 const chatRequest = z.object({
   model: z.string(),
   messages: z
-    .array(z.object({ role: z.string(), content: z.union([z.string(), z.array(z.union([textPart, z.looseObject({})]))]) }))
+    .array(
+      z.object({ role: z.string(), content: z.union([z.string(), z.array(z.union([textPart, z.looseObject({})]))]) }),
+    )
     .min(1),
   stream: z.literal(false).nullish(),
 });
@@ -74,7 +76,8 @@ export async function startLocalTeacher(
     if (fault?.kind === 'nonsense') return sendJson(response, 200, { weather: 'fine' });
     if (fault?.kind === 'status') {
       if (fault.retryAfterSeconds !== undefined) response.setHeader('retry-after', String(fault.retryAfterSeconds));
-      if (fault.retryAfterMilliseconds !== undefined) response.setHeader('retry-after-ms', String(fault.retryAfterMilliseconds));
+      if (fault.retryAfterMilliseconds !== undefined)
+        response.setHeader('retry-after-ms', String(fault.retryAfterMilliseconds));
       return sendError(response, fault.status, 'A fault that was asked for', fault.code ?? null);
     }
     const parsed = body === undefined ? undefined : chatRequest.safeParse(parseOrUndefined(body));
@@ -100,7 +103,10 @@ export async function startLocalTeacher(
         if (!response.headersSent) sendError(response, 500, String(error), null);
       });
     } else if (request.method === 'GET' && path === '/v1/models') {
-      sendJson(response, 200, { object: 'list', data: [{ id: modelName, object: 'model', created: 0, owned_by: 'local' }] });
+      sendJson(response, 200, {
+        object: 'list',
+        data: [{ id: modelName, object: 'model', created: 0, owned_by: 'local' }],
+      });
     } else {
       sendError(response, 404, `There is no ${request.method} ${path} here`, null);
     }
@@ -131,7 +137,12 @@ function completionOf(prompt: string, answer: LocalAnswer) {
     created: Math.floor(Date.now() / 1000),
     model: modelName,
     choices: [
-      { index: 0, message: { role: 'assistant', content: answer.text, refusal: null }, logprobs: null, finish_reason: 'stop' },
+      {
+        index: 0,
+        message: { role: 'assistant', content: answer.text, refusal: null },
+        logprobs: null,
+        finish_reason: 'stop',
+      },
     ],
     usage: {
       prompt_tokens: promptTokens,

@@ -72,7 +72,11 @@ describe('only what is missing is asked again', () => {
     const file = await cacheFile();
     const { ask, asked } = scripted(json(entries(1, 2)));
     const failed = classifyQuestions({ questions, types, ask, cacheFile: file });
-    await expect(failed).rejects.toMatchObject({ name: 'TeacherError', retryable: true, message: expect.stringMatching(/5 of 7/) });
+    await expect(failed).rejects.toMatchObject({
+      name: 'TeacherError',
+      retryable: true,
+      message: expect.stringMatching(/5 of 7/),
+    });
     expect(asked).toHaveLength(3);
     const next = scripted(json(entries(1, 2, 3, 4, 5)));
     expect((await classifyQuestions({ questions, types, ask: next.ask, cacheFile: file })).size).toBe(7);

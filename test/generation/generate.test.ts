@@ -46,7 +46,8 @@ describe('answers', () => {
       seed: 5,
       raw_instructions: expect.stringMatching(/^Question: .*cat/),
     });
-    const sum = (key: 'promptTokens' | 'completionTokens') => answers.reduce((total, { usage }) => total + usage[key], 0);
+    const sum = (key: 'promptTokens' | 'completionTokens') =>
+      answers.reduce((total, { usage }) => total + usage[key], 0);
     expect([sum('promptTokens'), sum('completionTokens')]).toEqual([promptTokens, completionTokens]);
   });
 

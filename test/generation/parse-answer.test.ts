@@ -83,7 +83,10 @@ describe('an answer is rejected', () => {
     expect(parseAnswer(answer)).toMatchObject({ reason: 'missing_part' });
   });
 
-  test.each(['', 'no', '{"weather":"fine"}', 'Question: Choices: Answer: Explanation:'])('for the nonsense %j', (nonsense) => {
-    expect(parseAnswer(nonsense)).toMatchObject({ reason: 'missing_part' });
-  });
+  test.each(['', 'no', '{"weather":"fine"}', 'Question: Choices: Answer: Explanation:'])(
+    'for the nonsense %j',
+    (nonsense) => {
+      expect(parseAnswer(nonsense)).toMatchObject({ reason: 'missing_part' });
+    },
+  );
 });

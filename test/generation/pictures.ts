@@ -6,7 +6,12 @@ export function cocoIndex(
 ): CocoIndex {
   const byId = new Map(pictures.map((picture) => [picture.id, picture]));
   return {
-    pictures: pictures.map(({ id }) => ({ id, fileName: `${String(id).padStart(12, '0')}.jpg`, width: 100, height: 200 })),
+    pictures: pictures.map(({ id }) => ({
+      id,
+      fileName: `${String(id).padStart(12, '0')}.jpg`,
+      width: 100,
+      height: 200,
+    })),
     captions: (id) => byId.get(id)?.captions ?? ['a cat on a door'],
     boxes: (id) => byId.get(id)?.boxes ?? [{ category: 'cat', box: [10, 20, 50, 100] }],
   };

@@ -34,7 +34,8 @@ test('the prompt holds the type, its explanation, the examples and the format of
   const text = userMessage({ id: 1 }, { question_type: 'image_scene', examples });
   expect(text).toContain(`image scene: ${types.find(({ name }) => name === 'image_scene')?.explanation}`);
   expect(text).toContain('Example 1:\nQuestion: What now?\nAnswer: x\n\nExample 2:\nQuestion: What then?');
-  for (const part of ['Question: <', 'Choices: (A)', 'Answer: The answer is (', 'Explanations: <']) expect(text).toContain(part);
+  for (const part of ['Question: <', 'Choices: (A)', 'Answer: The answer is (', 'Explanations: <'])
+    expect(text).toContain(part);
   expect(text).not.toContain('{{');
 });
 

@@ -4,7 +4,10 @@ import { readEngineData } from '../../datasets/engine-data.ts';
 import { type AnswerToRefine, refineAnswers } from '../../generation/refine.ts';
 import { noSharedFiles, sharedFile } from '../shared-files.ts';
 
-function answer(number: number, values: Partial<AnswerToRefine> & { question?: string; explanation?: string } = {}): AnswerToRefine {
+function answer(
+  number: number,
+  values: Partial<AnswerToRefine> & { question?: string; explanation?: string } = {},
+): AnswerToRefine {
   const { question = 'What is it?', explanation = 'One sees it.', ...rest } = values;
   return {
     request_id: `request-${number}`,
@@ -55,7 +58,11 @@ describe('samples', () => {
 
   test('have explanations whose letters follow the choices', () => {
     const explanation = 'It is (A), not option B; a B-movie (A1) stays.';
-    const { samples } = refineAnswers({ answers: many.map((_, number) => answer(number, { explanation })), earlierSamples: [], seed: 1 });
+    const { samples } = refineAnswers({
+      answers: many.map((_, number) => answer(number, { explanation })),
+      earlierSamples: [],
+      seed: 1,
+    });
     for (const { choices, rationales } of samples) {
       const right = 'ABCD'[choices.indexOf('right')];
       const wrong = 'ABCD'[choices.indexOf('wrong1')];
@@ -70,7 +77,13 @@ describe('rejected answers', () => {
     expect(refineAnswers({ answers: [nonsense], earlierSamples: [], seed: 1 })).toEqual({
       samples: [],
       rejected: [
-        { request_id: 'request-1', image_id: 1, reason: 'skip', detail: 'Skip: I see nothing', raw: 'Skip: I see nothing' },
+        {
+          request_id: 'request-1',
+          image_id: 1,
+          reason: 'skip',
+          detail: 'Skip: I see nothing',
+          raw: 'Skip: I see nothing',
+        },
       ],
       countsByReason: { skip: 1 },
     });
@@ -115,7 +128,10 @@ describe("the reference system's own answers", () => {
   test('all of gptvqa_result.jsonl is parsed', async (context) => {
     const file = sharedFile('seed/gptvqa_result.jsonl') ?? context.skip(noSharedFiles);
     const lines = (await readFile(file, 'utf8')).trim().split('\n');
-    const answers = lines.map((line) => ({ request_id: line, ...(JSON.parse(line) as Omit<AnswerToRefine, 'request_id'>) }));
+    const answers = lines.map((line) => ({
+      request_id: line,
+      ...(JSON.parse(line) as Omit<AnswerToRefine, 'request_id'>),
+    }));
     const { samples, rejected } = refineAnswers({ answers, earlierSamples: [], seed: 1, shuffleChoices: false });
     expect(rejected).toEqual([]);
     expect(samples.map((sample) => sample.correct_choice_idx)).toEqual([1, 1, 2]);

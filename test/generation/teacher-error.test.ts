@@ -41,7 +41,9 @@ describe('an error of the client', () => {
   });
 
   test('of the connection is retryable and says why', () => {
-    const error = teacherErrorFrom(new APIConnectionError({ message: 'Connection error.', cause: new Error('refused') }));
+    const error = teacherErrorFrom(
+      new APIConnectionError({ message: 'Connection error.', cause: new Error('refused') }),
+    );
     expect(error).toMatchObject({ retryable: true, status: undefined });
     expect(error.message).toMatch(/refused/);
   });

@@ -64,20 +64,30 @@ describe('a failure', () => {
   test('a refused key does not pass, and says what to check', async () => {
     const { client, settings } = await runningTeacher({ faults: { requiredKey: 'another' } });
     const asked = askTeacher(client, messages, settings);
-    await expect(asked).rejects.toMatchObject({ status: 401, retryable: false, message: expect.stringMatching(/Check the key/) });
+    await expect(asked).rejects.toMatchObject({
+      status: 401,
+      retryable: false,
+      message: expect.stringMatching(/Check the key/),
+    });
   });
 
   test('nobody at the address may pass, and says so', async () => {
     const { teacher, client, settings } = await runningTeacher();
     await teacher.close();
     const asked = askTeacher(client, messages, settings);
-    await expect(asked).rejects.toMatchObject({ retryable: true, message: expect.stringMatching(/could not be reached/) });
+    await expect(asked).rejects.toMatchObject({
+      retryable: true,
+      message: expect.stringMatching(/could not be reached/),
+    });
   });
 
   test('no answer in time may pass', async () => {
     const { settings } = await runningTeacher({ faults: { latencyMilliseconds: 2000 } });
     const client = createTeacherClient({ ...settings, requestTimeoutSeconds: 0.05 });
-    await expect(askTeacher(client, messages, settings)).rejects.toMatchObject({ name: 'TeacherError', retryable: true });
+    await expect(askTeacher(client, messages, settings)).rejects.toMatchObject({
+      name: 'TeacherError',
+      retryable: true,
+    });
   });
 
   test('an abort is not the teacher’s failure: its reason is thrown', async () => {

@@ -33,7 +33,12 @@ const demo = cocoIndex(
 
 function promptFor(coco: CocoIndex, imageId: number, question_type: string, examples: string[] = []): string {
   const asExamples = examples.map((question) => ({ idx: question, prompt: `Question: ${question}` }));
-  const messages = buildMessages({ request: request(imageId, { question_type, examples: asExamples }), coco, types, template });
+  const messages = buildMessages({
+    request: request(imageId, { question_type, examples: asExamples }),
+    coco,
+    types,
+    template,
+  });
   return messages.map(({ content }) => content).join('\n\n');
 }
 
@@ -47,12 +52,15 @@ describe('about the demo domain', () => {
     const questions = answers.filter(({ kind }) => kind === 'question').map(({ text }) => refined(text));
     expect(questions.length).toBeGreaterThan(5);
     expect(questions.filter(isRejection)).toEqual([]);
-    for (const { kind, text } of answers) if (kind !== 'question') expect(refined(text)).toMatchObject({ reason: 'skip' });
+    for (const { kind, text } of answers)
+      if (kind !== 'question') expect(refined(text)).toMatchObject({ reason: 'skip' });
   });
 
   test('its answers are true of the scene', () => {
     for (const [id, scene] of scenes.entries()) {
-      const parsed = refined(answerPrompt(promptFor(demo, id, 'attribute_recognition'), { mistakeRate: 0, seed: 1 }).text);
+      const parsed = refined(
+        answerPrompt(promptFor(demo, id, 'attribute_recognition'), { mistakeRate: 0, seed: 1 }).text,
+      );
       if (isRejection(parsed)) continue;
       const object = scene.objects.find(({ category }) => parsed.question.includes(category));
       expect(parsed.choices[parsed.correctChoiceIndex]).toBe(object?.color);
@@ -66,7 +74,10 @@ describe('about the demo domain', () => {
   test('its examples steer it', () => {
     const likeExamples = (examples: string[]) =>
       scenes.filter((_, id) => {
-        const { text } = answerPrompt(promptFor(demo, id, 'attribute_comparison', examples), { mistakeRate: 0, seed: 1 });
+        const { text } = answerPrompt(promptFor(demo, id, 'attribute_comparison', examples), {
+          mistakeRate: 0,
+          seed: 1,
+        });
         return text.includes('Which is larger');
       }).length;
     expect(likeExamples(['Which is larger, the cat or the dog?'])).toBeGreaterThan(
@@ -102,7 +113,8 @@ describe('mistakes', () => {
   test('come in all kinds, and all but a wrong letter are found by the filters', () => {
     const all = answers(1);
     expect(new Set(all.map(({ kind }) => kind))).toEqual(new Set(mistakeKinds));
-    for (const { kind, text } of all) expect([text, isRejection(refined(text))]).toEqual([text, kind !== 'wrong_letter']);
+    for (const { kind, text } of all)
+      expect([text, isRejection(refined(text))]).toEqual([text, kind !== 'wrong_letter']);
   });
 });
 

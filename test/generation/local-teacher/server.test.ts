@@ -72,7 +72,9 @@ test('it counts what it did', async () => {
 
 test('it runs as a process of its own, until it is told to end', async () => {
   const script = 'generation/local-teacher/main.ts';
-  const child = spawn(process.execPath, ['--import', 'tsx', script, '--port', '0'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, ['--import', 'tsx', script, '--port', '0'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   onTestFinished(() => void child.kill('SIGKILL'));
   const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
   const { baseUrl } = JSON.parse(line) as { baseUrl: string };
