@@ -1,8 +1,7 @@
 /** The traced graph of pretraining: every weight trained, from pixels to text. */
-import { type FlatParameters, flatParameters, unpack, viewsOf } from '../../model/flat-parameters.ts';
+import { type FlatParameters, flatParameters, unpack } from '../../model/flat-parameters.ts';
 import type { ModelConfig } from '../../model/files/model-config.ts';
 import { expectedTensors } from '../../model/files/model-directory.ts';
-import { initialTensor } from '../../model/initialize.ts';
 import { pictureEmbeddings } from '../../model/minigpt4.ts';
 import type { InputSpecification } from '../../model/ops/program.ts';
 import { adamScalars, Program } from '../../model/ops/program.ts';
@@ -12,6 +11,7 @@ import { trainedVariables } from '../lora.ts';
 import type { OptimizerState } from '../finetune-program.ts';
 import { batchInputs, batchLoss } from '../loss.ts';
 import { declareParameters, OPTIMIZER_STATE, optimize, SCALARS_INPUT } from '../optimizer.ts';
+import { initialParameters } from './initial-parameters.ts';
 
 const MAXIMUM_GRADIENT_NORM = 1;
 
@@ -33,8 +33,17 @@ export interface PretrainProgram {
 
 const shapeName = ({ batch, tokens, targets }: BatchShape) => `step-${batch}-${tokens}-${targets}`;
 
-/** Traces, loads and initialises the program for the batch shapes that will occur. */
-export function pretrainProgram(config: ModelConfig, shapes: readonly BatchShape[], seed: number): PretrainProgram {
+/**
+ * Traces, loads and initialises the program for the batch shapes that will occur.
+ *
+ * @param known tensors that were trained before; all others begin fresh
+ */
+export function pretrainProgram(
+  config: ModelConfig,
+  shapes: readonly BatchShape[],
+  seed: number,
+  known: ReadonlyMap<string, Float32Array>,
+): PretrainProgram {
   const layout = flatParameters(expectedTensors(config));
   const program = new Program({ productType: 'bfloat16' });
   const flat = declareParameters(program, layout);
@@ -67,7 +76,7 @@ export function pretrainProgram(config: ModelConfig, shapes: readonly BatchShape
   };
   const [, first, second] = OPTIMIZER_STATE;
   write({
-    parameters: initialParameters(config, layout, seed),
+    parameters: initialParameters(config, layout, seed, known),
     [first]: new Float32Array(layout.total),
     [second]: new Float32Array(layout.total),
   });
@@ -84,17 +93,4 @@ export function pretrainProgram(config: ModelConfig, shapes: readonly BatchShape
     write,
     dispose: () => program.dispose(),
   };
-}
-
-function initialParameters(config: ModelConfig, layout: FlatParameters, seed: number): Float32Array {
-  const flat = new Float32Array(layout.total);
-  const depth = (name: string) => {
-    if (name.startsWith('vision_model')) return config.vision_config.num_hidden_layers;
-    if (name.startsWith('qformer')) return config.qformer_config.num_hidden_layers;
-    return config.text_config.num_hidden_layers;
-  };
-  for (const [name, view] of viewsOf(layout, flat)) {
-    view.set(initialTensor(name, layout.shapes.get(name) as readonly number[], seed, depth(name)));
-  }
-  return flat;
 }

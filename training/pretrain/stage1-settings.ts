@@ -4,7 +4,7 @@ import type { LearningRateSchedule } from '../learning-rate.ts';
 export const STAGE1_MODEL = {
   model_type: 'blip-2',
   architectures: ['Blip2ForConditionalGeneration'],
-  num_query_tokens: 16,
+  num_query_tokens: 12,
   vision_config: {
     hidden_size: 128,
     intermediate_size: 512,
@@ -41,23 +41,37 @@ export const STAGE1_MODEL = {
   },
 } as const;
 
+export interface Phase {
+  steps: number;
+  batchSize: number;
+  learningRate: LearningRateSchedule;
+}
+
 export interface Stage1Settings {
   seed: number;
   vocabularySize: number;
   /** Distinct scenes; none of them is in the demo's data, which draws from other seeds. */
   pictures: number;
-  steps: number;
-  batchSize: number;
   weightDecay: number;
-  learningRate: LearningRateSchedule;
+  /** Encoder and Q-Former alone, on what is where. */
+  vision: Phase;
+  /** The whole model, on texts. */
+  language: Phase;
 }
 
 export const STAGE1: Stage1Settings = {
   seed: 2308,
   vocabularySize: 1024,
   pictures: 16000,
-  steps: 8000,
-  batchSize: 32,
   weightDecay: 0.05,
-  learningRate: { initial: 1e-5, peak: 1e-3, final: 2e-5, warmupSteps: 300 },
+  vision: {
+    steps: 3000,
+    batchSize: 32,
+    learningRate: { initial: 1e-5, peak: 2e-3, final: 2e-5, warmupSteps: 200 },
+  },
+  language: {
+    steps: 5000,
+    batchSize: 32,
+    learningRate: { initial: 1e-5, peak: 1e-3, final: 2e-5, warmupSteps: 200 },
+  },
 };

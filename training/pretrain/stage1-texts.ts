@@ -2,6 +2,7 @@
  * What the demo's stage-1 model is taught to say of a scene: descriptions, never questions with choices. The
  * questions are what the loop's finetuning is for.
  */
+import { captionTurn } from '../../datasets/prompt-format.ts';
 import { captionsFor } from '../../datasets/scenes/captions.ts';
 import { FUNCTIONS, KNOWLEDGE } from '../../datasets/scenes/knowledge.ts';
 import type { Scene, SceneObject } from '../../datasets/scenes/scene.ts';
@@ -25,7 +26,7 @@ function inventory(scene: Scene): Stage1Text {
 }
 
 function caption(scene: Scene, random: SeededRandom): Stage1Text {
-  return { prompt: withPicture('Describe this picture.'), answer: random.pick(captionsFor(scene, random)) };
+  return { prompt: captionTurn(), answer: random.pick(captionsFor(scene, random)) };
 }
 
 function reference(scene: Scene, random: SeededRandom): Stage1Text {

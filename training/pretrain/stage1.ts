@@ -1,8 +1,11 @@
 /** Makes the demo's stage-1 checkpoint from nothing: tokenizer, then every weight, from rendered scenes. */
+import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { renderScenePixels } from '../../datasets/scenes/render.ts';
 import { randomScene, type Scene } from '../../datasets/scenes/scene.ts';
-import { modelConfigSchema } from '../../model/files/model-config.ts';
+import { type ModelConfig, modelConfigSchema } from '../../model/files/model-config.ts';
+import { openSafetensors, writeSafetensors } from '../../model/files/safetensors.ts';
 import { writeModelDirectory } from '../../model/files/model-directory.ts';
 import { viewsOf } from '../../model/flat-parameters.ts';
 import { loadTokenizer, type Tokenizer } from '../../model/text/tokenizer.ts';
@@ -17,6 +20,7 @@ import { pretrainProgram } from './pretrain-program.ts';
 import { STAGE1_MODEL, type Stage1Settings } from './stage1-settings.ts';
 import { stage1Text, TEXT_KINDS, type TextKind } from './stage1-texts.ts';
 import { writeStage1Tokenizer } from './stage1-tokenizer.ts';
+import { visionProgram } from './vision-program.ts';
 
 /** Texts of a kind looked at to find the shape that its batches are padded to. */
 const SHAPE_SURVEY = 1024;
@@ -58,20 +62,22 @@ export async function makeStage1(
   const scenes = stage1Scenes(settings);
   const pictures = await renderAll(scenes, config.vision_config.image_size);
 
+  const seen = await trainVision({ config, scenes, pictures, settings, work, reporter });
+
   const sample = sampler(scenes, tokenizer, config.num_query_tokens, settings);
   const shapes = new Map(
     textKinds.map((kind): [TextKind, BatchShape] => {
       const survey = Array.from({ length: SHAPE_SURVEY }, (_, index) => sample(kind, index).sequence);
-      return [kind, { ...batchShape(survey), batch: settings.batchSize }];
+      return [kind, { ...batchShape(survey), batch: settings.language.batchSize }];
     }),
   );
-  const program = pretrainProgram(config, [...shapes.values()], settings.seed);
+  const program = pretrainProgram(config, [...shapes.values()], settings.seed, seen);
   const jobHash = hashValue({ settings, config: STAGE1_MODEL });
-  const checkpoints = path.join(work, 'checkpoints');
+  const checkpoints = path.join(work, 'language');
   const resumed = await readNewestCheckpoint(checkpoints, jobHash, reporter.note);
   if (resumed) program.write(resumed.arrays);
 
-  const { steps, batchSize } = settings;
+  const { steps, batchSize } = settings.language;
   const started = performance.now();
   const first = resumed?.step ?? 0;
   let smoothed = Number.NaN;
@@ -81,7 +87,7 @@ export async function makeStage1(
     const shape = shapes.get(kind) as BatchShape;
     const samples = Array.from({ length: batchSize }, (_, slot) => sample(kind, step * batchSize + slot));
     const sequences = samples.map(({ sequence }) => cut(sequence, shape));
-    const learningRate = learningRateAt(step, steps, settings.learningRate);
+    const learningRate = learningRateAt(step, steps, settings.language.learningRate);
     const { loss } = program.step({
       shape,
       batch: collate(sequences, shape, config.num_query_tokens),
@@ -113,6 +119,60 @@ export async function makeStage1(
   });
   program.dispose();
   return { loss: smoothed };
+}
+
+interface VisionTraining {
+  config: ModelConfig;
+  scenes: readonly Scene[];
+  pictures: readonly Uint8Array[];
+  settings: Stage1Settings;
+  work: string;
+  reporter: JobReporter;
+}
+
+/** The first phase. Its result is kept in `work`, so that the second can be begun again without it. */
+async function trainVision({ config, scenes, pictures, settings, work, reporter }: VisionTraining): Promise<Map<string, Float32Array>> {
+  const { steps, batchSize, learningRate: schedule } = settings.vision;
+  const { language: _later, ...own } = settings;
+  const directory = path.join(work, `vision-${hashValue({ own, model: STAGE1_MODEL }).slice(0, 12)}`);
+  const file = path.join(directory, 'model.safetensors');
+  const known = await readTensors(file);
+  if (known) return known;
+  const program = visionProgram(config, batchSize, settings.seed);
+  const random = seededRandom(settings.seed).fork('vision');
+  let smoothed = Number.NaN;
+  for (let step = 0; step < steps; step++) {
+    const chosen = Array.from({ length: batchSize }, () => random.integer(scenes.length));
+    const learningRate = learningRateAt(step, steps, schedule);
+    const { placeLoss } = program.step({
+      scenes: chosen.map((index) => scenes[index] as Scene),
+      pixels: toPixels(chosen.map((index) => pictures[index] as Uint8Array)),
+      step,
+      learningRate,
+      weightDecay: settings.weightDecay,
+    });
+    smoothed = Number.isNaN(smoothed) ? placeLoss : 0.95 * smoothed + 0.05 * placeLoss;
+    reporter.progress({ step: step + 1, steps, loss: smoothed, learningRate });
+    await new Promise(setImmediate);
+    reporter.signal.throwIfAborted();
+  }
+  const tensors = program.tensors();
+  await mkdir(directory, { recursive: true });
+  await writeSafetensors(file, [...tensors].map(([name, data]) => ({ name, shape: [data.length], data })));
+  program.dispose();
+  return tensors;
+}
+
+async function readTensors(file: string): Promise<Map<string, Float32Array> | undefined> {
+  if (!existsSync(file)) return undefined;
+  const tensors = await openSafetensors(file);
+  try {
+    const read = new Map<string, Float32Array>();
+    for (const name of tensors.tensors.keys()) read.set(name, await tensors.read(name));
+    return read;
+  } finally {
+    await tensors.close();
+  }
 }
 
 /** The scenes of stage 1. */
