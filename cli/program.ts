@@ -1,5 +1,6 @@
 import { Command } from 'commander';
-import { addDemoCommand, addDoctorCommand, addWorkerCommand } from './machine-commands.ts';
+import { addDemoCommand, addDoctorCommand, addSetupCommand, addWorkerCommand } from './machine-commands.ts';
+import { addPretrainCommand } from './pretrain-command.ts';
 import { addRunCommands } from './run-commands.ts';
 import { addStepCommands } from './step-commands.ts';
 
@@ -14,7 +15,9 @@ export function createProgram(signal: AbortSignal): Command {
   addDemoCommand(program, signal);
   addRunCommands(program, signal);
   addStepCommands(program, signal);
+  addPretrainCommand(program, signal);
   addWorkerCommand(program);
+  addSetupCommand(program);
   addDoctorCommand(program);
   return program;
 }

@@ -56,8 +56,8 @@ test('the packed losses equal those of every choice on its own', async () => {
     });
     const own = pictures.slice(index * length, (index + 1) * length);
     const separate = await score(alone.map((one) => [one]), 1, alone.map(() => own));
-    separate.forEach(([[loss]], choice) => {
-      expect(together[index]?.[choice]).toBeCloseTo(loss as number, 4);
+    separate.forEach((batch, choice) => {
+      expect(together[index]?.[choice]).toBeCloseTo(batch[0]?.[0] as number, 4);
     });
   }
 });
