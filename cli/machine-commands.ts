@@ -1,8 +1,13 @@
 /**
  * Commands about this machine: the demo, the workers, and what is installed.
  */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import { type Command, InvalidArgumentError } from 'commander';
 import { integer } from './options.ts';
+
+const setupScript = fileURLToPath(new URL('../scripts/setup.mjs', import.meta.url));
 
 /** Adds `dataengine demo`. */
 export function addDemoCommand(program: Command, signal: AbortSignal): void {
@@ -32,6 +37,19 @@ export function addWorkerCommand(program: Command): void {
       if (kind === 'cpu') return runCpuWorker(taskQueue);
       if (kind === 'gpu') return runGpuWorker(taskQueue);
       throw new InvalidArgumentError(`There is no worker "${kind}": it is cpu or gpu.`);
+    });
+}
+
+/** Adds `dataengine setup`. */
+export function addSetupCommand(program: Command): void {
+  program
+    .command('setup')
+    .description('fetch native TensorFlow and the Temporal CLI, unless they are there')
+    .option('--gpu', 'native TensorFlow for CUDA, with its libraries', false)
+    .action(async ({ gpu }: { gpu: boolean }) => {
+      const child = spawn(process.execPath, [setupScript, ...(gpu ? ['--gpu'] : [])], { stdio: 'inherit' });
+      const [code] = (await once(child, 'exit')) as [number | null];
+      process.exitCode = code ?? 1;
     });
 }
 

@@ -34,7 +34,8 @@ export async function dataEngine(input: DataEngineInput): Promise<DataEngineResu
     const summary = await executeChild(round, {
       workflowId: progress.roundWorkflowId,
       args: [{ plan, round: number }],
-      parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+      // A run that was terminated can be started again at once: its round is gone with it.
+      parentClosePolicy: ParentClosePolicy.TERMINATE,
       staticSummary: number === 0 ? `Round 0 of ${plan.run}: base finetuning` : `Round ${number} of ${plan.run}`,
     });
     state = { plan, nextRound: number + 1, rounds: [...state.rounds, summary] };

@@ -1,10 +1,9 @@
 /**
  * The demo: a Temporal server, a CPU worker and a GPU worker as child processes, and one run of the loop.
  */
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { WorkflowIdConflictPolicy } from '@temporalio/common';
 import { loadConfig } from '../../configs/load-config.ts';
 import { writeJson } from '../../store/write-file.ts';
 import type { DataEngineInput, DataEngineResult } from '../../workflows/messages.ts';
@@ -48,9 +47,12 @@ export async function runDemo(options: DemoOptions): Promise<DataEngineResult> {
   const owned: OwnedProcess[] = [];
   const say = (line: string) => process.stderr.write(`${line}\n`);
   try {
+    const databaseFile = join(directory, 'temporal.db');
+    // An interrupted demo goes on from what its steps left; the history of its workflow is not needed for that.
+    for (const file of [databaseFile, `${databaseFile}-wal`, `${databaseFile}-shm`]) await rm(file, { force: true });
     const server = await startTemporalServer({
       executable: await temporalExecutable(),
-      databaseFile: join(directory, 'temporal.db'),
+      databaseFile,
       logFile: join(logs, 'temporal-server.log'),
     });
     owned.push(server.process);
@@ -108,7 +110,6 @@ async function startAndWatch({ address, taskQueue, workflowId, input, owned, sig
       workflowId,
       args: [input],
       staticSummary: `Demo run ${workflowId}`,
-      workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
     });
     const died = Promise.race(
       owned.map(async (process) => {

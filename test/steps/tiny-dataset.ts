@@ -7,7 +7,7 @@ import sharp from 'sharp';
 
 const colors = ['red', 'green', 'blue', 'yellow'] as const;
 const things = [
-  { id: 1, name: 'person' },
+  { id: 17, name: 'cat' },
   { id: 3, name: 'car' },
   { id: 18, name: 'dog' },
 ] as const;
@@ -35,7 +35,7 @@ export function pictureName(id: number): string {
 }
 
 function captionOf(id: number): string {
-  return `A ${colorOf(id)} picture with a ${thingOf(id).name}.`;
+  return `a large ${colorOf(id)} ${thingOf(id).name} in a park`;
 }
 
 function question(split: SplitName, id: number): object {

@@ -64,7 +64,7 @@ test('an unknown key in the config ends the workflow at once, naming line and ne
   await writeFile(configFile, 'model: { path: x }\ndata: { root: y }\nfinetune:\n  ephocs: 3\n');
   const failure = await withWorkers({}, () => environment.temporal.client.workflow.execute('dataEngine', { taskQueue: queues.cpu, workflowId: 'wrong', args: [{ config: configFile }] })).catch((error) => error);
   expect(rootCause(failure)).toMatchObject({ type: 'InputError', nonRetryable: true });
-  expect(describeFailure(failure)).toMatchObject({ exitCode: 2, message: expect.stringMatching(/wrong\.yaml:4.*finetune\.ephocs.*Did you mean epochs\?/) });
+  expect(describeFailure(failure)).toMatchObject({ exitCode: 2, message: expect.stringMatching(/wrong\.yaml:4.*finetune\.ephocs.*Did you mean finetune\.epochs\?/) });
 });
 
 test('cancelling stops the trainer and leaves no process behind', async () => {
