@@ -73,9 +73,7 @@ export async function finetuneProgram(
   program.load();
   await loadWeights(program, model);
 
-  const write = (arrays: OptimizerState['arrays']) => {
-    for (const name of OPTIMIZER_STATE) program.assign(name, arrays[name]);
-  };
+  const write = (arrays: OptimizerState['arrays']) => program.assignAll(new Map(Object.entries(arrays)));
   const parameters = new Float32Array(layout.total);
   let offset = 0;
   for (const values of initialLora(layout.shapes, settings.seed)) {

@@ -18,9 +18,23 @@ export function frozenWeights(program: Program, model: ModelDirectory): Weights 
   };
 }
 
-/** Streams the weights into a loaded program, one tensor at a time. */
+/** What is held in memory twice while weights are loaded. */
+const GROUP_BYTES = 256 * 2 ** 20;
+
+/** Streams the weights into a loaded program, in groups that memory has room for. */
 export async function loadWeights(program: Program, model: ModelDirectory): Promise<void> {
+  const group = new Map<string, Float32Array>();
+  let bytes = 0;
   for (const name of model.names()) {
-    if (program.has(name)) program.assign(name, (await model.read(name)).data);
+    if (!program.has(name)) continue;
+    const { data } = await model.read(name);
+    if (bytes + data.byteLength > GROUP_BYTES) {
+      program.assignAll(group);
+      group.clear();
+      bytes = 0;
+    }
+    group.set(name, data);
+    bytes += data.byteLength;
   }
+  program.assignAll(group);
 }

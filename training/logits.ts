@@ -52,10 +52,11 @@ export async function batchLogits(
   program.load();
   try {
     await loadWeights(program, model);
-    for (const [module, { A, B }] of adapter?.tensors ?? []) {
-      program.assign(`${module}.lora_A`, A.data);
-      program.assign(`${module}.lora_B`, B.data);
-    }
+    const factors = [...(adapter?.tensors ?? [])].flatMap(([module, { A, B }]): [string, Float32Array][] => [
+      [`${module}.lora_A`, A.data],
+      [`${module}.lora_B`, B.data],
+    ]);
+    program.assignAll(new Map(factors));
     return program.run('logits', { ...batch, pictures }).logits as Float32Array;
   } finally {
     program.dispose();

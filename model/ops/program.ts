@@ -217,12 +217,30 @@ export class Program {
 
   /** Sets a variable. */
   assign(name: string, data: Float32Array): void {
-    const variable = this.known(name);
-    if (data.length !== sizeOf(variable.shape)) {
-      throw new Error(`${name}: ${data.length} values for [${variable.shape}]`);
-    }
-    const feed = { data, shape: variable.shape };
-    this.execute([{ name: variable.assignInput.output, feed, dataType: 'float32' }], variable.assigned);
+    this.assignAll(new Map([[name, data]]));
+  }
+
+  /**
+   * Sets several variables in one run. TensorFlow prepares the graph anew for every set of variables, which
+   * takes longer than copying a small one: give many small ones together.
+   */
+  assignAll(values: ReadonlyMap<string, Float32Array>): void {
+    const assignments = [...values].map(([name, data]) => {
+      const variable = this.known(name);
+      if (data.length !== sizeOf(variable.shape)) {
+        throw new Error(`${name}: ${data.length} values for [${variable.shape}]`);
+      }
+      return { variable, data };
+    });
+    if (assignments.length === 0) return;
+    this.execute(
+      assignments.map(({ variable: { assignInput, shape }, data }) => ({
+        name: assignInput.output,
+        feed: { data, shape },
+        dataType: 'float32',
+      })),
+      assignments.map(({ variable }) => variable.assigned).join(','),
+    );
   }
 
   /** Copies a variable out of TensorFlow. */
