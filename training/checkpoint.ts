@@ -35,7 +35,10 @@ export async function writeCheckpoint(directory: string, jobHash: string, state:
     OPTIMIZER_STATE.map((name) => ({ name, shape: [state.arrays[name].length], data: state.arrays[name] })),
   );
   await writeJson(recordOf(file), { step: state.step, jobHash, sha256: await hashFile(file) });
-  const outdated = (await checkpointFiles(directory)).slice(0, -KEPT);
+  // What is there of later steps is another job's, or damaged: this one would have gone on from it.
+  const files = await checkpointFiles(directory);
+  const newest = files.indexOf(file);
+  const outdated = files.filter((_, index) => index <= newest - KEPT || index > newest);
   await Promise.all(outdated.flatMap((old) => [rm(recordOf(old), { force: true }), rm(old, { force: true })]));
   return file;
 }

@@ -12,7 +12,7 @@ import { batchShape, collate } from './batch.ts';
 import { readNewestCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import { type FinetuneProgram, finetuneProgram } from './finetune-program.ts';
 import { type LearningRateSchedule, learningRateAt } from './learning-rate.ts';
-import type { LoraSettings } from './lora.ts';
+import { adaptedModules, type LoraSettings } from './lora.ts';
 import { openLossLog } from './loss-log.ts';
 import { pictureFeatures } from './picture-features.ts';
 import type { JobOutcome, JobReporter } from './report-progress.ts';
@@ -55,18 +55,19 @@ type Sample = z.output<typeof sampleSchema>;
 export async function finetune(settings: FinetuneSettings, reporter: JobReporter): Promise<JobOutcome> {
   const model = await readModelDirectory(settings.model);
   try {
+    // A wrong target is told before the pictures are computed.
+    adaptedModules(model.config, settings.lora.targetModules);
     const plan = await planSteps(model, settings);
-    const lora = { ...settings.lora };
     const features = await pictureFeatures(
       model,
       plan.flatMap(({ samples }) => samples.flatMap(({ picture }) => picture ?? [])),
       {
         signal: reporter.signal,
-        onProgress: (done, total) => reporter.note(`picture embeddings ${done}/${total}`),
+        onProgress: (done, total) => reporter.progress({ phase: 'pictures', step: done, steps: total }),
       },
     );
     const shapes = plan.map(({ shape }) => shape);
-    const program = await finetuneProgram(model, lora, shapes, settings);
+    const program = await finetuneProgram(model, settings.lora, shapes, settings);
     try {
       return await train({ settings, model, plan, features, program, reporter });
     } finally {
@@ -156,7 +157,6 @@ async function train({ settings, model, plan, features, program, reporter }: Tra
 
   const log = await openLossLog(output, first);
   const queries = model.config.num_query_tokens;
-  const blank = path.join(output, 'no-picture');
   const started = performance.now();
   let tokens = 0;
   let loss = Number.NaN;
@@ -167,7 +167,7 @@ async function train({ settings, model, plan, features, program, reporter }: Tra
       loss = program.step({
         shape,
         batch: collate(sequences, shape, queries),
-        pictures: features.batch(samples.map(({ picture }) => picture ?? blank)),
+        pictures: features.batch(samples.map(({ picture }) => picture)),
         step,
         learningRate,
       });
@@ -186,8 +186,9 @@ async function train({ settings, model, plan, features, program, reporter }: Tra
       });
       // TensorFlow blocks the event loop; signals and the parent's end are only noticed between steps.
       await new Promise(setImmediate);
-      const isDue = (step + 1) % settings.checkpointEverySteps === 0 && step + 1 < steps;
-      if (isDue || reporter.signal.aborted) {
+      // Asked to stop after the last step: all that is left is to write the adapter.
+      if (step + 1 === steps) break;
+      if ((step + 1) % settings.checkpointEverySteps === 0 || reporter.signal.aborted) {
         await log.flush();
         const uri = await writeCheckpoint(checkpoints, jobHash, { step: step + 1, arrays: program.read() });
         reporter.checkpoint({ step: step + 1, uri });

@@ -39,7 +39,10 @@ export async function openLossLog(directory: string, steps: number): Promise<Los
   const tensorBoard = summaryFileWriter(path.join(directory, 'tensorboard'));
 
   const flush = () =>
-    Promise.race([failed, new Promise<void>((resolve) => stream.write('', () => resolve()))]);
+    Promise.race([
+      failed,
+      new Promise<void>((resolve, reject) => stream.write('', (error) => (error ? reject(error) : resolve()))),
+    ]);
   return {
     file,
     write: (record) => {

@@ -12,8 +12,8 @@ const BATCH = 16;
 
 /** Picture embeddings by file. */
 export interface PictureFeatures {
-  /** Copies the embeddings of these pictures into one array, float32 `[files.length * queries, hidden]`. */
-  batch(files: readonly string[]): Float32Array;
+  /** The embeddings of these pictures as one array, float32 `[files.length * queries, hidden]`; zeros for none. */
+  batch(files: readonly (string | undefined)[]): Float32Array;
 }
 
 export interface FeatureOptions {
@@ -85,7 +85,9 @@ export async function pictureFeatures(
   return {
     batch(wanted) {
       const result = new Float32Array(wanted.length * length);
-      wanted.forEach((file, index) => result.set(byFile.get(file) as Float32Array, index * length));
+      wanted.forEach((file, index) => {
+        if (file !== undefined) result.set(byFile.get(file) as Float32Array, index * length);
+      });
       return result;
     },
   };

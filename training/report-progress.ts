@@ -1,6 +1,8 @@
 /** How a job tells its parent how far it is; the trainer process turns these into protocol messages. */
 export interface JobReporter {
   progress(progress: {
+    /** What the steps are of, when it is not the job's main work. Each phase counts from 0. */
+    phase?: string;
     step: number;
     steps: number;
     loss?: number;
