@@ -1,0 +1,137 @@
+/**
+ * A MiniGPT-4 with random weights, small enough to train in a second, and a little of the demo domain for it.
+ */
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { answerQma, END_MARK, humanTurn } from '../../datasets/prompt-format.ts';
+import { type Mixture, materializeMixture, writeMixture } from '../../datasets/mixture.ts';
+import { drawPictures, type ScenePicture, writePictures } from '../../datasets/scenes/pictures.ts';
+import { type QuestionRecord, skewedQuestions } from '../../datasets/scenes/question-sets.ts';
+import type { TrainingSample } from '../../datasets/training-sample.ts';
+import { modelConfigSchema } from '../../model/files/model-config.ts';
+import { expectedTensors, writeModelDirectory } from '../../model/files/model-directory.ts';
+import { initialTensor } from '../../model/initialize.ts';
+import { trainTokenizer, writeTokenizer } from '../../model/text/train-tokenizer.ts';
+import { seededRandom } from '../../random/seeded-random.ts';
+import { writeJson } from '../../store/write-file.ts';
+
+const IMAGE_SIZE = 32;
+const LAYERS = 2;
+const VOCABULARY = 420;
+const MAXIMUM_POSITIONS = 512;
+
+function tinyConfig(hidden: number, vocabulary: number) {
+  return modelConfigSchema.parse({
+    model_type: 'blip-2',
+    architectures: ['Blip2ForConditionalGeneration'],
+    num_query_tokens: 4,
+    image_token_index: 3,
+    vision_config: { hidden_size: 32, intermediate_size: 64, num_hidden_layers: LAYERS, num_attention_heads: 4, image_size: IMAGE_SIZE, patch_size: 8 },
+    qformer_config: { hidden_size: 32, intermediate_size: 64, num_hidden_layers: LAYERS, num_attention_heads: 4, cross_attention_frequency: 1, encoder_hidden_size: 32 },
+    text_config: {
+      model_type: 'llama',
+      hidden_size: hidden,
+      intermediate_size: 2 * hidden,
+      num_hidden_layers: LAYERS,
+      num_attention_heads: 4,
+      num_key_value_heads: 2,
+      vocab_size: vocabulary,
+      max_position_embeddings: MAXIMUM_POSITIONS,
+      tie_word_embeddings: false,
+      bos_token_id: 0,
+      eos_token_id: 1,
+      pad_token_id: 2,
+    },
+  });
+}
+
+/**
+ * Writes a whole model directory: weights, tokenizer and preprocessor.
+ *
+ * @param options.hidden width of the language model
+ * @param options.seed of the weights
+ */
+export async function writeTinyModel(directory: string, { hidden = 32, seed = 1 } = {}): Promise<void> {
+  const tokenizer = trainTokenizer(sentences(), VOCABULARY);
+  const config = tinyConfig(hidden, Object.keys(tokenizer.model.vocab).length);
+  const tensors = [...expectedTensors(config)].map(([name, shape]) => ({ name, shape, data: initialTensor(name, shape, seed, LAYERS) }));
+  await writeModelDirectory(directory, { config, tensors });
+  await writeTokenizer(directory, tokenizer, MAXIMUM_POSITIONS);
+  await writeJson(path.join(directory, 'preprocessor_config.json'), {
+    image_processor_type: 'BlipImageProcessor',
+    do_convert_rgb: true,
+    do_resize: true,
+    size: { height: IMAGE_SIZE, width: IMAGE_SIZE },
+    resample: 3,
+    do_rescale: true,
+    rescale_factor: 1 / 255,
+    do_normalize: true,
+    image_mean: [0.5, 0.5, 0.5],
+    image_std: [0.5, 0.5, 0.5],
+  });
+}
+
+function sentences(): string[] {
+  return questionsAbout(scenePictures(40, 'tokenizer')).map((record) => promptOf(record) + answerOf(record) + END_MARK);
+}
+
+function scenePictures(count: number, seed: string | number): ScenePicture[] {
+  return drawPictures(seededRandom(seed), count, 1);
+}
+
+function questionsAbout(pictures: ScenePicture[]): QuestionRecord[] {
+  return skewedQuestions(pictures, 2, seededRandom('questions'));
+}
+
+const promptOf = ({ question, choices }: QuestionRecord) => humanTurn(question, choices);
+const answerOf = ({ choices, correct_choice_idx }: QuestionRecord) => answerQma(choices, correct_choice_idx);
+
+/** What `writeTinyQuestions` and `writeTinyMixture` wrote. */
+export interface TinyQuestions {
+  /** In A-OKVQA's format. */
+  file: string;
+  /** The folder of the pictures. */
+  pictures: string;
+  questions: QuestionRecord[];
+}
+
+/** Writes pictures of the demo domain and questions about them, in A-OKVQA's format. */
+export async function writeTinyQuestions(folder: string, count = 12): Promise<TinyQuestions> {
+  const pictures = path.join(folder, 'pictures');
+  const scenes = scenePictures(Math.ceil(count / 2), 'pictures');
+  const questions = questionsAbout(scenes).slice(0, count);
+  const file = path.join(folder, 'questions.json');
+  await mkdir(folder, { recursive: true });
+  await writePictures(pictures, scenes, { seen: new Set() });
+  await writeJson(file, questions);
+  return { file, pictures, questions };
+}
+
+export interface TinyMixture extends TinyQuestions, Mixture {
+  /** `samples.jsonl` */
+  samplesFile: string;
+  /** `order.json` */
+  orderFile: string;
+}
+
+/**
+ * Writes a mixture of questions about pictures of the demo domain.
+ *
+ * @param count length of the order: steps times batch size
+ */
+export async function writeTinyMixture(folder: string, count: number): Promise<TinyMixture> {
+  const written = await writeTinyQuestions(folder);
+  const samples = written.questions.map(
+    (record): TrainingSample => ({
+      id: record.question_id,
+      source: 'aokvqa',
+      picture: path.join(written.pictures, `${String(record.image_id).padStart(12, '0')}.jpg`),
+      prompt: promptOf(record),
+      answer: answerOf(record),
+      questionType: record.question_type,
+    }),
+  );
+  const mixture = materializeMixture({ parts: [{ name: 'aokvqa', samples }], seed: 1, count });
+  await writeMixture(folder, mixture);
+  return { ...written, ...mixture, samplesFile: path.join(folder, 'samples.jsonl'), orderFile: path.join(folder, 'order.json') };
+}
