@@ -40,7 +40,7 @@ export function adaptedModules(config: ModelConfig, targetModules: readonly stri
     up_proj: ['mlp', text.hidden_size, text.intermediate_size],
     down_proj: ['mlp', text.intermediate_size, text.hidden_size],
   };
-  const unknown = targetModules.find((target) => !(target in sizes));
+  const unknown = targetModules.find((target) => !Object.hasOwn(sizes, target));
   if (unknown) {
     throw new InputError({
       file: 'configuration',

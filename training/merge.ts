@@ -53,8 +53,8 @@ export function mergedWeight(
 /**
  * Merges, and compares the logits of a few samples with those of base and adapter.
  *
- * @throws InputError when an adapter's layer is not in the model, or has another size
- * @throws Error when merged and unmerged logits differ by more than the tolerance
+ * @throws InputError when an adapter's layer is not in the model, or has another size, and when merged and
+ *   unmerged logits differ by more than the tolerance: merging again would give the same
  */
 export async function merge(settings: MergeSettings, reporter: JobReporter): Promise<JobOutcome> {
   const base = await readModelDirectory(settings.model);
@@ -68,9 +68,11 @@ export async function merge(settings: MergeSettings, reporter: JobReporter): Pro
     });
     const maximumDifference = await parity(base, adapter, settings);
     if (!(maximumDifference <= settings.parity.tolerance)) {
-      throw new Error(
-        `the merged model's logits differ from base + adapter by ${maximumDifference}, more than ${settings.parity.tolerance}`,
-      );
+      throw new InputError({
+        file: settings.adapter,
+        problem: `the merged model's logits differ from those of base + adapter by ${maximumDifference}, more than ${settings.parity.tolerance}`,
+        remedy: 'The adapter may have grown out of bounds: lower finetune.learningRate.peak, and finetune again',
+      });
     }
     return { outputs: FILES, metrics: { maximumDifference, adaptedLayers: adapter.tensors.size } };
   } finally {
@@ -98,7 +100,7 @@ async function mergedTensors(base: ModelDirectory, adapter: Adapter, directory: 
       throw new InputError({
         file: directory,
         field: name,
-        problem: `adapts a weight of [${pair.B.shape[0]}, ${pair.A.shape[1]}], the model's is [${weight.shape}]`,
+        problem: `adapts a weight of [${pair.B.shape[0]}, ${pair.A.shape[1]}], the model's is [${weight.shape.join(', ')}]`,
         remedy: 'Use the adapter with the model it was trained on',
       });
     }
