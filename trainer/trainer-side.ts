@@ -2,11 +2,16 @@
  * The trainer's half of the protocol, for trainers written in TypeScript.
  */
 import { readFileSync, writeSync } from 'node:fs'
+import { parseJson } from '../store/read-json.ts'
 import { type JobSpec, jobSpecSchema, type TrainerMessage } from './protocol.ts'
 
-/** Reads the job file named on the command line. */
+/**
+ * Reads the job file named on the command line.
+ *
+ * @throws InputError naming the field that is wrong
+ */
 export function readJobSpec(file: string): JobSpec {
-  return jobSpecSchema.parse(JSON.parse(readFileSync(file, 'utf8')))
+  return parseJson(readFileSync(file, 'utf8'), file, jobSpecSchema)
 }
 
 /**
