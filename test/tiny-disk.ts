@@ -20,7 +20,8 @@ export function tinyDisk(bytes: number): string | undefined {
     return undefined;
   }
   onTestFinished(() => {
-    execFileSync('umount', [folder]);
+    // Lazily: TensorBoard's writer keeps its file open until the process ends.
+    execFileSync('umount', ['-l', folder]);
     rmdirSync(folder);
   });
   return folder;

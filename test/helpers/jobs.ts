@@ -1,9 +1,9 @@
 /** Trainer jobs run within the test's own process. */
 import path from 'node:path';
 import { lossRecordSchema } from '../../training/loss-log.ts';
-import type { FinetuneSettings } from '../../training/finetune.ts';
 import type { JobReporter } from '../../training/report-progress.ts';
 import { readJsonLines } from '../../store/read-json.ts';
+import type { FinetuneJob } from '../../trainer/protocol.ts';
 import type { TinyMixture } from './tiny-model.ts';
 
 export interface RecordingReporter extends JobReporter {
@@ -38,14 +38,14 @@ export function recordingReporter(stopAfterStep?: number): RecordingReporter {
 }
 
 /** A finetune of the tiny model, dropout included. The mixture must hold `steps * 2` draws. */
-export function tinyFinetune(model: string, mixture: TinyMixture, output: string, changes: Partial<FinetuneSettings> = {}) {
+export function tinyFinetune(model: string, mixture: TinyMixture, output: string, changes: Partial<FinetuneJob> = {}): FinetuneJob {
   return {
-    kind: 'finetune' as const,
+    kind: 'finetune',
     model,
     samples: mixture.samplesFile,
     order: mixture.orderFile,
     output,
-    lora: { rank: 4, alpha: 8, dropout: 0.1, targetModules: ['q_proj', 'v_proj', 'down_proj'] as [string, ...string[]] },
+    lora: { rank: 4, alpha: 8, dropout: 0.1, targetModules: ['q_proj', 'v_proj', 'down_proj'] },
     weightDecay: 0.05,
     learningRate: { initial: 1e-4, peak: 1e-2, final: 1e-4, warmupSteps: 4 },
     steps: 20,
@@ -54,7 +54,7 @@ export function tinyFinetune(model: string, mixture: TinyMixture, output: string
     checkpointEverySteps: 6,
     seed: 3,
     ...changes,
-  } satisfies FinetuneSettings & { kind: 'finetune' };
+  };
 }
 
 /** The losses of a finetune, step by step. */

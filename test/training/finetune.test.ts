@@ -7,6 +7,7 @@ import { finetune } from '../../training/finetune.ts';
 import { lossesIn, maximumDifference, recordingReporter, tinyFinetune } from '../helpers/jobs.ts';
 import { type TinyMixture, writeTinyMixture, writeTinyModel } from '../helpers/tiny-model.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
+import { noTinyDisk, tinyDisk } from '../tiny-disk.ts';
 
 const STEPS = 20;
 let folder: string;
@@ -184,6 +185,13 @@ async function flipByte(file: string): Promise<void> {
   bytes.writeUInt8(bytes.readUInt8(bytes.length - 100) ^ 0xff, bytes.length - 100);
   await writeFile(file, bytes);
 }
+
+test('on a full disk it ends naming the file, and nothing is left that would pass for an adapter', async (context) => {
+  const disk = tinyDisk(48 * 1024) ?? context.skip(noTinyDisk);
+  await expect(finetune(tinyFinetune(model, mixture, disk), recordingReporter())).rejects.toThrow(/the disk is full/);
+  await expect(readAdapter(disk)).rejects.toMatchObject({ name: 'InputError' });
+  expect((await readdir(disk, { recursive: true })).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+});
 
 describe('wrong input', () => {
   const failing = async (changes: Parameters<typeof tinyFinetune>[3]) =>
