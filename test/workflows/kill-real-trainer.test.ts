@@ -1,0 +1,93 @@
+/**
+ * What `kill-and-resume.test.ts` shows with a pretend trainer, with the real one: TensorFlow, a tiny model, and
+ * a real Temporal server.
+ */
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createCpuActivities } from '../../activities/cpu.ts';
+import { createGpuActivities } from '../../activities/gpu.ts';
+import { finetune } from '../../steps/finetune.ts';
+import { defaultTrainerEntry } from '../../trainer/trainer-command.ts';
+import { maximumDifference } from '../helpers/jobs.ts';
+import { writeTinyModel } from '../helpers/tiny-model.ts';
+import { runningWith } from '../processes.ts';
+import { tinyContext, writeTinyRun } from '../steps/tiny-run.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+import { createWorker, startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
+import { lossCurve, runWithKills } from './kill-and-resume.ts';
+
+let environment: WorkflowTestEnvironment;
+
+beforeAll(async () => {
+  environment = await startEnvironment();
+});
+
+afterAll(() => environment?.temporal.teardown());
+
+/** A folder with a tiny dataset, a tiny model that can be trained, and a config of round 0 alone. */
+async function tinyRun(queues: { cpu: string; gpu: string }, stepsPerEpoch: number) {
+  const folder = await temporaryFolder();
+  const model = join(folder, 'model');
+  await writeTinyModel(model);
+  const configFile = await writeTinyRun(folder, (config) => ({
+    ...config,
+    rounds: 0,
+    model: { path: model },
+    finetune: { ...config.finetune, stepsPerEpoch, checkpointEverySteps: 20 },
+    temporal: { ...config.temporal, taskQueues: queues },
+  }));
+  return { folder, configFile };
+}
+
+test('kill -9 of the trainer, then of the GPU worker: the run ends by itself, with the loss curve of an undisturbed one', async () => {
+  const { folder, configFile } = await tinyRun({ cpu: 'kill-real-cpu', gpu: 'kill-real-gpu' }, 400);
+  const undisturbed = await tinyContext(configFile, { trainer: undefined });
+  await finetune(undisturbed);
+
+  const killed = await runWithKills({
+    environment,
+    folder,
+    configFile,
+    run: 'killed',
+    cpuQueue: 'kill-real-cpu',
+    gpuQueue: 'kill-real-gpu',
+    trainerEntry: defaultTrainerEntry,
+    kills: { trainerAfterStep: 30, workerAfterStep: 200 },
+  });
+
+  const [wanted, found] = await Promise.all([lossCurve(undisturbed.run.root), lossCurve(killed.directory)]);
+  expect(found.map(({ step }) => step)).toEqual(wanted.map(({ step }) => step));
+  expect(maximumDifference(found.map(({ loss }) => loss), wanted.map(({ loss }) => loss))).toBeLessThan(1e-5);
+  const log = await readFile(join(killed.directory, 'round-0', 'finetune', 'trainer.log'), 'utf8');
+  const resumedAt = [...log.matchAll(/resumed at step (\d+)/g)].map(([, step]) => Number(step));
+  expect(resumedAt).toHaveLength(2);
+  expect(resumedAt[0]).toBeGreaterThanOrEqual(20);
+  expect(resumedAt[1]).toBeGreaterThan(resumedAt[0] as number);
+  expect(await runningWith(folder)).toEqual([]);
+});
+
+test('cancelling in the middle of finetune leaves a checkpoint and no process', async () => {
+  const { folder, configFile } = await tinyRun({ cpu: 'cancel-real-cpu', gpu: 'cancel-real-gpu' }, 20_000);
+  const cpuWorker = await createWorker(environment, 'cancel-real-cpu', createCpuActivities());
+  const gpuWorker = await createWorker(environment, 'cancel-real-gpu', createGpuActivities());
+  const directory = join(folder, 'runs', 'cancelled', 'round-0', 'finetune');
+  const work = async () => {
+    const handle = await environment.temporal.client.workflow.start('dataEngine', {
+      taskQueue: 'cancel-real-cpu',
+      workflowId: 'cancelled-real',
+      args: [{ config: configFile, run: 'cancelled' }],
+    });
+    while (!(await readFile(join(directory, 'loss.jsonl'), 'utf8').catch(() => ''))) await sleep(50);
+    expect(await runningWith(folder)).toHaveLength(1);
+    await handle.cancel();
+    await handle.result().catch(() => undefined);
+    return (await handle.describe()).status.name;
+  };
+  expect(await cpuWorker.runUntil(gpuWorker.runUntil(work()))).toBe('CANCELLED');
+  expect(await runningWith(folder)).toEqual([]);
+  const checkpoints = await readdir(join(directory, 'checkpoints'));
+  expect(checkpoints).toContainEqual(expect.stringMatching(/^step-\d+\.safetensors$/));
+  expect(await readdir(directory)).not.toContain('manifest.json');
+});
