@@ -3,8 +3,8 @@
  */
 import { execFile } from 'node:child_process';
 import { statfs } from 'node:fs/promises';
-import { promisify } from 'node:util';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import pc from 'picocolors';
 import { z } from 'zod';
 import { readSetup } from './setup-file.ts';
@@ -31,7 +31,9 @@ export async function examineMachine(): Promise<Finding[]> {
 /** The findings as lines for a terminal. */
 export function formatFindings(findings: Finding[]): string {
   const width = Math.max(...findings.map(({ name }) => name.length));
-  return findings.map(({ name, good, text }) => `${good ? pc.green('ok ') : pc.red('bad')} ${name.padEnd(width)}  ${text}`).join('\n');
+  return findings
+    .map(({ name, good, text }) => `${good ? pc.green('ok ') : pc.red('bad')} ${name.padEnd(width)}  ${text}`)
+    .join('\n');
 }
 
 function examineNode(): Finding {
@@ -44,12 +46,22 @@ function examineNode(): Finding {
 /** In a process of its own: a broken native library can end the process that loads it. */
 async function examineTensorflow(): Promise<Finding[]> {
   try {
-    const { stdout } = await run(process.execPath, ['--import', import.meta.resolve('tsx'), tensorflowProbe], { timeout: 120_000 });
+    const { stdout } = await run(process.execPath, ['--import', import.meta.resolve('tsx'), tensorflowProbe], {
+      timeout: 120_000,
+    });
     const { version, gpu, devices, product } = probeSchema.parse(JSON.parse(stdout.trim().split('\n').at(-1) ?? ''));
     const works = product === 11;
     return [
-      { name: 'TensorFlow', good: works, text: works ? `${version}, a matrix product was computed` : `${version}, but it computes wrongly` },
-      { name: 'GPU', good: true, text: gpu ? `yes, the product ran on it (${devices})` : 'none used; everything runs on the CPU' },
+      {
+        name: 'TensorFlow',
+        good: works,
+        text: works ? `${version}, a matrix product was computed` : `${version}, but it computes wrongly`,
+      },
+      {
+        name: 'GPU',
+        good: true,
+        text: gpu ? `yes, the product ran on it (${devices})` : 'none used; everything runs on the CPU',
+      },
     ];
   } catch (error) {
     const reason = error instanceof Error ? error.message.split('\n').slice(0, 3).join(' ') : String(error);

@@ -7,7 +7,8 @@ export const exitCodes = { ok: 0, failed: 1, wrongInput: 2, interrupted: 130 } a
 /** The error that began a chain of Temporal failures. */
 export function rootCause(error: unknown): unknown {
   let cause = error;
-  while (cause instanceof Error && cause.cause instanceof Error && !(cause instanceof ApplicationFailure)) cause = cause.cause;
+  while (cause instanceof Error && cause.cause instanceof Error && !(cause instanceof ApplicationFailure))
+    cause = cause.cause;
   return cause;
 }
 
@@ -16,7 +17,12 @@ export function describeFailure(error: unknown): { message: string; exitCode: nu
   const cause = rootCause(error);
   const isInput = cause instanceof InputError || (cause instanceof ApplicationFailure && cause.type === 'InputError');
   if (isInput) return { message: (cause as Error).message, exitCode: exitCodes.wrongInput };
-  if (cause instanceof CancelledFailure) return { message: 'The workflow was cancelled.', exitCode: exitCodes.interrupted };
-  if (cause instanceof ApplicationFailure) return { message: `${cause.type ?? 'Error'}: ${cause.message}`, exitCode: exitCodes.failed };
-  return { message: cause instanceof Error ? (cause.stack ?? cause.message) : String(cause), exitCode: exitCodes.failed };
+  if (cause instanceof CancelledFailure)
+    return { message: 'The workflow was cancelled.', exitCode: exitCodes.interrupted };
+  if (cause instanceof ApplicationFailure)
+    return { message: `${cause.type ?? 'Error'}: ${cause.message}`, exitCode: exitCodes.failed };
+  return {
+    message: cause instanceof Error ? (cause.stack ?? cause.message) : String(cause),
+    exitCode: exitCodes.failed,
+  };
 }

@@ -31,7 +31,10 @@ export function addWorkerCommand(program: Command): void {
     .command('worker <kind>')
     .description('run a worker: cpu (workflows and CPU steps) or gpu (one for each GPU)')
     .option('--task-queue <name>', 'default: data-engine or gpu')
-    .addHelpText('after', '\nExamples:\n  dataengine worker cpu\n  TEMPORAL_ADDRESS=temporal.example:7233 dataengine worker gpu --task-queue gpu-a100')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  dataengine worker cpu\n  TEMPORAL_ADDRESS=temporal.example:7233 dataengine worker gpu --task-queue gpu-a100',
+    )
     .action(async (kind: string, { taskQueue }: { taskQueue?: string }) => {
       const { runCpuWorker, runGpuWorker } = await import('../workers/run-worker.ts');
       if (kind === 'cpu') return runCpuWorker(taskQueue);

@@ -13,7 +13,8 @@ export interface ConfigOptions {
 export function integer(minimum: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (!Number.isInteger(value) || value < minimum) throw new InvalidArgumentError(`Give a whole number of at least ${minimum}.`);
+    if (!Number.isInteger(value) || value < minimum)
+      throw new InvalidArgumentError(`Give a whole number of at least ${minimum}.`);
     return value;
   };
 }

@@ -11,4 +11,6 @@ const attributes = [...transpose, { name: 'T', type: binding.TF_ATTR_TYPE, value
 const [output] = binding.executeOp('MatMul', attributes, [left, right], 1);
 const product = output === undefined ? Number.NaN : binding.tensorDataSync(output.id)[0];
 const gpu = binding.isUsingGpuDevice();
-process.stdout.write(`${JSON.stringify({ version: binding.TF_Version, gpu, devices: gpu ? (process.env.CUDA_VISIBLE_DEVICES ?? 'all visible') : '', product })}\n`);
+process.stdout.write(
+  `${JSON.stringify({ version: binding.TF_Version, gpu, devices: gpu ? (process.env.CUDA_VISIBLE_DEVICES ?? 'all visible') : '', product })}\n`,
+);

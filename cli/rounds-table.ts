@@ -7,7 +7,18 @@ export function formatRounds(rounds: RoundSummary[], options: { color?: boolean 
 }
 
 function scoreTable(rounds: RoundSummary[], options: { color?: boolean }): string {
-  const head = ['round', 'MC %', 'DA %', 'test MC %', 'test DA %', 'bad cases', 'samples added', 'rejected', 'teacher tokens', 'time'];
+  const head = [
+    'round',
+    'MC %',
+    'DA %',
+    'test MC %',
+    'test DA %',
+    'bad cases',
+    'samples added',
+    'rejected',
+    'teacher tokens',
+    'time',
+  ];
   const table = new Table({ head, colAligns: head.map(() => 'right'), style: styleOf(options) });
   for (const row of rounds) {
     table.push([
@@ -31,7 +42,11 @@ function typeTable(rounds: RoundSummary[], options: { color?: boolean }): string
   const types = [...new Set(detailed.flatMap((row) => Object.keys(row.errorByType ?? {})))].sort();
   if (types.length === 0) return '';
   const head = ['error by question type', ...detailed.map((row) => `round ${row.round}`)];
-  const table = new Table({ head, colAligns: head.map((_, column) => (column === 0 ? 'left' : 'right')), style: styleOf(options) });
+  const table = new Table({
+    head,
+    colAligns: head.map((_, column) => (column === 0 ? 'left' : 'right')),
+    style: styleOf(options),
+  });
   for (const type of types) {
     table.push([type, ...detailed.map((row) => percent(row.errorByType?.[type]))]);
   }

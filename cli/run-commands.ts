@@ -29,7 +29,10 @@ export function addRunCommands(program: Command, signal: AbortSignal): void {
     .option('--data-root <folder>', "instead of the config's data.root")
     .option('--seed <number>', "instead of the config's seed", integer(0))
     .option('--detach', 'start it and return', false)
-    .addHelpText('after', '\nExample:\n  dataengine run --config configs/demo.yaml --workflow-id tuesday\n\nCtrl-C stops watching; the workflow goes on.')
+    .addHelpText(
+      'after',
+      '\nExample:\n  dataengine run --config configs/demo.yaml --workflow-id tuesday\n\nCtrl-C stops watching; the workflow goes on.',
+    )
     .action((options: RunOptions) => startRun(options, signal));
   program
     .command('watch <workflow-id>')

@@ -26,6 +26,11 @@ export async function readSetup(): Promise<Setup | undefined> {
  */
 export async function temporalExecutable(): Promise<string> {
   const setup = await readSetup();
-  if (setup === undefined) throw new InputError({ file: setupFile, problem: 'the set-up has not run', remedy: 'Run `node scripts/setup.mjs`' });
+  if (setup === undefined)
+    throw new InputError({
+      file: setupFile,
+      problem: 'the set-up has not run',
+      remedy: 'Run `node scripts/setup.mjs`',
+    });
   return setup.temporal;
 }

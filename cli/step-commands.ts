@@ -24,13 +24,25 @@ import { formatSeconds } from './rounds-table.ts';
 type Step = (context: StepContext) => Promise<StepOutcome>;
 
 const steps: { name: string; description: string; step: Step }[] = [
-  { name: 'prepare-data', description: 'render the demo domain when the config asks for it, and check every file and picture', step: prepareData },
+  {
+    name: 'prepare-data',
+    description: 'render the demo domain when the config asks for it, and check every file and picture',
+    step: prepareData,
+  },
   { name: 'embed', description: "embed the pool's pictures for the nearest-picture search", step: embed },
-  { name: 'sample', description: "choose what to ask the teacher, from the last round's bad cases and weights", step: sample },
+  {
+    name: 'sample',
+    description: "choose what to ask the teacher, from the last round's bad cases and weights",
+    step: sample,
+  },
   { name: 'generate', description: 'ask the teacher for new samples', step: generate },
   { name: 'refine', description: "parse and filter the teacher's answers", step: refine },
   { name: 'append', description: 'append the accepted samples as a new dataset version', step: append },
-  { name: 'finetune', description: "finetune the adapter on the round's mixture; goes on from its checkpoint", step: finetune },
+  {
+    name: 'finetune',
+    description: "finetune the adapter on the round's mixture; goes on from its checkpoint",
+    step: finetune,
+  },
   { name: 'merge', description: 'merge the adapter into the base model', step: merge },
   { name: 'evaluate', description: 'score the merged model on the validation and test questions', step: evaluate },
   { name: 'classify', description: 'sort the bad cases by question type and compute the weights', step: classify },
@@ -53,7 +65,12 @@ export function addStepCommands(program: Command, signal: AbortSignal): void {
   }
 }
 
-async function runStepCommand(name: string, step: Step, options: ConfigOptions & { round: number }, signal: AbortSignal): Promise<void> {
+async function runStepCommand(
+  name: string,
+  step: Step,
+  options: ConfigOptions & { round: number },
+  signal: AbortSignal,
+): Promise<void> {
   const config = await loadConfig(options.config, { dataRoot: options.dataRoot, run: options.run, seed: options.seed });
   const run = config.run ?? basename(options.config, extname(options.config));
   const frozen = await freezeConfig(config, run);
@@ -75,7 +92,9 @@ async function runStepCommand(name: string, step: Step, options: ConfigOptions &
 
 function describeOutcome(name: string, { seconds, reused, ...results }: StepOutcome): string {
   const time = reused ? 'was already done from the same inputs' : `done in ${formatSeconds(seconds)}`;
-  const lines = Object.entries(results).map(([key, value]) => `  ${key}: ${typeof value === 'object' ? JSON.stringify(value) : value}`);
+  const lines = Object.entries(results).map(
+    ([key, value]) => `  ${key}: ${typeof value === 'object' ? JSON.stringify(value) : value}`,
+  );
   return [`${name} ${time}`, ...lines].join('\n');
 }
 

@@ -3,59 +3,82 @@
  * shows even while a worker is away.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Client, defaultPayloadConverter } from '@temporalio/client';
+import { type Client, defaultPayloadConverter, isGrpcServiceError } from '@temporalio/client';
 import type { HeartbeatDetails } from '../activities/heartbeat.ts';
-import type { DataEngineResult, RoundProgress, RoundSummary } from '../workflows/messages.ts';
+import type { DataEngineResult, RoundProgress } from '../workflows/messages.ts';
+import { rootCause } from './failures.ts';
 import type { ProgressDisplay } from './progress-display.ts';
 import { formatSeconds } from './rounds-table.ts';
 
 const pollMilliseconds = 700;
+const answerPatienceMilliseconds = 5000;
+const silenceLimit = 12;
 
 /**
- * Shows the run's steps as they go and returns its result.
+ * Shows the run's steps as they go and returns its result. A server that is away for a while is waited for.
  *
- * @throws WorkflowFailedError when it fails
+ * @throws WorkflowFailedError when it fails; WorkflowNotFoundError when there is none
  * @throws the signal's reason when aborted; the workflow goes on
  */
-export async function watchRun(client: Client, workflowId: string, display: ProgressDisplay, signal?: AbortSignal): Promise<DataEngineResult> {
-  const handle = client.workflow.getHandle(workflowId);
+export async function watchRun(
+  client: Client,
+  workflowId: string,
+  display: ProgressDisplay,
+  signal?: AbortSignal,
+): Promise<DataEngineResult> {
   const told = new Set<string>();
-  let finished = false;
-  const result = handle.result() as Promise<DataEngineResult>;
-  const ended = result.then(
-    () => undefined,
-    () => undefined,
-  ).then(() => {
-    finished = true;
-  });
+  let unanswered = 0;
   try {
-    while (!finished) {
+    for (;;) {
       signal?.throwIfAborted();
-      await showRunning(client, workflowId, display, told);
-      await Promise.race([ended, sleep(pollMilliseconds)]);
+      try {
+        // Polled rather than waited for: a long poll under way could not be stopped when the watching is.
+        const running = await client.withDeadline(Date.now() + answerPatienceMilliseconds, () =>
+          showRunning(client, workflowId, display, told),
+        );
+        unanswered = 0;
+        if (!running) break;
+      } catch (error) {
+        unanswered += 1;
+        if (!isGrpcServiceError(rootCause(error)) || unanswered > silenceLimit) throw error;
+        tellOnce(told, 'silence', () => display.log('The Temporal server does not answer; waiting for it.'));
+      }
+      await sleep(pollMilliseconds, undefined, { signal }).catch(() => undefined);
     }
-    const { rounds } = await result;
-    for (const summary of rounds) tellOnce(told, `round ${summary.round}`, () => display.log(describeRound(summary)));
-    return await result;
+    const result: DataEngineResult = await client.workflow.getHandle(workflowId).result();
+    // What ended between the last looks.
+    const lastRound = result.rounds.at(-1)?.round;
+    if (lastRound !== undefined) await tellRound(client, `${workflowId}/round-${lastRound}`, display, told);
+    return result;
   } finally {
     display.stop();
   }
 }
 
-async function showRunning(client: Client, workflowId: string, display: ProgressDisplay, told: Set<string>): Promise<void> {
-  const { raw } = await client.workflow.getHandle(workflowId).describe();
+/** Shows what runs now; false when the workflow has ended. */
+async function showRunning(
+  client: Client,
+  workflowId: string,
+  display: ProgressDisplay,
+  told: Set<string>,
+): Promise<boolean> {
+  const { raw, status } = await client.workflow.getHandle(workflowId).describe();
   showActivities(raw.pendingActivities ?? [], display, told);
   for (const { workflowId: childId } of raw.pendingChildren ?? []) {
     if (!childId) continue;
-    const child = client.workflow.getHandle(childId);
-    const progress = await child.query<RoundProgress>('progress').catch(() => undefined);
-    if (progress !== undefined) tellFinishedSteps(progress, display, told);
-    const description = await child.describe().catch(() => undefined);
+    await tellRound(client, childId, display, told);
+    const description = await client.workflow
+      .getHandle(childId)
+      .describe()
+      .catch(() => undefined);
     showActivities(description?.raw.pendingActivities ?? [], display, told);
   }
+  return status.name === 'RUNNING';
 }
 
-type PendingActivity = NonNullable<Awaited<ReturnType<ReturnType<Client['workflow']['getHandle']>['describe']>>['raw']['pendingActivities']>[number];
+type PendingActivity = NonNullable<
+  Awaited<ReturnType<ReturnType<Client['workflow']['getHandle']>['describe']>>['raw']['pendingActivities']
+>[number];
 
 function showActivities(activities: PendingActivity[], display: ProgressDisplay, told: Set<string>): void {
   for (const { activityId, activityType, attempt, heartbeatDetails, lastFailure } of activities) {
@@ -64,22 +87,33 @@ function showActivities(activities: PendingActivity[], display: ProgressDisplay,
     const round = details === undefined ? '' : `round ${details.round} `;
     const retry = (attempt ?? 1) > 1 ? ` (attempt ${attempt})` : '';
     if (lastFailure?.message) {
-      tellOnce(told, `${activityId} ${attempt} ${lastFailure.message}`, () => display.log(`  ${activityType?.name} will be tried again: ${firstLine(lastFailure.message ?? '')}`));
+      tellOnce(told, `${activityId} ${attempt} ${lastFailure.message}`, () =>
+        display.log(`  ${activityType?.name} will be tried again: ${firstLine(lastFailure.message ?? '')}`),
+      );
     }
     display.show(`${round}${activityType?.name}${retry}`, details ?? {});
   }
 }
 
-function tellFinishedSteps({ round, steps }: RoundProgress, display: ProgressDisplay, told: Set<string>): void {
+/** Tells the steps that a round has finished since last time. Only a worker can answer; without one it waits. */
+async function tellRound(
+  client: Client,
+  roundWorkflowId: string,
+  display: ProgressDisplay,
+  told: Set<string>,
+): Promise<void> {
+  const progress = await client.workflow
+    .getHandle(roundWorkflowId)
+    .query<RoundProgress>('progress')
+    .catch(() => undefined);
+  if (progress === undefined) return;
+  const { round, steps } = progress;
   for (const { name, state, seconds = 0, note } of steps) {
     if (state !== 'done') continue;
-    tellOnce(told, `${round} ${name}`, () => display.log(`round ${round} ${name.padEnd(9)} ${formatSeconds(seconds).padStart(12)}  ${note ?? ''}`));
+    tellOnce(told, `${round} ${name}`, () =>
+      display.log(`round ${round} ${name.padEnd(9)} ${formatSeconds(seconds).padStart(12)}  ${note ?? ''}`),
+    );
   }
-}
-
-function describeRound({ round, multipleChoice, testMultipleChoice }: RoundSummary): string {
-  const test = testMultipleChoice === undefined ? '' : `, test MC ${testMultipleChoice.toFixed(1)} %`;
-  return `round ${round} finished: MC ${multipleChoice.toFixed(1)} %${test}`;
 }
 
 function tellOnce(told: Set<string>, key: string, tell: () => void): void {

@@ -25,7 +25,11 @@ const gpuRetry = {
 const cpuRetry = { ...gpuRetry, maximumAttempts: 5 } satisfies ActivityOptions['retry'];
 
 /** Teachers limit rates and have bad hours; answers already received are kept between attempts. */
-const teacherRetry = { ...gpuRetry, maximumInterval: '10 minutes', maximumAttempts: 50 } satisfies ActivityOptions['retry'];
+const teacherRetry = {
+  ...gpuRetry,
+  maximumInterval: '10 minutes',
+  maximumAttempts: 50,
+} satisfies ActivityOptions['retry'];
 
 /** Activities of the GPU workers. The worker only watches the trainer, so a short heartbeat timeout is safe. */
 export function gpuActivities(plan: RunPlan, summary: string, startToCloseMinutes: number): GpuActivities {
@@ -52,7 +56,11 @@ export function cpuActivities(summary: string, startToCloseMinutes: number, task
 }
 
 /** The one activity that talks to the teacher. */
-export function teacherActivities(summary: string, startToCloseMinutes: number, taskQueue: string): Pick<CpuActivities, 'generate'> {
+export function teacherActivities(
+  summary: string,
+  startToCloseMinutes: number,
+  taskQueue: string,
+): Pick<CpuActivities, 'generate'> {
   return proxyActivities<CpuActivities>({
     ...common,
     taskQueue,

@@ -1,10 +1,24 @@
 /**
  * The closed loop: round 0, then data-engine rounds, each a child workflow.
  */
-import { continueAsNew, executeChild, ParentClosePolicy, setCurrentDetails, setHandler, workflowInfo } from '@temporalio/workflow';
+import {
+  continueAsNew,
+  executeChild,
+  ParentClosePolicy,
+  setCurrentDetails,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
 import { cpuActivities } from './activity-options.ts';
 import { compactRounds, describeRounds } from './details.ts';
-import { type DataEngineInput, type DataEngineProgress, type DataEngineResult, type DataEngineState, engineProgressQuery, roundsQuery } from './messages.ts';
+import {
+  type DataEngineInput,
+  type DataEngineProgress,
+  type DataEngineResult,
+  type DataEngineState,
+  engineProgressQuery,
+  roundsQuery,
+} from './messages.ts';
 import { round } from './round.ts';
 
 /**
@@ -41,14 +55,25 @@ export async function dataEngine(input: DataEngineInput): Promise<DataEngineResu
     state = { plan, nextRound: number + 1, rounds: [...state.rounds, summary] };
     roundsInThisExecution += 1;
     setCurrentDetails(describeRounds(state));
-    await cpuActivities(`Write the report after round ${number}`, 30, plan.queues.cpu).report({ runDirectory: plan.directory, round: number });
+    await cpuActivities(`Write the report after round ${number}`, 30, plan.queues.cpu).report({
+      runDirectory: plan.directory,
+      round: number,
+    });
   }
-  return { run: plan.run, directory: plan.directory, report: `${plan.directory}/report.html`, rounds: compactRounds(state.rounds) };
+  return {
+    run: plan.run,
+    directory: plan.directory,
+    report: `${plan.directory}/report.html`,
+    rounds: compactRounds(state.rounds),
+  };
 }
 
 async function beginRun(input: DataEngineInput, workflowId: string): Promise<DataEngineState> {
   // On the workflow's own queue: the config that names the queues is not read yet.
   const plan = await cpuActivities(`Read and freeze ${input.config}`, 10).prepareRun({ ...input, workflowId });
-  await cpuActivities('Check the data, or render the demo domain', 360, plan.queues.cpu).prepareData({ runDirectory: plan.directory, round: 0 });
+  await cpuActivities('Check the data, or render the demo domain', 360, plan.queues.cpu).prepareData({
+    runDirectory: plan.directory,
+    round: 0,
+  });
   return { plan, nextRound: 0, rounds: [] };
 }

@@ -5,15 +5,29 @@ import type { DataEngineState, RoundSummary, StepRecord } from './messages.ts';
 
 /** The steps of a round as a Markdown table. */
 export function describeSteps(round: number, steps: StepRecord[]): string {
-  const rows = steps.map(({ name, state, seconds, note }) => `| ${name} | ${state} | ${seconds === undefined ? '' : roundNumber(seconds, 1)} | ${note ?? ''} |`);
-  return [`**Round ${round}**`, '', '| step | state | seconds | result |', '| --- | --- | ---: | --- |', ...rows].join('\n');
+  const rows = steps.map(
+    ({ name, state, seconds, note }) =>
+      `| ${name} | ${state} | ${seconds === undefined ? '' : roundNumber(seconds, 1)} | ${note ?? ''} |`,
+  );
+  return [`**Round ${round}**`, '', '| step | state | seconds | result |', '| --- | --- | ---: | --- |', ...rows].join(
+    '\n',
+  );
 }
 
 /** The rounds of a run as a Markdown table, with a line that says what is under way. */
 export function describeRounds({ plan, nextRound, rounds }: DataEngineState): string {
   const now = nextRound > plan.rounds ? 'All rounds are done.' : `Round ${nextRound} of ${plan.rounds} is under way.`;
   const rows = rounds.map((row) =>
-    [row.round, roundNumber(row.multipleChoice, 1), roundNumber(row.directAnswer, 1), percentOrBlank(row.testMultipleChoice), row.badCases, row.samplesAdded, tokens(row), roundNumber(totalSeconds(row), 0)].join(' | '),
+    [
+      row.round,
+      roundNumber(row.multipleChoice, 1),
+      roundNumber(row.directAnswer, 1),
+      percentOrBlank(row.testMultipleChoice),
+      row.badCases,
+      row.samplesAdded,
+      tokens(row),
+      roundNumber(totalSeconds(row), 0),
+    ].join(' | '),
   );
   return [
     `**Run ${plan.run}** (\`${plan.directory}\`). ${now}`,

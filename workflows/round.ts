@@ -17,7 +17,11 @@ export async function round({ plan, round }: RoundInput): Promise<RoundSummary> 
   const cpu = (summary: string, minutes: number) => cpuActivities(summary, minutes, plan.queues.cpu);
   const gpu = (summary: string, minutes: number) => gpuActivities(plan, summary, minutes);
 
-  async function step<R extends { seconds: number }>(name: string, work: () => Promise<R>, note: (result: R) => string): Promise<R> {
+  async function step<R extends { seconds: number }>(
+    name: string,
+    work: () => Promise<R>,
+    note: (result: R) => string,
+  ): Promise<R> {
     const record: StepRecord = { name, state: 'running' };
     steps.push(record);
     setCurrentDetails(describeSteps(round, steps));
@@ -87,7 +91,10 @@ export async function round({ plan, round }: RoundInput): Promise<RoundSummary> 
       const joined = await cpu('Join the parts and compute the metrics', 30).evaluate(reference);
       return { ...joined, seconds: joined.seconds + partSeconds };
     },
-    (result) => `MC ${roundNumber(result.multipleChoice, 1)} %`,
+    (result) =>
+      plan.hasTest
+        ? `MC ${roundNumber(result.multipleChoice, 1)} %, test MC ${roundNumber(result.testMultipleChoice, 1)} %`
+        : `MC ${roundNumber(result.multipleChoice, 1)} %`,
   );
   const classified = await step(
     'classify',

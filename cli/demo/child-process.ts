@@ -33,17 +33,28 @@ export async function startOwned(input: {
   child.stdin?.on('error', () => undefined);
   const ended = new Promise<string>((resolve) => {
     child.once('error', (error) => resolve(`could not be started: ${error.message}`));
-    child.once('exit', (code, signal) => resolve(signal === null ? `exited with code ${code}` : `was ended by ${signal}`));
+    child.once('exit', (code, signal) =>
+      resolve(signal === null ? `exited with code ${code}` : `was ended by ${signal}`),
+    );
   });
   void ended.finally(() => log.close());
-  return { name: input.name, logFile: input.logFile, pid: child.pid ?? 0, ended, stop: (grace) => stopGroup(child, ended, grace) };
+  return {
+    name: input.name,
+    logFile: input.logFile,
+    pid: child.pid ?? 0,
+    ended,
+    stop: (grace) => stopGroup(child, ended, grace),
+  };
 }
 
 async function stopGroup(child: ChildProcess, ended: Promise<string>, graceSeconds = 30): Promise<void> {
   if (child.pid === undefined) return;
   if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
   const patience = new AbortController();
-  await Promise.race([ended, sleep(graceSeconds * 1000, undefined, { signal: patience.signal }).catch(() => undefined)]);
+  await Promise.race([
+    ended,
+    sleep(graceSeconds * 1000, undefined, { signal: patience.signal }).catch(() => undefined),
+  ]);
   patience.abort();
   signalGroup(child.pid, 'SIGKILL');
   await ended;
@@ -54,6 +65,7 @@ async function stopGroup(child: ChildProcess, ended: Promise<string>, graceSecon
  * a shell waits for the pipe to close and then stops it.
  */
 export function endingWithUs(program: string, programArguments: string[]): { program: string; arguments: string[] } {
-  const script = 'exec 3<&0; "$@" 3<&- </dev/null & child=$!; trap "kill $child" TERM; (cat <&3 >/dev/null; kill $child) 2>/dev/null & wait $child; wait $child 2>/dev/null';
+  const script =
+    'exec 3<&0; "$@" 3<&- </dev/null & child=$!; trap "kill $child" TERM; (cat <&3 >/dev/null; kill $child) 2>/dev/null & wait $child; wait $child 2>/dev/null';
   return { program: 'sh', arguments: ['-c', script, 'sh', program, ...programArguments] };
 }

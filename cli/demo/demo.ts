@@ -59,14 +59,24 @@ export async function runDemo(options: DemoOptions): Promise<DataEngineResult> {
     say(`Temporal UI   ${server.ui}`);
     say(`Run directory ${directory}`);
 
-    const environment = { TEMPORAL_ADDRESS: server.address, TEMPORAL_NAMESPACE: 'default', DATAENGINE_EXIT_WITH_PARENT: '1' };
+    const environment = {
+      TEMPORAL_ADDRESS: server.address,
+      TEMPORAL_NAMESPACE: 'default',
+      DATAENGINE_EXIT_WITH_PARENT: '1',
+    };
     for (const kind of ['cpu', 'gpu'] as const) {
       const extra = kind === 'gpu' && options.trainerEntry !== undefined ? [options.trainerEntry] : [];
       owned.push(
         await startOwned({
           name: `${kind.toUpperCase()} worker`,
           program: process.execPath,
-          arguments: ['--import', import.meta.resolve('tsx'), workerEntry(kind), config.temporal.taskQueues[kind], ...extra],
+          arguments: [
+            '--import',
+            import.meta.resolve('tsx'),
+            workerEntry(kind),
+            config.temporal.taskQueues[kind],
+            ...extra,
+          ],
           logFile: join(logs, `worker-${kind}.log`),
           environment,
         }),
@@ -74,7 +84,14 @@ export async function runDemo(options: DemoOptions): Promise<DataEngineResult> {
     }
 
     const input: DataEngineInput = { config: configFile, run, seed: options.seed };
-    const result = await startAndWatch({ address: server.address, taskQueue: config.temporal.taskQueues.cpu, workflowId: run, input, owned, signal: options.signal });
+    const result = await startAndWatch({
+      address: server.address,
+      taskQueue: config.temporal.taskQueues.cpu,
+      workflowId: run,
+      input,
+      owned,
+      signal: options.signal,
+    });
     await writeJson(join(directory, finishedMark), result);
 
     process.stdout.write(`${formatRounds(result.rounds)}\n`);
@@ -101,9 +118,17 @@ interface WatchInput {
   signal: AbortSignal;
 }
 
-async function startAndWatch({ address, taskQueue, workflowId, input, owned, signal }: WatchInput): Promise<DataEngineResult> {
+async function startAndWatch({
+  address,
+  taskQueue,
+  workflowId,
+  input,
+  owned,
+  signal,
+}: WatchInput): Promise<DataEngineResult> {
   const client = await connectClient(address);
   const stopWatching = new AbortController();
+  let watched: Promise<DataEngineResult> | undefined;
   try {
     await client.workflow.start('dataEngine', {
       taskQueue,
@@ -117,10 +142,12 @@ async function startAndWatch({ address, taskQueue, workflowId, input, owned, sig
         throw new Error(`the ${process.name} ${how}; see ${process.logFile}`);
       }),
     );
-    const watched = watchRun(client, workflowId, createProgressDisplay(), AbortSignal.any([signal, stopWatching.signal]));
+    watched = watchRun(client, workflowId, createProgressDisplay(), AbortSignal.any([signal, stopWatching.signal]));
     return await Promise.race([watched, died]);
   } finally {
     stopWatching.abort();
+    // A call under way must end before its connection does.
+    await watched?.catch(() => undefined);
     await client.connection.close();
   }
 }

@@ -17,12 +17,29 @@ const startPatienceMilliseconds = 60_000;
  *
  * @throws Error when it does not answer; its log file is named
  */
-export async function startTemporalServer(input: { executable: string; databaseFile: string; logFile: string }): Promise<TemporalServer> {
+export async function startTemporalServer(input: {
+  executable: string;
+  databaseFile: string;
+  logFile: string;
+}): Promise<TemporalServer> {
   const [port, uiPort] = (await freePorts(2)) as [number, number];
   const address = `127.0.0.1:${port}`;
   const server = await startOwned({
     name: 'Temporal server',
-    ...endingWithUs(input.executable, ['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port), '--ui-port', String(uiPort), '--db-filename', input.databaseFile, '--log-level', 'warn']),
+    ...endingWithUs(input.executable, [
+      'server',
+      'start-dev',
+      '--ip',
+      '127.0.0.1',
+      '--port',
+      String(port),
+      '--ui-port',
+      String(uiPort),
+      '--db-filename',
+      input.databaseFile,
+      '--log-level',
+      'warn',
+    ]),
     logFile: input.logFile,
   });
   let end: string | undefined;
