@@ -15,7 +15,12 @@ beforeEach(async () => {
 
 afterEach(() => rm(directory, { recursive: true, force: true }));
 
-const shell = (script: string) => ({ name: 'shell', program: 'sh', arguments: ['-c', script], logFile: join(directory, 'log') });
+const shell = (script: string) => ({
+  name: 'shell',
+  program: 'sh',
+  arguments: ['-c', script],
+  logFile: join(directory, 'log'),
+});
 
 test('output goes to the log, and how it ended is told', async () => {
   const child = await startOwned(shell('echo out; echo err >&2; exit 3'));

@@ -1,22 +1,52 @@
-import { ActivityFailure, ApplicationFailure, CancelledFailure, ChildWorkflowFailure, RetryState } from '@temporalio/common';
 import { WorkflowFailedError } from '@temporalio/client';
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  CancelledFailure,
+  ChildWorkflowFailure,
+  RetryState,
+} from '@temporalio/common';
 import { expect, test } from 'vitest';
 import { describeFailure } from '../../cli/failures.ts';
 import { InputError } from '../../store/input-error.ts';
 
 function asWorkflowFailure(cause: Error): WorkflowFailedError {
-  const activity = new ActivityFailure('Activity task failed', 'finetune', '1', RetryState.NON_RETRYABLE_FAILURE, 'worker', cause);
-  const child = new ChildWorkflowFailure('default', { workflowId: 'a/round-0', runId: 'r' }, 'round', RetryState.NON_RETRYABLE_FAILURE, activity);
+  const activity = new ActivityFailure(
+    'Activity task failed',
+    'finetune',
+    '1',
+    RetryState.NON_RETRYABLE_FAILURE,
+    'worker',
+    cause,
+  );
+  const child = new ChildWorkflowFailure(
+    'default',
+    { workflowId: 'a/round-0', runId: 'r' },
+    'round',
+    RetryState.NON_RETRYABLE_FAILURE,
+    activity,
+  );
   return new WorkflowFailedError('Workflow execution failed', child, RetryState.NON_RETRYABLE_FAILURE);
 }
 
 test('wrong input is told in one message without a stack, exit code 2', () => {
-  const error = new InputError({ file: 'demo.yaml', line: 3, field: 'sead', problem: 'no such key', remedy: 'Did you mean seed?' });
-  expect(describeFailure(error)).toEqual({ message: 'demo.yaml:3: sead: no such key. Did you mean seed?', exitCode: 2 });
+  const error = new InputError({
+    file: 'demo.yaml',
+    line: 3,
+    field: 'sead',
+    problem: 'no such key',
+    remedy: 'Did you mean seed?',
+  });
+  expect(describeFailure(error)).toEqual({
+    message: 'demo.yaml:3: sead: no such key. Did you mean seed?',
+    exitCode: 2,
+  });
 });
 
 test('wrong input that an activity found is told the same way', () => {
-  const failure = asWorkflowFailure(ApplicationFailure.nonRetryable('x.jpg: is cut short. Fetch it again', 'InputError'));
+  const failure = asWorkflowFailure(
+    ApplicationFailure.nonRetryable('x.jpg: is cut short. Fetch it again', 'InputError'),
+  );
   expect(describeFailure(failure)).toEqual({ message: 'x.jpg: is cut short. Fetch it again', exitCode: 2 });
 });
 

@@ -15,7 +15,14 @@ const base: RoundSummary = {
 };
 
 test('the table has a row a round, then the errors by question type', () => {
-  const next = { ...base, round: 1, testMultipleChoice: 60, samplesAdded: 90, teacherTokens: { prompt: 1000, completion: 200 }, errorByType: { counting: 0.25 } };
+  const next = {
+    ...base,
+    round: 1,
+    testMultipleChoice: 60,
+    samplesAdded: 90,
+    teacherTokens: { prompt: 1000, completion: 200 },
+    errorByType: { counting: 0.25 },
+  };
   const text = formatRounds([base, next], { color: false });
   const lines = text.split('\n').map((line) => line.replace(/[│\s]+/g, ' ').trim());
   expect(lines).toContain('0 51.3 44.0 – – 39 0 0 0 1 min 35 s');
