@@ -12,7 +12,10 @@ export interface HeartbeatDetails extends Partial<StepProgress> {
  * Heartbeats while the work runs, with its newest progress. The beat is kept up when no progress is made:
  * it says that the worker lives. A stuck trainer is noticed by `runTrainer`, and ends the activity.
  */
-export async function withHeartbeat<R>(round: number, work: (onProgress: (progress: StepProgress) => void) => Promise<R>): Promise<R> {
+export async function withHeartbeat<R>(
+  round: number,
+  work: (onProgress: (progress: StepProgress) => void) => Promise<R>,
+): Promise<R> {
   const context = Context.current();
   let details: HeartbeatDetails = { round };
   context.heartbeat(details);

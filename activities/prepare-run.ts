@@ -29,5 +29,10 @@ export async function prepareRun(input: PrepareRunInput): Promise<RunPlan> {
 
 /** Workflow ids may hold anything; a run's name is a folder. */
 function runNameOf(workflowId: string): string {
-  return workflowId.replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^[^A-Za-z0-9]+/, '').slice(0, 128) || 'run';
+  return (
+    workflowId
+      .replace(/[^A-Za-z0-9._-]+/g, '-')
+      .replace(/^[^A-Za-z0-9]+/, '')
+      .slice(0, 128) || 'run'
+  );
 }

@@ -14,7 +14,11 @@ export interface ActivityDependencies {
 }
 
 /** Runs a step of the library as an activity: heartbeats, cancellation, errors. */
-export async function runStep<R>(reference: StepReference, dependencies: ActivityDependencies, step: (context: StepContext) => Promise<R>): Promise<R> {
+export async function runStep<R>(
+  reference: StepReference,
+  dependencies: ActivityDependencies,
+  step: (context: StepContext) => Promise<R>,
+): Promise<R> {
   return asActivity(() =>
     withHeartbeat(reference.round, async (onProgress) => {
       const config = await readFrozenConfig(reference.runDirectory);

@@ -63,7 +63,11 @@ async function runRound(config: Config, run: StepContext['run'], round: number):
 }
 
 /** Runs all rounds of a strategy; what an earlier, interrupted bench finished is not done again. */
-async function runStrategy(seed: number, strategy: Strategy, sharedRound0?: string): Promise<{ root: string; scores: number[] }> {
+async function runStrategy(
+  seed: number,
+  strategy: Strategy,
+  sharedRound0?: string,
+): Promise<{ root: string; scores: number[] }> {
   const config = await configFor(seed, strategy);
   const place = openRunDirectory(config.runsDirectory, config.run as string);
   if (sharedRound0) {
@@ -92,14 +96,24 @@ for (const seed of seeds) {
 
 const line = (name: string, scores: number[]) => {
   const [low, high] = confidenceInterval(scores);
-  console.log(`${name.padEnd(24)} ${mean(scores).toFixed(1)}  [${low.toFixed(1)}, ${high.toFixed(1)}]  ${scores.map((score) => score.toFixed(1)).join(' ')}`);
+  console.log(
+    `${name.padEnd(24)} ${mean(scores).toFixed(1)}  [${low.toFixed(1)}, ${high.toFixed(1)}]  ${scores.map((score) => score.toFixed(1)).join(' ')}`,
+  );
 };
-console.log(`\nmultiple choice on the test questions in percent, mean, 95% interval (Student's t), seeds ${seeds.join(', ')}`);
+console.log(
+  `\nmultiple choice on the test questions in percent, mean, 95% interval (Student's t), seeds ${seeds.join(', ')}`,
+);
 line('round 0', round0);
 line('last round, adaptive', adaptive);
 line('last round, uniform', uniform);
-line('adaptive - uniform', adaptive.map((score, index) => score - (uniform[index] as number)));
-line('adaptive - round 0', adaptive.map((score, index) => score - (round0[index] as number)));
+line(
+  'adaptive - uniform',
+  adaptive.map((score, index) => score - (uniform[index] as number)),
+);
+line(
+  'adaptive - round 0',
+  adaptive.map((score, index) => score - (round0[index] as number)),
+);
 
 const rounded = (scores: number[]) => Math.round(mean(scores) * 10) / 10;
 console.log(

@@ -26,10 +26,13 @@ const dataSchema = z.strictObject({
     .optional()
     .describe('Render the demo domain into data.root when it is not there yet.'),
   format: z.enum(['QMA', 'QMAE']).default('QMA').describe('QMAE answers with an explanation, QMA without.'),
-  train: z.array(trainPartSchema).min(1).default([
-    { dataset: 'cc_sbu_align', sampleRatio: 60 },
-    { dataset: 'aokvqa', sampleRatio: 130 },
-  ]),
+  train: z
+    .array(trainPartSchema)
+    .min(1)
+    .default([
+      { dataset: 'cc_sbu_align', sampleRatio: 60 },
+      { dataset: 'aokvqa', sampleRatio: 130 },
+    ]),
   validation: questionFileSchema
     .default({ file: 'A-OKVQA/aokvqa_v1p0_val_classified.json' })
     .describe('Its wrong answers become bad cases and weights.'),
@@ -81,7 +84,10 @@ const temporalSchema = z.strictObject({
     .strictObject({ cpu: z.string().min(1).default('data-engine'), gpu: z.string().min(1).default('gpu') })
     .prefault({}),
   roundsPerExecution: count.default(10).describe('Rounds before the workflow continues as new.'),
-  finetuneTimeoutMinutes: z.number().positive().default(24 * 60),
+  finetuneTimeoutMinutes: z
+    .number()
+    .positive()
+    .default(24 * 60),
   stallTimeoutSeconds: z.number().positive().default(600).describe('A trainer without progress this long is dead.'),
 });
 

@@ -10,7 +10,10 @@ import { InputError } from '../store/input-error.ts';
 export async function checkPicture(file: string): Promise<void> {
   const facts = await stat(file).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code !== 'ENOENT' && cause.code !== 'ENOTDIR') throw cause;
-    throw new InputError({ file, problem: 'no such picture', remedy: 'Check the picture folder, or fetch the picture again' }, { cause });
+    throw new InputError(
+      { file, problem: 'no such picture', remedy: 'Check the picture folder, or fetch the picture again' },
+      { cause },
+    );
   });
   if (!facts.isFile()) throw new InputError({ file, problem: 'is not a file', remedy: 'Name a picture' });
   try {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { InputError } from '../store/input-error.ts';
 import { describeFirstIssue } from '../store/field-path.ts';
+import { InputError } from '../store/input-error.ts';
 import { streamRecords, type TakeRecord } from './stream-records.ts';
 
 export interface CocoPicture {
@@ -31,7 +31,12 @@ export interface CocoIndex {
 }
 
 const id = z.int().nonnegative();
-const imageSchema = z.object({ id, file_name: z.string().min(1), width: z.int().positive(), height: z.int().positive() });
+const imageSchema = z.object({
+  id,
+  file_name: z.string().min(1),
+  width: z.int().positive(),
+  height: z.int().positive(),
+});
 const categorySchema = z.object({ id, name: z.string() });
 const boxSchema = z.object({
   image_id: id,
@@ -78,7 +83,13 @@ export async function readCoco(files: { instances: string; captions: string }): 
   // The categories come last in COCO's files, so names can be looked up only now.
   const named = new Map<number, CocoBox[]>();
   for (const [imageId, list] of boxes) {
-    named.set(imageId, list.map(({ categoryId, box, index }) => ({ category: categoryName(files.instances, names, categoryId, index), box })));
+    named.set(
+      imageId,
+      list.map(({ categoryId, box, index }) => ({
+        category: categoryName(files.instances, names, categoryId, index),
+        box,
+      })),
+    );
   }
   return {
     pictures: [...pictures.values()].sort((left, right) => left.id - right.id),
@@ -97,7 +108,12 @@ function checked<S extends z.ZodType>(
     const result = schema.safeParse(record);
     if (!result.success) {
       const { field, problem } = describeFirstIssue(result.error);
-      throw new InputError({ file, field: `${array}[${index}]${field ? `.${field}` : ''}`, problem, remedy: 'Mend this value' });
+      throw new InputError({
+        file,
+        field: `${array}[${index}]${field ? `.${field}` : ''}`,
+        problem,
+        remedy: 'Mend this value',
+      });
     }
     take(result.data, index);
   };
@@ -107,7 +123,12 @@ async function readArrays(file: string, arrays: Record<string, TakeRecord>, igno
   const found = await streamRecords(file, arrays, ignoredKeys);
   const missing = Object.keys(arrays).find((name) => !found.has(name));
   if (missing === undefined) return;
-  throw new InputError({ file, field: missing, problem: 'is missing', remedy: "Give one of COCO's own annotation files, or one like them" });
+  throw new InputError({
+    file,
+    field: missing,
+    problem: 'is missing',
+    remedy: "Give one of COCO's own annotation files, or one like them",
+  });
 }
 
 function categoryName(file: string, names: ReadonlyMap<number, string>, categoryId: number, index: number): string {

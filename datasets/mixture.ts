@@ -32,7 +32,9 @@ export interface Mixture {
 export function materializeMixture(input: { parts: readonly MixturePart[]; seed: number; count: number }): Mixture {
   const { parts, seed, count } = input;
   const random = seededRandom(seed).fork('mixture');
-  const ratios = parts.map(({ samples, sampleRatio }) => (samples.length === 0 ? 0 : (sampleRatio ?? Math.sqrt(samples.length))));
+  const ratios = parts.map(({ samples, sampleRatio }) =>
+    samples.length === 0 ? 0 : (sampleRatio ?? Math.sqrt(samples.length)),
+  );
   if (count > 0 && !ratios.some((ratio) => ratio > 0)) {
     throw new RangeError('The mixture has nothing to draw from: each part is empty or has the sample ratio 0');
   }
@@ -64,7 +66,10 @@ function shuffledPasses(start: number, size: number, random: SeededRandom): () =
 
 /** Writes `samples.jsonl` and `order.json`, as the trainer reads them. */
 export async function writeMixture(folder: string, { samples, order }: Mixture): Promise<void> {
-  await writeFileAtomically(join(folder, 'samples.jsonl'), samples.map((sample) => `${JSON.stringify(sample)}\n`).join(''));
+  await writeFileAtomically(
+    join(folder, 'samples.jsonl'),
+    samples.map((sample) => `${JSON.stringify(sample)}\n`).join(''),
+  );
   await writeFileAtomically(join(folder, 'order.json'), `${JSON.stringify(order)}\n`);
 }
 

@@ -46,7 +46,10 @@ export interface NewVersion {
  * @returns the version, and whether it is new
  * @throws InputError when a later round already builds on other data of this round.
  */
-export async function appendVersion(runRoot: string, input: NewVersion): Promise<{ version: DatasetVersion; appended: boolean }> {
+export async function appendVersion(
+  runRoot: string,
+  input: NewVersion,
+): Promise<{ version: DatasetVersion; appended: boolean }> {
   const versions = await listVersions(runRoot);
   const parent = versions.findLast(({ round }) => round < input.round);
   const files = [];
@@ -100,7 +103,12 @@ async function readVersion(file: string): Promise<DatasetVersion> {
   const version = await readJson(file, versionSchema);
   const { id, ...content } = version;
   if (hashValue(content) !== id) {
-    throw new InputError({ file, field: 'id', problem: 'does not fit the content', remedy: 'Run the append step of this round again' });
+    throw new InputError({
+      file,
+      field: 'id',
+      problem: 'does not fit the content',
+      remedy: 'Run the append step of this round again',
+    });
   }
   return version;
 }

@@ -2,7 +2,7 @@
 import type { ModelConfig } from '../model/files/model-config.ts';
 import { rotaryFrequencies } from '../model/layers/rotary-embedding.ts';
 import { miniGpt4 } from '../model/minigpt4.ts';
-import { Program } from '../model/ops/program.ts';
+import type { Program } from '../model/ops/program.ts';
 import { frozen, Tape } from '../model/ops/tape.ts';
 import type { Weights } from '../model/weights.ts';
 import { choiceLosses, type PackedQuestion, type PackedShape, packBatch, packedShape } from './packed-choices.ts';

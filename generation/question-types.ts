@@ -1,7 +1,7 @@
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
-import { InputError } from '../store/input-error.ts';
 import { describeFirstIssue } from '../store/field-path.ts';
+import { InputError } from '../store/input-error.ts';
 import { readTextFile } from '../store/read-json.ts';
 
 const questionType = z.strictObject({

@@ -2,7 +2,7 @@ import type { EngineSample } from '../datasets/engine-data.ts';
 import { type SeededRandom, seededRandom } from '../random/seeded-random.ts';
 import { duplicateFinder } from './duplicates.ts';
 import { filterRawAnswer, type Rejection, type RejectionReason } from './filters.ts';
-import { isRejection, parseAnswer, type ParsedAnswer } from './parse-answer.ts';
+import { isRejection, type ParsedAnswer, parseAnswer } from './parse-answer.ts';
 import type { RawAnswer } from './raw-answers.ts';
 
 /** One line of `rejected.jsonl`. */

@@ -22,10 +22,7 @@ export function unpack(ops: Ops, layout: FlatParameters, flat: Value): Map<strin
   const shapes = layout.names.map((name) => layout.shapes.get(name) as readonly number[]);
   const pieces = ops.split(flat, shapes.map(sizeOf), 0);
   return new Map(
-    layout.names.map((name, index) => [
-      name,
-      ops.reshape(pieces[index] as Value, shapes[index] as readonly number[]),
-    ]),
+    layout.names.map((name, index) => [name, ops.reshape(pieces[index] as Value, shapes[index] as readonly number[])]),
   );
 }
 

@@ -17,12 +17,7 @@ const isResidual = (name: string) => /(o_proj|down_proj|self_attn\.projection|fc
  *
  * @param layers of the stack that the tensor belongs to
  */
-export function initialTensor(
-  name: string,
-  shape: readonly number[],
-  seed: number,
-  layers: number,
-): Float32Array {
+export function initialTensor(name: string, shape: readonly number[], seed: number, layers: number): Float32Array {
   const values = new Float32Array(sizeOf(shape));
   if (isNormWeight(name)) return values.fill(1);
   if (name.endsWith('.bias')) return values;

@@ -80,15 +80,9 @@ export function llama(
   const tokens = (input.embeddings.value.shape[0] as number) / batch;
   const headSize = text.head_dim ?? text.hidden_size / text.num_attention_heads;
   const scoped = (name: string) => weights(`${PREFIX}${name}`);
-  const normalized = (x: Variable, name: string) =>
-    rmsNorm(tape, x, scoped(`${name}.weight`), text.rms_norm_eps);
+  const normalized = (x: Variable, name: string) => rmsNorm(tape, x, scoped(`${name}.weight`), text.rms_norm_eps);
   const projected = (x: Variable, module: string) =>
-    adaptedLinear(
-      tape,
-      x,
-      scoped(`${module}.weight`),
-      adapters(`${PREFIX}${module}`, x.value.shape),
-    );
+    adaptedLinear(tape, x, scoped(`${module}.weight`), adapters(`${PREFIX}${module}`, x.value.shape));
   const heads = (x: Variable, count: number, perSequence: number) =>
     headsFirst(tape, x, { batch, tokens: perSequence, heads: count, headSize });
 
@@ -114,13 +108,7 @@ export function llama(
     const query = heads(projected(asking, `${layer}.self_attn.q_proj`), text.num_attention_heads, perSequence);
     const key = heads(projected(source, `${layer}.self_attn.k_proj`), text.num_key_value_heads, tokens);
     const value = heads(projected(source, `${layer}.self_attn.v_proj`), text.num_key_value_heads, tokens);
-    const mixed = attention(
-      tape,
-      rotate(tape, query, place),
-      rotate(tape, key, everywhere),
-      value,
-      place.mask,
-    );
+    const mixed = attention(tape, rotate(tape, query, place), rotate(tape, key, everywhere), value, place.mask);
     x = add(tape, x, projected(headsLast(tape, mixed), `${layer}.self_attn.o_proj`));
 
     const inner = normalized(x, `${layer}.post_attention_layernorm`);

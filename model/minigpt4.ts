@@ -3,12 +3,11 @@
  * transformers' `Blip2ForConditionalGeneration`.
  */
 import type { ModelConfig } from './files/model-config.ts';
-import { selectRows } from './layers/embedding.ts';
+import { gatherRows, selectRows } from './layers/embedding.ts';
 import { linear } from './layers/linear.ts';
 import { type Adapters, embedTokens, type LlamaInput, llama } from './llama.ts';
 import type { Value } from './ops/ops.ts';
 import { frozen, type Tape, type Variable } from './ops/tape.ts';
-import { gatherRows } from './layers/embedding.ts';
 import { queryTransformer } from './query-transformer.ts';
 import { visionEncoder } from './vision-encoder.ts';
 import type { Weights } from './weights.ts';

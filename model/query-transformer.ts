@@ -26,8 +26,7 @@ export function queryTransformer(
   const queries = config.num_query_tokens;
   const headSize = hidden / heads;
   const scoped = (name: string) => weights(`qformer.${name}`);
-  const dense = (x: Variable, name: string) =>
-    linear(tape, x, scoped(`${name}.weight`), scoped(`${name}.bias`));
+  const dense = (x: Variable, name: string) => linear(tape, x, scoped(`${name}.weight`), scoped(`${name}.bias`));
   const normalized = (x: Variable, name: string) =>
     layerNorm(tape, x, scoped(`${name}.weight`), scoped(`${name}.bias`), settings.layer_norm_eps);
   const apart = (x: Variable) =>
@@ -42,10 +41,7 @@ export function queryTransformer(
   };
 
   const rows = Int32Array.from({ length: batch * queries }, (_, row) => row % queries);
-  let x = normalized(
-    gatherRows(tape, queryTable(tape, weights), tape.ops.constant(rows, [rows.length])),
-    'layernorm',
-  );
+  let x = normalized(gatherRows(tape, queryTable(tape, weights), tape.ops.constant(rows, [rows.length])), 'layernorm');
   for (let index = 0; index < settings.num_hidden_layers; index++) {
     const layer = `encoder.layer.${index}`;
     x = attend(x, x, `${layer}.attention`);
@@ -62,7 +58,5 @@ function queryTable(tape: Tape, weights: Weights): Variable {
   const { ops } = tape;
   const tokens = weights('query_tokens');
   const shape = tokens.value.shape;
-  return tape.record([tokens], ops.reshape(tokens.value, shape.slice(1)), (gradient) => [
-    ops.reshape(gradient, shape),
-  ]);
+  return tape.record([tokens], ops.reshape(tokens.value, shape.slice(1)), (gradient) => [ops.reshape(gradient, shape)]);
 }

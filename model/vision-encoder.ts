@@ -27,27 +27,15 @@ function prependClassToken(tape: Tape, patches: Variable, token: Variable, batch
   const { ops } = tape;
   const hidden = token.value.shape.at(-1) as number;
   const count = (patches.value.shape[0] as number) / batch;
-  const repeated = gatherRows(
-    tape,
-    reshaped(tape, token, [1, hidden]),
-    ops.constant(new Int32Array(batch), [batch]),
-  );
+  const repeated = gatherRows(tape, reshaped(tape, token, [1, hidden]), ops.constant(new Int32Array(batch), [batch]));
   const value = ops.concat(
     [ops.reshape(repeated.value, [batch, 1, hidden]), ops.reshape(patches.value, [batch, count, hidden])],
     1,
   );
-  return tape.record(
-    [repeated, patches],
-    ops.reshape(value, [batch * (count + 1), hidden]),
-    (gradient) => {
-      const [first, rest] = ops.split(
-        ops.reshape(gradient, [batch, count + 1, hidden]),
-        [1, count],
-        1,
-      ) as [Value, Value];
-      return [ops.reshape(first, [batch, hidden]), ops.reshape(rest, [batch * count, hidden])];
-    },
-  );
+  return tape.record([repeated, patches], ops.reshape(value, [batch * (count + 1), hidden]), (gradient) => {
+    const [first, rest] = ops.split(ops.reshape(gradient, [batch, count + 1, hidden]), [1, count], 1) as [Value, Value];
+    return [ops.reshape(first, [batch, hidden]), ops.reshape(rest, [batch * count, hidden])];
+  });
 }
 
 function reshaped(tape: Tape, x: Variable, shape: readonly number[]): Variable {
@@ -60,16 +48,10 @@ function addPositions(tape: Tape, x: Variable, positions: Variable, batch: numbe
   const { ops } = tape;
   const [, tokens, hidden] = positions.value.shape as [number, number, number];
   const apart = ops.reshape(x.value, [batch, tokens, hidden]);
-  return tape.record(
-    [x, positions],
-    ops.reshape(ops.add(apart, positions.value), x.value.shape),
-    (gradient) => [
-      gradient,
-      positions.needsGradient
-        ? ops.sum(ops.reshape(gradient, [batch, tokens, hidden]), [0], true)
-        : undefined,
-    ],
-  );
+  return tape.record([x, positions], ops.reshape(ops.add(apart, positions.value), x.value.shape), (gradient) => [
+    gradient,
+    positions.needsGradient ? ops.sum(ops.reshape(gradient, [batch, tokens, hidden]), [0], true) : undefined,
+  ]);
 }
 
 /**
@@ -83,8 +65,7 @@ export function visionEncoder(tape: Tape, weights: Weights, config: ModelConfig,
   const scoped = (name: string) => weights(`vision_model.${name}`);
   const normalized = (x: Variable, name: string) =>
     layerNorm(tape, x, scoped(`${name}.weight`), scoped(`${name}.bias`), epsilon);
-  const dense = (x: Variable, name: string) =>
-    linear(tape, x, scoped(`${name}.weight`), scoped(`${name}.bias`));
+  const dense = (x: Variable, name: string) => linear(tape, x, scoped(`${name}.weight`), scoped(`${name}.bias`));
 
   const patches = linear(
     tape,

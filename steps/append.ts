@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { z } from 'zod';
 import { readEngineData } from '../datasets/engine-data.ts';
 import { appendVersion } from '../datasets/versions.ts';
 import { readPromptTemplate } from '../generation/prompt-template.ts';
@@ -6,7 +7,6 @@ import { runStepOnce } from '../store/manifest.ts';
 import { readJson } from '../store/read-json.ts';
 import { roundDirectory, stepDirectory } from '../store/run-directory.ts';
 import { writeJson } from '../store/write-file.ts';
-import { z } from 'zod';
 import { engineDataFile } from './engine-data-files.ts';
 import { finishedStep } from './finished-step.ts';
 import { outcomeOf } from './outcome-of.ts';
@@ -34,7 +34,13 @@ export async function append(context: StepContext): Promise<AppendOutcome> {
   const done = await runStepOnce({
     directory,
     step: 'append',
-    inputs: { data: refined.manifest.outputs[name], teacher: config.teacher.model, prompt: template.hash, seed: config.seed, round },
+    inputs: {
+      data: refined.manifest.outputs[name],
+      teacher: config.teacher.model,
+      prompt: template.hash,
+      seed: config.seed,
+      round,
+    },
     work: async () => {
       const samples = await readEngineData(join(refined.directory, name));
       await writeJson(published, samples);

@@ -30,5 +30,9 @@ export async function classify(context: StepContext): Promise<ClassifyOutcome> {
       return { outputs: [badCasesFile, weightsFile], metrics: { badCases: Object.values(badCases).flat().length } };
     },
   });
-  return { ...outcomeOf(done), badCases: done.manifest.metrics.badCases ?? 0, errorByType: await readWeights(join(directory, weightsFile)) };
+  return {
+    ...outcomeOf(done),
+    badCases: done.manifest.metrics.badCases ?? 0,
+    errorByType: await readWeights(join(directory, weightsFile)),
+  };
 }

@@ -25,7 +25,10 @@ export function configuredSplits(config: Config): Split[] {
 
 /** The COCO annotations of the pool, which new samples are written about. */
 export function poolAnnotations({ data }: Config): { instances: string; captions: string } {
-  return { instances: join(data.root, data.annotations.instances), captions: join(data.root, data.annotations.captions) };
+  return {
+    instances: join(data.root, data.annotations.instances),
+    captions: join(data.root, data.annotations.captions),
+  };
 }
 
 /** The folder of the pool's pictures. */

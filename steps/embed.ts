@@ -8,8 +8,8 @@ import { poolAnnotations, poolPictures, type QuestionSet, questionSet } from './
 import { outcomeOf } from './outcome-of.ts';
 import type { EmbedOutcome } from './outcomes.ts';
 import { type EmbeddedImageIds, embeddingsDirectory, embeddingsFile, imageIdsFile } from './picture-embeddings.ts';
-import { suitablePictures } from './suitable-pictures.ts';
 import type { StepContext } from './step-context.ts';
+import { suitablePictures } from './suitable-pictures.ts';
 import { runTrainerStep } from './trainer-step.ts';
 
 const picturesFile = 'pictures.json';
@@ -39,14 +39,22 @@ export async function embed(context: StepContext): Promise<EmbedOutcome> {
       const { ids, pictures } = await listPictures(context, questions);
       await writeJson(join(directory, imageIdsFile), ids);
       await writeJson(join(directory, picturesFile), pictures);
-      return { kind: 'embed', model: config.model.path, pictures: join(directory, picturesFile), output: join(directory, embeddingsFile) };
+      return {
+        kind: 'embed',
+        model: config.model.path,
+        pictures: join(directory, picturesFile),
+        output: join(directory, embeddingsFile),
+      };
     },
     finish: async ({ metrics }) => ({ outputs: [embeddingsFile, imageIdsFile], metrics }),
   });
   return { ...outcomeOf(done), pictures: done.manifest.metrics.pictures ?? 0 };
 }
 
-async function listPictures({ config }: StepContext, questions: QuestionSet): Promise<{ ids: EmbeddedImageIds; pictures: string[] }> {
+async function listPictures(
+  { config }: StepContext,
+  questions: QuestionSet,
+): Promise<{ ids: EmbeddedImageIds; pictures: string[] }> {
   const pool = suitablePictures(await readCoco(poolAnnotations(config)), config.sampling.maximumBoxes);
   const asked = (await readAokvqa(questions.file)).slice(0, questions.limit);
   const validation = [...new Set(asked.map((question) => question.image_id))].sort((left, right) => left - right);

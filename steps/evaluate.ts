@@ -28,13 +28,17 @@ const choiceLossesSchema = z.object({ question_id: z.string(), losses: z.array(z
 /** Scores all parts of all splits one after another, and joins them. */
 export async function evaluate(context: StepContext): Promise<EvaluateOutcome> {
   for (const split of configuredSplits(context.config)) {
-    for (let shard = 0; shard < context.config.evaluate.shards; shard += 1) await evaluateShard(context, { split, shard });
+    for (let shard = 0; shard < context.config.evaluate.shards; shard += 1)
+      await evaluateShard(context, { split, shard });
   }
   return joinEvaluation(context);
 }
 
 /** Scores one part of a split: `round-<k>/evaluate-parts/<split>-<i>-of-<n>/losses.jsonl`. */
-export async function evaluateShard(context: StepContext, { split, shard }: { split: Split; shard: number }): Promise<EvaluateShardOutcome> {
+export async function evaluateShard(
+  context: StepContext,
+  { split, shard }: { split: Split; shard: number },
+): Promise<EvaluateShardOutcome> {
   const { config, run, round } = context;
   const set = requireQuestionSet(context, split);
   const merged = await finishedStep(run, round, 'merge');
@@ -105,7 +109,11 @@ export async function joinEvaluation(context: StepContext): Promise<EvaluateOutc
   };
 }
 
-async function joinSplit(context: StepContext, split: Split, { questions, questionTypes }: TypedQuestions): Promise<EvaluatedQuestion[]> {
+async function joinSplit(
+  context: StepContext,
+  split: Split,
+  { questions, questionTypes }: TypedQuestions,
+): Promise<EvaluatedQuestion[]> {
   const losses = [];
   for (let shard = 0; shard < context.config.evaluate.shards; shard += 1) {
     losses.push(...(await readJsonLines(join(shardDirectory(context, split, shard), lossesFile), choiceLossesSchema)));
@@ -135,11 +143,20 @@ async function requireShard(context: StepContext, split: Split, shard: number) {
   const directory = shardDirectory(context, split, shard);
   const manifest = await readManifest(directory);
   if (manifest !== undefined) return manifest;
-  throw new InputError({ file: directory, problem: 'this part of the evaluation has not been done', remedy: 'Run `dataengine evaluate` for this round' });
+  throw new InputError({
+    file: directory,
+    problem: 'this part of the evaluation has not been done',
+    remedy: 'Run `dataengine evaluate` for this round',
+  });
 }
 
 function requireQuestionSet({ config, run }: StepContext, split: Split): QuestionSet {
   const set = questionSet(config, split);
   if (set !== undefined) return set;
-  throw new InputError({ file: join(run.root, 'config.json'), field: `data.${split}`, problem: `the config has no ${split} questions`, remedy: `Set data.${split}` });
+  throw new InputError({
+    file: join(run.root, 'config.json'),
+    field: `data.${split}`,
+    problem: `the config has no ${split} questions`,
+    remedy: `Set data.${split}`,
+  });
 }

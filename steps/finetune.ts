@@ -18,7 +18,8 @@ const outputs = ['adapter_config.json', 'adapter_model.safetensors', 'loss.jsonl
  */
 export async function finetune(context: StepContext): Promise<FinetuneOutcome> {
   const { config, run, round } = context;
-  const { epochs, stepsPerEpoch, batchSize, learningRate, lora, weightDecay, maximumTokens, checkpointEverySteps } = config.finetune;
+  const { epochs, stepsPerEpoch, batchSize, learningRate, lora, weightDecay, maximumTokens, checkpointEverySteps } =
+    config.finetune;
   const steps = epochs * stepsPerEpoch;
   const directory = stepDirectory(run, round, 'finetune');
   const parts = await mixtureParts(config, await generatedData(run, round));
@@ -36,7 +37,13 @@ export async function finetune(context: StepContext): Promise<FinetuneOutcome> {
     },
     prepare: async (): Promise<FinetuneJob> => {
       const mixture = materializeMixture({
-        parts: await Promise.all(parts.map(async ({ name, sampleRatio, readSamples }) => ({ name, sampleRatio, samples: await readSamples() }))),
+        parts: await Promise.all(
+          parts.map(async ({ name, sampleRatio, readSamples }) => ({
+            name,
+            sampleRatio,
+            samples: await readSamples(),
+          })),
+        ),
         seed: config.seed,
         count: steps * batchSize,
       });

@@ -7,7 +7,11 @@ import { type RunDirectory, type StepName, stepDirectory } from '../store/run-di
  *
  * @throws InputError that says which command to run first
  */
-export async function finishedStep(run: RunDirectory, round: number, step: StepName): Promise<{ directory: string; manifest: Manifest }> {
+export async function finishedStep(
+  run: RunDirectory,
+  round: number,
+  step: StepName,
+): Promise<{ directory: string; manifest: Manifest }> {
   const directory = stepDirectory(run, round, step);
   const manifest = await readManifest(directory);
   if (manifest === undefined) {

@@ -11,7 +11,10 @@ import { writeJson } from '../store/write-file.ts';
 const configFile = (root: string) => join(root, 'config.json');
 
 /** Writes `config.json` into the run's directory, its paths made absolute. */
-export async function freezeConfig(config: Config, run: string): Promise<{ name: string; directory: RunDirectory; config: Config }> {
+export async function freezeConfig(
+  config: Config,
+  run: string,
+): Promise<{ name: string; directory: RunDirectory; config: Config }> {
   const runsDirectory = resolve(config.runsDirectory);
   const directory = openRunDirectory(runsDirectory, run);
   const frozen: Config = {

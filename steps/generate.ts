@@ -48,10 +48,15 @@ export async function generate(context: StepContext): Promise<GenerateOutcome> {
           resultFile: join(directory, rawAnswersFile),
           concurrency: config.teacher.concurrency,
           signal,
-          ask: (request, signal) => ask(buildMessages({ request, coco, types, template }), { signal, seed: request.seed }),
+          ask: (request, signal) =>
+            ask(buildMessages({ request, coco, types, template }), { signal, seed: request.seed }),
           onProgress: ({ answered, total }) => {
             answeredAtStart ??= answered;
-            onProgress({ step: answered, steps: total, etaSeconds: secondsLeft(startedAt, answered - answeredAtStart, total - answered) });
+            onProgress({
+              step: answered,
+              steps: total,
+              etaSeconds: secondsLeft(startedAt, answered - answeredAtStart, total - answered),
+            });
           },
         }),
       );

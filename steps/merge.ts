@@ -31,7 +31,11 @@ export async function merge(context: StepContext): Promise<MergeOutcome> {
         model: config.model.path,
         adapter: finetuned.directory,
         output: partial,
-        parity: { samples: join(finetuned.directory, 'mixture', 'samples.jsonl'), count: paritySamples, tolerance: parityTolerance },
+        parity: {
+          samples: join(finetuned.directory, 'mixture', 'samples.jsonl'),
+          count: paritySamples,
+          tolerance: parityTolerance,
+        },
       };
     },
     finish: async ({ metrics }) => {

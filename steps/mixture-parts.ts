@@ -43,10 +43,20 @@ async function basePart(config: Config, part: TrainPart): Promise<MixturePart> {
   const path = trainPartPath(config, part);
   const { dataset: name, sampleRatio } = part;
   if (name === 'cc_sbu_align') {
-    return { name, sampleRatio, hash: await hashFile(join(path, 'filter_cap.json')), readSamples: () => captionSamples(path) };
+    return {
+      name,
+      sampleRatio,
+      hash: await hashFile(join(path, 'filter_cap.json')),
+      readSamples: () => captionSamples(path),
+    };
   }
   const pictures = trainPartPictures(config, part);
-  return { name, sampleRatio, hash: await hashFile(path), readSamples: () => questionSamples(path, pictures, config.data.format) };
+  return {
+    name,
+    sampleRatio,
+    hash: await hashFile(path),
+    readSamples: () => questionSamples(path, pictures, config.data.format),
+  };
 }
 
 async function captionSamples(folder: string): Promise<TrainingSample[]> {
@@ -60,16 +70,22 @@ async function captionSamples(folder: string): Promise<TrainingSample[]> {
   }));
 }
 
-async function questionSamples(file: string, pictures: string, format: Config['data']['format']): Promise<TrainingSample[]> {
+async function questionSamples(
+  file: string,
+  pictures: string,
+  format: Config['data']['format'],
+): Promise<TrainingSample[]> {
   const questions = await readAokvqa(file);
-  return questions.map(({ question_id, image_id, question, choices, correct_choice_idx, rationales, question_type }) => ({
-    id: question_id,
-    source: 'aokvqa',
-    picture: aokvqaPicturePath(pictures, image_id),
-    prompt: humanTurn(question, choices),
-    answer: answerIn(format, choices, correct_choice_idx, rationales),
-    questionType: question_type,
-  }));
+  return questions.map(
+    ({ question_id, image_id, question, choices, correct_choice_idx, rationales, question_type }) => ({
+      id: question_id,
+      source: 'aokvqa',
+      picture: aokvqaPicturePath(pictures, image_id),
+      prompt: humanTurn(question, choices),
+      answer: answerIn(format, choices, correct_choice_idx, rationales),
+      questionType: question_type,
+    }),
+  );
 }
 
 function generatedPart(config: Config, { round, file, hash }: GeneratedData): MixturePart {
@@ -92,6 +108,11 @@ function generatedPart(config: Config, { round, file, hash }: GeneratedData): Mi
   };
 }
 
-function answerIn(format: Config['data']['format'], choices: readonly string[], correct: number, rationales: readonly string[]): string {
+function answerIn(
+  format: Config['data']['format'],
+  choices: readonly string[],
+  correct: number,
+  rationales: readonly string[],
+): string {
   return format === 'QMAE' ? answerQmae(choices, correct, rationales) : answerQma(choices, correct);
 }

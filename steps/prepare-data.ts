@@ -49,7 +49,12 @@ export async function prepareData(context: StepContext): Promise<PrepareDataOutc
 async function renderScenes({ config, signal, onProgress }: StepContext): Promise<void> {
   const { scenes, root } = config.data;
   if (scenes === undefined) return;
-  await writeSceneDataset({ root, ...scenes, signal, onProgress: (step, steps) => onProgress({ phase: 'render', step, steps }) });
+  await writeSceneDataset({
+    root,
+    ...scenes,
+    signal,
+    onProgress: (step, steps) => onProgress({ phase: 'render', step, steps }),
+  });
 }
 
 /** Sizes and times instead of contents: the pictures of COCO are 19 GB. */

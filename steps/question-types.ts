@@ -13,7 +13,10 @@ const promptFile = fileURLToPath(new URL('../configs/prompts/classify-v1.md', im
  * The type of each question: its own, or else as the teacher sorts it, kept in `<run>/question_types.json` so that
  * all rounds count by the same types.
  */
-export async function questionTypesOf(context: StepContext, questions: readonly AokvqaQuestion[]): Promise<Map<string, string>> {
+export async function questionTypesOf(
+  context: StepContext,
+  questions: readonly AokvqaQuestion[],
+): Promise<Map<string, string>> {
   const { config, run, signal } = context;
   const { types, missing } = knownQuestionTypes(questions);
   if (missing.length === 0) return types;

@@ -33,14 +33,20 @@ export async function readReportRound(run: RunDirectory, round: number): Promise
   return {
     round,
     validation: { mc: share(metrics.validationMultipleChoice), da: share(metrics.validationDirectAnswer), errorByType },
-    test: metrics.testMultipleChoice === undefined ? undefined : { mc: share(metrics.testMultipleChoice), da: share(metrics.testDirectAnswer) },
+    test:
+      metrics.testMultipleChoice === undefined
+        ? undefined
+        : { mc: share(metrics.testMultipleChoice), da: share(metrics.testDirectAnswer) },
     seconds: await workingSeconds(run, round),
     lossCurve: await readLossCurve(run, round),
     ...(await readDataFigures(run, round)),
   };
 }
 
-type DataFigures = Pick<ReportRound, 'weights' | 'sampledByType' | 'samplesAdded' | 'rejectedByReason' | 'teacherTokens'>;
+type DataFigures = Pick<
+  ReportRound,
+  'weights' | 'sampledByType' | 'samplesAdded' | 'rejectedByReason' | 'teacherTokens'
+>;
 
 async function readDataFigures(run: RunDirectory, round: number): Promise<DataFigures> {
   if (round === 0) return { weights: {}, sampledByType: {}, samplesAdded: 0, rejectedByReason: {}, teacherTokens: 0 };
@@ -60,7 +66,10 @@ async function readDataFigures(run: RunDirectory, round: number): Promise<DataFi
 async function workingSeconds(run: RunDirectory, round: number): Promise<number> {
   const parts = join(roundDirectory(run, round), 'evaluate-parts');
   const partNames = await readdir(parts).catch(() => []);
-  const directories = [...stepNames.map((step) => stepDirectory(run, round, step)), ...partNames.map((name) => join(parts, name))];
+  const directories = [
+    ...stepNames.map((step) => stepDirectory(run, round, step)),
+    ...partNames.map((name) => join(parts, name)),
+  ];
   const manifests = await Promise.all(directories.map(readManifest));
   const seconds = ({ startedAt, finishedAt }: Manifest) => (Date.parse(finishedAt) - Date.parse(startedAt)) / 1000;
   return manifests.reduce((sum, manifest) => sum + (manifest === undefined ? 0 : seconds(manifest)), 0);
@@ -91,7 +100,11 @@ export async function readReportBadCases(config: Config, run: RunDirectory, roun
 }
 
 /** The samples that a round added. */
-export async function readReportSamples(config: Config, run: RunDirectory, round: number): Promise<ReportGeneratedSample[]> {
+export async function readReportSamples(
+  config: Config,
+  run: RunDirectory,
+  round: number,
+): Promise<ReportGeneratedSample[]> {
   if (round === 0) return [];
   const { directory } = await finishedStep(run, round, 'refine');
   const samples = await readEngineData(join(directory, engineDataFile(round)));

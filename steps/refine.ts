@@ -46,7 +46,10 @@ export async function refine(context: StepContext): Promise<RefineOutcome> {
         seed: `${config.seed}/round-${round}`,
       });
       await writeJson(join(directory, engineDataFile(round)), samples);
-      await writeFileAtomically(join(directory, rejectedFile), rejected.map((answer) => `${JSON.stringify(answer)}\n`).join(''));
+      await writeFileAtomically(
+        join(directory, rejectedFile),
+        rejected.map((answer) => `${JSON.stringify(answer)}\n`).join(''),
+      );
       await writeJson(join(directory, rejectedByReasonFile), countsByReason);
       return {
         outputs: [engineDataFile(round), rejectedFile, rejectedByReasonFile],

@@ -21,7 +21,14 @@ export async function report({ config, run, signal }: StepContext): Promise<Repo
     generated.push(...(await readReportSamples(config, run, round)));
   }
   const file = join(run.root, 'report.html');
-  await writeReport({ run: config.run ?? '', configSummary: summarize(config), rounds, badCases, generated, output: file });
+  await writeReport({
+    run: config.run ?? '',
+    configSummary: summarize(config),
+    rounds,
+    badCases,
+    generated,
+    output: file,
+  });
   return { file, seconds: (Date.now() - startedAt) / 1000, reused: false };
 }
 
@@ -35,7 +42,10 @@ function summarize({ seed, model, data, finetune, sampling, teacher }: Config): 
     { label: 'Seed', value: String(seed) },
     { label: 'Base model', value: model.path },
     { label: 'Answer format', value: data.format },
-    { label: 'Finetune', value: `${epochs * stepsPerEpoch} steps of ${batchSize} samples, peak learning rate ${learningRate.peak}` },
+    {
+      label: 'Finetune',
+      value: `${epochs * stepsPerEpoch} steps of ${batchSize} samples, peak learning rate ${learningRate.peak}`,
+    },
     { label: 'LoRA', value: `rank ${lora.rank}, alpha ${lora.alpha}, on ${lora.targetModules.join(', ')}` },
     { label: 'Sampling', value: `${sampling.strategy}, ${sampling.requests} requests a round` },
     { label: 'Teacher', value: `${teacher.model} (${teacher.provider})` },

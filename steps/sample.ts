@@ -55,7 +55,10 @@ export async function sample(context: StepContext): Promise<SampleOutcome> {
         promptVersion: template.version,
         seed: `${config.seed}/round-${round}`,
       });
-      await writeFileAtomically(join(directory, requestsFile), requests.map((request) => `${JSON.stringify(request)}\n`).join(''));
+      await writeFileAtomically(
+        join(directory, requestsFile),
+        requests.map((request) => `${JSON.stringify(request)}\n`).join(''),
+      );
       await writeJson(join(directory, requestsByTypeFile), requestsByType);
       return { outputs: [requestsFile, requestsByTypeFile], metrics: { requests: requests.length } };
     },
@@ -63,7 +66,10 @@ export async function sample(context: StepContext): Promise<SampleOutcome> {
   return { ...outcomeOf(done), requests: done.manifest.metrics.requests ?? 0 };
 }
 
-async function earlierRequests({ run, round }: StepContext): Promise<{ hashes: (string | undefined)[]; imageIds: Set<number> }> {
+async function earlierRequests({
+  run,
+  round,
+}: StepContext): Promise<{ hashes: (string | undefined)[]; imageIds: Set<number> }> {
   const hashes: (string | undefined)[] = [];
   const imageIds = new Set<number>();
   for (let earlier = 1; earlier < round; earlier += 1) {

@@ -22,7 +22,14 @@ export interface TrainerStep {
 }
 
 /** Runs the trainer, unless this was done already from the same inputs. */
-export async function runTrainerStep({ context, directory, step, inputs, prepare, finish }: TrainerStep): Promise<{ manifest: Manifest; skipped: boolean }> {
+export async function runTrainerStep({
+  context,
+  directory,
+  step,
+  inputs,
+  prepare,
+  finish,
+}: TrainerStep): Promise<{ manifest: Manifest; skipped: boolean }> {
   // Before anything is removed from the folder: a trainer that outlived its worker may still write there.
   await killFormerTrainer(directory);
   return runStepOnce({

@@ -40,6 +40,7 @@ export async function usedPictures(config: Config): Promise<UsedPictures> {
     for (const { image_id } of asked) pictures.add(aokvqaPicturePath(set.pictures, image_id));
   }
   const coco = await readCoco(poolAnnotations(config));
-  for (const { fileName } of suitablePictures(coco, config.sampling.maximumBoxes)) pictures.add(join(poolPictures(config), fileName));
+  for (const { fileName } of suitablePictures(coco, config.sampling.maximumBoxes))
+    pictures.add(join(poolPictures(config), fileName));
   return { questions, pictures: [...pictures] };
 }

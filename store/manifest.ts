@@ -120,7 +120,8 @@ async function hashOutputs(directory: string, step: string, files: string[]): Pr
   for (const file of files) {
     const name = isAbsolute(file) ? relative(directory, file).replaceAll(sep, '/') : file;
     const hash = await hashIfPresent(join(directory, name));
-    if (hash === undefined) throw new Error(`Step ${step} names ${name} as its output, but did not write it in ${directory}`);
+    if (hash === undefined)
+      throw new Error(`Step ${step} names ${name} as its output, but did not write it in ${directory}`);
     hashes[name] = hash;
   }
   return hashes;
@@ -137,7 +138,9 @@ async function hashIfPresent(file: string): Promise<string | undefined> {
 
 async function clearStepFolder(directory: string): Promise<void> {
   const entries = await readdir(directory, { recursive: true });
-  const foreign = entries.find((entry) => entry.includes(sep) && [manifestName, startedName].includes(entry.split(sep).at(-1) ?? ''));
+  const foreign = entries.find(
+    (entry) => entry.includes(sep) && [manifestName, startedName].includes(entry.split(sep).at(-1) ?? ''),
+  );
   if (foreign) throw new Error(`${directory} is not one step's own folder: it holds ${foreign}`);
   await rm(directory, { recursive: true, force: true });
 }

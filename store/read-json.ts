@@ -111,5 +111,7 @@ function findSyntaxError(text: string): { line: number; column: number; problem:
 // 'CommaExpected' → 'comma expected'
 function wordsOf(error: ParseError | undefined): string {
   if (!error) return 'unexpected text';
-  return printParseErrorCode(error.error).replace(/(?<=[a-z])(?=[A-Z])/g, ' ').toLowerCase();
+  return printParseErrorCode(error.error)
+    .replace(/(?<=[a-z])(?=[A-Z])/g, ' ')
+    .toLowerCase();
 }

@@ -10,10 +10,10 @@
  *
  * Nothing here is TensorFlow's: `torchrun` fits the same protocol.
  */
-import { z } from 'zod'
+import { z } from 'zod';
 
-const positiveInteger = z.number().int().positive()
-const naturalNumber = z.number().int().nonnegative()
+const positiveInteger = z.number().int().positive();
+const naturalNumber = z.number().int().nonnegative();
 
 /** Finetunes LoRA adapters; `output` receives the adapter (PEFT), `checkpoints/`, `tensorboard/` and `loss.jsonl`. */
 export const finetuneJobSchema = z.strictObject({
@@ -42,7 +42,7 @@ export const finetuneJobSchema = z.strictObject({
   maximumTokens: positiveInteger,
   checkpointEverySteps: positiveInteger,
   seed: z.number().int(),
-})
+});
 
 /** Writes `model` + `adapter` as one model directory and checks it against the unmerged pair on a few samples. */
 export const mergeJobSchema = z.strictObject({
@@ -51,7 +51,7 @@ export const mergeJobSchema = z.strictObject({
   adapter: z.string(),
   output: z.string(),
   parity: z.strictObject({ samples: z.string(), count: naturalNumber, tolerance: z.number().positive() }),
-})
+});
 
 /** Scores one shard of a question file; `output` has one `{question_id, losses: [4]}` a line. */
 export const evaluateJobSchema = z.strictObject({
@@ -63,7 +63,7 @@ export const evaluateJobSchema = z.strictObject({
   shard: z.strictObject({ index: naturalNumber, count: positiveInteger }),
   batchSize: positiveInteger,
   output: z.string(),
-})
+});
 
 /** Embeds pictures with the frozen vision encoder; `output` is safetensors `embeddings` [pictures, hidden], L2-normalised. */
 export const embedJobSchema = z.strictObject({
@@ -72,22 +72,22 @@ export const embedJobSchema = z.strictObject({
   /** Absolute picture paths, or a file holding a JSON list of them. Row i of the output belongs to picture i. */
   pictures: z.union([z.string(), z.array(z.string())]),
   output: z.string(),
-})
+});
 
 export const jobSpecSchema = z.discriminatedUnion('kind', [
   finetuneJobSchema,
   mergeJobSchema,
   evaluateJobSchema,
   embedJobSchema,
-])
+]);
 
-export type FinetuneJob = z.output<typeof finetuneJobSchema>
-export type MergeJob = z.output<typeof mergeJobSchema>
-export type EvaluateJob = z.output<typeof evaluateJobSchema>
-export type EmbedJob = z.output<typeof embedJobSchema>
-export type JobSpec = z.output<typeof jobSpecSchema>
+export type FinetuneJob = z.output<typeof finetuneJobSchema>;
+export type MergeJob = z.output<typeof mergeJobSchema>;
+export type EvaluateJob = z.output<typeof evaluateJobSchema>;
+export type EmbedJob = z.output<typeof embedJobSchema>;
+export type JobSpec = z.output<typeof jobSpecSchema>;
 
-const startedSchema = z.looseObject({ type: z.literal('started') })
+const startedSchema = z.looseObject({ type: z.literal('started') });
 
 const progressSchema = z.object({
   type: z.literal('progress'),
@@ -100,15 +100,15 @@ const progressSchema = z.object({
   learningRate: z.number().optional(),
   tokensPerSecond: z.number().optional(),
   etaSeconds: z.number().optional(),
-})
+});
 
-const checkpointSchema = z.object({ type: z.literal('checkpoint'), step: naturalNumber, uri: z.string() })
+const checkpointSchema = z.object({ type: z.literal('checkpoint'), step: naturalNumber, uri: z.string() });
 
 const doneSchema = z.object({
   type: z.literal('done'),
   outputs: z.array(z.string()),
   metrics: z.record(z.string(), z.number()),
-})
+});
 
 const failedSchema = z.object({
   type: z.literal('failed'),
@@ -116,7 +116,7 @@ const failedSchema = z.object({
   kind: z.enum(['input', 'memory', 'internal']),
   message: z.string(),
   retryable: z.boolean(),
-})
+});
 
 export const trainerMessageSchema = z.discriminatedUnion('type', [
   startedSchema,
@@ -124,19 +124,19 @@ export const trainerMessageSchema = z.discriminatedUnion('type', [
   checkpointSchema,
   doneSchema,
   failedSchema,
-])
+]);
 
-export type TrainerMessage = z.output<typeof trainerMessageSchema>
-export type TrainerProgress = z.output<typeof progressSchema>
+export type TrainerMessage = z.output<typeof trainerMessageSchema>;
+export type TrainerProgress = z.output<typeof progressSchema>;
 
 /** The message in a line of the trainer's standard output, or undefined when the line is log. */
 export function parseTrainerLine(line: string): TrainerMessage | undefined {
-  if (!line.startsWith('{')) return undefined
-  let value: unknown
+  if (!line.startsWith('{')) return undefined;
+  let value: unknown;
   try {
-    value = JSON.parse(line)
+    value = JSON.parse(line);
   } catch {
-    return undefined
+    return undefined;
   }
-  return trainerMessageSchema.safeParse(value).data
+  return trainerMessageSchema.safeParse(value).data;
 }

@@ -4,17 +4,17 @@
  * - `input`, `memory`, `internal`: the trainer said so itself (`failed` message).
  * - `crashed`: it exited without `done`; `stalled`: its step did not advance and it was killed.
  */
-export type TrainerErrorKind = 'input' | 'memory' | 'internal' | 'crashed' | 'stalled'
+export type TrainerErrorKind = 'input' | 'memory' | 'internal' | 'crashed' | 'stalled';
 
 export class TrainerError extends Error {
-  override readonly name = 'TrainerError'
-  readonly kind: TrainerErrorKind
+  override readonly name = 'TrainerError';
+  readonly kind: TrainerErrorKind;
   /** True when the same job may well succeed if it is started again. */
-  readonly retryable: boolean
+  readonly retryable: boolean;
 
   constructor(input: { kind: TrainerErrorKind; retryable: boolean; message: string }) {
-    super(input.message)
-    this.kind = input.kind
-    this.retryable = input.retryable
+    super(input.message);
+    this.kind = input.kind;
+    this.retryable = input.retryable;
   }
 }

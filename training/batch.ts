@@ -58,10 +58,7 @@ export function collate(sequences: readonly Sequence[], shape: BatchShape, queri
     labels: new Int32Array(batch * targets),
     weights: new Float32Array(batch * targets),
   };
-  const learned = sequences.reduce(
-    (count, { tokenIds, answerStart }) => count + tokenIds.length - answerStart,
-    0,
-  );
+  const learned = sequences.reduce((count, { tokenIds, answerStart }) => count + tokenIds.length - answerStart, 0);
   sequences.forEach(({ tokenIds, pictureStart, answerStart }, index) => {
     result.tokenIds.set(tokenIds, index * tokens);
     for (let query = 0; pictureStart >= 0 && query < queries; query++) {

@@ -23,9 +23,7 @@ export interface EmbedSettings {
  */
 export async function embed(settings: EmbedSettings, reporter: JobReporter): Promise<JobOutcome> {
   const files =
-    typeof settings.pictures === 'string'
-      ? await readJson(settings.pictures, z.array(z.string()))
-      : settings.pictures;
+    typeof settings.pictures === 'string' ? await readJson(settings.pictures, z.array(z.string())) : settings.pictures;
   const model = await readModelDirectory(settings.model);
   try {
     const { config } = model;

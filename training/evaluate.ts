@@ -1,12 +1,13 @@
 /** The evaluate job: the losses of every choice of a shard of questions. */
-import { writeFileAtomically } from '../store/write-file.ts';
-import { aokvqaPicturePath, type AokvqaQuestion, readAokvqa } from '../datasets/aokvqa.ts';
+
+import { type AokvqaQuestion, aokvqaPicturePath, readAokvqa } from '../datasets/aokvqa.ts';
 import { humanTurn } from '../datasets/prompt-format.ts';
 import type { PackedQuestion } from '../evaluation/packed-choices.ts';
 import { traceScorer } from '../evaluation/score-choices.ts';
 import { type ModelDirectory, readModelDirectory } from '../model/files/model-directory.ts';
 import { Program } from '../model/ops/program.ts';
 import { loadTokenizer, type Tokenizer } from '../model/text/tokenizer.ts';
+import { writeFileAtomically } from '../store/write-file.ts';
 import { beginToken } from './finetune.ts';
 import { frozenWeights, loadWeights } from './frozen-weights.ts';
 import { pictureFeatures } from './picture-features.ts';
@@ -56,8 +57,7 @@ export async function evaluate(settings: EvaluateSettings, reporter: JobReporter
     const { signal } = reporter;
     const features = await pictureFeatures(model, files, {
       signal,
-      onProgress: (done, total) =>
-        reporter.progress({ step: Math.floor((batches.length * done) / total), steps }),
+      onProgress: (done, total) => reporter.progress({ step: Math.floor((batches.length * done) / total), steps }),
     });
     const lines: string[] = [];
     const featureLength = model.config.num_query_tokens * model.config.text_config.hidden_size;

@@ -1,6 +1,7 @@
 /** The traced graph of LoRA finetuning: frozen language model, trained adapters, AdamW, one step a call. */
-import { type FlatParameters, flatParameters, unpack } from '../model/flat-parameters.ts';
+
 import type { ModelDirectory } from '../model/files/model-directory.ts';
+import { type FlatParameters, flatParameters, unpack } from '../model/flat-parameters.ts';
 import type { InputSpecification } from '../model/ops/program.ts';
 import { adamScalars, Program } from '../model/ops/program.ts';
 import { frozen, Tape } from '../model/ops/tape.ts';

@@ -2,8 +2,8 @@
 import type { ModelConfig } from '../model/files/model-config.ts';
 import type { Adapter } from '../model/layers/adapted-linear.ts';
 import type { Adapters } from '../model/llama.ts';
-import { sizeOf, type Ops, type Value } from '../model/ops/ops.ts';
-import { type Variable, trained } from '../model/ops/tape.ts';
+import { type Ops, sizeOf, type Value } from '../model/ops/ops.ts';
+import { trained, type Variable } from '../model/ops/tape.ts';
 import { seededRandom } from '../random/seeded-random.ts';
 import { InputError } from '../store/input-error.ts';
 

@@ -1,8 +1,9 @@
 /** The loss curve of a run: `loss.jsonl` for programs, TensorBoard events for people. */
+
+import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { once } from 'node:events';
 import { z } from 'zod';
 import { summaryFileWriter } from '../model/ops/tensorflow.ts';
 import { readJsonLines } from '../store/read-json.ts';

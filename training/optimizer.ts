@@ -54,9 +54,6 @@ export function optimize(
 }
 
 function shortened(ops: Ops, gradient: Value, norm: Value, maximum: number): Value {
-  const factor = ops.minimum(
-    ops.scalar(1),
-    ops.divide(ops.scalar(maximum), ops.add(norm, ops.scalar(1e-6))),
-  );
+  const factor = ops.minimum(ops.scalar(1), ops.divide(ops.scalar(maximum), ops.add(norm, ops.scalar(1e-6))));
   return ops.multiply(gradient, factor);
 }

@@ -2,9 +2,9 @@
 import type { ModelDirectory } from '../model/files/model-directory.ts';
 import { preprocessPicture, readPreprocessorConfig } from '../model/images/preprocess.ts';
 import { pictureEmbeddings } from '../model/minigpt4.ts';
+import type { Value } from '../model/ops/ops.ts';
 import { Program } from '../model/ops/program.ts';
 import { Tape, type Variable } from '../model/ops/tape.ts';
-import type { Value } from '../model/ops/ops.ts';
 import type { Weights } from '../model/weights.ts';
 import { frozenWeights, loadWeights } from './frozen-weights.ts';
 
@@ -77,8 +77,7 @@ export async function pictureFeatures(
   options: FeatureOptions = {},
 ): Promise<PictureFeatures> {
   const distinct = [...new Set(files)];
-  const trace = (tape: Tape, weights: Weights, pixels: Value) =>
-    pictureEmbeddings(tape, weights, model.config, pixels);
+  const trace = (tape: Tape, weights: Weights, pixels: Value) => pictureEmbeddings(tape, weights, model.config, pixels);
   const rows = await runVision(model, distinct, trace, options);
   const byFile = new Map(distinct.map((file, index) => [file, rows[index] as Float32Array]));
   const length = model.config.num_query_tokens * model.config.text_config.hidden_size;

@@ -13,7 +13,13 @@ export interface CpuWorkerOptions {
 }
 
 /** A worker for the workflows and the steps that need no GPU. */
-export async function createCpuWorker({ connection, namespace, taskQueue, dependencies, workflowBundle }: CpuWorkerOptions): Promise<Worker> {
+export async function createCpuWorker({
+  connection,
+  namespace,
+  taskQueue,
+  dependencies,
+  workflowBundle,
+}: CpuWorkerOptions): Promise<Worker> {
   return Worker.create({
     connection,
     namespace,

@@ -10,7 +10,12 @@ export interface GpuWorkerOptions {
 }
 
 /** A worker for one GPU: it runs one trainer at a time. Start one worker a GPU. */
-export async function createGpuWorker({ connection, namespace, taskQueue, dependencies }: GpuWorkerOptions): Promise<Worker> {
+export async function createGpuWorker({
+  connection,
+  namespace,
+  taskQueue,
+  dependencies,
+}: GpuWorkerOptions): Promise<Worker> {
   return Worker.create({
     connection,
     namespace,

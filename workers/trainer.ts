@@ -2,14 +2,15 @@
  * The trainer: the process that owns the GPU. Started by a worker or by the command line with the path of a
  * job file; speaks the trainer protocol (`trainer/protocol.ts`) on standard output.
  */
+
+import { InputError } from '../store/input-error.ts';
+import type { JobSpec } from '../trainer/protocol.ts';
+import { exitWithParent, readJobSpec, sendMessage } from '../trainer/trainer-side.ts';
 import { embed } from '../training/embed.ts';
 import { evaluate } from '../training/evaluate.ts';
 import { finetune } from '../training/finetune.ts';
 import { merge } from '../training/merge.ts';
 import type { JobOutcome, JobReporter } from '../training/report-progress.ts';
-import { InputError } from '../store/input-error.ts';
-import type { JobSpec } from '../trainer/protocol.ts';
-import { exitWithParent, readJobSpec, sendMessage } from '../trainer/trainer-side.ts';
 
 const PROGRESS_INTERVAL_MILLISECONDS = 200;
 

@@ -71,12 +71,19 @@ export async function beginDataset(root: string): Promise<void> {
   }
   await mkdir(root, { recursive: true });
   await rm(join(root, MANIFEST), { force: true });
-  await writeFileAtomically(join(root, MARKER), 'The folders beside this file are written by datasets/scenes and may be removed.\n');
+  await writeFileAtomically(
+    join(root, MARKER),
+    'The folders beside this file are written by datasets/scenes and may be removed.\n',
+  );
   for (const folder of OWN_FOLDERS) await rm(join(root, folder), { recursive: true, force: true });
 }
 
 /** Writes the manifest. */
-export async function finishDataset(root: string, options: object, counts: Record<string, number>): Promise<DatasetManifest> {
+export async function finishDataset(
+  root: string,
+  options: object,
+  counts: Record<string, number>,
+): Promise<DatasetManifest> {
   const files: Record<string, string> = {};
   for (const file of TEXT_FILES) files[file] = await hashFile(join(root, file));
   const manifest: DatasetManifest = { schemaVersion: 1, optionsHash: hashOptions(options), counts, files };

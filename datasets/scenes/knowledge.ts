@@ -1,10 +1,10 @@
-import type { CategoryName } from './vocabulary.ts'
+import type { CategoryName } from './vocabulary.ts';
 
 /** Something that is true of some categories in the real world and can't be seen in the picture. */
 export interface Fact {
   /** Completes "which thing here ...?". */
-  phrase: string
-  categories: readonly CategoryName[]
+  phrase: string;
+  categories: readonly CategoryName[];
 }
 
 /** What a thing is used for. A category may serve several uses, and a use may fit several categories. */
@@ -19,7 +19,7 @@ export const FUNCTIONS: readonly Fact[] = [
   { phrase: 'holds a drink', categories: ['cup'] },
   { phrase: 'guards a house', categories: ['dog'] },
   { phrase: 'catches mice', categories: ['cat'] },
-]
+];
 
 /** What one knows about a thing from books. */
 export const KNOWLEDGE: readonly Fact[] = [
@@ -36,7 +36,7 @@ export const KNOWLEDGE: readonly Fact[] = [
   { phrase: 'ticks', categories: ['clock'] },
   { phrase: 'folds up', categories: ['umbrella'] },
   { phrase: 'is made of clay', categories: ['cup'] },
-]
+];
 
 /** Typical weight in kilograms in the real world, whatever the size on the picture. */
 export const TYPICAL_WEIGHT: Readonly<Record<CategoryName, number>> = {
@@ -56,4 +56,4 @@ export const TYPICAL_WEIGHT: Readonly<Record<CategoryName, number>> = {
   boat: 3000,
   elephant: 5000,
   bus: 12000,
-}
+};

@@ -67,7 +67,8 @@ export async function writePictures(
       options.signal?.throwIfAborted();
       const bytes = await renderScene(scene);
       const hash = hashBytes(bytes);
-      if (options.seen.has(hash)) throw new Error(`${join(folder, fileName)} is the same picture as an earlier one; choose another seed`);
+      if (options.seen.has(hash))
+        throw new Error(`${join(folder, fileName)} is the same picture as an earlier one; choose another seed`);
       options.seen.add(hash);
       // No flush a file: the manifest, written last, says whether all of them are there.
       const file = join(folder, fileName);

@@ -1,6 +1,6 @@
 import type { SeededRandom } from '../../random/seeded-random.ts';
-import { questionId } from './question-id.ts';
 import type { ScenePicture } from './pictures.ts';
+import { questionId } from './question-id.ts';
 import { askQuestion, QUESTION_TYPES, type SceneQuestion, type SceneQuestionType } from './questions.ts';
 
 /** One record of an A-OKVQA file, with its type. */
@@ -53,15 +53,23 @@ export function withoutType({ question_type: _, ...official }: QuestionRecord): 
 }
 
 /** The base SFT questions: rich in three types and poor in the others, as data that was collected once is. */
-export function skewedQuestions(pictures: readonly ScenePicture[], perPicture: number, random: SeededRandom): QuestionRecord[] {
+export function skewedQuestions(
+  pictures: readonly ScenePicture[],
+  perPicture: number,
+  random: SeededRandom,
+): QuestionRecord[] {
   return pictures.flatMap(({ id, scene }) => {
     const own = random.fork(id);
     const asked = new Map<string, QuestionRecord>();
     for (let attempt = 0; asked.size < perPicture && attempt < 10 * perPicture; attempt += 1) {
-      const type = own.pickWeighted(QUESTION_TYPES, QUESTION_TYPES.map((name) => BASE_WEIGHTS[name]));
+      const type = own.pickWeighted(
+        QUESTION_TYPES,
+        QUESTION_TYPES.map((name) => BASE_WEIGHTS[name]),
+      );
       const question = askQuestion(type, scene, own.fork(attempt));
       // "What color is the cat?" and its paraphrase are one question.
-      if (question) asked.set(`${type} ${question.choices[question.correctChoiceIndex]}`, record('train', id, type, question));
+      if (question)
+        asked.set(`${type} ${question.choices[question.correctChoiceIndex]}`, record('train', id, type, question));
     }
     return [...asked.values()].slice(0, perPicture);
   });

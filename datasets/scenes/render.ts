@@ -45,7 +45,9 @@ export function sceneToSvg(scene: Scene): string {
       ? `<defs><filter id="blur" x="0" y="0" width="1" height="1"><feGaussianBlur stdDeviation="${BLUR}"/></filter></defs><g filter="url(#blur)">${drawing}</g>`
       : drawing;
   const shade =
-    scene.quality === 'dark' ? `<rect width="${width}" height="${height}" fill="#000000" opacity="${1 - BRIGHTNESS}"/>` : '';
+    scene.quality === 'dark'
+      ? `<rect width="${width}" height="${height}" fill="#000000" opacity="${1 - BRIGHTNESS}"/>`
+      : '';
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">${blurred}${shade}</svg>`;
 }
 
@@ -62,7 +64,10 @@ function addNoise(pixels: Uint8Array, seed: number): void {
 }
 
 async function drawPixels(scene: Scene): Promise<Uint8Array> {
-  const pixels = await sharp(Buffer.from(sceneToSvg(scene))).removeAlpha().raw().toBuffer();
+  const pixels = await sharp(Buffer.from(sceneToSvg(scene)))
+    .removeAlpha()
+    .raw()
+    .toBuffer();
   if (scene.quality === 'noisy') addNoise(pixels, Number.parseInt(hashValue(scene).slice(0, 8), 16));
   return pixels;
 }

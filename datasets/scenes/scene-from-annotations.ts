@@ -1,5 +1,14 @@
 import { type Box, type PartialObject, type PartialScene, placeOfBox } from './scene.ts';
-import { BACKGROUNDS, type Background, COLORS, type Color, QUALITIES, type Quality, SIZES, type Size } from './vocabulary.ts';
+import {
+  BACKGROUNDS,
+  type Background,
+  COLORS,
+  type Color,
+  QUALITIES,
+  type Quality,
+  SIZES,
+  type Size,
+} from './vocabulary.ts';
 
 export interface Annotations {
   captions: readonly string[];
@@ -74,7 +83,9 @@ function describe(caption: string, category: string): Description {
     const colors = adjectives.filter(isColor);
     if (colors.length === 1 && COLORS.includes(colors[0] as Color)) description.colors.push(colors[0] as Color);
     description.sizes.push(...adjectives.flatMap((word) => SIZE_WORDS[word] ?? []));
-    const predicate = caption.toLowerCase().match(new RegExp(`\\bthe (?:[a-z]+ )?${category} is (${SIZES.join('|')})\\b`));
+    const predicate = caption
+      .toLowerCase()
+      .match(new RegExp(`\\bthe (?:[a-z]+ )?${category} is (${SIZES.join('|')})\\b`));
     if (predicate) description.sizes.push(predicate[1] as Size);
   }
   return description;

@@ -3,8 +3,8 @@
  * Category names and ids are COCO's own, so that COCO readers need no special case.
  */
 
-export const GROUPS = ['animals', 'vehicles', 'food', 'things'] as const
-export type Group = (typeof GROUPS)[number]
+export const GROUPS = ['animals', 'vehicles', 'food', 'things'] as const;
+export type Group = (typeof GROUPS)[number];
 
 /** The singular of a group, as a question says it ("Which animal is here?"). */
 export const GROUP_SINGULAR: Readonly<Record<Group, string>> = {
@@ -12,13 +12,13 @@ export const GROUP_SINGULAR: Readonly<Record<Group, string>> = {
   vehicles: 'vehicle',
   food: 'food',
   things: 'thing',
-}
+};
 
-export const COLORS = ['red', 'orange', 'yellow', 'green', 'blue', 'purple', 'black', 'white'] as const
-export type Color = (typeof COLORS)[number]
+export const COLORS = ['red', 'orange', 'yellow', 'green', 'blue', 'purple', 'black', 'white'] as const;
+export type Color = (typeof COLORS)[number];
 
-export const SIZES = ['small', 'large'] as const
-export type Size = (typeof SIZES)[number]
+export const SIZES = ['small', 'large'] as const;
+export type Size = (typeof SIZES)[number];
 
 /** The cells of a 3x3 grid, row by row. */
 export const PLACES = [
@@ -31,17 +31,17 @@ export const PLACES = [
   'bottom left',
   'bottom',
   'bottom right',
-] as const
-export type Place = (typeof PLACES)[number]
+] as const;
+export type Place = (typeof PLACES)[number];
 
-export const BACKGROUNDS = ['beach', 'street', 'park', 'snow', 'kitchen', 'night'] as const
-export type Background = (typeof BACKGROUNDS)[number]
+export const BACKGROUNDS = ['beach', 'street', 'park', 'snow', 'kitchen', 'night'] as const;
+export type Background = (typeof BACKGROUNDS)[number];
 
-export const QUALITIES = ['sharp', 'blurry', 'dark', 'noisy'] as const
-export type Quality = (typeof QUALITIES)[number]
+export const QUALITIES = ['sharp', 'blurry', 'dark', 'noisy'] as const;
+export type Quality = (typeof QUALITIES)[number];
 
 /** How often each of {@link QUALITIES} is drawn. */
-export const QUALITY_WEIGHTS = [0.55, 0.15, 0.15, 0.15] as const
+export const QUALITY_WEIGHTS = [0.55, 0.15, 0.15, 0.15] as const;
 
 export const CATEGORY_NAMES = [
   'cat',
@@ -60,16 +60,16 @@ export const CATEGORY_NAMES = [
   'umbrella',
   'clock',
   'cup',
-] as const
-export type CategoryName = (typeof CATEGORY_NAMES)[number]
+] as const;
+export type CategoryName = (typeof CATEGORY_NAMES)[number];
 
 export interface Category {
-  name: CategoryName
+  name: CategoryName;
   /** COCO's own category id. */
-  id: number
+  id: number;
   /** COCO's own supercategory. */
-  supercategory: string
-  group: Group
+  supercategory: string;
+  group: Group;
 }
 
 export const CATEGORIES: readonly Category[] = [
@@ -89,11 +89,11 @@ export const CATEGORIES: readonly Category[] = [
   { name: 'umbrella', id: 28, supercategory: 'accessory', group: 'things' },
   { name: 'clock', id: 85, supercategory: 'indoor', group: 'things' },
   { name: 'cup', id: 47, supercategory: 'kitchen', group: 'things' },
-]
+];
 
-const categoriesByName = new Map<string, Category>(CATEGORIES.map((category) => [category.name, category]))
+const categoriesByName = new Map<string, Category>(CATEGORIES.map((category) => [category.name, category]));
 
 /** The demo domain's category of that COCO name, or undefined for one of COCO's 64 others. */
 export function findCategory(name: string): Category | undefined {
-  return categoriesByName.get(name)
+  return categoriesByName.get(name);
 }

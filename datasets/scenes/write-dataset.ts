@@ -2,11 +2,11 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { seededRandom } from '../../random/seeded-random.ts';
 import { writeJson } from '../../store/write-file.ts';
+import { alignmentCaption } from './alignment-caption.ts';
 import { captionAnnotations, instanceAnnotations } from './coco-format.ts';
 import { beginDataset, type DatasetManifest, finishDataset, isComplete } from './dataset-manifest.ts';
 import { drawPictures, type ScenePicture, writePictures } from './pictures.ts';
-import { alignmentCaption } from './alignment-caption.ts';
-import { skewedQuestions, balancedQuestions, withoutType } from './question-sets.ts';
+import { balancedQuestions, skewedQuestions, withoutType } from './question-sets.ts';
 
 export interface SceneDatasetOptions {
   /** Folder that gets `COCO2017/`, `A-OKVQA/` and `cc_sbu_align/`. */
@@ -48,16 +48,29 @@ const FIRST_IDS = { train: 100_000, val: 400_000, test: 700_000 } as const;
  */
 export async function writeSceneDataset(options: SceneDatasetOptions): Promise<SceneDataset> {
   const { root, signal, onProgress, ...given } = options;
-  const settings = { baseShare: 0.4, trainQuestionsPerPicture: 3, questionsPerPicture: 2.5, alignmentPictures: 300, ...given };
+  const settings = {
+    baseShare: 0.4,
+    trainQuestionsPerPicture: 3,
+    questionsPerPicture: 2.5,
+    alignmentPictures: 300,
+    ...given,
+  };
   const complete = await isComplete(root, settings);
   if (complete) return { ...complete, skipped: true };
   await beginDataset(root);
 
   const random = seededRandom(settings.seed).fork('scenes');
   const seen = new Set<string>();
-  const total = settings.trainPictures + settings.validationPictures + settings.testPictures + settings.alignmentPictures;
+  const total =
+    settings.trainPictures + settings.validationPictures + settings.testPictures + settings.alignmentPictures;
   let done = 0;
-  const write = async (split: string, count: number, firstId: number, folder: string, fileName?: (id: number) => string) => {
+  const write = async (
+    split: string,
+    count: number,
+    firstId: number,
+    folder: string,
+    fileName?: (id: number) => string,
+  ) => {
     const pictures = drawPictures(random.fork(split), count, firstId, fileName);
     await writePictures(join(root, folder), pictures, {
       seen,
@@ -89,7 +102,10 @@ export async function writeSceneDataset(options: SceneDatasetOptions): Promise<S
   const val = balancedQuestions('val', splits.val, settings.questionsPerPicture, random.fork('val questions'));
   const test = balancedQuestions('test', splits.test, settings.questionsPerPicture, random.fork('test questions'));
   await writeJson(join(questions, 'aokvqa_v1p0_train.json'), train);
-  for (const [split, records] of [['val', val], ['test', test]] as const) {
+  for (const [split, records] of [
+    ['val', val],
+    ['test', test],
+  ] as const) {
     await writeJson(join(questions, `aokvqa_v1p0_${split}.json`), records.map(withoutType));
     await writeJson(join(questions, `aokvqa_v1p0_${split}_classified.json`), records);
   }

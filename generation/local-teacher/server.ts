@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { hashBytes } from '../../store/hash.ts';
 import { answerPrompt, type LocalAnswer } from './answer-prompt.ts';
 import { countTokens } from './count-tokens.ts';
-import { faultOf, type Faults } from './faults.ts';
+import { type Faults, faultOf } from './faults.ts';
 
 /** What a local teacher has done so far. */
 export interface LocalTeacherCounts {

@@ -3,10 +3,7 @@ import type { Tape, Variable } from '../ops/tape.ts';
 /** Gaussian error linear unit, exact form with erf (arXiv 1606.08415), as `torch.nn.functional.gelu`. */
 export function gelu(tape: Tape, x: Variable): Variable {
   const { ops } = tape;
-  const cumulative = ops.scale(
-    ops.add(ops.erf(ops.scale(x.value, Math.SQRT1_2)), ops.scalar(1)),
-    0.5,
-  );
+  const cumulative = ops.scale(ops.add(ops.erf(ops.scale(x.value, Math.SQRT1_2)), ops.scalar(1)), 0.5);
   return tape.record([x], ops.multiply(x.value, cumulative), (gradient) => {
     const density = ops.scale(ops.exp(ops.scale(ops.square(x.value), -0.5)), 1 / Math.sqrt(2 * Math.PI));
     return [ops.multiply(gradient, ops.add(cumulative, ops.multiply(x.value, density)))];
@@ -21,9 +18,6 @@ export function gatedSilu(tape: Tape, gate: Variable, up: Variable): Variable {
   return tape.record([gate, up], ops.multiply(silu, up.value), (gradient) => {
     // silu' = sigmoid + silu * (1 - sigmoid)
     const slope = ops.add(sigmoid, ops.multiply(silu, ops.subtract(ops.scalar(1), sigmoid)));
-    return [
-      ops.multiply(ops.multiply(gradient, up.value), slope),
-      ops.multiply(gradient, silu),
-    ];
+    return [ops.multiply(ops.multiply(gradient, up.value), slope), ops.multiply(gradient, silu)];
   });
 }

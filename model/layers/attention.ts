@@ -78,13 +78,7 @@ function attend(ops: Ops, query: Value, key: Value, value: Value, mask?: Value):
  * @param mask float32, added to the scores; broadcasts to `[batch, keyValueHeads, group, queryTokens, tokens]`
  * @returns `[batch, heads, queryTokens, headSize]`
  */
-export function attention(
-  tape: Tape,
-  query: Variable,
-  key: Variable,
-  value: Variable,
-  mask?: Value,
-): Variable {
+export function attention(tape: Tape, query: Variable, key: Variable, value: Variable, mask?: Value): Variable {
   const result = attend(tape.ops, query.value, key.value, value.value, mask);
   return tape.record([query, key, value], result.value, (gradient) => {
     const slopes = result.backward(gradient);
@@ -103,16 +97,16 @@ export function fusedSelfAttention(tape: Tape, fused: Variable, layout: HeadLayo
   const { batch, tokens, heads, headSize } = layout;
   const apart = ops.reshape(fused.value, [batch, tokens, 3, heads, headSize]);
   const parts = ops.split(ops.transpose(apart, [2, 0, 3, 1, 4]), [1, 1, 1], 0);
-  const [query, key, value] = parts.map((part) =>
-    ops.reshape(part, [batch, heads, tokens, headSize]),
-  ) as [Value, Value, Value];
+  const [query, key, value] = parts.map((part) => ops.reshape(part, [batch, heads, tokens, headSize])) as [
+    Value,
+    Value,
+    Value,
+  ];
   const result = attend(ops, query, key, value);
   return tape.record([fused], result.value, (gradient) => {
     const slopes = result.backward(gradient);
     const stacked = ops.concat(
-      [slopes.query, slopes.key, slopes.value].map((slope) =>
-        ops.reshape(slope, [1, batch, heads, tokens, headSize]),
-      ),
+      [slopes.query, slopes.key, slopes.value].map((slope) => ops.reshape(slope, [1, batch, heads, tokens, headSize])),
       0,
     );
     return [ops.reshape(ops.transpose(stacked, [1, 3, 0, 2, 4]), fused.value.shape)];

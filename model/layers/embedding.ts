@@ -22,12 +22,7 @@ export function gatherRows(tape: Tape, table: Variable, indices: Value): Variabl
  * @param whenTrue `[n, hidden]`
  * @param whenFalse `[n, hidden]`
  */
-export function selectRows(
-  tape: Tape,
-  condition: Value,
-  whenTrue: Variable,
-  whenFalse: Variable,
-): Variable {
+export function selectRows(tape: Tape, condition: Value, whenTrue: Variable, whenFalse: Variable): Variable {
   const { ops } = tape;
   const value = ops.select(condition, whenTrue.value, whenFalse.value);
   return tape.record([whenTrue, whenFalse], value, (gradient) => {

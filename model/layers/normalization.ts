@@ -16,9 +16,7 @@ export function rmsNorm(tape: Tape, x: Variable, weight: Variable, epsilon: numb
     const inner = ops.multiply(gradient, weight.value);
     const projection = ops.mean(ops.multiply(inner, normalized), [1], true);
     return [
-      x.needsGradient
-        ? ops.multiply(ops.subtract(inner, ops.multiply(normalized, projection)), inverse)
-        : undefined,
+      x.needsGradient ? ops.multiply(ops.subtract(inner, ops.multiply(normalized, projection)), inverse) : undefined,
       weight.needsGradient ? ops.sum(ops.multiply(gradient, normalized), [0]) : undefined,
     ];
   });
@@ -31,13 +29,7 @@ export function rmsNorm(tape: Tape, x: Variable, weight: Variable, epsilon: numb
  * @param weight `[hidden]`
  * @param bias `[hidden]`
  */
-export function layerNorm(
-  tape: Tape,
-  x: Variable,
-  weight: Variable,
-  bias: Variable,
-  epsilon: number,
-): Variable {
+export function layerNorm(tape: Tape, x: Variable, weight: Variable, bias: Variable, epsilon: number): Variable {
   const { ops } = tape;
   const centered = ops.subtract(x.value, ops.mean(x.value, [1], true));
   const variance = ops.mean(ops.square(centered), [1], true);
@@ -48,10 +40,7 @@ export function layerNorm(
     const inner = ops.multiply(gradient, weight.value);
     const projection = ops.mean(ops.multiply(inner, normalized), [1], true);
     const mean = ops.mean(inner, [1], true);
-    return ops.multiply(
-      ops.subtract(ops.subtract(inner, mean), ops.multiply(normalized, projection)),
-      inverse,
-    );
+    return ops.multiply(ops.subtract(ops.subtract(inner, mean), ops.multiply(normalized, projection)), inverse);
   };
   return tape.record([x, weight, bias], value, (gradient) => [
     x.needsGradient ? inputGradient(gradient) : undefined,

@@ -106,10 +106,7 @@ export function runEagerly<Output extends string>(
       inputs[name] = ops.constant(data, shape);
     }
     const outputs = Object.entries(computation(ops, inputs)) as [Output, Value][];
-    return Object.fromEntries(outputs.map(([name, value]) => [name, ops.read(value)])) as Record<
-      Output,
-      TypedArray
-    >;
+    return Object.fromEntries(outputs.map(([name, value]) => [name, ops.read(value)])) as Record<Output, TypedArray>;
   } finally {
     ops.dispose();
   }

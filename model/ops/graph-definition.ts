@@ -61,9 +61,7 @@ interface ProtobufModule {
   };
 }
 
-const protobuf = createRequire(import.meta.url)(
-  '@tensorflow/tfjs-node-gpu/dist/proto/api_pb',
-) as ProtobufModule;
+const protobuf = createRequire(import.meta.url)('@tensorflow/tfjs-node-gpu/dist/proto/api_pb') as ProtobufModule;
 
 /** The GraphDef producer version of TensorFlow 2.9 and later; older semantics of some kernels end below it. */
 const PRODUCER = 1087;

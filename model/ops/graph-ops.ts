@@ -16,11 +16,7 @@ export class GraphOps extends Ops {
   private readonly sharedConstants = new Map<string, Value>();
 
   /** Adds a node and returns its name. */
-  node(
-    operation: string,
-    inputs: readonly string[],
-    attributes: Record<string, NodeAttribute>,
-  ): string {
+  node(operation: string, inputs: readonly string[], attributes: Record<string, NodeAttribute>): string {
     const name = `n${this.nodes.length.toString(36)}`;
     this.nodes.push({ name, operation, inputs, attributes });
     return name;

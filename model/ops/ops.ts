@@ -178,12 +178,7 @@ export abstract class Ops {
 
   reshape(x: Value, shape: readonly number[]): Value {
     if (sizeOf(shape) !== sizeOf(x.shape)) throw new Error(`cannot reshape [${x.shape}] to [${shape}]`);
-    return this.one(
-      'Reshape',
-      [x, this.integers(shape)],
-      { T: type(x.dataType), Tshape: type('int32') },
-      shape,
-    );
+    return this.one('Reshape', [x, this.integers(shape)], { T: type(x.dataType), Tshape: type('int32') }, shape);
   }
 
   transpose(x: Value, permutation: readonly number[]): Value {
@@ -224,9 +219,7 @@ export abstract class Ops {
   }
 
   private reduce(name: string, x: Value, axes: readonly number[], keepDimensions: boolean): Value {
-    const shape = x.shape.flatMap((length, axis) =>
-      axes.includes(axis) ? (keepDimensions ? [1] : []) : [length],
-    );
+    const shape = x.shape.flatMap((length, axis) => (axes.includes(axis) ? (keepDimensions ? [1] : []) : [length]));
     return this.one(
       name,
       [x, this.integers(axes)],

@@ -108,10 +108,7 @@ export class Program {
     const updates: string[] = [];
     const outputs = body(
       this.graph,
-      Object.fromEntries(placeholders.map(({ name: key, value }) => [key, value as Value])) as Record<
-        Input,
-        Value
-      >,
+      Object.fromEntries(placeholders.map(({ name: key, value }) => [key, value as Value])) as Record<Input, Value>,
       { applyAdam: (variable, adam) => updates.push(this.applyAdam(variable, adam)) },
     );
     const entries = Object.entries(outputs) as [string, GraphValue][];

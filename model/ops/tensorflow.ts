@@ -36,20 +36,10 @@ export interface Binding {
   createTensor(shape: number[], dataType: number, values: TypedArray): number;
   deleteTensor(id: number): void;
   tensorDataSync(id: number): TypedArray;
-  executeOp(
-    name: string,
-    attributes: OperationAttribute[],
-    inputs: number[],
-    outputCount: number,
-  ): TensorMetadata[];
+  executeOp(name: string, attributes: OperationAttribute[], inputs: number[], outputCount: number): TensorMetadata[];
   loadSavedModel(directory: string, tags: string): number;
   deleteSavedModel(id: number): void;
-  runSavedModel(
-    id: number,
-    inputs: number[],
-    inputNames: string,
-    outputNames: string,
-  ): TensorMetadata[];
+  runSavedModel(id: number, inputs: number[], inputNames: string, outputNames: string): TensorMetadata[];
   isUsingGpuDevice(): boolean;
   getNumOfTensors(): number;
   readonly TF_ATTR_INT: number;

@@ -9,7 +9,11 @@ test('wrong input is never tried again, and keeps its message', () => {
   const error = new InputError({ file: 'a.json', field: '[1].choices', problem: 'is empty', remedy: 'Fill it' });
   const failure = toActivityFailure(error);
   expect(failure).toBeInstanceOf(ApplicationFailure);
-  expect(failure).toMatchObject({ type: 'InputError', nonRetryable: true, message: 'a.json: [1].choices: is empty. Fill it' });
+  expect(failure).toMatchObject({
+    type: 'InputError',
+    nonRetryable: true,
+    message: 'a.json: [1].choices: is empty. Fill it',
+  });
 });
 
 test('wrong input that the trainer found is wrong input', () => {
@@ -18,17 +22,27 @@ test('wrong input that the trainer found is wrong input', () => {
 });
 
 test('a crashed trainer is tried again, one that ran out of memory is not', () => {
-  expect(toActivityFailure(new TrainerError({ kind: 'crashed', retryable: true, message: '' }))).toMatchObject({ type: 'Trainer:crashed', nonRetryable: false });
-  expect(toActivityFailure(new TrainerError({ kind: 'memory', retryable: false, message: '' }))).toMatchObject({ type: 'Trainer:memory', nonRetryable: true });
+  expect(toActivityFailure(new TrainerError({ kind: 'crashed', retryable: true, message: '' }))).toMatchObject({
+    type: 'Trainer:crashed',
+    nonRetryable: false,
+  });
+  expect(toActivityFailure(new TrainerError({ kind: 'memory', retryable: false, message: '' }))).toMatchObject({
+    type: 'Trainer:memory',
+    nonRetryable: true,
+  });
 });
 
 test('a teacher that asks to wait is asked again after that time', () => {
-  const failure = toActivityFailure(new TeacherError('slow down', { retryable: true, retryAfterSeconds: 7, status: 429 }));
+  const failure = toActivityFailure(
+    new TeacherError('slow down', { retryable: true, retryAfterSeconds: 7, status: 429 }),
+  );
   expect(failure).toMatchObject({ type: 'TeacherError', nonRetryable: false, nextRetryDelay: 7000 });
 });
 
 test('a teacher that refuses the key is not asked again', () => {
-  expect(toActivityFailure(new TeacherError('no', { retryable: false, status: 401 }))).toMatchObject({ nonRetryable: true });
+  expect(toActivityFailure(new TeacherError('no', { retryable: false, status: 401 }))).toMatchObject({
+    nonRetryable: true,
+  });
 });
 
 test('any other error is left to the retry policy', () => {

@@ -48,7 +48,10 @@ describe('loadConfig', () => {
 
   it.each([
     ['finetune:\n  batchsize: 8\n', 'run.yaml:4: finetune.batchsize: no such key. Did you mean finetune.batchSize?'],
-    ['finetune:\n  lora:\n    rnak: 8\n', 'run.yaml:5: finetune.lora.rnak: no such key. Did you mean finetune.lora.rank?'],
+    [
+      'finetune:\n  lora:\n    rnak: 8\n',
+      'run.yaml:5: finetune.lora.rnak: no such key. Did you mean finetune.lora.rank?',
+    ],
     ['finetunes: {}\n', 'run.yaml:3: finetunes: no such key. Did you mean finetune?'],
     ['warmup_steps: 5\n', 'run.yaml:3: warmup_steps: no such key. Did you mean finetune.learningRate.warmupSteps?'],
   ])('names the nearest known key for %j', async (addition, message) => {
@@ -57,14 +60,22 @@ describe('loadConfig', () => {
 
   it('names the nearest known key inside a list', async () => {
     const text = 'model: { path: a }\ndata:\n  root: b\n  train:\n    - dataset: aokvqa\n      sample_ratio: 5\n';
-    expect(await messageOf(text)).toBe('run.yaml:6: data.train[0].sample_ratio: no such key. Did you mean data.train[0].sampleRatio?');
+    expect(await messageOf(text)).toBe(
+      'run.yaml:6: data.train[0].sample_ratio: no such key. Did you mean data.train[0].sampleRatio?',
+    );
   });
 
   it.each([
     ['seed: one\n', 'run.yaml:3: seed: expected number, received string'],
     ['finetune:\n  epochs: 0\n', 'run.yaml:4: finetune.epochs: Too small: expected number to be >0'],
-    ['finetune: { stepsPerEpoch: 5, epochs: 2 }\n', 'run.yaml:3: finetune.learningRate.warmupSteps: more steps than the whole finetune has'],
-    ['sampling: { strategy: random }\n', 'run.yaml:3: sampling.strategy: Invalid option: expected one of "adaptive"|"uniform"'],
+    [
+      'finetune: { stepsPerEpoch: 5, epochs: 2 }\n',
+      'run.yaml:3: finetune.learningRate.warmupSteps: more steps than the whole finetune has',
+    ],
+    [
+      'sampling: { strategy: random }\n',
+      'run.yaml:3: sampling.strategy: Invalid option: expected one of "adaptive"|"uniform"',
+    ],
   ])('gives line and field of a value that is not allowed: %j', async (addition, message) => {
     expect(await messageOf(least + addition)).toContain(message);
   });
@@ -86,7 +97,9 @@ describe('loadConfig', () => {
   it('expands environment variables, with or without a default', async () => {
     vi.stubEnv('SLICE', '/pictures');
     vi.stubEnv('EMPTY', '');
-    const { data, model } = await load('model: { path: "${EMPTY:-data}/${ABSENT:-stage1}" }\ndata: { root: "${SLICE}/coco" }\n');
+    const { data, model } = await load(
+      'model: { path: "${EMPTY:-data}/${ABSENT:-stage1}" }\ndata: { root: "${SLICE}/coco" }\n',
+    );
     expect(data.root).toBe('/pictures/coco');
     expect(model.path).toBe('data/stage1');
   });
@@ -121,6 +134,8 @@ describe('the configs that ship', async () => {
   });
 
   it('schema.json is up to date (npm run schema writes it)', async () => {
-    expect(JSON.parse(await readFile('configs/schema.json', 'utf8'))).toEqual(JSON.parse(JSON.stringify(configJsonSchema())));
+    expect(JSON.parse(await readFile('configs/schema.json', 'utf8'))).toEqual(
+      JSON.parse(JSON.stringify(configJsonSchema())),
+    );
   });
 });

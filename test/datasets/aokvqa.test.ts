@@ -39,7 +39,12 @@ describe('readAokvqa', () => {
   });
 
   it.each([
-    ['a correct choice out of range', [question(), question({ question_id: 'b', correct_choice_idx: 4 })], '[1].correct_choice_idx', /is 4, but the choices are 0 to 3/],
+    [
+      'a correct choice out of range',
+      [question(), question({ question_id: 'b', correct_choice_idx: 4 })],
+      '[1].correct_choice_idx',
+      /is 4, but the choices are 0 to 3/,
+    ],
     ['a correct choice below zero', [question({ correct_choice_idx: -1 })], '[0].correct_choice_idx', /is -1/],
     ['three choices', [question({ choices: ['a', 'b', 'c'] })], '[0].choices', /expected/],
     ['a missing question', [question({ question: undefined })], '[0].question', /expected string/],

@@ -11,7 +11,12 @@ async function folderWith(content: unknown): Promise<string> {
 }
 
 it('reads pairs of picture and description; ids may be texts or numbers', async () => {
-  const folder = await folderWith({ annotations: [{ image_id: '2', caption: 'A view.' }, { image_id: 7, caption: 'A cat.' }] });
+  const folder = await folderWith({
+    annotations: [
+      { image_id: '2', caption: 'A view.' },
+      { image_id: 7, caption: 'A cat.' },
+    ],
+  });
   expect(await readCcSbuAlign(folder)).toEqual([
     { imageId: '2', caption: 'A view.', picture: join(folder, 'image', '2.jpg') },
     { imageId: '7', caption: 'A cat.', picture: join(folder, 'image', '7.jpg') },
@@ -19,8 +24,12 @@ it('reads pairs of picture and description; ids may be texts or numbers', async 
 });
 
 it('names the field that is wrong', async () => {
-  await expect(readCcSbuAlign(await folderWith({ annotations: [{ image_id: '2' }] }))).rejects.toThrow(/annotations\[0\]\.caption/);
-  await expect(readCcSbuAlign(await folderWith({ annotations: [{ image_id: '../2', caption: '' }] }))).rejects.toThrow(/annotations\[0\]\.image_id/);
+  await expect(readCcSbuAlign(await folderWith({ annotations: [{ image_id: '2' }] }))).rejects.toThrow(
+    /annotations\[0\]\.caption/,
+  );
+  await expect(readCcSbuAlign(await folderWith({ annotations: [{ image_id: '../2', caption: '' }] }))).rejects.toThrow(
+    /annotations\[0\]\.image_id/,
+  );
 });
 
 it('names the file that is missing', async () => {

@@ -23,7 +23,11 @@ const instances = {
   info: { year: 2017, annotations: [{ trap: 'not at the top' }] },
   images,
   // A run-length mask, as crowds have it.
-  annotations: [box(), box({ id: 2, category_id: 1, segmentation: { counts: [1, 2], size: [3, 4] } }), box({ id: 3, image_id: 5 })],
+  annotations: [
+    box(),
+    box({ id: 2, category_id: 1, segmentation: { counts: [1, 2], size: [3, 4] } }),
+    box({ id: 3, image_id: 5 }),
+  ],
   categories: [
     { supercategory: 'person', id: 1, name: 'person' },
     { supercategory: 'animal', id: 18, name: 'dog' },
@@ -65,7 +69,10 @@ describe('readCoco', () => {
 
   it('reads the real annotations of COCO, all of them', async (context) => {
     const folder = sharedFile('real-slice/COCO2017/annotations') ?? context.skip(noSharedFiles);
-    const files = { instances: join(folder, 'instances_train2017.json'), captions: join(folder, 'captions_train2017.json') };
+    const files = {
+      instances: join(folder, 'instances_train2017.json'),
+      captions: join(folder, 'captions_train2017.json'),
+    };
     const coco = await readCoco(files);
     const whole: { annotations: unknown[] } = JSON.parse(await readFile(files.instances, 'utf8'));
     expect(coco.pictures).toHaveLength(80);
@@ -74,8 +81,16 @@ describe('readCoco', () => {
   });
 
   it.each([
-    ['a box of three numbers', { ...instances, annotations: [box(), box({ bbox: [1, 2, 3] })] }, /annotations\[1\]\.bbox/],
-    ['a category that is not there', { ...instances, annotations: [box({ category_id: 99 })] }, /annotations\[0\]\.category_id: 99 is none/],
+    [
+      'a box of three numbers',
+      { ...instances, annotations: [box(), box({ bbox: [1, 2, 3] })] },
+      /annotations\[1\]\.bbox/,
+    ],
+    [
+      'a category that is not there',
+      { ...instances, annotations: [box({ category_id: 99 })] },
+      /annotations\[0\]\.category_id: 99 is none/,
+    ],
     ['a picture without a file', { ...instances, images: [{ id: 1, width: 2, height: 3 }] }, /images\[0\]\.file_name/],
     ['a file without categories', { images, annotations: [] }, /: categories: is missing/],
   ])('names the field of %s', async (_, broken, message) => {

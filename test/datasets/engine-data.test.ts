@@ -33,7 +33,9 @@ it('reads what was written', async () => {
 it('names the field of a correct choice out of range', async () => {
   const file = join(await temporaryFolder(), 'data.json');
   await writeJson(file, [sample(), sample(), sample({ correct_choice_idx: 4 })]);
-  await expect(readEngineData(file)).rejects.toThrow(`${file}: [2].correct_choice_idx: is 4, but the choices are 0 to 3`);
+  await expect(readEngineData(file)).rejects.toThrow(
+    `${file}: [2].correct_choice_idx: is 4, but the choices are 0 to 3`,
+  );
 });
 
 it('names the line where a file was cut short', async () => {

@@ -5,7 +5,13 @@ import { appendVersion, listVersions } from '../../datasets/versions.ts';
 import { hashBytes } from '../../store/hash.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
-const facts = { countsByType: { image_scene: 2 }, teacher: 'local', promptVersion: 'generate-v1', seed: 1, rejected: 3 };
+const facts = {
+  countsByType: { image_scene: 2 },
+  teacher: 'local',
+  promptVersion: 'generate-v1',
+  seed: 1,
+  rejected: 3,
+};
 
 async function runWithRounds() {
   const runRoot = await temporaryFolder();
@@ -54,7 +60,9 @@ describe('appendVersion', () => {
     const again = await append(1, 'other');
     expect(await listVersions(runRoot)).toEqual([again.version]);
     await append(2, 'two');
-    await expect(append(1, 'third')).rejects.toThrow(/round-1\.json: round 2 already builds on other data of this round/);
+    await expect(append(1, 'third')).rejects.toThrow(
+      /round-1\.json: round 2 already builds on other data of this round/,
+    );
   });
 });
 

@@ -55,7 +55,11 @@ test('the packed losses equal those of every choice on its own', async () => {
       };
     });
     const own = pictures.slice(index * length, (index + 1) * length);
-    const separate = await score(alone.map((one) => [one]), 1, alone.map(() => own));
+    const separate = await score(
+      alone.map((one) => [one]),
+      1,
+      alone.map(() => own),
+    );
     separate.forEach((batch, choice) => {
       expect(together[index]?.[choice]).toBeCloseTo(batch[0]?.[0] as number, 4);
     });
@@ -66,7 +70,10 @@ test("a question's losses do not depend on what else is in its batch", async () 
   const one = question(7, [2, 3, 2, 2], -1);
   const other = question(12, [6, 1, 3, 2], -1);
   const length = model.config.num_query_tokens * model.config.text_config.hidden_size;
-  const [alone, among] = await score([[one], [one, other]], 2, [new Float32Array(2 * length), new Float32Array(2 * length)]);
+  const [alone, among] = await score([[one], [one, other]], 2, [
+    new Float32Array(2 * length),
+    new Float32Array(2 * length),
+  ]);
   alone?.[0]?.forEach((loss, choice) => expect(among?.[0]?.[choice]).toBeCloseTo(loss, 4));
 });
 
@@ -75,7 +82,9 @@ test('a choice token sees the prompt and its own choice, never another', () => {
   const shape = packedShape([one], 1);
   const { mask } = packBatch([one], shape, Float32Array.of(1), 4);
   const sees = (row: number) =>
-    Array.from({ length: 7 }, (_, column) => (mask[row * shape.tokens + column] === 0 ? column : -1)).filter((c) => c >= 0);
+    Array.from({ length: 7 }, (_, column) => (mask[row * shape.tokens + column] === 0 ? column : -1)).filter(
+      (c) => c >= 0,
+    );
   expect(sees(2)).toEqual([0, 1, 2]);
   expect(sees(4)).toEqual([0, 1, 2, 3, 4]);
   expect(sees(5)).toEqual([0, 1, 2, 5]);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import type { Fault } from '../../generation/local-teacher/faults.ts';
 import type { ChatMessage } from '../../generation/prompt-template.ts';
 import { askTeacher, createTeacherClient } from '../../generation/teacher.ts';
-import type { Fault } from '../../generation/local-teacher/faults.ts';
 import { runningTeacher, teacherSettings } from './local-teacher/running-teacher.ts';
 
 const messages: ChatMessage[] = [{ role: 'user', content: 'Good morning' }];

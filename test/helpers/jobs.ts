@@ -1,9 +1,9 @@
 /** Trainer jobs run within the test's own process. */
 import path from 'node:path';
-import { lossRecordSchema } from '../../training/loss-log.ts';
-import type { JobReporter } from '../../training/report-progress.ts';
 import { readJsonLines } from '../../store/read-json.ts';
 import type { FinetuneJob } from '../../trainer/protocol.ts';
+import { lossRecordSchema } from '../../training/loss-log.ts';
+import type { JobReporter } from '../../training/report-progress.ts';
 import type { TinyMixture } from './tiny-model.ts';
 
 export interface RecordingReporter extends JobReporter {
@@ -38,7 +38,12 @@ export function recordingReporter(stopAfterStep?: number): RecordingReporter {
 }
 
 /** A finetune of the tiny model, dropout included. The mixture must hold `steps * 2` draws. */
-export function tinyFinetune(model: string, mixture: TinyMixture, output: string, changes: Partial<FinetuneJob> = {}): FinetuneJob {
+export function tinyFinetune(
+  model: string,
+  mixture: TinyMixture,
+  output: string,
+  changes: Partial<FinetuneJob> = {},
+): FinetuneJob {
   return {
     kind: 'finetune',
     model,
@@ -69,5 +74,8 @@ export async function lossesIn(output: string): Promise<number[]> {
 /** The largest difference between two lists of one length. */
 export function maximumDifference(found: ArrayLike<number>, wanted: ArrayLike<number>): number {
   if (found.length !== wanted.length) throw new Error(`${found.length} values where ${wanted.length} were expected`);
-  return Array.from(found).reduce((most, value, index) => Math.max(most, Math.abs(value - (wanted[index] as number))), 0);
+  return Array.from(found).reduce(
+    (most, value, index) => Math.max(most, Math.abs(value - (wanted[index] as number))),
+    0,
+  );
 }

@@ -3,8 +3,8 @@
  */
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { answerQma, END_MARK, humanTurn } from '../../datasets/prompt-format.ts';
 import { type Mixture, materializeMixture, writeMixture } from '../../datasets/mixture.ts';
+import { answerQma, END_MARK, humanTurn } from '../../datasets/prompt-format.ts';
 import { drawPictures, type ScenePicture, writePictures } from '../../datasets/scenes/pictures.ts';
 import { type QuestionRecord, skewedQuestions } from '../../datasets/scenes/question-sets.ts';
 import type { TrainingSample } from '../../datasets/training-sample.ts';
@@ -26,8 +26,22 @@ function tinyConfig(hidden: number, vocabulary: number) {
     architectures: ['Blip2ForConditionalGeneration'],
     num_query_tokens: 4,
     image_token_index: 3,
-    vision_config: { hidden_size: 32, intermediate_size: 64, num_hidden_layers: LAYERS, num_attention_heads: 4, image_size: IMAGE_SIZE, patch_size: 8 },
-    qformer_config: { hidden_size: 32, intermediate_size: 64, num_hidden_layers: LAYERS, num_attention_heads: 4, cross_attention_frequency: 1, encoder_hidden_size: 32 },
+    vision_config: {
+      hidden_size: 32,
+      intermediate_size: 64,
+      num_hidden_layers: LAYERS,
+      num_attention_heads: 4,
+      image_size: IMAGE_SIZE,
+      patch_size: 8,
+    },
+    qformer_config: {
+      hidden_size: 32,
+      intermediate_size: 64,
+      num_hidden_layers: LAYERS,
+      num_attention_heads: 4,
+      cross_attention_frequency: 1,
+      encoder_hidden_size: 32,
+    },
     text_config: {
       model_type: 'llama',
       hidden_size: hidden,
@@ -54,7 +68,11 @@ function tinyConfig(hidden: number, vocabulary: number) {
 export async function writeTinyModel(directory: string, { hidden = 32, seed = 1 } = {}): Promise<void> {
   const tokenizer = trainTokenizer(sentences(), VOCABULARY);
   const config = tinyConfig(hidden, Object.keys(tokenizer.model.vocab).length);
-  const tensors = [...expectedTensors(config)].map(([name, shape]) => ({ name, shape, data: initialTensor(name, shape, seed, LAYERS) }));
+  const tensors = [...expectedTensors(config)].map(([name, shape]) => ({
+    name,
+    shape,
+    data: initialTensor(name, shape, seed, LAYERS),
+  }));
   await writeModelDirectory(directory, { config, tensors });
   await writeTokenizer(directory, tokenizer, MAXIMUM_POSITIONS);
   await writeJson(path.join(directory, 'preprocessor_config.json'), {
@@ -133,5 +151,10 @@ export async function writeTinyMixture(folder: string, count: number): Promise<T
   );
   const mixture = materializeMixture({ parts: [{ name: 'aokvqa', samples }], seed: 1, count });
   await writeMixture(folder, mixture);
-  return { ...written, ...mixture, samplesFile: path.join(folder, 'samples.jsonl'), orderFile: path.join(folder, 'order.json') };
+  return {
+    ...written,
+    ...mixture,
+    samplesFile: path.join(folder, 'samples.jsonl'),
+    orderFile: path.join(folder, 'order.json'),
+  };
 }

@@ -35,7 +35,11 @@ afterAll(async () => {
 });
 
 /** Runs a computation over weights and inputs, as single operations or as a traced graph. */
-function run(how: 'eager' | 'traced', computation: Computation, feeds: Record<string, Feed>): Record<string, TypedArray> {
+function run(
+  how: 'eager' | 'traced',
+  computation: Computation,
+  feeds: Record<string, Feed>,
+): Record<string, TypedArray> {
   if (how === 'eager') return runEagerly(computation, feeds);
   const types = (data: TypedArray): DataType =>
     data instanceof Float32Array ? 'float32' : data instanceof Int32Array ? 'int32' : 'bool';
@@ -119,7 +123,10 @@ describe.each(['eager', 'traced'] as const)('%s', (how) => {
     }
   });
 
-  async function logits(adapters: (inputs: Record<string, never>) => Adapters | undefined, feeds: Record<string, Feed>) {
+  async function logits(
+    adapters: (inputs: Record<string, never>) => Adapters | undefined,
+    feeds: Record<string, Feed>,
+  ) {
     const { config } = model;
     const { logits: found } = run(
       how,
@@ -165,7 +172,8 @@ describe.each(['eager', 'traced'] as const)('%s', (how) => {
   test("logits with PEFT's adapter equal PEFT's, and so do those of our merge", async () => {
     const { lora_alpha: alpha, r: rank } = adapter.config;
     const factors: Record<string, Feed> = {};
-    for (const [module, { A, B }] of adapter.tensors) Object.assign(factors, { [`${module}.A`]: A, [`${module}.B`]: B });
+    for (const [module, { A, B }] of adapter.tensors)
+      Object.assign(factors, { [`${module}.A`]: A, [`${module}.B`]: B });
     const adapted = await logits(
       (inputs) => (module) =>
         inputs[`${module}.A`] && {
@@ -231,7 +239,9 @@ test('gradients of every weight agree with finite differences along a random dir
   const feeds = { ...(await batchFeeds()), pixels: await pixelFeed() };
   const lossOf: Computation = (ops, inputs) => {
     const tape = new Tape(ops);
-    const variables = new Map([...expectedTensors(config).keys()].map((name) => [name, trained(inputs[name] as never)]));
+    const variables = new Map(
+      [...expectedTensors(config).keys()].map((name) => [name, trained(inputs[name] as never)]),
+    );
     const weights = (name: string) => variables.get(name) as Variable;
     const pictures = pictureEmbeddings(tape, weights, config, inputs.pixels as never);
     const loss = batchLoss(tape, weights, config, shape, inputs as never, pictures);

@@ -16,11 +16,17 @@ const firstImageId = { train: 1, val: 1001, test: 2001 } as const;
 type SplitName = keyof typeof firstImageId;
 
 /** Writes the data root. `train` pictures are the pool as well. */
-export async function writeTinyDataset(root: string, counts: Record<SplitName, number> = { train: 24, val: 8, test: 4 }): Promise<void> {
+export async function writeTinyDataset(
+  root: string,
+  counts: Record<SplitName, number> = { train: 24, val: 8, test: 4 },
+): Promise<void> {
   for (const split of ['train', 'val', 'test'] as const) {
     const ids = Array.from({ length: counts[split] }, (_, index) => firstImageId[split] + index);
     for (const id of ids) await writePicture(join(root, 'COCO2017', `${split}2017`, pictureName(id)), id);
-    await writeJsonFile(join(root, 'A-OKVQA', `aokvqa_v1p0_${split}.json`), ids.map((id) => question(split, id)));
+    await writeJsonFile(
+      join(root, 'A-OKVQA', `aokvqa_v1p0_${split}.json`),
+      ids.map((id) => question(split, id)),
+    );
     if (split === 'train') await writeAnnotations(join(root, 'COCO2017', 'annotations'), ids);
   }
   const captioned = [1, 2, 3, 4];
@@ -55,15 +61,26 @@ function question(split: SplitName, id: number): object {
 
 async function writeAnnotations(folder: string, ids: number[]): Promise<void> {
   const images = ids.map((id) => ({ id, file_name: pictureName(id), width: 32, height: 24 }));
-  const boxes = ids.map((id) => ({ id, image_id: id, category_id: thingOf(id).id, bbox: [4, 4, 16, 12], area: 192, iscrowd: 0 }));
-  const captions = ids.flatMap((id) => Array.from({ length: 5 }, (_, index) => ({ id: id * 10 + index, image_id: id, caption: captionOf(id) })));
+  const boxes = ids.map((id) => ({
+    id,
+    image_id: id,
+    category_id: thingOf(id).id,
+    bbox: [4, 4, 16, 12],
+    area: 192,
+    iscrowd: 0,
+  }));
+  const captions = ids.flatMap((id) =>
+    Array.from({ length: 5 }, (_, index) => ({ id: id * 10 + index, image_id: id, caption: captionOf(id) })),
+  );
   await writeJsonFile(join(folder, 'instances_train2017.json'), { images, annotations: boxes, categories: things });
   await writeJsonFile(join(folder, 'captions_train2017.json'), { images, annotations: captions });
 }
 
 async function writePicture(file: string, id: number): Promise<void> {
   await mkdir(dirname(file), { recursive: true });
-  await sharp({ create: { width: 32, height: 24, channels: 3, background: colorOf(id) } }).jpeg().toFile(file);
+  await sharp({ create: { width: 32, height: 24, channels: 3, background: colorOf(id) } })
+    .jpeg()
+    .toFile(file);
 }
 
 async function writeJsonFile(file: string, value: unknown): Promise<void> {

@@ -42,7 +42,10 @@ export function tinyConfig(folder: string) {
 export type TinyConfig = ReturnType<typeof tinyConfig>;
 
 /** Writes the tiny dataset and a config file into the folder, and returns the config's path. */
-export async function writeTinyRun(folder: string, change: (config: TinyConfig) => object = (config) => config): Promise<string> {
+export async function writeTinyRun(
+  folder: string,
+  change: (config: TinyConfig) => object = (config) => config,
+): Promise<string> {
   await writeTinyDataset(join(folder, 'data'));
   const file = join(folder, 'tiny.yaml');
   await writeFile(file, stringify(change(tinyConfig(folder))));
@@ -54,5 +57,13 @@ export async function tinyContext(configFile: string, changes: Partial<StepConte
   const loaded: Config = await loadConfig(configFile);
   const { config, directory } = await freezeConfig(loaded, 'tiny');
   const trainer: TrainerCommand = typescriptTrainer(pretendTrainerEntry);
-  return { config, run: directory, round: 0, onProgress: () => undefined, signal: new AbortController().signal, trainer, ...changes };
+  return {
+    config,
+    run: directory,
+    round: 0,
+    onProgress: () => undefined,
+    signal: new AbortController().signal,
+    trainer,
+    ...changes,
+  };
 }

@@ -1,11 +1,10 @@
 /**
  * Two rounds through the step library, with no Temporal and a pretend trainer.
  */
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { append } from '../../steps/append.ts';
 import { classify } from '../../steps/classify.ts';
 import { embed } from '../../steps/embed.ts';
@@ -58,14 +57,18 @@ describe.sequential('two rounds', () => {
   test('round 0 finetunes on the base data, merges, evaluates and sorts its bad cases', async () => {
     const { finetuned, evaluated, classified } = await measure(0);
     expect(finetuned).toMatchObject({ samples: 28, steps: 20 });
-    expect(progress).toContainEqual(expect.objectContaining({ step: 20, steps: 20, checkpoint: expect.stringContaining('15.json') }));
+    expect(progress).toContainEqual(
+      expect.objectContaining({ step: 20, steps: 20, checkpoint: expect.stringContaining('15.json') }),
+    );
     expect(evaluated).toMatchObject({ questions: 8, testMultipleChoice: expect.any(Number) });
     expect(await readJsonFile(file('round-0', 'evaluate', 'aokvqa_eval.json'))).toHaveLength(8);
     expect(await readJsonFile(file('round-0', 'evaluate', 'test', 'aokvqa_eval.json'))).toHaveLength(4);
     expect(Object.keys(classified.errorByType).sort()).toEqual(['attribute_recognition', 'image_scene']);
     const badCases = await readJsonFile(file('round-0', 'classify', 'bad_case_aokvqa_classified.json'));
     expect(Object.values(badCases).flat()).toHaveLength(classified.badCases);
-    expect(await readdir(file('round-0', 'merged'))).toEqual(expect.arrayContaining(['config.json', 'model.safetensors', 'manifest.json']));
+    expect(await readdir(file('round-0', 'merged'))).toEqual(
+      expect.arrayContaining(['config.json', 'model.safetensors', 'manifest.json']),
+    );
   });
 
   test('rounds 1 and 2 make data and train on all of it', async () => {
@@ -77,9 +80,16 @@ describe.sequential('two rounds', () => {
       expect(appended.samplesAdded).toBe(refined.accepted);
       const { finetuned } = await measure(round);
       expect(finetuned.samples).toBeGreaterThanOrEqual(28 + refined.accepted);
-      expect(await readJsonFile(file(`round-${round}`, `DataEngine_round${round}_data.json`))).toHaveLength(refined.accepted);
+      expect(await readJsonFile(file(`round-${round}`, `DataEngine_round${round}_data.json`))).toHaveLength(
+        refined.accepted,
+      );
     }
-    const used = [1, 2].map(async (round) => (await readFile(file(`round-${round}`, 'sample', 'requests.jsonl'), 'utf8')).trim().split('\n').map((line) => JSON.parse(line).image_id));
+    const used = [1, 2].map(async (round) =>
+      (await readFile(file(`round-${round}`, 'sample', 'requests.jsonl'), 'utf8'))
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line).image_id),
+    );
     const [first = [], second = []] = await Promise.all(used);
     expect(second.filter((image: number) => first.includes(image))).toEqual([]);
   });
@@ -98,7 +108,10 @@ describe.sequential('two rounds', () => {
   });
 
   test('another finetune setting trains again, but asks for no new data', async () => {
-    const changed = { ...inRound(2), config: { ...context.config, finetune: { ...context.config.finetune, weightDecay: 0.1 } } };
+    const changed = {
+      ...inRound(2),
+      config: { ...context.config, finetune: { ...context.config.finetune, weightDecay: 0.1 } },
+    };
     expect(await finetune(changed)).toMatchObject({ reused: false });
     expect(await generate(changed)).toMatchObject({ reused: true });
   });

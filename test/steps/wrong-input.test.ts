@@ -21,13 +21,19 @@ const picture = (id: number) => `COCO2017/train2017/${pictureName(id)}`;
 test('a missing picture is named before anything is trained', async () => {
   const { context, data } = await tinyRun();
   await rm(data(picture(3)));
-  await expect(prepareData(context)).rejects.toMatchObject({ name: 'InputError', message: expect.stringContaining(pictureName(3)) });
+  await expect(prepareData(context)).rejects.toMatchObject({
+    name: 'InputError',
+    message: expect.stringContaining(pictureName(3)),
+  });
 });
 
 test('a picture that is cut short is named', async () => {
   const { context, data } = await tinyRun();
   await truncate(data(picture(4)), 200);
-  await expect(prepareData(context)).rejects.toMatchObject({ name: 'InputError', message: expect.stringContaining(pictureName(4)) });
+  await expect(prepareData(context)).rejects.toMatchObject({
+    name: 'InputError',
+    message: expect.stringContaining(pictureName(4)),
+  });
 });
 
 test('a correct choice out of range is named by question and field', async () => {
@@ -36,14 +42,20 @@ test('a correct choice out of range is named by question and field', async () =>
   const questions = JSON.parse(await readFile(file, 'utf8'));
   questions[5].correct_choice_idx = 7;
   await writeFile(file, JSON.stringify(questions));
-  await expect(prepareData(context)).rejects.toMatchObject({ name: 'InputError', message: expect.stringContaining('[5].correct_choice_idx') });
+  await expect(prepareData(context)).rejects.toMatchObject({
+    name: 'InputError',
+    message: expect.stringContaining('[5].correct_choice_idx'),
+  });
 });
 
 test('broken JSON is told with its line', async () => {
   const { context, data } = await tinyRun();
   const file = data('A-OKVQA/aokvqa_v1p0_train.json');
   await writeFile(file, '[\n{"question_id": }\n]');
-  await expect(prepareData(context)).rejects.toMatchObject({ name: 'InputError', message: expect.stringContaining('aokvqa_v1p0_train.json:2') });
+  await expect(prepareData(context)).rejects.toMatchObject({
+    name: 'InputError',
+    message: expect.stringContaining('aokvqa_v1p0_train.json:2'),
+  });
 });
 
 test('a step whose forerunner is missing says which command to run', async () => {
@@ -58,6 +70,9 @@ test('a base model that is cut short stops the finetune before the trainer start
   await import('node:fs/promises').then(({ cp }) => cp(context.config.model.path, model, { recursive: true }));
   await truncate(join(model, 'model.safetensors'), 5000);
   const broken = { ...context, config: { ...context.config, model: { path: model } } };
-  await expect(finetune(broken)).rejects.toMatchObject({ name: 'InputError', message: expect.stringContaining('model.safetensors') });
+  await expect(finetune(broken)).rejects.toMatchObject({
+    name: 'InputError',
+    message: expect.stringContaining('model.safetensors'),
+  });
   expect(await readManifest(join(context.run.root, 'round-0', 'finetune'))).toBeUndefined();
 });

@@ -18,11 +18,16 @@ describe('hashes', () => {
   });
 
   it('of values do not depend on the order of keys or on absent keys', () => {
-    expect(hashValue({ a: 1, b: { c: [1, null], d: 'x' } })).toBe(hashValue({ b: { d: 'x', c: [1, null], e: undefined }, a: 1 }));
+    expect(hashValue({ a: 1, b: { c: [1, null], d: 'x' } })).toBe(
+      hashValue({ b: { d: 'x', c: [1, null], e: undefined }, a: 1 }),
+    );
   });
 
   it.each([
-    [[1, 2], [2, 1]],
+    [
+      [1, 2],
+      [2, 1],
+    ],
     ['1', 1],
     [{}, []],
     [{ a: null }, {}],

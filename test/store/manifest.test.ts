@@ -109,8 +109,15 @@ describe('runStepOnce', () => {
 
   it('refuses a result that names a file it did not write', async () => {
     const directory = await temporaryFolder();
-    const missing = runStepOnce({ directory, step: 'merge', inputs: {}, work: async () => ({ outputs: ['model.safetensors'], metrics: {} }) });
-    await expect(missing).rejects.toThrow(`Step merge names model.safetensors as its output, but did not write it in ${directory}`);
+    const missing = runStepOnce({
+      directory,
+      step: 'merge',
+      inputs: {},
+      work: async () => ({ outputs: ['model.safetensors'], metrics: {} }),
+    });
+    await expect(missing).rejects.toThrow(
+      `Step merge names model.safetensors as its output, but did not write it in ${directory}`,
+    );
     expect(await readManifest(directory)).toBeUndefined();
   });
 
@@ -119,13 +126,20 @@ describe('runStepOnce', () => {
     const work = async () => ({ outputs: [], metrics: {} });
     await runStepOnce({ directory: join(root, 'evaluate'), step: 'evaluate', inputs: {}, work });
     await runStepOnce({ directory: root, step: 'report', inputs: { rounds: 1 }, work });
-    await expect(runStepOnce({ directory: root, step: 'report', inputs: { rounds: 2 }, work })).rejects.toThrow("not one step's own folder");
+    await expect(runStepOnce({ directory: root, step: 'report', inputs: { rounds: 2 }, work })).rejects.toThrow(
+      "not one step's own folder",
+    );
     expect(await readManifest(join(root, 'evaluate'))).toBeDefined();
   });
 
   it('records a large input by its hash', async () => {
     const directory = await temporaryFolder();
-    const { manifest } = await runStepOnce({ directory, step: 's', inputs: { lora: { rank: 8 }, seed: 1 }, work: async () => ({ outputs: [], metrics: {} }) });
+    const { manifest } = await runStepOnce({
+      directory,
+      step: 's',
+      inputs: { lora: { rank: 8 }, seed: 1 },
+      work: async () => ({ outputs: [], metrics: {} }),
+    });
     expect(manifest.inputs).toEqual({ lora: expect.stringMatching(/^[0-9a-f]{64}$/), seed: '1' });
   });
 });

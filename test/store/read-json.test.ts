@@ -26,7 +26,9 @@ describe('readJson', () => {
 
   it('names a missing file', async () => {
     const file = join(await temporaryFolder(), 'val.json');
-    await expect(readJson(file, questions)).rejects.toThrow(new InputError({ file, problem: 'no such file', remedy: 'Check the path' }));
+    await expect(readJson(file, questions)).rejects.toThrow(
+      new InputError({ file, problem: 'no such file', remedy: 'Check the path' }),
+    );
   });
 
   it('says so when the path is a folder', async () => {
@@ -48,12 +50,19 @@ describe('parseJson', () => {
   });
 
   it('says that a file cut short ends too early', () => {
-    expect(failureOf('[{"question":"Why?",\n').message).toMatch(/^val\.json:2:1: is not valid JSON: it ends too early\./);
+    expect(failureOf('[{"question":"Why?",\n').message).toMatch(
+      /^val\.json:2:1: is not valid JSON: it ends too early\./,
+    );
   });
 
   it('gives the path of a value that does not fit', () => {
-    const text = JSON.stringify([{ question: 'Why?', correct_choice_idx: 1 }, { question: 'Who?', correct_choice_idx: '1' }]);
-    expect(failureOf(text).message).toBe('val.json: [1].correct_choice_idx: expected number, received string. Mend this value');
+    const text = JSON.stringify([
+      { question: 'Why?', correct_choice_idx: 1 },
+      { question: 'Who?', correct_choice_idx: '1' },
+    ]);
+    expect(failureOf(text).message).toBe(
+      'val.json: [1].correct_choice_idx: expected number, received string. Mend this value',
+    );
   });
 
   it('counts what else is wrong', () => {
@@ -75,7 +84,10 @@ describe('readJsonLines', () => {
 
   it('names the line of a value that is broken or does not fit', async () => {
     await expect(readJsonLines(await write('{"id":1}\n{"id":\n'), answer)).rejects.toMatchObject({ line: 2 });
-    await expect(readJsonLines(await write('{"id":1}\n{"id":"2"}\n'), answer)).rejects.toMatchObject({ line: 2, field: 'id' });
+    await expect(readJsonLines(await write('{"id":1}\n{"id":"2"}\n'), answer)).rejects.toMatchObject({
+      line: 2,
+      field: 'id',
+    });
   });
 
   it('leaves out a last line that a killed writer cut, only when asked to', async () => {
@@ -85,7 +97,9 @@ describe('readJsonLines', () => {
   });
 
   it('keeps a whole last line that only lacks its line break', async () => {
-    expect(await readJsonLines(await write('{"id":1}'), answer, { tolerateTruncatedLastLine: true })).toEqual([{ id: 1 }]);
+    expect(await readJsonLines(await write('{"id":1}'), answer, { tolerateTruncatedLastLine: true })).toEqual([
+      { id: 1 },
+    ]);
   });
 
   it('never leaves out a broken line in the middle', async () => {

@@ -34,7 +34,11 @@ describe('writeFileAtomically', () => {
     const failure = await writeFileAtomically(file, new Uint8Array(2 * mebibyte)).catch((error: unknown) => error);
 
     expect(failure).toBeInstanceOf(StorageError);
-    expect(failure).toMatchObject({ file, code: 'ENOSPC', message: `${file}: the disk is full. Free some space and try again` });
+    expect(failure).toMatchObject({
+      file,
+      code: 'ENOSPC',
+      message: `${file}: the disk is full. Free some space and try again`,
+    });
     expect(await readdir(join(disk, 'merged'))).toEqual(['model.safetensors']);
     expect(await readFile(file, 'utf8')).toBe('the old one');
   });

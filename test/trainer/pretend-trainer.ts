@@ -35,7 +35,11 @@ async function finetune(job: FinetuneJob): Promise<string[]> {
     sendMessage({ type: 'checkpoint', step, uri });
   }
   writeFileSync(join(job.output, 'adapter_config.json'), JSON.stringify({ r: job.lora.rank }));
-  const weights = { name: 'weight', shape: [1], data: Float32Array.of(seededRandom(`${job.seed} ${samples.length}`).uniform()) };
+  const weights = {
+    name: 'weight',
+    shape: [1],
+    data: Float32Array.of(seededRandom(`${job.seed} ${samples.length}`).uniform()),
+  };
   await writeSafetensors(join(job.output, 'adapter_model.safetensors'), [weights]);
   return ['adapter_config.json', 'adapter_model.safetensors', 'loss.jsonl'];
 }
@@ -48,7 +52,9 @@ function merge(job: MergeJob): string[] {
 }
 
 function evaluate(job: EvaluateJob): string[] {
-  const questions = (JSON.parse(readFileSync(job.questions, 'utf8')) as { question_id: string; choices: string[] }[]).slice(0, job.limit);
+  const questions = (
+    JSON.parse(readFileSync(job.questions, 'utf8')) as { question_id: string; choices: string[] }[]
+  ).slice(0, job.limit);
   const weights = readFileSync(join(job.model, 'model.safetensors')).toString('base64');
   const lines = questions
     .filter((_, index) => index % job.shard.count === job.shard.index)
@@ -62,13 +68,16 @@ function evaluate(job: EvaluateJob): string[] {
 }
 
 async function embed(job: EmbedJob): Promise<string[]> {
-  const pictures = typeof job.pictures === 'string' ? (JSON.parse(readFileSync(job.pictures, 'utf8')) as string[]) : job.pictures;
+  const pictures =
+    typeof job.pictures === 'string' ? (JSON.parse(readFileSync(job.pictures, 'utf8')) as string[]) : job.pictures;
   const width = 4;
-  const data = Float32Array.from(pictures.flatMap((picture) => {
-    if (!existsSync(picture)) throw new Error(`${picture} is missing`);
-    const random = seededRandom(picture);
-    return Array.from({ length: width }, () => random.uniform() - 0.5);
-  }));
+  const data = Float32Array.from(
+    pictures.flatMap((picture) => {
+      if (!existsSync(picture)) throw new Error(`${picture} is missing`);
+      const random = seededRandom(picture);
+      return Array.from({ length: width }, () => random.uniform() - 0.5);
+    }),
+  );
   await writeSafetensors(job.output, [{ name: 'embeddings', shape: [pictures.length, width], data }]);
   return [job.output];
 }

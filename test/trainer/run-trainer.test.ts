@@ -1,145 +1,145 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { processStartTime } from '../../trainer/process-identity.ts'
-import type { JobSpec, TrainerMessage } from '../../trainer/protocol.ts'
-import { runTrainer } from '../../trainer/run-trainer.ts'
-import { typescriptTrainer } from '../../trainer/trainer-command.ts'
-import type { TrainerError } from '../../trainer/trainer-error.ts'
-import type { Action } from './scripted-trainer.ts'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { processStartTime } from '../../trainer/process-identity.ts';
+import type { JobSpec, TrainerMessage } from '../../trainer/protocol.ts';
+import { runTrainer } from '../../trainer/run-trainer.ts';
+import { typescriptTrainer } from '../../trainer/trainer-command.ts';
+import type { TrainerError } from '../../trainer/trainer-error.ts';
+import type { Action } from './scripted-trainer.ts';
 
-let directory: string
+let directory: string;
 
 beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'run-trainer-'))
-})
+  directory = await mkdtemp(join(tmpdir(), 'run-trainer-'));
+});
 
-afterEach(() => rm(directory, { recursive: true, force: true }))
+afterEach(() => rm(directory, { recursive: true, force: true }));
 
-const job: JobSpec = { kind: 'embed', model: '/model', pictures: [], output: '/out' }
+const job: JobSpec = { kind: 'embed', model: '/model', pictures: [], output: '/out' };
 
 interface Options {
-  signal?: AbortSignal
-  stallTimeoutSeconds?: number
-  graceSeconds?: number
-  onMessage?: (message: TrainerMessage) => void
+  signal?: AbortSignal;
+  stallTimeoutSeconds?: number;
+  graceSeconds?: number;
+  onMessage?: (message: TrainerMessage) => void;
 }
 
 function runScript(script: Action[], options: Options = {}) {
-  const command = typescriptTrainer(fileURLToPath(new URL('./scripted-trainer.ts', import.meta.url)))
-  command.environment = { TRAINER_SCRIPT: JSON.stringify(script) }
-  return runTrainer({ job, directory, command, stallTimeoutSeconds: 30, ...options })
+  const command = typescriptTrainer(fileURLToPath(new URL('./scripted-trainer.ts', import.meta.url)));
+  command.environment = { TRAINER_SCRIPT: JSON.stringify(script) };
+  return runTrainer({ job, directory, command, stallTimeoutSeconds: 30, ...options });
 }
 
 async function failureOf(promise: Promise<unknown>): Promise<TrainerError> {
   return promise.then(
     () => {
-      throw new Error('expected a failure')
+      throw new Error('expected a failure');
     },
     (error) => error,
-  )
+  );
 }
 
-const done: Action = { say: { type: 'done', outputs: ['a.txt'], metrics: { loss: 0.5 } } }
-const pidFile = () => join(directory, 'pid')
+const done: Action = { say: { type: 'done', outputs: ['a.txt'], metrics: { loss: 0.5 } } };
+const pidFile = () => join(directory, 'pid');
 const isAlive = async (file = pidFile()) =>
-  (await processStartTime(Number(await readFile(file, 'utf8')))) !== undefined
+  (await processStartTime(Number(await readFile(file, 'utf8')))) !== undefined;
 
 async function waitForFile(file: string): Promise<void> {
   for (;;) {
-    if (await readFile(file, 'utf8').catch(() => '')) return
-    await sleep(20)
+    if (await readFile(file, 'utf8').catch(() => '')) return;
+    await sleep(20);
   }
 }
 
 test('reports each message and returns what the trainer had done', async () => {
-  const messages: TrainerMessage[] = []
-  const progress: TrainerMessage = { type: 'progress', step: 1, steps: 2, loss: 1.5 }
+  const messages: TrainerMessage[] = [];
+  const progress: TrainerMessage = { type: 'progress', step: 1, steps: 2, loss: 1.5 };
   const result = await runScript(
     [{ say: { type: 'started' } }, { print: 'hello' }, { complain: 'careful' }, { say: progress }, done],
     { onMessage: (message) => messages.push(message) },
-  )
-  expect(result).toEqual({ outputs: ['a.txt'], metrics: { loss: 0.5 } })
-  expect(messages.map((message) => message.type)).toEqual(['started', 'progress', 'done'])
-  expect(messages[1]).toEqual(progress)
-  const log = await readFile(join(directory, 'trainer.log'), 'utf8')
-  expect(log).toContain('hello')
-  expect(log).toContain('careful')
-})
+  );
+  expect(result).toEqual({ outputs: ['a.txt'], metrics: { loss: 0.5 } });
+  expect(messages.map((message) => message.type)).toEqual(['started', 'progress', 'done']);
+  expect(messages[1]).toEqual(progress);
+  const log = await readFile(join(directory, 'trainer.log'), 'utf8');
+  expect(log).toContain('hello');
+  expect(log).toContain('careful');
+});
 
 test('an exit without done is retryable and quotes the last log lines', async () => {
-  const error = await failureOf(runScript([{ complain: 'CUDA went away' }, { exit: 3 }]))
-  expect(error).toMatchObject({ name: 'TrainerError', kind: 'crashed', retryable: true })
-  expect(error.message).toContain('exited with code 3')
-  expect(error.message).toContain('CUDA went away')
-})
+  const error = await failureOf(runScript([{ complain: 'CUDA went away' }, { exit: 3 }]));
+  expect(error).toMatchObject({ name: 'TrainerError', kind: 'crashed', retryable: true });
+  expect(error.message).toContain('exited with code 3');
+  expect(error.message).toContain('CUDA went away');
+});
 
 test('a killed trainer is retryable', async () => {
-  const error = await failureOf(runScript([{ die: 'SIGKILL' }, { hang: true }]))
-  expect(error).toMatchObject({ kind: 'crashed', retryable: true })
-  expect(error.message).toContain('SIGKILL')
-})
+  const error = await failureOf(runScript([{ die: 'SIGKILL' }, { hang: true }]));
+  expect(error).toMatchObject({ kind: 'crashed', retryable: true });
+  expect(error.message).toContain('SIGKILL');
+});
 
 test('what the trainer says about its failure is kept', async () => {
-  const failed: TrainerMessage = { type: 'failed', kind: 'input', message: 'x.jpg: truncated', retryable: false }
-  const error = await failureOf(runScript([{ say: failed }, { exit: 1 }]))
-  expect(error).toMatchObject({ kind: 'input', retryable: false, message: 'x.jpg: truncated' })
-})
+  const failed: TrainerMessage = { type: 'failed', kind: 'input', message: 'x.jpg: truncated', retryable: false };
+  const error = await failureOf(runScript([{ say: failed }, { exit: 1 }]));
+  expect(error).toMatchObject({ kind: 'input', retryable: false, message: 'x.jpg: truncated' });
+});
 
 test('a step that does not advance counts as dead although messages come', async () => {
   const error = await failureOf(
     runScript([{ writePid: pidFile() }, { repeatProgress: 50 }], { stallTimeoutSeconds: 1.5 }),
-  )
-  expect(error).toMatchObject({ kind: 'stalled', retryable: true })
-  expect(error.message).toContain('after step 3')
-  expect(await isAlive()).toBe(false)
-})
+  );
+  expect(error).toMatchObject({ kind: 'stalled', retryable: true });
+  expect(error.message).toContain('after step 3');
+  expect(await isAlive()).toBe(false);
+});
 
 test('cancelling stops the trainer and what it started, even when SIGTERM is ignored', async () => {
-  const cancelling = new AbortController()
-  const helper = join(directory, 'helper')
+  const cancelling = new AbortController();
+  const helper = join(directory, 'helper');
   const run = runScript([{ ignoreTerm: true }, { writePid: pidFile() }, { startHelper: helper }, { hang: true }], {
     signal: cancelling.signal,
     graceSeconds: 0.3,
-  })
-  const failure = failureOf(run)
-  await waitForFile(helper)
-  cancelling.abort(new Error('changed my mind'))
-  expect((await failure).message).toBe('changed my mind')
-  expect(await isAlive()).toBe(false)
-  await sleep(50)
-  expect(await isAlive(helper)).toBe(false)
-})
+  });
+  const failure = failureOf(run);
+  await waitForFile(helper);
+  cancelling.abort(new Error('changed my mind'));
+  expect((await failure).message).toBe('changed my mind');
+  expect(await isAlive()).toBe(false);
+  await sleep(50);
+  expect(await isAlive(helper)).toBe(false);
+});
 
 test('a trainer that never exits after done is stopped and its result kept', async () => {
   const result = await runScript([{ writePid: pidFile() }, done, { ignoreTerm: true }, { hang: true }], {
     graceSeconds: 0.2,
-  })
-  expect(result.outputs).toEqual(['a.txt'])
-  expect(await isAlive()).toBe(false)
-})
+  });
+  expect(result.outputs).toEqual(['a.txt']);
+  expect(await isAlive()).toBe(false);
+});
 
 test('a program that cannot be started is told by name', async () => {
-  const command = { program: '/nowhere/torchrun', arguments: [] }
-  const error = await failureOf(runTrainer({ job, directory, command, stallTimeoutSeconds: 5 }))
-  expect(error.message).toContain('/nowhere/torchrun')
-})
+  const command = { program: '/nowhere/torchrun', arguments: [] };
+  const error = await failureOf(runTrainer({ job, directory, command, stallTimeoutSeconds: 5 }));
+  expect(error.message).toContain('/nowhere/torchrun');
+});
 
 test('an earlier trainer that still writes to the folder is killed before a new one starts', async () => {
-  const cancelling = new AbortController()
-  const first = failureOf(runScript([{ writePid: pidFile() }, { hang: true }], { signal: cancelling.signal }))
-  await waitForFile(pidFile())
-  await waitForFile(join(directory, 'trainer.pid.json'))
-  await runScript([done])
-  expect((await first).message).toContain('SIGKILL')
-  expect(await readFile(join(directory, 'trainer.log'), 'utf8')).toContain('killed an earlier trainer')
-})
+  const cancelling = new AbortController();
+  const first = failureOf(runScript([{ writePid: pidFile() }, { hang: true }], { signal: cancelling.signal }));
+  await waitForFile(pidFile());
+  await waitForFile(join(directory, 'trainer.pid.json'));
+  await runScript([done]);
+  expect((await first).message).toContain('SIGKILL');
+  expect(await readFile(join(directory, 'trainer.log'), 'utf8')).toContain('killed an earlier trainer');
+});
 
 test('a stranger that was given the pid of an earlier trainer is left alone', async () => {
-  const fence = { host: (await import('node:os')).hostname(), pid: process.pid, startTime: 'long ago' }
-  await writeFile(join(directory, 'trainer.pid.json'), JSON.stringify(fence))
-  await expect(runScript([done])).resolves.toBeDefined()
-})
+  const fence = { host: (await import('node:os')).hostname(), pid: process.pid, startTime: 'long ago' };
+  await writeFile(join(directory, 'trainer.pid.json'), JSON.stringify(fence));
+  await expect(runScript([done])).resolves.toBeDefined();
+});

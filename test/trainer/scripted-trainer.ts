@@ -1,11 +1,11 @@
 /**
  * A trainer that does what TRAINER_SCRIPT says, one action after another, for the faults a real one rarely shows.
  */
-import { spawn } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
-import { setTimeout as sleep } from 'node:timers/promises'
-import type { TrainerMessage } from '../../trainer/protocol.ts'
-import { exitWithParent, readJobSpec, sendMessage } from '../../trainer/trainer-side.ts'
+import { spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { TrainerMessage } from '../../trainer/protocol.ts';
+import { exitWithParent, readJobSpec, sendMessage } from '../../trainer/trainer-side.ts';
 
 export type Action =
   | { say: TrainerMessage }
@@ -18,28 +18,28 @@ export type Action =
   | { startHelper: string }
   | { writePid: string }
   | { hang: true }
-  | { repeatProgress: number }
+  | { repeatProgress: number };
 
-readJobSpec(process.argv[2] as string)
-exitWithParent()
+readJobSpec(process.argv[2] as string);
+exitWithParent();
 
 for (const action of JSON.parse(process.env.TRAINER_SCRIPT ?? '[]') as Action[]) {
-  if ('say' in action) sendMessage(action.say)
-  if ('print' in action) process.stdout.write(`${action.print}\n`)
-  if ('complain' in action) process.stderr.write(`${action.complain}\n`)
-  if ('sleep' in action) await sleep(action.sleep)
-  if ('exit' in action) process.exit(action.exit)
-  if ('die' in action) process.kill(process.pid, action.die)
-  if ('ignoreTerm' in action) process.on('SIGTERM', () => undefined)
-  if ('writePid' in action) writeFileSync(action.writePid, String(process.pid))
+  if ('say' in action) sendMessage(action.say);
+  if ('print' in action) process.stdout.write(`${action.print}\n`);
+  if ('complain' in action) process.stderr.write(`${action.complain}\n`);
+  if ('sleep' in action) await sleep(action.sleep);
+  if ('exit' in action) process.exit(action.exit);
+  if ('die' in action) process.kill(process.pid, action.die);
+  if ('ignoreTerm' in action) process.on('SIGTERM', () => undefined);
+  if ('writePid' in action) writeFileSync(action.writePid, String(process.pid));
   if ('startHelper' in action) {
-    const helper = spawn('sleep', ['600'], { stdio: ['ignore', 'inherit', 'inherit'] })
-    writeFileSync(action.startHelper, String(helper.pid))
+    const helper = spawn('sleep', ['600'], { stdio: ['ignore', 'inherit', 'inherit'] });
+    writeFileSync(action.startHelper, String(helper.pid));
   }
   while ('repeatProgress' in action) {
-    sendMessage({ type: 'progress', step: 3, steps: 10 })
-    await sleep(action.repeatProgress)
+    sendMessage({ type: 'progress', step: 3, steps: 10 });
+    await sleep(action.repeatProgress);
   }
-  while ('hang' in action) await sleep(1000)
+  while ('hang' in action) await sleep(1000);
 }
-process.exit(0)
+process.exit(0);

@@ -62,5 +62,8 @@ test('a picture that is cut short is named', async () => {
   const { pictures } = await writeTinyQuestions(await temporaryFolder(), 2);
   const picture = path.join(pictures, '000000000001.jpg');
   await truncate(picture, 400);
-  await expect(embeddings([files[0] as string, picture])).rejects.toMatchObject({ name: 'InputError', message: expect.stringContaining(picture) });
+  await expect(embeddings([files[0] as string, picture])).rejects.toMatchObject({
+    name: 'InputError',
+    message: expect.stringContaining(picture),
+  });
 });

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { readJsonLines } from '../../store/read-json.ts';
-import { evaluate, type EvaluateSettings } from '../../training/evaluate.ts';
+import { type EvaluateSettings, evaluate } from '../../training/evaluate.ts';
 import { maximumDifference, recordingReporter } from '../helpers/jobs.ts';
 import { type TinyQuestions, writeTinyModel, writeTinyQuestions } from '../helpers/tiny-model.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
@@ -30,7 +30,15 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 async function losses(changes: Partial<EvaluateSettings>): Promise<Line[]> {
   const output = changes.output ?? path.join(await temporaryFolder(), 'losses.jsonl');
   const { metrics } = await evaluate(
-    { model, questions: asked.file, pictures: asked.pictures, shard: { index: 0, count: 1 }, batchSize: 4, output, ...changes },
+    {
+      model,
+      questions: asked.file,
+      pictures: asked.pictures,
+      shard: { index: 0, count: 1 },
+      batchSize: 4,
+      output,
+      ...changes,
+    },
     recordingReporter(),
   );
   const lines = await readJsonLines(output, lineSchema);
@@ -73,7 +81,10 @@ test('the limit takes the first questions', async () => {
 test('progress reaches its end and never falls', async () => {
   const output = path.join(await temporaryFolder(), 'losses.jsonl');
   const reporter = recordingReporter();
-  await evaluate({ model, questions: asked.file, pictures: asked.pictures, shard: { index: 0, count: 1 }, batchSize: 4, output }, reporter);
+  await evaluate(
+    { model, questions: asked.file, pictures: asked.pictures, shard: { index: 0, count: 1 }, batchSize: 4, output },
+    reporter,
+  );
   expect(reporter.steps.at(-1)).toBe(6);
   expect(reporter.steps).toEqual(reporter.steps.toSorted((one, other) => one - other));
 });

@@ -30,7 +30,12 @@ const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0)
 
 async function adapterValues(directory: string): Promise<Map<string, Float32Array>> {
   const { tensors } = await readAdapter(directory);
-  return new Map([...tensors].flatMap(([module, { A, B }]) => [[`${module} A`, A.data], [`${module} B`, B.data]]));
+  return new Map(
+    [...tensors].flatMap(([module, { A, B }]) => [
+      [`${module} A`, A.data],
+      [`${module} B`, B.data],
+    ]),
+  );
 }
 
 async function expectSameAdapter(directory: string): Promise<void> {
@@ -49,11 +54,14 @@ async function expectSameCurve(directory: string): Promise<void> {
 /** An output folder in which the job was asked to stop after some step. */
 async function stoppedAfter(step: number): Promise<string> {
   const output = await temporaryFolder();
-  await expect(finetune(tinyFinetune(model, mixture, output), recordingReporter(step))).rejects.toThrow('asked to stop');
+  await expect(finetune(tinyFinetune(model, mixture, output), recordingReporter(step))).rejects.toThrow(
+    'asked to stop',
+  );
   return output;
 }
 
-const checkpointFile = (output: string, step: number) => path.join(output, 'checkpoints', `step-${String(step).padStart(8, '0')}.safetensors`);
+const checkpointFile = (output: string, step: number) =>
+  path.join(output, 'checkpoints', `step-${String(step).padStart(8, '0')}.safetensors`);
 
 describe('an uninterrupted run', () => {
   test('lowers the loss', async () => {
@@ -65,20 +73,32 @@ describe('an uninterrupted run', () => {
   test('says every step and every checkpoint, and keeps the newest two', async () => {
     expect(reporter.steps).toEqual(Array.from({ length: STEPS }, (_, index) => index + 1));
     expect(reporter.checkpoints.map(({ step }) => step)).toEqual([6, 12, 18]);
-    expect((await readdir(path.join(uninterrupted, 'checkpoints'))).filter((name) => name.endsWith('.safetensors'))).toEqual(
-      ['step-00000012.safetensors', 'step-00000018.safetensors'],
-    );
+    expect(
+      (await readdir(path.join(uninterrupted, 'checkpoints'))).filter((name) => name.endsWith('.safetensors')),
+    ).toEqual(['step-00000012.safetensors', 'step-00000018.safetensors']);
   });
 
   test('writes an adapter as PEFT does, with a pair for every adapted layer, and all of it trained', async () => {
     const adapter = await readAdapter(uninterrupted);
-    expect(adapter.config).toMatchObject({ peft_type: 'LORA', r: 4, lora_alpha: 8, lora_dropout: 0.1, target_modules: ['q_proj', 'v_proj', 'down_proj'] });
+    expect(adapter.config).toMatchObject({
+      peft_type: 'LORA',
+      r: 4,
+      lora_alpha: 8,
+      lora_dropout: 0.1,
+      target_modules: ['q_proj', 'v_proj', 'down_proj'],
+    });
     expect([...adapter.tensors.keys()].sort()).toEqual(
       [0, 1].flatMap((layer) =>
-        ['mlp.down_proj', 'self_attn.q_proj', 'self_attn.v_proj'].map((name) => `language_model.model.layers.${layer}.${name}`),
+        ['mlp.down_proj', 'self_attn.q_proj', 'self_attn.v_proj'].map(
+          (name) => `language_model.model.layers.${layer}.${name}`,
+        ),
       ),
     );
-    for (const [module, { B }] of adapter.tensors) expect(B.data.some((value) => value !== 0), module).toBe(true);
+    for (const [module, { B }] of adapter.tensors)
+      expect(
+        B.data.some((value) => value !== 0),
+        module,
+      ).toBe(true);
   });
 
   test('leaves events for TensorBoard', async () => {
@@ -199,15 +219,24 @@ describe('wrong input', () => {
 
   test('a target that is no layer is named', async () => {
     const lora = { rank: 4, alpha: 8, dropout: 0, targetModules: ['q_proj', 'qkv'] };
-    await expect(failing({ lora })).rejects.toMatchObject({ name: 'InputError', message: expect.stringContaining("'qkv' is no linear layer") });
+    await expect(failing({ lora })).rejects.toMatchObject({
+      name: 'InputError',
+      message: expect.stringContaining("'qkv' is no linear layer"),
+    });
   });
 
   test('a sample longer than the limit is named by file and line', async () => {
-    await expect(failing({ maximumTokens: 20 })).rejects.toMatchObject({ name: 'InputError', message: expect.stringMatching(/samples\.jsonl:\d+: prompt/) });
+    await expect(failing({ maximumTokens: 20 })).rejects.toMatchObject({
+      name: 'InputError',
+      message: expect.stringMatching(/samples\.jsonl:\d+: prompt/),
+    });
   });
 
   test('an order that is too short for the steps is named', async () => {
-    await expect(failing({ steps: 21 })).rejects.toMatchObject({ name: 'InputError', message: expect.stringContaining('order.json') });
+    await expect(failing({ steps: 21 })).rejects.toMatchObject({
+      name: 'InputError',
+      message: expect.stringContaining('order.json'),
+    });
   });
 
   test('a picture that is missing or cut short is named', async () => {
@@ -215,9 +244,15 @@ describe('wrong input', () => {
     const [first, second] = await readdir(own.pictures);
     const run = () => finetune(tinyFinetune(model, own, path.join(own.pictures, '..', 'out')), recordingReporter());
     await truncate(path.join(own.pictures, second as string), 300);
-    await expect(run()).rejects.toMatchObject({ name: 'InputError', message: expect.stringContaining(second as string) });
+    await expect(run()).rejects.toMatchObject({
+      name: 'InputError',
+      message: expect.stringContaining(second as string),
+    });
     await rm(path.join(own.pictures, first as string));
-    await expect(run()).rejects.toMatchObject({ name: 'InputError', message: expect.stringContaining(first as string) });
+    await expect(run()).rejects.toMatchObject({
+      name: 'InputError',
+      message: expect.stringContaining(first as string),
+    });
   });
 
   test('a base model that is cut short is named, with the tensor', async () => {
@@ -232,14 +267,23 @@ describe('wrong input', () => {
 
   test('a diverging run ends with the setting to change', async () => {
     const learningRate = { initial: 1e30, peak: 1e30, final: 1e30, warmupSteps: 0 };
-    await expect(failing({ learningRate })).rejects.toMatchObject({ name: 'InputError', message: expect.stringContaining('learningRate') });
+    await expect(failing({ learningRate })).rejects.toMatchObject({
+      name: 'InputError',
+      message: expect.stringContaining('learningRate'),
+    });
   });
 
   test('a sample without a picture is trained on', async () => {
     const own = await writeTinyMixture(await temporaryFolder(), 4);
-    const samples = own.samples.map(({ picture: _, ...sample }) => ({ ...sample, prompt: sample.prompt.replace('<Img><ImageHere></Img> ', '') }));
+    const samples = own.samples.map(({ picture: _, ...sample }) => ({
+      ...sample,
+      prompt: sample.prompt.replace('<Img><ImageHere></Img> ', ''),
+    }));
     await writeFile(own.samplesFile, samples.map((sample) => `${JSON.stringify(sample)}\n`).join(''));
-    const { metrics } = await finetune(tinyFinetune(model, own, path.join(own.pictures, '..', 'out'), { steps: 2 }), recordingReporter());
+    const { metrics } = await finetune(
+      tinyFinetune(model, own, path.join(own.pictures, '..', 'out'), { steps: 2 }),
+      recordingReporter(),
+    );
     expect(metrics.loss).toBeGreaterThan(0);
   });
 });

@@ -19,11 +19,18 @@ test('the reference setting adapts q_proj and k_proj of every layer, sized by th
   ]);
 });
 
-test.each(['query', 'lm_head', 'toString'])("'%s' names no layer that can be adapted, and is an error that lists those", (target) => {
-  expect(() => adaptedModules(config, ['q_proj', target])).toThrow(
-    expect.objectContaining({ name: 'InputError', field: 'finetune.lora.targetModules', message: expect.stringMatching(new RegExp(`'${target}'.*down_proj`)) }),
-  );
-});
+test.each(['query', 'lm_head', 'toString'])(
+  "'%s' names no layer that can be adapted, and is an error that lists those",
+  (target) => {
+    expect(() => adaptedModules(config, ['q_proj', target])).toThrow(
+      expect.objectContaining({
+        name: 'InputError',
+        field: 'finetune.lora.targetModules',
+        message: expect.stringMatching(new RegExp(`'${target}'.*down_proj`)),
+      }),
+    );
+  },
+);
 
 test('adapters begin as the base model: A small and random, B zero', () => {
   const shapes = loraShapes(adaptedModules(config, ['q_proj']), 4);
@@ -52,7 +59,12 @@ const SHAPE = [400, 32];
 function mask(ops: Ops, seed: Value, module: string, changes: Partial<LoraSettings> = {}): Value | undefined {
   const all = { ...settings, ...changes };
   const names = [...loraShapes(adaptedModules(config, all.targetModules), all.rank)];
-  const variables = new Map(names.map(([name, shape]) => [name, frozen(ops.constant(new Float32Array((shape[0] as number) * (shape[1] as number)), shape))]));
+  const variables = new Map(
+    names.map(([name, shape]) => [
+      name,
+      frozen(ops.constant(new Float32Array((shape[0] as number) * (shape[1] as number)), shape)),
+    ]),
+  );
   return traceAdapters(ops, variables, all, seed)(module, SHAPE)?.dropoutMask;
 }
 
@@ -75,7 +87,12 @@ test('dropout keeps the expectation: what is kept is scaled up by what is droppe
 test('the same seed and step give the same mask; another seed, step or layer gives another', () => {
   const values = [...maskValues([7, 12])];
   expect([...maskValues([7, 12])]).toEqual(values);
-  for (const other of [maskValues([8, 12]), maskValues([7, 24]), maskValues([7, 12], layer(0, 'self_attn.v_proj')), maskValues([7, 12], layer(1, 'self_attn.q_proj'))]) {
+  for (const other of [
+    maskValues([8, 12]),
+    maskValues([7, 24]),
+    maskValues([7, 12], layer(0, 'self_attn.v_proj')),
+    maskValues([7, 12], layer(1, 'self_attn.q_proj')),
+  ]) {
     const same = values.filter((value, place) => value === other[place]).length / values.length;
     // Two independent masks agree where both keep or both drop.
     expect(same).toBeCloseTo(0.7 * 0.7 + 0.3 * 0.3, 1);
@@ -89,7 +106,9 @@ test('the traced graph draws the mask that single operations draw', () => {
       values: mask(ops, seed, layer(0, 'self_attn.q_proj')) as Value,
     }));
     program.load();
-    expect([...(program.run('mask', { seed: Int32Array.of(7, 12) }).values as Float32Array)]).toEqual([...maskValues([7, 12])]);
+    expect([...(program.run('mask', { seed: Int32Array.of(7, 12) }).values as Float32Array)]).toEqual([
+      ...maskValues([7, 12]),
+    ]);
   } finally {
     program.dispose();
   }
@@ -99,7 +118,9 @@ test('without dropout there is no mask, and layers that are not adapted have no 
   const feeds = { seed: { data: Int32Array.of(1, 1), shape: [2] } };
   runEagerly((ops, inputs) => {
     expect(mask(ops, inputs.seed as Value, layer(0, 'self_attn.q_proj'), { dropout: 0 })).toBeUndefined();
-    expect(traceAdapters(ops, new Map(), settings, inputs.seed as Value)(layer(0, 'mlp.up_proj'), SHAPE)).toBeUndefined();
+    expect(
+      traceAdapters(ops, new Map(), settings, inputs.seed as Value)(layer(0, 'mlp.up_proj'), SHAPE),
+    ).toBeUndefined();
     return {};
   }, feeds);
 });

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readAdapter } from '../../model/files/adapter.ts';
 import { type ModelDirectory, readModelDirectory } from '../../model/files/model-directory.ts';
 import { finetune } from '../../training/finetune.ts';
-import { merge, type MergeSettings } from '../../training/merge.ts';
+import { type MergeSettings, merge } from '../../training/merge.ts';
 import { maximumDifference, recordingReporter, tinyFinetune } from '../helpers/jobs.ts';
 import { type TinyMixture, writeTinyMixture, writeTinyModel } from '../helpers/tiny-model.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
@@ -25,7 +25,9 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-async function mergeWith(changes: Partial<MergeSettings>): Promise<{ output: string; metrics: Record<string, number> }> {
+async function mergeWith(
+  changes: Partial<MergeSettings>,
+): Promise<{ output: string; metrics: Record<string, number> }> {
   const output = path.join(await temporaryFolder(), 'merged');
   const parity = { samples: mixture.samplesFile, count: 4, tolerance: 1e-3 };
   const { metrics } = await merge({ model, adapter, output, parity, ...changes }, recordingReporter());
@@ -85,7 +87,10 @@ test('an adapter of another size is refused, naming adapter and layer', async ()
 
 test('logits that differ by more than the tolerance fail the merge', async () => {
   const parity = { samples: mixture.samplesFile, count: 2, tolerance: 1e-12 };
-  await expect(mergeWith({ parity })).rejects.toMatchObject({ name: 'InputError', message: expect.stringContaining('differ from those of base + adapter') });
+  await expect(mergeWith({ parity })).rejects.toMatchObject({
+    name: 'InputError',
+    message: expect.stringContaining('differ from those of base + adapter'),
+  });
 });
 
 test('a base model that is cut short is refused, naming file and tensor, and leaves nothing', async () => {
@@ -104,5 +109,8 @@ test('an adapter that is cut short is refused by name', async () => {
   const broken = path.join(await temporaryFolder(), 'adapter');
   await cp(adapter, broken, { recursive: true });
   await truncate(path.join(broken, 'adapter_model.safetensors'), 2000);
-  await expect(mergeWith({ adapter: broken })).rejects.toMatchObject({ name: 'InputError', message: expect.stringContaining('adapter_model.safetensors') });
+  await expect(mergeWith({ adapter: broken })).rejects.toMatchObject({
+    name: 'InputError',
+    message: expect.stringContaining('adapter_model.safetensors'),
+  });
 });

@@ -35,10 +35,7 @@ test('a prompt that leaves no room for an answer is refused', () => {
 });
 
 test('a batch pads to the right, points every learned place at the token before it, and weighs padding zero', () => {
-  const sequences = [
-    trainingSequence('a<ImageHere>b', 'yes', settings),
-    trainingSequence('abc', 'no', settings),
-  ];
+  const sequences = [trainingSequence('a<ImageHere>b', 'yes', settings), trainingSequence('abc', 'no', settings)];
   const shape = batchShape(sequences);
   expect(shape).toEqual({ batch: 2, tokens: 16, targets: 8 });
   const batch = collate(sequences, shape, settings.queries);

@@ -69,7 +69,8 @@ async function startTrainer(job: unknown): Promise<RunningTrainer> {
   return { child, messages, log, message, ended };
 }
 
-const hasStepped = (step: number) => (message: TrainerMessage) => message.type === 'progress' && message.phase === undefined && message.step >= step;
+const hasStepped = (step: number) => (message: TrainerMessage) =>
+  message.type === 'progress' && message.phase === undefined && message.step >= step;
 const finetuneJob = (output: string, changes = {}) => tinyFinetune(model, mixture, output, changes);
 
 test('says that it started, how far it is, each checkpoint, and what it made; then exits by itself', async () => {
@@ -79,9 +80,19 @@ test('says that it started, how far it is, each checkpoint, and what it made; th
   const { messages } = trainer;
   expect(messages[0]).toMatchObject({ type: 'started' });
   expect(messages).toContainEqual({ type: 'progress', phase: 'pictures', step: 6, steps: 6 });
-  expect(messages).toContainEqual({ type: 'checkpoint', step: 6, uri: path.join(output, 'checkpoints', 'step-00000006.safetensors') });
+  expect(messages).toContainEqual({
+    type: 'checkpoint',
+    step: 6,
+    uri: path.join(output, 'checkpoints', 'step-00000006.safetensors'),
+  });
   const last = messages.findLast(({ type }) => type === 'progress');
-  expect(last).toMatchObject({ step: STEPS, steps: STEPS, loss: expect.any(Number), learningRate: expect.any(Number), etaSeconds: 0 });
+  expect(last).toMatchObject({
+    step: STEPS,
+    steps: STEPS,
+    loss: expect.any(Number),
+    learningRate: expect.any(Number),
+    etaSeconds: 0,
+  });
   expect(messages.at(-1)).toMatchObject({ type: 'done', metrics: { steps: STEPS, loss: expect.any(Number) } });
   for (const file of (messages.at(-1) as { outputs: string[] }).outputs) await access(path.join(output, file));
 });
@@ -97,7 +108,11 @@ test('killed with SIGKILL in the middle, a new one resumes at the checkpoint and
   expect((await victim.ended).signal).toBe('SIGKILL');
   await expect(readAdapter(killed)).rejects.toThrow();
 
-  const { metrics } = await runTrainer({ job: finetuneJob(killed, changes), directory: killed, stallTimeoutSeconds: 60 });
+  const { metrics } = await runTrainer({
+    job: finetuneJob(killed, changes),
+    directory: killed,
+    stallTimeoutSeconds: 60,
+  });
   expect(metrics.resumedAtStep).toBeGreaterThanOrEqual(10);
   const [wanted, found] = [await lossesIn(undisturbed), await lossesIn(killed)];
   expect(found).toHaveLength(changes.steps);
@@ -138,27 +153,51 @@ test('wrong input is said to be that, by file, and not to be tried again', async
   const output = path.join(own.pictures, '..', 'losses.jsonl');
   const trainer = await startTrainer({ kind: 'evaluate', model, ...questions, output });
   expect((await trainer.ended).code).toBe(1);
-  expect(trainer.messages.at(-1)).toMatchObject({ type: 'failed', kind: 'input', retryable: false, message: expect.stringContaining(picture) });
+  expect(trainer.messages.at(-1)).toMatchObject({
+    type: 'failed',
+    kind: 'input',
+    retryable: false,
+    message: expect.stringContaining(picture),
+  });
 });
 
 test('a job that is none fails without being tried again, naming the field', async () => {
   const trainer = await startTrainer({ kind: 'embed', model, pictures: [] });
   expect((await trainer.ended).code).toBe(1);
-  expect(trainer.messages).toEqual([{ type: 'failed', kind: 'input', retryable: false, message: expect.stringContaining('output') }]);
+  expect(trainer.messages).toEqual([
+    { type: 'failed', kind: 'input', retryable: false, message: expect.stringContaining('output') },
+  ]);
 });
 
 test('a whole round of jobs, one after the other, through runTrainer', async () => {
   const directory = await temporaryFolder();
   const at = (name: string) => path.join(directory, name);
-  const questions = { questions: mixture.file, pictures: mixture.pictures, shard: { index: 0, count: 1 }, batchSize: 4 };
+  const questions = {
+    questions: mixture.file,
+    pictures: mixture.pictures,
+    shard: { index: 0, count: 1 },
+    batchSize: 4,
+  };
   const jobs: JobSpec[] = [
-    { kind: 'embed', model, pictures: mixture.samples.map(({ picture }) => picture), output: at('embeddings.safetensors') },
+    {
+      kind: 'embed',
+      model,
+      pictures: mixture.samples.map(({ picture }) => picture),
+      output: at('embeddings.safetensors'),
+    },
     finetuneJob(at('adapter'), { steps: 4 }),
-    { kind: 'merge', model, adapter: at('adapter'), output: at('merged'), parity: { samples: mixture.samplesFile, count: 2, tolerance: 1e-3 } },
+    {
+      kind: 'merge',
+      model,
+      adapter: at('adapter'),
+      output: at('merged'),
+      parity: { samples: mixture.samplesFile, count: 2, tolerance: 1e-3 },
+    },
     { kind: 'evaluate', model: at('merged'), ...questions, output: at('losses.jsonl') },
   ];
   const metrics: Record<string, number> = {};
-  for (const job of jobs) Object.assign(metrics, (await runTrainer({ job, directory, stallTimeoutSeconds: 60 })).metrics);
+  for (const job of jobs)
+    Object.assign(metrics, (await runTrainer({ job, directory, stallTimeoutSeconds: 60 })).metrics);
   expect(metrics).toMatchObject({ pictures: 12, steps: 4, adaptedLayers: 6, questions: 12 });
   expect((await readFile(at('losses.jsonl'), 'utf8')).trim().split('\n')).toHaveLength(12);
 });

@@ -33,21 +33,49 @@ function planOn(taskQueue: string, changes: Partial<RunPlan> = {}): RunPlan {
   };
 }
 
-async function execute(taskQueue: string, activities: object, input: DataEngineInput = { config: 'tiny.yaml' }): Promise<DataEngineResult> {
+async function execute(
+  taskQueue: string,
+  activities: object,
+  input: DataEngineInput = { config: 'tiny.yaml' },
+): Promise<DataEngineResult> {
   const worker = await createWorker(environment, taskQueue, activities);
-  return worker.runUntil(environment.temporal.client.workflow.execute('dataEngine', { taskQueue, workflowId: taskQueue, args: [input] }));
+  return worker.runUntil(
+    environment.temporal.client.workflow.execute('dataEngine', { taskQueue, workflowId: taskQueue, args: [input] }),
+  );
 }
 
 test('round 0 trains and measures; later rounds make data first; each ends with the report', async () => {
   const queue = newQueue();
   const calls: string[] = [];
   const result = await execute(queue, fakeActivities(planOn(queue), calls));
-  const measure = (round: number) => ['finetune', 'merge', 'evaluateShard', 'evaluateShard', 'evaluate', 'classify', 'report'].map((name) => `${name} ${round}`);
+  const measure = (round: number) =>
+    ['finetune', 'merge', 'evaluateShard', 'evaluateShard', 'evaluate', 'classify', 'report'].map(
+      (name) => `${name} ${round}`,
+    );
   const makeData = (round: number) => ['sample', 'generate', 'refine', 'append'].map((name) => `${name} ${round}`);
-  expect(calls).toEqual(['prepareRun', 'prepareData 0', ...measure(0), 'embed 1', ...makeData(1), ...measure(1), ...makeData(2), ...measure(2)]);
+  expect(calls).toEqual([
+    'prepareRun',
+    'prepareData 0',
+    ...measure(0),
+    'embed 1',
+    ...makeData(1),
+    ...measure(1),
+    ...makeData(2),
+    ...measure(2),
+  ]);
   expect(result.rounds.map((row) => row.round)).toEqual([0, 1, 2]);
-  expect(result.rounds[0]).toMatchObject({ samplesAdded: 0, teacherTokens: { prompt: 0, completion: 0 }, multipleChoice: 50 });
-  expect(result.rounds[1]).toMatchObject({ samplesAdded: 5, samplesRejected: 1, teacherTokens: { prompt: 60, completion: 30 }, datasetVersion: 'abcdef', testMultipleChoice: 45 });
+  expect(result.rounds[0]).toMatchObject({
+    samplesAdded: 0,
+    teacherTokens: { prompt: 0, completion: 0 },
+    multipleChoice: 50,
+  });
+  expect(result.rounds[1]).toMatchObject({
+    samplesAdded: 5,
+    samplesRejected: 1,
+    teacherTokens: { prompt: 60, completion: 30 },
+    datasetVersion: 'abcdef',
+    testMultipleChoice: 45,
+  });
 });
 
 test('each round is a child workflow named after the run, with words for the Temporal UI', async () => {
@@ -58,7 +86,9 @@ test('each round is a child workflow named after the run, with words for the Tem
   expect(child.status.name).toBe('COMPLETED');
   expect(await child.staticSummary()).toBe('Round 1 of tiny');
   const history = await client.workflow.getHandle(`${queue}/round-1`).fetchHistory();
-  const summaries = (history.events ?? []).map((event) => Buffer.from(event.userMetadata?.summary?.data ?? []).toString()).filter((text) => text !== '');
+  const summaries = (history.events ?? [])
+    .map((event) => Buffer.from(event.userMetadata?.summary?.data ?? []).toString())
+    .filter((text) => text !== '');
   expect(summaries).toContain('"Finetune the adapter of round 1"');
 });
 
@@ -66,11 +96,22 @@ test('queries tell the round, its steps and the finished rounds', async () => {
   const queue = newQueue();
   const worker = await createWorker(environment, queue, fakeActivities(planOn(queue, { rounds: 1 }), []));
   await worker.runUntil(async () => {
-    const handle = await environment.temporal.client.workflow.start('dataEngine', { taskQueue: queue, workflowId: queue, args: [{ config: 'tiny.yaml' }] });
+    const handle = await environment.temporal.client.workflow.start('dataEngine', {
+      taskQueue: queue,
+      workflowId: queue,
+      args: [{ config: 'tiny.yaml' }],
+    });
     await handle.result();
-    expect(await handle.query('progress')).toMatchObject({ run: 'tiny', round: 1, rounds: 1, roundWorkflowId: `${queue}/round-1` });
+    expect(await handle.query('progress')).toMatchObject({
+      run: 'tiny',
+      round: 1,
+      rounds: 1,
+      roundWorkflowId: `${queue}/round-1`,
+    });
     expect(await handle.query('rounds')).toHaveLength(2);
-    const steps = await environment.temporal.client.workflow.getHandle(`${queue}/round-0`).query<{ steps: object[] }>('progress');
+    const steps = await environment.temporal.client.workflow
+      .getHandle(`${queue}/round-0`)
+      .query<{ steps: object[] }>('progress');
     expect(steps.steps[0]).toEqual({ name: 'finetune', state: 'done', seconds: 1.5, note: '20 samples, loss 1.250' });
     const metadata = await handle.query<{ currentDetails?: string }>('__temporal_workflow_metadata');
     expect(metadata.currentDetails).toContain('| 1 | 50.0 | 40.0 | 45.0 |');
@@ -103,12 +144,18 @@ test('what a person must repair is not tried again, and its message comes throug
     ...fakeActivities(planOn(queue), []),
     prepareData: async () => {
       attempts += 1;
-      throw ApplicationFailure.nonRetryable('train.json: [12].correct_choice_idx: 7 is out of range. Mend this value', 'InputError');
+      throw ApplicationFailure.nonRetryable(
+        'train.json: [12].correct_choice_idx: 7 is out of range. Mend this value',
+        'InputError',
+      );
     },
   };
   const failure = await execute(queue, activities).catch((error) => error);
   expect(failure).toBeInstanceOf(WorkflowFailedError);
-  expect(rootCause(failure)).toMatchObject({ type: 'InputError', message: expect.stringContaining('[12].correct_choice_idx') });
+  expect(rootCause(failure)).toMatchObject({
+    type: 'InputError',
+    message: expect.stringContaining('[12].correct_choice_idx'),
+  });
   expect(attempts).toBe(1);
 });
 
@@ -144,7 +191,11 @@ test('cancelling the loop cancels the round and waits until the activity has sto
   };
   const worker = await createWorker(environment, queue, activities);
   await worker.runUntil(async () => {
-    const handle = await environment.temporal.client.workflow.start('dataEngine', { taskQueue: queue, workflowId: queue, args: [{ config: 'tiny.yaml' }] });
+    const handle = await environment.temporal.client.workflow.start('dataEngine', {
+      taskQueue: queue,
+      workflowId: queue,
+      args: [{ config: 'tiny.yaml' }],
+    });
     while (events.length === 0) await new Promise((resolve) => setTimeout(resolve, 50));
     await handle.cancel();
     const failure = await handle.result().catch((error) => error);

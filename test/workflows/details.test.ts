@@ -5,8 +5,15 @@ import type { RoundSummary, RunPlan } from '../../workflows/messages.ts';
 const plan = { run: 'tiny', directory: '/runs/tiny', rounds: 2 } as RunPlan;
 
 function row(round: number): RoundSummary {
-  const errorByType = Object.fromEntries(Array.from({ length: 18 }, (_, index) => [`a_question_type_with_a_long_name_${index}`, 0.123]));
-  const seconds = Object.fromEntries(['embed', 'sample', 'generate', 'refine', 'append', 'finetune', 'merge', 'evaluate', 'classify'].map((name) => [name, 1234.567]));
+  const errorByType = Object.fromEntries(
+    Array.from({ length: 18 }, (_, index) => [`a_question_type_with_a_long_name_${index}`, 0.123]),
+  );
+  const seconds = Object.fromEntries(
+    ['embed', 'sample', 'generate', 'refine', 'append', 'finetune', 'merge', 'evaluate', 'classify'].map((name) => [
+      name,
+      1234.567,
+    ]),
+  );
   return {
     round,
     multipleChoice: 61.25,
@@ -30,7 +37,10 @@ test('the rounds are told as a Markdown table', () => {
 });
 
 test('the steps are told as a Markdown table', () => {
-  const text = describeSteps(1, [{ name: 'sample', state: 'done', seconds: 2.04, note: '600 requests' }, { name: 'generate', state: 'running' }]);
+  const text = describeSteps(1, [
+    { name: 'sample', state: 'done', seconds: 2.04, note: '600 requests' },
+    { name: 'generate', state: 'running' },
+  ]);
   expect(text).toContain('| sample | done | 2.0 | 600 requests |');
   expect(text).toContain('| generate | running |  |  |');
 });

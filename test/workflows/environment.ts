@@ -1,5 +1,11 @@
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { bundleWorkflowCode, DefaultLogger, Runtime, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import {
+  bundleWorkflowCode,
+  DefaultLogger,
+  Runtime,
+  Worker,
+  type WorkflowBundleWithSourceMap,
+} from '@temporalio/worker';
 import { temporalExecutable } from '../../cli/setup-file.ts';
 import { workflowsPath } from '../../workers/workflows-path.ts';
 
@@ -23,6 +29,17 @@ export async function startEnvironment(): Promise<WorkflowTestEnvironment> {
 }
 
 /** A worker for workflows and the given activities on one queue. */
-export function createWorker({ temporal, workflowBundle }: WorkflowTestEnvironment, taskQueue: string, activities: object): Promise<Worker> {
-  return Worker.create({ connection: temporal.nativeConnection, namespace: 'default', taskQueue, workflowBundle, activities, maxHeartbeatThrottleInterval: '200ms' });
+export function createWorker(
+  { temporal, workflowBundle }: WorkflowTestEnvironment,
+  taskQueue: string,
+  activities: object,
+): Promise<Worker> {
+  return Worker.create({
+    connection: temporal.nativeConnection,
+    namespace: 'default',
+    taskQueue,
+    workflowBundle,
+    activities,
+    maxHeartbeatThrottleInterval: '200ms',
+  });
 }

@@ -9,10 +9,12 @@ const outcome = { seconds: 1.5, reused: false };
 
 /** All activities, each adding its name and round to `calls`. */
 export function fakeActivities(plan: RunPlan, calls: string[]): CpuActivities & GpuActivities {
-  const called = <R>(name: string, result: R) => async ({ round }: { round: number }): Promise<R> => {
-    calls.push(`${name} ${round}`);
-    return { ...outcome, ...result };
-  };
+  const called =
+    <R>(name: string, result: R) =>
+    async ({ round }: { round: number }): Promise<R> => {
+      calls.push(`${name} ${round}`);
+      return { ...outcome, ...result };
+    };
   return {
     prepareRun: async () => {
       calls.push('prepareRun');
@@ -27,7 +29,14 @@ export function fakeActivities(plan: RunPlan, calls: string[]): CpuActivities & 
     finetune: called('finetune', { ...outcome, samples: 20, steps: 10, loss: 1.25 }),
     merge: called('merge', { ...outcome, parity: 1e-6 }),
     evaluateShard: called('evaluateShard', { ...outcome, questions: 2 }),
-    evaluate: called('evaluate', { ...outcome, multipleChoice: 50, directAnswer: 40, testMultipleChoice: 45, testDirectAnswer: 35, questions: 4 }),
+    evaluate: called('evaluate', {
+      ...outcome,
+      multipleChoice: 50,
+      directAnswer: 40,
+      testMultipleChoice: 45,
+      testDirectAnswer: 35,
+      questions: 4,
+    }),
     classify: called('classify', { ...outcome, badCases: 2, errorByType: { counting: 0.5 } }),
     report: called('report', { ...outcome, file: '/run/report.html' }),
   };

@@ -17,6 +17,11 @@ export function startGpuWorker(input: {
     program: process.execPath,
     arguments: ['--import', import.meta.resolve('tsx'), entry, input.taskQueue, input.trainerEntry],
     logFile: join(input.folder, 'worker-gpu.log'),
-    environment: { ...input.environment, TEMPORAL_ADDRESS: input.address, TEMPORAL_NAMESPACE: 'default', DATAENGINE_EXIT_WITH_PARENT: '1' },
+    environment: {
+      ...input.environment,
+      TEMPORAL_ADDRESS: input.address,
+      TEMPORAL_NAMESPACE: 'default',
+      DATAENGINE_EXIT_WITH_PARENT: '1',
+    },
   });
 }

@@ -36,6 +36,10 @@ test('kill -9 of the trainer, then of the GPU worker: the run ends by itself, wi
   expect(await lossCurve(killed.directory)).toEqual(await lossCurve(undisturbed.directory));
   expect(killed.rounds[0]?.multipleChoice).toBe(undisturbed.rounds[0]?.multipleChoice);
   const log = await readFile(join(killed.directory, 'round-0', 'finetune', 'trainer.log'), 'utf8');
-  expect(log.match(/starting at step \d+/g)).toEqual(['starting at step 0', 'starting at step 10', 'starting at step 30']);
+  expect(log.match(/starting at step \d+/g)).toEqual([
+    'starting at step 0',
+    'starting at step 10',
+    'starting at step 30',
+  ]);
   expect(await runningWith(killed.directory)).toEqual([]);
 }, 120_000);

@@ -30,12 +30,22 @@ export async function runWithKills(input: KilledRunInput): Promise<DataEngineRes
   const { environment, configFile, run, cpuQueue, gpuQueue, kills } = input;
   const { client } = environment.temporal;
   const startWorker = () =>
-    startGpuWorker({ folder: input.folder, address: environment.temporal.address, taskQueue: gpuQueue, trainerEntry: input.trainerEntry, environment: input.trainerEnvironment });
+    startGpuWorker({
+      folder: input.folder,
+      address: environment.temporal.address,
+      taskQueue: gpuQueue,
+      trainerEntry: input.trainerEntry,
+      environment: input.trainerEnvironment,
+    });
   const cpuWorker = await createWorker(environment, cpuQueue, createCpuActivities());
   let gpuWorker = await startWorker();
   try {
     return await cpuWorker.runUntil(async () => {
-      const handle = await client.workflow.start('dataEngine', { taskQueue: cpuQueue, workflowId: run, args: [{ config: configFile, run }] });
+      const handle = await client.workflow.start('dataEngine', {
+        taskQueue: cpuQueue,
+        workflowId: run,
+        args: [{ config: configFile, run }],
+      });
       const result = handle.result() as Promise<DataEngineResult>;
       result.catch(() => undefined);
       if (kills !== undefined) {
@@ -64,7 +74,10 @@ export async function lossCurve(runDirectory: string): Promise<{ step: number; l
     .map(({ step, loss }) => ({ step, loss }));
 }
 
-async function finetuneDirectory(handle: { query<R>(name: string): Promise<R> }, result: Promise<unknown>): Promise<string> {
+async function finetuneDirectory(
+  handle: { query<R>(name: string): Promise<R> },
+  result: Promise<unknown>,
+): Promise<string> {
   let ended = false;
   void result.then(
     () => (ended = true),

@@ -59,7 +59,12 @@ test('kill -9 of the trainer, then of the GPU worker: the run ends by itself, wi
 
   const [wanted, found] = await Promise.all([lossCurve(undisturbed.run.root), lossCurve(killed.directory)]);
   expect(found.map(({ step }) => step)).toEqual(wanted.map(({ step }) => step));
-  expect(maximumDifference(found.map(({ loss }) => loss), wanted.map(({ loss }) => loss))).toBeLessThan(1e-5);
+  expect(
+    maximumDifference(
+      found.map(({ loss }) => loss),
+      wanted.map(({ loss }) => loss),
+    ),
+  ).toBeLessThan(1e-5);
   const log = await readFile(join(killed.directory, 'round-0', 'finetune', 'trainer.log'), 'utf8');
   const resumedAt = [...log.matchAll(/resumed at step (\d+)/g)].map(([, step]) => Number(step));
   expect(resumedAt).toHaveLength(2);

@@ -46,13 +46,25 @@ async function tinyFolder(change?: (config: TinyConfig) => object) {
 test('two rounds, started with the plain temporal command and followed by what dataengine watch uses', async () => {
   const { folder, configFile } = await tinyFolder();
   const result = await withWorkers({}, async () => {
-    const line = ['workflow', 'start', '--type', 'dataEngine', '--task-queue', 'data-engine', '--workflow-id', 'tuesday night', '--input', JSON.stringify({ config: configFile })];
+    const line = [
+      'workflow',
+      'start',
+      '--type',
+      'dataEngine',
+      '--task-queue',
+      'data-engine',
+      '--workflow-id',
+      'tuesday night',
+      '--input',
+      JSON.stringify({ config: configFile }),
+    ];
     await run(await temporalExecutable(), [...line, '--address', environment.temporal.address]);
     return watchRun(environment.temporal.client, 'tuesday night', { ...createProgressDisplay(), show() {}, log() {} });
   });
   expect(result).toMatchObject({ run: 'tuesday-night', directory: join(folder, 'runs', 'tuesday-night') });
   expect(result.rounds.map((row) => row.round)).toEqual([0, 1, 2]);
-  for (const row of result.rounds) expect(row).toMatchObject({ multipleChoice: expect.any(Number), testMultipleChoice: expect.any(Number) });
+  for (const row of result.rounds)
+    expect(row).toMatchObject({ multipleChoice: expect.any(Number), testMultipleChoice: expect.any(Number) });
   expect(result.rounds[1]?.samplesAdded).toBeGreaterThan(0);
   expect(result.rounds[1]?.teacherTokens.completion).toBeGreaterThan(0);
   expect(await readFile(result.report, 'utf8')).toContain('</html>');
@@ -62,16 +74,36 @@ test('an unknown key in the config ends the workflow at once, naming line and ne
   const { folder } = await tinyFolder();
   const configFile = join(folder, 'wrong.yaml');
   await writeFile(configFile, 'model: { path: x }\ndata: { root: y }\nfinetune:\n  ephocs: 3\n');
-  const failure = await withWorkers({}, () => environment.temporal.client.workflow.execute('dataEngine', { taskQueue: queues.cpu, workflowId: 'wrong', args: [{ config: configFile }] })).catch((error) => error);
+  const failure = await withWorkers({}, () =>
+    environment.temporal.client.workflow.execute('dataEngine', {
+      taskQueue: queues.cpu,
+      workflowId: 'wrong',
+      args: [{ config: configFile }],
+    }),
+  ).catch((error) => error);
   expect(rootCause(failure)).toMatchObject({ type: 'InputError', nonRetryable: true });
-  expect(describeFailure(failure)).toMatchObject({ exitCode: 2, message: expect.stringMatching(/wrong\.yaml:4.*finetune\.ephocs.*Did you mean finetune\.epochs\?/) });
+  expect(describeFailure(failure)).toMatchObject({
+    exitCode: 2,
+    message: expect.stringMatching(/wrong\.yaml:4.*finetune\.ephocs.*Did you mean finetune\.epochs\?/),
+  });
 });
 
 test('cancelling stops the trainer and leaves no process behind', async () => {
-  const { folder, configFile } = await tinyFolder((config) => ({ ...config, rounds: 0, finetune: { ...config.finetune, stepsPerEpoch: 1000 } }));
+  const { folder, configFile } = await tinyFolder((config) => ({
+    ...config,
+    rounds: 0,
+    finetune: { ...config.finetune, stepsPerEpoch: 1000 },
+  }));
   const status = await withWorkers({ PRETEND_STEP_MILLISECONDS: '100' }, async () => {
-    const handle = await environment.temporal.client.workflow.start('dataEngine', { taskQueue: queues.cpu, workflowId: 'cancelled', args: [{ config: configFile }] });
-    while (!(await readFile(join(folder, 'runs', 'cancelled', 'round-0', 'finetune', 'loss.jsonl'), 'utf8').catch(() => ''))) await sleep(100);
+    const handle = await environment.temporal.client.workflow.start('dataEngine', {
+      taskQueue: queues.cpu,
+      workflowId: 'cancelled',
+      args: [{ config: configFile }],
+    });
+    while (
+      !(await readFile(join(folder, 'runs', 'cancelled', 'round-0', 'finetune', 'loss.jsonl'), 'utf8').catch(() => ''))
+    )
+      await sleep(100);
     expect(await runningWith(folder)).not.toEqual([]);
     await handle.cancel();
     await handle.result().catch(() => undefined);

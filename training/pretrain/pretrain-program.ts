@@ -1,14 +1,18 @@
-/** The traced graph of pretraining: every weight trained, from pixels to text. */
-import { type FlatParameters, flatParameters, unpack } from '../../model/flat-parameters.ts';
+/**
+ * The traced graph of the second phase: projection and language model learn to read the frozen Q-Former, as in
+ * MiniGPT-4's first stage (there only the projection: its language model was pretrained elsewhere).
+ */
+
 import type { ModelConfig } from '../../model/files/model-config.ts';
 import { expectedTensors } from '../../model/files/model-directory.ts';
-import { pictureEmbeddings } from '../../model/minigpt4.ts';
+import { type FlatParameters, flatParameters, unpack } from '../../model/flat-parameters.ts';
+import { linear } from '../../model/layers/linear.ts';
 import type { InputSpecification } from '../../model/ops/program.ts';
 import { adamScalars, Program } from '../../model/ops/program.ts';
-import { Tape } from '../../model/ops/tape.ts';
+import { frozen, Tape } from '../../model/ops/tape.ts';
 import type { Batch, BatchShape } from '../batch.ts';
-import { trainedVariables } from '../lora.ts';
 import type { OptimizerState } from '../finetune-program.ts';
+import { trainedVariables } from '../lora.ts';
 import { batchInputs, batchLoss } from '../loss.ts';
 import { declareParameters, OPTIMIZER_STATE, optimize, SCALARS_INPUT } from '../optimizer.ts';
 import { initialParameters } from './initial-parameters.ts';
@@ -20,8 +24,8 @@ export interface PretrainProgram {
   step(input: {
     shape: BatchShape;
     batch: Batch;
-    /** float32 `[batch, 3, size, size]` */
-    pixels: Float32Array;
+    /** What the Q-Former says of the pictures, float32 `[batch * queries, Q-Former hidden]` */
+    queries: Float32Array;
     step: number;
     learningRate: number;
     weightDecay: number;
@@ -33,26 +37,17 @@ export interface PretrainProgram {
 
 const shapeName = ({ batch, tokens, targets }: BatchShape) => `step-${batch}-${tokens}-${targets}`;
 
-/**
- * Traces, loads and initialises the program for the batch shapes that will occur.
- *
- * @param known tensors that were trained before; all others begin fresh
- */
-export function pretrainProgram(
-  config: ModelConfig,
-  shapes: readonly BatchShape[],
-  seed: number,
-  known: ReadonlyMap<string, Float32Array>,
-): PretrainProgram {
-  const layout = flatParameters(expectedTensors(config));
+/** Traces, loads and initialises the program for the batch shapes that will occur. */
+export function pretrainProgram(config: ModelConfig, shapes: readonly BatchShape[], seed: number): PretrainProgram {
+  const layout = flatParameters(new Map([...expectedTensors(config)].filter(([name]) => name.startsWith('language_'))));
   const program = new Program({ productType: 'bfloat16' });
   const flat = declareParameters(program, layout);
-  const size = config.vision_config.image_size;
+  const { num_query_tokens: perPicture, qformer_config: source } = config;
   for (const shape of new Map(shapes.map((shape) => [shapeName(shape), shape])).values()) {
     const inputs = {
       ...batchInputs(shape),
       ...SCALARS_INPUT,
-      pixels: { shape: [shape.batch, 3, size, size], dataType: 'float32' },
+      queries: { shape: [shape.batch * perPicture, source.hidden_size], dataType: 'float32' },
     } as const satisfies Record<string, InputSpecification>;
     program.define(shapeName(shape), inputs, (ops, values, update) => {
       const tape = new Tape(ops);
@@ -62,7 +57,13 @@ export function pretrainProgram(
         if (!variable) throw new Error(`the model has no tensor '${name}'`);
         return variable;
       };
-      const pictures = pictureEmbeddings(tape, weights, config, values.pixels);
+      const projection = 'language_projection';
+      const pictures = linear(
+        tape,
+        frozen(values.queries),
+        weights(`${projection}.weight`),
+        weights(`${projection}.bias`),
+      );
       const loss = batchLoss(tape, weights, config, shape, values, pictures);
       const all = [...variables.values()];
       const gradientNorm = optimize(tape, update, layout, loss, all, values.scalars, MAXIMUM_GRADIENT_NORM);
@@ -76,16 +77,16 @@ export function pretrainProgram(
   };
   const [, first, second] = OPTIMIZER_STATE;
   write({
-    parameters: initialParameters(config, layout, seed, known),
+    parameters: initialParameters(config, layout, seed),
     [first]: new Float32Array(layout.total),
     [second]: new Float32Array(layout.total),
   });
 
   return {
     layout,
-    step: ({ shape, batch, pixels, step, learningRate, weightDecay }) => {
+    step: ({ shape, batch, queries, step, learningRate, weightDecay }) => {
       const scalars = adamScalars(step + 1, learningRate, weightDecay);
-      const { loss, gradientNorm } = program.run(shapeName(shape), { ...batch, pixels, scalars });
+      const { loss, gradientNorm } = program.run(shapeName(shape), { ...batch, queries, scalars });
       return { loss: loss?.[0] as number, gradientNorm: gradientNorm?.[0] as number };
     },
     read: () =>

@@ -70,8 +70,8 @@ export const STAGE1: Stage1Settings = {
     learningRate: { initial: 1e-5, peak: 2e-3, final: 2e-5, warmupSteps: 200 },
   },
   language: {
-    steps: 5000,
+    steps: 3500,
     batchSize: 32,
-    learningRate: { initial: 1e-5, peak: 1e-3, final: 2e-5, warmupSteps: 200 },
+    learningRate: { initial: 1e-5, peak: 1.5e-3, final: 2e-5, warmupSteps: 200 },
   },
 };

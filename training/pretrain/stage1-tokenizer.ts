@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { askQuestion, QUESTION_TYPES } from '../../datasets/scenes/questions.ts';
 import { answerQma, END_MARK, humanTurn } from '../../datasets/prompt-format.ts';
+import { askQuestion, QUESTION_TYPES } from '../../datasets/scenes/questions.ts';
 import { randomScene } from '../../datasets/scenes/scene.ts';
 import { trainTokenizer, writeTokenizer } from '../../model/text/train-tokenizer.ts';
 import { seededRandom } from '../../random/seeded-random.ts';

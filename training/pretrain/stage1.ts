@@ -5,10 +5,14 @@ import path from 'node:path';
 import { renderScenePixels } from '../../datasets/scenes/render.ts';
 import { randomScene, type Scene } from '../../datasets/scenes/scene.ts';
 import { type ModelConfig, modelConfigSchema } from '../../model/files/model-config.ts';
+import { expectedTensors, writeModelDirectory } from '../../model/files/model-directory.ts';
 import { openSafetensors, writeSafetensors } from '../../model/files/safetensors.ts';
-import { writeModelDirectory } from '../../model/files/model-directory.ts';
 import { viewsOf } from '../../model/flat-parameters.ts';
+import { Program } from '../../model/ops/program.ts';
+import { frozen, Tape } from '../../model/ops/tape.ts';
+import { queryTransformer } from '../../model/query-transformer.ts';
 import { loadTokenizer, type Tokenizer } from '../../model/text/tokenizer.ts';
+import { visionEncoder } from '../../model/vision-encoder.ts';
 import { seededRandom } from '../../random/seeded-random.ts';
 import { hashValue } from '../../store/hash.ts';
 import { type BatchShape, batchShape, collate } from '../batch.ts';
@@ -64,6 +68,9 @@ export async function makeStage1(
 
   const seen = await trainVision({ config, scenes, pictures, settings, work, reporter });
 
+  reporter.note('picture features');
+  const features = queryFeatures(config, seen, pictures);
+
   const sample = sampler(scenes, tokenizer, config.num_query_tokens, settings);
   const shapes = new Map(
     textKinds.map((kind): [TextKind, BatchShape] => {
@@ -71,8 +78,8 @@ export async function makeStage1(
       return [kind, { ...batchShape(survey), batch: settings.language.batchSize }];
     }),
   );
-  const program = pretrainProgram(config, [...shapes.values()], settings.seed, seen);
-  const jobHash = hashValue({ settings, config: STAGE1_MODEL });
+  const program = pretrainProgram(config, [...shapes.values()], settings.seed);
+  const jobHash = hashValue({ settings, config: STAGE1_MODEL, frozenVision: true });
   const checkpoints = path.join(work, 'language');
   const resumed = await readNewestCheckpoint(checkpoints, jobHash, reporter.note);
   if (resumed) program.write(resumed.arrays);
@@ -91,7 +98,7 @@ export async function makeStage1(
     const { loss } = program.step({
       shape,
       batch: collate(sequences, shape, config.num_query_tokens),
-      pixels: toPixels(samples.map(({ scene }) => pictures[scene] as Uint8Array)),
+      queries: stacked(samples.map(({ scene }) => features[scene] as Float32Array)),
       step,
       learningRate,
       weightDecay: settings.weightDecay,
@@ -106,13 +113,13 @@ export async function makeStage1(
       await writeCheckpoint(checkpoints, jobHash, { step: step + 1, arrays: program.read() });
     }
   }
-  const views = viewsOf(program.layout, program.read().parameters);
+  const trained = new Map([...seen, ...viewsOf(program.layout, program.read().parameters)]);
   await writeModelDirectory(output, {
     config,
-    tensors: program.layout.names.map((name) => ({
+    tensors: [...expectedTensors(config)].map(([name, shape]) => ({
       name,
-      shape: [...(program.layout.shapes.get(name) as readonly number[])],
-      data: views.get(name) as Float32Array,
+      shape,
+      data: trained.get(name) as Float32Array,
     })),
     dtype: 'F16',
     copyFrom: work,
@@ -131,7 +138,14 @@ interface VisionTraining {
 }
 
 /** The first phase. Its result is kept in `work`, so that the second can be begun again without it. */
-async function trainVision({ config, scenes, pictures, settings, work, reporter }: VisionTraining): Promise<Map<string, Float32Array>> {
+async function trainVision({
+  config,
+  scenes,
+  pictures,
+  settings,
+  work,
+  reporter,
+}: VisionTraining): Promise<Map<string, Float32Array>> {
   const { steps, batchSize, learningRate: schedule } = settings.vision;
   const { language: _later, ...own } = settings;
   const directory = path.join(work, `vision-${hashValue({ own, model: STAGE1_MODEL }).slice(0, 12)}`);
@@ -158,9 +172,53 @@ async function trainVision({ config, scenes, pictures, settings, work, reporter 
   }
   const tensors = program.tensors();
   await mkdir(directory, { recursive: true });
-  await writeSafetensors(file, [...tensors].map(([name, data]) => ({ name, shape: [data.length], data })));
+  await writeSafetensors(
+    file,
+    [...tensors].map(([name, data]) => ({ name, shape: [data.length], data })),
+  );
   program.dispose();
   return tensors;
+}
+
+/** Pictures whose features are computed together. */
+const FEATURE_BATCH = 32;
+
+/** What the trained Q-Former says of every picture, float32 `[queries, hidden]` each. */
+function queryFeatures(
+  config: ModelConfig,
+  tensors: ReadonlyMap<string, Float32Array>,
+  pictures: readonly Uint8Array[],
+): Float32Array[] {
+  const size = config.vision_config.image_size;
+  const shapes = expectedTensors(config);
+  const program = new Program();
+  const inputs = { pixels: { shape: [FEATURE_BATCH, 3, size, size], dataType: 'float32' } } as const;
+  program.define('features', inputs, (ops, { pixels }) => {
+    const tape = new Tape(ops);
+    const weights = (name: string) => frozen(program.variable(name, shapes.get(name) as number[]));
+    const seen = visionEncoder(tape, weights, config, pixels);
+    return { features: queryTransformer(tape, weights, config, seen, FEATURE_BATCH).value };
+  });
+  program.load();
+  for (const [name, data] of tensors) if (program.has(name)) program.assign(name, data);
+  const results: Float32Array[] = [];
+  for (let start = 0; start < pictures.length; start += FEATURE_BATCH) {
+    const group = pictures.slice(start, start + FEATURE_BATCH);
+    const pixels = new Float32Array(FEATURE_BATCH * 3 * size * size);
+    pixels.set(toPixels(group));
+    const rows = program.run('features', { pixels }).features as Float32Array;
+    const length = rows.length / FEATURE_BATCH;
+    group.forEach((_, index) => results.push(rows.slice(index * length, (index + 1) * length)));
+  }
+  program.dispose();
+  return results;
+}
+
+function stacked(arrays: readonly Float32Array[]): Float32Array {
+  const length = (arrays[0] as Float32Array).length;
+  const result = new Float32Array(arrays.length * length);
+  arrays.forEach((array, index) => result.set(array, index * length));
+  return result;
 }
 
 async function readTensors(file: string): Promise<Map<string, Float32Array> | undefined> {

@@ -1,13 +1,6 @@
 /** What is to be seen where in a scene, as class numbers: the targets of vision pretraining. */
 import type { Scene } from '../../datasets/scenes/scene.ts';
-import {
-  BACKGROUNDS,
-  CATEGORY_NAMES,
-  COLORS,
-  PLACES,
-  QUALITIES,
-  SIZES,
-} from '../../datasets/scenes/vocabulary.ts';
+import { BACKGROUNDS, CATEGORY_NAMES, COLORS, PLACES, QUALITIES, SIZES } from '../../datasets/scenes/vocabulary.ts';
 
 /** Classes of each label; the last of an object's classes means that there is no object. */
 export const OBJECT_CLASSES = {

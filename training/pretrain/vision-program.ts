@@ -5,9 +5,12 @@
  * patch tells the object it shows, nine of the queries the content of the nine places, a tenth the picture's
  * background and quality. The classifiers are thrown away afterwards.
  */
-import { type FlatParameters, flatParameters, unpack, viewsOf } from '../../model/flat-parameters.ts';
+
+import type { Scene } from '../../datasets/scenes/scene.ts';
+import { PLACES } from '../../datasets/scenes/vocabulary.ts';
 import type { ModelConfig } from '../../model/files/model-config.ts';
 import { expectedTensors } from '../../model/files/model-directory.ts';
+import { type FlatParameters, flatParameters, unpack, viewsOf } from '../../model/flat-parameters.ts';
 import { crossEntropy } from '../../model/layers/cross-entropy.ts';
 import { gatherRows } from '../../model/layers/embedding.ts';
 import { add, linear } from '../../model/layers/linear.ts';
@@ -16,12 +19,18 @@ import { adamScalars, type InputSpecification, Program } from '../../model/ops/p
 import { Tape, type Variable } from '../../model/ops/tape.ts';
 import { queryTransformer } from '../../model/query-transformer.ts';
 import { visionEncoder } from '../../model/vision-encoder.ts';
-import { PLACES } from '../../datasets/scenes/vocabulary.ts';
-import type { Scene } from '../../datasets/scenes/scene.ts';
 import { trainedVariables } from '../lora.ts';
 import { declareParameters, OPTIMIZER_STATE, optimize, SCALARS_INPUT } from '../optimizer.ts';
 import { initialParameters } from './initial-parameters.ts';
-import { OBJECT_CLASSES, type ObjectLabel, PICTURE_CLASSES, type PictureLabel, patchLabels, pictureLabels, placeLabels } from './vision-labels.ts';
+import {
+  OBJECT_CLASSES,
+  type ObjectLabel,
+  PICTURE_CLASSES,
+  type PictureLabel,
+  patchLabels,
+  pictureLabels,
+  placeLabels,
+} from './vision-labels.ts';
 
 const MAXIMUM_GRADIENT_NORM = 1;
 const objectLabels = Object.keys(OBJECT_CLASSES) as ObjectLabel[];
@@ -118,7 +127,9 @@ export function visionProgram(config: ModelConfig, batch: number, seed: number):
     step: ({ scenes, pixels, step, learningRate, weightDecay }) => {
       const labels: Record<string, Int32Array | Float32Array> = {};
       for (const label of objectLabels) {
-        labels[`patch.${label}`] = flatLabels(scenes, (scene) => patchLabels(scene, perSide).map((each) => each[label]));
+        labels[`patch.${label}`] = flatLabels(scenes, (scene) =>
+          patchLabels(scene, perSide).map((each) => each[label]),
+        );
         labels[`place.${label}`] = flatLabels(scenes, (scene) => placeLabels(scene).map((each) => each[label]));
       }
       for (const label of wholeLabels) {

@@ -1,6 +1,6 @@
-import { findCategory, COLORS, GROUP_SINGULAR, GROUPS, SIZES } from '../vocabulary.ts';
 import { withArticle } from '../captions.ts';
-import { type Ask, type Draft, absentCategories, only, presentCategories, uniqueObjects } from './draft.ts';
+import { COLORS, findCategory, GROUP_SINGULAR, GROUPS, SIZES } from '../vocabulary.ts';
+import { type Ask, absentCategories, type Draft, only, presentCategories, uniqueObjects } from './draft.ts';
 
 /** "What is the red thing?", "Which animal is here?" */
 export const askIdentity: Ask = (scene, random) => {
@@ -54,10 +54,18 @@ export const askColor: Ask = (scene, random) => {
   const onPicture = random.shuffle(COLORS.filter((name) => scene.objects.some((other) => other.color === name)));
   const elsewhere = random.shuffle(COLORS.filter((name) => !onPicture.includes(name)));
   return {
-    question: random.pick([`What color is the ${category}?`, `What is the color of the ${category}?`, `Which color does the ${category} have?`]),
+    question: random.pick([
+      `What color is the ${category}?`,
+      `What is the color of the ${category}?`,
+      `Which color does the ${category} have?`,
+    ]),
     answer: color as string,
     wrong: [...onPicture, ...elsewhere].filter((name) => name !== color),
-    rationales: [`the ${category} is ${color}.`, `the color of the ${category} is ${color}.`, `there is ${withArticle(`${color} ${category}`)} here.`],
+    rationales: [
+      `the ${category} is ${color}.`,
+      `the color of the ${category} is ${color}.`,
+      `there is ${withArticle(`${color} ${category}`)} here.`,
+    ],
   };
 };
 
@@ -74,11 +82,15 @@ export const askComparison: Ask = (scene, random) => {
 
     const second = random.shuffle(others.filter((other) => unique.includes(other) && other.size))[0];
     if (first.size && second?.size) {
-      const larger = first.size === second.size ? 'same size' : first.size === 'large' ? first.category : second.category;
+      const larger =
+        first.size === second.size ? 'same size' : first.size === 'large' ? first.category : second.category;
       drafts.push({
         question: `Which is larger, the ${first.category} or the ${second.category}?`,
         answer: larger,
-        wrong: [...random.shuffle([first.category, second.category, 'same size'].filter((name) => name !== larger)), ...absent],
+        wrong: [
+          ...random.shuffle([first.category, second.category, 'same size'].filter((name) => name !== larger)),
+          ...absent,
+        ],
         rationales: [
           `the ${first.category} is ${first.size} and the ${second.category} is ${second.size}.`,
           `in the picture the ${first.category} is ${first.size}.`,
@@ -92,7 +104,10 @@ export const askComparison: Ask = (scene, random) => {
       const match = only(others.filter((other) => other[key] === first[key]));
       if (!match || !unique.includes(match)) continue;
       drafts.push({
-        question: random.pick([`Which thing has the same ${key} as the ${first.category}?`, `What has the ${first.category}'s ${key} too?`]),
+        question: random.pick([
+          `Which thing has the same ${key} as the ${first.category}?`,
+          `What has the ${first.category}'s ${key} too?`,
+        ]),
         answer: match.category,
         wrong: [...names((other) => other !== first && other !== match), ...absent],
         rationales: [

@@ -1,5 +1,5 @@
 import type { SeededRandom } from '../../../random/seeded-random.ts';
-import { FUNCTIONS, type Fact, KNOWLEDGE, TYPICAL_WEIGHT } from '../knowledge.ts';
+import { type Fact, FUNCTIONS, KNOWLEDGE, TYPICAL_WEIGHT } from '../knowledge.ts';
 import type { PartialScene } from '../scene.ts';
 import { type CategoryName, findCategory } from '../vocabulary.ts';
 import { askSize } from './appearance.ts';

@@ -15,10 +15,16 @@ export const askPlace: Ask = (scene, random) => {
   const unique = uniqueObjects(scene);
   if (unique.length === 0) return undefined;
   const { category, place } = random.pick(unique);
-  const taken = random.shuffle(PLACES.filter((name) => name !== place && scene.objects.some((other) => other.place === name)));
+  const taken = random.shuffle(
+    PLACES.filter((name) => name !== place && scene.objects.some((other) => other.place === name)),
+  );
   const free = random.shuffle(PLACES.filter((name) => name !== place && !taken.includes(name)));
   return {
-    question: random.pick([`Where is the ${category}?`, `In which part is the ${category}?`, `Where can the ${category} be found?`]),
+    question: random.pick([
+      `Where is the ${category}?`,
+      `In which part is the ${category}?`,
+      `Where can the ${category} be found?`,
+    ]),
     answer: place,
     wrong: [...taken.slice(0, 2), ...free, ...taken.slice(2)],
     synonyms: PLACE_SYNONYMS[place],
@@ -38,7 +44,10 @@ const CLEARLY_APART = 0.2;
 const SAME_LINE = 0.1;
 
 function distances(from: PartialObject, to: PartialObject, { width, height }: PartialScene): [number, number] {
-  const center = ({ box: [x, y, w, h] }: PartialObject): [number, number] => [(x + w / 2) / width, (y + h / 2) / height];
+  const center = ({ box: [x, y, w, h] }: PartialObject): [number, number] => [
+    (x + w / 2) / width,
+    (y + h / 2) / height,
+  ];
   const [fromX, fromY] = center(from);
   const [toX, toY] = center(to);
   return [toX - fromX, toY - fromY];
@@ -53,7 +62,12 @@ export function directionOf(from: PartialObject, to: PartialObject, scene: Parti
 }
 
 /** True, false, or undefined where it is a close call: does `to` lie on that side of `from`? */
-function isOnSide(from: PartialObject, to: PartialObject, direction: Direction, scene: PartialScene): boolean | undefined {
+function isOnSide(
+  from: PartialObject,
+  to: PartialObject,
+  direction: Direction,
+  scene: PartialScene,
+): boolean | undefined {
   const [across, down] = distances(from, to, scene);
   const along = { left: -across, right: across, above: -down, below: down }[direction];
   if (along > CLEARLY_APART) return true;

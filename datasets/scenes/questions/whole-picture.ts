@@ -8,7 +8,11 @@ export const askScene: Ask = ({ background }, random) => {
     question: random.pick(['What kind of scene is this?', 'Which scene is shown?', 'What is the background?']),
     answer: background,
     wrong: random.shuffle(BACKGROUNDS.filter((name) => name !== background)),
-    rationales: [`the background is ${background}.`, `this is a ${background} scene.`, `the things are in front of ${background}.`],
+    rationales: [
+      `the background is ${background}.`,
+      `this is a ${background} scene.`,
+      `the things are in front of ${background}.`,
+    ],
   };
 };
 
@@ -20,7 +24,9 @@ export const askTopic: Ask = ({ objects }, random) => {
   const count = (group: string) => groups.filter((other) => other === group).length;
   const [first, second] = [...GROUPS].sort((left, right) => count(right) - count(left));
   if (!first || !second || count(first) < 2 || count(first) === count(second)) return undefined;
-  const members = objects.filter(({ category }) => findCategory(category)?.group === first).map(({ category }) => category);
+  const members = objects
+    .filter(({ category }) => findCategory(category)?.group === first)
+    .map(({ category }) => category);
   return {
     question: random.pick(['What is this picture mostly about?', 'What does the picture mostly show?']),
     answer: first,
@@ -37,7 +43,11 @@ export const askTopic: Ask = ({ objects }, random) => {
 export const askQuality: Ask = ({ quality }, random) => {
   if (!quality) return undefined;
   return {
-    question: random.pick(['How is the quality of this picture?', 'How does the picture look?', 'What is the picture quality?']),
+    question: random.pick([
+      'How is the quality of this picture?',
+      'How does the picture look?',
+      'What is the picture quality?',
+    ]),
     answer: quality,
     wrong: random.shuffle(QUALITIES.filter((name) => name !== quality)),
     synonyms: quality === 'sharp' ? ['clear'] : undefined,

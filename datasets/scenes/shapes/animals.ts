@@ -18,7 +18,10 @@ export const dog: Shape = (paint) =>
       '<path d="M14 46Q16 40 26 40H58L60 20Q62 10 74 12L82 18L96 24Q98 36 86 38L78 40L76 62Q76 68 72 70V94H60V70H30V94H18V66Q12 60 14 46Z"/>',
     paint,
   ) +
-  marks('<circle cx="76" cy="22" r="4"/><circle cx="94" cy="27" r="4"/><path d="M60 16Q52 22 56 40Q64 42 66 32Z"/>', paint);
+  marks(
+    '<circle cx="76" cy="22" r="4"/><circle cx="94" cy="27" r="4"/><path d="M60 16Q52 22 56 40Q64 42 66 32Z"/>',
+    paint,
+  );
 
 /** Seen from the side: a round body, a beak, a wing, a fan of a tail and thin legs. */
 export const bird: Shape = (paint) =>

@@ -26,7 +26,11 @@ export const pizza: Shape = (paint) =>
 /** Two tiers on a plate with three lit candles. */
 export const cake: Shape = (paint) =>
   silhouette('<path d="M24 36H76V60H92V90H8V60H24Z"/>', paint) +
-  markLines('<path d="M24 46Q32 54 40 46Q50 54 60 46Q68 54 76 46M8 70Q18 80 29 70Q40 80 50 70Q60 80 71 70Q82 80 92 70"/>', paint, 4) +
+  markLines(
+    '<path d="M24 46Q32 54 40 46Q50 54 60 46Q68 54 76 46M8 70Q18 80 29 70Q40 80 50 70Q60 80 71 70Q82 80 92 70"/>',
+    paint,
+    4,
+  ) +
   '<g stroke="#ffffff" stroke-width="9"><path d="M36 34V16M50 34V14M64 34V16"/></g>' +
   '<g stroke="#cc5588" stroke-width="5"><path d="M36 34V18M50 34V16M64 34V18"/></g>' +
   '<g fill="#ffb000"><circle cx="36" cy="12" r="5"/><circle cx="50" cy="9" r="5"/><circle cx="64" cy="12" r="5"/></g>';

@@ -9,7 +9,8 @@ import { type CategoryName, findCategory } from '../../../datasets/scenes/vocabu
 export function rightChoices(scene: Scene, question: string, choices: readonly string[]): string[] {
   const { objects } = scene;
   const named = objects.filter(({ category }) => new RegExp(`\\b${category}\\b`).test(question));
-  const namesOf = (found: readonly SceneObject[]) => choices.filter((choice) => found.some(({ category }) => category === choice));
+  const namesOf = (found: readonly SceneObject[]) =>
+    choices.filter((choice) => found.some(({ category }) => category === choice));
   const first = named[0] as SceneObject;
 
   if (/background|scene/.test(question)) return choices.filter((choice) => choice === scene.background);
@@ -29,10 +30,18 @@ export function rightChoices(scene: Scene, question: string, choices: readonly s
   }
   if (/color/.test(question)) return choices.filter((choice) => choice === first.color);
 
-  const seenFrom = question.match(/^Where is the (\w+), seen from the (\w+)/) ?? question.match(/side of the (?<from>\w+) is the (?<to>\w+)/);
+  const seenFrom =
+    question.match(/^Where is the (\w+), seen from the (\w+)/) ??
+    question.match(/side of the (?<from>\w+) is the (?<to>\w+)/);
   if (seenFrom) {
     const [to, from] = seenFrom.groups ? [seenFrom.groups.to, seenFrom.groups.from] : [seenFrom[1], seenFrom[2]];
-    return choices.filter((choice) => lies(objects.find(({ category }) => category === to), choice, objects.find(({ category }) => category === from)));
+    return choices.filter((choice) =>
+      lies(
+        objects.find(({ category }) => category === to),
+        choice,
+        objects.find(({ category }) => category === from),
+      ),
+    );
   }
   const side = question.match(/\b(left|right|above|below)\b/)?.[1];
   if (side) return namesOf(objects.filter((object) => object !== first && lies(object, side, first)));

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { captionsFor, joinWithAnd, withArticle } from '../../../datasets/scenes/captions.ts';
-import { sceneFromAnnotations } from '../../../datasets/scenes/scene-from-annotations.ts';
 import { type Box, randomScene } from '../../../datasets/scenes/scene.ts';
+import { sceneFromAnnotations } from '../../../datasets/scenes/scene-from-annotations.ts';
 import { PLACES } from '../../../datasets/scenes/vocabulary.ts';
 import { seededRandom } from '../../../random/seeded-random.ts';
 
@@ -39,7 +39,12 @@ describe('sceneFromAnnotations', () => {
 
   const box: Box = [10, 10, 50, 50];
   const read = (captions: string[], categories: string[]) =>
-    sceneFromAnnotations({ captions, boxes: categories.map((category) => ({ category, box })), width: 640, height: 480 });
+    sceneFromAnnotations({
+      captions,
+      boxes: categories.map((category) => ({ category, box })),
+      width: 640,
+      height: 480,
+    });
 
   it("reads what COCO's own captions say, and leaves the rest undefined", () => {
     expect(read(['A Small black Dog sits on the beach.', 'A dog near the water.'], ['dog', 'surfboard'])).toEqual({

@@ -34,7 +34,10 @@ describe.each(QUESTION_TYPES)('%s', (type) => {
     for (const { scene, question } of asked) {
       const { choices, correctChoiceIndex } = question;
       expect(new Set(choices).size).toBe(4);
-      expect({ ...question, right: rightChoices(scene, question.question, choices) }).toEqual({ ...question, right: [choices[correctChoiceIndex]] });
+      expect({ ...question, right: rightChoices(scene, question.question, choices) }).toEqual({
+        ...question,
+        right: [choices[correctChoiceIndex]],
+      });
     }
   });
 
@@ -75,9 +78,12 @@ describe('askQuestion', () => {
 
   // Names alone tell what most things are, what guards a house and what purrs.
   const fromNames = ['image_topic', 'function_reasoning', 'knowledge-based_reasoning'];
-  it.each(QUESTION_TYPES.filter((type) => !fromNames.includes(type)))('asks no %s question where only two like names are known', (type) => {
-    expect(attempt(type, scene)).toBeUndefined();
-  });
+  it.each(QUESTION_TYPES.filter((type) => !fromNames.includes(type)))(
+    'asks no %s question where only two like names are known',
+    (type) => {
+      expect(attempt(type, scene)).toBeUndefined();
+    },
+  );
 
   it('asks nothing about an empty scene or of an unknown type', () => {
     for (const type of QUESTION_TYPES) expect(attempt(type, { width: 10, height: 10, objects: [] })).toBeUndefined();

@@ -6,7 +6,11 @@ import { CATEGORY_NAMES, COLORS, QUALITIES } from '../../../datasets/scenes/voca
 import { seededRandom } from '../../../random/seeded-random.ts';
 import { hashBytes } from '../../../store/hash.ts';
 
-const scene = (changes: Partial<Scene> = {}): Scene => ({ ...randomScene(seededRandom('render test')), quality: 'sharp', ...changes });
+const scene = (changes: Partial<Scene> = {}): Scene => ({
+  ...randomScene(seededRandom('render test')),
+  quality: 'sharp',
+  ...changes,
+});
 
 function meanOf(pixels: Uint8Array): number {
   return pixels.reduce((sum, value) => sum + value, 0) / pixels.length;
@@ -20,8 +24,12 @@ describe('renderScene', () => {
   });
 
   it('shows a thing in its color at its place', async () => {
-    const only = scene({ objects: [{ category: 'bus', color: 'red', size: 'large', place: 'middle', box: [56, 56, 48, 48] }] });
-    const { data } = await sharp(await renderScene(only)).raw().toBuffer({ resolveWithObject: true });
+    const only = scene({
+      objects: [{ category: 'bus', color: 'red', size: 'large', place: 'middle', box: [56, 56, 48, 48] }],
+    });
+    const { data } = await sharp(await renderScene(only))
+      .raw()
+      .toBuffer({ resolveWithObject: true });
     // The lower half of the bus, under its windows.
     const offset = ((56 + 32) * 160 + (56 + 20)) * 3;
     const [red = 0, green = 0, blue = 0] = data.subarray(offset, offset + 3);
@@ -43,7 +51,10 @@ describe('renderScenePixels', () => {
     for (const quality of QUALITIES) {
       const pixels = await renderScenePixels(scene({ quality }), 96);
       expect(pixels).toHaveLength(96 * 96 * 3);
-      const fromFile = await sharp(await renderScene(scene({ quality }))).resize(96, 96, { kernel: 'cubic' }).raw().toBuffer();
+      const fromFile = await sharp(await renderScene(scene({ quality })))
+        .resize(96, 96, { kernel: 'cubic' })
+        .raw()
+        .toBuffer();
       const difference = meanOf(pixels.map((value, index) => Math.abs(value - (fromFile[index] as number))));
       // JPEG halves the resolution of color, which takes most away from colored noise.
       expect(difference).toBeLessThan(quality === 'noisy' ? 12 : 3);
@@ -55,7 +66,8 @@ describe('renderScenePixels', () => {
     const dark = await renderScenePixels(scene({ quality: 'dark' }), 96);
     expect(meanOf(dark) / meanOf(sharpPixels)).toBeCloseTo(0.5, 1);
 
-    const roughness = (pixels: Uint8Array) => meanOf(pixels.map((value, index) => Math.abs(value - (pixels[index - 3] ?? value))));
+    const roughness = (pixels: Uint8Array) =>
+      meanOf(pixels.map((value, index) => Math.abs(value - (pixels[index - 3] ?? value))));
     const blurry = await renderScenePixels(scene({ quality: 'blurry' }), 96);
     const noisy = await renderScenePixels(scene({ quality: 'noisy' }), 96);
     expect(roughness(blurry)).toBeLessThan(0.8 * roughness(sharpPixels));

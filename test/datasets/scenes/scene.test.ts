@@ -35,7 +35,8 @@ describe('randomScene', () => {
   });
 
   it('makes large things clearly larger than small ones', () => {
-    const sides = (size: string) => scenes.flatMap(({ objects }) => objects.filter((object) => object.size === size).map(({ box }) => box[2]));
+    const sides = (size: string) =>
+      scenes.flatMap(({ objects }) => objects.filter((object) => object.size === size).map(({ box }) => box[2]));
     expect(Math.min(...sides('large')) - Math.max(...sides('small'))).toBeGreaterThan(15);
   });
 
@@ -47,7 +48,9 @@ describe('randomScene', () => {
   });
 
   it('gives every category every color, so that none can be guessed', () => {
-    const pairs = new Set(scenes.flatMap(({ objects }) => objects.map(({ category, color }) => `${color} ${category}`)));
+    const pairs = new Set(
+      scenes.flatMap(({ objects }) => objects.map(({ category, color }) => `${color} ${category}`)),
+    );
     expect(pairs.size).toBe(CATEGORY_NAMES.length * 8);
   });
 });
@@ -55,6 +58,16 @@ describe('randomScene', () => {
 it('the vocabulary has four categories a group, with the ids that COCO gives them', () => {
   for (const group of GROUPS) expect(CATEGORIES.filter((category) => category.group === group)).toHaveLength(4);
   const ids = Object.fromEntries(CATEGORIES.map(({ name, id }) => [name, id]));
-  expect(ids).toMatchObject({ bicycle: 2, car: 3, bus: 6, boat: 9, bird: 16, cat: 17, dog: 18, elephant: 22, umbrella: 28 });
+  expect(ids).toMatchObject({
+    bicycle: 2,
+    car: 3,
+    bus: 6,
+    boat: 9,
+    bird: 16,
+    cat: 17,
+    dog: 18,
+    elephant: 22,
+    umbrella: 28,
+  });
   expect(ids).toMatchObject({ cup: 47, banana: 52, apple: 53, pizza: 59, cake: 61, chair: 62, clock: 85 });
 });

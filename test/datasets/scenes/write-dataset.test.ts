@@ -19,7 +19,9 @@ const options = { seed: 3, trainPictures: 120, validationPictures: 60, testPictu
 async function contents(root: string): Promise<Record<string, string>> {
   const entries = await readdir(root, { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  const hashes = await Promise.all(files.map(async (file) => [file.slice(root.length + 1), await hashFile(file)] as const));
+  const hashes = await Promise.all(
+    files.map(async (file) => [file.slice(root.length + 1), await hashFile(file)] as const),
+  );
   return Object.fromEntries(hashes.sort());
 }
 
@@ -117,13 +119,18 @@ describe('writeSceneDataset', () => {
     const other = join(await temporaryFolder(), 'data');
     await writeSceneDataset({ root: other, ...options, seed: 4 });
     const pictures = new Set(Object.values(await contents(root)));
-    expect(Object.entries(await contents(other)).filter(([file, hash]) => file.endsWith('.jpg') && pictures.has(hash))).toEqual([]);
+    expect(
+      Object.entries(await contents(other)).filter(([file, hash]) => file.endsWith('.jpg') && pictures.has(hash)),
+    ).toEqual([]);
   });
 
   it('leaves a complete root alone, and mends one whose manifest is missing', async () => {
     const before = await contents(root);
     const picture = join(root, Object.keys(before).find((file) => file.endsWith('.jpg')) as string);
-    expect(await writeSceneDataset({ root, ...options })).toMatchObject({ skipped: true, counts: { trainPictures: 120 } });
+    expect(await writeSceneDataset({ root, ...options })).toMatchObject({
+      skipped: true,
+      counts: { trainPictures: 120 },
+    });
 
     // An interrupted writer leaves a part of the files and no manifest.
     await rm(join(root, 'scenes-manifest.json'));
@@ -136,7 +143,9 @@ describe('writeSceneDataset', () => {
     const stopped = join(await temporaryFolder(), 'data');
     const controller = new AbortController();
     const onProgress = (done: number) => done === 10 && controller.abort();
-    await expect(writeSceneDataset({ root: stopped, ...options, signal: controller.signal, onProgress })).rejects.toThrow(/abort/i);
+    await expect(
+      writeSceneDataset({ root: stopped, ...options, signal: controller.signal, onProgress }),
+    ).rejects.toThrow(/abort/i);
     expect(existsSync(join(stopped, 'scenes-manifest.json'))).toBe(false);
   });
 
@@ -150,7 +159,9 @@ describe('writeSceneDataset', () => {
     const real = join(await temporaryFolder(), 'data');
     await mkdir(join(real, 'COCO2017'), { recursive: true });
     await writeFile(join(real, 'COCO2017/photo.jpg'), 'a photo');
-    await expect(writeSceneDataset({ root: real, ...options })).rejects.toThrow(/COCO2017: is there already .* data\.root/);
+    await expect(writeSceneDataset({ root: real, ...options })).rejects.toThrow(
+      /COCO2017: is there already .* data\.root/,
+    );
     expect(await readFile(join(real, 'COCO2017/photo.jpg'), 'utf8')).toBe('a photo');
   });
 });

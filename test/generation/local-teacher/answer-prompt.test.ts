@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
+import type { CocoIndex } from '../../../datasets/coco.ts';
+import { readCoco } from '../../../datasets/coco.ts';
 import { captionsFor } from '../../../datasets/scenes/captions.ts';
 import { QUESTION_TYPES } from '../../../datasets/scenes/questions.ts';
 import { randomScene } from '../../../datasets/scenes/scene.ts';
-import { readCoco } from '../../../datasets/coco.ts';
-import type { CocoIndex } from '../../../datasets/coco.ts';
+import { filterRawAnswer } from '../../../generation/filters.ts';
 import { answerPrompt } from '../../../generation/local-teacher/answer-prompt.ts';
 import { mistakeKinds } from '../../../generation/local-teacher/mistakes.ts';
 import { isRejection, parseAnswer } from '../../../generation/parse-answer.ts';
-import { filterRawAnswer } from '../../../generation/filters.ts';
 import { buildMessages } from '../../../generation/prompt.ts';
 import { readPromptTemplate } from '../../../generation/prompt-template.ts';
 import { readQuestionTypes } from '../../../generation/question-types.ts';

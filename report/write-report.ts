@@ -1,0 +1,58 @@
+import type { TopLevelSpec } from 'vega-lite';
+import { writeFileAtomically } from '../store/write-file.ts';
+import { accuracyChart, errorByTypeChart, lossChart, samplingChart } from './charts.ts';
+import { drawChart } from './draw-chart.ts';
+import { badCaseGallery, generatedGallery } from './gallery.ts';
+import { escapeHtml, type Html } from './html.ts';
+import { page } from './page.ts';
+import type { ReportRound, WriteReportInput } from './report-input.ts';
+import { configTable, rejectedTable, roundsTable } from './tables.ts';
+
+interface Figure {
+  caption: string;
+  chart: TopLevelSpec;
+}
+
+/**
+ * Writes a run's report: one HTML file that opens anywhere, with charts as SVG and pictures inside. The
+ * file is replaced as a whole or not at all.
+ *
+ * @throws StorageError when the disk can't take the file. A picture that can't be read is shown as a gray box.
+ */
+export async function writeReport(input: WriteReportInput): Promise<void> {
+  const { run, configSummary, rounds, badCases, generated, output } = input;
+  const html = page(`Data engine report: ${run}`, [
+    { title: 'Settings', body: `<div class="settings">${configTable(configSummary)}</div>` },
+    { title: 'Rounds', body: roundsTable(rounds) },
+    { title: 'Accuracy and loss', body: await figures(scoreFigures(rounds)) },
+    { title: 'Weights against what was sampled', body: await figures(samplingFigures(rounds)) },
+    { title: 'Rejected by reason', body: rejectedTable(rounds) },
+    { title: 'Bad cases', body: await badCaseGallery(badCases) },
+    { title: 'Generated samples', body: await generatedGallery(generated) },
+  ]);
+  await writeFileAtomically(output, html);
+}
+
+function scoreFigures(rounds: ReportRound[]): Figure[] {
+  if (rounds.length === 0) return [];
+  return [
+    { caption: 'Accuracy by round', chart: accuracyChart(rounds) },
+    { caption: 'Training loss', chart: lossChart(rounds) },
+    { caption: 'Validation error by question type', chart: errorByTypeChart(rounds) },
+  ];
+}
+
+function samplingFigures(rounds: ReportRound[]): Figure[] {
+  return rounds
+    .filter(({ sampledByType }) => Object.keys(sampledByType).length > 0)
+    .map((round) => ({ caption: `Round ${round.round}`, chart: samplingChart(round) }));
+}
+
+async function figures(list: Figure[]): Promise<Html> {
+  if (list.length === 0) return '<p>Nothing to show yet.</p>';
+  const drawn: Html[] = [];
+  for (const { caption, chart } of list) {
+    drawn.push(`<figure><figcaption>${escapeHtml(caption)}</figcaption>${await drawChart(chart)}</figure>`);
+  }
+  return `<div class="charts">${drawn.join('\n')}</div>`;
+}

@@ -1,0 +1,122 @@
+#!/usr/bin/env node
+/**
+ * Makes this checkout ready to run: npm packages, the Temporal CLI, native TensorFlow and its addon. Needs
+ * nothing but Node. What is there already is left alone, so it may run before every command.
+ *
+ *   node scripts/setup.mjs          TensorFlow for the CPU (or, after --gpu once, still for the GPU)
+ *   node scripts/setup.mjs --gpu    TensorFlow for CUDA 12, with CUDA's libraries from PyPI
+ *   node scripts/setup.mjs --cpu    back to the CPU
+ */
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { addonStep } from './setup/addon.mjs';
+import { withLock } from './setup/lock.mjs';
+import { packagesStep } from './setup/packages.mjs';
+import { oldestNode } from './setup/pins.mjs';
+import { isAtLeast } from './setup/programs.mjs';
+import { SetupError } from './setup/setup-error.mjs';
+import { temporalStep } from './setup/temporal.mjs';
+import { tensorflowStep } from './setup/tensorflow.mjs';
+import { removeLeftovers } from './setup/wheels.mjs';
+
+const nodeStep = {
+  name: 'Node',
+  find: () => (isAtLeast(process.versions.node, oldestNode) ? { text: process.versions.node } : undefined),
+  make() {
+    const remedy = `install Node ${oldestNode.join('.')} or newer (https://nodejs.org)`;
+    throw new SetupError({ problem: `this is Node ${process.versions.node}`, remedy });
+  },
+};
+
+/** Each step looks for what it needs (`find`, quick) and gets it (`make`, under the lock) when it is not there. */
+const steps = [nodeStep, packagesStep, temporalStep, tensorflowStep, addonStep];
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const cache = join(root, '.cache');
+const stateFile = join(cache, 'setup.json');
+
+async function main(options) {
+  const unknown = options.find((option) => !['--gpu', '--cpu'].includes(option));
+  if (unknown) {
+    console.error(`There is no option ${unknown}: use --gpu or --cpu, or none`);
+    return 2;
+  }
+  const before = readState();
+  const gpu = options.includes('--gpu') || (before.gpu === true && !options.includes('--cpu'));
+  const context = { root, cache, gpu, gpuFolder: join(cache, 'tensorflow-gpu'), state: { ...before } };
+
+  const lines = [];
+  if (await everythingIsThere(context, lines)) {
+    for (const line of lines) console.log(line);
+    saveState(context.state, before);
+    return 0;
+  }
+  return withLock(join(cache, 'setup.lock'), {
+    onWait: (owner) => console.log(`  another set-up (process ${owner}) is under way: waiting for it`),
+    work: () => makeWhatIsMissing(context, before),
+  });
+}
+
+async function everythingIsThere(context, lines) {
+  for (const step of steps) {
+    try {
+      const found = await step.find(context);
+      if (!found) return false;
+      lines.push(lineOf(step, found));
+    } catch {
+      // The reason is told when the step is run in earnest.
+      return false;
+    }
+  }
+  return true;
+}
+
+async function makeWhatIsMissing(context, before) {
+  removeLeftovers(cache);
+  for (const step of steps) {
+    try {
+      let found = await step.find(context);
+      if (!found) {
+        const start = performance.now();
+        if (step !== nodeStep) console.log(`  ${step.name} …`);
+        await step.make(context);
+        found = await step.find(context);
+        if (!found)
+          throw new SetupError({
+            problem: 'it was set up, but is not there',
+            remedy: `remove ${cache} and run the set-up again`,
+          });
+        found.text += `, set up in ${((performance.now() - start) / 1000).toFixed(1)} s`;
+      }
+      console.log(lineOf(step, found));
+    } catch (error) {
+      if (!(error instanceof SetupError)) throw error;
+      saveState(context.state, before);
+      console.error(error.describe(step.name));
+      return 1;
+    }
+  }
+  saveState(context.state, before);
+  return 0;
+}
+
+const lineOf = (step, found) => `✓ ${step.name}: ${found.text.replaceAll(`${root}/`, '')}`;
+
+function readState() {
+  try {
+    return JSON.parse(readFileSync(stateFile, 'utf8'));
+  } catch {
+    return {};
+  }
+}
+
+function saveState(state, before) {
+  if (JSON.stringify(state) === JSON.stringify(before)) return;
+  mkdirSync(cache, { recursive: true });
+  const temporary = `${stateFile}.${process.pid}.tmp`;
+  writeFileSync(temporary, `${JSON.stringify(state, null, 2)}\n`);
+  renameSync(temporary, stateFile);
+}
+
+process.exitCode = await main(process.argv.slice(2));

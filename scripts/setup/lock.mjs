@@ -1,0 +1,91 @@
+import { linkSync, mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const abandonedAfter = 60_000;
+
+/**
+ * Does work while no other process on this machine does work under the same lock file. A lock whose process
+ * is gone, or that nobody has touched for a minute, counts as abandoned.
+ */
+export async function withLock(file, { onWait, work }) {
+  mkdirSync(dirname(file), { recursive: true });
+  let told = false;
+  while (!take(file)) {
+    if (isAbandoned(file)) breakLock(file);
+    else {
+      if (!told) onWait(readOwner(file));
+      told = true;
+      await sleep(200);
+    }
+  }
+  const release = () => rmSync(file, { force: true });
+  const touching = setInterval(() => touch(file), 5_000).unref();
+  process.on('exit', release);
+  try {
+    return await work();
+  } finally {
+    clearInterval(touching);
+    process.off('exit', release);
+    release();
+  }
+}
+
+// The lock appears with its owner's id already in it: a hard link is made whole or not at all.
+function take(file) {
+  const own = `${file}.${process.pid}`;
+  writeFileSync(own, String(process.pid));
+  try {
+    linkSync(own, file);
+    return true;
+  } catch (error) {
+    if (error.code !== 'EEXIST') throw error;
+    return false;
+  } finally {
+    rmSync(own, { force: true });
+  }
+}
+
+// Only one process may break a lock, and it looks again once it is that one: else a second one could
+// remove the lock that the first has just taken.
+function breakLock(file) {
+  const breaking = `${file}.breaking`;
+  if (!take(breaking)) {
+    if (isAbandoned(breaking)) rmSync(breaking, { force: true });
+    return;
+  }
+  if (isAbandoned(file)) rmSync(file, { force: true });
+  rmSync(breaking, { force: true });
+}
+
+function isAbandoned(file) {
+  const stats = statSync(file, { throwIfNoEntry: false });
+  if (!stats) return false;
+  const owner = readOwner(file);
+  return Date.now() - stats.mtimeMs > abandonedAfter || (owner !== undefined && !isRunning(owner));
+}
+
+function readOwner(file) {
+  try {
+    return Number(readFileSync(file, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+function isRunning(id) {
+  try {
+    process.kill(id, 0);
+    return true;
+  } catch (error) {
+    return error.code === 'EPERM';
+  }
+}
+
+function touch(file) {
+  try {
+    utimesSync(file, new Date(), new Date());
+  } catch {
+    // Somebody removed the lock by hand; there is nothing to keep fresh.
+  }
+}

@@ -1,0 +1,67 @@
+import { spawn } from 'node:child_process';
+import { accessSync, constants, statSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+/**
+ * Runs a program to its end without a shell.
+ *
+ * @returns {Promise<{ ok: boolean, output: string }>} standard output and error together, or why it did not start
+ */
+export function runProgram(program, args, options = {}) {
+  return new Promise((resolve) => {
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
+    let output = '';
+    child.stdout.on('data', (data) => (output += data));
+    child.stderr.on('data', (data) => (output += data));
+    child.on('error', (error) => resolve({ ok: false, output: error.message }));
+    child.on('close', (code, signal) => {
+      if (signal) output += `\nended by ${signal}`;
+      resolve({ ok: code === 0, output: output.trim() });
+    });
+  });
+}
+
+/** The first of these programs that is on the PATH, as a path; or undefined. */
+export function findOnPath(...names) {
+  for (const name of names) {
+    for (const folder of (process.env.PATH ?? '').split(delimiter).filter(Boolean)) {
+      const file = join(folder, name);
+      try {
+        accessSync(file, constants.X_OK);
+        if (statSync(file).isFile()) return file;
+      } catch {
+        // Not here: the next folder may have it.
+      }
+    }
+  }
+  return undefined;
+}
+
+/** The end of a program's output, where the reason of a failure stands. */
+export function lastLines(output, count = 6) {
+  return output
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .slice(-count)
+    .join('\n');
+}
+
+/** Tells two states of a file apart without reading it; undefined when it is not there. */
+export function fingerprint(file) {
+  const stats = statSync(file, { throwIfNoEntry: false });
+  return stats && `${stats.size}-${Math.round(stats.mtimeMs)}`;
+}
+
+/** '1.9.1' from any text that holds a version; or undefined. */
+export function versionIn(text) {
+  return /\d+\.\d+(?:\.\d+)*/.exec(text)?.[0];
+}
+
+/** Whether a version such as '20.20.2' is at least [20, 19]. */
+export function isAtLeast(version, oldest) {
+  const parts = version.split('.').map(Number);
+  for (const [index, least] of oldest.entries()) {
+    if ((parts[index] ?? 0) !== least) return (parts[index] ?? 0) > least;
+  }
+  return true;
+}

@@ -1,0 +1,19 @@
+/** A step of set-up that failed: what was tried, and what a person can do. */
+export class SetupError extends Error {
+  /** @param {{ problem: string, tried?: string[], remedy: string }} input */
+  constructor({ problem, tried = [], remedy }) {
+    super(problem);
+    this.name = 'SetupError';
+    this.tried = tried;
+    this.remedy = remedy;
+  }
+
+  /** The whole story, as lines for a terminal. */
+  describe(step) {
+    const tried =
+      this.tried.length > 0
+        ? ['  Tried:', ...this.tried.map((line) => `    - ${line.replaceAll('\n', '\n      ')}`)]
+        : [];
+    return [`Set-up failed at "${step}": ${this.message}`, ...tried, `  What to do: ${this.remedy}`].join('\n');
+  }
+}
