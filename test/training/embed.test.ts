@@ -26,7 +26,7 @@ async function embeddings(pictures: string | string[]): Promise<Float32Array[]> 
   await embed({ model, pictures, output }, recordingReporter());
   const file = await openSafetensors(output);
   try {
-    const [count, hidden] = file.tensors.get('embeddings')?.shape as [number, number];
+    const [count, hidden] = (file.tensors.get('embeddings') as { shape: number[] }).shape as [number, number];
     const values = await file.read('embeddings');
     return Array.from({ length: count }, (_, row) => values.slice(row * hidden, (row + 1) * hidden));
   } finally {

@@ -16,7 +16,10 @@ beforeAll(async () => {
 afterAll(() => environment?.temporal.teardown());
 
 let queueNumber = 0;
-const newQueue = () => `queue-${(queueNumber += 1)}`;
+const newQueue = () => {
+  queueNumber += 1;
+  return `queue-${queueNumber}`;
+};
 
 function planOn(taskQueue: string, changes: Partial<RunPlan> = {}): RunPlan {
   return {
