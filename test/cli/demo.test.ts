@@ -60,5 +60,7 @@ test('interrupted in the middle of finetune it stops everything, and goes on fro
   const { run } = await runDemo({ ...options, config, signal: new AbortController().signal });
   vi.restoreAllMocks();
   expect(run).toBe('demo-seed7');
-  expect(await readFile(join(finetune, 'trainer.log'), 'utf8')).toMatch(/starting at step 0 [\s\S]*starting at step 10 /);
+  expect(await readFile(join(finetune, 'trainer.log'), 'utf8')).toMatch(
+    /starting at step 0 [\s\S]*starting at step 10 /,
+  );
 }, 90_000);
