@@ -5,7 +5,6 @@ import { stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import limitConcurrency from 'p-limit';
-import type { Config } from '../configs/schema.ts';
 import { readAokvqa } from '../datasets/aokvqa.ts';
 import { checkPicture } from '../datasets/check-pictures.ts';
 import { writeSceneDataset } from '../datasets/scenes/write-dataset.ts';
