@@ -1,12 +1,24 @@
 /**
- * What the demo's stage-1 model is taught to say of a scene: descriptions, never questions with choices. The
+ * What the demo's stage-1 model is taught to say of a scene: descriptions, never what questions ask. The
  * questions are what the loop's finetuning is for.
  */
-import { captionTurn } from '../../datasets/prompt-format.ts';
+import { answerQma, captionTurn, choiceText } from '../../datasets/prompt-format.ts';
 import { captionsFor } from '../../datasets/scenes/captions.ts';
 import { FUNCTIONS, KNOWLEDGE } from '../../datasets/scenes/knowledge.ts';
+import { DIRECTIONS } from '../../datasets/scenes/questions/places.ts';
+import { askQuestion, QUESTION_TYPES } from '../../datasets/scenes/questions.ts';
 import type { Scene, SceneObject } from '../../datasets/scenes/scene.ts';
-import { CATEGORIES, GROUP_SINGULAR, PLACES } from '../../datasets/scenes/vocabulary.ts';
+import {
+  BACKGROUNDS,
+  CATEGORIES,
+  CATEGORY_NAMES,
+  COLORS,
+  GROUP_SINGULAR,
+  GROUPS,
+  PLACES,
+  QUALITIES,
+  SIZES,
+} from '../../datasets/scenes/vocabulary.ts';
 import type { SeededRandom } from '../../random/seeded-random.ts';
 
 export interface Stage1Text {
@@ -51,13 +63,48 @@ function fact(random: SeededRandom): Stage1Text {
   };
 }
 
+/** Words that choices are made of. */
+const CHOICE_WORDS = [
+  ...COLORS,
+  ...SIZES,
+  ...PLACES,
+  ...BACKGROUNDS,
+  ...QUALITIES,
+  ...CATEGORY_NAMES,
+  ...GROUPS,
+  ...DIRECTIONS,
+];
+
+/**
+ * Multiple choice as a form, without a picture and without knowledge: pick the named one. A language model that
+ * was pretrained on text, as MiniGPT-4's was, knows the form; one that never saw the letters can't learn it from
+ * adapters alone, since its embeddings are frozen then.
+ */
+function choice(random: SeededRandom): Stage1Text {
+  const choices = random.shuffle(CHOICE_WORDS).slice(0, 4);
+  const correct = random.integer(4);
+  const turn = withoutPicture(
+    `Choose ${choices[correct]}.\n${choices.map((_, index) => choiceText(choices, index)).join(' ')}`,
+  );
+  return { prompt: turn, answer: answerQma(choices, correct) };
+}
+
+/** The words that questions are asked in, to be said again: read, but not answered. */
+function echo(scene: Scene, random: SeededRandom): Stage1Text {
+  const asked = askQuestion(random.pick(QUESTION_TYPES), scene, random);
+  const text = asked?.question ?? inventory(scene).answer;
+  return { prompt: withoutPicture(`Repeat: ${text}`), answer: text };
+}
+
 /** Kinds of texts, and how often each is drawn. */
 export const TEXT_KINDS = {
-  inventory: 0.45,
-  caption: 0.15,
-  reference: 0.18,
-  region: 0.17,
+  inventory: 0.28,
+  caption: 0.12,
+  reference: 0.15,
+  region: 0.12,
   fact: 0.05,
+  choice: 0.2,
+  echo: 0.08,
 } as const;
 export type TextKind = keyof typeof TEXT_KINDS;
 
@@ -74,5 +121,9 @@ export function stage1Text(kind: TextKind, scene: Scene, random: SeededRandom): 
       return region(scene, random);
     case 'fact':
       return fact(random);
+    case 'choice':
+      return choice(random);
+    case 'echo':
+      return echo(scene, random);
   }
 }

@@ -79,7 +79,7 @@ export async function makeStage1(
     }),
   );
   const program = pretrainProgram(config, [...shapes.values()], settings.seed);
-  const jobHash = hashValue({ settings, config: STAGE1_MODEL, frozenVision: true });
+  const jobHash = hashValue({ settings, config: STAGE1_MODEL, texts: TEXT_KINDS });
   const checkpoints = path.join(work, 'language');
   const resumed = await readNewestCheckpoint(checkpoints, jobHash, reporter.note);
   if (resumed) program.write(resumed.arrays);
