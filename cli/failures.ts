@@ -1,19 +1,30 @@
-import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import { WorkflowFailedError } from '@temporalio/client';
+import { ActivityFailure, ApplicationFailure, CancelledFailure, ChildWorkflowFailure } from '@temporalio/common';
+import { CommanderError } from 'commander';
 import { InputError } from '../store/input-error.ts';
 
 /** What the command's exit status says. */
 export const exitCodes = { ok: 0, failed: 1, wrongInput: 2, interrupted: 130 } as const;
 
-/** The error that began a chain of Temporal failures. */
+/** The error that began a chain of Temporal failures; an error of ours keeps its own words. */
 export function rootCause(error: unknown): unknown {
   let cause = error;
-  while (cause instanceof Error && cause.cause instanceof Error && !(cause instanceof ApplicationFailure))
-    cause = cause.cause;
+  while (isWrapper(cause) && cause.cause instanceof Error) cause = cause.cause;
   return cause;
+}
+
+function isWrapper(error: unknown): error is Error {
+  return (
+    error instanceof WorkflowFailedError || error instanceof ActivityFailure || error instanceof ChildWorkflowFailure
+  );
 }
 
 /** How an error is told to a person, and the exit code: wrong input in one message, anything else with its stack. */
 export function describeFailure(error: unknown): { message: string; exitCode: number } {
+  // Commander has told these itself; `--help` is one of them.
+  if (error instanceof CommanderError) {
+    return { message: '', exitCode: error.exitCode === 0 ? exitCodes.ok : exitCodes.wrongInput };
+  }
   const cause = rootCause(error);
   const isInput = cause instanceof InputError || (cause instanceof ApplicationFailure && cause.type === 'InputError');
   if (isInput) return { message: (cause as Error).message, exitCode: exitCodes.wrongInput };
@@ -25,4 +36,9 @@ export function describeFailure(error: unknown): { message: string; exitCode: nu
     message: cause instanceof Error ? (cause.stack ?? cause.message) : String(cause),
     exitCode: exitCodes.failed,
   };
+}
+
+function withCauses(error: Error): string {
+  const stack = error.stack ?? error.message;
+  return error.cause instanceof Error ? `${stack}\nCaused by: ${error.cause.message}` : stack;
 }

@@ -4,7 +4,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { type Command, InvalidArgumentError } from 'commander';
+import { Argument, type Command } from 'commander';
 import { integer } from './options.ts';
 
 const setupScript = fileURLToPath(new URL('../scripts/setup.mjs', import.meta.url));
@@ -28,18 +28,17 @@ export function addDemoCommand(program: Command, signal: AbortSignal): void {
 /** Adds `dataengine worker cpu|gpu`. */
 export function addWorkerCommand(program: Command): void {
   program
-    .command('worker <kind>')
+    .command('worker')
+    .addArgument(new Argument('<kind>').choices(['cpu', 'gpu']))
     .description('run a worker: cpu (workflows and CPU steps) or gpu (one for each GPU)')
     .option('--task-queue <name>', 'default: data-engine or gpu')
     .addHelpText(
       'after',
       '\nExamples:\n  dataengine worker cpu\n  TEMPORAL_ADDRESS=temporal.example:7233 dataengine worker gpu --task-queue gpu-a100',
     )
-    .action(async (kind: string, { taskQueue }: { taskQueue?: string }) => {
+    .action(async (kind: 'cpu' | 'gpu', { taskQueue }: { taskQueue?: string }) => {
       const { runCpuWorker, runGpuWorker } = await import('../workers/run-worker.ts');
-      if (kind === 'cpu') return runCpuWorker(taskQueue);
-      if (kind === 'gpu') return runGpuWorker(taskQueue);
-      throw new InvalidArgumentError(`There is no worker "${kind}": it is cpu or gpu.`);
+      return kind === 'cpu' ? runCpuWorker(taskQueue) : runGpuWorker(taskQueue);
     });
 }
 

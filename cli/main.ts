@@ -23,7 +23,7 @@ try {
     process.exitCode = exitCodes.interrupted;
   } else {
     const { message, exitCode } = describeFailure(error);
-    process.stderr.write(`${message}\n`);
+    if (message !== '') process.stderr.write(`${message}\n`);
     process.exitCode = exitCode;
   }
 } finally {

@@ -11,6 +11,7 @@ export function createProgram(signal: AbortSignal): Command {
   const program = new Command('dataengine')
     .description('A closed loop that makes a multimodal LLM better at what it is worst at.')
     .showHelpAfterError()
+    .exitOverride()
     .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 wrong input, 130 interrupted.');
   addDemoCommand(program, signal);
   addRunCommands(program, signal);

@@ -6,7 +6,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, defaultPayloadConverter, isGrpcServiceError } from '@temporalio/client';
 import type { HeartbeatDetails } from '../activities/heartbeat.ts';
 import type { DataEngineResult, RoundProgress } from '../workflows/messages.ts';
-import { rootCause } from './failures.ts';
 import type { ProgressDisplay } from './progress-display.ts';
 import { formatSeconds } from './rounds-table.ts';
 
@@ -40,7 +39,7 @@ export async function watchRun(
         if (!running) break;
       } catch (error) {
         unanswered += 1;
-        if (!isGrpcServiceError(rootCause(error)) || unanswered > silenceLimit) throw error;
+        if (!isServiceSilent(error) || unanswered > silenceLimit) throw error;
         tellOnce(told, 'silence', () => display.log('The Temporal server does not answer; waiting for it.'));
       }
       await sleep(pollMilliseconds, undefined, { signal }).catch(() => undefined);
@@ -124,4 +123,8 @@ function tellOnce(told: Set<string>, key: string, tell: () => void): void {
 
 function firstLine(text: string): string {
   return text.split('\n', 1)[0] ?? '';
+}
+
+function isServiceSilent(error: unknown): boolean {
+  return isGrpcServiceError(error) || (error instanceof Error && isGrpcServiceError(error.cause));
 }
