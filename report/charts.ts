@@ -15,27 +15,24 @@ export function accuracyChart(rounds: ReportRound[]): TopLevelSpec {
           { round, set: 'test', measure: 'direct answer (DA)', accuracy: test.da },
         ]),
   ]);
+  // A panel for each measure: in one, equal scores would hide each other.
   return {
-    width: 420,
-    height: 260,
     data: { values },
-    mark: { type: 'line', point: { size: 50 } },
-    encoding: {
-      x: roundAxis,
-      y: {
-        field: 'accuracy',
-        type: 'quantitative',
-        title: 'Accuracy',
-        scale: { zero: false },
-        axis: { format: '.1~%' },
-      },
-      color: { field: 'measure', type: 'nominal', title: null, sort: 'descending' },
-      strokeDash: {
-        field: 'set',
-        type: 'nominal',
-        title: null,
-        sort: ['validation', 'test'],
-        legend: { symbolType: 'stroke', symbolStrokeColor: 'currentColor' },
+    facet: { column: { field: 'measure', type: 'nominal', title: null, sort: 'descending' } },
+    spec: {
+      width: 200,
+      height: 240,
+      mark: { type: 'line', point: { size: 50 } },
+      encoding: {
+        x: roundAxis,
+        y: {
+          field: 'accuracy',
+          type: 'quantitative',
+          title: null,
+          scale: { zero: false, nice: true },
+          axis: { format: '.1~%', tickCount: 6 },
+        },
+        color: { field: 'set', type: 'nominal', title: null, sort: ['validation', 'test'] },
       },
     },
   };

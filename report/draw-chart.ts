@@ -20,7 +20,8 @@ const config: Config = {
     labelLimit: 260,
     titleFontWeight: 'normal',
   },
-  legend: { labelColor: ink, titleColor: ink, labelLimit: 260 },
+  legend: { labelColor: ink, titleColor: ink, labelLimit: 260, orient: 'top', labelFontSize: 11 },
+  header: { labelColor: ink, titleColor: ink, labelFontSize: 11 },
   range: { category: ['#4c8bd6', '#e08a2c', '#3aa67a', '#c65b8f', '#8f7bd1', '#b39b2e', '#4aa3b5', '#d0604f'] },
 };
 

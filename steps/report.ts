@@ -48,6 +48,6 @@ function summarize({ seed, model, data, finetune, sampling, teacher }: Config): 
     },
     { label: 'LoRA', value: `rank ${lora.rank}, alpha ${lora.alpha}, on ${lora.targetModules.join(', ')}` },
     { label: 'Sampling', value: `${sampling.strategy}, ${sampling.requests} requests a round` },
-    { label: 'Teacher', value: `${teacher.model} (${teacher.provider})` },
+    { label: 'Teacher', value: teacher.provider === 'local' ? 'local, by rules' : teacher.model },
   ];
 }
