@@ -70,7 +70,7 @@ export const STAGE1: Stage1Settings = {
     learningRate: { initial: 1e-5, peak: 2e-3, final: 2e-5, warmupSteps: 200 },
   },
   language: {
-    steps: 2800,
+    steps: 8000,
     batchSize: 32,
     learningRate: { initial: 1e-5, peak: 1.5e-3, final: 2e-5, warmupSteps: 200 },
   },

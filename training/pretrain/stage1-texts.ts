@@ -41,9 +41,12 @@ function caption(scene: Scene, random: SeededRandom): Stage1Text {
   return { prompt: captionTurn(), answer: random.pick(captionsFor(scene, random)) };
 }
 
+/** What is known of one thing, found by its name or, where no other has it, by its color. */
 function reference(scene: Scene, random: SeededRandom): Stage1Text {
   const object = random.pick(scene.objects);
-  return { prompt: withPicture(`Describe the ${object.category}.`), answer: `${describe(object)}.` };
+  const isOnly = scene.objects.filter(({ color }) => color === object.color).length === 1;
+  const name = isOnly && random.uniform() < 0.3 ? `${object.color} thing` : object.category;
+  return { prompt: withPicture(`Describe the ${name}.`), answer: `${describe(object)}.` };
 }
 
 function region(scene: Scene, random: SeededRandom): Stage1Text {
@@ -98,13 +101,13 @@ function echo(scene: Scene, random: SeededRandom): Stage1Text {
 
 /** Kinds of texts, and how often each is drawn. */
 export const TEXT_KINDS = {
-  inventory: 0.28,
-  caption: 0.12,
-  reference: 0.15,
-  region: 0.12,
+  inventory: 0.16,
+  caption: 0.08,
+  reference: 0.38,
+  region: 0.1,
   fact: 0.05,
-  choice: 0.2,
-  echo: 0.08,
+  choice: 0.16,
+  echo: 0.07,
 } as const;
 export type TextKind = keyof typeof TEXT_KINDS;
 

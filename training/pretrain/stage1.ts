@@ -103,7 +103,7 @@ export async function makeStage1(
       learningRate,
       weightDecay: settings.weightDecay,
     });
-    if (kind === 'inventory') smoothed = Number.isNaN(smoothed) ? loss : 0.95 * smoothed + 0.05 * loss;
+    if (kind === 'reference') smoothed = Number.isNaN(smoothed) ? loss : 0.95 * smoothed + 0.05 * loss;
     const seconds = (performance.now() - started) / 1000;
     const etaSeconds = (seconds / (step + 1 - first)) * (steps - step - 1);
     reporter.progress({ step: step + 1, steps, loss: smoothed, learningRate, etaSeconds });
