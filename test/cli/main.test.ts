@@ -1,0 +1,56 @@
+import { execFile } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { temporaryFolder } from '../temporary-folder.ts';
+
+const launcher = fileURLToPath(new URL('../../bin/dataengine.mjs', import.meta.url));
+
+/** Runs the command from another folder, as a person would. */
+async function dataengine(...input: string[]): Promise<{ code: number; output: string; errors: string }> {
+  const cwd = await temporaryFolder();
+  await writeFile(join(cwd, 'wrong.yaml'), 'model: { path: x }\nsead: 3\ndata: { root: y }\n');
+  return new Promise((resolve) => {
+    execFile(process.execPath, [launcher, ...input], { cwd }, (error, output, errors) => {
+      resolve({ code: typeof error?.code === 'number' ? error.code : 0, output, errors });
+    });
+  });
+}
+
+test.concurrent('help lists the steps and the exit codes', async () => {
+  const { code, output } = await dataengine('--help');
+  expect(code).toBe(0);
+  for (const step of [
+    'finetune',
+    'merge',
+    'evaluate',
+    'classify',
+    'sample',
+    'generate',
+    'refine',
+    'append',
+    'report',
+  ]) {
+    expect(output).toMatch(new RegExp(`^  ${step} `, 'm'));
+  }
+  expect(output).toContain('Exit codes: 0 done, 1 failed, 2 wrong input, 130 interrupted.');
+});
+
+test.concurrent('a wrong config is one line and exit code 2', async () => {
+  const { code, errors } = await dataengine('finetune', '--config', 'wrong.yaml');
+  expect({ code, errors }).toEqual({ code: 2, errors: 'wrong.yaml:2: sead: no such key. Did you mean seed?\n' });
+});
+
+test.concurrent('a missing config is one line and exit code 2', async () => {
+  const { code, errors } = await dataengine('merge', '--config', 'nowhere.yaml', '--round', '1');
+  expect({ code, errors }).toEqual({ code: 2, errors: 'nowhere.yaml: no such file. Check the path\n' });
+});
+
+test.concurrent('a wrong option says what is allowed, exit code 2', async () => {
+  const worker = await dataengine('worker', 'tpu');
+  expect(worker.code).toBe(2);
+  expect(worker.errors).toContain('Allowed choices are cpu, gpu.');
+  const round = await dataengine('sample', '--config', 'wrong.yaml', '--round', 'one');
+  expect(round.errors).toContain('Give a whole number of at least 0.');
+});
