@@ -30,7 +30,7 @@ export const STAGE1_MODEL = {
     model_type: 'llama',
     hidden_size: 192,
     intermediate_size: 512,
-    num_hidden_layers: 4,
+    num_hidden_layers: 6,
     num_attention_heads: 6,
     num_key_value_heads: 2,
     rms_norm_eps: 1e-6,
@@ -70,8 +70,8 @@ export const STAGE1: Stage1Settings = {
     learningRate: { initial: 1e-5, peak: 2e-3, final: 2e-5, warmupSteps: 200 },
   },
   language: {
-    steps: 8000,
+    steps: 7000,
     batchSize: 32,
-    learningRate: { initial: 1e-5, peak: 1.5e-3, final: 2e-5, warmupSteps: 200 },
+    learningRate: { initial: 1e-5, peak: 1.2e-3, final: 2e-5, warmupSteps: 200 },
   },
 };

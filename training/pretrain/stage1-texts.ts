@@ -92,6 +92,31 @@ function choice(random: SeededRandom): Stage1Text {
   return { prompt: turn, answer: answerQma(choices, correct) };
 }
 
+const ASPECTS = {
+  color: { values: COLORS, say: (category: string, value: string) => `${value} ${category}` },
+  size: { values: SIZES, say: (category: string, value: string) => `${value} ${category}` },
+  place: { values: PLACES, say: (category: string, value: string) => `${category} ${value}` },
+} as const;
+
+/** Picture and text matched, as BLIP-2's first stage does: which of four phrases is true of the picture. */
+function match(scene: Scene, random: SeededRandom): Stage1Text {
+  const aspect = random.pick(['color', 'color', 'place', 'place', 'size'] as const);
+  const { values, say } = ASPECTS[aspect];
+  const object = random.pick(scene.objects);
+  const truths = new Set(scene.objects.map((each) => say(each.category, each[aspect])));
+  const truth = say(object.category, object[aspect]);
+  const phrases = new Set([truth]);
+  while (phrases.size < 4) {
+    // Half the wrong ones are of the same thing, so that its look must be found, not its presence.
+    const category = random.uniform() < 0.5 ? object.category : random.pick(CATEGORY_NAMES);
+    const phrase = say(category, random.pick<string>(values));
+    if (!truths.has(phrase)) phrases.add(phrase);
+  }
+  const choices = random.shuffle([...phrases]);
+  const list = choices.map((_, index) => choiceText(choices, index)).join(' ');
+  return { prompt: withPicture(`Which is true?\n${list}`), answer: answerQma(choices, choices.indexOf(truth)) };
+}
+
 /** The words that questions are asked in, to be said again: read, but not answered. */
 function echo(scene: Scene, random: SeededRandom): Stage1Text {
   const asked = askQuestion(random.pick(QUESTION_TYPES), scene, random);
@@ -101,13 +126,14 @@ function echo(scene: Scene, random: SeededRandom): Stage1Text {
 
 /** Kinds of texts, and how often each is drawn. */
 export const TEXT_KINDS = {
-  inventory: 0.16,
-  caption: 0.08,
-  reference: 0.38,
-  region: 0.1,
+  inventory: 0.12,
+  caption: 0.06,
+  reference: 0.28,
+  region: 0.07,
+  match: 0.28,
   fact: 0.05,
-  choice: 0.16,
-  echo: 0.07,
+  choice: 0.08,
+  echo: 0.06,
 } as const;
 export type TextKind = keyof typeof TEXT_KINDS;
 
@@ -122,6 +148,8 @@ export function stage1Text(kind: TextKind, scene: Scene, random: SeededRandom): 
       return reference(scene, random);
     case 'region':
       return region(scene, random);
+    case 'match':
+      return match(scene, random);
     case 'fact':
       return fact(random);
     case 'choice':

@@ -103,7 +103,7 @@ export async function makeStage1(
       learningRate,
       weightDecay: settings.weightDecay,
     });
-    if (kind === 'reference') smoothed = Number.isNaN(smoothed) ? loss : 0.95 * smoothed + 0.05 * loss;
+    if (kind === 'match') smoothed = Number.isNaN(smoothed) ? loss : 0.95 * smoothed + 0.05 * loss;
     const seconds = (performance.now() - started) / 1000;
     const etaSeconds = (seconds / (step + 1 - first)) * (steps - step - 1);
     reporter.progress({ step: step + 1, steps, loss: smoothed, learningRate, etaSeconds });
@@ -148,7 +148,10 @@ async function trainVision({
 }: VisionTraining): Promise<Map<string, Float32Array>> {
   const { steps, batchSize, learningRate: schedule } = settings.vision;
   const { language: _later, ...own } = settings;
-  const directory = path.join(work, `vision-${hashValue({ own, model: STAGE1_MODEL }).slice(0, 12)}`);
+  const directory = path.join(
+    work,
+    `vision-${hashValue({ own, vision: STAGE1_MODEL.vision_config, queries: STAGE1_MODEL.qformer_config }).slice(0, 12)}`,
+  );
   const file = path.join(directory, 'model.safetensors');
   const known = await readTensors(file);
   if (known) return known;
