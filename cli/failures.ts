@@ -33,7 +33,7 @@ export function describeFailure(error: unknown): { message: string; exitCode: nu
   if (cause instanceof ApplicationFailure)
     return { message: `${cause.type ?? 'Error'}: ${cause.message}`, exitCode: exitCodes.failed };
   return {
-    message: cause instanceof Error ? (cause.stack ?? cause.message) : String(cause),
+    message: cause instanceof Error ? withCauses(cause) : String(cause),
     exitCode: exitCodes.failed,
   };
 }

@@ -8,8 +8,6 @@ import { loadConfig } from '../configs/load-config.ts';
 import { type ConfigOptions, integer, toWorkflowInput } from './options.ts';
 import { createProgressDisplay } from './progress-display.ts';
 import { formatRounds } from './rounds-table.ts';
-import { connectClient } from './temporal-client.ts';
-import { watchRun } from './watch-run.ts';
 
 interface RunOptions extends ConfigOptions {
   workflowId?: string;
@@ -43,7 +41,7 @@ export function addRunCommands(program: Command, signal: AbortSignal): void {
 async function startRun(options: RunOptions, signal: AbortSignal): Promise<void> {
   const config = await loadConfig(options.config, { dataRoot: options.dataRoot, run: options.run, seed: options.seed });
   const workflowId = options.workflowId ?? config.run ?? `data-engine-${randomUUID()}`;
-  const client = await connectClient();
+  const client = await (await import('./temporal-client.ts')).connectClient();
   try {
     await client.workflow.start('dataEngine', {
       taskQueue: config.temporal.taskQueues.cpu,
@@ -59,9 +57,14 @@ async function startRun(options: RunOptions, signal: AbortSignal): Promise<void>
 }
 
 async function watch(workflowId: string, signal: AbortSignal): Promise<void> {
-  const client = await connectClient();
+  const client = await (await import('./temporal-client.ts')).connectClient();
   try {
-    const { rounds, report } = await watchRun(client, workflowId, createProgressDisplay(), signal);
+    const { rounds, report } = await (await import('./watch-run.ts')).watchRun(
+      client,
+      workflowId,
+      createProgressDisplay(),
+      signal,
+    );
     process.stdout.write(`${formatRounds(rounds)}\nReport ${report}\n`);
   } finally {
     await client.connection.close();

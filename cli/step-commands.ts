@@ -4,18 +4,7 @@
 import { basename, extname } from 'node:path';
 import type { Command } from 'commander';
 import { loadConfig } from '../configs/load-config.ts';
-import { append } from '../steps/append.ts';
-import { classify } from '../steps/classify.ts';
-import { embed } from '../steps/embed.ts';
-import { evaluate } from '../steps/evaluate.ts';
-import { finetune } from '../steps/finetune.ts';
 import { freezeConfig } from '../steps/frozen-config.ts';
-import { generate } from '../steps/generate.ts';
-import { merge } from '../steps/merge.ts';
-import { prepareData } from '../steps/prepare-data.ts';
-import { refine } from '../steps/refine.ts';
-import { report } from '../steps/report.ts';
-import { sample } from '../steps/sample.ts';
 import type { StepContext, StepOutcome } from '../steps/step-context.ts';
 import { type ConfigOptions, integer } from './options.ts';
 import { createProgressDisplay } from './progress-display.ts';
@@ -23,35 +12,64 @@ import { formatSeconds } from './rounds-table.ts';
 
 type Step = (context: StepContext) => Promise<StepOutcome>;
 
-const steps: { name: string; description: string; step: Step }[] = [
+// Loaded when they are run: `--help` need not wait for libraries.
+const steps: { name: string; description: string; load: () => Promise<Step> }[] = [
   {
     name: 'prepare-data',
     description: 'render the demo domain when the config asks for it, and check every file and picture',
-    step: prepareData,
+    load: async () => (await import('../steps/prepare-data.ts')).prepareData,
   },
-  { name: 'embed', description: "embed the pool's pictures for the nearest-picture search", step: embed },
+  {
+    name: 'embed',
+    description: "embed the pool's pictures for the nearest-picture search",
+    load: async () => (await import('../steps/embed.ts')).embed,
+  },
   {
     name: 'sample',
     description: "choose what to ask the teacher, from the last round's bad cases and weights",
-    step: sample,
+    load: async () => (await import('../steps/sample.ts')).sample,
   },
-  { name: 'generate', description: 'ask the teacher for new samples', step: generate },
-  { name: 'refine', description: "parse and filter the teacher's answers", step: refine },
-  { name: 'append', description: 'append the accepted samples as a new dataset version', step: append },
+  {
+    name: 'generate',
+    description: 'ask the teacher for new samples',
+    load: async () => (await import('../steps/generate.ts')).generate,
+  },
+  {
+    name: 'refine',
+    description: "parse and filter the teacher's answers",
+    load: async () => (await import('../steps/refine.ts')).refine,
+  },
+  {
+    name: 'append',
+    description: 'append the accepted samples as a new dataset version',
+    load: async () => (await import('../steps/append.ts')).append,
+  },
   {
     name: 'finetune',
     description: "finetune the adapter on the round's mixture; goes on from its checkpoint",
-    step: finetune,
+    load: async () => (await import('../steps/finetune.ts')).finetune,
   },
-  { name: 'merge', description: 'merge the adapter into the base model', step: merge },
-  { name: 'evaluate', description: 'score the merged model on the validation and test questions', step: evaluate },
-  { name: 'classify', description: 'sort the bad cases by question type and compute the weights', step: classify },
-  { name: 'report', description: 'write report.html', step: report },
+  {
+    name: 'merge',
+    description: 'merge the adapter into the base model',
+    load: async () => (await import('../steps/merge.ts')).merge,
+  },
+  {
+    name: 'evaluate',
+    description: 'score the merged model on the validation and test questions',
+    load: async () => (await import('../steps/evaluate.ts')).evaluate,
+  },
+  {
+    name: 'classify',
+    description: 'sort the bad cases by question type and compute the weights',
+    load: async () => (await import('../steps/classify.ts')).classify,
+  },
+  { name: 'report', description: 'write report.html', load: async () => (await import('../steps/report.ts')).report },
 ];
 
 /** Adds `dataengine finetune --config FILE …` and its like. */
 export function addStepCommands(program: Command, signal: AbortSignal): void {
-  for (const { name, description, step } of steps) {
+  for (const { name, description, load } of steps) {
     program
       .command(name)
       .description(description)
@@ -61,19 +79,20 @@ export function addStepCommands(program: Command, signal: AbortSignal): void {
       .option('--data-root <folder>', "instead of the config's data.root")
       .option('--seed <number>', "instead of the config's seed", integer(0))
       .addHelpText('after', `\nExample:\n  dataengine ${name} --config configs/demo.yaml --round ${firstRound(name)}`)
-      .action((options: ConfigOptions & { round: number }) => runStepCommand(name, step, options, signal));
+      .action((options: ConfigOptions & { round: number }) => runStepCommand(name, load, options, signal));
   }
 }
 
 async function runStepCommand(
   name: string,
-  step: Step,
+  load: () => Promise<Step>,
   options: ConfigOptions & { round: number },
   signal: AbortSignal,
 ): Promise<void> {
   const config = await loadConfig(options.config, { dataRoot: options.dataRoot, run: options.run, seed: options.seed });
   const run = config.run ?? basename(options.config, extname(options.config));
   const frozen = await freezeConfig(config, run);
+  const step = await load();
   const display = createProgressDisplay();
   try {
     const outcome = await step({

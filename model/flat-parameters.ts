@@ -26,8 +26,8 @@ export function unpack(ops: Ops, layout: FlatParameters, flat: Value): Map<strin
   );
 }
 
-/** Lays values, one a tensor of the layout, into one flat `[total]` value. */
-export function pack(ops: Ops, layout: FlatParameters, values: readonly Value[]): Value {
+/** Lays values, one a tensor in the layout's order, into one flat `[total]` value: the inverse of `unpack`. */
+export function pack(ops: Ops, values: readonly Value[]): Value {
   return ops.concat(
     values.map((value) => ops.reshape(value, [sizeOf(value.shape)])),
     0,

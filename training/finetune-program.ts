@@ -67,7 +67,7 @@ export async function finetuneProgram(
       const variables = trainedVariables(unpack(ops, layout, flat));
       const adapters = traceAdapters(ops, variables, lora, values.dropoutSeed);
       const loss = batchLoss(tape, weights, config, shape, values, frozen(values.pictures), adapters);
-      optimize(tape, update, layout, loss, [...variables.values()], values.scalars);
+      optimize(tape, update, loss, [...variables.values()], values.scalars);
       return { loss: loss.value };
     });
   }

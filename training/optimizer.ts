@@ -30,14 +30,13 @@ export function declareParameters(program: Program, layout: FlatParameters): Val
 export function optimize(
   tape: Tape,
   update: Updates,
-  layout: FlatParameters,
   loss: Variable,
   variables: readonly Variable[],
   scalars: Value,
   maximumNorm?: number,
 ): Value {
   const { ops } = tape;
-  const gradient = pack(ops, layout, tape.gradients(loss, variables));
+  const gradient = pack(ops, tape.gradients(loss, variables));
   const norm = ops.sqrt(ops.sum(ops.square(gradient), [0]));
   const [learningRate, beta1Power, beta2Power, epsilon, decay] = ops
     .split(scalars, [1, 1, 1, 1, 1], 0)

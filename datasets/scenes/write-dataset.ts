@@ -5,7 +5,7 @@ import { writeJson } from '../../store/write-file.ts';
 import { alignmentCaption } from './alignment-caption.ts';
 import { captionAnnotations, instanceAnnotations } from './coco-format.ts';
 import { beginDataset, type DatasetManifest, finishDataset, isComplete } from './dataset-manifest.ts';
-import { drawPictures, type ScenePicture, writePictures } from './pictures.ts';
+import { drawPictures, writePictures } from './pictures.ts';
 import { balancedQuestions, skewedQuestions, withoutType } from './question-sets.ts';
 
 export interface SceneDatasetOptions {

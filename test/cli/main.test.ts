@@ -18,7 +18,7 @@ async function dataengine(...input: string[]): Promise<{ code: number; output: s
   });
 }
 
-test.concurrent('help lists the steps and the exit codes', async () => {
+test('help lists the steps and the exit codes', async () => {
   const { code, output } = await dataengine('--help');
   expect(code).toBe(0);
   for (const step of [
@@ -37,20 +37,28 @@ test.concurrent('help lists the steps and the exit codes', async () => {
   expect(output).toContain('Exit codes: 0 done, 1 failed, 2 wrong input, 130 interrupted.');
 });
 
-test.concurrent('a wrong config is one line and exit code 2', async () => {
+test('a wrong config is one line and exit code 2', async () => {
   const { code, errors } = await dataengine('finetune', '--config', 'wrong.yaml');
   expect({ code, errors }).toEqual({ code: 2, errors: 'wrong.yaml:2: sead: no such key. Did you mean seed?\n' });
 });
 
-test.concurrent('a missing config is one line and exit code 2', async () => {
+test('a missing config is one line and exit code 2', async () => {
   const { code, errors } = await dataengine('merge', '--config', 'nowhere.yaml', '--round', '1');
   expect({ code, errors }).toEqual({ code: 2, errors: 'nowhere.yaml: no such file. Check the path\n' });
 });
 
-test.concurrent('a wrong option says what is allowed, exit code 2', async () => {
+test('a wrong option says what is allowed, exit code 2', async () => {
   const worker = await dataengine('worker', 'tpu');
   expect(worker.code).toBe(2);
   expect(worker.errors).toContain('Allowed choices are cpu, gpu.');
   const round = await dataengine('sample', '--config', 'wrong.yaml', '--round', 'one');
   expect(round.errors).toContain('Give a whole number of at least 0.');
+});
+
+test('output that nobody reads to its end is no error', async () => {
+  const shell = `set -o pipefail; "${process.execPath}" "${launcher}" --help | true`;
+  const code = await new Promise((resolve) => {
+    execFile('bash', ['-c', shell], (error) => resolve(error?.code ?? 0));
+  });
+  expect(code).toBe(0);
 });

@@ -20,7 +20,7 @@ describe('writeFileAtomically', () => {
   it('lets a reader see the old file or the new one, never a mixture, while writers race', async () => {
     const file = join(await temporaryFolder(), 'weights.bin');
     const versions = ['a', 'b', 'c', 'd'].map((letter) => letter.repeat(mebibyte));
-    await writeFileAtomically(file, versions[0]!);
+    await writeFileAtomically(file, versions[0] as string);
     const writing = Promise.all(versions.map((version) => writeFileAtomically(file, version)));
     for (let reads = 0; reads < 20; reads += 1) expect(versions).toContain(await readFile(file, 'utf8'));
     await writing;

@@ -66,7 +66,7 @@ export function pretrainProgram(config: ModelConfig, shapes: readonly BatchShape
       );
       const loss = batchLoss(tape, weights, config, shape, values, pictures);
       const all = [...variables.values()];
-      const gradientNorm = optimize(tape, update, layout, loss, all, values.scalars, MAXIMUM_GRADIENT_NORM);
+      const gradientNorm = optimize(tape, update, loss, all, values.scalars, MAXIMUM_GRADIENT_NORM);
       return { loss: loss.value, gradientNorm };
     });
   }

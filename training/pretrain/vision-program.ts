@@ -114,7 +114,7 @@ export function visionProgram(config: ModelConfig, batch: number, seed: number):
     const placeLoss = sum(objectLabels.map((label) => classified(placeRows, 'place', label)));
     const pictureLoss = sum(wholeLabels.map((label) => classified(pictureRows, 'picture', label)));
     const loss = sum([patchLoss, placeLoss, pictureLoss]);
-    optimize(tape, update, layout, loss, [...variables.values()], values.scalars as Value, MAXIMUM_GRADIENT_NORM);
+    optimize(tape, update, loss, [...variables.values()], values.scalars as Value, MAXIMUM_GRADIENT_NORM);
     return { loss: loss.value, placeLoss: placeLoss.value };
   });
   program.load();

@@ -1,0 +1,55 @@
+import { z } from 'zod';
+
+const count = z.int().positive();
+const path = z.string().min(1);
+
+/** One of the base SFT datasets. Their sizes decide how often each is drawn, unless `sampleRatio` does. */
+const trainPartSchema = z.strictObject({
+  dataset: z.enum(['aokvqa', 'cc_sbu_align']),
+  file: path
+    .optional()
+    .describe('Under data.root. Default: A-OKVQA/aokvqa_v1p0_train.json, or the folder cc_sbu_align.'),
+  pictures: path.optional().describe('Picture folder under data.root. Default: data.pictures.train.'),
+  sampleRatio: z.number().positive().optional().describe('Default: the square root of the number of samples.'),
+});
+
+const questionFileSchema = z.strictObject({
+  file: path.describe('Questions in A-OKVQA format, under data.root.'),
+  limit: count.optional().describe('Take only this many questions, from the start of the file.'),
+});
+
+/** Where pictures, questions and training data are, in the official layout. */
+export const dataSchema = z.strictObject({
+  root: path.describe('Folder in the official layout (A-OKVQA, COCO2017, cc_sbu_align).'),
+  scenes: z
+    .strictObject({ seed: z.int(), trainPictures: count, validationPictures: count, testPictures: count })
+    .optional()
+    .describe('Render the demo domain into data.root when it is not there yet.'),
+  format: z.enum(['QMA', 'QMAE']).default('QMA').describe('QMAE answers with an explanation, QMA without.'),
+  train: z
+    .array(trainPartSchema)
+    .min(1)
+    .default([
+      { dataset: 'cc_sbu_align', sampleRatio: 60 },
+      { dataset: 'aokvqa', sampleRatio: 130 },
+    ]),
+  validation: questionFileSchema
+    .default({ file: 'A-OKVQA/aokvqa_v1p0_val_classified.json' })
+    .describe('Its wrong answers become bad cases and weights.'),
+  test: questionFileSchema.optional().describe('Scored every round; the loop itself never looks at it.'),
+  pictures: z
+    .strictObject({
+      train: path.default('COCO2017/train2017'),
+      validation: path.default('COCO2017/val2017'),
+      test: path.optional().describe('Default: the validation folder.'),
+    })
+    .prefault({}),
+  annotations: z
+    .strictObject({
+      instances: path.default('COCO2017/annotations/instances_train2017.json'),
+      captions: path.default('COCO2017/annotations/captions_train2017.json'),
+    })
+    .prefault({})
+    .describe('COCO annotations of the train pictures, which new samples are written about.'),
+  questionTypes: path.default('configs/question-types.yaml'),
+});

@@ -1,0 +1,15 @@
+import { z } from 'zod';
+
+const count = z.int().positive();
+
+/** Adaptive Bad-case Sampling: what the teacher is asked for. */
+export const samplingSchema = z.strictObject({
+  strategy: z
+    .enum(['adaptive', 'uniform'])
+    .default('adaptive')
+    .describe('adaptive: draw question types by error rate. uniform: all alike, to compare with.'),
+  requests: count.default(10_000).describe('Requests to the teacher in a round.'),
+  nearestPictures: count.default(1000).describe("Pictures nearest to a bad case's picture to draw from."),
+  maximumBoxes: count.default(10).describe('Pictures with more boxes are skipped.'),
+  inContextExamples: z.int().nonnegative().default(2).describe('Bad cases shown to the teacher in a request.'),
+});
