@@ -4,14 +4,21 @@ const count = z.int().positive();
 const path = z.string().min(1);
 
 /** One of the base SFT datasets. Their sizes decide how often each is drawn, unless `sampleRatio` does. */
-const trainPartSchema = z.strictObject({
-  dataset: z.enum(['aokvqa', 'cc_sbu_align']),
-  file: path
-    .optional()
-    .describe('Under data.root. Default: A-OKVQA/aokvqa_v1p0_train.json, or the folder cc_sbu_align.'),
-  pictures: path.optional().describe('Picture folder under data.root. Default: data.pictures.train.'),
-  sampleRatio: z.number().positive().optional().describe('Default: the square root of the number of samples.'),
-});
+const trainPartSchema = z
+  .strictObject({
+    dataset: z
+      .enum(['aokvqa', 'cc_sbu_align', 'gptvqa'])
+      .describe('gptvqa: what an earlier data engine wrote, a DataEngine_round<k>_data.json.'),
+    file: path
+      .optional()
+      .describe('Under data.root. Default: A-OKVQA/aokvqa_v1p0_train.json, or the folder cc_sbu_align.'),
+    pictures: path.optional().describe('Picture folder under data.root. Default: data.pictures.train.'),
+    sampleRatio: z.number().positive().optional().describe('Default: the square root of the number of samples.'),
+  })
+  .refine(({ dataset, file }) => dataset !== 'gptvqa' || file !== undefined, {
+    path: ['file'],
+    message: 'a gptvqa dataset must name its file',
+  });
 
 const questionFileSchema = z.strictObject({
   file: path.describe('Questions in A-OKVQA format, under data.root.'),

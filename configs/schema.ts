@@ -14,6 +14,9 @@ const path = z.string().min(1);
  */
 export const configSchema = z
   .strictObject({
+    extends: path
+      .optional()
+      .describe('Another config, relative to this file; what is said here goes before what it says.'),
     run: z.string().min(1).optional().describe("The run's name, the folder under runsDirectory."),
     seed: z.int().default(42),
     rounds: z.int().nonnegative().default(2).describe('Data-engine rounds after round 0, the base finetune.'),
@@ -36,7 +39,18 @@ export const configSchema = z
 /** A checked configuration, all defaults filled in. */
 export type Config = z.output<typeof configSchema>;
 
-/** The schema as JSON Schema, for editors: what a person may write, so a key with a default is optional. */
+/**
+ * The schema as JSON Schema, for editors: what a person may write, so a key with a default is optional, and so
+ * is every key of a file that extends another.
+ */
 export function configJsonSchema(): z.core.JSONSchema.BaseSchema {
-  return z.toJSONSchema(configSchema, { io: 'input' });
+  const { required, ...schema } = z.toJSONSchema(configSchema, { io: 'input' });
+  const properties = Object.fromEntries(
+    Object.entries(schema.properties ?? {}).map(([key, section]) => {
+      if (typeof section !== 'object') return [key, section];
+      const { required: _required, ...optional } = section;
+      return [key, optional];
+    }),
+  );
+  return { ...schema, properties, anyOf: [{ required: ['extends'] }, { required }] };
 }

@@ -1,7 +1,7 @@
 /**
  * What a round trains on: the base datasets of the config and the generated data of all rounds so far.
  */
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Config } from '../configs/schema.ts';
 import { aokvqaPicturePath, readAokvqa } from '../datasets/aokvqa.ts';
 import { readCcSbuAlign } from '../datasets/cc-sbu-align.ts';
@@ -30,7 +30,7 @@ export async function mixtureParts(config: Config, generated: GeneratedData[]): 
 
 /** The file or folder of a base dataset. */
 export function trainPartPath({ data }: Config, { dataset, file }: TrainPart): string {
-  const defaults = { aokvqa: 'A-OKVQA/aokvqa_v1p0_train.json', cc_sbu_align: 'cc_sbu_align' };
+  const defaults = { aokvqa: 'A-OKVQA/aokvqa_v1p0_train.json', cc_sbu_align: 'cc_sbu_align', gptvqa: 'gptvqa' };
   return join(data.root, file ?? defaults[dataset]);
 }
 
@@ -51,6 +51,15 @@ async function basePart(config: Config, part: TrainPart): Promise<MixturePart> {
     };
   }
   const pictures = trainPartPictures(config, part);
+  if (name === 'gptvqa') {
+    const own = basename(path, '.json');
+    return {
+      name: own,
+      sampleRatio,
+      hash: await hashFile(path),
+      readSamples: () => engineSamples(path, pictures, own, config.data.format),
+    };
+  }
   return {
     name,
     sampleRatio,
@@ -94,18 +103,25 @@ function generatedPart(config: Config, { round, file, hash }: GeneratedData): Mi
     name,
     hash,
     sampleRatio: config.finetune.generatedSampleRatios?.[round - 1],
-    readSamples: async () => {
-      const samples = await readEngineData(file);
-      return samples.map(({ image_id, question, choices, correct_choice_idx, rationales, question_type }, index) => ({
-        id: `${name}-${index}`,
-        source: name,
-        picture: aokvqaPicturePath(poolPictures(config), image_id),
-        prompt: humanTurn(question, choices),
-        answer: answerIn(config.data.format, choices, correct_choice_idx, rationales),
-        questionType: question_type,
-      }));
-    },
+    readSamples: () => engineSamples(file, poolPictures(config), name, config.data.format),
   };
+}
+
+async function engineSamples(
+  file: string,
+  pictures: string,
+  source: string,
+  format: Config['data']['format'],
+): Promise<TrainingSample[]> {
+  const samples = await readEngineData(file);
+  return samples.map(({ image_id, question, choices, correct_choice_idx, rationales, question_type }, index) => ({
+    id: `${source}-${index}`,
+    source,
+    picture: aokvqaPicturePath(pictures, image_id),
+    prompt: humanTurn(question, choices),
+    answer: answerIn(format, choices, correct_choice_idx, rationales),
+    questionType: question_type,
+  }));
 }
 
 function answerIn(

@@ -6,6 +6,7 @@ import type { Config } from '../configs/schema.ts';
 import { aokvqaPicturePath, readAokvqa } from '../datasets/aokvqa.ts';
 import { readCcSbuAlign } from '../datasets/cc-sbu-align.ts';
 import { readCoco } from '../datasets/coco.ts';
+import { readEngineData } from '../datasets/engine-data.ts';
 import { configuredSplits, poolAnnotations, poolPictures, type QuestionSet, questionSet } from './dataset-paths.ts';
 import { trainPartPath, trainPartPictures } from './mixture-parts.ts';
 import { suitablePictures } from './suitable-pictures.ts';
@@ -30,7 +31,8 @@ export async function usedPictures(config: Config): Promise<UsedPictures> {
       for (const { picture } of await readCcSbuAlign(path)) pictures.add(picture);
     } else {
       const folder = trainPartPictures(config, part);
-      for (const { image_id } of await readAokvqa(path)) pictures.add(aokvqaPicturePath(folder, image_id));
+      const samples = await (part.dataset === 'gptvqa' ? readEngineData(path) : readAokvqa(path));
+      for (const { image_id } of samples) pictures.add(aokvqaPicturePath(folder, image_id));
     }
   }
   for (const split of configuredSplits(config)) {
