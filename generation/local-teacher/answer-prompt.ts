@@ -10,7 +10,7 @@ import { type GenerationPrompt, readPrompt } from './read-prompt.ts';
 /** An answer, and what kind it is. */
 export interface LocalAnswer {
   text: string;
-  kind: 'question' | 'skip' | 'classification' | 'other' | MistakeKind;
+  kind: 'question' | 'skip' | 'classification' | 'refusal' | 'other' | MistakeKind;
 }
 
 /**

@@ -2,22 +2,15 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
-import { hashBytes } from '../../store/hash.ts';
-import { answerPrompt, type LocalAnswer } from './answer-prompt.ts';
-import { countTokens } from './count-tokens.ts';
-import { type Faults, faultOf } from './faults.ts';
+import { createBatchService } from './batches.ts';
+import { type AskedAndAnswered, type LocalTeacherCounts, openBooks } from './bookkeeping.ts';
+import { type ChatCompletion, type ChatRequest, chatRequest, completeChat, modelName, readChat } from './chat.ts';
+import { type Fault, type Faults, faultOf } from './faults.ts';
+import { createFileStore } from './files.ts';
+import { errorReply, parseOrUndefined, type Reply, readBody, send } from './http.ts';
+import { keepLimits, type TeacherLimits } from './limits.ts';
 
-/** What a local teacher has done so far. */
-export interface LocalTeacherCounts {
-  /** Requests for a completion, failed ones included. */
-  requests: number;
-  answered: number;
-  /** Answers to a prompt that was answered before. */
-  repeated: number;
-  byKind: Partial<Record<LocalAnswer['kind'], number>>;
-  promptTokens: number;
-  completionTokens: number;
-}
+export type { LocalTeacherCounts } from './bookkeeping.ts';
 
 /** A running server. */
 export interface LocalTeacher {
@@ -28,88 +21,117 @@ export interface LocalTeacher {
   close: () => Promise<void>;
 }
 
-const modelName = 'local-teacher';
-const maximumBodyBytes = 4 * 1024 * 1024;
+/** How a local teacher behaves. */
+export interface LocalTeacherOptions {
+  /** 0 takes any that is free. */
+  port?: number;
+  /** Share of the questions that get a mistake, 0 to 1. */
+  mistakeRate?: number;
+  seed?: number | string;
+  /** What goes wrong on the way, for tests. */
+  faults?: Faults;
+  /** What is let through; more gets 429. */
+  limits?: TeacherLimits;
+}
 
-const textPart = z.object({ type: z.literal('text'), text: z.string() });
-const chatRequest = z.object({
-  model: z.string(),
-  messages: z
-    .array(
-      z.object({ role: z.string(), content: z.union([z.string(), z.array(z.union([textPart, z.looseObject({})]))]) }),
-    )
-    .min(1),
-  stream: z.literal(false).nullish(),
-});
+const maximumBodyBytes = 4 * 1024 * 1024;
+// OpenAI's own limit for the input of a batch.
+const maximumFileBytes = 200 * 1024 * 1024;
 
 /**
- * Starts a server on this machine that speaks OpenAI's chat-completions protocol and answers by rules, so that the
- * loop runs with no key and no network. It knows nothing but the prompts that it is sent.
- *
- * @param options.port 0 takes any that is free
- * @param options.mistakeRate share of the questions that get a mistake, 0 to 1
- * @param options.faults what goes wrong on the way, for tests
+ * Starts a server on this machine that speaks OpenAI's protocol (chat completions with structured output and stored
+ * answers, files, batches, models) and answers by rules, so that the loop runs with no key and no network. It knows
+ * nothing but the prompts that it is sent. What it did can be read at `/admin/counts`, and by the client's own ids of
+ * requests (`X-Client-Request-Id`, or a batch's `custom_id`) at `/admin/requests`.
  */
-export async function startLocalTeacher(
-  options: { port?: number; mistakeRate?: number; seed?: number | string; faults?: Faults } = {},
-): Promise<LocalTeacher> {
+export async function startLocalTeacher(options: LocalTeacherOptions = {}): Promise<LocalTeacher> {
   const { port = 0, mistakeRate = 0, seed = 1, faults = {} } = options;
-  const counts: LocalTeacherCounts = {
-    requests: 0,
-    answered: 0,
-    repeated: 0,
-    byKind: {},
-    promptTokens: 0,
-    completionTokens: 0,
+  const books = openBooks();
+  const limits = keepLimits(options.limits ?? {});
+  const files = createFileStore();
+  const stored: ChatCompletion[] = [];
+  const counts = (): LocalTeacherCounts => ({ ...structuredClone(books.counts), ...limits.counts() });
+
+  const answer = (request: ChatRequest, id: string, refused: boolean, inBatch: boolean): Reply => {
+    const chat = readChat(request);
+    if (faults.contextTokens !== undefined && chat.mostTokens > faults.contextTokens) {
+      const message = `The model takes ${faults.contextTokens} tokens, and ${chat.mostTokens} were asked for`;
+      return errorReply(400, message, 'context_length_exceeded');
+    }
+    const { completion, kind } = completeChat(request, chat, { mistakeRate, seed, refused });
+    books.answered(id, chat.hash, kind, completion.usage, inBatch);
+    if (completion.metadata) stored.push(completion);
+    return { status: 200, body: completion };
   };
-  const seen = new Set<string>();
 
-  const complete = async (request: IncomingMessage, response: ServerResponse) => {
-    const fault = faultOf(faults, seed, counts.requests);
-    counts.requests += 1;
-    const body = await readBody(request);
-    if (faults.latencyMilliseconds) await wait(faults.latencyMilliseconds);
+  const complete = async (request: IncomingMessage, response: ServerResponse): Promise<Reply | undefined> => {
+    const number = books.counts.requests;
+    books.counts.requests += 1;
+    const body = await readBody(request, maximumBodyBytes);
     if (faults.requiredKey !== undefined && request.headers.authorization !== `Bearer ${faults.requiredKey}`) {
-      return sendError(response, 401, 'Incorrect API key provided', 'invalid_api_key');
+      return errorReply(401, 'Incorrect API key provided', 'invalid_api_key');
     }
+    if (body === undefined) return errorReply(413, 'The request is too large');
+    const parsed = chatRequest.safeParse(parseOrUndefined(body.toString('utf8')));
+    const chat = parsed.success ? readChat(parsed.data) : undefined;
+    const id = String(request.headers['x-client-request-id'] ?? chat?.hash ?? '');
+    const { admitted, headers } = limits.admit(chat?.mostTokens ?? 0);
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+    const asked = chat ? books.asked(id, chat.hash) : 0;
+    if (!admitted) return errorReply(429, 'Rate limit reached', 'rate_limit_exceeded');
+    if (faults.latencyMilliseconds) await wait(faults.latencyMilliseconds);
+    const fault = faultOf(faults, seed, { number, prompt: chat?.hash ?? '', asked });
+    if (fault) books.counts.faults[fault.kind] = (books.counts.faults[fault.kind] ?? 0) + 1;
     if (fault?.kind === 'cut_connection') return void request.socket.destroy();
-    if (fault?.kind === 'nonsense') return sendJson(response, 200, { weather: 'fine' });
-    if (fault?.kind === 'status') {
-      if (fault.retryAfterSeconds !== undefined) response.setHeader('retry-after', String(fault.retryAfterSeconds));
-      if (fault.retryAfterMilliseconds !== undefined)
-        response.setHeader('retry-after-ms', String(fault.retryAfterMilliseconds));
-      return sendError(response, fault.status, 'A fault that was asked for', fault.code ?? null);
-    }
-    const parsed = body === undefined ? undefined : chatRequest.safeParse(parseOrUndefined(body));
-    if (!parsed) return sendError(response, 413, 'The request is too large', null);
-    if (!parsed.success) return sendError(response, 400, z.prettifyError(parsed.error), null);
+    if (fault && fault.kind !== 'refused') return replyOfFault(fault);
+    if (!parsed.success) return errorReply(400, z.prettifyError(parsed.error));
+    return answer(parsed.data, id, fault?.kind === 'refused', false);
+  };
 
-    const prompt = parsed.data.messages.map(({ content }) => textOf(content)).join('\n\n');
-    const answer = answerPrompt(prompt, { mistakeRate, seed });
-    const completion = completionOf(prompt, answer);
-    counts.answered += 1;
-    counts.repeated += seen.has(completion.id) ? 1 : 0;
-    seen.add(completion.id);
-    counts.byKind[answer.kind] = (counts.byKind[answer.kind] ?? 0) + 1;
-    counts.promptTokens += completion.usage.prompt_tokens;
-    counts.completionTokens += completion.usage.completion_tokens;
-    sendJson(response, 200, completion);
+  const batches = createBatchService({
+    files,
+    faults: faults.batches ?? {},
+    seed,
+    complete: (body, id) => {
+      const request = chatRequest.safeParse(body);
+      return request.success ? answer(request.data, id, false, true) : errorReply(400, z.prettifyError(request.error));
+    },
+    onCreated: () => {
+      books.counts.batch.created += 1;
+    },
+    onCancelled: () => {
+      books.counts.batch.cancelled += 1;
+    },
+  });
+
+  const route = async (request: IncomingMessage, response: ServerResponse): Promise<Reply | undefined> => {
+    const { pathname: path, searchParams: query } = new URL(request.url ?? '/', 'http://teacher');
+    const method = request.method ?? 'GET';
+    if (path === '/v1/chat/completions') {
+      return method === 'POST' ? complete(request, response) : { status: 200, body: listStored(stored, query) };
+    }
+    if (path.startsWith('/v1/files') || path.startsWith('/v1/batches')) {
+      const body = await readBody(request, maximumFileBytes);
+      if (body === undefined) return errorReply(413, 'The file is too large');
+      if (path.startsWith('/v1/files')) {
+        return files.handle(method, path, body, request.headers['content-type'] ?? '');
+      }
+      return batches.handle(method, path, body.toString('utf8'), query);
+    }
+    if (method === 'GET' && path === '/v1/models') return { status: 200, body: models };
+    if (method === 'GET' && path === '/admin/counts') return { status: 200, body: counts() };
+    if (method === 'GET' && path === '/admin/requests') {
+      return { status: 200, body: Object.fromEntries(books.byId) satisfies Record<string, AskedAndAnswered> };
+    }
+    return errorReply(404, `There is no ${method} ${path} here`);
   };
 
   const server = createServer((request, response) => {
-    const path = (request.url ?? '').split('?')[0];
-    if (request.method === 'POST' && path === '/v1/chat/completions') {
-      complete(request, response).catch((error: unknown) => {
-        if (!response.headersSent) sendError(response, 500, String(error), null);
+    route(request, response)
+      .then((reply) => reply && send(response, reply))
+      .catch((error: unknown) => {
+        if (!response.headersSent) send(response, errorReply(500, String(error)));
       });
-    } else if (request.method === 'GET' && path === '/v1/models') {
-      sendJson(response, 200, {
-        object: 'list',
-        data: [{ id: modelName, object: 'model', created: 0, owned_by: 'local' }],
-      });
-    } else {
-      sendError(response, 404, `There is no ${request.method} ${path} here`, null);
-    }
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -119,7 +141,7 @@ export async function startLocalTeacher(
   return {
     baseUrl: `http://127.0.0.1:${actualPort}/v1`,
     port: actualPort,
-    counts: () => structuredClone(counts),
+    counts,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -128,59 +150,25 @@ export async function startLocalTeacher(
   };
 }
 
-function completionOf(prompt: string, answer: LocalAnswer) {
-  const promptTokens = countTokens(prompt);
-  const completionTokens = countTokens(answer.text);
-  return {
-    id: `chatcmpl-${hashBytes(prompt).slice(0, 29)}`,
-    object: 'chat.completion',
-    created: Math.floor(Date.now() / 1000),
-    model: modelName,
-    choices: [
-      {
-        index: 0,
-        message: { role: 'assistant', content: answer.text, refusal: null },
-        logprobs: null,
-        finish_reason: 'stop',
-      },
-    ],
-    usage: {
-      prompt_tokens: promptTokens,
-      completion_tokens: completionTokens,
-      total_tokens: promptTokens + completionTokens,
-    },
-  };
-}
+const models = { object: 'list', data: [{ id: modelName, object: 'model', created: 0, owned_by: 'local' }] };
 
-function textOf(content: z.output<typeof chatRequest>['messages'][number]['content']): string {
-  if (typeof content === 'string') return content;
-  return content.flatMap((part) => textPart.safeParse(part).data?.text ?? []).join('\n');
-}
-
-async function readBody(request: IncomingMessage): Promise<string | undefined> {
-  const pieces: Buffer[] = [];
-  let bytes = 0;
-  for await (const piece of request as AsyncIterable<Buffer>) {
-    bytes += piece.length;
-    if (bytes <= maximumBodyBytes) pieces.push(piece);
+function replyOfFault(fault: Exclude<Fault, { kind: 'cut_connection' | 'refused' }>): Reply {
+  if (fault.kind === 'nonsense') return { status: 200, body: { weather: 'fine' } };
+  if (fault.kind === 'malformed') {
+    return { status: 200, body: Buffer.from('{"id":"chatcmpl-'), headers: { 'content-type': 'application/json' } };
   }
-  return bytes <= maximumBodyBytes ? Buffer.concat(pieces).toString('utf8') : undefined;
+  const headers: Record<string, string> = {};
+  if (fault.retryAfterSeconds !== undefined) headers['retry-after'] = String(fault.retryAfterSeconds);
+  if (fault.retryAfterMilliseconds !== undefined) headers['retry-after-ms'] = String(fault.retryAfterMilliseconds);
+  return errorReply(fault.status, 'A fault that was asked for', fault.code ?? null, headers);
 }
 
-function parseOrUndefined(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function sendJson(response: ServerResponse, status: number, body: unknown): void {
-  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
-}
-
-// The shape of OpenAI's errors.
-function sendError(response: ServerResponse, status: number, message: string, code: string | null): void {
-  const type = status >= 500 ? 'server_error' : status === 429 ? 'requests' : 'invalid_request_error';
-  sendJson(response, status, { error: { message, type, param: null, code } });
+/** Stored answers whose metadata has all the values asked for. */
+function listStored(stored: readonly ChatCompletion[], query: URLSearchParams): object {
+  const wanted = [...query].flatMap(([key, value]) => {
+    const name = /^metadata\[(.+)\]$/.exec(key)?.[1];
+    return name === undefined ? [] : [[name, value] as const];
+  });
+  const data = stored.filter(({ metadata }) => wanted.every(([name, value]) => metadata?.[name] === value));
+  return { object: 'list', data: data.slice(0, Number(query.get('limit') ?? 20)), has_more: false };
 }

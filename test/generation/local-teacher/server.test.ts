@@ -2,8 +2,19 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import OpenAI from 'openai';
+import { zodResponseFormat } from 'openai/helpers/zod';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { buildMessages } from '../../../generation/prompt.ts';
+import { readPromptTemplate } from '../../../generation/prompt-template.ts';
+import { readQuestionTypes } from '../../../generation/question-types.ts';
+import { structuredAnswer } from '../../../generation/structured-answer.ts';
+import { cocoIndex } from '../pictures.ts';
+import { request } from '../requests.ts';
 import { runningTeacher } from './running-teacher.ts';
+
+const template = await readPromptTemplate('configs/prompts/generate-v1.md');
+const types = await readQuestionTypes('configs/question-types.yaml');
+const coco = cocoIndex([{ id: 1, captions: ['a cat on a door'] }]);
 
 const body = { model: 'gpt-4', messages: [{ role: 'user', content: 'hello' }] };
 
@@ -23,7 +34,7 @@ describe('the protocol', () => {
       created: expect.any(Number),
       model: 'local-teacher',
       choices: [{ index: 0, message: { role: 'assistant', content: expect.any(String) }, finish_reason: 'stop' }],
-      usage: { prompt_tokens: 1, completion_tokens: expect.any(Number), total_tokens: expect.any(Number) },
+      usage: { prompt_tokens: 5, completion_tokens: expect.any(Number), total_tokens: expect.any(Number) },
     });
   });
 
@@ -59,6 +70,90 @@ describe('the protocol', () => {
     const { teacher } = await runningTeacher();
     expect((await fetch(`${teacher.baseUrl}/embeddings`, { method: 'POST' })).status).toBe(404);
   });
+});
+
+describe('modes', () => {
+  test('structured output is JSON in the fields of the schema', async () => {
+    const { client } = await runningTeacher();
+    const { choices } = await client.chat.completions.create({
+      model: 'gpt-4o',
+      messages: buildMessages({ request: request(1), coco, types, template }),
+      response_format: zodResponseFormat(structuredAnswer, 'sample'),
+    });
+    const answer = structuredAnswer.parse(JSON.parse(choices[0]?.message.content ?? ''));
+    expect(answer).toMatchObject({ skip_reason: null, question: expect.stringContaining('cat') });
+    expect(answer.choices).toHaveLength(4);
+  });
+
+  test('stored answers are found by their metadata', async () => {
+    const { client } = await runningTeacher();
+    const ask = (call: string) =>
+      client.chat.completions.create({
+        model: 'gpt-4',
+        messages: [{ role: 'user', content: `hello ${call}` }],
+        store: true,
+        metadata: { call },
+      });
+    const [, second] = [await ask('one'), await ask('two')];
+    const found = await client.chat.completions.list({ metadata: { call: 'two' } });
+    expect(found.data.map(({ id }) => id)).toEqual([second.id]);
+  });
+});
+
+describe('faults', () => {
+  const ask = (client: OpenAI, content = 'hi') =>
+    client.chat.completions.create({ model: 'gpt-4', max_tokens: 100, messages: [{ role: 'user', content }] });
+
+  test('a refusal is a message of its own, and the same each time', async () => {
+    const { client, teacher } = await runningTeacher({ faults: { rates: { refused: 0.5 } } });
+    const refusal = async (content: string) => (await ask(client, content)).choices[0]?.message.refusal ?? null;
+    const contents = Array.from({ length: 20 }, (_, index) => `hi ${index}`);
+    const first = await Promise.all(contents.map(refusal));
+    expect(first.filter(Boolean).length).toBeGreaterThan(2);
+    expect(first).toContain(null);
+    expect(await Promise.all(contents.map(refusal))).toEqual(first);
+    expect(teacher.counts().answered).toBe(40);
+  });
+
+  test('JSON may break off', async () => {
+    const { client } = await runningTeacher({ faults: { rates: { malformed: 1 } } });
+    await expect(ask(client)).rejects.toThrow();
+  });
+
+  test('too long a prompt is refused by its code', async () => {
+    const { client } = await runningTeacher({ faults: { contextTokens: 110 } });
+    await ask(client);
+    await expect(ask(client, 'so long '.repeat(50))).rejects.toMatchObject({
+      status: 400,
+      code: 'context_length_exceeded',
+    });
+  });
+
+  test('which requests fail depends on the seed and the prompt, not on the order', async () => {
+    const faults = { rates: { serverError: 0.5 } };
+    const contents = Array.from({ length: 20 }, (_, index) => `hi ${index}`);
+    const outcomes = async (order: string[]) => {
+      const { client } = await runningTeacher({ faults });
+      const failed: string[] = [];
+      for (const content of order) await ask(client, content).catch(() => failed.push(content));
+      return failed.sort();
+    };
+    expect(await outcomes(contents)).toEqual(await outcomes([...contents].reverse()));
+  });
+});
+
+test('what it did can be read over HTTP, by request too', async () => {
+  const { client, teacher } = await runningTeacher({ faults: { script: [{ kind: 'status', status: 500 }] } });
+  const ask = () =>
+    client.chat.completions.create(
+      { model: 'gpt-4', messages: [{ role: 'user', content: 'hi' }] },
+      { headers: { 'X-Client-Request-Id': 'request-1' } },
+    );
+  await expect(ask()).rejects.toThrow(OpenAI.InternalServerError);
+  await ask();
+  const admin = async (path: string) => (await fetch(new URL(`/admin/${path}`, teacher.baseUrl))).json();
+  expect(await admin('counts')).toEqual(teacher.counts());
+  expect(await admin('requests')).toEqual({ 'request-1': { asked: 2, answered: 1 } });
 });
 
 test('it counts what it did', async () => {

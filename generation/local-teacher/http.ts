@@ -1,0 +1,49 @@
+/**
+ * Reading requests and writing answers as OpenAI's servers do.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+/** What is sent back: a status with a JSON body, or a file's bytes. */
+export interface Reply {
+  status: number;
+  body: object | Uint8Array;
+  headers?: Record<string, string>;
+}
+
+/** @returns the whole body; undefined when it is larger than allowed */
+export async function readBody(request: IncomingMessage, maximumBytes: number): Promise<Buffer | undefined> {
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  for await (const piece of request as AsyncIterable<Buffer>) {
+    bytes += piece.length;
+    if (bytes <= maximumBytes) pieces.push(piece);
+  }
+  return bytes <= maximumBytes ? Buffer.concat(pieces) : undefined;
+}
+
+export function send(response: ServerResponse, { status, body, headers }: Reply): void {
+  const isFile = body instanceof Uint8Array;
+  response
+    .writeHead(status, { 'content-type': isFile ? 'application/octet-stream' : 'application/json', ...headers })
+    .end(isFile ? body : JSON.stringify(body));
+}
+
+/** An error of OpenAI's shape. */
+export function errorReply(
+  status: number,
+  message: string,
+  code: string | null = null,
+  headers?: Record<string, string>,
+): Reply {
+  const type = status >= 500 ? 'server_error' : status === 429 ? 'requests' : 'invalid_request_error';
+  return { status, body: { error: { message, type, param: null, code } }, headers };
+}
+
+/** @returns the value, or undefined for what is not JSON */
+export function parseOrUndefined(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
