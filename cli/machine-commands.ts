@@ -48,8 +48,10 @@ export function addSetupCommand(program: Command): void {
     .command('setup')
     .description('fetch native TensorFlow and the Temporal CLI, unless they are there')
     .option('--gpu', 'native TensorFlow for CUDA, with its libraries', false)
-    .action(async ({ gpu }: { gpu: boolean }) => {
-      const child = spawn(process.execPath, [setupScript, ...(gpu ? ['--gpu'] : [])], { stdio: 'inherit' });
+    .option('--python', 'also a Python environment, for checkpoints that only Python reads', false)
+    .action(async ({ gpu, python }: { gpu: boolean; python: boolean }) => {
+      const options = [...(gpu ? ['--gpu'] : []), ...(python ? ['--python'] : [])];
+      const child = spawn(process.execPath, [setupScript, ...options], { stdio: 'inherit' });
       const [code] = (await once(child, 'exit')) as [number | null];
       process.exitCode = code ?? 1;
     });

@@ -4,19 +4,22 @@ import { z } from 'zod';
 import { InputError } from '../store/input-error.ts';
 import { readJson } from '../store/read-json.ts';
 
-const setupSchema = z.object({ temporal: z.string(), tensorflow: z.string() });
+const setupSchema = z.object({ temporal: z.string(), tensorflow: z.string(), python: z.string().optional() });
 export const setupFile = fileURLToPath(new URL('../.cache/setup.json', import.meta.url));
 
-/** What `scripts/setup.mjs` found or fetched: the Temporal CLI's path and native TensorFlow's folder. */
+/** What `scripts/setup.mjs` found or fetched: the Temporal CLI's path, native TensorFlow's folder, a Python's path. */
 export type Setup = z.output<typeof setupSchema>;
 
 /** Reads what set-up left, or undefined when it has not run. */
 export async function readSetup(): Promise<Setup | undefined> {
-  const present = await access(setupFile).then(
+  return (await isThere(setupFile)) ? readJson(setupFile, setupSchema) : undefined;
+}
+
+function isThere(file: string): Promise<boolean> {
+  return access(file).then(
     () => true,
     () => false,
   );
-  return present ? readJson(setupFile, setupSchema) : undefined;
 }
 
 /**
@@ -33,4 +36,21 @@ export async function temporalExecutable(): Promise<string> {
       remedy: 'Run `node scripts/setup.mjs`',
     });
   return setup.temporal;
+}
+
+/**
+ * Path of the Python that reads what only Python reads: the one that DATAENGINE_PYTHON names, else the one of
+ * `dataengine setup --python`.
+ *
+ * @throws InputError when neither is there
+ */
+export async function pythonExecutable(): Promise<string> {
+  const python = process.env.DATAENGINE_PYTHON || (await readSetup())?.python;
+  const present = python !== undefined && (await isThere(python));
+  if (present) return python;
+  throw new InputError({
+    file: python ?? setupFile,
+    problem: python === undefined ? 'this needs the optional Python environment' : 'this Python is not there',
+    remedy: 'Run `dataengine setup --python`, or name a Python with torch, transformers and gguf in DATAENGINE_PYTHON',
+  });
 }

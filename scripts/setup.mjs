@@ -6,6 +6,7 @@
  *   node scripts/setup.mjs          TensorFlow for the CPU (or, after --gpu once, still for the GPU)
  *   node scripts/setup.mjs --gpu    TensorFlow for CUDA 12, with CUDA's libraries from PyPI
  *   node scripts/setup.mjs --cpu    back to the CPU
+ *   node scripts/setup.mjs --python  also a Python environment, for checkpoints that only Python reads
  */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -15,6 +16,7 @@ import { withLock } from './setup/lock.mjs';
 import { packagesStep } from './setup/packages.mjs';
 import { oldestNode } from './setup/pins.mjs';
 import { isAtLeast } from './setup/programs.mjs';
+import { pythonStep } from './setup/python.mjs';
 import { SetupError } from './setup/setup-error.mjs';
 import { temporalStep } from './setup/temporal.mjs';
 import { tensorflowStep } from './setup/tensorflow.mjs';
@@ -30,35 +32,37 @@ const nodeStep = {
 };
 
 /** Each step looks for what it needs (`find`, quick) and gets it (`make`, under the lock) when it is not there. */
-const steps = [nodeStep, packagesStep, temporalStep, tensorflowStep, addonStep];
+const standardSteps = [nodeStep, packagesStep, temporalStep, tensorflowStep, addonStep];
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const cache = join(root, '.cache');
 const stateFile = join(cache, 'setup.json');
 
 async function main(options) {
-  const unknown = options.find((option) => !['--gpu', '--cpu'].includes(option));
+  const unknown = options.find((option) => !['--gpu', '--cpu', '--python'].includes(option));
   if (unknown) {
-    console.error(`There is no option ${unknown}: use --gpu or --cpu, or none`);
+    console.error(`There is no option ${unknown}: use --gpu, --cpu or --python, or none`);
     return 2;
   }
   const before = readState();
   const gpu = options.includes('--gpu') || (before.gpu === true && !options.includes('--cpu'));
   const context = { root, cache, gpu, gpuFolder: join(cache, 'tensorflow-gpu'), state: { ...before } };
 
+  const steps = options.includes('--python') ? [...standardSteps, pythonStep] : standardSteps;
+
   const lines = [];
-  if (await everythingIsThere(context, lines)) {
+  if (await everythingIsThere(steps, context, lines)) {
     for (const line of lines) console.log(line);
     saveState(context.state, before);
     return 0;
   }
   return withLock(join(cache, 'setup.lock'), {
     onWait: (owner) => console.log(`  another set-up (process ${owner}) is under way: waiting for it`),
-    work: () => makeWhatIsMissing(context, before),
+    work: () => makeWhatIsMissing(steps, context, before),
   });
 }
 
-async function everythingIsThere(context, lines) {
+async function everythingIsThere(steps, context, lines) {
   for (const step of steps) {
     try {
       const found = await step.find(context);
@@ -72,7 +76,7 @@ async function everythingIsThere(context, lines) {
   return true;
 }
 
-async function makeWhatIsMissing(context, before) {
+async function makeWhatIsMissing(steps, context, before) {
   removeLeftovers(cache);
   for (const step of steps) {
     try {

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
-import { accessSync, constants, statSync } from 'node:fs';
+import { accessSync, constants, statfsSync, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { SetupError } from './setup-error.mjs';
 
 /**
  * Runs a program to its end without a shell.
@@ -64,4 +65,36 @@ export function isAtLeast(version, oldest) {
     if ((parts[index] ?? 0) !== least) return (parts[index] ?? 0) > least;
   }
   return true;
+}
+
+/**
+ * The name of a Python with pip on the PATH.
+ *
+ * @param {number[]} oldest such as [3, 9]
+ * @param {string} what it must have, for the message
+ */
+export async function findPython(oldest, what) {
+  const tried = [];
+  for (const name of ['python3', 'python']) {
+    const { ok, output } = await runProgram(name, ['-c', 'import platform, pip; print(platform.python_version())']);
+    const version = ok ? versionIn(output) : undefined;
+    if (version && isAtLeast(version, oldest)) return name;
+    tried.push(`${name}: ${version ? `is ${version}, older than ${oldest.join('.')}` : lastLines(output, 1)}`);
+  }
+  throw new SetupError({
+    problem: `no Python ${oldest.join('.')} or newer with ${what} was found`,
+    tried,
+    remedy: 'install it, for instance with `apt-get install python3-pip python3-venv` or `dnf install python3-pip`',
+  });
+}
+
+/** @throws SetupError when the disk of a folder has less room than this many bytes. */
+export function requireSpace(folder, bytes) {
+  const { bavail, bsize } = statfsSync(folder);
+  if (bavail * bsize >= bytes) return;
+  const gigabytes = (count) => `${(count / 1e9).toFixed(1)} GB`;
+  throw new SetupError({
+    problem: `the disk of ${folder} has ${gigabytes(bavail * bsize)} free, and this needs ${gigabytes(bytes)}`,
+    remedy: 'free some space, then run the set-up again',
+  });
 }

@@ -1,6 +1,6 @@
-import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { isAtLeast, lastLines, runProgram, versionIn } from './programs.mjs';
+import { findPython, lastLines, requireSpace, runProgram } from './programs.mjs';
 import { SetupError } from './setup-error.mjs';
 
 const oldestPython = [3, 9];
@@ -36,7 +36,7 @@ export async function unpackWheels({ folder, wheels, strip, wanted, bytes }) {
   const parent = dirname(folder);
   mkdirSync(parent, { recursive: true });
   requireSpace(parent, bytes);
-  const python = await findPython();
+  const python = await findPython(oldestPython, 'pip, which fetches the native libraries,');
   const work = mkdtempSync(join(parent, 'setup-work-'));
   try {
     const unpacked = join(work, 'unpacked');
@@ -102,30 +102,5 @@ async function downloadWheel(python, { requirement, hashes, platforms }, folder)
     tried: [`${python} -m pip download ${requirement}: ${lastLines(output)}`],
     remedy:
       'check the network and the proxy settings, see that `python3 -m pip download` works, then run the set-up again',
-  });
-}
-
-async function findPython() {
-  const tried = [];
-  for (const name of ['python3', 'python']) {
-    const { ok, output } = await runProgram(name, ['-c', 'import platform, pip; print(platform.python_version())']);
-    const version = ok ? versionIn(output) : undefined;
-    if (version && isAtLeast(version, oldestPython)) return name;
-    tried.push(`${name}: ${version ? `is ${version}, older than ${oldestPython.join('.')}` : lastLines(output, 1)}`);
-  }
-  throw new SetupError({
-    problem: `no Python ${oldestPython.join('.')} or newer with pip was found; pip fetches the native libraries`,
-    tried,
-    remedy: 'install it, for instance with `apt-get install python3-pip` or `dnf install python3-pip`',
-  });
-}
-
-function requireSpace(folder, bytes) {
-  const { bavail, bsize } = statfsSync(folder);
-  if (bavail * bsize >= bytes) return;
-  const gigabytes = (count) => `${(count / 1e9).toFixed(1)} GB`;
-  throw new SetupError({
-    problem: `the disk of ${folder} has ${gigabytes(bavail * bsize)} free, and this needs ${gigabytes(bytes)}`,
-    remedy: 'free some space, then run the set-up again',
   });
 }

@@ -41,6 +41,16 @@ describe('setup.mjs', () => {
     expect(setup().status).toBe(0);
   });
 
+  it('says what a Python that a person named lacks', () => {
+    const { status, stdout, stderr } = setup(['--python'], { DATAENGINE_PYTHON: '/no/such/python' });
+    expect(status).toBe(1);
+    expect(stdout).toContain('✓ TensorFlow addon');
+    expect(stderr).toContain(
+      'Set-up failed at "Python environment": DATAENGINE_PYTHON names /no/such/python, which lacks what is needed',
+    );
+    expect(stderr).toMatch(/What to do: install the packages of \S+requirements\.txt there, or unset/);
+  });
+
   it('refuses an option that it does not know', () => {
     expect(setup(['--cuda'])).toMatchObject({ status: 2, stderr: expect.stringContaining('no option --cuda') });
   });

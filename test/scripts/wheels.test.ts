@@ -73,7 +73,11 @@ describe('unpackWheels', () => {
     const { cache, hash } = await localWheel();
     vi.stubEnv('PATH', cache);
     const failure = await unpack(cache, hash).catch((error: unknown) => error);
-    expect(failure).toMatchObject({ message: expect.stringContaining('no Python 3.9 or newer with pip was found') });
+    expect(failure).toMatchObject({
+      message: expect.stringContaining(
+        'no Python 3.9 or newer with pip, which fetches the native libraries, was found',
+      ),
+    });
     expect(failure).toMatchObject({ tried: [expect.stringMatching(/^python3: /), expect.stringMatching(/^python: /)] });
     expect(failure).toMatchObject({ remedy: expect.stringContaining('apt-get install python3-pip') });
   });
