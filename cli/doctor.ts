@@ -57,16 +57,22 @@ async function examineTensorflow(): Promise<Finding[]> {
         good: works,
         text: works ? `${version}, a matrix product was computed` : `${version}, but it computes wrongly`,
       },
-      {
-        name: 'GPU',
-        good: true,
-        text: gpu ? `yes, the product ran on it (${devices})` : 'none used; everything runs on the CPU',
-      },
+      await examineGpu(gpu, devices),
     ];
   } catch (error) {
     const reason = error instanceof Error ? error.message.split('\n').slice(0, 3).join(' ') : String(error);
     return [{ name: 'TensorFlow', good: false, text: `${reason}. Run \`node scripts/setup.mjs\`` }];
   }
+}
+
+/** A machine set up for a GPU that computes on its CPU is not well: a round would take days. */
+async function examineGpu(used: boolean, devices: string): Promise<Finding> {
+  const name = 'GPU';
+  if (used) return { name, good: true, text: `yes, the product ran on it (${devices})` };
+  const wanted = (await readSetup().catch(() => undefined))?.gpu ?? false;
+  if (!wanted) return { name, good: true, text: 'none used; everything runs on the CPU' };
+  const remedy = 'See that `nvidia-smi` lists it and CUDA_VISIBLE_DEVICES does not hide it, or run `npm run setup`';
+  return { name, good: false, text: `set up for one, but the product ran on the CPU. ${remedy}` };
 }
 
 async function examineTemporal(): Promise<Finding> {

@@ -4,10 +4,15 @@ import { z } from 'zod';
 import { InputError } from '../store/input-error.ts';
 import { readJson } from '../store/read-json.ts';
 
-const setupSchema = z.object({ temporal: z.string(), tensorflow: z.string(), python: z.string().optional() });
+const setupSchema = z.object({
+  temporal: z.string(),
+  tensorflow: z.string(),
+  gpu: z.boolean().default(false),
+  python: z.string().optional(),
+});
 export const setupFile = fileURLToPath(new URL('../.cache/setup.json', import.meta.url));
 
-/** What `scripts/setup.mjs` found or fetched: the Temporal CLI's path, native TensorFlow's folder, a Python's path. */
+/** What `scripts/setup.mjs` found or fetched: the Temporal CLI, native TensorFlow (for CUDA or not), a Python. */
 export type Setup = z.output<typeof setupSchema>;
 
 /** Reads what set-up left, or undefined when it has not run. */
