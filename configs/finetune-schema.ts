@@ -29,6 +29,21 @@ export const finetuneSchema = z
     epochs: count.default(10),
     stepsPerEpoch: count.default(300),
     batchSize: count.default(16),
+    microBatchSize: count
+      .optional()
+      .describe('Samples computed at once; must divide batchSize. Default: batchSize. Less takes less memory.'),
+    recomputeActivations: z
+      .boolean()
+      .default(false)
+      .describe('Compute the inside of each layer again for its gradient: less memory, about a third more time.'),
+    precision: z
+      .enum(['float32', 'tensorfloat32', 'bfloat16'])
+      .default('float32')
+      .describe('What matrix products are computed in. tensorfloat32: on NVIDIA GPUs since Ampere, else float32.'),
+    weightStorage: z
+      .enum(['float32', 'bfloat16'])
+      .default('float32')
+      .describe("What the language model's frozen matrices are kept as. bfloat16 takes half the memory."),
     maximumTokens: count.default(160).describe('The text of a sample is cut here.'),
     weightDecay: rate.default(0.05),
     learningRate: learningRateSchema.prefault({}),
@@ -42,5 +57,9 @@ export const finetuneSchema = z
   .refine(({ epochs, stepsPerEpoch, learningRate }) => learningRate.warmupSteps <= epochs * stepsPerEpoch, {
     path: ['learningRate', 'warmupSteps'],
     message: 'more steps than the whole finetune has (epochs × stepsPerEpoch)',
+  })
+  .refine(({ batchSize, microBatchSize = batchSize }) => batchSize % microBatchSize === 0, {
+    path: ['microBatchSize'],
+    message: 'does not divide finetune.batchSize',
   })
   .prefault({});

@@ -13,8 +13,8 @@ import type { Weights } from './weights.ts';
 
 const PREFIX = 'language_model.';
 
-/** Finds the adapter of a module, by its name; `rows` is the number of rows its input has. */
-export type Adapters = (module: string, inputShape: readonly number[]) => Adapter | undefined;
+/** Finds the adapter of a module, by its name, for an input `[rows, in]` of this shape. */
+export type Adapters = (module: string, inputShape: readonly number[], tape: Tape) => Adapter | undefined;
 
 export interface LlamaInput {
   /** Input embeddings `[batch * tokens, hidden]`. */
@@ -40,6 +40,8 @@ export interface LlamaInput {
     /** int32 `[batch * perSequence]` into the rows of the tables */
     tableRows: Value;
   };
+  /** Keep only what goes from layer to layer, and compute the inside of each layer again for its gradient. */
+  recomputeActivations?: boolean;
 }
 
 /** A token's place in the tables, cut to the shapes that attention broadcasts. */
@@ -80,11 +82,6 @@ export function llama(
   const tokens = (input.embeddings.value.shape[0] as number) / batch;
   const headSize = text.head_dim ?? text.hidden_size / text.num_attention_heads;
   const scoped = (name: string) => weights(`${PREFIX}${name}`);
-  const normalized = (x: Variable, name: string) => rmsNorm(tape, x, scoped(`${name}.weight`), text.rms_norm_eps);
-  const projected = (x: Variable, module: string) =>
-    adaptedLinear(tape, x, scoped(`${module}.weight`), adapters(`${PREFIX}${module}`, x.value.shape));
-  const heads = (x: Variable, count: number, perSequence: number) =>
-    headsFirst(tape, x, { batch, tokens: perSequence, heads: count, headSize });
 
   const everywhere = placement(ops, tables, batch, tokens);
   const wantedTables = {
@@ -94,30 +91,43 @@ export function llama(
   };
   const wanted = placement(ops, wantedTables, batch, outputs.perSequence);
 
-  let x = input.embeddings;
-  for (let index = 0; index < text.num_hidden_layers; index++) {
+  const decoderLayer = (tape: Tape, input: Variable, index: number) => {
     const layer = `model.layers.${index}`;
     const isLast = index === text.num_hidden_layers - 1;
     const place = isLast ? wanted : everywhere;
     const perSequence = isLast ? outputs.perSequence : tokens;
+    const normalized = (x: Variable, name: string) => rmsNorm(tape, x, scoped(`${name}.weight`), text.rms_norm_eps);
+    const projected = (x: Variable, module: string) =>
+      adaptedLinear(tape, x, scoped(`${module}.weight`), adapters(`${PREFIX}${module}`, x.value.shape, tape));
+    const heads = (x: Variable, count: number, perSequence: number) =>
+      headsFirst(tape, x, { batch, tokens: perSequence, heads: count, headSize });
 
-    const source = normalized(x, `${layer}.input_layernorm`);
+    const source = normalized(input, `${layer}.input_layernorm`);
     const asking = isLast ? gatherRows(tape, source, outputs.rows) : source;
-    if (isLast) x = gatherRows(tape, x, outputs.rows);
+    const residual = isLast ? gatherRows(tape, input, outputs.rows) : input;
 
     const query = heads(projected(asking, `${layer}.self_attn.q_proj`), text.num_attention_heads, perSequence);
     const key = heads(projected(source, `${layer}.self_attn.k_proj`), text.num_key_value_heads, tokens);
     const value = heads(projected(source, `${layer}.self_attn.v_proj`), text.num_key_value_heads, tokens);
     const mixed = attention(tape, rotate(tape, query, place), rotate(tape, key, everywhere), value, place.mask);
-    x = add(tape, x, projected(headsLast(tape, mixed), `${layer}.self_attn.o_proj`));
+    const attended = add(tape, residual, projected(headsLast(tape, mixed), `${layer}.self_attn.o_proj`));
 
-    const inner = normalized(x, `${layer}.post_attention_layernorm`);
+    const inner = normalized(attended, `${layer}.post_attention_layernorm`);
     const gate = projected(inner, `${layer}.mlp.gate_proj`);
     const up = projected(inner, `${layer}.mlp.up_proj`);
-    x = add(tape, x, projected(gatedSilu(tape, gate, up), `${layer}.mlp.down_proj`));
+    return add(tape, attended, projected(gatedSilu(tape, gate, up), `${layer}.mlp.down_proj`));
+  };
+
+  let x = input.embeddings;
+  for (let index = 0; index < text.num_hidden_layers; index++) {
+    // The gradient begins at the last layer: what is inside is needed at once.
+    const isRecomputed = input.recomputeActivations && index < text.num_hidden_layers - 1;
+    x = isRecomputed
+      ? tape.recomputed([x], (inner, [entering]) => decoderLayer(inner, entering as Variable, index))
+      : decoderLayer(tape, x, index);
   }
   const head = text.tie_word_embeddings ? 'model.embed_tokens.weight' : 'lm_head.weight';
-  return linear(tape, normalized(x, 'model.norm'), scoped(head));
+  return linear(tape, rmsNorm(tape, x, scoped('model.norm.weight'), text.rms_norm_eps), scoped(head));
 }
 
 /** Embeddings of token ids int32 `[n]`: `[n, hidden]`. */

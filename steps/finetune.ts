@@ -18,12 +18,12 @@ const outputs = ['adapter_config.json', 'adapter_model.safetensors', 'loss.jsonl
  */
 export async function finetune(context: StepContext): Promise<FinetuneOutcome> {
   const { config, run, round } = context;
-  const { epochs, stepsPerEpoch, batchSize, learningRate, lora, weightDecay, maximumTokens, checkpointEverySteps } =
-    config.finetune;
+  const { epochs, stepsPerEpoch, checkpointEverySteps, generatedSampleRatios: _, ...given } = config.finetune;
+  const { batchSize } = given;
   const steps = epochs * stepsPerEpoch;
   const directory = stepDirectory(run, round, 'finetune');
   const parts = await mixtureParts(config, await generatedData(run, round));
-  const settings = { lora, weightDecay, learningRate, steps, batchSize, maximumTokens, seed: config.seed };
+  const settings = { ...given, microBatchSize: given.microBatchSize ?? batchSize, steps, seed: config.seed };
   let samples = 0;
   const done = await runTrainerStep({
     context,

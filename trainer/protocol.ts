@@ -39,6 +39,13 @@ export const finetuneJobSchema = z.strictObject({
   }),
   steps: positiveInteger,
   batchSize: positiveInteger,
+  /** Divides `batchSize`: samples computed at once, their gradients summed over the batch. */
+  microBatchSize: positiveInteger,
+  recomputeActivations: z.boolean(),
+  /** What matrix products are computed in; tensorfloat32 where the GPU has it. */
+  precision: z.enum(['float32', 'tensorfloat32', 'bfloat16']),
+  /** What the frozen matrices of the language model are kept as. */
+  weightStorage: z.enum(['float32', 'bfloat16']),
   maximumTokens: positiveInteger,
   checkpointEverySteps: positiveInteger,
   seed: z.number().int(),

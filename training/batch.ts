@@ -26,6 +26,11 @@ export function batchShape(sequences: readonly Sequence[]): BatchShape {
   };
 }
 
+/** Tokens that the loss is on. */
+export function learnedTokens(sequences: readonly Sequence[]): number {
+  return sequences.reduce((count, { tokenIds, answerStart }) => count + tokenIds.length - answerStart, 0);
+}
+
 export interface Batch extends Record<string, TypedArray> {
   /** int32 `[batch * tokens]`, padded to the right */
   tokenIds: Int32Array;
@@ -46,8 +51,15 @@ export interface Batch extends Record<string, TypedArray> {
 /**
  * Lays sequences side by side. The loss is the mean over all learned tokens of the batch, as
  * transformers' causal loss.
+ *
+ * @param learned tokens that the mean is over: for a part of a batch those of the whole batch
  */
-export function collate(sequences: readonly Sequence[], shape: BatchShape, queries: number): Batch {
+export function collate(
+  sequences: readonly Sequence[],
+  shape: BatchShape,
+  queries: number,
+  learned = learnedTokens(sequences),
+): Batch {
   const { batch, tokens, targets } = shape;
   const result: Batch = {
     tokenIds: new Int32Array(batch * tokens),
@@ -58,7 +70,6 @@ export function collate(sequences: readonly Sequence[], shape: BatchShape, queri
     labels: new Int32Array(batch * targets),
     weights: new Float32Array(batch * targets),
   };
-  const learned = sequences.reduce((count, { tokenIds, answerStart }) => count + tokenIds.length - answerStart, 0);
   sequences.forEach(({ tokenIds, pictureStart, answerStart }, index) => {
     result.tokenIds.set(tokenIds, index * tokens);
     for (let query = 0; pictureStart >= 0 && query < queries; query++) {

@@ -3,14 +3,15 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { type ModelDirectory, readModelDirectory } from '../model/files/model-directory.ts';
+import { allowTensorFloat32 } from '../model/ops/tensorflow.ts';
 import { loadTokenizer } from '../model/text/tokenizer.ts';
 import { hashFile, hashValue } from '../store/hash.ts';
 import { InputError } from '../store/input-error.ts';
 import { readJson, readJsonLines } from '../store/read-json.ts';
 import { saveAdapter } from './adapter-files.ts';
-import { batchShape, collate } from './batch.ts';
+import { batchShape, collate, learnedTokens } from './batch.ts';
 import { readNewestCheckpoint, writeCheckpoint } from './checkpoint.ts';
-import { type FinetuneProgram, finetuneProgram } from './finetune-program.ts';
+import { type BatchPart, type FinetuneProgram, finetuneProgram } from './finetune-program.ts';
 import { type LearningRateSchedule, learningRateAt } from './learning-rate.ts';
 import { adaptedModules, type LoraSettings } from './lora.ts';
 import { openLossLog } from './loss-log.ts';
@@ -31,6 +32,12 @@ export interface FinetuneSettings {
   learningRate: LearningRateSchedule;
   steps: number;
   batchSize: number;
+  /** Samples computed at once; gradients are summed over the parts of a batch. */
+  microBatchSize: number;
+  recomputeActivations: boolean;
+  precision: 'float32' | 'tensorfloat32' | 'bfloat16';
+  /** What the frozen matrices of the language model are kept as. */
+  weightStorage: 'float32' | 'bfloat16';
   maximumTokens: number;
   checkpointEverySteps: number;
   seed: number;
@@ -53,6 +60,7 @@ type Sample = z.output<typeof sampleSchema>;
  * @throws InputError for samples, pictures or a model that can't be used, naming file and field
  */
 export async function finetune(settings: FinetuneSettings, reporter: JobReporter): Promise<JobOutcome> {
+  allowTensorFloat32(settings.precision !== 'float32');
   const model = await readModelDirectory(settings.model);
   try {
     // A wrong target is told before the pictures are computed.
@@ -60,14 +68,18 @@ export async function finetune(settings: FinetuneSettings, reporter: JobReporter
     const plan = await planSteps(model, settings);
     const features = await pictureFeatures(
       model,
-      plan.flatMap(({ samples }) => samples.flatMap(({ picture }) => picture ?? [])),
+      plan.flatMap((parts) => parts.flatMap(({ samples }) => samples.flatMap(({ picture }) => picture ?? []))),
       {
         signal: reporter.signal,
         onProgress: (done, total) => reporter.progress({ phase: 'pictures', step: done, steps: total }),
       },
     );
-    const shapes = plan.map(({ shape }) => shape);
-    const program = await finetuneProgram(model, settings.lora, shapes, settings);
+    const shapes = plan.flatMap((parts) => parts.map(({ shape }) => shape));
+    const program = await finetuneProgram(model, settings.lora, shapes, {
+      ...settings,
+      parts: settings.batchSize / settings.microBatchSize,
+      productType: settings.precision === 'bfloat16' ? 'bfloat16' : 'float32',
+    });
     try {
       return await train({ settings, model, plan, features, program, reporter });
     } finally {
@@ -78,15 +90,16 @@ export async function finetune(settings: FinetuneSettings, reporter: JobReporter
   }
 }
 
-interface Step {
+/** What of a step is computed at once. */
+interface StepPart {
   samples: Sample[];
   sequences: Sequence[];
   shape: ReturnType<typeof batchShape>;
 }
 
-/** Every step's samples, tokenized: all shapes are known, and all errors found, before the GPU is touched. */
-async function planSteps(model: ModelDirectory, settings: FinetuneSettings): Promise<Step[]> {
-  const { steps, batchSize } = settings;
+/** Every step's parts, tokenized: all shapes are known, and all errors found, before the GPU is touched. */
+async function planSteps(model: ModelDirectory, settings: FinetuneSettings): Promise<StepPart[][]> {
+  const { steps, batchSize, microBatchSize } = settings;
   const tokenizer = await loadTokenizer(settings.model);
   const samples = await readJsonLines(settings.samples, sampleSchema);
   const order = await readJson(settings.order, z.array(z.number().int().nonnegative().lt(samples.length)));
@@ -111,8 +124,7 @@ async function planSteps(model: ModelDirectory, settings: FinetuneSettings): Pro
       throw error;
     }
   });
-  return Array.from({ length: steps }, (_, step) => {
-    const indices = order.slice(step * batchSize, (step + 1) * batchSize);
+  const partOf = (indices: readonly number[]): StepPart => {
     const sequences = indices.map((index) => {
       const sequence = tokenized[index];
       if (sequence) return sequence;
@@ -129,7 +141,13 @@ async function planSteps(model: ModelDirectory, settings: FinetuneSettings): Pro
       sequences,
       shape: batchShape(sequences),
     };
-  });
+  };
+  return Array.from({ length: steps }, (_, step) =>
+    Array.from({ length: batchSize / microBatchSize }, (_, part) => {
+      const first = step * batchSize + part * microBatchSize;
+      return partOf(order.slice(first, first + microBatchSize));
+    }),
+  );
 }
 
 /** The token that begins every sequence. */
@@ -140,7 +158,7 @@ export function beginToken(model: ModelDirectory): number {
 interface Training {
   settings: FinetuneSettings;
   model: ModelDirectory;
-  plan: Step[];
+  plan: StepPart[][];
   features: Awaited<ReturnType<typeof pictureFeatures>>;
   program: FinetuneProgram;
   reporter: JobReporter;
@@ -162,17 +180,27 @@ async function train({ settings, model, plan, features, program, reporter }: Tra
   let loss = Number.NaN;
   try {
     for (let step = first; step < steps; step++) {
-      const { samples, sequences, shape } = plan[step] as Step;
       const learningRate = learningRateAt(step, steps, settings.learningRate);
-      loss = program.step({
+      const parts = plan[step] as StepPart[];
+      const learned = learnedTokens(parts.flatMap(({ sequences }) => sequences));
+      const batchPart = ({ samples, sequences, shape }: StepPart): BatchPart => ({
         shape,
-        batch: collate(sequences, shape, queries),
+        batch: collate(sequences, shape, queries, learned),
         pictures: features.batch(samples.map(({ picture }) => picture)),
-        step,
-        learningRate,
       });
+      if (parts.length === 1) {
+        loss = program.step({ ...batchPart(parts[0] as StepPart), step, learningRate });
+      } else {
+        loss = 0;
+        for (const [part, content] of parts.entries()) {
+          loss += program.accumulate({ ...batchPart(content), step, part });
+          // Between parts too, as below: a step of many parts is long.
+          await new Promise(setImmediate);
+        }
+        program.update({ step, learningRate });
+      }
       if (!Number.isFinite(loss)) throw divergence(settings, step, loss);
-      tokens += shape.batch * shape.tokens;
+      tokens += parts.reduce((sum, { shape }) => sum + shape.batch * shape.tokens, 0);
       log.write({ step: step + 1, loss, learningRate });
 
       const seconds = (performance.now() - started) / 1000;

@@ -1,10 +1,15 @@
+import { narrowToBfloat16 } from '../model/files/half-precision.ts';
 import { expectedTensors, type ModelDirectory } from '../model/files/model-directory.ts';
-import type { Program } from '../model/ops/program.ts';
+import type { Program, StorageType } from '../model/ops/program.ts';
 import { frozen, type Variable } from '../model/ops/tape.ts';
 import type { Weights } from '../model/weights.ts';
 
-/** Weights of a model directory as variables of a program; only those that the traced functions ask for. */
-export function frozenWeights(program: Program, model: ModelDirectory): Weights {
+/**
+ * Weights of a model directory as variables of a program; only those that the traced functions ask for.
+ *
+ * @param storage of the language model's matrices; vectors, such as norms, stay float32
+ */
+export function frozenWeights(program: Program, model: ModelDirectory, storage: StorageType = 'float32'): Weights {
   const shapes = expectedTensors(model.config);
   const known = new Map<string, Variable>();
   return (name) => {
@@ -12,29 +17,39 @@ export function frozenWeights(program: Program, model: ModelDirectory): Weights 
     if (variable) return variable;
     const shape = shapes.get(name);
     if (!shape) throw new Error(`the model has no tensor '${name}'`);
-    const declared = frozen(program.variable(name, shape));
+    const isMatrix = shape.length === 2 && name.startsWith('language_model.');
+    const declared = frozen(program.variable(name, shape, isMatrix ? storage : 'float32'));
     known.set(name, declared);
     return declared;
   };
 }
 
-/** What is held in memory twice while weights are loaded. */
-const GROUP_BYTES = 256 * 2 ** 20;
+/** Small tensors are given together up to so many bytes: every run of an assignment takes time of its own. */
+const GROUP_BYTES = 16 * 2 ** 20;
 
-/** Streams the weights into a loaded program, in groups that memory has room for. */
+/**
+ * Streams the weights into a loaded program: at any time one tensor, or a group of small ones, is in memory
+ * beside what TensorFlow has.
+ */
 export async function loadWeights(program: Program, model: ModelDirectory): Promise<void> {
-  const group = new Map<string, Float32Array>();
+  const group = new Map<string, Float32Array | Uint8Array>();
   let bytes = 0;
+  const flush = () => {
+    program.assignAll(group);
+    group.clear();
+    bytes = 0;
+  };
   for (const name of model.names()) {
     if (!program.has(name)) continue;
-    const { data } = await model.read(name);
-    if (bytes + data.byteLength > GROUP_BYTES) {
-      program.assignAll(group);
-      group.clear();
-      bytes = 0;
-    }
+    const data = await readAs(model, name, program.storageOf(name));
+    if (bytes + data.byteLength > GROUP_BYTES) flush();
     group.set(name, data);
     bytes += data.byteLength;
   }
-  program.assignAll(group);
+  flush();
+}
+
+async function readAs(model: ModelDirectory, name: string, storage: StorageType): Promise<Float32Array | Uint8Array> {
+  const { data } = await model.read(name);
+  return storage === 'float32' ? data : new Uint8Array(narrowToBfloat16(data).buffer);
 }

@@ -94,13 +94,16 @@ export function traceAdapters(
   dropoutSeed: Value,
 ): Adapters {
   const order = [...variables.keys()];
-  return (module, inputShape): Adapter | undefined => {
+  return (module, inputShape, tape): Adapter | undefined => {
     const a = variables.get(`${module}.lora_A`);
     const b = variables.get(`${module}.lora_B`);
     if (!a || !b) return undefined;
     const adapter = { a, b, scaling: settings.alpha / settings.rank };
     if (settings.dropout === 0) return adapter;
-    const seed = ops.add(dropoutSeed, ops.constant(Int32Array.of(0, order.indexOf(`${module}.lora_A`)), [2]));
+    const seed = ops.add(
+      tape.input(dropoutSeed),
+      ops.constant(Int32Array.of(0, order.indexOf(`${module}.lora_A`)), [2]),
+    );
     const kept = ops.greaterEqual(ops.randomUniform(inputShape, seed), ops.scalar(settings.dropout));
     const dropoutMask = ops.scale(ops.cast(kept, 'float32'), 1 / (1 - settings.dropout));
     return { ...adapter, dropoutMask };

@@ -56,6 +56,7 @@ export function batchLoss(
   inputs: Record<BatchInput, Value>,
   pictures: Variable,
   adapters?: Adapters,
+  recomputeActivations = false,
 ): Variable {
   const logits = miniGpt4(
     tape,
@@ -69,6 +70,7 @@ export function batchLoss(
       pictures,
       tables: causalTables(tape.ops, config, shape.tokens),
       outputs: { perSequence: shape.targets, rows: inputs.rows, tableRows: inputs.tableRows },
+      recomputeActivations,
     },
     adapters,
   );

@@ -20,6 +20,19 @@ export function declareParameters(program: Program, layout: FlatParameters): Val
   return parameters as Value;
 }
 
+/** Gradients of the trained tensors, in the layout's order, as one flat value. */
+export function flatGradient(tape: Tape, loss: Variable, variables: readonly Variable[]): Value {
+  return pack(tape.ops, tape.gradients(loss, variables));
+}
+
+/** One AdamW step by a flat gradient. */
+export function updateParameters(ops: Ops, update: Updates, gradient: Value, scalars: Value): void {
+  const [learningRate, beta1Power, beta2Power, epsilon, decay] = ops
+    .split(scalars, [1, 1, 1, 1, 1], 0)
+    .map((value) => ops.reshape(value, [])) as [Value, Value, Value, Value, Value];
+  update.applyAdam(PARAMETERS, { gradient, learningRate, beta1Power, beta2Power, epsilon, decay });
+}
+
 /**
  * Differentiates the loss and updates the parameters.
  *
@@ -36,19 +49,10 @@ export function optimize(
   maximumNorm?: number,
 ): Value {
   const { ops } = tape;
-  const gradient = pack(ops, tape.gradients(loss, variables));
+  const gradient = flatGradient(tape, loss, variables);
   const norm = ops.sqrt(ops.sum(ops.square(gradient), [0]));
-  const [learningRate, beta1Power, beta2Power, epsilon, decay] = ops
-    .split(scalars, [1, 1, 1, 1, 1], 0)
-    .map((value) => ops.reshape(value, [])) as [Value, Value, Value, Value, Value];
-  update.applyAdam(PARAMETERS, {
-    gradient: maximumNorm === undefined ? gradient : shortened(ops, gradient, norm, maximumNorm),
-    learningRate,
-    beta1Power,
-    beta2Power,
-    epsilon,
-    decay,
-  });
+  const bounded = maximumNorm === undefined ? gradient : shortened(ops, gradient, norm, maximumNorm);
+  updateParameters(ops, update, bounded, scalars);
   return norm;
 }
 

@@ -2,7 +2,7 @@ import type { Value } from '../ops/ops.ts';
 import type { Tape, Variable } from '../ops/tape.ts';
 
 /**
- * Rows of a table.
+ * Rows of a table, as float32 however it is stored.
  *
  * @param table `[rows, hidden]`
  * @param indices int32 `[n]`
@@ -10,9 +10,8 @@ import type { Tape, Variable } from '../ops/tape.ts';
  */
 export function gatherRows(tape: Tape, table: Variable, indices: Value): Variable {
   const { ops } = tape;
-  return tape.record([table], ops.gather(table.value, indices), (gradient) => [
-    ops.segmentSum(gradient, indices, table.value.shape[0] as number),
-  ]);
+  const rows = ops.cast(ops.gather(table.value, indices), 'float32');
+  return tape.record([table], rows, (gradient) => [ops.segmentSum(gradient, indices, table.value.shape[0] as number)]);
 }
 
 /**

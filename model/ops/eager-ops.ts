@@ -70,6 +70,10 @@ export class EagerOps extends Ops {
     return this.keep(this.binding.createTensor([...shape], DATA_TYPE_CODES[dataType], data), shape, dataType);
   }
 
+  override after(x: Value): Value {
+    return x;
+  }
+
   /** Copies a value out of TensorFlow. */
   read(value: Value): TypedArray {
     return this.binding.tensorDataSync((value as EagerValue).id);

@@ -51,6 +51,14 @@ export class GraphOps extends Ops {
     return value;
   }
 
+  override after(x: Value, event: Value): Value {
+    const control = (event as GraphValue).output.split(':')[0];
+    const name = this.node('Identity', [(x as GraphValue).output, `^${control}`], {
+      T: { kind: 'type', value: x.dataType },
+    });
+    return { shape: x.shape, dataType: x.dataType, output: `${name}:0` } as GraphValue;
+  }
+
   placeholder(shape: readonly number[], dataType: DataType): GraphValue {
     return this.run(
       'Placeholder',

@@ -81,6 +81,12 @@ export abstract class Ops {
     return this.run(name, inputs, attributes, [{ shape, dataType }])[0] as Value;
   }
 
+  /**
+   * The same value, but in a graph not before `event` is there. TensorFlow starts whatever has its inputs, and so
+   * would widen all stored weights, or compute all layers anew, at once.
+   */
+  abstract after(x: Value, event: Value): Value;
+
   scalar(value: number): Value {
     return this.constant(Float32Array.of(value), []);
   }
@@ -140,7 +146,7 @@ export abstract class Ops {
     return factor === 1 ? x : this.multiply(x, this.scalar(factor));
   }
 
-  /** `[m, k] x [k, n] -> [m, n]`, either side transposed on request. */
+  /** `[m, k] x [k, n] -> [m, n]`, either side transposed on request; the result has the type of `a`. */
   matMul(a: Value, b: Value, options: { transposeA?: boolean; transposeB?: boolean } = {}): Value {
     const { transposeA = false, transposeB = false } = options;
     const [m, inner] = transposeA ? [a.shape[1], a.shape[0]] : a.shape;
@@ -149,7 +155,9 @@ export abstract class Ops {
       throw new Error(`cannot multiply [${a.shape}] by [${b.shape}]`);
     }
     const attributes = { transpose_a: bool(transposeA), transpose_b: bool(transposeB), T: type(this.productType) };
-    const factors = [this.cast(a, this.productType), this.cast(b, this.productType)];
+    const isStoredNarrow = b.dataType === 'bfloat16' && this.productType === 'float32';
+    const right = isStoredNarrow ? this.after(b, a) : b;
+    const factors = [this.cast(a, this.productType), this.cast(right, this.productType)];
     const product = this.one('MatMul', factors, attributes, [m as number, n as number]);
     return this.cast(product, a.dataType);
   }
@@ -297,6 +305,11 @@ export abstract class Ops {
       { dtype: type('float32'), T: type('int32'), Tseed: type(seed.dataType) },
       [{ shape, dataType: 'float32' }],
     )[0] as Value;
+  }
+
+  /** The same bits as another type: `[..., bytes]` of uint8 as `shape` of that type. */
+  bitcast(x: Value, shape: readonly number[], dataType: DataType): Value {
+    return this.one('Bitcast', [x], { T: type(x.dataType), type: type(dataType) }, shape, dataType);
   }
 
   cast(x: Value, dataType: DataType): Value {

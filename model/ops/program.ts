@@ -14,8 +14,12 @@ import { GraphOps, type GraphValue } from './graph-ops.ts';
 import { type Ops, type ProductType, sizeOf, type Value } from './ops.ts';
 import { DATA_TYPE_CODES, type DataType, nativeBinding, type TypedArray } from './tensorflow.ts';
 
+/** What a variable is stored as. bfloat16 takes half the memory; such a variable is given as its bytes. */
+export type StorageType = 'float32' | 'bfloat16';
+
 interface ProgramVariable {
   shape: readonly number[];
+  storage: StorageType;
   resource: string;
   value: GraphValue;
   assignInput: GraphValue;
@@ -58,12 +62,12 @@ export class Program {
     this.graph = new GraphOps(options.productType);
   }
 
-  /** Declares a float32 variable; its value is undefined until `assign`. */
-  variable(name: string, shape: readonly number[]): Value {
+  /** Declares a variable; its value is undefined until `assign`. */
+  variable(name: string, shape: readonly number[], storage: StorageType = 'float32'): Value {
     const known = this.variables.get(name);
     if (known) return known.value;
     const { graph } = this;
-    const dataType = { kind: 'type', value: 'float32' } as const;
+    const dataType = { kind: 'type', value: storage } as const;
     const resource = `${graph.node('VarHandleOp', [], {
       dtype: dataType,
       shape: { kind: 'shape', value: shape },
@@ -71,14 +75,17 @@ export class Program {
       shared_name: { kind: 'text', value: name },
     })}:0`;
     const output = `${graph.node('ReadVariableOp', [resource], { dtype: dataType })}:0`;
-    const value: GraphValue = { shape, dataType: 'float32', output };
-    const assignInput = graph.placeholder(shape, 'float32');
-    const assignment = graph.node('AssignVariableOp', [resource, assignInput.output], {
+    const value: GraphValue = { shape, dataType: storage, output };
+    // The addon can't make tensors of bfloat16: they come as bytes.
+    const assignInput =
+      storage === 'float32' ? graph.placeholder(shape, 'float32') : graph.placeholder([...shape, 2], 'uint8');
+    const given = storage === 'float32' ? assignInput : graph.bitcast(assignInput, shape, storage);
+    const assignment = graph.node('AssignVariableOp', [resource, (given as GraphValue).output], {
       dtype: dataType,
       validate_shape: { kind: 'bool', value: false },
     });
     const assigned = this.after([assignment]);
-    this.variables.set(name, { shape, resource, value, assignInput, assigned });
+    this.variables.set(name, { shape, storage, resource, value, assignInput, assigned });
     return value;
   }
 
@@ -91,8 +98,8 @@ export class Program {
   }
 
   /**
-   * Traces a function once. `body` may be given an update to perform (`applyAdam`), which happens before
-   * its outputs can be read.
+   * Traces a function once. `body` may be given updates to perform (`Updates`), which happen before its outputs
+   * can be read.
    */
   define<Input extends string>(
     name: string,
@@ -109,7 +116,10 @@ export class Program {
     const outputs = body(
       this.graph,
       Object.fromEntries(placeholders.map(({ name: key, value }) => [key, value as Value])) as Record<Input, Value>,
-      { applyAdam: (variable, adam) => updates.push(this.applyAdam(variable, adam)) },
+      {
+        applyAdam: (variable, adam) => updates.push(this.applyAdam(variable, adam)),
+        assign: (variable, value) => updates.push(this.assignNode(variable, value)),
+      },
     );
     const entries = Object.entries(outputs) as [string, GraphValue][];
     const fetched = entries.map(([, value]) =>
@@ -123,6 +133,13 @@ export class Program {
       inputs: placeholders,
       outputNames: entries.map(([key]) => key),
       outputs: fetched.join(','),
+    });
+  }
+
+  private assignNode(name: string, value: Value): string {
+    return this.graph.node('AssignVariableOp', [this.known(name).resource, (value as GraphValue).output], {
+      dtype: { kind: 'type', value: 'float32' },
+      validate_shape: { kind: 'bool', value: false },
     });
   }
 
@@ -212,8 +229,13 @@ export class Program {
     return this.variables.has(name);
   }
 
-  /** Sets a variable. */
-  assign(name: string, data: Float32Array): void {
+  /** What `name` is stored as. */
+  storageOf(name: string): StorageType {
+    return this.known(name).storage;
+  }
+
+  /** Sets a variable; one that is stored as bfloat16 by its bytes. */
+  assign(name: string, data: Float32Array | Uint8Array): void {
     this.assignAll(new Map([[name, data]]));
   }
 
@@ -221,20 +243,21 @@ export class Program {
    * Sets several variables in one run. TensorFlow prepares the graph anew for every set of variables, which
    * takes longer than copying a small one: give many small ones together.
    */
-  assignAll(values: ReadonlyMap<string, Float32Array>): void {
+  assignAll(values: ReadonlyMap<string, Float32Array | Uint8Array>): void {
     const assignments = [...values].map(([name, data]) => {
       const variable = this.known(name);
-      if (data.length !== sizeOf(variable.shape)) {
-        throw new Error(`${name}: ${data.length} values for [${variable.shape}]`);
+      const isOfItsType = variable.storage === 'float32' ? data instanceof Float32Array : data instanceof Uint8Array;
+      if (!isOfItsType || data.length !== sizeOf(variable.assignInput.shape)) {
+        throw new Error(`${name}: ${data.length} values for ${variable.storage} [${variable.shape}]`);
       }
       return { variable, data };
     });
     if (assignments.length === 0) return;
     this.execute(
-      assignments.map(({ variable: { assignInput, shape }, data }) => ({
+      assignments.map(({ variable: { assignInput }, data }) => ({
         name: assignInput.output,
-        feed: { data, shape },
-        dataType: 'float32',
+        feed: { data, shape: assignInput.shape },
+        dataType: assignInput.dataType,
       })),
       assignments.map(({ variable }) => variable.assigned).join(','),
     );
@@ -266,6 +289,8 @@ export class Program {
 export interface Updates {
   /** One AdamW step on `variable`, whose moments are the variables `variable/m` and `variable/v`. */
   applyAdam(variable: string, adam: AdamInputs): void;
+  /** Sets a float32 `variable`. */
+  assign(variable: string, value: Value): void;
 }
 
 /**

@@ -34,9 +34,17 @@ export function trained(value: Value): Variable {
 export class Tape {
   private readonly entries: Entry[] = [];
   readonly ops: Ops;
+  private readonly begin: Value | undefined;
 
-  constructor(ops: Ops) {
+  /** @param begin nothing of this tape's is to be computed before this value is there */
+  constructor(ops: Ops, begin?: Value) {
     this.ops = ops;
+    this.begin = begin;
+  }
+
+  /** An input of the computation, held back until this tape may begin. */
+  input(value: Value): Value {
+    return this.begin ? this.ops.after(value, this.begin) : value;
   }
 
   /** Notes that `value` came from `inputs`. `backward` returns one gradient an input, none for a frozen one. */
@@ -47,12 +55,46 @@ export class Tape {
   }
 
   /**
+   * Computes `body`, forgets what is inside, and computes it once more when its gradient is wanted: activation
+   * recomputation (arXiv 1604.06174). Of a body only its inputs are kept from the forward to the backward pass.
+   *
+   * `body` must take every value that differs between steps through its inputs or through `tape.input`.
+   */
+  recomputed(inputs: readonly Variable[], body: (tape: Tape, inputs: readonly Variable[]) => Variable): Variable {
+    const first = new Tape(this.ops);
+    const output = body(first, inputs);
+    const trainedInside = first.leaves().filter((leaf) => !inputs.includes(leaf));
+    return this.record([...inputs, ...trainedInside], output.value, (gradient) => {
+      const again = new Tape(this.ops, gradient);
+      const copies = inputs.map(({ value, needsGradient }) => ({ value: again.input(value), needsGradient }));
+      const collected = again.propagate(body(again, copies), gradient);
+      return [...copies, ...trainedInside].map((variable) => collected.get(variable));
+    });
+  }
+
+  /** Variables that need a gradient and were not computed on this tape. */
+  private leaves(): Variable[] {
+    const outputs = new Set(this.entries.map(({ output }) => output));
+    const inputs = new Set(this.entries.flatMap((entry) => entry.inputs));
+    return [...inputs].filter((variable) => variable.needsGradient && !outputs.has(variable));
+  }
+
+  /**
    * Gradients of a scalar `loss` with respect to `parameters`, in their order and shapes.
    *
    * @throws Error when a parameter took no part in the loss: training it would silently do nothing.
    */
   gradients(loss: Variable, parameters: readonly Variable[]): Value[] {
-    const collected = new Map<Variable, Value>([[loss, this.ops.scalar(1)]]);
+    const collected = this.propagate(loss, this.ops.scalar(1));
+    return parameters.map((parameter, index) => {
+      const gradient = collected.get(parameter);
+      if (!gradient) throw new Error(`parameter ${index} took no part in the loss`);
+      return gradient;
+    });
+  }
+
+  private propagate(result: Variable, slope: Value): Map<Variable, Value> {
+    const collected = new Map<Variable, Value>([[result, slope]]);
     for (const { output, inputs, backward } of [...this.entries].reverse()) {
       const gradient = collected.get(output);
       if (!gradient) continue;
@@ -64,10 +106,6 @@ export class Tape {
         collected.set(input, sum ? this.ops.add(sum, contribution) : contribution);
       });
     }
-    return parameters.map((parameter, index) => {
-      const gradient = collected.get(parameter);
-      if (!gradient) throw new Error(`parameter ${index} took no part in the loss`);
-      return gradient;
-    });
+    return collected;
   }
 }

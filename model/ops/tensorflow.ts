@@ -6,13 +6,14 @@
  */
 import { createRequire } from 'node:module';
 
-export type DataType = 'float32' | 'int32' | 'int64' | 'bool' | 'bfloat16' | 'resource';
+export type DataType = 'float32' | 'int32' | 'uint8' | 'int64' | 'bool' | 'bfloat16' | 'resource';
 export type TypedArray = Float32Array | Int32Array | Uint8Array;
 
 /** TensorFlow's `DataType` enumeration (tensorflow/core/framework/types.proto). */
 export const DATA_TYPE_CODES: Record<DataType, number> = {
   float32: 1,
   int32: 3,
+  uint8: 4,
   int64: 9,
   bool: 10,
   bfloat16: 14,
@@ -76,6 +77,15 @@ function tensorFlow(): TensorFlowModule {
     );
   }
   return loaded;
+}
+
+/**
+ * Whether float32 matrix products may be done in TensorFloat-32 (10 bits of mantissa) on NVIDIA GPUs that have it,
+ * which TensorFlow does unless told otherwise. CUDA's libraries read the setting when they are loaded: call this
+ * before the first operation. On a CPU it changes nothing.
+ */
+export function allowTensorFloat32(allowed: boolean): void {
+  process.env.NVIDIA_TF32_OVERRIDE = allowed ? '1' : '0';
 }
 
 /**

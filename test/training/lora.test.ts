@@ -4,7 +4,7 @@ import { readModelConfig } from '../../model/files/model-config.ts';
 import { runEagerly } from '../../model/ops/eager-ops.ts';
 import type { Ops, Value } from '../../model/ops/ops.ts';
 import { Program } from '../../model/ops/program.ts';
-import { frozen } from '../../model/ops/tape.ts';
+import { frozen, Tape } from '../../model/ops/tape.ts';
 import { adaptedModules, initialLora, type LoraSettings, loraShapes, traceAdapters } from '../../training/lora.ts';
 
 const config = await readModelConfig(path.join(import.meta.dirname, '../fixtures/tiny-blip2'));
@@ -65,7 +65,7 @@ function mask(ops: Ops, seed: Value, module: string, changes: Partial<LoraSettin
       frozen(ops.constant(new Float32Array((shape[0] as number) * (shape[1] as number)), shape)),
     ]),
   );
-  return traceAdapters(ops, variables, all, seed)(module, SHAPE)?.dropoutMask;
+  return traceAdapters(ops, variables, all, seed)(module, SHAPE, new Tape(ops))?.dropoutMask;
 }
 
 function maskValues(seed: [number, number], module = layer(0, 'self_attn.q_proj')): Float32Array {
@@ -119,7 +119,7 @@ test('without dropout there is no mask, and layers that are not adapted have no 
   runEagerly((ops, inputs) => {
     expect(mask(ops, inputs.seed as Value, layer(0, 'self_attn.q_proj'), { dropout: 0 })).toBeUndefined();
     expect(
-      traceAdapters(ops, new Map(), settings, inputs.seed as Value)(layer(0, 'mlp.up_proj'), SHAPE),
+      traceAdapters(ops, new Map(), settings, inputs.seed as Value)(layer(0, 'mlp.up_proj'), SHAPE, new Tape(ops)),
     ).toBeUndefined();
     return {};
   }, feeds);
