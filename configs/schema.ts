@@ -21,6 +21,9 @@ export const configSchema = z
     seed: z.int().default(42),
     rounds: z.int().nonnegative().default(2).describe('Data-engine rounds after round 0, the base finetune.'),
     runsDirectory: path.default('runs'),
+    cacheDirectory: path
+      .default('.cache')
+      .describe('What is computed once and used by all runs, by content hash. Safe to remove.'),
     model: z.strictObject({ path: path.describe('Model directory in Hugging Face format.') }),
     data: dataSchema,
     finetune: finetuneSchema,

@@ -1,7 +1,18 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { type DuckDBConnection, DuckDBInstance, INTEGER } from '@duckdb/node-api';
 import { z } from 'zod';
-import { describeFirstIssue } from '../store/field-path.ts';
-import { InputError } from '../store/input-error.ts';
-import { streamRecords, type TakeRecord } from './stream-records.ts';
+import { hashFile, hashValue } from '../store/hash.ts';
+import { inputErrorOfFile } from '../store/read-json.ts';
+import { buildCocoIndex, cocoIndexVersion } from './build-coco-index.ts';
+
+/** COCO's annotation files of one split. */
+export interface CocoFiles {
+  /** `instances_*.json` */
+  instances: string;
+  /** `captions_*.json` */
+  captions: string;
+}
 
 export interface CocoPicture {
   id: number;
@@ -11,6 +22,8 @@ export interface CocoPicture {
   width: number;
   /** Pixels. */
   height: number;
+  boxCount: number;
+  captionCount: number;
 }
 
 export interface CocoBox {
@@ -20,132 +33,105 @@ export interface CocoBox {
   box: [x: number, y: number, width: number, height: number];
 }
 
-/** What COCO says of the pictures of a split. */
+/** All that COCO says of a picture; boxes and captions in the order of their files. */
+export interface AnnotatedPicture extends CocoPicture {
+  boxes: CocoBox[];
+  captions: string[];
+}
+
+/** What COCO says of the pictures of a split. Boxes and captions stay on the disk until they are asked for. */
 export interface CocoIndex {
   /** By ascending id. */
-  pictures: CocoPicture[];
-  /** In the order of the file; none for an unknown picture. */
-  captions(imageId: number): string[];
-  /** In the order of the file; none for an unknown picture. */
-  boxes(imageId: number): CocoBox[];
+  pictures: readonly CocoPicture[];
+  /** @throws Error when there is no such picture */
+  read(imageId: number): Promise<AnnotatedPicture>;
 }
-
-const id = z.int().nonnegative();
-const imageSchema = z.object({
-  id,
-  file_name: z.string().min(1),
-  width: z.int().positive(),
-  height: z.int().positive(),
-});
-const categorySchema = z.object({ id, name: z.string() });
-const boxSchema = z.object({
-  image_id: id,
-  category_id: id,
-  bbox: z.tuple([z.number(), z.number(), z.number(), z.number()]),
-});
-const captionSchema = z.object({ image_id: id, caption: z.string() });
 
 /**
- * Reads COCO's `instances_*.json` and `captions_*.json` of one split. The files are streamed, and outlines
- * are skipped: they are nine tenths of the instances.
+ * Opens the index of COCO's annotations, for as long as the work takes, and builds it first when the cache has none
+ * for files of this content.
  *
- * @throws InputError naming file and field, such as `annotations[12].bbox`.
+ * The index is a DuckDB file: an embedded database that is well kept, comes built for every platform without an
+ * install script, sorts and joins within a set amount of memory, and may be read by any number of processes.
+ *
+ * @param cacheFolder where indexes are kept, by content; safe to share between processes
+ * @throws InputError naming file and place of what is wrong in the annotations
  */
-export async function readCoco(files: { instances: string; captions: string }): Promise<CocoIndex> {
-  const pictures = new Map<number, CocoPicture>();
-  const takePicture = (file: string) =>
-    checked(file, 'images', imageSchema, ({ id, file_name, width, height }) => {
-      pictures.set(id, { id, fileName: file_name, width, height });
-    });
-
-  const names = new Map<number, string>();
-  const boxes = new Map<number, { categoryId: number; box: CocoBox['box']; index: number }[]>();
-  await readArrays(
-    files.instances,
-    {
-      images: takePicture(files.instances),
-      categories: checked(files.instances, 'categories', categorySchema, ({ id, name }) => names.set(id, name)),
-      annotations: checked(files.instances, 'annotations', boxSchema, ({ image_id, category_id, bbox }, index) => {
-        listOf(boxes, image_id).push({ categoryId: category_id, box: bbox, index });
-      }),
-    },
-    ['segmentation'],
-  );
-
-  const captions = new Map<number, string[]>();
-  await readArrays(files.captions, {
-    images: takePicture(files.captions),
-    annotations: checked(files.captions, 'annotations', captionSchema, ({ image_id, caption }) => {
-      listOf(captions, image_id).push(caption.trim());
-    }),
+export async function withCoco<R>(
+  files: CocoFiles,
+  cacheFolder: string,
+  work: (coco: CocoIndex) => Promise<R>,
+): Promise<R> {
+  const file = await cocoIndexFile(files, cacheFolder);
+  const instance = await DuckDBInstance.fromCache(file, {
+    access_mode: 'READ_ONLY',
+    memory_limit: '256MB',
+    threads: '2',
   });
-
-  // The categories come last in COCO's files, so names can be looked up only now.
-  const named = new Map<number, CocoBox[]>();
-  for (const [imageId, list] of boxes) {
-    named.set(
-      imageId,
-      list.map(({ categoryId, box, index }) => ({
-        category: categoryName(files.instances, names, categoryId, index),
-        box,
-      })),
-    );
+  const connection = await instance.connect();
+  try {
+    return await work(await openIndex(connection));
+  } finally {
+    connection.closeSync();
+    instance.closeSync();
   }
-  return {
-    pictures: [...pictures.values()].sort((left, right) => left.id - right.id),
-    captions: (imageId) => captions.get(imageId) ?? [],
-    boxes: (imageId) => named.get(imageId) ?? [],
-  };
 }
 
-function checked<S extends z.ZodType>(
-  file: string,
-  array: string,
-  schema: S,
-  take: (record: z.output<S>, index: number) => void,
-): TakeRecord {
-  return (record, index) => {
-    const result = schema.safeParse(record);
-    if (!result.success) {
-      const { field, problem } = describeFirstIssue(result.error);
-      throw new InputError({
-        file,
-        field: `${array}[${index}]${field ? `.${field}` : ''}`,
-        problem,
-        remedy: 'Mend this value',
-      });
+/** The index file for annotations of this content, built when it is not there. */
+export async function cocoIndexFile(files: CocoFiles, cacheFolder: string): Promise<string> {
+  const content = {
+    version: cocoIndexVersion,
+    instances: await hashOf(files.instances),
+    captions: await hashOf(files.captions),
+  };
+  const file = join(cacheFolder, `${hashValue(content).slice(0, 32)}.duckdb`);
+  if (!existsSync(file)) await buildCocoIndex(files, file);
+  return file;
+}
+
+const pictureRow = z.tuple([z.int(), z.string(), z.int(), z.int(), z.int(), z.int()]);
+const annotationsSchema = z.object({
+  boxes: z.array(z.object({ category: z.string(), box: z.tuple([z.number(), z.number(), z.number(), z.number()]) })),
+  captions: z.array(z.string()),
+});
+
+async function openIndex(connection: DuckDBConnection): Promise<CocoIndex> {
+  const pictures: CocoPicture[] = [];
+  const list = await connection.stream(
+    'SELECT id, file_name, width, height, box_count, caption_count FROM pictures ORDER BY id',
+  );
+  for await (const rows of list.yieldRowsJs()) {
+    for (const row of rows) {
+      const [id, fileName, width, height, boxCount, captionCount] = pictureRow.parse(row);
+      pictures.push({ id, fileName, width, height, boxCount, captionCount });
     }
-    take(result.data, index);
+  }
+  const positions = new Map(pictures.map(({ id }, position) => [id, position]));
+  const lookup = await connection.prepare('SELECT annotations FROM pictures WHERE id = ?');
+  const find = async (imageId: number) => {
+    lookup.bind([imageId], [INTEGER]);
+    const [row] = (await lookup.runAndReadAll()).getRows();
+    return annotationsSchema.parse(JSON.parse(String(row?.[0])));
+  };
+  // One statement serves all reads, so one read at a time binds its parameter and runs it.
+  let queue: Promise<unknown> = Promise.resolve();
+  return {
+    pictures,
+    async read(imageId) {
+      const picture = pictures[positions.get(imageId) ?? -1];
+      if (picture === undefined) throw new Error(`Picture ${imageId} is not among the annotations`);
+      const found = queue.then(() => find(imageId));
+      queue = found.catch(() => undefined);
+      return { ...picture, ...(await found) };
+    },
   };
 }
 
-async function readArrays(file: string, arrays: Record<string, TakeRecord>, ignoredKeys?: string[]): Promise<void> {
-  const found = await streamRecords(file, arrays, ignoredKeys);
-  const missing = Object.keys(arrays).find((name) => !found.has(name));
-  if (missing === undefined) return;
-  throw new InputError({
-    file,
-    field: missing,
-    problem: 'is missing',
-    remedy: "Give one of COCO's own annotation files, or one like them",
-  });
-}
-
-function categoryName(file: string, names: ReadonlyMap<number, string>, categoryId: number, index: number): string {
-  const name = names.get(categoryId);
-  if (name !== undefined) return name;
-  throw new InputError({
-    file,
-    field: `annotations[${index}].category_id`,
-    problem: `${categoryId} is none of the file's categories`,
-    remedy: 'Mend this value, or add the category',
-  });
-}
-
-function listOf<T>(lists: Map<number, T[]>, key: number): T[] {
-  const list = lists.get(key);
-  if (list) return list;
-  const fresh: T[] = [];
-  lists.set(key, fresh);
-  return fresh;
+/** The hash of a file that a person named. */
+async function hashOf(file: string): Promise<string> {
+  try {
+    return await hashFile(file);
+  } catch (error) {
+    throw inputErrorOfFile(file, error);
+  }
 }

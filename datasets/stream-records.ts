@@ -1,130 +1,105 @@
 import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
-import { Writable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import Assembler from 'stream-json/Assembler.js';
-import Parser from 'stream-json/Parser.js';
-import { z } from 'zod';
+import type { z } from 'zod';
+import { describeFirstIssue, fieldPath } from '../store/field-path.ts';
 import { InputError } from '../store/input-error.ts';
-import { readJson } from '../store/read-json.ts';
+import { inputErrorOfFile, parseJson } from '../store/read-json.ts';
+import { placeInFile } from './place-in-file.ts';
+import { type ElementBytes, RecordScanner, ScanError } from './record-scanner.ts';
 
-interface Token {
-  name: string;
-  value?: string;
+const PIECE = 1024 * 1024;
+
+/** One element of an array of a JSON file, checked. */
+export interface StreamedRecord<T> {
+  array: string;
+  index: number;
+  value: T;
 }
-
-/** Takes one element of a top-level array, with its index for messages. */
-export type TakeRecord = (record: unknown, index: number) => void;
 
 /**
- * Reads the elements of top-level arrays of a JSON file one by one; the whole file is never in memory.
+ * Reads the elements of top-level arrays of a JSON file, of any size, in the order of the file. Of the file no more
+ * is in memory than a piece of a megabyte.
  *
- * @param arrays what to do with each element, by the array's key; other keys are skipped
- * @param ignoredKeys keys of elements that are not even assembled, such as COCO's `segmentation`
- * @returns the keys of `arrays` that the file has
- * @throws InputError when the file is missing or is not JSON (with line and column where the file is small
- *   enough to look for them), and whatever the takers throw.
+ * @param schemas what each array's elements look like, by the array's key; arrays of other keys are skipped. The key
+ *   of a file that is itself an array is the empty string.
+ * @returns the records in batches, so that reading costs no promise a record
+ * @throws InputError when the file is missing; with line and column when it is not JSON; with the field, such as
+ *   `annotations[12].bbox`, when an element does not fit its schema or an array is not there.
  */
-export async function streamRecords(
+export async function* streamRecords<Schemas extends Record<string, z.ZodType>>(
   file: string,
-  arrays: Readonly<Record<string, TakeRecord>>,
-  ignoredKeys: readonly string[] = [],
-): Promise<Set<string>> {
-  const reader = recordReader(arrays, new Set(ignoredKeys));
-  const parser = new Parser({ packValues: true, streamValues: false });
-  let failure: { error: unknown } | undefined;
-  const sink = new Writable({
-    objectMode: true,
-    highWaterMark: 4096,
-    write(token: Token, _, done) {
-      try {
-        reader.take(token);
-        done();
-      } catch (error) {
-        failure = { error };
-        done(error as Error);
-      }
-    },
-  });
+  schemas: Schemas,
+): AsyncGenerator<StreamedRecord<z.output<Schemas[keyof Schemas]>>[]> {
+  const scanner = new RecordScanner(Object.keys(schemas));
   try {
-    await pipeline(createReadStream(file, { highWaterMark: 1024 * 1024 }), parser, sink);
-  } catch (cause) {
-    if (failure) throw failure.error;
-    throw await explainFailure(file, cause);
-  }
-  if (!reader.isComplete()) throw await explainFailure(file, undefined);
-  return reader.found;
-}
-
-function recordReader(arrays: Readonly<Record<string, TakeRecord>>, ignoredKeys: ReadonlySet<string>) {
-  const found = new Set<string>();
-  let depth = 0;
-  let started = false;
-  let take: TakeRecord | undefined;
-  let index = 0;
-  let assembler: Assembler | undefined;
-  /** Inside an ignored value: the depth at which it ends, or `next` when it has not begun. */
-  let ignored: number | 'next' | undefined;
-
-  const step = ({ name }: Token) => {
-    if (name === 'startObject' || name === 'startArray') depth += 1;
-    else if (name === 'endObject' || name === 'endArray') depth -= 1;
-  };
-
-  return {
-    found,
-    isComplete: () => started && depth === 0,
-    take(token: Token) {
-      started = true;
-      const before = depth;
-      step(token);
-      if (before === 1 && token.name === 'keyValue') {
-        take = Object.hasOwn(arrays, token.value ?? '') ? arrays[token.value as string] : undefined;
-        if (take) found.add(token.value as string);
-        index = 0;
-        return;
+    for await (const piece of createReadStream(file, { highWaterMark: PIECE })) {
+      const elements = scanner.push(piece as Buffer);
+      if (elements.length === 0) continue;
+      const batch: StreamedRecord<z.output<Schemas[keyof Schemas]>>[] = [];
+      for (const element of elements) {
+        const schema = schemas[element.array];
+        if (schema === undefined) throw notThisKind(file, Object.keys(schemas)[0] ?? '');
+        const value = await checkElement(file, element, schema);
+        batch.push({ array: element.array, index: element.index, value: value as z.output<Schemas[keyof Schemas]> });
       }
-      if (!take || before < 2) return;
-      if (ignored === 'next') {
-        ignored = depth > before ? before : undefined;
-        return;
-      }
-      if (ignored !== undefined) {
-        if (depth === ignored) ignored = undefined;
-        return;
-      }
-      // Records are the objects in the array: depth 1 is the file's object, 2 the array, 3 the record.
-      if (before === 2 && depth === 3) assembler = new Assembler();
-      if (before === 3 && token.name === 'keyValue' && ignoredKeys.has(token.value ?? '')) {
-        ignored = 'next';
-        return;
-      }
-      assembler?.consume(token);
-      if (assembler && depth === 2) {
-        take(assembler.current, index);
-        index += 1;
-        assembler = undefined;
-      }
-    },
-  };
-}
-
-/** Above this a file is not read again to find the place of an error. */
-const LARGEST_TO_SEARCH = 256 * 1024 * 1024;
-
-async function explainFailure(file: string, cause: unknown): Promise<unknown> {
-  const code = (cause as NodeJS.ErrnoException | undefined)?.code;
-  const facts = await stat(file).catch(() => undefined);
-  if (!facts?.isFile() || facts.size <= LARGEST_TO_SEARCH) {
-    try {
-      await readJson(file, z.looseObject({}));
-    } catch (error) {
-      return error;
+      yield batch;
     }
+    scanner.end();
+  } catch (error) {
+    if (error instanceof ScanError) throw await brokenFile(file, error.offset, error.message, error);
+    throw inputErrorOfFile(file, error);
   }
-  if (code !== undefined) return cause;
+  const missing = Object.keys(schemas).find((key) => !scanner.found.has(key));
+  if (missing !== undefined) throw notThisKind(file, missing);
+}
+
+async function checkElement<S extends z.ZodType>(
+  file: string,
+  { array, index, bytes, offset }: ElementBytes,
+  schema: S,
+): Promise<z.output<S>> {
+  const text = bytes.toString('utf8');
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    // Parsed again only to find the place.
+    const start = await placeInFile(file, offset);
+    return parseJson(text, file, schema, start.line, start.column);
+  }
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const { field, problem } = describeFirstIssue(result.error);
+  const place = array === '' ? fieldPath([index]) : fieldPath([array, index]);
+  throw new InputError(
+    {
+      file,
+      field: `${place}${field === '' || field.startsWith('[') ? field : `.${field}`}`,
+      problem,
+      remedy: 'Mend this value',
+    },
+    { cause: result.error },
+  );
+}
+
+async function brokenFile(file: string, offset: number, problem: string, cause: unknown): Promise<InputError> {
   return new InputError(
-    { file, problem: 'is not valid JSON, or was cut short', remedy: 'Fetch the file again' },
+    {
+      file,
+      ...(await placeInFile(file, offset)),
+      problem: `is not valid JSON: ${problem}`,
+      remedy: 'Mend the file at this place, or fetch it again if it was cut short',
+    },
     { cause },
   );
+}
+
+function notThisKind(file: string, array: string): InputError {
+  if (array === '')
+    return new InputError({ file, problem: 'is not a list', remedy: 'Give a JSON file that is a list' });
+  return new InputError({
+    file,
+    field: array,
+    problem: 'is missing',
+    remedy: "Give one of COCO's own annotation files, or one like them",
+  });
 }

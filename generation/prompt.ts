@@ -1,4 +1,4 @@
-import type { CocoIndex } from '../datasets/coco.ts';
+import type { AnnotatedPicture } from '../datasets/coco.ts';
 import type { GenerationRequest } from './generation-request.ts';
 import { type ChatMessage, fillTemplate, type PromptTemplate } from './prompt-template.ts';
 import { findQuestionType, type QuestionType } from './question-types.ts';
@@ -7,19 +7,19 @@ import { findQuestionType, type QuestionType } from './question-types.ts';
  * Writes the messages of one request: the picture's captions and boxes, the question type with its
  * explanation, the bad cases as examples, and the rules and answer format of the prompt.
  *
- * @throws Error when the index lacks the picture, or the list lacks the type.
+ * @throws Error when the list lacks the type.
  */
 export function buildMessages(input: {
   request: GenerationRequest;
-  coco: CocoIndex;
+  picture: AnnotatedPicture;
   types: readonly QuestionType[];
   template: PromptTemplate;
 }): ChatMessage[] {
-  const { request, coco, types, template } = input;
+  const { request, picture, types, template } = input;
   const type = findQuestionType(types, request.question_type);
   return fillTemplate(template, {
-    captions: describeCaptions(coco.captions(request.image_id)),
-    boxes: describeBoxes(coco, request.image_id),
+    captions: describeCaptions(picture.captions),
+    boxes: describeBoxes(picture),
     type_title: type.title,
     type_explanation: type.explanation,
     examples: describeExamples(request.examples),
@@ -32,10 +32,8 @@ function describeCaptions(captions: readonly string[]): string {
 }
 
 /** `category: [x1, y1, x2, y2]` a line: edges as shares of width and height, to three decimals. */
-function describeBoxes(coco: CocoIndex, imageId: number): string {
-  const picture = pictureOf(coco, imageId);
-  return coco
-    .boxes(imageId)
+function describeBoxes(picture: AnnotatedPicture): string {
+  return picture.boxes
     .map(({ category, box: [x, y, width, height] }) => {
       const edges = [x / picture.width, y / picture.height, (x + width) / picture.width, (y + height) / picture.height];
       return `${category}: [${edges.map(roundShare).join(', ')}]`;
@@ -46,19 +44,6 @@ function describeBoxes(coco: CocoIndex, imageId: number): string {
 function describeExamples(examples: GenerationRequest['examples']): string {
   if (examples.length === 0) return '(none this time)';
   return examples.map(({ prompt }, index) => `Example ${index + 1}:\n${prompt}`).join('\n\n');
-}
-
-const picturesById = new WeakMap<CocoIndex, Map<number, CocoIndex['pictures'][number]>>();
-
-function pictureOf(coco: CocoIndex, imageId: number): CocoIndex['pictures'][number] {
-  let pictures = picturesById.get(coco);
-  if (!pictures) {
-    pictures = new Map(coco.pictures.map((picture) => [picture.id, picture]));
-    picturesById.set(coco, pictures);
-  }
-  const picture = pictures.get(imageId);
-  if (!picture) throw new Error(`Picture ${imageId} is not among the annotations`);
-  return picture;
 }
 
 function roundShare(share: number): number {

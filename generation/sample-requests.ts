@@ -1,8 +1,9 @@
-import type { CocoIndex } from '../datasets/coco.ts';
+import type { CocoPicture } from '../datasets/coco.ts';
 import { type SeededRandom, seededRandom } from '../random/seeded-random.ts';
 import { hashValue } from '../store/hash.ts';
 import type { GenerationRequest } from './generation-request.ts';
 import { picturePool } from './picture-pool.ts';
+import { suitablePictures } from './suitable-pictures.ts';
 
 /** What sampling needs of a bad case (see `evaluation/records.ts`). */
 export interface BadCaseExample {
@@ -31,6 +32,7 @@ export interface SampledRequests {
  * @param input.requests how many to draw
  * @param input.badCases question type → bad cases
  * @param input.weights question type → weight; types that are not there are never drawn
+ * @param input.pictures the pool
  * @param input.nearest picture of a bad case → picture ids of the pool, closest first; they count as equally near
  * @param input.maximumBoxes pictures with more boxes are left out, as are those without boxes or captions
  */
@@ -39,7 +41,7 @@ export function sampleRequests(input: {
   requests: number;
   badCases: Readonly<Record<string, readonly BadCaseExample[]>>;
   weights: Readonly<Record<string, number>>;
-  coco: CocoIndex;
+  pictures: readonly CocoPicture[];
   usedImageIds: ReadonlySet<number>;
   nearest: (badCaseImageId: number) => readonly number[];
   maximumBoxes: number;
@@ -48,7 +50,7 @@ export function sampleRequests(input: {
   seed: number | string;
 }): SampledRequests {
   const random = seededRandom(input.seed).fork('sample');
-  const pool = picturePool(suitablePictures(input));
+  const pool = picturePool(freePictures(input));
   const drawType = typeDrawer(input.strategy, input.weights);
 
   const requests: GenerationRequest[] = [];
@@ -76,19 +78,14 @@ export function sampleRequests(input: {
   return { requests, exhausted: requests.length < input.requests, requestsByType };
 }
 
-function suitablePictures(input: {
-  coco: CocoIndex;
+function freePictures(input: {
+  pictures: readonly CocoPicture[];
   usedImageIds: ReadonlySet<number>;
   maximumBoxes: number;
 }): number[] {
-  const { coco, usedImageIds, maximumBoxes } = input;
-  return coco.pictures
-    .map((picture) => picture.id)
-    .filter((id) => {
-      if (usedImageIds.has(id)) return false;
-      const boxes = coco.boxes(id).length;
-      return boxes > 0 && boxes <= maximumBoxes && coco.captions(id).length > 0;
-    });
+  return suitablePictures(input.pictures, input.maximumBoxes)
+    .map(({ id }) => id)
+    .filter((id) => !input.usedImageIds.has(id));
 }
 
 // A model without errors has no weights to draw by; it still gets new data, of all types alike.

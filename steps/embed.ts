@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { aokvqaPicturePath, readAokvqa } from '../datasets/aokvqa.ts';
-import { readCoco } from '../datasets/coco.ts';
+import { suitablePictures } from '../generation/suitable-pictures.ts';
 import { hashFile } from '../store/hash.ts';
 import { writeJson } from '../store/write-file.ts';
 import { baseModelHash } from './base-model.ts';
@@ -8,8 +8,8 @@ import { poolAnnotations, poolPictures, type QuestionSet, questionSet } from './
 import { outcomeOf } from './outcome-of.ts';
 import type { EmbedOutcome } from './outcomes.ts';
 import { type EmbeddedImageIds, embeddingsDirectory, embeddingsFile, imageIdsFile } from './picture-embeddings.ts';
+import { withPool } from './pool.ts';
 import type { StepContext } from './step-context.ts';
-import { suitablePictures } from './suitable-pictures.ts';
 import { runTrainerStep } from './trainer-step.ts';
 
 const picturesFile = 'pictures.json';
@@ -55,7 +55,7 @@ async function listPictures(
   { config }: StepContext,
   questions: QuestionSet,
 ): Promise<{ ids: EmbeddedImageIds; pictures: string[] }> {
-  const pool = suitablePictures(await readCoco(poolAnnotations(config)), config.sampling.maximumBoxes);
+  const pool = await withPool(config, async ({ pictures }) => suitablePictures(pictures, config.sampling.maximumBoxes));
   const asked = (await readAokvqa(questions.file)).slice(0, questions.limit);
   const validation = [...new Set(asked.map((question) => question.image_id))].sort((left, right) => left - right);
   return {

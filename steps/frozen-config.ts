@@ -21,6 +21,7 @@ export async function freezeConfig(
     ...config,
     run,
     runsDirectory,
+    cacheDirectory: resolve(config.cacheDirectory),
     model: { ...config.model, path: resolve(config.model.path) },
     data: { ...config.data, root: resolve(config.data.root), questionTypes: resolve(config.data.questionTypes) },
     teacher: { ...config.teacher, prompt: resolve(config.teacher.prompt) },

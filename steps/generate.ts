@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { readCoco } from '../datasets/coco.ts';
 import { generateAnswers } from '../generation/generate.ts';
 import { readRequests } from '../generation/generation-request.ts';
 import { buildMessages } from '../generation/prompt.ts';
@@ -8,10 +7,10 @@ import { readQuestionTypes } from '../generation/question-types.ts';
 import { hashFile } from '../store/hash.ts';
 import { runStepOnce } from '../store/manifest.ts';
 import { stepDirectory } from '../store/run-directory.ts';
-import { poolAnnotations } from './dataset-paths.ts';
 import { finishedStep } from './finished-step.ts';
 import { outcomeOf } from './outcome-of.ts';
 import type { GenerateOutcome } from './outcomes.ts';
+import { withPool } from './pool.ts';
 import { requireDataRound } from './require-data-round.ts';
 import { requestsFile } from './sample.ts';
 import type { StepContext } from './step-context.ts';
@@ -25,7 +24,6 @@ export async function generate(context: StepContext): Promise<GenerateOutcome> {
   requireDataRound(round, 'generate');
   const sampled = await finishedStep(run, round, 'sample');
   const template = await readPromptTemplate(config.teacher.prompt);
-  const annotations = poolAnnotations(config);
   const directory = stepDirectory(run, round, 'generate');
   const done = await runStepOnce({
     directory,
@@ -37,28 +35,31 @@ export async function generate(context: StepContext): Promise<GenerateOutcome> {
       teacher: teacherIdentity(config.teacher),
     },
     work: async () => {
-      const coco = await readCoco(annotations);
       const types = await readQuestionTypes(config.data.questionTypes);
       const requests = await readRequests(join(sampled.directory, requestsFile));
       const startedAt = Date.now();
       let answeredAtStart: number | undefined;
-      const { answered, promptTokens, completionTokens } = await withTeacher(context, (ask) =>
-        generateAnswers({
-          requests,
-          resultFile: join(directory, rawAnswersFile),
-          concurrency: config.teacher.concurrency,
-          signal,
-          ask: (request, signal) =>
-            ask(buildMessages({ request, coco, types, template }), { signal, seed: request.seed }),
-          onProgress: ({ answered, total }) => {
-            answeredAtStart ??= answered;
-            onProgress({
-              step: answered,
-              steps: total,
-              etaSeconds: secondsLeft(startedAt, answered - answeredAtStart, total - answered),
-            });
-          },
-        }),
+      const { answered, promptTokens, completionTokens } = await withPool(config, (coco) =>
+        withTeacher(context, (ask) =>
+          generateAnswers({
+            requests,
+            resultFile: join(directory, rawAnswersFile),
+            concurrency: config.teacher.concurrency,
+            signal,
+            ask: async (request, signal) => {
+              const picture = await coco.read(request.image_id);
+              return ask(buildMessages({ request, picture, types, template }), { signal, seed: request.seed });
+            },
+            onProgress: ({ answered, total }) => {
+              answeredAtStart ??= answered;
+              onProgress({
+                step: answered,
+                steps: total,
+                etaSeconds: secondsLeft(startedAt, answered - answeredAtStart, total - answered),
+              });
+            },
+          }),
+        ),
       );
       return { outputs: [rawAnswersFile], metrics: { answers: answered, promptTokens, completionTokens } };
     },

@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { readCoco } from '../datasets/coco.ts';
 import { readBadCases, readWeights } from '../evaluation/records.ts';
 import { readRequests } from '../generation/generation-request.ts';
 import { readPromptTemplate } from '../generation/prompt-template.ts';
@@ -14,6 +13,7 @@ import { finishedStep } from './finished-step.ts';
 import { outcomeOf } from './outcome-of.ts';
 import type { SampleOutcome } from './outcomes.ts';
 import { embeddingsDirectory, openNearestInPool } from './picture-embeddings.ts';
+import { withPool } from './pool.ts';
 import { requireDataRound } from './require-data-round.ts';
 import type { StepContext } from './step-context.ts';
 
@@ -49,7 +49,7 @@ export async function sample(context: StepContext): Promise<SampleOutcome> {
         ...config.sampling,
         badCases: await readBadCases(join(classified.directory, badCasesFile)),
         weights: await readWeights(join(classified.directory, weightsFile)),
-        coco: await readCoco(annotations),
+        pictures: await withPool(config, async ({ pictures }) => pictures),
         usedImageIds: earlier.imageIds,
         nearest,
         promptVersion: template.version,

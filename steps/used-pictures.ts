@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import type { Config } from '../configs/schema.ts';
 import { aokvqaPicturePath, readAokvqa } from '../datasets/aokvqa.ts';
 import { readCcSbuAlign } from '../datasets/cc-sbu-align.ts';
-import { readCoco } from '../datasets/coco.ts';
 import { readEngineData } from '../datasets/engine-data.ts';
-import { configuredSplits, poolAnnotations, poolPictures, type QuestionSet, questionSet } from './dataset-paths.ts';
+import { suitablePictures } from '../generation/suitable-pictures.ts';
+import { configuredSplits, poolPictures, type QuestionSet, questionSet } from './dataset-paths.ts';
 import { trainPartPath, trainPartPictures } from './mixture-parts.ts';
-import { suitablePictures } from './suitable-pictures.ts';
+import { withPool } from './pool.ts';
 
 export interface UsedPictures {
   questions: number;
@@ -41,8 +41,7 @@ export async function usedPictures(config: Config): Promise<UsedPictures> {
     questions += asked.length;
     for (const { image_id } of asked) pictures.add(aokvqaPicturePath(set.pictures, image_id));
   }
-  const coco = await readCoco(poolAnnotations(config));
-  for (const { fileName } of suitablePictures(coco, config.sampling.maximumBoxes))
-    pictures.add(join(poolPictures(config), fileName));
+  const pool = await withPool(config, async (coco) => suitablePictures(coco.pictures, config.sampling.maximumBoxes));
+  for (const { fileName } of pool) pictures.add(join(poolPictures(config), fileName));
   return { questions, pictures: [...pictures] };
 }

@@ -41,9 +41,16 @@ export async function readJsonLines<S extends z.ZodType>(
  * Parses JSON text that came from a file (or is named like one in messages) and checks it.
  *
  * @param firstLine the line of the file where the text starts
+ * @param firstColumn the column of that line where the text starts
  * @throws InputError as `readJson` does.
  */
-export function parseJson<S extends z.ZodType>(text: string, file: string, schema: S, firstLine?: number): z.output<S> {
+export function parseJson<S extends z.ZodType>(
+  text: string,
+  file: string,
+  schema: S,
+  firstLine?: number,
+  firstColumn = 1,
+): z.output<S> {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -53,7 +60,7 @@ export function parseJson<S extends z.ZodType>(text: string, file: string, schem
       {
         file,
         line: (firstLine ?? 1) + line - 1,
-        column,
+        column: line === 1 ? firstColumn + column - 1 : column,
         problem: `is not valid JSON: ${problem}`,
         remedy: 'Mend the file at this place, or fetch it again if it was cut short',
       },
@@ -75,18 +82,21 @@ export async function readTextFile(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code;
-    if (code === 'ENOENT') {
-      throw new InputError({ file, problem: 'no such file', remedy: 'Check the path' }, { cause });
-    }
-    if (code === 'EISDIR') {
-      throw new InputError({ file, problem: 'is a folder, not a file', remedy: 'Name the file inside it' }, { cause });
-    }
-    if (code === 'EACCES') {
-      throw new InputError({ file, problem: 'may not be read', remedy: 'Check its permissions' }, { cause });
-    }
-    throw cause;
+    throw inputErrorOfFile(file, cause);
   }
+}
+
+/** What opening or reading a file that a person named threw, in words for that person where they can help it. */
+export function inputErrorOfFile(file: string, cause: unknown): unknown {
+  const code = (cause as NodeJS.ErrnoException).code;
+  if (code === 'ENOENT') return new InputError({ file, problem: 'no such file', remedy: 'Check the path' }, { cause });
+  if (code === 'EISDIR') {
+    return new InputError({ file, problem: 'is a folder, not a file', remedy: 'Name the file inside it' }, { cause });
+  }
+  if (code === 'EACCES') {
+    return new InputError({ file, problem: 'may not be read', remedy: 'Check its permissions' }, { cause });
+  }
+  return cause;
 }
 
 function isJson(text: string): boolean {

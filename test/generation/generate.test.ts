@@ -12,19 +12,21 @@ import { askTeacher, type TeacherAnswer } from '../../generation/teacher.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { noTinyDisk, tinyDisk } from '../tiny-disk.ts';
 import { runningTeacher } from './local-teacher/running-teacher.ts';
-import { cocoIndex } from './pictures.ts';
+import { annotatedPicture } from './pictures.ts';
 import { request } from './requests.ts';
 
 const requests = Array.from({ length: 20 }, (_, index) => request(index + 1));
 const template = await readPromptTemplate('configs/prompts/generate-v1.md');
 const types = await readQuestionTypes('configs/question-types.yaml');
-const coco = cocoIndex(requests.map(({ image_id: id }) => ({ id, captions: [`cat number ${id} on a door`] })));
 
 /** A real teacher over HTTP, asked with real prompts. */
 async function setUp(options: Parameters<typeof runningTeacher>[0] = {}) {
   const { teacher, client, settings } = await runningTeacher(options);
-  const ask = (request: GenerationRequest, signal: AbortSignal): Promise<TeacherAnswer> =>
-    askTeacher(client, buildMessages({ request, coco, types, template }), settings, { signal, seed: request.seed });
+  const ask = (request: GenerationRequest, signal: AbortSignal): Promise<TeacherAnswer> => {
+    const { image_id: id, seed } = request;
+    const picture = annotatedPicture({ id, captions: [`cat number ${id} on a door`] });
+    return askTeacher(client, buildMessages({ request, picture, types, template }), settings, { signal, seed });
+  };
   const resultFile = join(await temporaryFolder(), 'round-1', 'gptvqa_result.jsonl');
   return { teacher, ask, resultFile, input: { requests, resultFile, ask, concurrency: 4 } };
 }

@@ -2,15 +2,15 @@ import { expect, test } from 'vitest';
 import { buildMessages } from '../../generation/prompt.ts';
 import { readPromptTemplate } from '../../generation/prompt-template.ts';
 import { readQuestionTypes } from '../../generation/question-types.ts';
-import { cocoIndex } from './pictures.ts';
+import { annotatedPicture } from './pictures.ts';
 import { request } from './requests.ts';
 
 const template = await readPromptTemplate('configs/prompts/generate-v1.md');
 const types = await readQuestionTypes('configs/question-types.yaml');
 
-function userMessage(picture: Parameters<typeof cocoIndex>[0][number], values = {}): string {
-  const coco = cocoIndex([picture]);
-  return buildMessages({ request: request(picture.id, values), coco, types, template })[1]?.content ?? '';
+function userMessage(given: Parameters<typeof annotatedPicture>[0], values = {}): string {
+  const picture = annotatedPicture(given);
+  return buildMessages({ request: request(picture.id, values), picture, types, template })[1]?.content ?? '';
 }
 
 test('the prompt holds all captions, a line each', () => {
@@ -45,7 +45,6 @@ test('a caption can not pass for another part of the prompt', () => {
   expect(text.match(/^## Objects$/gm)).toHaveLength(1);
 });
 
-test('an unknown type or picture is an error', () => {
+test('an unknown type is an error', () => {
   expect(() => userMessage({ id: 1 }, { question_type: 'weather' })).toThrow(/no question type weather/);
-  expect(() => userMessage({ id: 1 }, { image_id: 2 })).toThrow(/Picture 2/);
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type BadCaseExample, sampleRequests } from '../../generation/sample-requests.ts';
-import { cocoIndex, manyPictures } from './pictures.ts';
+import { annotatedPicture, manyPictures } from './pictures.ts';
 
 type Input = Parameters<typeof sampleRequests>[0];
 
@@ -20,7 +20,7 @@ function sample(values: Partial<Input> = {}) {
     requests: 100,
     badCases,
     weights: { image_scene: 0.6, image_topic: 0.2, image_style: 0 },
-    coco: manyPictures(1000),
+    pictures: manyPictures(1000),
     usedImageIds: new Set(),
     nearest: () => [],
     maximumBoxes: 10,
@@ -88,7 +88,12 @@ describe('pictures', () => {
 
   test('come once only, and not when an earlier round used them', () => {
     const usedImageIds = new Set([1, 2, 3, 4, 5]);
-    const { requests } = sample({ coco: manyPictures(50), requests: 45, usedImageIds, nearest: () => [1, 2, 6, 7] });
+    const { requests } = sample({
+      pictures: manyPictures(50),
+      requests: 45,
+      usedImageIds,
+      nearest: () => [1, 2, 6, 7],
+    });
     const ids = requests.map(({ image_id }) => image_id);
     expect(new Set(ids).size).toBe(45);
     expect(ids.some((id) => usedImageIds.has(id))).toBe(false);
@@ -96,19 +101,19 @@ describe('pictures', () => {
 
   test('with too many boxes, no box or no caption are left out', () => {
     const box = { category: 'cat', box: [0, 0, 9, 9] as [number, number, number, number] };
-    const coco = cocoIndex([
+    const pictures = [
       { id: 1, boxes: Array(11).fill(box) },
       { id: 2, boxes: [] },
       { id: 3, captions: [] },
       { id: 4, boxes: Array(10).fill(box) },
-    ]);
-    const { requests, exhausted } = sample({ coco, requests: 4, nearest: () => [1, 2, 3] });
+    ].map(annotatedPicture);
+    const { requests, exhausted } = sample({ pictures, requests: 4, nearest: () => [1, 2, 3] });
     expect(requests.map(({ image_id }) => image_id)).toEqual([4]);
     expect(exhausted).toBe(true);
   });
 
   test('that run out end the round early, and the result says so', () => {
-    const { requests, exhausted } = sample({ coco: manyPictures(30) });
+    const { requests, exhausted } = sample({ pictures: manyPictures(30) });
     expect(requests).toHaveLength(30);
     expect(exhausted).toBe(true);
   });

@@ -8,7 +8,6 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { loadConfig } from '../../configs/load-config.ts';
 import { aokvqaPicturePath } from '../../datasets/aokvqa.ts';
-import { readCoco } from '../../datasets/coco.ts';
 import { readEngineData } from '../../datasets/engine-data.ts';
 import { append } from '../../steps/append.ts';
 import { classify } from '../../steps/classify.ts';
@@ -23,6 +22,7 @@ import { refine } from '../../steps/refine.ts';
 import { report } from '../../steps/report.ts';
 import { sample } from '../../steps/sample.ts';
 import type { StepContext } from '../../steps/step-context.ts';
+import { allAnnotations } from '../datasets/all-annotations.ts';
 import { writeTinyModel } from '../helpers/tiny-model.ts';
 import { noSharedFiles, sharedFile } from '../shared-files.ts';
 
@@ -47,6 +47,7 @@ describe.skipIf(slice === undefined)(
         {
           ...config,
           runsDirectory: path.join(folder, 'runs'),
+          cacheDirectory: path.join(folder, 'cache'),
           model: { path: model },
           data: { ...config.data, validation: { ...config.data.validation, limit: QUESTIONS } },
           // The tiny tokenizer knows the demo's words only: real ones take a token for every letter or two.
@@ -118,13 +119,13 @@ describe.skipIf(slice === undefined)(
 
       const samples = await readEngineData(path.join(context.run.root, 'round-1', 'DataEngine_round1_data.json'));
       const annotations = (name: string) => path.join(root, 'COCO2017', 'annotations', name);
-      const coco = await readCoco({
+      const pictures = await allAnnotations({
         instances: annotations('instances_train2017.json'),
         captions: annotations('captions_train2017.json'),
       });
       for (const { image_id, choices, correct_choice_idx } of samples) {
         await access(aokvqaPicturePath(path.join(root, 'COCO2017', 'train2017'), image_id));
-        expect(coco.captions(image_id)).not.toEqual([]);
+        expect(pictures.find(({ id }) => id === image_id)?.captions).not.toEqual([]);
         expect(choices).toHaveLength(4);
         expect(choices[correct_choice_idx]).toBeTruthy();
       }

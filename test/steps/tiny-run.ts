@@ -23,6 +23,7 @@ export function tinyConfig(folder: string) {
     seed: 7,
     rounds: 2,
     runsDirectory: join(folder, 'runs'),
+    cacheDirectory: join(folder, 'cache'),
     model: { path: tinyModel },
     data: {
       root: join(folder, 'data'),

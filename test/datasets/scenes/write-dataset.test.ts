@@ -6,12 +6,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readAokvqa } from '../../../datasets/aokvqa.ts';
 import { readCcSbuAlign } from '../../../datasets/cc-sbu-align.ts';
 import { checkPicture } from '../../../datasets/check-pictures.ts';
-import { readCoco } from '../../../datasets/coco.ts';
 import { QUESTION_TYPES } from '../../../datasets/scenes/questions.ts';
 import { writeSceneDataset } from '../../../datasets/scenes/write-dataset.ts';
 import { hashFile, hashValue } from '../../../store/hash.ts';
 import { temporaryFolder } from '../../temporary-folder.ts';
 import { noTinyDisk, tinyDisk } from '../../tiny-disk.ts';
+import { allAnnotations } from '../all-annotations.ts';
 
 const options = { seed: 3, trainPictures: 120, validationPictures: 60, testPictures: 30, alignmentPictures: 20 };
 
@@ -49,13 +49,13 @@ describe('writeSceneDataset', () => {
     ['val', 60],
     ['test', 30],
   ])('writes %s as COCO has it: readable pictures, boxes and five captions each', async (split, count) => {
-    const coco = await readCoco(annotations(split));
-    expect(coco.pictures).toHaveLength(count);
-    for (const { id, fileName, width, height } of coco.pictures) {
+    const pictures = await allAnnotations(annotations(split));
+    expect(pictures).toHaveLength(count);
+    for (const { id, fileName, width, height, captions, boxes } of pictures) {
       expect(fileName).toBe(`${String(id).padStart(12, '0')}.jpg`);
       expect([width, height]).toEqual([160, 160]);
-      expect(coco.captions(id)).toHaveLength(5);
-      expect(coco.boxes(id).length).toBeGreaterThanOrEqual(2);
+      expect(captions).toHaveLength(5);
+      expect(boxes.length).toBeGreaterThanOrEqual(2);
       await checkPicture(join(root, `COCO2017/${split}2017`, fileName));
     }
   });
@@ -96,7 +96,7 @@ describe('writeSceneDataset', () => {
     const counts = countTypes(questions);
     const rich = ['identity_reasoning', 'attribute_recognition', 'image_scene'].map((type) => counts.get(type) ?? 0);
     expect(rich.reduce((sum, count) => sum + count) / questions.length).toBeGreaterThan(0.8);
-    const train = (await readCoco(annotations('train'))).pictures.map(({ id }) => id);
+    const train = (await allAnnotations(annotations('train'))).map(({ id }) => id);
     const asked = new Set(questions.map(({ image_id }) => image_id));
     expect(asked.size).toBe(48);
     for (const id of asked) expect(train).toContain(id);

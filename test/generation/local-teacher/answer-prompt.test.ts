@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { CocoIndex } from '../../../datasets/coco.ts';
-import { readCoco } from '../../../datasets/coco.ts';
+import type { AnnotatedPicture } from '../../../datasets/coco.ts';
 import { captionsFor } from '../../../datasets/scenes/captions.ts';
 import { QUESTION_TYPES } from '../../../datasets/scenes/questions.ts';
 import { randomScene } from '../../../datasets/scenes/scene.ts';
@@ -12,15 +11,16 @@ import { buildMessages } from '../../../generation/prompt.ts';
 import { readPromptTemplate } from '../../../generation/prompt-template.ts';
 import { readQuestionTypes } from '../../../generation/question-types.ts';
 import { seededRandom } from '../../../random/seeded-random.ts';
+import { allAnnotations } from '../../datasets/all-annotations.ts';
 import { noSharedFiles, sharedFile } from '../../shared-files.ts';
-import { cocoIndex } from '../pictures.ts';
+import { annotatedPicture } from '../pictures.ts';
 import { request } from '../requests.ts';
 
 const template = await readPromptTemplate('configs/prompts/generate-v1.md');
 const types = await readQuestionTypes('configs/question-types.yaml');
 const scenes = Array.from({ length: 40 }, (_, number) => randomScene(seededRandom(number)));
-const demo = cocoIndex(
-  scenes.map((scene, id) => ({
+const demo = scenes.map((scene, id) =>
+  annotatedPicture({
     id,
     captions: captionsFor(scene, seededRandom(id).fork('captions')),
     boxes: scene.objects.map(({ category, box: [x, y, w, h] }) => ({
@@ -28,14 +28,16 @@ const demo = cocoIndex(
       // The index for tests has pictures of 100 by 200.
       box: [(x / scene.width) * 100, (y / scene.height) * 200, (w / scene.width) * 100, (h / scene.height) * 200],
     })),
-  })),
+  }),
 );
 
-function promptFor(coco: CocoIndex, imageId: number, question_type: string, examples: string[] = []): string {
+const pictureOf = (id: number) => demo[id] as AnnotatedPicture;
+
+function promptFor(picture: AnnotatedPicture, question_type: string, examples: string[] = []): string {
   const asExamples = examples.map((question) => ({ idx: question, prompt: `Question: ${question}` }));
   const messages = buildMessages({
-    request: request(imageId, { question_type, examples: asExamples }),
-    coco,
+    request: request(picture.id, { question_type, examples: asExamples }),
+    picture,
     types,
     template,
   });
@@ -48,7 +50,7 @@ function refined(text: string) {
 
 describe('about the demo domain', () => {
   test.each(QUESTION_TYPES)('it writes %s questions that pass all filters, or says skip', (type) => {
-    const answers = scenes.map((_, id) => answerPrompt(promptFor(demo, id, type), { mistakeRate: 0, seed: 1 }));
+    const answers = demo.map((picture) => answerPrompt(promptFor(picture, type), { mistakeRate: 0, seed: 1 }));
     const questions = answers.filter(({ kind }) => kind === 'question').map(({ text }) => refined(text));
     expect(questions.length).toBeGreaterThan(5);
     expect(questions.filter(isRejection)).toEqual([]);
@@ -59,7 +61,7 @@ describe('about the demo domain', () => {
   test('its answers are true of the scene', () => {
     for (const [id, scene] of scenes.entries()) {
       const parsed = refined(
-        answerPrompt(promptFor(demo, id, 'attribute_recognition'), { mistakeRate: 0, seed: 1 }).text,
+        answerPrompt(promptFor(pictureOf(id), 'attribute_recognition'), { mistakeRate: 0, seed: 1 }).text,
       );
       if (isRejection(parsed)) continue;
       const object = scene.objects.find(({ category }) => parsed.question.includes(category));
@@ -68,13 +70,13 @@ describe('about the demo domain', () => {
   });
 
   test('it says skip to a type that it knows nothing of', () => {
-    expect(answerPrompt(promptFor(demo, 0, 'social_relation'), { mistakeRate: 0, seed: 1 }).kind).toBe('skip');
+    expect(answerPrompt(promptFor(pictureOf(0), 'social_relation'), { mistakeRate: 0, seed: 1 }).kind).toBe('skip');
   });
 
   test('its examples steer it', () => {
     const likeExamples = (examples: string[]) =>
       scenes.filter((_, id) => {
-        const { text } = answerPrompt(promptFor(demo, id, 'attribute_comparison', examples), {
+        const { text } = answerPrompt(promptFor(pictureOf(id), 'attribute_comparison', examples), {
           mistakeRate: 0,
           seed: 1,
         });
@@ -87,7 +89,7 @@ describe('about the demo domain', () => {
 });
 
 test('the same prompt gives the same answer; another seed may give another', () => {
-  const prompts = scenes.map((_, id) => promptFor(demo, id, 'object_localization'));
+  const prompts = demo.map((picture) => promptFor(picture, 'object_localization'));
   const answers = (seed: number) => prompts.map((prompt) => answerPrompt(prompt, { mistakeRate: 0.3, seed }));
   expect(answers(1)).toEqual(answers(1));
   expect(answers(1)).not.toEqual(answers(2));
@@ -101,7 +103,9 @@ test('a prompt of another kind gets a polite answer', () => {
 describe('mistakes', () => {
   const answers = (mistakeRate: number) =>
     scenes.flatMap((_, id) =>
-      [1, 2, 3, 4, 5].map((seed) => answerPrompt(promptFor(demo, id, 'object_localization'), { mistakeRate, seed })),
+      [1, 2, 3, 4, 5].map((seed) =>
+        answerPrompt(promptFor(pictureOf(id), 'object_localization'), { mistakeRate, seed }),
+      ),
     );
 
   test('come at the rate that was set', () => {
@@ -119,14 +123,14 @@ describe('mistakes', () => {
 });
 
 test('about real COCO pictures it asks where it can', async (context) => {
-  const coco = await readCoco({
+  const pictures = await allAnnotations({
     instances: sharedFile('real-slice/COCO2017/annotations/instances_train2017.json') ?? context.skip(noSharedFiles),
     captions: sharedFile('real-slice/COCO2017/annotations/captions_train2017.json') ?? context.skip(noSharedFiles),
   });
   const kinds = (type: string) =>
-    coco.pictures.map(({ id }) => answerPrompt(promptFor(coco, id, type), { mistakeRate: 0, seed: 1 }));
+    pictures.map((picture) => answerPrompt(promptFor(picture, type), { mistakeRate: 0, seed: 1 }));
   const localization = kinds('object_localization').filter(({ kind }) => kind === 'question');
-  expect(localization.length).toBeGreaterThan(coco.pictures.length / 2);
+  expect(localization.length).toBeGreaterThan(pictures.length / 2);
   for (const { text } of localization) expect(isRejection(refined(text))).toBe(false);
   expect(kinds('spatial_relationship').filter(({ kind }) => kind === 'question').length).toBeGreaterThan(5);
 });

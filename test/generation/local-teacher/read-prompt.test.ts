@@ -3,7 +3,7 @@ import { readPrompt } from '../../../generation/local-teacher/read-prompt.ts';
 import { buildMessages } from '../../../generation/prompt.ts';
 import { readPromptTemplate } from '../../../generation/prompt-template.ts';
 import { readQuestionTypes } from '../../../generation/question-types.ts';
-import { cocoIndex } from '../pictures.ts';
+import { annotatedPicture } from '../pictures.ts';
 import { request } from '../requests.ts';
 
 const template = await readPromptTemplate('configs/prompts/generate-v1.md');
@@ -11,9 +11,9 @@ const types = await readQuestionTypes('configs/question-types.yaml');
 
 test.each(types.map(({ name }) => name))('a prompt for %s is read back as it was written', (question_type) => {
   const captions = ['a cat: sitting', 'a dog, standing'];
-  const coco = cocoIndex([{ id: 3, captions }]);
+  const picture = annotatedPicture({ id: 3, captions });
   const examples = [{ idx: 'x', prompt: 'Question: What now?\nChoices: (A) 1 (B) 2 (C) 3 (D) 4' }];
-  const messages = buildMessages({ request: request(3, { question_type, examples }), coco, types, template });
+  const messages = buildMessages({ request: request(3, { question_type, examples }), picture, types, template });
   expect(readPrompt(messages.map(({ content }) => content).join('\n\n'))).toEqual({
     kind: 'generate',
     questionType: question_type,
