@@ -8,13 +8,13 @@ import { buildMessages } from '../../../generation/prompt.ts';
 import { readPromptTemplate } from '../../../generation/prompt-template.ts';
 import { readQuestionTypes } from '../../../generation/question-types.ts';
 import { structuredAnswer } from '../../../generation/structured-answer.ts';
-import { cocoIndex } from '../pictures.ts';
+import { annotatedPicture } from '../pictures.ts';
 import { request } from '../requests.ts';
 import { runningTeacher } from './running-teacher.ts';
 
 const template = await readPromptTemplate('configs/prompts/generate-v1.md');
 const types = await readQuestionTypes('configs/question-types.yaml');
-const coco = cocoIndex([{ id: 1, captions: ['a cat on a door'] }]);
+const picture = annotatedPicture({ id: 1 });
 
 const body = { model: 'gpt-4', messages: [{ role: 'user', content: 'hello' }] };
 
@@ -77,7 +77,7 @@ describe('modes', () => {
     const { client } = await runningTeacher();
     const { choices } = await client.chat.completions.create({
       model: 'gpt-4o',
-      messages: buildMessages({ request: request(1), coco, types, template }),
+      messages: buildMessages({ request: request(1), picture, types, template }),
       response_format: zodResponseFormat(structuredAnswer, 'sample'),
     });
     const answer = structuredAnswer.parse(JSON.parse(choices[0]?.message.content ?? ''));
