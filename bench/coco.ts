@@ -11,7 +11,7 @@ import { execFile } from 'node:child_process';
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
-import { cocoIndexFile, withCoco } from '../datasets/coco.ts';
+import { cocoIndexFile, withCoco } from '../datasets/coco-index.ts';
 import { hashFile } from '../store/hash.ts';
 import { TRAIN2017, writeCocoFiles } from './coco-files.ts';
 

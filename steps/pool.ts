@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Config } from '../configs/schema.ts';
-import { type CocoIndex, withCoco } from '../datasets/coco.ts';
+import type { CocoIndex } from '../datasets/coco.ts';
+import { withCoco } from '../datasets/coco-index.ts';
 import { poolAnnotations } from './dataset-paths.ts';
 
 /**

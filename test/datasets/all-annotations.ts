@@ -1,7 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type AnnotatedPicture, type CocoFiles, withCoco } from '../../datasets/coco.ts';
+import type { AnnotatedPicture, CocoFiles } from '../../datasets/coco.ts';
+import { withCoco } from '../../datasets/coco-index.ts';
 
 /** All that the annotation files say, through an index that is removed again. */
 export async function allAnnotations(files: CocoFiles): Promise<AnnotatedPicture[]> {

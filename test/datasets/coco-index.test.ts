@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { withCoco } from '../../datasets/coco.ts';
+import { withCoco } from '../../datasets/coco-index.ts';
 import { noSharedFiles, sharedFile } from '../shared-files.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { allAnnotations } from './all-annotations.ts';
@@ -182,7 +182,7 @@ describe('the index', () => {
     const files = await cocoFiles();
     const cache = join(files.folder, 'cache');
     const script = `
-      import { withCoco } from ${JSON.stringify(fileURLToPath(new URL('../../datasets/coco.ts', import.meta.url)))};
+      import { withCoco } from ${JSON.stringify(fileURLToPath(new URL('../../datasets/coco-index.ts', import.meta.url)))};
       const read = (coco) => coco.read(9);
       const { captions } = await withCoco(${JSON.stringify(files)}, ${JSON.stringify(cache)}, read);
       console.log(JSON.stringify(captions));`;
