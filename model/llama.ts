@@ -8,13 +8,19 @@ import { add, linear } from './layers/linear.ts';
 import { rmsNorm } from './layers/normalization.ts';
 import { rotate } from './layers/rotary-embedding.ts';
 import type { Ops, Value } from './ops/ops.ts';
-import type { Tape, Variable } from './ops/tape.ts';
+import { frozen, type Tape, type Variable } from './ops/tape.ts';
 import type { Weights } from './weights.ts';
 
 const PREFIX = 'language_model.';
 
 /** Finds the adapter of a module, by its name, for an input `[rows, in]` of this shape. */
 export type Adapters = (module: string, inputShape: readonly number[], tape: Tape) => Adapter | undefined;
+
+/**
+ * Takes the keys and values of a layer's new tokens, `[batch, heads, tokens, headSize]` each, and gives those of
+ * all tokens to attend to, which are the columns of the mask.
+ */
+export type LayerCache = (layer: number, keys: Value, values: Value) => { keys: Value; values: Value };
 
 export interface LlamaInput {
   /** Input embeddings `[batch * tokens, hidden]`. */
@@ -42,6 +48,8 @@ export interface LlamaInput {
   };
   /** Keep only what goes from layer to layer, and compute the inside of each layer again for its gradient. */
   recomputeActivations?: boolean;
+  /** Default: the new tokens see each other only. Nothing is learned through a cache. */
+  cache?: LayerCache;
 }
 
 /** A token's place in the tables, cut to the shapes that attention broadcasts. */
@@ -72,12 +80,12 @@ function placement(ops: Ops, tables: LlamaInput['tables'], batch: number, perSeq
 export function llama(
   tape: Tape,
   weights: Weights,
-  config: ModelConfig,
+  config: Pick<ModelConfig, 'text_config'>,
   input: LlamaInput,
   adapters: Adapters = () => undefined,
 ): Variable {
   const { ops } = tape;
-  const { batch, tables, outputs } = input;
+  const { batch, tables, outputs, cache } = input;
   const text = config.text_config;
   const tokens = (input.embeddings.value.shape[0] as number) / batch;
   const headSize = text.head_dim ?? text.hidden_size / text.num_attention_heads;
@@ -109,7 +117,10 @@ export function llama(
     const query = heads(projected(asking, `${layer}.self_attn.q_proj`), text.num_attention_heads, perSequence);
     const key = heads(projected(source, `${layer}.self_attn.k_proj`), text.num_key_value_heads, tokens);
     const value = heads(projected(source, `${layer}.self_attn.v_proj`), text.num_key_value_heads, tokens);
-    const mixed = attention(tape, rotate(tape, query, place), rotate(tape, key, everywhere), value, place.mask);
+    const turned = rotate(tape, key, everywhere);
+    const past = cache?.(index, turned.value, value.value);
+    const [keys, values] = past ? [frozen(past.keys), frozen(past.values)] : [turned, value];
+    const mixed = attention(tape, rotate(tape, query, place), keys, values, place.mask);
     const attended = add(tape, residual, projected(headsLast(tape, mixed), `${layer}.self_attn.o_proj`));
 
     const inner = normalized(attended, `${layer}.post_attention_layernorm`);

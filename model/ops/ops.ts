@@ -248,6 +248,50 @@ export abstract class Ops {
     return this.unary('Softmax', x);
   }
 
+  /** Log of the softmax over the last axis, of `[rows, classes]`. */
+  logSoftmax(x: Value): Value {
+    return this.unary('LogSoftmax', x);
+  }
+
+  /** Index of the highest of each row of `[rows, classes]`, the first of equals: int32 `[rows]`. */
+  argMax(x: Value): Value {
+    return this.one(
+      'ArgMax',
+      [x, this.constant(Int32Array.of(1), [])],
+      { T: type(x.dataType), Tidx: type('int32'), output_type: type('int32') },
+      [x.shape[0] as number],
+      'int32',
+    );
+  }
+
+  /** The `count` highest of each row of `[rows, n]`, highest first, and where they are (int32). */
+  topK(x: Value, count: number): [values: Value, indices: Value] {
+    const shape = [x.shape[0] as number, count];
+    return this.run(
+      'TopKV2',
+      [x, this.constant(Int32Array.of(count), [])],
+      { sorted: bool(true), T: type(x.dataType), Tk: type('int32'), index_type: type('int32') },
+      [
+        { shape, dataType: x.dataType },
+        { shape, dataType: 'int32' },
+      ],
+    ) as [Value, Value];
+  }
+
+  /** Adds `count` zeros at the end of an axis. */
+  padEnd(x: Value, axis: number, count: number): Value {
+    if (count === 0) return x;
+    const paddings = Int32Array.from({ length: 2 * x.shape.length }, (_, place) =>
+      place === 2 * axis + 1 ? count : 0,
+    );
+    return this.one(
+      'Pad',
+      [x, this.constant(paddings, [x.shape.length, 2])],
+      { T: type(x.dataType), Tpaddings: type('int32') },
+      x.shape.map((length, index) => (index === axis ? length + count : length)),
+    );
+  }
+
   /** Rows of `table` `[rows, ...]` at `indices` (any shape): `[...indices, ...]`. */
   gather(table: Value, indices: Value): Value {
     return this.one(

@@ -8,6 +8,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { type Assignments, assignments } from './assignments.ts';
 import type { Feed } from './eager-ops.ts';
 import { savedModelBytes } from './graph-definition.ts';
 import { GraphOps, type GraphValue } from './graph-ops.ts';
@@ -118,7 +119,7 @@ export class Program {
       Object.fromEntries(placeholders.map(({ name: key, value }) => [key, value as Value])) as Record<Input, Value>,
       {
         applyAdam: (variable, adam) => updates.push(this.applyAdam(variable, adam)),
-        assign: (variable, value) => updates.push(this.assignNode(variable, value)),
+        ...assignments(this.graph, (variable) => this.known(variable), updates),
       },
     );
     const entries = Object.entries(outputs) as [string, GraphValue][];
@@ -133,13 +134,6 @@ export class Program {
       inputs: placeholders,
       outputNames: entries.map(([key]) => key),
       outputs: fetched.join(','),
-    });
-  }
-
-  private assignNode(name: string, value: Value): string {
-    return this.graph.node('AssignVariableOp', [this.known(name).resource, (value as GraphValue).output], {
-      dtype: { kind: 'type', value: 'float32' },
-      validate_shape: { kind: 'bool', value: false },
     });
   }
 
@@ -286,11 +280,9 @@ export class Program {
   }
 }
 
-export interface Updates {
+export interface Updates extends Assignments {
   /** One AdamW step on `variable`, whose moments are the variables `variable/m` and `variable/v`. */
   applyAdam(variable: string, adam: AdamInputs): void;
-  /** Sets a float32 `variable`. */
-  assign(variable: string, value: Value): void;
 }
 
 /**

@@ -1,0 +1,292 @@
+/**
+ * The two traced functions of decoding: `prefill` reads whole prompts and `step` one more token of each sequence.
+ * Keys and values of what was read stay in the session's variables, so that a step computes only what is new.
+ *
+ * Prompts are padded on the left: all sequences of a batch then write their newest token to the same slot.
+ */
+import type { ModelConfig } from '../files/model-config.ts';
+import { gatherRows, selectRows } from '../layers/embedding.ts';
+import { rotaryFrequencies, rotaryTables } from '../layers/rotary-embedding.ts';
+import { embedTokens, type LlamaInput, llama } from '../llama.ts';
+import type { Ops, Value } from '../ops/ops.ts';
+import type { Program } from '../ops/program.ts';
+import { frozen, Tape } from '../ops/tape.ts';
+import type { Weights } from '../weights.ts';
+import { type CacheShape, KeyValueCache } from './key-value-cache.ts';
+import type { Strategy } from './settings.ts';
+
+type LlamaConfig = ModelConfig['text_config'];
+
+/** Hides a slot; as the masks of `attention.ts`. */
+const SILENCED = -1e9;
+const PROMPT_STEP = 16;
+
+export interface DecoderPlan {
+  /** Prompts read at once. */
+  batch: number;
+  /** Lengths of the prompts to come, in tokens. */
+  promptLengths: readonly number[];
+  maximumNewTokens: number;
+  strategy: Strategy;
+  /** Best continuations to tell of each prompt, in beam search. */
+  candidateCount: number;
+  /** Embeddings a picture, 0 for a language model without vision. */
+  pictureTokens: number;
+}
+
+/** A prompt as ids; where it shows a picture, `pictureTokens` places from `pictureStart` on hold its embeddings. */
+export interface Prompt {
+  tokenIds: readonly number[];
+  /** -1 where it shows none. */
+  pictureStart: number;
+}
+
+/** What the strategy needs to choose from; rows are sequences (greedy, sampling) or prompts (beams). */
+export interface Continuations {
+  /** Greedy: int32 `[rows]`, the likeliest tokens. */
+  tokens?: Int32Array;
+  /** Sampling: float32 `[rows, vocabulary]`. */
+  logits?: Float32Array;
+  /** Beams: float32 `[batch, candidateCount]`, sums of log probabilities, highest first. */
+  scores?: Float32Array;
+  /** Beams: int32 `[batch, candidateCount]`, `beam * vocabulary + token`. */
+  indices?: Int32Array;
+}
+
+export interface Decoder {
+  /**
+   * Begins a batch.
+   *
+   * @param pictures float32 `[batch * pictureTokens, hidden]`
+   */
+  prefill(prompts: readonly Prompt[], pictures?: Float32Array): Continuations;
+  /**
+   * Appends one token to each sequence.
+   *
+   * @param tokens int32 `[batch * beams]`
+   * @param beams for beam search: the row each sequence goes on from, and its score
+   */
+  step(tokens: Int32Array, beams?: { parents: Int32Array; scores: Float32Array }): Continuations;
+}
+
+/** The length that a prompt is padded to: few lengths, so that few functions are traced. */
+export function paddedLength(promptLength: number): number {
+  return Math.ceil(promptLength / PROMPT_STEP) * PROMPT_STEP;
+}
+
+/** Traces decoding into a program that is not loaded yet. */
+export function traceDecoder(
+  program: Program,
+  weights: Weights,
+  config: { text_config: LlamaConfig },
+  plan: DecoderPlan,
+): Decoder {
+  const { batch, strategy, pictureTokens, maximumNewTokens } = plan;
+  const text = config.text_config;
+  const headSize = text.head_dim ?? text.hidden_size / text.num_attention_heads;
+  const beams = strategy.kind === 'beam' ? strategy.beams : 1;
+  const rows = batch * beams;
+  const lengths = [...new Set(plan.promptLengths.map(paddedLength))];
+  const capacity = Math.max(...lengths) + maximumNewTokens;
+  const shape: CacheShape = { rows, heads: text.num_key_value_heads, capacity, headSize };
+  const cache = new KeyValueCache(program, shape, text.num_hidden_layers);
+  const tables = positionTables(text, headSize, capacity);
+
+  for (const tokens of lengths) {
+    const textInputs = {
+      tokenIds: { shape: [batch * tokens], dataType: 'int32' },
+      padding: { shape: [batch], dataType: 'int32' },
+    } as const;
+    const pictureInputs = {
+      isPicture: { shape: [batch * tokens, 1], dataType: 'bool' },
+      pictureRows: { shape: [batch * tokens], dataType: 'int32' },
+      pictures: { shape: [batch * pictureTokens, text.hidden_size], dataType: 'float32' },
+    } as const;
+    const inputs = pictureTokens === 0 ? textInputs : { ...textInputs, ...pictureInputs };
+    program.define(`prefill-${tokens}`, inputs, (ops, values: Record<string, Value>, updates) => {
+      const tape = new Tape(ops);
+      const embedded = embedTokens(tape, weights, values.tokenIds as Value);
+      const embeddings =
+        pictureTokens === 0
+          ? embedded
+          : selectRows(
+              tape,
+              values.isPicture as Value,
+              gatherRows(tape, frozen(values.pictures as Value), values.pictureRows as Value),
+              embedded,
+            );
+      const last = Int32Array.from({ length: batch }, (_, row) => (row + 1) * tokens - 1);
+      const logits = llama(tape, weights, config, {
+        embeddings,
+        batch,
+        tables: prefillTables(ops, tables, values.padding as Value, batch, tokens),
+        outputs: {
+          perSequence: 1,
+          rows: ops.constant(last, [batch]),
+          tableRows: ops.constant(last, [batch]),
+        },
+        cache: cache.filled(ops, updates, beams),
+      });
+      return choose(ops, logits.value, plan, beams === 1 ? undefined : 'first');
+    });
+  }
+
+  const stepInputs = {
+    tokens: { shape: [rows], dataType: 'int32' },
+    padding: { shape: [rows], dataType: 'int32' },
+    slot: { shape: [], dataType: 'int32' },
+  } as const;
+  const beamInputs = {
+    parents: { shape: [rows], dataType: 'int32' },
+    scores: { shape: [batch, beams], dataType: 'float32' },
+  } as const;
+  const inputs = strategy.kind === 'beam' ? { ...stepInputs, ...beamInputs } : stepInputs;
+  program.define('step', inputs, (ops, values: Record<string, Value>, updates) => {
+    const tape = new Tape(ops);
+    const each = ops.constant(
+      Int32Array.from({ length: rows }, (_, row) => row),
+      [rows],
+    );
+    const slot = values.slot as Value;
+    const logits = llama(tape, weights, config, {
+      embeddings: embedTokens(tape, weights, values.tokens as Value),
+      batch: rows,
+      tables: stepTables(ops, tables, values.padding as Value, slot, shape),
+      outputs: { perSequence: 1, rows: each, tableRows: each },
+      cache: cache.extended(ops, updates, slot, values.parents),
+    });
+    return choose(ops, logits.value, plan, values.scores);
+  });
+
+  let padding = new Int32Array(rows);
+  let slot = 0;
+  return {
+    prefill(prompts, pictures) {
+      const tokens = paddedLength(Math.max(...prompts.map(({ tokenIds }) => tokenIds.length)));
+      const laidOut = layOut(prompts, batch, tokens, pictureTokens);
+      padding = Int32Array.from({ length: rows }, (_, row) => laidOut.padding[Math.floor(row / beams)] as number);
+      slot = tokens;
+      const { tokenIds, padding: left, isPicture, pictureRows } = laidOut;
+      const shown = pictures ?? new Float32Array(batch * pictureTokens * text.hidden_size);
+      const feeds = { tokenIds, padding: left, isPicture, pictureRows, pictures: shown };
+      return program.run(`prefill-${tokens}`, feeds) as Continuations;
+    },
+    step(tokens, beamed) {
+      if (slot >= capacity) throw new Error(`the cache has room for ${capacity} tokens`);
+      return program.run('step', { tokens, padding, slot: Int32Array.of(slot++), ...beamed }) as Continuations;
+    },
+  };
+}
+
+/** Tokens against the right edge; a row without a prompt (the last batch) is one padding token. */
+function layOut(prompts: readonly Prompt[], batch: number, tokens: number, pictureTokens: number) {
+  const tokenIds = new Int32Array(batch * tokens);
+  const isPicture = new Uint8Array(batch * tokens);
+  const pictureRows = new Int32Array(batch * tokens);
+  const padding = new Int32Array(batch).fill(tokens - 1);
+  prompts.forEach((prompt, row) => {
+    const left = tokens - prompt.tokenIds.length;
+    padding[row] = left;
+    tokenIds.set(prompt.tokenIds, row * tokens + left);
+    for (let query = 0; prompt.pictureStart >= 0 && query < pictureTokens; query++) {
+      const place = row * tokens + left + prompt.pictureStart + query;
+      isPicture[place] = 1;
+      pictureRows[place] = row * pictureTokens + query;
+    }
+  });
+  return { tokenIds, isPicture, pictureRows, padding };
+}
+
+interface PositionTables {
+  /** float32 `[capacity, headSize / 2]` */
+  cosine: Float32Array;
+  sine: Float32Array;
+  shape: [number, number];
+}
+
+function positionTables(text: LlamaConfig, headSize: number, capacity: number): PositionTables {
+  const positions = Int32Array.from({ length: capacity }, (_, position) => position);
+  const frequencies = rotaryFrequencies(headSize, text.rope_theta, text.rope_scaling);
+  return { ...rotaryTables(positions, frequencies), shape: [capacity, headSize / 2] };
+}
+
+function rotation(ops: Ops, tables: PositionTables, positions: Value): { cosine: Value; sine: Value } {
+  return {
+    cosine: ops.gather(ops.constant(tables.cosine, tables.shape), positions),
+    sine: ops.gather(ops.constant(tables.sine, tables.shape), positions),
+  };
+}
+
+const counting = (ops: Ops, length: number, shape: readonly number[]) =>
+  ops.constant(
+    Int32Array.from({ length }, (_, index) => index),
+    shape,
+  );
+
+/** Positions count from the first real token; a token sees itself and the real ones before it. */
+function prefillTables(
+  ops: Ops,
+  tables: PositionTables,
+  padding: Value,
+  batch: number,
+  tokens: number,
+): LlamaInput['tables'] {
+  const zero = ops.constant(Int32Array.of(0), []);
+  const distance = ops.subtract(counting(ops, tokens, [1, tokens]), ops.reshape(padding, [batch, 1]));
+  const positions = ops.select(ops.greaterEqual(distance, zero), distance, zero);
+  const causal = new Float32Array(tokens * tokens);
+  for (let row = 0; row < tokens; row++) causal.fill(SILENCED, row * tokens + row + 1, (row + 1) * tokens);
+  // A row that sees nothing would be a softmax over nothing: padding sees itself.
+  const itself = Int32Array.from({ length: tokens * tokens }, (_, place) =>
+    Math.floor(place / tokens) === place % tokens ? tokens : place % tokens,
+  );
+  const isReal = ops.greaterEqual(ops.constant(itself, [1, tokens, tokens]), ops.reshape(padding, [batch, 1, 1]));
+  const mask = ops.select(isReal, ops.constant(causal, [1, tokens, tokens]), ops.scalar(SILENCED));
+  return {
+    ...rotation(ops, tables, ops.reshape(positions, [batch * tokens])),
+    mask: ops.reshape(mask, [batch * tokens, tokens]),
+  };
+}
+
+function stepTables(
+  ops: Ops,
+  tables: PositionTables,
+  padding: Value,
+  slot: Value,
+  { rows, capacity }: CacheShape,
+): LlamaInput['tables'] {
+  const slots = counting(ops, capacity, [1, capacity]);
+  const [seen, hidden] = [ops.scalar(0), ops.scalar(SILENCED)];
+  const upToNow = ops.select(ops.greaterEqual(slot, slots), seen, hidden);
+  const isReal = ops.greaterEqual(slots, ops.reshape(padding, [rows, 1]));
+  return {
+    ...rotation(ops, tables, ops.subtract(ops.reshape(slot, [1]), padding)),
+    mask: ops.select(isReal, upToNow, hidden),
+  };
+}
+
+/**
+ * What is read of the logits `[rows, vocabulary]`.
+ *
+ * @param scores of the beams, `[batch, beams]`; `first` when there is one row a prompt, before beams part
+ */
+function choose(
+  ops: Ops,
+  logits: Value,
+  { batch, strategy, candidateCount }: DecoderPlan,
+  scores?: Value | 'first',
+): Record<string, Value> {
+  if (strategy.kind === 'greedy') return { tokens: ops.argMax(logits) };
+  if (strategy.kind === 'sample') return { logits };
+  const vocabulary = logits.shape[1] as number;
+  const logProbabilities = ops.logSoftmax(logits);
+  if (scores === 'first' || scores === undefined) return best(ops, logProbabilities, candidateCount);
+  const apart = ops.reshape(logProbabilities, [batch, strategy.beams, vocabulary]);
+  const sums = ops.add(apart, ops.reshape(scores, [batch, strategy.beams, 1]));
+  return best(ops, ops.reshape(sums, [batch, strategy.beams * vocabulary]), candidateCount);
+}
+
+function best(ops: Ops, values: Value, count: number): Record<string, Value> {
+  const [scores, indices] = ops.topK(values, count);
+  return { scores, indices };
+}

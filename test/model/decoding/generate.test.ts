@@ -1,0 +1,220 @@
+/** Decoding against transformers: `test/fixtures/make-decoding-fixture.py` recorded what `generate` gives. */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type GeneratedText, type GenerationRequest, traceGenerator } from '../../../model/decoding/generate.ts';
+import type { DecodingSettings, Strategy } from '../../../model/decoding/settings.ts';
+import { type ModelDirectory, readModelDirectory } from '../../../model/files/model-directory.ts';
+import { openSafetensors } from '../../../model/files/safetensors.ts';
+import { gatherRows, selectRows } from '../../../model/layers/embedding.ts';
+import { embedTokens, llama } from '../../../model/llama.ts';
+import { Program } from '../../../model/ops/program.ts';
+import { frozen, Tape } from '../../../model/ops/tape.ts';
+import { nativeBinding } from '../../../model/ops/tensorflow.ts';
+import { frozenWeights, loadWeights } from '../../../training/frozen-weights.ts';
+import { causalTables } from '../../../training/loss.ts';
+
+interface Fixture {
+  prompts: { tokenIds: number[]; pictureStart: number; picture: number }[];
+  generated: {
+    endTokens: number[];
+    settings: {
+      max_new_tokens: number;
+      num_beams?: number;
+      length_penalty?: number;
+      early_stopping?: boolean | 'never';
+    };
+    results: { tokenIds: number[]; score?: number }[];
+  }[];
+}
+
+const FIXTURES = path.join(import.meta.dirname, '../../fixtures');
+const fixture: Fixture = JSON.parse(readFileSync(path.join(FIXTURES, 'decoding.json'), 'utf8'));
+const requests: GenerationRequest[] = fixture.prompts.map((prompt, index) => ({ id: `${index}`, ...prompt }));
+const PICTURE_TOKENS = 4;
+const HIDDEN = 32;
+/** The random model has no tokenizer: each token is three characters. */
+const tokenizer = { decode: (ids: readonly number[]) => ids.map((id) => `<${String.fromCharCode(48 + id)}>`).join('') };
+
+let model: ModelDirectory;
+let projected: Float32Array;
+
+beforeAll(async () => {
+  model = await readModelDirectory(path.join(FIXTURES, 'tiny-blip2'));
+  const expected = await openSafetensors(path.join(FIXTURES, 'tiny-blip2/expected.safetensors'));
+  projected = await expected.read('projected');
+  await expected.close();
+});
+afterAll(() => model.close());
+
+/** The embeddings of the pictures of these prompts, padded to the batch. */
+function picturesOf(prompts: Fixture['prompts'], batch: number): Float32Array {
+  const pictures = new Float32Array(batch * PICTURE_TOKENS * HIDDEN);
+  prompts.forEach(({ picture }, index) => {
+    const size = PICTURE_TOKENS * HIDDEN;
+    pictures.set(projected.subarray(picture * size, (picture + 1) * size), index * size);
+  });
+  return pictures;
+}
+
+async function withGenerator<T>(
+  settings: DecodingSettings,
+  batch: number,
+  use: (generate: (from: number, to: number) => GeneratedText[]) => T,
+): Promise<T> {
+  const program = new Program();
+  try {
+    const generator = traceGenerator(program, frozenWeights(program, model), model.config, tokenizer, settings, {
+      batch,
+      promptLengths: requests.map(({ tokenIds }) => tokenIds.length),
+      pictureTokens: PICTURE_TOKENS,
+    });
+    program.load();
+    await loadWeights(program, model);
+    return use((from, to) =>
+      generator.generate(requests.slice(from, to), picturesOf(fixture.prompts.slice(from, to), batch)),
+    );
+  } finally {
+    program.dispose();
+  }
+}
+
+function strategyOf({ num_beams, length_penalty, early_stopping }: Fixture['generated'][0]['settings']): Strategy {
+  if (num_beams === undefined) return { kind: 'greedy' };
+  return {
+    kind: 'beam',
+    beams: num_beams,
+    lengthPenalty: length_penalty ?? 1,
+    earlyStopping: early_stopping ?? false,
+  };
+}
+
+const greedy = fixture.generated[0] as Fixture['generated'][0];
+const plainGreedy: DecodingSettings = { strategy: { kind: 'greedy' }, maximumNewTokens: 24, endTokens: [1] };
+
+describe.each(fixture.generated)('$settings', ({ endTokens, settings, results }) => {
+  const decoding = { strategy: strategyOf(settings), maximumNewTokens: settings.max_new_tokens, endTokens };
+
+  // With few prompts a batch the last batch is not full, and prompts are padded less.
+  const batches = strategyOf(settings).kind === 'greedy' || settings.early_stopping ? [8, 2] : [8];
+  test.each(batches)('gives the tokens of transformers, in batches of %i', async (batch) => {
+    const found = await withGenerator(decoding, batch, (generate) =>
+      requests.flatMap((_, index) => (index % batch === 0 ? generate(index, index + batch) : [])),
+    );
+    expect(found.map(({ tokenIds }) => tokenIds)).toEqual(results.map(({ tokenIds }) => tokenIds));
+    for (const [index, { score }] of results.entries()) {
+      if (score !== undefined) expect((found[index]?.score as number) / score).toBeCloseTo(1, 5);
+    }
+  });
+});
+
+test('the key-value cache changes nothing: a forward over the whole text has the same likeliest tokens', async () => {
+  const { tokenIds, pictureStart } = requests[0] as GenerationRequest;
+  const written = greedy.results[0]?.tokenIds as number[];
+  const whole = Int32Array.from([...tokenIds, ...written]);
+  const tokens = whole.length;
+  const places = Int32Array.from(written, (_, index) => tokenIds.length - 1 + index);
+  const isPicture = whole.map((_, place) => Number(place >= pictureStart && place < pictureStart + PICTURE_TOKENS));
+  const program = new Program();
+  const weights = frozenWeights(program, model);
+  const inputs = {
+    tokenIds: { shape: [tokens], dataType: 'int32' },
+    isPicture: { shape: [tokens, 1], dataType: 'bool' },
+    pictureRows: { shape: [tokens], dataType: 'int32' },
+    pictures: { shape: [PICTURE_TOKENS, HIDDEN], dataType: 'float32' },
+  } as const;
+  program.define('whole', inputs, (ops, values) => {
+    const tape = new Tape(ops);
+    const pictures = gatherRows(tape, frozen(values.pictures), values.pictureRows);
+    const rows = ops.constant(places, [places.length]);
+    const logits = llama(tape, weights, model.config, {
+      embeddings: selectRows(tape, values.isPicture, pictures, embedTokens(tape, weights, values.tokenIds)),
+      batch: 1,
+      tables: causalTables(ops, model.config, tokens),
+      outputs: { perSequence: places.length, rows, tableRows: rows },
+    });
+    return { tokens: ops.argMax(logits.value) };
+  });
+  program.load();
+  try {
+    await loadWeights(program, model);
+    const found = program.run('whole', {
+      tokenIds: whole,
+      isPicture: Uint8Array.from(isPicture),
+      pictureRows: whole.map((_, place) => (isPicture[place] ? place - pictureStart : 0)),
+      pictures: picturesOf(fixture.prompts.slice(0, 1), 1),
+    });
+    expect([...(found.tokens as Int32Array)]).toEqual(written);
+  } finally {
+    program.dispose();
+  }
+});
+
+test('a stop string ends a text wherever it lies among the tokens, and is no part of it', async () => {
+  const whole = greedy.results.map(({ tokenIds }) => tokenizer.decode(tokenIds));
+  // From the middle of the fifth token to the middle of the seventh of the first text.
+  const stop = (whole[0] as string).slice(13, 19);
+  const settings = { ...plainGreedy, stopStrings: [stop] };
+  const found = await withGenerator(settings, 8, (generate) => generate(0, 5));
+  expect(found[0]).toMatchObject({ text: (whole[0] as string).slice(0, 13), finish: 'stop' });
+  expect(found[0]?.tokenIds).toEqual(greedy.results[0]?.tokenIds.slice(0, 7));
+  for (const [index, { text, finish }] of found.slice(1).entries()) {
+    expect({ text, finish }).toEqual({ text: whole[index + 1], finish: 'length' });
+  }
+});
+
+test('an end token ends a text, and is no part of it', async () => {
+  const tokens = greedy.results[1]?.tokenIds as number[];
+  const settings = { ...plainGreedy, endTokens: [tokens[3] as number] };
+  const [found] = await withGenerator(settings, 1, (generate) => generate(1, 2));
+  const end = tokens.indexOf(tokens[3] as number);
+  expect(found).toEqual({
+    tokenIds: tokens.slice(0, end + 1),
+    text: tokenizer.decode(tokens.slice(0, end)),
+    finish: 'end',
+  });
+});
+
+describe('sampling', () => {
+  const sampled = (seed: number, temperature = 1, topP = 0.9, batch = 8) =>
+    withGenerator({ ...plainGreedy, strategy: { kind: 'sample', temperature, topP, seed } }, batch, (generate) =>
+      requests.flatMap((_, index) => (index % batch === 0 ? generate(index, index + batch) : [])),
+    );
+
+  test('repeats with a seed, whatever else is in the batch', async () => {
+    const first = await sampled(1);
+    expect(await sampled(1)).toEqual(first);
+    expect(await sampled(1, 1, 0.9, 2)).toEqual(first);
+    expect(await sampled(2)).not.toEqual(first);
+  });
+
+  test('with almost no temperature, or almost no probability to draw from, is greedy', async () => {
+    const expected = greedy.results.map(({ tokenIds }) => tokenIds);
+    for (const [temperature, topP] of [
+      [1e-4, 1],
+      [1, 1e-6],
+    ]) {
+      expect((await sampled(1, temperature, topP)).map(({ tokenIds }) => tokenIds)).toEqual(expected);
+    }
+  });
+});
+
+test('leaves no tensor behind', async () => {
+  const counts = await withGenerator(plainGreedy, 8, (generate) =>
+    [1, 2, 3].map(() => {
+      generate(0, 5);
+      return nativeBinding().getNumOfTensors();
+    }),
+  );
+  expect(new Set(counts).size).toBe(1);
+});
+
+test.each([
+  [{ maximumNewTokens: 0 }, 'maximumNewTokens must be a positive integer'],
+  [{ stopStrings: [''] }, 'a stop string must not be empty'],
+  [{ strategy: { kind: 'sample', temperature: 0, topP: 1, seed: 1 } }, 'temperature must be above 0'],
+  [{ strategy: { kind: 'sample', temperature: 1, topP: 1.5, seed: 1 } }, 'topP must be above 0 and at most 1'],
+  [{ strategy: { kind: 'beam', beams: 1, lengthPenalty: 1, earlyStopping: false } }, 'beams must be an integer'],
+] as [Partial<DecodingSettings>, string][])('refuses %o', async (change, message) => {
+  await expect(withGenerator({ ...plainGreedy, ...change }, 8, () => undefined)).rejects.toThrow(message);
+});
