@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { addDataCommands } from './data-commands.ts';
 import { addDemoCommand, addDoctorCommand, addSetupCommand, addWorkerCommand } from './machine-commands.ts';
 import { addPretrainCommand } from './pretrain-command.ts';
 import { addRunCommands } from './run-commands.ts';
@@ -16,6 +17,7 @@ export function createProgram(signal: AbortSignal): Command {
   addDemoCommand(program, signal);
   addRunCommands(program, signal);
   addStepCommands(program, signal);
+  addDataCommands(program);
   addPretrainCommand(program, signal);
   addWorkerCommand(program);
   addSetupCommand(program);

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { readJson } from '../store/read-json.ts';
 import { checkCorrectChoice, choicesSchema } from './choices-schema.ts';
+import { streamRecords } from './stream-records.ts';
 
 /** One generated sample, with the field names of the reference system's `DataEngine_round<k>_data.json`. */
 export const engineSampleSchema = z
@@ -19,10 +19,23 @@ export const engineSampleSchema = z
 export type EngineSample = z.output<typeof engineSampleSchema>;
 
 /**
- * Reads a round's generated samples.
+ * Reads generated samples one after another; the file may be larger than memory.
  *
  * @throws InputError naming line or field, such as `[12].correct_choice_idx` when it is out of range.
  */
+export async function* streamEngineData(file: string): AsyncGenerator<EngineSample> {
+  for await (const batch of streamRecords(file, { '': engineSampleSchema })) {
+    for (const { value } of batch) yield value;
+  }
+}
+
+/**
+ * Reads a round's generated samples.
+ *
+ * @throws InputError as `streamEngineData` does.
+ */
 export async function readEngineData(file: string): Promise<EngineSample[]> {
-  return readJson(file, z.array(engineSampleSchema));
+  const samples: EngineSample[] = [];
+  for await (const sample of streamEngineData(file)) samples.push(sample);
+  return samples;
 }

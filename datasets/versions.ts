@@ -1,118 +1,170 @@
-import { readdir } from 'node:fs/promises';
+/**
+ * The history of a run's generated data: append-only, content-addressed.
+ *
+ *   dataset-versions/<id>.json       what a version is; its id is the hash of the rest
+ *   dataset-versions/objects/<hash>  the files of all versions, by content
+ *   dataset-versions/log.jsonl       which version was appended when
+ *
+ * A round done anew adds a version; nothing is ever overwritten, so every version can be written out again.
+ */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { hashFile, hashValue } from '../store/hash.ts';
+import { openJsonLines } from '../store/append-json-lines.ts';
+import { hashValue } from '../store/hash.ts';
 import { InputError } from '../store/input-error.ts';
-import { readJson } from '../store/read-json.ts';
+import { readJson, readJsonLines } from '../store/read-json.ts';
 import { writeJson } from '../store/write-file.ts';
+import { keepObject, objectFile } from './version-objects.ts';
 
-const FOLDER = 'dataset-versions';
+export const versionsFolder = 'dataset-versions';
 
+const counts = z.record(z.string(), z.int().nonnegative());
 const versionSchema = z.object({
-  schemaVersion: z.literal(1),
+  schemaVersion: z.literal(2),
   /** SHA-256 of all that follows. */
   id: z.string(),
   /** Ids of the versions that this one adds to; empty for the first. */
   parents: z.array(z.string()),
   round: z.int().nonnegative(),
-  /** Names relative to the run's folder. */
   files: z.array(z.object({ name: z.string(), sha256: z.string(), samples: z.int().nonnegative() })),
-  countsByType: z.record(z.string(), z.number()),
+  countsByType: counts,
   teacher: z.string(),
   promptVersion: z.string(),
   seed: z.union([z.number(), z.string()]),
+  /** What the teacher was asked for and was paid. Money is there when prices are known. */
+  cost: z.object({
+    promptTokens: z.int().nonnegative(),
+    completionTokens: z.int().nonnegative(),
+    dollars: z.number().optional(),
+  }),
   /** Answers of the teacher that were not taken. */
   rejected: z.int().nonnegative(),
+  rejectedByReason: counts,
 });
 
 /** What one round added to the data, and where it came from. */
 export type DatasetVersion = z.output<typeof versionSchema>;
 
-export interface NewVersion {
-  round: number;
-  files: readonly { /** Relative to the run's folder. */ name: string; samples: number }[];
-  countsByType: Record<string, number>;
-  teacher: string;
-  promptVersion: string;
-  seed: number | string;
-  rejected: number;
+/** A version to be: its files are those on the disk. */
+export type NewVersion = Omit<DatasetVersion, 'schemaVersion' | 'id' | 'parents' | 'files'> & {
+  files: readonly { /** Of the file in the version, without folder. */ name: string; path: string; samples: number }[];
+};
+
+const logEntrySchema = z.object({ id: z.string(), round: z.int(), at: z.string() });
+
+/** A line of the history. */
+export interface VersionInHistory {
+  version: DatasetVersion;
+  /** ISO 8601. */
+  at: string;
+  /** False when its round was done anew afterwards. */
+  current: boolean;
 }
 
 /**
- * Adds a round's data as a version whose parent is the newest version of an earlier round. The same data
- * appended again changes nothing; other data for the same round replaces it.
+ * Adds a round's data as a version whose parent is the current version of the round before it that has one.
+ * The same data appended again on the same parent changes nothing.
  *
  * @param runRoot the run's folder, `runs/<run>`
  * @returns the version, and whether it is new
- * @throws InputError when a later round already builds on other data of this round.
  */
 export async function appendVersion(
   runRoot: string,
-  input: NewVersion,
+  { files, ...facts }: NewVersion,
+  now: () => Date = () => new Date(),
 ): Promise<{ version: DatasetVersion; appended: boolean }> {
-  const versions = await listVersions(runRoot);
-  const parent = versions.findLast(({ round }) => round < input.round);
-  const files = [];
-  for (const { name, samples } of input.files) {
-    files.push({ name, sha256: await hashFile(join(runRoot, name)), samples });
+  const parent = await parentOf(runRoot, facts.round);
+  const kept: DatasetVersion['files'] = [];
+  for (const { name, path, samples } of files) {
+    kept.push({ name, samples, sha256: await keepObject(join(runRoot, versionsFolder), path) });
   }
-  const content = {
-    schemaVersion: 1 as const,
-    parents: parent ? [parent.id] : [],
-    round: input.round,
-    files,
-    countsByType: input.countsByType,
-    teacher: input.teacher,
-    promptVersion: input.promptVersion,
-    seed: input.seed,
-    rejected: input.rejected,
-  };
-  const version: DatasetVersion = { id: hashValue(content), ...content };
-
-  const file = versionFile(runRoot, input.round);
-  const earlier = versions.find(({ round }) => round === input.round);
-  if (earlier?.id === version.id) return { version: earlier, appended: false };
-  const child = earlier && versions.find(({ parents }) => parents.includes(earlier.id));
-  if (child) {
-    throw new InputError({
-      file,
-      problem: `round ${child.round} already builds on other data of this round`,
-      remedy: 'Start a new run, or remove the later rounds',
-    });
+  const content = { schemaVersion: 2 as const, parents: parent ? [parent.id] : [], files: kept, ...facts };
+  const version = versionSchema.parse({ id: hashValue(content), ...content });
+  await writeJson(versionFile(runRoot, version.id), version);
+  const history = await versionHistory(runRoot);
+  if (history.some(({ version: { id }, current }) => current && id === version.id)) return { version, appended: false };
+  const log = await openJsonLines(logFile(runRoot));
+  try {
+    await log.append({ id: version.id, round: version.round, at: now().toISOString() });
+  } finally {
+    await log.close();
   }
-  await writeJson(file, version);
   return { version, appended: true };
 }
 
-/**
- * All versions of a run, by round.
- *
- * @throws InputError when a version's file was changed by hand.
- */
-export async function listVersions(runRoot: string): Promise<DatasetVersion[]> {
-  const names = await readdir(join(runRoot, FOLDER)).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return [];
-    throw error;
-  });
-  const files = names.filter((name) => /^round-\d+\.json$/.test(name)).map((name) => join(runRoot, FOLDER, name));
-  const versions = await Promise.all(files.map(readVersion));
-  return versions.sort((left, right) => left.round - right.round);
+/** The version that a round's data will be added to. */
+export async function parentOf(runRoot: string, round: number): Promise<DatasetVersion | undefined> {
+  const earlier = (await versionHistory(runRoot)).filter(({ version, current }) => current && version.round < round);
+  return earlier.sort((left, right) => left.version.round - right.version.round).at(-1)?.version;
 }
 
-async function readVersion(file: string): Promise<DatasetVersion> {
+/**
+ * Everything that was ever appended, oldest first.
+ *
+ * @throws InputError when a version's file was changed by hand
+ */
+export async function versionHistory(runRoot: string): Promise<VersionInHistory[]> {
+  if (!existsSync(logFile(runRoot))) return [];
+  const entries = await readJsonLines(logFile(runRoot), logEntrySchema, { tolerateTruncatedLastLine: true });
+  const last = new Map(entries.map(({ round }, index) => [round, index]));
+  return Promise.all(
+    entries.map(async ({ id, round, at }, index) => ({
+      version: await readVersion(runRoot, id),
+      at,
+      current: last.get(round) === index,
+    })),
+  );
+}
+
+/**
+ * Finds a version by the beginning of its id, by `round-<k>` (the current one of that round) or as `latest`.
+ *
+ * @throws InputError when there is none, or more than one
+ */
+export async function findVersion(runRoot: string, name: string): Promise<DatasetVersion> {
+  const history = await versionHistory(runRoot);
+  const current = history.filter((entry) => entry.current).map(({ version }) => version);
+  const matches =
+    name === 'latest'
+      ? current.sort((left, right) => left.round - right.round).slice(-1)
+      : history.map(({ version }) => version).filter(({ id }) => /^[0-9a-f]{4,}$/.test(name) && id.startsWith(name));
+  const ofRound = current.filter(({ round }) => name === `round-${round}`);
+  const found = new Map([...matches, ...ofRound].map((version) => [version.id, version]));
+  const [version] = found.values();
+  if (version !== undefined && found.size === 1) return version;
+  throw new InputError({
+    file: join(runRoot, versionsFolder),
+    field: name,
+    problem: found.size > 1 ? `begins the ids of ${found.size} versions` : 'is no version of this run',
+    remedy: 'Give the beginning of an id that `dataengine data log` shows, round-<k>, or latest',
+  });
+}
+
+/** The versions that make up the data at a version: the first one's additions first, its own last. */
+export async function lineageOf(runRoot: string, version: DatasetVersion): Promise<DatasetVersion[]> {
+  const [parent] = version.parents;
+  if (parent === undefined) return [version];
+  return [...(await lineageOf(runRoot, await readVersion(runRoot, parent))), version];
+}
+
+/** The kept file of a version. */
+export function versionObject(runRoot: string, { sha256 }: { sha256: string }): string {
+  return objectFile(join(runRoot, versionsFolder), sha256);
+}
+
+async function readVersion(runRoot: string, wanted: string): Promise<DatasetVersion> {
+  const file = versionFile(runRoot, wanted);
   const version = await readJson(file, versionSchema);
   const { id, ...content } = version;
-  if (hashValue(content) !== id) {
-    throw new InputError({
-      file,
-      field: 'id',
-      problem: 'does not fit the content',
-      remedy: 'Run the append step of this round again',
-    });
-  }
-  return version;
+  if (id === wanted && hashValue(content) === id) return version;
+  throw new InputError({
+    file,
+    field: 'id',
+    problem: 'does not fit the content: the file was changed',
+    remedy: 'Restore it, or run the append step of this round again',
+  });
 }
 
-function versionFile(runRoot: string, round: number): string {
-  return join(runRoot, FOLDER, `round-${round}.json`);
-}
+const versionFile = (runRoot: string, id: string) => join(runRoot, versionsFolder, `${id}.json`);
+const logFile = (runRoot: string) => join(runRoot, versionsFolder, 'log.jsonl');

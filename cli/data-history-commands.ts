@@ -1,0 +1,139 @@
+/**
+ * The history of a run's generated data: `dataengine data log`, `diff`, `checkout` and `export`.
+ */
+import { basename, extname, join, resolve } from 'node:path';
+import Table from 'cli-table3';
+import { type Command, Option } from 'commander';
+import { loadConfig } from '../configs/load-config.ts';
+import type { Config } from '../configs/schema.ts';
+import type { EngineSample } from '../datasets/engine-data.ts';
+import type { ExportFormat } from '../datasets/export-version.ts';
+import { type DatasetVersion, findVersion, versionHistory } from '../datasets/versions.ts';
+import { openRunDirectory } from '../store/run-directory.ts';
+
+interface RunOptions {
+  run?: string;
+  dataRoot?: string;
+}
+
+/** Adds the commands about dataset versions to `dataengine data`. */
+export function addDataHistoryCommands(data: Command): void {
+  withRun(data.command('log <config>').description('list the dataset versions of a run, oldest first'))
+    .option('--json', 'the manifests, as JSON lines', false)
+    .action(async (file: string, options: RunOptions & { json: boolean }) => {
+      const { runRoot } = await openRun(file, options);
+      const history = await versionHistory(runRoot);
+      const lines = history.map(({ version, at, current }) => JSON.stringify({ at, current, ...version }));
+      process.stdout.write(options.json ? lines.map((line) => `${line}\n`).join('') : `${logTable(history)}\n`);
+    });
+
+  withRun(data.command('diff <config> <before> <after>').description('compare the data at two versions'))
+    .option('--samples', 'list the samples, not only their numbers', false)
+    .addHelpText('after', '\nExample:\n  dataengine data diff configs/demo.yaml round-1 latest')
+    .action(async (file: string, before: string, after: string, options: RunOptions & { samples: boolean }) => {
+      const { runRoot } = await openRun(file, options);
+      const { compareVersions } = await import('../datasets/compare-versions.ts');
+      const versions = [await findVersion(runRoot, before), await findVersion(runRoot, after)] as const;
+      const { kept, added, removed, addedByType, removedByType } = await compareVersions(runRoot, ...versions);
+      const types = [...new Set([...Object.keys(addedByType), ...Object.keys(removedByType)])].sort();
+      const table = new Table({ head: ['question type', 'added', 'removed'], style: { head: [] } });
+      for (const type of types) table.push([type, addedByType[type] ?? 0, removedByType[type] ?? 0]);
+      process.stdout.write(`${kept} kept, ${added.length} added, ${removed.length} removed\n`);
+      if (types.length > 0) process.stdout.write(`${table}\n`);
+      if (!options.samples) return;
+      for (const sample of removed) process.stdout.write(`- ${sampleLine(sample)}\n`);
+      for (const sample of added) process.stdout.write(`+ ${sampleLine(sample)}\n`);
+    });
+
+  withRun(
+    data.command('checkout <config> <version>').description('write the files of a version, as they were appended'),
+  )
+    .requiredOption('--output <folder>', 'a folder that is not there yet')
+    .action(async (file: string, name: string, options: RunOptions & { output: string }) => {
+      const { runRoot } = await openRun(file, options);
+      const { checkOutVersion } = await import('../datasets/export-version.ts');
+      const files = await checkOutVersion(runRoot, await findVersion(runRoot, name), options.output);
+      writeFiles(options.output, files);
+    });
+
+  withRun(
+    data.command('export <config> [version]').description("write all data at a version in another program's format"),
+  )
+    .addOption(new Option('--format <name>').choices(['reference', 'llava', 'parquet']).makeOptionMandatory())
+    .requiredOption('--output <folder>', 'a folder that is not there yet')
+    .option('--pictures', 'parquet: put the pictures into the files', false)
+    .addHelpText(
+      'after',
+      '\nExample:\n  dataengine data export configs/demo.yaml latest --format parquet --output my-dataset',
+    )
+    .action(
+      async (
+        file: string,
+        name: string | undefined,
+        options: RunOptions & { format: ExportFormat; output: string; pictures: boolean },
+      ) => {
+        const { config, runRoot } = await openRun(file, options);
+        const { exportVersion } = await import('../datasets/export-version.ts');
+        const path = config.data.pictures.train;
+        const files = await exportVersion(options.format, {
+          runRoot,
+          version: await findVersion(runRoot, name ?? 'latest'),
+          output: options.output,
+          pictures: { path, folder: join(config.data.root, path) },
+          answerFormat: config.data.format,
+          embedPictures: options.pictures,
+        });
+        writeFiles(options.output, files);
+      },
+    );
+}
+
+function withRun(command: Command): Command {
+  return command
+    .option('--run <name>', "run (default: the config's, or its file name)")
+    .option('--data-root <folder>', "instead of the config's data.root");
+}
+
+async function openRun(file: string, { run, dataRoot }: RunOptions): Promise<{ config: Config; runRoot: string }> {
+  const config = await loadConfig(file, { run, dataRoot });
+  const name = config.run ?? basename(file, extname(file));
+  return { config, runRoot: openRunDirectory(resolve(config.runsDirectory), name).root };
+}
+
+function logTable(history: Awaited<ReturnType<typeof versionHistory>>): string {
+  if (history.length === 0) return 'No version yet: the append step of a round makes one.';
+  const head = ['version', 'round', 'appended', 'parent', 'samples', 'rejected', 'teacher', 'prompt', 'tokens', ''];
+  const table = new Table({ head, style: { head: [] } });
+  for (const { version, at, current } of history) {
+    table.push([
+      version.id.slice(0, 12),
+      version.round,
+      at.slice(0, 16).replace('T', ' '),
+      version.parents.map((id) => id.slice(0, 12)).join(' ') || '–',
+      samplesOf(version),
+      version.rejected,
+      version.teacher,
+      version.promptVersion,
+      tokensOf(version),
+      current ? '' : 'replaced',
+    ]);
+  }
+  return String(table);
+}
+
+function samplesOf({ files }: DatasetVersion): number {
+  return files.reduce((sum, { samples }) => sum + samples, 0);
+}
+
+function tokensOf({ cost }: DatasetVersion): string {
+  const tokens = String(cost.promptTokens + cost.completionTokens);
+  return cost.dollars === undefined ? tokens : `${tokens} ($${cost.dollars.toFixed(2)})`;
+}
+
+function sampleLine({ image_id, question_type, question, choices, correct_choice_idx }: EngineSample): string {
+  return `${image_id} ${question_type}: ${question} → ${choices[correct_choice_idx]}`;
+}
+
+function writeFiles(folder: string, files: readonly string[]): void {
+  process.stdout.write(files.map((file) => `${join(folder, file)}\n`).join(''));
+}

@@ -1,0 +1,114 @@
+import { execFile } from 'node:child_process';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import sharp from 'sharp';
+import { describe, expect, it } from 'vitest';
+import { readEngineData } from '../../datasets/engine-data.ts';
+import { type ExportFormat, exportVersion } from '../../datasets/export-version.ts';
+import { engineSample, versionedRun } from './versioned-run.ts';
+
+const run = promisify(execFile);
+/** A Python that has Hugging Face's `datasets` (and Pillow): named by DATASETS_PYTHON, or the one on the PATH. */
+const python = process.env.DATASETS_PYTHON ?? 'python3';
+const hasDatasets = await run(python, ['-c', 'import datasets, PIL']).then(
+  () => true,
+  () => false,
+);
+
+const round1 = [engineSample(1), engineSample(2, { question: 'A "quoted"\n\\ question?' })];
+const round2 = [engineSample(3, { question_type: 'image_topic' })];
+
+async function exported(
+  format: ExportFormat,
+  changes: { embedPictures?: boolean; answerFormat?: 'QMA' | 'QMAE' } = {},
+) {
+  const { runRoot, append } = await versionedRun();
+  await append(1, round1);
+  const { version } = await append(2, round2);
+  const folder = join(runRoot, 'pictures');
+  await mkdir(folder);
+  for (const id of [1, 2, 3]) {
+    const picture = sharp({ create: { width: 8 + id, height: 8, channels: 3, background: 'red' } });
+    await writeFile(join(folder, `${String(id).padStart(12, '0')}.jpg`), await picture.jpeg().toBuffer());
+  }
+  const output = join(runRoot, 'out');
+  const pictures = { folder, path: 'COCO2017/train2017' };
+  const files = await exportVersion(format, { runRoot, version, output, pictures, answerFormat: 'QMA', ...changes });
+  return { output, files };
+}
+
+describe('exportVersion', () => {
+  it("writes the reference system's files in its layout", async () => {
+    const { output } = await exported('reference');
+    expect(await readEngineData(join(output, 'gptvqa', 'DataEngine_round1_data.json'))).toEqual(round1);
+    expect(await readEngineData(join(output, 'gptvqa', 'DataEngine_round2_data.json'))).toEqual(round2);
+  });
+
+  it("writes LLaVA's conversations", async () => {
+    const { output } = await exported('llava');
+    const samples = JSON.parse(await readFile(join(output, 'llava.json'), 'utf8'));
+    expect(samples).toHaveLength(3);
+    expect(new Set(samples.map(({ id }: { id: string }) => id)).size).toBe(3);
+    expect(samples[0]).toMatchObject({
+      image: 'COCO2017/train2017/000000000001.jpg',
+      conversations: [
+        {
+          from: 'human',
+          value:
+            "<image>\nWhat's in picture 1?\nA. a cat\nB. a dog\nC. ein Hügel\nD. 山\nAnswer with the option's letter from the given choices directly.",
+        },
+        { from: 'gpt', value: 'B' },
+      ],
+    });
+    const explained = await exported('llava', { answerFormat: 'QMAE' });
+    const [first] = JSON.parse(await readFile(join(explained.output, 'llava.json'), 'utf8'));
+    expect(first.conversations[1]).toEqual({ from: 'gpt', value: 'B. one sees it.' });
+  });
+
+  it('names a picture that is not there', async () => {
+    const { runRoot, append } = await versionedRun();
+    const { version } = await append(1, round1);
+    const input = { runRoot, version, output: join(runRoot, 'out'), answerFormat: 'QMA' as const, embedPictures: true };
+    const pictures = { folder: '/nowhere', path: 'x' };
+    await expect(exportVersion('parquet', { ...input, pictures })).rejects.toThrow(
+      '/nowhere/000000000001.jpg: no such',
+    );
+  });
+});
+
+describe.skipIf(!hasDatasets)("Hugging Face's datasets (needs Python with datasets and Pillow)", () => {
+  async function load(output: string) {
+    const script = `
+import json, sys
+from datasets import load_dataset
+dataset = load_dataset(${JSON.stringify(output)}, split="train")
+rows = [dict(row, image=list(row["image"].size)) if "image" in row else row for row in dataset]
+print(json.dumps({"rows": rows, "features": {name: type(feature).__name__ for name, feature in dataset.features.items()}}))`;
+    const env = { ...process.env, HF_HUB_OFFLINE: '1', HF_HOME: join(output, '..', 'cache') };
+    return JSON.parse((await run(python, ['-c', script], { env })).stdout);
+  }
+
+  it('loads the Parquet files by the dataset card', async () => {
+    const { output, files } = await exported('parquet');
+    expect(files).toEqual(['README.md', 'data/train-00000-of-00001.parquet']);
+    const { rows } = await load(output);
+    expect(rows).toEqual(
+      [...round1, ...round2].map((sample, index) => ({
+        image_file: `COCO2017/train2017/${String(sample.image_id).padStart(12, '0')}.jpg`,
+        round: index < 2 ? 1 : 2,
+        ...sample,
+      })),
+    );
+  });
+
+  it('loads pictures that are in the files', async () => {
+    const { rows, features } = await load((await exported('parquet', { embedPictures: true })).output);
+    expect(features.image).toBe('Image');
+    expect(rows.map(({ image }: { image: number[] }) => image)).toEqual([
+      [9, 8],
+      [10, 8],
+      [11, 8],
+    ]);
+  });
+});

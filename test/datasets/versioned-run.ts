@@ -1,0 +1,42 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { countByType } from '../../datasets/compare-versions.ts';
+import type { EngineSample } from '../../datasets/engine-data.ts';
+import { appendVersion } from '../../datasets/versions.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+
+const facts = {
+  teacher: 'local',
+  promptVersion: 'generate-v1',
+  seed: 1,
+  cost: { promptTokens: 900, completionTokens: 100 },
+  rejected: 3,
+  rejectedByReason: { skip: 2, duplicate: 1 },
+};
+
+/** A sample about a picture. */
+export function engineSample(imageId: number, changes: Partial<EngineSample> = {}): EngineSample {
+  return {
+    image_id: imageId,
+    raw_instructions: `Question: What is in picture ${imageId}?`,
+    question_type: 'image_scene',
+    question: `What's in picture ${imageId}?`,
+    choices: ['a cat', 'a dog', 'ein Hügel', '山'],
+    correct_choice_idx: imageId % 4,
+    rationales: ['Explanation: one sees it.'],
+    ...changes,
+  };
+}
+
+/** A run's folder, and a way to append a round's samples to it. */
+export async function versionedRun() {
+  const runRoot = await temporaryFolder();
+  const append = async (round: number, samples: EngineSample[]) => {
+    const name = `DataEngine_round${round}_data.json`;
+    const path = join(runRoot, name);
+    await writeFile(path, JSON.stringify(samples));
+    const files = [{ name, path, samples: samples.length }];
+    return appendVersion(runRoot, { round, files, countsByType: countByType(samples), ...facts });
+  };
+  return { runRoot, append, facts };
+}
