@@ -3,6 +3,7 @@ import { addDataCommands } from './data-commands.ts';
 import { addDemoCommand, addDoctorCommand, addSetupCommand, addWorkerCommand } from './machine-commands.ts';
 import { addPretrainCommand } from './pretrain-command.ts';
 import { addRunCommands } from './run-commands.ts';
+import { addSmollm2Command } from './smollm2.ts';
 import { addStepCommands } from './step-commands.ts';
 
 /**
@@ -19,6 +20,7 @@ export function createProgram(signal: AbortSignal): Command {
   addStepCommands(program, signal);
   addDataCommands(program);
   addPretrainCommand(program, signal);
+  addSmollm2Command(program);
   addWorkerCommand(program);
   addSetupCommand(program);
   addDoctorCommand(program);

