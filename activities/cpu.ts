@@ -4,12 +4,15 @@
 import { append } from '../steps/append.ts';
 import { classify } from '../steps/classify.ts';
 import { joinEvaluation } from '../steps/evaluate.ts';
-import { generate } from '../steps/generate.ts';
+import { cancelBatch, collectBatch, lookAfterBatch, submitBatch } from '../steps/generation/batch.ts';
+import { beginGeneration } from '../steps/generation/begin.ts';
+import { askGenerationChunk } from '../steps/generation/chunk.ts';
+import { finishGeneration } from '../steps/generation/finish.ts';
+import { recordTopUp } from '../steps/generation/top-up.ts';
 import type {
   AppendOutcome,
   ClassifyOutcome,
   EvaluateOutcome,
-  GenerateOutcome,
   PrepareDataOutcome,
   RefineOutcome,
   ReportOutcome,
@@ -20,15 +23,15 @@ import { refine } from '../steps/refine.ts';
 import { report } from '../steps/report.ts';
 import { sample } from '../steps/sample.ts';
 import type { RunPlan } from '../workflows/messages.ts';
+import type { GenerationActivities } from './generation.ts';
 import { type PrepareRunInput, prepareRun } from './prepare-run.ts';
 import type { StepReference } from './references.ts';
 import { type ActivityDependencies, asActivity, runStep } from './run-step.ts';
 
-export interface CpuActivities {
+export interface CpuActivities extends GenerationActivities {
   prepareRun(input: PrepareRunInput): Promise<RunPlan>;
   prepareData(reference: StepReference): Promise<PrepareDataOutcome>;
   sample(reference: StepReference): Promise<SampleOutcome>;
-  generate(reference: StepReference): Promise<GenerateOutcome>;
   refine(reference: StepReference): Promise<RefineOutcome>;
   append(reference: StepReference): Promise<AppendOutcome>;
   /** Joins the parts that the GPU workers scored. */
@@ -43,7 +46,20 @@ export function createCpuActivities(dependencies: ActivityDependencies = {}): Cp
     prepareRun: (input) => asActivity(() => prepareRun(input)),
     prepareData: (reference) => runStep(reference, dependencies, prepareData),
     sample: (reference) => runStep(reference, dependencies, sample),
-    generate: (reference) => runStep(reference, dependencies, generate),
+    beginGeneration: (reference) => runStep(reference, dependencies, beginGeneration),
+    askChunk: ({ chunk, allowance, ...reference }) =>
+      runStep(reference, dependencies, (context) => askGenerationChunk(context, { chunk, allowance })),
+    submitBatch: ({ chunk, allowance, ...reference }) =>
+      runStep(reference, dependencies, (context) => submitBatch(context, { chunk, allowance })),
+    lookAfterBatch: ({ batch, ...reference }) =>
+      runStep(reference, dependencies, (context) => lookAfterBatch(context, { batch })),
+    collectBatch: ({ chunk, batch, ...reference }) =>
+      runStep(reference, dependencies, (context) => collectBatch(context, { chunk, batch })),
+    cancelBatch: ({ batch, ...reference }) =>
+      runStep(reference, dependencies, (context) => cancelBatch(context, { batch })),
+    recordTopUp: ({ id, amount, ...reference }) =>
+      runStep(reference, dependencies, (context) => recordTopUp(context, { id, amount })),
+    finishGeneration: (reference) => runStep(reference, dependencies, finishGeneration),
     refine: (reference) => runStep(reference, dependencies, refine),
     append: (reference) => runStep(reference, dependencies, append),
     evaluate: (reference) => runStep(reference, dependencies, joinEvaluation),

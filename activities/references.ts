@@ -12,3 +12,15 @@ export interface EvaluateShardReference extends StepReference {
   split: 'validation' | 'test';
   shard: number;
 }
+
+/** A chunk of a round's requests. */
+export interface ChunkReference extends StepReference {
+  chunk: number;
+  /** What it may cost since the generation was begun, in the currency of the prices; absent without a budget. */
+  allowance?: number;
+}
+
+/** A batch at the teacher. */
+export interface BatchReference extends StepReference {
+  batch: string;
+}

@@ -5,6 +5,7 @@ import { addPretrainCommand } from './pretrain-command.ts';
 import { addRunCommands } from './run-commands.ts';
 import { addSmollm2Command } from './smollm2.ts';
 import { addStepCommands } from './step-commands.ts';
+import { addTeacherCommands } from './teacher-commands.ts';
 
 /**
  * The commands of `dataengine`. Aborting the signal stops the one that runs.
@@ -18,7 +19,8 @@ export function createProgram(signal: AbortSignal): Command {
   addDemoCommand(program, signal);
   addRunCommands(program, signal);
   addStepCommands(program, signal);
-  addDataCommands(program, signal);
+  addDataCommands(program);
+  addTeacherCommands(program, signal);
   addPretrainCommand(program, signal);
   addSmollm2Command(program);
   addWorkerCommand(program);

@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, defaultPayloadConverter, isGrpcServiceError } from '@temporalio/client';
 import type { HeartbeatDetails } from '../activities/heartbeat.ts';
-import type { DataEngineResult, RoundProgress } from '../workflows/messages.ts';
+import type { DataEngineResult, GenerationProgress, RoundProgress } from '../workflows/messages.ts';
 import type { ProgressDisplay } from './progress-display.ts';
 import { formatSeconds } from './rounds-table.ts';
 
@@ -71,8 +71,34 @@ async function showRunning(
       .describe()
       .catch(() => undefined);
     showActivities(description?.raw.pendingActivities ?? [], display, told);
+    for (const { workflowId: grandchild } of description?.raw.pendingChildren ?? []) {
+      if (grandchild) await showGeneration(client, grandchild, display, told);
+    }
   }
   return status.name === 'RUNNING';
+}
+
+/** Shows a generation as a whole: its chunks are many, and end soon. */
+async function showGeneration(
+  client: Client,
+  workflowId: string,
+  display: ProgressDisplay,
+  told: Set<string>,
+): Promise<void> {
+  const progress = await client.workflow
+    .getHandle(workflowId)
+    .query<GenerationProgress>('progress')
+    .catch(() => undefined);
+  if (progress === undefined) return;
+  const { round, state, answered, requests, limit, currency } = progress;
+  if (state === 'waiting for a top-up') {
+    tellOnce(told, `${workflowId} ${limit}`, () =>
+      display.log(
+        `  the budget of ${limit} ${currency} is used up: \`dataengine top-up ${workflowId} AMOUNT\` or \`dataengine finish-early ${workflowId}\``,
+      ),
+    );
+  }
+  display.show(`round ${round} generate`, requests > 0 ? { step: answered, steps: requests } : {});
 }
 
 type PendingActivity = NonNullable<

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { readJsonLines } from '../store/read-json.ts';
 
-const generationRequest = z.object({
+/** The schema of a line of `requests.jsonl`. */
+export const generationRequest = z.object({
   id: z.string(),
   image_id: z.number().int(),
   question_type: z.string(),

@@ -4,6 +4,7 @@ import { duplicateFinder } from './duplicates.ts';
 import { filterRawAnswer, type Rejection, type RejectionReason } from './filters.ts';
 import { isRejection, type ParsedAnswer, parseAnswer } from './parse-answer.ts';
 import type { RawAnswer } from './raw-answers.ts';
+import { asFourParts } from './structured-answer.ts';
 
 /** One line of `rejected.jsonl`. */
 export interface RejectedAnswer {
@@ -43,7 +44,8 @@ export function refineAnswers(input: {
   const random = seededRandom(input.seed).fork('refine');
   const findDuplicate = duplicateFinder(input.earlierSamples);
   const check = ({ image_id, raw_instructions }: AnswerToRefine): ParsedAnswer | Rejection => {
-    const parsed = filterRawAnswer(raw_instructions) ?? parseAnswer(raw_instructions);
+    const text = asFourParts(raw_instructions);
+    const parsed = filterRawAnswer(text) ?? parseAnswer(text);
     if (isRejection(parsed)) return parsed;
     return findDuplicate({ image_id, question: parsed.question }) ?? parsed;
   };

@@ -1,15 +1,20 @@
-import OpenAI from 'openai';
+import { AzureOpenAI, OpenAI } from 'openai';
+import { zodResponseFormat } from 'openai/helpers/zod';
+import type { ChatCompletionCreateParamsNonStreaming } from 'openai/resources/chat/completions';
 import { z } from 'zod';
 import { hashValue } from '../store/hash.ts';
 import { InputError } from '../store/input-error.ts';
 import type { ChatMessage } from './prompt-template.ts';
-import { TeacherError, teacherErrorFrom } from './teacher-error.ts';
+import { structuredAnswer } from './structured-answer.ts';
+import { limitReset, TeacherError, teacherErrorFrom } from './teacher-error.ts';
 
 /** Where the teacher is and how it is asked: the `teacher` part of a config. */
 export interface TeacherSettings {
-  provider: 'local' | 'openai';
-  /** Needed for the local teacher; for `openai` it names another server with the same protocol. */
+  provider: 'local' | 'openai' | 'azure';
+  /** Needed for the local teacher and for Azure; for `openai` it names another server with the same protocol. */
   baseUrl?: string | undefined;
+  /** Azure's version of the protocol, such as `2024-10-21`. */
+  apiVersion?: string | undefined;
   model: string;
   /** The environment variable that holds the key. */
   apiKeyVariable: string;
@@ -17,7 +22,15 @@ export interface TeacherSettings {
   topP: number;
   maximumTokens: number;
   requestTimeoutSeconds: number;
+  /** `structured` has the teacher write JSON that fits `structured-answer.ts`. */
+  answerFormat?: 'text' | 'structured';
 }
+
+/** A message with text and pictures, for teachers that see. */
+export type TeacherMessage = ChatMessage | { role: 'user'; content: MessagePart[] };
+export type MessagePart =
+  | { type: 'text'; text: string }
+  | { type: 'image_url'; image_url: { url: string; detail?: 'low' | 'high' | 'auto' } };
 
 /** Tokens as the teacher counted them. */
 export interface TokenUsage {
@@ -34,11 +47,30 @@ export interface TeacherAnswer {
   model: string;
   /** SHA-256 of what was asked, with all settings that matter to the answer. */
   requestHash: string;
+  /** Why the teacher would not answer. */
+  refusal?: string | undefined;
+  /** Set when a limit is used up: how long until there is something of it again. */
+  waitSeconds?: number | undefined;
 }
+
+/** What changes from call to call. */
+export interface CallOptions {
+  signal?: AbortSignal;
+  /** Handed to servers that can repeat an answer. */
+  seed?: number | undefined;
+  /** Sent as `X-Client-Request-Id`, by which OpenAI can find a request. */
+  call?: string | undefined;
+  /** Has the teacher keep the answer, to be found by its call. */
+  store?: boolean;
+}
+
+type SamplingSettings = Pick<TeacherSettings, 'model' | 'temperature' | 'topP' | 'maximumTokens' | 'answerFormat'>;
 
 const completion = z.object({
   model: z.string(),
-  choices: z.array(z.object({ message: z.object({ content: z.string().nullish() }) })).min(1),
+  choices: z
+    .array(z.object({ message: z.object({ content: z.string().nullish(), refusal: z.string().nullish() }) }))
+    .min(1),
   usage: z.object({ prompt_tokens: z.number(), completion_tokens: z.number(), total_tokens: z.number() }).nullish(),
 });
 
@@ -46,83 +78,114 @@ const completion = z.object({
  * Makes the client that all requests of a process share. It never tries again by itself: that is left to the
  * caller, who knows how long the whole work may take.
  *
- * @throws InputError when the key's variable is not set, or the local teacher's address is missing.
+ * @throws InputError when the key's variable is not set, or an address is missing.
  */
 export function createTeacherClient(
   settings: TeacherSettings,
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): OpenAI {
-  const key = environment[settings.apiKeyVariable];
-  if (settings.provider === 'openai' && !key) {
+  const { provider, baseUrl, apiKeyVariable, apiVersion } = settings;
+  const key = environment[apiKeyVariable];
+  if (provider !== 'local' && !key) {
     throw new InputError({
       file: 'environment',
-      field: settings.apiKeyVariable,
+      field: apiKeyVariable,
       problem: 'is not set, and the teacher needs a key',
-      remedy: `Set ${settings.apiKeyVariable}, or choose the local teacher (teacher.provider: local)`,
+      remedy: `Set ${apiKeyVariable}, or choose the local teacher (teacher.provider: local)`,
     });
   }
-  if (settings.provider === 'local' && !settings.baseUrl) {
+  if (provider !== 'openai' && !baseUrl) {
     throw new InputError({
       file: 'config',
       field: 'teacher.baseUrl',
-      problem: 'is missing, and the local teacher has no other address',
-      remedy: 'Start the local teacher and give its address, such as http://127.0.0.1:8787/v1',
+      problem: `is missing, and the teacher of provider ${provider} has no other address`,
+      remedy:
+        provider === 'local'
+          ? 'Start the local teacher and give its address, such as http://127.0.0.1:8787/v1'
+          : 'Give the address of the Azure resource, such as https://my-resource.openai.azure.com/openai',
     });
   }
+  const common = { maxRetries: 0, timeout: settings.requestTimeoutSeconds * 1000, logLevel: 'off' as const };
+  if (provider === 'azure') {
+    return new AzureOpenAI({ ...common, apiKey: key, baseURL: baseUrl, apiVersion: apiVersion ?? '2024-10-21' });
+  }
   return new OpenAI({
+    ...common,
     // A key for OpenAI must not reach another server by accident.
-    apiKey: settings.provider === 'openai' ? (key as string) : 'local-teacher',
+    apiKey: provider === 'openai' ? (key as string) : 'local-teacher',
     // Undefined would let the client take these from the environment.
-    baseURL: settings.baseUrl ?? 'https://api.openai.com/v1',
-    organization: settings.provider === 'openai' ? (environment.OPENAI_ORG_ID ?? null) : null,
-    project: settings.provider === 'openai' ? (environment.OPENAI_PROJECT_ID ?? null) : null,
-    maxRetries: 0,
-    timeout: settings.requestTimeoutSeconds * 1000,
-    logLevel: 'off',
+    baseURL: baseUrl ?? 'https://api.openai.com/v1',
+    organization: provider === 'openai' ? (environment.OPENAI_ORG_ID ?? null) : null,
+    project: provider === 'openai' ? (environment.OPENAI_PROJECT_ID ?? null) : null,
   });
 }
 
-/**
- * Asks the teacher once.
- *
- * @param options.seed handed to servers that can repeat an answer
- * @throws TeacherError that says whether and when to try again; the signal's reason when it was aborted.
- */
-export async function askTeacher(
-  client: OpenAI,
-  messages: readonly ChatMessage[],
-  settings: Pick<TeacherSettings, 'model' | 'temperature' | 'topP' | 'maximumTokens'>,
-  options: { signal?: AbortSignal; seed?: number } = {},
-): Promise<TeacherAnswer> {
-  const body = {
+/** The body of a request, as it is sent or put into a batch. */
+export function requestBody(
+  messages: readonly TeacherMessage[],
+  settings: SamplingSettings,
+  seed?: number,
+): ChatCompletionCreateParamsNonStreaming {
+  return {
     model: settings.model,
     messages: [...messages],
     temperature: settings.temperature,
     top_p: settings.topP,
     max_tokens: settings.maximumTokens,
-    ...(options.seed === undefined ? {} : { seed: options.seed }),
+    ...(settings.answerFormat === 'structured' ? { response_format: structuredFormat } : {}),
+    ...(seed === undefined ? {} : { seed }),
   };
-  let response: unknown;
+}
+
+const structuredFormat = zodResponseFormat(structuredAnswer, 'sample');
+
+/**
+ * Asks the teacher once.
+ *
+ * @throws TeacherError that says whether and when to try again; the signal's reason when it was aborted.
+ */
+export async function askTeacher(
+  client: OpenAI,
+  messages: readonly TeacherMessage[],
+  settings: SamplingSettings,
+  options: CallOptions = {},
+): Promise<TeacherAnswer> {
+  const body = requestBody(messages, settings, options.seed);
+  const stored = options.store && options.call ? { store: true, metadata: { call: options.call } } : {};
+  const headers = options.call === undefined ? {} : { 'X-Client-Request-Id': options.call };
   try {
-    response = await withOwnSignal(options.signal, (signal) => client.chat.completions.create(body, { signal }));
+    const { data, response } = await withOwnSignal(options.signal, (signal) =>
+      client.chat.completions.create({ ...body, ...stored }, { signal, headers }).withResponse(),
+    );
+    return { ...readCompletion(data, hashValue(body)), waitSeconds: limitReset(response.headers) };
   } catch (error) {
     options.signal?.throwIfAborted();
     throw teacherErrorFrom(error);
   }
+}
+
+/**
+ * Reads a chat completion, wherever it came from.
+ *
+ * @throws TeacherError (retryable) for anything else
+ */
+export function readCompletion(response: unknown, requestHash: string): TeacherAnswer {
   const result = completion.safeParse(response);
   if (!result.success) {
     throw new TeacherError('The teacher answered something that is not a chat completion', { retryable: true });
   }
   const { choices, model, usage } = result.data;
+  const message = choices[0]?.message;
   return {
-    text: choices[0]?.message.content ?? '',
+    text: message?.content ?? '',
     usage: {
       promptTokens: usage?.prompt_tokens ?? 0,
       completionTokens: usage?.completion_tokens ?? 0,
       totalTokens: usage?.total_tokens ?? 0,
     },
     model,
-    requestHash: hashValue(body),
+    requestHash,
+    ...(message?.refusal ? { refusal: message.refusal } : {}),
   };
 }
 

@@ -47,6 +47,10 @@ export interface SampleOutcome extends StepOutcome {
 
 export interface GenerateOutcome extends StepOutcome {
   answers: number;
+  /** Requests left without an answer: the budget was used up, or they failed time and again. */
+  unanswered: number;
+  /** Of all calls, in the currency of the prices. */
+  cost: number;
   promptTokens: number;
   completionTokens: number;
 }

@@ -4,9 +4,22 @@ import { StorageError } from './write-file.ts';
 
 /** A file of one JSON value a line that only ever grows. */
 export interface JsonLinesAppender {
-  /** Resolves when the line is on the disk; calls may overlap. */
-  append(value: unknown): Promise<void>;
+  /**
+   * Resolves when the line is on the disk, or, with `flush: false`, when the operating system has it: that survives
+   * a killed process, but not a loss of power. Calls may overlap; lines that come while others are being written are
+   * written and flushed together.
+   */
+  append(value: unknown, options?: { flush?: boolean }): Promise<void>;
+  /** Resolves when all lines so far are on the disk. */
+  flush(): Promise<void>;
   close(): Promise<void>;
+}
+
+interface WaitingLine {
+  line: Buffer;
+  flush: boolean;
+  resolve(): void;
+  reject(error: unknown): void;
 }
 
 /**
@@ -21,26 +34,43 @@ export async function openJsonLines(file: string): Promise<JsonLinesAppender> {
   let size = await endOfLastLine(handle);
   await handle.truncate(size);
 
-  let queue: Promise<void> = Promise.resolve();
-  const write = async (value: unknown) => {
-    const line = Buffer.from(`${JSON.stringify(value)}\n`);
+  let waiting: WaitingLine[] = [];
+  let writing: Promise<void> | undefined;
+  const writeTogether = async (lines: WaitingLine[]) => {
+    const bytes = Buffer.concat(lines.map(({ line }) => line));
     try {
-      await handle.appendFile(line);
-      await handle.datasync();
-      size += line.length;
+      await handle.appendFile(bytes);
+      // Whoever does not ask for the disk need not wait for it.
+      for (const { flush, resolve } of lines) if (!flush) resolve();
+      if (lines.some(({ flush }) => flush)) await handle.datasync();
+      size += bytes.length;
+      for (const { resolve } of lines) resolve();
     } catch (cause) {
       await handle.truncate(size).catch(() => undefined);
-      throw new StorageError(file, cause);
+      for (const { reject } of lines) reject(new StorageError(file, cause));
     }
   };
+  const writeAll = async () => {
+    while (waiting.length > 0) {
+      const lines = waiting;
+      waiting = [];
+      await writeTogether(lines);
+    }
+    writing = undefined;
+  };
   return {
-    append(value) {
-      const written = queue.then(() => write(value));
-      queue = written.catch(() => undefined);
-      return written;
+    append(value, { flush = true } = {}) {
+      return new Promise((resolve, reject) => {
+        waiting.push({ line: Buffer.from(`${JSON.stringify(value)}\n`), flush, resolve, reject });
+        writing ??= writeAll();
+      });
+    },
+    async flush() {
+      await writing;
+      await handle.datasync().catch((cause: unknown) => Promise.reject(new StorageError(file, cause)));
     },
     async close() {
-      await queue;
+      await writing;
       await handle.close();
     },
   };

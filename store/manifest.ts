@@ -56,29 +56,15 @@ export async function readManifest(directory: string): Promise<Manifest | undefi
  *   return { outputs: ['weight.json'], metrics: { badCases: 12 } };
  * } });
  */
-export async function runStepOnce(input: {
-  directory: string;
-  step: string;
-  inputs: Record<string, unknown>;
-  work: () => Promise<StepResult>;
-  now?: () => Date;
-}): Promise<{ manifest: Manifest; skipped: boolean }> {
+export async function runStepOnce(
+  input: StepToRun & { work: () => Promise<StepResult> },
+): Promise<{ manifest: Manifest; skipped: boolean }> {
   const { directory, step, inputs, work, now = () => new Date() } = input;
   const inputsHash = hashValue({ step, inputs });
 
-  const earlier = await readManifest(directory);
-  if (earlier?.inputsHash === inputsHash) {
-    const damaged = await findDamagedOutputs(directory, earlier);
-    if (damaged.length === 0) return { manifest: earlier, skipped: true };
-    await Promise.all(damaged.map((file) => rm(join(directory, file), { force: true })));
-  }
-
-  const startedAt = now().toISOString();
-  const begun = earlier ?? (await readIfReadable(join(directory, startedName), startedSchema));
-  if (begun && begun.inputsHash !== inputsHash) await clearStepFolder(directory);
-  await mkdir(directory, { recursive: true });
-  await writeJson(join(directory, startedName), { step, inputsHash, startedAt });
-  await rm(join(directory, manifestName), { force: true });
+  const begun = await beginStep(input);
+  if ('manifest' in begun) return { manifest: begun.manifest, skipped: true };
+  const { startedAt } = begun;
 
   const { outputs, metrics } = await work();
 
@@ -95,6 +81,43 @@ export async function runStepOnce(input: {
   await writeJson(join(directory, manifestName), manifest);
   await rm(join(directory, startedName), { force: true });
   return { manifest, skipped: false };
+}
+
+/** A step, and everything that its result depends on. */
+export interface StepToRun {
+  directory: string;
+  step: string;
+  inputs: Record<string, unknown>;
+  /** The step is done by several calls: its time counts from the first that had the same inputs. */
+  inSeveralCalls?: boolean;
+  now?: () => Date;
+}
+
+/**
+ * Makes a step's folder ready, as `runStepOnce` does before the work: for steps whose work several processes share.
+ * `runStepOnce` with the same inputs, and work that only puts the results together, ends such a step.
+ *
+ * @returns the manifest when the step was done already; else when it was begun
+ */
+export async function beginStep(input: StepToRun): Promise<{ manifest: Manifest } | { startedAt: string }> {
+  const { directory, step, inputs, inSeveralCalls, now = () => new Date() } = input;
+  const inputsHash = hashValue({ step, inputs });
+
+  const earlier = await readManifest(directory);
+  if (earlier?.inputsHash === inputsHash) {
+    const damaged = await findDamagedOutputs(directory, earlier);
+    if (damaged.length === 0) return { manifest: earlier };
+    await Promise.all(damaged.map((file) => rm(join(directory, file), { force: true })));
+  }
+
+  const begun = earlier ?? (await readIfReadable(join(directory, startedName), startedSchema));
+  const goesOn = begun?.inputsHash === inputsHash;
+  if (begun && !goesOn) await clearStepFolder(directory);
+  const startedAt = inSeveralCalls && goesOn ? begun.startedAt : now().toISOString();
+  await mkdir(directory, { recursive: true });
+  await writeJson(join(directory, startedName), { step, inputsHash, startedAt });
+  await rm(join(directory, manifestName), { force: true });
+  return { startedAt };
 }
 
 // A manifest that can't be read (an older program's, or a damaged one) only means that the step runs again.

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 /** The disk could not take a file. Unlike an `InputError` it may pass: a full disk can be cleared. */
@@ -21,18 +21,22 @@ export class StorageError extends Error {
  * disk, then renamed. Folders on the way are made.
  *
  * The packages for this write with a single `write` call, which on a nearly full disk stores a part of the
- * data without an error; `FileHandle.writeFile` goes on until all is written or the disk refuses.
+ * data without an error; Node's `writeFile` goes on until all is written or the disk refuses.
  *
+ * @param data pieces are written as they come, so that the whole need not be in memory
  * @throws StorageError that names the file, for a full disk and the like; the temporary file is gone then.
  */
-export async function writeFileAtomically(file: string, data: string | Uint8Array): Promise<void> {
+export async function writeFileAtomically(
+  file: string,
+  data: string | Uint8Array | AsyncIterable<string>,
+): Promise<void> {
   const folder = dirname(file);
   const temporary = join(folder, `.${basename(file)}.${randomBytes(6).toString('hex')}.tmp`);
   try {
     await mkdir(folder, { recursive: true });
     const handle = await open(temporary, 'wx');
     try {
-      await handle.writeFile(data);
+      await writeFile(handle, data);
       await handle.sync();
     } finally {
       await handle.close();

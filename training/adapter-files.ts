@@ -1,7 +1,5 @@
 /** Trained adapters to and from PEFT's files. */
-import { familyOf } from '../model/families/index.ts';
-import { type LoraPair, writeAdapter } from '../model/files/adapter.ts';
-import type { ModelConfig } from '../model/files/model-config.ts';
+import { type Adapter, type LoraPair, readAdapter, writeAdapter } from '../model/files/adapter.ts';
 import { type FlatParameters, viewsOf } from '../model/flat-parameters.ts';
 import type { LoraSettings } from './lora.ts';
 
@@ -12,12 +10,12 @@ import type { LoraSettings } from './lora.ts';
  */
 export async function saveAdapter(
   directory: string,
-  settings: { lora: LoraSettings; model: string; config: ModelConfig },
+  settings: { lora: LoraSettings; model: string },
   layout: FlatParameters,
   flat: Float32Array,
 ): Promise<string[]> {
   const views = viewsOf(layout, flat);
-  const tensors = new Map<string, Pick<LoraPair, 'A' | 'B'>>();
+  const tensors = new Map<string, LoraPair>();
   for (const name of layout.names.filter((candidate) => candidate.endsWith('.lora_A'))) {
     const module = name.slice(0, -'.lora_A'.length);
     const factor = (suffix: string) => ({
@@ -26,18 +24,18 @@ export async function saveAdapter(
     });
     tensors.set(module, { A: factor('.lora_A'), B: factor('.lora_B') });
   }
-  const family = familyOf(settings.config);
   const { rank, alpha, dropout, targetModules } = settings.lora;
   await writeAdapter(directory, {
     config: {
       r: rank,
       lora_alpha: alpha,
       lora_dropout: dropout,
-      target_modules: family.adapterTargets(targetModules),
+      target_modules: [...targetModules],
       base_model_name_or_path: settings.model,
     },
     tensors,
-    moduleName: family.moduleName,
   });
   return ['adapter_model.safetensors', 'adapter_config.json'];
 }
+
+export { type Adapter, readAdapter };

@@ -7,6 +7,7 @@
  */
 import { ActivityCancellationType, type ActivityOptions, proxyActivities } from '@temporalio/workflow';
 import type { CpuActivities } from '../activities/cpu.ts';
+import type { GenerationActivities } from '../activities/generation.ts';
 import type { GpuActivities } from '../activities/gpu.ts';
 import type { RunPlan } from './messages.ts';
 
@@ -23,13 +24,6 @@ const gpuRetry = {
 } satisfies ActivityOptions['retry'];
 
 const cpuRetry = { ...gpuRetry, maximumAttempts: 5 } satisfies ActivityOptions['retry'];
-
-/** Teachers limit rates and have bad hours; answers already received are kept between attempts. */
-const teacherRetry = {
-  ...gpuRetry,
-  maximumInterval: '10 minutes',
-  maximumAttempts: 50,
-} satisfies ActivityOptions['retry'];
 
 /** Activities of the GPU workers. The worker only watches the trainer, so a short heartbeat timeout is safe. */
 export function gpuActivities(plan: RunPlan, summary: string, startToCloseMinutes: number): GpuActivities {
@@ -55,18 +49,18 @@ export function cpuActivities(summary: string, startToCloseMinutes: number, task
   });
 }
 
-/** The one activity that talks to the teacher. */
-export function teacherActivities(
-  summary: string,
-  startToCloseMinutes: number,
-  taskQueue: string,
-): Pick<CpuActivities, 'generate'> {
-  return proxyActivities<CpuActivities>({
+/**
+ * Activities that talk to the teacher. Being asked to wait (429) and an hour in which it does not answer are part of
+ * a long generation, so attempts are not counted: an activity gives up by itself on what is hopeless, and a refused key
+ * or a bad request is not tried again. The teacher's own `Retry-After` takes the place of the interval here.
+ */
+export function teacherActivities(summary: string, taskQueue: string): GenerationActivities {
+  return proxyActivities<GenerationActivities>({
     ...common,
     taskQueue,
-    startToCloseTimeout: `${startToCloseMinutes} minutes`,
-    heartbeatTimeout: '1 minute',
-    retry: teacherRetry,
+    startToCloseTimeout: '6 hours',
+    heartbeatTimeout: '30 seconds',
+    retry: { ...gpuRetry, maximumInterval: '5 minutes', maximumAttempts: undefined },
     summary,
   });
 }

@@ -1,7 +1,7 @@
 /**
  * The words and tables that the Temporal UI shows as current details. Pure functions.
  */
-import type { DataEngineState, RoundSummary, StepRecord } from './messages.ts';
+import type { DataEngineState, GenerationProgress, RoundSummary, StepRecord } from './messages.ts';
 
 /** The steps of a round as a Markdown table. */
 export function describeSteps(round: number, steps: StepRecord[]): string {
@@ -36,6 +36,29 @@ export function describeRounds({ plan, nextRound, rounds }: DataEngineState): st
     '| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |',
     ...rows.map((row) => `| ${row} |`),
   ].join('\n');
+}
+
+/** How far a generation is, in a few lines of Markdown. */
+export function describeGeneration(progress: GenerationProgress): string {
+  const { round, state, requests, answered, underWay, spent, reserved, limit, currency, estimate } = progress;
+  const money = (amount: number) => `${amount.toFixed(2)} ${currency}`;
+  const lines = [`**Generation of round ${round}**: ${state}. ${answered} of ${requests} requests answered.`];
+  if (estimate !== undefined) {
+    const tokens = `${estimate.promptTokens} prompt and ${estimate.completionTokens} answer tokens`;
+    const cost =
+      currency === undefined ? 'no price known' : `${money(estimate.cost)}, ${money(estimate.maximumCost)} at most`;
+    const time =
+      estimate.seconds > 0 ? `; the limits make it last ${roundNumber(estimate.seconds / 60, 0)} minutes` : '';
+    lines.push(`Estimated before the first call: ${tokens} (${cost})${time}.`);
+  }
+  if (currency !== undefined) {
+    const budget = limit === undefined ? 'no budget set' : `of ${money(limit)}`;
+    lines.push(`The run has spent ${money(spent)} (${budget}); ${money(reserved)} reserved for ${underWay} under way.`);
+  }
+  if (state === 'waiting for a top-up') {
+    lines.push('The next request could pass the budget. Send the update `topUp` with an amount, or `finishEarly`.');
+  }
+  return lines.join('\n\n');
 }
 
 /** A number with a fixed count of decimals, or a dash when there is none. */

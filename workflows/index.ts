@@ -1,2 +1,3 @@
 export { dataEngine } from './data-engine.ts';
+export { generation } from './generation.ts';
 export { round } from './round.ts';

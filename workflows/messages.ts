@@ -2,7 +2,9 @@
  * What goes into the workflows, what comes out, and what can be asked of them while they run.
  * References and small numbers only: the data stays in the run directory.
  */
-import { defineQuery } from '@temporalio/workflow';
+import { defineQuery, defineUpdate } from '@temporalio/workflow';
+import type { StepReference } from '../activities/references.ts';
+import type { GenerationPlan } from '../steps/generation/begin.ts';
 
 /** `temporal workflow start --type dataEngine --input '{"config":"configs/demo.yaml"}'` */
 export interface DataEngineInput {
@@ -100,3 +102,55 @@ export const engineProgressQuery = defineQuery<DataEngineProgress>('progress');
 export const roundsQuery = defineQuery<RoundSummary[]>('rounds');
 /** Of `round`: its steps so far. The step under way shows its numbers in its activity's heartbeat details. */
 export const roundProgressQuery = defineQuery<RoundProgress>('progress');
+
+export interface GenerationInput extends StepReference {
+  /** Of the activities. */
+  taskQueue: string;
+  /** Set only by continue-as-new. */
+  state?: GenerationState;
+}
+
+/** All that a later execution needs to go on. */
+export interface GenerationState {
+  plan: GenerationPlan;
+  /** Chunks from here on were not taken up yet. */
+  nextChunk: number;
+  /** Chunks that were taken up and are to be gone on with: their batch is under way, or their budget was too small. */
+  open: OpenChunk[];
+  answered: number;
+  givenUp: number;
+  /** What the chunks that are no longer under way have cost since the generation was begun. */
+  spent: number;
+  toppedUp: number;
+  /** A person has said to end the round with the answers there are. */
+  finishEarly: boolean;
+}
+
+export interface OpenChunk {
+  chunk: number;
+  /** What it has cost since the generation was begun. */
+  cost: number;
+  batch?: string;
+}
+
+export interface GenerationProgress {
+  round: number;
+  state: 'beginning' | 'asking' | 'waiting for a top-up' | 'joining' | 'done';
+  requests: number;
+  answered: number;
+  /** Chunks, or batches, under way. */
+  underWay: number;
+  /** What the run has cost so far, and may cost. */
+  spent: number;
+  reserved: number;
+  limit?: number;
+  currency?: string;
+  estimate?: GenerationPlan['estimate'];
+}
+
+/** Of `generation`: how far it is. */
+export const generationProgressQuery = defineQuery<GenerationProgress>('progress');
+/** Of `generation`: adds to the run's budget. Returns the new limit. */
+export const topUpUpdate = defineUpdate<number, [{ amount: number }]>('topUp');
+/** Of `generation`: no further requests; the round goes on with the answers there are. */
+export const finishEarlyUpdate = defineUpdate<void, []>('finishEarly');

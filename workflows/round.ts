@@ -1,9 +1,10 @@
 /**
  * One round: generate data against the last round's weaknesses, train on all of it, measure.
  */
-import { setCurrentDetails, setHandler } from '@temporalio/workflow';
-import { cpuActivities, gpuActivities, teacherActivities } from './activity-options.ts';
+import { executeChild, setCurrentDetails, setHandler, workflowInfo } from '@temporalio/workflow';
+import { cpuActivities, gpuActivities } from './activity-options.ts';
 import { describeSteps, roundNumber } from './details.ts';
+import { generation } from './generation.ts';
 import { type RoundInput, type RoundSummary, roundProgressQuery, type StepRecord } from './messages.ts';
 
 /**
@@ -46,8 +47,13 @@ export async function round({ plan, round }: RoundInput): Promise<RoundSummary> 
     );
     const answers = await step(
       'generate',
-      () => teacherActivities('Ask the teacher for new samples', 720, plan.queues.cpu).generate(reference),
-      (result) => `${result.answers} answers`,
+      () =>
+        executeChild(generation, {
+          workflowId: `${workflowInfo().workflowId}/generation`,
+          args: [{ ...reference, taskQueue: plan.queues.cpu }],
+          staticSummary: `Ask the teacher for the samples of round ${round}`,
+        }),
+      (result) => `${result.answers} answers${result.unanswered > 0 ? `, ${result.unanswered} left out` : ''}`,
     );
     const refined = await step(
       'refine',

@@ -15,6 +15,7 @@ async function main(): Promise<void> {
     options: {
       port: { type: 'string', default: '8787' },
       seed: { type: 'string', default: '1' },
+      help: { type: 'boolean', default: false },
       'mistake-rate': numberOption,
       latency: numberOption,
       'requests-per-minute': numberOption,
@@ -32,7 +33,8 @@ async function main(): Promise<void> {
       'batch-failed': numberOption,
     },
   });
-  type Name = Exclude<keyof typeof values, 'seed' | 'port'>;
+  if (values.help) return void process.stdout.write(`${usage}\n`);
+  type Name = Exclude<keyof typeof values, 'seed' | 'port' | 'help'>;
   const number = (name: Name, maximum = Number.POSITIVE_INFINITY): number | undefined => {
     if (values[name] === undefined) return undefined;
     const value = Number(values[name]);

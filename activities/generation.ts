@@ -1,0 +1,18 @@
+import type { BatchState, SubmittedBatch } from '../steps/generation/batch.ts';
+import type { GenerationPlan } from '../steps/generation/begin.ts';
+import type { AskedChunk } from '../steps/generation/chunk.ts';
+import type { GenerateOutcome } from '../steps/outcomes.ts';
+import type { BatchReference, ChunkReference, StepReference } from './references.ts';
+
+/** The activities of the workflow `generation`. Any CPU worker can do any of them. */
+export interface GenerationActivities {
+  beginGeneration(reference: StepReference): Promise<GenerationPlan>;
+  askChunk(reference: ChunkReference): Promise<AskedChunk>;
+  submitBatch(reference: ChunkReference): Promise<SubmittedBatch>;
+  lookAfterBatch(reference: BatchReference): Promise<BatchState>;
+  collectBatch(reference: BatchReference & { chunk: number }): Promise<AskedChunk>;
+  cancelBatch(reference: BatchReference): Promise<void>;
+  /** Recording a top-up again changes nothing. */
+  recordTopUp(reference: StepReference & { id: string; amount: number }): Promise<void>;
+  finishGeneration(reference: StepReference): Promise<GenerateOutcome>;
+}

@@ -1,0 +1,78 @@
+/**
+ * What the teacher will cost, has cost, and may cost.
+ */
+import { basename, extname } from 'node:path';
+import type { WorkflowHandle } from '@temporalio/client';
+import { type Command, InvalidArgumentError } from 'commander';
+import { loadConfig } from '../configs/load-config.ts';
+import { type ConfigOptions, integer } from './options.ts';
+
+/** Adds `dataengine estimate`, `top-up` and `finish-early`. */
+export function addTeacherCommands(program: Command, signal: AbortSignal): void {
+  program
+    .command('estimate')
+    .description("what a round's requests to the teacher will take and cost; asks nothing")
+    .requiredOption('--config <file>', 'YAML config')
+    .option('--round <number>', 'round', integer(1), 1)
+    .option('--run <name>', "run (default: the config's, or its file name)")
+    .option('--data-root <folder>', "instead of the config's data.root")
+    .addHelpText('after', '\nExample:\n  dataengine estimate --config configs/minigpt4-7b.yaml --round 1')
+    .action((options: ConfigOptions & { round: number }) => printEstimate(options, signal));
+  program
+    .command('top-up <workflow-id> <amount>')
+    .description("add to a run's budget, in the currency of the prices; the generation that waits for it goes on")
+    .addHelpText('after', '\nExample:\n  dataengine top-up tuesday/round-1/generation 25')
+    .action(async (workflowId: string, text: string) => {
+      const amount = Number(text);
+      if (!(amount > 0)) throw new InvalidArgumentError('Give an amount greater than 0.');
+      const limit = await withWorkflow(workflowId, (handle) =>
+        handle.executeUpdate<number, [{ amount: number }]>('topUp', { args: [{ amount }] }),
+      );
+      process.stdout.write(`The budget is now ${limit}\n`);
+    });
+  program
+    .command('finish-early <workflow-id>')
+    .description('ask the teacher nothing more in this round, and go on with the answers there are')
+    .addHelpText('after', '\nExample:\n  dataengine finish-early tuesday/round-1/generation')
+    .action((workflowId: string) =>
+      withWorkflow(workflowId, (handle) => handle.executeUpdate<void, []>('finishEarly')),
+    );
+}
+
+async function printEstimate(options: ConfigOptions & { round: number }, signal: AbortSignal): Promise<void> {
+  const config = await loadConfig(options.config, { dataRoot: options.dataRoot, run: options.run });
+  const run = config.run ?? basename(options.config, extname(options.config));
+  const { freezeConfig } = await import('../steps/frozen-config.ts');
+  const { estimateRound } = await import('../steps/generation/begin.ts');
+  const frozen = await freezeConfig(config, run);
+  const estimate = await estimateRound({
+    config: frozen.config,
+    run: frozen.directory,
+    round: options.round,
+    onProgress: () => undefined,
+    signal,
+  });
+  const { requests, promptTokens, completionTokens, cost, maximumCost, seconds, currency, spent } = estimate;
+  const money = (amount: number) => `${amount.toFixed(2)} ${currency}`;
+  const { teacher } = config;
+  const lines = [
+    `round ${options.round}: ${requests} requests to ${teacher.model}${teacher.mode === 'batch' ? ', in batches' : ''}`,
+    `  prompt tokens:  ${promptTokens}`,
+    `  answer tokens:  ${completionTokens}`,
+    currency === undefined
+      ? `  cost:           unknown: ${teacher.prices} has no price for ${teacher.model}`
+      : `  cost:           ${money(cost)}, ${money(maximumCost)} at most; spent so far ${money(spent)}`,
+    ...(seconds > 0 ? [`  time:           at least ${(seconds / 60).toFixed(1)} minutes, by the limits`] : []),
+    ...(teacher.budget ? [`  budget:         ${teacher.budget.limit} ${currency}`] : []),
+  ];
+  process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+async function withWorkflow<R>(workflowId: string, work: (handle: WorkflowHandle) => Promise<R>): Promise<R> {
+  const client = await (await import('./temporal-client.ts')).connectClient();
+  try {
+    return await work(client.workflow.getHandle(workflowId));
+  } finally {
+    await client.connection.close();
+  }
+}

@@ -1,0 +1,210 @@
+import { setMaxListeners } from 'node:events';
+import type { JsonLinesAppender } from '../store/append-json-lines.ts';
+import { type CallSummary, newCallId, openCallLog, readCallLog, type SentCall } from './call-log.ts';
+import type { GenerationRequest } from './generation-request.ts';
+import type { Pacer } from './pacer.ts';
+import type { TokenSum } from './prices.ts';
+import { rawAnswerOf } from './raw-answers.ts';
+import type { TeacherAnswer } from './teacher.ts';
+import { TeacherError } from './teacher-error.ts';
+
+/** A teacher, as chunks ask it. */
+export interface RequestAsker {
+  /** The most tokens that a request can take. */
+  most(request: GenerationRequest): Promise<TokenSum>;
+  /** Asks once. @throws TeacherError */
+  ask(request: GenerationRequest, call: string, signal: AbortSignal): Promise<AnswerToRequest>;
+  /** The answer to a call that was lost on the way; absent for teachers that keep none. @throws TeacherError */
+  find?(call: SentCall, request: GenerationRequest, signal: AbortSignal): Promise<TeacherAnswer | undefined>;
+}
+
+export interface AnswerToRequest extends TeacherAnswer {
+  /** In-context examples left out because the prompt was too long. */
+  examplesDropped?: number | undefined;
+}
+
+/** What a chunk has come to. */
+export interface ChunkOutcome {
+  requests: number;
+  answered: number;
+  /** Requests that failed time and again, and are left without an answer. */
+  givenUp: number;
+  /** True when asking on could have cost more than was allowed. */
+  outOfBudget: boolean;
+  calls: CallSummary;
+}
+
+/** A request that failed this often is given up, once it is among the last of its chunk. */
+const failuresBeforeGivingUp = 8;
+
+/**
+ * Asks the teacher for each request of a chunk that has no answer yet, and keeps each answer as soon as it is there.
+ * Interrupted at any moment, it loses nothing that was received; what was on its way is looked up at a teacher that
+ * keeps answers, and asked again at one that does not.
+ *
+ * A failed request is left for the next attempt while the others go on; being asked to wait (429, or a spent limit in
+ * the headers) ends the attempt, since it holds for all.
+ *
+ * @param input.mayCost whether all calls of the chunk may take this many tokens; default: always
+ * @throws TeacherError, retryable and with the time to wait, while requests are unanswered; one that is not
+ *   retryable for a refused key or a bad request. The signal's reason when it is aborted.
+ */
+export async function askChunk(input: {
+  requests: readonly GenerationRequest[];
+  folder: string;
+  chunk: number;
+  asker: RequestAsker;
+  pacer: Pacer;
+  concurrency: number;
+  mayCost?: (tokens: TokenSum) => boolean;
+  onProgress?: (answered: number) => void;
+  signal: AbortSignal;
+}): Promise<ChunkOutcome> {
+  const { requests, folder, chunk, asker } = input;
+  const signal = AbortSignal.any([input.signal]);
+  signal.throwIfAborted();
+  // Each request on its way listens to it.
+  setMaxListeners(0, signal);
+  const log = await openCallLog(folder, chunk);
+  try {
+    if (asker.find) await settleLostCalls(await readCallLog(folder, chunk), requests, log, asker.find, signal);
+    const before = await readCallLog(folder, chunk);
+    const open = requests.filter(({ id }) => !before.answers.has(id));
+    const attempt = await askOpen({ ...input, signal, log, before, open });
+    const calls = await readCallLog(folder, chunk);
+    const outcome = { requests: requests.length, answered: calls.answers.size, givenUp: 0, outOfBudget: false, calls };
+    const left = requests.filter(({ id }) => !calls.answers.has(id));
+    if (attempt.fatal !== undefined) throw attempt.fatal;
+    signal.throwIfAborted();
+    if (left.length === 0) return outcome;
+    if (attempt.outOfBudget) return { ...outcome, outOfBudget: true };
+    const hopeless = left.every(({ id }) => (calls.failures.get(id) ?? 0) >= failuresBeforeGivingUp);
+    if (hopeless && left.length <= requests.length / 2) return { ...outcome, givenUp: left.length };
+    throw new TeacherError(
+      `${left.length} of ${requests.length} requests are still unanswered: ${attempt.problem?.message ?? 'asked later'}`,
+      { retryable: true, retryAfterSeconds: attempt.waitSeconds, cause: attempt.problem },
+    );
+  } finally {
+    await log.close();
+  }
+}
+
+interface Attempt {
+  fatal?: unknown;
+  problem?: TeacherError;
+  waitSeconds?: number;
+  outOfBudget: boolean;
+}
+
+async function askOpen(input: {
+  open: readonly GenerationRequest[];
+  before: CallSummary;
+  asker: RequestAsker;
+  pacer: Pacer;
+  log: JsonLinesAppender;
+  concurrency: number;
+  mayCost?: (tokens: TokenSum) => boolean;
+  onProgress?: (answered: number) => void;
+  signal: AbortSignal;
+}): Promise<Attempt> {
+  const { open, before, asker, pacer, log, signal, mayCost, onProgress } = input;
+  const attempt: Attempt = { outOfBudget: false };
+  let stopping = false;
+  let answered = before.answers.size;
+  let failuresInRow = 0;
+  // What is known to be charged, and the most that calls on their way or lost can add to it.
+  const committed = { ...before.charged };
+  for (const { most } of before.unsettled) add(committed, most);
+  onProgress?.(answered);
+
+  const askOne = async (request: GenerationRequest, most: TokenSum) => {
+    const call = newCallId();
+    const now = () => new Date().toISOString();
+    await log.append({ kind: 'sent', call, request_id: request.id, at: now(), most }, { flush: false });
+    try {
+      const answer = await asker.ask(request, call, signal);
+      await log.append({ kind: 'answer', call, at: now(), answer: rawAnswerOf(request, answer) });
+      subtract(committed, most);
+      add(committed, answer.usage);
+      failuresInRow = 0;
+      answered += 1;
+      onProgress?.(answered);
+      if (answer.waitSeconds !== undefined) stopFor(answer.waitSeconds);
+    } catch (error) {
+      if (!(error instanceof TeacherError)) throw error;
+      attempt.problem = error;
+      if (!error.outcomeUnknown) {
+        const { message: problem, status } = error;
+        await log.append(
+          { kind: 'failed', call, request_id: request.id, at: now(), problem, status },
+          { flush: false },
+        );
+        subtract(committed, most);
+      }
+      failuresInRow += 1;
+      if (!error.retryable) throw error;
+      if (error.status === 429) stopFor(error.retryAfterSeconds);
+      // Not this or that request: the teacher itself is in trouble.
+      if (failuresInRow >= Math.max(8, 2 * input.concurrency)) stopping = true;
+    }
+  };
+  const stopFor = (seconds: number | undefined) => {
+    stopping = true;
+    if (seconds !== undefined) attempt.waitSeconds = Math.max(attempt.waitSeconds ?? 0, seconds);
+  };
+
+  let next = 0;
+  const worker = async () => {
+    while (!stopping && !signal.aborted && next < open.length) {
+      const request = open[next] as GenerationRequest;
+      next += 1;
+      try {
+        const most = await asker.most(request);
+        add(committed, most);
+        if (mayCost && !mayCost(committed)) {
+          subtract(committed, most);
+          attempt.outOfBudget = true;
+          return;
+        }
+        await pacer.turn(most.promptTokens + most.completionTokens, signal);
+        if (stopping) return;
+        await askOne(request, most);
+      } catch (error) {
+        stopping = true;
+        if (!signal.aborted) attempt.fatal ??= error;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(input.concurrency, open.length) }, worker));
+  return attempt;
+}
+
+/** Asks a teacher that keeps answers what became of calls that a dead process, or a cut connection, left open. */
+async function settleLostCalls(
+  { unsettled }: CallSummary,
+  requests: readonly GenerationRequest[],
+  log: JsonLinesAppender,
+  find: NonNullable<RequestAsker['find']>,
+  signal: AbortSignal,
+): Promise<void> {
+  const requestOf = new Map(requests.map((request) => [request.id, request]));
+  for (const lost of unsettled) {
+    const request = requestOf.get(lost.request_id);
+    if (!request) continue;
+    const { call, request_id } = lost;
+    const at = new Date().toISOString();
+    const answer = await find(lost, request, signal);
+    if (answer) await log.append({ kind: 'answer', call, at, answer: rawAnswerOf(request, answer) });
+    else await log.append({ kind: 'failed', call, request_id, at, problem: 'lost on the way' });
+  }
+}
+
+function add(sum: TokenSum, { promptTokens, completionTokens }: TokenSum): void {
+  sum.promptTokens += promptTokens;
+  sum.completionTokens += completionTokens;
+}
+
+function subtract(sum: TokenSum, { promptTokens, completionTokens }: TokenSum): void {
+  sum.promptTokens -= promptTokens;
+  sum.completionTokens -= completionTokens;
+}

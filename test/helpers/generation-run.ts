@@ -1,0 +1,109 @@
+/**
+ * A run directory in which round 1 has its requests and is about to be generated, without the rounds before.
+ */
+
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { configSchema } from '../../configs/schema.ts';
+import type { GenerationRequest } from '../../generation/generation-request.ts';
+import { freezeConfig } from '../../steps/frozen-config.ts';
+import { requestsFile } from '../../steps/sample.ts';
+import type { StepContext } from '../../steps/step-context.ts';
+import { hashValue } from '../../store/hash.ts';
+import { runStepOnce } from '../../store/manifest.ts';
+import { stepDirectory } from '../../store/run-directory.ts';
+import { writeFileAtomically } from '../../store/write-file.ts';
+
+const projectFile = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+const pictures = 200;
+const objects = ['cat', 'dog', 'bus', 'apple', 'clock'];
+
+/** Writes a run of this many requests about a few hundred pictures, and returns what its steps are given. */
+export async function writeGenerationRun(
+  folder: string,
+  requests: number,
+  teacher: Record<string, unknown>,
+): Promise<StepContext> {
+  const annotations = join(folder, 'annotations');
+  await mkdir(annotations, { recursive: true });
+  await writeAnnotations(annotations);
+  const config = configSchema.parse({
+    run: 'generation',
+    seed: 7,
+    rounds: 1,
+    runsDirectory: join(folder, 'runs'),
+    model: { path: join(folder, 'model') },
+    data: {
+      root: folder,
+      train: [{ dataset: 'aokvqa' }],
+      validation: { file: 'validation.json' },
+      pictures: { train: 'pictures', validation: 'pictures' },
+      annotations: { instances: 'annotations/instances.json', captions: 'annotations/captions.json' },
+      questionTypes: projectFile('configs/question-types.yaml'),
+    },
+    teacher: {
+      provider: 'local',
+      prompt: projectFile('configs/prompts/generate-v1.md'),
+      prices: projectFile('configs/prices.yaml'),
+      ...teacher,
+    },
+  });
+  const frozen = await freezeConfig(config, 'generation');
+  const directory = stepDirectory(frozen.directory, 1, 'sample');
+  await runStepOnce({
+    directory,
+    step: 'sample',
+    inputs: {},
+    work: async () => {
+      const lines = Array.from({ length: requests }, (_, index) => `${JSON.stringify(requestOf(index))}\n`);
+      await writeFileAtomically(join(directory, requestsFile), lines.join(''));
+      return { outputs: [requestsFile], metrics: { requests } };
+    },
+  });
+  return {
+    config: frozen.config,
+    run: frozen.directory,
+    round: 1,
+    onProgress: () => undefined,
+    signal: new AbortController().signal,
+  };
+}
+
+function requestOf(index: number): GenerationRequest {
+  const rest = {
+    image_id: (index % pictures) + 1,
+    question_type: 'object_localization',
+    examples: [{ idx: `example-${index}`, prompt: `Question: Where is thing number ${index}?` }],
+    source: 'random' as const,
+    prompt_version: 'generate-v1',
+    seed: index,
+  };
+  return { id: hashValue(rest), ...rest };
+}
+
+async function writeAnnotations(folder: string): Promise<void> {
+  const ids = Array.from({ length: pictures }, (_, index) => index + 1);
+  const images = ids.map((id) => ({ id, file_name: `${id}.jpg`, width: 200, height: 100 }));
+  const objectOf = (id: number) => objects[id % objects.length] as string;
+  await writeFile(
+    join(folder, 'instances.json'),
+    JSON.stringify({
+      images,
+      annotations: ids.map((id) => ({
+        id,
+        image_id: id,
+        category_id: id % objects.length,
+        bbox: [id % 100, 10, 40, 40],
+      })),
+      categories: objects.map((name, id) => ({ id, name })),
+    }),
+  );
+  await writeFile(
+    join(folder, 'captions.json'),
+    JSON.stringify({
+      images,
+      annotations: ids.map((id) => ({ id, image_id: id, caption: `A ${objectOf(id)} in a picture.` })),
+    }),
+  );
+}

@@ -1,0 +1,183 @@
+/**
+ * The workflow `generation` with its real activities, a real server and a real teacher over HTTP.
+ */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Worker } from '@temporalio/worker';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { createCpuActivities } from '../../activities/cpu.ts';
+import { readLedger } from '../../generation/ledger.ts';
+import { type LocalTeacherOptions, startLocalTeacher } from '../../generation/local-teacher/server.ts';
+import { generate } from '../../steps/generate.ts';
+import { generationFolder } from '../../steps/generation/folder.ts';
+import type { GenerateOutcome } from '../../steps/outcomes.ts';
+import type { StepContext } from '../../steps/step-context.ts';
+import {
+  finishEarlyUpdate,
+  type GenerationProgress,
+  generationProgressQuery,
+  topUpUpdate,
+} from '../../workflows/messages.ts';
+import { writeGenerationRun } from '../helpers/generation-run.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+import { createWorker, startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
+
+let environment: WorkflowTestEnvironment;
+let expected: string;
+
+const requests = 60;
+const settings = { model: 'gpt-4', concurrency: 8, chunkRequests: 10, chunksAtOnce: 3 };
+
+beforeAll(async () => {
+  environment = await startEnvironment();
+  const folder = await mkdtemp(join(tmpdir(), 'generation-'));
+  try {
+    const context = await writeGenerationRun(folder, requests, { ...settings, baseUrl: undefined });
+    await generate(context);
+    expected = await readFile((await generationFolder(context)).resultFile, 'utf8');
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}, 60_000);
+
+afterAll(() => environment?.temporal.teardown());
+
+async function setUp(teacherOptions: LocalTeacherOptions, teacherSettings: Record<string, unknown> = {}) {
+  const teacher = await startLocalTeacher({ seed: 7, ...teacherOptions });
+  onTestFinished(() => teacher.close());
+  const folder = await temporaryFolder();
+  const context = await writeGenerationRun(folder, requests, {
+    ...settings,
+    baseUrl: teacher.baseUrl,
+    ...teacherSettings,
+  });
+  const taskQueue = folder;
+  const start = () =>
+    environment.temporal.client.workflow.start('generation', {
+      taskQueue,
+      workflowId: folder,
+      args: [{ runDirectory: context.run.root, round: 1, taskQueue }],
+    });
+  const worker: Worker = await createWorker(environment, taskQueue, createCpuActivities());
+  return { teacher, context, start, worker };
+}
+
+type Handle = Awaited<ReturnType<Awaited<ReturnType<typeof setUp>>['start']>>;
+
+const resultOf = async (context: StepContext) => readFile((await generationFolder(context)).resultFile, 'utf8');
+const outcomeOf = (handle: Handle): Promise<GenerateOutcome> => handle.result();
+
+async function waitingForTopUp(handle: Handle): Promise<GenerationProgress> {
+  for (;;) {
+    const progress = await handle.query(generationProgressQuery);
+    if (progress.state === 'waiting for a top-up') return progress;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+/** What the teacher itself says that a run has cost, at the prices of gpt-4. */
+function costByTeacher(teacher: Awaited<ReturnType<typeof setUp>>['teacher']): number {
+  const { promptTokens, completionTokens, batch } = teacher.counts();
+  return (
+    (promptTokens * 30 + completionTokens * 60 + batch.promptTokens * 15 + batch.completionTokens * 30) / 1_000_000
+  );
+}
+
+test('every request is answered, the answers are those of a single process, and payloads are small', async () => {
+  const { context, start, worker, teacher } = await setUp({});
+  const outcome = await worker.runUntil(async () => outcomeOf(await start()));
+  expect(outcome).toMatchObject({ answers: requests, unanswered: 0, reused: false });
+  expect(await resultOf(context)).toBe(expected);
+  expect(teacher.counts()).toMatchObject({ requests, answered: requests, repeated: 0 });
+  expect(outcome.cost).toBeCloseTo(costByTeacher(teacher), 9);
+  const ledger = await readLedger(context.run.root);
+  expect(ledger.cost).toBeCloseTo(outcome.cost, 9);
+});
+
+test('faults of all kinds lose nothing, repeat nothing, and cost nothing that is not accounted for', async () => {
+  const rates = { rateLimited: 0.1, serverError: 0.05, cutConnection: 0.05, nonsense: 0.05 };
+  const { context, start, worker, teacher } = await setUp(
+    { faults: { rates, retryAfterSeconds: 0.2 } },
+    { storeAnswers: true },
+  );
+  const outcome = await worker.runUntil(async () => outcomeOf(await start()));
+  expect(outcome).toMatchObject({ answers: requests, unanswered: 0 });
+  expect(await resultOf(context)).toBe(expected);
+  expect(teacher.counts()).toMatchObject({ answered: requests, repeated: 0 });
+  expect((await readLedger(context.run.root)).cost).toBeCloseTo(costByTeacher(teacher), 9);
+});
+
+test('a refused key ends the workflow, with what to check', async () => {
+  const { start, worker, teacher } = await setUp({ faults: { requiredKey: 'another' } });
+  const failure = await worker.runUntil(async () => outcomeOf(await start()).catch((error: Error) => error));
+  expect(String((failure as { cause?: { cause?: Error } }).cause?.cause?.message)).toMatch(/Check the key/);
+  expect(teacher.counts().requests).toBeLessThanOrEqual(3 * 2);
+});
+
+test('the budget is never passed: it waits for a top-up, and the next round knows of it', async () => {
+  const limit = 0.9;
+  const { context, start, worker, teacher } = await setUp({}, { budget: { limit } });
+  await worker.runUntil(async () => {
+    const handle = await start();
+    const progress = await waitingForTopUp(handle);
+    expect(progress).toMatchObject({ limit, underWay: 0, currency: 'USD' });
+    expect(progress.answered).toBeLessThan(requests);
+    expect(teacher.counts().answered).toBeGreaterThan(10);
+    expect(costByTeacher(teacher)).toBeLessThanOrEqual(limit);
+    expect(progress.spent + progress.reserved).toBeLessThanOrEqual(limit);
+    await expect(handle.executeUpdate(topUpUpdate, { args: [{ amount: -1 }] })).rejects.toThrow();
+    expect(await handle.executeUpdate(topUpUpdate, { args: [{ amount: 10 }] })).toBeCloseTo(limit + 10);
+    expect(await outcomeOf(handle)).toMatchObject({ answers: requests, unanswered: 0 });
+  });
+  expect(await resultOf(context)).toBe(expected);
+  expect(teacher.counts()).toMatchObject({ answered: requests, repeated: 0 });
+  expect(await readLedger(context.run.root)).toMatchObject({ toppedUp: 10 });
+});
+
+test('a used-up budget can end the round with the answers there are', async () => {
+  const { start, worker, teacher } = await setUp({}, { budget: { limit: 0.9 } });
+  const outcome = await worker.runUntil(async () => {
+    const handle = await start();
+    await waitingForTopUp(handle);
+    await handle.executeUpdate(finishEarlyUpdate);
+    return outcomeOf(handle);
+  });
+  expect(outcome.answers).toBe(teacher.counts().answered);
+  expect(outcome.answers + outcome.unanswered).toBe(requests);
+  expect(outcome.cost).toBeLessThanOrEqual(0.9);
+});
+
+const batchSettings = { mode: 'batch', batch: { requests: 20, atOnce: 2, pollSeconds: 0.2, maximumPollSeconds: 0.4 } };
+
+test('batches give the same answers at half the price; failed and expired requests are submitted again', async () => {
+  const { context, start, worker, teacher } = await setUp(
+    { faults: { batches: { seconds: 0.3, failedRequests: 0.1, script: ['completed', 'expired'] } } },
+    batchSettings,
+  );
+  const outcome = await worker.runUntil(async () => outcomeOf(await start()));
+  expect(outcome).toMatchObject({ answers: requests, unanswered: 0 });
+  expect(await resultOf(context)).toBe(expected);
+  const { requests: online, batch, repeated } = teacher.counts();
+  expect([online, batch.answered, repeated]).toEqual([0, requests, 0]);
+  expect(batch.created).toBeGreaterThan(3);
+  expect(outcome.cost).toBeCloseTo(costByTeacher(teacher), 9);
+});
+
+test('cancelling the workflow cancels the remote batches, and a later one goes on with what they had done', async () => {
+  const batches = { seconds: 3600 };
+  const { context, start, worker, teacher } = await setUp({ faults: { batches } }, batchSettings);
+  await worker.runUntil(async () => {
+    const handle = await start();
+    while (teacher.counts().batch.created < 2) await new Promise((resolve) => setTimeout(resolve, 50));
+    await handle.cancel();
+    await expect(outcomeOf(handle)).rejects.toThrow();
+    expect((await handle.describe()).status.name).toBe('CANCELLED');
+    expect(teacher.counts().batch).toMatchObject({ created: 2, cancelled: 2, answered: 0 });
+
+    batches.seconds = 0;
+    expect(await outcomeOf(await start())).toMatchObject({ answers: requests, unanswered: 0 });
+  });
+  expect(await resultOf(context)).toBe(expected);
+  expect(teacher.counts()).toMatchObject({ repeated: 0, batch: { answered: requests } });
+});
