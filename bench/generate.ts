@@ -1,0 +1,143 @@
+/**
+ * How fast a round's generation is, through the whole workflow: a real Temporal server, the real client and a local
+ * teacher that takes 50 ms for an answer and enforces limits. The reference asks one request after another; the same
+ * client does so here, before and after, so that both sides meet the same machine.
+ *
+ * `npm run bench:generate -- [--requests 20000] [--workers 2] [--requests-per-minute 72000]`
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { askTeacher, createTeacherClient } from '../generation/teacher.ts';
+import type { GenerateOutcome } from '../steps/outcomes.ts';
+import { writeGenerationRun } from '../test/helpers/generation-run.ts';
+import { examineHistories, startRig, taskQueue } from './generation-rig.ts';
+import { mean } from './statistics.ts';
+
+const { values } = parseArgs({
+  options: {
+    requests: { type: 'string', default: '20000' },
+    workers: { type: 'string', default: '2' },
+    'requests-per-minute': { type: 'string', default: '72000' },
+  },
+});
+const requests = Number(values.requests);
+const workers = Number(values.workers);
+const requestsPerMinute = Number(values['requests-per-minute']);
+const latency = 50;
+const sequentialRequests = 100;
+const workflowId = 'bench-generate';
+const say = (line: string) => process.stderr.write(`${line}\n`);
+
+const folder = await mkdtemp(join(tmpdir(), 'bench-generate-'));
+const rig = await startRig(folder, [
+  '--latency',
+  String(latency),
+  '--requests-per-minute',
+  String(requestsPerMinute),
+  '--limit-window',
+  '5',
+]);
+try {
+  const context = await writeGenerationRun(folder, requests, {
+    model: 'gpt-4',
+    baseUrl: rig.baseUrl,
+    concurrency: 160,
+    chunkRequests: 250,
+    chunksAtOnce: 8,
+    limits: { requestsPerMinute },
+  });
+  await Promise.all(Array.from({ length: workers }, () => rig.startWorker()));
+
+  const before = await sequentialRate();
+  const askedBefore = (await rig.counts()).requests;
+  const startedAt = performance.now();
+  const handle = await rig.client.workflow.start('generation', {
+    taskQueue,
+    workflowId,
+    args: [{ runDirectory: context.run.root, round: 1, taskQueue }],
+  });
+  let done = false;
+  const result = (handle.result() as Promise<GenerateOutcome>).finally(() => {
+    done = true;
+  });
+  const memory: number[] = [];
+  const answered: { at: number; requests: number }[] = [];
+  while (!done) {
+    memory.push((await rig.memory()).now);
+    answered.push({ at: performance.now(), requests: (await rig.counts()).answered - askedBefore });
+    await Promise.race([sleep(500), result.catch(() => undefined)]);
+  }
+  const outcome = await result;
+  const seconds = (performance.now() - startedAt) / 1000;
+  const after = await sequentialRate();
+  const { repeated, violations, highestUse } = await rig.counts();
+  const { executions, events, largestPayload } = await examineHistories(rig.client, workflowId);
+
+  const sequential = mean([before, after]);
+  const rate = outcome.answers / seconds;
+  // Planning, joining and the last chunks left out: what is asked while the window is full.
+  const limitUse = (steadyRate(answered, requests) * 60) / requestsPerMinute;
+  const { peak } = await rig.memory();
+  const half = memory.slice(Math.floor(memory.length / 4), Math.floor(memory.length / 2));
+  const end = memory.slice(-Math.max(1, Math.floor(memory.length / 4)));
+  say(`sequential        ${sequential.toFixed(1)} requests/s (before ${before.toFixed(1)}, after ${after.toFixed(1)})`);
+  say(`workflow          ${rate.toFixed(1)} requests/s: ${outcome.answers} in ${seconds.toFixed(1)} s, joined`);
+  say(
+    `limit             ${requestsPerMinute} a minute; violations ${violations}, highest use ${highestUse.toFixed(3)}`,
+  );
+  say(`answered twice    ${repeated}`);
+  say(`worker memory     ${mean(half).toFixed(0)} MiB in the second quarter, ${mean(end).toFixed(0)} MiB in the last`);
+  say(`histories         ${executions} executions, ${events} events at most; largest payload ${largestPayload} bytes`);
+  process.stdout.write(
+    `${JSON.stringify({
+      bench: 'generate',
+      requests,
+      speedup: rounded(rate / sequential),
+      limitUse: rounded(limitUse),
+      peakMiB: Math.round(peak),
+      requestsPerSecond: rounded(rate),
+      sequentialPerSecond: rounded(sequential),
+      violations,
+      unanswered: outcome.unanswered,
+      events,
+      largestPayload,
+    })}\n`,
+  );
+} finally {
+  await rig.stop();
+  await rm(folder, { recursive: true, force: true });
+}
+
+async function sequentialRate(): Promise<number> {
+  const settings = {
+    provider: 'local' as const,
+    baseUrl: rig.baseUrl,
+    model: 'gpt-4',
+    apiKeyVariable: 'OPENAI_API_KEY',
+    temperature: 0.7,
+    topP: 0.9,
+    maximumTokens: 800,
+    requestTimeoutSeconds: 60,
+  };
+  const client = createTeacherClient(settings);
+  const startedAt = performance.now();
+  for (let number = 0; number < sequentialRequests; number += 1) {
+    await askTeacher(client, [{ role: 'user', content: `Sequential ${startedAt} ${number}` }], settings);
+  }
+  return sequentialRequests / ((performance.now() - startedAt) / 1000);
+}
+
+/** Answers a second between a tenth and nine tenths of all. */
+function steadyRate(seen: readonly { at: number; requests: number }[], all: number): number {
+  const from = seen.find(({ requests }) => requests >= 0.1 * all);
+  const until = seen.findLast(({ requests }) => requests <= 0.9 * all);
+  if (!from || !until || until.at <= from.at) return 0;
+  return (until.requests - from.requests) / ((until.at - from.at) / 1000);
+}
+
+function rounded(value: number): number {
+  return Math.round(value * 1000) / 1000;
+}

@@ -1,0 +1,127 @@
+/**
+ * A Temporal server, a local teacher and CPU workers, each a process of its own, for benchmarks of the generation.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { Client } from '@temporalio/client';
+import { endingWithUs, type OwnedProcess, startOwned } from '../cli/demo/child-process.ts';
+import { startTemporalServer } from '../cli/demo/temporal-server.ts';
+import { temporalExecutable } from '../cli/setup-file.ts';
+import { connectClient } from '../cli/temporal-client.ts';
+import type { LocalTeacherCounts } from '../generation/local-teacher/server.ts';
+
+export interface GenerationRig {
+  client: Client;
+  /** Such as `http://127.0.0.1:8787/v1`. */
+  baseUrl: string;
+  counts(): Promise<LocalTeacherCounts>;
+  startWorker(): Promise<OwnedProcess>;
+  /** The most memory, in MiB, that any worker has held so far, and what the largest holds now. */
+  memory(): Promise<{ now: number; peak: number }>;
+  stop(): Promise<void>;
+}
+
+export const taskQueue = 'bench-generation';
+const projectFile = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url));
+
+/** Starts the server and the teacher; workers are started one by one. */
+export async function startRig(folder: string, teacherArguments: string[]): Promise<GenerationRig> {
+  const owned: OwnedProcess[] = [];
+  const stop = async () => {
+    await Promise.all(owned.slice(1).map((process) => process.stop(5)));
+    await owned[0]?.stop(5);
+  };
+  try {
+    const server = await startTemporalServer({
+      executable: await temporalExecutable(),
+      databaseFile: join(folder, 'temporal.db'),
+      logFile: join(folder, 'temporal.log'),
+    });
+    owned.push(server.process);
+    const teacherLog = join(folder, 'teacher.log');
+    owned.push(
+      await startOwned({
+        name: 'local teacher',
+        ...endingWithUs(process.execPath, [
+          '--import',
+          'tsx',
+          projectFile('generation/local-teacher/main.ts'),
+          '--port',
+          '0',
+          ...teacherArguments,
+        ]),
+        logFile: teacherLog,
+      }),
+    );
+    const baseUrl = await addressIn(teacherLog);
+    const client = await connectClient(server.address);
+    const workers: OwnedProcess[] = [];
+    return {
+      client,
+      baseUrl,
+      counts: async () => (await (await fetch(new URL('/admin/counts', baseUrl))).json()) as LocalTeacherCounts,
+      startWorker: async () => {
+        const worker = await startOwned({
+          name: 'CPU worker',
+          program: process.execPath,
+          arguments: ['--import', 'tsx', projectFile('workers/cpu.ts'), taskQueue],
+          logFile: join(folder, `worker-${workers.length}.log`),
+          environment: { TEMPORAL_ADDRESS: server.address, DATAENGINE_EXIT_WITH_PARENT: '1' },
+        });
+        owned.push(worker);
+        workers.push(worker);
+        return worker;
+      },
+      memory: async () => {
+        const held = await Promise.all(workers.map(({ pid }) => memoryOf(pid)));
+        return { now: Math.max(0, ...held.map(({ now }) => now)), peak: Math.max(0, ...held.map(({ peak }) => peak)) };
+      },
+      stop: async () => {
+        await client.connection.close();
+        await stop();
+      },
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function addressIn(logFile: string): Promise<string> {
+  for (let attempt = 0; attempt < 600; attempt += 1) {
+    const address = /"baseUrl":"([^"]+)"/.exec(await readFile(logFile, 'utf8').catch(() => ''))?.[1];
+    if (address !== undefined) return address;
+    await sleep(100);
+  }
+  throw new Error(`the local teacher did not start; see ${logFile}`);
+}
+
+/** From Linux's own figures; nothing for a process that is gone. */
+async function memoryOf(pid: number): Promise<{ now: number; peak: number }> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+  const mebibytes = (name: string) => Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(status)?.[1] ?? 0) / 1024;
+  return { now: mebibytes('VmRSS'), peak: mebibytes('VmHWM') };
+}
+
+/** Events, and the bytes of the largest payload, of the longest execution of a workflow. */
+export async function examineHistories(
+  client: Client,
+  workflowId: string,
+): Promise<{ executions: number; events: number; largestPayload: number }> {
+  const result = { executions: 0, events: 0, largestPayload: 0 };
+  for await (const { runId } of client.workflow.list({ query: `WorkflowId = '${workflowId}'` })) {
+    const { events } = await client.workflow.getHandle(workflowId, runId).fetchHistory();
+    result.executions += 1;
+    result.events = Math.max(result.events, events?.length ?? 0);
+    for (const event of events ?? []) result.largestPayload = Math.max(result.largestPayload, largestPayload(event));
+  }
+  return result;
+}
+
+function largestPayload(value: unknown): number {
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return 0;
+  const own = 'data' in value && value.data instanceof Uint8Array ? value.data.length : 0;
+  return Math.max(own, ...Object.values(value).map(largestPayload));
+}
