@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
+import { addDataCheckCommands } from './data-check-commands.ts';
 import { addDataHistoryCommands } from './data-history-commands.ts';
 
 /** Adds `dataengine data …`: what a config's data is, and what a run has added to it. */
-export function addDataCommands(program: Command): void {
+export function addDataCommands(program: Command, signal: AbortSignal): void {
   const data = program.command('data').description('check, count, list, compare and export data');
+  addDataCheckCommands(data, signal);
   addDataHistoryCommands(data);
 }

@@ -19,7 +19,7 @@ export function createProgram(signal: AbortSignal): Command {
   addDemoCommand(program, signal);
   addRunCommands(program, signal);
   addStepCommands(program, signal);
-  addDataCommands(program);
+  addDataCommands(program, signal);
   addTeacherCommands(program, signal);
   addPretrainCommand(program, signal);
   addSmollm2Command(program);

@@ -11,5 +11,11 @@ export const samplingSchema = z.strictObject({
   requests: count.default(10_000).describe('Requests to the teacher in a round.'),
   nearestPictures: count.default(1000).describe("Pictures nearest to a bad case's picture to draw from."),
   maximumBoxes: count.default(10).describe('Pictures with more boxes are skipped.'),
+  embeddings: z
+    .strictObject({
+      model: z.string().min(1).describe('Directory of a CLIP model in Hugging Face format.'),
+    })
+    .optional()
+    .describe("What pictures are compared by. Default: what the base model's own vision side sees."),
   inContextExamples: z.int().nonnegative().default(2).describe('Bad cases shown to the teacher in a request.'),
 });

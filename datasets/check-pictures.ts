@@ -5,9 +5,11 @@ import { InputError } from '../store/input-error.ts';
 /**
  * Makes sure that a picture is there and whole, by decoding all of it.
  *
+ * @returns width and height in pixels, as they are stored
+ *
  * @throws InputError naming the file, when it is missing, empty, cut short or no picture.
  */
-export async function checkPicture(file: string): Promise<void> {
+export async function checkPicture(file: string): Promise<{ width: number; height: number }> {
   const facts = await stat(file).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code !== 'ENOENT' && cause.code !== 'ENOTDIR') throw cause;
     throw new InputError(
@@ -19,7 +21,10 @@ export async function checkPicture(file: string): Promise<void> {
   try {
     // The small size lets the decoder skip work, but it still reads every byte. A color space or a stray
     // marker that libvips warns of is no harm: COCO has such files.
-    await sharp(file, { failOn: 'truncated' }).resize(16, 16, { fit: 'fill' }).raw().toBuffer();
+    const picture = sharp(file, { failOn: 'truncated' });
+    const { width, height } = await picture.metadata();
+    await picture.resize(16, 16, { fit: 'fill' }).raw().toBuffer();
+    return { width, height };
   } catch (cause) {
     throw new InputError(
       {

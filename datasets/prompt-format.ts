@@ -1,7 +1,45 @@
 /** The words that a sample is trained and scored with; they are MiniGPT-4's and the reference system's. */
 
-/** Ends a turn; the model learns to write it. */
+/** Ends a turn of MiniGPT-4; the model learns to write it. */
 export const END_MARK = '###';
+
+/** The words that a family of models puts around a question and its answer. */
+export interface PromptForm {
+  /** Stands in a prompt where the picture's embeddings go. */
+  pictureMark: string;
+  /** Ends the answer; the model learns to write it. */
+  endMark: string;
+  /** Between the prompt and the answer. */
+  answerSeparator: string;
+  /**
+   * How a prompt becomes tokens, which differs for tokenizers that put a space before every text: what is before
+   * and behind the picture and the answer each for itself, or all as one text.
+   */
+  tokenized: 'apart' | 'together';
+  /** A question about a picture, up to where the answer begins. */
+  turn(question: string): string;
+}
+
+export const promptForms = {
+  /** MiniGPT-4's, as its `minigpt4/models/mini_gpt4.py` builds it. */
+  minigpt4: {
+    pictureMark: '<ImageHere>',
+    endMark: END_MARK,
+    answerSeparator: '',
+    tokenized: 'apart',
+    turn: (question) => `###Human: <Img><ImageHere></Img> ${question}###Assistant: `,
+  },
+  /** LLaVA-1.5's, as the model card of its published checkpoints says, without a system message. */
+  llava: {
+    pictureMark: '<image>',
+    endMark: '</s>',
+    answerSeparator: ' ',
+    tokenized: 'together',
+    turn: (question) => `USER: <image>\n${question.trimEnd()} ASSISTANT:`,
+  },
+} as const satisfies Record<string, PromptForm>;
+
+export type PromptFormName = keyof typeof promptForms;
 
 const LETTERS = ['A', 'B', 'C', 'D'] as const;
 
@@ -17,14 +55,21 @@ export function choiceText(choices: readonly string[], choice: number): string {
 }
 
 /** What the model reads before it answers. A question without choices asks for a free answer. */
-export function humanTurn(question: string, choices: readonly string[] = []): string {
+export function humanTurn(
+  question: string,
+  choices: readonly string[] = [],
+  form: PromptForm = promptForms.minigpt4,
+): string {
   const list = choices.map((_, index) => choiceText(choices, index)).join(' ');
-  return `###Human: <Img><ImageHere></Img> ${question}\n${list === '' ? '' : `${list}\n`}###Assistant: `;
+  return form.turn(`${question}\n${list === '' ? '' : `${list}\n`}`);
 }
 
 /** What the model reads before it describes a picture; the default request is MiniGPT-4's first one. */
-export function captionTurn(request = 'Describe this image in detail.'): string {
-  return humanTurn(request);
+export function captionTurn(
+  request = 'Describe this image in detail.',
+  form: PromptForm = promptForms.minigpt4,
+): string {
+  return humanTurn(request, [], form);
 }
 
 /** QMA: the answer alone. */

@@ -1,7 +1,8 @@
 /** Scores multiple-choice questions by the mean loss of every choice, the reference system's ranking. */
+import { familyOf } from '../model/families/index.ts';
 import type { ModelConfig } from '../model/files/model-config.ts';
 import { rotaryFrequencies } from '../model/layers/rotary-embedding.ts';
-import { miniGpt4 } from '../model/minigpt4.ts';
+import { multimodal } from '../model/multimodal.ts';
 import type { Program } from '../model/ops/program.ts';
 import { frozen, Tape } from '../model/ops/tape.ts';
 import type { Weights } from '../model/weights.ts';
@@ -33,7 +34,7 @@ export function traceScorer(
   const text = config.text_config;
   const half = (text.head_dim ?? text.hidden_size / text.num_attention_heads) / 2;
   const frequencies = rotaryFrequencies(half * 2, text.rope_theta, text.rope_scaling);
-  const queries = config.num_query_tokens;
+  const queries = familyOf(config).pictureTokens;
   const shapes = batches.map((questions) => packedShape(questions, batchSize));
   for (const shape of new Map(shapes.map((shape) => [shapeName(shape), shape])).values()) {
     defineScore(program, weights, config, shape, half);
@@ -61,11 +62,11 @@ function defineScore(program: Program, weights: Weights, config: ModelConfig, sh
     mask: { shape: [batch * tokens, tokens], dataType: 'float32' },
     rows: { shape: [batch * targets], dataType: 'int32' },
     labels: { shape: [batch * targets], dataType: 'int32' },
-    pictures: { shape: [batch * config.num_query_tokens, config.text_config.hidden_size], dataType: 'float32' },
+    pictures: { shape: [batch * familyOf(config).pictureTokens, config.text_config.hidden_size], dataType: 'float32' },
   } as const;
   program.define(shapeName(shape), inputs, (ops, values) => {
     const { cosine, sine, mask, rows, labels } = values;
-    const logits = miniGpt4(new Tape(ops), weights, config, {
+    const logits = multimodal(new Tape(ops), weights, config, {
       ...values,
       batch,
       pictures: frozen(values.pictures),

@@ -100,7 +100,8 @@ function typeDrawer(
   return (random) => (uniform ? random.pick(types) : random.pickWeighted(types, byWeight));
 }
 
-function imageIdOf(badCase: BadCaseExample): number {
+/** The COCO id of a bad case's picture. @throws Error when its path names none */
+export function imageIdOf(badCase: BadCaseExample): number {
   const digits = /(\d+)\.[a-z]+$/i.exec(badCase.image_path)?.[1];
   if (digits === undefined) {
     throw new Error(`Bad case ${badCase.idx}: ${badCase.image_path} does not name a COCO picture`);

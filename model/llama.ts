@@ -1,5 +1,5 @@
 /** The LLaMA language model (arXiv 2302.13971, 2307.09288), as `LlamaForCausalLM` of transformers. */
-import type { ModelConfig } from './files/model-config.ts';
+import type { LlamaConfig } from './files/llama-config.ts';
 import { gatedSilu } from './layers/activation.ts';
 import { type Adapter, adaptedLinear } from './layers/adapted-linear.ts';
 import { attention, headsFirst, headsLast } from './layers/attention.ts';
@@ -80,7 +80,7 @@ function placement(ops: Ops, tables: LlamaInput['tables'], batch: number, perSeq
 export function llama(
   tape: Tape,
   weights: Weights,
-  config: Pick<ModelConfig, 'text_config'>,
+  config: { text_config: LlamaConfig },
   input: LlamaInput,
   adapters: Adapters = () => undefined,
 ): Variable {
@@ -137,8 +137,9 @@ export function llama(
       ? tape.recomputed([x], (inner, [entering]) => decoderLayer(inner, entering as Variable, index))
       : decoderLayer(tape, x, index);
   }
-  const head = text.tie_word_embeddings ? 'model.embed_tokens.weight' : 'lm_head.weight';
-  return linear(tape, rmsNorm(tape, x, scoped('model.norm.weight'), text.rms_norm_eps), scoped(head));
+  const last = rmsNorm(tape, x, scoped('model.norm.weight'), text.rms_norm_eps);
+  if (text.tie_word_embeddings) return linear(tape, last, scoped('model.embed_tokens.weight'));
+  return adaptedLinear(tape, last, scoped('lm_head.weight'), adapters(`${PREFIX}lm_head`, last.value.shape, tape));
 }
 
 /** Embeddings of token ids int32 `[n]`: `[n, hidden]`. */

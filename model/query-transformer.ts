@@ -2,7 +2,7 @@
  * The Q-Former (arXiv 2301.12597): learned queries that read a picture by cross-attention, as
  * `Blip2QFormerModel` of transformers without its text branch.
  */
-import type { ModelConfig } from './files/model-config.ts';
+import type { Blip2Config } from './files/blip2-config.ts';
 import { gelu } from './layers/activation.ts';
 import { attention, headsFirst, headsLast } from './layers/attention.ts';
 import { gatherRows } from './layers/embedding.ts';
@@ -18,7 +18,7 @@ import type { Weights } from './weights.ts';
 export function queryTransformer(
   tape: Tape,
   weights: Weights,
-  config: ModelConfig,
+  config: Blip2Config,
   picture: Variable,
   batch: number,
 ): Variable {

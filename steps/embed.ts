@@ -1,13 +1,24 @@
+import { constants, existsSync } from 'node:fs';
+import { copyFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { aokvqaPicturePath, readAokvqa } from '../datasets/aokvqa.ts';
+import { fillFolder } from '../datasets/fill-folder.ts';
 import { suitablePictures } from '../generation/suitable-pictures.ts';
-import { hashFile } from '../store/hash.ts';
+import { hashFile, hashValue } from '../store/hash.ts';
+import { type Manifest, runStepOnce } from '../store/manifest.ts';
+import { inputErrorOfFile, readJson } from '../store/read-json.ts';
 import { writeJson } from '../store/write-file.ts';
 import { baseModelHash } from './base-model.ts';
 import { poolAnnotations, poolPictures, type QuestionSet, questionSet } from './dataset-paths.ts';
 import { outcomeOf } from './outcome-of.ts';
 import type { EmbedOutcome } from './outcomes.ts';
-import { type EmbeddedImageIds, embeddingsDirectory, embeddingsFile, imageIdsFile } from './picture-embeddings.ts';
+import {
+  type EmbeddedImageIds,
+  embeddingsDirectory,
+  embeddingsFile,
+  imageIdsFile,
+  imageIdsSchema,
+} from './picture-embeddings.ts';
 import { withPool } from './pool.ts';
 import type { StepContext } from './step-context.ts';
 import { runTrainerStep } from './trainer-step.ts';
@@ -15,40 +26,83 @@ import { runTrainerStep } from './trainer-step.ts';
 const picturesFile = 'pictures.json';
 
 /**
- * Embeds the pictures of the pool and of the validation questions with the frozen vision encoder, once a run.
- * The vision encoder is never trained, so the rows hold for every round.
+ * Embeds the pictures of the pool and of the validation questions, once a run: with CLIP where the config names one,
+ * else with the base model's vision encoder, which is never trained, so the rows hold for every round. Runs with the
+ * same pictures and the same model share the rows.
  */
 export async function embed(context: StepContext): Promise<EmbedOutcome> {
   const { config, run } = context;
   const directory = embeddingsDirectory(run);
   const annotations = poolAnnotations(config);
   const questions = questionSet(config, 'validation') as QuestionSet;
+  const clip = config.sampling.embeddings?.model;
+  const inputs = {
+    model: clip === undefined ? await baseModelHash(config) : await hashFiles(clip),
+    instances: await hashFile(annotations.instances),
+    captions: await hashFile(annotations.captions),
+    questions: await hashFile(questions.file),
+    limit: questions.limit,
+    maximumBoxes: config.sampling.maximumBoxes,
+  };
+  const cached = join(config.cacheDirectory, 'embeddings', hashValue(inputs).slice(0, 32));
+  if (existsSync(cached)) return outcome(await takeFromCache(cached, directory, inputs));
   const done = await runTrainerStep({
     context,
     directory,
     step: 'embed',
-    inputs: {
-      model: await baseModelHash(config),
-      instances: await hashFile(annotations.instances),
-      captions: await hashFile(annotations.captions),
-      questions: await hashFile(questions.file),
-      limit: questions.limit,
-      maximumBoxes: config.sampling.maximumBoxes,
-    },
+    inputs,
     prepare: async () => {
       const { ids, pictures } = await listPictures(context, questions);
       await writeJson(join(directory, imageIdsFile), ids);
       await writeJson(join(directory, picturesFile), pictures);
       return {
         kind: 'embed',
-        model: config.model.path,
+        model: clip ?? config.model.path,
         pictures: join(directory, picturesFile),
         output: join(directory, embeddingsFile),
       };
     },
-    finish: async ({ metrics }) => ({ outputs: [embeddingsFile, imageIdsFile], metrics }),
+    finish: async ({ metrics }) => ({ outputs: [...kept], metrics }),
   });
+  await putIntoCache(directory, cached);
+  return outcome(done);
+}
+
+const kept = [embeddingsFile, imageIdsFile];
+
+function outcome(done: { manifest: Manifest; skipped: boolean }): EmbedOutcome {
   return { ...outcomeOf(done), pictures: done.manifest.metrics.pictures ?? 0 };
+}
+
+async function takeFromCache(cached: string, directory: string, inputs: Record<string, unknown>) {
+  return runStepOnce({
+    directory,
+    step: 'embed',
+    inputs,
+    work: async () => {
+      for (const file of kept) await copyFile(join(cached, file), join(directory, file), constants.COPYFILE_FICLONE);
+      const { pool, validation } = await readJson(join(directory, imageIdsFile), imageIdsSchema);
+      return { outputs: [...kept], metrics: { pictures: pool.length + validation.length } };
+    },
+  });
+}
+
+async function putIntoCache(directory: string, cached: string): Promise<void> {
+  if (existsSync(cached)) return;
+  const fill = async (folder: string) => {
+    for (const file of kept) await copyFile(join(directory, file), join(folder, file), constants.COPYFILE_FICLONE);
+  };
+  await fillFolder(cached, fill).catch((error) => {
+    // Another run was faster.
+    if (!existsSync(cached)) throw error;
+  });
+}
+
+/** A model directory by the content of what a model is read from. */
+async function hashFiles(folder: string): Promise<string> {
+  const names = await readdir(folder).catch((error) => Promise.reject(inputErrorOfFile(folder, error)));
+  const used = names.filter((name) => /\.(json|safetensors)$/.test(name)).sort();
+  return hashValue(await Promise.all(used.map(async (name) => [name, await hashFile(join(folder, name))])));
 }
 
 async function listPictures(

@@ -24,6 +24,10 @@ export async function freezeConfig(
     cacheDirectory: resolve(config.cacheDirectory),
     model: { ...config.model, path: resolve(config.model.path) },
     data: { ...config.data, root: resolve(config.data.root), questionTypes: resolve(config.data.questionTypes) },
+    sampling: {
+      ...config.sampling,
+      embeddings: config.sampling.embeddings && { model: resolve(config.sampling.embeddings.model) },
+    },
     teacher: { ...config.teacher, prompt: resolve(config.teacher.prompt), prices: resolve(config.teacher.prices) },
   };
   await writeJson(configFile(directory.root), frozen);

@@ -6,8 +6,17 @@ import type { Config } from '../configs/schema.ts';
 import { aokvqaPicturePath, readAokvqa } from '../datasets/aokvqa.ts';
 import { readCcSbuAlign } from '../datasets/cc-sbu-align.ts';
 import { readEngineData } from '../datasets/engine-data.ts';
-import { answerQma, answerQmae, captionTurn, humanTurn } from '../datasets/prompt-format.ts';
+import {
+  answerQma,
+  answerQmae,
+  captionTurn,
+  humanTurn,
+  type PromptForm,
+  promptForms,
+} from '../datasets/prompt-format.ts';
 import type { TrainingSample } from '../datasets/training-sample.ts';
+import { familyOf } from '../model/families/index.ts';
+import { readModelConfig } from '../model/files/model-config.ts';
 import { hashFile } from '../store/hash.ts';
 import { poolPictures } from './dataset-paths.ts';
 import type { GeneratedData } from './engine-data-files.ts';
@@ -24,8 +33,9 @@ type TrainPart = Config['data']['train'][number];
 
 /** The parts of a round's mixture, in a fixed order. */
 export async function mixtureParts(config: Config, generated: GeneratedData[]): Promise<MixturePart[]> {
-  const base = await Promise.all(config.data.train.map((part) => basePart(config, part)));
-  return [...base, ...generated.map((data) => generatedPart(config, data))];
+  const form = promptForms[familyOf(await readModelConfig(config.model.path)).promptForm];
+  const base = await Promise.all(config.data.train.map((part) => basePart(config, part, form)));
+  return [...base, ...generated.map((data) => generatedPart(config, data, form))];
 }
 
 /** The file or folder of a base dataset. */
@@ -39,7 +49,7 @@ export function trainPartPictures(config: Config, { pictures }: TrainPart): stri
   return pictures === undefined ? poolPictures(config) : join(config.data.root, pictures);
 }
 
-async function basePart(config: Config, part: TrainPart): Promise<MixturePart> {
+async function basePart(config: Config, part: TrainPart, form: PromptForm): Promise<MixturePart> {
   const path = trainPartPath(config, part);
   const { dataset: name, sampleRatio } = part;
   if (name === 'cc_sbu_align') {
@@ -47,7 +57,7 @@ async function basePart(config: Config, part: TrainPart): Promise<MixturePart> {
       name,
       sampleRatio,
       hash: await hashFile(join(path, 'filter_cap.json')),
-      readSamples: () => captionSamples(path),
+      readSamples: () => captionSamples(path, form),
     };
   }
   const pictures = trainPartPictures(config, part);
@@ -57,24 +67,24 @@ async function basePart(config: Config, part: TrainPart): Promise<MixturePart> {
       name: own,
       sampleRatio,
       hash: await hashFile(path),
-      readSamples: () => engineSamples(path, pictures, own, config.data.format),
+      readSamples: () => engineSamples(path, pictures, own, config.data.format, form),
     };
   }
   return {
     name,
     sampleRatio,
     hash: await hashFile(path),
-    readSamples: () => questionSamples(path, pictures, config.data.format),
+    readSamples: () => questionSamples(path, pictures, config.data.format, form),
   };
 }
 
-async function captionSamples(folder: string): Promise<TrainingSample[]> {
+async function captionSamples(folder: string, form: PromptForm): Promise<TrainingSample[]> {
   const captions = await readCcSbuAlign(folder);
   return captions.map(({ imageId, caption, picture }) => ({
     id: `cc_sbu_align-${imageId}`,
     source: 'cc_sbu_align',
     picture,
-    prompt: captionTurn(),
+    prompt: captionTurn(undefined, form),
     answer: caption,
   }));
 }
@@ -83,6 +93,7 @@ async function questionSamples(
   file: string,
   pictures: string,
   format: Config['data']['format'],
+  form: PromptForm,
 ): Promise<TrainingSample[]> {
   const questions = await readAokvqa(file);
   return questions.map(
@@ -90,20 +101,20 @@ async function questionSamples(
       id: question_id,
       source: 'aokvqa',
       picture: aokvqaPicturePath(pictures, image_id),
-      prompt: humanTurn(question, choices),
+      prompt: humanTurn(question, choices, form),
       answer: answerIn(format, choices, correct_choice_idx, rationales),
       questionType: question_type,
     }),
   );
 }
 
-function generatedPart(config: Config, { round, file, hash }: GeneratedData): MixturePart {
+function generatedPart(config: Config, { round, file, hash }: GeneratedData, form: PromptForm): MixturePart {
   const name = `round${round}`;
   return {
     name,
     hash,
     sampleRatio: config.finetune.generatedSampleRatios?.[round - 1],
-    readSamples: () => engineSamples(file, poolPictures(config), name, config.data.format),
+    readSamples: () => engineSamples(file, poolPictures(config), name, config.data.format, form),
   };
 }
 
@@ -112,13 +123,14 @@ async function engineSamples(
   pictures: string,
   source: string,
   format: Config['data']['format'],
+  form: PromptForm,
 ): Promise<TrainingSample[]> {
   const samples = await readEngineData(file);
   return samples.map(({ image_id, question, choices, correct_choice_idx, rationales, question_type }, index) => ({
     id: `${source}-${index}`,
     source,
     picture: aokvqaPicturePath(pictures, image_id),
-    prompt: humanTurn(question, choices),
+    prompt: humanTurn(question, choices, form),
     answer: answerIn(format, choices, correct_choice_idx, rationales),
     questionType: question_type,
   }));

@@ -3,10 +3,10 @@
  */
 import { join } from 'node:path';
 import { z } from 'zod';
-import { nearestPictures } from '../generation/nearest-pictures.ts';
 import { openSafetensors } from '../model/files/safetensors.ts';
 import { readJson } from '../store/read-json.ts';
 import type { RunDirectory } from '../store/run-directory.ts';
+import { nearestInPool } from './nearest-in-pool.ts';
 
 export const embeddingsFile = 'embeddings.safetensors';
 export const imageIdsFile = 'image_ids.json';
@@ -20,31 +20,22 @@ export function embeddingsDirectory(run: RunDirectory): string {
   return join(run.root, 'embeddings');
 }
 
-/** Finds the pictures of the pool that are nearest to a picture of the validation questions, closest first. */
-export type NearestInPool = (imageId: number) => readonly number[];
-
 /**
- * Reads the run's embeddings and returns the search over them. Each picture is searched for once.
+ * For each of the given pictures of the validation questions, the pictures of the pool nearest to it, closest first.
  *
- * @param count how many pictures a search returns
+ * @param input.count how many
  */
-export async function openNearestInPool(run: RunDirectory, count: number): Promise<NearestInPool> {
-  const directory = embeddingsDirectory(run);
-  const ids = await readJson(join(directory, imageIdsFile), imageIdsSchema);
+export async function findNearestInPool(input: {
+  run: RunDirectory;
+  imageIds: Iterable<number>;
+  count: number;
+  signal?: AbortSignal;
+}): Promise<ReadonlyMap<number, readonly number[]>> {
+  const directory = embeddingsDirectory(input.run);
+  const { pool, validation } = await readJson(join(directory, imageIdsFile), imageIdsSchema);
   const { embeddings, width } = await readEmbeddings(join(directory, embeddingsFile));
-  const pool = embeddings.subarray(0, ids.pool.length * width);
-  const rowOf = new Map(ids.validation.map((imageId, index) => [imageId, ids.pool.length + index]));
-  const found = new Map<number, number[]>();
-  return (imageId) => {
-    const known = found.get(imageId);
-    if (known !== undefined) return known;
-    const row = rowOf.get(imageId);
-    if (row === undefined) throw new Error(`picture ${imageId} has no embedding in ${directory}`);
-    const query = embeddings.subarray(row * width, (row + 1) * width);
-    const nearest = nearestPictures({ embeddings: pool, width, imageIds: ids.pool, query, count });
-    found.set(imageId, nearest);
-    return nearest;
-  };
+  const imageIds = [...new Set(input.imageIds)];
+  return nearestInPool({ embeddings, width, pool, others: validation }, imageIds, input.count, input.signal);
 }
 
 async function readEmbeddings(file: string): Promise<{ embeddings: Float32Array; width: number }> {

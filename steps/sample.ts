@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { readBadCases, readWeights } from '../evaluation/records.ts';
 import { readRequests } from '../generation/generation-request.ts';
 import { readPromptTemplate } from '../generation/prompt-template.ts';
-import { sampleRequests } from '../generation/sample-requests.ts';
+import { imageIdOf, sampleRequests } from '../generation/sample-requests.ts';
 import { hashFile } from '../store/hash.ts';
 import { readManifest, runStepOnce } from '../store/manifest.ts';
 import { stepDirectory } from '../store/run-directory.ts';
@@ -12,7 +12,7 @@ import { poolAnnotations } from './dataset-paths.ts';
 import { finishedStep } from './finished-step.ts';
 import { outcomeOf } from './outcome-of.ts';
 import type { SampleOutcome } from './outcomes.ts';
-import { embeddingsDirectory, openNearestInPool } from './picture-embeddings.ts';
+import { embeddingsDirectory, findNearestInPool } from './picture-embeddings.ts';
 import { withPool } from './pool.ts';
 import { requireDataRound } from './require-data-round.ts';
 import type { StepContext } from './step-context.ts';
@@ -22,7 +22,7 @@ export const requestsByTypeFile = 'requests_by_type.json';
 
 /** Draws the round's requests by Adaptive Bad-case Sampling, from the round before. */
 export async function sample(context: StepContext): Promise<SampleOutcome> {
-  const { config, run, round } = context;
+  const { config, run, round, signal } = context;
   requireDataRound(round, 'sample');
   const classified = await finishedStep(run, round - 1, 'classify');
   const annotations = poolAnnotations(config);
@@ -44,14 +44,20 @@ export async function sample(context: StepContext): Promise<SampleOutcome> {
       round,
     },
     work: async () => {
-      const nearest = await openNearestInPool(run, config.sampling.nearestPictures);
+      const badCases = await readBadCases(join(classified.directory, badCasesFile));
+      const nearest = await findNearestInPool({
+        run,
+        imageIds: Object.values(badCases).flat().map(imageIdOf),
+        count: config.sampling.nearestPictures,
+        signal,
+      });
       const { requests, requestsByType } = sampleRequests({
         ...config.sampling,
-        badCases: await readBadCases(join(classified.directory, badCasesFile)),
+        badCases,
         weights: await readWeights(join(classified.directory, weightsFile)),
         pictures: await withPool(config, async ({ pictures }) => pictures),
         usedImageIds: earlier.imageIds,
-        nearest,
+        nearest: (imageId) => nearest.get(imageId) ?? [],
         promptVersion: template.version,
         seed: `${config.seed}/round-${round}`,
       });

@@ -1,5 +1,7 @@
 /** Trained adapters to and from PEFT's files. */
-import { type Adapter, type LoraPair, readAdapter, writeAdapter } from '../model/files/adapter.ts';
+import { familyOf } from '../model/families/index.ts';
+import { type LoraPair, writeAdapter } from '../model/files/adapter.ts';
+import type { ModelConfig } from '../model/files/model-config.ts';
 import { type FlatParameters, viewsOf } from '../model/flat-parameters.ts';
 import type { LoraSettings } from './lora.ts';
 
@@ -10,12 +12,12 @@ import type { LoraSettings } from './lora.ts';
  */
 export async function saveAdapter(
   directory: string,
-  settings: { lora: LoraSettings; model: string },
+  settings: { lora: LoraSettings; model: string; config: ModelConfig },
   layout: FlatParameters,
   flat: Float32Array,
 ): Promise<string[]> {
   const views = viewsOf(layout, flat);
-  const tensors = new Map<string, LoraPair>();
+  const tensors = new Map<string, Pick<LoraPair, 'A' | 'B'>>();
   for (const name of layout.names.filter((candidate) => candidate.endsWith('.lora_A'))) {
     const module = name.slice(0, -'.lora_A'.length);
     const factor = (suffix: string) => ({
@@ -24,18 +26,18 @@ export async function saveAdapter(
     });
     tensors.set(module, { A: factor('.lora_A'), B: factor('.lora_B') });
   }
+  const family = familyOf(settings.config);
   const { rank, alpha, dropout, targetModules } = settings.lora;
   await writeAdapter(directory, {
     config: {
       r: rank,
       lora_alpha: alpha,
       lora_dropout: dropout,
-      target_modules: [...targetModules],
+      target_modules: family.adapterTargets(targetModules),
       base_model_name_or_path: settings.model,
     },
     tensors,
+    moduleName: family.moduleName,
   });
   return ['adapter_model.safetensors', 'adapter_config.json'];
 }
-
-export { type Adapter, readAdapter };

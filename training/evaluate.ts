@@ -4,15 +4,14 @@ import { type AokvqaQuestion, aokvqaPicturePath, readAokvqa } from '../datasets/
 import { humanTurn } from '../datasets/prompt-format.ts';
 import type { PackedQuestion } from '../evaluation/packed-choices.ts';
 import { traceScorer } from '../evaluation/score-choices.ts';
-import { type ModelDirectory, readModelDirectory } from '../model/files/model-directory.ts';
+import { readModelDirectory } from '../model/files/model-directory.ts';
 import { Program } from '../model/ops/program.ts';
-import { loadTokenizer, type Tokenizer } from '../model/text/tokenizer.ts';
+import { loadTokenizer } from '../model/text/tokenizer.ts';
 import { writeFileAtomically } from '../store/write-file.ts';
-import { beginToken } from './finetune.ts';
 import { frozenWeights, loadWeights } from './frozen-weights.ts';
 import { pictureFeatures } from './picture-features.ts';
 import type { JobOutcome, JobReporter } from './report-progress.ts';
-import { promptIds } from './sequence.ts';
+import { answerIds, choiceIds, type PromptSettings, promptIds, promptSettings } from './sequence.ts';
 
 export interface EvaluateSettings {
   model: string;
@@ -46,7 +45,8 @@ export async function evaluate(settings: EvaluateSettings, reporter: JobReporter
   const program = new Program();
   try {
     const tokenizer = await loadTokenizer(settings.model);
-    const packed = questions.map((question) => packQuestion(question, tokenizer, model));
+    const prompts = promptSettings(model, tokenizer);
+    const packed = questions.map((question) => packQuestion(question, prompts));
     const batches = chunks(packed, batchSize);
     const scorer = traceScorer(program, frozenWeights(program, model), model.config, batches, batchSize);
     program.load();
@@ -60,7 +60,7 @@ export async function evaluate(settings: EvaluateSettings, reporter: JobReporter
       onProgress: (done, total) => reporter.progress({ step: Math.floor((batches.length * done) / total), steps }),
     });
     const lines: string[] = [];
-    const featureLength = model.config.num_query_tokens * model.config.text_config.hidden_size;
+    const featureLength = prompts.queries * model.config.text_config.hidden_size;
     for (const [index, batch] of batches.entries()) {
       const pictures = new Float32Array(batchSize * featureLength);
       pictures.set(features.batch(files.slice(index * batchSize, index * batchSize + batch.length)));
@@ -81,18 +81,16 @@ export async function evaluate(settings: EvaluateSettings, reporter: JobReporter
 }
 
 /** Prompt, start of the answer, and ` (A) choice` for every choice. */
-function packQuestion(question: AokvqaQuestion, tokenizer: Tokenizer, model: ModelDirectory): PackedQuestion {
-  const { ids, pictureStart } = promptIds(humanTurn(question.question, question.choices), {
-    tokenizer,
-    queries: model.config.num_query_tokens,
-    beginToken: beginToken(model),
-  });
-  const prompt = [...ids, ...tokenizer.encode(ANSWER_START)];
-  const choices = question.choices.map((choice, index) => tokenizer.encode(` (${LETTERS[index]}) ${choice}`));
+function packQuestion({ question, choices }: AokvqaQuestion, settings: PromptSettings): PackedQuestion {
+  const prompt = humanTurn(question, choices, settings.form);
+  const { ids, pictureStart } = promptIds(prompt, settings);
+  const asked = [...ids, ...answerIds(prompt, ANSWER_START, settings)];
+  const lettered = choices.map((choice, index) => ` (${LETTERS[index]}) ${choice}`);
+  const scored = choiceIds(prompt, ANSWER_START, lettered, settings);
   return {
-    tokenIds: [...prompt, ...choices.flat()],
-    promptLength: prompt.length,
-    choiceLengths: choices.map((choice) => choice.length),
+    tokenIds: [...asked, ...scored.flat()],
+    promptLength: asked.length,
+    choiceLengths: scored.map((choice) => choice.length),
     pictureStart,
   };
 }

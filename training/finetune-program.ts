@@ -1,5 +1,6 @@
 /** The traced graph of LoRA finetuning: frozen language model, trained adapters, AdamW, one step a call. */
 
+import { familyOf } from '../model/families/index.ts';
 import type { ModelDirectory } from '../model/files/model-directory.ts';
 import { type FlatParameters, flatParameters, unpack } from '../model/flat-parameters.ts';
 import type { Ops, ProductType, Value } from '../model/ops/ops.ts';
@@ -94,7 +95,7 @@ export async function finetuneProgram(
     const inputs = {
       ...batchInputs(shape),
       dropoutSeed: { shape: [2], dataType: 'int32' },
-      pictures: { shape: [shape.batch * config.num_query_tokens, hidden], dataType: 'float32' },
+      pictures: { shape: [shape.batch * familyOf(config).pictureTokens, hidden], dataType: 'float32' },
     } as const satisfies Record<string, InputSpecification>;
     const traceLoss = (ops: Ops, values: Record<keyof typeof inputs, Value>) => {
       const tape = new Tape(ops);

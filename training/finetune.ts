@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
+import { familyOf } from '../model/families/index.ts';
 import { type ModelDirectory, readModelDirectory } from '../model/files/model-directory.ts';
 import { allowTensorFloat32 } from '../model/ops/tensorflow.ts';
 import { loadTokenizer } from '../model/text/tokenizer.ts';
@@ -17,7 +18,7 @@ import { adaptedModules, type LoraSettings } from './lora.ts';
 import { openLossLog } from './loss-log.ts';
 import { pictureFeatures } from './picture-features.ts';
 import type { JobOutcome, JobReporter } from './report-progress.ts';
-import { type Sequence, trainingSequence } from './sequence.ts';
+import { promptSettings, type Sequence, type SequenceSettings, trainingSequence } from './sequence.ts';
 
 export interface FinetuneSettings {
   /** Model directory of the base model. */
@@ -111,14 +112,12 @@ async function planSteps(model: ModelDirectory, settings: FinetuneSettings): Pro
     });
   }
   const sequenceSettings = {
-    tokenizer,
-    queries: model.config.num_query_tokens,
+    ...promptSettings(model, tokenizer),
     maximumTokens: settings.maximumTokens,
-    beginToken: beginToken(model),
   };
-  const tokenized = samples.map((sample): Sequence | undefined => {
+  const tokenized = samples.map((sample, index): Sequence | undefined => {
     try {
-      return trainingSequence(sample.prompt, sample.answer, sequenceSettings);
+      return sampleSequence(sample, sequenceSettings, { file: settings.samples, line: index + 1 });
     } catch (error) {
       if (error instanceof RangeError) return undefined;
       throw error;
@@ -150,9 +149,19 @@ async function planSteps(model: ModelDirectory, settings: FinetuneSettings): Pro
   );
 }
 
-/** The token that begins every sequence. */
-export function beginToken(model: ModelDirectory): number {
-  return model.config.text_config.bos_token_id ?? 1;
+function sampleSequence(
+  { picture, prompt, answer }: Sample,
+  settings: SequenceSettings,
+  place: { file: string; line: number },
+): Sequence {
+  const sequence = trainingSequence(prompt, answer, settings);
+  if (picture === undefined || sequence.pictureStart >= 0) return sequence;
+  throw new InputError({
+    ...place,
+    field: 'prompt',
+    problem: `has no ${settings.form?.pictureMark}, the place of its picture`,
+    remedy: "Write the sample in the prompt form of the model's family",
+  });
 }
 
 interface Training {
@@ -174,7 +183,7 @@ async function train({ settings, model, plan, features, program, reporter }: Tra
   if (resumed) reporter.note(`resumed at step ${first}`);
 
   const log = await openLossLog(output, first);
-  const queries = model.config.num_query_tokens;
+  const queries = familyOf(model.config).pictureTokens;
   const started = performance.now();
   let tokens = 0;
   let loss = Number.NaN;
@@ -226,7 +235,12 @@ async function train({ settings, model, plan, features, program, reporter }: Tra
   } finally {
     await log.close();
   }
-  const files = await saveAdapter(output, settings, program.layout, program.read().parameters);
+  const files = await saveAdapter(
+    output,
+    { ...settings, config: model.config },
+    program.layout,
+    program.read().parameters,
+  );
   return { outputs: [...files, path.basename(log.file)], metrics: { loss, steps, resumedAtStep: first } };
 }
 

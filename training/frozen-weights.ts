@@ -1,5 +1,5 @@
 import { narrowToBfloat16 } from '../model/files/half-precision.ts';
-import { expectedTensors, type ModelDirectory } from '../model/files/model-directory.ts';
+import type { TensorDirectory } from '../model/files/tensor-directory.ts';
 import type { Program, StorageType } from '../model/ops/program.ts';
 import { frozen, type Variable } from '../model/ops/tape.ts';
 import type { Weights } from '../model/weights.ts';
@@ -9,13 +9,12 @@ import type { Weights } from '../model/weights.ts';
  *
  * @param storage of the language model's matrices; vectors, such as norms, stay float32
  */
-export function frozenWeights(program: Program, model: ModelDirectory, storage: StorageType = 'float32'): Weights {
-  const shapes = expectedTensors(model.config);
+export function frozenWeights(program: Program, model: TensorDirectory, storage: StorageType = 'float32'): Weights {
   const known = new Map<string, Variable>();
   return (name) => {
     const variable = known.get(name);
     if (variable) return variable;
-    const shape = shapes.get(name);
+    const shape = model.shapes.get(name);
     if (!shape) throw new Error(`the model has no tensor '${name}'`);
     const isMatrix = shape.length === 2 && name.startsWith('language_model.');
     const declared = frozen(program.variable(name, shape, isMatrix ? storage : 'float32'));
@@ -31,7 +30,7 @@ const GROUP_BYTES = 16 * 2 ** 20;
  * Streams the weights into a loaded program: at any time one tensor, or a group of small ones, is in memory
  * beside what TensorFlow has.
  */
-export async function loadWeights(program: Program, model: ModelDirectory): Promise<void> {
+export async function loadWeights(program: Program, model: TensorDirectory): Promise<void> {
   const group = new Map<string, Float32Array | Uint8Array>();
   let bytes = 0;
   const flush = () => {
@@ -49,7 +48,7 @@ export async function loadWeights(program: Program, model: ModelDirectory): Prom
   flush();
 }
 
-async function readAs(model: ModelDirectory, name: string, storage: StorageType): Promise<Float32Array | Uint8Array> {
+async function readAs(model: TensorDirectory, name: string, storage: StorageType): Promise<Float32Array | Uint8Array> {
   const { data } = await model.read(name);
   return storage === 'float32' ? data : new Uint8Array(narrowToBfloat16(data).buffer);
 }

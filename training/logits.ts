@@ -1,8 +1,9 @@
 /** Logits of one batch, for parity checks. */
+import { familyOf } from '../model/families/index.ts';
 import type { Adapter } from '../model/files/adapter.ts';
 import type { ModelDirectory } from '../model/files/model-directory.ts';
 import type { Adapters } from '../model/llama.ts';
-import { miniGpt4 } from '../model/minigpt4.ts';
+import { multimodal } from '../model/multimodal.ts';
 import { Program } from '../model/ops/program.ts';
 import { frozen, Tape } from '../model/ops/tape.ts';
 import type { Batch, BatchShape } from './batch.ts';
@@ -32,12 +33,12 @@ export async function batchLogits(
     return {
       a: frozen(program.variable(`${module}.lora_A`, pair.A.shape)),
       b: frozen(program.variable(`${module}.lora_B`, pair.B.shape)),
-      scaling: adapter.config.lora_alpha / adapter.config.r,
+      scaling: pair.scaling,
     };
   };
   const inputs = {
     ...batchInputs(shape),
-    pictures: { shape: [shape.batch * config.num_query_tokens, hidden], dataType: 'float32' },
+    pictures: { shape: [shape.batch * familyOf(config).pictureTokens, hidden], dataType: 'float32' },
   } as const;
   program.define('logits', inputs, (ops, values) => {
     const input = {
@@ -47,7 +48,7 @@ export async function batchLogits(
       tables: causalTables(ops, config, shape.tokens),
       outputs: { perSequence: shape.targets, rows: values.rows, tableRows: values.tableRows },
     };
-    return { logits: miniGpt4(new Tape(ops), weights, config, input, adapters).value };
+    return { logits: multimodal(new Tape(ops), weights, config, input, adapters).value };
   });
   program.load();
   try {

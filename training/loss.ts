@@ -4,7 +4,7 @@ import { causalMask } from '../model/layers/attention.ts';
 import { crossEntropy } from '../model/layers/cross-entropy.ts';
 import { rotaryFrequencies, rotaryTables } from '../model/layers/rotary-embedding.ts';
 import type { Adapters } from '../model/llama.ts';
-import { miniGpt4 } from '../model/minigpt4.ts';
+import { multimodal } from '../model/multimodal.ts';
 import type { Ops, Value } from '../model/ops/ops.ts';
 import type { InputSpecification } from '../model/ops/program.ts';
 import type { Tape, Variable } from '../model/ops/tape.ts';
@@ -58,7 +58,7 @@ export function batchLoss(
   adapters?: Adapters,
   recomputeActivations = false,
 ): Variable {
-  const logits = miniGpt4(
+  const logits = multimodal(
     tape,
     weights,
     config,

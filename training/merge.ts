@@ -1,16 +1,17 @@
 /** The merge job: base + adapter as one model directory, checked against the unmerged pair. */
 import { z } from 'zod';
-import { type Adapter, readAdapter } from '../model/files/adapter.ts';
+import { familyOf } from '../model/families/index.ts';
+import { type Adapter, type LoraPair, readAdapter } from '../model/files/adapter.ts';
 import { type ModelDirectory, readModelDirectory, writeModelDirectory } from '../model/files/model-directory.ts';
 import { loadTokenizer } from '../model/text/tokenizer.ts';
 import { InputError } from '../store/input-error.ts';
 import { readJsonLines } from '../store/read-json.ts';
+import { adaptsVision } from './adapted-vision.ts';
 import { batchShape, collate } from './batch.ts';
-import { beginToken } from './finetune.ts';
 import { batchLogits } from './logits.ts';
 import { pictureFeatures } from './picture-features.ts';
 import type { JobOutcome, JobReporter } from './report-progress.ts';
-import { trainingSequence } from './sequence.ts';
+import { promptSettings, trainingSequence } from './sequence.ts';
 
 export interface MergeSettings {
   model: string;
@@ -24,26 +25,24 @@ const sampleSchema = z.looseObject({ picture: z.string().optional(), prompt: z.s
 const MAXIMUM_TOKENS = 512;
 
 /**
- * `W + (B A) * alpha / rank` for one weight, in float32.
+ * `W + scaling * B A` for one weight, in float32.
  *
  * @param weight `[out, in]`
  */
 export function mergedWeight(
   weight: { shape: readonly number[]; data: Float32Array },
-  pair: { A: { data: Float32Array }; B: { data: Float32Array } },
-  rank: number,
-  alpha: number,
+  { A, B, scaling }: LoraPair,
 ): Float32Array {
   const [outputs, inputs] = weight.shape as [number, number];
   const merged = weight.data.slice();
-  const scaling = alpha / rank;
+  const rank = A.shape[0] as number;
   for (let row = 0; row < outputs; row++) {
     for (let inner = 0; inner < rank; inner++) {
-      const factor = (pair.B.data[row * rank + inner] as number) * scaling;
+      const factor = (B.data[row * rank + inner] as number) * scaling;
       if (factor === 0) continue;
       for (let column = 0; column < inputs; column++) {
         const place = row * inputs + column;
-        merged[place] = (merged[place] as number) + factor * (pair.A.data[inner * inputs + column] as number);
+        merged[place] = (merged[place] as number) + factor * (A.data[inner * inputs + column] as number);
       }
     }
   }
@@ -59,7 +58,7 @@ export function mergedWeight(
 export async function merge(settings: MergeSettings, reporter: JobReporter): Promise<JobOutcome> {
   const base = await readModelDirectory(settings.model);
   try {
-    const adapter = await readAdapter(settings.adapter);
+    const adapter = await readAdapter(settings.adapter, familyOf(base.config).publishedName);
     await writeModelDirectory(settings.output, {
       config: base.config,
       tensors: await mergedTensors(base, adapter, settings.adapter, reporter),
@@ -104,8 +103,7 @@ async function mergedTensors(base: ModelDirectory, adapter: Adapter, directory: 
         remedy: 'Use the adapter with the model it was trained on',
       });
     }
-    const { r: rank, lora_alpha: alpha } = adapter.config;
-    tensors.push({ name, shape: weight.shape, data: pair ? mergedWeight(weight, pair, rank, alpha) : weight.data });
+    tensors.push({ name, shape: weight.shape, data: pair ? mergedWeight(weight, pair) : weight.data });
     reporter.progress({ step: index + 1, steps: names.length });
   }
   return tensors;
@@ -116,28 +114,19 @@ async function parity(base: ModelDirectory, adapter: Adapter, settings: MergeSet
   const tokenizer = await loadTokenizer(settings.model);
   const samples = (await readJsonLines(settings.parity.samples, sampleSchema)).slice(0, settings.parity.count);
   if (samples.length === 0) return 0;
-  const queries = base.config.num_query_tokens;
-  const sequences = samples.map(({ prompt, answer }) =>
-    trainingSequence(prompt, answer, {
-      tokenizer,
-      queries,
-      maximumTokens: MAXIMUM_TOKENS,
-      beginToken: beginToken(base),
-    }),
-  );
+  const sequenceSettings = { ...promptSettings(base, tokenizer), maximumTokens: MAXIMUM_TOKENS };
+  const { queries } = sequenceSettings;
+  const sequences = samples.map(({ prompt, answer }) => trainingSequence(prompt, answer, sequenceSettings));
   const shape = batchShape(sequences);
   const batch = collate(sequences, shape, queries);
   const pictured = samples.flatMap(({ picture }) => picture ?? []);
-  const features = await pictureFeatures(base, pictured);
-  const length = queries * base.config.text_config.hidden_size;
-  const pictures = new Float32Array(shape.batch * length);
-  samples.forEach(({ picture }, index) => {
-    if (picture) pictures.set(features.batch([picture]), index * length);
-  });
+  const features = await pictureFeatures(base, pictured, { adapter });
+  const files = samples.map(({ picture }) => picture);
   const merged = await readModelDirectory(settings.output);
   try {
-    const expected = await batchLogits(base, shape, batch, pictures, adapter);
-    const found = await batchLogits(merged, shape, batch, pictures);
+    const expected = await batchLogits(base, shape, batch, features.batch(files), adapter);
+    const seenByMerged = adaptsVision(adapter) ? await pictureFeatures(merged, pictured) : features;
+    const found = await batchLogits(merged, shape, batch, seenByMerged.batch(files));
     return expected.reduce((most, value, index) => Math.max(most, Math.abs(value - (found[index] as number))), 0);
   } finally {
     await merged.close();

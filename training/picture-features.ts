@@ -1,12 +1,16 @@
 /** What the language model is given for pictures, computed once a picture: the vision side is frozen. */
+import { familyOf } from '../model/families/index.ts';
+import type { Adapter } from '../model/files/adapter.ts';
 import type { ModelDirectory } from '../model/files/model-directory.ts';
-import { preprocessPicture, readPreprocessorConfig } from '../model/images/preprocess.ts';
-import { pictureEmbeddings } from '../model/minigpt4.ts';
+import type { TensorDirectory } from '../model/files/tensor-directory.ts';
+import { type PreprocessorConfig, preprocessPicture, readPreprocessorConfig } from '../model/images/preprocess.ts';
 import type { Value } from '../model/ops/ops.ts';
 import { Program } from '../model/ops/program.ts';
 import { Tape, type Variable } from '../model/ops/tape.ts';
 import type { Weights } from '../model/weights.ts';
-import { frozenWeights, loadWeights } from './frozen-weights.ts';
+import { InputError } from '../store/input-error.ts';
+import { adaptVision } from './adapted-vision.ts';
+import { loadWeights } from './frozen-weights.ts';
 
 const BATCH = 16;
 
@@ -17,6 +21,8 @@ export interface PictureFeatures {
 }
 
 export interface FeatureOptions {
+  /** Its part on the vision side, if it has one, is added to the weights. */
+  adapter?: Adapter;
   /** Called after every batch with the number of pictures done. */
   onProgress?: (done: number, total: number) => void;
   signal?: AbortSignal;
@@ -25,26 +31,32 @@ export interface FeatureOptions {
 /**
  * Runs the vision side over pictures.
  *
- * @param trace what to compute of `[batch, 3, size, size]` pixels: one row group a picture
+ * @param vision.trace what to compute of `[batch, 3, size, size]` pixels: one row group a picture
  * @returns float32 arrays, one a file, in their order
- * @throws InputError for a picture that is missing or truncated
+ * @throws InputError for a picture that is missing or truncated, or a preprocessor of another size than the model
  */
 export async function runVision(
-  model: ModelDirectory,
+  model: TensorDirectory,
   files: readonly string[],
-  trace: (tape: Tape, weights: Weights, pixels: Value) => Variable,
-  { onProgress, signal }: FeatureOptions = {},
+  vision: {
+    /** Side of the pictures that the model sees, in pixels. */
+    imageSize: number;
+    trace: (tape: Tape, weights: Weights, pixels: Value) => Variable;
+  },
+  { onProgress, signal, adapter }: FeatureOptions = {},
 ): Promise<Float32Array[]> {
+  const size = vision.imageSize;
   const preprocessor = await readPreprocessorConfig(model.directory);
-  const size = model.config.vision_config.image_size;
+  requireSize(preprocessor, size, model.directory);
   const program = new Program();
-  const weights = frozenWeights(program, model);
+  const adapted = adaptVision(program, model, adapter);
   program.define('vision', { pixels: { shape: [BATCH, 3, size, size], dataType: 'float32' } }, (ops, inputs) => ({
-    rows: trace(new Tape(ops), weights, inputs.pixels).value,
+    rows: vision.trace(new Tape(ops), adapted.weights(ops), inputs.pixels).value,
   }));
   program.load();
   try {
     await loadWeights(program, model);
+    program.assignAll(adapted.factors);
     const results: Float32Array[] = [];
     const pixelsOf = (start: number) =>
       Promise.all(files.slice(start, start + BATCH).map((file) => preprocessPicture(file, preprocessor)));
@@ -70,6 +82,16 @@ export async function runVision(
   }
 }
 
+function requireSize({ height, width }: PreprocessorConfig, size: number, directory: string): void {
+  if (height === size && width === size) return;
+  throw new InputError({
+    file: directory,
+    field: 'preprocessor_config.json',
+    problem: `makes pictures of ${height} × ${width} pixels, the vision encoder takes ${size} × ${size}`,
+    remedy: 'Take config.json and preprocessor_config.json from the same model',
+  });
+}
+
 /** Computes the picture embeddings of all distinct files. */
 export async function pictureFeatures(
   model: ModelDirectory,
@@ -77,10 +99,11 @@ export async function pictureFeatures(
   options: FeatureOptions = {},
 ): Promise<PictureFeatures> {
   const distinct = [...new Set(files)];
-  const trace = (tape: Tape, weights: Weights, pixels: Value) => pictureEmbeddings(tape, weights, model.config, pixels);
-  const rows = await runVision(model, distinct, trace, options);
+  const family = familyOf(model.config);
+  const vision = { imageSize: family.imageSize, trace: family.pictureEmbeddings };
+  const rows = await runVision(model, distinct, vision, options);
   const byFile = new Map(distinct.map((file, index) => [file, rows[index] as Float32Array]));
-  const length = model.config.num_query_tokens * model.config.text_config.hidden_size;
+  const length = family.pictureTokens * model.config.text_config.hidden_size;
   return {
     batch(wanted) {
       const result = new Float32Array(wanted.length * length);

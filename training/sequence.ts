@@ -1,10 +1,10 @@
 /** One sample as the model reads it: token ids with places for the picture. */
+import path from 'node:path';
+import { type PromptForm, promptForms } from '../datasets/prompt-format.ts';
+import { familyOf } from '../model/families/index.ts';
+import type { ModelDirectory } from '../model/files/model-directory.ts';
 import type { Tokenizer } from '../model/text/tokenizer.ts';
-
-/** Stands in a prompt where the picture's embeddings go. */
-export const PICTURE_MARK = '<ImageHere>';
-/** Ends every turn; the model learns to write it. */
-export const END_MARK = '###';
+import { InputError } from '../store/input-error.ts';
 
 export interface Sequence {
   tokenIds: number[];
@@ -14,26 +14,91 @@ export interface Sequence {
   answerStart: number;
 }
 
-export interface SequenceSettings {
+/** How a model's prompts become ids. */
+export interface PromptSettings {
   tokenizer: Tokenizer;
   /** Picture embeddings that the mark stands for. */
   queries: number;
+  beginToken: number;
+  /** Default: MiniGPT-4's. */
+  form?: PromptForm;
+}
+
+export interface SequenceSettings extends PromptSettings {
   /** Text tokens (picture places not counted) after which a sequence is cut. */
   maximumTokens: number;
-  beginToken: number;
+}
+
+/**
+ * The settings of a model's family.
+ *
+ * @throws InputError for a tokenizer without the token that the family's picture mark needs
+ */
+export function promptSettings(model: ModelDirectory, tokenizer: Tokenizer): PromptSettings & { form: PromptForm } {
+  const family = familyOf(model.config);
+  const form: PromptForm = promptForms[family.promptForm];
+  if (form.tokenized === 'together' && tokenizer.tokenId(form.pictureMark) === undefined) {
+    throw new InputError({
+      file: path.join(model.directory, 'tokenizer.json'),
+      field: form.pictureMark,
+      problem: 'is no token of this tokenizer',
+      remedy: `Add ${form.pictureMark} to its special tokens, or take the tokenizer that belongs to the model`,
+    });
+  }
+  return {
+    tokenizer,
+    queries: family.pictureTokens,
+    beginToken: model.config.text_config.bos_token_id ?? 1,
+    form,
+  };
 }
 
 /** A prompt as ids: begin token, text, `queries` places for the picture, text. */
-export function promptIds(
-  prompt: string,
-  { tokenizer, queries, beginToken }: Omit<SequenceSettings, 'maximumTokens'>,
-): { ids: number[]; pictureStart: number } {
-  const [before, after] = prompt.split(PICTURE_MARK) as [string, string | undefined];
-  const start = [beginToken, ...tokenizer.encode(before)];
-  if (after === undefined) return { ids: start, pictureStart: -1 };
-  const mark = tokenizer.tokenId(PICTURE_MARK) ?? 0;
+export function promptIds(prompt: string, settings: PromptSettings): { ids: number[]; pictureStart: number } {
+  const { tokenizer, queries, beginToken, form = promptForms.minigpt4 } = settings;
+  const mark = tokenizer.tokenId(form.pictureMark) ?? 0;
   const places = new Array<number>(queries).fill(mark);
-  return { ids: [...start, ...places, ...tokenizer.encode(after)], pictureStart: start.length };
+  const withPlaces = (before: readonly number[], after: readonly number[]) => ({
+    ids: [beginToken, ...before, ...places, ...after],
+    pictureStart: before.length + 1,
+  });
+  if (form.tokenized === 'together') {
+    const ids = tokenizer.encode(prompt);
+    const at = ids.indexOf(mark);
+    return at < 0 ? { ids: [beginToken, ...ids], pictureStart: -1 } : withPlaces(ids.slice(0, at), ids.slice(at + 1));
+  }
+  const [before, after] = prompt.split(form.pictureMark) as [string, string | undefined];
+  if (after === undefined) return { ids: [beginToken, ...tokenizer.encode(before)], pictureStart: -1 };
+  return withPlaces(tokenizer.encode(before), tokenizer.encode(after));
+}
+
+/**
+ * The ids of a text that follows another one. A tokenizer that puts a space before every text would put one
+ * into the middle were the second text given to it alone.
+ */
+export function continuationIds(tokenizer: Tokenizer, before: string, text: string): number[] {
+  const start = tokenizer.encode(before);
+  const whole = tokenizer.encode(before + text);
+  const differs = start.findIndex((id, index) => id !== whole[index]);
+  return whole.slice(differs < 0 ? start.length : differs);
+}
+
+/** The ids of an answer, or of its beginning, after a prompt. */
+export function answerIds(prompt: string, answer: string, settings: PromptSettings): number[] {
+  const { tokenizer, form = promptForms.minigpt4 } = settings;
+  if (form.tokenized === 'apart') return tokenizer.encode(form.answerSeparator + answer);
+  return continuationIds(tokenizer, prompt, form.answerSeparator + answer);
+}
+
+/** The ids of ways to go on after the prompt and the beginning of an answer, one list each. */
+export function choiceIds(
+  prompt: string,
+  answerStart: string,
+  choices: readonly string[],
+  settings: PromptSettings,
+): number[][] {
+  const start = answerIds(prompt, answerStart, settings);
+  return choices.map((choice) => answerIds(prompt, answerStart + choice, settings).slice(start.length));
 }
 
 /**
@@ -47,6 +112,7 @@ export function trainingSequence(prompt: string, answer: string, settings: Seque
   if (ids.length >= limit) {
     throw new RangeError(`the prompt has ${ids.length} tokens; with a limit of ${limit} no answer would be left`);
   }
-  const answered = [...ids, ...settings.tokenizer.encode(answer + END_MARK)];
+  const { endMark } = settings.form ?? promptForms.minigpt4;
+  const answered = [...ids, ...answerIds(prompt, answer + endMark, settings)];
   return { tokenIds: answered.slice(0, limit), pictureStart, answerStart: ids.length };
 }

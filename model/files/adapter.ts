@@ -11,13 +11,18 @@ export interface AdapterTensor {
   data: Float32Array;
 }
 
-/** The two factors of a module's update, B·A·alpha/rank: `A` is [rank, inputs], `B` is [outputs, rank]. */
+/** The two factors of a module's update, scaling·B·A: `A` is [rank, inputs], `B` is [outputs, rank]. */
 export interface LoraPair {
   A: AdapterTensor;
   B: AdapterTensor;
+  /** alpha / rank, or alpha / √rank for rank-stabilized LoRA (arXiv 2312.03732). */
+  scaling: number;
 }
 
-/** A LoRA adapter; the keys are module names of the base model, `language_model.model.layers.0.self_attn.q_proj`. */
+/**
+ * A LoRA adapter; the keys are module names of the base model as its files have them,
+ * `language_model.model.layers.0.self_attn.q_proj`.
+ */
 export interface Adapter {
   config: AdapterConfig;
   tensors: Map<string, LoraPair>;
@@ -35,12 +40,14 @@ const adapterConfigSchema = z.looseObject({
   lora_dropout: z.number().min(0).max(1).default(0),
   target_modules: z.union([z.array(z.string()).min(1), z.string()]),
   bias: z.literal('none', { error: unsupported }).default('none'),
+  use_rslora: z.boolean().nullish(),
+  rank_pattern: z.record(z.string(), z.number().int().positive()).nullish(),
+  alpha_pattern: z.record(z.string(), z.number().positive()).nullish(),
 });
 
 /** Settings of PEFT that change what an adapter computes, all of which must be off. */
 const settingsToRefuse = [
   'alora_invocation_tokens',
-  'alpha_pattern',
   'arrow_config',
   'fan_in_fan_out',
   'kasa_config',
@@ -48,13 +55,11 @@ const settingsToRefuse = [
   'lora_bias',
   'modules_to_save',
   'monteclora_config',
-  'rank_pattern',
   'target_parameters',
   'trainable_token_indices',
   'use_bdlora',
   'use_dora',
   'use_qalora',
-  'use_rslora',
   'velora_config',
 ];
 
@@ -67,12 +72,16 @@ const tensorName = (module: string, factor: 'A' | 'B') => `base_model.model.${mo
 const namePattern = /^base_model\.model\.(?<module>.+)\.lora_(?<factor>[AB])\.weight$/;
 
 /**
- * Reads a LoRA adapter as PEFT saves it.
+ * Reads a LoRA adapter as PEFT saves it, whatever modules it adapts; ranks and alphas may differ by module.
  *
+ * @param publishedName the module's name in the model's files for its path in PEFT
  * @throws InputError naming the file and the setting that is missing or not supported, or the tensor that
  *   is missing, unexpected or of a wrong shape.
  */
-export async function readAdapter(directory: string): Promise<Adapter> {
+export async function readAdapter(
+  directory: string,
+  publishedName: (module: string) => string = (module) => module,
+): Promise<Adapter> {
   const configFile = path.join(directory, configName);
   const config = await readJson(configFile, adapterConfigSchema);
   const refused = settingsToRefuse.find((setting) => !off.safeParse(config[setting]).success);
@@ -82,13 +91,17 @@ export async function readAdapter(directory: string): Promise<Adapter> {
   }
   const file = await openSafetensors(path.join(directory, weightsName));
   try {
-    return { config, tensors: await readPairs(file, config.r) };
+    return { config, tensors: await readPairs(file, config, publishedName) };
   } finally {
     await file.close();
   }
 }
 
-async function readPairs(file: SafetensorsFile, rank: number): Promise<Map<string, LoraPair>> {
+async function readPairs(
+  file: SafetensorsFile,
+  config: AdapterConfig,
+  publishedName: (module: string) => string,
+): Promise<Map<string, LoraPair>> {
   const modules = new Set<string>();
   for (const name of file.tensors.keys()) {
     const module = namePattern.exec(name)?.groups?.module;
@@ -98,11 +111,18 @@ async function readPairs(file: SafetensorsFile, rank: number): Promise<Map<strin
   const pairs = new Map<string, LoraPair>();
   for (const module of modules) {
     const [A, B] = [await readFactor(file, tensorName(module, 'A')), await readFactor(file, tensorName(module, 'B'))];
+    const rank = patternValue(config.rank_pattern, module) ?? config.r;
+    const alpha = patternValue(config.alpha_pattern, module) ?? config.lora_alpha;
     checkRank(file.file, tensorName(module, 'A'), A, 0, rank);
     checkRank(file.file, tensorName(module, 'B'), B, 1, rank);
-    pairs.set(module, { A, B });
+    pairs.set(publishedName(module), { A, B, scaling: alpha / (config.use_rslora ? Math.sqrt(rank) : rank) });
   }
   return pairs;
+}
+
+/** PEFT's `get_pattern_key`: the first key that, as a regular expression, is the end of the module's path. */
+function patternValue(pattern: Record<string, number> | null | undefined, module: string): number | undefined {
+  return Object.entries(pattern ?? {}).find(([key]) => new RegExp(`^(.*\\.)?(${key})$`).test(module))?.[1];
 }
 
 async function readFactor(file: SafetensorsFile, name: string): Promise<AdapterTensor> {
@@ -129,16 +149,21 @@ function wrongTensor(file: string, tensor: string, problem: string): InputError 
 /**
  * Writes a LoRA adapter that `PeftModel.from_pretrained` loads: `adapter_model.safetensors` first, then
  * `adapter_config.json`, each whole or not at all. Settings not given are PEFT's defaults.
+ *
+ * @param adapter.moduleName the path in PEFT for a module's name in the model's files
  */
 export async function writeAdapter(
   directory: string,
   adapter: {
     config: Pick<AdapterConfig, 'r' | 'lora_alpha' | 'target_modules'> & Partial<AdapterConfig>;
-    tensors: ReadonlyMap<string, LoraPair>;
+    tensors: ReadonlyMap<string, Pick<LoraPair, 'A' | 'B'>>;
+    moduleName?: (published: string) => string;
   },
 ): Promise<void> {
   const { r: rank, lora_alpha, lora_dropout = 0, target_modules, ...rest } = adapter.config;
-  const tensors = [...adapter.tensors].flatMap(([module, { A, B }]) => {
+  const { moduleName = (published) => published } = adapter;
+  const tensors = [...adapter.tensors].flatMap(([published, { A, B }]) => {
+    const module = moduleName(published);
     checkRank(weightsName, tensorName(module, 'A'), A, 0, rank);
     checkRank(weightsName, tensorName(module, 'B'), B, 1, rank);
     return [

@@ -1,3 +1,4 @@
+import { familyOf } from '../families/index.ts';
 import type { ModelConfig } from './model-config.ts';
 
 const dtypeNames = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' } as const;
@@ -13,7 +14,7 @@ const floats =
 export function toConfigJson(config: ModelConfig, dtype: 'F32' | 'F16' | 'BF16'): string {
   const { rope_theta, rope_scaling, ...text } = config.text_config;
   const content = {
-    architectures: ['Blip2ForConditionalGeneration'],
+    architectures: [familyOf(config).architecture],
     ...config,
     dtype: dtypeNames[dtype],
     torch_dtype: dtypeNames[dtype],

@@ -10,6 +10,17 @@ export function gelu(tape: Tape, x: Variable): Variable {
   });
 }
 
+/** CLIP's approximation of it, `x * sigmoid(1.702 x)`, as `QuickGELUActivation` of transformers. */
+export function quickGelu(tape: Tape, x: Variable): Variable {
+  const { ops } = tape;
+  const sigmoid = ops.sigmoid(ops.scale(x.value, 1.702));
+  const value = ops.multiply(x.value, sigmoid);
+  return tape.record([x], value, (gradient) => {
+    const slope = ops.add(sigmoid, ops.scale(ops.multiply(value, ops.subtract(ops.scalar(1), sigmoid)), 1.702));
+    return [ops.multiply(gradient, slope)];
+  });
+}
+
 /** SwiGLU's gating (arXiv 2002.05202): `gate * sigmoid(gate) * up`, all `[rows, inner]`. */
 export function gatedSilu(tape: Tape, gate: Variable, up: Variable): Variable {
   const { ops } = tape;

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { choiceLosses, type PackedQuestion, packBatch, packedShape } from '../../evaluation/packed-choices.ts';
 import { traceScorer } from '../../evaluation/score-choices.ts';
+import { familyOf } from '../../model/families/index.ts';
 import { type ModelDirectory, readModelDirectory } from '../../model/files/model-directory.ts';
 import { Program } from '../../model/ops/program.ts';
 import { seededRandom } from '../../random/seeded-random.ts';
@@ -36,8 +37,7 @@ async function score(batches: PackedQuestion[][], batchSize: number, pictures: F
 
 test('the packed losses equal those of every choice on its own', async () => {
   const packed = [question(9, [3, 5, 1, 4], 2), question(6, [2, 2, 2, 2], -1)];
-  const { num_query_tokens: queries, text_config } = model.config;
-  const length = queries * text_config.hidden_size;
+  const length = familyOf(model.config).pictureTokens * model.config.text_config.hidden_size;
   const pictures = Float32Array.from({ length: 2 * length }, () => random.uniform() - 0.5);
 
   const [together] = (await score([packed], 2, [pictures])) as [number[][]];
@@ -69,7 +69,7 @@ test('the packed losses equal those of every choice on its own', async () => {
 test("a question's losses do not depend on what else is in its batch", async () => {
   const one = question(7, [2, 3, 2, 2], -1);
   const other = question(12, [6, 1, 3, 2], -1);
-  const length = model.config.num_query_tokens * model.config.text_config.hidden_size;
+  const length = familyOf(model.config).pictureTokens * model.config.text_config.hidden_size;
   const [alone, among] = await score([[one], [one, other]], 2, [
     new Float32Array(2 * length),
     new Float32Array(2 * length),

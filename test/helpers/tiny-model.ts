@@ -8,7 +8,7 @@ import { answerQma, END_MARK, humanTurn } from '../../datasets/prompt-format.ts'
 import { drawPictures, type ScenePicture, writePictures } from '../../datasets/scenes/pictures.ts';
 import { type QuestionRecord, skewedQuestions } from '../../datasets/scenes/question-sets.ts';
 import type { TrainingSample } from '../../datasets/training-sample.ts';
-import { modelConfigSchema } from '../../model/files/model-config.ts';
+import { blip2ConfigSchema } from '../../model/files/blip2-config.ts';
 import { expectedTensors, writeModelDirectory } from '../../model/files/model-directory.ts';
 import { initialTensor } from '../../model/initialize.ts';
 import { trainTokenizer, writeTokenizer } from '../../model/text/train-tokenizer.ts';
@@ -21,7 +21,7 @@ const VOCABULARY = 420;
 const MAXIMUM_POSITIONS = 512;
 
 function tinyConfig(hidden: number, vocabulary: number) {
-  return modelConfigSchema.parse({
+  return blip2ConfigSchema.parse({
     model_type: 'blip-2',
     architectures: ['Blip2ForConditionalGeneration'],
     num_query_tokens: 4,

@@ -1,6 +1,7 @@
 /** TensorFlow's memory is out of the garbage collector's sight: what is not freed by hand is never freed. */
 import path from 'node:path';
 import { expect, test } from 'vitest';
+import { familyOf } from '../../model/families/index.ts';
 import { readModelDirectory } from '../../model/files/model-directory.ts';
 import { EagerOps } from '../../model/ops/eager-ops.ts';
 import { nativeBinding } from '../../model/ops/tensorflow.ts';
@@ -23,7 +24,7 @@ test('two hundred training steps leave no tensor behind, nor does the program wh
     const shape = batchShape(sequences);
     const lora = { rank: 2, alpha: 4, dropout: 0.1, targetModules: ['q_proj'] };
     const program = await finetuneProgram(model, lora, [shape], { weightDecay: 0, seed: 1 });
-    const queries = model.config.num_query_tokens;
+    const queries = familyOf(model.config).pictureTokens;
     const batch = collate(sequences, shape, queries);
     const pictures = new Float32Array(queries * model.config.text_config.hidden_size);
     const train = (step: number) => program.step({ shape, batch, pictures, step, learningRate: 1e-3 });

@@ -1,10 +1,10 @@
-import type { ModelConfig } from '../../model/files/model-config.ts';
+import type { Blip2Config } from '../../model/files/blip2-config.ts';
 import { type FlatParameters, viewsOf } from '../../model/flat-parameters.ts';
 import { initialTensor } from '../../model/initialize.ts';
 
 /** Fresh weights for a layout; those in `known` are taken over as they are. */
 export function initialParameters(
-  config: ModelConfig,
+  config: Blip2Config,
   layout: FlatParameters,
   seed: number,
   known: ReadonlyMap<string, Float32Array> = new Map(),

@@ -3,7 +3,7 @@
  * MiniGPT-4's first stage (there only the projection: its language model was pretrained elsewhere).
  */
 
-import type { ModelConfig } from '../../model/files/model-config.ts';
+import type { Blip2Config } from '../../model/files/blip2-config.ts';
 import { expectedTensors } from '../../model/files/model-directory.ts';
 import { type FlatParameters, flatParameters, unpack } from '../../model/flat-parameters.ts';
 import { linear } from '../../model/layers/linear.ts';
@@ -38,7 +38,7 @@ export interface PretrainProgram {
 const shapeName = ({ batch, tokens, targets }: BatchShape) => `step-${batch}-${tokens}-${targets}`;
 
 /** Traces, loads and initialises the program for the batch shapes that will occur. */
-export function pretrainProgram(config: ModelConfig, shapes: readonly BatchShape[], seed: number): PretrainProgram {
+export function pretrainProgram(config: Blip2Config, shapes: readonly BatchShape[], seed: number): PretrainProgram {
   const layout = flatParameters(new Map([...expectedTensors(config)].filter(([name]) => name.startsWith('language_'))));
   const program = new Program({ productType: 'bfloat16' });
   const flat = declareParameters(program, layout);

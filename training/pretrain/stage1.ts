@@ -4,7 +4,7 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { renderScenePixels } from '../../datasets/scenes/render.ts';
 import { randomScene, type Scene } from '../../datasets/scenes/scene.ts';
-import { type ModelConfig, modelConfigSchema } from '../../model/files/model-config.ts';
+import { type Blip2Config, blip2ConfigSchema } from '../../model/files/blip2-config.ts';
 import { expectedTensors, writeModelDirectory } from '../../model/files/model-directory.ts';
 import { openSafetensors, writeSafetensors } from '../../model/files/safetensors.ts';
 import { viewsOf } from '../../model/flat-parameters.ts';
@@ -51,7 +51,7 @@ export async function makeStage1(
 ): Promise<{ loss: number }> {
   await writeStage1Tokenizer(work, settings);
   const tokenizer = await loadTokenizer(work);
-  const config = modelConfigSchema.parse({
+  const config = blip2ConfigSchema.parse({
     ...STAGE1_MODEL,
     image_token_index: tokenizer.tokenId('<ImageHere>'),
     text_config: {
@@ -129,7 +129,7 @@ export async function makeStage1(
 }
 
 interface VisionTraining {
-  config: ModelConfig;
+  config: Blip2Config;
   scenes: readonly Scene[];
   pictures: readonly Uint8Array[];
   settings: Stage1Settings;
@@ -188,7 +188,7 @@ const FEATURE_BATCH = 32;
 
 /** What the trained Q-Former says of every picture, float32 `[queries, hidden]` each. */
 function queryFeatures(
-  config: ModelConfig,
+  config: Blip2Config,
   tensors: ReadonlyMap<string, Float32Array>,
   pictures: readonly Uint8Array[],
 ): Float32Array[] {

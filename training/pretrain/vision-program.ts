@@ -8,7 +8,7 @@
 
 import type { Scene } from '../../datasets/scenes/scene.ts';
 import { PLACES } from '../../datasets/scenes/vocabulary.ts';
-import type { ModelConfig } from '../../model/files/model-config.ts';
+import type { Blip2Config } from '../../model/files/blip2-config.ts';
 import { expectedTensors } from '../../model/files/model-directory.ts';
 import { type FlatParameters, flatParameters, unpack, viewsOf } from '../../model/flat-parameters.ts';
 import { crossEntropy } from '../../model/layers/cross-entropy.ts';
@@ -37,7 +37,7 @@ const objectLabels = Object.keys(OBJECT_CLASSES) as ObjectLabel[];
 const wholeLabels = Object.keys(PICTURE_CLASSES) as PictureLabel[];
 
 /** Tensors that vision pretraining trains, classifiers included. */
-function visionLayout(config: ModelConfig): FlatParameters {
+function visionLayout(config: Blip2Config): FlatParameters {
   const shapes = new Map<string, readonly number[]>();
   for (const [name, shape] of expectedTensors(config)) {
     if (/^(vision_model|query_tokens|qformer)/.test(name)) shapes.set(name, shape);
@@ -70,7 +70,7 @@ export interface VisionProgram {
 }
 
 /** Traces and loads the program for one batch size. */
-export function visionProgram(config: ModelConfig, batch: number, seed: number): VisionProgram {
+export function visionProgram(config: Blip2Config, batch: number, seed: number): VisionProgram {
   const layout = visionLayout(config);
   const program = new Program({ productType: 'bfloat16' });
   const flat = declareParameters(program, layout);
@@ -164,7 +164,7 @@ function rows(ops: Ops, batch: number, perPicture: number, from: number, count: 
  * Positions begin as sines and cosines of column and row (MAE, arXiv 2111.06377): queries then find places by
  * them long before learned ones would have come apart.
  */
-function knownPositions(config: ModelConfig): Map<string, Float32Array> {
+function knownPositions(config: Blip2Config): Map<string, Float32Array> {
   const { hidden_size: hidden, image_size: side, patch_size: patch } = config.vision_config;
   const perSide = side / patch;
   const quarter = hidden / 4;

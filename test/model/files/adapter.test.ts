@@ -61,9 +61,6 @@ describe('an adapter that is not plain LoRA', () => {
     ['peft_type', 'IA3'],
     ['bias', 'all'],
     ['use_dora', true],
-    ['use_rslora', true],
-    ['rank_pattern', { q_proj: 8 }],
-    ['alpha_pattern', { q_proj: 8 }],
     ['modules_to_save', ['lm_head']],
     ['layer_replication', [[0, 1]]],
   ])('is refused by the name of the setting: %s', async (setting, value) => {

@@ -92,7 +92,7 @@ describe('the config of a model', () => {
 
 describe('a config that this model cannot have', () => {
   it.each<[string, string, () => unknown]>([
-    ['another family', 'model_type', () => ({ ...fixture, model_type: 'llava' })],
+    ['another family', 'model_type', () => ({ ...fixture, model_type: 'qwen2_vl' })],
     ['another language model', 'text_config.model_type', () => withText({ model_type: 'opt' })],
     ['biases in the language model', 'text_config.attention_bias', () => withText({ attention_bias: true })],
     [

@@ -87,6 +87,7 @@ describe('the config of the image processor', () => {
   const understood = {
     height: 64,
     width: 64,
+    padsToSquare: false,
     filter: 'bilinear',
     rescaleFactor: 1 / 255,
     mean: [0.1, 0.2, 0.3],
@@ -108,7 +109,9 @@ describe('the config of the image processor', () => {
 
   it.each([
     ['another filter', { ...settings, resample: 1 }, 'resample'],
-    ['cropping', { ...settings, do_center_crop: true }, 'do_center_crop'],
+    ['cropping to no size', { ...settings, do_center_crop: true }, 'crop_size'],
+    ['pictures of many sizes', { ...settings, size: { shortest_edge: 64 } }, 'do_center_crop'],
+    ['padding', { ...settings, do_pad: true }, 'do_pad'],
     ['no mean', { ...settings, image_mean: undefined }, 'image_mean'],
     ['a standard deviation of zero', { ...settings, image_std: [1, 0, 1] }, 'image_std[1]'],
   ])('names the setting that is not supported: %s', async (_, content, field) => {

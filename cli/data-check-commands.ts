@@ -1,0 +1,98 @@
+/**
+ * What a config's data is: `dataengine data check` and `dataengine data stats`.
+ */
+import { basename, extname, resolve } from 'node:path';
+import Table from 'cli-table3';
+import type { Command } from 'commander';
+import { loadConfig } from '../configs/load-config.ts';
+import type { DatasetStats } from '../steps/data-stats.ts';
+import { openRunDirectory } from '../store/run-directory.ts';
+import { exitCodes } from './failures.ts';
+import { createProgressDisplay } from './progress-display.ts';
+
+const SHOWN_OF_A_FOLDER = 10;
+
+/** Adds the commands that look at data to `dataengine data`. */
+export function addDataCheckCommands(data: Command, signal: AbortSignal): void {
+  data
+    .command('check <config>')
+    .description('report every file and picture that is missing, cut short or does not fit, and what to download')
+    .option('--data-root <folder>', "instead of the config's data.root")
+    .option('--all', `more than ${SHOWN_OF_A_FOLDER} problems of a folder`, false)
+    .addHelpText('after', '\nExample:\n  dataengine data check configs/minigpt4-7b.yaml --data-root /data')
+    .action(async (file: string, options: { dataRoot?: string; all: boolean }) => {
+      const config = await loadConfig(file, { dataRoot: options.dataRoot });
+      const { checkData, problemRows } = await import('../steps/check-data.ts');
+      const display = createProgressDisplay();
+      const onProgress = (progress: { phase: string; step: number; steps: number }) =>
+        display.show('data check', progress);
+      const found = await checkData(config, { signal, onProgress }).finally(() => display.stop());
+      const { problems, pictures, questions } = found;
+      if (problems.length === 0) {
+        process.stdout.write(`The data is whole: ${questions} questions to score, ${pictures} pictures.\n`);
+        return;
+      }
+      const rows = problemRows(problems, config.data.root, options.all ? Number.POSITIVE_INFINITY : SHOWN_OF_A_FOLDER);
+      const table = new Table({ head: ['item', 'problem', 'what to do'], style: { head: [] }, wordWrap: true });
+      table.push(...rows);
+      process.stdout.write(`${table}\n${problems.length} problems under ${config.data.root}\n`);
+      process.exitCode = exitCodes.wrongInput;
+    });
+
+  data
+    .command('stats <config>')
+    .description("count samples, types, lengths and the right choices' letters, and show samples in a page")
+    .option('--data-root <folder>', "instead of the config's data.root")
+    .option('--run <name>', "run whose generated data is counted too (default: the config's, or its file name)")
+    .option('--page <file>', 'where to write the page of samples (default: <run>/data-samples.html)')
+    .option('--json', 'the figures as JSON, and no page', false)
+    .action(async (file: string, options: { dataRoot?: string; run?: string; page?: string; json: boolean }) => {
+      const config = await loadConfig(file, { dataRoot: options.dataRoot, run: options.run });
+      const run = openRunDirectory(resolve(config.runsDirectory), config.run ?? basename(file, extname(file)));
+      const { dataStats, samplePage } = await import('../steps/data-stats.ts');
+      const { unit, datasets } = await dataStats(config, run);
+      if (options.json) {
+        const figures = datasets.map(({ examples: _, ...rest }) => rest);
+        process.stdout.write(`${JSON.stringify({ unit, datasets: figures }, null, 2)}\n`);
+        return;
+      }
+      process.stdout.write(`${countTable(datasets, unit)}\n${typeTable(datasets)}\n`);
+      for (const { name, favouredLetter } of datasets) {
+        if (favouredLetter === undefined) continue;
+        const advice = 'a model can learn to answer with it unseen. Shuffle the choices';
+        process.stdout.write(
+          `${name}: the right choice is (${favouredLetter}) more often than chance explains; ${advice}.\n`,
+        );
+      }
+      const { writeSamplePage } = await import('../report/sample-page.ts');
+      const page = options.page ?? samplePage(run);
+      const shown = datasets.map(({ name, examples }) => ({ name, samples: examples }));
+      await writeSamplePage(page, `Samples of ${file}`, shown);
+      process.stdout.write(`Samples ${page}\n`);
+    });
+}
+
+function countTable(datasets: readonly DatasetStats[], unit: string): string {
+  const head = ['dataset', 'samples', 'pictures', `mean ${unit}`, '95 %', 'longest', 'right choice A / B / C / D'];
+  const table = new Table({ head, style: { head: [] } });
+  for (const { name, samples, pictures, length, correctByLetter } of datasets) {
+    const shares = correctByLetter.map((count) => `${((100 * count) / samples).toFixed(1)} %`);
+    table.push([
+      name,
+      samples,
+      pictures,
+      length.mean.toFixed(1),
+      length.p95,
+      length.longest,
+      shares.join(' / ') || '–',
+    ]);
+  }
+  return String(table);
+}
+
+function typeTable(datasets: readonly DatasetStats[]): string {
+  const types = [...new Set(datasets.flatMap(({ countsByType }) => Object.keys(countsByType)))].sort();
+  const table = new Table({ head: ['question type', ...datasets.map(({ name }) => name)], style: { head: [] } });
+  for (const type of types) table.push([type, ...datasets.map(({ countsByType }) => countsByType[type] ?? 0)]);
+  return String(table);
+}

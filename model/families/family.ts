@@ -1,0 +1,43 @@
+import type { Value } from '../ops/ops.ts';
+import type { Tape, Variable } from '../ops/tape.ts';
+import type { Weights } from '../weights.ts';
+
+/**
+ * One kind of multimodal model: a vision side and a projection of its own in front of LLaMA. A family is one
+ * file that puts parts together; training, merge, evaluation and scoring know only this.
+ */
+export interface Family {
+  /** The model's class in `transformers`. */
+  architecture: string;
+  /** Name and shape of every tensor, in the order in which they are used, by the names of published files. */
+  expectedTensors(): Map<string, number[]>;
+  /** The published name of a tensor or module, whichever version of `transformers` or PEFT wrote it down. */
+  publishedName(name: string): string;
+  /** What PEFT calls a module of that published name: its path in the model that `transformers` makes. */
+  moduleName(published: string): string;
+  /** PEFT's `target_modules` for these layers of the language model, so that no other part is meant. */
+  adapterTargets(targetModules: readonly string[]): string[] | string;
+  /** How many embeddings stand for a picture in a sequence. */
+  pictureTokens: number;
+  /** Side of the square pictures that it sees, in pixels. */
+  imageSize: number;
+  /**
+   * What the language model is given for pictures.
+   *
+   * @param pixels float32 `[batch, 3, size, size]`
+   * @returns `[batch * pictureTokens, text hidden]`
+   */
+  pictureEmbeddings(tape: Tape, weights: Weights, pixels: Value): Variable;
+  /**
+   * What the vision side sees before the projection: the mean of a picture's rows is one vector that pictures
+   * of like content share.
+   *
+   * @param pixels float32 `[batch, 3, size, size]`
+   * @returns `[batch * n, width]`
+   */
+  visionFeatures(tape: Tape, weights: Weights, pixels: Value): Variable;
+  /** The words around a question that the model was trained with. */
+  promptForm: PromptFormName;
+}
+
+export type PromptFormName = 'minigpt4' | 'llava';

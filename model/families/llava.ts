@@ -1,0 +1,55 @@
+/**
+ * LLaVA-1.5 (arXiv 2310.03744): CLIP's vision transformer → two-layer perceptron → LLaMA, as
+ * `LlavaForConditionalGeneration` of transformers.
+ */
+import { clipVision } from '../clip-vision.ts';
+import type { LlavaConfig } from '../files/llava-config.ts';
+import { llavaTensors, publishedLlavaName } from '../files/llava-tensors.ts';
+import { gelu } from '../layers/activation.ts';
+import { gatherRows } from '../layers/embedding.ts';
+import { linear } from '../layers/linear.ts';
+import type { Family } from './family.ts';
+
+export function llava(config: LlavaConfig): Family {
+  const { vision_config: vision, vision_feature_layer: layer } = config;
+  const patches = (vision.image_size / vision.patch_size) ** 2;
+  const withClassToken = config.vision_feature_select_strategy === 'full';
+  const pictureTokens = withClassToken ? patches + 1 : patches;
+  // Counted from the end as in Python; the states before the first layer count as well.
+  const layers = layer < 0 ? vision.num_hidden_layers + 1 + layer : layer;
+
+  const visionFeatures: Family['visionFeatures'] = (tape, weights, pixels) => {
+    const seen = clipVision(tape, (name) => weights(`vision_tower.vision_model.${name}`), vision, pixels, layers);
+    if (withClassToken) return seen;
+    const rows = Int32Array.from({ length: (pixels.shape[0] as number) * patches }, (_, row) => {
+      const picture = Math.floor(row / patches);
+      return row + picture + 1;
+    });
+    return gatherRows(tape, seen, tape.ops.constant(rows, [rows.length]));
+  };
+  return {
+    architecture: 'LlavaForConditionalGeneration',
+    expectedTensors: () => llavaTensors(config),
+    publishedName: publishedLlavaName,
+    moduleName: (published) =>
+      `model.${published}`
+        .replace(/^model\.language_model\.lm_head/, 'lm_head')
+        .replace(/^model\.language_model\.model\./, 'model.language_model.')
+        .replace(/^model\.vision_tower\.vision_model\./, 'model.vision_tower.'),
+    // CLIP's attention has a q_proj too: a list of names would adapt it as well.
+    adapterTargets: (targetModules) =>
+      `.*language_model.*\\.(${targetModules.map((target) => target.replaceAll('.', '\\.')).join('|')})`,
+    pictureTokens,
+    imageSize: vision.image_size,
+    visionFeatures,
+    pictureEmbeddings(tape, weights, pixels) {
+      const dense = (name: string) => {
+        const bias = config.multimodal_projector_bias ? weights(`multi_modal_projector.${name}.bias`) : undefined;
+        return [weights(`multi_modal_projector.${name}.weight`), bias] as const;
+      };
+      const inner = gelu(tape, linear(tape, visionFeatures(tape, weights, pixels), ...dense('linear_1')));
+      return linear(tape, inner, ...dense('linear_2'));
+    },
+    promptForm: 'llava',
+  };
+}

@@ -1,0 +1,96 @@
+import { z } from 'zod';
+
+const size = z.number().int().positive();
+const tokenId = z.number().int().nonnegative();
+
+const plainRope = z.looseObject({ rope_type: z.literal('default') });
+const linearRope = z.looseObject({ rope_type: z.literal('linear'), factor: z.number().positive() });
+const llama3Rope = z.looseObject({
+  rope_type: z.literal('llama3'),
+  factor: z.number().positive(),
+  low_freq_factor: z.number().positive(),
+  high_freq_factor: z.number().positive(),
+  original_max_position_embeddings: size,
+});
+const ropeScalingSchema = z.preprocess(
+  withRopeType,
+  z.discriminatedUnion('rope_type', [plainRope, linearRope, llama3Rope]),
+);
+
+/** `text_config`: LLaMA, `rope_theta` and `rope_scaling` whatever spelling the file had. */
+export const llamaSchema = z.preprocess(
+  withSeparateRope,
+  z.looseObject({
+    model_type: z.literal('llama'),
+    hidden_size: size.default(4096),
+    intermediate_size: size.default(11008),
+    num_hidden_layers: size.default(32),
+    num_attention_heads: size.default(32),
+    num_key_value_heads: size,
+    head_dim: size.nullish().transform((value) => value ?? undefined),
+    vocab_size: size.default(32000),
+    rms_norm_eps: z.number().positive().default(1e-6),
+    rope_theta: z.number().positive().default(10000),
+    rope_scaling: ropeScalingSchema
+      .nullish()
+      .transform((scaling) => (scaling && scaling.rope_type !== 'default' ? scaling : undefined)),
+    tie_word_embeddings: z.boolean().default(false),
+    attention_bias: z.literal(false).default(false),
+    mlp_bias: z.literal(false).default(false),
+    hidden_act: z.literal('silu').default('silu'),
+    max_position_embeddings: size.default(2048),
+    bos_token_id: tokenId.nullish().transform((value) => value ?? undefined),
+    eos_token_id: z
+      .union([tokenId, z.array(tokenId).min(1)])
+      .nullish()
+      .transform((value) => value ?? undefined),
+    pad_token_id: z
+      .number()
+      .int()
+      .nullish()
+      .transform((value) => value ?? undefined),
+  }),
+);
+
+export type LlamaConfig = z.output<typeof llamaSchema>;
+
+/** The size of one attention head. */
+export function headSize({ head_dim, hidden_size, num_attention_heads }: LlamaConfig): number {
+  return head_dim ?? hidden_size / num_attention_heads;
+}
+
+/** Reports head counts that do not fit the width. */
+export function checkLlama(text: LlamaConfig, problem: (message: string, ...path: string[]) => void): void {
+  if (text.hidden_size % text.num_attention_heads !== 0 && !text.head_dim) {
+    problem(`must divide hidden_size, ${text.hidden_size}`, 'text_config', 'num_attention_heads');
+  }
+  if (text.num_attention_heads % text.num_key_value_heads !== 0) {
+    problem(`must divide num_attention_heads, ${text.num_attention_heads}`, 'text_config', 'num_key_value_heads');
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Older files write `type` for `rope_type`. */
+function withRopeType(value: unknown): unknown {
+  if (!isRecord(value) || 'rope_type' in value) return value;
+  const { type, ...rest } = value;
+  return { rope_type: type, ...rest };
+}
+
+/** `transformers` 5 writes `rope_parameters`, earlier versions `rope_theta` and `rope_scaling`. */
+function withSeparateRope(value: unknown): unknown {
+  if (!isRecord(value)) return value;
+  const { rope_parameters, ...text } = value;
+  const withKeyHeads = { ...text, num_key_value_heads: text.num_key_value_heads ?? text.num_attention_heads ?? 32 };
+  if (!isRecord(rope_parameters)) return withKeyHeads;
+  const { rope_theta, ...scaling } = rope_parameters;
+  const isPlain = (scaling.rope_type ?? 'default') === 'default';
+  return {
+    ...withKeyHeads,
+    ...(rope_theta === undefined ? {} : { rope_theta }),
+    rope_scaling: isPlain ? null : scaling,
+  };
+}

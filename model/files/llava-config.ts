@@ -1,0 +1,45 @@
+import { z } from 'zod';
+import { clipVisionSchema } from './clip-config.ts';
+import { checkLlama, llamaSchema } from './llama-config.ts';
+
+/** LLaVA-1.5's vision tower, which a config that leaves it out means: CLIP ViT-L/14 at 336 pixels. */
+const VISION_DEFAULTS = {
+  hidden_size: 1024,
+  intermediate_size: 4096,
+  num_hidden_layers: 24,
+  num_attention_heads: 16,
+  image_size: 336,
+  patch_size: 14,
+};
+
+/**
+ * `config.json` of LLaVA-1.5 as `transformers` writes it for `LlavaForConditionalGeneration` with a CLIP
+ * `vision_config` and a LLaMA `text_config`. What is left out has the default of `transformers`; unknown keys
+ * are kept.
+ */
+export const llavaConfigSchema = z
+  .looseObject({
+    model_type: z.literal('llava'),
+    image_token_index: z
+      .number()
+      .int()
+      .nonnegative()
+      .nullish()
+      .transform((value) => value ?? undefined),
+    projector_hidden_act: z.literal('gelu').default('gelu'),
+    multimodal_projector_bias: z.boolean().default(true),
+    vision_feature_layer: z.number({ error: 'only a single layer is supported' }).int().default(-2),
+    vision_feature_select_strategy: z.enum(['default', 'full']).default('default'),
+    vision_config: clipVisionSchema.prefault(VISION_DEFAULTS),
+    text_config: llamaSchema,
+  })
+  .superRefine((config, context) => {
+    const { vision_config: vision, vision_feature_layer: layer, text_config: text } = config;
+    const problem = (message: string, ...path: string[]) => context.addIssue({ code: 'custom', message, path });
+    if (layer > vision.num_hidden_layers || layer < -vision.num_hidden_layers - 1) {
+      problem(`the vision tower has ${vision.num_hidden_layers} layers`, 'vision_feature_layer');
+    }
+    checkLlama(text, problem);
+  });
+
+export type LlavaConfig = z.output<typeof llavaConfigSchema>;

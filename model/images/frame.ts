@@ -1,0 +1,53 @@
+/** Cutting and framing pictures as Hugging Face's image processors do. */
+import type { RgbPicture } from './resample.ts';
+
+/**
+ * The middle of a picture; what lies outside of it is black. As `center_crop` of transformers'
+ * `image_transforms.py`: of an odd difference the smaller half is cut off above and left.
+ */
+export function cropCenter(picture: RgbPicture, width: number, height: number): RgbPicture {
+  if (picture.width === width && picture.height === height) return picture;
+  const target = new Uint8Array(width * height * 3);
+  place(
+    picture,
+    { width, height, data: target },
+    {
+      top: Math.floor((picture.height - height) / 2),
+      left: Math.floor((picture.width - width) / 2),
+    },
+  );
+  return { width, height, data: target };
+}
+
+/**
+ * The picture in the middle of a square as large as its longer edge, as `LlavaImageProcessor.pad_to_square`.
+ *
+ * @param color red, green and blue of the bars, 0 to 255
+ */
+export function padToSquare(picture: RgbPicture, color: readonly number[]): RgbPicture {
+  if (picture.width === picture.height) return picture;
+  const edge = Math.max(picture.width, picture.height);
+  const data = new Uint8Array(edge * edge * 3);
+  for (let index = 0; index < data.length; index++) data[index] = color[index % 3] as number;
+  const square = { width: edge, height: edge, data };
+  place(picture, square, {
+    top: -Math.floor((edge - picture.height) / 2),
+    left: -Math.floor((edge - picture.width) / 2),
+  });
+  return square;
+}
+
+/** Copies the rows of `from` into `to`, whose first pixel is the pixel `top`, `left` of `from`. */
+function place(
+  from: RgbPicture,
+  to: { width: number; height: number; data: Uint8Array },
+  { top, left }: { top: number; left: number },
+): void {
+  const firstColumn = Math.max(0, left);
+  const columns = Math.min(from.width, left + to.width) - firstColumn;
+  for (let row = Math.max(0, top); row < Math.min(from.height, top + to.height); row++) {
+    const start = (row * from.width + firstColumn) * 3;
+    const target = ((row - top) * to.width + firstColumn - left) * 3;
+    to.data.set(from.data.subarray(start, start + columns * 3), target);
+  }
+}
