@@ -21,8 +21,8 @@ export function createGpuActivities(dependencies: ActivityDependencies = {}): Gp
   return {
     finetune: (reference) => runStep(reference, dependencies, finetune),
     merge: (reference) => runStep(reference, dependencies, merge),
-    evaluateShard: ({ split, shard, ...reference }) =>
-      runStep(reference, dependencies, (context) => evaluateShard(context, { split, shard })),
+    evaluateShard: ({ set, shard, ...reference }) =>
+      runStep(reference, dependencies, (context) => evaluateShard(context, { set, shard })),
     embed: (reference) => runStep(reference, dependencies, embed),
   };
 }

@@ -1,4 +1,5 @@
 import { loadConfig } from '../configs/load-config.ts';
+import { evaluationSets } from '../steps/evaluation-sets.ts';
 import { freezeConfig } from '../steps/frozen-config.ts';
 import { hashValue } from '../store/hash.ts';
 import type { DataEngineInput, RunPlan } from '../workflows/messages.ts';
@@ -22,6 +23,7 @@ export async function prepareRun(input: PrepareRunInput): Promise<RunPlan> {
     roundsPerExecution: config.temporal.roundsPerExecution,
     evaluationShards: config.evaluate.shards,
     hasTest: config.data.test !== undefined,
+    evaluationSets: evaluationSets(config, directory).map((set) => set.name),
     queues: config.temporal.taskQueues,
     finetuneTimeoutMinutes: config.temporal.finetuneTimeoutMinutes,
   };

@@ -9,7 +9,8 @@ export interface StepReference {
 }
 
 export interface EvaluateShardReference extends StepReference {
-  split: 'validation' | 'test';
+  /** Name of the evaluation set: `validation`, `test` or a benchmark's. */
+  set: string;
   shard: number;
 }
 

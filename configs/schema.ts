@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { dataSchema } from './data-schema.ts';
+import { evaluateSchema } from './evaluate-schema.ts';
 import { finetuneSchema } from './finetune-schema.ts';
 import { samplingSchema } from './sampling-schema.ts';
 import { teacherSchema } from './teacher-schema.ts';
 import { temporalSchema } from './temporal-schema.ts';
 
-const count = z.int().positive();
 const path = z.string().min(1);
 
 /**
@@ -27,12 +27,7 @@ export const configSchema = z
     model: z.strictObject({ path: path.describe('Model directory in Hugging Face format.') }),
     data: dataSchema,
     finetune: finetuneSchema,
-    evaluate: z
-      .strictObject({
-        batchSize: count.default(16),
-        shards: count.default(1).describe('Parts evaluated apart, on as many GPU workers as there are.'),
-      })
-      .prefault({}),
+    evaluate: evaluateSchema.prefault({}),
     sampling: samplingSchema.prefault({}),
     teacher: teacherSchema.prefault({}),
     temporal: temporalSchema.prefault({}),

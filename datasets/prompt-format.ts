@@ -18,7 +18,12 @@ export interface PromptForm {
   tokenized: 'apart' | 'together';
   /** A question about a picture, up to where the answer begins. */
   turn(question: string): string;
+  /** The same with no picture, so that only the words can tell the answer. */
+  turnWithoutPicture(question: string): string;
 }
+
+/** What comes before the choice, in question and answer alike. */
+export const ANSWER_START = 'The answer is';
 
 export const promptForms = {
   /** MiniGPT-4's, as its `minigpt4/models/mini_gpt4.py` builds it. */
@@ -28,6 +33,7 @@ export const promptForms = {
     answerSeparator: '',
     tokenized: 'apart',
     turn: (question) => `###Human: <Img><ImageHere></Img> ${question}###Assistant: `,
+    turnWithoutPicture: (question) => `###Human: ${question}###Assistant: `,
   },
   /** LLaVA-1.5's, as the model card of its published checkpoints says, without a system message. */
   llava: {
@@ -36,6 +42,7 @@ export const promptForms = {
     answerSeparator: ' ',
     tokenized: 'together',
     turn: (question) => `USER: <image>\n${question.trimEnd()} ASSISTANT:`,
+    turnWithoutPicture: (question) => `USER: ${question.trimEnd()} ASSISTANT:`,
   },
 } as const satisfies Record<string, PromptForm>;
 
@@ -54,14 +61,19 @@ export function choiceText(choices: readonly string[], choice: number): string {
   return `(${letter(choice)}) ${choices[choice]}`;
 }
 
+/** A question and its choices, as they stand in a turn. */
+export function listedQuestion(question: string, choices: readonly string[] = []): string {
+  const list = choices.map((_, index) => choiceText(choices, index)).join(' ');
+  return `${question}\n${list === '' ? '' : `${list}\n`}`;
+}
+
 /** What the model reads before it answers. A question without choices asks for a free answer. */
 export function humanTurn(
   question: string,
   choices: readonly string[] = [],
   form: PromptForm = promptForms.minigpt4,
 ): string {
-  const list = choices.map((_, index) => choiceText(choices, index)).join(' ');
-  return form.turn(`${question}\n${list === '' ? '' : `${list}\n`}`);
+  return form.turn(listedQuestion(question, choices));
 }
 
 /** What the model reads before it describes a picture; the default request is MiniGPT-4's first one. */
@@ -72,9 +84,14 @@ export function captionTurn(
   return humanTurn(request, [], form);
 }
 
+/** The answer as far as choices are ranked by it: `The answer is (A) cat`. */
+export function answerStem(choices: readonly string[], choice: number): string {
+  return `${ANSWER_START} ${choiceText(choices, choice)}`;
+}
+
 /** QMA: the answer alone. */
 export function answerQma(choices: readonly string[], correct: number): string {
-  return `The answer is ${choiceText(choices, correct)}.`;
+  return `${answerStem(choices, correct)}.`;
 }
 
 /** QMAE: the answer, then the explanation, which is the longest rationale. */

@@ -1,99 +1,107 @@
 /**
- * Scores the merged model: the trainer computes the losses of a part of the questions, then the parts are joined
- * and the metrics computed.
+ * Scores the merged model: the trainer ranks the answers of a part of the questions, then the parts are joined and
+ * the scores computed.
  */
 import { join } from 'node:path';
-import { z } from 'zod';
-import { type AokvqaQuestion, readAokvqa } from '../datasets/aokvqa.ts';
-import { scoreAokvqa } from '../evaluation/metrics.ts';
-import { rankChoices } from '../evaluation/rank-choices.ts';
-import type { EvaluatedQuestion } from '../evaluation/records.ts';
-import { hashFile, hashValue } from '../store/hash.ts';
+import type { AokvqaQuestion } from '../datasets/aokvqa.ts';
+import { answerLossesSchema } from '../evaluation/asked-question.ts';
+import type { BenchmarkQuestion } from '../evaluation/benchmarks/benchmark.ts';
+import { hashFile } from '../store/hash.ts';
 import { InputError } from '../store/input-error.ts';
-import { readManifest, runStepOnce } from '../store/manifest.ts';
+import { type Manifest, readManifest, runStepOnce } from '../store/manifest.ts';
 import { readJsonLines } from '../store/read-json.ts';
 import { roundDirectory, stepDirectory } from '../store/run-directory.ts';
-import { writeJson } from '../store/write-file.ts';
-import { configuredSplits, type QuestionSet, questionSet, type Split } from './dataset-paths.ts';
+import { lossesFile, rankQuestions } from './evaluate-questions.ts';
+import {
+  askQuestions,
+  type EvaluationSet,
+  evaluationSets,
+  extractedPicturesFolder,
+  hashAsked,
+  readEvaluationSet,
+  requireEvaluationSet,
+} from './evaluation-sets.ts';
 import { finishedStep } from './finished-step.ts';
 import { outcomeOf } from './outcome-of.ts';
 import type { EvaluateOutcome, EvaluateShardOutcome } from './outcomes.ts';
 import { questionTypesOf } from './question-types.ts';
+import { writeScores } from './score-questions.ts';
 import type { StepContext } from './step-context.ts';
-import { runTrainerStep } from './trainer-step.ts';
 
-const lossesFile = 'losses.jsonl';
-const choiceLossesSchema = z.object({ question_id: z.string(), losses: z.array(z.number()) });
-
-/** Scores all parts of all splits one after another, and joins them. */
+/** Scores all parts of all sets one after another, and joins them. */
 export async function evaluate(context: StepContext): Promise<EvaluateOutcome> {
-  for (const split of configuredSplits(context.config)) {
-    for (let shard = 0; shard < context.config.evaluate.shards; shard += 1)
-      await evaluateShard(context, { split, shard });
+  const { config, run } = context;
+  for (const { name } of evaluationSets(config, run)) {
+    for (let shard = 0; shard < config.evaluate.shards; shard += 1) await evaluateShard(context, { set: name, shard });
   }
   return joinEvaluation(context);
 }
 
-/** Scores one part of a split: `round-<k>/evaluate-parts/<split>-<i>-of-<n>/losses.jsonl`. */
+/** Scores one part of a set: `round-<k>/evaluate-parts/<set>-<i>-of-<n>/losses.jsonl`. */
 export async function evaluateShard(
   context: StepContext,
-  { split, shard }: { split: Split; shard: number },
+  { set: name, shard }: { set: string; shard: number },
 ): Promise<EvaluateShardOutcome> {
   const { config, run, round } = context;
-  const set = requireQuestionSet(context, split);
   const merged = await finishedStep(run, round, 'merge');
-  const count = config.evaluate.shards;
-  const directory = shardDirectory(context, split, shard);
-  const done = await runTrainerStep({
+  const set = requireEvaluationSet(config, run, name);
+  const questions = await readEvaluationSet(set, extractedPicturesFolder(run));
+  const { shards: count } = config.evaluate;
+  // Every `count`-th question: no question is dropped, whatever the number of shards.
+  const asked = askQuestions(set, questions).filter((_, index) => index % count === shard);
+  const done = await rankQuestions({
     context,
-    directory,
-    step: 'evaluate-shard',
-    inputs: { model: merged.manifest.outputs, questions: await hashFile(set.file), limit: set.limit, shard, count },
-    prepare: async () => ({
-      kind: 'evaluate',
-      model: merged.directory,
-      questions: set.file,
-      pictures: set.pictures,
-      limit: set.limit,
-      shard: { index: shard, count },
-      batchSize: config.evaluate.batchSize,
-      output: join(directory, lossesFile),
-    }),
-    finish: async ({ metrics }) => ({ outputs: [lossesFile], metrics }),
+    directory: shardDirectory(context, name, shard),
+    model: merged.directory,
+    modelFiles: merged.manifest.outputs,
+    asked,
+    inputs: { questions: await hashFile(set.file), shard, count },
   });
-  const losses = await readJsonLines(join(directory, lossesFile), choiceLossesSchema);
-  return { ...outcomeOf(done), questions: losses.length };
+  return { ...outcomeOf(done), questions: asked.length };
 }
 
-/** Joins the parts into `evaluate/aokvqa_eval.json` (validation) and `evaluate/test/aokvqa_eval.json`, with metrics. */
+/**
+ * Joins the parts. Into `evaluate/` go the validation questions' `aokvqa_eval.json` and scores, into
+ * `evaluate/<set>/` those of every other set.
+ */
 export async function joinEvaluation(context: StepContext): Promise<EvaluateOutcome> {
   const { config, run, round } = context;
+  const merged = await finishedStep(run, round, 'merge');
   const directory = stepDirectory(run, round, 'evaluate');
-  const splits = configuredSplits(config);
+  const sets = evaluationSets(config, run);
   const parts: Record<string, unknown> = {};
-  const sets = new Map<Split, TypedQuestions>();
-  for (const split of splits) {
-    sets.set(split, await readTypedQuestions(context, split));
+  const asked: Record<string, string> = {};
+  const questionsOf = new Map<string, BenchmarkQuestion[]>();
+  for (const set of sets) {
+    const questions = await readTypedQuestions(context, set);
+    questionsOf.set(set.name, questions);
+    asked[set.name] = hashAsked(askQuestions(set, questions));
     for (let shard = 0; shard < config.evaluate.shards; shard += 1) {
-      parts[`${split}-${shard}`] = (await requireShard(context, split, shard)).outputs;
+      parts[`${set.name}-${shard}`] = (await requireShard(context, set.name, shard)).outputs;
     }
   }
+  const types = Object.fromEntries([...questionsOf].map(([name, questions]) => [name, questions.map(typeOf)]));
   const done = await runStepOnce({
     directory,
     step: 'evaluate',
-    inputs: { parts, questions: splits.map((split) => sets.get(split)?.hash) },
+    inputs: { parts, asked, types, bootstrapSamples: config.evaluate.bootstrapSamples, seed: config.seed },
     work: async () => {
       const outputs: string[] = [];
       const metrics: Record<string, number> = {};
-      for (const split of splits) {
-        const file = split === 'test' ? join('test', 'aokvqa_eval.json') : 'aokvqa_eval.json';
-        const records = await joinSplit(context, split, sets.get(split) as TypedQuestions);
-        await writeJson(join(directory, file), records);
-        const scores = scoreAokvqa(records);
-        outputs.push(file);
-        metrics[`${split}MultipleChoice`] = scores.multipleChoice;
-        metrics[`${split}DirectAnswer`] = scores.directAnswer;
-        metrics[`${split}Questions`] = scores.questions;
+      for (const set of sets) {
+        const folder = set.name === 'validation' ? '' : set.name;
+        const questions = questionsOf.get(set.name) as BenchmarkQuestion[];
+        const written = await writeScores({
+          set,
+          questions,
+          losses: await readLosses(context, set),
+          folder: join(directory, folder),
+          modelFiles: merged.manifest.outputs,
+          bootstrap: { samples: config.evaluate.bootstrapSamples, seed: config.seed },
+        });
+        outputs.push(...written.files.map((file) => join(folder, file)));
+        for (const [measure, value] of Object.entries(written.metrics))
+          metrics[`${set.name}${capital(measure)}`] = value;
       }
       return { outputs, metrics };
     },
@@ -109,38 +117,33 @@ export async function joinEvaluation(context: StepContext): Promise<EvaluateOutc
   };
 }
 
-async function joinSplit(
-  context: StepContext,
-  split: Split,
-  { questions, questionTypes }: TypedQuestions,
-): Promise<EvaluatedQuestion[]> {
+/** The questions of a set; those of the loop with their question types, from the teacher where the file has none. */
+async function readTypedQuestions(context: StepContext, set: EvaluationSet): Promise<BenchmarkQuestion[]> {
+  const questions = await readEvaluationSet(set, extractedPicturesFolder(context.run));
+  if (set.name !== 'validation' && set.name !== 'test') return questions;
+  const aokvqaQuestions = questions as (BenchmarkQuestion & AokvqaQuestion)[];
+  const types = await questionTypesOf(context, aokvqaQuestions);
+  return aokvqaQuestions.map((question) => ({ ...question, question_type: types.get(question.question_id) }));
+}
+
+function typeOf(question: BenchmarkQuestion & { question_type?: string }): string | null {
+  return question.question_type ?? null;
+}
+
+async function readLosses(context: StepContext, { name }: EvaluationSet) {
   const losses = [];
   for (let shard = 0; shard < context.config.evaluate.shards; shard += 1) {
-    losses.push(...(await readJsonLines(join(shardDirectory(context, split, shard), lossesFile), choiceLossesSchema)));
+    losses.push(...(await readJsonLines(join(shardDirectory(context, name, shard), lossesFile), answerLossesSchema)));
   }
-  return rankChoices({ questions, losses, questionTypes });
+  return losses;
 }
 
-interface TypedQuestions {
-  questions: AokvqaQuestion[];
-  questionTypes: Map<string, string>;
-  hash: string;
+function shardDirectory({ config, run, round }: StepContext, set: string, shard: number): string {
+  return join(roundDirectory(run, round), 'evaluate-parts', `${set}-${shard}-of-${config.evaluate.shards}`);
 }
 
-async function readTypedQuestions(context: StepContext, split: Split): Promise<TypedQuestions> {
-  const set = requireQuestionSet(context, split);
-  const questions = (await readAokvqa(set.file)).slice(0, set.limit);
-  const questionTypes = await questionTypesOf(context, questions);
-  const hash = hashValue({ file: await hashFile(set.file), limit: set.limit, types: [...questionTypes] });
-  return { questions, questionTypes, hash };
-}
-
-function shardDirectory({ config, run, round }: StepContext, split: Split, shard: number): string {
-  return join(roundDirectory(run, round), 'evaluate-parts', `${split}-${shard}-of-${config.evaluate.shards}`);
-}
-
-async function requireShard(context: StepContext, split: Split, shard: number) {
-  const directory = shardDirectory(context, split, shard);
+async function requireShard(context: StepContext, set: string, shard: number): Promise<Manifest> {
+  const directory = shardDirectory(context, set, shard);
   const manifest = await readManifest(directory);
   if (manifest !== undefined) return manifest;
   throw new InputError({
@@ -150,13 +153,6 @@ async function requireShard(context: StepContext, split: Split, shard: number) {
   });
 }
 
-function requireQuestionSet({ config, run }: StepContext, split: Split): QuestionSet {
-  const set = questionSet(config, split);
-  if (set !== undefined) return set;
-  throw new InputError({
-    file: join(run.root, 'config.json'),
-    field: `data.${split}`,
-    problem: `the config has no ${split} questions`,
-    remedy: `Set data.${split}`,
-  });
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -60,14 +60,12 @@ export const mergeJobSchema = z.strictObject({
   parity: z.strictObject({ samples: z.string(), count: naturalNumber, tolerance: z.number().positive() }),
 });
 
-/** Scores one shard of a question file; `output` has one `{question_id, losses: [4]}` a line. */
+/** Ranks the answers of questions; `output` has one `{question_id, losses}` a line, a loss for each answer. */
 export const evaluateJobSchema = z.strictObject({
   kind: z.literal('evaluate'),
   model: z.string(),
+  /** One `AskedQuestion` a line (evaluation/asked-question.ts). */
   questions: z.string(),
-  pictures: z.string(),
-  limit: positiveInteger.optional(),
-  shard: z.strictObject({ index: naturalNumber, count: positiveInteger }),
   batchSize: positiveInteger,
   output: z.string(),
 });

@@ -1,12 +1,13 @@
-/** The evaluate job: the losses of every choice of a shard of questions. */
+/** The evaluate job: the losses of every answer of a file of questions. */
 
-import { type AokvqaQuestion, aokvqaPicturePath, readAokvqa } from '../datasets/aokvqa.ts';
-import { humanTurn } from '../datasets/prompt-format.ts';
+import { promptForms } from '../datasets/prompt-format.ts';
+import { type AskedQuestion, askedQuestionSchema } from '../evaluation/asked-question.ts';
 import type { PackedQuestion } from '../evaluation/packed-choices.ts';
 import { traceScorer } from '../evaluation/score-choices.ts';
 import { readModelDirectory } from '../model/files/model-directory.ts';
 import { Program } from '../model/ops/program.ts';
 import { loadTokenizer } from '../model/text/tokenizer.ts';
+import { readJsonLines } from '../store/read-json.ts';
 import { writeFileAtomically } from '../store/write-file.ts';
 import { frozenWeights, loadWeights } from './frozen-weights.ts';
 import { pictureFeatures } from './picture-features.ts';
@@ -15,32 +16,21 @@ import { answerIds, choiceIds, type PromptSettings, promptIds, promptSettings } 
 
 export interface EvaluateSettings {
   model: string;
-  /** Questions in A-OKVQA's format. */
+  /** One `AskedQuestion` a line. */
   questions: string;
-  /** Folder of their pictures. */
-  pictures: string;
-  /** Only the first so many questions. */
-  limit?: number;
-  shard: { index: number; count: number };
   batchSize: number;
   /** `{question_id, losses}` a line, in the order of the questions. */
   output: string;
 }
 
-/** What comes before the choice, in question and answer alike; the choice itself begins with a space. */
-const ANSWER_START = 'The answer is';
-const LETTERS = 'ABCDEFGHIJ';
-
 /**
- * Scores one shard: every `count`-th question from `index` on, so that no question is dropped whatever the
- * number of shards.
+ * Scores the answers of all questions of the file.
  *
  * @throws InputError for questions, pictures or a model that can't be used
  */
 export async function evaluate(settings: EvaluateSettings, reporter: JobReporter): Promise<JobOutcome> {
-  const { shard, batchSize } = settings;
-  const all = (await readAokvqa(settings.questions)).slice(0, settings.limit);
-  const questions = all.filter((_, index) => index % shard.count === shard.index);
+  const { batchSize } = settings;
+  const questions = await readJsonLines(settings.questions, askedQuestionSchema);
   const model = await readModelDirectory(settings.model);
   const program = new Program();
   try {
@@ -52,10 +42,11 @@ export async function evaluate(settings: EvaluateSettings, reporter: JobReporter
     program.load();
     await loadWeights(program, model);
 
-    const files = questions.map(({ image_id }) => aokvqaPicturePath(settings.pictures, image_id));
+    const files = questions.map(({ picture }) => picture);
     const steps = batches.length * 2;
     const { signal } = reporter;
-    const features = await pictureFeatures(model, files, {
+    const shown = files.filter((file) => file !== undefined);
+    const features = await pictureFeatures(model, shown, {
       signal,
       onProgress: (done, total) => reporter.progress({ step: Math.floor((batches.length * done) / total), steps }),
     });
@@ -65,7 +56,7 @@ export async function evaluate(settings: EvaluateSettings, reporter: JobReporter
       const pictures = new Float32Array(batchSize * featureLength);
       pictures.set(features.batch(files.slice(index * batchSize, index * batchSize + batch.length)));
       for (const losses of scorer.score(batch, pictures)) {
-        const { question_id } = questions[lines.length] as AokvqaQuestion;
+        const { question_id } = questions[lines.length] as AskedQuestion;
         lines.push(JSON.stringify({ question_id, losses }));
       }
       reporter.progress({ step: batches.length + index + 1, steps });
@@ -80,13 +71,20 @@ export async function evaluate(settings: EvaluateSettings, reporter: JobReporter
   }
 }
 
-/** Prompt, start of the answer, and ` (A) choice` for every choice. */
-function packQuestion({ question, choices }: AokvqaQuestion, settings: PromptSettings): PackedQuestion {
-  const prompt = humanTurn(question, choices, settings.form);
+/** Prompt, start of the answer, and what each answer adds to it. */
+function packQuestion(
+  { picture, question, answerStart, answers }: AskedQuestion,
+  settings: PromptSettings,
+): PackedQuestion {
+  const { turn, turnWithoutPicture } = settings.form ?? promptForms.minigpt4;
+  const prompt = picture === undefined ? turnWithoutPicture(question) : turn(question);
   const { ids, pictureStart } = promptIds(prompt, settings);
-  const asked = [...ids, ...answerIds(prompt, ANSWER_START, settings)];
-  const lettered = choices.map((choice, index) => ` (${LETTERS[index]}) ${choice}`);
-  const scored = choiceIds(prompt, ANSWER_START, lettered, settings);
+  const started = answerStart !== '';
+  const asked = started ? [...ids, ...answerIds(prompt, answerStart, settings)] : ids;
+  const rests = answers.map((answer) => answer.slice(answerStart.length));
+  const scored = started
+    ? choiceIds(prompt, answerStart, rests, settings)
+    : answers.map((answer) => answerIds(prompt, answer, settings));
   return {
     tokenIds: [...asked, ...scored.flat()],
     promptLength: asked.length,

@@ -38,6 +38,8 @@ export interface RunPlan {
   roundsPerExecution: number;
   evaluationShards: number;
   hasTest: boolean;
+  /** What each round's model is scored on, by name; `validation` is among them. */
+  evaluationSets: string[];
   queues: { cpu: string; gpu: string };
   finetuneTimeoutMinutes: number;
 }

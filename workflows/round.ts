@@ -83,12 +83,11 @@ export async function round({ plan, round }: RoundInput): Promise<RoundSummary> 
   const scores = await step(
     'evaluate',
     async () => {
-      const splits = plan.hasTest ? (['validation', 'test'] as const) : (['validation'] as const);
-      const parts = splits.flatMap((split) =>
+      const parts = plan.evaluationSets.flatMap((set) =>
         Array.from({ length: plan.evaluationShards }, (_, shard) =>
-          gpu(`Score the ${split} questions (part ${shard + 1} of ${plan.evaluationShards})`, 360).evaluateShard({
+          gpu(`Score the ${set} questions (part ${shard + 1} of ${plan.evaluationShards})`, 360).evaluateShard({
             ...reference,
-            split,
+            set,
             shard,
           }),
         ),

@@ -3,17 +3,19 @@
  */
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
+import { aokvqaPicturePath } from '../../datasets/aokvqa.ts';
 import { type Mixture, materializeMixture, writeMixture } from '../../datasets/mixture.ts';
-import { answerQma, END_MARK, humanTurn } from '../../datasets/prompt-format.ts';
+import { ANSWER_START, answerQma, answerStem, END_MARK, humanTurn, listedQuestion } from '../../datasets/prompt-format.ts';
 import { drawPictures, type ScenePicture, writePictures } from '../../datasets/scenes/pictures.ts';
 import { type QuestionRecord, skewedQuestions } from '../../datasets/scenes/question-sets.ts';
 import type { TrainingSample } from '../../datasets/training-sample.ts';
+import type { AskedQuestion } from '../../evaluation/asked-question.ts';
 import { blip2ConfigSchema } from '../../model/files/blip2-config.ts';
 import { expectedTensors, writeModelDirectory } from '../../model/files/model-directory.ts';
 import { initialTensor } from '../../model/initialize.ts';
 import { trainTokenizer, writeTokenizer } from '../../model/text/train-tokenizer.ts';
 import { seededRandom } from '../../random/seeded-random.ts';
-import { writeJson } from '../../store/write-file.ts';
+import { writeFileAtomically, writeJson } from '../../store/write-file.ts';
 
 const IMAGE_SIZE = 32;
 const LAYERS = 2;
@@ -111,6 +113,8 @@ export interface TinyQuestions {
   /** The folder of the pictures. */
   pictures: string;
   questions: QuestionRecord[];
+  /** The questions as an evaluate job takes them. */
+  asked: string;
 }
 
 /** Writes pictures of the demo domain and questions about them, in A-OKVQA's format. */
@@ -122,7 +126,27 @@ export async function writeTinyQuestions(folder: string, count = 12): Promise<Ti
   await mkdir(folder, { recursive: true });
   await writePictures(pictures, scenes, { seen: new Set() });
   await writeJson(file, questions);
-  return { file, pictures, questions };
+  const asked = path.join(folder, 'asked.jsonl');
+  await writeAsked(
+    asked,
+    questions.map((record) => askedQuestion(record, pictures)),
+  );
+  return { file, pictures, questions, asked };
+}
+
+function askedQuestion(record: QuestionRecord, pictures: string): AskedQuestion {
+  return {
+    question_id: record.question_id,
+    picture: aokvqaPicturePath(pictures, record.image_id),
+    question: listedQuestion(record.question, record.choices),
+    answerStart: ANSWER_START,
+    answers: record.choices.map((_, index) => answerStem(record.choices, index)),
+  };
+}
+
+/** Writes questions as an evaluate job takes them. */
+export function writeAsked(file: string, asked: readonly AskedQuestion[]): Promise<void> {
+  return writeFileAtomically(file, asked.map((question) => `${JSON.stringify(question)}\n`).join(''));
 }
 
 export interface TinyMixture extends TinyQuestions, Mixture {

@@ -6,6 +6,7 @@
 import { appendFileSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { AskedQuestion } from '../../evaluation/asked-question.ts';
 import { writeSafetensors } from '../../model/files/safetensors.ts';
 import { seededRandom } from '../../random/seeded-random.ts';
 import type { EmbedJob, EvaluateJob, FinetuneJob, JobSpec, MergeJob } from '../../trainer/protocol.ts';
@@ -52,15 +53,14 @@ function merge(job: MergeJob): string[] {
 }
 
 function evaluate(job: EvaluateJob): string[] {
-  const questions = (
-    JSON.parse(readFileSync(job.questions, 'utf8')) as { question_id: string; choices: string[] }[]
-  ).slice(0, job.limit);
   const weights = readFileSync(join(job.model, 'model.safetensors')).toString('base64');
-  const lines = questions
-    .filter((_, index) => index % job.shard.count === job.shard.index)
-    .map(({ question_id, choices }) => {
+  const lines = readFileSync(job.questions, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => {
+      const { question_id, answers } = JSON.parse(line) as AskedQuestion;
       const random = seededRandom(`${weights} ${question_id}`);
-      return `${JSON.stringify({ question_id, losses: choices.map(() => random.uniform()) })}\n`;
+      return `${JSON.stringify({ question_id, losses: answers.map(() => random.uniform()) })}\n`;
     });
   sendMessage({ type: 'progress', step: lines.length, steps: lines.length });
   writeFileSync(job.output, lines.join(''));

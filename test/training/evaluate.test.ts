@@ -3,10 +3,12 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
+import { withoutPicture } from '../../datasets/prompt-format.ts';
+import { askedQuestionSchema } from '../../evaluation/asked-question.ts';
 import { readJsonLines } from '../../store/read-json.ts';
 import { type EvaluateSettings, evaluate } from '../../training/evaluate.ts';
 import { maximumDifference, recordingReporter } from '../helpers/jobs.ts';
-import { type TinyQuestions, writeTinyModel, writeTinyQuestions } from '../helpers/tiny-model.ts';
+import { type TinyQuestions, writeAsked, writeTinyModel, writeTinyQuestions } from '../helpers/tiny-model.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
 const QUESTIONS = 11;
@@ -30,15 +32,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 async function losses(changes: Partial<EvaluateSettings>): Promise<Line[]> {
   const output = changes.output ?? path.join(await temporaryFolder(), 'losses.jsonl');
   const { metrics } = await evaluate(
-    {
-      model,
-      questions: asked.file,
-      pictures: asked.pictures,
-      shard: { index: 0, count: 1 },
-      batchSize: 4,
-      output,
-      ...changes,
-    },
+    { model, questions: asked.asked, batchSize: 4, output, ...changes },
     recordingReporter(),
   );
   const lines = await readJsonLines(output, lineSchema);
@@ -55,17 +49,6 @@ test('every question has one loss a choice, in the order of the file', () => {
   }
 });
 
-// 11 questions divide by none of these; the last count leaves shards with nothing to do.
-test.each([2, 3, 13])('%i shards together give what one gives, and drop no question', async (count) => {
-  const parts: Line[][] = [];
-  for (let index = 0; index < count; index++) parts.push(await losses({ shard: { index, count } }));
-  const joined = new Map(parts.flat().map((line) => [line.question_id, line.losses]));
-  expect(parts.flat()).toHaveLength(QUESTIONS);
-  for (const { question_id, losses: wanted } of whole) {
-    expect(maximumDifference(joined.get(question_id) as number[], wanted), question_id).toBeLessThan(1e-4);
-  }
-});
-
 test('the size of a batch changes nothing', async () => {
   const alone = await losses({ batchSize: 1 });
   for (const [index, { losses: found }] of alone.entries()) {
@@ -73,18 +56,25 @@ test('the size of a batch changes nothing', async () => {
   }
 });
 
-test('the limit takes the first questions', async () => {
-  const first = await losses({ limit: 3 });
-  expect(first.map(({ question_id }) => question_id)).toEqual(whole.slice(0, 3).map(({ question_id }) => question_id));
+test('a question without a picture is answered from its words, also beside one with a picture', async () => {
+  const records = await readJsonLines(asked.asked, askedQuestionSchema);
+  const mixed = records.map(({ picture, ...words }, index) =>
+    index % 2 === 0 ? { ...words, picture } : { ...words, prompt: withoutPicture(words.prompt) },
+  );
+  const questions = path.join(await temporaryFolder(), 'asked.jsonl');
+  await writeAsked(questions, mixed);
+  const found = await losses({ questions });
+  for (const [index, line] of found.entries()) {
+    const difference = maximumDifference(line.losses, whole[index]?.losses as number[]);
+    if (index % 2 === 0) expect(difference).toBeLessThan(1e-4);
+    else expect(difference).toBeGreaterThan(1e-4);
+  }
 });
 
 test('progress reaches its end and never falls', async () => {
   const output = path.join(await temporaryFolder(), 'losses.jsonl');
   const reporter = recordingReporter();
-  await evaluate(
-    { model, questions: asked.file, pictures: asked.pictures, shard: { index: 0, count: 1 }, batchSize: 4, output },
-    reporter,
-  );
+  await evaluate({ model, questions: asked.asked, batchSize: 4, output }, reporter);
   expect(reporter.steps.at(-1)).toBe(6);
   expect(reporter.steps).toEqual(reporter.steps.toSorted((one, other) => one - other));
 });
@@ -92,7 +82,7 @@ test('progress reaches its end and never falls', async () => {
 test('a picture that is missing or cut short is named, and no result is left', async () => {
   const own = await writeTinyQuestions(await temporaryFolder(), 2);
   const output = path.join(own.pictures, '..', 'losses.jsonl');
-  const run = () => losses({ questions: own.file, pictures: own.pictures, output });
+  const run = () => losses({ questions: own.asked, output });
   const picture = path.join(own.pictures, '000000000001.jpg');
   await truncate(picture, 400);
   await expect(run()).rejects.toMatchObject({ name: 'InputError', message: expect.stringContaining(picture) });

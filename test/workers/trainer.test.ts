@@ -149,7 +149,7 @@ test('wrong input is said to be that, by file, and not to be tried again', async
   const own = await writeTinyMixture(await temporaryFolder(), 4);
   const picture = path.join(own.pictures, '000000000001.jpg');
   await truncate(picture, 300);
-  const questions = { questions: own.file, pictures: own.pictures, shard: { index: 0, count: 1 }, batchSize: 2 };
+  const questions = { questions: own.asked, batchSize: 2 };
   const output = path.join(own.pictures, '..', 'losses.jsonl');
   const trainer = await startTrainer({ kind: 'evaluate', model, ...questions, output });
   expect((await trainer.ended).code).toBe(1);
@@ -172,12 +172,7 @@ test('a job that is none fails without being tried again, naming the field', asy
 test('a whole round of jobs, one after the other, through runTrainer', async () => {
   const directory = await temporaryFolder();
   const at = (name: string) => path.join(directory, name);
-  const questions = {
-    questions: mixture.file,
-    pictures: mixture.pictures,
-    shard: { index: 0, count: 1 },
-    batchSize: 4,
-  };
+  const questions = { questions: mixture.asked, batchSize: 4 };
   const jobs: JobSpec[] = [
     {
       kind: 'embed',

@@ -30,6 +30,7 @@ function planOn(taskQueue: string, changes: Partial<RunPlan> = {}): RunPlan {
     roundsPerExecution: 10,
     evaluationShards: 1,
     hasTest: true,
+    evaluationSets: ['validation', 'test'],
     queues: { cpu: taskQueue, gpu: taskQueue },
     finetuneTimeoutMinutes: 5,
     ...changes,
@@ -136,7 +137,13 @@ test('it continues as new between groups of rounds and loses no row', async () =
 test('evaluation is split over the configured shards', async () => {
   const queue = newQueue();
   const calls: string[] = [];
-  await execute(queue, fakeActivities(planOn(queue, { rounds: 0, evaluationShards: 3, hasTest: false }), calls));
+  await execute(
+    queue,
+    fakeActivities(
+      planOn(queue, { rounds: 0, evaluationShards: 3, hasTest: false, evaluationSets: ['validation'] }),
+      calls,
+    ),
+  );
   expect(calls.filter((call) => call === 'evaluateShard 0')).toHaveLength(3);
 });
 

@@ -1,0 +1,29 @@
+import { z } from 'zod';
+import { benchmarkNames } from '../evaluation/benchmarks/index.ts';
+
+const count = z.int().positive();
+const path = z.string().min(1);
+
+const benchmarkSchema = z.strictObject({
+  benchmark: z.enum(benchmarkNames),
+  name: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'must be made of small letters, digits, ".", "_" and "-"')
+    .optional()
+    .describe('Of its folder and its rows in the report. Default: the benchmark, with -blind where it is blind.'),
+  file: path.describe('The official file, under data.root.'),
+  pictures: path.optional().describe('Its picture folder, under data.root, where the file does not hold them.'),
+  limit: count.optional().describe('Take only this many questions, from the start of the file.'),
+  blind: z.boolean().default(false).describe('Ask without the picture: what the language alone answers.'),
+});
+
+/** How the merged model is scored, and on what beside the validation and test questions. */
+export const evaluateSchema = z.strictObject({
+  batchSize: count.default(16),
+  shards: count.default(1).describe('Parts evaluated apart, on as many GPU workers as there are.'),
+  benchmarks: z
+    .array(benchmarkSchema)
+    .default([])
+    .describe('Scored every round beside the A-OKVQA questions of data.validation and data.test.'),
+  bootstrapSamples: count.default(1000).describe('Resamples that the confidence intervals are taken from.'),
+});

@@ -1,0 +1,24 @@
+/**
+ * A question as it is put to the model, whatever benchmark it comes from: what the trainer reads, one JSON object a
+ * line, and what it answers.
+ */
+import { z } from 'zod';
+
+export const askedQuestionSchema = z.strictObject({
+  question_id: z.string(),
+  /** Absolute path; none where the prompt shows no picture. */
+  picture: z.string().optional(),
+  /** What the model reads, with `<ImageHere>` where the picture goes. */
+  prompt: z.string(),
+  /** What every answer begins with, such as `The answer is`; it counts for none of the losses. */
+  answerStart: z.string(),
+  /** The answers to rank, each whole: `The answer is (A) cat`. */
+  answers: z.array(z.string()).min(1),
+});
+
+export type AskedQuestion = z.output<typeof askedQuestionSchema>;
+
+export const answerLossesSchema = z.object({ question_id: z.string(), losses: z.array(z.number()) });
+
+/** What the model found for one question: the mean loss of each answer, in their order. */
+export type AnswerLosses = z.output<typeof answerLossesSchema>;

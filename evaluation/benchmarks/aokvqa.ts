@@ -1,0 +1,84 @@
+/**
+ * A-OKVQA (https://github.com/allenai/aokvqa), ranked as the reference system does: the mean loss of `(A) choice` after
+ * `The answer is` for every choice, the lowest wins. Unlike there, no question is dropped.
+ */
+import { join } from 'node:path';
+import { type AokvqaQuestion, aokvqaPicturePath, readAokvqa } from '../../datasets/aokvqa.ts';
+import { ANSWER_START, answerStem, humanTurn } from '../../datasets/prompt-format.ts';
+import { InputError } from '../../store/input-error.ts';
+import { writeJson } from '../../store/write-file.ts';
+import { directAnswerScore } from '../direct-answer-score.ts';
+import type { EvaluatedQuestion } from '../records.ts';
+import type { AnsweredQuestion, Benchmark } from './benchmark.ts';
+
+export const aokvqaResultsFile = 'aokvqa_eval.json';
+
+type Question = AokvqaQuestion & { id: string; picture: string };
+
+export const aokvqa: Benchmark<Question> = {
+  title: 'A-OKVQA',
+
+  async read({ file, pictures, limit }) {
+    if (pictures === undefined) {
+      throw new InputError({
+        file,
+        problem: 'says nothing of where its pictures are',
+        remedy: 'Name their folder too',
+      });
+    }
+    const questions = (await readAokvqa(file)).slice(0, limit);
+    return questions.map((question) => ({
+      ...question,
+      id: question.question_id,
+      picture: aokvqaPicturePath(pictures, question.image_id),
+    }));
+  },
+
+  ask: ({ question, choices }) => ({
+    prompt: humanTurn(question, choices),
+    answerStart: ANSWER_START,
+    answers: choices.map((_, index) => answerStem(choices, index)),
+  }),
+
+  score(answered) {
+    const groupsOf = ({ question_type }: Question) =>
+      question_type === undefined ? undefined : { 'question type': question_type };
+    return {
+      multipleChoice: answered.map(({ question, choice }) => ({
+        id: question.id,
+        score: choice === question.correct_choice_idx ? 1 : 0,
+        groups: groupsOf(question),
+      })),
+      directAnswer: answered
+        .filter(({ question }) => !question.difficult_direct_answer)
+        .map(({ question, choice }) => ({
+          id: question.id,
+          score:
+            choice === undefined ? 0 : directAnswerScore(question.choices[choice] as string, question.direct_answers),
+          groups: groupsOf(question),
+        })),
+    };
+  },
+
+  async write(answered, folder) {
+    await writeJson(join(folder, aokvqaResultsFile), answered.map(recordOf));
+    return [aokvqaResultsFile];
+  },
+};
+
+function recordOf({ question, choice, losses }: AnsweredQuestion<Question>): EvaluatedQuestion {
+  if (choice === undefined) throw new Error(`Question ${question.id} has no choice`);
+  return {
+    question_id: question.question_id,
+    image_id: question.image_id,
+    question: question.question,
+    choices: question.choices,
+    correct_choice_idx: question.correct_choice_idx,
+    direct_answers: question.direct_answers,
+    difficult_direct_answer: question.difficult_direct_answer,
+    model_answer: question.choices[choice] as string,
+    model_choice_idx: choice,
+    losses,
+    question_type: question.question_type ?? 'unclassified',
+  };
+}

@@ -1,0 +1,14 @@
+import { aokvqa } from './aokvqa.ts';
+import type { Benchmark } from './benchmark.ts';
+
+/** All benchmarks, by the name that a config or the command line gives. */
+export const benchmarks = { aokvqa } as const;
+
+export type BenchmarkName = keyof typeof benchmarks;
+
+export const benchmarkNames = Object.keys(benchmarks) as [BenchmarkName, ...BenchmarkName[]];
+
+/** The benchmark of a name. Its questions are its own affair: what it reads, it is given back. */
+export function benchmarkOf(name: BenchmarkName): Benchmark {
+  return benchmarks[name] as unknown as Benchmark;
+}

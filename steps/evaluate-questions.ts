@@ -1,0 +1,47 @@
+import { join } from 'node:path';
+import type { AskedQuestion } from '../evaluation/asked-question.ts';
+import type { Manifest } from '../store/manifest.ts';
+import { writeFileAtomically } from '../store/write-file.ts';
+import { hashAsked } from './evaluation-sets.ts';
+import { runTrainerStep, type TrainerStep } from './trainer-step.ts';
+
+export const lossesFile = 'losses.jsonl';
+const questionsFile = 'questions.jsonl';
+
+/** Has the trainer find the loss of every answer: `losses.jsonl` in the step's folder. */
+export async function rankQuestions({
+  context,
+  directory,
+  model,
+  modelFiles,
+  asked,
+  inputs,
+}: {
+  context: TrainerStep['context'];
+  directory: string;
+  model: string;
+  /** File → SHA-256 of the model directory. */
+  modelFiles: Record<string, string>;
+  asked: readonly AskedQuestion[];
+  /** What else the result depends on, such as the hash of the benchmark's file (its pictures are in no other). */
+  inputs: Record<string, unknown>;
+}): Promise<{ manifest: Manifest; skipped: boolean }> {
+  return runTrainerStep({
+    context,
+    directory,
+    step: 'evaluate-shard',
+    inputs: { model: modelFiles, asked: hashAsked(asked), ...inputs },
+    prepare: async () => {
+      const questions = join(directory, questionsFile);
+      await writeFileAtomically(questions, asked.map((question) => `${JSON.stringify(question)}\n`).join(''));
+      return {
+        kind: 'evaluate',
+        model,
+        questions,
+        batchSize: context.config.evaluate.batchSize,
+        output: join(directory, lossesFile),
+      };
+    },
+    finish: async ({ metrics }) => ({ outputs: [lossesFile], metrics }),
+  });
+}

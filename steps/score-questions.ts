@@ -1,0 +1,56 @@
+import type { AnswerLosses } from '../evaluation/asked-question.ts';
+import type { BenchmarkQuestion } from '../evaluation/benchmarks/benchmark.ts';
+import { benchmarkOf } from '../evaluation/benchmarks/index.ts';
+import { hashOfWeights, type Scores, writeEvaluation } from '../evaluation/evaluation-files.ts';
+import { rankAnswers } from '../evaluation/rank-answers.ts';
+import type { BootstrapSettings } from '../evaluation/statistics/bootstrap.ts';
+import { summarizeMeasures } from '../evaluation/summarize-measures.ts';
+import { askQuestions, type EvaluationSet, hashAsked } from './evaluation-sets.ts';
+
+/**
+ * Scores the answers to a set's questions and writes all files about them into the folder.
+ *
+ * @returns their names, and the measures in percent as a manifest keeps them
+ */
+export async function writeScores({
+  set,
+  questions,
+  losses,
+  folder,
+  modelFiles,
+  bootstrap,
+}: {
+  set: EvaluationSet;
+  questions: readonly BenchmarkQuestion[];
+  losses: readonly AnswerLosses[];
+  folder: string;
+  /** File → SHA-256 of the model directory. */
+  modelFiles: Record<string, string>;
+  bootstrap: BootstrapSettings;
+}): Promise<{ files: string[]; metrics: Record<string, number>; scores: Scores }> {
+  const benchmark = benchmarkOf(set.benchmark);
+  const answered = rankAnswers(questions, losses, (question) => benchmark.ask(question).answers.length);
+  const measures = benchmark.score(answered);
+  const scores: Scores = {
+    schemaVersion: 1,
+    set: set.name,
+    benchmark: set.benchmark,
+    title: benchmark.title,
+    blind: set.blind,
+    weights: hashOfWeights(modelFiles),
+    asked: hashAsked(askQuestions(set, questions)),
+    questions: questions.length,
+    unanswered: answered.filter(({ choice }) => choice === undefined).length,
+    measures: summarizeMeasures(measures, { ...bootstrap, seed: `${bootstrap.seed}/${set.name}` }),
+  };
+  const files = await writeEvaluation(folder, scores, measures, answered);
+  const official = (await benchmark.write?.(answered, folder)) ?? [];
+  return {
+    files: [...official, ...files],
+    metrics: {
+      ...Object.fromEntries(Object.entries(scores.measures).map(([measure, { value }]) => [measure, 100 * value])),
+      questions: scores.questions,
+    },
+    scores,
+  };
+}

@@ -1,0 +1,78 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { AokvqaQuestion } from '../../../datasets/aokvqa.ts';
+import { aokvqa } from '../../../evaluation/benchmarks/aokvqa.ts';
+import { noSharedFiles, sharedFile } from '../../shared-files.ts';
+import { temporaryFolder } from '../../temporary-folder.ts';
+import { evaluated, question } from '../questions.ts';
+
+function answered(choice: number, values: Partial<AokvqaQuestion> = {}) {
+  const asked = question({ question_type: 'identity_reasoning', ...values });
+  return { question: { ...asked, id: asked.question_id, picture: '/1.jpg' }, choice, losses: [2, 1, 3, 4] };
+}
+const mean = (scores: readonly { score: number }[] = []) =>
+  scores.reduce((sum, { score }) => sum + score, 0) / scores.length;
+
+test('asks and answers as the reference system ranks', () => {
+  expect(aokvqa.ask(answered(0).question)).toEqual({
+    prompt:
+      '###Human: <Img><ImageHere></Img> What sport are they mimicking?\n' +
+      '(A) baseball (B) lacrosse (C) cricket (D) basketball\n###Assistant: ',
+    answerStart: 'The answer is',
+    answers: [
+      'The answer is (A) baseball',
+      'The answer is (B) lacrosse',
+      'The answer is (C) cricket',
+      'The answer is (D) basketball',
+    ],
+  });
+});
+
+describe('scores', () => {
+  test('multiple choice is the share of correct choices', () => {
+    const { multipleChoice } = aokvqa.score([answered(0), answered(1), answered(2), answered(0)]);
+    expect(mean(multipleChoice)).toBe(0.5);
+  });
+
+  test('direct answer leaves out questions marked difficult', () => {
+    const { multipleChoice, directAnswer } = aokvqa.score([
+      answered(0),
+      answered(1, { difficult_direct_answer: true }),
+    ]);
+    expect(mean(directAnswer)).toBe(1);
+    expect(mean(multipleChoice)).toBe(0.5);
+  });
+
+  test('direct answer looks at the words of the choice, not at its being correct', () => {
+    const wrongButSaid = answered(1, { direct_answers: ['lacrosse', 'lacrosse', ...Array(8).fill('hockey')] });
+    expect(mean(aokvqa.score([wrongButSaid]).directAnswer)).toBeCloseTo(2 / 3, 10);
+  });
+
+  test('are sorted by question type, where there is one', () => {
+    const { multipleChoice = [] } = aokvqa.score([answered(0), answered(0, { question_type: undefined })]);
+    expect(multipleChoice.map(({ groups }) => groups)).toEqual([{ 'question type': 'identity_reasoning' }, undefined]);
+  });
+});
+
+test('writes aokvqa_eval.json', async () => {
+  const folder = await temporaryFolder();
+  expect(await aokvqa.write?.([answered(1)], folder)).toEqual(['aokvqa_eval.json']);
+  expect(JSON.parse(await readFile(join(folder, 'aokvqa_eval.json'), 'utf8'))).toEqual([evaluated()]);
+});
+
+const official = sharedFile('aokvqa/aokvqa_v1p0_val.json');
+test.skipIf(!official)(`reads the official validation file, no question dropped (${noSharedFiles})`, async () => {
+  const source = { file: official as string, pictures: '/val2017', extractedPictures: '/none' };
+  const questions = await aokvqa.read(source);
+  expect(questions).toHaveLength(1145);
+  expect(questions[0]?.picture).toMatch(/^\/val2017\/\d{12}\.jpg$/);
+  expect(await aokvqa.read({ ...source, limit: 3 })).toEqual(questions.slice(0, 3));
+});
+
+test('needs the folder of its pictures', async () => {
+  await expect(aokvqa.read({ file: 'q.json', extractedPictures: '/none' })).rejects.toMatchObject({
+    name: 'InputError',
+    file: 'q.json',
+  });
+});
