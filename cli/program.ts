@@ -1,5 +1,7 @@
 import { Command } from 'commander';
+import { addCompareCommand } from './compare-command.ts';
 import { addDataCommands } from './data-commands.ts';
+import { addEvaluateCommand } from './evaluate-command.ts';
 import { addDemoCommand, addDoctorCommand, addSetupCommand, addWorkerCommand } from './machine-commands.ts';
 import { addPretrainCommand } from './pretrain-command.ts';
 import { addRunCommands } from './run-commands.ts';
@@ -21,6 +23,8 @@ export function createProgram(signal: AbortSignal): Command {
   addStepCommands(program, signal);
   addDataCommands(program, signal);
   addTeacherCommands(program, signal);
+  addEvaluateCommand(program, signal);
+  addCompareCommand(program);
   addPretrainCommand(program, signal);
   addSmollm2Command(program);
   addWorkerCommand(program);

@@ -55,11 +55,6 @@ const steps: { name: string; description: string; load: () => Promise<Step> }[] 
     load: async () => (await import('../steps/merge.ts')).merge,
   },
   {
-    name: 'evaluate',
-    description: 'score the merged model on the validation and test questions',
-    load: async () => (await import('../steps/evaluate.ts')).evaluate,
-  },
-  {
     name: 'classify',
     description: 'sort the bad cases by question type and compute the weights',
     load: async () => (await import('../steps/classify.ts')).classify,
@@ -83,7 +78,8 @@ export function addStepCommands(program: Command, signal: AbortSignal): void {
   }
 }
 
-async function runStepCommand(
+/** Runs one step and prints what came of it. */
+export async function runStepCommand(
   name: string,
   load: () => Promise<Step>,
   options: ConfigOptions & { round: number },

@@ -21,6 +21,8 @@ export interface ReportRound {
   validation: { mc: number; da: number; errorByType: Record<string, number> };
   /** On questions that the loop never looks at. */
   test?: { mc: number; da: number };
+  /** Every measure of every set that the round's model was scored on, the validation questions first. */
+  benchmarks: ReportMeasure[];
   /** The weight of each type that this round sampled by; empty for round 0. */
   weights: Record<string, number>;
   /** How many requests of each type this round drew; empty for round 0. */
@@ -34,6 +36,24 @@ export interface ReportRound {
   seconds: number;
   /** Of the finetune, in steps counted from 1. */
   lossCurve: { step: number; loss: number }[];
+}
+
+export interface ReportMeasure {
+  /** Name of the set. */
+  set: string;
+  /** `MMBench`, `MMBench, blind` */
+  title: string;
+  measure: string;
+  /** Mean score and its 95 % confidence interval. */
+  value: number;
+  low: number;
+  high: number;
+  /** What the mean is of. */
+  count: number;
+  /** Answers in which no choice was found. */
+  unanswered: number;
+  /** Way of sorting → class → its score. */
+  groups: Record<string, Record<string, { value: number; low: number; high: number; count: number }>>;
 }
 
 export interface ReportBadCase {

@@ -1,5 +1,6 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { writeFileAtomically } from '../store/write-file.ts';
+import { abilityTables, benchmarkTable } from './benchmark-tables.ts';
 import { accuracyChart, errorByTypeChart, lossChart, samplingChart } from './charts.ts';
 import { drawChart } from './draw-chart.ts';
 import { badCaseGallery, generatedGallery } from './gallery.ts';
@@ -25,6 +26,7 @@ export async function writeReport(input: WriteReportInput): Promise<void> {
     { title: 'Settings', body: `<div class="settings">${configTable(configSummary)}</div>` },
     { title: 'Rounds', body: roundsTable(rounds) },
     { title: 'Accuracy and loss', body: await figures(scoreFigures(rounds)) },
+    { title: 'Benchmarks', body: benchmarkTable(rounds) + abilityTables(rounds) },
     { title: 'Weights against what was sampled', body: await figures(samplingFigures(rounds)) },
     { title: 'Rejected by reason', body: rejectedTable(rounds) },
     { title: 'Bad cases', body: await badCaseGallery(badCases) },

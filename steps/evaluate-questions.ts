@@ -3,7 +3,7 @@ import type { AskedQuestion } from '../evaluation/asked-question.ts';
 import type { Manifest } from '../store/manifest.ts';
 import { writeFileAtomically } from '../store/write-file.ts';
 import { hashAsked } from './evaluation-sets.ts';
-import { runTrainerStep, type TrainerStep } from './trainer-step.ts';
+import { runTrainerStep, type TrainerContext } from './trainer-step.ts';
 
 export const lossesFile = 'losses.jsonl';
 const questionsFile = 'questions.jsonl';
@@ -15,14 +15,17 @@ export async function rankQuestions({
   model,
   modelFiles,
   asked,
+  batchSize,
   inputs,
 }: {
-  context: TrainerStep['context'];
+  context: TrainerContext;
   directory: string;
   model: string;
   /** File → SHA-256 of the model directory. */
   modelFiles: Record<string, string>;
   asked: readonly AskedQuestion[];
+  /** Questions at a time. */
+  batchSize: number;
   /** What else the result depends on, such as the hash of the benchmark's file (its pictures are in no other). */
   inputs: Record<string, unknown>;
 }): Promise<{ manifest: Manifest; skipped: boolean }> {
@@ -38,7 +41,7 @@ export async function rankQuestions({
         kind: 'evaluate',
         model,
         questions,
-        batchSize: context.config.evaluate.batchSize,
+        batchSize,
         output: join(directory, lossesFile),
       };
     },

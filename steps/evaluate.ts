@@ -55,6 +55,7 @@ export async function evaluateShard(
     model: merged.directory,
     modelFiles: merged.manifest.outputs,
     asked,
+    batchSize: config.evaluate.batchSize,
     inputs: { questions: await hashFile(set.file), shard, count },
   });
   return { ...outcomeOf(done), questions: asked.length };

@@ -27,8 +27,15 @@ export async function prepareData(context: StepContext): Promise<PrepareDataOutc
   const { config, run } = context;
   const { root } = config.data;
   await renderScenes(context);
+<<<<<<< HEAD
   const { questions, pictures, problems } = await readDatasets(config);
   if (problems.length > 0) refuseProblems([...problems, ...(await checkPictures(root, pictures, context))], root);
+=======
+  // Small files whose faults would otherwise show only in round 1.
+  await readQuestionTypes(config.data.questionTypes);
+  await readPromptTemplate(config.teacher.prompt);
+  const { questions, pictures } = await usedPictures(config, run);
+>>>>>>> 0bb8c14 (MMBench and SEED-Bench from their official files; evaluate any model on any benchmark, blind too; compare two models; benchmarks in the report)
   const done = await runStepOnce({
     directory: join(run.root, 'prepared-data'),
     step: 'prepare-data',

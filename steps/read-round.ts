@@ -7,6 +7,7 @@ import { z } from 'zod';
 import type { Config } from '../configs/schema.ts';
 import { aokvqaPicturePath } from '../datasets/aokvqa.ts';
 import { readEngineData } from '../datasets/engine-data.ts';
+import { readScores, scoresFile } from '../evaluation/evaluation-files.ts';
 import { type EvaluatedQuestion, readEvaluatedQuestions, readWeights } from '../evaluation/records.ts';
 import type { ReportBadCase, ReportGeneratedSample, ReportRound } from '../report/report-input.ts';
 import { type Manifest, readManifest } from '../store/manifest.ts';
@@ -15,6 +16,7 @@ import { type RunDirectory, roundDirectory, type StepName, stepDirectory } from 
 import { weightsFile } from './classify.ts';
 import { poolPictures, type QuestionSet, questionSet } from './dataset-paths.ts';
 import { engineDataFile } from './engine-data-files.ts';
+import { evaluationSets } from './evaluation-sets.ts';
 import { finishedStep } from './finished-step.ts';
 import { rejectedByReasonFile } from './refine.ts';
 import { requestsByTypeFile } from './sample.ts';
@@ -25,7 +27,7 @@ const stepNames: StepName[] = ['sample', 'generate', 'refine', 'append', 'finetu
 const lossCurvePoints = 300;
 
 /** The figures of a round whose steps have all finished. */
-export async function readReportRound(run: RunDirectory, round: number): Promise<ReportRound> {
+export async function readReportRound(config: Config, run: RunDirectory, round: number): Promise<ReportRound> {
   const { manifest: evaluated } = await finishedStep(run, round, 'evaluate');
   const classified = await finishedStep(run, round, 'classify');
   const errorByType = await readWeights(join(classified.directory, weightsFile));
@@ -37,10 +39,27 @@ export async function readReportRound(run: RunDirectory, round: number): Promise
       metrics.testMultipleChoice === undefined
         ? undefined
         : { mc: share(metrics.testMultipleChoice), da: share(metrics.testDirectAnswer) },
+    benchmarks: await readMeasures(config, run, round),
     seconds: await workingSeconds(run, round),
     lossCurve: await readLossCurve(run, round),
     ...(await readDataFigures(run, round)),
   };
+}
+
+/** A run that an earlier version evaluated has no scores yet: then there is nothing to show. */
+async function readMeasures(config: Config, run: RunDirectory, round: number): Promise<ReportRound['benchmarks']> {
+  const { directory, manifest } = await finishedStep(run, round, 'evaluate');
+  const measures: ReportRound['benchmarks'] = [];
+  for (const { name } of evaluationSets(config, run)) {
+    const folder = name === 'validation' ? '' : name;
+    if (!(join(folder, scoresFile) in manifest.outputs)) continue;
+    const scores = await readScores(join(directory, folder));
+    const title = scores.blind ? `${scores.title}, blind` : scores.title;
+    for (const [measure, estimate] of Object.entries(scores.measures)) {
+      measures.push({ set: name, title, measure, unanswered: scores.unanswered, ...estimate });
+    }
+  }
+  return measures;
 }
 
 type DataFigures = Pick<

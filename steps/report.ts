@@ -16,7 +16,7 @@ export async function report({ config, run, signal }: StepContext): Promise<Repo
   const generated: ReportInput['generated'] = [];
   for (let round = 0; await isFinished(stepDirectory(run, round, 'classify')); round += 1) {
     signal.throwIfAborted();
-    rounds.push(await readReportRound(run, round));
+    rounds.push(await readReportRound(config, run, round));
     badCases.push(...(await readReportBadCases(config, run, round)));
     generated.push(...(await readReportSamples(config, run, round)));
   }

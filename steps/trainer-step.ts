@@ -8,8 +8,13 @@ import type { JobSpec } from '../trainer/protocol.ts';
 import { runTrainer, type TrainerResult } from '../trainer/run-trainer.ts';
 import type { StepContext } from './step-context.ts';
 
+/** The part of a step's context that running the trainer takes. */
+export interface TrainerContext extends Pick<StepContext, 'onProgress' | 'signal' | 'trainer'> {
+  config: { temporal: { stallTimeoutSeconds: number } };
+}
+
 export interface TrainerStep {
-  context: StepContext;
+  context: TrainerContext;
   /** The step's own folder. */
   directory: string;
   step: string;
@@ -50,7 +55,7 @@ export async function runTrainerStep({
   });
 }
 
-function progressReporter({ onProgress }: StepContext): NonNullable<Parameters<typeof runTrainer>[0]['onMessage']> {
+function progressReporter({ onProgress }: TrainerContext): NonNullable<Parameters<typeof runTrainer>[0]['onMessage']> {
   let checkpoint: string | undefined;
   return (message) => {
     if (message.type === 'checkpoint') checkpoint = message.uri;

@@ -1,8 +1,10 @@
 import { aokvqa } from './aokvqa.ts';
 import type { Benchmark } from './benchmark.ts';
+import { mmbench } from './mmbench.ts';
+import { seedBench } from './seed-bench.ts';
 
 /** All benchmarks, by the name that a config or the command line gives. */
-export const benchmarks = { aokvqa } as const;
+export const benchmarks = { aokvqa, mmbench, 'seed-bench': seedBench } as const;
 
 export type BenchmarkName = keyof typeof benchmarks;
 

@@ -10,6 +10,7 @@ const baseRound: ReportRound = {
   round: 0,
   validation: { mc: 0.4125, da: 0.3, errorByType: { 'count <objects>': 0.75, color: 0.25 } },
   test: { mc: 0.437, da: 0.281 },
+  benchmarks: [],
   weights: {},
   sampledByType: {},
   samplesAdded: 0,

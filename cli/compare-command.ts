@@ -1,0 +1,78 @@
+import Table from 'cli-table3';
+import type { Command } from 'commander';
+import type { Comparison } from '../evaluation/compare-models.ts';
+import { integer } from './options.ts';
+
+interface CompareOptions {
+  json: boolean;
+  samples: number;
+  seed: number;
+}
+
+/** Adds `dataengine compare`. */
+export function addCompareCommand(program: Command): void {
+  program
+    .command('compare <first> <second>')
+    .description('compare two evaluations question by question: which model is better, and how surely')
+    .option('--json', 'one JSON value instead of a table', false)
+    .option('--samples <number>', 'resamples of the paired bootstrap', integer(1), 10_000)
+    .option('--seed <number>', 'of the resamples', integer(0), 42)
+    .addHelpText(
+      'after',
+      '\nFolders that `dataengine evaluate` wrote, or evaluate/ folders of rounds.\n\nExample:\n' +
+        '  dataengine compare runs/demo/round-0/evaluate runs/demo/round-2/evaluate',
+    )
+    .action(async (first: string, second: string, { json, samples, seed }: CompareOptions) => {
+      const { compareEvaluations } = await import('../evaluation/compare-models.ts');
+      const comparisons = await compareEvaluations(first, second, { samples, seed });
+      process.stdout.write(`${json ? JSON.stringify(comparisons) : formatComparisons(comparisons)}\n`);
+    });
+}
+
+/** The comparisons as a table for a terminal; scores and differences in percent. */
+export function formatComparisons(comparisons: readonly Comparison[], { color = false } = {}): string {
+  const head = [
+    'set',
+    'measure',
+    'questions',
+    'first %',
+    'second %',
+    'difference (95 % CI)',
+    'only first',
+    'only second',
+    'p',
+  ];
+  const table = new Table({
+    head,
+    colAligns: head.map((_, column) => (column < 2 ? 'left' : 'right')),
+    style: { head: color ? ['cyan'] : [], border: [], compact: true },
+  });
+  for (const { set, measure, count, first, second, difference, onlyFirst, onlySecond, pValue } of comparisons) {
+    const { value, low, high } = difference;
+    table.push([
+      set,
+      measure,
+      count,
+      percent(first),
+      percent(second),
+      `${signed(value)} (${signed(low)} to ${signed(high)})`,
+      onlyFirst ?? '–',
+      onlySecond ?? '–',
+      pValue === undefined ? '–' : pValue < 0.001 ? '< 0.001' : pValue.toFixed(3),
+    ]);
+  }
+  const leftOut = comparisons.filter((comparison) => comparison.leftOut > 0);
+  const notes = leftOut.map(
+    ({ set, measure, leftOut }) =>
+      `${set}, ${measure}: ${leftOut} questions that only one model was asked are left out.`,
+  );
+  return [table.toString(), ...notes].join('\n');
+}
+
+function percent(share: number): string {
+  return (100 * share).toFixed(1);
+}
+
+function signed(share: number): string {
+  return `${share < 0 ? '−' : '+'}${Math.abs(100 * share).toFixed(1)}`;
+}

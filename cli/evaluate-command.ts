@@ -1,0 +1,135 @@
+/**
+ * `dataengine evaluate`: a round's step, or, with `--benchmark`, any model on any benchmark.
+ */
+import { basename, extname, join } from 'node:path';
+import type { Command } from 'commander';
+import { loadConfig } from '../configs/load-config.ts';
+import type { Config } from '../configs/schema.ts';
+import { type BenchmarkName, benchmarkNames } from '../evaluation/benchmarks/index.ts';
+import type { EvaluationSet } from '../steps/evaluation-sets.ts';
+import { InputError } from '../store/input-error.ts';
+import { openRunDirectory, stepDirectory } from '../store/run-directory.ts';
+import { type ConfigOptions, integer } from './options.ts';
+import { createProgressDisplay } from './progress-display.ts';
+import { formatScores } from './scores-table.ts';
+import { runStepCommand } from './step-commands.ts';
+
+interface EvaluateOptions extends Omit<ConfigOptions, 'config'> {
+  config?: string;
+  round: number;
+  benchmark?: string;
+  model?: string;
+  file?: string;
+  pictures?: string;
+  limit?: number;
+  blind: boolean;
+  batchSize?: number;
+  output?: string;
+}
+
+/** Adds `dataengine evaluate`. */
+export function addEvaluateCommand(program: Command, signal: AbortSignal): void {
+  program
+    .command('evaluate')
+    .description("score a round's merged model, or with --benchmark any model on any benchmark")
+    .option('--config <file>', 'YAML config')
+    .option('--round <number>', 'round', integer(0), 0)
+    .option('--run <name>', "run (default: the config's, or its file name)")
+    .option('--data-root <folder>', "instead of the config's data.root")
+    .option('--seed <number>', "instead of the config's seed", integer(0))
+    .option('--benchmark <name>', `a set of the config, or with --file one of ${benchmarkNames.join(', ')}`)
+    .option('--model <folder>', "model directory (default: the round's merged model)")
+    .option('--file <file>', "the benchmark's official file")
+    .option('--pictures <folder>', "the benchmark's pictures, where its file does not hold them")
+    .option('--limit <number>', 'only this many questions', integer(1))
+    .option('--blind', 'ask without the picture: what the language alone answers', false)
+    .option('--batch-size <number>', "questions at a time (default: the config's, or 16)", integer(1))
+    .option('--output <folder>', 'default: runs/evaluations/<model>/<set>')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  dataengine evaluate --config configs/demo.yaml --round 0\n' +
+        '  dataengine evaluate --benchmark mmbench --file mmbench_dev.tsv --model data/stage1 --blind\n' +
+        '  dataengine evaluate --config configs/demo.yaml --benchmark test --round 2 --blind',
+    )
+    .action((options: EvaluateOptions) => {
+      const { benchmark, config, ...step } = options;
+      if (benchmark !== undefined) return evaluateBenchmark({ ...options, benchmark }, signal);
+      if (config === undefined) throw missing('--config', 'or --benchmark with --file and --model');
+      const load = async () => (await import('../steps/evaluate.ts')).evaluate;
+      return runStepCommand('evaluate', load, { ...step, config }, signal);
+    });
+}
+
+async function evaluateBenchmark(options: EvaluateOptions & { benchmark: string }, signal: AbortSignal): Promise<void> {
+  const { evaluateModel } = await import('../steps/evaluate-model.ts');
+  const config = await readConfig(options);
+  const set = await chooseSet(options, config);
+  const model = options.model ?? mergedModel(options, config);
+  const output = options.output ?? join('runs', 'evaluations', model.replace(/[^A-Za-z0-9._]+/g, '-'), set.name);
+  const display = createProgressDisplay();
+  try {
+    const scores = await evaluateModel({
+      set,
+      model,
+      output,
+      batchSize: options.batchSize ?? config?.evaluate.batchSize ?? 16,
+      bootstrap: { samples: config?.evaluate.bootstrapSamples ?? 1000, seed: options.seed ?? config?.seed ?? 42 },
+      context: {
+        config: { temporal: { stallTimeoutSeconds: config?.temporal.stallTimeoutSeconds ?? 600 } },
+        onProgress: (progress) => display.show(`evaluate ${set.name}`, progress),
+        signal,
+      },
+    });
+    display.stop();
+    process.stdout.write(`${formatScores(scores)}\nIn ${output}\n`);
+  } finally {
+    display.stop();
+  }
+}
+
+async function readConfig(options: EvaluateOptions): Promise<Config | undefined> {
+  if (options.config === undefined) return undefined;
+  return loadConfig(options.config, { dataRoot: options.dataRoot, run: options.run, seed: options.seed });
+}
+
+async function chooseSet(options: EvaluateOptions & { benchmark: string }, config?: Config): Promise<EvaluationSet> {
+  const { benchmark, file, pictures, limit, blind } = options;
+  if (file === undefined) {
+    if (config === undefined) throw missing('--file', 'or --config with a file that names the benchmark');
+    const { requireEvaluationSet } = await import('../steps/evaluation-sets.ts');
+    const set = requireEvaluationSet(config, runDirectory(options, config), benchmark);
+    const blindName = set.blind ? set.name : `${set.name}-blind`;
+    return { ...set, limit: limit ?? set.limit, ...(blind && { blind, name: blindName }) };
+  }
+  if (!isBenchmark(benchmark)) {
+    throw new InputError({
+      file: 'command line',
+      field: '--benchmark',
+      problem: `there is no benchmark '${benchmark}'`,
+      remedy: `Name one of ${benchmarkNames.join(', ')}`,
+    });
+  }
+  return { name: blind ? `${benchmark}-blind` : benchmark, benchmark, file, pictures, limit, blind };
+}
+
+function isBenchmark(name: string): name is BenchmarkName {
+  return benchmarkNames.some((known) => known === name);
+}
+
+function mergedModel(options: EvaluateOptions, config?: Config): string {
+  if (config === undefined) throw missing('--model', 'or --config and --round');
+  return stepDirectory(runDirectory(options, config), options.round, 'merge');
+}
+
+function runDirectory({ config: file = '' }: EvaluateOptions, config: Config) {
+  return openRunDirectory(config.runsDirectory, config.run ?? basename(file, extname(file)));
+}
+
+function missing(option: string, alternative: string): InputError {
+  return new InputError({
+    file: 'command line',
+    field: option,
+    problem: 'is missing',
+    remedy: `Give it, ${alternative}`,
+  });
+}

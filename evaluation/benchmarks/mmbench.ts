@@ -1,0 +1,65 @@
+/**
+ * MMBench (arXiv 2307.06281). Vanilla scores every question once; CircularEval counts a question only when it is
+ * answered rightly in all rotations of its options. Answers are ranked as A-OKVQA's are.
+ */
+import { join } from 'node:path';
+import { groupIndex, readMmbench } from '../../datasets/mmbench.ts';
+import { ANSWER_START, humanTurn } from '../../datasets/prompt-format.ts';
+import type { AnsweredQuestion, Benchmark, Measures, QuestionScore } from './benchmark.ts';
+import { type MmbenchItem, writeMmbenchSubmission } from './mmbench-submission.ts';
+
+const submissionFile = 'mmbench-submission.xlsx';
+
+type Answered = AnsweredQuestion<MmbenchItem>;
+
+export const mmbench: Benchmark<MmbenchItem> = {
+  title: 'MMBench',
+
+  async read({ file, limit, extractedPictures }) {
+    const questions = await readMmbench(file, { limit, extractedPictures });
+    return questions.map((question) => ({ ...question, id: String(question.index) }));
+  },
+
+  ask({ question, hint, options }) {
+    const choices = options.map(({ letter, text }) => `(${letter}) ${text}`);
+    const words = hint === undefined ? question : `${hint}\n${question}`;
+    return {
+      prompt: humanTurn(`${words}\n${choices.join(' ')}`),
+      answerStart: ANSWER_START,
+      answers: choices.map((choice) => `${ANSWER_START} ${choice}`),
+    };
+  },
+
+  // A test file has no answers: there is nothing to score, only a submission to write.
+  score(answered): Measures {
+    const scored = answered.filter(({ question }) => question.answer !== undefined);
+    if (scored.length === 0) return {};
+    const originals = scored.filter(({ question }) => question.index === groupIndex(question));
+    const vanilla = originals.map((one) => scoreOf(one.question, isRight(one)));
+    const rotations = new Map<number, Answered[]>();
+    for (const one of scored) {
+      const group = groupIndex(one.question);
+      rotations.set(group, [...(rotations.get(group) ?? []), one]);
+    }
+    if (rotations.size === scored.length) return { vanilla };
+    const circular = originals.map(({ question }) =>
+      scoreOf(question, (rotations.get(question.index) ?? []).every(isRight)),
+    );
+    return { circular, vanilla };
+  },
+
+  async write(answered, folder) {
+    await writeMmbenchSubmission(join(folder, submissionFile), answered);
+    return [submissionFile];
+  },
+};
+
+function isRight({ question, choice }: Answered): boolean {
+  return choice !== undefined && question.options[choice]?.letter === question.answer;
+}
+
+function scoreOf(question: MmbenchItem, right: boolean): QuestionScore {
+  const { category, l2Category } = question;
+  const groups = { ...(l2Category && { 'l2-category': l2Category }), ...(category && { category }) };
+  return { id: question.id, score: right ? 1 : 0, groups };
+}

@@ -1,0 +1,60 @@
+/**
+ * SEED-Bench, image part (arXiv 2307.16125), by its official answer ranking: the question alone is shown, and the choice
+ * wins whose content the model finds likeliest (lowest mean loss of its tokens).
+ */
+import { isAbsolute, join } from 'node:path';
+import { humanTurn } from '../../datasets/prompt-format.ts';
+import { readSeedBench, type SeedBenchQuestion } from '../../datasets/seed-bench.ts';
+import { InputError } from '../../store/input-error.ts';
+import { writeFileAtomically } from '../../store/write-file.ts';
+import type { Benchmark } from './benchmark.ts';
+
+type Question = SeedBenchQuestion & { id: string; picture: string };
+
+const resultsFile = 'results.json';
+const letters = 'ABCD';
+
+export const seedBench: Benchmark<Question> = {
+  title: 'SEED-Bench (image)',
+
+  async read({ file, pictures, limit }) {
+    if (pictures === undefined) {
+      throw new InputError({
+        file,
+        problem: 'says nothing of where its pictures are',
+        remedy: 'Name their folder too',
+      });
+    }
+    const questions = (await readSeedBench(file)).slice(0, limit);
+    return questions.map((question) => {
+      if (isAbsolute(question.dataId) || question.dataId.split(/[\\/]/).includes('..')) {
+        throw new InputError({
+          file,
+          field: 'data_id',
+          problem: `'${question.dataId}' leads out of the picture folder`,
+          remedy: 'Fetch the file again',
+        });
+      }
+      return { ...question, id: question.questionId, picture: join(pictures, question.dataId) };
+    });
+  },
+
+  ask: ({ question, choices }) => ({ prompt: humanTurn(question), answerStart: '', answers: [...choices] }),
+
+  score: (answered) => ({
+    accuracy: answered.map(({ question, choice }) => ({
+      id: question.id,
+      score: choice === question.correct ? 1 : 0,
+      groups: { dimension: question.dimension },
+    })),
+  }),
+
+  // One object a line under this name: what the official evaluation writes, and the leaderboard takes.
+  async write(answered, folder) {
+    const lines = answered.map(({ question, choice }) =>
+      JSON.stringify({ question_id: question.questionId, prediction: choice === undefined ? '' : letters[choice] }),
+    );
+    await writeFileAtomically(join(folder, resultsFile), lines.map((line) => `${line}\n`).join(''));
+    return [resultsFile];
+  },
+};

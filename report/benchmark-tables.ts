@@ -1,0 +1,49 @@
+import { escapeHtml, type Html, table } from './html.ts';
+import type { ReportMeasure, ReportRound } from './report-input.ts';
+
+/** Every measure of every set: a line each, a column a round, with the 95 % confidence interval. */
+export function benchmarkTable(rounds: ReportRound[]): Html {
+  const lines = unique(rounds.flatMap(({ benchmarks }) => benchmarks));
+  if (lines.length === 0) return '<p>Nothing was scored yet.</p>';
+  const rows = lines.map((line) => [
+    `${line.title} (${line.set}), ${line.measure}`,
+    ...rounds.map(({ benchmarks }) => scoreCell(benchmarks.find((one) => isSame(one, line)))),
+  ]);
+  return table(['Score (95 % confidence interval)', ...rounds.map(({ round }) => `Round ${round}`)], rows);
+}
+
+/** The scores by ability, dimension and type of the last round, a fold for each measure. */
+export function abilityTables(rounds: ReportRound[]): Html {
+  const last = rounds.at(-1);
+  const folds = (last?.benchmarks ?? [])
+    .filter(({ groups }) => Object.keys(groups).length > 0)
+    .map(({ title, set, measure, groups }) => {
+      const rows = Object.entries(groups).flatMap(([way, classes]) =>
+        Object.entries(classes).map(([name, estimate]) => [
+          `${way}: ${name}`,
+          scoreCell(estimate),
+          String(estimate.count),
+        ]),
+      );
+      const summary = escapeHtml(`${title} (${set}), ${measure}, by kind of question: round ${last?.round}`);
+      return `<details><summary>${summary}</summary>${table(['Kind', 'Score', 'Of'], rows)}</details>`;
+    });
+  return folds.join('\n');
+}
+
+function scoreCell(
+  score: (Pick<ReportMeasure, 'value' | 'low' | 'high'> & { unanswered?: number }) | undefined,
+): string {
+  if (score === undefined) return '–';
+  const percent = (share: number) => (share * 100).toFixed(1);
+  const failed = score.unanswered ? `; no choice found in ${score.unanswered}` : '';
+  return `${percent(score.value)} % (${percent(score.low)} to ${percent(score.high)}${failed})`;
+}
+
+function unique(measures: ReportMeasure[]): ReportMeasure[] {
+  return measures.filter((one, index) => measures.findIndex((other) => isSame(one, other)) === index);
+}
+
+function isSame(one: ReportMeasure, other: ReportMeasure): boolean {
+  return one.set === other.set && one.measure === other.measure;
+}

@@ -1,0 +1,70 @@
+/**
+ * Scores any model directory on one benchmark, outside of a run.
+ */
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { answerLossesSchema } from '../evaluation/asked-question.ts';
+import type { Scores } from '../evaluation/evaluation-files.ts';
+import type { BootstrapSettings } from '../evaluation/statistics/bootstrap.ts';
+import { hashFile } from '../store/hash.ts';
+import { InputError } from '../store/input-error.ts';
+import { readJsonLines } from '../store/read-json.ts';
+import { lossesFile, rankQuestions } from './evaluate-questions.ts';
+import { askQuestions, type EvaluationSet, readEvaluationSet } from './evaluation-sets.ts';
+import { writeScores } from './score-questions.ts';
+import type { TrainerContext } from './trainer-step.ts';
+
+export interface EvaluateModelInput {
+  set: EvaluationSet;
+  /** Model directory. */
+  model: string;
+  /** Receives the files that a round's `evaluate/<set>/` has; answers already there are kept. */
+  output: string;
+  batchSize: number;
+  bootstrap: BootstrapSettings;
+  context: TrainerContext;
+}
+
+/**
+ * Ranks and scores.
+ *
+ * @throws InputError for a model, a benchmark file or pictures that can't be used
+ */
+export async function evaluateModel(input: EvaluateModelInput): Promise<Scores> {
+  const { set, model, output, batchSize, bootstrap, context } = input;
+  const modelFiles = await hashModelFiles(model);
+  const questions = await readEvaluationSet(set, join(output, 'pictures'));
+  const directory = join(output, 'ranking');
+  await rankQuestions({
+    context,
+    directory,
+    model,
+    modelFiles,
+    asked: askQuestions(set, questions),
+    batchSize,
+    inputs: { questions: await hashFile(set.file) },
+  });
+  const losses = await readJsonLines(join(directory, lossesFile), answerLossesSchema);
+  return (await writeScores({ set, questions, losses, folder: output, modelFiles, bootstrap })).scores;
+}
+
+async function hashModelFiles(model: string): Promise<Record<string, string>> {
+  const names = await readdir(model).catch((cause: NodeJS.ErrnoException) => {
+    throw new InputError(
+      { file: model, problem: `can't be read as a model directory (${cause.code})`, remedy: 'Check the path' },
+      { cause },
+    );
+  });
+  // All that the answers depend on; folders and notes beside them are not.
+  const files = names.filter((name) => /\.(safetensors|json)$/.test(name) && name !== 'manifest.json').sort();
+  if (!files.some((name) => name.endsWith('.safetensors'))) {
+    throw new InputError({
+      file: model,
+      problem: 'holds no weights (*.safetensors)',
+      remedy: 'Name a model directory',
+    });
+  }
+  const hashes: Record<string, string> = {};
+  for (const name of files) hashes[name] = await hashFile(join(model, name));
+  return hashes;
+}

@@ -1,0 +1,106 @@
+import { readdir, readFile, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { groupIndex, readMmbench } from '../../datasets/mmbench.ts';
+import { type MmbenchRow, mmbenchRows, plainPicture, writeTable } from '../evaluation/benchmarks/official-files.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+
+async function read(rows: MmbenchRow[], limit?: number, columns?: string[]) {
+  const folder = await temporaryFolder();
+  const file = join(folder, 'mmbench.tsv');
+  await writeTable(file, rows, columns);
+  const extractedPictures = join(folder, 'pictures');
+  return { file, extractedPictures, questions: await readMmbench(file, { extractedPictures, limit }) };
+}
+
+test('reads options, hints with line breaks, tabs and quotes, and what kind of question it is', async () => {
+  const { questions } = await read(await mmbenchRows());
+  expect(questions).toHaveLength(9);
+  expect(questions[1]).toMatchObject({
+    index: 7,
+    question: 'Is "it" red?\tOr not?',
+    hint: 'A hint\nof two lines',
+    options: [
+      { letter: 'A', text: 'yes' },
+      { letter: 'B', text: 'no' },
+    ],
+    answer: 'B',
+    category: 'attribute_comparison',
+    l2Category: 'perception',
+    split: 'dev',
+  });
+  expect(questions[0]?.hint).toBeUndefined();
+  expect(questions.map(groupIndex)).toEqual([0, 7, 12, 0, 0, 0, 7, 12, 12]);
+});
+
+test('decodes each picture once; a row that refers to another shares its picture', async () => {
+  const { questions, extractedPictures } = await read(await mmbenchRows());
+  expect(await readdir(extractedPictures)).toHaveLength(2);
+  const [first, second, third, rotated] = questions.map(({ picture }) => picture);
+  expect(await readFile(first as string)).toEqual(await plainPicture('red'));
+  expect(await readFile(second as string)).toEqual(await plainPicture('blue'));
+  expect([third, rotated]).toEqual([first, first]);
+});
+
+test('a reference may come before the row that has the picture', async () => {
+  const { questions } = await read((await mmbenchRows()).reverse());
+  expect(new Set(questions.filter((one) => groupIndex(one) !== 7).map(({ picture }) => picture)).size).toBe(1);
+});
+
+test('what pandas takes for missing is no option', async () => {
+  const [row] = await mmbenchRows();
+  const { questions } = await read([{ ...(row as MmbenchRow), C: 'None' }]);
+  expect(questions[0]?.options.map(({ letter }) => letter)).toEqual(['A', 'B', 'D']);
+});
+
+test('the limit takes whole questions, with their rotations', async () => {
+  const { questions } = await read(await mmbenchRows(), 2);
+  expect(questions.map(({ index }) => index)).toEqual([0, 7, 1000000, 2000000, 3000000, 1000007]);
+});
+
+test('a test file has no answers', async () => {
+  const columns = ['index', 'question', 'A', 'B', 'C', 'D', 'image'];
+  const { questions } = await read(await mmbenchRows(), undefined, columns);
+  expect(questions.every(({ answer, category }) => answer === undefined && category === undefined)).toBe(true);
+});
+
+describe('a wrong file is named with line and column', () => {
+  const change = async (changes: MmbenchRow, place = 1) =>
+    (await mmbenchRows()).map((row, index) => (index === place ? { ...row, ...changes } : row));
+
+  test.each([
+    ['an answer that is no option', { answer: 'D' }, /mmbench\.tsv:\d+: answer: 'D' is the letter of no option/],
+    ['an index that is no number', { index: 'seven' }, /index: must be a whole number/],
+    ['an index that is there twice', { index: 0 }, /index: 0 is there twice/],
+    ['one option only', { B: '' }, /at least two options/],
+    ['a picture that is nowhere', { image: '99' }, /image: the picture of 7 is said to be that of 99, which has none/],
+    ['a picture that is no base64', { image: '!?'.repeat(100) }, /image: is not base64/],
+  ])('%s', async (_, changes, message) => {
+    const rows = await change(changes);
+    await expect(read(rows)).rejects.toMatchObject({ name: 'InputError', message: expect.stringMatching(message) });
+  });
+
+  test('a column that is missing', async () => {
+    const columns = ['index', 'question', 'A', 'B', 'answer'];
+    await expect(read(await mmbenchRows(), undefined, columns)).rejects.toMatchObject({
+      name: 'InputError',
+      field: 'image',
+      line: 2,
+    });
+  });
+
+  test('a file that was cut short', async () => {
+    const { file, extractedPictures } = await read(await mmbenchRows());
+    const { length } = await readFile(file);
+    await truncate(file, length - 40);
+    await expect(readMmbench(file, { extractedPictures })).rejects.toMatchObject({ name: 'InputError', file });
+  });
+
+  test('no file, and an empty one', async () => {
+    const folder = await temporaryFolder();
+    const options = { extractedPictures: join(folder, 'pictures') };
+    await expect(readMmbench(join(folder, 'none.tsv'), options)).rejects.toThrow('no such file');
+    await writeFile(join(folder, 'empty.tsv'), '');
+    await expect(readMmbench(join(folder, 'empty.tsv'), options)).rejects.toThrow('has no questions');
+  });
+});

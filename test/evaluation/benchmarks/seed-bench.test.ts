@@ -1,0 +1,54 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { seedBench } from '../../../evaluation/benchmarks/seed-bench.ts';
+import { temporaryFolder } from '../../temporary-folder.ts';
+import { seedBenchFile, writeSeedBench } from './official-files.ts';
+
+async function read(limit?: number) {
+  const files = await writeSeedBench(await temporaryFolder());
+  return seedBench.read({ ...files, limit, extractedPictures: '/none' });
+}
+
+test('asks without showing the choices, and ranks their content', async () => {
+  const [question] = await read();
+  expect(seedBench.ask(question as never)).toEqual({
+    prompt: '###Human: <Img><ImageHere></Img> How many towels are in the image?\n###Assistant: ',
+    answerStart: '',
+    answers: ['One', 'Two', 'Three', 'Four or more of them'],
+  });
+});
+
+test('scores by dimension, and writes what the leaderboard takes', async () => {
+  const questions = await read();
+  const answered = questions.map((question, index) => ({
+    question,
+    choice: index < 2 ? question.correct : 0,
+    losses: [],
+  }));
+  expect(seedBench.score(answered)).toEqual({
+    accuracy: [
+      { id: '101669', score: 1, groups: { dimension: 'Instances Counting' } },
+      { id: '104933', score: 1, groups: { dimension: 'Instance Attributes' } },
+      { id: '101670', score: 0, groups: { dimension: 'Instances Counting' } },
+      { id: '89257', score: 0, groups: { dimension: 'Instance Attributes' } },
+    ],
+  });
+  const folder = await temporaryFolder();
+  expect(await seedBench.write?.(answered, folder)).toEqual(['results.json']);
+  const [first] = (await readFile(join(folder, 'results.json'), 'utf8')).split('\n');
+  expect(JSON.parse(first as string)).toEqual({ question_id: '101669', prediction: 'A' });
+});
+
+test('the limit counts questions about images only', async () => {
+  expect((await read(3)).map(({ id }) => id)).toEqual(['101669', '104933', '101670']);
+});
+
+test('a picture outside of the picture folder is refused', async () => {
+  const content = seedBenchFile();
+  Object.assign(content.questions[0] as object, { data_id: '../../secret.jpg' });
+  const files = await writeSeedBench(await temporaryFolder(), content);
+  await expect(seedBench.read({ ...files, extractedPictures: '/none' })).rejects.toThrow(
+    'leads out of the picture folder',
+  );
+});

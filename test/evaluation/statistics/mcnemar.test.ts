@@ -1,0 +1,18 @@
+import { expect, test } from 'vitest';
+import { mcNemarExact } from '../../../evaluation/statistics/mcnemar.ts';
+
+// scipy.stats.binomtest(b, b + c, 0.5).pvalue
+test.each([
+  [5, 0, 0.0625],
+  [1, 9, 0.021484375],
+  [12, 5, 0.143463134765625],
+  [30, 30, 1],
+  [40, 20, 0.01348929373119186],
+  [600, 500, 0.0028195449914364284],
+  [1500, 1200, 8.412086328628609e-9],
+])('%i against %i', (onlyFirst, onlySecond, wanted) => {
+  expect(mcNemarExact(onlyFirst, onlySecond) / wanted).toBeCloseTo(1, 6);
+  expect(mcNemarExact(onlySecond, onlyFirst)).toBe(mcNemarExact(onlyFirst, onlySecond));
+});
+
+test('models that never differ', () => expect(mcNemarExact(0, 0)).toBe(1));

@@ -1,0 +1,144 @@
+/**
+ * MMBench and SEED-Bench through the evaluate step, with a real (tiny) model and the real trainer.
+ */
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readScores } from '../../evaluation/evaluation-files.ts';
+import { evaluate, evaluateShard, joinEvaluation } from '../../steps/evaluate.ts';
+import { evaluateModel } from '../../steps/evaluate-model.ts';
+import {
+  askQuestions,
+  evaluationSets,
+  extractedPicturesFolder,
+  readEvaluationSet,
+  requireEvaluationSet,
+} from '../../steps/evaluation-sets.ts';
+import type { StepContext } from '../../steps/step-context.ts';
+import { runStepOnce } from '../../store/manifest.ts';
+import { stepDirectory } from '../../store/run-directory.ts';
+import { typescriptTrainer } from '../../trainer/trainer-command.ts';
+import { mmbenchRows, writeSeedBench, writeTable } from '../evaluation/benchmarks/official-files.ts';
+import { writeTinyModel } from '../helpers/tiny-model.ts';
+import { tinyContext, writeTinyRun } from './tiny-run.ts';
+
+let folder: string;
+let context: StepContext;
+const bootstrap = { samples: 200, seed: 7 };
+const file = (...parts: string[]) => join(context.run.root, 'round-0', ...parts);
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'benchmarks-'));
+  const benchmarks = [
+    { benchmark: 'mmbench', file: 'MMBench/mmbench_dev.tsv' },
+    { benchmark: 'seed-bench', file: 'SEED-Bench/SEED-Bench.json', pictures: 'SEED-Bench/SEED-Bench-image' },
+  ];
+  const evaluateSettings = { shards: 3, batchSize: 4, benchmarks, bootstrapSamples: bootstrap.samples };
+  const config = await writeTinyRun(folder, ({ data: { test: _, ...data }, ...settings }) => ({
+    ...settings,
+    data,
+    evaluate: evaluateSettings,
+  }));
+  await writeTable(join(folder, 'data', 'MMBench', 'mmbench_dev.tsv'), await mmbenchRows());
+  await writeSeedBench(join(folder, 'data', 'SEED-Bench'));
+  context = await tinyContext(config);
+  const directory = stepDirectory(context.run, 0, 'merge');
+  await runStepOnce({
+    directory,
+    step: 'merge',
+    inputs: {},
+    work: async () => {
+      await writeTinyModel(directory);
+      const outputs = (await readdir(directory)).filter(
+        (name) => /\.(json|safetensors)$/.test(name) && name !== 'started.json',
+      );
+      return { outputs, metrics: {} };
+    },
+  });
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+/** The same questions without shards, outside of the run. */
+async function alone(name: string) {
+  return evaluateModel({
+    set: requireEvaluationSet(context.config, context.run, name),
+    model: file('merged'),
+    output: join(folder, 'alone', name),
+    batchSize: 4,
+    bootstrap,
+    context: { ...context, trainer: typescriptTrainer() },
+  });
+}
+
+test('three shards give the scores of one, for every benchmark of the config', async () => {
+  for (const set of ['mmbench', 'seed-bench']) {
+    const real = { ...context, trainer: typescriptTrainer() };
+    for (const shard of [0, 1, 2]) await evaluateShard(real, { set, shard });
+  }
+  // The validation questions with a pretend trainer: here the model is of no matter.
+  for (const shard of [0, 1, 2]) await evaluateShard(context, { set: 'validation', shard });
+  const outcome = await joinEvaluation(context);
+  expect(outcome).toMatchObject({ questions: 8, reused: false });
+  expect(await joinEvaluation(context)).toMatchObject({ reused: true });
+
+  for (const set of ['mmbench', 'seed-bench']) {
+    const { asked, measures, questions, weights } = await readScores(file('evaluate', set));
+    expect(await alone(set)).toMatchObject({ asked, measures, questions, weights });
+  }
+}, 600_000);
+
+test('each benchmark has its own measures, by group, and official files', async () => {
+  const mmbench = await readScores(file('evaluate', 'mmbench'));
+  expect(mmbench).toMatchObject({ title: 'MMBench', blind: false, questions: 9, unanswered: 0 });
+  expect(Object.keys(mmbench.measures)).toEqual(['circular', 'vanilla']);
+  expect(mmbench.measures.circular).toMatchObject({
+    count: 3,
+    groups: { category: { attribute_recognition: { count: 2 } }, 'l2-category': { perception: { count: 3 } } },
+  });
+  const seed = await readScores(file('evaluate', 'seed-bench'));
+  expect(seed.measures.accuracy).toMatchObject({
+    count: 4,
+    groups: { dimension: { 'Instance Attributes': { count: 2 }, 'Instances Counting': { count: 2 } } },
+  });
+  expect(await readdir(file('evaluate', 'mmbench'))).toContain('mmbench-submission.xlsx');
+  expect(await readdir(file('evaluate', 'seed-bench'))).toContain('results.json');
+  const predictions = (await readFile(file('evaluate', 'mmbench', 'predictions.jsonl'), 'utf8')).trim().split('\n');
+  expect(predictions.map((line) => JSON.parse(line).question_id).slice(0, 4)).toEqual(['0', '7', '12', '1000000']);
+});
+
+test('the validation questions have their scores where their file has always been', async () => {
+  expect(await readScores(file('evaluate'))).toMatchObject({ set: 'validation', questions: 8 });
+  expect(JSON.parse(await readFile(file('evaluate', 'aokvqa_eval.json'), 'utf8'))).toHaveLength(8);
+});
+
+test('blind, no picture is read: the questions are asked in words alone', async () => {
+  const set = { ...requireEvaluationSet(context.config, context.run, 'seed-bench'), blind: true };
+  const questions = await readEvaluationSet(set, extractedPicturesFolder(context.run));
+  expect(askQuestions(set, questions)[0]).toEqual({
+    question_id: '101669',
+    prompt: '###Human: How many towels are in the image?\n###Assistant: ',
+    answerStart: '',
+    answers: ['One', 'Two', 'Three', 'Four or more of them'],
+  });
+});
+
+test('a blind set of a config has a name of its own', () => {
+  const [, seed] = context.config.evaluate.benchmarks;
+  const benchmarks = seed === undefined ? [] : [seed, { ...seed, blind: true }];
+  const config = { ...context.config, evaluate: { ...context.config.evaluate, benchmarks } };
+  expect(evaluationSets(config, context.run).map(({ name }) => name)).toEqual([
+    'validation',
+    'seed-bench',
+    'seed-bench-blind',
+  ]);
+});
+
+test('two benchmarks of one name are refused before anything is scored', async () => {
+  const [first] = context.config.evaluate.benchmarks;
+  const benchmarks = [first, first].flatMap((entry) => (entry === undefined ? [] : [entry]));
+  const config = { ...context.config, evaluate: { ...context.config.evaluate, benchmarks } };
+  await expect(evaluate({ ...context, config })).rejects.toThrow(
+    "evaluate.benchmarks[1].name: 'mmbench' is the name of another set",
+  );
+});
