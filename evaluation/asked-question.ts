@@ -6,10 +6,10 @@ import { z } from 'zod';
 
 export const askedQuestionSchema = z.strictObject({
   question_id: z.string(),
-  /** Absolute path; none where the prompt shows no picture. */
+  /** Absolute path; without one the question is asked in words alone. */
   picture: z.string().optional(),
-  /** What the model reads, with `<ImageHere>` where the picture goes. */
-  prompt: z.string(),
+  /** The question and the choices it lists; the words of the model's family go around it (datasets/prompt-format.ts). */
+  question: z.string(),
   /** What every answer begins with, such as `The answer is`; it counts for none of the losses. */
   answerStart: z.string(),
   /** The answers to rank, each whole: `The answer is (A) cat`. */

@@ -3,7 +3,6 @@
  */
 import { join } from 'node:path';
 import type { Config } from '../configs/schema.ts';
-import { withoutPicture } from '../datasets/prompt-format.ts';
 import type { AskedQuestion } from '../evaluation/asked-question.ts';
 import type { BenchmarkQuestion } from '../evaluation/benchmarks/benchmark.ts';
 import { type BenchmarkName, benchmarkOf } from '../evaluation/benchmarks/index.ts';
@@ -80,12 +79,12 @@ export function extractedPicturesFolder(run: RunDirectory): string {
   return join(run.root, 'benchmark-pictures');
 }
 
-/** The questions as they are put to the model; blind, the prompt shows no picture. */
+/** The questions as they are put to the model; blind, without their pictures. */
 export function askQuestions(set: EvaluationSet, questions: readonly BenchmarkQuestion[]): AskedQuestion[] {
   const benchmark = benchmarkOf(set.benchmark);
   return questions.map((question) => {
     const asked = { question_id: question.id, ...benchmark.ask(question) };
-    return set.blind ? { ...asked, prompt: withoutPicture(asked.prompt) } : { ...asked, picture: question.picture };
+    return set.blind ? asked : { ...asked, picture: question.picture };
   });
 }
 

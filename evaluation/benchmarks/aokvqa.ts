@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { type AokvqaQuestion, aokvqaPicturePath, readAokvqa } from '../../datasets/aokvqa.ts';
-import { ANSWER_START, answerStem, humanTurn } from '../../datasets/prompt-format.ts';
+import { ANSWER_START, answerStem, listedQuestion } from '../../datasets/prompt-format.ts';
 import { InputError } from '../../store/input-error.ts';
 import { writeJson } from '../../store/write-file.ts';
 import { directAnswerScore } from '../direct-answer-score.ts';
@@ -35,7 +35,7 @@ export const aokvqa: Benchmark<Question> = {
   },
 
   ask: ({ question, choices }) => ({
-    prompt: humanTurn(question, choices),
+    question: listedQuestion(question, choices),
     answerStart: ANSWER_START,
     answers: choices.map((_, index) => answerStem(choices, index)),
   }),

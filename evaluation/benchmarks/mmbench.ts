@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { groupIndex, readMmbench } from '../../datasets/mmbench.ts';
-import { ANSWER_START, humanTurn } from '../../datasets/prompt-format.ts';
+import { ANSWER_START } from '../../datasets/prompt-format.ts';
 import type { AnsweredQuestion, Benchmark, Measures, QuestionScore } from './benchmark.ts';
 import { type MmbenchItem, writeMmbenchSubmission } from './mmbench-submission.ts';
 
@@ -24,7 +24,7 @@ export const mmbench: Benchmark<MmbenchItem> = {
     const choices = options.map(({ letter, text }) => `(${letter}) ${text}`);
     const words = hint === undefined ? question : `${hint}\n${question}`;
     return {
-      prompt: humanTurn(`${words}\n${choices.join(' ')}`),
+      question: `${words}\n${choices.join(' ')}\n`,
       answerStart: ANSWER_START,
       answers: choices.map((choice) => `${ANSWER_START} ${choice}`),
     };

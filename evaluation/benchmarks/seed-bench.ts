@@ -3,7 +3,7 @@
  * wins whose content the model finds likeliest (lowest mean loss of its tokens).
  */
 import { isAbsolute, join } from 'node:path';
-import { humanTurn } from '../../datasets/prompt-format.ts';
+import { listedQuestion } from '../../datasets/prompt-format.ts';
 import { readSeedBench, type SeedBenchQuestion } from '../../datasets/seed-bench.ts';
 import { InputError } from '../../store/input-error.ts';
 import { writeFileAtomically } from '../../store/write-file.ts';
@@ -39,7 +39,7 @@ export const seedBench: Benchmark<Question> = {
     });
   },
 
-  ask: ({ question, choices }) => ({ prompt: humanTurn(question), answerStart: '', answers: [...choices] }),
+  ask: ({ question, choices }) => ({ question: listedQuestion(question), answerStart: '', answers: [...choices] }),
 
   score: (answered) => ({
     accuracy: answered.map(({ question, choice }) => ({

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { answerQma, answerQmae, captionTurn, humanTurn } from '../../datasets/prompt-format.ts';
+import { answerQma, answerQmae, captionTurn, humanTurn, promptForms } from '../../datasets/prompt-format.ts';
 
 const choices = ['cat', 'dog', 'cup', 'bus'];
 
@@ -27,4 +27,9 @@ it('explains with the longest rationale, without its heading', () => {
 
 it('has no letter for a fifth choice', () => {
   expect(() => answerQma([...choices, 'car'], 4)).toThrow('Choice 4 has no letter');
+});
+
+it('asks in words alone', () => {
+  expect(promptForms.minigpt4.turnWithoutPicture('What is red?\n')).toBe('###Human: What is red?\n###Assistant: ');
+  expect(promptForms.llava.turnWithoutPicture('What is red?\n')).toBe('USER: What is red? ASSISTANT:');
 });

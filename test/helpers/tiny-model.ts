@@ -5,7 +5,14 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { aokvqaPicturePath } from '../../datasets/aokvqa.ts';
 import { type Mixture, materializeMixture, writeMixture } from '../../datasets/mixture.ts';
-import { ANSWER_START, answerQma, answerStem, END_MARK, humanTurn, listedQuestion } from '../../datasets/prompt-format.ts';
+import {
+  ANSWER_START,
+  answerQma,
+  answerStem,
+  END_MARK,
+  humanTurn,
+  listedQuestion,
+} from '../../datasets/prompt-format.ts';
 import { drawPictures, type ScenePicture, writePictures } from '../../datasets/scenes/pictures.ts';
 import { type QuestionRecord, skewedQuestions } from '../../datasets/scenes/question-sets.ts';
 import type { TrainingSample } from '../../datasets/training-sample.ts';

@@ -117,7 +117,7 @@ test('blind, no picture is read: the questions are asked in words alone', async 
   const questions = await readEvaluationSet(set, extractedPicturesFolder(context.run));
   expect(askQuestions(set, questions)[0]).toEqual({
     question_id: '101669',
-    prompt: '###Human: How many towels are in the image?\n###Assistant: ',
+    question: 'How many towels are in the image?\n',
     answerStart: '',
     answers: ['One', 'Two', 'Three', 'Four or more of them'],
   });

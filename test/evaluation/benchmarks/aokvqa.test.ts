@@ -16,9 +16,7 @@ const mean = (scores: readonly { score: number }[] = []) =>
 
 test('asks and answers as the reference system ranks', () => {
   expect(aokvqa.ask(answered(0).question)).toEqual({
-    prompt:
-      '###Human: <Img><ImageHere></Img> What sport are they mimicking?\n' +
-      '(A) baseball (B) lacrosse (C) cricket (D) basketball\n###Assistant: ',
+    question: 'What sport are they mimicking?\n(A) baseball (B) lacrosse (C) cricket (D) basketball\n',
     answerStart: 'The answer is',
     answers: [
       'The answer is (A) baseball',

@@ -62,8 +62,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 test('asks with hint and lettered options', () => {
   expect(mmbench.ask(items[1] as MmbenchItem)).toEqual({
-    prompt:
-      '###Human: <Img><ImageHere></Img> A hint\nof two lines\nIs "it" red?\tOr not?\n(A) yes (B) no\n###Assistant: ',
+    question: 'A hint\nof two lines\nIs "it" red?\tOr not?\n(A) yes (B) no\n',
     answerStart: 'The answer is',
     answers: ['The answer is (A) yes', 'The answer is (B) no'],
   });

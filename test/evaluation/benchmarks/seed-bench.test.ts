@@ -13,7 +13,7 @@ async function read(limit?: number) {
 test('asks without showing the choices, and ranks their content', async () => {
   const [question] = await read();
   expect(seedBench.ask(question as never)).toEqual({
-    prompt: '###Human: <Img><ImageHere></Img> How many towels are in the image?\n###Assistant: ',
+    question: 'How many towels are in the image?\n',
     answerStart: '',
     answers: ['One', 'Two', 'Three', 'Four or more of them'],
   });
