@@ -11,6 +11,7 @@ import { runStepOnce } from '../store/manifest.ts';
 import { checkPictures } from './check-data.ts';
 import { refuseProblems } from './data-problem.ts';
 import { configuredSplits, type QuestionSet, questionSet } from './dataset-paths.ts';
+import { evaluationSets, extractedPicturesFolder, readEvaluationSet } from './evaluation-sets.ts';
 import { outcomeOf } from './outcome-of.ts';
 import type { PrepareDataOutcome } from './outcomes.ts';
 import { questionTypesOf } from './question-types.ts';
@@ -27,15 +28,12 @@ export async function prepareData(context: StepContext): Promise<PrepareDataOutc
   const { config, run } = context;
   const { root } = config.data;
   await renderScenes(context);
-<<<<<<< HEAD
-  const { questions, pictures, problems } = await readDatasets(config);
+  const read = await readDatasets(config);
+  const named = await readNamedBenchmarks(context);
+  const { problems } = read;
+  const questions = read.questions + named.questions;
+  const pictures = [...read.pictures, ...named.pictures];
   if (problems.length > 0) refuseProblems([...problems, ...(await checkPictures(root, pictures, context))], root);
-=======
-  // Small files whose faults would otherwise show only in round 1.
-  await readQuestionTypes(config.data.questionTypes);
-  await readPromptTemplate(config.teacher.prompt);
-  const { questions, pictures } = await usedPictures(config, run);
->>>>>>> 0bb8c14 (MMBench and SEED-Bench from their official files; evaluate any model on any benchmark, blind too; compare two models; benchmarks in the report)
   const done = await runStepOnce({
     directory: join(run.root, 'prepared-data'),
     step: 'prepare-data',
@@ -47,6 +45,21 @@ export async function prepareData(context: StepContext): Promise<PrepareDataOutc
   });
   await classifyQuestionSets(context);
   return { ...outcomeOf(done), questions, pictures: pictures.length };
+}
+
+/** The benchmarks beside validation and test; pictures that their files hold are put into the run's folder. */
+async function readNamedBenchmarks({
+  config,
+  run,
+}: StepContext): Promise<{ questions: number; pictures: UsedPicture[] }> {
+  const files = new Set<string>();
+  let questions = 0;
+  for (const set of evaluationSets(config, run).slice(configuredSplits(config).length)) {
+    const asked = await readEvaluationSet(set, extractedPicturesFolder(run));
+    questions += asked.length;
+    for (const { picture } of asked) if (!set.blind) files.add(picture);
+  }
+  return { questions, pictures: [...files].map((file) => ({ file })) };
 }
 
 async function renderScenes({ config, signal, onProgress }: StepContext): Promise<void> {
