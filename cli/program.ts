@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { addCompareCommand } from './compare-command.ts';
 import { addDataCommands } from './data-commands.ts';
 import { addEvaluateCommand } from './evaluate-command.ts';
+import { addGenerateCommand } from './generate-command.ts';
 import { addDemoCommand, addDoctorCommand, addSetupCommand, addWorkerCommand } from './machine-commands.ts';
 import { addPretrainCommand } from './pretrain-command.ts';
 import { addRunCommands } from './run-commands.ts';
@@ -27,6 +28,7 @@ export function createProgram(signal: AbortSignal): Command {
   addCompareCommand(program);
   addPretrainCommand(program, signal);
   addSmollm2Command(program);
+  addGenerateCommand(program, signal);
   addWorkerCommand(program);
   addSetupCommand(program);
   addDoctorCommand(program);

@@ -27,7 +27,7 @@ export function batchInputs({ batch, tokens, targets }: BatchShape) {
 }
 
 /** Position and mask tables that all right-padded causal sequences of one length share. */
-export function causalTables(ops: Ops, config: ModelConfig, tokens: number) {
+export function causalTables(ops: Ops, config: Pick<ModelConfig, 'text_config'>, tokens: number) {
   const text = config.text_config;
   const headSize = text.head_dim ?? text.hidden_size / text.num_attention_heads;
   const frequencies = rotaryFrequencies(headSize, text.rope_theta, text.rope_scaling);

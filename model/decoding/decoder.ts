@@ -4,7 +4,7 @@
  *
  * Prompts are padded on the left: all sequences of a batch then write their newest token to the same slot.
  */
-import type { ModelConfig } from '../files/model-config.ts';
+import type { LlamaConfig } from '../files/llama-config.ts';
 import { gatherRows, selectRows } from '../layers/embedding.ts';
 import { rotaryFrequencies, rotaryTables } from '../layers/rotary-embedding.ts';
 import { embedTokens, type LlamaInput, llama } from '../llama.ts';
@@ -14,8 +14,6 @@ import { frozen, Tape } from '../ops/tape.ts';
 import type { Weights } from '../weights.ts';
 import { type CacheShape, KeyValueCache } from './key-value-cache.ts';
 import type { Strategy } from './settings.ts';
-
-type LlamaConfig = ModelConfig['text_config'];
 
 /** Hides a slot; as the masks of `attention.ts`. */
 const SILENCED = -1e9;

@@ -4,7 +4,7 @@
  * Greedy and beam search give the tokens that `generate` of transformers gives.
  */
 import { seededRandom } from '../../random/seeded-random.ts';
-import type { ModelConfig } from '../files/model-config.ts';
+import type { LlamaConfig } from '../files/llama-config.ts';
 import type { Program } from '../ops/program.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import type { Weights } from '../weights.ts';
@@ -48,7 +48,7 @@ export interface TextGenerator {
 export function traceGenerator(
   program: Program,
   weights: Weights,
-  config: Pick<ModelConfig, 'text_config'>,
+  config: { text_config: LlamaConfig },
   tokenizer: Pick<Tokenizer, 'decode'>,
   settings: DecodingSettings,
   plan: { batch: number; promptLengths: readonly number[]; pictureTokens: number },

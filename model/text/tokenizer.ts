@@ -9,6 +9,8 @@ import { readJson } from '../../store/read-json.ts';
 export interface Tokenizer {
   /** Token ids of a text. Special tokens written in the text count as such; none are added. */
   encode(text: string): number[];
+  /** Token ids of a whole text, with the special tokens that the tokenizer puts around one, such as a begin token. */
+  encodeWhole(text: string): number[];
   /** The text of token ids, special tokens written out. */
   decode(ids: readonly number[]): string;
   /** The id of a token, such as `<ImageHere>`. */
@@ -39,6 +41,7 @@ export async function loadTokenizer(modelDirectory: string): Promise<Tokenizer> 
   const decoding = { clean_up_tokenization_spaces: settings.clean_up_tokenization_spaces ?? false };
   return {
     encode: (text) => (text === '' ? [] : tokenizer.encode(text, { add_special_tokens: false }).ids),
+    encodeWhole: (text) => tokenizer.encode(text).ids,
     decode: (ids) => (ids.length === 0 ? '' : tokenizer.decode([...ids], decoding)),
     tokenId: (token) => tokenizer.token_to_id(token),
     vocabularySize: [...tokenizer.get_vocab().values()].reduce((highest, id) => Math.max(highest, id), -1) + 1,

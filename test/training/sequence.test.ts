@@ -6,6 +6,7 @@ import { promptIds, trainingSequence } from '../../training/sequence.ts';
 /** One id a character, so that a test can be read. */
 const letters: Tokenizer = {
   encode: (text) => [...text].map((letter) => letter.charCodeAt(0)),
+  encodeWhole: (text) => letters.encode(text),
   decode: (ids) => String.fromCharCode(...ids),
   tokenId: (token) => (token === '<ImageHere>' ? 3 : undefined),
   vocabularySize: 256,

@@ -1,0 +1,71 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { Strategy } from '../model/decoding/settings.ts';
+import { modelGroup } from './model-group.ts';
+import { integer } from './options.ts';
+
+interface GenerateOptions {
+  model: string;
+  picture?: string;
+  prompt: string;
+  raw: boolean;
+  maximumTokens: number;
+  beams: number;
+  lengthPenalty: number;
+  temperature: number;
+  topP: number;
+  seed: number;
+  stop?: string[];
+}
+
+/** Adds `dataengine model generate`. */
+export function addGenerateCommand(program: Command, signal: AbortSignal): void {
+  modelGroup(program)
+    .command('generate')
+    .description('ask a model a question about a picture, and print what it answers')
+    .requiredOption('--model <directory>', 'model directory, such as runs/my-run/round-2/merged')
+    .requiredOption('--prompt <text>', 'the question; for a LLaMA without vision, the text to go on from')
+    .option('--picture <file>', 'what the question is about')
+    .option('--raw', 'take the prompt as it is, without the words that the model was trained with around it', false)
+    .option('--maximum-tokens <number>', 'the answer is cut here', integer(1), 128)
+    .option('--beams <number>', '1 is greedy, more is beam search', integer(1), 1)
+    .option('--length-penalty <number>', 'of beam search: above 0 favors length', number(), 1)
+    .addOption(
+      new Option('--temperature <number>', 'draw tokens at random, 1 as the model finds them likely; 0 is greedy')
+        .argParser(number(0))
+        .conflicts('beams')
+        .default(0),
+    )
+    .option('--top-p <number>', 'draw from the likeliest tokens that together have this probability', number(0, 1), 0.9)
+    .option('--seed <number>', 'of the random draws', integer(0), 42)
+    .option('--stop <text...>', "texts that end the answer (default: the model's end mark)")
+    .addHelpText(
+      'after',
+      '\nExample:\n  dataengine model generate --model data/stage1 --picture photo.jpg --prompt "Describe this image."',
+    )
+    .action(async (options: GenerateOptions) => {
+      const { generateTexts } = await import('../training/generate-text.ts');
+      const { model, prompt, picture, raw: isRaw, maximumTokens: maximumNewTokens, stop: stopStrings } = options;
+      const [answer] = await generateTexts(
+        model,
+        [{ id: 'prompt', prompt, isRaw, picture }],
+        { strategy: strategyOf(options), maximumNewTokens, stopStrings },
+        { signal },
+      );
+      process.stdout.write(`${answer?.text.trim()}\n`);
+    });
+}
+
+function strategyOf({ beams, lengthPenalty, temperature, topP, seed }: GenerateOptions): Strategy {
+  if (temperature > 0) return { kind: 'sample', temperature, topP, seed };
+  return beams > 1 ? { kind: 'beam', beams, lengthPenalty, earlyStopping: false } : { kind: 'greedy' };
+}
+
+function number(minimum = Number.NEGATIVE_INFINITY, maximum = Number.POSITIVE_INFINITY): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() === '' || !(value >= minimum && value <= maximum)) {
+      throw new InvalidArgumentError(`Give a number from ${minimum} to ${maximum}.`);
+    }
+    return value;
+  };
+}
