@@ -29,7 +29,13 @@ const questionFileSchema = z.strictObject({
 export const dataSchema = z.strictObject({
   root: path.describe('Folder in the official layout (A-OKVQA, COCO2017, cc_sbu_align).'),
   scenes: z
-    .strictObject({ seed: z.int(), trainPictures: count, validationPictures: count, testPictures: count })
+    .strictObject({
+      seed: z.int(),
+      trainPictures: count,
+      validationPictures: count,
+      testPictures: count,
+      baseShare: z.number().gt(0).max(1).default(0.4).describe('Share of the train pictures with base questions.'),
+    })
     .optional()
     .describe('Render the demo domain into data.root when it is not there yet.'),
   format: z.enum(['QMA', 'QMAE']).default('QMA').describe('QMAE answers with an explanation, QMA without.'),

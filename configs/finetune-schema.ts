@@ -26,6 +26,12 @@ const loraSchema = z.strictObject({
 /** How a round finetunes: the reference system's figures by default. */
 export const finetuneSchema = z
   .strictObject({
+    startFrom: z
+      .enum(['base', 'previous'])
+      .default('base')
+      .describe(
+        "What a round's adapter begins from: nothing, as the reference system's, or the adapter of the round before.",
+      ),
     epochs: count.default(10),
     stepsPerEpoch: count.default(300),
     batchSize: count.default(16),

@@ -4,6 +4,7 @@ import { stepDirectory } from '../store/run-directory.ts';
 import type { FinetuneJob } from '../trainer/protocol.ts';
 import { baseModelHash } from './base-model.ts';
 import { generatedData } from './engine-data-files.ts';
+import { finishedStep } from './finished-step.ts';
 import { mixtureParts } from './mixture-parts.ts';
 import { outcomeOf } from './outcome-of.ts';
 import type { FinetuneOutcome } from './outcomes.ts';
@@ -14,16 +15,25 @@ const outputs = ['adapter_config.json', 'adapter_model.safetensors', 'loss.jsonl
 
 /**
  * Finetunes LoRA adapters on the base model with the round's mixture. Each round begins from the base model, as
- * the reference system's do; an interrupted attempt goes on from its newest checkpoint.
+ * the reference system's do, or with `finetune.startFrom: previous` from the adapter of the round before; an
+ * interrupted attempt goes on from its newest checkpoint.
  */
 export async function finetune(context: StepContext): Promise<FinetuneOutcome> {
   const { config, run, round } = context;
-  const { epochs, stepsPerEpoch, checkpointEverySteps, generatedSampleRatios: _, ...given } = config.finetune;
+  const {
+    epochs,
+    stepsPerEpoch,
+    checkpointEverySteps,
+    generatedSampleRatios: _,
+    startFrom,
+    ...given
+  } = config.finetune;
   const { batchSize } = given;
   const steps = epochs * stepsPerEpoch;
   const directory = stepDirectory(run, round, 'finetune');
   const parts = await mixtureParts(config, await generatedData(run, round));
   const settings = { ...given, microBatchSize: given.microBatchSize ?? batchSize, steps, seed: config.seed };
+  const previous = startFrom === 'previous' && round > 0 ? await finishedStep(run, round - 1, 'finetune') : undefined;
   let samples = 0;
   const done = await runTrainerStep({
     context,
@@ -34,6 +44,7 @@ export async function finetune(context: StepContext): Promise<FinetuneOutcome> {
       parts: parts.map(({ name, hash, sampleRatio }) => ({ name, hash, sampleRatio })),
       format: config.data.format,
       settings,
+      start: previous?.manifest.outputs['adapter_model.safetensors'],
     },
     prepare: async (): Promise<FinetuneJob> => {
       const mixture = materializeMixture({
@@ -56,6 +67,7 @@ export async function finetune(context: StepContext): Promise<FinetuneOutcome> {
         samples: join(folder, 'samples.jsonl'),
         order: join(folder, 'order.json'),
         output: directory,
+        startAdapter: previous?.directory,
         ...settings,
         checkpointEverySteps,
       };

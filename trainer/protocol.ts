@@ -24,6 +24,8 @@ export const finetuneJobSchema = z.strictObject({
   /** `order.json` of the mixture: step s, slot b trains on sample `order[s * batchSize + b]`. */
   order: z.string(),
   output: z.string(),
+  /** Folder of a PEFT adapter to begin from. Default: from the base model. */
+  startAdapter: z.string().optional(),
   lora: z.strictObject({
     rank: positiveInteger,
     alpha: z.number().positive(),

@@ -10,7 +10,7 @@ export interface BatchShape {
   targets: number;
 }
 
-const TOKEN_STEP = 16;
+const TOKEN_STEP = 8;
 const TARGET_STEP = 8;
 
 const roundUp = (value: number, step: number) => Math.ceil(value / step) * step;

@@ -56,6 +56,8 @@ export interface FinetuneProgram {
 export interface FinetuneProgramSettings {
   weightDecay: number;
   seed: number;
+  /** Values by tensor to begin from. Default: PEFT's start, at which the adapter changes nothing. */
+  start?: ReadonlyMap<string, Float32Array>;
   /** Parts of a batch that are computed one after the other. With more than one, `accumulate` and `update` train. */
   parts?: number;
   recomputeActivations?: boolean;
@@ -132,8 +134,8 @@ export async function finetuneProgram(
   const write = (arrays: OptimizerState['arrays']) => program.assignAll(new Map(Object.entries(arrays)));
   const parameters = new Float32Array(layout.total);
   let offset = 0;
-  for (const values of initialLora(layout.shapes, settings.seed)) {
-    parameters.set(values, offset);
+  for (const [index, values] of initialLora(layout.shapes, settings.seed).entries()) {
+    parameters.set(settings.start?.get(layout.names[index] as string) ?? values, offset);
     offset += values.length;
   }
   const [, first, second] = OPTIMIZER_STATE;

@@ -14,11 +14,12 @@ import { batchShape, collate, learnedTokens } from './batch.ts';
 import { readNewestCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import { type BatchPart, type FinetuneProgram, finetuneProgram } from './finetune-program.ts';
 import { type LearningRateSchedule, learningRateAt } from './learning-rate.ts';
-import { adaptedModules, type LoraSettings } from './lora.ts';
+import { adaptedModules, type LoraSettings, loraShapes } from './lora.ts';
 import { openLossLog } from './loss-log.ts';
 import { pictureFeatures } from './picture-features.ts';
 import type { JobOutcome, JobReporter } from './report-progress.ts';
 import { promptSettings, type Sequence, type SequenceSettings, trainingSequence } from './sequence.ts';
+import { readStartAdapter } from './start-adapter.ts';
 
 export interface FinetuneSettings {
   /** Model directory of the base model. */
@@ -28,6 +29,8 @@ export interface FinetuneSettings {
   /** `order.json` of the mixture: the sample of step s, slot b is `order[s * batchSize + b]`. */
   order: string;
   output: string;
+  /** PEFT adapter to begin from. */
+  startAdapter?: string;
   lora: LoraSettings;
   weightDecay: number;
   learningRate: LearningRateSchedule;
@@ -64,8 +67,11 @@ export async function finetune(settings: FinetuneSettings, reporter: JobReporter
   allowTensorFloat32(settings.precision !== 'float32');
   const model = await readModelDirectory(settings.model);
   try {
-    // A wrong target is told before the pictures are computed.
-    adaptedModules(model.config, settings.lora.targetModules);
+    // A wrong target or start is told before the pictures are computed.
+    const modules = adaptedModules(model.config, settings.lora.targetModules);
+    const start = settings.startAdapter
+      ? await readStartAdapter(settings.startAdapter, settings.lora, loraShapes(modules, settings.lora.rank))
+      : undefined;
     const plan = await planSteps(model, settings);
     const features = await pictureFeatures(
       model,
@@ -78,6 +84,7 @@ export async function finetune(settings: FinetuneSettings, reporter: JobReporter
     const shapes = plan.flatMap((parts) => parts.map(({ shape }) => shape));
     const program = await finetuneProgram(model, settings.lora, shapes, {
       ...settings,
+      start,
       parts: settings.batchSize / settings.microBatchSize,
       productType: settings.precision === 'bfloat16' ? 'bfloat16' : 'float32',
     });
@@ -246,9 +253,21 @@ async function train({ settings, model, plan, features, program, reporter }: Tra
 
 /** What a checkpoint belongs to: the job without its paths. */
 async function hashOfJob(settings: FinetuneSettings, weightsHash: string): Promise<string> {
-  const { model: _model, output: _output, samples, order, checkpointEverySteps: _every, ...rest } = settings;
-  const [samplesHash, orderHash] = await Promise.all([contentHash(samples), hashFile(order)]);
-  return hashValue({ ...rest, weightsHash, samplesHash, orderHash });
+  const {
+    model: _model,
+    output: _output,
+    samples,
+    order,
+    startAdapter,
+    checkpointEverySteps: _every,
+    ...rest
+  } = settings;
+  const [samplesHash, orderHash, startHash] = await Promise.all([
+    contentHash(samples),
+    hashFile(order),
+    startAdapter ? hashFile(path.join(startAdapter, 'adapter_model.safetensors')) : undefined,
+  ]);
+  return hashValue({ ...rest, weightsHash, samplesHash, orderHash, startHash });
 }
 
 /** The samples' texts and pictures by name: the same data in another folder is the same job. */
