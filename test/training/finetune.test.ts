@@ -287,3 +287,28 @@ describe('wrong input', () => {
     expect(metrics.loss).toBeGreaterThan(0);
   });
 });
+
+describe('starting from an adapter', () => {
+  const still = { initial: 0, peak: 1e-9, final: 0, warmupSteps: 1 };
+
+  test('training begins at its values', async () => {
+    const output = await temporaryFolder();
+    const job = tinyFinetune(model, mixture, output, { startAdapter: uninterrupted, steps: 1, learningRate: still });
+    await finetune(job, recordingReporter());
+    await expectSameAdapter(output);
+  });
+
+  test('an adapter of another rank or of other modules is refused by name', async () => {
+    const other = tinyFinetune(model, mixture, '').lora;
+    const start = async (lora: Partial<typeof other>) =>
+      finetune(
+        tinyFinetune(model, mixture, await temporaryFolder(), {
+          startAdapter: uninterrupted,
+          lora: { ...other, ...lora },
+        }),
+        recordingReporter(),
+      );
+    await expect(start({ rank: 2 })).rejects.toThrow(/adapter_config\.json: r: is 4, but finetune\.lora\.rank is 2/);
+    await expect(start({ targetModules: ['q_proj'] })).rejects.toThrow(/target_modules: differs .*v_proj/);
+  });
+});
