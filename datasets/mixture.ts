@@ -1,85 +1,93 @@
+import { createWriteStream } from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
-import { type SeededRandom, seededRandom } from '../random/seeded-random.ts';
-import { readJson, readJsonLines } from '../store/read-json.ts';
-import { writeFileAtomically } from '../store/write-file.ts';
-import { type TrainingSample, trainingSampleSchema } from './training-sample.ts';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { StorageError } from '../store/write-file.ts';
+import { mixtureOrder } from './mixture-order.ts';
+import type { TrainingSample } from './training-sample.ts';
 
 /** One dataset of a mixture. */
 export interface MixturePart {
   name: string;
-  samples: readonly TrainingSample[];
   /** How often it is drawn from, against the others' ratios. Default: the square root of its size. */
   sampleRatio?: number;
-}
-
-/** All samples of a training run, and the order in which they are trained on. */
-export interface Mixture {
-  samples: TrainingSample[];
-  /** Indices into `samples`: step s, slot b trains on `samples[order[s * batchSize + b]]`. */
-  order: number[];
+  /** Its samples, always the same in the same order; read twice, and never all in memory. */
+  samples(): AsyncIterable<TrainingSample>;
 }
 
 /**
- * Writes out which sample is trained on when. Each draw takes a part by its ratio, then the next sample of
- * that part's current pass; each pass is a fresh shuffle, so that no sample comes twice before all came once.
+ * Writes what a training run reads: `samples.jsonl`, the samples that it will see, and `order.json`, which of them when:
+ * step s, slot b trains on line `order[s * batchSize + b]`, from 0. The order for a larger count begins with the samples
+ * of the order for a smaller one.
  *
- * The order for a larger count begins with the order for a smaller one.
+ * The parts are streamed; in memory are two numbers a sample and one a draw.
  *
  * @param input.count length of the order: steps times batch size
- * @throws RangeError when no part has both samples and a positive ratio.
+ * @returns how many samples the parts have together
+ * @throws RangeError when no part has both samples and a positive ratio; StorageError for a full disk and the like
  */
-export function materializeMixture(input: { parts: readonly MixturePart[]; seed: number; count: number }): Mixture {
-  const { parts, seed, count } = input;
-  const random = seededRandom(seed).fork('mixture');
-  const ratios = parts.map(({ samples, sampleRatio }) =>
-    samples.length === 0 ? 0 : (sampleRatio ?? Math.sqrt(samples.length)),
-  );
-  if (count > 0 && !ratios.some((ratio) => ratio > 0)) {
-    throw new RangeError('The mixture has nothing to draw from: each part is empty or has the sample ratio 0');
+export async function writeMixture(
+  folder: string,
+  { parts, seed, count }: { parts: readonly MixturePart[]; seed: number; count: number },
+): Promise<number> {
+  const sizes: number[] = [];
+  for (const part of parts) sizes.push(await countOf(part.samples()));
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  const shares = parts.map(({ name, sampleRatio }, index) => ({ name, sampleRatio, size: sizes[index] as number }));
+  const { sampleAt } = mixtureOrder({ parts: shares, seed });
+
+  const order = Uint32Array.from({ length: count }, (_, draw) => sampleAt(draw));
+  // Samples that are never drawn are not written: a short run on a million samples stays a short file.
+  const lineOf = new Int32Array(total).fill(-1);
+  for (const sample of order) lineOf[sample] = 0;
+  let lines = 0;
+  for (const [sample, used] of lineOf.entries()) {
+    if (used === -1) continue;
+    lineOf[sample] = lines;
+    lines += 1;
   }
-
-  const draws = random.fork('parts');
-  let start = 0;
-  const nextSamples = parts.map(({ name, samples }, index) => {
-    const next = shuffledPasses(start, samples.length, random.fork(`${index}/${name}`));
-    start += samples.length;
-    return next;
-  });
-  const order = Array.from({ length: count }, () => draws.pickWeighted(nextSamples, ratios)());
-  return { samples: parts.flatMap(({ samples }) => samples), order };
+  await writeStream(join(folder, 'samples.jsonl'), usedLines(parts, lineOf));
+  await writeStream(join(folder, 'order.json'), orderText(order, lineOf));
+  return total;
 }
 
-/** Hands out the indices start to start + size - 1 over and over, each time in another order. */
-function shuffledPasses(start: number, size: number, random: SeededRandom): () => number {
-  const indices = Array.from({ length: size }, (_, index) => start + index);
-  let pass = 0;
-  let rest: number[] = [];
-  return () => {
-    if (rest.length === 0) {
-      rest = random.fork(pass).shuffle(indices);
-      pass += 1;
+async function* usedLines(parts: readonly MixturePart[], lineOf: Int32Array): AsyncGenerator<string> {
+  let sample = 0;
+  for (const part of parts) {
+    for await (const value of part.samples()) {
+      if (lineOf[sample] !== -1) yield `${JSON.stringify(value)}\n`;
+      sample += 1;
     }
-    return rest.pop() as number;
-  };
+  }
 }
 
-/** Writes `samples.jsonl` and `order.json`, as the trainer reads them. */
-export async function writeMixture(folder: string, { samples, order }: Mixture): Promise<void> {
-  await writeFileAtomically(
-    join(folder, 'samples.jsonl'),
-    samples.map((sample) => `${JSON.stringify(sample)}\n`).join(''),
-  );
-  await writeFileAtomically(join(folder, 'order.json'), `${JSON.stringify(order)}\n`);
+const NUMBERS_A_PIECE = 8192;
+
+function* orderText(order: Uint32Array, lineOf: Int32Array): Generator<string> {
+  yield '[';
+  for (let start = 0; start < order.length; start += NUMBERS_A_PIECE) {
+    const piece = order.subarray(start, start + NUMBERS_A_PIECE);
+    yield `${start === 0 ? '' : ','}${Array.from(piece, (sample) => lineOf[sample]).join(',')}`;
+  }
+  yield ']\n';
 }
 
-/**
- * Reads what {@link writeMixture} wrote.
- *
- * @throws InputError naming line or field.
- */
-export async function readMixture(folder: string): Promise<Mixture> {
-  const samples = await readJsonLines(join(folder, 'samples.jsonl'), trainingSampleSchema);
-  const order = await readJson(join(folder, 'order.json'), z.array(z.int().nonnegative().lt(samples.length)));
-  return { samples, order };
+async function countOf(samples: AsyncIterable<unknown>): Promise<number> {
+  let count = 0;
+  for await (const _ of samples) count += 1;
+  return count;
+}
+
+async function writeStream(file: string, pieces: AsyncIterable<string> | Iterable<string>): Promise<void> {
+  const temporary = `${file}.tmp`;
+  await mkdir(join(file, '..'), { recursive: true });
+  const sink = createWriteStream(temporary, { flush: true });
+  try {
+    await pipeline(Readable.from(pieces), sink);
+    await rename(temporary, file);
+  } catch (cause) {
+    await rm(temporary, { force: true });
+    throw sink.errored === cause ? new StorageError(file, cause) : cause;
+  }
 }

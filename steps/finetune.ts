@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { materializeMixture, writeMixture } from '../datasets/mixture.ts';
+import { writeMixture } from '../datasets/mixture.ts';
 import { stepDirectory } from '../store/run-directory.ts';
 import type { FinetuneJob } from '../trainer/protocol.ts';
 import { baseModelHash } from './base-model.ts';
@@ -47,20 +47,8 @@ export async function finetune(context: StepContext): Promise<FinetuneOutcome> {
       start: previous?.manifest.outputs['adapter_model.safetensors'],
     },
     prepare: async (): Promise<FinetuneJob> => {
-      const mixture = materializeMixture({
-        parts: await Promise.all(
-          parts.map(async ({ name, sampleRatio, readSamples }) => ({
-            name,
-            sampleRatio,
-            samples: await readSamples(),
-          })),
-        ),
-        seed: config.seed,
-        count: steps * batchSize,
-      });
-      samples = mixture.samples.length;
       const folder = join(directory, 'mixture');
-      await writeMixture(folder, mixture);
+      samples = await writeMixture(folder, { parts, seed: config.seed, count: steps * batchSize });
       return {
         kind: 'finetune',
         model: config.model.path,

@@ -5,7 +5,7 @@ import { basename, join } from 'node:path';
 import type { Config } from '../configs/schema.ts';
 import { aokvqaPicturePath, readAokvqa } from '../datasets/aokvqa.ts';
 import { readCcSbuAlign } from '../datasets/cc-sbu-align.ts';
-import { readEngineData } from '../datasets/engine-data.ts';
+import { streamEngineData } from '../datasets/engine-data.ts';
 import {
   answerQma,
   answerQmae,
@@ -26,7 +26,7 @@ export interface MixturePart {
   /** Hash of the file that the samples come from. */
   hash: string;
   sampleRatio?: number;
-  readSamples(): Promise<TrainingSample[]>;
+  samples(): AsyncIterable<TrainingSample>;
 }
 
 type TrainPart = Config['data']['train'][number];
@@ -57,7 +57,7 @@ async function basePart(config: Config, part: TrainPart, form: PromptForm): Prom
       name,
       sampleRatio,
       hash: await hashFile(join(path, 'filter_cap.json')),
-      readSamples: () => captionSamples(path, form),
+      samples: () => captionSamples(path, form),
     };
   }
   const pictures = trainPartPictures(config, part);
@@ -67,45 +67,46 @@ async function basePart(config: Config, part: TrainPart, form: PromptForm): Prom
       name: own,
       sampleRatio,
       hash: await hashFile(path),
-      readSamples: () => engineSamples(path, pictures, own, config.data.format, form),
+      samples: () => engineSamples(path, pictures, own, config.data.format, form),
     };
   }
   return {
     name,
     sampleRatio,
     hash: await hashFile(path),
-    readSamples: () => questionSamples(path, pictures, config.data.format, form),
+    samples: () => questionSamples(path, pictures, config.data.format, form),
   };
 }
 
-async function captionSamples(folder: string, form: PromptForm): Promise<TrainingSample[]> {
-  const captions = await readCcSbuAlign(folder);
-  return captions.map(({ imageId, caption, picture }) => ({
-    id: `cc_sbu_align-${imageId}`,
-    source: 'cc_sbu_align',
-    picture,
-    prompt: captionTurn(undefined, form),
-    answer: caption,
-  }));
+async function* captionSamples(folder: string, form: PromptForm): AsyncGenerator<TrainingSample> {
+  for (const { imageId, caption, picture } of await readCcSbuAlign(folder)) {
+    yield {
+      id: `cc_sbu_align-${imageId}`,
+      source: 'cc_sbu_align',
+      picture,
+      prompt: captionTurn(undefined, form),
+      answer: caption,
+    };
+  }
 }
 
-async function questionSamples(
+async function* questionSamples(
   file: string,
   pictures: string,
   format: Config['data']['format'],
   form: PromptForm,
-): Promise<TrainingSample[]> {
-  const questions = await readAokvqa(file);
-  return questions.map(
-    ({ question_id, image_id, question, choices, correct_choice_idx, rationales, question_type }) => ({
+): AsyncGenerator<TrainingSample> {
+  for (const record of await readAokvqa(file)) {
+    const { question_id, image_id, question, choices, correct_choice_idx, rationales, question_type } = record;
+    yield {
       id: question_id,
       source: 'aokvqa',
       picture: aokvqaPicturePath(pictures, image_id),
       prompt: humanTurn(question, choices, form),
       answer: answerIn(format, choices, correct_choice_idx, rationales),
       questionType: question_type,
-    }),
-  );
+    };
+  }
 }
 
 function generatedPart(config: Config, { round, file, hash }: GeneratedData, form: PromptForm): MixturePart {
@@ -114,26 +115,30 @@ function generatedPart(config: Config, { round, file, hash }: GeneratedData, for
     name,
     hash,
     sampleRatio: config.finetune.generatedSampleRatios?.[round - 1],
-    readSamples: () => engineSamples(file, poolPictures(config), name, config.data.format, form),
+    samples: () => engineSamples(file, poolPictures(config), name, config.data.format, form),
   };
 }
 
-async function engineSamples(
+async function* engineSamples(
   file: string,
   pictures: string,
   source: string,
   format: Config['data']['format'],
   form: PromptForm,
-): Promise<TrainingSample[]> {
-  const samples = await readEngineData(file);
-  return samples.map(({ image_id, question, choices, correct_choice_idx, rationales, question_type }, index) => ({
-    id: `${source}-${index}`,
-    source,
-    picture: aokvqaPicturePath(pictures, image_id),
-    prompt: humanTurn(question, choices, form),
-    answer: answerIn(format, choices, correct_choice_idx, rationales),
-    questionType: question_type,
-  }));
+): AsyncGenerator<TrainingSample> {
+  let index = 0;
+  for await (const record of streamEngineData(file)) {
+    const { image_id, question, choices, correct_choice_idx, rationales, question_type } = record;
+    yield {
+      id: `${source}-${index}`,
+      source,
+      picture: aokvqaPicturePath(pictures, image_id),
+      prompt: humanTurn(question, choices, form),
+      answer: answerIn(format, choices, correct_choice_idx, rationales),
+      questionType: question_type,
+    };
+    index += 1;
+  }
 }
 
 function answerIn(

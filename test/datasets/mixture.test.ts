@@ -1,68 +1,125 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { materializeMixture, readMixture, writeMixture } from '../../datasets/mixture.ts';
+import { type MixturePart, writeMixture } from '../../datasets/mixture.ts';
+import { mixtureOrder } from '../../datasets/mixture-order.ts';
 import type { TrainingSample } from '../../datasets/training-sample.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
-const samples = (source: string, count: number): TrainingSample[] =>
-  Array.from({ length: count }, (_, index) => ({
-    id: `${source}-${index}`,
-    source,
-    picture: `/pictures/${index}.jpg`,
-    prompt: '###Human: hello\n###Assistant: ',
-    answer: 'The answer is (A) cat.',
-    questionType: index % 2 === 0 ? 'image_scene' : undefined,
-  }));
-
-const parts = [
-  { name: 'cc_sbu_align', samples: samples('cc_sbu_align', 25) },
-  { name: 'aokvqa', samples: samples('aokvqa', 100) },
+const shares = [
+  { name: 'cc_sbu_align', size: 25 },
+  { name: 'aokvqa', size: 100 },
 ];
 
-describe('materializeMixture', () => {
+function draws(parts: Parameters<typeof mixtureOrder>[0]['parts'], count: number, seed = 1): number[] {
+  const { sampleAt } = mixtureOrder({ parts, seed });
+  return Array.from({ length: count }, (_, draw) => sampleAt(draw));
+}
+
+const shareOf = (order: readonly number[], below: number) =>
+  order.filter((index) => index < below).length / order.length;
+
+describe('mixtureOrder', () => {
   it('draws each part by the square root of its size', () => {
-    const { order } = materializeMixture({ parts, seed: 1, count: 6000 });
     // 5 of 15 draws.
-    expect(order.filter((index) => index < 25).length / order.length).toBeCloseTo(1 / 3, 1);
+    expect(shareOf(draws(shares, 6000), 25)).toBeCloseTo(1 / 3, 2);
   });
 
   it('draws by the sample ratio where one is given; the ratio 0 leaves a part out', () => {
-    const share = (sampleRatio: number) => {
-      const given = [{ ...parts[0], sampleRatio }, parts[1]] as typeof parts;
-      const { order } = materializeMixture({ parts: given, seed: 1, count: 4000 });
-      return order.filter((index) => index < 25).length / order.length;
-    };
-    expect(share(30)).toBeCloseTo(0.75, 1);
+    const share = (sampleRatio: number) =>
+      shareOf(
+        draws(
+          [
+            { name: 'cc_sbu_align', size: 25, sampleRatio },
+            { name: 'aokvqa', size: 100 },
+          ],
+          4000,
+        ),
+        25,
+      );
+    expect(share(30)).toBeCloseTo(0.75, 2);
     expect(share(0)).toBe(0);
   });
 
+  it('draws a part with a tiny ratio too, as often as it should', () => {
+    const parts = [
+      { name: 'rare', size: 10, sampleRatio: 1 },
+      { name: 'common', size: 100, sampleRatio: 9999 },
+    ];
+    const rare = draws(parts, 200_000).filter((index) => index < 10).length;
+    expect(rare).toBeGreaterThan(5);
+    expect(rare).toBeLessThan(40);
+  });
+
   it('takes every sample of a part once before it takes one twice, in another order each pass', () => {
-    const { order } = materializeMixture({ parts: [parts[1] as (typeof parts)[0]], seed: 1, count: 300 });
-    const passes = [order.slice(0, 100), order.slice(100, 200), order.slice(200)];
+    const order = draws([{ name: 'aokvqa', size: 100 }], 3000);
+    const passes = Array.from({ length: 30 }, (_, pass) => order.slice(pass * 100, (pass + 1) * 100));
     for (const pass of passes) expect(new Set(pass).size).toBe(100);
     expect(passes[0]).not.toEqual(passes[1]);
   });
 
   it('is the same for the same seed and another for another', () => {
-    const order = (seed: number) => materializeMixture({ parts, seed, count: 50 }).order;
-    expect(order(1)).toEqual(order(1));
-    expect(order(1)).not.toEqual(order(2));
+    expect(draws(shares, 50)).toEqual(draws(shares, 50));
+    expect(draws(shares, 50)).not.toEqual(draws(shares, 50, 2));
   });
 
-  it('begins with the order of a shorter run', () => {
-    const long = materializeMixture({ parts, seed: 1, count: 500 });
-    expect(materializeMixture({ parts, seed: 1, count: 123 }).order).toEqual(long.order.slice(0, 123));
+  it('is the same from any step on, and for any number of workers', () => {
+    const whole = draws(shares, 9000);
+    const { sampleAt } = mixtureOrder({ parts: shares, seed: 1 });
+    expect(Array.from({ length: 500 }, (_, draw) => sampleAt(8000 + draw))).toEqual(whole.slice(8000, 8500));
+    const workers = [0, 1, 2].map((worker) => {
+      const own = mixtureOrder({ parts: shares, seed: 1 });
+      return Array.from({ length: 3000 }, (_, turn) => own.sampleAt(turn * 3 + worker));
+    });
+    expect(whole.map((_, draw) => workers[draw % 3]?.[Math.floor(draw / 3)])).toEqual(whole);
+    // Backwards too.
+    expect([5000, 4000, 10].map(sampleAt)).toEqual([5000, 4000, 10].map((draw) => whole[draw]));
   });
 
   it('skips an empty part, and refuses a mixture with nothing in it', () => {
-    const empty = { name: 'round1', samples: [] };
-    expect(materializeMixture({ parts: [empty, ...parts], seed: 1, count: 10 }).order).toHaveLength(10);
-    expect(() => materializeMixture({ parts: [empty], seed: 1, count: 10 })).toThrow(/nothing to draw from/);
+    const empty = { name: 'round1', size: 0 };
+    expect(draws([empty, ...shares], 10)).toHaveLength(10);
+    expect(draws([...shares, empty], 2000)).toHaveLength(2000);
+    expect(() => mixtureOrder({ parts: [empty], seed: 1 })).toThrow(/nothing to draw from/);
   });
 });
 
-it('a written mixture reads back the same', async () => {
-  const folder = await temporaryFolder();
-  const mixture = materializeMixture({ parts, seed: 1, count: 64 });
-  await writeMixture(folder, mixture);
-  expect(await readMixture(folder)).toEqual(mixture);
+const part = (name: string, size: number): MixturePart => ({
+  name,
+  async *samples() {
+    for (let index = 0; index < size; index += 1) {
+      const picture = `/pictures/${index}.jpg`;
+      yield { id: `${name}-${index}`, source: name, picture, prompt: 'hello', answer: 'The answer is (A) cat.' };
+    }
+  },
+});
+
+describe('writeMixture', () => {
+  async function written(count: number) {
+    const folder = await temporaryFolder();
+    const total = await writeMixture(folder, { parts: [part('a', 25), part('b', 100)], seed: 1, count });
+    const lines = (await readFile(join(folder, 'samples.jsonl'), 'utf8')).trimEnd().split('\n');
+    const samples = lines.map((line) => JSON.parse(line) as TrainingSample);
+    const order: number[] = JSON.parse(await readFile(join(folder, 'order.json'), 'utf8'));
+    return { total, samples, order, files: await readdir(folder) };
+  }
+
+  it('writes the samples that are drawn, and which is drawn when', async () => {
+    const { total, samples, order, files } = await written(10_000);
+    expect(total).toBe(125);
+    expect(samples).toHaveLength(125);
+    const parts = [
+      { name: 'a', size: 25 },
+      { name: 'b', size: 100 },
+    ];
+    expect(order).toEqual(draws(parts, 10_000));
+    expect(files.sort()).toEqual(['order.json', 'samples.jsonl']);
+  });
+
+  it('leaves out what is never drawn; the samples of a shorter run are the first of a longer one', async () => {
+    const [short, long] = [await written(40), await written(400)];
+    expect(short.samples.length).toBeLessThanOrEqual(40);
+    const idsOf = ({ samples, order }: typeof short) => order.map((line) => samples[line]?.id);
+    expect(idsOf(short)).toEqual(idsOf(long).slice(0, 40));
+  });
 });

@@ -4,7 +4,7 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { aokvqaPicturePath } from '../../datasets/aokvqa.ts';
-import { type Mixture, materializeMixture, writeMixture } from '../../datasets/mixture.ts';
+import { writeMixture } from '../../datasets/mixture.ts';
 import {
   ANSWER_START,
   answerQma,
@@ -15,13 +15,14 @@ import {
 } from '../../datasets/prompt-format.ts';
 import { drawPictures, type ScenePicture, writePictures } from '../../datasets/scenes/pictures.ts';
 import { type QuestionRecord, skewedQuestions } from '../../datasets/scenes/question-sets.ts';
-import type { TrainingSample } from '../../datasets/training-sample.ts';
+import { type TrainingSample, trainingSampleSchema } from '../../datasets/training-sample.ts';
 import type { AskedQuestion } from '../../evaluation/asked-question.ts';
 import { blip2ConfigSchema } from '../../model/files/blip2-config.ts';
 import { expectedTensors, writeModelDirectory } from '../../model/files/model-directory.ts';
 import { initialTensor } from '../../model/initialize.ts';
 import { trainTokenizer, writeTokenizer } from '../../model/text/train-tokenizer.ts';
 import { seededRandom } from '../../random/seeded-random.ts';
+import { readJsonLines } from '../../store/read-json.ts';
 import { writeFileAtomically, writeJson } from '../../store/write-file.ts';
 
 const IMAGE_SIZE = 32;
@@ -156,7 +157,9 @@ export function writeAsked(file: string, asked: readonly AskedQuestion[]): Promi
   return writeFileAtomically(file, asked.map((question) => `${JSON.stringify(question)}\n`).join(''));
 }
 
-export interface TinyMixture extends TinyQuestions, Mixture {
+export interface TinyMixture extends TinyQuestions {
+  /** The lines of `samples.jsonl`. */
+  samples: TrainingSample[];
   /** `samples.jsonl` */
   samplesFile: string;
   /** `order.json` */
@@ -180,12 +183,23 @@ export async function writeTinyMixture(folder: string, count: number): Promise<T
       questionType: record.question_type,
     }),
   );
-  const mixture = materializeMixture({ parts: [{ name: 'aokvqa', samples }], seed: 1, count });
-  await writeMixture(folder, mixture);
+  await writeMixture(folder, {
+    parts: [
+      {
+        name: 'aokvqa',
+        samples: async function* () {
+          yield* samples;
+        },
+      },
+    ],
+    seed: 1,
+    count,
+  });
+  const samplesFile = path.join(folder, 'samples.jsonl');
   return {
     ...written,
-    ...mixture,
-    samplesFile: path.join(folder, 'samples.jsonl'),
+    samples: await readJsonLines(samplesFile, trainingSampleSchema),
+    samplesFile,
     orderFile: path.join(folder, 'order.json'),
   };
 }

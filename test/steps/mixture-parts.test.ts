@@ -25,7 +25,9 @@ describe('what an earlier data engine wrote, as a base dataset', () => {
 
     const [only] = await mixtureParts(await loadConfig(config), []);
     expect(only).toMatchObject({ name: 'DataEngine_round1_data', sampleRatio: 70 });
-    expect(await only?.readSamples()).toEqual([
+    const samples = [];
+    for await (const read of only?.samples() ?? []) samples.push(read);
+    expect(samples).toEqual([
       {
         id: 'DataEngine_round1_data-0',
         source: 'DataEngine_round1_data',
