@@ -14,3 +14,10 @@ export function confidenceInterval(values: readonly number[]): [low: number, hig
   const half = (T95[values.length - 2] ?? T95_MANY) * Math.sqrt(variance / values.length);
   return [center - half, center + half];
 }
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  const upper = sorted[middle] as number;
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] as number) + upper) / 2;
+}

@@ -5,7 +5,7 @@ import { createWriteStream } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
-import { summaryFileWriter } from '../model/ops/tensorflow.ts';
+import { summaryWriter } from '../model/ops/summary-writer.ts';
 import { readJsonLines } from '../store/read-json.ts';
 import { writeFileAtomically } from '../store/write-file.ts';
 
@@ -37,7 +37,7 @@ export async function openLossLog(directory: string, steps: number): Promise<Los
   const stream = createWriteStream(file, { flags: 'a' });
   const failed = once(stream, 'error').then(([error]) => Promise.reject(error as Error));
   failed.catch(() => {});
-  const tensorBoard = summaryFileWriter(path.join(directory, 'tensorboard'));
+  const tensorBoard = summaryWriter(path.join(directory, 'tensorboard'));
 
   const flush = () =>
     Promise.race([
@@ -55,7 +55,7 @@ export async function openLossLog(directory: string, steps: number): Promise<Los
     flush,
     close: async () => {
       await flush();
-      tensorBoard.flush();
+      tensorBoard.close();
       await new Promise<void>((resolve) => stream.end(resolve));
     },
   };

@@ -4,9 +4,11 @@
  * The model talks to the addon's binding directly: raw operations by name, and whole graphs through
  * SavedModel. The layer above (`Ops`) is the only user.
  */
+import { existsSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import path from 'node:path';
 
-export type DataType = 'float32' | 'int32' | 'uint8' | 'int64' | 'bool' | 'bfloat16' | 'resource';
+export type DataType = 'float32' | 'int32' | 'uint8' | 'string' | 'int64' | 'bool' | 'bfloat16' | 'resource';
 export type TypedArray = Float32Array | Int32Array | Uint8Array;
 
 /** TensorFlow's `DataType` enumeration (tensorflow/core/framework/types.proto). */
@@ -14,6 +16,7 @@ export const DATA_TYPE_CODES: Record<DataType, number> = {
   float32: 1,
   int32: 3,
   uint8: 4,
+  string: 7,
   int64: 9,
   bool: 10,
   bfloat16: 14,
@@ -34,7 +37,8 @@ export interface TensorMetadata {
 
 /** The part of the addon's binding that the model uses (its `tfjs_binding.d.ts`). */
 export interface Binding {
-  createTensor(shape: number[], dataType: number, values: TypedArray): number;
+  /** `values` of a string tensor: the UTF-8 of each; of an int64 tensor: low and high halves. */
+  createTensor(shape: number[], dataType: number, values: TypedArray | Uint8Array[]): number;
   deleteTensor(id: number): void;
   tensorDataSync(id: number): TypedArray;
   executeOp(name: string, attributes: OperationAttribute[], inputs: number[], outputCount: number): TensorMetadata[];
@@ -43,6 +47,7 @@ export interface Binding {
   runSavedModel(id: number, inputs: number[], inputNames: string, outputNames: string): TensorMetadata[];
   isUsingGpuDevice(): boolean;
   getNumOfTensors(): number;
+  readonly TF_ATTR_STRING: number;
   readonly TF_ATTR_INT: number;
   readonly TF_ATTR_FLOAT: number;
   readonly TF_ATTR_BOOL: number;
@@ -51,25 +56,22 @@ export interface Binding {
   readonly TF_Version: string;
 }
 
-export interface SummaryFileWriter {
-  scalar(name: string, value: number, step: number): void;
-  flush(): void;
-}
-
-interface TensorFlowModule {
-  backend(): { binding: Binding };
-  node: { summaryFileWriter(logDirectory: string): SummaryFileWriter };
-}
-
 const require = createRequire(import.meta.url);
-let loaded: TensorFlowModule | undefined;
+let loaded: Binding | undefined;
 
-function tensorFlow(): TensorFlowModule {
+/**
+ * Loads native TensorFlow on first use. Only the addon of the npm package is loaded: its JavaScript holds some
+ * 50 MiB, and takes a second to load, for operations that nothing here calls.
+ *
+ * @throws Error when the addon or the library is missing, telling the command that installs it.
+ */
+export function nativeBinding(): Binding {
   if (loaded) return loaded;
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
-  process.env.NODE_ENV ??= 'production';
+  // oneDNN's matrix products are a fifth faster also where TensorFlow leaves them off (no AVX-512).
+  process.env.TF_ENABLE_ONEDNN_OPTS ??= '1';
   try {
-    loaded = require('@tensorflow/tfjs-node-gpu') as TensorFlowModule;
+    loaded = require(addonFile()) as Binding;
   } catch (cause) {
     throw new Error(
       'Native TensorFlow could not be loaded. Run `npm run setup`; `dataengine doctor` tells what is missing.',
@@ -88,16 +90,12 @@ export function allowTensorFloat32(allowed: boolean): void {
   process.env.NVIDIA_TF32_OVERRIDE = allowed ? '1' : '0';
 }
 
-/**
- * Loads native TensorFlow on first use.
- *
- * @throws Error when the addon or the library is missing, telling the command that installs it.
- */
-export function nativeBinding(): Binding {
-  return tensorFlow().backend().binding;
-}
-
-/** Writes TensorBoard event files into `directory`. */
-export function summaryFileWriter(directory: string): SummaryFileWriter {
-  return tensorFlow().node.summaryFileWriter(directory);
+/** The addon, in the folder of the Node-API version that it was built for. */
+function addonFile(): string {
+  const folder = path.join(path.dirname(require.resolve('@tensorflow/tfjs-node-gpu/package.json')), 'lib');
+  const file = readdirSync(folder)
+    .map((name) => path.join(folder, name, 'tfjs_binding.node'))
+    .find((candidate) => existsSync(candidate));
+  if (!file) throw new Error(`${folder} has no tfjs_binding.node`);
+  return file;
 }

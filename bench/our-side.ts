@@ -1,0 +1,78 @@
+/** Our side of the benchmarks, over the code that trains and evaluates: see `pytorch/side.py` for the requests. */
+import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
+import type { PackedQuestion } from '../evaluation/packed-choices.ts';
+import { type ChoiceScorer, traceScorer } from '../evaluation/score-choices.ts';
+import { type ModelDirectory, readModelDirectory } from '../model/files/model-directory.ts';
+import { Program } from '../model/ops/program.ts';
+import { nativeBinding } from '../model/ops/tensorflow.ts';
+import { batchShape, collate } from '../training/batch.ts';
+import { type FinetuneProgram, finetuneProgram } from '../training/finetune-program.ts';
+import { frozenWeights, loadWeights } from '../training/frozen-weights.ts';
+import type { Sequence } from '../training/sequence.ts';
+import { ADAPTER_SEED, LORA } from './models.ts';
+
+interface TrainRequest {
+  tokens: number[][];
+  answerStart: number;
+  learningRate: number;
+}
+
+interface ScoreRequest {
+  prompt: number[];
+  choices: number[][];
+}
+
+// The first request tells the shape, and is traced then, as a job traces its shapes before the first step.
+
+function trainer(model: ModelDirectory): (request: TrainRequest) => Promise<{ loss: number }> {
+  const queries = model.config.num_query_tokens;
+  let program: FinetuneProgram | undefined;
+  let step = 0;
+  return async ({ tokens, answerStart, learningRate }) => {
+    const sequences: Sequence[] = tokens.map((tokenIds) => ({ tokenIds, pictureStart: -1, answerStart }));
+    const shape = batchShape(sequences);
+    program ??= await finetuneProgram(model, LORA, [shape], { weightDecay: 0.05, seed: ADAPTER_SEED });
+    const pictures = new Float32Array(shape.batch * queries * model.config.text_config.hidden_size);
+    const batch = collate(sequences, shape, queries);
+    return { loss: program.step({ shape, batch, pictures, step: step++, learningRate }) };
+  };
+}
+
+function scorer(model: ModelDirectory): (request: ScoreRequest) => Promise<{ losses: number[] }> {
+  const { num_query_tokens: queries, text_config: text } = model.config;
+  const pictures = new Float32Array(queries * text.hidden_size);
+  let traced: ChoiceScorer | undefined;
+  return async ({ prompt, choices }) => {
+    const question: PackedQuestion = {
+      tokenIds: [...prompt, ...choices.flat()],
+      promptLength: prompt.length,
+      choiceLengths: choices.map((choice) => choice.length),
+      pictureStart: -1,
+    };
+    if (!traced) {
+      const program = new Program();
+      traced = traceScorer(program, frozenWeights(program, model), model.config, [[question]], 1);
+      program.load();
+      await loadWeights(program, model);
+    }
+    return { losses: traced.score([question], pictures)[0] as number[] };
+  };
+}
+
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { model: { type: 'string', default: '' } },
+});
+const model = await readModelDirectory(flags.model);
+const answer = positionals[0] === 'train' ? trainer(model) : scorer(model);
+const say = (value: unknown) => process.stdout.write(`${JSON.stringify(value)}\n`);
+say({ ready: `TensorFlow ${nativeBinding().TF_Version}` });
+for await (const line of createInterface({ input: process.stdin })) {
+  const request = JSON.parse(line);
+  const started = performance.now();
+  const cpu = process.cpuUsage();
+  const result = await answer(request);
+  const { user, system } = process.cpuUsage(cpu);
+  say({ ...result, seconds: (performance.now() - started) / 1000, cpuSeconds: (user + system) / 1e6 });
+}
