@@ -75,6 +75,6 @@ export async function benchModel(size: Size): Promise<{ model: string; adapter: 
     start.set(values, offset);
     offset += values.length;
   }
-  await saveAdapter(adapter, { lora: LORA, model }, layout, start);
+  await saveAdapter(adapter, { lora: LORA, model, config }, layout, start);
   return { model, adapter };
 }

@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import type { PackedQuestion } from '../evaluation/packed-choices.ts';
 import { type ChoiceScorer, traceScorer } from '../evaluation/score-choices.ts';
+import { familyOf } from '../model/families/index.ts';
 import { type ModelDirectory, readModelDirectory } from '../model/files/model-directory.ts';
 import { Program } from '../model/ops/program.ts';
 import { nativeBinding } from '../model/ops/tensorflow.ts';
@@ -11,6 +12,9 @@ import { type FinetuneProgram, finetuneProgram } from '../training/finetune-prog
 import { frozenWeights, loadWeights } from '../training/frozen-weights.ts';
 import type { Sequence } from '../training/sequence.ts';
 import { ADAPTER_SEED, LORA } from './models.ts';
+
+/** What is held by TensorFlow and by nobody's garbage collector. */
+const heldTensors = () => nativeBinding().getNumOfTensors();
 
 interface TrainRequest {
   tokens: number[][];
@@ -26,7 +30,7 @@ interface ScoreRequest {
 // The first request tells the shape, and is traced then, as a job traces its shapes before the first step.
 
 function trainer(model: ModelDirectory): (request: TrainRequest) => Promise<{ loss: number }> {
-  const queries = model.config.num_query_tokens;
+  const queries = familyOf(model.config).pictureTokens;
   let program: FinetuneProgram | undefined;
   let step = 0;
   return async ({ tokens, answerStart, learningRate }) => {
@@ -40,8 +44,7 @@ function trainer(model: ModelDirectory): (request: TrainRequest) => Promise<{ lo
 }
 
 function scorer(model: ModelDirectory): (request: ScoreRequest) => Promise<{ losses: number[] }> {
-  const { num_query_tokens: queries, text_config: text } = model.config;
-  const pictures = new Float32Array(queries * text.hidden_size);
+  const pictures = new Float32Array(familyOf(model.config).pictureTokens * model.config.text_config.hidden_size);
   let traced: ChoiceScorer | undefined;
   return async ({ prompt, choices }) => {
     const question: PackedQuestion = {
@@ -74,5 +77,10 @@ for await (const line of createInterface({ input: process.stdin })) {
   const cpu = process.cpuUsage();
   const result = await answer(request);
   const { user, system } = process.cpuUsage(cpu);
-  say({ ...result, seconds: (performance.now() - started) / 1000, cpuSeconds: (user + system) / 1e6 });
+  say({
+    ...result,
+    tensors: heldTensors(),
+    seconds: (performance.now() - started) / 1000,
+    cpuSeconds: (user + system) / 1e6,
+  });
 }
