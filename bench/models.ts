@@ -40,6 +40,9 @@ export const BATCHES = { S: { batch: 16, tokens: 96 }, M: { batch: 4, tokens: 12
 
 export const vocabularyOf = (size: Size): number => TEXT[size].vocab_size;
 
+/** Places that a picture takes among the tokens. */
+export const QUERIES = 1;
+
 /** A vision side as small as it can be: pictures are no part of what is measured. */
 const TINY = { hidden_size: 32, intermediate_size: 32, num_hidden_layers: 1, num_attention_heads: 1 };
 
@@ -47,7 +50,7 @@ function configOf(size: Size) {
   return modelConfigSchema.parse({
     model_type: 'blip-2',
     architectures: ['Blip2ForConditionalGeneration'],
-    num_query_tokens: 1,
+    num_query_tokens: QUERIES,
     vision_config: { ...TINY, image_size: 28, patch_size: 14 },
     qformer_config: { ...TINY, encoder_hidden_size: 32 },
     text_config: { ...TEXT[size], model_type: 'llama', rms_norm_eps: 1e-5, tie_word_embeddings: true },
@@ -75,6 +78,7 @@ export async function benchModel(size: Size): Promise<{ model: string; adapter: 
     start.set(values, offset);
     offset += values.length;
   }
-  await saveAdapter(adapter, { lora: LORA, model, config }, layout, start);
+  const settings = { lora: LORA, model, config };
+  await saveAdapter(adapter, settings, layout, start);
   return { model, adapter };
 }

@@ -3,7 +3,6 @@ import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import type { PackedQuestion } from '../evaluation/packed-choices.ts';
 import { type ChoiceScorer, traceScorer } from '../evaluation/score-choices.ts';
-import { familyOf } from '../model/families/index.ts';
 import { type ModelDirectory, readModelDirectory } from '../model/files/model-directory.ts';
 import { Program } from '../model/ops/program.ts';
 import { nativeBinding } from '../model/ops/tensorflow.ts';
@@ -11,7 +10,7 @@ import { batchShape, collate } from '../training/batch.ts';
 import { type FinetuneProgram, finetuneProgram } from '../training/finetune-program.ts';
 import { frozenWeights, loadWeights } from '../training/frozen-weights.ts';
 import type { Sequence } from '../training/sequence.ts';
-import { ADAPTER_SEED, LORA } from './models.ts';
+import { ADAPTER_SEED, LORA, QUERIES } from './models.ts';
 
 /** What is held by TensorFlow and by nobody's garbage collector. */
 const heldTensors = () => nativeBinding().getNumOfTensors();
@@ -30,21 +29,20 @@ interface ScoreRequest {
 // The first request tells the shape, and is traced then, as a job traces its shapes before the first step.
 
 function trainer(model: ModelDirectory): (request: TrainRequest) => Promise<{ loss: number }> {
-  const queries = familyOf(model.config).pictureTokens;
   let program: FinetuneProgram | undefined;
   let step = 0;
   return async ({ tokens, answerStart, learningRate }) => {
     const sequences: Sequence[] = tokens.map((tokenIds) => ({ tokenIds, pictureStart: -1, answerStart }));
     const shape = batchShape(sequences);
     program ??= await finetuneProgram(model, LORA, [shape], { weightDecay: 0.05, seed: ADAPTER_SEED });
-    const pictures = new Float32Array(shape.batch * queries * model.config.text_config.hidden_size);
-    const batch = collate(sequences, shape, queries);
+    const pictures = new Float32Array(shape.batch * QUERIES * model.config.text_config.hidden_size);
+    const batch = collate(sequences, shape, QUERIES);
     return { loss: program.step({ shape, batch, pictures, step: step++, learningRate }) };
   };
 }
 
 function scorer(model: ModelDirectory): (request: ScoreRequest) => Promise<{ losses: number[] }> {
-  const pictures = new Float32Array(familyOf(model.config).pictureTokens * model.config.text_config.hidden_size);
+  const pictures = new Float32Array(QUERIES * model.config.text_config.hidden_size);
   let traced: ChoiceScorer | undefined;
   return async ({ prompt, choices }) => {
     const question: PackedQuestion = {
