@@ -1,16 +1,21 @@
 /** What the language model is given for pictures, computed once a picture: the vision side is frozen. */
+import pLimit from 'p-limit';
 import { familyOf } from '../model/families/index.ts';
 import type { Adapter } from '../model/files/adapter.ts';
 import type { ModelDirectory } from '../model/files/model-directory.ts';
 import type { TensorDirectory } from '../model/files/tensor-directory.ts';
+import { readPicture } from '../model/images/decode-picture.ts';
 import { type PreprocessorConfig, preprocessPicture, readPreprocessorConfig } from '../model/images/preprocess.ts';
-import type { Value } from '../model/ops/ops.ts';
+import { sizeOf, type Value } from '../model/ops/ops.ts';
 import { Program } from '../model/ops/program.ts';
 import { Tape, type Variable } from '../model/ops/tape.ts';
+import { nativeBinding } from '../model/ops/tensorflow.ts';
 import type { Weights } from '../model/weights.ts';
+import { hashBytes, hashValue } from '../store/hash.ts';
 import { InputError } from '../store/input-error.ts';
 import { adaptVision } from './adapted-vision.ts';
 import { loadWeights } from './frozen-weights.ts';
+import { openPictureCache, type PictureCacheSettings, pictureCacheSettings } from './picture-cache.ts';
 
 const BATCH = 16;
 
@@ -26,10 +31,12 @@ export interface FeatureOptions {
   /** Called after every batch with the number of pictures done. */
   onProgress?: (done: number, total: number) => void;
   signal?: AbortSignal;
+  /** Where results are kept for later runs; as the environment says unless given. */
+  cacheSettings?: PictureCacheSettings;
 }
 
 /**
- * Runs the vision side over pictures.
+ * Runs the vision side over pictures, those apart that a cache has from an earlier run.
  *
  * @param vision.trace what to compute of `[batch, 3, size, size]` pixels: one row group a picture
  * @returns float32 arrays, one a file, in their order
@@ -43,25 +50,44 @@ export async function runVision(
     imageSize: number;
     trace: (tape: Tape, weights: Weights, pixels: Value) => Variable;
   },
-  { onProgress, signal, adapter }: FeatureOptions = {},
+  { onProgress, signal, adapter, cacheSettings = pictureCacheSettings() }: FeatureOptions = {},
 ): Promise<Float32Array[]> {
   const size = vision.imageSize;
   const preprocessor = await readPreprocessorConfig(model.directory);
   requireSize(preprocessor, size, model.directory);
   const program = new Program();
-  const adapted = adaptVision(program, model, adapter);
-  program.define('vision', { pixels: { shape: [BATCH, 3, size, size], dataType: 'float32' } }, (ops, inputs) => ({
-    rows: vision.trace(new Tape(ops), adapted.weights(ops), inputs.pixels).value,
-  }));
-  program.load();
   try {
-    await loadWeights(program, model);
-    program.assignAll(adapted.factors);
-    const results: Float32Array[] = [];
+    const adapted = adaptVision(program, model, adapter);
+    let length = 0;
+    program.define('vision', { pixels: { shape: [BATCH, 3, size, size], dataType: 'float32' } }, (ops, inputs) => {
+      const rows = vision.trace(new Tape(ops), adapted.weights(ops), inputs.pixels).value;
+      length = sizeOf(rows.shape) / BATCH;
+      return { rows };
+    });
+    const cache =
+      cacheSettings &&
+      openPictureCache(cacheSettings, await computationHash(program, model, adapted.factors, preprocessor));
+    const hashes = await hashesOf(files);
+    const known = new Map<string, Float32Array>();
+    for (const hash of new Set(hashes)) {
+      const values = await cache?.read(hash, length);
+      if (values) known.set(hash, values);
+      signal?.throwIfAborted();
+    }
+    const done = () => hashes.reduce((count, hash) => count + (known.has(hash) ? 1 : 0), 0);
+    if (known.size > 0) onProgress?.(done(), files.length);
+
+    const fileOfHash = new Map(hashes.map((hash, index) => [hash, files[index] as string]));
+    const missing = [...fileOfHash].filter(([hash]) => !known.has(hash));
+    if (missing.length > 0) {
+      program.load();
+      await loadWeights(program, model);
+      program.assignAll(adapted.factors);
+    }
     const pixelsOf = (start: number) =>
-      Promise.all(files.slice(start, start + BATCH).map((file) => preprocessPicture(file, preprocessor)));
+      Promise.all(missing.slice(start, start + BATCH).map(([, file]) => preprocessPicture(file, preprocessor)));
     let upcoming = pixelsOf(0);
-    for (let start = 0; start < files.length; start += BATCH) {
+    for (let start = 0; start < missing.length; start += BATCH) {
       const pictures = await upcoming;
       signal?.throwIfAborted();
       upcoming = pixelsOf(start + BATCH);
@@ -70,16 +96,49 @@ export async function runVision(
       const pixels = new Float32Array(BATCH * 3 * size * size);
       pictures.forEach((picture, index) => pixels.set(picture, index * picture.length));
       const rows = program.run('vision', { pixels }).rows as Float32Array;
-      const length = rows.length / BATCH;
-      for (let index = 0; index < pictures.length; index++) {
-        results.push(rows.slice(index * length, (index + 1) * length));
+      for (const [index, [hash]] of missing.slice(start, start + BATCH).entries()) {
+        const values = rows.slice(index * length, (index + 1) * length);
+        known.set(hash, values);
+        await cache?.write(hash, values);
       }
-      onProgress?.(results.length, files.length);
+      onProgress?.(done(), files.length);
     }
-    return results;
+    if (missing.length > 0) await cache?.trim();
+    return hashes.map((hash) => known.get(hash) as Float32Array);
   } finally {
     program.dispose();
   }
+}
+
+/**
+ * What the values of a picture depend on beside its content: the traced graph, the weights it uses and no others
+ * (merging an adapter changes only the language model), the preprocessing, and the device.
+ */
+async function computationHash(
+  program: Program,
+  model: TensorDirectory,
+  factors: ReadonlyMap<string, Float32Array>,
+  preprocessor: PreprocessorConfig,
+): Promise<string> {
+  const hashOf = (data: Float32Array) => hashBytes(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  const weights: [name: string, hash: string][] = [...factors].map(([name, data]) => [name, hashOf(data)]);
+  for (const name of model.names().filter((candidate) => program.has(candidate))) {
+    weights.push([name, hashOf((await model.read(name)).data)]);
+  }
+  const binding = nativeBinding();
+  return hashValue({
+    graph: hashBytes(program.definition()),
+    weights,
+    preprocessor,
+    device: [binding.TF_Version, binding.isUsingGpuDevice(), process.env.NVIDIA_TF32_OVERRIDE ?? null],
+  });
+}
+
+const FILES_AT_ONCE = 8;
+
+async function hashesOf(files: readonly string[]): Promise<string[]> {
+  const limit = pLimit(FILES_AT_ONCE);
+  return Promise.all(files.map((file) => limit(async () => hashBytes(await readPicture(file)))));
 }
 
 function requireSize({ height, width }: PreprocessorConfig, size: number, directory: string): void {

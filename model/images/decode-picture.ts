@@ -13,9 +13,9 @@ import type { RgbPicture } from './resample.ts';
  * @throws InputError naming the file that is missing, cut short or no picture.
  */
 export async function decodePicture(source: string | Buffer): Promise<RgbPicture> {
+  // Read here, because libvips remembers files by name and would not see that one has been replaced.
+  const content = typeof source === 'string' ? await readPicture(source) : source;
   try {
-    // Read here, because libvips remembers files by name and would not see that one has been replaced.
-    const content = typeof source === 'string' ? await readFile(source) : source;
     const image = sharp(content, { failOn: 'truncated', ignoreIcc: true });
     const isCmyk = (await image.metadata()).space === 'cmyk';
     const converted = isCmyk ? image.pipelineColourspace('cmyk').toColourspace('cmyk') : image.toColourspace('srgb');
@@ -23,15 +23,24 @@ export async function decodePicture(source: string | Buffer): Promise<RgbPicture
     const rgb = isCmyk ? fromCmyk(data) : info.channels === 3 ? data : withoutAlpha(data, info.channels);
     return { width: info.width, height: info.height, data: rgb };
   } catch (cause) {
-    throw new InputError(
-      {
-        file: typeof source === 'string' ? source : 'picture in memory',
-        problem: problemOf(cause as Error),
-        remedy: 'Fetch the picture again, or take it out of the dataset',
-      },
-      { cause },
-    );
+    throw badPicture(typeof source === 'string' ? source : 'picture in memory', cause as Error);
   }
+}
+
+/**
+ * The content of a picture's file.
+ *
+ * @throws InputError naming the file that is missing or can't be read.
+ */
+export async function readPicture(file: string): Promise<Buffer> {
+  return readFile(file).catch((cause: Error) => {
+    throw badPicture(file, cause);
+  });
+}
+
+function badPicture(file: string, cause: Error): InputError {
+  const remedy = 'Fetch the picture again, or take it out of the dataset';
+  return new InputError({ file, problem: problemOf(cause), remedy }, { cause });
 }
 
 function problemOf(error: Error): string {

@@ -2,8 +2,8 @@
  * A TensorFlow graph with state: functions over named inputs that share named variables.
  *
  * Weights and optimizer state live in the session as resource variables, so that a step passes only its
- * batch and reads only its loss: on a GPU nothing else crosses the bus, and the addon, which loses a little
- * memory for every name it is given (`splitStringByComma` in its utils.h), is given few.
+ * batch and reads only its loss: on a GPU nothing else crosses the bus, and the addon, which looks every
+ * name up again in every run, is given few.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -173,11 +173,16 @@ export class Program {
     );
   }
 
+  /** The graph as TensorFlow reads it: the same bytes for the same functions, whatever the variables hold. */
+  definition(): Uint8Array {
+    return savedModelBytes(this.graph.nodes);
+  }
+
   /** Hands the finished graph to TensorFlow. Nothing can be defined afterwards. */
   load(): void {
     const directory = mkdtempSync(path.join(tmpdir(), 'dataengine-graph-'));
     try {
-      writeFileSync(path.join(directory, 'saved_model.pb'), savedModelBytes(this.graph.nodes));
+      writeFileSync(path.join(directory, 'saved_model.pb'), this.definition());
       this.session = this.binding.loadSavedModel(directory, 'serve');
     } finally {
       rmSync(directory, { recursive: true, force: true });
