@@ -6,14 +6,14 @@ export interface LearningRateSchedule {
 }
 
 /**
- * Linear warm-up from `initial` to `peak`, then half a cosine down to `final` at the last step, as the
- * reference system's `linear_warmup_cosine_lr`.
+ * Linear warm-up from `initial` to `peak`, then a cosine from `peak` to `final`, as the reference system's
+ * `linear_warmup_cosine_lr` (MiniGPT-4, `minigpt4/common/optims.py`): the cosine counts from the first step of the
+ * run, so that it is a little past its top when the warm-up ends.
  *
  * @param step from 0
  */
 export function learningRateAt(step: number, steps: number, schedule: LearningRateSchedule): number {
   const { initial, peak, final, warmupSteps } = schedule;
   if (step < warmupSteps) return initial + ((peak - initial) * step) / warmupSteps;
-  const progress = (step - warmupSteps) / Math.max(1, steps - 1 - warmupSteps);
-  return final + (peak - final) * 0.5 * (1 + Math.cos(Math.PI * Math.min(1, progress)));
+  return final + (peak - final) * 0.5 * (1 + Math.cos((Math.PI * step) / steps));
 }

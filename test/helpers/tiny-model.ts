@@ -9,18 +9,19 @@ import {
   ANSWER_START,
   answerQma,
   answerStem,
-  END_MARK,
   humanTurn,
   listedQuestion,
+  type PromptForm,
+  promptForms,
 } from '../../datasets/prompt-format.ts';
 import { drawPictures, type ScenePicture, writePictures } from '../../datasets/scenes/pictures.ts';
 import { type QuestionRecord, skewedQuestions } from '../../datasets/scenes/question-sets.ts';
 import { type TrainingSample, trainingSampleSchema } from '../../datasets/training-sample.ts';
 import type { AskedQuestion } from '../../evaluation/asked-question.ts';
-import { blip2ConfigSchema } from '../../model/files/blip2-config.ts';
+import { type ModelConfig, modelConfigSchema } from '../../model/files/model-config.ts';
 import { expectedTensors, writeModelDirectory } from '../../model/files/model-directory.ts';
 import { initialTensor } from '../../model/initialize.ts';
-import { trainTokenizer, writeTokenizer } from '../../model/text/train-tokenizer.ts';
+import { type TokenizerJson, trainTokenizer, writeTokenizer } from '../../model/text/train-tokenizer.ts';
 import { seededRandom } from '../../random/seeded-random.ts';
 import { readJsonLines } from '../../store/read-json.ts';
 import { writeFileAtomically, writeJson } from '../../store/write-file.ts';
@@ -30,42 +31,41 @@ const LAYERS = 2;
 const VOCABULARY = 420;
 const MAXIMUM_POSITIONS = 512;
 
-function tinyConfig(hidden: number, vocabulary: number) {
-  return blip2ConfigSchema.parse({
+/** The families that a tiny model can be of, by their prompt form. */
+type TinyFamily = 'minigpt4' | 'llava';
+
+function tinyConfig(family: TinyFamily, hidden: number, vocabulary: number): ModelConfig {
+  const text_config = {
+    model_type: 'llama',
+    hidden_size: hidden,
+    intermediate_size: 2 * hidden,
+    num_hidden_layers: LAYERS,
+    num_attention_heads: 4,
+    num_key_value_heads: 2,
+    vocab_size: vocabulary,
+    max_position_embeddings: MAXIMUM_POSITIONS,
+    tie_word_embeddings: false,
+    bos_token_id: 0,
+    eos_token_id: 1,
+    pad_token_id: 2,
+  };
+  const layers = { hidden_size: 32, intermediate_size: 64, num_hidden_layers: LAYERS, num_attention_heads: 4 };
+  if (family === 'llava') {
+    return modelConfigSchema.parse({
+      model_type: 'llava',
+      image_token_index: 3,
+      vision_config: { ...layers, image_size: IMAGE_SIZE, patch_size: 16 },
+      text_config,
+    });
+  }
+  return modelConfigSchema.parse({
     model_type: 'blip-2',
     architectures: ['Blip2ForConditionalGeneration'],
     num_query_tokens: 4,
     image_token_index: 3,
-    vision_config: {
-      hidden_size: 32,
-      intermediate_size: 64,
-      num_hidden_layers: LAYERS,
-      num_attention_heads: 4,
-      image_size: IMAGE_SIZE,
-      patch_size: 8,
-    },
-    qformer_config: {
-      hidden_size: 32,
-      intermediate_size: 64,
-      num_hidden_layers: LAYERS,
-      num_attention_heads: 4,
-      cross_attention_frequency: 1,
-      encoder_hidden_size: 32,
-    },
-    text_config: {
-      model_type: 'llama',
-      hidden_size: hidden,
-      intermediate_size: 2 * hidden,
-      num_hidden_layers: LAYERS,
-      num_attention_heads: 4,
-      num_key_value_heads: 2,
-      vocab_size: vocabulary,
-      max_position_embeddings: MAXIMUM_POSITIONS,
-      tie_word_embeddings: false,
-      bos_token_id: 0,
-      eos_token_id: 1,
-      pad_token_id: 2,
-    },
+    vision_config: { ...layers, image_size: IMAGE_SIZE, patch_size: 8 },
+    qformer_config: { ...layers, cross_attention_frequency: 1, encoder_hidden_size: 32 },
+    text_config,
   });
 }
 
@@ -74,10 +74,15 @@ function tinyConfig(hidden: number, vocabulary: number) {
  *
  * @param options.hidden width of the language model
  * @param options.seed of the weights
+ * @param options.family MiniGPT-4 or LLaVA-1.5
  */
-export async function writeTinyModel(directory: string, { hidden = 32, seed = 1 } = {}): Promise<void> {
-  const tokenizer = trainTokenizer(sentences(), VOCABULARY);
-  const config = tinyConfig(hidden, Object.keys(tokenizer.model.vocab).length);
+export async function writeTinyModel(
+  directory: string,
+  { hidden = 32, seed = 1, family = 'minigpt4' as TinyFamily } = {},
+): Promise<void> {
+  const form = promptForms[family];
+  const tokenizer = withPictureMark(trainTokenizer(sentences(form), VOCABULARY), form);
+  const config = tinyConfig(family, hidden, Object.keys(tokenizer.model.vocab).length);
   const tensors = [...expectedTensors(config)].map(([name, shape]) => ({
     name,
     shape,
@@ -99,8 +104,16 @@ export async function writeTinyModel(directory: string, { hidden = 32, seed = 1 
   });
 }
 
-function sentences(): string[] {
-  return questionsAbout(scenePictures(40, 'tokenizer')).map((record) => promptOf(record) + answerOf(record) + END_MARK);
+function sentences(form: PromptForm): string[] {
+  return questionsAbout(scenePictures(40, 'tokenizer')).map(
+    (record) => promptOf(record, form) + form.answerSeparator + answerOf(record) + form.endMark,
+  );
+}
+
+/** The picture's special token under the name that the prompt form gives it. */
+function withPictureMark(tokenizer: TokenizerJson, form: PromptForm): TokenizerJson {
+  const text = JSON.stringify(tokenizer).replaceAll(promptForms.minigpt4.pictureMark, form.pictureMark);
+  return JSON.parse(text) as TokenizerJson;
 }
 
 function scenePictures(count: number, seed: string | number): ScenePicture[] {
@@ -111,7 +124,7 @@ function questionsAbout(pictures: ScenePicture[]): QuestionRecord[] {
   return skewedQuestions(pictures, 2, seededRandom('questions'));
 }
 
-const promptOf = ({ question, choices }: QuestionRecord) => humanTurn(question, choices);
+const promptOf = ({ question, choices }: QuestionRecord, form: PromptForm) => humanTurn(question, choices, form);
 const answerOf = ({ choices, correct_choice_idx }: QuestionRecord) => answerQma(choices, correct_choice_idx);
 
 /** What `writeTinyQuestions` and `writeTinyMixture` wrote. */
@@ -171,14 +184,18 @@ export interface TinyMixture extends TinyQuestions {
  *
  * @param count length of the order: steps times batch size
  */
-export async function writeTinyMixture(folder: string, count: number): Promise<TinyMixture> {
+export async function writeTinyMixture(
+  folder: string,
+  count: number,
+  form: PromptForm = promptForms.minigpt4,
+): Promise<TinyMixture> {
   const written = await writeTinyQuestions(folder);
   const samples = written.questions.map(
     (record): TrainingSample => ({
       id: record.question_id,
       source: 'aokvqa',
       picture: path.join(written.pictures, `${String(record.image_id).padStart(12, '0')}.jpg`),
-      prompt: promptOf(record),
+      prompt: promptOf(record, form),
       answer: answerOf(record),
       questionType: record.question_type,
     }),

@@ -2,6 +2,7 @@ import { cp, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { promptForms } from '../../datasets/prompt-format.ts';
 import { readAdapter } from '../../model/files/adapter.ts';
 import { finetune } from '../../training/finetune.ts';
 import { lossesIn, maximumDifference, recordingReporter, tinyFinetune } from '../helpers/jobs.ts';
@@ -271,6 +272,13 @@ describe('wrong input', () => {
       name: 'InputError',
       message: expect.stringContaining('learningRate'),
     });
+  });
+
+  test('a sample whose prompt has no place for its picture is named, with the form that is wanted', async () => {
+    const own = await writeTinyMixture(await temporaryFolder(), 4, promptForms.llava);
+    await expect(
+      finetune(tinyFinetune(model, own, path.join(own.pictures, '..', 'out'), { steps: 2 }), recordingReporter()),
+    ).rejects.toMatchObject({ name: 'InputError', field: 'prompt', problem: expect.stringContaining('<ImageHere>') });
   });
 
   test('a sample without a picture is trained on', async () => {

@@ -46,6 +46,19 @@ describe('preprocessing a picture', () => {
     }
   });
 
+  it.each(['clip', 'clip-small', 'clip-large', 'llava'])(
+    "cuts and frames as CLIP's and LLaVA's processors do: %s",
+    async (processor) => {
+      const config = await readPreprocessorConfig(picture(processor));
+      const cropped = await openSafetensors(picture('expected-cropped.safetensors'));
+      for (const name of kinds) {
+        const values = await preprocessPicture(picture(name), config);
+        expect(values, name).toEqual(await cropped.read(`${processor} ${name}`));
+      }
+      await cropped.close();
+    },
+  );
+
   it('takes the content of a file as well as its path', async () => {
     const content = await readFile(picture('wide.jpg'));
     expect(await preprocessPicture(content, small)).toEqual(await preprocessPicture(picture('wide.jpg'), small));

@@ -1,0 +1,92 @@
+/**
+ * An adapter of PEFT that uses all that is supported, against PEFT: `test/fixtures/make-patterns-fixture.py` recorded
+ * its logits. What we write is tried in PEFT by hand: see `docs/parity.md`.
+ */
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { familyOf } from '../../../model/families/index.ts';
+import { readAdapter } from '../../../model/files/adapter.ts';
+import { openSafetensors } from '../../../model/files/safetensors.ts';
+import { multimodal } from '../../../model/multimodal.ts';
+import { Tape } from '../../../model/ops/tape.ts';
+import { collate } from '../../../training/batch.ts';
+import { causalTables } from '../../../training/loss.ts';
+import { mergedWeight } from '../../../training/merge.ts';
+import { FIXTURES, openFixture, readFeed, relativeDifference, run, weightsAmong } from './compare.ts';
+
+const folder = path.join(FIXTURES, 'patterned-adapter');
+const TOKENS = 15;
+
+test('rank-stabilized, of many ranks and alphas, on CLIP, projector, layers and head: names and scalings', async () => {
+  const { model, close } = await openFixture('tiny-llava');
+  const { tensors } = await readAdapter(folder, familyOf(model.config).publishedName);
+  await close();
+  const found = Object.fromEntries([...tensors].map(([module, { A, scaling }]) => [module, [A.shape[0], scaling]]));
+  expect(found).toMatchObject({
+    'language_model.model.layers.0.self_attn.q_proj': [4, 8 / Math.sqrt(4)],
+    'language_model.model.layers.1.self_attn.q_proj': [2, 8 / Math.sqrt(2)],
+    'language_model.model.layers.0.mlp.down_proj': [6, 5 / Math.sqrt(6)],
+    'language_model.model.layers.1.mlp.down_proj': [6, 8 / Math.sqrt(6)],
+    'language_model.lm_head': [4, 3 / Math.sqrt(4)],
+    'multi_modal_projector.linear_1': [4, 8 / Math.sqrt(4)],
+    'vision_tower.vision_model.encoder.layers.0.mlp.fc1': [4, 8 / Math.sqrt(4)],
+  });
+});
+
+test("merged, it gives the logits of PEFT's `merge_and_unload`", async () => {
+  const { model, expected, weights, pictureTokens, close } = await openFixture('tiny-llava');
+  const { config } = model;
+  const { tensors } = await readAdapter(folder, familyOf(config).publishedName);
+  const recorded = await openSafetensors(path.join(folder, 'expected.safetensors'));
+  const merged = { ...weights };
+  for (const [module, pair] of tensors) {
+    const weight = weights[`${module}.weight`] as { shape: number[]; data: Float32Array };
+    merged[`${module}.weight`] = { shape: weight.shape, data: mergedWeight(weight, pair) };
+  }
+  const ids = [...(await expected.read('input_ids'))];
+  const batch = collate(
+    [
+      { tokenIds: ids.slice(0, TOKENS), pictureStart: 4, answerStart: 11 },
+      { tokenIds: ids.slice(TOKENS, 25), pictureStart: 2, answerStart: 7 },
+    ],
+    { batch: 2, tokens: TOKENS, targets: 4 },
+    pictureTokens,
+  );
+  const everywhere = Int32Array.from({ length: 2 * TOKENS }, (_, row) => row);
+  const { logits } = run(
+    'eager',
+    (ops, inputs) => {
+      const tape = new Tape(ops);
+      const all = inputs as Record<string, never>;
+      const pictures = familyOf(config).pictureEmbeddings(tape, weightsAmong(inputs), inputs.pixels as never);
+      const value = multimodal(tape, weightsAmong(inputs), config, {
+        batch: 2,
+        ...(all as { tokenIds: never; isPicture: never; pictureRows: never }),
+        pictures,
+        tables: causalTables(ops, config, TOKENS),
+        outputs: {
+          perSequence: TOKENS,
+          rows: ops.constant(everywhere, [2 * TOKENS]),
+          tableRows: ops.constant(
+            everywhere.map((row) => row % TOKENS),
+            [2 * TOKENS],
+          ),
+        },
+      }).value;
+      return { logits: value };
+    },
+    {
+      ...merged,
+      tokenIds: { data: batch.tokenIds, shape: [2 * TOKENS] },
+      isPicture: { data: batch.isPicture, shape: [2 * TOKENS, 1] },
+      pictureRows: { data: batch.pictureRows, shape: [2 * TOKENS] },
+      pixels: await readFeed(expected, 'pixel_values'),
+    },
+  );
+  const read = (values: Float32Array) => values.subarray(0, 25 * config.text_config.vocab_size);
+  for (const name of ['logits', 'merged.logits']) {
+    const wanted = read(await recorded.read(name));
+    expect(relativeDifference(read(logits as Float32Array), wanted), name).toBeLessThan(1e-4);
+  }
+  await Promise.all([recorded.close(), close()]);
+});
