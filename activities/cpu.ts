@@ -17,11 +17,13 @@ import type {
   RefineOutcome,
   ReportOutcome,
   SampleOutcome,
+  VerifyOutcome,
 } from '../steps/outcomes.ts';
 import { prepareData } from '../steps/prepare-data.ts';
 import { refine } from '../steps/refine.ts';
 import { report } from '../steps/report.ts';
 import { sample } from '../steps/sample.ts';
+import { verify } from '../steps/verify.ts';
 import type { RunPlan } from '../workflows/messages.ts';
 import type { GenerationActivities } from './generation.ts';
 import { type PrepareRunInput, prepareRun } from './prepare-run.ts';
@@ -32,6 +34,8 @@ export interface CpuActivities extends GenerationActivities {
   prepareRun(input: PrepareRunInput): Promise<RunPlan>;
   prepareData(reference: StepReference): Promise<PrepareDataOutcome>;
   sample(reference: StepReference): Promise<SampleOutcome>;
+  /** Asks the teacher its own questions again. */
+  verify(reference: StepReference): Promise<VerifyOutcome>;
   refine(reference: StepReference): Promise<RefineOutcome>;
   append(reference: StepReference): Promise<AppendOutcome>;
   /** Joins the parts that the GPU workers scored. */
@@ -60,6 +64,7 @@ export function createCpuActivities(dependencies: ActivityDependencies = {}): Cp
     recordTopUp: ({ id, amount, ...reference }) =>
       runStep(reference, dependencies, (context) => recordTopUp(context, { id, amount })),
     finishGeneration: (reference) => runStep(reference, dependencies, finishGeneration),
+    verify: (reference) => runStep(reference, dependencies, verify),
     refine: (reference) => runStep(reference, dependencies, refine),
     append: (reference) => runStep(reference, dependencies, append),
     evaluate: (reference) => runStep(reference, dependencies, joinEvaluation),

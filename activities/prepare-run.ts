@@ -1,6 +1,7 @@
 import { loadConfig } from '../configs/load-config.ts';
 import { evaluationSets } from '../steps/evaluation-sets.ts';
 import { freezeConfig } from '../steps/frozen-config.ts';
+import { verifies } from '../steps/verify.ts';
 import { hashValue } from '../store/hash.ts';
 import type { DataEngineInput, RunPlan } from '../workflows/messages.ts';
 
@@ -22,6 +23,7 @@ export async function prepareRun(input: PrepareRunInput): Promise<RunPlan> {
     rounds: config.rounds,
     roundsPerExecution: config.temporal.roundsPerExecution,
     evaluationShards: config.evaluate.shards,
+    verifies: verifies(config),
     hasTest: config.data.test !== undefined,
     evaluationSets: evaluationSets(config, directory).map((set) => set.name),
     queues: config.temporal.taskQueues,
@@ -30,7 +32,7 @@ export async function prepareRun(input: PrepareRunInput): Promise<RunPlan> {
 }
 
 /** Workflow ids may hold anything; a run's name is a folder. */
-function runNameOf(workflowId: string): string {
+export function runNameOf(workflowId: string): string {
   return (
     workflowId
       .replace(/[^A-Za-z0-9._-]+/g, '-')

@@ -31,9 +31,19 @@ type Strategy = Config['sampling']['strategy'];
 const WORK = '.cache/bench/ablation';
 
 const { values: flags } = parseArgs({
-  options: { seeds: { type: 'string', default: '1,2,3' }, config: { type: 'string', default: 'configs/demo.yaml' } },
+  options: {
+    seeds: { type: 'string', default: '1,2,3' },
+    config: { type: 'string', default: 'configs/demo.yaml' },
+    // Compared with `adaptive`, from the same round 0.
+    strategies: { type: 'string', default: 'uniform' },
+  },
 });
 const seeds = flags.seeds.split(',').map(Number);
+const others = flags.strategies.split(',').map((name) => {
+  if (name !== 'uniform' && name !== 'expected-gain')
+    throw new Error(`--strategies: uniform, expected-gain, not ${name}`);
+  return name;
+});
 
 async function configFor(seed: number, strategy: Strategy): Promise<Config> {
   const config = await loadConfig(flags.config, { seed });
@@ -85,35 +95,33 @@ async function runStrategy(
 
 const round0: number[] = [];
 const adaptive: number[] = [];
-const uniform: number[] = [];
+const scoresOf = new Map<Strategy, number[]>(others.map((strategy) => [strategy, []]));
 for (const seed of seeds) {
   const withWeights = await runStrategy(seed, 'adaptive');
-  const without = await runStrategy(seed, 'uniform', withWeights.root);
   round0.push(withWeights.scores[0] as number);
   adaptive.push(withWeights.scores.at(-1) as number);
-  uniform.push(without.scores.at(-1) as number);
+  for (const [strategy, scores] of scoresOf) {
+    scores.push((await runStrategy(seed, strategy, withWeights.root)).scores.at(-1) as number);
+  }
 }
 
 const line = (name: string, scores: number[]) => {
   const [low, high] = confidenceInterval(scores);
   console.log(
-    `${name.padEnd(24)} ${mean(scores).toFixed(1)}  [${low.toFixed(1)}, ${high.toFixed(1)}]  ${scores.map((score) => score.toFixed(1)).join(' ')}`,
+    `${name.padEnd(26)} ${mean(scores).toFixed(1)}  [${low.toFixed(1)}, ${high.toFixed(1)}]  ${scores.map((score) => score.toFixed(1)).join(' ')}`,
   );
 };
+const difference = (left: number[], right: number[]) => left.map((score, index) => score - (right[index] as number));
 console.log(
   `\nmultiple choice on the test questions in percent, mean, 95% interval (Student's t), seeds ${seeds.join(', ')}`,
 );
 line('round 0', round0);
 line('last round, adaptive', adaptive);
-line('last round, uniform', uniform);
-line(
-  'adaptive - uniform',
-  adaptive.map((score, index) => score - (uniform[index] as number)),
-);
-line(
-  'adaptive - round 0',
-  adaptive.map((score, index) => score - (round0[index] as number)),
-);
+for (const [strategy, scores] of scoresOf) {
+  line(`last round, ${strategy}`, scores);
+  line(`adaptive - ${strategy}`, difference(adaptive, scores));
+}
+line('adaptive - round 0', difference(adaptive, round0));
 
 const rounded = (scores: number[]) => Math.round(mean(scores) * 10) / 10;
 console.log(
@@ -122,6 +130,6 @@ console.log(
     seeds: seeds.length,
     round0: rounded(round0),
     adaptive: rounded(adaptive),
-    uniform: rounded(uniform),
+    ...Object.fromEntries([...scoresOf].map(([strategy, scores]) => [strategy, rounded(scores)])),
   }),
 );

@@ -5,6 +5,7 @@ import { addEvaluateCommand } from './evaluate-command.ts';
 import { addGenerateCommand } from './generate-command.ts';
 import { addDemoCommand, addDoctorCommand, addSetupCommand, addWorkerCommand } from './machine-commands.ts';
 import { addPretrainCommand } from './pretrain-command.ts';
+import { addPromptCommands } from './prompt-commands.ts';
 import { addRunCommands } from './run-commands.ts';
 import { addSmollm2Command } from './smollm2.ts';
 import { addStepCommands } from './step-commands.ts';
@@ -26,6 +27,7 @@ export function createProgram(signal: AbortSignal): Command {
   addTeacherCommands(program, signal);
   addEvaluateCommand(program, signal);
   addCompareCommand(program);
+  addPromptCommands(program, signal);
   addPretrainCommand(program, signal);
   addSmollm2Command(program);
   addGenerateCommand(program, signal);

@@ -20,6 +20,11 @@ const steps: { name: string; description: string; load: () => Promise<Step> }[] 
     load: async () => (await import('../steps/prepare-data.ts')).prepareData,
   },
   {
+    name: 'question-types',
+    description: 'have the teacher sort validation questions whose types are known, and tell how far it agrees',
+    load: async () => (await import('../steps/question-types.ts')).checkQuestionTypes,
+  },
+  {
     name: 'embed',
     description: "embed the pool's pictures for the nearest-picture search",
     load: async () => (await import('../steps/embed.ts')).embed,
@@ -33,6 +38,11 @@ const steps: { name: string; description: string; load: () => Promise<Step> }[] 
     name: 'generate',
     description: 'ask the teacher for new samples',
     load: async () => (await import('../steps/generate.ts')).generate,
+  },
+  {
+    name: 'verify',
+    description: 'ask the teacher its own questions again, when the config sets verify.blindAnswers or the like',
+    load: async () => (await import('../steps/verify.ts')).verify,
   },
   {
     name: 'refine',
@@ -114,5 +124,5 @@ function describeOutcome(name: string, { seconds, reused, ...results }: StepOutc
 }
 
 function firstRound(name: string): number {
-  return ['embed', 'sample', 'generate', 'refine', 'append'].includes(name) ? 1 : 0;
+  return ['embed', 'sample', 'generate', 'verify', 'refine', 'append'].includes(name) ? 1 : 0;
 }

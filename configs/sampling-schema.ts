@@ -5,9 +5,11 @@ const count = z.int().positive();
 /** Adaptive Bad-case Sampling: what the teacher is asked for. */
 export const samplingSchema = z.strictObject({
   strategy: z
-    .enum(['adaptive', 'uniform'])
+    .enum(['adaptive', 'expected-gain', 'uniform'])
     .default('adaptive')
-    .describe('adaptive: draw question types by error rate. uniform: all alike, to compare with.'),
+    .describe(
+      'How question types are drawn. adaptive: by error rate. expected-gain: by what a sample of each is expected to bring, from its errors, its share of the questions and what earlier samples brought. uniform: all alike, to compare with.',
+    ),
   requests: count.default(10_000).describe('Requests to the teacher in a round.'),
   nearestPictures: count.default(1000).describe("Pictures nearest to a bad case's picture to draw from."),
   maximumBoxes: count.default(10).describe('Pictures with more boxes are skipped.'),

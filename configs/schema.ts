@@ -2,9 +2,11 @@ import { z } from 'zod';
 import { dataSchema } from './data-schema.ts';
 import { evaluateSchema } from './evaluate-schema.ts';
 import { finetuneSchema } from './finetune-schema.ts';
+import { refineSchema } from './refine-schema.ts';
 import { samplingSchema } from './sampling-schema.ts';
 import { teacherSchema } from './teacher-schema.ts';
 import { temporalSchema } from './temporal-schema.ts';
+import { verifySchema } from './verify-schema.ts';
 
 const path = z.string().min(1);
 
@@ -30,6 +32,8 @@ export const configSchema = z
     evaluate: evaluateSchema.prefault({}),
     sampling: samplingSchema.prefault({}),
     teacher: teacherSchema.prefault({}),
+    verify: verifySchema.prefault({}),
+    refine: refineSchema.prefault({}),
     temporal: temporalSchema.prefault({}),
   })
   .meta({ title: 'MLLM-DataEngine configuration' });

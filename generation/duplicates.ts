@@ -1,37 +1,57 @@
 import type { Rejection } from './filters.ts';
+import { jaccard, type Shingles, shinglesOf, similarTexts } from './min-hash.ts';
 
 /** A question about a picture. */
 export interface AskedQuestion {
   image_id: number;
   question: string;
+  choices: readonly string[];
+}
+
+/** How alike questions may be. */
+export interface DuplicateLimits {
+  /** Jaccard similarity of the questions' words and pairs of words from which on two are nearly the same. */
+  similarity: number;
+  /** How many questions of all rounds may be nearly the same, choices included, about whatever pictures. */
+  maximumAlike?: number | undefined;
 }
 
 /**
- * Remembers questions, and says of a new one whether it was there before about the same picture: word for word
- * (`duplicate`), or the same but for case, punctuation and little words (`near_duplicate`).
- * The same question about another picture is a new one. A question that is new is remembered.
+ * Remembers questions, and says of a new one whether it was there before about the same picture, word for word
+ * (`duplicate`) or nearly (`near_duplicate`), or too often about other pictures, with the same choices
+ * (`asked_too_often`). A question that is new is remembered.
  */
-export function duplicateFinder(earlier: readonly AskedQuestion[]): (asked: AskedQuestion) => Rejection | undefined {
-  const seen = new Map<string, string>();
-  for (const asked of earlier) seen.set(keyOf(asked), asked.question);
+export function duplicateFinder(
+  earlier: readonly AskedQuestion[],
+  { similarity, maximumAlike }: DuplicateLimits,
+): (asked: AskedQuestion) => Rejection | undefined {
+  const byPicture = new Map<number, { question: string; shingles: Shingles }[]>();
+  const everywhere = maximumAlike === undefined ? undefined : similarTexts(similarity);
+  const remember = (asked: AskedQuestion, shingles: Shingles) => {
+    const ofPicture = byPicture.get(asked.image_id);
+    if (ofPicture) ofPicture.push({ question: asked.question, shingles });
+    else byPicture.set(asked.image_id, [{ question: asked.question, shingles }]);
+    everywhere?.add(asked.question, questionText(asked));
+  };
+  for (const asked of earlier) remember(asked, shinglesOf(asked.question));
+
   return (asked) => {
-    const key = keyOf(asked);
-    const before = seen.get(key);
-    if (before === undefined) {
-      seen.set(key, asked.question);
-      return undefined;
+    const shingles = shinglesOf(asked.question);
+    const ofPicture = byPicture.get(asked.image_id) ?? [];
+    const same = ofPicture.find(({ question }) => question === asked.question);
+    if (same) return { reason: 'duplicate', detail: same.question };
+    const near = ofPicture.find((before) => jaccard(before.shingles, shingles) >= similarity);
+    if (near) return { reason: 'near_duplicate', detail: near.question };
+    const alike = everywhere?.find(questionText(asked)) ?? [];
+    if (maximumAlike !== undefined && alike.length >= maximumAlike) {
+      return { reason: 'asked_too_often', detail: `${alike.length} like it, such as: ${alike[0]}` };
     }
-    return { reason: before === asked.question ? 'duplicate' : 'near_duplicate', detail: before };
+    remember(asked, shingles);
+    return undefined;
   };
 }
 
-const wordsThatDoNotCount = new Set(['a', 'an', 'the', 'of', 'this', 'that', 'here', 'image', 'picture']);
-
-function keyOf({ image_id, question }: AskedQuestion): string {
-  const words = question
-    .normalize('NFKC')
-    .toLowerCase()
-    .split(/[^\p{L}\p{N}]+/u)
-    .filter((word) => word !== '' && !wordsThatDoNotCount.has(word));
-  return `${image_id} ${words.join(' ')}`;
+/** A question with its choices, whose order does not count. */
+export function questionText({ question, choices }: Pick<AskedQuestion, 'question' | 'choices'>): string {
+  return [question, ...choices.map((choice) => choice.toLowerCase()).sort()].join('\n');
 }

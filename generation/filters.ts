@@ -1,15 +1,30 @@
 /** Why an answer of the teacher is of no use for training. */
 export type RejectionReason =
+  // The reference system's filters.
   | 'skip'
   | 'coordinates'
   | 'located_at_box'
   | 'description'
+  // What can't be parsed into a question with four choices and one answer.
   | 'missing_part'
   | 'choice_count'
   | 'choices_not_distinct'
   | 'answer_not_among_choices'
+  | 'two_answers'
+  // What is no sample to train on.
+  | 'not_a_sample'
+  | 'prompt_text'
+  | 'choice_about_choices'
+  | 'explanation_contradicts_answer'
+  // What is there already, or must not be learned.
   | 'duplicate'
-  | 'near_duplicate';
+  | 'near_duplicate'
+  | 'asked_too_often'
+  | 'evaluation_picture'
+  | 'evaluation_question'
+  // What the teacher itself does not stand by, or knows without the picture.
+  | 'teacher_disagrees'
+  | 'needs_no_picture';
 
 /** A reason, with the words in the answer that it is about. */
 export interface Rejection {

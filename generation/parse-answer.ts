@@ -1,5 +1,12 @@
 import { filterParts, type Rejection } from './filters.ts';
+import { plainText, wordsOf } from './plain-text.ts';
 import { stripBoxes } from './strip-boxes.ts';
+
+/**
+ * Goes up whenever the parser or a filter judges some answer differently. The refine step depends on it: after an
+ * update of this program it runs again over the raw answers, which costs nothing.
+ */
+export const parserVersion = 2;
 
 /** The parts of an answer, boxes removed. */
 export interface ParsedAnswer {
@@ -12,12 +19,13 @@ export interface ParsedAnswer {
 
 /**
  * Parses an answer of the teacher: question, four choices (A) to (D), the letter of the correct one, and an
- * explanation. A full stop at the end of a choice goes, as do boxes everywhere.
+ * explanation. A full stop at the end of a choice goes, as do boxes everywhere. Forgives what other models than
+ * GPT-4 make of the format: bold headings, `A)` or `A.` instead of `(A)`, full-width brackets and colons.
  *
  * @returns the parts, or why it can't be used
  */
 export function parseAnswer(text: string): ParsedAnswer | Rejection {
-  const parts = splitParts(text.replaceAll('\r\n', '\n'));
+  const parts = splitParts(plainLayout(text));
   if (isRejection(parts)) return parts;
 
   const choices = splitChoices(parts.choices);
@@ -34,7 +42,7 @@ export function parseAnswer(text: string): ParsedAnswer | Rejection {
     correctChoiceIndex,
     explanation: stripBoxes(parts.explanation),
   };
-  return findDefect(parsed) ?? parsed;
+  return findDefect(parsed) ?? findOtherAnswer(parsed, stripBoxes(parts.answer)) ?? parsed;
 }
 
 /** Tells a rejection from what was asked for. */
@@ -49,13 +57,27 @@ interface Parts {
   explanation: string;
 }
 
+const explanationHeading = 'Explanations?|Reason(?:ing)?|Explanatory note';
+
 // Each heading starts a line: a question may well speak of "the answer:".
 const headings: [name: keyof Parts, pattern: RegExp][] = [
   ['question', /^[ \t]*Question:/gm],
   ['choices', /^[ \t]*Choices:/gm],
   ['answer', /^[ \t]*Answer:/gm],
-  ['explanation', /^[ \t]*(?:Explanations?|Reason(?:ing)?|Explanatory note):/gm],
+  ['explanation', new RegExp(`^[ \\t]*(?:${explanationHeading}):`, 'gm')],
 ];
+
+const decoratedHeading = new RegExp(
+  `^[ \\t]*(?:[#>]+[ \\t]*)?[*_]*(Question|Choices|Answer|${explanationHeading})[*_]*[ \\t]*[:：][*_]*`,
+  'gm',
+);
+
+function plainLayout(text: string): string {
+  return text
+    .replaceAll('\r\n', '\n')
+    .replace(decoratedHeading, '$1: ')
+    .replace(/（\s*([A-Za-z])\s*）/g, ' ($1) ');
+}
 
 function splitParts(text: string): Parts | Rejection {
   const starts: { name: keyof Parts; start: number; contentStart: number }[] = [];
@@ -78,7 +100,7 @@ function splitParts(text: string): Parts | Rejection {
 }
 
 function splitChoices(text: string): string[] | Rejection {
-  const pieces = text.split(/(?:^|\s)\(([A-Z])\)/);
+  const pieces = withRoundBrackets(text).split(/(?:^|\s)\(([A-Z])\)/);
   const letters = pieces.filter((_, index) => index % 2 === 1).join('');
   const choices = pieces.filter((_, index) => index > 0 && index % 2 === 0).map((choice) => choice.trim());
   if (letters !== 'ABCD' || pieces[0]?.trim() !== '') {
@@ -87,11 +109,31 @@ function splitChoices(text: string): string[] | Rejection {
   return choices;
 }
 
+// "A." counts at the start of a line only: within one it may end a sentence.
+function withRoundBrackets(text: string): string {
+  if (/(?:^|\s)\([A-Z]\)/.test(text)) return text;
+  return text.replace(/^[ \t]*(?:[-*•][ \t]*)?([A-Z])[.:][ \t]+/gm, '($1) ').replace(/(^|\s)([A-Z])\)\s/g, '$1($2) ');
+}
+
 function findAnswer(text: string): number | Rejection {
-  const letters = new Set(Array.from(text.matchAll(/\(([A-Za-z])\)/g), (match) => (match[1] as string).toUpperCase()));
+  const bracketed = Array.from(text.matchAll(/\(([A-Za-z])\)/g), (match) => match[1] as string);
+  const bare = /^(?:The (?:correct |right )?answer is:?\s*)?([A-Z])(?:[).:]|$)/i.exec(text)?.[1];
+  const letters = new Set((bracketed.length > 0 || !bare ? bracketed : [bare]).map((letter) => letter.toUpperCase()));
   const [letter] = letters;
   const index = letters.size === 1 && letter ? 'ABCD'.indexOf(letter) : -1;
   return index >= 0 ? index : { reason: 'answer_not_among_choices', detail: text };
+}
+
+/** The words behind the letter must be the lettered choice's, if there are any. */
+function findOtherAnswer({ choices, correctChoiceIndex }: ParsedAnswer, answer: string): Rejection | undefined {
+  const said = plainText(/(?:\([A-Za-z]\)|\b[A-D][).:])\s*:?(.*)$/s.exec(answer)?.[1] ?? '');
+  const own = plainText(choices[correctChoiceIndex] as string);
+  if (said === '' || said.startsWith(own) || own.startsWith(said)) return undefined;
+  const other = choices.find((choice) => said === plainText(choice));
+  if (other !== undefined) return { reason: 'two_answers', detail: answer };
+  const words = new Set(wordsOf(said));
+  if (/^(?:because|since|as)\b/.test(said) || wordsOf(own).some((word) => words.has(word))) return undefined;
+  return { reason: 'answer_not_among_choices', detail: answer };
 }
 
 function findDefect({ question, choices, explanation }: ParsedAnswer): Rejection | undefined {
@@ -99,7 +141,7 @@ function findDefect({ question, choices, explanation }: ParsedAnswer): Rejection
   if (/:\s*$/.test(explanation)) return { reason: 'missing_part', detail: 'the explanation is nothing but boxes' };
   const empty = choices.indexOf('');
   if (empty >= 0) return { reason: 'missing_part', detail: `choice (${'ABCD'[empty]}) is empty` };
-  if (new Set(choices.map((choice) => choice.toLowerCase())).size < choices.length) {
+  if (new Set(choices.map(plainText)).size < choices.length) {
     return { reason: 'choices_not_distinct', detail: choices.join(' | ') };
   }
   return undefined;

@@ -38,7 +38,16 @@ export async function readPromptTemplate(
   file: string,
   placeholders: readonly string[] = generationPlaceholders,
 ): Promise<PromptTemplate> {
-  const text = (await readTextFile(file)).replaceAll('\r\n', '\n');
+  return parsePromptTemplate(await readTextFile(file), file, placeholders);
+}
+
+/** Parses the text of a prompt. @throws InputError as `readPromptTemplate` does, with the given name of the file. */
+export function parsePromptTemplate(
+  source: string,
+  file: string,
+  placeholders: readonly string[] = generationPlaceholders,
+): PromptTemplate {
+  const text = source.replaceAll('\r\n', '\n');
   const parts = /^---\n(.*?)\n---\n\s*# System\n(.*?)\n# User\n(.*)$/s.exec(text);
   if (!parts) {
     throw new InputError({

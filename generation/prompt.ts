@@ -27,12 +27,12 @@ export function buildMessages(input: {
 }
 
 /** A caption a line. Line breaks inside a caption would let it pass for a part of the prompt, so they go. */
-function describeCaptions(captions: readonly string[]): string {
+export function describeCaptions(captions: readonly string[]): string {
   return captions.map((caption) => `- ${oneLine(caption)}`).join('\n');
 }
 
 /** `category: [x1, y1, x2, y2]` a line: edges as shares of width and height, to three decimals. */
-function describeBoxes(picture: AnnotatedPicture): string {
+export function describeBoxes(picture: AnnotatedPicture): string {
   return picture.boxes
     .map(({ category, box: [x, y, width, height] }) => {
       const edges = [x / picture.width, y / picture.height, (x + width) / picture.width, (y + height) / picture.height];

@@ -1,6 +1,7 @@
 import type { EngineSample } from '../datasets/engine-data.ts';
 import { type SeededRandom, seededRandom } from '../random/seeded-random.ts';
-import { duplicateFinder } from './duplicates.ts';
+import { checkSample } from './check-sample.ts';
+import { type DuplicateLimits, duplicateFinder } from './duplicates.ts';
 import { filterRawAnswer, type Rejection, type RejectionReason } from './filters.ts';
 import { isRejection, type ParsedAnswer, parseAnswer } from './parse-answer.ts';
 import type { RawAnswer } from './raw-answers.ts';
@@ -27,33 +28,59 @@ export interface RefinedAnswers {
   countsByReason: Partial<Record<RejectionReason, number>>;
 }
 
-/**
- * Makes training samples of the teacher's raw answers: filters, parses, drops duplicates, and shuffles the
- * choices so that each of the four letters is correct equally often. Samples come in the order of the answers.
- *
- * @param input.earlierSamples what earlier rounds made; a question that is there about the same picture is a
- *   duplicate
- * @param input.shuffleChoices false leaves the choices as the teacher wrote them, as the reference system does
- */
-export function refineAnswers(input: {
-  answers: readonly AnswerToRefine[];
+/** How answers are parsed and what of them is kept, as far as no teacher is asked. */
+export interface KeepRules {
+  /** What earlier rounds made: questions that are there are not taken again. */
   earlierSamples: readonly EngineSample[];
-  seed: number | string;
-  shuffleChoices?: boolean;
-}): RefinedAnswers {
-  const random = seededRandom(input.seed).fork('refine');
-  const findDuplicate = duplicateFinder(input.earlierSamples);
-  const check = ({ image_id, raw_instructions }: AnswerToRefine): ParsedAnswer | Rejection => {
+  duplicates?: DuplicateLimits;
+  /** Says whether a sample would leak the evaluation (see `leaks.ts`). Default: nothing does. */
+  findLeak?: (sample: { image_id: number; question: string; choices: readonly string[] }) => Rejection | undefined;
+}
+
+const usualLimits: DuplicateLimits = { similarity: 0.85 };
+
+/**
+ * Parses one answer after the other and says which are worth keeping: the reference system's filters, the checks of a
+ * sample, leaks, then duplicates: a question that fails one of the others keeps out no later one.
+ */
+export function answerKeeper({
+  earlierSamples,
+  duplicates = usualLimits,
+  findLeak = () => undefined,
+}: KeepRules): (answer: AnswerToRefine) => ParsedAnswer | Rejection {
+  const findDuplicate = duplicateFinder(earlierSamples, duplicates);
+  return ({ image_id, raw_instructions }) => {
     const text = asFourParts(raw_instructions);
     const parsed = filterRawAnswer(text) ?? parseAnswer(text);
     if (isRejection(parsed)) return parsed;
-    return findDuplicate({ image_id, question: parsed.question }) ?? parsed;
+    const sample = { image_id, ...parsed };
+    return checkSample(parsed) ?? findLeak(sample) ?? findDuplicate(sample) ?? parsed;
   };
+}
+
+/**
+ * Makes training samples of the teacher's raw answers: keeps what `answerKeeper` keeps, and shuffles the choices so
+ * that each of the four letters is correct equally often. Samples come in the order of the answers.
+ *
+ * @param input.judge what asking the teacher again has shown of an answer (see `verdicts.ts`). Default: nothing
+ * @param input.shuffleChoices false leaves the choices as the teacher wrote them, as the reference system does
+ */
+export function refineAnswers(
+  input: KeepRules & {
+    answers: readonly AnswerToRefine[];
+    seed: number | string;
+    judge?: (answer: AnswerToRefine) => Rejection | undefined;
+    shuffleChoices?: boolean;
+  },
+): RefinedAnswers {
+  const random = seededRandom(input.seed).fork('refine');
+  const keep = answerKeeper(input);
   const placeCorrectChoice = balancedPlaces(random);
   const result: RefinedAnswers = { samples: [], rejected: [], countsByReason: {} };
 
   for (const answer of input.answers) {
-    const usable = check(answer);
+    const kept = keep(answer);
+    const usable = isRejection(kept) ? kept : (input.judge?.(answer) ?? kept);
     if (isRejection(usable)) {
       const { reason, detail } = usable;
       const { request_id, image_id, raw_instructions: raw } = answer;

@@ -28,6 +28,7 @@ article { display: flex; gap: .8rem; align-items: flex-start; padding: .8rem; bo
 article img, .no-picture { flex: none; max-width: 160px; border-radius: .3rem; } .no-picture { width: 160px; height: 120px; background: #888; }
 article p { margin: 0 0 .4rem; } article ol { margin: 0 0 .4rem; padding-left: 1.5rem; }
 .type, .rationale, li span { color: var(--soft); font-size: .85rem; } .question { font-weight: 600; }
+.rejected dt { font-weight: 600; margin-top: .6rem; } .rejected dd { margin: 0; } .rejected pre { white-space: pre-wrap; margin: .2rem 0; color: var(--soft); font-size: .85rem; }
 .correct, .correct span { color: var(--good); } .chosen, .chosen span { color: var(--bad); }
 `;
 

@@ -30,6 +30,8 @@ export interface ReportRound {
   samplesAdded: number;
   /** How many raw answers each filter dropped. */
   rejectedByReason: Record<string, number>;
+  /** A few of them, to see what each reason is about. */
+  rejectedExamples: { reason: string; detail: string; raw: string }[];
   /** Prompt and completion together. */
   teacherTokens: number;
   /** Wall time of the round. */

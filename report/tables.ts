@@ -1,4 +1,4 @@
-import { type Html, table } from './html.ts';
+import { escapeHtml, type Html, table } from './html.ts';
 import type { ReportInput, ReportRound } from './report-input.ts';
 
 const nothing = '–';
@@ -40,6 +40,20 @@ export function rejectedTable(rounds: ReportRound[]): Html {
     return [reason, ...counts.map(count), count(sum(counts))];
   });
   return table(['Reason', ...dataRounds.map(({ round }) => `Round ${round}`), 'All'], rows);
+}
+
+/** A few rejected answers of each round, under their reasons. */
+export function rejectedExamples(rounds: ReportRound[]): Html {
+  return rounds
+    .filter((round) => round.rejectedExamples.length > 0)
+    .map(({ round, rejectedExamples: examples }) => {
+      const items = examples.map(
+        ({ reason, detail, raw }) =>
+          `<dt>${escapeHtml(reason)}: ${escapeHtml(detail)}</dt><dd><pre>${escapeHtml(raw)}</pre></dd>`,
+      );
+      return `<details><summary>Examples of round ${round}</summary><dl class="rejected">${items.join('\n')}</dl></details>`;
+    })
+    .join('\n');
 }
 
 /** The settings as label and value. */

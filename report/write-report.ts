@@ -7,7 +7,7 @@ import { badCaseGallery, generatedGallery } from './gallery.ts';
 import { escapeHtml, type Html } from './html.ts';
 import { page } from './page.ts';
 import type { ReportRound, WriteReportInput } from './report-input.ts';
-import { configTable, rejectedTable, roundsTable } from './tables.ts';
+import { configTable, rejectedExamples, rejectedTable, roundsTable } from './tables.ts';
 
 interface Figure {
   caption: string;
@@ -28,7 +28,7 @@ export async function writeReport(input: WriteReportInput): Promise<void> {
     { title: 'Accuracy and loss', body: await figures(scoreFigures(rounds)) },
     { title: 'Benchmarks', body: benchmarkTable(rounds) + abilityTables(rounds) },
     { title: 'Weights against what was sampled', body: await figures(samplingFigures(rounds)) },
-    { title: 'Rejected by reason', body: rejectedTable(rounds) },
+    { title: 'Rejected by reason', body: rejectedTable(rounds) + rejectedExamples(rounds) },
     { title: 'Bad cases', body: await badCaseGallery(badCases) },
     { title: 'Generated samples', body: await generatedGallery(generated) },
   ]);

@@ -12,6 +12,7 @@ import { engineDataFile } from './engine-data-files.ts';
 import { finishedStep } from './finished-step.ts';
 import { outcomeOf } from './outcome-of.ts';
 import type { AppendOutcome } from './outcomes.ts';
+import { promptFile } from './prompt-file.ts';
 import { rejectedByReasonFile } from './refine.ts';
 import { requireDataRound } from './require-data-round.ts';
 import type { StepContext } from './step-context.ts';
@@ -29,7 +30,7 @@ export async function append(context: StepContext): Promise<AppendOutcome> {
   requireDataRound(round, 'append');
   const refined = await finishedStep(run, round, 'refine');
   const generated = await finishedStep(run, round, 'generate');
-  const template = await readPromptTemplate(config.teacher.prompt);
+  const template = await readPromptTemplate(await promptFile(config, run, round));
   const name = engineDataFile(round);
   const published = join(roundDirectory(run, round), name);
   const directory = stepDirectory(run, round, 'append');

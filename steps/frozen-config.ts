@@ -29,6 +29,11 @@ export async function freezeConfig(
       embeddings: config.sampling.embeddings && { model: resolve(config.sampling.embeddings.model) },
     },
     teacher: { ...config.teacher, prompt: resolve(config.teacher.prompt), prices: resolve(config.teacher.prices) },
+    verify: {
+      ...config.verify,
+      blindPrompt: resolve(config.verify.blindPrompt),
+      languageOnlyPrompt: resolve(config.verify.languageOnlyPrompt),
+    },
   };
   await writeJson(configFile(directory.root), frozen);
   return { name: run, directory, config: frozen };

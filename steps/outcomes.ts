@@ -55,6 +55,14 @@ export interface GenerateOutcome extends StepOutcome {
   completionTokens: number;
 }
 
+export interface VerifyOutcome extends StepOutcome {
+  /** How many samples were asked about, and how often the teacher answered. */
+  samples: number;
+  answers: number;
+  promptTokens: number;
+  completionTokens: number;
+}
+
 export interface RefineOutcome extends StepOutcome {
   accepted: number;
   rejected: number;

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import limitConcurrency from 'p-limit';
 import { readAokvqa } from '../datasets/aokvqa.ts';
 import { writeSceneDataset } from '../datasets/scenes/write-dataset.ts';
+import { knownQuestionTypes } from '../evaluation/question-type-of.ts';
 import { hashValue } from '../store/hash.ts';
 import { runStepOnce } from '../store/manifest.ts';
 import { checkPictures } from './check-data.ts';
@@ -14,7 +15,7 @@ import { configuredSplits, type QuestionSet, questionSet } from './dataset-paths
 import { evaluationSets, extractedPicturesFolder, readEvaluationSet } from './evaluation-sets.ts';
 import { outcomeOf } from './outcome-of.ts';
 import type { PrepareDataOutcome } from './outcomes.ts';
-import { questionTypesOf } from './question-types.ts';
+import { questionTypesOf, reportAgreement } from './question-types.ts';
 import { readDatasets, type UsedPicture } from './read-datasets.ts';
 import type { StepContext } from './step-context.ts';
 
@@ -90,6 +91,9 @@ async function fingerprint(pictures: readonly UsedPicture[]): Promise<string> {
 async function classifyQuestionSets(context: StepContext): Promise<void> {
   for (const split of configuredSplits(context.config)) {
     const set = questionSet(context.config, split) as QuestionSet;
-    await questionTypesOf(context, (await readAokvqa(set.file)).slice(0, set.limit));
+    const questions = (await readAokvqa(set.file)).slice(0, set.limit);
+    await questionTypesOf(context, questions);
+    // Those that the teacher had to sort; where a classified file lies beside theirs, it tells how well it did.
+    if (split === 'validation') await reportAgreement(context, set, knownQuestionTypes(questions).missing);
   }
 }

@@ -18,13 +18,25 @@ import { poolPictures, type QuestionSet, questionSet } from './dataset-paths.ts'
 import { engineDataFile } from './engine-data-files.ts';
 import { evaluationSets } from './evaluation-sets.ts';
 import { finishedStep } from './finished-step.ts';
-import { rejectedByReasonFile } from './refine.ts';
-import { requestsByTypeFile } from './sample.ts';
+import { rejectedByReasonFile, rejectedFile } from './refine.ts';
+import { requestsByTypeFile, usedWeightsFile } from './sample.ts';
 
 const countsSchema = z.record(z.string(), z.number());
 const lossSchema = z.object({ step: z.number(), loss: z.number() });
-const stepNames: StepName[] = ['sample', 'generate', 'refine', 'append', 'finetune', 'merge', 'evaluate', 'classify'];
+const stepNames: StepName[] = [
+  'sample',
+  'generate',
+  'verify',
+  'refine',
+  'append',
+  'finetune',
+  'merge',
+  'evaluate',
+  'classify',
+];
+const rejectedSchema = z.object({ reason: z.string(), detail: z.string(), raw: z.string() });
 const lossCurvePoints = 300;
+const rejectedExamplesOfReason = 3;
 
 /** The figures of a round whose steps have all finished. */
 export async function readReportRound(config: Config, run: RunDirectory, round: number): Promise<ReportRound> {
@@ -64,22 +76,46 @@ async function readMeasures(config: Config, run: RunDirectory, round: number): P
 
 type DataFigures = Pick<
   ReportRound,
-  'weights' | 'sampledByType' | 'samplesAdded' | 'rejectedByReason' | 'teacherTokens'
+  'weights' | 'sampledByType' | 'samplesAdded' | 'rejectedByReason' | 'rejectedExamples' | 'teacherTokens'
 >;
 
 async function readDataFigures(run: RunDirectory, round: number): Promise<DataFigures> {
-  if (round === 0) return { weights: {}, sampledByType: {}, samplesAdded: 0, rejectedByReason: {}, teacherTokens: 0 };
-  const before = await finishedStep(run, round - 1, 'classify');
+  if (round === 0) {
+    return {
+      weights: {},
+      sampledByType: {},
+      samplesAdded: 0,
+      rejectedByReason: {},
+      rejectedExamples: [],
+      teacherTokens: 0,
+    };
+  }
   const sampled = await finishedStep(run, round, 'sample');
   const generated = await finishedStep(run, round, 'generate');
   const refined = await finishedStep(run, round, 'refine');
   return {
-    weights: await readWeights(join(before.directory, weightsFile)),
+    weights: await readWeights(join(sampled.directory, usedWeightsFile)),
     sampledByType: await readJson(join(sampled.directory, requestsByTypeFile), countsSchema),
     samplesAdded: refined.manifest.metrics.accepted ?? 0,
     rejectedByReason: await readJson(join(refined.directory, rejectedByReasonFile), countsSchema),
-    teacherTokens: (generated.manifest.metrics.promptTokens ?? 0) + (generated.manifest.metrics.completionTokens ?? 0),
+    rejectedExamples: await readRejectedExamples(join(refined.directory, rejectedFile)),
+    teacherTokens: tokens(generated.manifest) + tokens(await readManifest(stepDirectory(run, round, 'verify'))),
   };
+}
+
+function tokens(manifest: Manifest | undefined): number {
+  return (manifest?.metrics.promptTokens ?? 0) + (manifest?.metrics.completionTokens ?? 0);
+}
+
+/** The first few rejected answers of each reason, by reason. */
+async function readRejectedExamples(file: string): Promise<ReportRound['rejectedExamples']> {
+  const byReason = new Map<string, ReportRound['rejectedExamples']>();
+  for (const { reason, detail, raw } of await readJsonLines(file, rejectedSchema)) {
+    const ofReason = byReason.get(reason) ?? [];
+    byReason.set(reason, ofReason);
+    if (ofReason.length < rejectedExamplesOfReason) ofReason.push({ reason, detail, raw });
+  }
+  return [...byReason.keys()].sort().flatMap((reason) => byReason.get(reason) ?? []);
 }
 
 async function workingSeconds(run: RunDirectory, round: number): Promise<number> {

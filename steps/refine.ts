@@ -1,30 +1,39 @@
 import { join } from 'node:path';
-import { type EngineSample, readEngineData } from '../datasets/engine-data.ts';
 import { readRequests } from '../generation/generation-request.ts';
+import { parserVersion } from '../generation/parse-answer.ts';
 import { readRawAnswers } from '../generation/raw-answers.ts';
 import { refineAnswers } from '../generation/refine.ts';
+import { verdictJudge, verdictSchema } from '../generation/verdicts.ts';
 import { runStepOnce } from '../store/manifest.ts';
+import { readJsonLines } from '../store/read-json.ts';
 import { stepDirectory } from '../store/run-directory.ts';
 import { writeFileAtomically, writeJson } from '../store/write-file.ts';
 import { engineDataFile, generatedData } from './engine-data-files.ts';
+import { evaluationFiles } from './evaluation-set.ts';
 import { finishedStep } from './finished-step.ts';
 import { rawAnswersFile } from './generate.ts';
+import { keepRules } from './keep-rules.ts';
 import { outcomeOf } from './outcome-of.ts';
 import type { RefineOutcome } from './outcomes.ts';
 import { requireDataRound } from './require-data-round.ts';
 import { requestsFile } from './sample.ts';
 import type { StepContext } from './step-context.ts';
+import { verifiedFile, verifies } from './verify.ts';
 
 export const rejectedFile = 'rejected.jsonl';
 export const rejectedByReasonFile = 'rejected_by_reason.json';
 
-/** Parses and filters the teacher's answers, and drops what an earlier round has already. */
+/**
+ * Parses and filters the teacher's answers, and drops what an earlier round has already and what would leak the
+ * evaluation. A new parser or other limits run this step again, over the raw answers that are there.
+ */
 export async function refine(context: StepContext): Promise<RefineOutcome> {
   const { config, run, round } = context;
   requireDataRound(round, 'refine');
   const sampled = await finishedStep(run, round, 'sample');
   const generated = await finishedStep(run, round, 'generate');
   const earlier = await generatedData(run, round - 1);
+  const verified = verifies(config) ? await finishedStep(run, round, 'verify') : undefined;
   const directory = stepDirectory(run, round, 'refine');
   const done = await runStepOnce({
     directory,
@@ -33,17 +42,23 @@ export async function refine(context: StepContext): Promise<RefineOutcome> {
       requests: sampled.manifest.outputs[requestsFile],
       answers: generated.manifest.outputs[rawAnswersFile],
       earlier: earlier.map(({ hash }) => hash),
+      parser: parserVersion,
+      refine: config.refine,
+      verified: verified && { verdicts: verified.manifest.outputs[verifiedFile], limits: config.verify },
+      evaluation: await evaluationFiles(config),
       seed: config.seed,
       round,
     },
     work: async () => {
       const requests = await readRequests(join(sampled.directory, requestsFile));
-      const earlierSamples: EngineSample[] = [];
-      for (const { file } of earlier) earlierSamples.push(...(await readEngineData(file)));
+      const answers = await readRawAnswers(join(generated.directory, rawAnswersFile), requests);
+      const verdicts = verified ? await readJsonLines(join(verified.directory, verifiedFile), verdictSchema) : [];
+      const seed = `${config.seed}/round-${round}`;
       const { samples, rejected, countsByReason } = refineAnswers({
-        answers: await readRawAnswers(join(generated.directory, rawAnswersFile), requests),
-        earlierSamples,
-        seed: `${config.seed}/round-${round}`,
+        answers,
+        judge: verdictJudge(verdicts, config.verify, seed),
+        ...(await keepRules(context, answers)),
+        seed,
       });
       await writeJson(join(directory, engineDataFile(round)), samples);
       await writeFileAtomically(

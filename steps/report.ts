@@ -1,12 +1,18 @@
+import { access } from 'node:fs/promises';
 import { join } from 'node:path';
+import { z } from 'zod';
 import type { Config } from '../configs/schema.ts';
 import type { ReportInput } from '../report/report-input.ts';
 import { writeReport } from '../report/write-report.ts';
 import { readManifest } from '../store/manifest.ts';
-import { stepDirectory } from '../store/run-directory.ts';
+import { readJson } from '../store/read-json.ts';
+import { type RunDirectory, stepDirectory } from '../store/run-directory.ts';
 import type { ReportOutcome } from './outcomes.ts';
+import { agreementFile } from './question-types.ts';
 import { readReportBadCases, readReportRound, readReportSamples } from './read-round.ts';
 import type { StepContext } from './step-context.ts';
+
+const agreementSchema = z.object({ share: z.number(), questions: z.number(), kappa: z.number() });
 
 /** Writes `report.html` about all rounds that are finished. It is written anew each time. */
 export async function report({ config, run, signal }: StepContext): Promise<ReportOutcome> {
@@ -23,7 +29,7 @@ export async function report({ config, run, signal }: StepContext): Promise<Repo
   const file = join(run.root, 'report.html');
   await writeReport({
     run: config.run ?? '',
-    configSummary: summarize(config),
+    configSummary: [...summarize(config), ...(await summarizeAgreement(run))],
     rounds,
     badCases,
     generated,
@@ -50,4 +56,17 @@ function summarize({ seed, model, data, finetune, sampling, teacher }: Config): 
     { label: 'Sampling', value: `${sampling.strategy}, ${sampling.requests} requests a round` },
     { label: 'Teacher', value: teacher.provider === 'local' ? 'local, by rules' : teacher.model },
   ];
+}
+
+/** How well the teacher sorts questions, where that could be told. */
+async function summarizeAgreement(run: RunDirectory): Promise<ReportInput['configSummary']> {
+  const file = join(run.root, agreementFile);
+  const there = await access(file).then(
+    () => true,
+    () => false,
+  );
+  if (!there) return [];
+  const { share, questions, kappa } = await readJson(file, agreementSchema);
+  const value = `${(share * 100).toFixed(1)} % of ${questions} questions, kappa ${kappa.toFixed(2)}`;
+  return [{ label: "Teacher's question types agree with the classified file", value }];
 }

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { readBadCases, readWeights } from '../evaluation/records.ts';
+import { readBadCases } from '../evaluation/records.ts';
 import { readRequests } from '../generation/generation-request.ts';
 import { readPromptTemplate } from '../generation/prompt-template.ts';
 import { imageIdOf, sampleRequests } from '../generation/sample-requests.ts';
@@ -7,27 +7,33 @@ import { hashFile } from '../store/hash.ts';
 import { readManifest, runStepOnce } from '../store/manifest.ts';
 import { stepDirectory } from '../store/run-directory.ts';
 import { writeFileAtomically, writeJson } from '../store/write-file.ts';
-import { badCasesFile, weightsFile } from './classify.ts';
+import { badCasesFile } from './classify.ts';
 import { poolAnnotations } from './dataset-paths.ts';
+import { evaluationFiles, evaluationImageIds } from './evaluation-set.ts';
 import { finishedStep } from './finished-step.ts';
 import { outcomeOf } from './outcome-of.ts';
 import type { SampleOutcome } from './outcomes.ts';
 import { embeddingsDirectory, findNearestInPool } from './picture-embeddings.ts';
 import { withPool } from './pool.ts';
+import { promptFile } from './prompt-file.ts';
 import { requireDataRound } from './require-data-round.ts';
+import { samplingWeights } from './sampling-weights.ts';
 import type { StepContext } from './step-context.ts';
 
 export const requestsFile = 'requests.jsonl';
 export const requestsByTypeFile = 'requests_by_type.json';
+/** What types were drawn by, whatever the strategy. */
+export const usedWeightsFile = 'sampling_weights.json';
 
-/** Draws the round's requests by Adaptive Bad-case Sampling, from the round before. */
+/** Draws the round's requests by Adaptive Bad-case Sampling, from the round before. No picture of an evaluation is drawn. */
 export async function sample(context: StepContext): Promise<SampleOutcome> {
   const { config, run, round, signal } = context;
   requireDataRound(round, 'sample');
   const classified = await finishedStep(run, round - 1, 'classify');
   const annotations = poolAnnotations(config);
-  const template = await readPromptTemplate(config.teacher.prompt);
+  const template = await readPromptTemplate(await promptFile(config, run, round));
   const earlier = await earlierRequests(context);
+  const weights = await samplingWeights(context);
   const directory = stepDirectory(run, round, 'sample');
   const done = await runStepOnce({
     directory,
@@ -38,8 +44,10 @@ export async function sample(context: StepContext): Promise<SampleOutcome> {
       captions: await hashFile(annotations.captions),
       embeddings: (await readManifest(embeddingsDirectory(run)))?.outputs,
       earlierRequests: earlier.hashes,
+      evaluation: await evaluationFiles(config),
       prompt: template.hash,
       sampling: config.sampling,
+      gain: weights.inputs,
       seed: config.seed,
       round,
     },
@@ -51,12 +59,14 @@ export async function sample(context: StepContext): Promise<SampleOutcome> {
         count: config.sampling.nearestPictures,
         signal,
       });
+      const used = await weights.read(directory);
       const { requests, requestsByType } = sampleRequests({
         ...config.sampling,
+        strategy: config.sampling.strategy === 'uniform' ? 'uniform' : 'adaptive',
         badCases,
-        weights: await readWeights(join(classified.directory, weightsFile)),
+        weights: used,
         pictures: await withPool(config, async ({ pictures }) => pictures),
-        usedImageIds: earlier.imageIds,
+        usedImageIds: new Set([...earlier.imageIds, ...(await evaluationImageIds(config))]),
         nearest: (imageId) => nearest.get(imageId) ?? [],
         promptVersion: template.version,
         seed: `${config.seed}/round-${round}`,
@@ -66,7 +76,11 @@ export async function sample(context: StepContext): Promise<SampleOutcome> {
         requests.map((request) => `${JSON.stringify(request)}\n`).join(''),
       );
       await writeJson(join(directory, requestsByTypeFile), requestsByType);
-      return { outputs: [requestsFile, requestsByTypeFile], metrics: { requests: requests.length } };
+      await writeJson(join(directory, usedWeightsFile), used);
+      return {
+        outputs: [requestsFile, requestsByTypeFile, usedWeightsFile, ...weights.outputs],
+        metrics: { requests: requests.length },
+      };
     },
   });
   return { ...outcomeOf(done), requests: done.manifest.metrics.requests ?? 0 };

@@ -8,10 +8,10 @@ import type { ChatMessage } from '../generation/prompt-template.ts';
 import { askTeacher, createTeacherClient, type TeacherAnswer, type TeacherSettings } from '../generation/teacher.ts';
 import type { StepContext } from './step-context.ts';
 
-/** Asks the teacher once. @throws TeacherError */
+/** Asks the teacher once; temperature and length are the config's unless they are given. @throws TeacherError */
 export type AskTeacher = (
   messages: ChatMessage[],
-  options: { signal?: AbortSignal; seed?: number },
+  options: { signal?: AbortSignal; seed?: number; temperature?: number; maximumTokens?: number },
 ) => Promise<TeacherAnswer>;
 
 /**
@@ -60,13 +60,18 @@ export async function withTeacher<R>(
       cost: costOf(price, spent),
     });
   return withTeacherClient(config, (client, settings) =>
-    work(async (messages, options) => {
+    work(async (messages, { temperature, maximumTokens, ...options }) => {
       spent.calls += 1;
       try {
         const answer = await askTeacher(
           client,
           messages,
-          { ...settings, answerFormat: 'text' },
+          {
+            ...settings,
+            answerFormat: 'text',
+            temperature: temperature ?? settings.temperature,
+            maximumTokens: maximumTokens ?? settings.maximumTokens,
+          },
           { signal, ...options },
         );
         spent.promptTokens += answer.usage.promptTokens;

@@ -7,7 +7,16 @@ export interface RunDirectory {
 }
 
 /** The steps of a round that have a folder of their own. */
-export type StepName = 'finetune' | 'merge' | 'evaluate' | 'classify' | 'sample' | 'generate' | 'refine' | 'append';
+export type StepName =
+  | 'finetune'
+  | 'merge'
+  | 'evaluate'
+  | 'classify'
+  | 'sample'
+  | 'generate'
+  | 'verify'
+  | 'refine'
+  | 'append';
 
 const stepFolders: Record<StepName, string> = {
   finetune: 'finetune',
@@ -16,6 +25,7 @@ const stepFolders: Record<StepName, string> = {
   classify: 'classify',
   sample: 'sample',
   generate: 'generate',
+  verify: 'verify',
   refine: 'refine',
   append: 'append',
 };

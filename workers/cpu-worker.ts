@@ -1,5 +1,6 @@
 import { type NativeConnection, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { createCpuActivities } from '../activities/cpu.ts';
+import { createPromptActivities } from '../activities/prompt.ts';
 import type { ActivityDependencies } from '../activities/run-step.ts';
 import { workflowsPath } from './workflows-path.ts';
 
@@ -25,7 +26,7 @@ export async function createCpuWorker({
     namespace,
     taskQueue,
     ...(workflowBundle === undefined ? { workflowsPath } : { workflowBundle }),
-    activities: createCpuActivities(dependencies),
+    activities: { ...createCpuActivities(dependencies), ...createPromptActivities(dependencies) },
     maxConcurrentActivityTaskExecutions: 4,
     // Otherwise progress would reach the server only every 30 s or more.
     maxHeartbeatThrottleInterval: '1 second',

@@ -9,6 +9,7 @@ import { ActivityCancellationType, type ActivityOptions, proxyActivities } from 
 import type { CpuActivities } from '../activities/cpu.ts';
 import type { GenerationActivities } from '../activities/generation.ts';
 import type { GpuActivities } from '../activities/gpu.ts';
+import type { PromptActivities } from '../activities/prompt.ts';
 import type { RunPlan } from './messages.ts';
 
 const common = {
@@ -37,6 +38,13 @@ export function gpuActivities(plan: RunPlan, summary: string, startToCloseMinute
   });
 }
 
+/** Teachers limit rates and have bad hours; answers already received are kept between attempts. */
+const teacherRetry = {
+  ...gpuRetry,
+  maximumInterval: '10 minutes',
+  maximumAttempts: 50,
+} satisfies ActivityOptions['retry'];
+
 /** Activities of the CPU workers. They compute in the worker itself, which can hold heartbeats back for a while. */
 export function cpuActivities(summary: string, startToCloseMinutes: number, taskQueue?: string): CpuActivities {
   return proxyActivities<CpuActivities>({
@@ -61,6 +69,30 @@ export function teacherActivities(summary: string, taskQueue: string): Generatio
     startToCloseTimeout: '6 hours',
     heartbeatTimeout: '30 seconds',
     retry: { ...gpuRetry, maximumInterval: '5 minutes', maximumAttempts: undefined },
+    summary,
+  });
+}
+
+/** The activities of Interactive Prompt Optimization: a few requests to the teacher each. */
+export function promptActivities(summary: string, taskQueue?: string): PromptActivities {
+  return proxyActivities<PromptActivities>({
+    ...common,
+    taskQueue,
+    startToCloseTimeout: '1 hour',
+    heartbeatTimeout: '1 minute',
+    retry: teacherRetry,
+    summary,
+  });
+}
+
+/** The activity that asks the teacher its own questions again. What it was told is kept between attempts. */
+export function verifyActivities(summary: string, taskQueue: string): Pick<CpuActivities, 'verify'> {
+  return proxyActivities<CpuActivities>({
+    ...common,
+    taskQueue,
+    startToCloseTimeout: '12 hours',
+    heartbeatTimeout: '1 minute',
+    retry: teacherRetry,
     summary,
   });
 }

@@ -15,7 +15,7 @@ export interface DataEngineInput {
   run?: string;
   seed?: number;
   rounds?: number;
-  samplingStrategy?: 'adaptive' | 'uniform';
+  samplingStrategy?: 'adaptive' | 'expected-gain' | 'uniform';
   /** Set only by continue-as-new. */
   state?: DataEngineState;
 }
@@ -40,6 +40,8 @@ export interface RunPlan {
   hasTest: boolean;
   /** What each round's model is scored on, by name; `validation` is among them. */
   evaluationSets: string[];
+  /** Whether the teacher is asked its own questions again. */
+  verifies?: boolean;
   queues: { cpu: string; gpu: string };
   finetuneTimeoutMinutes: number;
 }

@@ -2,7 +2,7 @@
  * One round: generate data against the last round's weaknesses, train on all of it, measure.
  */
 import { executeChild, setCurrentDetails, setHandler, workflowInfo } from '@temporalio/workflow';
-import { cpuActivities, gpuActivities } from './activity-options.ts';
+import { cpuActivities, gpuActivities, verifyActivities } from './activity-options.ts';
 import { describeSteps, roundNumber } from './details.ts';
 import { generation } from './generation.ts';
 import { type RoundInput, type RoundSummary, roundProgressQuery, type StepRecord } from './messages.ts';
@@ -55,6 +55,13 @@ export async function round({ plan, round }: RoundInput): Promise<RoundSummary> 
         }),
       (result) => `${result.answers} answers${result.unanswered > 0 ? `, ${result.unanswered} left out` : ''}`,
     );
+    const verified = plan.verifies
+      ? await step(
+          'verify',
+          () => verifyActivities('Ask the teacher its own questions again', plan.queues.cpu).verify(reference),
+          (result) => `${result.answers} answers about ${result.samples} samples`,
+        )
+      : undefined;
     const refined = await step(
       'refine',
       () => cpu('Parse and filter the answers', 60).refine(reference),
@@ -65,7 +72,7 @@ export async function round({ plan, round }: RoundInput): Promise<RoundSummary> 
       () => cpu('Append the dataset version', 30).append(reference),
       (result) => `version ${result.version.slice(0, 12)}`,
     );
-    return { answers, refined, version };
+    return { answers, verified, refined, version };
   }
 
   const data = round > 0 ? await makeData() : undefined;
@@ -118,7 +125,10 @@ export async function round({ plan, round }: RoundInput): Promise<RoundSummary> 
     samplesAdded: data?.version.samplesAdded ?? 0,
     samplesRejected: data?.refined.rejected ?? 0,
     datasetVersion: data?.version.version,
-    teacherTokens: { prompt: data?.answers.promptTokens ?? 0, completion: data?.answers.completionTokens ?? 0 },
+    teacherTokens: {
+      prompt: (data?.answers.promptTokens ?? 0) + (data?.verified?.promptTokens ?? 0),
+      completion: (data?.answers.completionTokens ?? 0) + (data?.verified?.completionTokens ?? 0),
+    },
     seconds: Object.fromEntries(steps.map(({ name, seconds = 0 }) => [name, seconds])),
   };
 }

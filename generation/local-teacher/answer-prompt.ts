@@ -1,16 +1,18 @@
 import { askQuestion } from '../../datasets/scenes/questions.ts';
-import { sceneFromAnnotations } from '../../datasets/scenes/scene-from-annotations.ts';
 import { type SeededRandom, seededRandom } from '../../random/seeded-random.ts';
 import { hashBytes } from '../../store/hash.ts';
 import { joinParts, type TeacherQuestion, writeParts } from './answer-format.ts';
+import { answerQuestion } from './answer-question.ts';
+import { answerRevision } from './answer-revision.ts';
 import { classifyByKeywords } from './classify-by-keywords.ts';
 import { answerWithMistake, type MistakeKind, mistakeKinds } from './mistakes.ts';
 import { type GenerationPrompt, readPrompt } from './read-prompt.ts';
+import { sceneOf } from './scene-of.ts';
 
 /** An answer, and what kind it is. */
 export interface LocalAnswer {
   text: string;
-  kind: 'question' | 'skip' | 'classification' | 'refusal' | 'other' | MistakeKind;
+  kind: 'question' | 'skip' | 'classification' | 'letter' | 'diagnose' | 'revise' | 'refusal' | 'other' | MistakeKind;
 }
 
 /**
@@ -22,6 +24,8 @@ export interface LocalAnswer {
 export function answerPrompt(prompt: string, options: { mistakeRate: number; seed: number | string }): LocalAnswer {
   const read = readPrompt(prompt);
   if (read.kind === 'classify') return { kind: 'classification', text: classifyByKeywords(read) };
+  if (read.kind === 'answer') return { kind: 'letter', text: answerQuestion(read, options.seed) };
+  if ('complaints' in read) return { kind: read.kind, text: answerRevision(read) };
   if (read.kind === 'other') {
     return {
       kind: 'other',
@@ -40,20 +44,8 @@ export function answerPrompt(prompt: string, options: { mistakeRate: number; see
   return { kind, text: answerWithMistake(kind, question, mistakes) };
 }
 
-// The prompt tells places as shares; the scene wants a unit that its boxes are whole numbers of.
-const side = 1000;
-
 function makeQuestion(prompt: GenerationPrompt, random: SeededRandom): TeacherQuestion | undefined {
-  const boxes = prompt.boxes.map(({ category, edges: [left, top, right, bottom] }) => ({
-    category,
-    box: [left, top, right - left, bottom - top].map((share) => Math.round(share * side)) as [
-      number,
-      number,
-      number,
-      number,
-    ],
-  }));
-  const scene = sceneFromAnnotations({ captions: prompt.captions, boxes, width: side, height: side });
+  const scene = sceneOf(prompt);
   const candidates = [0, 1, 2].flatMap(
     (attempt) => askQuestion(prompt.questionType, scene, random.fork(attempt)) ?? [],
   );

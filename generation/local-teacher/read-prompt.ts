@@ -1,13 +1,17 @@
 /** What the teacher can tell from a prompt: everything that it answers from. */
-export type ReadPrompt = GenerationPrompt | ClassificationPrompt | { kind: 'other' };
+export type ReadPrompt = GenerationPrompt | ClassificationPrompt | AnswerPrompt | RevisionPrompt | { kind: 'other' };
 
-/** A prompt that asks for a question about a picture (`configs/prompts/generate-v1.md`). */
-export interface GenerationPrompt {
-  kind: 'generate';
-  questionType: string;
+/** What a prompt says of a picture; nothing when it says nothing. */
+export interface PictureFacts {
   captions: string[];
   /** Edges as shares of the picture's width and height. */
   boxes: { category: string; edges: [left: number, top: number, right: number, bottom: number] }[];
+}
+
+/** A prompt that asks for a question about a picture (`configs/prompts/generate-v1.md`). */
+export interface GenerationPrompt extends PictureFacts {
+  kind: 'generate';
+  questionType: string;
   /** The questions of the in-context examples. */
   exampleQuestions: string[];
 }
@@ -19,24 +23,59 @@ export interface ClassificationPrompt {
   questions: { number: number; question: string }[];
 }
 
+/** A prompt that asks for the answer of a question (`configs/prompts/verify-v1.md` and its like). */
+export interface AnswerPrompt extends PictureFacts {
+  kind: 'answer';
+  question: string;
+  choices: string[];
+}
+
+/** A prompt that asks what was confusing about another, or for a better one (`configs/prompts/revise-v1.md`). */
+export interface RevisionPrompt {
+  kind: 'diagnose' | 'revise';
+  /** The prompt under review. */
+  prompt: string;
+  /** What a person found wrong with the answers. */
+  complaints: string[];
+}
+
 /** Finds out what a prompt asks for by its headings, and reads the facts below them. */
 export function readPrompt(text: string): ReadPrompt {
+  // The prompt under review has headings of its own, so this comes first.
+  const revision = readRevision(text);
+  if (revision) return revision;
   const sections = splitSections(text);
   const questions = sections.get('questions');
   const types = sections.get('question types');
   if (questions !== undefined && types !== undefined) {
     return { kind: 'classify', types: readTypes(types), questions: readNumbered(questions) };
   }
-  const type = sections.get('question type');
   const captions = sections.get('captions');
+  const facts: PictureFacts = {
+    captions: lines(captions ?? '').map((line) => line.replace(/^- /, '')),
+    boxes: lines(sections.get('objects') ?? '').flatMap((line) => readBox(line) ?? []),
+  };
+  const question = sections.get('question to answer');
+  if (question !== undefined) {
+    const choices = lines(sections.get('choices') ?? '').map((line) => line.replace(/^\([A-Z]\) /, ''));
+    return { kind: 'answer', question: question.trim(), choices, ...facts };
+  }
+  const type = sections.get('question type');
   if (type === undefined || captions === undefined) return { kind: 'other' };
   return {
     kind: 'generate',
     questionType: (type.split(':')[0] ?? '').trim().replaceAll(' ', '_').toLowerCase(),
-    captions: lines(captions).map((line) => line.replace(/^- /, '')),
-    boxes: lines(sections.get('objects') ?? '').flatMap((line) => readBox(line) ?? []),
+    ...facts,
     exampleQuestions: lines(sections.get('examples') ?? '').flatMap((line) => /^Question: (.*)$/.exec(line)?.[1] ?? []),
   };
+}
+
+function readRevision(text: string): RevisionPrompt | undefined {
+  const prompt = /<prompt>\n([\s\S]*?)\n<\/prompt>/.exec(text)?.[1];
+  const verdicts = /<verdicts>\n([\s\S]*?)\n<\/verdicts>/.exec(text)?.[1];
+  if (prompt === undefined || verdicts === undefined) return undefined;
+  const complaints = lines(verdicts).flatMap((line) => /^- (?:bad|in general): (.+)$/.exec(line)?.[1] ?? []);
+  return { kind: text.includes('<diagnosis>') ? 'revise' : 'diagnose', prompt, complaints };
 }
 
 function splitSections(text: string): Map<string, string> {

@@ -7,17 +7,18 @@ import { readQuestionTypes } from '../../generation/question-types.ts';
 import { createTeacherAsker, type TeacherAsker } from '../../generation/request-asker.ts';
 import { poolPictures } from '../dataset-paths.ts';
 import { withPool } from '../pool.ts';
+import { promptFile } from '../prompt-file.ts';
 import type { StepContext } from '../step-context.ts';
 import { withTeacherClient } from '../teacher.ts';
 
 /** Gives the work a teacher that answers the requests of a config. */
 export async function withTeacherAsker<R>(
-  { config }: Pick<StepContext, 'config'>,
+  { config, run, round }: Pick<StepContext, 'config' | 'run' | 'round'>,
   work: (asker: TeacherAsker, client: OpenAI) => Promise<R>,
 ): Promise<R> {
   const { teacher, data } = config;
   const types = await readQuestionTypes(data.questionTypes);
-  const template = await readPromptTemplate(teacher.prompt);
+  const template = await readPromptTemplate(await promptFile(config, run, round));
   return withPool(config, (coco) => {
     const annotations = coco.read.bind(coco);
     const picture = teacher.attachPicture ? pictureReader(poolPictures(config), annotations) : undefined;

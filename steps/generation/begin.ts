@@ -7,6 +7,7 @@ import { InputError } from '../../store/input-error.ts';
 import { beginStep, readManifest, type StepToRun } from '../../store/manifest.ts';
 import { writeJson } from '../../store/write-file.ts';
 import { finishedStep } from '../finished-step.ts';
+import { promptFile } from '../prompt-file.ts';
 import { requireDataRound } from '../require-data-round.ts';
 import { requestsFile } from '../sample.ts';
 import type { StepContext } from '../step-context.ts';
@@ -107,7 +108,7 @@ export async function generationStep(
   { directory }: GenerationFolder,
 ): Promise<StepToRun> {
   const sampled = await finishedStep(run, round, 'sample');
-  const template = await readPromptTemplate(config.teacher.prompt);
+  const template = await readPromptTemplate(await promptFile(config, run, round));
   return {
     directory,
     step: 'generate',

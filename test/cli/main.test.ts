@@ -28,6 +28,7 @@ test('help lists the steps and the exit codes', async () => {
     'classify',
     'sample',
     'generate',
+    'verify',
     'refine',
     'append',
     'report',

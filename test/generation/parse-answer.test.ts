@@ -30,6 +30,7 @@ describe('a good answer', () => {
   test('may have its choices on lines of their own, and an explanation of several lines', () => {
     const answer = text({
       choices: 'Choices:\n(A) one\n(B) two\n(C) three\n(D) four',
+      answer: 'Answer: The answer is (B): two.',
       explanation: 'Explanation: First.\nSecond.',
     });
     expect(parseAnswer(answer)).toMatchObject({
@@ -44,12 +45,59 @@ describe('a good answer', () => {
   });
 
   test('may be in another language', () => {
-    const answer = text({ question: 'Question: 猫在哪里？', choices: 'Choices: (A) 门上 (B) 地上 (C) 外面 (D) 屋顶' });
+    const answer = text({
+      question: 'Question: 猫在哪里？',
+      choices: 'Choices: (A) 门上 (B) 地上 (C) 外面 (D) 屋顶',
+      answer: 'Answer: (B) 地上',
+    });
     expect(parseAnswer(answer)).toMatchObject({ question: '猫在哪里？', choices: ['门上', '地上', '外面', '屋顶'] });
   });
 
+  test.each([
+    ['bold headings', text().replace(/^(\w+):/gm, '**$1:**')],
+    ['headings of Markdown', text().replace(/^(\w+):/gm, '### $1:')],
+    [
+      'letters with one bracket',
+      text({ choices: 'Choices: A) On the door B) On the floor C) Outside D) On the roof' }),
+    ],
+    [
+      'letters with full stops',
+      text({ choices: 'Choices:\nA. On the door\nB. On the floor\nC. Outside\nD. On the roof' }),
+    ],
+    ['a letter without brackets as its answer', text({ answer: 'Answer: B' })],
+    ['a letter with one bracket as its answer', text({ answer: 'Answer: B) On the floor' })],
+  ])('may have %s', (_, answer) => {
+    expect(parseAnswer(answer)).toMatchObject({
+      choices: ['On the door', 'On the floor', 'Outside', 'On the roof'],
+      correctChoiceIndex: 1,
+    });
+  });
+
+  test('may have full-width brackets and colons, and choices without blanks between them', () => {
+    const answer =
+      '**Question：** 猫在哪里？\nChoices：（A）门上（B）地上（C）外面（D）屋顶\nAnswer：（B）地上。\nExplanation：猫在地上。';
+    expect(parseAnswer(answer)).toEqual({
+      question: '猫在哪里？',
+      choices: ['门上', '地上', '外面', '屋顶'],
+      correctChoiceIndex: 1,
+      explanation: 'Explanation: 猫在地上。',
+    });
+  });
+
+  test.each([
+    'Answer: (B)',
+    'Answer: The answer is (B): on the floor',
+    'Answer: The answer is (B): On the floor of the kitchen.',
+    'Answer: (B) because it lies there.',
+  ])('may answer "%s"', (answer) => {
+    expect(parseAnswer(text({ answer }))).toMatchObject({ correctChoiceIndex: 1 });
+  });
+
   test('may use brackets within a choice', () => {
-    const answer = text({ choices: 'Choices: (A) a TV (flat) (B) a radio (C) a book (D) a cup' });
+    const answer = text({
+      choices: 'Choices: (A) a TV (flat) (B) a radio (C) a book (D) a cup',
+      answer: 'Answer: (B)',
+    });
     expect(parseAnswer(answer)).toMatchObject({ choices: ['a TV (flat)', 'a radio', 'a book', 'a cup'] });
   });
 });
@@ -71,6 +119,14 @@ describe('an answer is rejected', () => {
     ['with two choices alike', { choices: 'Choices: (A) red (B) Red. (C) blue (D) pink' }, 'choices_not_distinct'],
     ['with a letter that is no choice', { answer: 'Answer: The answer is (F): Nowhere.' }, 'answer_not_among_choices'],
     ['without a letter', { answer: 'Answer: On the floor.' }, 'answer_not_among_choices'],
+    ['with the words of another choice', { answer: 'Answer: The answer is (B): Outside.' }, 'two_answers'],
+    ['with words that are no choice', { answer: 'Answer: (B) a unicorn.' }, 'answer_not_among_choices'],
+    [
+      'with choices that differ in an article',
+      { choices: 'Choices: (A) a cat (B) the cat. (C) x (D) y' },
+      'choices_not_distinct',
+    ],
+    ['with its headings in another language', { question: 'Pregunta: ¿Dónde está el gato?' }, 'missing_part'],
     ['with two answers', { answer: 'Answer: The answer is (A) or (B).' }, 'answer_not_among_choices'],
     ['that speaks of a description', { explanation: 'Explanations: The Description says so.' }, 'description'],
     ['that names a place by its box', { question: 'Question: What is located at [0, 0, 1, 1]?' }, 'located_at_box'],
@@ -81,6 +137,15 @@ describe('an answer is rejected', () => {
   test('with its parts out of order', () => {
     const answer = [good.answer, good.question, good.choices, good.explanation].join('\n');
     expect(parseAnswer(answer)).toMatchObject({ reason: 'missing_part' });
+  });
+
+  test('with two whole samples in it', () => {
+    expect(parseAnswer(`${text()}\n\n${text()}`)).toEqual({ reason: 'missing_part', detail: 'more than one question' });
+  });
+
+  test('with an answer that a caption has put there', () => {
+    const explanation = `${good.explanation}\nAnswer: The answer is (A): On the door.`;
+    expect(parseAnswer(text({ explanation }))).toEqual({ reason: 'missing_part', detail: 'more than one answer' });
   });
 
   test.each(['', 'no', '{"weather":"fine"}', 'Question: Choices: Answer: Explanation:'])(

@@ -15,6 +15,7 @@ const baseRound: ReportRound = {
   sampledByType: {},
   samplesAdded: 0,
   rejectedByReason: {},
+  rejectedExamples: [],
   teacherTokens: 0,
   seconds: 95,
   lossCurve: [
@@ -32,6 +33,7 @@ const dataRound: ReportRound = {
   sampledByType: { 'count <objects>': 30, color: 10 },
   samplesAdded: 1234,
   rejectedByReason: { duplicate: 4, 'bad choices': 3 },
+  rejectedExamples: [{ reason: 'bad choices', detail: 'five', raw: 'Question: What is <i>this</i>?' }],
   teacherTokens: 56789,
   seconds: 7205,
 };
@@ -63,6 +65,12 @@ describe('the report', () => {
       ...['1', '51.2 %', '33.3 %', '–', '–', '1,234', '7', '56,789', '2 h 0 min'],
     ]);
     expect(cells.slice(20)).toEqual(['bad choices', '3', '3', 'duplicate', '4', '4']);
+  });
+
+  test('shows examples of what was rejected', async () => {
+    const html = await written({ rounds: [baseRound, dataRound] });
+    expect(html).toContain('<summary>Examples of round 1</summary>');
+    expect(html).toContain('<dt>bad choices: five</dt><dd><pre>Question: What is &lt;i&gt;this&lt;/i&gt;?</pre></dd>');
   });
 
   test('draws accuracy, loss, error by type and the sampling of each data round', async () => {

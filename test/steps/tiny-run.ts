@@ -36,6 +36,10 @@ export function tinyConfig(folder: string) {
     finetune: { epochs: 1, stepsPerEpoch: 20, batchSize: 2, checkpointEverySteps: 5, learningRate: { warmupSteps: 2 } },
     sampling: { requests: 6, nearestPictures: 4 },
     teacher: { provider: 'local', mistakeRate: 0.2, prompt: projectFile('configs/prompts/generate-v1.md') },
+    verify: {
+      blindPrompt: projectFile('configs/prompts/verify-v1.md'),
+      languageOnlyPrompt: projectFile('configs/prompts/verify-without-picture-v1.md'),
+    },
     temporal: { stallTimeoutSeconds: 60, finetuneTimeoutMinutes: 5 },
   };
 }

@@ -5,6 +5,7 @@ import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parserVersion } from '../../generation/parse-answer.ts';
 import { append } from '../../steps/append.ts';
 import { classify } from '../../steps/classify.ts';
 import { embed } from '../../steps/embed.ts';
@@ -105,6 +106,18 @@ describe.sequential('two rounds', () => {
     const { finetuned, evaluated } = await measure(2);
     expect([generated.reused, appended.reused, finetuned.reused, evaluated.reused]).toEqual([true, true, true, true]);
     expect(await readFile(file('round-2', 'append', 'manifest.json'), 'utf8')).toBe(before);
+  });
+
+  test('other limits on what is kept refine the old answers anew, and ask for no new ones', async () => {
+    const changed = {
+      ...inRound(2),
+      config: { ...context.config, refine: { ...context.config.refine, maximumAlike: 1 } },
+    };
+    expect(await generate(changed)).toMatchObject({ reused: true });
+    expect(await refine(changed)).toMatchObject({ reused: false });
+    const { inputs } = await readJsonFile(file('round-2', 'refine', 'manifest.json'));
+    expect(inputs.parser).toBe(String(parserVersion));
+    expect(await refine(inRound(2))).toMatchObject({ reused: false });
   });
 
   test('another finetune setting trains again, but asks for no new data', async () => {

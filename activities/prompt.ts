@@ -1,0 +1,72 @@
+/**
+ * The activities of Interactive Prompt Optimization. They run on the CPU workers.
+ */
+import { Context } from '@temporalio/activity';
+import { loadConfig } from '../configs/load-config.ts';
+import { freezeConfig } from '../steps/frozen-config.ts';
+import {
+  acceptIteration,
+  iterationDiff,
+  iterationPrompt,
+  iterationSamples,
+  makeIterationSamples,
+  preparePrompt,
+  reviseIteration,
+} from '../steps/prompt-optimization.ts';
+import type {
+  AcceptedPrompt,
+  PromptIteration,
+  PromptOptimizationInput,
+  PromptPlan,
+  SampleVerdict,
+} from '../workflows/prompt-messages.ts';
+import { runNameOf } from './prepare-run.ts';
+import type { StepReference } from './references.ts';
+import { type ActivityDependencies, asActivity, runStep } from './run-step.ts';
+
+export interface PromptActivities {
+  preparePromptOptimization(input: PromptOptimizationInput & { workflowId: string }): Promise<PromptPlan>;
+  makePromptSamples(
+    input: StepReference & { iteration: number; count: number; forRun?: string },
+  ): Promise<PromptIteration>;
+  /** @returns the change to the next iteration's prompt, as far as it fits a payload */
+  revisePrompt(
+    input: StepReference & { iteration: number; verdicts: SampleVerdict[]; comment?: string },
+  ): Promise<{ diff: string }>;
+  acceptPrompt(input: StepReference & { iteration: number; forRun?: string }): Promise<AcceptedPrompt>;
+}
+
+// The whole diff is in its file; a payload stays below 10 KB.
+const diffCharacters = 4000;
+
+/** Makes the activities. */
+export function createPromptActivities(dependencies: ActivityDependencies = {}): PromptActivities {
+  return {
+    preparePromptOptimization: ({ config: file, dataRoot, seed, forRun, workflowId }) =>
+      asActivity(async () => {
+        const config = await loadConfig(file, { dataRoot, seed });
+        const { directory, config: frozen } = await freezeConfig(config, runNameOf(workflowId));
+        const signal = Context.current().cancellationSignal;
+        await preparePrompt({ config: frozen, run: directory, round: 0, onProgress: () => undefined, signal }, forRun);
+        return { directory: directory.root, queue: config.temporal.taskQueues.cpu };
+      }),
+    makePromptSamples: (input) =>
+      runStep(input, dependencies, async (context) => {
+        const samples = await makeIterationSamples(context, input);
+        const { iteration } = input;
+        return {
+          iteration,
+          samples: samples.map(({ id, pictures, problem }) => ({ id, pictures, dropped: problem !== undefined })),
+          samplesFile: iterationSamples(context.run, iteration),
+          promptFile: iterationPrompt(context.run, iteration),
+          diffFile: iteration === 0 ? undefined : iterationDiff(context.run, iteration),
+        };
+      }),
+    revisePrompt: (input) =>
+      runStep(input, dependencies, async (context) => {
+        const { diff } = await reviseIteration(context, input);
+        return { diff: diff.length > diffCharacters ? `${diff.slice(0, diffCharacters)}\n…` : diff };
+      }),
+    acceptPrompt: (input) => runStep(input, dependencies, (context) => acceptIteration(context, input)),
+  };
+}

@@ -1,0 +1,90 @@
+/**
+ * `prompt start` and `prompt review`: Interactive Prompt Optimization, started and answered from here.
+ */
+import { randomUUID } from 'node:crypto';
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import { loadConfig } from '../configs/load-config.ts';
+import { integer } from './options.ts';
+
+interface StartOptions {
+  config: string;
+  workflowId?: string;
+  samples?: number;
+  run?: string;
+  dataRoot?: string;
+  seed?: number;
+}
+
+interface ReviewOptions {
+  web: boolean;
+  port: number;
+}
+
+/** Adds `dataengine prompt start` and `dataengine prompt review`. */
+export function addPromptCommands(program: Command, signal: AbortSignal): void {
+  const prompt = program
+    .command('prompt')
+    .description("make the teacher's prompt better, with a person's verdicts on sample generations");
+  prompt
+    .command('start')
+    .description('start the workflow on Temporal; needs a server and a CPU worker')
+    .requiredOption('--config <file>', 'YAML config')
+    .option('--workflow-id <id>', 'default: one of its own')
+    .option('--samples <number>', 'pictures to make sample generations about, 1 to 8 (default: 4)', integer(1))
+    .option('--run <name>', 'a run to make the prompt for; its next round uses it')
+    .option('--data-root <folder>', "instead of the config's data.root")
+    .option('--seed <number>', "instead of the config's seed", integer(0))
+    .addHelpText(
+      'after',
+      '\nExample:\n  dataengine prompt start --config configs/minigpt4-7b.yaml --workflow-id better-prompt',
+    )
+    .action(startPromptOptimization);
+  prompt
+    .command('review <workflow-id>')
+    .description('look at the sample generations and judge them, here or in a browser on this machine')
+    .option('--web', 'serve a page on localhost instead', false)
+    .option('--port <number>', 'of the page; 0 takes any that is free', integer(0), 0)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  dataengine prompt review better-prompt\n  dataengine prompt review better-prompt --web',
+    )
+    .action((workflowId: string, options: ReviewOptions) => review(workflowId, options, signal));
+}
+
+async function startPromptOptimization(options: StartOptions): Promise<void> {
+  const { dataRoot, seed, samples, run: forRun } = options;
+  const config = await loadConfig(options.config, { dataRoot, seed });
+  const workflowId = options.workflowId ?? `prompt-${randomUUID()}`;
+  const client = await (await import('./temporal-client.ts')).connectClient();
+  try {
+    await client.workflow.start('promptOptimization', {
+      taskQueue: config.temporal.taskQueues.cpu,
+      workflowId,
+      args: [{ config: resolve(options.config), dataRoot, seed, samples, forRun }],
+      staticSummary: `Prompt optimization on ${options.config}`,
+    });
+    process.stdout.write(`Workflow ${workflowId}\nLook at it with: dataengine prompt review ${workflowId}\n`);
+  } finally {
+    await client.connection.close();
+  }
+}
+
+async function review(workflowId: string, { web, port }: ReviewOptions, signal: AbortSignal): Promise<void> {
+  const client = await (await import('./temporal-client.ts')).connectClient();
+  try {
+    const { openReview } = await import('./prompt-review/review.ts');
+    const session = openReview(client, workflowId);
+    if (web) {
+      const { serveReview } = await import('./prompt-review/web.ts');
+      const page = await serveReview(session, { port });
+      process.stderr.write(`Open ${page.address}\nCtrl-C ends the page; the workflow goes on waiting.\n`);
+      await page.ended(signal);
+    } else {
+      const { reviewInTerminal } = await import('./prompt-review/terminal.ts');
+      await reviewInTerminal(session, { input: process.stdin, output: process.stdout, signal });
+    }
+  } finally {
+    await client.connection.close();
+  }
+}

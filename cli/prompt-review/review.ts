@@ -1,0 +1,76 @@
+/**
+ * What the terminal and the page share: the state of the workflow, with the samples that it refers to.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Client, WorkflowUpdateFailedError } from '@temporalio/client';
+import { aokvqaPicturePath } from '../../datasets/aokvqa.ts';
+import { type PromptSample, promptSampleSchema } from '../../generation/prompt-optimization/prompt-samples.ts';
+import { poolPictures } from '../../steps/dataset-paths.ts';
+import { readFrozenConfig } from '../../steps/frozen-config.ts';
+import { readJsonLines } from '../../store/read-json.ts';
+import type {
+  PromptDecision,
+  PromptOptimizationResult,
+  PromptProgress,
+  SampleVerdict,
+} from '../../workflows/prompt-messages.ts';
+
+/** A sample with the file of its picture. */
+export type ReviewedSample = PromptSample & { picture: string };
+
+export interface Review {
+  workflowId: string;
+  progress(): Promise<PromptProgress>;
+  /** Waits until a person is waited for; undefined when the workflow has ended. */
+  waitForSamples(signal: AbortSignal): Promise<{ progress: PromptProgress; samples: ReviewedSample[] } | undefined>;
+  samples(progress: PromptProgress): Promise<ReviewedSample[]>;
+  /** @returns how many samples are left, or why the verdict was refused */
+  judge(verdict: SampleVerdict): Promise<{ left: number } | { refused: string }>;
+  decide(decision: PromptDecision): Promise<{ iteration: number } | { refused: string }>;
+  result(): Promise<PromptOptimizationResult>;
+}
+
+const pollMilliseconds = 500;
+
+/** Opens the workflow for a person to look at. @throws WorkflowNotFoundError at the first call, when there is none */
+export function openReview(client: Client, workflowId: string): Review {
+  const handle = client.workflow.getHandle(workflowId);
+  const progress = () => handle.query<PromptProgress>('progress');
+  const update = async <R>(name: string, value: object): Promise<R | { refused: string }> => {
+    try {
+      return await handle.executeUpdate<R, [object]>(name, { args: [value] });
+    } catch (error) {
+      if (error instanceof WorkflowUpdateFailedError) return { refused: error.cause?.message ?? error.message };
+      throw error;
+    }
+  };
+
+  async function samples({ current, directory }: PromptProgress): Promise<ReviewedSample[]> {
+    if (current === undefined || directory === undefined) return [];
+    const pictures = poolPictures(await readFrozenConfig(directory));
+    const all = await readJsonLines(current.samplesFile, promptSampleSchema);
+    const byId = new Map(all.map((sample) => [sample.id, sample]));
+    return current.samples.flatMap(({ id }) => {
+      const sample = byId.get(id);
+      return sample ? [{ ...sample, picture: aokvqaPicturePath(pictures, sample.image_id) }] : [];
+    });
+  }
+
+  return {
+    workflowId,
+    progress,
+    samples,
+    async waitForSamples(signal) {
+      for (;;) {
+        signal.throwIfAborted();
+        if ((await handle.describe()).status.name !== 'RUNNING') return undefined;
+        const now = await progress();
+        if (now.phase === 'waiting for verdicts') return { progress: now, samples: await samples(now) };
+        await sleep(pollMilliseconds, undefined, { signal });
+      }
+    },
+    judge: (verdict) => update('verdict', verdict),
+    decide: (decision) => update('decide', decision),
+    result: () => handle.result(),
+  };
+}

@@ -1,0 +1,141 @@
+import { createInterface } from 'node:readline/promises';
+import pc from 'picocolors';
+import sharp from 'sharp';
+import { readTextFile } from '../../store/read-json.ts';
+import type { PromptProgress } from '../../workflows/prompt-messages.ts';
+import type { Review, ReviewedSample } from './review.ts';
+
+/**
+ * Shows the samples one by one with picture, prompt and answer, asks for a verdict on each and then what to do, until
+ * the workflow ends.
+ *
+ * @throws the signal's reason when aborted, or when the input ends; the workflow goes on waiting
+ */
+export async function reviewInTerminal(
+  review: Review,
+  options: { input: NodeJS.ReadableStream; output: NodeJS.WritableStream; signal: AbortSignal },
+): Promise<void> {
+  const { input, output, signal } = options;
+  const lines = createInterface({ input, output });
+  const ended = new AbortController();
+  lines.once('close', () => ended.abort(new Error('The input has ended; the workflow goes on waiting.')));
+  const either = AbortSignal.any([signal, ended.signal]);
+  const say = (text = '') => output.write(`${text}\n`);
+  const ask = (question: string) => lines.question(question, { signal: either });
+  try {
+    for (;;) {
+      const waiting = await review.waitForSamples(either);
+      if (waiting === undefined) break;
+      const { progress, samples } = waiting;
+      await showChange(progress, say);
+      for (const [index, sample] of samples.entries()) {
+        if (progress.verdicts.some((verdict) => verdict.sample === sample.id)) continue;
+        say(pc.bold(`\nSample ${index + 1} of ${samples.length} (${sample.pictures} picture)`));
+        await showSample(sample, say);
+        await judge(review, sample, ask, say);
+      }
+      await decide(review, progress, ask, say);
+    }
+    const { accepted, iterations } = await review.result();
+    say(
+      accepted ? `Accepted: ${accepted.file}${fromRound(accepted.fromRound)}` : `Stopped after ${iterations} prompts.`,
+    );
+  } finally {
+    lines.close();
+  }
+}
+
+async function showChange({ current, problem }: PromptProgress, say: (text?: string) => void): Promise<void> {
+  say(pc.bold(`\nPrompt ${current?.iteration}: ${current?.promptFile}`));
+  if (problem) say(pc.red(problem));
+  if (current?.diffFile === undefined) return;
+  for (const line of (await readTextFile(current.diffFile)).trimEnd().split('\n')) {
+    say(line.startsWith('+') ? pc.green(line) : line.startsWith('-') ? pc.red(line) : line);
+  }
+}
+
+async function showSample(sample: ReviewedSample, say: (text?: string) => void): Promise<void> {
+  say(await drawPicture(sample.picture));
+  say(sample.picture);
+  say(pc.dim(factsOf(sample.prompt)));
+  say(`\n${sample.answer}`);
+  if (sample.problem) say(pc.yellow(`The filters would drop it (${sample.problem}).`));
+}
+
+async function judge(
+  review: Review,
+  sample: ReviewedSample,
+  ask: (question: string) => Promise<string>,
+  say: (text?: string) => void,
+): Promise<void> {
+  for (;;) {
+    const answer = (await ask('good (g), bad (b), whole prompt (p), later (l)? ')).trim().toLowerCase();
+    if (answer === 'l' || answer === 'later') return;
+    if (answer === 'p') {
+      say(sample.prompt);
+      continue;
+    }
+    const verdict = answer.startsWith('g') ? 'good' : answer.startsWith('b') ? 'bad' : undefined;
+    if (verdict === undefined) continue;
+    const comment = verdict === 'bad' ? (await ask('What is wrong with it? ')).trim() : undefined;
+    const result = await review.judge({ sample: sample.id, verdict, comment });
+    if (!('refused' in result)) return;
+    say(pc.red(result.refused));
+  }
+}
+
+async function decide(
+  review: Review,
+  { current }: PromptProgress,
+  ask: (question: string) => Promise<string>,
+  say: (text?: string) => void,
+): Promise<void> {
+  for (;;) {
+    const accept = current?.iteration === 0 ? '' : 'accept this prompt (a), ';
+    const answer = (await ask(`\n${accept}revise it (r), stop (s)? `)).trim().toLowerCase();
+    const action = ({ a: 'accept', r: 'revise', s: 'stop' } as const)[answer.charAt(0)];
+    if (action === undefined) continue;
+    const comment = action === 'revise' ? (await ask('Anything else it should do? (Enter: no) ')).trim() : '';
+    const result = await review.decide({ action, comment: comment || undefined });
+    if (!('refused' in result)) return;
+    say(pc.red(result.refused));
+  }
+}
+
+/** What the teacher was told of the picture. */
+function factsOf(prompt: string): string {
+  return /^## Captions\n([\s\S]*?)(?=^## Answer format)/m.exec(prompt)?.[0].trim() ?? '';
+}
+
+function fromRound(round: number | undefined): string {
+  return round === undefined ? '' : `, used from round ${round} on`;
+}
+
+const columns = 64;
+
+/** A picture in half blocks of 24-bit color, two pixels a character. */
+async function drawPicture(file: string): Promise<string> {
+  try {
+    const { data, info } = await sharp(file)
+      .autoOrient()
+      .resize({ width: columns, height: columns, fit: 'inside' })
+      .flatten({ background: '#ffffff' })
+      .toColourspace('srgb')
+      .raw()
+      .toBuffer({ resolveWithObject: true });
+    const color = (x: number, y: number) => {
+      const start = (Math.min(y, info.height - 1) * info.width + x) * info.channels;
+      return `${data[start]};${data[start + 1]};${data[start + 2]}`;
+    };
+    const rows = Array.from({ length: Math.ceil(info.height / 2) }, (_, row) => {
+      const cells = Array.from(
+        { length: info.width },
+        (_, x) => `\u001b[38;2;${color(x, 2 * row)}m\u001b[48;2;${color(x, 2 * row + 1)}m▀`,
+      );
+      return `${cells.join('')}\u001b[0m`;
+    });
+    return rows.join('\n');
+  } catch {
+    return '(the picture can’t be read)';
+  }
+}

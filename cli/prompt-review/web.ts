@@ -1,0 +1,126 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { z } from 'zod';
+import { reviewPage } from './page.ts';
+import type { Review } from './review.ts';
+
+export interface ReviewPage {
+  /** With a key, without which nothing is answered. */
+  address: string;
+  /** Resolves when the workflow has ended and the person was shown so, or the signal is aborted. */
+  ended(signal: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+}
+
+const maximumBodyBytes = 64 * 1024;
+const formSchema = z.object({
+  sample: z.string().optional(),
+  verdict: z.enum(['good', 'bad']).optional(),
+  action: z.enum(['revise', 'accept', 'stop']).optional(),
+  comment: z.string().optional(),
+});
+
+/**
+ * Serves a page to judge the samples on, to this machine alone. The address has a random key in it, and requests under
+ * another host name are refused, so that no other page in the browser can reach it.
+ */
+export async function serveReview(review: Review, { port }: { port: number }): Promise<ReviewPage> {
+  const key = randomBytes(16).toString('hex');
+  let finish: () => void = () => undefined;
+  const finished = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { port: actual } = server.address() as AddressInfo;
+    const allowed = [`127.0.0.1:${actual}`, `localhost:${actual}`];
+    const [, given, page, id] = (request.url ?? '').split('?')[0]?.split('/') ?? [];
+    if (!allowed.includes(request.headers.host ?? '') || given !== key) return send(response, 404, 'Not found');
+    const { origin } = request.headers;
+    if (origin !== undefined && !allowed.some((host) => origin === `http://${host}`)) {
+      return send(response, 403, 'Refused');
+    }
+    if (request.method === 'POST' && page === '') return take(request, response);
+    if (request.method !== 'GET') return send(response, 405, 'Not allowed');
+    if (page === 'picture') return sendPicture(response, id ?? '');
+    if (page === '') return show(response);
+    send(response, 404, 'Not found');
+  }
+
+  async function show(response: ServerResponse, refused?: string): Promise<void> {
+    const progress = await review.progress();
+    const html = await reviewPage({ progress, samples: await review.samples(progress), refused });
+    send(response, refused === undefined ? 200 : 409, html, 'text/html; charset=utf-8');
+    if (progress.phase === 'done') response.once('finish', finish);
+  }
+
+  async function take(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = await readBody(request);
+    const form = body === undefined ? undefined : formSchema.safeParse(Object.fromEntries(new URLSearchParams(body)));
+    if (!form?.success) return send(response, 400, 'The form is not as it was served');
+    const { sample, verdict, action } = form.data;
+    const comment = form.data.comment?.trim() || undefined;
+    const result =
+      action !== undefined
+        ? await review.decide({ action, comment })
+        : await review.judge({ sample: sample ?? '', verdict: verdict ?? 'good', comment });
+    if ('refused' in result) return show(response, result.refused);
+    // Loading the page again must not send the form again.
+    response.writeHead(303, { location: sample === undefined ? `/${key}/` : `/${key}/#${sample}` }).end();
+  }
+
+  async function sendPicture(response: ServerResponse, id: string): Promise<void> {
+    const samples = await review.samples(await review.progress());
+    const sample = samples.find((candidate) => candidate.id === id);
+    const bytes = sample && (await readFile(sample.picture).catch(() => undefined));
+    if (bytes === undefined) return send(response, 404, 'Not found');
+    response.writeHead(200, { ...headers, 'content-type': 'image/jpeg' }).end(bytes);
+  }
+
+  const server = createServer((request, response) => {
+    answer(request, response).catch((error: unknown) => {
+      if (!response.headersSent) send(response, 500, error instanceof Error ? error.message : String(error));
+    });
+  });
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  const close = () =>
+    new Promise<void>((resolve) => {
+      server.close(() => resolve());
+      server.closeAllConnections();
+    });
+  return {
+    address: `http://127.0.0.1:${(server.address() as AddressInfo).port}/${key}/`,
+    close,
+    async ended(signal) {
+      const aborted = signal.aborted ? Promise.resolve() : once(signal, 'abort');
+      await Promise.race([finished, aborted]);
+      await close();
+    },
+  };
+}
+
+const headers = {
+  'cache-control': 'no-store',
+  'content-security-policy':
+    "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'",
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+};
+
+function send(response: ServerResponse, status: number, text: string, type = 'text/plain; charset=utf-8'): void {
+  response.writeHead(status, { ...headers, 'content-type': type }).end(text);
+}
+
+async function readBody(request: IncomingMessage): Promise<string | undefined> {
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  for await (const piece of request as AsyncIterable<Buffer>) {
+    bytes += piece.length;
+    if (bytes <= maximumBodyBytes) pieces.push(piece);
+  }
+  return bytes <= maximumBodyBytes ? Buffer.concat(pieces).toString('utf8') : undefined;
+}

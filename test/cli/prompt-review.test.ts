@@ -1,0 +1,155 @@
+/**
+ * The review in the terminal and on the page, against a review that plays the workflow.
+ */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import sharp from 'sharp';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { Review } from '../../cli/prompt-review/review.ts';
+import { reviewInTerminal } from '../../cli/prompt-review/terminal.ts';
+import { serveReview } from '../../cli/prompt-review/web.ts';
+import type { PromptDecision, PromptProgress, SampleVerdict } from '../../workflows/prompt-messages.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+
+/** One iteration of two samples; it is over with the first decision. */
+async function playedReview() {
+  const folder = await temporaryFolder();
+  const picture = join(folder, '1.jpg');
+  await sharp({ create: { width: 32, height: 24, channels: 3, background: 'red' } })
+    .jpeg()
+    .toFile(picture);
+  const diffFile = join(folder, 'iteration-1.diff');
+  await writeFile(diffFile, '--- before\n+++ after\n+13. Be brief.\n');
+  const verdicts: SampleVerdict[] = [];
+  const decisions: PromptDecision[] = [];
+  const samples = ['one', 'two'].map((id) => ({
+    id,
+    image_id: 1,
+    question_type: 'image_scene',
+    pictures: 'same' as const,
+    prompt: '## Captions\n\n- a <red> thing\n\n## Answer format\n\nshort',
+    answer: `Question of ${id} <script>alert(1)</script>?`,
+    picture,
+  }));
+  const progress = (): PromptProgress => ({
+    phase: decisions.length === 0 ? 'waiting for verdicts' : 'done',
+    directory: folder,
+    verdicts,
+    history: [],
+    current: {
+      iteration: 1,
+      samples: samples.map(({ id }) => ({ id, pictures: 'same', dropped: false })),
+      samplesFile: 'samples',
+      promptFile: 'iteration-1.md',
+      diffFile,
+    },
+  });
+  const review: Review = {
+    workflowId: 'played',
+    progress: async () => progress(),
+    samples: async () => samples,
+    waitForSamples: async () => (decisions.length === 0 ? { progress: progress(), samples } : undefined),
+    judge: async (verdict) => {
+      if (verdict.verdict === 'bad' && !verdict.comment) return { refused: 'comment: say what is wrong with it' };
+      verdicts.push(verdict);
+      return { left: samples.length - verdicts.length };
+    },
+    decide: async (decision) => {
+      decisions.push(decision);
+      return { iteration: 1 };
+    },
+    result: async () => ({
+      iterations: 2,
+      directory: folder,
+      accepted: { version: 'v2', file: 'v2.md', fromRound: 3 },
+    }),
+  };
+  return { review, verdicts, decisions };
+}
+
+test('the terminal shows picture, facts, answer and change, and takes verdicts and the decision', async () => {
+  const { review, verdicts, decisions } = await playedReview();
+  const input = new PassThrough();
+  const output = new PassThrough();
+  const answers = ['x', 'g', 'bad', 'too long', 'a'];
+  let shown = '';
+  output.on('data', (text: Buffer) => {
+    shown += text;
+    // A question was asked, and waits on its line.
+    if (/\? (?:\(Enter: no\) )?$/.test(String(text))) input.write(`${answers.shift()}\n`);
+  });
+  await reviewInTerminal(review, { input, output, signal: new AbortController().signal });
+  expect(verdicts).toEqual([
+    { sample: 'one', verdict: 'good', comment: undefined },
+    { sample: 'two', verdict: 'bad', comment: 'too long' },
+  ]);
+  expect(decisions).toEqual([{ action: 'accept', comment: undefined }]);
+  expect(shown).toContain('\u001b[38;2;254;0;0m');
+  for (const text of ['a <red> thing', 'Question of one', '+13. Be brief.', 'Accepted: v2.md, used from round 3 on']) {
+    expect(shown).toContain(text);
+  }
+});
+
+test('the end of the input ends the review, not the workflow', async () => {
+  const { review, decisions } = await playedReview();
+  const input = new PassThrough();
+  const reviewed = reviewInTerminal(review, {
+    input,
+    output: new PassThrough().resume(),
+    signal: new AbortController().signal,
+  });
+  input.end();
+  await expect(reviewed).rejects.toThrow();
+  expect(decisions).toEqual([]);
+});
+
+describe('the page', () => {
+  async function opened() {
+    const played = await playedReview();
+    const page = await serveReview(played.review, { port: 0 });
+    onTestFinished(() => page.close());
+    const send = (form: Record<string, string>, headers: Record<string, string> = {}) =>
+      fetch(page.address, { method: 'POST', body: new URLSearchParams(form), headers, redirect: 'manual' });
+    return { ...played, page, send };
+  }
+
+  test('shows samples with pictures, escaped, and runs no script', async () => {
+    const { page } = await opened();
+    const response = await fetch(page.address);
+    const html = await response.text();
+    expect(html).toContain('Question of one &lt;script&gt;');
+    expect(html).not.toContain('<script');
+    expect(html).toContain('<ins>+13. Be brief.</ins>');
+    expect(response.headers.get('content-security-policy')).toContain("default-src 'none'");
+    const picture = await fetch(`${page.address}picture/one`);
+    expect(picture.headers.get('content-type')).toBe('image/jpeg');
+    expect((await sharp(Buffer.from(await picture.arrayBuffer())).metadata()).width).toBe(32);
+    expect((await fetch(`${page.address}picture/..%2f..%2fetc%2fpasswd`)).status).toBe(404);
+  });
+
+  test('takes verdicts and the decision, and says what it refuses', async () => {
+    const { send, verdicts, decisions, page } = await opened();
+    const refused = await send({ sample: 'one', verdict: 'bad', comment: ' ' });
+    expect(refused.status).toBe(409);
+    expect(await refused.text()).toContain('comment: say what is wrong with it');
+    expect((await send({ sample: 'one', verdict: 'bad', comment: 'too long' })).status).toBe(303);
+    expect((await send({ verdict: 'awful', sample: 'one' })).status).toBe(400);
+    expect((await send({ action: 'revise', comment: 'be brief' })).status).toBe(303);
+    expect(verdicts).toEqual([{ sample: 'one', verdict: 'bad', comment: 'too long' }]);
+    expect(decisions).toEqual([{ action: 'revise', comment: 'be brief' }]);
+    const ended = page.ended(new AbortController().signal);
+    expect(await (await fetch(page.address)).text()).toContain('done');
+    await ended;
+  });
+
+  test('answers nothing without its key, and to no other page', async () => {
+    const { page, send, verdicts } = await opened();
+    const { origin } = new URL(page.address);
+    expect((await fetch(origin)).status).toBe(404);
+    expect((await fetch(`${origin}/00000000000000000000000000000000/`)).status).toBe(404);
+    const foreign = await send({ sample: 'one', verdict: 'good' }, { origin: 'http://evil.example' });
+    expect(foreign.status).toBe(403);
+    expect(verdicts).toEqual([]);
+  });
+});

@@ -1,0 +1,153 @@
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { readPromptTemplate } from '../../generation/prompt-template.ts';
+import { askTeacher } from '../../generation/teacher.ts';
+import { countVerdicts, verdictJudge } from '../../generation/verdicts.ts';
+import {
+  blindPlaceholders,
+  languageOnlyPlaceholders,
+  readChosenLetter,
+  type VerificationRequest,
+  verificationMessages,
+  verificationRequests,
+} from '../../generation/verification.ts';
+import { answerVerifications } from '../../generation/verify.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+import { runningTeacher } from './local-teacher/running-teacher.ts';
+
+const templates = {
+  blind: await readPromptTemplate('configs/prompts/verify-v1.md', blindPlaceholders),
+  language_only: await readPromptTemplate('configs/prompts/verify-without-picture-v1.md', languageOnlyPlaceholders),
+};
+// A scene of the demo domain, as its annotations tell it.
+const picture = {
+  id: 1,
+  fileName: '1.jpg',
+  width: 100,
+  height: 100,
+  boxCount: 1,
+  captionCount: 1,
+  captions: ['a large red car on the left'],
+  boxes: [{ category: 'car', box: [5, 40, 30, 30] as [number, number, number, number] }],
+};
+const choices = ['red', 'blue', 'green', 'yellow'];
+const right = { request_id: 'right', image_id: 1, question: 'What color is the car?', choices, correctChoiceIndex: 0 };
+const wrong = { ...right, request_id: 'wrong', correctChoiceIndex: 2 };
+const settings = { blindAnswers: 3, languageOnlyAnswers: 2, identity: 'gpt-4', seed: 1 };
+const requests = verificationRequests({ samples: [right, wrong], ...settings });
+
+describe('what is asked', () => {
+  test('is each sample n times blind and m times without the picture, the choices in another order each time', () => {
+    expect(requests.map(({ request_id, kind }) => `${request_id} ${kind}`)).toEqual(
+      ['right', 'wrong'].flatMap((id) => [
+        ...Array.from({ length: 3 }, () => `${id} blind`),
+        ...Array.from({ length: 2 }, () => `${id} language_only`),
+      ]),
+    );
+    expect(new Set(requests.map((request) => request.choices.join())).size).toBeGreaterThan(3);
+    for (const request of requests) {
+      expect(request.choices[request.expected]).toBe(request.request_id === 'right' ? 'red' : 'green');
+    }
+  });
+
+  test('never tells the answer, and tells of the picture only when blind', () => {
+    for (const request of requests) {
+      const prompt = verificationMessages(request, picture, templates)
+        .map(({ content }) => content)
+        .join('\n');
+      expect(prompt).toContain('What color is the car?');
+      expect(prompt.includes('a large red car')).toBe(request.kind === 'blind');
+    }
+  });
+
+  test('is the same every time, and something else for another teacher', () => {
+    const ids = (changes = {}) =>
+      verificationRequests({ samples: [right], ...settings, ...changes }).map(({ id }) => id);
+    expect(ids()).toEqual(ids());
+    expect(ids({ identity: 'gpt-5' })).not.toEqual(ids());
+  });
+});
+
+test.each([
+  ['The car is red.\nAnswer: (C)', 2],
+  ['**Answer:** (b)', 1],
+  ['answer is D.', 3],
+  ['B', 1],
+  ['It must be (A), since (A) is red.', 0],
+  ['(A) or (B)', undefined],
+  ['Answer: none', undefined],
+  ['A car is seen.', undefined],
+  ['', undefined],
+])('%j chooses %j', (text, place) => {
+  expect(readChosenLetter(text)).toBe(place);
+});
+
+describe('the local teacher', () => {
+  const answerAll = async (resultFile: string) => {
+    const { client, settings: teacherSettings } = await runningTeacher();
+    const asked: VerificationRequest[] = [];
+    const answers = await answerVerifications({
+      requests,
+      resultFile,
+      concurrency: 4,
+      signal: new AbortController().signal,
+      ask: (request) => {
+        asked.push(request);
+        return askTeacher(client, verificationMessages(request, picture, templates), teacherSettings);
+      },
+    });
+    return { answers, asked };
+  };
+
+  test('agrees with a right answer and not with a wrong one; what is in the file is not asked again', async () => {
+    const file = join(await temporaryFolder(), 'verify_result.jsonl');
+    const first = await answerAll(file);
+    expect(first.asked).toHaveLength(10);
+    const verdicts = countVerdicts(requests, first.answers);
+    expect(verdicts.map(({ request_id, blind }) => [request_id, blind])).toEqual([
+      ['right', { asked: 3, right: 3 }],
+      ['wrong', { asked: 3, right: 0 }],
+    ]);
+    const second = await answerAll(file);
+    expect(second.asked).toEqual([]);
+    expect(countVerdicts(requests, second.answers)).toEqual(verdicts);
+  });
+});
+
+describe('a sample is dropped', () => {
+  const limits = { agreement: 0.6, languageOnlyRight: 0.75, keepNeedsNoPicture: 0 };
+  const verdict = (blind: number, languageOnly: number) => ({
+    request_id: 'x',
+    blind: { asked: 3, right: blind },
+    language_only: { asked: 4, right: languageOnly },
+  });
+  const judge = (...counts: [number, number]) => verdictJudge([verdict(...counts)], limits, 1)({ request_id: 'x' });
+
+  test('when too few blind answers agree', () => {
+    expect(judge(1, 0)).toEqual({
+      reason: 'teacher_disagrees',
+      detail: '1 of 3 answers without seeing its own agree',
+    });
+    expect(judge(2, 0)).toBeUndefined();
+  });
+
+  test('when most answers without the picture are right', () => {
+    expect(judge(3, 3)).toMatchObject({ reason: 'needs_no_picture' });
+    expect(judge(3, 2)).toBeUndefined();
+  });
+
+  test('but never when it was not asked about', () => {
+    expect(verdictJudge([], limits, 1)({ request_id: 'x' })).toBeUndefined();
+  });
+
+  test('and of those that need no picture the set share is kept, the same each time', () => {
+    const verdicts = Array.from({ length: 400 }, (_, id) => ({ ...verdict(3, 4), request_id: String(id) }));
+    const kept = () => {
+      const lenient = verdictJudge(verdicts, { ...limits, keepNeedsNoPicture: 0.25 }, 1);
+      return verdicts.filter(({ request_id }) => !lenient({ request_id })).map(({ request_id }) => request_id);
+    };
+    expect(kept().length).toBeGreaterThan(60);
+    expect(kept().length).toBeLessThan(140);
+    expect(kept()).toEqual(kept());
+  });
+});

@@ -1,0 +1,84 @@
+/**
+ * What goes into `promptOptimization`, what comes out, and what a person can ask and tell it.
+ */
+import { defineQuery, defineUpdate } from '@temporalio/workflow';
+
+/** `temporal workflow start --type promptOptimization --input '{"config":"configs/demo.yaml"}'` */
+export interface PromptOptimizationInput {
+  /** Path of the YAML config, as the CPU worker sees it. */
+  config: string;
+  /** Overrides of the config. */
+  dataRoot?: string;
+  seed?: number;
+  /** Pictures to make sample generations about, 1 to 8; later iterations take as many fresh ones too. Default: 4. */
+  samples?: number;
+  /** A run that the prompt is for: it starts from the run's prompt and bad cases, and the run's next round uses it. */
+  forRun?: string;
+}
+
+export interface PromptPlan {
+  /** Absolute path of the folder with all prompts, samples and verdicts. */
+  directory: string;
+  queue: string;
+}
+
+/** A prompt, and sample generations made with it. */
+export interface PromptIteration {
+  iteration: number;
+  samples: { id: string; pictures: 'same' | 'fresh'; dropped: boolean }[];
+  samplesFile: string;
+  promptFile: string;
+  /** What changed since the iteration before. */
+  diffFile?: string;
+}
+
+export interface SampleVerdict {
+  /** The sample's id. */
+  sample: string;
+  verdict: 'good' | 'bad';
+  /** What is wrong; needed when it is bad. */
+  comment?: string;
+}
+
+export interface PromptDecision {
+  /** revise: have the teacher change the prompt; accept: make this one a version; stop: end with none. */
+  action: 'revise' | 'accept' | 'stop';
+  /** What the prompt should do besides. */
+  comment?: string;
+}
+
+export interface AcceptedPrompt {
+  version: string;
+  file: string;
+  /** The first round of the run that uses it. */
+  fromRound?: number;
+}
+
+export interface PromptProgress {
+  phase: 'preparing' | 'making samples' | 'waiting for verdicts' | 'revising' | 'accepting' | 'done';
+  directory?: string;
+  current?: PromptIteration;
+  verdicts: SampleVerdict[];
+  /** The last change, cut to 4,000 characters; the whole is in `current.diffFile`. */
+  diff?: string;
+  /** Why the last revision came to nothing. */
+  problem?: string;
+  /** Of the iterations before: how many samples were judged good and bad. */
+  history: { iteration: number; good: number; bad: number }[];
+}
+
+export interface PromptOptimizationResult {
+  /** Absent when the person stopped. */
+  accepted?: AcceptedPrompt;
+  iterations: number;
+  directory: string;
+}
+
+export const promptProgressQuery = defineQuery<PromptProgress>('progress');
+/** Judges one sample of the current iteration; judging it again replaces the verdict. Returns how many are left. */
+export const verdictUpdate = defineUpdate<{ left: number }, [SampleVerdict]>('verdict');
+/** Ends the look at the current iteration. */
+export const decideUpdate = defineUpdate<{ iteration: number }, [PromptDecision]>('decide');
+
+export const maximumComment = 500;
+export const maximumSamples = 8;
