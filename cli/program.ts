@@ -4,6 +4,7 @@ import { addDataCommands } from './data-commands.ts';
 import { addEvaluateCommand } from './evaluate-command.ts';
 import { addGenerateCommand } from './generate-command.ts';
 import { addDemoCommand, addDoctorCommand, addSetupCommand, addWorkerCommand } from './machine-commands.ts';
+import { addModelCommands } from './model-commands.ts';
 import { addPretrainCommand } from './pretrain-command.ts';
 import { addPromptCommands } from './prompt-commands.ts';
 import { addRunCommands } from './run-commands.ts';
@@ -28,6 +29,7 @@ export function createProgram(signal: AbortSignal): Command {
   addEvaluateCommand(program, signal);
   addCompareCommand(program);
   addPromptCommands(program, signal);
+  addModelCommands(program);
   addPretrainCommand(program, signal);
   addSmollm2Command(program);
   addGenerateCommand(program, signal);

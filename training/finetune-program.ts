@@ -1,6 +1,8 @@
 /** The traced graph of LoRA finetuning: frozen language model, trained adapters, AdamW, one step a call. */
 
 import { familyOf } from '../model/families/index.ts';
+import { expectedTensors } from '../model/files/expected-tensors.ts';
+import type { ModelConfig } from '../model/files/model-config.ts';
 import type { ModelDirectory } from '../model/files/model-directory.ts';
 import { type FlatParameters, flatParameters, unpack } from '../model/flat-parameters.ts';
 import type { Ops, ProductType, Value } from '../model/ops/ops.ts';
@@ -71,7 +73,8 @@ const GRADIENT = 'gradient';
 const UPDATE = 'update';
 /** Zero for the first part of a batch, which drops what the batch before left; one for the others. */
 const KEEP_INPUT = { keep: { shape: [], dataType: 'float32' } } as const satisfies Record<string, InputSpecification>;
-const shapeName = ({ batch, tokens, targets }: BatchShape) => `step-${batch}-${tokens}-${targets}`;
+/** The name of a shape's function. */
+export const shapeName = ({ batch, tokens, targets }: BatchShape) => `step-${batch}-${tokens}-${targets}`;
 
 /**
  * Traces and loads the program, with freshly initialised adapters.
@@ -84,50 +87,8 @@ export async function finetuneProgram(
   shapes: readonly BatchShape[],
   settings: FinetuneProgramSettings,
 ): Promise<FinetuneProgram> {
-  const { config } = model;
-  const layout = flatParameters(loraShapes(adaptedModules(config, lora.targetModules), lora.rank));
-  const { parts = 1, recomputeActivations, productType, weightStorage } = settings;
-  const program = new Program({ productType });
-  const flat = declareParameters(program, layout);
-  const gradients = parts > 1 ? program.variable(GRADIENT, [layout.total]) : undefined;
-  const weights = frozenWeights(program, model, weightStorage);
-  const hidden = config.text_config.hidden_size;
-
-  for (const shape of new Map(shapes.map((shape) => [shapeName(shape), shape])).values()) {
-    const inputs = {
-      ...batchInputs(shape),
-      dropoutSeed: { shape: [2], dataType: 'int32' },
-      pictures: { shape: [shape.batch * familyOf(config).pictureTokens, hidden], dataType: 'float32' },
-    } as const satisfies Record<string, InputSpecification>;
-    const traceLoss = (ops: Ops, values: Record<keyof typeof inputs, Value>) => {
-      const tape = new Tape(ops);
-      const variables = trainedVariables(unpack(ops, layout, flat));
-      const adapters = traceAdapters(ops, variables, lora, values.dropoutSeed);
-      const pictures = frozen(values.pictures);
-      const loss = batchLoss(tape, weights, config, shape, values, pictures, adapters, recomputeActivations);
-      return { tape, loss, trained: [...variables.values()] };
-    };
-    if (gradients) {
-      program.define(shapeName(shape), { ...inputs, ...KEEP_INPUT }, (ops, values, update) => {
-        const { tape, loss, trained } = traceLoss(ops, values);
-        const kept = ops.multiply(gradients, values.keep);
-        update.assign(GRADIENT, ops.add(kept, flatGradient(tape, loss, trained)));
-        return { loss: loss.value };
-      });
-    } else {
-      program.define(shapeName(shape), { ...inputs, ...SCALARS_INPUT }, (ops, values, update) => {
-        const { tape, loss, trained } = traceLoss(ops, values);
-        optimize(tape, update, loss, trained, values.scalars);
-        return { loss: loss.value };
-      });
-    }
-  }
-  if (gradients) {
-    program.define(UPDATE, SCALARS_INPUT, (ops, { scalars }, update) => {
-      updateParameters(ops, update, gradients, scalars);
-      return { done: ops.scalar(1) };
-    });
-  }
+  const { parts = 1 } = settings;
+  const { program, layout, gradients } = defineFinetune(model.config, lora, shapes, settings);
   program.load();
   await loadWeights(program, model);
 
@@ -173,4 +134,59 @@ export async function finetuneProgram(
     write,
     dispose: () => program.dispose(),
   };
+}
+
+/**
+ * Traces the program without TensorFlow.
+ */
+export function defineFinetune(
+  config: ModelConfig,
+  lora: LoraSettings,
+  shapes: readonly BatchShape[],
+  settings: FinetuneProgramSettings,
+): { program: Program; layout: FlatParameters; gradients: Value | undefined } {
+  const layout = flatParameters(loraShapes(adaptedModules(config, lora.targetModules), lora.rank));
+  const { parts = 1, recomputeActivations, productType, weightStorage } = settings;
+  const program = new Program({ productType });
+  const flat = declareParameters(program, layout);
+  const gradients = parts > 1 ? program.variable(GRADIENT, [layout.total]) : undefined;
+  const weights = frozenWeights(program, { shapes: expectedTensors(config) }, weightStorage);
+  const hidden = config.text_config.hidden_size;
+
+  for (const shape of new Map(shapes.map((shape) => [shapeName(shape), shape])).values()) {
+    const inputs = {
+      ...batchInputs(shape),
+      dropoutSeed: { shape: [2], dataType: 'int32' },
+      pictures: { shape: [shape.batch * familyOf(config).pictureTokens, hidden], dataType: 'float32' },
+    } as const satisfies Record<string, InputSpecification>;
+    const traceLoss = (ops: Ops, values: Record<keyof typeof inputs, Value>) => {
+      const tape = new Tape(ops);
+      const variables = trainedVariables(unpack(ops, layout, flat));
+      const adapters = traceAdapters(ops, variables, lora, values.dropoutSeed);
+      const pictures = frozen(values.pictures);
+      const loss = batchLoss(tape, weights, config, shape, values, pictures, adapters, recomputeActivations);
+      return { tape, loss, trained: [...variables.values()] };
+    };
+    if (gradients) {
+      program.define(shapeName(shape), { ...inputs, ...KEEP_INPUT }, (ops, values, update) => {
+        const { tape, loss, trained } = traceLoss(ops, values);
+        const kept = ops.multiply(gradients, values.keep);
+        update.assign(GRADIENT, ops.add(kept, flatGradient(tape, loss, trained)));
+        return { loss: loss.value };
+      });
+    } else {
+      program.define(shapeName(shape), { ...inputs, ...SCALARS_INPUT }, (ops, values, update) => {
+        const { tape, loss, trained } = traceLoss(ops, values);
+        optimize(tape, update, loss, trained, values.scalars);
+        return { loss: loss.value };
+      });
+    }
+  }
+  if (gradients) {
+    program.define(UPDATE, SCALARS_INPUT, (ops, { scalars }, update) => {
+      updateParameters(ops, update, gradients, scalars);
+      return { done: ops.scalar(1) };
+    });
+  }
+  return { program, layout, gradients };
 }

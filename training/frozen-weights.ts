@@ -9,12 +9,16 @@ import type { Weights } from '../model/weights.ts';
  *
  * @param storage of the language model's matrices; vectors, such as norms, stay float32
  */
-export function frozenWeights(program: Program, model: TensorDirectory, storage: StorageType = 'float32'): Weights {
+export function frozenWeights(
+  program: Program,
+  { shapes }: Pick<TensorDirectory, 'shapes'>,
+  storage: StorageType = 'float32',
+): Weights {
   const known = new Map<string, Variable>();
   return (name) => {
     const variable = known.get(name);
     if (variable) return variable;
-    const shape = model.shapes.get(name);
+    const shape = shapes.get(name);
     if (!shape) throw new Error(`the model has no tensor '${name}'`);
     const isMatrix = shape.length === 2 && name.startsWith('language_model.');
     const declared = frozen(program.variable(name, shape, isMatrix ? storage : 'float32'));

@@ -1,4 +1,5 @@
 /** The merge job: base + adapter as one model directory, checked against the unmerged pair. */
+import { readdir } from 'node:fs/promises';
 import { z } from 'zod';
 import { familyOf } from '../model/families/index.ts';
 import { type Adapter, type LoraPair, readAdapter } from '../model/files/adapter.ts';
@@ -20,7 +21,6 @@ export interface MergeSettings {
   parity: { samples: string; count: number; tolerance: number };
 }
 
-const FILES = ['config.json', 'model.safetensors', 'tokenizer.json', 'preprocessor_config.json'];
 const sampleSchema = z.looseObject({ picture: z.string().optional(), prompt: z.string(), answer: z.string() });
 const MAXIMUM_TOKENS = 512;
 
@@ -61,7 +61,7 @@ export async function merge(settings: MergeSettings, reporter: JobReporter): Pro
     const adapter = await readAdapter(settings.adapter, familyOf(base.config).publishedName);
     await writeModelDirectory(settings.output, {
       config: base.config,
-      tensors: await mergedTensors(base, adapter, settings.adapter, reporter),
+      tensors: mergedTensors(base, adapter, settings.adapter, reporter),
       dtype: 'F32',
       copyFrom: settings.model,
     });
@@ -73,13 +73,16 @@ export async function merge(settings: MergeSettings, reporter: JobReporter): Pro
         remedy: 'The adapter may have grown out of bounds: lower finetune.learningRate.peak, and finetune again',
       });
     }
-    return { outputs: FILES, metrics: { maximumDifference, adaptedLayers: adapter.tensors.size } };
+    return {
+      outputs: (await readdir(settings.output)).sort(),
+      metrics: { maximumDifference, adaptedLayers: adapter.tensors.size },
+    };
   } finally {
     await base.close();
   }
 }
 
-async function mergedTensors(base: ModelDirectory, adapter: Adapter, directory: string, reporter: JobReporter) {
+function mergedTensors(base: ModelDirectory, adapter: Adapter, directory: string, reporter: JobReporter) {
   const names = base.names();
   const weightNames = new Set(names);
   for (const module of adapter.tensors.keys()) {
@@ -91,8 +94,8 @@ async function mergedTensors(base: ModelDirectory, adapter: Adapter, directory: 
       remedy: 'Use the adapter with the model it was trained on',
     });
   }
-  const tensors: { name: string; shape: number[]; data: Float32Array }[] = [];
-  for (const [index, name] of names.entries()) {
+  let done = 0;
+  const read = async (name: string) => {
     const weight = await base.read(name);
     const pair = adapter.tensors.get(name.replace(/\.weight$/, ''));
     if (pair && (pair.B.shape[0] !== weight.shape[0] || pair.A.shape[1] !== weight.shape[1])) {
@@ -103,10 +106,12 @@ async function mergedTensors(base: ModelDirectory, adapter: Adapter, directory: 
         remedy: 'Use the adapter with the model it was trained on',
       });
     }
-    tensors.push({ name, shape: weight.shape, data: pair ? mergedWeight(weight, pair) : weight.data });
-    reporter.progress({ step: index + 1, steps: names.length });
-  }
-  return tensors;
+    reporter.progress({ step: ++done, steps: names.length });
+    return pair ? mergedWeight(weight, pair) : weight.data;
+  };
+  // Read when its turn to be written comes: one at a time is in memory.
+  const shapeOf = (name: string) => [...(base.shapes.get(name) as readonly number[])];
+  return names.map((name) => ({ name, shape: shapeOf(name), data: () => read(name) }));
 }
 
 /** The largest difference of any logit between the merged model and base + adapter. */

@@ -17,7 +17,8 @@ import { adaptVision } from './adapted-vision.ts';
 import { loadWeights } from './frozen-weights.ts';
 import { openPictureCache, type PictureCacheSettings, pictureCacheSettings } from './picture-cache.ts';
 
-const BATCH = 16;
+/** Pictures that go through the vision side at once. */
+export const PICTURE_BATCH = 16;
 
 /** Picture embeddings by file. */
 export interface PictureFeatures {
@@ -59,11 +60,15 @@ export async function runVision(
   try {
     const adapted = adaptVision(program, model, adapter);
     let length = 0;
-    program.define('vision', { pixels: { shape: [BATCH, 3, size, size], dataType: 'float32' } }, (ops, inputs) => {
-      const rows = vision.trace(new Tape(ops), adapted.weights(ops), inputs.pixels).value;
-      length = sizeOf(rows.shape) / BATCH;
-      return { rows };
-    });
+    program.define(
+      'vision',
+      { pixels: { shape: [PICTURE_BATCH, 3, size, size], dataType: 'float32' } },
+      (ops, inputs) => {
+        const rows = vision.trace(new Tape(ops), adapted.weights(ops), inputs.pixels).value;
+        length = sizeOf(rows.shape) / PICTURE_BATCH;
+        return { rows };
+      },
+    );
     const cache =
       cacheSettings &&
       openPictureCache(cacheSettings, await computationHash(program, model, adapted.factors, preprocessor));
@@ -85,18 +90,18 @@ export async function runVision(
       program.assignAll(adapted.factors);
     }
     const pixelsOf = (start: number) =>
-      Promise.all(missing.slice(start, start + BATCH).map(([, file]) => preprocessPicture(file, preprocessor)));
+      Promise.all(missing.slice(start, start + PICTURE_BATCH).map(([, file]) => preprocessPicture(file, preprocessor)));
     let upcoming = pixelsOf(0);
-    for (let start = 0; start < missing.length; start += BATCH) {
+    for (let start = 0; start < missing.length; start += PICTURE_BATCH) {
       const pictures = await upcoming;
       signal?.throwIfAborted();
-      upcoming = pixelsOf(start + BATCH);
+      upcoming = pixelsOf(start + PICTURE_BATCH);
       // Awaited on the next turn; a bad picture must not be reported as unhandled before that.
       upcoming.catch(() => {});
-      const pixels = new Float32Array(BATCH * 3 * size * size);
+      const pixels = new Float32Array(PICTURE_BATCH * 3 * size * size);
       pictures.forEach((picture, index) => pixels.set(picture, index * picture.length));
       const rows = program.run('vision', { pixels }).rows as Float32Array;
-      for (const [index, [hash]] of missing.slice(start, start + BATCH).entries()) {
+      for (const [index, [hash]] of missing.slice(start, start + PICTURE_BATCH).entries()) {
         const values = rows.slice(index * length, (index + 1) * length);
         known.set(hash, values);
         await cache?.write(hash, values);

@@ -1,7 +1,7 @@
 /** Operations that are written down as nodes of a TensorFlow graph instead of being run. */
 import type { GraphNode, NodeAttribute } from './graph-definition.ts';
-import { Ops, type Specification, type Value } from './ops.ts';
-import type { DataType } from './tensorflow.ts';
+import { Ops, type Specification, sizeOf, type Value } from './ops.ts';
+import { BYTES_PER_VALUE, type DataType } from './tensorflow.ts';
 
 /** Constants up to this many elements are shared when equal: shapes, permutations, scalars. */
 const SHARED_CONSTANT_ELEMENTS = 16;
@@ -13,6 +13,8 @@ export interface GraphValue extends Value {
 
 export class GraphOps extends Ops {
   readonly nodes: GraphNode[] = [];
+  /** Bytes of what a node yields, by `node:output`; those of handles are left out. */
+  readonly outputBytes = new Map<string, number>();
   private readonly sharedConstants = new Map<string, Value>();
 
   /** Adds a node and returns its name. */
@@ -33,7 +35,11 @@ export class GraphOps extends Ops {
       inputs.map((input) => (input as GraphValue).output),
       attributes,
     );
-    return outputs.map(({ shape, dataType }, index) => ({ shape, dataType, output: `${name}:${index}` }));
+    return outputs.map(({ shape, dataType }, index) => {
+      const output = `${name}:${index}`;
+      this.outputBytes.set(output, sizeOf(shape) * BYTES_PER_VALUE[dataType]);
+      return { shape, dataType, output };
+    });
   }
 
   override constant(data: Float32Array | Int32Array, shape: readonly number[]): Value {

@@ -11,9 +11,17 @@ import path from 'node:path';
 import { type Assignments, assignments } from './assignments.ts';
 import type { Feed } from './eager-ops.ts';
 import { savedModelBytes } from './graph-definition.ts';
+import { peakBytes } from './graph-memory.ts';
 import { GraphOps, type GraphValue } from './graph-ops.ts';
 import { type Ops, type ProductType, sizeOf, type Value } from './ops.ts';
-import { DATA_TYPE_CODES, type DataType, nativeBinding, type TypedArray } from './tensorflow.ts';
+import {
+  type Binding,
+  BYTES_PER_VALUE,
+  DATA_TYPE_CODES,
+  type DataType,
+  nativeBinding,
+  type TypedArray,
+} from './tensorflow.ts';
 
 /** What a variable is stored as. bfloat16 takes half the memory; such a variable is given as its bytes. */
 export type StorageType = 'float32' | 'bfloat16';
@@ -54,7 +62,9 @@ const BETA2 = 0.999;
 
 export class Program {
   private readonly graph: GraphOps;
-  private readonly binding = nativeBinding();
+  private get binding(): Binding {
+    return nativeBinding();
+  }
   private readonly variables = new Map<string, ProgramVariable>();
   private readonly functions = new Map<string, ProgramFunction>();
   private session: number | undefined;
@@ -220,6 +230,20 @@ export class Program {
     const results = this.execute(feeds, traced.outputs);
     return Object.fromEntries(
       traced.outputNames.map((outputName, index) => [outputName, results[index] as TypedArray]),
+    );
+  }
+
+  /** Bytes of the values that are there at once, at most, while a function runs; variables do not count. */
+  workingBytes(name: string): number {
+    const traced = this.functions.get(name);
+    if (!traced) throw new Error(`${name} is not a function of this program`);
+    return peakBytes(this.graph, traced.outputs.split(','));
+  }
+
+  /** Bytes of all variables. */
+  variableBytes(): Map<string, number> {
+    return new Map(
+      [...this.variables].map(([name, { shape, storage }]) => [name, sizeOf(shape) * BYTES_PER_VALUE[storage]]),
     );
   }
 

@@ -23,6 +23,18 @@ export const DATA_TYPE_CODES: Record<DataType, number> = {
   resource: 20,
 };
 
+/** Bytes of one value; a resource is a handle, and a string's own bytes lie elsewhere. */
+export const BYTES_PER_VALUE: Record<DataType, number> = {
+  float32: 4,
+  int32: 4,
+  uint8: 1,
+  int64: 8,
+  bool: 1,
+  bfloat16: 2,
+  string: 24,
+  resource: 0,
+};
+
 export interface OperationAttribute {
   name: string;
   type: number;

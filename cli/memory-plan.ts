@@ -1,0 +1,90 @@
+/** What `dataengine model plan` prints. */
+import type { Config } from '../configs/schema.ts';
+import { familyOf } from '../model/families/index.ts';
+import { readModelConfig } from '../model/files/model-config.ts';
+import { type MemoryPlan, planMemory } from '../training/memory-plan.ts';
+
+/** What a GPU's driver, CUDA's libraries and TensorFlow's allocator take beside the tensors: an estimate. */
+export const RESERVED_BYTES = 1.5e9;
+const TOKEN_STEP = 16;
+
+export interface PlannedFinetune extends MemoryPlan {
+  shape: { batch: number; tokens: number; targets: number };
+  parts: number;
+}
+
+/**
+ * Plans the finetune of a config.
+ *
+ * @param tokens of the longest sample, text only. Default: finetune.maximumTokens, the most there can be
+ * @throws InputError when the model's `config.json` is missing or not supported; its weights need not be there
+ */
+export async function planFinetune(config: Config, tokens?: number): Promise<PlannedFinetune> {
+  const model = await readModelConfig(config.model.path);
+  const { lora, batchSize, microBatchSize = batchSize, precision, maximumTokens, ...rest } = config.finetune;
+  const text = Math.min(tokens ?? maximumTokens, maximumTokens);
+  const roundUp = (value: number) => Math.ceil(value / TOKEN_STEP) * TOKEN_STEP;
+  // At worst all of the text but a few words is answer.
+  const shape = {
+    batch: microBatchSize,
+    tokens: roundUp(text + familyOf(model).pictureTokens),
+    targets: roundUp(text),
+  };
+  const parts = batchSize / microBatchSize;
+  const plan = planMemory(model, lora, shape, {
+    ...rest,
+    seed: config.seed,
+    parts,
+    productType: precision === 'bfloat16' ? 'bfloat16' : 'float32',
+  });
+  return { ...plan, shape, parts };
+}
+
+/**
+ * The plan as lines.
+ *
+ * @param memory of the device, bytes
+ */
+export function formatPlan(plan: PlannedFinetune, finetune: Config['finetune'], memory?: number): string {
+  const { weights, adapters, optimizer, activations, pictures, peak, parameters, shape, parts } = plan;
+  const row = (name: string, bytes: number, note = '') =>
+    `  ${name.padEnd(12)}${gigabytes(bytes).padStart(10)}  ${note}`;
+  const count = (value: number) => `${(value / 1e6).toFixed(1)} million`;
+  const partsNote = parts === 1 ? '' : `, ${parts} parts a step`;
+  const recomputed = finetune.recomputeActivations ? ', layers recomputed' : '';
+  const lines = [
+    'Training',
+    row('weights', weights, `${count(parameters.weights)} parameters of the language model, ${finetune.weightStorage}`),
+    row('adapters', adapters, `${count(parameters.adapters)} parameters, float32`),
+    row('optimizer', optimizer, parts === 1 ? "AdamW's moments" : "AdamW's moments, and the summed gradients"),
+    row(
+      'activations',
+      activations,
+      `${shape.batch} samples of ${shape.tokens} tokens at once${partsNote}${recomputed}`,
+    ),
+    row('in all', weights + adapters + optimizer + activations),
+    'Pictures, before training',
+    row('in all', pictures, 'vision encoder, Q-Former and projection, float32'),
+    `Peak ${gigabytes(peak).trim()}, with some ${gigabytes(RESERVED_BYTES).trim()} more on a GPU for its driver and libraries.`,
+  ];
+  if (memory !== undefined) {
+    const spare = memory - peak - RESERVED_BYTES;
+    const verdict = `${spare >= 0 ? 'fits' : 'does not fit'} ${gigabytes(memory).trim()}`;
+    lines.push(`It ${verdict}: ${gigabytes(Math.abs(spare)).trim()} ${spare >= 0 ? 'to spare' : 'too much'}.`);
+    if (spare < 0) lines.push(...advice(finetune));
+  }
+  return lines.join('\n');
+}
+
+function advice(finetune: Config['finetune']): string[] {
+  const { batchSize, microBatchSize = batchSize, recomputeActivations, weightStorage } = finetune;
+  const changes = [
+    weightStorage === 'float32' && 'finetune.weightStorage: bfloat16, with precision: bfloat16 where the GPU has it',
+    !recomputeActivations && 'finetune.recomputeActivations: true',
+    microBatchSize > 1 && `finetune.microBatchSize: ${Math.max(1, Math.floor(microBatchSize / 2))}, or less`,
+  ];
+  return changes.flatMap((change) => (change ? [`  less memory: ${change}`] : []));
+}
+
+const gigabytes = (bytes: number) =>
+  bytes < 1e8 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
