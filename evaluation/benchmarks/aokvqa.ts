@@ -7,11 +7,13 @@ import { type AokvqaQuestion, aokvqaPicturePath, readAokvqa } from '../../datase
 import { ANSWER_START, answerStem, listedQuestion } from '../../datasets/prompt-format.ts';
 import { InputError } from '../../store/input-error.ts';
 import { writeJson } from '../../store/write-file.ts';
+import type { AokvqaPredictions } from '../aokvqa-predictions.ts';
 import { directAnswerScore } from '../direct-answer-score.ts';
 import type { EvaluatedQuestion } from '../records.ts';
 import type { AnsweredQuestion, Benchmark } from './benchmark.ts';
 
 export const aokvqaResultsFile = 'aokvqa_eval.json';
+export const aokvqaPredictionsFile = 'aokvqa_predictions.json';
 
 type Question = AokvqaQuestion & { id: string; picture: string };
 
@@ -62,9 +64,19 @@ export const aokvqa: Benchmark<Question> = {
 
   async write(answered, folder) {
     await writeJson(join(folder, aokvqaResultsFile), answered.map(recordOf));
-    return [aokvqaResultsFile];
+    await writeJson(join(folder, aokvqaPredictionsFile), predictionsOf(answered));
+    return [aokvqaResultsFile, aokvqaPredictionsFile];
   },
 };
+
+function predictionsOf(answered: readonly AnsweredQuestion<Question>[]): AokvqaPredictions {
+  return Object.fromEntries(
+    answered.map((one) => {
+      const { question_id, model_answer } = recordOf(one);
+      return [question_id, { multiple_choice: model_answer, direct_answer: model_answer }];
+    }),
+  );
+}
 
 function recordOf({ question, choice, losses }: AnsweredQuestion<Question>): EvaluatedQuestion {
   if (choice === undefined) throw new Error(`Question ${question.id} has no choice`);

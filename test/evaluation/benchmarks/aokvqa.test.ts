@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { AokvqaQuestion } from '../../../datasets/aokvqa.ts';
+import { readAokvqaPredictions, scoreAokvqaPredictions } from '../../../evaluation/aokvqa-predictions.ts';
 import { aokvqa } from '../../../evaluation/benchmarks/aokvqa.ts';
 import { noSharedFiles, sharedFile } from '../../shared-files.ts';
 import { temporaryFolder } from '../../temporary-folder.ts';
@@ -55,8 +56,23 @@ describe('scores', () => {
 
 test('writes aokvqa_eval.json', async () => {
   const folder = await temporaryFolder();
-  expect(await aokvqa.write?.([answered(1)], folder)).toEqual(['aokvqa_eval.json']);
+  expect(await aokvqa.write?.([answered(1)], folder)).toEqual(['aokvqa_eval.json', 'aokvqa_predictions.json']);
   expect(JSON.parse(await readFile(join(folder, 'aokvqa_eval.json'), 'utf8'))).toEqual([evaluated()]);
+});
+
+test('writes the predictions as the leaderboard takes them, with the scores of the official script', async () => {
+  const folder = await temporaryFolder();
+  const all = [answered(0, { question_id: 'a' }), answered(1, { question_id: 'b' }), answered(0, { question_id: 'c' })];
+  await aokvqa.write?.(all, folder);
+  const predictions = await readAokvqaPredictions(join(folder, 'aokvqa_predictions.json'));
+  expect(predictions.b).toEqual({ multiple_choice: 'lacrosse', direct_answer: 'lacrosse' });
+  const scores = scoreAokvqaPredictions(
+    all.map(({ question }) => question),
+    predictions,
+  );
+  const measures = aokvqa.score(all);
+  expect(scores.multipleChoice).toBeCloseTo(100 * mean(measures.multipleChoice), 10);
+  expect(scores.directAnswer).toBeCloseTo(100 * mean(measures.directAnswer), 10);
 });
 
 const official = sharedFile('aokvqa/aokvqa_v1p0_val.json');
