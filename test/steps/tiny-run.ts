@@ -40,7 +40,7 @@ export function tinyConfig(folder: string) {
       blindPrompt: projectFile('configs/prompts/verify-v1.md'),
       languageOnlyPrompt: projectFile('configs/prompts/verify-without-picture-v1.md'),
     },
-    temporal: { stallTimeoutSeconds: 60, finetuneTimeoutMinutes: 5 },
+    temporal: { stallTimeoutSeconds: 300, finetuneTimeoutMinutes: 5 },
   };
 }
 

@@ -91,7 +91,7 @@ test('what the trainer says about its failure is kept', async () => {
 
 test('a step that does not advance counts as dead although messages come', async () => {
   const error = await failureOf(
-    runScript([{ writePid: pidFile() }, { repeatProgress: 50 }], { stallTimeoutSeconds: 1.5 }),
+    runScript([{ writePid: pidFile() }, { repeatProgress: 50 }], { stallTimeoutSeconds: 8 }),
   );
   expect(error).toMatchObject({ kind: 'stalled', retryable: true });
   expect(error.message).toContain('after step 3');
