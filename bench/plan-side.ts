@@ -127,7 +127,7 @@ try {
     activations.sort((a, b) => a - b);
     const measured = { held, activations: activations[1] as number };
     const planned = { held: plan.weights + plan.adapters + plan.optimizer, activations: plan.activations };
-    return { measured, planned, ratio: (planned.held + planned.activations) / (planned.held + measured.activations) };
+    return { measured, planned, ratio: planned.activations / measured.activations };
   }
 } finally {
   await rm(folder, { recursive: true, force: true });
