@@ -74,7 +74,7 @@ describe('loadConfig', () => {
     ],
     [
       'sampling: { strategy: random }\n',
-      'run.yaml:3: sampling.strategy: Invalid option: expected one of "adaptive"|"uniform"',
+      'run.yaml:3: sampling.strategy: Invalid option: expected one of "adaptive"|"expected-gain"|"uniform"',
     ],
   ])('gives line and field of a value that is not allowed: %j', async (addition, message) => {
     expect(await messageOf(least + addition)).toContain(message);
@@ -118,7 +118,7 @@ describe('loadConfig', () => {
 });
 
 describe('the configs that ship', async () => {
-  const files = (await readdir('configs')).filter((file) => file.endsWith('.yaml') && file !== 'question-types.yaml');
+  const files = (await readdir('configs')).filter((file) => file.endsWith('.yaml') && !['question-types.yaml', 'prices.yaml'].includes(file));
 
   it.each(files)('%s is valid', async (file) => {
     const config = await loadConfig(join('configs', file));
