@@ -6,8 +6,8 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 2,
     // Some tests start a Temporal server or train a small model, on machines of two cores.
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     // What one test computed must not pass for what another should.
     env: { TF_CPP_MIN_LOG_LEVEL: '2', DATAENGINE_PICTURE_CACHE: 'off' },
   },

@@ -34,7 +34,7 @@ test('it runs the loop on a server of its own, tells what it found and leaves no
   expect(text).toContain('error by question type');
   expect(text).toContain(`Report        ${join(folder, 'runs', 'demo-seed7', 'report.html')}`);
   expect(await runningWith(folder)).toEqual([]);
-}, 90_000);
+}, 300_000);
 
 test('interrupted in the middle of finetune it stops everything, and goes on from there the next time', async () => {
   const folder = await temporaryFolder();
@@ -63,4 +63,4 @@ test('interrupted in the middle of finetune it stops everything, and goes on fro
   expect(await readFile(join(finetune, 'trainer.log'), 'utf8')).toMatch(
     /starting at step 0 [\s\S]*starting at step 10 /,
   );
-}, 90_000);
+}, 300_000);

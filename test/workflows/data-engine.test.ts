@@ -11,7 +11,7 @@ let environment: WorkflowTestEnvironment;
 
 beforeAll(async () => {
   environment = await startEnvironment();
-}, 60_000);
+}, 300_000);
 
 afterAll(() => environment?.temporal.teardown());
 

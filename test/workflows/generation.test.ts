@@ -39,7 +39,7 @@ beforeAll(async () => {
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-}, 60_000);
+}, 300_000);
 
 afterAll(() => environment?.temporal.teardown());
 

@@ -11,7 +11,7 @@ let environment: WorkflowTestEnvironment;
 
 beforeAll(async () => {
   environment = await startEnvironment();
-}, 60_000);
+}, 300_000);
 
 afterAll(() => environment?.temporal.teardown());
 
@@ -42,4 +42,4 @@ test('kill -9 of the trainer, then of the GPU worker: the run ends by itself, wi
     'starting at step 30',
   ]);
   expect(await runningWith(killed.directory)).toEqual([]);
-}, 120_000);
+}, 300_000);

@@ -31,7 +31,7 @@ let environment: WorkflowTestEnvironment;
 
 beforeAll(async () => {
   environment = await startEnvironment();
-}, 60_000);
+}, 300_000);
 
 afterAll(() => environment?.temporal.teardown());
 
@@ -165,7 +165,7 @@ test('an accepted prompt for a run is what the next round of the run asks with',
   const { config, run: place } = await tinyContext(join(folder, 'tiny.yaml'));
   expect(await promptFile(config, place, 1)).toBe(file);
   expect(await readFile(config.teacher.prompt, 'utf8')).not.toContain('Be brief');
-}, 60_000);
+}, 300_000);
 
 test('wrong updates are refused with what to do, and change nothing', async () => {
   await optimize('refusals', async (handle) => {
@@ -186,4 +186,4 @@ test('wrong updates are refused with what to do, and change nothing', async () =
     expect(await progressOf(handle)).toMatchObject({ phase: 'waiting for verdicts', verdicts: [] });
     await handle.executeUpdate('decide', { args: [{ action: 'stop' }] });
   });
-}, 60_000);
+}, 300_000);

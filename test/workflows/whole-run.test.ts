@@ -24,7 +24,7 @@ let environment: WorkflowTestEnvironment;
 
 beforeAll(async () => {
   environment = await startEnvironment();
-}, 60_000);
+}, 300_000);
 
 afterAll(() => environment?.temporal.teardown());
 
@@ -68,7 +68,7 @@ test('two rounds, started with the plain temporal command and followed by what d
   expect(result.rounds[1]?.samplesAdded).toBeGreaterThan(0);
   expect(result.rounds[1]?.teacherTokens.completion).toBeGreaterThan(0);
   expect(await readFile(result.report, 'utf8')).toContain('</html>');
-}, 60_000);
+}, 300_000);
 
 test('an unknown key in the config ends the workflow at once, naming line and nearest key', async () => {
   const { folder } = await tinyFolder();
@@ -111,4 +111,4 @@ test('cancelling stops the trainer and leaves no process behind', async () => {
   });
   expect(status).toBe('CANCELLED');
   expect(await runningWith(folder)).toEqual([]);
-}, 60_000);
+}, 300_000);
