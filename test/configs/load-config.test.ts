@@ -118,7 +118,9 @@ describe('loadConfig', () => {
 });
 
 describe('the configs that ship', async () => {
-  const files = (await readdir('configs')).filter((file) => file.endsWith('.yaml') && !['question-types.yaml', 'prices.yaml'].includes(file));
+  const files = (await readdir('configs')).filter(
+    (file) => file.endsWith('.yaml') && !['question-types.yaml', 'prices.yaml'].includes(file),
+  );
 
   it.each(files)('%s is valid', async (file) => {
     const config = await loadConfig(join('configs', file));

@@ -21,7 +21,10 @@ describe('what an earlier data engine wrote, as a base dataset', () => {
     await writeFile(join(root, 'gptvqa/DataEngine_round1_data.json'), JSON.stringify([sample]));
     const part = 'dataset: gptvqa, file: gptvqa/DataEngine_round1_data.json, sampleRatio: 70';
     const config = join(root, 'run.yaml');
-    await writeFile(config, `model: { path: data/stage1 }\ndata: { root: ${root}, format: QMAE, train: [{ ${part} }] }\n`);
+    await writeFile(
+      config,
+      `model: { path: data/stage1 }\ndata: { root: ${root}, format: QMAE, train: [{ ${part} }] }\n`,
+    );
 
     const [only] = await mixtureParts(await loadConfig(config), []);
     expect(only).toMatchObject({ name: 'DataEngine_round1_data', sampleRatio: 70 });
