@@ -109,7 +109,9 @@ async function chooseSet(options: EvaluateOptions & { benchmark: string }, confi
       remedy: `Name one of ${benchmarkNames.join(', ')}`,
     });
   }
-  return { name: blind ? `${benchmark}-blind` : benchmark, benchmark, file, pictures, limit, blind };
+  const { writesAnswers } = await import('../steps/evaluation-sets.ts');
+  const generated = writesAnswers(benchmark, config?.evaluate);
+  return { name: blind ? `${benchmark}-blind` : benchmark, benchmark, file, pictures, limit, blind, generated };
 }
 
 function isBenchmark(name: string): name is BenchmarkName {

@@ -25,5 +25,15 @@ export const evaluateSchema = z.strictObject({
     .array(benchmarkSchema)
     .default([])
     .describe('Scored every round beside the A-OKVQA questions of data.validation and data.test.'),
+  mmbenchAnswers: z
+    .enum(['generated', 'ranked'])
+    .default('generated')
+    .describe('MMBench: the model writes its answer and the option is found in it, or the options are ranked by loss.'),
+  directAnswers: z
+    .enum(['choice', 'generated'])
+    .default('choice')
+    .describe(
+      'A-OKVQA direct answers: the words of the choice, or written freely to the question without its choices.',
+    ),
   bootstrapSamples: count.default(1000).describe('Resamples that the confidence intervals are taken from.'),
 });

@@ -12,13 +12,20 @@ export const askedQuestionSchema = z.strictObject({
   question: z.string(),
   /** What every answer begins with, such as `The answer is`; it counts for none of the losses. */
   answerStart: z.string(),
-  /** The answers to rank, each whole: `The answer is (A) cat`. */
-  answers: z.array(z.string()).min(1),
+  /** The answers to rank, each whole: `The answer is (A) cat`. None where the answer is only written. */
+  answers: z.array(z.string()),
+  /** Has the model write an answer too, to a question that may be another than the one it is ranked by. */
+  generate: z.strictObject({ question: z.string(), maximumNewTokens: z.int().positive() }).optional(),
 });
 
 export type AskedQuestion = z.output<typeof askedQuestionSchema>;
 
-export const answerLossesSchema = z.object({ question_id: z.string(), losses: z.array(z.number()) });
+export const answerLossesSchema = z.object({
+  question_id: z.string(),
+  losses: z.array(z.number()),
+  /** What the model wrote, where it was asked to. */
+  text: z.string().optional(),
+});
 
-/** What the model found for one question: the mean loss of each answer, in their order. */
+/** What the model found for one question: the mean loss of each answer, in their order, and the answer it wrote. */
 export type AnswerLosses = z.output<typeof answerLossesSchema>;

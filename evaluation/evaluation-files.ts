@@ -65,7 +65,12 @@ export async function writeEvaluation(
   answered: readonly AnsweredQuestion[],
 ): Promise<string[]> {
   const scored = Object.entries(measures).flatMap(([measure, list]) => list.map((score) => ({ measure, ...score })));
-  const predictions = answered.map(({ question, choice, losses }) => ({ question_id: question.id, choice, losses }));
+  const predictions = answered.map(({ question, choice, losses, text }) => ({
+    question_id: question.id,
+    choice,
+    losses,
+    text,
+  }));
   await writeFileAtomically(join(folder, predictionsFile), jsonLines(predictions));
   await writeFileAtomically(join(folder, questionScoresFile), jsonLines(scored));
   await writeJson(join(folder, scoresFile), scores);

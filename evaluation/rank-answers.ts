@@ -17,7 +17,8 @@ export function likeliestChoice(losses: readonly number[]): number {
 }
 
 /**
- * Joins questions with the losses that shards found for them, in the order of the questions.
+ * Joins questions with the losses and written answers that shards found for them, in the order of the questions.
+ * Where nothing was ranked there is no choice yet.
  *
  * @param answerCount how many answers of a question are ranked
  * @throws Error when a question has no losses, or not one for each answer.
@@ -27,14 +28,16 @@ export function rankAnswers<Q extends BenchmarkQuestion>(
   losses: readonly AnswerLosses[],
   answerCount: (question: Q) => number,
 ): AnsweredQuestion<Q>[] {
-  const lossesOf = new Map(losses.map((entry) => [entry.question_id, entry.losses]));
+  const entryOf = new Map(losses.map((entry) => [entry.question_id, entry]));
   return questions.map((question) => {
-    const found = lossesOf.get(question.id);
-    if (!found) throw new Error(`Question ${question.id} was not evaluated`);
+    const entry = entryOf.get(question.id);
+    if (!entry) throw new Error(`Question ${question.id} was not evaluated`);
+    const { losses: found, text } = entry;
     const wanted = answerCount(question);
     if (found.length !== wanted) {
       throw new Error(`Question ${question.id} has ${wanted} answers to rank, but ${found.length} losses`);
     }
-    return { question, choice: likeliestChoice(found), losses: found };
+    const choice = wanted === 0 ? undefined : likeliestChoice(found);
+    return { question, choice, losses: found, ...(text !== undefined && { text }) };
   });
 }

@@ -26,6 +26,7 @@ import { outcomeOf } from './outcome-of.ts';
 import type { EvaluateOutcome, EvaluateShardOutcome } from './outcomes.ts';
 import { questionTypesOf } from './question-types.ts';
 import { writeScores } from './score-questions.ts';
+import { settleUnclearOf } from './settle-unclear.ts';
 import type { StepContext } from './step-context.ts';
 
 /** Scores all parts of all sets one after another, and joins them. */
@@ -85,7 +86,14 @@ export async function joinEvaluation(context: StepContext): Promise<EvaluateOutc
   const done = await runStepOnce({
     directory,
     step: 'evaluate',
-    inputs: { parts, asked, types, bootstrapSamples: config.evaluate.bootstrapSamples, seed: config.seed },
+    inputs: {
+      parts,
+      asked,
+      types,
+      ...extractionOf(config, sets),
+      bootstrapSamples: config.evaluate.bootstrapSamples,
+      seed: config.seed,
+    },
     work: async () => {
       const outputs: string[] = [];
       const metrics: Record<string, number> = {};
@@ -98,6 +106,7 @@ export async function joinEvaluation(context: StepContext): Promise<EvaluateOutc
           losses: await readLosses(context, set),
           folder: join(directory, folder),
           modelFiles: merged.manifest.outputs,
+          settleUnclear: settleUnclearOf(context),
           bootstrap: { samples: config.evaluate.bootstrapSamples, seed: config.seed },
         });
         outputs.push(...written.files.map((file) => join(folder, file)));
@@ -137,6 +146,12 @@ async function readLosses(context: StepContext, { name }: EvaluationSet) {
     losses.push(...(await readJsonLines(join(shardDirectory(context, name, shard), lossesFile), answerLossesSchema)));
   }
   return losses;
+}
+
+/** Who finds the choices in written answers; nothing where none are looked for. */
+function extractionOf({ teacher }: StepContext['config'], sets: readonly EvaluationSet[]) {
+  if (!sets.some(({ benchmark, generated }) => benchmark === 'mmbench' && generated)) return {};
+  return { extraction: teacher.provider === 'local' ? 'rules' : teacher.model };
 }
 
 function shardDirectory({ config, run, round }: StepContext, set: string, shard: number): string {

@@ -20,6 +20,8 @@ export interface EvaluationSet {
   limit?: number | undefined;
   /** Asked without the picture. */
   blind: boolean;
+  /** The model writes its answers, where the benchmark knows such a way (see `Benchmark.ask`). */
+  generated?: boolean;
 }
 
 /**
@@ -29,9 +31,10 @@ export interface EvaluationSet {
  */
 export function evaluationSets(config: Config, run: RunDirectory): EvaluationSet[] {
   const { root } = config.data;
+  const isGenerated = (benchmark: BenchmarkName) => writesAnswers(benchmark, config.evaluate);
   const splits = configuredSplits(config).map((name): EvaluationSet => {
     const { file, pictures, limit } = questionSet(config, name) ?? { file: '', pictures: '' };
-    return { name, benchmark: 'aokvqa', file, pictures, limit, blind: false };
+    return { name, benchmark: 'aokvqa', file, pictures, limit, blind: false, generated: isGenerated('aokvqa') };
   });
   const named = config.evaluate.benchmarks.map(
     (entry): EvaluationSet => ({
@@ -41,6 +44,7 @@ export function evaluationSets(config: Config, run: RunDirectory): EvaluationSet
       pictures: entry.pictures === undefined ? undefined : join(root, entry.pictures),
       limit: entry.limit,
       blind: entry.blind,
+      generated: isGenerated(entry.benchmark),
     }),
   );
   const sets = [...splits, ...named];
@@ -54,6 +58,12 @@ export function evaluationSets(config: Config, run: RunDirectory): EvaluationSet
     });
   }
   return sets;
+}
+
+/** Whether the model writes its answers to a benchmark, by the config or else by default. */
+export function writesAnswers(benchmark: BenchmarkName, settings?: Partial<Config['evaluate']>): boolean {
+  if (benchmark === 'mmbench') return settings?.mmbenchAnswers !== 'ranked';
+  return benchmark === 'aokvqa' && settings?.directAnswers === 'generated';
 }
 
 /** The set of a name. @throws InputError that names those there are */
@@ -83,7 +93,7 @@ export function extractedPicturesFolder(run: RunDirectory): string {
 export function askQuestions(set: EvaluationSet, questions: readonly BenchmarkQuestion[]): AskedQuestion[] {
   const benchmark = benchmarkOf(set.benchmark);
   return questions.map((question) => {
-    const asked = { question_id: question.id, ...benchmark.ask(question) };
+    const asked = { question_id: question.id, ...benchmark.ask(question, set.generated) };
     return set.blind ? asked : { ...asked, picture: question.picture };
   });
 }

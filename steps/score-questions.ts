@@ -1,6 +1,7 @@
 import type { AnswerLosses } from '../evaluation/asked-question.ts';
 import type { BenchmarkQuestion } from '../evaluation/benchmarks/benchmark.ts';
 import { benchmarkOf } from '../evaluation/benchmarks/index.ts';
+import { chooseFromTexts, type SettleUnclear } from '../evaluation/choose-from-texts.ts';
 import { hashOfWeights, type Scores, writeEvaluation } from '../evaluation/evaluation-files.ts';
 import { rankAnswers } from '../evaluation/rank-answers.ts';
 import type { BootstrapSettings } from '../evaluation/statistics/bootstrap.ts';
@@ -19,6 +20,7 @@ export async function writeScores({
   folder,
   modelFiles,
   bootstrap,
+  settleUnclear,
 }: {
   set: EvaluationSet;
   questions: readonly BenchmarkQuestion[];
@@ -27,9 +29,12 @@ export async function writeScores({
   /** File → SHA-256 of the model directory. */
   modelFiles: Record<string, string>;
   bootstrap: BootstrapSettings;
+  /** Places written answers that the rules can't; without it they count as wrong. */
+  settleUnclear?: SettleUnclear | undefined;
 }): Promise<{ files: string[]; metrics: Record<string, number>; scores: Scores }> {
   const benchmark = benchmarkOf(set.benchmark);
-  const answered = rankAnswers(questions, losses, (question) => benchmark.ask(question).answers.length);
+  const ranked = rankAnswers(questions, losses, (question) => benchmark.ask(question, set.generated).answers.length);
+  const answered = await chooseFromTexts(benchmark, ranked, settleUnclear);
   const measures = benchmark.score(answered);
   const scores: Scores = {
     schemaVersion: 1,

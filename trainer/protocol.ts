@@ -62,7 +62,7 @@ export const mergeJobSchema = z.strictObject({
   parity: z.strictObject({ samples: z.string(), count: naturalNumber, tolerance: z.number().positive() }),
 });
 
-/** Ranks the answers of questions; `output` has one `{question_id, losses}` a line, a loss for each answer. */
+/** Ranks the answers of questions, and has answers written; `output` has one `{question_id, losses, text}` a line. */
 export const evaluateJobSchema = z.strictObject({
   kind: z.literal('evaluate'),
   model: z.string(),

@@ -1,4 +1,4 @@
-/** The evaluate job: the losses of every answer of a file of questions. */
+/** The evaluate job: the losses of every answer of a file of questions, and the answers that the model writes. */
 
 import { promptForms } from '../datasets/prompt-format.ts';
 import { type AskedQuestion, askedQuestionSchema } from '../evaluation/asked-question.ts';
@@ -13,24 +13,54 @@ import { frozenWeights, loadWeights } from './frozen-weights.ts';
 import { pictureFeatures } from './picture-features.ts';
 import type { JobOutcome, JobReporter } from './report-progress.ts';
 import { answerIds, choiceIds, type PromptSettings, promptIds, promptSettings } from './sequence.ts';
+import { writeAnswers } from './write-answers.ts';
 
 export interface EvaluateSettings {
   model: string;
   /** One `AskedQuestion` a line. */
   questions: string;
   batchSize: number;
-  /** `{question_id, losses}` a line, in the order of the questions. */
+  /** `{question_id, losses}` a line, with `text` where an answer was to be written, in the order of the questions. */
   output: string;
 }
 
 /**
- * Scores the answers of all questions of the file.
+ * Scores the answers of all questions of the file, then has those written that questions ask for.
  *
  * @throws InputError for questions, pictures or a model that can't be used
  */
 export async function evaluate(settings: EvaluateSettings, reporter: JobReporter): Promise<JobOutcome> {
-  const { batchSize } = settings;
+  const { model, batchSize } = settings;
   const questions = await readJsonLines(settings.questions, askedQuestionSchema);
+  const ranked = questions.filter(({ answers }) => answers.length > 0);
+  const written = questions.filter(({ generate }) => generate !== undefined);
+  const rankingSteps = 2 * Math.ceil(ranked.length / batchSize);
+  const steps = rankingSteps + Math.ceil(written.length / batchSize);
+  const { signal } = reporter;
+  const losses = await rankAnswers(settings, ranked, signal, (step) => reporter.progress({ step, steps }));
+  const texts = await writeAnswers(model, written, {
+    batchSize,
+    signal,
+    onProgress: (done) => reporter.progress({ step: rankingSteps + Math.ceil(done / batchSize), steps }),
+  });
+  const lines = questions.map(({ question_id }) => {
+    const text = texts.get(question_id);
+    return JSON.stringify({ question_id, losses: losses.get(question_id) ?? [], ...(text !== undefined && { text }) });
+  });
+  await writeFileAtomically(settings.output, lines.map((line) => `${line}\n`).join(''));
+  return { outputs: [settings.output], metrics: { questions: questions.length } };
+}
+
+/** The losses of every question's answers; progress counts two steps a batch. */
+async function rankAnswers(
+  settings: EvaluateSettings,
+  questions: readonly AskedQuestion[],
+  signal: AbortSignal,
+  onProgress: (step: number) => void,
+): Promise<Map<string, number[]>> {
+  const found = new Map<string, number[]>();
+  if (questions.length === 0) return found;
+  const { batchSize } = settings;
   const model = await readModelDirectory(settings.model);
   const program = new Program();
   try {
@@ -43,28 +73,23 @@ export async function evaluate(settings: EvaluateSettings, reporter: JobReporter
     await loadWeights(program, model);
 
     const files = questions.map(({ picture }) => picture);
-    const steps = batches.length * 2;
-    const { signal } = reporter;
     const shown = files.filter((file) => file !== undefined);
     const features = await pictureFeatures(model, shown, {
       signal,
-      onProgress: (done, total) => reporter.progress({ step: Math.floor((batches.length * done) / total), steps }),
+      onProgress: (done, total) => onProgress(Math.floor((batches.length * done) / total)),
     });
-    const lines: string[] = [];
     const featureLength = prompts.queries * model.config.text_config.hidden_size;
     for (const [index, batch] of batches.entries()) {
       const pictures = new Float32Array(batchSize * featureLength);
       pictures.set(features.batch(files.slice(index * batchSize, index * batchSize + batch.length)));
       for (const losses of scorer.score(batch, pictures)) {
-        const { question_id } = questions[lines.length] as AskedQuestion;
-        lines.push(JSON.stringify({ question_id, losses }));
+        found.set((questions[found.size] as AskedQuestion).question_id, losses);
       }
-      reporter.progress({ step: batches.length + index + 1, steps });
+      onProgress(batches.length + index + 1);
       await new Promise(setImmediate);
       signal.throwIfAborted();
     }
-    await writeFileAtomically(settings.output, lines.map((line) => `${line}\n`).join(''));
-    return { outputs: [settings.output], metrics: { questions: questions.length } };
+    return found;
   } finally {
     program.dispose();
     await model.close();

@@ -38,17 +38,19 @@ export async function generateTexts(
   directory: string,
   requests: readonly TextRequest[],
   settings: TextSettings,
-  { batchSize = 8, signal }: { batchSize?: number; signal?: AbortSignal } = {},
+  { batchSize = 8, signal, onProgress }: Partial<Options> = {},
 ): Promise<GeneratedText[]> {
   const { model_type } = await readJson(path.join(directory, 'config.json'), z.looseObject({ model_type: z.string() }));
   return model_type === 'llama'
-    ? continueTexts(directory, requests, settings, { batchSize, signal })
-    : answerAboutPictures(directory, requests, settings, { batchSize, signal });
+    ? continueTexts(directory, requests, settings, { batchSize, signal, onProgress })
+    : answerAboutPictures(directory, requests, settings, { batchSize, signal, onProgress });
 }
 
 interface Options {
   batchSize: number;
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
+  /** Called after every batch with the number of requests done. */
+  onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
 async function continueTexts(
@@ -154,6 +156,7 @@ async function generate(
       const shown = new Float32Array(batch * pictureTokens * text.hidden_size);
       if (pictures) shown.set(pictures(start, start + batch));
       texts.push(...generator.generate(requests.slice(start, start + batch), shown));
+      options.onProgress?.(texts.length, requests.length);
       await new Promise(setImmediate);
     }
     return texts;

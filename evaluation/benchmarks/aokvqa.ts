@@ -15,6 +15,9 @@ import type { AnsweredQuestion, Benchmark } from './benchmark.ts';
 export const aokvqaResultsFile = 'aokvqa_eval.json';
 export const aokvqaPredictionsFile = 'aokvqa_predictions.json';
 
+/** Direct answers are a word or three; the rest is `The answer is`. */
+const MAXIMUM_NEW_TOKENS = 24;
+
 type Question = AokvqaQuestion & { id: string; picture: string };
 
 export const aokvqa: Benchmark<Question> = {
@@ -36,10 +39,11 @@ export const aokvqa: Benchmark<Question> = {
     }));
   },
 
-  ask: ({ question, choices }) => ({
+  ask: ({ question, choices }, generated = false) => ({
     question: listedQuestion(question, choices),
     answerStart: ANSWER_START,
     answers: choices.map((_, index) => answerStem(choices, index)),
+    ...(generated && { generate: { question: listedQuestion(question), maximumNewTokens: MAXIMUM_NEW_TOKENS } }),
   }),
 
   score(answered) {
@@ -53,11 +57,10 @@ export const aokvqa: Benchmark<Question> = {
       })),
       directAnswer: answered
         .filter(({ question }) => !question.difficult_direct_answer)
-        .map(({ question, choice }) => ({
-          id: question.id,
-          score:
-            choice === undefined ? 0 : directAnswerScore(question.choices[choice] as string, question.direct_answers),
-          groups: groupsOf(question),
+        .map((one) => ({
+          id: one.question.id,
+          score: directAnswerScore(directAnswerOf(one), one.question.direct_answers),
+          groups: groupsOf(one.question),
         })),
     };
   },
@@ -73,9 +76,28 @@ function predictionsOf(answered: readonly AnsweredQuestion<Question>[]): AokvqaP
   return Object.fromEntries(
     answered.map((one) => {
       const { question_id, model_answer } = recordOf(one);
-      return [question_id, { multiple_choice: model_answer, direct_answer: model_answer }];
+      return [question_id, { multiple_choice: model_answer, direct_answer: directAnswerOf(one) }];
     }),
   );
+}
+
+/** The written answer where there is one, else the words of the choice. */
+function directAnswerOf({ question, choice, text }: AnsweredQuestion<Question>): string {
+  if (text !== undefined) return shortAnswer(text);
+  return choice === undefined ? '' : (question.choices[choice] as string);
+}
+
+/**
+ * The answer's words in small letters as people gave theirs: its first sentence, without `The answer is` and a letter,
+ * which the model learned to begin with.
+ */
+function shortAnswer(text: string): string {
+  const [sentence = ''] = text.trim().split(/[.!?](?:\s|$)|\n/);
+  return sentence
+    .toLowerCase()
+    .replace(/^the answer is:?\s*/, '')
+    .replace(/^\([a-d]\)\s*/, '')
+    .trim();
 }
 
 function recordOf({ question, choice, losses }: AnsweredQuestion<Question>): EvaluatedQuestion {

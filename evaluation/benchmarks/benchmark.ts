@@ -4,6 +4,7 @@
  * all; see docs/benchmarks.md.
  */
 import type { AskedQuestion } from '../asked-question.ts';
+import type { Option } from '../extract-choice.ts';
 
 /** Where a benchmark's files are; absolute or as a person gave them. */
 export interface BenchmarkSource {
@@ -32,6 +33,8 @@ export interface AnsweredQuestion<Q extends BenchmarkQuestion = BenchmarkQuestio
   choice: number | undefined;
   /** Mean loss of each answer. */
   losses: number[];
+  /** What the model wrote, where it was asked to. */
+  text?: string | undefined;
 }
 
 /** How one thing that a benchmark counts (a question, or a group of them) came out. */
@@ -52,8 +55,14 @@ export interface Benchmark<Q extends BenchmarkQuestion = BenchmarkQuestion> {
   title: string;
   /** @throws InputError naming line or field of what is wrong in the file */
   read(source: BenchmarkSource): Promise<Q[]>;
-  /** How a question is put to the model, and the answers that are ranked. */
-  ask(question: Q): Omit<AskedQuestion, 'question_id' | 'picture'>;
+  /**
+   * How a question is put to the model, and the answers that are ranked.
+   *
+   * @param generated the model writes an answer, instead of ranking or beside it; a benchmark may know no such way
+   */
+  ask(question: Q, generated?: boolean): Omit<AskedQuestion, 'question_id' | 'picture'>;
+  /** Among what a written answer's choice is looked for, in the order of choices; without it no choice is. */
+  options?(question: Q): { question: string; options: readonly Option[] };
   score(answered: readonly AnsweredQuestion<Q>[]): Measures;
   /**
    * Writes the answers in formats that others expect.

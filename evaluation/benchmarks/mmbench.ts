@@ -1,6 +1,6 @@
 /**
  * MMBench (arXiv 2307.06281). Vanilla scores every question once; CircularEval counts a question only when it is
- * answered rightly in all rotations of its options. Answers are ranked as A-OKVQA's are.
+ * answered rightly in all rotations of its options. The model writes its answer, or the options are ranked as A-OKVQA's are.
  */
 import { join } from 'node:path';
 import { groupIndex, readMmbench } from '../../datasets/mmbench.ts';
@@ -9,6 +9,9 @@ import type { AnsweredQuestion, Benchmark, Measures, QuestionScore } from './ben
 import { type MmbenchItem, writeMmbenchSubmission } from './mmbench-submission.ts';
 
 const submissionFile = 'mmbench-submission.xlsx';
+
+/** Enough for an option repeated in words; the explanation behind it is not read. */
+const MAXIMUM_NEW_TOKENS = 64;
 
 type Answered = AnsweredQuestion<MmbenchItem>;
 
@@ -20,15 +23,22 @@ export const mmbench: Benchmark<MmbenchItem> = {
     return questions.map((question) => ({ ...question, id: String(question.index) }));
   },
 
-  ask({ question, hint, options }) {
+  ask({ question, hint, options }, generated = false) {
     const choices = options.map(({ letter, text }) => `(${letter}) ${text}`);
     const words = hint === undefined ? question : `${hint}\n${question}`;
+    const listed = `${words}\n${choices.join(' ')}\n`;
+    if (generated) {
+      const generate = { question: listed, maximumNewTokens: MAXIMUM_NEW_TOKENS };
+      return { question: listed, answerStart: '', answers: [], generate };
+    }
     return {
-      question: `${words}\n${choices.join(' ')}\n`,
+      question: listed,
       answerStart: ANSWER_START,
       answers: choices.map((choice) => `${ANSWER_START} ${choice}`),
     };
   },
+
+  options: ({ question, options }) => ({ question, options }),
 
   // A test file has no answers: there is nothing to score, only a submission to write.
   score(answered): Measures {

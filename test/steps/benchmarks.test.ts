@@ -90,7 +90,7 @@ test('three shards give the scores of one, for every benchmark of the config', a
 
 test('each benchmark has its own measures, by group, and official files', async () => {
   const mmbench = await readScores(file('evaluate', 'mmbench'));
-  expect(mmbench).toMatchObject({ title: 'MMBench', blind: false, questions: 9, unanswered: 0 });
+  expect(mmbench).toMatchObject({ title: 'MMBench', blind: false, questions: 9 });
   expect(Object.keys(mmbench.measures)).toEqual(['circular', 'vanilla']);
   expect(mmbench.measures.circular).toMatchObject({
     count: 3,
@@ -105,6 +105,10 @@ test('each benchmark has its own measures, by group, and official files', async 
   expect(await readdir(file('evaluate', 'seed-bench'))).toContain('results.json');
   const predictions = (await readFile(file('evaluate', 'mmbench', 'predictions.jsonl'), 'utf8')).trim().split('\n');
   expect(predictions.map((line) => JSON.parse(line).question_id).slice(0, 4)).toEqual(['0', '7', '12', '1000000']);
+  // The model writes its answers; those in which no option is found are counted.
+  const answers = predictions.map((line) => JSON.parse(line) as { text?: string; choice?: number; losses: number[] });
+  for (const { text, losses } of answers) expect([typeof text, losses]).toEqual(['string', []]);
+  expect(mmbench.unanswered).toBe(answers.filter(({ choice }) => choice === undefined).length);
 });
 
 test('the validation questions have their scores where their file has always been', async () => {
@@ -132,6 +136,21 @@ test('a blind set of a config has a name of its own', () => {
     'seed-bench',
     'seed-bench-blind',
   ]);
+});
+
+test('MMBench is ranked, and direct answers are written, where the config says so', async () => {
+  const { evaluate: settings } = context.config;
+  const asked = async (name: string, changes: Partial<typeof settings> = {}) => {
+    const config = { ...context.config, evaluate: { ...settings, ...changes } };
+    const set = requireEvaluationSet(config, context.run, name);
+    const [first] = askQuestions(set, await readEvaluationSet(set, extractedPicturesFolder(context.run)));
+    return { ranks: first?.answers.length !== 0, writes: first?.generate !== undefined };
+  };
+  expect(await asked('mmbench')).toEqual({ ranks: false, writes: true });
+  expect(await asked('mmbench', { mmbenchAnswers: 'ranked' })).toEqual({ ranks: true, writes: false });
+  expect(await asked('validation')).toEqual({ ranks: true, writes: false });
+  expect(await asked('validation', { directAnswers: 'generated' })).toEqual({ ranks: true, writes: true });
+  expect(await asked('seed-bench', { directAnswers: 'generated' })).toEqual({ ranks: true, writes: false });
 });
 
 test('two benchmarks of one name are refused before anything is scored', async () => {

@@ -3,15 +3,17 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
+import { promptForms } from '../../datasets/prompt-format.ts';
 import { askedQuestionSchema } from '../../evaluation/asked-question.ts';
 import { readJsonLines } from '../../store/read-json.ts';
 import { type EvaluateSettings, evaluate } from '../../training/evaluate.ts';
+import { generateTexts } from '../../training/generate-text.ts';
 import { maximumDifference, recordingReporter } from '../helpers/jobs.ts';
 import { type TinyQuestions, writeAsked, writeTinyModel, writeTinyQuestions } from '../helpers/tiny-model.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
 const QUESTIONS = 11;
-const lineSchema = z.object({ question_id: z.string(), losses: z.array(z.number()) });
+const lineSchema = z.object({ question_id: z.string(), losses: z.array(z.number()), text: z.string().optional() });
 type Line = z.output<typeof lineSchema>;
 
 let folder: string;
@@ -66,6 +68,32 @@ test('a question without a picture is answered from its words, also beside one w
     if (index % 2 === 0) expect(difference).toBeLessThan(1e-4);
     else expect(difference).toBeGreaterThan(1e-4);
   }
+});
+
+test('answers are written beside ranking or alone, with a picture or without, and change no loss', async () => {
+  const records = await readJsonLines(asked.asked, askedQuestionSchema);
+  const mixed = records.map(({ picture, ...record }, index) => ({
+    ...record,
+    ...(index !== 3 && { picture }),
+    ...(index === 2 && { answers: [] }),
+    ...(index % 2 === 0 && { generate: { question: `${record.question}`, maximumNewTokens: 5 } }),
+  }));
+  const questions = path.join(await temporaryFolder(), 'asked.jsonl');
+  await writeAsked(questions, mixed);
+  const found = await losses({ questions });
+  expect(found.map(({ question_id }) => question_id)).toEqual(whole.map(({ question_id }) => question_id));
+  for (const [index, line] of found.entries()) {
+    expect(typeof line.text).toBe(index % 2 === 0 ? 'string' : 'undefined');
+    if (index === 2) expect(line.losses).toEqual([]);
+    else if (index !== 3) expect(maximumDifference(line.losses, whole[index]?.losses as number[])).toBeLessThan(1e-4);
+  }
+  const prompts = mixed.flatMap(({ question_id, picture, generate }) =>
+    generate ? [{ id: question_id, prompt: generate.question, picture: picture as string }] : [],
+  );
+  const greedy = { strategy: { kind: 'greedy' }, maximumNewTokens: 5 } as const;
+  const raw = prompts.map((one) => ({ ...one, prompt: promptForms.minigpt4.turn(one.prompt), isRaw: true }));
+  const texts = await generateTexts(model, raw, greedy);
+  expect(found.flatMap(({ text }) => text ?? [])).toEqual(texts.map(({ text }) => text.trim()));
 });
 
 test('progress reaches its end and never falls', async () => {

@@ -28,6 +28,27 @@ test('asks and answers as the reference system ranks', () => {
   });
 });
 
+test('a free answer is asked for without the choices, beside what is ranked', () => {
+  const { generate, ...ranked } = aokvqa.ask(answered(0).question, true);
+  expect(ranked).toEqual(aokvqa.ask(answered(0).question));
+  expect(generate).toEqual({ question: 'What sport are they mimicking?\n', maximumNewTokens: 24 });
+});
+
+test.each([
+  'Baseball',
+  'The answer is baseball. They hold a bat.',
+  'The answer is (A) baseball',
+  'baseball\nThey hold a bat',
+])('the written answer %j is scored and predicted by its words', async (text) => {
+  const one = { ...answered(1), text };
+  expect(mean(aokvqa.score([one]).directAnswer)).toBe(1);
+  expect(mean(aokvqa.score([one]).multipleChoice)).toBe(0);
+  const folder = await temporaryFolder();
+  await aokvqa.write?.([one], folder);
+  const predictions = await readAokvqaPredictions(join(folder, 'aokvqa_predictions.json'));
+  expect(predictions).toEqual({ q1: { multiple_choice: 'lacrosse', direct_answer: 'baseball' } });
+});
+
 describe('scores', () => {
   test('multiple choice is the share of correct choices', () => {
     const { multipleChoice } = aokvqa.score([answered(0), answered(1), answered(2), answered(0)]);

@@ -68,6 +68,13 @@ test('asks with hint and lettered options', () => {
   });
 });
 
+test('has the model write its answer to the same words, with nothing to rank', () => {
+  const { question, answers, generate } = mmbench.ask(items[1] as MmbenchItem, true);
+  expect(answers).toEqual([]);
+  expect(generate).toEqual({ question, maximumNewTokens: 64 });
+  expect(question).toBe(mmbench.ask(items[1] as MmbenchItem).question);
+});
+
 test('Vanilla counts the original questions, CircularEval those right in every rotation', () => {
   const { vanilla, circular } = mmbench.score(answer(items, [2000000, 12]));
   expect(right(vanilla)).toEqual(['0', '7']);
