@@ -5,12 +5,12 @@
 import { join } from 'node:path';
 import { type AokvqaQuestion, aokvqaPicturePath, readAokvqa } from '../../datasets/aokvqa.ts';
 import { ANSWER_START, answerStem, listedQuestion } from '../../datasets/prompt-format.ts';
-import { InputError } from '../../store/input-error.ts';
 import { writeJson } from '../../store/write-file.ts';
 import type { AokvqaPredictions } from '../aokvqa-predictions.ts';
 import { directAnswerScore } from '../direct-answer-score.ts';
 import type { EvaluatedQuestion } from '../records.ts';
 import type { AnsweredQuestion, Benchmark } from './benchmark.ts';
+import { requirePictureFolder } from './picture-folder.ts';
 
 export const aokvqaResultsFile = 'aokvqa_eval.json';
 export const aokvqaPredictionsFile = 'aokvqa_predictions.json';
@@ -23,14 +23,9 @@ type Question = AokvqaQuestion & { id: string; picture: string };
 export const aokvqa: Benchmark<Question> = {
   title: 'A-OKVQA',
 
-  async read({ file, pictures, limit }) {
-    if (pictures === undefined) {
-      throw new InputError({
-        file,
-        problem: 'says nothing of where its pictures are',
-        remedy: 'Name their folder too',
-      });
-    }
+  async read(source) {
+    const { file, limit } = source;
+    const pictures = requirePictureFolder(source);
     const questions = (await readAokvqa(file)).slice(0, limit);
     return questions.map((question) => ({
       ...question,

@@ -8,6 +8,7 @@ import { readSeedBench, type SeedBenchQuestion } from '../../datasets/seed-bench
 import { InputError } from '../../store/input-error.ts';
 import { writeFileAtomically } from '../../store/write-file.ts';
 import type { Benchmark } from './benchmark.ts';
+import { requirePictureFolder } from './picture-folder.ts';
 
 type Question = SeedBenchQuestion & { id: string; picture: string };
 
@@ -17,14 +18,9 @@ const letters = 'ABCD';
 export const seedBench: Benchmark<Question> = {
   title: 'SEED-Bench (image)',
 
-  async read({ file, pictures, limit }) {
-    if (pictures === undefined) {
-      throw new InputError({
-        file,
-        problem: 'says nothing of where its pictures are',
-        remedy: 'Name their folder too',
-      });
-    }
+  async read(source) {
+    const { file, limit } = source;
+    const pictures = requirePictureFolder(source);
     const questions = (await readSeedBench(file)).slice(0, limit);
     return questions.map((question) => {
       if (isAbsolute(question.dataId) || question.dataId.split(/[\\/]/).includes('..')) {
