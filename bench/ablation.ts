@@ -1,6 +1,8 @@
 /**
  * Does Adaptive Bad-case Sampling help? The demo's rounds with it against the same rounds with question types
- * drawn uniformly: same base model, round 0, pictures, teacher and numbers of requests and training steps.
+ * drawn uniformly: same base model, round 0, pictures, teacher and numbers of requests and training steps. And
+ * against rounds that train on for as many steps with no new data (`continued`): where rounds go on from the adapter
+ * of the round before, a part of the gain over round 0 is longer training.
  *
  * Every seed is a world of its own: other pictures, questions, mixture, adapters and requests. Accuracies are
  * multiple choice on the test questions, which neither loop ever looks at.
@@ -15,6 +17,7 @@ import type { Config } from '../configs/schema.ts';
 import { append } from '../steps/append.ts';
 import { classify } from '../steps/classify.ts';
 import { embed } from '../steps/embed.ts';
+import { engineDataFile } from '../steps/engine-data-files.ts';
 import { evaluate } from '../steps/evaluate.ts';
 import { finetune } from '../steps/finetune.ts';
 import { freezeConfig } from '../steps/frozen-config.ts';
@@ -24,10 +27,13 @@ import { prepareData } from '../steps/prepare-data.ts';
 import { refine } from '../steps/refine.ts';
 import { sample } from '../steps/sample.ts';
 import type { StepContext } from '../steps/step-context.ts';
-import { openRunDirectory, roundDirectory } from '../store/run-directory.ts';
+import { runStepOnce } from '../store/manifest.ts';
+import { openRunDirectory, roundDirectory, stepDirectory } from '../store/run-directory.ts';
+import { writeJson } from '../store/write-file.ts';
 import { confidenceInterval, mean } from './statistics.ts';
 
-type Strategy = Config['sampling']['strategy'];
+type Strategy = Config['sampling']['strategy'] | 'continued';
+const otherStrategies: Strategy[] = ['uniform', 'expected-gain', 'continued'];
 const WORK = '.cache/bench/ablation';
 
 const { values: flags } = parseArgs({
@@ -35,14 +41,14 @@ const { values: flags } = parseArgs({
     seeds: { type: 'string', default: '1,2,3' },
     config: { type: 'string', default: 'configs/demo.yaml' },
     // Compared with `adaptive`, from the same round 0.
-    strategies: { type: 'string', default: 'uniform' },
+    strategies: { type: 'string', default: 'uniform,continued' },
   },
 });
 const seeds = flags.seeds.split(',').map(Number);
 const others = flags.strategies.split(',').map((name) => {
-  if (name !== 'uniform' && name !== 'expected-gain')
-    throw new Error(`--strategies: uniform, expected-gain, not ${name}`);
-  return name;
+  const strategy = otherStrategies.find((known) => known === name);
+  if (!strategy) throw new Error(`--strategies: ${otherStrategies.join(', ')}, not ${name}`);
+  return strategy;
 });
 
 async function configFor(seed: number, strategy: Strategy): Promise<Config> {
@@ -53,21 +59,32 @@ async function configFor(seed: number, strategy: Strategy): Promise<Config> {
     run: `seed-${seed}-${strategy}`,
     runsDirectory: path.join(WORK, 'runs'),
     data: { ...config.data, root: path.join(WORK, `scenes-${seed}`), scenes: { ...config.data.scenes, seed } },
-    sampling: { ...config.sampling, strategy },
+    sampling: { ...config.sampling, ...(strategy !== 'continued' && { strategy }) },
   };
 }
 
+/** What `append` leaves behind, with no samples in it. */
+async function appendNothing({ run, round }: StepContext): Promise<void> {
+  const published = path.join(roundDirectory(run, round), engineDataFile(round));
+  const work = async () => {
+    await writeJson(published, []);
+    return { outputs: [published], metrics: {} };
+  };
+  await runStepOnce({ directory: stepDirectory(run, round, 'append'), step: 'append', inputs: {}, work });
+}
+
 /** Runs one round and returns the accuracy on the test questions, in percent. */
-async function runRound(config: Config, run: StepContext['run'], round: number): Promise<number> {
+async function runRound(config: Config, strategy: Strategy, run: StepContext['run'], round: number): Promise<number> {
   const context: StepContext = { config, run, round, onProgress: () => {}, signal: new AbortController().signal };
   if (round > 0) {
-    for (const step of [embed, sample, generate, refine, append]) await step(context);
+    const dataSteps = strategy === 'continued' ? [appendNothing] : [embed, sample, generate, refine, append];
+    for (const step of dataSteps) await step(context);
   }
   for (const step of [finetune, merge]) await step(context);
   const { testMultipleChoice, multipleChoice } = await evaluate(context);
   await classify(context);
   console.log(
-    `seed ${config.seed} ${config.sampling.strategy} round ${round}: test ${testMultipleChoice?.toFixed(1)}, validation ${multipleChoice.toFixed(1)}`,
+    `seed ${config.seed} ${strategy} round ${round}: test ${testMultipleChoice?.toFixed(1)}, validation ${multipleChoice.toFixed(1)}`,
   );
   return testMultipleChoice ?? multipleChoice;
 }
@@ -89,20 +106,26 @@ async function runStrategy(
   const { directory: run, config: frozen } = await freezeConfig(config, config.run as string);
   await prepareData({ config: frozen, run, round: 0, onProgress: () => {}, signal: new AbortController().signal });
   const scores: number[] = [];
-  for (let round = 0; round <= config.rounds; round++) scores.push(await runRound(frozen, run, round));
+  for (let round = 0; round <= config.rounds; round++) scores.push(await runRound(frozen, strategy, run, round));
   return { root: run.root, scores };
 }
 
 const round0: number[] = [];
 const adaptive: number[] = [];
-const scoresOf = new Map<Strategy, number[]>(others.map((strategy) => [strategy, []]));
+const adaptiveRoots: string[] = [];
 for (const seed of seeds) {
-  const withWeights = await runStrategy(seed, 'adaptive');
-  round0.push(withWeights.scores[0] as number);
-  adaptive.push(withWeights.scores.at(-1) as number);
-  for (const [strategy, scores] of scoresOf) {
-    scores.push((await runStrategy(seed, strategy, withWeights.root)).scores.at(-1) as number);
+  const { scores, root } = await runStrategy(seed, 'adaptive');
+  round0.push(scores[0] as number);
+  adaptive.push(scores.at(-1) as number);
+  adaptiveRoots.push(root);
+}
+const scoresOf = new Map<Strategy, number[]>();
+for (const strategy of others) {
+  const scores: number[] = [];
+  for (const [index, seed] of seeds.entries()) {
+    scores.push((await runStrategy(seed, strategy, adaptiveRoots[index])).scores.at(-1) as number);
   }
+  scoresOf.set(strategy, scores);
 }
 
 const line = (name: string, scores: number[]) => {
