@@ -16,7 +16,7 @@ export interface WorkflowTestEnvironment {
 }
 
 // The SDK's warnings are part of what the tests provoke.
-const quiet = new DefaultLogger('ERROR');
+export const quiet = new DefaultLogger('ERROR');
 Runtime.install({ logger: quiet });
 
 export async function startEnvironment(): Promise<WorkflowTestEnvironment> {

@@ -5,43 +5,20 @@ import type { CpuActivities } from '../../activities/cpu.ts';
 import type { GenerationActivities } from '../../activities/generation.ts';
 import type { GpuActivities } from '../../activities/gpu.ts';
 import type { RunPlan } from '../../workflows/messages.ts';
+import { fakeGeneration, generationPlan } from './fake-generation.ts';
 
 const outcome = { seconds: 1.5, reused: false };
 
 /** A generation that was done before; tests of the workflow `generation` use the real activities. */
-function fakeGeneration(calls: string[]): GenerationActivities {
-  const unexpected = () => Promise.reject(new Error('the generation was done before'));
+function doneGeneration(calls: string[]): GenerationActivities {
+  const { finishGeneration, ...activities } = fakeGeneration({ ...generationPlan, done: true, requests: 6 });
   return {
-    beginGeneration: async () => ({
-      done: true,
-      mode: 'online',
-      chunks: 1,
-      chunkSize: 6,
-      requests: 6,
-      atOnce: 1,
-      estimate: {
-        requests: 6,
-        promptTokens: 60,
-        completionTokens: 30,
-        cost: 0,
-        maximumCost: 0,
-        mostPerRequest: 0,
-        seconds: 0,
-      },
-      spent: 0,
-      whenReached: 'wait',
-      poll: { seconds: 1, maximumSeconds: 1 },
-    }),
-    finishGeneration: async ({ round }) => {
-      calls.push(`generate ${round}`);
-      return { ...outcome, answers: 6, unanswered: 0, cost: 0, promptTokens: 60, completionTokens: 30 };
+    ...activities,
+    finishGeneration: async (reference) => {
+      calls.push(`generate ${reference.round}`);
+      const joined = await finishGeneration(reference);
+      return { ...joined, promptTokens: 60, completionTokens: 30 };
     },
-    askChunk: unexpected,
-    submitBatch: unexpected,
-    lookAfterBatch: unexpected,
-    collectBatch: unexpected,
-    cancelBatch: unexpected,
-    recordTopUp: unexpected,
   };
 }
 
@@ -61,7 +38,7 @@ export function fakeActivities(plan: RunPlan, calls: string[]): CpuActivities & 
     prepareData: called('prepareData', { ...outcome, questions: 4, pictures: 4 }),
     embed: called('embed', { ...outcome, pictures: 4 }),
     sample: called('sample', { ...outcome, requests: 6 }),
-    ...fakeGeneration(calls),
+    ...doneGeneration(calls),
     verify: called('verify', { ...outcome, samples: 6, answers: 18, promptTokens: 180, completionTokens: 90 }),
     refine: called('refine', { ...outcome, accepted: 5, rejected: 1 }),
     append: called('append', { ...outcome, version: 'abcdef', samplesAdded: 5 }),

@@ -1,0 +1,149 @@
+/**
+ * Runs of the workflows, with activities that do no work, that together take every way a workflow can go.
+ */
+import { ApplicationFailure, Context } from '@temporalio/activity';
+import type { WorkflowHandle } from '@temporalio/client';
+import type { GenerationPlan } from '../../../steps/generation/begin.ts';
+import type { RunPlan } from '../../../workflows/messages.ts';
+import { fakeActivities } from '../fake-activities.ts';
+import { fakeGeneration, fakePromptActivities, generationPlan } from '../fake-generation.ts';
+import { until } from '../until.ts';
+
+export interface Scenario {
+  /** Also the workflow's id, and the name of its task queue. */
+  name: string;
+  workflow: string;
+  input: (queue: string) => unknown;
+  activities: (queue: string) => object;
+  /** What a person does meanwhile. */
+  meanwhile?: (handle: WorkflowHandle) => Promise<void>;
+  /** Children whose histories are kept too, by what follows the workflow's id. */
+  children?: string[];
+}
+
+export function planOn(taskQueue: string, changes: Partial<RunPlan> = {}): RunPlan {
+  return {
+    run: 'tiny',
+    directory: '/run',
+    configHash: 'c0ffee',
+    rounds: 1,
+    roundsPerExecution: 10,
+    evaluationShards: 1,
+    hasTest: true,
+    evaluationSets: ['validation', 'test'],
+    queues: { cpu: taskQueue, gpu: taskQueue },
+    finetuneTimeoutMinutes: 5,
+    ...changes,
+  };
+}
+
+const input = () => ({ config: 'tiny.yaml' });
+
+function aRun(name: string, changes: Partial<RunPlan>, rest: Partial<Scenario> = {}): Scenario {
+  const activities = (queue: string) => fakeActivities(planOn(queue, changes), []);
+  return { name, workflow: 'dataEngine', input, activities, ...rest };
+}
+
+function aGeneration(
+  name: string,
+  changes: Partial<GenerationPlan>,
+  meanwhile?: Scenario['meanwhile'],
+  options: Parameters<typeof fakeGeneration>[1] = {},
+): Scenario {
+  return {
+    name,
+    workflow: 'generation',
+    input: (taskQueue) => ({ runDirectory: '/run', round: 1, taskQueue }),
+    activities: () => fakeGeneration({ ...generationPlan, ...changes }, options),
+    meanwhile,
+  };
+}
+
+const inState = (handle: WorkflowHandle, state: string) =>
+  until(async () => (await handle.query<{ state: string }>('progress')).state === state);
+
+const phase = (handle: WorkflowHandle, phase: string) =>
+  until(async () => (await handle.query<{ phase: string }>('progress')).phase === phase);
+
+async function untilCancelled(): Promise<never> {
+  const context = Context.current();
+  const beat = setInterval(() => context.heartbeat(), 100);
+  return context.cancelled.finally(() => clearInterval(beat));
+}
+
+export const scenarios: Scenario[] = [
+  aRun('run', { verifies: true, evaluationShards: 2 }, { children: ['/round-0', '/round-1', '/round-1/generation'] }),
+  aRun('run-of-two-executions', { rounds: 2, roundsPerExecution: 2 }),
+  aRun(
+    'run-with-wrong-input',
+    {},
+    {
+      activities: (queue) => ({
+        ...fakeActivities(planOn(queue), []),
+        prepareData: () => Promise.reject(ApplicationFailure.nonRetryable('train.json: broken', 'InputError')),
+      }),
+    },
+  ),
+  aRun(
+    'run-cancelled',
+    {},
+    {
+      children: ['/round-0'],
+      activities: (queue) => ({ ...fakeActivities(planOn(queue), []), merge: untilCancelled }),
+      meanwhile: async (handle) => {
+        await until(async () => ((await handle.describe()).raw.pendingChildren ?? []).length > 0);
+        await handle.cancel();
+      },
+    },
+  ),
+  aGeneration('generation-online', {}),
+  aGeneration('generation-topped-up', { limit: 0.3 }, async (handle) => {
+    await inState(handle, 'waiting for a top-up');
+    await handle.executeUpdate('topUp', { args: [{ amount: 5 }] });
+  }),
+  aGeneration('generation-finished-early', { limit: 0.3 }, async (handle) => {
+    await inState(handle, 'waiting for a top-up');
+    await handle.executeUpdate('finishEarly');
+  }),
+  aGeneration('generation-out-of-budget', { limit: 0.3, whenReached: 'finish' }),
+  aGeneration('generation-in-batches', { mode: 'batch', chunks: 2 }),
+  aGeneration(
+    'generation-in-batches-cancelled',
+    { mode: 'batch', chunks: 1 },
+    async (handle) => {
+      await inState(handle, 'asking');
+      await handle.cancel();
+    },
+    { batchesEnd: false },
+  ),
+  // The script's server suggests to continue as new after few events.
+  aGeneration('generation-of-several-executions', { chunks: 40 }),
+  {
+    name: 'prompt-optimization',
+    workflow: 'promptOptimization',
+    input: () => ({ config: 'tiny.yaml', samples: 2 }),
+    activities: fakePromptActivities,
+    meanwhile: async (handle) => {
+      const decide = async (decision: object) => {
+        await phase(handle, 'waiting for verdicts');
+        await handle.executeUpdate('decide', { args: [decision] });
+      };
+      await phase(handle, 'waiting for verdicts');
+      await handle.executeUpdate('verdict', { args: [{ sample: 's0', verdict: 'bad', comment: 'too long' }] });
+      await decide({ action: 'revise' });
+      await decide({ action: 'revise', comment: 'shorter' });
+      await decide({ action: 'revise', comment: 'shorter still' });
+      await decide({ action: 'accept' });
+    },
+  },
+  {
+    name: 'prompt-optimization-stopped',
+    workflow: 'promptOptimization',
+    input,
+    activities: fakePromptActivities,
+    meanwhile: async (handle) => {
+      await phase(handle, 'waiting for verdicts');
+      await handle.executeUpdate('decide', { args: [{ action: 'stop' }] });
+    },
+  },
+];
