@@ -127,7 +127,7 @@ function samplesOf({ files }: DatasetVersion): number {
 
 function tokensOf({ cost }: DatasetVersion): string {
   const tokens = String(cost.promptTokens + cost.completionTokens);
-  return cost.dollars === undefined ? tokens : `${tokens} ($${cost.dollars.toFixed(2)})`;
+  return cost.amount === undefined ? tokens : `${tokens} (${cost.amount.toFixed(2)} ${cost.currency})`;
 }
 
 function sampleLine({ image_id, question_type, question, choices, correct_choice_idx }: EngineSample): string {

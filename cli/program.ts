@@ -7,6 +7,7 @@ import { addDemoCommand, addDoctorCommand, addSetupCommand, addWorkerCommand } f
 import { addModelCommands } from './model-commands.ts';
 import { addPretrainCommand } from './pretrain-command.ts';
 import { addPromptCommands } from './prompt-commands.ts';
+import { addReportRunsCommand } from './report-runs-command.ts';
 import { addRunCommands } from './run-commands.ts';
 import { addSmollm2Command } from './smollm2.ts';
 import { addStepCommands } from './step-commands.ts';
@@ -28,6 +29,7 @@ export function createProgram(signal: AbortSignal): Command {
   addTeacherCommands(program, signal);
   addEvaluateCommand(program, signal);
   addCompareCommand(program);
+  addReportRunsCommand(program);
   addPromptCommands(program, signal);
   addModelCommands(program);
   addPretrainCommand(program, signal);

@@ -36,7 +36,9 @@ const versionSchema = z.object({
   cost: z.object({
     promptTokens: z.int().nonnegative(),
     completionTokens: z.int().nonnegative(),
-    dollars: z.number().optional(),
+    amount: z.number().optional(),
+    /** Of `amount`: `USD`. */
+    currency: z.string().optional(),
   }),
   /** Answers of the teacher that were not taken. */
   rejected: z.int().nonnegative(),

@@ -3,39 +3,52 @@ import type { ReportRound } from './report-input.ts';
 
 const roundAxis = { field: 'round', type: 'ordinal', title: 'Round', axis: { labelAngle: 0 } } as const;
 
-/** Validation and test scores, multiple choice and direct answer, against the round. */
+/** Validation and test scores, multiple choice and direct answer, against the round, with 95 % confidence intervals. */
 export function accuracyChart(rounds: ReportRound[]): TopLevelSpec {
-  const values = rounds.flatMap(({ round, validation, test }) => [
-    { round, set: 'validation', measure: 'multiple choice (MC)', accuracy: validation.mc },
-    { round, set: 'validation', measure: 'direct answer (DA)', accuracy: validation.da },
-    ...(test === undefined
-      ? []
-      : [
-          { round, set: 'test', measure: 'multiple choice (MC)', accuracy: test.mc },
-          { round, set: 'test', measure: 'direct answer (DA)', accuracy: test.da },
-        ]),
+  const values = rounds.flatMap((round) => [
+    ...accuracy(round, 'validation', round.validation),
+    ...(round.test === undefined ? [] : accuracy(round, 'test', round.test)),
   ]);
+  const color = { field: 'set', type: 'nominal', title: null, sort: ['validation', 'test'] } as const;
+  const y = {
+    field: 'accuracy',
+    type: 'quantitative',
+    title: null,
+    scale: { zero: false, nice: true },
+    axis: { format: '.1~%', tickCount: 6 },
+  } as const;
+  // Beside each other: intervals in one place would hide each other.
+  const xOffset = { field: 'set', type: 'nominal', sort: ['validation', 'test'] } as const;
   // A panel for each measure: in one, equal scores would hide each other.
   return {
     data: { values },
     facet: { column: { field: 'measure', type: 'nominal', title: null, sort: 'descending' } },
     spec: {
-      width: 200,
+      width: 220,
       height: 240,
-      mark: { type: 'line', point: { size: 50 } },
-      encoding: {
-        x: roundAxis,
-        y: {
-          field: 'accuracy',
-          type: 'quantitative',
-          title: null,
-          scale: { zero: false, nice: true },
-          axis: { format: '.1~%', tickCount: 6 },
+      layer: [
+        {
+          mark: { type: 'rule', opacity: 0.6 },
+          encoding: { x: roundAxis, xOffset, y: { ...y, field: 'low' }, y2: { field: 'high' }, color },
         },
-        color: { field: 'set', type: 'nominal', title: null, sort: ['validation', 'test'] },
-      },
+        { mark: { type: 'line', point: { size: 50 } }, encoding: { x: roundAxis, xOffset, y, color } },
+      ],
     },
   };
+}
+
+function accuracy({ round, benchmarks }: ReportRound, set: string, { mc, da }: { mc: number; da: number }) {
+  const interval = (measure: string, value: number) => {
+    const { low, high } = benchmarks.find((one) => one.set === set && one.measure === measure) ?? {
+      low: value,
+      high: value,
+    };
+    return { round, set, accuracy: value, low, high };
+  };
+  return [
+    { measure: 'multiple choice (MC)', ...interval('multipleChoice', mc) },
+    { measure: 'direct answer (DA)', ...interval('directAnswer', da) },
+  ];
 }
 
 /** Share of wrong answers on the validation questions: a line a question type, a column a round. */
@@ -71,23 +84,85 @@ export function errorByTypeChart(rounds: ReportRound[]): TopLevelSpec {
   };
 }
 
-/** For one round: each question type's share of the weights beside its share of the requests drawn. */
-export function samplingChart({ weights, sampledByType }: ReportRound): TopLevelSpec {
-  const values = [
+/**
+ * For one round: each question type's share of the weights beside its share of the requests drawn, and how many points
+ * its error fell against the round before.
+ */
+export function samplingChart(round: ReportRound, before: ReportRound | undefined): TopLevelSpec {
+  const { weights, sampledByType, validation } = round;
+  const types = [...new Set([...Object.keys(weights), ...Object.keys(sampledByType)])].sort();
+  const order = ['weight', 'sampled'];
+  const shareValues = [
     ...shares(weights).map((share) => ({ ...share, what: 'weight' })),
     ...shares(sampledByType).map((share) => ({ ...share, what: 'sampled' })),
   ];
-  const order = ['weight', 'sampled'];
+  const gainValues = types.flatMap((type) => {
+    const now = validation.errorByType[type];
+    const earlier = before?.validation.errorByType[type];
+    return now === undefined || earlier === undefined ? [] : [{ type, gain: (earlier - now) * 100 }];
+  });
+  const y = { field: 'type', type: 'nominal', title: null, scale: { domain: types } } as const;
   return {
-    width: 260,
-    height: { step: 13 },
+    hconcat: [
+      {
+        width: 220,
+        height: { step: 26, for: 'position' },
+        data: { values: shareValues },
+        mark: { type: 'bar' },
+        encoding: {
+          y,
+          yOffset: { field: 'what', type: 'nominal', sort: order },
+          x: { field: 'share', type: 'quantitative', title: 'Share', axis: { format: '.1~%', tickCount: 5 } },
+          color: { field: 'what', type: 'nominal', title: null, sort: order },
+        },
+      },
+      {
+        width: 140,
+        height: { step: 26 },
+        data: { values: gainValues },
+        mark: { type: 'bar', size: 12 },
+        encoding: {
+          y: { ...y, axis: null },
+          x: { field: 'gain', type: 'quantitative', title: 'Error fell by, in points', axis: { tickCount: 4 } },
+          color: { condition: { test: 'datum.gain < 0', value: '#d0604f' }, value: '#3aa67a' },
+        },
+      },
+    ],
+  };
+}
+
+/** Working time of each round by step. */
+export function timeChart(rounds: ReportRound[]): TopLevelSpec {
+  const values = rounds.flatMap(({ round, secondsByStep }) =>
+    Object.entries(secondsByStep).map(([step, seconds], place) => ({ round, step, minutes: seconds / 60, place })),
+  );
+  const steps = [...new Set(values.map(({ step }) => step))];
+  return {
+    width: 420,
+    height: { step: 26 },
     data: { values },
     mark: { type: 'bar' },
     encoding: {
-      y: { field: 'type', type: 'nominal', title: null },
-      yOffset: { field: 'what', type: 'nominal', sort: order },
-      x: { field: 'share', type: 'quantitative', title: 'Share', axis: { format: '.1~%', tickCount: 5 } },
-      color: { field: 'what', type: 'nominal', title: null, sort: order },
+      y: { ...roundAxis, axis: undefined },
+      x: { field: 'minutes', type: 'quantitative', title: 'Minutes', stack: true },
+      color: { field: 'step', type: 'nominal', title: null, sort: steps, legend: { columns: 5 } },
+      order: { field: 'place', type: 'quantitative' },
+    },
+  };
+}
+
+/** What the teacher was paid for each round; nothing to draw when no price is known. */
+export function costChart(rounds: ReportRound[]): TopLevelSpec | undefined {
+  const currency = rounds.find(({ cost }) => cost)?.cost?.currency;
+  if (currency === undefined) return undefined;
+  return {
+    width: 420,
+    height: { step: 26 },
+    data: { values: rounds.map(({ round, cost }) => ({ round, amount: cost?.amount ?? 0 })) },
+    mark: { type: 'bar', size: 14 },
+    encoding: {
+      y: { ...roundAxis, axis: undefined },
+      x: { field: 'amount', type: 'quantitative', title: `Teacher, ${currency}` },
     },
   };
 }

@@ -1,66 +1,95 @@
+/**
+ * Galleries of cards that the reader can filter. No script: a choice in a list hides, by style alone, the cards that
+ * do not have its class.
+ */
 import { escapeHtml, type Html } from './html.ts';
-import { inlinePicture } from './pictures.ts';
-import type { ReportBadCase, ReportGeneratedSample } from './report-input.ts';
 
-type Card = Omit<ReportBadCase, 'chosen'> & { chosen?: number; rationale?: string };
-
-// A run can have thousands of cases; these keep the page to a few megabytes.
-const cardsPerRound = 24;
-
-/** The questions that the model got wrong, a fold a round. */
-export function badCaseGallery(badCases: ReportBadCase[]): Promise<Html> {
-  return gallery(badCases, 'No bad cases.');
+export interface Card {
+  /** What it can be filtered by: `{ round: '1', 'question type': 'spatial' }`. */
+  labels: Record<string, string>;
+  /** Makes the card's content. Called only for cards that are shown. */
+  content: () => Promise<Html>;
 }
 
-/** The samples that the rounds added, a fold a round. */
-export function generatedGallery(generated: ReportGeneratedSample[]): Promise<Html> {
-  return gallery(generated, 'No samples were generated yet.');
+export interface Gallery {
+  /** Names the gallery in the page: letters and hyphens. */
+  id: string;
+  cards: Card[];
+  /** Said where there are none. */
+  whenEmpty: string;
+  /** No further card is shown once so many characters of HTML are there: what keeps the page small. */
+  maximumCharacters: number;
 }
 
-async function gallery(cards: Card[], whenEmpty: string): Promise<Html> {
-  const rounds = [...new Set(cards.map(({ round }) => round))].sort((left, right) => left - right);
-  if (rounds.length === 0) return `<p>${whenEmpty}</p>`;
-  const folds: Html[] = [];
-  for (const round of rounds) {
-    const ofRound = cards.filter((card) => card.round === round);
-    const shown = spreadOverTypes(ofRound, cardsPerRound);
-    const open = round === rounds.at(-1) ? ' open' : '';
-    const articles = await Promise.all(shown.map(article));
-    folds.push(
-      `<details${open}><summary>Round ${round}: ${shown.length} of ${ofRound.length}</summary>`,
-      `<div class="cards">${articles.join('\n')}</div></details>`,
-    );
+/** A gallery with a list of choices for each label. Of many cards it shows some of every combination of labels. */
+export async function gallery({ id, cards, whenEmpty, maximumCharacters }: Gallery): Promise<Html> {
+  if (cards.length === 0) return `<p>${escapeHtml(whenEmpty)}</p>`;
+  const shown: { card: Card; html: Html }[] = [];
+  let characters = 0;
+  for (const card of spreadOverLabels(cards)) {
+    const html = await card.content();
+    characters += html.length;
+    if (characters > maximumCharacters && shown.length > 0) break;
+    shown.push({ card, html });
   }
-  return folds.join('\n');
+  const filters = filtersOf(shown.map(({ card }) => card));
+  const articles = shown.map(({ card, html }) => `<article class="${classesOf(card, filters)}">${html}</article>`);
+  const count = `${shown.length.toLocaleString('en-US')} of ${cards.length.toLocaleString('en-US')}`;
+  return `<div class="gallery" id="${id}">
+<style>${filters.flatMap(({ choices }) => choices.map(({ name }) => hidingRule(id, name))).join('\n')}</style>
+<div class="filters">${filters.map(filterList).join('\n')}<span>${count}</span></div>
+<div class="cards">${articles.join('\n')}</div>
+</div>`;
 }
 
-// One of each type in turn, so that a frequent type doesn't crowd out the others.
-function spreadOverTypes(cards: Card[], count: number): Card[] {
+interface Filter {
+  label: string;
+  /** Each value with the class of its cards, and how many are shown. */
+  choices: { value: string; name: string; count: number }[];
+}
+
+function filtersOf(cards: Card[]): Filter[] {
+  const labels = [...new Set(cards.flatMap((card) => Object.keys(card.labels)))];
+  return labels.map((label, index) => {
+    const counts = new Map<string, number>();
+    for (const { labels: own } of cards) {
+      const value = own[label];
+      if (value !== undefined) counts.set(value, (counts.get(value) ?? 0) + 1);
+    }
+    const values = [...counts].sort(([left], [right]) => left.localeCompare(right, 'en', { numeric: true }));
+    return {
+      label,
+      choices: values.map(([value, count], place) => ({ value, name: `is-${index}-${place}`, count })),
+    };
+  });
+}
+
+function classesOf({ labels }: Card, filters: Filter[]): string {
+  return filters
+    .flatMap(({ label, choices }) => choices.filter(({ value }) => value === labels[label]).map(({ name }) => name))
+    .join(' ');
+}
+
+function hidingRule(id: string, name: string): string {
+  return `#${id}:has(option[value="${name}"]:checked) article:not(.${name}) { display: none; }`;
+}
+
+function filterList({ label, choices }: Filter): Html {
+  const options = choices.map(
+    ({ value, name, count }) => `<option value="${name}">${escapeHtml(value)} (${count})</option>`,
+  );
+  // A browser that goes back to the page would keep the choice of the last visit.
+  return `<label>${escapeHtml(label)} <select autocomplete="off"><option value="" selected>all</option>${options.join('')}</select></label>`;
+}
+
+/** One of each combination of labels in turn, so that a frequent one doesn't crowd out the others. */
+function spreadOverLabels(cards: Card[]): Card[] {
   const seen = new Map<string, number>();
   const ranked = cards.map((card) => {
-    const rank = seen.get(card.questionType) ?? 0;
-    seen.set(card.questionType, rank + 1);
+    const combination = JSON.stringify(Object.values(card.labels));
+    const rank = seen.get(combination) ?? 0;
+    seen.set(combination, rank + 1);
     return { card, rank };
   });
-  ranked.sort((left, right) => left.rank - right.rank);
-  return ranked.slice(0, count).map(({ card }) => card);
-}
-
-async function article(card: Card): Promise<Html> {
-  const choices = card.choices.map((choice, index) =>
-    choiceLine(choice, index === card.correct, index === card.chosen),
-  );
-  const rationale = card.rationale === undefined ? '' : `<p class="rationale">${escapeHtml(card.rationale)}</p>`;
-  return `<article>
-${await inlinePicture(card.picture)}
-<div><p class="type">${escapeHtml(card.questionType)}</p>
-<p class="question">${escapeHtml(card.question)}</p>
-<ol type="A">${choices.join('')}</ol>${rationale}</div>
-</article>`;
-}
-
-function choiceLine(choice: string, isCorrect: boolean, isChosen: boolean): Html {
-  if (isCorrect) return `<li class="correct">${escapeHtml(choice)} <span>✓ correct</span></li>`;
-  if (isChosen) return `<li class="chosen">${escapeHtml(choice)} <span>✗ model’s answer</span></li>`;
-  return `<li>${escapeHtml(choice)}</li>`;
+  return ranked.sort((left, right) => left.rank - right.rank).map(({ card }) => card);
 }

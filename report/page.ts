@@ -23,18 +23,27 @@ th { font-weight: 600; } th:first-child, .settings td { text-align: left; } .set
 .charts { display: flex; flex-wrap: wrap; gap: 1rem 2rem; } figure { margin: 0; max-width: 100%; overflow-x: auto; }
 figcaption { font-weight: 600; margin-bottom: .5rem; }
 summary { cursor: pointer; padding: .4rem 0; }
-.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(21rem, 1fr)); gap: 1rem; }
+.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(21rem, 100%), 1fr)); gap: 1rem; }
 article { display: flex; gap: .8rem; align-items: flex-start; padding: .8rem; border-radius: .5rem; background: var(--card); overflow-wrap: anywhere; }
 article img, .no-picture { flex: none; max-width: 160px; border-radius: .3rem; } .no-picture { width: 160px; height: 120px; background: #888; }
 article p { margin: 0 0 .4rem; } article ol { margin: 0 0 .4rem; padding-left: 1.5rem; }
 .type, .rationale, li span { color: var(--soft); font-size: .85rem; } .question { font-weight: 600; }
-.rejected dt { font-weight: 600; margin-top: .6rem; } .rejected dd { margin: 0; } .rejected pre { white-space: pre-wrap; margin: .2rem 0; color: var(--soft); font-size: .85rem; }
+article pre { white-space: pre-wrap; margin: 0; color: var(--soft); font-size: .8rem; } .by-round span { white-space: nowrap; margin-right: .5rem; font-size: .85rem; }
+.filters { display: flex; flex-wrap: wrap; gap: .5rem 1.2rem; margin: 0 0 1rem; align-items: baseline; color: var(--soft); } select { font: inherit; color: var(--ink); background: var(--card); border: 1px solid var(--line); border-radius: .3rem; padding: .2rem; max-width: 16rem; }
+.lineage text { fill: var(--ink); } .lineage path, .lineage polygon { stroke: var(--soft); } .lineage .edge polygon { fill: var(--soft); } .lineage .scores path { stroke: var(--good); stroke-width: 2; }
+.gallery .cards { max-height: 46rem; overflow-y: auto; overscroll-behavior: auto; border: 1px solid var(--line); border-radius: .5rem; padding: .8rem; }
+nav { display: flex; flex-wrap: wrap; gap: .2rem 1rem; } a { color: inherit; }
 .correct, .correct span { color: var(--good); } .chosen, .chosen span { color: var(--bad); }
 `;
 
 /** The whole document. It needs nothing but itself: no script, no address, the style inside. */
 export function page(title: string, sections: Section[]): Html {
-  const body = sections.map((section) => `<section><h2>${escapeHtml(section.title)}</h2>\n${section.body}</section>`);
+  const id = (section: Section) => section.title.toLowerCase().replace(/[^a-z]+/g, '-');
+  const links = sections.map((section) => `<a href="#section-${id(section)}">${escapeHtml(section.title)}</a>`);
+  const body = sections.map(
+    (section) =>
+      `<section id="section-${id(section)}"><h2>${escapeHtml(section.title)}</h2>\n${section.body}</section>`,
+  );
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -46,6 +55,7 @@ export function page(title: string, sections: Section[]): Html {
 </head>
 <body>
 <h1>${escapeHtml(title)}</h1>
+<nav>${links.join('\n')}</nav>
 ${body.join('\n')}
 </body>
 </html>

@@ -9,10 +9,14 @@ export interface ReportInput {
   configSummary: { label: string; value: string }[];
   /** From round 0 (the base finetune, no generated data) on. */
   rounds: ReportRound[];
-  /** Validation questions that the model got wrong, for the gallery. */
+  /** Validation questions that the model of any round got wrong, for the gallery. */
   badCases: ReportBadCase[];
   /** Samples that the teacher wrote and the filters let through, for the gallery. */
   generated: ReportGeneratedSample[];
+  /** Answers of the teacher that a filter dropped, for the gallery. */
+  rejected: ReportRejectedAnswer[];
+  /** What came from what, from the base model and the teacher's answers to the scores. */
+  lineage: ReportLineage;
 }
 
 export interface ReportRound {
@@ -30,12 +34,12 @@ export interface ReportRound {
   samplesAdded: number;
   /** How many raw answers each filter dropped. */
   rejectedByReason: Record<string, number>;
-  /** A few of them, to see what each reason is about. */
-  rejectedExamples: { reason: string; detail: string; raw: string }[];
   /** Prompt and completion together. */
   teacherTokens: number;
-  /** Wall time of the round. */
-  seconds: number;
+  /** What the teacher was paid, where its price is known. */
+  cost?: { amount: number; currency: string };
+  /** Working time of each step, in the steps' order. */
+  secondsByStep: Record<string, number>;
   /** Of the finetune, in steps counted from 1. */
   lossCurve: { step: number; loss: number }[];
 }
@@ -59,15 +63,15 @@ export interface ReportMeasure {
 }
 
 export interface ReportBadCase {
-  round: number;
   /** Path of the picture file. */
   picture: string;
   questionType: string;
   question: string;
   choices: string[];
-  /** Indices into `choices`. */
-  chosen: number;
+  /** Index into `choices`. */
   correct: number;
+  /** What each round's model chose, indices into `choices`; undefined where it was not asked. */
+  chosen: (number | undefined)[];
 }
 
 export interface ReportGeneratedSample {
@@ -79,6 +83,31 @@ export interface ReportGeneratedSample {
   choices: string[];
   correct: number;
   rationale?: string;
+}
+
+export interface ReportRejectedAnswer {
+  round: number;
+  /** Path of the picture file that the teacher was asked about. */
+  picture: string;
+  reason: string;
+  /** The words that the reason is about. */
+  detail: string;
+  /** What the teacher wrote. */
+  raw: string;
+}
+
+export interface ReportLineage {
+  nodes: {
+    id: string;
+    /** `adapter`, `samples`, … */
+    kind: string;
+    /** A figure or two, and the beginning of its hash. */
+    details: string[];
+    /** Undefined for what all rounds build upon. */
+    round?: number;
+  }[];
+  /** Ids of a node and of one that was made from it. */
+  edges: { from: string; to: string }[];
 }
 
 /** `output` is the path of the HTML file to write. */

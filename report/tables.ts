@@ -1,10 +1,11 @@
-import { escapeHtml, type Html, table } from './html.ts';
+import { type Html, table } from './html.ts';
 import type { ReportInput, ReportRound } from './report-input.ts';
 
 const nothing = '–';
 
 /** One line a round: scores, data added and dropped, cost. */
 export function roundsTable(rounds: ReportRound[]): Html {
+  const hasCost = rounds.some((round) => round.cost);
   const head = [
     'Round',
     'Validation MC',
@@ -14,6 +15,7 @@ export function roundsTable(rounds: ReportRound[]): Html {
     'Samples added',
     'Rejected',
     'Teacher tokens',
+    ...(hasCost ? ['Cost'] : []),
     'Time',
   ];
   const rows = rounds.map((round) => [
@@ -25,7 +27,8 @@ export function roundsTable(rounds: ReportRound[]): Html {
     count(round.samplesAdded),
     count(sum(Object.values(round.rejectedByReason))),
     count(round.teacherTokens),
-    duration(round.seconds),
+    ...(hasCost ? [cost(round)] : []),
+    duration(sum(Object.values(round.secondsByStep))),
   ]);
   return table(head, rows);
 }
@@ -42,20 +45,6 @@ export function rejectedTable(rounds: ReportRound[]): Html {
   return table(['Reason', ...dataRounds.map(({ round }) => `Round ${round}`), 'All'], rows);
 }
 
-/** A few rejected answers of each round, under their reasons. */
-export function rejectedExamples(rounds: ReportRound[]): Html {
-  return rounds
-    .filter((round) => round.rejectedExamples.length > 0)
-    .map(({ round, rejectedExamples: examples }) => {
-      const items = examples.map(
-        ({ reason, detail, raw }) =>
-          `<dt>${escapeHtml(reason)}: ${escapeHtml(detail)}</dt><dd><pre>${escapeHtml(raw)}</pre></dd>`,
-      );
-      return `<details><summary>Examples of round ${round}</summary><dl class="rejected">${items.join('\n')}</dl></details>`;
-    })
-    .join('\n');
-}
-
 /** The settings as label and value. */
 export function configTable(settings: ReportInput['configSummary']): Html {
   return table(
@@ -64,21 +53,28 @@ export function configTable(settings: ReportInput['configSummary']): Html {
   );
 }
 
-function percent(fraction: number | undefined): string {
+function cost({ cost }: ReportRound): string {
+  return cost === undefined ? nothing : `${cost.amount.toFixed(2)} ${cost.currency}`;
+}
+
+/** `0.412` → `41.2 %` */
+export function percent(fraction: number | undefined): string {
   return fraction === undefined ? nothing : `${(fraction * 100).toFixed(1)} %`;
 }
 
-function count(value: number): string {
+/** `1234` → `1,234` */
+export function count(value: number): string {
   return value.toLocaleString('en-US');
 }
 
-function duration(seconds: number): string {
+/** `95` → `1 min 35 s` */
+export function duration(seconds: number): string {
   const whole = Math.round(seconds);
   if (whole < 60) return `${whole} s`;
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
   return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
 }
 
-function sum(values: number[]): number {
+export function sum(values: number[]): number {
   return values.reduce((total, value) => total + value, 0);
 }

@@ -1,13 +1,14 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { writeFileAtomically } from '../store/write-file.ts';
 import { abilityTables, benchmarkTable } from './benchmark-tables.ts';
-import { accuracyChart, errorByTypeChart, lossChart, samplingChart } from './charts.ts';
+import { accuracyChart, costChart, errorByTypeChart, lossChart, samplingChart, timeChart } from './charts.ts';
 import { drawChart } from './draw-chart.ts';
-import { badCaseGallery, generatedGallery } from './gallery.ts';
 import { escapeHtml, type Html } from './html.ts';
+import { lineageGraph } from './lineage.ts';
 import { page } from './page.ts';
 import type { ReportRound, WriteReportInput } from './report-input.ts';
-import { configTable, rejectedExamples, rejectedTable, roundsTable } from './tables.ts';
+import { badCaseGallery, generatedGallery, rejectedGallery } from './sample-galleries.ts';
+import { configTable, rejectedTable, roundsTable } from './tables.ts';
 
 interface Figure {
   caption: string;
@@ -21,16 +22,18 @@ interface Figure {
  * @throws StorageError when the disk can't take the file. A picture that can't be read is shown as a gray box.
  */
 export async function writeReport(input: WriteReportInput): Promise<void> {
-  const { run, configSummary, rounds, badCases, generated, output } = input;
+  const { run, configSummary, rounds, badCases, generated, rejected, lineage, output } = input;
   const html = page(`Data engine report: ${run}`, [
     { title: 'Settings', body: `<div class="settings">${configTable(configSummary)}</div>` },
     { title: 'Rounds', body: roundsTable(rounds) },
     { title: 'Accuracy and loss', body: await figures(scoreFigures(rounds)) },
     { title: 'Benchmarks', body: benchmarkTable(rounds) + abilityTables(rounds) },
-    { title: 'Weights against what was sampled', body: await figures(samplingFigures(rounds)) },
-    { title: 'Rejected by reason', body: rejectedTable(rounds) + rejectedExamples(rounds) },
+    { title: 'Weights, what was sampled, and what it brought', body: await figures(samplingFigures(rounds)) },
+    { title: 'Time and cost', body: await figures(costFigures(rounds)) },
     { title: 'Bad cases', body: await badCaseGallery(badCases) },
     { title: 'Generated samples', body: await generatedGallery(generated) },
+    { title: 'Rejected answers', body: rejectedTable(rounds) + (await rejectedGallery(rejected)) },
+    { title: 'Lineage', body: await lineageGraph(lineage) },
   ]);
   await writeFileAtomically(output, html);
 }
@@ -45,9 +48,20 @@ function scoreFigures(rounds: ReportRound[]): Figure[] {
 }
 
 function samplingFigures(rounds: ReportRound[]): Figure[] {
-  return rounds
-    .filter(({ sampledByType }) => Object.keys(sampledByType).length > 0)
-    .map((round) => ({ caption: `Round ${round.round}`, chart: samplingChart(round) }));
+  return rounds.flatMap((round, place) =>
+    Object.keys(round.sampledByType).length === 0
+      ? []
+      : [{ caption: `Round ${round.round}`, chart: samplingChart(round, rounds[place - 1]) }],
+  );
+}
+
+function costFigures(rounds: ReportRound[]): Figure[] {
+  if (rounds.length === 0) return [];
+  const cost = costChart(rounds);
+  return [
+    { caption: 'Working time by step', chart: timeChart(rounds) },
+    ...(cost === undefined ? [] : [{ caption: 'Paid to the teacher', chart: cost }]),
+  ];
 }
 
 async function figures(list: Figure[]): Promise<Html> {

@@ -2,9 +2,10 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { countByType } from '../datasets/compare-versions.ts';
 import { readEngineData } from '../datasets/engine-data.ts';
-import { appendVersion, parentOf } from '../datasets/versions.ts';
+import { appendVersion, type DatasetVersion, parentOf } from '../datasets/versions.ts';
+import { costOf, type TokenPrice } from '../generation/prices.ts';
 import { readPromptTemplate } from '../generation/prompt-template.ts';
-import { runStepOnce } from '../store/manifest.ts';
+import { type Manifest, readManifest, runStepOnce } from '../store/manifest.ts';
 import { readJson } from '../store/read-json.ts';
 import { roundDirectory, stepDirectory } from '../store/run-directory.ts';
 import { writeJson } from '../store/write-file.ts';
@@ -16,6 +17,7 @@ import { promptFile } from './prompt-file.ts';
 import { rejectedByReasonFile } from './refine.ts';
 import { requireDataRound } from './require-data-round.ts';
 import type { StepContext } from './step-context.ts';
+import { paidPrice, teacherName } from './teacher-identity.ts';
 
 const versionFile = 'version.json';
 const versionSchema = z.object({ id: z.string() });
@@ -30,11 +32,12 @@ export async function append(context: StepContext): Promise<AppendOutcome> {
   requireDataRound(round, 'append');
   const refined = await finishedStep(run, round, 'refine');
   const generated = await finishedStep(run, round, 'generate');
+  const verified = await readManifest(stepDirectory(run, round, 'verify'));
   const template = await readPromptTemplate(await promptFile(config, run, round));
+  const price = await paidPrice(config);
   const name = engineDataFile(round);
   const published = join(roundDirectory(run, round), name);
   const directory = stepDirectory(run, round, 'append');
-  const { promptTokens = 0, completionTokens = 0, dollars } = generated.manifest.metrics;
   const done = await runStepOnce({
     directory,
     step: 'append',
@@ -42,7 +45,7 @@ export async function append(context: StepContext): Promise<AppendOutcome> {
       data: refined.manifest.outputs[name],
       rejected: refined.manifest.outputs[rejectedByReasonFile],
       parent: (await parentOf(run.root, round))?.id ?? '',
-      teacher: config.teacher.model,
+      teacher: teacherName(config),
       prompt: template.hash,
       seed: config.seed,
       round,
@@ -54,10 +57,10 @@ export async function append(context: StepContext): Promise<AppendOutcome> {
         round,
         files: [{ name, path: published, samples: samples.length }],
         countsByType: countByType(samples),
-        teacher: config.teacher.model,
+        teacher: teacherName(config),
         promptVersion: template.version,
         seed: config.seed,
-        cost: { promptTokens, completionTokens, dollars },
+        cost: costOfAnswers([generated.manifest, verified], price),
         rejected: refined.manifest.metrics.rejected ?? 0,
         rejectedByReason: await readJson(join(refined.directory, rejectedByReasonFile), countsSchema),
       });
@@ -67,4 +70,17 @@ export async function append(context: StepContext): Promise<AppendOutcome> {
   });
   const { id } = await readJson(join(directory, versionFile), versionSchema);
   return { ...outcomeOf(done), version: id, samplesAdded: done.manifest.metrics.samples ?? 0 };
+}
+
+/**
+ * What the answers of the round cost, by their tokens. What was spent on answers that were lost on the way is not in it:
+ * it would make the same data another version.
+ */
+function costOfAnswers(
+  steps: readonly (Manifest | undefined)[],
+  price: TokenPrice | undefined,
+): DatasetVersion['cost'] {
+  const sum = (metric: string) => steps.reduce((total, step) => total + (step?.metrics[metric] ?? 0), 0);
+  const tokens = { promptTokens: sum('promptTokens'), completionTokens: sum('completionTokens') };
+  return price === undefined ? tokens : { ...tokens, amount: costOf(price, tokens), currency: price.currency };
 }

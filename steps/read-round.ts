@@ -8,8 +8,13 @@ import type { Config } from '../configs/schema.ts';
 import { aokvqaPicturePath } from '../datasets/aokvqa.ts';
 import { readEngineData } from '../datasets/engine-data.ts';
 import { readScores, scoresFile } from '../evaluation/evaluation-files.ts';
-import { type EvaluatedQuestion, readEvaluatedQuestions, readWeights } from '../evaluation/records.ts';
-import type { ReportBadCase, ReportGeneratedSample, ReportRound } from '../report/report-input.ts';
+import { readEvaluatedQuestions, readWeights } from '../evaluation/records.ts';
+import type {
+  ReportBadCase,
+  ReportGeneratedSample,
+  ReportRejectedAnswer,
+  ReportRound,
+} from '../report/report-input.ts';
 import { type Manifest, readManifest } from '../store/manifest.ts';
 import { readJson, readJsonLines } from '../store/read-json.ts';
 import { type RunDirectory, roundDirectory, type StepName, stepDirectory } from '../store/run-directory.ts';
@@ -20,6 +25,7 @@ import { evaluationSets } from './evaluation-sets.ts';
 import { finishedStep } from './finished-step.ts';
 import { rejectedByReasonFile, rejectedFile } from './refine.ts';
 import { requestsByTypeFile, usedWeightsFile } from './sample.ts';
+import { paidPrice } from './teacher-identity.ts';
 
 const countsSchema = z.record(z.string(), z.number());
 const lossSchema = z.object({ step: z.number(), loss: z.number() });
@@ -34,9 +40,8 @@ const stepNames: StepName[] = [
   'evaluate',
   'classify',
 ];
-const rejectedSchema = z.object({ reason: z.string(), detail: z.string(), raw: z.string() });
+const rejectedSchema = z.object({ image_id: z.int(), reason: z.string(), detail: z.string(), raw: z.string() });
 const lossCurvePoints = 300;
-const rejectedExamplesOfReason = 3;
 
 /** The figures of a round whose steps have all finished. */
 export async function readReportRound(config: Config, run: RunDirectory, round: number): Promise<ReportRound> {
@@ -52,9 +57,9 @@ export async function readReportRound(config: Config, run: RunDirectory, round: 
         ? undefined
         : { mc: share(metrics.testMultipleChoice), da: share(metrics.testDirectAnswer) },
     benchmarks: await readMeasures(config, run, round),
-    seconds: await workingSeconds(run, round),
+    secondsByStep: await secondsByStep(run, round),
     lossCurve: await readLossCurve(run, round),
-    ...(await readDataFigures(run, round)),
+    ...(await readDataFigures(config, run, round)),
   };
 }
 
@@ -76,30 +81,25 @@ async function readMeasures(config: Config, run: RunDirectory, round: number): P
 
 type DataFigures = Pick<
   ReportRound,
-  'weights' | 'sampledByType' | 'samplesAdded' | 'rejectedByReason' | 'rejectedExamples' | 'teacherTokens'
+  'weights' | 'sampledByType' | 'samplesAdded' | 'rejectedByReason' | 'teacherTokens' | 'cost'
 >;
 
-async function readDataFigures(run: RunDirectory, round: number): Promise<DataFigures> {
+async function readDataFigures(config: Config, run: RunDirectory, round: number): Promise<DataFigures> {
   if (round === 0) {
-    return {
-      weights: {},
-      sampledByType: {},
-      samplesAdded: 0,
-      rejectedByReason: {},
-      rejectedExamples: [],
-      teacherTokens: 0,
-    };
+    return { weights: {}, sampledByType: {}, samplesAdded: 0, rejectedByReason: {}, teacherTokens: 0 };
   }
   const sampled = await finishedStep(run, round, 'sample');
   const generated = await finishedStep(run, round, 'generate');
   const refined = await finishedStep(run, round, 'refine');
+  const verified = await readManifest(stepDirectory(run, round, 'verify'));
+  const price = await paidPrice(config);
   return {
     weights: await readWeights(join(sampled.directory, usedWeightsFile)),
     sampledByType: await readJson(join(sampled.directory, requestsByTypeFile), countsSchema),
     samplesAdded: refined.manifest.metrics.accepted ?? 0,
     rejectedByReason: await readJson(join(refined.directory, rejectedByReasonFile), countsSchema),
-    rejectedExamples: await readRejectedExamples(join(refined.directory, rejectedFile)),
-    teacherTokens: tokens(generated.manifest) + tokens(await readManifest(stepDirectory(run, round, 'verify'))),
+    teacherTokens: tokens(generated.manifest) + tokens(verified),
+    cost: price && { amount: costOfRound(generated.manifest, verified), currency: price.currency },
   };
 }
 
@@ -107,27 +107,26 @@ function tokens(manifest: Manifest | undefined): number {
   return (manifest?.metrics.promptTokens ?? 0) + (manifest?.metrics.completionTokens ?? 0);
 }
 
-/** The first few rejected answers of each reason, by reason. */
-async function readRejectedExamples(file: string): Promise<ReportRound['rejectedExamples']> {
-  const byReason = new Map<string, ReportRound['rejectedExamples']>();
-  for (const { reason, detail, raw } of await readJsonLines(file, rejectedSchema)) {
-    const ofReason = byReason.get(reason) ?? [];
-    byReason.set(reason, ofReason);
-    if (ofReason.length < rejectedExamplesOfReason) ofReason.push({ reason, detail, raw });
-  }
-  return [...byReason.keys()].sort().flatMap((reason) => byReason.get(reason) ?? []);
+function costOfRound(...steps: (Manifest | undefined)[]): number {
+  return steps.reduce((sum, manifest) => sum + (manifest?.metrics.cost ?? 0), 0);
 }
 
-async function workingSeconds(run: RunDirectory, round: number): Promise<number> {
+/** Shards of an evaluation count each by itself. */
+async function secondsByStep(run: RunDirectory, round: number): Promise<Record<string, number>> {
   const parts = join(roundDirectory(run, round), 'evaluate-parts');
   const partNames = await readdir(parts).catch(() => []);
-  const directories = [
-    ...stepNames.map((step) => stepDirectory(run, round, step)),
-    ...partNames.map((name) => join(parts, name)),
-  ];
-  const manifests = await Promise.all(directories.map(readManifest));
-  const seconds = ({ startedAt, finishedAt }: Manifest) => (Date.parse(finishedAt) - Date.parse(startedAt)) / 1000;
-  return manifests.reduce((sum, manifest) => sum + (manifest === undefined ? 0 : seconds(manifest)), 0);
+  const seconds: Record<string, number> = {};
+  for (const step of stepNames) {
+    const folders = [stepDirectory(run, round, step)];
+    if (step === 'evaluate') folders.push(...partNames.map((name) => join(parts, name)));
+    for (const folder of folders) {
+      const manifest = await readManifest(folder);
+      if (manifest === undefined) continue;
+      const { startedAt, finishedAt } = manifest;
+      seconds[step] = (seconds[step] ?? 0) + (Date.parse(finishedAt) - Date.parse(startedAt)) / 1000;
+    }
+  }
+  return seconds;
 }
 
 async function readLossCurve(run: RunDirectory, round: number): Promise<ReportRound['lossCurve']> {
@@ -137,21 +136,32 @@ async function readLossCurve(run: RunDirectory, round: number): Promise<ReportRo
   return curve.filter((_, index) => index % stride === 0);
 }
 
-/** The validation questions that a round's model got wrong. */
-export async function readReportBadCases(config: Config, run: RunDirectory, round: number): Promise<ReportBadCase[]> {
-  const { directory } = await finishedStep(run, round, 'evaluate');
+/** The validation questions that any of the rounds' models got wrong, with what each chose. */
+export async function readReportBadCases(
+  config: Config,
+  run: RunDirectory,
+  rounds: readonly number[],
+): Promise<ReportBadCase[]> {
   const { pictures } = questionSet(config, 'validation') as QuestionSet;
-  const records = await readEvaluatedQuestions(join(directory, 'aokvqa_eval.json'));
-  const wrong = records.filter((record: EvaluatedQuestion) => record.model_choice_idx !== record.correct_choice_idx);
-  return wrong.map((record) => ({
-    round,
-    picture: aokvqaPicturePath(pictures, record.image_id),
-    questionType: record.question_type,
-    question: record.question,
-    choices: record.choices,
-    chosen: record.model_choice_idx,
-    correct: record.correct_choice_idx,
-  }));
+  const cases = new Map<string, ReportBadCase>();
+  for (const [place, round] of rounds.entries()) {
+    const { directory } = await finishedStep(run, round, 'evaluate');
+    for (const record of await readEvaluatedQuestions(join(directory, 'aokvqa_eval.json'))) {
+      const known = cases.get(record.question_id) ?? {
+        picture: aokvqaPicturePath(pictures, record.image_id),
+        questionType: record.question_type,
+        question: record.question,
+        choices: record.choices,
+        correct: record.correct_choice_idx,
+        chosen: rounds.map(() => undefined),
+      };
+      known.chosen[place] = record.model_choice_idx;
+      cases.set(record.question_id, known);
+    }
+  }
+  return [...cases.values()].filter(({ chosen, correct }) =>
+    chosen.some((choice) => choice !== undefined && choice !== correct),
+  );
 }
 
 /** The samples that a round added. */
@@ -171,6 +181,22 @@ export async function readReportSamples(
     choices: sample.choices,
     correct: sample.correct_choice_idx,
     rationale: sample.rationales[0],
+  }));
+}
+
+/** The answers of the teacher that a round's filters dropped. */
+export async function readReportRejected(
+  config: Config,
+  run: RunDirectory,
+  round: number,
+): Promise<ReportRejectedAnswer[]> {
+  if (round === 0) return [];
+  const { directory } = await finishedStep(run, round, 'refine');
+  const rejected = await readJsonLines(join(directory, rejectedFile), rejectedSchema);
+  return rejected.map(({ image_id, ...answer }) => ({
+    round,
+    picture: aokvqaPicturePath(poolPictures(config), image_id),
+    ...answer,
   }));
 }
 

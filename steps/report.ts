@@ -9,8 +9,10 @@ import { readJson } from '../store/read-json.ts';
 import { type RunDirectory, stepDirectory } from '../store/run-directory.ts';
 import type { ReportOutcome } from './outcomes.ts';
 import { agreementFile } from './question-types.ts';
-import { readReportBadCases, readReportRound, readReportSamples } from './read-round.ts';
+import { readLineage } from './read-lineage.ts';
+import { readReportBadCases, readReportRejected, readReportRound, readReportSamples } from './read-round.ts';
 import type { StepContext } from './step-context.ts';
+import { teacherName } from './teacher-identity.ts';
 
 const agreementSchema = z.object({ share: z.number(), questions: z.number(), kappa: z.number() });
 
@@ -18,21 +20,24 @@ const agreementSchema = z.object({ share: z.number(), questions: z.number(), kap
 export async function report({ config, run, signal }: StepContext): Promise<ReportOutcome> {
   const startedAt = Date.now();
   const rounds: ReportInput['rounds'] = [];
-  const badCases: ReportInput['badCases'] = [];
   const generated: ReportInput['generated'] = [];
+  const rejected: ReportInput['rejected'] = [];
   for (let round = 0; await isFinished(stepDirectory(run, round, 'classify')); round += 1) {
     signal.throwIfAborted();
     rounds.push(await readReportRound(config, run, round));
-    badCases.push(...(await readReportBadCases(config, run, round)));
     generated.push(...(await readReportSamples(config, run, round)));
+    rejected.push(...(await readReportRejected(config, run, round)));
   }
+  const numbers = rounds.map(({ round }) => round);
   const file = join(run.root, 'report.html');
   await writeReport({
     run: config.run ?? '',
     configSummary: [...summarize(config), ...(await summarizeAgreement(run))],
     rounds,
-    badCases,
+    badCases: await readReportBadCases(config, run, numbers),
     generated,
+    rejected,
+    lineage: await readLineage(config, run, numbers),
     output: file,
   });
   return { file, seconds: (Date.now() - startedAt) / 1000, reused: false };
@@ -42,7 +47,8 @@ async function isFinished(directory: string): Promise<boolean> {
   return (await readManifest(directory)) !== undefined;
 }
 
-function summarize({ seed, model, data, finetune, sampling, teacher }: Config): ReportInput['configSummary'] {
+function summarize(config: Config): ReportInput['configSummary'] {
+  const { seed, model, data, finetune, sampling } = config;
   const { epochs, stepsPerEpoch, batchSize, lora, learningRate } = finetune;
   return [
     { label: 'Seed', value: String(seed) },
@@ -54,7 +60,7 @@ function summarize({ seed, model, data, finetune, sampling, teacher }: Config): 
     },
     { label: 'LoRA', value: `rank ${lora.rank}, alpha ${lora.alpha}, on ${lora.targetModules.join(', ')}` },
     { label: 'Sampling', value: `${sampling.strategy}, ${sampling.requests} requests a round` },
-    { label: 'Teacher', value: teacher.provider === 'local' ? 'local, by rules' : teacher.model },
+    { label: 'Teacher', value: teacherName(config) },
   ];
 }
 

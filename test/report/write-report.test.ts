@@ -2,7 +2,13 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
-import type { ReportBadCase, ReportInput, ReportRound } from '../../report/report-input.ts';
+import type {
+  ReportBadCase,
+  ReportGeneratedSample,
+  ReportInput,
+  ReportLineage,
+  ReportRound,
+} from '../../report/report-input.ts';
 import { writeReport } from '../../report/write-report.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
@@ -15,9 +21,8 @@ const baseRound: ReportRound = {
   sampledByType: {},
   samplesAdded: 0,
   rejectedByReason: {},
-  rejectedExamples: [],
   teacherTokens: 0,
-  seconds: 95,
+  secondsByStep: { finetune: 80, merge: 15 },
   lossCurve: [
     { step: 1, loss: 2.5 },
     { step: 2, loss: 1.5 },
@@ -33,24 +38,42 @@ const dataRound: ReportRound = {
   sampledByType: { 'count <objects>': 30, color: 10 },
   samplesAdded: 1234,
   rejectedByReason: { duplicate: 4, 'bad choices': 3 },
-  rejectedExamples: [{ reason: 'bad choices', detail: 'five', raw: 'Question: What is <i>this</i>?' }],
   teacherTokens: 56789,
-  seconds: 7205,
+  cost: { amount: 1.5, currency: 'USD' },
+  secondsByStep: { generate: 5, finetune: 7200 },
 };
 
 const badCase: ReportBadCase = {
-  round: 1,
   picture: 'nowhere.jpg',
   questionType: 'color',
   question: 'What color is <script>alert("x")</script> & co?',
   choices: ['red', '<b>blue</b>', 'green', 'black'],
-  chosen: 0,
   correct: 1,
+  chosen: [0, 0],
+};
+
+const sample: ReportGeneratedSample = { ...badCase, round: 1 };
+
+const lineage: ReportLineage = {
+  nodes: [
+    { id: 'model', kind: 'base model', details: ['<b>'] },
+    ...[0, 1].map((round) => ({ id: `adapter-${round}`, kind: 'adapter', details: [`loss ${round}`], round })),
+  ],
+  edges: [{ from: 'model', to: 'adapter-0' }],
+};
+
+const empty: ReportInput = {
+  run: 'demo',
+  configSummary: [],
+  rounds: [],
+  badCases: [],
+  generated: [],
+  rejected: [],
+  lineage: { nodes: [], edges: [] },
 };
 
 async function written(input: Partial<ReportInput>): Promise<string> {
   const output = join(await temporaryFolder(), 'report.html');
-  const empty: ReportInput = { run: 'demo', configSummary: [], rounds: [], badCases: [], generated: [] };
   await writeReport({ ...empty, ...input, output });
   return readFile(output, 'utf8');
 }
@@ -59,23 +82,68 @@ describe('the report', () => {
   test('tells the figures of each round', async () => {
     const html = await written({ rounds: [baseRound, dataRound], configSummary: [{ label: 'Seed', value: '17' }] });
     const cells = [...html.matchAll(/<(?:td|th scope="row")>([^<]*)</g)].map(([, text]) => text);
-    expect(cells.slice(0, 20)).toEqual([
+    expect(cells.slice(0, 22)).toEqual([
       ...['Seed', '17'],
-      ...['0', '41.3 %', '30.0 %', '43.7 %', '28.1 %', '0', '0', '0', '1 min 35 s'],
-      ...['1', '51.2 %', '33.3 %', '–', '–', '1,234', '7', '56,789', '2 h 0 min'],
+      ...['0', '41.3 %', '30.0 %', '43.7 %', '28.1 %', '0', '0', '0', '–', '1 min 35 s'],
+      ...['1', '51.2 %', '33.3 %', '–', '–', '1,234', '7', '56,789', '1.50 USD', '2 h 0 min'],
     ]);
-    expect(cells.slice(20)).toEqual(['bad choices', '3', '3', 'duplicate', '4', '4']);
+    expect(cells.slice(22)).toEqual(['bad choices', '3', '3', 'duplicate', '4', '4']);
   });
 
-  test('shows examples of what was rejected', async () => {
-    const html = await written({ rounds: [baseRound, dataRound] });
-    expect(html).toContain('<summary>Examples of round 1</summary>');
-    expect(html).toContain('<dt>bad choices: five</dt><dd><pre>Question: What is &lt;i&gt;this&lt;/i&gt;?</pre></dd>');
+  test('shows what was rejected, and why', async () => {
+    const rejected = {
+      round: 1,
+      picture: 'nowhere.jpg',
+      reason: 'choice_count',
+      detail: 'five',
+      raw: 'What is <i>this</i>?',
+    };
+    const html = await written({ rounds: [baseRound, dataRound], rejected: [rejected] });
+    expect(html).toContain('<b>choice_count</b>: five</p><pre>What is &lt;i&gt;this&lt;/i&gt;?</pre>');
+    expect(html).toContain('choice_count (1)</option>');
   });
 
-  test('draws accuracy, loss, error by type and the sampling of each data round', async () => {
+  test('a bad case shows what each round answered, and is filed under what became of it', async () => {
+    const cases = [
+      { ...badCase, chosen: [0, 1] },
+      { ...badCase, chosen: [1, 2] },
+      { ...badCase, chosen: [undefined, 3] },
+    ];
+    const html = await written({ badCases: cases });
+    expect(html).toContain('0: (A) ✗</span> <span class="correct">1: (B) ✓');
+    expect(html).toContain('0: not asked</span> <span class="chosen">1: (D) ✗');
+    for (const fate of ['mended: right now', 'forgotten: was right before', 'never right'])
+      expect(html).toContain(`>${fate} (1)</option>`);
+  });
+
+  test('draws what came from what, escaped', async () => {
+    const html = await written({ lineage });
+    const drawn = [...html.slice(html.indexOf('class="scroll lineage"')).matchAll(/>([^<>]+)<\/text>/g)].map(
+      ([, text]) => text,
+    );
+    expect(drawn.sort()).toEqual([
+      '&lt;b&gt;',
+      'adapter',
+      'adapter',
+      'base model',
+      'loss 0',
+      'loss 1',
+      'round 0',
+      'round 1',
+    ]);
+  });
+
+  test('of many rounds, the lineage shows the last', async () => {
+    const nodes = Array.from({ length: 9 }, (_, round) => ({ id: `${round}`, kind: 'adapter', details: [], round }));
+    const html = await written({ lineage: { nodes, edges: [] } });
+    expect(html).toContain('The last 6 rounds; 3 before them.');
+    expect(html).not.toContain('>round 2<');
+    expect(html).toContain('>round 3<');
+  });
+
+  test('draws accuracy, loss, error by type, sampling, time and cost', async () => {
     const html = await written({ rounds: [baseRound, dataRound] });
-    expect(html.match(/<svg/g)).toHaveLength(4);
+    expect(html.match(/<svg/g)).toHaveLength(6);
     expect(html).toContain('>count &lt;objects&gt;</text>');
     expect(html).toContain('>75%</text>');
     expect(html).not.toMatch(/NaN|undefined|Infinity/);
@@ -94,9 +162,12 @@ describe('the report', () => {
     const [large, broken] = [join(folder, 'large.png'), join(folder, 'broken.jpg')];
     await sharp({ create: { width: 800, height: 400, channels: 3, background: 'teal' } }).toFile(large);
     await writeFile(broken, 'no picture');
-    const sample = { ...badCase, question: 'Which?', rationale: 'Because <it> is.' };
     const html = await written({
-      generated: [large, broken, join(folder, 'missing.jpg')].map((picture) => ({ ...sample, picture })),
+      generated: [large, broken, join(folder, 'missing.jpg')].map((picture) => ({
+        ...sample,
+        picture,
+        rationale: 'Because <it> is.',
+      })),
     });
     const pictures = [...html.matchAll(/<img src="data:image\/jpeg;base64,([^"]*)"/g)];
     expect(pictures).toHaveLength(1);
@@ -107,23 +178,31 @@ describe('the report', () => {
   });
 
   test('needs nothing from outside the file', async () => {
-    const html = await written({ rounds: [baseRound, dataRound], badCases: [badCase], generated: [badCase] });
+    const html = await written({ rounds: [baseRound, dataRound], badCases: [badCase], generated: [sample], lineage });
     expect(html).not.toMatch(/https?:\/\/|<link|<script|@import|url\((?!#)/);
     expect(html).toContain('prefers-color-scheme: dark');
   });
 
-  test('shows a part of many bad cases, with each question type among them', async () => {
-    const many = Array.from({ length: 100 }, (_, index) => ({ ...badCase, question: `Question ${index}?` }));
-    const html = await written({ badCases: [...many, { ...badCase, questionType: 'rare type' }] });
-    expect(html).toContain('24 of 101');
-    expect(html.match(/<article>/g)).toHaveLength(24);
-    expect(html).toContain('rare type');
+  test('stays small with many pictures, and shows each question type and fate', async () => {
+    const picture = join(await temporaryFolder(), 'noise.png');
+    const noise = { type: 'gaussian', mean: 128, sigma: 60 } as const;
+    await sharp({ create: { width: 160, height: 160, channels: 3, background: 'teal', noise } }).toFile(picture);
+    const many = Array.from({ length: 400 }, (_, index) => ({ ...badCase, picture, question: `Question ${index}?` }));
+    const html = await written({
+      rounds: [baseRound, dataRound],
+      badCases: [...many, { ...badCase, picture, questionType: 'rare type', chosen: [0, 1] }],
+      generated: many.map((one) => ({ ...one, round: 1 })),
+      rejected: many.map(() => ({ round: 1, picture, reason: 'duplicate', detail: 'it', raw: 'Again' })),
+    });
+    expect(html.length).toBeLessThan(5_000_000);
+    expect(html).toMatch(/<span>\d+ of 401<\/span>/);
+    expect(html).toContain('rare type (1)</option>');
   });
 
   test('is written for a run without finished rounds, and leaves no temporary file', async () => {
     const folder = await temporaryFolder();
     const output = join(folder, 'report.html');
-    await writeReport({ run: 'demo', configSummary: [], rounds: [], badCases: [], generated: [], output });
+    await writeReport({ ...empty, output });
     expect(await readFile(output, 'utf8')).toContain('</html>');
     expect(await readdir(folder)).toEqual(['report.html']);
   });

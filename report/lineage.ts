@@ -1,0 +1,53 @@
+import { instance } from '@viz-js/viz';
+import { escapeHtml, type Html } from './html.ts';
+import type { ReportLineage } from './report-input.ts';
+
+/** Older rounds are left out: with many the graph would be too wide to read. */
+const ROUNDS_SHOWN = 6;
+
+/**
+ * Draws what came from what, left to right, a box a round. Laid out by Graphviz; colors come from the page's style.
+ */
+export async function lineageGraph({ nodes, edges }: ReportLineage): Promise<Html> {
+  if (nodes.length === 0) return '<p>Nothing was made yet.</p>';
+  const rounds = [...new Set(nodes.flatMap(({ round }) => (round === undefined ? [] : [round])))].sort((a, b) => a - b);
+  const shownRounds = rounds.slice(-ROUNDS_SHOWN);
+  const shown = nodes.filter(({ round }) => round === undefined || shownRounds.includes(round));
+  const ids = new Set(shown.map(({ id }) => id));
+  const drawn = ({ id, kind, details }: ReportLineage['nodes'][number]) => ({
+    name: id,
+    attributes: { label: [kind, ...details].join('\n'), class: kind.replaceAll(' ', '-') },
+  });
+  const viz = await instance();
+  const svg = viz.renderString(
+    {
+      graphAttributes: { rankdir: 'LR', nodesep: 0.15, ranksep: 0.3, bgcolor: 'transparent' },
+      nodeAttributes: { shape: 'box', style: 'rounded', fontsize: 10, fontname: 'sans-serif', margin: '0.22,0.07' },
+      edgeAttributes: { arrowsize: 0.6 },
+      nodes: shown.filter(({ round }) => round === undefined).map(drawn),
+      edges: edges
+        .filter(({ from, to }) => ids.has(from) && ids.has(to))
+        .map(({ from, to }) => ({ tail: from, head: to })),
+      subgraphs: shownRounds.map((round) => ({
+        name: `cluster_${round}`,
+        graphAttributes: { label: `round ${round}`, fontsize: 10, fontname: 'sans-serif', style: 'rounded' },
+        nodes: shown.filter((node) => node.round === round).map(drawn),
+      })),
+    },
+    { format: 'svg' },
+  );
+  const left = rounds.length - shownRounds.length;
+  const note = left > 0 ? `<p>The last ${ROUNDS_SHOWN} rounds; ${left} before them.</p>` : '';
+  return `${note}<div class="scroll lineage">${inHtml(svg)}</div>`;
+}
+
+/** Without prolog, comments, namespaces, and the tool tips that repeat each node's id. */
+function inHtml(svg: string): Html {
+  const start = svg.indexOf('<svg');
+  if (start === -1) throw new Error(`Graphviz drew no SVG: ${escapeHtml(svg.slice(0, 200))}`);
+  return svg
+    .slice(start)
+    .replace(/<!--[\s\S]*?-->/g, '')
+    .replace(/<title>[\s\S]*?<\/title>/g, '')
+    .replace(/ xmlns(:\w+)?="[^"]*"/g, '');
+}

@@ -1,0 +1,101 @@
+import { type Card, gallery } from './gallery.ts';
+import { escapeHtml, type Html } from './html.ts';
+import { inlinePicture } from './pictures.ts';
+import type { ReportBadCase, ReportGeneratedSample, ReportRejectedAnswer } from './report-input.ts';
+
+// The three together leave room for charts and tables within 5 MB.
+const MAXIMUM_CHARACTERS = 700_000;
+const MAXIMUM_RAW_CHARACTERS = 1200;
+
+/** Validation questions that some round's model got wrong, with what each round's model chose. */
+export function badCaseGallery(badCases: ReportBadCase[]): Promise<Html> {
+  return gallery({
+    id: 'bad-cases',
+    whenEmpty: 'No bad cases.',
+    maximumCharacters: MAXIMUM_CHARACTERS,
+    cards: badCases.map(
+      (badCase): Card => ({
+        labels: { 'what became of it': fateOf(badCase), 'question type': badCase.questionType },
+        content: async () => questionCard(badCase, badCase.chosen.at(-1), answersByRound(badCase)),
+      }),
+    ),
+  });
+}
+
+/** The samples that the rounds added. */
+export function generatedGallery(generated: ReportGeneratedSample[]): Promise<Html> {
+  return gallery({
+    id: 'generated',
+    whenEmpty: 'No samples were generated yet.',
+    maximumCharacters: MAXIMUM_CHARACTERS,
+    cards: generated.map(
+      (sample): Card => ({
+        labels: { round: String(sample.round), 'question type': sample.questionType },
+        content: async () =>
+          questionCard(
+            sample,
+            undefined,
+            sample.rationale === undefined ? '' : `<p class="rationale">${escapeHtml(sample.rationale)}</p>`,
+          ),
+      }),
+    ),
+  });
+}
+
+/** Answers of the teacher that were not taken, with the reason. */
+export function rejectedGallery(rejected: ReportRejectedAnswer[]): Promise<Html> {
+  return gallery({
+    id: 'rejected',
+    whenEmpty: 'No answer of the teacher was rejected.',
+    maximumCharacters: MAXIMUM_CHARACTERS,
+    cards: rejected.map(
+      ({ round, picture, reason, detail, raw }): Card => ({
+        labels: { reason, round: String(round) },
+        content: async () => {
+          const text = raw.length > MAXIMUM_RAW_CHARACTERS ? `${raw.slice(0, MAXIMUM_RAW_CHARACTERS)} …` : raw;
+          return `${await inlinePicture(picture)}
+<div><p class="reason"><b>${escapeHtml(reason)}</b>: ${escapeHtml(detail)}</p><pre>${escapeHtml(text)}</pre></div>`;
+        },
+      }),
+    ),
+  });
+}
+
+/** Seen from the last round: whether the question is answered now, and was answered before. */
+function fateOf({ chosen, correct }: ReportBadCase): string {
+  const right = chosen.filter((choice) => choice !== undefined).map((choice) => choice === correct);
+  if (right.at(-1)) return 'mended: right now';
+  return right.includes(true) ? 'forgotten: was right before' : 'never right';
+}
+
+function answersByRound({ chosen, correct }: ReportBadCase): Html {
+  if (chosen.length < 2) return '';
+  const answers = chosen.map((choice, round) => {
+    if (choice === undefined) return `<span>${round}: not asked</span>`;
+    const mark = choice === correct ? 'correct' : 'chosen';
+    return `<span class="${mark}">${round}: (${letter(choice)}) ${choice === correct ? '✓' : '✗'}</span>`;
+  });
+  return `<p class="by-round">By round ${answers.join(' ')}</p>`;
+}
+
+async function questionCard(
+  { picture, questionType, question, choices, correct }: Omit<ReportGeneratedSample, 'round' | 'rationale'>,
+  chosen: number | undefined,
+  below: Html,
+): Promise<Html> {
+  const lines = choices.map((choice, index) => choiceLine(choice, index === correct, index === chosen));
+  return `${await inlinePicture(picture)}
+<div><p class="type">${escapeHtml(questionType)}</p>
+<p class="question">${escapeHtml(question)}</p>
+<ol type="A">${lines.join('')}</ol>${below}</div>`;
+}
+
+function choiceLine(choice: string, isCorrect: boolean, isChosen: boolean): Html {
+  if (isCorrect) return `<li class="correct">${escapeHtml(choice)} <span>✓ correct</span></li>`;
+  if (isChosen) return `<li class="chosen">${escapeHtml(choice)} <span>✗ model’s answer</span></li>`;
+  return `<li>${escapeHtml(choice)}</li>`;
+}
+
+function letter(choice: number): string {
+  return String.fromCharCode('A'.charCodeAt(0) + choice);
+}
