@@ -61,6 +61,6 @@ test('interrupted in the middle of finetune it stops everything, and goes on fro
   vi.restoreAllMocks();
   expect(run).toBe('demo-seed7');
   expect(await readFile(join(finetune, 'trainer.log'), 'utf8')).toMatch(
-    /starting at step 0 [\s\S]*starting at step 10 /,
+    /starting at step 0 [\s\S]*starting at step [1-9]0 /,
   );
 }, 300_000);
