@@ -3,6 +3,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Argument, type Command } from 'commander';
 import { integer } from './options.ts';
@@ -32,13 +33,14 @@ export function addWorkerCommand(program: Command): void {
     .addArgument(new Argument('<kind>').choices(['cpu', 'gpu']))
     .description('run a worker: cpu (workflows and CPU steps) or gpu (one for each GPU)')
     .option('--task-queue <name>', 'default: data-engine or gpu')
+    .option('--trainer <file>', 'gpu: another program in TypeScript that speaks the trainer protocol')
     .addHelpText(
       'after',
       '\nExamples:\n  dataengine worker cpu\n  TEMPORAL_ADDRESS=temporal.example:7233 dataengine worker gpu --task-queue gpu-a100',
     )
-    .action(async (kind: 'cpu' | 'gpu', { taskQueue }: { taskQueue?: string }) => {
+    .action(async (kind: 'cpu' | 'gpu', { taskQueue, trainer }: { taskQueue?: string; trainer?: string }) => {
       const { runCpuWorker, runGpuWorker } = await import('../workers/run-worker.ts');
-      return kind === 'cpu' ? runCpuWorker(taskQueue) : runGpuWorker(taskQueue);
+      return kind === 'cpu' ? runCpuWorker(taskQueue) : runGpuWorker(taskQueue, trainer && resolve(trainer));
     });
 }
 

@@ -30,10 +30,10 @@ export const dataSchema = z.strictObject({
   root: path.describe('Folder in the official layout (A-OKVQA, COCO2017, cc_sbu_align).'),
   scenes: z
     .strictObject({
-      seed: z.int(),
-      trainPictures: count,
-      validationPictures: count,
-      testPictures: count,
+      seed: z.int().describe('Other pictures and questions for another seed.'),
+      trainPictures: count.describe('The pool that the teacher is asked about.'),
+      validationPictures: count.describe('Some three questions each.'),
+      testPictures: count.describe('Some three questions each.'),
       baseShare: z.number().gt(0).max(1).default(0.4).describe('Share of the train pictures with base questions.'),
     })
     .optional()
@@ -45,24 +45,27 @@ export const dataSchema = z.strictObject({
     .default([
       { dataset: 'cc_sbu_align', sampleRatio: 60 },
       { dataset: 'aokvqa', sampleRatio: 130 },
-    ]),
+    ])
+    .describe('The base SFT datasets, mixed by their ratios.'),
   validation: questionFileSchema
     .default({ file: 'A-OKVQA/aokvqa_v1p0_val_classified.json' })
     .describe('Its wrong answers become bad cases and weights.'),
   test: questionFileSchema.optional().describe('Scored every round; the loop itself never looks at it.'),
   pictures: z
     .strictObject({
-      train: path.default('COCO2017/train2017'),
-      validation: path.default('COCO2017/val2017'),
+      train: path.default('COCO2017/train2017').describe('Of the base data, and the pool of new samples.'),
+      validation: path.default('COCO2017/val2017').describe('Of the validation questions.'),
       test: path.optional().describe('Default: the validation folder.'),
     })
     .prefault({}),
   annotations: z
     .strictObject({
-      instances: path.default('COCO2017/annotations/instances_train2017.json'),
-      captions: path.default('COCO2017/annotations/captions_train2017.json'),
+      instances: path.default('COCO2017/annotations/instances_train2017.json').describe('Boxes.'),
+      captions: path.default('COCO2017/annotations/captions_train2017.json').describe('Five captions a picture.'),
     })
     .prefault({})
     .describe('COCO annotations of the train pictures, which new samples are written about.'),
-  questionTypes: path.default('configs/question-types.yaml'),
+  questionTypes: path
+    .default('configs/question-types.yaml')
+    .describe('Names and explanations of the question types; bring your own for another domain.'),
 });

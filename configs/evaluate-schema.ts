@@ -5,7 +5,7 @@ const count = z.int().positive();
 const path = z.string().min(1);
 
 const benchmarkSchema = z.strictObject({
-  benchmark: z.enum(benchmarkNames),
+  benchmark: z.enum(benchmarkNames).describe('Which one: its way of asking and scoring.'),
   name: z
     .string()
     .regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'must be made of small letters, digits, ".", "_" and "-"')
@@ -19,7 +19,7 @@ const benchmarkSchema = z.strictObject({
 
 /** How the merged model is scored, and on what beside the validation and test questions. */
 export const evaluateSchema = z.strictObject({
-  batchSize: count.default(16),
+  batchSize: count.default(16).describe('Questions scored at once.'),
   shards: count.default(1).describe('Parts evaluated apart, on as many GPU workers as there are.'),
   benchmarks: z
     .array(benchmarkSchema)

@@ -5,17 +5,17 @@ const rate = z.number().nonnegative();
 
 const learningRateSchema = z
   .strictObject({
-    initial: rate.default(1e-6),
-    peak: rate.default(3e-4),
-    final: rate.default(1e-5),
-    warmupSteps: z.int().nonnegative().default(200),
+    initial: rate.default(1e-6).describe('At step 0.'),
+    peak: rate.default(3e-4).describe('After the warm-up.'),
+    final: rate.default(1e-5).describe('At the last step.'),
+    warmupSteps: z.int().nonnegative().default(200).describe('Length of the warm-up.'),
   })
   .describe('Linear from initial to peak over the warm-up, then along a cosine to final.');
 
 const loraSchema = z.strictObject({
-  rank: count.default(8),
+  rank: count.default(8).describe('Of the update to each matrix: more learns more, and costs more.'),
   alpha: z.number().positive().default(16).describe('The update is scaled by alpha / rank.'),
-  dropout: z.number().min(0).lt(1).default(0.05),
+  dropout: z.number().min(0).lt(1).default(0.05).describe('Of the input of each adapter, in training.'),
   targetModules: z
     .array(z.string().min(1))
     .min(1)
@@ -32,9 +32,9 @@ export const finetuneSchema = z
       .describe(
         "What a round's adapter begins from: nothing, as the reference system's, or the adapter of the round before.",
       ),
-    epochs: count.default(10),
-    stepsPerEpoch: count.default(300),
-    batchSize: count.default(16),
+    epochs: count.default(10).describe('A finetune has epochs × stepsPerEpoch steps.'),
+    stepsPerEpoch: count.default(300).describe('Steps of the optimizer in an epoch.'),
+    batchSize: count.default(16).describe('Samples a step.'),
     microBatchSize: count
       .optional()
       .describe('Samples computed at once; must divide batchSize. Default: batchSize. Less takes less memory.'),
@@ -51,10 +51,10 @@ export const finetuneSchema = z
       .default('float32')
       .describe("What the language model's frozen matrices are kept as. bfloat16 takes half the memory."),
     maximumTokens: count.default(160).describe('The text of a sample is cut here.'),
-    weightDecay: rate.default(0.05),
+    weightDecay: rate.default(0.05).describe('Of AdamW.'),
     learningRate: learningRateSchema.prefault({}),
     lora: loraSchema.prefault({}),
-    checkpointEverySteps: count.default(100),
+    checkpointEverySteps: count.default(100).describe('An interrupted finetune goes on from the newest checkpoint.'),
     generatedSampleRatios: z
       .array(z.number().positive())
       .optional()

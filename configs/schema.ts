@@ -20,9 +20,12 @@ export const configSchema = z
       .optional()
       .describe('Another config, relative to this file; what is said here goes before what it says.'),
     run: z.string().min(1).optional().describe("The run's name, the folder under runsDirectory."),
-    seed: z.int().default(42),
+    seed: z
+      .int()
+      .default(42)
+      .describe('Of everything that is drawn by chance: the same seed and inputs give the same data.'),
     rounds: z.int().nonnegative().default(2).describe('Data-engine rounds after round 0, the base finetune.'),
-    runsDirectory: path.default('runs'),
+    runsDirectory: path.default('runs').describe('Where each run has its folder.'),
     cacheDirectory: path
       .default('.cache')
       .describe('What is computed once and used by all runs, by content hash. Safe to remove.'),

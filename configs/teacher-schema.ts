@@ -5,7 +5,7 @@ const path = z.string().min(1);
 
 const limitsSchema = z
   .strictObject({
-    requestsPerMinute: z.number().positive().optional(),
+    requestsPerMinute: z.number().positive().optional().describe("Default: no limit but the teacher's own."),
     tokensPerMinute: z.number().positive().optional().describe('Prompt and longest answer together, as OpenAI counts.'),
   })
   .describe('What this run may use of the account, over all workers. Runs beside it need a share of their own.');
@@ -22,7 +22,7 @@ const batchSchema = z.strictObject({
   requests: count.max(50_000).default(5000).describe('Requests in a batch.'),
   atOnce: count.default(4).describe('Batches under way at once.'),
   pollSeconds: z.number().positive().default(15).describe('First wait before looking after a batch; it grows.'),
-  maximumPollSeconds: z.number().positive().default(300),
+  maximumPollSeconds: z.number().positive().default(300).describe('Longest wait between two looks.'),
 });
 
 /** The teacher that writes new samples, and how it is asked. */
@@ -35,10 +35,12 @@ export const teacherSchema = z.strictObject({
   apiVersion: z.string().min(1).optional().describe("azure only: the protocol's version."),
   model: z.string().min(1).default('gpt-4').describe('azure: the name of the deployment.'),
   apiKeyVariable: z.string().min(1).default('OPENAI_API_KEY').describe('Environment variable with the key.'),
-  temperature: z.number().min(0).max(2).default(0.7),
-  topP: z.number().gt(0).max(1).default(0.9),
-  maximumTokens: count.default(800),
-  prompt: path.default('configs/prompts/generate-v1.md'),
+  temperature: z.number().min(0).max(2).default(0.7).describe('Higher writes more varied questions.'),
+  topP: z.number().gt(0).max(1).default(0.9).describe('Nucleus sampling.'),
+  maximumTokens: count.default(800).describe('Longest answer.'),
+  prompt: path
+    .default('configs/prompts/generate-v1.md')
+    .describe('Prompt file; its version is kept with every sample.'),
   mode: z.enum(['online', 'batch']).default('online').describe('batch: the Batch API, at half the price in a day.'),
   answerFormat: z.enum(['text', 'structured']).default('text').describe('structured: JSON by a schema.'),
   attachPicture: z.boolean().default(false).describe('Send the picture along, to a model that sees.'),
@@ -51,8 +53,12 @@ export const teacherSchema = z.strictObject({
   chunksAtOnce: count.max(100).default(4).describe('Activities that ask at once, on as many workers as there are.'),
   limits: limitsSchema.prefault({}),
   budget: budgetSchema.optional(),
-  prices: path.default('configs/prices.yaml'),
+  prices: path.default('configs/prices.yaml').describe('What models cost, for estimates and the budget.'),
   batch: batchSchema.prefault({}),
-  requestTimeoutSeconds: z.number().positive().default(120),
+  requestTimeoutSeconds: z
+    .number()
+    .positive()
+    .default(120)
+    .describe('A request without an answer this long is sent again.'),
   mistakeRate: z.number().min(0).max(1).default(0).describe('local only: share of answers made wrong on purpose.'),
 });

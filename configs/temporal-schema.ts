@@ -5,12 +5,20 @@ const count = z.int().positive();
 /** Task queues and timeouts of the workflows. */
 export const temporalSchema = z.strictObject({
   taskQueues: z
-    .strictObject({ cpu: z.string().min(1).default('data-engine'), gpu: z.string().min(1).default('gpu') })
+    .strictObject({
+      cpu: z.string().min(1).default('data-engine').describe('Of the steps that need no GPU.'),
+      gpu: z
+        .string()
+        .min(1)
+        .default('gpu')
+        .describe('Of the GPU workers; one a kind of GPU, as gpu-a100, keeps kinds apart.'),
+    })
     .prefault({}),
   roundsPerExecution: count.default(10).describe('Rounds before the workflow continues as new.'),
   finetuneTimeoutMinutes: z
     .number()
     .positive()
-    .default(24 * 60),
+    .default(24 * 60)
+    .describe('A finetune that takes longer is stopped and tried again.'),
   stallTimeoutSeconds: z.number().positive().default(600).describe('A trainer without progress this long is dead.'),
 });

@@ -16,7 +16,11 @@ export const verifySchema = z.strictObject({
     .default(0.75)
     .describe('From this share of right answers on, a question needs no picture. Guessing gives 0.25.'),
   keepNeedsNoPicture: share.default(0).describe('Share of the questions that need no picture to keep; 0 drops them.'),
-  temperature: z.number().min(0).max(2).default(0.7),
-  blindPrompt: z.string().min(1).default('configs/prompts/verify-v1.md'),
-  languageOnlyPrompt: z.string().min(1).default('configs/prompts/verify-without-picture-v1.md'),
+  temperature: z.number().min(0).max(2).default(0.7).describe('Of these answers.'),
+  blindPrompt: z.string().min(1).default('configs/prompts/verify-v1.md').describe('Prompt file of blindAnswers.'),
+  languageOnlyPrompt: z
+    .string()
+    .min(1)
+    .default('configs/prompts/verify-without-picture-v1.md')
+    .describe('Prompt file of languageOnlyAnswers.'),
 });

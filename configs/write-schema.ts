@@ -1,4 +1,7 @@
-import { writeJson } from '../store/write-file.ts';
+import { fileURLToPath } from 'node:url';
+import { writeFileAtomically, writeJson } from '../store/write-file.ts';
+import { configurationPage } from './describe-schema.ts';
 import { configJsonSchema } from './schema.ts';
 
-await writeJson(new URL('schema.json', import.meta.url).pathname, configJsonSchema());
+await writeJson(fileURLToPath(new URL('schema.json', import.meta.url)), configJsonSchema());
+await writeFileAtomically(fileURLToPath(new URL('../docs/configuration.md', import.meta.url)), configurationPage());

@@ -1,6 +1,7 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { configurationPage } from '../../configs/describe-schema.ts';
 import { type ConfigOverrides, loadConfig } from '../../configs/load-config.ts';
 import { configJsonSchema } from '../../configs/schema.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
@@ -139,5 +140,11 @@ describe('the configs that ship', async () => {
     expect(JSON.parse(await readFile('configs/schema.json', 'utf8'))).toEqual(
       JSON.parse(JSON.stringify(configJsonSchema())),
     );
+  });
+
+  it('the page about all keys is up to date, and says of each what it means', async () => {
+    const page = configurationPage();
+    expect(await readFile('docs/configuration.md', 'utf8')).toBe(page);
+    expect(page.split('\n').filter((line) => /^\|.*\|\s+\|$/.test(line) && !line.startsWith('| key'))).toEqual([]);
   });
 });

@@ -1,0 +1,39 @@
+/**
+ * A benchmark of one's own: POPE (https://github.com/AoiDragon/POPE), which asks whether a thing is in the picture.
+ * In the project it would be a file in `evaluation/benchmarks/`, and a line in its `index.ts`.
+ */
+import { join } from 'node:path';
+import { z } from 'zod';
+import { listedQuestion } from '../datasets/prompt-format.ts';
+import type { Benchmark, BenchmarkQuestion } from '../evaluation/benchmarks/benchmark.ts';
+import { readJsonLines } from '../store/read-json.ts';
+
+const lineSchema = z.object({
+  question_id: z.number().transform(String),
+  image: z.string(),
+  text: z.string(),
+  label: z.enum(['yes', 'no']),
+});
+
+export const pope: Benchmark<z.output<typeof lineSchema> & BenchmarkQuestion> = {
+  title: 'POPE',
+
+  // Reads the official file. Wrong input is an InputError that names line and field: readJsonLines does that.
+  async read({ file, pictures = '', limit }) {
+    const lines = (await readJsonLines(file, lineSchema)).slice(0, limit);
+    return lines.map((line) => ({ ...line, id: line.question_id, picture: join(pictures, line.image) }));
+  },
+
+  // The question (what the model's family puts around it comes by itself), and the answers to rank, after what all of
+  // them start with.
+  ask: ({ text }) => ({ question: listedQuestion(text), answerStart: '', answers: ['Yes', 'No'] }),
+
+  // Lists of scores, 0 to 1, one a question; the mean of each list is a measure, the first the main one.
+  score: (answered) => ({
+    accuracy: answered.map(({ question, choice }) => ({
+      id: question.id,
+      score: choice === (question.label === 'yes' ? 0 : 1) ? 1 : 0,
+      groups: { label: question.label },
+    })),
+  }),
+};

@@ -1,0 +1,91 @@
+/**
+ * What the pages tell a person to type exists: every command of ours with its options, every npm script, every file
+ * of the project, every link.
+ */
+import { existsSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Command } from 'commander';
+import { describe, expect, test } from 'vitest';
+import { createProgram } from '../../cli/program.ts';
+
+const pages = ['README.md', 'CONTRIBUTING.md', ...(await readdir('docs')).map((name) => `docs/${name}`)].filter(
+  (name) => name.endsWith('.md'),
+);
+const scripts = Object.keys(JSON.parse(await readFile('package.json', 'utf8')).scripts);
+const texts = new Map<string, string>();
+for (const page of pages) texts.set(page, await readFile(page, 'utf8'));
+
+/** Each command line of a page's code blocks, lines that end in a backslash joined, and each command within a text. */
+function commandLines(text: string): string[] {
+  const blocks = [...text.matchAll(/^```(?:sh|bash|console)\n([\s\S]*?)^```/gm)].map(([, block]) => block as string);
+  const inText = [...text.replaceAll(/^```[\s\S]*?^```/gm, '').matchAll(/`(dataengine [^`]+)`/g)].map(([, line]) =>
+    (line as string).replace(/\s+/g, ' '),
+  );
+  const inBlocks = blocks
+    .flatMap((block) => block.replaceAll(/\\\n\s*/g, ' ').split('\n'))
+    .map((line) =>
+      line
+        .replace(/^\$ /, '')
+        .replace(/\s#\s.*$/, '')
+        .replace(/\s*&$/, '')
+        .trim(),
+    );
+  return [...inBlocks, ...inText];
+}
+
+/** The words after `dataengine` in a line. */
+function wordsOfOurs(line: string): string[] | undefined {
+  const call = /(?:^|\s)(?:npx dataengine|npm run(?: -s)? dataengine --|dataengine)\s+(.*)$/.exec(line)?.[1];
+  return call?.split(/\s+[|>]/)[0]?.match(/'[^']*'|"[^"]*"|\S+/g) ?? undefined;
+}
+
+/** Walks down to the subcommand that the words name. */
+function resolve(program: Command, words: string[]): { command: Command; rest: string[] } {
+  let command = program;
+  let rest = words;
+  for (;;) {
+    const next = command.commands.find((one) => one.name() === rest[0] || one.aliases().includes(rest[0] ?? ''));
+    if (!next) return { command, rest };
+    command = next;
+    rest = rest.slice(1);
+  }
+}
+
+describe.each(pages)('%s', (page) => {
+  const text = texts.get(page) as string;
+
+  test('names commands and options that exist', () => {
+    const program = createProgram(new AbortController().signal);
+    const wrong: string[] = [];
+    for (const line of commandLines(text)) {
+      const words = wordsOfOurs(line);
+      if (!words) continue;
+      const { command, rest } = resolve(program, words);
+      if (command === program && !rest[0]?.startsWith('-')) wrong.push(`no such command: ${line}`);
+      for (const option of rest.filter((word) => /^--?[a-z]/.test(word)).map((word) => word.split('=')[0] as string)) {
+        const known = [...command.options, ...program.options].flatMap(({ long, short }) => [long, short]);
+        if (!known.includes(option) && !['--help', '-h'].includes(option)) wrong.push(`no option ${option}: ${line}`);
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  test('names npm scripts that exist', () => {
+    const named = [...text.matchAll(/npm run (?:-s )?([a-z][a-z0-9:-]*)/g)].map(([, script]) => script as string);
+    expect(named.filter((script) => !scripts.includes(script))).toEqual([]);
+  });
+
+  test('names configs that exist, and links to what is there', () => {
+    const configs = [...text.matchAll(/\bconfigs\/[\w./-]+\.(?:yaml|md|json)\b/g)].map(([file]) => file);
+    const links = [...text.matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)/g)].map(([, link]) =>
+      join(dirname(page), link as string),
+    );
+    expect([...configs, ...links].filter((file) => !existsSync(file))).toEqual([]);
+  });
+});
+
+test('the README leads to every page', () => {
+  const readme = texts.get('README.md') as string;
+  expect(pages.filter((page) => page !== 'README.md' && !readme.includes(`(${page})`))).toEqual([]);
+});

@@ -1,0 +1,62 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { pope } from '../../examples/pope.ts';
+import type { JobSpec } from '../../trainer/protocol.ts';
+import { runTrainer } from '../../trainer/run-trainer.ts';
+import { typescriptTrainer } from '../../trainer/trainer-command.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+
+const command = typescriptTrainer(fileURLToPath(new URL('../../examples/shortest-answer-trainer.ts', import.meta.url)));
+
+async function lines(folder: string, name: string, values: object[]): Promise<string> {
+  const file = join(folder, name);
+  await writeFile(file, values.map((value) => `${JSON.stringify(value)}\n`).join(''));
+  return file;
+}
+
+test('POPE is read, asked and scored; a wrong line is named', async () => {
+  const folder = await temporaryFolder();
+  const question = { question_id: 7, image: 'a.jpg', text: 'Is there a dog in the image?', label: 'no' };
+  const file = await lines(folder, 'pope.json', [question, { ...question, question_id: 8, label: 'yes' }]);
+  const source = { file, pictures: '/pictures', extractedPictures: folder };
+  const questions = await pope.read(source);
+  expect(questions.map(({ id, picture }) => [id, picture])).toEqual([
+    ['7', '/pictures/a.jpg'],
+    ['8', '/pictures/a.jpg'],
+  ]);
+  expect(pope.ask(questions[0] as (typeof questions)[0]).answers).toEqual(['Yes', 'No']);
+  const answered = questions.map((one) => ({ question: one, choice: 1, losses: [2, 1] }));
+  expect(pope.score(answered).accuracy?.map(({ score }) => score)).toEqual([1, 0]);
+  await lines(folder, 'pope.json', [question, { ...question, label: 'perhaps' }]);
+  await expect(pope.read(source)).rejects.toThrow(/pope\.json:2: label/);
+});
+
+test('the trainer of the example does an evaluate job, and says so when it is given another', async () => {
+  const folder = await temporaryFolder();
+  const asked = { question: 'Which?', answerStart: '', answers: ['a cat', 'dog', 'birds'] };
+  const questions = await lines(folder, 'questions.jsonl', [{ question_id: '1', ...asked }]);
+  const output = join(folder, 'losses.jsonl');
+  const common = { directory: join(folder, 'step'), stallTimeoutSeconds: 60, command };
+  const result = await runTrainer({
+    ...common,
+    job: { kind: 'evaluate', model: '/none', questions, batchSize: 1, output },
+  });
+  expect(result).toEqual({ outputs: [output], metrics: { questions: 1 } });
+  expect(JSON.parse(await readFile(output, 'utf8'))).toEqual({ question_id: '1', losses: [5, 3, 5] });
+  const embed: JobSpec = { kind: 'embed', model: '/none', pictures: [], output };
+  await expect(runTrainer({ ...common, job: embed })).rejects.toThrow('no embed jobs are done here');
+});
+
+test('the pages show the examples as they are', async () => {
+  const pages = await Promise.all(['docs/extending.md', 'docs/benchmarks.md'].map((page) => readFile(page, 'utf8')));
+  for (const name of await readdir('examples')) {
+    const source = await readFile(join('examples', name), 'utf8');
+    const body = source.slice(source.indexOf('*/\n') + 3).trim();
+    expect(
+      pages.some((page) => page.includes(`\`\`\`ts\n${body}\n\`\`\``)),
+      `${name} in docs/extending.md`,
+    ).toBe(true);
+  }
+});
