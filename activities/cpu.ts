@@ -6,9 +6,10 @@ import { classify } from '../steps/classify.ts';
 import { joinEvaluation } from '../steps/evaluate.ts';
 import { cancelBatch, collectBatch, lookAfterBatch, submitBatch } from '../steps/generation/batch.ts';
 import { beginGeneration } from '../steps/generation/begin.ts';
-import { askGenerationChunk } from '../steps/generation/chunk.ts';
+import { askWorkChunk } from '../steps/generation/chunk.ts';
 import { finishGeneration } from '../steps/generation/finish.ts';
 import { recordTopUp } from '../steps/generation/top-up.ts';
+import { generationWork } from '../steps/generation/work.ts';
 import type {
   AppendOutcome,
   ClassifyOutcome,
@@ -52,13 +53,19 @@ export function createCpuActivities(dependencies: ActivityDependencies = {}): Cp
     sample: (reference) => runStep(reference, dependencies, sample),
     beginGeneration: (reference) => runStep(reference, dependencies, beginGeneration),
     askChunk: ({ chunk, allowance, ...reference }) =>
-      runStep(reference, dependencies, (context) => askGenerationChunk(context, { chunk, allowance })),
+      runStep(reference, dependencies, async (context) =>
+        askWorkChunk(context, await generationWork(context), { chunk, allowance }),
+      ),
     submitBatch: ({ chunk, allowance, ...reference }) =>
-      runStep(reference, dependencies, (context) => submitBatch(context, { chunk, allowance })),
+      runStep(reference, dependencies, async (context) =>
+        submitBatch(context, await generationWork(context), { chunk, allowance }),
+      ),
     lookAfterBatch: ({ batch, ...reference }) =>
       runStep(reference, dependencies, (context) => lookAfterBatch(context, { batch })),
     collectBatch: ({ chunk, batch, ...reference }) =>
-      runStep(reference, dependencies, (context) => collectBatch(context, { chunk, batch })),
+      runStep(reference, dependencies, async (context) =>
+        collectBatch(context, await generationWork(context), { chunk, batch }),
+      ),
     cancelBatch: ({ batch, ...reference }) =>
       runStep(reference, dependencies, (context) => cancelBatch(context, { batch })),
     recordTopUp: ({ id, amount, ...reference }) =>

@@ -1,6 +1,7 @@
 import type { BatchState, SubmittedBatch } from '../steps/generation/batch.ts';
-import type { GenerationPlan } from '../steps/generation/begin.ts';
+
 import type { AskedChunk } from '../steps/generation/chunk.ts';
+import type { GenerationPlan } from '../steps/generation/plan.ts';
 import type { GenerateOutcome } from '../steps/outcomes.ts';
 import type { BatchReference, ChunkReference, StepReference } from './references.ts';
 

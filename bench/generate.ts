@@ -21,6 +21,7 @@ const { values } = parseArgs({
     requests: { type: 'string', default: '20000' },
     workers: { type: 'string', default: '2' },
     'requests-per-minute': { type: 'string', default: '72000' },
+    profiles: { type: 'string' },
   },
 });
 const requests = Number(values.requests);
@@ -32,14 +33,11 @@ const workflowId = 'bench-generate';
 const say = (line: string) => process.stderr.write(`${line}\n`);
 
 const folder = await mkdtemp(join(tmpdir(), 'bench-generate-'));
-const rig = await startRig(folder, [
-  '--latency',
-  String(latency),
-  '--requests-per-minute',
-  String(requestsPerMinute),
-  '--limit-window',
-  '5',
-]);
+const rig = await startRig(
+  folder,
+  ['--latency', String(latency), '--requests-per-minute', String(requestsPerMinute), '--limit-window', '5'],
+  values.profiles,
+);
 try {
   const context = await writeGenerationRun(folder, requests, {
     model: 'gpt-4',
@@ -53,6 +51,7 @@ try {
 
   const before = await sequentialRate();
   const askedBefore = (await rig.counts()).requests;
+  const processorBefore = await rig.processorTime();
   const startedAt = performance.now();
   const handle = await rig.client.workflow.start('generation', {
     taskQueue,
@@ -72,6 +71,7 @@ try {
   }
   const outcome = await result;
   const seconds = (performance.now() - startedAt) / 1000;
+  const processorAfter = await rig.processorTime();
   const after = await sequentialRate();
   const { repeated, violations, highestUse } = await rig.counts();
   const { executions, events, largestPayload } = await examineHistories(rig.client, workflowId);
@@ -89,6 +89,11 @@ try {
     `limit             ${requestsPerMinute} a minute; violations ${violations}, highest use ${highestUse.toFixed(3)}`,
   );
   say(`answered twice    ${repeated}`);
+  const millisecondsEach = (part: 'workers' | 'teacher' | 'server') =>
+    (1000 * (processorAfter[part] - processorBefore[part])) / outcome.answers;
+  say(
+    `processor time    ${millisecondsEach('workers').toFixed(2)} ms a request in the workers, ${millisecondsEach('teacher').toFixed(2)} in the teacher, ${millisecondsEach('server').toFixed(2)} in Temporal`,
+  );
   say(`worker memory     ${mean(half).toFixed(0)} MiB in the second quarter, ${mean(end).toFixed(0)} MiB in the last`);
   say(`histories         ${executions} executions, ${events} events at most; largest payload ${largestPayload} bytes`);
   process.stdout.write(

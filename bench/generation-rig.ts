@@ -1,7 +1,7 @@
 /**
  * A Temporal server, a local teacher and CPU workers, each a process of its own, for benchmarks of the generation.
  */
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -20,15 +20,29 @@ export interface GenerationRig {
   startWorker(): Promise<OwnedProcess>;
   /** The most memory, in MiB, that any worker has held so far, and what the largest holds now. */
   memory(): Promise<{ now: number; peak: number }>;
+  /** Seconds of processor time that each part has taken so far. */
+  processorTime(): Promise<ProcessorTime>;
   stop(): Promise<void>;
+}
+
+export interface ProcessorTime {
+  workers: number;
+  teacher: number;
+  server: number;
 }
 
 export const taskQueue = 'bench-generation';
 const projectFile = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
-/** Starts the server and the teacher; workers are started one by one. */
-export async function startRig(folder: string, teacherArguments: string[]): Promise<GenerationRig> {
+/**
+ * Starts the server and the teacher; workers are started one by one.
+ *
+ * @param profiles a folder for V8's profiles of the teacher and the workers (`--cpu-prof`); default: none are taken
+ */
+export async function startRig(folder: string, teacherArguments: string[], profiles?: string): Promise<GenerationRig> {
   const owned: OwnedProcess[] = [];
+  const profiling = (name: string) =>
+    profiles === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${join(profiles, name)}`];
   const stop = async () => {
     await Promise.all(owned.slice(1).map((process) => process.stop(5)));
     await owned[0]?.stop(5);
@@ -41,20 +55,20 @@ export async function startRig(folder: string, teacherArguments: string[]): Prom
     });
     owned.push(server.process);
     const teacherLog = join(folder, 'teacher.log');
-    owned.push(
-      await startOwned({
-        name: 'local teacher',
-        ...endingWithUs(process.execPath, [
-          '--import',
-          'tsx',
-          projectFile('generation/local-teacher/main.ts'),
-          '--port',
-          '0',
-          ...teacherArguments,
-        ]),
-        logFile: teacherLog,
-      }),
-    );
+    const teacher = await startOwned({
+      name: 'local teacher',
+      ...endingWithUs(process.execPath, [
+        ...profiling('teacher'),
+        '--import',
+        'tsx',
+        projectFile('generation/local-teacher/main.ts'),
+        '--port',
+        '0',
+        ...teacherArguments,
+      ]),
+      logFile: teacherLog,
+    });
+    owned.push(teacher);
     const baseUrl = await addressIn(teacherLog);
     const client = await connectClient(server.address);
     const workers: OwnedProcess[] = [];
@@ -66,7 +80,7 @@ export async function startRig(folder: string, teacherArguments: string[]): Prom
         const worker = await startOwned({
           name: 'CPU worker',
           program: process.execPath,
-          arguments: ['--import', 'tsx', projectFile('workers/cpu.ts'), taskQueue],
+          arguments: [...profiling('workers'), '--import', 'tsx', projectFile('workers/cpu.ts'), taskQueue],
           logFile: join(folder, `worker-${workers.length}.log`),
           environment: { TEMPORAL_ADDRESS: server.address, DATAENGINE_EXIT_WITH_PARENT: '1' },
         });
@@ -77,6 +91,15 @@ export async function startRig(folder: string, teacherArguments: string[]): Prom
       memory: async () => {
         const held = await Promise.all(workers.map(({ pid }) => memoryOf(pid)));
         return { now: Math.max(0, ...held.map(({ now }) => now)), peak: Math.max(0, ...held.map(({ peak }) => peak)) };
+      },
+      processorTime: async () => {
+        const groups = await processorTimeOfGroups();
+        const of = ({ pid }: OwnedProcess) => groups.get(pid) ?? 0;
+        return {
+          workers: workers.reduce((sum, worker) => sum + of(worker), 0),
+          teacher: of(teacher),
+          server: of(server.process),
+        };
       },
       stop: async () => {
         await client.connection.close();
@@ -103,6 +126,23 @@ async function memoryOf(pid: number): Promise<{ now: number; peak: number }> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
   const mebibytes = (name: string) => Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(status)?.[1] ?? 0) / 1024;
   return { now: mebibytes('VmRSS'), peak: mebibytes('VmHWM') };
+}
+
+const ticksPerSecond = 100;
+
+/** Seconds of processor time by process group, from Linux's own figures (proc_pid_stat(5)). */
+async function processorTimeOfGroups(): Promise<Map<number, number>> {
+  const groups = new Map<number, number>();
+  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+    // The name, in brackets, may hold spaces.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const [group, user, system] = [fields[2], fields[11], fields[12]].map(Number);
+    if (group && user !== undefined && system !== undefined) {
+      groups.set(group, (groups.get(group) ?? 0) + (user + system) / ticksPerSecond);
+    }
+  }
+  return groups;
 }
 
 /** Events, and the bytes of the largest payload, of the longest execution of a workflow. */

@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type DuckDBConnection, DuckDBInstance, INTEGER } from '@duckdb/node-api';
+import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { z } from 'zod';
 import { hashFile, hashValue } from '../store/hash.ts';
 import { inputErrorOfFile } from '../store/read-json.ts';
 import { buildCocoIndex, cocoIndexVersion } from './build-coco-index.ts';
-import type { CocoFiles, CocoIndex, CocoPicture } from './coco.ts';
+import type { AnnotatedPicture, CocoFiles, CocoIndex, CocoPicture } from './coco.ts';
 
 /**
  * Opens the index of COCO's annotations, for as long as the work takes, and builds it first when the cache has none
@@ -30,7 +31,7 @@ export async function withCoco<R>(
   });
   const connection = await instance.connect();
   try {
-    return await work(await openIndex(connection));
+    return await work(openIndex(connection));
   } finally {
     connection.closeSync();
     instance.closeSync();
@@ -54,44 +55,54 @@ const annotationsSchema = z.object({
   boxes: z.array(z.object({ category: z.string(), box: z.tuple([z.number(), z.number(), z.number(), z.number()]) })),
   captions: z.array(z.string()),
 });
+const columns = 'id, file_name, width, height, box_count, caption_count';
 
-async function openIndex(connection: DuckDBConnection): Promise<CocoIndex> {
-  const pictures: CocoPicture[] = [];
-  const list = await connection.stream(
-    'SELECT id, file_name, width, height, box_count, caption_count FROM pictures ORDER BY id',
-  );
-  for await (const rows of list.yieldRowsJs()) {
-    for (const row of rows) {
-      const [id, fileName, width, height, boxCount, captionCount] = pictureRow.parse(row);
-      pictures.push({ id, fileName, width, height, boxCount, captionCount });
-    }
-  }
-  const positions = new Map(pictures.map(({ id }, position) => [id, position]));
-  const lookup = await connection.prepare('SELECT annotations FROM pictures WHERE id = ?');
-  const find = async (imageId: number) => {
-    lookup.bind([imageId], [INTEGER]);
-    const [row] = (await lookup.runAndReadAll()).getRows();
-    return annotationsSchema.parse(JSON.parse(String(row?.[0])));
-  };
-  // One statement serves all reads, so one read at a time binds its parameter and runs it.
-  let queue: Promise<unknown> = Promise.resolve();
+function openIndex(connection: DuckDBConnection): CocoIndex {
   return {
-    pictures,
-    async read(imageId) {
-      const picture = pictures[positions.get(imageId) ?? -1];
-      if (picture === undefined) throw new Error(`Picture ${imageId} is not among the annotations`);
-      const found = queue.then(() => find(imageId));
-      queue = found.catch(() => undefined);
-      return { ...picture, ...(await found) };
+    async list() {
+      const pictures: CocoPicture[] = [];
+      const found = await connection.stream(`SELECT ${columns} FROM pictures ORDER BY id`);
+      for await (const rows of found.yieldRowsJs()) for (const row of rows) pictures.push(pictureOf(row));
+      return pictures;
+    },
+    async read(imageIds) {
+      const pictures = new Map<number, AnnotatedPicture>();
+      const wanted = imageIds.map((id) => z.int().parse(id)).join(', ');
+      // Written into the query, numbers are looked up in the table's index; as the rows of a parameter they are not.
+      const found = await connection.runAndReadAll(
+        `SELECT ${columns}, annotations FROM pictures WHERE id IN (${wanted || 'NULL'})`,
+      );
+      for (const row of found.getRowsJS()) {
+        const picture = pictureOf(row.slice(0, -1));
+        pictures.set(picture.id, { ...picture, ...annotationsSchema.parse(JSON.parse(String(row.at(-1)))) });
+      }
+      const missing = imageIds.find((id) => !pictures.has(id));
+      if (missing !== undefined) throw new Error(`Picture ${missing} is not among the annotations`);
+      return pictures;
     },
   };
 }
 
+function pictureOf(row: unknown): CocoPicture {
+  const [id, fileName, width, height, boxCount, captionCount] = pictureRow.parse(row);
+  return { id, fileName, width, height, boxCount, captionCount };
+}
+
+// The two files have half a gigabyte: a process that opens the index again and again hashes them once.
+const hashes = new Map<string, { unchanged: string; hash: Promise<string> }>();
+
 /** The hash of a file that a person named. */
 async function hashOf(file: string): Promise<string> {
   try {
-    return await hashFile(file);
+    const { dev, ino, size, mtimeNs, ctimeNs } = await stat(file, { bigint: true });
+    const unchanged = [dev, ino, size, mtimeNs, ctimeNs].join(' ');
+    const known = hashes.get(file);
+    if (known?.unchanged === unchanged) return await known.hash;
+    const hash = hashFile(file);
+    hashes.set(file, { unchanged, hash });
+    return await hash;
   } catch (error) {
+    hashes.delete(file);
     throw inputErrorOfFile(file, error);
   }
 }

@@ -31,10 +31,14 @@ export interface AnnotatedPicture extends CocoPicture {
   captions: string[];
 }
 
-/** What COCO says of the pictures of a split. Boxes and captions stay on the disk until they are asked for. */
+/** What COCO says of the pictures of a split. It stays on the disk until it is asked for. */
 export interface CocoIndex {
-  /** By ascending id. */
-  pictures: readonly CocoPicture[];
-  /** @throws Error when there is no such picture */
-  read(imageId: number): Promise<AnnotatedPicture>;
+  /** All pictures, by ascending id. */
+  list(): Promise<CocoPicture[]>;
+  /**
+   * All that is known of these pictures, by id. One call for many pictures is much cheaper than one for each.
+   *
+   * @throws Error when one of them is not there
+   */
+  read(imageIds: readonly number[]): Promise<Map<number, AnnotatedPicture>>;
 }

@@ -1,7 +1,6 @@
 import { setMaxListeners } from 'node:events';
-import type { JsonLinesAppender } from '../store/append-json-lines.ts';
-import { type CallSummary, newCallId, openCallLog, readCallLog, type SentCall } from './call-log.ts';
-import type { GenerationRequest } from './generation-request.ts';
+import { type CallLog, type CallSummary, newCallId, openCallLog, type SentCall } from './call-log.ts';
+import type { GenerationRequest, TeacherRequest } from './generation-request.ts';
 import type { Pacer } from './pacer.ts';
 import type { TokenSum } from './prices.ts';
 import { rawAnswerOf } from './raw-answers.ts';
@@ -9,13 +8,13 @@ import type { TeacherAnswer } from './teacher.ts';
 import { TeacherError } from './teacher-error.ts';
 
 /** A teacher, as chunks ask it. */
-export interface RequestAsker {
+export interface RequestAsker<Request extends TeacherRequest = GenerationRequest> {
   /** The most tokens that a request can take. */
-  most(request: GenerationRequest): Promise<TokenSum>;
+  most(request: Request): TokenSum;
   /** Asks once. @throws TeacherError */
-  ask(request: GenerationRequest, call: string, signal: AbortSignal): Promise<AnswerToRequest>;
+  ask(request: Request, call: string, signal: AbortSignal): Promise<AnswerToRequest>;
   /** The answer to a call that was lost on the way; absent for teachers that keep none. @throws TeacherError */
-  find?(call: SentCall, request: GenerationRequest, signal: AbortSignal): Promise<TeacherAnswer | undefined>;
+  find?(call: SentCall, request: Request, signal: AbortSignal): Promise<TeacherAnswer | undefined>;
 }
 
 export interface AnswerToRequest extends TeacherAnswer {
@@ -46,17 +45,19 @@ const failuresBeforeGivingUp = 8;
  * the headers) ends the attempt, since it holds for all.
  *
  * @param input.mayCost whether all calls of the chunk may take this many tokens; default: always
+ * @param input.account told what all calls of the chunk came to, however the attempt ends
  * @throws TeacherError, retryable and with the time to wait, while requests are unanswered; one that is not
  *   retryable for a refused key or a bad request. The signal's reason when it is aborted.
  */
-export async function askChunk(input: {
-  requests: readonly GenerationRequest[];
+export async function askChunk<Request extends TeacherRequest>(input: {
+  requests: readonly Request[];
   folder: string;
   chunk: number;
-  asker: RequestAsker;
+  asker: RequestAsker<Request>;
   pacer: Pacer;
   concurrency: number;
-  mayCost?: (tokens: TokenSum) => boolean;
+  mayCost?: ((tokens: TokenSum) => boolean) | undefined;
+  account?: (calls: CallSummary) => Promise<void>;
   onProgress?: (answered: number) => void;
   signal: AbortSignal;
 }): Promise<ChunkOutcome> {
@@ -67,11 +68,11 @@ export async function askChunk(input: {
   setMaxListeners(0, signal);
   const log = await openCallLog(folder, chunk);
   try {
-    if (asker.find) await settleLostCalls(await readCallLog(folder, chunk), requests, log, asker.find, signal);
-    const before = await readCallLog(folder, chunk);
+    if (asker.find) await settleLostCalls(await log.summarize(), requests, log, asker.find, signal);
+    const before = await log.summarize();
     const open = requests.filter(({ id }) => !before.answers.has(id));
     const attempt = await askOpen({ ...input, signal, log, before, open });
-    const calls = await readCallLog(folder, chunk);
+    const calls = await log.summarize();
     const outcome = { requests: requests.length, answered: calls.answers.size, givenUp: 0, outOfBudget: false, calls };
     const left = requests.filter(({ id }) => !calls.answers.has(id));
     if (attempt.fatal !== undefined) throw attempt.fatal;
@@ -85,7 +86,11 @@ export async function askChunk(input: {
       { retryable: true, retryAfterSeconds: attempt.waitSeconds, cause: attempt.problem },
     );
   } finally {
-    await log.close();
+    try {
+      await input.account?.(await log.summarize());
+    } finally {
+      await log.close();
+    }
   }
 }
 
@@ -96,14 +101,14 @@ interface Attempt {
   outOfBudget: boolean;
 }
 
-async function askOpen(input: {
-  open: readonly GenerationRequest[];
+async function askOpen<Request extends TeacherRequest>(input: {
+  open: readonly Request[];
   before: CallSummary;
-  asker: RequestAsker;
+  asker: RequestAsker<Request>;
   pacer: Pacer;
-  log: JsonLinesAppender;
+  log: CallLog;
   concurrency: number;
-  mayCost?: (tokens: TokenSum) => boolean;
+  mayCost?: ((tokens: TokenSum) => boolean) | undefined;
   onProgress?: (answered: number) => void;
   signal: AbortSignal;
 }): Promise<Attempt> {
@@ -117,7 +122,7 @@ async function askOpen(input: {
   for (const { most } of before.unsettled) add(committed, most);
   onProgress?.(answered);
 
-  const askOne = async (request: GenerationRequest, most: TokenSum) => {
+  const askOne = async (request: Request, most: TokenSum) => {
     const call = newCallId();
     const now = () => new Date().toISOString();
     await log.append({ kind: 'sent', call, request_id: request.id, at: now(), most }, { flush: false });
@@ -156,10 +161,10 @@ async function askOpen(input: {
   let next = 0;
   const worker = async () => {
     while (!stopping && !signal.aborted && next < open.length) {
-      const request = open[next] as GenerationRequest;
+      const request = open[next] as Request;
       next += 1;
       try {
-        const most = await asker.most(request);
+        const most = asker.most(request);
         add(committed, most);
         if (mayCost && !mayCost(committed)) {
           subtract(committed, most);
@@ -180,11 +185,11 @@ async function askOpen(input: {
 }
 
 /** Asks a teacher that keeps answers what became of calls that a dead process, or a cut connection, left open. */
-async function settleLostCalls(
+async function settleLostCalls<Request extends TeacherRequest>(
   { unsettled }: CallSummary,
-  requests: readonly GenerationRequest[],
-  log: JsonLinesAppender,
-  find: NonNullable<RequestAsker['find']>,
+  requests: readonly Request[],
+  log: CallLog,
+  find: NonNullable<RequestAsker<Request>['find']>,
   signal: AbortSignal,
 ): Promise<void> {
   const requestOf = new Map(requests.map((request) => [request.id, request]));

@@ -63,9 +63,37 @@ export function newCallId(): string {
 
 const prefixOf = (chunk: number) => `chunk-${String(chunk).padStart(6, '0')}.`;
 
-/** Opens this process's file of a chunk. */
-export function openCallLog(folder: string, chunk: number): Promise<JsonLinesAppender> {
-  return openJsonLines(join(folder, `${prefixOf(chunk)}${processToken}.jsonl`));
+/** The calls of a chunk, open to add to. */
+export interface CallLog extends Pick<JsonLinesAppender, 'flush' | 'close'> {
+  append(line: CallLine, options?: { flush?: boolean }): Promise<void>;
+  /** What all calls of the chunk have come to. Of files that other processes write, what is on the disk now. */
+  summarize(): Promise<CallSummary>;
+}
+
+/**
+ * Opens this process's file of a chunk.
+ *
+ * @throws InputError with the line of a file that does not fit; StorageError for a full disk and the like.
+ */
+export async function openCallLog(folder: string, chunk: number): Promise<CallLog> {
+  const name = `${prefixOf(chunk)}${processToken}.jsonl`;
+  const appender = await openJsonLines(join(folder, name));
+  const own = await readLines(folder, [name]);
+  return {
+    async append(line, options) {
+      await appender.append(line, options);
+      own.push(line);
+    },
+    async summarize() {
+      const others = (await filesOfChunk(folder, chunk)).filter((file) => file !== name);
+      const before = others.filter((file) => file < name);
+      const after = others.filter((file) => file > name);
+      // In the order in which `readCallLog` reads the files, so that both find the same first answer.
+      return summarizeCalls([...(await readLines(folder, before)), ...own, ...(await readLines(folder, after))]);
+    },
+    flush: appender.flush,
+    close: appender.close,
+  };
 }
 
 /** Reads all files of a chunk. */
@@ -74,13 +102,20 @@ export async function readCallLog(
   chunk: number,
   filesInFolder?: readonly string[],
 ): Promise<CallSummary> {
+  return summarizeCalls(await readLines(folder, await filesOfChunk(folder, chunk, filesInFolder)));
+}
+
+async function filesOfChunk(folder: string, chunk: number, filesInFolder?: readonly string[]): Promise<string[]> {
   const names = filesInFolder ?? (await readdir(folder).catch(() => []));
-  const files = names.filter((name) => name.startsWith(prefixOf(chunk))).sort();
+  return names.filter((name) => name.startsWith(prefixOf(chunk))).sort();
+}
+
+async function readLines(folder: string, files: readonly string[]): Promise<CallLine[]> {
   const lines: CallLine[] = [];
   for (const name of files) {
     lines.push(...(await readJsonLines(join(folder, name), callLine, { tolerateTruncatedLastLine: true })));
   }
-  return summarizeCalls(lines);
+  return lines;
 }
 
 /** Sums up calls. */

@@ -4,8 +4,8 @@
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
+import type { z } from 'zod';
 import { parseJson } from '../store/read-json.ts';
-import { type GenerationRequest, generationRequest } from './generation-request.ts';
 
 /** Where each chunk begins in a file of requests. */
 export interface ChunkIndex {
@@ -41,17 +41,22 @@ export async function indexChunks(file: string, size: number): Promise<ChunkInde
 }
 
 /** Reads one chunk. @throws InputError with the field that does not fit */
-export async function readChunk(file: string, index: ChunkIndex, chunk: number): Promise<GenerationRequest[]> {
+export async function readChunk<Request extends { id: string }>(
+  file: string,
+  index: ChunkIndex,
+  chunk: number,
+  schema: z.ZodType<Request>,
+): Promise<Request[]> {
   const start = index.offsets[chunk];
   const end = index.offsets[chunk + 1];
   if (start === undefined || end === undefined) throw new RangeError(`There is no chunk ${chunk} in ${file}`);
   const handle = await open(file);
   try {
     const lines = createInterface({ input: handle.createReadStream({ start, end: end - 1 }) });
-    const requests = new Map<string, GenerationRequest>();
+    const requests = new Map<string, Request>();
     for await (const line of lines) {
       if (line.trim() === '') continue;
-      const request = parseJson(line, file, generationRequest);
+      const request = parseJson(line, file, schema);
       requests.set(request.id, request);
     }
     return [...requests.values()];

@@ -18,6 +18,9 @@ export const generationRequest = z.object({
  */
 export type GenerationRequest = z.output<typeof generationRequest>;
 
+/** What every request to the teacher has, whatever it asks for; it goes into the answer's line. */
+export type TeacherRequest = Pick<GenerationRequest, 'id' | 'image_id' | 'question_type' | 'prompt_version' | 'seed'>;
+
 /** Reads `requests.jsonl`. @throws InputError with the line and field that does not fit. */
 export function readRequests(file: string): Promise<GenerationRequest[]> {
   return readJsonLines(file, generationRequest);

@@ -26,6 +26,16 @@ export function buildMessages(input: {
   });
 }
 
+/** The picture that a request is about. @throws Error when it is not among them */
+export function pictureOf(
+  pictures: ReadonlyMap<number, AnnotatedPicture>,
+  { image_id }: { image_id: number },
+): AnnotatedPicture {
+  const picture = pictures.get(image_id);
+  if (picture === undefined) throw new Error(`The annotations of picture ${image_id} were not read`);
+  return picture;
+}
+
 /** A caption a line. Line breaks inside a caption would let it pass for a part of the prompt, so they go. */
 export function describeCaptions(captions: readonly string[]): string {
   return captions.map((caption) => `- ${oneLine(caption)}`).join('\n');

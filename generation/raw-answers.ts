@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { readJsonLines } from '../store/read-json.ts';
-import type { GenerationRequest } from './generation-request.ts';
+import type { TeacherRequest } from './generation-request.ts';
 import type { TeacherAnswer } from './teacher.ts';
 
 /** One line of `gptvqa_result.jsonl`: what the teacher answered, before anything is made of it. */
@@ -26,7 +26,7 @@ export type RawAnswer = z.output<typeof rawAnswer>;
 
 /** The line that an answer makes. */
 export function rawAnswerOf(
-  request: Pick<GenerationRequest, 'id' | 'image_id' | 'question_type' | 'prompt_version' | 'seed'>,
+  request: TeacherRequest,
   answer: TeacherAnswer & { examplesDropped?: number | undefined },
 ): RawAnswer {
   return {

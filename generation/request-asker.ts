@@ -1,20 +1,18 @@
 import type { OpenAI } from 'openai';
 import type { ChatCompletionCreateParamsNonStreaming } from 'openai/resources/chat/completions';
-import type { AnnotatedPicture } from '../datasets/coco.ts';
 import { hashValue } from '../store/hash.ts';
 import type { AnswerToRequest, RequestAsker } from './ask-chunk.ts';
 import { countTokens } from './count-tokens.ts';
-import type { GenerationRequest } from './generation-request.ts';
-import { buildMessages } from './prompt.ts';
-import type { ChatMessage, PromptTemplate } from './prompt-template.ts';
-import type { QuestionType } from './question-types.ts';
-import { askTeacher, readCompletion, requestBody, type TeacherMessage, type TeacherSettings } from './teacher.ts';
+import type { TeacherRequest } from './generation-request.ts';
+import type { ChatMessage } from './prompt-template.ts';
+import { askTeacher, readCompletion, requestBody, type SamplingSettings, type TeacherMessage } from './teacher.ts';
 import { isRefusalOfContent, isTooLong, teacherErrorFrom } from './teacher-error.ts';
 
 /** A `RequestAsker` that also writes the bodies of batches. */
-export interface TeacherAsker extends RequestAsker {
+export interface TeacherAsker<Request extends TeacherRequest> extends RequestAsker<Request> {
+  client: OpenAI;
   /** The request as the protocol has it. */
-  body(request: GenerationRequest): Promise<ChatCompletionCreateParamsNonStreaming>;
+  body(request: Request): Promise<ChatCompletionCreateParamsNonStreaming>;
 }
 
 // As OpenAI counts them: what frames a message, and a picture at low detail.
@@ -22,81 +20,80 @@ const tokensOfMessage = 4;
 const tokensOfPicture = 85;
 
 /**
- * Asks a teacher for samples about pictures. A prompt that is too long for the model is sent again with fewer
- * in-context examples; a request that the teacher will not answer counts as answered, with its refusal.
+ * Asks a teacher requests of one kind. A prompt that is too long for the model is sent again with fewer in-context
+ * examples; a request that the teacher will not answer counts as answered, with its refusal.
  *
+ * @param input.messages the prompt of a request, with this many of its in-context examples left out
+ * @param input.examples how many in-context examples a request has
+ * @param input.settings how a request is asked
  * @param input.picture reads a picture as a data URL, to attach it for a model that sees
  * @param input.storeAnswers has the teacher keep its answers, so that lost ones can be found
  */
-export function createTeacherAsker(input: {
+export function createTeacherAsker<Request extends TeacherRequest>(input: {
   client: OpenAI;
-  settings: TeacherSettings;
   storeAnswers: boolean;
-  /** The annotations of a picture. */
-  annotations: (imageId: number) => Promise<AnnotatedPicture>;
-  types: readonly QuestionType[];
-  template: PromptTemplate;
-  picture?: ((imageId: number) => Promise<string>) | undefined;
-}): TeacherAsker {
-  const { client, settings, storeAnswers, annotations, types, template, picture } = input;
-  const built = new WeakMap<GenerationRequest, ChatMessage[]>();
-  const messagesOf = async (request: GenerationRequest): Promise<ChatMessage[]> => {
-    const known = built.get(request);
-    if (known) return known;
-    const messages = buildMessages({ request, picture: await annotations(request.image_id), types, template });
-    built.set(request, messages);
-    return messages;
+  messages: (request: Request, dropped: number) => ChatMessage[];
+  examples: (request: Request) => number;
+  settings: (request: Request) => SamplingSettings;
+  picture?: ((request: Request) => Promise<string> | undefined) | undefined;
+}): TeacherAsker<Request> {
+  const { client, storeAnswers, messages, examples, settings, picture } = input;
+  const built = new WeakMap<Request, ChatMessage[]>();
+  const messagesOf = (request: Request): ChatMessage[] => {
+    const known = built.get(request) ?? messages(request, 0);
+    built.set(request, known);
+    return known;
   };
-  const toSend = async (request: GenerationRequest, dropped = 0): Promise<TeacherMessage[]> => {
-    const examples = request.examples.slice(0, request.examples.length - dropped);
-    const messages = await messagesOf(dropped === 0 ? request : { ...request, examples });
-    return picture ? withPicture(messages, await picture(request.image_id)) : messages;
+  const toSend = async (request: Request, dropped = 0): Promise<TeacherMessage[]> => {
+    const text = dropped === 0 ? messagesOf(request) : messages(request, dropped);
+    const url = await picture?.(request);
+    return url === undefined ? text : withPicture(text, url);
   };
-  const refused = (refusal: string): AnswerToRequest => ({
+  const refused = (request: Request, refusal: string): AnswerToRequest => ({
     text: '',
     usage: { promptTokens: 0, completionTokens: 0, totalTokens: 0 },
-    model: settings.model,
+    model: settings(request).model,
     requestHash: hashValue({ refusal }),
     refusal,
   });
+  const body = async (request: Request) => requestBody(await toSend(request), settings(request), request.seed);
 
-  const ask: RequestAsker['ask'] = async (request, call, signal) => {
+  const ask: RequestAsker<Request>['ask'] = async (request, call, signal) => {
     for (let dropped = 0; ; dropped += 1) {
       try {
         const options = { signal, seed: request.seed, call, store: storeAnswers };
-        const answer = await askTeacher(client, await toSend(request, dropped), settings, options);
+        const answer = await askTeacher(client, await toSend(request, dropped), settings(request), options);
         return { ...answer, examplesDropped: dropped };
       } catch (error) {
-        if (isRefusalOfContent(error)) return refused(error.message);
+        if (isRefusalOfContent(error)) return refused(request, error.message);
         if (!isTooLong(error)) throw error;
-        if (dropped >= request.examples.length) return refused((error as Error).message);
+        if (dropped >= examples(request)) return refused(request, (error as Error).message);
       }
     }
   };
 
   return {
-    async most(request) {
-      const messages = await messagesOf(request);
-      const texts = messages.reduce((sum, { content }) => sum + countTokens(content) + tokensOfMessage, 0);
-      return { promptTokens: texts + (picture ? tokensOfPicture : 0), completionTokens: settings.maximumTokens };
+    client,
+    most(request) {
+      const texts = messagesOf(request).reduce((sum, { content }) => sum + countTokens(content) + tokensOfMessage, 0);
+      const promptTokens = texts + (picture ? tokensOfPicture : 0);
+      return { promptTokens, completionTokens: settings(request).maximumTokens };
     },
     ask,
-    body: async (request) => requestBody(await toSend(request), settings, request.seed),
+    body,
     ...(storeAnswers &&
       ({
         find: async ({ call }, request, signal) => {
           try {
             const page = await client.chat.completions.list({ metadata: { call } }, { signal });
             const [found] = page.data;
-            return (
-              found && readCompletion(found, hashValue(requestBody(await toSend(request), settings, request.seed)))
-            );
+            return found && readCompletion(found, hashValue(await body(request)));
           } catch (error) {
             signal.throwIfAborted();
             throw teacherErrorFrom(error);
           }
         },
-      } satisfies Pick<RequestAsker, 'find'>)),
+      } satisfies Pick<RequestAsker<Request>, 'find'>)),
   };
 }
 

@@ -64,7 +64,11 @@ export interface CallOptions {
   store?: boolean;
 }
 
-type SamplingSettings = Pick<TeacherSettings, 'model' | 'temperature' | 'topP' | 'maximumTokens' | 'answerFormat'>;
+/** How an answer is made. */
+export type SamplingSettings = Pick<
+  TeacherSettings,
+  'model' | 'temperature' | 'topP' | 'maximumTokens' | 'answerFormat'
+>;
 
 const completion = z.object({
   model: z.string(),

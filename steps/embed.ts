@@ -109,7 +109,9 @@ async function listPictures(
   { config }: StepContext,
   questions: QuestionSet,
 ): Promise<{ ids: EmbeddedImageIds; pictures: string[] }> {
-  const pool = await withPool(config, async ({ pictures }) => suitablePictures(pictures, config.sampling.maximumBoxes));
+  const pool = await withPool(config, async (coco) =>
+    suitablePictures(await coco.list(), config.sampling.maximumBoxes),
+  );
   const asked = (await readAokvqa(questions.file)).slice(0, questions.limit);
   const validation = [...new Set(asked.map((question) => question.image_id))].sort((left, right) => left - right);
   return {

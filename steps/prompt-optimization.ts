@@ -76,7 +76,7 @@ export async function makeIterationSamples(
     requests: count * (iteration + 1),
     badCases,
     weights: Object.fromEntries(types.map(({ name }) => [name, 1])),
-    pictures: await withPool(config, async ({ pictures }) => pictures),
+    pictures: await withPool(config, (coco) => coco.list()),
     usedImageIds: await evaluationImageIds(config),
     nearest: () => [],
     promptVersion: template.version,
@@ -84,21 +84,21 @@ export async function makeIterationSamples(
   });
   const same = requests.slice(0, count);
   const fresh = iteration === 0 ? [] : requests.slice(count * iteration);
-  return withPool(config, (coco) =>
-    withTeacher(context, async (ask) => {
-      onProgress({ step: 0, steps: same.length + fresh.length });
-      return makePromptSamples({
-        requests: [...same, ...fresh],
-        same: same.length,
-        file: iterationSamples(run, iteration),
-        readPicture: (imageId) => coco.read(imageId),
-        types,
-        template,
-        ask: (messages, options) => ask(messages, options),
-        concurrency: config.teacher.concurrency,
-      });
-    }),
-  );
+  const toAsk = [...same, ...fresh];
+  const pictures = await withPool(config, (coco) => coco.read(toAsk.map(({ image_id }) => image_id)));
+  return withTeacher(context, async (ask) => {
+    onProgress({ step: 0, steps: toAsk.length });
+    return makePromptSamples({
+      requests: toAsk,
+      same: same.length,
+      file: iterationSamples(run, iteration),
+      pictures,
+      types,
+      template,
+      ask: (messages, options) => ask(messages, options),
+      concurrency: config.teacher.concurrency,
+    });
+  });
 }
 
 /** Has the teacher revise an iteration's prompt into the next one's. @returns the change */

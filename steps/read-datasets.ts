@@ -72,7 +72,7 @@ export async function readDatasets(config: Config): Promise<DatasetsRead> {
   }
   await attempt(() =>
     withPool(config, async (coco) => {
-      for (const { fileName, width, height } of suitablePictures(coco.pictures, config.sampling.maximumBoxes)) {
+      for (const { fileName, width, height } of suitablePictures(await coco.list(), config.sampling.maximumBoxes)) {
         use({ file: join(poolPictures(config), fileName), width, height });
       }
     }),

@@ -65,7 +65,7 @@ export async function sample(context: StepContext): Promise<SampleOutcome> {
         strategy: config.sampling.strategy === 'uniform' ? 'uniform' : 'adaptive',
         badCases,
         weights: used,
-        pictures: await withPool(config, async ({ pictures }) => pictures),
+        pictures: await withPool(config, (coco) => coco.list()),
         usedImageIds: new Set([...earlier.imageIds, ...(await evaluationImageIds(config))]),
         nearest: (imageId) => nearest.get(imageId) ?? [],
         promptVersion: template.version,

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Config } from '../configs/schema.ts';
 import { readRequests } from '../generation/generation-request.ts';
 import { isRejection, parserVersion } from '../generation/parse-answer.ts';
+import { pictureOf } from '../generation/prompt.ts';
 import { readPromptTemplate } from '../generation/prompt-template.ts';
 import { readRawAnswers } from '../generation/raw-answers.ts';
 import { answerKeeper } from '../generation/refine.ts';
@@ -76,22 +77,21 @@ export async function verify(context: StepContext): Promise<VerifyOutcome> {
     step: 'verify',
     inputs: { requests: hashValue(toAsk.map(({ id }) => id)), parser: parserVersion },
     work: async () => {
-      const verified = await withPool(config, (coco) =>
-        withTeacher(context, (ask) =>
-          answerVerifications({
-            requests: toAsk,
-            resultFile: join(roundDirectory(run, round), 'verify_result.jsonl'),
-            concurrency: config.teacher.concurrency,
-            signal,
-            ask: async (request) =>
-              ask(verificationMessages(request, await coco.read(request.image_id), templates), {
-                seed: request.seed,
-                temperature,
-                maximumTokens: templates[request.kind].maximumTokens,
-              }),
-            onProgress: (step, steps) => onProgress({ step, steps }),
-          }),
-        ),
+      const pictures = await withPool(config, (coco) => coco.read(toAsk.map(({ image_id }) => image_id)));
+      const verified = await withTeacher(context, (ask) =>
+        answerVerifications({
+          requests: toAsk,
+          resultFile: join(roundDirectory(run, round), 'verify_result.jsonl'),
+          concurrency: config.teacher.concurrency,
+          signal,
+          ask: async (request) =>
+            ask(verificationMessages(request, pictureOf(pictures, request), templates), {
+              seed: request.seed,
+              temperature,
+              maximumTokens: templates[request.kind].maximumTokens,
+            }),
+          onProgress: (step, steps) => onProgress({ step, steps }),
+        }),
       );
       const verdicts = countVerdicts(toAsk, verified);
       await writeFileAtomically(

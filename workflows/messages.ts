@@ -4,7 +4,7 @@
  */
 import { defineQuery, defineUpdate } from '@temporalio/workflow';
 import type { StepReference } from '../activities/references.ts';
-import type { GenerationPlan } from '../steps/generation/begin.ts';
+import type { GenerationPlan } from '../steps/generation/plan.ts';
 
 /** `temporal workflow start --type dataEngine --input '{"config":"configs/demo.yaml"}'` */
 export interface DataEngineInput {

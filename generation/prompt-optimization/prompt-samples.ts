@@ -6,7 +6,7 @@ import { readJsonLines } from '../../store/read-json.ts';
 import { filterRawAnswer } from '../filters.ts';
 import type { GenerationRequest } from '../generation-request.ts';
 import { isRejection, parseAnswer } from '../parse-answer.ts';
-import { buildMessages } from '../prompt.ts';
+import { buildMessages, pictureOf } from '../prompt.ts';
 import type { ChatMessage, PromptTemplate } from '../prompt-template.ts';
 import type { QuestionType } from '../question-types.ts';
 import type { TeacherAnswer } from '../teacher.ts';
@@ -39,13 +39,14 @@ export async function makePromptSamples(input: {
   requests: readonly GenerationRequest[];
   same: number;
   file: string;
-  readPicture: (imageId: number) => Promise<AnnotatedPicture>;
+  /** Of the requests, by id. */
+  pictures: ReadonlyMap<number, AnnotatedPicture>;
   types: readonly QuestionType[];
   template: PromptTemplate;
   ask: (messages: ChatMessage[], options: { seed: number }) => Promise<TeacherAnswer>;
   concurrency: number;
 }): Promise<PromptSample[]> {
-  const { requests, same, file, readPicture, types, template, ask } = input;
+  const { requests, same, file, pictures, types, template, ask } = input;
   const lines = await openJsonLines(file);
   try {
     const samples = new Map((await readJsonLines(file, promptSampleSchema)).map((sample) => [sample.id, sample]));
@@ -53,7 +54,7 @@ export async function makePromptSamples(input: {
     const make = async (request: GenerationRequest, index: number) => {
       const id = sampleId(request);
       if (samples.has(id)) return;
-      const messages = buildMessages({ request, picture: await readPicture(request.image_id), types, template });
+      const messages = buildMessages({ request, picture: pictureOf(pictures, request), types, template });
       const { text: answer } = await ask(messages, { seed: request.seed });
       const parsed = filterRawAnswer(answer) ?? parseAnswer(answer);
       const sample: PromptSample = {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
-import type { OpenAI } from 'openai';
-import type { AnnotatedPicture } from '../../datasets/coco.ts';
+import type { GenerationRequest } from '../../generation/generation-request.ts';
+import { buildMessages, pictureOf } from '../../generation/prompt.ts';
 import { readPromptTemplate } from '../../generation/prompt-template.ts';
 import { readQuestionTypes } from '../../generation/question-types.ts';
 import { createTeacherAsker, type TeacherAsker } from '../../generation/request-asker.ts';
@@ -11,31 +11,37 @@ import { promptFile } from '../prompt-file.ts';
 import type { StepContext } from '../step-context.ts';
 import { withTeacherClient } from '../teacher.ts';
 
-/** Gives the work a teacher that answers the requests of a config. */
+/** Gives the work a teacher that answers these requests of a config. */
 export async function withTeacherAsker<R>(
   { config, run, round }: Pick<StepContext, 'config' | 'run' | 'round'>,
-  work: (asker: TeacherAsker, client: OpenAI) => Promise<R>,
+  requests: readonly GenerationRequest[],
+  work: (asker: TeacherAsker<GenerationRequest>) => Promise<R>,
 ): Promise<R> {
   const { teacher, data } = config;
   const types = await readQuestionTypes(data.questionTypes);
   const template = await readPromptTemplate(await promptFile(config, run, round));
-  return withPool(config, (coco) => {
-    const annotations = coco.read.bind(coco);
-    const picture = teacher.attachPicture ? pictureReader(poolPictures(config), annotations) : undefined;
-    const { storeAnswers } = teacher;
-    return withTeacherClient(config, (client, settings) =>
-      work(createTeacherAsker({ client, settings, storeAnswers, annotations, types, template, picture }), client),
-    );
-  });
+  const pictures = await withPool(config, (coco) => coco.read(requests.map(({ image_id }) => image_id)));
+  return withTeacherClient(config, (client, settings) =>
+    work(
+      createTeacherAsker({
+        client,
+        storeAnswers: teacher.storeAnswers,
+        settings: () => settings,
+        examples: (request) => request.examples.length,
+        messages: (request, dropped) => {
+          const examples = request.examples.slice(0, request.examples.length - dropped);
+          const picture = pictureOf(pictures, request);
+          return buildMessages({ request: { ...request, examples }, picture, types, template });
+        },
+        picture: teacher.attachPicture
+          ? (request) => readAsUrl(join(poolPictures(config), pictureOf(pictures, request).fileName))
+          : undefined,
+      }),
+    ),
+  );
 }
 
-function pictureReader(
-  folder: string,
-  annotations: (imageId: number) => Promise<AnnotatedPicture>,
-): (imageId: number) => Promise<string> {
-  return async (imageId) => {
-    const { fileName } = await annotations(imageId);
-    const type = extname(fileName) === '.png' ? 'image/png' : 'image/jpeg';
-    return `data:${type};base64,${(await readFile(join(folder, fileName))).toString('base64')}`;
-  };
+async function readAsUrl(file: string): Promise<string> {
+  const type = extname(file) === '.png' ? 'image/png' : 'image/jpeg';
+  return `data:${type};base64,${(await readFile(file)).toString('base64')}`;
 }

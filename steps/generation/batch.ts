@@ -7,8 +7,8 @@ import type { Batch } from 'openai/resources/batches';
 import { z } from 'zod';
 import { type CallSummary, openCallLog, readCallLog } from '../../generation/call-log.ts';
 import { readChunk } from '../../generation/chunks.ts';
-import type { GenerationRequest } from '../../generation/generation-request.ts';
-import { costOf, readPrice } from '../../generation/prices.ts';
+import type { TeacherRequest } from '../../generation/generation-request.ts';
+import { costOf, readPrice, type TokenSum } from '../../generation/prices.ts';
 import { rawAnswerOf } from '../../generation/raw-answers.ts';
 import type { TeacherAsker } from '../../generation/request-asker.ts';
 import { readCompletion } from '../../generation/teacher.ts';
@@ -17,9 +17,10 @@ import { hashValue } from '../../store/hash.ts';
 import { InputError } from '../../store/input-error.ts';
 import { parseJson } from '../../store/read-json.ts';
 import type { StepContext } from '../step-context.ts';
-import { withTeacherAsker } from './asker.ts';
+import { withTeacherClient } from '../teacher.ts';
 import { type AskedChunk, askedChunk, enterChunk, tokensOf } from './chunk.ts';
-import { generationFolder, readPlan } from './folder.ts';
+import { readPlan } from './folder.ts';
+import type { TeacherWork } from './work.ts';
 
 const resultLine = z.object({
   custom_id: z.string(),
@@ -44,12 +45,13 @@ export type SubmittedBatch = { batch: string; requests: number } | { batch: unde
  * @param input.allowance what the chunk may cost since the generation was begun
  * @throws TeacherError; InputError for a batch that is too large to upload
  */
-export async function submitBatch(
+export async function submitBatch<Request extends TeacherRequest>(
   context: StepContext,
+  work: TeacherWork<Request>,
   { chunk, allowance }: { chunk: number; allowance?: number | undefined },
 ): Promise<SubmittedBatch> {
   const { config, signal } = context;
-  const { requests, calls, folder, price, costBefore } = await openChunk(context, chunk);
+  const { requests, calls, price, costBefore } = await openChunk(context, work, chunk);
   const underWay = calls.unsettled.map(({ call }) => batchOfCall(call)).find(Boolean);
   if (underWay !== undefined) return { batch: underWay, requests: calls.unsettled.length };
   const open = requests.filter(({ id }) => !calls.answers.has(id));
@@ -68,14 +70,10 @@ export async function submitBatch(
     );
   if (worthAsking.length === 0) return { batch: undefined, chunk: sum(false) };
 
-  return withTeacherAsker(context, async (asker, client) => {
-    const affordable = await withinAllowance(
-      worthAsking,
-      asker,
-      calls,
-      (tokens) => costOf(price, tokens) - costBefore,
-      allowance,
-    );
+  return work.withAsker(worthAsking, async (asker) => {
+    const { client } = asker;
+    const cost = (tokens: TokenSum) => costOf(price, tokens) - costBefore;
+    const affordable = withinAllowance(worthAsking, asker, calls, cost, allowance);
     if (affordable.length === 0) return { batch: undefined, chunk: sum(true) };
     try {
       // After a crash between submitting and writing that down, nothing that the key is made of has changed.
@@ -83,12 +81,12 @@ export async function submitBatch(
       const batch =
         (await findBatch(client, key)) ??
         (await createBatch(client, await batchFile(affordable, asker, config.teacher.batch.requests), key, signal));
-      const log = await openCallLog(folder.calls, chunk);
+      const log = await openCallLog(work.calls, chunk);
       try {
         const at = new Date().toISOString();
         for (const request of affordable) {
           const { id } = request;
-          const most = await asker.most(request);
+          const most = asker.most(request);
           await log.append({ kind: 'sent', call: `${batch}/${id}`, request_id: id, at, most }, { flush: false });
         }
         await log.flush();
@@ -114,7 +112,7 @@ export interface BatchState {
 
 /** Asks how far a batch is. @throws TeacherError, not retryable when the batch could not be read */
 export async function lookAfterBatch(context: StepContext, { batch }: { batch: string }): Promise<BatchState> {
-  return withTeacherAsker(context, async (_, client) => {
+  return withTeacherClient(context.config, async (client) => {
     const { status, request_counts: counts, errors } = await callTeacher(() => client.batches.retrieve(batch));
     if (status === 'failed') {
       const [first] = errors?.data ?? [];
@@ -137,13 +135,15 @@ export async function lookAfterBatch(context: StepContext, { batch }: { batch: s
  * Keeps the answers of a batch that has ended, completed or not. Collecting it again changes nothing. Requests without
  * an answer are left for the next batch.
  */
-export async function collectBatch(
+export async function collectBatch<Request extends TeacherRequest>(
   context: StepContext,
+  work: TeacherWork<Request>,
   { chunk, batch: id }: { chunk: number; batch: string },
 ): Promise<AskedChunk> {
-  const { requests, calls: before, folder, price, costBefore } = await openChunk(context, chunk);
+  const { requests, calls: before, price, costBefore } = await openChunk(context, work, chunk);
   const requestOf = new Map(requests.map((request) => [request.id, request]));
-  await withTeacherAsker(context, async (asker, client) => {
+  await work.withAsker(requests, async (asker) => {
+    const { client } = asker;
     const batch = await callTeacher(() => client.batches.retrieve(id));
     const results = new Map<string, z.output<typeof resultLine>>();
     for (const file of [batch.output_file_id, batch.error_file_id]) {
@@ -155,7 +155,7 @@ export async function collectBatch(
       }
     }
     const sent = before.unsettled.filter(({ call }) => batchOfCall(call) === id).map(({ request_id }) => request_id);
-    const log = await openCallLog(folder.calls, chunk);
+    const log = await openCallLog(work.calls, chunk);
     try {
       for (const request_id of new Set([...sent, ...results.keys()])) {
         const call = `${id}/${request_id}`;
@@ -174,15 +174,15 @@ export async function collectBatch(
       await log.close();
     }
   });
-  const calls = await readCallLog(folder.calls, chunk);
-  await enterChunk(context, chunk, calls, price);
+  const calls = await readCallLog(work.calls, chunk);
+  await enterChunk(context.run, work, { chunk, calls, price, model: context.config.teacher.model });
   const outcome = { requests: requests.length, answered: calls.answers.size, givenUp: 0, outOfBudget: false, calls };
   return askedChunk(outcome, price, costBefore);
 }
 
 /** Has a batch stop; what is done of it stays done. One that has ended already is left as it is. */
 export async function cancelBatch(context: StepContext, { batch }: { batch: string }): Promise<void> {
-  await withTeacherAsker(context, async (_, client) => {
+  await withTeacherClient(context.config, async (client) => {
     try {
       await callTeacher(() => client.batches.cancel(batch));
     } catch (error) {
@@ -191,14 +191,16 @@ export async function cancelBatch(context: StepContext, { batch }: { batch: stri
   });
 }
 
-async function openChunk(context: StepContext, chunk: number) {
-  const folder = await generationFolder(context);
-  const { chunks, costBefore } = await readPlan(folder.planFile);
+async function openChunk<Request extends TeacherRequest>(
+  context: StepContext,
+  work: TeacherWork<Request>,
+  chunk: number,
+) {
+  const { chunks, costBefore } = await readPlan(work.planFile);
   const { teacher } = context.config;
   return {
-    folder,
-    requests: await readChunk(folder.requestsFile, chunks, chunk),
-    calls: await readCallLog(folder.calls, chunk),
+    requests: await readChunk(work.requestsFile, chunks, chunk, work.schema),
+    calls: await readCallLog(work.calls, chunk),
     price: await readPrice(teacher.prices, teacher.model, 'batch'),
     costBefore: costBefore[chunk] ?? 0,
   };
@@ -210,17 +212,17 @@ function batchOfCall(call: string): string | undefined {
   return slash < 0 ? undefined : call.slice(0, slash);
 }
 
-async function withinAllowance(
-  open: readonly GenerationRequest[],
-  asker: TeacherAsker,
+function withinAllowance<Request extends TeacherRequest>(
+  open: readonly Request[],
+  asker: TeacherAsker<Request>,
   calls: CallSummary,
-  cost: (tokens: ReturnType<typeof tokensOf>) => number,
+  cost: (tokens: TokenSum) => number,
   allowance = Number.POSITIVE_INFINITY,
-): Promise<GenerationRequest[]> {
+): Request[] {
   const committed = tokensOf(calls);
-  const fitting: GenerationRequest[] = [];
+  const fitting: Request[] = [];
   for (const request of open) {
-    const most = await asker.most(request);
+    const most = asker.most(request);
     committed.promptTokens += most.promptTokens;
     committed.completionTokens += most.completionTokens;
     if (cost(committed) > allowance) break;
@@ -229,7 +231,11 @@ async function withinAllowance(
   return fitting;
 }
 
-async function batchFile(open: readonly GenerationRequest[], asker: TeacherAsker, configured: number): Promise<string> {
+async function batchFile<Request extends TeacherRequest>(
+  open: readonly Request[],
+  asker: TeacherAsker<Request>,
+  configured: number,
+): Promise<string> {
   const lines: string[] = [];
   let bytes = 0;
   for (const request of open) {
@@ -277,10 +283,10 @@ async function findBatch(client: OpenAI, key: string): Promise<string | undefine
   return undefined;
 }
 
-async function readResult(
+async function readResult<Request extends TeacherRequest>(
   result: z.output<typeof resultLine> | undefined,
-  request: GenerationRequest | undefined,
-  asker: TeacherAsker,
+  request: Request | undefined,
+  asker: TeacherAsker<Request>,
 ): Promise<{ answer: ReturnType<typeof rawAnswerOf> } | { problem: string; status?: number }> {
   if (!result || !request) return { problem: 'the batch ended before this request was done', status: 429 };
   if (result.error) {

@@ -1,12 +1,14 @@
 import { askChunk, type ChunkOutcome } from '../../generation/ask-chunk.ts';
-import { type CallSummary, readCallLog } from '../../generation/call-log.ts';
+import type { CallSummary } from '../../generation/call-log.ts';
 import { readChunk } from '../../generation/chunks.ts';
+import type { TeacherRequest } from '../../generation/generation-request.ts';
 import { appendToLedger } from '../../generation/ledger.ts';
 import { createPacer } from '../../generation/pacer.ts';
 import { costOf, readPrice, type TokenPrice, type TokenSum } from '../../generation/prices.ts';
+import type { RunDirectory } from '../../store/run-directory.ts';
 import type { StepContext } from '../step-context.ts';
-import { withTeacherAsker } from './asker.ts';
-import { generationFolder, ledgerSource, readPlan } from './folder.ts';
+import { readPlan } from './folder.ts';
+import type { TeacherWork } from './work.ts';
 
 /** What asking a chunk came to. Small numbers only: it travels through Temporal. */
 export interface AskedChunk {
@@ -24,54 +26,49 @@ export interface AskedChunk {
 const shareOfLimit = 0.95;
 
 /**
- * Asks one chunk of the round's requests. `teacher.chunksAtOnce` chunks may be asked at once, anywhere; each keeps to its
- * share of the limits and of the concurrency.
+ * Asks one chunk of requests. `teacher.chunksAtOnce` chunks may be asked at once, anywhere; each keeps to its share of the
+ * limits and of the concurrency.
  *
- * @param input.allowance what the chunk may cost since the generation was begun; default: anything
+ * @param input.allowance what the chunk may cost since the work was begun; default: anything
  * @throws TeacherError while requests are unanswered
  */
-export async function askGenerationChunk(
-  context: StepContext,
+export async function askWorkChunk<Request extends TeacherRequest>(
+  { config, run, signal, onProgress }: StepContext,
+  work: TeacherWork<Request>,
   { chunk, allowance }: { chunk: number; allowance?: number | undefined },
 ): Promise<AskedChunk> {
-  const { config, signal, onProgress } = context;
   const { teacher } = config;
-  const folder = await generationFolder(context);
-  const plan = await readPlan(folder.planFile);
-  const requests = await readChunk(folder.requestsFile, plan.chunks, chunk);
+  const plan = await readPlan(work.planFile);
+  const requests = await readChunk(work.requestsFile, plan.chunks, chunk, work.schema);
   const price = await readPrice(teacher.prices, teacher.model, 'online');
   const costBefore = plan.costBefore[chunk] ?? 0;
   const slots = chunksAtOnce(config);
   const share = (limit: number | undefined) => (limit === undefined ? undefined : (limit * shareOfLimit) / slots);
   const startedAt = Date.now();
   let answeredAtStart: number | undefined;
-  try {
-    const outcome = await withTeacherAsker(context, (asker) =>
-      askChunk({
-        requests,
-        folder: folder.calls,
-        chunk,
-        asker,
-        signal,
-        concurrency: Math.max(1, Math.floor(teacher.concurrency / slots)),
-        pacer: createPacer({
-          requestsPerMinute: share(teacher.limits.requestsPerMinute),
-          tokensPerMinute: share(teacher.limits.tokensPerMinute),
-        }),
-        mayCost:
-          allowance === undefined ? undefined : (tokens) => costOf(price, tokens) - costBefore <= allowance + 1e-9,
-        onProgress: (answered) => {
-          answeredAtStart ??= answered;
-          const secondsEach = (Date.now() - startedAt) / 1000 / (answered - answeredAtStart);
-          const etaSeconds = answered > answeredAtStart ? secondsEach * (requests.length - answered) : undefined;
-          onProgress({ phase: `chunk ${chunk}`, step: answered, steps: requests.length, etaSeconds });
-        },
+  const outcome = await work.withAsker(requests, (asker) =>
+    askChunk({
+      requests,
+      folder: work.calls,
+      chunk,
+      asker,
+      signal,
+      concurrency: Math.max(1, Math.floor(teacher.concurrency / slots)),
+      pacer: createPacer({
+        requestsPerMinute: share(teacher.limits.requestsPerMinute),
+        tokensPerMinute: share(teacher.limits.tokensPerMinute),
       }),
-    );
-    return askedChunk(outcome, price, costBefore);
-  } finally {
-    await enterChunk(context, chunk, await readCallLog(folder.calls, chunk), price);
-  }
+      mayCost: allowance === undefined ? undefined : (tokens) => costOf(price, tokens) - costBefore <= allowance + 1e-9,
+      account: (calls) => enterChunk(run, work, { chunk, calls, price, model: teacher.model }),
+      onProgress: (answered) => {
+        answeredAtStart ??= answered;
+        const secondsEach = (Date.now() - startedAt) / 1000 / (answered - answeredAtStart);
+        const etaSeconds = answered > answeredAtStart ? secondsEach * (requests.length - answered) : undefined;
+        onProgress({ phase: `chunk ${chunk}`, step: answered, steps: requests.length, etaSeconds });
+      },
+    }),
+  );
+  return askedChunk(outcome, price, costBefore);
 }
 
 /** How many chunks may be asked at once: no more than requests. */
@@ -97,17 +94,17 @@ export function tokensOf({ charged, unsettled }: CallSummary): TokenSum {
 
 /** Enters all that a chunk has cost so far in the run's ledger. */
 export async function enterChunk(
-  { run, round, config }: Pick<StepContext, 'run' | 'round' | 'config'>,
-  chunk: number,
-  calls: CallSummary,
-  price: TokenPrice | undefined,
+  run: RunDirectory,
+  { ledgerSource }: { ledgerSource: (chunk: number) => string },
+  input: { chunk: number; calls: CallSummary; price: TokenPrice | undefined; model: string },
 ): Promise<void> {
+  const { chunk, calls, price, model } = input;
   const tokens = tokensOf(calls);
   await appendToLedger(run.root, {
     kind: 'spend',
     at: new Date().toISOString(),
-    source: ledgerSource(round, chunk),
-    model: config.teacher.model,
+    source: ledgerSource(chunk),
+    model,
     calls: calls.calls,
     failedCalls: calls.failedCalls,
     lostCalls: calls.unsettled.length,

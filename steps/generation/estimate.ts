@@ -1,8 +1,9 @@
 import { type ChunkIndex, countChunks, readChunk } from '../../generation/chunks.ts';
+import type { TeacherRequest } from '../../generation/generation-request.ts';
 import type { LedgerTotal } from '../../generation/ledger.ts';
 import { costOf, type TokenPrice } from '../../generation/prices.ts';
-import type { TeacherAsker } from '../../generation/request-asker.ts';
 import type { StepContext } from '../step-context.ts';
+import type { TeacherWork } from './work.ts';
 
 /** What a round's generation will take, from a part of its prompts. */
 export interface GenerationEstimate {
@@ -26,53 +27,56 @@ const usualAnswerTokens = 200;
 const roomForLongerPrompts = 1.2;
 
 /** Estimates from a sample of the prompts; lengths of answers are those of earlier rounds, where there are any. */
-export async function estimateGeneration(input: {
-  file: string;
+export async function estimateGeneration<Request extends TeacherRequest>(input: {
+  work: TeacherWork<Request>;
   chunks: ChunkIndex;
-  asker: Pick<TeacherAsker, 'most'>;
   teacher: StepContext['config']['teacher'];
   price: TokenPrice | undefined;
   ledger: LedgerTotal;
 }): Promise<GenerationEstimate> {
-  const { file, chunks, asker, teacher, price, ledger } = input;
+  const { work, chunks, teacher, price, ledger } = input;
   const count = countChunks(chunks);
   const looked = Math.min(count, chunksLookedAt);
-  const lengths: number[] = [];
+  const some: Request[] = [];
   for (let index = 0; index < looked; index += 1) {
-    const requests = await readChunk(file, chunks, Math.floor((index * count) / looked));
-    const some = requests.slice(0, Math.ceil(promptsLookedAt / looked));
-    for (const request of some) lengths.push((await asker.most(request)).promptTokens);
+    const chunk = await readChunk(work.requestsFile, chunks, Math.floor((index * count) / looked), work.schema);
+    some.push(...chunk.slice(0, Math.ceil(promptsLookedAt / looked)));
   }
-  const mean = lengths.reduce((sum, length) => sum + length, 0) / Math.max(1, lengths.length);
+  const most = await work.withAsker(some, async (asker) => some.map((request) => asker.most(request)));
+  const mean = (values: readonly number[]) =>
+    values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
+  const lengths = most.map(({ promptTokens }) => promptTokens);
+  const answers = most.map(({ completionTokens }) => completionTokens);
   const longest = Math.max(0, ...lengths);
   const { requests } = chunks;
-  const promptTokens = Math.round(mean * requests);
-  const completionTokens = Math.round(meanAnswer(ledger, teacher.maximumTokens) * requests);
+  const promptTokens = Math.round(mean(lengths) * requests);
+  const longestAnswers = Math.round(mean(answers) * requests);
+  const completionTokens = Math.round(meanAnswer(ledger, work.purpose, mean(answers)) * requests);
   const { requestsPerMinute, tokensPerMinute } = teacher.limits;
   const minutes =
     teacher.mode === 'batch'
       ? 0
       : Math.max(
           requests / (requestsPerMinute ?? Number.POSITIVE_INFINITY),
-          (promptTokens + requests * teacher.maximumTokens) / (tokensPerMinute ?? Number.POSITIVE_INFINITY),
+          (promptTokens + longestAnswers) / (tokensPerMinute ?? Number.POSITIVE_INFINITY),
         );
   return {
     requests,
     promptTokens,
     completionTokens,
     cost: costOf(price, { promptTokens, completionTokens }),
-    maximumCost: costOf(price, { promptTokens, completionTokens: requests * teacher.maximumTokens }),
+    maximumCost: costOf(price, { promptTokens, completionTokens: longestAnswers }),
     mostPerRequest: costOf(price, {
       promptTokens: longest * roomForLongerPrompts,
-      completionTokens: teacher.maximumTokens,
+      completionTokens: Math.max(0, ...answers),
     }),
     seconds: minutes * 60,
   };
 }
 
-function meanAnswer({ bySource }: LedgerTotal, maximumTokens: number): number {
+function meanAnswer({ bySource }: LedgerTotal, purpose: string, maximumTokens: number): number {
   const generated = [...bySource.values()].filter(
-    ({ source, lostCalls }) => /\/generate\//.test(source) && lostCalls === 0,
+    ({ source, lostCalls }) => source.includes(`/${purpose}/`) && lostCalls === 0,
   );
   const answers = generated.reduce((sum, { calls, failedCalls }) => sum + calls - failedCalls, 0);
   const tokens = generated.reduce((sum, { completionTokens }) => sum + completionTokens, 0);

@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { readCallLog } from '../../generation/call-log.ts';
 import { countChunks, readChunk } from '../../generation/chunks.ts';
+import { generationRequest } from '../../generation/generation-request.ts';
 import { readLedger } from '../../generation/ledger.ts';
 import { runStepOnce } from '../../store/manifest.ts';
 import { writeFileAtomically } from '../../store/write-file.ts';
@@ -63,7 +64,7 @@ async function* joinChunks(
     signal.throwIfAborted();
     const { answers } = await readCallLog(calls, chunk, filesOf.get(chunk) ?? []);
     let lines = '';
-    for (const { id } of await readChunk(requestsFile, chunks, chunk)) {
+    for (const { id } of await readChunk(requestsFile, chunks, chunk, generationRequest)) {
       const answer = answers.get(id);
       if (!answer) continue;
       joined.answers += 1;

@@ -44,7 +44,11 @@ export function readPlan(file: string): Promise<StoredPlan> {
   return readJson(file, planSchema);
 }
 
-/** How the ledger names what a chunk costs. */
-export function ledgerSource(round: number, chunk: number): string {
-  return `round-${round}/generate/chunk-${String(chunk).padStart(6, '0')}`;
+/**
+ * How the ledger names what a chunk costs.
+ *
+ * @param purpose `generate`, or `verify` with the list of requests
+ */
+export function ledgerSource(round: number, purpose: string, chunk: number): string {
+  return `round-${round}/${purpose}/chunk-${String(chunk).padStart(6, '0')}`;
 }

@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { withCoco } from '../../datasets/coco-index.ts';
 import { noSharedFiles, sharedFile } from '../shared-files.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
-import { allAnnotations } from './all-annotations.ts';
+import { allAnnotations, readAll } from './all-annotations.ts';
 
 const images = [
   { license: 1, file_name: '000000000009.jpg', height: 480, width: 640, id: 9 },
@@ -57,7 +57,7 @@ async function cocoFiles(changes: { instances?: object | string; captions?: obje
 
 async function index(files: Awaited<ReturnType<typeof cocoFiles>>) {
   const cache = join(files.folder, 'cache');
-  const pictures = await withCoco(files, cache, (coco) => Promise.all(coco.pictures.map(({ id }) => coco.read(id))));
+  const pictures = await withCoco(files, cache, readAll);
   return { pictures, cache };
 }
 
@@ -93,7 +93,9 @@ describe('withCoco', () => {
 
   it('says that a picture is not there', async () => {
     const files = await cocoFiles();
-    await expect(withCoco(files, files.folder, (coco) => coco.read(77))).rejects.toThrow('Picture 77 is not among');
+    await expect(withCoco(files, files.folder, (coco) => coco.read([9, 77]))).rejects.toThrow(
+      'Picture 77 is not among',
+    );
   });
 
   it('reads the real annotations of COCO, all of them', async (context) => {
@@ -183,7 +185,7 @@ describe('the index', () => {
     const cache = join(files.folder, 'cache');
     const script = `
       import { withCoco } from ${JSON.stringify(fileURLToPath(new URL('../../datasets/coco-index.ts', import.meta.url)))};
-      const read = (coco) => coco.read(9);
+      const read = async (coco) => (await coco.read([9])).get(9);
       const { captions } = await withCoco(${JSON.stringify(files)}, ${JSON.stringify(cache)}, read);
       console.log(JSON.stringify(captions));`;
     const run = promisify(execFile);

@@ -3,8 +3,10 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { askChunk, type RequestAsker } from '../../generation/ask-chunk.ts';
 import { askPatiently } from '../../generation/ask-patiently.ts';
+import type { GenerationRequest } from '../../generation/generation-request.ts';
 import { createPacer } from '../../generation/pacer.ts';
 import type { TokenSum } from '../../generation/prices.ts';
+import { buildMessages } from '../../generation/prompt.ts';
 import { readPromptTemplate } from '../../generation/prompt-template.ts';
 import { readQuestionTypes } from '../../generation/question-types.ts';
 import { createTeacherAsker } from '../../generation/request-asker.ts';
@@ -18,13 +20,23 @@ import { request } from './requests.ts';
 const requests = Array.from({ length: 20 }, (_, index) => request(index + 1));
 const template = await readPromptTemplate('configs/prompts/generate-v1.md');
 const types = await readQuestionTypes('configs/question-types.yaml');
-const annotations = async (id: number) => annotatedPicture({ id, captions: [`cat number ${id} on a door`] });
+const pictureOf = (id: number) => annotatedPicture({ id, captions: [`cat number ${id} on a door`] });
 const never = new AbortController().signal;
 
 /** A real teacher over HTTP, asked with real prompts. */
 async function setUp(options: Parameters<typeof runningTeacher>[0] = {}, changes: { storeAnswers?: boolean } = {}) {
   const { teacher, client, settings } = await runningTeacher(options);
-  const asker = createTeacherAsker({ client, settings, storeAnswers: false, annotations, types, template, ...changes });
+  const asker = createTeacherAsker<GenerationRequest>({
+    client,
+    settings: () => settings,
+    storeAnswers: false,
+    examples: (one) => one.examples.length,
+    messages: (one, dropped) => {
+      const examples = one.examples.slice(0, one.examples.length - dropped);
+      return buildMessages({ request: { ...one, examples }, picture: pictureOf(one.image_id), types, template });
+    },
+    ...changes,
+  });
   const folder = join(await temporaryFolder(), 'calls');
   const input = { requests, folder, chunk: 3, asker, pacer: createPacer({}), concurrency: 4, signal: never };
   return { teacher, asker, folder, input };
@@ -126,7 +138,7 @@ describe('nothing is asked twice', () => {
     await expect(askChunk({ ...input, concurrency: 1 })).rejects.toMatchObject({ retryable: true });
     const { calls } = await askChunk(input);
     expect(calls.answers.size).toBe(20);
-    expect(calls.unsettled.map(({ most }) => most)).toEqual([await asker.most(requests[0] as (typeof requests)[0])]);
+    expect(calls.unsettled.map(({ most }) => most)).toEqual([asker.most(requests[0] as (typeof requests)[0])]);
   });
 
   test('after a killed writer left a cut line: it is cut off and asked once more', async () => {
@@ -251,7 +263,7 @@ describe('a request that the model can’t take', () => {
 
   test('is asked with fewer examples when it is too long', async () => {
     const { input, asker } = await setUp();
-    const { promptTokens } = await asker.most(long[0] as (typeof long)[0]);
+    const { promptTokens } = asker.most(long[0] as (typeof long)[0]);
     const { input: limited } = await setUp({ faults: { contextTokens: promptTokens + 800 - 50 } });
     const { calls } = await askChunk({ ...limited, folder: input.folder, requests: long });
     expect(calls.answers.get('request-1')).toMatchObject({ examples_dropped: 1 });
@@ -270,7 +282,7 @@ describe('a request that the model can’t take', () => {
 describe('an allowance', () => {
   test('ends it before it can be passed, and more of it goes on', async () => {
     const { input, asker, teacher } = await setUp();
-    const { promptTokens, completionTokens } = await asker.most(requests[0] as (typeof requests)[0]);
+    const { promptTokens, completionTokens } = asker.most(requests[0] as (typeof requests)[0]);
     const most = promptTokens + completionTokens;
     const within = (limit: number) => ({
       ...input,

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { countChunks, indexChunks, readChunk } from '../../generation/chunks.ts';
+import { generationRequest } from '../../generation/generation-request.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { request } from './requests.ts';
 
@@ -21,7 +22,7 @@ test.each([
     const file = await fileOf(count, lineBreak);
     const index = await indexChunks(file, size);
     expect(index.requests).toBe(count);
-    const chunks = await Promise.all(sizes.map((_, chunk) => readChunk(file, index, chunk)));
+    const chunks = await Promise.all(sizes.map((_, chunk) => readChunk(file, index, chunk, generationRequest)));
     expect(countChunks(index)).toBe(sizes.length);
     expect(chunks.map(({ length }) => length)).toEqual(sizes);
     expect(chunks.flat().map(({ image_id }) => image_id)).toEqual(Array.from({ length: count }, (_, each) => each + 1));
