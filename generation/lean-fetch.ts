@@ -1,12 +1,17 @@
-import { Agent as PlainAgent, type IncomingMessage, type OutgoingHttpHeaders, request as plainRequest } from 'node:http';
+import {
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  Agent as PlainAgent,
+  request as plainRequest,
+} from 'node:http';
 import { Agent as SecureAgent, request as secureRequest } from 'node:https';
-import { text } from 'node:stream/consumers';
+import { buffer } from 'node:stream/consumers';
 
 // A connection stays open for the next request; how many there are is the caller's business.
 const agents = { http: new PlainAgent({ keepAlive: true }), https: new SecureAgent({ keepAlive: true }) };
 
 /**
- * A `fetch` for the `openai` client that sends and receives short texts over Node's own HTTP client: half of the
+ * A `fetch` for the `openai` client that sends and receives short messages over Node's own HTTP client: half of the
  * processor time of the built-in `fetch` a request (`docs/teacher.md` has the figures). What it does not do (uploads,
  * streams, other bodies than text) is left to the built-in one. It follows no redirects: an API answers itself.
  *
@@ -30,7 +35,7 @@ export async function leanFetch(input: string | URL | Request, init: RequestInit
       .on('error', reject)
       .end(body ?? undefined);
   });
-  const received = await text(answer);
+  const received = await buffer(answer);
   const status = answer.statusCode ?? 0;
   // The statuses for which a response may have no body, not even an empty one.
   const hasNoBody = status === 204 || status === 205 || status === 304;

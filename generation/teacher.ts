@@ -4,6 +4,7 @@ import type { ChatCompletionCreateParamsNonStreaming } from 'openai/resources/ch
 import { z } from 'zod';
 import { hashValue } from '../store/hash.ts';
 import { InputError } from '../store/input-error.ts';
+import { leanFetch } from './lean-fetch.ts';
 import type { ChatMessage } from './prompt-template.ts';
 import { structuredAnswer } from './structured-answer.ts';
 import { limitReset, TeacherError, teacherErrorFrom } from './teacher-error.ts';
@@ -109,7 +110,12 @@ export function createTeacherClient(
           : 'Give the address of the Azure resource, such as https://my-resource.openai.azure.com/openai',
     });
   }
-  const common = { maxRetries: 0, timeout: settings.requestTimeoutSeconds * 1000, logLevel: 'off' as const };
+  const common = {
+    fetch: leanFetch,
+    maxRetries: 0,
+    timeout: settings.requestTimeoutSeconds * 1000,
+    logLevel: 'off' as const,
+  };
   if (provider === 'azure') {
     return new AzureOpenAI({ ...common, apiKey: key, baseURL: baseUrl, apiVersion: apiVersion ?? '2024-10-21' });
   }

@@ -16,7 +16,7 @@ export interface JsonLinesAppender {
 }
 
 interface WaitingLine {
-  line: Buffer;
+  line: string;
   flush: boolean;
   resolve(): void;
   reject(error: unknown): void;
@@ -37,7 +37,7 @@ export async function openJsonLines(file: string): Promise<JsonLinesAppender> {
   let waiting: WaitingLine[] = [];
   let writing: Promise<void> | undefined;
   const writeTogether = async (lines: WaitingLine[]) => {
-    const bytes = Buffer.concat(lines.map(({ line }) => line));
+    const bytes = Buffer.from(lines.map(({ line }) => line).join(''));
     try {
       await handle.appendFile(bytes);
       // Whoever does not ask for the disk need not wait for it.
@@ -61,7 +61,7 @@ export async function openJsonLines(file: string): Promise<JsonLinesAppender> {
   return {
     append(value, { flush = true } = {}) {
       return new Promise((resolve, reject) => {
-        waiting.push({ line: Buffer.from(`${JSON.stringify(value)}\n`), flush, resolve, reject });
+        waiting.push({ line: `${JSON.stringify(value)}\n`, flush, resolve, reject });
         writing ??= writeAll();
       });
     },

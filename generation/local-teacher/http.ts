@@ -11,21 +11,29 @@ export interface Reply {
 }
 
 /** @returns the whole body; undefined when it is larger than allowed */
-export async function readBody(request: IncomingMessage, maximumBytes: number): Promise<Buffer | undefined> {
-  const pieces: Buffer[] = [];
-  let bytes = 0;
-  for await (const piece of request as AsyncIterable<Buffer>) {
-    bytes += piece.length;
-    if (bytes <= maximumBytes) pieces.push(piece);
-  }
-  return bytes <= maximumBytes ? Buffer.concat(pieces) : undefined;
+export function readBody(request: IncomingMessage, maximumBytes: number): Promise<Buffer | undefined> {
+  return new Promise((resolve, reject) => {
+    const pieces: Buffer[] = [];
+    let bytes = 0;
+    request.on('data', (piece: Buffer) => {
+      bytes += piece.length;
+      if (bytes <= maximumBytes) pieces.push(piece);
+    });
+    request.once('end', () => resolve(bytes <= maximumBytes ? Buffer.concat(pieces) : undefined));
+    request.once('error', reject);
+  });
 }
 
 export function send(response: ServerResponse, { status, body, headers }: Reply): void {
   const isFile = body instanceof Uint8Array;
+  const bytes = isFile ? body : Buffer.from(JSON.stringify(body));
   response
-    .writeHead(status, { 'content-type': isFile ? 'application/octet-stream' : 'application/json', ...headers })
-    .end(isFile ? body : JSON.stringify(body));
+    .writeHead(status, {
+      'content-type': isFile ? 'application/octet-stream' : 'application/json',
+      'content-length': bytes.length,
+      ...headers,
+    })
+    .end(bytes);
 }
 
 /** An error of OpenAI's shape. */

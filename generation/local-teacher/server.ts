@@ -4,7 +4,15 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
 import { createBatchService } from './batches.ts';
 import { type AskedAndAnswered, type LocalTeacherCounts, openBooks } from './bookkeeping.ts';
-import { type ChatCompletion, type ChatRequest, chatRequest, completeChat, modelName, readChat } from './chat.ts';
+import {
+  type ChatCompletion,
+  type ChatRequest,
+  chatRequest,
+  completeChat,
+  modelName,
+  type ReadChat,
+  readChat,
+} from './chat.ts';
 import { type Fault, type Faults, faultOf } from './faults.ts';
 import { createFileStore } from './files.ts';
 import { errorReply, parseOrUndefined, type Reply, readBody, send } from './http.ts';
@@ -52,8 +60,7 @@ export async function startLocalTeacher(options: LocalTeacherOptions = {}): Prom
   const stored: ChatCompletion[] = [];
   const counts = (): LocalTeacherCounts => ({ ...structuredClone(books.counts), ...limits.counts() });
 
-  const answer = (request: ChatRequest, id: string, refused: boolean, inBatch: boolean): Reply => {
-    const chat = readChat(request);
+  const answer = (request: ChatRequest, chat: ReadChat, id: string, refused: boolean, inBatch: boolean): Reply => {
     if (faults.contextTokens !== undefined && chat.mostTokens > faults.contextTokens) {
       const message = `The model takes ${faults.contextTokens} tokens, and ${chat.mostTokens} were asked for`;
       return errorReply(400, message, 'context_length_exceeded');
@@ -84,8 +91,8 @@ export async function startLocalTeacher(options: LocalTeacherOptions = {}): Prom
     if (fault) books.counts.faults[fault.kind] = (books.counts.faults[fault.kind] ?? 0) + 1;
     if (fault?.kind === 'cut_connection') return void request.socket.destroy();
     if (fault && fault.kind !== 'refused') return replyOfFault(fault);
-    if (!parsed.success) return errorReply(400, z.prettifyError(parsed.error));
-    return answer(parsed.data, id, fault?.kind === 'refused', false);
+    if (!parsed.success || !chat) return errorReply(400, z.prettifyError(parsed.error as z.ZodError));
+    return answer(parsed.data, chat, id, fault?.kind === 'refused', false);
   };
 
   const batches = createBatchService({
@@ -94,7 +101,8 @@ export async function startLocalTeacher(options: LocalTeacherOptions = {}): Prom
     seed,
     complete: (body, id) => {
       const request = chatRequest.safeParse(body);
-      return request.success ? answer(request.data, id, false, true) : errorReply(400, z.prettifyError(request.error));
+      if (!request.success) return errorReply(400, z.prettifyError(request.error));
+      return answer(request.data, readChat(request.data), id, false, true);
     },
     onCreated: () => {
       books.counts.batch.created += 1;

@@ -3,7 +3,7 @@
  */
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import type { WorkflowHandle } from '@temporalio/client';
-import type { GenerationPlan } from '../../../steps/generation/begin.ts';
+import type { GenerationPlan } from '../../../steps/generation/plan.ts';
 import type { RunPlan } from '../../../workflows/messages.ts';
 import { fakeActivities } from '../fake-activities.ts';
 import { fakeGeneration, fakePromptActivities, generationPlan } from '../fake-generation.ts';
