@@ -46,6 +46,7 @@ export function addDataCheckCommands(data: Command, signal: AbortSignal): void {
     .option('--run <name>', "run whose generated data is counted too (default: the config's, or its file name)")
     .option('--page <file>', 'where to write the page of samples (default: <run>/data-samples.html)')
     .option('--json', 'the figures as JSON, and no page', false)
+    .addHelpText('after', '\nExample:\n  dataengine data stats configs/demo.yaml --json')
     .action(async (file: string, options: { dataRoot?: string; run?: string; page?: string; json: boolean }) => {
       const config = await loadConfig(file, { dataRoot: options.dataRoot, run: options.run });
       const run = openRunDirectory(resolve(config.runsDirectory), config.run ?? basename(file, extname(file)));

@@ -20,6 +20,7 @@ interface RunOptions {
 export function addDataHistoryCommands(data: Command): void {
   withRun(data.command('log <config>').description('list the dataset versions of a run, oldest first'))
     .option('--json', 'the manifests, as JSON lines', false)
+    .addHelpText('after', '\nExample:\n  dataengine data log configs/demo.yaml')
     .action(async (file: string, options: RunOptions & { json: boolean }) => {
       const { runRoot } = await openRun(file, options);
       const history = await versionHistory(runRoot);
@@ -49,6 +50,7 @@ export function addDataHistoryCommands(data: Command): void {
     data.command('checkout <config> <version>').description('write the files of a version, as they were appended'),
   )
     .requiredOption('--output <folder>', 'a folder that is not there yet')
+    .addHelpText('after', '\nExample:\n  dataengine data checkout configs/demo.yaml round-1 --output old-data')
     .action(async (file: string, name: string, options: RunOptions & { output: string }) => {
       const { runRoot } = await openRun(file, options);
       const { checkOutVersion } = await import('../datasets/export-version.ts');

@@ -51,6 +51,7 @@ export function addSetupCommand(program: Command): void {
     .description('fetch native TensorFlow and the Temporal CLI, unless they are there')
     .option('--gpu', 'native TensorFlow for CUDA, with its libraries', false)
     .option('--python', 'also a Python environment, for checkpoints that only Python reads', false)
+    .addHelpText('after', '\nExample:\n  dataengine setup --gpu')
     .action(async ({ gpu, python }: { gpu: boolean; python: boolean }) => {
       const options = [...(gpu ? ['--gpu'] : []), ...(python ? ['--python'] : [])];
       const child = spawn(process.execPath, [setupScript, ...options], { stdio: 'inherit' });
@@ -64,6 +65,7 @@ export function addDoctorCommand(program: Command): void {
   program
     .command('doctor')
     .description('print what this machine has: Node, native TensorFlow, GPU, Temporal, free disk')
+    .addHelpText('after', '\nExample:\n  dataengine doctor')
     .action(async () => {
       const { examineMachine, formatFindings } = await import('./doctor.ts');
       const findings = await examineMachine();

@@ -1,3 +1,4 @@
+import tab from '@bomb.sh/tab/commander';
 import { Command } from 'commander';
 import { addCompareCommand } from './compare-command.ts';
 import { addDataCommands } from './data-commands.ts';
@@ -38,5 +39,7 @@ export function createProgram(signal: AbortSignal): Command {
   addWorkerCommand(program);
   addSetupCommand(program);
   addDoctorCommand(program);
+  // After all others: it reads their names and options.
+  tab(program, { completionCommandName: 'completion' });
   return program;
 }

@@ -35,6 +35,7 @@ export function addRunCommands(program: Command, signal: AbortSignal): void {
   program
     .command('watch <workflow-id>')
     .description('follow a loop that runs on Temporal')
+    .addHelpText('after', '\nExample:\n  dataengine watch tuesday')
     .action((workflowId: string) => watch(workflowId, signal));
 }
 

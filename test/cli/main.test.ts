@@ -2,7 +2,9 @@ import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Command } from 'commander';
 import { expect, test } from 'vitest';
+import { createProgram } from '../../cli/program.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
 const launcher = fileURLToPath(new URL('../../bin/dataengine.mjs', import.meta.url));
@@ -62,4 +64,24 @@ test('output that nobody reads to its end is no error', async () => {
     execFile('bash', ['-c', shell], (error) => resolve(error?.code ?? 0));
   });
   expect(code).toBe(0);
+});
+
+test('completion offers commands and options, and prints its script', async () => {
+  const script = await dataengine('completion', 'bash');
+  expect(script.output).toContain('dataengine complete -- ');
+  const { output } = await dataengine('complete', '--', 'compare', '--');
+  expect(output).toMatch(/^--json\tone JSON value/m);
+});
+
+test('every command says how it is used, with an example', () => {
+  const leaves = (command: Command): Command[] =>
+    command.commands.length === 0 ? [command] : command.commands.flatMap(leaves);
+  const program = createProgram(new AbortController().signal);
+  const without = leaves(program).filter((command) => {
+    if (['completion', 'complete'].includes(command.name())) return false;
+    let help = '';
+    command.configureOutput({ writeOut: (text) => (help += text) }).outputHelp();
+    return !/^Examples?:$/m.test(help);
+  });
+  expect(without.map((command) => command.name())).toEqual([]);
 });
