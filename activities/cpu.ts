@@ -10,6 +10,7 @@ import { askWorkChunk } from '../steps/generation/chunk.ts';
 import { finishGeneration } from '../steps/generation/finish.ts';
 import { recordTopUp } from '../steps/generation/top-up.ts';
 import { generationWork } from '../steps/generation/work.ts';
+import { notify } from '../steps/notify.ts';
 import type {
   AppendOutcome,
   ClassifyOutcome,
@@ -28,7 +29,7 @@ import { verify } from '../steps/verify.ts';
 import type { RunPlan } from '../workflows/messages.ts';
 import type { GenerationActivities } from './generation.ts';
 import { type PrepareRunInput, prepareRun } from './prepare-run.ts';
-import type { StepReference } from './references.ts';
+import type { NoticeReference, StepReference } from './references.ts';
 import { type ActivityDependencies, asActivity, runStep } from './run-step.ts';
 
 export interface CpuActivities extends GenerationActivities {
@@ -43,6 +44,8 @@ export interface CpuActivities extends GenerationActivities {
   evaluate(reference: StepReference): Promise<EvaluateOutcome>;
   classify(reference: StepReference): Promise<ClassifyOutcome>;
   report(reference: StepReference): Promise<ReportOutcome>;
+  /** Tells the config's webhook. */
+  notify(notice: NoticeReference): Promise<void>;
 }
 
 /** Makes the CPU worker's activities. */
@@ -77,5 +80,6 @@ export function createCpuActivities(dependencies: ActivityDependencies = {}): Cp
     evaluate: (reference) => runStep(reference, dependencies, joinEvaluation),
     classify: (reference) => runStep(reference, dependencies, classify),
     report: (reference) => runStep(reference, dependencies, report),
+    notify: ({ text, ...reference }) => runStep(reference, dependencies, (context) => notify(context, { text })),
   };
 }

@@ -3,6 +3,7 @@
  */
 import { ApplicationFailure } from '@temporalio/common';
 import { TeacherError } from '../generation/teacher-error.ts';
+import { NotificationError } from '../steps/notify.ts';
 import { InputError } from '../store/input-error.ts';
 import { TrainerError } from '../trainer/trainer-error.ts';
 
@@ -13,6 +14,14 @@ export function toActivityFailure(error: unknown): unknown {
   if (error instanceof TrainerError) {
     const type = error.kind === 'input' ? 'InputError' : `Trainer:${error.kind}`;
     return ApplicationFailure.fromError(error, { type, nonRetryable: error.kind === 'input' || !error.retryable });
+  }
+  if (error instanceof NotificationError) {
+    const nextRetryDelay = error.retryAfterSeconds === undefined ? undefined : error.retryAfterSeconds * 1000;
+    return ApplicationFailure.fromError(error, {
+      type: 'NotificationError',
+      nonRetryable: !error.retryable,
+      nextRetryDelay,
+    });
   }
   if (error instanceof TeacherError) {
     const nextRetryDelay = error.retryAfterSeconds === undefined ? undefined : error.retryAfterSeconds * 1000;

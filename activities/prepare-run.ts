@@ -28,6 +28,7 @@ export async function prepareRun(input: PrepareRunInput): Promise<RunPlan> {
     evaluationSets: evaluationSets(config, directory).map((set) => set.name),
     queues: config.temporal.taskQueues,
     finetuneTimeoutMinutes: config.temporal.finetuneTimeoutMinutes,
+    ...(config.notify.webhookVariable === undefined ? {} : { notifyOn: config.notify.on }),
   };
 }
 

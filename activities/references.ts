@@ -21,6 +21,11 @@ export interface ChunkReference extends StepReference {
   allowance?: number;
 }
 
+/** What a person is told. */
+export interface NoticeReference extends StepReference {
+  text: string;
+}
+
 /** A batch at the teacher. */
 export interface BatchReference extends StepReference {
   batch: string;

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { dataSchema } from './data-schema.ts';
 import { evaluateSchema } from './evaluate-schema.ts';
 import { finetuneSchema } from './finetune-schema.ts';
+import { notifySchema } from './notify-schema.ts';
 import { refineSchema } from './refine-schema.ts';
 import { samplingSchema } from './sampling-schema.ts';
 import { teacherSchema } from './teacher-schema.ts';
@@ -38,6 +39,7 @@ export const configSchema = z
     verify: verifySchema.prefault({}),
     refine: refineSchema.prefault({}),
     temporal: temporalSchema.prefault({}),
+    notify: notifySchema.prefault({}),
   })
   .meta({ title: 'MLLM-DataEngine configuration' });
 

@@ -44,6 +44,8 @@ export interface RunPlan {
   verifies?: boolean;
   queues: { cpu: string; gpu: string };
   finetuneTimeoutMinutes: number;
+  /** What a person is told of; absent where there is no webhook. */
+  notifyOn?: ('round' | 'failed' | 'approval' | 'done')[];
 }
 
 export interface RoundInput {

@@ -55,5 +55,8 @@ export function fakeActivities(plan: RunPlan, calls: string[]): CpuActivities & 
     }),
     classify: called('classify', { ...outcome, badCases: 2, errorByType: { counting: 0.5 } }),
     report: called('report', { ...outcome, file: '/run/report.html' }),
+    notify: async ({ text }) => {
+      calls.push(`notify ${text}`);
+    },
   };
 }
