@@ -105,8 +105,7 @@ export function traceAdapters(
       ops.constant(Int32Array.of(0, order.indexOf(`${module}.lora_A`)), [2]),
     );
     const kept = ops.greaterEqual(ops.randomUniform(inputShape, seed), ops.scalar(settings.dropout));
-    const dropoutMask = ops.scale(ops.cast(kept, 'float32'), 1 / (1 - settings.dropout));
-    return { ...adapter, dropoutMask };
+    return { ...adapter, dropout: { kept, scaling: 1 / (1 - settings.dropout) } };
   };
 }
 

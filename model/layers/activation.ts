@@ -1,3 +1,4 @@
+import type { Value } from '../ops/ops.ts';
 import type { Tape, Variable } from '../ops/tape.ts';
 
 /** Gaussian error linear unit, exact form with erf (arXiv 1606.08415), as `torch.nn.functional.gelu`. */
@@ -21,12 +22,20 @@ export function quickGelu(tape: Tape, x: Variable): Variable {
   });
 }
 
-/** SwiGLU's gating (arXiv 2002.05202): `gate * sigmoid(gate) * up`, all `[rows, inner]`. */
+/**
+ * SwiGLU's gating (arXiv 2002.05202): `gate * sigmoid(gate) * up`, all `[rows, inner]`.
+ *
+ * Only gate and up are kept for the gradient: they are the largest activations of a layer, and what lies between is
+ * two cheap operations.
+ */
 export function gatedSilu(tape: Tape, gate: Variable, up: Variable): Variable {
   const { ops } = tape;
-  const sigmoid = ops.sigmoid(gate.value);
-  const silu = ops.multiply(gate.value, sigmoid);
-  return tape.record([gate, up], ops.multiply(silu, up.value), (gradient) => {
+  const parts = (gate: Value) => {
+    const sigmoid = ops.sigmoid(gate);
+    return { sigmoid, silu: ops.multiply(gate, sigmoid) };
+  };
+  return tape.record([gate, up], ops.multiply(parts(gate.value).silu, up.value), (gradient) => {
+    const { sigmoid, silu } = parts(ops.after(gate.value, gradient));
     // silu' = sigmoid + silu * (1 - sigmoid)
     const slope = ops.add(sigmoid, ops.multiply(silu, ops.subtract(ops.scalar(1), sigmoid)));
     return [ops.multiply(ops.multiply(gradient, up.value), slope), ops.multiply(gradient, silu)];

@@ -10,8 +10,8 @@ export interface Adapter {
   b: Variable;
   /** alpha / rank */
   scaling: number;
-  /** float32 `[rows, in]`: zero where dropped, `1 / (1 - dropout)` elsewhere. None means no dropout. */
-  dropoutMask?: Value;
+  /** Which inputs are kept, bool `[rows, in]`, and `1 / (1 - dropout)`. None means no dropout. */
+  dropout?: { kept: Value; scaling: number };
 }
 
 /**
@@ -25,19 +25,20 @@ export function adaptedLinear(tape: Tape, x: Variable, weight: Variable, adapter
   if (!adapter) return linear(tape, x, weight);
   const { ops } = tape;
   if (isMergingCheaper(ops, x, weight, adapter)) return mergedLinear(tape, x, weight, adapter);
-  const { a, b, scaling, dropoutMask } = adapter;
-  const input = dropoutMask ? ops.multiply(x.value, dropoutMask) : x.value;
-  const narrow = ops.scale(ops.matMul(input, a.value, { transposeB: true }), scaling);
+  const { a, b, dropout } = adapter;
+  const scaling = adapter.scaling * (dropout?.scaling ?? 1);
+  const dropped = (value: Value, kept = dropout?.kept) =>
+    kept ? ops.multiply(value, ops.cast(kept, value.dataType)) : value;
+  const narrow = ops.scale(ops.matMul(dropped(x.value), a.value, { transposeB: true }), scaling);
   const value = ops.add(
     ops.matMul(x.value, weight.value, { transposeB: true }),
     ops.matMul(narrow, b.value, { transposeB: true }),
   );
   return tape.record([x, a, b], value, (gradient) => {
     const narrowGradient = ops.scale(ops.matMul(gradient, b.value), scaling);
-    const throughAdapter = () => {
-      const slope = ops.matMul(narrowGradient, a.value);
-      return dropoutMask ? ops.multiply(slope, dropoutMask) : slope;
-    };
+    const kept = dropout && ops.after(dropout.kept, gradient);
+    const input = dropped(x.again?.(gradient) ?? x.value, kept);
+    const throughAdapter = () => dropped(ops.matMul(narrowGradient, a.value), kept);
     return [
       x.needsGradient ? ops.add(ops.matMul(gradient, weight.value), throughAdapter()) : undefined,
       ops.matMul(narrowGradient, input, { transposeA: true }),
@@ -53,8 +54,8 @@ const NARROW_PENALTY = 2;
  * Whether one product for the whole weight's gradient costs less than the six narrow products of the adapter: so it
  * is in small models. In bfloat16 a sum with the weight would round the adapter's small update away.
  */
-function isMergingCheaper(ops: Ops, x: Variable, weight: Variable, { a, dropoutMask }: Adapter): boolean {
-  if (dropoutMask || ops.productType !== 'float32') return false;
+function isMergingCheaper(ops: Ops, x: Variable, weight: Variable, { a, dropout }: Adapter): boolean {
+  if (dropout || ops.productType !== 'float32') return false;
   const rows = x.value.shape[0] as number;
   const [outputSize, inputSize] = weight.value.shape as [number, number];
   const rank = a.value.shape[0] as number;
@@ -69,7 +70,8 @@ function mergedLinear(tape: Tape, x: Variable, weight: Variable, { a, b, scaling
   const merged = ops.add(ops.cast(weight.value, 'float32'), ops.scale(ops.matMul(b.value, a.value), scaling));
   const value = ops.matMul(x.value, merged, { transposeB: true });
   return tape.record([x, a, b], value, (gradient) => {
-    const slope = ops.scale(ops.matMul(gradient, x.value, { transposeA: true }), scaling);
+    const input = x.again?.(gradient) ?? x.value;
+    const slope = ops.scale(ops.matMul(gradient, input, { transposeA: true }), scaling);
     return [
       x.needsGradient ? ops.matMul(gradient, merged) : undefined,
       ops.matMul(b.value, slope, { transposeA: true }),

@@ -12,14 +12,17 @@ export function rmsNorm(tape: Tape, x: Variable, weight: Variable, epsilon: numb
   const meanSquare = ops.mean(ops.square(x.value), [1], true);
   const inverse = ops.rsqrt(ops.add(meanSquare, ops.scalar(epsilon)));
   const normalized = ops.multiply(x.value, inverse);
-  return tape.record([x, weight], ops.multiply(normalized, weight.value), (gradient) => {
+  const weighted = (normalized: Value) => ops.multiply(normalized, weight.value);
+  const again = (event: Value) => weighted(ops.after(normalized, event));
+  const backward = (gradient: Value) => {
     const inner = ops.multiply(gradient, weight.value);
     const projection = ops.mean(ops.multiply(inner, normalized), [1], true);
     return [
       x.needsGradient ? ops.multiply(ops.subtract(inner, ops.multiply(normalized, projection)), inverse) : undefined,
       weight.needsGradient ? ops.sum(ops.multiply(gradient, normalized), [0]) : undefined,
     ];
-  });
+  };
+  return tape.record([x, weight], weighted(normalized), backward, again);
 }
 
 /**

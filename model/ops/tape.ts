@@ -11,6 +11,11 @@ import type { Ops, Value } from './ops.ts';
 export interface Variable {
   readonly value: Value;
   readonly needsGradient: boolean;
+  /**
+   * Computes the value once more, when `event` is there, from what is kept anyway. A backward that takes it from here
+   * does not hold the value itself until then.
+   */
+  readonly again?: (event: Value) => Value;
 }
 
 type Backward = (gradient: Value) => readonly (Value | undefined)[];
@@ -48,8 +53,8 @@ export class Tape {
   }
 
   /** Notes that `value` came from `inputs`. `backward` returns one gradient an input, none for a frozen one. */
-  record(inputs: readonly Variable[], value: Value, backward: Backward): Variable {
-    const output = { value, needsGradient: inputs.some((input) => input.needsGradient) };
+  record(inputs: readonly Variable[], value: Value, backward: Backward, again?: Variable['again']): Variable {
+    const output = { value, needsGradient: inputs.some((input) => input.needsGradient), again };
     if (output.needsGradient) this.entries.push({ output, inputs, backward });
     return output;
   }

@@ -65,7 +65,8 @@ function mask(ops: Ops, seed: Value, module: string, changes: Partial<LoraSettin
       frozen(ops.constant(new Float32Array((shape[0] as number) * (shape[1] as number)), shape)),
     ]),
   );
-  return traceAdapters(ops, variables, all, seed)(module, SHAPE, new Tape(ops))?.dropoutMask;
+  const dropout = traceAdapters(ops, variables, all, seed)(module, SHAPE, new Tape(ops))?.dropout;
+  return dropout && ops.scale(ops.cast(dropout.kept, 'float32'), dropout.scaling);
 }
 
 function maskValues(seed: [number, number], module = layer(0, 'self_attn.q_proj')): Float32Array {

@@ -13,13 +13,14 @@ function randomFeed(name: string, shape: number[]): Feed {
   return { shape, data: Float32Array.from({ length }, () => random.uniform() * 2 - 1) };
 }
 
-/** Value and gradients; a dropout mask of ones changes nothing but keeps the adapter's products apart. */
+/** Value and gradients; dropout that keeps everything changes nothing but keeps the adapter's products apart. */
 function layer(apart: boolean) {
   return runEagerly(
     (ops, { x, weight, a, b, mask }) => {
       const tape = new Tape(ops);
       const [input, down, up] = [trained(x as never), trained(a as never), trained(b as never)];
-      const adapter: Adapter = { a: down, b: up, scaling: 2, dropoutMask: apart ? (mask as never) : undefined };
+      const dropout = apart ? { kept: ops.greaterEqual(mask as never, ops.scalar(0)), scaling: 1 } : undefined;
+      const adapter: Adapter = { a: down, b: up, scaling: 2, dropout };
       const y = adaptedLinear(tape, input, frozen(weight as never), adapter);
       const loss = tape.record([y], ops.sum(ops.square(y.value), [0, 1]), () => [ops.scale(y.value, 2)]);
       const [toX, toA, toB] = tape.gradients(loss, [input, down, up]) as [never, never, never];
