@@ -3,7 +3,9 @@
  */
 import { append } from '../steps/append.ts';
 import { classify } from '../steps/classify.ts';
+import { compareRound } from '../steps/compare-round.ts';
 import { joinEvaluation } from '../steps/evaluate.ts';
+import { gate } from '../steps/gate.ts';
 import { cancelBatch, collectBatch, lookAfterBatch, submitBatch } from '../steps/generation/batch.ts';
 import { beginGeneration } from '../steps/generation/begin.ts';
 import { askWorkChunk } from '../steps/generation/chunk.ts';
@@ -14,7 +16,9 @@ import { notify } from '../steps/notify.ts';
 import type {
   AppendOutcome,
   ClassifyOutcome,
+  CompareOutcome,
   EvaluateOutcome,
+  GateOutcome,
   PrepareDataOutcome,
   RefineOutcome,
   ReportOutcome,
@@ -29,7 +33,7 @@ import { verify } from '../steps/verify.ts';
 import type { RunPlan } from '../workflows/messages.ts';
 import type { GenerationActivities } from './generation.ts';
 import { type PrepareRunInput, prepareRun } from './prepare-run.ts';
-import type { NoticeReference, StepReference } from './references.ts';
+import type { GateReference, NoticeReference, StepReference } from './references.ts';
 import { type ActivityDependencies, asActivity, runStep } from './run-step.ts';
 
 export interface CpuActivities extends GenerationActivities {
@@ -43,6 +47,9 @@ export interface CpuActivities extends GenerationActivities {
   /** Joins the parts that the GPU workers scored. */
   evaluate(reference: StepReference): Promise<EvaluateOutcome>;
   classify(reference: StepReference): Promise<ClassifyOutcome>;
+  compareRound(reference: StepReference): Promise<CompareOutcome>;
+  /** Decides whether the round is built upon; a person's verdict counts under the policy `approve`. */
+  gate(reference: GateReference): Promise<GateOutcome>;
   report(reference: StepReference): Promise<ReportOutcome>;
   /** Tells the config's webhook. */
   notify(notice: NoticeReference): Promise<void>;
@@ -79,6 +86,8 @@ export function createCpuActivities(dependencies: ActivityDependencies = {}): Cp
     append: (reference) => runStep(reference, dependencies, append),
     evaluate: (reference) => runStep(reference, dependencies, joinEvaluation),
     classify: (reference) => runStep(reference, dependencies, classify),
+    compareRound: (reference) => runStep(reference, dependencies, compareRound),
+    gate: ({ verdict, ...reference }) => runStep(reference, dependencies, (context) => gate(context, verdict)),
     report: (reference) => runStep(reference, dependencies, report),
     notify: ({ text, ...reference }) => runStep(reference, dependencies, (context) => notify(context, { text })),
   };

@@ -29,6 +29,7 @@ export async function prepareRun(input: PrepareRunInput): Promise<RunPlan> {
     queues: config.temporal.taskQueues,
     finetuneTimeoutMinutes: config.temporal.finetuneTimeoutMinutes,
     ...(config.notify.webhookVariable === undefined ? {} : { notifyOn: config.notify.on }),
+    ...(config.gate.policy === 'approve' && { approval: config.gate.approval }),
   };
 }
 

@@ -1,6 +1,7 @@
 /**
  * What the workflows hand to the activities: where to look, never the data.
  */
+import type { Verdict } from '../steps/gate.ts';
 
 export interface StepReference {
   /** Absolute path; its `config.json` is the frozen config of the run. */
@@ -12,6 +13,10 @@ export interface EvaluateShardReference extends StepReference {
   /** Name of the evaluation set: `validation`, `test` or a benchmark's. */
   set: string;
   shard: number;
+}
+
+export interface GateReference extends StepReference {
+  verdict?: Verdict;
 }
 
 /** A chunk of a round's requests. */

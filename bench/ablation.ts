@@ -59,6 +59,8 @@ async function configFor(seed: number, strategy: Strategy): Promise<Config> {
     run: `seed-${seed}-${strategy}`,
     runsDirectory: path.join(WORK, 'runs'),
     data: { ...config.data, root: path.join(WORK, `scenes-${seed}`), scenes: { ...config.data.scenes, seed } },
+    // Rounds are compared at equal numbers of steps and requests: none is left out.
+    gate: { ...config.gate, policy: 'always' },
     sampling: { ...config.sampling, ...(strategy !== 'continued' && { strategy }) },
   };
 }

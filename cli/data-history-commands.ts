@@ -24,7 +24,7 @@ export function addDataHistoryCommands(data: Command): void {
     .action(async (file: string, options: RunOptions & { json: boolean }) => {
       const { runRoot } = await openRun(file, options);
       const history = await versionHistory(runRoot);
-      const lines = history.map(({ version, at, current }) => JSON.stringify({ at, current, ...version }));
+      const lines = history.map(({ version, ...facts }) => JSON.stringify({ ...facts, ...version }));
       process.stdout.write(options.json ? lines.map((line) => `${line}\n`).join('') : `${logTable(history)}\n`);
     });
 
@@ -106,7 +106,7 @@ function logTable(history: Awaited<ReturnType<typeof versionHistory>>): string {
   if (history.length === 0) return 'No version yet: the append step of a round makes one.';
   const head = ['version', 'round', 'appended', 'parent', 'samples', 'rejected', 'teacher', 'prompt', 'tokens', ''];
   const table = new Table({ head, style: { head: [] } });
-  for (const { version, at, current } of history) {
+  for (const { version, at, current, setAside } of history) {
     table.push([
       version.id.slice(0, 12),
       version.round,
@@ -117,7 +117,7 @@ function logTable(history: Awaited<ReturnType<typeof versionHistory>>): string {
       version.teacher,
       version.promptVersion,
       tokensOf(version),
-      current ? '' : 'replaced',
+      setAside ? 'set aside' : current ? '' : 'replaced',
     ]);
   }
   return String(table);

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { addCompareCommand } from './compare-command.ts';
 import { addDataCommands } from './data-commands.ts';
 import { addEvaluateCommand } from './evaluate-command.ts';
+import { addGateCommands } from './gate-commands.ts';
 import { addGenerateCommand } from './generate-command.ts';
 import { addDemoCommand, addDoctorCommand, addSetupCommand, addWorkerCommand } from './machine-commands.ts';
 import { addModelCommands } from './model-commands.ts';
@@ -26,6 +27,7 @@ export function createProgram(signal: AbortSignal): Command {
   addDemoCommand(program, signal);
   addRunCommands(program, signal);
   addStepCommands(program, signal);
+  addGateCommands(program, signal);
   addDataCommands(program, signal);
   addTeacherCommands(program, signal);
   addEvaluateCommand(program, signal);

@@ -1,4 +1,5 @@
 import Table from 'cli-table3';
+import { decisionOf, forgottenOf } from '../workflows/details.ts';
 import type { RoundSummary } from '../workflows/messages.ts';
 
 /** The table of rounds for a terminal: scores, samples, tokens and time, then the error of each type by round. */
@@ -18,6 +19,8 @@ function scoreTable(rounds: RoundSummary[], options: { color?: boolean }): strin
     'rejected',
     'teacher tokens',
     'time',
+    'forgotten',
+    'built upon',
   ];
   const table = new Table({ head, colAligns: head.map(() => 'right'), style: styleOf(options) });
   for (const row of rounds) {
@@ -32,6 +35,8 @@ function scoreTable(rounds: RoundSummary[], options: { color?: boolean }): strin
       row.samplesRejected,
       row.teacherTokens.prompt + row.teacherTokens.completion,
       formatSeconds(Object.values(row.seconds).reduce((sum, seconds) => sum + seconds, 0)),
+      forgottenOf(row),
+      decisionOf(row),
     ]);
   }
   return table.toString();

@@ -60,13 +60,14 @@ async function startRun(options: RunOptions, signal: AbortSignal): Promise<void>
 async function watch(workflowId: string, signal: AbortSignal): Promise<void> {
   const client = await (await import('./temporal-client.ts')).connectClient();
   try {
-    const { rounds, report } = await (await import('./watch-run.ts')).watchRun(
+    const { rounds, report, lastGood, stop, directory } = await (await import('./watch-run.ts')).watchRun(
       client,
       workflowId,
       createProgressDisplay(),
       signal,
     );
-    process.stdout.write(`${formatRounds(rounds)}\nReport ${report}\n`);
+    process.stdout.write(`${formatRounds(rounds)}\n`);
+    process.stdout.write(`Ended   ${stop.reason}\nModel   ${directory}/round-${lastGood}/merged\nReport  ${report}\n`);
   } finally {
     await client.connection.close();
   }

@@ -134,6 +134,13 @@ async function tellRound(
   if (progress === undefined) return;
   const { round, steps } = progress;
   for (const { name, state, seconds = 0, note } of steps) {
+    if (state === 'waiting') {
+      tellOnce(told, `${round} waits`, () =>
+        display.log(
+          `  round ${round} waits for a decision: \`dataengine approve ${roundWorkflowId}\`, with --reject to set it aside`,
+        ),
+      );
+    }
     if (state !== 'done') continue;
     tellOnce(told, `${round} ${name}`, () =>
       display.log(`round ${round} ${name.padEnd(9)} ${formatSeconds(seconds).padStart(12)}  ${note ?? ''}`),

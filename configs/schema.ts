@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { dataSchema } from './data-schema.ts';
 import { evaluateSchema } from './evaluate-schema.ts';
 import { finetuneSchema } from './finetune-schema.ts';
+import { gateSchema, stopSchema } from './gate-schema.ts';
 import { notifySchema } from './notify-schema.ts';
 import { refineSchema } from './refine-schema.ts';
 import { samplingSchema } from './sampling-schema.ts';
@@ -38,6 +39,8 @@ export const configSchema = z
     teacher: teacherSchema.prefault({}),
     verify: verifySchema.prefault({}),
     refine: refineSchema.prefault({}),
+    gate: gateSchema.prefault({}),
+    stop: stopSchema.prefault({}),
     temporal: temporalSchema.prefault({}),
     notify: notifySchema.prefault({}),
   })

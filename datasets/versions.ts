@@ -3,9 +3,10 @@
  *
  *   dataset-versions/<id>.json       what a version is; its id is the hash of the rest
  *   dataset-versions/objects/<hash>  the files of all versions, by content
- *   dataset-versions/log.jsonl       which version was appended when
+ *   dataset-versions/log.jsonl       which version was appended when, and which were set aside
  *
- * A round done anew adds a version; nothing is ever overwritten, so every version can be written out again.
+ * A round done anew adds a version; nothing is ever overwritten, so every version can be written out again. A version
+ * that was set aside stays, but none is added to it.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -53,7 +54,13 @@ export type NewVersion = Omit<DatasetVersion, 'schemaVersion' | 'id' | 'parents'
   files: readonly { /** Of the file in the version, without folder. */ name: string; path: string; samples: number }[];
 };
 
-const logEntrySchema = z.object({ id: z.string(), round: z.int(), at: z.string() });
+const logEntrySchema = z.object({
+  id: z.string(),
+  round: z.int(),
+  at: z.string(),
+  /** Such a line appends nothing: it says whether the version is built upon. */
+  setAside: z.boolean().optional(),
+});
 
 /** A line of the history. */
 export interface VersionInHistory {
@@ -62,6 +69,8 @@ export interface VersionInHistory {
   at: string;
   /** False when its round was done anew afterwards. */
   current: boolean;
+  /** True when what was made with it was not good enough to be built upon. */
+  setAside: boolean;
 }
 
 /**
@@ -86,18 +95,24 @@ export async function appendVersion(
   await writeJson(versionFile(runRoot, version.id), version);
   const history = await versionHistory(runRoot);
   if (history.some(({ version: { id }, current }) => current && id === version.id)) return { version, appended: false };
-  const log = await openJsonLines(logFile(runRoot));
-  try {
-    await log.append({ id: version.id, round: version.round, at: now().toISOString() });
-  } finally {
-    await log.close();
-  }
+  await log(runRoot, { id: version.id, round: version.round, at: now().toISOString() });
   return { version, appended: true };
 }
 
-/** The version that a round's data will be added to. */
+/** Says whether the current version of a round is built upon. Saying it again changes nothing. */
+export async function markVersion(
+  runRoot: string,
+  { round, setAside }: { round: number; setAside: boolean },
+  now: () => Date = () => new Date(),
+): Promise<void> {
+  const entry = (await versionHistory(runRoot)).find(({ version, current }) => current && version.round === round);
+  if (entry === undefined || entry.setAside === setAside) return;
+  await log(runRoot, { id: entry.version.id, round, at: now().toISOString(), setAside });
+}
+
+/** The version that a round's data will be added to: the newest of the earlier rounds that was not set aside. */
 export async function parentOf(runRoot: string, round: number): Promise<DatasetVersion | undefined> {
-  const earlier = (await versionHistory(runRoot)).filter(({ version, current }) => current && version.round < round);
+  const earlier = (await versionHistory(runRoot)).filter((entry) => isBuiltUpon(entry) && entry.version.round < round);
   return earlier.sort((left, right) => left.version.round - right.version.round).at(-1)?.version;
 }
 
@@ -108,28 +123,32 @@ export async function parentOf(runRoot: string, round: number): Promise<DatasetV
  */
 export async function versionHistory(runRoot: string): Promise<VersionInHistory[]> {
   if (!existsSync(logFile(runRoot))) return [];
-  const entries = await readJsonLines(logFile(runRoot), logEntrySchema, { tolerateTruncatedLastLine: true });
+  const lines = await readJsonLines(logFile(runRoot), logEntrySchema, { tolerateTruncatedLastLine: true });
+  const entries = lines.filter(({ setAside }) => setAside === undefined);
   const last = new Map(entries.map(({ round }, index) => [round, index]));
   return Promise.all(
     entries.map(async ({ id, round, at }, index) => ({
       version: await readVersion(runRoot, id),
       at,
       current: last.get(round) === index,
+      setAside: lines.findLast((line) => line.id === id && line.setAside !== undefined)?.setAside ?? false,
     })),
   );
 }
 
 /**
- * Finds a version by the beginning of its id, by `round-<k>` (the current one of that round) or as `latest`.
+ * Finds a version by the beginning of its id, by `round-<k>` (the current one of that round) or as `latest` (the
+ * newest that is built upon).
  *
  * @throws InputError when there is none, or more than one
  */
 export async function findVersion(runRoot: string, name: string): Promise<DatasetVersion> {
   const history = await versionHistory(runRoot);
   const current = history.filter((entry) => entry.current).map(({ version }) => version);
+  const builtUpon = history.filter(isBuiltUpon).map(({ version }) => version);
   const matches =
     name === 'latest'
-      ? current.sort((left, right) => left.round - right.round).slice(-1)
+      ? builtUpon.sort((left, right) => left.round - right.round).slice(-1)
       : history.map(({ version }) => version).filter(({ id }) => /^[0-9a-f]{4,}$/.test(name) && id.startsWith(name));
   const ofRound = current.filter(({ round }) => name === `round-${round}`);
   const found = new Map([...matches, ...ofRound].map((version) => [version.id, version]));
@@ -153,6 +172,19 @@ export async function lineageOf(runRoot: string, version: DatasetVersion): Promi
 /** The kept file of a version. */
 export function versionObject(runRoot: string, { sha256 }: { sha256: string }): string {
   return objectFile(join(runRoot, versionsFolder), sha256);
+}
+
+function isBuiltUpon({ current, setAside }: VersionInHistory): boolean {
+  return current && !setAside;
+}
+
+async function log(runRoot: string, entry: z.output<typeof logEntrySchema>): Promise<void> {
+  const lines = await openJsonLines(logFile(runRoot));
+  try {
+    await lines.append(entry);
+  } finally {
+    await lines.close();
+  }
 }
 
 async function readVersion(runRoot: string, wanted: string): Promise<DatasetVersion> {

@@ -40,6 +40,22 @@ export interface ReportRound {
   cost?: { amount: number; currency: string };
   /** Working time of each step, in the steps' order. */
   secondsByStep: Record<string, number>;
+  /** Whether it is built upon; absent when it was not judged. */
+  gate?: {
+    builtOn?: number;
+    accepted: boolean;
+    /** first, policy, test, person or default */
+    by: string;
+    reason: string;
+    comment?: string;
+    /** Of multiple choice on the validation questions, against the round that it is built on. */
+    change: number;
+    pValue?: number;
+    /** Why the run ended with this round. */
+    stop?: string;
+  };
+  /** Question type → what the best earlier round got right of it, and how much of that is wrong now. */
+  forgotten?: Record<string, { bestRound: number; right: number; lost: number }>;
   /** Of the finetune, in steps counted from 1. */
   lossCurve: { step: number; loss: number }[];
 }

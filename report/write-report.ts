@@ -2,6 +2,7 @@ import type { TopLevelSpec } from 'vega-lite';
 import { writeFileAtomically } from '../store/write-file.ts';
 import { abilityTables, benchmarkTable } from './benchmark-tables.ts';
 import { accuracyChart, costChart, errorByTypeChart, lossChart, samplingChart, timeChart } from './charts.ts';
+import { decisionsTable, forgettingTable } from './decisions-section.ts';
 import { drawChart } from './draw-chart.ts';
 import { escapeHtml, type Html } from './html.ts';
 import { lineageGraph } from './lineage.ts';
@@ -26,6 +27,8 @@ export async function writeReport(input: WriteReportInput): Promise<void> {
   const html = page(`Data engine report: ${run}`, [
     { title: 'Settings', body: `<div class="settings">${configTable(configSummary)}</div>` },
     { title: 'Rounds', body: roundsTable(rounds) },
+    { title: 'Built upon', body: decisionsTable(rounds) },
+    { title: 'Forgotten', body: forgettingTable(rounds) },
     { title: 'Accuracy and loss', body: await figures(scoreFigures(rounds)) },
     { title: 'Benchmarks', body: benchmarkTable(rounds) + abilityTables(rounds) },
     { title: 'Weights, what was sampled, and what it brought', body: await figures(samplingFigures(rounds)) },

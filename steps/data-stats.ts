@@ -87,10 +87,10 @@ async function allDatasets(config: Config, run: RunDirectory): Promise<Dataset[]
     return { name: split, samples: () => questions(readAokvqaLazily(file, limit), pictures, format) };
   });
   const current = (await versionHistory(run.root)).filter((entry) => entry.current);
-  const generated = current.flatMap(({ version }) =>
+  const generated = current.flatMap(({ version, setAside }) =>
     version.files.map(
       (file): Dataset => ({
-        name: `round ${version.round}`,
+        name: `round ${version.round}${setAside ? ' (set aside)' : ''}`,
         samples: () => questions(streamEngineData(versionObject(run.root, file)), poolPictures(config), format),
       }),
     ),

@@ -15,13 +15,13 @@ export interface GeneratedData {
 }
 
 /**
- * The generated samples of rounds 1 to `lastRound`.
+ * The generated samples of some rounds, such as those that are built upon. Round 0 has none.
  *
  * @throws InputError when one of these rounds has not appended its data
  */
-export async function generatedData(run: RunDirectory, lastRound: number): Promise<GeneratedData[]> {
+export async function generatedData(run: RunDirectory, rounds: readonly number[]): Promise<GeneratedData[]> {
   const data: GeneratedData[] = [];
-  for (let round = 1; round <= lastRound; round += 1) {
+  for (const round of rounds.filter((number) => number > 0)) {
     const { manifest } = await finishedStep(run, round, 'append');
     const name = engineDataFile(round);
     data.push({ round, file: join(roundDirectory(run, round), name), hash: manifest.outputs[`../${name}`] ?? '' });

@@ -5,6 +5,7 @@ import type { FinetuneJob } from '../trainer/protocol.ts';
 import { baseModelHash } from './base-model.ts';
 import { generatedData } from './engine-data-files.ts';
 import { finishedStep } from './finished-step.ts';
+import { lineageBefore } from './lineage.ts';
 import { mixtureParts } from './mixture-parts.ts';
 import { outcomeOf } from './outcome-of.ts';
 import type { FinetuneOutcome } from './outcomes.ts';
@@ -14,9 +15,9 @@ import { runTrainerStep } from './trainer-step.ts';
 const outputs = ['adapter_config.json', 'adapter_model.safetensors', 'loss.jsonl'];
 
 /**
- * Finetunes LoRA adapters on the base model with the round's mixture. Each round begins from the base model, as
- * the reference system's do, or with `finetune.startFrom: previous` from the adapter of the round before; an
- * interrupted attempt goes on from its newest checkpoint.
+ * Finetunes LoRA adapters on the base model with the round's mixture: the base data, its own and that of the rounds it
+ * is built upon. Each round begins from the base model, as the reference system's do, or with `finetune.startFrom:
+ * previous` from the adapter of the last good round; an interrupted attempt goes on from its newest checkpoint.
  */
 export async function finetune(context: StepContext): Promise<FinetuneOutcome> {
   const { config, run, round } = context;
@@ -31,9 +32,12 @@ export async function finetune(context: StepContext): Promise<FinetuneOutcome> {
   const { batchSize } = given;
   const steps = epochs * stepsPerEpoch;
   const directory = stepDirectory(run, round, 'finetune');
-  const parts = await mixtureParts(config, await generatedData(run, round));
+  const lineage = await lineageBefore(context, round);
+  const parts = await mixtureParts(config, await generatedData(run, [...lineage, round]));
   const settings = { ...given, microBatchSize: given.microBatchSize ?? batchSize, steps, seed: config.seed };
-  const previous = startFrom === 'previous' && round > 0 ? await finishedStep(run, round - 1, 'finetune') : undefined;
+  const lastGood = lineage.at(-1);
+  const previous =
+    startFrom === 'previous' && lastGood !== undefined ? await finishedStep(run, lastGood, 'finetune') : undefined;
   let samples = 0;
   const done = await runTrainerStep({
     context,

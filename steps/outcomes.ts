@@ -1,3 +1,4 @@
+import type { Stop } from '../evaluation/stop-rules.ts';
 import type { StepOutcome } from './step-context.ts';
 
 export interface PrepareDataOutcome extends StepOutcome {
@@ -72,6 +73,38 @@ export interface AppendOutcome extends StepOutcome {
   /** Content hash of the dataset version. */
   version: string;
   samplesAdded: number;
+}
+
+/** A round's model against that of the last good round, on the validation questions. */
+export interface CompareOutcome extends StepOutcome {
+  /** The last good round; absent for round 0. */
+  builtOn?: number | undefined;
+  /** Whether a person is to decide. */
+  asksPerson: boolean;
+  worse: boolean;
+  /** Where it is worse, in words; empty where it is not. */
+  reason: string;
+  /** Of multiple choice, in points (percent); 0 for round 0. */
+  change: number;
+  /** That it got worse overall, one-sided. */
+  pValue: number;
+  /** Of the questions that the best earlier rounds got right, how many there are and how many are wrong now. */
+  remembered: number;
+  forgotten: number;
+  /** The page that a person looks at who decides. */
+  samplesPage?: string | undefined;
+}
+
+export interface GateOutcome
+  extends StepOutcome,
+    Pick<CompareOutcome, 'builtOn' | 'change' | 'pValue' | 'remembered' | 'forgotten'> {
+  accepted: boolean;
+  by: 'first' | 'policy' | 'test' | 'person' | 'default';
+  reason: string;
+  /** The last good round now: this one, when it was accepted. */
+  lastGood: number;
+  /** Why the run ends with this round, when it does. */
+  stop?: Stop | undefined;
 }
 
 export interface ReportOutcome extends StepOutcome {

@@ -8,7 +8,9 @@ import type { Config } from '../configs/schema.ts';
 import { aokvqaPicturePath } from '../datasets/aokvqa.ts';
 import { readEngineData } from '../datasets/engine-data.ts';
 import { readScores, scoresFile } from '../evaluation/evaluation-files.ts';
+import { forgettingSchema } from '../evaluation/forgetting.ts';
 import { readEvaluatedQuestions, readWeights } from '../evaluation/records.ts';
+import { roundComparisonSchema } from '../evaluation/round-comparison.ts';
 import type {
   ReportBadCase,
   ReportGeneratedSample,
@@ -19,12 +21,15 @@ import { type Manifest, readManifest } from '../store/manifest.ts';
 import { readJson, readJsonLines } from '../store/read-json.ts';
 import { type RunDirectory, roundDirectory, type StepName, stepDirectory } from '../store/run-directory.ts';
 import { weightsFile } from './classify.ts';
+import { comparisonFile, forgottenFile } from './compare-round.ts';
 import { poolPictures, type QuestionSet, questionSet } from './dataset-paths.ts';
 import { engineDataFile } from './engine-data-files.ts';
 import { evaluationSets } from './evaluation-sets.ts';
 import { finishedStep } from './finished-step.ts';
+import { readDecision } from './lineage.ts';
 import { rejectedByReasonFile, rejectedFile } from './refine.ts';
-import { requestsByTypeFile, usedWeightsFile } from './sample.ts';
+import { usedWeightsFile } from './sample.ts';
+import { requestsByTypeFile } from './sampling-files.ts';
 import { paidPrice } from './teacher-identity.ts';
 
 const countsSchema = z.record(z.string(), z.number());
@@ -39,6 +44,8 @@ const stepNames: StepName[] = [
   'merge',
   'evaluate',
   'classify',
+  'compare',
+  'gate',
 ];
 const rejectedSchema = z.object({ image_id: z.int(), reason: z.string(), detail: z.string(), raw: z.string() });
 const lossCurvePoints = 300;
@@ -59,6 +66,7 @@ export async function readReportRound(config: Config, run: RunDirectory, round: 
     benchmarks: await readMeasures(config, run, round),
     secondsByStep: await secondsByStep(run, round),
     lossCurve: await readLossCurve(run, round),
+    ...(await readGateFigures(run, round)),
     ...(await readDataFigures(config, run, round)),
   };
 }
@@ -77,6 +85,20 @@ async function readMeasures(config: Config, run: RunDirectory, round: number): P
     }
   }
   return measures;
+}
+
+async function readGateFigures(run: RunDirectory, round: number): Promise<Pick<ReportRound, 'gate' | 'forgotten'>> {
+  const decision = await readDecision(run, round);
+  if (decision === undefined) return {};
+  const { directory } = await finishedStep(run, round, 'compare');
+  const { overall } = await readJson(join(directory, comparisonFile), roundComparisonSchema);
+  const { builtOn, accepted, by, reason, comment, stop } = decision;
+  const change = overall.questions === 0 ? 0 : (overall.rightNow - overall.rightBefore) / overall.questions;
+  const pValue = builtOn === undefined ? undefined : overall.pValue;
+  return {
+    gate: { builtOn, accepted, by, reason, comment, change, pValue, stop: stop?.reason },
+    forgotten: await readJson(join(directory, forgottenFile), forgettingSchema),
+  };
 }
 
 type DataFigures = Pick<

@@ -13,6 +13,7 @@ import { evaluationFiles } from './evaluation-set.ts';
 import { finishedStep } from './finished-step.ts';
 import { rawAnswersFile } from './generate.ts';
 import { keepRules } from './keep-rules.ts';
+import { lineageBefore } from './lineage.ts';
 import { outcomeOf } from './outcome-of.ts';
 import type { RefineOutcome } from './outcomes.ts';
 import { requireDataRound } from './require-data-round.ts';
@@ -24,15 +25,15 @@ export const rejectedFile = 'rejected.jsonl';
 export const rejectedByReasonFile = 'rejected_by_reason.json';
 
 /**
- * Parses and filters the teacher's answers, and drops what an earlier round has already and what would leak the
- * evaluation. A new parser or other limits run this step again, over the raw answers that are there.
+ * Parses and filters the teacher's answers, and drops what a round that is built upon has already and what would leak
+ * the evaluation. A new parser or other limits run this step again, over the raw answers that are there.
  */
 export async function refine(context: StepContext): Promise<RefineOutcome> {
   const { config, run, round } = context;
   requireDataRound(round, 'refine');
   const sampled = await finishedStep(run, round, 'sample');
   const generated = await finishedStep(run, round, 'generate');
-  const earlier = await generatedData(run, round - 1);
+  const earlier = await generatedData(run, await lineageBefore(context, round));
   const verified = verifies(config) ? await finishedStep(run, round, 'verify') : undefined;
   const directory = stepDirectory(run, round, 'refine');
   const done = await runStepOnce({

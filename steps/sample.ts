@@ -11,25 +11,29 @@ import { badCasesFile } from './classify.ts';
 import { poolAnnotations } from './dataset-paths.ts';
 import { evaluationFiles, evaluationImageIds } from './evaluation-set.ts';
 import { finishedStep } from './finished-step.ts';
+import { lastGoodRound, lineageBefore } from './lineage.ts';
 import { outcomeOf } from './outcome-of.ts';
 import type { SampleOutcome } from './outcomes.ts';
 import { embeddingsDirectory, findNearestInPool } from './picture-embeddings.ts';
 import { withPool } from './pool.ts';
 import { promptFile } from './prompt-file.ts';
 import { requireDataRound } from './require-data-round.ts';
+import { requestsByTypeFile } from './sampling-files.ts';
 import { samplingWeights } from './sampling-weights.ts';
 import type { StepContext } from './step-context.ts';
 
 export const requestsFile = 'requests.jsonl';
-export const requestsByTypeFile = 'requests_by_type.json';
 /** What types were drawn by, whatever the strategy. */
 export const usedWeightsFile = 'sampling_weights.json';
 
-/** Draws the round's requests by Adaptive Bad-case Sampling, from the round before. No picture of an evaluation is drawn. */
+/**
+ * Draws the round's requests by Adaptive Bad-case Sampling, from the bad cases of the last good round. No picture of an
+ * evaluation is drawn, nor one that the rounds built upon have used.
+ */
 export async function sample(context: StepContext): Promise<SampleOutcome> {
   const { config, run, round, signal } = context;
   requireDataRound(round, 'sample');
-  const classified = await finishedStep(run, round - 1, 'classify');
+  const classified = await finishedStep(run, await lastGoodRound(context, round), 'classify');
   const annotations = poolAnnotations(config);
   const template = await readPromptTemplate(await promptFile(config, run, round));
   const earlier = await earlierRequests(context);
@@ -48,6 +52,7 @@ export async function sample(context: StepContext): Promise<SampleOutcome> {
       prompt: template.hash,
       sampling: config.sampling,
       gain: weights.inputs,
+      setAside: weights.setAside,
       seed: config.seed,
       round,
     },
@@ -86,14 +91,14 @@ export async function sample(context: StepContext): Promise<SampleOutcome> {
   return { ...outcomeOf(done), requests: done.manifest.metrics.requests ?? 0 };
 }
 
-async function earlierRequests({
-  run,
-  round,
-}: StepContext): Promise<{ hashes: (string | undefined)[]; imageIds: Set<number> }> {
+async function earlierRequests(
+  context: StepContext,
+): Promise<{ hashes: (string | undefined)[]; imageIds: Set<number> }> {
   const hashes: (string | undefined)[] = [];
   const imageIds = new Set<number>();
-  for (let earlier = 1; earlier < round; earlier += 1) {
-    const { directory, manifest } = await finishedStep(run, earlier, 'sample');
+  const dataRounds = (await lineageBefore(context, context.round)).filter((round) => round > 0);
+  for (const round of dataRounds) {
+    const { directory, manifest } = await finishedStep(context.run, round, 'sample');
     hashes.push(manifest.outputs[requestsFile]);
     for (const request of await readRequests(join(directory, requestsFile))) imageIds.add(request.image_id);
   }

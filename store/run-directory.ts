@@ -12,6 +12,8 @@ export type StepName =
   | 'merge'
   | 'evaluate'
   | 'classify'
+  | 'compare'
+  | 'gate'
   | 'sample'
   | 'generate'
   | 'verify'
@@ -23,6 +25,8 @@ const stepFolders: Record<StepName, string> = {
   merge: 'merged',
   evaluate: 'evaluate',
   classify: 'classify',
+  compare: 'compare',
+  gate: 'gate',
   sample: 'sample',
   generate: 'generate',
   verify: 'verify',

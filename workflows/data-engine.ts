@@ -38,7 +38,8 @@ export async function dataEngine(input: DataEngineInput): Promise<DataEngineResu
   setCurrentDetails(describeRounds(state));
 
   let roundsInThisExecution = 0;
-  while (state.nextRound <= plan.rounds) {
+  let stop = state.rounds.at(-1)?.gate?.stop;
+  while (state.nextRound <= plan.rounds && stop === undefined) {
     if (roundsInThisExecution >= plan.roundsPerExecution) {
       return continueAsNew<typeof dataEngine>({ ...input, state: { ...state, rounds: compactRounds(state.rounds) } });
     }
@@ -53,6 +54,7 @@ export async function dataEngine(input: DataEngineInput): Promise<DataEngineResu
       staticSummary: number === 0 ? `Round 0 of ${plan.run}: base finetuning` : `Round ${number} of ${plan.run}`,
     });
     state = { plan, nextRound: number + 1, rounds: [...state.rounds, summary] };
+    stop = summary.gate?.stop;
     roundsInThisExecution += 1;
     setCurrentDetails(describeRounds(state));
     await cpuActivities(`Write the report after round ${number}`, 30, plan.queues.cpu).report({
@@ -64,6 +66,8 @@ export async function dataEngine(input: DataEngineInput): Promise<DataEngineResu
     run: plan.run,
     directory: plan.directory,
     report: `${plan.directory}/report.html`,
+    lastGood: state.rounds.at(-1)?.gate?.lastGood ?? plan.rounds,
+    stop: stop ?? { rule: 'rounds', reason: `all ${plan.rounds} rounds after round 0 are done` },
     rounds: compactRounds(state.rounds),
   };
 }

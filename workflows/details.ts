@@ -1,6 +1,7 @@
 /**
  * The words and tables that the Temporal UI shows as current details. Pure functions.
  */
+import type { CompareOutcome, GateOutcome, GenerateOutcome } from '../steps/outcomes.ts';
 import type { DataEngineState, GenerationProgress, RoundSummary, StepRecord } from './messages.ts';
 
 /** The steps of a round as a Markdown table. */
@@ -16,7 +17,9 @@ export function describeSteps(round: number, steps: StepRecord[]): string {
 
 /** The rounds of a run as a Markdown table, with a line that says what is under way. */
 export function describeRounds({ plan, nextRound, rounds }: DataEngineState): string {
-  const now = nextRound > plan.rounds ? 'All rounds are done.' : `Round ${nextRound} of ${plan.rounds} is under way.`;
+  const stop = rounds.at(-1)?.gate?.stop;
+  const under = nextRound > plan.rounds ? 'All rounds are done.' : `Round ${nextRound} of ${plan.rounds} is under way.`;
+  const now = stop === undefined ? under : `It ended early: ${stop.reason}.`;
   const rows = rounds.map((row) =>
     [
       row.round,
@@ -27,15 +30,60 @@ export function describeRounds({ plan, nextRound, rounds }: DataEngineState): st
       row.samplesAdded,
       tokens(row),
       roundNumber(totalSeconds(row), 0),
+      forgottenOf(row),
+      decisionOf(row),
     ].join(' | '),
   );
   return [
     `**Run ${plan.run}** (\`${plan.directory}\`). ${now}`,
     '',
-    '| round | MC % | DA % | test MC % | bad cases | samples added | teacher tokens | seconds |',
-    '| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |',
+    '| round | MC % | DA % | test MC % | bad cases | samples added | teacher tokens | seconds | forgotten | built upon |',
+    '| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |',
     ...rows.map((row) => `| ${row} |`),
   ].join('\n');
+}
+
+/** What a person who decides about a round should know, under the table of its steps. */
+export function describeWaiting(
+  workflowId: string,
+  compared: CompareOutcome,
+  data: { answers: GenerateOutcome; version: { samplesAdded: number } } | undefined,
+): string {
+  const { builtOn, change, pValue, worse, reason, remembered, forgotten, samplesPage } = compared;
+  const tests = worse ? `worse than round ${builtOn}: ${reason}` : `not worse than round ${builtOn}`;
+  const tokens = data === undefined ? 0 : data.answers.promptTokens + data.answers.completionTokens;
+  return [
+    '',
+    '',
+    '**This round waits for a decision.**',
+    `- Score: ${signed(change)} points against round ${builtOn} (p of getting worse ${pValue.toPrecision(2)}). The tests say: ${tests}.`,
+    `- Forgotten: ${forgotten} of ${remembered} questions that the best earlier rounds got right.`,
+    `- Cost: ${data?.version.samplesAdded ?? 0} samples for ${tokens} teacher tokens (${(data?.answers.cost ?? 0).toFixed(2)} in the currency of the prices).`,
+    `- Samples, and the answers that changed: \`${samplesPage}\``,
+    `- Decide: \`dataengine approve ${workflowId}\` or \`dataengine approve ${workflowId} --reject\`, or send the update \`decideRound\`.`,
+  ].join('\n');
+}
+
+/** The gate's decision in a few words. */
+export function describeGate({ accepted, by, reason, change, builtOn }: GateOutcome): string {
+  if (by === 'first') return 'accepted';
+  const who = by === 'person' ? ' by a person' : by === 'default' ? ' as nobody decided' : '';
+  const what = accepted ? 'accepted' : 'set aside';
+  return `${what}${who}, ${signed(change)} points against round ${builtOn}; ${reason}`;
+}
+
+/** `yes`, `set aside` or, for a round that was not judged, a dash. */
+export function decisionOf({ gate }: RoundSummary): string {
+  return gate === undefined ? '–' : gate.accepted ? 'yes' : 'set aside';
+}
+
+/** `12 of 180`: questions that the best earlier rounds got right and this one doesn't. */
+export function forgottenOf({ gate }: RoundSummary): string {
+  return gate === undefined || gate.builtOn === undefined ? '–' : `${gate.forgotten} of ${gate.remembered}`;
+}
+
+function signed(points: number): string {
+  return `${points >= 0 ? '+' : '−'}${Math.abs(points).toFixed(1)}`;
 }
 
 /** How far a generation is, in a few lines of Markdown. */
@@ -70,14 +118,18 @@ export function totalSeconds(row: RoundSummary): number {
   return Object.values(row.seconds).reduce((sum, seconds) => sum + seconds, 0);
 }
 
-const rowsInPayloads = 12;
-const rowsWithErrors = 4;
+const rowsInPayloads = 10;
+const rowsWithErrors = 3;
 
-/** Keeps payloads below 10 KB: the newest rows, and only the last few with their errors by type. The report has all. */
+/** Keeps payloads below 10 KB: the newest rows, and only the last few with their errors by type and reasons. The report has all. */
 export function compactRounds(rounds: RoundSummary[]): RoundSummary[] {
   return rounds
     .slice(-rowsInPayloads)
-    .map((row, index, kept) => (index < kept.length - rowsWithErrors ? { ...row, errorByType: undefined } : row));
+    .map((row, index, kept) => (index < kept.length - rowsWithErrors ? shortRow(row) : row));
+}
+
+function shortRow(row: RoundSummary): RoundSummary {
+  return { ...row, errorByType: undefined, gate: row.gate && { ...row.gate, reason: '' } };
 }
 
 function percentOrBlank(value: number | undefined): string {

@@ -4,7 +4,10 @@
  */
 import { defineQuery, defineUpdate } from '@temporalio/workflow';
 import type { StepReference } from '../activities/references.ts';
+import type { Stop } from '../evaluation/stop-rules.ts';
+import type { Verdict } from '../steps/gate.ts';
 import type { GenerationPlan } from '../steps/generation/plan.ts';
+import type { GateOutcome } from '../steps/outcomes.ts';
 
 /** `temporal workflow start --type dataEngine --input '{"config":"configs/demo.yaml"}'` */
 export interface DataEngineInput {
@@ -46,6 +49,8 @@ export interface RunPlan {
   finetuneTimeoutMinutes: number;
   /** What a person is told of; absent where there is no webhook. */
   notifyOn?: ('round' | 'failed' | 'approval' | 'done')[];
+  /** Under the policy `approve`: how long a person is waited for, and what holds then. */
+  approval?: { timeoutHours: number; defaultDecision: Verdict['decision'] };
 }
 
 export interface RoundInput {
@@ -67,6 +72,8 @@ export interface RoundSummary {
   samplesRejected: number;
   datasetVersion?: string;
   teacherTokens: { prompt: number; completion: number };
+  /** Whether the round is built upon, and how its model differs from that of the last good round. */
+  gate?: Omit<GateOutcome, 'seconds' | 'reused'>;
   /** Working time of each step. */
   seconds: Record<string, number>;
 }
@@ -75,13 +82,17 @@ export interface DataEngineResult {
   run: string;
   directory: string;
   report: string;
+  /** The round whose model is the one to use. */
+  lastGood: number;
+  /** Why it ended. */
+  stop: Stop;
   rounds: RoundSummary[];
 }
 
 /** A step of the round that runs, or has run. */
 export interface StepRecord {
   name: string;
-  state: 'running' | 'done';
+  state: 'running' | 'waiting' | 'done';
   seconds?: number;
   /** Its result in a few words, such as `loss 1.21`. */
   note?: string;
@@ -108,6 +119,17 @@ export const engineProgressQuery = defineQuery<DataEngineProgress>('progress');
 export const roundsQuery = defineQuery<RoundSummary[]>('rounds');
 /** Of `round`: its steps so far. The step under way shows its numbers in its activity's heartbeat details. */
 export const roundProgressQuery = defineQuery<RoundProgress>('progress');
+
+/** What a person says about a round. */
+export interface RoundVerdict {
+  decision: 'accept' | 'reject';
+  comment?: string;
+}
+
+/** Of `round`, under the policy `approve`: whether it is built upon. Refused while nothing is asked. */
+export const decideRoundUpdate = defineUpdate<{ round: number; decision: RoundVerdict['decision'] }, [RoundVerdict]>(
+  'decideRound',
+);
 
 export interface GenerationInput extends StepReference {
   /** Of the activities. */

@@ -1,20 +1,24 @@
 /**
- * One round: generate data against the last round's weaknesses, train on all of it, measure.
+ * One round: generate data against the last good round's weaknesses, train on all of it, measure, and decide whether it
+ * is built upon.
  */
 import { executeChild, setCurrentDetails, setHandler, workflowInfo } from '@temporalio/workflow';
 import { cpuActivities, gpuActivities, verifyActivities } from './activity-options.ts';
-import { describeSteps, roundNumber } from './details.ts';
+import { describeGate, describeSteps, describeWaiting, roundNumber } from './details.ts';
+import { roundGate } from './gate.ts';
 import { generation } from './generation.ts';
 import { type RoundInput, type RoundSummary, roundProgressQuery, type StepRecord } from './messages.ts';
 
 /**
- * Round 0 finetunes, merges, evaluates and classifies. Later rounds first sample, generate, refine and append.
+ * Round 0 finetunes, merges, evaluates and classifies. Later rounds first sample, generate, refine and append. Each
+ * passes the gate at its end.
  */
 export async function round({ plan, round }: RoundInput): Promise<RoundSummary> {
   const steps: StepRecord[] = [];
   setHandler(roundProgressQuery, () => ({ round, steps }));
 
   const reference = { runDirectory: plan.directory, round };
+  const passGate = roundGate(plan, reference);
   const cpu = (summary: string, minutes: number) => cpuActivities(summary, minutes, plan.queues.cpu);
   const gpu = (summary: string, minutes: number) => gpuActivities(plan, summary, minutes);
 
@@ -42,7 +46,7 @@ export async function round({ plan, round }: RoundInput): Promise<RoundSummary> 
     }
     await step(
       'sample',
-      () => cpu(`Choose what to ask for from round ${round - 1}'s bad cases`, 60).sample(reference),
+      () => cpu('Choose what to ask for from the bad cases of the last good round', 60).sample(reference),
       (result) => `${result.requests} requests`,
     );
     const answers = await step(
@@ -114,6 +118,21 @@ export async function round({ plan, round }: RoundInput): Promise<RoundSummary> 
     (result) => `${result.badCases} bad cases`,
   );
 
+  const {
+    seconds: _,
+    reused: __,
+    ...gate
+  } = await step(
+    'gate',
+    () =>
+      passGate((compared) => {
+        if (!compared.asksPerson) return;
+        (steps.at(-1) as StepRecord).state = 'waiting';
+        setCurrentDetails(describeSteps(round, steps) + describeWaiting(workflowInfo().workflowId, compared, data));
+      }),
+    describeGate,
+  );
+
   return {
     round,
     multipleChoice: scores.multipleChoice,
@@ -122,6 +141,7 @@ export async function round({ plan, round }: RoundInput): Promise<RoundSummary> 
     testDirectAnswer: scores.testDirectAnswer,
     badCases: classified.badCases,
     errorByType: classified.errorByType,
+    gate,
     samplesAdded: data?.version.samplesAdded ?? 0,
     samplesRejected: data?.refined.rejected ?? 0,
     datasetVersion: data?.version.version,

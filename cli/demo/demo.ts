@@ -95,6 +95,8 @@ export async function runDemo(options: DemoOptions): Promise<DataEngineResult> {
     await writeJson(join(directory, finishedMark), result);
 
     process.stdout.write(`${formatRounds(result.rounds)}\n`);
+    process.stdout.write(`Ended         ${result.stop.reason}\n`);
+    process.stdout.write(`Model         ${join(directory, `round-${result.lastGood}`, 'merged')}\n`);
     process.stdout.write(`Total time    ${formatSeconds((Date.now() - startedAt) / 1000)}\n`);
     process.stdout.write(`Report        ${result.report}\n`);
     if (options.keep) {

@@ -7,14 +7,25 @@
  * @returns the two-sided p-value, 1 where they never differ
  */
 export function mcNemarExact(onlyFirst: number, onlySecond: number): number {
-  const trials = onlyFirst + onlySecond;
-  const fewer = Math.min(onlyFirst, onlySecond);
-  // The probability of each count from the one before it, in logarithms: 2^-trials alone is too small for large counts.
-  let logProbability = -trials * Math.LN2;
+  return Math.min(1, 2 * chanceOfAtMost(Math.min(onlyFirst, onlySecond), onlyFirst + onlySecond));
+}
+
+/**
+ * The same test, one-sided: how likely it is that the second loses as much as it did, or more, were it as good as the
+ * first. Small when the second is worse; 1 when it lost nothing.
+ */
+export function mcNemarWorse(onlyFirst: number, onlySecond: number): number {
+  return Math.min(1, chanceOfAtMost(onlySecond, onlyFirst + onlySecond));
+}
+
+/** The chance of at most so many heads among tosses of a fair coin. */
+function chanceOfAtMost(heads: number, tosses: number): number {
+  // The probability of each count from the one before it, in logarithms: 2^-tosses alone is too small for large counts.
+  let logProbability = -tosses * Math.LN2;
   let tail = 0;
-  for (let successes = 0; successes <= fewer; successes++) {
+  for (let count = 0; count <= heads; count++) {
     tail += Math.exp(logProbability);
-    logProbability += Math.log(trials - successes) - Math.log(successes + 1);
+    logProbability += Math.log(tosses - count) - Math.log(count + 1);
   }
-  return Math.min(1, 2 * tail);
+  return tail;
 }

@@ -22,11 +22,22 @@ test('the table has a row a round, then the errors by question type', () => {
     samplesAdded: 90,
     teacherTokens: { prompt: 1000, completion: 200 },
     errorByType: { counting: 0.25 },
+    gate: {
+      accepted: false,
+      by: 'test' as const,
+      reason: 'worse than round 0',
+      builtOn: 0,
+      lastGood: 0,
+      change: -4,
+      pValue: 0.01,
+      remembered: 60,
+      forgotten: 5,
+    },
   };
   const text = formatRounds([base, next], { color: false });
   const lines = text.split('\n').map((line) => line.replace(/[│\s]+/g, ' ').trim());
-  expect(lines).toContain('0 51.3 44.0 – – 39 0 0 0 1 min 35 s');
-  expect(lines).toContain('1 51.3 44.0 60.0 – 39 90 0 1200 1 min 35 s');
+  expect(lines).toContain('0 51.3 44.0 – – 39 0 0 0 1 min 35 s – –');
+  expect(lines).toContain('1 51.3 44.0 60.0 – 39 90 0 1200 1 min 35 s 5 of 60 set aside');
   expect(lines).toContain('counting 50 % 25 %');
   expect(lines).toContain('color_recognition 25 % –');
 });

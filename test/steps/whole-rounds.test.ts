@@ -11,6 +11,7 @@ import { classify } from '../../steps/classify.ts';
 import { embed } from '../../steps/embed.ts';
 import { evaluate } from '../../steps/evaluate.ts';
 import { finetune } from '../../steps/finetune.ts';
+import { gate } from '../../steps/gate.ts';
 import { generate } from '../../steps/generate.ts';
 import { merge } from '../../steps/merge.ts';
 import { prepareData } from '../../steps/prepare-data.ts';
@@ -38,7 +39,8 @@ const readJsonFile = async (path: string) => JSON.parse(await readFile(path, 'ut
 async function measure(round: number) {
   const finetuned = await finetune(inRound(round));
   await merge(inRound(round));
-  return { finetuned, evaluated: await evaluate(inRound(round)), classified: await classify(inRound(round)) };
+  const [evaluated, classified] = [await evaluate(inRound(round)), await classify(inRound(round))];
+  return { finetuned, evaluated, classified, judged: await gate(inRound(round)) };
 }
 
 async function makeData(round: number) {

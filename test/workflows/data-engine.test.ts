@@ -3,9 +3,10 @@ import { WorkflowFailedError } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { rootCause } from '../../cli/failures.ts';
-import type { DataEngineInput, DataEngineResult, RunPlan } from '../../workflows/messages.ts';
+import type { DataEngineInput, DataEngineResult, RoundProgress, RunPlan } from '../../workflows/messages.ts';
 import { createWorker, startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
 import { fakeActivities } from './fake-activities.ts';
+import { until } from './until.ts';
 
 let environment: WorkflowTestEnvironment;
 
@@ -53,7 +54,7 @@ test('round 0 trains and measures; later rounds make data first; each ends with 
   const calls: string[] = [];
   const result = await execute(queue, fakeActivities(planOn(queue), calls));
   const measure = (round: number) =>
-    ['finetune', 'merge', 'evaluateShard', 'evaluateShard', 'evaluate', 'classify', 'report'].map(
+    ['finetune', 'merge', 'evaluateShard', 'evaluateShard', 'evaluate', 'classify', 'gate', 'report'].map(
       (name) => `${name} ${round}`,
     );
   const makeData = (round: number) => ['sample', 'generate', 'refine', 'append'].map((name) => `${name} ${round}`);
@@ -181,6 +182,83 @@ test('a failure that may pass is tried again', async () => {
   };
   await execute(queue, activities);
   expect(attempts).toBe(2);
+});
+
+const approval = { timeoutHours: 1, defaultDecision: 'gate' as const };
+
+test('under the policy approve a round waits for a person, and nothing runs meanwhile', async () => {
+  const queue = newQueue();
+  const calls: string[] = [];
+  const worker = await createWorker(environment, queue, fakeActivities(planOn(queue, { rounds: 1, approval }), calls));
+  const result = await worker.runUntil(async () => {
+    const { client } = environment.temporal;
+    const handle = await client.workflow.start('dataEngine', {
+      taskQueue: queue,
+      workflowId: queue,
+      args: [{ config: 'tiny.yaml' }],
+    });
+    const round = client.workflow.getHandle(`${queue}/round-1`);
+    const decide = (verdict: object) => round.executeUpdate('decideRound', { args: [verdict] });
+    const progress = () => round.query<RoundProgress>('progress').catch(() => undefined);
+    await until(async () => (await progress()) !== undefined);
+    await until(async () => (await progress())?.steps.at(-1)?.state === 'waiting');
+
+    expect((await round.describe()).raw.pendingActivities).toEqual([]);
+    const { currentDetails } = await round.query<{ currentDetails: string }>('__temporal_workflow_metadata');
+    expect(currentDetails).toContain('This round waits for a decision.');
+    expect(currentDetails).toContain('+1.5 points against round 0');
+    expect(currentDetails).toContain(`dataengine approve ${queue}/round-1 --reject`);
+    await expect(decide({ decision: 'perhaps' })).rejects.toThrow(
+      expect.objectContaining({ cause: expect.objectContaining({ message: 'decision: accept or reject' }) }),
+    );
+    expect(await decide({ decision: 'reject', comment: 'no' })).toEqual({ round: 1, decision: 'reject' });
+    return handle.result() as Promise<DataEngineResult>;
+  });
+  expect(calls).toContain('gate 0');
+  expect(calls).toContain('gate 1 person reject');
+  expect(result).toMatchObject({ lastGood: 0, stop: { rule: 'rounds' } });
+});
+
+test('a decision that nobody asked for is refused', async () => {
+  const queue = newQueue();
+  const activities = fakeActivities(planOn(queue, { rounds: 0 }), []);
+  const worker = await createWorker(environment, queue, activities);
+  await worker.runUntil(async () => {
+    const { client } = environment.temporal;
+    let refused: unknown;
+    activities.finetune = async () => {
+      const round = client.workflow.getHandle(`${queue}/round-0`);
+      refused = await round.executeUpdate('decideRound', { args: [{ decision: 'accept' }] }).catch((error) => error);
+      return { seconds: 1, reused: false, samples: 1, steps: 1 };
+    };
+    await client.workflow.execute('dataEngine', {
+      taskQueue: queue,
+      workflowId: queue,
+      args: [{ config: 'tiny.yaml' }],
+    });
+    expect((refused as Error).cause).toMatchObject({ message: 'Not now: the round does not wait for a decision' });
+  });
+});
+
+test('when nobody decides in time the default decision holds', async () => {
+  const queue = newQueue();
+  const calls: string[] = [];
+  const soon = { timeoutHours: 0.0001, defaultDecision: 'accept' as const };
+  await execute(queue, fakeActivities(planOn(queue, { rounds: 1, approval: soon }), calls));
+  expect(calls).toContain('gate 1 default accept');
+});
+
+test('a stop rule ends the run early, and the result says why', async () => {
+  const queue = newQueue();
+  const calls: string[] = [];
+  const activities = fakeActivities(planOn(queue, { rounds: 5 }), calls);
+  const { gate } = activities;
+  const stop = { rule: 'target' as const, reason: '80.0 % reach the target of 80 %' };
+  activities.gate = async (reference) => ({ ...(await gate(reference)), ...(reference.round === 1 && { stop }) });
+  const result = await execute(queue, activities);
+  expect(result.rounds.map(({ round }) => round)).toEqual([0, 1]);
+  expect(result).toMatchObject({ stop, lastGood: 1 });
+  expect(calls.filter((call) => call.startsWith('finetune'))).toEqual(['finetune 0', 'finetune 1']);
 });
 
 test('cancelling the loop cancels the round and waits until the activity has stopped', async () => {

@@ -26,13 +26,24 @@ function row(round: number): RoundSummary {
     datasetVersion: 'a'.repeat(64),
     teacherTokens: { prompt: 400_000, completion: 60_000 },
     seconds,
+    gate: {
+      accepted: true,
+      by: 'test',
+      reason: `not worse than round 0 ${'or so '.repeat(50)}`,
+      builtOn: 0,
+      lastGood: round,
+      change: 1.25,
+      pValue: 0.5,
+      remembered: 180,
+      forgotten: 12,
+    },
   };
 }
 
 test('the rounds are told as a Markdown table', () => {
   const text = describeRounds({ plan, nextRound: 2, rounds: [row(0), row(1)] });
   expect(text).toContain('Round 2 of 2 is under way.');
-  expect(text).toContain('| 1 | 61.3 | 50.0 | 58.3 | 116 | 500 | 460000 | 11111 |');
+  expect(text).toContain('| 1 | 61.3 | 50.0 | 58.3 | 116 | 500 | 460000 | 11111 | 12 of 180 | yes |');
   expect(describeRounds({ plan, nextRound: 3, rounds: [] })).toContain('All rounds are done.');
 });
 

@@ -22,7 +22,21 @@ function doneGeneration(calls: string[]): GenerationActivities {
   };
 }
 
-/** All activities, each adding its name and round to `calls`. */
+/** A round that is no worse than the one before it. */
+export function comparison(round: number) {
+  return {
+    builtOn: round === 0 ? undefined : round - 1,
+    asksPerson: false,
+    worse: false,
+    reason: '',
+    change: round === 0 ? 0 : 1.5,
+    pValue: 1,
+    remembered: round === 0 ? 0 : 40,
+    forgotten: round === 0 ? 0 : 3,
+  };
+}
+
+/** All activities, each adding its name and round to `calls`. With an `approval` in the plan, rounds ask a person. */
 export function fakeActivities(plan: RunPlan, calls: string[]): CpuActivities & GpuActivities {
   const called =
     <R>(name: string, result: R) =>
@@ -54,6 +68,17 @@ export function fakeActivities(plan: RunPlan, calls: string[]): CpuActivities & 
       questions: 4,
     }),
     classify: called('classify', { ...outcome, badCases: 2, errorByType: { counting: 0.5 } }),
+    compareRound: async ({ round }) => ({
+      ...outcome,
+      ...comparison(round),
+      asksPerson: round > 0 && plan.approval !== undefined,
+    }),
+    gate: async ({ round, verdict }) => {
+      calls.push(`gate ${round}${verdict === undefined ? '' : ` ${verdict.by} ${verdict.decision}`}`);
+      const accepted = verdict?.decision !== 'reject';
+      const by = round === 0 ? 'first' : (verdict?.by ?? 'test');
+      return { ...outcome, ...comparison(round), accepted, by, reason: '', lastGood: accepted ? round : round - 1 };
+    },
     report: called('report', { ...outcome, file: '/run/report.html' }),
     notify: async ({ text }) => {
       calls.push(`notify ${text}`);

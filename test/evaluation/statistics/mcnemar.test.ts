@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { mcNemarExact } from '../../../evaluation/statistics/mcnemar.ts';
+import { mcNemarExact, mcNemarWorse } from '../../../evaluation/statistics/mcnemar.ts';
 
 // scipy.stats.binomtest(b, b + c, 0.5).pvalue
 test.each([
@@ -16,3 +16,14 @@ test.each([
 });
 
 test('models that never differ', () => expect(mcNemarExact(0, 0)).toBe(1));
+
+// scipy.stats.binomtest(lost, lost + won, 0.5, alternative='greater').pvalue
+test.each([
+  [5, 0, 0.03125],
+  [9, 1, 0.0107421875],
+  [1, 9, 0.9990234375],
+  [0, 7, 1],
+  [0, 0, 1],
+])('worse: %i lost, %i won', (lost, won, wanted) => {
+  expect(mcNemarWorse(lost, won)).toBeCloseTo(wanted, 10);
+});

@@ -4,7 +4,7 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import type { WorkflowHandle } from '@temporalio/client';
 import type { GenerationPlan } from '../../../steps/generation/plan.ts';
-import type { RunPlan } from '../../../workflows/messages.ts';
+import type { RoundProgress, RunPlan } from '../../../workflows/messages.ts';
 import { fakeActivities } from '../fake-activities.ts';
 import { fakeGeneration, fakePromptActivities, generationPlan } from '../fake-generation.ts';
 import { until } from '../until.ts';
@@ -96,6 +96,20 @@ export const scenarios: Scenario[] = [
       },
     },
   ),
+  aRun(
+    'run-approved',
+    { approval: { timeoutHours: 1, defaultDecision: 'gate' } },
+    {
+      children: ['/round-1'],
+      meanwhile: async (handle) => {
+        const round = handle.client.getHandle(`${handle.workflowId}/round-1`);
+        const steps = () => round.query<RoundProgress>('progress').catch(() => undefined);
+        await until(async () => (await steps())?.steps.at(-1)?.state === 'waiting');
+        await round.executeUpdate('decideRound', { args: [{ decision: 'reject', comment: 'too few samples' }] });
+      },
+    },
+  ),
+  aRun('run-not-decided', { approval: { timeoutHours: 0.0001, defaultDecision: 'gate' } }, { children: ['/round-1'] }),
   aGeneration('generation-online', {}),
   aGeneration('generation-topped-up', { limit: 0.3 }, async (handle) => {
     await inState(handle, 'waiting for a top-up');

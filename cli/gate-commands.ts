@@ -1,0 +1,69 @@
+/**
+ * `gate`: whether a round is built upon, as a step without Temporal. `approve`: a person's decision, on Temporal.
+ */
+import { type Command, InvalidArgumentError } from 'commander';
+import type { Verdict } from '../steps/gate.ts';
+import type { RoundVerdict } from '../workflows/messages.ts';
+import { type ConfigOptions, integer } from './options.ts';
+import { runStepCommand } from './step-commands.ts';
+
+type GateOptions = ConfigOptions & { round: number; accept?: boolean; reject?: boolean; comment?: string };
+
+/** Adds `dataengine gate` and `dataengine approve`. */
+export function addGateCommands(program: Command, signal: AbortSignal): void {
+  program
+    .command('gate')
+    .description("compare a round's model with that of the last good round, and decide whether it is built upon")
+    .requiredOption('--config <file>', 'YAML config')
+    .option('--round <number>', 'round', integer(0), 0)
+    .option('--accept', 'with gate.policy approve: build upon it')
+    .option('--reject', 'with gate.policy approve: set it aside')
+    .option('--comment <text>', 'why')
+    .option('--run <name>', "run (default: the config's, or its file name)")
+    .option('--data-root <folder>', "instead of the config's data.root")
+    .option('--seed <number>', "instead of the config's seed", integer(0))
+    .addHelpText('after', '\nExample:\n  dataengine gate --config configs/demo.yaml --round 1')
+    .action((options: GateOptions) => {
+      const verdict = verdictOf(options);
+      const load = async () => {
+        const { gate } = await import('../steps/gate.ts');
+        return (context: Parameters<typeof gate>[0]) => gate(context, verdict);
+      };
+      return runStepCommand('gate', load, options, signal);
+    });
+  program
+    .command('approve <workflow-id>')
+    .description('decide about a round that waits for it: accept it, or set it aside with --reject')
+    .option('--reject', 'set the round aside', false)
+    .option('--comment <text>', 'why; kept with the decision')
+    .addHelpText('after', '\nExample:\n  dataengine approve tuesday/round-1\n  dataengine approve tuesday --reject')
+    .action((workflowId: string, options: { reject: boolean; comment?: string }) => approve(workflowId, options));
+}
+
+function verdictOf({ accept, reject, comment }: GateOptions): Verdict | undefined {
+  if (accept && reject) throw new InvalidArgumentError('Give --accept or --reject, not both.');
+  if (!accept && !reject) return undefined;
+  return { decision: accept ? 'accept' : 'reject', by: 'person', comment };
+}
+
+async function approve(workflowId: string, { reject, comment }: { reject: boolean; comment?: string }): Promise<void> {
+  const client = await (await import('./temporal-client.ts')).connectClient();
+  try {
+    const verdict: RoundVerdict = { decision: reject ? 'reject' : 'accept', comment };
+    const round = await client.workflow
+      .getHandle(await roundWorkflow(client, workflowId))
+      .executeUpdate<{ round: number }, [RoundVerdict]>('decideRound', { args: [verdict] });
+    process.stdout.write(`Round ${round.round} is ${reject ? 'set aside' : 'accepted'}\n`);
+  } finally {
+    await client.connection.close();
+  }
+}
+
+/** The run's workflow knows its round's; a round's own id is taken as it is. */
+async function roundWorkflow(
+  client: Awaited<ReturnType<typeof import('./temporal-client.ts').connectClient>>,
+  workflowId: string,
+): Promise<string> {
+  const progress = await client.workflow.getHandle(workflowId).query<{ roundWorkflowId?: string }>('progress');
+  return progress.roundWorkflowId ?? workflowId;
+}

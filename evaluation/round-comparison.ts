@@ -1,0 +1,118 @@
+/**
+ * Is a round's model worse than the one that it would take the place of?
+ */
+import { z } from 'zod';
+import type { EvaluatedQuestion } from './records.ts';
+import { holmAdjusted } from './statistics/holm.ts';
+import { mcNemarWorse } from './statistics/mcnemar.ts';
+
+/** What of an answered question the comparison needs. */
+export type Answered = Pick<
+  EvaluatedQuestion,
+  'question_id' | 'question_type' | 'model_choice_idx' | 'correct_choice_idx'
+>;
+
+const pairSchema = z.object({
+  /** Questions that both models were asked. */
+  questions: z.number(),
+  /** How many each got right. */
+  rightBefore: z.number(),
+  rightNow: z.number(),
+  /** Right before and wrong now, and the reverse. */
+  lost: z.number(),
+  won: z.number(),
+  /** McNemar's exact test that it got worse, one-sided; of a type, corrected by Holm for all types tested at once. */
+  pValue: z.number(),
+  /** The drop that is put up with, as a share of the questions. */
+  tolerance: z.number(),
+  /** Both: the drop is larger than that, and the test calls it no chance. */
+  worse: z.boolean(),
+});
+
+/** The content of `comparison.json` about two rounds. */
+export const roundComparisonSchema = z.object({
+  overall: pairSchema,
+  byType: z.record(z.string(), pairSchema),
+});
+
+export type PairComparison = z.output<typeof pairSchema>;
+export type RoundComparison = z.output<typeof roundComparisonSchema>;
+
+export interface WorseSettings {
+  level: number;
+  tolerance: number;
+  typeTolerance: number;
+  typeTolerances: Readonly<Record<string, number>>;
+}
+
+/**
+ * Compares the answers of two models question by question, overall and by question type.
+ *
+ * A model counts as worse where McNemar's exact test, one-sided, says so at the level, and the drop is beyond the
+ * tolerance: a significant drop of two questions in ten thousand stops nobody, nor does a large one in four questions.
+ * All questions together are tested at the level; the types, tested at once, at the level after Holm's correction,
+ * so that the more types there are, the more it takes to be called worse in one of them.
+ */
+export function compareRounds(
+  before: readonly Answered[],
+  now: readonly Answered[],
+  settings: WorseSettings,
+): RoundComparison {
+  const earlier = new Map(before.map((answer) => [answer.question_id, isRight(answer)]));
+  const pairs = now.flatMap((answer) => {
+    const was = earlier.get(answer.question_id);
+    return was === undefined ? [] : [{ type: answer.question_type, was, is: isRight(answer) }];
+  });
+  const types = [...new Set(pairs.map(({ type }) => type))].sort();
+  const counted = types.map((type) => count(pairs.filter((pair) => pair.type === type)));
+  const adjusted = holmAdjusted(counted.map(({ pValue }) => pValue));
+  const byType = types.map((type, index): [string, PairComparison] => {
+    const tolerance = settings.typeTolerances[type] ?? settings.typeTolerance;
+    return [
+      type,
+      judge({ ...(counted[index] as Counts), pValue: adjusted[index] as number }, tolerance, settings.level),
+    ];
+  });
+  return { overall: judge(count(pairs), settings.tolerance, settings.level), byType: Object.fromEntries(byType) };
+}
+
+/** In a few words why it is worse, most telling first; empty when it is not. */
+export function whyWorse({ overall, byType }: RoundComparison): string[] {
+  const reasons = overall.worse ? [`all questions: ${describeDrop(overall)}`] : [];
+  const types = Object.entries(byType).filter(([, pair]) => pair.worse);
+  types.sort(([, left], [, right]) => left.pValue - right.pValue);
+  return [...reasons, ...types.map(([type, pair]) => `${type}: ${describeDrop(pair)}`)];
+}
+
+export function isRight({ model_choice_idx, correct_choice_idx }: Answered): boolean {
+  return model_choice_idx === correct_choice_idx;
+}
+
+type Counts = Omit<PairComparison, 'tolerance' | 'worse'>;
+
+function count(pairs: readonly { was: boolean; is: boolean }[]): Counts {
+  const lost = pairs.filter(({ was, is }) => was && !is).length;
+  const won = pairs.filter(({ was, is }) => !was && is).length;
+  const rightBefore = pairs.filter(({ was }) => was).length;
+  return {
+    questions: pairs.length,
+    rightBefore,
+    rightNow: rightBefore - lost + won,
+    lost,
+    won,
+    pValue: mcNemarWorse(lost, won),
+  };
+}
+
+function judge(counts: Counts, tolerance: number, level: number): PairComparison {
+  const drop = counts.questions === 0 ? 0 : (counts.lost - counts.won) / counts.questions;
+  return { ...counts, tolerance, worse: drop > tolerance && counts.pValue <= level };
+}
+
+function describeDrop({ questions, rightBefore, rightNow, pValue }: PairComparison): string {
+  return `${percent(rightBefore / questions)} → ${percent(rightNow / questions)} (p ${pValue.toPrecision(2)})`;
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(1)} %`;
+}
