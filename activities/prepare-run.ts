@@ -30,6 +30,7 @@ export async function prepareRun(input: PrepareRunInput): Promise<RunPlan> {
     finetuneTimeoutMinutes: config.temporal.finetuneTimeoutMinutes,
     ...(config.notify.webhookVariable === undefined ? {} : { notifyOn: config.notify.on }),
     ...(config.gate.policy === 'approve' && { approval: config.gate.approval }),
+    failedStep: config.temporal.failedStep.action === 'wait' ? config.temporal.failedStep : undefined,
   };
 }
 

@@ -1,5 +1,11 @@
-import { WorkflowFailedError } from '@temporalio/client';
-import { ActivityFailure, ApplicationFailure, CancelledFailure, ChildWorkflowFailure } from '@temporalio/common';
+import { WorkflowFailedError, WorkflowUpdateFailedError } from '@temporalio/client';
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  CancelledFailure,
+  ChildWorkflowFailure,
+  WorkflowNotFoundError,
+} from '@temporalio/common';
 import { CommanderError } from 'commander';
 import { InputError } from '../store/input-error.ts';
 
@@ -24,6 +30,14 @@ export function describeFailure(error: unknown): { message: string; exitCode: nu
   // Commander has told these itself; `--help` is one of them.
   if (error instanceof CommanderError) {
     return { message: '', exitCode: error.exitCode === 0 ? exitCodes.ok : exitCodes.wrongInput };
+  }
+  // A workflow refuses an update in words that are meant for the person.
+  if (error instanceof WorkflowUpdateFailedError) {
+    return { message: error.cause?.message ?? error.message, exitCode: exitCodes.wrongInput };
+  }
+  if (error instanceof WorkflowNotFoundError) {
+    const message = `No workflow with the id ${error.workflowId} takes this: it is not there, or has ended. \`temporal workflow list\` shows those there are.`;
+    return { message, exitCode: exitCodes.wrongInput };
   }
   const cause = rootCause(error);
   const isInput = cause instanceof InputError || (cause instanceof ApplicationFailure && cause.type === 'InputError');

@@ -12,6 +12,7 @@ import { addPromptCommands } from './prompt-commands.ts';
 import { addReportRunsCommand } from './report-runs-command.ts';
 import { addRunCommands } from './run-commands.ts';
 import { addSmollm2Command } from './smollm2.ts';
+import { addSteerCommands } from './steer-commands.ts';
 import { addStepCommands } from './step-commands.ts';
 import { addTeacherCommands } from './teacher-commands.ts';
 
@@ -26,6 +27,7 @@ export function createProgram(signal: AbortSignal): Command {
     .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 wrong input, 130 interrupted.');
   addDemoCommand(program, signal);
   addRunCommands(program, signal);
+  addSteerCommands(program);
   addStepCommands(program, signal);
   addGateCommands(program, signal);
   addDataCommands(program, signal);

@@ -3,30 +3,39 @@
  */
 import { randomUUID } from 'node:crypto';
 import { resolve } from 'node:path';
+import type { Client } from '@temporalio/client';
+import type { Workflow } from '@temporalio/common';
 import type { Command } from 'commander';
 import { loadConfig } from '../configs/load-config.ts';
+import type { DataEngineInput, DataEngineProgress } from '../workflows/messages.ts';
 import { type ConfigOptions, integer, toWorkflowInput } from './options.ts';
-import { createProgressDisplay } from './progress-display.ts';
 import { formatRounds } from './rounds-table.ts';
+import { withClient } from './with-client.ts';
 
 interface RunOptions extends ConfigOptions {
   workflowId?: string;
   rounds?: number;
+  more?: number;
   detach: boolean;
+  json: boolean;
 }
 
 /** Adds `dataengine run` and `dataengine watch`. */
 export function addRunCommands(program: Command, signal: AbortSignal): void {
   program
     .command('run')
-    .description('start the loop on Temporal and watch it; needs a server and workers')
+    .description(
+      'start the loop on Temporal, or join it where it is under way, and watch it; needs a server and workers',
+    )
     .requiredOption('--config <file>', 'YAML config')
     .option('--workflow-id <id>', 'default: the run’s name')
     .option('--run <name>', "run (default: the config's, or the workflow id)")
     .option('--rounds <number>', 'data-engine rounds after round 0', integer(0))
+    .option('--more <number>', "instead: this many rounds after those in the run's directory", integer(1))
     .option('--data-root <folder>', "instead of the config's data.root")
     .option('--seed <number>', "instead of the config's seed", integer(0))
     .option('--detach', 'start it and return', false)
+    .option('--json', 'one line of JSON a change', false)
     .addHelpText(
       'after',
       '\nExample:\n  dataengine run --config configs/demo.yaml --workflow-id tuesday\n\nCtrl-C stops watching; the workflow goes on.',
@@ -34,41 +43,73 @@ export function addRunCommands(program: Command, signal: AbortSignal): void {
     .action((options: RunOptions) => startRun(options, signal));
   program
     .command('watch <workflow-id>')
-    .description('follow a loop that runs on Temporal')
+    .description('follow a loop that runs on Temporal: a screen on a terminal, plain lines elsewhere')
+    .option('--json', 'one line of JSON a change', false)
     .addHelpText('after', '\nExample:\n  dataengine watch tuesday')
-    .action((workflowId: string) => watch(workflowId, signal));
+    .action((workflowId: string, { json }: { json: boolean }) =>
+      withClient((client) => watchToTheEnd(client, workflowId, json, signal)),
+    );
 }
 
 async function startRun(options: RunOptions, signal: AbortSignal): Promise<void> {
-  const config = await loadConfig(options.config, { dataRoot: options.dataRoot, run: options.run, seed: options.seed });
+  const { dataRoot, run, seed, more } = options;
+  const config = await loadConfig(options.config, { dataRoot, run, seed });
   const workflowId = options.workflowId ?? config.run ?? `data-engine-${randomUUID()}`;
-  const client = await (await import('./temporal-client.ts')).connectClient();
-  try {
-    await client.workflow.start('dataEngine', {
-      taskQueue: config.temporal.taskQueues.cpu,
-      workflowId,
-      args: [{ ...toWorkflowInput(options, options.rounds), config: resolve(options.config) }],
-      staticSummary: `Data engine on ${options.config}`,
-    });
-    process.stderr.write(`Workflow ${workflowId}\n`);
-  } finally {
-    await client.connection.close();
-  }
-  if (!options.detach) await watch(workflowId, signal);
+  const input = { ...toWorkflowInput(options, options.rounds), more, config: resolve(options.config) };
+  await withClient(async (client) => {
+    const progress = await startOrJoin(client, config.temporal.taskQueues.cpu, workflowId, input, options.config);
+    const where = progress?.directory === undefined ? '' : `, joined in round ${progress.round} of ${progress.rounds}`;
+    process.stderr.write(`Workflow ${workflowId}${where}\n`);
+    if (progress === undefined) {
+      process.stderr.write(
+        `No worker answers yet on the queue ${config.temporal.taskQueues.cpu}: dataengine worker cpu\n`,
+      );
+    }
+    if (!options.detach) await watchToTheEnd(client, workflowId, options.json, signal);
+  });
 }
 
-async function watch(workflowId: string, signal: AbortSignal): Promise<void> {
-  const client = await (await import('./temporal-client.ts')).connectClient();
+const patienceMilliseconds = 15_000;
+
+/**
+ * Starts the run, or joins the one that is there (update-with-start): whether it is the same is decided by the workflow.
+ *
+ * @returns where it is, or undefined when it was started but no worker has answered
+ */
+async function startOrJoin(
+  client: Client,
+  taskQueue: string,
+  workflowId: string,
+  input: DataEngineInput,
+  configFile: string,
+): Promise<DataEngineProgress | undefined> {
+  const { WithStartWorkflowOperation, WorkflowUpdateRPCTimeoutOrCancelledError } = await import('@temporalio/client');
+  const startWorkflowOperation = new WithStartWorkflowOperation('dataEngine', {
+    taskQueue,
+    workflowId,
+    args: [input],
+    workflowIdConflictPolicy: 'USE_EXISTING',
+    staticSummary: `Data engine on ${configFile}`,
+    memo: { config: input.config, ...(input.run !== undefined && { run: input.run }) },
+  });
   try {
-    const { rounds, report, lastGood, stop, directory } = await (await import('./watch-run.ts')).watchRun(
-      client,
-      workflowId,
-      createProgressDisplay(),
-      signal,
+    return await client.withDeadline(Date.now() + patienceMilliseconds, () =>
+      client.workflow.executeUpdateWithStart<Workflow, DataEngineProgress, [DataEngineInput]>('join', {
+        args: [input],
+        startWorkflowOperation,
+      }),
     );
-    process.stdout.write(`${formatRounds(rounds)}\n`);
-    process.stdout.write(`Ended   ${stop.reason}\nModel   ${directory}/round-${lastGood}/merged\nReport  ${report}\n`);
-  } finally {
-    await client.connection.close();
+  } catch (error) {
+    if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) return undefined;
+    throw error;
   }
+}
+
+async function watchToTheEnd(client: Client, workflowId: string, json: boolean, signal: AbortSignal): Promise<void> {
+  const { watch, watchForm } = await import('./watch/watch.ts');
+  const result = await watch(client, workflowId, { form: watchForm({ json }), signal });
+  if (json) return;
+  const { rounds, report, lastGood, stop, directory } = result;
+  process.stdout.write(`${formatRounds(rounds)}\n`);
+  process.stdout.write(`Ended   ${stop.reason}\nModel   ${directory}/round-${lastGood}/merged\nReport  ${report}\n`);
 }

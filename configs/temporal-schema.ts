@@ -21,4 +21,15 @@ export const temporalSchema = z.strictObject({
     .default(24 * 60)
     .describe('A finetune that takes longer is stopped and tried again.'),
   stallTimeoutSeconds: z.number().positive().default(600).describe('A trainer without progress this long is dead.'),
+  failedStep: z
+    .strictObject({
+      action: z
+        .enum(['fail', 'wait'])
+        .default('fail')
+        .describe(
+          'What a step does whose retries are spent: end the run, or wait for `retryStep`, `skipStep` or `giveUp`.',
+        ),
+      waitHours: z.number().positive().default(72).describe('A step that nobody answered in this time ends the run.'),
+    })
+    .prefault({}),
 });

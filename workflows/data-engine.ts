@@ -2,15 +2,17 @@
  * The closed loop: round 0, then data-engine rounds, each a child workflow.
  */
 import {
-  continueAsNew,
-  executeChild,
+  allHandlersFinished,
+  condition,
+  makeContinueAsNewFunc,
   ParentClosePolicy,
   setCurrentDetails,
   setHandler,
+  startChild,
   workflowInfo,
 } from '@temporalio/workflow';
 import { cpuActivities } from './activity-options.ts';
-import { compactRounds, describeRounds } from './details.ts';
+import { compactRounds, describeRounds, describeStanding } from './details.ts';
 import {
   type DataEngineInput,
   type DataEngineProgress,
@@ -18,8 +20,13 @@ import {
   type DataEngineState,
   engineProgressQuery,
   roundsQuery,
+  type StepRecord,
 } from './messages.ts';
+import { roundNotice, tellPerson, waitingNotice } from './notices.ts';
 import { round } from './round.ts';
+import { steerRun } from './run-steering.ts';
+import type { WaitingStep } from './steering-messages.ts';
+import { StepSkipped, stepAttempts } from './step-attempts.ts';
 
 /**
  * Runs all rounds of a config and returns their table. The run's name is the config's `run`, or the workflow id.
@@ -27,57 +34,123 @@ import { round } from './round.ts';
  */
 export async function dataEngine(input: DataEngineInput): Promise<DataEngineResult> {
   const { workflowId } = workflowInfo();
-  const progress: DataEngineProgress = { run: input.run, round: input.state?.nextRound ?? 0 };
   let state = input.state;
+  let ending = false;
+  const progress: DataEngineProgress = { run: input.run, round: state?.nextRound ?? 0, paused: state?.paused };
+  const tell = () => {
+    if (state !== undefined) setCurrentDetails(describeRounds(state) + describeStanding(progress));
+  };
+  const onWaiting = async (waiting: WaitingStep) => {
+    if (state !== undefined) await tellPerson(state.plan, 'failed', state.nextRound, waitingNotice(waiting));
+  };
+  const attempts = stepAttempts({
+    paused: state?.paused,
+    failedStep: () => state?.plan.failedStep,
+    tell: async ({ name }) => {
+      Object.assign(progress, { step: name, waiting: attempts.waiting });
+      tell();
+      if (attempts.waiting !== undefined) await onWaiting(attempts.waiting);
+    },
+  });
   setHandler(engineProgressQuery, () => progress);
   setHandler(roundsQuery, () => state?.rounds ?? []);
+  const steering = steerRun({
+    input,
+    progress,
+    attempts,
+    addRounds: (more) => {
+      if (state === undefined || ending) return undefined;
+      state.plan.rounds += more;
+      progress.rounds = state.plan.rounds;
+      tell();
+      return state.plan.rounds;
+    },
+    tell,
+    onWaiting,
+  });
+
+  /** A step of the run itself. */
+  const step = (name: string, work: () => Promise<unknown>, canSkip = false) => {
+    const record: StepRecord = { name, state: 'running' };
+    return attempts.attempt(record, work, canSkip ? 'step' : undefined);
+  };
 
   state ??= await beginRun(input, workflowId);
   const { plan } = state;
   Object.assign(progress, { run: plan.run, directory: plan.directory, rounds: plan.rounds });
-  setCurrentDetails(describeRounds(state));
+  tell();
+  if (input.state === undefined) {
+    await step('prepare-data', () =>
+      cpuActivities('Check the data, or render the demo domain', 360, plan.queues.cpu).prepareData({
+        runDirectory: plan.directory,
+        round: 0,
+      }),
+    );
+  }
 
   let roundsInThisExecution = 0;
   let stop = state.rounds.at(-1)?.gate?.stop;
   while (state.nextRound <= plan.rounds && stop === undefined) {
-    if (roundsInThisExecution >= plan.roundsPerExecution) {
-      return continueAsNew<typeof dataEngine>({ ...input, state: { ...state, rounds: compactRounds(state.rounds) } });
+    if (roundsInThisExecution > 0 && isTimeToContinueAsNew(roundsInThisExecution, plan.roundsPerExecution)) {
+      await condition(allHandlersFinished);
+      return continueAsNew({ ...input, state: handOver(state, attempts.paused) });
     }
     const number: number = state.nextRound;
     progress.round = number;
     progress.roundWorkflowId = `${workflowId}/round-${number}`;
-    const summary = await executeChild(round, {
+    const { paused } = attempts;
+    const child = await startChild(round, {
       workflowId: progress.roundWorkflowId,
-      args: [{ plan, round: number }],
+      args: [{ plan, round: number, paused }],
       // A run that was terminated can be started again at once: its round is gone with it.
       parentClosePolicy: ParentClosePolicy.TERMINATE,
       staticSummary: number === 0 ? `Round 0 of ${plan.run}: base finetuning` : `Round ${number} of ${plan.run}`,
     });
+    await steering.roundStarted(child, paused);
+    const summary = await child.result();
+    steering.roundEnded();
     state = { plan, nextRound: number + 1, rounds: [...state.rounds, summary] };
     stop = summary.gate?.stop;
     roundsInThisExecution += 1;
-    setCurrentDetails(describeRounds(state));
-    await cpuActivities(`Write the report after round ${number}`, 30, plan.queues.cpu).report({
-      runDirectory: plan.directory,
-      round: number,
-    });
+    tell();
+    const write = cpuActivities(`Write the report after round ${number}`, 30, plan.queues.cpu);
+    await step('report', () => write.report({ runDirectory: plan.directory, round: number }), true).catch(leaveOut);
+    await tellPerson(plan, 'round', number, roundNotice(summary));
   }
+  ending = true;
+  stop ??= { rule: 'rounds', reason: `all ${plan.rounds} rounds after round 0 are done` };
+  await tellPerson(plan, 'done', state.nextRound - 1, `ended: ${stop.reason}`);
+  await condition(allHandlersFinished);
   return {
     run: plan.run,
     directory: plan.directory,
     report: `${plan.directory}/report.html`,
     lastGood: state.rounds.at(-1)?.gate?.lastGood ?? plan.rounds,
-    stop: stop ?? { rule: 'rounds', reason: `all ${plan.rounds} rounds after round 0 are done` },
+    stop,
     rounds: compactRounds(state.rounds),
   };
+}
+
+function continueAsNew(input: DataEngineInput): Promise<never> {
+  // The next execution of a pinned workflow runs on the newest version of the workers.
+  return makeContinueAsNewFunc<typeof dataEngine>({ initialVersioningBehavior: 'AUTO_UPGRADE' })(input);
+}
+
+function isTimeToContinueAsNew(rounds: number, roundsPerExecution: number): boolean {
+  const { continueAsNewSuggested, targetWorkerDeploymentVersionChanged } = workflowInfo();
+  return rounds >= roundsPerExecution || continueAsNewSuggested || targetWorkerDeploymentVersionChanged;
+}
+
+function handOver(state: DataEngineState, paused: DataEngineState['paused']): DataEngineState {
+  return { ...state, rounds: compactRounds(state.rounds), paused };
+}
+
+function leaveOut(error: unknown): void {
+  if (!(error instanceof StepSkipped)) throw error;
 }
 
 async function beginRun(input: DataEngineInput, workflowId: string): Promise<DataEngineState> {
   // On the workflow's own queue: the config that names the queues is not read yet.
   const plan = await cpuActivities(`Read and freeze ${input.config}`, 10).prepareRun({ ...input, workflowId });
-  await cpuActivities('Check the data, or render the demo domain', 360, plan.queues.cpu).prepareData({
-    runDirectory: plan.directory,
-    round: 0,
-  });
   return { plan, nextRound: 0, rounds: [] };
 }

@@ -2,7 +2,7 @@
  * The words and tables that the Temporal UI shows as current details. Pure functions.
  */
 import type { CompareOutcome, GateOutcome, GenerateOutcome } from '../steps/outcomes.ts';
-import type { DataEngineState, GenerationProgress, RoundSummary, StepRecord } from './messages.ts';
+import type { DataEngineProgress, DataEngineState, GenerationProgress, RoundSummary, StepRecord } from './messages.ts';
 
 /** The steps of a round as a Markdown table. */
 export function describeSteps(round: number, steps: StepRecord[]): string {
@@ -84,6 +84,22 @@ export function forgottenOf({ gate }: RoundSummary): string {
 
 function signed(points: number): string {
   return `${points >= 0 ? '+' : '−'}${Math.abs(points).toFixed(1)}`;
+}
+
+/** What a person should know who looks at the run: that it is paused, or waits for an answer. */
+export function describeStanding({ paused, waiting }: DataEngineProgress): string {
+  const lines: string[] = [];
+  if (paused !== undefined) {
+    const reason = paused.reason === undefined ? '' : ` (${paused.reason})`;
+    lines.push(`**Paused**${reason}: no further step begins until the update \`resume\`.`);
+  }
+  if (waiting !== undefined) {
+    const { round, step, problem, skip } = waiting;
+    const ways = ['`retryStep`', ...(skip === undefined ? [] : ['`skipStep`']), '`giveUp`'].join(', ');
+    const where = round === undefined ? step : `${step} of round ${round}`;
+    lines.push(`**The step ${where} failed** and waits for one of the updates ${ways}: ${problem}`);
+  }
+  return lines.map((line) => `\n\n${line}`).join('');
 }
 
 /** How far a generation is, in a few lines of Markdown. */

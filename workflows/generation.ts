@@ -27,6 +27,7 @@ import {
   type OpenChunk,
   topUpUpdate,
 } from './messages.ts';
+import { steerSignal } from './steering-messages.ts';
 
 /** Far below the server's warning at 10,000 events. */
 const longestHistory = 8000;
@@ -40,12 +41,13 @@ const largestTopUp = 1e9;
  * more; when the rest is too small for one request, the workflow waits for `topUp` or `finishEarly`.
  */
 export async function generation(input: GenerationInput): Promise<GenerateOutcome> {
-  const { taskQueue, state: earlier, ...reference } = input;
+  const { taskQueue, state: earlier, paused: startedPaused = false, ...reference } = input;
   const teacher = (summary: string) => teacherActivities(summary, taskQueue);
   let state: GenerationState | undefined = earlier;
   let phase: GenerationProgress['state'] = 'beginning';
   const reserved = new Map<number, number>();
   let stopped: unknown;
+  let paused = startedPaused;
 
   const limitOf = ({ plan, toppedUp }: GenerationState) =>
     plan.limit === undefined ? undefined : plan.limit + toppedUp;
@@ -69,6 +71,9 @@ export async function generation(input: GenerationInput): Promise<GenerateOutcom
   };
 
   setHandler(generationProgressQuery, progress);
+  setHandler(steerSignal, (steer) => {
+    if (steer.paused !== undefined) paused = steer.paused !== null;
+  });
   setHandler(
     topUpUpdate,
     async ({ amount }) => {
@@ -186,9 +191,15 @@ export async function generation(input: GenerationInput): Promise<GenerateOutcom
       if (stopped !== undefined) throw stopped;
       if (tooLong()) {
         await handOver();
-        return continueAsNew<typeof generation>({ ...input, state: run });
+        return continueAsNew<typeof generation>({ ...input, state: run, paused });
       }
-      const free = more() && !run.finishEarly && underWay.size < plan.atOnce;
+      if (paused && underWay.size === 0) {
+        enter('paused');
+        await condition(() => !paused || run.finishEarly);
+        enter('asking');
+        continue;
+      }
+      const free = more() && !run.finishEarly && !paused && underWay.size < plan.atOnce;
       if (free && fits()) {
         start(run.open.shift() ?? { chunk: run.nextChunk++, cost: 0 });
         continue;
@@ -201,7 +212,10 @@ export async function generation(input: GenerationInput): Promise<GenerateOutcom
         continue;
       }
       const size = underWay.size;
-      await condition(() => underWay.size !== size || stopped !== undefined || (free && fits()) || tooLong());
+      const held = paused;
+      await condition(
+        () => underWay.size !== size || stopped !== undefined || (free && fits()) || paused !== held || tooLong(),
+      );
     }
     if (stopped !== undefined) throw stopped;
   } catch (error) {

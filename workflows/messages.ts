@@ -8,6 +8,7 @@ import type { Stop } from '../evaluation/stop-rules.ts';
 import type { Verdict } from '../steps/gate.ts';
 import type { GenerationPlan } from '../steps/generation/plan.ts';
 import type { GateOutcome } from '../steps/outcomes.ts';
+import type { Pause, WaitingStep } from './steering-messages.ts';
 
 /** `temporal workflow start --type dataEngine --input '{"config":"configs/demo.yaml"}'` */
 export interface DataEngineInput {
@@ -18,6 +19,11 @@ export interface DataEngineInput {
   run?: string;
   seed?: number;
   rounds?: number;
+  /**
+   * Instead of `rounds`: how many rounds after those that are in the run's directory already, as a run every night asks
+   * for. A directory without any gets round 0 first.
+   */
+  more?: number;
   samplingStrategy?: 'adaptive' | 'expected-gain' | 'uniform';
   /** Set only by continue-as-new. */
   state?: DataEngineState;
@@ -28,6 +34,7 @@ export interface DataEngineState {
   plan: RunPlan;
   nextRound: number;
   rounds: RoundSummary[];
+  paused?: Pause;
 }
 
 /** What the workflows need to know of the frozen config (`<directory>/config.json`). */
@@ -51,11 +58,14 @@ export interface RunPlan {
   notifyOn?: ('round' | 'failed' | 'approval' | 'done')[];
   /** Under the policy `approve`: how long a person is waited for, and what holds then. */
   approval?: { timeoutHours: number; defaultDecision: Verdict['decision'] };
+  /** How long a failed step waits for a person; without it, it ends the run at once. */
+  failedStep?: { waitHours: number };
 }
 
 export interface RoundInput {
   plan: RunPlan;
   round: number;
+  paused?: Pause;
 }
 
 /** One row of the table of rounds. Accuracies in percent, errors as a share of the type's questions. */
@@ -92,7 +102,7 @@ export interface DataEngineResult {
 /** A step of the round that runs, or has run. */
 export interface StepRecord {
   name: string;
-  state: 'running' | 'waiting' | 'done';
+  state: 'running' | 'waiting' | 'done' | 'paused' | 'failed' | 'skipped';
   seconds?: number;
   /** Its result in a few words, such as `loss 1.21`. */
   note?: string;
@@ -111,6 +121,12 @@ export interface DataEngineProgress {
   rounds?: number;
   /** Id of the round's workflow; its own `progress` query tells the steps. */
   roundWorkflowId?: string;
+  /** The round's step under way. */
+  step?: string;
+  /** No further step begins until it is resumed. */
+  paused?: Pause;
+  /** The failed step that waits for `retryStep`, `skipStep` or `giveUp`. */
+  waiting?: WaitingStep;
 }
 
 /** Of `dataEngine`: which round it is at. */
@@ -136,6 +152,7 @@ export interface GenerationInput extends StepReference {
   taskQueue: string;
   /** Set only by continue-as-new. */
   state?: GenerationState;
+  paused?: boolean;
 }
 
 /** All that a later execution needs to go on. */
@@ -163,7 +180,7 @@ export interface OpenChunk {
 
 export interface GenerationProgress {
   round: number;
-  state: 'beginning' | 'asking' | 'waiting for a top-up' | 'joining' | 'done';
+  state: 'beginning' | 'asking' | 'paused' | 'waiting for a top-up' | 'joining' | 'done';
   requests: number;
   answered: number;
   /** Chunks, or batches, under way. */

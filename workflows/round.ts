@@ -2,20 +2,43 @@
  * One round: generate data against the last good round's weaknesses, train on all of it, measure, and decide whether it
  * is built upon.
  */
-import { executeChild, setCurrentDetails, setHandler, workflowInfo } from '@temporalio/workflow';
+import {
+  allHandlersFinished,
+  type ChildWorkflowHandle,
+  condition,
+  setCurrentDetails,
+  setHandler,
+  startChild,
+  workflowInfo,
+} from '@temporalio/workflow';
 import { cpuActivities, gpuActivities, verifyActivities } from './activity-options.ts';
 import { describeGate, describeSteps, describeWaiting, roundNumber } from './details.ts';
 import { roundGate } from './gate.ts';
 import { generation } from './generation.ts';
 import { type RoundInput, type RoundSummary, roundProgressQuery, type StepRecord } from './messages.ts';
+import { followSteering, tellRun } from './round-steering.ts';
+import { steerSignal } from './steering-messages.ts';
+import { stepAttempts } from './step-attempts.ts';
 
 /**
  * Round 0 finetunes, merges, evaluates and classifies. Later rounds first sample, generate, refine and append. Each
  * passes the gate at its end.
  */
-export async function round({ plan, round }: RoundInput): Promise<RoundSummary> {
+export async function round({ plan, round, paused }: RoundInput): Promise<RoundSummary> {
   const steps: StepRecord[] = [];
+  let asking: ChildWorkflowHandle<typeof generation> | undefined;
+  const attempts = stepAttempts({
+    round,
+    paused,
+    failedStep: () => plan.failedStep,
+    tell: async (record) => {
+      setCurrentDetails(describeSteps(round, steps));
+      await tellRun(round, record, attempts);
+    },
+  });
   setHandler(roundProgressQuery, () => ({ round, steps }));
+  // The generation may have ended meanwhile.
+  followSteering(attempts, async (steer) => asking?.signal(steerSignal, steer).catch(() => undefined));
 
   const reference = { runDirectory: plan.directory, round };
   const passGate = roundGate(plan, reference);
@@ -29,8 +52,7 @@ export async function round({ plan, round }: RoundInput): Promise<RoundSummary> 
   ): Promise<R> {
     const record: StepRecord = { name, state: 'running' };
     steps.push(record);
-    setCurrentDetails(describeSteps(round, steps));
-    const result = await work();
+    const result = await attempts.attempt(record, work);
     Object.assign(record, { state: 'done', seconds: result.seconds, note: note(result) });
     setCurrentDetails(describeSteps(round, steps));
     return result;
@@ -51,12 +73,18 @@ export async function round({ plan, round }: RoundInput): Promise<RoundSummary> 
     );
     const answers = await step(
       'generate',
-      () =>
-        executeChild(generation, {
+      async () => {
+        const { paused } = attempts;
+        asking = await startChild(generation, {
           workflowId: `${workflowInfo().workflowId}/generation`,
           args: [{ ...reference, taskQueue: plan.queues.cpu }],
           staticSummary: `Ask the teacher for the samples of round ${round}`,
-        }),
+        });
+        if (attempts.paused !== paused) await asking.signal(steerSignal, { paused: attempts.paused ?? null });
+        return asking.result().finally(() => {
+          asking = undefined;
+        });
+      },
       (result) => `${result.answers} answers${result.unanswered > 0 ? `, ${result.unanswered} left out` : ''}`,
     );
     const verified = plan.verifies
@@ -133,6 +161,7 @@ export async function round({ plan, round }: RoundInput): Promise<RoundSummary> 
     describeGate,
   );
 
+  await condition(allHandlersFinished);
   return {
     round,
     multipleChoice: scores.multipleChoice,

@@ -9,6 +9,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { workflowsPath } from '../../../workers/workflows-path.ts';
 import * as messages from '../../../workflows/messages.ts';
 import * as promptMessages from '../../../workflows/prompt-messages.ts';
+import * as steeringMessages from '../../../workflows/steering-messages.ts';
 import { quiet } from '../environment.ts';
 import { fakeActivities } from '../fake-activities.ts';
 import { fakePromptActivities } from '../fake-generation.ts';
@@ -70,7 +71,7 @@ describe('the stored histories take', () => {
   });
 
   test('every update and signal', () => {
-    const exported: unknown[] = Object.values({ ...messages, ...promptMessages });
+    const exported: unknown[] = Object.values({ ...messages, ...promptMessages, ...steeringMessages });
     const known = exported.flatMap((value) => (isMessage(value) && value.type !== 'query' ? [value.name] : []));
     const taken = events().map(
       (event) =>

@@ -1,10 +1,13 @@
 /**
  * Runs of the workflows, with activities that do no work, that together take every way a workflow can go.
  */
+
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import type { WorkflowHandle } from '@temporalio/client';
+import type { StepReference } from '../../../activities/references.ts';
 import type { GenerationPlan } from '../../../steps/generation/plan.ts';
-import type { RoundProgress, RunPlan } from '../../../workflows/messages.ts';
+import type { DataEngineProgress, RoundProgress, RunPlan } from '../../../workflows/messages.ts';
 import { fakeActivities } from '../fake-activities.ts';
 import { fakeGeneration, fakePromptActivities, generationPlan } from '../fake-generation.ts';
 import { until } from '../until.ts';
@@ -71,8 +74,56 @@ async function untilCancelled(): Promise<never> {
   return context.cancelled.finally(() => clearInterval(beat));
 }
 
+const waitingAt = (handle: WorkflowHandle, step: string) =>
+  until(async () => (await handle.query<DataEngineProgress>('progress')).waiting?.step === step);
+
+/** Paused, resumed, made longer, joined; a step is tried again, and one left out. */
+function steeredRun(): Scenario {
+  const changes: Partial<RunPlan> = { rounds: 0, failedStep: { waitHours: 1 } };
+  return {
+    name: 'run-steered',
+    workflow: 'dataEngine',
+    input,
+    children: ['/round-0', '/round-1', '/round-1/generation'],
+    activities: (queue) => {
+      const activities = fakeActivities(planOn(queue, changes), []);
+      const failing = (message: string) => Promise.reject(ApplicationFailure.nonRetryable(message, 'InputError'));
+      let merges = 0;
+      return {
+        ...activities,
+        ...fakeGeneration(generationPlan, { beforeChunk: () => sleep(500) }),
+        merge: async (reference: StepReference) => {
+          merges += 1;
+          return merges === 1 ? failing('the disk is full') : activities.merge(reference);
+        },
+        report: () => failing('no font'),
+      };
+    },
+    meanwhile: async (handle) => {
+      await handle.executeUpdate('pause', { args: [{ reason: 'look first' }] });
+      await handle.executeUpdate('join', { args: [input()] });
+      await until(async () => (await handle.query<DataEngineProgress>('progress')).rounds !== undefined);
+      await handle.executeUpdate('addRounds', { args: [{ more: 1 }] });
+      await handle.executeUpdate('resume');
+      await waitingAt(handle, 'merge');
+      await handle.executeUpdate('retryStep');
+      await waitingAt(handle, 'report');
+      await handle.executeUpdate('skipStep');
+      await until(async () => (await handle.query<DataEngineProgress>('progress')).step === 'generate');
+      await handle.executeUpdate('pause');
+      await handle.executeUpdate('resume');
+      await waitingAt(handle, 'report');
+      await handle.executeUpdate('skipStep');
+    },
+  };
+}
+
 export const scenarios: Scenario[] = [
-  aRun('run', { verifies: true, evaluationShards: 2 }, { children: ['/round-0', '/round-1', '/round-1/generation'] }),
+  aRun(
+    'run',
+    { verifies: true, evaluationShards: 2, notifyOn: ['round', 'done'] },
+    { children: ['/round-0', '/round-1', '/round-1/generation'] },
+  ),
   aRun('run-of-two-executions', { rounds: 2, roundsPerExecution: 2 }),
   aRun(
     'run-with-wrong-input',
@@ -110,6 +161,21 @@ export const scenarios: Scenario[] = [
     },
   ),
   aRun('run-not-decided', { approval: { timeoutHours: 0.0001, defaultDecision: 'gate' } }, { children: ['/round-1'] }),
+  steeredRun(),
+  aRun(
+    'run-given-up',
+    { failedStep: { waitHours: 1 } },
+    {
+      activities: (queue) => ({
+        ...fakeActivities(planOn(queue, { failedStep: { waitHours: 1 } }), []),
+        prepareData: () => Promise.reject(ApplicationFailure.nonRetryable('train.json: broken', 'InputError')),
+      }),
+      meanwhile: async (handle) => {
+        await waitingAt(handle, 'prepare-data');
+        await handle.executeUpdate('giveUp');
+      },
+    },
+  ),
   aGeneration('generation-online', {}),
   aGeneration('generation-topped-up', { limit: 0.3 }, async (handle) => {
     await inState(handle, 'waiting for a top-up');

@@ -1,0 +1,127 @@
+/**
+ * `pause`, `resume`, `retry-step` and their like: each sends one message to the workflow of a run, as
+ * `temporal workflow update execute` would.
+ */
+import type { Client } from '@temporalio/client';
+import type { Command } from 'commander';
+import type { DataEngineProgress } from '../workflows/messages.ts';
+import type { WaitingStep } from '../workflows/steering-messages.ts';
+import { integer } from './options.ts';
+import { withClient } from './with-client.ts';
+
+/** Adds the commands that steer a run. */
+export function addSteerCommands(program: Command): void {
+  program
+    .command('pause <workflow-id>')
+    .description('let a run end its step and begin no other until it is resumed; the teacher is asked nothing more')
+    .option('--reason <text>', 'shown to whoever looks at the run')
+    .option('--now', 'also stop the step under way, with a checkpoint', false)
+    .addHelpText('after', '\nExample:\n  dataengine pause nightly --reason "the GPU is needed"')
+    .action((id: string, { reason, now }: { reason?: string; now: boolean }) =>
+      withClient(async (client) => {
+        tell(id, await update(client, id, 'pause', reason === undefined ? {} : { reason }));
+        if (now) tellActivities('stopped', await setActivities(client, id, 'pause'));
+      }),
+    );
+  program
+    .command('resume <workflow-id>')
+    .description('let a paused run go on')
+    .addHelpText('after', '\nExample:\n  dataengine resume nightly')
+    .action((id: string) =>
+      withClient(async (client) => {
+        tellActivities('taken up again', await setActivities(client, id, 'unpause'));
+        tell(id, await update(client, id, 'resume'));
+      }),
+    );
+  for (const { name, updateName, description, done } of answers) {
+    program
+      .command(`${name} <workflow-id>`)
+      .description(description)
+      .option('--step <name>', 'only if it is this step that waits')
+      .addHelpText('after', `\nExample:\n  dataengine ${name} nightly`)
+      .action((id: string, { step }: { step?: string }) =>
+        withClient(async (client) => {
+          const waiting = await update<WaitingStep>(client, id, updateName, step === undefined ? {} : { step });
+          const where = waiting.round === undefined ? '' : ` of round ${waiting.round}`;
+          process.stdout.write(`${id}: the step ${waiting.step}${where} ${done}\n`);
+        }),
+      );
+  }
+  program
+    .command('add-rounds <workflow-id>')
+    .description('make a run that is under way longer')
+    .requiredOption('--more <number>', 'how many rounds', integer(1))
+    .addHelpText('after', '\nExample:\n  dataengine add-rounds tuesday --more 2')
+    .action((id: string, { more }: { more: number }) =>
+      withClient(async (client) => {
+        const { rounds } = await update<{ rounds: number }>(client, id, 'addRounds', { more });
+        process.stdout.write(`${id}: ${rounds} rounds after round 0\n`);
+      }),
+    );
+  program
+    .command('cancel <workflow-id>')
+    .description('stop a run; its trainer stops with a checkpoint, and a later run goes on from what is there')
+    .addHelpText('after', '\nExample:\n  dataengine cancel tuesday')
+    .action((id: string) =>
+      withClient(async (client) => {
+        await client.workflow.getHandle(id).cancel();
+        process.stdout.write(`${id}: asked to stop; \`dataengine watch ${id}\` shows when it has\n`);
+      }),
+    );
+}
+
+const answers = [
+  {
+    name: 'retry-step',
+    updateName: 'retryStep',
+    description: 'try a failed step again that waits for a person (temporal.failedStep.action: wait)',
+    done: 'is tried again',
+  },
+  {
+    name: 'skip-step',
+    updateName: 'skipStep',
+    description: 'leave out a failed step that waits for a person; its round is set aside, unless it is the report',
+    done: 'is left out',
+  },
+  {
+    name: 'give-up',
+    updateName: 'giveUp',
+    description: 'let a run fail whose failed step waits for a person',
+    done: 'ends the run with its error',
+  },
+];
+
+function update<R = DataEngineProgress>(client: Client, workflowId: string, name: string, argument?: object) {
+  const handle = client.workflow.getHandle(workflowId);
+  return argument === undefined
+    ? handle.executeUpdate<R, []>(name)
+    : handle.executeUpdate<R, [object]>(name, { args: [argument] });
+}
+
+function tell(id: string, { round, rounds, step, paused }: DataEngineProgress): void {
+  const where = `round ${round} of ${rounds ?? '?'}, step ${step ?? 'not begun'}`;
+  const state = paused === undefined ? 'goes on' : 'paused; no step begins after the one under way';
+  process.stdout.write(`${id}: ${where}: ${state}\n`);
+}
+
+function tellActivities(what: string, names: string[]): void {
+  for (const name of names) process.stdout.write(`  ${name} ${what}\n`);
+}
+
+/** Pauses or unpauses the activities under way of a run, its round and its generation. Returns their names. */
+async function setActivities(client: Client, workflowId: string, action: 'pause' | 'unpause'): Promise<string[]> {
+  const { namespace } = client.options;
+  const { raw } = await client.workflow.getHandle(workflowId).describe();
+  const names: string[] = [];
+  for (const { activityId: id, activityType, paused } of raw.pendingActivities ?? []) {
+    if (Boolean(paused) === (action === 'pause')) continue;
+    const request = { namespace, execution: { workflowId }, id, identity: client.options.identity };
+    if (action === 'pause') await client.workflowService.pauseActivity(request);
+    else await client.workflowService.unpauseActivity(request);
+    names.push(activityType?.name ?? id ?? '');
+  }
+  for (const { workflowId: child } of raw.pendingChildren ?? []) {
+    if (child) names.push(...(await setActivities(client, child, action)));
+  }
+  return names;
+}

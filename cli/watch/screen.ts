@@ -1,0 +1,78 @@
+/**
+ * A run as a screen of a terminal: rounds, steps, what runs now. Pure functions of what is to be seen.
+ */
+import pc from 'picocolors';
+import type { StepRecord } from '../../workflows/messages.ts';
+import { describeNumbers } from '../progress-display.ts';
+import { formatRounds, formatSeconds } from '../rounds-table.ts';
+import type { ActivityView, RunView } from './run-view.ts';
+
+const barWidth = 30;
+const rowsShown = 8;
+
+const marks: Record<StepRecord['state'], string> = {
+  done: '✓',
+  running: '▸',
+  waiting: '?',
+  paused: '‖',
+  failed: '✗',
+  skipped: '–',
+};
+
+/** The lines of the screen. */
+export function renderRun(view: RunView, options: { color: boolean }): string {
+  const color = pc.createColors(options.color);
+  const { workflowId, status, progress, rounds, steps, activities, generation } = view;
+  const lines: string[] = [];
+  const where =
+    progress?.rounds === undefined ? '' : `  round ${progress.round} of ${progress.rounds}, ${progress.step ?? ''}`;
+  lines.push(`${color.bold(workflowId)}  ${status.toLowerCase()}${where}`);
+  if (progress?.directory !== undefined) lines.push(color.dim(progress.directory));
+  if (progress === undefined) lines.push(color.yellow('No worker answers; what the server knows is shown.'));
+  if (rounds.length > 0) lines.push(formatRounds(rounds.slice(-rowsShown).map(withoutTypes), options));
+
+  for (const { name, state, seconds, note } of steps) {
+    const time = seconds === undefined ? '' : formatSeconds(seconds);
+    lines.push(`  ${marks[state]} ${name.padEnd(10)} ${time.padStart(12)}  ${note ?? ''}`.trimEnd());
+  }
+  if (generation !== undefined) {
+    const { answered, requests, spent, reserved, limit, currency, state } = generation;
+    lines.push(`  ${bar(answered, requests)} ${answered}/${requests} answers, ${state}`);
+    if (currency !== undefined) {
+      const most = limit === undefined ? '' : ` of ${limit.toFixed(2)}`;
+      lines.push(`  spent ${spent.toFixed(2)}${most} ${currency}, ${reserved.toFixed(2)} reserved`);
+    }
+  }
+  for (const activity of generation === undefined ? activities : []) lines.push(...renderActivity(activity, color));
+  if (progress?.paused !== undefined) {
+    const { reason } = progress.paused;
+    lines.push(color.yellow(`Paused${reason === undefined ? '' : ` (${reason})`}: dataengine resume ${workflowId}`));
+  }
+  if (progress?.waiting !== undefined) {
+    const { step, problem, skip } = progress.waiting;
+    const ways = ['retry-step', ...(skip === undefined ? [] : ['skip-step']), 'give-up'];
+    lines.push(color.red(`The step ${step} failed: ${problem}`), `  dataengine ${ways.join('|')} ${workflowId}`);
+  }
+  return lines.join('\n');
+}
+
+function renderActivity(activity: ActivityView, color: ReturnType<typeof pc.createColors>): string[] {
+  const { name, attempt, details = { round: 0 }, lastFailure, paused } = activity;
+  const { step, steps } = details;
+  const progress = steps === undefined ? '' : `${bar(step ?? 0, steps)} ${step ?? 0}/${steps} `;
+  const tries = attempt > 1 ? ` (attempt ${attempt})` : '';
+  return [
+    `  ${progress}${name}${tries}${paused ? ', stopped' : ''} ${describeNumbers(details)}`.trimEnd(),
+    ...(lastFailure === undefined ? [] : [color.yellow(`  tried again after: ${lastFailure}`)]),
+  ];
+}
+
+function bar(done: number, all: number): string {
+  const filled = all > 0 ? Math.round((Math.min(done, all) / all) * barWidth) : 0;
+  return '█'.repeat(filled) + '░'.repeat(barWidth - filled);
+}
+
+// The table by type is for the end: a screen has few lines.
+function withoutTypes<R extends { errorByType?: unknown }>(row: R): R {
+  return { ...row, errorByType: undefined };
+}

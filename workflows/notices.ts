@@ -1,0 +1,34 @@
+/**
+ * Tells a person of what happened, through the webhook of the config.
+ */
+import { isCancellation } from '@temporalio/workflow';
+import { cpuActivities } from './activity-options.ts';
+import { roundNumber } from './details.ts';
+import type { RoundSummary, RunPlan } from './messages.ts';
+import type { WaitingStep } from './steering-messages.ts';
+
+type Kind = NonNullable<RunPlan['notifyOn']>[number];
+
+/** A run does not fail because nobody could be told. */
+export async function tellPerson(plan: RunPlan, kind: Kind, round: number, text: string): Promise<void> {
+  if (!plan.notifyOn?.includes(kind)) return;
+  try {
+    await cpuActivities(`Tell a person: ${kind}`, 10, plan.queues.cpu).notify({
+      runDirectory: plan.directory,
+      round,
+      text: `Run ${plan.run}: ${text}`,
+    });
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+  }
+}
+
+export function roundNotice({ round, multipleChoice, testMultipleChoice, samplesAdded }: RoundSummary): string {
+  const test = testMultipleChoice === undefined ? '' : `, test ${roundNumber(testMultipleChoice, 1)} %`;
+  return `round ${round} is done, MC ${roundNumber(multipleChoice, 1)} %${test}, ${samplesAdded} samples added`;
+}
+
+export function waitingNotice({ round, step, problem }: WaitingStep): string {
+  const where = round === undefined ? '' : ` of round ${round}`;
+  return `the step ${step}${where} failed and waits for retry-step, skip-step or give-up: ${problem}`;
+}
