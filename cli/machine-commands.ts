@@ -52,8 +52,9 @@ export function addSetupCommand(program: Command): void {
     .option('--gpu', 'native TensorFlow for CUDA, with its libraries', false)
     .option('--python', 'also a Python environment, for checkpoints that only Python reads', false)
     .addHelpText('after', '\nExample:\n  dataengine setup --gpu')
-    .action(async ({ gpu, python }: { gpu: boolean; python: boolean }) => {
-      const options = [...(gpu ? ['--gpu'] : []), ...(python ? ['--python'] : [])];
+    .option('--torch', 'also a Python environment for the trainer torchrun', false)
+    .action(async (wanted: { gpu: boolean; python: boolean; torch: boolean }) => {
+      const options = Object.entries(wanted).flatMap(([name, asked]) => (asked ? [`--${name}`] : []));
       const child = spawn(process.execPath, [setupScript, ...options], { stdio: 'inherit' });
       const [code] = (await once(child, 'exit')) as [number | null];
       process.exitCode = code ?? 1;

@@ -32,6 +32,13 @@ export const configSchema = z
       .default('.cache')
       .describe('What is computed once and used by all runs, by content hash. Safe to remove.'),
     model: z.strictObject({ path: path.describe('Model directory in Hugging Face format.') }),
+    trainer: z
+      .enum(['tensorflow', 'torchrun'])
+      .default('tensorflow')
+      .describe(
+        'What finetunes, merges and scores. torchrun: PyTorch, over several processes; needs `dataengine setup --torch`.',
+      ),
+    processes: z.int().positive().default(1).describe('torchrun: processes that share a finetune; one a GPU.'),
     data: dataSchema,
     finetune: finetuneSchema,
     evaluate: evaluateSchema.prefault({}),
@@ -43,6 +50,10 @@ export const configSchema = z
     stop: stopSchema.prefault({}),
     temporal: temporalSchema.prefault({}),
     notify: notifySchema.prefault({}),
+  })
+  .refine(({ trainer, processes }) => trainer === 'torchrun' || processes === 1, {
+    path: ['processes'],
+    message: 'more than one needs trainer: torchrun',
   })
   .meta({ title: 'MLLM-DataEngine configuration' });
 

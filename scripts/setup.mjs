@@ -7,6 +7,7 @@
  *   node scripts/setup.mjs --gpu    TensorFlow for CUDA 12, with CUDA's libraries from PyPI
  *   node scripts/setup.mjs --cpu    back to the CPU
  *   node scripts/setup.mjs --python  also a Python environment, for checkpoints that only Python reads
+ *   node scripts/setup.mjs --torch   also a Python environment for the trainer torchrun
  */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -16,7 +17,7 @@ import { withLock } from './setup/lock.mjs';
 import { packagesStep } from './setup/packages.mjs';
 import { oldestNode } from './setup/pins.mjs';
 import { isAtLeast } from './setup/programs.mjs';
-import { pythonStep } from './setup/python.mjs';
+import { pythonStep, torchStep } from './setup/python.mjs';
 import { SetupError } from './setup/setup-error.mjs';
 import { temporalStep } from './setup/temporal.mjs';
 import { tensorflowStep } from './setup/tensorflow.mjs';
@@ -39,16 +40,20 @@ const cache = join(root, '.cache');
 const stateFile = join(cache, 'setup.json');
 
 async function main(options) {
-  const unknown = options.find((option) => !['--gpu', '--cpu', '--python'].includes(option));
+  const unknown = options.find((option) => !['--gpu', '--cpu', '--python', '--torch'].includes(option));
   if (unknown) {
-    console.error(`There is no option ${unknown}: use --gpu, --cpu or --python, or none`);
+    console.error(`There is no option ${unknown}: use --gpu, --cpu, --python or --torch, or none`);
     return 2;
   }
   const before = readState();
   const gpu = options.includes('--gpu') || (before.gpu === true && !options.includes('--cpu'));
   const context = { root, cache, gpu, gpuFolder: join(cache, 'tensorflow-gpu'), state: { ...before } };
 
-  const steps = options.includes('--python') ? [...standardSteps, pythonStep] : standardSteps;
+  const steps = [
+    ...standardSteps,
+    ...(options.includes('--python') ? [pythonStep] : []),
+    ...(options.includes('--torch') ? [torchStep] : []),
+  ];
 
   const lines = [];
   if (await everythingIsThere(steps, context, lines)) {

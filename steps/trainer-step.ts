@@ -1,16 +1,19 @@
 /**
  * A step whose work is done by the trainer.
  */
+import type { Config } from '../configs/schema.ts';
 import type { Manifest, StepResult } from '../store/manifest.ts';
 import { runStepOnce } from '../store/manifest.ts';
 import { killFormerTrainer } from '../trainer/fence.ts';
 import type { JobSpec } from '../trainer/protocol.ts';
 import { runTrainer, type TrainerResult } from '../trainer/run-trainer.ts';
+import { torchTrainer } from '../trainer/torch-trainer.ts';
+import type { TrainerCommand } from '../trainer/trainer-command.ts';
 import type { StepContext } from './step-context.ts';
 
 /** The part of a step's context that running the trainer takes. */
 export interface TrainerContext extends Pick<StepContext, 'onProgress' | 'signal' | 'trainer'> {
-  config: { temporal: { stallTimeoutSeconds: number } };
+  config: Partial<Pick<Config, 'trainer' | 'processes'>> & { temporal: { stallTimeoutSeconds: number } };
 }
 
 export interface TrainerStep {
@@ -40,12 +43,13 @@ export async function runTrainerStep({
   return runStepOnce({
     directory,
     step,
-    inputs,
+    inputs: context.config.trainer === 'torchrun' ? { ...inputs, trainer: 'torchrun' } : inputs,
     work: async () => {
+      const job = await prepare();
       const result = await runTrainer({
-        job: await prepare(),
+        job,
         directory,
-        command: context.trainer,
+        command: context.trainer ?? (await configuredTrainer(context.config, job)),
         stallTimeoutSeconds: context.config.temporal.stallTimeoutSeconds,
         signal: context.signal,
         onMessage: progressReporter(context),
@@ -53,6 +57,15 @@ export async function runTrainerStep({
       return finish === undefined ? result : finish(result);
     },
   });
+}
+
+/** Undefined: our own. Pictures are embedded by our own vision encoders, whatever trains. */
+async function configuredTrainer(
+  { trainer, processes = 1 }: TrainerContext['config'],
+  { kind }: JobSpec,
+): Promise<TrainerCommand | undefined> {
+  if (trainer !== 'torchrun' || kind === 'embed') return undefined;
+  return torchTrainer(kind === 'merge' ? 1 : processes);
 }
 
 function progressReporter({ onProgress }: TrainerContext): NonNullable<Parameters<typeof runTrainer>[0]['onMessage']> {

@@ -70,7 +70,12 @@ export async function finetune(settings: FinetuneSettings, reporter: JobReporter
     // A wrong target or start is told before the pictures are computed.
     const modules = adaptedModules(model.config, settings.lora.targetModules);
     const start = settings.startAdapter
-      ? await readStartAdapter(settings.startAdapter, settings.lora, loraShapes(modules, settings.lora.rank))
+      ? await readStartAdapter(
+          settings.startAdapter,
+          settings.lora,
+          loraShapes(modules, settings.lora.rank),
+          familyOf(model.config).publishedName,
+        )
       : undefined;
     const plan = await planSteps(model, settings);
     const features = await pictureFeatures(

@@ -9,14 +9,16 @@ import type { LoraSettings } from './lora.ts';
  * `<module>.lora_B` `[out, rank]`, float32.
  *
  * @param shapes the trained tensors' shapes
+ * @param publishedName the module's name in the model's files for its path in PEFT
  * @throws InputError when the adapter is not one of the same modules, rank and alpha
  */
 export async function readStartAdapter(
   directory: string,
   { rank, alpha }: LoraSettings,
   shapes: ReadonlyMap<string, readonly number[]>,
+  publishedName?: (module: string) => string,
 ): Promise<Map<string, Float32Array>> {
-  const { config, tensors } = await readAdapter(directory);
+  const { config, tensors } = await readAdapter(directory, publishedName);
   const refuse = (field: string, problem: string) =>
     new InputError({
       file: path.join(directory, 'adapter_config.json'),

@@ -21,7 +21,7 @@ export async function runGpuWorker(taskQueue = 'gpu', trainerEntry?: string): Pr
   logToStandardError();
   const { connection, namespace } = await connectWorker();
   try {
-    const dependencies = { trainer: typescriptTrainer(trainerEntry) };
+    const dependencies = trainerEntry === undefined ? {} : { trainer: typescriptTrainer(trainerEntry) };
     await runUntilSignal(await createGpuWorker({ connection, namespace, taskQueue, dependencies }));
   } finally {
     await connection.close();

@@ -5,90 +5,112 @@ import { fileURLToPath } from 'node:url';
 import { findPython, lastLines, requireSpace, runProgram } from './programs.mjs';
 import { SetupError } from './setup-error.mjs';
 
-const variable = 'DATAENGINE_PYTHON';
-const requirements = join(dirname(fileURLToPath(import.meta.url)), 'requirements.txt');
+const here = dirname(fileURLToPath(import.meta.url));
 // What transformers and gguf ask for.
 const oldestPython = [3, 10];
-
-const folder = ({ cache }) => join(cache, 'python');
-const ownPython = (context) => join(folder(context), 'bin/python');
-const stampFile = (context) => join(folder(context), 'made-from.sha256');
 
 /**
  * A Python with PyTorch and transformers, for checkpoints that only Python reads. Optional: nothing that trains
  * or evaluates needs it.
  */
-export const pythonStep = {
+export const pythonStep = pythonEnvironment({
   name: 'Python environment',
+  key: 'python',
+  variable: 'DATAENGINE_PYTHON',
+  requirements: join(here, 'requirements.txt'),
+  modules: ['torch', 'transformers', 'gguf', 'safetensors'],
+});
 
-  async find(context) {
-    const named = process.env[variable];
-    if (named) {
-      const python = resolve(named);
-      const versions = await versionsOf(python);
-      if (!versions.ok) {
+/** What the trainer `torchrun` runs in. */
+export const torchStep = pythonEnvironment({
+  name: 'PyTorch trainer',
+  key: 'torch',
+  variable: 'DATAENGINE_TORCH_PYTHON',
+  requirements: join(here, '../../trainers/torch/requirements.txt'),
+  modules: ['torch', 'transformers', 'peft', 'safetensors', 'tokenizers', 'PIL'],
+});
+
+/**
+ * A virtual environment with pinned packages, in `<cache>/<key>`; the environment variable names another Python that has
+ * them.
+ */
+function pythonEnvironment({ name, key, variable, requirements, modules }) {
+  const folder = ({ cache }) => join(cache, key);
+  const ownPython = (context) => join(folder(context), 'bin/python');
+  const stampFile = (context) => join(folder(context), 'made-from.sha256');
+  const tryout = `import ${modules.join(', ')}`;
+
+  // Written last: an environment whose making was broken off has none.
+  function isComplete(context) {
+    if (!existsSync(ownPython(context)) || !existsSync(stampFile(context))) return false;
+    return readFileSync(stampFile(context), 'utf8') === hashOfRequirements();
+  }
+
+  const hashOfRequirements = () => createHash('sha256').update(readFileSync(requirements)).digest('hex');
+
+  function versionsOf(python) {
+    const told = 'print("PyTorch", torch.__version__, "and transformers", transformers.__version__)';
+    return runProgram(python, ['-c', `${tryout}; ${told}`]);
+  }
+
+  return {
+    name,
+
+    async find(context) {
+      const named = process.env[variable];
+      if (named) {
+        const python = resolve(named);
+        const versions = await versionsOf(python);
+        if (!versions.ok) {
+          throw new SetupError({
+            problem: `${variable} names ${python}, which lacks what is needed`,
+            tried: [`${tryout}: ${lastLines(versions.output, 1)}`],
+            remedy: `install the packages of ${requirements} there, or unset ${variable}`,
+          });
+        }
+        context.state[key] = python;
+        return { text: `${versions.output} at ${python} (named by ${variable})` };
+      }
+      if (!isComplete(context)) return undefined;
+      context.state[key] = ownPython(context);
+      return { text: `${ownPython(context)} (packages from PyPI)` };
+    },
+
+    async make(context) {
+      requireSpace(context.cache, 3e9);
+      const python = await findPython(oldestPython, 'pip and venv');
+      rmSync(folder(context), { recursive: true, force: true });
+      const remedy =
+        'check the network and the proxy settings, then run the set-up again; or name a Python that has the ' +
+        `packages of ${requirements} as ${variable}`;
+      const venv = await runProgram(python, ['-m', 'venv', folder(context)]);
+      if (!venv.ok) {
         throw new SetupError({
-          problem: `${variable} names ${python}, which lacks what is needed`,
-          tried: [`import torch, transformers, gguf, safetensors: ${lastLines(versions.output, 1)}`],
-          remedy: `install the packages of ${requirements} there, or unset ${variable}`,
+          problem: 'no virtual environment could be made',
+          tried: [`${python} -m venv: ${lastLines(venv.output)}`],
+          remedy: 'install what is missing, for instance with `apt-get install python3-venv`',
         });
       }
-      context.state.python = python;
-      return { text: `${versions.output} at ${python} (named by ${variable})` };
-    }
-    if (!isComplete(context)) return undefined;
-    context.state.python = ownPython(context);
-    return { text: `${ownPython(context)} (packages from PyPI)` };
-  },
-
-  async make(context) {
-    requireSpace(context.cache, 3e9);
-    const python = await findPython(oldestPython, 'pip and venv');
-    rmSync(folder(context), { recursive: true, force: true });
-    const remedy =
-      'check the network and the proxy settings, then run the set-up again; or name a Python that has the ' +
-      `packages of ${requirements} as ${variable}`;
-    const venv = await runProgram(python, ['-m', 'venv', folder(context)]);
-    if (!venv.ok) {
-      throw new SetupError({
-        problem: 'no virtual environment could be made',
-        tried: [`${python} -m venv: ${lastLines(venv.output)}`],
-        remedy: 'install what is missing, for instance with `apt-get install python3-venv`',
-      });
-    }
-    const install = ['-m', 'pip', 'install', '--only-binary=:all:', '--disable-pip-version-check'];
-    const packages = await runProgram(ownPython(context), [...install, '--requirement', requirements]);
-    if (!packages.ok) {
-      throw new SetupError({
-        problem: 'the Python packages could not be installed',
-        tried: [`${ownPython(context)} -m pip install: ${lastLines(packages.output)}`],
-        remedy: /Errno 28|No space/.test(packages.output)
-          ? `free some space on the disk of ${context.cache}: PyTorch with CUDA takes 7 GB`
-          : remedy,
-      });
-    }
-    const versions = await versionsOf(ownPython(context));
-    if (!versions.ok) {
-      throw new SetupError({
-        problem: 'the Python packages were installed, but do not work',
-        tried: [`import torch, transformers, gguf, safetensors: ${lastLines(versions.output)}`],
-        remedy,
-      });
-    }
-    writeFileSync(stampFile(context), hashOfRequirements());
-  },
-};
-
-// Written last: an environment whose making was broken off has none.
-function isComplete(context) {
-  if (!existsSync(ownPython(context)) || !existsSync(stampFile(context))) return false;
-  return readFileSync(stampFile(context), 'utf8') === hashOfRequirements();
-}
-
-const hashOfRequirements = () => createHash('sha256').update(readFileSync(requirements)).digest('hex');
-
-function versionsOf(python) {
-  const program =
-    'import torch, transformers, gguf, safetensors; print("PyTorch", torch.__version__, "and transformers", transformers.__version__)';
-  return runProgram(python, ['-c', program]);
+      const install = ['-m', 'pip', 'install', '--only-binary=:all:', '--disable-pip-version-check'];
+      const packages = await runProgram(ownPython(context), [...install, '--requirement', requirements]);
+      if (!packages.ok) {
+        throw new SetupError({
+          problem: 'the Python packages could not be installed',
+          tried: [`${ownPython(context)} -m pip install: ${lastLines(packages.output)}`],
+          remedy: /Errno 28|No space/.test(packages.output)
+            ? `free some space on the disk of ${context.cache}: PyTorch with CUDA takes 7 GB`
+            : remedy,
+        });
+      }
+      const versions = await versionsOf(ownPython(context));
+      if (!versions.ok) {
+        throw new SetupError({
+          problem: 'the Python packages were installed, but do not work',
+          tried: [`${tryout}: ${lastLines(versions.output)}`],
+          remedy,
+        });
+      }
+      writeFileSync(stampFile(context), hashOfRequirements());
+    },
+  };
 }

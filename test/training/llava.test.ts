@@ -43,6 +43,19 @@ test('is finetuned: the loss falls, and the adapter is on the language model alo
   expect(meant.test('model.vision_tower.encoder.layers.0.self_attn.q_proj')).toBe(false);
 });
 
+test('goes on from its adapter of a round before', async () => {
+  const output = await temporaryFolder();
+  const further = {
+    startAdapter: at('adapter'),
+    steps: 2,
+    learningRate: { initial: 0, peak: 1e-9, final: 0, warmupSteps: 1 },
+  };
+  await finetune(tinyFinetune(at('model'), mixture, output, further), recordingReporter());
+  const [before] = await lossesIn(at('adapter'));
+  const [after] = await lossesIn(output);
+  expect(after).toBeLessThan((before as number) - 0.3);
+});
+
 test('is merged, evaluated and embedded with as MiniGPT-4 is', async () => {
   const parity = { samples: mixture.samplesFile, count: 4, tolerance: 1e-3 };
   const merged = at('merged');

@@ -1,0 +1,72 @@
+"""The trainer's side of the protocol: one JSON message a line on standard output, of rank 0 alone but for failures."""
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+PROGRESS_SECONDS = 0.2
+
+
+class JobError(Exception):
+    """A person must repair something: told as `input`, never tried again."""
+
+
+class Stopped(Exception):
+    """SIGTERM was received."""
+
+
+class Reporter:
+    """Says how the job goes. The other ranks say nothing."""
+
+    def __init__(self, rank):
+        self.rank = rank
+        self.said = 0.0
+        self.stop_asked = False
+        signal.signal(signal.SIGTERM, self._ask_to_stop)
+
+    def _ask_to_stop(self, _signal, _frame):
+        self.stop_asked = True
+
+    def say(self, kind, **content):
+        if self.rank == 0:
+            _write_line({"type": kind, **content})
+
+    def fail(self, kind, error):
+        """The first rank that fails says why; torchrun ends the others, which can't go on without it."""
+        _write_line({"type": "failed", "kind": kind, "message": str(error), "retryable": False})
+
+    def progress(self, step, steps, **figures):
+        now = time.monotonic()
+        if step < steps and now - self.said < PROGRESS_SECONDS:
+            return
+        self.said = now
+        self.say("progress", step=step, steps=steps, **figures)
+
+    def note(self, text):
+        if self.rank == 0:
+            print(text, file=sys.stderr, flush=True)
+
+
+def _write_line(message):
+    # In one write: lines of several ranks must not get into one another.
+    os.write(1, f"{json.dumps(message)}\n".encode())
+
+
+def read_lines(file):
+    """The values of a file of JSON lines."""
+    return [json.loads(line) for line in Path(file).read_text("utf8").splitlines() if line]
+
+
+def write_atomically(file, data):
+    """A crash leaves the old file or the new one."""
+    file = Path(file)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_name(f"{file.name}.tmp")
+    with open(temporary, "wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.replace(temporary, file)

@@ -1,0 +1,58 @@
+"""One process of a job; torchrun starts as many as there are."""
+
+import ctypes
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+
+from evaluate import evaluate
+from finetune import finetune
+from merge import merge
+from protocol import JobError, Reporter, Stopped
+
+PR_SET_PDEATHSIG = 1
+JOBS = {"finetune": finetune, "evaluate": evaluate, "merge": merge}
+
+
+def main():
+    # torchrun gives each rank a session of its own, so that a signal to the trainer's group would not reach it.
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    job = json.loads(Path(sys.argv[1]).read_text("utf8"))
+    reporter = Reporter(int(os.environ["RANK"]))
+    if torch.cuda.is_available():
+        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        torch.cuda.set_device(device)
+    else:
+        device = torch.device("cpu")
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    reporter.say("started")
+    try:
+        if job["kind"] not in JOBS:
+            raise JobError(f"{job['kind']} jobs are not done by this trainer")
+        if job["kind"] == "merge" and reporter.rank != 0:
+            # One process has enough to do with it.
+            outcome = None
+        else:
+            outcome = JOBS[job["kind"]](job, reporter, device)
+        dist.barrier()
+        if outcome:
+            reporter.say("done", outputs=outcome[0], metrics=outcome[1])
+    except Stopped:
+        sys.exit(143)
+    except JobError as error:
+        reporter.fail("input", error)
+        sys.exit(2)
+    except torch.OutOfMemoryError as error:
+        reporter.fail("memory", error)
+        sys.exit(3)
+    finally:
+        dist.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main()
