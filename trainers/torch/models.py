@@ -1,6 +1,8 @@
 """Models, pictures and adapters, by transformers and PEFT."""
 
+import json
 import re
+from pathlib import Path
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
@@ -12,7 +14,8 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 from protocol import JobError
 from sequences import Prompts
 
-PROCESSORS = {"blip-2": BlipImageProcessorPil, "llava": CLIPImageProcessorPil}
+# By the name in preprocessor_config.json; torchvision, which the faster ones need, is not asked for.
+PROCESSORS = {"BlipImageProcessor": BlipImageProcessorPil, "CLIPImageProcessor": CLIPImageProcessorPil}
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -30,9 +33,19 @@ class Model:
         # The Q-Former has a dropout of its own; it is frozen and stays in evaluation mode, as in the reference system.
         self.module.eval().requires_grad_(False).to(device)
         self.prompts = Prompts(directory, self.config, self._picture_tokens())
-        self.processor = PROCESSORS[self.config.model_type].from_pretrained(directory)
+        self.processor = self._processor()
         pad = self.config.text_config.pad_token_id
         self.pad = 0 if pad is None else pad
+
+    def _processor(self):
+        file = Path(self.directory, "preprocessor_config.json")
+        try:
+            kind = json.loads(file.read_text("utf8"))["image_processor_type"].removesuffix("Fast")
+        except (OSError, ValueError, KeyError) as error:
+            raise JobError(f"{file}: image_processor_type: can't be read ({error})") from error
+        if kind not in PROCESSORS:
+            raise JobError(f"{file}: image_processor_type: {kind} is none of {', '.join(PROCESSORS)}")
+        return PROCESSORS[kind].from_pretrained(self.directory)
 
     def _picture_tokens(self):
         if self.config.model_type == "blip-2":
