@@ -7,8 +7,18 @@ import { runStepOnce } from '../store/manifest.ts';
 import { killFormerTrainer } from '../trainer/fence.ts';
 import type { JobSpec } from '../trainer/protocol.ts';
 import { runTrainer, type TrainerResult } from '../trainer/run-trainer.ts';
-import { torchTrainer } from '../trainer/torch-trainer.ts';
-import type { TrainerCommand } from '../trainer/trainer-command.ts';
+
+const result = await withLessMemory(directory, await prepare(), async (job) =>
+  runTrainer({
+    job,
+    directory,
+    command: context.trainer ?? (await configuredTrainer(context.config, job)),
+    stallTimeoutSeconds: context.config.temporal.stallTimeoutSeconds,
+    signal: context.signal,
+    onMessage: progressReporter(context),
+  }),
+);
+
 import type { StepContext } from './step-context.ts';
 
 /** The part of a step's context that running the trainer takes. */
@@ -45,15 +55,16 @@ export async function runTrainerStep({
     step,
     inputs: context.config.trainer === 'torchrun' ? { ...inputs, trainer: 'torchrun' } : inputs,
     work: async () => {
-      const job = await prepare();
-      const result = await runTrainer({
-        job,
-        directory,
-        command: context.trainer ?? (await configuredTrainer(context.config, job)),
-        stallTimeoutSeconds: context.config.temporal.stallTimeoutSeconds,
-        signal: context.signal,
-        onMessage: progressReporter(context),
-      });
+      const result = await withLessMemory(directory, await prepare(), async (job) =>
+        runTrainer({
+          job,
+          directory,
+          command: context.trainer ?? (await configuredTrainer(context.config, job)),
+          stallTimeoutSeconds: context.config.temporal.stallTimeoutSeconds,
+          signal: context.signal,
+          onMessage: progressReporter(context),
+        }),
+      );
       return finish === undefined ? result : finish(result);
     },
   });
