@@ -2,6 +2,7 @@
 import { dirname, resolve } from 'node:path';
 import { isMap, isNode, LineCounter, parseDocument } from 'yaml';
 import { InputError } from '../store/input-error.ts';
+import { plainYamlValue } from '../store/plain-yaml.ts';
 import { readTextFile } from '../store/read-json.ts';
 import { expandVariables } from './expand-variables.ts';
 
@@ -95,7 +96,10 @@ function parseYaml(text: string, file: string): { value: unknown; lineOf: OneFil
     const node = isNode(key) ? key : document.getIn(keys, true);
     return isNode(node) && node.range ? lineCounter.linePos(node.range[0]).line : undefined;
   };
-  return { value: document.toJS() ?? {}, lineOf };
+  return {
+    value: plainYamlValue(document, file, { lineOf: (offset) => lineCounter.linePos(offset).line }) ?? {},
+    lineOf,
+  };
 }
 
 function join(base: unknown, over: unknown): unknown {

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { InputError } from '../store/input-error.ts';
 import { StorageError } from '../store/write-file.ts';
 import type { CocoBox, CocoFiles } from './coco.ts';
+import { innerPath } from './inner-path.ts';
 import { streamRecords } from './stream-records.ts';
 
 /** Part of the name of an index: raised when its tables change. */
@@ -14,7 +15,7 @@ export const cocoIndexVersion = 1;
 const id = z.int32().nonnegative();
 const imageSchema = z.object({
   id,
-  file_name: z.string().min(1),
+  file_name: innerPath,
   width: z.int32().positive(),
   height: z.int32().positive(),
 });

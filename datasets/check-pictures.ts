@@ -1,6 +1,7 @@
-import { stat } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import sharp from 'sharp';
 import { InputError } from '../store/input-error.ts';
+import { maximumPicturePixels, pictureHeadBytes, requirePictureKind } from '../store/picture-kind.ts';
 
 /**
  * Makes sure that a picture is there and whole, by decoding all of it.
@@ -21,11 +22,13 @@ export async function checkPicture(file: string): Promise<{ width: number; heigh
   try {
     // The small size lets the decoder skip work, but it still reads every byte. A color space or a stray
     // marker that libvips warns of is no harm: COCO has such files.
-    const picture = sharp(file, { failOn: 'truncated' });
+    requirePictureKind(await headOf(file), file);
+    const picture = sharp(file, { failOn: 'truncated', limitInputPixels: maximumPicturePixels });
     const { width, height } = await picture.metadata();
     await picture.resize(16, 16, { fit: 'fill' }).raw().toBuffer();
     return { width, height };
   } catch (cause) {
+    if (cause instanceof InputError) throw cause;
     throw new InputError(
       {
         file,
@@ -34,5 +37,15 @@ export async function checkPicture(file: string): Promise<{ width: number; heigh
       },
       { cause },
     );
+  }
+}
+
+async function headOf(file: string): Promise<Uint8Array> {
+  const handle = await open(file);
+  try {
+    const { buffer, bytesRead } = await handle.read(new Uint8Array(pictureHeadBytes), 0, pictureHeadBytes, 0);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await handle.close();
   }
 }

@@ -2,12 +2,13 @@
 import { z } from 'zod';
 import { InputError } from '../store/input-error.ts';
 import { readJson } from '../store/read-json.ts';
+import { innerPath } from './inner-path.ts';
 
 const letters = ['A', 'B', 'C', 'D'] as const;
 
 const questionSchema = z.object({
   question_id: z.union([z.string().min(1), z.number().transform(String)]),
-  data_id: z.string().min(1),
+  data_id: innerPath,
   question: z.string(),
   choice_a: z.coerce.string(),
   choice_b: z.coerce.string(),

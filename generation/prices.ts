@@ -2,6 +2,7 @@ import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { describeFirstIssue } from '../store/field-path.ts';
 import { InputError } from '../store/input-error.ts';
+import { plainYamlValue } from '../store/plain-yaml.ts';
 import { readTextFile } from '../store/read-json.ts';
 
 const price = z.number().nonnegative();
@@ -43,7 +44,7 @@ export async function readPrice(
   const [broken] = document.errors;
   if (broken)
     throw new InputError({ file, line: broken.linePos?.[0].line, problem: 'is not valid YAML', remedy: 'Mend it' });
-  const result = pricesSchema.safeParse(document.toJS());
+  const result = pricesSchema.safeParse(plainYamlValue(document, file));
   if (!result.success) throw new InputError({ file, ...describeFirstIssue(result.error), remedy: 'Mend this value' });
   const { currency, models } = result.data;
   const [name] = Object.keys(models)

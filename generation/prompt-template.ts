@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { describeFirstIssue } from '../store/field-path.ts';
 import { hashBytes } from '../store/hash.ts';
 import { InputError } from '../store/input-error.ts';
+import { plainYamlValue } from '../store/plain-yaml.ts';
 import { readTextFile } from '../store/read-json.ts';
 
 const frontMatter = z.strictObject({
@@ -92,7 +93,7 @@ function readFrontMatter(file: string, text: string): z.output<typeof frontMatte
     const line = (broken.linePos?.[0].line ?? 1) + 1;
     throw new InputError({ file, line, problem: broken.message.split('\n')[0] ?? '', remedy: 'Mend the front matter' });
   }
-  const result = frontMatter.safeParse(document.toJS());
+  const result = frontMatter.safeParse(plainYamlValue(document, file, { firstLine: 2 }));
   if (result.success) return result.data;
   throw new InputError({ file, ...describeFirstIssue(result.error), remedy: 'Mend the front matter' });
 }

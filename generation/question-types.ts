@@ -2,6 +2,7 @@ import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { describeFirstIssue } from '../store/field-path.ts';
 import { InputError } from '../store/input-error.ts';
+import { plainYamlValue } from '../store/plain-yaml.ts';
 import { readTextFile } from '../store/read-json.ts';
 
 const questionType = z.strictObject({
@@ -38,7 +39,7 @@ export async function readQuestionTypes(file: string): Promise<QuestionType[]> {
     const problem = (broken.message.split('\n')[0] ?? '').replace(/ at line \d+.*$/, '');
     throw new InputError({ file, line: place?.line, column: place?.col, problem, remedy: 'Mend the YAML here' });
   }
-  const result = questionTypes.safeParse(document.toJS());
+  const result = questionTypes.safeParse(plainYamlValue(document, file));
   if (result.success) return result.data;
   const { field, problem } = describeFirstIssue(result.error);
   throw new InputError({

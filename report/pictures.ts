@@ -1,5 +1,7 @@
+import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import sharp from 'sharp';
+import { maximumPicturePixels, requirePictureKind } from '../store/picture-kind.ts';
 import { escapeHtml, type Html } from './html.ts';
 
 const side = 160;
@@ -11,7 +13,9 @@ const side = 160;
 export async function inlinePicture(file: string): Promise<Html> {
   const name = escapeHtml(basename(file));
   try {
-    const jpeg = await sharp(file)
+    const content = await readFile(file);
+    requirePictureKind(content, file);
+    const jpeg = await sharp(content, { limitInputPixels: maximumPicturePixels })
       .autoOrient()
       .resize({ width: side, height: side, fit: 'inside', withoutEnlargement: true })
       .flatten({ background: '#ffffff' })

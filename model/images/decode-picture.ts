@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import sharp from 'sharp';
 import { InputError } from '../../store/input-error.ts';
+import { maximumPicturePixels, requirePictureKind } from '../../store/picture-kind.ts';
 import type { RgbPicture } from './resample.ts';
 
 /**
@@ -16,13 +17,15 @@ export async function decodePicture(source: string | Buffer): Promise<RgbPicture
   // Read here, because libvips remembers files by name and would not see that one has been replaced.
   const content = typeof source === 'string' ? await readPicture(source) : source;
   try {
-    const image = sharp(content, { failOn: 'truncated', ignoreIcc: true });
+    requirePictureKind(content, typeof source === 'string' ? source : 'picture in memory');
+    const image = sharp(content, { failOn: 'truncated', ignoreIcc: true, limitInputPixels: maximumPicturePixels });
     const isCmyk = (await image.metadata()).space === 'cmyk';
     const converted = isCmyk ? image.pipelineColourspace('cmyk').toColourspace('cmyk') : image.toColourspace('srgb');
     const { data, info } = await converted.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
     const rgb = isCmyk ? fromCmyk(data) : info.channels === 3 ? data : withoutAlpha(data, info.channels);
     return { width: info.width, height: info.height, data: rgb };
   } catch (cause) {
+    if (cause instanceof InputError) throw cause;
     throw badPicture(typeof source === 'string' ? source : 'picture in memory', cause as Error);
   }
 }

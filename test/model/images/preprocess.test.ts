@@ -86,7 +86,9 @@ describe('a picture that cannot be read', () => {
 
   it('is named when it is missing or no picture', async () => {
     await expect(preprocessPicture('/nowhere/1.jpg', small)).rejects.toThrow('/nowhere/1.jpg: no such picture');
-    await expect(preprocessPicture(fileURLToPath(import.meta.url), small)).rejects.toThrow("can't be read");
+    await expect(preprocessPicture(fileURLToPath(import.meta.url), small)).rejects.toThrow(
+      'is cut short or not a picture',
+    );
   });
 });
 

@@ -1,0 +1,242 @@
+/**
+ * A run of the loop on processes of its own, some of which are killed on the way.
+ */
+import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { endingWithUs } from '../../cli/demo/child-process.ts';
+import { freePorts } from '../../cli/demo/free-port.ts';
+import { temporalExecutable } from '../../cli/setup-file.ts';
+import { connectClient } from '../../cli/temporal-client.ts';
+import { seededRandom } from '../../random/seeded-random.ts';
+import { writeFileAtomically } from '../../store/write-file.ts';
+import { processStartTime } from '../../trainer/process-identity.ts';
+import type { DataEngineResult } from '../../workflows/messages.ts';
+import { killOne, type Supervised, supervise } from './supervised.ts';
+
+export const victims = ['trainer', 'GPU worker', 'CPU worker', 'teacher', 'Temporal server'] as const;
+export type Victim = (typeof victims)[number];
+
+/** A kill that was done. */
+export interface Kill {
+  victim: Victim;
+  /** Seconds since the run began. */
+  at: number;
+}
+
+export interface ChaosInput {
+  /** Everything of the run lies here: database, logs, `runs/`. */
+  folder: string;
+  /** The config to run. Its folders and the teacher's address are set here. */
+  configFile: string;
+  run: string;
+  seed: number;
+  /** Kills, spread over the run. None: it is left alone. */
+  kills: number;
+  /** Which are killed; in turn, in an order drawn anew each time. */
+  among?: readonly Victim[];
+  /** How long the run takes when it is left alone: what the kills are spread over. */
+  seconds: number;
+  trainerEntry?: string;
+  trainerEnvironment?: Record<string, string>;
+  onKill?: (kill: Kill) => void;
+}
+
+export interface ChaosRun {
+  directory: string;
+  result: DataEngineResult;
+  kills: Kill[];
+  seconds: number;
+  /** Step folders whose work ended more than once. */
+  endedTwice: string[];
+}
+
+const project = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+const lookMilliseconds = 250;
+
+/** Runs the loop to its end, whatever is killed. No process of it is left then. */
+export async function runWithChaos(input: ChaosInput): Promise<ChaosRun> {
+  const { folder, run, kills: count, seed } = input;
+  const [port, uiPort, teacherPort] = (await freePorts(3)) as [number, number, number];
+  await mkdir(folder, { recursive: true });
+  const configFile = join(folder, 'chaos.yaml');
+  const queues = { cpu: `${run}-cpu`, gpu: `${run}-gpu` };
+  await writeFileAtomically(
+    configFile,
+    JSON.stringify({
+      extends: input.configFile,
+      runsDirectory: join(folder, 'runs'),
+      teacher: { provider: 'local', baseUrl: `http://127.0.0.1:${teacherPort}/v1` },
+      temporal: { taskQueues: queues },
+    }),
+  );
+  const address = `127.0.0.1:${port}`;
+  const environment = { ...input.trainerEnvironment, TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: 'default' };
+  const node = (name: string, entry: string, ...rest: string[]): Supervised =>
+    supervise({
+      name,
+      program: process.execPath,
+      arguments: ['--import', import.meta.resolve('tsx'), project(entry), ...rest],
+      logFile: join(folder, `${name.replace(' ', '-')}.log`),
+      environment: { ...environment, DATAENGINE_EXIT_WITH_PARENT: '1' },
+    });
+  const server = ['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port), '--ui-port', String(uiPort)];
+  const database = ['--db-filename', join(folder, 'temporal.db'), '--log-level', 'error'];
+  const processes: Record<Exclude<Victim, 'trainer'>, Supervised> = {
+    'Temporal server': supervise(
+      {
+        name: 'Temporal server',
+        ...endingWithUs(await temporalExecutable(), [...server, ...database]),
+        logFile: join(folder, 'temporal-server.log'),
+      },
+      { group: true },
+    ),
+    teacher: supervise(
+      {
+        name: 'teacher',
+        ...endingWithUs(process.execPath, [
+          ...['--import', import.meta.resolve('tsx'), project('generation/local-teacher/main.ts')],
+          ...['--port', String(teacherPort), '--seed', String(seed), '--mistake-rate', '0.1'],
+        ]),
+        logFile: join(folder, 'teacher.log'),
+      },
+      { group: true },
+    ),
+    'CPU worker': node('CPU worker', 'workers/cpu.ts', queues.cpu),
+    'GPU worker': node(
+      'GPU worker',
+      'workers/gpu.ts',
+      queues.gpu,
+      ...(input.trainerEntry === undefined ? [] : [input.trainerEntry]),
+    ),
+  };
+  const directory = join(folder, 'runs', run);
+  const ended = new AbortController();
+  const steps = watchSteps(directory, ended.signal);
+  const startedAt = Date.now();
+  const killing = killAtRandom({ ...input, directory, processes, count, startedAt, signal: ended.signal });
+  try {
+    const result = await startAndWait(address, queues.cpu, run, configFile, ended.signal);
+    const seconds = (Date.now() - startedAt) / 1000;
+    ended.abort();
+    return { directory, result, kills: await killing, seconds, endedTwice: await steps };
+  } finally {
+    ended.abort();
+    await killing.catch(() => undefined);
+    await Promise.all([processes['CPU worker'].stop(), processes['GPU worker'].stop()]);
+    await Promise.all([processes.teacher.stop(), processes['Temporal server'].stop()]);
+  }
+}
+
+async function startAndWait(
+  address: string,
+  taskQueue: string,
+  workflowId: string,
+  config: string,
+  signal: AbortSignal,
+): Promise<DataEngineResult> {
+  const args = [{ config, run: workflowId }];
+  for (;;) {
+    signal.throwIfAborted();
+    const client = await connectClient(address).catch(() => undefined);
+    try {
+      if (client === undefined) continue;
+      await client.workflow
+        .start('dataEngine', { taskQueue, workflowId, args, workflowIdConflictPolicy: 'USE_EXISTING' })
+        .catch((error) => {
+          // It was started before the server was killed.
+          if (error?.name !== 'WorkflowExecutionAlreadyStartedError') throw error;
+        });
+      for (;;) {
+        const { status } = await client.workflow.getHandle(workflowId).describe();
+        if (status.name !== 'RUNNING') break;
+        await sleep(lookMilliseconds);
+      }
+      return await client.workflow.getHandle(workflowId).result();
+    } catch (error) {
+      // Only a server that does not answer is waited for.
+      if ((error as Error).name === 'WorkflowFailedError') throw error;
+    } finally {
+      await client?.connection.close();
+      await sleep(lookMilliseconds);
+    }
+  }
+}
+
+interface Killing extends ChaosInput {
+  directory: string;
+  processes: Record<Exclude<Victim, 'trainer'>, Supervised>;
+  count: number;
+  startedAt: number;
+  signal: AbortSignal;
+}
+
+/** Kills at moments drawn from the seed: what, when and for how long is the same each time. */
+async function killAtRandom(input: Killing): Promise<Kill[]> {
+  const { count, seconds, among = victims, directory, processes, startedAt, signal, onKill } = input;
+  const random = seededRandom(`${input.seed}/chaos`);
+  const done: Kill[] = [];
+  let turn: Victim[] = [];
+  for (let index = 0; index < count; index += 1) {
+    if (turn.length === 0) turn = random.shuffle([...among]);
+    const victim = turn.pop() as Victim;
+    const wait = ((0.3 + 1.4 * random.uniform()) * seconds * 1000) / (count + 1);
+    const down = random.uniform() * 2000;
+    await sleep(wait, undefined, { signal }).catch(() => undefined);
+    if (victim === 'trainer') {
+      const pid = await nextTrainer(directory, signal);
+      if (pid !== undefined) killOne(pid);
+    }
+    if (signal.aborted) break;
+    if (victim !== 'trainer') processes[victim].kill(down);
+    const kill = { victim, at: (Date.now() - startedAt) / 1000 };
+    done.push(kill);
+    onKill?.(kill);
+  }
+  return done;
+}
+
+/** Waits for a trainer that runs, by the fences that they raise. */
+async function nextTrainer(directory: string, signal: AbortSignal): Promise<number | undefined> {
+  while (!signal.aborted) {
+    for (const file of await filesIn(directory, (name) => name === 'trainer.pid.json')) {
+      const fence = await readFile(file, 'utf8')
+        .then((text) => JSON.parse(text) as { pid: number; startTime: string })
+        .catch(() => undefined);
+      if (fence !== undefined && (await processStartTime(fence.pid)) === fence.startTime) return fence.pid;
+    }
+    await sleep(lookMilliseconds);
+  }
+  return undefined;
+}
+
+/**
+ * Looks at the manifests while the run goes on. A step that ended twice had two manifests with different times; between
+ * them a worker was started, which takes longer than the time between two looks.
+ */
+async function watchSteps(directory: string, signal: AbortSignal): Promise<string[]> {
+  const seen = new Map<string, Set<string>>();
+  const look = async () => {
+    for (const file of await filesIn(directory, (name) => name === 'manifest.json')) {
+      const text = await readFile(file, 'utf8').catch(() => '');
+      if (text === '') continue;
+      const { finishedAt } = JSON.parse(text) as { finishedAt: string };
+      seen.set(file, (seen.get(file) ?? new Set()).add(finishedAt));
+    }
+  };
+  while (!signal.aborted) {
+    await look();
+    await sleep(lookMilliseconds, undefined, { signal }).catch(() => undefined);
+  }
+  await look();
+  return [...seen].filter(([, times]) => times.size > 1).map(([file]) => dirname(file));
+}
+
+/** Files of the run whose names are wanted, wherever they lie. */
+export async function filesIn(directory: string, wanted: (name: string) => boolean): Promise<string[]> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true }).catch(() => []);
+  return entries
+    .filter((entry) => entry.isFile() && wanted(entry.name))
+    .map((entry) => join(entry.parentPath, entry.name));
+}

@@ -1,0 +1,60 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type OwnedProcess, startOwned } from '../../cli/demo/child-process.ts';
+import { signalGroup } from '../../trainer/process-identity.ts';
+
+/** A process that is started again whenever it ends, as systemd or Kubernetes would. */
+export interface Supervised {
+  name: string;
+  /** Kills it, `kill -9`; it comes back after the delay. */
+  kill(downMilliseconds: number): void;
+  /** How often it was started. */
+  starts(): number;
+  stop(): Promise<void>;
+}
+
+const pauseMilliseconds = 500;
+
+/** @param group whether its whole process group is killed with it: a wrapper and the program that it runs */
+export function supervise(
+  options: Parameters<typeof startOwned>[0],
+  { group }: { group: boolean } = { group: false },
+): Supervised {
+  const stopped = new AbortController();
+  let current: OwnedProcess | undefined;
+  let starts = 0;
+  let pause = pauseMilliseconds;
+  const life = (async () => {
+    while (!stopped.signal.aborted) {
+      current = await startOwned(options);
+      starts += 1;
+      if (stopped.signal.aborted) break;
+      await current.ended;
+      await sleep(pause, undefined, { signal: stopped.signal }).catch(() => undefined);
+      pause = pauseMilliseconds;
+    }
+  })();
+  return {
+    name: options.name,
+    kill(downMilliseconds) {
+      pause = Math.max(pauseMilliseconds, downMilliseconds);
+      if (current === undefined || current.pid === 0) return;
+      if (group) signalGroup(current.pid, 'SIGKILL');
+      else killOne(current.pid);
+    },
+    starts: () => starts,
+    async stop() {
+      stopped.abort();
+      await current?.stop(20);
+      await life;
+    },
+  };
+}
+
+/** A process that has ended meanwhile is no error. */
+export function killOne(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}

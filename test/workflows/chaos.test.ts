@@ -1,0 +1,43 @@
+/**
+ * The short form of `npm run chaos`: a pretend trainer, a tiny dataset, and one kill each of those that come back soon.
+ */
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { compareRuns, leftovers } from '../../bench/chaos/compare.ts';
+import { runWithChaos } from '../../bench/chaos/run.ts';
+import { runningWith } from '../processes.ts';
+import { pretendTrainerEntry, writeTinyRun } from '../steps/tiny-run.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+
+test('whatever is killed on the way, the run ends with the same data, scores and adapters', async () => {
+  const folder = await temporaryFolder();
+  const configFile = await writeTinyRun(folder, (config) => ({
+    ...config,
+    rounds: 1,
+    finetune: { ...config.finetune, stepsPerEpoch: 60 },
+  }));
+  const common = {
+    configFile,
+    run: 'chaos',
+    seed: 7,
+    trainerEntry: pretendTrainerEntry,
+    trainerEnvironment: { PRETEND_STEP_MILLISECONDS: '60' },
+  };
+  const [calm, wild] = await Promise.all([
+    runWithChaos({ ...common, folder: join(folder, 'calm'), kills: 0, seconds: 0 }),
+    runWithChaos({
+      ...common,
+      folder: join(folder, 'wild'),
+      kills: 3,
+      among: ['trainer', 'teacher', 'Temporal server'],
+      seconds: 30,
+    }),
+  ]);
+
+  expect(wild.kills.map(({ victim }) => victim).sort()).toEqual(['Temporal server', 'teacher', 'trainer']);
+  expect(await compareRuns(calm, wild)).toEqual({ sameDataset: true, scores: 0, losses: 0, adapter: 0 });
+  expect(wild.endedTwice).toEqual([]);
+  expect(await leftovers(wild.directory)).toEqual([]);
+  expect(await runningWith(folder)).toEqual([]);
+  // Two servers, four workers and two teachers start, some of them twice: slow machines take their time.
+}, 900_000);
