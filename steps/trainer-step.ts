@@ -7,18 +7,9 @@ import { runStepOnce } from '../store/manifest.ts';
 import { killFormerTrainer } from '../trainer/fence.ts';
 import type { JobSpec } from '../trainer/protocol.ts';
 import { runTrainer, type TrainerResult } from '../trainer/run-trainer.ts';
-
-const result = await withLessMemory(directory, await prepare(), async (job) =>
-  runTrainer({
-    job,
-    directory,
-    command: context.trainer ?? (await configuredTrainer(context.config, job)),
-    stallTimeoutSeconds: context.config.temporal.stallTimeoutSeconds,
-    signal: context.signal,
-    onMessage: progressReporter(context),
-  }),
-);
-
+import { torchTrainer } from '../trainer/torch-trainer.ts';
+import type { TrainerCommand } from '../trainer/trainer-command.ts';
+import { withLessMemory } from './less-memory.ts';
 import type { StepContext } from './step-context.ts';
 
 /** The part of a step's context that running the trainer takes. */
