@@ -2,7 +2,7 @@
  * `dataengine evaluate`: a round's step, or, with `--benchmark`, any model on any benchmark.
  */
 import { basename, extname, join } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { loadConfig } from '../configs/load-config.ts';
 import type { Config } from '../configs/schema.ts';
 import { type BenchmarkName, benchmarkNames } from '../evaluation/benchmarks/index.ts';
@@ -24,6 +24,8 @@ interface EvaluateOptions extends Omit<ConfigOptions, 'config'> {
   limit?: number;
   blind: boolean;
   batchSize?: number;
+  weightStorage?: 'float32' | 'bfloat16';
+  answers?: 'generated' | 'ranked';
   output?: string;
 }
 
@@ -44,6 +46,17 @@ export function addEvaluateCommand(program: Command, signal: AbortSignal): void 
     .option('--limit <number>', 'only this many questions', integer(1))
     .option('--blind', 'ask without the picture: what the language alone answers', false)
     .option('--batch-size <number>', "questions at a time (default: the config's, or 16)", integer(1))
+    .addOption(
+      new Option(
+        '--weight-storage <type>',
+        "what the model's matrices are kept as (default: the config's, or float32)",
+      ).choices(['float32', 'bfloat16']),
+    )
+    .addOption(
+      new Option('--answers <way>', 'mmbench, aokvqa: the model writes its answers, or the choices are ranked').choices(
+        ['generated', 'ranked'],
+      ),
+    )
     .option('--output <folder>', 'default: runs/evaluations/<model>/<set>')
     .addHelpText(
       'after',
@@ -73,6 +86,7 @@ async function evaluateBenchmark(options: EvaluateOptions & { benchmark: string 
       model,
       output,
       batchSize: options.batchSize ?? config?.evaluate.batchSize ?? 16,
+      weightStorage: options.weightStorage ?? config?.evaluate.weightStorage ?? config?.finetune.weightStorage,
       bootstrap: { samples: config?.evaluate.bootstrapSamples ?? 1000, seed: options.seed ?? config?.seed ?? 42 },
       context: {
         config: { temporal: { stallTimeoutSeconds: config?.temporal.stallTimeoutSeconds ?? 600 } },
@@ -93,13 +107,14 @@ async function readConfig(options: EvaluateOptions): Promise<Config | undefined>
 }
 
 async function chooseSet(options: EvaluateOptions & { benchmark: string }, config?: Config): Promise<EvaluationSet> {
-  const { benchmark, file, pictures, limit, blind } = options;
+  const { benchmark, file, pictures, limit, blind, answers } = options;
   if (file === undefined) {
     if (config === undefined) throw missing('--file', 'or --config with a file that names the benchmark');
     const { requireEvaluationSet } = await import('../steps/evaluation-sets.ts');
     const set = requireEvaluationSet(config, runDirectory(options, config), benchmark);
     const blindName = set.blind ? set.name : `${set.name}-blind`;
-    return { ...set, limit: limit ?? set.limit, ...(blind && { blind, name: blindName }) };
+    const generated = answers === undefined ? set.generated : isGenerated(set.benchmark, answers);
+    return { ...set, generated, limit: limit ?? set.limit, ...(blind && { blind, name: blindName }) };
   }
   if (!isBenchmark(benchmark)) {
     throw new InputError({
@@ -110,8 +125,19 @@ async function chooseSet(options: EvaluateOptions & { benchmark: string }, confi
     });
   }
   const { writesAnswers } = await import('../steps/evaluation-sets.ts');
-  const generated = writesAnswers(benchmark, config?.evaluate);
+  const generated =
+    answers === undefined ? writesAnswers(benchmark, config?.evaluate) : isGenerated(benchmark, answers);
   return { name: blind ? `${benchmark}-blind` : benchmark, benchmark, file, pictures, limit, blind, generated };
+}
+
+function isGenerated(benchmark: BenchmarkName, answers: 'generated' | 'ranked'): boolean {
+  if (benchmark !== 'seed-bench' || answers === 'ranked') return answers === 'generated';
+  throw new InputError({
+    file: 'command line',
+    field: '--answers',
+    problem: `${benchmark} is ranked only`,
+    remedy: 'Leave it out',
+  });
 }
 
 function isBenchmark(name: string): name is BenchmarkName {

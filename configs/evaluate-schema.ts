@@ -20,6 +20,10 @@ const benchmarkSchema = z.strictObject({
 /** How the merged model is scored, and on what beside the validation and test questions. */
 export const evaluateSchema = z.strictObject({
   batchSize: count.default(16).describe('Questions scored at once.'),
+  weightStorage: z
+    .enum(['float32', 'bfloat16'])
+    .optional()
+    .describe("What the language model's matrices are kept as. Default: finetune.weightStorage."),
   shards: count.default(1).describe('Parts evaluated apart, on as many GPU workers as there are.'),
   benchmarks: z
     .array(benchmarkSchema)

@@ -3,6 +3,7 @@
  */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Config } from '../configs/schema.ts';
 import { answerLossesSchema } from '../evaluation/asked-question.ts';
 import type { Scores } from '../evaluation/evaluation-files.ts';
 import type { BootstrapSettings } from '../evaluation/statistics/bootstrap.ts';
@@ -21,6 +22,8 @@ export interface EvaluateModelInput {
   /** Receives the files that a round's `evaluate/<set>/` has; answers already there are kept. */
   output: string;
   batchSize: number;
+  /** What the matrices of the language model are kept as; default float32. */
+  weightStorage?: Config['finetune']['weightStorage'] | undefined;
   bootstrap: BootstrapSettings;
   context: TrainerContext;
 }
@@ -42,6 +45,7 @@ export async function evaluateModel(input: EvaluateModelInput): Promise<Scores> 
     modelFiles,
     asked: askQuestions(set, questions),
     batchSize,
+    weightStorage: input.weightStorage ?? 'float32',
     inputs: { questions: await hashFile(set.file) },
   });
   const losses = await readJsonLines(join(directory, lossesFile), answerLossesSchema);

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { Config } from '../configs/schema.ts';
 import type { AskedQuestion } from '../evaluation/asked-question.ts';
 import type { Manifest } from '../store/manifest.ts';
 import { writeFileAtomically } from '../store/write-file.ts';
@@ -16,6 +17,7 @@ export async function rankQuestions({
   modelFiles,
   asked,
   batchSize,
+  weightStorage,
   inputs,
 }: {
   context: TrainerContext;
@@ -26,6 +28,8 @@ export async function rankQuestions({
   asked: readonly AskedQuestion[];
   /** Questions at a time. */
   batchSize: number;
+  /** What the matrices of the language model are kept as. */
+  weightStorage: Config['finetune']['weightStorage'];
   /** What else the result depends on, such as the hash of the benchmark's file (its pictures are in no other). */
   inputs: Record<string, unknown>;
 }): Promise<{ manifest: Manifest; skipped: boolean }> {
@@ -33,7 +37,7 @@ export async function rankQuestions({
     context,
     directory,
     step: 'evaluate-shard',
-    inputs: { model: modelFiles, asked: hashAsked(asked), ...inputs },
+    inputs: { model: modelFiles, asked: hashAsked(asked), weightStorage, ...inputs },
     prepare: async () => {
       const questions = join(directory, questionsFile);
       await writeFileAtomically(questions, asked.map((question) => `${JSON.stringify(question)}\n`).join(''));
@@ -42,6 +46,7 @@ export async function rankQuestions({
         model,
         questions,
         batchSize,
+        weightStorage,
         output: join(directory, lossesFile),
       };
     },

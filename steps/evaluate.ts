@@ -57,6 +57,7 @@ export async function evaluateShard(
     modelFiles: merged.manifest.outputs,
     asked,
     batchSize: config.evaluate.batchSize,
+    weightStorage: config.evaluate.weightStorage ?? config.finetune.weightStorage,
     inputs: { questions: await hashFile(set.file), shard, count },
   });
   return { ...outcomeOf(done), questions: asked.length };

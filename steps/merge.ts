@@ -35,6 +35,7 @@ export async function merge(context: StepContext): Promise<MergeOutcome> {
           samples: join(finetuned.directory, 'mixture', 'samples.jsonl'),
           count: paritySamples,
           tolerance: parityTolerance,
+          weightStorage: config.finetune.weightStorage,
         },
       };
     },

@@ -59,7 +59,13 @@ export const mergeJobSchema = z.strictObject({
   model: z.string(),
   adapter: z.string(),
   output: z.string(),
-  parity: z.strictObject({ samples: z.string(), count: naturalNumber, tolerance: z.number().positive() }),
+  parity: z.strictObject({
+    samples: z.string(),
+    count: naturalNumber,
+    tolerance: z.number().positive(),
+    /** What matrices that the adapter leaves alone are kept as while the two models are compared; default float32. */
+    weightStorage: z.enum(['float32', 'bfloat16']).optional(),
+  }),
 });
 
 /** Ranks the answers of questions, and has answers written; `output` has one `{question_id, losses, text}` a line. */
@@ -69,6 +75,8 @@ export const evaluateJobSchema = z.strictObject({
   /** One `AskedQuestion` a line (evaluation/asked-question.ts). */
   questions: z.string(),
   batchSize: positiveInteger,
+  /** What the matrices of the language model are kept as; default float32. */
+  weightStorage: z.enum(['float32', 'bfloat16']).optional(),
   output: z.string(),
 });
 

@@ -5,7 +5,7 @@ import { type AskedQuestion, askedQuestionSchema } from '../evaluation/asked-que
 import type { PackedQuestion } from '../evaluation/packed-choices.ts';
 import { traceScorer } from '../evaluation/score-choices.ts';
 import { readModelDirectory } from '../model/files/model-directory.ts';
-import { Program } from '../model/ops/program.ts';
+import { Program, type StorageType } from '../model/ops/program.ts';
 import { loadTokenizer } from '../model/text/tokenizer.ts';
 import { readJsonLines } from '../store/read-json.ts';
 import { writeFileAtomically } from '../store/write-file.ts';
@@ -20,6 +20,8 @@ export interface EvaluateSettings {
   /** One `AskedQuestion` a line. */
   questions: string;
   batchSize: number;
+  /** What the matrices of the language model are kept as; default float32. */
+  weightStorage?: StorageType | undefined;
   /** `{question_id, losses}` a line, with `text` where an answer was to be written, in the order of the questions. */
   output: string;
 }
@@ -30,7 +32,7 @@ export interface EvaluateSettings {
  * @throws InputError for questions, pictures or a model that can't be used
  */
 export async function evaluate(settings: EvaluateSettings, reporter: JobReporter): Promise<JobOutcome> {
-  const { model, batchSize } = settings;
+  const { model, batchSize, weightStorage } = settings;
   const questions = await readJsonLines(settings.questions, askedQuestionSchema);
   const ranked = questions.filter(({ answers }) => answers.length > 0);
   const written = questions.filter(({ generate }) => generate !== undefined);
@@ -40,6 +42,7 @@ export async function evaluate(settings: EvaluateSettings, reporter: JobReporter
   const losses = await rankAnswers(settings, ranked, signal, (step) => reporter.progress({ step, steps }));
   const texts = await writeAnswers(model, written, {
     batchSize,
+    weightStorage,
     signal,
     onProgress: (done) => reporter.progress({ step: rankingSteps + Math.ceil(done / batchSize), steps }),
   });
@@ -60,7 +63,7 @@ async function rankAnswers(
 ): Promise<Map<string, number[]>> {
   const found = new Map<string, number[]>();
   if (questions.length === 0) return found;
-  const { batchSize } = settings;
+  const { batchSize, weightStorage } = settings;
   const model = await readModelDirectory(settings.model);
   const program = new Program();
   try {
@@ -68,7 +71,8 @@ async function rankAnswers(
     const prompts = promptSettings(model, tokenizer);
     const packed = questions.map((question) => packQuestion(question, prompts));
     const batches = chunks(packed, batchSize);
-    const scorer = traceScorer(program, frozenWeights(program, model), model.config, batches, batchSize);
+    const weights = frozenWeights(program, model, weightStorage);
+    const scorer = traceScorer(program, weights, model.config, batches, batchSize);
     program.load();
     await loadWeights(program, model);
 

@@ -7,12 +7,12 @@ import type { Weights } from '../model/weights.ts';
 /**
  * Weights of a model directory as variables of a program; only those that the traced functions ask for.
  *
- * @param storage of the language model's matrices; vectors, such as norms, stay float32
+ * @param storage of the language model's matrices, all or by name; vectors, such as norms, stay float32
  */
 export function frozenWeights(
   program: Program,
   { shapes }: Pick<TensorDirectory, 'shapes'>,
-  storage: StorageType = 'float32',
+  storage: StorageType | ((name: string) => StorageType) = 'float32',
 ): Weights {
   const known = new Map<string, Variable>();
   return (name) => {
@@ -21,7 +21,8 @@ export function frozenWeights(
     const shape = shapes.get(name);
     if (!shape) throw new Error(`the model has no tensor '${name}'`);
     const isMatrix = shape.length === 2 && name.startsWith('language_model.');
-    const declared = frozen(program.variable(name, shape, isMatrix ? storage : 'float32'));
+    const kept = typeof storage === 'string' ? storage : storage(name);
+    const declared = frozen(program.variable(name, shape, isMatrix ? kept : 'float32'));
     known.set(name, declared);
     return declared;
   };

@@ -7,7 +7,7 @@ import type { DecodingSettings } from '../model/decoding/settings.ts';
 import { readLlamaDirectory } from '../model/files/llama-directory.ts';
 import { type ModelDirectory, readModelDirectory } from '../model/files/model-directory.ts';
 import type { TensorDirectory } from '../model/files/tensor-directory.ts';
-import { Program } from '../model/ops/program.ts';
+import { Program, type StorageType } from '../model/ops/program.ts';
 import { loadTokenizer } from '../model/text/tokenizer.ts';
 import { InputError } from '../store/input-error.ts';
 import { readJson } from '../store/read-json.ts';
@@ -38,20 +38,25 @@ export async function generateTexts(
   directory: string,
   requests: readonly TextRequest[],
   settings: TextSettings,
-  { batchSize = 8, signal, onProgress }: Partial<Options> = {},
+  { batchSize = 8, ...rest }: GenerateOptions = {},
 ): Promise<GeneratedText[]> {
   const { model_type } = await readJson(path.join(directory, 'config.json'), z.looseObject({ model_type: z.string() }));
   return model_type === 'llama'
-    ? continueTexts(directory, requests, settings, { batchSize, signal, onProgress })
-    : answerAboutPictures(directory, requests, settings, { batchSize, signal, onProgress });
+    ? continueTexts(directory, requests, settings, { batchSize, ...rest })
+    : answerAboutPictures(directory, requests, settings, { batchSize, ...rest });
 }
 
-interface Options {
-  batchSize: number;
+export interface GenerateOptions {
+  /** Default 8. */
+  batchSize?: number;
+  /** What the matrices of the language model are kept as; default float32. */
+  weightStorage?: StorageType | undefined;
   signal?: AbortSignal | undefined;
   /** Called after every batch with the number of requests done. */
   onProgress?: ((done: number, total: number) => void) | undefined;
 }
+
+type Options = GenerateOptions & { batchSize: number };
 
 async function continueTexts(
   directory: string,
@@ -142,7 +147,7 @@ async function generate(
     const promptLengths = requests.map(({ tokenIds }) => tokenIds.length);
     const generator = traceGenerator(
       program,
-      frozenWeights(program, model),
+      frozenWeights(program, model, options.weightStorage),
       model.config,
       tokenizer,
       { ...settings, endTokens },

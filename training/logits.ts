@@ -14,6 +14,7 @@ import { batchInputs, causalTables } from './loss.ts';
  * Logits at the batch's learned places, with an adapter if one is given.
  *
  * @param pictures float32 `[batch * queries, hidden]`
+ * @param storage of the language model's matrices
  * @returns float32 `[batch * targets, vocabulary]`
  */
 export async function batchLogits(
@@ -22,10 +23,11 @@ export async function batchLogits(
   batch: Batch,
   pictures: Float32Array,
   adapter?: Adapter,
+  storage?: Parameters<typeof frozenWeights>[2],
 ): Promise<Float32Array> {
   const { config } = model;
   const program = new Program();
-  const weights = frozenWeights(program, model);
+  const weights = frozenWeights(program, model, storage);
   const hidden = config.text_config.hidden_size;
   const adapters: Adapters = (module) => {
     const pair = adapter?.tensors.get(module);

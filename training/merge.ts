@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { familyOf } from '../model/families/index.ts';
 import { type Adapter, type LoraPair, readAdapter } from '../model/files/adapter.ts';
 import { type ModelDirectory, readModelDirectory, writeModelDirectory } from '../model/files/model-directory.ts';
+import type { StorageType } from '../model/ops/program.ts';
 import { loadTokenizer } from '../model/text/tokenizer.ts';
 import { InputError } from '../store/input-error.ts';
 import { readJsonLines } from '../store/read-json.ts';
@@ -18,7 +19,11 @@ export interface MergeSettings {
   model: string;
   adapter: string;
   output: string;
-  parity: { samples: string; count: number; tolerance: number };
+  /**
+   * Narrow storage rounds the same weights alike in both models; what the adapter changes would be rounded apart,
+   * and stays float32.
+   */
+  parity: { samples: string; count: number; tolerance: number; weightStorage?: StorageType };
 }
 
 const sampleSchema = z.looseObject({ picture: z.string().optional(), prompt: z.string(), answer: z.string() });
@@ -129,9 +134,11 @@ async function parity(base: ModelDirectory, adapter: Adapter, settings: MergeSet
   const files = samples.map(({ picture }) => picture);
   const merged = await readModelDirectory(settings.output);
   try {
-    const expected = await batchLogits(base, shape, batch, features.batch(files), adapter);
+    const storage = (name: string): StorageType =>
+      adapter.tensors.has(name.replace(/\.weight$/, '')) ? 'float32' : (settings.parity.weightStorage ?? 'float32');
+    const expected = await batchLogits(base, shape, batch, features.batch(files), adapter, storage);
     const seenByMerged = adaptsVision(adapter) ? await pictureFeatures(merged, pictured) : features;
-    const found = await batchLogits(merged, shape, batch, seenByMerged.batch(files));
+    const found = await batchLogits(merged, shape, batch, seenByMerged.batch(files), undefined, storage);
     return expected.reduce((most, value, index) => Math.max(most, Math.abs(value - (found[index] as number))), 0);
   } finally {
     await merged.close();

@@ -3,7 +3,7 @@ import { promptForms } from '../datasets/prompt-format.ts';
 import type { AskedQuestion } from '../evaluation/asked-question.ts';
 import { familyOf } from '../model/families/index.ts';
 import { readModelDirectory } from '../model/files/model-directory.ts';
-import { generateTexts } from './generate-text.ts';
+import { type GenerateOptions, generateTexts } from './generate-text.ts';
 
 /**
  * Answers the questions that ask for a written answer (`generate`), up to the end mark of the model's family.
@@ -14,7 +14,7 @@ import { generateTexts } from './generate-text.ts';
 export async function writeAnswers(
   directory: string,
   questions: readonly AskedQuestion[],
-  options: { batchSize: number; signal?: AbortSignal; onProgress?: (done: number, total: number) => void },
+  options: GenerateOptions & { batchSize: number },
 ): Promise<Map<string, string>> {
   const asked = questions.flatMap(({ question_id, picture, generate }) =>
     generate === undefined ? [] : [{ question_id, picture, ...generate }],

@@ -96,6 +96,22 @@ test('answers are written beside ranking or alone, with a picture or without, an
   expect(found.flatMap(({ text }) => text ?? [])).toEqual(texts.map(({ text }) => text.trim()));
 });
 
+test('matrices kept as bfloat16 give nearly the same losses, and answers are written with them too', async () => {
+  const records = await readJsonLines(asked.asked, askedQuestionSchema);
+  const questions = path.join(await temporaryFolder(), 'asked.jsonl');
+  const generate = { question: 'What is it?', maximumNewTokens: 3 };
+  await writeAsked(
+    questions,
+    records.map((record, index) => (index === 0 ? { ...record, generate } : record)),
+  );
+  const found = await losses({ questions, weightStorage: 'bfloat16' });
+  expect(found[0]?.text).toBeTypeOf('string');
+  const differences = found.map((line, index) => maximumDifference(line.losses, whole[index]?.losses as number[]));
+  // 8 bits of mantissa: each weight is off by up to 0.4 percent.
+  expect(Math.max(...differences)).toBeLessThan(0.03);
+  expect(Math.min(...differences)).toBeGreaterThan(0);
+});
+
 test('progress reaches its end and never falls', async () => {
   const output = path.join(await temporaryFolder(), 'losses.jsonl');
   const reporter = recordingReporter();
