@@ -1,4 +1,5 @@
 /** Starts the two sides of a comparison on the same number of threads. */
+import { typescriptTrainer } from '../trainer/trainer-command.ts';
 import { findPyTorch } from './pytorch.ts';
 import { type Side, startSide } from './side.ts';
 
@@ -12,8 +13,11 @@ export interface SidesSettings {
   python?: string;
 }
 
+/** As a worker starts a trainer. */
 export function startOurs({ task, model, threads }: SidesSettings): Promise<Side> {
-  return startSide(process.execPath, ['--import', 'tsx', 'bench/our-side.ts', task, '--model', model], {
+  const { program, arguments: started, environment } = typescriptTrainer('bench/our-side.ts');
+  return startSide(program, [...started, task, '--model', model], {
+    ...environment,
     TF_NUM_INTRAOP_THREADS: threads,
     TF_NUM_INTEROP_THREADS: threads,
   });

@@ -10,8 +10,15 @@ export interface TrainerCommand {
 /** Our own trainer on native TensorFlow. */
 export const defaultTrainerEntry = fileURLToPath(new URL('../workers/trainer.ts', import.meta.url));
 
+const bundledRunner = fileURLToPath(new URL('run-bundled.mjs', import.meta.url));
+/** What a trainer allocates itself is short-lived: a young generation of megabytes would only fill up with it. */
+const NODE_OPTIONS = ['--enable-source-maps', '--max-semi-space-size=2'];
 /** A trainer written in TypeScript, run by this Node with no build step. */
 export function typescriptTrainer(entry: string = defaultTrainerEntry): TrainerCommand {
-  // Resolved here because Node would look for a bare `tsx` from the current directory.
-  return { program: process.execPath, arguments: ['--import', import.meta.resolve('tsx'), entry] };
+  return {
+    program: process.execPath,
+    arguments: [...NODE_OPTIONS, bundledRunner, entry],
+    // By default glibc's allocator keeps heaps by thread, eight a processor. TensorFlow takes its tensors elsewhere.
+    environment: { MALLOC_ARENA_MAX: process.env.MALLOC_ARENA_MAX ?? '1' },
+  };
 }
