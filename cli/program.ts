@@ -11,6 +11,7 @@ import { addPretrainCommand } from './pretrain-command.ts';
 import { addPromptCommands } from './prompt-commands.ts';
 import { addReportRunsCommand } from './report-runs-command.ts';
 import { addRunCommands } from './run-commands.ts';
+import { addScoreCommand } from './score-command.ts';
 import { addSmollm2Command } from './smollm2.ts';
 import { addSteerCommands } from './steer-commands.ts';
 import { addStepCommands } from './step-commands.ts';
@@ -34,6 +35,7 @@ export function createProgram(signal: AbortSignal): Command {
   addTeacherCommands(program, signal);
   addEvaluateCommand(program, signal);
   addCompareCommand(program);
+  addScoreCommand(program);
   addReportRunsCommand(program);
   addPromptCommands(program, signal);
   addModelCommands(program);

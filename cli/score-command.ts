@@ -1,0 +1,54 @@
+import Table from 'cli-table3';
+import type { Command } from 'commander';
+
+/** Adds `dataengine score`. */
+export function addScoreCommand(program: Command): void {
+  program
+    .command('score <predictions>')
+    .description("score a file of A-OKVQA predictions, in the leaderboard's format, as its official script does")
+    .requiredOption('--questions <file>', 'A-OKVQA file with answers, such as aokvqa_v1p0_val.json')
+    .option('--json', 'one JSON value instead of a table', false)
+    .addHelpText(
+      'after',
+      '\nExample:\n  dataengine score runs/demo/round-0/evaluate/aokvqa_predictions.json --questions aokvqa_v1p0_val.json',
+    )
+    .action(async (file: string, { questions: questionFile, json }: { questions: string; json: boolean }) => {
+      const { readAokvqaPredictions, scoreAokvqaPredictions } = await import('../evaluation/aokvqa-predictions.ts');
+      const { readAokvqa } = await import('../datasets/aokvqa.ts');
+      const questions = await readAokvqa(questionFile);
+      const predictions = await readAokvqaPredictions(file);
+      const counts = {
+        questions: questions.length,
+        predicted: questions.filter(({ question_id }) => Object.hasOwn(predictions, question_id)).length,
+        unknown: Object.keys(predictions).length,
+      };
+      counts.unknown -= counts.predicted;
+      const scores = { ...scoreAokvqaPredictions(questions, predictions), ...counts };
+      process.stdout.write(`${json ? JSON.stringify(scores) : formatScore(scores)}\n`);
+    });
+}
+
+interface PredictionScores {
+  /** In percent; none where no question has such a prediction. */
+  multipleChoice: number | undefined;
+  directAnswer: number | undefined;
+  questions: number;
+  predicted: number;
+  /** Predictions for questions that the file does not have. */
+  unknown: number;
+}
+
+/** The scores as a table for a terminal. */
+export function formatScore({ questions, predicted, unknown, ...scores }: PredictionScores): string {
+  const table = new Table({
+    head: ['measure', 'score %'],
+    colAligns: ['left', 'right'],
+    style: { head: [], border: [], compact: true },
+  });
+  for (const [measure, score] of Object.entries(scores)) table.push([measure, score?.toFixed(2) ?? '–']);
+  const notes = [
+    `A-OKVQA: ${predicted} of ${questions} questions have a prediction; the others count as wrong.`,
+    ...(unknown > 0 ? [`${unknown} predictions are for questions that are not in the file.`] : []),
+  ];
+  return [...notes, table.toString()].join('\n');
+}

@@ -1,0 +1,41 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test, vi } from 'vitest';
+import { createProgram } from '../../cli/program.ts';
+import { question } from '../evaluation/questions.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+
+async function score(predictions: object, ...options: string[]): Promise<string> {
+  const folder = await temporaryFolder();
+  const questions = ['a', 'b'].map((question_id) => question({ question_id }));
+  await writeFile(join(folder, 'questions.json'), JSON.stringify(questions));
+  await writeFile(join(folder, 'predictions.json'), JSON.stringify(predictions));
+  const write = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  try {
+    const program = createProgram(new AbortController().signal);
+    const files = [join(folder, 'predictions.json'), '--questions', join(folder, 'questions.json')];
+    await program.parseAsync(['score', ...files, ...options], { from: 'user' });
+    return write.mock.calls.map(([text]) => text).join('');
+  } finally {
+    write.mockRestore();
+  }
+}
+
+const predictions = { a: { multiple_choice: 'baseball' }, elsewhere: { multiple_choice: 'cricket' } };
+
+test('a file of predictions is scored, as JSON', async () => {
+  expect(JSON.parse(await score(predictions, '--json'))).toEqual({
+    multipleChoice: 50,
+    questions: 2,
+    predicted: 1,
+    unknown: 1,
+  });
+});
+
+test('or as a table that tells what has no prediction, and what no question is there for', async () => {
+  const table = await score(predictions);
+  expect(table).toContain('1 of 2 questions have a prediction');
+  expect(table).toContain('1 predictions are for questions that are not in the file');
+  expect(table).toMatch(/multipleChoice\s*│\s*50\.00/);
+  expect(table).toMatch(/directAnswer\s*│\s*–/);
+});
