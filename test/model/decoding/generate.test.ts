@@ -29,26 +29,41 @@ interface Fixture {
 }
 
 const FIXTURES = path.join(import.meta.dirname, '../../fixtures');
-const fixture: Fixture = JSON.parse(readFileSync(path.join(FIXTURES, 'decoding.json'), 'utf8'));
+const readFixture = (name: string): Fixture => JSON.parse(readFileSync(path.join(FIXTURES, name), 'utf8'));
+const fixture = readFixture('decoding.json');
+/** The same prompts with the second family. */
+const llavaFixture = readFixture('decoding-llava.json');
 const requests: GenerationRequest[] = fixture.prompts.map((prompt, index) => ({ id: `${index}`, ...prompt }));
 const PICTURE_TOKENS = 4;
 const HIDDEN = 32;
 /** The random model has no tokenizer: each token is three characters. */
 const tokenizer = { decode: (ids: readonly number[]) => ids.map((id) => `<${String.fromCharCode(48 + id)}>`).join('') };
 
+interface PicturedModel {
+  model: ModelDirectory;
+  /** float32 `[pictures, PICTURE_TOKENS, HIDDEN]` */
+  projected: Float32Array;
+}
+let minigpt4: PicturedModel;
+let llava: PicturedModel;
 let model: ModelDirectory;
-let projected: Float32Array;
+
+async function readPictured(directory: string): Promise<PicturedModel> {
+  const expected = await openSafetensors(path.join(FIXTURES, directory, 'expected.safetensors'));
+  const projected = await expected.read('projected');
+  await expected.close();
+  return { model: await readModelDirectory(path.join(FIXTURES, directory)), projected };
+}
 
 beforeAll(async () => {
-  model = await readModelDirectory(path.join(FIXTURES, 'tiny-blip2'));
-  const expected = await openSafetensors(path.join(FIXTURES, 'tiny-blip2/expected.safetensors'));
-  projected = await expected.read('projected');
-  await expected.close();
+  minigpt4 = await readPictured('tiny-blip2');
+  llava = await readPictured('tiny-llava');
+  model = minigpt4.model;
 });
-afterAll(() => model.close());
+afterAll(() => Promise.all([minigpt4.model.close(), llava.model.close()]));
 
 /** The embeddings of the pictures of these prompts, padded to the batch. */
-function picturesOf(prompts: Fixture['prompts'], batch: number): Float32Array {
+function picturesOf(prompts: Fixture['prompts'], batch: number, projected = minigpt4.projected): Float32Array {
   const pictures = new Float32Array(batch * PICTURE_TOKENS * HIDDEN);
   prompts.forEach(({ picture }, index) => {
     const size = PICTURE_TOKENS * HIDDEN;
@@ -61,6 +76,7 @@ async function withGenerator<T>(
   settings: DecodingSettings,
   batch: number,
   use: (generate: (from: number, to: number) => GeneratedText[]) => T,
+  { model, projected } = minigpt4,
 ): Promise<T> {
   const program = new Program();
   try {
@@ -72,7 +88,7 @@ async function withGenerator<T>(
     program.load();
     await loadWeights(program, model);
     return use((from, to) =>
-      generator.generate(requests.slice(from, to), picturesOf(fixture.prompts.slice(from, to), batch)),
+      generator.generate(requests.slice(from, to), picturesOf(fixture.prompts.slice(from, to), batch, projected)),
     );
   } finally {
     program.dispose();
@@ -88,6 +104,13 @@ function strategyOf({ num_beams, length_penalty, early_stopping }: Fixture['gene
     earlyStopping: early_stopping ?? false,
   };
 }
+
+test.each(llavaFixture.generated)('LLaVA: $settings', async ({ endTokens, settings, results }) => {
+  const decoding = { strategy: strategyOf(settings), maximumNewTokens: settings.max_new_tokens, endTokens };
+  expect(llavaFixture.prompts).toEqual(fixture.prompts);
+  const found = await withGenerator(decoding, 8, (generate) => generate(0, 8), llava);
+  expect(found.map(({ tokenIds }) => tokenIds)).toEqual(results.map(({ tokenIds }) => tokenIds));
+});
 
 const greedy = fixture.generated[0] as Fixture['generated'][0];
 const plainGreedy: DecodingSettings = { strategy: { kind: 'greedy' }, maximumNewTokens: 24, endTokens: [1] };
