@@ -1,11 +1,16 @@
 /**
  * MMBench and SEED-Bench through the evaluate step, with a real (tiny) model and the real trainer.
  */
+import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { json } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readScores } from '../../evaluation/evaluation-files.ts';
+import { readLedger } from '../../generation/ledger.ts';
 import { evaluate, evaluateShard, joinEvaluation } from '../../steps/evaluate.ts';
 import { evaluateModel } from '../../steps/evaluate-model.ts';
 import {
@@ -161,3 +166,47 @@ test('two benchmarks of one name are refused before anything is scored', async (
     "evaluate.benchmarks[1].name: 'mmbench' is the name of another set",
   );
 });
+
+/** A teacher over HTTP that replies `A` to whatever it is asked. */
+async function withTeacherOfOneLetter<R>(work: (baseUrl: string, asked: string[]) => Promise<R>): Promise<R> {
+  const asked: string[] = [];
+  const server = createServer(async (request, response) => {
+    const { messages } = (await json(request)) as { messages: { content: string }[] };
+    asked.push(messages.at(-1)?.content ?? '');
+    response.setHeader('content-type', 'application/json');
+    const choices = [{ index: 0, finish_reason: 'stop', message: { role: 'assistant', content: 'A' } }];
+    const usage = { prompt_tokens: 100, completion_tokens: 1, total_tokens: 101 };
+    response.end(JSON.stringify({ id: '1', object: 'chat.completion', created: 0, model: 'gpt-4', choices, usage }));
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  try {
+    return await work(`http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`, asked);
+  } finally {
+    server.close();
+  }
+}
+
+test('answers in which the rules find no option go to the teacher, each once, and its spending is kept', async () => {
+  const before = await readScores(file('evaluate', 'mmbench'));
+  expect(before.unanswered).toBeGreaterThan(0);
+  await withTeacherOfOneLetter(async (baseUrl, asked) => {
+    const teacher = { ...context.config.teacher, provider: 'openai', model: 'gpt-4', baseUrl } as const;
+    const taught = { ...context, config: { ...context.config, teacher } };
+    process.env.OPENAI_API_KEY ??= 'none';
+    expect(await joinEvaluation(taught)).toMatchObject({ reused: false });
+    expect(asked.length).toBeGreaterThan(0);
+    expect(asked.length).toBeLessThanOrEqual(before.unanswered);
+    expect(asked[0]).toMatch(/Options: A\. .*\nAnswer: /);
+    expect((await readScores(file('evaluate', 'mmbench'))).unanswered).toBe(0);
+
+    const replies = (await readFile(join(context.run.root, 'extracted-choices.jsonl'), 'utf8')).trim().split('\n');
+    expect(replies).toHaveLength(asked.length);
+    expect(await readLedger(context.run.root)).toMatchObject({ calls: asked.length, completionTokens: asked.length });
+
+    // Done again for another seed of the intervals, nothing is asked again.
+    const calls = asked.length;
+    const again = { ...taught, config: { ...taught.config, seed: taught.config.seed + 1 } };
+    expect(await joinEvaluation(again)).toMatchObject({ reused: false });
+    expect(asked).toHaveLength(calls);
+  });
+}, 120_000);
