@@ -29,6 +29,9 @@ import { prepareData } from '../steps/prepare-data.ts';
 import { refine } from '../steps/refine.ts';
 import { report } from '../steps/report.ts';
 import { sample } from '../steps/sample.ts';
+import { beginVerification } from '../steps/verification/begin.ts';
+import { finishVerification } from '../steps/verification/finish.ts';
+import { verificationWork } from '../steps/verification/work.ts';
 import { verify } from '../steps/verify.ts';
 import type { RunPlan } from '../workflows/messages.ts';
 import type { GenerationActivities } from './generation.ts';
@@ -40,7 +43,7 @@ export interface CpuActivities extends GenerationActivities {
   prepareRun(input: PrepareRunInput): Promise<RunPlan>;
   prepareData(reference: StepReference): Promise<PrepareDataOutcome>;
   sample(reference: StepReference): Promise<SampleOutcome>;
-  /** Asks the teacher its own questions again. */
+  /** Of rounds that were begun before there was the workflow `verification`, which takes its place. */
   verify(reference: StepReference): Promise<VerifyOutcome>;
   refine(reference: StepReference): Promise<RefineOutcome>;
   append(reference: StepReference): Promise<AppendOutcome>;
@@ -62,19 +65,25 @@ export function createCpuActivities(dependencies: ActivityDependencies = {}): Cp
     prepareData: (reference) => runStep(reference, dependencies, prepareData),
     sample: (reference) => runStep(reference, dependencies, sample),
     beginGeneration: (reference) => runStep(reference, dependencies, beginGeneration),
-    askChunk: ({ chunk, allowance, ...reference }) =>
-      runStep(reference, dependencies, async (context) =>
-        askWorkChunk(context, await generationWork(context), { chunk, allowance }),
+    askChunk: ({ chunk, allowance, purpose, ...reference }) =>
+      runStep(reference, dependencies, (context) =>
+        purpose === 'verify'
+          ? verificationWork(context).then((work) => askWorkChunk(context, work, { chunk, allowance }))
+          : generationWork(context).then((work) => askWorkChunk(context, work, { chunk, allowance })),
       ),
-    submitBatch: ({ chunk, allowance, ...reference }) =>
-      runStep(reference, dependencies, async (context) =>
-        submitBatch(context, await generationWork(context), { chunk, allowance }),
+    submitBatch: ({ chunk, allowance, purpose, ...reference }) =>
+      runStep(reference, dependencies, (context) =>
+        purpose === 'verify'
+          ? verificationWork(context).then((work) => submitBatch(context, work, { chunk, allowance }))
+          : generationWork(context).then((work) => submitBatch(context, work, { chunk, allowance })),
       ),
     lookAfterBatch: ({ batch, ...reference }) =>
       runStep(reference, dependencies, (context) => lookAfterBatch(context, { batch })),
-    collectBatch: ({ chunk, batch, ...reference }) =>
-      runStep(reference, dependencies, async (context) =>
-        collectBatch(context, await generationWork(context), { chunk, batch }),
+    collectBatch: ({ chunk, batch, purpose, ...reference }) =>
+      runStep(reference, dependencies, (context) =>
+        purpose === 'verify'
+          ? verificationWork(context).then((work) => collectBatch(context, work, { chunk, batch }))
+          : generationWork(context).then((work) => collectBatch(context, work, { chunk, batch })),
       ),
     cancelBatch: ({ batch, ...reference }) =>
       runStep(reference, dependencies, (context) => cancelBatch(context, { batch })),
@@ -82,6 +91,8 @@ export function createCpuActivities(dependencies: ActivityDependencies = {}): Cp
       runStep(reference, dependencies, (context) => recordTopUp(context, { id, amount })),
     finishGeneration: (reference) => runStep(reference, dependencies, finishGeneration),
     verify: (reference) => runStep(reference, dependencies, verify),
+    beginVerification: (reference) => runStep(reference, dependencies, beginVerification),
+    finishVerification: (reference) => runStep(reference, dependencies, finishVerification),
     refine: (reference) => runStep(reference, dependencies, refine),
     append: (reference) => runStep(reference, dependencies, append),
     evaluate: (reference) => runStep(reference, dependencies, joinEvaluation),

@@ -2,7 +2,7 @@ import type { BatchState, SubmittedBatch } from '../steps/generation/batch.ts';
 
 import type { AskedChunk } from '../steps/generation/chunk.ts';
 import type { GenerationPlan } from '../steps/generation/plan.ts';
-import type { GenerateOutcome } from '../steps/outcomes.ts';
+import type { GenerateOutcome, VerifyOutcome } from '../steps/outcomes.ts';
 import type { BatchReference, ChunkReference, StepReference } from './references.ts';
 
 /** The activities of the workflow `generation`. Any CPU worker can do any of them. */
@@ -11,9 +11,12 @@ export interface GenerationActivities {
   askChunk(reference: ChunkReference): Promise<AskedChunk>;
   submitBatch(reference: ChunkReference): Promise<SubmittedBatch>;
   lookAfterBatch(reference: BatchReference): Promise<BatchState>;
-  collectBatch(reference: BatchReference & { chunk: number }): Promise<AskedChunk>;
+  collectBatch(reference: BatchReference & Pick<ChunkReference, 'chunk' | 'purpose'>): Promise<AskedChunk>;
   cancelBatch(reference: BatchReference): Promise<void>;
   /** Recording a top-up again changes nothing. */
   recordTopUp(reference: StepReference & { id: string; amount: number }): Promise<void>;
   finishGeneration(reference: StepReference): Promise<GenerateOutcome>;
+  /** Begin and finish of what is asked about samples; the rest is as for new samples. */
+  beginVerification(reference: StepReference): Promise<GenerationPlan>;
+  finishVerification(reference: StepReference): Promise<VerifyOutcome>;
 }

@@ -19,9 +19,11 @@ export interface GateReference extends StepReference {
   verdict?: Verdict;
 }
 
-/** A chunk of a round's requests. */
+/** A chunk of a round's requests to the teacher. */
 export interface ChunkReference extends StepReference {
   chunk: number;
+  /** For new samples, or about them. Default: generate. */
+  purpose?: 'generate' | 'verify';
   /** What it may cost since the generation was begun, in the currency of the prices; absent without a budget. */
   allowance?: number;
 }

@@ -98,7 +98,8 @@ async function showGeneration(
       ),
     );
   }
-  display.show(`round ${round} generate`, requests > 0 ? { step: answered, steps: requests } : {});
+  const step = workflowId.endsWith('/verification') ? 'verify' : 'generate';
+  display.show(`round ${round} ${step}`, requests > 0 ? { step: answered, steps: requests } : {});
 }
 
 type PendingActivity = NonNullable<

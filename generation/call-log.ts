@@ -105,6 +105,12 @@ export async function readCallLog(
   return summarizeCalls(await readLines(folder, await filesOfChunk(folder, chunk, filesInFolder)));
 }
 
+/** The answers to all requests of a folder of calls, by the request's id; of several the first counts. */
+export async function readAllCalls(folder: string): Promise<Map<string, RawAnswer>> {
+  const files = (await readdir(folder).catch(() => [])).filter((name) => name.startsWith('chunk-')).sort();
+  return summarizeCalls(await readLines(folder, files)).answers;
+}
+
 async function filesOfChunk(folder: string, chunk: number, filesInFolder?: readonly string[]): Promise<string[]> {
   const names = filesInFolder ?? (await readdir(folder).catch(() => []));
   return names.filter((name) => name.startsWith(prefixOf(chunk))).sort();

@@ -5,6 +5,7 @@ import { readJson } from '../store/read-json.ts';
 import { writeJson } from '../store/write-file.ts';
 import { type ChatMessage, fillTemplate, type PromptTemplate, readPromptTemplate } from './prompt-template.ts';
 import type { QuestionType } from './question-types.ts';
+import { type StructuredFormat, structuredFormat } from './teacher.ts';
 import { TeacherError } from './teacher-error.ts';
 
 /** A question without a type. */
@@ -17,6 +18,12 @@ export interface UnclassifiedQuestion {
 const cacheSchema = z.record(z.string(), z.string());
 const entrySchema = z.object({ number: z.number().int(), question_type: z.string() });
 const answerSchema = z.object({ classified: z.array(z.unknown()) });
+
+/** For a teacher that is to write the types as JSON by a schema: it can name no type that is not there. */
+export function classificationFormat(types: readonly QuestionType[]): StructuredFormat {
+  const entry = entrySchema.extend({ question_type: z.enum(types.map(({ name }) => name)) });
+  return structuredFormat(z.object({ classified: z.array(entry) }), 'classification');
+}
 
 /**
  * Has the teacher sort questions into question types, 50 a call. What comes back unreadable, for a question that

@@ -5,10 +5,13 @@ import {
   request as plainRequest,
 } from 'node:http';
 import { Agent as SecureAgent, request as secureRequest } from 'node:https';
-import { buffer } from 'node:stream/consumers';
 
-// A connection stays open for the next request; how many there are is the caller's business.
-const agents = { http: new PlainAgent({ keepAlive: true }), https: new SecureAgent({ keepAlive: true }) };
+/**
+ * A connection stays open for the next request, but not for long: many servers close it after 5 seconds, and a request
+ * that meets the closing is lost. How many connections there are is the caller's business.
+ */
+const keeping = { keepAlive: true, timeout: 4000 };
+const agents = { http: new PlainAgent(keeping), https: new SecureAgent(keeping) };
 
 /**
  * A `fetch` for the `openai` client that sends and receives short messages over Node's own HTTP client: half of the
@@ -30,12 +33,18 @@ export async function leanFetch(input: string | URL | Request, init: RequestInit
   if (typeof body === 'string') headers['content-length'] = Buffer.byteLength(body);
   const isPlain = url.protocol === 'http:';
   const options = { method, headers, ...(signal ? { signal } : {}), agent: isPlain ? agents.http : agents.https };
-  const answer = await new Promise<IncomingMessage>((resolve, reject) => {
-    (isPlain ? plainRequest : secureRequest)(url, options, resolve)
+  const { answer, received } = await new Promise<{ answer: IncomingMessage; received: Buffer }>((resolve, reject) => {
+    const take = (answer: IncomingMessage) => {
+      const pieces: Buffer[] = [];
+      answer
+        .on('data', (piece: Buffer) => pieces.push(piece))
+        .on('error', reject)
+        .on('end', () => resolve({ answer, received: Buffer.concat(pieces) }));
+    };
+    (isPlain ? plainRequest : secureRequest)(url, options, take)
       .on('error', reject)
       .end(body ?? undefined);
   });
-  const received = await buffer(answer);
   const status = answer.statusCode ?? 0;
   // The statuses for which a response may have no body, not even an empty one.
   const hasNoBody = status === 204 || status === 205 || status === 304;

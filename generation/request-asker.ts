@@ -5,7 +5,14 @@ import type { AnswerToRequest, RequestAsker } from './ask-chunk.ts';
 import { countTokens } from './count-tokens.ts';
 import type { TeacherRequest } from './generation-request.ts';
 import type { ChatMessage } from './prompt-template.ts';
-import { askTeacher, readCompletion, requestBody, type SamplingSettings, type TeacherMessage } from './teacher.ts';
+import {
+  askTeacher,
+  hashRequest,
+  readCompletion,
+  requestBody,
+  type SamplingSettings,
+  type TeacherMessage,
+} from './teacher.ts';
 import { isRefusalOfContent, isTooLong, teacherErrorFrom } from './teacher-error.ts';
 
 /** A `RequestAsker` that also writes the bodies of batches. */
@@ -87,7 +94,7 @@ export function createTeacherAsker<Request extends TeacherRequest>(input: {
           try {
             const page = await client.chat.completions.list({ metadata: { call } }, { signal });
             const [found] = page.data;
-            return found && readCompletion(found, hashValue(await body(request)));
+            return found && readCompletion(found, hashRequest(await body(request)));
           } catch (error) {
             signal.throwIfAborted();
             throw teacherErrorFrom(error);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { structuredFormat } from './teacher.ts';
 
 /** What the teacher writes with structured output: the four parts of an answer as fields, or why there is none. */
 export const structuredAnswer = z.object({
@@ -8,6 +9,9 @@ export const structuredAnswer = z.object({
   answer: z.enum(['A', 'B', 'C', 'D']).describe('The letter of the correct choice.'),
   explanation: z.string(),
 });
+/** For teachers that are to write samples so. */
+export const sampleFormat = structuredFormat(structuredAnswer, 'sample');
+
 export type StructuredAnswer = z.output<typeof structuredAnswer>;
 
 /**

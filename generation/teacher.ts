@@ -2,11 +2,10 @@ import { AzureOpenAI, OpenAI } from 'openai';
 import { zodResponseFormat } from 'openai/helpers/zod';
 import type { ChatCompletionCreateParamsNonStreaming } from 'openai/resources/chat/completions';
 import { z } from 'zod';
-import { hashValue } from '../store/hash.ts';
+import { hashBytes } from '../store/hash.ts';
 import { InputError } from '../store/input-error.ts';
 import { leanFetch } from './lean-fetch.ts';
 import type { ChatMessage } from './prompt-template.ts';
-import { structuredAnswer } from './structured-answer.ts';
 import { limitReset, TeacherError, teacherErrorFrom } from './teacher-error.ts';
 
 /** Where the teacher is and how it is asked: the `teacher` part of a config. */
@@ -23,8 +22,6 @@ export interface TeacherSettings {
   topP: number;
   maximumTokens: number;
   requestTimeoutSeconds: number;
-  /** `structured` has the teacher write JSON that fits `structured-answer.ts`. */
-  answerFormat?: 'text' | 'structured';
 }
 
 /** A message with text and pictures, for teachers that see. */
@@ -66,10 +63,18 @@ export interface CallOptions {
 }
 
 /** How an answer is made. */
-export type SamplingSettings = Pick<
-  TeacherSettings,
-  'model' | 'temperature' | 'topP' | 'maximumTokens' | 'answerFormat'
->;
+export interface SamplingSettings extends Pick<TeacherSettings, 'model' | 'temperature' | 'topP' | 'maximumTokens'> {
+  /** Has the teacher write JSON by a schema, as `structuredFormat` makes it; default: text. */
+  format?: StructuredFormat | undefined;
+}
+
+/** A schema for answers, as the chat-completions API takes it (`response_format`, strict). */
+export type StructuredFormat = ReturnType<typeof zodResponseFormat>;
+
+/** @param name what the schema is of, such as `sample`; the teacher sees it */
+export function structuredFormat(schema: z.ZodType, name: string): StructuredFormat {
+  return zodResponseFormat(schema, name);
+}
 
 const completion = z.object({
   model: z.string(),
@@ -142,12 +147,15 @@ export function requestBody(
     temperature: settings.temperature,
     top_p: settings.topP,
     max_tokens: settings.maximumTokens,
-    ...(settings.answerFormat === 'structured' ? { response_format: structuredFormat } : {}),
+    ...(settings.format === undefined ? {} : { response_format: settings.format }),
     ...(seed === undefined ? {} : { seed }),
   };
 }
 
-const structuredFormat = zodResponseFormat(structuredAnswer, 'sample');
+/** SHA-256 of a request's body, as `requestBody` writes it. */
+export function hashRequest(body: ChatCompletionCreateParamsNonStreaming): string {
+  return hashBytes(JSON.stringify(body));
+}
 
 /**
  * Asks the teacher once.
@@ -167,7 +175,7 @@ export async function askTeacher(
     const { data, response } = await withOwnSignal(options.signal, (signal) =>
       client.chat.completions.create({ ...body, ...stored }, { signal, headers }).withResponse(),
     );
-    return { ...readCompletion(data, hashValue(body)), waitSeconds: limitReset(response.headers) };
+    return { ...readCompletion(data, hashRequest(body)), waitSeconds: limitReset(response.headers) };
   } catch (error) {
     options.signal?.throwIfAborted();
     throw teacherErrorFrom(error);

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { seededRandom } from '../random/seeded-random.ts';
 import type { Rejection } from './filters.ts';
-import { readChosenLetter, type VerificationAnswer, type VerificationRequest } from './verification.ts';
+import type { RawAnswer } from './raw-answers.ts';
+import { readChosenLetter, type VerificationRequest } from './verification.ts';
 
 const count = z.int().nonnegative();
 const tally = z.object({ asked: count, right: count });
@@ -18,15 +19,14 @@ export interface VerdictLimits {
   keepNeedsNoPicture: number;
 }
 
-/** Counts the answers by sample, in the order of the requests. An answer that chooses nothing is not right. */
+/** Counts the answers (by the id of what they answer) by sample, in the order of the requests. An answer that chooses nothing is not right. */
 export function countVerdicts(
   requests: readonly VerificationRequest[],
-  answers: readonly VerificationAnswer[],
+  answers: ReadonlyMap<string, Pick<RawAnswer, 'raw_instructions'>>,
 ): Verdict[] {
-  const answerOf = new Map(answers.map((answer) => [answer.id, answer]));
   const verdicts = new Map<string, Verdict>();
   for (const { id, request_id, kind, expected } of requests) {
-    const answer = answerOf.get(id);
+    const answer = answers.get(id);
     if (!answer) continue;
     const verdict = verdicts.get(request_id) ?? {
       request_id,
@@ -35,7 +35,7 @@ export function countVerdicts(
     };
     verdicts.set(request_id, verdict);
     verdict[kind].asked += 1;
-    if (readChosenLetter(answer.raw_answer) === expected) verdict[kind].right += 1;
+    if (readChosenLetter(answer.raw_instructions) === expected) verdict[kind].right += 1;
   }
   return [...verdicts.values()];
 }

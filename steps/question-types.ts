@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { type AokvqaQuestion, readAokvqa } from '../datasets/aokvqa.ts';
 import { knownQuestionTypes } from '../evaluation/question-type-of.ts';
 import { type TypeAgreement, typeAgreement } from '../evaluation/type-agreement.ts';
-import { classifyQuestions } from '../generation/classify-questions.ts';
+import { classificationFormat, classifyQuestions } from '../generation/classify-questions.ts';
 import { readPromptTemplate } from '../generation/prompt-template.ts';
 import { readQuestionTypes } from '../generation/question-types.ts';
 import { InputError } from '../store/input-error.ts';
@@ -89,12 +89,14 @@ async function askForTypes(context: StepContext, questions: readonly AokvqaQuest
   if (questions.length === 0) return new Map();
   const { config, run, signal } = context;
   const { temperature, maximumTokens } = await readPromptTemplate(promptFile, ['types', 'questions']);
-  return withTeacher(context, async (ask) =>
+  const types = await readQuestionTypes(config.data.questionTypes);
+  const format = config.teacher.answerFormat === 'structured' ? classificationFormat(types) : undefined;
+  return withTeacher(context, (ask) =>
     classifyQuestions({
       questions,
-      types: await readQuestionTypes(config.data.questionTypes),
+      types,
       // Fifty types are longer than a sample, and want no imagination.
-      ask: (messages, options) => ask(messages, { ...options, temperature, maximumTokens }),
+      ask: (messages, options) => ask(messages, { ...options, temperature, maximumTokens, format }),
       cacheFile: join(run.root, 'question_types.json'),
       promptFile,
       signal,

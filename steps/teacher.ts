@@ -5,13 +5,25 @@ import { appendToLedger } from '../generation/ledger.ts';
 import { startLocalTeacher } from '../generation/local-teacher/server.ts';
 import { costOf, readPrice } from '../generation/prices.ts';
 import type { ChatMessage } from '../generation/prompt-template.ts';
-import { askTeacher, createTeacherClient, type TeacherAnswer, type TeacherSettings } from '../generation/teacher.ts';
+import {
+  askTeacher,
+  createTeacherClient,
+  type StructuredFormat,
+  type TeacherAnswer,
+  type TeacherSettings,
+} from '../generation/teacher.ts';
 import type { StepContext } from './step-context.ts';
 
 /** Asks the teacher once; temperature and length are the config's unless they are given. @throws TeacherError */
 export type AskTeacher = (
   messages: ChatMessage[],
-  options: { signal?: AbortSignal; seed?: number; temperature?: number; maximumTokens?: number },
+  options: {
+    signal?: AbortSignal;
+    seed?: number;
+    temperature?: number;
+    maximumTokens?: number;
+    format?: StructuredFormat | undefined;
+  },
 ) => Promise<TeacherAnswer>;
 
 /**
@@ -36,7 +48,7 @@ export async function withTeacherClient<R>(
 }
 
 /**
- * Gives the work a teacher to ask in text, and keeps the run's ledger of what that costs.
+ * Gives the work a teacher to ask, and keeps the run's ledger of what that costs.
  *
  * @param purpose what it is asked for, as the ledger calls it
  * @throws InputError when the key is missing
@@ -60,7 +72,7 @@ export async function withTeacher<R>(
       cost: costOf(price, spent),
     });
   return withTeacherClient(config, (client, settings) =>
-    work(async (messages, { temperature, maximumTokens, ...options }) => {
+    work(async (messages, { temperature, maximumTokens, format, ...options }) => {
       spent.calls += 1;
       try {
         const answer = await askTeacher(
@@ -68,7 +80,7 @@ export async function withTeacher<R>(
           messages,
           {
             ...settings,
-            answerFormat: 'text',
+            format,
             temperature: temperature ?? settings.temperature,
             maximumTokens: maximumTokens ?? settings.maximumTokens,
           },

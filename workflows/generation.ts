@@ -14,8 +14,11 @@ import {
   uuid4,
   workflowInfo,
 } from '@temporalio/workflow';
+import type { CpuActivities } from '../activities/cpu.ts';
+import type { StepReference } from '../activities/references.ts';
 import type { AskedChunk } from '../steps/generation/chunk.ts';
-import type { GenerateOutcome } from '../steps/outcomes.ts';
+import type { GenerationPlan } from '../steps/generation/plan.ts';
+import type { GenerateOutcome, VerifyOutcome } from '../steps/outcomes.ts';
 import { cpuActivities, teacherActivities } from './activity-options.ts';
 import { describeGeneration } from './details.ts';
 import {
@@ -40,8 +43,36 @@ const largestTopUp = 1e9;
  * under way is what holds the limits. With a budget, each chunk has its most reserved before it starts and can't spend
  * more; when the rest is too small for one request, the workflow waits for `topUp` or `finishEarly`.
  */
-export async function generation(input: GenerationInput): Promise<GenerateOutcome> {
+export function generation(input: GenerationInput): Promise<GenerateOutcome> {
+  return askInChunks(input, {
+    begin: (cpu, reference) => cpu.beginGeneration(reference),
+    finish: (cpu, reference) => cpu.finishGeneration(reference),
+  });
+}
+
+/**
+ * Asks the teacher about the samples that it wrote, as `generation` asks for them: within the same budget and limits,
+ * with the same updates and queries.
+ */
+export function verification(input: GenerationInput): Promise<VerifyOutcome> {
+  return askInChunks(input, {
+    purpose: 'verify',
+    begin: (cpu, reference) => cpu.beginVerification(reference),
+    finish: (cpu, reference) => cpu.finishVerification(reference),
+  });
+}
+
+/** What the two differ in. */
+interface Asking<Outcome> {
+  /** Of the chunks; absent for new samples. */
+  purpose?: 'verify';
+  begin: (cpu: CpuActivities, reference: StepReference) => Promise<GenerationPlan>;
+  finish: (cpu: CpuActivities, reference: StepReference) => Promise<Outcome>;
+}
+
+async function askInChunks<Outcome>(input: GenerationInput, asking: Asking<Outcome>): Promise<Outcome> {
   const { taskQueue, state: earlier, paused: startedPaused = false, ...reference } = input;
+  const purpose = asking.purpose === undefined ? {} : { purpose: asking.purpose };
   const teacher = (summary: string) => teacherActivities(summary, taskQueue);
   let state: GenerationState | undefined = earlier;
   let phase: GenerationProgress['state'] = 'beginning';
@@ -136,19 +167,29 @@ export async function generation(input: GenerationInput): Promise<GenerateOutcom
   };
 
   const askChunk = (chunk: number, allowance: number | undefined) =>
-    teacher(`Ask chunk ${chunk + 1} of ${plan.chunks}`).askChunk({ ...reference, chunk, allowance });
+    teacher(`Ask chunk ${chunk + 1} of ${plan.chunks}`).askChunk({ ...reference, ...purpose, chunk, allowance });
 
   const askInBatches = async (open: OpenChunk, allowance: number | undefined): Promise<AskedChunk> => {
     const { chunk } = open;
     for (;;) {
       const submitted =
         open.batch === undefined
-          ? await teacher(`Submit batch ${chunk + 1} of ${plan.chunks}`).submitBatch({ ...reference, chunk, allowance })
+          ? await teacher(`Submit batch ${chunk + 1} of ${plan.chunks}`).submitBatch({
+              ...reference,
+              ...purpose,
+              chunk,
+              allowance,
+            })
           : { batch: open.batch };
       if (submitted.batch === undefined) return submitted.chunk;
       open.batch = submitted.batch;
       await untilBatchEnds(submitted.batch);
-      await teacher(`Collect ${submitted.batch}`).collectBatch({ ...reference, chunk, batch: submitted.batch });
+      await teacher(`Collect ${submitted.batch}`).collectBatch({
+        ...reference,
+        ...purpose,
+        chunk,
+        batch: submitted.batch,
+      });
       open.batch = undefined;
     }
   };
@@ -227,7 +268,7 @@ export async function generation(input: GenerationInput): Promise<GenerateOutcom
   return finish();
 
   async function begin(): Promise<GenerationState> {
-    const plan = await cpuActivities('Plan and estimate', 60, taskQueue).beginGeneration(reference);
+    const plan = await asking.begin(cpuActivities('Plan and estimate', 60, taskQueue), reference);
     return {
       plan,
       nextChunk: 0,
@@ -250,9 +291,9 @@ export async function generation(input: GenerationInput): Promise<GenerateOutcom
     await condition(allHandlersFinished);
   }
 
-  async function finish(): Promise<GenerateOutcome> {
+  async function finish(): Promise<Outcome> {
     enter('joining');
-    const outcome = await cpuActivities('Join the answers', 360, taskQueue).finishGeneration(reference);
+    const outcome = await asking.finish(cpuActivities('Join the answers', 360, taskQueue), reference);
     await condition(allHandlersFinished);
     enter('done');
     return outcome;

@@ -6,6 +6,7 @@ import {
   allHandlersFinished,
   type ChildWorkflowHandle,
   condition,
+  patched,
   setCurrentDetails,
   setHandler,
   startChild,
@@ -14,7 +15,7 @@ import {
 import { cpuActivities, gpuActivities, verifyActivities } from './activity-options.ts';
 import { describeGate, describeSteps, describeWaiting, roundNumber } from './details.ts';
 import { roundGate } from './gate.ts';
-import { generation } from './generation.ts';
+import { generation, verification } from './generation.ts';
 import { type RoundInput, type RoundSummary, roundProgressQuery, type StepRecord } from './messages.ts';
 import { followSteering, tellRun } from './round-steering.ts';
 import { steerSignal } from './steering-messages.ts';
@@ -26,7 +27,7 @@ import { stepAttempts } from './step-attempts.ts';
  */
 export async function round({ plan, round, paused }: RoundInput): Promise<RoundSummary> {
   const steps: StepRecord[] = [];
-  let asking: ChildWorkflowHandle<typeof generation> | undefined;
+  let asking: Pick<ChildWorkflowHandle<typeof generation>, 'signal'> | undefined;
   const attempts = stepAttempts({
     round,
     paused,
@@ -58,6 +59,19 @@ export async function round({ plan, round, paused }: RoundInput): Promise<RoundS
     return result;
   }
 
+  /** Waits for a child that asks the teacher, and passes on whether the run is paused. */
+  async function untilAsked<Asking extends typeof generation | typeof verification>(
+    started: Promise<ChildWorkflowHandle<Asking>>,
+  ) {
+    const { paused } = attempts;
+    const child = await started;
+    asking = child;
+    if (attempts.paused !== paused) await child.signal(steerSignal, { paused: attempts.paused ?? null });
+    return child.result().finally(() => {
+      asking = undefined;
+    });
+  }
+
   async function makeData() {
     if (round === 1) {
       await step(
@@ -73,25 +87,31 @@ export async function round({ plan, round, paused }: RoundInput): Promise<RoundS
     );
     const answers = await step(
       'generate',
-      async () => {
-        const { paused } = attempts;
-        asking = await startChild(generation, {
-          workflowId: `${workflowInfo().workflowId}/generation`,
-          args: [{ ...reference, taskQueue: plan.queues.cpu }],
-          staticSummary: `Ask the teacher for the samples of round ${round}`,
-        });
-        if (attempts.paused !== paused) await asking.signal(steerSignal, { paused: attempts.paused ?? null });
-        return asking.result().finally(() => {
-          asking = undefined;
-        });
-      },
+      () =>
+        untilAsked(
+          startChild(generation, {
+            workflowId: `${workflowInfo().workflowId}/generation`,
+            args: [{ ...reference, taskQueue: plan.queues.cpu }],
+            staticSummary: `Ask the teacher for the samples of round ${round}`,
+          }),
+        ),
       (result) => `${result.answers} answers${result.unanswered > 0 ? `, ${result.unanswered} left out` : ''}`,
     );
     const verified = plan.verifies
       ? await step(
           'verify',
-          () => verifyActivities('Ask the teacher its own questions again', plan.queues.cpu).verify(reference),
-          (result) => `${result.answers} answers about ${result.samples} samples`,
+          () =>
+            patched('verification-workflow')
+              ? untilAsked(
+                  startChild(verification, {
+                    workflowId: `${workflowInfo().workflowId}/verification`,
+                    args: [{ ...reference, taskQueue: plan.queues.cpu }],
+                    staticSummary: `Ask the teacher its own questions of round ${round} again`,
+                  }),
+                )
+              : verifyActivities('Ask the teacher its own questions again', plan.queues.cpu).verify(reference),
+          ({ answers, samples, unanswered = 0 }) =>
+            `${answers} answers about ${samples} samples${unanswered > 0 ? `, ${unanswered} left out` : ''}`,
         )
       : undefined;
     const refined = await step(

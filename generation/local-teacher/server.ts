@@ -141,6 +141,8 @@ export async function startLocalTeacher(options: LocalTeacherOptions = {}): Prom
         if (!response.headersSent) send(response, errorReply(500, String(error)));
       });
   });
+  // As long as OpenAI's: a client must not find its connection closed under a request.
+  server.keepAliveTimeout = 60_000;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, '127.0.0.1', resolve);

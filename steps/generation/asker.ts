@@ -1,10 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
+import type { Config } from '../../configs/schema.ts';
 import type { GenerationRequest } from '../../generation/generation-request.ts';
 import { buildMessages, pictureOf } from '../../generation/prompt.ts';
 import { readPromptTemplate } from '../../generation/prompt-template.ts';
 import { readQuestionTypes } from '../../generation/question-types.ts';
 import { createTeacherAsker, type TeacherAsker } from '../../generation/request-asker.ts';
+import { sampleFormat } from '../../generation/structured-answer.ts';
 import { poolPictures } from '../dataset-paths.ts';
 import { withPool } from '../pool.ts';
 import { promptFile } from '../prompt-file.ts';
@@ -26,7 +28,7 @@ export async function withTeacherAsker<R>(
       createTeacherAsker({
         client,
         storeAnswers: teacher.storeAnswers,
-        settings: () => settings,
+        settings: () => ({ ...settings, format: teacher.answerFormat === 'structured' ? sampleFormat : undefined }),
         examples: (request) => request.examples.length,
         messages: (request, dropped) => {
           const examples = request.examples.slice(0, request.examples.length - dropped);
@@ -34,14 +36,16 @@ export async function withTeacherAsker<R>(
           return buildMessages({ request: { ...request, examples }, picture, types, template });
         },
         picture: teacher.attachPicture
-          ? (request) => readAsUrl(join(poolPictures(config), pictureOf(pictures, request).fileName))
+          ? (request) => pictureUrl(config, pictureOf(pictures, request).fileName)
           : undefined,
       }),
     ),
   );
 }
 
-async function readAsUrl(file: string): Promise<string> {
+/** A picture of the pool as a data URL. */
+export async function pictureUrl(config: Config, fileName: string): Promise<string> {
+  const file = join(poolPictures(config), fileName);
   const type = extname(file) === '.png' ? 'image/png' : 'image/jpeg';
   return `data:${type};base64,${(await readFile(file)).toString('base64')}`;
 }

@@ -11,7 +11,7 @@ import type { TeacherRequest } from '../../generation/generation-request.ts';
 import { costOf, readPrice, type TokenSum } from '../../generation/prices.ts';
 import { rawAnswerOf } from '../../generation/raw-answers.ts';
 import type { TeacherAsker } from '../../generation/request-asker.ts';
-import { readCompletion } from '../../generation/teacher.ts';
+import { hashRequest, readCompletion } from '../../generation/teacher.ts';
 import { TeacherError, teacherErrorFrom } from '../../generation/teacher-error.ts';
 import { hashValue } from '../../store/hash.ts';
 import { InputError } from '../../store/input-error.ts';
@@ -299,7 +299,7 @@ async function readResult<Request extends TeacherRequest>(
     return { problem: errorBody.safeParse(body).data?.error.message ?? `HTTP ${status}`, status };
   }
   try {
-    return { answer: rawAnswerOf(request, readCompletion(body, hashValue(await asker.body(request)))) };
+    return { answer: rawAnswerOf(request, readCompletion(body, hashRequest(await asker.body(request)))) };
   } catch (error) {
     return { problem: (error as Error).message };
   }

@@ -1,18 +1,15 @@
-import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { readPromptTemplate } from '../../generation/prompt-template.ts';
 import { askTeacher } from '../../generation/teacher.ts';
 import { countVerdicts, verdictJudge } from '../../generation/verdicts.ts';
 import {
   blindPlaceholders,
+  choiceFormat,
   languageOnlyPlaceholders,
   readChosenLetter,
-  type VerificationRequest,
   verificationMessages,
   verificationRequests,
 } from '../../generation/verification.ts';
-import { answerVerifications } from '../../generation/verify.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
 import { runningTeacher } from './local-teacher/running-teacher.ts';
 
 const templates = {
@@ -31,9 +28,18 @@ const picture = {
   boxes: [{ category: 'car', box: [5, 40, 30, 30] as [number, number, number, number] }],
 };
 const choices = ['red', 'blue', 'green', 'yellow'];
-const right = { request_id: 'right', image_id: 1, question: 'What color is the car?', choices, correctChoiceIndex: 0 };
+const pictures = new Map([[1, picture]]);
+const right = {
+  request_id: 'right',
+  image_id: 1,
+  question_type: 'color',
+  question: 'What color is the car?',
+  choices,
+  correctChoiceIndex: 0,
+};
 const wrong = { ...right, request_id: 'wrong', correctChoiceIndex: 2 };
-const settings = { blindAnswers: 3, languageOnlyAnswers: 2, identity: 'gpt-4', seed: 1 };
+const promptVersions = { blind: 'v1', language_only: 'v1' };
+const settings = { promptVersions, blindAnswers: 3, languageOnlyAnswers: 2, identity: 'gpt-4', seed: 1 };
 const requests = verificationRequests({ samples: [right, wrong], ...settings });
 
 describe('what is asked', () => {
@@ -52,7 +58,7 @@ describe('what is asked', () => {
 
   test('never tells the answer, and tells of the picture only when blind', () => {
     for (const request of requests) {
-      const prompt = verificationMessages(request, picture, templates)
+      const prompt = verificationMessages(request, pictures, templates)
         .map(({ content }) => content)
         .join('\n');
       expect(prompt).toContain('What color is the car?');
@@ -82,35 +88,31 @@ test.each([
   expect(readChosenLetter(text)).toBe(place);
 });
 
-describe('the local teacher', () => {
-  const answerAll = async (resultFile: string) => {
-    const { client, settings: teacherSettings } = await runningTeacher();
-    const asked: VerificationRequest[] = [];
-    const answers = await answerVerifications({
-      requests,
-      resultFile,
-      concurrency: 4,
-      signal: new AbortController().signal,
-      ask: (request) => {
-        asked.push(request);
-        return askTeacher(client, verificationMessages(request, picture, templates), teacherSettings);
-      },
-    });
-    return { answers, asked };
-  };
+test.each([
+  ['{"reason":"It is red.","answer":"C"}', 2],
+  ['{"reason":"Nobody knows.","answer":"none"}', undefined],
+  ['{"reason":"cut', undefined],
+])('%j, a structured answer, chooses %j', (text, place) => {
+  expect(readChosenLetter(text)).toBe(place);
+});
 
-  test('agrees with a right answer and not with a wrong one; what is in the file is not asked again', async () => {
-    const file = join(await temporaryFolder(), 'verify_result.jsonl');
-    const first = await answerAll(file);
-    expect(first.asked).toHaveLength(10);
-    const verdicts = countVerdicts(requests, first.answers);
-    expect(verdicts.map(({ request_id, blind }) => [request_id, blind])).toEqual([
+describe.each([
+  ['text', undefined],
+  ['structured', choiceFormat],
+])('the local teacher, in %s', (_, format) => {
+  test('agrees with a right answer and not with a wrong one', async () => {
+    const { client, settings: teacherSettings } = await runningTeacher();
+    const answers = new Map<string, { raw_instructions: string }>();
+    for (const request of requests) {
+      const messages = verificationMessages(request, pictures, templates);
+      const { text } = await askTeacher(client, messages, { ...teacherSettings, format });
+      expect(text.startsWith('{')).toBe(format !== undefined);
+      answers.set(request.id, { raw_instructions: text });
+    }
+    expect(countVerdicts(requests, answers).map(({ request_id, blind }) => [request_id, blind])).toEqual([
       ['right', { asked: 3, right: 3 }],
       ['wrong', { asked: 3, right: 0 }],
     ]);
-    const second = await answerAll(file);
-    expect(second.asked).toEqual([]);
-    expect(countVerdicts(requests, second.answers)).toEqual(verdicts);
   });
 });
 

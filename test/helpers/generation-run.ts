@@ -24,10 +24,12 @@ export async function writeGenerationRun(
   folder: string,
   requests: number,
   teacher: Record<string, unknown>,
+  verify: Record<string, unknown> = {},
 ): Promise<StepContext> {
   const annotations = join(folder, 'annotations');
   await mkdir(annotations, { recursive: true });
   await writeAnnotations(annotations);
+  await writeFile(join(folder, 'validation.json'), '[]');
   const config = configSchema.parse({
     run: 'generation',
     seed: 7,
@@ -47,6 +49,11 @@ export async function writeGenerationRun(
       prompt: projectFile('configs/prompts/generate-v1.md'),
       prices: projectFile('configs/prices.yaml'),
       ...teacher,
+    },
+    verify: {
+      blindPrompt: projectFile('configs/prompts/verify-v1.md'),
+      languageOnlyPrompt: projectFile('configs/prompts/verify-without-picture-v1.md'),
+      ...verify,
     },
   });
   const frozen = await freezeConfig(config, 'generation');

@@ -19,6 +19,10 @@ function doneGeneration(calls: string[]): GenerationActivities {
       const joined = await finishGeneration(reference);
       return { ...joined, promptTokens: 60, completionTokens: 30 };
     },
+    finishVerification: async ({ round }) => {
+      calls.push(`verify ${round}`);
+      return { ...outcome, samples: 6, answers: 18, unanswered: 0, promptTokens: 180, completionTokens: 90 };
+    },
   };
 }
 
@@ -53,7 +57,14 @@ export function fakeActivities(plan: RunPlan, calls: string[]): CpuActivities & 
     embed: called('embed', { ...outcome, pictures: 4 }),
     sample: called('sample', { ...outcome, requests: 6 }),
     ...doneGeneration(calls),
-    verify: called('verify', { ...outcome, samples: 6, answers: 18, promptTokens: 180, completionTokens: 90 }),
+    verify: called('verify', {
+      ...outcome,
+      samples: 6,
+      answers: 18,
+      unanswered: 0,
+      promptTokens: 180,
+      completionTokens: 90,
+    }),
     refine: called('refine', { ...outcome, accepted: 5, rejected: 1 }),
     append: called('append', { ...outcome, version: 'abcdef', samplesAdded: 5 }),
     finetune: called('finetune', { ...outcome, samples: 20, steps: 10, loss: 1.25 }),

@@ -49,6 +49,7 @@ export function fakeGeneration(
   };
   return {
     beginGeneration: async () => structuredClone(plan),
+    beginVerification: async () => structuredClone(plan),
     askChunk: async ({ allowance }) => {
       await beforeChunk();
       return asked(allowance);
@@ -68,6 +69,15 @@ export function fakeGeneration(
     collectBatch: async () => asked(),
     cancelBatch: async () => undefined,
     recordTopUp: async () => undefined,
+    finishVerification: async () => ({
+      seconds: 1.5,
+      reused: false,
+      samples: plan.requests,
+      answers: plan.requests,
+      unanswered: 0,
+      promptTokens: 80,
+      completionTokens: 40,
+    }),
     finishGeneration: async () => ({
       seconds: 1.5,
       reused: false,

@@ -119,11 +119,13 @@ function steeredRun(): Scenario {
 }
 
 export const scenarios: Scenario[] = [
+  // Its stored history is older than the workflow `verification`, and replays by the activity in its place.
   aRun(
     'run',
     { verifies: true, evaluationShards: 2, notifyOn: ['round', 'done'] },
     { children: ['/round-0', '/round-1', '/round-1/generation'] },
   ),
+  aRun('run-verified', { verifies: true }, { children: ['/round-1', '/round-1/verification'] }),
   aRun('run-of-two-executions', { rounds: 2, roundsPerExecution: 2 }),
   aRun(
     'run-with-wrong-input',

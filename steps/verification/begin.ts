@@ -1,0 +1,72 @@
+import { join } from 'node:path';
+import { readRequests } from '../../generation/generation-request.ts';
+import { isRejection, parserVersion } from '../../generation/parse-answer.ts';
+import { readRawAnswers } from '../../generation/raw-answers.ts';
+import { answerKeeper } from '../../generation/refine.ts';
+import { type SampleToVerify, type VerificationRequest, verificationRequests } from '../../generation/verification.ts';
+import { hashValue } from '../../store/hash.ts';
+import { beginStep, type StepToRun } from '../../store/manifest.ts';
+import { stepDirectory } from '../../store/run-directory.ts';
+import { finishedStep } from '../finished-step.ts';
+import { rawAnswersFile } from '../generation/folder.ts';
+import { type GenerationPlan, planWork, refuseUnknownPrice } from '../generation/plan.ts';
+import { keepRules } from '../keep-rules.ts';
+import { requireDataRound } from '../require-data-round.ts';
+import { requestsFile } from '../sample.ts';
+import type { StepContext } from '../step-context.ts';
+import { teacherIdentity } from '../teacher.ts';
+import { verificationTemplates } from './asker.ts';
+import { readVerificationRequests, verificationWork, writeVerificationRequests } from './work.ts';
+
+/**
+ * Finds out what to ask about the samples that the free filters leave, and what asking it will cost. What was answered
+ * before, in any attempt, is not asked again.
+ */
+export async function beginVerification(context: StepContext): Promise<GenerationPlan> {
+  const { config, round } = context;
+  requireDataRound(round, 'verify');
+  await refuseUnknownPrice(config);
+  const toAsk = await requestsAboutSamples(context);
+  const begun = await beginStep(verificationStep(context, toAsk));
+  const done = 'manifest' in begun;
+  const written = await readVerificationRequests(context).catch(() => undefined);
+  if (!done && written === undefined) await writeVerificationRequests(context, toAsk);
+  return planWork(context, await verificationWork(context), { done });
+}
+
+/** The step, and all that its result depends on. */
+export function verificationStep(
+  { run, round }: Pick<StepContext, 'run' | 'round'>,
+  toAsk: readonly VerificationRequest[],
+): StepToRun {
+  return {
+    directory: stepDirectory(run, round, 'verify'),
+    step: 'verify',
+    inputs: { requests: hashValue(toAsk.map(({ id }) => id)), parser: parserVersion },
+    inSeveralCalls: true,
+  };
+}
+
+async function requestsAboutSamples(context: StepContext): Promise<VerificationRequest[]> {
+  const { config, run, round } = context;
+  const sampled = await finishedStep(run, round, 'sample');
+  const generated = await finishedStep(run, round, 'generate');
+  const requests = await readRequests(join(sampled.directory, requestsFile));
+  const answers = await readRawAnswers(join(generated.directory, rawAnswersFile), requests);
+  const keep = answerKeeper(await keepRules(context, answers));
+  const samples = answers.flatMap((answer): SampleToVerify[] => {
+    const parsed = keep(answer);
+    const { request_id, image_id, question_type } = answer;
+    return isRejection(parsed) ? [] : [{ ...parsed, request_id, image_id, question_type }];
+  });
+  const { blindAnswers, languageOnlyAnswers, temperature } = config.verify;
+  const { blind, language_only } = await verificationTemplates(context);
+  return verificationRequests({
+    samples,
+    blindAnswers,
+    languageOnlyAnswers,
+    identity: { teacher: teacherIdentity(config.teacher), temperature, prompts: [blind.hash, language_only.hash] },
+    promptVersions: { blind: blind.version, language_only: language_only.version },
+    seed: `${config.seed}/round-${round}`,
+  });
+}
