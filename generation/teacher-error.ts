@@ -1,4 +1,5 @@
 import { APIConnectionError, APIError } from 'openai';
+import { withoutSecrets } from '../store/without-secrets.ts';
 
 /** The teacher did not answer. Says whether asking again can help, and when. */
 export class TeacherError extends Error {
@@ -23,7 +24,7 @@ export class TeacherError extends Error {
       cause?: unknown;
     },
   ) {
-    super(message, { cause: details.cause });
+    super(withoutSecrets(message), { cause: causeWithoutSecrets(details.cause) });
     this.name = 'TeacherError';
     this.retryable = details.retryable;
     this.retryAfterSeconds = details.retryAfterSeconds;
@@ -31,6 +32,13 @@ export class TeacherError extends Error {
     this.code = details.code ?? undefined;
     this.outcomeUnknown = details.outcomeUnknown ?? false;
   }
+}
+
+/** A cause travels with its error into histories: one that holds a secret is left behind. */
+function causeWithoutSecrets(cause: unknown): unknown {
+  if (!(cause instanceof Error)) return cause;
+  const words = `${cause.message} ${cause.stack} ${cause.cause instanceof Error ? causes(cause) : ''}`;
+  return withoutSecrets(words) === words ? cause : undefined;
 }
 
 /** Turns whatever the `openai` client throws into a `TeacherError`. */
