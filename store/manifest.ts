@@ -6,8 +6,9 @@ import { InputError } from './input-error.ts';
 import { readJson } from './read-json.ts';
 import { writeJson } from './write-file.ts';
 
+const schemaVersion = 1;
 const manifestSchema = z.object({
-  schemaVersion: z.literal(1),
+  schemaVersion: z.literal(schemaVersion),
   step: z.string(),
   inputsHash: z.string(),
   inputs: z.record(z.string(), z.string()),
@@ -34,9 +35,27 @@ const manifestName = 'manifest.json';
 const startedName = 'started.json';
 const startedSchema = z.object({ step: z.string(), inputsHash: z.string(), startedAt: z.string() });
 
-/** Reads the manifest of a step's folder: undefined when the step has not finished there. */
+/**
+ * Reads the manifest of a step's folder: undefined when the step has not finished there.
+ *
+ * @throws InputError when a newer version of this program wrote it: what that did must not be done over by this one
+ */
 export async function readManifest(directory: string): Promise<Manifest | undefined> {
-  return readIfReadable(join(directory, manifestName), manifestSchema);
+  const file = join(directory, manifestName);
+  const manifest = await readIfReadable(file, manifestSchema);
+  if (manifest === undefined) await refuseNewer(file);
+  return manifest;
+}
+
+async function refuseNewer(file: string): Promise<void> {
+  const found = await readIfReadable(file, z.looseObject({ schemaVersion: z.number() }));
+  if (found === undefined || found.schemaVersion <= schemaVersion) return;
+  throw new InputError({
+    file,
+    field: 'schemaVersion',
+    problem: `is ${found.schemaVersion}, and this version of the program knows ${schemaVersion}: a newer one wrote it`,
+    remedy: 'Update this worker, or give the run to workers of the newer version',
+  });
 }
 
 /**

@@ -99,6 +99,18 @@ describe('runStepOnce', () => {
     expect(seen).toEqual([true, false]);
   });
 
+  it('of a newer version of the program is refused, and what it did stays', async () => {
+    const directory = await temporaryFolder();
+    const text = JSON.stringify({ schemaVersion: 2, step: 'classify', somethingNew: true });
+    await writeFile(join(directory, 'manifest.json'), text);
+    const work = async () => ({ outputs: [], metrics: {} });
+    const again = runStepOnce({ directory, step: 'classify', inputs: {}, work });
+    await expect(again).rejects.toThrow(
+      /manifest\.json: schemaVersion: is 2.*a newer one wrote it\. Update this worker/,
+    );
+    expect(await readFile(join(directory, 'manifest.json'), 'utf8')).toBe(text);
+  });
+
   it('takes a damaged manifest for an absent one', async () => {
     const step = await countingStep();
     await step.run('hello');
