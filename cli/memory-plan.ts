@@ -1,7 +1,11 @@
 /** What `dataengine model plan` prints. */
 import type { Config } from '../configs/schema.ts';
 import { familyOf } from '../model/families/index.ts';
-import { readModelConfig } from '../model/files/model-config.ts';
+import { expectedTensors } from '../model/files/expected-tensors.ts';
+import { type ModelConfig, readModelConfig } from '../model/files/model-config.ts';
+import { sizeOf } from '../model/ops/ops.ts';
+import { BYTES_PER_VALUE } from '../model/ops/tensorflow.ts';
+import { adaptedModules } from '../training/lora.ts';
 import { type MemoryPlan, planMemory } from '../training/memory-plan.ts';
 
 /** What a GPU's driver, CUDA's libraries and TensorFlow's allocator take beside the tensors: an estimate. */
@@ -11,6 +15,8 @@ const TOKEN_STEP = 16;
 export interface PlannedFinetune extends MemoryPlan {
   shape: { batch: number; tokens: number; targets: number };
   parts: number;
+  /** Bytes of the language model's weights while it is evaluated, and while a merge is checked. */
+  otherWeights: { evaluation: number; mergeCheck: number };
 }
 
 /**
@@ -37,7 +43,21 @@ export async function planFinetune(config: Config, tokens?: number): Promise<Pla
     parts,
     productType: precision === 'bfloat16' ? 'bfloat16' : 'float32',
   });
-  return { ...plan, shape, parts };
+  return { ...plan, shape, parts, otherWeights: weightsOutsideTraining(model, config) };
+}
+
+/** As `frozenWeights` keeps them: vectors in float32, and in the check of a merge the adapted matrices too. */
+function weightsOutsideTraining(model: ModelConfig, { finetune, evaluate }: Config): PlannedFinetune['otherWeights'] {
+  const adapted = new Set(adaptedModules(model, finetune.lora.targetModules).map(({ name }) => `${name}.weight`));
+  const bytes = { evaluation: 0, mergeCheck: 0 };
+  for (const [name, shape] of expectedTensors(model)) {
+    if (!name.startsWith('language_model.')) continue;
+    const size = (storage: 'float32' | 'bfloat16') =>
+      sizeOf(shape) * BYTES_PER_VALUE[shape.length === 2 ? storage : 'float32'];
+    bytes.evaluation += size(evaluate.weightStorage ?? finetune.weightStorage);
+    bytes.mergeCheck += size(adapted.has(name) ? 'float32' : finetune.weightStorage);
+  }
+  return bytes;
 }
 
 /**
@@ -46,7 +66,7 @@ export async function planFinetune(config: Config, tokens?: number): Promise<Pla
  * @param memory of the device, bytes
  */
 export function formatPlan(plan: PlannedFinetune, finetune: Config['finetune'], memory?: number): string {
-  const { weights, adapters, optimizer, activations, pictures, peak, parameters, shape, parts } = plan;
+  const { weights, adapters, optimizer, activations, pictures, peak, parameters, shape, parts, otherWeights } = plan;
   const row = (name: string, bytes: number, note = '') =>
     `  ${name.padEnd(12)}${gigabytes(bytes).padStart(10)}  ${note}`;
   const count = (value: number) => `${(value / 1e6).toFixed(1)} million`;
@@ -65,7 +85,10 @@ export function formatPlan(plan: PlannedFinetune, finetune: Config['finetune'], 
     row('in all', weights + adapters + optimizer + activations),
     'Pictures, before training',
     row('in all', pictures, 'vision encoder, Q-Former and projection, float32'),
-    `Peak ${gigabytes(peak).trim()}, with some ${gigabytes(RESERVED_BYTES).trim()} more on a GPU for its driver and libraries.`,
+    'Weights outside of training',
+    row('evaluation', otherWeights.evaluation),
+    row('merge check', otherWeights.mergeCheck, 'adapted matrices in float32'),
+    `Peak of the finetune ${gigabytes(peak).trim()}, with some ${gigabytes(RESERVED_BYTES).trim()} more on a GPU for its driver and libraries.`,
   ];
   if (memory !== undefined) {
     const spare = memory - peak - RESERVED_BYTES;
