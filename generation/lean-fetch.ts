@@ -14,8 +14,8 @@ const keeping = { keepAlive: true, timeout: 4000 };
 const agents = { http: new PlainAgent(keeping), https: new SecureAgent(keeping) };
 
 /**
- * A `fetch` for the `openai` client that sends and receives short messages over Node's own HTTP client: half of the
- * processor time of the built-in `fetch` a request (`docs/teacher.md` has the figures). What it does not do (uploads,
+ * A `fetch` for the `openai` client that sends and receives short messages over Node's own HTTP client: less
+ * processor time a request than the built-in `fetch` (`docs/teacher.md` has the figures). What it does not do (uploads,
  * streams, other bodies than text) is left to the built-in one. It follows no redirects: an API answers itself.
  *
  * @throws the socket's error, with its `code`; an AbortError when the signal is aborted.
