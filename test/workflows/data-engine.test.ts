@@ -221,23 +221,16 @@ test('under the policy approve a round waits for a person, and nothing runs mean
 
 test('a decision that nobody asked for is refused', async () => {
   const queue = newQueue();
+  const { client } = environment.temporal;
+  let refused: unknown;
   const activities = fakeActivities(planOn(queue, { rounds: 0 }), []);
-  const worker = await createWorker(environment, queue, activities);
-  await worker.runUntil(async () => {
-    const { client } = environment.temporal;
-    let refused: unknown;
-    activities.finetune = async () => {
-      const round = client.workflow.getHandle(`${queue}/round-0`);
-      refused = await round.executeUpdate('decideRound', { args: [{ decision: 'accept' }] }).catch((error) => error);
-      return { seconds: 1, reused: false, samples: 1, steps: 1 };
-    };
-    await client.workflow.execute('dataEngine', {
-      taskQueue: queue,
-      workflowId: queue,
-      args: [{ config: 'tiny.yaml' }],
-    });
-    expect((refused as Error).cause).toMatchObject({ message: 'Not now: the round does not wait for a decision' });
-  });
+  activities.finetune = async () => {
+    const round = client.workflow.getHandle(`${queue}/round-0`);
+    refused = await round.executeUpdate('decideRound', { args: [{ decision: 'accept' }] }).catch((error) => error);
+    return { seconds: 1, reused: false, samples: 1, steps: 1 };
+  };
+  await execute(queue, activities);
+  expect((refused as Error).cause).toMatchObject({ message: 'Not now: the round does not wait for a decision' });
 });
 
 test('when nobody decides in time the default decision holds', async () => {
