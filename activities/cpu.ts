@@ -33,14 +33,17 @@ import { beginVerification } from '../steps/verification/begin.ts';
 import { finishVerification } from '../steps/verification/finish.ts';
 import { verificationWork } from '../steps/verification/work.ts';
 import { verify } from '../steps/verify.ts';
-import type { RunPlan } from '../workflows/messages.ts';
+import type { RoundSummary } from '../workflows/messages.ts';
 import type { GenerationActivities } from './generation.ts';
-import { type PrepareRunInput, prepareRun } from './prepare-run.ts';
+import { type PreparedRun, type PrepareRunInput, prepareRun } from './prepare-run.ts';
 import type { GateReference, NoticeReference, StepReference } from './references.ts';
+import { writeRoundRecord } from './round-records.ts';
 import { type ActivityDependencies, asActivity, runStep } from './run-step.ts';
 
 export interface CpuActivities extends GenerationActivities {
-  prepareRun(input: PrepareRunInput): Promise<RunPlan>;
+  prepareRun(input: PrepareRunInput): Promise<PreparedRun>;
+  /** Keeps a finished round's row for later workflows that continue the run. */
+  recordRound(input: StepReference & { summary: RoundSummary }): Promise<void>;
   prepareData(reference: StepReference): Promise<PrepareDataOutcome>;
   sample(reference: StepReference): Promise<SampleOutcome>;
   /** Of rounds that were begun before there was the workflow `verification`, which takes its place. */
@@ -61,7 +64,8 @@ export interface CpuActivities extends GenerationActivities {
 /** Makes the CPU worker's activities. */
 export function createCpuActivities(dependencies: ActivityDependencies = {}): CpuActivities {
   return {
-    prepareRun: (input) => asActivity(() => prepareRun(input)),
+    prepareRun: (input) => asActivity(() => prepareRun(input, dependencies.searchAttributes)),
+    recordRound: ({ runDirectory, summary }) => asActivity(() => writeRoundRecord({ root: runDirectory }, summary)),
     prepareData: (reference) => runStep(reference, dependencies, prepareData),
     sample: (reference) => runStep(reference, dependencies, sample),
     beginGeneration: (reference) => runStep(reference, dependencies, beginGeneration),

@@ -3,24 +3,40 @@ import { evaluationSets } from '../steps/evaluation-sets.ts';
 import { freezeConfig } from '../steps/frozen-config.ts';
 import { verifies } from '../steps/verify.ts';
 import { hashValue } from '../store/hash.ts';
-import type { DataEngineInput, RunPlan } from '../workflows/messages.ts';
+import { compactRounds } from '../workflows/details.ts';
+import type { DataEngineInput, RoundSummary, RunPlan } from '../workflows/messages.ts';
+import { readRoundRecords } from './round-records.ts';
 
-export type PrepareRunInput = Omit<DataEngineInput, 'state'> & { workflowId: string };
+export type PrepareRunInput = Omit<DataEngineInput, 'state'> & {
+  workflowId: string;
+  /** The schedule that started the workflow, whose id has the time added. */
+  scheduledBy?: string;
+};
+
+/** A plan, and the rounds that an earlier workflow of the same run has finished. */
+export interface PreparedRun extends RunPlan {
+  earlier?: RoundSummary[];
+}
 
 /**
  * Reads the config, freezes it in the run directory and returns what the workflows need of it.
  *
  * @throws InputError when the config is wrong
  */
-export async function prepareRun(input: PrepareRunInput): Promise<RunPlan> {
-  const { config: file, dataRoot, run, seed, rounds, samplingStrategy, workflowId } = input;
+export async function prepareRun(input: PrepareRunInput, searchAttributes = false): Promise<PreparedRun> {
+  const { config: file, dataRoot, run, seed, rounds, samplingStrategy, workflowId, scheduledBy } = input;
   const config = await loadConfig(file, { dataRoot, run, seed, rounds, samplingStrategy });
-  const { name, directory } = await freezeConfig(config, config.run ?? runNameOf(workflowId));
+  const { name, directory } = await freezeConfig(config, config.run ?? runNameOf(scheduledBy ?? workflowId));
+  // A schedule that says nothing of rounds adds one each time.
+  const more = input.more ?? (scheduledBy !== undefined && rounds === undefined ? 1 : undefined);
+  const earlier = more === undefined ? undefined : await readRoundRecords(directory);
   return {
     run: name,
     directory: directory.root,
     configHash: hashValue(config),
-    rounds: config.rounds,
+    rounds: more === undefined ? config.rounds : (earlier?.at(-1)?.round ?? 0) + more,
+    earlier: earlier && compactRounds(earlier),
+    searchAttributes,
     roundsPerExecution: config.temporal.roundsPerExecution,
     evaluationShards: config.evaluate.shards,
     verifies: verifies(config),

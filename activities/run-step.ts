@@ -5,12 +5,15 @@ import type { StepContext } from '../steps/step-context.ts';
 import type { TrainerCommand } from '../trainer/trainer-command.ts';
 import { interrupted, toActivityFailure } from './errors.ts';
 import { withHeartbeat } from './heartbeat.ts';
+import { stepMetrics } from './metrics.ts';
 import type { StepReference } from './references.ts';
 
 /** What the activities need from outside; tests pass a trainer of their own. */
 export interface ActivityDependencies {
   /** Default: our own trainer on native TensorFlow. */
   trainer?: TrainerCommand;
+  /** Whether the namespace knows the search attributes. */
+  searchAttributes?: boolean;
 }
 
 /** Runs a step of the library as an activity: heartbeats, cancellation, errors. */
@@ -20,9 +23,17 @@ export async function runStep<R>(
   step: (context: StepContext) => Promise<R>,
 ): Promise<R> {
   return asActivity(() =>
-    withHeartbeat(reference.round, async (onProgress) => {
+    withHeartbeat(reference.round, async (tell) => {
+      const { log } = Context.current();
       const config = await readFrozenConfig(reference.runDirectory);
-      return step({
+      const place = { run: config.run, round: reference.round };
+      const metrics = stepMetrics();
+      const onProgress: StepContext['onProgress'] = (progress) => {
+        tell(progress);
+        metrics.progress(progress);
+      };
+      log.info('step begins', place);
+      const outcome = await step({
         config,
         run: { root: reference.runDirectory },
         round: reference.round,
@@ -30,8 +41,18 @@ export async function runStep<R>(
         signal: Context.current().cancellationSignal,
         trainer: dependencies.trainer,
       });
+      metrics.done(outcome);
+      log.info('step done', { ...place, ...outcomeFacts(outcome) });
+      return outcome;
     }),
   );
+}
+
+/** The numbers of an outcome: what a log line has room for. */
+function outcomeFacts(outcome: unknown): Record<string, number | boolean> {
+  if (typeof outcome !== 'object' || outcome === null) return {};
+  const facts = Object.entries(outcome).filter(([, value]) => typeof value === 'number' || typeof value === 'boolean');
+  return Object.fromEntries(facts);
 }
 
 /** Translates the errors of the libraries for Temporal. */

@@ -5,7 +5,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Argument, type Command } from 'commander';
+import { Argument, type Command, Option } from 'commander';
+import type { WorkerSettings } from '../workers/worker-settings.ts';
 import { integer } from './options.ts';
 
 const setupScript = fileURLToPath(new URL('../scripts/setup.mjs', import.meta.url));
@@ -33,15 +34,30 @@ export function addWorkerCommand(program: Command): void {
     .addArgument(new Argument('<kind>').choices(['cpu', 'gpu']))
     .description('run a worker: cpu (workflows and CPU steps) or gpu (one for each GPU)')
     .option('--task-queue <name>', 'default: data-engine or gpu')
+    .option(
+      '--slots <number>',
+      'of a CPU worker: activities at once, or `resources` to let CPU and memory decide',
+      slots,
+    )
+    .addOption(new Option('--log-format <format>', 'of the log on standard error').choices(['text', 'json']))
+    .option('--metrics-address <address>', 'where Prometheus finds the metrics, such as 127.0.0.1:9464')
+    .option('--health-port <number>', 'port of GET /healthz on this machine', integer(0))
+    .option('--workflow-bundle <file>', 'workflows made by `npm run bundle`')
+    .option('--build-id <id>', 'turns Worker Versioning on: workflows are pinned to the build that they began with')
+    .option('--deployment-name <name>', 'of Worker Versioning (default: data-engine)')
     .option('--trainer <file>', 'gpu: another program in TypeScript that speaks the trainer protocol')
     .addHelpText(
       'after',
       '\nExamples:\n  dataengine worker cpu\n  TEMPORAL_ADDRESS=temporal.example:7233 dataengine worker gpu --task-queue gpu-a100',
     )
-    .action(async (kind: 'cpu' | 'gpu', { taskQueue, trainer }: { taskQueue?: string; trainer?: string }) => {
+    .action(async (kind: 'cpu' | 'gpu', { trainer, ...settings }: WorkerSettings & { trainer?: string }) => {
       const { runCpuWorker, runGpuWorker } = await import('../workers/run-worker.ts');
-      return kind === 'cpu' ? runCpuWorker(taskQueue) : runGpuWorker(taskQueue, trainer && resolve(trainer));
+      return kind === 'cpu' ? runCpuWorker(settings) : runGpuWorker(settings, trainer && resolve(trainer));
     });
+}
+
+function slots(text: string): number | 'resources' {
+  return text === 'resources' ? text : integer(1)(text);
 }
 
 /** Adds `dataengine setup`. */

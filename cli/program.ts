@@ -11,6 +11,7 @@ import { addPretrainCommand } from './pretrain-command.ts';
 import { addPromptCommands } from './prompt-commands.ts';
 import { addReportRunsCommand } from './report-runs-command.ts';
 import { addRunCommands } from './run-commands.ts';
+import { addScheduleCommands } from './schedule-commands.ts';
 import { addScoreCommand } from './score-command.ts';
 import { addSmollm2Command } from './smollm2.ts';
 import { addSteerCommands } from './steer-commands.ts';
@@ -29,6 +30,7 @@ export function createProgram(signal: AbortSignal): Command {
   addDemoCommand(program, signal);
   addRunCommands(program, signal);
   addSteerCommands(program);
+  addScheduleCommands(program);
   addStepCommands(program, signal);
   addGateCommands(program, signal);
   addDataCommands(program, signal);

@@ -4,7 +4,7 @@
 import { type Answered, isRight } from './round-comparison.ts';
 import { mcNemarWorse } from './statistics/mcnemar.ts';
 
-export const stopRules = ['rounds', 'target', 'plateau', 'budget'] as const;
+export const stopRules = ['rounds', 'target', 'plateau', 'budget', 'nothing-new'] as const;
 
 /** Why a run ends. */
 export interface Stop {

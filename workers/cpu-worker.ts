@@ -1,7 +1,8 @@
-import { type NativeConnection, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { type NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import { createCpuActivities } from '../activities/cpu.ts';
 import { createPromptActivities } from '../activities/prompt.ts';
 import type { ActivityDependencies } from '../activities/run-step.ts';
+import { slotOptions, versioningOptions, type WorkerSettings } from './worker-settings.ts';
 import { workflowsPath } from './workflows-path.ts';
 
 export interface CpuWorkerOptions {
@@ -9,8 +10,10 @@ export interface CpuWorkerOptions {
   namespace: string;
   taskQueue: string;
   dependencies?: ActivityDependencies;
-  /** Made ahead of time; otherwise the workflows are bundled here. */
-  workflowBundle?: WorkflowBundleWithSourceMap;
+  settings?: WorkerSettings;
+  /** Made ahead of time, in memory; otherwise `settings.workflowBundle`, or the workflows are bundled here. */
+  workflowBundle?: WorkerOptions['workflowBundle'];
+  plugins?: WorkerOptions['plugins'];
 }
 
 /** A worker for the workflows and the steps that need no GPU. */
@@ -19,7 +22,9 @@ export async function createCpuWorker({
   namespace,
   taskQueue,
   dependencies,
-  workflowBundle,
+  settings = {},
+  workflowBundle = settings.workflowBundle === undefined ? undefined : { codePath: settings.workflowBundle },
+  plugins,
 }: CpuWorkerOptions): Promise<Worker> {
   return Worker.create({
     connection,
@@ -27,7 +32,9 @@ export async function createCpuWorker({
     taskQueue,
     ...(workflowBundle === undefined ? { workflowsPath } : { workflowBundle }),
     activities: { ...createCpuActivities(dependencies), ...createPromptActivities(dependencies) },
-    maxConcurrentActivityTaskExecutions: 4,
+    ...slotOptions(settings.slots),
+    ...versioningOptions(settings),
+    plugins,
     // Otherwise progress would reach the server only every 30 s or more.
     maxHeartbeatThrottleInterval: '1 second',
     shutdownForceTime: '1 minute',

@@ -3,4 +3,4 @@
  */
 import { runCpuWorker } from './run-worker.ts';
 
-await runCpuWorker(process.argv[2]);
+await runCpuWorker({ taskQueue: process.argv[2] });

@@ -1,12 +1,15 @@
-import { type NativeConnection, Worker } from '@temporalio/worker';
+import { type NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import { createGpuActivities } from '../activities/gpu.ts';
 import type { ActivityDependencies } from '../activities/run-step.ts';
+import { versioningOptions, type WorkerSettings } from './worker-settings.ts';
 
 export interface GpuWorkerOptions {
   connection: NativeConnection;
   namespace: string;
   taskQueue: string;
   dependencies?: ActivityDependencies;
+  settings?: WorkerSettings;
+  plugins?: WorkerOptions['plugins'];
 }
 
 /** A worker for one GPU: it runs one trainer at a time. Start one worker a GPU. */
@@ -15,6 +18,8 @@ export async function createGpuWorker({
   namespace,
   taskQueue,
   dependencies,
+  settings = {},
+  plugins,
 }: GpuWorkerOptions): Promise<Worker> {
   return Worker.create({
     connection,
@@ -22,6 +27,8 @@ export async function createGpuWorker({
     taskQueue,
     activities: createGpuActivities(dependencies),
     maxConcurrentActivityTaskExecutions: 1,
+    ...versioningOptions(settings),
+    plugins,
     maxHeartbeatThrottleInterval: '1 second',
     shutdownForceTime: '1 minute',
   });

@@ -3,4 +3,4 @@
  */
 import { runGpuWorker } from './run-worker.ts';
 
-await runGpuWorker(process.argv[2], process.argv[3]);
+await runGpuWorker({ taskQueue: process.argv[2] }, process.argv[3]);

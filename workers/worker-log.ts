@@ -1,23 +1,20 @@
-import { DefaultLogger, Runtime } from '@temporalio/worker';
-
 /**
- * Sends the SDK's log to standard error, one line an entry: standard output stays free for results.
- * Call before anything else of the SDK is used.
+ * The worker's log: lines for people, or one JSON object a line for programs.
  */
-export function logToStandardError(): void {
-  const logger = new DefaultLogger('INFO', ({ level, timestampNanos, message, meta }) => {
-    const time = new Date(Number(timestampNanos / 1_000_000n)).toISOString();
-    process.stderr.write(`${time} ${level} ${message}${describe(meta)}\n`);
-  });
-  Runtime.install({
-    logger,
-    // Signals are handled by `runUntilSignal`, which the tests and the demo share.
-    shutdownSignals: [],
-    telemetryOptions: { logging: { forward: {}, filter: { core: 'WARN', other: 'WARN' } } },
-  });
+import type { LogEntry } from '@temporalio/worker';
+
+export const logFormats = ['text', 'json'] as const;
+export type LogFormat = (typeof logFormats)[number];
+
+/** One entry as a line. In JSON, what it is about (workflow, activity, run, round) stands beside time, level and message. */
+export function logLine(format: LogFormat, { level, timestampNanos, message, meta }: LogEntry): string {
+  const time = new Date(Number(timestampNanos / 1_000_000n)).toISOString();
+  if (format === 'json') return `${JSON.stringify({ ...meta, time, level, message }, plain)}\n`;
+  const about = meta === undefined || Object.keys(meta).length === 0 ? '' : ` ${JSON.stringify(meta, plain)}`;
+  return `${time} ${level} ${message}${about}\n`;
 }
 
-function describe(meta: object | undefined): string {
-  if (meta === undefined || Object.keys(meta).length === 0) return '';
-  return ` ${JSON.stringify(meta, (_key, value) => (value instanceof Error ? String(value.stack ?? value) : typeof value === 'bigint' ? String(value) : value))}`;
+function plain(_key: string, value: unknown): unknown {
+  if (value instanceof Error) return String(value.stack ?? value);
+  return typeof value === 'bigint' ? String(value) : value;
 }

@@ -1,6 +1,7 @@
 /**
  * The closed loop: round 0, then data-engine rounds, each a child workflow.
  */
+import { defineSearchAttributeKey } from '@temporalio/common';
 import {
   allHandlersFinished,
   condition,
@@ -25,8 +26,11 @@ import {
 import { roundNotice, tellPerson, waitingNotice } from './notices.ts';
 import { round } from './round.ts';
 import { steerRun } from './run-steering.ts';
+import { roundSearchAttributes, showInSearch } from './search-attributes.ts';
 import type { WaitingStep } from './steering-messages.ts';
 import { StepSkipped, stepAttempts } from './step-attempts.ts';
+
+const scheduledByKey = defineSearchAttributeKey('TemporalScheduledById', 'KEYWORD');
 
 /**
  * Runs all rounds of a config and returns their table. The run's name is the config's `run`, or the workflow id.
@@ -36,9 +40,12 @@ export async function dataEngine(input: DataEngineInput): Promise<DataEngineResu
   const { workflowId } = workflowInfo();
   let state = input.state;
   let ending = false;
+  const shown = new Map<string, unknown>();
   const progress: DataEngineProgress = { run: input.run, round: state?.nextRound ?? 0, paused: state?.paused };
   const tell = () => {
-    if (state !== undefined) setCurrentDetails(describeRounds(state) + describeStanding(progress));
+    if (state === undefined) return;
+    setCurrentDetails(describeRounds(state) + describeStanding(progress));
+    showInSearch(shown, state.plan, progress, state.rounds);
   };
   const onWaiting = async (waiting: WaitingStep) => {
     if (state !== undefined) await tellPerson(state.plan, 'failed', state.nextRound, waitingNotice(waiting));
@@ -89,7 +96,7 @@ export async function dataEngine(input: DataEngineInput): Promise<DataEngineResu
   }
 
   let roundsInThisExecution = 0;
-  let stop = state.rounds.at(-1)?.gate?.stop;
+  let stop = input.state?.rounds.at(-1)?.gate?.stop;
   while (state.nextRound <= plan.rounds && stop === undefined) {
     if (roundsInThisExecution > 0 && isTimeToContinueAsNew(roundsInThisExecution, plan.roundsPerExecution)) {
       await condition(allHandlersFinished);
@@ -104,15 +111,27 @@ export async function dataEngine(input: DataEngineInput): Promise<DataEngineResu
       args: [{ plan, round: number, paused }],
       // A run that was terminated can be started again at once: its round is gone with it.
       parentClosePolicy: ParentClosePolicy.TERMINATE,
+      typedSearchAttributes: roundSearchAttributes(plan, number),
       staticSummary: number === 0 ? `Round 0 of ${plan.run}: base finetuning` : `Round ${number} of ${plan.run}`,
     });
     await steering.roundStarted(child, paused);
     const summary = await child.result();
     steering.roundEnded();
+    if ('endedEarly' in summary) {
+      stop = { rule: 'nothing-new', reason: `round ${number} ended early: ${summary.endedEarly}` };
+      break;
+    }
     state = { plan, nextRound: number + 1, rounds: [...state.rounds, summary] };
     stop = summary.gate?.stop;
     roundsInThisExecution += 1;
     tell();
+    await step('record', () =>
+      cpuActivities(`Keep the row of round ${number}`, 10, plan.queues.cpu).recordRound({
+        runDirectory: plan.directory,
+        round: number,
+        summary,
+      }),
+    );
     const write = cpuActivities(`Write the report after round ${number}`, 30, plan.queues.cpu);
     await step('report', () => write.report({ runDirectory: plan.directory, round: number }), true).catch(leaveOut);
     await tellPerson(plan, 'round', number, roundNotice(summary));
@@ -151,6 +170,10 @@ function leaveOut(error: unknown): void {
 
 async function beginRun(input: DataEngineInput, workflowId: string): Promise<DataEngineState> {
   // On the workflow's own queue: the config that names the queues is not read yet.
-  const plan = await cpuActivities(`Read and freeze ${input.config}`, 10).prepareRun({ ...input, workflowId });
-  return { plan, nextRound: 0, rounds: [] };
+  const { earlier = [], ...plan } = await cpuActivities(`Read and freeze ${input.config}`, 10).prepareRun({
+    ...input,
+    workflowId,
+    scheduledBy: workflowInfo().typedSearchAttributes.get(scheduledByKey) ?? undefined,
+  });
+  return { plan, nextRound: (earlier.at(-1)?.round ?? -1) + 1, rounds: earlier };
 }

@@ -60,12 +60,20 @@ export interface RunPlan {
   approval?: { timeoutHours: number; defaultDecision: Verdict['decision'] };
   /** How long a failed step waits for a person; without it, it ends the run at once. */
   failedStep?: { waitHours: number };
+  /** Whether the namespace knows the search attributes. */
+  searchAttributes?: boolean;
 }
 
 export interface RoundInput {
   plan: RunPlan;
   round: number;
   paused?: Pause;
+}
+
+/** A round that ended early: there was nothing new to learn from. It counts as not begun. */
+export interface EndedEarly {
+  round: number;
+  endedEarly: string;
 }
 
 /** One row of the table of rounds. Accuracies in percent, errors as a share of the type's questions. */

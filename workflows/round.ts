@@ -16,7 +16,13 @@ import { cpuActivities, gpuActivities, verifyActivities } from './activity-optio
 import { describeGate, describeSteps, describeWaiting, roundNumber } from './details.ts';
 import { roundGate } from './gate.ts';
 import { generation, verification } from './generation.ts';
-import { type RoundInput, type RoundSummary, roundProgressQuery, type StepRecord } from './messages.ts';
+import {
+  type EndedEarly,
+  type RoundInput,
+  type RoundSummary,
+  roundProgressQuery,
+  type StepRecord,
+} from './messages.ts';
 import { followSteering, tellRun } from './round-steering.ts';
 import { steerSignal } from './steering-messages.ts';
 import { stepAttempts } from './step-attempts.ts';
@@ -25,7 +31,7 @@ import { stepAttempts } from './step-attempts.ts';
  * Round 0 finetunes, merges, evaluates and classifies. Later rounds first sample, generate, refine and append. Each
  * passes the gate at its end.
  */
-export async function round({ plan, round, paused }: RoundInput): Promise<RoundSummary> {
+export async function round({ plan, round, paused }: RoundInput): Promise<RoundSummary | EndedEarly> {
   const steps: StepRecord[] = [];
   let asking: Pick<ChildWorkflowHandle<typeof generation>, 'signal'> | undefined;
   const attempts = stepAttempts({
@@ -80,11 +86,12 @@ export async function round({ plan, round, paused }: RoundInput): Promise<RoundS
         (result) => `${result.pictures} pictures`,
       );
     }
-    await step(
+    const sampled = await step(
       'sample',
       () => cpu('Choose what to ask for from the bad cases of the last good round', 60).sample(reference),
       (result) => `${result.requests} requests`,
     );
+    if (sampled.requests === 0) return 'no bad case is left to learn from, or no picture to ask about';
     const answers = await step(
       'generate',
       () =>
@@ -119,6 +126,7 @@ export async function round({ plan, round, paused }: RoundInput): Promise<RoundS
       () => cpu('Parse and filter the answers', 60).refine(reference),
       (result) => `${result.accepted} accepted, ${result.rejected} rejected`,
     );
+    if (refined.accepted === 0) return `none of the teacher's ${answers.answers} answers is fit to learn from`;
     const version = await step(
       'append',
       () => cpu('Append the dataset version', 30).append(reference),
@@ -128,6 +136,10 @@ export async function round({ plan, round, paused }: RoundInput): Promise<RoundS
   }
 
   const data = round > 0 ? await makeData() : undefined;
+  if (typeof data === 'string') {
+    await condition(allHandlersFinished);
+    return { round, endedEarly: data };
+  }
 
   await step(
     'finetune',

@@ -54,7 +54,7 @@ test('round 0 trains and measures; later rounds make data first; each ends with 
   const calls: string[] = [];
   const result = await execute(queue, fakeActivities(planOn(queue), calls));
   const measure = (round: number) =>
-    ['finetune', 'merge', 'evaluateShard', 'evaluateShard', 'evaluate', 'classify', 'gate', 'report'].map(
+    ['finetune', 'merge', 'evaluateShard', 'evaluateShard', 'evaluate', 'classify', 'gate', 'record', 'report'].map(
       (name) => `${name} ${round}`,
     );
   const makeData = (round: number) => ['sample', 'generate', 'refine', 'append'].map((name) => `${name} ${round}`);

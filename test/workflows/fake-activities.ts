@@ -53,6 +53,9 @@ export function fakeActivities(plan: RunPlan, calls: string[]): CpuActivities & 
       calls.push('prepareRun');
       return plan;
     },
+    recordRound: async ({ round }) => {
+      calls.push(`record ${round}`);
+    },
     prepareData: called('prepareData', { ...outcome, questions: 4, pictures: 4 }),
     embed: called('embed', { ...outcome, pictures: 4 }),
     sample: called('sample', { ...outcome, requests: 6 }),

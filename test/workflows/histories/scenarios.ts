@@ -165,6 +165,17 @@ export const scenarios: Scenario[] = [
   aRun('run-not-decided', { approval: { timeoutHours: 0.0001, defaultDecision: 'gate' } }, { children: ['/round-1'] }),
   steeredRun(),
   aRun(
+    'run-with-nothing-new',
+    {},
+    {
+      children: ['/round-1'],
+      activities: (queue) => ({
+        ...fakeActivities(planOn(queue), []),
+        sample: async () => ({ seconds: 0, reused: false, requests: 0 }),
+      }),
+    },
+  ),
+  aRun(
     'run-given-up',
     { failedStep: { waitHours: 1 } },
     {

@@ -1,0 +1,50 @@
+/**
+ * Each finished round's row of the table, kept in the run's directory (`round-<k>/round.json`): what a later workflow
+ * that continues the run begins with.
+ */
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { readJson } from '../store/read-json.ts';
+import { type RunDirectory, roundDirectory } from '../store/run-directory.ts';
+import { writeJson } from '../store/write-file.ts';
+import type { RoundSummary } from '../workflows/messages.ts';
+
+const schemaVersion = 1;
+const recordSchema = z.object({
+  schemaVersion: z.literal(schemaVersion),
+  summary: z.looseObject({
+    round: z.int().nonnegative(),
+    multipleChoice: z.number(),
+    directAnswer: z.number(),
+    badCases: z.int(),
+    samplesAdded: z.int(),
+    samplesRejected: z.int(),
+    teacherTokens: z.object({ prompt: z.number(), completion: z.number() }),
+    seconds: z.record(z.string(), z.number()),
+  }),
+});
+
+const recordFile = (run: RunDirectory, round: number) => join(roundDirectory(run, round), 'round.json');
+
+/** Writing the same again changes nothing. */
+export async function writeRoundRecord(run: RunDirectory, summary: RoundSummary): Promise<void> {
+  await writeJson(recordFile(run, summary.round), { schemaVersion, summary });
+}
+
+/** The rounds that are finished, from round 0 on without a gap. */
+export async function readRoundRecords(run: RunDirectory): Promise<RoundSummary[]> {
+  const rounds: RoundSummary[] = [];
+  for (let round = 0; await isThere(recordFile(run, round)); round += 1) {
+    const { summary } = await readJson(recordFile(run, round), recordSchema);
+    rounds.push(summary as RoundSummary);
+  }
+  return rounds;
+}
+
+function isThere(file: string): Promise<boolean> {
+  return access(file).then(
+    () => true,
+    () => false,
+  );
+}

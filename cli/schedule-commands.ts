@@ -1,0 +1,177 @@
+/**
+ * `dataengine schedule`: the loop by itself, night after night. Each command does what `temporal schedule` would.
+ */
+import { resolve } from 'node:path';
+import type { ScheduleDescription, ScheduleOptions, ScheduleUpdateOptions } from '@temporalio/client';
+import { type Command, InvalidArgumentError } from 'commander';
+import { loadConfig } from '../configs/load-config.ts';
+import { integer } from './options.ts';
+import { withClient } from './with-client.ts';
+
+interface ScheduleSettings {
+  config: string;
+  run?: string;
+  more: number;
+  cron: string;
+  timeZone?: string;
+  catchupWindow: string;
+  dataRoot?: string;
+  seed?: number;
+}
+
+/** Adds `dataengine schedule`. */
+export function addScheduleCommands(program: Command): void {
+  const schedule = program.command('schedule').description('let the loop run by itself, night after night');
+  for (const name of ['create', 'update'] as const) {
+    schedule
+      .command(`${name} <schedule-id>`)
+      .description(name === 'create' ? 'make a schedule' : 'give a schedule these settings instead of those it has')
+      .requiredOption('--config <file>', 'YAML config, as the CPU workers see it')
+      .option('--run <name>', 'the run that every night continues (default: the schedule’s id)')
+      .option('--more <number>', 'rounds a night', integer(1), 1)
+      .option('--cron <line>', 'when, in five fields', '0 2 * * *')
+      .option('--time-zone <name>', 'of the cron line, such as Europe/Berlin (default: UTC)')
+      .option('--catchup-window <duration>', 'how late a night may still begin, after an outage', '1 hour')
+      .option('--data-root <folder>', "instead of the config's data.root")
+      .option('--seed <number>', "instead of the config's seed", integer(0))
+      .addHelpText(
+        'after',
+        `\nExample:\n  dataengine schedule ${name} nightly --config configs/demo.yaml --cron "0 2 * * *"`,
+      )
+      .action(async (id: string, settings: ScheduleSettings) => {
+        const options = await scheduleOptions(id, settings);
+        await withClient(async ({ schedule }) => {
+          if (name === 'create') await schedule.create(options);
+          else await schedule.getHandle(id).update((previous): ScheduleUpdateOptions => ({ ...previous, ...options }));
+          process.stdout.write(`${describe(await schedule.getHandle(id).describe())}\n`);
+        });
+      });
+  }
+  schedule
+    .command('describe <schedule-id>')
+    .description('print when it runs, what it has started and whether it is paused')
+    .option('--json', 'as JSON', false)
+    .addHelpText('after', '\nExample:\n  dataengine schedule describe nightly')
+    .action((id: string, { json }: { json: boolean }) =>
+      withClient(async ({ schedule }) => {
+        const description = await schedule.getHandle(id).describe();
+        process.stdout.write(`${json ? JSON.stringify(facts(description)) : describe(description)}\n`);
+      }),
+    );
+  schedule
+    .command('trigger <schedule-id>')
+    .description('run it now, unless it runs already')
+    .addHelpText('after', '\nExample:\n  dataengine schedule trigger nightly')
+    .action((id: string) =>
+      withClient(async ({ schedule }) => {
+        await schedule.getHandle(id).trigger();
+        process.stdout.write(`${id}: triggered\n`);
+      }),
+    );
+  schedule
+    .command('backfill <schedule-id>')
+    .description('make up for nights that were missed, one after another')
+    .requiredOption('--from <time>', 'such as 2026-03-01T00:00:00Z', time)
+    .requiredOption('--to <time>', 'such as 2026-03-04T00:00:00Z', time)
+    .addHelpText(
+      'after',
+      '\nExample:\n  dataengine schedule backfill nightly --from 2026-03-01T00:00:00Z --to 2026-03-04T00:00:00Z',
+    )
+    .action((id: string, { from, to }: { from: Date; to: Date }) =>
+      withClient(async ({ schedule }) => {
+        // Each night builds on the one before, so they wait for one another.
+        await schedule.getHandle(id).backfill({ start: from, end: to, overlap: 'BUFFER_ALL' });
+        process.stdout.write(`${id}: the times from ${from.toISOString()} to ${to.toISOString()} are made up for\n`);
+      }),
+    );
+  schedule
+    .command('pause <schedule-id>')
+    .description('start no further night')
+    .option('--reason <text>', 'kept with the schedule')
+    .addHelpText('after', '\nExample:\n  dataengine schedule pause nightly --reason "new GPUs"')
+    .action((id: string, { reason }: { reason?: string }) =>
+      withClient(async ({ schedule }) => {
+        await schedule.getHandle(id).pause(reason);
+        process.stdout.write(`${id}: paused\n`);
+      }),
+    );
+  schedule
+    .command('resume <schedule-id>')
+    .description('let a schedule go on that was paused, by a person or after a night that failed')
+    .addHelpText('after', '\nExample:\n  dataengine schedule resume nightly')
+    .action((id: string) =>
+      withClient(async ({ schedule }) => {
+        await schedule.getHandle(id).unpause();
+        process.stdout.write(`${id}: goes on\n`);
+      }),
+    );
+  schedule
+    .command('delete <schedule-id>')
+    .description('remove a schedule; a night under way goes on to its end')
+    .addHelpText('after', '\nExample:\n  dataengine schedule delete nightly')
+    .action((id: string) =>
+      withClient(async ({ schedule }) => {
+        await schedule.getHandle(id).delete();
+        process.stdout.write(`${id}: deleted\n`);
+      }),
+    );
+}
+
+/** The schedule that these settings mean. The run's name is fixed: Temporal adds the time to each workflow's id. */
+export async function scheduleOptions(scheduleId: string, settings: ScheduleSettings): Promise<ScheduleOptions> {
+  const { config: file, run = scheduleId, more, cron, timeZone, catchupWindow, dataRoot, seed } = settings;
+  const config = await loadConfig(file, { dataRoot, run, seed });
+  return {
+    scheduleId,
+    spec: { cronExpressions: [cron], timezone: timeZone },
+    action: {
+      type: 'startWorkflow',
+      workflowType: 'dataEngine',
+      workflowId: scheduleId,
+      taskQueue: config.temporal.taskQueues.cpu,
+      args: [{ config: resolve(file), run, more, dataRoot, seed }],
+      staticSummary: `${more} more rounds of ${run}`,
+      memo: { config: resolve(file), run },
+    },
+    policies: { overlap: 'SKIP', catchupWindow: catchupWindow as `${number} hour`, pauseOnFailure: true },
+  };
+}
+
+function facts({ scheduleId, spec, policies, state, info, action }: ScheduleDescription) {
+  return {
+    schedule: scheduleId,
+    workflowType: action.workflowType,
+    input: action.args?.[0],
+    timeZone: spec.timezone,
+    overlap: policies.overlap,
+    catchupWindowSeconds: Number(policies.catchupWindow) / 1000,
+    pauseOnFailure: policies.pauseOnFailure,
+    paused: state.paused,
+    note: state.note,
+    running: info.runningActions.map(({ workflow }) => workflow.workflowId),
+    recent: info.recentActions.map(({ scheduledAt, action: { workflow } }) => ({
+      at: scheduledAt,
+      workflow: workflow.workflowId,
+    })),
+    next: info.nextActionTimes.slice(0, 3),
+  };
+}
+
+function describe(description: ScheduleDescription): string {
+  const { schedule, input, overlap, catchupWindowSeconds, pauseOnFailure, paused, note, running, recent, next } =
+    facts(description);
+  return [
+    `Schedule  ${schedule}${paused ? `, paused${note ? ` (${note})` : ''}` : ''}`,
+    `Input     ${JSON.stringify(input)}`,
+    `Policies  overlap ${overlap}, catch-up window ${catchupWindowSeconds} s${pauseOnFailure ? ', pauses when a night fails' : ''}`,
+    ...(running.length > 0 ? [`Running   ${running.join(', ')}`] : []),
+    ...recent.map(({ at, workflow }) => `Started   ${at.toISOString()}  ${workflow}`),
+    ...next.map((at) => `Next      ${at.toISOString()}`),
+  ].join('\n');
+}
+
+function time(text: string): Date {
+  const at = new Date(text);
+  if (Number.isNaN(at.getTime())) throw new InvalidArgumentError('Give a time such as 2026-03-01T00:00:00Z.');
+  return at;
+}

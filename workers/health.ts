@@ -1,0 +1,38 @@
+/**
+ * Where an orchestrator asks whether the worker lives: `GET /healthz` says 200 while it polls, 503 otherwise.
+ */
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Worker } from '@temporalio/worker';
+
+export interface HealthEndpoint {
+  port: number;
+  close(): Promise<void>;
+}
+
+/** @param port 0 takes any that is free. Only this machine can reach it unless `host` says otherwise. */
+export async function serveHealth(
+  worker: Worker,
+  { port, host = '127.0.0.1' }: { port: number; host?: string },
+): Promise<HealthEndpoint> {
+  const server = createServer((request, response) => {
+    if (request.method !== 'GET' || request.url !== '/healthz') {
+      response.writeHead(404).end();
+      return;
+    }
+    const state = worker.getState();
+    const { numInFlightActivities, numInFlightWorkflowActivations } = worker.getStatus();
+    response.writeHead(state === 'RUNNING' ? 200 : 503, { 'content-type': 'application/json' });
+    response.end(
+      `${JSON.stringify({ state, activities: numInFlightActivities, workflows: numInFlightWorkflowActivations })}\n`,
+    );
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, resolve);
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () => new Promise((resolve) => server.close(() => resolve())),
+  };
+}
