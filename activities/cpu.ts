@@ -23,7 +23,6 @@ import type {
   RefineOutcome,
   ReportOutcome,
   SampleOutcome,
-  VerifyOutcome,
 } from '../steps/outcomes.ts';
 import { prepareData } from '../steps/prepare-data.ts';
 import { refine } from '../steps/refine.ts';
@@ -32,7 +31,6 @@ import { sample } from '../steps/sample.ts';
 import { beginVerification } from '../steps/verification/begin.ts';
 import { finishVerification } from '../steps/verification/finish.ts';
 import { verificationWork } from '../steps/verification/work.ts';
-import { verify } from '../steps/verify.ts';
 import type { RoundSummary } from '../workflows/messages.ts';
 import type { GenerationActivities } from './generation.ts';
 import { type PreparedRun, type PrepareRunInput, prepareRun } from './prepare-run.ts';
@@ -46,8 +44,6 @@ export interface CpuActivities extends GenerationActivities {
   recordRound(input: StepReference & { summary: RoundSummary }): Promise<void>;
   prepareData(reference: StepReference): Promise<PrepareDataOutcome>;
   sample(reference: StepReference): Promise<SampleOutcome>;
-  /** Of rounds that were begun before there was the workflow `verification`, which takes its place. */
-  verify(reference: StepReference): Promise<VerifyOutcome>;
   refine(reference: StepReference): Promise<RefineOutcome>;
   append(reference: StepReference): Promise<AppendOutcome>;
   /** Joins the parts that the GPU workers scored. */
@@ -94,7 +90,6 @@ export function createCpuActivities(dependencies: ActivityDependencies = {}): Cp
     recordTopUp: ({ id, amount, ...reference }) =>
       runStep(reference, dependencies, (context) => recordTopUp(context, { id, amount })),
     finishGeneration: (reference) => runStep(reference, dependencies, finishGeneration),
-    verify: (reference) => runStep(reference, dependencies, verify),
     beginVerification: (reference) => runStep(reference, dependencies, beginVerification),
     finishVerification: (reference) => runStep(reference, dependencies, finishVerification),
     refine: (reference) => runStep(reference, dependencies, refine),

@@ -84,15 +84,3 @@ export function promptActivities(summary: string, taskQueue?: string): PromptAct
     summary,
   });
 }
-
-/** The activity that asks the teacher its own questions again. What it was told is kept between attempts. */
-export function verifyActivities(summary: string, taskQueue: string): Pick<CpuActivities, 'verify'> {
-  return proxyActivities<CpuActivities>({
-    ...common,
-    taskQueue,
-    startToCloseTimeout: '12 hours',
-    heartbeatTimeout: '1 minute',
-    retry: teacherRetry,
-    summary,
-  });
-}

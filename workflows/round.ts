@@ -6,13 +6,12 @@ import {
   allHandlersFinished,
   type ChildWorkflowHandle,
   condition,
-  patched,
   setCurrentDetails,
   setHandler,
   startChild,
   workflowInfo,
 } from '@temporalio/workflow';
-import { cpuActivities, gpuActivities, verifyActivities } from './activity-options.ts';
+import { cpuActivities, gpuActivities } from './activity-options.ts';
 import { describeGate, describeSteps, describeWaiting, roundNumber } from './details.ts';
 import { roundGate } from './gate.ts';
 import { generation, verification } from './generation.ts';
@@ -108,15 +107,13 @@ export async function round({ plan, round, paused }: RoundInput): Promise<RoundS
       ? await step(
           'verify',
           () =>
-            patched('verification-workflow')
-              ? untilAsked(
-                  startChild(verification, {
-                    workflowId: `${workflowInfo().workflowId}/verification`,
-                    args: [{ ...reference, taskQueue: plan.queues.cpu }],
-                    staticSummary: `Ask the teacher its own questions of round ${round} again`,
-                  }),
-                )
-              : verifyActivities('Ask the teacher its own questions again', plan.queues.cpu).verify(reference),
+            untilAsked(
+              startChild(verification, {
+                workflowId: `${workflowInfo().workflowId}/verification`,
+                args: [{ ...reference, taskQueue: plan.queues.cpu }],
+                staticSummary: `Ask the teacher its own questions of round ${round} again`,
+              }),
+            ),
           ({ answers, samples, unanswered = 0 }) =>
             `${answers} answers about ${samples} samples${unanswered > 0 ? `, ${unanswered} left out` : ''}`,
         )

@@ -49,6 +49,6 @@ test('a picture outside of the picture folder is refused', async () => {
   Object.assign(content.questions[0] as object, { data_id: '../../secret.jpg' });
   const files = await writeSeedBench(await temporaryFolder(), content);
   await expect(seedBench.read({ ...files, extractedPictures: '/none' })).rejects.toThrow(
-    'leads out of the picture folder',
+    'questions[0].data_id: leads out of its folder',
   );
 });
