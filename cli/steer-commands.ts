@@ -80,7 +80,7 @@ const answers = [
   {
     name: 'skip-step',
     updateName: 'skipStep',
-    description: 'leave out a failed step that waits for a person; its round is set aside, unless it is the report',
+    description: 'leave out a failed step that waits for a person and can be done without: the report',
     done: 'is left out',
   },
   {

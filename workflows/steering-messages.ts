@@ -19,8 +19,8 @@ export interface WaitingStep {
   round?: number;
   step: string;
   problem: string;
-  /** What `skipStep` would do; absent when the step can't be done without. */
-  skip?: 'step' | 'round';
+  /** Present when `skipStep` can leave the step out. */
+  skip?: 'step';
 }
 
 /** What a person says about a failed step. */
@@ -36,7 +36,7 @@ export const pauseUpdate = defineUpdate<DataEngineProgress, [Pause?]>('pause');
 export const resumeUpdate = defineUpdate<DataEngineProgress, []>('resume');
 /** The failed step is tried again, with all its retries. */
 export const retryStepUpdate = defineUpdate<WaitingStep, [StepChoice?]>('retryStep');
-/** The failed step is left out: the report, or with any other step its whole round, which is then set aside. */
+/** The failed step is left out, where it can be done without: the report. Refused for any other. */
 export const skipStepUpdate = defineUpdate<WaitingStep, [StepChoice?]>('skipStep');
 /** The run fails, with the error of the step. */
 export const giveUpUpdate = defineUpdate<WaitingStep, [StepChoice?]>('giveUp');
