@@ -15,21 +15,9 @@ export function toActivityFailure(error: unknown): unknown {
     const type = error.kind === 'input' ? 'InputError' : `Trainer:${error.kind}`;
     return ApplicationFailure.fromError(error, { type, nonRetryable: error.kind === 'input' || !error.retryable });
   }
-  if (error instanceof NotificationError) {
+  if (error instanceof TeacherError || error instanceof NotificationError) {
     const nextRetryDelay = error.retryAfterSeconds === undefined ? undefined : error.retryAfterSeconds * 1000;
-    return ApplicationFailure.fromError(error, {
-      type: 'NotificationError',
-      nonRetryable: !error.retryable,
-      nextRetryDelay,
-    });
-  }
-  if (error instanceof TeacherError) {
-    const nextRetryDelay = error.retryAfterSeconds === undefined ? undefined : error.retryAfterSeconds * 1000;
-    return ApplicationFailure.fromError(error, {
-      type: 'TeacherError',
-      nonRetryable: !error.retryable,
-      nextRetryDelay,
-    });
+    return ApplicationFailure.fromError(error, { type: error.name, nonRetryable: !error.retryable, nextRetryDelay });
   }
   return error;
 }

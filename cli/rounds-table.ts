@@ -1,4 +1,5 @@
 import Table from 'cli-table3';
+import { formatSeconds } from '../report/format-seconds.ts';
 import { decisionOf, forgottenOf } from '../workflows/details.ts';
 import type { RoundSummary } from '../workflows/messages.ts';
 
@@ -56,14 +57,6 @@ function typeTable(rounds: RoundSummary[], options: { color?: boolean }): string
     table.push([type, ...detailed.map((row) => percent(row.errorByType?.[type]))]);
   }
   return table.toString();
-}
-
-/** `95` → `1 min 35 s`, `7205` → `2 h 0 min` */
-export function formatSeconds(seconds: number): string {
-  const whole = Math.round(seconds);
-  if (whole < 60) return `${whole} s`;
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
-  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
 }
 
 function decimal(value: number | undefined): string {

@@ -4,11 +4,11 @@
 import { basename, extname } from 'node:path';
 import type { Command } from 'commander';
 import { loadConfig } from '../configs/load-config.ts';
+import { formatSeconds } from '../report/format-seconds.ts';
 import { freezeConfig } from '../steps/frozen-config.ts';
 import type { StepContext, StepOutcome } from '../steps/step-context.ts';
 import { type ConfigOptions, integer } from './options.ts';
 import { createProgressDisplay } from './progress-display.ts';
-import { formatSeconds } from './rounds-table.ts';
 
 type Step = (context: StepContext) => Promise<StepOutcome>;
 

@@ -5,9 +5,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, defaultPayloadConverter, isGrpcServiceError } from '@temporalio/client';
 import type { HeartbeatDetails } from '../activities/heartbeat.ts';
+import { formatSeconds } from '../report/format-seconds.ts';
 import type { DataEngineResult, GenerationProgress, RoundProgress } from '../workflows/messages.ts';
 import type { ProgressDisplay } from './progress-display.ts';
-import { formatSeconds } from './rounds-table.ts';
 
 const pollMilliseconds = 700;
 const answerPatienceMilliseconds = 5000;

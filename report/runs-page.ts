@@ -1,10 +1,11 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { writeFileAtomically } from '../store/write-file.ts';
 import { drawChart } from './draw-chart.ts';
+import { formatSeconds } from './format-seconds.ts';
 import { escapeHtml, type Html, table } from './html.ts';
 import { page } from './page.ts';
 import type { ReportRound } from './report-input.ts';
-import { count, duration, percent, sum } from './tables.ts';
+import { count, percent, sum } from './tables.ts';
 
 /** One run among others. */
 export interface RunOverview {
@@ -62,7 +63,7 @@ function runsTable(runs: RunOverview[]): Html {
       percent(last?.test?.mc),
       count(sum(rounds.map(({ samplesAdded }) => samplesAdded))),
       count(sum(rounds.map(({ teacherTokens }) => teacherTokens))),
-      duration(sum(rounds.flatMap(({ secondsByStep }) => Object.values(secondsByStep)))),
+      formatSeconds(sum(rounds.flatMap(({ secondsByStep }) => Object.values(secondsByStep)))),
     ];
   });
   const links = runs.map(

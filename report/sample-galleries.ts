@@ -90,7 +90,8 @@ async function questionCard(
 <ol type="A">${lines.join('')}</ol>${below}</div>`;
 }
 
-function choiceLine(choice: string, isCorrect: boolean, isChosen: boolean): Html {
+/** A choice as an item of a list, marked when it is the right one or the model's. */
+export function choiceLine(choice: string, isCorrect: boolean, isChosen: boolean): Html {
   if (isCorrect) return `<li class="correct">${escapeHtml(choice)} <span>✓ correct</span></li>`;
   if (isChosen) return `<li class="chosen">${escapeHtml(choice)} <span>✗ model’s answer</span></li>`;
   return `<li>${escapeHtml(choice)}</li>`;

@@ -2,6 +2,7 @@ import { writeFileAtomically } from '../store/write-file.ts';
 import { escapeHtml } from './html.ts';
 import { page } from './page.ts';
 import { inlinePicture } from './pictures.ts';
+import { choiceLine } from './sample-galleries.ts';
 
 /** A sample to look at. */
 export interface ShownSample {
@@ -30,11 +31,7 @@ export async function writeSamplePage(
 }
 
 async function card({ picture, answer, questionType, question, choices, correct }: ShownSample): Promise<string> {
-  const lines = (choices ?? []).map((choice, index) =>
-    index === correct
-      ? `<li class="correct">${escapeHtml(choice)} <span>✓ correct</span></li>`
-      : `<li>${escapeHtml(choice)}</li>`,
-  );
+  const lines = (choices ?? []).map((choice, index) => choiceLine(choice, index === correct, false));
   const text =
     question === undefined
       ? `<p>${escapeHtml(answer)}</p>`

@@ -1,3 +1,4 @@
+import { formatSeconds } from './format-seconds.ts';
 import { type Html, table } from './html.ts';
 import type { ReportInput, ReportRound } from './report-input.ts';
 
@@ -28,7 +29,7 @@ export function roundsTable(rounds: ReportRound[]): Html {
     count(sum(Object.values(round.rejectedByReason))),
     count(round.teacherTokens),
     ...(hasCost ? [cost(round)] : []),
-    duration(sum(Object.values(round.secondsByStep))),
+    formatSeconds(sum(Object.values(round.secondsByStep))),
   ]);
   return table(head, rows);
 }
@@ -65,14 +66,6 @@ export function percent(fraction: number | undefined): string {
 /** `1234` → `1,234` */
 export function count(value: number): string {
   return value.toLocaleString('en-US');
-}
-
-/** `95` → `1 min 35 s` */
-export function duration(seconds: number): string {
-  const whole = Math.round(seconds);
-  if (whole < 60) return `${whole} s`;
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
-  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
 }
 
 export function sum(values: number[]): number {

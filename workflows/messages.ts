@@ -4,6 +4,7 @@
  */
 import { defineQuery, defineUpdate } from '@temporalio/workflow';
 import type { StepReference } from '../activities/references.ts';
+import type { Config } from '../configs/schema.ts';
 import type { Stop } from '../evaluation/stop-rules.ts';
 import type { Verdict } from '../steps/gate.ts';
 import type { GenerationPlan } from '../steps/generation/plan.ts';
@@ -55,7 +56,7 @@ export interface RunPlan {
   queues: { cpu: string; gpu: string };
   finetuneTimeoutMinutes: number;
   /** What a person is told of; absent where there is no webhook. */
-  notifyOn?: ('round' | 'failed' | 'approval' | 'done')[];
+  notifyOn?: Config['notify']['on'];
   /** Under the policy `approve`: how long a person is waited for, and what holds then. */
   approval?: { timeoutHours: number; defaultDecision: Verdict['decision'] };
   /** How long a failed step waits for a person; without it, it ends the run at once. */
