@@ -66,7 +66,8 @@ function weightsOutsideTraining(model: ModelConfig, { finetune, evaluate }: Conf
  * @param memory of the device, bytes
  */
 export function formatPlan(plan: PlannedFinetune, finetune: Config['finetune'], memory?: number): string {
-  const { weights, adapters, optimizer, activations, pictures, peak, parameters, shape, parts, otherWeights } = plan;
+  const { weights, adapters, optimizer, activations, projection, pictures, peak, parameters, shape, parts } = plan;
+  const { otherWeights } = plan;
   const row = (name: string, bytes: number, note = '') =>
     `  ${name.padEnd(12)}${gigabytes(bytes).padStart(10)}  ${note}`;
   const count = (value: number) => `${(value / 1e6).toFixed(1)} million`;
@@ -82,9 +83,10 @@ export function formatPlan(plan: PlannedFinetune, finetune: Config['finetune'], 
       activations,
       `${shape.batch} samples of ${shape.tokens} tokens at once${partsNote}${recomputed}`,
     ),
-    row('in all', weights + adapters + optimizer + activations),
+    row('projection', projection, 'of what the vision side saw, float32'),
+    row('in all', weights + adapters + optimizer + activations + projection),
     'Pictures, before training',
-    row('in all', pictures, 'vision encoder, Q-Former and projection, float32'),
+    row('in all', pictures, 'the vision side, float32'),
     'Weights outside of training',
     row('evaluation', otherWeights.evaluation),
     row('merge check', otherWeights.mergeCheck, 'adapted matrices in float32'),

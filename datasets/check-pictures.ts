@@ -1,7 +1,7 @@
-import { open, stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import sharp from 'sharp';
 import { InputError } from '../store/input-error.ts';
-import { maximumPicturePixels, pictureHeadBytes, requirePictureKind } from '../store/picture-kind.ts';
+import { maximumPicturePixels, requirePictureKind } from '../store/picture-kind.ts';
 
 /**
  * Makes sure that a picture is there and whole, by decoding all of it.
@@ -20,13 +20,13 @@ export async function checkPicture(file: string): Promise<{ width: number; heigh
   });
   if (!facts.isFile()) throw new InputError({ file, problem: 'is not a file', remedy: 'Name a picture' });
   try {
-    // The small size lets the decoder skip work, but it still reads every byte. A color space or a stray
-    // marker that libvips warns of is no harm: COCO has such files.
-    requirePictureKind(await headOf(file), file);
-    const picture = sharp(file, { failOn: 'truncated', limitInputPixels: maximumPicturePixels });
-    const { width, height } = await picture.metadata();
-    await picture.resize(16, 16, { fit: 'fill' }).raw().toBuffer();
-    return { width, height };
+    const content = await readFile(file);
+    requirePictureKind(content, file);
+    // A color space or a stray marker that libvips warns of is no harm: COCO has such files.
+    const { info } = await sharp(content, { failOn: 'truncated', limitInputPixels: maximumPicturePixels })
+      .raw()
+      .toBuffer({ resolveWithObject: true });
+    return { width: info.width, height: info.height };
   } catch (cause) {
     if (cause instanceof InputError) throw cause;
     throw new InputError(
@@ -37,15 +37,5 @@ export async function checkPicture(file: string): Promise<{ width: number; heigh
       },
       { cause },
     );
-  }
-}
-
-async function headOf(file: string): Promise<Uint8Array> {
-  const handle = await open(file);
-  try {
-    const { buffer, bytesRead } = await handle.read(new Uint8Array(pictureHeadBytes), 0, pictureHeadBytes, 0);
-    return buffer.subarray(0, bytesRead);
-  } finally {
-    await handle.close();
   }
 }

@@ -82,16 +82,20 @@ async function rankAnswers(
       signal,
       onProgress: (done, total) => onProgress(Math.floor((batches.length * done) / total)),
     });
-    const featureLength = prompts.queries * model.config.text_config.hidden_size;
-    for (const [index, batch] of batches.entries()) {
-      const pictures = new Float32Array(batchSize * featureLength);
-      pictures.set(features.batch(files.slice(index * batchSize, index * batchSize + batch.length)));
-      for (const losses of scorer.score(batch, pictures)) {
-        found.set((questions[found.size] as AskedQuestion).question_id, losses);
+    try {
+      const featureLength = prompts.queries * model.config.text_config.hidden_size;
+      for (const [index, batch] of batches.entries()) {
+        const pictures = new Float32Array(batchSize * featureLength);
+        pictures.set(features.batch(files.slice(index * batchSize, index * batchSize + batch.length)));
+        for (const losses of scorer.score(batch, pictures)) {
+          found.set((questions[found.size] as AskedQuestion).question_id, losses);
+        }
+        onProgress(batches.length + index + 1);
+        await new Promise(setImmediate);
+        signal.throwIfAborted();
       }
-      onProgress(batches.length + index + 1);
-      await new Promise(setImmediate);
-      signal.throwIfAborted();
+    } finally {
+      features.dispose();
     }
     return found;
   } finally {

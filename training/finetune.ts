@@ -87,16 +87,20 @@ export async function finetune(settings: FinetuneSettings, reporter: JobReporter
       },
     );
     const shapes = plan.flatMap((parts) => parts.map(({ shape }) => shape));
-    const program = await finetuneProgram(model, settings.lora, shapes, {
-      ...settings,
-      start,
-      parts: settings.batchSize / settings.microBatchSize,
-      productType: settings.precision === 'bfloat16' ? 'bfloat16' : 'float32',
-    });
     try {
-      return await train({ settings, model, plan, features, program, reporter });
+      const program = await finetuneProgram(model, settings.lora, shapes, {
+        ...settings,
+        start,
+        parts: settings.batchSize / settings.microBatchSize,
+        productType: settings.precision === 'bfloat16' ? 'bfloat16' : 'float32',
+      });
+      try {
+        return await train({ settings, model, plan, features, program, reporter });
+      } finally {
+        program.dispose();
+      }
     } finally {
-      program.dispose();
+      features.dispose();
     }
   } finally {
     await model.close();

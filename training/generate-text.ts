@@ -101,14 +101,21 @@ async function answerAboutPictures(
       return { id, tokenIds: ids, pictureStart };
     });
     const stopStrings = settings.stopStrings ?? [form.form.endMark];
-    const pictures = await picturesOf(model, requests, options);
-    return await generate(
-      model,
-      prompts,
-      tokenizer,
-      { ...settings, stopStrings },
-      { ...options, pictureTokens: form.queries, pictures },
-    );
+    const files = requests.map(({ picture }) => picture);
+    const shown = files.filter((file) => file !== undefined);
+    const features = await pictureFeatures(model, shown, { signal: options.signal });
+    const pictures = (from: number, to: number) => features.batch(files.slice(from, to));
+    try {
+      return await generate(
+        model,
+        prompts,
+        tokenizer,
+        { ...settings, stopStrings },
+        { ...options, pictureTokens: form.queries, pictures },
+      );
+    } finally {
+      features.dispose();
+    }
   } finally {
     await model.close();
   }
@@ -122,12 +129,6 @@ function wrongPicture(directory: string, isAsked: boolean, { pictureMark }: Prom
       : 'a picture is given, and the prompt shows none',
     remedy: isAsked ? 'Name a picture' : `Put ${pictureMark} where the picture goes`,
   });
-}
-
-async function picturesOf(model: ModelDirectory, requests: readonly TextRequest[], { signal }: Options) {
-  const files = requests.flatMap(({ picture }) => (picture === undefined ? [] : [picture]));
-  const features = await pictureFeatures(model, files, { signal });
-  return (from: number, to: number) => features.batch(requests.slice(from, to).map(({ picture }) => picture));
 }
 
 /** Runs the requests in batches of about the same prompt length. */

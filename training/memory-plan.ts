@@ -4,7 +4,7 @@ import { expectedTensors } from '../model/files/expected-tensors.ts';
 import type { ModelConfig } from '../model/files/model-config.ts';
 import { sizeOf } from '../model/ops/ops.ts';
 import { Program } from '../model/ops/program.ts';
-import { Tape } from '../model/ops/tape.ts';
+import { frozen, Tape } from '../model/ops/tape.ts';
 import type { BatchShape } from './batch.ts';
 import { defineFinetune, type FinetuneProgramSettings, shapeName } from './finetune-program.ts';
 import { frozenWeights } from './frozen-weights.ts';
@@ -21,6 +21,8 @@ export interface MemoryPlan {
   optimizer: number;
   /** Bytes of what one training step holds at once: activations, gradients, weights widened or narrowed for use. */
   activations: number;
+  /** Bytes of the projection's weights, which embed each batch's pictures. */
+  projection: number;
   /** Bytes of the vision side while it computes the pictures, before training; then it is let go. */
   pictures: number;
   /** The larger of the two: training, or computing the pictures. */
@@ -48,28 +50,38 @@ export function planMemory(
   const adapters = sizes.get(parameters) ?? 0;
   const optimizer = sum([...sizes.values()]) - weights - adapters;
   const activations = program.workingBytes(shapeName(shape));
-  const pictures = pictureBytes(config);
+  const { projection, pictures } = pictureBytes(config);
   const used = [...names].filter(([name]) => sizes.has(name));
   return {
     weights,
     adapters,
     optimizer,
     activations,
+    projection,
     pictures,
-    peak: Math.max(weights + adapters + optimizer + activations, pictures),
+    peak: Math.max(weights + adapters + optimizer + activations + projection, pictures),
     parameters: { weights: sum(used.map(([, tensor]) => sizeOf(tensor))), adapters: layout.total },
   };
 }
 
-function pictureBytes(config: ModelConfig): number {
-  const { imageSize, pictureEmbeddings } = familyOf(config);
-  const program = new Program();
-  const weights = frozenWeights(program, { shapes: expectedTensors(config) });
+function pictureBytes(config: ModelConfig): { projection: number; pictures: number } {
+  const family = familyOf(config);
+  const weightBytes = (program: Program) => sum([...program.variableBytes().values()]);
+  const shapes = expectedTensors(config);
+  const vision = new Program();
+  const projection = new Program();
+  const { imageSize } = family;
   const pixels = { shape: [PICTURE_BATCH, 3, imageSize, imageSize], dataType: 'float32' } as const;
-  program.define('vision', { pixels }, (ops, inputs) => ({
-    rows: pictureEmbeddings(new Tape(ops), weights, inputs.pixels).value,
+  let seen: readonly number[] = [];
+  vision.define('vision', { pixels }, (ops, inputs) => {
+    const rows = family.visionFeatures(new Tape(ops), frozenWeights(vision, { shapes }), inputs.pixels).value;
+    seen = rows.shape;
+    return { rows };
+  });
+  projection.define('projection', { seen: { shape: seen, dataType: 'float32' } }, (ops, inputs) => ({
+    rows: family.project(new Tape(ops), frozenWeights(projection, { shapes }), frozen(inputs.seen)).value,
   }));
-  return sum([...program.variableBytes().values()]) + program.workingBytes('vision');
+  return { projection: weightBytes(projection), pictures: weightBytes(vision) + vision.workingBytes('vision') };
 }
 
 const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);

@@ -130,15 +130,21 @@ async function parity(base: ModelDirectory, adapter: Adapter, settings: MergeSet
   const shape = batchShape(sequences);
   const batch = collate(sequences, shape, queries);
   const pictured = samples.flatMap(({ picture }) => picture ?? []);
-  const features = await pictureFeatures(base, pictured, { adapter });
   const files = samples.map(({ picture }) => picture);
+  const embedded = async (model: ModelDirectory, adaptedBy?: Adapter) => {
+    const features = await pictureFeatures(model, pictured, { adapter: adaptedBy });
+    const embeddings = features.batch(files);
+    features.dispose();
+    return embeddings;
+  };
+  const pictures = await embedded(base, adapter);
   const merged = await readModelDirectory(settings.output);
   try {
     const storage = (name: string): StorageType =>
       adapter.tensors.has(name.replace(/\.weight$/, '')) ? 'float32' : (settings.parity.weightStorage ?? 'float32');
-    const expected = await batchLogits(base, shape, batch, features.batch(files), adapter, storage);
-    const seenByMerged = adaptsVision(adapter) ? await pictureFeatures(merged, pictured) : features;
-    const found = await batchLogits(merged, shape, batch, seenByMerged.batch(files), undefined, storage);
+    const expected = await batchLogits(base, shape, batch, pictures, adapter, storage);
+    const seenByMerged = adaptsVision(adapter) ? await embedded(merged) : pictures;
+    const found = await batchLogits(merged, shape, batch, seenByMerged, undefined, storage);
     return expected.reduce((most, value, index) => Math.max(most, Math.abs(value - (found[index] as number))), 0);
   } finally {
     await merged.close();

@@ -1,6 +1,6 @@
 /** What the language model is given for pictures, computed once a picture: the vision side is frozen. */
 import pLimit from 'p-limit';
-import { familyOf } from '../model/families/index.ts';
+import { type Family, familyOf } from '../model/families/index.ts';
 import type { Adapter } from '../model/files/adapter.ts';
 import type { ModelDirectory } from '../model/files/model-directory.ts';
 import type { TensorDirectory } from '../model/files/tensor-directory.ts';
@@ -8,7 +8,7 @@ import { readPicture } from '../model/images/decode-picture.ts';
 import { type PreprocessorConfig, preprocessPicture, readPreprocessorConfig } from '../model/images/preprocess.ts';
 import { sizeOf, type Value } from '../model/ops/ops.ts';
 import { Program } from '../model/ops/program.ts';
-import { Tape, type Variable } from '../model/ops/tape.ts';
+import { frozen, Tape, type Variable } from '../model/ops/tape.ts';
 import { nativeBinding } from '../model/ops/tensorflow.ts';
 import type { Weights } from '../model/weights.ts';
 import { hashBytes, hashValue } from '../store/hash.ts';
@@ -24,6 +24,8 @@ export const PICTURE_BATCH = 16;
 export interface PictureFeatures {
   /** The embeddings of these pictures as one array, float32 `[files.length * queries, hidden]`; zeros for none. */
   batch(files: readonly (string | undefined)[]): Float32Array;
+  /** Frees the weights of the projection. */
+  dispose(): void;
 }
 
 export interface FeatureOptions {
@@ -156,7 +158,11 @@ function requireSize({ height, width }: PreprocessorConfig, size: number, direct
   });
 }
 
-/** Computes the picture embeddings of all distinct files. */
+/**
+ * Runs the vision side over all distinct files. What the language model is given is projected from it when a batch
+ * is asked for: what is kept, here and in the cache, has the width of the vision side, which for a large language
+ * model is a fifth of its own, and is what `embed` makes of the same pictures.
+ */
 export async function pictureFeatures(
   model: ModelDirectory,
   files: readonly string[],
@@ -164,17 +170,64 @@ export async function pictureFeatures(
 ): Promise<PictureFeatures> {
   const distinct = [...new Set(files)];
   const family = familyOf(model.config);
-  const vision = { imageSize: family.imageSize, trace: family.pictureEmbeddings };
-  const rows = await runVision(model, distinct, vision, options);
-  const byFile = new Map(distinct.map((file, index) => [file, rows[index] as Float32Array]));
+  const vision = { imageSize: family.imageSize, trace: family.visionFeatures };
+  const seen = await runVision(model, distinct, vision, options);
+  const rowsOf = new Map(distinct.map((file, index) => [file, seen[index] as Float32Array]));
+  const projection = await loadProjection(model, family, seen[0]?.length ?? 0, options.adapter);
   const length = family.pictureTokens * model.config.text_config.hidden_size;
   return {
     batch(wanted) {
       const result = new Float32Array(wanted.length * length);
-      wanted.forEach((file, index) => {
-        if (file !== undefined) result.set(byFile.get(file) as Float32Array, index * length);
-      });
+      for (let start = 0; start < wanted.length; start += PICTURE_BATCH) {
+        const shown = wanted.slice(start, start + PICTURE_BATCH);
+        if (shown.every((file) => file === undefined)) continue;
+        const rows = projection.run(shown.map((file) => (file === undefined ? undefined : rowsOf.get(file))));
+        for (const [index, file] of shown.entries()) {
+          if (file === undefined) continue;
+          result.set(rows.subarray(index * length, (index + 1) * length), (start + index) * length);
+        }
+      }
       return result;
     },
+    dispose: () => projection.dispose(),
+  };
+}
+
+interface Projection {
+  /** @param seen at most `PICTURE_BATCH` pictures' rows `[pictureTokens, width]` */
+  run(seen: readonly (Float32Array | undefined)[]): Float32Array;
+  dispose(): void;
+}
+
+async function loadProjection(
+  model: ModelDirectory,
+  family: Family,
+  length: number,
+  adapter?: Adapter,
+): Promise<Projection> {
+  const program = new Program();
+  const adapted = adaptVision(program, model, adapter);
+  const rows = PICTURE_BATCH * family.pictureTokens;
+  const width = length / family.pictureTokens;
+  if (length > 0) {
+    program.define('projection', { seen: { shape: [rows, width], dataType: 'float32' } }, (ops, inputs) => ({
+      rows: family.project(new Tape(ops), adapted.weights(ops), frozen(inputs.seen)).value,
+    }));
+    try {
+      program.load();
+      await loadWeights(program, model);
+      program.assignAll(adapted.factors);
+    } catch (error) {
+      program.dispose();
+      throw error;
+    }
+  }
+  return {
+    run(pictures) {
+      const seen = new Float32Array(rows * width);
+      for (const [index, picture] of pictures.entries()) if (picture) seen.set(picture, index * length);
+      return program.run('projection', { seen }).rows as Float32Array;
+    },
+    dispose: () => program.dispose(),
   };
 }

@@ -22,22 +22,32 @@ export interface Family {
   /** Side of the square pictures that it sees, in pixels. */
   imageSize: number;
   /**
-   * What the language model is given for pictures.
-   *
-   * @param pixels float32 `[batch, 3, size, size]`
-   * @returns `[batch * pictureTokens, text hidden]`
-   */
-  pictureEmbeddings(tape: Tape, weights: Weights, pixels: Value): Variable;
-  /**
    * What the vision side sees before the projection: the mean of a picture's rows is one vector that pictures
    * of like content share.
    *
    * @param pixels float32 `[batch, 3, size, size]`
-   * @returns `[batch * n, width]`
+   * @returns `[batch * pictureTokens, width]`
    */
   visionFeatures(tape: Tape, weights: Weights, pixels: Value): Variable;
+  /**
+   * What the language model is given for what was seen.
+   *
+   * @param seen rows of `visionFeatures`, `[rows, width]`
+   * @returns `[rows, text hidden]`
+   */
+  project(tape: Tape, weights: Weights, seen: Variable): Variable;
   /** The words around a question that the model was trained with. */
   promptForm: PromptFormName;
+}
+
+/**
+ * What the language model is given for pictures: the vision side, then the projection.
+ *
+ * @param pixels float32 `[batch, 3, size, size]`
+ * @returns `[batch * pictureTokens, text hidden]`
+ */
+export function pictureEmbeddings(family: Family, tape: Tape, weights: Weights, pixels: Value): Variable {
+  return family.project(tape, weights, family.visionFeatures(tape, weights, pixels));
 }
 
 export type PromptFormName = 'minigpt4' | 'llava';

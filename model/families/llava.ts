@@ -18,15 +18,6 @@ export function llava(config: LlavaConfig): Family {
   // Counted from the end as in Python; the states before the first layer count as well.
   const layers = layer < 0 ? vision.num_hidden_layers + 1 + layer : layer;
 
-  const visionFeatures: Family['visionFeatures'] = (tape, weights, pixels) => {
-    const seen = clipVision(tape, (name) => weights(`vision_tower.vision_model.${name}`), vision, pixels, layers);
-    if (withClassToken) return seen;
-    const rows = Int32Array.from({ length: (pixels.shape[0] as number) * patches }, (_, row) => {
-      const picture = Math.floor(row / patches);
-      return row + picture + 1;
-    });
-    return gatherRows(tape, seen, tape.ops.constant(rows, [rows.length]));
-  };
   return {
     architecture: 'LlavaForConditionalGeneration',
     expectedTensors: () => llavaTensors(config),
@@ -41,13 +32,21 @@ export function llava(config: LlavaConfig): Family {
       `.*language_model.*\\.(${targetModules.map((target) => target.replaceAll('.', '\\.')).join('|')})`,
     pictureTokens,
     imageSize: vision.image_size,
-    visionFeatures,
-    pictureEmbeddings(tape, weights, pixels) {
+    visionFeatures(tape, weights, pixels) {
+      const seen = clipVision(tape, (name) => weights(`vision_tower.vision_model.${name}`), vision, pixels, layers);
+      if (withClassToken) return seen;
+      const rows = Int32Array.from({ length: (pixels.shape[0] as number) * patches }, (_, row) => {
+        const picture = Math.floor(row / patches);
+        return row + picture + 1;
+      });
+      return gatherRows(tape, seen, tape.ops.constant(rows, [rows.length]));
+    },
+    project(tape, weights, seen) {
       const dense = (name: string) => {
         const bias = config.multimodal_projector_bias ? weights(`multi_modal_projector.${name}.bias`) : undefined;
         return [weights(`multi_modal_projector.${name}.weight`), bias] as const;
       };
-      const inner = gelu(tape, linear(tape, visionFeatures(tape, weights, pixels), ...dense('linear_1')));
+      const inner = gelu(tape, linear(tape, seen, ...dense('linear_1')));
       return linear(tape, inner, ...dense('linear_2'));
     },
     promptForm: 'llava',

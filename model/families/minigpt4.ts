@@ -10,10 +10,6 @@ import { visionEncoder } from '../vision-encoder.ts';
 import type { Family } from './family.ts';
 
 export function miniGpt4(config: Blip2Config): Family {
-  const visionFeatures: Family['visionFeatures'] = (tape, weights, pixels) => {
-    const seen = visionEncoder(tape, weights, config, pixels);
-    return queryTransformer(tape, weights, config, seen, pixels.shape[0] as number);
-  };
   return {
     architecture: 'Blip2ForConditionalGeneration',
     expectedTensors: () => blip2Tensors(config),
@@ -23,10 +19,12 @@ export function miniGpt4(config: Blip2Config): Family {
     adapterTargets: (targetModules) => [...targetModules],
     pictureTokens: config.num_query_tokens,
     imageSize: config.vision_config.image_size,
-    visionFeatures,
-    pictureEmbeddings(tape, weights, pixels) {
-      const asked = visionFeatures(tape, weights, pixels);
-      return linear(tape, asked, weights('language_projection.weight'), weights('language_projection.bias'));
+    visionFeatures(tape, weights, pixels) {
+      const seen = visionEncoder(tape, weights, config, pixels);
+      return queryTransformer(tape, weights, config, seen, pixels.shape[0] as number);
+    },
+    project(tape, weights, seen) {
+      return linear(tape, seen, weights('language_projection.weight'), weights('language_projection.bias'));
     },
     promptForm: 'minigpt4',
   };

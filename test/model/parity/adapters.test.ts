@@ -4,7 +4,7 @@
  */
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { familyOf } from '../../../model/families/index.ts';
+import { familyOf, pictureEmbeddings } from '../../../model/families/index.ts';
 import { readAdapter } from '../../../model/files/adapter.ts';
 import { openSafetensors } from '../../../model/files/safetensors.ts';
 import { multimodal } from '../../../model/multimodal.ts';
@@ -58,7 +58,7 @@ test("merged, it gives the logits of PEFT's `merge_and_unload`", async () => {
     (ops, inputs) => {
       const tape = new Tape(ops);
       const all = inputs as Record<string, never>;
-      const pictures = familyOf(config).pictureEmbeddings(tape, weightsAmong(inputs), inputs.pixels as never);
+      const pictures = pictureEmbeddings(familyOf(config), tape, weightsAmong(inputs), inputs.pixels as never);
       const value = multimodal(tape, weightsAmong(inputs), config, {
         batch: 2,
         ...(all as { tokenIds: never; isPicture: never; pictureRows: never }),

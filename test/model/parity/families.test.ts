@@ -4,7 +4,7 @@
  */
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { familyOf } from '../../../model/families/index.ts';
+import { familyOf, pictureEmbeddings } from '../../../model/families/index.ts';
 import { type Adapter, readAdapter } from '../../../model/files/adapter.ts';
 import { blip2ConfigSchema } from '../../../model/files/blip2-config.ts';
 import { expectedTensors } from '../../../model/files/model-directory.ts';
@@ -80,7 +80,7 @@ describe.each([
           const weights = weightsAmong(inputs);
           return {
             [seen]: family.visionFeatures(tape, weights, inputs.pixels as never).value,
-            projected: family.pictureEmbeddings(tape, weights, inputs.pixels as never).value,
+            projected: pictureEmbeddings(family, tape, weights, inputs.pixels as never).value,
           };
         },
         { ...fixture.weights, pixels: await readFeed(fixture.expected, 'pixel_values') },
@@ -98,7 +98,7 @@ describe.each([
         (ops, inputs) => {
           const tape = new Tape(ops);
           const weights = weightsAmong(inputs);
-          const pictures = familyOf(config).pictureEmbeddings(tape, weights, inputs.pixels as never);
+          const pictures = pictureEmbeddings(familyOf(config), tape, weights, inputs.pixels as never);
           const all = inputs as Record<string, never>;
           const value = multimodal(
             tape,
@@ -176,7 +176,7 @@ describe.each([
               }
             );
           };
-          const pictures = familyOf(config).pictureEmbeddings(tape, weights, inputs.pixels as never);
+          const pictures = pictureEmbeddings(familyOf(config), tape, weights, inputs.pixels as never);
           const loss = batchLoss(tape, weights, config, shape, inputs as never, pictures, adapters);
           const gradients = tape.gradients(loss, [...variables.values()]);
           return {
@@ -210,7 +210,7 @@ describe.each([
         [...expectedTensors(config).keys()].map((name) => [name, trained(inputs[name] as Value)]),
       );
       const weights = (name: string) => variables.get(name) as Variable;
-      const pictures = familyOf(config).pictureEmbeddings(tape, weights, inputs.pixels as Value);
+      const pictures = pictureEmbeddings(familyOf(config), tape, weights, inputs.pixels as Value);
       return { tape, variables, loss: batchLoss(tape, weights, config, shape, inputs as never, pictures) };
     };
     const used = Object.keys(fixture.weights).filter((name) => !isUnused(name));

@@ -4,7 +4,7 @@
  */
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { familyOf } from '../../../model/families/index.ts';
+import { familyOf, pictureEmbeddings } from '../../../model/families/index.ts';
 import { openSafetensors } from '../../../model/files/safetensors.ts';
 import { runEagerly } from '../../../model/ops/eager-ops.ts';
 import { Tape } from '../../../model/ops/tape.ts';
@@ -23,7 +23,8 @@ describe.each(['tiny-blip2', 'tiny-llava'])('%s', (folder) => {
   test("loss, learning rate and trained adapter follow PyTorch's", async () => {
     const { model, weights, pictureTokens, close } = await openFixture(folder);
     const recorded = await openSafetensors(path.join(FIXTURES, 'curves', `${folder}.safetensors`));
-    const { moduleName, pictureEmbeddings } = familyOf(model.config);
+    const family = familyOf(model.config);
+    const { moduleName } = family;
     const samples = await Promise.all(
       PICTURE_STARTS.map(async (pictureStart, index) => {
         const tokenIds = [...(await recorded.read(`sample.${index}`))];
@@ -33,7 +34,7 @@ describe.each(['tiny-blip2', 'tiny-llava'])('%s', (folder) => {
     );
     const { pictures } = runEagerly(
       (ops, inputs) => ({
-        pictures: pictureEmbeddings(new Tape(ops), weightsAmong(inputs), inputs.pixels as never).value,
+        pictures: pictureEmbeddings(family, new Tape(ops), weightsAmong(inputs), inputs.pixels as never).value,
       }),
       { ...weights, pixels: await readFeed(recorded, 'pixel_values') },
     );

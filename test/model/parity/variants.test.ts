@@ -5,7 +5,7 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { familyOf } from '../../../model/families/index.ts';
+import { familyOf, pictureEmbeddings } from '../../../model/families/index.ts';
 import { headSize } from '../../../model/files/model-config.ts';
 import { additiveMask } from '../../../model/layers/attention.ts';
 import { rotaryFrequencies, rotaryTables } from '../../../model/layers/rotary-embedding.ts';
@@ -79,7 +79,7 @@ describe.each([
         const tape = new Tape(ops);
         const weights = weightsAmong(inputs);
         const all = inputs as Record<string, never>;
-        const pictures = familyOf(config).pictureEmbeddings(tape, weights, inputs.pixels as never);
+        const pictures = pictureEmbeddings(familyOf(config), tape, weights, inputs.pixels as never);
         const value = multimodal(tape, weights, config, {
           batch,
           ...(all as { tokenIds: never; isPicture: never; pictureRows: never }),
