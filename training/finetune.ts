@@ -10,7 +10,8 @@ import { hashFile, hashValue } from '../store/hash.ts';
 import { InputError } from '../store/input-error.ts';
 import { readJson, readJsonLines } from '../store/read-json.ts';
 import { saveAdapter } from './adapter-files.ts';
-import { batchShape, collate, learnedTokens } from './batch.ts';
+import { type BatchShape, batchShape, collate, learnedTokens } from './batch.ts';
+import { padToFewShapes } from './batch-shapes.ts';
 import { readNewestCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import { type BatchPart, type FinetuneProgram, finetuneProgram } from './finetune-program.ts';
 import { type LearningRateSchedule, learningRateAt } from './learning-rate.ts';
@@ -111,7 +112,7 @@ export async function finetune(settings: FinetuneSettings, reporter: JobReporter
 interface StepPart {
   samples: Sample[];
   sequences: Sequence[];
-  shape: ReturnType<typeof batchShape>;
+  shape: BatchShape;
 }
 
 /** Every step's parts, tokenized: all shapes are known, and all errors found, before the GPU is touched. */
@@ -157,12 +158,13 @@ async function planSteps(model: ModelDirectory, settings: FinetuneSettings): Pro
       shape: batchShape(sequences),
     };
   };
-  return Array.from({ length: steps }, (_, step) =>
-    Array.from({ length: batchSize / microBatchSize }, (_, part) => {
-      const first = step * batchSize + part * microBatchSize;
-      return partOf(order.slice(first, first + microBatchSize));
-    }),
+  const parts = batchSize / microBatchSize;
+  const all = Array.from({ length: steps * parts }, (_, place) =>
+    partOf(order.slice(place * microBatchSize, (place + 1) * microBatchSize)),
   );
+  const shapes = padToFewShapes(all.map(({ shape }) => shape));
+  const padded = all.map((part, place) => ({ ...part, shape: shapes[place] as BatchShape }));
+  return Array.from({ length: steps }, (_, step) => padded.slice(step * parts, (step + 1) * parts));
 }
 
 function sampleSequence(

@@ -76,10 +76,14 @@ export async function runVision(
       openPictureCache(cacheSettings, await computationHash(program, model, adapted.factors, preprocessor));
     const hashes = await hashesOf(files);
     const known = new Map<string, Float32Array>();
-    for (const hash of new Set(hashes)) {
-      const values = await cache?.read(hash, length);
-      if (values) known.set(hash, values);
-      signal?.throwIfAborted();
+    if (cache) {
+      const limit = pLimit(FILES_AT_ONCE);
+      const look = async (hash: string) => {
+        signal?.throwIfAborted();
+        const values = await cache.read(hash, length);
+        if (values) known.set(hash, values);
+      };
+      await Promise.all([...new Set(hashes)].map((hash) => limit(look, hash)));
     }
     const done = () => hashes.reduce((count, hash) => count + (known.has(hash) ? 1 : 0), 0);
     if (known.size > 0) onProgress?.(done(), files.length);
@@ -103,11 +107,12 @@ export async function runVision(
       const pixels = new Float32Array(PICTURE_BATCH * 3 * size * size);
       pictures.forEach((picture, index) => pixels.set(picture, index * picture.length));
       const rows = program.run('vision', { pixels }).rows as Float32Array;
-      for (const [index, [hash]] of missing.slice(start, start + PICTURE_BATCH).entries()) {
+      const written = missing.slice(start, start + PICTURE_BATCH).map(([hash], index) => {
         const values = rows.slice(index * length, (index + 1) * length);
         known.set(hash, values);
-        await cache?.write(hash, values);
-      }
+        return cache?.write(hash, values);
+      });
+      await Promise.all(written);
       onProgress?.(done(), files.length);
     }
     if (missing.length > 0) await cache?.trim();
