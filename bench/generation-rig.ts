@@ -17,6 +17,7 @@ export interface GenerationRig {
   /** Such as `http://127.0.0.1:8787/v1`. */
   baseUrl: string;
   counts(): Promise<LocalTeacherCounts>;
+  /** Resolves once the worker polls. */
   startWorker(): Promise<OwnedProcess>;
   /** The most memory, in MiB, that any worker has held so far, and what the largest holds now. */
   memory(): Promise<{ now: number; peak: number }>;
@@ -69,23 +70,27 @@ export async function startRig(folder: string, teacherArguments: string[], profi
       logFile: teacherLog,
     });
     owned.push(teacher);
-    const baseUrl = await addressIn(teacherLog);
+    const baseUrl = await firstMatch(teacherLog, /"baseUrl":"([^"]+)"/);
     const client = await connectClient(server.address);
     const workers: OwnedProcess[] = [];
+    let started = 0;
     return {
       client,
       baseUrl,
       counts: async () => (await (await fetch(new URL('/admin/counts', baseUrl))).json()) as LocalTeacherCounts,
       startWorker: async () => {
+        started += 1;
+        const logFile = join(folder, `worker-${started}.log`);
         const worker = await startOwned({
           name: 'CPU worker',
           program: process.execPath,
           arguments: [...profiling('workers'), '--import', 'tsx', projectFile('workers/cpu.ts'), taskQueue],
-          logFile: join(folder, `worker-${workers.length}.log`),
+          logFile,
           environment: { TEMPORAL_ADDRESS: server.address, DATAENGINE_EXIT_WITH_PARENT: '1' },
         });
         owned.push(worker);
         workers.push(worker);
+        await firstMatch(logFile, /(RUNNING)/);
         return worker;
       },
       memory: async () => {
@@ -112,13 +117,14 @@ export async function startRig(folder: string, teacherArguments: string[], profi
   }
 }
 
-async function addressIn(logFile: string): Promise<string> {
+/** What a program says in its log once it is ready. */
+async function firstMatch(logFile: string, pattern: RegExp): Promise<string> {
   for (let attempt = 0; attempt < 600; attempt += 1) {
-    const address = /"baseUrl":"([^"]+)"/.exec(await readFile(logFile, 'utf8').catch(() => ''))?.[1];
-    if (address !== undefined) return address;
+    const found = pattern.exec(await readFile(logFile, 'utf8').catch(() => ''))?.[1];
+    if (found !== undefined) return found;
     await sleep(100);
   }
-  throw new Error(`the local teacher did not start; see ${logFile}`);
+  throw new Error(`not ready after a minute; see ${logFile}`);
 }
 
 /** From Linux's own figures; nothing for a process that is gone. */
