@@ -1,5 +1,6 @@
-import { mkdir, open } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { makeFolder } from './make-folder.ts';
 import { StorageError } from './write-file.ts';
 
 /** A file of one JSON value a line that only ever grows. */
@@ -29,8 +30,9 @@ interface WaitingLine {
  * @throws StorageError that names the file, for a full disk and the like; what a refused line left is cut off.
  */
 export async function openJsonLines(file: string): Promise<JsonLinesAppender> {
-  await mkdir(dirname(file), { recursive: true });
-  const handle = await open(file, 'a+').catch((cause: unknown) => Promise.reject(new StorageError(file, cause)));
+  const handle = await makeFolder(dirname(file))
+    .then(() => open(file, 'a+'))
+    .catch((cause: unknown) => Promise.reject(new StorageError(file, cause)));
   let size = await endOfLastLine(handle);
   await handle.truncate(size);
 

@@ -1,4 +1,5 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { readdir, rm } from 'node:fs/promises';
 import { isAbsolute, join, relative, sep } from 'node:path';
 import { z } from 'zod';
 import { hashFile, hashValue } from './hash.ts';
@@ -33,7 +34,21 @@ export interface StepResult {
 
 const manifestName = 'manifest.json';
 const startedName = 'started.json';
-const startedSchema = z.object({ step: z.string(), inputsHash: z.string(), startedAt: z.string() });
+const startedSchema = z.object({
+  step: z.string(),
+  inputsHash: z.string(),
+  startedAt: z.string(),
+  /** The attempt that may finish the step: the one that began last. */
+  attempt: z.string().optional(),
+});
+
+/**
+ * A later attempt began the step while this one still worked: this one had been thought dead, and must not say that it is
+ * done. Trying again finds what the later one did.
+ */
+export class StepTakenOver extends Error {
+  override readonly name = 'StepTakenOver';
+}
 
 /**
  * Reads the manifest of a step's folder: undefined when the step has not finished there.
@@ -68,6 +83,7 @@ async function refuseNewer(file: string): Promise<void> {
  *
  * @param input.inputs everything that the result depends on; JSON values
  * @throws Error when the folder holds other steps' folders, or an output named by the work is not there.
+ * @throws StepTakenOver when another attempt began meanwhile: the last one to begin is the one that finishes
  *
  * @example
  * await runStepOnce({ directory, step: 'classify', inputs: { answers: hash }, work: async () => {
@@ -83,7 +99,7 @@ export async function runStepOnce(
 
   const begun = await beginStep(input);
   if ('manifest' in begun) return { manifest: begun.manifest, skipped: true };
-  const { startedAt } = begun;
+  const { startedAt, attempt } = begun;
 
   const { outputs, metrics } = await work();
 
@@ -97,6 +113,7 @@ export async function runStepOnce(
     startedAt,
     finishedAt: now().toISOString(),
   };
+  await requireOwn(directory, step, attempt);
   await writeJson(join(directory, manifestName), manifest);
   await rm(join(directory, startedName), { force: true });
   return { manifest, skipped: false };
@@ -116,9 +133,11 @@ export interface StepToRun {
  * Makes a step's folder ready, as `runStepOnce` does before the work: for steps whose work several processes share.
  * `runStepOnce` with the same inputs, and work that only puts the results together, ends such a step.
  *
- * @returns the manifest when the step was done already; else when it was begun
+ * @returns the manifest when the step was done already; else when it was begun, and the attempt that began it
  */
-export async function beginStep(input: StepToRun): Promise<{ manifest: Manifest } | { startedAt: string }> {
+export async function beginStep(
+  input: StepToRun,
+): Promise<{ manifest: Manifest } | { startedAt: string; attempt: string }> {
   const { directory, step, inputs, inSeveralCalls, now = () => new Date() } = input;
   const inputsHash = hashValue({ step, inputs });
 
@@ -133,10 +152,16 @@ export async function beginStep(input: StepToRun): Promise<{ manifest: Manifest 
   const goesOn = begun?.inputsHash === inputsHash;
   if (begun && !goesOn) await clearStepFolder(directory);
   const startedAt = inSeveralCalls && goesOn ? begun.startedAt : now().toISOString();
-  await mkdir(directory, { recursive: true });
-  await writeJson(join(directory, startedName), { step, inputsHash, startedAt });
+  const attempt = randomBytes(8).toString('hex');
+  await writeJson(join(directory, startedName), { step, inputsHash, startedAt, attempt });
   await rm(join(directory, manifestName), { force: true });
-  return { startedAt };
+  return { startedAt, attempt };
+}
+
+async function requireOwn(directory: string, step: string, attempt: string): Promise<void> {
+  const latest = await readIfReadable(join(directory, startedName), startedSchema);
+  if (latest?.attempt === attempt) return;
+  throw new StepTakenOver(`Another attempt at the step ${step} in ${directory} began while this one worked`);
 }
 
 // A manifest that can't be read (an older program's, or a damaged one) only means that the step runs again.

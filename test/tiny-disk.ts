@@ -28,3 +28,8 @@ export function tinyDisk(bytes: number): string | undefined {
 }
 
 export const noTinyDisk = 'needs root on Linux, to mount a small disk and fill it';
+
+/** Lets a disk of `tinyDisk` be read only, or written again. */
+export function setReadOnly(disk: string, readOnly: boolean): void {
+  execFileSync('mount', ['-o', `remount,${readOnly ? 'ro' : 'rw'}`, disk]);
+}

@@ -1,8 +1,10 @@
 /**
- * One trainer a folder. A worker killed with `kill -9` cannot stop its trainer, and the next attempt would
- * write beside it; so each attempt leaves its trainer's identity in the folder and the next one kills it first.
+ * One trainer a folder. A worker that was killed with `kill -9`, or that the server lost, does not stop its trainer, and
+ * the next attempt would write beside it; so each attempt leaves its trainer's identity in the folder, the fence, and the
+ * next one kills that trainer first. A trainer on another host can't be killed: the next attempt takes its fence down,
+ * and waits until the worker that watches it must have seen that.
  */
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { access, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,21 +15,29 @@ import { TrainerError } from './trainer-error.ts';
 const fenceSchema = z.object({ host: z.string(), pid: z.number().int().positive(), startTime: z.string() });
 const fenceFile = (directory: string) => join(directory, 'trainer.pid.json');
 const killPatienceMilliseconds = 10_000;
+const lookMilliseconds = 1000;
+const looksToWait = 5;
 
 /**
- * Makes sure that no earlier trainer of this folder still runs on this host, killing its process group if one does.
+ * Makes sure that no earlier trainer of this folder still runs, killing its process group if it does so on this host.
  * Returns the pid that was killed, if any.
  *
  * @throws TrainerError (retryable) when it cannot be killed
  */
 export async function killFormerTrainer(directory: string): Promise<number | undefined> {
   const former = await readFence(directory);
-  if (former === undefined || former.host !== hostname()) return undefined;
+  if (former === undefined) return undefined;
+  if (former.host !== hostname()) {
+    await rm(fenceFile(directory), { force: true });
+    await sleep(looksToWait * lookMilliseconds);
+    return undefined;
+  }
   if ((await processStartTime(former.pid)) !== former.startTime) return undefined;
   signalGroup(former.pid, 'SIGKILL');
-  const deadline = Date.now() + killPatienceMilliseconds;
+  // Not by the time of day, which may be set meanwhile.
+  const deadline = performance.now() + killPatienceMilliseconds;
   while ((await processStartTime(former.pid)) === former.startTime) {
-    if (Date.now() > deadline) {
+    if (performance.now() > deadline) {
       throw new TrainerError({
         kind: 'internal',
         retryable: true,
@@ -46,9 +56,29 @@ export async function raiseFence(directory: string, pid: number): Promise<void> 
   await writeFile(fenceFile(directory), JSON.stringify({ host: hostname(), pid, startTime }));
 }
 
-/** Removes the record of a trainer that is known to be gone. */
-export async function lowerFence(directory: string): Promise<void> {
-  await rm(fenceFile(directory), { force: true });
+/** Calls `onLost` once if the fence of this trainer is taken down or replaced by another's. Call the result to stop. */
+export function watchFence(directory: string, pid: number, onLost: () => void): () => void {
+  const timer = setInterval(() => {
+    void ownsFence(directory, pid).then((own) => {
+      if (own) return;
+      clearInterval(timer);
+      onLost();
+    });
+  }, lookMilliseconds);
+  return () => clearInterval(timer);
+}
+
+/** Removes the record of a trainer that is known to be gone, unless another's has taken its place. */
+export async function lowerFence(directory: string, pid: number): Promise<void> {
+  if (await ownsFence(directory, pid)) await rm(fenceFile(directory), { force: true });
+}
+
+async function ownsFence(directory: string, pid: number): Promise<boolean> {
+  const problem = await access(fenceFile(directory)).catch((error: NodeJS.ErrnoException) => error.code);
+  // A disk that does not answer now is no reason to kill a trainer.
+  if (problem !== undefined) return problem !== 'ENOENT';
+  const fence = await readFence(directory);
+  return fence?.host === hostname() && fence.pid === pid;
 }
 
 async function readFence(directory: string): Promise<z.output<typeof fenceSchema> | undefined> {

@@ -6,7 +6,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
-import { killFormerTrainer, lowerFence, raiseFence } from './fence.ts';
+import { killFormerTrainer, lowerFence, raiseFence, watchFence } from './fence.ts';
 import { signalGroup } from './process-identity.ts';
 import { type JobSpec, jobSpecSchema, parseTrainerLine, type TrainerMessage } from './protocol.ts';
 import { type TrainerCommand, typescriptTrainer } from './trainer-command.ts';
@@ -79,6 +79,7 @@ async function superviseTrainer(trainer: Trainer, log: TrainerLog, input: RunTra
   let running = true;
   let graceTimer: NodeJS.Timeout | undefined;
   let stallTimer: NodeJS.Timeout | undefined;
+  let stopWatching: () => void = () => undefined;
 
   const kill = () => killGroup(trainer, 'SIGKILL');
   const stopSoon = () => {
@@ -94,6 +95,11 @@ async function superviseTrainer(trainer: Trainer, log: TrainerLog, input: RunTra
       failure ??= stalled(furthestStep, stallTimeoutSeconds, log);
       kill();
     }, stallTimeoutSeconds * 1000);
+  };
+
+  const onTakenOver = () => {
+    failure ??= takenOver(directory);
+    kill();
   };
 
   const onMessage = (message: TrainerMessage) => {
@@ -119,18 +125,23 @@ async function superviseTrainer(trainer: Trainer, log: TrainerLog, input: RunTra
   signal?.addEventListener('abort', stop, { once: true });
   restartStallTimer();
   try {
-    if (trainer.pid !== undefined) await raiseFence(directory, trainer.pid);
+    if (trainer.pid !== undefined) {
+      await raiseFence(directory, trainer.pid);
+      stopWatching = watchFence(directory, trainer.pid, onTakenOver);
+    }
     if (signal?.aborted) stop();
     const exit = await exited;
     // Helpers that outlive their leader would hold the output pipes, and the GPU.
     kill();
     running = false;
     await read;
-    await lowerFence(directory);
+    stopWatching();
+    if (trainer.pid !== undefined) await lowerFence(directory, trainer.pid);
     if (result !== undefined && failure === undefined) return result;
     signal?.throwIfAborted();
     throw failure ?? crashed(exit, log);
   } finally {
+    stopWatching();
     clearTimeout(stallTimer);
     clearTimeout(graceTimer);
     signal?.removeEventListener('abort', stop);
@@ -171,6 +182,11 @@ function crashed(exit: Exit, log: TrainerLog): TrainerError {
       : `exited with code ${exit.code}`;
   const message = `the trainer ${how} before it was done; last lines of ${log.file}:\n${log.lastLines()}`;
   return new TrainerError({ kind: 'crashed', retryable: true, message });
+}
+
+function takenOver(directory: string): TrainerError {
+  const message = `another attempt began in ${directory}, so this one's trainer was killed`;
+  return new TrainerError({ kind: 'internal', retryable: true, message });
 }
 
 function stalled(step: number, seconds: number, log: TrainerLog): TrainerError {

@@ -3,7 +3,8 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { hashBytes } from '../../store/hash.ts';
-import { readManifest, runStepOnce } from '../../store/manifest.ts';
+import { readManifest, runStepOnce, StepTakenOver } from '../../store/manifest.ts';
+import { gate } from '../helpers/gate.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
 /** A step that writes its input's text to out.txt and counts how often it really worked. */
@@ -97,6 +98,40 @@ describe('runStepOnce', () => {
     await expect(step.run('other', interrupt)).rejects.toThrow('killed');
     await step.run('third', look);
     expect(seen).toEqual([true, false]);
+  });
+
+  it('lets the attempt that began last finish, and no other, whichever ends first', async () => {
+    for (const lateFirst of [true, false]) {
+      const directory = join(await temporaryFolder(), 'step');
+      const attempt = (name: string) => {
+        const end = gate();
+        const begun = gate();
+        const done = runStepOnce({
+          directory,
+          step: 'example',
+          inputs: {},
+          work: async () => {
+            begun.open();
+            await end.opened;
+            await writeFile(join(directory, 'out.txt'), 'the same');
+            return { outputs: ['out.txt'], metrics: { [name]: 1 } };
+          },
+        });
+        return { done: done.catch((error: unknown) => error), end: end.open, begun: begun.opened };
+      };
+      const thoughtDead = attempt('thoughtDead');
+      await thoughtDead.begun;
+      const second = attempt('second');
+      await second.begun;
+      for (const one of lateFirst ? [thoughtDead, second] : [second, thoughtDead]) {
+        one.end();
+        await one.done;
+      }
+      expect(await thoughtDead.done).toBeInstanceOf(StepTakenOver);
+      expect(await second.done).toMatchObject({ skipped: false });
+      expect((await readManifest(directory))?.metrics).toEqual({ second: 1 });
+      expect(await readdir(directory)).toEqual(['manifest.json', 'out.txt']);
+    }
   });
 
   it('of a newer version of the program is refused, and what it did stays', async () => {

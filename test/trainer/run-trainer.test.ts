@@ -1,9 +1,10 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { processStartTime } from '../../trainer/process-identity.ts';
 import type { JobSpec, TrainerMessage } from '../../trainer/protocol.ts';
 import { runTrainer } from '../../trainer/run-trainer.ts';
@@ -142,4 +143,72 @@ test('a stranger that was given the pid of an earlier trainer is left alone', as
   const fence = { host: (await import('node:os')).hostname(), pid: process.pid, startTime: 'long ago' };
   await writeFile(join(directory, 'trainer.pid.json'), JSON.stringify(fence));
   await expect(runScript([done])).resolves.toBeDefined();
+});
+
+const fenceFile = () => join(directory, 'trainer.pid.json');
+
+test('a trainer whose fence another attempt took is killed, and its late result counts for nothing', async () => {
+  const first = failureOf(runScript([{ writePid: pidFile() }, { ignoreTerm: true }, { hang: true }]));
+  await waitForFile(fenceFile());
+  await waitForFile(pidFile());
+  const others = JSON.stringify({ host: 'another-host', pid: 1, startTime: 'then' });
+  await writeFile(fenceFile(), others);
+  expect(await first).toMatchObject({ kind: 'internal', retryable: true });
+  expect((await first).message).toContain('another attempt began');
+  expect(await isAlive()).toBe(false);
+  expect(await readFile(fenceFile(), 'utf8')).toBe(others);
+});
+
+test('a trainer on another host is given time to be stopped by the worker that watches it', async () => {
+  await writeFile(fenceFile(), JSON.stringify({ host: 'another-host', pid: 1, startTime: 'then' }));
+  const startedAt = performance.now();
+  const run = runScript([done]);
+  await sleep(500);
+  expect(existsSync(fenceFile())).toBe(false);
+  await run;
+  expect(performance.now() - startedAt).toBeGreaterThan(5000);
+});
+
+describe('when the clock is set', () => {
+  const day = 24 * 3600 * 1000;
+  afterEach(() => void vi.useRealTimers());
+
+  test.each([
+    ['forwards', day],
+    ['backwards', -day],
+  ])('%s, a trainer that works is left alone', async (_, jump) => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    const run = runScript([{ say: { type: 'started' } }, { writePid: pidFile() }, { sleep: 1500 }, done]);
+    await waitForFile(pidFile());
+    vi.setSystemTime(Date.now() + jump);
+    expect((await run).outputs).toEqual(['a.txt']);
+  });
+
+  test.each([
+    ['forwards', day],
+    ['backwards', -day],
+  ])('%s, a trainer that is stuck is noticed after the same time', async (_, jump) => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    const startedAt = performance.now();
+    const run = failureOf(runScript([{ writePid: pidFile() }, { repeatProgress: 50 }], { stallTimeoutSeconds: 4 }));
+    await waitForFile(pidFile());
+    vi.setSystemTime(Date.now() + jump);
+    expect(await run).toMatchObject({ kind: 'stalled' });
+    expect(performance.now() - startedAt).toBeGreaterThan(4000);
+    expect(await isAlive()).toBe(false);
+  });
+
+  test.each([
+    ['forwards', day],
+    ['backwards', -day],
+  ])('%s, the earlier trainer is still known, and killed before the next', async (_, jump) => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    const first = failureOf(runScript([{ writePid: pidFile() }, { hang: true }]));
+    await waitForFile(pidFile());
+    await waitForFile(fenceFile());
+    vi.setSystemTime(Date.now() + jump);
+    await runScript([done]);
+    expect((await first).kind).toBe('crashed');
+    expect(await isAlive()).toBe(false);
+  });
 });

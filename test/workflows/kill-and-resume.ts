@@ -74,7 +74,8 @@ export async function lossCurve(runDirectory: string): Promise<{ step: number; l
     .map(({ step, loss }) => ({ step, loss }));
 }
 
-async function finetuneDirectory(
+/** The folder of round 0's finetune, once the run has one. */
+export async function finetuneDirectory(
   handle: { query<R>(name: string): Promise<R> },
   result: Promise<unknown>,
 ): Promise<string> {
@@ -92,7 +93,7 @@ async function finetuneDirectory(
 }
 
 /** Waits until the trainer has recorded this step, and returns its pid. */
-async function trainerAfterStep(directory: string, step: number): Promise<number> {
+export async function trainerAfterStep(directory: string, step: number): Promise<number> {
   const deadline = Date.now() + 120_000;
   while (Date.now() < deadline) {
     const losses = await readFile(join(directory, 'loss.jsonl'), 'utf8').catch(() => '');

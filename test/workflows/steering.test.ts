@@ -12,6 +12,7 @@ import type {
   RoundProgress,
   RunPlan,
 } from '../../workflows/messages.ts';
+import { gate } from '../helpers/gate.ts';
 import { createWorker, startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
 import { fakeActivities } from './fake-activities.ts';
 import { fakeGeneration, generationPlan } from './fake-generation.ts';
@@ -66,13 +67,6 @@ const refusal = (handle: Handle, update: string, value?: unknown): Promise<strin
   );
 const detailsOf = async (handle: Handle) =>
   (await handle.query<{ currentDetails?: string }>('__temporal_workflow_metadata')).currentDetails;
-
-/** Holds an activity until it is let go. */
-function gate() {
-  const openers: (() => void)[] = [];
-  const opened = new Promise<void>((resolve) => openers.push(resolve));
-  return { open: () => openers.forEach((resolve) => resolve()), opened };
-}
 
 describe('pause and resume', () => {
   test('a paused run ends its step and begins no other, and says so, until it is resumed', async () => {
