@@ -56,6 +56,6 @@ export async function pythonExecutable(): Promise<string> {
   throw new InputError({
     file: python ?? setupFile,
     problem: python === undefined ? 'this needs the optional Python environment' : 'this Python is not there',
-    remedy: 'Run `dataengine setup --python`, or name a Python with torch, transformers and gguf in DATAENGINE_PYTHON',
+    remedy: 'Run `dataengine setup --python`, or name a Python with torch, transformers, gguf and accelerate in DATAENGINE_PYTHON',
   });
 }

@@ -18,7 +18,8 @@ export const pythonStep = pythonEnvironment({
   key: 'python',
   variable: 'DATAENGINE_PYTHON',
   requirements: join(here, 'requirements.txt'),
-  modules: ['torch', 'transformers', 'gguf', 'safetensors'],
+  // transformers reads GGUF with the help of gguf and accelerate.
+  modules: ['torch', 'transformers', 'gguf', 'accelerate', 'safetensors'],
 });
 
 /** What the trainer `torchrun` runs in. */
