@@ -9,8 +9,7 @@ import { TrainerError } from '../trainer/trainer-error.ts';
 
 /** The error as Temporal should see it: what a person must repair is never tried again. */
 export function toActivityFailure(error: unknown): unknown {
-  if (error instanceof InputError)
-    return ApplicationFailure.fromError(error, { type: 'InputError', nonRetryable: true });
+  if (error instanceof InputError) return ApplicationFailure.fromError(error, { type: error.name, nonRetryable: true });
   if (error instanceof TrainerError) {
     const type = error.kind === 'input' ? 'InputError' : `Trainer:${error.kind}`;
     return ApplicationFailure.fromError(error, { type, nonRetryable: error.kind === 'input' || !error.retryable });

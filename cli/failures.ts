@@ -12,6 +12,9 @@ import { InputError } from '../store/input-error.ts';
 /** What the command's exit status says. */
 export const exitCodes = { ok: 0, failed: 1, wrongInput: 2, interrupted: 130 } as const;
 
+/** The names of `InputError` and its kinds, as activities report them. */
+const inputFailures = new Set(['InputError', 'OutOfBudget']);
+
 /** The error that began a chain of Temporal failures; an error of ours keeps its own words. */
 export function rootCause(error: unknown): unknown {
   let cause = error;
@@ -40,7 +43,8 @@ export function describeFailure(error: unknown): { message: string; exitCode: nu
     return { message, exitCode: exitCodes.wrongInput };
   }
   const cause = rootCause(error);
-  const isInput = cause instanceof InputError || (cause instanceof ApplicationFailure && cause.type === 'InputError');
+  const isInput =
+    cause instanceof InputError || (cause instanceof ApplicationFailure && inputFailures.has(cause.type ?? ''));
   if (isInput) return { message: (cause as Error).message, exitCode: exitCodes.wrongInput };
   if (cause instanceof CancelledFailure)
     return { message: 'The workflow was cancelled.', exitCode: exitCodes.interrupted };

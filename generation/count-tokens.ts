@@ -1,4 +1,5 @@
 import { countTokens as countExactly } from 'gpt-tokenizer/encoding/cl100k_base';
+import type { ChatMessage } from './prompt-template.ts';
 
 const longestMemory = 20_000;
 const countOf = new Map<string, number>();
@@ -9,6 +10,14 @@ const countOf = new Map<string, number>();
  */
 export function countTokens(text: string): number {
   return text.split(/(?<=\n\n)/).reduce((sum, paragraph) => sum + remembered(paragraph), 0);
+}
+
+// As OpenAI counts what frames a message.
+const tokensOfMessage = 4;
+
+/** How many tokens messages have as a prompt, without pictures. */
+export function countPromptTokens(messages: readonly ChatMessage[]): number {
+  return messages.reduce((sum, { content }) => sum + countTokens(content) + tokensOfMessage, 0);
 }
 
 function remembered(paragraph: string): number {

@@ -2,7 +2,7 @@ import type { OpenAI } from 'openai';
 import type { ChatCompletionCreateParamsNonStreaming } from 'openai/resources/chat/completions';
 import { hashValue } from '../store/hash.ts';
 import type { AnswerToRequest, RequestAsker } from './ask-chunk.ts';
-import { countTokens } from './count-tokens.ts';
+import { countPromptTokens } from './count-tokens.ts';
 import type { TeacherRequest } from './generation-request.ts';
 import type { ChatMessage } from './prompt-template.ts';
 import {
@@ -22,8 +22,7 @@ export interface TeacherAsker<Request extends TeacherRequest> extends RequestAsk
   body(request: Request): Promise<ChatCompletionCreateParamsNonStreaming>;
 }
 
-// As OpenAI counts them: what frames a message, and a picture at low detail.
-const tokensOfMessage = 4;
+// As OpenAI counts a picture at low detail.
 const tokensOfPicture = 85;
 
 /**
@@ -82,8 +81,7 @@ export function createTeacherAsker<Request extends TeacherRequest>(input: {
   return {
     client,
     most(request) {
-      const texts = messagesOf(request).reduce((sum, { content }) => sum + countTokens(content) + tokensOfMessage, 0);
-      const promptTokens = texts + (picture ? tokensOfPicture : 0);
+      const promptTokens = countPromptTokens(messagesOf(request)) + (picture ? tokensOfPicture : 0);
       return { promptTokens, completionTokens: settings(request).maximumTokens };
     },
     ask,

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { OpenAI } from 'openai';
 import type { Config } from '../configs/schema.ts';
-import { appendToLedger } from '../generation/ledger.ts';
+import { countPromptTokens } from '../generation/count-tokens.ts';
 import { startLocalTeacher } from '../generation/local-teacher/server.ts';
-import { costOf, readPrice } from '../generation/prices.ts';
+import { readPrice } from '../generation/prices.ts';
 import type { ChatMessage } from '../generation/prompt-template.ts';
+import { openSpending } from '../generation/spending.ts';
 import {
   askTeacher,
   createTeacherClient,
@@ -12,6 +13,8 @@ import {
   type TeacherAnswer,
   type TeacherSettings,
 } from '../generation/teacher.ts';
+import { TeacherError } from '../generation/teacher-error.ts';
+import { refuseUnknownPrice } from './refuse-unknown-price.ts';
 import type { StepContext } from './step-context.ts';
 
 /** Asks the teacher once; temperature and length are the config's unless they are given. @throws TeacherError */
@@ -48,53 +51,46 @@ export async function withTeacherClient<R>(
 }
 
 /**
- * Gives the work a teacher to ask, and keeps the run's ledger of what that costs.
+ * Gives the work a teacher to ask, and keeps the run's ledger of what that costs. With a budget, a call is made only when
+ * its longest answer still fits.
  *
  * @param purpose what it is asked for, as the ledger calls it
- * @throws InputError when the key is missing
+ * @throws InputError when the key or the price is missing; asking: OutOfBudget
  */
 export async function withTeacher<R>(
-  { config, run, round, signal }: StepContext,
+  { config, run, round, signal }: Pick<StepContext, 'config' | 'run' | 'round' | 'signal'>,
   work: (ask: AskTeacher) => Promise<R>,
   purpose = 'questions',
 ): Promise<R> {
   const { teacher } = config;
-  const price = await readPrice(teacher.prices, teacher.model, 'online');
-  const spent = { calls: 0, failedCalls: 0, lostCalls: 0, promptTokens: 0, completionTokens: 0 };
-  const source = `round-${round}/${purpose}/${randomUUID()}`;
-  const enterSpent = () =>
-    appendToLedger(run.root, {
-      kind: 'spend',
-      at: new Date().toISOString(),
-      source,
-      model: teacher.model,
-      ...spent,
-      cost: costOf(price, spent),
-    });
+  await refuseUnknownPrice(config);
+  const spending = openSpending({
+    runDirectory: run.root,
+    source: `round-${round}/${purpose}/${randomUUID()}`,
+    model: teacher.model,
+    price: await readPrice(teacher.prices, teacher.model, 'online'),
+    limit: teacher.budget?.limit,
+  });
   return withTeacherClient(config, (client, settings) =>
     work(async (messages, { temperature, maximumTokens, format, ...options }) => {
-      spent.calls += 1;
+      const asked = {
+        ...settings,
+        format,
+        temperature: temperature ?? settings.temperature,
+        maximumTokens: maximumTokens ?? settings.maximumTokens,
+      };
+      const most = { promptTokens: countPromptTokens(messages), completionTokens: asked.maximumTokens };
+      const reservation = await spending.reserve(most);
+      let answer: TeacherAnswer;
       try {
-        const answer = await askTeacher(
-          client,
-          messages,
-          {
-            ...settings,
-            format,
-            temperature: temperature ?? settings.temperature,
-            maximumTokens: maximumTokens ?? settings.maximumTokens,
-          },
-          { signal, ...options },
-        );
-        spent.promptTokens += answer.usage.promptTokens;
-        spent.completionTokens += answer.usage.completionTokens;
-        return answer;
+        answer = await askTeacher(client, messages, asked, { signal, ...options });
       } catch (error) {
-        spent.failedCalls += 1;
+        const isKnown = error instanceof TeacherError && !error.outcomeUnknown;
+        await (isKnown ? reservation.failed() : reservation.lost());
         throw error;
-      } finally {
-        await enterSpent();
       }
+      await reservation.answered(answer.usage);
+      return answer;
     }),
   );
 }

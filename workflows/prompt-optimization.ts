@@ -101,8 +101,8 @@ export async function promptOptimization(input: PromptOptimizationInput): Promis
       progress.diff = diff;
       progress.problem = undefined;
     } catch (error) {
-      // A person can put it in other words; what was judged so far is not lost.
-      if (!isUselessProposal(error)) throw error;
+      // A person can put it in other words, or, without money, accept what there is; what was judged is not lost.
+      if (!isUselessProposal(error) && !isOutOfBudget(error)) throw error;
       progress.problem = rootCause(error) ?? 'The teacher proposed no prompt that can be used.';
       decided = await nextDecision();
       continue;
@@ -124,6 +124,12 @@ export async function promptOptimization(input: PromptOptimizationInput): Promis
   enter('done');
   await condition(allHandlersFinished);
   return result;
+}
+
+function isOutOfBudget(error: unknown): boolean {
+  return (
+    error instanceof ActivityFailure && error.cause instanceof ApplicationFailure && error.cause.type === 'OutOfBudget'
+  );
 }
 
 function isUselessProposal(error: unknown): boolean {

@@ -34,6 +34,7 @@ export type PromptSample = z.output<typeof promptSampleSchema>;
  * @param input.requests those about the same pictures as in the first iteration come first
  * @param input.same how many of the requests these are
  * @returns the samples in the order of the requests
+ * @throws what `ask` threw first, when answers on their way are in
  */
 export async function makePromptSamples(input: {
   requests: readonly GenerationRequest[];
@@ -51,9 +52,10 @@ export async function makePromptSamples(input: {
   try {
     const samples = new Map((await readJsonLines(file, promptSampleSchema)).map((sample) => [sample.id, sample]));
     const limit = limitConcurrency(input.concurrency);
+    const failures: unknown[] = [];
     const make = async (request: GenerationRequest, index: number) => {
       const id = sampleId(request);
-      if (samples.has(id)) return;
+      if (samples.has(id) || failures.length > 0) return;
       const messages = buildMessages({ request, picture: pictureOf(pictures, request), types, template });
       const { text: answer } = await ask(messages, { seed: request.seed });
       const parsed = filterRawAnswer(answer) ?? parseAnswer(answer);
@@ -69,7 +71,12 @@ export async function makePromptSamples(input: {
       await lines.append(sample);
       samples.set(id, sample);
     };
-    await Promise.all(requests.map((request, index) => limit(make, request, index)));
+    const makeUnlessFailed = (request: GenerationRequest, index: number) =>
+      make(request, index).catch((error: unknown) => {
+        failures.push(error);
+      });
+    await Promise.all(requests.map((request, index) => limit(makeUnlessFailed, request, index)));
+    if (failures.length > 0) throw failures[0];
     return requests.flatMap((request) => samples.get(sampleId(request)) ?? []);
   } finally {
     await lines.close();

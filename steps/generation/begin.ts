@@ -6,13 +6,14 @@ import { hashFile } from '../../store/hash.ts';
 import { beginStep, type StepToRun } from '../../store/manifest.ts';
 import { finishedStep } from '../finished-step.ts';
 import { promptFile } from '../prompt-file.ts';
+import { refuseUnknownPrice } from '../refuse-unknown-price.ts';
 import { requireDataRound } from '../require-data-round.ts';
 import { requestsFile } from '../sample.ts';
 import type { StepContext } from '../step-context.ts';
 import { teacherIdentity } from '../teacher.ts';
 import { estimateGeneration, type GenerationEstimate } from './estimate.ts';
 import { type GenerationFolder, generationFolder } from './folder.ts';
-import { type GenerationPlan, planWork, refuseUnknownPrice } from './plan.ts';
+import { type GenerationPlan, planWork } from './plan.ts';
 import { generationWork } from './work.ts';
 
 /**

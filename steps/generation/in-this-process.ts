@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { askPatiently } from '../../generation/ask-patiently.ts';
 import type { TeacherRequest } from '../../generation/generation-request.ts';
-import { InputError } from '../../store/input-error.ts';
+import { OutOfBudget } from '../../generation/out-of-budget.ts';
 import type { StepContext } from '../step-context.ts';
 import { collectBatch, lookAfterBatch, submitBatch } from './batch.ts';
 import { type AskedChunk, askWorkChunk } from './chunk.ts';
@@ -14,7 +14,7 @@ const attemptsAtChunk = 1000;
  * Asks all requests in this process: one chunk, or batch, after another. The workflow `generation` does the same with
  * many workers.
  *
- * @throws InputError when the budget is used up and a top-up is to be waited for
+ * @throws OutOfBudget when the budget is used up and a top-up is to be waited for
  */
 export async function askInThisProcess<Request extends TeacherRequest>(
   context: StepContext,
@@ -41,7 +41,8 @@ export async function askInThisProcess<Request extends TeacherRequest>(
     spent += asked.cost;
     if (asked.outOfBudget) {
       if (plan.whenReached === 'finish') break;
-      throw outOfBudget(plan, spent);
+      const { limit = 0, currency = '' } = plan;
+      throw new OutOfBudget({ limit, spent, currency });
     }
   }
 }
@@ -77,13 +78,4 @@ function ofWhole(
   const left = requests - before - progress.step;
   const etaSeconds = progress.etaSeconds && (progress.etaSeconds / (progress.steps - progress.step)) * left;
   return { step: before + progress.step, steps: requests, etaSeconds };
-}
-
-function outOfBudget({ limit, currency }: GenerationPlan, spent: number): InputError {
-  return new InputError({
-    file: 'config',
-    field: 'teacher.budget.limit',
-    problem: `the budget of ${limit} ${currency} is used up: ${spent.toFixed(2)} are spent, and the next request could pass it`,
-    remedy: `Raise it and run this again, which asks only for what is missing; or set teacher.budget.whenReached to finish`,
-  });
 }

@@ -1,9 +1,7 @@
-import type { Config } from '../../configs/schema.ts';
 import { type ChunkIndex, countChunks, indexChunks } from '../../generation/chunks.ts';
 import type { TeacherRequest } from '../../generation/generation-request.ts';
 import { readLedger } from '../../generation/ledger.ts';
 import { readPrice } from '../../generation/prices.ts';
-import { InputError } from '../../store/input-error.ts';
 import { readManifest } from '../../store/manifest.ts';
 import { writeJson } from '../../store/write-file.ts';
 import type { StepContext } from '../step-context.ts';
@@ -67,17 +65,6 @@ export async function planWork<Request extends TeacherRequest>(
     whenReached: teacher.budget?.whenReached ?? 'wait',
     poll: { seconds: teacher.batch.pollSeconds, maximumSeconds: teacher.batch.maximumPollSeconds },
   };
-}
-
-/** @throws InputError when a budget is set for a model without a price */
-export async function refuseUnknownPrice({ teacher }: Config): Promise<void> {
-  if (!teacher.budget || (await readPrice(teacher.prices, teacher.model, teacher.mode))) return;
-  throw new InputError({
-    file: teacher.prices,
-    field: `models.${teacher.model}`,
-    problem: 'is missing, and a budget needs the price of the model',
-    remedy: 'Add what the model costs per million tokens, or leave teacher.budget out',
-  });
 }
 
 // The calls already made are filed by chunk, so an index that is there stays, whatever the config says now.

@@ -1,6 +1,7 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { expect, test } from 'vitest';
 import { toActivityFailure } from '../../activities/errors.ts';
+import { OutOfBudget } from '../../generation/out-of-budget.ts';
 import { TeacherError } from '../../generation/teacher-error.ts';
 import { InputError } from '../../store/input-error.ts';
 import { TrainerError } from '../../trainer/trainer-error.ts';
@@ -13,6 +14,15 @@ test('wrong input is never tried again, and keeps its message', () => {
     type: 'InputError',
     nonRetryable: true,
     message: 'a.json: [1].choices: is empty. Fill it',
+  });
+});
+
+test('a used-up budget is never tried again, and is told apart from other wrong input', () => {
+  const failure = toActivityFailure(new OutOfBudget({ limit: 5, spent: 4.99, currency: 'USD' }));
+  expect(failure).toMatchObject({
+    type: 'OutOfBudget',
+    nonRetryable: true,
+    message: expect.stringMatching(/budget of 5 USD/),
   });
 });
 

@@ -8,6 +8,7 @@ import {
 } from '@temporalio/common';
 import { expect, test } from 'vitest';
 import { describeFailure } from '../../cli/failures.ts';
+import { OutOfBudget } from '../../generation/out-of-budget.ts';
 import { InputError } from '../../store/input-error.ts';
 
 function asWorkflowFailure(cause: Error): WorkflowFailedError {
@@ -48,6 +49,12 @@ test('wrong input that an activity found is told the same way', () => {
     ApplicationFailure.nonRetryable('x.jpg: is cut short. Fetch it again', 'InputError'),
   );
   expect(describeFailure(failure)).toEqual({ message: 'x.jpg: is cut short. Fetch it again', exitCode: 2 });
+});
+
+test('a used-up budget is for a person to mend, as wrong input is', () => {
+  const { message } = new OutOfBudget({ limit: 5, spent: 4.99, currency: 'USD' });
+  const failure = asWorkflowFailure(ApplicationFailure.nonRetryable(message, 'OutOfBudget'));
+  expect(describeFailure(failure)).toEqual({ message, exitCode: 2 });
 });
 
 test('any other failure of a workflow is told by its first cause, exit code 1', () => {

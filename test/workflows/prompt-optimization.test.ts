@@ -52,6 +52,7 @@ async function optimize(
   workflowId: string,
   look: (handle: Handle, folder: string) => Promise<void>,
   input: Partial<PromptOptimizationInput> = {},
+  teacher: Record<string, unknown> = {},
 ): Promise<{ folder: string; handle: Handle; result: PromptOptimizationResult }> {
   const folder = await temporaryFolder();
   // The accepted version must not land in this project.
@@ -62,7 +63,7 @@ async function optimize(
   await copyFile(original, prompt);
   const config = await writeTinyRun(folder, (tiny) => ({
     ...tiny,
-    teacher: { ...tiny.teacher, mistakeRate: 0, prompt },
+    teacher: { ...tiny.teacher, mistakeRate: 0, prompt, ...teacher },
   }));
   const worker = await createWorker(environment, 'data-engine', {
     ...createCpuActivities(),
@@ -147,6 +148,23 @@ describe('a person and the teacher', () => {
     });
     expect(result.accepted).toBeUndefined();
   }, 60_000);
+});
+
+test('a revision that the budget has no room for leaves the choice to the person', async () => {
+  const look = async (handle: Handle) => {
+    const { current } = await waiting(handle, 0);
+    const verdict = { sample: current?.samples[0]?.id ?? '', verdict: 'bad', comment: complaint };
+    await handle.executeUpdate('verdict', { args: [verdict] });
+    await handle.executeUpdate('decide', { args: [{ action: 'revise' }] });
+    await expect
+      .poll(async () => (await progressOf(handle)).problem, { timeout: 20_000 })
+      .toMatch(/budget of 0\.2 USD/);
+    expect(await progressOf(handle)).toMatchObject({ phase: 'waiting for verdicts', verdicts: [verdict] });
+    await handle.executeUpdate('decide', { args: [{ action: 'stop' }] });
+  };
+  const { result } = await optimize('no money', look, { samples: 1 }, { model: 'gpt-4', budget: { limit: 0.2 } });
+  expect(result).toMatchObject({ iterations: 1 });
+  expect(result.accepted).toBeUndefined();
 });
 
 test('an accepted prompt for a run is what the next round of the run asks with', async () => {
