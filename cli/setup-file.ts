@@ -56,6 +56,7 @@ export async function pythonExecutable(): Promise<string> {
   throw new InputError({
     file: python ?? setupFile,
     problem: python === undefined ? 'this needs the optional Python environment' : 'this Python is not there',
-    remedy: 'Run `dataengine setup --python`, or name a Python with torch, transformers, gguf and accelerate in DATAENGINE_PYTHON',
+    remedy:
+      'Run `dataengine setup --python`, or name a Python with torch, transformers, gguf and accelerate in DATAENGINE_PYTHON',
   });
 }
