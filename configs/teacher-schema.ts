@@ -35,6 +35,7 @@ export const teacherSchema = z.strictObject({
   apiVersion: z.string().min(1).optional().describe("azure only: the protocol's version."),
   model: z.string().min(1).default('gpt-4').describe('azure: the name of the deployment.'),
   apiKeyVariable: z.string().min(1).default('OPENAI_API_KEY').describe('Environment variable with the key.'),
+  apiKeyFile: path.optional().describe('File with the key, instead of the variable, read whenever it is used.'),
   temperature: z.number().min(0).max(2).default(0.7).describe('Higher writes more varied questions.'),
   topP: z.number().gt(0).max(1).default(0.9).describe('Nucleus sampling.'),
   maximumTokens: count.default(800).describe('Longest answer.'),

@@ -80,7 +80,8 @@ function isRetryable(status: number | undefined, code: string | null | undefined
 }
 
 function describe(status: number | undefined, error: APIError): string {
-  if (status === 401) return `The teacher refuses the key: ${error.message}. Check the key in the environment`;
+  if (status === 401)
+    return `The teacher refuses the key: ${error.message}. Check the key in the environment, or in teacher.apiKeyFile`;
   if (status === 403) return `The teacher does not let this key use it: ${error.message}`;
   if (status === 404)
     return `The teacher has no such model or address: ${error.message}. Check teacher.model and teacher.baseUrl`;

@@ -4,20 +4,19 @@ import type { ChatCompletionCreateParamsNonStreaming } from 'openai/resources/ch
 import { z } from 'zod';
 import { hashBytes } from '../store/hash.ts';
 import { InputError } from '../store/input-error.ts';
+import { type ApiKeyPlace, readApiKey } from './api-key.ts';
 import { leanFetch } from './lean-fetch.ts';
 import type { ChatMessage } from './prompt-template.ts';
 import { limitReset, TeacherError, teacherErrorFrom } from './teacher-error.ts';
 
 /** Where the teacher is and how it is asked: the `teacher` part of a config. */
-export interface TeacherSettings {
+export interface TeacherSettings extends ApiKeyPlace {
   provider: 'local' | 'openai' | 'azure';
   /** Needed for the local teacher and for Azure; for `openai` it names another server with the same protocol. */
   baseUrl?: string | undefined;
   /** Azure's version of the protocol, such as `2024-10-21`. */
   apiVersion?: string | undefined;
   model: string;
-  /** The environment variable that holds the key. */
-  apiKeyVariable: string;
   temperature: number;
   topP: number;
   maximumTokens: number;
@@ -88,22 +87,15 @@ const completion = z.object({
  * Makes the client that all requests of a process share. It never tries again by itself: that is left to the
  * caller, who knows how long the whole work may take.
  *
- * @throws InputError when the key's variable is not set, or an address is missing.
+ * @throws InputError when there is no key, or an address is missing.
  */
 export function createTeacherClient(
   settings: TeacherSettings,
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): OpenAI {
-  const { provider, baseUrl, apiKeyVariable, apiVersion } = settings;
-  const key = environment[apiKeyVariable];
-  if (provider !== 'local' && !key) {
-    throw new InputError({
-      file: 'environment',
-      field: apiKeyVariable,
-      problem: 'is not set, and the teacher needs a key',
-      remedy: `Set ${apiKeyVariable}, or choose the local teacher (teacher.provider: local)`,
-    });
-  }
+  const { provider, baseUrl, apiVersion } = settings;
+  // A key for OpenAI must not reach another server by accident.
+  const key = provider === 'local' ? 'local-teacher' : readApiKey(settings, environment);
   if (provider !== 'openai' && !baseUrl) {
     throw new InputError({
       file: 'config',
@@ -126,8 +118,7 @@ export function createTeacherClient(
   }
   return new OpenAI({
     ...common,
-    // A key for OpenAI must not reach another server by accident.
-    apiKey: provider === 'openai' ? (key as string) : 'local-teacher',
+    apiKey: key,
     // Undefined would let the client take these from the environment.
     baseURL: baseUrl ?? 'https://api.openai.com/v1',
     organization: provider === 'openai' ? (environment.OPENAI_ORG_ID ?? null) : null,

@@ -28,7 +28,12 @@ export async function freezeConfig(
       ...config.sampling,
       embeddings: config.sampling.embeddings && { model: resolve(config.sampling.embeddings.model) },
     },
-    teacher: { ...config.teacher, prompt: resolve(config.teacher.prompt), prices: resolve(config.teacher.prices) },
+    teacher: {
+      ...config.teacher,
+      prompt: resolve(config.teacher.prompt),
+      prices: resolve(config.teacher.prices),
+      ...(config.teacher.apiKeyFile !== undefined && { apiKeyFile: resolve(config.teacher.apiKeyFile) }),
+    },
     verify: {
       ...config.verify,
       blindPrompt: resolve(config.verify.blindPrompt),

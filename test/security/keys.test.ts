@@ -1,7 +1,7 @@
 /**
  * A key is used, and is found nowhere afterwards.
  */
-import { readdir, readFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -10,8 +10,10 @@ import { defaultFailureConverter, defaultPayloadConverter } from '@temporalio/co
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { toActivityFailure } from '../../activities/errors.ts';
 import { generate } from '../../steps/generate.ts';
+import { InputError } from '../../store/input-error.ts';
 import { withoutSecrets } from '../../store/without-secrets.ts';
 import { runningTeacher } from '../generation/local-teacher/running-teacher.ts';
+import { filesWith } from '../helpers/files-with.ts';
 import { writeGenerationRun } from '../helpers/generation-run.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
@@ -23,14 +25,6 @@ beforeEach(() => {
 afterEach(() => {
   delete process.env.DATAENGINE_TEST_KEY;
 });
-
-async function filesWith(folder: string, text: string): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  const found: string[] = [];
-  for (const file of files) if ((await readFile(file)).includes(text)) found.push(file);
-  return found;
-}
 
 const openai = (baseUrl: string) => ({ provider: 'openai', baseUrl, apiKeyVariable: 'DATAENGINE_TEST_KEY' });
 
@@ -68,6 +62,40 @@ test('a server that says it again puts it into no error, history or file', async
   const failure = defaultFailureConverter.errorToFailure(toActivityFailure(error), defaultPayloadConverter);
   expect(JSON.stringify(failure)).not.toContain(key);
   expect(await filesWith(folder, key)).toEqual([]);
+});
+
+test('one from a file is read anew for each piece of work, and a server that says it again puts it nowhere', async () => {
+  const folder = await temporaryFolder();
+  const apiKeyFile = join(await temporaryFolder(), 'key');
+  const sent: string[] = [];
+  const teacher = { ...openai(await echoingServer(sent)), apiKeyFile };
+  const context = await writeGenerationRun(folder, 2, teacher);
+  for (const fileKey of ['sk-marker-of-monday-0123', 'sk-marker-of-tuesday-0123']) {
+    await writeFile(apiKeyFile, `${fileKey}\n`);
+    const error = await generate(context).catch((failure: unknown) => failure);
+    expect(sent.at(-1)).toBe(`Bearer ${fileKey}`);
+    expect((error as Error).message).toContain('[teacher.apiKeyFile]');
+    expect(inspect(error, { depth: 10 })).not.toContain(fileKey);
+    expect(await filesWith(folder, fileKey)).toEqual([]);
+  }
+});
+
+test.each([
+  ['is not there', undefined, /ENOENT/],
+  ['is empty', '\n', /is empty/],
+  ['holds other things too', 'sk-marker-first-0123\nsk-marker-second-0123\n', /more than one word/],
+])('a file that %s is named, and not quoted', async (_, content, problem) => {
+  const apiKeyFile = join(await temporaryFolder(), 'key');
+  if (content !== undefined) await writeFile(apiKeyFile, content);
+  const context = await writeGenerationRun(await temporaryFolder(), 2, {
+    ...openai('http://127.0.0.1:1/v1'),
+    apiKeyFile,
+  });
+  const error = await generate(context).catch((failure: unknown) => failure);
+  expect(error).toBeInstanceOf(InputError);
+  expect((error as Error).message).toMatch(problem);
+  expect((error as Error).message).toContain(`${apiKeyFile}: teacher.apiKeyFile: `);
+  expect(inspect(error, { depth: 10 })).not.toContain('sk-marker');
 });
 
 test('only secrets of some length are taken out, by their names', () => {

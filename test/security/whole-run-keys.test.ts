@@ -1,0 +1,79 @@
+/**
+ * A whole run with a key: server, workers, report. All that it leaves is searched, the database with Temporal's histories
+ * included.
+ */
+import { writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join, relative } from 'node:path';
+import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
+import { runDemo } from '../../cli/demo/demo.ts';
+import { runningTeacher } from '../generation/local-teacher/running-teacher.ts';
+import { filesWith } from '../helpers/files-with.ts';
+import { pretendTrainerEntry, writeTinyRun } from '../steps/tiny-run.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+
+const key = 'sk-marker-of-a-whole-run-0123456789';
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  delete process.env.OPENAI_API_KEY;
+});
+
+/** A proxy before the local teacher. It fails first, and says the key in its complaint, as some do. */
+async function complainingProxy(): Promise<{ baseUrl: string; complaints: () => number }> {
+  const { teacher } = await runningTeacher({ mistakeRate: 0.2, faults: { requiredKey: key } });
+  let complaints = 0;
+  const proxy = createServer(async (request, response) => {
+    if (complaints < 6) {
+      complaints += 1;
+      const message = `upstream refused the header "authorization: ${request.headers.authorization}"`;
+      response.writeHead(500, { 'content-type': 'application/json' });
+      return void response.end(JSON.stringify({ error: { message, type: 'server_error', code: null } }));
+    }
+    const { method, headers, url } = request;
+    const forwarded = await fetch(new URL(url ?? '', teacher.baseUrl), {
+      ...{ method: method ?? 'GET', body: request, duplex: 'half' },
+      headers: { authorization: headers.authorization ?? '', 'content-type': 'application/json' },
+    } as RequestInit);
+    response.writeHead(forwarded.status, { 'content-type': 'application/json' });
+    response.end(Buffer.from(await forwarded.arrayBuffer()));
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    proxy.closeAllConnections();
+    proxy.close();
+  });
+  return { baseUrl: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}/v1`, complaints: () => complaints };
+}
+
+test.each(['in OPENAI_API_KEY', 'in a file'])('a key %s is in nothing that the run leaves', async (where) => {
+  const [folder, secrets] = [await temporaryFolder(), await temporaryFolder()];
+  const proxy = await complainingProxy();
+  const apiKeyFile = where === 'in a file' ? join(secrets, 'key') : undefined;
+  if (apiKeyFile === undefined) process.env.OPENAI_API_KEY = key;
+  else await writeFile(apiKeyFile, `${key}\n`);
+  const config = await writeTinyRun(folder, (tiny) => ({
+    ...tiny,
+    rounds: 1,
+    teacher: { ...tiny.teacher, provider: 'openai', baseUrl: proxy.baseUrl, ...(apiKeyFile && { apiKeyFile }) },
+  }));
+  const printed: string[] = [];
+  vi.spyOn(process.stdout, 'write').mockImplementation((part) => printed.push(String(part)) > 0);
+  vi.spyOn(process.stderr, 'write').mockImplementation((part) => printed.push(String(part)) > 0);
+  const options = { quick: false, keep: false, trainerEntry: pretendTrainerEntry };
+  const { rounds, directory } = await runDemo({ ...options, config, signal: new AbortController().signal });
+  vi.restoreAllMocks();
+
+  expect(rounds[1]?.samplesAdded).toBeGreaterThan(0);
+  expect(proxy.complaints()).toBe(6);
+  // The search reads what it should: calls, histories, and all else that there is.
+  const searched = async (text: string) => (await filesWith(directory, text)).map((file) => relative(directory, file));
+  expect((await searched('upstream refused')).join(' ')).toMatch(/round-1\/generate\/calls\//);
+  expect(await searched(config)).toContain('temporal.db');
+  const all = (await searched('')).join(' ');
+  for (const file of ['report.html', 'ledger/', 'config.json', 'logs/worker-cpu.log', 'round-1/generate/manifest.json'])
+    expect(all).toContain(file);
+  expect(await filesWith(folder, key)).toEqual([]);
+  expect(printed.join('')).not.toContain(key);
+});
