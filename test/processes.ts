@@ -15,6 +15,11 @@ export async function runningInGroup(group: number): Promise<string[]> {
   return (await processTable()).filter((row) => row.group === group).map(({ command }) => command);
 }
 
+/** The pids of the processes that run in a process group. */
+export async function processesInGroup(group: number): Promise<number[]> {
+  return (await processTable()).filter((row) => row.group === group).map(({ pid }) => pid);
+}
+
 /** The running processes whose command line contains the text. */
 export async function runningWith(text: string): Promise<Row[]> {
   return (await processTable()).filter(({ pid, command }) => pid !== process.pid && command.includes(text));

@@ -1,0 +1,58 @@
+/**
+ * Every server that we start can be reached from this machine alone.
+ */
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import type { Worker } from '@temporalio/worker';
+import { expect, onTestFinished, test } from 'vitest';
+import { freePorts } from '../../cli/demo/free-port.ts';
+import { startTemporalServer } from '../../cli/demo/temporal-server.ts';
+import type { Review } from '../../cli/prompt-review/review.ts';
+import { serveReview } from '../../cli/prompt-review/web.ts';
+import { temporalExecutable } from '../../cli/setup-file.ts';
+import { startLocalTeacher } from '../../generation/local-teacher/server.ts';
+import { serveHealth } from '../../workers/health.ts';
+import { installTelemetry } from '../../workers/telemetry.ts';
+import { listeningAddresses, noListening } from '../listening.ts';
+import { processesInGroup } from '../processes.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+
+test('what is listened on is seen, on whatever address', async (context) => {
+  const server = createServer().listen(0, '0.0.0.0');
+  onTestFinished(() => void server.close());
+  await new Promise((resolve) => server.once('listening', resolve));
+  const addresses = (await listeningAddresses(process.pid)) ?? context.skip(noListening);
+  expect(addresses).toEqual([`0.0.0.0:${(server.address() as AddressInfo).port}`]);
+});
+
+test('the local teacher, the review of prompts, the health of a worker and its metrics', async (context) => {
+  const before = (await listeningAddresses(process.pid)) ?? context.skip(noListening);
+  expect(before).toEqual([]);
+  const teacher = await startLocalTeacher();
+  onTestFinished(() => teacher.close());
+  const review = await serveReview({} as Review, { port: 0 });
+  onTestFinished(() => review.close());
+  const health = await serveHealth({} as Worker, { port: 0 });
+  onTestFinished(() => health.close());
+  const [metricsPort] = (await freePorts(1)) as [number];
+  installTelemetry({ metricsAddress: `127.0.0.1:${metricsPort}` });
+  const ports = [teacher.port, Number(new URL(review.address).port), health.port, metricsPort];
+  expect(await listeningAddresses(process.pid)).toEqual(ports.map((port) => `127.0.0.1:${port}`).sort());
+});
+
+test('the Temporal server of the demo, its UI and its inner services', async (context) => {
+  const folder = await temporaryFolder();
+  if ((await listeningAddresses(process.pid)) === undefined) context.skip(noListening);
+  const server = await startTemporalServer({
+    executable: await temporalExecutable(),
+    databaseFile: join(folder, 'temporal.db'),
+    logFile: join(folder, 'temporal.log'),
+  });
+  onTestFinished(() => server.process.stop());
+  const pids = await processesInGroup(server.process.pid);
+  const addresses = (await Promise.all(pids.map(listeningAddresses))).flatMap((found) => found ?? []);
+  expect(addresses).toContain(server.address);
+  expect(addresses).toContain(server.ui.replace('http://', ''));
+  expect(addresses.filter((address) => !address.startsWith('127.0.0.1:'))).toEqual([]);
+});
