@@ -5,7 +5,7 @@ import { basename, extname, join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { loadConfig } from '../configs/load-config.ts';
 import type { Config } from '../configs/schema.ts';
-import { type BenchmarkName, benchmarkNames } from '../evaluation/benchmarks/index.ts';
+import { type BenchmarkName, benchmarkNames, benchmarkOf } from '../evaluation/benchmarks/index.ts';
 import type { EvaluationSet } from '../steps/evaluation-sets.ts';
 import { InputError } from '../store/input-error.ts';
 import { openRunDirectory, stepDirectory } from '../store/run-directory.ts';
@@ -124,14 +124,15 @@ async function chooseSet(options: EvaluateOptions & { benchmark: string }, confi
       remedy: `Name one of ${benchmarkNames.join(', ')}`,
     });
   }
-  const { writesAnswers } = await import('../steps/evaluation-sets.ts');
   const generated =
-    answers === undefined ? writesAnswers(benchmark, config?.evaluate) : isGenerated(benchmark, answers);
+    answers === undefined
+      ? benchmarkOf(benchmark).writesAnswers?.(config?.evaluate ?? {})
+      : isGenerated(benchmark, answers);
   return { name: blind ? `${benchmark}-blind` : benchmark, benchmark, file, pictures, limit, blind, generated };
 }
 
 function isGenerated(benchmark: BenchmarkName, answers: 'generated' | 'ranked'): boolean {
-  if (benchmark !== 'seed-bench' || answers === 'ranked') return answers === 'generated';
+  if (answers === 'ranked' || benchmarkOf(benchmark).writesAnswers !== undefined) return answers === 'generated';
   throw new InputError({
     file: 'command line',
     field: '--answers',

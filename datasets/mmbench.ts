@@ -91,7 +91,21 @@ export async function readMmbench(
   file: string,
   options: { extractedPictures: string; limit?: number | undefined },
 ): Promise<MmbenchQuestion[]> {
-  const { limit = Number.POSITIVE_INFINITY, extractedPictures } = options;
+  const keep = (content: Buffer) => keepPicture(content, options.extractedPictures);
+  return readQuestions(file, options.limit, keep);
+}
+
+/** Reads a file of MMBench as `readMmbench` does, and keeps nothing of it. @throws InputError as that does */
+export async function checkMmbench(file: string): Promise<void> {
+  await readQuestions(file, undefined, async () => '');
+}
+
+/** @param keep is given each picture, and says where it is then */
+async function readQuestions(
+  file: string,
+  limit = Number.POSITIVE_INFINITY,
+  keep: (content: Buffer) => Promise<string>,
+): Promise<MmbenchQuestion[]> {
   const groups = new Set<number>();
   /** Index → its picture, or the index of the row that has it. */
   const pictures = new Map<number, { file: string } | { sameAs: string }>();
@@ -101,9 +115,7 @@ export async function readMmbench(
     if (pictures.has(question.index)) throw wrong(file, line, 'index', `${question.index} is there twice`);
     // Also of rows beyond the limit: others may refer to them.
     const isReference = image.length <= LONGEST_REFERENCE;
-    const picture = isReference
-      ? { sameAs: image }
-      : { file: await extractPicture(image, extractedPictures, file, line) };
+    const picture = isReference ? { sameAs: image } : { file: await keep(decodePicture(image, file, line)) };
     pictures.set(question.index, picture);
     const group = groupIndex(question);
     if (!groups.has(group) && groups.size >= limit) continue;
@@ -190,13 +202,17 @@ function parseRow(
   return { index, question, image, hint, options, answer, category, l2Category, split };
 }
 
-/** Several processes may do it at once: they write the same bytes under the same name. */
-async function extractPicture(image: string, folder: string, file: string, line: number): Promise<string> {
+function decodePicture(image: string, file: string, line: number): Buffer {
   const content = Buffer.from(image, 'base64');
   // What Node leaves out as no base64 would go unnoticed otherwise.
   if (content.length < Math.floor((image.replace(/\s|=+$/g, '').length * 3) / 4)) {
     throw wrong(file, line, 'image', 'is not base64');
   }
+  return content;
+}
+
+/** Several processes may do it at once: they write the same bytes under the same name. */
+async function keepPicture(content: Buffer, folder: string): Promise<string> {
   const picture = join(folder, hashBytes(content));
   const isThere = await access(picture).then(
     () => true,

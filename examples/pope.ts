@@ -28,6 +28,9 @@ export const pope: Benchmark<z.output<typeof lineSchema> & BenchmarkQuestion> = 
   // them start with.
   ask: ({ text }) => ({ question: listedQuestion(text), answerStart: '', answers: ['Yes', 'No'] }),
 
+  // What no training sample may have: new samples that are near it, or about the same picture, are dropped.
+  content: ({ text }) => ({ question: text, choices: ['yes', 'no'] }),
+
   // Lists of scores, 0 to 1, one a question; the mean of each list is a measure, the first the main one.
   score: (answered) => ({
     accuracy: answered.map(({ question, choice }) => ({

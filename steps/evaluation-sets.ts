@@ -31,7 +31,7 @@ export interface EvaluationSet {
  */
 export function evaluationSets(config: Config, run: RunDirectory): EvaluationSet[] {
   const { root } = config.data;
-  const isGenerated = (benchmark: BenchmarkName) => writesAnswers(benchmark, config.evaluate);
+  const isGenerated = (benchmark: BenchmarkName) => benchmarkOf(benchmark).writesAnswers?.(config.evaluate) ?? false;
   const splits = configuredSplits(config).map((name): EvaluationSet => {
     const { file, pictures, limit } = questionSet(config, name) ?? { file: '', pictures: '' };
     return { name, benchmark: 'aokvqa', file, pictures, limit, blind: false, generated: isGenerated('aokvqa') };
@@ -58,12 +58,6 @@ export function evaluationSets(config: Config, run: RunDirectory): EvaluationSet
     });
   }
   return sets;
-}
-
-/** Whether the model writes its answers to a benchmark, by the config or else by default. */
-export function writesAnswers(benchmark: BenchmarkName, settings?: Partial<Config['evaluate']>): boolean {
-  if (benchmark === 'mmbench') return settings?.mmbenchAnswers !== 'ranked';
-  return benchmark === 'aokvqa' && settings?.directAnswers === 'generated';
 }
 
 /** The set of a name. @throws InputError that names those there are */

@@ -7,7 +7,7 @@ import type { StepContext } from './step-context.ts';
 
 /** What of these answers is kept, by the config, the earlier rounds and the evaluation. */
 export async function keepRules(context: StepContext, answers: readonly { image_id: number }[]): Promise<KeepRules> {
-  const { config, run, round, signal } = context;
+  const { config, run, round } = context;
   const earlierSamples: EngineSample[] = [];
   const earlier = await generatedData(run, await lineageBefore(context, round));
   for (const { file } of earlier) earlierSamples.push(...(await readEngineData(file)));
@@ -16,6 +16,6 @@ export async function keepRules(context: StepContext, answers: readonly { image_
   return {
     earlierSamples,
     duplicates: { similarity, maximumAlike },
-    findLeak: await leakFinderOf(config, imageIds, signal),
+    findLeak: await leakFinderOf(context, imageIds),
   };
 }

@@ -46,7 +46,7 @@ export async function refine(context: StepContext): Promise<RefineOutcome> {
       parser: parserVersion,
       refine: config.refine,
       verified: verified && { verdicts: verified.manifest.outputs[verifiedFile], limits: config.verify },
-      evaluation: await evaluationFiles(config),
+      evaluation: await evaluationFiles(context),
       seed: config.seed,
       round,
     },

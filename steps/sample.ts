@@ -9,7 +9,7 @@ import { stepDirectory } from '../store/run-directory.ts';
 import { writeFileAtomically, writeJson } from '../store/write-file.ts';
 import { badCasesFile } from './classify.ts';
 import { poolAnnotations } from './dataset-paths.ts';
-import { evaluationFiles, evaluationImageIds } from './evaluation-set.ts';
+import { evaluationImageIds, questionFiles } from './evaluation-set.ts';
 import { finishedStep } from './finished-step.ts';
 import { lastGoodRound, lineageBefore } from './lineage.ts';
 import { outcomeOf } from './outcome-of.ts';
@@ -48,7 +48,7 @@ export async function sample(context: StepContext): Promise<SampleOutcome> {
       captions: await hashFile(annotations.captions),
       embeddings: (await readManifest(embeddingsDirectory(run)))?.outputs,
       earlierRequests: earlier.hashes,
-      evaluation: await evaluationFiles(config),
+      evaluation: await questionFiles(config),
       prompt: template.hash,
       sampling: config.sampling,
       gain: weights.inputs,

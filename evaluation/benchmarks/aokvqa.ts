@@ -41,6 +41,10 @@ export const aokvqa: Benchmark<Question> = {
     ...(generated && { generate: { question: listedQuestion(question), maximumNewTokens: MAXIMUM_NEW_TOKENS } }),
   }),
 
+  writesAnswers: ({ directAnswers }) => directAnswers === 'generated',
+
+  content: ({ question, choices, image_id: imageId }) => ({ question, choices, imageId }),
+
   score(answered) {
     const groupsOf = ({ question_type }: Question) =>
       question_type === undefined ? undefined : { 'question type': question_type };

@@ -49,6 +49,20 @@ export interface QuestionScore {
 /** Measure, such as `accuracy` → the scores that its mean is taken of. The first measure is the benchmark's main one. */
 export type Measures = Record<string, QuestionScore[]>;
 
+/** What a question would give away to a model that is trained on it. */
+export interface QuestionContent {
+  question: string;
+  choices: readonly string[];
+  /** COCO's id of the picture, for a benchmark about COCO's pictures. */
+  imageId?: number;
+}
+
+/** Whether the model writes its answers, as a config says it (`evaluate`). What is not said is the benchmark's own. */
+export interface AnswerSettings {
+  mmbenchAnswers?: 'generated' | 'ranked' | undefined;
+  directAnswers?: 'choice' | 'generated' | undefined;
+}
+
 /** A benchmark. One file each in this folder; `index.ts` lists them. */
 export interface Benchmark<Q extends BenchmarkQuestion = BenchmarkQuestion> {
   /** As people write it. */
@@ -61,6 +75,10 @@ export interface Benchmark<Q extends BenchmarkQuestion = BenchmarkQuestion> {
    * @param generated the model writes an answer, instead of ranking or beside it; a benchmark may know no such way
    */
   ask(question: Q, generated?: boolean): Omit<AskedQuestion, 'question_id' | 'picture'>;
+  /** By these settings, whether `ask` is told `generated`; absent for a benchmark that only ranks. */
+  writesAnswers?(settings: AnswerSettings): boolean;
+  /** What no training sample may have (see `generation/leaks.ts`). */
+  content(question: Q): QuestionContent;
   /** Among what a written answer's choice is looked for, in the order of choices; without it no choice is. */
   options?(question: Q): { question: string; options: readonly Option[] };
   score(answered: readonly AnsweredQuestion<Q>[]): Measures;

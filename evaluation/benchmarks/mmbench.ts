@@ -38,6 +38,10 @@ export const mmbench: Benchmark<MmbenchItem> = {
     };
   },
 
+  writesAnswers: ({ mmbenchAnswers }) => mmbenchAnswers !== 'ranked',
+
+  content: ({ question, options }) => ({ question, choices: options.map(({ text }) => text) }),
+
   options: ({ question, options }) => ({ question, options }),
 
   // A test file has no answers: there is nothing to score, only a submission to write.

@@ -30,6 +30,8 @@ export const seedBench: Benchmark<Question> = {
 
   ask: ({ question, choices }) => ({ question: listedQuestion(question), answerStart: '', answers: [...choices] }),
 
+  content: ({ question, choices }) => ({ question, choices }),
+
   score: (answered) => ({
     accuracy: answered.map(({ question, choice }) => ({
       id: question.id,

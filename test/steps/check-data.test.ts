@@ -56,7 +56,7 @@ describe('data check', () => {
       'no such file',
       expect.stringContaining('MiniGPT-4'),
     ]);
-    expect(of('MMBench')[0]).toBe('MMBench/mmbench_dev.tsv:1: image');
+    expect(of('MMBench')[0]).toBe('MMBench/mmbench_dev.tsv:2: image');
     expect(found).toHaveLength(7);
 
     // A run is told all of it before a GPU is taken.
