@@ -1,0 +1,63 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
+import { createProgram } from '../../cli/program.ts';
+import { answerLossesSchema } from '../../evaluation/asked-question.ts';
+import { readScores } from '../../evaluation/evaluation-files.ts';
+import { readJsonLines } from '../../store/read-json.ts';
+import { type TinyQuestions, writeTinyModel, writeTinyQuestions } from '../helpers/tiny-model.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+
+describe('dataengine evaluate --benchmark', { timeout: 120_000 }, () => {
+  let model: string;
+  let tiny: TinyQuestions;
+
+  beforeAll(async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'evaluate-command-'));
+    model = join(folder, 'model');
+    await writeTinyModel(model);
+    tiny = await writeTinyQuestions(join(folder, 'data'), 4);
+    return () => rm(folder, { recursive: true, force: true });
+  });
+
+  async function evaluate(...options: string[]) {
+    const output = join(await temporaryFolder(), 'scores');
+    const write = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+    const program = createProgram(new AbortController().signal);
+    const files = ['--model', model, '--output', output];
+    try {
+      await program.parseAsync(['evaluate', ...files, ...options], { from: 'user' });
+      return { output, printed: write.mock.calls.map(([text]) => text).join('') };
+    } finally {
+      write.mockRestore();
+    }
+  }
+  const aokvqa = () => ['--benchmark', 'aokvqa', '--file', tiny.file, '--pictures', tiny.pictures];
+  const answersIn = (output: string) => readJsonLines(join(output, 'ranking', 'losses.jsonl'), answerLossesSchema);
+
+  test('ranks the choices of a model that is part of no run', async () => {
+    const { output, printed } = await evaluate(...aokvqa(), '--answers', 'ranked');
+    expect(printed).toContain(`In ${output}`);
+    const answers = await answersIn(output);
+    expect(answers).toHaveLength(4);
+    for (const { losses, text } of answers) {
+      expect(losses).toHaveLength(4);
+      expect(text).toBeUndefined();
+    }
+    expect((await readScores(output)).questions).toBe(4);
+  });
+
+  test('has the model write its answers too where it is told to', async () => {
+    const { output } = await evaluate(...aokvqa(), '--answers', 'generated', '--limit', '2');
+    const answers = await answersIn(output);
+    expect(answers).toHaveLength(2);
+    for (const { text } of answers) expect(text).toBeTypeOf('string');
+  });
+
+  test('refuses written answers of a benchmark that is ranked only, and a way that is none', async () => {
+    const seed = ['--benchmark', 'seed-bench', '--file', tiny.file, '--pictures', tiny.pictures];
+    await expect(evaluate(...seed, '--answers', 'generated')).rejects.toThrow(/--answers: seed-bench is ranked only/);
+    await expect(evaluate('--benchmark', 'vqa', '--file', tiny.file)).rejects.toThrow(/there is no benchmark 'vqa'/);
+  });
+});
