@@ -64,7 +64,8 @@ export function addScheduleCommands(program: Command): void {
     .addHelpText('after', '\nExample:\n  dataengine schedule trigger nightly')
     .action((id: string) =>
       withClient(async ({ schedule }) => {
-        await schedule.getHandle(id).trigger();
+        // Two nights at once would write in one run's directory, and the SDK's default lets them.
+        await schedule.getHandle(id).trigger('SKIP');
         process.stdout.write(`${id}: triggered\n`);
       }),
     );
