@@ -6,7 +6,7 @@ import {
   ChildWorkflowFailure,
   WorkflowNotFoundError,
 } from '@temporalio/common';
-import { CommanderError } from 'commander';
+import { CommanderError, InvalidArgumentError } from 'commander';
 import { InputError } from '../store/input-error.ts';
 
 /** What the command's exit status says. */
@@ -30,6 +30,8 @@ function isWrapper(error: unknown): error is Error {
 
 /** How an error is told to a person, and the exit code: wrong input in one message, anything else with its stack. */
 export function describeFailure(error: unknown): { message: string; exitCode: number } {
+  // Thrown by a command, not while Commander read the command line.
+  if (error instanceof InvalidArgumentError) return { message: error.message, exitCode: exitCodes.wrongInput };
   // Commander has told these itself; `--help` is one of them.
   if (error instanceof CommanderError) {
     return { message: '', exitCode: error.exitCode === 0 ? exitCodes.ok : exitCodes.wrongInput };

@@ -19,12 +19,12 @@ export function addTeacherCommands(program: Command, signal: AbortSignal): void 
     .addHelpText('after', '\nExample:\n  dataengine estimate --config configs/minigpt4-7b.yaml --round 1')
     .action((options: ConfigOptions & { round: number }) => printEstimate(options, signal));
   program
-    .command('top-up <workflow-id> <amount>')
+    .command('top-up')
     .description("add to a run's budget, in the currency of the prices; the generation that waits for it goes on")
+    .argument('<workflow-id>', 'of the generation, or of the verification')
+    .argument('<amount>', 'in the currency of the prices', amountOfMoney)
     .addHelpText('after', '\nExample:\n  dataengine top-up tuesday/round-1/generation 25')
-    .action(async (workflowId: string, text: string) => {
-      const amount = Number(text);
-      if (!(amount > 0)) throw new InvalidArgumentError('Give an amount greater than 0.');
+    .action(async (workflowId: string, amount: number) => {
       const limit = await withWorkflow(workflowId, (handle) =>
         handle.executeUpdate<number, [{ amount: number }]>('topUp', { args: [{ amount }] }),
       );
@@ -37,6 +37,12 @@ export function addTeacherCommands(program: Command, signal: AbortSignal): void 
     .action((workflowId: string) =>
       withWorkflow(workflowId, (handle) => handle.executeUpdate<void, []>('finishEarly')),
     );
+}
+
+function amountOfMoney(text: string): number {
+  const amount = Number(text);
+  if (!(amount > 0)) throw new InvalidArgumentError('Give an amount greater than 0.');
+  return amount;
 }
 
 async function printEstimate(options: ConfigOptions & { round: number }, signal: AbortSignal): Promise<void> {

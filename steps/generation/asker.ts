@@ -7,6 +7,7 @@ import { readPromptTemplate } from '../../generation/prompt-template.ts';
 import { readQuestionTypes } from '../../generation/question-types.ts';
 import { createTeacherAsker, type TeacherAsker } from '../../generation/request-asker.ts';
 import { sampleFormat } from '../../generation/structured-answer.ts';
+import { inputErrorOfFile } from '../../store/read-json.ts';
 import { poolPictures } from '../dataset-paths.ts';
 import { withPool } from '../pool.ts';
 import { promptFile } from '../prompt-file.ts';
@@ -43,9 +44,10 @@ export async function withTeacherAsker<R>(
   );
 }
 
-/** A picture of the pool as a data URL. */
+/** A picture of the pool as a data URL. @throws InputError when it is not there */
 export async function pictureUrl(config: Config, fileName: string): Promise<string> {
   const file = join(poolPictures(config), fileName);
   const type = extname(file) === '.png' ? 'image/png' : 'image/jpeg';
-  return `data:${type};base64,${(await readFile(file)).toString('base64')}`;
+  const content = await readFile(file).catch((error: unknown) => Promise.reject(inputErrorOfFile(file, error)));
+  return `data:${type};base64,${content.toString('base64')}`;
 }

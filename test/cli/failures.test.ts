@@ -6,6 +6,7 @@ import {
   ChildWorkflowFailure,
   RetryState,
 } from '@temporalio/common';
+import { CommanderError, InvalidArgumentError } from 'commander';
 import { expect, test } from 'vitest';
 import { describeFailure } from '../../cli/failures.ts';
 import { OutOfBudget } from '../../generation/out-of-budget.ts';
@@ -55,6 +56,13 @@ test('a used-up budget is for a person to mend, as wrong input is', () => {
   const { message } = new OutOfBudget({ limit: 5, spent: 4.99, currency: 'USD' });
   const failure = asWorkflowFailure(ApplicationFailure.nonRetryable(message, 'OutOfBudget'));
   expect(describeFailure(failure)).toEqual({ message, exitCode: 2 });
+});
+
+test('what a command says against its options is told, once', () => {
+  const error = new InvalidArgumentError('Give --accept or --reject, not both.');
+  expect(describeFailure(error)).toEqual({ message: 'Give --accept or --reject, not both.', exitCode: 2 });
+  const toldAlready = new CommanderError(1, 'commander.invalidArgument', 'error: no such option');
+  expect(describeFailure(toldAlready)).toEqual({ message: '', exitCode: 2 });
 });
 
 test('any other failure of a workflow is told by its first cause, exit code 1', () => {

@@ -19,10 +19,11 @@ export interface WorkflowTestEnvironment {
 export const quiet = new DefaultLogger('ERROR');
 Runtime.install({ logger: quiet });
 
-export async function startEnvironment(): Promise<WorkflowTestEnvironment> {
+/** @param extraArgs of the server's command line */
+export async function startEnvironment(extraArgs: string[] = []): Promise<WorkflowTestEnvironment> {
   const executable = { type: 'existing-path' as const, path: await temporalExecutable() };
   const [temporal, workflowBundle] = await Promise.all([
-    TestWorkflowEnvironment.createLocal({ server: { executable } }),
+    TestWorkflowEnvironment.createLocal({ server: { executable, extraArgs } }),
     bundleWorkflowCode({ workflowsPath, logger: quiet }),
   ]);
   return { temporal, workflowBundle };

@@ -1,0 +1,126 @@
+/**
+ * The workflow `generation` over several executions, with its real activities: the server suggests to continue as new
+ * after few events.
+ */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { createCpuActivities } from '../../activities/cpu.ts';
+import { readLedger } from '../../generation/ledger.ts';
+import { startLocalTeacher } from '../../generation/local-teacher/server.ts';
+import { generate } from '../../steps/generate.ts';
+import { generationFolder } from '../../steps/generation/folder.ts';
+import type { GenerateOutcome } from '../../steps/outcomes.ts';
+import { generationProgressQuery, topUpUpdate } from '../../workflows/messages.ts';
+import { writeGenerationRun } from '../helpers/generation-run.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+import { createWorker, startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
+
+const eventsBeforeContinuing = 40;
+const requests = 60;
+const settings = { model: 'gpt-4', concurrency: 8, chunkRequests: 3, chunksAtOnce: 3 };
+let environment: WorkflowTestEnvironment;
+let expected: string;
+
+beforeAll(async () => {
+  environment = await startEnvironment([
+    '--dynamic-config-value',
+    `limit.historyCount.suggestContinueAsNew=${eventsBeforeContinuing}`,
+  ]);
+  const folder = await mkdtemp(join(tmpdir(), 'generation-'));
+  try {
+    const context = await writeGenerationRun(folder, requests, { ...settings, baseUrl: undefined });
+    await generate(context);
+    expected = await readFile((await generationFolder(context)).resultFile, 'utf8');
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}, 300_000);
+
+afterAll(() => environment?.temporal.teardown());
+
+async function setUp(teacherSettings: Record<string, unknown>, batchSeconds = 0) {
+  const teacher = await startLocalTeacher({ seed: 7, faults: { batches: { seconds: batchSeconds } } });
+  onTestFinished(() => teacher.close());
+  const folder = await temporaryFolder();
+  const context = await writeGenerationRun(folder, requests, {
+    ...settings,
+    baseUrl: teacher.baseUrl,
+    ...teacherSettings,
+  });
+  const { client } = environment.temporal;
+  const start = () =>
+    client.workflow.start('generation', {
+      taskQueue: folder,
+      workflowId: folder,
+      args: [{ runDirectory: context.run.root, round: 1, taskQueue: folder }],
+    });
+  /** How many events each execution had, the first one first. */
+  const executions = async (firstRunId: string) => {
+    const events: number[] = [];
+    for (let runId: string | null | undefined = firstRunId; runId; ) {
+      const history = await client.workflow.getHandle(folder, runId).fetchHistory();
+      events.push(history.events?.length ?? 0);
+      runId = history.events?.at(-1)?.workflowExecutionContinuedAsNewEventAttributes?.newExecutionRunId;
+    }
+    return events;
+  };
+  const worker = await createWorker(environment, folder, createCpuActivities());
+  const result = async () => readFile((await generationFolder(context)).resultFile, 'utf8');
+  return { teacher, context, start, worker, executions, result };
+}
+
+test('nothing is lost, repeated or paid twice where one execution ends and the next begins', async () => {
+  const { teacher, context, start, worker, executions, result } = await setUp({});
+  const events = await worker.runUntil(async () => {
+    const handle = await start();
+    const outcome: GenerateOutcome = await handle.result();
+    expect(outcome).toMatchObject({ answers: requests, unanswered: 0 });
+    return executions(handle.firstExecutionRunId);
+  });
+  expect(events.length).toBeGreaterThan(2);
+  // Only what is under way when the suggestion comes is added to it.
+  expect(Math.max(...events)).toBeLessThan(2 * eventsBeforeContinuing);
+  expect(await result()).toBe(expected);
+  const { promptTokens, completionTokens, ...counts } = teacher.counts();
+  expect(counts).toMatchObject({ requests, answered: requests, repeated: 0 });
+  expect(await readLedger(context.run.root)).toMatchObject({ promptTokens, completionTokens, lostCalls: 0 });
+});
+
+test('the budget and its top-ups hold over all executions', async () => {
+  const limit = 0.9;
+  const { teacher, context, start, worker, executions, result } = await setUp({ budget: { limit } });
+  const events = await worker.runUntil(async () => {
+    const handle = await start();
+    await expect
+      .poll(async () => (await handle.query(generationProgressQuery)).state, { timeout: 60_000 })
+      .toBe('waiting for a top-up');
+    expect((await readLedger(context.run.root)).cost).toBeLessThanOrEqual(limit);
+    expect(teacher.counts().answered).toBeLessThan(requests);
+    expect(await handle.executeUpdate(topUpUpdate, { args: [{ amount: 10 }] })).toBeCloseTo(limit + 10);
+    expect(await handle.result()).toMatchObject({ answers: requests, unanswered: 0 });
+    return executions(handle.firstExecutionRunId);
+  });
+  expect(events.length).toBeGreaterThan(2);
+  expect(await result()).toBe(expected);
+  expect(teacher.counts()).toMatchObject({ requests, answered: requests, repeated: 0 });
+  expect(await readLedger(context.run.root)).toMatchObject({ toppedUp: 10 });
+});
+
+test('batches under way go on, and the next execution collects them', async () => {
+  const batch = { requests: 5, atOnce: 3, pollSeconds: 0.1, maximumPollSeconds: 0.2 };
+  const { teacher, start, worker, executions, result } = await setUp({ mode: 'batch', batch }, 1.5);
+  const events = await worker.runUntil(async () => {
+    const handle = await start();
+    expect(await handle.result()).toMatchObject({ answers: requests, unanswered: 0 });
+    return executions(handle.firstExecutionRunId);
+  });
+  expect(events.length).toBeGreaterThan(2);
+  expect(await result()).toBe(expected);
+  expect(teacher.counts()).toMatchObject({
+    requests: 0,
+    repeated: 0,
+    batch: { created: requests / batch.requests, answered: requests, cancelled: 0 },
+  });
+});
