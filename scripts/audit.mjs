@@ -1,0 +1,42 @@
+#!/usr/bin/env node
+/**
+ * Fails when what we ship has a known vulnerability of severity high or critical, by npm's own audit of
+ * package-lock.json. Tools for development don't count. A registry that can't be asked fails nothing, and is said.
+ *
+ *   node scripts/audit.mjs
+ */
+import { spawnSync } from 'node:child_process';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const patienceMilliseconds = 120_000;
+const grave = ['high', 'critical'];
+
+const input = ['audit', '--omit=dev', '--package-lock-only', '--json'];
+const { stdout, error } = spawnSync('npm', input, { cwd: root, encoding: 'utf8', timeout: patienceMilliseconds });
+const report = parsed(stdout);
+
+if (report?.vulnerabilities === undefined) {
+  const reason = report?.message ?? error?.message ?? 'npm gave no report';
+  console.log(`Skipped: the registry can't be asked about vulnerabilities (${reason})`);
+} else {
+  const found = Object.values(report.vulnerabilities).filter(({ severity }) => grave.includes(severity));
+  for (const { name, severity, via } of found) {
+    const why = via.map((cause) =>
+      typeof cause === 'string' ? `by ${cause}` : `${cause.title} (${cause.range}), ${cause.url}`,
+    );
+    console.error(`✗ ${name} (${severity}): ${why.join('; ')}`);
+  }
+  const asked = report.metadata?.dependencies?.prod ?? 'all';
+  if (found.length === 0) console.log(`✓ No known vulnerability of severity high or critical in ${asked} packages`);
+  else process.exitCode = 1;
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
