@@ -6,13 +6,16 @@ const abandonedAfter = 60_000;
 
 /**
  * Does work while no other process on this machine does work under the same lock file. A lock whose process
- * is gone, or that nobody has touched for a minute, counts as abandoned.
+ * is gone, or that nobody touches while we wait for a minute, counts as abandoned.
  */
-export async function withLock(file, { onWait, work }) {
+export async function withLock(file, { onWait, work, patience = abandonedAfter }) {
   mkdirSync(dirname(file), { recursive: true });
+  const breaking = `${file}.breaking`;
+  const isAbandoned = abandonment(file, patience);
+  const isBreakingAbandoned = abandonment(breaking, patience);
   let told = false;
   while (!take(file)) {
-    if (isAbandoned(file)) breakLock(file);
+    if (isAbandoned()) breakLock({ file, breaking, isAbandoned, isBreakingAbandoned });
     else {
       if (!told) onWait(readOwner(file));
       told = true;
@@ -48,21 +51,26 @@ function take(file) {
 
 // Only one process may break a lock, and it looks again once it is that one: else a second one could
 // remove the lock that the first has just taken.
-function breakLock(file) {
-  const breaking = `${file}.breaking`;
+function breakLock({ file, breaking, isAbandoned, isBreakingAbandoned }) {
   if (!take(breaking)) {
-    if (isAbandoned(breaking)) rmSync(breaking, { force: true });
+    if (isBreakingAbandoned()) rmSync(breaking, { force: true });
     return;
   }
-  if (isAbandoned(file)) rmSync(file, { force: true });
+  if (isAbandoned()) rmSync(file, { force: true });
   rmSync(breaking, { force: true });
 }
 
-function isAbandoned(file) {
-  const stats = statSync(file, { throwIfNoEntry: false });
-  if (!stats) return false;
-  const owner = readOwner(file);
-  return Date.now() - stats.mtimeMs > abandonedAfter || (owner !== undefined && !isRunning(owner));
+// By how long we have seen no touch ourselves, not by the time of day, which may be set meanwhile.
+function abandonment(file, patience) {
+  let seen;
+  return () => {
+    const stats = statSync(file, { throwIfNoEntry: false });
+    if (!stats) return false;
+    const owner = readOwner(file);
+    if (owner !== undefined && !isRunning(owner)) return true;
+    if (seen?.touched !== stats.mtimeMs) seen = { touched: stats.mtimeMs, since: performance.now() };
+    return performance.now() - seen.since > patience;
+  };
 }
 
 function readOwner(file) {

@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { readdir, readFile, utimes, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it, vi } from 'vitest';
 import { withLock } from '../../scripts/setup/lock.mjs';
+import { gate } from '../helpers/gate.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
 const lockModule = new URL('../../scripts/setup/lock.mjs', import.meta.url).href;
@@ -43,11 +45,32 @@ describe('withLock', () => {
     expect(await withLock(lock, { onWait() {}, work: async () => 5 })).toBe(5);
   });
 
-  it('takes over a lock that nobody has touched for a minute', async () => {
+  it('takes over a lock that nobody touches for the time of its patience', async () => {
     const lock = join(await temporaryFolder(), 'lock');
     await writeFile(lock, String(process.pid));
-    const old = new Date(Date.now() - 61_000);
-    await utimes(lock, old, old);
-    expect(await withLock(lock, { onWait() {}, work: async () => 'done' })).toBe('done');
+    const startedAt = performance.now();
+    expect(await withLock(lock, { onWait() {}, work: async () => 'done', patience: 1000 })).toBe('done');
+    expect(performance.now() - startedAt).toBeGreaterThan(1000);
+  });
+
+  it.each([
+    ['forwards', 3_600_000],
+    ['backwards', -3_600_000],
+  ])('waits for a lock at work although the clock was set %s an hour', async (_, jump) => {
+    const lock = join(await temporaryFolder(), 'lock');
+    const at = gate();
+    const order: string[] = [];
+    const first = withLock(lock, {
+      onWait() {},
+      work: () => at.opened.then(() => order.push('first')),
+    });
+    vi.useFakeTimers({ toFake: ['Date'] });
+    vi.setSystemTime(Date.now() + jump);
+    const second = withLock(lock, { onWait() {}, work: async () => order.push('second') });
+    await sleep(1000);
+    vi.useRealTimers();
+    at.open();
+    await Promise.all([first, second]);
+    expect(order).toEqual(['first', 'second']);
   });
 });
