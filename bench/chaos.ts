@@ -1,38 +1,40 @@
 /**
- * Is what the loop makes the same, whatever is killed on the way? The demo's quick config, once left alone and once with
- * `kill -9` of the trainer, the GPU worker, the CPU worker, the teacher or the Temporal server at random moments; each
- * comes back as a supervisor would bring it. What, when and for how long is drawn from the seed.
+ * Is what the loop makes the same, whatever is killed on the way? A small round of the demo, once left alone and once with
+ * `kill -9` of the trainer, the GPU worker, the CPU worker, the teacher and the Temporal server at random moments, each
+ * while it is at work; it comes back as a supervisor would bring it.
  *
- * Fails unless dataset, scores, losses and adapters are the same within 1e-5, no step ran to its end twice, and neither
+ * Fails unless every kill was done and every victim was killed, dataset, scores, losses and adapters are the same within 1e-5, no step ran to its end twice, and neither
  * a process nor a temporary file is left.
  *
- * Usage: npm run chaos [-- --kills 20 --seed 1 --config configs/demo-quick.yaml --keep]
+ * Usage: npm run chaos [-- --kills 20 --seed 1 --config bench/chaos/chaos.yaml --keep]
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
-import { runningWith } from '../test/processes.ts';
+import { runningInGroup, runningWith } from '../test/processes.ts';
+import { type Victim, victims } from './chaos/at-work.ts';
 import { compareRuns, leftovers } from './chaos/compare.ts';
-import { runWithChaos, victims } from './chaos/run.ts';
+import { runWithChaos } from './chaos/run.ts';
 
 const { values } = parseArgs({
   options: {
     kills: { type: 'string', default: '20' },
     seed: { type: 'string', default: '1' },
-    config: { type: 'string', default: 'configs/demo-quick.yaml' },
+    config: { type: 'string', default: 'bench/chaos/chaos.yaml' },
     keep: { type: 'boolean', default: false },
   },
 });
 const tolerance = 1e-5;
+const teacherMilliseconds = 3000;
 const [count, seed] = [Number(values.kills), Number(values.seed)];
 // What one run computed must not pass for what the other should.
 process.env.DATAENGINE_PICTURE_CACHE = 'off';
 
 const folder = await mkdtemp(join(tmpdir(), 'dataengine-chaos-'));
 try {
-  const common = { configFile: resolve(values.config), run: 'chaos', seed };
+  const common = { configFile: resolve(values.config), run: 'chaos', seed, teacherMilliseconds };
   const calm = await runWithChaos({ ...common, folder: join(folder, 'calm'), kills: 0, seconds: 0 });
   console.log(`Left alone it took ${calm.seconds.toFixed(0)} s.`);
   const wild = await runWithChaos({
@@ -40,23 +42,41 @@ try {
     folder: join(folder, 'wild'),
     kills: count,
     seconds: calm.seconds,
-    onKill: ({ victim, at }) => console.log(`${at.toFixed(1).padStart(7)} s  kill -9 of the ${victim}`),
+    onKill: ({ victim, at, pid, work }) =>
+      console.log(`${at.toFixed(1).padStart(7)} s  kill -9 of the ${victim} (pid ${pid}), at ${work || 'nothing'}`),
   });
   const likeness = await compareRuns(calm, wild);
-  const [orphans, files] = [await runningWith(folder), await leftovers(wild.directory)];
+  // Trainers have a file of the folder on their command lines.
+  const trainers = (await runningWith(folder)).map(({ command }) => command);
+  const orphans = [trainers, ...(await Promise.all([...calm.groups, ...wild.groups].map(runningInGroup)))].flat();
+  const files = await leftovers(wild.directory);
 
-  const table = new Table({ head: ['victim', 'kills'], style: { head: [] }, colAligns: ['left', 'right'] });
-  for (const victim of victims) table.push([victim, wild.kills.filter((kill) => kill.victim === victim).length]);
+  const table = new Table({
+    head: ['victim', 'kills', 'starts', 'left alone', 'killed at'],
+    style: { head: [] },
+    colAligns: ['left', 'right', 'right', 'right', 'left'],
+  });
+  const killsOf = (victim: Victim) => wild.kills.filter((kill) => kill.victim === victim);
+  const killed = victims.map((victim) => killsOf(victim).length);
+  // A trainer is started for each job, the others only because they had ended.
+  const cameBack = (victim: Victim) => wild.starts[victim] >= calm.starts[victim] + killsOf(victim).length;
+  for (const victim of victims) {
+    const kills = killsOf(victim);
+    const work = [...new Set(kills.map((kill) => kill.work.replace(/ .*/, ' …')))].join(', ');
+    table.push([victim, kills.length, wild.starts[victim], calm.starts[victim], work]);
+  }
   console.log(String(table));
   console.log(`With ${wild.kills.length} kills it took ${wild.seconds.toFixed(0)} s.`);
   const checks: [string, boolean, unknown][] = [
     ['as many kills as asked for', wild.kills.length === count, wild.kills.length],
+    ['every victim killed', killed.every((count) => count > 0), killed.join(' ')],
+    ['every victim came back', victims.every(cameBack), victims.map((victim) => wild.starts[victim]).join(' ')],
     ['same dataset', likeness.sameDataset, likeness.sameDataset],
     ['same scores', likeness.scores <= tolerance, likeness.scores],
     ['same losses', likeness.losses <= tolerance, likeness.losses],
     ['same adapters', likeness.adapter <= tolerance, likeness.adapter],
     ['no step ended twice', wild.endedTwice.length === 0, wild.endedTwice.join(' ') || 0],
-    ['no process left', orphans.length === 0, orphans.length],
+    ['no process left', orphans.length === 0, orphans.join(' ') || 0],
     ['no temporary file left', files.length === 0, files.join(' ') || 0],
   ];
   for (const [what, holds, value] of checks) console.log(`${holds ? '✓' : '✗'} ${what}: ${value}`);

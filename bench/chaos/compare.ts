@@ -6,7 +6,7 @@ import { join, relative } from 'node:path';
 import { versionHistory } from '../../datasets/versions.ts';
 import { openSafetensors } from '../../model/files/safetensors.ts';
 import type { DataEngineResult } from '../../workflows/messages.ts';
-import { filesIn } from './run.ts';
+import { filesIn } from './files-in.ts';
 
 export interface Finished {
   directory: string;

@@ -1,7 +1,7 @@
 /**
  * A run of the loop on processes of its own, some of which are killed on the way.
  */
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -9,21 +9,12 @@ import { endingWithUs } from '../../cli/demo/child-process.ts';
 import { freePorts } from '../../cli/demo/free-port.ts';
 import { temporalExecutable } from '../../cli/setup-file.ts';
 import { connectClient } from '../../cli/temporal-client.ts';
-import { seededRandom } from '../../random/seeded-random.ts';
 import { writeFileAtomically } from '../../store/write-file.ts';
-import { processStartTime } from '../../trainer/process-identity.ts';
 import type { DataEngineResult } from '../../workflows/messages.ts';
-import { killOne, type Supervised, supervise } from './supervised.ts';
-
-export const victims = ['trainer', 'GPU worker', 'CPU worker', 'teacher', 'Temporal server'] as const;
-export type Victim = (typeof victims)[number];
-
-/** A kill that was done. */
-export interface Kill {
-  victim: Victim;
-  /** Seconds since the run began. */
-  at: number;
-}
+import { type Place, type Victim, victims } from './at-work.ts';
+import { filesIn } from './files-in.ts';
+import { type Kill, killAtRandom } from './killing.ts';
+import { type Supervised, supervise } from './supervised.ts';
 
 export interface ChaosInput {
   /** Everything of the run lies here: database, logs, `runs/`. */
@@ -34,10 +25,14 @@ export interface ChaosInput {
   seed: number;
   /** Kills, spread over the run. None: it is left alone. */
   kills: number;
-  /** Which are killed; in turn, in an order drawn anew each time. */
+  /** Which are killed. Default: all. */
   among?: readonly Victim[];
+  /** Most kills of one victim. Default: one more than its share. */
+  each?: number;
   /** How long the run takes when it is left alone: what the kills are spread over. */
   seconds: number;
+  /** How long the teacher takes for an answer, so that it is at work for a while. */
+  teacherMilliseconds?: number;
   trainerEntry?: string;
   trainerEnvironment?: Record<string, string>;
   onKill?: (kill: Kill) => void;
@@ -48,6 +43,10 @@ export interface ChaosRun {
   result: DataEngineResult;
   kills: Kill[];
   seconds: number;
+  /** How often each was started. */
+  starts: Record<Victim, number>;
+  /** The process groups of all workers, teachers and servers. */
+  groups: number[];
   /** Step folders whose work ended more than once. */
   endedTwice: string[];
 }
@@ -98,6 +97,7 @@ export async function runWithChaos(input: ChaosInput): Promise<ChaosRun> {
         ...endingWithUs(process.execPath, [
           ...['--import', import.meta.resolve('tsx'), project('generation/local-teacher/main.ts')],
           ...['--port', String(teacherPort), '--seed', String(seed), '--mistake-rate', '0.1'],
+          ...['--latency', String(input.teacherMilliseconds ?? 0)],
         ]),
         logFile: join(folder, 'teacher.log'),
       },
@@ -112,15 +112,27 @@ export async function runWithChaos(input: ChaosInput): Promise<ChaosRun> {
     ),
   };
   const directory = join(folder, 'runs', run);
+  const teacherUrl = `http://127.0.0.1:${teacherPort}/v1`;
+  const place: Place = { processes, address, workflowId: run, taskQueue: queues.cpu, directory, teacherUrl };
   const ended = new AbortController();
   const steps = watchSteps(directory, ended.signal);
+  const { among = victims, each = Math.ceil(count / among.length) + 1, onKill } = input;
   const startedAt = Date.now();
-  const killing = killAtRandom({ ...input, directory, processes, count, startedAt, signal: ended.signal });
+  const killing = killAtRandom({
+    ...{ place, among, each, count, startedAt, onKill },
+    seed: `${seed}/chaos`,
+    // What was killed takes longer.
+    seconds: (1.5 * input.seconds) / (count + 1),
+    signal: ended.signal,
+  });
   try {
     const result = await startAndWait(address, queues.cpu, run, configFile, ended.signal);
     const seconds = (Date.now() - startedAt) / 1000;
     ended.abort();
-    return { directory, result, kills: await killing, seconds, endedTwice: await steps };
+    const starts = { trainer: await trainerStarts(directory) } as Record<Victim, number>;
+    for (const victim of victims) if (victim !== 'trainer') starts[victim] = processes[victim].groups().length;
+    const groups = Object.values(processes).flatMap((supervised) => supervised.groups());
+    return { directory, result, kills: await killing, seconds, starts, groups, endedTwice: await steps };
   } finally {
     ended.abort();
     await killing.catch(() => undefined);
@@ -164,51 +176,11 @@ async function startAndWait(
   }
 }
 
-interface Killing extends ChaosInput {
-  directory: string;
-  processes: Record<Exclude<Victim, 'trainer'>, Supervised>;
-  count: number;
-  startedAt: number;
-  signal: AbortSignal;
-}
-
-/** Kills at moments drawn from the seed: what, when and for how long is the same each time. */
-async function killAtRandom(input: Killing): Promise<Kill[]> {
-  const { count, seconds, among = victims, directory, processes, startedAt, signal, onKill } = input;
-  const random = seededRandom(`${input.seed}/chaos`);
-  const done: Kill[] = [];
-  let turn: Victim[] = [];
-  for (let index = 0; index < count; index += 1) {
-    if (turn.length === 0) turn = random.shuffle([...among]);
-    const victim = turn.pop() as Victim;
-    const wait = ((0.3 + 1.4 * random.uniform()) * seconds * 1000) / (count + 1);
-    const down = random.uniform() * 2000;
-    await sleep(wait, undefined, { signal }).catch(() => undefined);
-    if (victim === 'trainer') {
-      const pid = await nextTrainer(directory, signal);
-      if (pid !== undefined) killOne(pid);
-    }
-    if (signal.aborted) break;
-    if (victim !== 'trainer') processes[victim].kill(down);
-    const kill = { victim, at: (Date.now() - startedAt) / 1000 };
-    done.push(kill);
-    onKill?.(kill);
-  }
-  return done;
-}
-
-/** Waits for a trainer that runs, by the fences that they raise. */
-async function nextTrainer(directory: string, signal: AbortSignal): Promise<number | undefined> {
-  while (!signal.aborted) {
-    for (const file of await filesIn(directory, (name) => name === 'trainer.pid.json')) {
-      const fence = await readFile(file, 'utf8')
-        .then((text) => JSON.parse(text) as { pid: number; startTime: string })
-        .catch(() => undefined);
-      if (fence !== undefined && (await processStartTime(fence.pid)) === fence.startTime) return fence.pid;
-    }
-    await sleep(lookMilliseconds);
-  }
-  return undefined;
+/** How many trainers were started, by their logs. */
+async function trainerStarts(directory: string): Promise<number> {
+  const logs = await filesIn(directory, (name) => name === 'trainer.log');
+  const texts = await Promise.all(logs.map((file) => readFile(file, 'utf8')));
+  return texts.reduce((sum, text) => sum + (text.match(/^--- \d{4}-/gm)?.length ?? 0), 0);
 }
 
 /**
@@ -231,12 +203,4 @@ async function watchSteps(directory: string, signal: AbortSignal): Promise<strin
   }
   await look();
   return [...seen].filter(([, times]) => times.size > 1).map(([file]) => dirname(file));
-}
-
-/** Files of the run whose names are wanted, wherever they lie. */
-export async function filesIn(directory: string, wanted: (name: string) => boolean): Promise<string[]> {
-  const entries = await readdir(directory, { recursive: true, withFileTypes: true }).catch(() => []);
-  return entries
-    .filter((entry) => entry.isFile() && wanted(entry.name))
-    .map((entry) => join(entry.parentPath, entry.name));
 }

@@ -5,10 +5,12 @@ import { signalGroup } from '../../trainer/process-identity.ts';
 /** A process that is started again whenever it ends, as systemd or Kubernetes would. */
 export interface Supervised {
   name: string;
+  /** Of the process that runs now; 0 while none does. */
+  pid(): number;
   /** Kills it, `kill -9`; it comes back after the delay. */
   kill(downMilliseconds: number): void;
-  /** How often it was started. */
-  starts(): number;
+  /** The process groups of all its lives. */
+  groups(): number[];
   stop(): Promise<void>;
 }
 
@@ -21,27 +23,29 @@ export function supervise(
 ): Supervised {
   const stopped = new AbortController();
   let current: OwnedProcess | undefined;
-  let starts = 0;
+  const groups: number[] = [];
   let pause = pauseMilliseconds;
   const life = (async () => {
     while (!stopped.signal.aborted) {
       current = await startOwned(options);
-      starts += 1;
+      groups.push(current.pid);
       if (stopped.signal.aborted) break;
       await current.ended;
+      current = undefined;
       await sleep(pause, undefined, { signal: stopped.signal }).catch(() => undefined);
       pause = pauseMilliseconds;
     }
   })();
   return {
     name: options.name,
+    pid: () => current?.pid ?? 0,
     kill(downMilliseconds) {
       pause = Math.max(pauseMilliseconds, downMilliseconds);
       if (current === undefined || current.pid === 0) return;
       if (group) signalGroup(current.pid, 'SIGKILL');
       else killOne(current.pid);
     },
-    starts: () => starts,
+    groups: () => groups,
     async stop() {
       stopped.abort();
       await current?.stop(20);

@@ -20,6 +20,7 @@ test('whatever is killed on the way, the run ends with the same data, scores and
     configFile,
     run: 'chaos',
     seed: 7,
+    teacherMilliseconds: 1000,
     trainerEntry: pretendTrainerEntry,
     trainerEnvironment: { PRETEND_STEP_MILLISECONDS: '60' },
   };
@@ -29,6 +30,7 @@ test('whatever is killed on the way, the run ends with the same data, scores and
       ...common,
       folder: join(folder, 'wild'),
       kills: 3,
+      each: 1,
       among: ['trainer', 'teacher', 'Temporal server'],
       seconds: 30,
     }),

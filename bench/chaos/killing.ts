@@ -1,0 +1,80 @@
+/**
+ * Kills processes of a run at random moments, each while it runs and has something to do.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { seededRandom } from '../../random/seeded-random.ts';
+import { processStartTime } from '../../trainer/process-identity.ts';
+import { type AtWork, atWork, type Place, type Victim } from './at-work.ts';
+import { killOne } from './supervised.ts';
+
+/** A kill that was done. */
+export interface Kill extends AtWork {
+  /** Seconds since the run began. */
+  at: number;
+}
+
+export interface Killing {
+  place: Place;
+  count: number;
+  among: readonly Victim[];
+  /** Most kills of one victim. */
+  each: number;
+  seed: string;
+  /** Between two kills, on average. */
+  seconds: number;
+  startedAt: number;
+  /** Aborted when the run has ended. */
+  signal: AbortSignal;
+  onKill?: ((kill: Kill) => void) | undefined;
+}
+
+const lookMilliseconds = 250;
+const endPatienceMilliseconds = 10_000;
+
+/**
+ * Kills until there are as many kills as asked for, or the run has ended. The moments, the choice among those at work,
+ * and how long a victim stays away are drawn from the seed; nobody gets two kills ahead of another who is at work.
+ *
+ * @throws Error when a process survives its kill
+ */
+export async function killAtRandom(input: Killing): Promise<Kill[]> {
+  const { place, count, among, each, seconds, startedAt, signal, onKill } = input;
+  const random = seededRandom(input.seed);
+  const done: Kill[] = [];
+  const killsOf = (victim: Victim) => done.filter((kill) => kill.victim === victim).length;
+  while (done.length < count && !signal.aborted) {
+    await sleep((0.3 + 1.4 * random.uniform()) * seconds * 1000, undefined, { signal }).catch(() => undefined);
+    const down = random.uniform() * 2000;
+    const draw = random.uniform();
+    while (!signal.aborted) {
+      const found = (await atWork(place)).filter(({ victim }) => among.includes(victim) && killsOf(victim) < each);
+      const fewest = Math.min(...found.map(({ victim }) => killsOf(victim)));
+      const choice = found.filter(({ victim }) => killsOf(victim) <= fewest + 1);
+      const chosen = choice[Math.floor(draw * choice.length)];
+      // It may have ended since.
+      if (chosen !== undefined && !signal.aborted && (await kill(place, chosen, down))) {
+        const record = { ...chosen, at: (Date.now() - startedAt) / 1000 };
+        done.push(record);
+        onKill?.(record);
+        break;
+      }
+      await sleep(lookMilliseconds);
+    }
+  }
+  return done;
+}
+
+/** @returns whether the process ran, and is gone now */
+async function kill({ processes }: Place, { victim, pid }: AtWork, downMilliseconds: number): Promise<boolean> {
+  const startTime = pid === 0 ? undefined : await processStartTime(pid);
+  if (startTime === undefined) return false;
+  if (victim === 'trainer') killOne(pid);
+  else if (processes[victim].pid() === pid) processes[victim].kill(downMilliseconds);
+  else return false;
+  const deadline = Date.now() + endPatienceMilliseconds;
+  while ((await processStartTime(pid)) === startTime) {
+    if (Date.now() > deadline) throw new Error(`the ${victim} (pid ${pid}) survived kill -9`);
+    await sleep(20);
+  }
+  return true;
+}
