@@ -3,8 +3,8 @@
  * `kill -9` of the trainer, the GPU worker, the CPU worker, the teacher and the Temporal server at random moments, each
  * while it is at work; it comes back as a supervisor would bring it.
  *
- * Fails unless every kill was done and every victim was killed, dataset, scores, losses and adapters are the same within 1e-5, no step ran to its end twice, and neither
- * a process nor a temporary file is left.
+ * Fails unless every kill was done and every victim came back, dataset, scores, losses and adapters are the same within
+ * 1e-5, no step ran to its end twice, and neither a process nor a temporary file is left.
  *
  * Usage: npm run chaos [-- --kills 20 --seed 1 --config bench/chaos/chaos.yaml --keep]
  */
@@ -43,7 +43,7 @@ try {
     kills: count,
     seconds: calm.seconds,
     onKill: ({ victim, at, pid, work }) =>
-      console.log(`${at.toFixed(1).padStart(7)} s  kill -9 of the ${victim} (pid ${pid}), at ${work || 'nothing'}`),
+      console.log(`${at.toFixed(1).padStart(7)} s  kill -9 of the ${victim} (pid ${pid}), at ${work}`),
   });
   const likeness = await compareRuns(calm, wild);
   // Trainers have a file of the folder on their command lines.

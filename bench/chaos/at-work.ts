@@ -46,7 +46,8 @@ export async function atWork(place: Place): Promise<AtWork[]> {
     const activities = await activitiesUnderWay(client, workflowId);
     const names = (wanted: (activity: Activity) => boolean) =>
       [...new Set(activities.filter(wanted).map(({ name }) => name))].join(' ');
-    found.push({ victim: 'Temporal server', pid: processes['Temporal server'].pid(), work: names(() => true) });
+    const all = names(() => true);
+    if (all !== '') found.push({ victim: 'Temporal server', pid: processes['Temporal server'].pid(), work: all });
     const [gpu, cpu] = [processes['GPU worker'].pid(), processes['CPU worker'].pid()];
     const [onGpu, onCpu] = [names(({ workerPid }) => workerPid === gpu), names(({ workerPid }) => workerPid === cpu)];
     if (onGpu !== '') found.push({ victim: 'GPU worker', pid: gpu, work: onGpu });
