@@ -2,7 +2,10 @@
  * Cuts the elements of top-level arrays out of the bytes of a JSON document, as the bytes arrive.
  *
  * Only the structure is followed here (strings, brackets, the grammar of the top level); each element is parsed by
- * `JSON.parse`, which is many times faster than putting it together from tokens.
+ * `JSON.parse`. Libraries that stream JSON put each value together from tokens, in JavaScript. Of the 860,001 annotations
+ * of a file of COCO's size (439 MiB) that takes `stream-json` 3.8.0 71 seconds of processor time and `@streamparser/json`
+ * 0.0.26 42; this, 10, as long as `JSON.parse` of the whole file, which needs 1.1 GiB. The byte of a fault, from which
+ * line and column are told, comes with it.
  */
 
 /** Bytes of one element, and where they are. */
