@@ -16,7 +16,7 @@ export type Victim = (typeof victims)[number];
 export interface AtWork {
   victim: Victim;
   pid: number;
-  /** What it is doing, in a word: an activity, a step's folder. */
+  /** What it is doing: an activity with its place in the run, such as `round-0/finetune`, or a step's folder. */
   work: string;
 }
 
@@ -53,8 +53,8 @@ export async function atWork(place: Place): Promise<AtWork[]> {
     if (onGpu !== '') found.push({ victim: 'GPU worker', pid: gpu, work: onGpu });
     // Whatever goes on elsewhere, its end is for the worker that runs the workflows.
     if (onCpu !== '' || (await polls(client, place.taskQueue, cpu)))
-      found.push({ victim: 'CPU worker', pid: cpu, work: onCpu || 'workflows' });
-    const asks = names(({ name }) => name === 'askChunk');
+      found.push({ victim: 'CPU worker', pid: cpu, work: onCpu || `workflows at ${all || 'rest'}` });
+    const asks = names(({ name }) => name.endsWith('askChunk'));
     if (asks !== '' && (await answers(place.teacherUrl)))
       found.push({ victim: 'teacher', pid: processes.teacher.pid(), work: asks });
   } catch {
@@ -88,7 +88,7 @@ async function activitiesUnderWay(client: Client, workflowId: string): Promise<A
   const own = (raw.pendingActivities ?? [])
     .filter(({ state }) => state === started)
     .map(({ activityType, lastWorkerIdentity }) => ({
-      name: activityType?.name ?? '',
+      name: [...workflowId.split('/').slice(1), activityType?.name].join('/'),
       workerPid: Number.parseInt(lastWorkerIdentity ?? '', 10),
     }));
   const children = (raw.pendingChildren ?? []).flatMap(({ workflowId: child }) => (child ? [child] : []));

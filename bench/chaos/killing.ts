@@ -29,6 +29,8 @@ export interface Killing {
 }
 
 const lookMilliseconds = 250;
+/** Steps on the GPU are tried ten times; the whole of the run shall have its share of the kills. */
+const mostAtSameWork = 3;
 const endPatienceMilliseconds = 10_000;
 
 /**
@@ -47,7 +49,12 @@ export async function killAtRandom(input: Killing): Promise<Kill[]> {
     const down = random.uniform() * 2000;
     const draw = random.uniform();
     while (!signal.aborted) {
-      const found = (await atWork(place)).filter(({ victim }) => among.includes(victim) && killsOf(victim) < each);
+      const found = (await atWork(place)).filter(
+        ({ victim, work }) =>
+          among.includes(victim) &&
+          killsOf(victim) < each &&
+          done.filter((kill) => kill.victim === victim && kill.work === work).length < mostAtSameWork,
+      );
       const fewest = Math.min(...found.map(({ victim }) => killsOf(victim)));
       const choice = found.filter(({ victim }) => killsOf(victim) <= fewest + 1);
       const chosen = choice[Math.floor(draw * choice.length)];

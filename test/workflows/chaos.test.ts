@@ -20,9 +20,9 @@ test('whatever is killed on the way, the run ends with the same data, scores and
     configFile,
     run: 'chaos',
     seed: 7,
-    teacherMilliseconds: 1000,
+    teacherMilliseconds: 4000,
     trainerEntry: pretendTrainerEntry,
-    trainerEnvironment: { PRETEND_STEP_MILLISECONDS: '60' },
+    trainerEnvironment: { PRETEND_STEP_MILLISECONDS: '150' },
   };
   const [calm, wild] = await Promise.all([
     runWithChaos({ ...common, folder: join(folder, 'calm'), kills: 0, seconds: 0 }),
@@ -32,7 +32,7 @@ test('whatever is killed on the way, the run ends with the same data, scores and
       kills: 3,
       each: 1,
       among: ['trainer', 'teacher', 'Temporal server'],
-      seconds: 30,
+      seconds: 8,
     }),
   ]);
 
