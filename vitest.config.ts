@@ -1,8 +1,12 @@
 import { defineConfig } from 'vitest/config';
 
+/** Whole runs under faults, a minute or more each: `npm run test:all`, and every change before it lands. */
+const longTests = process.env.DATAENGINE_LONG_TESTS === '1' ? [] : ['test/**/*.long.test.ts'];
+
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    exclude: longTests,
     pool: 'forks',
     maxWorkers: 2,
     // Some tests start a Temporal server or train a small model, on machines of two cores.

@@ -1,4 +1,4 @@
-import { countTokens as countExactly } from 'gpt-tokenizer/encoding/cl100k_base';
+import { countTokens as countExactly, decode, encode } from 'gpt-tokenizer/encoding/cl100k_base';
 import type { ChatMessage } from './prompt-template.ts';
 
 const longestMemory = 20_000;
@@ -18,6 +18,11 @@ const tokensOfMessage = 4;
 /** How many tokens messages have as a prompt, without pictures. */
 export function countPromptTokens(messages: readonly ChatMessage[]): number {
   return messages.reduce((sum, { content }) => sum + countTokens(content) + tokensOfMessage, 0);
+}
+
+/** The beginning of a text, as a model writes it that may write no more tokens than these. */
+export function firstTokens(text: string, count: number): string {
+  return decode(encode(text).slice(0, count));
 }
 
 function remembered(paragraph: string): number {

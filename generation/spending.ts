@@ -45,7 +45,10 @@ export function openSpending(input: {
   let settled = 0;
   const oneAtATime = limitConcurrency(1);
 
-  const enter = () => {
+  // One after the other: the last line is what counts, and must be of the latest state.
+  const writing = limitConcurrency(1);
+  const enter = () => writing(enterState);
+  const enterState = () => {
     const open = [...underWay, ...lost];
     const tokens = {
       promptTokens: open.reduce((sum, { promptTokens }) => sum + promptTokens, known.promptTokens),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { hashBytes } from '../../store/hash.ts';
-import { countTokens } from '../count-tokens.ts';
+import { countTokens, firstTokens } from '../count-tokens.ts';
 import { answerPrompt, type LocalAnswer } from './answer-prompt.ts';
 import type { TokenCounts } from './bookkeeping.ts';
 import { structuredContent } from './structured-content.ts';
@@ -76,7 +76,12 @@ export function completeChat(
   const answer = answerPrompt(prompt, options);
   const text = request.response_format?.type === 'json_schema' ? structuredContent(answer) : answer.text;
   const refusal = options.refused ? "I'm sorry, I can't help with that." : null;
-  const completionTokens = countTokens(refusal ?? text);
+  const whole = refusal ?? text;
+  const tokens = countTokens(whole);
+  const most = request.max_completion_tokens ?? request.max_tokens ?? tokens;
+  const isCut = tokens > most;
+  const written = isCut ? firstTokens(whole, most) : whole;
+  const completionTokens = Math.min(tokens, most);
   const completion: ChatCompletion = {
     id: `chatcmpl-${hash.slice(0, 29)}`,
     object: 'chat.completion',
@@ -85,9 +90,13 @@ export function completeChat(
     choices: [
       {
         index: 0,
-        message: { role: 'assistant', content: refusal === null ? text : null, refusal },
+        message: {
+          role: 'assistant',
+          content: refusal === null ? written : null,
+          refusal: refusal === null ? null : written,
+        },
         logprobs: null,
-        finish_reason: 'stop',
+        finish_reason: isCut ? 'length' : 'stop',
       },
     ],
     usage: {

@@ -38,6 +38,17 @@ describe('the protocol', () => {
     });
   });
 
+  test('an answer is cut at the most tokens that were asked for, and says so', async () => {
+    const { teacher } = await runningTeacher();
+    const whole = (await post(teacher.baseUrl, JSON.stringify(body))).body as OpenAI.ChatCompletion;
+    const { body: cut } = await post(teacher.baseUrl, JSON.stringify({ ...body, max_tokens: 2 }));
+    const { choices, usage } = cut as OpenAI.ChatCompletion;
+    expect(usage?.completion_tokens).toBe(2);
+    expect(choices[0]?.finish_reason).toBe('length');
+    const text = choices[0]?.message.content as string;
+    expect(whole.choices[0]?.message.content).toMatch(new RegExp(`^${text}.`));
+  });
+
   test('content may be a list of parts', async () => {
     const { teacher } = await runningTeacher();
     const content = [
