@@ -119,8 +119,13 @@ describe('pause and resume', () => {
       async (handle) => {
         await until(() => asked === generationPlan.atOnce);
         await handle.executeUpdate('pause');
-        first.open();
         const generation = environment.temporal.client.workflow.getHandle(`${handle.workflowId}/round-1/generation`);
+        // The run tells the round, and the round its generation: chunks that end before that make room for others.
+        await until(async () => {
+          const { events } = await generation.fetchHistory();
+          return events?.some((event) => event.workflowExecutionSignaledEventAttributes) === true;
+        });
+        first.open();
         await until(async () => (await generation.query<{ state: string }>('progress')).state === 'paused');
         expect(asked).toBe(generationPlan.atOnce);
         await handle.executeUpdate('resume');
