@@ -1,5 +1,5 @@
-import limitConcurrency from 'p-limit';
 import { z } from 'zod';
+import { askAll } from '../generation/ask-all.ts';
 import { openJsonLines } from '../store/append-json-lines.ts';
 import { hashValue } from '../store/hash.ts';
 import { readJsonLines } from '../store/read-json.ts';
@@ -30,20 +30,12 @@ export async function extractWithTeacher(
   try {
     const kept = new Map((await readJsonLines(options.file, keptSchema)).map(({ key, reply }) => [key, reply]));
     const prompts = new Map(answers.map((answer) => [keyOf(answer), extractionPrompt(answer)]));
-    const limit = limitConcurrency(options.concurrency);
-    const failures: unknown[] = [];
-    const askOne = async ([key, prompt]: [string, string]) => {
-      if (failures.length > 0) return;
-      try {
-        const reply = await options.ask(prompt);
-        kept.set(key, reply);
-        await replies.append({ key, reply });
-      } catch (error) {
-        failures.push(error);
-      }
-    };
-    await Promise.all([...prompts].filter(([key]) => !kept.has(key)).map((entry) => limit(askOne, entry)));
-    if (failures.length > 0) throw failures[0];
+    const missing = [...prompts].filter(([key]) => !kept.has(key));
+    await askAll(missing, options.concurrency, async ([key, prompt]) => {
+      const reply = await options.ask(prompt);
+      kept.set(key, reply);
+      await replies.append({ key, reply });
+    });
     return answers.map((answer) => extractChoice(kept.get(keyOf(answer)) ?? '', answer.options));
   } finally {
     await replies.close();

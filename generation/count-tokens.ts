@@ -12,8 +12,10 @@ export function countTokens(text: string): number {
   return text.split(/(?<=\n\n)/).reduce((sum, paragraph) => sum + remembered(paragraph), 0);
 }
 
-// As OpenAI counts what frames a message.
-const tokensOfMessage = 4;
+/** As OpenAI counts what frames a message. */
+export const tokensOfMessage = 4;
+/** What OpenAI's page on vision says of a picture at low detail. */
+export const tokensOfPicture = 85;
 
 /** How many tokens messages have as a prompt, without pictures. */
 export function countPromptTokens(messages: readonly ChatMessage[]): number {

@@ -2,7 +2,7 @@ import type { OpenAI } from 'openai';
 import type { ChatCompletionCreateParamsNonStreaming } from 'openai/resources/chat/completions';
 import { hashValue } from '../store/hash.ts';
 import type { AnswerToRequest, RequestAsker } from './ask-chunk.ts';
-import { countPromptTokens } from './count-tokens.ts';
+import { countPromptTokens, tokensOfPicture } from './count-tokens.ts';
 import type { TeacherRequest } from './generation-request.ts';
 import type { ChatMessage } from './prompt-template.ts';
 import {
@@ -21,9 +21,6 @@ export interface TeacherAsker<Request extends TeacherRequest> extends RequestAsk
   /** The request as the protocol has it. */
   body(request: Request): Promise<ChatCompletionCreateParamsNonStreaming>;
 }
-
-// As OpenAI counts a picture at low detail.
-const tokensOfPicture = 85;
 
 /**
  * Asks a teacher requests of one kind. A prompt that is too long for the model is sent again with fewer in-context

@@ -5,7 +5,7 @@ export type PictureKind = 'jpeg' | 'png' | 'gif' | 'webp' | 'tiff';
 /** Enough for photographs of the largest cameras; a file of a few kilobytes can claim to be far larger. */
 export const maximumPicturePixels = 150_000_000;
 /** Bytes that tell the kind of a picture. */
-export const pictureHeadBytes = 12;
+const pictureHeadBytes = 12;
 
 /**
  * The kind of a picture by its first bytes, whatever its name says.

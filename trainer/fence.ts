@@ -13,7 +13,10 @@ import { processStartTime, signalGroup } from './process-identity.ts';
 import { TrainerError } from './trainer-error.ts';
 
 const fenceSchema = z.object({ host: z.string(), pid: z.number().int().positive(), startTime: z.string() });
-const fenceFile = (directory: string) => join(directory, 'trainer.pid.json');
+type Fence = z.output<typeof fenceSchema>;
+/** The name of a fence, in the folder of its trainer. */
+export const fenceName = 'trainer.pid.json';
+const fenceFile = (directory: string) => join(directory, fenceName);
 const killPatienceMilliseconds = 10_000;
 const lookMilliseconds = 1000;
 const looksToWait = 5;
@@ -32,11 +35,11 @@ export async function killFormerTrainer(directory: string): Promise<number | und
     await sleep(looksToWait * lookMilliseconds);
     return undefined;
   }
-  if ((await processStartTime(former.pid)) !== former.startTime) return undefined;
+  if (!(await isRunning(former))) return undefined;
   signalGroup(former.pid, 'SIGKILL');
   // Not by the time of day, which may be set meanwhile.
   const deadline = performance.now() + killPatienceMilliseconds;
-  while ((await processStartTime(former.pid)) === former.startTime) {
+  while (await isRunning(former)) {
     if (performance.now() > deadline) {
       throw new TrainerError({
         kind: 'internal',
@@ -47,6 +50,12 @@ export async function killFormerTrainer(directory: string): Promise<number | und
     await sleep(20);
   }
   return former.pid;
+}
+
+/** The pid of the trainer that runs for this folder, on this host. */
+export async function runningTrainer(directory: string): Promise<number | undefined> {
+  const fence = await readFence(directory);
+  return fence?.host === hostname() && (await isRunning(fence)) ? fence.pid : undefined;
 }
 
 /** Records the trainer that now owns the folder. */
@@ -81,7 +90,12 @@ async function ownsFence(directory: string, pid: number): Promise<boolean> {
   return fence?.host === hostname() && fence.pid === pid;
 }
 
-async function readFence(directory: string): Promise<z.output<typeof fenceSchema> | undefined> {
+/** Whether the process of that pid is still the one that the fence names. */
+async function isRunning({ pid, startTime }: Fence): Promise<boolean> {
+  return (await processStartTime(pid)) === startTime;
+}
+
+async function readFence(directory: string): Promise<Fence | undefined> {
   try {
     return fenceSchema.parse(JSON.parse(await readFile(fenceFile(directory), 'utf8')));
   } catch {

@@ -102,7 +102,7 @@ export async function promptOptimization(input: PromptOptimizationInput): Promis
       progress.problem = undefined;
     } catch (error) {
       // A person can put it in other words, or, without money, accept what there is; what was judged is not lost.
-      if (!isUselessProposal(error) && !isOutOfBudget(error)) throw error;
+      if (!isUpToPerson(error)) throw error;
       progress.problem = rootCause(error) ?? 'The teacher proposed no prompt that can be used.';
       decided = await nextDecision();
       continue;
@@ -126,19 +126,11 @@ export async function promptOptimization(input: PromptOptimizationInput): Promis
   return result;
 }
 
-function isOutOfBudget(error: unknown): boolean {
-  return (
-    error instanceof ActivityFailure && error.cause instanceof ApplicationFailure && error.cause.type === 'OutOfBudget'
-  );
-}
-
-function isUselessProposal(error: unknown): boolean {
-  return (
-    error instanceof ActivityFailure &&
-    error.cause instanceof ApplicationFailure &&
-    error.cause.type === 'TeacherError' &&
-    error.cause.nonRetryable === true
-  );
+/** Whether no prompt that can be used was proposed, or there was no money to ask for one. */
+function isUpToPerson(error: unknown): boolean {
+  const cause = error instanceof ActivityFailure ? error.cause : undefined;
+  if (!(cause instanceof ApplicationFailure)) return false;
+  return cause.type === 'OutOfBudget' || (cause.type === 'TeacherError' && cause.nonRetryable === true);
 }
 
 function checkVerdict(progress: PromptProgress, decision: PromptDecision | undefined, verdict: SampleVerdict): void {

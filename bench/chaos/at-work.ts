@@ -1,11 +1,10 @@
 /**
  * Who of a run's processes is at work now: one that sleeps can be killed with no harm, and would show nothing.
  */
-import { readFile } from 'node:fs/promises';
 import { dirname, relative } from 'node:path';
 import type { Client } from '@temporalio/client';
 import { connectClient } from '../../cli/temporal-client.ts';
-import { processStartTime } from '../../trainer/process-identity.ts';
+import { fenceName, runningTrainer } from '../../trainer/fence.ts';
 import { filesIn } from './files-in.ts';
 import type { Supervised } from './supervised.ts';
 
@@ -67,12 +66,9 @@ export async function atWork(place: Place): Promise<AtWork[]> {
 
 /** The trainer that runs, by the fences that trainers raise. */
 async function trainerAtWork(directory: string): Promise<AtWork | undefined> {
-  for (const file of await filesIn(directory, (name) => name === 'trainer.pid.json')) {
-    const fence = await readFile(file, 'utf8')
-      .then((text) => JSON.parse(text) as { pid: number; startTime: string })
-      .catch(() => undefined);
-    if (fence === undefined || (await processStartTime(fence.pid)) !== fence.startTime) continue;
-    return { victim: 'trainer', pid: fence.pid, work: relative(directory, dirname(file)) };
+  for (const file of await filesIn(directory, (name) => name === fenceName)) {
+    const pid = await runningTrainer(dirname(file));
+    if (pid !== undefined) return { victim: 'trainer', pid, work: relative(directory, dirname(file)) };
   }
   return undefined;
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { hashBytes } from '../../store/hash.ts';
-import { countTokens, firstTokens } from '../count-tokens.ts';
+import { countTokens, firstTokens, tokensOfMessage, tokensOfPicture } from '../count-tokens.ts';
 import { answerPrompt, type LocalAnswer } from './answer-prompt.ts';
 import type { TokenCounts } from './bookkeeping.ts';
 import { structuredContent } from './structured-content.ts';
@@ -52,9 +52,6 @@ export interface ChatCompletion {
   metadata?: Record<string, string>;
 }
 
-// What OpenAI's page on vision says of a picture at low detail.
-const tokensOfPicture = 85;
-const tokensOfMessage = 4;
 const defaultMaximumTokens = 16;
 
 export function readChat({ messages, max_tokens, max_completion_tokens }: ChatRequest): ReadChat {

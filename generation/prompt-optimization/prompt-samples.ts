@@ -1,8 +1,8 @@
-import limitConcurrency from 'p-limit';
 import { z } from 'zod';
 import type { AnnotatedPicture } from '../../datasets/coco.ts';
 import { openJsonLines } from '../../store/append-json-lines.ts';
 import { readJsonLines } from '../../store/read-json.ts';
+import { askAll } from '../ask-all.ts';
 import { filterRawAnswer } from '../filters.ts';
 import type { GenerationRequest } from '../generation-request.ts';
 import { isRejection, parseAnswer } from '../parse-answer.ts';
@@ -51,11 +51,9 @@ export async function makePromptSamples(input: {
   const lines = await openJsonLines(file);
   try {
     const samples = new Map((await readJsonLines(file, promptSampleSchema)).map((sample) => [sample.id, sample]));
-    const limit = limitConcurrency(input.concurrency);
-    const failures: unknown[] = [];
     const make = async (request: GenerationRequest, index: number) => {
       const id = sampleId(request);
-      if (samples.has(id) || failures.length > 0) return;
+      if (samples.has(id)) return;
       const messages = buildMessages({ request, picture: pictureOf(pictures, request), types, template });
       const { text: answer } = await ask(messages, { seed: request.seed });
       const parsed = filterRawAnswer(answer) ?? parseAnswer(answer);
@@ -71,12 +69,7 @@ export async function makePromptSamples(input: {
       await lines.append(sample);
       samples.set(id, sample);
     };
-    const makeUnlessFailed = (request: GenerationRequest, index: number) =>
-      make(request, index).catch((error: unknown) => {
-        failures.push(error);
-      });
-    await Promise.all(requests.map((request, index) => limit(makeUnlessFailed, request, index)));
-    if (failures.length > 0) throw failures[0];
+    await askAll(requests, input.concurrency, make);
     return requests.flatMap((request) => samples.get(sampleId(request)) ?? []);
   } finally {
     await lines.close();

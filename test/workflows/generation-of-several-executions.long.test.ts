@@ -2,20 +2,12 @@
  * The workflow `generation` over several executions, with its real activities: the server suggests to continue as new
  * after few events.
  */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { createCpuActivities } from '../../activities/cpu.ts';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readLedger } from '../../generation/ledger.ts';
-import { startLocalTeacher } from '../../generation/local-teacher/server.ts';
-import { generate } from '../../steps/generate.ts';
-import { generationFolder } from '../../steps/generation/folder.ts';
 import type { GenerateOutcome } from '../../steps/outcomes.ts';
 import { generationProgressQuery, topUpUpdate } from '../../workflows/messages.ts';
-import { writeGenerationRun } from '../helpers/generation-run.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
-import { createWorker, startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
+import { startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
+import { resultLeftAlone, resultOf, setUpGeneration } from './generation-setup.ts';
 
 const eventsBeforeContinuing = 40;
 const requests = 60;
@@ -28,47 +20,27 @@ beforeAll(async () => {
     '--dynamic-config-value',
     `limit.historyCount.suggestContinueAsNew=${eventsBeforeContinuing}`,
   ]);
-  const folder = await mkdtemp(join(tmpdir(), 'generation-'));
-  try {
-    const context = await writeGenerationRun(folder, requests, { ...settings, baseUrl: undefined });
-    await generate(context);
-    expected = await readFile((await generationFolder(context)).resultFile, 'utf8');
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  expected = await resultLeftAlone({ requests, settings });
 }, 300_000);
 
 afterAll(() => environment?.temporal.teardown());
 
 async function setUp(teacherSettings: Record<string, unknown>, batchSeconds = 0) {
-  const teacher = await startLocalTeacher({ seed: 7, faults: { batches: { seconds: batchSeconds } } });
-  onTestFinished(() => teacher.close());
-  const folder = await temporaryFolder();
-  const context = await writeGenerationRun(folder, requests, {
-    ...settings,
-    baseUrl: teacher.baseUrl,
-    ...teacherSettings,
-  });
+  const setup = { requests, settings: { ...settings, ...teacherSettings } };
+  const faults = { batches: { seconds: batchSeconds } };
+  const { context, workflowId, ...rest } = await setUpGeneration(environment, setup, { faults });
   const { client } = environment.temporal;
-  const start = () =>
-    client.workflow.start('generation', {
-      taskQueue: folder,
-      workflowId: folder,
-      args: [{ runDirectory: context.run.root, round: 1, taskQueue: folder }],
-    });
   /** How many events each execution had, the first one first. */
   const executions = async (firstRunId: string) => {
     const events: number[] = [];
     for (let runId: string | null | undefined = firstRunId; runId; ) {
-      const history = await client.workflow.getHandle(folder, runId).fetchHistory();
+      const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
       events.push(history.events?.length ?? 0);
       runId = history.events?.at(-1)?.workflowExecutionContinuedAsNewEventAttributes?.newExecutionRunId;
     }
     return events;
   };
-  const worker = await createWorker(environment, folder, createCpuActivities());
-  const result = async () => readFile((await generationFolder(context)).resultFile, 'utf8');
-  return { teacher, context, start, worker, executions, result };
+  return { ...rest, context, executions, result: () => resultOf(context) };
 }
 
 test('nothing is lost, repeated or paid twice where one execution ends and the next begins', async () => {

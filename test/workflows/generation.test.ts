@@ -1,27 +1,18 @@
 /**
  * The workflow `generation` with its real activities, a real server and a real teacher over HTTP.
  */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import type { Worker } from '@temporalio/worker';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { createCpuActivities } from '../../activities/cpu.ts';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readLedger } from '../../generation/ledger.ts';
-import { type LocalTeacherOptions, startLocalTeacher } from '../../generation/local-teacher/server.ts';
-import { generate } from '../../steps/generate.ts';
-import { generationFolder } from '../../steps/generation/folder.ts';
+import type { LocalTeacherOptions } from '../../generation/local-teacher/server.ts';
 import type { GenerateOutcome } from '../../steps/outcomes.ts';
-import type { StepContext } from '../../steps/step-context.ts';
 import {
   finishEarlyUpdate,
   type GenerationProgress,
   generationProgressQuery,
   topUpUpdate,
 } from '../../workflows/messages.ts';
-import { writeGenerationRun } from '../helpers/generation-run.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
-import { createWorker, startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
+import { startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
+import { resultLeftAlone, resultOf, setUpGeneration } from './generation-setup.ts';
 
 let environment: WorkflowTestEnvironment;
 let expected: string;
@@ -31,41 +22,16 @@ const settings = { model: 'gpt-4', concurrency: 8, chunkRequests: 10, chunksAtOn
 
 beforeAll(async () => {
   environment = await startEnvironment();
-  const folder = await mkdtemp(join(tmpdir(), 'generation-'));
-  try {
-    const context = await writeGenerationRun(folder, requests, { ...settings, baseUrl: undefined });
-    await generate(context);
-    expected = await readFile((await generationFolder(context)).resultFile, 'utf8');
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  expected = await resultLeftAlone({ requests, settings });
 }, 300_000);
 
 afterAll(() => environment?.temporal.teardown());
 
-async function setUp(teacherOptions: LocalTeacherOptions, teacherSettings: Record<string, unknown> = {}) {
-  const teacher = await startLocalTeacher({ seed: 7, ...teacherOptions });
-  onTestFinished(() => teacher.close());
-  const folder = await temporaryFolder();
-  const context = await writeGenerationRun(folder, requests, {
-    ...settings,
-    baseUrl: teacher.baseUrl,
-    ...teacherSettings,
-  });
-  const taskQueue = folder;
-  const start = () =>
-    environment.temporal.client.workflow.start('generation', {
-      taskQueue,
-      workflowId: folder,
-      args: [{ runDirectory: context.run.root, round: 1, taskQueue }],
-    });
-  const worker: Worker = await createWorker(environment, taskQueue, createCpuActivities());
-  return { teacher, context, start, worker };
-}
+const setUp = (teacherOptions: LocalTeacherOptions, teacherSettings: Record<string, unknown> = {}) =>
+  setUpGeneration(environment, { requests, settings: { ...settings, ...teacherSettings } }, teacherOptions);
 
 type Handle = Awaited<ReturnType<Awaited<ReturnType<typeof setUp>>['start']>>;
 
-const resultOf = async (context: StepContext) => readFile((await generationFolder(context)).resultFile, 'utf8');
 const outcomeOf = (handle: Handle): Promise<GenerateOutcome> => handle.result();
 
 async function waitingForTopUp(handle: Handle): Promise<GenerationProgress> {
