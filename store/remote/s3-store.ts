@@ -1,0 +1,148 @@
+/** A store of objects in a bucket that speaks S3. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  DeleteObjectsCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  PutObjectCommand,
+  paginateListObjectsV2,
+  type S3Client,
+} from '@aws-sdk/client-s3';
+import { InputError } from '../input-error.ts';
+import { downloadFile } from './download-file.ts';
+import type { ObjectStore, SmallObject } from './object-store.ts';
+import { createS3Client } from './s3-client.ts';
+import { parseStoreUri } from './store-uri.ts';
+import { uploadFile } from './upload-file.ts';
+import { withPatience } from './with-patience.ts';
+
+const most = 1000;
+const conflictTries = 10;
+
+/**
+ * Opens the store of a URI, as `s3://bucket/prefix`. Nothing is asked of the server yet.
+ *
+ * Every request is tried again while the server is out of reach, for about 45 seconds; then it is a StoreError. What a
+ * person must mend (credentials, rights, bucket) is an InputError at once.
+ */
+export function openS3Store(uri: string, client: S3Client = createS3Client()): ObjectStore {
+  const { bucket, prefix } = parseStoreUri(uri);
+  const keyOf = (key: string) => (prefix === '' ? key : `${prefix}/${key}`);
+  const place = (key: string) => ({ bucket, key: keyOf(key) });
+  const read = (key: string) => withPatience(place(key), () => readObject(client, place(key)));
+  return {
+    uri: prefix === '' ? `s3://${bucket}` : `s3://${bucket}/${prefix}`,
+    read,
+    sizeOf: (key) =>
+      withPatience(place(key), async () => {
+        const answer = await client
+          .send(new HeadObjectCommand({ Bucket: bucket, Key: keyOf(key) }))
+          .catch(undefinedIfMissing);
+        return answer?.ContentLength;
+      }),
+    write: (key, body, { only, contentType } = {}) =>
+      withPatience(place(key), async () => {
+        const bytes = Buffer.from(body);
+        const version = await putIf(client, { ...place(key), body: bytes, only, contentType });
+        if (version !== undefined || only === undefined) return version;
+        // The answer to a write may have been lost, and the SDK have tried again: then it is our own that is there.
+        const there = await readObject(client, place(key));
+        return there?.body.equals(bytes) ? there.version : undefined;
+      }),
+    async *list(start) {
+      const cut = prefix === '' ? 0 : prefix.length + 1;
+      let after: string | undefined;
+      for (;;) {
+        const page = await withPatience(place(start), async () => {
+          const pages = paginateListObjectsV2({ client }, { Bucket: bucket, Prefix: keyOf(start), StartAfter: after });
+          return (await pages.next()).value;
+        });
+        for (const { Key = '', Size = 0 } of page?.Contents ?? []) yield { key: Key.slice(cut), size: Size };
+        if (!page?.IsTruncated) return;
+        after = page.Contents?.at(-1)?.Key;
+      }
+    },
+    async remove(keys) {
+      for (let start = 0; start < keys.length; start += most) {
+        const Objects = keys.slice(start, start + most).map((key) => ({ Key: keyOf(key) }));
+        await withPatience({ bucket }, () =>
+          client.send(new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects, Quiet: true } })),
+        );
+      }
+    },
+    upload: (key, file, options) => uploadFile({ client, ...place(key) }, file, options),
+    download: (key, file, expected, options) => downloadFile({ client, ...place(key) }, file, expected, options),
+  };
+}
+
+/**
+ * Makes sure that the server keeps to conditional writes: on one that does not, two workers could both commit a step.
+ *
+ * @param key of an object that is made for this
+ * @throws InputError
+ */
+export async function requireConditionalWrites(store: ObjectStore, key: string): Promise<void> {
+  await store.write(key, 'first', { only: 'if absent' });
+  const again = await store.write(key, 'second', { only: 'if absent' });
+  if (again === undefined) return;
+  throw new InputError({
+    file: store.uri,
+    field: 'store',
+    problem: 'the server overwrites what a conditional write (If-None-Match) must leave alone',
+    remedy: 'Use a server that keeps to them, such as Amazon S3 or SeaweedFS',
+  });
+}
+
+interface Place {
+  bucket: string;
+  key: string;
+}
+
+async function readObject(client: S3Client, { bucket, key }: Place): Promise<SmallObject | undefined> {
+  const answer = await client.send(new GetObjectCommand({ Bucket: bucket, Key: key })).catch(undefinedIfMissing);
+  if (answer?.Body === undefined) return undefined;
+  return { body: Buffer.from(await answer.Body.transformToByteArray()), version: answer.ETag ?? '' };
+}
+
+async function putIf(
+  client: S3Client,
+  {
+    bucket,
+    key,
+    body,
+    only,
+    contentType,
+  }: Place & {
+    body: Buffer;
+    only: 'if absent' | { version: string } | undefined;
+    contentType: string | undefined;
+  },
+): Promise<string | undefined> {
+  const condition = only === undefined ? {} : only === 'if absent' ? { IfNoneMatch: '*' } : { IfMatch: only.version };
+  const command = new PutObjectCommand({
+    Bucket: bucket,
+    Key: key,
+    Body: body,
+    ...(contentType !== undefined && { ContentType: contentType }),
+    ...condition,
+  });
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return (await client.send(command)).ETag ?? '';
+    } catch (error) {
+      const { name, $metadata } = error as { name?: string; $metadata?: { httpStatusCode?: number } };
+      const status = $metadata?.httpStatusCode;
+      // 404: the object that the condition is about is gone.
+      if (only !== undefined && (status === 412 || (status === 404 && name !== 'NoSuchBucket'))) return undefined;
+      // 409: another conditional write is under way. How it ends decides about this one.
+      if (only === undefined || status !== 409 || tries === conflictTries) throw error;
+      await sleep(50 * tries);
+    }
+  }
+}
+
+function undefinedIfMissing(error: unknown): undefined {
+  const { name = '', $metadata } = error as { name?: string; $metadata?: { httpStatusCode?: number } };
+  if (name !== 'NoSuchBucket' && $metadata?.httpStatusCode === 404) return undefined;
+  throw error;
+}
