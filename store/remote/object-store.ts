@@ -22,7 +22,8 @@ export interface ObjectStore {
   /** Bytes; undefined when there is none. */
   sizeOf(key: string): Promise<number | undefined>;
   /**
-   * @param options.only write only if there is no object yet, or the one there is of this version
+   * @param options.only write only if there is no object yet, or the one there is of this version. The body must be one
+   *   that no other writer writes: by it a writer tells its own write whose answer was lost
    * @returns the version written; undefined when there is another
    */
   write(

@@ -47,7 +47,8 @@ export function openS3Store(uri: string, client: S3Client = createS3Client()): O
         if (version !== undefined || only === undefined) return version;
         // The answer to a write may have been lost, and the SDK have tried again: then it is our own that is there.
         const there = await readObject(client, place(key));
-        return there?.body.equals(bytes) ? there.version : undefined;
+        const isOwn = there?.body.equals(bytes) && (only === 'if absent' || there.version !== only.version);
+        return isOwn ? there?.version : undefined;
       }),
     async *list(start) {
       const cut = prefix === '' ? 0 : prefix.length + 1;

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -49,12 +50,13 @@ describe.skipIf(s3Server === undefined)('a store on S3', () => {
     const store = openS3Store(`s3://${bucket}/conditional`);
     await requireConditionalWrites(store, 'check');
     const race = async (only: 'if absent' | { version: string }) => {
-      const writers = Array.from({ length: 4 }, (_, index) => store.write('step', `writer ${index}`, { only }));
+      const bodies = Array.from({ length: 4 }, () => randomUUID());
+      const writers = bodies.map((body) => store.write('step', body, { only }));
       const versions = await Promise.all(writers);
       const winner = versions.findIndex((version) => version !== undefined);
       expect(versions.filter((version) => version !== undefined)).toHaveLength(1);
       const there = await store.read('step');
-      expect(there).toEqual({ body: Buffer.from(`writer ${winner}`), version: versions[winner] });
+      expect(there).toEqual({ body: Buffer.from(bodies[winner] ?? ''), version: versions[winner] });
       return there?.version as string;
     };
     const version = await race('if absent');
