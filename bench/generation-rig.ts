@@ -8,8 +8,8 @@ import { fileURLToPath } from 'node:url';
 import type { Client } from '@temporalio/client';
 import { endingWithUs, type OwnedProcess, startOwned } from '../cli/demo/child-process.ts';
 import { startTemporalServer } from '../cli/demo/temporal-server.ts';
-import { temporalExecutable } from '../cli/setup-file.ts';
 import { connectClient } from '../cli/temporal-client.ts';
+import { temporalExecutable } from '../cli/temporal-executable.ts';
 import type { LocalTeacherCounts } from '../generation/local-teacher/server.ts';
 
 export interface GenerationRig {

@@ -2,11 +2,11 @@
  * Commands about models: putting one together from official checkpoints, and what a config needs of a GPU.
  */
 import { type Command, Option } from 'commander';
+import { pythonOfSetup } from '../store/setup-file.ts';
 import { gpuBytes, gpuNames, parseBytes } from './gpu-memory.ts';
 import { modelGroup } from './model-group.ts';
 import { integer } from './options.ts';
 import { createProgressDisplay } from './progress-display.ts';
-import { pythonExecutable } from './setup-file.ts';
 
 const dtypes = { float32: 'F32', float16: 'F16', bfloat16: 'BF16' } as const;
 
@@ -36,7 +36,7 @@ export function addModelCommands(program: Command): void {
       try {
         const { tensors } = await assemble(
           { ...options, dtype: dtypes[options.dtype] },
-          pythonExecutable,
+          () => pythonOfSetup('python'),
           (step, steps) => display.show('tensors', { step, steps }),
         );
         display.stop();

@@ -11,8 +11,8 @@ import type { Command } from 'commander';
 import { smollm2Wheel } from '../scripts/setup/pins.mjs';
 import { unpackWheels } from '../scripts/setup/wheels.mjs';
 import { InputError } from '../store/input-error.ts';
+import { pythonOfSetup } from '../store/setup-file.ts';
 import { modelGroup } from './model-group.ts';
-import { pythonExecutable } from './setup-file.ts';
 
 const run = promisify(execFile);
 const converter = fileURLToPath(new URL('../scripts/python/gguf-to-huggingface.py', import.meta.url));
@@ -25,7 +25,7 @@ const file = 'SmolLM2-135M-Instruct.Q4_1.gguf';
  */
 export async function writeSmollm2(output: string): Promise<void> {
   const place = resolve(output);
-  const python = await pythonExecutable();
+  const python = await pythonOfSetup('python');
   await requireFree(place);
   await mkdir(dirname(place), { recursive: true });
   const work = await mkdtemp(join(dirname(place), `.${basename(place)}.`));

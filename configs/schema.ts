@@ -38,7 +38,17 @@ export const configSchema = z
       .describe(
         'What finetunes, merges and scores. torchrun: PyTorch, over several processes; needs `dataengine setup --torch`.',
       ),
-    processes: z.int().positive().default(1).describe('torchrun: processes that share a finetune; one a GPU.'),
+    processes: z
+      .int()
+      .positive()
+      .default(1)
+      .describe('torchrun: processes that share a finetune or an evaluation; one a GPU.'),
+    sharding: z
+      .enum(['none', 'fsdp'])
+      .default('none')
+      .describe(
+        'torchrun: fsdp has each process keep its part of the weights only (PyTorch FSDP2), for models that do not fit one GPU.',
+      ),
     data: dataSchema,
     finetune: finetuneSchema,
     evaluate: evaluateSchema.prefault({}),
@@ -54,6 +64,10 @@ export const configSchema = z
   .refine(({ trainer, processes }) => trainer === 'torchrun' || processes === 1, {
     path: ['processes'],
     message: 'more than one needs trainer: torchrun',
+  })
+  .refine(({ trainer, sharding }) => trainer === 'torchrun' || sharding === 'none', {
+    path: ['sharding'],
+    message: 'fsdp needs trainer: torchrun; the TensorFlow trainer keeps the whole model on one GPU',
   })
   .meta({ title: 'MLLM-DataEngine configuration' });
 

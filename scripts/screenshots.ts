@@ -11,8 +11,8 @@ import { pathToFileURL } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import sharp from 'sharp';
 import { startTemporalServer } from '../cli/demo/temporal-server.ts';
-import { temporalExecutable } from '../cli/setup-file.ts';
 import { connectClient } from '../cli/temporal-client.ts';
+import { temporalExecutable } from '../cli/temporal-executable.ts';
 import { launchBrowser } from '../test/browser.ts';
 
 const OUTPUT = 'docs/images';

@@ -14,7 +14,7 @@ import type { StepContext } from './step-context.ts';
 
 /** The part of a step's context that running the trainer takes. */
 export interface TrainerContext extends Pick<StepContext, 'onProgress' | 'signal' | 'trainer'> {
-  config: Partial<Pick<Config, 'trainer' | 'processes'>> & { temporal: { stallTimeoutSeconds: number } };
+  config: Partial<Pick<Config, 'trainer' | 'processes' | 'sharding'>> & { temporal: { stallTimeoutSeconds: number } };
 }
 
 export interface TrainerStep {
@@ -63,11 +63,11 @@ export async function runTrainerStep({
 
 /** Undefined: our own. Pictures are embedded by our own vision encoders, whatever trains. */
 async function configuredTrainer(
-  { trainer, processes = 1 }: TrainerContext['config'],
+  { trainer, processes = 1, sharding }: TrainerContext['config'],
   { kind }: JobSpec,
 ): Promise<TrainerCommand | undefined> {
   if (trainer !== 'torchrun' || kind === 'embed') return undefined;
-  return torchTrainer(kind === 'merge' ? 1 : processes);
+  return torchTrainer({ processes: kind === 'merge' ? 1 : processes, sharding });
 }
 
 function progressReporter({ onProgress }: TrainerContext): NonNullable<Parameters<typeof runTrainer>[0]['onMessage']> {

@@ -77,6 +77,11 @@ describe('loadConfig', () => {
       'sampling: { strategy: random }\n',
       'run.yaml:3: sampling.strategy: Invalid option: expected one of "adaptive"|"expected-gain"|"uniform"',
     ],
+    ['processes: 4\n', 'run.yaml:3: processes: more than one needs trainer: torchrun'],
+    [
+      'sharding: fsdp\n',
+      'run.yaml:3: sharding: fsdp needs trainer: torchrun; the TensorFlow trainer keeps the whole model on one GPU',
+    ],
   ])('gives line and field of a value that is not allowed: %j', async (addition, message) => {
     expect(await messageOf(least + addition)).toContain(message);
   });

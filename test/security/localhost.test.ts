@@ -10,7 +10,7 @@ import { freePorts } from '../../cli/demo/free-port.ts';
 import { startTemporalServer } from '../../cli/demo/temporal-server.ts';
 import type { Review } from '../../cli/prompt-review/review.ts';
 import { serveReview } from '../../cli/prompt-review/web.ts';
-import { temporalExecutable } from '../../cli/setup-file.ts';
+import { temporalExecutable } from '../../cli/temporal-executable.ts';
 import { startLocalTeacher } from '../../generation/local-teacher/server.ts';
 import { serveHealth } from '../../workers/health.ts';
 import { installTelemetry } from '../../workers/telemetry.ts';

@@ -7,7 +7,7 @@ import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { freePorts } from '../../cli/demo/free-port.ts';
-import { temporalExecutable } from '../../cli/setup-file.ts';
+import { temporalExecutable } from '../../cli/temporal-executable.ts';
 import { serveHealth } from '../../workers/health.ts';
 import { installTelemetry, openTraces } from '../../workers/telemetry.ts';
 import { logLine } from '../../workers/worker-log.ts';

@@ -6,7 +6,7 @@ import {
   Worker,
   type WorkflowBundleWithSourceMap,
 } from '@temporalio/worker';
-import { temporalExecutable } from '../../cli/setup-file.ts';
+import { temporalExecutable } from '../../cli/temporal-executable.ts';
 import { workflowsPath } from '../../workers/workflows-path.ts';
 
 /** A real Temporal server for a test file, and the workflows bundled once. */

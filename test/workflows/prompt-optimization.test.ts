@@ -11,7 +11,7 @@ import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createCpuActivities } from '../../activities/cpu.ts';
 import { createPromptActivities } from '../../activities/prompt.ts';
-import { temporalExecutable } from '../../cli/setup-file.ts';
+import { temporalExecutable } from '../../cli/temporal-executable.ts';
 import { promptSampleSchema } from '../../generation/prompt-optimization/prompt-samples.ts';
 import { readPromptTemplate } from '../../generation/prompt-template.ts';
 import { promptFile } from '../../steps/prompt-file.ts';

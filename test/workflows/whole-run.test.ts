@@ -11,7 +11,7 @@ import { createCpuActivities } from '../../activities/cpu.ts';
 import { createGpuActivities } from '../../activities/gpu.ts';
 import { describeFailure, rootCause } from '../../cli/failures.ts';
 import { createProgressDisplay } from '../../cli/progress-display.ts';
-import { temporalExecutable } from '../../cli/setup-file.ts';
+import { temporalExecutable } from '../../cli/temporal-executable.ts';
 import { watchRun } from '../../cli/watch-run.ts';
 import { typescriptTrainer } from '../../trainer/trainer-command.ts';
 import { runningWith } from '../processes.ts';

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
+from torch.distributed.tensor import DTensor, distribute_tensor
 
 from protocol import write_atomically
 
@@ -37,19 +38,31 @@ def _hash(file):
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def write_checkpoint(folder, job, step, parameters, optimizer):
-    """The record comes last, so a checkpoint that has one is whole."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+def gathered(tensor):
+    """The whole of a tensor that may be sharded, in main memory; all processes must ask for it."""
+    tensor = tensor.detach()
+    whole = tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+    return whole.cpu().contiguous()
+
+
+def tensors_of(parameters, optimizer):
+    """What a checkpoint holds, the same whoever keeps which part."""
     tensors = {}
     for name, parameter in parameters.items():
         state = optimizer.state[parameter]
-        tensors[f"parameter/{name}"] = parameter.detach()
-        tensors[f"first/{name}"] = state["exp_avg"]
-        tensors[f"second/{name}"] = state["exp_avg_sq"]
+        tensors[f"parameter/{name}"] = gathered(parameter)
+        tensors[f"first/{name}"] = gathered(state["exp_avg"])
+        tensors[f"second/{name}"] = gathered(state["exp_avg_sq"])
+    return tensors
+
+
+def write_checkpoint(folder, job, step, tensors):
+    """The record comes last, so a checkpoint that has one is whole."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"torch-{step:08d}.safetensors"
     temporary = file.with_suffix(".tmp")
-    save_file({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, temporary)
+    save_file(tensors, temporary)
     os.replace(temporary, file)
     record = {"step": step, "jobHash": job, "sha256": _hash(file)}
     write_atomically(file.with_suffix(".json"), f"{json.dumps(record)}\n".encode())
@@ -76,12 +89,20 @@ def read_newest_checkpoint(folder, job, note):
 
 
 def restore(tensors, step, parameters, optimizer):
-    """Puts a checkpoint's tensors into the parameters and the optimizer."""
+    """Puts a checkpoint's tensors, or this process's part of them, into the parameters and the optimizer."""
     with torch.no_grad():
         for name, parameter in parameters.items():
-            parameter.copy_(tensors[f"parameter/{name}"])
+            parameter.copy_(_placed(tensors[f"parameter/{name}"], parameter))
             optimizer.state[parameter] = {
                 "step": torch.tensor(float(step)),
-                "exp_avg": tensors[f"first/{name}"].to(parameter.device),
-                "exp_avg_sq": tensors[f"second/{name}"].to(parameter.device),
+                "exp_avg": _placed(tensors[f"first/{name}"], parameter),
+                "exp_avg_sq": _placed(tensors[f"second/{name}"], parameter),
             }
+
+
+def _placed(tensor, parameter):
+    """Every process has read the file, so nothing is sent."""
+    tensor = tensor.to(parameter.device)
+    if not isinstance(parameter, DTensor):
+        return tensor
+    return distribute_tensor(tensor, parameter.device_mesh, parameter.placements, src_data_rank=None)

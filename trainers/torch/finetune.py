@@ -1,4 +1,4 @@
-"""LoRA finetuning over several processes (DistributedDataParallel), with the loss and schedule of training/finetune.ts."""
+"""LoRA finetuning over several processes, by DDP or FSDP, with the loss and schedule of training/finetune.ts."""
 
 import contextlib
 import json
@@ -10,10 +10,9 @@ import torch
 import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
-from checkpoints import job_hash, read_newest_checkpoint, restore, write_checkpoint
-from models import Model, logits, with_adapter, with_new_adapter
-from protocol import JobError, Stopped, read_lines, write_atomically
-from sequences import collate
+from checkpoints import gathered, job_hash, read_newest_checkpoint, restore, tensors_of, write_checkpoint
+from models import Model, begin_training, new_adapter, stored_adapter, token_losses, trainable_parameters
+from protocol import JobError, Stopped, any_rank, read_lines, write_atomically
 
 
 def learning_rate(step, steps, schedule):
@@ -24,7 +23,7 @@ def learning_rate(step, steps, schedule):
     return final + (peak - final) * 0.5 * (1 + math.cos(math.pi * step / steps))
 
 
-def finetune(job, reporter, device):
+def finetune(job, reporter, device, sharded):
     rank, world = dist.get_rank(), dist.get_world_size()
     steps, batch_size = job["steps"], job["batchSize"]
     if batch_size < world:
@@ -33,13 +32,11 @@ def finetune(job, reporter, device):
     if len(order) < steps * batch_size:
         raise JobError(f"{job['order']}: holds {len(order)} samples, but {steps} steps of {batch_size} are asked for")
 
-    model = Model(job["model"], device, job["weightStorage"])
-    sequences = tokenized(samples, order[: steps * batch_size], model.prompts, job)
     start = job.get("startAdapter")
-    adapted = with_adapter(model, start, trainable=True) if start else with_new_adapter(model, job["lora"], job["seed"])
-    parameters = {name: value for name, value in adapted.named_parameters() if value.requires_grad}
-    for value in parameters.values():
-        value.data = value.data.float()
+    adapt = stored_adapter(start, trainable=True) if start else new_adapter(job["lora"], job["seed"])
+    model = Model(job["model"], device, job["weightStorage"], adapt, sharded)
+    sequences = tokenized(samples, order[: steps * batch_size], model.family, job)
+    parameters = trainable_parameters(model)
     optimizer = torch.optim.AdamW(parameters.values(), lr=0.0, weight_decay=job["weightDecay"])
 
     output = Path(job["output"])
@@ -51,9 +48,8 @@ def finetune(job, reporter, device):
         reporter.note(f"resumed at step {first}")
     # Every rank has read it before rank 0 writes the next.
     dist.barrier()
-    adapted.train(job["lora"]["dropout"] > 0)
-    devices = [device] if device.type == "cuda" else None
-    parallel = DistributedDataParallel(adapted, device_ids=devices, broadcast_buffers=False)
+    begin_training(model, job["lora"]["dropout"], job["recomputeActivations"])
+    parallel = model.scorer if sharded else replicated(model.scorer, device)
     log = LossLog(output / "loss.jsonl", first, rank)
 
     began, tokens, loss = time.monotonic(), 0, math.nan
@@ -63,7 +59,7 @@ def finetune(job, reporter, device):
         for group in optimizer.param_groups:
             group["lr"] = rate
         torch.manual_seed(job["seed"] * 1_000_003 + step * world + rank)
-        loss, seen = step_loss(parallel, model, samples, sequences, slots[rank::world], slots, job)
+        loss, seen = step_loss(parallel, model, [sequences[index] for index in slots], job)
         if not math.isfinite(loss):
             raise JobError(f"finetune.learningRate: the loss is {loss} at step {step + 1}: training diverged. Lower it")
         optimizer.step()
@@ -84,63 +80,72 @@ def finetune(job, reporter, device):
         stopping = any_rank(reporter.stop_asked, device)
         if (step + 1) % job["checkpointEverySteps"] == 0 or stopping:
             log.flush()
+            tensors = tensors_of(parameters, optimizer)
             if rank == 0:
-                uri = write_checkpoint(output / "checkpoints", job_id, step + 1, parameters, optimizer)
+                uri = write_checkpoint(output / "checkpoints", job_id, step + 1, tensors)
                 reporter.say("checkpoint", step=step + 1, uri=uri)
         if stopping:
             raise Stopped
     log.close()
+    adapter = {name: gathered(parameter) for name, parameter in parameters.items()}
     if rank == 0:
-        adapted.save_pretrained(output)
+        model.module.save_pretrained(output, state_dict=adapter)
         (output / "README.md").unlink(missing_ok=True)
     outputs = ["adapter_model.safetensors", "adapter_config.json", "loss.jsonl"]
     return outputs, {"loss": loss, "steps": steps, "resumedAtStep": first}
 
 
-def tokenized(samples, used, prompts, job):
+def replicated(scorer, device):
+    devices = [device] if device.type == "cuda" else None
+    return DistributedDataParallel(scorer, device_ids=devices, broadcast_buffers=False)
+
+
+def tokenized(samples, used, family, job):
     """Sequences by sample; a sample that is used and too long is a person's to mend."""
     sequences = {}
     for index in sorted(set(used)):
-        sample = samples[index]
-        sequence = prompts.training(sample["prompt"], sample["answer"], job["maximumTokens"])
+        place = f"{job['samples']}:{index + 1}"
+        try:
+            sequence = family.training(samples[index], job["maximumTokens"])
+        except JobError as error:
+            raise JobError(f"{place}: {error}") from error
         if sequence is None:
-            raise JobError(f"{job['samples']}:{index + 1}: prompt: is longer than finetune.maximumTokens")
-        if sample.get("picture") and not sequence.has_picture:
-            raise JobError(f"{job['samples']}:{index + 1}: prompt: has no {prompts.form.picture_mark}")
+            raise JobError(f"{place}: prompt: is longer than finetune.maximumTokens")
         sequences[index] = sequence
     return sequences
 
 
-def step_loss(parallel, model, samples, sequences, own, whole, job):
+def step_loss(parallel, model, sequences, job):
     """Gradients of the mean loss over the learned tokens of the whole batch. Returns that loss and the tokens seen."""
-    world = dist.get_world_size()
-    learned = sum(len(sequences[index].ids) - sequences[index].answer_start for index in whole)
-    micro = max(1, job["microBatchSize"] // world) if job["microBatchSize"] < job["batchSize"] else len(own)
-    parts = [own[at : at + micro] for at in range(0, len(own), micro)]
+    rank, world = dist.get_rank(), dist.get_world_size()
+    own, most = sequences[rank::world], math.ceil(len(sequences) / world)
+    learned = sum(sequence.learned for sequence in sequences)
+    micro = max(1, job["microBatchSize"] // world) if job["microBatchSize"] < job["batchSize"] else most
+    parts = [own[at : at + micro] for at in range(0, most, micro)]
     total, seen = torch.zeros((), device=model.device), 0
     autocast = torch.autocast(model.device.type, torch.bfloat16, enabled=job["precision"] == "bfloat16")
     for number, part in enumerate(parts):
-        batch, labels = collate([sequences[index] for index in part], model.pad, model.device)
-        pixels = model.pixels([samples[index]["picture"] for index in part if samples[index].get("picture")])
-        synchronised = contextlib.nullcontext() if number + 1 == len(parts) else parallel.no_sync()
-        with synchronised:
+        # A process with no sample left computes one again, for nothing: shards are gathered from all processes.
+        inputs, labels = model.family.collate(part or own[:1])
+        with synchronised(parallel, number + 1 == len(parts)):
             with autocast:
-                scores = logits(parallel, batch, pixels)
-            summed = torch.nn.functional.cross_entropy(
-                scores[:, :-1].float().flatten(0, 1), labels[:, 1:].flatten(), ignore_index=-100, reduction="sum"
-            )
+                losses, counted = token_losses(parallel, inputs, labels)
+            summed = (losses * counted).sum() * (1 if part else 0)
             # The wrapper averages gradients over the processes; a sum over them is what the batch's mean needs.
             (summed * world / learned).backward()
         total += summed.detach() / learned
-        seen += batch["input_ids"].numel()
-    dist.all_reduce(total)
-    return total.item(), seen * world
+        seen += inputs["input_ids"].numel()
+    counts = torch.stack([total.double(), torch.tensor(seen, dtype=torch.float64, device=model.device)])
+    dist.all_reduce(counts)
+    return counts[0].item(), int(counts[1])
 
 
-def any_rank(flag, device):
-    value = torch.tensor(1.0 if flag else 0.0, device=device)
-    dist.all_reduce(value, op=dist.ReduceOp.MAX)
-    return value.item() > 0
+def synchronised(parallel, last):
+    """Gradients go over the network once a step, with its last part."""
+    if isinstance(parallel, DistributedDataParallel):
+        return contextlib.nullcontext() if last else parallel.no_sync()
+    parallel.set_requires_gradient_sync(last)
+    return contextlib.nullcontext()
 
 
 class LossLog:

@@ -1,4 +1,4 @@
-"""Starts the ranks of a job with torchrun: `python launch.py <processes> <job.json>`.
+"""Starts the ranks of a job with torchrun: `python launch.py <processes> <none|fsdp> <job.json>`.
 
 It keeps the trainer protocol's promises for all of them (see trainer/protocol.ts): when standard input closes the parent
 is gone and everything ends; SIGTERM reaches every rank, and each may write a checkpoint first. A rank that dies ends the
@@ -21,7 +21,7 @@ def end_with_parent():
 
 
 if __name__ == "__main__":
-    processes, job = sys.argv[1:]
+    processes, sharding, job = sys.argv[1:]
     threading.Thread(target=end_with_parent, daemon=True).start()
     rank = Path(__file__).with_name("rank.py")
-    torchrun(["--standalone", f"--nproc-per-node={processes}", "--max-restarts=0", str(rank), job])
+    torchrun(["--standalone", f"--nproc-per-node={processes}", "--max-restarts=0", str(rank), sharding, job])

@@ -5,27 +5,29 @@ from pathlib import Path
 
 import torch
 
-from models import Model, logits, with_adapter
+from models import Model, stored_adapter
 from protocol import JobError, read_lines
-from sequences import collate
 
-TOKENIZER_FILES = ("tokenizer*", "special_tokens_map.json", "preprocessor_config.json", "processor_config.json", "*.jinja")
+WRITTEN_ANEW = ("config.json", "generation_config.json", "model.safetensors.index.json")
 
 
-def merge(job, reporter, device):
+def merge(job, reporter, device, sharded):
+    # What has to be sharded does not fit one device in float32, and merging takes one process.
+    device = torch.device("cpu") if sharded else device
     output = Path(job["output"])
-    model = Model(job["model"], device)
-    wanted = _answers(with_adapter(model, job["adapter"]), model, job)
+    model = Model(job["model"], device, adapt=stored_adapter(job["adapter"]))
+    wanted = _answers(model, job)
     reporter.progress(1, 3)
-    merged = with_adapter(Model(job["model"], device), job["adapter"]).merge_and_unload()
     output.mkdir(parents=True, exist_ok=True)
-    merged.save_pretrained(output)
-    for pattern in TOKENIZER_FILES:
-        for file in Path(job["model"]).glob(pattern):
+    model.module.merge_and_unload().save_pretrained(output)
+    # One model in memory at a time.
+    del model
+    for file in Path(job["model"]).iterdir():
+        # Tokenizer, processor and chat template, by whatever names the model has them.
+        if file.is_file() and file.suffix in (".json", ".jinja", ".txt", ".model") and file.name not in WRITTEN_ANEW:
             shutil.copyfile(file, output / file.name)
     reporter.progress(2, 3)
-    written = Model(output, device)
-    parity = _difference(wanted, _answers(written.module, written, job))
+    parity = _difference(wanted, _answers(Model(output, device), job))
     reporter.progress(3, 3)
     if not parity <= job["parity"]["tolerance"]:
         raise JobError(f"{output}: differs from base + adapter by {parity:.2e} on the parity samples")
@@ -34,13 +36,13 @@ def merge(job, reporter, device):
 
 
 @torch.no_grad()
-def _answers(module, model, job):
+def _answers(model, job):
+    """Logits of the answers' tokens."""
     scores = []
     for sample in read_lines(job["parity"]["samples"])[: job["parity"]["count"]]:
-        sequence = model.prompts.training(sample["prompt"], sample["answer"], 4096)
-        batch, _ = collate([sequence], model.pad, model.device)
-        pixels = model.pixels([sample["picture"]] if sample.get("picture") else [])
-        scores.append(logits(module, batch, pixels)[0, sequence.answer_start - 1 :].float().cpu())
+        sequence = model.family.training(sample, 4096)
+        inputs, _ = model.family.collate([sequence])
+        scores.append(model.scorer(inputs, sequence.learned + 1)[0].float().cpu())
     return scores
 
 

@@ -1,99 +1,185 @@
-"""Models, pictures and adapters, by transformers and PEFT."""
+"""Models and adapters, by transformers and PEFT, whole on each process or sharded over all of them."""
 
-import json
+import inspect
 import re
-from pathlib import Path
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
-from PIL import Image, ImageOps
-from transformers import AutoConfig, AutoModelForImageTextToText
-from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
-from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+import torch.distributed as dist
+from peft import LoraConfig, PeftConfig, PeftModel, get_peft_model
+from peft.tuners.lora import LoraLayer
+from torch.distributed.checkpoint.state_dict import StateDictOptions, set_model_state_dict
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
+from transformers import AutoConfig, AutoModelForImageTextToText, GenerationConfig, PreTrainedModel
+from transformers.modeling_layers import GradientCheckpointingLayer
 
+from families import family_of
 from protocol import JobError
-from sequences import Prompts
 
-# By the name in preprocessor_config.json; torchvision, which the faster ones need, is not asked for.
-PROCESSORS = {"BlipImageProcessor": BlipImageProcessorPil, "CLIPImageProcessor": CLIPImageProcessorPil}
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 class Model:
-    """A model directory, and all that is needed to feed it."""
+    """A model directory: `family` makes its inputs, `scorer` computes; `module` is transformers' or PEFT's own."""
 
-    def __init__(self, directory, device, storage="float32"):
-        self.directory = directory
+    def __init__(self, directory, device, storage="float32", adapt=None, sharded=False):
+        """`adapt` puts an adapter on. Sharded, every process must make the model, and call it as often as the others."""
         self.device = device
+        dtype = DTYPES[storage]
         try:
-            self.config = AutoConfig.from_pretrained(directory)
-            self.module = AutoModelForImageTextToText.from_pretrained(directory, dtype=DTYPES[storage])
+            config = AutoConfig.from_pretrained(directory)
+            self.family = family_of(directory, config, device, dtype)
+            if sharded:
+                self.scorer = _sharded(directory, config, dtype, device, adapt)
+            else:
+                self.scorer = Scorer(_loaded(directory, dtype, adapt)).to(device)
         except (OSError, ValueError) as error:
             raise JobError(f"{directory}: {error}") from error
-        # The Q-Former has a dropout of its own; it is frozen and stays in evaluation mode, as in the reference system.
-        self.module.eval().requires_grad_(False).to(device)
-        self.prompts = Prompts(directory, self.config, self._picture_tokens())
-        self.processor = self._processor()
-        pad = self.config.text_config.pad_token_id
-        self.pad = 0 if pad is None else pad
-
-    def _processor(self):
-        file = Path(self.directory, "preprocessor_config.json")
-        try:
-            kind = json.loads(file.read_text("utf8"))["image_processor_type"].removesuffix("Fast")
-        except (OSError, ValueError, KeyError) as error:
-            raise JobError(f"{file}: image_processor_type: can't be read ({error})") from error
-        if kind not in PROCESSORS:
-            raise JobError(f"{file}: image_processor_type: {kind} is none of {', '.join(PROCESSORS)}")
-        return PROCESSORS[kind].from_pretrained(self.directory)
-
-    def _picture_tokens(self):
-        if self.config.model_type == "blip-2":
-            return self.config.num_query_tokens
-        vision = self.config.vision_config
-        patches = (vision.image_size // vision.patch_size) ** 2
-        return patches + 1 if self.config.vision_feature_select_strategy == "full" else patches
-
-    def pixels(self, files):
-        """`[pictures, 3, height, width]`, or None for no pictures."""
-        if not files:
-            return None
-        pictures = []
-        for file in files:
-            try:
-                with Image.open(file) as picture:
-                    pictures.append(ImageOps.exif_transpose(picture).convert("RGB"))
-            except OSError as error:
-                raise JobError(f"{file}: is no picture that can be read ({error})") from error
-        values = self.processor(images=pictures, return_tensors="pt")["pixel_values"]
-        return values.to(self.device, dtype=self.module.dtype)
+        self.module = self.scorer.module
 
 
-def logits(module, batch, pixels):
-    """`[batch, tokens, vocabulary]`; batches without a picture go past the vision side."""
-    if pixels is not None:
-        return module(**batch, pixel_values=pixels, use_cache=False).logits
-    bare = module.module if hasattr(module, "module") else module
-    bare = bare.get_base_model() if isinstance(bare, PeftModel) else bare
-    language = bare.language_model if hasattr(bare, "language_model") else bare.model.language_model
-    out = language(**batch, use_cache=False)
-    return out.logits if hasattr(out, "logits") else bare.lm_head(out.last_hidden_state)
+class Scorer(torch.nn.Module):
+    """What DistributedDataParallel and FSDP wrap: every way into the model leads through here."""
+
+    def __init__(self, module):
+        super().__init__()
+        self.module = module
+        self.cuts_logits = "logits_to_keep" in inspect.signature(_bare(module).forward).parameters
+
+    def forward(self, inputs, kept):
+        """Logits of the last positions, `[batch, kept, vocabulary]`."""
+        bare = _bare(self.module)
+        if bare.config.model_type == "blip-2" and "pixel_values" not in inputs:
+            # It takes no batch without pictures; the adapter's layers are in the language model itself.
+            return bare.language_model(**inputs, use_cache=False, logits_to_keep=kept).logits
+        cut = {"logits_to_keep": kept} if self.cuts_logits else {}
+        return self.module(**inputs, use_cache=False, **cut).logits[:, -kept:]
 
 
-def with_new_adapter(model, lora, seed):
-    """The model with LoRA adapters on the language model's projections, as PEFT begins them."""
-    torch.manual_seed(seed)
-    names = "|".join(re.escape(target) for target in lora["targetModules"])
-    config = LoraConfig(
-        r=lora["rank"],
-        lora_alpha=lora["alpha"],
-        lora_dropout=lora["dropout"],
-        target_modules=rf".*language_model.*\.({names})",
-        task_type="CAUSAL_LM",
-    )
-    return get_peft_model(model.module, config)
+    def generate(self, inputs, maximum, pad, sharded):
+        """Greedily: ids of prompt and answer. With a sharded model all processes go on until the last is done."""
+        bare = _bare(self.module)
+        ends = bare.generation_config.eos_token_id
+        settings = GenerationConfig(max_new_tokens=maximum, do_sample=False, eos_token_id=ends, pad_token_id=pad)
+        return bare.generate(**inputs, generation_config=settings, synced_gpus=sharded)
 
 
-def with_adapter(model, directory, trainable=False):
-    """The model with an adapter of PEFT's format."""
-    return PeftModel.from_pretrained(model.module, directory, is_trainable=trainable)
+def token_losses(scorer, inputs, labels):
+    """Losses and whether each counts, `[batch, positions]`, from the first position that has a label in any row."""
+    first = int((labels != -100).any(0).nonzero()[0])
+    targets = labels[:, first:]
+    scores = scorer(inputs, targets.shape[1] + 1)[:, :-1].float()
+    losses = torch.nn.functional.cross_entropy(scores.transpose(1, 2), targets, ignore_index=-100, reduction="none")
+    return losses, targets != -100
+
+
+def new_adapter(lora, seed):
+    """LoRA adapters on the language model's projections, as PEFT begins them."""
+
+    def adapt(module):
+        torch.manual_seed(seed)
+        names = "|".join(re.escape(target) for target in lora["targetModules"])
+        pattern = rf"{_language_model(module)}.*\.({names})"
+        if not any(re.fullmatch(pattern, name) for name, _ in module.named_modules()):
+            raise JobError(f"finetune.lora.targetModules: the language model has none of {', '.join(lora['targetModules'])}")
+        config = LoraConfig(
+            r=lora["rank"],
+            lora_alpha=lora["alpha"],
+            lora_dropout=lora["dropout"],
+            target_modules=pattern,
+            task_type="CAUSAL_LM",
+        )
+        return get_peft_model(module, config)
+
+    return adapt
+
+
+def stored_adapter(directory, trainable=False):
+    """An adapter of PEFT's format."""
+
+    def adapt(module):
+        if not next(module.parameters()).is_meta:
+            return PeftModel.from_pretrained(module, directory, is_trainable=trainable)
+        config = PeftConfig.from_pretrained(directory)
+        config.inference_mode = not trainable
+        return get_peft_model(module, config)
+
+    return adapt
+
+
+def trainable_parameters(model):
+    return {name: value for name, value in model.module.named_parameters() if value.requires_grad}
+
+
+def begin_training(model, dropout, recompute):
+    """
+    Adapters drop out, nothing else: the Q-Former has a dropout of its own, but is frozen and stays in evaluation mode, as
+    in the reference system.
+    """
+    for layer in model.module.modules():
+        if isinstance(layer, LoraLayer):
+            layer.lora_dropout.train(dropout > 0)
+    if not recompute:
+        return
+    _bare(model.module).gradient_checkpointing_enable({"use_reentrant": False})
+    for layer in model.module.modules():
+        if isinstance(layer, GradientCheckpointingLayer):
+            # Layers recompute in training mode only; what is inside them stays as it is.
+            layer.training = True
+
+
+def _bare(module):
+    return module.get_base_model() if isinstance(module, PeftModel) else module
+
+
+def _language_model(module):
+    """A pattern for the names of the language model's modules. Vision encoders have a q_proj too."""
+    decoder = module.get_decoder()
+    found = next((name for name, one in module.named_modules() if one is decoder and name), None)
+    return ".*language_model" if found is None or "language_model" in found else re.escape(found)
+
+
+def _loaded(directory, dtype, adapt):
+    return _adapted(AutoModelForImageTextToText.from_pretrained(directory, dtype=dtype), adapt)
+
+
+def _adapted(module, adapt):
+    module.eval().requires_grad_(False)
+    if adapt:
+        module = adapt(module)
+    for value in module.parameters():
+        if value.requires_grad:
+            value.data = value.data.float()
+    return module
+
+
+def _sharded(directory, config, dtype, device, adapt):
+    """
+    FSDP over decoder layers and vision blocks, as transformers names them. Rank 0 reads the files into its main memory and
+    hands out one tensor after another, so that no device ever holds more than its part and the layer at work.
+    """
+    with torch.device("meta"):
+        scorer = Scorer(_adapted(AutoModelForImageTextToText.from_config(config, dtype=dtype), adapt))
+    mesh = init_device_mesh(device.type, (dist.get_world_size(),))
+    for block in _blocks(scorer):
+        fully_shard(block, mesh=mesh)
+    fully_shard(scorer, mesh=mesh)
+    register_fsdp_forward_method(scorer, "generate")
+    scorer.to_empty(device=device)
+
+    whole = Scorer(_loaded(directory, dtype, adapt)) if dist.get_rank() == 0 else None
+    tensors = whole.state_dict() if whole else {}
+    set_model_state_dict(scorer, tensors, options=StateDictOptions(full_state_dict=True, broadcast_from_rank0=True))
+    # Those that are in no file too, such as rotary frequencies.
+    for name, buffer in scorer.named_buffers():
+        if whole:
+            buffer.copy_(whole.get_buffer(name))
+        dist.broadcast(buffer, 0)
+    return scorer.eval()
+
+
+def _blocks(scorer):
+    """Inner ones first, as `fully_shard` wants them."""
+    parts = [one for one in scorer.modules() if isinstance(one, PreTrainedModel)]
+    names = {name for part in parts for name in part._no_split_modules or ()}
+    return [one for one in reversed(list(scorer.modules())) if type(one).__name__ in names]

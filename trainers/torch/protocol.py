@@ -7,6 +7,9 @@ import sys
 import time
 from pathlib import Path
 
+import torch
+import torch.distributed as dist
+
 PROGRESS_SECONDS = 0.2
 
 
@@ -53,6 +56,13 @@ class Reporter:
 def _write_line(message):
     # In one write: lines of several ranks must not get into one another.
     os.write(1, f"{json.dumps(message)}\n".encode())
+
+
+def any_rank(flag, device):
+    """Whether it is so on any process; all must ask."""
+    value = torch.tensor(1.0 if flag else 0.0, device=device)
+    dist.all_reduce(value, op=dist.ReduceOp.MAX)
+    return value.item() > 0
 
 
 def read_lines(file):

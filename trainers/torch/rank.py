@@ -22,7 +22,8 @@ JOBS = {"finetune": finetune, "evaluate": evaluate, "merge": merge}
 def main():
     # torchrun gives each rank a session of its own, so that a signal to the trainer's group would not reach it.
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    job = json.loads(Path(sys.argv[1]).read_text("utf8"))
+    sharded = sys.argv[1] == "fsdp"
+    job = json.loads(Path(sys.argv[2]).read_text("utf8"))
     reporter = Reporter(int(os.environ["RANK"]))
     if torch.cuda.is_available():
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
@@ -38,7 +39,7 @@ def main():
             # One process has enough to do with it.
             outcome = None
         else:
-            outcome = JOBS[job["kind"]](job, reporter, device)
+            outcome = JOBS[job["kind"]](job, reporter, device, sharded)
         dist.barrier()
         if outcome:
             reporter.say("done", outputs=outcome[0], metrics=outcome[1])

@@ -1,12 +1,12 @@
 import { access, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { pythonExecutable } from '../../../cli/setup-file.ts';
 import { assemble } from '../../../model/assemble/assemble.ts';
 import { openPickle } from '../../../model/assemble/pickle.ts';
 import { readModelDirectory } from '../../../model/files/model-directory.ts';
 import { type TensorToWrite, writeSafetensors } from '../../../model/files/safetensors.ts';
 import { loadTokenizer } from '../../../model/text/tokenizer.ts';
+import { pythonOfSetup } from '../../../store/setup-file.ts';
 import { temporaryFolder } from '../../temporary-folder.ts';
 import { type Downloads, lavisName, renamed, type Tensors, tensorsIn, whole, writeDownloads } from './downloads.ts';
 
@@ -190,7 +190,7 @@ describe('what is wrong is named by file and tensor, and nothing is written', ()
   });
 });
 
-const python = await pythonExecutable().catch(() => undefined);
+const python = await pythonOfSetup('python').catch(() => undefined);
 describe.skipIf(python === undefined)(
   'pickles, which need Python (`dataengine setup --python`)',
   { timeout: 600_000 },
@@ -206,7 +206,7 @@ describe.skipIf(python === undefined)(
 
     test('sharded .bin, .pth of both formats, float32 and bfloat16, and a SentencePiece tokenizer', async () => {
       const output = path.join(await temporaryFolder(), 'minigpt4');
-      await assemble({ ...files, output }, pythonExecutable);
+      await assemble({ ...files, output }, () => pythonOfSetup('python'));
       // The second layer's MLP is kept as bfloat16 there.
       await expectWhole(output, 0, ['self_attn.qkv.bias', 'layers.1.mlp']);
       const tokenizer = await loadTokenizer(output);
@@ -215,7 +215,7 @@ describe.skipIf(python === undefined)(
     });
 
     test('one that would run code is refused, and nothing is run; a damaged one is named', async () => {
-      const executable = await pythonExecutable();
+      const executable = await pythonOfSetup('python');
       await expect(openPickle(path.join(official, 'harmful.pth'), executable)).rejects.toThrow(
         /harmful\.pth: PyTorch can't read it: Weights only load failed/,
       );

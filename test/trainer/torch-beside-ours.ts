@@ -1,0 +1,75 @@
+/**
+ * The trainer on PyTorch beside our own: the same job, the same numbers.
+ */
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { askedQuestionSchema } from '../../evaluation/asked-question.ts';
+import { readJsonLines } from '../../store/read-json.ts';
+import { evaluate } from '../../training/evaluate.ts';
+import { finetune } from '../../training/finetune.ts';
+import { merge } from '../../training/merge.ts';
+import { lossesIn, maximumDifference, recordingReporter } from '../helpers/jobs.ts';
+import { writeAsked } from '../helpers/tiny-model.ts';
+import { runTorch, torchIsSetUp } from './torch-jobs.ts';
+import { answersIn, type TorchRig, torchRig } from './torch-rig.ts';
+
+export function describeTorchBesideOurs(family: 'minigpt4' | 'llava'): void {
+  describe.skipIf(!torchIsSetUp)(`torchrun with two processes, ${family}`, () => {
+    let rig: TorchRig;
+    let inFolder: (name: string) => string;
+
+    beforeAll(async () => {
+      rig = await torchRig(family);
+      inFolder = (name) => path.join(rig.folder, name);
+    });
+    afterAll(() => rig?.remove());
+
+    test('the loss curve is our own trainer’s within 1e-3, and each reads the other’s adapter', async () => {
+      const [ours, theirs] = [inFolder('ours'), inFolder('theirs')];
+      await finetune(rig.job(ours), recordingReporter());
+      await runTorch(rig.job(theirs), theirs);
+      expect(maximumDifference(await lossesIn(theirs), await lossesIn(ours))).toBeLessThan(1e-3);
+
+      await merge(rig.mergeJob(theirs, inFolder('merged-by-us')), recordingReporter());
+      const model = inFolder('merged-by-them');
+      const merged = await runTorch(rig.mergeJob(ours, model), inFolder('job'), { processes: 1 });
+      expect(merged.metrics.maximumDifference).toBeLessThan(1e-4);
+
+      const asked = { model, questions: rig.mixture.asked, batchSize: 4 };
+      const [byUs, byThem] = [inFolder('by-us.jsonl'), inFolder('by-them.jsonl')];
+      await evaluate({ ...asked, output: byUs }, recordingReporter());
+      await runTorch({ kind: 'evaluate', ...asked, output: byThem }, inFolder('job'));
+      const losses = (output: string) => answersIn(output).then((answers) => answers.losses);
+      expect(maximumDifference(await losses(byThem), await losses(byUs))).toBeLessThan(1e-3);
+    });
+
+    test('sharded by FSDP: the same curve within 1e-3, an adapter of the same format, the same answers', async () => {
+      const [ours, theirs] = [inFolder('ours-odd'), inFolder('sharded')];
+      // In parts that don't divide evenly: one process has less to do than the other.
+      const odd = { batchSize: 3, microBatchSize: 1, steps: 6 };
+      await finetune(rig.job(ours, { ...odd, microBatchSize: 3 }), recordingReporter());
+      await runTorch(rig.job(theirs, { ...odd, recomputeActivations: true }), theirs, { sharding: 'fsdp' });
+      expect(maximumDifference(await lossesIn(theirs), await lossesIn(ours))).toBeLessThan(1e-3);
+
+      const model = inFolder('merged-sharded');
+      await merge(rig.mergeJob(theirs, model), recordingReporter());
+      const questions = inFolder('questions.jsonl');
+      const [first, second, third] = await readJsonLines(rig.mixture.asked, askedQuestionSchema);
+      if (!first || !second || !third) throw new Error('too few questions');
+      await writeAsked(questions, [
+        { ...first, generate: { question: first.question, maximumNewTokens: 3 } },
+        { ...second, picture: undefined },
+        { ...third, answers: [], generate: { question: third.question, maximumNewTokens: 9 } },
+      ]);
+      const asked = { model, questions, batchSize: 4 };
+      const [byUs, byThem] = [inFolder('by-us-mixed.jsonl'), inFolder('by-them-mixed.jsonl')];
+      await evaluate({ ...asked, output: byUs }, recordingReporter());
+      await runTorch({ kind: 'evaluate', ...asked, output: byThem }, inFolder('job'), { sharding: 'fsdp' });
+      const [wanted, found] = [await answersIn(byUs), await answersIn(byThem)];
+      expect(maximumDifference(found.losses, wanted.losses)).toBeLessThan(1e-3);
+      // Ours writes as many tokens for each as the longest may have; the last character may be half a one.
+      expect(wanted.texts[0]).toMatch(new RegExp(`^${found.texts[0]?.replace(/�+$/, '')}`));
+      expect(found.texts.slice(1)).toEqual(wanted.texts.slice(1));
+    });
+  });
+}

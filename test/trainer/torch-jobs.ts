@@ -1,0 +1,63 @@
+/** Jobs for the trainer on PyTorch, where it is set up. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'vitest';
+import type { JobSpec, TrainerMessage } from '../../trainer/protocol.ts';
+import { runTrainer, type TrainerResult } from '../../trainer/run-trainer.ts';
+import { type TorchSettings, torchTrainer } from '../../trainer/torch-trainer.ts';
+import { runningWith } from '../processes.ts';
+
+/** Each job starts Python anew, which takes long where the machine is busy. */
+export const TORCH_TIMEOUTS = { testTimeout: 1_200_000, hookTimeout: 1_200_000 };
+
+export const torchIsSetUp = await torchTrainer({ processes: 1 }).then(
+  () => true,
+  () => false,
+);
+if (!torchIsSetUp)
+  console.log('The trainer torchrun is not set up (`dataengine setup --torch`): its tests are skipped');
+
+/**
+ * Runs a job under torchrun.
+ *
+ * @param options.processes default 2
+ */
+export async function runTorch(
+  job: JobSpec,
+  directory: string,
+  {
+    processes = 2,
+    sharding,
+    ...options
+  }: Partial<TorchSettings> & { onMessage?: (message: TrainerMessage) => void; signal?: AbortSignal } = {},
+): Promise<TrainerResult> {
+  const command = await torchTrainer({ processes, sharding });
+  return runTrainer({ job, directory, command, stallTimeoutSeconds: 90, graceSeconds: 60, ...options });
+}
+
+/** Runs a finetune until its first checkpoint, kills its last rank then, and sees that no rank is left. */
+export async function killLastRank(
+  job: JobSpec,
+  directory: string,
+  settings: Partial<TorchSettings> = {},
+): Promise<void> {
+  let shot = false;
+  const attempt = runTorch(job, directory, {
+    ...settings,
+    onMessage: (message) => {
+      if (message.type !== 'checkpoint' || shot) return;
+      shot = true;
+      void ranksIn(directory).then((ranks) => process.kill(ranks.at(-1) as number, 'SIGKILL'));
+    },
+  });
+  await expect(attempt).rejects.toMatchObject({ name: 'TrainerError', retryable: true });
+  for (let wait = 0; (await ranksIn(directory)).length > 0 && wait < 100; wait += 1) await sleep(100);
+  expect(await ranksIn(directory)).toEqual([]);
+}
+
+/** The ranks that work in a folder. */
+async function ranksIn(folder: string): Promise<number[]> {
+  const rows = await runningWith(folder);
+  return rows
+    .filter(({ command: line }) => line.includes('rank.py') && !line.includes('launch.py'))
+    .map(({ pid }) => pid);
+}

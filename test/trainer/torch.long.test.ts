@@ -1,0 +1,51 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { lossesIn, maximumDifference } from '../helpers/jobs.ts';
+import { describeTorchBesideOurs } from './torch-beside-ours.ts';
+import { killLastRank, runTorch, TORCH_TIMEOUTS, torchIsSetUp } from './torch-jobs.ts';
+import { type TorchRig, torchRig } from './torch-rig.ts';
+
+vi.setConfig(TORCH_TIMEOUTS);
+
+describeTorchBesideOurs('llava');
+
+describe.skipIf(!torchIsSetUp)('a finetune under torchrun', () => {
+  let rig: TorchRig;
+
+  beforeAll(async () => {
+    rig = await torchRig('minigpt4');
+  });
+  afterAll(() => rig?.remove());
+
+  test.each([
+    { began: { processes: 2 }, goesOn: { processes: 1 } },
+    { began: { processes: 1 }, goesOn: { processes: 2, sharding: 'fsdp' } },
+    { began: { processes: 2, sharding: 'fsdp' }, goesOn: { processes: 3, sharding: 'fsdp' } },
+  ] as const)('begun with $began and killed goes on with $goesOn', async ({ began, goesOn }) => {
+    const undisturbed = path.join(rig.folder, 'undisturbed');
+    if (!existsSync(undisturbed)) await runTorch(rig.job(undisturbed), undisturbed);
+    const killed = await mkdtemp(path.join(rig.folder, 'killed-'));
+    await killLastRank(rig.job(killed), killed, began);
+    const { metrics } = await runTorch(rig.job(killed), killed, goesOn);
+    expect(metrics.resumedAtStep).toBeGreaterThanOrEqual(4);
+    expect(maximumDifference(await lossesIn(killed), await lossesIn(undisturbed))).toBeLessThan(1e-3);
+  });
+
+  test.each(['none', 'fsdp'] as const)('asked to stop writes a checkpoint first, sharding %s', async (sharding) => {
+    const output = await mkdtemp(path.join(rig.folder, 'stopped-'));
+    const abort = new AbortController();
+    const attempt = runTorch(rig.job(output), output, {
+      sharding,
+      signal: abort.signal,
+      onMessage: (message) => {
+        if (message.type === 'progress') abort.abort(new Error('asked to stop'));
+      },
+    });
+    await expect(attempt).rejects.toThrow('asked to stop');
+    const steps = (await readFile(path.join(output, 'loss.jsonl'), 'utf8')).trim().split('\n').length;
+    const record = `torch-${String(steps).padStart(8, '0')}.json`;
+    expect(existsSync(path.join(output, 'checkpoints', record))).toBe(true);
+  });
+});

@@ -1,0 +1,132 @@
+"""Any vision-language model of transformers: pictures by its own processor, words by its own chat template."""
+
+from dataclasses import dataclass
+
+import torch
+from transformers import AutoProcessor
+from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
+
+from own_family import common_beginning
+from pictures import read_picture
+from protocol import JobError
+
+
+@dataclass(frozen=True)
+class Sequence:
+    text: str
+    picture: str | None
+    # Tokens that the loss is on, and tokens left out for being past the limit behind them, at the end of the text. From
+    # the front can't be counted: how many tokens a picture takes, the processor says when it sees it.
+    learned: int
+    cut: int = 0
+
+
+class ChatFamily:
+    """Prompts come as the bare words of a question; an answer is a turn of the assistant's."""
+
+    def __init__(self, directory, config, device, dtype):
+        self.device, self.dtype = device, dtype
+        self.processor = processor_of(directory, config)
+        self.tokenizer = getattr(self.processor, "tokenizer", None)
+        if self.tokenizer is None or not getattr(self.processor, "chat_template", None):
+            raise JobError(
+                f"{directory}: a model of model_type {config.model_type} needs a processor with a tokenizer and a chat "
+                "template (chat_template.jinja)"
+            )
+        self.tokenizer.padding_side = "right"
+        self.tokenizer.pad_token = self.tokenizer.pad_token or self.tokenizer.eos_token
+        self.before_answer, self.end_mark = self._around_answer()
+
+    def training(self, sample, maximum_tokens):
+        """Loss on the answer and what ends it only; None where the limit leaves no answer. Pictures count for nothing."""
+        picture = sample.get("picture")
+        prompt = self._prompt(sample["prompt"], picture)
+        text = prompt + self.before_answer + sample["answer"] + self.end_mark
+        learned, tokens = self._tokens_after(prompt, text)
+        cut = max(0, tokens - (1 if picture else 0) - maximum_tokens)
+        return Sequence(text, picture, learned - cut, cut) if learned > cut else None
+
+    def answers(self, question):
+        """A sequence an answer, with the loss on what follows `answerStart`."""
+        picture = question.get("picture")
+        prompt = self._prompt(question["question"], picture)
+        start = prompt + self.before_answer + question["answerStart"] if question["answerStart"] else prompt
+        texts = [prompt + self.before_answer + answer for answer in question["answers"]]
+        return [Sequence(text, picture, self._tokens_after(start, text)[0]) for text in texts]
+
+    def collate(self, sequences):
+        """The model's inputs, padded to the right, and labels `[batch, tokens]` int64 with -100 off the learned tokens."""
+        inputs = self._inputs([(sequence.text, sequence.picture) for sequence in sequences])
+        ids, mask = inputs["input_ids"], inputs["attention_mask"]
+        labels = torch.full_like(ids, -100)
+        for row, sequence in enumerate(sequences):
+            end = int(mask[row].sum()) - sequence.cut
+            labels[row, end - sequence.learned : end] = ids[row, end - sequence.learned : end]
+            mask[row, end:] = 0
+        return inputs, labels
+
+    def written(self, question, picture, maximum, scorer, sharded):
+        """Greedily, whatever the model's generation_config.json says of chance."""
+        inputs = self._inputs([(self._prompt(question, picture), picture)])
+        ids = scorer.generate(inputs, maximum, self.tokenizer.pad_token_id, sharded)
+        return self.tokenizer.decode(ids[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True).strip()
+
+    def _inputs(self, asked):
+        pictures = [[read_picture(picture)] if picture else [] for _, picture in asked]
+        inputs = self.processor(
+            text=[text for text, _ in asked],
+            images=pictures if any(pictures) else None,
+            padding=True,
+            return_tensors="pt",
+            add_special_tokens=self._adds_special_tokens(asked[0][0]),
+        )
+        return {
+            name: value.to(self.device, self.dtype) if value.is_floating_point() else value.to(self.device)
+            for name, value in inputs.items()
+        }
+
+    def _adds_special_tokens(self, text):
+        """Templates may have written the first token already."""
+        begin = self.tokenizer.bos_token
+        return begin is None or not text.startswith(begin)
+
+    def _tokens_after(self, start, text):
+        """How many tokens follow those of `start`, and how many there are in all, a picture as one."""
+        special = self._adds_special_tokens(text)
+        before, whole = (self.tokenizer(one, add_special_tokens=special)["input_ids"] for one in (start, text))
+        return len(whole) - common_beginning(before, whole), len(whole)
+
+    def _prompt(self, question, picture):
+        return self._rendered([self._turn("user", question.strip(), picture)], add_generation_prompt=True)
+
+    def _rendered(self, turns, **settings):
+        return self.processor.apply_chat_template(turns, tokenize=False, **settings)
+
+    def _turn(self, role, text, picture=None):
+        shown = [{"type": "image"}] if picture else []
+        return {"role": role, "content": [*shown, {"type": "text", "text": text}]}
+
+    def _around_answer(self):
+        """What the template puts before an answer and behind it. LLaVA's puts no token behind: the end token must follow."""
+        answer = "ANSWER"
+        prompt = self._prompt("QUESTION", None)
+        whole = self._rendered([self._turn("user", "QUESTION"), self._turn("assistant", answer)])
+        before, end = "", ""
+        if whole.startswith(prompt) and answer in whole[len(prompt) :]:
+            before, _, end = whole[len(prompt) :].partition(answer)
+        return before, end.strip() or self.tokenizer.eos_token
+
+
+def processor_of(directory, config):
+    """The model's own. No videos are shown, and what reads them wants torchvision, which is not asked for."""
+    try:
+        return AutoProcessor.from_pretrained(directory)
+    except ImportError:
+        kind = PROCESSOR_MAPPING[type(config)]
+
+    class WithoutVideos(kind):
+        @classmethod
+        def get_attributes(cls):
+            return [name for name in kind.get_attributes() if "video" not in name]
+
+    return WithoutVideos.from_pretrained(directory)
