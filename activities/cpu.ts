@@ -24,6 +24,7 @@ import type {
   ReportOutcome,
   SampleOutcome,
 } from '../steps/outcomes.ts';
+import { ownFolders } from '../steps/own-folders.ts';
 import { prepareData } from '../steps/prepare-data.ts';
 import { refine } from '../steps/refine.ts';
 import { report } from '../steps/report.ts';
@@ -61,10 +62,12 @@ export interface CpuActivities extends GenerationActivities {
 export function createCpuActivities(dependencies: ActivityDependencies = {}): CpuActivities {
   return {
     prepareRun: (input) => asActivity(() => prepareRun(input, dependencies.searchAttributes)),
-    recordRound: ({ runDirectory, summary }) => asActivity(() => writeRoundRecord({ root: runDirectory }, summary)),
+    recordRound: ({ summary, ...reference }) =>
+      runStep(reference, dependencies, ({ run }) => writeRoundRecord(run, summary)),
     prepareData: (reference) => runStep(reference, dependencies, prepareData),
-    sample: (reference) => runStep(reference, dependencies, sample),
-    beginGeneration: (reference) => runStep(reference, dependencies, beginGeneration),
+    sample: (reference) => runStep(reference, dependencies, sample, ownFolders(reference.round, 'sample')),
+    beginGeneration: (reference) =>
+      runStep(reference, dependencies, beginGeneration, ownFolders(reference.round, 'generate')),
     askChunk: ({ chunk, allowance, purpose, ...reference }) =>
       runStep(reference, dependencies, (context) =>
         purpose === 'verify'
@@ -89,15 +92,24 @@ export function createCpuActivities(dependencies: ActivityDependencies = {}): Cp
       runStep(reference, dependencies, (context) => cancelBatch(context, { batch })),
     recordTopUp: ({ id, amount, ...reference }) =>
       runStep(reference, dependencies, (context) => recordTopUp(context, { id, amount })),
-    finishGeneration: (reference) => runStep(reference, dependencies, finishGeneration),
-    beginVerification: (reference) => runStep(reference, dependencies, beginVerification),
-    finishVerification: (reference) => runStep(reference, dependencies, finishVerification),
-    refine: (reference) => runStep(reference, dependencies, refine),
-    append: (reference) => runStep(reference, dependencies, append),
-    evaluate: (reference) => runStep(reference, dependencies, joinEvaluation),
-    classify: (reference) => runStep(reference, dependencies, classify),
-    compareRound: (reference) => runStep(reference, dependencies, compareRound),
-    gate: ({ verdict, ...reference }) => runStep(reference, dependencies, (context) => gate(context, verdict)),
+    finishGeneration: (reference) =>
+      runStep(reference, dependencies, finishGeneration, ownFolders(reference.round, 'generate')),
+    beginVerification: (reference) =>
+      runStep(reference, dependencies, beginVerification, ownFolders(reference.round, 'verify')),
+    finishVerification: (reference) =>
+      runStep(reference, dependencies, finishVerification, ownFolders(reference.round, 'verify')),
+    refine: (reference) => runStep(reference, dependencies, refine, ownFolders(reference.round, 'refine')),
+    append: (reference) => runStep(reference, dependencies, append, ownFolders(reference.round, 'append')),
+    evaluate: (reference) => runStep(reference, dependencies, joinEvaluation, ownFolders(reference.round, 'evaluate')),
+    classify: (reference) => runStep(reference, dependencies, classify, ownFolders(reference.round, 'classify')),
+    compareRound: (reference) => runStep(reference, dependencies, compareRound, ownFolders(reference.round, 'compare')),
+    gate: ({ verdict, ...reference }) =>
+      runStep(
+        reference,
+        dependencies,
+        (context) => gate(context, verdict),
+        ownFolders(reference.round, 'compare', 'gate'),
+      ),
     report: (reference) => runStep(reference, dependencies, report),
     notify: ({ text, ...reference }) => runStep(reference, dependencies, (context) => notify(context, { text })),
   };

@@ -6,6 +6,7 @@ import { evaluateShard } from '../steps/evaluate.ts';
 import { finetune } from '../steps/finetune.ts';
 import { merge } from '../steps/merge.ts';
 import type { EmbedOutcome, EvaluateShardOutcome, FinetuneOutcome, MergeOutcome } from '../steps/outcomes.ts';
+import { ownFolders, ownShard } from '../steps/own-folders.ts';
 import type { EvaluateShardReference, StepReference } from './references.ts';
 import { type ActivityDependencies, runStep } from './run-step.ts';
 
@@ -19,10 +20,15 @@ export interface GpuActivities {
 /** Makes the GPU worker's activities. */
 export function createGpuActivities(dependencies: ActivityDependencies = {}): GpuActivities {
   return {
-    finetune: (reference) => runStep(reference, dependencies, finetune),
-    merge: (reference) => runStep(reference, dependencies, merge),
+    finetune: (reference) => runStep(reference, dependencies, finetune, ownFolders(reference.round, 'finetune')),
+    merge: (reference) => runStep(reference, dependencies, merge, ownFolders(reference.round, 'merge')),
     evaluateShard: ({ set, shard, ...reference }) =>
-      runStep(reference, dependencies, (context) => evaluateShard(context, { set, shard })),
-    embed: (reference) => runStep(reference, dependencies, embed),
+      runStep(
+        reference,
+        dependencies,
+        (context) => evaluateShard(context, { set, shard }),
+        ownShard(reference.round, { set, shard }),
+      ),
+    embed: (reference) => runStep(reference, dependencies, embed, ownFolders(reference.round, 'embeddings')),
   };
 }

@@ -1,6 +1,7 @@
+import { Context } from '@temporalio/activity';
 import { loadConfig } from '../configs/load-config.ts';
 import { evaluationSets } from '../steps/evaluation-sets.ts';
-import { freezeConfig } from '../steps/frozen-config.ts';
+import { beginRun } from '../steps/in-run.ts';
 import { verifies } from '../steps/verify.ts';
 import { hashValue } from '../store/hash.ts';
 import { compactRounds } from '../workflows/details.ts';
@@ -26,13 +27,19 @@ export interface PreparedRun extends RunPlan {
 export async function prepareRun(input: PrepareRunInput, searchAttributes = false): Promise<PreparedRun> {
   const { config: file, dataRoot, run, seed, rounds, samplingStrategy, workflowId, scheduledBy } = input;
   const config = await loadConfig(file, { dataRoot, run, seed, rounds, samplingStrategy });
-  const { name, directory } = await freezeConfig(config, config.run ?? runNameOf(scheduledBy ?? workflowId));
+  const name = config.run ?? runNameOf(scheduledBy ?? workflowId);
   // A schedule that says nothing of rounds adds one each time.
   const more = input.more ?? (scheduledBy !== undefined && rounds === undefined ? 1 : undefined);
-  const earlier = more === undefined ? undefined : await readRoundRecords(directory);
+  const work = { signal: Context.current().cancellationSignal, onProgress: () => undefined };
+  const begun = await beginRun(config, name, work, async ({ run }) => ({
+    directory: run.stored?.uri ?? run.root,
+    earlier: more === undefined ? undefined : await readRoundRecords(run),
+    evaluationSets: evaluationSets(config, run).map((set) => set.name),
+  }));
+  const { earlier } = begun;
   return {
     run: name,
-    directory: directory.root,
+    directory: begun.directory,
     configHash: hashValue(config),
     rounds: more === undefined ? config.rounds : (earlier?.at(-1)?.round ?? 0) + more,
     earlier: earlier && compactRounds(earlier),
@@ -41,7 +48,7 @@ export async function prepareRun(input: PrepareRunInput, searchAttributes = fals
     evaluationShards: config.evaluate.shards,
     verifies: verifies(config),
     hasTest: config.data.test !== undefined,
-    evaluationSets: evaluationSets(config, directory).map((set) => set.name),
+    evaluationSets: begun.evaluationSets,
     queues: config.temporal.taskQueues,
     finetuneTimeoutMinutes: config.temporal.finetuneTimeoutMinutes,
     ...(config.notify.webhookVariable === undefined ? {} : { notifyOn: config.notify.on }),

@@ -3,7 +3,7 @@
  */
 import { Context } from '@temporalio/activity';
 import { loadConfig } from '../configs/load-config.ts';
-import { freezeConfig } from '../steps/frozen-config.ts';
+import { beginRun } from '../steps/in-run.ts';
 import {
   acceptIteration,
   iterationDiff,
@@ -45,10 +45,12 @@ export function createPromptActivities(dependencies: ActivityDependencies = {}):
     preparePromptOptimization: ({ config: file, dataRoot, seed, forRun, workflowId }) =>
       asActivity(async () => {
         const config = await loadConfig(file, { dataRoot, seed });
-        const { directory, config: frozen } = await freezeConfig(config, runNameOf(workflowId));
-        const signal = Context.current().cancellationSignal;
-        await preparePrompt({ config: frozen, run: directory, round: 0, onProgress: () => undefined, signal }, forRun);
-        return { directory: directory.root, queue: config.temporal.taskQueues.cpu };
+        const work = { signal: Context.current().cancellationSignal, onProgress: () => undefined };
+        return beginRun(config, runNameOf(workflowId), work, async (atHand) => {
+          await preparePrompt({ ...work, ...atHand, round: 0 }, forRun);
+          const { stored, root } = atHand.run;
+          return { directory: stored?.uri ?? root, queue: config.temporal.taskQueues.cpu };
+        });
       }),
     makePromptSamples: (input) =>
       runStep(input, dependencies, async (context) => {

@@ -4,7 +4,7 @@
 import type { Verdict } from '../steps/gate.ts';
 
 export interface StepReference {
-  /** Absolute path; its `config.json` is the frozen config of the run. */
+  /** Absolute path or URI (`s3://…/runs/<run>`); its `config.json` is the frozen config of the run. */
   runDirectory: string;
   round: number;
 }

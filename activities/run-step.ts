@@ -1,6 +1,6 @@
 import { Context } from '@temporalio/activity';
 import { CancelledFailure } from '@temporalio/common';
-import { readFrozenConfig } from '../steps/frozen-config.ts';
+import { inRun, type WorkInRun } from '../steps/in-run.ts';
 import type { StepContext } from '../steps/step-context.ts';
 import type { TrainerCommand } from '../trainer/trainer-command.ts';
 import { interrupted, toActivityFailure } from './errors.ts';
@@ -16,31 +16,32 @@ export interface ActivityDependencies {
   searchAttributes?: boolean;
 }
 
-/** Runs a step of the library as an activity: heartbeats, cancellation, errors. */
+/**
+ * Runs a step of the library as an activity: heartbeats, cancellation, errors, and for a run in a store what the step
+ * needs and leaves.
+ *
+ * @param owns folders of the run that the step writes
+ */
 export async function runStep<R>(
   reference: StepReference,
   dependencies: ActivityDependencies,
   step: (context: StepContext) => Promise<R>,
+  owns?: WorkInRun['owns'],
 ): Promise<R> {
   return asActivity(() =>
     withHeartbeat(reference.round, async (tell) => {
-      const { log } = Context.current();
-      const config = await readFrozenConfig(reference.runDirectory);
-      const place = { run: config.run, round: reference.round };
+      const { log, cancellationSignal } = Context.current();
+      const { runDirectory, round } = reference;
+      const place = { run: runDirectory.split('/').at(-1), round };
       const metrics = stepMetrics();
       const onProgress: StepContext['onProgress'] = (progress) => {
         tell(progress);
         metrics.progress(progress);
       };
       log.info('step begins', place);
-      const outcome = await step({
-        config,
-        run: { root: reference.runDirectory },
-        round: reference.round,
-        onProgress,
-        signal: Context.current().cancellationSignal,
-        trainer: dependencies.trainer,
-      });
+      const outcome = await inRun(runDirectory, { owns, signal: cancellationSignal, onProgress }, (atHand) =>
+        step({ ...atHand, round, onProgress, trainer: dependencies.trainer }),
+      );
       metrics.done(outcome);
       log.info('step done', { ...place, ...outcomeFacts(outcome) });
       return outcome;

@@ -69,7 +69,7 @@ export function addEvaluateCommand(program: Command, signal: AbortSignal): void 
       if (benchmark !== undefined) return evaluateBenchmark({ ...options, benchmark }, signal);
       if (config === undefined) throw missing('--config', 'or --benchmark with --file and --model');
       const load = async () => (await import('../steps/evaluate.ts')).evaluate;
-      return runStepCommand('evaluate', load, { ...step, config }, signal);
+      return runStepCommand('evaluate', load, { ...step, config }, signal, 'evaluation');
     });
 }
 

@@ -5,15 +5,14 @@ import { basename, extname } from 'node:path';
 import type { Command } from 'commander';
 import { loadConfig } from '../configs/load-config.ts';
 import { formatSeconds } from '../report/format-seconds.ts';
-import { freezeConfig } from '../steps/frozen-config.ts';
+import type { Owned } from '../steps/own-folders.ts';
 import type { StepContext, StepOutcome } from '../steps/step-context.ts';
 import { type ConfigOptions, integer } from './options.ts';
 import { createProgressDisplay } from './progress-display.ts';
 
 type Step = (context: StepContext) => Promise<StepOutcome>;
-
 // Loaded when they are run: `--help` need not wait for libraries.
-const steps: { name: string; description: string; load: () => Promise<Step> }[] = [
+const steps: { name: string; description: string; load: () => Promise<Step>; owns?: Owned }[] = [
   {
     name: 'prepare-data',
     description: 'render the demo domain when the config asks for it, and check every file and picture',
@@ -28,53 +27,62 @@ const steps: { name: string; description: string; load: () => Promise<Step> }[] 
     name: 'embed',
     description: "embed the pool's pictures for the nearest-picture search",
     load: async () => (await import('../steps/embed.ts')).embed,
+    owns: 'embeddings',
   },
   {
     name: 'sample',
     description: "choose what to ask the teacher, from the last round's bad cases and weights",
     load: async () => (await import('../steps/sample.ts')).sample,
+    owns: 'sample',
   },
   {
     name: 'generate',
     description: 'ask the teacher for new samples',
     load: async () => (await import('../steps/generate.ts')).generate,
+    owns: 'generate',
   },
   {
     name: 'verify',
     description: 'ask the teacher its own questions again, when the config sets verify.blindAnswers or the like',
     load: async () => (await import('../steps/verify.ts')).verify,
+    owns: 'verify',
   },
   {
     name: 'refine',
     description: "parse and filter the teacher's answers",
     load: async () => (await import('../steps/refine.ts')).refine,
+    owns: 'refine',
   },
   {
     name: 'append',
     description: 'append the accepted samples as a new dataset version',
     load: async () => (await import('../steps/append.ts')).append,
+    owns: 'append',
   },
   {
     name: 'finetune',
     description: "finetune the adapter on the round's mixture; goes on from its checkpoint",
     load: async () => (await import('../steps/finetune.ts')).finetune,
+    owns: 'finetune',
   },
   {
     name: 'merge',
     description: 'merge the adapter into the base model',
     load: async () => (await import('../steps/merge.ts')).merge,
+    owns: 'merge',
   },
   {
     name: 'classify',
     description: 'sort the bad cases by question type and compute the weights',
     load: async () => (await import('../steps/classify.ts')).classify,
+    owns: 'classify',
   },
   { name: 'report', description: 'write report.html', load: async () => (await import('../steps/report.ts')).report },
 ];
 
 /** Adds `dataengine finetune --config FILE …` and its like. */
 export function addStepCommands(program: Command, signal: AbortSignal): void {
-  for (const { name, description, load } of steps) {
+  for (const { name, description, load, owns } of steps) {
     program
       .command(name)
       .description(description)
@@ -84,30 +92,35 @@ export function addStepCommands(program: Command, signal: AbortSignal): void {
       .option('--data-root <folder>', "instead of the config's data.root")
       .option('--seed <number>', "instead of the config's seed", integer(0))
       .addHelpText('after', `\nExample:\n  dataengine ${name} --config configs/demo.yaml --round ${firstRound(name)}`)
-      .action((options: ConfigOptions & { round: number }) => runStepCommand(name, load, options, signal));
+      .action((options: ConfigOptions & { round: number }) =>
+        runStepCommand(name, load, options, signal, ...(owns ? [owns] : [])),
+      );
   }
 }
 
-/** Runs one step and prints what came of it. */
+/**
+ * Runs one step and prints what came of it.
+ *
+ * @param owns folders of the run that it writes
+ */
 export async function runStepCommand(
   name: string,
   load: () => Promise<Step>,
   options: ConfigOptions & { round: number },
   signal: AbortSignal,
+  ...owns: Owned[]
 ): Promise<void> {
+  const { round } = options;
   const config = await loadConfig(options.config, { dataRoot: options.dataRoot, run: options.run, seed: options.seed });
   const run = config.run ?? basename(options.config, extname(options.config));
-  const frozen = await freezeConfig(config, run);
+  const { beginRun } = await import('../steps/in-run.ts');
+  const { ownFolders } = await import('../steps/own-folders.ts');
   const step = await load();
   const display = createProgressDisplay();
+  const onProgress: StepContext['onProgress'] = (progress) => display.show(`round ${round} ${name}`, progress);
   try {
-    const outcome = await step({
-      config: frozen.config,
-      run: frozen.directory,
-      round: options.round,
-      onProgress: (progress) => display.show(`round ${options.round} ${name}`, progress),
-      signal,
-    });
+    const work = { signal, onProgress, owns: ownFolders(round, ...owns) };
+    const outcome = await beginRun(config, run, work, (atHand) => step({ ...atHand, round, onProgress }));
     display.stop();
     process.stdout.write(`${describeOutcome(name, outcome)}\n`);
   } finally {

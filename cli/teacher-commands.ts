@@ -48,16 +48,11 @@ function amountOfMoney(text: string): number {
 async function printEstimate(options: ConfigOptions & { round: number }, signal: AbortSignal): Promise<void> {
   const config = await loadConfig(options.config, { dataRoot: options.dataRoot, run: options.run });
   const run = config.run ?? basename(options.config, extname(options.config));
-  const { freezeConfig } = await import('../steps/frozen-config.ts');
+  const { beginRun } = await import('../steps/in-run.ts');
   const { estimateRound } = await import('../steps/generation/begin.ts');
-  const frozen = await freezeConfig(config, run);
-  const estimate = await estimateRound({
-    config: frozen.config,
-    run: frozen.directory,
-    round: options.round,
-    onProgress: () => undefined,
-    signal,
-  });
+  const { round } = options;
+  const work = { signal, onProgress: () => undefined };
+  const estimate = await beginRun(config, run, work, (atHand) => estimateRound({ ...work, ...atHand, round }));
   const { requests, promptTokens, completionTokens, cost, maximumCost, seconds, currency, spent } = estimate;
   const money = (amount: number) => `${amount.toFixed(2)} ${currency}`;
   const { teacher } = config;

@@ -28,6 +28,14 @@ export const configSchema = z
       .describe('Of everything that is drawn by chance: the same seed and inputs give the same data.'),
     rounds: z.int().nonnegative().default(2).describe('Data-engine rounds after round 0, the base finetune.'),
     runsDirectory: path.default('runs').describe('Where each run has its folder.'),
+    store: z
+      .string()
+      .regex(/^s3:\/\/[^/\s]+(\/[^\s]*)?$/, 'write s3://bucket or s3://bucket/prefix')
+      .optional()
+      .describe(
+        'Where runs lie that several machines work on, s3://bucket/prefix; runsDirectory is then what each machine has of ' +
+          'them on its disk. Default: there only. Credentials come from the environment of each worker.',
+      ),
     cacheDirectory: path
       .default('.cache')
       .describe('What is computed once and used by all runs, by content hash. Safe to remove.'),

@@ -61,7 +61,8 @@ export function newCallId(): string {
   return `${processToken}-${callNumber}`;
 }
 
-const prefixOf = (chunk: number) => `chunk-${String(chunk).padStart(6, '0')}.`;
+/** What the names of a chunk's files begin with. */
+export const callFilesOf = (chunk: number): string => `chunk-${String(chunk).padStart(6, '0')}.`;
 
 /** The calls of a chunk, open to add to. */
 export interface CallLog extends Pick<JsonLinesAppender, 'flush' | 'close'> {
@@ -76,7 +77,7 @@ export interface CallLog extends Pick<JsonLinesAppender, 'flush' | 'close'> {
  * @throws InputError with the line of a file that does not fit; StorageError for a full disk and the like.
  */
 export async function openCallLog(folder: string, chunk: number): Promise<CallLog> {
-  const name = `${prefixOf(chunk)}${processToken}.jsonl`;
+  const name = `${callFilesOf(chunk)}${processToken}.jsonl`;
   const appender = await openJsonLines(join(folder, name));
   const own = await readLines(folder, [name]);
   return {
@@ -113,7 +114,7 @@ export async function readAllCalls(folder: string): Promise<Map<string, RawAnswe
 
 async function filesOfChunk(folder: string, chunk: number, filesInFolder?: readonly string[]): Promise<string[]> {
   const names = filesInFolder ?? (await readdir(folder).catch(() => []));
-  return names.filter((name) => name.startsWith(prefixOf(chunk))).sort();
+  return names.filter((name) => name.startsWith(callFilesOf(chunk))).sort();
 }
 
 async function readLines(folder: string, files: readonly string[]): Promise<CallLine[]> {

@@ -9,7 +9,7 @@ import { compareRounds, roundComparisonSchema, whyWorse } from '../evaluation/ro
 import { InputError } from '../store/input-error.ts';
 import { runStepOnce } from '../store/manifest.ts';
 import { readJson } from '../store/read-json.ts';
-import { stepDirectory } from '../store/run-directory.ts';
+import { type RunDirectory, stepDirectory } from '../store/run-directory.ts';
 import { writeJson } from '../store/write-file.ts';
 import { writeApprovalPage } from './approval-page.ts';
 import { finishedStep } from './finished-step.ts';
@@ -83,8 +83,13 @@ export async function compareRound(context: StepContext): Promise<CompareOutcome
     pValue,
     remembered: right,
     forgotten: lost,
-    samplesPage: asksPerson ? join(directory, approvalPage) : undefined,
+    samplesPage: asksPerson ? await shownPage(run, join(directory, approvalPage)) : undefined,
   };
+}
+
+/** Where a person finds a page. */
+async function shownPage({ stored }: RunDirectory, file: string): Promise<string> {
+  return stored === undefined ? file : stored.publish(file);
 }
 
 /** Reasons travel through Temporal; `comparison.json` has all. */

@@ -8,7 +8,7 @@ import { answerLossesSchema } from '../evaluation/asked-question.ts';
 import type { BenchmarkQuestion } from '../evaluation/benchmarks/benchmark.ts';
 import { hashFile } from '../store/hash.ts';
 import { InputError } from '../store/input-error.ts';
-import { type Manifest, readManifest, runStepOnce } from '../store/manifest.ts';
+import { type Manifest, runStepOnce } from '../store/manifest.ts';
 import { readJsonLines } from '../store/read-json.ts';
 import { roundDirectory, stepDirectory } from '../store/run-directory.ts';
 import { lossesFile, rankQuestions } from './evaluate-questions.ts';
@@ -21,7 +21,7 @@ import {
   readEvaluationSet,
   requireEvaluationSet,
 } from './evaluation-sets.ts';
-import { finishedStep } from './finished-step.ts';
+import { finishedStep, manifestIn } from './finished-step.ts';
 import { outcomeOf } from './outcome-of.ts';
 import type { EvaluateOutcome, EvaluateShardOutcome } from './outcomes.ts';
 import { questionTypesOf } from './question-types.ts';
@@ -44,7 +44,7 @@ export async function evaluateShard(
   { set: name, shard }: { set: string; shard: number },
 ): Promise<EvaluateShardOutcome> {
   const { config, run, round } = context;
-  const merged = await finishedStep(run, round, 'merge');
+  const merged = await finishedStep(run, round, 'merge', { weights: true });
   const set = requireEvaluationSet(config, run, name);
   const questions = await readEvaluationSet(set, extractedPicturesFolder(run));
   const { shards: count } = config.evaluate;
@@ -155,13 +155,18 @@ function extractionOf({ teacher }: StepContext['config'], sets: readonly Evaluat
   return { extraction: teacher.provider === 'local' ? 'rules' : teacher.model };
 }
 
-function shardDirectory({ config, run, round }: StepContext, set: string, shard: number): string {
+/** The folder of one part of a set. */
+export function shardDirectory(
+  { config, run, round }: Pick<StepContext, 'config' | 'run' | 'round'>,
+  set: string,
+  shard: number,
+): string {
   return join(roundDirectory(run, round), 'evaluate-parts', `${set}-${shard}-of-${config.evaluate.shards}`);
 }
 
 async function requireShard(context: StepContext, set: string, shard: number): Promise<Manifest> {
   const directory = shardDirectory(context, set, shard);
-  const manifest = await readManifest(directory);
+  const manifest = await manifestIn(context.run, directory);
   if (manifest !== undefined) return manifest;
   throw new InputError({
     file: directory,

@@ -1,14 +1,11 @@
-import { join } from 'node:path';
-import { writeMixture } from '../datasets/mixture.ts';
 import { stepDirectory } from '../store/run-directory.ts';
 import type { FinetuneJob } from '../trainer/protocol.ts';
 import { baseModelHash } from './base-model.ts';
-import { generatedData } from './engine-data-files.ts';
 import { finishedStep } from './finished-step.ts';
 import { lineageBefore } from './lineage.ts';
-import { mixtureParts } from './mixture-parts.ts';
 import { outcomeOf } from './outcome-of.ts';
 import type { FinetuneOutcome } from './outcomes.ts';
+import { mixtureFiles, roundMixture } from './round-mixture.ts';
 import type { StepContext } from './step-context.ts';
 import { runTrainerStep } from './trainer-step.ts';
 
@@ -33,11 +30,13 @@ export async function finetune(context: StepContext): Promise<FinetuneOutcome> {
   const steps = epochs * stepsPerEpoch;
   const directory = stepDirectory(run, round, 'finetune');
   const lineage = await lineageBefore(context, round);
-  const parts = await mixtureParts(config, await generatedData(run, [...lineage, round]));
+  const mixture = await roundMixture(context);
   const settings = { ...given, microBatchSize: given.microBatchSize ?? batchSize, steps, seed: config.seed };
   const lastGood = lineage.at(-1);
   const previous =
-    startFrom === 'previous' && lastGood !== undefined ? await finishedStep(run, lastGood, 'finetune') : undefined;
+    startFrom === 'previous' && lastGood !== undefined
+      ? await finishedStep(run, lastGood, 'finetune', { weights: true })
+      : undefined;
   let samples = 0;
   const done = await runTrainerStep({
     context,
@@ -45,19 +44,17 @@ export async function finetune(context: StepContext): Promise<FinetuneOutcome> {
     step: 'finetune',
     inputs: {
       model: await baseModelHash(config),
-      parts: parts.map(({ name, hash, sampleRatio }) => ({ name, hash, sampleRatio })),
+      parts: mixture.parts.map(({ name, hash, sampleRatio }) => ({ name, hash, sampleRatio })),
       format: config.data.format,
       settings,
       start: previous?.manifest.outputs['adapter_model.safetensors'],
     },
     prepare: async (): Promise<FinetuneJob> => {
-      const folder = join(directory, 'mixture');
-      samples = await writeMixture(folder, { parts, seed: config.seed, count: steps * batchSize });
+      samples = await mixture.write(directory);
       return {
         kind: 'finetune',
         model: config.model.path,
-        samples: join(folder, 'samples.jsonl'),
-        order: join(folder, 'order.json'),
+        ...mixtureFiles(directory),
         output: directory,
         startAdapter: previous?.directory,
         ...settings,

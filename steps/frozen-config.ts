@@ -10,17 +10,30 @@ import { writeJson } from '../store/write-file.ts';
 
 const configFile = (root: string) => join(root, 'config.json');
 
-/** Writes `config.json` into the run's directory, its paths made absolute. */
+/**
+ * Writes `config.json` into the run's directory, its paths made absolute. Of a run in a store they stay as they are
+ * written: each machine has its own folders, and reads them from where its workers were started.
+ */
 export async function freezeConfig(
   config: Config,
   run: string,
 ): Promise<{ name: string; directory: RunDirectory; config: Config }> {
-  const runsDirectory = resolve(config.runsDirectory);
-  const directory = openRunDirectory(runsDirectory, run);
-  const frozen: Config = {
+  const here = withAbsolutePaths({ ...config, run });
+  const directory = openRunDirectory(here.runsDirectory, run);
+  await writeJson(configFile(directory.root), config.store === undefined ? here : { ...config, run });
+  return { name: run, directory, config: here };
+}
+
+/** Reads what `freezeConfig` wrote. */
+export async function readFrozenConfig(runDirectory: string): Promise<Config> {
+  return withAbsolutePaths(await readJson(configFile(runDirectory), configSchema));
+}
+
+/** The config with its paths as they are on this machine, from where its process was started. */
+export function withAbsolutePaths(config: Config): Config {
+  return {
     ...config,
-    run,
-    runsDirectory,
+    runsDirectory: resolve(config.runsDirectory),
     cacheDirectory: resolve(config.cacheDirectory),
     model: { ...config.model, path: resolve(config.model.path) },
     data: { ...config.data, root: resolve(config.data.root), questionTypes: resolve(config.data.questionTypes) },
@@ -40,11 +53,4 @@ export async function freezeConfig(
       languageOnlyPrompt: resolve(config.verify.languageOnlyPrompt),
     },
   };
-  await writeJson(configFile(directory.root), frozen);
-  return { name: run, directory, config: frozen };
-}
-
-/** Reads what `freezeConfig` wrote. */
-export async function readFrozenConfig(runDirectory: string): Promise<Config> {
-  return readJson(configFile(runDirectory), configSchema);
 }

@@ -7,10 +7,10 @@ import { z } from 'zod';
 import type { Config } from '../configs/schema.ts';
 import { stopRules } from '../evaluation/stop-rules.ts';
 import { InputError } from '../store/input-error.ts';
-import { readManifest } from '../store/manifest.ts';
 import { readJson } from '../store/read-json.ts';
 import { type RunDirectory, stepDirectory } from '../store/run-directory.ts';
 import { writeJson } from '../store/write-file.ts';
+import { manifestIn } from './finished-step.ts';
 
 export const decisionFile = 'decision.json';
 export const lineageFile = 'lineage.json';
@@ -46,7 +46,7 @@ interface Place {
 /** The decision about a round, or undefined when there is none yet. */
 export async function readDecision(run: RunDirectory, round: number): Promise<Decision | undefined> {
   const directory = stepDirectory(run, round, 'gate');
-  if ((await readManifest(directory)) === undefined) return undefined;
+  if ((await manifestIn(run, directory)) === undefined) return undefined;
   return readJson(join(directory, decisionFile), decisionSchema);
 }
 

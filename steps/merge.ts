@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stepDirectory } from '../store/run-directory.ts';
@@ -5,6 +6,7 @@ import { baseModelHash } from './base-model.ts';
 import { finishedStep } from './finished-step.ts';
 import { outcomeOf } from './outcome-of.ts';
 import type { MergeOutcome } from './outcomes.ts';
+import { mixtureFiles, roundMixture } from './round-mixture.ts';
 import type { StepContext } from './step-context.ts';
 import { runTrainerStep } from './trainer-step.ts';
 
@@ -16,7 +18,7 @@ const parityTolerance = 1e-3;
  */
 export async function merge(context: StepContext): Promise<MergeOutcome> {
   const { config, run, round } = context;
-  const finetuned = await finishedStep(run, round, 'finetune');
+  const finetuned = await finishedStep(run, round, 'finetune', { weights: true });
   const directory = stepDirectory(run, round, 'merge');
   const partial = join(directory, 'model.partial');
   const done = await runTrainerStep({
@@ -26,13 +28,16 @@ export async function merge(context: StepContext): Promise<MergeOutcome> {
     inputs: { model: await baseModelHash(config), adapter: finetuned.manifest.outputs, paritySamples, parityTolerance },
     prepare: async () => {
       await rm(partial, { recursive: true, force: true });
+      const { samples } = mixtureFiles(finetuned.directory);
+      // Another machine did the finetune: the pictures of its samples are on its own disk.
+      if (!existsSync(samples)) await (await roundMixture(context)).write(finetuned.directory);
       return {
         kind: 'merge',
         model: config.model.path,
         adapter: finetuned.directory,
         output: partial,
         parity: {
-          samples: join(finetuned.directory, 'mixture', 'samples.jsonl'),
+          samples,
           count: paritySamples,
           tolerance: parityTolerance,
           weightStorage: config.finetune.weightStorage,

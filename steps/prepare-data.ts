@@ -5,7 +5,6 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import limitConcurrency from 'p-limit';
 import { readAokvqa } from '../datasets/aokvqa.ts';
-import { writeSceneDataset } from '../datasets/scenes/write-dataset.ts';
 import { knownQuestionTypes } from '../evaluation/question-type-of.ts';
 import { hashValue } from '../store/hash.ts';
 import { runStepOnce } from '../store/manifest.ts';
@@ -17,6 +16,7 @@ import { outcomeOf } from './outcome-of.ts';
 import type { PrepareDataOutcome } from './outcomes.ts';
 import { questionTypesOf, reportAgreement } from './question-types.ts';
 import { readDatasets, type UsedPicture } from './read-datasets.ts';
+import { renderScenes } from './render-scenes.ts';
 import type { StepContext } from './step-context.ts';
 
 /**
@@ -61,17 +61,6 @@ async function readNamedBenchmarks({
     for (const { picture } of asked) if (!set.blind) files.add(picture);
   }
   return { questions, pictures: [...files].map((file) => ({ file })) };
-}
-
-async function renderScenes({ config, signal, onProgress }: StepContext): Promise<void> {
-  const { scenes, root } = config.data;
-  if (scenes === undefined) return;
-  await writeSceneDataset({
-    root,
-    ...scenes,
-    signal,
-    onProgress: (step, steps) => onProgress({ phase: 'render', step, steps }),
-  });
 }
 
 /** Sizes and times instead of contents: the pictures of COCO are 19 GB. */

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Config } from '../configs/schema.ts';
-import { readManifest } from '../store/manifest.ts';
 import { readJson } from '../store/read-json.ts';
 import { type RunDirectory, stepDirectory } from '../store/run-directory.ts';
 import { writeJson } from '../store/write-file.ts';
+import { manifestIn } from './finished-step.ts';
 
 const acceptedSchema = z.array(z.object({ fromRound: z.int().positive(), version: z.string(), file: z.string() }));
 
@@ -30,7 +30,7 @@ export async function promptFile(config: Config, run: RunDirectory, round: numbe
  */
 export async function usePromptInRun(run: RunDirectory, prompt: { version: string; file: string }): Promise<number> {
   let fromRound = 1;
-  while (await readManifest(stepDirectory(run, fromRound, 'sample'))) fromRound += 1;
+  while (await manifestIn(run, stepDirectory(run, fromRound, 'sample'))) fromRound += 1;
   const accepted = (await readAccepted(run)).filter((entry) => entry.version !== prompt.version);
   accepted.push({ fromRound, ...prompt });
   await writeJson(acceptedFile(run), accepted);

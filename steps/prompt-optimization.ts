@@ -24,12 +24,13 @@ import {
 import { readPromptTemplate } from '../generation/prompt-template.ts';
 import { readQuestionTypes } from '../generation/question-types.ts';
 import { type BadCaseExample, sampleRequests } from '../generation/sample-requests.ts';
-import { readManifest } from '../store/manifest.ts';
 import { readJsonLines, readTextFile } from '../store/read-json.ts';
-import { openRunDirectory, type RunDirectory, stepDirectory } from '../store/run-directory.ts';
+import { type RunDirectory, stepDirectory } from '../store/run-directory.ts';
 import { writeFileAtomically, writeJson } from '../store/write-file.ts';
 import { badCasesFile } from './classify.ts';
 import { evaluationImageIds } from './evaluation-set.ts';
+import { manifestIn } from './finished-step.ts';
+import { inOtherRun } from './in-run.ts';
 import { withPool } from './pool.ts';
 import { promptFile, runPromptFolder, usePromptInRun } from './prompt-file.ts';
 import type { StepContext } from './step-context.ts';
@@ -45,9 +46,10 @@ export const iterationDiff = (run: RunDirectory, iteration: number) =>
   join(run.root, 'prompts', `iteration-${iteration}.diff`);
 
 /** Takes over the prompt to start from: the one that the run uses now, or the config's. */
-export async function preparePrompt({ config, run }: StepContext, forRun: string | undefined): Promise<void> {
-  const from = forRun === undefined ? undefined : openRunDirectory(config.runsDirectory, forRun);
-  const file = from ? await promptFile(config, from, Number.MAX_SAFE_INTEGER) : config.teacher.prompt;
+export async function preparePrompt(context: StepContext, forRun: string | undefined): Promise<void> {
+  const { config, run } = context;
+  const newest = (from: RunDirectory) => promptFile(config, from, Number.MAX_SAFE_INTEGER);
+  const file = forRun === undefined ? config.teacher.prompt : await inOtherRun(context, forRun, newest);
   await readPromptTemplate(file);
   await readQuestionTypes(config.data.questionTypes);
   await mkdir(dirname(iterationPrompt(run, 0)), { recursive: true });
@@ -138,30 +140,33 @@ export async function reviseIteration(
  * @returns `fromRound` only for a run
  */
 export async function acceptIteration(
-  { config, run }: StepContext,
+  context: StepContext,
   input: { iteration: number; forRun?: string | undefined },
 ): Promise<{ version: string; file: string; fromRound?: number }> {
+  const { config, run } = context;
   const { iteration, forRun } = input;
   const text = await readFile(iterationPrompt(run, iteration), 'utf8');
   const { version } = await readPromptTemplate(iterationPrompt(run, 0));
   if (forRun === undefined) return writePromptVersion({ folder: dirname(config.teacher.prompt), version, text });
-  const target = openRunDirectory(config.runsDirectory, forRun);
-  const written = await writePromptVersion({ folder: runPromptFolder(target), version, text });
-  const fromRound = await usePromptInRun(target, { version: written.version, file: `${written.version}.md` });
-  return { ...written, fromRound };
+  return inOtherRun(context, forRun, async (target) => {
+    const written = await writePromptVersion({ folder: runPromptFolder(target), version, text });
+    const fromRound = await usePromptInRun(target, { version: written.version, file: `${written.version}.md` });
+    return { ...written, fromRound };
+  });
 }
 
 async function newestBadCases(
-  { config }: StepContext,
+  context: StepContext,
   forRun: string | undefined,
 ): Promise<Record<string, BadCaseExample[]>> {
   if (forRun === undefined) return {};
-  const run = openRunDirectory(config.runsDirectory, forRun);
-  let newest: string | undefined;
-  for (let round = 0; ; round += 1) {
-    const directory = stepDirectory(run, round, 'classify');
-    if (!(await readManifest(directory))) break;
-    newest = directory;
-  }
-  return newest === undefined ? {} : readBadCases(join(newest, badCasesFile));
+  return inOtherRun(context, forRun, async (run) => {
+    let newest: string | undefined;
+    for (let round = 0; ; round += 1) {
+      const directory = stepDirectory(run, round, 'classify');
+      if (!(await manifestIn(run, directory))) break;
+      newest = directory;
+    }
+    return newest === undefined ? {} : readBadCases(join(newest, badCasesFile));
+  });
 }

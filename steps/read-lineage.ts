@@ -5,9 +5,10 @@ import type { Config } from '../configs/schema.ts';
 import { versionHistory } from '../datasets/versions.ts';
 import type { ReportLineage } from '../report/report-input.ts';
 import { hashValue } from '../store/hash.ts';
-import { type Manifest, readManifest } from '../store/manifest.ts';
+import type { Manifest } from '../store/manifest.ts';
 import { type RunDirectory, type StepName, stepDirectory } from '../store/run-directory.ts';
 import { baseModelHash } from './base-model.ts';
+import { manifestIn } from './finished-step.ts';
 
 type Node = ReportLineage['nodes'][number];
 
@@ -35,7 +36,7 @@ export async function readLineage(
   const scoresOf = new Map<string, string>();
 
   for (const round of rounds) {
-    const step = (name: StepName) => readManifest(stepDirectory(run, round, name));
+    const step = (name: StepName) => manifestIn(run, stepDirectory(run, round, name));
     const [sampled, generated, refined, version] = [
       await step('sample'),
       await step('generate'),

@@ -17,7 +17,7 @@ import type {
   ReportRejectedAnswer,
   ReportRound,
 } from '../report/report-input.ts';
-import { type Manifest, readManifest } from '../store/manifest.ts';
+import type { Manifest } from '../store/manifest.ts';
 import { readJson, readJsonLines } from '../store/read-json.ts';
 import { type RunDirectory, roundDirectory, type StepName, stepDirectory } from '../store/run-directory.ts';
 import { weightsFile } from './classify.ts';
@@ -25,7 +25,7 @@ import { comparisonFile, forgottenFile } from './compare-round.ts';
 import { poolPictures, type QuestionSet, questionSet } from './dataset-paths.ts';
 import { engineDataFile } from './engine-data-files.ts';
 import { evaluationSets } from './evaluation-sets.ts';
-import { finishedStep } from './finished-step.ts';
+import { finishedStep, manifestIn } from './finished-step.ts';
 import { readDecision } from './lineage.ts';
 import { rejectedByReasonFile, rejectedFile } from './refine.ts';
 import { usedWeightsFile } from './sample.ts';
@@ -113,7 +113,7 @@ async function readDataFigures(config: Config, run: RunDirectory, round: number)
   const sampled = await finishedStep(run, round, 'sample');
   const generated = await finishedStep(run, round, 'generate');
   const refined = await finishedStep(run, round, 'refine');
-  const verified = await readManifest(stepDirectory(run, round, 'verify'));
+  const verified = await manifestIn(run, stepDirectory(run, round, 'verify'));
   const price = await paidPrice(config);
   return {
     weights: await readWeights(join(sampled.directory, usedWeightsFile)),
@@ -136,13 +136,14 @@ function costOfRound(...steps: (Manifest | undefined)[]): number {
 /** Shards of an evaluation count each by itself. */
 async function secondsByStep(run: RunDirectory, round: number): Promise<Record<string, number>> {
   const parts = join(roundDirectory(run, round), 'evaluate-parts');
+  await run.stored?.bringAll(parts);
   const partNames = await readdir(parts).catch(() => []);
   const seconds: Record<string, number> = {};
   for (const step of stepNames) {
     const folders = [stepDirectory(run, round, step)];
     if (step === 'evaluate') folders.push(...partNames.map((name) => join(parts, name)));
     for (const folder of folders) {
-      const manifest = await readManifest(folder);
+      const manifest = await manifestIn(run, folder);
       if (manifest === undefined) continue;
       const { startedAt, finishedAt } = manifest;
       seconds[step] = (seconds[step] ?? 0) + (Date.parse(finishedAt) - Date.parse(startedAt)) / 1000;

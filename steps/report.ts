@@ -4,9 +4,9 @@ import { z } from 'zod';
 import type { Config } from '../configs/schema.ts';
 import type { ReportInput } from '../report/report-input.ts';
 import { writeReport } from '../report/write-report.ts';
-import { readManifest } from '../store/manifest.ts';
 import { readJson } from '../store/read-json.ts';
 import { type RunDirectory, stepDirectory } from '../store/run-directory.ts';
+import { manifestIn } from './finished-step.ts';
 import type { ReportOutcome } from './outcomes.ts';
 import { agreementFile } from './question-types.ts';
 import { readLineage } from './read-lineage.ts';
@@ -22,7 +22,7 @@ export async function report({ config, run, signal }: StepContext): Promise<Repo
   const rounds: ReportInput['rounds'] = [];
   const generated: ReportInput['generated'] = [];
   const rejected: ReportInput['rejected'] = [];
-  for (let round = 0; await isFinished(stepDirectory(run, round, 'classify')); round += 1) {
+  for (let round = 0; (await manifestIn(run, stepDirectory(run, round, 'classify'))) !== undefined; round += 1) {
     signal.throwIfAborted();
     rounds.push(await readReportRound(config, run, round));
     generated.push(...(await readReportSamples(config, run, round)));
@@ -40,11 +40,8 @@ export async function report({ config, run, signal }: StepContext): Promise<Repo
     lineage: await readLineage(config, run, numbers),
     output: file,
   });
-  return { file, seconds: (Date.now() - startedAt) / 1000, reused: false };
-}
-
-async function isFinished(directory: string): Promise<boolean> {
-  return (await readManifest(directory)) !== undefined;
+  const shown = (await run.stored?.publish(file)) ?? file;
+  return { file: shown, seconds: (Date.now() - startedAt) / 1000, reused: false };
 }
 
 function summarize(config: Config): ReportInput['configSummary'] {

@@ -4,13 +4,13 @@ import { readRequests } from '../generation/generation-request.ts';
 import { readPromptTemplate } from '../generation/prompt-template.ts';
 import { imageIdOf, sampleRequests } from '../generation/sample-requests.ts';
 import { hashFile } from '../store/hash.ts';
-import { readManifest, runStepOnce } from '../store/manifest.ts';
+import { runStepOnce } from '../store/manifest.ts';
 import { stepDirectory } from '../store/run-directory.ts';
 import { writeFileAtomically, writeJson } from '../store/write-file.ts';
 import { badCasesFile } from './classify.ts';
 import { poolAnnotations } from './dataset-paths.ts';
 import { evaluationImageIds, questionFiles } from './evaluation-set.ts';
-import { finishedStep } from './finished-step.ts';
+import { finishedStep, manifestIn } from './finished-step.ts';
 import { lastGoodRound, lineageBefore } from './lineage.ts';
 import { outcomeOf } from './outcome-of.ts';
 import type { SampleOutcome } from './outcomes.ts';
@@ -46,7 +46,7 @@ export async function sample(context: StepContext): Promise<SampleOutcome> {
       classified: classified.manifest.outputs,
       instances: await hashFile(annotations.instances),
       captions: await hashFile(annotations.captions),
-      embeddings: (await readManifest(embeddingsDirectory(run)))?.outputs,
+      embeddings: (await manifestIn(run, embeddingsDirectory(run), { weights: true }))?.outputs,
       earlierRequests: earlier.hashes,
       evaluation: await questionFiles(config),
       prompt: template.hash,

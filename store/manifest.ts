@@ -32,8 +32,8 @@ export interface StepResult {
   metrics: Record<string, number>;
 }
 
-const manifestName = 'manifest.json';
-const startedName = 'started.json';
+export const manifestName = 'manifest.json';
+export const startedName = 'started.json';
 const startedSchema = z.object({
   step: z.string(),
   inputsHash: z.string(),
@@ -156,6 +156,12 @@ export async function beginStep(
   await writeJson(join(directory, startedName), { step, inputsHash, startedAt, attempt });
   await rm(join(directory, manifestName), { force: true });
   return { startedAt, attempt };
+}
+
+/** The hash of the inputs that a step's folder was finished or begun with; undefined for a folder that was neither. */
+export async function inputsHashIn(directory: string): Promise<string | undefined> {
+  const finished = await readIfReadable(join(directory, manifestName), manifestSchema);
+  return (finished ?? (await readIfReadable(join(directory, startedName), startedSchema)))?.inputsHash;
 }
 
 async function requireOwn(directory: string, step: string, attempt: string): Promise<void> {

@@ -4,6 +4,32 @@ import { InputError } from './input-error.ts';
 /** Where everything of one run lies: `<runs>/<run>`. */
 export interface RunDirectory {
   root: string;
+  /** There when the run lies in a store of objects, and this disk has what this machine needed of it. */
+  stored?: StoredRun;
+}
+
+/** A run in a store of objects, as a step sees it. Folders are absolute, and this machine's. */
+export interface StoredRun {
+  /** `s3://bucket/prefix/runs/<run>` */
+  uri: string;
+  /**
+   * Has the newest of a step's folder on this disk; nothing happens where the store has none of it.
+   *
+   * @param options.weights the large files of models too (`*.safetensors`)
+   */
+  bring(folder: string, options?: { weights?: boolean }): Promise<void>;
+  /** The same for every step's folder below a folder. */
+  bringAll(folder: string): Promise<void>;
+  /**
+   * Has on this disk what all machines have written so far into a folder whose files only grow, each in the hands of
+   * one process; and sends what this machine adds, from now until the activity ends.
+   *
+   * @param options.startingWith of the files' names
+   * @param options.of what the files belong to: those of others are not seen
+   */
+  share(folder: string, options?: { startingWith?: string; of?: string }): Promise<void>;
+  /** Puts a page into the store under its own name, for people. @returns its URI */
+  publish(file: string): Promise<string>;
 }
 
 /** The steps of a round that have a folder of their own. */

@@ -5,7 +5,7 @@ import type { OpenAI } from 'openai';
 import { toFile } from 'openai';
 import type { Batch } from 'openai/resources/batches';
 import { z } from 'zod';
-import { type CallSummary, openCallLog, readCallLog } from '../../generation/call-log.ts';
+import { type CallSummary, callFilesOf, openCallLog, readCallLog } from '../../generation/call-log.ts';
 import { readChunk } from '../../generation/chunks.ts';
 import type { TeacherRequest } from '../../generation/generation-request.ts';
 import { costOf, readPrice, type TokenSum } from '../../generation/prices.ts';
@@ -20,6 +20,7 @@ import type { StepContext } from '../step-context.ts';
 import { withTeacherClient } from '../teacher.ts';
 import { type AskedChunk, askedChunk, enterChunk, tokensOf } from './chunk.ts';
 import { readPlan } from './folder.ts';
+import { shareCalls } from './share-calls.ts';
 import type { TeacherWork } from './work.ts';
 
 const resultLine = z.object({
@@ -77,7 +78,11 @@ export async function submitBatch<Request extends TeacherRequest>(
     if (affordable.length === 0) return { batch: undefined, chunk: sum(true) };
     try {
       // After a crash between submitting and writing that down, nothing that the key is made of has changed.
-      const key = hashValue({ calls: calls.calls, ids: affordable.map(({ id }) => id), run: context.run.root });
+      const key = hashValue({
+        calls: calls.calls,
+        ids: affordable.map(({ id }) => id),
+        run: context.run.stored?.uri ?? context.run.root,
+      });
       const batch =
         (await findBatch(client, key)) ??
         (await createBatch(client, await batchFile(affordable, asker, config.teacher.batch.requests), key, signal));
@@ -196,6 +201,7 @@ async function openChunk<Request extends TeacherRequest>(
   work: TeacherWork<Request>,
   chunk: number,
 ) {
+  await shareCalls(context.run, work, callFilesOf(chunk));
   const { chunks, costBefore } = await readPlan(work.planFile);
   const { teacher } = context.config;
   return {

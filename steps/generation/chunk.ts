@@ -1,5 +1,5 @@
 import { askChunk, type ChunkOutcome } from '../../generation/ask-chunk.ts';
-import type { CallSummary } from '../../generation/call-log.ts';
+import { type CallSummary, callFilesOf } from '../../generation/call-log.ts';
 import { readChunk } from '../../generation/chunks.ts';
 import type { TeacherRequest } from '../../generation/generation-request.ts';
 import { appendToLedger } from '../../generation/ledger.ts';
@@ -8,6 +8,7 @@ import { costOf, readPrice, type TokenPrice, type TokenSum } from '../../generat
 import type { RunDirectory } from '../../store/run-directory.ts';
 import type { StepContext } from '../step-context.ts';
 import { readPlan } from './folder.ts';
+import { shareCalls } from './share-calls.ts';
 import type { TeacherWork } from './work.ts';
 
 /** What asking a chunk came to. Small numbers only: it travels through Temporal. */
@@ -38,6 +39,7 @@ export async function askWorkChunk<Request extends TeacherRequest>(
   { chunk, allowance }: { chunk: number; allowance?: number | undefined },
 ): Promise<AskedChunk> {
   const { teacher } = config;
+  await shareCalls(run, work, callFilesOf(chunk));
   const plan = await readPlan(work.planFile);
   const requests = await readChunk(work.requestsFile, plan.chunks, chunk, work.schema);
   const price = await readPrice(teacher.prices, teacher.model, 'online');

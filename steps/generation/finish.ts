@@ -10,6 +10,7 @@ import type { GenerateOutcome } from '../outcomes.ts';
 import type { StepContext } from '../step-context.ts';
 import { generationStep } from './begin.ts';
 import { type GenerationFolder, generationFolder, rawAnswersFile, readPlan } from './folder.ts';
+import { shareCalls } from './share-calls.ts';
 
 interface JoinedAnswers {
   answers: number;
@@ -28,6 +29,7 @@ export async function finishGeneration(context: StepContext): Promise<GenerateOu
   const done = await runStepOnce({
     ...(await generationStep(context, folder)),
     work: async () => {
+      await shareCalls(run, { ...folder, purpose: 'generate' });
       const { chunks } = await readPlan(folder.planFile);
       const joined: JoinedAnswers = { answers: 0, refusals: 0, promptTokens: 0, completionTokens: 0 };
       await writeFileAtomically(folder.resultFile, joinChunks(folder, joined, context.signal));

@@ -31,6 +31,7 @@ export interface GenerationFolder {
 export async function generationFolder({ run, round }: Pick<StepContext, 'run' | 'round'>): Promise<GenerationFolder> {
   const sampled = await finishedStep(run, round, 'sample');
   const directory = stepDirectory(run, round, 'generate');
+  await run.stored?.bring(directory);
   return {
     directory,
     calls: join(directory, 'calls'),

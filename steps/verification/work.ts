@@ -47,6 +47,7 @@ export function readVerificationRequests(place: Round): Promise<VerificationRequ
 export async function verificationAnswers(place: Round): Promise<Map<string, RawAnswer>> {
   const answers = new Map<string, RawAnswer>();
   const folder = callsFolder(place);
+  await place.run.stored?.share(folder);
   for (const list of (await readdir(folder).catch(() => [])).sort()) {
     for (const [id, answer] of await readAllCalls(join(folder, list))) if (!answers.has(id)) answers.set(id, answer);
   }
@@ -57,6 +58,7 @@ export async function verificationAnswers(place: Round): Promise<Map<string, Raw
 export async function verificationWork(context: StepContext): Promise<TeacherWork<VerificationRequest>> {
   const { run, round } = context;
   const directory = stepDirectory(run, round, 'verify');
+  await run.stored?.bring(directory);
   const requestsFile = join(directory, openFile);
   const { list } = await readJson(join(directory, listFile), listSchema);
   return {

@@ -1,0 +1,65 @@
+/** What the store has of a folder of a run: the object `<folder>/folder.json` beside the run's other folders. */
+import { z } from 'zod';
+import { InputError } from '../input-error.ts';
+import { parseJson } from '../read-json.ts';
+import type { ObjectStore } from './object-store.ts';
+
+const schemaVersion = 1;
+const recordSchema = z.object({
+  schemaVersion: z.literal(schemaVersion),
+  /** begun: what an attempt can go on from. finished: all that the step's manifest stands for. */
+  state: z.enum(['begun', 'finished']),
+  /** Of the step; absent for the files of the run itself, and as long as the step has not said it. */
+  inputsHash: z.string().optional(),
+  /** Who wrote this, and when: no two attempts are the same. */
+  attempt: z.string(),
+  host: z.string(),
+  at: z.string(),
+  /** Path, from the run's folder on → content. */
+  files: z.record(z.string(), z.object({ sha256: z.string(), size: z.int().nonnegative() })),
+});
+
+export type FolderRecord = z.output<typeof recordSchema>;
+export type RecordedFiles = FolderRecord['files'];
+
+/** A record as it was read; the version is what a write depends on. */
+export interface ReadRecord {
+  record: FolderRecord;
+  version: string;
+}
+
+/** The name of a record's object in its folder. */
+export const recordName = 'folder.json';
+
+/** @throws InputError for one that a newer version of this program wrote */
+export async function readRecord(store: ObjectStore, key: string): Promise<ReadRecord | undefined> {
+  const object = await store.read(key);
+  if (object === undefined) return undefined;
+  const file = `${store.uri}/${key}`;
+  const { schemaVersion: found } = parseJson(
+    object.body.toString(),
+    file,
+    z.looseObject({ schemaVersion: z.number() }),
+  );
+  if (found > schemaVersion) {
+    throw new InputError({
+      file,
+      field: 'schemaVersion',
+      problem: `is ${found}, and this version of the program knows ${schemaVersion}: a newer one wrote it`,
+      remedy: 'Update this worker, or give the run to workers of the newer version',
+    });
+  }
+  return { record: parseJson(object.body.toString(), file, recordSchema), version: object.version };
+}
+
+/** @returns the version; undefined when another attempt has written meanwhile */
+export function writeRecord(
+  store: ObjectStore,
+  key: string,
+  record: Omit<FolderRecord, 'schemaVersion'>,
+  before: Pick<ReadRecord, 'version'> | undefined,
+): Promise<string | undefined> {
+  const only = before === undefined ? ('if absent' as const) : { version: before.version };
+  const body = `${JSON.stringify({ schemaVersion, ...record }, null, 2)}\n`;
+  return store.write(key, body, { only, contentType: 'application/json' });
+}

@@ -1,0 +1,121 @@
+/**
+ * Objects that this machine has fetched, by their content: `<folder>/<sha256>`. Runs and workers share them; what was
+ * not used for longest goes when they take more than the limit.
+ */
+import { randomBytes } from 'node:crypto';
+import { chmod, constants, copyFile, link, mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { dirname, extname, join } from 'node:path';
+import { z } from 'zod';
+import { hashBytes } from '../hash.ts';
+import { InputError } from '../input-error.ts';
+import { StorageError, writeFileAtomically } from '../write-file.ts';
+import type { ObjectStore, TransferOptions } from './object-store.ts';
+import { oneAtATime } from './one-at-a-time.ts';
+import { DamagedObject, StoreError } from './store-error.ts';
+
+/** A file in the store. */
+export interface StoredContent {
+  sha256: string;
+  /** Bytes. */
+  size: number;
+}
+
+export interface ObjectCache {
+  /** Has the object of a key, whose content is known, as a file. */
+  fetch(key: string, content: StoredContent, file: string, options?: TransferOptions): Promise<void>;
+}
+
+const limitVariable = 'DATAENGINE_STORE_CACHE_GIGABYTES';
+const defaultGigabytes = 100;
+/** Smaller ones are fetched whenever they are needed. */
+const smallBytes = 1024 * 1024;
+
+/** What the cache may take, by the environment, in bytes. @throws InputError */
+export function cacheLimit(environment: Readonly<Record<string, string | undefined>> = process.env): number {
+  const given = environment[limitVariable] || String(defaultGigabytes);
+  const gigabytes = z.coerce.number().nonnegative().safeParse(given);
+  if (gigabytes.success) return gigabytes.data * 1e9;
+  throw new InputError({
+    file: 'environment',
+    field: limitVariable,
+    problem: `${given} is no number of gigabytes`,
+    remedy: 'Set it to what the objects of the store may take on this disk, such as 200',
+  });
+}
+
+/** @param limitBytes what is in use is never dropped, so one object may be larger */
+export function openObjectCache(store: ObjectStore, folder: string, limitBytes = cacheLimit()): ObjectCache {
+  return {
+    async fetch(key, content, file, options = {}) {
+      if (content.size <= smallBytes) return fetchSmall(store, key, content, file);
+      const cached = join(folder, content.sha256);
+      const fetchOnce = async () => {
+        if ((await sizeOf(cached)) === content.size) return;
+        await store.download(key, cached, content, options);
+        // Linked into runs: whoever would write into it gets an error.
+        await chmod(cached, 0o444);
+        await dropUnused(folder, limitBytes, content.sha256);
+      };
+      await oneAtATime(cached, fetchOnce, options.signal);
+      await utimes(cached, new Date(), new Date());
+      await place(cached, file);
+    },
+  };
+}
+
+async function fetchSmall(store: ObjectStore, key: string, { sha256 }: StoredContent, file: string): Promise<void> {
+  for (let tries = 0; tries < 2; tries += 1) {
+    const object = await store.read(key);
+    if (object === undefined) throw new StoreError(`${store.uri}/${key}: is gone, and a run still needs it`);
+    if (hashBytes(object.body) === sha256) return writeFileAtomically(file, object.body);
+  }
+  throw new DamagedObject(`${store.uri}/${key}: is damaged: its SHA-256 is not ${sha256}. Put it there again`);
+}
+
+/** Weights take no more space than in the cache; they are only ever replaced as a whole. Other files may be added to. */
+async function place(cached: string, file: string): Promise<void> {
+  const temporary = join(dirname(file), `.${randomBytes(6).toString('hex')}.tmp`);
+  try {
+    await mkdir(dirname(file), { recursive: true });
+    const linked = extname(file) === '.safetensors' && (await link(cached, temporary).then(() => true, isNotPossible));
+    if (!linked) {
+      await copyFile(cached, temporary, constants.COPYFILE_FICLONE);
+      await chmod(temporary, 0o644);
+    }
+    await rename(temporary, file);
+  } catch (cause) {
+    await rm(temporary, { force: true });
+    throw new StorageError(file, cause);
+  }
+}
+
+/** On another disk, or one that knows no links. */
+function isNotPossible(error: NodeJS.ErrnoException): false {
+  if (['EXDEV', 'EPERM', 'EMLINK', 'ENOTSUP'].includes(error.code ?? '')) return false;
+  throw error;
+}
+
+async function dropUnused(folder: string, limitBytes: number, kept: string): Promise<void> {
+  const files = await Promise.all(
+    (await readdir(folder)).map(async (name) => {
+      const facts = await stat(join(folder, name)).catch(() => undefined);
+      return { name, size: facts?.size ?? 0, usedAt: facts?.mtimeMs ?? 0 };
+    }),
+  );
+  let total = files.reduce((sum, { size }) => sum + size, 0);
+  for (const { name, size, usedAt } of files.sort((left, right) => left.usedAt - right.usedAt)) {
+    if (total <= limitBytes) return;
+    if (name.startsWith(kept) || isUnderWay(name, usedAt)) continue;
+    await rm(join(folder, name), { force: true });
+    total -= size;
+  }
+}
+
+/** A download of another object, by another worker; one that was broken off is dropped in the end. */
+function isUnderWay(name: string, changedAt: number): boolean {
+  return name.includes('.partial') && Date.now() - changedAt < 60 * 60 * 1000;
+}
+
+async function sizeOf(file: string): Promise<number | undefined> {
+  return (await stat(file).catch(() => undefined))?.size;
+}
