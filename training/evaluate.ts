@@ -1,14 +1,17 @@
 /** The evaluate job: the losses of every answer of a file of questions, and the answers that the model writes. */
 
+import path from 'node:path';
 import { promptForms } from '../datasets/prompt-format.ts';
 import { type AskedQuestion, askedQuestionSchema } from '../evaluation/asked-question.ts';
 import type { PackedQuestion } from '../evaluation/packed-choices.ts';
 import { traceScorer } from '../evaluation/score-choices.ts';
-import { readModelDirectory } from '../model/files/model-directory.ts';
+import { type ModelDirectory, readModelDirectory } from '../model/files/model-directory.ts';
 import { Program, type StorageType } from '../model/ops/program.ts';
 import { loadTokenizer } from '../model/text/tokenizer.ts';
+import { hashValue } from '../store/hash.ts';
 import { readJsonLines } from '../store/read-json.ts';
 import { writeFileAtomically } from '../store/write-file.ts';
+import { type AnswersSoFar, openAnswersSoFar } from './answers-so-far.ts';
 import { frozenWeights, loadWeights } from './frozen-weights.ts';
 import { pictureFeatures } from './picture-features.ts';
 import type { JobOutcome, JobReporter } from './report-progress.ts';
@@ -27,57 +30,85 @@ export interface EvaluateSettings {
 }
 
 /**
- * Scores the answers of all questions of the file, then has those written that questions ask for.
+ * Scores the answers of all questions of the file, then has those written that questions ask for. A job that was
+ * interrupted goes on after the last batch that it finished, and ends with the same losses.
  *
  * @throws InputError for questions, pictures or a model that can't be used
  */
 export async function evaluate(settings: EvaluateSettings, reporter: JobReporter): Promise<JobOutcome> {
-  const { model, batchSize, weightStorage } = settings;
+  const { batchSize, weightStorage } = settings;
   const questions = await readJsonLines(settings.questions, askedQuestionSchema);
   const ranked = questions.filter(({ answers }) => answers.length > 0);
   const written = questions.filter(({ generate }) => generate !== undefined);
   const rankingSteps = 2 * Math.ceil(ranked.length / batchSize);
   const steps = rankingSteps + Math.ceil(written.length / batchSize);
   const { signal } = reporter;
-  const losses = await rankAnswers(settings, ranked, signal, (step) => reporter.progress({ step, steps }));
-  const texts = await writeAnswers(model, written, {
-    batchSize,
-    weightStorage,
-    signal,
-    onProgress: (done) => reporter.progress({ step: rankingSteps + Math.ceil(done / batchSize), steps }),
-  });
+  const model = await readModelDirectory(settings.model);
+  const soFar = await openAnswersSoFar(settings.output, hashOfJob(model, questions, weightStorage));
+  const alreadyAnswered = soFar.losses.size + soFar.texts.size;
+  try {
+    await rankAnswers(settings, model, ranked, soFar, signal, (step) => reporter.progress({ step, steps })).finally(
+      () => model.close(),
+    );
+    const openTexts = written.filter(({ question_id }) => !soFar.texts.has(question_id));
+    const before = written.length - openTexts.length;
+    const newTexts = await writeAnswers(settings.model, openTexts, {
+      batchSize,
+      weightStorage,
+      signal,
+      onTexts: (texts) => soFar.add(texts),
+      onProgress: (done) => reporter.progress({ step: rankingSteps + Math.ceil((before + done) / batchSize), steps }),
+    });
+    for (const [id, text] of newTexts) soFar.texts.set(id, text);
+  } finally {
+    await soFar.close();
+  }
+  const { losses, texts } = soFar;
   const lines = questions.map(({ question_id }) => {
     const text = texts.get(question_id);
     return JSON.stringify({ question_id, losses: losses.get(question_id) ?? [], ...(text !== undefined && { text }) });
   });
   await writeFileAtomically(settings.output, lines.map((line) => `${line}\n`).join(''));
-  return { outputs: [settings.output], metrics: { questions: questions.length } };
+  await soFar.remove();
+  return { outputs: [settings.output], metrics: { questions: questions.length, alreadyAnswered } };
 }
 
-/** The losses of every question's answers; progress counts two steps a batch. */
+/** What the answers depend on; the size of a batch changes nothing, and neither do the folders of the pictures. */
+function hashOfJob(
+  { weightsHash }: ModelDirectory,
+  questions: readonly AskedQuestion[],
+  weightStorage: EvaluateSettings['weightStorage'],
+): string {
+  const asked = questions.map(({ picture, ...words }) => ({ ...words, picture: picture && path.basename(picture) }));
+  return hashValue({ weightsHash, asked, weightStorage });
+}
+
+/** Finds the losses of every question's answers that are not known yet; progress counts two steps a batch. */
 async function rankAnswers(
   settings: EvaluateSettings,
+  model: ModelDirectory,
   questions: readonly AskedQuestion[],
+  soFar: AnswersSoFar,
   signal: AbortSignal,
   onProgress: (step: number) => void,
-): Promise<Map<string, number[]>> {
-  const found = new Map<string, number[]>();
-  if (questions.length === 0) return found;
+): Promise<void> {
+  const isOpen = (some: readonly AskedQuestion[]) => some.some(({ question_id }) => !soFar.losses.has(question_id));
+  if (!isOpen(questions)) return;
   const { batchSize, weightStorage } = settings;
-  const model = await readModelDirectory(settings.model);
   const program = new Program();
   try {
     const tokenizer = await loadTokenizer(settings.model);
     const prompts = promptSettings(model, tokenizer);
     const packed = questions.map((question) => packQuestion(question, prompts));
+    // Whole batches, those that are done too: the same shapes give the same losses to the last bit.
     const batches = chunks(packed, batchSize);
+    const asked = chunks(questions, batchSize);
     const weights = frozenWeights(program, model, weightStorage);
     const scorer = traceScorer(program, weights, model.config, batches, batchSize);
     program.load();
     await loadWeights(program, model);
 
-    const files = questions.map(({ picture }) => picture);
-    const shown = files.filter((file) => file !== undefined);
+    const shown = asked.filter(isOpen).flatMap((batch) => batch.flatMap(({ picture }) => picture ?? []));
     const features = await pictureFeatures(model, shown, {
       signal,
       onProgress: (done, total) => onProgress(Math.floor((batches.length * done) / total)),
@@ -85,11 +116,15 @@ async function rankAnswers(
     try {
       const featureLength = prompts.queries * model.config.text_config.hidden_size;
       for (const [index, batch] of batches.entries()) {
+        const ofBatch = asked[index] as AskedQuestion[];
+        if (!isOpen(ofBatch)) continue;
         const pictures = new Float32Array(batchSize * featureLength);
-        pictures.set(features.batch(files.slice(index * batchSize, index * batchSize + batch.length)));
-        for (const losses of scorer.score(batch, pictures)) {
-          found.set((questions[found.size] as AskedQuestion).question_id, losses);
-        }
+        pictures.set(features.batch(ofBatch.map(({ picture }) => picture)));
+        const found = scorer
+          .score(batch, pictures)
+          .map((losses, place) => ({ question_id: (ofBatch[place] as AskedQuestion).question_id, losses }));
+        await soFar.add(found);
+        for (const { question_id, losses } of found) soFar.losses.set(question_id, losses);
         onProgress(batches.length + index + 1);
         await new Promise(setImmediate);
         signal.throwIfAborted();
@@ -97,10 +132,8 @@ async function rankAnswers(
     } finally {
       features.dispose();
     }
-    return found;
   } finally {
     program.dispose();
-    await model.close();
   }
 }
 

@@ -54,6 +54,8 @@ export interface GenerateOptions {
   signal?: AbortSignal | undefined;
   /** Called after every batch with the number of requests done. */
   onProgress?: ((done: number, total: number) => void) | undefined;
+  /** Given the texts of every batch, each with the id of its request, before the next one begins. */
+  onTexts?: ((texts: { id: string; text: string }[]) => Promise<void>) | undefined;
 }
 
 type Options = GenerateOptions & { batchSize: number };
@@ -161,7 +163,10 @@ async function generate(
       signal?.throwIfAborted();
       const shown = new Float32Array(batch * pictureTokens * text.hidden_size);
       if (pictures) shown.set(pictures(start, start + batch));
-      texts.push(...generator.generate(requests.slice(start, start + batch), shown));
+      const asked = requests.slice(start, start + batch);
+      const written = generator.generate(asked, shown);
+      texts.push(...written);
+      await options.onTexts?.(written.map(({ text }, index) => ({ id: asked[index]?.id ?? '', text })));
       options.onProgress?.(texts.length, requests.length);
       await new Promise(setImmediate);
     }

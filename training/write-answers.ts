@@ -14,7 +14,14 @@ import { type GenerateOptions, generateTexts } from './generate-text.ts';
 export async function writeAnswers(
   directory: string,
   questions: readonly AskedQuestion[],
-  options: GenerateOptions & { batchSize: number },
+  {
+    onTexts,
+    ...options
+  }: Omit<GenerateOptions, 'onTexts'> & {
+    batchSize: number;
+    /** Given what was written, batch by batch. */
+    onTexts?: (texts: { question_id: string; text: string }[]) => Promise<void>;
+  },
 ): Promise<Map<string, string>> {
   const asked = questions.flatMap(({ question_id, picture, generate }) =>
     generate === undefined ? [] : [{ question_id, picture, ...generate }],
@@ -28,7 +35,11 @@ export async function writeAnswers(
     ...(picture !== undefined && { picture }),
   }));
   const maximumNewTokens = Math.max(...asked.map((one) => one.maximumNewTokens));
-  const texts = await generateTexts(directory, requests, { strategy: { kind: 'greedy' }, maximumNewTokens }, options);
+  const settings = { strategy: { kind: 'greedy' }, maximumNewTokens } as const;
+  const texts = await generateTexts(directory, requests, settings, {
+    ...options,
+    onTexts: onTexts && ((some) => onTexts(some.map(({ id, text }) => ({ question_id: id, text: text.trim() })))),
+  });
   return new Map(requests.map(({ id }, index) => [id, texts[index]?.text.trim() ?? '']));
 }
 

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, truncate } from 'node:fs/promises';
+import { appendFile, mkdtemp, readdir, rm, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -118,6 +118,38 @@ test('progress reaches its end and never falls', async () => {
   await evaluate({ model, questions: asked.asked, batchSize: 4, output }, reporter);
   expect(reporter.steps.at(-1)).toBe(6);
   expect(reporter.steps).toEqual(reporter.steps.toSorted((one, other) => one - other));
+});
+
+test('an interrupted evaluation goes on after its last batch, and ends with the same losses and answers', async () => {
+  const records = await readJsonLines(asked.asked, askedQuestionSchema);
+  const questions = path.join(await temporaryFolder(), 'asked.jsonl');
+  const generate = { question: 'What is it?', maximumNewTokens: 3 };
+  await writeAsked(
+    questions,
+    records.map((record) => ({ ...record, generate })),
+  );
+  const uninterrupted = await losses({ questions });
+  const output = path.join(await temporaryFolder(), 'losses.jsonl');
+  const job = { model, questions, batchSize: 4, output };
+  // Of nine steps, three are of pictures, three of ranking and three of writing: the second batch of each is the last.
+  for (const stopAfterStep of [5, 8])
+    await expect(evaluate(job, recordingReporter(stopAfterStep))).rejects.toThrow('asked to stop');
+  expect(await readdir(path.dirname(output))).toEqual(['losses.part.jsonl']);
+  await appendFile(output.replace('.jsonl', '.part.jsonl'), '{"question_id":"cut of');
+  const reporter = recordingReporter();
+  const { metrics } = await evaluate(job, reporter);
+  expect(metrics).toEqual({ questions: QUESTIONS, alreadyAnswered: QUESTIONS + 8 });
+  expect(reporter.steps).toEqual([9]);
+  expect(await readJsonLines(output, lineSchema)).toEqual(uninterrupted);
+  expect(await readdir(path.dirname(output))).toEqual(['losses.jsonl']);
+});
+
+test('what another job had found so far is not used', async () => {
+  const output = path.join(await temporaryFolder(), 'losses.jsonl');
+  const job = { model, questions: asked.asked, batchSize: 4, output };
+  await expect(evaluate(job, recordingReporter(5))).rejects.toThrow('asked to stop');
+  const { metrics } = await evaluate({ ...job, weightStorage: 'bfloat16' }, recordingReporter());
+  expect(metrics.alreadyAnswered).toBe(0);
 });
 
 test('a picture that is missing or cut short is named, and no result is left', async () => {

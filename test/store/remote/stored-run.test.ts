@@ -236,9 +236,11 @@ describe.skipIf(s3Server === undefined)('a run in a store', () => {
 
   it('puts together what two machines changed at once, and has the work done again where it is the same file', async () => {
     const { a, b } = await fleet();
+    let changes = 0;
     const change = (name: string, machine: typeof a, during: () => Promise<unknown> = async () => undefined) =>
       machine.work(async (run) => {
-        await writeJson(join(run.root, name), { at: machine.root });
+        changes += 1;
+        await writeJson(join(run.root, name), { changes, at: machine.root });
         await during();
       });
     await change('lineage.json', a, () => change('question_types.json', b));
@@ -248,7 +250,7 @@ describe.skipIf(s3Server === undefined)('a run in a store', () => {
     await expect(both).rejects.toThrow(/lineage\.json: another machine has changed it/);
     await change('lineage.json', a);
     await b.work(async () =>
-      expect(JSON.parse(await readFile(b.file('lineage.json'), 'utf8'))).toEqual({ at: a.root }),
+      expect(JSON.parse(await readFile(b.file('lineage.json'), 'utf8'))).toEqual({ changes: 5, at: a.root }),
     );
   });
 
