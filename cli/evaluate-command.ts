@@ -25,6 +25,7 @@ interface EvaluateOptions extends Omit<ConfigOptions, 'config'> {
   blind: boolean;
   batchSize?: number;
   weightStorage?: 'float32' | 'bfloat16';
+  trainer?: Config['trainer'];
   answers?: 'generated' | 'ranked';
   output?: string;
 }
@@ -51,6 +52,12 @@ export function addEvaluateCommand(program: Command, signal: AbortSignal): void 
         '--weight-storage <type>',
         "what the model's matrices are kept as (default: the config's, or float32)",
       ).choices(['float32', 'bfloat16']),
+    )
+    .addOption(
+      new Option('--trainer <name>', "with --benchmark: what scores (default: the config's, or tensorflow)").choices([
+        'tensorflow',
+        'torchrun',
+      ]),
     )
     .addOption(
       new Option('--answers <way>', 'mmbench, aokvqa: the model writes its answers, or the choices are ranked').choices(
@@ -89,7 +96,12 @@ async function evaluateBenchmark(options: EvaluateOptions & { benchmark: string 
       weightStorage: options.weightStorage ?? config?.evaluate.weightStorage ?? config?.finetune.weightStorage,
       bootstrap: { samples: config?.evaluate.bootstrapSamples ?? 1000, seed: options.seed ?? config?.seed ?? 42 },
       context: {
-        config: { temporal: { stallTimeoutSeconds: config?.temporal.stallTimeoutSeconds ?? 600 } },
+        config: {
+          trainer: options.trainer ?? config?.trainer,
+          processes: config?.processes,
+          sharding: config?.sharding,
+          temporal: { stallTimeoutSeconds: config?.temporal.stallTimeoutSeconds ?? 600 },
+        },
         onProgress: (progress) => display.show(`evaluate ${set.name}`, progress),
         signal,
       },

@@ -39,7 +39,11 @@ export const configSchema = z
     cacheDirectory: path
       .default('.cache')
       .describe('What is computed once and used by all runs, by content hash. Safe to remove.'),
-    model: z.strictObject({ path: path.describe('Model directory in Hugging Face format.') }),
+    model: z.strictObject({
+      path: path.describe(
+        'Model directory in Hugging Face format: MiniGPT-4 or LLaVA-1.5; with trainer: torchrun any vision-language model.',
+      ),
+    }),
     trainer: z
       .enum(['tensorflow', 'torchrun'])
       .default('tensorflow')

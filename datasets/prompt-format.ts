@@ -46,6 +46,12 @@ export const promptForms = {
   },
 } as const satisfies Record<string, PromptForm>;
 
+/** The part of a form that a prompt is made with. */
+export type TurnForm = Pick<PromptForm, 'turn'>;
+
+/** No words around a question: for models whose own chat template puts them there. */
+export const bareQuestions: TurnForm = { turn: (question) => question };
+
 export type PromptFormName = keyof typeof promptForms;
 
 const LETTERS = ['A', 'B', 'C', 'D'] as const;
@@ -71,16 +77,13 @@ export function listedQuestion(question: string, choices: readonly string[] = []
 export function humanTurn(
   question: string,
   choices: readonly string[] = [],
-  form: PromptForm = promptForms.minigpt4,
+  form: TurnForm = promptForms.minigpt4,
 ): string {
   return form.turn(listedQuestion(question, choices));
 }
 
 /** What the model reads before it describes a picture; the default request is MiniGPT-4's first one. */
-export function captionTurn(
-  request = 'Describe this image in detail.',
-  form: PromptForm = promptForms.minigpt4,
-): string {
+export function captionTurn(request = 'Describe this image in detail.', form: TurnForm = promptForms.minigpt4): string {
   return humanTurn(request, [], form);
 }
 

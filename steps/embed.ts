@@ -1,15 +1,16 @@
 import { constants, existsSync } from 'node:fs';
-import { copyFile, readdir } from 'node:fs/promises';
+import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { aokvqaPicturePath, readAokvqa } from '../datasets/aokvqa.ts';
 import { fillFolder } from '../datasets/fill-folder.ts';
 import { suitablePictures } from '../generation/suitable-pictures.ts';
 import { hashFile, hashValue } from '../store/hash.ts';
 import { type Manifest, runStepOnce } from '../store/manifest.ts';
-import { inputErrorOfFile, readJson } from '../store/read-json.ts';
+import { readJson } from '../store/read-json.ts';
 import { writeJson } from '../store/write-file.ts';
-import { baseModelHash } from './base-model.ts';
+import { baseModelHash, isOwnFamily } from './base-model.ts';
 import { poolAnnotations, poolPictures, type QuestionSet, questionSet } from './dataset-paths.ts';
+import { hashModelFiles } from './model-files.ts';
 import { outcomeOf } from './outcome-of.ts';
 import type { EmbedOutcome } from './outcomes.ts';
 import {
@@ -27,8 +28,9 @@ const picturesFile = 'pictures.json';
 
 /**
  * Embeds the pictures of the pool and of the validation questions, once a run: with CLIP where the config names one,
- * else with the base model's vision encoder, which is never trained, so the rows hold for every round. Runs with the
- * same pictures and the same model share the rows.
+ * else with the base model's vision encoder, which is never trained, so the rows hold for every round. CLIP and the vision
+ * encoders of our own families are computed by our own trainer, those of other models by PyTorch's. Runs with the same
+ * pictures and the same model share the rows.
  */
 export async function embed(context: StepContext): Promise<EmbedOutcome> {
   const { config, run } = context;
@@ -37,7 +39,7 @@ export async function embed(context: StepContext): Promise<EmbedOutcome> {
   const questions = questionSet(config, 'validation') as QuestionSet;
   const clip = config.sampling.embeddings?.model;
   const inputs = {
-    model: clip === undefined ? await baseModelHash(config) : await hashFiles(clip),
+    model: clip === undefined ? await baseModelHash(config) : hashValue(await hashModelFiles(clip)),
     instances: await hashFile(annotations.instances),
     captions: await hashFile(annotations.captions),
     questions: await hashFile(questions.file),
@@ -51,6 +53,7 @@ export async function embed(context: StepContext): Promise<EmbedOutcome> {
     directory,
     step: 'embed',
     inputs,
+    trainer: clip !== undefined || (await isOwnFamily(config)) ? 'tensorflow' : config.trainer,
     prepare: async () => {
       const { ids, pictures } = await listPictures(context, questions);
       await writeJson(join(directory, imageIdsFile), ids);
@@ -96,13 +99,6 @@ async function putIntoCache(directory: string, cached: string): Promise<void> {
     // Another run was faster.
     if (!existsSync(cached)) throw error;
   });
-}
-
-/** A model directory by the content of what a model is read from. */
-async function hashFiles(folder: string): Promise<string> {
-  const names = await readdir(folder).catch((error) => Promise.reject(inputErrorOfFile(folder, error)));
-  const used = names.filter((name) => /\.(json|safetensors)$/.test(name)).sort();
-  return hashValue(await Promise.all(used.map(async (name) => [name, await hashFile(join(folder, name))])));
 }
 
 async function listPictures(

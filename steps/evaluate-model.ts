@@ -1,17 +1,16 @@
 /**
  * Scores any model directory on one benchmark, outside of a run.
  */
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from '../configs/schema.ts';
 import { answerLossesSchema } from '../evaluation/asked-question.ts';
 import type { Scores } from '../evaluation/evaluation-files.ts';
 import type { BootstrapSettings } from '../evaluation/statistics/bootstrap.ts';
 import { hashFile } from '../store/hash.ts';
-import { InputError } from '../store/input-error.ts';
 import { readJsonLines } from '../store/read-json.ts';
 import { lossesFile, rankQuestions } from './evaluate-questions.ts';
 import { askQuestions, type EvaluationSet, readEvaluationSet } from './evaluation-sets.ts';
+import { hashModelFiles } from './model-files.ts';
 import { writeScores } from './score-questions.ts';
 import type { TrainerContext } from './trainer-step.ts';
 
@@ -50,25 +49,4 @@ export async function evaluateModel(input: EvaluateModelInput): Promise<Scores> 
   });
   const losses = await readJsonLines(join(directory, lossesFile), answerLossesSchema);
   return (await writeScores({ set, questions, losses, folder: output, modelFiles, bootstrap })).scores;
-}
-
-async function hashModelFiles(model: string): Promise<Record<string, string>> {
-  const names = await readdir(model).catch((cause: NodeJS.ErrnoException) => {
-    throw new InputError(
-      { file: model, problem: `can't be read as a model directory (${cause.code})`, remedy: 'Check the path' },
-      { cause },
-    );
-  });
-  // All that the answers depend on; folders and notes beside them are not.
-  const files = names.filter((name) => /\.(safetensors|json)$/.test(name) && name !== 'manifest.json').sort();
-  if (!files.some((name) => name.endsWith('.safetensors'))) {
-    throw new InputError({
-      file: model,
-      problem: 'holds no weights (*.safetensors)',
-      remedy: 'Name a model directory',
-    });
-  }
-  const hashes: Record<string, string> = {};
-  for (const name of files) hashes[name] = await hashFile(join(model, name));
-  return hashes;
 }

@@ -9,15 +9,17 @@ import { streamEngineData } from '../datasets/engine-data.ts';
 import {
   answerQma,
   answerQmae,
+  bareQuestions,
   captionTurn,
   humanTurn,
-  type PromptForm,
   promptForms,
+  type TurnForm,
 } from '../datasets/prompt-format.ts';
 import type { TrainingSample } from '../datasets/training-sample.ts';
 import { familyOf } from '../model/families/index.ts';
 import { readModelConfig } from '../model/files/model-config.ts';
 import { hashFile } from '../store/hash.ts';
+import { isOwnFamily } from './base-model.ts';
 import { poolPictures } from './dataset-paths.ts';
 import type { GeneratedData } from './engine-data-files.ts';
 
@@ -33,9 +35,14 @@ type TrainPart = Config['data']['train'][number];
 
 /** The parts of a round's mixture, in a fixed order. */
 export async function mixtureParts(config: Config, generated: GeneratedData[]): Promise<MixturePart[]> {
-  const form = promptForms[familyOf(await readModelConfig(config.model.path)).promptForm];
+  const form = await promptFormOf(config);
   const base = await Promise.all(config.data.train.map((part) => basePart(config, part, form)));
   return [...base, ...generated.map((data) => generatedPart(config, data, form))];
+}
+
+async function promptFormOf(config: Config): Promise<TurnForm> {
+  if (!(await isOwnFamily(config))) return bareQuestions;
+  return promptForms[familyOf(await readModelConfig(config.model.path)).promptForm];
 }
 
 /** The file or folder of a base dataset. */
@@ -49,7 +56,7 @@ export function trainPartPictures(config: Config, { pictures }: TrainPart): stri
   return pictures === undefined ? poolPictures(config) : join(config.data.root, pictures);
 }
 
-async function basePart(config: Config, part: TrainPart, form: PromptForm): Promise<MixturePart> {
+async function basePart(config: Config, part: TrainPart, form: TurnForm): Promise<MixturePart> {
   const path = trainPartPath(config, part);
   const { dataset: name, sampleRatio } = part;
   if (name === 'cc_sbu_align') {
@@ -78,7 +85,7 @@ async function basePart(config: Config, part: TrainPart, form: PromptForm): Prom
   };
 }
 
-async function* captionSamples(folder: string, form: PromptForm): AsyncGenerator<TrainingSample> {
+async function* captionSamples(folder: string, form: TurnForm): AsyncGenerator<TrainingSample> {
   for (const { imageId, caption, picture } of await readCcSbuAlign(folder)) {
     yield {
       id: `cc_sbu_align-${imageId}`,
@@ -94,7 +101,7 @@ async function* questionSamples(
   file: string,
   pictures: string,
   format: Config['data']['format'],
-  form: PromptForm,
+  form: TurnForm,
 ): AsyncGenerator<TrainingSample> {
   for (const record of await readAokvqa(file)) {
     const { question_id, image_id, question, choices, correct_choice_idx, rationales, question_type } = record;
@@ -109,7 +116,7 @@ async function* questionSamples(
   }
 }
 
-function generatedPart(config: Config, { round, file, hash }: GeneratedData, form: PromptForm): MixturePart {
+function generatedPart(config: Config, { round, file, hash }: GeneratedData, form: TurnForm): MixturePart {
   const name = `round${round}`;
   return {
     name,
@@ -124,7 +131,7 @@ async function* engineSamples(
   pictures: string,
   source: string,
   format: Config['data']['format'],
-  form: PromptForm,
+  form: TurnForm,
 ): AsyncGenerator<TrainingSample> {
   let index = 0;
   for await (const record of streamEngineData(file)) {

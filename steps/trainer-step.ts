@@ -7,8 +7,7 @@ import { runStepOnce } from '../store/manifest.ts';
 import { killFormerTrainer } from '../trainer/fence.ts';
 import type { JobSpec } from '../trainer/protocol.ts';
 import { runTrainer, type TrainerResult } from '../trainer/run-trainer.ts';
-import { torchTrainer } from '../trainer/torch-trainer.ts';
-import type { TrainerCommand } from '../trainer/trainer-command.ts';
+import { type TorchSettings, torchTrainer } from '../trainer/torch-trainer.ts';
 import { withLessMemory } from './less-memory.ts';
 import type { StepContext } from './step-context.ts';
 
@@ -24,6 +23,8 @@ export interface TrainerStep {
   step: string;
   /** All that the result depends on: hashes and settings, never paths. */
   inputs: Record<string, unknown>;
+  /** Default: the config's. */
+  trainer?: Config['trainer'];
   /** Writes what the job reads, and says what the job is. */
   prepare: () => Promise<JobSpec>;
   /** Names the files to keep a hash of; may finish what the trainer left. Default: the outputs that it names. */
@@ -36,6 +37,7 @@ export async function runTrainerStep({
   directory,
   step,
   inputs,
+  trainer = context.config.trainer,
   prepare,
   finish,
 }: TrainerStep): Promise<{ manifest: Manifest; skipped: boolean }> {
@@ -44,13 +46,15 @@ export async function runTrainerStep({
   return runStepOnce({
     directory,
     step,
-    inputs: context.config.trainer === 'torchrun' ? { ...inputs, trainer: 'torchrun' } : inputs,
+    inputs: trainer === 'torchrun' ? { ...inputs, trainer } : inputs,
     work: async () => {
       const result = await withLessMemory(directory, await prepare(), async (job) =>
         runTrainer({
           job,
           directory,
-          command: context.trainer ?? (await configuredTrainer(context.config, job)),
+          command:
+            context.trainer ??
+            (trainer === 'torchrun' ? await torchTrainer(settingsFor(job, context.config)) : undefined),
           stallTimeoutSeconds: context.config.temporal.stallTimeoutSeconds,
           signal: context.signal,
           onMessage: progressReporter(context),
@@ -61,13 +65,9 @@ export async function runTrainerStep({
   });
 }
 
-/** Undefined: our own. Pictures are embedded by our own vision encoders, whatever trains. */
-async function configuredTrainer(
-  { trainer, processes = 1, sharding }: TrainerContext['config'],
-  { kind }: JobSpec,
-): Promise<TrainerCommand | undefined> {
-  if (trainer !== 'torchrun' || kind === 'embed') return undefined;
-  return torchTrainer({ processes: kind === 'merge' ? 1 : processes, sharding });
+/** A merge is done by one process. */
+function settingsFor({ kind }: JobSpec, { processes = 1, sharding }: TrainerContext['config']): TorchSettings {
+  return { processes: kind === 'merge' ? 1 : processes, sharding };
 }
 
 function progressReporter({ onProgress }: TrainerContext): NonNullable<Parameters<typeof runTrainer>[0]['onMessage']> {

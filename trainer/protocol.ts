@@ -19,7 +19,10 @@ const naturalNumber = z.number().int().nonnegative();
 export const finetuneJobSchema = z.strictObject({
   kind: z.literal('finetune'),
   model: z.string(),
-  /** `samples.jsonl` of the mixture. */
+  /**
+   * `samples.jsonl` of the mixture. A prompt has the words around its question in it where the model is of a family of
+   * `datasets/prompt-format.ts`; else it is the bare question, and the model's chat template puts them there.
+   */
   samples: z.string(),
   /** `order.json` of the mixture: step s, slot b trains on sample `order[s * batchSize + b]`. */
   order: z.string(),

@@ -8,7 +8,10 @@ export { headSize } from './llama-config.ts';
 
 /** `config.json` of a model of any family; `model_type` says which. */
 export const modelConfigSchema = z.discriminatedUnion('model_type', [blip2ConfigSchema, llavaConfigSchema], {
-  error: ({ code }) => (code === 'invalid_union' ? "must be 'blip-2' (MiniGPT-4) or 'llava' (LLaVA-1.5)" : undefined),
+  error: ({ code }) =>
+    code === 'invalid_union'
+      ? "must be 'blip-2' (MiniGPT-4) or 'llava' (LLaVA-1.5); other models need trainer: torchrun"
+      : undefined,
 });
 
 /** A model's `config.json`, defaults filled in. */

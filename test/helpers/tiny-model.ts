@@ -13,6 +13,7 @@ import {
   listedQuestion,
   type PromptForm,
   promptForms,
+  type TurnForm,
 } from '../../datasets/prompt-format.ts';
 import { drawPictures, type ScenePicture, writePictures } from '../../datasets/scenes/pictures.ts';
 import { type QuestionRecord, skewedQuestions } from '../../datasets/scenes/question-sets.ts';
@@ -124,7 +125,7 @@ function questionsAbout(pictures: ScenePicture[]): QuestionRecord[] {
   return skewedQuestions(pictures, 2, seededRandom('questions'));
 }
 
-const promptOf = ({ question, choices }: QuestionRecord, form: PromptForm) => humanTurn(question, choices, form);
+const promptOf = ({ question, choices }: QuestionRecord, form: TurnForm) => humanTurn(question, choices, form);
 const answerOf = ({ choices, correct_choice_idx }: QuestionRecord) => answerQma(choices, correct_choice_idx);
 
 /** What `writeTinyQuestions` and `writeTinyMixture` wrote. */
@@ -187,7 +188,7 @@ export interface TinyMixture extends TinyQuestions {
 export async function writeTinyMixture(
   folder: string,
   count: number,
-  form: PromptForm = promptForms.minigpt4,
+  form: TurnForm = promptForms.minigpt4,
 ): Promise<TinyMixture> {
   const written = await writeTinyQuestions(folder);
   const samples = written.questions.map(

@@ -1,6 +1,10 @@
 /** Jobs for the trainer on PyTorch, where it is set up. */
+import { execFile } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { expect } from 'vitest';
+import { pythonOfSetup } from '../../store/setup-file.ts';
 import type { JobSpec, TrainerMessage } from '../../trainer/protocol.ts';
 import { runTrainer, type TrainerResult } from '../../trainer/run-trainer.ts';
 import { type TorchSettings, torchTrainer } from '../../trainer/torch-trainer.ts';
@@ -32,6 +36,13 @@ export async function runTorch(
 ): Promise<TrainerResult> {
   const command = await torchTrainer({ processes, sharding });
   return runTrainer({ job, directory, command, stallTimeoutSeconds: 90, graceSeconds: 60, ...options });
+}
+
+/** Runs a Python script of this folder in the trainer's environment, and returns what it prints. */
+export async function torchPython(script: string, ...given: string[]): Promise<string> {
+  const file = fileURLToPath(new URL(script, import.meta.url));
+  const { stdout } = await promisify(execFile)(await pythonOfSetup('torch'), [file, ...given]);
+  return stdout;
 }
 
 /** Runs a finetune until its first checkpoint, kills its last rank then, and sees that no rank is left. */

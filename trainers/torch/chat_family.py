@@ -71,6 +71,10 @@ class ChatFamily:
         ids = scorer.generate(inputs, maximum, self.tokenizer.pad_token_id, sharded)
         return self.tokenizer.decode(ids[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True).strip()
 
+    def picture_inputs(self, file):
+        """The inputs of the vision side for one picture."""
+        return self._placed(self.processor.image_processor(images=[read_picture(file)], return_tensors="pt"))
+
     def _inputs(self, asked):
         pictures = [[read_picture(picture)] if picture else [] for _, picture in asked]
         inputs = self.processor(
@@ -80,6 +84,9 @@ class ChatFamily:
             return_tensors="pt",
             add_special_tokens=self._adds_special_tokens(asked[0][0]),
         )
+        return self._placed(inputs)
+
+    def _placed(self, inputs):
         return {
             name: value.to(self.device, self.dtype) if value.is_floating_point() else value.to(self.device)
             for name, value in inputs.items()

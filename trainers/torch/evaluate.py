@@ -6,7 +6,8 @@ import torch
 import torch.distributed as dist
 
 from models import Model, token_losses
-from protocol import JobError, Stopped, any_rank, read_lines, write_atomically
+from protocol import JobError, read_lines, write_atomically
+from sharing import Progress, shared_out
 
 
 @torch.no_grad()
@@ -15,15 +16,15 @@ def evaluate(job, reporter, device, sharded):
     questions = read_lines(job["questions"])
     ranked = [one for one in questions if one["answers"]]
     asked = [one for one in questions if one.get("generate")]
-    steps = len(ranked) + len(asked)
-    losses = _shared_out(ranked, lambda one: _losses(one, model), Progress(reporter, device, 0, steps))
+    progress = Progress(reporter, device, len(ranked) + len(asked))
+    losses = _shared_out(ranked, lambda one: _losses(one, model), progress)
 
     def write(question):
         asking = question["generate"]
         maximum = asking["maximumNewTokens"]
         return model.family.written(asking["question"], question.get("picture"), maximum, model.scorer, sharded)
 
-    texts = _shared_out(asked, write, Progress(reporter, device, len(ranked), steps))
+    texts = _shared_out(asked, write, progress)
     if dist.get_rank() == 0:
         lines = []
         for question in questions:
@@ -34,36 +35,14 @@ def evaluate(job, reporter, device, sharded):
     return [job["output"]], {"questions": len(questions)}
 
 
-class Progress:
-    def __init__(self, reporter, device, before, steps):
-        self.reporter, self.device, self.before, self.steps = reporter, device, before, steps
-
-    def say(self, done):
-        self.reporter.progress(self.before + done, self.steps)
-        if any_rank(self.reporter.stop_asked, self.device):
-            raise Stopped
-
-
 def _shared_out(questions, answer, progress):
-    """
-    Question id → answer, each found by one process. All make as many turns of the same kind, for a sharded model is computed
-    by all at once: whoever has no question left answers the first one again, for nothing.
-    """
-    rank, world = dist.get_rank(), dist.get_world_size()
-    found, done = {}, 0
-    with_picture = [one for one in questions if one.get("picture")]
-    without = [one for one in questions if not one.get("picture")]
-    for alike in (with_picture, without):
-        for start in range(0, len(alike), world):
-            at = start + rank
-            answered = answer(alike[at if at < len(alike) else 0])
-            if at < len(alike):
-                found[alike[at]["question_id"]] = answered
-            done += min(world, len(alike) - start)
-            progress.say(done)
-    gathered = [None] * world
-    dist.all_gather_object(gathered, found)
-    return {name: answered for part in gathered for name, answered in part.items()}
+    """Question id → answer. Those with a picture and those without are computed in different ways."""
+    alike = [[one for one in questions if bool(one.get("picture")) == shown] for shown in (True, False)]
+    return {
+        question["question_id"]: answered
+        for group in alike
+        for question, answered in zip(group, shared_out(group, answer, progress), strict=True)
+    }
 
 
 def _losses(question, model):

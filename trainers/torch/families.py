@@ -8,7 +8,7 @@ from own_family import FORMS, OwnFamily
 
 
 def family_of(directory, config, device, dtype):
-    """By config.json, as model/families/own-family.ts tells them apart."""
+    """By config.json, as steps/base-model.ts tells them apart."""
     text = getattr(config, "text_config", None)
     own = config.model_type in FORMS and getattr(text, "model_type", None) == "llama"
     return (OwnFamily if own else ChatFamily)(directory, config, device, dtype)

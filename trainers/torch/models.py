@@ -64,6 +64,18 @@ class Scorer(torch.nn.Module):
         return bare.generate(**inputs, generation_config=settings, synced_gpus=sharded)
 
 
+    def picture_features(self, inputs):
+        """What the language model is given for the pictures, `[places, width]`."""
+        bare = _bare(self.module)
+        if not hasattr(bare, "get_image_features"):
+            raise JobError(f"{type(bare).__name__} can't embed pictures: set sampling.embeddings.model to a CLIP directory")
+        known = inspect.signature(bare.get_image_features).parameters
+        features = bare.get_image_features(**{name: value for name, value in inputs.items() if name in known})
+        features = getattr(features, "pooler_output", features)
+        parts = features if isinstance(features, (list, tuple)) else [features]
+        return torch.cat([part.reshape(-1, part.shape[-1]) for part in parts])
+
+
 def token_losses(scorer, inputs, labels):
     """Losses and whether each counts, `[batch, positions]`, from the first position that has a label in any row."""
     first = int((labels != -100).any(0).nonzero()[0])
@@ -164,7 +176,8 @@ def _sharded(directory, config, dtype, device, adapt):
     for block in _blocks(scorer):
         fully_shard(block, mesh=mesh)
     fully_shard(scorer, mesh=mesh)
-    register_fsdp_forward_method(scorer, "generate")
+    for method in ("generate", "picture_features"):
+        register_fsdp_forward_method(scorer, method)
     scorer.to_empty(device=device)
 
     whole = Scorer(_loaded(directory, dtype, adapt)) if dist.get_rank() == 0 else None

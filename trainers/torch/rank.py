@@ -10,13 +10,14 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
+from embed import embed
 from evaluate import evaluate
 from finetune import finetune
 from merge import merge
 from protocol import JobError, Reporter, Stopped
 
 PR_SET_PDEATHSIG = 1
-JOBS = {"finetune": finetune, "evaluate": evaluate, "merge": merge}
+JOBS = {"finetune": finetune, "merge": merge, "evaluate": evaluate, "embed": embed}
 
 
 def main():

@@ -1,0 +1,38 @@
+"""Work that is dealt out to the processes piece by piece."""
+
+import torch.distributed as dist
+
+from protocol import Stopped, any_rank
+
+
+class Progress:
+    """Of several lists of pieces, one after another."""
+
+    def __init__(self, reporter, device, steps):
+        self.reporter, self.device, self.steps, self.done = reporter, device, steps, 0
+
+    def add(self, done):
+        """All processes must say so alike. Raises Stopped when one was asked to stop."""
+        self.done += done
+        self.reporter.progress(self.done, self.steps)
+        if any_rank(self.reporter.stop_asked, self.device):
+            raise Stopped
+
+
+def shared_out(pieces, work, progress):
+    """
+    What comes of each piece, found by one of the processes and known to all. All make as many turns, for a sharded model is
+    computed by all at once: whoever has no piece left does the first one again, for nothing. What `work` computes with the
+    model must be alike for all pieces.
+    """
+    rank, world = dist.get_rank(), dist.get_world_size()
+    found = []
+    for start in range(0, len(pieces), world):
+        at = start + rank
+        result = work(pieces[at if at < len(pieces) else 0])
+        if at < len(pieces):
+            found.append(result)
+        progress.add(min(world, len(pieces) - start))
+    gathered = [None] * world
+    dist.all_gather_object(gathered, found)
+    return [gathered[at % world][at // world] for at in range(len(pieces))]
