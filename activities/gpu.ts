@@ -4,9 +4,11 @@
 import { embed } from '../steps/embed.ts';
 import { evaluateShard } from '../steps/evaluate.ts';
 import { finetune } from '../steps/finetune.ts';
+import type { WorkInRun } from '../steps/in-run.ts';
 import { merge } from '../steps/merge.ts';
 import type { EmbedOutcome, EvaluateShardOutcome, FinetuneOutcome, MergeOutcome } from '../steps/outcomes.ts';
 import { ownFolders, ownShard } from '../steps/own-folders.ts';
+import type { StepContext } from '../steps/step-context.ts';
 import type { EvaluateShardReference, StepReference } from './references.ts';
 import { type ActivityDependencies, runStep } from './run-step.ts';
 
@@ -17,18 +19,21 @@ export interface GpuActivities {
   embed(reference: StepReference): Promise<EmbedOutcome>;
 }
 
+/**
+ * A GPU step of many hours meets many interruptions, and goes on from its checkpoint after each: only attempts that come
+ * no further are counted. Ten, for a machine that is out of order often takes the task again before another does.
+ */
+const patience = { fruitlessAttempts: 10 };
+
 /** Makes the GPU worker's activities. */
 export function createGpuActivities(dependencies: ActivityDependencies = {}): GpuActivities {
+  const run = <R>(reference: StepReference, step: (context: StepContext) => Promise<R>, owns: WorkInRun['owns']) =>
+    runStep(reference, dependencies, step, owns, patience);
   return {
-    finetune: (reference) => runStep(reference, dependencies, finetune, ownFolders(reference.round, 'finetune')),
-    merge: (reference) => runStep(reference, dependencies, merge, ownFolders(reference.round, 'merge')),
+    finetune: (reference) => run(reference, finetune, ownFolders(reference.round, 'finetune')),
+    merge: (reference) => run(reference, merge, ownFolders(reference.round, 'merge')),
     evaluateShard: ({ set, shard, ...reference }) =>
-      runStep(
-        reference,
-        dependencies,
-        (context) => evaluateShard(context, { set, shard }),
-        ownShard(reference.round, { set, shard }),
-      ),
-    embed: (reference) => runStep(reference, dependencies, embed, ownFolders(reference.round, 'embeddings')),
+      run(reference, (context) => evaluateShard(context, { set, shard }), ownShard(reference.round, { set, shard })),
+    embed: (reference) => run(reference, embed, ownFolders(reference.round, 'embeddings')),
   };
 }

@@ -1,29 +1,63 @@
 import { Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
+import { z } from 'zod';
 import type { StepProgress } from '../steps/step-context.ts';
+import { toActivityFailure } from './errors.ts';
 
 const beatMilliseconds = 1000;
 
 /** What the Temporal UI and `dataengine watch` show of a running activity. */
 export interface HeartbeatDetails extends Partial<StepProgress> {
   round: number;
+  /** How far any attempt came in the step's main work, and the attempt that came there first. */
+  furthest?: { step: number; attempt: number };
 }
+
+const earlierDetailsSchema = z.object({
+  furthest: z.object({ step: z.number(), attempt: z.number() }).optional(),
+});
 
 /**
  * Heartbeats while the work runs, with its newest progress. The beat is kept up when no progress is made:
  * it says that the worker lives. A stuck trainer is noticed by `runTrainer`, and ends the activity.
+ *
+ * @param options.fruitlessAttempts how many attempts in a row may come no further than an earlier one. The last of them
+ *   fails for good, with its own error; when it could not say so itself, the attempt after it does. Default: no limit
+ *   but the retry policy's
+ * @throws ApplicationFailure, not retryable
  */
 export async function withHeartbeat<R>(
   round: number,
   work: (onProgress: (progress: StepProgress) => void) => Promise<R>,
+  { fruitlessAttempts = Number.POSITIVE_INFINITY }: { fruitlessAttempts?: number } = {},
 ): Promise<R> {
   const context = Context.current();
-  let details: HeartbeatDetails = { round };
+  const { attempt, heartbeatDetails } = context.info;
+  let furthest = earlierDetailsSchema.safeParse(heartbeatDetails).data?.furthest;
+  const fruitless = () => attempt - (furthest?.attempt ?? 0);
+  if (fruitless() > fruitlessAttempts) {
+    const where = furthest === undefined ? 'came to any progress' : `came further than step ${furthest.step}`;
+    throw ApplicationFailure.nonRetryable(
+      `None of the last ${fruitlessAttempts} attempts ${where}; the last one died without a word`,
+      'NoProgress',
+    );
+  }
+  let details: HeartbeatDetails = { round, furthest };
   context.heartbeat(details);
   const timer = setInterval(() => context.heartbeat(details), beatMilliseconds);
   try {
     return await work((progress) => {
-      details = { round, ...progress };
+      if (progress.phase === undefined && progress.step > (furthest?.step ?? 0)) {
+        furthest = { step: progress.step, attempt };
+      }
+      details = { round, ...progress, furthest };
     });
+  } catch (error) {
+    if (context.cancellationSignal.aborted || fruitless() < fruitlessAttempts) throw error;
+    const failure = toActivityFailure(error);
+    const type = failure instanceof ApplicationFailure ? failure.type : undefined;
+    const [message, cause] = error instanceof Error ? [error.message, error] : [String(error), undefined];
+    throw ApplicationFailure.create({ message, type: type ?? 'NoProgress', nonRetryable: true, cause });
   } finally {
     clearInterval(timer);
   }

@@ -21,31 +21,37 @@ export interface ActivityDependencies {
  * needs and leaves.
  *
  * @param owns folders of the run that the step writes
+ * @param patience as `withHeartbeat` has it
  */
 export async function runStep<R>(
   reference: StepReference,
   dependencies: ActivityDependencies,
   step: (context: StepContext) => Promise<R>,
   owns?: WorkInRun['owns'],
+  patience?: { fruitlessAttempts: number },
 ): Promise<R> {
   return asActivity(() =>
-    withHeartbeat(reference.round, async (tell) => {
-      const { log, cancellationSignal } = Context.current();
-      const { runDirectory, round } = reference;
-      const place = { run: runDirectory.split('/').at(-1), round };
-      const metrics = stepMetrics();
-      const onProgress: StepContext['onProgress'] = (progress) => {
-        tell(progress);
-        metrics.progress(progress);
-      };
-      log.info('step begins', place);
-      const outcome = await inRun(runDirectory, { owns, signal: cancellationSignal, onProgress }, (atHand) =>
-        step({ ...atHand, round, onProgress, trainer: dependencies.trainer }),
-      );
-      metrics.done(outcome);
-      log.info('step done', { ...place, ...outcomeFacts(outcome) });
-      return outcome;
-    }),
+    withHeartbeat(
+      reference.round,
+      async (tell) => {
+        const { log, cancellationSignal } = Context.current();
+        const { runDirectory, round } = reference;
+        const place = { run: runDirectory.split('/').at(-1), round };
+        const metrics = stepMetrics();
+        const onProgress: StepContext['onProgress'] = (progress) => {
+          tell(progress);
+          metrics.progress(progress);
+        };
+        log.info('step begins', place);
+        const outcome = await inRun(runDirectory, { owns, signal: cancellationSignal, onProgress }, (atHand) =>
+          step({ ...atHand, round, onProgress, trainer: dependencies.trainer }),
+        );
+        metrics.done(outcome);
+        log.info('step done', { ...place, ...outcomeFacts(outcome) });
+        return outcome;
+      },
+      patience,
+    ),
   );
 }
 

@@ -18,7 +18,8 @@ import { parseArgs } from 'node:util';
 import { askTeacher, createTeacherClient } from '../generation/teacher.ts';
 import type { GenerateOutcome } from '../steps/outcomes.ts';
 import { writeGenerationRun } from '../test/helpers/generation-run.ts';
-import { examineHistories, startRig, taskQueue } from './generation-rig.ts';
+import { startRig, taskQueue } from './generation-rig.ts';
+import { examineHistories } from './histories.ts';
 import { mean } from './statistics.ts';
 
 const { values } = parseArgs({

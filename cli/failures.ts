@@ -8,9 +8,15 @@ import {
 } from '@temporalio/common';
 import { CommanderError, InvalidArgumentError } from 'commander';
 import { InputError } from '../store/input-error.ts';
+import { ServerUnreachable } from '../workers/server-unreachable.ts';
 
 /** What the command's exit status says. */
 export const exitCodes = { ok: 0, failed: 1, wrongInput: 2, interrupted: 130 } as const;
+
+/** The person left; nothing is wrong. */
+export class Interrupted extends Error {
+  override readonly name = 'Interrupted';
+}
 
 /** The names of `InputError` and its kinds, as activities report them. */
 const inputFailures = new Set(['InputError', 'OutOfBudget']);
@@ -44,6 +50,8 @@ export function describeFailure(error: unknown): { message: string; exitCode: nu
     const message = `No workflow with the id ${error.workflowId} takes this: it is not there, or has ended. \`temporal workflow list\` shows those there are.`;
     return { message, exitCode: exitCodes.wrongInput };
   }
+  if (error instanceof Interrupted) return { message: error.message, exitCode: exitCodes.interrupted };
+  if (error instanceof ServerUnreachable) return { message: error.message, exitCode: exitCodes.failed };
   const cause = rootCause(error);
   const isInput =
     cause instanceof InputError || (cause instanceof ApplicationFailure && inputFailures.has(cause.type ?? ''));

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, defaultPayloadConverter, isGrpcServiceError } from '@temporalio/client';
 import type { HeartbeatDetails } from '../activities/heartbeat.ts';
 import { formatSeconds } from '../report/format-seconds.ts';
-import type { DataEngineResult, GenerationProgress, RoundProgress } from '../workflows/messages.ts';
+import type { DataEngineProgress, DataEngineResult, GenerationProgress, RoundProgress } from '../workflows/messages.ts';
 import type { ProgressDisplay } from './progress-display.ts';
 
 const pollMilliseconds = 700;
@@ -63,6 +63,7 @@ async function showRunning(
 ): Promise<boolean> {
   const { raw, status } = await client.workflow.getHandle(workflowId).describe();
   showActivities(raw.pendingActivities ?? [], display, told);
+  await tellPause(client, workflowId, display, told);
   for (const { workflowId: childId } of raw.pendingChildren ?? []) {
     if (!childId) continue;
     await tellRound(client, childId, display, told);
@@ -76,6 +77,25 @@ async function showRunning(
     }
   }
   return status.name === 'RUNNING';
+}
+
+/** Tells that the run is paused, and that it goes on. Only a worker can answer; without one it waits. */
+async function tellPause(
+  client: Client,
+  workflowId: string,
+  display: ProgressDisplay,
+  told: Set<string>,
+): Promise<void> {
+  const progress = await client.workflow
+    .getHandle(workflowId)
+    .query<DataEngineProgress>('progress')
+    .catch(() => undefined);
+  if (progress?.paused !== undefined) {
+    const { reason } = progress.paused;
+    tellOnce(told, 'paused', () =>
+      display.log(`  paused${reason ? `: ${reason}` : ''}; \`dataengine resume ${workflowId}\` lets it go on`),
+    );
+  } else if (progress !== undefined && told.delete('paused')) display.log('  goes on');
 }
 
 /** Shows a generation as a whole: its chunks are many, and end soon. */

@@ -126,6 +126,8 @@ export interface StepToRun {
   inputs: Record<string, unknown>;
   /** The step is done by several calls: its time counts from the first that had the same inputs. */
   inSeveralCalls?: boolean;
+  /** Whether what was done from the same inputs is to be done over. What is left in the folder is gone on with. */
+  doneOver?: (manifest: Manifest) => boolean;
   now?: () => Date;
 }
 
@@ -138,11 +140,11 @@ export interface StepToRun {
 export async function beginStep(
   input: StepToRun,
 ): Promise<{ manifest: Manifest } | { startedAt: string; attempt: string }> {
-  const { directory, step, inputs, inSeveralCalls, now = () => new Date() } = input;
+  const { directory, step, inputs, inSeveralCalls, doneOver = () => false, now = () => new Date() } = input;
   const inputsHash = hashValue({ step, inputs });
 
   const earlier = await readManifest(directory);
-  if (earlier?.inputsHash === inputsHash) {
+  if (earlier?.inputsHash === inputsHash && !doneOver(earlier)) {
     const damaged = await findDamagedOutputs(directory, earlier);
     if (damaged.length === 0) return { manifest: earlier };
     await Promise.all(damaged.map((file) => rm(join(directory, file), { force: true })));

@@ -16,11 +16,11 @@ const common = {
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 } satisfies ActivityOptions;
 
+/** Without an end: the activities of the GPU workers give up by themselves on what gets no further. */
 const gpuRetry = {
   initialInterval: '1 second',
   backoffCoefficient: 2,
   maximumInterval: '1 minute',
-  maximumAttempts: 10,
   nonRetryableErrorTypes: ['InputError'],
 } satisfies ActivityOptions['retry'];
 
@@ -68,7 +68,7 @@ export function teacherActivities(summary: string, taskQueue: string): Generatio
     taskQueue,
     startToCloseTimeout: '6 hours',
     heartbeatTimeout: '30 seconds',
-    retry: { ...gpuRetry, maximumInterval: '5 minutes', maximumAttempts: undefined },
+    retry: { ...gpuRetry, maximumInterval: '5 minutes' },
     summary,
   });
 }

@@ -12,6 +12,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { cpuActivities, gpuActivities } from './activity-options.ts';
+import { atMost } from './at-most.ts';
 import { describeGate, describeSteps, describeWaiting, roundNumber } from './details.ts';
 import { roundGate } from './gate.ts';
 import { generation, verification } from './generation.ts';
@@ -25,6 +26,9 @@ import {
 import { followSteering, tellRun } from './round-steering.ts';
 import { steerSignal } from './steering-messages.ts';
 import { stepAttempts } from './step-attempts.ts';
+
+/** More than GPU workers there are, so that none waits for the workflow. */
+const partsAtOnce = 500;
 
 /**
  * Round 0 finetunes, merges, evaluates and classifies. Later rounds first sample, generate, refine and append. Each
@@ -152,15 +156,16 @@ export async function round({ plan, round, paused }: RoundInput): Promise<RoundS
     'evaluate',
     async () => {
       const parts = plan.evaluationSets.flatMap((set) =>
-        Array.from({ length: plan.evaluationShards }, (_, shard) =>
-          gpu(`Score the ${set} questions (part ${shard + 1} of ${plan.evaluationShards})`, 360).evaluateShard({
-            ...reference,
-            set,
-            shard,
-          }),
-        ),
+        Array.from({ length: plan.evaluationShards }, (_, shard) => ({ set, shard })),
       );
-      const partSeconds = (await Promise.all(parts)).reduce((sum, part) => sum + part.seconds, 0);
+      const scored = await atMost(partsAtOnce, parts, ({ set, shard }) =>
+        gpu(`Score the ${set} questions (part ${shard + 1} of ${plan.evaluationShards})`, 360).evaluateShard({
+          ...reference,
+          set,
+          shard,
+        }),
+      );
+      const partSeconds = scored.reduce((sum, part) => sum + part.seconds, 0);
       const joined = await cpu('Join the parts and compute the metrics', 30).evaluate(reference);
       return { ...joined, seconds: joined.seconds + partSeconds };
     },

@@ -3,6 +3,7 @@ import pc from 'picocolors';
 import sharp from 'sharp';
 import { readTextFile } from '../../store/read-json.ts';
 import type { PromptProgress } from '../../workflows/prompt-messages.ts';
+import { Interrupted } from '../failures.ts';
 import type { Review, ReviewedSample } from './review.ts';
 
 /**
@@ -18,10 +19,16 @@ export async function reviewInTerminal(
   const { input, output, signal } = options;
   const lines = createInterface({ input, output });
   const ended = new AbortController();
-  lines.once('close', () => ended.abort(new Error('The input has ended; the workflow goes on waiting.')));
+  lines.once('close', () => ended.abort(new Interrupted('The input has ended; the workflow goes on waiting.')));
   const either = AbortSignal.any([signal, ended.signal]);
   const say = (text = '') => output.write(`${text}\n`);
-  const ask = (question: string) => lines.question(question, { signal: either });
+  const ask = async (question: string) => {
+    try {
+      return await lines.question(question, { signal: either });
+    } catch (error) {
+      throw either.aborted ? either.reason : error;
+    }
+  };
   try {
     for (;;) {
       const waiting = await review.waitForSamples(either);

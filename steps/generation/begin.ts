@@ -61,5 +61,7 @@ export async function generationStep(
       teacher: teacherIdentity(config.teacher),
     },
     inSeveralCalls: true,
+    // It ended when the money did, before the first answer. There may be some now.
+    doneOver: ({ metrics }) => metrics.answers === 0 && (metrics.unanswered ?? 0) > 0,
   };
 }

@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Context } from '@temporalio/activity';
 import { MockActivityEnvironment } from '@temporalio/testing';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { withHeartbeat } from '../../activities/heartbeat.ts';
+import { TrainerError } from '../../trainer/trainer-error.ts';
 
 test('the newest progress is beaten, and the beat goes on without progress', async () => {
   const environment = new MockActivityEnvironment();
@@ -16,7 +18,10 @@ test('the newest progress is beaten, and the beat goes on without progress', asy
   );
   expect(result).toBe('done');
   expect(beats[0]).toEqual({ round: 2 });
-  expect(beats.at(-1)).toEqual({ round: 2, step: 500, steps: 500, loss: 1.5, checkpoint: '/c/500' });
+  expect(beats.at(-1)).toEqual({
+    ...{ round: 2, step: 500, steps: 500, loss: 1.5, checkpoint: '/c/500' },
+    furthest: { step: 500, attempt: 1 },
+  });
   expect(beats).toHaveLength(3);
 });
 
@@ -38,4 +43,69 @@ test.each([
   );
   expect(beats).toHaveLength(4);
   expect(Math.max(...beats.slice(1).map((at, index) => at - (beats[index] as number)))).toBeLessThan(2000);
+});
+
+describe('attempts that come no further', () => {
+  const options = { fruitlessAttempts: 3 };
+
+  /** One attempt, with what the one before it left; its failure and what it leaves itself. */
+  async function attemptAfter(
+    left: unknown,
+    attempt: number,
+    progress: { step: number; phase?: string }[],
+    error: Error = new Error('broken'),
+  ) {
+    const environment = new MockActivityEnvironment({ attempt, heartbeatDetails: left });
+    const beats: unknown[] = [];
+    environment.on('heartbeat', (details: unknown) => beats.push(details));
+    const work = async (onProgress: (progress: { step: number; steps: number; phase?: string }) => void) => {
+      for (const { step, phase } of progress) onProgress({ step, steps: 100, ...(phase !== undefined && { phase }) });
+      await sleep(1100);
+      throw error;
+    };
+    const failure = await environment.run(() => withHeartbeat(0, work, options)).catch((thrown: unknown) => thrown);
+    return { failure, left: beats.at(-1) };
+  }
+
+  test('are counted from the one that came furthest, and the last one fails for good with its own error', async () => {
+    const first = await attemptAfter(undefined, 1, [{ step: 20 }]);
+    expect(first.failure).toEqual(new Error('broken'));
+    const second = await attemptAfter(first.left, 2, [{ step: 40 }]);
+    const third = await attemptAfter(second.left, 3, [{ step: 40 }]);
+    const fourth = await attemptAfter(third.left, 4, [{ step: 30 }]);
+    expect(fourth).toMatchObject({ failure: new Error('broken'), left: { furthest: { step: 40, attempt: 2 } } });
+    const trainerError = new TrainerError({ kind: 'memory', retryable: true, message: 'out of memory' });
+    const fifth = await attemptAfter(fourth.left, 5, [{ step: 40 }], trainerError);
+    expect(fifth.failure).toMatchObject({
+      nonRetryable: true,
+      ...{ message: 'out of memory', type: 'Trainer:memory', cause: trainerError },
+    });
+  }, 20_000);
+
+  test('begin anew with every step further', async () => {
+    const { failure } = await attemptAfter({ round: 0, furthest: { step: 40, attempt: 2 } }, 5, [{ step: 41 }]);
+    expect(failure).toEqual(new Error('broken'));
+  });
+
+  test('what comes before the main work, such as loading weights, is not further', async () => {
+    const { failure } = await attemptAfter(undefined, 3, [{ step: 90, phase: 'load' }]);
+    expect(failure).toMatchObject({ nonRetryable: true, message: 'broken' });
+  });
+
+  test('are ended by the attempt after them when they died', async () => {
+    const { failure, left } = await attemptAfter({ round: 0, furthest: { step: 40, attempt: 2 } }, 6, []);
+    expect(failure).toMatchObject({
+      nonRetryable: true,
+      type: 'NoProgress',
+      message: 'None of the last 3 attempts came further than step 40; the last one died without a word',
+    });
+    expect(left).toBeUndefined();
+  });
+
+  test('a step that is stopped from outside has not failed', async () => {
+    const environment = new MockActivityEnvironment({ attempt: 3 });
+    const stopped = environment.run(() => withHeartbeat(0, () => Context.current().cancelled, options));
+    environment.cancel('WORKER_SHUTDOWN');
+    await expect(stopped).rejects.toMatchObject({ name: 'CancelledFailure' });
+  });
 });

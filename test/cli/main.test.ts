@@ -3,7 +3,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { freePorts } from '../../cli/demo/free-port.ts';
 import { createProgram } from '../../cli/program.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
@@ -84,4 +85,15 @@ test('every command says how it is used, with an example', () => {
     return !/^Examples?:$/m.test(help);
   });
   expect(without.map((command) => command.name())).toEqual([]);
+});
+
+test('without a server a worker says where it looked', async () => {
+  const [port] = await freePorts(1);
+  vi.stubEnv('TEMPORAL_ADDRESS', `127.0.0.1:${port}`);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const { code, errors } = await dataengine('worker', 'gpu');
+  expect(code).toBe(1);
+  expect(errors).toContain(`No Temporal server can be reached at 127.0.0.1:${port} (`);
+  expect(errors).toContain('Start one with `temporal server start-dev`');
+  expect(errors).not.toContain('    at ');
 });

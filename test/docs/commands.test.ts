@@ -1,38 +1,18 @@
 /**
  * What the pages tell a person to type exists: every command of ours with its options, every npm script, every file
- * of the project, every link.
+ * of the project, every link. `run-commands.long.test.ts` runs them.
  */
 import { existsSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { describe, expect, test } from 'vitest';
 import { createProgram } from '../../cli/program.ts';
+import { commandsInBlocks, commandsInSentences, readPages } from './pages.ts';
 
-const pages = ['README.md', 'CONTRIBUTING.md', ...(await readdir('docs')).map((name) => `docs/${name}`)].filter(
-  (name) => name.endsWith('.md'),
-);
+const texts = await readPages();
+const pages = [...texts.keys()];
 const scripts = Object.keys(JSON.parse(await readFile('package.json', 'utf8')).scripts);
-const texts = new Map<string, string>();
-for (const page of pages) texts.set(page, await readFile(page, 'utf8'));
-
-/** Each command line of a page's code blocks, lines that end in a backslash joined, and each command within a text. */
-function commandLines(text: string): string[] {
-  const blocks = [...text.matchAll(/^```(?:sh|bash|console)\n([\s\S]*?)^```/gm)].map(([, block]) => block as string);
-  const inText = [...text.replaceAll(/^```[\s\S]*?^```/gm, '').matchAll(/`(dataengine [^`]+)`/g)].map(([, line]) =>
-    (line as string).replace(/\s+/g, ' '),
-  );
-  const inBlocks = blocks
-    .flatMap((block) => block.replaceAll(/\\\n\s*/g, ' ').split('\n'))
-    .map((line) =>
-      line
-        .replace(/^\$ /, '')
-        .replace(/\s#\s.*$/, '')
-        .replace(/\s*&$/, '')
-        .trim(),
-    );
-  return [...inBlocks, ...inText];
-}
 
 /** The words after `dataengine` in a line. */
 function wordsOfOurs(line: string): string[] | undefined {
@@ -58,7 +38,7 @@ describe.each(pages)('%s', (page) => {
   test('names commands and options that exist', () => {
     const program = createProgram(new AbortController().signal);
     const wrong: string[] = [];
-    for (const line of commandLines(text)) {
+    for (const line of [...commandsInBlocks(text), ...commandsInSentences(text)]) {
       const words = wordsOfOurs(line);
       if (!words) continue;
       const { command, rest } = resolve(program, words);

@@ -114,6 +114,23 @@ test('a used-up budget can end the round with the answers there are', async () =
   expect(outcome.cost).toBeLessThanOrEqual(0.9);
 });
 
+test('a round that ended without an answer is asked again when there is money', async () => {
+  const { context, start, worker, teacher } = await setUp({}, { budget: { limit: 0.001 } });
+  await worker.runUntil(async () => {
+    const poor = await start();
+    await waitingForTopUp(poor);
+    await poor.executeUpdate(finishEarlyUpdate);
+    expect(await outcomeOf(poor)).toMatchObject({ answers: 0, unanswered: requests });
+    expect(teacher.counts().requests).toBe(0);
+
+    const rich = await start();
+    await waitingForTopUp(rich);
+    await rich.executeUpdate(topUpUpdate, { args: [{ amount: 10 }] });
+    expect(await outcomeOf(rich)).toMatchObject({ answers: requests, unanswered: 0 });
+  });
+  expect(await resultOf(context)).toBe(expected);
+});
+
 const batchSettings = { mode: 'batch', batch: { requests: 20, atOnce: 2, pollSeconds: 0.2, maximumPollSeconds: 0.4 } };
 
 test('batches give the same answers at half the price; failed and expired requests are submitted again', async () => {

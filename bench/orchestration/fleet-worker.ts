@@ -1,0 +1,47 @@
+/**
+ * One process of the simulated fleet: `fleet-worker.ts cpu PLAN` runs the workflows and the steps without work,
+ * `fleet-worker.ts gpu COUNT MILLISECONDS` so many GPU workers, whose shards take so long on average.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Worker } from '@temporalio/worker';
+import { withHeartbeat } from '../../activities/heartbeat.ts';
+import { seededRandom } from '../../random/seeded-random.ts';
+import { fakeActivities } from '../../test/workflows/fake-activities.ts';
+import { connectWorker } from '../../workers/connection.ts';
+import { workflowsPath } from '../../workers/workflows-path.ts';
+import type { RunPlan } from '../../workflows/messages.ts';
+
+const [kind, first = '', second = ''] = process.argv.slice(2);
+const { connection, namespace } = await connectWorker();
+// A worker without its server, which the benchmark stops, has nothing to wait for.
+process.stdin.on('end', () => process.exit(0)).resume();
+const workers = kind === 'cpu' ? [await cpuWorker(JSON.parse(first))] : await gpuWorkers(Number(first), Number(second));
+const running = workers.map((worker) => worker.run());
+process.stdout.write('READY\n');
+await Promise.all(running);
+
+function cpuWorker(plan: RunPlan): Promise<Worker> {
+  const activities = fakeActivities(plan, []);
+  return Worker.create({ connection, namespace, taskQueue: plan.queues.cpu, workflowsPath, activities });
+}
+
+/** Each as `createGpuWorker` makes it: one slot, and its own pollers. */
+function gpuWorkers(count: number, milliseconds: number): Promise<Worker[]> {
+  const step = async ({ round, shard = 0 }: { round: number; shard?: number }) => {
+    // 0.5 to 1.5 times the average: shards differ.
+    const share = 0.5 + seededRandom(`shard ${shard}`).uniform();
+    await withHeartbeat(round, () => sleep(milliseconds * share));
+    return { seconds: 0, reused: false, questions: 1, samples: 1, steps: 1, loss: 1, parity: 0, pictures: 1 };
+  };
+  return Promise.all(
+    Array.from({ length: count }, (_, number) =>
+      Worker.create({
+        ...{ connection, namespace, taskQueue: 'fleet-gpu' },
+        identity: `gpu-${process.pid}-${number}`,
+        activities: { finetune: step, merge: step, evaluateShard: step, embed: step },
+        maxConcurrentActivityTaskExecutions: 1,
+        maxHeartbeatThrottleInterval: '1 second',
+      }),
+    ),
+  );
+}

@@ -1,0 +1,157 @@
+/**
+ * One evaluation of many shards on many simulated GPU workers.
+ */
+import { join } from 'node:path';
+import type { Client } from '@temporalio/client';
+import { type OwnedProcess, startOwned } from '../../cli/demo/child-process.ts';
+import { startTemporalServer } from '../../cli/demo/temporal-server.ts';
+import { temporalExecutable } from '../../cli/setup-file.ts';
+import { connectClient } from '../../cli/temporal-client.ts';
+import { seededRandom } from '../../random/seeded-random.ts';
+import type { RunPlan } from '../../workflows/messages.ts';
+import { examineHistories } from '../histories.ts';
+import { firstMatch, memoryOfGroup } from '../process-figures.ts';
+
+export interface FleetFigures {
+  /** From the first shard scheduled to the last one done. */
+  seconds: number;
+  shardsPerSecond: number;
+  /** Ideal time over `seconds`: the shards' own time, spread evenly over the workers. */
+  efficiency: number;
+  /** How long each worker waited for its next shard, in milliseconds. */
+  idle: number[];
+  /** Of the shards that found a worker free, in milliseconds. */
+  scheduleToStart: number[];
+  events: number;
+  historyKiB: number;
+  largestPayload: number;
+  /** Most memory held, in MiB. */
+  serverMiB: number;
+  workflowWorkerMiB: number;
+}
+
+const workersInProcess = 25;
+const workflowId = 'fleet';
+
+/** @param input.milliseconds of a shard, on average */
+export async function measureFleet(
+  input: { workers: number; shards: number; milliseconds: number },
+  folder: string,
+): Promise<FleetFigures> {
+  const { workers, shards, milliseconds } = input;
+  const owned: OwnedProcess[] = [];
+  let client: Client | undefined;
+  try {
+    const server = await startTemporalServer({
+      executable: await temporalExecutable(),
+      databaseFile: join(folder, 'temporal.db'),
+      logFile: join(folder, 'temporal.log'),
+    });
+    owned.push(server.process);
+    const start = async (...words: string[]): Promise<OwnedProcess> => {
+      const logFile = join(folder, `worker-${owned.length}.log`);
+      const worker = await startOwned({
+        name: `${words[0]} workers`,
+        program: process.execPath,
+        arguments: ['--import', 'tsx', join(import.meta.dirname, 'fleet-worker.ts'), ...words],
+        logFile,
+        environment: { TEMPORAL_ADDRESS: server.address },
+      });
+      owned.push(worker);
+      await firstMatch(logFile, /(READY)/);
+      return worker;
+    };
+    const cpu = await start('cpu', JSON.stringify(planOf(shards)));
+    for (let left = workers; left > 0; left -= workersInProcess) {
+      await start('gpu', String(Math.min(left, workersInProcess)), String(milliseconds));
+    }
+    client = await connectClient(server.address);
+    const handle = await client.workflow.start('dataEngine', {
+      taskQueue: 'fleet-cpu',
+      workflowId,
+      args: [{ config: 'fleet.yaml' }],
+    });
+    await handle.result();
+    const round = client.workflow.getHandle(`${workflowId}/round-0`);
+    const times = shardTimes(await round.fetchHistory());
+    const seconds =
+      (Math.max(...times.map(({ done }) => done)) - Math.min(...times.map(({ scheduled }) => scheduled))) / 1000;
+    const own = times.reduce(
+      (sum, { shard }) => sum + milliseconds * (0.5 + seededRandom(`shard ${shard}`).uniform()),
+      0,
+    );
+    return {
+      seconds,
+      shardsPerSecond: times.length / seconds,
+      efficiency: own / 1000 / workers / seconds,
+      idle: idleTimes(times),
+      scheduleToStart: firstTurn(times, workers),
+      ...(await examineHistories(client, `${workflowId}/round-0`)),
+      historyKiB: ((await round.describe()).historySize ?? 0) / 1024,
+      serverMiB: (await memoryOfGroup(server.process.pid)).peak,
+      workflowWorkerMiB: (await memoryOfGroup(cpu.pid)).peak,
+    };
+  } finally {
+    await client?.connection.close();
+    for (const process of owned.reverse()) await process.stop(5);
+  }
+}
+
+function planOf(evaluationShards: number): RunPlan {
+  return {
+    ...{ run: 'fleet', directory: '/fleet', configHash: 'fleet', rounds: 0, roundsPerExecution: 1 },
+    ...{ evaluationShards, hasTest: false, evaluationSets: ['validation'] },
+    queues: { cpu: 'fleet-cpu', gpu: 'fleet-gpu' },
+    finetuneTimeoutMinutes: 5,
+  };
+}
+
+interface ShardTimes {
+  shard: number;
+  worker: string;
+  /** Milliseconds since 1970. */
+  scheduled: number;
+  started: number;
+  done: number;
+}
+
+type History = Awaited<ReturnType<ReturnType<Client['workflow']['getHandle']>['fetchHistory']>>;
+
+function shardTimes({ events }: History): ShardTimes[] {
+  const scheduled = new Map<string, number>();
+  const started = new Map<string, { at: number; worker: string; scheduledId: string }>();
+  const times: ShardTimes[] = [];
+  for (const event of events ?? []) {
+    const at = Number(event.eventTime?.seconds ?? 0) * 1000 + (event.eventTime?.nanos ?? 0) / 1e6;
+    const id = String(event.eventId);
+    if (event.activityTaskScheduledEventAttributes?.activityType?.name === 'evaluateShard') scheduled.set(id, at);
+    const start = event.activityTaskStartedEventAttributes;
+    if (start) started.set(id, { at, worker: start.identity ?? '', scheduledId: String(start.scheduledEventId) });
+    const end = event.activityTaskCompletedEventAttributes;
+    const begun = started.get(String(end?.startedEventId));
+    const scheduledAt = begun && scheduled.get(begun.scheduledId);
+    if (begun === undefined || scheduledAt === undefined) continue;
+    times.push({ shard: times.length, worker: begun.worker, scheduled: scheduledAt, started: begun.at, done: at });
+  }
+  return times;
+}
+
+/** Between the end of a worker's shard and the start of its next. */
+function idleTimes(times: readonly ShardTimes[]): number[] {
+  const free = new Map<string, number>();
+  const idle: number[] = [];
+  for (const { worker, started, done } of [...times].sort((a, b) => a.started - b.started)) {
+    const since = free.get(worker);
+    if (since !== undefined) idle.push(started - since);
+    free.set(worker, done);
+  }
+  return idle;
+}
+
+/** Of the first shards, one a worker: nobody was before them. */
+function firstTurn(times: readonly ShardTimes[], workers: number): number[] {
+  return [...times]
+    .sort((a, b) => a.started - b.started)
+    .slice(0, workers)
+    .map(({ scheduled, started }) => started - scheduled);
+}
