@@ -45,8 +45,8 @@ async function runWorker(
   const place = await connectWorker();
   try {
     const worker = await create(place, traces && [traces.plugin]);
-    const health =
-      settings.healthPort === undefined ? undefined : await serveHealth(worker, { port: settings.healthPort });
+    const { healthPort: port, healthHost: host } = settings;
+    const health = port === undefined ? undefined : await serveHealth(worker, { port, host });
     try {
       await runUntilSignal(worker);
     } finally {

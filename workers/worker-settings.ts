@@ -13,6 +13,8 @@ export interface WorkerSettings {
   metricsAddress?: string;
   /** Port of `GET /healthz`. */
   healthPort?: number;
+  /** Address that it listens on. Default: this machine's own alone. */
+  healthHost?: string;
   /** Workflows made by `npm run bundle`. */
   workflowBundle?: string;
   /** Turns Worker Versioning on: workflows are pinned to the build that they began with. */

@@ -29,7 +29,7 @@ export interface Killing {
 }
 
 const lookMilliseconds = 250;
-/** Steps on the GPU are tried ten times; the whole of the run shall have its share of the kills. */
+/** The whole of the run shall have its share of the kills. */
 const mostAtSameWork = 3;
 const endPatienceMilliseconds = 10_000;
 

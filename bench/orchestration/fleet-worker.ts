@@ -12,7 +12,6 @@ import { workflowsPath } from '../../workers/workflows-path.ts';
 import type { RunPlan } from '../../workflows/messages.ts';
 
 const [kind, first = '', second = ''] = process.argv.slice(2);
-const { connection, namespace } = await connectWorker();
 // A worker without its server, which the benchmark stops, has nothing to wait for.
 process.stdin.on('end', () => process.exit(0)).resume();
 const workers = kind === 'cpu' ? [await cpuWorker(JSON.parse(first))] : await gpuWorkers(Number(first), Number(second));
@@ -20,7 +19,8 @@ const running = workers.map((worker) => worker.run());
 process.stdout.write('READY\n');
 await Promise.all(running);
 
-function cpuWorker(plan: RunPlan): Promise<Worker> {
+async function cpuWorker(plan: RunPlan): Promise<Worker> {
+  const { connection, namespace } = await connectWorker();
   const activities = fakeActivities(plan, []);
   return Worker.create({ connection, namespace, taskQueue: plan.queues.cpu, workflowsPath, activities });
 }
@@ -34,9 +34,10 @@ function gpuWorkers(count: number, milliseconds: number): Promise<Worker[]> {
     return { seconds: 0, reused: false, questions: 1, samples: 1, steps: 1, loss: 1, parity: 0, pictures: 1 };
   };
   return Promise.all(
-    Array.from({ length: count }, (_, number) =>
+    Array.from({ length: count }, async (_, number) =>
       Worker.create({
-        ...{ connection, namespace, taskQueue: 'fleet-gpu' },
+        ...(await connectWorker()),
+        taskQueue: 'fleet-gpu',
         identity: `gpu-${process.pid}-${number}`,
         activities: { finetune: step, merge: step, evaluateShard: step, embed: step },
         maxConcurrentActivityTaskExecutions: 1,

@@ -8,8 +8,8 @@ import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { startOwned } from '../../cli/demo/child-process.ts';
 import { startTemporalServer } from '../../cli/demo/temporal-server.ts';
-import { temporalExecutable } from '../../cli/setup-file.ts';
 import { connectClient } from '../../cli/temporal-client.ts';
+import { temporalExecutable } from '../../cli/temporal-executable.ts';
 import type { DataEngineResult } from '../../workflows/messages.ts';
 import { firstMatch, processorTimeOfGroups } from '../process-figures.ts';
 

@@ -100,7 +100,10 @@ test('the end of the input ends the review, not the workflow', async () => {
     signal: new AbortController().signal,
   });
   input.end();
-  await expect(reviewed).rejects.toMatchObject({ name: 'Interrupted', message: 'The input has ended; the workflow goes on waiting.' });
+  await expect(reviewed).rejects.toMatchObject({
+    name: 'Interrupted',
+    message: 'The input has ended; the workflow goes on waiting.',
+  });
   expect(decisions).toEqual([]);
 });
 

@@ -24,6 +24,11 @@ const elsewhere: Record<string, string> = {
   'npm run format': '.ci/run',
   'npm run audit': '.ci/run',
   'bash .ci/run': '.ci/run',
+  'docker build --file deploy/cpu-worker.Dockerfile --tag dataengine-cpu-worker .': 'test/deploy/deploy.test.ts',
+  'docker build --file deploy/gpu-worker.Dockerfile --tag dataengine-gpu-worker .': 'test/deploy/deploy.test.ts',
+  'DATABASE_PASSWORD=choose-one docker compose --file deploy/compose.yaml --profile gpu up --build':
+    'test/deploy/deploy.test.ts',
+  'kubectl apply --kustomize deploy/kubernetes': 'test/deploy/deploy.test.ts',
   'npm run schema': 'test/configs/load-config.test.ts',
   'npm run setup -- --python': 'test/scripts/python.test.ts',
   'dataengine setup --python': 'test/scripts/python.test.ts',

@@ -1,0 +1,134 @@
+/**
+ * The files under `deploy/` fit one another and this program. Schemas are checked by their own tools; see
+ * docs/deployment.md.
+ */
+import { existsSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { expect, test } from 'vitest';
+import { parse, parseAllDocuments } from 'yaml';
+import { z } from 'zod';
+import { createProgram } from '../../cli/program.ts';
+
+const container = z.looseObject({
+  name: z.string(),
+  image: z.string(),
+  args: z.array(z.string()),
+  ports: z.array(z.object({ name: z.string(), containerPort: z.number() })),
+  startupProbe: z.looseObject({ httpGet: z.object({ path: z.string(), port: z.string() }) }),
+  livenessProbe: z.looseObject({ httpGet: z.object({ path: z.string(), port: z.string() }) }),
+  envFrom: z.array(
+    z.object({
+      configMapRef: z.object({ name: z.string() }).optional(),
+      secretRef: z.object({ name: z.string(), optional: z.boolean() }).optional(),
+    }),
+  ),
+  volumeMounts: z.array(z.looseObject({ name: z.string() })),
+});
+const deploymentSchema = z.looseObject({
+  metadata: z.looseObject({ name: z.string() }),
+  spec: z.looseObject({
+    selector: z.object({ matchLabels: z.record(z.string(), z.string()) }),
+    template: z.object({
+      metadata: z.looseObject({ labels: z.record(z.string(), z.string()) }),
+      spec: z.looseObject({
+        terminationGracePeriodSeconds: z.number(),
+        containers: z.array(container).length(1),
+        volumes: z.array(
+          z.looseObject({
+            name: z.string(),
+            persistentVolumeClaim: z.looseObject({ claimName: z.string() }).optional(),
+          }),
+        ),
+      }),
+    }),
+  }),
+});
+
+const folder = 'deploy/kubernetes';
+const files = (await readdir(folder)).filter((name) => name !== 'kustomization.yaml');
+const objects = (
+  await Promise.all(
+    files.map(async (name) =>
+      parseAllDocuments(await readFile(`${folder}/${name}`, 'utf8')).map((document) => document.toJS()),
+    ),
+  )
+).flat() as { kind: string; metadata: { name: string } }[];
+const named = (kind: string) => objects.filter((one) => one.kind === kind).map(({ metadata }) => metadata.name);
+const deployments = objects.filter(({ kind }) => kind === 'Deployment').map((one) => deploymentSchema.parse(one));
+
+/** The words of a container's command, as its file has them. */
+async function commandOf(kind: 'cpu' | 'gpu'): Promise<string[]> {
+  const file = await readFile(`deploy/${kind}-worker.Dockerfile`, 'utf8');
+  return z.array(z.string()).parse(JSON.parse(/^CMD (.*)$/m.exec(file)?.[1] ?? ''));
+}
+
+/** What `dataengine worker` does not know of these words. */
+function unknownWords(words: readonly string[]): string[] {
+  const worker = createProgram(new AbortController().signal).commands.find((one) => one.name() === 'worker');
+  const { unknown } = worker?.parseOptions([...words]) ?? { unknown: ['worker'] };
+  return unknown;
+}
+
+test.each(['cpu', 'gpu'] as const)('the %s worker’s image starts it with options that there are', async (kind) => {
+  const words = await commandOf(kind);
+  expect(words[0]).toBe(kind);
+  expect(unknownWords(words)).toEqual([]);
+});
+
+test('Kubernetes starts each worker’s image with options that there are, and asks it where it answers', () => {
+  expect(deployments.map(({ metadata }) => metadata.name)).toEqual(['cpu-worker', 'gpu-worker']);
+  for (const { spec, metadata } of deployments) {
+    const [worker] = spec.template.spec.containers as [z.output<typeof container>];
+    expect(worker.image).toBe(`dataengine-${metadata.name}`);
+    expect(unknownWords(worker.args)).toEqual([]);
+    const port = (name: string) => worker.ports.find((one) => one.name === name)?.containerPort;
+    expect(worker.args).toContain(`--health-port=${port('health')}`);
+    expect(worker.args).toContain(`--metrics-address=0.0.0.0:${port('metrics')}`);
+    for (const probe of [worker.startupProbe, worker.livenessProbe]) {
+      expect(probe.httpGet).toEqual({ path: '/healthz', port: 'health' });
+    }
+  }
+});
+
+test('a worker has more time to end than it takes before it gives up on its activities', async () => {
+  const patience = 60;
+  expect(await readFile('workers/gpu-worker.ts', 'utf8')).toContain("shutdownForceTime: '1 minute'");
+  for (const { spec } of deployments) {
+    expect(spec.template.spec.terminationGracePeriodSeconds).toBeGreaterThan(patience);
+  }
+  const compose = parse(await readFile('deploy/compose.yaml', 'utf8'), { merge: true });
+  for (const name of ['cpu-worker', 'gpu-worker']) {
+    expect(Number.parseInt(compose.services[name].stop_grace_period, 10)).toBeGreaterThan(patience);
+    expect(existsSync(compose.services[name].build.dockerfile)).toBe(true);
+  }
+});
+
+test('what the manifests name is there', async () => {
+  const { resources, images } = parse(await readFile(`${folder}/kustomization.yaml`, 'utf8'));
+  expect([...resources].sort()).toEqual(files.sort());
+  expect(images.map(({ name }: { name: string }) => name)).toEqual(
+    named('Deployment').map((name) => `dataengine-${name}`),
+  );
+  for (const { spec } of deployments) {
+    const { containers, volumes } = spec.template.spec;
+    expect(spec.template.metadata.labels).toEqual(spec.selector.matchLabels);
+    for (const { envFrom, volumeMounts } of containers) {
+      expect(named('ConfigMap')).toEqual(envFrom.flatMap(({ configMapRef }) => configMapRef?.name ?? []));
+      expect(volumes.map(({ name }) => name)).toEqual(volumeMounts.map(({ name }) => name));
+    }
+    for (const { persistentVolumeClaim } of volumes) {
+      if (persistentVolumeClaim) expect(named('PersistentVolumeClaim')).toContain(persistentVolumeClaim.claimName);
+    }
+  }
+  const scaling = z
+    .looseObject({ spec: z.looseObject({ scaleTargetRef: z.object({ name: z.string() }) }) })
+    .parse(objects.find(({ kind }) => kind === 'ScaledObject'));
+  expect(named('Deployment')).toContain(scaling.spec.scaleTargetRef.name);
+});
+
+test('no service of the compose file is published beyond the host', async () => {
+  const { services } = parse(await readFile('deploy/compose.yaml', 'utf8'), { merge: true });
+  const ports = Object.values<{ ports?: string[] }>(services).flatMap((service) => service.ports ?? []);
+  expect(ports).not.toEqual([]);
+  expect(ports.filter((port) => !port.startsWith('127.0.0.1:'))).toEqual([]);
+});
