@@ -9,6 +9,7 @@ import { addDemoCommand, addDoctorCommand, addSetupCommand, addWorkerCommand } f
 import { addModelCommands } from './model-commands.ts';
 import { addPretrainCommand } from './pretrain-command.ts';
 import { addPromptCommands } from './prompt-commands.ts';
+import { addPullCommand } from './pull-command.ts';
 import { addReportRunsCommand } from './report-runs-command.ts';
 import { addRunCommands } from './run-commands.ts';
 import { addScheduleCommands } from './schedule-commands.ts';
@@ -39,6 +40,7 @@ export function createProgram(signal: AbortSignal): Command {
   addCompareCommand(program);
   addScoreCommand(program);
   addReportRunsCommand(program);
+  addPullCommand(program, signal);
   addPromptCommands(program, signal);
   addModelCommands(program);
   addPretrainCommand(program, signal);

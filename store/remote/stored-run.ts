@@ -70,18 +70,8 @@ export async function withStoredRun<R>(
   work: (run: RunDirectory, signal: AbortSignal) => Promise<R>,
   places?: Places,
 ): Promise<R> {
-  const { store: storeUri, run: name } = splitRunUri(uri);
-  const store = openStore(storeUri);
-  const key = `runs/${name}`;
-  const { runsDirectory, cacheDirectory } = places ?? (await readPlaces(store, key));
-  const copy: CopyOfRun = {
-    store,
-    cache: openObjectCache(store, join(resolve(cacheDirectory), 'objects')),
-    key,
-    root: join(resolve(runsDirectory), name),
-    signal,
-    onTransfer,
-  };
+  const copy = await openCopy(uri, { signal, onTransfer }, places);
+  const { store, key } = copy;
   await bringFolder(copy, '', isReadBySteps);
   const shared = shareFiles(copy);
   await shared.share(join(copy.root, 'ledger'));
@@ -133,6 +123,37 @@ export async function withStoredRun<R>(
     }
     throw error;
   }
+}
+
+async function openCopy(
+  uri: string,
+  { signal, onTransfer }: Pick<StoredWork, 'signal' | 'onTransfer'>,
+  places?: Places,
+): Promise<CopyOfRun> {
+  const { store: storeUri, run: name } = splitRunUri(uri);
+  const store = openStore(storeUri);
+  const key = `runs/${name}`;
+  const { runsDirectory, cacheDirectory } = places ?? (await readPlaces(store, key));
+  const cache = openObjectCache(store, join(resolve(cacheDirectory), 'objects'));
+  return { store, cache, key, root: join(resolve(runsDirectory), name), signal, onTransfer };
+}
+
+/**
+ * Has all of a run on this disk, as it is in the store now: for people, and for what reads a run from disk.
+ *
+ * @param options.weights model files too
+ * @returns the run's folder
+ */
+export async function pullRun(
+  uri: string,
+  { weights, ...options }: Pick<StoredWork, 'signal' | 'onTransfer'> & { weights: boolean },
+  places?: Places,
+): Promise<string> {
+  const copy = await openCopy(uri, options, places);
+  await bringFolder(copy, '');
+  await bringAllFolders(copy, '', weights ? () => true : withoutWeights);
+  await shareFiles(copy).share(join(copy.root, 'ledger'));
+  return copy.root;
 }
 
 /**

@@ -386,12 +386,12 @@ export async function bringAllFolders(
   folder: string,
   wanted: (path: string) => boolean,
 ): Promise<void> {
-  const below = `${copy.key}/${folder}/`;
+  const below = isRun(folder) ? `${copy.key}/` : `${copy.key}/${folder}/`;
   const folders: string[] = [];
   for await (const { key } of copy.store.list(below)) {
-    if (key.endsWith(`/${recordName}`)) folders.push(key.slice(copy.key.length + 1, -recordName.length - 1));
+    if (key.endsWith(`/${recordName}`)) folders.push(key.slice(copy.key.length + 1).slice(0, -recordName.length - 1));
   }
-  for (const name of folders) await bringFolder(copy, name, wanted);
+  for (const name of folders.filter((one) => !isRun(one))) await bringFolder(copy, name, wanted);
 }
 
 /** All files but the large ones of models. */

@@ -55,8 +55,8 @@ export function useS3Server(): TestS3Server {
   return server;
 }
 
-/** Starts a server with one bucket, whose data lie in the folder. Only this machine can reach it, unless `host` says otherwise. */
-export async function startS3Server(folder: string, host = '127.0.0.1'): Promise<TestS3Server> {
+/** Starts a server with one bucket, whose data lie in the folder. Only this machine can reach it. */
+export async function startS3Server(folder: string): Promise<TestS3Server> {
   const data = join(folder, 's3-data');
   await mkdir(data, { recursive: true });
   const credentials = join(folder, 's3-config.json');
@@ -71,8 +71,8 @@ export async function startS3Server(folder: string, host = '127.0.0.1'): Promise
     'server',
     '-s3',
     `-dir=${data}`,
-    `-ip=${host}`,
-    `-ip.bind=${host}`,
+    '-ip=127.0.0.1',
+    '-ip.bind=127.0.0.1',
     ...named,
     `-s3.config=${credentials}`,
     '-s3.port.iceberg=0',
@@ -84,7 +84,7 @@ export async function startS3Server(folder: string, host = '127.0.0.1'): Promise
     '-s3.localSocket=',
   ];
   const port = ports[6] as number;
-  const endpoint = `http://${host}:${port}`;
+  const endpoint = `http://127.0.0.1:${port}`;
   let child: ReturnType<typeof spawn> | undefined;
   const server: TestS3Server = {
     endpoint,

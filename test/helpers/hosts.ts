@@ -1,0 +1,126 @@
+/**
+ * Several hosts on one machine, for a test: each has a network namespace of its own, reaches this machine through a bridge
+ * and only where it is let, and sees nothing of the others' disks. That takes root and Linux; elsewhere the hosts are folders, and their
+ * processes are started in them.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { type AddressInfo, connect, createServer, type Server } from 'node:net';
+import { join } from 'node:path';
+import { type OwnedProcess, startOwned } from '../../cli/demo/child-process.ts';
+
+export interface Host {
+  name: string;
+  /** Its disk, and where its processes are started. */
+  disk: string;
+  start(program: { name: string; arguments: string[]; environment: Record<string, string> }): Promise<OwnedProcess>;
+}
+
+export interface Hosts {
+  /** Lets the hosts reach a port of this machine that listens for this machine alone. @returns `address:port` for them */
+  expose(port: number): Promise<string>;
+  /** Whether they are namespaces. */
+  isolated: boolean;
+  hosts: Host[];
+  remove(): void;
+}
+
+const subnet = '10.213.77';
+const bridge = 'dataengine0';
+
+/** @param folder gets a folder for each host */
+export function createHosts(folder: string, names: string[]): Hosts {
+  for (const name of names) mkdirSync(join(folder, name), { recursive: true });
+  const isolated = connectNamespaces(names);
+  const hosts = names.map((name): Host => {
+    const disk = join(folder, name);
+    const hidden = names.filter((other) => other !== name).map((other) => `mount -t tmpfs none ${join(folder, other)}`);
+    const script = [`hostname ${name}`, ...hidden, `cd ${disk}`, 'exec "$@"'].join(' && ');
+    const enter = isolated
+      ? ['ip', 'netns', 'exec', name, 'unshare', '--mount', '--uts', 'sh', '-c', script, 'sh']
+      : ['env', '-C', disk];
+    const [program, ...way] = enter as [string, ...string[]];
+    return {
+      name,
+      disk,
+      start: ({ name: called, arguments: line, environment }) =>
+        startOwned({
+          name: called,
+          program,
+          arguments: [...way, process.execPath, ...line],
+          logFile: join(folder, `${name}-${called}.log`),
+          environment,
+        }),
+    };
+  });
+  const relays: Server[] = [];
+  return {
+    isolated,
+    hosts,
+    async expose(port) {
+      if (!isolated) return `127.0.0.1:${port}`;
+      const relay = await startRelay(`${subnet}.1`, port);
+      relays.push(relay);
+      return `${subnet}.1:${(relay.address() as AddressInfo).port}`;
+    },
+    remove() {
+      for (const relay of relays) relay.close();
+      if (isolated) disconnectNamespaces(names);
+    },
+  };
+}
+
+async function startRelay(address: string, port: number): Promise<Server> {
+  const relay = createServer((client) => {
+    const server = connect(port, '127.0.0.1');
+    const end = () => {
+      client.destroy();
+      server.destroy();
+    };
+    for (const socket of [client, server]) socket.on('error', end).on('close', end);
+    client.pipe(server).pipe(client);
+  });
+  await new Promise<void>((resolve) => relay.listen(0, address, resolve));
+  return relay.unref();
+}
+
+function connectNamespaces(names: string[]): boolean {
+  try {
+    disconnectNamespaces(names);
+    run(`ip link add ${bridge} type bridge`, `ip addr add ${subnet}.1/24 dev ${bridge}`, `ip link set ${bridge} up`);
+    for (const [index, name] of names.entries()) {
+      const cable = `${bridge}p${index}`;
+      run(
+        `ip netns add ${name}`,
+        `ip link add ${cable} type veth peer name eth0 netns ${name}`,
+        `ip link set ${cable} master ${bridge} up`,
+        `ip netns exec ${name} ip addr add ${subnet}.${index + 2}/24 dev eth0`,
+        `ip netns exec ${name} ip link set eth0 up`,
+        `ip netns exec ${name} ip link set lo up`,
+        `ip netns exec ${name} unshare --mount --uts true`,
+      );
+    }
+    return true;
+  } catch {
+    disconnectNamespaces(names);
+    process.stderr.write('No network namespaces can be made here: the hosts of this test are folders\n');
+    return false;
+  }
+}
+
+function disconnectNamespaces(names: string[]): void {
+  for (const line of [...names.map((name) => `ip netns del ${name}`), `ip link del ${bridge}`]) {
+    try {
+      run(line);
+    } catch {
+      // It was not there.
+    }
+  }
+}
+
+function run(...lines: string[]): void {
+  for (const line of lines) {
+    const [program, ...words] = line.split(' ') as [string, ...string[]];
+    execFileSync(program, words, { stdio: 'ignore' });
+  }
+}

@@ -1,0 +1,207 @@
+/**
+ * One run over two hosts that share no disk: a CPU worker on one, GPU workers on both, the Temporal server and a store on
+ * S3 between them; the real trainer, on a tiny model. One GPU worker joins late, and one is killed.
+ */
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { stringify } from 'yaml';
+import { compareRuns, leftovers } from '../../bench/chaos/compare.ts';
+import type { OwnedProcess } from '../../cli/demo/child-process.ts';
+import { readManifest } from '../../store/manifest.ts';
+import { openStore, pullRun, runUri } from '../../store/remote/stored-run.ts';
+import type { DataEngineResult } from '../../workflows/messages.ts';
+import { createHosts, type Host, type Hosts } from '../helpers/hosts.ts';
+import { writeTinyModel } from '../helpers/tiny-model.ts';
+import { runningWith } from '../processes.ts';
+import { bucket, s3Server, startS3Server, type TestS3Server } from '../store/remote/s3-server.ts';
+import { startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
+
+const projectFile = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+const shards = 6;
+const store = `s3://${bucket}/fleet`;
+const parts = (round: number) => `round-${round}/evaluate-parts`;
+
+let folder: string;
+let hosts: Hosts;
+let environment: WorkflowTestEnvironment;
+let server: TestS3Server;
+/** What a host's workers need in their environment. */
+let reach: Record<string, string>;
+
+beforeAll(async () => {
+  if (s3Server === undefined) return;
+  folder = await mkdtemp(join(tmpdir(), 'dataengine-hosts-'));
+  hosts = createHosts(folder, ['host-a', 'host-b', 'host-alone']);
+  [environment, server] = await Promise.all([startEnvironment(), startS3Server(folder)]);
+  Object.assign(process.env, server.environment);
+  reach = {
+    ...server.environment,
+    AWS_ENDPOINT_URL_S3: `http://${await hosts.expose(server.port)}`,
+    TEMPORAL_ADDRESS: await hosts.expose(Number(environment.temporal.address.split(':').at(-1))),
+  };
+});
+
+afterAll(async () => {
+  if (s3Server === undefined) return;
+  await environment?.temporal.teardown();
+  await server?.kill();
+  hosts?.remove();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** Every path is relative: each host has its own. Pictures are drawn on each, the model is copied to each. */
+async function writeHost({ disk, name }: Host, changes: object): Promise<void> {
+  await writeTinyModel(join(disk, 'model'), { hidden: 256 });
+  const config = {
+    seed: 7,
+    rounds: 1,
+    runsDirectory: 'runs',
+    cacheDirectory: 'cache',
+    model: { path: 'model' },
+    data: {
+      root: 'data',
+      scenes: { seed: 3, trainPictures: 120, validationPictures: 200, testPictures: 40 },
+      train: [{ dataset: 'aokvqa' }],
+      validation: { file: 'A-OKVQA/aokvqa_v1p0_val_classified.json' },
+      pictures: { train: 'COCO2017/train2017', validation: 'COCO2017/val2017' },
+      questionTypes: projectFile('configs/question-types.yaml'),
+    },
+    finetune: { epochs: 1, stepsPerEpoch: 20, batchSize: 4, checkpointEverySteps: 5, learningRate: { warmupSteps: 2 } },
+    evaluate: { shards, batchSize: 1 },
+    sampling: { requests: 20, nearestPictures: 20 },
+    refine: { evaluationSimilarity: 'off' },
+    gate: { policy: 'always' },
+    teacher: {
+      provider: 'local',
+      prompt: projectFile('configs/prompts/generate-v1.md'),
+      prices: projectFile('configs/prices.yaml'),
+    },
+    verify: {
+      blindPrompt: projectFile('configs/prompts/verify-v1.md'),
+      languageOnlyPrompt: projectFile('configs/prompts/verify-without-picture-v1.md'),
+    },
+    temporal: {
+      stallTimeoutSeconds: 300,
+      finetuneTimeoutMinutes: 10,
+      taskQueues: { cpu: `cpu-${name}`, gpu: `gpu-${name}` },
+    },
+    ...changes,
+  };
+  await writeFile(join(disk, 'run.yaml'), stringify(config));
+}
+
+function startWorker(host: Host, kind: 'cpu' | 'gpu', queue: string, called: string = kind): Promise<OwnedProcess> {
+  return host.start({
+    name: called,
+    arguments: ['--import', import.meta.resolve('tsx'), projectFile(`workers/${kind}.ts`), queue],
+    environment: {
+      ...reach,
+      TEMPORAL_NAMESPACE: 'default',
+      DATAENGINE_EXIT_WITH_PARENT: '1',
+    },
+  });
+}
+
+function startRun(host: Host) {
+  return environment.temporal.client.workflow.start('dataEngine', {
+    taskQueue: `cpu-${host.name}`,
+    workflowId: `run-on-${host.name}`,
+    args: [{ config: 'run.yaml', run: 'fleet' }],
+  });
+}
+
+async function until<R>(what: string, look: () => Promise<R | undefined>): Promise<R> {
+  const deadline = performance.now() + 240_000;
+  for (;;) {
+    const found = await look().catch(() => undefined);
+    if (found !== undefined) return found;
+    if (performance.now() > deadline) throw new Error(`${what}: did not come about`);
+    await sleep(50);
+  }
+}
+
+/** The part of the evaluation whose trainer runs on a host, once batches that it finished are in the store. */
+async function partUnderWay({ disk }: Host, round: number): Promise<string | undefined> {
+  const here = join(disk, 'runs', 'fleet', parts(round));
+  for (const part of await readdir(here)) {
+    if (!(await readdir(join(here, part))).includes('trainer.pid.json')) continue;
+    const record = await openStore(store).read(`runs/fleet/${parts(round)}/${part}/folder.json`);
+    const { state, files } = JSON.parse(record?.body.toString() ?? '{}') as {
+      state: string;
+      files: Record<string, { size: number }>;
+    };
+    const found = files[`${parts(round)}/${part}/losses.part.jsonl`]?.size ?? 0;
+    if (state === 'begun' && found > 500) return part;
+  }
+  return undefined;
+}
+
+test.skipIf(s3Server === undefined)(
+  'two hosts with a disk each make the same data, adapters and scores as one',
+  async () => {
+    const [a, b, alone] = hosts.hosts as [Host, Host, Host];
+    await Promise.all([writeHost(a, { store }), writeHost(b, { store }), writeHost(alone, {})]);
+    // Nothing of the config's folder on the other host is needed.
+    await rm(join(b.disk, 'run.yaml'));
+
+    const [aloneCpu, aloneGpu] = [
+      await startWorker(alone, 'cpu', 'cpu-host-alone'),
+      await startWorker(alone, 'gpu', 'gpu-host-alone'),
+    ];
+    const wanted = (await (await startRun(alone)).result()) as DataEngineResult;
+    await Promise.all([aloneCpu.stop(), aloneGpu.stop()]);
+
+    const workers = [await startWorker(a, 'cpu', 'cpu-host-a'), await startWorker(a, 'gpu', 'gpu-host-a')];
+    const handle = await startRun(a);
+    const result = handle.result() as Promise<DataEngineResult>;
+    result.catch(() => undefined);
+
+    // The other host joins when the first parts of round 0 are being scored.
+    await until('an evaluation on host a', () => partUnderWay(a, 0));
+    const late = await startWorker(b, 'gpu', 'gpu-host-a');
+    const broken = await until('an evaluation on host b', () => partUnderWay(b, 0));
+    process.kill(late.pid, 'SIGKILL');
+    await late.ended;
+    workers.push(await startWorker(b, 'gpu', 'gpu-host-a', 'gpu-again'));
+
+    const found = await result;
+    await Promise.all(workers.map((worker) => worker.stop()));
+    expect(found.directory).toBe(runUri(store, 'fleet'));
+
+    const signal = new AbortController().signal;
+    const places = { runsDirectory: join(folder, 'pulled'), cacheDirectory: join(folder, 'pulled-cache') };
+    const pulled = await pullRun(found.directory, { signal, weights: true }, places);
+    const likeness = await compareRuns(
+      { directory: wanted.directory, result: wanted },
+      { directory: pulled, result: found },
+    );
+    expect(likeness).toEqual({ sameDataset: true, scores: 0, losses: 0, adapter: 0 });
+    expect(found.rounds.map(({ datasetVersion }) => datasetVersion)).toEqual(
+      wanted.rounds.map(({ datasetVersion }) => datasetVersion),
+    );
+    expect(await leftovers(pulled)).toEqual([]);
+    expect(await readFile(join(pulled, 'report.html'), 'utf8')).toContain('</html>');
+    const published = (await openStore(store).read('runs/fleet/report.html'))?.body.toString();
+    expect(published).toBe(await readFile(join(pulled, 'report.html'), 'utf8'));
+
+    // What the killed worker had finished of its part was not done again, and each host scored some part of round 1.
+    const manifest = await readManifest(join(pulled, parts(0), broken));
+    expect(manifest?.metrics.alreadyAnswered).toBeGreaterThan(0);
+    const done = async ({ disk }: Host) => {
+      const here = join(disk, 'runs', 'fleet', parts(1));
+      const names = await readdir(here).catch(() => []);
+      const logs = await Promise.all(
+        names.map((name) => readFile(join(here, name, 'trainer.log'), 'utf8').catch(() => '')),
+      );
+      return logs.filter((log) => log !== '').length;
+    };
+    expect(await done(a)).toBeGreaterThan(0);
+    expect(await done(b)).toBeGreaterThan(0);
+    expect(await runningWith(join(folder, 'host-'))).toEqual([]);
+  },
+  600_000,
+);
