@@ -4,7 +4,9 @@
 import { defineSearchAttributeKey } from '@temporalio/common';
 import {
   allHandlersFinished,
+  ContinueAsNew,
   condition,
+  isCancellation,
   makeContinueAsNewFunc,
   ParentClosePolicy,
   setCurrentDetails,
@@ -23,7 +25,7 @@ import {
   roundsQuery,
   type StepRecord,
 } from './messages.ts';
-import { roundNotice, tellPerson, waitingNotice } from './notices.ts';
+import { failureNotice, roundNotice, tellPerson, waitingNotice } from './notices.ts';
 import { round } from './round.ts';
 import { steerRun } from './run-steering.ts';
 import { roundSearchAttributes, showInSearch } from './search-attributes.ts';
@@ -82,72 +84,83 @@ export async function dataEngine(input: DataEngineInput): Promise<DataEngineResu
     return attempts.attempt(record, work, canSkip ? 'step' : undefined);
   };
 
-  state ??= await beginRun(input, workflowId);
-  const { plan } = state;
-  Object.assign(progress, { run: plan.run, directory: plan.directory, rounds: plan.rounds });
-  tell();
-  if (input.state === undefined) {
-    await step('prepare-data', () =>
-      cpuActivities('Check the data, or render the demo domain', 360, plan.queues.cpu).prepareData({
-        runDirectory: plan.directory,
-        round: 0,
-      }),
-    );
+  async function runRounds(): Promise<DataEngineResult> {
+    state ??= await beginRun(input, workflowId);
+    const { plan } = state;
+    Object.assign(progress, { run: plan.run, directory: plan.directory, rounds: plan.rounds });
+    tell();
+    if (input.state === undefined) {
+      await step('prepare-data', () =>
+        cpuActivities('Check the data, or render the demo domain', 360, plan.queues.cpu).prepareData({
+          runDirectory: plan.directory,
+          round: 0,
+        }),
+      );
+    }
+
+    let roundsInThisExecution = 0;
+    let stop = input.state?.rounds.at(-1)?.gate?.stop;
+    while (state.nextRound <= plan.rounds && stop === undefined) {
+      if (roundsInThisExecution > 0 && isTimeToContinueAsNew(roundsInThisExecution, plan.roundsPerExecution)) {
+        await condition(allHandlersFinished);
+        return continueAsNew({ ...input, state: handOver(state, attempts.paused) });
+      }
+      const number: number = state.nextRound;
+      progress.round = number;
+      progress.roundWorkflowId = `${workflowId}/round-${number}`;
+      const { paused } = attempts;
+      const child = await startChild(round, {
+        workflowId: progress.roundWorkflowId,
+        args: [{ plan, round: number, paused }],
+        // A run that was terminated can be started again at once: its round is gone with it.
+        parentClosePolicy: ParentClosePolicy.TERMINATE,
+        typedSearchAttributes: roundSearchAttributes(plan, number),
+        staticSummary: number === 0 ? `Round 0 of ${plan.run}: base finetuning` : `Round ${number} of ${plan.run}`,
+      });
+      await steering.roundStarted(child, paused);
+      const summary = await child.result();
+      steering.roundEnded();
+      if ('endedEarly' in summary) {
+        stop = { rule: 'nothing-new', reason: `round ${number} ended early: ${summary.endedEarly}` };
+        break;
+      }
+      state = { plan, nextRound: number + 1, rounds: [...state.rounds, summary] };
+      stop = summary.gate?.stop;
+      roundsInThisExecution += 1;
+      tell();
+      await step('record', () =>
+        cpuActivities(`Keep the row of round ${number}`, 10, plan.queues.cpu).recordRound({
+          runDirectory: plan.directory,
+          round: number,
+          summary,
+        }),
+      );
+      const write = cpuActivities(`Write the report after round ${number}`, 30, plan.queues.cpu);
+      await step('report', () => write.report({ runDirectory: plan.directory, round: number }), true).catch(leaveOut);
+      await tellPerson(plan, 'round', number, roundNotice(summary));
+    }
+    ending = true;
+    stop ??= { rule: 'rounds', reason: `all ${plan.rounds} rounds after round 0 are done` };
+    await tellPerson(plan, 'done', state.nextRound - 1, `ended: ${stop.reason}`);
+    await condition(allHandlersFinished);
+    return {
+      run: plan.run,
+      directory: plan.directory,
+      report: `${plan.directory}/report.html`,
+      lastGood: state.rounds.at(-1)?.gate?.lastGood ?? plan.rounds,
+      stop,
+      rounds: compactRounds(state.rounds),
+    };
   }
 
-  let roundsInThisExecution = 0;
-  let stop = input.state?.rounds.at(-1)?.gate?.stop;
-  while (state.nextRound <= plan.rounds && stop === undefined) {
-    if (roundsInThisExecution > 0 && isTimeToContinueAsNew(roundsInThisExecution, plan.roundsPerExecution)) {
-      await condition(allHandlersFinished);
-      return continueAsNew({ ...input, state: handOver(state, attempts.paused) });
+  try {
+    return await runRounds();
+  } catch (error) {
+    if (state !== undefined && !(error instanceof ContinueAsNew) && !isCancellation(error)) {
+      await tellPerson(state.plan, 'failed', state.nextRound, failureNotice(error));
     }
-    const number: number = state.nextRound;
-    progress.round = number;
-    progress.roundWorkflowId = `${workflowId}/round-${number}`;
-    const { paused } = attempts;
-    const child = await startChild(round, {
-      workflowId: progress.roundWorkflowId,
-      args: [{ plan, round: number, paused }],
-      // A run that was terminated can be started again at once: its round is gone with it.
-      parentClosePolicy: ParentClosePolicy.TERMINATE,
-      typedSearchAttributes: roundSearchAttributes(plan, number),
-      staticSummary: number === 0 ? `Round 0 of ${plan.run}: base finetuning` : `Round ${number} of ${plan.run}`,
-    });
-    await steering.roundStarted(child, paused);
-    const summary = await child.result();
-    steering.roundEnded();
-    if ('endedEarly' in summary) {
-      stop = { rule: 'nothing-new', reason: `round ${number} ended early: ${summary.endedEarly}` };
-      break;
-    }
-    state = { plan, nextRound: number + 1, rounds: [...state.rounds, summary] };
-    stop = summary.gate?.stop;
-    roundsInThisExecution += 1;
-    tell();
-    await step('record', () =>
-      cpuActivities(`Keep the row of round ${number}`, 10, plan.queues.cpu).recordRound({
-        runDirectory: plan.directory,
-        round: number,
-        summary,
-      }),
-    );
-    const write = cpuActivities(`Write the report after round ${number}`, 30, plan.queues.cpu);
-    await step('report', () => write.report({ runDirectory: plan.directory, round: number }), true).catch(leaveOut);
-    await tellPerson(plan, 'round', number, roundNotice(summary));
+    throw error;
   }
-  ending = true;
-  stop ??= { rule: 'rounds', reason: `all ${plan.rounds} rounds after round 0 are done` };
-  await tellPerson(plan, 'done', state.nextRound - 1, `ended: ${stop.reason}`);
-  await condition(allHandlersFinished);
-  return {
-    run: plan.run,
-    directory: plan.directory,
-    report: `${plan.directory}/report.html`,
-    lastGood: state.rounds.at(-1)?.gate?.lastGood ?? plan.rounds,
-    stop,
-    rounds: compactRounds(state.rounds),
-  };
 }
 
 function continueAsNew(input: DataEngineInput): Promise<never> {

@@ -2,11 +2,12 @@
  * The end of a round: its model is compared with the last good one, and what becomes of it is decided, by the tests, by
  * policy or by a person. Nothing runs on a GPU while a person is waited for.
  */
-import { ApplicationFailure, allHandlersFinished, condition, setHandler } from '@temporalio/workflow';
+import { ApplicationFailure, allHandlersFinished, condition, setHandler, workflowInfo } from '@temporalio/workflow';
 import type { StepReference } from '../activities/references.ts';
 import type { CompareOutcome, GateOutcome } from '../steps/outcomes.ts';
 import { cpuActivities } from './activity-options.ts';
 import { decideRoundUpdate, type RoundVerdict, type RunPlan } from './messages.ts';
+import { approvalNotice, tellPerson } from './notices.ts';
 
 const maximumComment = 500;
 
@@ -37,9 +38,12 @@ export function roundGate(
     asking = compared.asksPerson;
     onCompared(compared);
     if (!asking) return cpu('Decide whether the round is built upon').gate(reference);
+    const { round } = reference;
+    const told = tellPerson(plan, 'approval', round, approvalNotice(workflowInfo().workflowId, { round, ...compared }));
     const { timeoutHours, defaultDecision } = plan.approval ?? { timeoutHours: 72, defaultDecision: 'gate' as const };
     await condition(() => verdict !== undefined, timeoutHours * 3_600_000);
     asking = false;
+    await told;
     await condition(allHandlersFinished);
     return cpu('Record the decision about the round').gate({
       ...reference,

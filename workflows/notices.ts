@@ -1,13 +1,15 @@
 /**
  * Tells a person of what happened, through the webhook of the config.
  */
-import { isCancellation } from '@temporalio/workflow';
+import { isCancellation, rootCause } from '@temporalio/workflow';
 import { cpuActivities } from './activity-options.ts';
 import { roundNumber } from './details.ts';
 import type { RoundSummary, RunPlan } from './messages.ts';
 import type { WaitingStep } from './steering-messages.ts';
 
 type Kind = NonNullable<RunPlan['notifyOn']>[number];
+
+const mostCharacters = 500;
 
 /** A run does not fail because nobody could be told. */
 export async function tellPerson(plan: RunPlan, kind: Kind, round: number, text: string): Promise<void> {
@@ -31,4 +33,14 @@ export function roundNotice({ round, multipleChoice, testMultipleChoice, samples
 export function waitingNotice({ round, step, problem }: WaitingStep): string {
   const where = round === undefined ? '' : ` of round ${round}`;
   return `the step ${step}${where} failed and waits for retry-step, skip-step or give-up: ${problem}`;
+}
+
+export function failureNotice(error: unknown): string {
+  return `has failed: ${(rootCause(error) ?? String(error)).slice(0, mostCharacters)}`;
+}
+
+/** @param workflowId of the round */
+export function approvalNotice(workflowId: string, { round, change }: { round: number; change: number }): string {
+  const points = `${change >= 0 ? '+' : ''}${roundNumber(change, 1)} points`;
+  return `round ${round} waits for a decision (${points}): dataengine approve ${workflowId} [--reject]`;
 }
