@@ -2,6 +2,7 @@ import type { Worker, WorkerOptions } from '@temporalio/worker';
 import { typescriptTrainer } from '../trainer/trainer-command.ts';
 import { connectWorker, type WorkerConnection } from './connection.ts';
 import { createCpuWorker } from './cpu-worker.ts';
+import { watchGpuMemory } from './gpu-memory.ts';
 import { createGpuWorker } from './gpu-worker.ts';
 import { serveHealth } from './health.ts';
 import { runUntilSignal } from './run-until-signal.ts';
@@ -22,7 +23,8 @@ export async function runCpuWorker(settings: WorkerSettings = {}): Promise<void>
 
 /** Runs the worker of one GPU until it is told to stop. */
 export async function runGpuWorker(settings: WorkerSettings = {}, trainerEntry?: string): Promise<void> {
-  await runWorker('gpu', settings, ({ connection, namespace }, plugins) => {
+  await runWorker('gpu', settings, async ({ connection, namespace }, plugins) => {
+    if (settings.metricsAddress !== undefined) await watchGpuMemory();
     const dependencies = trainerEntry === undefined ? {} : { trainer: typescriptTrainer(trainerEntry) };
     return createGpuWorker({
       connection,

@@ -16,6 +16,9 @@ export interface TelemetryOptions {
   metricsAddress?: string;
 }
 
+/** Steps take from a moment to days; the SDK's own buckets are made for milliseconds. */
+const stepSecondsBuckets = { dataengine_step_seconds: [1, 5, 15, 60, 300, 900, 3600, 14_400, 43_200, 172_800] };
+
 /** Installs the SDK's runtime. Call before anything else of the SDK is used. */
 export function installTelemetry({ logFormat = 'text', metricsAddress }: TelemetryOptions): void {
   Runtime.install({
@@ -25,7 +28,10 @@ export function installTelemetry({ logFormat = 'text', metricsAddress }: Telemet
     shutdownSignals: [],
     telemetryOptions: {
       logging: { forward: {}, filter: { core: 'WARN', other: 'WARN' } },
-      metrics: metricsAddress === undefined ? undefined : { prometheus: { bindAddress: metricsAddress } },
+      metrics:
+        metricsAddress === undefined
+          ? undefined
+          : { prometheus: { bindAddress: metricsAddress, histogramBucketOverrides: stepSecondsBuckets } },
     },
   });
 }

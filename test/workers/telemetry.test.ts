@@ -1,19 +1,25 @@
 /**
  * What a worker tells of itself, read by what would read it: a scraper, an orchestrator, a collector.
  */
+import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { delimiter, join } from 'node:path';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
 import { expect, onTestFinished, test, vi } from 'vitest';
+import { createCpuActivities } from '../../activities/cpu.ts';
+import { createGpuActivities } from '../../activities/gpu.ts';
 import { freePorts } from '../../cli/demo/free-port.ts';
 import { temporalExecutable } from '../../cli/temporal-executable.ts';
+import { typescriptTrainer } from '../../trainer/trainer-command.ts';
+import { watchGpuMemory } from '../../workers/gpu-memory.ts';
 import { serveHealth } from '../../workers/health.ts';
 import { installTelemetry, openTraces } from '../../workers/telemetry.ts';
 import { logLine } from '../../workers/worker-log.ts';
 import { workflowsPath } from '../../workers/workflows-path.ts';
-import { fakeActivities } from '../workflows/fake-activities.ts';
-import { planOn } from '../workflows/histories/scenarios.ts';
+import { pretendTrainerEntry, writeTinyRun } from '../steps/tiny-run.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 import { until } from '../workflows/until.ts';
 
 test('metrics, health and traces of a run', async () => {
@@ -39,13 +45,23 @@ test('metrics, health and traces of a run', async () => {
     server: { executable: { type: 'existing-path', path } },
   });
   onTestFinished(() => temporal.teardown());
+  const configFile = await writeTinyRun(await temporaryFolder(), (config) => ({
+    ...config,
+    rounds: 1,
+    temporal: { ...config.temporal, taskQueues: { cpu: 'told', gpu: 'told' } },
+  }));
   const worker = await Worker.create({
     connection: temporal.nativeConnection,
     taskQueue: 'told',
     workflowsPath,
-    activities: fakeActivities(planOn('told', { rounds: 0 }), []),
+    activities: {
+      ...createCpuActivities(),
+      ...createGpuActivities({ trainer: typescriptTrainer(pretendTrainerEntry) }),
+    },
     plugins: traces && [traces.plugin],
   });
+  const stopWatching = await withNvidiaSmi('0, 1024, 81920', () => watchGpuMemory());
+  onTestFinished(stopWatching);
   const health = await serveHealth(worker, { port: 0 });
   const ask = () => fetch(`http://127.0.0.1:${health.port}/healthz`);
   expect((await ask()).status).toBe(503);
@@ -53,7 +69,7 @@ test('metrics, health and traces of a run', async () => {
     await temporal.client.workflow.execute('dataEngine', {
       taskQueue: 'told',
       workflowId: 'told',
-      args: [{ config: 'tiny.yaml' }],
+      args: [{ config: configFile }],
     });
     // A workflow is over for its caller a moment before it is for its worker.
     await vi.waitFor(async () => {
@@ -64,6 +80,14 @@ test('metrics, health and traces of a run', async () => {
   await health.close();
   const metrics = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
   expect(metrics).toMatch(/temporal_activity_execution_latency_count\{[^}]*activity_type="finetune"/);
+  const figure = (name: string, label: string) =>
+    Number(new RegExp(`^${name}\\{[^}]*${label}[^}]*\\} (\\S+)$`, 'm').exec(metrics)?.[1]);
+  expect(figure('dataengine_step_seconds_count', 'activityType="finetune"')).toBe(2);
+  expect(figure('dataengine_step_seconds_bucket', 'activityType="finetune".*le="3600"')).toBe(2);
+  expect(figure('dataengine_loss', 'activityType="finetune"')).toBeGreaterThan(0);
+  expect(figure('dataengine_spend_millionths', 'activityType="askChunk"')).toBeGreaterThan(0);
+  expect(figure('dataengine_gpu_memory_used_bytes', 'gpu="0"')).toBe(2 ** 30);
+  expect(figure('dataengine_gpu_memory_bytes', 'gpu="0"')).toBe(80 * 2 ** 30);
   await traces?.close();
   await until(() => received.length > 0);
   const spans = received.join('\n');
@@ -72,6 +96,18 @@ test('metrics, health and traces of a run', async () => {
   }
   expect(spans).toContain('test-worker');
 });
+
+/** Does the work while `nvidia-smi` is a program that prints this. */
+async function withNvidiaSmi<R>(line: string, work: () => Promise<R>): Promise<R> {
+  const folder = await temporaryFolder();
+  await writeFile(join(folder, 'nvidia-smi'), `#!/bin/sh\necho '${line}'\n`, { mode: 0o755 });
+  vi.stubEnv('PATH', `${folder}${delimiter}${process.env.PATH}`);
+  try {
+    return await work();
+  } finally {
+    vi.unstubAllEnvs();
+  }
+}
 
 test('a log line in JSON has run and round beside time, level and message', () => {
   const meta = { run: 'nightly', round: 2, activityType: 'finetune', error: new Error('broken') };

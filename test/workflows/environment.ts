@@ -4,6 +4,7 @@ import {
   DefaultLogger,
   Runtime,
   Worker,
+  type WorkerOptions,
   type WorkflowBundleWithSourceMap,
 } from '@temporalio/worker';
 import { temporalExecutable } from '../../cli/temporal-executable.ts';
@@ -34,6 +35,7 @@ export function createWorker(
   { temporal, workflowBundle }: WorkflowTestEnvironment,
   taskQueue: string,
   activities: object,
+  options: Partial<WorkerOptions> = {},
 ): Promise<Worker> {
   return Worker.create({
     connection: temporal.nativeConnection,
@@ -42,5 +44,6 @@ export function createWorker(
     workflowBundle,
     activities,
     maxHeartbeatThrottleInterval: '200ms',
+    ...options,
   });
 }

@@ -96,3 +96,35 @@ test('cancelling in the middle of finetune leaves a checkpoint and no process', 
   expect(checkpoints).toContainEqual(expect.stringMatching(/^step-\d+\.safetensors$/));
   expect(await readdir(directory)).not.toContain('manifest.json');
 });
+
+test('a worker that is told to end has its trainer write a checkpoint first, and the next worker goes on from there', async () => {
+  const { folder, configFile } = await tinyRun({ cpu: 'ending-real-cpu', gpu: 'ending-real-gpu' }, 600);
+  const finetuneFolder = join(folder, 'runs', 'ending', 'round-0', 'finetune');
+  const steps = async () =>
+    (await readFile(join(finetuneFolder, 'loss.jsonl'), 'utf8').catch(() => '')).split('\n').length - 1;
+  const cpuWorker = await createWorker(environment, 'ending-real-cpu', createCpuActivities());
+  const first = await createWorker(environment, 'ending-real-gpu', createGpuActivities());
+
+  await cpuWorker.runUntil(async () => {
+    const handle = await environment.temporal.client.workflow.start('dataEngine', {
+      taskQueue: 'ending-real-cpu',
+      workflowId: 'ending',
+      args: [{ config: configFile, run: 'ending' }],
+    });
+    await first.runUntil(async () => {
+      while ((await steps()) < 25) await sleep(50);
+    });
+    // The worker is gone, and its trainer with it; the newest checkpoint is of the very last step, not of every 20th.
+    expect(await runningWith(folder)).toEqual([]);
+    const stoppedAt = await steps();
+    expect(stoppedAt).toBeLessThan(600);
+    const log = await readFile(join(finetuneFolder, 'trainer.log'), 'utf8');
+    expect(log).not.toContain('resumed');
+    const second = await createWorker(environment, 'ending-real-gpu', createGpuActivities());
+    await second.runUntil(handle.result());
+    expect(await readFile(join(finetuneFolder, 'trainer.log'), 'utf8')).toContain(`resumed at step ${stoppedAt}`);
+  });
+  expect((await lossCurve(join(folder, 'runs', 'ending'))).map(({ step }) => step)).toEqual(
+    Array.from({ length: 600 }, (_, index) => index + 1),
+  );
+}, 300_000);
