@@ -53,7 +53,7 @@ async function printEstimate(options: ConfigOptions & { round: number }, signal:
   const { round } = options;
   const work = { signal, onProgress: () => undefined };
   const estimate = await beginRun(config, run, work, (atHand) => estimateRound({ ...work, ...atHand, round }));
-  const { requests, promptTokens, completionTokens, cost, maximumCost, seconds, currency, spent } = estimate;
+  const { requests, promptTokens, completionTokens, cost, maximumCost, seconds, currency, spent, toppedUp } = estimate;
   const money = (amount: number) => `${amount.toFixed(2)} ${currency}`;
   const { teacher } = config;
   const lines = [
@@ -64,7 +64,7 @@ async function printEstimate(options: ConfigOptions & { round: number }, signal:
       ? `  cost:           unknown: ${teacher.prices} has no price for ${teacher.model}`
       : `  cost:           ${money(cost)}, ${money(maximumCost)} at most; spent so far ${money(spent)}`,
     ...(seconds > 0 ? [`  time:           at least ${(seconds / 60).toFixed(1)} minutes, by the limits`] : []),
-    ...(teacher.budget ? [`  budget:         ${teacher.budget.limit} ${currency}`] : []),
+    ...(teacher.budget ? [`  budget:         ${describeBudget(teacher.budget.limit, toppedUp)} ${currency}`] : []),
   ];
   process.stdout.write(`${lines.join('\n')}\n`);
 }
@@ -76,4 +76,8 @@ async function withWorkflow<R>(workflowId: string, work: (handle: WorkflowHandle
   } finally {
     await client.connection.close();
   }
+}
+
+function describeBudget(limit: number, toppedUp: number): string {
+  return toppedUp === 0 ? String(limit) : `${limit + toppedUp} (${limit} of the config, ${toppedUp} topped up)`;
 }

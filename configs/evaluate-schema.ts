@@ -24,7 +24,8 @@ export const evaluateSchema = z.strictObject({
     .enum(['float32', 'bfloat16'])
     .optional()
     .describe("What the language model's matrices are kept as. Default: finetune.weightStorage."),
-  shards: count.default(1).describe('Parts evaluated apart, on as many GPU workers as there are.'),
+  // Each takes three events of the round's history, for each set of questions.
+  shards: count.max(1000).default(1).describe('Parts evaluated apart, on as many GPU workers as there are.'),
   benchmarks: z
     .array(benchmarkSchema)
     .default([])

@@ -30,23 +30,11 @@ export interface EvaluationSet {
  * @throws InputError when two have the same name
  */
 export function evaluationSets(config: Config, run: RunDirectory): EvaluationSet[] {
-  const { root } = config.data;
-  const isGenerated = (benchmark: BenchmarkName) => benchmarkOf(benchmark).writesAnswers?.(config.evaluate) ?? false;
   const splits = configuredSplits(config).map((name): EvaluationSet => {
     const { file, pictures, limit } = questionSet(config, name) ?? { file: '', pictures: '' };
-    return { name, benchmark: 'aokvqa', file, pictures, limit, blind: false, generated: isGenerated('aokvqa') };
+    return { name, benchmark: 'aokvqa', file, pictures, limit, blind: false, generated: isGenerated(config, 'aokvqa') };
   });
-  const named = config.evaluate.benchmarks.map(
-    (entry): EvaluationSet => ({
-      name: entry.name ?? (entry.blind ? `${entry.benchmark}-blind` : entry.benchmark),
-      benchmark: entry.benchmark,
-      file: join(root, entry.file),
-      pictures: entry.pictures === undefined ? undefined : join(root, entry.pictures),
-      limit: entry.limit,
-      blind: entry.blind,
-      generated: isGenerated(entry.benchmark),
-    }),
-  );
+  const named = benchmarkSets(config);
   const sets = [...splits, ...named];
   for (const [index, { name }] of sets.entries()) {
     if (sets.findIndex((other) => other.name === name) === index) continue;
@@ -58,6 +46,24 @@ export function evaluationSets(config: Config, run: RunDirectory): EvaluationSet
     });
   }
   return sets;
+}
+
+/** The benchmarks of a config, under names that may be the same. */
+export function benchmarkSets(config: Config): EvaluationSet[] {
+  const { root } = config.data;
+  return config.evaluate.benchmarks.map((entry) => ({
+    name: entry.name ?? (entry.blind ? `${entry.benchmark}-blind` : entry.benchmark),
+    benchmark: entry.benchmark,
+    file: join(root, entry.file),
+    pictures: entry.pictures === undefined ? undefined : join(root, entry.pictures),
+    limit: entry.limit,
+    blind: entry.blind,
+    generated: isGenerated(config, entry.benchmark),
+  }));
+}
+
+function isGenerated(config: Config, benchmark: BenchmarkName): boolean {
+  return benchmarkOf(benchmark).writesAnswers?.(config.evaluate) ?? false;
 }
 
 /** The set of a name. @throws InputError that names those there are */

@@ -2,17 +2,20 @@
  * Reads all datasets of a config, and with that checks them.
  */
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Config } from '../configs/schema.ts';
 import { type AokvqaQuestion, aokvqaPicturePath, readAokvqa } from '../datasets/aokvqa.ts';
 import { readCcSbuAlign } from '../datasets/cc-sbu-align.ts';
 import { checkBenchmarkFiles } from '../datasets/check-benchmarks.ts';
 import { readEngineData } from '../datasets/engine-data.ts';
+import { checkMmbench } from '../datasets/mmbench.ts';
+import { benchmarkOf } from '../evaluation/benchmarks/index.ts';
 import { readPromptTemplate } from '../generation/prompt-template.ts';
 import { readQuestionTypes } from '../generation/question-types.ts';
 import { suitablePictures } from '../generation/suitable-pictures.ts';
 import { type DataProblem, problemOf } from './data-problem.ts';
 import { configuredSplits, poolPictures, type QuestionSet, questionSet } from './dataset-paths.ts';
+import { benchmarkSets, type EvaluationSet } from './evaluation-sets.ts';
 import { trainPartPath, trainPartPictures } from './mixture-parts.ts';
 import { withPool } from './pool.ts';
 
@@ -41,7 +44,9 @@ export async function readDatasets(config: Config): Promise<DatasetsRead> {
     try {
       await read();
     } catch (error) {
-      problems.push(problemOf(error, config.data.root));
+      const found = problemOf(error, config.data.root);
+      // A file may be used twice.
+      if (!problems.some(({ error }) => error.message === found.error.message)) problems.push(found);
     }
   };
   const use = (picture: UsedPicture) => {
@@ -81,5 +86,20 @@ export async function readDatasets(config: Config): Promise<DatasetsRead> {
     const folder = join(config.data.root, name);
     if (existsSync(folder)) await attempt(() => checkBenchmarkFiles(name, folder));
   }
+  for (const set of benchmarkSets(config)) {
+    if (inCheckedFolder(config, set)) continue;
+    await attempt(async () => {
+      // Its pictures are in the file, and stay there.
+      if (set.benchmark === 'mmbench') return void (await checkMmbench(set.file));
+      const asked = await benchmarkOf(set.benchmark).read({ ...set, extractedPictures: '' });
+      questions += asked.length;
+      for (const { picture } of set.blind ? [] : asked) if (picture !== undefined) use({ file: picture });
+    });
+  }
   return { questions, pictures: [...pictures.values()], problems };
+}
+
+/** MMBench's files lie in a folder all of whose files are read. SEED-Bench's pictures are looked at wherever they are. */
+function inCheckedFolder({ data }: Config, { benchmark, file }: EvaluationSet): boolean {
+  return benchmark === 'mmbench' && dirname(file) === join(data.root, 'MMBench') && existsSync(dirname(file));
 }

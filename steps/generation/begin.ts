@@ -34,14 +34,14 @@ export async function beginGeneration(context: StepContext): Promise<GenerationP
 /** Estimates without beginning anything. */
 export async function estimateRound(
   context: StepContext,
-): Promise<GenerationEstimate & { currency?: string; spent: number }> {
+): Promise<GenerationEstimate & { currency?: string; spent: number; toppedUp: number }> {
   const { teacher } = context.config;
   const work = await generationWork(context);
   const price = await readPrice(teacher.prices, teacher.model, teacher.mode);
   const ledger = await readLedger(context.run.root);
   const chunks = await indexChunks(work.requestsFile, teacher.chunkRequests);
   const estimate = await estimateGeneration({ work, chunks, teacher, price, ledger });
-  return { ...estimate, ...(price ? { currency: price.currency } : {}), spent: ledger.cost };
+  return { ...estimate, ...(price ? { currency: price.currency } : {}), spent: ledger.cost, toppedUp: ledger.toppedUp };
 }
 
 /** The step, and all that its answers depend on. */

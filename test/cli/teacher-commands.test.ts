@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { createCpuActivities } from '../../activities/cpu.ts';
-import { readLedger } from '../../generation/ledger.ts';
+import { appendToLedger, readLedger } from '../../generation/ledger.ts';
 import { startLocalTeacher } from '../../generation/local-teacher/server.ts';
 import { generationProgressQuery } from '../../workflows/messages.ts';
 import { writeGenerationRun } from '../helpers/generation-run.ts';
@@ -77,6 +77,9 @@ describe('estimate', () => {
     expect(Number(most)).toBeGreaterThan(Number(cost));
     expect(output).toMatch(/time: +at least 4\.0 minutes/);
     expect(output).toMatch(/budget: +5 USD/);
+    await appendToLedger(context.run.root, { kind: 'top_up', at: '2026-01-01T00:00:00Z', id: 'one', amount: 20 });
+    const toppedUp = await dataengine('estimate', '--config', config, '--round', '1');
+    expect(toppedUp.output).toMatch(/budget: +25 \(5 of the config, 20 topped up\) USD/);
     expect(teacher.counts().requests).toBe(0);
     expect((await readLedger(context.run.root)).calls).toBe(0);
   });

@@ -2,8 +2,10 @@ import { mkdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promis
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
+import { evaluateSchema } from '../../configs/evaluate-schema.ts';
 import { checkData } from '../../steps/check-data.ts';
 import { prepareData } from '../../steps/prepare-data.ts';
+import { mmbenchRows, writeSeedBench, writeTable } from '../evaluation/benchmarks/official-files.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { pictureName } from './tiny-dataset.ts';
 import { tinyContext, writeTinyRun } from './tiny-run.ts';
@@ -64,6 +66,32 @@ describe('data check', () => {
       name: 'InputError',
       message: expect.stringMatching(/7 things are missing or wrong:[\s\S]*MiniGPT-4[\s\S]*train2017\.zip/),
     });
+  });
+
+  test('looks at the benchmarks of the config wherever they are, and at their pictures', async () => {
+    const { context, data } = await tinyRun();
+    const { pictures } = await writeSeedBench(data('elsewhere'));
+    await writeTable(data('elsewhere/mmbench.tsv'), await mmbenchRows());
+    const seedBench = {
+      benchmark: 'seed-bench',
+      file: 'elsewhere/SEED-Bench.json',
+      pictures: 'elsewhere/SEED-Bench-image',
+    };
+    const benchmarks = [seedBench, { benchmark: 'mmbench', file: 'elsewhere/mmbench.tsv' }];
+    const evaluate = evaluateSchema.parse({ benchmarks });
+    const config = { ...context.config, evaluate };
+    expect(await checkData(config, context)).toMatchObject({ questions: 16, problems: [] });
+
+    await truncate(join(pictures, '2_2'), 100);
+    await rm(data('elsewhere/mmbench.tsv'));
+    const { problems } = await checkData(config, context);
+    expect(problems.map(({ item, problem }) => [item, problem])).toEqual([
+      ['elsewhere/mmbench.tsv', 'no such file'],
+      ['elsewhere/SEED-Bench-image/2_2', expect.stringMatching(/cut short/)],
+    ]);
+    // A blind one needs no picture.
+    const blind = evaluateSchema.parse({ benchmarks: [{ ...seedBench, blind: true }] });
+    expect((await checkData({ ...config, evaluate: blind }, context)).problems).toEqual([]);
   });
 
   test('tells what to download when nothing is there', async () => {

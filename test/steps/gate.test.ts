@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { appendVersion, findVersion, parentOf, versionHistory } from '../../datasets/versions.ts';
 import type { EvaluatedQuestion } from '../../evaluation/records.ts';
+import { appendToLedger } from '../../generation/ledger.ts';
 import { generatedData } from '../../steps/engine-data-files.ts';
 import { gate } from '../../steps/gate.ts';
 import { lastGoodRound, lineageBefore, setAsideSince } from '../../steps/lineage.ts';
@@ -195,4 +196,28 @@ test('stop rules end the run: a target, and rounds without a gain', async () => 
   });
   await measured(2, { color: 20 });
   expect((await gate(inRound(2, { stop: { plateauRounds: 1 } }))).stop).toBeUndefined();
+});
+
+test('and a budget, by what the rounds up to this one have cost', async () => {
+  const spend = (round: number, cost: number) =>
+    appendToLedger(context.run.root, {
+      ...{ kind: 'spend', at: '2026-01-01T00:00:00Z', source: `round-${round}/generate/chunk-00000`, model: 'gpt-4' },
+      ...{ calls: 1, failedCalls: 0, lostCalls: 0, promptTokens: 10, completionTokens: 10, cost },
+    });
+  const stop = { budget: 5 };
+  for (const round of [0, 1, 2]) await measured(round, { color: 10 + round });
+  await spend(1, 3);
+  expect((await gate(inRound(0, { stop }))).stop).toBeUndefined();
+  expect((await gate(inRound(1, { stop }))).stop).toBeUndefined();
+  await spend(2, 2.5);
+  expect((await gate(inRound(2, { stop }))).stop).toMatchObject({
+    rule: 'budget',
+    reason: expect.stringContaining('5.50'),
+  });
+  // Done again, an earlier round decides as it did.
+  expect((await gate(inRound(1, { stop }))).stop).toBeUndefined();
+
+  const unknown = inRound(2, { stop });
+  unknown.config = { ...unknown.config, teacher: { ...unknown.config.teacher, model: 'my-own' } };
+  await expect(gate(unknown)).rejects.toThrow(/models\.my-own: is missing, and stop\.budget needs the price/);
 });
