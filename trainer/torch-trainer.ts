@@ -4,6 +4,9 @@ import type { TrainerCommand } from './trainer-command.ts';
 
 const launcher = fileURLToPath(new URL('../trainers/torch/launch.py', import.meta.url));
 
+/** Above it, glibc gives memory back as soon as it is freed; else gathered layers on a CPU fill up the heap. */
+const ONE_MEGABYTE = '1000000';
+
 export interface TorchSettings {
   /** Processes that share a job. */
   processes: number;
@@ -21,6 +24,11 @@ export async function torchTrainer({ processes, sharding = 'none' }: TorchSettin
     program: await pythonOfSetup('torch'),
     arguments: [launcher, String(processes), sharding],
     // Weights and configs are read from folders only; nothing is looked for on a hub.
-    environment: { HF_HUB_OFFLINE: '1', TOKENIZERS_PARALLELISM: 'false', PYTHONDONTWRITEBYTECODE: '1' },
+    environment: {
+      HF_HUB_OFFLINE: '1',
+      TOKENIZERS_PARALLELISM: 'false',
+      PYTHONDONTWRITEBYTECODE: '1',
+      ...(sharding === 'fsdp' && { MALLOC_MMAP_THRESHOLD_: process.env.MALLOC_MMAP_THRESHOLD_ ?? ONE_MEGABYTE }),
+    },
   };
 }

@@ -1,6 +1,6 @@
 """
 Writes a tiny vision-language model with random weights, of a kind that is none of our own families:
-`make-chat-model.py <qwen2_5_vl|llava_onevision|llava_next> <directory>`. To be run by the Python of `dataengine setup --torch`.
+`make-chat-model.py <qwen2_5_vl|llava_onevision|llava_next|internvl> <directory>`, by the Python of `dataengine setup --torch`.
 """
 
 import json
@@ -25,6 +25,12 @@ LLAVA_TEMPLATE = (
     "{% endfor %}{% if add_generation_prompt %}{{ 'ASSISTANT:' }}{% endif %}"
 )
 QWEN_TOKENS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>"]
+INTERNVL_NAMES = {
+    "start_image_token": "<|vision_start|>",
+    "end_image_token": "<|vision_end|>",
+    "context_image_token": "<|image_pad|>",
+    "video_token": "<|video_pad|>",
+}
 LLAVA_TOKENS = ["<s>", "</s>", "<pad>", "<image>", "<video>"]
 LAYERS = {"num_hidden_layers": 2, "num_attention_heads": 4}
 
@@ -32,9 +38,9 @@ LAYERS = {"num_hidden_layers": 2, "num_attention_heads": 4}
 def main(kind, directory):
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
-    make = {"qwen2_5_vl": qwen, "llava_onevision": llava_onevision, "llava_next": llava_next}[kind]
-    special = QWEN_TOKENS if kind == "qwen2_5_vl" else LLAVA_TOKENS
-    ids = write_tokenizer(directory, special)
+    make = {"qwen2_5_vl": qwen, "llava_onevision": llava_onevision, "llava_next": llava_next, "internvl": internvl}[kind]
+    llava_like = kind.startswith("llava")
+    ids = write_tokenizer(directory, LLAVA_TOKENS if llava_like else QWEN_TOKENS)
     config, preprocessor, processor = make(ids)
     torch.manual_seed(0)
     module = AutoModelForImageTextToText.from_config(AutoConfig.for_model(kind, **config))
@@ -45,7 +51,9 @@ def main(kind, directory):
     write(directory / "preprocessor_config.json", preprocessor)
     if processor:
         write(directory / "processor_config.json", processor)
-    template = QWEN_TEMPLATE if kind == "qwen2_5_vl" else LLAVA_TEMPLATE
+    template = LLAVA_TEMPLATE if llava_like else QWEN_TEMPLATE
+    if kind == "internvl":
+        template = template.replace("<|vision_start|><|image_pad|><|vision_end|>", "<|image_pad|>\n")
     (directory / "chat_template.jinja").write_text(template, "utf8")
 
 
@@ -163,6 +171,30 @@ def llava_next(ids):
     return config, preprocessor, processor
 
 
+def internvl(ids):
+    vision = {"hidden_size": 32, "intermediate_size": 64, "image_size": [32, 32], "patch_size": [8, 8], **LAYERS}
+    config = {
+        "text_config": {
+            **text_config(ids, "qwen2"),
+            "bos_token_id": ids["<|endoftext|>"],
+            "eos_token_id": ids["<|im_end|>"],
+            "pad_token_id": ids["<|endoftext|>"],
+        },
+        "vision_config": vision,
+        "image_token_id": ids["<|image_pad|>"],
+        "image_seq_length": 4,
+        "downsample_ratio": 0.5,
+    }
+    # Pictures are cut into as many pieces as their shape asks for; its processor pads on the left unless it is told.
+    preprocessor = {
+        "image_processor_type": "GotOcr2ImageProcessor",
+        "processor_class": "InternVLProcessor",
+        "size": {"height": 32, "width": 32},
+        "crop_to_patches": True,
+    }
+    return config, preprocessor, {"processor_class": "InternVLProcessor", "image_seq_length": 4}
+
+
 def write_tokenizer(directory, special):
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -180,7 +212,7 @@ def write_tokenizer(directory, special):
         "tokenizer_class": "PreTrainedTokenizerFast",
         "eos_token": "<|im_end|>" if qwen_like else "</s>",
         "pad_token": "<|endoftext|>" if qwen_like else "<pad>",
-        **({} if qwen_like else {"bos_token": "<s>"}),
+        **(INTERNVL_NAMES if qwen_like else {"bos_token": "<s>"}),
         "model_max_length": 2048,
     }
     write(directory / "tokenizer_config.json", settings)

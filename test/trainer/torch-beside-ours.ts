@@ -1,6 +1,7 @@
 /**
  * The trainer on PyTorch beside our own: the same job, the same numbers.
  */
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { askedQuestionSchema } from '../../evaluation/asked-question.ts';
@@ -50,6 +51,10 @@ export function describeTorchBesideOurs(family: 'minigpt4' | 'llava'): void {
       await finetune(rig.job(ours, { ...odd, microBatchSize: 3 }), recordingReporter());
       await runTorch(rig.job(theirs, { ...odd, recomputeActivations: true }), theirs, { sharding: 'fsdp' });
       expect(maximumDifference(await lossesIn(theirs), await lossesIn(ours))).toBeLessThan(1e-3);
+
+      const log = await readFile(path.join(theirs, 'trainer.log'), 'utf8');
+      const [, kept, whole] = /keeps ([\d.]+) of ([\d.]+) MB/.exec(log)?.map(Number) ?? [];
+      expect(kept).toBeLessThan(0.6 * (whole as number));
 
       const model = inFolder('merged-sharded');
       await merge(rig.mergeJob(theirs, model), recordingReporter());

@@ -6,3 +6,4 @@ vi.setConfig(TORCH_TIMEOUTS);
 
 describeChatModel('llava_onevision');
 describeChatModel('llava_next');
+describeChatModel('internvl');

@@ -19,7 +19,7 @@ import { answersIn } from './torch-rig.ts';
 
 const STEPS = 8;
 
-export function describeChatModel(kind: 'qwen2_5_vl' | 'llava_onevision' | 'llava_next'): void {
+export function describeChatModel(kind: 'qwen2_5_vl' | 'llava_onevision' | 'llava_next' | 'internvl'): void {
   describe.skipIf(!torchIsSetUp)(`a tiny ${kind}`, () => {
     let folder: string;
     let model: string;

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from transformers import AutoProcessor
 from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
+from transformers.utils import is_torchvision_available
 
 from own_family import common_beginning
 from pictures import read_picture
@@ -33,7 +34,6 @@ class ChatFamily:
                 f"{directory}: a model of model_type {config.model_type} needs a processor with a tokenizer and a chat "
                 "template (chat_template.jinja)"
             )
-        self.tokenizer.padding_side = "right"
         self.tokenizer.pad_token = self.tokenizer.pad_token or self.tokenizer.eos_token
         self.before_answer, self.end_mark = self._around_answer()
 
@@ -58,6 +58,8 @@ class ChatFamily:
         """The model's inputs, padded to the right, and labels `[batch, tokens]` int64 with -100 off the learned tokens."""
         inputs = self._inputs([(sequence.text, sequence.picture) for sequence in sequences])
         ids, mask = inputs["input_ids"], inputs["attention_mask"]
+        if not bool(mask[:, 0].all()):
+            raise JobError(f"{type(self.processor).__name__} pads on the left, and can't be told otherwise")
         labels = torch.full_like(ids, -100)
         for row, sequence in enumerate(sequences):
             end = int(mask[row].sum()) - sequence.cut
@@ -81,6 +83,8 @@ class ChatFamily:
             text=[text for text, _ in asked],
             images=pictures if any(pictures) else None,
             padding=True,
+            # Some processors have a side of their own.
+            padding_side="right",
             return_tensors="pt",
             add_special_tokens=self._adds_special_tokens(asked[0][0]),
         )
@@ -126,10 +130,9 @@ class ChatFamily:
 
 def processor_of(directory, config):
     """The model's own. No videos are shown, and what reads them wants torchvision, which is not asked for."""
-    try:
-        return AutoProcessor.from_pretrained(directory)
-    except ImportError:
-        kind = PROCESSOR_MAPPING[type(config)]
+    if is_torchvision_available() or type(config) not in PROCESSOR_MAPPING:
+        return AutoProcessor.from_pretrained(directory, trust_remote_code=False)
+    kind = PROCESSOR_MAPPING[type(config)]
 
     class WithoutVideos(kind):
         @classmethod

@@ -4,6 +4,8 @@ import contextlib
 import json
 import math
 import time
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
@@ -11,8 +13,10 @@ import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
 from checkpoints import gathered, job_hash, read_newest_checkpoint, restore, tensors_of, write_checkpoint
-from models import Model, begin_training, new_adapter, stored_adapter, token_losses, trainable_parameters
+from models import Model, begin_training, megabytes, new_adapter, stored_adapter, token_losses, trainable_parameters
 from protocol import JobError, Stopped, any_rank, read_lines, write_atomically
+
+PARTS_AHEAD = 2
 
 
 def learning_rate(step, steps, schedule):
@@ -35,6 +39,8 @@ def finetune(job, reporter, device, sharded):
     start = job.get("startAdapter")
     adapt = stored_adapter(start, trainable=True) if start else new_adapter(job["lora"], job["seed"])
     model = Model(job["model"], device, job["weightStorage"], adapt, sharded)
+    kept, whole = megabytes(model)
+    reporter.note(f"this process keeps {kept:.3f} of {whole:.3f} MB of weights")
     sequences = tokenized(samples, order[: steps * batch_size], model.family, job)
     parameters = trainable_parameters(model)
     optimizer = torch.optim.AdamW(parameters.values(), lr=0.0, weight_decay=job["weightDecay"])
@@ -52,14 +58,18 @@ def finetune(job, reporter, device, sharded):
     parallel = model.scorer if sharded else replicated(model.scorer, device)
     log = LossLog(output / "loss.jsonl", first, rank)
 
+    def batch_of(step):
+        return [sequences[index] for index in order[step * batch_size : (step + 1) * batch_size]]
+
+    batches = (batch_of(step) for step in range(first, steps))
+    prepared = ahead((part or batch[:1] for batch in batches for part in parts_of(batch, job)), model.family.collate)
     began, tokens, loss = time.monotonic(), 0, math.nan
     for step in range(first, steps):
-        slots = order[step * batch_size : (step + 1) * batch_size]
         rate = learning_rate(step, steps, job["learningRate"])
         for group in optimizer.param_groups:
             group["lr"] = rate
         torch.manual_seed(job["seed"] * 1_000_003 + step * world + rank)
-        loss, seen = step_loss(parallel, model, [sequences[index] for index in slots], job)
+        loss, seen = step_loss(parallel, prepared, batch_of(step), job, device)
         if not math.isfinite(loss):
             raise JobError(f"finetune.learningRate: the loss is {loss} at step {step + 1}: training diverged. Lower it")
         optimizer.step()
@@ -115,27 +125,48 @@ def tokenized(samples, used, family, job):
     return sequences
 
 
-def step_loss(parallel, model, sequences, job):
-    """Gradients of the mean loss over the learned tokens of the whole batch. Returns that loss and the tokens seen."""
+def parts_of(batch, job):
+    """
+    A process's share of a batch, in parts that are computed one after another; as many parts on each process, so the last
+    may be empty.
+    """
     rank, world = dist.get_rank(), dist.get_world_size()
-    own, most = sequences[rank::world], math.ceil(len(sequences) / world)
-    learned = sum(sequence.learned for sequence in sequences)
+    own, most = batch[rank::world], math.ceil(len(batch) / world)
     micro = max(1, job["microBatchSize"] // world) if job["microBatchSize"] < job["batchSize"] else most
-    parts = [own[at : at + micro] for at in range(0, most, micro)]
-    total, seen = torch.zeros((), device=model.device), 0
-    autocast = torch.autocast(model.device.type, torch.bfloat16, enabled=job["precision"] == "bfloat16")
+    return [own[at : at + micro] for at in range(0, most, micro)]
+
+
+def ahead(parts, collate):
+    """Pictures of the next parts are read while the model computes."""
+    with ThreadPoolExecutor(1) as thread:
+        waiting = deque()
+        for part in parts:
+            waiting.append(thread.submit(collate, part))
+            if len(waiting) > PARTS_AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def step_loss(parallel, prepared, batch, job, device):
+    """Gradients of the mean loss over the learned tokens of the whole batch. Returns that loss and the tokens seen."""
+    world = dist.get_world_size()
+    parts = parts_of(batch, job)
+    learned = sum(sequence.learned for sequence in batch)
+    total, seen = torch.zeros((), device=device), 0
+    autocast = torch.autocast(device.type, torch.bfloat16, enabled=job["precision"] == "bfloat16")
     for number, part in enumerate(parts):
-        # A process with no sample left computes one again, for nothing: shards are gathered from all processes.
-        inputs, labels = model.family.collate(part or own[:1])
+        inputs, labels = next(prepared)
         with synchronised(parallel, number + 1 == len(parts)):
             with autocast:
                 losses, counted = token_losses(parallel, inputs, labels)
+            # A process with no sample left computes one again, for nothing: shards are gathered from all processes.
             summed = (losses * counted).sum() * (1 if part else 0)
             # The wrapper averages gradients over the processes; a sum over them is what the batch's mean needs.
             (summed * world / learned).backward()
         total += summed.detach() / learned
         seen += inputs["input_ids"].numel()
-    counts = torch.stack([total.double(), torch.tensor(seen, dtype=torch.float64, device=model.device)])
+    counts = torch.stack([total.double(), torch.tensor(seen, dtype=torch.float64, device=device)])
     dist.all_reduce(counts)
     return counts[0].item(), int(counts[1])
 

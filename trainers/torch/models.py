@@ -10,6 +10,7 @@ from peft.tuners.lora import LoraLayer
 from torch.distributed.checkpoint.state_dict import StateDictOptions, set_model_state_dict
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
+from torch.distributed.tensor import DTensor
 from transformers import AutoConfig, AutoModelForImageTextToText, GenerationConfig, PreTrainedModel
 from transformers.modeling_layers import GradientCheckpointingLayer
 
@@ -27,13 +28,13 @@ class Model:
         self.device = device
         dtype = DTYPES[storage]
         try:
-            config = AutoConfig.from_pretrained(directory)
+            config = AutoConfig.from_pretrained(directory, trust_remote_code=False)
             self.family = family_of(directory, config, device, dtype)
             if sharded:
                 self.scorer = _sharded(directory, config, dtype, device, adapt)
             else:
                 self.scorer = Scorer(_loaded(directory, dtype, adapt)).to(device)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, ImportError) as error:
             raise JobError(f"{directory}: {error}") from error
         self.module = self.scorer.module
 
@@ -123,6 +124,12 @@ def trainable_parameters(model):
     return {name: value for name, value in model.module.named_parameters() if value.requires_grad}
 
 
+def megabytes(model):
+    """Of weights that this process keeps, and of all."""
+    here = [value.to_local() if isinstance(value, DTensor) else value for value in model.module.parameters()]
+    return [sum(value.numel() * value.element_size() for value in part) / 1e6 for part in (here, model.module.parameters())]
+
+
 def begin_training(model, dropout, recompute):
     """
     Adapters drop out, nothing else: the Q-Former has a dropout of its own, but is frozen and stays in evaluation mode, as
@@ -133,7 +140,7 @@ def begin_training(model, dropout, recompute):
             layer.lora_dropout.train(dropout > 0)
     if not recompute:
         return
-    _bare(model.module).gradient_checkpointing_enable({"use_reentrant": False})
+    _bare(model.module).activation_checkpointing_enable({"use_reentrant": False})
     for layer in model.module.modules():
         if isinstance(layer, GradientCheckpointingLayer):
             # Layers recompute in training mode only; what is inside them stays as it is.
