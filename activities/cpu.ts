@@ -34,6 +34,7 @@ import { finishVerification } from '../steps/verification/finish.ts';
 import { verificationWork } from '../steps/verification/work.ts';
 import type { RoundSummary } from '../workflows/messages.ts';
 import type { GenerationActivities } from './generation.ts';
+import { withHeartbeat } from './heartbeat.ts';
 import { type PreparedRun, type PrepareRunInput, prepareRun } from './prepare-run.ts';
 import type { GateReference, NoticeReference, StepReference } from './references.ts';
 import { writeRoundRecord } from './round-records.ts';
@@ -61,7 +62,8 @@ export interface CpuActivities extends GenerationActivities {
 /** Makes the CPU worker's activities. */
 export function createCpuActivities(dependencies: ActivityDependencies = {}): CpuActivities {
   return {
-    prepareRun: (input) => asActivity(() => prepareRun(input, dependencies.searchAttributes)),
+    // A run that moves into a store is sent there first, which may take a while.
+    prepareRun: (input) => asActivity(() => withHeartbeat(0, () => prepareRun(input, dependencies.searchAttributes))),
     recordRound: ({ summary, ...reference }) =>
       runStep(reference, dependencies, ({ run }) => writeRoundRecord(run, summary)),
     prepareData: (reference) => runStep(reference, dependencies, prepareData),

@@ -1,8 +1,6 @@
 /** Where a run lies makes no difference to its steps: on this disk, or in a store of objects. */
 import type { Config } from '../configs/schema.ts';
-import { requireConditionalWrites } from '../store/remote/s3-store.ts';
 import { isRemote, localPath } from '../store/remote/store-uri.ts';
-import { openStore, runUri, withStoredRun } from '../store/remote/stored-run.ts';
 import { openRunDirectory, type RunDirectory } from '../store/run-directory.ts';
 import { freezeConfig, readFrozenConfig, withAbsolutePaths } from './frozen-config.ts';
 import { renderScenes } from './render-scenes.ts';
@@ -34,6 +32,7 @@ export async function inRun<R>(
     const root = localPath(reference);
     return work({ config: await readFrozenConfig(root), run: { root }, signal });
   }
+  const { withStoredRun } = await forStores();
   const transfers = tellTransfers(onProgress);
   return withStoredRun(
     reference,
@@ -67,6 +66,7 @@ export async function beginRun<R>(
     const { config: frozen, directory } = await freeze();
     return work({ config: frozen, run: directory, signal });
   }
+  const { openStore, requireConditionalWrites, runUri, withStoredRun } = await forStores();
   const uri = runUri(config.store, name);
   await requireConditionalWrites(openStore(config.store), `runs/${name}/conditional-writes`);
   const here = withAbsolutePaths(config);
@@ -83,13 +83,20 @@ export async function beginRun<R>(
 }
 
 /** Does work on another run of the same runs' folder, or store. */
-export function inOtherRun<R>(
+export async function inOtherRun<R>(
   { config, signal }: Pick<StepContext, 'config' | 'signal'>,
   name: string,
   work: (run: RunDirectory) => Promise<R>,
 ): Promise<R> {
   if (config.store === undefined) return work(openRunDirectory(config.runsDirectory, name));
+  const { runUri, withStoredRun } = await forStores();
   return withStoredRun(runUri(config.store, name), { signal }, work);
+}
+
+/** Most runs are on a disk: the SDK of S3 takes a while to load. */
+async function forStores() {
+  const { requireConditionalWrites } = await import('../store/remote/s3-store.ts');
+  return { requireConditionalWrites, ...(await import('../store/remote/stored-run.ts')) };
 }
 
 /** While a step is at work, its own progress is told, not that of what is sent meanwhile. */

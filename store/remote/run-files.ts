@@ -52,6 +52,15 @@ async function filesOfARound(root: string, round: string): Promise<string[]> {
   return files.map(({ name }) => `${round}/${name}`);
 }
 
+/** The folders of a run's finished steps, from the run's folder on. */
+export async function finishedFolders(root: string): Promise<string[]> {
+  const manifests = (await filesIn(root)).filter((file) => file.endsWith(`/${manifestName}`));
+  return manifests
+    .map((file) => file.slice(0, -manifestName.length - 1))
+    .filter((folder) => folder !== 'prepared-data')
+    .sort();
+}
+
 /** All files below a folder, as paths from it on; none when it is not there. */
 export async function filesIn(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);

@@ -8,6 +8,7 @@ import type { RunDirectory } from '../run-directory.ts';
 import { readRecord, recordName } from './folder-record.ts';
 import { openObjectCache } from './object-cache.ts';
 import type { ObjectStore } from './object-store.ts';
+import { finishedFolders } from './run-files.ts';
 import { openS3Store } from './s3-store.ts';
 import { shareFiles } from './shared-files.ts';
 import {
@@ -72,7 +73,9 @@ export async function withStoredRun<R>(
 ): Promise<R> {
   const copy = await openCopy(uri, { signal, onTransfer }, places);
   const { store, key } = copy;
-  await bringFolder(copy, '', isReadBySteps);
+  const known = await bringFolder(copy, '', isReadBySteps);
+  // A run that was on this disk alone until now.
+  if (known === undefined) await adoptSteps(copy);
   const shared = shareFiles(copy);
   await shared.share(join(copy.root, 'ledger'));
   const owned = new Map<string, OwnFolder>();
@@ -123,6 +126,11 @@ export async function withStoredRun<R>(
     }
     throw error;
   }
+}
+
+/** Sends the steps that are finished on this disk: a run that goes on in a store is built on them. */
+async function adoptSteps(copy: CopyOfRun): Promise<void> {
+  for (const folder of await finishedFolders(copy.root)) await (await ownFolder(copy, folder)).commit();
 }
 
 async function openCopy(

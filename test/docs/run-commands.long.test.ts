@@ -33,6 +33,7 @@ const elsewhere: Record<string, string> = {
   'npm run setup -- --python': 'test/scripts/python.test.ts',
   'dataengine setup --python': 'test/scripts/python.test.ts',
   'npm run setup -- --torch': 'test/scripts/python.test.ts',
+  'dataengine pull s3://my-bucket/dataengine/runs/nightly --weights': 'test/steps/rounds-on-two-machines.test.ts',
   'npm run bench:train': 'bench',
   'npm run bench:score': 'bench',
   'npm run bench:memory': 'bench',

@@ -4,7 +4,7 @@
  * PRETEND_STEP_MILLISECONDS slows each finetune step down, for tests that interrupt it.
  */
 import { appendFileSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AskedQuestion } from '../../evaluation/asked-question.ts';
 import { writeSafetensors } from '../../model/files/safetensors.ts';
@@ -74,7 +74,8 @@ async function embed(job: EmbedJob): Promise<string[]> {
   const data = Float32Array.from(
     pictures.flatMap((picture) => {
       if (!existsSync(picture)) throw new Error(`${picture} is missing`);
-      const random = seededRandom(picture);
+      // Not its folder: the same picture on another machine is the same.
+      const random = seededRandom(basename(picture));
       return Array.from({ length: width }, () => random.uniform() - 0.5);
     }),
   );

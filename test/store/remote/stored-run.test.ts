@@ -284,10 +284,12 @@ describe.skipIf(s3Server === undefined)('a run in a store', () => {
     });
   });
 
-  it('takes a run over that was on one disk only', async () => {
+  it('takes a run over that was on one disk only: what is built on its steps finds them on every machine', async () => {
     const { a, b } = await fleet();
     await step({ root: a.root }, 'one');
-    expect((await a.work((run) => step(run, 'one'), { owns })).skipped).toBe(true);
+    await a.work(async () => undefined);
+    await b.work(async ({ stored }) => stored?.bring(b.file('round-0/merged'), { weights: true }));
+    expect(await readFile(b.file('round-0/merged/model.safetensors'), 'utf8')).toBe('one'.repeat(200_000));
     expect((await b.work((run) => step(run, 'one'), { owns })).skipped).toBe(true);
   });
 
