@@ -1,15 +1,15 @@
-import { cp, mkdtemp, readFile, writeFile } from 'node:fs/promises';
-import os from 'node:os';
+import { cp, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { readAdapter, writeAdapter } from '../../../model/files/adapter.ts';
 import { openSafetensors, writeSafetensors } from '../../../model/files/safetensors.ts';
+import { temporaryFolder } from '../../temporary-folder.ts';
 
 const fixture = fileURLToPath(new URL('../../fixtures/tiny-blip2-adapter/', import.meta.url));
 let directory: string;
 beforeEach(async () => {
-  directory = path.join(await mkdtemp(path.join(os.tmpdir(), 'adapter-')), 'adapter');
+  directory = path.join(await temporaryFolder(), 'adapter');
 });
 
 async function copyWith(changes: Record<string, unknown>): Promise<string> {

@@ -1,10 +1,10 @@
-import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
-import os from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { toConfigJson } from '../../../model/files/config-json.ts';
 import { headSize, type ModelConfig, modelConfigSchema, readModelConfig } from '../../../model/files/model-config.ts';
+import { temporaryFolder } from '../../temporary-folder.ts';
 
 const tinyModel = fileURLToPath(new URL('../../fixtures/tiny-blip2/', import.meta.url));
 type Json = Record<string, unknown>;
@@ -22,7 +22,7 @@ beforeEach(async () => {
 });
 
 async function read(content: unknown): Promise<ModelConfig> {
-  const directory = await mkdtemp(path.join(os.tmpdir(), 'model-config-'));
+  const directory = await temporaryFolder();
   await writeFile(path.join(directory, 'config.json'), JSON.stringify(content));
   return readModelConfig(directory);
 }

@@ -1,5 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import os from 'node:os';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -11,12 +10,13 @@ import {
   writeModelDirectory,
 } from '../../../model/files/model-directory.ts';
 import { openSafetensors, type TensorToWrite, writeSafetensors } from '../../../model/files/safetensors.ts';
+import { temporaryFolder } from '../../temporary-folder.ts';
 import { noTinyDisk, tinyDisk } from '../../tiny-disk.ts';
 
 const tinyModel = fileURLToPath(new URL('../../fixtures/tiny-blip2/', import.meta.url));
 let folder: string;
 beforeEach(async () => {
-  folder = await mkdtemp(path.join(os.tmpdir(), 'model-directory-'));
+  folder = await temporaryFolder();
 });
 
 async function withModel<T>(directory: string, use: (model: ModelDirectory) => T | Promise<T>): Promise<T> {

@@ -1,14 +1,14 @@
-import { mkdtemp, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
-import os from 'node:os';
+import { readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { openSafetensors, writeSafetensors } from '../../../model/files/safetensors.ts';
 import { InputError } from '../../../store/input-error.ts';
+import { temporaryFolder } from '../../temporary-folder.ts';
 
 let directory: string;
 let file: string;
 beforeEach(async () => {
-  directory = await mkdtemp(path.join(os.tmpdir(), 'safetensors-'));
+  directory = await temporaryFolder();
   file = path.join(directory, 'model.safetensors');
 });
 

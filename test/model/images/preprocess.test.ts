@@ -1,5 +1,4 @@
-import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
-import os from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -11,6 +10,7 @@ import {
   readPreprocessorConfig,
 } from '../../../model/images/preprocess.ts';
 import { InputError } from '../../../store/input-error.ts';
+import { temporaryFolder } from '../../temporary-folder.ts';
 
 const fixtures = fileURLToPath(new URL('../../fixtures/', import.meta.url));
 const picture = (name: string) => path.join(fixtures, 'pictures', name);
@@ -76,7 +76,7 @@ describe('preprocessing a picture', () => {
 
 describe('a picture that cannot be read', () => {
   it.each(['wide.jpg', 'tall.png'])('is named when it is cut short: %s', async (name) => {
-    const directory = await mkdtemp(path.join(os.tmpdir(), 'picture-'));
+    const directory = await temporaryFolder();
     const file = path.join(directory, name);
     const content = await readFile(picture(name));
     await writeFile(file, content.subarray(0, Math.floor(content.length * 0.7)));
@@ -94,7 +94,7 @@ describe('a picture that cannot be read', () => {
 
 describe('the config of the image processor', () => {
   async function readWritten(name: string, content: unknown): Promise<PreprocessorConfig> {
-    const directory = await mkdtemp(path.join(os.tmpdir(), 'preprocessor-'));
+    const directory = await temporaryFolder();
     await writeFile(path.join(directory, name), JSON.stringify(content));
     return readPreprocessorConfig(directory);
   }

@@ -1,10 +1,10 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import os from 'node:os';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { loadTokenizer, type Tokenizer } from '../../../model/text/tokenizer.ts';
 import { trainTokenizer, writeTokenizer } from '../../../model/text/train-tokenizer.ts';
 import { InputError } from '../../../store/input-error.ts';
+import { temporaryFolder } from '../../temporary-folder.ts';
 
 async function readFixture(name: string): Promise<unknown> {
   return JSON.parse(await readFile(new URL(`../../fixtures/tokenizer/${name}`, import.meta.url), 'utf8'));
@@ -13,15 +13,15 @@ const learned = (await readFixture('learned.json')) as { corpus: string[]; vocab
 const encoded = (await readFixture('encoded.json')) as { text: string; ids: number[] }[];
 
 async function writtenTokenizer(): Promise<string> {
-  const directory = await mkdtemp(path.join(os.tmpdir(), 'tokenizer-'));
+  const directory = await temporaryFolder();
   await writeTokenizer(directory, trainTokenizer(learned.corpus, learned.vocabularySize), 160);
   return directory;
 }
 
 describe('a tokenizer', () => {
   let tokenizer: Tokenizer;
-  beforeAll(async () => {
-    tokenizer = await loadTokenizer(await writtenTokenizer());
+  beforeEach(async () => {
+    tokenizer ??= await loadTokenizer(await writtenTokenizer());
   });
 
   it.each(encoded)('gives the ids that Python gives, and the text back: $text', ({ text, ids }) => {
