@@ -6,8 +6,10 @@ import { createProgram } from '../../cli/program.ts';
 import { answerLossesSchema } from '../../evaluation/asked-question.ts';
 import { readScores } from '../../evaluation/evaluation-files.ts';
 import { readJsonLines } from '../../store/read-json.ts';
+import { maximumDifference } from '../helpers/jobs.ts';
 import { type TinyQuestions, writeTinyModel, writeTinyQuestions } from '../helpers/tiny-model.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
+import { torchIsSetUp } from '../trainer/torch-jobs.ts';
 
 describe('dataengine evaluate --benchmark', { timeout: 120_000 }, () => {
   let model: string;
@@ -46,6 +48,16 @@ describe('dataengine evaluate --benchmark', { timeout: 120_000 }, () => {
       expect(text).toBeUndefined();
     }
     expect((await readScores(output)).questions).toBe(4);
+  });
+
+  test.skipIf(!torchIsSetUp)('has PyTorch score where it is told to', async () => {
+    const losses = async (trainer: string) => {
+      const { output } = await evaluate(...aokvqa(), '--answers', 'ranked', '--trainer', trainer);
+      return (await answersIn(output)).flatMap((answer) => answer.losses);
+    };
+    const [theirs, ours] = [await losses('torchrun'), await losses('tensorflow')];
+    expect(maximumDifference(theirs, ours)).toBeLessThan(1e-3);
+    expect(theirs).not.toEqual(ours);
   });
 
   test('has the model write its answers too where it is told to', async () => {

@@ -81,7 +81,7 @@ export function describeChatModel(kind: 'qwen2_5_vl' | 'llava_onevision' | 'llav
         ...asked.map(({ picture: _, ...question }) => ({ ...question, question_id: `${question.question_id}-blind` })),
       ]);
       const scored = async (name: string, settings: Parameters<typeof runTorch>[2]) => {
-        const job = { kind: 'evaluate', model: output, questions, batchSize: 4, output: inFolder(name) } as const;
+        const job = { kind: 'evaluate', model: output, questions, batchSize: 3, output: inFolder(name) } as const;
         await runTorch(job, inFolder('job'), settings);
         return answersIn(job.output);
       };

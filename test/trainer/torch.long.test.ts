@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { FinetuneJob } from '../../trainer/protocol.ts';
 import { lossesIn, maximumDifference } from '../helpers/jobs.ts';
 import { describeTorchBesideOurs } from './torch-beside-ours.ts';
 import { killLastRank, runTorch, TORCH_TIMEOUTS, torchIsSetUp } from './torch-jobs.ts';
@@ -31,6 +32,20 @@ describe.skipIf(!torchIsSetUp)('a finetune under torchrun', () => {
     const { metrics } = await runTorch(rig.job(killed), killed, goesOn);
     expect(metrics.resumedAtStep).toBeGreaterThanOrEqual(4);
     expect(maximumDifference(await lossesIn(killed), await lossesIn(undisturbed))).toBeLessThan(1e-3);
+  });
+
+  test('in bfloat16, weights and products, follows the float32 curve, sharded or not', async () => {
+    const curve = async (name: string, changes: Partial<FinetuneJob>, sharding: 'none' | 'fsdp') => {
+      const output = path.join(rig.folder, name);
+      await runTorch(rig.job(output, changes), output, { sharding });
+      return lossesIn(output);
+    };
+    const half = { precision: 'bfloat16', weightStorage: 'bfloat16' } as const;
+    const float = await curve('float', {}, 'none');
+    const [whole, sharded] = [await curve('half', half, 'none'), await curve('half-sharded', half, 'fsdp')];
+    expect(maximumDifference(whole, float)).toBeLessThan(0.05);
+    expect(maximumDifference(whole, float)).toBeGreaterThan(0);
+    expect(maximumDifference(sharded, whole)).toBeLessThan(0.02);
   });
 
   test.each(['none', 'fsdp'] as const)('asked to stop writes a checkpoint first, sharding %s', async (sharding) => {

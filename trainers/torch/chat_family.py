@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import torch
-from transformers import AutoProcessor
+from transformers import AutoProcessor, GenerationConfig
 from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
 from transformers.utils import is_torchvision_available
 
@@ -36,6 +36,7 @@ class ChatFamily:
             )
         self.tokenizer.pad_token = self.tokenizer.pad_token or self.tokenizer.eos_token
         self.before_answer, self.end_mark = self._around_answer()
+        self.ends = self._end_tokens(directory)
 
     def training(self, sample, maximum_tokens):
         """Loss on the answer and what ends it only; None where the limit leaves no answer. Pictures count for nothing."""
@@ -70,7 +71,7 @@ class ChatFamily:
     def written(self, question, picture, maximum, scorer, sharded):
         """Greedily, whatever the model's generation_config.json says of chance."""
         inputs = self._inputs([(self._prompt(question, picture), picture)])
-        ids = scorer.generate(inputs, maximum, self.tokenizer.pad_token_id, sharded)
+        ids = scorer.generate(inputs, maximum, self.ends, self.tokenizer.pad_token_id, sharded)
         return self.tokenizer.decode(ids[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True).strip()
 
     def picture_inputs(self, file):
@@ -126,6 +127,16 @@ class ChatFamily:
         if whole.startswith(prompt) and answer in whole[len(prompt) :]:
             before, _, end = whole[len(prompt) :].partition(answer)
         return before, end.strip() or self.tokenizer.eos_token
+
+    def _end_tokens(self, directory):
+        """Ids that end what the model writes: those it came with, and the one it learns to end an answer with."""
+        try:
+            known = GenerationConfig.from_pretrained(directory).eos_token_id
+        except OSError:
+            known = None
+        learned = self.tokenizer(self.end_mark, add_special_tokens=False)["input_ids"]
+        ends = {self.tokenizer.eos_token_id, *(known if isinstance(known, list) else [known])}
+        return sorted({*ends, *(learned if len(learned) == 1 else [])} - {None})
 
 
 def processor_of(directory, config):

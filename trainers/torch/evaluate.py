@@ -1,6 +1,7 @@
 """Ranks the answers of questions by the mean loss of their tokens, and has answers written."""
 
 import json
+import math
 
 import torch
 import torch.distributed as dist
@@ -17,7 +18,9 @@ def evaluate(job, reporter, device, sharded):
     ranked = [one for one in questions if one["answers"]]
     asked = [one for one in questions if one.get("generate")]
     progress = Progress(reporter, device, len(ranked) + len(asked))
-    losses = _shared_out(ranked, lambda one: _losses(one, model), progress)
+    at_once = job["batchSize"]
+    parts = math.ceil(max((len(one["answers"]) for one in ranked), default=0) / at_once)
+    losses = _shared_out(ranked, lambda one: _losses(one, model, at_once, parts if sharded else None), progress)
 
     def write(question):
         asking = question["generate"]
@@ -45,9 +48,14 @@ def _shared_out(questions, answer, progress):
     }
 
 
-def _losses(question, model):
+def _losses(question, model, at_once, parts):
+    """So many answers at a time; with a sharded model in as many parts as any question has, some of them for nothing."""
     sequences = model.family.answers(question)
     if any(sequence.learned <= 0 for sequence in sequences):
         raise JobError(f"question {question['question_id']}: an answer has no tokens of its own")
-    losses, counted = token_losses(model.scorer, *model.family.collate(sequences))
-    return ((losses * counted).sum(1) / counted.sum(1)).tolist()
+    found = []
+    for start in range(0, len(sequences) if parts is None else parts * at_once, at_once):
+        part = sequences[start : start + at_once]
+        losses, counted = token_losses(model.scorer, *model.family.collate(part or sequences[:1]))
+        found += ((losses * counted).sum(1) / counted.sum(1)).tolist()[: len(part)]
+    return found

@@ -56,14 +56,10 @@ class Scorer(torch.nn.Module):
         cut = {"logits_to_keep": kept} if self.cuts_logits else {}
         return self.module(**inputs, use_cache=False, **cut).logits[:, -kept:]
 
-
-    def generate(self, inputs, maximum, pad, sharded):
+    def generate(self, inputs, maximum, ends, pad, sharded):
         """Greedily: ids of prompt and answer. With a sharded model all processes go on until the last is done."""
-        bare = _bare(self.module)
-        ends = bare.generation_config.eos_token_id
         settings = GenerationConfig(max_new_tokens=maximum, do_sample=False, eos_token_id=ends, pad_token_id=pad)
-        return bare.generate(**inputs, generation_config=settings, synced_gpus=sharded)
-
+        return _bare(self.module).generate(**inputs, generation_config=settings, synced_gpus=sharded)
 
     def picture_features(self, inputs):
         """What the language model is given for the pictures, `[places, width]`."""
