@@ -5,11 +5,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Client } from '@temporalio/client';
 import { endingWithUs, type OwnedProcess, startOwned } from '../cli/demo/child-process.ts';
-import { startTemporalServer } from '../cli/demo/temporal-server.ts';
 import { connectClient } from '../cli/temporal-client.ts';
-import { temporalExecutable } from '../cli/temporal-executable.ts';
 import type { LocalTeacherCounts } from '../generation/local-teacher/server.ts';
 import { firstMatch, memoryOf, processorTimeOfGroups } from './process-figures.ts';
+import { startServerIn } from './server-in.ts';
 
 export interface GenerationRig {
   client: Client;
@@ -48,11 +47,7 @@ export async function startRig(folder: string, teacherArguments: string[], profi
     await owned[0]?.stop(5);
   };
   try {
-    const server = await startTemporalServer({
-      executable: await temporalExecutable(),
-      databaseFile: join(folder, 'temporal.db'),
-      logFile: join(folder, 'temporal.log'),
-    });
+    const server = await startServerIn(folder);
     owned.push(server.process);
     const teacherLog = join(folder, 'teacher.log');
     const teacher = await startOwned({

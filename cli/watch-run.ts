@@ -79,17 +79,22 @@ async function showRunning(
   return status.name === 'RUNNING';
 }
 
-/** Tells that the run is paused, and that it goes on. Only a worker can answer; without one it waits. */
+/** Only a worker can answer; undefined without one. */
+function progressOf<R>(client: Client, workflowId: string): Promise<R | undefined> {
+  return client.workflow
+    .getHandle(workflowId)
+    .query<R>('progress')
+    .catch(() => undefined);
+}
+
+/** Tells that the run is paused, and that it goes on. */
 async function tellPause(
   client: Client,
   workflowId: string,
   display: ProgressDisplay,
   told: Set<string>,
 ): Promise<void> {
-  const progress = await client.workflow
-    .getHandle(workflowId)
-    .query<DataEngineProgress>('progress')
-    .catch(() => undefined);
+  const progress = await progressOf<DataEngineProgress>(client, workflowId);
   if (progress?.paused !== undefined) {
     const { reason } = progress.paused;
     tellOnce(told, 'paused', () =>
@@ -105,10 +110,7 @@ async function showGeneration(
   display: ProgressDisplay,
   told: Set<string>,
 ): Promise<void> {
-  const progress = await client.workflow
-    .getHandle(workflowId)
-    .query<GenerationProgress>('progress')
-    .catch(() => undefined);
+  const progress = await progressOf<GenerationProgress>(client, workflowId);
   if (progress === undefined) return;
   const { round, state, answered, requests, limit, currency } = progress;
   if (state === 'waiting for a top-up') {
@@ -148,10 +150,7 @@ async function tellRound(
   display: ProgressDisplay,
   told: Set<string>,
 ): Promise<void> {
-  const progress = await client.workflow
-    .getHandle(roundWorkflowId)
-    .query<RoundProgress>('progress')
-    .catch(() => undefined);
+  const progress = await progressOf<RoundProgress>(client, roundWorkflowId);
   if (progress === undefined) return;
   const { round, steps } = progress;
   for (const { name, state, seconds = 0, note } of steps) {

@@ -4,13 +4,12 @@
 import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import { type OwnedProcess, startOwned } from '../../cli/demo/child-process.ts';
-import { startTemporalServer } from '../../cli/demo/temporal-server.ts';
 import { connectClient } from '../../cli/temporal-client.ts';
-import { temporalExecutable } from '../../cli/temporal-executable.ts';
 import { seededRandom } from '../../random/seeded-random.ts';
 import type { RunPlan } from '../../workflows/messages.ts';
 import { examineHistories } from '../histories.ts';
 import { firstMatch, memoryOfGroup } from '../process-figures.ts';
+import { startServerIn } from '../server-in.ts';
 
 export interface FleetFigures {
   /** From the first shard scheduled to the last one done. */
@@ -42,11 +41,7 @@ export async function measureFleet(
   const owned: OwnedProcess[] = [];
   let client: Client | undefined;
   try {
-    const server = await startTemporalServer({
-      executable: await temporalExecutable(),
-      databaseFile: join(folder, 'temporal.db'),
-      logFile: join(folder, 'temporal.log'),
-    });
+    const server = await startServerIn(folder);
     owned.push(server.process);
     const start = async (...words: string[]): Promise<OwnedProcess> => {
       const logFile = join(folder, `worker-${owned.length}.log`);

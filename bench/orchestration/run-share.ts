@@ -7,11 +7,10 @@ import type { Client } from '@temporalio/client';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { startOwned } from '../../cli/demo/child-process.ts';
-import { startTemporalServer } from '../../cli/demo/temporal-server.ts';
 import { connectClient } from '../../cli/temporal-client.ts';
-import { temporalExecutable } from '../../cli/temporal-executable.ts';
 import type { DataEngineResult } from '../../workflows/messages.ts';
 import { firstMatch, processorTimeOfGroups } from '../process-figures.ts';
+import { startServerIn } from '../server-in.ts';
 
 export interface RunShare {
   seconds: number;
@@ -31,11 +30,7 @@ export async function measureRun(configFile: string, folder: string): Promise<Ru
   const owned: { stop(seconds?: number): Promise<void> }[] = [];
   let client: Client | undefined;
   try {
-    const server = await startTemporalServer({
-      executable: await temporalExecutable(),
-      databaseFile: join(folder, 'temporal.db'),
-      logFile: join(folder, 'temporal.log'),
-    });
+    const server = await startServerIn(folder);
     owned.push(server.process);
     const config = join(folder, 'config.yaml');
     const settings = parseDocument(await readFile(configFile, 'utf8'));
