@@ -4,8 +4,7 @@
  */
 import type { Client } from '@temporalio/client';
 import type { Command } from 'commander';
-import type { DataEngineProgress } from '../workflows/messages.ts';
-import type { WaitingStep } from '../workflows/steering-messages.ts';
+import type { DataEngineProgress, WaitingStep } from '../workflows/messages.ts';
 import { integer } from './options.ts';
 import { withClient } from './with-client.ts';
 

@@ -16,6 +16,7 @@ import {
 } from '@temporalio/workflow';
 import { cpuActivities } from './activity-options.ts';
 import { compactRounds, describeRounds, describeStanding } from './details.ts';
+import type { WaitingStep } from './messages.ts';
 import {
   type DataEngineInput,
   type DataEngineProgress,
@@ -29,7 +30,6 @@ import { failureNotice, roundNotice, tellPerson, waitingNotice } from './notices
 import { round } from './round.ts';
 import { steerRun } from './run-steering.ts';
 import { roundSearchAttributes, showInSearch } from './search-attributes.ts';
-import type { WaitingStep } from './steering-messages.ts';
 import { StepSkipped, stepAttempts } from './step-attempts.ts';
 
 const scheduledByKey = defineSearchAttributeKey('TemporalScheduledById', 'KEYWORD');

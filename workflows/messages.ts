@@ -9,7 +9,6 @@ import type { Stop } from '../evaluation/stop-rules.ts';
 import type { Verdict } from '../steps/gate.ts';
 import type { GenerationPlan } from '../steps/generation/plan.ts';
 import type { GateOutcome } from '../steps/outcomes.ts';
-import type { Pause, WaitingStep } from './steering-messages.ts';
 
 /** `temporal workflow start --type dataEngine --input '{"config":"configs/demo.yaml"}'` */
 export interface DataEngineInput {
@@ -120,6 +119,22 @@ export interface StepRecord {
 export interface RoundProgress {
   round: number;
   steps: StepRecord[];
+}
+
+/** Why no further step begins. */
+export interface Pause {
+  /** Said by the person. */
+  reason?: string;
+}
+
+/** A step that failed, its retries spent, and that waits for a person. */
+export interface WaitingStep {
+  /** Absent for a step of the run itself, such as the report. */
+  round?: number;
+  step: string;
+  problem: string;
+  /** Present when `skipStep` can leave the step out. */
+  skip?: 'step';
 }
 
 export interface DataEngineProgress {

@@ -4,8 +4,7 @@
 import { isCancellation, rootCause } from '@temporalio/workflow';
 import { cpuActivities } from './activity-options.ts';
 import { roundNumber } from './details.ts';
-import type { RoundSummary, RunPlan } from './messages.ts';
-import type { WaitingStep } from './steering-messages.ts';
+import type { RoundSummary, RunPlan, WaitingStep } from './messages.ts';
 
 type Kind = NonNullable<RunPlan['notifyOn']>[number];
 

@@ -3,7 +3,7 @@
  * for, and tells the round.
  */
 import { ApplicationFailure, type ChildWorkflowHandle, setHandler } from '@temporalio/workflow';
-import type { DataEngineInput, DataEngineProgress } from './messages.ts';
+import type { DataEngineInput, DataEngineProgress, Pause, WaitingStep } from './messages.ts';
 import type { round } from './round.ts';
 import {
   type Answer,
@@ -12,7 +12,6 @@ import {
   joinUpdate,
   maximumReason,
   mostRoundsAtOnce,
-  type Pause,
   pauseUpdate,
   resumeUpdate,
   retryStepUpdate,
@@ -21,7 +20,6 @@ import {
   skipStepUpdate,
   steerSignal,
   stepNewsSignal,
-  type WaitingStep,
 } from './steering-messages.ts';
 import type { StepAttempts } from './step-attempts.ts';
 

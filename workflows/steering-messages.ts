@@ -3,25 +3,10 @@
  * need know one workflow id only.
  */
 import { defineSignal, defineUpdate } from '@temporalio/workflow';
-import type { DataEngineInput, DataEngineProgress } from './messages.ts';
+import type { DataEngineInput, DataEngineProgress, Pause, WaitingStep } from './messages.ts';
 
 export const maximumReason = 500;
 export const mostRoundsAtOnce = 1000;
-
-export interface Pause {
-  /** Said by the person. */
-  reason?: string;
-}
-
-/** A step that failed, its retries spent, and that waits for a person. */
-export interface WaitingStep {
-  /** Absent for a step of the run itself, such as the report. */
-  round?: number;
-  step: string;
-  problem: string;
-  /** Present when `skipStep` can leave the step out. */
-  skip?: 'step';
-}
 
 /** What a person says about a failed step. */
 export type Answer = 'retry' | 'skip' | 'giveUp';

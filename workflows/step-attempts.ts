@@ -2,8 +2,8 @@
  * What every step goes through: it waits while the run is paused, and one that failed may wait for a person.
  */
 import { ActivityFailure, ChildWorkflowFailure, condition, isCancellation, rootCause } from '@temporalio/workflow';
-import type { RunPlan, StepRecord } from './messages.ts';
-import type { Answer, Pause, WaitingStep } from './steering-messages.ts';
+import type { Pause, RunPlan, StepRecord, WaitingStep } from './messages.ts';
+import type { Answer } from './steering-messages.ts';
 
 const problemCharacters = 500;
 
