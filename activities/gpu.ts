@@ -1,22 +1,25 @@
 /**
  * The activities of the GPU workers. One runs at a time on each GPU.
  */
-import { embed } from '../steps/embed.ts';
+import { joinOrEmbed } from '../steps/embed.ts';
+import { embedShard } from '../steps/embed-parts.ts';
 import { evaluateShard } from '../steps/evaluate.ts';
 import { finetune } from '../steps/finetune.ts';
 import type { WorkInRun } from '../steps/in-run.ts';
 import { merge } from '../steps/merge.ts';
 import type { EmbedOutcome, EvaluateShardOutcome, FinetuneOutcome, MergeOutcome } from '../steps/outcomes.ts';
-import { ownFolders, ownShard } from '../steps/own-folders.ts';
+import { ownEmbeddingPart, ownFolders, ownShard } from '../steps/own-folders.ts';
 import type { StepContext } from '../steps/step-context.ts';
-import type { EvaluateShardReference, StepReference } from './references.ts';
+import type { EmbedShardReference, EvaluateShardReference, StepReference } from './references.ts';
 import { type ActivityDependencies, runStep } from './run-step.ts';
 
 export interface GpuActivities {
   finetune(reference: StepReference): Promise<FinetuneOutcome>;
   merge(reference: StepReference): Promise<MergeOutcome>;
   evaluateShard(reference: EvaluateShardReference): Promise<EvaluateShardOutcome>;
+  /** Joins the parts, or embeds all where there are no parts. */
   embed(reference: StepReference): Promise<EmbedOutcome>;
+  embedShard(reference: EmbedShardReference): Promise<EmbedOutcome>;
 }
 
 /**
@@ -34,6 +37,8 @@ export function createGpuActivities(dependencies: ActivityDependencies = {}): Gp
     merge: (reference) => run(reference, merge, ownFolders(reference.round, 'merge')),
     evaluateShard: ({ set, shard, ...reference }) =>
       run(reference, (context) => evaluateShard(context, { set, shard }), ownShard(reference.round, { set, shard })),
-    embed: (reference) => run(reference, embed, ownFolders(reference.round, 'embeddings')),
+    embed: (reference) => run(reference, joinOrEmbed, ownFolders(reference.round, 'embeddings')),
+    embedShard: ({ shard, ...reference }) =>
+      run(reference, (context) => embedShard(context, { shard }), ownEmbeddingPart(shard)),
   };
 }

@@ -15,6 +15,10 @@ export interface EvaluateShardReference extends StepReference {
   shard: number;
 }
 
+export interface EmbedShardReference extends StepReference {
+  shard: number;
+}
+
 export interface GateReference extends StepReference {
   verdict?: Verdict;
 }

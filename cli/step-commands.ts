@@ -12,7 +12,7 @@ import { createProgressDisplay } from './progress-display.ts';
 
 type Step = (context: StepContext) => Promise<StepOutcome>;
 // Loaded when they are run: `--help` need not wait for libraries.
-const steps: { name: string; description: string; load: () => Promise<Step>; owns?: Owned }[] = [
+const steps: { name: string; description: string; load: () => Promise<Step>; owns?: Owned[] }[] = [
   {
     name: 'prepare-data',
     description: 'render the demo domain when the config asks for it, and check every file and picture',
@@ -27,55 +27,55 @@ const steps: { name: string; description: string; load: () => Promise<Step>; own
     name: 'embed',
     description: "embed the pool's pictures for the nearest-picture search",
     load: async () => (await import('../steps/embed.ts')).embed,
-    owns: 'embeddings',
+    owns: ['embeddings', 'embedding-parts'],
   },
   {
     name: 'sample',
     description: "choose what to ask the teacher, from the last round's bad cases and weights",
     load: async () => (await import('../steps/sample.ts')).sample,
-    owns: 'sample',
+    owns: ['sample'],
   },
   {
     name: 'generate',
     description: 'ask the teacher for new samples',
     load: async () => (await import('../steps/generate.ts')).generate,
-    owns: 'generate',
+    owns: ['generate'],
   },
   {
     name: 'verify',
     description: 'ask the teacher its own questions again, when the config sets verify.blindAnswers or the like',
     load: async () => (await import('../steps/verify.ts')).verify,
-    owns: 'verify',
+    owns: ['verify'],
   },
   {
     name: 'refine',
     description: "parse and filter the teacher's answers",
     load: async () => (await import('../steps/refine.ts')).refine,
-    owns: 'refine',
+    owns: ['refine'],
   },
   {
     name: 'append',
     description: 'append the accepted samples as a new dataset version',
     load: async () => (await import('../steps/append.ts')).append,
-    owns: 'append',
+    owns: ['append'],
   },
   {
     name: 'finetune',
     description: "finetune the adapter on the round's mixture; goes on from its checkpoint",
     load: async () => (await import('../steps/finetune.ts')).finetune,
-    owns: 'finetune',
+    owns: ['finetune'],
   },
   {
     name: 'merge',
     description: 'merge the adapter into the base model',
     load: async () => (await import('../steps/merge.ts')).merge,
-    owns: 'merge',
+    owns: ['merge'],
   },
   {
     name: 'classify',
     description: 'sort the bad cases by question type and compute the weights',
     load: async () => (await import('../steps/classify.ts')).classify,
-    owns: 'classify',
+    owns: ['classify'],
   },
   { name: 'report', description: 'write report.html', load: async () => (await import('../steps/report.ts')).report },
 ];
@@ -93,7 +93,7 @@ export function addStepCommands(program: Command, signal: AbortSignal): void {
       .option('--seed <number>', "instead of the config's seed", integer(0))
       .addHelpText('after', `\nExample:\n  dataengine ${name} --config configs/demo.yaml --round ${firstRound(name)}`)
       .action((options: ConfigOptions & { round: number }) =>
-        runStepCommand(name, load, options, signal, ...(owns ? [owns] : [])),
+        runStepCommand(name, load, options, signal, ...(owns ?? [])),
       );
   }
 }

@@ -19,5 +19,8 @@ export const samplingSchema = z.strictObject({
     })
     .optional()
     .describe("What pictures are compared by. Default: what the base model's own vision side sees."),
+  embeddingShards: count
+    .default(1)
+    .describe('Parts that the pictures are embedded in, on as many GPU workers as there are.'),
   inContextExamples: z.int().nonnegative().default(2).describe('Bad cases shown to the teacher in a request.'),
 });

@@ -2,19 +2,20 @@
 import { type StepName, stepDirectory } from '../store/run-directory.ts';
 import { shardDirectory } from './evaluate.ts';
 import { evaluationSets } from './evaluation-sets.ts';
-import { embeddingsDirectory } from './picture-embeddings.ts';
+import { embeddingPartDirectory, embeddingsDirectory } from './picture-embeddings.ts';
 import type { StepContext } from './step-context.ts';
 
 type Place = Pick<StepContext, 'config' | 'run'>;
 
-/** A step of a round, the run's embeddings, or an evaluation with all its parts. */
-export type Owned = StepName | 'embeddings' | 'evaluation';
+/** A step of a round, the run's embeddings, their parts, or an evaluation with all its parts. */
+export type Owned = StepName | 'embeddings' | 'embedding-parts' | 'evaluation';
 
 /** The folders of some steps. */
 export function ownFolders(round: number, ...owned: Owned[]): (place: Place) => string[] {
   return (place) =>
     owned.flatMap((one) => {
       if (one === 'embeddings') return [embeddingsDirectory(place.run)];
+      if (one === 'embedding-parts') return embeddingParts(place);
       if (one === 'evaluation') return evaluationFolders(place, round);
       return [stepDirectory(place.run, round, one)];
     });
@@ -23,6 +24,16 @@ export function ownFolders(round: number, ...owned: Owned[]): (place: Place) => 
 /** The folder of one part of an evaluation. */
 export function ownShard(round: number, { set, shard }: { set: string; shard: number }): (place: Place) => string[] {
   return (place) => [shardDirectory({ ...place, round }, set, shard)];
+}
+
+/** The folder of one part of the embeddings. */
+export function ownEmbeddingPart(shard: number): (place: Place) => string[] {
+  return ({ run, config }) => [embeddingPartDirectory(run, shard, config.sampling.embeddingShards)];
+}
+
+function embeddingParts(place: Place): string[] {
+  const { embeddingShards: count } = place.config.sampling;
+  return count === 1 ? [] : Array.from({ length: count }, (_, shard) => ownEmbeddingPart(shard)(place)).flat();
 }
 
 function evaluationFolders(place: Place, round: number): string[] {

@@ -20,6 +20,11 @@ export function embeddingsDirectory(run: RunDirectory): string {
   return join(run.root, 'embeddings');
 }
 
+/** The folder of one part of them: `<run>/embedding-parts/<i>-of-<n>/` */
+export function embeddingPartDirectory(run: RunDirectory, shard: number, count: number): string {
+  return join(run.root, 'embedding-parts', `${shard}-of-${count}`);
+}
+
 /**
  * For each of the given pictures of the validation questions, the pictures of the pool nearest to it, closest first.
  *
@@ -38,7 +43,14 @@ export async function findNearestInPool(input: {
   return nearestInPool({ embeddings, width, pool, others: validation }, imageIds, input.count, input.signal);
 }
 
-async function readEmbeddings(file: string): Promise<{ embeddings: Float32Array; width: number }> {
+/** Rows of `width` numbers each, one after another. */
+export interface EmbeddingRows {
+  embeddings: Float32Array;
+  width: number;
+}
+
+/** The rows of a file. */
+export async function readEmbeddings(file: string): Promise<EmbeddingRows> {
   const tensors = await openSafetensors(file);
   try {
     const width = tensors.tensors.get('embeddings')?.shape[1] ?? 0;

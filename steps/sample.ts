@@ -50,7 +50,8 @@ export async function sample(context: StepContext): Promise<SampleOutcome> {
       earlierRequests: earlier.hashes,
       evaluation: await questionFiles(config),
       prompt: template.hash,
-      sampling: config.sampling,
+      // In how many parts the pictures were embedded makes no difference.
+      sampling: { ...config.sampling, embeddingShards: undefined },
       gain: weights.inputs,
       setAside: weights.setAside,
       seed: config.seed,

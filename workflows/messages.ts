@@ -40,13 +40,15 @@ export interface DataEngineState {
 /** What the workflows need to know of the frozen config (`<directory>/config.json`). */
 export interface RunPlan {
   run: string;
-  /** Absolute path of the run directory, shared by all workers. */
+  /** Absolute path of the run directory, shared by all workers, or the run's URI in a store. */
   directory: string;
   configHash: string;
   /** Data-engine rounds after round 0. */
   rounds: number;
   roundsPerExecution: number;
   evaluationShards: number;
+  /** Parts that the pictures are embedded in; absent when it is one. */
+  embeddingShards?: number;
   hasTest: boolean;
   /** What each round's model is scored on, by name; `validation` is among them. */
   evaluationSets: string[];

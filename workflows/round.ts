@@ -85,7 +85,16 @@ export async function round({ plan, round, paused }: RoundInput): Promise<RoundS
     if (round === 1) {
       await step(
         'embed',
-        () => gpu('Embed the pool of pictures', 360).embed(reference),
+        async () => {
+          const { embeddingShards: count = 1 } = plan;
+          const shards = count === 1 ? [] : Array.from({ length: count }, (_, shard) => shard);
+          const embedded = await atMost(partsAtOnce, shards, (shard) =>
+            gpu(`Embed the pool of pictures (part ${shard + 1} of ${count})`, 360).embedShard({ ...reference, shard }),
+          );
+          const partSeconds = embedded.reduce((sum, part) => sum + part.seconds, 0);
+          const joined = await gpu('Embed the pool of pictures', 360).embed(reference);
+          return { ...joined, seconds: joined.seconds + partSeconds };
+        },
         (result) => `${result.pictures} pictures`,
       );
     }

@@ -31,7 +31,7 @@ export function isKept(path: string, state: 'begun' | 'finished'): boolean {
 }
 
 /** Folders of a run with records, or ways, of their own; and what each machine makes for itself. */
-const notOfTheRun = /^(\.store|ledger|embeddings|prepared-data|benchmark-pictures)$/;
+const notOfTheRun = /^(\.store|ledger|embeddings|embedding-parts|prepared-data|benchmark-pictures)$/;
 
 /** The files of a run that are no step's: paths from the run's folder on. */
 export async function filesOfTheRun(root: string): Promise<string[]> {

@@ -148,6 +148,13 @@ test('evaluation is split over the configured shards', async () => {
   expect(calls.filter((call) => call === 'evaluateShard 0')).toHaveLength(3);
 });
 
+test('pictures are embedded in the configured parts, which are then joined', async () => {
+  const queue = newQueue();
+  const calls: string[] = [];
+  await execute(queue, fakeActivities(planOn(queue, { rounds: 1, embeddingShards: 3 }), calls));
+  expect(calls.filter((call) => call.startsWith('embed'))).toEqual([...Array(3).fill('embedShard 1'), 'embed 1']);
+});
+
 test('what a person must repair is not tried again, and its message comes through', async () => {
   const queue = newQueue();
   let attempts = 0;

@@ -58,6 +58,7 @@ export function fakeActivities(plan: RunPlan, calls: string[]): CpuActivities & 
     },
     prepareData: called('prepareData', { ...outcome, questions: 4, pictures: 4 }),
     embed: called('embed', { ...outcome, pictures: 4 }),
+    embedShard: called('embedShard', { ...outcome, pictures: 2 }),
     sample: called('sample', { ...outcome, requests: 6 }),
     ...doneGeneration(calls),
     refine: called('refine', { ...outcome, accepted: 5, rejected: 1 }),

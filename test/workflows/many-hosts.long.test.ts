@@ -94,8 +94,16 @@ async function writeHost({ disk, name }: Host, changes: object): Promise<void> {
   await writeFile(join(disk, 'run.yaml'), stringify(config));
 }
 
-function startWorker(host: Host, kind: 'cpu' | 'gpu', queue: string, called: string = kind): Promise<OwnedProcess> {
-  return host.start({
+/** How a worker ended that nobody had told to, so that nothing waits for it. */
+let brokenWorker: string | undefined;
+
+async function startWorker(
+  host: Host,
+  kind: 'cpu' | 'gpu',
+  queue: string,
+  called: string = kind,
+): Promise<OwnedProcess> {
+  const worker = await host.start({
     name: called,
     arguments: ['--import', import.meta.resolve('tsx'), projectFile(`workers/${kind}.ts`), queue],
     environment: {
@@ -104,6 +112,10 @@ function startWorker(host: Host, kind: 'cpu' | 'gpu', queue: string, called: str
       DATAENGINE_EXIT_WITH_PARENT: '1',
     },
   });
+  void worker.ended.then((how) => {
+    if (/code [^0]/.test(how)) brokenWorker = `${host.name}'s ${called} worker ${how}; see ${worker.logFile}`;
+  });
+  return worker;
 }
 
 function startRun(host: Host) {
@@ -119,6 +131,7 @@ async function until<R>(what: string, look: () => Promise<R | undefined>): Promi
   for (;;) {
     const found = await look().catch(() => undefined);
     if (found !== undefined) return found;
+    if (brokenWorker !== undefined) throw new Error(brokenWorker);
     if (performance.now() > deadline) throw new Error(`${what}: did not come about`);
     await sleep(50);
   }
@@ -144,7 +157,8 @@ test.skipIf(s3Server === undefined)(
   'two hosts with a disk each make the same data, adapters and scores as one',
   async () => {
     const [a, b, alone] = hosts.hosts as [Host, Host, Host];
-    await Promise.all([writeHost(a, { store }), writeHost(b, { store }), writeHost(alone, {})]);
+    const inParts = { store, sampling: { requests: 20, nearestPictures: 20, embeddingShards: 3 } };
+    await Promise.all([writeHost(a, inParts), writeHost(b, inParts), writeHost(alone, {})]);
     // Nothing of the config's folder on the other host is needed.
     await rm(join(b.disk, 'run.yaml'));
 
