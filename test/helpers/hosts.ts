@@ -25,8 +25,10 @@ export interface Hosts {
   remove(): void;
 }
 
-const subnet = '10.213.77';
-const bridge = 'dataengine0';
+// Of this process: another that was killed may have left its own.
+const subnet = `10.213.${process.pid % 256}`;
+const bridge = `hosts${process.pid}`;
+const namespaceOf = (name: string) => `${bridge}-${name}`;
 
 /** @param folder gets a folder for each host */
 export function createHosts(folder: string, names: string[]): Hosts {
@@ -37,7 +39,7 @@ export function createHosts(folder: string, names: string[]): Hosts {
     const hidden = names.filter((other) => other !== name).map((other) => `mount -t tmpfs none ${join(folder, other)}`);
     const script = [`hostname ${name}`, ...hidden, `cd ${disk}`, 'exec "$@"'].join(' && ');
     const enter = isolated
-      ? ['ip', 'netns', 'exec', name, 'unshare', '--mount', '--uts', 'sh', '-c', script, 'sh']
+      ? ['ip', 'netns', 'exec', namespaceOf(name), 'unshare', '--mount', '--uts', 'sh', '-c', script, 'sh']
       : ['env', '-C', disk];
     const [program, ...way] = enter as [string, ...string[]];
     return {
@@ -86,30 +88,30 @@ async function startRelay(address: string, port: number): Promise<Server> {
 
 function connectNamespaces(names: string[]): boolean {
   try {
-    disconnectNamespaces(names);
     run(`ip link add ${bridge} type bridge`, `ip addr add ${subnet}.1/24 dev ${bridge}`, `ip link set ${bridge} up`);
     for (const [index, name] of names.entries()) {
-      const cable = `${bridge}p${index}`;
+      const cable = `h${process.pid}p${index}`;
+      const namespace = namespaceOf(name);
       run(
-        `ip netns add ${name}`,
-        `ip link add ${cable} type veth peer name eth0 netns ${name}`,
+        `ip netns add ${namespace}`,
+        `ip link add ${cable} type veth peer name eth0 netns ${namespace}`,
         `ip link set ${cable} master ${bridge} up`,
-        `ip netns exec ${name} ip addr add ${subnet}.${index + 2}/24 dev eth0`,
-        `ip netns exec ${name} ip link set eth0 up`,
-        `ip netns exec ${name} ip link set lo up`,
-        `ip netns exec ${name} unshare --mount --uts true`,
+        `ip netns exec ${namespace} ip addr add ${subnet}.${index + 2}/24 dev eth0`,
+        `ip netns exec ${namespace} ip link set eth0 up`,
+        `ip netns exec ${namespace} ip link set lo up`,
+        `ip netns exec ${namespace} unshare --mount --uts true`,
       );
     }
     return true;
-  } catch {
+  } catch (error) {
     disconnectNamespaces(names);
-    process.stderr.write('No network namespaces can be made here: the hosts of this test are folders\n');
+    process.stderr.write(`No network namespaces can be made here, so the hosts of this test are folders: ${error}\n`);
     return false;
   }
 }
 
 function disconnectNamespaces(names: string[]): void {
-  for (const line of [...names.map((name) => `ip netns del ${name}`), `ip link del ${bridge}`]) {
+  for (const line of [...names.map((name) => `ip netns del ${namespaceOf(name)}`), `ip link del ${bridge}`]) {
     try {
       run(line);
     } catch {

@@ -105,7 +105,14 @@ async function startWorker(
 ): Promise<OwnedProcess> {
   const worker = await host.start({
     name: called,
-    arguments: ['--import', import.meta.resolve('tsx'), projectFile(`workers/${kind}.ts`), queue],
+    arguments: [
+      '--import',
+      import.meta.resolve('tsx'),
+      projectFile(`workers/${kind}.ts`),
+      queue,
+      // What is to be interrupted must take a while.
+      ...(kind === 'gpu' && host.name !== 'host-alone' ? [projectFile('test/trainer/slow-trainer.ts')] : []),
+    ],
     environment: {
       ...reach,
       TEMPORAL_NAMESPACE: 'default',
