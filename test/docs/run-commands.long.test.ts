@@ -34,6 +34,8 @@ const elsewhere: Record<string, string> = {
   'dataengine setup --python': 'test/scripts/python.test.ts',
   'npm run setup -- --torch': 'test/scripts/python.test.ts',
   'dataengine pull s3://my-bucket/dataengine/runs/nightly --weights': 'test/steps/rounds-on-two-machines.test.ts',
+  'dataengine evaluate --trainer torchrun --model models/qwen2.5-vl-3b --benchmark mmbench --file mmbench_dev.tsv':
+    'test/cli/evaluate-command.test.ts',
   'npm run bench:train': 'bench',
   'npm run bench:score': 'bench',
   'npm run bench:memory': 'bench',
