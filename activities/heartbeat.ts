@@ -5,6 +5,7 @@ import type { StepProgress } from '../steps/step-context.ts';
 import { toActivityFailure } from './errors.ts';
 
 const beatMilliseconds = 1000;
+const longestDelay = 60_000;
 
 /** What the Temporal UI and `dataengine watch` show of a running activity. */
 export interface HeartbeatDetails extends Partial<StepProgress> {
@@ -20,6 +21,9 @@ const earlierDetailsSchema = z.object({
 /**
  * Heartbeats while the work runs, with its newest progress. The beat is kept up when no progress is made:
  * it says that the worker lives. A stuck trainer is noticed by `runTrainer`, and ends the activity.
+ *
+ * Long work meets many failures that pass. Once an attempt has come further than those before it, the time to the next
+ * one counts from there, not from the first.
  *
  * @param options.fruitlessAttempts how many attempts in a row may come no further than an earlier one. The last of them
  *   fails for good, with its own error; when it could not say so itself, the attempt after it does. Default: no limit
@@ -53,12 +57,26 @@ export async function withHeartbeat<R>(
       details = { round, ...progress, furthest };
     });
   } catch (error) {
-    if (context.cancellationSignal.aborted || fruitless() < fruitlessAttempts) throw error;
-    const failure = toActivityFailure(error);
-    const type = failure instanceof ApplicationFailure ? failure.type : undefined;
-    const [message, cause] = error instanceof Error ? [error.message, error] : [String(error), undefined];
-    throw ApplicationFailure.create({ message, type: type ?? 'NoProgress', nonRetryable: true, cause });
+    if (context.cancellationSignal.aborted) throw error;
+    // What the next attempt begins with: the last beat may be a second old.
+    context.heartbeat(details);
+    if (fruitless() >= fruitlessAttempts) throw failureOf(error, { nonRetryable: true });
+    throw furthest === undefined ? error : failureOf(error, { nextRetryDelay: delayAfter(fruitless()) });
   } finally {
     clearInterval(timer);
   }
+}
+
+/** The error as the activity's failure, changed; what is said of the delay already holds. */
+function failureOf(error: unknown, changes: { nonRetryable?: true; nextRetryDelay?: number }): ApplicationFailure {
+  const failure = ApplicationFailure.fromError(toActivityFailure(error));
+  return ApplicationFailure.fromError(failure, {
+    nonRetryable: changes.nonRetryable ?? failure.nonRetryable ?? false,
+    nextRetryDelay: failure.nextRetryDelay ?? changes.nextRetryDelay,
+  });
+}
+
+/** As a retry policy would have it that counts the fruitless attempts alone, in milliseconds. */
+function delayAfter(fruitless: number): number {
+  return Math.min(longestDelay, 1000 * 2 ** fruitless);
 }

@@ -66,7 +66,7 @@ export async function askWorkChunk<Request extends TeacherRequest>(
         answeredAtStart ??= answered;
         const secondsEach = (Date.now() - startedAt) / 1000 / (answered - answeredAtStart);
         const etaSeconds = answered > answeredAtStart ? secondsEach * (requests.length - answered) : undefined;
-        onProgress({ phase: `chunk ${chunk}`, step: answered, steps: requests.length, etaSeconds });
+        onProgress({ step: answered, steps: requests.length, etaSeconds });
       },
     }),
   );
