@@ -5,8 +5,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomically } from '../write-file.ts';
+import { type CopyOfRun, folderName } from './run-copy.ts';
 import { factsOf, filesIn } from './run-files.ts';
-import { type CopyOfRun, folderName } from './working-copy.ts';
 
 export interface SharedFiles {
   /** Has what all machines have sent so far, and sends from now on what grows here. */

@@ -5,22 +5,16 @@ import { z } from 'zod';
 import { InputError } from '../input-error.ts';
 import { parseJson } from '../read-json.ts';
 import type { RunDirectory } from '../run-directory.ts';
+import { bringAllFolders, bringFolder, withoutWeights } from './bring-folder.ts';
+import { commitRunFiles } from './commit-run-files.ts';
 import { readRecord, recordName } from './folder-record.ts';
 import { openObjectCache } from './object-cache.ts';
 import type { ObjectStore } from './object-store.ts';
+import { type OwnFolder, ownFolder } from './own-folder.ts';
+import { type CopyOfRun, folderName } from './run-copy.ts';
 import { finishedFolders } from './run-files.ts';
 import { openS3Store } from './s3-store.ts';
 import { shareFiles } from './shared-files.ts';
-import {
-  bringAllFolders,
-  bringFolder,
-  type CopyOfRun,
-  commitRunFiles,
-  folderName,
-  type OwnFolder,
-  ownFolder,
-  withoutWeights,
-} from './working-copy.ts';
 
 /** Between looks at what the work has made, to be sent while it goes on. */
 const saveMilliseconds = 2000;

@@ -51,6 +51,12 @@ describe('setup.mjs', () => {
     expect(stderr).toMatch(/What to do: install the packages of \S+requirements\.txt there, or unset/);
   });
 
+  it('finds the server for the tests of the store, or says that they are skipped', () => {
+    const { status, stdout } = setup(['--s3-server']);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/✓ S3 server for tests: (SeaweedFS at \S+|no wheel is pinned .* are skipped)/);
+  });
+
   it('refuses an option that it does not know', () => {
     expect(setup(['--cuda'])).toMatchObject({ status: 2, stderr: expect.stringContaining('no option --cuda') });
   });

@@ -1,0 +1,96 @@
+/**
+ * A run that lies in a store, and what this machine's disk has of it.
+ *
+ *   runs/<run>/<folder>/folder.json        what the store has of a step's folder; conditional writes make it a fence
+ *   runs/<run>/<folder>/unfinished/<hash>  files that an interrupted attempt goes on from
+ *   runs/<run>/folder.json                 the same for the files of the run that are no step's
+ *   objects/<hash>                         the files of all runs, by content
+ *
+ * On the disk, `.store/` in the run's folder notes which record each folder is a copy of. While that is the newest, what
+ * is on the disk is at least as new as what the store has, and stays; otherwise it is made the same as in the store.
+ */
+import { join, relative, sep } from 'node:path';
+import limitConcurrency from 'p-limit';
+import { z } from 'zod';
+import { hashFile } from '../hash.ts';
+import { readJson } from '../read-json.ts';
+import { writeJson } from '../write-file.ts';
+import { type FolderRecord, recordName } from './folder-record.ts';
+import type { ObjectCache } from './object-cache.ts';
+import type { ObjectStore } from './object-store.ts';
+import { copyFolder } from './run-files.ts';
+
+/** What a working copy is made of. */
+export interface CopyOfRun {
+  store: ObjectStore;
+  cache: ObjectCache;
+  /** Of the run in the store: `runs/<run>`. */
+  key: string;
+  /** The run's folder on this disk. */
+  root: string;
+  signal?: AbortSignal | undefined;
+  /** Bytes of a transfer under way. */
+  onTransfer?: ((transfer: { file: string; bytes: number; size: number }) => void) | undefined;
+}
+
+const transfersAtOnce = 6;
+
+const markSchema = z.object({
+  uri: z.string(),
+  version: z.string(),
+  files: z.record(z.string(), z.object({ sha256: z.string(), size: z.number(), mtimeMs: z.number() })),
+});
+/** Which record a folder on this disk is a copy of, and its files as they were then. */
+export type Mark = z.output<typeof markSchema>;
+
+const nothing: Mark = { uri: '', version: '', files: {} };
+/** Whether a folder's name stands for the files of the run that are no step's. */
+export const isRun = (folder: string) => folder === '';
+
+/** Key of a folder's record. */
+export function recordKey({ key }: CopyOfRun, folder: string): string {
+  return isRun(folder) ? `${key}/${recordName}` : `${key}/${folder}/${recordName}`;
+}
+
+/** Key of a file of a folder, by its content. */
+export function objectKey({ key }: CopyOfRun, folder: string, state: FolderRecord['state'], sha256: string): string {
+  return state === 'finished' ? `objects/${sha256}` : `${key}/${folder}/unfinished/${sha256}`;
+}
+
+/** Absolute folder of the run → as records name it. */
+export function folderName({ root }: Pick<CopyOfRun, 'root'>, folder: string): string {
+  return relative(root, folder).replaceAll(sep, '/');
+}
+
+const markFile = ({ root }: CopyOfRun, folder: string) =>
+  join(root, copyFolder, `${isRun(folder) ? 'run' : folder.replaceAll('/', '+')}.json`);
+
+/** What is known of a folder on this disk; nothing when it is a copy from no store, or from another. */
+export async function readMark(copy: CopyOfRun, folder: string): Promise<Mark> {
+  const mark = await readJson(markFile(copy, folder), markSchema).catch(() => nothing);
+  return mark.uri === copy.store.uri ? mark : nothing;
+}
+
+/** Notes which record a folder is a copy of now. */
+export async function writeMark(copy: CopyOfRun, folder: string, version: string, files: Mark['files']): Promise<void> {
+  await writeJson(markFile(copy, folder), { uri: copy.store.uri, version, files } satisfies Mark);
+}
+
+/** The hash of a file here, read only when it has changed since it was known. */
+export async function hashHere(
+  file: string,
+  here: { size: number; mtimeMs: number },
+  known: Mark['files'][string] | undefined,
+): Promise<string> {
+  return known?.size === here.size && known.mtimeMs === here.mtimeMs ? known.sha256 : hashFile(file);
+}
+
+/** Does work for each, a few at a time; the first error ends it. */
+export async function eachAtOnce<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const limit = limitConcurrency(transfersAtOnce);
+  try {
+    await Promise.all(items.map((item) => limit(work, item)));
+  } finally {
+    limit.clearQueue();
+  }
+}
