@@ -1,6 +1,6 @@
 /**
  * One run over two hosts that share no disk: a CPU worker on one, GPU workers on both, the Temporal server and a store on
- * S3 between them; the real trainer, on a tiny model. One GPU worker joins late, and one is killed.
+ * S3 between them; the real trainer, on a tiny model. One GPU worker joins late and is killed, and the store is restarted.
  */
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -188,6 +188,9 @@ test.skipIf(s3Server === undefined)(
     process.kill(late.pid, 'SIGKILL');
     await late.ended;
     workers.push(await startWorker(b, 'gpu', 'gpu-host-a', 'gpu-again'));
+    // The store is away for a while, too.
+    await server.kill();
+    await server.start();
 
     const found = await result;
     await Promise.all(workers.map((worker) => worker.stop()));
