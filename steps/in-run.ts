@@ -68,7 +68,10 @@ export async function beginRun<R>(
   }
   const { openStore, requireConditionalWrites, runUri, withStoredRun } = await forStores();
   const uri = runUri(config.store, name);
-  await requireConditionalWrites(openStore(config.store), `runs/${name}/conditional-writes`);
+  await requireConditionalWrites(
+    openStore(config.store, () => signal),
+    `runs/${name}/conditional-writes`,
+  );
   const here = withAbsolutePaths(config);
   const transfers = tellTransfers(onProgress);
   return withStoredRun(

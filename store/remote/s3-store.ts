@@ -12,6 +12,7 @@ import { InputError } from '../input-error.ts';
 import { downloadFile } from './download-file.ts';
 import type { ObjectStore, SmallObject } from './object-store.ts';
 import { createS3Client } from './s3-client.ts';
+import type { RequestPlace } from './store-error.ts';
 import { parseStoreUri } from './store-uri.ts';
 import { uploadFile } from './upload-file.ts';
 import { withPatience } from './with-patience.ts';
@@ -24,24 +25,32 @@ const conflictTries = 10;
  *
  * Every request is tried again while the server is out of reach, for about 45 seconds; then it is a StoreError. What a
  * person must mend (credentials, rights, bucket) is an InputError at once.
+ *
+ * @param signal asked whenever something is tried: when it is aborted, nothing is tried any more
  */
-export function openS3Store(uri: string, client: S3Client = createS3Client()): ObjectStore {
+export function openS3Store(
+  uri: string,
+  client: S3Client = createS3Client(),
+  signal: () => AbortSignal | undefined = () => undefined,
+): ObjectStore {
   const { bucket, prefix } = parseStoreUri(uri);
   const keyOf = (key: string) => (prefix === '' ? key : `${prefix}/${key}`);
   const place = (key: string) => ({ bucket, key: keyOf(key) });
-  const read = (key: string) => withPatience(place(key), () => readObject(client, place(key)));
+  const patiently = <R>(where: RequestPlace, request: () => Promise<R>) =>
+    withPatience(where, request, { signal: signal() });
+  const read = (key: string) => patiently(place(key), () => readObject(client, place(key)));
   return {
     uri: prefix === '' ? `s3://${bucket}` : `s3://${bucket}/${prefix}`,
     read,
     sizeOf: (key) =>
-      withPatience(place(key), async () => {
+      patiently(place(key), async () => {
         const answer = await client
           .send(new HeadObjectCommand({ Bucket: bucket, Key: keyOf(key) }))
           .catch(undefinedIfMissing);
         return answer?.ContentLength;
       }),
     write: (key, body, { only, contentType } = {}) =>
-      withPatience(place(key), async () => {
+      patiently(place(key), async () => {
         const bytes = Buffer.from(body);
         const version = await putIf(client, { ...place(key), body: bytes, only, contentType });
         if (version !== undefined || only === undefined) return version;
@@ -54,7 +63,7 @@ export function openS3Store(uri: string, client: S3Client = createS3Client()): O
       const cut = prefix === '' ? 0 : prefix.length + 1;
       let after: string | undefined;
       for (;;) {
-        const page = await withPatience(place(start), async () => {
+        const page = await patiently(place(start), async () => {
           const pages = paginateListObjectsV2({ client }, { Bucket: bucket, Prefix: keyOf(start), StartAfter: after });
           return (await pages.next()).value;
         });
@@ -66,13 +75,14 @@ export function openS3Store(uri: string, client: S3Client = createS3Client()): O
     async remove(keys) {
       for (let start = 0; start < keys.length; start += most) {
         const Objects = keys.slice(start, start + most).map((key) => ({ Key: keyOf(key) }));
-        await withPatience({ bucket }, () =>
+        await patiently({ bucket }, () =>
           client.send(new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects, Quiet: true } })),
         );
       }
     },
-    upload: (key, file, options) => uploadFile({ client, ...place(key) }, file, options),
-    download: (key, file, expected, options) => downloadFile({ client, ...place(key) }, file, expected, options),
+    upload: (key, file, options) => uploadFile({ client, ...place(key) }, file, { signal: signal(), ...options }),
+    download: (key, file, expected, options) =>
+      downloadFile({ client, ...place(key) }, file, expected, { signal: signal(), ...options }),
   };
 }
 

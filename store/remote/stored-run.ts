@@ -1,6 +1,7 @@
 /** Work on a run that lies in a store: what it needs comes to this disk before, what it made goes to the store after. */
 import { readFile } from 'node:fs/promises';
 import { extname, join, resolve } from 'node:path';
+import type { S3Client } from '@aws-sdk/client-s3';
 import { z } from 'zod';
 import { InputError } from '../input-error.ts';
 import { parseJson } from '../read-json.ts';
@@ -13,6 +14,7 @@ import type { ObjectStore } from './object-store.ts';
 import { type OwnFolder, ownFolder } from './own-folder.ts';
 import { type CopyOfRun, folderName } from './run-copy.ts';
 import { finishedFolders } from './run-files.ts';
+import { createS3Client } from './s3-client.ts';
 import { openS3Store } from './s3-store.ts';
 import { shareFiles } from './shared-files.ts';
 
@@ -133,11 +135,17 @@ async function openCopy(
   places?: Places,
 ): Promise<CopyOfRun> {
   const { store: storeUri, run: name } = splitRunUri(uri);
-  const store = openStore(storeUri);
   const key = `runs/${name}`;
-  const { runsDirectory, cacheDirectory } = places ?? (await readPlaces(store, key));
+  const store = openStore(storeUri, () => copy.signal);
+  const { runsDirectory, cacheDirectory } =
+    places ??
+    (await readPlaces(
+      openStore(storeUri, () => signal),
+      key,
+    ));
   const cache = openObjectCache(store, join(resolve(cacheDirectory), 'objects'));
-  return { store, cache, key, root: join(resolve(runsDirectory), name), signal, onTransfer };
+  const copy: CopyOfRun = { store, cache, key, root: join(resolve(runsDirectory), name), signal, onTransfer };
+  return copy;
 }
 
 /**
@@ -188,13 +196,16 @@ function isReadBySteps(path: string): boolean {
   return !path.startsWith('dataset-versions/objects/') && path !== 'report.html';
 }
 
-const stores = new Map<string, ObjectStore>();
+let client: S3Client | undefined;
 
-/** One client for each store in a process: it keeps its connections. */
-export function openStore(uri: string): ObjectStore {
-  const known = stores.get(uri) ?? openS3Store(uri);
-  stores.set(uri, known);
-  return known;
+/**
+ * Opens a store. All of a process have one client: it keeps its connections.
+ *
+ * @param signal asked whenever something is tried: when it is aborted, nothing is tried any more
+ */
+export function openStore(uri: string, signal?: () => AbortSignal | undefined): ObjectStore {
+  client ??= createS3Client();
+  return openS3Store(uri, client, signal);
 }
 
 /** The run's frozen config says where its folder is on each machine; relative paths are from where a worker was started. */

@@ -30,7 +30,7 @@ export async function withPatience<R>(
       const error = storeErrorFrom(cause, place);
       const wait = waits[tries];
       if (!(error instanceof StoreError) || wait === undefined || isFinal(cause)) throw error;
-      await sleep(wait * 1000, undefined, { signal });
+      await sleep(wait * 1000, undefined, { signal }).catch(() => signal?.throwIfAborted());
     }
   }
 }

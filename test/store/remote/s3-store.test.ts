@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { InputError } from '../../../store/input-error.ts';
+import { createS3Client } from '../../../store/remote/s3-client.ts';
 import { openS3Store, requireConditionalWrites } from '../../../store/remote/s3-store.ts';
 import { parseStoreUri } from '../../../store/remote/store-uri.ts';
 import { temporaryFolder } from '../../temporary-folder.ts';
@@ -107,6 +108,18 @@ describe.skipIf(s3Server === undefined)('a store on S3', () => {
     vi.stubEnv('AWS_ENDPOINT_URL_S3', `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
     const error = await failure(requireConditionalWrites(openS3Store('s3://some-bucket'), 'check'));
     expect(error).toMatchObject({ name: 'InputError', message: expect.stringContaining('If-None-Match') });
+  });
+});
+
+describe('a store that is away', () => {
+  it('is left alone as soon as the work is cancelled', async () => {
+    vi.stubEnv('AWS_ENDPOINT_URL_S3', 'http://127.0.0.1:1');
+    vi.stubEnv('AWS_ACCESS_KEY_ID', 'some-key');
+    vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'some-secret');
+    const stop = new AbortController();
+    const asked = openS3Store('s3://some-bucket', createS3Client(), () => stop.signal).read('key');
+    setTimeout(() => stop.abort(new Error('cancelled')), 500);
+    await expect(asked).rejects.toThrow('cancelled');
   });
 });
 
