@@ -46,6 +46,7 @@ export async function prepareRun(input: PrepareRunInput, searchAttributes = fals
     searchAttributes,
     roundsPerExecution: config.temporal.roundsPerExecution,
     evaluationShards: config.evaluate.shards,
+    partsAtOnce: config.temporal.partsAtOnce,
     ...(config.sampling.embeddingShards > 1 && { embeddingShards: config.sampling.embeddingShards }),
     verifies: verifies(config),
     hasTest: config.data.test !== undefined,

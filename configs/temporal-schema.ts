@@ -15,6 +15,12 @@ export const temporalSchema = z.strictObject({
     })
     .prefault({}),
   roundsPerExecution: count.default(10).describe('Rounds before the workflow continues as new.'),
+  partsAtOnce: count
+    .max(1000)
+    .default(100)
+    .describe(
+      'Parts of an evaluation or embedding that are with the GPU workers at a time. More than there are workers, but not many more: each that waits makes the server slower.',
+    ),
   finetuneTimeoutMinutes: z
     .number()
     .positive()

@@ -1,6 +1,6 @@
 /**
  * Does the work of all items, in order, at most so many at a time. The server lets a workflow wait for 2,000 activities,
- * and each that waits is looked at with every event.
+ * and is the slower with each event, the more of them wait.
  *
  * @returns the results in the order of the items
  * @throws the first error; no further item is begun then

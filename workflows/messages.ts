@@ -49,6 +49,8 @@ export interface RunPlan {
   evaluationShards: number;
   /** Parts that the pictures are embedded in; absent when it is one. */
   embeddingShards?: number;
+  /** Parts of a step that are with the GPU workers, or wait for one, at a time. */
+  partsAtOnce?: number;
   hasTest: boolean;
   /** What each round's model is scored on, by name; `validation` is among them. */
   evaluationSets: string[];

@@ -27,9 +27,6 @@ import { followSteering, tellRun } from './round-steering.ts';
 import { steerSignal } from './steering-messages.ts';
 import { stepAttempts } from './step-attempts.ts';
 
-/** More than GPU workers there are, so that none waits for the workflow. */
-const partsAtOnce = 500;
-
 /**
  * Round 0 finetunes, merges, evaluates and classifies. Later rounds first sample, generate, refine and append. Each
  * passes the gate at its end.
@@ -37,6 +34,7 @@ const partsAtOnce = 500;
 export async function round({ plan, round, paused }: RoundInput): Promise<RoundSummary | EndedEarly> {
   const steps: StepRecord[] = [];
   let asking: Pick<ChildWorkflowHandle<typeof generation>, 'signal'> | undefined;
+  const { partsAtOnce = 100 } = plan;
   const attempts = stepAttempts({
     round,
     paused,

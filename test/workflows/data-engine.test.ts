@@ -155,6 +155,23 @@ test('pictures are embedded in the configured parts, which are then joined', asy
   expect(calls.filter((call) => call.startsWith('embed'))).toEqual([...Array(3).fill('embedShard 1'), 'embed 1']);
 });
 
+test('no more parts are with the GPU workers at a time than the config says', async () => {
+  const queue = newQueue();
+  const activities = fakeActivities(
+    planOn(queue, { rounds: 0, evaluationShards: 12, partsAtOnce: 3, evaluationSets: ['validation'] }),
+    [],
+  );
+  const waiting: number[] = [];
+  activities.evaluateShard = async () => {
+    const round = await environment.temporal.client.workflow.getHandle(`${queue}/round-0`).describe();
+    waiting.push(round.raw.pendingActivities?.length ?? 0);
+    return { seconds: 1, reused: false, questions: 2 };
+  };
+  await execute(queue, activities);
+  expect(waiting).toHaveLength(12);
+  expect(Math.max(...waiting)).toBe(3);
+});
+
 test('what a person must repair is not tried again, and its message comes through', async () => {
   const queue = newQueue();
   let attempts = 0;
