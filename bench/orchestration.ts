@@ -6,7 +6,7 @@
  *
  * **A fleet**: one evaluation of many shards on many simulated GPU workers, of a second each on average (no model;
  * server, workers, workflow and heartbeats are real). Then the same with shards that take no time: what one server on
- * this machine can hand out.
+ * this machine can hand out. Then one shard of 20 seconds a worker: what the heartbeats cost the server.
  *
  * `npm run bench:orchestration -- [--config configs/demo.yaml] [--workers 50] [--shards 1000] [--fleet-only]`
  */
@@ -36,6 +36,13 @@ const busy = await inFolder((folder) => measureFleet({ workers, shards, millisec
 tellFleet('shards of a second', busy);
 const empty = await inFolder((folder) => measureFleet({ workers, shards, milliseconds: 0 }, folder));
 tellFleet('shards of no time', empty);
+// One long shard a worker: what the server does meanwhile is for the heartbeats.
+const beating = await inFolder((folder) => measureFleet({ workers, shards: workers, milliseconds: 20_000 }, folder));
+const beats = workers * 20;
+const beatMilliseconds = (1000 * beating.serverSeconds) / beats;
+say(
+  `heartbeats        ${beatMilliseconds.toFixed(1)} ms of the server's processor time each, one a second and worker\n`,
+);
 
 process.stdout.write(
   `${JSON.stringify({
@@ -51,6 +58,7 @@ process.stdout.write(
     largestPayload: busy.largestPayload,
     serverMiB: Math.round(busy.serverMiB),
     workflowWorkerMiB: Math.round(busy.workflowWorkerMiB),
+    heartbeatMilliseconds: rounded(beatMilliseconds, 2),
   })}\n`,
 );
 

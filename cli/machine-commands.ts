@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Argument, type Command, Option } from 'commander';
+import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
 import type { WorkerSettings } from '../workers/worker-settings.ts';
 import { integer } from './options.ts';
 
@@ -43,6 +43,11 @@ export function addWorkerCommand(program: Command): void {
     .option('--metrics-address <address>', 'where Prometheus finds the metrics, such as 127.0.0.1:9464')
     .option('--health-port <number>', 'port of GET /healthz', integer(0))
     .option('--health-host <address>', 'who may ask for it: 0.0.0.0 for everybody (default: this machine alone)')
+    .option(
+      '--heartbeat-seconds <number>',
+      'how often activities tell their progress, 1 to 10 (default: 1); in a fleet of hundreds, less often',
+      heartbeatSeconds,
+    )
     .option('--workflow-bundle <file>', 'workflows made by `npm run bundle`')
     .option('--build-id <id>', 'turns Worker Versioning on: workflows are pinned to the build that they began with')
     .option('--deployment-name <name>', 'of Worker Versioning (default: data-engine)')
@@ -55,6 +60,13 @@ export function addWorkerCommand(program: Command): void {
       const { runCpuWorker, runGpuWorker } = await import('../workers/run-worker.ts');
       return kind === 'cpu' ? runCpuWorker(settings) : runGpuWorker(settings, trainer && resolve(trainer));
     });
+}
+
+function heartbeatSeconds(text: string): number {
+  const seconds = integer(1)(text);
+  // Activities of GPU workers are given up after 20 seconds of silence.
+  if (seconds > 10) throw new InvalidArgumentError('Give a whole number of at most 10.');
+  return seconds;
 }
 
 function slots(text: string): number | 'resources' {

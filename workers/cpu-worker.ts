@@ -2,7 +2,7 @@ import { type NativeConnection, Worker, type WorkerOptions } from '@temporalio/w
 import { createCpuActivities } from '../activities/cpu.ts';
 import { createPromptActivities } from '../activities/prompt.ts';
 import type { ActivityDependencies } from '../activities/run-step.ts';
-import { slotOptions, versioningOptions, type WorkerSettings } from './worker-settings.ts';
+import { heartbeatOptions, slotOptions, versioningOptions, type WorkerSettings } from './worker-settings.ts';
 import { workflowsPath } from './workflows-path.ts';
 
 export interface CpuWorkerOptions {
@@ -35,8 +35,7 @@ export async function createCpuWorker({
     ...slotOptions(settings.slots),
     ...versioningOptions(settings),
     plugins,
-    // Otherwise progress would reach the server only every 30 s or more.
-    maxHeartbeatThrottleInterval: '1 second',
+    ...heartbeatOptions(settings),
     shutdownForceTime: '1 minute',
   });
 }

@@ -1,7 +1,7 @@
 import { type NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import { createGpuActivities } from '../activities/gpu.ts';
 import type { ActivityDependencies } from '../activities/run-step.ts';
-import { versioningOptions, type WorkerSettings } from './worker-settings.ts';
+import { heartbeatOptions, versioningOptions, type WorkerSettings } from './worker-settings.ts';
 
 export interface GpuWorkerOptions {
   connection: NativeConnection;
@@ -29,7 +29,7 @@ export async function createGpuWorker({
     maxConcurrentActivityTaskExecutions: 1,
     ...versioningOptions(settings),
     plugins,
-    maxHeartbeatThrottleInterval: '1 second',
+    ...heartbeatOptions(settings),
     shutdownForceTime: '1 minute',
   });
 }

@@ -15,6 +15,8 @@ export interface WorkerSettings {
   healthPort?: number;
   /** Address that it listens on. Default: this machine's own alone. */
   healthHost?: string;
+  /** How often activities tell their progress, 1 to 10 seconds. Default: 1. In a fleet of hundreds, less often. */
+  heartbeatSeconds?: number;
   /** Workflows made by `npm run bundle`. */
   workflowBundle?: string;
   /** Turns Worker Versioning on: workflows are pinned to the build that they began with. */
@@ -44,4 +46,12 @@ export function versioningOptions({ buildId, deploymentName = 'data-engine' }: W
       defaultVersioningBehavior: 'PINNED',
     },
   };
+}
+
+/**
+ * How often heartbeats reach the server: each is a write to the workflow's state there. The SDK's own would be every 30 s or
+ * more, which is too seldom to watch.
+ */
+export function heartbeatOptions({ heartbeatSeconds = 1 }: WorkerSettings): Partial<WorkerOptions> {
+  return { maxHeartbeatThrottleInterval: `${heartbeatSeconds} seconds` };
 }

@@ -8,7 +8,7 @@ import { connectClient } from '../../cli/temporal-client.ts';
 import { seededRandom } from '../../random/seeded-random.ts';
 import type { RunPlan } from '../../workflows/messages.ts';
 import { examineHistories } from '../histories.ts';
-import { firstMatch, memoryOfGroup } from '../process-figures.ts';
+import { firstMatch, memoryOfGroup, processorTimeOfGroups } from '../process-figures.ts';
 import { startServerIn } from '../server-in.ts';
 
 export interface FleetFigures {
@@ -27,6 +27,8 @@ export interface FleetFigures {
   /** Most memory held, in MiB. */
   serverMiB: number;
   workflowWorkerMiB: number;
+  /** Processor time of the server while the workflow ran, in seconds. */
+  serverSeconds: number;
 }
 
 const workersInProcess = 25;
@@ -61,12 +63,15 @@ export async function measureFleet(
       await start('gpu', String(Math.min(left, workersInProcess)), String(milliseconds));
     }
     client = await connectClient(server.address);
+    const processorTime = async () => (await processorTimeOfGroups()).get(server.process.pid) ?? 0;
+    const before = await processorTime();
     const handle = await client.workflow.start('dataEngine', {
       taskQueue: 'fleet-cpu',
       workflowId,
       args: [{ config: 'fleet.yaml' }],
     });
     await handle.result();
+    const serverSeconds = (await processorTime()) - before;
     const round = client.workflow.getHandle(`${workflowId}/round-0`);
     const times = shardTimes(await round.fetchHistory());
     const seconds =
@@ -85,6 +90,7 @@ export async function measureFleet(
       historyKiB: ((await round.describe()).historySize ?? 0) / 1024,
       serverMiB: (await memoryOfGroup(server.process.pid)).peak,
       workflowWorkerMiB: (await memoryOfGroup(cpu.pid)).peak,
+      serverSeconds,
     };
   } finally {
     await client?.connection.close();

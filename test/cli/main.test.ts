@@ -55,6 +55,8 @@ test('a wrong option says what is allowed, exit code 2', async () => {
   const worker = await dataengine('worker', 'tpu');
   expect(worker.code).toBe(2);
   expect(worker.errors).toContain('Allowed choices are cpu, gpu.');
+  const silent = await dataengine('worker', 'gpu', '--heartbeat-seconds', '30');
+  expect(silent.errors).toContain('Give a whole number of at most 10.');
   const round = await dataengine('sample', '--config', 'wrong.yaml', '--round', 'one');
   expect(round.errors).toContain('Give a whole number of at least 0.');
 });

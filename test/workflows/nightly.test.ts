@@ -4,6 +4,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { prepareRun } from '../../activities/prepare-run.ts';
 import { readRoundRecords, writeRoundRecord } from '../../activities/round-records.ts';
@@ -99,7 +100,8 @@ test('the plain temporal line makes such a schedule too', async () => {
   const handle = client.schedule.getHandle('plain');
   expect((await handle.describe()).policies).toMatchObject({ overlap: 'SKIP', pauseOnFailure: true });
   await handle.delete();
-  const prepared = await prepareRun({ config, workflowId: 'plain-2026-01-01T02:00:00Z', scheduledBy: 'plain' });
+  const scheduled = { config, workflowId: 'plain-2026-01-01T02:00:00Z', scheduledBy: 'plain' };
+  const prepared = await new MockActivityEnvironment().run(() => prepareRun(scheduled));
   expect(prepared).toMatchObject({ run: 'plain', rounds: 1, earlier: [] });
 });
 
