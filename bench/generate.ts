@@ -8,7 +8,7 @@
  * cores that is what bounds the rate. Then a second, smaller generation under limits that the machine could pass:
  * `limitUse` tells how much of them it makes use of.
  *
- * `npm run bench:generate -- [--requests 20000] [--workers 2] [--requests-per-minute 72000] [--binding-limit 9000]`
+ * `npm run bench:generate -- [--requests 20000] [--workers 2] [--requests-per-minute 90000] [--binding-limit 9000]`
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -26,7 +26,7 @@ const { values } = parseArgs({
   options: {
     requests: { type: 'string', default: '20000' },
     workers: { type: 'string', default: '2' },
-    'requests-per-minute': { type: 'string', default: '72000' },
+    'requests-per-minute': { type: 'string', default: '90000' },
     'binding-limit': { type: 'string', default: '9000' },
     profiles: { type: 'string' },
   },
