@@ -24,11 +24,12 @@ import type {
   ReportOutcome,
   SampleOutcome,
 } from '../steps/outcomes.ts';
-import { ownFolders } from '../steps/own-folders.ts';
+import { type Owned, ownFolders } from '../steps/own-folders.ts';
 import { prepareData } from '../steps/prepare-data.ts';
 import { refine } from '../steps/refine.ts';
 import { report } from '../steps/report.ts';
 import { sample } from '../steps/sample.ts';
+import type { StepContext } from '../steps/step-context.ts';
 import { beginVerification } from '../steps/verification/begin.ts';
 import { finishVerification } from '../steps/verification/finish.ts';
 import { verificationWork } from '../steps/verification/work.ts';
@@ -61,15 +62,19 @@ export interface CpuActivities extends GenerationActivities {
 
 /** Makes the CPU worker's activities. */
 export function createCpuActivities(dependencies: ActivityDependencies = {}): CpuActivities {
+  /** A step that writes its own folder. */
+  const owning =
+    <R>(folder: Owned, step: (context: StepContext) => Promise<R>) =>
+    (reference: StepReference) =>
+      runStep(reference, dependencies, step, ownFolders(reference.round, folder));
   return {
     // A run that moves into a store is sent there first, which may take a while.
     prepareRun: (input) => asActivity(() => withHeartbeat(0, () => prepareRun(input, dependencies.searchAttributes))),
     recordRound: ({ summary, ...reference }) =>
       runStep(reference, dependencies, ({ run }) => writeRoundRecord(run, summary)),
     prepareData: (reference) => runStep(reference, dependencies, prepareData),
-    sample: (reference) => runStep(reference, dependencies, sample, ownFolders(reference.round, 'sample')),
-    beginGeneration: (reference) =>
-      runStep(reference, dependencies, beginGeneration, ownFolders(reference.round, 'generate')),
+    sample: owning('sample', sample),
+    beginGeneration: owning('generate', beginGeneration),
     askChunk: ({ chunk, allowance, purpose, ...reference }) =>
       runStep(reference, dependencies, (context) =>
         purpose === 'verify'
@@ -94,17 +99,14 @@ export function createCpuActivities(dependencies: ActivityDependencies = {}): Cp
       runStep(reference, dependencies, (context) => cancelBatch(context, { batch })),
     recordTopUp: ({ id, amount, ...reference }) =>
       runStep(reference, dependencies, (context) => recordTopUp(context, { id, amount })),
-    finishGeneration: (reference) =>
-      runStep(reference, dependencies, finishGeneration, ownFolders(reference.round, 'generate')),
-    beginVerification: (reference) =>
-      runStep(reference, dependencies, beginVerification, ownFolders(reference.round, 'verify')),
-    finishVerification: (reference) =>
-      runStep(reference, dependencies, finishVerification, ownFolders(reference.round, 'verify')),
-    refine: (reference) => runStep(reference, dependencies, refine, ownFolders(reference.round, 'refine')),
-    append: (reference) => runStep(reference, dependencies, append, ownFolders(reference.round, 'append')),
-    evaluate: (reference) => runStep(reference, dependencies, joinEvaluation, ownFolders(reference.round, 'evaluate')),
-    classify: (reference) => runStep(reference, dependencies, classify, ownFolders(reference.round, 'classify')),
-    compareRound: (reference) => runStep(reference, dependencies, compareRound, ownFolders(reference.round, 'compare')),
+    finishGeneration: owning('generate', finishGeneration),
+    beginVerification: owning('verify', beginVerification),
+    finishVerification: owning('verify', finishVerification),
+    refine: owning('refine', refine),
+    append: owning('append', append),
+    evaluate: owning('evaluate', joinEvaluation),
+    classify: owning('classify', classify),
+    compareRound: owning('compare', compareRound),
     gate: ({ verdict, ...reference }) =>
       runStep(
         reference,

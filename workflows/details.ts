@@ -1,8 +1,16 @@
 /**
  * The words and tables that the Temporal UI shows as current details. Pure functions.
  */
+import { rootCause } from '@temporalio/workflow';
 import type { CompareOutcome, GateOutcome, GenerateOutcome } from '../steps/outcomes.ts';
 import type { DataEngineProgress, DataEngineState, GenerationProgress, RoundSummary, StepRecord } from './messages.ts';
+
+const problemCharacters = 500;
+
+/** What is wrong, in the words of the error that began it. */
+export function describeProblem(error: unknown): string {
+  return (rootCause(error) ?? String(error)).slice(0, problemCharacters);
+}
 
 /** The steps of a round as a Markdown table. */
 export function describeSteps(round: number, steps: StepRecord[]): string {

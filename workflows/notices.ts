@@ -1,14 +1,12 @@
 /**
  * Tells a person of what happened, through the webhook of the config.
  */
-import { isCancellation, rootCause } from '@temporalio/workflow';
+import { isCancellation } from '@temporalio/workflow';
 import { cpuActivities } from './activity-options.ts';
-import { roundNumber } from './details.ts';
+import { describeProblem, roundNumber } from './details.ts';
 import type { RoundSummary, RunPlan, WaitingStep } from './messages.ts';
 
 type Kind = NonNullable<RunPlan['notifyOn']>[number];
-
-const mostCharacters = 500;
 
 /** A run does not fail because nobody could be told. */
 export async function tellPerson(plan: RunPlan, kind: Kind, round: number, text: string): Promise<void> {
@@ -35,7 +33,7 @@ export function waitingNotice({ round, step, problem }: WaitingStep): string {
 }
 
 export function failureNotice(error: unknown): string {
-  return `has failed: ${(rootCause(error) ?? String(error)).slice(0, mostCharacters)}`;
+  return `has failed: ${describeProblem(error)}`;
 }
 
 /** @param workflowId of the round */

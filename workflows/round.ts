@@ -66,6 +66,17 @@ export async function round({ plan, round, paused }: RoundInput): Promise<RoundS
     return result;
   }
 
+  /** Does a step in parts, then joins them; its time is that of all. */
+  async function inParts<Part, R extends { seconds: number }>(
+    parts: readonly Part[],
+    work: (part: Part) => Promise<{ seconds: number }>,
+    join: () => Promise<R>,
+  ): Promise<R> {
+    const done = await atMost(partsAtOnce, parts, work);
+    const joined = await join();
+    return { ...joined, seconds: joined.seconds + done.reduce((sum, part) => sum + part.seconds, 0) };
+  }
+
   /** Waits for a child that asks the teacher, and passes on whether the run is paused. */
   async function untilAsked<Asking extends typeof generation | typeof verification>(
     started: Promise<ChildWorkflowHandle<Asking>>,
@@ -83,15 +94,17 @@ export async function round({ plan, round, paused }: RoundInput): Promise<RoundS
     if (round === 1) {
       await step(
         'embed',
-        async () => {
+        () => {
           const { embeddingShards: count = 1 } = plan;
-          const shards = count === 1 ? [] : Array.from({ length: count }, (_, shard) => shard);
-          const embedded = await atMost(partsAtOnce, shards, (shard) =>
-            gpu(`Embed the pool of pictures (part ${shard + 1} of ${count})`, 360).embedShard({ ...reference, shard }),
+          return inParts(
+            count === 1 ? [] : Array.from({ length: count }, (_, shard) => shard),
+            (shard) =>
+              gpu(`Embed the pool of pictures (part ${shard + 1} of ${count})`, 360).embedShard({
+                ...reference,
+                shard,
+              }),
+            () => gpu('Embed the pool of pictures', 360).embed(reference),
           );
-          const partSeconds = embedded.reduce((sum, part) => sum + part.seconds, 0);
-          const joined = await gpu('Embed the pool of pictures', 360).embed(reference);
-          return { ...joined, seconds: joined.seconds + partSeconds };
         },
         (result) => `${result.pictures} pictures`,
       );
@@ -161,21 +174,19 @@ export async function round({ plan, round, paused }: RoundInput): Promise<RoundS
   );
   const scores = await step(
     'evaluate',
-    async () => {
-      const parts = plan.evaluationSets.flatMap((set) =>
-        Array.from({ length: plan.evaluationShards }, (_, shard) => ({ set, shard })),
-      );
-      const scored = await atMost(partsAtOnce, parts, ({ set, shard }) =>
-        gpu(`Score the ${set} questions (part ${shard + 1} of ${plan.evaluationShards})`, 360).evaluateShard({
-          ...reference,
-          set,
-          shard,
-        }),
-      );
-      const partSeconds = scored.reduce((sum, part) => sum + part.seconds, 0);
-      const joined = await cpu('Join the parts and compute the metrics', 30).evaluate(reference);
-      return { ...joined, seconds: joined.seconds + partSeconds };
-    },
+    () =>
+      inParts(
+        plan.evaluationSets.flatMap((set) =>
+          Array.from({ length: plan.evaluationShards }, (_, shard) => ({ set, shard })),
+        ),
+        ({ set, shard }) =>
+          gpu(`Score the ${set} questions (part ${shard + 1} of ${plan.evaluationShards})`, 360).evaluateShard({
+            ...reference,
+            set,
+            shard,
+          }),
+        () => cpu('Join the parts and compute the metrics', 30).evaluate(reference),
+      ),
     (result) =>
       plan.hasTest
         ? `MC ${roundNumber(result.multipleChoice, 1)} %, test MC ${roundNumber(result.testMultipleChoice, 1)} %`

@@ -1,11 +1,10 @@
 /**
  * What every step goes through: it waits while the run is paused, and one that failed may wait for a person.
  */
-import { ActivityFailure, ChildWorkflowFailure, condition, isCancellation, rootCause } from '@temporalio/workflow';
+import { ActivityFailure, ChildWorkflowFailure, condition, isCancellation } from '@temporalio/workflow';
+import { describeProblem } from './details.ts';
 import type { Pause, RunPlan, StepRecord, WaitingStep } from './messages.ts';
 import type { Answer } from './steering-messages.ts';
-
-const problemCharacters = 500;
 
 /** Thrown when a step is left out. What catches it goes on without the step's result. */
 export class StepSkipped extends Error {
@@ -56,7 +55,7 @@ export function stepAttempts(input: {
         } catch (error) {
           const rule = failedStep();
           if (isCancellation(error) || rule === undefined || !isStepFailure(error)) throw error;
-          const problem = (rootCause(error) ?? String(error)).slice(0, problemCharacters);
+          const problem = describeProblem(error);
           Object.assign(record, { state: 'failed', note: problem });
           attempts.answer = undefined;
           attempts.waiting = { round, step: record.name, problem, skip };

@@ -5,11 +5,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from '@temporalio/worker';
 import { withHeartbeat } from '../../activities/heartbeat.ts';
-import { seededRandom } from '../../random/seeded-random.ts';
 import { fakeActivities } from '../../test/workflows/fake-activities.ts';
 import { connectWorker } from '../../workers/connection.ts';
 import { workflowsPath } from '../../workers/workflows-path.ts';
 import type { RunPlan } from '../../workflows/messages.ts';
+import { shardMilliseconds } from './shard-time.ts';
 
 const [kind, first = '', second = ''] = process.argv.slice(2);
 // A worker without its server, which the benchmark stops, has nothing to wait for.
@@ -28,9 +28,7 @@ async function cpuWorker(plan: RunPlan): Promise<Worker> {
 /** Each as `createGpuWorker` makes it: one slot, and its own pollers. */
 function gpuWorkers(count: number, milliseconds: number): Promise<Worker[]> {
   const step = async ({ round, shard = 0 }: { round: number; shard?: number }) => {
-    // 0.5 to 1.5 times the average: shards differ.
-    const share = 0.5 + seededRandom(`shard ${shard}`).uniform();
-    await withHeartbeat(round, () => sleep(milliseconds * share));
+    await withHeartbeat(round, () => sleep(shardMilliseconds(shard, milliseconds)));
     return { seconds: 0, reused: false, questions: 1, samples: 1, steps: 1, loss: 1, parity: 0, pictures: 1 };
   };
   return Promise.all(

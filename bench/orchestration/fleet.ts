@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import { type OwnedProcess, startOwned } from '../../cli/demo/child-process.ts';
 import { connectClient } from '../../cli/temporal-client.ts';
-import { seededRandom } from '../../random/seeded-random.ts';
 import type { RunPlan } from '../../workflows/messages.ts';
 import { examineHistories } from '../histories.ts';
 import { firstMatch, memoryOfGroup, processorTimeOfGroups } from '../process-figures.ts';
 import { startServerIn } from '../server-in.ts';
+import { shardMilliseconds } from './shard-time.ts';
 
 export interface FleetFigures {
   /** From the first shard scheduled to the last one done. */
@@ -76,10 +76,7 @@ export async function measureFleet(
     const times = shardTimes(await round.fetchHistory());
     const seconds =
       (Math.max(...times.map(({ done }) => done)) - Math.min(...times.map(({ scheduled }) => scheduled))) / 1000;
-    const own = times.reduce(
-      (sum, { shard }) => sum + milliseconds * (0.5 + seededRandom(`shard ${shard}`).uniform()),
-      0,
-    );
+    const own = times.reduce((sum, { shard }) => sum + shardMilliseconds(shard, milliseconds), 0);
     return {
       seconds,
       shardsPerSecond: times.length / seconds,
