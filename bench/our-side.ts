@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import type { PackedQuestion } from '../evaluation/packed-choices.ts';
 import { type ChoiceScorer, traceScorer } from '../evaluation/score-choices.ts';
 import { type ModelDirectory, readModelDirectory } from '../model/files/model-directory.ts';
+import type { ProductType } from '../model/ops/ops.ts';
 import { Program } from '../model/ops/program.ts';
 import { nativeBinding } from '../model/ops/tensorflow.ts';
 import { batchShape, collate } from '../training/batch.ts';
@@ -28,20 +29,28 @@ interface ScoreRequest {
 
 // The first request tells the shape, and is traced then, as a job traces its shapes before the first step.
 
-function trainer(model: ModelDirectory): (request: TrainRequest) => Promise<{ loss: number }> {
+function trainer(model: ModelDirectory, precision: ProductType): (request: TrainRequest) => Promise<{ loss: number }> {
   let program: FinetuneProgram | undefined;
   let step = 0;
   return async ({ tokens, answerStart, learningRate }) => {
     const sequences: Sequence[] = tokens.map((tokenIds) => ({ tokenIds, pictureStart: -1, answerStart }));
     const shape = batchShape(sequences);
-    program ??= await finetuneProgram(model, LORA, [shape], { weightDecay: 0.05, seed: ADAPTER_SEED });
+    program ??= await finetuneProgram(model, LORA, [shape], {
+      weightDecay: 0.05,
+      seed: ADAPTER_SEED,
+      productType: precision,
+      weightStorage: precision,
+    });
     const pictures = new Float32Array(shape.batch * QUERIES * model.config.text_config.hidden_size);
     const batch = collate(sequences, shape, QUERIES);
     return { loss: program.step({ shape, batch, pictures, step: step++, learningRate }) };
   };
 }
 
-function scorer(model: ModelDirectory): (request: ScoreRequest) => Promise<{ losses: number[] }> {
+function scorer(
+  model: ModelDirectory,
+  precision: ProductType,
+): (request: ScoreRequest) => Promise<{ losses: number[] }> {
   const pictures = new Float32Array(QUERIES * model.config.text_config.hidden_size);
   let traced: ChoiceScorer | undefined;
   return async ({ prompt, choices }) => {
@@ -52,8 +61,8 @@ function scorer(model: ModelDirectory): (request: ScoreRequest) => Promise<{ los
       pictureStart: -1,
     };
     if (!traced) {
-      const program = new Program();
-      traced = traceScorer(program, frozenWeights(program, model), model.config, [[question]], 1);
+      const program = new Program({ productType: precision });
+      traced = traceScorer(program, frozenWeights(program, model, precision), model.config, [[question]], 1);
       program.load();
       await loadWeights(program, model);
     }
@@ -63,10 +72,11 @@ function scorer(model: ModelDirectory): (request: ScoreRequest) => Promise<{ los
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
-  options: { model: { type: 'string', default: '' } },
+  options: { model: { type: 'string', default: '' }, bfloat16: { type: 'boolean', default: false } },
 });
 const model = await readModelDirectory(flags.model);
-const answer = positionals[0] === 'train' ? trainer(model) : scorer(model);
+const precision = flags.bfloat16 ? 'bfloat16' : 'float32';
+const answer = positionals[0] === 'train' ? trainer(model, precision) : scorer(model, precision);
 const say = (value: unknown) => process.stdout.write(`${JSON.stringify(value)}\n`);
 say({ ready: `TensorFlow ${nativeBinding().TF_Version}` });
 for await (const line of createInterface({ input: process.stdin })) {

@@ -1,14 +1,16 @@
 /**
  * Scoring a question with four choices at SmolLM2-135M's size: ours, which runs the prompt once for all choices,
- * against four full forwards in PyTorch, in turns, on the same number of threads, float32.
+ * against four full forwards in PyTorch, in turns, on the same number of threads, float32. On a processor that has
+ * bfloat16 products, those too.
  *
  * Usage: npm run bench:score [-- --repeats 15 --threads N --python PATH]
  */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { seededRandom } from '../random/seeded-random.ts';
+import { BFLOAT16, BFLOAT16_TOLERANCE, startBfloat16Sides } from './bfloat16.ts';
 import { benchModel, vocabularyOf } from './models.ts';
-import type { Timing } from './side.ts';
+import type { Side, Timing } from './side.ts';
 import { startOurs, startPyTorch } from './sides.ts';
 import { median } from './statistics.ts';
 
@@ -28,55 +30,71 @@ const { values: flags } = parseArgs({
 });
 const { model } = await benchModel('M');
 const settings = { task: 'score', model, ...flags } as const;
-const ours = await startOurs(settings);
-const pytorch = await startPyTorch(settings);
-
+const sides: Record<string, Side> = {
+  ours: await startOurs(settings),
+  PyTorch: await startPyTorch(settings),
+  ...(await startBfloat16Sides(settings)),
+};
+type Answer = { losses: number[] } & Timing;
+/** What is measured: PyTorch in two ways, of which the faster one counts. */
+const ways = Object.entries(sides).flatMap(([name, side]) =>
+  name.startsWith('PyTorch')
+    ? [
+        { name: `${name}, choice by choice`, side, request: { batched: false } },
+        { name: `${name}, choices as a batch`, side, request: { batched: true } },
+      ]
+    : [{ name, side, request: {} }],
+);
+const answers = new Map(ways.map(({ name }): [string, Answer[]] => [name, []]));
 const random = seededRandom('bench-score');
 const tokens = (count: number) => Array.from({ length: count }, () => random.integer(vocabularyOf('M')));
-type Answer = { losses: number[] } & Timing;
-const shared: Answer[] = [];
-const oneByOne: Answer[] = [];
-const batched: Answer[] = [];
 try {
   for (let turn = 0; turn < WARM_UP + Number(flags.repeats); turn++) {
     const question = {
       prompt: tokens(PROMPT_TOKENS),
       choices: Array.from({ length: CHOICES }, () => tokens(CHOICE_TOKENS)),
     };
-    const found = [
-      await ours.ask<Answer>(question),
-      await pytorch.ask<Answer>({ ...question, batched: false }),
-      await pytorch.ask<Answer>({ ...question, batched: true }),
-    ] as const;
-    for (const other of found.slice(1)) {
-      const difference = Math.max(...other.losses.map((loss, index) => Math.abs(loss - (found[0].losses[index] ?? 0))));
-      if (!(difference < LOSS_TOLERANCE)) throw new Error(`the losses differ by ${difference}`);
+    let expected: number[] | undefined;
+    for (const { name, side, request } of ways) {
+      const answer = await side.ask<Answer>({ ...question, ...request });
+      expected ??= answer.losses;
+      const difference = Math.max(...answer.losses.map((loss, index) => Math.abs(loss - (expected?.[index] ?? 0))));
+      const tolerance = Object.values<string>(BFLOAT16).some((narrow) => name.startsWith(narrow))
+        ? BFLOAT16_TOLERANCE
+        : LOSS_TOLERANCE;
+      if (!(difference < tolerance)) throw new Error(`${name}: the losses differ by ${difference}`);
+      if (turn >= WARM_UP) answers.get(name)?.push(answer);
     }
-    if (turn < WARM_UP) continue;
-    shared.push(found[0]);
-    oneByOne.push(found[1]);
-    batched.push(found[2]);
   }
 } finally {
-  ours.close();
-  pytorch.close();
+  for (const side of Object.values(sides)) side.close();
 }
 
-const milliseconds = (answers: Answer[], key: keyof Timing) =>
-  (median(answers.map((answer) => answer[key])) * 1000).toFixed(0).padStart(7);
-const speedup = (theirs: Answer[], key: keyof Timing) =>
-  median(theirs.map((answer, turn) => answer[key] / (shared[turn] as Answer)[key]));
-console.log(`a question, milliseconds, median of ${shared.length} turns; ${flags.threads} threads`);
-for (const [name, answers] of [
-  ['ours, prompt once', shared],
-  ['PyTorch, choice by choice', oneByOne],
-  ['PyTorch, choices as a batch', batched],
-] as const) {
+const measured = (name: string) => answers.get(name) ?? [];
+const timesAsFast = (ours: string, theirs: string, key: keyof Timing = 'seconds') =>
+  median(measured(theirs).map((answer, turn) => answer[key] / (measured(ours)[turn] as Answer)[key]));
+console.log(`a question, milliseconds, median of ${flags.repeats} turns; ${flags.threads} threads`);
+for (const [name, given] of answers) {
+  const milliseconds = (key: keyof Timing) =>
+    (median(given.map((answer) => answer[key])) * 1000).toFixed(0).padStart(7);
   console.log(
-    `${name.padEnd(28)}${milliseconds(answers, 'seconds')}   processor${milliseconds(answers, 'cpuSeconds')}` +
-      `   ours is ${speedup(answers, 'seconds').toFixed(2)} times as fast (${speedup(answers, 'cpuSeconds').toFixed(2)} by processor time)`,
+    `${name.padEnd(40)}${milliseconds('seconds')}   processor${milliseconds('cpuSeconds')}` +
+      `   ours is ${timesAsFast('ours', name).toFixed(2)} times as fast (${timesAsFast('ours', name, 'cpuSeconds').toFixed(2)} by processor time)`,
   );
 }
-// Against the faster of PyTorch's two ways.
-const rounded = Math.round(Math.min(speedup(oneByOne, 'seconds'), speedup(batched, 'seconds')) * 100) / 100;
-console.log(JSON.stringify({ bench: 'score', speedup: rounded }));
+/** Against the faster of PyTorch's two ways. */
+const speedup = (ours: string, pytorch: string) =>
+  Math.round(
+    Math.min(
+      ...[...answers.keys()]
+        .filter((name) => name.startsWith(`${pytorch}, choice`))
+        .map((name) => timesAsFast(ours, name)),
+    ) * 100,
+  ) / 100;
+const bfloat16 = answers.has(BFLOAT16.ours) && {
+  bfloat16: {
+    speedup: speedup(BFLOAT16.ours, 'PyTorch'),
+    speedupOverAutocast: speedup(BFLOAT16.ours, BFLOAT16.pytorch),
+  },
+};
+console.log(JSON.stringify({ bench: 'score', speedup: speedup('ours', 'PyTorch'), ...bfloat16 }));

@@ -13,10 +13,14 @@ export interface SidesSettings {
   python?: string;
 }
 
-/** As a worker starts a trainer. */
-export function startOurs({ task, model, threads }: SidesSettings): Promise<Side> {
+/**
+ * As a worker starts a trainer.
+ *
+ * @param options of `our-side.ts`: `--bfloat16`
+ */
+export function startOurs({ task, model, threads }: SidesSettings, ...options: string[]): Promise<Side> {
   const { program, arguments: started, environment } = typescriptTrainer('bench/our-side.ts');
-  return startSide(program, [...started, task, '--model', model], {
+  return startSide(program, [...started, task, '--model', model, ...options], {
     ...environment,
     TF_NUM_INTRAOP_THREADS: threads,
     TF_NUM_INTEROP_THREADS: threads,

@@ -1,12 +1,13 @@
 /**
  * A LoRA training step, ours against PyTorch's: the same model, batch, learning rate and number of threads,
- * float32, in turns.
+ * float32, in turns. On a processor that has bfloat16 products, those against PyTorch's autocast too.
  *
  * Usage: npm run bench:train [-- --sizes S,M --repeats 15 --threads N --python PATH --compile]
  */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { seededRandom } from '../random/seeded-random.ts';
+import { BFLOAT16, BFLOAT16_TOLERANCE, startBfloat16Sides } from './bfloat16.ts';
 import { BATCHES, benchModel, type Size, vocabularyOf } from './models.ts';
 import type { Side, Timing } from './side.ts';
 import { startOurs, startPyTorch } from './sides.ts';
@@ -81,13 +82,20 @@ const ratio = (ours: readonly number[], theirs: readonly number[]) =>
   median(ours.map((value, index) => value / (theirs[index] as number)));
 const rounded = (value: number) => Math.round(value * 1000) / 1000;
 
+/** Ours over PyTorch's, of two sides that were to compute the same. */
+function ratios(size: Size, ours: Measured, pytorch: Measured, tolerance: number) {
+  const difference = Math.max(...ours.losses.map((loss, step) => Math.abs(loss - (pytorch.losses[step] as number))));
+  if (!(difference < tolerance)) {
+    throw new Error(`size ${size}: the losses differ by ${difference}: the two sides do not train the same model`);
+  }
+  const memoryRatio = ours.peak && pytorch.peak ? rounded(ours.peak / pytorch.peak) : null;
+  return { difference, timeRatio: rounded(ratio(ours.seconds, pytorch.seconds)), memoryRatio };
+}
+
 function report(size: Size, measured: Map<string, Measured>) {
   const ours = measured.get('ours') as Measured;
   const pytorch = measured.get('PyTorch') as Measured;
-  const difference = Math.max(...ours.losses.map((loss, step) => Math.abs(loss - (pytorch.losses[step] as number))));
-  if (!(difference < LOSS_TOLERANCE)) {
-    throw new Error(`size ${size}: the losses differ by ${difference}: the two sides do not train the same model`);
-  }
+  const { difference, ...found } = ratios(size, ours, pytorch, LOSS_TOLERANCE);
   console.log(`\nsize ${size}: milliseconds a step, median of ${ours.seconds.length} turns`);
   for (const [name, { seconds, cpuSeconds, peak }] of measured) {
     const columns = [
@@ -100,14 +108,28 @@ function report(size: Size, measured: Map<string, Measured>) {
     console.log(columns.join('  '));
   }
   console.log(`losses of ${ours.losses.length} steps differ by at most ${difference.toExponential(1)}`);
-  const memoryRatio = ours.peak && pytorch.peak ? rounded(ours.peak / pytorch.peak) : null;
-  return { timeRatio: rounded(ratio(ours.seconds, pytorch.seconds)), memoryRatio };
+  const narrow = measured.get(BFLOAT16.ours);
+  if (!narrow) return found;
+  const { difference: apart, ...bfloat16 } = ratios(
+    size,
+    narrow,
+    measured.get(BFLOAT16.pytorch) as Measured,
+    BFLOAT16_TOLERANCE,
+  );
+  console.log(
+    `in bfloat16 by at most ${apart.toExponential(1)}; time / PyTorch's autocast ${bfloat16.timeRatio}, memory ${bfloat16.memoryRatio}`,
+  );
+  return { ...found, bfloat16 };
 }
 
 const results: Record<string, unknown> = {};
 for (const size of flags.sizes.split(',') as Size[]) {
   const settings = { task: 'train', ...(await benchModel(size)), ...flags } as const;
-  const sides: Record<string, Side> = { ours: await startOurs(settings), PyTorch: await startPyTorch(settings) };
+  const sides: Record<string, Side> = {
+    ours: await startOurs(settings),
+    PyTorch: await startPyTorch(settings),
+    ...(await startBfloat16Sides(settings)),
+  };
   if (flags.compile) sides['PyTorch, torch.compile'] = await startPyTorch(settings, '--compile');
   try {
     results[size] = report(size, await compare(size, sides));

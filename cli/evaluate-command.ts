@@ -4,6 +4,7 @@
 import { basename, extname, join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { loadConfig } from '../configs/load-config.ts';
+import { evaluationNumberFormats, type NumberFormats } from '../configs/number-formats.ts';
 import type { Config } from '../configs/schema.ts';
 import { type BenchmarkName, benchmarkNames, benchmarkOf } from '../evaluation/benchmarks/index.ts';
 import type { EvaluationSet } from '../steps/evaluation-sets.ts';
@@ -24,7 +25,8 @@ interface EvaluateOptions extends Omit<ConfigOptions, 'config'> {
   limit?: number;
   blind: boolean;
   batchSize?: number;
-  weightStorage?: 'float32' | 'bfloat16';
+  precision?: NumberFormats['precision'];
+  weightStorage?: NumberFormats['weightStorage'];
   trainer?: Config['trainer'];
   answers?: 'generated' | 'ranked';
   output?: string;
@@ -47,6 +49,12 @@ export function addEvaluateCommand(program: Command, signal: AbortSignal): void 
     .option('--limit <number>', 'only this many questions', integer(1))
     .option('--blind', 'ask without the picture: what the language alone answers', false)
     .option('--batch-size <number>', "questions at a time (default: the config's, or 16)", integer(1))
+    .addOption(
+      new Option(
+        '--precision <type>',
+        "what matrix products are computed in (default: the config's, or float32)",
+      ).choices(['float32', 'tensorfloat32', 'bfloat16']),
+    )
     .addOption(
       new Option(
         '--weight-storage <type>',
@@ -83,6 +91,7 @@ export function addEvaluateCommand(program: Command, signal: AbortSignal): void 
 async function evaluateBenchmark(options: EvaluateOptions & { benchmark: string }, signal: AbortSignal): Promise<void> {
   const { evaluateModel } = await import('../steps/evaluate-model.ts');
   const config = await readConfig(options);
+  const formats = config && evaluationNumberFormats(config);
   const set = await chooseSet(options, config);
   const model = options.model ?? mergedModel(options, config);
   const output = options.output ?? join('runs', 'evaluations', model.replace(/[^A-Za-z0-9._]+/g, '-'), set.name);
@@ -93,7 +102,10 @@ async function evaluateBenchmark(options: EvaluateOptions & { benchmark: string 
       model,
       output,
       batchSize: options.batchSize ?? config?.evaluate.batchSize ?? 16,
-      weightStorage: options.weightStorage ?? config?.evaluate.weightStorage ?? config?.finetune.weightStorage,
+      numberFormats: {
+        precision: options.precision ?? formats?.precision ?? 'float32',
+        weightStorage: options.weightStorage ?? formats?.weightStorage ?? 'float32',
+      },
       bootstrap: { samples: config?.evaluate.bootstrapSamples ?? 1000, seed: options.seed ?? config?.seed ?? 42 },
       context: {
         config: {

@@ -1,10 +1,11 @@
 /** What `dataengine model plan` prints. */
+import { evaluationNumberFormats } from '../configs/number-formats.ts';
 import type { Config } from '../configs/schema.ts';
 import { familyOf } from '../model/families/index.ts';
 import { expectedTensors } from '../model/files/expected-tensors.ts';
 import { type ModelConfig, readModelConfig } from '../model/files/model-config.ts';
 import { sizeOf } from '../model/ops/ops.ts';
-import { BYTES_PER_VALUE } from '../model/ops/tensorflow.ts';
+import { BYTES_PER_VALUE, productTypeOf } from '../model/ops/tensorflow.ts';
 import { adaptedModules } from '../training/lora.ts';
 import { type MemoryPlan, planMemory } from '../training/memory-plan.ts';
 
@@ -41,20 +42,22 @@ export async function planFinetune(config: Config, tokens?: number): Promise<Pla
     ...rest,
     seed: config.seed,
     parts,
-    productType: precision === 'bfloat16' ? 'bfloat16' : 'float32',
+    productType: productTypeOf(precision),
   });
   return { ...plan, shape, parts, otherWeights: weightsOutsideTraining(model, config) };
 }
 
 /** As `frozenWeights` keeps them: vectors in float32, and in the check of a merge the adapted matrices too. */
-function weightsOutsideTraining(model: ModelConfig, { finetune, evaluate }: Config): PlannedFinetune['otherWeights'] {
+function weightsOutsideTraining(model: ModelConfig, config: Config): PlannedFinetune['otherWeights'] {
+  const { finetune } = config;
+  const evaluation = evaluationNumberFormats(config);
   const adapted = new Set(adaptedModules(model, finetune.lora.targetModules).map(({ name }) => `${name}.weight`));
   const bytes = { evaluation: 0, mergeCheck: 0 };
   for (const [name, shape] of expectedTensors(model)) {
     if (!name.startsWith('language_model.')) continue;
     const size = (storage: 'float32' | 'bfloat16') =>
       sizeOf(shape) * BYTES_PER_VALUE[shape.length === 2 ? storage : 'float32'];
-    bytes.evaluation += size(evaluate.weightStorage ?? finetune.weightStorage);
+    bytes.evaluation += size(evaluation.weightStorage);
     bytes.mergeCheck += size(adapted.has(name) ? 'float32' : finetune.weightStorage);
   }
   return bytes;

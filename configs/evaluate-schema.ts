@@ -20,6 +20,10 @@ const benchmarkSchema = z.strictObject({
 /** How the merged model is scored, and on what beside the validation and test questions. */
 export const evaluateSchema = z.strictObject({
   batchSize: count.default(16).describe('Questions scored at once.'),
+  precision: z
+    .enum(['float32', 'tensorfloat32', 'bfloat16'])
+    .optional()
+    .describe('What matrix products are computed in. Default: finetune.precision.'),
   weightStorage: z
     .enum(['float32', 'bfloat16'])
     .optional()

@@ -2,7 +2,7 @@
  * Scores any model directory on one benchmark, outside of a run.
  */
 import { join } from 'node:path';
-import type { Config } from '../configs/schema.ts';
+import type { NumberFormats } from '../configs/number-formats.ts';
 import { answerLossesSchema } from '../evaluation/asked-question.ts';
 import type { Scores } from '../evaluation/evaluation-files.ts';
 import type { BootstrapSettings } from '../evaluation/statistics/bootstrap.ts';
@@ -21,8 +21,7 @@ export interface EvaluateModelInput {
   /** Receives the files that a round's `evaluate/<set>/` has; answers already there are kept. */
   output: string;
   batchSize: number;
-  /** What the matrices of the language model are kept as; default float32. */
-  weightStorage?: Config['finetune']['weightStorage'] | undefined;
+  numberFormats: NumberFormats;
   bootstrap: BootstrapSettings;
   context: TrainerContext;
 }
@@ -44,7 +43,7 @@ export async function evaluateModel(input: EvaluateModelInput): Promise<Scores> 
     modelFiles,
     asked: askQuestions(set, questions),
     batchSize,
-    weightStorage: input.weightStorage ?? 'float32',
+    ...input.numberFormats,
     inputs: { questions: await hashFile(set.file) },
   });
   const losses = await readJsonLines(join(directory, lossesFile), answerLossesSchema);

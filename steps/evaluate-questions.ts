@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Config } from '../configs/schema.ts';
+import type { NumberFormats } from '../configs/number-formats.ts';
 import type { AskedQuestion } from '../evaluation/asked-question.ts';
 import type { Manifest } from '../store/manifest.ts';
 import { writeFileAtomically } from '../store/write-file.ts';
@@ -17,6 +17,7 @@ export async function rankQuestions({
   modelFiles,
   asked,
   batchSize,
+  precision,
   weightStorage,
   inputs,
 }: {
@@ -28,16 +29,14 @@ export async function rankQuestions({
   asked: readonly AskedQuestion[];
   /** Questions at a time. */
   batchSize: number;
-  /** What the matrices of the language model are kept as. */
-  weightStorage: Config['finetune']['weightStorage'];
   /** What else the result depends on, such as the hash of the benchmark's file (its pictures are in no other). */
   inputs: Record<string, unknown>;
-}): Promise<{ manifest: Manifest; skipped: boolean }> {
+} & NumberFormats): Promise<{ manifest: Manifest; skipped: boolean }> {
   return runTrainerStep({
     context,
     directory,
     step: 'evaluate-shard',
-    inputs: { model: modelFiles, asked: hashAsked(asked), weightStorage, ...inputs },
+    inputs: { model: modelFiles, asked: hashAsked(asked), precision, weightStorage, ...inputs },
     prepare: async () => {
       const questions = join(directory, questionsFile);
       await writeFileAtomically(questions, asked.map((question) => `${JSON.stringify(question)}\n`).join(''));
@@ -46,6 +45,7 @@ export async function rankQuestions({
         model,
         questions,
         batchSize,
+        precision,
         weightStorage,
         output: join(directory, lossesFile),
       };

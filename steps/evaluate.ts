@@ -3,6 +3,7 @@
  * the scores computed.
  */
 import { join } from 'node:path';
+import { evaluationNumberFormats } from '../configs/number-formats.ts';
 import type { AokvqaQuestion } from '../datasets/aokvqa.ts';
 import { answerLossesSchema } from '../evaluation/asked-question.ts';
 import type { BenchmarkQuestion } from '../evaluation/benchmarks/benchmark.ts';
@@ -57,7 +58,7 @@ export async function evaluateShard(
     modelFiles: merged.manifest.outputs,
     asked,
     batchSize: config.evaluate.batchSize,
-    weightStorage: config.evaluate.weightStorage ?? config.finetune.weightStorage,
+    ...evaluationNumberFormats(config),
     inputs: { questions: await hashFile(set.file), shard, count },
   });
   return { ...outcomeOf(done), questions: asked.length };

@@ -78,6 +78,8 @@ export const evaluateJobSchema = z.strictObject({
   /** One `AskedQuestion` a line (evaluation/asked-question.ts). */
   questions: z.string(),
   batchSize: positiveInteger,
+  /** What matrix products are computed in; default float32. */
+  precision: z.enum(['float32', 'tensorfloat32', 'bfloat16']).optional(),
   /** What the matrices of the language model are kept as; default float32. */
   weightStorage: z.enum(['float32', 'bfloat16']).optional(),
   output: z.string(),

@@ -6,7 +6,9 @@ import { type AskedQuestion, askedQuestionSchema } from '../evaluation/asked-que
 import type { PackedQuestion } from '../evaluation/packed-choices.ts';
 import { traceScorer } from '../evaluation/score-choices.ts';
 import { type ModelDirectory, readModelDirectory } from '../model/files/model-directory.ts';
+import type { ProductType } from '../model/ops/ops.ts';
 import { Program, type StorageType } from '../model/ops/program.ts';
+import { type Precision, usePrecision } from '../model/ops/tensorflow.ts';
 import { loadTokenizer } from '../model/text/tokenizer.ts';
 import { hashValue } from '../store/hash.ts';
 import { readJsonLines } from '../store/read-json.ts';
@@ -23,6 +25,8 @@ export interface EvaluateSettings {
   /** One `AskedQuestion` a line. */
   questions: string;
   batchSize: number;
+  /** What matrix products are computed in; default float32. */
+  precision?: Precision | undefined;
   /** What the matrices of the language model are kept as; default float32. */
   weightStorage?: StorageType | undefined;
   /** `{question_id, losses}` a line, with `text` where an answer was to be written, in the order of the questions. */
@@ -36,25 +40,28 @@ export interface EvaluateSettings {
  * @throws InputError for questions, pictures or a model that can't be used
  */
 export async function evaluate(settings: EvaluateSettings, reporter: JobReporter): Promise<JobOutcome> {
-  const { batchSize, weightStorage } = settings;
+  const { batchSize, weightStorage, precision } = settings;
   const questions = await readJsonLines(settings.questions, askedQuestionSchema);
   const ranked = questions.filter(({ answers }) => answers.length > 0);
   const written = questions.filter(({ generate }) => generate !== undefined);
   const rankingSteps = 2 * Math.ceil(ranked.length / batchSize);
   const steps = rankingSteps + Math.ceil(written.length / batchSize);
   const { signal } = reporter;
+  const productType = usePrecision(precision);
   const model = await readModelDirectory(settings.model);
-  const soFar = await openAnswersSoFar(settings.output, hashOfJob(model, questions, weightStorage));
+  const job = hashOfJob(model, questions, { weightStorage, precision });
+  const soFar = await openAnswersSoFar(settings.output, job);
   const alreadyAnswered = soFar.losses.size + soFar.texts.size;
   try {
-    await rankAnswers(settings, model, ranked, soFar, signal, (step) => reporter.progress({ step, steps })).finally(
-      () => model.close(),
-    );
+    await rankAnswers({ ...settings, productType }, model, ranked, soFar, signal, (step) =>
+      reporter.progress({ step, steps }),
+    ).finally(() => model.close());
     const openTexts = written.filter(({ question_id }) => !soFar.texts.has(question_id));
     const before = written.length - openTexts.length;
     const newTexts = await writeAnswers(settings.model, openTexts, {
       batchSize,
       weightStorage,
+      productType,
       signal,
       onTexts: (texts) => soFar.add(texts),
       onProgress: (done) => reporter.progress({ step: rankingSteps + Math.ceil((before + done) / batchSize), steps }),
@@ -77,15 +84,15 @@ export async function evaluate(settings: EvaluateSettings, reporter: JobReporter
 function hashOfJob(
   { weightsHash }: ModelDirectory,
   questions: readonly AskedQuestion[],
-  weightStorage: EvaluateSettings['weightStorage'],
+  numbers: Pick<EvaluateSettings, 'weightStorage' | 'precision'>,
 ): string {
   const asked = questions.map(({ picture, ...words }) => ({ ...words, picture: picture && path.basename(picture) }));
-  return hashValue({ weightsHash, asked, weightStorage });
+  return hashValue({ weightsHash, asked, ...numbers });
 }
 
 /** Finds the losses of every question's answers that are not known yet; progress counts two steps a batch. */
 async function rankAnswers(
-  settings: EvaluateSettings,
+  settings: EvaluateSettings & { productType: ProductType },
   model: ModelDirectory,
   questions: readonly AskedQuestion[],
   soFar: AnswersSoFar,
@@ -94,8 +101,8 @@ async function rankAnswers(
 ): Promise<void> {
   const isOpen = (some: readonly AskedQuestion[]) => some.some(({ question_id }) => !soFar.losses.has(question_id));
   if (!isOpen(questions)) return;
-  const { batchSize, weightStorage } = settings;
-  const program = new Program();
+  const { batchSize, weightStorage, productType } = settings;
+  const program = new Program({ productType });
   try {
     const tokenizer = await loadTokenizer(settings.model);
     const prompts = promptSettings(model, tokenizer);

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { familyOf } from '../model/families/index.ts';
 import { type ModelDirectory, readModelDirectory } from '../model/files/model-directory.ts';
-import { allowTensorFloat32 } from '../model/ops/tensorflow.ts';
+import { type Precision, usePrecision } from '../model/ops/tensorflow.ts';
 import { loadTokenizer } from '../model/text/tokenizer.ts';
 import { hashFile, hashValue } from '../store/hash.ts';
 import { InputError } from '../store/input-error.ts';
@@ -40,7 +40,7 @@ export interface FinetuneSettings {
   /** Samples computed at once; gradients are summed over the parts of a batch. */
   microBatchSize: number;
   recomputeActivations: boolean;
-  precision: 'float32' | 'tensorfloat32' | 'bfloat16';
+  precision: Precision;
   /** What the frozen matrices of the language model are kept as. */
   weightStorage: 'float32' | 'bfloat16';
   maximumTokens: number;
@@ -65,7 +65,7 @@ type Sample = z.output<typeof sampleSchema>;
  * @throws InputError for samples, pictures or a model that can't be used, naming file and field
  */
 export async function finetune(settings: FinetuneSettings, reporter: JobReporter): Promise<JobOutcome> {
-  allowTensorFloat32(settings.precision !== 'float32');
+  const productType = usePrecision(settings.precision);
   const model = await readModelDirectory(settings.model);
   try {
     // A wrong target or start is told before the pictures are computed.
@@ -93,7 +93,7 @@ export async function finetune(settings: FinetuneSettings, reporter: JobReporter
         ...settings,
         start,
         parts: settings.batchSize / settings.microBatchSize,
-        productType: settings.precision === 'bfloat16' ? 'bfloat16' : 'float32',
+        productType,
       });
       try {
         return await train({ settings, model, plan, features, program, reporter });

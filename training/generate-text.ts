@@ -7,6 +7,7 @@ import type { DecodingSettings } from '../model/decoding/settings.ts';
 import { readLlamaDirectory } from '../model/files/llama-directory.ts';
 import { type ModelDirectory, readModelDirectory } from '../model/files/model-directory.ts';
 import type { TensorDirectory } from '../model/files/tensor-directory.ts';
+import type { ProductType } from '../model/ops/ops.ts';
 import { Program, type StorageType } from '../model/ops/program.ts';
 import { loadTokenizer } from '../model/text/tokenizer.ts';
 import { InputError } from '../store/input-error.ts';
@@ -49,6 +50,8 @@ export async function generateTexts(
 export interface GenerateOptions {
   /** Default 8. */
   batchSize?: number;
+  /** What matrix products by weights are computed in; default float32. */
+  productType?: ProductType | undefined;
   /** What the matrices of the language model are kept as; default float32. */
   weightStorage?: StorageType | undefined;
   signal?: AbortSignal | undefined;
@@ -145,7 +148,7 @@ async function generate(
   const text = model.config.text_config;
   const batch = Math.min(options.batchSize, requests.length);
   const endTokens = [text.eos_token_id ?? []].flat();
-  const program = new Program();
+  const program = new Program({ productType: options.productType });
   try {
     const promptLengths = requests.map(({ tokenIds }) => tokenIds.length);
     const generator = traceGenerator(

@@ -82,6 +82,8 @@ export function nativeBinding(): Binding {
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
   // oneDNN's matrix products are a fifth faster also where TensorFlow leaves them off (no AVX-512).
   process.env.TF_ENABLE_ONEDNN_OPTS ??= '1';
+  // float32 is float32 also on GPUs that have TensorFloat-32, unless a job asks for it.
+  process.env.NVIDIA_TF32_OVERRIDE ??= '0';
   try {
     loaded = require(addonFile()) as Binding;
   } catch (cause) {
@@ -94,12 +96,25 @@ export function nativeBinding(): Binding {
 }
 
 /**
- * Whether float32 matrix products may be done in TensorFloat-32 (10 bits of mantissa) on NVIDIA GPUs that have it,
- * which TensorFlow does unless told otherwise. CUDA's libraries read the setting when they are loaded: call this
- * before the first operation. On a CPU it changes nothing.
+ * What matrix products of the language model are computed in. tensorfloat32 (10 bits of mantissa) lets NVIDIA GPUs that
+ * have it round the factors of float32 products, and so does bfloat16 for what it leaves in float32; CPUs do not.
  */
-export function allowTensorFloat32(allowed: boolean): void {
-  process.env.NVIDIA_TF32_OVERRIDE = allowed ? '1' : '0';
+export type Precision = 'float32' | 'tensorfloat32' | 'bfloat16';
+
+/**
+ * Sets TensorFloat-32 for the process. CUDA's libraries read the setting when they are loaded: call this before the
+ * first operation.
+ *
+ * @returns the type that products by weights are to be traced in
+ */
+export function usePrecision(precision: Precision = 'float32'): 'float32' | 'bfloat16' {
+  process.env.NVIDIA_TF32_OVERRIDE = precision === 'float32' ? '0' : '1';
+  return productTypeOf(precision);
+}
+
+/** The type of the factors of products by weights. */
+export function productTypeOf(precision: Precision): 'float32' | 'bfloat16' {
+  return precision === 'bfloat16' ? 'bfloat16' : 'float32';
 }
 
 /** The addon, in the folder of the Node-API version that it was built for. */

@@ -42,6 +42,13 @@ export function describeTorchBesideOurs(family: 'minigpt4' | 'llava'): void {
       await runTorch({ kind: 'evaluate', ...asked, output: byThem }, inFolder('job'));
       const losses = (output: string) => answersIn(output).then((answers) => answers.losses);
       expect(maximumDifference(await losses(byThem), await losses(byUs))).toBeLessThan(1e-3);
+
+      const narrow = inFolder('in-bfloat16.jsonl');
+      const inBfloat16 = { kind: 'evaluate', ...asked, precision: 'bfloat16', output: narrow } as const;
+      await runTorch(inBfloat16, inFolder('job'));
+      const difference = maximumDifference(await losses(narrow), await losses(byUs));
+      expect(difference).toBeLessThan(0.03);
+      expect(difference).toBeGreaterThan(1e-4);
     });
 
     test('sharded by FSDP: the same curve within 1e-3, an adapter of the same format, the same answers', async () => {

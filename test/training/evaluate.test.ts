@@ -112,6 +112,17 @@ test('matrices kept as bfloat16 give nearly the same losses, and answers are wri
   expect(Math.min(...differences)).toBeGreaterThan(0);
 });
 
+test('products in bfloat16 give nearly the same losses, whatever is computed together', async () => {
+  const precision = 'bfloat16';
+  const found = await losses({ precision });
+  const differences = found.map((line, index) => maximumDifference(line.losses, whole[index]?.losses as number[]));
+  expect(Math.max(...differences)).toBeLessThan(0.03);
+  expect(Math.min(...differences)).toBeGreaterThan(0);
+  const alone = await losses({ precision, batchSize: 1 });
+  const apart = alone.map((line, index) => maximumDifference(line.losses, found[index]?.losses as number[]));
+  expect(Math.max(...apart)).toBeLessThan(0.01);
+});
+
 test('progress reaches its end and never falls', async () => {
   const output = path.join(await temporaryFolder(), 'losses.jsonl');
   const reporter = recordingReporter();
@@ -148,8 +159,10 @@ test('what another job had found so far is not used', async () => {
   const output = path.join(await temporaryFolder(), 'losses.jsonl');
   const job = { model, questions: asked.asked, batchSize: 4, output };
   await expect(evaluate(job, recordingReporter(5))).rejects.toThrow('asked to stop');
-  const { metrics } = await evaluate({ ...job, weightStorage: 'bfloat16' }, recordingReporter());
-  expect(metrics.alreadyAnswered).toBe(0);
+  for (const other of [{ weightStorage: 'bfloat16' }, { precision: 'bfloat16' }] as const) {
+    const { metrics } = await evaluate({ ...job, ...other }, recordingReporter());
+    expect(metrics.alreadyAnswered).toBe(0);
+  }
 });
 
 test('a picture that is missing or cut short is named, and no result is left', async () => {

@@ -11,8 +11,12 @@ from protocol import JobError, read_lines, write_atomically
 from sharing import Progress, shared_out
 
 
-@torch.no_grad()
 def evaluate(job, reporter, device, sharded):
+    with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=job.get("precision") == "bfloat16"):
+        return _evaluate(job, reporter, device, sharded)
+
+
+def _evaluate(job, reporter, device, sharded):
     model = Model(job["model"], device, job.get("weightStorage", "float32"), sharded=sharded)
     questions = read_lines(job["questions"])
     ranked = [one for one in questions if one["answers"]]
