@@ -7,6 +7,7 @@ import { type OwnedProcess, startOwned } from '../../cli/demo/child-process.ts';
 import { connectClient } from '../../cli/temporal-client.ts';
 import type { RunPlan } from '../../workflows/messages.ts';
 import { examineHistories } from '../histories.ts';
+import { type PartTimes, partTimes } from '../part-times.ts';
 import { firstMatch, memoryOfGroup, processorTimeOfGroups } from '../process-figures.ts';
 import { startServerIn } from '../server-in.ts';
 import { shardMilliseconds } from './shard-time.ts';
@@ -73,10 +74,10 @@ export async function measureFleet(
     await handle.result();
     const serverSeconds = (await processorTime()) - before;
     const round = client.workflow.getHandle(`${workflowId}/round-0`);
-    const times = shardTimes(await round.fetchHistory());
+    const times = partTimes(await round.fetchHistory(), 'evaluateShard');
     const seconds =
       (Math.max(...times.map(({ done }) => done)) - Math.min(...times.map(({ scheduled }) => scheduled))) / 1000;
-    const own = times.reduce((sum, { shard }) => sum + shardMilliseconds(shard, milliseconds), 0);
+    const own = times.reduce((sum, _, shard) => sum + shardMilliseconds(shard, milliseconds), 0);
     return {
       seconds,
       shardsPerSecond: times.length / seconds,
@@ -104,38 +105,8 @@ function planOf(evaluationShards: number): RunPlan {
   };
 }
 
-interface ShardTimes {
-  shard: number;
-  worker: string;
-  /** Milliseconds since 1970. */
-  scheduled: number;
-  started: number;
-  done: number;
-}
-
-type History = Awaited<ReturnType<ReturnType<Client['workflow']['getHandle']>['fetchHistory']>>;
-
-function shardTimes({ events }: History): ShardTimes[] {
-  const scheduled = new Map<string, number>();
-  const started = new Map<string, { at: number; worker: string; scheduledId: string }>();
-  const times: ShardTimes[] = [];
-  for (const event of events ?? []) {
-    const at = Number(event.eventTime?.seconds ?? 0) * 1000 + (event.eventTime?.nanos ?? 0) / 1e6;
-    const id = String(event.eventId);
-    if (event.activityTaskScheduledEventAttributes?.activityType?.name === 'evaluateShard') scheduled.set(id, at);
-    const start = event.activityTaskStartedEventAttributes;
-    if (start) started.set(id, { at, worker: start.identity ?? '', scheduledId: String(start.scheduledEventId) });
-    const end = event.activityTaskCompletedEventAttributes;
-    const begun = started.get(String(end?.startedEventId));
-    const scheduledAt = begun && scheduled.get(begun.scheduledId);
-    if (begun === undefined || scheduledAt === undefined) continue;
-    times.push({ shard: times.length, worker: begun.worker, scheduled: scheduledAt, started: begun.at, done: at });
-  }
-  return times;
-}
-
 /** Between the end of a worker's shard and the start of its next. */
-function idleTimes(times: readonly ShardTimes[]): number[] {
+function idleTimes(times: readonly PartTimes[]): number[] {
   const free = new Map<string, number>();
   const idle: number[] = [];
   for (const { worker, started, done } of [...times].sort((a, b) => a.started - b.started)) {
@@ -147,7 +118,7 @@ function idleTimes(times: readonly ShardTimes[]): number[] {
 }
 
 /** Of the first shards, one a worker: nobody was before them. */
-function firstTurn(times: readonly ShardTimes[], workers: number): number[] {
+function firstTurn(times: readonly PartTimes[], workers: number): number[] {
   return [...times]
     .sort((a, b) => a.started - b.started)
     .slice(0, workers)

@@ -13,7 +13,16 @@ export interface Host {
   name: string;
   /** Its disk, and where its processes are started. */
   disk: string;
-  start(program: { name: string; arguments: string[]; environment: Record<string, string> }): Promise<OwnedProcess>;
+  start(program: HostProgram): Promise<OwnedProcess>;
+}
+
+export interface HostProgram {
+  name: string;
+  /** For Node. */
+  arguments: string[];
+  environment: Record<string, string>;
+  /** The only processor that it and its children may use; default: all. */
+  processor?: number | undefined;
 }
 
 export interface Hosts {
@@ -45,11 +54,16 @@ export function createHosts(folder: string, names: string[]): Hosts {
     return {
       name,
       disk,
-      start: ({ name: called, arguments: line, environment }) =>
+      start: ({ name: called, arguments: line, environment, processor }) =>
         startOwned({
           name: called,
           program,
-          arguments: [...way, process.execPath, ...line],
+          arguments: [
+            ...way,
+            ...(processor === undefined ? [] : ['taskset', '--cpu-list', String(processor)]),
+            process.execPath,
+            ...line,
+          ],
           logFile: join(folder, `${name}-${called}.log`),
           environment,
         }),

@@ -1,0 +1,110 @@
+/**
+ * Hosts that share nothing but a Temporal server and a store on S3: what a run over several of them takes.
+ */
+import { fileURLToPath } from 'node:url';
+import type { Client } from '@temporalio/client';
+import { partTimes } from '../../bench/part-times.ts';
+import { firstMatch } from '../../bench/process-figures.ts';
+import { startServerIn } from '../../bench/server-in.ts';
+import type { OwnedProcess } from '../../cli/demo/child-process.ts';
+import { connectClient } from '../../cli/temporal-client.ts';
+import { startS3Server, type TestS3Server } from '../store/remote/s3-server.ts';
+import { createHosts, type Host } from './hosts.ts';
+
+export interface HostWorker {
+  queue: string;
+  /** Names its log. Default: its kind. */
+  called?: string;
+  /** Default: the real trainer. */
+  trainerEntry?: string;
+  /** The only processor that it and its trainers may use; default: all. */
+  processor?: number;
+}
+
+export interface ConnectedHosts {
+  hosts: Host[];
+  client: Client;
+  store: TestS3Server;
+  /** Resolves once the worker polls. */
+  startWorker(host: Host, kind: 'cpu' | 'gpu', worker: HostWorker): Promise<OwnedProcess>;
+  /** @throws Error when a worker broke down, so that nobody waits for it */
+  requireWorkers(): void;
+  close(): Promise<void>;
+}
+
+const projectFile = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+
+/** The start of a command line for TypeScript. */
+export const withTsx = ['--import', import.meta.resolve('tsx')];
+
+/**
+ * Makes the hosts, and starts what is between them. This process may use the store too: its environment is told.
+ *
+ * @param folder gets a folder for each host, the servers' data and all logs
+ */
+export async function connectHosts(folder: string, names: string[]): Promise<ConnectedHosts> {
+  const made = createHosts(folder, names);
+  const closing: (() => unknown)[] = [() => made.remove()];
+  const close = async () => {
+    for (const end of closing.splice(0).reverse()) await end();
+  };
+  try {
+    const store = await startS3Server(folder);
+    closing.push(() => store.kill());
+    Object.assign(process.env, store.environment);
+    const temporal = await startServerIn(folder);
+    closing.push(() => temporal.process.stop());
+    const client = await connectClient(temporal.address);
+    closing.push(() => client.connection.close());
+    const environment = {
+      ...store.environment,
+      AWS_ENDPOINT_URL_S3: `http://${await made.expose(store.port)}`,
+      TEMPORAL_ADDRESS: await made.expose(Number(temporal.address.split(':').at(-1))),
+      TEMPORAL_NAMESPACE: 'default',
+      DATAENGINE_EXIT_WITH_PARENT: '1',
+    };
+    let broken: string | undefined;
+    return {
+      hosts: made.hosts,
+      client,
+      store,
+      async startWorker(host, kind, { queue, called = kind, trainerEntry, processor }) {
+        const trainer = trainerEntry === undefined ? [] : [trainerEntry];
+        const worker = await host.start({
+          name: called,
+          arguments: [...withTsx, projectFile(`workers/${kind}.ts`), queue, ...trainer],
+          environment,
+          processor,
+        });
+        void worker.ended.then((how) => {
+          if (/code [^0]/.test(how)) broken = `${host.name}'s ${called} worker ${how}; see ${worker.logFile}`;
+        });
+        await firstMatch(worker.logFile, /(RUNNING)/);
+        return worker;
+      },
+      requireWorkers() {
+        if (broken !== undefined) throw new Error(broken);
+      },
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/**
+ * How many parts of a step each of the workers did.
+ *
+ * @param round id of the round's workflow
+ * @param activity such as `evaluateShard`
+ */
+export async function partsDoneBy(
+  workers: readonly OwnedProcess[],
+  { client }: ConnectedHosts,
+  round: string,
+  activity: string,
+): Promise<number[]> {
+  const parts = partTimes(await client.workflow.getHandle(round).fetchHistory(), activity);
+  return workers.map(({ pid }) => parts.filter(({ worker }) => worker.startsWith(`${pid}@`)).length);
+}
