@@ -62,7 +62,13 @@ function scorer(
     };
     if (!traced) {
       const program = new Program({ productType: precision });
-      traced = traceScorer(program, frozenWeights(program, model, precision), model.config, [[question]], 1);
+      traced = traceScorer(
+        program,
+        frozenWeights(program, model, { storage: precision, use: 'forward' }),
+        model.config,
+        [[question]],
+        1,
+      );
       program.load();
       await loadWeights(program, model);
     }

@@ -24,7 +24,7 @@ export function adaptVision(
   model: TensorDirectory,
   adapter?: Adapter,
 ): { weights: (ops: Ops) => Weights; factors: Map<string, Float32Array> } {
-  const base = frozenWeights(program, model);
+  const base = frozenWeights(program, model, { use: 'forward' });
   const factors = new Map<string, Float32Array>();
   const weights = (ops: Ops): Weights => {
     return (name) => {

@@ -110,7 +110,7 @@ async function rankAnswers(
     // Whole batches, those that are done too: the same shapes give the same losses to the last bit.
     const batches = chunks(packed, batchSize);
     const asked = chunks(questions, batchSize);
-    const weights = frozenWeights(program, model, weightStorage);
+    const weights = frozenWeights(program, model, { storage: weightStorage, use: 'forward' });
     const scorer = traceScorer(program, weights, model.config, batches, batchSize);
     program.load();
     await loadWeights(program, model);

@@ -150,7 +150,14 @@ export function defineFinetune(
   const program = new Program({ productType });
   const flat = declareParameters(program, layout);
   const gradients = parts > 1 ? program.variable(GRADIENT, [layout.total]) : undefined;
-  const weights = frozenWeights(program, { shapes: expectedTensors(config) }, weightStorage);
+  const weights = frozenWeights(
+    program,
+    { shapes: expectedTensors(config) },
+    {
+      storage: weightStorage,
+      use: 'forward and backward',
+    },
+  );
   const hidden = config.text_config.hidden_size;
 
   for (const shape of new Map(shapes.map((shape) => [shapeName(shape), shape])).values()) {

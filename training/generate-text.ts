@@ -153,7 +153,7 @@ async function generate(
     const promptLengths = requests.map(({ tokenIds }) => tokenIds.length);
     const generator = traceGenerator(
       program,
-      frozenWeights(program, model, options.weightStorage),
+      frozenWeights(program, model, { storage: options.weightStorage, use: 'forward' }),
       model.config,
       tokenizer,
       { ...settings, endTokens },

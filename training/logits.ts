@@ -4,7 +4,7 @@ import type { Adapter } from '../model/files/adapter.ts';
 import type { ModelDirectory } from '../model/files/model-directory.ts';
 import type { Adapters } from '../model/llama.ts';
 import { multimodal } from '../model/multimodal.ts';
-import { Program } from '../model/ops/program.ts';
+import { Program, type StorageType } from '../model/ops/program.ts';
 import { frozen, Tape } from '../model/ops/tape.ts';
 import type { Batch, BatchShape } from './batch.ts';
 import { frozenWeights, loadWeights } from './frozen-weights.ts';
@@ -23,11 +23,11 @@ export async function batchLogits(
   batch: Batch,
   pictures: Float32Array,
   adapter?: Adapter,
-  storage?: Parameters<typeof frozenWeights>[2],
+  storage?: StorageType | ((name: string) => StorageType),
 ): Promise<Float32Array> {
   const { config } = model;
   const program = new Program();
-  const weights = frozenWeights(program, model, storage);
+  const weights = frozenWeights(program, model, { storage, use: 'forward' });
   const hidden = config.text_config.hidden_size;
   const adapters: Adapters = (module) => {
     const pair = adapter?.tensors.get(module);

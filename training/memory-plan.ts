@@ -74,12 +74,17 @@ function pictureBytes(config: ModelConfig): { projection: number; pictures: numb
   const pixels = { shape: [PICTURE_BATCH, 3, imageSize, imageSize], dataType: 'float32' } as const;
   let seen: readonly number[] = [];
   vision.define('vision', { pixels }, (ops, inputs) => {
-    const rows = family.visionFeatures(new Tape(ops), frozenWeights(vision, { shapes }), inputs.pixels).value;
+    const rows = family.visionFeatures(
+      new Tape(ops),
+      frozenWeights(vision, { shapes }, { use: 'forward' }),
+      inputs.pixels,
+    ).value;
     seen = rows.shape;
     return { rows };
   });
   projection.define('projection', { seen: { shape: seen, dataType: 'float32' } }, (ops, inputs) => ({
-    rows: family.project(new Tape(ops), frozenWeights(projection, { shapes }), frozen(inputs.seen)).value,
+    rows: family.project(new Tape(ops), frozenWeights(projection, { shapes }, { use: 'forward' }), frozen(inputs.seen))
+      .value,
   }));
   return { projection: weightBytes(projection), pictures: weightBytes(vision) + vision.workingBytes('vision') };
 }

@@ -1,6 +1,6 @@
-import type { Ops, Value } from '../ops/ops.ts';
+import { type Ops, sizeOf, type Value } from '../ops/ops.ts';
 import type { Tape, Variable } from '../ops/tape.ts';
-import { linear } from './linear.ts';
+import { backThroughWeight, linear, throughWeight } from './linear.ts';
 
 /** One LoRA adapter (arXiv 2106.09685) on one linear layer. */
 export interface Adapter {
@@ -30,17 +30,14 @@ export function adaptedLinear(tape: Tape, x: Variable, weight: Variable, adapter
   const dropped = (value: Value, kept = dropout?.kept) =>
     kept ? ops.multiply(value, ops.cast(kept, value.dataType)) : value;
   const narrow = ops.scale(ops.matMul(dropped(x.value), a.value, { transposeB: true }), scaling);
-  const value = ops.add(
-    ops.matMul(x.value, weight.value, { transposeB: true }),
-    ops.matMul(narrow, b.value, { transposeB: true }),
-  );
+  const value = ops.add(throughWeight(ops, x.value, weight), ops.matMul(narrow, b.value, { transposeB: true }));
   return tape.record([x, a, b], value, (gradient) => {
     const narrowGradient = ops.scale(ops.matMul(gradient, b.value), scaling);
     const kept = dropout && ops.after(dropout.kept, gradient);
     const input = dropped(x.again?.(gradient) ?? x.value, kept);
     const throughAdapter = () => dropped(ops.matMul(narrowGradient, a.value), kept);
     return [
-      x.needsGradient ? ops.add(ops.matMul(gradient, weight.value), throughAdapter()) : undefined,
+      x.needsGradient ? ops.add(backThroughWeight(ops, gradient, weight), throughAdapter()) : undefined,
       ops.matMul(narrowGradient, input, { transposeA: true }),
       ops.matMul(gradient, narrow, { transposeA: true }),
     ];
@@ -57,7 +54,9 @@ const NARROW_PENALTY = 2;
 function isMergingCheaper(ops: Ops, x: Variable, weight: Variable, { a, dropout }: Adapter): boolean {
   if (dropout || ops.productType !== 'float32') return false;
   const rows = x.value.shape[0] as number;
-  const [outputSize, inputSize] = weight.value.shape as [number, number];
+  const size = sizeOf(weight.value.shape);
+  const inputSize = x.value.shape[1] as number;
+  const outputSize = size / inputSize;
   const rank = a.value.shape[0] as number;
   const whole = (rows + 3 * rank) * inputSize * outputSize;
   const narrow = 3 * rows * rank * (inputSize + outputSize);
@@ -67,13 +66,17 @@ function isMergingCheaper(ops: Ops, x: Variable, weight: Variable, { a, dropout 
 /** The same layer with its adapter merged in the step: `y = x (W + scaling * B A)ᵀ`. */
 function mergedLinear(tape: Tape, x: Variable, weight: Variable, { a, b, scaling }: Adapter): Variable {
   const { ops } = tape;
-  const merged = ops.add(ops.cast(weight.value, 'float32'), ops.scale(ops.matMul(b.value, a.value), scaling));
-  const value = ops.matMul(x.value, merged, { transposeB: true });
+  const { isTransposed } = weight;
+  const update = isTransposed
+    ? ops.matMul(a.value, b.value, { transposeA: true, transposeB: true })
+    : ops.matMul(b.value, a.value);
+  const merged = { ...weight, value: ops.add(ops.cast(weight.value, 'float32'), ops.scale(update, scaling)) };
+  const value = throughWeight(ops, x.value, merged);
   return tape.record([x, a, b], value, (gradient) => {
     const input = x.again?.(gradient) ?? x.value;
     const slope = ops.scale(ops.matMul(gradient, input, { transposeA: true }), scaling);
     return [
-      x.needsGradient ? ops.matMul(gradient, merged) : undefined,
+      x.needsGradient ? backThroughWeight(ops, gradient, merged) : undefined,
       ops.matMul(b.value, slope, { transposeA: true }),
       ops.matMul(slope, a.value, { transposeB: true }),
     ];

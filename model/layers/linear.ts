@@ -1,4 +1,15 @@
+import type { Ops, Value } from '../ops/ops.ts';
 import type { Tape, Variable } from '../ops/tape.ts';
+
+/** `x Wᵀ`: `[rows, in]` by a weight `[out, in]`, kept as it is or transposed. */
+export function throughWeight(ops: Ops, x: Value, { value, isTransposed = false }: Variable): Value {
+  return ops.matMul(x, value, { transposeB: !isTransposed });
+}
+
+/** `gradient W`, the gradient of `throughWeight`'s input. */
+export function backThroughWeight(ops: Ops, gradient: Value, { value, isTransposed = false }: Variable): Value {
+  return ops.matMul(gradient, value, { transposeB: isTransposed });
+}
 
 /**
  * `y = x Wᵀ + b`, as `torch.nn.Linear`.
@@ -10,10 +21,10 @@ import type { Tape, Variable } from '../ops/tape.ts';
  */
 export function linear(tape: Tape, x: Variable, weight: Variable, bias?: Variable): Variable {
   const { ops } = tape;
-  const product = ops.matMul(x.value, weight.value, { transposeB: true });
+  const product = throughWeight(ops, x.value, weight);
   const value = bias ? ops.biasAdd(product, bias.value) : product;
   return tape.record(bias ? [x, weight, bias] : [x, weight], value, (gradient) => [
-    x.needsGradient ? ops.matMul(gradient, weight.value) : undefined,
+    x.needsGradient ? backThroughWeight(ops, gradient, weight) : undefined,
     weight.needsGradient ? ops.matMul(gradient, x.value, { transposeA: true }) : undefined,
     bias?.needsGradient ? ops.sum(gradient, [0]) : undefined,
   ]);

@@ -69,34 +69,49 @@ export class Program {
   private readonly functions = new Map<string, ProgramFunction>();
   private session: number | undefined;
 
-  constructor(options: { productType?: ProductType } = {}) {
+  /** What matrix products by weights are computed in. */
+  get productType(): ProductType {
+    return this.graph.productType;
+  }
+
+  constructor(options: { productType?: ProductType | undefined } = {}) {
     this.graph = new GraphOps(options.productType);
   }
 
-  /** Declares a variable; its value is undefined until `assign`. */
-  variable(name: string, shape: readonly number[], storage: StorageType = 'float32'): Value {
+  /**
+   * Declares a variable; its value is undefined until `assign`.
+   *
+   * @param isTransposed a matrix that is assigned as `shape` says, and kept as its transpose
+   */
+  variable(
+    name: string,
+    shape: readonly number[],
+    { storage = 'float32', isTransposed = false }: { storage?: StorageType; isTransposed?: boolean } = {},
+  ): Value {
     const known = this.variables.get(name);
     if (known) return known.value;
     const { graph } = this;
     const dataType = { kind: 'type', value: storage } as const;
+    const kept = isTransposed ? [...shape].reverse() : shape;
     const resource = `${graph.node('VarHandleOp', [], {
       dtype: dataType,
-      shape: { kind: 'shape', value: shape },
+      shape: { kind: 'shape', value: kept },
       container: { kind: 'text', value: '' },
       shared_name: { kind: 'text', value: name },
     })}:0`;
     const output = `${graph.node('ReadVariableOp', [resource], { dtype: dataType })}:0`;
-    const value: GraphValue = { shape, dataType: storage, output };
+    const value: GraphValue = { shape: kept, dataType: storage, output };
     // The addon can't make tensors of bfloat16: they come as bytes.
     const assignInput =
       storage === 'float32' ? graph.placeholder(shape, 'float32') : graph.placeholder([...shape, 2], 'uint8');
     const given = storage === 'float32' ? assignInput : graph.bitcast(assignInput, shape, storage);
-    const assignment = graph.node('AssignVariableOp', [resource, (given as GraphValue).output], {
+    const turned = isTransposed ? graph.transpose(given, [1, 0]) : given;
+    const assignment = graph.node('AssignVariableOp', [resource, (turned as GraphValue).output], {
       dtype: dataType,
       validate_shape: { kind: 'bool', value: false },
     });
     const assigned = this.after([assignment]);
-    this.variables.set(name, { shape, storage, resource, value, assignInput, assigned });
+    this.variables.set(name, { shape: kept, storage, resource, value, assignInput, assigned });
     return value;
   }
 

@@ -16,6 +16,8 @@ export interface Variable {
    * does not hold the value itself until then.
    */
   readonly again?: (event: Value) => Value;
+  /** A frozen weight `[out, in]` of a linear layer whose value is its transpose, `[in, out]`. */
+  readonly isTransposed?: boolean;
 }
 
 type Backward = (gradient: Value) => readonly (Value | undefined)[];

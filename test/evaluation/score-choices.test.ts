@@ -26,7 +26,13 @@ function question(promptLength: number, choiceLengths: number[], pictureStart: n
 async function score(batches: PackedQuestion[][], batchSize: number, pictures: Float32Array[]): Promise<number[][][]> {
   const program = new Program();
   try {
-    const scorer = traceScorer(program, frozenWeights(program, model), model.config, batches, batchSize);
+    const scorer = traceScorer(
+      program,
+      frozenWeights(program, model, { use: 'forward' }),
+      model.config,
+      batches,
+      batchSize,
+    );
     program.load();
     await loadWeights(program, model);
     return batches.map((batch, index) => scorer.score(batch, pictures[index] as Float32Array));

@@ -80,11 +80,18 @@ async function withGenerator<T>(
 ): Promise<T> {
   const program = new Program();
   try {
-    const generator = traceGenerator(program, frozenWeights(program, model), model.config, tokenizer, settings, {
-      batch,
-      promptLengths: requests.map(({ tokenIds }) => tokenIds.length),
-      pictureTokens: PICTURE_TOKENS,
-    });
+    const generator = traceGenerator(
+      program,
+      frozenWeights(program, model, { use: 'forward' }),
+      model.config,
+      tokenizer,
+      settings,
+      {
+        batch,
+        promptLengths: requests.map(({ tokenIds }) => tokenIds.length),
+        pictureTokens: PICTURE_TOKENS,
+      },
+    );
     program.load();
     await loadWeights(program, model);
     return use((from, to) =>
@@ -139,7 +146,7 @@ test('the key-value cache changes nothing: a forward over the whole text has the
   const places = Int32Array.from(written, (_, index) => tokenIds.length - 1 + index);
   const isPicture = whole.map((_, place) => Number(place >= pictureStart && place < pictureStart + PICTURE_TOKENS));
   const program = new Program();
-  const weights = frozenWeights(program, model);
+  const weights = frozenWeights(program, model, { use: 'forward' });
   const inputs = {
     tokenIds: { shape: [tokens], dataType: 'int32' },
     isPicture: { shape: [tokens, 1], dataType: 'bool' },
