@@ -8,6 +8,7 @@ import { writeJson } from '../store/write-file.ts';
 import { embeddingFiles, embedOutcome, embedPictures, listPictures, whatIsEmbedded } from './embed-pictures.ts';
 import { manifestIn } from './finished-step.ts';
 import type { EmbedOutcome } from './outcomes.ts';
+import { partOf } from './part-of.ts';
 import {
   type EmbeddingRows,
   embeddingPartDirectory,
@@ -26,8 +27,7 @@ export async function embedShard(context: StepContext, { shard }: { shard: numbe
     step: 'embed-shard',
     inputs: { ...inputs, shard, count },
   };
-  const part = <T>(all: T[]) =>
-    all.slice(Math.floor((shard * all.length) / count), Math.floor(((shard + 1) * all.length) / count));
+  const part = <T>(all: T[]) => partOf(all, shard, count);
   if (!existsSync(cached)) return embedOutcome(await embedPictures(context, { ...step, part }));
   const work = async () => {
     const { embeddings, width } = await readEmbeddings(join(cached, embeddingsFile));

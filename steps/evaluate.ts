@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import { evaluationNumberFormats } from '../configs/number-formats.ts';
 import type { AokvqaQuestion } from '../datasets/aokvqa.ts';
-import { answerLossesSchema } from '../evaluation/asked-question.ts';
+import { type AskedQuestion, answerLossesSchema } from '../evaluation/asked-question.ts';
 import type { BenchmarkQuestion } from '../evaluation/benchmarks/benchmark.ts';
 import { hashFile } from '../store/hash.ts';
 import { InputError } from '../store/input-error.ts';
@@ -25,6 +25,7 @@ import {
 import { finishedStep, manifestIn } from './finished-step.ts';
 import { outcomeOf } from './outcome-of.ts';
 import type { EvaluateOutcome, EvaluateShardOutcome } from './outcomes.ts';
+import { partOf } from './part-of.ts';
 import { questionTypesOf } from './question-types.ts';
 import { writeScores } from './score-questions.ts';
 import { settleUnclearOf } from './settle-unclear.ts';
@@ -49,8 +50,8 @@ export async function evaluateShard(
   const set = requireEvaluationSet(config, run, name);
   const questions = await readEvaluationSet(set, extractedPicturesFolder(run));
   const { shards: count } = config.evaluate;
-  // Every `count`-th question: no question is dropped, whatever the number of shards.
-  const asked = askQuestions(set, questions).filter((_, index) => index % count === shard);
+  const all = askQuestions(set, questions);
+  const asked = count === 1 ? all : partOf(byPicture(all), shard, count);
   const done = await rankQuestions({
     context,
     directory: shardDirectory(context, name, shard),
@@ -154,6 +155,14 @@ async function readLosses(context: StepContext, { name }: EvaluationSet) {
 function extractionOf({ teacher }: StepContext['config'], sets: readonly EvaluationSet[]) {
   if (!sets.some(({ benchmark, generated }) => benchmark === 'mmbench' && generated)) return {};
   return { extraction: teacher.provider === 'local' ? 'rules' : teacher.model };
+}
+
+/** Questions about one picture beside one another, so that a part computes it for all of them; MMBench's rotations are far apart. */
+function byPicture(asked: readonly AskedQuestion[]): AskedQuestion[] {
+  const firstAt = new Map<string | undefined, number>();
+  for (const [index, { picture }] of asked.entries()) if (!firstAt.has(picture)) firstAt.set(picture, index);
+  const placeOf = ({ picture }: AskedQuestion) => firstAt.get(picture) as number;
+  return asked.toSorted((left, right) => placeOf(left) - placeOf(right));
 }
 
 /** The folder of one part of a set. */

@@ -39,6 +39,7 @@ const elsewhere: Record<string, string> = {
   'npm run bench:train': 'bench',
   'npm run bench:score': 'bench',
   'npm run bench:memory': 'bench',
+  'npm run bench:hosts': 'bench',
   'dataengine model assemble --llama vicuna-7b --blip2 blip2-flan-t5-xxl --projection prerained_minigpt4_7b.pth --output data/minigpt4-7b':
     'test/model/assemble/assemble.test.ts',
   'python test/fixtures/check-adapters.py /tmp/adapters': 'test/model/parity/adapters.test.ts',

@@ -1,6 +1,8 @@
 /**
  * Hosts that share nothing but a Temporal server and a store on S3: what a run over several of them takes.
  */
+import { cp } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Client } from '@temporalio/client';
 import { partTimes } from '../../bench/part-times.ts';
@@ -19,6 +21,7 @@ export interface HostWorker {
   trainerEntry?: string;
   /** The only processor that it and its trainers may use; default: all. */
   processor?: number;
+  environment?: Record<string, string>;
 }
 
 export interface ConnectedHosts {
@@ -68,12 +71,12 @@ export async function connectHosts(folder: string, names: string[]): Promise<Con
       hosts: made.hosts,
       client,
       store,
-      async startWorker(host, kind, { queue, called = kind, trainerEntry, processor }) {
+      async startWorker(host, kind, { queue, called = kind, trainerEntry, processor, environment: own }) {
         const trainer = trainerEntry === undefined ? [] : [trainerEntry];
         const worker = await host.start({
           name: called,
           arguments: [...withTsx, projectFile(`workers/${kind}.ts`), queue, ...trainer],
-          environment,
+          environment: { ...environment, ...own },
           processor,
         });
         void worker.ended.then((how) => {
@@ -91,6 +94,11 @@ export async function connectHosts(folder: string, names: string[]): Promise<Con
     await close();
     throw error;
   }
+}
+
+/** Puts what a run reads where a host has its own: the demo's base model, configs, prompts. */
+export async function copyProjectTo({ disk }: Host): Promise<void> {
+  for (const path of ['configs', 'data/stage1']) await cp(projectFile(path), join(disk, path), { recursive: true });
 }
 
 /**

@@ -94,6 +94,19 @@ test('three shards give the scores of one, for every benchmark of the config', a
   }
 }, 600_000);
 
+test('questions about one picture are in one part, unless a part ends between them', async () => {
+  const picturesOf = async (shard: number) => {
+    const text = await readFile(file('evaluate-parts', `mmbench-${shard}-of-3`, 'questions.jsonl'), 'utf8');
+    const lines = text.trim().split('\n');
+    return new Set(lines.map((line) => (JSON.parse(line) as { picture: string }).picture));
+  };
+  const parts = await Promise.all([0, 1, 2].map(picturesOf));
+  const distinct = new Set(parts.flatMap((part) => [...part]));
+  expect(distinct.size).toBeGreaterThan(1);
+  const computed = parts.reduce((sum, part) => sum + part.size, 0);
+  expect(computed).toBeLessThanOrEqual(distinct.size + parts.length - 1);
+});
+
 test('each benchmark has its own measures, by group, and official files', async () => {
   const mmbench = await readScores(file('evaluate', 'mmbench'));
   expect(mmbench).toMatchObject({ title: 'MMBench', blind: false, questions: 9 });

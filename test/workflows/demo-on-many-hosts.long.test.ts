@@ -2,7 +2,7 @@
  * The quick demo over two hosts that share no disk, its evaluation and its pictures in parts, and the same demo as the
  * command runs it on one host, in one piece.
  */
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,7 +11,7 @@ import { stringify } from 'yaml';
 import { compareRuns } from '../../bench/chaos/compare.ts';
 import { pullRun } from '../../store/remote/stored-run.ts';
 import type { DataEngineResult } from '../../workflows/messages.ts';
-import { type ConnectedHosts, connectHosts, partsDoneBy, withTsx } from '../helpers/connected-hosts.ts';
+import { type ConnectedHosts, connectHosts, copyProjectTo, partsDoneBy, withTsx } from '../helpers/connected-hosts.ts';
 import type { Host } from '../helpers/hosts.ts';
 import { runningWith } from '../processes.ts';
 import { bucket, s3Server } from '../store/remote/s3-server.ts';
@@ -26,10 +26,7 @@ beforeAll(async () => {
   if (s3Server === undefined) return;
   folder = await mkdtemp(join(tmpdir(), 'dataengine-demo-hosts-'));
   connected = await connectHosts(folder, ['host-a', 'host-b', 'host-alone']);
-  // Each has the base model, configs and prompts on its own disk; the demo's domain it draws itself.
-  for (const { disk } of connected.hosts) {
-    for (const path of ['configs', 'data/stage1']) await cp(projectFile(path), join(disk, path), { recursive: true });
-  }
+  await Promise.all(connected.hosts.map(copyProjectTo));
 });
 
 afterAll(async () => {

@@ -1,0 +1,185 @@
+/**
+ * Do evaluation and embedding speed up with the GPU workers? One run with one worker against one with several, in turns:
+ * each worker on a host of its own (network namespace and disk, where that is allowed; else a folder), confined to one
+ * processor, so that each brings as much as the one before; Temporal and SeaweedFS between them; the demo's model.
+ *
+ * A step is timed from its first part scheduled to its parts joined. What is short of the number of workers is told apart:
+ * parts that take longer when all processors are at work, and workers that wait, at the end of the step and for the join.
+ * The bench fails if the scores differ.
+ *
+ * `npm run bench:hosts -- [--workers 2] [--parts 8] [--turns 3] [--questions 2000] [--pictures 3000]`
+ */
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { stringify } from 'yaml';
+import { writeSceneDataset } from '../datasets/scenes/write-dataset.ts';
+import { type ConnectedHosts, connectHosts, copyProjectTo } from '../test/helpers/connected-hosts.ts';
+import type { Host } from '../test/helpers/hosts.ts';
+import { bucket } from '../test/store/remote/s3-server.ts';
+import type { DataEngineResult } from '../workflows/messages.ts';
+import { type PartTimes, partTimes } from './part-times.ts';
+import { mean, median } from './statistics.ts';
+
+const { values } = parseArgs({
+  options: {
+    workers: { type: 'string', default: '2' },
+    parts: { type: 'string', default: '8' },
+    turns: { type: 'string', default: '3' },
+    questions: { type: 'string', default: '2000' },
+    pictures: { type: 'string', default: '3000' },
+  },
+});
+const [workers, parts, turns, questions, pictures] = (
+  ['workers', 'parts', 'turns', 'questions', 'pictures'] as const
+).map((name) => Number(values[name])) as [number, number, number, number, number];
+const scenes = {
+  seed: 1,
+  trainPictures: pictures,
+  // Two and a half questions each.
+  validationPictures: Math.ceil(questions / 2.4),
+  testPictures: 1,
+};
+const say = (line: string) => process.stderr.write(`${line}\n`);
+
+interface StepFigures {
+  /** From the first part scheduled to the parts joined. */
+  seconds: number;
+  /** Of a part, on average. */
+  partSeconds: number;
+  /** Share of the time in which the workers were at parts. */
+  busy: number;
+}
+type RunFigures = Record<'evaluation' | 'embedding', StepFigures> & { score: number };
+
+const drawn = '.cache/bench/hosts-scenes';
+await writeSceneDataset({ root: drawn, ...scenes });
+const folder = await mkdtemp(join(tmpdir(), 'bench-hosts-'));
+const names = Array.from({ length: workers }, (_, index) => `host-${index + 1}`);
+const one: RunFigures[] = [];
+const several: RunFigures[] = [];
+let connected: ConnectedHosts | undefined;
+try {
+  connected = await connectHosts(folder, names);
+  for (const host of connected.hosts) {
+    await copyProjectTo(host);
+    await cp(drawn, join(host.disk, 'scenes'), { recursive: true });
+  }
+  await measure(connected, workers, 'warm-up');
+  for (let turn = 1; turn <= turns; turn += 1) {
+    one.push(await measure(connected, 1, `one-${turn}`));
+    several.push(await measure(connected, workers, `several-${turn}`));
+  }
+} finally {
+  await connected?.close();
+  await rm(folder, { recursive: true, force: true });
+}
+const scores = new Set([...one, ...several].map(({ score }) => score));
+if (scores.size !== 1) throw new Error(`the scores differ: ${[...scores].join(', ')}`);
+
+process.stdout.write(
+  `${JSON.stringify({
+    bench: 'hosts',
+    ...{ workers, parts, questions, pictures },
+    evaluation: compare('evaluation'),
+    embedding: compare('embedding'),
+  })}\n`,
+);
+
+/** One run: round 0 evaluates; round 1 embeds. */
+async function measure(
+  { hosts, client, startWorker }: ConnectedHosts,
+  count: number,
+  run: string,
+): Promise<RunFigures> {
+  const [first] = hosts as [Host];
+  const queues = { cpu: `cpu-${run}`, gpu: `gpu-${run}` };
+  await writeFile(join(first.disk, `${run}.yaml`), stringify(configOf(run, queues)));
+  const started = [await startWorker(first, 'cpu', { queue: queues.cpu, called: `cpu-${run}` })];
+  for (const [processor, host] of hosts.slice(0, count).entries()) {
+    // What an earlier run has seen of the pictures is not known to this one.
+    const environment = { DATAENGINE_PICTURE_CACHE: `cache-${run}/pictures` };
+    started.push(await startWorker(host, 'gpu', { queue: queues.gpu, called: `gpu-${run}`, processor, environment }));
+  }
+  try {
+    const task = { taskQueue: queues.cpu, workflowId: run, args: [{ config: `${run}.yaml`, run }] };
+    const { rounds }: DataEngineResult = await client.workflow.execute('dataEngine', task);
+    const historyOf = (round: number) => client.workflow.getHandle(`${run}/round-${round}`).fetchHistory();
+    const [evaluated, embedded] = [await historyOf(0), await historyOf(1)];
+    const figures = {
+      score: rounds[0]?.multipleChoice ?? Number.NaN,
+      evaluation: figuresOf(partTimes(evaluated, 'evaluateShard'), partTimes(evaluated, 'evaluate'), count),
+      embedding: figuresOf(partTimes(embedded, 'embedShard'), partTimes(embedded, 'embed'), count),
+    };
+    for (const step of ['evaluation', 'embedding'] as const) {
+      const { seconds, partSeconds, busy } = figures[step];
+      say(
+        `${run.padEnd(10)} ${step.padEnd(10)} ${seconds.toFixed(1).padStart(6)} s, ` +
+          `${partSeconds.toFixed(2)} s a part, workers at parts ${(100 * busy).toFixed(0)} % of the time`,
+      );
+    }
+    return figures;
+  } finally {
+    await Promise.all(started.map((worker) => worker.stop()));
+  }
+}
+
+function figuresOf(done: PartTimes[], [joined]: PartTimes[], count: number): StepFigures {
+  if (done.length !== parts || joined === undefined) throw new Error(`${done.length} of ${parts} parts were done`);
+  const milliseconds = joined.done - Math.min(...done.map(({ scheduled }) => scheduled));
+  const own = done.map((part) => part.done - part.started);
+  return {
+    seconds: milliseconds / 1000,
+    partSeconds: mean(own) / 1000,
+    busy: (mean(own) * parts) / (count * milliseconds),
+  };
+}
+
+function configOf(run: string, taskQueues: { cpu: string; gpu: string }) {
+  return {
+    rounds: 1,
+    runsDirectory: 'runs',
+    cacheDirectory: `cache-${run}`,
+    store: `s3://${bucket}/bench`,
+    model: { path: 'data/stage1' },
+    data: {
+      root: 'scenes',
+      scenes,
+      train: [{ dataset: 'aokvqa' }],
+      validation: { file: 'A-OKVQA/aokvqa_v1p0_val_classified.json', limit: questions },
+      pictures: { train: 'COCO2017/train2017', validation: 'COCO2017/val2017' },
+    },
+    finetune: { epochs: 1, stepsPerEpoch: 1, batchSize: 1, maximumTokens: 96, learningRate: { warmupSteps: 0 } },
+    evaluate: { shards: parts, batchSize: 32 },
+    sampling: { requests: 1, embeddingShards: parts },
+    refine: { evaluationSimilarity: 'off' },
+    gate: { policy: 'always' },
+    // No answer is fit to learn from, so that the run ends after what is measured.
+    teacher: { provider: 'local', mistakeRate: 1 },
+    temporal: { taskQueues },
+  };
+}
+
+/** Medians over the turns; the speed-up is that of each turn's two runs. */
+function compare(step: 'evaluation' | 'embedding') {
+  const [alone, together] = [one, several].map((runs) => runs.map((run) => run[step])) as [
+    StepFigures[],
+    StepFigures[],
+  ];
+  const ratio = (key: keyof StepFigures) =>
+    median(alone.map((figures, turn) => figures[key] / (together[turn] as StepFigures)[key]));
+  const both = (key: keyof StepFigures) =>
+    [alone, together].map((runs) => rounded(median(runs.map((figures) => figures[key]))));
+  return {
+    speedup: rounded(ratio('seconds')),
+    seconds: both('seconds'),
+    /** How much longer a part takes when all workers are at work. */
+    slowdown: rounded(1 / ratio('partSeconds')),
+    busy: both('busy'),
+  };
+}
+
+function rounded(value: number): number {
+  return Number(value.toFixed(2));
+}
