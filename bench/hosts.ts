@@ -98,8 +98,8 @@ async function measure(
   await writeFile(join(first.disk, `${run}.yaml`), stringify(configOf(run, queues)));
   const started = [await startWorker(first, 'cpu', { queue: queues.cpu, called: `cpu-${run}` })];
   for (const [processor, host] of hosts.slice(0, count).entries()) {
-    // What an earlier run has seen of the pictures is not known to this one.
-    const environment = { DATAENGINE_PICTURE_CACHE: `cache-${run}/pictures` };
+    // Else a worker would embed without work what it has seen in the evaluation, and several have each seen a part of that.
+    const environment = { DATAENGINE_PICTURE_CACHE: 'off' };
     started.push(await startWorker(host, 'gpu', { queue: queues.gpu, called: `gpu-${run}`, processor, environment }));
   }
   try {
