@@ -82,7 +82,8 @@ export function addSetupCommand(program: Command): void {
     .option('--python', 'also a Python environment, for checkpoints that only Python reads', false)
     .addHelpText('after', '\nExample:\n  dataengine setup --gpu')
     .option('--torch', 'also a Python environment for the trainer torchrun', false)
-    .action(async (wanted: { gpu: boolean; python: boolean; torch: boolean }) => {
+    .option('--deepspeed', 'also that environment, with DeepSpeed in it', false)
+    .action(async (wanted: { gpu: boolean; python: boolean; torch: boolean; deepspeed: boolean }) => {
       const options = Object.entries(wanted).flatMap(([name, asked]) => (asked ? [`--${name}`] : []));
       const child = spawn(process.execPath, [setupScript, ...options], { stdio: 'inherit' });
       const [code] = (await once(child, 'exit')) as [number | null];

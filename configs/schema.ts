@@ -56,10 +56,10 @@ export const configSchema = z
       .default(1)
       .describe('torchrun: processes that share a finetune or an evaluation; one a GPU.'),
     sharding: z
-      .enum(['none', 'fsdp'])
+      .enum(['none', 'fsdp', 'deepspeed'])
       .default('none')
       .describe(
-        'torchrun: fsdp has each process keep its part of the weights only (PyTorch FSDP2), for models that do not fit one GPU.',
+        'torchrun: each process keeps its part of the weights only, for models that do not fit one GPU. fsdp: PyTorch FSDP2; deepspeed: DeepSpeed ZeRO-3, needs `dataengine setup --deepspeed`.',
       ),
     data: dataSchema,
     finetune: finetuneSchema,
@@ -79,7 +79,7 @@ export const configSchema = z
   })
   .refine(({ trainer, sharding }) => trainer === 'torchrun' || sharding === 'none', {
     path: ['sharding'],
-    message: 'fsdp needs trainer: torchrun; the TensorFlow trainer keeps the whole model on one GPU',
+    message: 'needs trainer: torchrun; the TensorFlow trainer keeps the whole model on one GPU',
   })
   .meta({ title: 'MLLM-DataEngine configuration' });
 

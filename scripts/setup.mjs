@@ -8,12 +8,14 @@
  *   node scripts/setup.mjs --cpu    back to the CPU
  *   node scripts/setup.mjs --python  also a Python environment, for checkpoints that only Python reads
  *   node scripts/setup.mjs --torch   also a Python environment for the trainer torchrun
+ *   node scripts/setup.mjs --deepspeed  also that environment, with DeepSpeed in it
  *   node scripts/setup.mjs --s3-server  also a server that speaks S3, for tests
  */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { addonStep } from './setup/addon.mjs';
+import { deepspeedStep } from './setup/deepspeed.mjs';
 import { withLock } from './setup/lock.mjs';
 import { packagesStep } from './setup/packages.mjs';
 import { oldestNode } from './setup/pins.mjs';
@@ -34,6 +36,8 @@ const nodeStep = {
   },
 };
 
+const known = ['--gpu', '--cpu', '--python', '--torch', '--deepspeed', '--s3-server'];
+
 /** Each step looks for what it needs (`find`, quick) and gets it (`make`, under the lock) when it is not there. */
 const standardSteps = [nodeStep, packagesStep, temporalStep, tensorflowStep, addonStep];
 
@@ -42,9 +46,10 @@ const cache = join(root, '.cache');
 const stateFile = join(cache, 'setup.json');
 
 async function main(options) {
-  const unknown = options.find((option) => !['--gpu', '--cpu', '--python', '--torch', '--s3-server'].includes(option));
+  const unknown = options.find((option) => !known.includes(option));
   if (unknown) {
-    console.error(`There is no option ${unknown}: use --gpu, --cpu, --python, --torch or --s3-server, or none`);
+    const choice = `${known.slice(0, -1).join(', ')} or ${known.at(-1)}`;
+    console.error(`There is no option ${unknown}: use ${choice}, or none`);
     return 2;
   }
   const before = readState();
@@ -54,7 +59,8 @@ async function main(options) {
   const steps = [
     ...standardSteps,
     ...(options.includes('--python') ? [pythonStep] : []),
-    ...(options.includes('--torch') ? [torchStep] : []),
+    ...(options.includes('--torch') || options.includes('--deepspeed') ? [torchStep] : []),
+    ...(options.includes('--deepspeed') ? [deepspeedStep] : []),
     ...(options.includes('--s3-server') ? [s3ServerStep] : []),
   ];
 

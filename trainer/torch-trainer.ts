@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import type { Config } from '../configs/schema.ts';
 import { pythonOfSetup } from '../store/setup-file.ts';
 import type { TrainerCommand } from './trainer-command.ts';
 
@@ -7,11 +8,13 @@ const launcher = fileURLToPath(new URL('../trainers/torch/launch.py', import.met
 /** Above it, glibc gives memory back as soon as it is freed; else gathered layers on a CPU fill up the heap. */
 const ONE_MEGABYTE = '1000000';
 
+export type Sharding = Config['sharding'];
+
 export interface TorchSettings {
   /** Processes that share a job. */
   processes: number;
-  /** `fsdp`: each process keeps a part of the model's weights. Default `none`: each has all of them. */
-  sharding?: 'none' | 'fsdp' | undefined;
+  /** Whose processes keep a part of the model's weights only. Default `none`: each has all of them. */
+  sharding?: Sharding | undefined;
 }
 
 /**
@@ -28,7 +31,7 @@ export async function torchTrainer({ processes, sharding = 'none' }: TorchSettin
       HF_HUB_OFFLINE: '1',
       TOKENIZERS_PARALLELISM: 'false',
       PYTHONDONTWRITEBYTECODE: '1',
-      ...(sharding === 'fsdp' && { MALLOC_MMAP_THRESHOLD_: process.env.MALLOC_MMAP_THRESHOLD_ ?? ONE_MEGABYTE }),
+      ...(sharding !== 'none' && { MALLOC_MMAP_THRESHOLD_: process.env.MALLOC_MMAP_THRESHOLD_ ?? ONE_MEGABYTE }),
     },
   };
 }

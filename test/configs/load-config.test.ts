@@ -80,7 +80,7 @@ describe('loadConfig', () => {
     ['processes: 4\n', 'run.yaml:3: processes: more than one needs trainer: torchrun'],
     [
       'sharding: fsdp\n',
-      'run.yaml:3: sharding: fsdp needs trainer: torchrun; the TensorFlow trainer keeps the whole model on one GPU',
+      'run.yaml:3: sharding: needs trainer: torchrun; the TensorFlow trainer keeps the whole model on one GPU',
     ],
   ])('gives line and field of a value that is not allowed: %j', async (addition, message) => {
     expect(await messageOf(least + addition)).toContain(message);

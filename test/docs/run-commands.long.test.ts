@@ -33,6 +33,7 @@ const elsewhere: Record<string, string> = {
   'npm run setup -- --python': 'test/scripts/python.test.ts',
   'dataengine setup --python': 'test/scripts/python.test.ts',
   'npm run setup -- --torch': 'test/scripts/python.test.ts',
+  'npm run setup -- --deepspeed': 'test/scripts/deepspeed.test.ts',
   'dataengine pull s3://my-bucket/dataengine/runs/nightly --weights': 'test/steps/rounds-on-two-machines.test.ts',
   'dataengine evaluate --trainer torchrun --model models/qwen2.5-vl-3b --benchmark mmbench --file mmbench_dev.tsv':
     'test/cli/evaluate-command.test.ts',

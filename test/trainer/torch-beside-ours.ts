@@ -11,7 +11,7 @@ import { finetune } from '../../training/finetune.ts';
 import { merge } from '../../training/merge.ts';
 import { lossesIn, maximumDifference, recordingReporter } from '../helpers/jobs.ts';
 import { writeAsked } from '../helpers/tiny-model.ts';
-import { runTorch, torchIsSetUp } from './torch-jobs.ts';
+import { isSetUp, runTorch, torchIsSetUp } from './torch-jobs.ts';
 import { answersIn, type TorchRig, torchRig } from './torch-rig.ts';
 
 export function describeTorchBesideOurs(family: 'minigpt4' | 'llava'): void {
@@ -51,21 +51,23 @@ export function describeTorchBesideOurs(family: 'minigpt4' | 'llava'): void {
       expect(difference).toBeGreaterThan(1e-4);
     });
 
-    test('sharded by FSDP: the same curve within 1e-3, an adapter of the same format, the same answers', async () => {
-      const [ours, theirs] = [inFolder('ours-odd'), inFolder('sharded')];
+    const title = 'sharded by %s: the same curve within 1e-3, an adapter of the same format, the same answers';
+    test.each((['fsdp', 'deepspeed'] as const).filter(isSetUp))(title, async (sharding) => {
+      const inOwnFolder = (name: string) => inFolder(`${sharding}-${name}`);
+      const [ours, theirs] = [inOwnFolder('ours'), inOwnFolder('theirs')];
       // In parts that don't divide evenly: one process has less to do than the other.
       const odd = { batchSize: 3, microBatchSize: 1, steps: 6 };
       await finetune(rig.job(ours, { ...odd, microBatchSize: 3 }), recordingReporter());
-      await runTorch(rig.job(theirs, { ...odd, recomputeActivations: true }), theirs, { sharding: 'fsdp' });
+      await runTorch(rig.job(theirs, { ...odd, recomputeActivations: true }), theirs, { sharding });
       expect(maximumDifference(await lossesIn(theirs), await lossesIn(ours))).toBeLessThan(1e-3);
 
       const log = await readFile(path.join(theirs, 'trainer.log'), 'utf8');
       const [, kept, whole] = /keeps ([\d.]+) of ([\d.]+) MB/.exec(log)?.map(Number) ?? [];
       expect(kept).toBeLessThan(0.6 * (whole as number));
 
-      const model = inFolder('merged-sharded');
+      const model = inOwnFolder('merged');
       await merge(rig.mergeJob(theirs, model), recordingReporter());
-      const questions = inFolder('questions.jsonl');
+      const questions = inOwnFolder('questions.jsonl');
       const [first, second, third] = await readJsonLines(rig.mixture.asked, askedQuestionSchema);
       if (!first || !second || !third) throw new Error('too few questions');
       await writeAsked(questions, [
@@ -74,9 +76,9 @@ export function describeTorchBesideOurs(family: 'minigpt4' | 'llava'): void {
         { ...third, answers: [], generate: { question: third.question, maximumNewTokens: 9 } },
       ]);
       const asked = { model, questions, batchSize: 4 };
-      const [byUs, byThem] = [inFolder('by-us-mixed.jsonl'), inFolder('by-them-mixed.jsonl')];
+      const [byUs, byThem] = [inOwnFolder('by-us.jsonl'), inOwnFolder('by-them.jsonl')];
       await evaluate({ ...asked, output: byUs }, recordingReporter());
-      await runTorch({ kind: 'evaluate', ...asked, output: byThem }, inFolder('job'), { sharding: 'fsdp' });
+      await runTorch({ kind: 'evaluate', ...asked, output: byThem }, inFolder('job'), { sharding });
       const [wanted, found] = [await answersIn(byUs), await answersIn(byThem)];
       expect(maximumDifference(found.losses, wanted.losses)).toBeLessThan(1e-3);
       // Ours writes as many tokens for each as the longest may have; the last character may be half a one.

@@ -7,7 +7,7 @@ import { expect } from 'vitest';
 import { pythonOfSetup } from '../../store/setup-file.ts';
 import type { JobSpec, TrainerMessage } from '../../trainer/protocol.ts';
 import { runTrainer, type TrainerResult } from '../../trainer/run-trainer.ts';
-import { type TorchSettings, torchTrainer } from '../../trainer/torch-trainer.ts';
+import { type Sharding, type TorchSettings, torchTrainer } from '../../trainer/torch-trainer.ts';
 import { runningWith } from '../processes.ts';
 
 /** Each job starts Python anew, which takes long where the machine is busy. */
@@ -19,6 +19,23 @@ export const torchIsSetUp = await torchTrainer({ processes: 1 }).then(
 );
 if (!torchIsSetUp)
   console.log('The trainer torchrun is not set up (`dataengine setup --torch`): its tests are skipped');
+
+const deepspeedIsSetUp =
+  torchIsSetUp &&
+  (await promisify(execFile)(await pythonOfSetup('torch'), [
+    '-c',
+    'import importlib.metadata as m; m.version("deepspeed")',
+  ]).then(
+    () => true,
+    () => false,
+  ));
+if (torchIsSetUp && !deepspeedIsSetUp)
+  console.log('DeepSpeed is not set up (`dataengine setup --deepspeed`): its tests are skipped');
+
+/** Whether jobs can be run with weights kept so. */
+export function isSetUp(sharding: Sharding | undefined): boolean {
+  return sharding === 'deepspeed' ? deepspeedIsSetUp : torchIsSetUp;
+}
 
 /**
  * Runs a job under torchrun.

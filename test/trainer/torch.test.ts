@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp } from 'node:fs/promises';
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { lossesIn, maximumDifference } from '../helpers/jobs.ts';
 import { describeTorchBesideOurs } from './torch-beside-ours.ts';
 import { killLastRank, runTorch, TORCH_TIMEOUTS, torchIsSetUp } from './torch-jobs.ts';
@@ -35,5 +35,21 @@ describe.skipIf(!torchIsSetUp)('a finetune under torchrun', () => {
     const output = path.join(rig.folder, 'wrong');
     const wrong = runTorch(rig.job(output, { maximumTokens: 3 }), output, { processes: 1 });
     await expect(wrong).rejects.toMatchObject({ kind: 'input', message: expect.stringContaining('maximumTokens') });
+  });
+
+  test('that wants DeepSpeed where there is none says what to run, and is not tried again', async () => {
+    const output = path.join(rig.folder, 'without-deepspeed');
+    // Found before the environment's own.
+    const missing = path.join(rig.folder, 'missing');
+    await mkdir(missing);
+    await writeFile(path.join(missing, 'deepspeed.py'), "raise ModuleNotFoundError('none', name='deepspeed')\n");
+    vi.stubEnv('PYTHONPATH', missing);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const wanting = runTorch(rig.job(output), output, { sharding: 'deepspeed' });
+    await expect(wanting).rejects.toMatchObject({
+      kind: 'input',
+      retryable: false,
+      message: expect.stringContaining('dataengine setup --deepspeed'),
+    });
   });
 });

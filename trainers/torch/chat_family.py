@@ -71,7 +71,7 @@ class ChatFamily:
     def written(self, question, picture, maximum, scorer, sharded):
         """Greedily, whatever the model's generation_config.json says of chance."""
         inputs = self._inputs([(self._prompt(question, picture), picture)])
-        ids = scorer.generate(inputs, maximum, self.ends, self.tokenizer.pad_token_id, sharded)
+        ids = scorer("written", inputs, maximum, self.ends, self.tokenizer.pad_token_id, sharded)
         return self.tokenizer.decode(ids[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True).strip()
 
     def picture_inputs(self, file):

@@ -5,13 +5,13 @@ import json
 import os
 from pathlib import Path
 
-import torch
 from safetensors.torch import load_file, save_file
-from torch.distributed.tensor import DTensor, distribute_tensor
 
 from protocol import write_atomically
 
 KEPT = 2
+# What there is of each parameter.
+PARTS = ("parameter", "first", "second")
 
 
 def job_hash(job, samples, order):
@@ -38,31 +38,13 @@ def _hash(file):
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def gathered(tensor):
-    """The whole of a tensor that may be sharded, in main memory; all processes must ask for it."""
-    tensor = tensor.detach()
-    whole = tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
-    return whole.cpu().contiguous()
-
-
-def tensors_of(parameters, optimizer):
-    """What a checkpoint holds, the same whoever keeps which part."""
-    tensors = {}
-    for name, parameter in parameters.items():
-        state = optimizer.state[parameter]
-        tensors[f"parameter/{name}"] = gathered(parameter)
-        tensors[f"first/{name}"] = gathered(state["exp_avg"])
-        tensors[f"second/{name}"] = gathered(state["exp_avg_sq"])
-    return tensors
-
-
-def write_checkpoint(folder, job, step, tensors):
-    """The record comes last, so a checkpoint that has one is whole."""
+def write_checkpoint(folder, job, step, states):
+    """`states`: name → parameter, first and second moment. The record comes last: a checkpoint that has one is whole."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"torch-{step:08d}.safetensors"
     temporary = file.with_suffix(".tmp")
-    save_file(tensors, temporary)
+    save_file({f"{part}/{name}": one for name, state in states.items() for part, one in zip(PARTS, state)}, temporary)
     os.replace(temporary, file)
     record = {"step": step, "jobHash": job, "sha256": _hash(file)}
     write_atomically(file.with_suffix(".json"), f"{json.dumps(record)}\n".encode())
@@ -73,7 +55,7 @@ def write_checkpoint(folder, job, step, tensors):
 
 
 def read_newest_checkpoint(folder, job, note):
-    """Step and tensors of the newest whole checkpoint of the job, or None. A damaged one is passed over."""
+    """Step and states of the newest whole checkpoint of the job, or 0 and none. A damaged one is passed over."""
     for file in sorted(Path(folder).glob("torch-*.safetensors"), reverse=True):
         try:
             record = json.loads(file.with_suffix(".json").read_text("utf8"))
@@ -82,27 +64,12 @@ def read_newest_checkpoint(folder, job, note):
                 continue
             if _hash(file) != record["sha256"]:
                 raise ValueError("its hash is wrong")
-            return record["step"], load_file(file)
+            return record["step"], _states(load_file(file))
         except (OSError, ValueError, KeyError) as error:
             note(f"{file}: damaged ({error}); the checkpoint before it is used")
-    return None
+    return 0, {}
 
 
-def restore(tensors, step, parameters, optimizer):
-    """Puts a checkpoint's tensors, or this process's part of them, into the parameters and the optimizer."""
-    with torch.no_grad():
-        for name, parameter in parameters.items():
-            parameter.copy_(_placed(tensors[f"parameter/{name}"], parameter))
-            optimizer.state[parameter] = {
-                "step": torch.tensor(float(step)),
-                "exp_avg": _placed(tensors[f"first/{name}"], parameter),
-                "exp_avg_sq": _placed(tensors[f"second/{name}"], parameter),
-            }
-
-
-def _placed(tensor, parameter):
-    """Every process has read the file, so nothing is sent."""
-    tensor = tensor.to(parameter.device)
-    if not isinstance(parameter, DTensor):
-        return tensor
-    return distribute_tensor(tensor, parameter.device_mesh, parameter.placements, src_data_rank=None)
+def _states(tensors):
+    names = [name.partition("/")[2] for name in tensors if name.startswith(f"{PARTS[0]}/")]
+    return {name: tuple(tensors[f"{part}/{name}"] for part in PARTS) for name in names}

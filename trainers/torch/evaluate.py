@@ -11,25 +11,22 @@ from protocol import JobError, read_lines, write_atomically
 from sharing import Progress, shared_out
 
 
-def evaluate(job, reporter, device, sharded):
-    with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=job.get("precision") == "bfloat16"):
-        return _evaluate(job, reporter, device, sharded)
-
-
-def _evaluate(job, reporter, device, sharded):
-    model = Model(job["model"], device, job.get("weightStorage", "float32"), sharded=sharded)
+@torch.no_grad()
+def evaluate(job, reporter, device, sharding):
+    storage, precision = job.get("weightStorage", "float32"), job.get("precision", "float32")
+    model = Model(job["model"], device, storage, precision, sharding=sharding)
     questions = read_lines(job["questions"])
     ranked = [one for one in questions if one["answers"]]
     asked = [one for one in questions if one.get("generate")]
     progress = Progress(reporter, device, len(ranked) + len(asked))
     at_once = job["batchSize"]
     parts = math.ceil(max((len(one["answers"]) for one in ranked), default=0) / at_once)
-    losses = _shared_out(ranked, lambda one: _losses(one, model, at_once, parts if sharded else None), progress)
+    losses = _shared_out(ranked, lambda one: _losses(one, model, at_once, parts if model.sharded else None), progress)
 
     def write(question):
         asking = question["generate"]
         maximum = asking["maximumNewTokens"]
-        return model.family.written(asking["question"], question.get("picture"), maximum, model.scorer, sharded)
+        return model.family.written(asking["question"], question.get("picture"), maximum, model.scorer, model.sharded)
 
     texts = _shared_out(asked, write, progress)
     if dist.get_rank() == 0:

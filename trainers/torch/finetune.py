@@ -1,6 +1,5 @@
-"""LoRA finetuning over several processes, by DDP or FSDP, with the loss and schedule of training/finetune.ts."""
+"""LoRA finetuning over several processes, with the loss and schedule of training/finetune.ts."""
 
-import contextlib
 import json
 import math
 import time
@@ -10,9 +9,8 @@ from pathlib import Path
 
 import torch
 import torch.distributed as dist
-from torch.nn.parallel import DistributedDataParallel
 
-from checkpoints import gathered, job_hash, read_newest_checkpoint, restore, tensors_of, write_checkpoint
+from checkpoints import job_hash, read_newest_checkpoint, write_checkpoint
 from models import Model, begin_training, megabytes, new_adapter, stored_adapter, token_losses, trainable_parameters
 from protocol import JobError, Stopped, any_rank, read_lines, write_atomically
 
@@ -27,7 +25,7 @@ def learning_rate(step, steps, schedule):
     return final + (peak - final) * 0.5 * (1 + math.cos(math.pi * step / steps))
 
 
-def finetune(job, reporter, device, sharded):
+def finetune(job, reporter, device, sharding):
     rank, world = dist.get_rank(), dist.get_world_size()
     steps, batch_size = job["steps"], job["batchSize"]
     if batch_size < world:
@@ -38,24 +36,20 @@ def finetune(job, reporter, device, sharded):
 
     start = job.get("startAdapter")
     adapt = stored_adapter(start, trainable=True) if start else new_adapter(job["lora"], job["seed"])
-    model = Model(job["model"], device, job["weightStorage"], adapt, sharded)
+    model = Model(job["model"], device, job["weightStorage"], job["precision"], adapt, sharding)
     kept, whole = megabytes(model)
     reporter.note(f"this process keeps {kept:.3f} of {whole:.3f} MB of weights")
     sequences = tokenized(samples, order[: steps * batch_size], model.family, job)
-    parameters = trainable_parameters(model)
-    optimizer = torch.optim.AdamW(parameters.values(), lr=0.0, weight_decay=job["weightDecay"])
 
     output = Path(job["output"])
     job_id = job_hash(job, samples, order)
-    newest = read_newest_checkpoint(output / "checkpoints", job_id, reporter.note)
-    first = newest[0] if newest else 0
-    if newest:
-        restore(newest[1], first, parameters, optimizer)
+    first, states = read_newest_checkpoint(output / "checkpoints", job_id, reporter.note)
+    begin_training(model, job["lora"]["dropout"], job["recomputeActivations"])
+    training = sharding.Training(model.scorer, trainable_parameters(model), job["weightDecay"], states, first)
+    if first:
         reporter.note(f"resumed at step {first}")
     # Every rank has read it before rank 0 writes the next.
     dist.barrier()
-    begin_training(model, job["lora"]["dropout"], job["recomputeActivations"])
-    parallel = model.scorer if sharded else replicated(model.scorer, device)
     log = LossLog(output / "loss.jsonl", first, rank)
 
     def batch_of(step):
@@ -66,14 +60,11 @@ def finetune(job, reporter, device, sharded):
     began, tokens, loss = time.monotonic(), 0, math.nan
     for step in range(first, steps):
         rate = learning_rate(step, steps, job["learningRate"])
-        for group in optimizer.param_groups:
-            group["lr"] = rate
         torch.manual_seed(job["seed"] * 1_000_003 + step * world + rank)
-        loss, seen = step_loss(parallel, prepared, batch_of(step), job, device)
+        loss, seen = step_loss(training, prepared, batch_of(step), job, device)
         if not math.isfinite(loss):
             raise JobError(f"finetune.learningRate: the loss is {loss} at step {step + 1}: training diverged. Lower it")
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        training.step(rate)
         tokens += seen
         log.write({"step": step + 1, "loss": loss, "learningRate": rate})
         seconds = time.monotonic() - began
@@ -90,24 +81,19 @@ def finetune(job, reporter, device, sharded):
         stopping = any_rank(reporter.stop_asked, device)
         if (step + 1) % job["checkpointEverySteps"] == 0 or stopping:
             log.flush()
-            tensors = tensors_of(parameters, optimizer)
+            states = training.states()
             if rank == 0:
-                uri = write_checkpoint(output / "checkpoints", job_id, step + 1, tensors)
+                uri = write_checkpoint(output / "checkpoints", job_id, step + 1, states)
                 reporter.say("checkpoint", step=step + 1, uri=uri)
         if stopping:
             raise Stopped
     log.close()
-    adapter = {name: gathered(parameter) for name, parameter in parameters.items()}
+    adapter = {name: parameter for name, (parameter, *_) in training.states().items()}
     if rank == 0:
         model.module.save_pretrained(output, state_dict=adapter)
         (output / "README.md").unlink(missing_ok=True)
     outputs = ["adapter_model.safetensors", "adapter_config.json", "loss.jsonl"]
     return outputs, {"loss": loss, "steps": steps, "resumedAtStep": first}
-
-
-def replicated(scorer, device):
-    devices = [device] if device.type == "cuda" else None
-    return DistributedDataParallel(scorer, device_ids=devices, broadcast_buffers=False)
 
 
 def tokenized(samples, used, family, job):
@@ -148,35 +134,25 @@ def ahead(parts, collate):
             yield waiting.popleft().result()
 
 
-def step_loss(parallel, prepared, batch, job, device):
+def step_loss(training, prepared, batch, job, device):
     """Gradients of the mean loss over the learned tokens of the whole batch. Returns that loss and the tokens seen."""
     world = dist.get_world_size()
     parts = parts_of(batch, job)
     learned = sum(sequence.learned for sequence in batch)
     total, seen = torch.zeros((), device=device), 0
-    autocast = torch.autocast(device.type, torch.bfloat16, enabled=job["precision"] == "bfloat16")
     for number, part in enumerate(parts):
         inputs, labels = next(prepared)
-        with synchronised(parallel, number + 1 == len(parts)):
-            with autocast:
-                losses, counted = token_losses(parallel, inputs, labels)
+        with training.part(number + 1 == len(parts)):
+            losses, counted = token_losses(training.scorer, inputs, labels)
             # A process with no sample left computes one again, for nothing: shards are gathered from all processes.
             summed = (losses * counted).sum() * (1 if part else 0)
-            # The wrapper averages gradients over the processes; a sum over them is what the batch's mean needs.
-            (summed * world / learned).backward()
+            # Gradients are averaged over the processes; a sum over them is what the batch's mean needs.
+            training.backward(summed * world / learned)
         total += summed.detach() / learned
         seen += inputs["input_ids"].numel()
     counts = torch.stack([total.double(), torch.tensor(seen, dtype=torch.float64, device=device)])
     dist.all_reduce(counts)
     return counts[0].item(), int(counts[1])
-
-
-def synchronised(parallel, last):
-    """Gradients go over the network once a step, with its last part."""
-    if isinstance(parallel, DistributedDataParallel):
-        return contextlib.nullcontext() if last else parallel.no_sync()
-    parallel.set_requires_gradient_sync(last)
-    return contextlib.nullcontext()
 
 
 class LossLog:

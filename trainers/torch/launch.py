@@ -1,4 +1,4 @@
-"""Starts the ranks of a job with torchrun: `python launch.py <processes> <none|fsdp> <job.json>`.
+"""Starts the ranks of a job with torchrun: `python launch.py <processes> <none|fsdp|deepspeed> <job.json>`.
 
 It keeps the trainer protocol's promises for all of them (see trainer/protocol.ts): when standard input closes the parent
 is gone and everything ends; SIGTERM reaches every rank, and each may write a checkpoint first. A rank that dies ends the

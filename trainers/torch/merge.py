@@ -11,9 +11,9 @@ from protocol import JobError, read_lines
 WRITTEN_ANEW = ("config.json", "generation_config.json", "model.safetensors.index.json")
 
 
-def merge(job, reporter, device, sharded):
+def merge(job, reporter, device, sharding):
     # What has to be sharded does not fit one device in float32, and merging takes one process.
-    device = torch.device("cpu") if sharded else device
+    device = torch.device("cpu") if sharding.SHARDED else device
     output = Path(job["output"])
     model = Model(job["model"], device, adapt=stored_adapter(job["adapter"]))
     wanted = _answers(model, job)
@@ -42,7 +42,7 @@ def _answers(model, job):
     for sample in read_lines(job["parity"]["samples"])[: job["parity"]["count"]]:
         sequence = model.family.training(sample, 4096)
         inputs, _ = model.family.collate([sequence])
-        scores.append(model.scorer(inputs, sequence.learned + 1)[0].float().cpu())
+        scores.append(model.scorer("scores", inputs, sequence.learned + 1)[0].float().cpu())
     return scores
 
 

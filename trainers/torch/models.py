@@ -4,18 +4,14 @@ import inspect
 import re
 
 import torch
-import torch.distributed as dist
 from peft import LoraConfig, PeftConfig, PeftModel, get_peft_model
 from peft.tuners.lora import LoraLayer
-from torch.distributed.checkpoint.state_dict import StateDictOptions, set_model_state_dict
-from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
-from torch.distributed.tensor import DTensor
 from transformers import AutoConfig, AutoModelForImageTextToText, GenerationConfig, PreTrainedModel
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from families import family_of
 from protocol import JobError
+from shardings import sharding_of
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -23,31 +19,48 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 class Model:
     """A model directory: `family` makes its inputs, `scorer` computes; `module` is transformers' or PEFT's own."""
 
-    def __init__(self, directory, device, storage="float32", adapt=None, sharded=False):
+    def __init__(self, directory, device, storage="float32", precision="float32", adapt=None, sharding=None):
         """`adapt` puts an adapter on. Sharded, every process must make the model, and call it as often as the others."""
         self.device = device
+        self.sharding = sharding or sharding_of("none")
         dtype = DTYPES[storage]
+
+        def loaded():
+            return Scorer(_adapted(AutoModelForImageTextToText.from_pretrained(directory, dtype=dtype), adapt), precision)
+
+        def empty():
+            with torch.device("meta"):
+                return Scorer(_adapted(AutoModelForImageTextToText.from_config(config, dtype=dtype), adapt), precision)
+
         try:
             config = AutoConfig.from_pretrained(directory, trust_remote_code=False)
             self.family = family_of(directory, config, device, dtype)
-            if sharded:
-                self.scorer = _sharded(directory, config, dtype, device, adapt)
-            else:
-                self.scorer = Scorer(_loaded(directory, dtype, adapt)).to(device)
+            self.scorer = self.sharding.placed(loaded, empty, device, adapt is not None)
         except (OSError, ValueError, ImportError) as error:
             raise JobError(f"{directory}: {error}") from error
         self.module = self.scorer.module
 
+    @property
+    def sharded(self):
+        return self.sharding.SHARDED
+
 
 class Scorer(torch.nn.Module):
-    """What DistributedDataParallel and FSDP wrap: every way into the model leads through here."""
+    """Every way into the model leads through `forward`: that is where what shards a model gathers it."""
 
-    def __init__(self, module):
+    def __init__(self, module, precision):
         super().__init__()
         self.module = module
+        self.precision = precision
         self.cuts_logits = "logits_to_keep" in inspect.signature(_bare(module).forward).parameters
 
-    def forward(self, inputs, kept):
+    def forward(self, work, *given):
+        """`work` is the name of one of the methods below; what is given to it must come in this order."""
+        device = next(self.parameters()).device.type
+        with torch.autocast(device, torch.bfloat16, enabled=self.precision == "bfloat16"):
+            return getattr(self, work)(*given)
+
+    def scores(self, inputs, kept):
         """Logits of the last positions, `[batch, kept, vocabulary]`."""
         bare = _bare(self.module)
         if bare.config.model_type == "blip-2" and "pixel_values" not in inputs:
@@ -56,7 +69,7 @@ class Scorer(torch.nn.Module):
         cut = {"logits_to_keep": kept} if self.cuts_logits else {}
         return self.module(**inputs, use_cache=False, **cut).logits[:, -kept:]
 
-    def generate(self, inputs, maximum, ends, pad, sharded):
+    def written(self, inputs, maximum, ends, pad, sharded):
         """Greedily: ids of prompt and answer. With a sharded model all processes go on until the last is done."""
         settings = GenerationConfig(max_new_tokens=maximum, do_sample=False, eos_token_id=ends, pad_token_id=pad)
         return _bare(self.module).generate(**inputs, generation_config=settings, synced_gpus=sharded)
@@ -72,12 +85,18 @@ class Scorer(torch.nn.Module):
         parts = features if isinstance(features, (list, tuple)) else [features]
         return torch.cat([part.reshape(-1, part.shape[-1]) for part in parts])
 
+    def blocks(self):
+        """Decoder layers and vision blocks, as transformers names them."""
+        parts = [one for one in self.modules() if isinstance(one, PreTrainedModel)]
+        names = {name for part in parts for name in part._no_split_modules or ()}
+        return [one for one in self.modules() if type(one).__name__ in names]
+
 
 def token_losses(scorer, inputs, labels):
     """Losses and whether each counts, `[batch, positions]`, from the first position that has a label in any row."""
     first = int((labels != -100).any(0).nonzero()[0])
     targets = labels[:, first:]
-    scores = scorer(inputs, targets.shape[1] + 1)[:, :-1].float()
+    scores = scorer("scores", inputs, targets.shape[1] + 1)[:, :-1].float()
     losses = torch.nn.functional.cross_entropy(scores.transpose(1, 2), targets, ignore_index=-100, reduction="none")
     return losses, targets != -100
 
@@ -122,8 +141,8 @@ def trainable_parameters(model):
 
 def megabytes(model):
     """Of weights that this process keeps, and of all."""
-    here = [value.to_local() if isinstance(value, DTensor) else value for value in model.module.parameters()]
-    return [sum(value.numel() * value.element_size() for value in part) / 1e6 for part in (here, model.module.parameters())]
+    sizes = [(model.sharding.elements(value), value.element_size()) for value in model.module.parameters()]
+    return [sum(elements[at] * size for elements, size in sizes) / 1e6 for at in (0, 1)]
 
 
 def begin_training(model, dropout, recompute):
@@ -154,10 +173,6 @@ def _language_model(module):
     return ".*language_model" if found is None or "language_model" in found else re.escape(found)
 
 
-def _loaded(directory, dtype, adapt):
-    return _adapted(AutoModelForImageTextToText.from_pretrained(directory, dtype=dtype), adapt)
-
-
 def _adapted(module, adapt):
     module.eval().requires_grad_(False)
     if adapt:
@@ -166,36 +181,3 @@ def _adapted(module, adapt):
         if value.requires_grad:
             value.data = value.data.float()
     return module
-
-
-def _sharded(directory, config, dtype, device, adapt):
-    """
-    FSDP over decoder layers and vision blocks, as transformers names them. Rank 0 reads the files into its main memory and
-    hands out one tensor after another, so that no device ever holds more than its part and the layer at work.
-    """
-    with torch.device("meta"):
-        scorer = Scorer(_adapted(AutoModelForImageTextToText.from_config(config, dtype=dtype), adapt))
-    mesh = init_device_mesh(device.type, (dist.get_world_size(),))
-    for block in _blocks(scorer):
-        fully_shard(block, mesh=mesh)
-    fully_shard(scorer, mesh=mesh)
-    for method in ("generate", "picture_features"):
-        register_fsdp_forward_method(scorer, method)
-    scorer.to_empty(device=device)
-
-    whole = Scorer(_loaded(directory, dtype, adapt)) if dist.get_rank() == 0 else None
-    tensors = whole.state_dict() if whole else {}
-    set_model_state_dict(scorer, tensors, options=StateDictOptions(full_state_dict=True, broadcast_from_rank0=True))
-    # Those that are in no file too, such as rotary frequencies.
-    for name, buffer in scorer.named_buffers():
-        if whole:
-            buffer.copy_(whole.get_buffer(name))
-        dist.broadcast(buffer, 0)
-    return scorer.eval()
-
-
-def _blocks(scorer):
-    """Inner ones first, as `fully_shard` wants them."""
-    parts = [one for one in scorer.modules() if isinstance(one, PreTrainedModel)]
-    names = {name for part in parts for name in part._no_split_modules or ()}
-    return [one for one in reversed(list(scorer.modules())) if type(one).__name__ in names]

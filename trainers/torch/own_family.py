@@ -108,7 +108,7 @@ class OwnFamily:
         written, text = [], None
         while True:
             inputs, _ = self.collate([Sequence([*ids, *written], picture, len(ids))])
-            token = int(scorer(inputs, 1)[0, -1].argmax())
+            token = int(scorer("scores", inputs, 1)[0, -1].argmax())
             if text is None:
                 written.append(token)
                 so_far = self.tokenizer.decode(written, skip_special_tokens=False)

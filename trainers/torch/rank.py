@@ -15,6 +15,7 @@ from evaluate import evaluate
 from finetune import finetune
 from merge import merge
 from protocol import JobError, Reporter, Stopped
+from shardings import sharding_of
 
 PR_SET_PDEATHSIG = 1
 JOBS = {"finetune": finetune, "merge": merge, "evaluate": evaluate, "embed": embed}
@@ -23,7 +24,6 @@ JOBS = {"finetune": finetune, "merge": merge, "evaluate": evaluate, "embed": emb
 def main():
     # torchrun gives each rank a session of its own, so that a signal to the trainer's group would not reach it.
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    sharded = sys.argv[1] == "fsdp"
     job = json.loads(Path(sys.argv[2]).read_text("utf8"))
     reporter = Reporter(int(os.environ["RANK"]))
     if torch.cuda.is_available():
@@ -42,7 +42,7 @@ def main():
             # One process has enough to do with it.
             outcome = None
         else:
-            outcome = JOBS[job["kind"]](job, reporter, device, sharded)
+            outcome = JOBS[job["kind"]](job, reporter, device, sharding_of(sys.argv[1]))
         dist.barrier()
         if outcome:
             reporter.say("done", outputs=outcome[0], metrics=outcome[1])

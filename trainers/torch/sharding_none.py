@@ -1,0 +1,63 @@
+"""Each process has all weights; gradients are averaged by DistributedDataParallel."""
+
+import contextlib
+
+import torch
+from torch.nn.parallel import DistributedDataParallel
+
+SHARDED = False
+
+
+def placed(loaded, _empty, device, _trained):
+    return loaded().to(device)
+
+
+def elements(parameter):
+    return parameter.numel(), parameter.numel()
+
+
+class Training:
+    def __init__(self, scorer, parameters, weight_decay, states, step):
+        self.parameters = parameters
+        self.optimizer = torch.optim.AdamW(parameters.values(), lr=0.0, weight_decay=weight_decay)
+        if states:
+            self._restore(states, step)
+        self.scorer = self._wrapped(scorer)
+
+    def part(self, last):
+        return contextlib.nullcontext() if last else self.scorer.no_sync()
+
+    def backward(self, loss):
+        loss.backward()
+
+    def step(self, rate):
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+
+    def states(self):
+        def of(parameter):
+            state = self.optimizer.state[parameter]
+            tensors = (parameter, state["exp_avg"], state["exp_avg_sq"])
+            return tuple(self._whole(one.detach()).cpu().contiguous() for one in tensors)
+
+        return {name: of(parameter) for name, parameter in self.parameters.items()}
+
+    @torch.no_grad()
+    def _restore(self, states, step):
+        for name, parameter in self.parameters.items():
+            value, first, second = (self._own_part(one.to(parameter.device), parameter) for one in states[name])
+            parameter.copy_(value)
+            self.optimizer.state[parameter] = {"step": torch.tensor(float(step)), "exp_avg": first, "exp_avg_sq": second}
+
+    def _wrapped(self, scorer):
+        device = next(scorer.parameters()).device
+        devices = [device] if device.type == "cuda" else None
+        return DistributedDataParallel(scorer, device_ids=devices, broadcast_buffers=False)
+
+    def _whole(self, tensor):
+        return tensor
+
+    def _own_part(self, tensor, _parameter):
+        return tensor
