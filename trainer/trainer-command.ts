@@ -12,7 +12,7 @@ export const defaultTrainerEntry = fileURLToPath(new URL('../workers/trainer.ts'
 
 const bundledRunner = fileURLToPath(new URL('run-bundled.mjs', import.meta.url));
 /** What a trainer allocates itself is short-lived: a young generation of megabytes would only fill up with it. */
-const NODE_OPTIONS = ['--enable-source-maps', '--max-semi-space-size=2'];
+const NODE_OPTIONS = ['--enable-source-maps', '--max-semi-space-size=1'];
 /** A trainer written in TypeScript, run by this Node with no build step. */
 export function typescriptTrainer(entry: string = defaultTrainerEntry): TrainerCommand {
   return {

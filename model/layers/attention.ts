@@ -34,8 +34,12 @@ interface AttentionResult {
   backward(gradient: Value): { query: Value; key: Value; value: Value };
 }
 
-/** Forward and backward of attention over plain values; see `attention`. */
-function attend(ops: Ops, query: Value, key: Value, value: Value, mask?: Value): AttentionResult {
+/**
+ * Forward and backward of attention over plain values; see `attention`.
+ *
+ * @param keeps whether the probabilities are kept for the backward, or computed once more there
+ */
+function attend(ops: Ops, query: Value, key: Value, value: Value, mask?: Value, keeps = true): AttentionResult {
   const [batch, heads, queryTokens, headSize] = query.shape as [number, number, number, number];
   const [, keyValueHeads, tokens] = key.shape as [number, number, number];
   const group = heads / keyValueHeads;
@@ -43,18 +47,20 @@ function attend(ops: Ops, query: Value, key: Value, value: Value, mask?: Value):
   const scale = 1 / Math.sqrt(headSize);
 
   const scaled = ops.reshape(ops.scale(query, scale), grouped);
-  let scores = ops.batchMatMul(scaled, key, { transposeB: true });
-  if (mask) {
+  const probabilitiesOf = (asking: Value) => {
+    const scores = ops.batchMatMul(asking, key, { transposeB: true });
+    if (!mask) return ops.softmax(scores);
     const apart = ops.reshape(scores, [batch, keyValueHeads, group, queryTokens, tokens]);
-    scores = ops.reshape(ops.add(apart, mask), scores.shape);
-  }
-  const probabilities = ops.softmax(scores);
-  const mixed = ops.batchMatMul(probabilities, value);
+    return ops.softmax(ops.reshape(ops.add(apart, mask), scores.shape));
+  };
+  const forward = probabilitiesOf(scaled);
+  const mixed = ops.batchMatMul(forward, value);
 
   return {
     value: ops.reshape(mixed, query.shape),
     backward(gradient) {
       const upstream = ops.reshape(gradient, grouped);
+      const probabilities = keeps ? forward : probabilitiesOf(ops.after(scaled, upstream));
       const slopes = ops.batchMatMul(upstream, value, { transposeB: true });
       // sum over tokens of dP * P equals the row product of dO and O, which is smaller
       const rows = ops.sum(ops.multiply(upstream, mixed), [3], true);
@@ -72,6 +78,9 @@ function attend(ops: Ops, query: Value, key: Value, value: Value, mask?: Value):
  * Scaled dot-product attention (arXiv 1706.03762) with grouped key-value heads (arXiv 2305.13245): every
  * group of query heads is laid along the token axis of its key-value head, so keys are never copied.
  *
+ * The probabilities are what grows with the square of the tokens: of them nothing is kept for the backward, as in
+ * FlashAttention (arXiv 2205.14135).
+ *
  * @param query `[batch, heads, queryTokens, headSize]`
  * @param key `[batch, keyValueHeads, tokens, headSize]`, `heads` a multiple of `keyValueHeads`
  * @param value as `key`
@@ -79,7 +88,7 @@ function attend(ops: Ops, query: Value, key: Value, value: Value, mask?: Value):
  * @returns `[batch, heads, queryTokens, headSize]`
  */
 export function attention(tape: Tape, query: Variable, key: Variable, value: Variable, mask?: Value): Variable {
-  const result = attend(tape.ops, query.value, key.value, value.value, mask);
+  const result = attend(tape.ops, query.value, key.value, value.value, mask, false);
   return tape.record([query, key, value], result.value, (gradient) => {
     const slopes = result.backward(gradient);
     return [slopes.query, slopes.key, slopes.value];
