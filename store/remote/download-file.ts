@@ -57,6 +57,8 @@ async function fetchParts(source: Source, partial: string, size: number, options
     };
     const missing = parts.filter((part) => !done.has(part.number) && part.size > 0);
     await Promise.all(missing.map((part) => limit(fetch, part)));
+    // Also when the last parts came before they could be stopped.
+    signal?.throwIfAborted();
     await handle.truncate(size);
     await handle.sync();
   } finally {
