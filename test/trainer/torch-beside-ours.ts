@@ -1,9 +1,10 @@
 /**
  * The trainer on PyTorch beside our own: the same job, the same numbers.
  */
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { promptForms } from '../../datasets/prompt-format.ts';
 import { askedQuestionSchema } from '../../evaluation/asked-question.ts';
 import { readJsonLines } from '../../store/read-json.ts';
 import { evaluate } from '../../training/evaluate.ts';
@@ -84,6 +85,23 @@ export function describeTorchBesideOurs(family: 'minigpt4' | 'llava'): void {
       // Ours writes as many tokens for each as the longest may have; the last character may be half a one.
       expect(wanted.texts[0]).toMatch(new RegExp(`^${found.texts[0]?.replace(/�+$/, '')}`));
       expect(found.texts.slice(1)).toEqual(wanted.texts.slice(1));
+    });
+
+    const mixedTitle = 'sharded by %s, where one process has pictures in its part and the other none: the same curve';
+    test.each((['fsdp', 'deepspeed'] as const).filter(isSetUp))(mixedTitle, async (sharding) => {
+      const { turnWithoutPicture } = promptForms[family];
+      const mixed = rig.mixture.samples.map((sample, index) =>
+        index % 2 === 0 ? sample : { ...sample, picture: undefined, prompt: turnWithoutPicture('What is it?') },
+      );
+      const [samples, order] = [inFolder(`${sharding}-mixed.jsonl`), inFolder(`${sharding}-mixed-order.json`)];
+      await writeFile(samples, mixed.map((sample) => `${JSON.stringify(sample)}\n`).join(''));
+      // Process 0 takes the even places of a batch.
+      await writeFile(order, JSON.stringify([0, 1, 2, 3, 4, 5, 6, 7, 0, 3, 2, 1]));
+      const changes = { samples, order, steps: 3 };
+      const [ours, theirs] = [inFolder(`${sharding}-mixed-ours`), inFolder(`${sharding}-mixed-theirs`)];
+      await finetune(rig.job(ours, changes), recordingReporter());
+      await runTorch(rig.job(theirs, { ...changes, microBatchSize: 2 }), theirs, { sharding });
+      expect(maximumDifference(await lossesIn(theirs), await lossesIn(ours))).toBeLessThan(1e-3);
     });
   });
 }

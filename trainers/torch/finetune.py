@@ -56,7 +56,8 @@ def finetune(job, reporter, device, sharding):
         return [sequences[index] for index in order[step * batch_size : (step + 1) * batch_size]]
 
     batches = (batch_of(step) for step in range(first, steps))
-    prepared = ahead((part or batch[:1] for batch in batches for part in parts_of(batch, job)), model.family.collate)
+    computed = (with_companion(part, batch, sharding) for batch in batches for part in parts_of(batch, job))
+    prepared = ahead(computed, model.family.collate)
     began, tokens, loss = time.monotonic(), 0, math.nan
     for step in range(first, steps):
         rate = learning_rate(step, steps, job["learningRate"])
@@ -122,6 +123,17 @@ def parts_of(batch, job):
     return [own[at : at + micro] for at in range(0, most, micro)]
 
 
+def with_companion(part, batch, sharding):
+    """
+    A part, and behind it a sample that is computed for nothing where it is needed: shards are gathered from all processes, so
+    each must compute something, and all must look at pictures where one does.
+    """
+    pictured = next((sequence for sequence in batch if sequence.picture), None)
+    if sharding.SHARDED and pictured and not any(sequence.picture for sequence in part):
+        return [*part, pictured]
+    return part or batch[:1]
+
+
 def ahead(parts, collate):
     """Pictures of the next parts are read while the model computes."""
     with ThreadPoolExecutor(1) as thread:
@@ -144,8 +156,7 @@ def step_loss(training, prepared, batch, job, device):
         inputs, labels = next(prepared)
         with training.part(number + 1 == len(parts)):
             losses, counted = token_losses(training.scorer, inputs, labels)
-            # A process with no sample left computes one again, for nothing: shards are gathered from all processes.
-            summed = (losses * counted).sum() * (1 if part else 0)
+            summed = (losses * counted)[: len(part)].sum()
             # Gradients are averaged over the processes; a sum over them is what the batch's mean needs.
             training.backward(summed * world / learned)
         total += summed.detach() / learned
