@@ -9,7 +9,7 @@ export const BFLOAT16 = { ours: 'ours, bfloat16', pytorch: 'PyTorch, autocast' }
 export const BFLOAT16_TOLERANCE = 0.03;
 
 /** AVX-512 BF16 or AMX; false where the system does not tell (not Linux). */
-export function hasBfloat16Products(): boolean {
+function hasBfloat16Products(): boolean {
   return process.platform === 'linux' && /\b(avx512_bf16|amx_bf16)\b/.test(readFileSync('/proc/cpuinfo', 'utf8'));
 }
 

@@ -40,10 +40,10 @@ type Answer = { losses: number[] } & Timing;
 const ways = Object.entries(sides).flatMap(([name, side]) =>
   name.startsWith('PyTorch')
     ? [
-        { name: `${name}, choice by choice`, side, request: { batched: false } },
-        { name: `${name}, choices as a batch`, side, request: { batched: true } },
+        { name: `${name}, choice by choice`, of: name, side, request: { batched: false } },
+        { name: `${name}, choices as a batch`, of: name, side, request: { batched: true } },
       ]
-    : [{ name, side, request: {} }],
+    : [{ name, of: name, side, request: {} }],
 );
 const answers = new Map(ways.map(({ name }): [string, Answer[]] => [name, []]));
 const random = seededRandom('bench-score');
@@ -55,13 +55,11 @@ try {
       choices: Array.from({ length: CHOICES }, () => tokens(CHOICE_TOKENS)),
     };
     let expected: number[] | undefined;
-    for (const { name, side, request } of ways) {
+    for (const { name, of, side, request } of ways) {
       const answer = await side.ask<Answer>({ ...question, ...request });
       expected ??= answer.losses;
       const difference = Math.max(...answer.losses.map((loss, index) => Math.abs(loss - (expected?.[index] ?? 0))));
-      const tolerance = Object.values<string>(BFLOAT16).some((narrow) => name.startsWith(narrow))
-        ? BFLOAT16_TOLERANCE
-        : LOSS_TOLERANCE;
+      const tolerance = Object.values<string>(BFLOAT16).includes(of) ? BFLOAT16_TOLERANCE : LOSS_TOLERANCE;
       if (!(difference < tolerance)) throw new Error(`${name}: the losses differ by ${difference}`);
       if (turn >= WARM_UP) answers.get(name)?.push(answer);
     }
@@ -84,13 +82,8 @@ for (const [name, given] of answers) {
 }
 /** Against the faster of PyTorch's two ways. */
 const speedup = (ours: string, pytorch: string) =>
-  Math.round(
-    Math.min(
-      ...[...answers.keys()]
-        .filter((name) => name.startsWith(`${pytorch}, choice`))
-        .map((name) => timesAsFast(ours, name)),
-    ) * 100,
-  ) / 100;
+  Math.round(Math.min(...ways.filter(({ of }) => of === pytorch).map(({ name }) => timesAsFast(ours, name))) * 100) /
+  100;
 const bfloat16 = answers.has(BFLOAT16.ours) && {
   bfloat16: {
     speedup: speedup(BFLOAT16.ours, 'PyTorch'),

@@ -3,6 +3,7 @@
  */
 import { basename, extname, join } from 'node:path';
 import { type Command, Option } from 'commander';
+import { precisions, weightStorages } from '../configs/finetune-schema.ts';
 import { loadConfig } from '../configs/load-config.ts';
 import { evaluationNumberFormats, type NumberFormats } from '../configs/number-formats.ts';
 import type { Config } from '../configs/schema.ts';
@@ -53,13 +54,13 @@ export function addEvaluateCommand(program: Command, signal: AbortSignal): void 
       new Option(
         '--precision <type>',
         "what matrix products are computed in (default: the config's, or float32)",
-      ).choices(['float32', 'tensorfloat32', 'bfloat16']),
+      ).choices(precisions),
     )
     .addOption(
       new Option(
         '--weight-storage <type>',
         "what the model's matrices are kept as (default: the config's, or float32)",
-      ).choices(['float32', 'bfloat16']),
+      ).choices(weightStorages),
     )
     .addOption(
       new Option('--trainer <name>', "with --benchmark: what scores (default: the config's, or tensorflow)").choices([

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { benchmarkNames } from '../evaluation/benchmarks/index.ts';
+import { precisions, weightStorages } from './finetune-schema.ts';
 
 const count = z.int().positive();
 const path = z.string().min(1);
@@ -21,11 +22,11 @@ const benchmarkSchema = z.strictObject({
 export const evaluateSchema = z.strictObject({
   batchSize: count.default(16).describe('Questions scored at once.'),
   precision: z
-    .enum(['float32', 'tensorfloat32', 'bfloat16'])
+    .enum(precisions)
     .optional()
     .describe('What matrix products are computed in. Default: finetune.precision.'),
   weightStorage: z
-    .enum(['float32', 'bfloat16'])
+    .enum(weightStorages)
     .optional()
     .describe("What the language model's matrices are kept as. Default: finetune.weightStorage."),
   // Each takes three events of the round's history, for each set of questions.

@@ -1,5 +1,8 @@
 import { z } from 'zod';
 
+export const precisions = ['float32', 'tensorfloat32', 'bfloat16'] as const;
+export const weightStorages = ['float32', 'bfloat16'] as const;
+
 const count = z.int().positive();
 const rate = z.number().nonnegative();
 
@@ -43,11 +46,11 @@ export const finetuneSchema = z
       .default(false)
       .describe('Compute the inside of each layer again for its gradient: less memory, about a third more time.'),
     precision: z
-      .enum(['float32', 'tensorfloat32', 'bfloat16'])
+      .enum(precisions)
       .default('float32')
       .describe('What matrix products are computed in. tensorfloat32: on NVIDIA GPUs since Ampere, else float32.'),
     weightStorage: z
-      .enum(['float32', 'bfloat16'])
+      .enum(weightStorages)
       .default('float32')
       .describe("What the language model's frozen matrices are kept as. bfloat16 takes half the memory."),
     maximumTokens: count.default(160).describe('The text of a sample is cut here.'),

@@ -1,4 +1,4 @@
-import { type Ops, sizeOf, type Value } from '../ops/ops.ts';
+import type { Ops, Value } from '../ops/ops.ts';
 import type { Tape, Variable } from '../ops/tape.ts';
 import { backThroughWeight, linear, throughWeight } from './linear.ts';
 
@@ -24,7 +24,7 @@ export interface Adapter {
 export function adaptedLinear(tape: Tape, x: Variable, weight: Variable, adapter?: Adapter): Variable {
   if (!adapter) return linear(tape, x, weight);
   const { ops } = tape;
-  if (isMergingCheaper(ops, x, weight, adapter)) return mergedLinear(tape, x, weight, adapter);
+  if (isMergingCheaper(ops, x, adapter)) return mergedLinear(tape, x, weight, adapter);
   const { a, b, dropout } = adapter;
   const scaling = adapter.scaling * (dropout?.scaling ?? 1);
   const dropped = (value: Value, kept = dropout?.kept) =>
@@ -51,13 +51,11 @@ const NARROW_PENALTY = 2;
  * Whether one product for the whole weight's gradient costs less than the six narrow products of the adapter: so it
  * is in small models. In bfloat16 a sum with the weight would round the adapter's small update away.
  */
-function isMergingCheaper(ops: Ops, x: Variable, weight: Variable, { a, dropout }: Adapter): boolean {
+function isMergingCheaper(ops: Ops, x: Variable, { a, b, dropout }: Adapter): boolean {
   if (dropout || ops.productType !== 'float32') return false;
   const rows = x.value.shape[0] as number;
-  const size = sizeOf(weight.value.shape);
-  const inputSize = x.value.shape[1] as number;
-  const outputSize = size / inputSize;
-  const rank = a.value.shape[0] as number;
+  const [rank, inputSize] = a.value.shape as [number, number];
+  const outputSize = b.value.shape[0] as number;
   const whole = (rows + 3 * rank) * inputSize * outputSize;
   const narrow = 3 * rows * rank * (inputSize + outputSize);
   return whole < NARROW_PENALTY * narrow;

@@ -37,9 +37,13 @@ interface AttentionResult {
 /**
  * Forward and backward of attention over plain values; see `attention`.
  *
- * @param keeps whether the probabilities are kept for the backward, or computed once more there
+ * @param options.recomputes whether the probabilities are computed once more for the backward, and not kept
  */
-function attend(ops: Ops, query: Value, key: Value, value: Value, mask?: Value, keeps = true): AttentionResult {
+function attend(
+  ops: Ops,
+  { query, key, value }: { query: Value; key: Value; value: Value },
+  { mask, recomputes = false }: { mask?: Value | undefined; recomputes?: boolean } = {},
+): AttentionResult {
   const [batch, heads, queryTokens, headSize] = query.shape as [number, number, number, number];
   const [, keyValueHeads, tokens] = key.shape as [number, number, number];
   const group = heads / keyValueHeads;
@@ -60,7 +64,7 @@ function attend(ops: Ops, query: Value, key: Value, value: Value, mask?: Value, 
     value: ops.reshape(mixed, query.shape),
     backward(gradient) {
       const upstream = ops.reshape(gradient, grouped);
-      const probabilities = keeps ? forward : probabilitiesOf(ops.after(scaled, upstream));
+      const probabilities = recomputes ? probabilitiesOf(ops.after(scaled, upstream)) : forward;
       const slopes = ops.batchMatMul(upstream, value, { transposeB: true });
       // sum over tokens of dP * P equals the row product of dO and O, which is smaller
       const rows = ops.sum(ops.multiply(upstream, mixed), [3], true);
@@ -88,7 +92,8 @@ function attend(ops: Ops, query: Value, key: Value, value: Value, mask?: Value, 
  * @returns `[batch, heads, queryTokens, headSize]`
  */
 export function attention(tape: Tape, query: Variable, key: Variable, value: Variable, mask?: Value): Variable {
-  const result = attend(tape.ops, query.value, key.value, value.value, mask, false);
+  const values = { query: query.value, key: key.value, value: value.value };
+  const result = attend(tape.ops, values, { mask, recomputes: true });
   return tape.record([query, key, value], result.value, (gradient) => {
     const slopes = result.backward(gradient);
     return [slopes.query, slopes.key, slopes.value];
@@ -111,7 +116,7 @@ export function fusedSelfAttention(tape: Tape, fused: Variable, layout: HeadLayo
     Value,
     Value,
   ];
-  const result = attend(ops, query, key, value);
+  const result = attend(ops, { query, key, value });
   return tape.record([fused], result.value, (gradient) => {
     const slopes = result.backward(gradient);
     const stacked = ops.concat(

@@ -3,7 +3,6 @@
  */
 import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Client } from '@temporalio/client';
 import { partTimes } from '../../bench/part-times.ts';
 import { firstMatch } from '../../bench/process-figures.ts';
@@ -12,6 +11,7 @@ import type { OwnedProcess } from '../../cli/demo/child-process.ts';
 import { connectClient } from '../../cli/temporal-client.ts';
 import { startS3Server, type TestS3Server } from '../store/remote/s3-server.ts';
 import { createHosts, type Host } from './hosts.ts';
+import { projectFile } from './project-file.ts';
 
 export interface HostWorker {
   queue: string;
@@ -34,8 +34,6 @@ export interface ConnectedHosts {
   requireWorkers(): void;
   close(): Promise<void>;
 }
-
-const projectFile = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 
 /** The start of a command line for TypeScript. */
 export const withTsx = ['--import', import.meta.resolve('tsx')];

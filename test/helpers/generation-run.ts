@@ -4,7 +4,6 @@
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { configSchema } from '../../configs/schema.ts';
 import type { GenerationRequest } from '../../generation/generation-request.ts';
 import { freezeConfig } from '../../steps/frozen-config.ts';
@@ -14,8 +13,8 @@ import { hashValue } from '../../store/hash.ts';
 import { runStepOnce } from '../../store/manifest.ts';
 import { stepDirectory } from '../../store/run-directory.ts';
 import { writeFileAtomically } from '../../store/write-file.ts';
+import { projectFile } from './project-file.ts';
 
-const projectFile = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 const pictures = 200;
 const objects = ['cat', 'dog', 'bus', 'apple', 'clock'];
 

@@ -3,16 +3,14 @@
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { loadConfig } from '../../configs/load-config.ts';
 import type { Config } from '../../configs/schema.ts';
 import { freezeConfig } from '../../steps/frozen-config.ts';
 import type { StepContext } from '../../steps/step-context.ts';
 import { type TrainerCommand, typescriptTrainer } from '../../trainer/trainer-command.ts';
+import { projectFile } from '../helpers/project-file.ts';
 import { writeTinyDataset } from './tiny-dataset.ts';
-
-const projectFile = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 
 export const pretendTrainerEntry = projectFile('test/trainer/pretend-trainer.ts');
 export const tinyModel = projectFile('test/fixtures/tiny-blip2');

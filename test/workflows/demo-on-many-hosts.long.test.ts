@@ -5,7 +5,6 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { compareRuns } from '../../bench/chaos/compare.ts';
@@ -13,10 +12,10 @@ import { pullRun } from '../../store/remote/stored-run.ts';
 import type { DataEngineResult } from '../../workflows/messages.ts';
 import { type ConnectedHosts, connectHosts, copyProjectTo, partsDoneBy, withTsx } from '../helpers/connected-hosts.ts';
 import type { Host } from '../helpers/hosts.ts';
+import { projectFile } from '../helpers/project-file.ts';
 import { runningWith } from '../processes.ts';
 import { bucket, s3Server } from '../store/remote/s3-server.ts';
 
-const projectFile = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 const run = 'demo-quick-seed1';
 
 let folder: string;
