@@ -1,18 +1,18 @@
 /**
  * The activities of the CPU workers.
  */
-import { append } from '../steps/append.ts';
-import { classify } from '../steps/classify.ts';
-import { compareRound } from '../steps/compare-round.ts';
-import { joinEvaluation } from '../steps/evaluate.ts';
-import { gate } from '../steps/gate.ts';
-import { cancelBatch, collectBatch, lookAfterBatch, submitBatch } from '../steps/generation/batch.ts';
-import { beginGeneration } from '../steps/generation/begin.ts';
-import { askWorkChunk } from '../steps/generation/chunk.ts';
-import { finishGeneration } from '../steps/generation/finish.ts';
-import { recordTopUp } from '../steps/generation/top-up.ts';
-import { generationWork } from '../steps/generation/work.ts';
-import { notify } from '../steps/notify.ts';
+import { append } from '../src/round/append.ts';
+import { classify } from '../src/round/classify.ts';
+import { compareRound } from '../src/round/compare-round.ts';
+import { joinEvaluation } from '../src/round/evaluate.ts';
+import { gate } from '../src/round/gate.ts';
+import { cancelBatch, collectBatch, lookAfterBatch, submitBatch } from '../src/round/generation/batch.ts';
+import { beginGeneration } from '../src/round/generation/begin.ts';
+import { askWorkChunk } from '../src/round/generation/chunk.ts';
+import { finishGeneration } from '../src/round/generation/finish.ts';
+import { recordTopUp } from '../src/round/generation/top-up.ts';
+import { generationWork } from '../src/round/generation/work.ts';
+import { notify } from '../src/round/notify.ts';
 import type {
   AppendOutcome,
   ClassifyOutcome,
@@ -23,16 +23,16 @@ import type {
   RefineOutcome,
   ReportOutcome,
   SampleOutcome,
-} from '../steps/outcomes.ts';
-import { type Owned, ownFolders } from '../steps/own-folders.ts';
-import { prepareData } from '../steps/prepare-data.ts';
-import { refine } from '../steps/refine.ts';
-import { report } from '../steps/report.ts';
-import { sample } from '../steps/sample.ts';
-import type { StepContext } from '../steps/step-context.ts';
-import { beginVerification } from '../steps/verification/begin.ts';
-import { finishVerification } from '../steps/verification/finish.ts';
-import { verificationWork } from '../steps/verification/work.ts';
+} from '../src/round/outcomes.ts';
+import { type Owned, ownFolders } from '../src/round/own-folders.ts';
+import { prepareData } from '../src/round/prepare-data.ts';
+import { refine } from '../src/round/refine.ts';
+import { report } from '../src/round/report.ts';
+import { sample } from '../src/round/sample.ts';
+import type { StepContext } from '../src/round/step-context.ts';
+import { beginVerification } from '../src/round/verification/begin.ts';
+import { finishVerification } from '../src/round/verification/finish.ts';
+import { verificationWork } from '../src/round/verification/work.ts';
 import type { RoundSummary } from '../workflows/messages.ts';
 import type { GenerationActivities } from './generation.ts';
 import { withHeartbeat } from './heartbeat.ts';

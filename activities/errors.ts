@@ -2,10 +2,10 @@
  * Which errors Temporal should try again, and when.
  */
 import { ApplicationFailure } from '@temporalio/common';
-import { TeacherError } from '../generation/teacher-error.ts';
-import { NotificationError } from '../steps/notify.ts';
-import { InputError } from '../store/input-error.ts';
-import { TrainerError } from '../trainer/trainer-error.ts';
+import { InputError } from '../src/core/input-error.ts';
+import { NotificationError } from '../src/round/notify.ts';
+import { TeacherError } from '../src/teacher/teacher-error.ts';
+import { TrainerError } from '../src/trainer/supervisor/trainer-error.ts';
 
 /** The error as Temporal should see it: what a person must repair is never tried again. */
 export function toActivityFailure(error: unknown): unknown {

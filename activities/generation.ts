@@ -1,8 +1,8 @@
-import type { BatchState, SubmittedBatch } from '../steps/generation/batch.ts';
+import type { BatchState, SubmittedBatch } from '../src/round/generation/batch.ts';
 
-import type { AskedChunk } from '../steps/generation/chunk.ts';
-import type { GenerationPlan } from '../steps/generation/plan.ts';
-import type { GenerateOutcome, VerifyOutcome } from '../steps/outcomes.ts';
+import type { AskedChunk } from '../src/round/generation/chunk.ts';
+import type { GenerationPlan } from '../src/round/generation/plan.ts';
+import type { GenerateOutcome, VerifyOutcome } from '../src/round/outcomes.ts';
 import type { BatchReference, ChunkReference, StepReference } from './references.ts';
 
 /** The activities of the workflow `generation`. Any CPU worker can do any of them. */

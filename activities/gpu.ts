@@ -1,15 +1,15 @@
 /**
  * The activities of the GPU workers. One runs at a time on each GPU.
  */
-import { joinOrEmbed } from '../steps/embed.ts';
-import { embedShard } from '../steps/embed-parts.ts';
-import { evaluateShard } from '../steps/evaluate.ts';
-import { finetune } from '../steps/finetune.ts';
-import type { WorkInRun } from '../steps/in-run.ts';
-import { merge } from '../steps/merge.ts';
-import type { EmbedOutcome, EvaluateShardOutcome, FinetuneOutcome, MergeOutcome } from '../steps/outcomes.ts';
-import { ownEmbeddingPart, ownFolders, ownShard } from '../steps/own-folders.ts';
-import type { StepContext } from '../steps/step-context.ts';
+import { joinOrEmbed } from '../src/round/embed.ts';
+import { embedShard } from '../src/round/embed-parts.ts';
+import { evaluateShard } from '../src/round/evaluate.ts';
+import { finetune } from '../src/round/finetune.ts';
+import type { WorkInRun } from '../src/round/in-run.ts';
+import { merge } from '../src/round/merge.ts';
+import type { EmbedOutcome, EvaluateShardOutcome, FinetuneOutcome, MergeOutcome } from '../src/round/outcomes.ts';
+import { ownEmbeddingPart, ownFolders, ownShard } from '../src/round/own-folders.ts';
+import type { StepContext } from '../src/round/step-context.ts';
 import type { EmbedShardReference, EvaluateShardReference, StepReference } from './references.ts';
 import { type ActivityDependencies, runStep } from './run-step.ts';
 

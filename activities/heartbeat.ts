@@ -1,7 +1,7 @@
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { z } from 'zod';
-import type { StepProgress } from '../steps/step-context.ts';
+import type { StepProgress } from '../src/round/step-context.ts';
 import { toActivityFailure } from './errors.ts';
 
 const beatMilliseconds = 1000;

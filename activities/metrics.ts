@@ -2,7 +2,7 @@
  * What Prometheus is told of the steps. The SDK adds the activity's type, the task queue and the namespace to each.
  */
 import { Context } from '@temporalio/activity';
-import type { StepProgress } from '../steps/step-context.ts';
+import type { StepProgress } from '../src/round/step-context.ts';
 
 export interface StepMetrics {
   progress(progress: StepProgress): void;

@@ -1,9 +1,9 @@
 import { Context } from '@temporalio/activity';
-import { loadConfig } from '../configs/load-config.ts';
-import { evaluationSets } from '../steps/evaluation-sets.ts';
-import { beginRun } from '../steps/in-run.ts';
-import { verifies } from '../steps/verify.ts';
-import { hashValue } from '../store/hash.ts';
+import { loadConfig } from '../src/config/load-config.ts';
+import { hashValue } from '../src/core/hash.ts';
+import { evaluationSets } from '../src/round/evaluation-sets.ts';
+import { beginRun } from '../src/round/in-run.ts';
+import { verifies } from '../src/round/verify.ts';
 import { compactRounds } from '../workflows/details.ts';
 import type { DataEngineInput, RoundSummary, RunPlan } from '../workflows/messages.ts';
 import { readRoundRecords } from './round-records.ts';

@@ -2,8 +2,8 @@
  * The activities of Interactive Prompt Optimization. They run on the CPU workers.
  */
 import { Context } from '@temporalio/activity';
-import { loadConfig } from '../configs/load-config.ts';
-import { beginRun } from '../steps/in-run.ts';
+import { loadConfig } from '../src/config/load-config.ts';
+import { beginRun } from '../src/round/in-run.ts';
 import {
   acceptIteration,
   iterationDiff,
@@ -12,7 +12,7 @@ import {
   makeIterationSamples,
   preparePrompt,
   reviseIteration,
-} from '../steps/prompt-optimization.ts';
+} from '../src/round/prompt-optimization.ts';
 import type {
   AcceptedPrompt,
   PromptIteration,

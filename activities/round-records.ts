@@ -5,9 +5,9 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { readJson } from '../store/read-json.ts';
-import { type RunDirectory, roundDirectory } from '../store/run-directory.ts';
-import { writeJson } from '../store/write-file.ts';
+import { readJson } from '../src/core/read-json.ts';
+import { type RunDirectory, roundDirectory } from '../src/core/run-directory.ts';
+import { writeJson } from '../src/core/write-file.ts';
 import type { RoundSummary } from '../workflows/messages.ts';
 
 const schemaVersion = 1;

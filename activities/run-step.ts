@@ -1,8 +1,8 @@
 import { Context } from '@temporalio/activity';
 import { CancelledFailure } from '@temporalio/common';
-import { inRun, type WorkInRun } from '../steps/in-run.ts';
-import type { StepContext } from '../steps/step-context.ts';
-import type { TrainerCommand } from '../trainer/trainer-command.ts';
+import { inRun, type WorkInRun } from '../src/round/in-run.ts';
+import type { StepContext } from '../src/round/step-context.ts';
+import type { TrainerCommand } from '../src/trainer/supervisor/trainer-command.ts';
 import { interrupted, toActivityFailure } from './errors.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { stepMetrics } from './metrics.ts';

@@ -11,8 +11,8 @@ import { execFile } from 'node:child_process';
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
-import { cocoIndexFile, withCoco } from '../datasets/coco-index.ts';
-import { hashFile } from '../store/hash.ts';
+import { hashFile } from '../src/core/hash.ts';
+import { cocoIndexFile, withCoco } from '../src/datasets/coco-index.ts';
 import { TRAIN2017, writeCocoFiles } from './coco-files.ts';
 
 const READS = 2000;

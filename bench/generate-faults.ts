@@ -10,10 +10,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { readRequests } from '../generation/generation-request.ts';
-import { readLedger } from '../generation/ledger.ts';
-import { generationFolder } from '../steps/generation/folder.ts';
-import type { GenerateOutcome } from '../steps/outcomes.ts';
+import { generationFolder } from '../src/round/generation/folder.ts';
+import type { GenerateOutcome } from '../src/round/outcomes.ts';
+import { readRequests } from '../src/teacher/generation-request.ts';
+import { readLedger } from '../src/teacher/ledger.ts';
 import { writeGenerationRun } from '../test/helpers/generation-run.ts';
 import { startRig, taskQueue } from './generation-rig.ts';
 

@@ -4,9 +4,9 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Client } from '@temporalio/client';
-import { endingWithUs, type OwnedProcess, startOwned } from '../cli/demo/child-process.ts';
 import { connectClient } from '../cli/temporal-client.ts';
-import type { LocalTeacherCounts } from '../generation/local-teacher/server.ts';
+import { endingWithUs, type OwnedProcess, startOwned } from '../demo/command/child-process.ts';
+import type { LocalTeacherCounts } from '../demo/local-teacher/server.ts';
 import { firstMatch, memoryOf, processorTimeOfGroups } from './process-figures.ts';
 import { startServerIn } from './server-in.ts';
 
@@ -31,7 +31,7 @@ export interface ProcessorTime {
 }
 
 export const taskQueue = 'bench-generation';
-const projectFile = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url));
+const projectFile = (path: string) => fileURLToPath(new URL(`..${path}`, import.meta.url));
 
 /**
  * Starts the server and the teacher; workers are started one by one.
@@ -56,7 +56,7 @@ export async function startRig(folder: string, teacherArguments: string[], profi
         ...profiling('teacher'),
         '--import',
         'tsx',
-        projectFile('generation/local-teacher/main.ts'),
+        projectFile('demo/local-teacher/main.ts'),
         '--port',
         '0',
         ...teacherArguments,

@@ -5,7 +5,7 @@
  * Usage: npm run bench:memory [-- --steps 1000 --size S]
  */
 import { parseArgs } from 'node:util';
-import { seededRandom } from '../random/seeded-random.ts';
+import { seededRandom } from '../src/core/seeded-random.ts';
 import { BATCHES, benchModel, type Size, vocabularyOf } from './models.ts';
 import { startOurs } from './sides.ts';
 

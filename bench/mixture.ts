@@ -9,10 +9,10 @@ import { execFile } from 'node:child_process';
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
-import { streamEngineData } from '../datasets/engine-data.ts';
-import { type MixturePart, writeMixture } from '../datasets/mixture.ts';
-import { answerQma, humanTurn } from '../datasets/prompt-format.ts';
-import { writeJsonList } from '../datasets/write-json-list.ts';
+import { streamEngineData } from '../src/datasets/engine-data.ts';
+import { type MixturePart, writeMixture } from '../src/datasets/mixture.ts';
+import { answerQma, humanTurn } from '../src/datasets/prompt-format.ts';
+import { writeJsonList } from '../src/datasets/write-json-list.ts';
 
 const [AOKVQA, DRAWS] = [17_000, 3000 * 64];
 const { values: flags } = parseArgs({

@@ -5,9 +5,10 @@
  *
  * Usage: npm run bench:nearest
  */
-import { nearestPictures } from '../generation/nearest-pictures.ts';
-import { seededRandom } from '../random/seeded-random.ts';
-import { nearestInPool } from '../steps/nearest-in-pool.ts';
+
+import { seededRandom } from '../src/core/seeded-random.ts';
+import { nearestPictures } from '../src/generation/nearest-pictures.ts';
+import { nearestInPool } from '../src/round/nearest-in-pool.ts';
 
 const [PICTURES, WIDTH, QUERIES, COUNT, TURNS, PLAIN] = [118_287, 768, 64, 1000, 5, 2];
 

@@ -5,15 +5,15 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { blip2ConfigSchema } from '../model/files/blip2-config.ts';
-import { expectedTensors, readModelDirectory, writeModelDirectory } from '../model/files/model-directory.ts';
-import { sizeOf } from '../model/ops/ops.ts';
-import { Program } from '../model/ops/program.ts';
-import { nativeBinding } from '../model/ops/tensorflow.ts';
-import { collate, learnedTokens } from '../training/batch.ts';
-import { type FinetuneProgramSettings, finetuneProgram } from '../training/finetune-program.ts';
-import { frozenWeights, loadWeights } from '../training/frozen-weights.ts';
-import { planMemory } from '../training/memory-plan.ts';
+import { blip2ConfigSchema } from '../src/model/files/blip2-config.ts';
+import { expectedTensors, readModelDirectory, writeModelDirectory } from '../src/model/files/model-directory.ts';
+import { sizeOf } from '../src/model/ops/ops.ts';
+import { Program } from '../src/model/ops/program.ts';
+import { nativeBinding } from '../src/model/ops/tensorflow.ts';
+import { collate, learnedTokens } from '../src/trainer/jobs/batch.ts';
+import { type FinetuneProgramSettings, finetuneProgram } from '../src/trainer/jobs/finetune-program.ts';
+import { frozenWeights, loadWeights } from '../src/trainer/jobs/frozen-weights.ts';
+import { planMemory } from '../src/trainer/jobs/memory-plan.ts';
 
 interface Variant {
   measure: 'load' | 'step';

@@ -1,5 +1,5 @@
 /** Starts the two sides of a comparison on the same number of threads. */
-import { typescriptTrainer } from '../trainer/trainer-command.ts';
+import { typescriptTrainer } from '../src/trainer/supervisor/trainer-command.ts';
 import { findPyTorch } from './pytorch.ts';
 import { type Side, startSide } from './side.ts';
 

@@ -6,7 +6,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { seededRandom } from '../random/seeded-random.ts';
+import { seededRandom } from '../src/core/seeded-random.ts';
 import { BFLOAT16, BFLOAT16_TOLERANCE, startBfloat16Sides } from './bfloat16.ts';
 import { BATCHES, benchModel, type Size, vocabularyOf } from './models.ts';
 import type { Side, Timing } from './side.ts';

@@ -1,6 +1,6 @@
 import Table from 'cli-table3';
 import type { Command } from 'commander';
-import type { Comparison } from '../evaluation/compare-models.ts';
+import type { Comparison } from '../src/evaluation/compare-models.ts';
 import { integer } from './options.ts';
 
 interface CompareOptions {
@@ -23,7 +23,7 @@ export function addCompareCommand(program: Command): void {
         '  dataengine compare runs/demo/round-0/evaluate runs/demo/round-2/evaluate',
     )
     .action(async (first: string, second: string, { json, samples, seed }: CompareOptions) => {
-      const { compareEvaluations } = await import('../evaluation/compare-models.ts');
+      const { compareEvaluations } = await import('../src/evaluation/compare-models.ts');
       const comparisons = await compareEvaluations(first, second, { samples, seed });
       process.stdout.write(`${json ? JSON.stringify(comparisons) : formatComparisons(comparisons)}\n`);
     });

@@ -4,9 +4,9 @@
 import { basename, extname, resolve } from 'node:path';
 import Table from 'cli-table3';
 import type { Command } from 'commander';
-import { loadConfig } from '../configs/load-config.ts';
-import type { DatasetStats } from '../steps/data-stats.ts';
-import { openRunDirectory } from '../store/run-directory.ts';
+import { loadConfig } from '../src/config/load-config.ts';
+import { openRunDirectory } from '../src/core/run-directory.ts';
+import type { DatasetStats } from '../src/round/data-stats.ts';
 import { exitCodes } from './failures.ts';
 import { createProgressDisplay } from './progress-display.ts';
 
@@ -22,7 +22,7 @@ export function addDataCheckCommands(data: Command, signal: AbortSignal): void {
     .addHelpText('after', '\nExample:\n  dataengine data check configs/minigpt4-7b.yaml --data-root /data')
     .action(async (file: string, options: { dataRoot?: string; all: boolean }) => {
       const config = await loadConfig(file, { dataRoot: options.dataRoot });
-      const { checkData, problemRows } = await import('../steps/check-data.ts');
+      const { checkData, problemRows } = await import('../src/round/check-data.ts');
       const display = createProgressDisplay();
       const onProgress = (progress: { phase: string; step: number; steps: number }) =>
         display.show('data check', progress);
@@ -50,7 +50,7 @@ export function addDataCheckCommands(data: Command, signal: AbortSignal): void {
     .action(async (file: string, options: { dataRoot?: string; run?: string; page?: string; json: boolean }) => {
       const config = await loadConfig(file, { dataRoot: options.dataRoot, run: options.run });
       const run = openRunDirectory(resolve(config.runsDirectory), config.run ?? basename(file, extname(file)));
-      const { dataStats, samplePage } = await import('../steps/data-stats.ts');
+      const { dataStats, samplePage } = await import('../src/round/data-stats.ts');
       const { unit, datasets } = await dataStats(config, run);
       if (options.json) {
         const figures = datasets.map(({ examples: _, ...rest }) => rest);
@@ -65,7 +65,7 @@ export function addDataCheckCommands(data: Command, signal: AbortSignal): void {
           `${name}: the right choice is (${favouredLetter}) more often than chance explains; ${advice}.\n`,
         );
       }
-      const { writeSamplePage } = await import('../report/sample-page.ts');
+      const { writeSamplePage } = await import('../src/report/sample-page.ts');
       const page = options.page ?? samplePage(run);
       const shown = datasets.map(({ name, examples }) => ({ name, samples: examples }));
       await writeSamplePage(page, `Samples of ${file}`, shown);

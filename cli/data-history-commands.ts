@@ -4,12 +4,12 @@
 import { basename, extname, join, resolve } from 'node:path';
 import Table from 'cli-table3';
 import { type Command, Option } from 'commander';
-import { loadConfig } from '../configs/load-config.ts';
-import type { Config } from '../configs/schema.ts';
-import type { EngineSample } from '../datasets/engine-data.ts';
-import type { ExportFormat } from '../datasets/export-version.ts';
-import { type DatasetVersion, findVersion, versionHistory } from '../datasets/versions.ts';
-import { openRunDirectory } from '../store/run-directory.ts';
+import { loadConfig } from '../src/config/load-config.ts';
+import type { Config } from '../src/config/schema.ts';
+import { openRunDirectory } from '../src/core/run-directory.ts';
+import type { EngineSample } from '../src/datasets/engine-data.ts';
+import type { ExportFormat } from '../src/datasets/export-version.ts';
+import { type DatasetVersion, findVersion, versionHistory } from '../src/datasets/versions.ts';
 
 interface RunOptions {
   run?: string;
@@ -33,7 +33,7 @@ export function addDataHistoryCommands(data: Command): void {
     .addHelpText('after', '\nExample:\n  dataengine data diff configs/demo.yaml round-1 latest')
     .action(async (file: string, before: string, after: string, options: RunOptions & { samples: boolean }) => {
       const { runRoot } = await openRun(file, options);
-      const { compareVersions } = await import('../datasets/compare-versions.ts');
+      const { compareVersions } = await import('../src/datasets/compare-versions.ts');
       const versions = [await findVersion(runRoot, before), await findVersion(runRoot, after)] as const;
       const { kept, added, removed, addedByType, removedByType } = await compareVersions(runRoot, ...versions);
       const types = [...new Set([...Object.keys(addedByType), ...Object.keys(removedByType)])].sort();
@@ -53,7 +53,7 @@ export function addDataHistoryCommands(data: Command): void {
     .addHelpText('after', '\nExample:\n  dataengine data checkout configs/demo.yaml round-1 --output old-data')
     .action(async (file: string, name: string, options: RunOptions & { output: string }) => {
       const { runRoot } = await openRun(file, options);
-      const { checkOutVersion } = await import('../datasets/export-version.ts');
+      const { checkOutVersion } = await import('../src/datasets/export-version.ts');
       const files = await checkOutVersion(runRoot, await findVersion(runRoot, name), options.output);
       writeFiles(options.output, files);
     });
@@ -75,7 +75,7 @@ export function addDataHistoryCommands(data: Command): void {
         options: RunOptions & { format: ExportFormat; output: string; pictures: boolean },
       ) => {
         const { config, runRoot } = await openRun(file, options);
-        const { exportVersion } = await import('../datasets/export-version.ts');
+        const { exportVersion } = await import('../src/datasets/export-version.ts');
         const path = config.data.pictures.train;
         const files = await exportVersion(options.format, {
           runRoot,

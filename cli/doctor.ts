@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import pc from 'picocolors';
 import { z } from 'zod';
-import { readSetup } from '../store/setup-file.ts';
+import { readSetup } from '../src/core/setup-file.ts';
 
 const run = promisify(execFile);
 const oldestNode = [20, 19] as const;

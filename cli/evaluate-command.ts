@@ -3,14 +3,14 @@
  */
 import { basename, extname, join } from 'node:path';
 import { type Command, Option } from 'commander';
-import { precisions, weightStorages } from '../configs/finetune-schema.ts';
-import { loadConfig } from '../configs/load-config.ts';
-import { evaluationNumberFormats, type NumberFormats } from '../configs/number-formats.ts';
-import type { Config } from '../configs/schema.ts';
-import { type BenchmarkName, benchmarkNames, benchmarkOf } from '../evaluation/benchmarks/index.ts';
-import type { EvaluationSet } from '../steps/evaluation-sets.ts';
-import { InputError } from '../store/input-error.ts';
-import { openRunDirectory, stepDirectory } from '../store/run-directory.ts';
+import { precisions, weightStorages } from '../src/config/finetune-schema.ts';
+import { loadConfig } from '../src/config/load-config.ts';
+import { evaluationNumberFormats, type NumberFormats } from '../src/config/number-formats.ts';
+import type { Config } from '../src/config/schema.ts';
+import { InputError } from '../src/core/input-error.ts';
+import { openRunDirectory, stepDirectory } from '../src/core/run-directory.ts';
+import { type BenchmarkName, benchmarkNames, benchmarkOf } from '../src/evaluation/benchmarks/index.ts';
+import type { EvaluationSet } from '../src/round/evaluation-sets.ts';
 import { type ConfigOptions, integer } from './options.ts';
 import { createProgressDisplay } from './progress-display.ts';
 import { formatScores } from './scores-table.ts';
@@ -84,13 +84,13 @@ export function addEvaluateCommand(program: Command, signal: AbortSignal): void 
       const { benchmark, config, ...step } = options;
       if (benchmark !== undefined) return evaluateBenchmark({ ...options, benchmark }, signal);
       if (config === undefined) throw missing('--config', 'or --benchmark with --file and --model');
-      const load = async () => (await import('../steps/evaluate.ts')).evaluate;
+      const load = async () => (await import('../src/round/evaluate.ts')).evaluate;
       return runStepCommand('evaluate', load, { ...step, config }, signal, 'evaluation');
     });
 }
 
 async function evaluateBenchmark(options: EvaluateOptions & { benchmark: string }, signal: AbortSignal): Promise<void> {
-  const { evaluateModel } = await import('../steps/evaluate-model.ts');
+  const { evaluateModel } = await import('../src/round/evaluate-model.ts');
   const config = await readConfig(options);
   const formats = config && evaluationNumberFormats(config);
   const set = await chooseSet(options, config);
@@ -135,7 +135,7 @@ async function chooseSet(options: EvaluateOptions & { benchmark: string }, confi
   const { benchmark, file, pictures, limit, blind, answers } = options;
   if (file === undefined) {
     if (config === undefined) throw missing('--file', 'or --config with a file that names the benchmark');
-    const { requireEvaluationSet } = await import('../steps/evaluation-sets.ts');
+    const { requireEvaluationSet } = await import('../src/round/evaluation-sets.ts');
     const set = requireEvaluationSet(config, runDirectory(options, config), benchmark);
     const blindName = set.blind ? set.name : `${set.name}-blind`;
     const generated = answers === undefined ? set.generated : isGenerated(set.benchmark, answers);

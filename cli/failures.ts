@@ -7,7 +7,7 @@ import {
   WorkflowNotFoundError,
 } from '@temporalio/common';
 import { CommanderError, InvalidArgumentError } from 'commander';
-import { InputError } from '../store/input-error.ts';
+import { InputError } from '../src/core/input-error.ts';
 import { ServerUnreachable } from '../workers/server-unreachable.ts';
 
 /** What the command's exit status says. */

@@ -2,7 +2,7 @@
  * `gate`: whether a round is built upon, as a step without Temporal. `approve`: a person's decision, on Temporal.
  */
 import { type Command, InvalidArgumentError } from 'commander';
-import type { Verdict } from '../steps/gate.ts';
+import type { Verdict } from '../src/round/gate.ts';
 import type { RoundVerdict } from '../workflows/messages.ts';
 import { type ConfigOptions, integer } from './options.ts';
 import { runStepCommand } from './step-commands.ts';
@@ -26,7 +26,7 @@ export function addGateCommands(program: Command, signal: AbortSignal): void {
     .action((options: GateOptions) => {
       const verdict = verdictOf(options);
       const load = async () => {
-        const { gate } = await import('../steps/gate.ts');
+        const { gate } = await import('../src/round/gate.ts');
         return (context: Parameters<typeof gate>[0]) => gate(context, verdict);
       };
       return runStepCommand('gate', load, options, signal, 'compare', 'gate');

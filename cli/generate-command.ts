@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { Strategy } from '../model/decoding/settings.ts';
+import type { Strategy } from '../src/model/decoding/settings.ts';
 import { modelGroup } from './model-group.ts';
 import { integer } from './options.ts';
 
@@ -43,7 +43,7 @@ export function addGenerateCommand(program: Command, signal: AbortSignal): void 
       '\nExample:\n  dataengine model generate --model data/stage1 --picture photo.jpg --prompt "Describe this image."',
     )
     .action(async (options: GenerateOptions) => {
-      const { generateTexts } = await import('../training/generate-text.ts');
+      const { generateTexts } = await import('../src/trainer/jobs/generate-text.ts');
       const { model, prompt, picture, raw: isRaw, maximumTokens: maximumNewTokens, stop: stopStrings } = options;
       const [answer] = await generateTexts(
         model,

@@ -22,7 +22,7 @@ export function addDemoCommand(program: Command, signal: AbortSignal): void {
     .option('--config <file>', 'another config')
     .addHelpText('after', '\nExample:\n  npm run demo -- --quick')
     .action(async (options: { quick: boolean; seed?: number; keep: boolean; config?: string }) => {
-      const { runDemo } = await import('./demo/demo.ts');
+      const { runDemo } = await import('../demo/command/demo.ts');
       await runDemo({ ...options, signal });
     });
 }

@@ -2,7 +2,7 @@
  * Commands about models: putting one together from official checkpoints, and what a config needs of a GPU.
  */
 import { type Command, Option } from 'commander';
-import { pythonOfSetup } from '../store/setup-file.ts';
+import { pythonOfSetup } from '../src/core/setup-file.ts';
 import { gpuBytes, gpuNames, parseBytes } from './gpu-memory.ts';
 import { modelGroup } from './model-group.ts';
 import { integer } from './options.ts';
@@ -31,7 +31,7 @@ export function addModelCommands(program: Command): void {
         '    --projection prerained_minigpt4_7b.pth --output data/minigpt4-7b\n\ndocs/official-checkpoints.md says where to get them.',
     )
     .action(async (options: AssembleOptions) => {
-      const { assemble } = await import('../model/assemble/assemble.ts');
+      const { assemble } = await import('../src/model/assemble/assemble.ts');
       const display = createProgressDisplay();
       try {
         const { tensors } = await assemble(
@@ -57,7 +57,7 @@ function addPlanCommand(model: Command): void {
     .option('--tokens <number>', 'text tokens of the longest sample (default: finetune.maximumTokens)', integer(1))
     .addHelpText('after', '\nExample:\n  dataengine model plan configs/reference/7b-qma-base.yaml --gpu rtx-4090')
     .action(async (file: string, options: { gpu?: string; memory?: string; tokens?: number }) => {
-      const { loadConfig } = await import('../configs/load-config.ts');
+      const { loadConfig } = await import('../src/config/load-config.ts');
       const { formatPlan, planFinetune } = await import('./memory-plan.ts');
       const memory = options.gpu ? gpuBytes(options.gpu) : options.memory ? parseBytes(options.memory) : undefined;
       const config = await loadConfig(file);

@@ -11,8 +11,8 @@ export function addPretrainCommand(program: Command, signal: AbortSignal): void 
     .addHelpText('after', '\nExample:\n  dataengine pretrain --output /tmp/stage1')
     .action(async ({ output, work }: { output: string; work: string }) => {
       const [{ makeStage1 }, { STAGE1 }] = await Promise.all([
-        import('../training/pretrain/stage1.ts'),
-        import('../training/pretrain/stage1-settings.ts'),
+        import('../demo/pretrain/stage1.ts'),
+        import('../demo/pretrain/stage1-settings.ts'),
       ]);
       const display = createProgressDisplay();
       try {

@@ -1,7 +1,7 @@
 /**
  * Run as a program: computes one matrix product with native TensorFlow and says where it ran.
  */
-import { DATA_TYPE_CODES, nativeBinding } from '../model/ops/tensorflow.ts';
+import { DATA_TYPE_CODES, nativeBinding } from '../src/model/ops/tensorflow.ts';
 
 const binding = nativeBinding();
 const left = binding.createTensor([1, 2], DATA_TYPE_CODES.float32, new Float32Array([1, 2]));

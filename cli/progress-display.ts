@@ -2,7 +2,7 @@
  * Shows how far the running step is: a bar on a terminal, a line now and then elsewhere.
  */
 import { SingleBar } from 'cli-progress';
-import type { StepProgress } from '../steps/step-context.ts';
+import type { StepProgress } from '../src/round/step-context.ts';
 
 export interface ProgressDisplay {
   /** Shows a step's progress; a new title begins a new bar. */

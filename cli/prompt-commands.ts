@@ -4,7 +4,7 @@
 import { randomUUID } from 'node:crypto';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { loadConfig } from '../configs/load-config.ts';
+import { loadConfig } from '../src/config/load-config.ts';
 import { integer } from './options.ts';
 
 interface StartOptions {

@@ -12,7 +12,7 @@ export function addPullCommand(program: Command, signal: AbortSignal): void {
     .option('--weights', 'model files too', false)
     .addHelpText('after', '\nExample:\n  dataengine pull s3://my-bucket/dataengine/runs/nightly --weights')
     .action(async (uri: string, { to, cache, weights }: { to: string; cache: string; weights: boolean }) => {
-      const { pullRun } = await import('../store/remote/stored-run.ts');
+      const { pullRun } = await import('../src/core/remote/stored-run.ts');
       const display = createProgressDisplay();
       const onTransfer = ({ file, bytes, size }: { file: string; bytes: number; size: number }) =>
         display.show(file, { step: bytes, steps: size });

@@ -9,7 +9,7 @@ export function addReportRunsCommand(program: Command): void {
     .option('--json', 'one JSON value instead of words', false)
     .addHelpText('after', '\nExample:\n  dataengine report-runs runs')
     .action(async (folder: string, { json }: { json: boolean }) => {
-      const { reportRuns } = await import('../steps/report-runs.ts');
+      const { reportRuns } = await import('../src/round/report-runs.ts');
       const outcome = await reportRuns(folder);
       if (json) process.stdout.write(`${JSON.stringify(outcome)}\n`);
       else process.stdout.write(`${outcome.file}: ${outcome.runs} runs${leftOut(outcome.unreadable)}\n`);

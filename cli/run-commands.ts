@@ -6,7 +6,7 @@ import { resolve } from 'node:path';
 import type { Client } from '@temporalio/client';
 import type { Workflow } from '@temporalio/common';
 import type { Command } from 'commander';
-import { loadConfig } from '../configs/load-config.ts';
+import { loadConfig } from '../src/config/load-config.ts';
 import type { DataEngineInput, DataEngineProgress } from '../workflows/messages.ts';
 import { type ConfigOptions, integer, toWorkflowInput } from './options.ts';
 import { formatRounds } from './rounds-table.ts';

@@ -4,7 +4,7 @@
 import { resolve } from 'node:path';
 import type { ScheduleDescription, ScheduleOptions, ScheduleUpdateOptions } from '@temporalio/client';
 import { type Command, InvalidArgumentError } from 'commander';
-import { loadConfig } from '../configs/load-config.ts';
+import { loadConfig } from '../src/config/load-config.ts';
 import { integer } from './options.ts';
 import { withClient } from './with-client.ts';
 

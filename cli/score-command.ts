@@ -13,8 +13,8 @@ export function addScoreCommand(program: Command): void {
       '\nExample:\n  dataengine score runs/demo/round-0/evaluate/aokvqa_predictions.json --questions aokvqa_v1p0_val.json',
     )
     .action(async (file: string, { questions: questionFile, json }: { questions: string; json: boolean }) => {
-      const { readAokvqaPredictions, scoreAokvqaPredictions } = await import('../evaluation/aokvqa-predictions.ts');
-      const { readAokvqa } = await import('../datasets/aokvqa.ts');
+      const { readAokvqaPredictions, scoreAokvqaPredictions } = await import('../src/evaluation/aokvqa-predictions.ts');
+      const { readAokvqa } = await import('../src/datasets/aokvqa.ts');
       const questions = await readAokvqa(questionFile);
       const predictions = await readAokvqaPredictions(file);
       const counts = {

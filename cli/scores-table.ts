@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import type { Scores } from '../evaluation/evaluation-files.ts';
+import type { Scores } from '../src/evaluation/evaluation-files.ts';
 
 /** The scores of one evaluation as a table for a terminal: every measure, then its groups. */
 export function formatScores(scores: Scores): string {

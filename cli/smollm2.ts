@@ -10,8 +10,8 @@ import { promisify } from 'node:util';
 import type { Command } from 'commander';
 import { smollm2Wheel } from '../scripts/setup/pins.mjs';
 import { unpackWheels } from '../scripts/setup/wheels.mjs';
-import { InputError } from '../store/input-error.ts';
-import { pythonOfSetup } from '../store/setup-file.ts';
+import { InputError } from '../src/core/input-error.ts';
+import { pythonOfSetup } from '../src/core/setup-file.ts';
 import { modelGroup } from './model-group.ts';
 
 const run = promisify(execFile);

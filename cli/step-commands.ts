@@ -3,10 +3,10 @@
  */
 import { basename, extname } from 'node:path';
 import type { Command } from 'commander';
-import { loadConfig } from '../configs/load-config.ts';
-import { formatSeconds } from '../report/format-seconds.ts';
-import type { Owned } from '../steps/own-folders.ts';
-import type { StepContext, StepOutcome } from '../steps/step-context.ts';
+import { loadConfig } from '../src/config/load-config.ts';
+import { formatSeconds } from '../src/report/format-seconds.ts';
+import type { Owned } from '../src/round/own-folders.ts';
+import type { StepContext, StepOutcome } from '../src/round/step-context.ts';
 import { type ConfigOptions, integer } from './options.ts';
 import { createProgressDisplay } from './progress-display.ts';
 
@@ -16,68 +16,72 @@ const steps: { name: string; description: string; load: () => Promise<Step>; own
   {
     name: 'prepare-data',
     description: 'render the demo domain when the config asks for it, and check every file and picture',
-    load: async () => (await import('../steps/prepare-data.ts')).prepareData,
+    load: async () => (await import('../src/round/prepare-data.ts')).prepareData,
   },
   {
     name: 'question-types',
     description: 'have the teacher sort validation questions whose types are known, and tell how far it agrees',
-    load: async () => (await import('../steps/question-types.ts')).checkQuestionTypes,
+    load: async () => (await import('../src/round/question-types.ts')).checkQuestionTypes,
   },
   {
     name: 'embed',
     description: "embed the pool's pictures for the nearest-picture search",
-    load: async () => (await import('../steps/embed.ts')).embed,
+    load: async () => (await import('../src/round/embed.ts')).embed,
     owns: ['embeddings', 'embedding-parts'],
   },
   {
     name: 'sample',
     description: "choose what to ask the teacher, from the last round's bad cases and weights",
-    load: async () => (await import('../steps/sample.ts')).sample,
+    load: async () => (await import('../src/round/sample.ts')).sample,
     owns: ['sample'],
   },
   {
     name: 'generate',
     description: 'ask the teacher for new samples',
-    load: async () => (await import('../steps/generate.ts')).generate,
+    load: async () => (await import('../src/round/generate.ts')).generate,
     owns: ['generate'],
   },
   {
     name: 'verify',
     description: 'ask the teacher its own questions again, when the config sets verify.blindAnswers or the like',
-    load: async () => (await import('../steps/verify.ts')).verify,
+    load: async () => (await import('../src/round/verify.ts')).verify,
     owns: ['verify'],
   },
   {
     name: 'refine',
     description: "parse and filter the teacher's answers",
-    load: async () => (await import('../steps/refine.ts')).refine,
+    load: async () => (await import('../src/round/refine.ts')).refine,
     owns: ['refine'],
   },
   {
     name: 'append',
     description: 'append the accepted samples as a new dataset version',
-    load: async () => (await import('../steps/append.ts')).append,
+    load: async () => (await import('../src/round/append.ts')).append,
     owns: ['append'],
   },
   {
     name: 'finetune',
     description: "finetune the adapter on the round's mixture; goes on from its checkpoint",
-    load: async () => (await import('../steps/finetune.ts')).finetune,
+    load: async () => (await import('../src/round/finetune.ts')).finetune,
     owns: ['finetune'],
   },
   {
     name: 'merge',
     description: 'merge the adapter into the base model',
-    load: async () => (await import('../steps/merge.ts')).merge,
+    load: async () => (await import('../src/round/merge.ts')).merge,
     owns: ['merge'],
   },
   {
     name: 'classify',
     description: 'sort the bad cases by question type and compute the weights',
-    load: async () => (await import('../steps/classify.ts')).classify,
+    load: async () => (await import('../src/round/classify.ts')).classify,
     owns: ['classify'],
   },
-  { name: 'report', description: 'write report.html', load: async () => (await import('../steps/report.ts')).report },
+  {
+    name: 'report',
+    description: 'write report.html',
+    load: async () => (await import('../src/round/report.ts')).report,
+  },
 ];
 
 /** Adds `dataengine finetune --config FILE …` and its like. */
@@ -113,8 +117,8 @@ export async function runStepCommand(
   const { round } = options;
   const config = await loadConfig(options.config, { dataRoot: options.dataRoot, run: options.run, seed: options.seed });
   const run = config.run ?? basename(options.config, extname(options.config));
-  const { beginRun } = await import('../steps/in-run.ts');
-  const { ownFolders } = await import('../steps/own-folders.ts');
+  const { beginRun } = await import('../src/round/in-run.ts');
+  const { ownFolders } = await import('../src/round/own-folders.ts');
   const step = await load();
   const display = createProgressDisplay();
   const onProgress: StepContext['onProgress'] = (progress) => display.show(`round ${round} ${name}`, progress);

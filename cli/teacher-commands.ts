@@ -4,7 +4,7 @@
 import { basename, extname } from 'node:path';
 import type { WorkflowHandle } from '@temporalio/client';
 import { type Command, InvalidArgumentError } from 'commander';
-import { loadConfig } from '../configs/load-config.ts';
+import { loadConfig } from '../src/config/load-config.ts';
 import { type ConfigOptions, integer } from './options.ts';
 
 /** Adds `dataengine estimate`, `top-up` and `finish-early`. */
@@ -48,8 +48,8 @@ function amountOfMoney(text: string): number {
 async function printEstimate(options: ConfigOptions & { round: number }, signal: AbortSignal): Promise<void> {
   const config = await loadConfig(options.config, { dataRoot: options.dataRoot, run: options.run });
   const run = config.run ?? basename(options.config, extname(options.config));
-  const { beginRun } = await import('../steps/in-run.ts');
-  const { estimateRound } = await import('../steps/generation/begin.ts');
+  const { beginRun } = await import('../src/round/in-run.ts');
+  const { estimateRound } = await import('../src/round/generation/begin.ts');
   const { round } = options;
   const work = { signal, onProgress: () => undefined };
   const estimate = await beginRun(config, run, work, (atHand) => estimateRound({ ...work, ...atHand, round }));

@@ -1,5 +1,5 @@
-import { InputError } from '../store/input-error.ts';
-import { readSetup, setupFile } from '../store/setup-file.ts';
+import { InputError } from '../src/core/input-error.ts';
+import { readSetup, setupFile } from '../src/core/setup-file.ts';
 
 /**
  * Path of the Temporal CLI.

@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, defaultPayloadConverter, isGrpcServiceError } from '@temporalio/client';
 import type { HeartbeatDetails } from '../activities/heartbeat.ts';
-import { formatSeconds } from '../report/format-seconds.ts';
+import { formatSeconds } from '../src/report/format-seconds.ts';
 import type { DataEngineProgress, DataEngineResult, GenerationProgress, RoundProgress } from '../workflows/messages.ts';
 import type { ProgressDisplay } from './progress-display.ts';
 

@@ -4,9 +4,9 @@
  */
 import { join } from 'node:path';
 import { z } from 'zod';
-import { listedQuestion } from '../datasets/prompt-format.ts';
-import type { Benchmark, BenchmarkQuestion } from '../evaluation/benchmarks/benchmark.ts';
-import { readJsonLines } from '../store/read-json.ts';
+import { readJsonLines } from '../src/core/read-json.ts';
+import { listedQuestion } from '../src/datasets/prompt-format.ts';
+import type { Benchmark, BenchmarkQuestion } from '../src/evaluation/benchmarks/benchmark.ts';
 
 const lineSchema = z.object({
   question_id: z.number().transform(String),

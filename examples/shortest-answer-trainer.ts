@@ -1,13 +1,13 @@
 /**
  * A trainer of one's own, in any language: a program that is given a job file and answers with JSON lines
- * (`trainer/protocol.ts`). This one does evaluate jobs only, with no model: it finds the shortest answer likeliest, a
+ * (`src/trainer/protocol.ts`). This one does evaluate jobs only, with no model: it finds the shortest answer likeliest, a
  * baseline that tells how much a benchmark's choices give away.
  *
  *   dataengine worker gpu --trainer examples/shortest-answer-trainer.ts
  */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { type AskedQuestion, askedQuestionSchema } from '../evaluation/asked-question.ts';
-import { jobSpecSchema } from '../trainer/protocol.ts';
+import { type AskedQuestion, askedQuestionSchema } from '../src/trainer/asked-question.ts';
+import { jobSpecSchema } from '../src/trainer/protocol.ts';
 
 const say = (message: object) => process.stdout.write(`${JSON.stringify(message)}\n`);
 

@@ -3,7 +3,7 @@
  */
 import { resolve } from 'node:path';
 import { bundleWorkflowCode } from '@temporalio/worker';
-import { writeFileAtomically } from '../store/write-file.ts';
+import { writeFileAtomically } from '../src/core/write-file.ts';
 import { openTraces } from '../workers/telemetry.ts';
 import { workflowsPath } from '../workers/workflows-path.ts';
 

@@ -10,9 +10,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import sharp from 'sharp';
-import { startTemporalServer } from '../cli/demo/temporal-server.ts';
 import { connectClient } from '../cli/temporal-client.ts';
 import { temporalExecutable } from '../cli/temporal-executable.ts';
+import { startTemporalServer } from '../demo/command/temporal-server.ts';
 import { launchBrowser } from '../test/browser.ts';
 
 const OUTPUT = 'docs/images';

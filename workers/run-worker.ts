@@ -1,5 +1,5 @@
 import type { Worker, WorkerOptions } from '@temporalio/worker';
-import { typescriptTrainer } from '../trainer/trainer-command.ts';
+import { typescriptTrainer } from '../src/trainer/supervisor/trainer-command.ts';
 import { connectWorker, type WorkerConnection } from './connection.ts';
 import { createCpuWorker } from './cpu-worker.ts';
 import { watchGpuMemory } from './gpu-memory.ts';

@@ -2,7 +2,7 @@
  * The words and tables that the Temporal UI shows as current details. Pure functions.
  */
 import { rootCause } from '@temporalio/workflow';
-import type { CompareOutcome, GateOutcome, GenerateOutcome } from '../steps/outcomes.ts';
+import type { CompareOutcome, GateOutcome, GenerateOutcome } from '../src/round/outcomes.ts';
 import type { DataEngineProgress, DataEngineState, GenerationProgress, RoundSummary, StepRecord } from './messages.ts';
 
 const problemCharacters = 500;

@@ -4,7 +4,7 @@
  */
 import { ApplicationFailure, allHandlersFinished, condition, setHandler, workflowInfo } from '@temporalio/workflow';
 import type { StepReference } from '../activities/references.ts';
-import type { CompareOutcome, GateOutcome } from '../steps/outcomes.ts';
+import type { CompareOutcome, GateOutcome } from '../src/round/outcomes.ts';
 import { cpuActivities } from './activity-options.ts';
 import { decideRoundUpdate, type RoundVerdict, type RunPlan } from './messages.ts';
 import { approvalNotice, tellPerson } from './notices.ts';

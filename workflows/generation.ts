@@ -16,9 +16,9 @@ import {
 } from '@temporalio/workflow';
 import type { CpuActivities } from '../activities/cpu.ts';
 import type { StepReference } from '../activities/references.ts';
-import type { AskedChunk } from '../steps/generation/chunk.ts';
-import type { GenerationPlan } from '../steps/generation/plan.ts';
-import type { GenerateOutcome, VerifyOutcome } from '../steps/outcomes.ts';
+import type { AskedChunk } from '../src/round/generation/chunk.ts';
+import type { GenerationPlan } from '../src/round/generation/plan.ts';
+import type { GenerateOutcome, VerifyOutcome } from '../src/round/outcomes.ts';
 import { cpuActivities, teacherActivities } from './activity-options.ts';
 import { describeGeneration } from './details.ts';
 import {
@@ -39,7 +39,7 @@ const largestTopUp = 1e9;
 /**
  * Asks the teacher for all requests of a round, in chunks as activities, or in batches of the Batch API.
  *
- * Each chunk under way holds a fixed share of the limits (`steps/generation/chunk.ts`), so that the number of chunks
+ * Each chunk under way holds a fixed share of the limits (`src/round/generation/chunk.ts`), so that the number of chunks
  * under way is what holds the limits. With a budget, each chunk has its most reserved before it starts and can't spend
  * more; when the rest is too small for one request, the workflow waits for `topUp` or `finishEarly`.
  */

@@ -4,11 +4,11 @@
  */
 import { defineQuery, defineUpdate } from '@temporalio/workflow';
 import type { StepReference } from '../activities/references.ts';
-import type { Config } from '../configs/schema.ts';
-import type { Stop } from '../evaluation/stop-rules.ts';
-import type { Verdict } from '../steps/gate.ts';
-import type { GenerationPlan } from '../steps/generation/plan.ts';
-import type { GateOutcome } from '../steps/outcomes.ts';
+import type { Config } from '../src/config/schema.ts';
+import type { Stop } from '../src/evaluation/stop-rules.ts';
+import type { Verdict } from '../src/round/gate.ts';
+import type { GenerationPlan } from '../src/round/generation/plan.ts';
+import type { GateOutcome } from '../src/round/outcomes.ts';
 
 /** `temporal workflow start --type dataEngine --input '{"config":"configs/demo.yaml"}'` */
 export interface DataEngineInput {

@@ -4,7 +4,7 @@
 import { dirname, relative } from 'node:path';
 import type { Client } from '@temporalio/client';
 import { connectClient } from '../../cli/temporal-client.ts';
-import { fenceName, runningTrainer } from '../../trainer/fence.ts';
+import { fenceName, runningTrainer } from '../../src/trainer/supervisor/fence.ts';
 import { filesIn } from './files-in.ts';
 import type { Supervised } from './supervised.ts';
 

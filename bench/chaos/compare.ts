@@ -3,8 +3,8 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { versionHistory } from '../../datasets/versions.ts';
-import { openSafetensors } from '../../model/files/safetensors.ts';
+import { versionHistory } from '../../src/datasets/versions.ts';
+import { openSafetensors } from '../../src/model/files/safetensors.ts';
 import type { DataEngineResult } from '../../workflows/messages.ts';
 import { filesIn } from './files-in.ts';
 

@@ -5,11 +5,11 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { endingWithUs } from '../../cli/demo/child-process.ts';
-import { freePorts } from '../../cli/demo/free-port.ts';
 import { connectClient } from '../../cli/temporal-client.ts';
 import { temporalExecutable } from '../../cli/temporal-executable.ts';
-import { writeFileAtomically } from '../../store/write-file.ts';
+import { endingWithUs } from '../../demo/command/child-process.ts';
+import { freePorts } from '../../demo/command/free-port.ts';
+import { writeFileAtomically } from '../../src/core/write-file.ts';
 import type { DataEngineResult } from '../../workflows/messages.ts';
 import { type Place, type Victim, victims } from './at-work.ts';
 import { filesIn } from './files-in.ts';
@@ -95,7 +95,7 @@ export async function runWithChaos(input: ChaosInput): Promise<ChaosRun> {
       {
         name: 'teacher',
         ...endingWithUs(process.execPath, [
-          ...['--import', import.meta.resolve('tsx'), project('generation/local-teacher/main.ts')],
+          ...['--import', import.meta.resolve('tsx'), project('demo/local-teacher/main.ts')],
           ...['--port', String(teacherPort), '--seed', String(seed), '--mistake-rate', '0.1'],
           ...['--latency', String(input.teacherMilliseconds ?? 0)],
         ]),

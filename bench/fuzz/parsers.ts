@@ -2,20 +2,20 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
-import { loadConfig } from '../../configs/load-config.ts';
-import { readAokvqa } from '../../datasets/aokvqa.ts';
-import { checkPicture } from '../../datasets/check-pictures.ts';
-import { readEngineData } from '../../datasets/engine-data.ts';
-import { readSeedBench } from '../../datasets/seed-bench.ts';
-import { readWeights } from '../../evaluation/records.ts';
-import { parseAnswer } from '../../generation/parse-answer.ts';
-import { readPrice } from '../../generation/prices.ts';
-import { readPromptTemplate } from '../../generation/prompt-template.ts';
-import { readQuestionTypes } from '../../generation/question-types.ts';
-import { openSafetensors } from '../../model/files/safetensors.ts';
-import { decodePicture } from '../../model/images/decode-picture.ts';
-import { InputError } from '../../store/input-error.ts';
-import { parseTrainerLine } from '../../trainer/protocol.ts';
+import { loadConfig } from '../../src/config/load-config.ts';
+import { InputError } from '../../src/core/input-error.ts';
+import { readAokvqa } from '../../src/datasets/aokvqa.ts';
+import { checkPicture } from '../../src/datasets/check-pictures.ts';
+import { readEngineData } from '../../src/datasets/engine-data.ts';
+import { readSeedBench } from '../../src/datasets/seed-bench.ts';
+import { readWeights } from '../../src/evaluation/records.ts';
+import { parseAnswer } from '../../src/generation/parse-answer.ts';
+import { readQuestionTypes } from '../../src/generation/question-types.ts';
+import { openSafetensors } from '../../src/model/files/safetensors.ts';
+import { decodePicture } from '../../src/model/images/decode-picture.ts';
+import { readPrice } from '../../src/teacher/prices.ts';
+import { readPromptTemplate } from '../../src/teacher/prompt-template.ts';
+import { parseTrainerLine } from '../../src/trainer/protocol.ts';
 
 export interface FuzzedParser {
   name: string;

@@ -3,8 +3,8 @@
  */
 import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
-import { type OwnedProcess, startOwned } from '../../cli/demo/child-process.ts';
 import { connectClient } from '../../cli/temporal-client.ts';
+import { type OwnedProcess, startOwned } from '../../demo/command/child-process.ts';
 import type { RunPlan } from '../../workflows/messages.ts';
 import { examineHistories } from '../histories.ts';
 import { type PartTimes, partTimes } from '../part-times.ts';

@@ -1,5 +1,5 @@
-import { escapeHtml, type Html } from '../../report/html.ts';
-import { readTextFile } from '../../store/read-json.ts';
+import { readTextFile } from '../../src/core/read-json.ts';
+import { escapeHtml, type Html } from '../../src/report/html.ts';
 import { maximumComment, type PromptProgress, type SampleVerdict } from '../../workflows/prompt-messages.ts';
 import type { ReviewedSample } from './review.ts';
 

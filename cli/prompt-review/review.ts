@@ -3,11 +3,11 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, WorkflowUpdateFailedError } from '@temporalio/client';
-import { aokvqaPicturePath } from '../../datasets/aokvqa.ts';
-import { type PromptSample, promptSampleSchema } from '../../generation/prompt-optimization/prompt-samples.ts';
-import { poolPictures } from '../../steps/dataset-paths.ts';
-import { readFrozenConfig } from '../../steps/frozen-config.ts';
-import { readJsonLines } from '../../store/read-json.ts';
+import { readJsonLines } from '../../src/core/read-json.ts';
+import { aokvqaPicturePath } from '../../src/datasets/aokvqa.ts';
+import { type PromptSample, promptSampleSchema } from '../../src/generation/prompt-optimization/prompt-samples.ts';
+import { poolPictures } from '../../src/round/dataset-paths.ts';
+import { readFrozenConfig } from '../../src/round/frozen-config.ts';
 import type {
   PromptDecision,
   PromptOptimizationResult,

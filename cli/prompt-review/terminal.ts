@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline/promises';
 import pc from 'picocolors';
 import sharp from 'sharp';
-import { readTextFile } from '../../store/read-json.ts';
+import { readTextFile } from '../../src/core/read-json.ts';
 import type { PromptProgress } from '../../workflows/prompt-messages.ts';
 import { Interrupted } from '../failures.ts';
 import type { Review, ReviewedSample } from './review.ts';

@@ -2,7 +2,7 @@
  * A run as a screen of a terminal: rounds, steps, what runs now. Pure functions of what is to be seen.
  */
 import pc from 'picocolors';
-import { formatSeconds } from '../../report/format-seconds.ts';
+import { formatSeconds } from '../../src/report/format-seconds.ts';
 import type { StepRecord } from '../../workflows/messages.ts';
 import { describeNumbers } from '../progress-display.ts';
 import { formatRounds } from '../rounds-table.ts';

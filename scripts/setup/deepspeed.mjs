@@ -4,7 +4,10 @@ import { fileURLToPath } from 'node:url';
 import { lastLines, requireSpace, runProgram } from './programs.mjs';
 import { SetupError } from './setup-error.mjs';
 
-const requirements = join(dirname(fileURLToPath(import.meta.url)), '../../trainers/torch/requirements-deepspeed.txt');
+const requirements = join(
+  dirname(fileURLToPath(import.meta.url)),
+  '../../src/trainer/torch/requirements-deepspeed.txt',
+);
 const versionOf = 'import importlib.metadata; print(importlib.metadata.version("deepspeed"))';
 
 /** DeepSpeed, in the Python that `torchStep` found. Optional: only `sharding: deepspeed` needs it. */

@@ -27,7 +27,7 @@ export const torchStep = pythonEnvironment({
   name: 'PyTorch trainer',
   key: 'torch',
   variable: 'DATAENGINE_TORCH_PYTHON',
-  requirements: join(here, '../../trainers/torch/requirements.txt'),
+  requirements: join(here, '../../src/trainer/torch/requirements.txt'),
   modules: ['torch', 'transformers', 'peft', 'safetensors', 'tokenizers', 'PIL'],
 });
 

@@ -1,10 +1,10 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { expect, test } from 'vitest';
 import { toActivityFailure } from '../../activities/errors.ts';
-import { OutOfBudget } from '../../generation/out-of-budget.ts';
-import { TeacherError } from '../../generation/teacher-error.ts';
-import { InputError } from '../../store/input-error.ts';
-import { TrainerError } from '../../trainer/trainer-error.ts';
+import { InputError } from '../../src/core/input-error.ts';
+import { OutOfBudget } from '../../src/teacher/out-of-budget.ts';
+import { TeacherError } from '../../src/teacher/teacher-error.ts';
+import { TrainerError } from '../../src/trainer/supervisor/trainer-error.ts';
 
 test('wrong input is never tried again, and keeps its message', () => {
   const error = new InputError({ file: 'a.json', field: '[1].choices', problem: 'is empty', remedy: 'Fill it' });

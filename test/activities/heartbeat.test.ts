@@ -3,8 +3,8 @@ import { Context } from '@temporalio/activity';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { withHeartbeat } from '../../activities/heartbeat.ts';
-import { TeacherError } from '../../generation/teacher-error.ts';
-import { TrainerError } from '../../trainer/trainer-error.ts';
+import { TeacherError } from '../../src/teacher/teacher-error.ts';
+import { TrainerError } from '../../src/trainer/supervisor/trainer-error.ts';
 
 test('the newest progress is beaten, and the beat goes on without progress', async () => {
   const environment = new MockActivityEnvironment();

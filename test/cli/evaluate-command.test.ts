@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { createProgram } from '../../cli/program.ts';
-import { answerLossesSchema } from '../../evaluation/asked-question.ts';
-import { readScores } from '../../evaluation/evaluation-files.ts';
-import { readJsonLines } from '../../store/read-json.ts';
+import { readJsonLines } from '../../src/core/read-json.ts';
+import { readScores } from '../../src/evaluation/evaluation-files.ts';
+import { answerLossesSchema } from '../../src/trainer/asked-question.ts';
 import { maximumDifference } from '../helpers/jobs.ts';
 import { type TinyQuestions, writeTinyModel, writeTinyQuestions } from '../helpers/tiny-model.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
-import { torchIsSetUp } from '../trainer/torch-jobs.ts';
+import { torchIsSetUp } from '../trainer/torch/torch-jobs.ts';
 
 describe('dataengine evaluate --benchmark', { timeout: 120_000 }, () => {
   let model: string;

@@ -9,8 +9,8 @@ import {
 import { CommanderError, InvalidArgumentError } from 'commander';
 import { expect, test } from 'vitest';
 import { describeFailure } from '../../cli/failures.ts';
-import { OutOfBudget } from '../../generation/out-of-budget.ts';
-import { InputError } from '../../store/input-error.ts';
+import { InputError } from '../../src/core/input-error.ts';
+import { OutOfBudget } from '../../src/teacher/out-of-budget.ts';
 
 function asWorkflowFailure(cause: Error): WorkflowFailedError {
   const activity = new ActivityFailure(

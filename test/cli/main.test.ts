@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { freePorts } from '../../cli/demo/free-port.ts';
 import { createProgram } from '../../cli/program.ts';
+import { freePorts } from '../../demo/command/free-port.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
 const launcher = fileURLToPath(new URL('../../bin/dataengine.mjs', import.meta.url));

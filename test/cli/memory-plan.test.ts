@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { formatPlan, planFinetune } from '../../cli/memory-plan.ts';
-import { loadConfig } from '../../configs/load-config.ts';
+import { loadConfig } from '../../src/config/load-config.ts';
 
 const config = await loadConfig('configs/demo.yaml');
 

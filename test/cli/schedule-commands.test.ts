@@ -2,7 +2,7 @@
  * `dataengine schedule` against a real server.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { writeTinyRun } from '../steps/tiny-run.ts';
+import { writeTinyRun } from '../round/tiny-run.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { createWorker, startEnvironment, type WorkflowTestEnvironment } from '../workflows/environment.ts';
 import { fakeActivities } from '../workflows/fake-activities.ts';

@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { AnnotatedPicture, CocoFiles, CocoIndex } from '../../datasets/coco.ts';
-import { withCoco } from '../../datasets/coco-index.ts';
+import type { AnnotatedPicture, CocoFiles, CocoIndex } from '../../src/datasets/coco.ts';
+import { withCoco } from '../../src/datasets/coco-index.ts';
 
 /** All that an index has, by ascending id. */
 export async function readAll({ list, read }: CocoIndex): Promise<AnnotatedPicture[]> {

@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { aokvqaPicturePath, readAokvqa } from '../../datasets/aokvqa.ts';
-import { InputError } from '../../store/input-error.ts';
+import { InputError } from '../../src/core/input-error.ts';
+import { aokvqaPicturePath, readAokvqa } from '../../src/datasets/aokvqa.ts';
 import { noSharedFiles, sharedFile } from '../shared-files.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 

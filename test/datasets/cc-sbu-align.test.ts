@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { readCcSbuAlign } from '../../datasets/cc-sbu-align.ts';
+import { readCcSbuAlign } from '../../src/datasets/cc-sbu-align.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
 async function folderWith(content: unknown): Promise<string> {

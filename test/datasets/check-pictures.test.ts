@@ -1,11 +1,11 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { checkPicture } from '../../datasets/check-pictures.ts';
-import { renderScene } from '../../datasets/scenes/render.ts';
-import { randomScene } from '../../datasets/scenes/scene.ts';
-import { seededRandom } from '../../random/seeded-random.ts';
-import { InputError } from '../../store/input-error.ts';
+import { renderScene } from '../../demo/scenes/render.ts';
+import { randomScene } from '../../demo/scenes/scene.ts';
+import { InputError } from '../../src/core/input-error.ts';
+import { seededRandom } from '../../src/core/seeded-random.ts';
+import { checkPicture } from '../../src/datasets/check-pictures.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
 const picture = () => renderScene(randomScene(seededRandom('check')));

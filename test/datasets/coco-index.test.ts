@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { withCoco } from '../../datasets/coco-index.ts';
+import { withCoco } from '../../src/datasets/coco-index.ts';
 import { noSharedFiles, sharedFile } from '../shared-files.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { allAnnotations, readAll } from './all-annotations.ts';
@@ -184,7 +184,7 @@ describe('the index', () => {
     const files = await cocoFiles();
     const cache = join(files.folder, 'cache');
     const script = `
-      import { withCoco } from ${JSON.stringify(fileURLToPath(new URL('../../datasets/coco-index.ts', import.meta.url)))};
+      import { withCoco } from ${JSON.stringify(fileURLToPath(new URL('../../src/datasets/coco-index.ts', import.meta.url)))};
       const read = async (coco) => (await coco.read([9])).get(9);
       const { captions } = await withCoco(${JSON.stringify(files)}, ${JSON.stringify(cache)}, read);
       console.log(JSON.stringify(captions));`;

@@ -1,8 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { readEngineData } from '../../datasets/engine-data.ts';
-import { writeJson } from '../../store/write-file.ts';
+import { writeJson } from '../../src/core/write-file.ts';
+import { readEngineData } from '../../src/datasets/engine-data.ts';
 import { noSharedFiles, sharedFile } from '../shared-files.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 

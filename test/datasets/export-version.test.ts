@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { readEngineData } from '../../datasets/engine-data.ts';
-import { type ExportFormat, exportVersion } from '../../datasets/export-version.ts';
+import { readEngineData } from '../../src/datasets/engine-data.ts';
+import { type ExportFormat, exportVersion } from '../../src/datasets/export-version.ts';
 import { engineSample, versionedRun } from './versioned-run.ts';
 
 const run = promisify(execFile);

@@ -1,9 +1,9 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type MixturePart, writeMixture } from '../../datasets/mixture.ts';
-import { mixtureOrder } from '../../datasets/mixture-order.ts';
-import type { TrainingSample } from '../../datasets/training-sample.ts';
+import { type MixturePart, writeMixture } from '../../src/datasets/mixture.ts';
+import { mixtureOrder } from '../../src/datasets/mixture-order.ts';
+import type { TrainingSample } from '../../src/datasets/training-sample.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
 const shares = [

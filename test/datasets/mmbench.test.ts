@@ -1,7 +1,7 @@
 import { readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { groupIndex, readMmbench } from '../../datasets/mmbench.ts';
+import { groupIndex, readMmbench } from '../../src/datasets/mmbench.ts';
 import { type MmbenchRow, mmbenchRows, plainPicture, writeTable } from '../evaluation/benchmarks/official-files.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { answerQma, answerQmae, captionTurn, humanTurn, promptForms } from '../../datasets/prompt-format.ts';
+import { answerQma, answerQmae, captionTurn, humanTurn, promptForms } from '../../src/datasets/prompt-format.ts';
 
 const choices = ['cat', 'dog', 'cup', 'bus'];
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readSeedBench } from '../../datasets/seed-bench.ts';
+import { readSeedBench } from '../../src/datasets/seed-bench.ts';
 import { seedBenchFile, writeSeedBench } from '../evaluation/benchmarks/official-files.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 

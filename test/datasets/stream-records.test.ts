@@ -2,8 +2,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { RecordScanner, ScanError } from '../../datasets/record-scanner.ts';
-import { streamRecords } from '../../datasets/stream-records.ts';
+import { RecordScanner, ScanError } from '../../src/datasets/record-scanner.ts';
+import { streamRecords } from '../../src/datasets/stream-records.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
 const document = {

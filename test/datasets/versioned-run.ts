@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { countByType } from '../../datasets/compare-versions.ts';
-import type { EngineSample } from '../../datasets/engine-data.ts';
-import { appendVersion } from '../../datasets/versions.ts';
+import { countByType } from '../../src/datasets/compare-versions.ts';
+import type { EngineSample } from '../../src/datasets/engine-data.ts';
+import { appendVersion } from '../../src/datasets/versions.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
 const facts = {

@@ -1,11 +1,11 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { compareVersions } from '../../datasets/compare-versions.ts';
-import type { EngineSample } from '../../datasets/engine-data.ts';
-import { checkOutVersion } from '../../datasets/export-version.ts';
-import { findVersion, versionHistory } from '../../datasets/versions.ts';
-import { hashBytes } from '../../store/hash.ts';
+import { hashBytes } from '../../src/core/hash.ts';
+import { compareVersions } from '../../src/datasets/compare-versions.ts';
+import type { EngineSample } from '../../src/datasets/engine-data.ts';
+import { checkOutVersion } from '../../src/datasets/export-version.ts';
+import { findVersion, versionHistory } from '../../src/datasets/versions.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { engineSample, versionedRun } from './versioned-run.ts';
 

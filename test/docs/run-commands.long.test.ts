@@ -8,15 +8,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { freePorts } from '../../cli/demo/free-port.ts';
+import { freePorts } from '../../demo/command/free-port.ts';
 import { mmbenchRows, writeTable } from '../evaluation/benchmarks/official-files.ts';
 import { commandsInBlocks, readPages } from './pages.ts';
 import { type Background, changeConfig, makeSandbox, type Sandbox } from './sandbox.ts';
 
 /** What is not typed here, and who does it instead. */
 const elsewhere: Record<string, string> = {
-  'npm run demo': 'test/cli/demo.test.ts',
-  'npm run demo -- --quick': 'test/cli/demo.test.ts',
+  'npm run demo': 'test/demo/command/demo.test.ts',
+  'npm run demo -- --quick': 'test/demo/command/demo.test.ts',
   'npm test': '.ci/run',
   'npm run test:all': '.ci/run',
   'npx vitest run test/evaluation': '.ci/run',
@@ -29,12 +29,12 @@ const elsewhere: Record<string, string> = {
   'DATABASE_PASSWORD=choose-one docker compose --file deploy/compose.yaml --profile gpu up --build':
     'test/deploy/deploy.test.ts',
   'kubectl apply --kustomize deploy/kubernetes': 'test/deploy/deploy.test.ts',
-  'npm run schema': 'test/configs/load-config.test.ts',
+  'npm run schema': 'test/config/load-config.test.ts',
   'npm run setup -- --python': 'test/scripts/python.test.ts',
   'dataengine setup --python': 'test/scripts/python.test.ts',
   'npm run setup -- --torch': 'test/scripts/python.test.ts',
   'npm run setup -- --deepspeed': 'test/scripts/deepspeed.test.ts',
-  'dataengine pull s3://my-bucket/dataengine/runs/nightly --weights': 'test/steps/rounds-on-two-machines.test.ts',
+  'dataengine pull s3://my-bucket/dataengine/runs/nightly --weights': 'test/round/rounds-on-two-machines.test.ts',
   'dataengine evaluate --trainer torchrun --model models/qwen2.5-vl-3b --benchmark mmbench --file mmbench_dev.tsv':
     'test/cli/evaluate-command.test.ts',
   'npm run bench:train': 'bench',

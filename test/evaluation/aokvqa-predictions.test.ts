@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { readAokvqaPredictions, scoreAokvqaPredictions } from '../../evaluation/aokvqa-predictions.ts';
+import { readAokvqaPredictions, scoreAokvqaPredictions } from '../../src/evaluation/aokvqa-predictions.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { question } from './questions.ts';
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { badCasePrompt, collectBadCases } from '../../evaluation/bad-cases.ts';
-import { readBadCases } from '../../evaluation/records.ts';
+import { badCasePrompt, collectBadCases } from '../../src/evaluation/bad-cases.ts';
+import { readBadCases } from '../../src/evaluation/records.ts';
 import { noSharedFiles, sharedFile } from '../shared-files.ts';
 import { evaluated } from './questions.ts';
 

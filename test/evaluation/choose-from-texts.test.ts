@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { chooseFromTexts } from '../../evaluation/choose-from-texts.ts';
+import { chooseFromTexts } from '../../src/evaluation/choose-from-texts.ts';
 
 const options = [
   { letter: 'A', text: 'a red bus' },

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { compareEvaluations, comparePaired } from '../../evaluation/compare-models.ts';
-import { writeEvaluation } from '../../evaluation/evaluation-files.ts';
-import { summarizeMeasures } from '../../evaluation/summarize-measures.ts';
+import { compareEvaluations, comparePaired } from '../../src/evaluation/compare-models.ts';
+import { writeEvaluation } from '../../src/evaluation/evaluation-files.ts';
+import { summarizeMeasures } from '../../src/evaluation/summarize-measures.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
 const bootstrap = { samples: 1000, seed: 1 };

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { dampWeights } from '../../evaluation/damped-weights.ts';
+import { dampWeights } from '../../src/evaluation/damped-weights.ts';
 
 const results = (wrong: Record<string, number>) =>
   Object.fromEntries(Object.entries(wrong).map(([type, count]) => [type, { asked: 10, wrong: count }]));

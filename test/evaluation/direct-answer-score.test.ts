@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { directAnswerScore } from '../../evaluation/direct-answer-score.ts';
+import { directAnswerScore } from '../../src/evaluation/direct-answer-score.ts';
 
 describe('directAnswerScore', () => {
   const answers = ['boxing', 'boxing', 'boxing', 'wii', 'wii', 'game', 'box', 'ring', 'Fight', 'sport'];

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { countByType, expectedGain, type TypeResults } from '../../evaluation/expected-gain.ts';
+import { countByType, expectedGain, type TypeResults } from '../../src/evaluation/expected-gain.ts';
 
 const results = (counts: Record<string, [wrong: number, asked: number]>): TypeResults =>
   Object.fromEntries(Object.entries(counts).map(([type, [wrong, asked]]) => [type, { wrong, asked }]));

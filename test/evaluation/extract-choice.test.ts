@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { extractChoice } from '../../evaluation/extract-choice.ts';
+import { extractChoice } from '../../src/evaluation/extract-choice.ts';
 
 const options = [
   { letter: 'A', text: 'a teddy bear' },

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { extractWithTeacher } from '../../evaluation/extract-with-teacher.ts';
+import { extractWithTeacher } from '../../src/evaluation/extract-with-teacher.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
 const options = [

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { findForgotten, sumForgotten } from '../../evaluation/forgetting.ts';
-import type { Answered } from '../../evaluation/round-comparison.ts';
+import { findForgotten, sumForgotten } from '../../src/evaluation/forgetting.ts';
+import type { Answered } from '../../src/evaluation/round-comparison.ts';
 
 const answer = (id: string, right: boolean): Answered => ({
   question_id: id,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { knownQuestionTypes } from '../../evaluation/question-type-of.ts';
+import { knownQuestionTypes } from '../../src/evaluation/question-type-of.ts';
 import { question } from './questions.ts';
 
 test("a question's own type comes first, then the classified file's; the rest are missing", () => {

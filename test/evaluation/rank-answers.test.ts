@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { likeliestChoice, rankAnswers } from '../../evaluation/rank-answers.ts';
+import { likeliestChoice, rankAnswers } from '../../src/evaluation/rank-answers.ts';
 
 describe('likeliestChoice', () => {
   test('the lowest loss wins', () => expect(likeliestChoice([3, 1, 2, 4])).toBe(1));

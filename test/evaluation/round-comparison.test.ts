@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Answered, compareRounds, whyWorse } from '../../evaluation/round-comparison.ts';
+import { type Answered, compareRounds, whyWorse } from '../../src/evaluation/round-comparison.ts';
 
 /** Answers to questions of one type: as many right ones, then wrong ones. */
 function answers(type: string, right: string): Answered[] {

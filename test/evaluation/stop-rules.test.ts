@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { Answered } from '../../evaluation/round-comparison.ts';
-import { findStop } from '../../evaluation/stop-rules.ts';
+import type { Answered } from '../../src/evaluation/round-comparison.ts';
+import { findStop } from '../../src/evaluation/stop-rules.ts';
 
 const answers = (marks: string): Answered[] =>
   [...marks].map((mark, index) => ({

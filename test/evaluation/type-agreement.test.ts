@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { typeAgreement } from '../../evaluation/type-agreement.ts';
+import { typeAgreement } from '../../src/evaluation/type-agreement.ts';
 
 const sorted = (types: Record<string, string>) => new Map(Object.entries(types));
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { readWeights } from '../../evaluation/records.ts';
-import { errorWeights } from '../../evaluation/weights.ts';
+import { readWeights } from '../../src/evaluation/records.ts';
+import { errorWeights } from '../../src/evaluation/weights.ts';
 import { noSharedFiles, sharedFile } from '../shared-files.ts';
 import { evaluated } from './questions.ts';
 

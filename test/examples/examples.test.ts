@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { pope } from '../../examples/pope.ts';
-import type { JobSpec } from '../../trainer/protocol.ts';
-import { runTrainer } from '../../trainer/run-trainer.ts';
-import { typescriptTrainer } from '../../trainer/trainer-command.ts';
+import type { JobSpec } from '../../src/trainer/protocol.ts';
+import { runTrainer } from '../../src/trainer/supervisor/run-trainer.ts';
+import { typescriptTrainer } from '../../src/trainer/supervisor/trainer-command.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
 const command = typescriptTrainer(fileURLToPath(new URL('../../examples/shortest-answer-trainer.ts', import.meta.url)));

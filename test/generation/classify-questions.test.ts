@@ -1,14 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { readAokvqa } from '../../datasets/aokvqa.ts';
-import { classifyQuestions } from '../../generation/classify-questions.ts';
-import type { ChatMessage } from '../../generation/prompt-template.ts';
-import { readQuestionTypes } from '../../generation/question-types.ts';
-import { askTeacher } from '../../generation/teacher.ts';
+import { readAokvqa } from '../../src/datasets/aokvqa.ts';
+import { classifyQuestions } from '../../src/generation/classify-questions.ts';
+import { readQuestionTypes } from '../../src/generation/question-types.ts';
+import type { ChatMessage } from '../../src/teacher/prompt-template.ts';
+import { askTeacher } from '../../src/teacher/teacher.ts';
+import { runningTeacher } from '../demo/local-teacher/running-teacher.ts';
 import { noSharedFiles, sharedFile } from '../shared-files.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
-import { runningTeacher } from './local-teacher/running-teacher.ts';
 
 const types = await readQuestionTypes('configs/question-types.yaml');
 const questions = Array.from({ length: 7 }, (_, index) => ({

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { duplicateFinder } from '../../generation/duplicates.ts';
+import { duplicateFinder } from '../../src/generation/duplicates.ts';
 
 const choices = ['red', 'blue', 'green', 'black'];
 const asked = (image_id: number, question: string, others = choices) => ({ image_id, question, choices: others });

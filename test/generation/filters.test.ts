@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { filterRawAnswer } from '../../generation/filters.ts';
+import { filterRawAnswer } from '../../src/generation/filters.ts';
 
 describe('a raw answer is of no use', () => {
   test.each([

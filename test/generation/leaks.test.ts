@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { leakFinder } from '../../generation/leaks.ts';
+import { leakFinder } from '../../src/generation/leaks.ts';
 
 const choices = ['toothpick', 'food', 'popsicle stick', 'cigarette'];
 const evaluation = {

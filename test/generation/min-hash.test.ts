@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { jaccard, shinglesOf, similarTexts } from '../../generation/min-hash.ts';
-import { seededRandom } from '../../random/seeded-random.ts';
+import { seededRandom } from '../../src/core/seeded-random.ts';
+import { jaccard, shinglesOf, similarTexts } from '../../src/generation/min-hash.ts';
 
 const similarity = (left: string, right: string) => jaccard(shinglesOf(left), shinglesOf(right));
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { nearestPictures } from '../../generation/nearest-pictures.ts';
+import { nearestPictures } from '../../src/generation/nearest-pictures.ts';
 
 const imageIds = [11, 12, 13, 14];
 const embeddings = Float32Array.from([1, 0, 0, 5, 3, 4, -1, 0]);

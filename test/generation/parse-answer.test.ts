@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseAnswer } from '../../generation/parse-answer.ts';
+import { parseAnswer } from '../../src/generation/parse-answer.ts';
 
 const good = {
   question: 'Question: Where is the cat [0.1, 0.2, 0.3, 0.4]?',

@@ -1,4 +1,4 @@
-import type { AnnotatedPicture } from '../../datasets/coco.ts';
+import type { AnnotatedPicture } from '../../src/datasets/coco.ts';
 
 type Given = { id: number } & Partial<Pick<AnnotatedPicture, 'captions' | 'boxes'>>;
 

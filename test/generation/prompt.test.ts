@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { buildMessages } from '../../generation/prompt.ts';
-import { readPromptTemplate } from '../../generation/prompt-template.ts';
-import { readQuestionTypes } from '../../generation/question-types.ts';
+import { buildMessages } from '../../src/generation/prompt.ts';
+import { readQuestionTypes } from '../../src/generation/question-types.ts';
+import { readPromptTemplate } from '../../src/teacher/prompt-template.ts';
 import { annotatedPicture } from './pictures.ts';
 import { request } from './requests.ts';
 

@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { readWeights } from '../../evaluation/records.ts';
-import { findQuestionType, readQuestionTypes } from '../../generation/question-types.ts';
+import { readWeights } from '../../src/evaluation/records.ts';
+import { findQuestionType, readQuestionTypes } from '../../src/generation/question-types.ts';
 import { noSharedFiles, sharedFile } from '../shared-files.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
-import { readEngineData } from '../../datasets/engine-data.ts';
-import { type AnswerToRefine, refineAnswers } from '../../generation/refine.ts';
+import { readEngineData } from '../../src/datasets/engine-data.ts';
+import { type AnswerToRefine, refineAnswers } from '../../src/generation/refine.ts';
 import { noSharedFiles, sharedFile } from '../shared-files.ts';
 
 function answer(

@@ -1,17 +1,17 @@
 import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { PromptSample } from '../../generation/prompt-optimization/prompt-samples.ts';
-import { writePromptVersion } from '../../generation/prompt-optimization/prompt-versions.ts';
+import type { PromptSample } from '../../src/generation/prompt-optimization/prompt-samples.ts';
+import { writePromptVersion } from '../../src/generation/prompt-optimization/prompt-versions.ts';
 import {
   diagnosePlaceholders,
   revisePlaceholders,
   revisePrompt,
-} from '../../generation/prompt-optimization/revise-prompt.ts';
-import { type ChatMessage, readPromptTemplate } from '../../generation/prompt-template.ts';
-import { askTeacher } from '../../generation/teacher.ts';
+} from '../../src/generation/prompt-optimization/revise-prompt.ts';
+import { type ChatMessage, readPromptTemplate } from '../../src/teacher/prompt-template.ts';
+import { askTeacher } from '../../src/teacher/teacher.ts';
+import { runningTeacher } from '../demo/local-teacher/running-teacher.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
-import { runningTeacher } from './local-teacher/running-teacher.ts';
 
 const file = 'configs/prompts/generate-v1.md';
 const prompt = await readFile(file, 'utf8');

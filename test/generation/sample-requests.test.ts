@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type BadCaseExample, sampleRequests } from '../../generation/sample-requests.ts';
+import { type BadCaseExample, sampleRequests } from '../../src/generation/sample-requests.ts';
 import { annotatedPicture, manyPictures } from './pictures.ts';
 
 type Input = Parameters<typeof sampleRequests>[0];

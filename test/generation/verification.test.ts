@@ -1,7 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { readPromptTemplate } from '../../generation/prompt-template.ts';
-import { askTeacher } from '../../generation/teacher.ts';
-import { countVerdicts, verdictJudge } from '../../generation/verdicts.ts';
+import { countVerdicts, verdictJudge } from '../../src/generation/verdicts.ts';
 import {
   blindPlaceholders,
   choiceFormat,
@@ -9,8 +7,10 @@ import {
   readChosenLetter,
   verificationMessages,
   verificationRequests,
-} from '../../generation/verification.ts';
-import { runningTeacher } from './local-teacher/running-teacher.ts';
+} from '../../src/generation/verification.ts';
+import { readPromptTemplate } from '../../src/teacher/prompt-template.ts';
+import { askTeacher } from '../../src/teacher/teacher.ts';
+import { runningTeacher } from '../demo/local-teacher/running-teacher.ts';
 
 const templates = {
   blind: await readPromptTemplate('configs/prompts/verify-v1.md', blindPlaceholders),

@@ -7,9 +7,9 @@ import type { Client } from '@temporalio/client';
 import { partTimes } from '../../bench/part-times.ts';
 import { firstMatch } from '../../bench/process-figures.ts';
 import { startServerIn } from '../../bench/server-in.ts';
-import type { OwnedProcess } from '../../cli/demo/child-process.ts';
 import { connectClient } from '../../cli/temporal-client.ts';
-import { startS3Server, type TestS3Server } from '../store/remote/s3-server.ts';
+import type { OwnedProcess } from '../../demo/command/child-process.ts';
+import { startS3Server, type TestS3Server } from '../core/remote/s3-server.ts';
 import { createHosts, type Host } from './hosts.ts';
 import { projectFile } from './project-file.ts';
 

@@ -4,15 +4,15 @@
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { configSchema } from '../../configs/schema.ts';
-import type { GenerationRequest } from '../../generation/generation-request.ts';
-import { freezeConfig } from '../../steps/frozen-config.ts';
-import { requestsFile } from '../../steps/sample.ts';
-import type { StepContext } from '../../steps/step-context.ts';
-import { hashValue } from '../../store/hash.ts';
-import { runStepOnce } from '../../store/manifest.ts';
-import { stepDirectory } from '../../store/run-directory.ts';
-import { writeFileAtomically } from '../../store/write-file.ts';
+import { configSchema } from '../../src/config/schema.ts';
+import { hashValue } from '../../src/core/hash.ts';
+import { runStepOnce } from '../../src/core/manifest.ts';
+import { stepDirectory } from '../../src/core/run-directory.ts';
+import { writeFileAtomically } from '../../src/core/write-file.ts';
+import { freezeConfig } from '../../src/round/frozen-config.ts';
+import { requestsFile } from '../../src/round/sample.ts';
+import type { StepContext } from '../../src/round/step-context.ts';
+import type { GenerationRequest } from '../../src/teacher/generation-request.ts';
 import { projectFile } from './project-file.ts';
 
 const pictures = 200;

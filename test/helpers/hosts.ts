@@ -7,7 +7,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
-import { type OwnedProcess, startOwned } from '../../cli/demo/child-process.ts';
+import { type OwnedProcess, startOwned } from '../../demo/command/child-process.ts';
 
 export interface Host {
   name: string;

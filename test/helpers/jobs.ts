@@ -1,9 +1,9 @@
 /** Trainer jobs run within the test's own process. */
 import path from 'node:path';
-import { readJsonLines } from '../../store/read-json.ts';
-import type { FinetuneJob } from '../../trainer/protocol.ts';
-import { lossRecordSchema } from '../../training/loss-log.ts';
-import type { JobReporter } from '../../training/report-progress.ts';
+import { readJsonLines } from '../../src/core/read-json.ts';
+import { lossRecordSchema } from '../../src/trainer/jobs/loss-log.ts';
+import type { JobReporter } from '../../src/trainer/jobs/report-progress.ts';
+import type { FinetuneJob } from '../../src/trainer/protocol.ts';
 import type { TinyMixture } from './tiny-model.ts';
 
 export interface RecordingReporter extends JobReporter {

@@ -3,8 +3,13 @@
  */
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { aokvqaPicturePath } from '../../datasets/aokvqa.ts';
-import { writeMixture } from '../../datasets/mixture.ts';
+import { drawPictures, type ScenePicture, writePictures } from '../../demo/scenes/pictures.ts';
+import { type QuestionRecord, skewedQuestions } from '../../demo/scenes/question-sets.ts';
+import { readJsonLines } from '../../src/core/read-json.ts';
+import { seededRandom } from '../../src/core/seeded-random.ts';
+import { writeFileAtomically, writeJson } from '../../src/core/write-file.ts';
+import { aokvqaPicturePath } from '../../src/datasets/aokvqa.ts';
+import { writeMixture } from '../../src/datasets/mixture.ts';
 import {
   ANSWER_START,
   answerQma,
@@ -14,18 +19,13 @@ import {
   type PromptForm,
   promptForms,
   type TurnForm,
-} from '../../datasets/prompt-format.ts';
-import { drawPictures, type ScenePicture, writePictures } from '../../datasets/scenes/pictures.ts';
-import { type QuestionRecord, skewedQuestions } from '../../datasets/scenes/question-sets.ts';
-import { type TrainingSample, trainingSampleSchema } from '../../datasets/training-sample.ts';
-import type { AskedQuestion } from '../../evaluation/asked-question.ts';
-import { type ModelConfig, modelConfigSchema } from '../../model/files/model-config.ts';
-import { expectedTensors, writeModelDirectory } from '../../model/files/model-directory.ts';
-import { initialTensor } from '../../model/initialize.ts';
-import { type TokenizerJson, trainTokenizer, writeTokenizer } from '../../model/text/train-tokenizer.ts';
-import { seededRandom } from '../../random/seeded-random.ts';
-import { readJsonLines } from '../../store/read-json.ts';
-import { writeFileAtomically, writeJson } from '../../store/write-file.ts';
+} from '../../src/datasets/prompt-format.ts';
+import { type TrainingSample, trainingSampleSchema } from '../../src/datasets/training-sample.ts';
+import { type ModelConfig, modelConfigSchema } from '../../src/model/files/model-config.ts';
+import { expectedTensors, writeModelDirectory } from '../../src/model/files/model-directory.ts';
+import { initialTensor } from '../../src/model/initialize.ts';
+import { type TokenizerJson, trainTokenizer, writeTokenizer } from '../../src/model/text/train-tokenizer.ts';
+import type { AskedQuestion } from '../../src/trainer/asked-question.ts';
 
 const IMAGE_SIZE = 32;
 const LAYERS = 2;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { nearestRows } from '../../model/nearest-rows.ts';
-import { nativeBinding } from '../../model/ops/tensorflow.ts';
-import { seededRandom } from '../../random/seeded-random.ts';
+import { seededRandom } from '../../src/core/seeded-random.ts';
+import { nearestRows } from '../../src/model/nearest-rows.ts';
+import { nativeBinding } from '../../src/model/ops/tensorflow.ts';
 
 const WIDTH = 4;
 const random = seededRandom('nearest-rows');

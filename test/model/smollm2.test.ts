@@ -5,14 +5,14 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type LlamaDirectory, readLlamaDirectory } from '../../model/files/llama-directory.ts';
-import { embedTokens, llama } from '../../model/llama.ts';
-import { Program } from '../../model/ops/program.ts';
-import { Tape } from '../../model/ops/tape.ts';
-import { loadTokenizer } from '../../model/text/tokenizer.ts';
-import { frozenWeights, loadWeights } from '../../training/frozen-weights.ts';
-import { generateTexts } from '../../training/generate-text.ts';
-import { causalTables } from '../../training/loss.ts';
+import { type LlamaDirectory, readLlamaDirectory } from '../../src/model/files/llama-directory.ts';
+import { embedTokens, llama } from '../../src/model/llama.ts';
+import { Program } from '../../src/model/ops/program.ts';
+import { Tape } from '../../src/model/ops/tape.ts';
+import { loadTokenizer } from '../../src/model/text/tokenizer.ts';
+import { frozenWeights, loadWeights } from '../../src/trainer/jobs/frozen-weights.ts';
+import { generateTexts } from '../../src/trainer/jobs/generate-text.ts';
+import { causalTables } from '../../src/trainer/jobs/loss.ts';
 
 interface Case {
   text: string;

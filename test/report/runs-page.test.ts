@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { ReportRound } from '../../report/report-input.ts';
-import { writeRunsPage } from '../../report/runs-page.ts';
+import type { ReportRound } from '../../src/report/report-input.ts';
+import { writeRunsPage } from '../../src/report/runs-page.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
 const round = (number: number, mc: number): ReportRound => ({

@@ -8,8 +8,8 @@ import type {
   ReportInput,
   ReportLineage,
   ReportRound,
-} from '../../report/report-input.ts';
-import { writeReport } from '../../report/write-report.ts';
+} from '../../src/report/report-input.ts';
+import { writeReport } from '../../src/report/write-report.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
 const baseRound: ReportRound = {

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { deepspeedStep } from '../../scripts/setup/deepspeed.mjs';
 import { temporaryFolder } from '../temporary-folder.ts';
 
-const pinned = /^deepspeed==(.+)$/m.exec(await readFile('trainers/torch/requirements-deepspeed.txt', 'utf8'))?.[1];
+const pinned = /^deepspeed==(.+)$/m.exec(await readFile('src/trainer/torch/requirements-deepspeed.txt', 'utf8'))?.[1];
 
 /** A Python of the trainer's whose pip does as it is told, and notes how it was called. */
 async function pretendPython(pipExit: number) {

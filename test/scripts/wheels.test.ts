@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { removeLeftovers, unpackWheels } from '../../scripts/setup/wheels.mjs';
-import { hashFile } from '../../store/hash.ts';
+import { hashFile } from '../../src/core/hash.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
 const makeWheel = `

@@ -5,15 +5,15 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
-import { loadConfig } from '../../configs/load-config.ts';
-import { readCcSbuAlign } from '../../datasets/cc-sbu-align.ts';
-import { checkPicture } from '../../datasets/check-pictures.ts';
-import { innerPath } from '../../datasets/inner-path.ts';
-import { readQuestionTypes } from '../../generation/question-types.ts';
-import { openSafetensors } from '../../model/files/safetensors.ts';
-import { decodePicture } from '../../model/images/decode-picture.ts';
-import { inlinePicture } from '../../report/pictures.ts';
-import { InputError } from '../../store/input-error.ts';
+import { loadConfig } from '../../src/config/load-config.ts';
+import { InputError } from '../../src/core/input-error.ts';
+import { readCcSbuAlign } from '../../src/datasets/cc-sbu-align.ts';
+import { checkPicture } from '../../src/datasets/check-pictures.ts';
+import { innerPath } from '../../src/datasets/inner-path.ts';
+import { readQuestionTypes } from '../../src/generation/question-types.ts';
+import { openSafetensors } from '../../src/model/files/safetensors.ts';
+import { decodePicture } from '../../src/model/images/decode-picture.ts';
+import { inlinePicture } from '../../src/report/pictures.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
 async function file(name: string, content: string | Uint8Array): Promise<string> {

@@ -7,10 +7,10 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join, relative } from 'node:path';
 import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
-import { runDemo } from '../../cli/demo/demo.ts';
-import { runningTeacher } from '../generation/local-teacher/running-teacher.ts';
+import { runDemo } from '../../demo/command/demo.ts';
+import { runningTeacher } from '../demo/local-teacher/running-teacher.ts';
 import { filesWith } from '../helpers/files-with.ts';
-import { pretendTrainerEntry, writeTinyRun } from '../steps/tiny-run.ts';
+import { pretendTrainerEntry, writeTinyRun } from '../round/tiny-run.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
 const key = 'sk-marker-of-a-whole-run-0123456789';

@@ -10,15 +10,15 @@ import { Worker } from '@temporalio/worker';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { createCpuActivities } from '../../activities/cpu.ts';
 import { createGpuActivities } from '../../activities/gpu.ts';
-import { freePorts } from '../../cli/demo/free-port.ts';
 import { temporalExecutable } from '../../cli/temporal-executable.ts';
-import { typescriptTrainer } from '../../trainer/trainer-command.ts';
+import { freePorts } from '../../demo/command/free-port.ts';
+import { typescriptTrainer } from '../../src/trainer/supervisor/trainer-command.ts';
 import { watchGpuMemory } from '../../workers/gpu-memory.ts';
 import { serveHealth } from '../../workers/health.ts';
 import { installTelemetry, openTraces } from '../../workers/telemetry.ts';
 import { logLine } from '../../workers/worker-log.ts';
 import { workflowsPath } from '../../workers/workflows-path.ts';
-import { pretendTrainerEntry, writeTinyRun } from '../steps/tiny-run.ts';
+import { pretendTrainerEntry, writeTinyRun } from '../round/tiny-run.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { until } from '../workflows/until.ts';
 

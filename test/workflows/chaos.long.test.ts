@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { compareRuns, leftovers } from '../../bench/chaos/compare.ts';
 import { runWithChaos } from '../../bench/chaos/run.ts';
 import { runningWith } from '../processes.ts';
-import { pretendTrainerEntry, writeTinyRun } from '../steps/tiny-run.ts';
+import { pretendTrainerEntry, writeTinyRun } from '../round/tiny-run.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
 test('whatever is killed on the way, the run ends with the same data, scores and adapters', async () => {

@@ -8,13 +8,13 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { compareRuns } from '../../bench/chaos/compare.ts';
-import { pullRun } from '../../store/remote/stored-run.ts';
+import { pullRun } from '../../src/core/remote/stored-run.ts';
 import type { DataEngineResult } from '../../workflows/messages.ts';
+import { bucket, s3Server } from '../core/remote/s3-server.ts';
 import { type ConnectedHosts, connectHosts, copyProjectTo, partsDoneBy, withTsx } from '../helpers/connected-hosts.ts';
 import type { Host } from '../helpers/hosts.ts';
 import { projectFile } from '../helpers/project-file.ts';
 import { runningWith } from '../processes.ts';
-import { bucket, s3Server } from '../store/remote/s3-server.ts';
 
 const run = 'demo-quick-seed1';
 

@@ -3,8 +3,8 @@
  * after few events.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { readLedger } from '../../generation/ledger.ts';
-import type { GenerateOutcome } from '../../steps/outcomes.ts';
+import type { GenerateOutcome } from '../../src/round/outcomes.ts';
+import { readLedger } from '../../src/teacher/ledger.ts';
 import { generationProgressQuery, topUpUpdate } from '../../workflows/messages.ts';
 import { startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
 import { resultLeftAlone, resultOf, setUpGeneration } from './generation-setup.ts';

@@ -2,9 +2,9 @@
  * The workflow `generation` with its real activities, a real server and a real teacher over HTTP.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { readLedger } from '../../generation/ledger.ts';
-import type { LocalTeacherOptions } from '../../generation/local-teacher/server.ts';
-import type { GenerateOutcome } from '../../steps/outcomes.ts';
+import type { LocalTeacherOptions } from '../../demo/local-teacher/server.ts';
+import type { GenerateOutcome } from '../../src/round/outcomes.ts';
+import { readLedger } from '../../src/teacher/ledger.ts';
 import {
   finishEarlyUpdate,
   type GenerationProgress,

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type OwnedProcess, startOwned } from '../../cli/demo/child-process.ts';
+import { type OwnedProcess, startOwned } from '../../demo/command/child-process.ts';
 
 const entry = fileURLToPath(new URL('../../workers/gpu.ts', import.meta.url));
 

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runningWith } from '../processes.ts';
-import { pretendTrainerEntry, writeTinyRun } from '../steps/tiny-run.ts';
+import { pretendTrainerEntry, writeTinyRun } from '../round/tiny-run.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
 import { lossCurve, runWithKills } from './kill-and-resume.ts';

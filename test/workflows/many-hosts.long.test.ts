@@ -9,16 +9,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { compareRuns, leftovers } from '../../bench/chaos/compare.ts';
-import type { OwnedProcess } from '../../cli/demo/child-process.ts';
-import { readManifest } from '../../store/manifest.ts';
-import { openStore, pullRun, runUri } from '../../store/remote/stored-run.ts';
+import type { OwnedProcess } from '../../demo/command/child-process.ts';
+import { readManifest } from '../../src/core/manifest.ts';
+import { openStore, pullRun, runUri } from '../../src/core/remote/stored-run.ts';
 import type { DataEngineResult } from '../../workflows/messages.ts';
+import { bucket, s3Server } from '../core/remote/s3-server.ts';
 import { type ConnectedHosts, connectHosts, partsDoneBy } from '../helpers/connected-hosts.ts';
 import type { Host } from '../helpers/hosts.ts';
 import { projectFile } from '../helpers/project-file.ts';
 import { writeTinyModel } from '../helpers/tiny-model.ts';
 import { runningWith } from '../processes.ts';
-import { bucket, s3Server } from '../store/remote/s3-server.ts';
 
 const shards = 6;
 const store = `s3://${bucket}/fleet`;
@@ -82,7 +82,8 @@ async function writeHost({ disk, name }: Host, changes: object): Promise<void> {
 
 function startWorker(host: Host, kind: 'cpu' | 'gpu', queue: string, called: string = kind): Promise<OwnedProcess> {
   // What is to be interrupted must take a while.
-  const slow = kind === 'gpu' && host.name !== 'host-alone' ? projectFile('test/trainer/slow-trainer.ts') : undefined;
+  const slow =
+    kind === 'gpu' && host.name !== 'host-alone' ? projectFile('test/trainer/supervisor/slow-trainer.ts') : undefined;
   return connected.startWorker(host, kind, { queue, called, ...(slow && { trainerEntry: slow }) });
 }
 

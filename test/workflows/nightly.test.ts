@@ -12,7 +12,7 @@ import { scheduleOptions } from '../../cli/schedule-commands.ts';
 import { temporalExecutable } from '../../cli/temporal-executable.ts';
 import { knowsSearchAttributes, registerSearchAttributes } from '../../workers/search-attributes.ts';
 import type { DataEngineResult } from '../../workflows/messages.ts';
-import { writeTinyRun } from '../steps/tiny-run.ts';
+import { writeTinyRun } from '../round/tiny-run.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { createWorker, startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
 import { fakeActivities } from './fake-activities.ts';

@@ -12,17 +12,17 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createCpuActivities } from '../../activities/cpu.ts';
 import { createPromptActivities } from '../../activities/prompt.ts';
 import { temporalExecutable } from '../../cli/temporal-executable.ts';
-import { promptSampleSchema } from '../../generation/prompt-optimization/prompt-samples.ts';
-import { readPromptTemplate } from '../../generation/prompt-template.ts';
-import { promptFile } from '../../steps/prompt-file.ts';
-import { readJsonLines } from '../../store/read-json.ts';
+import { readJsonLines } from '../../src/core/read-json.ts';
+import { promptSampleSchema } from '../../src/generation/prompt-optimization/prompt-samples.ts';
+import { promptFile } from '../../src/round/prompt-file.ts';
+import { readPromptTemplate } from '../../src/teacher/prompt-template.ts';
 import type {
   PromptOptimizationInput,
   PromptOptimizationResult,
   PromptProgress,
 } from '../../workflows/prompt-messages.ts';
 import type { promptOptimization } from '../../workflows/prompt-optimization.ts';
-import { tinyConfig, tinyContext, writeTinyRun } from '../steps/tiny-run.ts';
+import { tinyConfig, tinyContext, writeTinyRun } from '../round/tiny-run.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { createWorker, startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
 

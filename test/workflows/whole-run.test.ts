@@ -13,9 +13,9 @@ import { describeFailure, rootCause } from '../../cli/failures.ts';
 import { createProgressDisplay } from '../../cli/progress-display.ts';
 import { temporalExecutable } from '../../cli/temporal-executable.ts';
 import { watchRun } from '../../cli/watch-run.ts';
-import { typescriptTrainer } from '../../trainer/trainer-command.ts';
+import { typescriptTrainer } from '../../src/trainer/supervisor/trainer-command.ts';
 import { runningWith } from '../processes.ts';
-import { pretendTrainerEntry, type TinyConfig, writeTinyRun } from '../steps/tiny-run.ts';
+import { pretendTrainerEntry, type TinyConfig, writeTinyRun } from '../round/tiny-run.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { createWorker, startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
 

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { AokvqaQuestion } from '../../../datasets/aokvqa.ts';
-import { readAokvqaPredictions, scoreAokvqaPredictions } from '../../../evaluation/aokvqa-predictions.ts';
-import { aokvqa } from '../../../evaluation/benchmarks/aokvqa.ts';
+import type { AokvqaQuestion } from '../../../src/datasets/aokvqa.ts';
+import { readAokvqaPredictions, scoreAokvqaPredictions } from '../../../src/evaluation/aokvqa-predictions.ts';
+import { aokvqa } from '../../../src/evaluation/benchmarks/aokvqa.ts';
 import { noSharedFiles, sharedFile } from '../../shared-files.ts';
 import { temporaryFolder } from '../../temporary-folder.ts';
 import { evaluated, question } from '../questions.ts';

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { mmbench } from '../../../evaluation/benchmarks/mmbench.ts';
-import type { MmbenchItem } from '../../../evaluation/benchmarks/mmbench-submission.ts';
+import { mmbench } from '../../../src/evaluation/benchmarks/mmbench.ts';
+import type { MmbenchItem } from '../../../src/evaluation/benchmarks/mmbench-submission.ts';
 import { temporaryFolder } from '../../temporary-folder.ts';
 import { mmbenchRows, writeTable } from './official-files.ts';
 

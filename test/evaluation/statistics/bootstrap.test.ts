@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { bootstrapMean } from '../../../evaluation/statistics/bootstrap.ts';
+import { bootstrapMean } from '../../../src/evaluation/statistics/bootstrap.ts';
 
 const scores = (right: number, wrong: number) => [...Array(right).fill(1), ...Array(wrong).fill(0)] as number[];
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { holmAdjusted } from '../../../evaluation/statistics/holm.ts';
+import { holmAdjusted } from '../../../src/evaluation/statistics/holm.ts';
 
 // R: p.adjust(c(0.01, 0.04, 0.03, 0.005), 'holm')
 test('p-values are adjusted as by R’s p.adjust', () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { mcNemarExact, mcNemarWorse } from '../../../evaluation/statistics/mcnemar.ts';
+import { mcNemarExact, mcNemarWorse } from '../../../src/evaluation/statistics/mcnemar.ts';
 
 // scipy.stats.binomtest(b, b + c, 0.5).pvalue
 test.each([

@@ -1,12 +1,12 @@
 import { access, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { assemble } from '../../../model/assemble/assemble.ts';
-import { openPickle } from '../../../model/assemble/pickle.ts';
-import { readModelDirectory } from '../../../model/files/model-directory.ts';
-import { type TensorToWrite, writeSafetensors } from '../../../model/files/safetensors.ts';
-import { loadTokenizer } from '../../../model/text/tokenizer.ts';
-import { pythonOfSetup } from '../../../store/setup-file.ts';
+import { pythonOfSetup } from '../../../src/core/setup-file.ts';
+import { assemble } from '../../../src/model/assemble/assemble.ts';
+import { openPickle } from '../../../src/model/assemble/pickle.ts';
+import { readModelDirectory } from '../../../src/model/files/model-directory.ts';
+import { type TensorToWrite, writeSafetensors } from '../../../src/model/files/safetensors.ts';
+import { loadTokenizer } from '../../../src/model/text/tokenizer.ts';
 import { temporaryFolder } from '../../temporary-folder.ts';
 import { type Downloads, lavisName, renamed, type Tensors, tensorsIn, whole, writeDownloads } from './downloads.ts';
 

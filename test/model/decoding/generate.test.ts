@@ -2,17 +2,17 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type GeneratedText, type GenerationRequest, traceGenerator } from '../../../model/decoding/generate.ts';
-import type { DecodingSettings, Strategy } from '../../../model/decoding/settings.ts';
-import { type ModelDirectory, readModelDirectory } from '../../../model/files/model-directory.ts';
-import { openSafetensors } from '../../../model/files/safetensors.ts';
-import { gatherRows, selectRows } from '../../../model/layers/embedding.ts';
-import { embedTokens, llama } from '../../../model/llama.ts';
-import { Program } from '../../../model/ops/program.ts';
-import { frozen, Tape } from '../../../model/ops/tape.ts';
-import { nativeBinding } from '../../../model/ops/tensorflow.ts';
-import { frozenWeights, loadWeights } from '../../../training/frozen-weights.ts';
-import { causalTables } from '../../../training/loss.ts';
+import { type GeneratedText, type GenerationRequest, traceGenerator } from '../../../src/model/decoding/generate.ts';
+import type { DecodingSettings, Strategy } from '../../../src/model/decoding/settings.ts';
+import { type ModelDirectory, readModelDirectory } from '../../../src/model/files/model-directory.ts';
+import { openSafetensors } from '../../../src/model/files/safetensors.ts';
+import { gatherRows, selectRows } from '../../../src/model/layers/embedding.ts';
+import { embedTokens, llama } from '../../../src/model/llama.ts';
+import { Program } from '../../../src/model/ops/program.ts';
+import { frozen, Tape } from '../../../src/model/ops/tape.ts';
+import { nativeBinding } from '../../../src/model/ops/tensorflow.ts';
+import { frozenWeights, loadWeights } from '../../../src/trainer/jobs/frozen-weights.ts';
+import { causalTables } from '../../../src/trainer/jobs/loss.ts';
 
 interface Fixture {
   prompts: { tokenIds: number[]; pictureStart: number; picture: number }[];

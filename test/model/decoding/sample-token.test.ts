@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { nucleus, sampleToken } from '../../../model/decoding/sample-token.ts';
-import { seededRandom } from '../../../random/seeded-random.ts';
+import { seededRandom } from '../../../src/core/seeded-random.ts';
+import { nucleus, sampleToken } from '../../../src/model/decoding/sample-token.ts';
 
 const {
   logits,

@@ -2,8 +2,8 @@ import { cp, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { readAdapter, writeAdapter } from '../../../model/files/adapter.ts';
-import { openSafetensors, writeSafetensors } from '../../../model/files/safetensors.ts';
+import { readAdapter, writeAdapter } from '../../../src/model/files/adapter.ts';
+import { openSafetensors, writeSafetensors } from '../../../src/model/files/safetensors.ts';
 import { temporaryFolder } from '../../temporary-folder.ts';
 
 const fixture = fileURLToPath(new URL('../../fixtures/tiny-blip2-adapter/', import.meta.url));

@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { narrowToBfloat16, narrowToFloat16, widenBfloat16, widenFloat16 } from '../../../model/files/half-precision.ts';
+import {
+  narrowToBfloat16,
+  narrowToFloat16,
+  widenBfloat16,
+  widenFloat16,
+} from '../../../src/model/files/half-precision.ts';
 
 const allPatterns = Uint16Array.from({ length: 65536 }, (_, pattern) => pattern);
 const isNotNaN = (exponentMask: number, fractionMask: number) => (pattern: number) =>

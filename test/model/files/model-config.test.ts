@@ -2,8 +2,13 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { toConfigJson } from '../../../model/files/config-json.ts';
-import { headSize, type ModelConfig, modelConfigSchema, readModelConfig } from '../../../model/files/model-config.ts';
+import { toConfigJson } from '../../../src/model/files/config-json.ts';
+import {
+  headSize,
+  type ModelConfig,
+  modelConfigSchema,
+  readModelConfig,
+} from '../../../src/model/files/model-config.ts';
 import { temporaryFolder } from '../../temporary-folder.ts';
 
 const tinyModel = fileURLToPath(new URL('../../fixtures/tiny-blip2/', import.meta.url));

@@ -2,14 +2,14 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { modelConfigSchema } from '../../../model/files/model-config.ts';
+import { modelConfigSchema } from '../../../src/model/files/model-config.ts';
 import {
   expectedTensors,
   type ModelDirectory,
   readModelDirectory,
   writeModelDirectory,
-} from '../../../model/files/model-directory.ts';
-import { openSafetensors, type TensorToWrite, writeSafetensors } from '../../../model/files/safetensors.ts';
+} from '../../../src/model/files/model-directory.ts';
+import { openSafetensors, type TensorToWrite, writeSafetensors } from '../../../src/model/files/safetensors.ts';
 import { temporaryFolder } from '../../temporary-folder.ts';
 import { noTinyDisk, tinyDisk } from '../../tiny-disk.ts';
 

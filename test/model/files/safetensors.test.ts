@@ -1,8 +1,8 @@
 import { readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { openSafetensors, writeSafetensors } from '../../../model/files/safetensors.ts';
-import { InputError } from '../../../store/input-error.ts';
+import { InputError } from '../../../src/core/input-error.ts';
+import { openSafetensors, writeSafetensors } from '../../../src/model/files/safetensors.ts';
 import { temporaryFolder } from '../../temporary-folder.ts';
 
 let directory: string;

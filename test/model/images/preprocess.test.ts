@@ -2,14 +2,14 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openSafetensors, type SafetensorsFile } from '../../../model/files/safetensors.ts';
+import { InputError } from '../../../src/core/input-error.ts';
+import { openSafetensors, type SafetensorsFile } from '../../../src/model/files/safetensors.ts';
 import {
   type PreprocessorConfig,
   preprocessPicture,
   preprocessPictures,
   readPreprocessorConfig,
-} from '../../../model/images/preprocess.ts';
-import { InputError } from '../../../store/input-error.ts';
+} from '../../../src/model/images/preprocess.ts';
 import { temporaryFolder } from '../../temporary-folder.ts';
 
 const fixtures = fileURLToPath(new URL('../../fixtures/', import.meta.url));

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { type Adapter, adaptedLinear } from '../../../model/layers/adapted-linear.ts';
-import { type Feed, runEagerly } from '../../../model/ops/eager-ops.ts';
-import { frozen, Tape, trained } from '../../../model/ops/tape.ts';
-import { seededRandom } from '../../../random/seeded-random.ts';
+import { seededRandom } from '../../../src/core/seeded-random.ts';
+import { type Adapter, adaptedLinear } from '../../../src/model/layers/adapted-linear.ts';
+import { type Feed, runEagerly } from '../../../src/model/ops/eager-ops.ts';
+import { frozen, Tape, trained } from '../../../src/model/ops/tape.ts';
 import { maximumDifference } from '../../helpers/jobs.ts';
 
 const [rows, inputSize, outputSize, rank] = [24, 12, 20, 6];

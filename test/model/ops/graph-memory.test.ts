@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { peakBytes } from '../../../model/ops/graph-memory.ts';
-import { GraphOps, type GraphValue } from '../../../model/ops/graph-ops.ts';
-import type { Value } from '../../../model/ops/ops.ts';
+import { peakBytes } from '../../../src/model/ops/graph-memory.ts';
+import { GraphOps, type GraphValue } from '../../../src/model/ops/graph-ops.ts';
+import type { Value } from '../../../src/model/ops/ops.ts';
 
 const ROW = 1000 * 4;
 

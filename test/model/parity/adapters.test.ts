@@ -4,14 +4,14 @@
  */
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { familyOf, pictureEmbeddings } from '../../../model/families/index.ts';
-import { readAdapter } from '../../../model/files/adapter.ts';
-import { openSafetensors } from '../../../model/files/safetensors.ts';
-import { multimodal } from '../../../model/multimodal.ts';
-import { Tape } from '../../../model/ops/tape.ts';
-import { collate } from '../../../training/batch.ts';
-import { causalTables } from '../../../training/loss.ts';
-import { mergedWeight } from '../../../training/merge.ts';
+import { familyOf, pictureEmbeddings } from '../../../src/model/families/index.ts';
+import { readAdapter } from '../../../src/model/files/adapter.ts';
+import { openSafetensors } from '../../../src/model/files/safetensors.ts';
+import { multimodal } from '../../../src/model/multimodal.ts';
+import { Tape } from '../../../src/model/ops/tape.ts';
+import { collate } from '../../../src/trainer/jobs/batch.ts';
+import { causalTables } from '../../../src/trainer/jobs/loss.ts';
+import { mergedWeight } from '../../../src/trainer/jobs/merge.ts';
 import { FIXTURES, openFixture, readFeed, relativeDifference, run, weightsAmong } from './compare.ts';
 
 const folder = path.join(FIXTURES, 'patterned-adapter');

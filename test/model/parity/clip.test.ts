@@ -2,11 +2,11 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { clipPictureEmbeddings, clipVision } from '../../../model/clip-vision.ts';
-import { readClipDirectory } from '../../../model/files/clip-directory.ts';
-import { openSafetensors, writeSafetensors } from '../../../model/files/safetensors.ts';
-import { Tape } from '../../../model/ops/tape.ts';
-import { embed } from '../../../training/embed.ts';
+import { clipPictureEmbeddings, clipVision } from '../../../src/model/clip-vision.ts';
+import { readClipDirectory } from '../../../src/model/files/clip-directory.ts';
+import { openSafetensors, writeSafetensors } from '../../../src/model/files/safetensors.ts';
+import { Tape } from '../../../src/model/ops/tape.ts';
+import { embed } from '../../../src/trainer/jobs/embed.ts';
 import { maximumDifference, recordingReporter } from '../../helpers/jobs.ts';
 import { temporaryFolder } from '../../temporary-folder.ts';
 import { FIXTURES, readFeed, readFeeds, relativeDifference, run, weightsAmong } from './compare.ts';

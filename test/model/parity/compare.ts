@@ -1,15 +1,15 @@
 /** Runs our model on what a fixture script recorded, and compares. */
 import path from 'node:path';
 import { expect } from 'vitest';
-import { familyOf } from '../../../model/families/index.ts';
-import { type ModelDirectory, readModelDirectory } from '../../../model/files/model-directory.ts';
-import { openSafetensors, type SafetensorsFile } from '../../../model/files/safetensors.ts';
-import type { TensorDirectory } from '../../../model/files/tensor-directory.ts';
-import { type Computation, dataTypeOf, type Feed, runEagerly } from '../../../model/ops/eager-ops.ts';
-import { Program } from '../../../model/ops/program.ts';
-import { frozen } from '../../../model/ops/tape.ts';
-import type { TypedArray } from '../../../model/ops/tensorflow.ts';
-import type { Weights } from '../../../model/weights.ts';
+import { familyOf } from '../../../src/model/families/index.ts';
+import { type ModelDirectory, readModelDirectory } from '../../../src/model/files/model-directory.ts';
+import { openSafetensors, type SafetensorsFile } from '../../../src/model/files/safetensors.ts';
+import type { TensorDirectory } from '../../../src/model/files/tensor-directory.ts';
+import { type Computation, dataTypeOf, type Feed, runEagerly } from '../../../src/model/ops/eager-ops.ts';
+import { Program } from '../../../src/model/ops/program.ts';
+import { frozen } from '../../../src/model/ops/tape.ts';
+import type { TypedArray } from '../../../src/model/ops/tensorflow.ts';
+import type { Weights } from '../../../src/model/weights.ts';
 
 export const FIXTURES = path.join(import.meta.dirname, '../../fixtures');
 

@@ -4,21 +4,21 @@
  */
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { familyOf, pictureEmbeddings } from '../../../model/families/index.ts';
-import { type Adapter, readAdapter } from '../../../model/files/adapter.ts';
-import { blip2ConfigSchema } from '../../../model/files/blip2-config.ts';
-import { expectedTensors } from '../../../model/files/model-directory.ts';
-import type { Adapters } from '../../../model/llama.ts';
-import { multimodal } from '../../../model/multimodal.ts';
-import { dataTypeOf, type Feed, runEagerly } from '../../../model/ops/eager-ops.ts';
-import type { Ops, Value } from '../../../model/ops/ops.ts';
-import { type InputSpecification, Program } from '../../../model/ops/program.ts';
-import { frozen, Tape, trained, type Variable } from '../../../model/ops/tape.ts';
-import { visionEncoder } from '../../../model/vision-encoder.ts';
-import { type Batch, collate } from '../../../training/batch.ts';
-import { batchLoss, causalTables } from '../../../training/loss.ts';
-import { mergedWeight } from '../../../training/merge.ts';
-import type { Sequence } from '../../../training/sequence.ts';
+import { familyOf, pictureEmbeddings } from '../../../src/model/families/index.ts';
+import { type Adapter, readAdapter } from '../../../src/model/files/adapter.ts';
+import { blip2ConfigSchema } from '../../../src/model/files/blip2-config.ts';
+import { expectedTensors } from '../../../src/model/files/model-directory.ts';
+import type { Adapters } from '../../../src/model/llama.ts';
+import { multimodal } from '../../../src/model/multimodal.ts';
+import { dataTypeOf, type Feed, runEagerly } from '../../../src/model/ops/eager-ops.ts';
+import type { Ops, Value } from '../../../src/model/ops/ops.ts';
+import { type InputSpecification, Program } from '../../../src/model/ops/program.ts';
+import { frozen, Tape, trained, type Variable } from '../../../src/model/ops/tape.ts';
+import { visionEncoder } from '../../../src/model/vision-encoder.ts';
+import { type Batch, collate } from '../../../src/trainer/jobs/batch.ts';
+import { batchLoss, causalTables } from '../../../src/trainer/jobs/loss.ts';
+import { mergedWeight } from '../../../src/trainer/jobs/merge.ts';
+import type { Sequence } from '../../../src/trainer/jobs/sequence.ts';
 import { FIXTURES, type Fixture, openFixture, readFeed, relativeDifference, run, weightsAmong } from './compare.ts';
 
 const TOKENS = 15;

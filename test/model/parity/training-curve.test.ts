@@ -4,13 +4,13 @@
  */
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { familyOf, pictureEmbeddings } from '../../../model/families/index.ts';
-import { openSafetensors } from '../../../model/files/safetensors.ts';
-import { runEagerly } from '../../../model/ops/eager-ops.ts';
-import { Tape } from '../../../model/ops/tape.ts';
-import { batchShape, collate } from '../../../training/batch.ts';
-import { finetuneProgram } from '../../../training/finetune-program.ts';
-import { learningRateAt } from '../../../training/learning-rate.ts';
+import { familyOf, pictureEmbeddings } from '../../../src/model/families/index.ts';
+import { openSafetensors } from '../../../src/model/files/safetensors.ts';
+import { runEagerly } from '../../../src/model/ops/eager-ops.ts';
+import { Tape } from '../../../src/model/ops/tape.ts';
+import { batchShape, collate } from '../../../src/trainer/jobs/batch.ts';
+import { finetuneProgram } from '../../../src/trainer/jobs/finetune-program.ts';
+import { learningRateAt } from '../../../src/trainer/jobs/learning-rate.ts';
 import { FIXTURES, openFixture, readFeed, relativeDifference, weightsAmong } from './compare.ts';
 
 const STEPS = 20;

@@ -5,13 +5,13 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { familyOf, pictureEmbeddings } from '../../../model/families/index.ts';
-import { headSize } from '../../../model/files/model-config.ts';
-import { additiveMask } from '../../../model/layers/attention.ts';
-import { rotaryFrequencies, rotaryTables } from '../../../model/layers/rotary-embedding.ts';
-import { multimodal } from '../../../model/multimodal.ts';
-import type { Feed } from '../../../model/ops/eager-ops.ts';
-import { Tape } from '../../../model/ops/tape.ts';
+import { familyOf, pictureEmbeddings } from '../../../src/model/families/index.ts';
+import { headSize } from '../../../src/model/files/model-config.ts';
+import { additiveMask } from '../../../src/model/layers/attention.ts';
+import { rotaryFrequencies, rotaryTables } from '../../../src/model/layers/rotary-embedding.ts';
+import { multimodal } from '../../../src/model/multimodal.ts';
+import type { Feed } from '../../../src/model/ops/eager-ops.ts';
+import { Tape } from '../../../src/model/ops/tape.ts';
 import { FIXTURES, type Fixture, openFixture, readFeed, relativeDifference, run, weightsAmong } from './compare.ts';
 
 const IMAGE_TOKEN = 3;

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { loadTokenizer, type Tokenizer } from '../../../model/text/tokenizer.ts';
+import { loadTokenizer, type Tokenizer } from '../../../src/model/text/tokenizer.ts';
 
 const folder = path.join(import.meta.dirname, '../../fixtures/tokenizer-styles');
 const styles = ['llama', 'vicuna-llava', 'llama-not-legacy', 'llama3', 'gpt2', 'sentencepiece-unigram'];

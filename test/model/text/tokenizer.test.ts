@@ -1,9 +1,9 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { loadTokenizer, type Tokenizer } from '../../../model/text/tokenizer.ts';
-import { trainTokenizer, writeTokenizer } from '../../../model/text/train-tokenizer.ts';
-import { InputError } from '../../../store/input-error.ts';
+import { InputError } from '../../../src/core/input-error.ts';
+import { loadTokenizer, type Tokenizer } from '../../../src/model/text/tokenizer.ts';
+import { trainTokenizer, writeTokenizer } from '../../../src/model/text/train-tokenizer.ts';
 import { temporaryFolder } from '../../temporary-folder.ts';
 
 async function readFixture(name: string): Promise<unknown> {

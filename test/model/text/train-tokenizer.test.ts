@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { trainTokenizer } from '../../../model/text/train-tokenizer.ts';
+import { trainTokenizer } from '../../../src/model/text/train-tokenizer.ts';
 
 interface Learned {
   corpus: string[];

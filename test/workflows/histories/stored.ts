@@ -5,7 +5,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
-import { writeFileAtomically } from '../../../store/write-file.ts';
+import { writeFileAtomically } from '../../../src/core/write-file.ts';
 
 type History = Parameters<typeof historyToJSON>[0];
 

@@ -1,0 +1,71 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { open } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { signalGroup } from '../../src/trainer/supervisor/process-identity.ts';
+
+export interface OwnedProcess {
+  name: string;
+  logFile: string;
+  pid: number;
+  /** Settles when it ends, with the way it ended in words. */
+  ended: Promise<string>;
+  /** SIGTERM, then SIGKILL to its group after the grace period. */
+  stop(graceSeconds?: number): Promise<void>;
+}
+
+/**
+ * Starts a program in a process group of its own, so that Ctrl-C reaches only us and we stop it in order.
+ * Its output goes to the log file. Its standard input is a pipe that closes when we die.
+ */
+export async function startOwned(input: {
+  name: string;
+  program: string;
+  arguments: string[];
+  logFile: string;
+  environment?: Record<string, string>;
+}): Promise<OwnedProcess> {
+  const log = await open(input.logFile, 'a');
+  const child = spawn(input.program, input.arguments, {
+    detached: true,
+    stdio: ['pipe', log.fd, log.fd],
+    env: { ...process.env, ...input.environment },
+  });
+  child.stdin?.on('error', () => undefined);
+  const ended = new Promise<string>((resolve) => {
+    child.once('error', (error) => resolve(`could not be started: ${error.message}`));
+    child.once('exit', (code, signal) =>
+      resolve(signal === null ? `exited with code ${code}` : `was ended by ${signal}`),
+    );
+  });
+  void ended.finally(() => log.close());
+  return {
+    name: input.name,
+    logFile: input.logFile,
+    pid: child.pid ?? 0,
+    ended,
+    stop: (grace) => stopGroup(child, ended, grace),
+  };
+}
+
+async function stopGroup(child: ChildProcess, ended: Promise<string>, graceSeconds = 30): Promise<void> {
+  if (child.pid === undefined) return;
+  if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
+  const patience = new AbortController();
+  await Promise.race([
+    ended,
+    sleep(graceSeconds * 1000, undefined, { signal: patience.signal }).catch(() => undefined),
+  ]);
+  patience.abort();
+  signalGroup(child.pid, 'SIGKILL');
+  await ended;
+}
+
+/**
+ * Wraps a program that does not watch its standard input, so that it ends when we die, even by `kill -9`:
+ * a shell waits for the pipe to close and then stops it.
+ */
+export function endingWithUs(program: string, programArguments: string[]): { program: string; arguments: string[] } {
+  const script =
+    'exec 3<&0; "$@" 3<&- </dev/null & child=$!; trap "kill $child" TERM; (cat <&3 >/dev/null; kill $child) 2>/dev/null & wait $child; wait $child 2>/dev/null';
+  return { program: 'sh', arguments: ['-c', script, 'sh', program, ...programArguments] };
+}

@@ -1,0 +1,163 @@
+/**
+ * The demo: a Temporal server, a CPU worker and a GPU worker as child processes, and one run of the loop.
+ */
+import { mkdir, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createProgressDisplay } from '../../cli/progress-display.ts';
+import { formatRounds } from '../../cli/rounds-table.ts';
+import { connectClient } from '../../cli/temporal-client.ts';
+import { temporalExecutable } from '../../cli/temporal-executable.ts';
+import { watchRun } from '../../cli/watch-run.ts';
+import { loadConfig } from '../../src/config/load-config.ts';
+import { writeJson } from '../../src/core/write-file.ts';
+import { formatSeconds } from '../../src/report/format-seconds.ts';
+import type { DataEngineInput, DataEngineResult } from '../../workflows/messages.ts';
+import { type OwnedProcess, startOwned } from './child-process.ts';
+import { demoRunName, finishedMark } from './demo-run-name.ts';
+import { startTemporalServer } from './temporal-server.ts';
+
+export interface DemoOptions {
+  /** One small round instead of two. */
+  quick: boolean;
+  seed?: number;
+  /** Leave the server and its UI up until interrupted. */
+  keep: boolean;
+  signal: AbortSignal;
+  /** Default: `configs/demo.yaml`, or `configs/demo-quick.yaml`. */
+  config?: string;
+  /** Passed to the GPU worker; tests give a trainer of their own. */
+  trainerEntry?: string;
+}
+
+const workerEntry = (name: 'cpu' | 'gpu') => fileURLToPath(new URL(`../../workers/${name}.ts`, import.meta.url));
+const shippedConfig = (name: string) => fileURLToPath(new URL(`../../configs/${name}.yaml`, import.meta.url));
+
+/** Runs the demo and prints its table. Whatever way it ends, no process of it is left. */
+export async function runDemo(options: DemoOptions): Promise<DataEngineResult> {
+  const startedAt = Date.now();
+  const name = options.quick ? 'demo-quick' : 'demo';
+  const configFile = options.config ?? shippedConfig(name);
+  const config = await loadConfig(configFile, { seed: options.seed });
+  const runsDirectory = resolve(config.runsDirectory);
+  const run = await demoRunName(runsDirectory, `${config.run ?? name}-seed${config.seed}`);
+  const directory = join(runsDirectory, run);
+  const logs = join(directory, 'logs');
+  await mkdir(logs, { recursive: true });
+
+  const owned: OwnedProcess[] = [];
+  const say = (line: string) => process.stderr.write(`${line}\n`);
+  try {
+    const databaseFile = join(directory, 'temporal.db');
+    // An interrupted demo goes on from what its steps left; the history of its workflow is not needed for that.
+    for (const file of [databaseFile, `${databaseFile}-wal`, `${databaseFile}-shm`]) await rm(file, { force: true });
+    const server = await startTemporalServer({
+      executable: await temporalExecutable(),
+      databaseFile,
+      logFile: join(logs, 'temporal-server.log'),
+    });
+    owned.push(server.process);
+    say(`Temporal UI   ${server.ui}`);
+    say(`Run directory ${directory}`);
+
+    const environment = {
+      TEMPORAL_ADDRESS: server.address,
+      TEMPORAL_NAMESPACE: 'default',
+      DATAENGINE_EXIT_WITH_PARENT: '1',
+    };
+    for (const kind of ['cpu', 'gpu'] as const) {
+      const extra = kind === 'gpu' && options.trainerEntry !== undefined ? [options.trainerEntry] : [];
+      owned.push(
+        await startOwned({
+          name: `${kind.toUpperCase()} worker`,
+          program: process.execPath,
+          arguments: [
+            '--import',
+            import.meta.resolve('tsx'),
+            workerEntry(kind),
+            config.temporal.taskQueues[kind],
+            ...extra,
+          ],
+          logFile: join(logs, `worker-${kind}.log`),
+          environment,
+        }),
+      );
+    }
+
+    const input: DataEngineInput = { config: configFile, run, seed: options.seed };
+    const result = await startAndWatch({
+      address: server.address,
+      taskQueue: config.temporal.taskQueues.cpu,
+      workflowId: run,
+      input,
+      owned,
+      signal: options.signal,
+    });
+    await writeJson(join(directory, finishedMark), result);
+
+    process.stdout.write(`${formatRounds(result.rounds)}\n`);
+    process.stdout.write(`Ended         ${result.stop.reason}\n`);
+    process.stdout.write(`Model         ${join(directory, `round-${result.lastGood}`, 'merged')}\n`);
+    process.stdout.write(`Total time    ${formatSeconds((Date.now() - startedAt) / 1000)}\n`);
+    process.stdout.write(`Report        ${result.report}\n`);
+    if (options.keep) {
+      process.stdout.write(`Temporal UI   ${server.ui} (up until Ctrl-C)\n`);
+      await untilAborted(options.signal);
+    }
+    return result;
+  } finally {
+    // Workers first: they stop their trainers and tell the server what became of their activities.
+    await Promise.all(owned.slice(1).map((process) => process.stop()));
+    await owned[0]?.stop();
+  }
+}
+
+interface WatchInput {
+  address: string;
+  taskQueue: string;
+  workflowId: string;
+  input: DataEngineInput;
+  owned: OwnedProcess[];
+  signal: AbortSignal;
+}
+
+async function startAndWatch({
+  address,
+  taskQueue,
+  workflowId,
+  input,
+  owned,
+  signal,
+}: WatchInput): Promise<DataEngineResult> {
+  const client = await connectClient(address);
+  const stopWatching = new AbortController();
+  let watched: Promise<DataEngineResult> | undefined;
+  try {
+    await client.workflow.start('dataEngine', {
+      taskQueue,
+      workflowId,
+      args: [input],
+      staticSummary: `Demo run ${workflowId}`,
+    });
+    const died = Promise.race(
+      owned.map(async (process) => {
+        const how = await process.ended;
+        throw new Error(`the ${process.name} ${how}; see ${process.logFile}`);
+      }),
+    );
+    watched = watchRun(client, workflowId, createProgressDisplay(), AbortSignal.any([signal, stopWatching.signal]));
+    return await Promise.race([watched, died]);
+  } finally {
+    stopWatching.abort();
+    // A call under way must end before its connection does.
+    await watched?.catch(() => undefined);
+    await client.connection.close();
+  }
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,112 @@
+import { z } from 'zod';
+import { hashBytes } from '../../src/core/hash.ts';
+import { countTokens, firstTokens, tokensOfMessage, tokensOfPicture } from '../../src/teacher/count-tokens.ts';
+import { answerPrompt, type LocalAnswer } from './answer-prompt.ts';
+import type { TokenCounts } from './bookkeeping.ts';
+import { structuredContent } from './structured-content.ts';
+
+export const modelName = 'local-teacher';
+
+const textPart = z.object({ type: z.literal('text'), text: z.string() });
+const picturePart = z.object({ type: z.literal('image_url') });
+const content = z.union([z.string(), z.array(z.union([textPart, picturePart, z.looseObject({})]))]);
+
+/** The part of a chat-completions request that matters to this teacher. */
+export const chatRequest = z.object({
+  model: z.string(),
+  messages: z.array(z.object({ role: z.string(), content })).min(1),
+  stream: z.literal(false).nullish(),
+  max_tokens: z.int().positive().nullish(),
+  max_completion_tokens: z.int().positive().nullish(),
+  response_format: z
+    .union([
+      z.object({ type: z.enum(['text', 'json_object']) }),
+      z.object({
+        type: z.literal('json_schema'),
+        json_schema: z.object({ name: z.string(), schema: z.looseObject({}) }),
+      }),
+    ])
+    .nullish(),
+  store: z.boolean().nullish(),
+  metadata: z.record(z.string(), z.string()).nullish(),
+});
+export type ChatRequest = z.output<typeof chatRequest>;
+
+/** A request, read: its text, and how many tokens it has. */
+export interface ReadChat {
+  prompt: string;
+  /** SHA-256 of the text. */
+  hash: string;
+  promptTokens: number;
+  /** With the longest answer: what OpenAI counts towards a limit. */
+  mostTokens: number;
+}
+
+export interface ChatCompletion {
+  id: string;
+  object: 'chat.completion';
+  created: number;
+  model: string;
+  choices: object[];
+  usage: TokenCounts;
+  metadata?: Record<string, string>;
+}
+
+const defaultMaximumTokens = 16;
+
+export function readChat({ messages, max_tokens, max_completion_tokens }: ChatRequest): ReadChat {
+  const prompt = messages.map(({ content }) => textOf(content)).join('\n\n');
+  const pictures = messages.flatMap(({ content }) =>
+    typeof content === 'string' ? [] : content.filter((part) => picturePart.safeParse(part).success),
+  );
+  const promptTokens = countTokens(prompt) + tokensOfMessage * messages.length + tokensOfPicture * pictures.length;
+  const mostTokens = promptTokens + (max_completion_tokens ?? max_tokens ?? defaultMaximumTokens);
+  return { prompt, hash: hashBytes(prompt), promptTokens, mostTokens };
+}
+
+/** Answers a request by rules: the same prompt gives the same answer. */
+export function completeChat(
+  request: ChatRequest,
+  { prompt, hash, promptTokens }: ReadChat,
+  options: { mistakeRate: number; seed: number | string; refused: boolean },
+): { completion: ChatCompletion; kind: LocalAnswer['kind'] } {
+  const answer = answerPrompt(prompt, options);
+  const text = request.response_format?.type === 'json_schema' ? structuredContent(answer) : answer.text;
+  const refusal = options.refused ? "I'm sorry, I can't help with that." : null;
+  const whole = refusal ?? text;
+  const tokens = countTokens(whole);
+  const most = request.max_completion_tokens ?? request.max_tokens ?? tokens;
+  const isCut = tokens > most;
+  const written = isCut ? firstTokens(whole, most) : whole;
+  const completionTokens = Math.min(tokens, most);
+  const completion: ChatCompletion = {
+    id: `chatcmpl-${hash.slice(0, 29)}`,
+    object: 'chat.completion',
+    created: Math.floor(Date.now() / 1000),
+    model: modelName,
+    choices: [
+      {
+        index: 0,
+        message: {
+          role: 'assistant',
+          content: refusal === null ? written : null,
+          refusal: refusal === null ? null : written,
+        },
+        logprobs: null,
+        finish_reason: isCut ? 'length' : 'stop',
+      },
+    ],
+    usage: {
+      prompt_tokens: promptTokens,
+      completion_tokens: completionTokens,
+      total_tokens: promptTokens + completionTokens,
+    },
+    ...(request.store && request.metadata ? { metadata: request.metadata } : {}),
+  };
+  return { completion, kind: options.refused ? 'refusal' : answer.kind };
+}
+
+function textOf(content: ChatRequest['messages'][number]['content']): string {
+  if (typeof content === 'string') return content;
+  return content.flatMap((part) => textPart.safeParse(part).data?.text ?? []).join('\n');
+}

@@ -1,0 +1,97 @@
+/**
+ * The traced graph of the second phase: projection and language model learn to read the frozen Q-Former, as in
+ * MiniGPT-4's first stage (there only the projection: its language model was pretrained elsewhere).
+ */
+
+import type { Blip2Config } from '../../src/model/files/blip2-config.ts';
+import { expectedTensors } from '../../src/model/files/model-directory.ts';
+import { type FlatParameters, flatParameters, unpack } from '../../src/model/flat-parameters.ts';
+import { linear } from '../../src/model/layers/linear.ts';
+import type { InputSpecification } from '../../src/model/ops/program.ts';
+import { adamScalars, Program } from '../../src/model/ops/program.ts';
+import { frozen, Tape } from '../../src/model/ops/tape.ts';
+import type { Batch, BatchShape } from '../../src/trainer/jobs/batch.ts';
+import type { OptimizerState } from '../../src/trainer/jobs/finetune-program.ts';
+import { trainedVariables } from '../../src/trainer/jobs/lora.ts';
+import { batchInputs, batchLoss } from '../../src/trainer/jobs/loss.ts';
+import { declareParameters, OPTIMIZER_STATE, optimize, SCALARS_INPUT } from '../../src/trainer/jobs/optimizer.ts';
+import { initialParameters } from './initial-parameters.ts';
+
+const MAXIMUM_GRADIENT_NORM = 1;
+
+export interface PretrainProgram {
+  layout: FlatParameters;
+  step(input: {
+    shape: BatchShape;
+    batch: Batch;
+    /** What the Q-Former says of the pictures, float32 `[batch * queries, Q-Former hidden]` */
+    queries: Float32Array;
+    step: number;
+    learningRate: number;
+    weightDecay: number;
+  }): { loss: number; gradientNorm: number };
+  read(): OptimizerState['arrays'];
+  write(arrays: OptimizerState['arrays']): void;
+  dispose(): void;
+}
+
+const shapeName = ({ batch, tokens, targets }: BatchShape) => `step-${batch}-${tokens}-${targets}`;
+
+/** Traces, loads and initialises the program for the batch shapes that will occur. */
+export function pretrainProgram(config: Blip2Config, shapes: readonly BatchShape[], seed: number): PretrainProgram {
+  const layout = flatParameters(new Map([...expectedTensors(config)].filter(([name]) => name.startsWith('language_'))));
+  const program = new Program({ productType: 'bfloat16' });
+  const flat = declareParameters(program, layout);
+  const { num_query_tokens: perPicture, qformer_config: source } = config;
+  for (const shape of new Map(shapes.map((shape) => [shapeName(shape), shape])).values()) {
+    const inputs = {
+      ...batchInputs(shape),
+      ...SCALARS_INPUT,
+      queries: { shape: [shape.batch * perPicture, source.hidden_size], dataType: 'float32' },
+    } as const satisfies Record<string, InputSpecification>;
+    program.define(shapeName(shape), inputs, (ops, values, update) => {
+      const tape = new Tape(ops);
+      const variables = trainedVariables(unpack(ops, layout, flat));
+      const weights = (name: string) => {
+        const variable = variables.get(name);
+        if (!variable) throw new Error(`the model has no tensor '${name}'`);
+        return variable;
+      };
+      const projection = 'language_projection';
+      const pictures = linear(
+        tape,
+        frozen(values.queries),
+        weights(`${projection}.weight`),
+        weights(`${projection}.bias`),
+      );
+      const loss = batchLoss(tape, weights, config, shape, values, pictures);
+      const all = [...variables.values()];
+      const gradientNorm = optimize(tape, update, loss, all, values.scalars, MAXIMUM_GRADIENT_NORM);
+      return { loss: loss.value, gradientNorm };
+    });
+  }
+  program.load();
+
+  const write = (arrays: OptimizerState['arrays']) => {
+    for (const name of OPTIMIZER_STATE) program.assign(name, arrays[name]);
+  };
+  const [, first, second] = OPTIMIZER_STATE;
+  write({
+    parameters: initialParameters(config, layout, seed),
+    [first]: new Float32Array(layout.total),
+    [second]: new Float32Array(layout.total),
+  });
+
+  return {
+    layout,
+    step: ({ shape, batch, queries, step, learningRate, weightDecay }) => {
+      const scalars = adamScalars(step + 1, learningRate, weightDecay);
+      const { loss, gradientNorm } = program.run(shapeName(shape), { ...batch, queries, scalars });
+      return { loss: loss?.[0] as number, gradientNorm: gradientNorm?.[0] as number };
+    },
+    read: () =>
+      Object.fromEntries(OPTIMIZER_STATE.map((name) => [name, program.read(name)])) as OptimizerState['arrays'],
+    write,
+    dispose: () => program.dispose(),
+  };
+}

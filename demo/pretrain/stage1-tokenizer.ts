@@ -1,0 +1,48 @@
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { seededRandom } from '../../src/core/seeded-random.ts';
+import { writeJson } from '../../src/core/write-file.ts';
+import { answerQma, END_MARK, humanTurn } from '../../src/datasets/prompt-format.ts';
+import { trainTokenizer, writeTokenizer } from '../../src/model/text/train-tokenizer.ts';
+import { askQuestion, QUESTION_TYPES } from '../scenes/questions.ts';
+import { randomScene } from '../scenes/scene.ts';
+import { STAGE1_MODEL, type Stage1Settings } from './stage1-settings.ts';
+import { stage1Text, TEXT_KINDS, type TextKind } from './stage1-texts.ts';
+
+const CORPUS_SCENES = 4000;
+
+/** Trains the tokenizer on texts of the domain and writes it, with the preprocessor's settings, into `directory`. */
+export async function writeStage1Tokenizer(directory: string, settings: Stage1Settings): Promise<void> {
+  const texts: string[] = [];
+  for (let index = 0; index < CORPUS_SCENES; index++) {
+    const random = seededRandom(settings.seed).fork('tokenizer').fork(index);
+    const scene = randomScene(random);
+    const kind = random.pick(Object.keys(TEXT_KINDS) as TextKind[]);
+    const { prompt, answer } = stage1Text(kind, scene, random);
+    texts.push(prompt + answer + END_MARK);
+    const question = askQuestion(random.pick(QUESTION_TYPES), scene, random);
+    if (!question) continue;
+    const { choices, correctChoiceIndex } = question;
+    texts.push(humanTurn(question.question, choices) + answerQma(choices, correctChoiceIndex) + END_MARK);
+  }
+  await mkdir(directory, { recursive: true });
+  await writeTokenizer(
+    directory,
+    trainTokenizer(texts, settings.vocabularySize),
+    STAGE1_MODEL.text_config.max_position_embeddings,
+  );
+  const side = STAGE1_MODEL.vision_config.image_size;
+  await writeJson(path.join(directory, 'preprocessor_config.json'), {
+    image_processor_type: 'BlipImageProcessor',
+    processor_class: 'Blip2Processor',
+    do_convert_rgb: true,
+    do_resize: true,
+    size: { height: side, width: side },
+    resample: 3,
+    do_rescale: true,
+    rescale_factor: 1 / 255,
+    do_normalize: true,
+    image_mean: [0.5, 0.5, 0.5],
+    image_std: [0.5, 0.5, 0.5],
+  });
+}

@@ -1,0 +1,197 @@
+/**
+ * Vision pretraining: encoder and Q-Former learn to tell what is where, before any text.
+ *
+ * It stands for what MiniGPT-4 takes from elsewhere, EVA's pretrained encoder and BLIP-2's first stage: every
+ * patch tells the object it shows, nine of the queries the content of the nine places, a tenth the picture's
+ * background and quality. The classifiers are thrown away afterwards.
+ */
+
+import type { Blip2Config } from '../../src/model/files/blip2-config.ts';
+import { expectedTensors } from '../../src/model/files/model-directory.ts';
+import { type FlatParameters, flatParameters, unpack, viewsOf } from '../../src/model/flat-parameters.ts';
+import { crossEntropy } from '../../src/model/layers/cross-entropy.ts';
+import { gatherRows } from '../../src/model/layers/embedding.ts';
+import { add, linear } from '../../src/model/layers/linear.ts';
+import type { Ops, Value } from '../../src/model/ops/ops.ts';
+import { adamScalars, type InputSpecification, Program } from '../../src/model/ops/program.ts';
+import { Tape, type Variable } from '../../src/model/ops/tape.ts';
+import { queryTransformer } from '../../src/model/query-transformer.ts';
+import { visionEncoder } from '../../src/model/vision-encoder.ts';
+import { trainedVariables } from '../../src/trainer/jobs/lora.ts';
+import { declareParameters, OPTIMIZER_STATE, optimize, SCALARS_INPUT } from '../../src/trainer/jobs/optimizer.ts';
+import type { Scene } from '../scenes/scene.ts';
+import { PLACES } from '../scenes/vocabulary.ts';
+import { initialParameters } from './initial-parameters.ts';
+import {
+  OBJECT_CLASSES,
+  type ObjectLabel,
+  PICTURE_CLASSES,
+  type PictureLabel,
+  patchLabels,
+  pictureLabels,
+  placeLabels,
+} from './vision-labels.ts';
+
+const MAXIMUM_GRADIENT_NORM = 1;
+const objectLabels = Object.keys(OBJECT_CLASSES) as ObjectLabel[];
+const wholeLabels = Object.keys(PICTURE_CLASSES) as PictureLabel[];
+
+/** Tensors that vision pretraining trains, classifiers included. */
+function visionLayout(config: Blip2Config): FlatParameters {
+  const shapes = new Map<string, readonly number[]>();
+  for (const [name, shape] of expectedTensors(config)) {
+    if (/^(vision_model|query_tokens|qformer)/.test(name)) shapes.set(name, shape);
+  }
+  const head = (name: string, classes: number, inputSize: number) => {
+    shapes.set(`${name}.weight`, [classes, inputSize]);
+    shapes.set(`${name}.bias`, [classes]);
+  };
+  const { vision_config: vision, qformer_config: queries } = config;
+  for (const label of objectLabels) {
+    head(`patch.${label}`, OBJECT_CLASSES[label], vision.hidden_size);
+    head(`place.${label}`, OBJECT_CLASSES[label], queries.hidden_size);
+  }
+  for (const label of wholeLabels) head(`picture.${label}`, PICTURE_CLASSES[label], queries.hidden_size);
+  return flatParameters(shapes);
+}
+
+export interface VisionProgram {
+  step(input: {
+    scenes: readonly Scene[];
+    /** float32 `[batch, 3, size, size]` */
+    pixels: Float32Array;
+    step: number;
+    learningRate: number;
+    weightDecay: number;
+  }): { loss: number; placeLoss: number };
+  /** The trained tensors by name. */
+  tensors(): Map<string, Float32Array>;
+  dispose(): void;
+}
+
+/** Traces and loads the program for one batch size. */
+export function visionProgram(config: Blip2Config, batch: number, seed: number): VisionProgram {
+  const layout = visionLayout(config);
+  const program = new Program({ productType: 'bfloat16' });
+  const flat = declareParameters(program, layout);
+  const side = config.vision_config.image_size;
+  const perSide = side / config.vision_config.patch_size;
+  const patches = perSide ** 2;
+  const places = PLACES.length;
+  const int32 = (length: number) => ({ shape: [length], dataType: 'int32' }) as const;
+  const inputs: Record<string, InputSpecification> = {
+    ...SCALARS_INPUT,
+    pixels: { shape: [batch, 3, side, side], dataType: 'float32' },
+  };
+  for (const label of objectLabels) {
+    inputs[`patch.${label}`] = int32(batch * patches);
+    inputs[`place.${label}`] = int32(batch * places);
+  }
+  inputs.patchWeights = { shape: [batch * patches], dataType: 'float32' };
+  inputs.placeWeights = { shape: [batch * places], dataType: 'float32' };
+  inputs.pictureWeights = { shape: [batch], dataType: 'float32' };
+  for (const label of wholeLabels) inputs[`picture.${label}`] = int32(batch);
+
+  program.define('step', inputs, (ops, values, update) => {
+    const tape = new Tape(ops);
+    const variables = trainedVariables(unpack(ops, layout, flat));
+    const weights = (name: string) => variables.get(name) as Variable;
+    const seen = visionEncoder(tape, weights, config, values.pixels as Value);
+    const asked = queryTransformer(tape, weights, config, seen, batch);
+    const rowsOf = (x: Variable, perPicture: number, from: number, count: number) =>
+      gatherRows(tape, x, rows(ops, batch, perPicture, from, count));
+    const classified = (x: Variable, part: 'patch' | 'place' | 'picture', label: string) => {
+      const name = `${part}.${label}`;
+      const logits = linear(tape, x, weights(`${name}.weight`), weights(`${name}.bias`));
+      return crossEntropy(tape, logits, values[name] as Value, values[`${part}Weights`] as Value);
+    };
+
+    const patchRows = rowsOf(seen, patches + 1, 1, patches);
+    const placeRows = rowsOf(asked, config.num_query_tokens, 0, places);
+    const pictureRows = rowsOf(asked, config.num_query_tokens, places, 1);
+    const sum = (losses: Variable[]) => losses.reduce((total, loss) => add(tape, total, loss));
+    const patchLoss = sum(objectLabels.map((label) => classified(patchRows, 'patch', label)));
+    const placeLoss = sum(objectLabels.map((label) => classified(placeRows, 'place', label)));
+    const pictureLoss = sum(wholeLabels.map((label) => classified(pictureRows, 'picture', label)));
+    const loss = sum([patchLoss, placeLoss, pictureLoss]);
+    optimize(tape, update, loss, [...variables.values()], values.scalars as Value, MAXIMUM_GRADIENT_NORM);
+    return { loss: loss.value, placeLoss: placeLoss.value };
+  });
+  program.load();
+  const [, first, second] = OPTIMIZER_STATE;
+  program.assign('parameters', initialParameters(config, layout, seed, knownPositions(config)));
+  program.assign(first, new Float32Array(layout.total));
+  program.assign(second, new Float32Array(layout.total));
+
+  return {
+    step: ({ scenes, pixels, step, learningRate, weightDecay }) => {
+      const labels: Record<string, Int32Array | Float32Array> = {};
+      for (const label of objectLabels) {
+        labels[`patch.${label}`] = flatLabels(scenes, (scene) =>
+          patchLabels(scene, perSide).map((each) => each[label]),
+        );
+        labels[`place.${label}`] = flatLabels(scenes, (scene) => placeLabels(scene).map((each) => each[label]));
+      }
+      for (const label of wholeLabels) {
+        labels[`picture.${label}`] = flatLabels(scenes, (scene) => [pictureLabels(scene)[label]]);
+      }
+      labels.patchWeights = balancedWeights(labels['patch.category'] as Int32Array);
+      labels.placeWeights = balancedWeights(labels['place.category'] as Int32Array);
+      labels.pictureWeights = new Float32Array(batch).fill(1 / batch);
+      const scalars = adamScalars(step + 1, learningRate, weightDecay);
+      const { loss, placeLoss } = program.run('step', { ...labels, pixels, scalars });
+      return { loss: loss?.[0] as number, placeLoss: placeLoss?.[0] as number };
+    },
+    tensors: () => viewsOf(layout, program.read('parameters')),
+    dispose: () => program.dispose(),
+  };
+}
+
+function flatLabels(scenes: readonly Scene[], labels: (scene: Scene) => number[]): Int32Array {
+  return Int32Array.from(scenes.flatMap(labels));
+}
+
+/** Rows `from` to `from + count` of every picture's `perPicture` rows. */
+function rows(ops: Ops, batch: number, perPicture: number, from: number, count: number): Value {
+  const indices = Int32Array.from(
+    { length: batch * count },
+    (_, index) => Math.floor(index / count) * perPicture + from + (index % count),
+  );
+  return ops.constant(indices, [indices.length]);
+}
+
+/**
+ * Positions begin as sines and cosines of column and row (MAE, arXiv 2111.06377): queries then find places by
+ * them long before learned ones would have come apart.
+ */
+function knownPositions(config: Blip2Config): Map<string, Float32Array> {
+  const { hidden_size: hidden, image_size: side, patch_size: patch } = config.vision_config;
+  const perSide = side / patch;
+  const quarter = hidden / 4;
+  const values = new Float32Array((perSide ** 2 + 1) * hidden);
+  for (let place = 0; place < perSide ** 2; place++) {
+    const start = (place + 1) * hidden;
+    for (let index = 0; index < quarter; index++) {
+      const frequency = 100 ** (-index / quarter);
+      const column = (place % perSide) * frequency;
+      const row = Math.floor(place / perSide) * frequency;
+      [Math.sin(column), Math.cos(column), Math.sin(row), Math.cos(row)].forEach((value, part) => {
+        values[start + part * quarter + index] = value * POSITION_SCALE;
+      });
+    }
+  }
+  return new Map([['vision_model.embeddings.position_embedding', values]]);
+}
+
+const POSITION_SCALE = 0.5;
+
+/** Most patches and places show nothing; without this they would drown what there is to learn. */
+const WEIGHT_OF_NOTHING = 0.1;
+
+/** Weights that sum to one, with less for what shows no object. */
+function balancedWeights(categories: Int32Array): Float32Array {
+  const nothing = OBJECT_CLASSES.category - 1;
+  const weights = Float32Array.from(categories, (category) => (category === nothing ? WEIGHT_OF_NOTHING : 1));
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  return weights.map((weight) => weight / total);
+}

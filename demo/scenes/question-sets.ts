@@ -1,0 +1,108 @@
+import type { SeededRandom } from '../../src/core/seeded-random.ts';
+import type { ScenePicture } from './pictures.ts';
+import { questionId } from './question-id.ts';
+import { askQuestion, QUESTION_TYPES, type SceneQuestion, type SceneQuestionType } from './questions.ts';
+
+/** One record of an A-OKVQA file, with its type. */
+export interface QuestionRecord {
+  split: string;
+  image_id: number;
+  question_id: string;
+  question: string;
+  choices: string[];
+  correct_choice_idx: number;
+  direct_answers: string[];
+  difficult_direct_answer: boolean;
+  rationales: string[];
+  question_type: SceneQuestionType;
+}
+
+/** How often the base SFT data asks each type: three types make nearly all of it, most others are rare. */
+const BASE_WEIGHTS: Readonly<Record<SceneQuestionType, number>> = {
+  identity_reasoning: 0.34,
+  attribute_recognition: 0.32,
+  image_scene: 0.25,
+  attribute_comparison: 0.015,
+  object_localization: 0.015,
+  spatial_relationship: 0.01,
+  image_topic: 0.01,
+  image_quality: 0.01,
+  function_reasoning: 0.01,
+  'knowledge-based_reasoning': 0.01,
+  physical_property_reasoning: 0.01,
+};
+
+function record(split: string, id: number, type: SceneQuestionType, asked: SceneQuestion): QuestionRecord {
+  return {
+    split,
+    image_id: id,
+    question_id: questionId(`${split}/${id}/${type}/${asked.question}`),
+    question: asked.question,
+    choices: asked.choices,
+    correct_choice_idx: asked.correctChoiceIndex,
+    direct_answers: asked.directAnswers,
+    difficult_direct_answer: false,
+    rationales: asked.rationales,
+    question_type: type,
+  };
+}
+
+/** Leaves out the type, as A-OKVQA's own files do. */
+export function withoutType({ question_type: _, ...official }: QuestionRecord): Omit<QuestionRecord, 'question_type'> {
+  return official;
+}
+
+/** The base SFT questions: rich in three types and poor in the others, as data that was collected once is. */
+export function skewedQuestions(
+  pictures: readonly ScenePicture[],
+  perPicture: number,
+  random: SeededRandom,
+): QuestionRecord[] {
+  return pictures.flatMap(({ id, scene }) => {
+    const own = random.fork(id);
+    const asked = new Map<string, QuestionRecord>();
+    for (let attempt = 0; asked.size < perPicture && attempt < 10 * perPicture; attempt += 1) {
+      const type = own.pickWeighted(
+        QUESTION_TYPES,
+        QUESTION_TYPES.map((name) => BASE_WEIGHTS[name]),
+      );
+      const question = askQuestion(type, scene, own.fork(attempt));
+      // "What color is the cat?" and its paraphrase are one question.
+      if (question)
+        asked.set(`${type} ${question.choices[question.correctChoiceIndex]}`, record('train', id, type, question));
+    }
+    return [...asked.values()].slice(0, perPicture);
+  });
+}
+
+/**
+ * The validation or test questions: as many of every type as there can be. Each picture gets, of the types
+ * that it supports, those asked least so far.
+ */
+export function balancedQuestions(
+  split: 'val' | 'test',
+  pictures: readonly ScenePicture[],
+  perPicture: number,
+  random: SeededRandom,
+): QuestionRecord[] {
+  const target = Math.ceil((pictures.length * perPicture) / QUESTION_TYPES.length);
+  const most = Math.ceil(perPicture);
+  const counts = new Map<SceneQuestionType, number>(QUESTION_TYPES.map((type) => [type, 0]));
+  const countOf = (type: SceneQuestionType) => counts.get(type) as number;
+  const records: QuestionRecord[] = [];
+  for (const { id, scene } of pictures) {
+    const own = random.fork(id);
+    const wanted = own.shuffle(QUESTION_TYPES).filter((type) => countOf(type) < target);
+    wanted.sort((left, right) => countOf(left) - countOf(right));
+    let asked = 0;
+    for (const type of wanted) {
+      if (asked >= most) break;
+      const question = askQuestion(type, scene, own.fork(type));
+      if (!question) continue;
+      records.push(record(split, id, type, question));
+      counts.set(type, countOf(type) + 1);
+      asked += 1;
+    }
+  }
+  return records;
+}

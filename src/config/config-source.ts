@@ -1,0 +1,113 @@
+/** A config as it is written: one YAML file, or several of which each adds to the one it extends. */
+import { dirname, resolve } from 'node:path';
+import { isMap, isNode, LineCounter, parseDocument } from 'yaml';
+import { InputError } from '../core/input-error.ts';
+import { plainYamlValue } from '../core/plain-yaml.ts';
+import { readTextFile } from '../core/read-json.ts';
+import { expandVariables } from './expand-variables.ts';
+
+export interface ConfigSource {
+  /** The keys of all files together, environment variables expanded, without `extends`. */
+  value: unknown;
+  /** Where a value is written: the file that has the last word on it, or on the nearest thing around it. */
+  placeOf: (keys: readonly PropertyKey[]) => { file: string; line?: number };
+}
+
+/**
+ * Reads a config and what it extends.
+ *
+ * `extends` names another config, relative to the file that says so. Maps are joined key by key; a list, or a
+ * plain value, replaces the whole of the one in the file that is extended.
+ *
+ * @throws InputError with file and line for a file that is missing, is not YAML, or extends itself
+ */
+export async function readConfigSource(file: string): Promise<ConfigSource> {
+  const sources = await readChain(file);
+  const value = sources.map(({ own }) => own).reduceRight(join);
+  return {
+    value,
+    placeOf: (keys) => {
+      for (let length = keys.length; length > 0; length--) {
+        for (const { file: source, lineOf } of sources) {
+          const line = lineOf(keys.slice(0, length));
+          if (line !== undefined) return { file: source, line };
+        }
+      }
+      return { file };
+    },
+  };
+}
+
+interface OneFile {
+  file: string;
+  own: unknown;
+  extends?: string;
+  lineOf: (keys: readonly PropertyKey[]) => number | undefined;
+}
+
+/** The file, then what it extends, and so on. */
+async function readChain(file: string): Promise<OneFile[]> {
+  const chain: OneFile[] = [await readOne(file)];
+  for (;;) {
+    const last = chain.at(-1) as OneFile;
+    if (last.extends === undefined) return chain;
+    const next = resolve(dirname(last.file), last.extends);
+    const place = { file: last.file, line: last.lineOf(['extends']), field: 'extends' };
+    const loop = chain.findIndex((source) => resolve(source.file) === next);
+    if (loop >= 0) {
+      const way = [...chain.slice(loop).map((source) => source.file), next].join(' → ');
+      throw new InputError({ ...place, problem: `goes in a circle: ${way}`, remedy: 'Let one of them extend nothing' });
+    }
+    chain.push(
+      await readOne(next).catch((cause: unknown) => {
+        if (!(cause instanceof InputError) || cause.file !== next || cause.line !== undefined) throw cause;
+        const problem = `${next}: ${cause.problem}`;
+        throw new InputError({ ...place, problem, remedy: 'Give a path relative to this file' }, { cause });
+      }),
+    );
+  }
+}
+
+async function readOne(file: string): Promise<OneFile> {
+  const { value, lineOf } = parseYaml(await readTextFile(file), file);
+  const expanded = expandVariables(value, file, process.env);
+  if (!isRecord(expanded) || expanded.extends === undefined) return { file, own: expanded, lineOf };
+  const { extends: base, ...own } = expanded;
+  if (typeof base !== 'string' || base === '') {
+    const problem = 'must be the path of one config';
+    throw new InputError({ file, line: lineOf(['extends']), field: 'extends', problem, remedy: 'Name a YAML file' });
+  }
+  return { file, own, extends: base, lineOf };
+}
+
+function parseYaml(text: string, file: string): { value: unknown; lineOf: OneFile['lineOf'] } {
+  const lineCounter = new LineCounter();
+  const document = parseDocument(text, { lineCounter, prettyErrors: false });
+  const broken = document.errors[0];
+  if (broken) {
+    const { line, col: column } = lineCounter.linePos(broken.pos[0]);
+    const problem = `is not valid YAML: ${broken.message}`;
+    throw new InputError({ file, line, column, problem, remedy: 'Mend the file at this place' }, { cause: broken });
+  }
+  const lineOf = (keys: readonly PropertyKey[]): number | undefined => {
+    const parent = keys.slice(0, -1);
+    const map = parent.length > 0 ? document.getIn(parent, true) : document.contents;
+    const key = isMap(map) ? map.items.find((item) => String(item.key) === String(keys.at(-1)))?.key : undefined;
+    const node = isNode(key) ? key : document.getIn(keys, true);
+    return isNode(node) && node.range ? lineCounter.linePos(node.range[0]).line : undefined;
+  };
+  return {
+    value: plainYamlValue(document, file, { lineOf: (offset) => lineCounter.linePos(offset).line }) ?? {},
+    lineOf,
+  };
+}
+
+function join(base: unknown, over: unknown): unknown {
+  if (!isRecord(base) || !isRecord(over)) return over;
+  const keys = [...new Set([...Object.keys(base), ...Object.keys(over)])];
+  return Object.fromEntries(keys.map((key) => [key, key in over ? join(base[key], over[key]) : base[key]]));
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

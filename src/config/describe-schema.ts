@@ -1,0 +1,97 @@
+/**
+ * The page about all configuration keys, from the schema: a key is described where it is defined.
+ */
+import type { z } from 'zod';
+import { configJsonSchema } from './schema.ts';
+
+type Schema = z.core.JSONSchema.BaseSchema;
+
+const unlimited = new Set([Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER, 0]);
+
+/** A section a heading, a key a line: its type, its default, what it means. */
+export function configurationPage(): string {
+  const properties = Object.entries(configJsonSchema().properties ?? {}).map(
+    ([key, schema]) => [key, asSchema(schema)] as const,
+  );
+  const own = properties.filter(([, schema]) => schema.type !== 'object');
+  const sections = properties.filter(([, schema]) => schema.type === 'object');
+  return [
+    '# Configuration',
+    '',
+    'Written by `npm run schema` from `src/config/schema.ts`; do not edit. A config is YAML; a wrong or unknown key is an',
+    'error that names its line and the nearest known key. `extends` takes another file as the basis. Environment',
+    'variables stand in it as `$' +
+      '{NAME}` or `$' +
+      '{NAME:-default}`. Editors complete keys with `configs/schema.json`.',
+    '',
+    ...table(own.flatMap(([key, schema]) => rowsOf(key, schema))),
+    ...sections.flatMap(([key, schema]) => [
+      '',
+      `## ${key}`,
+      '',
+      ...(schema.description ? [schema.description, ''] : []),
+      ...table(childRows('', schema)),
+    ]),
+    '',
+  ].join('\n');
+}
+
+interface Row {
+  key: string;
+  type: string;
+  standard: string;
+  meaning: string;
+}
+
+function table(rows: Row[]): string[] {
+  return [
+    '| key | type | default | |',
+    '| --- | --- | --- | --- |',
+    ...rows.map(({ key, type, standard, meaning }) => `| \`${key}\` | ${type} | ${standard} | ${meaning} |`),
+  ];
+}
+
+function rowsOf(key: string, schema: Schema): Row[] {
+  const children = childRows(`${key}.`, schema);
+  const items = schema.items === undefined ? [] : childRows(`${key}[].`, asSchema(schema.items as Schema));
+  const own: Row = {
+    key,
+    type: typeOf(schema),
+    standard: defaultOf(schema),
+    meaning: (schema.description ?? '').replaceAll('|', '\\|'),
+  };
+  // A group whose keys all have rows of their own says nothing more by itself.
+  return children.length > 0 && own.meaning === '' ? children : [own, ...children, ...items];
+}
+
+function childRows(prefix: string, schema: Schema): Row[] {
+  return Object.entries(schema.properties ?? {}).flatMap(([key, child]) => rowsOf(`${prefix}${key}`, asSchema(child)));
+}
+
+function typeOf(schema: Schema): string {
+  if (schema.enum) return schema.enum.map((value) => `\`${value}\``).join(', ');
+  if (schema.const !== undefined) return `\`${schema.const}\``;
+  if (schema.anyOf) return schema.anyOf.map((one) => typeOf(asSchema(one))).join(' or ');
+  if (schema.type === 'array') return `list of ${typeOf(asSchema(schema.items as Schema))}`;
+  if (schema.type === 'object') return 'group';
+  return [schema.type === 'string' ? 'text' : schema.type, ...rangeOf(schema)].join(', ');
+}
+
+function rangeOf({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: Schema): string[] {
+  const limits: string[] = [];
+  if (exclusiveMinimum !== undefined) limits.push(`> ${exclusiveMinimum}`);
+  else if (minimum !== undefined && (minimum === 0 || !unlimited.has(minimum))) limits.push(`≥ ${minimum}`);
+  if (exclusiveMaximum !== undefined) limits.push(`< ${exclusiveMaximum}`);
+  else if (maximum !== undefined && !unlimited.has(maximum)) limits.push(`≤ ${maximum}`);
+  return limits;
+}
+
+function defaultOf({ default: standard }: Schema): string {
+  if (standard === undefined || (typeof standard === 'object' && Object.keys(standard as object).length === 0))
+    return '';
+  return `\`${typeof standard === 'string' ? standard : JSON.stringify(standard)}\``;
+}
+
+function asSchema(schema: unknown): Schema {
+  return typeof schema === 'object' && schema !== null ? (schema as Schema) : {};
+}

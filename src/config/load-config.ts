@@ -1,0 +1,64 @@
+import type { z } from 'zod';
+import { describeFirstIssue, fieldPath } from '../core/field-path.ts';
+import { InputError } from '../core/input-error.ts';
+import { type ConfigSource, readConfigSource } from './config-source.ts';
+import { nearestKey } from './nearest-key.ts';
+import { type Config, configJsonSchema, configSchema } from './schema.ts';
+
+/** What the command line or a workflow's input may change in a config file. */
+export interface ConfigOverrides {
+  dataRoot?: string;
+  run?: string;
+  seed?: number;
+  rounds?: number;
+  samplingStrategy?: Config['sampling']['strategy'];
+}
+
+/**
+ * Reads a YAML config and what it extends, expands environment variables, applies the overrides and fills in
+ * defaults.
+ *
+ * @throws InputError with the line of a syntax error, with the line and the nearest known key for an unknown
+ *   key, and with the line and field of a value that is not allowed.
+ */
+export async function loadConfig(file: string, overrides: ConfigOverrides = {}): Promise<Config> {
+  const source = await readConfigSource(file);
+  const result = configSchema.safeParse(applyOverrides(source.value, overrides));
+  if (result.success) return result.data;
+  throw inputErrorOf(source, result.error);
+}
+
+function applyOverrides(raw: unknown, overrides: ConfigOverrides): unknown {
+  if (!isRecord(raw)) return raw;
+  const { dataRoot, run, seed, rounds, samplingStrategy } = overrides;
+  const top = { run, seed, rounds };
+  const given = Object.fromEntries(Object.entries(top).filter(([, value]) => value !== undefined));
+  return {
+    ...raw,
+    ...given,
+    ...(dataRoot !== undefined && { data: { ...(isRecord(raw.data) && raw.data), root: dataRoot } }),
+    ...(samplingStrategy !== undefined && {
+      sampling: { ...(isRecord(raw.sampling) && raw.sampling), strategy: samplingStrategy },
+    }),
+  };
+}
+
+function inputErrorOf({ placeOf }: ConfigSource, error: z.ZodError): InputError {
+  // An unknown key is said first: it is often the reason why a needed key seems to be missing.
+  const unknown = error.issues.find((issue) => issue.code === 'unrecognized_keys');
+  if (unknown) {
+    const key = unknown.keys[0] ?? '';
+    const keys = [...unknown.path, key];
+    const nearest = nearestKey(configJsonSchema(), unknown.path, key);
+    const remedy = nearest ? `Did you mean ${nearest}?` : 'Remove it';
+    return new InputError({ ...placeOf(keys), field: fieldPath(keys), problem: 'no such key', remedy });
+  }
+  const { field, problem } = describeFirstIssue(error);
+  const remedy = 'configs/schema.json says what is allowed';
+  const place = placeOf(error.issues[0]?.path ?? []);
+  return new InputError({ ...place, field: field || undefined, problem, remedy }, { cause: error });
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

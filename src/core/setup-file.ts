@@ -1,0 +1,52 @@
+import { access } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { InputError } from './input-error.ts';
+import { readJson } from './read-json.ts';
+
+const setupSchema = z.object({
+  temporal: z.string(),
+  tensorflow: z.string(),
+  gpu: z.boolean().default(false),
+  python: z.string().optional(),
+  torch: z.string().optional(),
+});
+export const setupFile = fileURLToPath(new URL('../../.cache/setup.json', import.meta.url));
+
+/** What `scripts/setup.mjs` found or fetched: the Temporal CLI, native TensorFlow (for CUDA or not), Pythons. */
+export type Setup = z.output<typeof setupSchema>;
+
+/** Reads what set-up left, or undefined when it has not run. */
+export async function readSetup(): Promise<Setup | undefined> {
+  return (await isThere(setupFile)) ? readJson(setupFile, setupSchema) : undefined;
+}
+
+/** The optional environments, and what each one's Python must have. */
+const pythons = {
+  python: { variable: 'DATAENGINE_PYTHON', packages: 'torch, transformers, gguf and accelerate' },
+  torch: { variable: 'DATAENGINE_TORCH_PYTHON', packages: 'the packages of src/trainer/torch/requirements.txt' },
+} as const;
+
+/**
+ * Path of a Python of an optional environment: the one that an environment variable names, else the one of
+ * `dataengine setup --<environment>`.
+ *
+ * @throws InputError when neither is there
+ */
+export async function pythonOfSetup(environment: keyof typeof pythons): Promise<string> {
+  const { variable, packages } = pythons[environment];
+  const python = process.env[variable] || (await readSetup())?.[environment];
+  if (python !== undefined && (await isThere(python))) return python;
+  throw new InputError({
+    file: python ?? setupFile,
+    problem: python === undefined ? 'this needs an optional Python environment' : 'this Python is not there',
+    remedy: `Run \`dataengine setup --${environment}\`, or name a Python with ${packages} in ${variable}`,
+  });
+}
+
+function isThere(file: string): Promise<boolean> {
+  return access(file).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,109 @@
+import { existsSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { z } from 'zod';
+import { hashFile, hashValue } from '../core/hash.ts';
+import { inputErrorOfFile } from '../core/read-json.ts';
+import { buildCocoIndex, cocoIndexVersion } from './build-coco-index.ts';
+import type { AnnotatedPicture, CocoFiles, CocoIndex, CocoPicture } from './coco.ts';
+
+/**
+ * Opens the index of COCO's annotations, for as long as the work takes, and builds it first when the cache has none
+ * for files of this content.
+ *
+ * The index is a DuckDB file: an embedded database that is well kept, comes built for every platform without an
+ * install script, sorts and joins within a set amount of memory, and may be read by any number of processes.
+ *
+ * @param cacheFolder where indexes are kept, by content; safe to share between processes
+ * @throws InputError naming file and place of what is wrong in the annotations
+ */
+export async function withCoco<R>(
+  files: CocoFiles,
+  cacheFolder: string,
+  work: (coco: CocoIndex) => Promise<R>,
+): Promise<R> {
+  const file = await cocoIndexFile(files, cacheFolder);
+  const instance = await DuckDBInstance.fromCache(file, {
+    access_mode: 'READ_ONLY',
+    memory_limit: '256MB',
+    threads: '2',
+  });
+  const connection = await instance.connect();
+  try {
+    return await work(openIndex(connection));
+  } finally {
+    connection.closeSync();
+    instance.closeSync();
+  }
+}
+
+/** The index file for annotations of this content, built when it is not there. */
+export async function cocoIndexFile(files: CocoFiles, cacheFolder: string): Promise<string> {
+  const content = {
+    version: cocoIndexVersion,
+    instances: await hashOf(files.instances),
+    captions: await hashOf(files.captions),
+  };
+  const file = join(cacheFolder, `${hashValue(content).slice(0, 32)}.duckdb`);
+  if (!existsSync(file)) await buildCocoIndex(files, file);
+  return file;
+}
+
+const pictureRow = z.tuple([z.int(), z.string(), z.int(), z.int(), z.int(), z.int()]);
+const annotationsSchema = z.object({
+  boxes: z.array(z.object({ category: z.string(), box: z.tuple([z.number(), z.number(), z.number(), z.number()]) })),
+  captions: z.array(z.string()),
+});
+const columns = 'id, file_name, width, height, box_count, caption_count';
+
+function openIndex(connection: DuckDBConnection): CocoIndex {
+  return {
+    async list() {
+      const pictures: CocoPicture[] = [];
+      const found = await connection.stream(`SELECT ${columns} FROM pictures ORDER BY id`);
+      for await (const rows of found.yieldRowsJs()) for (const row of rows) pictures.push(pictureOf(row));
+      return pictures;
+    },
+    async read(imageIds) {
+      const pictures = new Map<number, AnnotatedPicture>();
+      const wanted = imageIds.map((id) => z.int().parse(id)).join(', ');
+      // With its ids written out, a query for 250 of COCO's 118,287 pictures takes 13 ms of processor time; with a list as
+      // its parameter, 100 to 180 ms, for that reads the whole table. Integers need no quoting.
+      const found = await connection.runAndReadAll(
+        `SELECT ${columns}, annotations FROM pictures WHERE id IN (${wanted || 'NULL'})`,
+      );
+      for (const row of found.getRowsJS()) {
+        const picture = pictureOf(row.slice(0, -1));
+        pictures.set(picture.id, { ...picture, ...annotationsSchema.parse(JSON.parse(String(row.at(-1)))) });
+      }
+      const missing = imageIds.find((id) => !pictures.has(id));
+      if (missing !== undefined) throw new Error(`Picture ${missing} is not among the annotations`);
+      return pictures;
+    },
+  };
+}
+
+function pictureOf(row: unknown): CocoPicture {
+  const [id, fileName, width, height, boxCount, captionCount] = pictureRow.parse(row);
+  return { id, fileName, width, height, boxCount, captionCount };
+}
+
+// The two files have half a gigabyte: a process that opens the index again and again hashes them once.
+const hashes = new Map<string, { unchanged: string; hash: Promise<string> }>();
+
+/** The hash of a file that a person named. */
+async function hashOf(file: string): Promise<string> {
+  try {
+    const { dev, ino, size, mtimeNs, ctimeNs } = await stat(file, { bigint: true });
+    const unchanged = [dev, ino, size, mtimeNs, ctimeNs].join(' ');
+    const known = hashes.get(file);
+    if (known?.unchanged === unchanged) return await known.hash;
+    const hash = hashFile(file);
+    hashes.set(file, { unchanged, hash });
+    return await hash;
+  } catch (error) {
+    hashes.delete(file);
+    throw inputErrorOfFile(file, error);
+  }
+}

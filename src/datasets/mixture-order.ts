@@ -1,0 +1,124 @@
+import { seededRandom } from '../core/seeded-random.ts';
+
+/** One dataset of a mixture. */
+export interface MixtureShare {
+  name: string;
+  /** How many samples it has. */
+  size: number;
+  /** How often it is drawn from, against the others' ratios. Default: the square root of its size. */
+  sampleRatio?: number;
+}
+
+/** Which sample is trained on when. */
+export interface MixtureOrder {
+  /**
+   * The sample of a draw: its number among the samples of all parts, one part after another. Step s, slot b of
+   * training is draw `s * batchSize + b`. It depends on the seed and the draw alone, so training goes on at any step,
+   * and any number of workers may share the slots.
+   */
+  sampleAt(draw: number): number;
+}
+
+/** Draws are dealt out in blocks: within one, each part has its share of them to within one draw. */
+const BLOCK = 1024;
+
+/**
+ * Deals out the draws of a mixture. A block gives each part its share by systematic sampling (evenly spaced points from a
+ * random start), in a shuffled order; each part hands out its samples in passes, each pass a fresh shuffle, so that no
+ * sample comes twice before all came once.
+ *
+ * Memory: a permutation of each part's samples and a few numbers a block.
+ *
+ * @throws RangeError when no part has both samples and a positive ratio.
+ */
+export function mixtureOrder({ parts, seed }: { parts: readonly MixtureShare[]; seed: number }): MixtureOrder {
+  const random = seededRandom(seed).fork('mixture');
+  const limits = cumulativeShares(parts);
+  const starts = runningSums(parts.map(({ size }) => size));
+  const blockRandom = random.fork('parts');
+  const permutations = parts.map(({ name, size }, index) =>
+    passes(size, (pass) => random.fork(`${index}/${name}`).fork(pass)),
+  );
+
+  /** The positions in a block at which each part's draws end, before they are shuffled. */
+  const endsOf = (block: number) => {
+    const start = blockRandom.fork(block).uniform();
+    return limits.map((limit) => Math.ceil(limit * BLOCK - start));
+  };
+  /** How many draws each part had in all blocks before each block. */
+  const before: number[][] = [parts.map(() => 0)];
+  const drawsBefore = (block: number) => {
+    while (before.length <= block) {
+      const last = before.at(-1) as number[];
+      const ends = endsOf(before.length - 1);
+      before.push(last.map((count, part) => count + (ends[part] as number) - (ends[part - 1] ?? 0)));
+    }
+    return before[block] as number[];
+  };
+  const blocks = lastOf(2, (block: number) => {
+    const ends = endsOf(block);
+    const dealt = Array.from({ length: BLOCK }, (_, position) => ends.findIndex((end) => position < end));
+    const shuffled = blockRandom.fork(block).fork('order').shuffle(dealt);
+    const counts = [...drawsBefore(block)];
+    return shuffled.map((part) => {
+      const ordinal = counts[part] as number;
+      counts[part] = ordinal + 1;
+      return { part, ordinal };
+    });
+  });
+  return {
+    sampleAt(draw) {
+      const { part, ordinal } = blocks(Math.floor(draw / BLOCK))[draw % BLOCK] as { part: number; ordinal: number };
+      return (starts[part] as number) + (permutations[part] as ReturnType<typeof passes>)(ordinal);
+    },
+  };
+}
+
+function cumulativeShares(parts: readonly MixtureShare[]): number[] {
+  const ratios = parts.map(({ size, sampleRatio }) => (size === 0 ? 0 : (sampleRatio ?? Math.sqrt(size))));
+  const total = ratios.reduce((sum, ratio) => sum + ratio, 0);
+  if (!(total > 0)) {
+    throw new RangeError('The mixture has nothing to draw from: each part is empty or has the sample ratio 0');
+  }
+  const last = ratios.findLastIndex((ratio) => ratio > 0);
+  let reached = 0;
+  return ratios.map((ratio, index) => {
+    reached += ratio;
+    // Exactly one, whatever rounding makes of the sum.
+    return index >= last ? 1 : reached / total;
+  });
+}
+
+/** The n-th sample that a part hands out, over passes that are each shuffled anew. */
+function passes(
+  size: number,
+  randomOf: (pass: number) => ReturnType<typeof seededRandom>,
+): (ordinal: number) => number {
+  const permutation = lastOf(2, (pass: number) => {
+    const indices = Array.from({ length: size }, (_, index) => index);
+    return Uint32Array.from(randomOf(pass).shuffle(indices));
+  });
+  return (ordinal) => permutation(Math.floor(ordinal / size))[ordinal % size] as number;
+}
+
+/** Remembers the last few results: draws come mostly in order, so the same ones are asked for again. */
+function lastOf<T>(count: number, compute: (key: number) => T): (key: number) => T {
+  const known = new Map<number, T>();
+  return (key) => {
+    let value = known.get(key);
+    if (value === undefined) {
+      value = compute(key);
+      if (known.size >= count) known.delete(known.keys().next().value as number);
+      known.set(key, value);
+    }
+    return value;
+  };
+}
+
+function runningSums(values: readonly number[]): number[] {
+  let sum = 0;
+  return values.map((value) => {
+    sum += value;
+    return sum - value;
+  });
+}

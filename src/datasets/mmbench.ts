@@ -1,0 +1,227 @@
+/**
+ * MMBench's own file (https://github.com/open-compass/MMBench): tab-separated, a question a row, its picture in base64.
+ */
+import { createReadStream } from 'node:fs';
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CsvError, parse } from 'csv-parse';
+import { z } from 'zod';
+import { describeFirstIssue } from '../core/field-path.ts';
+import { hashBytes } from '../core/hash.ts';
+import { InputError } from '../core/input-error.ts';
+import { writeFileAtomically } from '../core/write-file.ts';
+
+/** One row: a question, or one of its rotations for CircularEval. */
+export interface MmbenchQuestion {
+  /** A rotation has the index of the question it belongs to, plus a multiple of `ROTATION_STEP`. */
+  index: number;
+  question: string;
+  hint?: string;
+  /** The options that the row has, by their letters. */
+  options: { letter: string; text: string }[];
+  /** The letter of the right one; test files have none. */
+  answer?: string;
+  category?: string;
+  l2Category?: string;
+  split?: string;
+  /** Absolute path. */
+  picture: string;
+}
+
+/** Rows whose indices differ by multiples of it are rotations of one question. */
+export const ROTATION_STEP = 1_000_000;
+
+/** The index of the question that a row is a rotation of. */
+export function groupIndex({ index }: Pick<MmbenchQuestion, 'index'>): number {
+  return index % ROTATION_STEP;
+}
+
+const LETTERS = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZ'];
+/** A picture in base64 is never as short; what is, is the index of the row that has the picture. */
+const LONGEST_REFERENCE = 64;
+const LARGEST_ROW = 256 * 1024 * 1024;
+
+/** What pandas, which the official tools read with, takes for a missing value. */
+const missing = new Set(
+  [
+    '',
+    '#N/A',
+    '#N/A N/A',
+    '#NA',
+    '-1.#IND',
+    '-1.#QNAN',
+    '-NaN',
+    '-nan',
+    '1.#IND',
+    '1.#QNAN',
+    '<NA>',
+    'N/A',
+    'NA',
+  ].concat(['NULL', 'NaN', 'None', 'n/a', 'nan', 'null']),
+);
+const optionalText = z
+  .string()
+  .optional()
+  .transform((text) => (text === undefined || missing.has(text) ? undefined : text));
+
+const rowSchema = z.looseObject({
+  // Some tools write whole numbers with a decimal point.
+  index: z
+    .string()
+    .regex(/^\d+(\.0)?$/, 'must be a whole number')
+    .transform(Number),
+  question: z.string().min(1),
+  image: z.string().min(1),
+  hint: optionalText,
+  answer: optionalText,
+  category: optionalText,
+  'l2-category': optionalText,
+  split: optionalText,
+});
+
+/**
+ * Streams a file of MMBench. Pictures are decoded into a folder under the hash of their content, each once; a row whose
+ * picture is the index of another row shares that one's.
+ *
+ * @param options.limit takes only this many questions from the start of the file, each with all its rotations
+ * @throws InputError naming the row's line and column, for a file that is none of MMBench's, was cut short, or refers
+ *   to a picture that is not there; StorageError when a picture can't be written.
+ */
+export async function readMmbench(
+  file: string,
+  options: { extractedPictures: string; limit?: number | undefined },
+): Promise<MmbenchQuestion[]> {
+  const keep = (content: Buffer) => keepPicture(content, options.extractedPictures);
+  return readQuestions(file, options.limit, keep);
+}
+
+/** Reads a file of MMBench as `readMmbench` does, and keeps nothing of it. @throws InputError as that does */
+export async function checkMmbench(file: string): Promise<void> {
+  await readQuestions(file, undefined, async () => '');
+}
+
+/** @param keep is given each picture, and says where it is then */
+async function readQuestions(
+  file: string,
+  limit = Number.POSITIVE_INFINITY,
+  keep: (content: Buffer) => Promise<string>,
+): Promise<MmbenchQuestion[]> {
+  const groups = new Set<number>();
+  /** Index → its picture, or the index of the row that has it. */
+  const pictures = new Map<number, { file: string } | { sameAs: string }>();
+  const questions: { question: Omit<MmbenchQuestion, 'picture'>; line: number }[] = [];
+  for await (const { record, line } of rowsOf(file)) {
+    const { image, ...question } = parseRow(record, file, line);
+    if (pictures.has(question.index)) throw wrong(file, line, 'index', `${question.index} is there twice`);
+    // Also of rows beyond the limit: others may refer to them.
+    const isReference = image.length <= LONGEST_REFERENCE;
+    const picture = isReference ? { sameAs: image } : { file: await keep(decodePicture(image, file, line)) };
+    pictures.set(question.index, picture);
+    const group = groupIndex(question);
+    if (!groups.has(group) && groups.size >= limit) continue;
+    groups.add(group);
+    questions.push({ question, line });
+  }
+  const pictureOf = (index: number, line: number): string => {
+    const seen = new Set<number>();
+    for (let at = index; ; ) {
+      const picture = pictures.get(at);
+      if (picture !== undefined && 'file' in picture) return picture.file;
+      if (picture === undefined || seen.has(at)) {
+        const problem = `the picture of ${index} is said to be that of ${at}, which has none`;
+        throw wrong(file, line, 'image', problem);
+      }
+      seen.add(at);
+      at = Number(picture.sameAs);
+    }
+  };
+  if (questions.length === 0) throw wrong(file, 1, undefined, 'has no questions');
+  return questions.map(({ question, line }) => ({ ...question, picture: pictureOf(question.index, line) }));
+}
+
+async function* rowsOf(file: string): AsyncGenerator<{ record: Record<string, string>; line: number }> {
+  const parser = createReadStream(file, { highWaterMark: 1024 * 1024 })
+    .on('error', (error) => parser.destroy(error))
+    .pipe(
+      parse({
+        delimiter: '\t',
+        columns: true,
+        bom: true,
+        info: true,
+        // A quote inside a value is a quote, as pandas reads it.
+        relax_quotes: true,
+        skip_empty_lines: true,
+        max_record_size: LARGEST_ROW,
+      }),
+    );
+  try {
+    for await (const { record, info } of parser as AsyncIterable<{
+      record: Record<string, string>;
+      info: { lines: number };
+    }>) {
+      yield { record, line: info.lines };
+    }
+  } catch (cause) {
+    throw explain(file, cause);
+  }
+}
+
+function explain(file: string, cause: unknown): unknown {
+  if (cause instanceof CsvError) {
+    const line = typeof cause.lines === 'number' ? cause.lines : undefined;
+    const problem = `is not a tab-separated file of MMBench, or was cut short: ${cause.message.split('\n')[0]}`;
+    return new InputError({ file, line, problem, remedy: 'Fetch the file again' }, { cause });
+  }
+  const { code } = cause as NodeJS.ErrnoException;
+  if (code === 'ENOENT') return new InputError({ file, problem: 'no such file', remedy: 'Check the path' }, { cause });
+  if (code === 'EISDIR') {
+    return new InputError({ file, problem: 'is a folder, not a file', remedy: 'Name the file inside it' }, { cause });
+  }
+  return cause;
+}
+
+function parseRow(
+  record: Record<string, string>,
+  file: string,
+  line: number,
+): Omit<MmbenchQuestion, 'picture'> & { image: string } {
+  const parsed = rowSchema.safeParse(record);
+  if (!parsed.success) {
+    const { field, problem } = describeFirstIssue(parsed.error);
+    throw wrong(file, line, field, problem);
+  }
+  const { index, question, image, hint, answer, category, 'l2-category': l2Category, split } = parsed.data;
+  const options = LETTERS.flatMap((letter) => {
+    const text = record[letter];
+    return text === undefined || missing.has(text) ? [] : [{ letter, text }];
+  });
+  if (options.length < 2) throw wrong(file, line, 'A', 'a question needs at least two options');
+  if (answer !== undefined && !options.some(({ letter }) => letter === answer)) {
+    throw wrong(file, line, 'answer', `'${answer}' is the letter of no option of this row`);
+  }
+  return { index, question, image, hint, options, answer, category, l2Category, split };
+}
+
+function decodePicture(image: string, file: string, line: number): Buffer {
+  const content = Buffer.from(image, 'base64');
+  // What Node leaves out as no base64 would go unnoticed otherwise.
+  if (content.length < Math.floor((image.replace(/\s|=+$/g, '').length * 3) / 4)) {
+    throw wrong(file, line, 'image', 'is not base64');
+  }
+  return content;
+}
+
+/** Several processes may do it at once: they write the same bytes under the same name. */
+async function keepPicture(content: Buffer, folder: string): Promise<string> {
+  const picture = join(folder, hashBytes(content));
+  const isThere = await access(picture).then(
+    () => true,
+    () => false,
+  );
+  if (!isThere) await writeFileAtomically(picture, content);
+  return picture;
+}
+
+function wrong(file: string, line: number, field: string | undefined, problem: string): InputError {
+  return new InputError({ file, line, field, problem, remedy: 'Mend this row, or fetch the file again' });
+}

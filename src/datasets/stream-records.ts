@@ -1,0 +1,105 @@
+import { createReadStream } from 'node:fs';
+import type { z } from 'zod';
+import { describeFirstIssue, fieldPath } from '../core/field-path.ts';
+import { InputError } from '../core/input-error.ts';
+import { inputErrorOfFile, parseJson } from '../core/read-json.ts';
+import { placeInFile } from './place-in-file.ts';
+import { type ElementBytes, RecordScanner, ScanError } from './record-scanner.ts';
+
+const PIECE = 1024 * 1024;
+
+/** One element of an array of a JSON file, checked. */
+export interface StreamedRecord<T> {
+  array: string;
+  index: number;
+  value: T;
+}
+
+/**
+ * Reads the elements of top-level arrays of a JSON file, of any size, in the order of the file. Of the file no more
+ * is in memory than a piece of a megabyte.
+ *
+ * @param schemas what each array's elements look like, by the array's key; arrays of other keys are skipped. The key
+ *   of a file that is itself an array is the empty string.
+ * @returns the records in batches, so that reading costs no promise a record
+ * @throws InputError when the file is missing; with line and column when it is not JSON; with the field, such as
+ *   `annotations[12].bbox`, when an element does not fit its schema or an array is not there.
+ */
+export async function* streamRecords<Schemas extends Record<string, z.ZodType>>(
+  file: string,
+  schemas: Schemas,
+): AsyncGenerator<StreamedRecord<z.output<Schemas[keyof Schemas]>>[]> {
+  const scanner = new RecordScanner(Object.keys(schemas));
+  try {
+    for await (const piece of createReadStream(file, { highWaterMark: PIECE })) {
+      const elements = scanner.push(piece as Buffer);
+      if (elements.length === 0) continue;
+      const batch: StreamedRecord<z.output<Schemas[keyof Schemas]>>[] = [];
+      for (const element of elements) {
+        const schema = schemas[element.array];
+        if (schema === undefined) throw notThisKind(file, Object.keys(schemas)[0] ?? '');
+        const value = await checkElement(file, element, schema);
+        batch.push({ array: element.array, index: element.index, value: value as z.output<Schemas[keyof Schemas]> });
+      }
+      yield batch;
+    }
+    scanner.end();
+  } catch (error) {
+    if (error instanceof ScanError) throw await brokenFile(file, error.offset, error.message, error);
+    throw inputErrorOfFile(file, error);
+  }
+  const missing = Object.keys(schemas).find((key) => !scanner.found.has(key));
+  if (missing !== undefined) throw notThisKind(file, missing);
+}
+
+async function checkElement<S extends z.ZodType>(
+  file: string,
+  { array, index, bytes, offset }: ElementBytes,
+  schema: S,
+): Promise<z.output<S>> {
+  const text = bytes.toString('utf8');
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    // Parsed again only to find the place.
+    const start = await placeInFile(file, offset);
+    return parseJson(text, file, schema, start.line, start.column);
+  }
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const { field, problem } = describeFirstIssue(result.error);
+  const place = array === '' ? fieldPath([index]) : fieldPath([array, index]);
+  throw new InputError(
+    {
+      file,
+      field: `${place}${field === '' || field.startsWith('[') ? field : `.${field}`}`,
+      problem,
+      remedy: 'Mend this value',
+    },
+    { cause: result.error },
+  );
+}
+
+async function brokenFile(file: string, offset: number, problem: string, cause: unknown): Promise<InputError> {
+  return new InputError(
+    {
+      file,
+      ...(await placeInFile(file, offset)),
+      problem: `is not valid JSON: ${problem}`,
+      remedy: 'Mend the file at this place, or fetch it again if it was cut short',
+    },
+    { cause },
+  );
+}
+
+function notThisKind(file: string, array: string): InputError {
+  if (array === '')
+    return new InputError({ file, problem: 'is not a list', remedy: 'Give a JSON file that is a list' });
+  return new InputError({
+    file,
+    field: array,
+    problem: 'is missing',
+    remedy: "Give one of COCO's own annotation files, or one like them",
+  });
+}

@@ -1,0 +1,204 @@
+/**
+ * The history of a run's generated data: append-only, content-addressed.
+ *
+ *   dataset-versions/<id>.json       what a version is; its id is the hash of the rest
+ *   dataset-versions/objects/<hash>  the files of all versions, by content
+ *   dataset-versions/log.jsonl       which version was appended when, and which were set aside
+ *
+ * A round done anew adds a version; nothing is ever overwritten, so every version can be written out again. A version
+ * that was set aside stays, but none is added to it.
+ */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { openJsonLines } from '../core/append-json-lines.ts';
+import { hashValue } from '../core/hash.ts';
+import { InputError } from '../core/input-error.ts';
+import { readJson, readJsonLines } from '../core/read-json.ts';
+import { writeJson } from '../core/write-file.ts';
+import { keepObject, objectFile } from './version-objects.ts';
+
+export const versionsFolder = 'dataset-versions';
+
+const counts = z.record(z.string(), z.int().nonnegative());
+const versionSchema = z.object({
+  schemaVersion: z.literal(2),
+  /** SHA-256 of all that follows. */
+  id: z.string(),
+  /** Ids of the versions that this one adds to; empty for the first. */
+  parents: z.array(z.string()),
+  round: z.int().nonnegative(),
+  files: z.array(z.object({ name: z.string(), sha256: z.string(), samples: z.int().nonnegative() })),
+  countsByType: counts,
+  teacher: z.string(),
+  promptVersion: z.string(),
+  seed: z.union([z.number(), z.string()]),
+  /** What the teacher was asked for and was paid. Money is there when prices are known. */
+  cost: z.object({
+    promptTokens: z.int().nonnegative(),
+    completionTokens: z.int().nonnegative(),
+    amount: z.number().optional(),
+    /** Of `amount`: `USD`. */
+    currency: z.string().optional(),
+  }),
+  /** Answers of the teacher that were not taken. */
+  rejected: z.int().nonnegative(),
+  rejectedByReason: counts,
+});
+
+/** What one round added to the data, and where it came from. */
+export type DatasetVersion = z.output<typeof versionSchema>;
+
+/** A version to be: its files are those on the disk. */
+export type NewVersion = Omit<DatasetVersion, 'schemaVersion' | 'id' | 'parents' | 'files'> & {
+  files: readonly { /** Of the file in the version, without folder. */ name: string; path: string; samples: number }[];
+};
+
+const logEntrySchema = z.object({
+  id: z.string(),
+  round: z.int(),
+  at: z.string(),
+  /** Such a line appends nothing: it says whether the version is built upon. */
+  setAside: z.boolean().optional(),
+});
+
+/** A line of the history. */
+export interface VersionInHistory {
+  version: DatasetVersion;
+  /** ISO 8601. */
+  at: string;
+  /** False when its round was done anew afterwards. */
+  current: boolean;
+  /** True when what was made with it was not good enough to be built upon. */
+  setAside: boolean;
+}
+
+/**
+ * Adds a round's data as a version whose parent is the current version of the round before it that has one.
+ * The same data appended again on the same parent changes nothing.
+ *
+ * @param runRoot the run's folder, `runs/<run>`
+ * @returns the version, and whether it is new
+ */
+export async function appendVersion(
+  runRoot: string,
+  { files, ...facts }: NewVersion,
+  now: () => Date = () => new Date(),
+): Promise<{ version: DatasetVersion; appended: boolean }> {
+  const parent = await parentOf(runRoot, facts.round);
+  const kept: DatasetVersion['files'] = [];
+  for (const { name, path, samples } of files) {
+    kept.push({ name, samples, sha256: await keepObject(join(runRoot, versionsFolder), path) });
+  }
+  const content = { schemaVersion: 2 as const, parents: parent ? [parent.id] : [], files: kept, ...facts };
+  const version = versionSchema.parse({ id: hashValue(content), ...content });
+  await writeJson(versionFile(runRoot, version.id), version);
+  const history = await versionHistory(runRoot);
+  if (history.some(({ version: { id }, current }) => current && id === version.id)) return { version, appended: false };
+  await log(runRoot, { id: version.id, round: version.round, at: now().toISOString() });
+  return { version, appended: true };
+}
+
+/** Says whether the current version of a round is built upon. Saying it again changes nothing. */
+export async function markVersion(
+  runRoot: string,
+  { round, setAside }: { round: number; setAside: boolean },
+  now: () => Date = () => new Date(),
+): Promise<void> {
+  const entry = (await versionHistory(runRoot)).find(({ version, current }) => current && version.round === round);
+  if (entry === undefined || entry.setAside === setAside) return;
+  await log(runRoot, { id: entry.version.id, round, at: now().toISOString(), setAside });
+}
+
+/** The version that a round's data will be added to: the newest of the earlier rounds that was not set aside. */
+export async function parentOf(runRoot: string, round: number): Promise<DatasetVersion | undefined> {
+  const earlier = (await versionHistory(runRoot)).filter((entry) => isBuiltUpon(entry) && entry.version.round < round);
+  return earlier.sort((left, right) => left.version.round - right.version.round).at(-1)?.version;
+}
+
+/**
+ * Everything that was ever appended, oldest first.
+ *
+ * @throws InputError when a version's file was changed by hand
+ */
+export async function versionHistory(runRoot: string): Promise<VersionInHistory[]> {
+  if (!existsSync(logFile(runRoot))) return [];
+  const lines = await readJsonLines(logFile(runRoot), logEntrySchema, { tolerateTruncatedLastLine: true });
+  const entries = lines.filter(({ setAside }) => setAside === undefined);
+  const last = new Map(entries.map(({ round }, index) => [round, index]));
+  return Promise.all(
+    entries.map(async ({ id, round, at }, index) => ({
+      version: await readVersion(runRoot, id),
+      at,
+      current: last.get(round) === index,
+      setAside: lines.findLast((line) => line.id === id && line.setAside !== undefined)?.setAside ?? false,
+    })),
+  );
+}
+
+/**
+ * Finds a version by the beginning of its id, by `round-<k>` (the current one of that round) or as `latest` (the
+ * newest that is built upon).
+ *
+ * @throws InputError when there is none, or more than one
+ */
+export async function findVersion(runRoot: string, name: string): Promise<DatasetVersion> {
+  const history = await versionHistory(runRoot);
+  const current = history.filter((entry) => entry.current).map(({ version }) => version);
+  const builtUpon = history.filter(isBuiltUpon).map(({ version }) => version);
+  const matches =
+    name === 'latest'
+      ? builtUpon.sort((left, right) => left.round - right.round).slice(-1)
+      : history.map(({ version }) => version).filter(({ id }) => /^[0-9a-f]{4,}$/.test(name) && id.startsWith(name));
+  const ofRound = current.filter(({ round }) => name === `round-${round}`);
+  const found = new Map([...matches, ...ofRound].map((version) => [version.id, version]));
+  const [version] = found.values();
+  if (version !== undefined && found.size === 1) return version;
+  throw new InputError({
+    file: join(runRoot, versionsFolder),
+    field: name,
+    problem: found.size > 1 ? `begins the ids of ${found.size} versions` : 'is no version of this run',
+    remedy: 'Give the beginning of an id that `dataengine data log` shows, round-<k>, or latest',
+  });
+}
+
+/** The versions that make up the data at a version: the first one's additions first, its own last. */
+export async function lineageOf(runRoot: string, version: DatasetVersion): Promise<DatasetVersion[]> {
+  const [parent] = version.parents;
+  if (parent === undefined) return [version];
+  return [...(await lineageOf(runRoot, await readVersion(runRoot, parent))), version];
+}
+
+/** The kept file of a version. */
+export function versionObject(runRoot: string, { sha256 }: { sha256: string }): string {
+  return objectFile(join(runRoot, versionsFolder), sha256);
+}
+
+function isBuiltUpon({ current, setAside }: VersionInHistory): boolean {
+  return current && !setAside;
+}
+
+async function log(runRoot: string, entry: z.output<typeof logEntrySchema>): Promise<void> {
+  const lines = await openJsonLines(logFile(runRoot));
+  try {
+    await lines.append(entry);
+  } finally {
+    await lines.close();
+  }
+}
+
+async function readVersion(runRoot: string, wanted: string): Promise<DatasetVersion> {
+  const file = versionFile(runRoot, wanted);
+  const version = await readJson(file, versionSchema);
+  const { id, ...content } = version;
+  if (id === wanted && hashValue(content) === id) return version;
+  throw new InputError({
+    file,
+    field: 'id',
+    problem: 'does not fit the content: the file was changed',
+    remedy: 'Restore it, or run the append step of this round again',
+  });
+}
+
+const versionFile = (runRoot: string, id: string) => join(runRoot, versionsFolder, `${id}.json`);
+const logFile = (runRoot: string) => join(runRoot, versionsFolder, 'log.jsonl');

@@ -1,0 +1,51 @@
+/**
+ * A-OKVQA's predictions in the format of its leaderboard, and their score as its official script has it
+ * (`evaluation/eval_predictions.py` of https://github.com/allenai/aokvqa).
+ */
+import { z } from 'zod';
+import { readJson } from '../core/read-json.ts';
+import type { AokvqaQuestion } from '../datasets/aokvqa.ts';
+
+const predictionsSchema = z.record(
+  z.string(),
+  z.object({ multiple_choice: z.string().optional(), direct_answer: z.string().optional() }),
+);
+
+/** Question id → the answers, each in words. */
+export type AokvqaPredictions = z.output<typeof predictionsSchema>;
+
+/** Reads a file of predictions. @throws InputError naming the question whose answers do not fit */
+export function readAokvqaPredictions(file: string): Promise<AokvqaPredictions> {
+  return readJson(file, predictionsSchema);
+}
+
+/**
+ * The official scores, in percent: a question without a prediction counts as wrong, questions marked difficult don't
+ * count for direct answers, and answers are compared letter by letter, capitals and blanks included. A setting that
+ * no question has a prediction for has no score, and neither has one that no question counts for.
+ */
+export function scoreAokvqaPredictions(
+  questions: readonly AokvqaQuestion[],
+  predictions: AokvqaPredictions,
+): { multipleChoice: number | undefined; directAnswer: number | undefined } {
+  const given = new Map(Object.entries(predictions));
+  const all = [...given.values()];
+  const multipleChoice = all.some(({ multiple_choice }) => multiple_choice !== undefined)
+    ? questions.map(({ question_id, choices, correct_choice_idx }) =>
+        given.get(question_id)?.multiple_choice === choices[correct_choice_idx] ? 1 : 0,
+      )
+    : [];
+  const directAnswer = all.some(({ direct_answer }) => direct_answer !== undefined)
+    ? questions
+        .filter(({ difficult_direct_answer }) => !difficult_direct_answer)
+        .map(({ question_id, direct_answers }) => {
+          const answer = given.get(question_id)?.direct_answer;
+          return Math.min(1, direct_answers.filter((one) => one === answer).length / 3);
+        })
+    : [];
+  return { multipleChoice: percent(multipleChoice), directAnswer: percent(directAnswer) };
+}
+
+function percent(scores: readonly number[]): number | undefined {
+  return scores.length === 0 ? undefined : (scores.reduce((sum, score) => sum + score, 0) / scores.length) * 100;
+}

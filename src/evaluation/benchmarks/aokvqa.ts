@@ -1,0 +1,117 @@
+/**
+ * A-OKVQA (https://github.com/allenai/aokvqa), ranked as the reference system does: the mean loss of `(A) choice` after
+ * `The answer is` for every choice, the lowest wins. Unlike there, no question is dropped.
+ */
+import { join } from 'node:path';
+import { writeJson } from '../../core/write-file.ts';
+import { type AokvqaQuestion, aokvqaPicturePath, readAokvqa } from '../../datasets/aokvqa.ts';
+import { ANSWER_START, answerStem, listedQuestion } from '../../datasets/prompt-format.ts';
+import type { AokvqaPredictions } from '../aokvqa-predictions.ts';
+import { directAnswerScore } from '../direct-answer-score.ts';
+import type { EvaluatedQuestion } from '../records.ts';
+import type { AnsweredQuestion, Benchmark } from './benchmark.ts';
+import { requirePictureFolder } from './picture-folder.ts';
+
+export const aokvqaResultsFile = 'aokvqa_eval.json';
+export const aokvqaPredictionsFile = 'aokvqa_predictions.json';
+
+/** Direct answers are a word or three; the rest is `The answer is`. */
+const MAXIMUM_NEW_TOKENS = 24;
+
+type Question = AokvqaQuestion & { id: string; picture: string };
+
+export const aokvqa: Benchmark<Question> = {
+  title: 'A-OKVQA',
+
+  async read(source) {
+    const { file, limit } = source;
+    const pictures = requirePictureFolder(source);
+    const questions = (await readAokvqa(file)).slice(0, limit);
+    return questions.map((question) => ({
+      ...question,
+      id: question.question_id,
+      picture: aokvqaPicturePath(pictures, question.image_id),
+    }));
+  },
+
+  ask: ({ question, choices }, generated = false) => ({
+    question: listedQuestion(question, choices),
+    answerStart: ANSWER_START,
+    answers: choices.map((_, index) => answerStem(choices, index)),
+    ...(generated && { generate: { question: listedQuestion(question), maximumNewTokens: MAXIMUM_NEW_TOKENS } }),
+  }),
+
+  writesAnswers: ({ directAnswers }) => directAnswers === 'generated',
+
+  content: ({ question, choices, image_id: imageId }) => ({ question, choices, imageId }),
+
+  score(answered) {
+    const groupsOf = ({ question_type }: Question) =>
+      question_type === undefined ? undefined : { 'question type': question_type };
+    return {
+      multipleChoice: answered.map(({ question, choice }) => ({
+        id: question.id,
+        score: choice === question.correct_choice_idx ? 1 : 0,
+        groups: groupsOf(question),
+      })),
+      directAnswer: answered
+        .filter(({ question }) => !question.difficult_direct_answer)
+        .map((one) => ({
+          id: one.question.id,
+          score: directAnswerScore(directAnswerOf(one), one.question.direct_answers),
+          groups: groupsOf(one.question),
+        })),
+    };
+  },
+
+  async write(answered, folder) {
+    await writeJson(join(folder, aokvqaResultsFile), answered.map(recordOf));
+    await writeJson(join(folder, aokvqaPredictionsFile), predictionsOf(answered));
+    return [aokvqaResultsFile, aokvqaPredictionsFile];
+  },
+};
+
+function predictionsOf(answered: readonly AnsweredQuestion<Question>[]): AokvqaPredictions {
+  return Object.fromEntries(
+    answered.map((one) => {
+      const { question_id, model_answer } = recordOf(one);
+      return [question_id, { multiple_choice: model_answer, direct_answer: directAnswerOf(one) }];
+    }),
+  );
+}
+
+/** The written answer where there is one, else the words of the choice. */
+function directAnswerOf({ question, choice, text }: AnsweredQuestion<Question>): string {
+  if (text !== undefined) return shortAnswer(text);
+  return choice === undefined ? '' : (question.choices[choice] as string);
+}
+
+/**
+ * The answer's words in small letters as people gave theirs: its first sentence, without `The answer is` and a letter,
+ * which the model learned to begin with.
+ */
+function shortAnswer(text: string): string {
+  const [sentence = ''] = text.trim().split(/[.!?](?:\s|$)|\n/);
+  return sentence
+    .toLowerCase()
+    .replace(/^the answer is:?\s*/, '')
+    .replace(/^\([a-d]\)\s*/, '')
+    .trim();
+}
+
+function recordOf({ question, choice, losses }: AnsweredQuestion<Question>): EvaluatedQuestion {
+  if (choice === undefined) throw new Error(`Question ${question.id} has no choice`);
+  return {
+    question_id: question.question_id,
+    image_id: question.image_id,
+    question: question.question,
+    choices: question.choices,
+    correct_choice_idx: question.correct_choice_idx,
+    direct_answers: question.direct_answers,
+    difficult_direct_answer: question.difficult_direct_answer,
+    model_answer: question.choices[choice] as string,
+    model_choice_idx: choice,
+    losses,
+    question_type: question.question_type ?? 'unclassified',
+  };
+}

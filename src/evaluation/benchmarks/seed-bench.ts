@@ -1,0 +1,51 @@
+/**
+ * SEED-Bench, image part (arXiv 2307.16125), by its official answer ranking: the question alone is shown, and the choice
+ * wins whose content the model finds likeliest (lowest mean loss of its tokens).
+ */
+import { join } from 'node:path';
+import { writeFileAtomically } from '../../core/write-file.ts';
+import { listedQuestion } from '../../datasets/prompt-format.ts';
+import { readSeedBench, type SeedBenchQuestion } from '../../datasets/seed-bench.ts';
+import type { Benchmark } from './benchmark.ts';
+import { requirePictureFolder } from './picture-folder.ts';
+
+type Question = SeedBenchQuestion & { id: string; picture: string };
+
+const resultsFile = 'results.json';
+const letters = 'ABCD';
+
+export const seedBench: Benchmark<Question> = {
+  title: 'SEED-Bench (image)',
+
+  async read(source) {
+    const { file, limit } = source;
+    const pictures = requirePictureFolder(source);
+    const questions = (await readSeedBench(file)).slice(0, limit);
+    return questions.map((question) => ({
+      ...question,
+      id: question.questionId,
+      picture: join(pictures, question.dataId),
+    }));
+  },
+
+  ask: ({ question, choices }) => ({ question: listedQuestion(question), answerStart: '', answers: [...choices] }),
+
+  content: ({ question, choices }) => ({ question, choices }),
+
+  score: (answered) => ({
+    accuracy: answered.map(({ question, choice }) => ({
+      id: question.id,
+      score: choice === question.correct ? 1 : 0,
+      groups: { dimension: question.dimension },
+    })),
+  }),
+
+  // One object a line under this name: what the official evaluation writes, and the leaderboard takes.
+  async write(answered, folder) {
+    const lines = answered.map(({ question, choice }) =>
+      JSON.stringify({ question_id: question.questionId, prediction: choice === undefined ? '' : letters[choice] }),
+    );
+    await writeFileAtomically(join(folder, resultsFile), lines.map((line) => `${line}\n`).join(''));
+    return [resultsFile];
+  },
+};

@@ -1,0 +1,87 @@
+/**
+ * What an evaluation leaves in its folder, for people, for the report, and to be compared with another model's.
+ */
+import { join } from 'node:path';
+import { z } from 'zod';
+import { hashValue } from '../core/hash.ts';
+import { readJson, readJsonLines } from '../core/read-json.ts';
+import { writeFileAtomically, writeJson } from '../core/write-file.ts';
+import type { AnsweredQuestion, Measures } from './benchmarks/benchmark.ts';
+
+export const scoresFile = 'scores.json';
+export const questionScoresFile = 'question-scores.jsonl';
+export const predictionsFile = 'predictions.jsonl';
+
+const estimateSchema = z.object({ value: z.number(), low: z.number(), high: z.number(), count: z.number() });
+
+const scoresSchema = z.object({
+  schemaVersion: z.literal(1),
+  /** Name of the set: `validation`, or the benchmark's in the config. */
+  set: z.string(),
+  benchmark: z.string(),
+  title: z.string(),
+  blind: z.boolean(),
+  /** Hash of the weights that gave the answers. */
+  weights: z.string(),
+  /** Hash of what was asked. */
+  asked: z.string(),
+  questions: z.number(),
+  /** Questions in whose answer no choice was found; they count as wrong. */
+  unanswered: z.number(),
+  /** The main measure first. Scores are shares, 0 to 1, with 95 % confidence intervals; `count` is what they are of. */
+  measures: z.record(
+    z.string(),
+    estimateSchema.extend({ groups: z.record(z.string(), z.record(z.string(), estimateSchema)) }),
+  ),
+});
+
+/** The content of `scores.json`. */
+export type Scores = z.output<typeof scoresSchema>;
+
+const questionScoreSchema = z.object({ measure: z.string(), id: z.string(), score: z.number() });
+
+/** One line of `question-scores.jsonl`. */
+export type QuestionScoreLine = z.output<typeof questionScoreSchema>;
+
+/** Reads `scores.json` of an evaluation's folder. @throws InputError when there is none, or it is damaged */
+export function readScores(folder: string): Promise<Scores> {
+  return readJson(join(folder, scoresFile), scoresSchema);
+}
+
+/** Reads `question-scores.jsonl`. @throws InputError when there is none, or it is damaged */
+export function readQuestionScores(folder: string): Promise<QuestionScoreLine[]> {
+  return readJsonLines(join(folder, questionScoresFile), questionScoreSchema);
+}
+
+/**
+ * Writes scores, the score of every question, and the predictions.
+ *
+ * @returns the files' names
+ */
+export async function writeEvaluation(
+  folder: string,
+  scores: Scores,
+  measures: Measures,
+  answered: readonly AnsweredQuestion[],
+): Promise<string[]> {
+  const scored = Object.entries(measures).flatMap(([measure, list]) => list.map((score) => ({ measure, ...score })));
+  const predictions = answered.map(({ question, choice, losses, text }) => ({
+    question_id: question.id,
+    choice,
+    losses,
+    text,
+  }));
+  await writeFileAtomically(join(folder, predictionsFile), jsonLines(predictions));
+  await writeFileAtomically(join(folder, questionScoresFile), jsonLines(scored));
+  await writeJson(join(folder, scoresFile), scores);
+  return [predictionsFile, questionScoresFile, scoresFile];
+}
+
+/** One hash for the weights among a model directory's files, given the hash of each. */
+export function hashOfWeights(files: Readonly<Record<string, string>>): string {
+  return hashValue(Object.fromEntries(Object.entries(files).filter(([file]) => file.endsWith('.safetensors'))));
+}
+
+function jsonLines(values: readonly unknown[]): string {
+  return values.map((value) => `${JSON.stringify(value)}\n`).join('');
+}

@@ -1,0 +1,82 @@
+import { z } from 'zod';
+import { openJsonLines } from '../../core/append-json-lines.ts';
+import { readJsonLines } from '../../core/read-json.ts';
+import type { AnnotatedPicture } from '../../datasets/coco.ts';
+import { askAll } from '../../teacher/ask-all.ts';
+import type { GenerationRequest } from '../../teacher/generation-request.ts';
+import type { ChatMessage, PromptTemplate } from '../../teacher/prompt-template.ts';
+import type { TeacherAnswer } from '../../teacher/teacher.ts';
+import { filterRawAnswer } from '../filters.ts';
+import { isRejection, parseAnswer } from '../parse-answer.ts';
+import { buildMessages, pictureOf } from '../prompt.ts';
+import type { QuestionType } from '../question-types.ts';
+
+export const promptSampleSchema = z.object({
+  id: z.string(),
+  image_id: z.number().int(),
+  question_type: z.string(),
+  /** Whether the picture was there in the first iteration, too. */
+  pictures: z.enum(['same', 'fresh']),
+  /** The whole prompt, as the teacher read it. */
+  prompt: z.string(),
+  answer: z.string(),
+  /** Why the filters would drop the answer. */
+  problem: z.string().optional(),
+});
+
+/** One sample generation, for a person to judge. */
+export type PromptSample = z.output<typeof promptSampleSchema>;
+
+/**
+ * Has the teacher answer each request with a prompt, and adds each answer to the file as soon as it is there; what is
+ * in the file is not asked again.
+ *
+ * @param input.requests those about the same pictures as in the first iteration come first
+ * @param input.same how many of the requests these are
+ * @returns the samples in the order of the requests
+ * @throws what `ask` threw first, when answers on their way are in
+ */
+export async function makePromptSamples(input: {
+  requests: readonly GenerationRequest[];
+  same: number;
+  file: string;
+  /** Of the requests, by id. */
+  pictures: ReadonlyMap<number, AnnotatedPicture>;
+  types: readonly QuestionType[];
+  template: PromptTemplate;
+  ask: (messages: ChatMessage[], options: { seed: number }) => Promise<TeacherAnswer>;
+  concurrency: number;
+}): Promise<PromptSample[]> {
+  const { requests, same, file, pictures, types, template, ask } = input;
+  const lines = await openJsonLines(file);
+  try {
+    const samples = new Map((await readJsonLines(file, promptSampleSchema)).map((sample) => [sample.id, sample]));
+    const make = async (request: GenerationRequest, index: number) => {
+      const id = sampleId(request);
+      if (samples.has(id)) return;
+      const messages = buildMessages({ request, picture: pictureOf(pictures, request), types, template });
+      const { text: answer } = await ask(messages, { seed: request.seed });
+      const parsed = filterRawAnswer(answer) ?? parseAnswer(answer);
+      const sample: PromptSample = {
+        id,
+        image_id: request.image_id,
+        question_type: request.question_type,
+        pictures: index < same ? 'same' : 'fresh',
+        prompt: messages.map(({ content }) => content).join('\n\n'),
+        answer,
+        ...(isRejection(parsed) ? { problem: `${parsed.reason}: ${parsed.detail}` } : {}),
+      };
+      await lines.append(sample);
+      samples.set(id, sample);
+    };
+    await askAll(requests, input.concurrency, make);
+    return requests.flatMap((request) => samples.get(sampleId(request)) ?? []);
+  } finally {
+    await lines.close();
+  }
+}
+
+/** Short enough to be typed. */
+function sampleId({ id }: GenerationRequest): string {
+  return id.slice(0, 8);
+}

@@ -1,0 +1,122 @@
+import { createTwoFilesPatch } from 'diff';
+import {
+  type ChatMessage,
+  fillTemplate,
+  type PromptTemplate,
+  parsePromptTemplate,
+} from '../../teacher/prompt-template.ts';
+import { TeacherError } from '../../teacher/teacher-error.ts';
+import type { PromptSample } from './prompt-samples.ts';
+
+export const diagnosePlaceholders = ['prompt', 'verdicts'] as const;
+export const revisePlaceholders = ['prompt', 'verdicts', 'diagnosis', 'problem'] as const;
+
+/** What a person said of a sample generation. */
+export interface SampleVerdict {
+  sample: string;
+  verdict: 'good' | 'bad';
+  comment?: string | undefined;
+}
+
+/** A revised prompt that can be used as it stands. */
+export interface PromptProposal {
+  /** The whole file, front matter included. */
+  text: string;
+  diagnosis: string;
+  /** Unified, against the prompt that was judged. */
+  diff: string;
+}
+
+const attempts = 3;
+
+/**
+ * Asks the teacher what confused it, then for a revised prompt. A proposal that lacks a placeholder or changes nothing
+ * is sent back with what is wrong with it.
+ *
+ * @param input.prompt the whole file that was judged
+ * @param input.comment what the person wants besides the verdicts
+ * @throws TeacherError, not retryable, when no proposal can be used; what `ask` throws.
+ */
+export async function revisePrompt(input: {
+  prompt: string;
+  samples: readonly PromptSample[];
+  verdicts: readonly SampleVerdict[];
+  comment?: string | undefined;
+  templates: { diagnose: PromptTemplate; revise: PromptTemplate };
+  ask: (messages: ChatMessage[], template: PromptTemplate) => Promise<{ text: string }>;
+}): Promise<PromptProposal> {
+  const { templates, ask } = input;
+  const { frontMatter, body } = splitFrontMatter(input.prompt);
+  const values = { prompt: body.trim(), verdicts: describeVerdicts(input) };
+  const { text: diagnosis } = await ask(fillTemplate(templates.diagnose, values), templates.diagnose);
+
+  let problem = '';
+  for (let attempt = 1; attempt <= attempts; attempt += 1) {
+    const { text: answer } = await ask(
+      fillTemplate(templates.revise, { ...values, diagnosis, problem }),
+      templates.revise,
+    );
+    const revised = /<prompt>\n([\s\S]*)\n<\/prompt>/.exec(answer)?.[1]?.trim();
+    const text = `${frontMatter}${revised ?? ''}\n`;
+    const wrong = revised === undefined ? 'it was not between <prompt> and </prompt>' : whatIsWrong(text, input.prompt);
+    if (wrong === undefined) return { text, diagnosis, diff: diffOf(input.prompt, text) };
+    problem = `Your last proposal can't be used: ${wrong}.`;
+  }
+  throw new TeacherError(`The teacher proposed no prompt that can be used. ${problem}`, { retryable: false });
+}
+
+function whatIsWrong(text: string, before: string): string | undefined {
+  if (text.trim() === before.trim()) return 'it is the same as before';
+  try {
+    parsePromptTemplate(text, 'the prompt');
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** The change from one prompt to the next, as `diff -u` writes it. */
+export function diffOf(before: string, after: string): string {
+  return createTwoFilesPatch('before', 'after', before, after, '', '', { context: 2 });
+}
+
+function describeVerdicts({
+  samples,
+  verdicts,
+  comment,
+}: {
+  samples: readonly PromptSample[];
+  verdicts: readonly SampleVerdict[];
+  comment?: string | undefined;
+}): string {
+  const verdictOf = new Map(verdicts.map((verdict) => [verdict.sample, verdict]));
+  const judged = samples.flatMap((sample) => {
+    const verdict = verdictOf.get(sample.id);
+    if (!verdict) return [];
+    const said = verdict.comment ? `: ${oneLine(verdict.comment)}` : '';
+    return [
+      [
+        `- ${verdict.verdict}${said}`,
+        `Question type: ${sample.question_type}`,
+        `What was known of the picture: ${factsOf(sample.prompt)}`,
+        `Answer: ${sample.answer}`,
+        ...(sample.problem ? [`It would be dropped (${sample.problem}).`] : []),
+      ].join('\n'),
+    ];
+  });
+  return [...judged, ...(comment ? [`- in general: ${oneLine(comment)}`] : [])].join('\n\n');
+}
+
+function factsOf(prompt: string): string {
+  const captions = /^## Captions\n([\s\S]*?)^## /m.exec(prompt)?.[1] ?? '';
+  return oneLine(captions.replace(/^- /gm, '')) || 'see the prompt';
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s+/g, ' ').trim();
+}
+
+function splitFrontMatter(text: string): { frontMatter: string; body: string } {
+  const match = /^(---\n[\s\S]*?\n---\n\s*)([\s\S]*)$/.exec(text.replaceAll('\r\n', '\n'));
+  return { frontMatter: match?.[1] ?? '', body: match?.[2] ?? text };
+}

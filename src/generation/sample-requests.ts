@@ -1,0 +1,110 @@
+import { hashValue } from '../core/hash.ts';
+import { type SeededRandom, seededRandom } from '../core/seeded-random.ts';
+import type { CocoPicture } from '../datasets/coco.ts';
+import type { GenerationRequest } from '../teacher/generation-request.ts';
+import { picturePool } from './picture-pool.ts';
+import { suitablePictures } from './suitable-pictures.ts';
+
+/** What sampling needs of a bad case (see `src/evaluation/records.ts`). */
+export interface BadCaseExample {
+  idx: string;
+  /** The bad case as the teacher reads it. */
+  prompt: string;
+  /** Such as `val2017/000000370270.jpg`. */
+  image_path: string;
+}
+
+/** The requests of a round. */
+export interface SampledRequests {
+  requests: GenerationRequest[];
+  /** True when the pictures ran out before all requests were drawn. */
+  exhausted: boolean;
+  requestsByType: Record<string, number>;
+}
+
+/**
+ * Adaptive Bad-case Sampling (MLLM-DataEngine, section 3): draws a question type by its weight, bad cases of that
+ * type as in-context examples, and a picture, in turn from the pictures nearest to the first example's picture
+ * and from all pictures alike. No picture comes twice, nor one used in an earlier round. The same input gives the
+ * same requests.
+ *
+ * @param input.strategy `adaptive` draws types by weight; `uniform`, for the ablation, draws the same types alike
+ * @param input.requests how many to draw
+ * @param input.badCases question type → bad cases
+ * @param input.weights question type → weight; types that are not there are never drawn
+ * @param input.pictures the pool
+ * @param input.nearest picture of a bad case → picture ids of the pool, closest first; they count as equally near
+ * @param input.maximumBoxes pictures with more boxes are left out, as are those without boxes or captions
+ */
+export function sampleRequests(input: {
+  strategy: 'adaptive' | 'uniform';
+  requests: number;
+  badCases: Readonly<Record<string, readonly BadCaseExample[]>>;
+  weights: Readonly<Record<string, number>>;
+  pictures: readonly CocoPicture[];
+  usedImageIds: ReadonlySet<number>;
+  nearest: (badCaseImageId: number) => readonly number[];
+  maximumBoxes: number;
+  inContextExamples: number;
+  promptVersion: string;
+  seed: number | string;
+}): SampledRequests {
+  const random = seededRandom(input.seed).fork('sample');
+  const pool = picturePool(freePictures(input));
+  const drawType = typeDrawer(input.strategy, input.weights);
+
+  const requests: GenerationRequest[] = [];
+  const requestsByType: Record<string, number> = {};
+  while (requests.length < input.requests && pool.size() > 0) {
+    const type = drawType(random);
+    if (type === undefined) break;
+    const examples = random.shuffle(input.badCases[type] ?? []).slice(0, input.inContextExamples);
+    const anchor = examples[0];
+    const near = requests.length % 2 === 0 && anchor ? pool.onlyFree(input.nearest(imageIdOf(anchor))) : [];
+    const imageId = near.length > 0 ? random.pick(near) : pool.pick(random);
+    pool.take(imageId);
+
+    const content = {
+      image_id: imageId,
+      question_type: type,
+      examples: examples.map(({ idx, prompt }) => ({ idx, prompt })),
+      source: near.length > 0 ? ('nearest' as const) : ('random' as const),
+      prompt_version: input.promptVersion,
+      seed: random.integer(2 ** 31 - 1),
+    };
+    requests.push({ id: hashValue(content), ...content });
+    requestsByType[type] = (requestsByType[type] ?? 0) + 1;
+  }
+  return { requests, exhausted: requests.length < input.requests, requestsByType };
+}
+
+function freePictures(input: {
+  pictures: readonly CocoPicture[];
+  usedImageIds: ReadonlySet<number>;
+  maximumBoxes: number;
+}): number[] {
+  return suitablePictures(input.pictures, input.maximumBoxes)
+    .map(({ id }) => id)
+    .filter((id) => !input.usedImageIds.has(id));
+}
+
+// A model without errors has no weights to draw by; it still gets new data, of all types alike.
+function typeDrawer(
+  strategy: 'adaptive' | 'uniform',
+  weights: Readonly<Record<string, number>>,
+): (random: SeededRandom) => string | undefined {
+  const types = Object.keys(weights).sort();
+  if (types.length === 0) return () => undefined;
+  const byWeight = types.map((type) => weights[type] as number);
+  const uniform = strategy === 'uniform' || byWeight.every((weight) => weight === 0);
+  return (random) => (uniform ? random.pick(types) : random.pickWeighted(types, byWeight));
+}
+
+/** The COCO id of a bad case's picture. @throws Error when its path names none */
+export function imageIdOf(badCase: BadCaseExample): number {
+  const digits = /(\d+)\.[a-z]+$/i.exec(badCase.image_path)?.[1];
+  if (digits === undefined) {
+    throw new Error(`Bad case ${badCase.idx}: ${badCase.image_path} does not name a COCO picture`);
+  }
+  return Number(digits);
+}

@@ -1,0 +1,73 @@
+import { z } from 'zod';
+import { seededRandom } from '../core/seeded-random.ts';
+import type { RawAnswer } from '../teacher/raw-answers.ts';
+import type { Rejection } from './filters.ts';
+import { readChosenLetter, type VerificationRequest } from './verification.ts';
+
+const count = z.int().nonnegative();
+const tally = z.object({ asked: count, right: count });
+
+export const verdictSchema = z.object({ request_id: z.string(), blind: tally, language_only: tally });
+
+/** How often the teacher gave the sample's own answer when it was asked again: one line of `verified.jsonl`. */
+export type Verdict = z.output<typeof verdictSchema>;
+
+/** What a sample must come through. */
+export interface VerdictLimits {
+  agreement: number;
+  languageOnlyRight: number;
+  keepNeedsNoPicture: number;
+}
+
+/** Counts the answers (by the id of what they answer) by sample, in the order of the requests. An answer that chooses nothing is not right. */
+export function countVerdicts(
+  requests: readonly VerificationRequest[],
+  answers: ReadonlyMap<string, Pick<RawAnswer, 'raw_instructions'>>,
+): Verdict[] {
+  const verdicts = new Map<string, Verdict>();
+  for (const { id, request_id, kind, expected } of requests) {
+    const answer = answers.get(id);
+    if (!answer) continue;
+    const verdict = verdicts.get(request_id) ?? {
+      request_id,
+      blind: { asked: 0, right: 0 },
+      language_only: { asked: 0, right: 0 },
+    };
+    verdicts.set(request_id, verdict);
+    verdict[kind].asked += 1;
+    if (readChosenLetter(answer.raw_instructions) === expected) verdict[kind].right += 1;
+  }
+  return [...verdicts.values()];
+}
+
+/**
+ * Judges samples by their verdicts: dropped when the teacher too often answers otherwise than it did itself, or when
+ * it mostly answers rightly without the picture (of these a share is kept, drawn by the seed: they train language, not
+ * sight). A sample without a verdict passes.
+ */
+export function verdictJudge(
+  verdicts: readonly Verdict[],
+  limits: VerdictLimits,
+  seed: number | string,
+): (answer: { request_id: string }) => Rejection | undefined {
+  const verdictOf = new Map(verdicts.map((verdict) => [verdict.request_id, verdict]));
+  const random = seededRandom(seed).fork('needs no picture');
+  return ({ request_id }) => {
+    const verdict = verdictOf.get(request_id);
+    if (!verdict) return undefined;
+    const { blind, language_only: languageOnly } = verdict;
+    if (blind.asked > 0 && blind.right / blind.asked < limits.agreement) {
+      return {
+        reason: 'teacher_disagrees',
+        detail: `${blind.right} of ${blind.asked} answers without seeing its own agree`,
+      };
+    }
+    if (languageOnly.asked === 0 || languageOnly.right / languageOnly.asked < limits.languageOnlyRight)
+      return undefined;
+    if (random.fork(request_id).uniform() < limits.keepNeedsNoPicture) return undefined;
+    return {
+      reason: 'needs_no_picture',
+      detail: `${languageOnly.right} of ${languageOnly.asked} answers without the picture are right`,
+    };
+  };
+}

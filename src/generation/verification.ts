@@ -1,0 +1,137 @@
+/**
+ * The teacher is asked its own questions again: without its answer (blind), and without the picture's facts
+ * (language only).
+ */
+import { z } from 'zod';
+import { hashValue } from '../core/hash.ts';
+import { seededRandom } from '../core/seeded-random.ts';
+import type { AnnotatedPicture } from '../datasets/coco.ts';
+import { type ChatMessage, fillTemplate, type PromptTemplate } from '../teacher/prompt-template.ts';
+import { structuredFormat } from '../teacher/teacher.ts';
+import { describeBoxes, describeCaptions, pictureOf } from './prompt.ts';
+
+export const blindPlaceholders = ['captions', 'boxes', 'question', 'choices'] as const;
+export const languageOnlyPlaceholders = ['question', 'choices'] as const;
+
+export type VerificationKind = 'blind' | 'language_only';
+
+/** A sample to ask about again. */
+export interface SampleToVerify {
+  request_id: string;
+  image_id: number;
+  question_type: string;
+  question: string;
+  choices: readonly string[];
+  correctChoiceIndex: number;
+}
+
+/** The schema of a line of a file of them. */
+export const verificationRequest = z.object({
+  id: z.string(),
+  request_id: z.string(),
+  image_id: z.int(),
+  question_type: z.string(),
+  prompt_version: z.string(),
+  kind: z.enum(['blind', 'language_only']),
+  question: z.string(),
+  choices: z.array(z.string()),
+  expected: z.int().nonnegative(),
+  seed: z.int(),
+});
+
+/**
+ * One question to ask again. `id` is a hash of all that the answer depends on; `request_id` is that of the sample;
+ * `choices` are in the order in which the teacher is shown them, another each time, for it may favor a letter;
+ * `expected` is the place of the sample's answer among them.
+ */
+export type VerificationRequest = z.output<typeof verificationRequest>;
+
+/** The schema of a structured answer: the letter, or `none` when the teacher can't tell. */
+const structuredChoice = z.object({
+  reason: z.string().describe('One sentence.'),
+  answer: z.enum(['A', 'B', 'C', 'D', 'none']),
+});
+/** For teachers that are to answer so. */
+export const choiceFormat = structuredFormat(structuredChoice, 'choice');
+
+/**
+ * What to ask about the samples.
+ *
+ * @param input.identity what the answers depend on besides the question: the teacher, its settings, the prompts
+ * @param input.promptVersions of the prompts
+ */
+export function verificationRequests(input: {
+  samples: readonly SampleToVerify[];
+  blindAnswers: number;
+  languageOnlyAnswers: number;
+  identity: unknown;
+  promptVersions: Record<VerificationKind, string>;
+  seed: number | string;
+}): VerificationRequest[] {
+  const { samples, blindAnswers, languageOnlyAnswers, identity, promptVersions } = input;
+  const random = seededRandom(input.seed).fork('verify');
+  const times: [VerificationKind, number][] = [
+    ['blind', blindAnswers],
+    ['language_only', languageOnlyAnswers],
+  ];
+  return samples.flatMap((sample) =>
+    times.flatMap(([kind, count]) =>
+      Array.from({ length: count }, (_, attempt) => {
+        const own = random.fork(`${sample.request_id} ${kind} ${attempt}`);
+        const order = own.shuffle(sample.choices.map((_, index) => index));
+        const content = {
+          request_id: sample.request_id,
+          image_id: sample.image_id,
+          kind,
+          question: sample.question,
+          choices: order.map((index) => sample.choices[index] as string),
+          expected: order.indexOf(sample.correctChoiceIndex),
+          seed: own.integer(2 ** 31 - 1),
+        };
+        return {
+          id: hashValue({ content, identity }),
+          question_type: sample.question_type,
+          prompt_version: promptVersions[kind],
+          ...content,
+        };
+      }),
+    ),
+  );
+}
+
+/** The messages of one of them. @param pictures those that are asked about with their facts, by id */
+export function verificationMessages(
+  request: VerificationRequest,
+  pictures: ReadonlyMap<number, AnnotatedPicture>,
+  templates: Record<VerificationKind, PromptTemplate>,
+): ChatMessage[] {
+  const choices = request.choices.map((choice, index) => `(${'ABCD'[index]}) ${choice}`).join('\n');
+  const asked = { question: request.question, choices };
+  if (request.kind === 'language_only') return fillTemplate(templates.language_only, asked);
+  const picture = pictureOf(pictures, request);
+  return fillTemplate(templates.blind, {
+    ...asked,
+    captions: describeCaptions(picture.captions),
+    boxes: describeBoxes(picture),
+  });
+}
+
+/** The place of the chosen letter, or undefined when the teacher chose none, or more than one. */
+export function readChosenLetter(text: string): number | undefined {
+  if (text.trimStart().startsWith('{')) {
+    const choice = readStructured(text);
+    return choice === undefined || choice === 'none' ? undefined : 'ABCD'.indexOf(choice);
+  }
+  const said = [...text.matchAll(/\banswer(?:\s+is)?\**\s*:?\s*\**\s*\(?([A-D])\b\)?/gi)].at(-1)?.[1];
+  const letters = new Set(Array.from(text.matchAll(/\(([A-D])\)/g), (match) => match[1] as string));
+  const letter = said ?? (letters.size === 1 ? [...letters][0] : /^\s*([A-D])[).]?\s*$/.exec(text)?.[1]);
+  return letter === undefined ? undefined : 'ABCD'.indexOf(letter.toUpperCase());
+}
+
+function readStructured(text: string): z.output<typeof structuredChoice>['answer'] | undefined {
+  try {
+    return structuredChoice.safeParse(JSON.parse(text)).data?.answer;
+  } catch {
+    return undefined;
+  }
+}

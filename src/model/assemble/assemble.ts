@@ -1,0 +1,186 @@
+/** Puts a MiniGPT-4 model directory together from what people download. */
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { InputError } from '../../core/input-error.ts';
+import { type Blip2Config, blip2ConfigSchema } from '../files/blip2-config.ts';
+import { expectedTensors } from '../files/expected-tensors.ts';
+import { writeModelDirectory } from '../files/write-model-directory.ts';
+import { llamaConfig, visionConfigFrom, visionConfigOf } from './assembled-config.ts';
+import { isHuggingFaceLayout, llamaPart, type Parts, projectionPart, visionParts, wrong } from './parts.ts';
+import type { TensorSource } from './source-tensor.ts';
+import { type FindPython, openTensorSource } from './tensor-source.ts';
+
+export interface AssembleSettings {
+  /** LLaMA or Vicuna: a directory with config, tokenizer and weights. */
+  llama: string;
+  /** BLIP-2: a directory in Hugging Face's layout, or LAVIS's `blip2_pretrained_flant5xxl.pth`. */
+  blip2: string;
+  /** `eva_vit_g.pth`, where `blip2` has no vision encoder. */
+  vision?: string;
+  /** MiniGPT-4's stage-1 checkpoint. */
+  projection: string;
+  output: string;
+  dtype: 'F32' | 'F16' | 'BF16';
+  /** Larger models are cut into shards of so many bytes. */
+  maximumShardBytes?: number;
+}
+
+const run = promisify(execFile);
+const tokenizerProgram = fileURLToPath(new URL('../../../scripts/python/convert-tokenizer.py', import.meta.url));
+const checkFiles = 'Check that these files belong together';
+
+/**
+ * Writes the model directory, one tensor at a time in memory.
+ *
+ * @param python the Python that reads pickles; not asked for when there are none
+ * @returns the tensors and bytes written
+ * @throws InputError naming file and tensor for one that is missing, not of a MiniGPT-4, or of another shape
+ */
+export async function assemble(
+  settings: AssembleSettings,
+  python: FindPython,
+  onProgress: (done: number, total: number) => void = () => {},
+): Promise<{ tensors: number; config: Blip2Config }> {
+  const sources: TensorSource[] = [];
+  const open = async (place: string) => {
+    const source = await openTensorSource(place, python);
+    sources.push(source);
+    return source;
+  };
+  try {
+    const text = await llamaConfig(settings.llama);
+    const llama = await open(settings.llama);
+    const blip2 = await open(settings.blip2);
+    const vision = settings.vision === undefined ? undefined : await open(settings.vision);
+    const projection = await open(settings.projection);
+
+    const seeing = visionParts(blip2, vision);
+    const visionConfig = isHuggingFaceLayout(blip2)
+      ? await visionConfigOf(settings.blip2)
+      : visionConfigFrom(seeing, (vision ?? blip2).place);
+    const config = parseConfig({ model_type: 'blip-2', ...visionConfig, text_config: text }, settings);
+    const parts: Parts = new Map([
+      ...seeing,
+      ...projectionPart(projection),
+      ...llamaPart(llama, text.tie_word_embeddings),
+    ]);
+    const places = { language_model: llama, language_projection: projection, vision_model: vision ?? blip2 };
+    checkParts(config, parts, (name) => places[name.split('.')[0] as keyof typeof places] ?? blip2);
+
+    const names = [...expectedTensors(config)];
+    let done = 0;
+    await writeModelDirectory(settings.output, {
+      config,
+      dtype: settings.dtype,
+      maximumShardBytes: settings.maximumShardBytes,
+      copyFrom: settings.llama,
+      files: {
+        ...(await tokenizerFile(settings.llama, python)),
+        ...(await preprocessorFile(settings.blip2, config)),
+        ...(await generationFile(settings.llama, config)),
+      },
+      tensors: names.map(([name, shape]) => ({
+        name,
+        shape: [...shape],
+        data: async () => {
+          const values = await (parts.get(name) as NonNullable<ReturnType<Parts['get']>>).read();
+          onProgress(++done, names.length);
+          return values;
+        },
+      })),
+    });
+    return { tensors: names.length, config };
+  } finally {
+    await Promise.all(sources.map((source) => source.close()));
+  }
+}
+
+function parseConfig(config: unknown, { llama, blip2 }: AssembleSettings): Blip2Config {
+  const result = blip2ConfigSchema.safeParse(config);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  const field = issue?.path.join('.');
+  const file = path.join(issue?.path[0] === 'text_config' ? llama : blip2, 'config.json');
+  throw new InputError({ file, field, problem: issue?.message ?? 'is not supported', remedy: checkFiles });
+}
+
+function checkParts(config: Blip2Config, parts: Parts, placeOf: (name: string) => TensorSource): void {
+  const expected = expectedTensors(config);
+  for (const [name, shape] of expected) {
+    const tensor = parts.get(name);
+    if (!tensor) {
+      throw new InputError({ file: placeOf(name).place, field: name, problem: 'is missing', remedy: checkFiles });
+    }
+    if (tensor.shape.join() === shape.join()) continue;
+    const problem = `has shape [${tensor.shape.join(', ')}], but as ${name} it must have [${shape.join(', ')}]`;
+    throw wrong(tensor, problem, checkFiles);
+  }
+  for (const [name, tensor] of parts) {
+    if (!expected.has(name)) throw wrong(tensor, 'is one more than the config says the model has', checkFiles);
+  }
+}
+
+/** `tokenizer.json`, made from `tokenizer.model` when only that is there. */
+async function tokenizerFile(llama: string, python: FindPython): Promise<Record<string, Uint8Array>> {
+  if (await isThere(path.join(llama, 'tokenizer.json'))) return {};
+  const model = path.join(llama, 'tokenizer.model');
+  if (!(await isThere(model))) {
+    const problem = 'has neither tokenizer.json nor tokenizer.model';
+    throw new InputError({ file: llama, problem, remedy: 'Download the tokenizer too' });
+  }
+  const work = await mkdtemp(path.join(tmpdir(), 'dataengine-tokenizer-'));
+  try {
+    const output = path.join(work, 'tokenizer.json');
+    await run(await python(), [tokenizerProgram, llama, output], { maxBuffer: 1 << 26 }).catch((error) => {
+      const reason = String((error as { stderr?: string }).stderr ?? error)
+        .trim()
+        .split('\n')
+        .at(-1);
+      const remedy = 'Run `dataengine setup --python`, or download a tokenizer.json';
+      throw new InputError({ file: model, problem: `could not be converted: ${reason}`, remedy }, { cause: error });
+    });
+    return { 'tokenizer.json': await readFile(output) };
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+/** BLIP-2's own picture processor; MiniGPT-4 uses the same one, at the size that the encoder takes. */
+async function preprocessorFile(blip2: string, config: Blip2Config): Promise<Record<string, string | Uint8Array>> {
+  const own = path.join(blip2, 'preprocessor_config.json');
+  if (await isThere(own)) return { 'preprocessor_config.json': await readFile(own) };
+  const side = config.vision_config.image_size;
+  return {
+    'preprocessor_config.json': json({
+      image_processor_type: 'BlipImageProcessor',
+      do_convert_rgb: true,
+      do_resize: true,
+      size: { height: side, width: side },
+      resample: 3,
+      do_rescale: true,
+      rescale_factor: 1 / 255,
+      do_normalize: true,
+      image_mean: [0.48145466, 0.4578275, 0.40821073],
+      image_std: [0.26862954, 0.26130258, 0.27577711],
+    }),
+  };
+}
+
+async function generationFile(llama: string, config: Blip2Config): Promise<Record<string, string>> {
+  if (await isThere(path.join(llama, 'generation_config.json'))) return {};
+  const { bos_token_id, eos_token_id, pad_token_id } = config.text_config;
+  return { 'generation_config.json': json({ bos_token_id, eos_token_id, pad_token_id }) };
+}
+
+const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
+
+function isThere(file: string): Promise<boolean> {
+  return stat(file).then(
+    () => true,
+    () => false,
+  );
+}

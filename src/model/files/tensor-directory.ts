@@ -1,0 +1,154 @@
+import { createHash } from 'node:crypto';
+import { access } from 'node:fs/promises';
+import path from 'node:path';
+import { z } from 'zod';
+import { InputError } from '../../core/input-error.ts';
+import { readJson } from '../../core/read-json.ts';
+import { openSafetensors, type SafetensorsFile } from './safetensors.ts';
+
+/** The tensors of a model in safetensors files: names in memory, values on disk until read. */
+export interface TensorDirectory {
+  directory: string;
+  /** SHA-256 over names, shapes and bytes of all tensors: the same wherever the model lies, sharded or not. */
+  weightsHash: string;
+  /** Every tensor of the model, in the order in which they are used. */
+  shapes: ReadonlyMap<string, readonly number[]>;
+  /** The names of `shapes`. */
+  names(): string[];
+  read(name: string): Promise<{ shape: number[]; data: Float32Array }>;
+  close(): Promise<void>;
+}
+
+/** What the files of a directory must and may hold. */
+export interface TensorExpectation {
+  shapes: ReadonlyMap<string, readonly number[]>;
+  /** The name in `shapes` for a name in a file. */
+  publishedName?(name: string): string;
+  /** Tensors, by their published names, that may lie there and are not read. */
+  ignored: readonly RegExp[];
+}
+
+const indexSchema = z.looseObject({ weight_map: z.record(z.string(), z.string()) });
+
+/**
+ * Opens `model.safetensors`, or the shards that `model.safetensors.index.json` names.
+ *
+ * @throws InputError naming the file and the tensor that is missing, unexpected or of another shape than
+ *   expected, and for whatever `openSafetensors` refuses.
+ */
+export async function openTensors(directory: string, expectation: TensorExpectation): Promise<TensorDirectory> {
+  const { shapes, publishedName = (name) => name } = expectation;
+  const { places, opened } = await openWeights(directory, publishedName);
+  const close = async () => {
+    await Promise.all(opened.map((file) => file.close()));
+  };
+  try {
+    checkTensors(expectation, places, directory);
+    const names = [...shapes.keys()];
+    return {
+      directory,
+      weightsHash: await hashTensors(names, places),
+      shapes,
+      names: () => names,
+      read: async (name) => {
+        const place = places.get(name);
+        if (!place) throw new Error(`${directory}: the model has no tensor ${name}`);
+        return {
+          shape: place.file.tensors.get(place.nameThere)?.shape ?? [],
+          data: await place.file.read(place.nameThere),
+        };
+      },
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Where a tensor lies, and what it is called there. */
+interface Place {
+  file: SafetensorsFile;
+  nameThere: string;
+}
+
+async function openWeights(
+  directory: string,
+  publishedName: (name: string) => string,
+): Promise<{ places: Map<string, Place>; opened: SafetensorsFile[] }> {
+  const index = path.join(directory, 'model.safetensors.index.json');
+  const isSharded = await access(index).then(
+    () => true,
+    () => false,
+  );
+  if (!isSharded) {
+    const file = await openSafetensors(path.join(directory, 'model.safetensors'));
+    const places = new Map(
+      [...file.tensors.keys()].map((nameThere) => [publishedName(nameThere), { file, nameThere }]),
+    );
+    return { places, opened: [file] };
+  }
+  const { weight_map: shardOfTensor } = await readJson(index, indexSchema);
+  const shards = new Map<string, SafetensorsFile>();
+  try {
+    for (const shard of new Set(Object.values(shardOfTensor))) {
+      if (shard !== path.basename(shard)) {
+        throw new InputError({
+          file: index,
+          field: shard,
+          problem: 'leads out of the directory',
+          remedy: 'Mend the index',
+        });
+      }
+      shards.set(shard, await openSafetensors(path.join(directory, shard)));
+    }
+    const places = new Map<string, Place>();
+    for (const [name, shard] of Object.entries(shardOfTensor)) {
+      const file = shards.get(shard) as SafetensorsFile;
+      if (!file.tensors.has(name)) throw wrongTensor(file.file, name, 'is missing, though the index says it is here');
+      places.set(publishedName(name), { file, nameThere: name });
+    }
+    return { places, opened: [...shards.values()] };
+  } catch (error) {
+    await Promise.all([...shards.values()].map((file) => file.close()));
+    throw error;
+  }
+}
+
+function checkTensors({ shapes, ignored }: TensorExpectation, places: Map<string, Place>, directory: string): void {
+  const anyFile = places.values().next().value?.file.file ?? path.join(directory, 'model.safetensors');
+  for (const [name, shape] of shapes) {
+    const place = places.get(name);
+    if (!place) throw wrongTensor(anyFile, name, 'is missing');
+    const found = place.file.tensors.get(place.nameThere)?.shape ?? [];
+    if (found.join() !== shape.join()) {
+      const problem = `has shape [${found.join(', ')}], the config says [${shape.join(', ')}]`;
+      throw wrongTensor(place.file.file, place.nameThere, problem);
+    }
+  }
+  for (const [name, { file, nameThere }] of places) {
+    if (!shapes.has(name) && !ignored.some((pattern) => pattern.test(name))) {
+      throw wrongTensor(file.file, nameThere, 'is no tensor of the model in config.json');
+    }
+  }
+}
+
+function wrongTensor(file: string, tensor: string, problem: string): InputError {
+  return new InputError({
+    file,
+    field: tensor,
+    problem,
+    remedy: 'Check that config.json and the weights belong together',
+  });
+}
+
+async function hashTensors(names: readonly string[], places: Map<string, Place>): Promise<string> {
+  const hash = createHash('sha256');
+  for (const name of names) {
+    const { file, nameThere } = places.get(name) as Place;
+    const { dtype, shape } = file.tensors.get(nameThere) ?? {};
+    hash.update(JSON.stringify([name, dtype, shape]));
+    for await (const piece of file.readBytes(nameThere)) hash.update(piece);
+  }
+  return hash.digest('hex');
+}

@@ -1,0 +1,143 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { StorageError, writeFileAtomically, writeJson } from '../../core/write-file.ts';
+import { toConfigJson } from './config-json.ts';
+import { expectedTensors } from './expected-tensors.ts';
+import type { ModelConfig } from './model-config.ts';
+import { type TensorToWrite, writeSafetensors } from './safetensors.ts';
+import { bytesPerValue, valueCount } from './safetensors-header.ts';
+
+/** What belongs to a model beside config and weights: its tokenizer and its image processor. */
+const companions = [
+  'added_tokens.json',
+  'generation_config.json',
+  'merges.txt',
+  'preprocessor_config.json',
+  'processor_config.json',
+  'special_tokens_map.json',
+  'tokenizer.json',
+  'tokenizer.model',
+  'tokenizer_config.json',
+  'vocab.json',
+];
+
+const INDEX = 'model.safetensors.index.json';
+/** As large as `transformers` makes its shards. */
+const MAXIMUM_SHARD_BYTES = 5e9;
+
+/**
+ * Writes a model directory in Hugging Face's format, openable with
+ * `Blip2ForConditionalGeneration.from_pretrained`. It is put together beside its place and then renamed; in a
+ * directory that is there already each file appears whole, `config.json` last, and other files stay.
+ *
+ * @param input.tensors exactly those of `expectedTensors(config)`, in any order
+ * @param input.copyFrom a model directory whose tokenizer and image processor go along
+ * @param input.files other files that belong there, by name; they go before those of `copyFrom`
+ * @param input.maximumShardBytes a larger model is cut into shards, with an index
+ * @throws Error if a tensor is missing, too many, or of another shape; StorageError for a full disk.
+ */
+export async function writeModelDirectory(
+  directory: string,
+  input: {
+    config: ModelConfig;
+    tensors: Iterable<TensorToWrite>;
+    dtype?: 'F32' | 'F16' | 'BF16';
+    copyFrom?: string;
+    files?: Record<string, string | Uint8Array>;
+    maximumShardBytes?: number;
+  },
+): Promise<void> {
+  const { config, dtype = 'F32', copyFrom, files = {}, maximumShardBytes = MAXIMUM_SHARD_BYTES } = input;
+  const tensors = [...input.tensors];
+  checkComplete(directory, config, tensors);
+  const place = path.resolve(directory);
+  const temporary = path.join(path.dirname(place), `.${path.basename(place)}.${randomBytes(6).toString('hex')}.tmp`);
+  await mkdir(temporary, { recursive: true });
+  try {
+    await writeWeights(temporary, tensors, dtype, maximumShardBytes);
+    if (copyFrom) await copyCompanions(copyFrom, temporary);
+    for (const [name, content] of Object.entries(files)) {
+      await writeFileAtomically(path.join(temporary, name), content);
+    }
+    await writeFileAtomically(path.join(temporary, 'config.json'), toConfigJson(config, dtype));
+    await moveInto(temporary, place);
+  } catch (error) {
+    // Said with the name that the file was to have: the temporary one is gone.
+    if (!(error instanceof StorageError)) throw error;
+    throw new StorageError(error.file.replace(temporary, place), error.cause);
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
+  }
+}
+
+function checkComplete(directory: string, config: ModelConfig, tensors: readonly TensorToWrite[]): void {
+  const expected = expectedTensors(config);
+  for (const { name, shape } of tensors) {
+    const wanted = expected.get(name);
+    if (!wanted) throw new Error(`${directory}: the model of this config has no tensor ${name}`);
+    if (wanted.join() !== shape.join()) {
+      throw new Error(`${directory}: ${name} has shape [${shape.join(', ')}], the config says [${wanted.join(', ')}]`);
+    }
+    expected.delete(name);
+  }
+  const [missing] = expected.keys();
+  if (missing) throw new Error(`${directory}: ${missing} and ${expected.size - 1} other tensors were not given`);
+}
+
+/** `model.safetensors`, or shards that hold as many tensors as go into one, and their index. */
+async function writeWeights(
+  directory: string,
+  tensors: readonly TensorToWrite[],
+  dtype: 'F32' | 'F16' | 'BF16',
+  maximumShardBytes: number,
+): Promise<void> {
+  const bytesOf = ({ shape }: TensorToWrite) => valueCount(shape) * bytesPerValue[dtype];
+  const shards: { tensors: TensorToWrite[]; bytes: number }[] = [];
+  for (const tensor of tensors) {
+    const bytes = bytesOf(tensor);
+    const open = shards.at(-1);
+    if (open && open.bytes + bytes <= maximumShardBytes) {
+      open.tensors.push(tensor);
+      open.bytes += bytes;
+    } else shards.push({ tensors: [tensor], bytes });
+  }
+  if (shards.length <= 1) {
+    await writeSafetensors(path.join(directory, 'model.safetensors'), tensors, { dtype });
+    return;
+  }
+  const number = (value: number) => String(value).padStart(5, '0');
+  const fileOf = (index: number) => `model-${number(index + 1)}-of-${number(shards.length)}.safetensors`;
+  for (const [index, shard] of shards.entries()) {
+    await writeSafetensors(path.join(directory, fileOf(index)), shard.tensors, { dtype });
+  }
+  await writeJson(path.join(directory, INDEX), {
+    metadata: { total_size: shards.reduce((sum, { bytes }) => sum + bytes, 0) },
+    weight_map: Object.fromEntries(
+      shards.flatMap((shard, index) => shard.tensors.map(({ name }) => [name, fileOf(index)])),
+    ),
+  });
+}
+
+async function copyCompanions(from: string, to: string): Promise<void> {
+  const there = await readdir(from);
+  for (const name of companions.filter((companion) => there.includes(companion))) {
+    await writeFileAtomically(path.join(to, name), await readFile(path.join(from, name)));
+  }
+}
+
+async function moveInto(temporary: string, directory: string): Promise<void> {
+  const there = await readdir(directory).catch(() => undefined);
+  if (there === undefined) {
+    await rename(temporary, directory);
+    return;
+  }
+  const names = await readdir(temporary);
+  for (const name of there) if (isWeights(name) && !names.includes(name)) await rm(path.join(directory, name));
+  const configLast = names.toSorted((one, other) => Number(one === 'config.json') - Number(other === 'config.json'));
+  for (const name of configLast) await rename(path.join(temporary, name), path.join(directory, name));
+}
+
+function isWeights(name: string): boolean {
+  return name === INDEX || /^model(-\d+-of-\d+)?\.safetensors$/.test(name);
+}

@@ -1,0 +1,41 @@
+import { writeFileAtomically } from '../core/write-file.ts';
+import { escapeHtml } from './html.ts';
+import { page } from './page.ts';
+import { inlinePicture } from './pictures.ts';
+import { choiceLine } from './sample-galleries.ts';
+
+/** A sample to look at. */
+export interface ShownSample {
+  picture: string;
+  answer: string;
+  questionType?: string;
+  question?: string;
+  choices?: readonly string[];
+  correct?: number;
+}
+
+/** Writes one self-contained page with samples of each dataset: picture, question, choices, the right one marked. */
+export async function writeSamplePage(
+  file: string,
+  title: string,
+  datasets: readonly { name: string; samples: readonly ShownSample[] }[],
+): Promise<void> {
+  const sections = [];
+  for (const { name, samples } of datasets) {
+    const cards: string[] = [];
+    // One after another: decoding hundreds of photos at once takes more memory than it saves time.
+    for (const sample of samples) cards.push(await card(sample));
+    sections.push({ title: name, body: `<div class="cards">${cards.join('\n')}</div>` });
+  }
+  await writeFileAtomically(file, page(title, sections));
+}
+
+async function card({ picture, answer, questionType, question, choices, correct }: ShownSample): Promise<string> {
+  const lines = (choices ?? []).map((choice, index) => choiceLine(choice, index === correct, false));
+  const text =
+    question === undefined
+      ? `<p>${escapeHtml(answer)}</p>`
+      : `<p class="question">${escapeHtml(question)}</p><ol type="A">${lines.join('')}</ol>`;
+  const type = questionType === undefined ? '' : `<p class="type">${escapeHtml(questionType)}</p>`;
+  return `<article>${await inlinePicture(picture)}<div>${type}${text}</div></article>`;
+}

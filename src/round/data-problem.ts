@@ -1,0 +1,54 @@
+import { isAbsolute, relative, sep } from 'node:path';
+import { InputError } from '../core/input-error.ts';
+import { downloadFor } from '../datasets/downloads.ts';
+
+/** Something in the data that is missing, cut short, or does not fit the rest. */
+export interface DataProblem {
+  /** The file, with line and field where there are any; relative to the data root when it lies there. */
+  item: string;
+  problem: string;
+  /** What to download and where to put it, or what to mend. */
+  remedy: string;
+  error: InputError;
+}
+
+/** The problem that reading something showed. @throws what is not an InputError */
+export function problemOf(error: unknown, root: string): DataProblem {
+  if (!(error instanceof InputError)) throw error;
+  const { file, line, column, field, problem, remedy } = error;
+  const path = pathUnder(root, file);
+  const place = [path, line, line === undefined ? undefined : column].filter((part) => part !== undefined).join(':');
+  const absent = /^no such/.test(problem) || /cut short|too early|unexpected end/.test(problem);
+  return {
+    item: field ? `${place}: ${field}` : place,
+    problem,
+    remedy: (absent && downloadFor(path)) || remedy,
+    error,
+  };
+}
+
+/** The path as the layout has it, or the whole path for a file elsewhere. */
+export function pathUnder(root: string, file: string): string {
+  const path = relative(root, file);
+  return path.startsWith('..') || isAbsolute(path) ? file : path.split(sep).join('/');
+}
+
+const LISTED = 20;
+
+/**
+ * Throws when there are problems: a single one as it is, many in one message.
+ *
+ * @throws InputError
+ */
+export function refuseProblems(problems: readonly DataProblem[], root: string): void {
+  const [first] = problems;
+  if (first === undefined) return;
+  if (problems.length === 1) throw first.error;
+  const lines = problems.slice(0, LISTED).map(({ item, problem, remedy }) => `\n  ${item}: ${problem}. ${remedy}`);
+  const more = problems.length > LISTED ? `\n  and ${problems.length - LISTED} more` : '';
+  throw new InputError({
+    file: root,
+    problem: `${problems.length} things are missing or wrong:${lines.join('')}${more}`,
+    remedy: '\n`dataengine data check CONFIG` lists all of them',
+  });
+}

@@ -1,0 +1,199 @@
+/**
+ * Counts what a config's data is: how many samples, of which types, how long, and where the right choice stands.
+ */
+import { basename, join } from 'node:path';
+import type { Config } from '../config/schema.ts';
+import { InputError } from '../core/input-error.ts';
+import type { RunDirectory } from '../core/run-directory.ts';
+import { aokvqaPicturePath, readAokvqa } from '../datasets/aokvqa.ts';
+import { readCcSbuAlign } from '../datasets/cc-sbu-align.ts';
+import { streamEngineData } from '../datasets/engine-data.ts';
+import { answerQma, answerQmae, captionTurn, humanTurn } from '../datasets/prompt-format.ts';
+import { versionHistory, versionObject } from '../datasets/versions.ts';
+import { loadTokenizer } from '../model/text/tokenizer.ts';
+import { configuredSplits, poolPictures, type QuestionSet, questionSet } from './dataset-paths.ts';
+import { trainPartPath, trainPartPictures } from './mixture-parts.ts';
+
+/** A sample of a dataset, as it is counted and shown. */
+export interface CountedSample {
+  picture: string;
+  /** What the model reads, and what it should write. */
+  prompt: string;
+  answer: string;
+  questionType?: string;
+  question?: string;
+  choices?: readonly string[];
+  correct?: number;
+}
+
+export interface DatasetStats {
+  name: string;
+  samples: number;
+  pictures: number;
+  countsByType: Record<string, number>;
+  /** Of prompt and answer together, in `unit`s. */
+  length: { mean: number; p95: number; longest: number };
+  /** How often each of (A) to (D) is right; empty when there are no choices. */
+  correctByLetter: number[];
+  /** The letter that is right too often for it to be chance, or undefined. */
+  favouredLetter?: string;
+  /** Some of the samples, of all types. */
+  examples: CountedSample[];
+}
+
+export interface DataStats {
+  /** Tokens when the model's tokenizer is there, words otherwise. */
+  unit: 'tokens' | 'words';
+  datasets: DatasetStats[];
+}
+
+/** @throws InputError naming the file and field of data that can't be read */
+export async function dataStats(config: Config, run: RunDirectory): Promise<DataStats> {
+  const { unit, lengthOf } = await lengthMeasure(config);
+  const datasets: DatasetStats[] = [];
+  for (const { name, samples } of await allDatasets(config, run)) datasets.push(await count(name, samples(), lengthOf));
+  return { unit, datasets };
+}
+
+async function lengthMeasure(config: Config): Promise<{ unit: DataStats['unit']; lengthOf: (text: string) => number }> {
+  try {
+    const tokenizer = await loadTokenizer(config.model.path);
+    return { unit: 'tokens', lengthOf: (text) => tokenizer.encode(text).length };
+  } catch (error) {
+    // The data can be counted before a model is there.
+    if (!(error instanceof InputError)) throw error;
+    return { unit: 'words', lengthOf: (text) => text.split(/\s+/).filter((word) => word !== '').length };
+  }
+}
+
+interface Dataset {
+  name: string;
+  samples: () => AsyncIterable<CountedSample>;
+}
+
+async function allDatasets(config: Config, run: RunDirectory): Promise<Dataset[]> {
+  const { format } = config.data;
+  const base = config.data.train.map((part): Dataset => {
+    const path = trainPartPath(config, part);
+    const pictures = trainPartPictures(config, part);
+    if (part.dataset === 'cc_sbu_align') return { name: part.dataset, samples: () => captions(path) };
+    if (part.dataset === 'gptvqa') {
+      return { name: basename(path, '.json'), samples: () => questions(streamEngineData(path), pictures, format) };
+    }
+    return { name: part.dataset, samples: () => questions(readAokvqaLazily(path), pictures, format) };
+  });
+  const splits = configuredSplits(config).map((split): Dataset => {
+    const { file, pictures, limit } = questionSet(config, split) as QuestionSet;
+    return { name: split, samples: () => questions(readAokvqaLazily(file, limit), pictures, format) };
+  });
+  const current = (await versionHistory(run.root)).filter((entry) => entry.current);
+  const generated = current.flatMap(({ version, setAside }) =>
+    version.files.map(
+      (file): Dataset => ({
+        name: `round ${version.round}${setAside ? ' (set aside)' : ''}`,
+        samples: () => questions(streamEngineData(versionObject(run.root, file)), poolPictures(config), format),
+      }),
+    ),
+  );
+  return [...base, ...splits, ...generated];
+}
+
+async function* readAokvqaLazily(file: string, limit?: number) {
+  yield* (await readAokvqa(file)).slice(0, limit);
+}
+
+async function* captions(folder: string): AsyncGenerator<CountedSample> {
+  for (const { picture, caption } of await readCcSbuAlign(folder)) {
+    yield { picture, prompt: captionTurn(), answer: caption };
+  }
+}
+
+interface Question {
+  image_id: number;
+  question: string;
+  choices: readonly string[];
+  correct_choice_idx: number;
+  rationales: readonly string[];
+  question_type?: string;
+}
+
+async function* questions(
+  source: AsyncIterable<Question>,
+  pictures: string,
+  format: Config['data']['format'],
+): AsyncGenerator<CountedSample> {
+  for await (const { image_id, question, choices, correct_choice_idx: correct, rationales, question_type } of source) {
+    yield {
+      picture: aokvqaPicturePath(pictures, image_id),
+      prompt: humanTurn(question, choices),
+      answer: format === 'QMAE' ? answerQmae(choices, correct, rationales) : answerQma(choices, correct),
+      questionType: question_type,
+      question,
+      choices,
+      correct,
+    };
+  }
+}
+
+const EXAMPLES_OF_A_TYPE = 2;
+
+async function count(
+  name: string,
+  samples: AsyncIterable<CountedSample>,
+  lengthOf: (text: string) => number,
+): Promise<DatasetStats> {
+  const pictures = new Set<string>();
+  const countsByType: Record<string, number> = {};
+  const lengths: number[] = [];
+  const correctByLetter: number[] = [];
+  const examples: CountedSample[] = [];
+  for await (const sample of samples) {
+    const type = sample.questionType ?? 'no type';
+    countsByType[type] = (countsByType[type] ?? 0) + 1;
+    if ((countsByType[type] ?? 0) <= EXAMPLES_OF_A_TYPE) examples.push(sample);
+    pictures.add(sample.picture);
+    lengths.push(lengthOf(`${sample.prompt}${sample.answer}`));
+    if (sample.correct === undefined) continue;
+    for (let letter = correctByLetter.length; letter < (sample.choices?.length ?? 0); letter += 1)
+      correctByLetter.push(0);
+    correctByLetter[sample.correct] = (correctByLetter[sample.correct] ?? 0) + 1;
+  }
+  lengths.sort((left, right) => left - right);
+  const total = lengths.reduce((sum, length) => sum + length, 0);
+  return {
+    name,
+    samples: lengths.length,
+    pictures: pictures.size,
+    countsByType,
+    length: {
+      mean: lengths.length === 0 ? 0 : total / lengths.length,
+      p95: lengths[Math.floor(lengths.length * 0.95)] ?? 0,
+      longest: lengths.at(-1) ?? 0,
+    },
+    correctByLetter,
+    favouredLetter: favouredLetter(correctByLetter),
+    examples,
+  };
+}
+
+/** How many standard deviations a letter's share may lie above an even one before it is called a defect. */
+const TOLERATED_DEVIATIONS = 4;
+
+/**
+ * The letter that is right more often than chance explains: a model learns to answer with it unseen.
+ *
+ * @param counts how often each letter is right
+ */
+export function favouredLetter(counts: readonly number[]): string | undefined {
+  const samples = counts.reduce((sum, value) => sum + value, 0);
+  if (samples === 0) return undefined;
+  const even = 1 / counts.length;
+  const most = Math.max(...counts);
+  const deviation = Math.sqrt((even * (1 - even)) / samples);
+  return most / samples > even + TOLERATED_DEVIATIONS * deviation ? 'ABCDEFGH'[counts.indexOf(most)] : undefined;
+}
+
+/** The file that shows sample pictures, unless a person names another. */
+export function samplePage(run: RunDirectory): string {
+  return join(run.root, 'data-samples.html');
+}

@@ -1,0 +1,37 @@
+import { join } from 'node:path';
+import type { Config } from '../config/schema.ts';
+
+export type Split = 'validation' | 'test';
+
+/** The question file of a split and the folder of its pictures. */
+export interface QuestionSet {
+  file: string;
+  pictures: string;
+  limit?: number;
+}
+
+/** Where a split's questions and pictures are, or undefined when the config has no such split. */
+export function questionSet({ data }: Config, split: Split): QuestionSet | undefined {
+  const set = data[split];
+  if (set === undefined) return undefined;
+  const pictures = split === 'test' ? (data.pictures.test ?? data.pictures.validation) : data.pictures.validation;
+  return { file: join(data.root, set.file), pictures: join(data.root, pictures), limit: set.limit };
+}
+
+/** The splits that the config has. */
+export function configuredSplits(config: Config): Split[] {
+  return config.data.test === undefined ? ['validation'] : ['validation', 'test'];
+}
+
+/** The COCO annotations of the pool, which new samples are written about. */
+export function poolAnnotations({ data }: Config): { instances: string; captions: string } {
+  return {
+    instances: join(data.root, data.annotations.instances),
+    captions: join(data.root, data.annotations.captions),
+  };
+}
+
+/** The folder of the pool's pictures. */
+export function poolPictures({ data }: Config): string {
+  return join(data.root, data.pictures.train);
+}

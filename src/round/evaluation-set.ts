@@ -1,0 +1,102 @@
+/**
+ * What the model is measured by, for the check that none of it is trained on.
+ */
+import limitConcurrency from 'p-limit';
+import type { Config } from '../config/schema.ts';
+import { hashFile } from '../core/hash.ts';
+import type { RunDirectory } from '../core/run-directory.ts';
+import { aokvqaPicturePath, readAokvqa } from '../datasets/aokvqa.ts';
+import { benchmarkOf } from '../evaluation/benchmarks/index.ts';
+import { questionText } from '../generation/duplicates.ts';
+import { leakFinder } from '../generation/leaks.ts';
+import { configuredSplits, poolPictures, type QuestionSet, questionSet } from './dataset-paths.ts';
+import { type EvaluationSet, evaluationSets, extractedPicturesFolder, readEvaluationSet } from './evaluation-sets.ts';
+import type { StepContext } from './step-context.ts';
+
+function questionSets(config: Config): QuestionSet[] {
+  return configuredSplits(config).map((split) => questionSet(config, split) as QuestionSet);
+}
+
+/** The hashes of the validation's and the test's files: `evaluationImageIds` depends on them. */
+export async function questionFiles(config: Config): Promise<string[]> {
+  return hashFiles(questionSets(config).map(({ file }) => file));
+}
+
+/** The hashes of all files that anything is evaluated on: the leak check depends on them. */
+export async function evaluationFiles({ config, run }: Pick<StepContext, 'config' | 'run'>): Promise<string[]> {
+  return hashFiles(evaluatedFiles(config, run).map(({ file }) => file));
+}
+
+/** The ids of all pictures of the validation and test questions. A limit on the questions does not matter here. */
+export async function evaluationImageIds(config: Config): Promise<Set<number>> {
+  const ids = new Set<number>();
+  for (const { file } of questionSets(config)) {
+    for (const { image_id } of await readAokvqa(file)) ids.add(image_id);
+  }
+  return ids;
+}
+
+/**
+ * Makes the leak check of `src/generation/leaks.ts` for new samples about these pictures, of validation, test and all
+ * benchmarks of the config. Pictures are compared by their files' content too; a picture of an evaluation that is not on
+ * this disk can only be compared by its id.
+ */
+export async function leakFinderOf(
+  { config, run, signal }: Pick<StepContext, 'config' | 'run' | 'signal'>,
+  imageIds: readonly number[],
+): Promise<ReturnType<typeof leakFinder>> {
+  const questions = new Map<string, { question_id: string; question: string; choices: readonly string[] }>();
+  const pictures = new Set<string>();
+  const evaluatedIds = new Set<number>();
+  for (const set of evaluatedFiles(config, run)) {
+    for (const asked of await readEvaluationSet({ ...set, limit: undefined }, extractedPicturesFolder(run))) {
+      const { question, choices, imageId } = benchmarkOf(set.benchmark).content(asked);
+      // Rotations of one question are the same here.
+      const text = questionText({ question, choices });
+      if (!questions.has(text)) questions.set(text, { question_id: `${set.name}/${asked.id}`, question, choices });
+      pictures.add(asked.picture);
+      if (imageId !== undefined) evaluatedIds.add(imageId);
+    }
+  }
+  const evaluated = await hashesOf([...pictures], signal);
+  const pool = new Map([...new Set(imageIds)].map((id) => [aokvqaPicturePath(poolPictures(config), id), id]));
+  const hashes = await hashesOf([...pool.keys()], signal);
+  const hashOfImage = new Map([...hashes].map(([file, hash]) => [pool.get(file) as number, hash]));
+  const { evaluationSimilarity } = config.refine;
+  return leakFinder(
+    { imageIds: evaluatedIds, pictureHashes: new Set(evaluated.values()), questions: [...questions.values()] },
+    evaluationSimilarity === 'off' ? undefined : evaluationSimilarity,
+    (imageId) => hashOfImage.get(imageId),
+  );
+}
+
+/** The sets of the config, one for each file: it may be asked with and without pictures. */
+function evaluatedFiles(config: Config, run: RunDirectory): EvaluationSet[] {
+  const sets = evaluationSets(config, run);
+  return sets.filter(
+    ({ file, benchmark }, index) =>
+      sets.findIndex((other) => other.file === file && other.benchmark === benchmark) === index,
+  );
+}
+
+function hashFiles(files: readonly string[]): Promise<string[]> {
+  return Promise.all(files.map((file) => hashFile(file)));
+}
+
+async function hashesOf(files: readonly string[], signal: AbortSignal): Promise<Map<string, string>> {
+  const limit = limitConcurrency(8);
+  const hashes = new Map<string, string>();
+  await Promise.all(
+    files.map((file) =>
+      limit(async () => {
+        signal.throwIfAborted();
+        const hash = await hashFile(file).catch((error: NodeJS.ErrnoException) => {
+          if (error.code === 'ENOENT') return undefined;
+          throw error;
+        });
+        if (hash !== undefined) hashes.set(file, hash);
+      }),
+    ),
+  );
+  return hashes;
+}

@@ -1,0 +1,104 @@
+/**
+ * What a round's model is scored on: the validation questions, the test questions, and the benchmarks of the config.
+ */
+import { join } from 'node:path';
+import type { Config } from '../config/schema.ts';
+import { hashValue } from '../core/hash.ts';
+import { InputError } from '../core/input-error.ts';
+import type { RunDirectory } from '../core/run-directory.ts';
+import type { BenchmarkQuestion } from '../evaluation/benchmarks/benchmark.ts';
+import { type BenchmarkName, benchmarkOf } from '../evaluation/benchmarks/index.ts';
+import type { AskedQuestion } from '../trainer/asked-question.ts';
+import { configuredSplits, questionSet } from './dataset-paths.ts';
+
+export interface EvaluationSet {
+  /** No other set of the run has it: `validation`, `test`, or a benchmark's. */
+  name: string;
+  benchmark: BenchmarkName;
+  file: string;
+  pictures?: string | undefined;
+  limit?: number | undefined;
+  /** Asked without the picture. */
+  blind: boolean;
+  /** The model writes its answers, where the benchmark knows such a way (see `Benchmark.ask`). */
+  generated?: boolean;
+}
+
+/**
+ * The sets of a config, `validation` first.
+ *
+ * @throws InputError when two have the same name
+ */
+export function evaluationSets(config: Config, run: RunDirectory): EvaluationSet[] {
+  const splits = configuredSplits(config).map((name): EvaluationSet => {
+    const { file, pictures, limit } = questionSet(config, name) ?? { file: '', pictures: '' };
+    return { name, benchmark: 'aokvqa', file, pictures, limit, blind: false, generated: isGenerated(config, 'aokvqa') };
+  });
+  const named = benchmarkSets(config);
+  const sets = [...splits, ...named];
+  for (const [index, { name }] of sets.entries()) {
+    if (sets.findIndex((other) => other.name === name) === index) continue;
+    throw new InputError({
+      file: join(run.root, 'config.json'),
+      field: `evaluate.benchmarks[${index - splits.length}].name`,
+      problem: `'${name}' is the name of another set too`,
+      remedy: 'Give each benchmark a name of its own (`name`)',
+    });
+  }
+  return sets;
+}
+
+/** The benchmarks of a config, under names that may be the same. */
+export function benchmarkSets(config: Config): EvaluationSet[] {
+  const { root } = config.data;
+  return config.evaluate.benchmarks.map((entry) => ({
+    name: entry.name ?? (entry.blind ? `${entry.benchmark}-blind` : entry.benchmark),
+    benchmark: entry.benchmark,
+    file: join(root, entry.file),
+    pictures: entry.pictures === undefined ? undefined : join(root, entry.pictures),
+    limit: entry.limit,
+    blind: entry.blind,
+    generated: isGenerated(config, entry.benchmark),
+  }));
+}
+
+function isGenerated(config: Config, benchmark: BenchmarkName): boolean {
+  return benchmarkOf(benchmark).writesAnswers?.(config.evaluate) ?? false;
+}
+
+/** The set of a name. @throws InputError that names those there are */
+export function requireEvaluationSet(config: Config, run: RunDirectory, name: string): EvaluationSet {
+  const sets = evaluationSets(config, run);
+  const set = sets.find((candidate) => candidate.name === name);
+  if (set !== undefined) return set;
+  throw new InputError({
+    file: join(run.root, 'config.json'),
+    field: 'evaluate.benchmarks',
+    problem: `has no set '${name}'`,
+    remedy: `Name one of ${sets.map((candidate) => candidate.name).join(', ')}`,
+  });
+}
+
+/** Reads a set's questions. Pictures that its file holds are put into the run's folder, each once. */
+export function readEvaluationSet(set: EvaluationSet, extractedPictures: string): Promise<BenchmarkQuestion[]> {
+  return benchmarkOf(set.benchmark).read({ ...set, extractedPictures });
+}
+
+/** Where pictures of benchmark files go that hold them inside. */
+export function extractedPicturesFolder(run: RunDirectory): string {
+  return join(run.root, 'benchmark-pictures');
+}
+
+/** The questions as they are put to the model; blind, without their pictures. */
+export function askQuestions(set: EvaluationSet, questions: readonly BenchmarkQuestion[]): AskedQuestion[] {
+  const benchmark = benchmarkOf(set.benchmark);
+  return questions.map((question) => {
+    const asked = { question_id: question.id, ...benchmark.ask(question, set.generated) };
+    return set.blind ? asked : { ...asked, picture: question.picture };
+  });
+}
+
+/** Hash of what is asked, in all its words; where the pictures lie does not matter. */
+export function hashAsked(asked: readonly AskedQuestion[]): string {
+  return hashValue(asked.map(({ picture, ...words }) => ({ ...words, hasPicture: picture !== undefined })));
+}

@@ -1,0 +1,56 @@
+/**
+ * The config of a run as it was when the run began: later edits of the YAML, or another working directory of a
+ * worker, change nothing.
+ */
+import { join, resolve } from 'node:path';
+import { type Config, configSchema } from '../config/schema.ts';
+import { readJson } from '../core/read-json.ts';
+import { openRunDirectory, type RunDirectory } from '../core/run-directory.ts';
+import { writeJson } from '../core/write-file.ts';
+
+const configFile = (root: string) => join(root, 'config.json');
+
+/**
+ * Writes `config.json` into the run's directory, its paths made absolute. Of a run in a store they stay as they are
+ * written: each machine has its own folders, and reads them from where its workers were started.
+ */
+export async function freezeConfig(
+  config: Config,
+  run: string,
+): Promise<{ name: string; directory: RunDirectory; config: Config }> {
+  const here = withAbsolutePaths({ ...config, run });
+  const directory = openRunDirectory(here.runsDirectory, run);
+  await writeJson(configFile(directory.root), config.store === undefined ? here : { ...config, run });
+  return { name: run, directory, config: here };
+}
+
+/** Reads what `freezeConfig` wrote. */
+export async function readFrozenConfig(runDirectory: string): Promise<Config> {
+  return withAbsolutePaths(await readJson(configFile(runDirectory), configSchema));
+}
+
+/** The config with its paths as they are on this machine, from where its process was started. */
+export function withAbsolutePaths(config: Config): Config {
+  return {
+    ...config,
+    runsDirectory: resolve(config.runsDirectory),
+    cacheDirectory: resolve(config.cacheDirectory),
+    model: { ...config.model, path: resolve(config.model.path) },
+    data: { ...config.data, root: resolve(config.data.root), questionTypes: resolve(config.data.questionTypes) },
+    sampling: {
+      ...config.sampling,
+      embeddings: config.sampling.embeddings && { model: resolve(config.sampling.embeddings.model) },
+    },
+    teacher: {
+      ...config.teacher,
+      prompt: resolve(config.teacher.prompt),
+      prices: resolve(config.teacher.prices),
+      ...(config.teacher.apiKeyFile !== undefined && { apiKeyFile: resolve(config.teacher.apiKeyFile) }),
+    },
+    verify: {
+      ...config.verify,
+      blindPrompt: resolve(config.verify.blindPrompt),
+      languageOnlyPrompt: resolve(config.verify.languageOnlyPrompt),
+    },
+  };
+}

@@ -1,0 +1,84 @@
+import { type ChunkIndex, countChunks, readChunk } from '../../teacher/chunks.ts';
+import type { TeacherRequest } from '../../teacher/generation-request.ts';
+import type { LedgerTotal } from '../../teacher/ledger.ts';
+import { costOf, type TokenPrice } from '../../teacher/prices.ts';
+import type { StepContext } from '../step-context.ts';
+import type { TeacherWork } from './work.ts';
+
+/** What a round's generation will take, from a part of its prompts. */
+export interface GenerationEstimate {
+  requests: number;
+  promptTokens: number;
+  completionTokens: number;
+  /** What it will likely cost, in the currency of the prices. */
+  cost: number;
+  /** If every answer were as long as allowed. */
+  maximumCost: number;
+  /** The most that one request can cost, with some room for prompts that were not looked at. */
+  mostPerRequest: number;
+  /** Seconds that the limits make it last at least; 0 without limits. */
+  seconds: number;
+}
+
+const promptsLookedAt = 200;
+const chunksLookedAt = 8;
+// The reference system's answers have about this many tokens.
+const usualAnswerTokens = 200;
+const roomForLongerPrompts = 1.2;
+
+/** Estimates from a sample of the prompts; lengths of answers are those of earlier rounds, where there are any. */
+export async function estimateGeneration<Request extends TeacherRequest>(input: {
+  work: TeacherWork<Request>;
+  chunks: ChunkIndex;
+  teacher: StepContext['config']['teacher'];
+  price: TokenPrice | undefined;
+  ledger: LedgerTotal;
+}): Promise<GenerationEstimate> {
+  const { work, chunks, teacher, price, ledger } = input;
+  const count = countChunks(chunks);
+  const looked = Math.min(count, chunksLookedAt);
+  const some: Request[] = [];
+  for (let index = 0; index < looked; index += 1) {
+    const chunk = await readChunk(work.requestsFile, chunks, Math.floor((index * count) / looked), work.schema);
+    some.push(...chunk.slice(0, Math.ceil(promptsLookedAt / looked)));
+  }
+  const most = await work.withAsker(some, async (asker) => some.map((request) => asker.most(request)));
+  const mean = (values: readonly number[]) =>
+    values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
+  const lengths = most.map(({ promptTokens }) => promptTokens);
+  const answers = most.map(({ completionTokens }) => completionTokens);
+  const longest = Math.max(0, ...lengths);
+  const { requests } = chunks;
+  const promptTokens = Math.round(mean(lengths) * requests);
+  const longestAnswers = Math.round(mean(answers) * requests);
+  const completionTokens = Math.round(meanAnswer(ledger, work.purpose, mean(answers)) * requests);
+  const { requestsPerMinute, tokensPerMinute } = teacher.limits;
+  const minutes =
+    teacher.mode === 'batch'
+      ? 0
+      : Math.max(
+          requests / (requestsPerMinute ?? Number.POSITIVE_INFINITY),
+          (promptTokens + longestAnswers) / (tokensPerMinute ?? Number.POSITIVE_INFINITY),
+        );
+  return {
+    requests,
+    promptTokens,
+    completionTokens,
+    cost: costOf(price, { promptTokens, completionTokens }),
+    maximumCost: costOf(price, { promptTokens, completionTokens: longestAnswers }),
+    mostPerRequest: costOf(price, {
+      promptTokens: longest * roomForLongerPrompts,
+      completionTokens: Math.max(0, ...answers),
+    }),
+    seconds: minutes * 60,
+  };
+}
+
+function meanAnswer({ bySource }: LedgerTotal, purpose: string, maximumTokens: number): number {
+  const generated = [...bySource.values()].filter(
+    ({ source, lostCalls }) => source.includes(`/${purpose}/`) && lostCalls === 0,
+  );
+  const answers = generated.reduce((sum, { calls, failedCalls }) => sum + calls - failedCalls, 0);
+  const tokens = generated.reduce((sum, { completionTokens }) => sum + completionTokens, 0);
+  return answers > 0 ? tokens / answers : Math.min(usualAnswerTokens, maximumTokens);
+}

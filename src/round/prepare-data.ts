@@ -1,0 +1,88 @@
+/**
+ * Makes sure, before any GPU time is spent, that the data is there and whole.
+ */
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import limitConcurrency from 'p-limit';
+import { hashValue } from '../core/hash.ts';
+import { runStepOnce } from '../core/manifest.ts';
+import { readAokvqa } from '../datasets/aokvqa.ts';
+import { knownQuestionTypes } from '../evaluation/question-type-of.ts';
+import { checkPictures } from './check-data.ts';
+import { refuseProblems } from './data-problem.ts';
+import { configuredSplits, type QuestionSet, questionSet } from './dataset-paths.ts';
+import { evaluationSets, extractedPicturesFolder, readEvaluationSet } from './evaluation-sets.ts';
+import { outcomeOf } from './outcome-of.ts';
+import type { PrepareDataOutcome } from './outcomes.ts';
+import { questionTypesOf, reportAgreement } from './question-types.ts';
+import { readDatasets, type UsedPicture } from './read-datasets.ts';
+import { renderScenes } from './render-scenes.ts';
+import type { StepContext } from './step-context.ts';
+
+/**
+ * Renders the demo domain when the config asks for it and it is not there yet; then reads every dataset, decodes
+ * every picture that the run may use, and has the teacher sort validation and test questions without a type.
+ *
+ * @throws InputError naming all files (and fields) that are missing, cut short or wrong
+ */
+export async function prepareData(context: StepContext): Promise<PrepareDataOutcome> {
+  const { config, run } = context;
+  const { root } = config.data;
+  await renderScenes(context);
+  const read = await readDatasets(config);
+  const named = await readNamedBenchmarks(context);
+  const { problems } = read;
+  const questions = read.questions + named.questions;
+  const pictures = [...read.pictures, ...named.pictures];
+  if (problems.length > 0) refuseProblems([...problems, ...(await checkPictures(root, pictures, context))], root);
+  const done = await runStepOnce({
+    directory: join(run.root, 'prepared-data'),
+    step: 'prepare-data',
+    inputs: { pictures: await fingerprint(pictures) },
+    work: async () => {
+      refuseProblems(await checkPictures(root, pictures, context), root);
+      return { outputs: [], metrics: { pictures: pictures.length } };
+    },
+  });
+  await classifyQuestionSets(context);
+  return { ...outcomeOf(done), questions, pictures: pictures.length };
+}
+
+/** The benchmarks beside validation and test; pictures that their files hold are put into the run's folder. */
+async function readNamedBenchmarks({
+  config,
+  run,
+}: StepContext): Promise<{ questions: number; pictures: UsedPicture[] }> {
+  const files = new Set<string>();
+  let questions = 0;
+  for (const set of evaluationSets(config, run).slice(configuredSplits(config).length)) {
+    const asked = await readEvaluationSet(set, extractedPicturesFolder(run));
+    questions += asked.length;
+    for (const { picture } of asked) if (!set.blind) files.add(picture);
+  }
+  return { questions, pictures: [...files].map((file) => ({ file })) };
+}
+
+/** Sizes and times instead of contents: the pictures of COCO are 19 GB. */
+async function fingerprint(pictures: readonly UsedPicture[]): Promise<string> {
+  const limit = limitConcurrency(64);
+  const facts = await Promise.all(
+    pictures.map(({ file, width, height }) =>
+      limit(async () => {
+        const { size, mtimeMs } = (await stat(file).catch(() => undefined)) ?? { size: -1, mtimeMs: -1 };
+        return [file, size, mtimeMs, width, height];
+      }),
+    ),
+  );
+  return hashValue(facts);
+}
+
+async function classifyQuestionSets(context: StepContext): Promise<void> {
+  for (const split of configuredSplits(context.config)) {
+    const set = questionSet(context.config, split) as QuestionSet;
+    const questions = (await readAokvqa(set.file)).slice(0, set.limit);
+    await questionTypesOf(context, questions);
+    // Those that the teacher had to sort; where a classified file lies beside theirs, it tells how well it did.
+    if (split === 'validation') await reportAgreement(context, set, knownQuestionTypes(questions).missing);
+  }
+}

@@ -1,0 +1,51 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { Config } from '../config/schema.ts';
+import { readJson } from '../core/read-json.ts';
+import { type RunDirectory, stepDirectory } from '../core/run-directory.ts';
+import { writeJson } from '../core/write-file.ts';
+import { manifestIn } from './finished-step.ts';
+
+const acceptedSchema = z.array(z.object({ fromRound: z.int().positive(), version: z.string(), file: z.string() }));
+
+/** The folder of the prompts that were accepted for a run while it went on. */
+export function runPromptFolder(run: RunDirectory): string {
+  return join(run.root, 'prompts');
+}
+
+const acceptedFile = (run: RunDirectory) => join(runPromptFolder(run), 'accepted.json');
+
+/** The prompt that a round asks the teacher with: the newest that was accepted for it, or else the config's. */
+export async function promptFile(config: Config, run: RunDirectory, round: number): Promise<string> {
+  const accepted = await readAccepted(run);
+  const ofRound = accepted.findLast(({ fromRound }) => fromRound <= round);
+  return ofRound === undefined ? config.teacher.prompt : join(runPromptFolder(run), ofRound.file);
+}
+
+/**
+ * Lets a run use an accepted prompt from the first round on that has not chosen its requests yet.
+ *
+ * @param prompt `file` lies in the run's prompt folder
+ * @returns that round
+ */
+export async function usePromptInRun(run: RunDirectory, prompt: { version: string; file: string }): Promise<number> {
+  let fromRound = 1;
+  while (await manifestIn(run, stepDirectory(run, fromRound, 'sample'))) fromRound += 1;
+  const accepted = (await readAccepted(run)).filter((entry) => entry.version !== prompt.version);
+  accepted.push({ fromRound, ...prompt });
+  await writeJson(acceptedFile(run), accepted);
+  return fromRound;
+}
+
+async function readAccepted(run: RunDirectory): Promise<z.output<typeof acceptedSchema>> {
+  // Most runs have none.
+  return readJson(acceptedFile(run), acceptedSchema).catch((error: unknown) => {
+    if (isMissing(error)) return [];
+    throw error;
+  });
+}
+
+function isMissing(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return (cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
+}

@@ -1,0 +1,172 @@
+/**
+ * Interactive Prompt Optimization (MLLM-DataEngine, section 3): what lies between two looks of a person. Everything
+ * is kept in the folder of the optimization, `<runs>/<name>`:
+ *
+ * - `prompts/iteration-<k>.md`, and from the second on its `.diff` and the teacher's `.diagnosis.md`
+ * - `samples/iteration-<k>.jsonl`, `verdicts/iteration-<k>.json`
+ */
+import { copyFile, mkdir, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { readJsonLines, readTextFile } from '../core/read-json.ts';
+import { type RunDirectory, stepDirectory } from '../core/run-directory.ts';
+import { writeFileAtomically, writeJson } from '../core/write-file.ts';
+import { readBadCases } from '../evaluation/records.ts';
+import {
+  makePromptSamples,
+  type PromptSample,
+  promptSampleSchema,
+} from '../generation/prompt-optimization/prompt-samples.ts';
+import { writePromptVersion } from '../generation/prompt-optimization/prompt-versions.ts';
+import {
+  diagnosePlaceholders,
+  revisePlaceholders,
+  revisePrompt,
+  type SampleVerdict,
+} from '../generation/prompt-optimization/revise-prompt.ts';
+import { readQuestionTypes } from '../generation/question-types.ts';
+import { type BadCaseExample, sampleRequests } from '../generation/sample-requests.ts';
+import { readPromptTemplate } from '../teacher/prompt-template.ts';
+import { badCasesFile } from './classify.ts';
+import { evaluationImageIds } from './evaluation-set.ts';
+import { manifestIn } from './finished-step.ts';
+import { inOtherRun } from './in-run.ts';
+import { withPool } from './pool.ts';
+import { promptFile, runPromptFolder, usePromptInRun } from './prompt-file.ts';
+import type { StepContext } from './step-context.ts';
+import { withTeacher } from './teacher.ts';
+
+const promptOf = (name: string) => fileURLToPath(new URL(`../../configs/prompts/${name}`, import.meta.url));
+
+export const iterationPrompt = (run: RunDirectory, iteration: number) =>
+  join(run.root, 'prompts', `iteration-${iteration}.md`);
+export const iterationSamples = (run: RunDirectory, iteration: number) =>
+  join(run.root, 'samples', `iteration-${iteration}.jsonl`);
+export const iterationDiff = (run: RunDirectory, iteration: number) =>
+  join(run.root, 'prompts', `iteration-${iteration}.diff`);
+
+/** Takes over the prompt to start from: the one that the run uses now, or the config's. */
+export async function preparePrompt(context: StepContext, forRun: string | undefined): Promise<void> {
+  const { config, run } = context;
+  const newest = (from: RunDirectory) => promptFile(config, from, Number.MAX_SAFE_INTEGER);
+  const file = forRun === undefined ? config.teacher.prompt : await inOtherRun(context, forRun, newest);
+  await readPromptTemplate(file);
+  await readQuestionTypes(config.data.questionTypes);
+  await mkdir(dirname(iterationPrompt(run, 0)), { recursive: true });
+  await copyFile(file, iterationPrompt(run, 0));
+}
+
+/**
+ * Makes the sample generations of an iteration: about the pictures of the first, and from the second on about as many
+ * fresh ones too.
+ *
+ * @param input.count pictures, in the first iteration
+ * @param input.forRun a run whose newest bad cases are the in-context examples
+ */
+export async function makeIterationSamples(
+  context: StepContext,
+  input: { iteration: number; count: number; forRun?: string | undefined },
+): Promise<PromptSample[]> {
+  const { config, run, onProgress } = context;
+  const { iteration, count, forRun } = input;
+  const template = await readPromptTemplate(iterationPrompt(run, iteration));
+  const types = await readQuestionTypes(config.data.questionTypes);
+  const badCases = await newestBadCases(context, forRun);
+  const { requests } = sampleRequests({
+    ...config.sampling,
+    strategy: 'uniform',
+    requests: count * (iteration + 1),
+    badCases,
+    weights: Object.fromEntries(types.map(({ name }) => [name, 1])),
+    pictures: await withPool(config, (coco) => coco.list()),
+    usedImageIds: await evaluationImageIds(config),
+    nearest: () => [],
+    promptVersion: template.version,
+    seed: `${config.seed}/prompt-optimization`,
+  });
+  const same = requests.slice(0, count);
+  const fresh = iteration === 0 ? [] : requests.slice(count * iteration);
+  const toAsk = [...same, ...fresh];
+  const pictures = await withPool(config, (coco) => coco.read(toAsk.map(({ image_id }) => image_id)));
+  return withTeacher(context, async (ask) => {
+    onProgress({ step: 0, steps: toAsk.length });
+    return makePromptSamples({
+      requests: toAsk,
+      same: same.length,
+      file: iterationSamples(run, iteration),
+      pictures,
+      types,
+      template,
+      ask: (messages, options) => ask(messages, options),
+      concurrency: config.teacher.concurrency,
+    });
+  });
+}
+
+/** Has the teacher revise an iteration's prompt into the next one's. @returns the change */
+export async function reviseIteration(
+  context: StepContext,
+  input: { iteration: number; verdicts: readonly SampleVerdict[]; comment?: string | undefined },
+): Promise<{ diff: string }> {
+  const { run } = context;
+  const { iteration, verdicts, comment } = input;
+  await writeJson(join(run.root, 'verdicts', `iteration-${iteration}.json`), { verdicts, comment });
+  const templates = {
+    diagnose: await readPromptTemplate(promptOf('diagnose-v1.md'), diagnosePlaceholders),
+    revise: await readPromptTemplate(promptOf('revise-v1.md'), revisePlaceholders),
+  };
+  const prompt = await readTextFile(iterationPrompt(run, iteration));
+  const samples = await readJsonLines(iterationSamples(run, iteration), promptSampleSchema);
+  const { text, diagnosis, diff } = await withTeacher(context, (ask) =>
+    revisePrompt({
+      prompt,
+      samples,
+      verdicts,
+      comment,
+      templates,
+      ask: (messages, { temperature, maximumTokens }) => ask(messages, { temperature, maximumTokens }),
+    }),
+  );
+  await writeFileAtomically(iterationDiff(run, iteration + 1), diff);
+  await writeFileAtomically(join(run.root, 'prompts', `iteration-${iteration + 1}.diagnosis.md`), `${diagnosis}\n`);
+  // Last: with it the next iteration is there.
+  await writeFileAtomically(iterationPrompt(run, iteration + 1), text);
+  return { diff };
+}
+
+/**
+ * Makes an iteration's prompt a version: beside the config's prompt, or in the given run, whose next round uses it.
+ *
+ * @returns `fromRound` only for a run
+ */
+export async function acceptIteration(
+  context: StepContext,
+  input: { iteration: number; forRun?: string | undefined },
+): Promise<{ version: string; file: string; fromRound?: number }> {
+  const { config, run } = context;
+  const { iteration, forRun } = input;
+  const text = await readFile(iterationPrompt(run, iteration), 'utf8');
+  const { version } = await readPromptTemplate(iterationPrompt(run, 0));
+  if (forRun === undefined) return writePromptVersion({ folder: dirname(config.teacher.prompt), version, text });
+  return inOtherRun(context, forRun, async (target) => {
+    const written = await writePromptVersion({ folder: runPromptFolder(target), version, text });
+    const fromRound = await usePromptInRun(target, { version: written.version, file: `${written.version}.md` });
+    return { ...written, fromRound };
+  });
+}
+
+async function newestBadCases(
+  context: StepContext,
+  forRun: string | undefined,
+): Promise<Record<string, BadCaseExample[]>> {
+  if (forRun === undefined) return {};
+  return inOtherRun(context, forRun, async (run) => {
+    let newest: string | undefined;
+    for (let round = 0; ; round += 1) {
+      const directory = stepDirectory(run, round, 'classify');
+      if (!(await manifestIn(run, directory))) break;
+      newest = directory;
+    }
+    return newest === undefined ? {} : readBadCases(join(newest, badCasesFile));
+  });
+}

@@ -1,0 +1,112 @@
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { InputError } from '../core/input-error.ts';
+import { writeJson } from '../core/write-file.ts';
+import { type AokvqaQuestion, readAokvqa } from '../datasets/aokvqa.ts';
+import { knownQuestionTypes } from '../evaluation/question-type-of.ts';
+import { type TypeAgreement, typeAgreement } from '../evaluation/type-agreement.ts';
+import { classificationFormat, classifyQuestions } from '../generation/classify-questions.ts';
+import { readQuestionTypes } from '../generation/question-types.ts';
+import { readPromptTemplate } from '../teacher/prompt-template.ts';
+import { type QuestionSet, questionSet } from './dataset-paths.ts';
+import type { StepContext, StepOutcome } from './step-context.ts';
+import { withTeacher } from './teacher.ts';
+
+const promptFile = fileURLToPath(new URL('../../configs/prompts/classify-v1.md', import.meta.url));
+
+export const agreementFile = 'question_types_agreement.json';
+
+/**
+ * The type of each question: its own, or else as the teacher sorts it, kept in `<run>/question_types.json` so that
+ * all rounds count by the same types.
+ */
+export async function questionTypesOf(
+  context: StepContext,
+  questions: readonly AokvqaQuestion[],
+): Promise<Map<string, string>> {
+  const { types, missing } = knownQuestionTypes(questions);
+  return new Map([...types, ...(await askForTypes(context, missing))]);
+}
+
+/** What `dataengine question-types` tells. */
+export interface QuestionTypesOutcome extends StepOutcome, Pick<TypeAgreement, 'questions' | 'share' | 'kappa'> {
+  file: string;
+}
+
+/**
+ * Has the teacher sort the validation questions whose types are known, and writes how far it agrees with them.
+ *
+ * @throws InputError when no types are known
+ */
+export async function checkQuestionTypes(context: StepContext): Promise<QuestionTypesOutcome> {
+  const startedAt = Date.now();
+  const set = questionSet(context.config, 'validation') as QuestionSet;
+  const questions = (await readAokvqa(set.file)).slice(0, set.limit);
+  const agreement = await reportAgreement(context, set, questions);
+  if (agreement === undefined) {
+    throw new InputError({
+      file: set.file,
+      field: '[0].question_type',
+      problem: 'no question has a type, and there is no classified file beside this one',
+      remedy: `Put ${classifiedFile(set.file)} there, or name it as data.validation.file`,
+    });
+  }
+  const { questions: compared, share, kappa } = agreement;
+  const seconds = (Date.now() - startedAt) / 1000;
+  return { file: join(context.run.root, agreementFile), questions: compared, share, kappa, seconds, reused: false };
+}
+
+/**
+ * Compares the teacher's types with those that the questions, or the classified file beside theirs, have.
+ *
+ * @returns undefined when no types are known
+ */
+export async function reportAgreement(
+  context: StepContext,
+  set: QuestionSet,
+  questions: readonly AokvqaQuestion[],
+): Promise<TypeAgreement | undefined> {
+  const beside = classifiedFile(set.file);
+  const classified = (await exists(beside)) ? await readAokvqa(beside) : [];
+  const { types } = knownQuestionTypes(questions, classified);
+  if (types.size === 0) return undefined;
+  const found = await askForTypes(
+    context,
+    questions.filter(({ question_id }) => types.has(question_id)),
+  );
+  const agreement = typeAgreement(types, found);
+  await writeJson(join(context.run.root, agreementFile), agreement);
+  return agreement;
+}
+
+/** `aokvqa_v1p0_val.json` → `aokvqa_v1p0_val_classified.json` */
+function classifiedFile(file: string): string {
+  return file.replace(/(?:_classified)?\.json$/, '_classified.json');
+}
+
+async function askForTypes(context: StepContext, questions: readonly AokvqaQuestion[]): Promise<Map<string, string>> {
+  if (questions.length === 0) return new Map();
+  const { config, run, signal } = context;
+  const { temperature, maximumTokens } = await readPromptTemplate(promptFile, ['types', 'questions']);
+  const types = await readQuestionTypes(config.data.questionTypes);
+  const format = config.teacher.answerFormat === 'structured' ? classificationFormat(types) : undefined;
+  return withTeacher(context, (ask) =>
+    classifyQuestions({
+      questions,
+      types,
+      // Fifty types are longer than a sample, and want no imagination.
+      ask: (messages, options) => ask(messages, { ...options, temperature, maximumTokens, format }),
+      cacheFile: join(run.root, 'question_types.json'),
+      promptFile,
+      signal,
+    }),
+  );
+}
+
+async function exists(file: string): Promise<boolean> {
+  return access(file).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,61 @@
+import type { BenchmarkQuestion } from '../evaluation/benchmarks/benchmark.ts';
+import { benchmarkOf } from '../evaluation/benchmarks/index.ts';
+import { chooseFromTexts, type SettleUnclear } from '../evaluation/choose-from-texts.ts';
+import { hashOfWeights, type Scores, writeEvaluation } from '../evaluation/evaluation-files.ts';
+import { rankAnswers } from '../evaluation/rank-answers.ts';
+import type { BootstrapSettings } from '../evaluation/statistics/bootstrap.ts';
+import { summarizeMeasures } from '../evaluation/summarize-measures.ts';
+import type { AnswerLosses } from '../trainer/asked-question.ts';
+import { askQuestions, type EvaluationSet, hashAsked } from './evaluation-sets.ts';
+
+/**
+ * Scores the answers to a set's questions and writes all files about them into the folder.
+ *
+ * @returns their names, and the measures in percent as a manifest keeps them
+ */
+export async function writeScores({
+  set,
+  questions,
+  losses,
+  folder,
+  modelFiles,
+  bootstrap,
+  settleUnclear,
+}: {
+  set: EvaluationSet;
+  questions: readonly BenchmarkQuestion[];
+  losses: readonly AnswerLosses[];
+  folder: string;
+  /** File → SHA-256 of the model directory. */
+  modelFiles: Record<string, string>;
+  bootstrap: BootstrapSettings;
+  /** Places written answers that the rules can't; without it they count as wrong. */
+  settleUnclear?: SettleUnclear | undefined;
+}): Promise<{ files: string[]; metrics: Record<string, number>; scores: Scores }> {
+  const benchmark = benchmarkOf(set.benchmark);
+  const ranked = rankAnswers(questions, losses, (question) => benchmark.ask(question, set.generated).answers.length);
+  const answered = await chooseFromTexts(benchmark, ranked, settleUnclear);
+  const measures = benchmark.score(answered);
+  const scores: Scores = {
+    schemaVersion: 1,
+    set: set.name,
+    benchmark: set.benchmark,
+    title: benchmark.title,
+    blind: set.blind,
+    weights: hashOfWeights(modelFiles),
+    asked: hashAsked(askQuestions(set, questions)),
+    questions: questions.length,
+    unanswered: answered.filter(({ choice }) => choice === undefined).length,
+    measures: summarizeMeasures(measures, { ...bootstrap, seed: `${bootstrap.seed}/${set.name}` }),
+  };
+  const files = await writeEvaluation(folder, scores, measures, answered);
+  const official = (await benchmark.write?.(answered, folder)) ?? [];
+  return {
+    files: [...official, ...files],
+    metrics: {
+      ...Object.fromEntries(Object.entries(scores.measures).map(([measure, { value }]) => [measure, 100 * value])),
+      questions: scores.questions,
+    },
+    scores,
+  };
+}

@@ -1,0 +1,37 @@
+import type { Config } from '../config/schema.ts';
+import type { RunDirectory } from '../core/run-directory.ts';
+import type { TrainerCommand } from '../trainer/supervisor/trainer-command.ts';
+
+/** How far the step under way is. */
+export interface StepProgress {
+  /** What the steps are of, when it is not the step's main work. */
+  phase?: string;
+  step: number;
+  steps: number;
+  loss?: number;
+  learningRate?: number;
+  tokensPerSecond?: number;
+  etaSeconds?: number;
+  /** The newest checkpoint. */
+  checkpoint?: string;
+}
+
+/** What every step is given. Nothing of Temporal: the activities and the command line both make one. */
+export interface StepContext {
+  config: Config;
+  run: RunDirectory;
+  round: number;
+  onProgress(progress: StepProgress): void;
+  /** Aborted when the step should stop; the step then throws the signal's reason. */
+  signal: AbortSignal;
+  /** The program that runs GPU jobs. Default: our own trainer. */
+  trainer?: TrainerCommand;
+}
+
+/** What every step returns. Small numbers and references only: it travels through Temporal. */
+export interface StepOutcome {
+  /** Working time, as the manifest has it: of the attempt that finished, even when it is reused. */
+  seconds: number;
+  /** True when the step had been done before with the same inputs. */
+  reused: boolean;
+}

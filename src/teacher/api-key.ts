@@ -1,0 +1,51 @@
+import { readFileSync } from 'node:fs';
+import { InputError } from '../core/input-error.ts';
+import { keepSecret } from '../core/without-secrets.ts';
+
+/** Where the key for a teacher is: a file, such as a secret that an orchestrator mounts, or else a variable. */
+export interface ApiKeyPlace {
+  apiKeyVariable: string;
+  apiKeyFile?: string | undefined;
+}
+
+/**
+ * Reads the key anew each time, so that one that was changed is used by the next piece of work. It is kept nowhere.
+ *
+ * @throws InputError when there is none
+ */
+export function readApiKey(
+  { apiKeyVariable, apiKeyFile }: ApiKeyPlace,
+  environment: Readonly<Record<string, string | undefined>>,
+): string {
+  if (apiKeyFile === undefined) {
+    const key = environment[apiKeyVariable];
+    if (key) return key;
+    throw new InputError({
+      file: 'environment',
+      field: apiKeyVariable,
+      problem: 'is not set, and the teacher needs a key',
+      remedy: `Set ${apiKeyVariable}, name a file with it in teacher.apiKeyFile, or choose the local teacher (teacher.provider: local)`,
+    });
+  }
+  const key = readKeyFile(apiKeyFile);
+  keepSecret('teacher.apiKeyFile', key);
+  return key;
+}
+
+function readKeyFile(file: string): string {
+  const refuse = (problem: string, cause?: unknown) =>
+    new InputError(
+      { file, field: 'teacher.apiKeyFile', problem, remedy: 'Write the key, and nothing else, into this file' },
+      { cause },
+    );
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8').trim();
+  } catch (cause) {
+    throw refuse(`can't be read (${(cause as NodeJS.ErrnoException).code}), and the teacher needs a key`, cause);
+  }
+  if (text === '') throw refuse('is empty, and the teacher needs a key');
+  // It goes into a header, and an error about that would quote it.
+  if (/[^\x21-\x7e]/.test(text)) throw refuse('holds more than one word, which no key does');
+  return text;
+}

@@ -1,0 +1,65 @@
+import { parseDocument } from 'yaml';
+import { z } from 'zod';
+import { describeFirstIssue } from '../core/field-path.ts';
+import { InputError } from '../core/input-error.ts';
+import { plainYamlValue } from '../core/plain-yaml.ts';
+import { readTextFile } from '../core/read-json.ts';
+
+const price = z.number().nonnegative();
+const pricesSchema = z.strictObject({
+  currency: z.string().min(1),
+  models: z.record(
+    z.string(),
+    z.strictObject({ input: price, output: price, batchInput: price.optional(), batchOutput: price.optional() }),
+  ),
+});
+
+/** What tokens of one model cost. */
+export interface TokenPrice {
+  currency: string;
+  /** Of one token. */
+  input: number;
+  output: number;
+}
+
+/** How many tokens something took. */
+export interface TokenSum {
+  promptTokens: number;
+  completionTokens: number;
+}
+
+/**
+ * Looks a model's price up in a file of prices per million tokens. A dated model such as `gpt-4-0613` has the price of
+ * the longest name that it starts with.
+ *
+ * @returns undefined when the file does not have the model
+ * @throws InputError when the file is not a file of prices
+ */
+export async function readPrice(
+  file: string,
+  model: string,
+  mode: 'online' | 'batch',
+): Promise<TokenPrice | undefined> {
+  const document = parseDocument(await readTextFile(file));
+  const [broken] = document.errors;
+  if (broken)
+    throw new InputError({ file, line: broken.linePos?.[0].line, problem: 'is not valid YAML', remedy: 'Mend it' });
+  const result = pricesSchema.safeParse(plainYamlValue(document, file));
+  if (!result.success) throw new InputError({ file, ...describeFirstIssue(result.error), remedy: 'Mend this value' });
+  const { currency, models } = result.data;
+  const [name] = Object.keys(models)
+    .filter((known) => model === known || model.startsWith(`${known}-`))
+    .sort((left, right) => right.length - left.length);
+  const found = name === undefined ? undefined : models[name];
+  if (!found) return undefined;
+  const million = 1e6;
+  const { input, output, batchInput = input / 2, batchOutput = output / 2 } = found;
+  return mode === 'batch'
+    ? { currency, input: batchInput / million, output: batchOutput / million }
+    : { currency, input: input / million, output: output / million };
+}
+
+/** What tokens cost; nothing when there is no price. */
+export function costOf(price: TokenPrice | undefined, { promptTokens, completionTokens }: TokenSum): number {
+  return price === undefined ? 0 : promptTokens * price.input + completionTokens * price.output;
+}

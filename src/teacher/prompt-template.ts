@@ -1,0 +1,112 @@
+import { parseDocument } from 'yaml';
+import { z } from 'zod';
+import { describeFirstIssue } from '../core/field-path.ts';
+import { hashBytes } from '../core/hash.ts';
+import { InputError } from '../core/input-error.ts';
+import { plainYamlValue } from '../core/plain-yaml.ts';
+import { readTextFile } from '../core/read-json.ts';
+
+const frontMatter = z.strictObject({
+  version: z.string().min(1),
+  model: z.string().min(1),
+  temperature: z.number().min(0).max(2),
+  topP: z.number().gt(0).max(1),
+  maximumTokens: z.number().int().positive(),
+});
+
+/** A message of a chat, as OpenAI's API takes it. */
+export interface ChatMessage {
+  role: 'system' | 'user' | 'assistant';
+  content: string;
+}
+
+/** A version of a prompt, with the model settings it was written for. */
+export interface PromptTemplate extends z.output<typeof frontMatter> {
+  system: string;
+  /** With `{{name}}` where a value goes. */
+  user: string;
+  /** SHA-256 of the whole file. */
+  hash: string;
+}
+
+/**
+ * Reads a prompt: Markdown with front matter, a `# System` part and a `# User` part.
+ *
+ * @param placeholders the names that the prompt must have, each as `{{name}}`, and no others
+ * @throws InputError when a part, a setting or a placeholder is missing or not known.
+ */
+export async function readPromptTemplate(
+  file: string,
+  placeholders: readonly string[] = generationPlaceholders,
+): Promise<PromptTemplate> {
+  return parsePromptTemplate(await readTextFile(file), file, placeholders);
+}
+
+/** Parses the text of a prompt. @throws InputError as `readPromptTemplate` does, with the given name of the file. */
+export function parsePromptTemplate(
+  source: string,
+  file: string,
+  placeholders: readonly string[] = generationPlaceholders,
+): PromptTemplate {
+  const text = source.replaceAll('\r\n', '\n');
+  const parts = /^---\n(.*?)\n---\n\s*# System\n(.*?)\n# User\n(.*)$/s.exec(text);
+  if (!parts) {
+    throw new InputError({
+      file,
+      problem: 'is not a prompt',
+      remedy: 'Start it with front matter between two lines "---", then a part "# System" and a part "# User"',
+    });
+  }
+  const [, settings = '', system = '', user = ''] = parts;
+  checkPlaceholders(file, `${system}\n${user}`, placeholders);
+  return { ...readFrontMatter(file, settings), system: system.trim(), user: user.trim(), hash: hashBytes(text) };
+}
+
+/** What a prompt for generation must have a place for. */
+export const generationPlaceholders = ['captions', 'boxes', 'type_title', 'type_explanation', 'examples'] as const;
+
+/**
+ * Puts values in the places of a prompt. A value is text only: what looks like a placeholder inside it stays.
+ *
+ * @throws Error when a place has no value.
+ */
+export function fillTemplate(template: PromptTemplate, values: Readonly<Record<string, string>>): ChatMessage[] {
+  const fill = (text: string) =>
+    text.replace(placeholderPattern, (_, name: string) => {
+      const value = values[name];
+      if (value === undefined) throw new Error(`Prompt ${template.version} has no value for {{${name}}}`);
+      return value;
+    });
+  return [
+    { role: 'system', content: fill(template.system) },
+    { role: 'user', content: fill(template.user) },
+  ];
+}
+
+const placeholderPattern = /\{\{(\w+)\}\}/g;
+
+function readFrontMatter(file: string, text: string): z.output<typeof frontMatter> {
+  const document = parseDocument(text);
+  const [broken] = document.errors;
+  if (broken) {
+    // The front matter starts on the file's second line.
+    const line = (broken.linePos?.[0].line ?? 1) + 1;
+    throw new InputError({ file, line, problem: broken.message.split('\n')[0] ?? '', remedy: 'Mend the front matter' });
+  }
+  const result = frontMatter.safeParse(plainYamlValue(document, file, { firstLine: 2 }));
+  if (result.success) return result.data;
+  throw new InputError({ file, ...describeFirstIssue(result.error), remedy: 'Mend the front matter' });
+}
+
+function checkPlaceholders(file: string, text: string, expected: readonly string[]): void {
+  const found = new Set(Array.from(text.matchAll(placeholderPattern), (match) => match[1] as string));
+  const missing = expected.find((name) => !found.has(name));
+  if (missing) {
+    throw new InputError({ file, problem: `has no place {{${missing}}}`, remedy: 'Put it where the value belongs' });
+  }
+  const unknown = [...found].find((name) => !expected.includes(name));
+  if (unknown) {
+    const known = expected.map((name) => `{{${name}}}`).join(', ');
+    throw new InputError({ file, problem: `has an unknown place {{${unknown}}}`, remedy: `Known are ${known}` });
+  }
+}

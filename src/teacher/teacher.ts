@@ -1,0 +1,212 @@
+import { AzureOpenAI, OpenAI } from 'openai';
+import { zodResponseFormat } from 'openai/helpers/zod';
+import type { ChatCompletionCreateParamsNonStreaming } from 'openai/resources/chat/completions';
+import { z } from 'zod';
+import { hashBytes } from '../core/hash.ts';
+import { InputError } from '../core/input-error.ts';
+import { type ApiKeyPlace, readApiKey } from './api-key.ts';
+import { leanFetch } from './lean-fetch.ts';
+import type { ChatMessage } from './prompt-template.ts';
+import { limitReset, TeacherError, teacherErrorFrom } from './teacher-error.ts';
+
+/** Where the teacher is and how it is asked: the `teacher` part of a config. */
+export interface TeacherSettings extends ApiKeyPlace {
+  provider: 'local' | 'openai' | 'azure';
+  /** Needed for the local teacher and for Azure; for `openai` it names another server with the same protocol. */
+  baseUrl?: string | undefined;
+  /** Azure's version of the protocol, such as `2024-10-21`. */
+  apiVersion?: string | undefined;
+  model: string;
+  temperature: number;
+  topP: number;
+  maximumTokens: number;
+  requestTimeoutSeconds: number;
+}
+
+/** A message with text and pictures, for teachers that see. */
+export type TeacherMessage = ChatMessage | { role: 'user'; content: MessagePart[] };
+export type MessagePart =
+  | { type: 'text'; text: string }
+  | { type: 'image_url'; image_url: { url: string; detail?: 'low' | 'high' | 'auto' } };
+
+/** Tokens as the teacher counted them. */
+export interface TokenUsage {
+  promptTokens: number;
+  completionTokens: number;
+  totalTokens: number;
+}
+
+/** An answer, and what is needed to account for it. */
+export interface TeacherAnswer {
+  text: string;
+  usage: TokenUsage;
+  /** The model that answered, by the name it gave itself. */
+  model: string;
+  /** SHA-256 of what was asked, with all settings that matter to the answer. */
+  requestHash: string;
+  /** Why the teacher would not answer. */
+  refusal?: string | undefined;
+  /** Set when a limit is used up: how long until there is something of it again. */
+  waitSeconds?: number | undefined;
+}
+
+/** What changes from call to call. */
+export interface CallOptions {
+  signal?: AbortSignal;
+  /** Handed to servers that can repeat an answer. */
+  seed?: number | undefined;
+  /** Sent as `X-Client-Request-Id`, by which OpenAI can find a request. */
+  call?: string | undefined;
+  /** Has the teacher keep the answer, to be found by its call. */
+  store?: boolean;
+}
+
+/** How an answer is made. */
+export interface SamplingSettings extends Pick<TeacherSettings, 'model' | 'temperature' | 'topP' | 'maximumTokens'> {
+  /** Has the teacher write JSON by a schema, as `structuredFormat` makes it; default: text. */
+  format?: StructuredFormat | undefined;
+}
+
+/** A schema for answers, as the chat-completions API takes it (`response_format`, strict). */
+export type StructuredFormat = ReturnType<typeof zodResponseFormat>;
+
+/** @param name what the schema is of, such as `sample`; the teacher sees it */
+export function structuredFormat(schema: z.ZodType, name: string): StructuredFormat {
+  return zodResponseFormat(schema, name);
+}
+
+const completion = z.object({
+  model: z.string(),
+  choices: z
+    .array(z.object({ message: z.object({ content: z.string().nullish(), refusal: z.string().nullish() }) }))
+    .min(1),
+  usage: z.object({ prompt_tokens: z.number(), completion_tokens: z.number(), total_tokens: z.number() }).nullish(),
+});
+
+/**
+ * Makes the client that all requests of a process share. It never tries again by itself: that is left to the
+ * caller, who knows how long the whole work may take.
+ *
+ * @throws InputError when there is no key, or an address is missing.
+ */
+export function createTeacherClient(
+  settings: TeacherSettings,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): OpenAI {
+  const { provider, baseUrl, apiVersion } = settings;
+  // A key for OpenAI must not reach another server by accident.
+  const key = provider === 'local' ? 'local-teacher' : readApiKey(settings, environment);
+  if (provider !== 'openai' && !baseUrl) {
+    throw new InputError({
+      file: 'config',
+      field: 'teacher.baseUrl',
+      problem: `is missing, and the teacher of provider ${provider} has no other address`,
+      remedy:
+        provider === 'local'
+          ? 'Start the local teacher and give its address, such as http://127.0.0.1:8787/v1'
+          : 'Give the address of the Azure resource, such as https://my-resource.openai.azure.com/openai',
+    });
+  }
+  const common = {
+    fetch: leanFetch,
+    maxRetries: 0,
+    timeout: settings.requestTimeoutSeconds * 1000,
+    logLevel: 'off' as const,
+  };
+  if (provider === 'azure') {
+    return new AzureOpenAI({ ...common, apiKey: key, baseURL: baseUrl, apiVersion: apiVersion ?? '2024-10-21' });
+  }
+  return new OpenAI({
+    ...common,
+    apiKey: key,
+    // Undefined would let the client take these from the environment.
+    baseURL: baseUrl ?? 'https://api.openai.com/v1',
+    organization: provider === 'openai' ? (environment.OPENAI_ORG_ID ?? null) : null,
+    project: provider === 'openai' ? (environment.OPENAI_PROJECT_ID ?? null) : null,
+  });
+}
+
+/** The body of a request, as it is sent or put into a batch. */
+export function requestBody(
+  messages: readonly TeacherMessage[],
+  settings: SamplingSettings,
+  seed?: number,
+): ChatCompletionCreateParamsNonStreaming {
+  return {
+    model: settings.model,
+    messages: [...messages],
+    temperature: settings.temperature,
+    top_p: settings.topP,
+    max_tokens: settings.maximumTokens,
+    ...(settings.format === undefined ? {} : { response_format: settings.format }),
+    ...(seed === undefined ? {} : { seed }),
+  };
+}
+
+/** SHA-256 of a request's body, as `requestBody` writes it. */
+export function hashRequest(body: ChatCompletionCreateParamsNonStreaming): string {
+  return hashBytes(JSON.stringify(body));
+}
+
+/**
+ * Asks the teacher once.
+ *
+ * @throws TeacherError that says whether and when to try again; the signal's reason when it was aborted.
+ */
+export async function askTeacher(
+  client: OpenAI,
+  messages: readonly TeacherMessage[],
+  settings: SamplingSettings,
+  options: CallOptions = {},
+): Promise<TeacherAnswer> {
+  const body = requestBody(messages, settings, options.seed);
+  const stored = options.store && options.call ? { store: true, metadata: { call: options.call } } : {};
+  const headers = options.call === undefined ? {} : { 'X-Client-Request-Id': options.call };
+  try {
+    const { data, response } = await withOwnSignal(options.signal, (signal) =>
+      client.chat.completions.create({ ...body, ...stored }, { signal, headers }).withResponse(),
+    );
+    return { ...readCompletion(data, hashRequest(body)), waitSeconds: limitReset(response.headers) };
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    throw teacherErrorFrom(error);
+  }
+}
+
+/**
+ * Reads a chat completion, wherever it came from.
+ *
+ * @throws TeacherError (retryable) for anything else
+ */
+export function readCompletion(response: unknown, requestHash: string): TeacherAnswer {
+  const result = completion.safeParse(response);
+  if (!result.success) {
+    throw new TeacherError('The teacher answered something that is not a chat completion', { retryable: true });
+  }
+  const { choices, model, usage } = result.data;
+  const message = choices[0]?.message;
+  return {
+    text: message?.content ?? '',
+    usage: {
+      promptTokens: usage?.prompt_tokens ?? 0,
+      completionTokens: usage?.completion_tokens ?? 0,
+      totalTokens: usage?.total_tokens ?? 0,
+    },
+    model,
+    requestHash,
+    ...(message?.refusal ? { refusal: message.refusal } : {}),
+  };
+}
+
+// The client never takes its listener off a signal, and one signal may serve a hundred thousand requests.
+async function withOwnSignal<T>(outer: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = new AbortController();
+  const abort = () => controller.abort(outer?.reason);
+  if (outer?.aborted) abort();
+  outer?.addEventListener('abort', abort, { once: true });
+  try {
+    return await work(controller.signal);
+  } finally {
+    outer?.removeEventListener('abort', abort);
+  }
+}

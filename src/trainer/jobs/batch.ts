@@ -1,0 +1,92 @@
+/** Sequences of different lengths as the rectangles that a traced graph takes. */
+import type { TypedArray } from '../../model/ops/tensorflow.ts';
+import type { Sequence } from './sequence.ts';
+
+/** The sizes a graph is traced for. */
+export interface BatchShape {
+  batch: number;
+  tokens: number;
+  /** Places a sequence whose next token is learned. */
+  targets: number;
+}
+
+const TOKEN_STEP = 8;
+const TARGET_STEP = 8;
+
+const roundUp = (value: number, step: number) => Math.ceil(value / step) * step;
+
+/** The smallest shape, in coarse steps so that few graphs are needed, that holds all sequences. */
+export function batchShape(sequences: readonly Sequence[]): BatchShape {
+  const tokens = Math.max(...sequences.map(({ tokenIds }) => tokenIds.length));
+  const targets = Math.max(...sequences.map(({ tokenIds, answerStart }) => tokenIds.length - answerStart));
+  return {
+    batch: sequences.length,
+    tokens: roundUp(tokens, TOKEN_STEP),
+    targets: roundUp(targets, TARGET_STEP),
+  };
+}
+
+/** Tokens that the loss is on. */
+export function learnedTokens(sequences: readonly Sequence[]): number {
+  return sequences.reduce((count, { tokenIds, answerStart }) => count + tokenIds.length - answerStart, 0);
+}
+
+export interface Batch extends Record<string, TypedArray> {
+  /** int32 `[batch * tokens]`, padded to the right */
+  tokenIds: Int32Array;
+  /** bool `[batch * tokens, 1]` */
+  isPicture: Uint8Array;
+  /** int32 `[batch * tokens]` */
+  pictureRows: Int32Array;
+  /** int32 `[batch * targets]`: places whose next token is learned, as rows of the batch */
+  rows: Int32Array;
+  /** int32 `[batch * targets]`: the same places, counted within their sequence */
+  tableRows: Int32Array;
+  /** int32 `[batch * targets]` */
+  labels: Int32Array;
+  /** float32 `[batch * targets]`: one over the number of learned tokens, zero for padding */
+  weights: Float32Array;
+}
+
+/**
+ * Lays sequences side by side. The loss is the mean over all learned tokens of the batch, as
+ * transformers' causal loss.
+ *
+ * @param learned tokens that the mean is over: for a part of a batch those of the whole batch
+ */
+export function collate(
+  sequences: readonly Sequence[],
+  shape: BatchShape,
+  queries: number,
+  learned = learnedTokens(sequences),
+): Batch {
+  const { batch, tokens, targets } = shape;
+  const result: Batch = {
+    tokenIds: new Int32Array(batch * tokens),
+    isPicture: new Uint8Array(batch * tokens),
+    pictureRows: new Int32Array(batch * tokens),
+    rows: new Int32Array(batch * targets),
+    tableRows: new Int32Array(batch * targets),
+    labels: new Int32Array(batch * targets),
+    weights: new Float32Array(batch * targets),
+  };
+  sequences.forEach(({ tokenIds, pictureStart, answerStart }, index) => {
+    result.tokenIds.set(tokenIds, index * tokens);
+    for (let query = 0; pictureStart >= 0 && query < queries; query++) {
+      const place = index * tokens + pictureStart + query;
+      result.isPicture[place] = 1;
+      result.pictureRows[place] = index * queries + query;
+    }
+    // Unused places read the sequence's first token, whose weight is zero.
+    result.rows.fill(index * tokens, index * targets, (index + 1) * targets);
+    for (let target = 0; answerStart + target < tokenIds.length; target++) {
+      const slot = index * targets + target;
+      const place = answerStart + target - 1;
+      result.rows[slot] = index * tokens + place;
+      result.tableRows[slot] = place;
+      result.labels[slot] = tokenIds[place + 1] as number;
+      result.weights[slot] = 1 / learned;
+    }
+  });
+  return result;
+}

@@ -1,0 +1,78 @@
+import { narrowToBfloat16 } from '../../model/files/half-precision.ts';
+import type { TensorDirectory } from '../../model/files/tensor-directory.ts';
+import type { ProductType } from '../../model/ops/ops.ts';
+import type { Program, StorageType } from '../../model/ops/program.ts';
+import { frozen, type Variable } from '../../model/ops/tape.ts';
+import type { Weights } from '../../model/weights.ts';
+
+/** How weights will be used. */
+export type WeightUse = 'forward' | 'forward and backward';
+
+/**
+ * Weights of a model directory as variables of a program; only those that the traced functions ask for.
+ *
+ * @param storage of the language model's matrices, all or by name; vectors, such as norms, stay float32
+ * @param use decides which way round the matrices of its layers are kept: `[out, in]` as in the files, or transposed
+ */
+export function frozenWeights(
+  program: Program,
+  { shapes }: Pick<TensorDirectory, 'shapes'>,
+  { storage = 'float32', use }: { storage?: StorageType | ((name: string) => StorageType) | undefined; use: WeightUse },
+): Weights {
+  const known = new Map<string, Variable>();
+  return (name) => {
+    const variable = known.get(name);
+    if (variable) return variable;
+    const shape = shapes.get(name);
+    if (!shape) throw new Error(`the model has no tensor '${name}'`);
+    const isMatrix = shape.length === 2 && name.startsWith('language_model.');
+    const kept = typeof storage === 'string' ? storage : storage(name);
+    // Rows of the embeddings are looked up, too.
+    const isOfLayer = isMatrix && !name.endsWith('.embed_tokens.weight');
+    const isTransposed = isOfLayer && isFasterTransposed(shape, use, program.productType);
+    const value = program.variable(name, shape, { storage: isMatrix ? kept : 'float32', isTransposed });
+    const declared = { ...frozen(value), isTransposed };
+    known.set(name, declared);
+    return declared;
+  };
+}
+
+/**
+ * CPUs multiply by `[in, out]` in float32 in up to a third less time than by the transpose of `[out, in]`, the more so
+ * the longer `in` is. One of the two directions has to transpose: then rather the one whose inner length is shorter. In
+ * bfloat16 nothing is gained. `bench:score` and `bench:train` see it; GPUs do not care.
+ */
+function isFasterTransposed(shape: readonly number[], use: WeightUse, productType: ProductType): boolean {
+  const [outputSize, inputSize] = shape as [number, number];
+  return productType === 'float32' && (use === 'forward' || inputSize > outputSize);
+}
+
+/** Small tensors are given together up to so many bytes: every run of an assignment takes time of its own. */
+const GROUP_BYTES = 16 * 2 ** 20;
+
+/**
+ * Streams the weights into a loaded program: at any time one tensor, or a group of small ones, is in memory
+ * beside what TensorFlow has.
+ */
+export async function loadWeights(program: Program, model: TensorDirectory): Promise<void> {
+  const group = new Map<string, Float32Array | Uint8Array>();
+  let bytes = 0;
+  const flush = () => {
+    program.assignAll(group);
+    group.clear();
+    bytes = 0;
+  };
+  for (const name of model.names()) {
+    if (!program.has(name)) continue;
+    const data = await readAs(model, name, program.storageOf(name));
+    if (bytes + data.byteLength > GROUP_BYTES) flush();
+    group.set(name, data);
+    bytes += data.byteLength;
+  }
+  flush();
+}
+
+async function readAs(model: TensorDirectory, name: string, storage: StorageType): Promise<Float32Array | Uint8Array> {
+  const { data } = await model.read(name);
+  return storage === 'float32' ? data : new Uint8Array(narrowToBfloat16(data).buffer);
+}

@@ -1,0 +1,180 @@
+/** Writes text after prompts with a model directory of any family, or with a LLaMA that sees no pictures. */
+import path from 'node:path';
+import { z } from 'zod';
+import { InputError } from '../../core/input-error.ts';
+import { readJson } from '../../core/read-json.ts';
+import { humanTurn, type PromptForm } from '../../datasets/prompt-format.ts';
+import { type GeneratedText, type GenerationRequest, traceGenerator } from '../../model/decoding/generate.ts';
+import type { DecodingSettings } from '../../model/decoding/settings.ts';
+import { readLlamaDirectory } from '../../model/files/llama-directory.ts';
+import { type ModelDirectory, readModelDirectory } from '../../model/files/model-directory.ts';
+import type { TensorDirectory } from '../../model/files/tensor-directory.ts';
+import type { ProductType } from '../../model/ops/ops.ts';
+import { Program, type StorageType } from '../../model/ops/program.ts';
+import { loadTokenizer } from '../../model/text/tokenizer.ts';
+import { frozenWeights, loadWeights } from './frozen-weights.ts';
+import { pictureFeatures } from './picture-features.ts';
+import { promptIds, promptSettings } from './sequence.ts';
+
+export interface TextRequest {
+  /** Tells its random numbers from those of other requests. */
+  id: string;
+  /** A question; for a language model without vision, the text to go on from. */
+  prompt: string;
+  /** The prompt already has the words around the question, and the mark of the picture if it shows one. */
+  isRaw?: boolean;
+  /** A picture file. */
+  picture?: string;
+}
+
+/** End tokens are the model's own; the default stop string is its family's end mark. */
+export type TextSettings = Omit<DecodingSettings, 'endTokens'>;
+
+/**
+ * Answers the requests, in their order.
+ *
+ * @throws InputError for a model or picture that can't be used, or a picture given to a model that sees none
+ */
+export async function generateTexts(
+  directory: string,
+  requests: readonly TextRequest[],
+  settings: TextSettings,
+  { batchSize = 8, ...rest }: GenerateOptions = {},
+): Promise<GeneratedText[]> {
+  const { model_type } = await readJson(path.join(directory, 'config.json'), z.looseObject({ model_type: z.string() }));
+  return model_type === 'llama'
+    ? continueTexts(directory, requests, settings, { batchSize, ...rest })
+    : answerAboutPictures(directory, requests, settings, { batchSize, ...rest });
+}
+
+export interface GenerateOptions {
+  /** Default 8. */
+  batchSize?: number;
+  /** What matrix products by weights are computed in; default float32. */
+  productType?: ProductType | undefined;
+  /** What the matrices of the language model are kept as; default float32. */
+  weightStorage?: StorageType | undefined;
+  signal?: AbortSignal | undefined;
+  /** Called after every batch with the number of requests done. */
+  onProgress?: ((done: number, total: number) => void) | undefined;
+  /** Given the texts of every batch, each with the id of its request, before the next one begins. */
+  onTexts?: ((texts: { id: string; text: string }[]) => Promise<void>) | undefined;
+}
+
+type Options = GenerateOptions & { batchSize: number };
+
+async function continueTexts(
+  directory: string,
+  requests: readonly TextRequest[],
+  settings: TextSettings,
+  options: Options,
+): Promise<GeneratedText[]> {
+  if (requests.some(({ picture }) => picture !== undefined)) {
+    throw new InputError({
+      file: directory,
+      problem: 'this is a language model without vision',
+      remedy: 'Ask it without a picture, or name a MiniGPT-4 or LLaVA',
+    });
+  }
+  const model = await readLlamaDirectory(directory);
+  try {
+    const tokenizer = await loadTokenizer(directory);
+    const prompts = requests.map(({ id, prompt }) => ({
+      id,
+      tokenIds: tokenizer.encodeWhole(prompt),
+      pictureStart: -1,
+    }));
+    return await generate(model, prompts, tokenizer, settings, { ...options, pictureTokens: 0 });
+  } finally {
+    await model.close();
+  }
+}
+
+async function answerAboutPictures(
+  directory: string,
+  requests: readonly TextRequest[],
+  settings: TextSettings,
+  options: Options,
+): Promise<GeneratedText[]> {
+  const model = await readModelDirectory(directory);
+  try {
+    const tokenizer = await loadTokenizer(directory);
+    const form = promptSettings(model, tokenizer);
+    const prompts = requests.map(({ id, prompt, isRaw, picture }) => {
+      const { ids, pictureStart } = promptIds(isRaw ? prompt : humanTurn(prompt, [], form.form), form);
+      if (pictureStart >= 0 !== (picture !== undefined)) throw wrongPicture(directory, pictureStart >= 0, form.form);
+      return { id, tokenIds: ids, pictureStart };
+    });
+    const stopStrings = settings.stopStrings ?? [form.form.endMark];
+    const files = requests.map(({ picture }) => picture);
+    const shown = files.filter((file) => file !== undefined);
+    const features = await pictureFeatures(model, shown, { signal: options.signal });
+    const pictures = (from: number, to: number) => features.batch(files.slice(from, to));
+    try {
+      return await generate(
+        model,
+        prompts,
+        tokenizer,
+        { ...settings, stopStrings },
+        { ...options, pictureTokens: form.queries, pictures },
+      );
+    } finally {
+      features.dispose();
+    }
+  } finally {
+    await model.close();
+  }
+}
+
+function wrongPicture(directory: string, isAsked: boolean, { pictureMark }: PromptForm): InputError {
+  return new InputError({
+    file: directory,
+    problem: isAsked
+      ? 'the prompt is about a picture, and none is given'
+      : 'a picture is given, and the prompt shows none',
+    remedy: isAsked ? 'Name a picture' : `Put ${pictureMark} where the picture goes`,
+  });
+}
+
+/** Runs the requests in batches of about the same prompt length. */
+async function generate(
+  model: TensorDirectory & { config: Pick<ModelDirectory['config'], 'text_config'> },
+  requests: readonly GenerationRequest[],
+  tokenizer: { decode(ids: readonly number[]): string },
+  settings: TextSettings,
+  options: Options & { pictureTokens: number; pictures?: (from: number, to: number) => Float32Array },
+): Promise<GeneratedText[]> {
+  const { pictureTokens, pictures, signal } = options;
+  const text = model.config.text_config;
+  const batch = Math.min(options.batchSize, requests.length);
+  const endTokens = [text.eos_token_id ?? []].flat();
+  const program = new Program({ productType: options.productType });
+  try {
+    const promptLengths = requests.map(({ tokenIds }) => tokenIds.length);
+    const generator = traceGenerator(
+      program,
+      frozenWeights(program, model, { storage: options.weightStorage, use: 'forward' }),
+      model.config,
+      tokenizer,
+      { ...settings, endTokens },
+      { batch, promptLengths, pictureTokens },
+    );
+    program.load();
+    await loadWeights(program, model);
+    const texts: GeneratedText[] = [];
+    for (let start = 0; start < requests.length; start += batch) {
+      signal?.throwIfAborted();
+      const shown = new Float32Array(batch * pictureTokens * text.hidden_size);
+      if (pictures) shown.set(pictures(start, start + batch));
+      const asked = requests.slice(start, start + batch);
+      const written = generator.generate(asked, shown);
+      texts.push(...written);
+      await options.onTexts?.(written.map(({ text }, index) => ({ id: asked[index]?.id ?? '', text })));
+      options.onProgress?.(texts.length, requests.length);
+      await new Promise(setImmediate);
+    }
+    return texts;
+  } finally {
+    program.dispose();
+  }
+}

@@ -1,0 +1,67 @@
+/** Logits of one batch, for parity checks. */
+import { familyOf } from '../../model/families/index.ts';
+import type { Adapter } from '../../model/files/adapter.ts';
+import type { ModelDirectory } from '../../model/files/model-directory.ts';
+import type { Adapters } from '../../model/llama.ts';
+import { multimodal } from '../../model/multimodal.ts';
+import { Program, type StorageType } from '../../model/ops/program.ts';
+import { frozen, Tape } from '../../model/ops/tape.ts';
+import type { Batch, BatchShape } from './batch.ts';
+import { frozenWeights, loadWeights } from './frozen-weights.ts';
+import { batchInputs, causalTables } from './loss.ts';
+
+/**
+ * Logits at the batch's learned places, with an adapter if one is given.
+ *
+ * @param pictures float32 `[batch * queries, hidden]`
+ * @param storage of the language model's matrices
+ * @returns float32 `[batch * targets, vocabulary]`
+ */
+export async function batchLogits(
+  model: ModelDirectory,
+  shape: BatchShape,
+  batch: Batch,
+  pictures: Float32Array,
+  adapter?: Adapter,
+  storage?: StorageType | ((name: string) => StorageType),
+): Promise<Float32Array> {
+  const { config } = model;
+  const program = new Program();
+  const weights = frozenWeights(program, model, { storage, use: 'forward' });
+  const hidden = config.text_config.hidden_size;
+  const adapters: Adapters = (module) => {
+    const pair = adapter?.tensors.get(module);
+    if (!adapter || !pair) return undefined;
+    return {
+      a: frozen(program.variable(`${module}.lora_A`, pair.A.shape)),
+      b: frozen(program.variable(`${module}.lora_B`, pair.B.shape)),
+      scaling: pair.scaling,
+    };
+  };
+  const inputs = {
+    ...batchInputs(shape),
+    pictures: { shape: [shape.batch * familyOf(config).pictureTokens, hidden], dataType: 'float32' },
+  } as const;
+  program.define('logits', inputs, (ops, values) => {
+    const input = {
+      ...values,
+      batch: shape.batch,
+      pictures: frozen(values.pictures),
+      tables: causalTables(ops, config, shape.tokens),
+      outputs: { perSequence: shape.targets, rows: values.rows, tableRows: values.tableRows },
+    };
+    return { logits: multimodal(new Tape(ops), weights, config, input, adapters).value };
+  });
+  program.load();
+  try {
+    await loadWeights(program, model);
+    const factors = [...(adapter?.tensors ?? [])].flatMap(([module, { A, B }]): [string, Float32Array][] => [
+      [`${module}.lora_A`, A.data],
+      [`${module}.lora_B`, B.data],
+    ]);
+    program.assignAll(new Map(factors));
+    return program.run('logits', { ...batch, pictures }).logits as Float32Array;
+  } finally {
+    program.dispose();
+  }
+}

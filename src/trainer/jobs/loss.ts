@@ -1,0 +1,78 @@
+/** The loss of a batch, as both finetuning and pretraining trace it. */
+import type { ModelConfig } from '../../model/files/model-config.ts';
+import { causalMask } from '../../model/layers/attention.ts';
+import { crossEntropy } from '../../model/layers/cross-entropy.ts';
+import { rotaryFrequencies, rotaryTables } from '../../model/layers/rotary-embedding.ts';
+import type { Adapters } from '../../model/llama.ts';
+import { multimodal } from '../../model/multimodal.ts';
+import type { Ops, Value } from '../../model/ops/ops.ts';
+import type { InputSpecification } from '../../model/ops/program.ts';
+import type { Tape, Variable } from '../../model/ops/tape.ts';
+import type { Weights } from '../../model/weights.ts';
+import type { BatchShape } from './batch.ts';
+
+export type BatchInput = keyof ReturnType<typeof batchInputs>;
+
+/** Input types of a batch, for tracing. */
+export function batchInputs({ batch, tokens, targets }: BatchShape) {
+  return {
+    tokenIds: { shape: [batch * tokens], dataType: 'int32' },
+    isPicture: { shape: [batch * tokens, 1], dataType: 'bool' },
+    pictureRows: { shape: [batch * tokens], dataType: 'int32' },
+    rows: { shape: [batch * targets], dataType: 'int32' },
+    tableRows: { shape: [batch * targets], dataType: 'int32' },
+    labels: { shape: [batch * targets], dataType: 'int32' },
+    weights: { shape: [batch * targets], dataType: 'float32' },
+  } as const satisfies Record<string, InputSpecification>;
+}
+
+/** Position and mask tables that all right-padded causal sequences of one length share. */
+export function causalTables(ops: Ops, config: Pick<ModelConfig, 'text_config'>, tokens: number) {
+  const text = config.text_config;
+  const headSize = text.head_dim ?? text.hidden_size / text.num_attention_heads;
+  const frequencies = rotaryFrequencies(headSize, text.rope_theta, text.rope_scaling);
+  const { cosine, sine } = rotaryTables(
+    Array.from({ length: tokens }, (_, position) => position),
+    frequencies,
+  );
+  return {
+    cosine: ops.constant(cosine, [tokens, headSize / 2]),
+    sine: ops.constant(sine, [tokens, headSize / 2]),
+    mask: ops.constant(causalMask(tokens).data, [tokens, tokens]),
+  };
+}
+
+/**
+ * Mean loss of the answers of a batch.
+ *
+ * @param pictures `[batch * queries, text hidden]`
+ * @returns scalar
+ */
+export function batchLoss(
+  tape: Tape,
+  weights: Weights,
+  config: ModelConfig,
+  shape: BatchShape,
+  inputs: Record<BatchInput, Value>,
+  pictures: Variable,
+  adapters?: Adapters,
+  recomputeActivations = false,
+): Variable {
+  const logits = multimodal(
+    tape,
+    weights,
+    config,
+    {
+      batch: shape.batch,
+      tokenIds: inputs.tokenIds,
+      isPicture: inputs.isPicture,
+      pictureRows: inputs.pictureRows,
+      pictures,
+      tables: causalTables(tape.ops, config, shape.tokens),
+      outputs: { perSequence: shape.targets, rows: inputs.rows, tableRows: inputs.tableRows },
+      recomputeActivations,
+    },
+    adapters,
+  );
+  return crossEntropy(tape, logits, inputs.labels, inputs.weights);
+}

@@ -1,0 +1,92 @@
+/** The memory that a finetune needs on its device, told from config and traced graphs before anything is loaded. */
+import { familyOf } from '../../model/families/index.ts';
+import { expectedTensors } from '../../model/files/expected-tensors.ts';
+import type { ModelConfig } from '../../model/files/model-config.ts';
+import { sizeOf } from '../../model/ops/ops.ts';
+import { Program } from '../../model/ops/program.ts';
+import { frozen, Tape } from '../../model/ops/tape.ts';
+import type { BatchShape } from './batch.ts';
+import { defineFinetune, type FinetuneProgramSettings, shapeName } from './finetune-program.ts';
+import { frozenWeights } from './frozen-weights.ts';
+import type { LoraSettings } from './lora.ts';
+import { OPTIMIZER_STATE } from './optimizer.ts';
+import { PICTURE_BATCH } from './picture-features.ts';
+
+export interface MemoryPlan {
+  /** Bytes of the frozen language model. */
+  weights: number;
+  /** Bytes of the trained adapters. */
+  adapters: number;
+  /** Bytes of AdamW's two moments, and of the gradients that are summed over the parts of a batch. */
+  optimizer: number;
+  /** Bytes of what one training step holds at once: activations, gradients, weights widened or narrowed for use. */
+  activations: number;
+  /** Bytes of the projection's weights, which embed each batch's pictures. */
+  projection: number;
+  /** Bytes of the vision side while it computes the pictures, before training; then it is let go. */
+  pictures: number;
+  /** The larger of the two: training, or computing the pictures. */
+  peak: number;
+  /** Tensors' values of the language model, and of the adapters. */
+  parameters: { weights: number; adapters: number };
+}
+
+/**
+ * @param shape of the largest part of a batch that is computed at once
+ * @example
+ * planMemory(config, lora, { batch: 4, tokens: 192, targets: 64 }, { weightDecay: 0, seed: 1, parts: 16 }).peak;
+ */
+export function planMemory(
+  config: ModelConfig,
+  lora: LoraSettings,
+  shape: BatchShape,
+  settings: FinetuneProgramSettings,
+): MemoryPlan {
+  const { program, layout } = defineFinetune(config, lora, [shape], settings);
+  const sizes = program.variableBytes();
+  const names = expectedTensors(config);
+  const weights = sum([...sizes].flatMap(([name, bytes]) => (names.has(name) ? [bytes] : [])));
+  const [parameters] = OPTIMIZER_STATE;
+  const adapters = sizes.get(parameters) ?? 0;
+  const optimizer = sum([...sizes.values()]) - weights - adapters;
+  const activations = program.workingBytes(shapeName(shape));
+  const { projection, pictures } = pictureBytes(config);
+  const used = [...names].filter(([name]) => sizes.has(name));
+  return {
+    weights,
+    adapters,
+    optimizer,
+    activations,
+    projection,
+    pictures,
+    peak: Math.max(weights + adapters + optimizer + activations + projection, pictures),
+    parameters: { weights: sum(used.map(([, tensor]) => sizeOf(tensor))), adapters: layout.total },
+  };
+}
+
+function pictureBytes(config: ModelConfig): { projection: number; pictures: number } {
+  const family = familyOf(config);
+  const weightBytes = (program: Program) => sum([...program.variableBytes().values()]);
+  const shapes = expectedTensors(config);
+  const vision = new Program();
+  const projection = new Program();
+  const { imageSize } = family;
+  const pixels = { shape: [PICTURE_BATCH, 3, imageSize, imageSize], dataType: 'float32' } as const;
+  let seen: readonly number[] = [];
+  vision.define('vision', { pixels }, (ops, inputs) => {
+    const rows = family.visionFeatures(
+      new Tape(ops),
+      frozenWeights(vision, { shapes }, { use: 'forward' }),
+      inputs.pixels,
+    ).value;
+    seen = rows.shape;
+    return { rows };
+  });
+  projection.define('projection', { seen: { shape: seen, dataType: 'float32' } }, (ops, inputs) => ({
+    rows: family.project(new Tape(ops), frozenWeights(projection, { shapes }, { use: 'forward' }), frozen(inputs.seen))
+      .value,
+  }));
+  return { projection: weightBytes(projection), pictures: weightBytes(vision) + vision.workingBytes('vision') };
+}
+
+const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);

@@ -1,0 +1,152 @@
+/** The merge job: base + adapter as one model directory, checked against the unmerged pair. */
+import { readdir } from 'node:fs/promises';
+import { z } from 'zod';
+import { InputError } from '../../core/input-error.ts';
+import { readJsonLines } from '../../core/read-json.ts';
+import { familyOf } from '../../model/families/index.ts';
+import { type Adapter, type LoraPair, readAdapter } from '../../model/files/adapter.ts';
+import { type ModelDirectory, readModelDirectory, writeModelDirectory } from '../../model/files/model-directory.ts';
+import type { StorageType } from '../../model/ops/program.ts';
+import { loadTokenizer } from '../../model/text/tokenizer.ts';
+import { adaptsVision } from './adapted-vision.ts';
+import { batchShape, collate } from './batch.ts';
+import { batchLogits } from './logits.ts';
+import { pictureFeatures } from './picture-features.ts';
+import type { JobOutcome, JobReporter } from './report-progress.ts';
+import { promptSettings, trainingSequence } from './sequence.ts';
+
+export interface MergeSettings {
+  model: string;
+  adapter: string;
+  output: string;
+  /**
+   * Narrow storage rounds the same weights alike in both models; what the adapter changes would be rounded apart,
+   * and stays float32.
+   */
+  parity: { samples: string; count: number; tolerance: number; weightStorage?: StorageType };
+}
+
+const sampleSchema = z.looseObject({ picture: z.string().optional(), prompt: z.string(), answer: z.string() });
+const MAXIMUM_TOKENS = 512;
+
+/**
+ * `W + scaling * B A` for one weight, in float32.
+ *
+ * @param weight `[out, in]`
+ */
+export function mergedWeight(
+  weight: { shape: readonly number[]; data: Float32Array },
+  { A, B, scaling }: LoraPair,
+): Float32Array {
+  const [outputs, inputs] = weight.shape as [number, number];
+  const merged = weight.data.slice();
+  const rank = A.shape[0] as number;
+  for (let row = 0; row < outputs; row++) {
+    for (let inner = 0; inner < rank; inner++) {
+      const factor = (B.data[row * rank + inner] as number) * scaling;
+      if (factor === 0) continue;
+      for (let column = 0; column < inputs; column++) {
+        const place = row * inputs + column;
+        merged[place] = (merged[place] as number) + factor * (A.data[inner * inputs + column] as number);
+      }
+    }
+  }
+  return merged;
+}
+
+/**
+ * Merges, and compares the logits of a few samples with those of base and adapter.
+ *
+ * @throws InputError when an adapter's layer is not in the model, or has another size, and when merged and
+ *   unmerged logits differ by more than the tolerance: merging again would give the same
+ */
+export async function merge(settings: MergeSettings, reporter: JobReporter): Promise<JobOutcome> {
+  const base = await readModelDirectory(settings.model);
+  try {
+    const adapter = await readAdapter(settings.adapter, familyOf(base.config).publishedName);
+    await writeModelDirectory(settings.output, {
+      config: base.config,
+      tensors: mergedTensors(base, adapter, settings.adapter, reporter),
+      dtype: 'F32',
+      copyFrom: settings.model,
+    });
+    const maximumDifference = await parity(base, adapter, settings);
+    if (!(maximumDifference <= settings.parity.tolerance)) {
+      throw new InputError({
+        file: settings.adapter,
+        problem: `the merged model's logits differ from those of base + adapter by ${maximumDifference}, more than ${settings.parity.tolerance}`,
+        remedy: 'The adapter may have grown out of bounds: lower finetune.learningRate.peak, and finetune again',
+      });
+    }
+    return {
+      outputs: (await readdir(settings.output)).sort(),
+      metrics: { maximumDifference, adaptedLayers: adapter.tensors.size },
+    };
+  } finally {
+    await base.close();
+  }
+}
+
+function mergedTensors(base: ModelDirectory, adapter: Adapter, directory: string, reporter: JobReporter) {
+  const names = base.names();
+  const weightNames = new Set(names);
+  for (const module of adapter.tensors.keys()) {
+    if (weightNames.has(`${module}.weight`)) continue;
+    throw new InputError({
+      file: directory,
+      field: module,
+      problem: 'the base model has no such layer',
+      remedy: 'Use the adapter with the model it was trained on',
+    });
+  }
+  let done = 0;
+  const read = async (name: string) => {
+    const weight = await base.read(name);
+    const pair = adapter.tensors.get(name.replace(/\.weight$/, ''));
+    if (pair && (pair.B.shape[0] !== weight.shape[0] || pair.A.shape[1] !== weight.shape[1])) {
+      throw new InputError({
+        file: directory,
+        field: name,
+        problem: `adapts a weight of [${pair.B.shape[0]}, ${pair.A.shape[1]}], the model's is [${weight.shape.join(', ')}]`,
+        remedy: 'Use the adapter with the model it was trained on',
+      });
+    }
+    reporter.progress({ step: ++done, steps: names.length });
+    return pair ? mergedWeight(weight, pair) : weight.data;
+  };
+  // Read when its turn to be written comes: one at a time is in memory.
+  const shapeOf = (name: string) => [...(base.shapes.get(name) as readonly number[])];
+  return names.map((name) => ({ name, shape: shapeOf(name), data: () => read(name) }));
+}
+
+/** The largest difference of any logit between the merged model and base + adapter. */
+async function parity(base: ModelDirectory, adapter: Adapter, settings: MergeSettings): Promise<number> {
+  const tokenizer = await loadTokenizer(settings.model);
+  const samples = (await readJsonLines(settings.parity.samples, sampleSchema)).slice(0, settings.parity.count);
+  if (samples.length === 0) return 0;
+  const sequenceSettings = { ...promptSettings(base, tokenizer), maximumTokens: MAXIMUM_TOKENS };
+  const { queries } = sequenceSettings;
+  const sequences = samples.map(({ prompt, answer }) => trainingSequence(prompt, answer, sequenceSettings));
+  const shape = batchShape(sequences);
+  const batch = collate(sequences, shape, queries);
+  const pictured = samples.flatMap(({ picture }) => picture ?? []);
+  const files = samples.map(({ picture }) => picture);
+  const embedded = async (model: ModelDirectory, adaptedBy?: Adapter) => {
+    const features = await pictureFeatures(model, pictured, { adapter: adaptedBy });
+    const embeddings = features.batch(files);
+    features.dispose();
+    return embeddings;
+  };
+  const pictures = await embedded(base, adapter);
+  const merged = await readModelDirectory(settings.output);
+  try {
+    const storage = (name: string): StorageType =>
+      adapter.tensors.has(name.replace(/\.weight$/, '')) ? 'float32' : (settings.parity.weightStorage ?? 'float32');
+    const expected = await batchLogits(base, shape, batch, pictures, adapter, storage);
+    const seenByMerged = adaptsVision(adapter) ? await embedded(merged) : pictures;
+    const found = await batchLogits(merged, shape, batch, seenByMerged, undefined, storage);
+    return expected.reduce((most, value, index) => Math.max(most, Math.abs(value - (found[index] as number))), 0);
+  } finally {
+    await merged.close();
+  }
+}

@@ -1,0 +1,79 @@
+/** Scores multiple-choice questions by the mean loss of every choice, the reference system's ranking. */
+import { familyOf } from '../../model/families/index.ts';
+import type { ModelConfig } from '../../model/files/model-config.ts';
+import { rotaryFrequencies } from '../../model/layers/rotary-embedding.ts';
+import { multimodal } from '../../model/multimodal.ts';
+import type { Program } from '../../model/ops/program.ts';
+import { frozen, Tape } from '../../model/ops/tape.ts';
+import type { Weights } from '../../model/weights.ts';
+import { choiceLosses, type PackedQuestion, type PackedShape, packBatch, packedShape } from './packed-choices.ts';
+
+export interface ChoiceScorer {
+  /**
+   * Losses of a batch of questions, one list a question, one mean loss a choice.
+   *
+   * @param pictures float32 `[batch * queries, hidden]`, padded to the whole batch
+   */
+  score(questions: readonly PackedQuestion[], pictures: Float32Array): number[][];
+}
+
+const shapeName = ({ batch, tokens, targets }: PackedShape) => `score-${batch}-${tokens}-${targets}`;
+
+/**
+ * Traces the scoring functions for batches of questions into a program that is not loaded yet.
+ *
+ * @param batches the questions as they will be scored together; their shapes are what is traced
+ */
+export function traceScorer(
+  program: Program,
+  weights: Weights,
+  config: ModelConfig,
+  batches: readonly (readonly PackedQuestion[])[],
+  batchSize: number,
+): ChoiceScorer {
+  const text = config.text_config;
+  const half = (text.head_dim ?? text.hidden_size / text.num_attention_heads) / 2;
+  const frequencies = rotaryFrequencies(half * 2, text.rope_theta, text.rope_scaling);
+  const queries = familyOf(config).pictureTokens;
+  const shapes = batches.map((questions) => packedShape(questions, batchSize));
+  for (const shape of new Map(shapes.map((shape) => [shapeName(shape), shape])).values()) {
+    defineScore(program, weights, config, shape, half);
+  }
+  return {
+    score(questions, pictures) {
+      const shape = packedShape(questions, batchSize);
+      const batch = packBatch(questions, shape, frequencies, queries);
+      const losses = program.run(shapeName(shape), { ...batch, pictures }).losses as Float32Array;
+      return questions.map((question, index) =>
+        choiceLosses(question, losses.subarray(index * shape.targets, (index + 1) * shape.targets)),
+      );
+    },
+  };
+}
+
+function defineScore(program: Program, weights: Weights, config: ModelConfig, shape: PackedShape, half: number): void {
+  const { batch, tokens, targets } = shape;
+  const inputs = {
+    tokenIds: { shape: [batch * tokens], dataType: 'int32' },
+    isPicture: { shape: [batch * tokens, 1], dataType: 'bool' },
+    pictureRows: { shape: [batch * tokens], dataType: 'int32' },
+    cosine: { shape: [batch * tokens, half], dataType: 'float32' },
+    sine: { shape: [batch * tokens, half], dataType: 'float32' },
+    mask: { shape: [batch * tokens, tokens], dataType: 'float32' },
+    rows: { shape: [batch * targets], dataType: 'int32' },
+    labels: { shape: [batch * targets], dataType: 'int32' },
+    pictures: { shape: [batch * familyOf(config).pictureTokens, config.text_config.hidden_size], dataType: 'float32' },
+  } as const;
+  program.define(shapeName(shape), inputs, (ops, values) => {
+    const { cosine, sine, mask, rows, labels } = values;
+    const logits = multimodal(new Tape(ops), weights, config, {
+      ...values,
+      batch,
+      pictures: frozen(values.pictures),
+      tables: { cosine, sine, mask },
+      outputs: { perSequence: targets, rows, tableRows: rows },
+    });
+    const [losses] = ops.crossEntropy(logits.value, labels);
+    return { losses };
+  });
+}

@@ -1,0 +1,53 @@
+/** The answers that the evaluate job has the model write, greedily. */
+import { promptForms } from '../../datasets/prompt-format.ts';
+import { familyOf } from '../../model/families/index.ts';
+import { readModelDirectory } from '../../model/files/model-directory.ts';
+import type { AskedQuestion } from '../asked-question.ts';
+import { type GenerateOptions, generateTexts } from './generate-text.ts';
+
+/**
+ * Answers the questions that ask for a written answer (`generate`), up to the end mark of the model's family.
+ *
+ * @returns question id → its text, blanks around it removed
+ * @throws InputError for pictures or a model that can't be used
+ */
+export async function writeAnswers(
+  directory: string,
+  questions: readonly AskedQuestion[],
+  {
+    onTexts,
+    ...options
+  }: Omit<GenerateOptions, 'onTexts'> & {
+    batchSize: number;
+    /** Given what was written, batch by batch. */
+    onTexts?: (texts: { question_id: string; text: string }[]) => Promise<void>;
+  },
+): Promise<Map<string, string>> {
+  const asked = questions.flatMap(({ question_id, picture, generate }) =>
+    generate === undefined ? [] : [{ question_id, picture, ...generate }],
+  );
+  if (asked.length === 0) return new Map();
+  const { turn, turnWithoutPicture } = await promptFormOf(directory);
+  const requests = asked.map(({ question_id, picture, question }) => ({
+    id: question_id,
+    prompt: picture === undefined ? turnWithoutPicture(question) : turn(question),
+    isRaw: true,
+    ...(picture !== undefined && { picture }),
+  }));
+  const maximumNewTokens = Math.max(...asked.map((one) => one.maximumNewTokens));
+  const settings = { strategy: { kind: 'greedy' }, maximumNewTokens } as const;
+  const texts = await generateTexts(directory, requests, settings, {
+    ...options,
+    onTexts: onTexts && ((some) => onTexts(some.map(({ id, text }) => ({ question_id: id, text: text.trim() })))),
+  });
+  return new Map(requests.map(({ id }, index) => [id, texts[index]?.text.trim() ?? '']));
+}
+
+async function promptFormOf(directory: string) {
+  const model = await readModelDirectory(directory);
+  try {
+    return promptForms[familyOf(model.config).promptForm];
+  } finally {
+    await model.close();
+  }
+}

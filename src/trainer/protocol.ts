@@ -1,0 +1,162 @@
+/**
+ * The trainer protocol: how a worker talks to the program that owns the GPU.
+ *
+ * - The program is started as `<program> <job.json>`; the job file holds one `JobSpec`. All its paths are absolute.
+ * - It writes one JSON message a line to standard output. Any other line, and all of standard error, is log.
+ * - Standard input is a pipe that carries nothing: when it closes the parent is gone and the program must exit.
+ * - SIGTERM asks it to stop soon (write a checkpoint if that is quick); SIGKILL follows after a grace period.
+ * - It leads a process group of its own, so that helpers it starts (torchrun's ranks) are stopped with it.
+ * - A finetune job started again on the same `output` goes on from the newest checkpoint there.
+ *
+ * Nothing here is TensorFlow's: `torchrun` fits the same protocol.
+ */
+import { z } from 'zod';
+
+const positiveInteger = z.number().int().positive();
+const naturalNumber = z.number().int().nonnegative();
+
+/** Finetunes LoRA adapters; `output` receives the adapter (PEFT), `checkpoints/`, `tensorboard/` and `loss.jsonl`. */
+export const finetuneJobSchema = z.strictObject({
+  kind: z.literal('finetune'),
+  model: z.string(),
+  /**
+   * `samples.jsonl` of the mixture. A prompt has the words around its question in it where the model is of a family of
+   * `src/datasets/prompt-format.ts`; else it is the bare question, and the model's chat template puts them there.
+   */
+  samples: z.string(),
+  /** `order.json` of the mixture: step s, slot b trains on sample `order[s * batchSize + b]`. */
+  order: z.string(),
+  output: z.string(),
+  /** Folder of a PEFT adapter to begin from. Default: from the base model. */
+  startAdapter: z.string().optional(),
+  lora: z.strictObject({
+    rank: positiveInteger,
+    alpha: z.number().positive(),
+    dropout: z.number().min(0).lt(1),
+    targetModules: z.array(z.string()).nonempty(),
+  }),
+  weightDecay: z.number().nonnegative(),
+  learningRate: z.strictObject({
+    initial: z.number().nonnegative(),
+    peak: z.number().positive(),
+    final: z.number().nonnegative(),
+    warmupSteps: naturalNumber,
+  }),
+  steps: positiveInteger,
+  batchSize: positiveInteger,
+  /** Divides `batchSize`: samples computed at once, their gradients summed over the batch. */
+  microBatchSize: positiveInteger,
+  recomputeActivations: z.boolean(),
+  /** What matrix products are computed in; tensorfloat32 where the GPU has it. */
+  precision: z.enum(['float32', 'tensorfloat32', 'bfloat16']),
+  /** What the frozen matrices of the language model are kept as. */
+  weightStorage: z.enum(['float32', 'bfloat16']),
+  maximumTokens: positiveInteger,
+  checkpointEverySteps: positiveInteger,
+  seed: z.number().int(),
+});
+
+/** Writes `model` + `adapter` as one model directory and checks it against the unmerged pair on a few samples. */
+export const mergeJobSchema = z.strictObject({
+  kind: z.literal('merge'),
+  model: z.string(),
+  adapter: z.string(),
+  output: z.string(),
+  parity: z.strictObject({
+    samples: z.string(),
+    count: naturalNumber,
+    tolerance: z.number().positive(),
+    /** What matrices that the adapter leaves alone are kept as while the two models are compared; default float32. */
+    weightStorage: z.enum(['float32', 'bfloat16']).optional(),
+  }),
+});
+
+/** Ranks the answers of questions, and has answers written; `output` has one `{question_id, losses, text}` a line. */
+export const evaluateJobSchema = z.strictObject({
+  kind: z.literal('evaluate'),
+  model: z.string(),
+  /** One `AskedQuestion` a line (src/trainer/asked-question.ts). */
+  questions: z.string(),
+  batchSize: positiveInteger,
+  /** What matrix products are computed in; default float32. */
+  precision: z.enum(['float32', 'tensorfloat32', 'bfloat16']).optional(),
+  /** What the matrices of the language model are kept as; default float32. */
+  weightStorage: z.enum(['float32', 'bfloat16']).optional(),
+  output: z.string(),
+});
+
+/** Embeds pictures with the frozen vision encoder; `output` is safetensors `embeddings` [pictures, hidden], L2-normalised. */
+export const embedJobSchema = z.strictObject({
+  kind: z.literal('embed'),
+  model: z.string(),
+  /** Absolute picture paths, or a file holding a JSON list of them. Row i of the output belongs to picture i. */
+  pictures: z.union([z.string(), z.array(z.string())]),
+  output: z.string(),
+});
+
+export const jobSpecSchema = z.discriminatedUnion('kind', [
+  finetuneJobSchema,
+  mergeJobSchema,
+  evaluateJobSchema,
+  embedJobSchema,
+]);
+
+export type FinetuneJob = z.output<typeof finetuneJobSchema>;
+export type MergeJob = z.output<typeof mergeJobSchema>;
+export type EvaluateJob = z.output<typeof evaluateJobSchema>;
+export type EmbedJob = z.output<typeof embedJobSchema>;
+export type JobSpec = z.output<typeof jobSpecSchema>;
+
+const startedSchema = z.looseObject({ type: z.literal('started') });
+
+const progressSchema = z.object({
+  type: z.literal('progress'),
+  /** What the steps are of, when it is not the job's main work: `pictures`, `compile`. Each phase counts from 0. */
+  phase: z.string().optional(),
+  /** Work units finished (optimizer steps, batches, tensors); only growth counts as being alive. */
+  step: naturalNumber,
+  steps: naturalNumber,
+  loss: z.number().optional(),
+  learningRate: z.number().optional(),
+  tokensPerSecond: z.number().optional(),
+  etaSeconds: z.number().optional(),
+});
+
+const checkpointSchema = z.object({ type: z.literal('checkpoint'), step: naturalNumber, uri: z.string() });
+
+const doneSchema = z.object({
+  type: z.literal('done'),
+  outputs: z.array(z.string()),
+  metrics: z.record(z.string(), z.number()),
+});
+
+const failedSchema = z.object({
+  type: z.literal('failed'),
+  /** `input`: a person must repair something; `memory`: out of memory; `internal`: anything else. */
+  kind: z.enum(['input', 'memory', 'internal']),
+  message: z.string(),
+  retryable: z.boolean(),
+});
+
+export const trainerMessageSchema = z.discriminatedUnion('type', [
+  startedSchema,
+  progressSchema,
+  checkpointSchema,
+  doneSchema,
+  failedSchema,
+]);
+
+export type TrainerMessage = z.output<typeof trainerMessageSchema>;
+export type TrainerProgress = z.output<typeof progressSchema>;
+
+/** The message in a line of the trainer's standard output, or undefined when the line is log. */
+export function parseTrainerLine(line: string): TrainerMessage | undefined {
+  if (!line.startsWith('{')) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+  return trainerMessageSchema.safeParse(value).data;
+}

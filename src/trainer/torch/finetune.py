@@ -1,0 +1,195 @@
+"""LoRA finetuning over several processes, with the loss and schedule of src/trainer/jobs/finetune.ts."""
+
+import json
+import math
+import time
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+
+from checkpoints import job_hash, read_newest_checkpoint, write_checkpoint
+from models import Model, begin_training, megabytes, new_adapter, stored_adapter, token_losses, trainable_parameters
+from protocol import JobError, Stopped, any_rank, read_lines, write_atomically
+
+PARTS_AHEAD = 2
+
+
+def learning_rate(step, steps, schedule):
+    """`linear_warmup_cosine_lr` of MiniGPT-4: the cosine counts from the first step."""
+    initial, peak, final, warmup = (schedule[key] for key in ("initial", "peak", "final", "warmupSteps"))
+    if step < warmup:
+        return initial + (peak - initial) * step / warmup
+    return final + (peak - final) * 0.5 * (1 + math.cos(math.pi * step / steps))
+
+
+def finetune(job, reporter, device, sharding):
+    rank, world = dist.get_rank(), dist.get_world_size()
+    steps, batch_size = job["steps"], job["batchSize"]
+    if batch_size < world:
+        raise JobError(f"finetune.batchSize: {batch_size} samples can't be shared among {world} processes")
+    samples, order = read_lines(job["samples"]), json.loads(Path(job["order"]).read_text())
+    if len(order) < steps * batch_size:
+        raise JobError(f"{job['order']}: holds {len(order)} samples, but {steps} steps of {batch_size} are asked for")
+
+    start = job.get("startAdapter")
+    adapt = stored_adapter(start, trainable=True) if start else new_adapter(job["lora"], job["seed"])
+    model = Model(job["model"], device, job["weightStorage"], job["precision"], adapt, sharding)
+    kept, whole = megabytes(model)
+    reporter.note(f"this process keeps {kept:.3f} of {whole:.3f} MB of weights")
+    sequences = tokenized(samples, order[: steps * batch_size], model.family, job)
+
+    output = Path(job["output"])
+    job_id = job_hash(job, samples, order)
+    first, states = read_newest_checkpoint(output / "checkpoints", job_id, reporter.note)
+    begin_training(model, job["lora"]["dropout"], job["recomputeActivations"])
+    training = sharding.Training(model.scorer, trainable_parameters(model), job["weightDecay"], states, first)
+    if first:
+        reporter.note(f"resumed at step {first}")
+    # Every rank has read it before rank 0 writes the next.
+    dist.barrier()
+    log = LossLog(output / "loss.jsonl", first, rank)
+
+    def batch_of(step):
+        return [sequences[index] for index in order[step * batch_size : (step + 1) * batch_size]]
+
+    batches = (batch_of(step) for step in range(first, steps))
+    computed = (with_companion(part, batch, sharding) for batch in batches for part in parts_of(batch, job))
+    prepared = ahead(computed, model.family.collate)
+    began, tokens, loss = time.monotonic(), 0, math.nan
+    for step in range(first, steps):
+        rate = learning_rate(step, steps, job["learningRate"])
+        torch.manual_seed(job["seed"] * 1_000_003 + step * world + rank)
+        loss, seen = step_loss(training, prepared, batch_of(step), job, device)
+        if not math.isfinite(loss):
+            raise JobError(f"finetune.learningRate: the loss is {loss} at step {step + 1}: training diverged. Lower it")
+        training.step(rate)
+        tokens += seen
+        log.write({"step": step + 1, "loss": loss, "learningRate": rate})
+        seconds = time.monotonic() - began
+        reporter.progress(
+            step + 1,
+            steps,
+            loss=loss,
+            learningRate=rate,
+            tokensPerSecond=tokens / seconds,
+            etaSeconds=seconds / (step + 1 - first) * (steps - step - 1),
+        )
+        if step + 1 == steps:
+            break
+        stopping = any_rank(reporter.stop_asked, device)
+        if (step + 1) % job["checkpointEverySteps"] == 0 or stopping:
+            log.flush()
+            states = training.states()
+            if rank == 0:
+                uri = write_checkpoint(output / "checkpoints", job_id, step + 1, states)
+                reporter.say("checkpoint", step=step + 1, uri=uri)
+        if stopping:
+            raise Stopped
+    log.close()
+    adapter = {name: parameter for name, (parameter, *_) in training.states().items()}
+    if rank == 0:
+        model.module.save_pretrained(output, state_dict=adapter)
+        (output / "README.md").unlink(missing_ok=True)
+    outputs = ["adapter_model.safetensors", "adapter_config.json", "loss.jsonl"]
+    return outputs, {"loss": loss, "steps": steps, "resumedAtStep": first}
+
+
+def tokenized(samples, used, family, job):
+    """Sequences by sample; a sample that is used and too long is a person's to mend."""
+    sequences = {}
+    for index in sorted(set(used)):
+        place = f"{job['samples']}:{index + 1}"
+        try:
+            sequence = family.training(samples[index], job["maximumTokens"])
+        except JobError as error:
+            raise JobError(f"{place}: {error}") from error
+        if sequence is None:
+            raise JobError(f"{place}: prompt: is longer than finetune.maximumTokens")
+        sequences[index] = sequence
+    return sequences
+
+
+def parts_of(batch, job):
+    """
+    A process's share of a batch, in parts that are computed one after another; as many parts on each process, so the last
+    may be empty.
+    """
+    rank, world = dist.get_rank(), dist.get_world_size()
+    own, most = batch[rank::world], math.ceil(len(batch) / world)
+    micro = max(1, job["microBatchSize"] // world) if job["microBatchSize"] < job["batchSize"] else most
+    return [own[at : at + micro] for at in range(0, most, micro)]
+
+
+def with_companion(part, batch, sharding):
+    """
+    A part, and behind it a sample that is computed for nothing where it is needed: shards are gathered from all processes, so
+    each must compute something, and all must look at pictures where one does.
+    """
+    pictured = next((sequence for sequence in batch if sequence.picture), None)
+    if sharding.SHARDED and pictured and not any(sequence.picture for sequence in part):
+        return [*part, pictured]
+    return part or batch[:1]
+
+
+def ahead(parts, collate):
+    """Pictures of the next parts are read while the model computes."""
+    with ThreadPoolExecutor(1) as thread:
+        waiting = deque()
+        for part in parts:
+            waiting.append(thread.submit(collate, part))
+            if len(waiting) > PARTS_AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def step_loss(training, prepared, batch, job, device):
+    """Gradients of the mean loss over the learned tokens of the whole batch. Returns that loss and the tokens seen."""
+    world = dist.get_world_size()
+    parts = parts_of(batch, job)
+    learned = sum(sequence.learned for sequence in batch)
+    total, seen = torch.zeros((), device=device), 0
+    for number, part in enumerate(parts):
+        inputs, labels = next(prepared)
+        with training.part(number + 1 == len(parts)):
+            losses, counted = token_losses(training.scorer, inputs, labels)
+            summed = (losses * counted)[: len(part)].sum()
+            # Gradients are averaged over the processes; a sum over them is what the batch's mean needs.
+            training.backward(summed * world / learned)
+        total += summed.detach() / learned
+        seen += inputs["input_ids"].numel()
+    counts = torch.stack([total.double(), torch.tensor(seen, dtype=torch.float64, device=device)])
+    dist.all_reduce(counts)
+    return counts[0].item(), int(counts[1])
+
+
+class LossLog:
+    """loss.jsonl; what an interrupted attempt wrote past the checkpoint is cut off."""
+
+    def __init__(self, file, steps, rank):
+        self.stream = None
+        if rank != 0:
+            return
+        kept = []
+        if steps > 0:
+            for line in file.read_text("utf8").splitlines(keepends=True):
+                if line.endswith("\n") and json.loads(line)["step"] <= steps:
+                    kept.append(line)
+        write_atomically(file, "".join(kept).encode())
+        self.stream = open(file, "a", encoding="utf8")
+
+    def write(self, record):
+        if self.stream:
+            self.stream.write(f"{json.dumps(record)}\n")
+            self.stream.flush()
+
+    def flush(self):
+        if self.stream:
+            self.stream.flush()
+
+    def close(self):
+        if self.stream:
+            self.stream.close()

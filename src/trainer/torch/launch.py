@@ -1,0 +1,27 @@
+"""Starts the ranks of a job with torchrun: `python launch.py <processes> <none|fsdp|deepspeed> <job.json>`.
+
+It keeps the trainer protocol's promises for all of them (see src/trainer/protocol.ts): when standard input closes the parent
+is gone and everything ends; SIGTERM reaches every rank, and each may write a checkpoint first. A rank that dies ends the
+others; the parent sees an exit without `done` and may start the job again, which goes on from the newest checkpoint.
+"""
+
+import os
+import sys
+import threading
+from pathlib import Path
+
+from torch.distributed.run import main as torchrun
+
+
+def end_with_parent():
+    while os.read(0, 1):
+        pass
+    # The ranks end with this process: each asked the kernel to (rank.py).
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    processes, sharding, job = sys.argv[1:]
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    rank = Path(__file__).with_name("rank.py")
+    torchrun(["--standalone", f"--nproc-per-node={processes}", "--max-restarts=0", str(rank), sharding, job])

@@ -1,0 +1,172 @@
+"""MiniGPT-4 and LLaVA-1.5: the same ids as src/trainer/jobs/sequence.ts gives; see there for why."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
+from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+from pictures import read_picture
+from protocol import JobError, any_rank
+
+# By the name in preprocessor_config.json; torchvision, which the faster ones need, is not asked for.
+PROCESSORS = {"BlipImageProcessor": BlipImageProcessorPil, "CLIPImageProcessor": CLIPImageProcessorPil}
+
+
+@dataclass(frozen=True)
+class PromptForm:
+    """src/datasets/prompt-format.ts"""
+
+    picture_mark: str
+    end_mark: str
+    answer_separator: str
+    together: bool
+    turn: str
+    turn_without_picture: str
+
+
+FORMS = {
+    "blip-2": PromptForm(
+        "<ImageHere>", "###", "", False, "###Human: <Img><ImageHere></Img> {}###Assistant: ", "###Human: {}###Assistant: "
+    ),
+    "llava": PromptForm("<image>", "</s>", " ", True, "USER: <image>\n{} ASSISTANT:", "USER: {} ASSISTANT:"),
+}
+
+
+@dataclass(frozen=True)
+class Sequence:
+    ids: list
+    picture: str | None
+    # Index of the first token that the loss is on.
+    answer_start: int
+
+    @property
+    def learned(self):
+        return len(self.ids) - self.answer_start
+
+
+class OwnFamily:
+    """Prompts come with the words around the question in them."""
+
+    def __init__(self, directory, config, device, dtype):
+        self.directory, self.config, self.device, self.dtype = directory, config, device, dtype
+        self.form = FORMS[config.model_type]
+        self.tokenizer = Tokenizer.from_file(f"{directory}/tokenizer.json")
+        self.picture_id = config.image_token_id if config.image_token_id is not None else config.image_token_index
+        self.picture_tokens = self._picture_tokens()
+        self.processor = self._processor()
+        begin, pad = config.text_config.bos_token_id, config.text_config.pad_token_id
+        self.begin = 1 if begin is None else begin
+        self.pad = 0 if pad is None else pad
+
+    def training(self, sample, maximum_tokens):
+        """Loss on the answer and the end mark only; None where the limit leaves no answer."""
+        prompt, picture = sample["prompt"], sample.get("picture")
+        ids, has_place = self._prompt_ids(prompt)
+        if picture and not has_place:
+            raise JobError(f"prompt: has no {self.form.picture_mark}")
+        limit = maximum_tokens + (self.picture_tokens if has_place else 0)
+        if len(ids) >= limit:
+            return None
+        answered = [*ids, *self._answer_ids(prompt, sample["answer"] + self.form.end_mark)]
+        return Sequence(answered[:limit], picture, len(ids))
+
+    def answers(self, question):
+        """A sequence an answer, with the loss on what follows `answerStart`."""
+        picture = question.get("picture")
+        prompt = self._turn(question["question"], picture)
+        ids, _ = self._prompt_ids(prompt)
+        start = len(self._answer_ids(prompt, question["answerStart"])) if question["answerStart"] else 0
+        return [
+            Sequence([*ids, *self._answer_ids(prompt, answer)], picture, len(ids) + start) for answer in question["answers"]
+        ]
+
+    def collate(self, sequences):
+        """The model's inputs, padded to the right, and labels `[batch, tokens]` int64 with -100 off the learned tokens."""
+        length = max(len(sequence.ids) for sequence in sequences)
+        ids = torch.full((len(sequences), length), self.pad, dtype=torch.long)
+        mask = torch.zeros_like(ids)
+        labels = torch.full_like(ids, -100)
+        for row, sequence in enumerate(sequences):
+            count = len(sequence.ids)
+            ids[row, :count] = torch.tensor(sequence.ids)
+            mask[row, :count] = 1
+            labels[row, sequence.answer_start : count] = ids[row, sequence.answer_start : count]
+        inputs = {"input_ids": ids.to(self.device), "attention_mask": mask.to(self.device)}
+        files = [sequence.picture for sequence in sequences if sequence.picture]
+        if files:
+            pixels = self.processor(images=[read_picture(file) for file in files], return_tensors="pt")["pixel_values"]
+            inputs["pixel_values"] = pixels.to(self.device, self.dtype)
+        return inputs, labels.to(self.device)
+
+    def written(self, question, picture, maximum, scorer, sharded):
+        """Greedily, up to the end mark. With a sharded model all processes go on until the last has written its answer."""
+        ids, _ = self._prompt_ids(self._turn(question, picture))
+        written, text = [], None
+        while True:
+            inputs, _ = self.collate([Sequence([*ids, *written], picture, len(ids))])
+            token = int(scorer("scores", inputs, 1)[0, -1].argmax())
+            if text is None:
+                written.append(token)
+                so_far = self.tokenizer.decode(written, skip_special_tokens=False)
+                if self.form.end_mark in so_far:
+                    text = so_far.split(self.form.end_mark)[0]
+                elif token == self.config.text_config.eos_token_id or len(written) == maximum:
+                    text = self.tokenizer.decode(written)
+            goes_on = text is None
+            if not (any_rank(goes_on, self.device) if sharded else goes_on):
+                return text.strip()
+
+    def _processor(self):
+        file = Path(self.directory, "preprocessor_config.json")
+        try:
+            kind = json.loads(file.read_text("utf8"))["image_processor_type"].removesuffix("Fast")
+        except (OSError, ValueError, KeyError) as error:
+            raise JobError(f"{file}: image_processor_type: can't be read ({error})") from error
+        if kind not in PROCESSORS:
+            raise JobError(f"{file}: image_processor_type: {kind} is none of {', '.join(PROCESSORS)}")
+        return PROCESSORS[kind].from_pretrained(self.directory)
+
+    def _picture_tokens(self):
+        if self.config.model_type == "blip-2":
+            return self.config.num_query_tokens
+        vision = self.config.vision_config
+        patches = (vision.image_size // vision.patch_size) ** 2
+        return patches + 1 if self.config.vision_feature_select_strategy == "full" else patches
+
+    def _encode(self, text):
+        return self.tokenizer.encode(text, add_special_tokens=False).ids
+
+    def _turn(self, question, picture):
+        turn = self.form.turn if picture else self.form.turn_without_picture
+        return turn.format(question.rstrip() if self.form.together else question)
+
+    def _prompt_ids(self, prompt):
+        """Ids of a prompt, places for the picture among them, and whether there are any."""
+        places = [self.picture_id] * self.picture_tokens
+        if self.form.together:
+            ids = self._encode(prompt)
+            mark = self.tokenizer.token_to_id(self.form.picture_mark)
+            if mark not in ids:
+                return [self.begin, *ids], False
+            at = ids.index(mark)
+            return [self.begin, *ids[:at], *places, *ids[at + 1 :]], True
+        before, found, after = prompt.partition(self.form.picture_mark)
+        if not found:
+            return [self.begin, *self._encode(before)], False
+        return [self.begin, *self._encode(before), *places, *self._encode(after)], True
+
+    def _answer_ids(self, prompt, answer):
+        text = self.form.answer_separator + answer
+        if not self.form.together:
+            return self._encode(text)
+        start, whole = self._encode(prompt), self._encode(prompt + text)
+        return whole[common_beginning(start, whole) :]
+
+
+def common_beginning(one, other):
+    """How many ids two lists begin with alike."""
+    return next((at for at, pair in enumerate(zip(one, other)) if pair[0] != pair[1]), min(len(one), len(other)))

@@ -1,0 +1,155 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { configurationPage } from '../../src/config/describe-schema.ts';
+import { type ConfigOverrides, loadConfig } from '../../src/config/load-config.ts';
+import { configJsonSchema } from '../../src/config/schema.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+
+const least = 'model: { path: data/stage1 }\ndata: { root: data }\n';
+
+async function load(text: string, overrides?: ConfigOverrides) {
+  const file = join(await temporaryFolder(), 'run.yaml');
+  await writeFile(file, text);
+  return loadConfig(file, overrides);
+}
+
+async function messageOf(text: string) {
+  const error = await load(text).catch((failure: unknown) => failure);
+  expect(error).toMatchObject({ name: 'InputError' });
+  return (error as Error).message.replace(/^.*run\.yaml/, 'run.yaml');
+}
+
+afterEach(() => vi.unstubAllEnvs());
+
+describe('loadConfig', () => {
+  it("fills in the reference system's figures", async () => {
+    const { finetune, sampling, teacher, data } = await load(least);
+    expect(finetune).toMatchObject({
+      epochs: 10,
+      stepsPerEpoch: 300,
+      batchSize: 16,
+      maximumTokens: 160,
+      weightDecay: 0.05,
+      learningRate: { initial: 1e-6, peak: 3e-4, final: 1e-5, warmupSteps: 200 },
+      lora: { rank: 8, alpha: 16, dropout: 0.05, targetModules: ['q_proj', 'k_proj'] },
+    });
+    expect(sampling).toMatchObject({ nearestPictures: 1000, maximumBoxes: 10, inContextExamples: 2 });
+    expect(teacher).toMatchObject({ model: 'gpt-4', temperature: 0.7, topP: 0.9, maximumTokens: 800 });
+    expect(data.train).toEqual([
+      { dataset: 'cc_sbu_align', sampleRatio: 60 },
+      { dataset: 'aokvqa', sampleRatio: 130 },
+    ]);
+  });
+
+  it('keeps defaults beside the keys that are given', async () => {
+    const { finetune } = await load(`${least}finetune: { lora: { rank: 4 } }\n`);
+    expect(finetune.lora).toEqual({ rank: 4, alpha: 16, dropout: 0.05, targetModules: ['q_proj', 'k_proj'] });
+  });
+
+  it.each([
+    ['finetune:\n  batchsize: 8\n', 'run.yaml:4: finetune.batchsize: no such key. Did you mean finetune.batchSize?'],
+    [
+      'finetune:\n  lora:\n    rnak: 8\n',
+      'run.yaml:5: finetune.lora.rnak: no such key. Did you mean finetune.lora.rank?',
+    ],
+    ['finetunes: {}\n', 'run.yaml:3: finetunes: no such key. Did you mean finetune?'],
+    ['warmup_steps: 5\n', 'run.yaml:3: warmup_steps: no such key. Did you mean finetune.learningRate.warmupSteps?'],
+  ])('names the nearest known key for %j', async (addition, message) => {
+    expect(await messageOf(least + addition)).toBe(message);
+  });
+
+  it('names the nearest known key inside a list', async () => {
+    const text = 'model: { path: a }\ndata:\n  root: b\n  train:\n    - dataset: aokvqa\n      sample_ratio: 5\n';
+    expect(await messageOf(text)).toBe(
+      'run.yaml:6: data.train[0].sample_ratio: no such key. Did you mean data.train[0].sampleRatio?',
+    );
+  });
+
+  it.each([
+    ['seed: one\n', 'run.yaml:3: seed: expected number, received string'],
+    ['finetune:\n  epochs: 0\n', 'run.yaml:4: finetune.epochs: Too small: expected number to be >0'],
+    [
+      'finetune: { stepsPerEpoch: 5, epochs: 2 }\n',
+      'run.yaml:3: finetune.learningRate.warmupSteps: more steps than the whole finetune has',
+    ],
+    [
+      'sampling: { strategy: random }\n',
+      'run.yaml:3: sampling.strategy: Invalid option: expected one of "adaptive"|"expected-gain"|"uniform"',
+    ],
+    ['processes: 4\n', 'run.yaml:3: processes: more than one needs trainer: torchrun'],
+    [
+      'sharding: fsdp\n',
+      'run.yaml:3: sharding: needs trainer: torchrun; the TensorFlow trainer keeps the whole model on one GPU',
+    ],
+  ])('gives line and field of a value that is not allowed: %j', async (addition, message) => {
+    expect(await messageOf(least + addition)).toContain(message);
+  });
+
+  it('names a key that is missing', async () => {
+    expect(await messageOf('model: { path: a }\n')).toContain('run.yaml: data: expected object, received undefined');
+    expect(await messageOf('')).toContain('run.yaml: model: expected object, received undefined');
+  });
+
+  it('gives the line of a YAML syntax error', async () => {
+    expect(await messageOf('seed: 1\nmodel: { path: a\ndata: 1\n')).toMatch(/^run\.yaml:3:\d+: is not valid YAML: /);
+    expect(await messageOf('seed: 1\nseed: 2\n')).toMatch(/^run\.yaml:2:1: is not valid YAML: Map keys must be unique/);
+  });
+
+  it('names a missing file', async () => {
+    await expect(loadConfig('no-such.yaml')).rejects.toThrow('no-such.yaml: no such file');
+  });
+
+  it('expands environment variables, with or without a default', async () => {
+    vi.stubEnv('SLICE', '/pictures');
+    vi.stubEnv('EMPTY', '');
+    const { data, model } = await load(
+      'model: { path: "${EMPTY:-data}/${ABSENT:-stage1}" }\ndata: { root: "${SLICE}/coco" }\n',
+    );
+    expect(data.root).toBe('/pictures/coco');
+    expect(model.path).toBe('data/stage1');
+  });
+
+  it('names the field of a variable that is not set', async () => {
+    const message = await messageOf('model: { path: a }\ndata: { root: "${ABSENT_ONE}" }\n');
+    expect(message).toContain('data.root: the environment variable ABSENT_ONE is not set');
+  });
+
+  it('lets overrides win', async () => {
+    const overrides = { dataRoot: '/other', run: 'nightly', seed: 7, rounds: 0, samplingStrategy: 'uniform' } as const;
+    const config = await load(`${least}seed: 1\nsampling: { requests: 5 }\n`, overrides);
+    expect(config).toMatchObject({ run: 'nightly', seed: 7, rounds: 0, data: { root: '/other' } });
+    expect(config.sampling).toMatchObject({ strategy: 'uniform', requests: 5 });
+  });
+});
+
+describe('the configs that ship', async () => {
+  const files = (await readdir('configs')).filter(
+    (file) => file.endsWith('.yaml') && !['question-types.yaml', 'prices.yaml'].includes(file),
+  );
+
+  it.each(files)('%s is valid', async (file) => {
+    const config = await loadConfig(join('configs', file));
+    expect(config.run).toBe(file.replace('.yaml', ''));
+  });
+
+  it("minigpt4-7b.yaml says the defaults, but for the reference's 4 GPUs in one batch", async () => {
+    const { finetune, sampling, teacher } = await loadConfig('configs/minigpt4-7b.yaml');
+    const defaults = await load(least);
+    expect({ ...finetune, batchSize: 16, generatedSampleRatios: undefined }).toEqual(defaults.finetune);
+    expect(finetune.generatedSampleRatios).toEqual([70, 135]);
+    expect({ sampling, teacher }).toEqual({ sampling: defaults.sampling, teacher: defaults.teacher });
+  });
+
+  it('schema.json is up to date (npm run schema writes it)', async () => {
+    expect(JSON.parse(await readFile('configs/schema.json', 'utf8'))).toEqual(
+      JSON.parse(JSON.stringify(configJsonSchema())),
+    );
+  });
+
+  it('the page about all keys is up to date, and says of each what it means', async () => {
+    const page = configurationPage();
+    expect(await readFile('docs/configuration.md', 'utf8')).toBe(page);
+    expect(page.split('\n').filter((line) => /^\|.*\|\s+\|$/.test(line) && !line.startsWith('| key'))).toEqual([]);
+  });
+});

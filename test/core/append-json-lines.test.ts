@@ -1,0 +1,39 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { openJsonLines } from '../../src/core/append-json-lines.ts';
+import { StorageError } from '../../src/core/write-file.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+import { noTinyDisk, tinyDisk } from '../tiny-disk.ts';
+
+describe('openJsonLines', () => {
+  it('adds a line for each value, in the order of the calls, to what is there', async () => {
+    const file = join(await temporaryFolder(), 'generate/answers.jsonl');
+    for (const values of [[1, 2, 3], [4]]) {
+      const lines = await openJsonLines(file);
+      await Promise.all(values.map((id) => lines.append({ id })));
+      await lines.close();
+    }
+    expect(await readFile(file, 'utf8')).toBe('{"id":1}\n{"id":2}\n{"id":3}\n{"id":4}\n');
+  });
+
+  it('cuts off a half-written last line, however long, before it adds one', async () => {
+    const file = join(await temporaryFolder(), 'answers.jsonl');
+    await writeFile(file, `{"id":1}\n{"text":"${'x'.repeat(200_000)}`);
+    const lines = await openJsonLines(file);
+    await lines.append({ id: 2 });
+    await lines.close();
+    expect(await readFile(file, 'utf8')).toBe('{"id":1}\n{"id":2}\n');
+  });
+
+  it('leaves only whole lines when the disk is full, and goes on once there is space', async (context) => {
+    const disk = tinyDisk(256 * 1024) ?? context.skip(noTinyDisk);
+    const file = join(disk, 'answers.jsonl');
+    const lines = await openJsonLines(file);
+    await lines.append({ id: 1 });
+    await expect(lines.append({ text: 'x'.repeat(400 * 1024) })).rejects.toThrow(StorageError);
+    await lines.append({ id: 2 });
+    await lines.close();
+    expect(await readFile(file, 'utf8')).toBe('{"id":1}\n{"id":2}\n');
+  });
+});

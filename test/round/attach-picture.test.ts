@@ -1,0 +1,110 @@
+/**
+ * Generation for a teacher that sees: the picture goes along with every prompt, to the real local teacher.
+ */
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { startLocalTeacher } from '../../demo/local-teacher/server.ts';
+import { readJsonLines } from '../../src/core/read-json.ts';
+import { generate } from '../../src/round/generate.ts';
+import { generationFolder } from '../../src/round/generation/folder.ts';
+import { verify } from '../../src/round/verify.ts';
+import { readLedger } from '../../src/teacher/ledger.ts';
+import { rawAnswer } from '../../src/teacher/raw-answers.ts';
+import { plainPicture } from '../evaluation/benchmarks/official-files.ts';
+import { writeGenerationRun } from '../helpers/generation-run.ts';
+import { type RecordedRequest, recordingProxy } from '../helpers/recording-proxy.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+
+const requests = 5;
+
+async function generationRun(settings: Record<string, unknown>) {
+  const folder = await temporaryFolder();
+  const teacher = await startLocalTeacher({ seed: 7 });
+  onTestFinished(() => teacher.close());
+  const proxy = await recordingProxy(teacher.baseUrl, () => true);
+  const baseUrl = settings.mode === 'batch' ? teacher.baseUrl : `${proxy.address}/v1`;
+  const context = await writeGenerationRun(
+    folder,
+    requests,
+    { model: 'gpt-4', baseUrl, ...settings },
+    { blindAnswers: 1, languageOnlyAnswers: 1 },
+  );
+  await mkdir(join(folder, 'pictures'));
+  const colors = ['red', 'green', 'blue', 'yellow', 'white'];
+  for (const [index, color] of colors.entries()) {
+    await writeFile(join(folder, 'pictures', `${index + 1}.jpg`), await plainPicture(color));
+  }
+  const answers = async () =>
+    (await readJsonLines((await generationFolder(context)).resultFile, rawAnswer)).map(
+      ({ image_id, raw_instructions }) => ({ image_id, raw_instructions }),
+    );
+  return { folder, context, teacher, sent: proxy.requests, answers };
+}
+
+const urlsOf = ({ body }: RecordedRequest) =>
+  body.messages.flatMap(({ content }) =>
+    typeof content === 'string' ? [] : content.flatMap((part) => (part.type === 'image_url' ? [part.image_url] : [])),
+  );
+const wordsOf = ({ body }: RecordedRequest) =>
+  body.messages.map(({ content }) =>
+    typeof content === 'string' ? content : content.map((part) => (part.type === 'text' ? part.text : '')).join(''),
+  );
+
+test('each prompt has the bytes of its own picture, at low detail, beside the same words', async () => {
+  const blind = await generationRun({ attachPicture: false, concurrency: 1 });
+  await generate(blind.context);
+  const { folder, context, sent, answers } = await generationRun({ attachPicture: true, concurrency: 1 });
+  expect(await generate(context)).toMatchObject({ answers: requests, unanswered: 0 });
+  expect(sent).toHaveLength(requests);
+  for (const [index, request] of sent.entries()) {
+    const picture = await readFile(join(folder, 'pictures', `${index + 1}.jpg`));
+    expect(urlsOf(request)).toEqual([{ url: `data:image/jpeg;base64,${picture.toString('base64')}`, detail: 'low' }]);
+  }
+  expect(sent.map(wordsOf)).toEqual(blind.sent.map(wordsOf));
+  // The local teacher goes by the words alone.
+  expect(await answers()).toEqual(await blind.answers());
+});
+
+test('batches have them too', async () => {
+  const online = await generationRun({ attachPicture: true });
+  await generate(online.context);
+  const batch = { requests: 3, pollSeconds: 0.05, maximumPollSeconds: 0.1 };
+  const { context, teacher, answers } = await generationRun({ attachPicture: true, mode: 'batch', batch });
+  expect(await generate(context)).toMatchObject({ answers: requests, unanswered: 0 });
+  expect(teacher.counts().batch).toMatchObject({ created: 2, answered: requests });
+  expect(await answers()).toEqual(await online.answers());
+});
+
+test('the picture counts in what a call is taken to cost at most', async () => {
+  const limit = 0.4;
+  const { context, teacher } = await generationRun({
+    attachPicture: true,
+    concurrency: 1,
+    budget: { limit, whenReached: 'finish' },
+  });
+  const { answers, unanswered } = await generate(context);
+  expect(answers).toBeGreaterThan(0);
+  expect(answers + unanswered).toBe(requests);
+  expect(teacher.counts().requests).toBe(answers);
+  expect((await readLedger(context.run.root)).cost).toBeLessThanOrEqual(limit);
+});
+
+test('verification shows it to who answers blind, and keeps it from who is to know the language only', async () => {
+  const { context, sent } = await generationRun({ attachPicture: true });
+  await generate(context);
+  const { samples } = await verify(context);
+  const asked = sent.slice(requests);
+  expect(samples).toBeGreaterThan(0);
+  expect(asked.map((request) => urlsOf(request).length).sort()).toEqual([
+    ...Array(samples).fill(0),
+    ...Array(samples).fill(1),
+  ]);
+});
+
+test('a picture that is not there ends the generation with its name, and is no reason to ask again', async () => {
+  const { folder, context } = await generationRun({ attachPicture: true, concurrency: 1 });
+  const file = join(folder, 'pictures', '2.jpg');
+  await rm(file);
+  await expect(generate(context)).rejects.toMatchObject({ name: 'InputError', file });
+});

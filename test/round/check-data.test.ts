@@ -1,0 +1,113 @@
+import { mkdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { describe, expect, test } from 'vitest';
+import { evaluateSchema } from '../../src/config/evaluate-schema.ts';
+import { checkData } from '../../src/round/check-data.ts';
+import { prepareData } from '../../src/round/prepare-data.ts';
+import { mmbenchRows, writeSeedBench, writeTable } from '../evaluation/benchmarks/official-files.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+import { pictureName } from './tiny-dataset.ts';
+import { tinyContext, writeTinyRun } from './tiny-run.ts';
+
+async function tinyRun() {
+  const folder = await temporaryFolder();
+  const context = await tinyContext(await writeTinyRun(folder));
+  const data = (path: string) => join(folder, 'data', path);
+  const problems = async () =>
+    (await checkData(context.config, context)).problems.map(({ item, problem, remedy }) => [item, problem, remedy]);
+  return { context, data, problems };
+}
+
+const picture = (id: number) => `COCO2017/train2017/${pictureName(id)}`;
+
+describe('data check', () => {
+  test('finds nothing in data that is whole', async () => {
+    const { context } = await tinyRun();
+    expect(await checkData(context.config, context)).toMatchObject({ questions: 12, problems: [] });
+  });
+
+  test('reports everything that is wrong, not only the first', async () => {
+    const { context, data, problems } = await tinyRun();
+    await rm(data(picture(3)));
+    await truncate(data(picture(4)), 200);
+    await sharp({ create: { width: 10, height: 24, channels: 3, background: 'red' } })
+      .jpeg()
+      .toFile(data('other.jpg'));
+    await rename(data('other.jpg'), data(picture(5)));
+    await rename(data('COCO2017/val2017'), data('elsewhere'));
+    const file = data('A-OKVQA/aokvqa_v1p0_test.json');
+    await writeFile(file, (await readFile(file, 'utf8')).slice(0, 300));
+    await rm(data('cc_sbu_align/filter_cap.json'));
+    await mkdir(data('MMBench'));
+    await writeFile(data('MMBench/mmbench_dev.tsv'), 'index\tquestion\tA\tB\n1\tx\ta\tb\n');
+
+    const found = await problems();
+    const of = (item: string) => found.find(([name]) => name?.startsWith(item)) ?? [];
+    expect(of(picture(3))).toEqual([picture(3), 'no such picture', expect.stringContaining('train2017.zip')]);
+    expect(of(picture(4))[1]).toMatch(/cut short/);
+    expect(of(picture(5))[1]).toBe('is 10 x 24, but the annotations say 32 x 24');
+    expect(of('COCO2017/val2017')).toEqual([
+      'COCO2017/val2017',
+      expect.stringMatching(/^no such folder; 8 pictures/),
+      expect.stringContaining('val2017.zip'),
+    ]);
+    expect(of('A-OKVQA/aokvqa_v1p0_test.json')[1]).toMatch(/unexpected end/);
+    expect(of('cc_sbu_align')).toEqual([
+      'cc_sbu_align/filter_cap.json',
+      'no such file',
+      expect.stringContaining('MiniGPT-4'),
+    ]);
+    expect(of('MMBench')[0]).toBe('MMBench/mmbench_dev.tsv:2: image');
+    expect(found).toHaveLength(7);
+
+    // A run is told all of it before a GPU is taken.
+    await expect(prepareData(context)).rejects.toMatchObject({
+      name: 'InputError',
+      message: expect.stringMatching(/7 things are missing or wrong:[\s\S]*MiniGPT-4[\s\S]*train2017\.zip/),
+    });
+  });
+
+  test('looks at the benchmarks of the config wherever they are, and at their pictures', async () => {
+    const { context, data } = await tinyRun();
+    const { pictures } = await writeSeedBench(data('elsewhere'));
+    await writeTable(data('elsewhere/mmbench.tsv'), await mmbenchRows());
+    const seedBench = {
+      benchmark: 'seed-bench',
+      file: 'elsewhere/SEED-Bench.json',
+      pictures: 'elsewhere/SEED-Bench-image',
+    };
+    const benchmarks = [seedBench, { benchmark: 'mmbench', file: 'elsewhere/mmbench.tsv' }];
+    const evaluate = evaluateSchema.parse({ benchmarks });
+    const config = { ...context.config, evaluate };
+    expect(await checkData(config, context)).toMatchObject({ questions: 16, problems: [] });
+
+    await truncate(join(pictures, '2_2'), 100);
+    await rm(data('elsewhere/mmbench.tsv'));
+    const { problems } = await checkData(config, context);
+    expect(problems.map(({ item, problem }) => [item, problem])).toEqual([
+      ['elsewhere/mmbench.tsv', 'no such file'],
+      ['elsewhere/SEED-Bench-image/2_2', expect.stringMatching(/cut short/)],
+    ]);
+    // A blind one needs no picture.
+    const blind = evaluateSchema.parse({ benchmarks: [{ ...seedBench, blind: true }] });
+    expect((await checkData({ ...config, evaluate: blind }, context)).problems).toEqual([]);
+  });
+
+  test('tells what to download when nothing is there', async () => {
+    const { data, problems } = await tinyRun();
+    await rm(data(''), { recursive: true });
+    const found = await problems();
+    expect(found.map(([item]) => item)).toEqual([
+      'A-OKVQA/aokvqa_v1p0_train.json',
+      'cc_sbu_align/filter_cap.json',
+      'A-OKVQA/aokvqa_v1p0_val.json',
+      'A-OKVQA/aokvqa_v1p0_test.json',
+      'COCO2017/annotations/instances_train2017.json',
+    ]);
+    for (const [, problem, remedy] of found) {
+      expect(problem).toBe('no such file');
+      expect(remedy).toMatch(/^Download/);
+    }
+  });
+});

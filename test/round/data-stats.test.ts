@@ -1,0 +1,40 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { writeSamplePage } from '../../src/report/sample-page.ts';
+import { dataStats, favouredLetter } from '../../src/round/data-stats.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+import { tinyContext, writeTinyRun } from './tiny-run.ts';
+
+describe('data stats', () => {
+  test('counts samples, types, lengths and letters of each dataset, and shows some', async () => {
+    const folder = await temporaryFolder();
+    const { config, run } = await tinyContext(await writeTinyRun(folder));
+    const { datasets } = await dataStats(config, run);
+    const aokvqa = datasets.find(({ name }) => name === 'aokvqa');
+    expect(datasets.map(({ name }) => name)).toEqual(['aokvqa', 'cc_sbu_align', 'validation', 'test']);
+    expect(aokvqa?.samples).toBe(24);
+    expect(aokvqa?.countsByType).toEqual({ attribute_recognition: 12, image_scene: 12 });
+    expect(aokvqa?.correctByLetter).toEqual([6, 6, 6, 6]);
+    expect(aokvqa?.length.mean).toBeGreaterThan(5);
+    expect(aokvqa?.length.longest).toBeGreaterThanOrEqual(aokvqa?.length.p95 ?? 0);
+    expect(datasets[1]?.correctByLetter).toEqual([]);
+
+    const page = join(folder, 'samples.html');
+    const shown = datasets.map(({ name, examples }) => ({ name, samples: examples }));
+    await writeSamplePage(page, 'Samples', shown);
+    const html = await readFile(page, 'utf8');
+    expect(html.match(/<img src="data:image\/jpeg/g)).toHaveLength(shown.flatMap(({ samples }) => samples).length);
+    expect(html).toContain('What color is the picture?');
+  });
+});
+
+describe('favouredLetter', () => {
+  test('names a letter that is right too often for chance', () => {
+    expect(favouredLetter([50, 800, 100, 50])).toBe('B');
+    expect(favouredLetter([260, 245, 255, 240])).toBeUndefined();
+    // Ten samples prove nothing.
+    expect(favouredLetter([2, 5, 2, 1])).toBeUndefined();
+    expect(favouredLetter([])).toBeUndefined();
+  });
+});

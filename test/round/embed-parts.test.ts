@@ -1,0 +1,48 @@
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { embed, joinOrEmbed } from '../../src/round/embed.ts';
+import { embedShard } from '../../src/round/embed-parts.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+import { tinyContext, writeTinyRun } from './tiny-run.ts';
+
+/** A run whose pictures are embedded in this many parts. */
+async function runOf(embeddingShards: number) {
+  const folder = await temporaryFolder();
+  const configFile = await writeTinyRun(folder, (config) => ({
+    ...config,
+    sampling: { ...config.sampling, embeddingShards },
+  }));
+  const context = await tinyContext(configFile);
+  return { context, cache: join(folder, 'cache'), file: (path: string) => join(context.run.root, path) };
+}
+
+describe('embedding in parts', () => {
+  it('gives the rows that embedding in one gives, however many parts there are', async () => {
+    const [whole, parted] = [await runOf(1), await runOf(3)];
+    await embed(whole.context);
+    // Parts may be done in any order, and are not done again.
+    for (const shard of [2, 0]) await embedShard(parted.context, { shard });
+    expect(await embed(parted.context)).toMatchObject({ reused: false });
+    expect(await embedShard(parted.context, { shard: 0 })).toMatchObject({ reused: true });
+    for (const name of ['embeddings/embeddings.safetensors', 'embeddings/image_ids.json']) {
+      expect(await readFile(parted.file(name))).toEqual(await readFile(whole.file(name)));
+    }
+    expect((await readdir(parted.file('embedding-parts'))).sort()).toEqual(['0-of-3', '1-of-3', '2-of-3']);
+  });
+
+  it('computes nothing that another run has computed', async () => {
+    const { context, file } = await runOf(3);
+    await embed(context);
+    const rows = await readFile(file('embeddings/embeddings.safetensors'));
+    for (const folder of ['embeddings', 'embedding-parts']) await rm(file(folder), { recursive: true });
+    await embed({ ...context, trainer: { program: 'false', arguments: [] } });
+    expect(await readFile(file('embeddings/embeddings.safetensors'))).toEqual(rows);
+  });
+
+  it('names the part that is missing', async () => {
+    const { context, file } = await runOf(2);
+    await embedShard(context, { shard: 0 });
+    await expect(joinOrEmbed(context)).rejects.toThrow(`${file('embedding-parts/1-of-2')}: this part of the pictures`);
+  });
+});

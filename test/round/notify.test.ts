@@ -1,0 +1,56 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
+import type { Config } from '../../src/config/schema.ts';
+import { notify } from '../../src/round/notify.ts';
+
+const config = { notify: { webhookVariable: 'TEST_WEBHOOK', on: ['round'] } } as Pick<Config, 'notify'> as Config;
+const context = () => ({ config, signal: new AbortController().signal });
+
+afterEach(() => vi.unstubAllEnvs());
+
+/** A receiver that answers as it is told, and keeps what it was sent. */
+async function receiver(status: number, headers: Record<string, string> = {}): Promise<string[]> {
+  const received: string[] = [];
+  const server = createServer(async (request, response) => {
+    const body = (await request.toArray()).join('');
+    received.push(`${request.method} ${request.url} ${request.headers['content-type']} ${body}`);
+    response.writeHead(status, headers).end('no');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void server.close());
+  vi.stubEnv('TEST_WEBHOOK', `http://127.0.0.1:${(server.address() as AddressInfo).port}/services/secret`);
+  return received;
+}
+
+test('a notice is one JSON object with a text', async () => {
+  const received = await receiver(200);
+  await notify(context(), { text: 'demo: round 1 is done' });
+  expect(received).toEqual(['POST /services/secret application/json {"text":"demo: round 1 is done"}']);
+});
+
+test('a receiver that is busy is asked again when it says; its address is told to nobody', async () => {
+  await receiver(429, { 'retry-after': '7' });
+  const error = await notify(context(), { text: 'x' }).catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({ name: 'NotificationError', retryable: true, retryAfterSeconds: 7 });
+  expect(String(error)).not.toContain('secret');
+});
+
+test('a receiver that refuses is not asked again', async () => {
+  await receiver(404);
+  await expect(notify(context(), { text: 'x' })).rejects.toMatchObject({
+    retryable: false,
+    message: 'The webhook of TEST_WEBHOOK answered 404. Check the address',
+  });
+});
+
+test('a receiver that is not there may come back', async () => {
+  vi.stubEnv('TEST_WEBHOOK', 'http://127.0.0.1:9/services/secret');
+  await expect(notify(context(), { text: 'x' })).rejects.toMatchObject({ retryable: true });
+});
+
+test('an address that is missing or none is a person’s to mend', async () => {
+  await expect(notify(context(), { text: 'x' })).rejects.toThrow('TEST_WEBHOOK: is not set on this worker');
+  vi.stubEnv('TEST_WEBHOOK', 'file:///etc/passwd');
+  await expect(notify(context(), { text: 'x' })).rejects.toThrow('TEST_WEBHOOK: is no web address');
+});

@@ -1,0 +1,40 @@
+/**
+ * A step that the trainer does, given to two attempts at once: the first was thought dead.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { readManifest } from '../../src/core/manifest.ts';
+import { finetune } from '../../src/round/finetune.ts';
+import { typescriptTrainer } from '../../src/trainer/supervisor/trainer-command.ts';
+import { runningWith } from '../processes.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+import { until } from '../workflows/until.ts';
+import { pretendTrainerEntry, tinyContext, writeTinyRun } from './tiny-run.ts';
+
+test('the second attempt ends the first one’s trainer, goes on from its checkpoint, and alone says that it is done', async () => {
+  const folder = await temporaryFolder();
+  const configFile = await writeTinyRun(folder, (config) => ({
+    ...config,
+    finetune: { ...config.finetune, stepsPerEpoch: 60, checkpointEverySteps: 10 },
+  }));
+  const trainer = { ...typescriptTrainer(pretendTrainerEntry), environment: { PRETEND_STEP_MILLISECONDS: '50' } };
+  const context = await tinyContext(configFile, { trainer });
+  const directory = join(context.run.root, 'round-0', 'finetune');
+  const losses = async () => (await readFile(join(directory, 'loss.jsonl'), 'utf8').catch(() => '')).trim().split('\n');
+
+  const first = finetune(context).catch((error: unknown) => error);
+  await until(async () => (await losses()).length > 15);
+  const second = await finetune(context);
+
+  expect(await first).toMatchObject({ name: 'TrainerError', retryable: true });
+  expect(second).toMatchObject({ reused: false, steps: 60 });
+  const manifest = await readManifest(directory);
+  expect((await losses()).map((line) => JSON.parse(line).step)).toEqual(Array.from({ length: 60 }, (_, i) => i + 1));
+  const log = await readFile(join(directory, 'trainer.log'), 'utf8');
+  expect(log.match(/starting at step \d+/g)).toEqual(['starting at step 0', 'starting at step 10']);
+  expect(await runningWith(folder)).toEqual([]);
+  // The first one, tried again, finds the step done.
+  expect(await finetune(context)).toMatchObject({ reused: true });
+  expect(await readManifest(directory)).toEqual(manifest);
+});

@@ -1,0 +1,133 @@
+/**
+ * Two rounds through the step library, with no Temporal and a pretend trainer.
+ */
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parserVersion } from '../../src/generation/parse-answer.ts';
+import { append } from '../../src/round/append.ts';
+import { classify } from '../../src/round/classify.ts';
+import { embed } from '../../src/round/embed.ts';
+import { evaluate } from '../../src/round/evaluate.ts';
+import { finetune } from '../../src/round/finetune.ts';
+import { gate } from '../../src/round/gate.ts';
+import { generate } from '../../src/round/generate.ts';
+import { merge } from '../../src/round/merge.ts';
+import { prepareData } from '../../src/round/prepare-data.ts';
+import { refine } from '../../src/round/refine.ts';
+import { report } from '../../src/round/report.ts';
+import { sample } from '../../src/round/sample.ts';
+import type { StepContext, StepProgress } from '../../src/round/step-context.ts';
+import { tinyContext, writeTinyRun } from './tiny-run.ts';
+
+let folder: string;
+let context: StepContext;
+const progress: StepProgress[] = [];
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'whole-rounds-'));
+  context = await tinyContext(await writeTinyRun(folder), { onProgress: (step) => progress.push(step) });
+});
+
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const inRound = (round: number): StepContext => ({ ...context, round });
+const file = (...parts: string[]) => join(context.run.root, ...parts);
+const readJsonFile = async (path: string) => JSON.parse(await readFile(path, 'utf8'));
+
+async function measure(round: number) {
+  const finetuned = await finetune(inRound(round));
+  await merge(inRound(round));
+  const [evaluated, classified] = [await evaluate(inRound(round)), await classify(inRound(round))];
+  return { finetuned, evaluated, classified, judged: await gate(inRound(round)) };
+}
+
+async function makeData(round: number) {
+  await embed(inRound(round));
+  const sampled = await sample(inRound(round));
+  const generated = await generate(inRound(round));
+  const refined = await refine(inRound(round));
+  return { sampled, generated, refined, appended: await append(inRound(round)) };
+}
+
+describe.sequential('two rounds', () => {
+  test('the data is checked first', async () => {
+    expect(await prepareData(inRound(0))).toMatchObject({ questions: 12, reused: false });
+    expect(await prepareData(inRound(0))).toMatchObject({ reused: true });
+  });
+
+  test('round 0 finetunes on the base data, merges, evaluates and sorts its bad cases', async () => {
+    const { finetuned, evaluated, classified } = await measure(0);
+    expect(finetuned).toMatchObject({ samples: 28, steps: 20 });
+    expect(progress).toContainEqual(
+      expect.objectContaining({ step: 20, steps: 20, checkpoint: expect.stringContaining('15.json') }),
+    );
+    expect(evaluated).toMatchObject({ questions: 8, testMultipleChoice: expect.any(Number) });
+    expect(await readJsonFile(file('round-0', 'evaluate', 'aokvqa_eval.json'))).toHaveLength(8);
+    expect(await readJsonFile(file('round-0', 'evaluate', 'test', 'aokvqa_eval.json'))).toHaveLength(4);
+    expect(Object.keys(classified.errorByType).sort()).toEqual(['attribute_recognition', 'image_scene']);
+    const badCases = await readJsonFile(file('round-0', 'classify', 'bad_case_aokvqa_classified.json'));
+    expect(Object.values(badCases).flat()).toHaveLength(classified.badCases);
+    expect(await readdir(file('round-0', 'merged'))).toEqual(
+      expect.arrayContaining(['config.json', 'model.safetensors', 'manifest.json']),
+    );
+  });
+
+  test('rounds 1 and 2 make data and train on all of it', async () => {
+    for (const round of [1, 2]) {
+      const { sampled, generated, refined, appended } = await makeData(round);
+      expect(sampled.requests).toBe(6);
+      expect(generated).toMatchObject({ answers: 6, promptTokens: expect.any(Number) });
+      expect(refined.accepted + refined.rejected).toBe(6);
+      expect(appended.samplesAdded).toBe(refined.accepted);
+      const { finetuned } = await measure(round);
+      expect(finetuned.samples).toBeGreaterThanOrEqual(28 + refined.accepted);
+      expect(await readJsonFile(file(`round-${round}`, `DataEngine_round${round}_data.json`))).toHaveLength(
+        refined.accepted,
+      );
+    }
+    const used = [1, 2].map(async (round) =>
+      (await readFile(file(`round-${round}`, 'sample', 'requests.jsonl'), 'utf8'))
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line).image_id),
+    );
+    const [first = [], second = []] = await Promise.all(used);
+    expect(second.filter((image: number) => first.includes(image))).toEqual([]);
+  });
+
+  test('the report is one file about all rounds', async () => {
+    const { file: html } = await report(inRound(2));
+    expect((await stat(html)).size).toBeGreaterThan(1000);
+  });
+
+  test('doing a round again does nothing and appends nothing twice', async () => {
+    const before = await readFile(file('round-2', 'append', 'manifest.json'), 'utf8');
+    const { generated, appended } = await makeData(2);
+    const { finetuned, evaluated } = await measure(2);
+    expect([generated.reused, appended.reused, finetuned.reused, evaluated.reused]).toEqual([true, true, true, true]);
+    expect(await readFile(file('round-2', 'append', 'manifest.json'), 'utf8')).toBe(before);
+  });
+
+  test('other limits on what is kept refine the old answers anew, and ask for no new ones', async () => {
+    const changed = {
+      ...inRound(2),
+      config: { ...context.config, refine: { ...context.config.refine, maximumAlike: 1 } },
+    };
+    expect(await generate(changed)).toMatchObject({ reused: true });
+    expect(await refine(changed)).toMatchObject({ reused: false });
+    const { inputs } = await readJsonFile(file('round-2', 'refine', 'manifest.json'));
+    expect(inputs.parser).toBe(String(parserVersion));
+    expect(await refine(inRound(2))).toMatchObject({ reused: false });
+  });
+
+  test('another finetune setting trains again, but asks for no new data', async () => {
+    const changed = {
+      ...inRound(2),
+      config: { ...context.config, finetune: { ...context.config.finetune, weightDecay: 0.1 } },
+    };
+    expect(await finetune(changed)).toMatchObject({ reused: false });
+    expect(await generate(changed)).toMatchObject({ reused: true });
+  });
+});

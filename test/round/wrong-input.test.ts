@@ -1,0 +1,78 @@
+import { readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { readManifest } from '../../src/core/manifest.ts';
+import { finetune } from '../../src/round/finetune.ts';
+import { merge } from '../../src/round/merge.ts';
+import { prepareData } from '../../src/round/prepare-data.ts';
+import { sample } from '../../src/round/sample.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+import { pictureName } from './tiny-dataset.ts';
+import { tinyContext, writeTinyRun } from './tiny-run.ts';
+
+async function tinyRun() {
+  const folder = await temporaryFolder();
+  const context = await tinyContext(await writeTinyRun(folder));
+  return { folder, context, data: (path: string) => join(folder, 'data', path) };
+}
+
+const picture = (id: number) => `COCO2017/train2017/${pictureName(id)}`;
+
+test('a missing picture is named before anything is trained', async () => {
+  const { context, data } = await tinyRun();
+  await rm(data(picture(3)));
+  await expect(prepareData(context)).rejects.toMatchObject({
+    name: 'InputError',
+    message: expect.stringContaining(pictureName(3)),
+  });
+});
+
+test('a picture that is cut short is named', async () => {
+  const { context, data } = await tinyRun();
+  await truncate(data(picture(4)), 200);
+  await expect(prepareData(context)).rejects.toMatchObject({
+    name: 'InputError',
+    message: expect.stringContaining(pictureName(4)),
+  });
+});
+
+test('a correct choice out of range is named by question and field', async () => {
+  const { context, data } = await tinyRun();
+  const file = data('A-OKVQA/aokvqa_v1p0_val.json');
+  const questions = JSON.parse(await readFile(file, 'utf8'));
+  questions[5].correct_choice_idx = 7;
+  await writeFile(file, JSON.stringify(questions));
+  await expect(prepareData(context)).rejects.toMatchObject({
+    name: 'InputError',
+    message: expect.stringContaining('[5].correct_choice_idx'),
+  });
+});
+
+test('broken JSON is told with its line', async () => {
+  const { context, data } = await tinyRun();
+  const file = data('A-OKVQA/aokvqa_v1p0_train.json');
+  await writeFile(file, '[\n{"question_id": }\n]');
+  await expect(prepareData(context)).rejects.toMatchObject({
+    name: 'InputError',
+    message: expect.stringContaining('aokvqa_v1p0_train.json:2'),
+  });
+});
+
+test('a step whose forerunner is missing says which command to run', async () => {
+  const { context } = await tinyRun();
+  await expect(merge(context)).rejects.toThrow('Run `dataengine finetune --round 0`');
+  await expect(sample(context)).rejects.toThrow('Data is generated from round 1 on');
+});
+
+test('a base model that is cut short stops the finetune before the trainer starts', async () => {
+  const { context, folder } = await tinyRun();
+  const model = join(folder, 'model');
+  await import('node:fs/promises').then(({ cp }) => cp(context.config.model.path, model, { recursive: true }));
+  await truncate(join(model, 'model.safetensors'), 5000);
+  const broken = { ...context, config: { ...context.config, model: { path: model } } };
+  await expect(finetune(broken)).rejects.toMatchObject({
+    name: 'InputError',
+    message: expect.stringContaining('model.safetensors'),
+  });
+  expect(await readManifest(join(context.run.root, 'round-0', 'finetune'))).toBeUndefined();
+});

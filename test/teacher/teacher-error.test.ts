@@ -1,0 +1,50 @@
+import { APIConnectionError, APIError } from 'openai';
+import { describe, expect, test } from 'vitest';
+import { retryAfter, teacherErrorFrom } from '../../src/teacher/teacher-error.ts';
+
+describe('retryAfter reads', () => {
+  test.each([
+    [{ 'retry-after-ms': '250' }, 0.25],
+    [{ 'retry-after': '3' }, 3],
+    [{ 'retry-after': '1.5' }, 1.5],
+    [{ 'retry-after-ms': '100', 'retry-after': '9' }, 0.1],
+    [{ 'retry-after': 'Wed, 01 Jan 2025 00:00:10 GMT' }, 10],
+    [{ 'retry-after': 'Wed, 01 Jan 2020 00:00:00 GMT' }, 0],
+    [{ 'retry-after': 'soon' }, undefined],
+    [{ 'retry-after': '-1' }, undefined],
+    [{}, undefined],
+  ])('%j as %s seconds', (headers, seconds) => {
+    expect(retryAfter(new Headers(headers), () => Date.parse('2025-01-01T00:00:00Z'))).toBe(seconds);
+  });
+});
+
+describe('an error of the client', () => {
+  test.each([
+    [400, false],
+    [401, false],
+    [403, false],
+    [404, false],
+    [422, false],
+    [408, true],
+    [409, true],
+    [429, true],
+    [500, true],
+    [503, true],
+  ])('with status %i has retryable %s', (status, retryable) => {
+    const error = teacherErrorFrom(APIError.generate(status, { message: 'no' }, 'no', new Headers()));
+    expect(error).toMatchObject({ status, retryable });
+  });
+
+  test('for a used-up account is not retryable, though its status is 429', () => {
+    const used = APIError.generate(429, { error: { code: 'insufficient_quota' } }, 'no', new Headers());
+    expect(teacherErrorFrom(used).retryable).toBe(false);
+  });
+
+  test('of the connection is retryable and says why', () => {
+    const error = teacherErrorFrom(
+      new APIConnectionError({ message: 'Connection error.', cause: new Error('refused') }),
+    );
+    expect(error).toMatchObject({ retryable: true, status: undefined });
+    expect(error.message).toMatch(/refused/);
+  });
+});

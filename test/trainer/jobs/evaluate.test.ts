@@ -1,0 +1,178 @@
+import { appendFile, mkdtemp, readdir, rm, truncate } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { z } from 'zod';
+import { readJsonLines } from '../../../src/core/read-json.ts';
+import { promptForms } from '../../../src/datasets/prompt-format.ts';
+import { askedQuestionSchema } from '../../../src/trainer/asked-question.ts';
+import { type EvaluateSettings, evaluate } from '../../../src/trainer/jobs/evaluate.ts';
+import { generateTexts } from '../../../src/trainer/jobs/generate-text.ts';
+import { maximumDifference, recordingReporter } from '../../helpers/jobs.ts';
+import { type TinyQuestions, writeAsked, writeTinyModel, writeTinyQuestions } from '../../helpers/tiny-model.ts';
+import { temporaryFolder } from '../../temporary-folder.ts';
+
+const QUESTIONS = 11;
+const lineSchema = z.object({ question_id: z.string(), losses: z.array(z.number()), text: z.string().optional() });
+type Line = z.output<typeof lineSchema>;
+
+let folder: string;
+let model: string;
+let asked: TinyQuestions;
+let whole: Line[];
+
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'evaluate-'));
+  model = path.join(folder, 'model');
+  await writeTinyModel(model);
+  asked = await writeTinyQuestions(path.join(folder, 'data'), QUESTIONS);
+  whole = await losses({ output: path.join(folder, 'losses.jsonl') });
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+async function losses(changes: Partial<EvaluateSettings>): Promise<Line[]> {
+  const output = changes.output ?? path.join(await temporaryFolder(), 'losses.jsonl');
+  const { metrics } = await evaluate(
+    { model, questions: asked.asked, batchSize: 4, output, ...changes },
+    recordingReporter(),
+  );
+  const lines = await readJsonLines(output, lineSchema);
+  expect(metrics.questions).toBe(lines.length);
+  return lines;
+}
+
+test('every question has one loss a choice, in the order of the file', () => {
+  expect(whole.map(({ question_id }) => question_id)).toEqual(asked.questions.map(({ question_id }) => question_id));
+  for (const [index, line] of whole.entries()) {
+    expect(line.losses).toHaveLength(asked.questions[index]?.choices.length as number);
+    expect(Math.min(...line.losses)).toBeGreaterThan(0);
+    expect(new Set(line.losses).size).toBeGreaterThan(1);
+  }
+});
+
+test('the size of a batch changes nothing', async () => {
+  const alone = await losses({ batchSize: 1 });
+  for (const [index, { losses: found }] of alone.entries()) {
+    expect(maximumDifference(found, whole[index]?.losses as number[])).toBeLessThan(1e-4);
+  }
+});
+
+test('a question without a picture is answered from its words, also beside one with a picture', async () => {
+  const records = await readJsonLines(asked.asked, askedQuestionSchema);
+  const mixed = records.map(({ picture, ...words }, index) => (index % 2 === 0 ? { ...words, picture } : words));
+  const questions = path.join(await temporaryFolder(), 'asked.jsonl');
+  await writeAsked(questions, mixed);
+  const found = await losses({ questions });
+  for (const [index, line] of found.entries()) {
+    const difference = maximumDifference(line.losses, whole[index]?.losses as number[]);
+    if (index % 2 === 0) expect(difference).toBeLessThan(1e-4);
+    else expect(difference).toBeGreaterThan(1e-4);
+  }
+});
+
+test('answers are written beside ranking or alone, with a picture or without, and change no loss', async () => {
+  const records = await readJsonLines(asked.asked, askedQuestionSchema);
+  const mixed = records.map(({ picture, ...record }, index) => ({
+    ...record,
+    ...(index !== 3 && { picture }),
+    ...(index === 2 && { answers: [] }),
+    ...(index % 2 === 0 && { generate: { question: `${record.question}`, maximumNewTokens: 5 } }),
+  }));
+  const questions = path.join(await temporaryFolder(), 'asked.jsonl');
+  await writeAsked(questions, mixed);
+  const found = await losses({ questions });
+  expect(found.map(({ question_id }) => question_id)).toEqual(whole.map(({ question_id }) => question_id));
+  for (const [index, line] of found.entries()) {
+    expect(typeof line.text).toBe(index % 2 === 0 ? 'string' : 'undefined');
+    if (index === 2) expect(line.losses).toEqual([]);
+    else if (index !== 3) expect(maximumDifference(line.losses, whole[index]?.losses as number[])).toBeLessThan(1e-4);
+  }
+  const prompts = mixed.flatMap(({ question_id, picture, generate }) =>
+    generate ? [{ id: question_id, prompt: generate.question, picture: picture as string }] : [],
+  );
+  const greedy = { strategy: { kind: 'greedy' }, maximumNewTokens: 5 } as const;
+  const raw = prompts.map((one) => ({ ...one, prompt: promptForms.minigpt4.turn(one.prompt), isRaw: true }));
+  const texts = await generateTexts(model, raw, greedy);
+  expect(found.flatMap(({ text }) => text ?? [])).toEqual(texts.map(({ text }) => text.trim()));
+});
+
+test('matrices kept as bfloat16 give nearly the same losses, and answers are written with them too', async () => {
+  const records = await readJsonLines(asked.asked, askedQuestionSchema);
+  const questions = path.join(await temporaryFolder(), 'asked.jsonl');
+  const generate = { question: 'What is it?', maximumNewTokens: 3 };
+  await writeAsked(
+    questions,
+    records.map((record, index) => (index === 0 ? { ...record, generate } : record)),
+  );
+  const found = await losses({ questions, weightStorage: 'bfloat16' });
+  expect(found[0]?.text).toBeTypeOf('string');
+  const differences = found.map((line, index) => maximumDifference(line.losses, whole[index]?.losses as number[]));
+  // 8 bits of mantissa: each weight is off by up to 0.4 percent.
+  expect(Math.max(...differences)).toBeLessThan(0.03);
+  expect(Math.min(...differences)).toBeGreaterThan(0);
+});
+
+test('products in bfloat16 give nearly the same losses, whatever is computed together', async () => {
+  const precision = 'bfloat16';
+  const found = await losses({ precision });
+  const differences = found.map((line, index) => maximumDifference(line.losses, whole[index]?.losses as number[]));
+  expect(Math.max(...differences)).toBeLessThan(0.03);
+  expect(Math.min(...differences)).toBeGreaterThan(0);
+  const alone = await losses({ precision, batchSize: 1 });
+  const apart = alone.map((line, index) => maximumDifference(line.losses, found[index]?.losses as number[]));
+  expect(Math.max(...apart)).toBeLessThan(0.01);
+});
+
+test('progress reaches its end and never falls', async () => {
+  const output = path.join(await temporaryFolder(), 'losses.jsonl');
+  const reporter = recordingReporter();
+  await evaluate({ model, questions: asked.asked, batchSize: 4, output }, reporter);
+  expect(reporter.steps.at(-1)).toBe(6);
+  expect(reporter.steps).toEqual(reporter.steps.toSorted((one, other) => one - other));
+});
+
+test('an interrupted evaluation goes on after its last batch, and ends with the same losses and answers', async () => {
+  const records = await readJsonLines(asked.asked, askedQuestionSchema);
+  const questions = path.join(await temporaryFolder(), 'asked.jsonl');
+  const generate = { question: 'What is it?', maximumNewTokens: 3 };
+  await writeAsked(
+    questions,
+    records.map((record) => ({ ...record, generate })),
+  );
+  const uninterrupted = await losses({ questions });
+  const output = path.join(await temporaryFolder(), 'losses.jsonl');
+  const job = { model, questions, batchSize: 4, output };
+  // Of nine steps, three are of pictures, three of ranking and three of writing: the second batch of each is the last.
+  for (const stopAfterStep of [5, 8])
+    await expect(evaluate(job, recordingReporter(stopAfterStep))).rejects.toThrow('asked to stop');
+  expect(await readdir(path.dirname(output))).toEqual(['losses.part.jsonl']);
+  await appendFile(output.replace('.jsonl', '.part.jsonl'), '{"question_id":"cut of');
+  const reporter = recordingReporter();
+  const { metrics } = await evaluate(job, reporter);
+  expect(metrics).toEqual({ questions: QUESTIONS, alreadyAnswered: QUESTIONS + 8 });
+  expect(reporter.steps).toEqual([9]);
+  expect(await readJsonLines(output, lineSchema)).toEqual(uninterrupted);
+  expect(await readdir(path.dirname(output))).toEqual(['losses.jsonl']);
+});
+
+test('what another job had found so far is not used', async () => {
+  const output = path.join(await temporaryFolder(), 'losses.jsonl');
+  const job = { model, questions: asked.asked, batchSize: 4, output };
+  await expect(evaluate(job, recordingReporter(5))).rejects.toThrow('asked to stop');
+  for (const other of [{ weightStorage: 'bfloat16' }, { precision: 'bfloat16' }] as const) {
+    const { metrics } = await evaluate({ ...job, ...other }, recordingReporter());
+    expect(metrics.alreadyAnswered).toBe(0);
+  }
+});
+
+test('a picture that is missing or cut short is named, and no result is left', async () => {
+  const own = await writeTinyQuestions(await temporaryFolder(), 2);
+  const output = path.join(own.pictures, '..', 'losses.jsonl');
+  const run = () => losses({ questions: own.asked, output });
+  const picture = path.join(own.pictures, '000000000001.jpg');
+  await truncate(picture, 400);
+  await expect(run()).rejects.toMatchObject({ name: 'InputError', message: expect.stringContaining(picture) });
+  await rm(picture);
+  await expect(run()).rejects.toMatchObject({ name: 'InputError', message: expect.stringContaining(picture) });
+  await expect(readJsonLines(output, lineSchema)).rejects.toThrow();
+});

@@ -1,0 +1,108 @@
+/**
+ * A trainer that keeps the protocol and writes files of the right shape, in no time and with no TensorFlow.
+ * Its losses depend on the seed and the step alone, and it resumes from its checkpoints, as the real one does.
+ * PRETEND_STEP_MILLISECONDS slows each finetune step down, for tests that interrupt it.
+ */
+import { appendFileSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { seededRandom } from '../../../src/core/seeded-random.ts';
+import { writeSafetensors } from '../../../src/model/files/safetensors.ts';
+import type { AskedQuestion } from '../../../src/trainer/asked-question.ts';
+import type { EmbedJob, EvaluateJob, FinetuneJob, JobSpec, MergeJob } from '../../../src/trainer/protocol.ts';
+import { exitWithParent, readJobSpec, sendMessage } from '../../../src/trainer/supervisor/trainer-side.ts';
+
+const stepMilliseconds = Number(process.env.PRETEND_STEP_MILLISECONDS ?? 1);
+
+async function finetune(job: FinetuneJob): Promise<string[]> {
+  const samples = readFileSync(job.samples, 'utf8').trim().split('\n');
+  const order = JSON.parse(readFileSync(job.order, 'utf8')) as number[];
+  if (order.length < job.steps * job.batchSize) throw new Error('the order is too short');
+  const checkpoints = join(job.output, 'checkpoints');
+  mkdirSync(checkpoints, { recursive: true });
+  const newest = Math.max(0, ...readdirSync(checkpoints).map((name) => Number.parseInt(name, 10)));
+  const lossFile = join(job.output, 'loss.jsonl');
+  const kept = newest === 0 || !existsSync(lossFile) ? [] : readFileSync(lossFile, 'utf8').split('\n').slice(0, newest);
+  writeFileSync(lossFile, kept.map((line) => `${line}\n`).join(''));
+  process.stdout.write(`starting at step ${newest} with ${samples.length} samples\n`);
+  for (let step = newest + 1; step <= job.steps; step += 1) {
+    await sleep(stepMilliseconds);
+    const loss = 3 / step + seededRandom(job.seed).fork(step).uniform() / 10;
+    appendFileSync(lossFile, `${JSON.stringify({ step, loss, learningRate: job.learningRate.peak })}\n`);
+    sendMessage({ type: 'progress', step, steps: job.steps, loss });
+    if (step % job.checkpointEverySteps !== 0) continue;
+    const uri = join(checkpoints, `${step}.json`);
+    writeFileSync(uri, '{}');
+    sendMessage({ type: 'checkpoint', step, uri });
+  }
+  writeFileSync(join(job.output, 'adapter_config.json'), JSON.stringify({ r: job.lora.rank }));
+  const weights = {
+    name: 'weight',
+    shape: [1],
+    data: Float32Array.of(seededRandom(`${job.seed} ${samples.length}`).uniform()),
+  };
+  await writeSafetensors(join(job.output, 'adapter_model.safetensors'), [weights]);
+  return ['adapter_config.json', 'adapter_model.safetensors', 'loss.jsonl'];
+}
+
+function merge(job: MergeJob): string[] {
+  mkdirSync(job.output, { recursive: true });
+  copyFileSync(join(job.model, 'config.json'), join(job.output, 'config.json'));
+  copyFileSync(join(job.adapter, 'adapter_model.safetensors'), join(job.output, 'model.safetensors'));
+  return ['config.json', 'model.safetensors'];
+}
+
+function evaluate(job: EvaluateJob): string[] {
+  const weights = readFileSync(join(job.model, 'model.safetensors')).toString('base64');
+  const lines = readFileSync(job.questions, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => {
+      const { question_id, answers } = JSON.parse(line) as AskedQuestion;
+      const random = seededRandom(`${weights} ${question_id}`);
+      return `${JSON.stringify({ question_id, losses: answers.map(() => random.uniform()) })}\n`;
+    });
+  sendMessage({ type: 'progress', step: lines.length, steps: lines.length });
+  writeFileSync(job.output, lines.join(''));
+  return [job.output];
+}
+
+async function embed(job: EmbedJob): Promise<string[]> {
+  const pictures =
+    typeof job.pictures === 'string' ? (JSON.parse(readFileSync(job.pictures, 'utf8')) as string[]) : job.pictures;
+  const width = 4;
+  const data = Float32Array.from(
+    pictures.flatMap((picture) => {
+      if (!existsSync(picture)) throw new Error(`${picture} is missing`);
+      // Not its folder: the same picture on another machine is the same.
+      const random = seededRandom(basename(picture));
+      return Array.from({ length: width }, () => random.uniform() - 0.5);
+    }),
+  );
+  await writeSafetensors(job.output, [{ name: 'embeddings', shape: [pictures.length, width], data }]);
+  return [job.output];
+}
+
+async function runJob(job: JobSpec): Promise<string[]> {
+  switch (job.kind) {
+    case 'finetune':
+      return finetune(job);
+    case 'merge':
+      return merge(job);
+    case 'evaluate':
+      return evaluate(job);
+    case 'embed':
+      return embed(job);
+  }
+}
+
+exitWithParent();
+sendMessage({ type: 'started' });
+try {
+  const outputs = await runJob(readJobSpec(process.argv[2] as string));
+  sendMessage({ type: 'done', outputs, metrics: { loss: 0.5 } });
+  process.exit(0);
+} catch (error) {
+  sendMessage({ type: 'failed', kind: 'internal', message: String(error), retryable: false });
+  process.exit(1);
+}

@@ -1,0 +1,107 @@
+/**
+ * The trainer on PyTorch beside our own: the same job, the same numbers.
+ */
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readJsonLines } from '../../../src/core/read-json.ts';
+import { promptForms } from '../../../src/datasets/prompt-format.ts';
+import { askedQuestionSchema } from '../../../src/trainer/asked-question.ts';
+import { evaluate } from '../../../src/trainer/jobs/evaluate.ts';
+import { finetune } from '../../../src/trainer/jobs/finetune.ts';
+import { merge } from '../../../src/trainer/jobs/merge.ts';
+import { lossesIn, maximumDifference, recordingReporter } from '../../helpers/jobs.ts';
+import { writeAsked } from '../../helpers/tiny-model.ts';
+import { isSetUp, runTorch, torchIsSetUp } from './torch-jobs.ts';
+import { answersIn, type TorchRig, torchRig } from './torch-rig.ts';
+
+export function describeTorchBesideOurs(family: 'minigpt4' | 'llava'): void {
+  describe.skipIf(!torchIsSetUp)(`torchrun with two processes, ${family}`, () => {
+    let rig: TorchRig;
+    let inFolder: (name: string) => string;
+
+    beforeAll(async () => {
+      rig = await torchRig(family);
+      inFolder = (name) => path.join(rig.folder, name);
+    });
+    afterAll(() => rig?.remove());
+
+    test('the loss curve is our own trainer’s within 1e-3, and each reads the other’s adapter', async () => {
+      const [ours, theirs] = [inFolder('ours'), inFolder('theirs')];
+      await finetune(rig.job(ours), recordingReporter());
+      await runTorch(rig.job(theirs), theirs);
+      expect(maximumDifference(await lossesIn(theirs), await lossesIn(ours))).toBeLessThan(1e-3);
+
+      await merge(rig.mergeJob(theirs, inFolder('merged-by-us')), recordingReporter());
+      const model = inFolder('merged-by-them');
+      const merged = await runTorch(rig.mergeJob(ours, model), inFolder('job'), { processes: 1 });
+      expect(merged.metrics.maximumDifference).toBeLessThan(1e-4);
+
+      const asked = { model, questions: rig.mixture.asked, batchSize: 4 };
+      const [byUs, byThem] = [inFolder('by-us.jsonl'), inFolder('by-them.jsonl')];
+      await evaluate({ ...asked, output: byUs }, recordingReporter());
+      await runTorch({ kind: 'evaluate', ...asked, output: byThem }, inFolder('job'));
+      const losses = (output: string) => answersIn(output).then((answers) => answers.losses);
+      expect(maximumDifference(await losses(byThem), await losses(byUs))).toBeLessThan(1e-3);
+
+      const narrow = inFolder('in-bfloat16.jsonl');
+      const inBfloat16 = { kind: 'evaluate', ...asked, precision: 'bfloat16', output: narrow } as const;
+      await runTorch(inBfloat16, inFolder('job'));
+      const difference = maximumDifference(await losses(narrow), await losses(byUs));
+      expect(difference).toBeLessThan(0.03);
+      expect(difference).toBeGreaterThan(1e-4);
+    });
+
+    const title = 'sharded by %s: the same curve within 1e-3, an adapter of the same format, the same answers';
+    test.each((['fsdp', 'deepspeed'] as const).filter(isSetUp))(title, async (sharding) => {
+      const inOwnFolder = (name: string) => inFolder(`${sharding}-${name}`);
+      const [ours, theirs] = [inOwnFolder('ours'), inOwnFolder('theirs')];
+      // In parts that don't divide evenly: one process has less to do than the other.
+      const odd = { batchSize: 3, microBatchSize: 1, steps: 6 };
+      await finetune(rig.job(ours, { ...odd, microBatchSize: 3 }), recordingReporter());
+      await runTorch(rig.job(theirs, { ...odd, recomputeActivations: true }), theirs, { sharding });
+      expect(maximumDifference(await lossesIn(theirs), await lossesIn(ours))).toBeLessThan(1e-3);
+
+      const log = await readFile(path.join(theirs, 'trainer.log'), 'utf8');
+      const [, kept, whole] = /keeps ([\d.]+) of ([\d.]+) MB/.exec(log)?.map(Number) ?? [];
+      expect(kept).toBeLessThan(0.6 * (whole as number));
+
+      const model = inOwnFolder('merged');
+      await merge(rig.mergeJob(theirs, model), recordingReporter());
+      const questions = inOwnFolder('questions.jsonl');
+      const [first, second, third] = await readJsonLines(rig.mixture.asked, askedQuestionSchema);
+      if (!first || !second || !third) throw new Error('too few questions');
+      await writeAsked(questions, [
+        { ...first, generate: { question: first.question, maximumNewTokens: 3 } },
+        { ...second, picture: undefined },
+        { ...third, answers: [], generate: { question: third.question, maximumNewTokens: 9 } },
+      ]);
+      const asked = { model, questions, batchSize: 4 };
+      const [byUs, byThem] = [inOwnFolder('by-us.jsonl'), inOwnFolder('by-them.jsonl')];
+      await evaluate({ ...asked, output: byUs }, recordingReporter());
+      await runTorch({ kind: 'evaluate', ...asked, output: byThem }, inFolder('job'), { sharding });
+      const [wanted, found] = [await answersIn(byUs), await answersIn(byThem)];
+      expect(maximumDifference(found.losses, wanted.losses)).toBeLessThan(1e-3);
+      // Ours writes as many tokens for each as the longest may have; the last character may be half a one.
+      expect(wanted.texts[0]).toMatch(new RegExp(`^${found.texts[0]?.replace(/�+$/, '')}`));
+      expect(found.texts.slice(1)).toEqual(wanted.texts.slice(1));
+    });
+
+    const mixedTitle = 'sharded by %s, where one process has pictures in its part and the other none: the same curve';
+    test.each((['fsdp', 'deepspeed'] as const).filter(isSetUp))(mixedTitle, async (sharding) => {
+      const { turnWithoutPicture } = promptForms[family];
+      const mixed = rig.mixture.samples.map((sample, index) =>
+        index % 2 === 0 ? sample : { ...sample, picture: undefined, prompt: turnWithoutPicture('What is it?') },
+      );
+      const [samples, order] = [inFolder(`${sharding}-mixed.jsonl`), inFolder(`${sharding}-mixed-order.json`)];
+      await writeFile(samples, mixed.map((sample) => `${JSON.stringify(sample)}\n`).join(''));
+      // Process 0 takes the even places of a batch.
+      await writeFile(order, JSON.stringify([0, 1, 2, 3, 4, 5, 6, 7, 0, 3, 2, 1]));
+      const changes = { samples, order, steps: 3 };
+      const [ours, theirs] = [inFolder(`${sharding}-mixed-ours`), inFolder(`${sharding}-mixed-theirs`)];
+      await finetune(rig.job(ours, changes), recordingReporter());
+      await runTorch(rig.job(theirs, { ...changes, microBatchSize: 2 }), theirs, { sharding });
+      expect(maximumDifference(await lossesIn(theirs), await lossesIn(ours))).toBeLessThan(1e-3);
+    });
+  });
+}

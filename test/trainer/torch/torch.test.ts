@@ -1,0 +1,55 @@
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { lossesIn, maximumDifference } from '../../helpers/jobs.ts';
+import { describeTorchBesideOurs } from './torch-beside-ours.ts';
+import { killLastRank, runTorch, TORCH_TIMEOUTS, torchIsSetUp } from './torch-jobs.ts';
+import { type TorchRig, torchRig } from './torch-rig.ts';
+
+vi.setConfig(TORCH_TIMEOUTS);
+
+describeTorchBesideOurs('minigpt4');
+
+describe.skipIf(!torchIsSetUp)('a finetune under torchrun', () => {
+  let rig: TorchRig;
+
+  beforeAll(async () => {
+    rig = await torchRig('minigpt4');
+  });
+  afterAll(() => rig?.remove());
+
+  test('ends when one of its processes is killed, sharded too, and goes on with another number of them', async () => {
+    const undisturbed = path.join(rig.folder, 'undisturbed');
+    await runTorch(rig.job(undisturbed), undisturbed, { processes: 1 });
+
+    const killed = await mkdtemp(path.join(rig.folder, 'killed-'));
+    await killLastRank(rig.job(killed), killed, { sharding: 'fsdp' });
+    const { metrics } = await runTorch(rig.job(killed), killed, { processes: 1 });
+    expect(metrics.resumedAtStep).toBeGreaterThanOrEqual(4);
+    expect(maximumDifference(await lossesIn(killed), await lossesIn(undisturbed))).toBeLessThan(1e-3);
+    expect(existsSync(path.join(killed, 'adapter_model.safetensors'))).toBe(true);
+  });
+
+  test('that is given wrong input says so, and is not tried again', async () => {
+    const output = path.join(rig.folder, 'wrong');
+    const wrong = runTorch(rig.job(output, { maximumTokens: 3 }), output, { processes: 1 });
+    await expect(wrong).rejects.toMatchObject({ kind: 'input', message: expect.stringContaining('maximumTokens') });
+  });
+
+  test('that wants DeepSpeed where there is none says what to run, and is not tried again', async () => {
+    const output = path.join(rig.folder, 'without-deepspeed');
+    // Found before the environment's own.
+    const missing = path.join(rig.folder, 'missing');
+    await mkdir(missing);
+    await writeFile(path.join(missing, 'deepspeed.py'), "raise ModuleNotFoundError('none', name='deepspeed')\n");
+    vi.stubEnv('PYTHONPATH', missing);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const wanting = runTorch(rig.job(output), output, { sharding: 'deepspeed' });
+    await expect(wanting).rejects.toMatchObject({
+      kind: 'input',
+      retryable: false,
+      message: expect.stringContaining('dataengine setup --deepspeed'),
+    });
+  });
+});
