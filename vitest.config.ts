@@ -13,6 +13,6 @@ export default defineConfig({
     testTimeout: 300_000,
     hookTimeout: 300_000,
     // What one test computed must not pass for what another should.
-    env: { TF_CPP_MIN_LOG_LEVEL: '2', DATAENGINE_PICTURE_CACHE: 'off' },
+    env: { TF_CPP_MIN_LOG_LEVEL: '2', DATAENGINE_IMAGE_CACHE: 'off' },
   },
 });

@@ -58,7 +58,7 @@ export function createPromptActivities(dependencies: ActivityDependencies = {}):
         const { iteration } = input;
         return {
           iteration,
-          samples: samples.map(({ id, pictures, problem }) => ({ id, pictures, dropped: problem !== undefined })),
+          samples: samples.map(({ id, images, problem }) => ({ id, images, dropped: problem !== undefined })),
           samplesFile: iterationSamples(context.run, iteration),
           promptFile: iterationPrompt(context.run, iteration),
           diffFile: iteration === 0 ? undefined : iterationDiff(context.run, iteration),

@@ -1,10 +1,10 @@
 /**
  * Does Adaptive Bad-case Sampling help? The demo's rounds with it against the same rounds with question types
- * drawn uniformly: same base model, round 0, pictures, teacher and numbers of requests and training steps. And
+ * drawn uniformly: same base model, round 0, images, teacher and numbers of requests and training steps. And
  * against rounds that train on for as many steps with no new data (`continued`): where rounds go on from the adapter
  * of the round before, a part of the gain over round 0 is longer training.
  *
- * Every seed is a world of its own: other pictures, questions, mixture, adapters and requests. Accuracies are
+ * Every seed is a world of its own: other images, questions, mixture, adapters and requests. Accuracies are
  * multiple choice on the test questions, which neither loop ever looks at.
  *
  * Usage: npm run bench:ablation [-- --seeds 1,2,3]

@@ -30,7 +30,7 @@ const tolerance = 1e-5;
 const teacherMilliseconds = 3000;
 const [count, seed] = [Number(values.kills), Number(values.seed)];
 // What one run computed must not pass for what the other should.
-process.env.DATAENGINE_PICTURE_CACHE = 'off';
+process.env.DATAENGINE_IMAGE_CACHE = 'off';
 
 const folder = await mkdtemp(join(tmpdir(), 'dataengine-chaos-'));
 try {

@@ -8,7 +8,7 @@ import { seededRandom } from '../src/core/seeded-random.ts';
 import type { CocoFiles } from '../src/datasets/coco.ts';
 
 /** Figures of the official files (https://cocodataset.org/#download, 2017). */
-export const TRAIN2017 = { pictures: 118_287, boxes: 860_001, captions: 591_753, instancesBytes: 469_785_474 };
+export const TRAIN2017 = { images: 118_287, boxes: 860_001, captions: 591_753, instancesBytes: 469_785_474 };
 
 const CATEGORIES = 80;
 const random = seededRandom('coco-files');
@@ -17,7 +17,7 @@ const WORDS = 'a man riding wave on top of surfboard two dogs near red car stree
 );
 
 export interface CocoSize {
-  pictures: number;
+  images: number;
   boxes: number;
   captions: number;
 }
@@ -42,13 +42,13 @@ async function writeOnce(file: string, pieces: Iterable<string>): Promise<void> 
 
 function* instances(size: CocoSize): Generator<string> {
   yield `{"info": {"description": "COCO 2017 Dataset", "year": 2017}, "licenses": [{"id": 1, "name": "none"}], "images": [`;
-  yield* images(size);
+  yield* imageRecords(size);
   yield '], "annotations": [';
   for (let index = 0; index < size.boxes; index += 1) {
     // So many numbers bring the file to the size of the official one.
     const outline = Array.from({ length: 46 }, () => (random.integer(64_000) / 100).toFixed(2)).join(', ');
     const [x, y, width, height] = [400, 300, 240, 180].map((limit) => random.integer(limit * 100) / 100);
-    yield `${index === 0 ? '' : ', '}{"segmentation": [[${outline}]], "area": ${random.integer(1e6) / 100}, "iscrowd": 0, "image_id": ${pictureOf(index, size)}, "bbox": [${x}, ${y}, ${width}, ${height}], "category_id": ${1 + random.integer(CATEGORIES)}, "id": ${index}}`;
+    yield `${index === 0 ? '' : ', '}{"segmentation": [[${outline}]], "area": ${random.integer(1e6) / 100}, "iscrowd": 0, "image_id": ${imageOf(index, size)}, "bbox": [${x}, ${y}, ${width}, ${height}], "category_id": ${1 + random.integer(CATEGORIES)}, "id": ${index}}`;
   }
   const categories = Array.from({ length: CATEGORIES }, (_, index) => ({
     supercategory: 'thing',
@@ -60,17 +60,17 @@ function* instances(size: CocoSize): Generator<string> {
 
 function* captions(size: CocoSize): Generator<string> {
   yield `{"info": {"description": "COCO 2017 Dataset", "year": 2017}, "licenses": [], "images": [`;
-  yield* images(size);
+  yield* imageRecords(size);
   yield '], "annotations": [';
   for (let index = 0; index < size.captions; index += 1) {
     const caption = Array.from({ length: 10 }, () => random.pick(WORDS)).join(' ');
-    yield `${index === 0 ? '' : ', '}${JSON.stringify({ image_id: pictureOf(index, size), id: index, caption: `A ${caption}.` })}`;
+    yield `${index === 0 ? '' : ', '}${JSON.stringify({ image_id: imageOf(index, size), id: index, caption: `A ${caption}.` })}`;
   }
   yield ']}';
 }
 
-function* images({ pictures }: CocoSize): Generator<string> {
-  for (let index = 0; index < pictures; index += 1) {
+function* imageRecords({ images }: CocoSize): Generator<string> {
+  for (let index = 0; index < images; index += 1) {
     const id = idOf(index);
     const file_name = `${String(id).padStart(12, '0')}.jpg`;
     const record = {
@@ -88,5 +88,5 @@ function* images({ pictures }: CocoSize): Generator<string> {
 }
 
 const idOf = (index: number) => 9 + index * 4;
-/** Annotations lie across the pictures, as they do in the official files. */
-const pictureOf = (index: number, { pictures }: CocoSize) => idOf((index * 7919) % pictures);
+/** Annotations lie across the images, as they do in the official files. */
+const imageOf = (index: number, { images }: CocoSize) => idOf((index * 7919) % images);

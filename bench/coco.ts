@@ -24,7 +24,7 @@ const scale = Number(flags.scale);
 const folder = join('.cache', 'bench', `coco-${scale}`);
 const cache = join(folder, 'index');
 const files = await writeCocoFiles(folder, {
-  pictures: Math.round(TRAIN2017.pictures * scale),
+  images: Math.round(TRAIN2017.images * scale),
   boxes: Math.round(TRAIN2017.boxes * scale),
   captions: Math.round(TRAIN2017.captions * scale),
 });
@@ -55,8 +55,7 @@ async function read() {
     const ids = (await coco.list()).map(({ id }) => id);
     const wanted = Array.from({ length: READS }, (_, index) => ids[(index * 7919) % ids.length] as number);
     for (let index = 0; index < READS; index += CHUNK) {
-      for (const picture of (await coco.read(wanted.slice(index, index + CHUNK))).values())
-        boxes += picture.boxes.length;
+      for (const image of (await coco.read(wanted.slice(index, index + CHUNK))).values()) boxes += image.boxes.length;
     }
     const milliseconds = (performance.now() - reading) / READS;
     return { openSeconds, millisecondsARead: Number(milliseconds.toFixed(2)), boxes, peakMiB: peakMiB() };
@@ -85,7 +84,7 @@ if (flags.part !== undefined) {
   console.log(`index ${((await stat(join(cache, String(name)))).size / 2 ** 20).toFixed(0)} MiB`);
   const opened = await inProcess('read');
   console.log(
-    `opened again in ${opened.openSeconds} s, ${opened.millisecondsARead} ms a picture, peak ${opened.peakMiB} MiB`,
+    `opened again in ${opened.openSeconds} s, ${opened.millisecondsARead} ms an image, peak ${opened.peakMiB} MiB`,
   );
   console.log(
     JSON.stringify({

@@ -7,7 +7,7 @@
  * parts that take longer when all processors are at work, and workers that wait, at the end of the step and for the join.
  * The bench fails if the scores differ.
  *
- * `npm run bench:hosts -- [--workers 2] [--parts 8] [--turns 3] [--questions 2000] [--pictures 3000]`
+ * `npm run bench:hosts -- [--workers 2] [--parts 8] [--turns 3] [--questions 2000] [--images 3000]`
  */
 import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -28,18 +28,18 @@ const { values } = parseArgs({
     parts: { type: 'string', default: '8' },
     turns: { type: 'string', default: '3' },
     questions: { type: 'string', default: '2000' },
-    pictures: { type: 'string', default: '3000' },
+    images: { type: 'string', default: '3000' },
   },
 });
-const [workers, parts, turns, questions, pictures] = (
-  ['workers', 'parts', 'turns', 'questions', 'pictures'] as const
-).map((name) => Number(values[name])) as [number, number, number, number, number];
+const [workers, parts, turns, questions, images] = (['workers', 'parts', 'turns', 'questions', 'images'] as const).map(
+  (name) => Number(values[name]),
+) as [number, number, number, number, number];
 const scenes = {
   seed: 1,
-  trainPictures: pictures,
+  trainImages: images,
   // Two and a half questions each.
-  validationPictures: Math.ceil(questions / 2.4),
-  testPictures: 1,
+  validationImages: Math.ceil(questions / 2.4),
+  testImages: 1,
 };
 const say = (line: string) => process.stderr.write(`${line}\n`);
 
@@ -81,7 +81,7 @@ if (scores.size !== 1) throw new Error(`the scores differ: ${[...scores].join(',
 process.stdout.write(
   `${JSON.stringify({
     bench: 'hosts',
-    ...{ workers, parts, questions, pictures },
+    ...{ workers, parts, questions, images },
     evaluation: compare('evaluation'),
     embedding: compare('embedding'),
   })}\n`,
@@ -99,7 +99,7 @@ async function measure(
   const started = [await startWorker(first, 'cpu', { queue: queues.cpu, called: `cpu-${run}` })];
   for (const [processor, host] of hosts.slice(0, count).entries()) {
     // Else a worker would embed without work what it has seen in the evaluation, and several have each seen a part of that.
-    const environment = { DATAENGINE_PICTURE_CACHE: 'off' };
+    const environment = { DATAENGINE_IMAGE_CACHE: 'off' };
     started.push(await startWorker(host, 'gpu', { queue: queues.gpu, called: `gpu-${run}`, processor, environment }));
   }
   try {
@@ -148,7 +148,7 @@ function configOf(run: string, taskQueues: { cpu: string; gpu: string }) {
       scenes,
       train: [{ dataset: 'aokvqa' }],
       validation: { file: 'A-OKVQA/aokvqa_v1p0_val_classified.json', limit: questions },
-      pictures: { train: 'COCO2017/train2017', validation: 'COCO2017/val2017' },
+      images: { train: 'COCO2017/train2017', validation: 'COCO2017/val2017' },
     },
     finetune: { epochs: 1, stepsPerEpoch: 1, batchSize: 1, maximumTokens: 96, learningRate: { warmupSteps: 0 } },
     evaluate: { shards: parts, batchSize: 32 },

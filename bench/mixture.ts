@@ -27,7 +27,7 @@ async function* generated(count: number) {
       image_id: index,
       raw_instructions: `Question: What is number ${index}? ${'The teacher wrote a good deal more than this. '.repeat(12)}`,
       question_type: 'image_scene',
-      question: `What is number ${index} of this picture?`,
+      question: `What is number ${index} of this image?`,
       choices: ['a cat', 'a dog', 'a bird', 'a fish'],
       correct_choice_idx: index % 4,
       rationales: [`Explanation: one sees that it is number ${index}.`],
@@ -46,7 +46,7 @@ function part(name: string, file: string, sampleRatio: number): MixturePart {
         yield {
           id: `${name}-${index}`,
           source: name,
-          picture: `${image_id}.jpg`,
+          image: `${image_id}.jpg`,
           prompt: humanTurn(question, choices),
           answer,
         };

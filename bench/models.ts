@@ -40,10 +40,10 @@ export const BATCHES = { S: { batch: 16, tokens: 96 }, M: { batch: 4, tokens: 12
 
 export const vocabularyOf = (size: Size): number => TEXT[size].vocab_size;
 
-/** Places that a picture takes among the tokens. */
+/** Places that an image takes among the tokens. */
 export const QUERIES = 1;
 
-/** A vision side as small as it can be: pictures are no part of what is measured. */
+/** A vision side as small as it can be: images are no part of what is measured. */
 const TINY = { hidden_size: 32, intermediate_size: 32, num_hidden_layers: 1, num_attention_heads: 1 };
 
 function configOf(size: Size) {

@@ -1,5 +1,5 @@
 /**
- * The nearest-picture search at COCO's size: the 1,000 nearest of 118,287 pictures, embeddings of 768 numbers, for
+ * The nearest-image search at COCO's size: the 1,000 nearest of 118,287 images, embeddings of 768 numbers, for
  * batches of queries. Beside it, in the same run and by turns, the plain search in JavaScript, one query at a time,
  * whose answers must be the same.
  *
@@ -7,21 +7,21 @@
  */
 
 import { seededRandom } from '../src/core/seeded-random.ts';
-import { nearestPictures } from '../src/generation/nearest-pictures.ts';
+import { nearestImages } from '../src/generation/nearest-images.ts';
 import { nearestInPool } from '../src/round/nearest-in-pool.ts';
 
-const [PICTURES, WIDTH, QUERIES, COUNT, TURNS, PLAIN] = [118_287, 768, 64, 1000, 5, 2];
+const [IMAGES, WIDTH, QUERIES, COUNT, TURNS, PLAIN] = [118_287, 768, 64, 1000, 5, 2];
 
 const random = seededRandom('nearest');
-const embeddings = new Float32Array((PICTURES + QUERIES) * WIDTH);
-for (let row = 0; row < PICTURES + QUERIES; row += 1) {
+const embeddings = new Float32Array((IMAGES + QUERIES) * WIDTH);
+for (let row = 0; row < IMAGES + QUERIES; row += 1) {
   const values = embeddings.subarray(row * WIDTH, (row + 1) * WIDTH);
   for (let column = 0; column < WIDTH; column += 1) values[column] = random.uniform() - 0.5;
   const length = Math.hypot(...values);
   for (let column = 0; column < WIDTH; column += 1) values[column] = (values[column] as number) / length;
 }
-const pool = Array.from({ length: PICTURES }, (_, index) => index + 1);
-const others = Array.from({ length: QUERIES }, (_, index) => PICTURES + index + 1);
+const pool = Array.from({ length: IMAGES }, (_, index) => index + 1);
+const others = Array.from({ length: QUERIES }, (_, index) => IMAGES + index + 1);
 
 const batchSeconds: number[] = [];
 const plainSeconds: number[] = [];
@@ -33,9 +33,9 @@ for (let turn = 0; turn < TURNS; turn += 1) {
 
   const plainStart = performance.now();
   const plain = others.slice(0, PLAIN).map((id, index) => {
-    const query = embeddings.subarray((PICTURES + index) * WIDTH, (PICTURES + index + 1) * WIDTH);
-    const rows = embeddings.subarray(0, PICTURES * WIDTH);
-    return [id, nearestPictures({ embeddings: rows, width: WIDTH, imageIds: pool, query, count: COUNT })] as const;
+    const query = embeddings.subarray((IMAGES + index) * WIDTH, (IMAGES + index + 1) * WIDTH);
+    const rows = embeddings.subarray(0, IMAGES * WIDTH);
+    return [id, nearestImages({ embeddings: rows, width: WIDTH, imageIds: pool, query, count: COUNT })] as const;
   });
   plainSeconds.push(((performance.now() - plainStart) / 1000 / PLAIN) * QUERIES);
   same &&= plain.every(([id, ids]) => JSON.stringify(ids) === JSON.stringify(found.get(id)));
@@ -49,7 +49,7 @@ const seconds = median(batchSeconds);
 console.log(
   JSON.stringify({
     bench: 'nearest',
-    pictures: PICTURES,
+    images: IMAGES,
     width: WIDTH,
     queries: QUERIES,
     count: COUNT,

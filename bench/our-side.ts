@@ -33,7 +33,7 @@ function trainer(model: ModelDirectory, precision: ProductType): (request: Train
   let program: FinetuneProgram | undefined;
   let step = 0;
   return async ({ tokens, answerStart, learningRate }) => {
-    const sequences: Sequence[] = tokens.map((tokenIds) => ({ tokenIds, pictureStart: -1, answerStart }));
+    const sequences: Sequence[] = tokens.map((tokenIds) => ({ tokenIds, imageStart: -1, answerStart }));
     const shape = batchShape(sequences);
     program ??= await finetuneProgram(model, LORA, [shape], {
       weightDecay: 0.05,
@@ -41,9 +41,9 @@ function trainer(model: ModelDirectory, precision: ProductType): (request: Train
       productType: precision,
       weightStorage: precision,
     });
-    const pictures = new Float32Array(shape.batch * QUERIES * model.config.text_config.hidden_size);
+    const images = new Float32Array(shape.batch * QUERIES * model.config.text_config.hidden_size);
     const batch = collate(sequences, shape, QUERIES);
-    return { loss: program.step({ shape, batch, pictures, step: step++, learningRate }) };
+    return { loss: program.step({ shape, batch, images, step: step++, learningRate }) };
   };
 }
 
@@ -51,14 +51,14 @@ function scorer(
   model: ModelDirectory,
   precision: ProductType,
 ): (request: ScoreRequest) => Promise<{ losses: number[] }> {
-  const pictures = new Float32Array(QUERIES * model.config.text_config.hidden_size);
+  const images = new Float32Array(QUERIES * model.config.text_config.hidden_size);
   let traced: ChoiceScorer | undefined;
   return async ({ prompt, choices }) => {
     const question: PackedQuestion = {
       tokenIds: [...prompt, ...choices.flat()],
       promptLength: prompt.length,
       choiceLengths: choices.map((choice) => choice.length),
-      pictureStart: -1,
+      imageStart: -1,
     };
     if (!traced) {
       const program = new Program({ productType: precision });
@@ -72,7 +72,7 @@ function scorer(
       program.load();
       await loadWeights(program, model);
     }
-    return { losses: traced.score([question], pictures)[0] as number[] };
+    return { losses: traced.score([question], images)[0] as number[] };
   };
 }
 

@@ -106,14 +106,14 @@ try {
     const held = status('VmRSS') - before;
     const sequences = Array.from({ length: shape.batch }, (_, row) => ({
       tokenIds: Array.from({ length: shape.tokens }, (_, place) => (row * 31 + place * 7) % 4000),
-      pictureStart: 1,
+      imageStart: 1,
       answerStart: shape.tokens - shape.targets,
     }));
     const batch = collate(sequences, shape, config.num_query_tokens, learnedTokens(sequences));
-    const pictures = new Float32Array(shape.batch * config.num_query_tokens * hidden);
+    const images = new Float32Array(shape.batch * config.num_query_tokens * hidden);
     const train = (step: number) => {
-      if ((settings.parts ?? 1) === 1) program.step({ shape, batch, pictures, step, learningRate: 1e-4 });
-      else program.accumulate({ shape, batch, pictures, step, part: 0 });
+      if ((settings.parts ?? 1) === 1) program.step({ shape, batch, images, step, learningRate: 1e-4 });
+      else program.accumulate({ shape, batch, images, step, part: 0 });
     };
     // The first step also prepares the graph.
     train(0);

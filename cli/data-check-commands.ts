@@ -16,7 +16,7 @@ const SHOWN_OF_A_FOLDER = 10;
 export function addDataCheckCommands(data: Command, signal: AbortSignal): void {
   data
     .command('check <config>')
-    .description('report every file and picture that is missing, cut short or does not fit, and what to download')
+    .description('report every file and image that is missing, cut short or does not fit, and what to download')
     .option('--data-root <folder>', "instead of the config's data.root")
     .option('--all', `more than ${SHOWN_OF_A_FOLDER} problems of a folder`, false)
     .addHelpText('after', '\nExample:\n  dataengine data check configs/minigpt4-7b.yaml --data-root /data')
@@ -27,9 +27,9 @@ export function addDataCheckCommands(data: Command, signal: AbortSignal): void {
       const onProgress = (progress: { phase: string; step: number; steps: number }) =>
         display.show('data check', progress);
       const found = await checkData(config, { signal, onProgress }).finally(() => display.stop());
-      const { problems, pictures, questions } = found;
+      const { problems, images, questions } = found;
       if (problems.length === 0) {
-        process.stdout.write(`The data is whole: ${questions} questions to score, ${pictures} pictures.\n`);
+        process.stdout.write(`The data is whole: ${questions} questions to score, ${images} images.\n`);
         return;
       }
       const rows = problemRows(problems, config.data.root, options.all ? Number.POSITIVE_INFINITY : SHOWN_OF_A_FOLDER);
@@ -74,19 +74,11 @@ export function addDataCheckCommands(data: Command, signal: AbortSignal): void {
 }
 
 function countTable(datasets: readonly DatasetStats[], unit: string): string {
-  const head = ['dataset', 'samples', 'pictures', `mean ${unit}`, '95 %', 'longest', 'right choice A / B / C / D'];
+  const head = ['dataset', 'samples', 'images', `mean ${unit}`, '95 %', 'longest', 'right choice A / B / C / D'];
   const table = new Table({ head, style: { head: [] } });
-  for (const { name, samples, pictures, length, correctByLetter } of datasets) {
+  for (const { name, samples, images, length, correctByLetter } of datasets) {
     const shares = correctByLetter.map((count) => `${((100 * count) / samples).toFixed(1)} %`);
-    table.push([
-      name,
-      samples,
-      pictures,
-      length.mean.toFixed(1),
-      length.p95,
-      length.longest,
-      shares.join(' / ') || '–',
-    ]);
+    table.push([name, samples, images, length.mean.toFixed(1), length.p95, length.longest, shares.join(' / ') || '–']);
   }
   return String(table);
 }

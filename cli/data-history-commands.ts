@@ -63,7 +63,7 @@ export function addDataHistoryCommands(data: Command): void {
   )
     .addOption(new Option('--format <name>').choices(['reference', 'llava', 'parquet']).makeOptionMandatory())
     .requiredOption('--output <folder>', 'a folder that is not there yet')
-    .option('--pictures', 'parquet: put the pictures into the files', false)
+    .option('--images', 'parquet: put the images into the files', false)
     .addHelpText(
       'after',
       '\nExample:\n  dataengine data export configs/demo.yaml latest --format parquet --output my-dataset',
@@ -72,18 +72,18 @@ export function addDataHistoryCommands(data: Command): void {
       async (
         file: string,
         name: string | undefined,
-        options: RunOptions & { format: ExportFormat; output: string; pictures: boolean },
+        options: RunOptions & { format: ExportFormat; output: string; images: boolean },
       ) => {
         const { config, runRoot } = await openRun(file, options);
         const { exportVersion } = await import('../src/datasets/export-version.ts');
-        const path = config.data.pictures.train;
+        const path = config.data.images.train;
         const files = await exportVersion(options.format, {
           runRoot,
           version: await findVersion(runRoot, name ?? 'latest'),
           output: options.output,
-          pictures: { path, folder: join(config.data.root, path) },
+          images: { path, folder: join(config.data.root, path) },
           answerFormat: config.data.format,
-          embedPictures: options.pictures,
+          embedImages: options.images,
         });
         writeFiles(options.output, files);
       },

@@ -22,7 +22,7 @@ interface EvaluateOptions extends Omit<ConfigOptions, 'config'> {
   benchmark?: string;
   model?: string;
   file?: string;
-  pictures?: string;
+  images?: string;
   limit?: number;
   blind: boolean;
   batchSize?: number;
@@ -46,9 +46,9 @@ export function addEvaluateCommand(program: Command, signal: AbortSignal): void 
     .option('--benchmark <name>', `a set of the config, or with --file one of ${benchmarkNames.join(', ')}`)
     .option('--model <folder>', "model directory (default: the round's merged model)")
     .option('--file <file>', "the benchmark's official file")
-    .option('--pictures <folder>', "the benchmark's pictures, where its file does not hold them")
+    .option('--images <folder>', "the benchmark's images, where its file does not hold them")
     .option('--limit <number>', 'only this many questions', integer(1))
-    .option('--blind', 'ask without the picture: what the language alone answers', false)
+    .option('--blind', 'ask without the image: what the language alone answers', false)
     .option('--batch-size <number>', "questions at a time (default: the config's, or 16)", integer(1))
     .addOption(
       new Option(
@@ -132,7 +132,7 @@ async function readConfig(options: EvaluateOptions): Promise<Config | undefined>
 }
 
 async function chooseSet(options: EvaluateOptions & { benchmark: string }, config?: Config): Promise<EvaluationSet> {
-  const { benchmark, file, pictures, limit, blind, answers } = options;
+  const { benchmark, file, images, limit, blind, answers } = options;
   if (file === undefined) {
     if (config === undefined) throw missing('--file', 'or --config with a file that names the benchmark');
     const { requireEvaluationSet } = await import('../src/round/evaluation-sets.ts');
@@ -153,7 +153,7 @@ async function chooseSet(options: EvaluateOptions & { benchmark: string }, confi
     answers === undefined
       ? benchmarkOf(benchmark).writesAnswers?.(config?.evaluate ?? {})
       : isGenerated(benchmark, answers);
-  return { name: blind ? `${benchmark}-blind` : benchmark, benchmark, file, pictures, limit, blind, generated };
+  return { name: blind ? `${benchmark}-blind` : benchmark, benchmark, file, images, limit, blind, generated };
 }
 
 function isGenerated(benchmark: BenchmarkName, answers: 'generated' | 'ranked'): boolean {

@@ -5,7 +5,7 @@ import { integer } from './options.ts';
 
 interface GenerateOptions {
   model: string;
-  picture?: string;
+  image?: string;
   prompt: string;
   raw: boolean;
   maximumTokens: number;
@@ -21,10 +21,10 @@ interface GenerateOptions {
 export function addGenerateCommand(program: Command, signal: AbortSignal): void {
   modelGroup(program)
     .command('generate')
-    .description('ask a model a question about a picture, and print what it answers')
+    .description('ask a model a question about an image, and print what it answers')
     .requiredOption('--model <directory>', 'model directory, such as runs/my-run/round-2/merged')
     .requiredOption('--prompt <text>', 'the question; for a LLaMA without vision, the text to go on from')
-    .option('--picture <file>', 'what the question is about')
+    .option('--image <file>', 'what the question is about')
     .option('--raw', 'take the prompt as it is, without the words that the model was trained with around it', false)
     .option('--maximum-tokens <number>', 'the answer is cut here', integer(1), 128)
     .option('--beams <number>', '1 is greedy, more is beam search', integer(1), 1)
@@ -40,14 +40,14 @@ export function addGenerateCommand(program: Command, signal: AbortSignal): void 
     .option('--stop <text...>', "texts that end the answer (default: the model's end mark)")
     .addHelpText(
       'after',
-      '\nExample:\n  dataengine model generate --model data/stage1 --picture photo.jpg --prompt "Describe this image."',
+      '\nExample:\n  dataengine model generate --model data/stage1 --image photo.jpg --prompt "Describe this image."',
     )
     .action(async (options: GenerateOptions) => {
       const { generateTexts } = await import('../src/trainer/jobs/generate-text.ts');
-      const { model, prompt, picture, raw: isRaw, maximumTokens: maximumNewTokens, stop: stopStrings } = options;
+      const { model, prompt, image, raw: isRaw, maximumTokens: maximumNewTokens, stop: stopStrings } = options;
       const [answer] = await generateTexts(
         model,
-        [{ id: 'prompt', prompt, isRaw, picture }],
+        [{ id: 'prompt', prompt, isRaw, image }],
         { strategy: strategyOf(options), maximumNewTokens, stopStrings },
         { signal },
       );

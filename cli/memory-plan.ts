@@ -34,7 +34,7 @@ export async function planFinetune(config: Config, tokens?: number): Promise<Pla
   // At worst all of the text but a few words is answer.
   const shape = {
     batch: microBatchSize,
-    tokens: roundUp(text + familyOf(model).pictureTokens),
+    tokens: roundUp(text + familyOf(model).imageTokens),
     targets: roundUp(text),
   };
   const parts = batchSize / microBatchSize;
@@ -69,7 +69,7 @@ function weightsOutsideTraining(model: ModelConfig, config: Config): PlannedFine
  * @param memory of the device, bytes
  */
 export function formatPlan(plan: PlannedFinetune, finetune: Config['finetune'], memory?: number): string {
-  const { weights, adapters, optimizer, activations, projection, pictures, peak, parameters, shape, parts } = plan;
+  const { weights, adapters, optimizer, activations, projection, images, peak, parameters, shape, parts } = plan;
   const { otherWeights } = plan;
   const row = (name: string, bytes: number, note = '') =>
     `  ${name.padEnd(12)}${gigabytes(bytes).padStart(10)}  ${note}`;
@@ -88,8 +88,8 @@ export function formatPlan(plan: PlannedFinetune, finetune: Config['finetune'], 
     ),
     row('projection', projection, 'of what the vision side saw, float32'),
     row('in all', weights + adapters + optimizer + activations + projection),
-    'Pictures, before training',
-    row('in all', pictures, 'the vision side, float32'),
+    'Images, before training',
+    row('in all', images, 'the vision side, float32'),
     'Weights outside of training',
     row('evaluation', otherWeights.evaluation),
     row('merge check', otherWeights.mergeCheck, 'adapted matrices in float32'),

@@ -31,7 +31,7 @@ export function addPromptCommands(program: Command, signal: AbortSignal): void {
     .description('start the workflow on Temporal; needs a server and a CPU worker')
     .requiredOption('--config <file>', 'YAML config')
     .option('--workflow-id <id>', 'default: one of its own')
-    .option('--samples <number>', 'pictures to make sample generations about, 1 to 8 (default: 4)', integer(1))
+    .option('--samples <number>', 'images to make sample generations about, 1 to 8 (default: 4)', integer(1))
     .option('--run <name>', 'a run to make the prompt for; its next round uses it')
     .option('--data-root <folder>', "instead of the config's data.root")
     .option('--seed <number>', "instead of the config's seed", integer(0))

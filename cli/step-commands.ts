@@ -15,7 +15,7 @@ type Step = (context: StepContext) => Promise<StepOutcome>;
 const steps: { name: string; description: string; load: () => Promise<Step>; owns?: Owned[] }[] = [
   {
     name: 'prepare-data',
-    description: 'render the demo domain when the config asks for it, and check every file and picture',
+    description: 'render the demo domain when the config asks for it, and check every file and image',
     load: async () => (await import('../src/round/prepare-data.ts')).prepareData,
   },
   {
@@ -25,7 +25,7 @@ const steps: { name: string; description: string; load: () => Promise<Step>; own
   },
   {
     name: 'embed',
-    description: "embed the pool's pictures for the nearest-picture search",
+    description: "embed the pool's images for the nearest-image search",
     load: async () => (await import('../src/round/embed.ts')).embed,
     owns: ['embeddings', 'embedding-parts'],
   },

@@ -1,5 +1,5 @@
 /**
- * A benchmark of one's own: POPE (https://github.com/AoiDragon/POPE), which asks whether a thing is in the picture.
+ * A benchmark of one's own: POPE (https://github.com/AoiDragon/POPE), which asks whether a thing is in the image.
  * In the project it would be a file in `evaluation/benchmarks/`, and a line in its `index.ts`.
  */
 import { join } from 'node:path';
@@ -19,16 +19,16 @@ export const pope: Benchmark<z.output<typeof lineSchema> & BenchmarkQuestion> = 
   title: 'POPE',
 
   // Reads the official file. Wrong input is an InputError that names line and field: readJsonLines does that.
-  async read({ file, pictures = '', limit }) {
+  async read({ file, images = '', limit }) {
     const lines = (await readJsonLines(file, lineSchema)).slice(0, limit);
-    return lines.map((line) => ({ ...line, id: line.question_id, picture: join(pictures, line.image) }));
+    return lines.map((line) => ({ ...line, id: line.question_id, image: join(images, line.image) }));
   },
 
   // The question (what the model's family puts around it comes by itself), and the answers to rank, after what all of
   // them start with.
   ask: ({ text }) => ({ question: listedQuestion(text), answerStart: '', answers: ['Yes', 'No'] }),
 
-  // What no training sample may have: new samples that are near it, or about the same picture, are dropped.
+  // What no training sample may have: new samples that are near it, or about the same image, are dropped.
   content: ({ text }) => ({ question: text, choices: ['yes', 'no'] }),
 
   // Lists of scores, 0 to 1, one a question; the mean of each list is a measure, the first the main one.

@@ -1,5 +1,5 @@
 /**
- * The README's pictures, taken of a finished run in headless Chromium: Temporal's UI and the report.
+ * The README's images, taken of a finished run in headless Chromium: Temporal's UI and the report.
  *
  * Usage: npm run screenshots [-- runs/demo-seed1]
  */
@@ -48,8 +48,8 @@ async function take(
     await page.goto(url, { waitUntil: 'load' });
     await sleep(DRAWN);
     const clip = await part?.(page);
-    const picture = await page.screenshot(clip && { clip });
-    await writeFile(join(OUTPUT, `${name}.png`), await sharp(picture).png({ palette: true, effort: 10 }).toBuffer());
+    const image = await page.screenshot(clip && { clip });
+    await writeFile(join(OUTPUT, `${name}.png`), await sharp(image).png({ palette: true, effort: 10 }).toBuffer());
     process.stderr.write(`${OUTPUT}/${name}.png\n`);
   } finally {
     await page.close();

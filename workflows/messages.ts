@@ -47,7 +47,7 @@ export interface RunPlan {
   rounds: number;
   roundsPerExecution: number;
   evaluationShards: number;
-  /** Parts that the pictures are embedded in; absent when it is one. */
+  /** Parts that the images are embedded in; absent when it is one. */
   embeddingShards?: number;
   /** Parts of a step that are with the GPU workers, or wait for one, at a time. */
   partsAtOnce?: number;

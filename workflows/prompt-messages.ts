@@ -10,7 +10,7 @@ export interface PromptOptimizationInput {
   /** Overrides of the config. */
   dataRoot?: string;
   seed?: number;
-  /** Pictures to make sample generations about, 1 to 8; later iterations take as many fresh ones too. Default: 4. */
+  /** Images to make sample generations about, 1 to 8; later iterations take as many fresh ones too. Default: 4. */
   samples?: number;
   /** A run that the prompt is for: it starts from the run's prompt and bad cases, and the run's next round uses it. */
   forRun?: string;
@@ -25,7 +25,7 @@ export interface PromptPlan {
 /** A prompt, and sample generations made with it. */
 export interface PromptIteration {
   iteration: number;
-  samples: { id: string; pictures: 'same' | 'fresh'; dropped: boolean }[];
+  samples: { id: string; images: 'same' | 'fresh'; dropped: boolean }[];
   samplesFile: string;
   promptFile: string;
   /** What changed since the iteration before. */

@@ -28,7 +28,7 @@ import {
 
 /**
  * Makes sample generations, waits for a person's verdicts, however long that takes, has the teacher revise the prompt
- * and tries the revision on the same and on fresh pictures, until the person accepts a prompt or stops.
+ * and tries the revision on the same and on fresh images, until the person accepts a prompt or stops.
  */
 export async function promptOptimization(input: PromptOptimizationInput): Promise<PromptOptimizationResult> {
   const count = input.samples ?? 4;

@@ -99,14 +99,14 @@ export async function round({ plan, round, paused }: RoundInput): Promise<RoundS
           return inParts(
             count === 1 ? [] : Array.from({ length: count }, (_, shard) => shard),
             (shard) =>
-              gpu(`Embed the pool of pictures (part ${shard + 1} of ${count})`, 360).embedShard({
+              gpu(`Embed the pool of images (part ${shard + 1} of ${count})`, 360).embedShard({
                 ...reference,
                 shard,
               }),
-            () => gpu('Embed the pool of pictures', 360).embed(reference),
+            () => gpu('Embed the pool of images', 360).embed(reference),
           );
         },
-        (result) => `${result.pictures} pictures`,
+        (result) => `${result.images} images`,
       );
     }
     const sampled = await step(
@@ -114,7 +114,7 @@ export async function round({ plan, round, paused }: RoundInput): Promise<RoundS
       () => cpu('Choose what to ask for from the bad cases of the last good round', 60).sample(reference),
       (result) => `${result.requests} requests`,
     );
-    if (sampled.requests === 0) return 'no bad case is left to learn from, or no picture to ask about';
+    if (sampled.requests === 0) return 'no bad case is left to learn from, or no image to ask about';
     const answers = await step(
       'generate',
       () =>

@@ -5,14 +5,14 @@ import sharp from 'sharp';
 import { loadConfig } from '../../src/config/load-config.ts';
 import { InputError } from '../../src/core/input-error.ts';
 import { readAokvqa } from '../../src/datasets/aokvqa.ts';
-import { checkPicture } from '../../src/datasets/check-pictures.ts';
+import { checkImage } from '../../src/datasets/check-images.ts';
 import { readEngineData } from '../../src/datasets/engine-data.ts';
 import { readSeedBench } from '../../src/datasets/seed-bench.ts';
 import { readWeights } from '../../src/evaluation/records.ts';
 import { parseAnswer } from '../../src/generation/parse-answer.ts';
 import { readQuestionTypes } from '../../src/generation/question-types.ts';
 import { openSafetensors } from '../../src/model/files/safetensors.ts';
-import { decodePicture } from '../../src/model/images/decode-picture.ts';
+import { decodeImage } from '../../src/model/images/decode-image.ts';
 import { readPrice } from '../../src/teacher/prices.ts';
 import { readPromptTemplate } from '../../src/teacher/prompt-template.ts';
 import { parseTrainerLine } from '../../src/trainer/protocol.ts';
@@ -68,19 +68,19 @@ const answer = [
   'Explanations: The cat is blue.',
 ].join('\n');
 const message = { type: 'progress', step: 1, steps: 10, loss: 1.5 };
-const picture = (format: 'jpeg' | 'png' | 'webp') => () =>
+const image = (format: 'jpeg' | 'png' | 'webp') => () =>
   sharp({ create: { width: 24, height: 16, channels: 3, background: '#826' } })
     .toFormat(format)
     .toBuffer();
 
-const pictures = (['jpeg', 'png', 'webp'] as const).map(
+const images = (['jpeg', 'png', 'webp'] as const).map(
   (format): FuzzedParser => ({
     name: format,
     extension: `.${format}`,
-    sample: picture(format),
+    sample: image(format),
     parse: async (file) => {
-      await ofFile(checkPicture)(file);
-      await ofFile(decodePicture)(file);
+      await ofFile(checkImage)(file);
+      await ofFile(decodeImage)(file);
     },
   }),
 );
@@ -120,7 +120,7 @@ export const parsers: FuzzedParser[] = [
     sample: textSample({ question_type: { 'Scene Understanding': 1 }, questions: [] }),
     parse: ofFile(readSeedBench),
   },
-  ...pictures,
+  ...images,
   {
     name: 'answer',
     extension: '.txt',

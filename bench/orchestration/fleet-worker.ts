@@ -29,7 +29,7 @@ async function cpuWorker(plan: RunPlan): Promise<Worker> {
 function gpuWorkers(count: number, milliseconds: number): Promise<Worker[]> {
   const step = async ({ round, shard = 0 }: { round: number; shard?: number }) => {
     await withHeartbeat(round, () => sleep(shardMilliseconds(shard, milliseconds)));
-    return { seconds: 0, reused: false, questions: 1, samples: 1, steps: 1, loss: 1, parity: 0, pictures: 1 };
+    return { seconds: 0, reused: false, questions: 1, samples: 1, steps: 1, loss: 1, parity: 0, images: 1 };
   };
   return Promise.all(
     Array.from({ length: count }, async (_, number) =>

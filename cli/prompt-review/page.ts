@@ -46,7 +46,7 @@ function article(sample: ReviewedSample, verdict: SampleVerdict | undefined): Ht
     : '';
   const dropped = sample.problem ? `<p class="bad">The filters would drop it (${escapeHtml(sample.problem)}).</p>` : '';
   return `<article id="${escapeHtml(sample.id)}">
-<div><img src="picture/${escapeHtml(sample.id)}" alt="picture ${sample.image_id}"><p>${escapeHtml(sample.question_type)}, ${sample.pictures} picture</p></div>
+<div><img src="image/${escapeHtml(sample.id)}" alt="image ${sample.image_id}"><p>${escapeHtml(sample.question_type)}, ${sample.images} image</p></div>
 <div><pre>${escapeHtml(sample.answer)}</pre>${dropped}${said}
 <form method="post"><input type="hidden" name="sample" value="${escapeHtml(sample.id)}">
 <label>What is wrong, if it is bad <textarea name="comment" rows="2" maxlength="${maximumComment}">${escapeHtml(verdict?.comment ?? '')}</textarea></label>

@@ -4,9 +4,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, WorkflowUpdateFailedError } from '@temporalio/client';
 import { readJsonLines } from '../../src/core/read-json.ts';
-import { aokvqaPicturePath } from '../../src/datasets/aokvqa.ts';
+import { aokvqaImagePath } from '../../src/datasets/aokvqa.ts';
 import { type PromptSample, promptSampleSchema } from '../../src/generation/prompt-optimization/prompt-samples.ts';
-import { poolPictures } from '../../src/round/dataset-paths.ts';
+import { poolImages } from '../../src/round/dataset-paths.ts';
 import { readFrozenConfig } from '../../src/round/frozen-config.ts';
 import type {
   PromptDecision,
@@ -15,8 +15,8 @@ import type {
   SampleVerdict,
 } from '../../workflows/prompt-messages.ts';
 
-/** A sample with the file of its picture. */
-export type ReviewedSample = PromptSample & { picture: string };
+/** A sample with the file of its image. */
+export type ReviewedSample = PromptSample & { image: string };
 
 export interface Review {
   workflowId: string;
@@ -47,12 +47,12 @@ export function openReview(client: Client, workflowId: string): Review {
 
   async function samples({ current, directory }: PromptProgress): Promise<ReviewedSample[]> {
     if (current === undefined || directory === undefined) return [];
-    const pictures = poolPictures(await readFrozenConfig(directory));
+    const images = poolImages(await readFrozenConfig(directory));
     const all = await readJsonLines(current.samplesFile, promptSampleSchema);
     const byId = new Map(all.map((sample) => [sample.id, sample]));
     return current.samples.flatMap(({ id }) => {
       const sample = byId.get(id);
-      return sample ? [{ ...sample, picture: aokvqaPicturePath(pictures, sample.image_id) }] : [];
+      return sample ? [{ ...sample, image: aokvqaImagePath(images, sample.image_id) }] : [];
     });
   }
 

@@ -7,7 +7,7 @@ import { Interrupted } from '../failures.ts';
 import type { Review, ReviewedSample } from './review.ts';
 
 /**
- * Shows the samples one by one with picture, prompt and answer, asks for a verdict on each and then what to do, until
+ * Shows the samples one by one with image, prompt and answer, asks for a verdict on each and then what to do, until
  * the workflow ends.
  *
  * @throws the signal's reason when aborted, or when the input ends; the workflow goes on waiting
@@ -37,7 +37,7 @@ export async function reviewInTerminal(
       await showChange(progress, say);
       for (const [index, sample] of samples.entries()) {
         if (progress.verdicts.some((verdict) => verdict.sample === sample.id)) continue;
-        say(pc.bold(`\nSample ${index + 1} of ${samples.length} (${sample.pictures} picture)`));
+        say(pc.bold(`\nSample ${index + 1} of ${samples.length} (${sample.images} image)`));
         await showSample(sample, say);
         await judge(review, sample, ask, say);
       }
@@ -62,8 +62,8 @@ async function showChange({ current, problem }: PromptProgress, say: (text?: str
 }
 
 async function showSample(sample: ReviewedSample, say: (text?: string) => void): Promise<void> {
-  say(await drawPicture(sample.picture));
-  say(sample.picture);
+  say(await drawImage(sample.image));
+  say(sample.image);
   say(pc.dim(factsOf(sample.prompt)));
   say(`\n${sample.answer}`);
   if (sample.problem) say(pc.yellow(`The filters would drop it (${sample.problem}).`));
@@ -109,7 +109,7 @@ async function decide(
   }
 }
 
-/** What the teacher was told of the picture. */
+/** What the teacher was told of the image. */
 function factsOf(prompt: string): string {
   return /^## Captions\n([\s\S]*?)(?=^## Answer format)/m.exec(prompt)?.[0].trim() ?? '';
 }
@@ -120,8 +120,8 @@ function fromRound(round: number | undefined): string {
 
 const columns = 64;
 
-/** A picture in half blocks of 24-bit color, two pixels a character. */
-async function drawPicture(file: string): Promise<string> {
+/** An image in half blocks of 24-bit color, two pixels a character. */
+async function drawImage(file: string): Promise<string> {
   try {
     const { data, info } = await sharp(file)
       .autoOrient()
@@ -143,6 +143,6 @@ async function drawPicture(file: string): Promise<string> {
     });
     return rows.join('\n');
   } catch {
-    return '(the picture can’t be read)';
+    return '(the image can’t be read)';
   }
 }

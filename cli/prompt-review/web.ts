@@ -45,7 +45,7 @@ export async function serveReview(review: Review, { port }: { port: number }): P
     }
     if (request.method === 'POST' && page === '') return take(request, response);
     if (request.method !== 'GET') return send(response, 405, 'Not allowed');
-    if (page === 'picture') return sendPicture(response, id ?? '');
+    if (page === 'image') return sendImage(response, id ?? '');
     if (page === '') return show(response);
     send(response, 404, 'Not found');
   }
@@ -72,10 +72,10 @@ export async function serveReview(review: Review, { port }: { port: number }): P
     response.writeHead(303, { location: sample === undefined ? `/${key}/` : `/${key}/#${sample}` }).end();
   }
 
-  async function sendPicture(response: ServerResponse, id: string): Promise<void> {
+  async function sendImage(response: ServerResponse, id: string): Promise<void> {
     const samples = await review.samples(await review.progress());
     const sample = samples.find((candidate) => candidate.id === id);
-    const bytes = sample && (await readFile(sample.picture).catch(() => undefined));
+    const bytes = sample && (await readFile(sample.image).catch(() => undefined));
     if (bytes === undefined) return send(response, 404, 'Not found');
     response.writeHead(200, { ...headers, 'content-type': 'image/jpeg' }).end(bytes);
   }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { hashBytes } from '../../src/core/hash.ts';
-import { countTokens, firstTokens, tokensOfMessage, tokensOfPicture } from '../../src/teacher/count-tokens.ts';
+import { countTokens, firstTokens, tokensOfImage, tokensOfMessage } from '../../src/teacher/count-tokens.ts';
 import { answerPrompt, type LocalAnswer } from './answer-prompt.ts';
 import type { TokenCounts } from './bookkeeping.ts';
 import { structuredContent } from './structured-content.ts';
@@ -8,8 +8,8 @@ import { structuredContent } from './structured-content.ts';
 export const modelName = 'local-teacher';
 
 const textPart = z.object({ type: z.literal('text'), text: z.string() });
-const picturePart = z.object({ type: z.literal('image_url') });
-const content = z.union([z.string(), z.array(z.union([textPart, picturePart, z.looseObject({})]))]);
+const imagePart = z.object({ type: z.literal('image_url') });
+const content = z.union([z.string(), z.array(z.union([textPart, imagePart, z.looseObject({})]))]);
 
 /** The part of a chat-completions request that matters to this teacher. */
 export const chatRequest = z.object({
@@ -56,10 +56,10 @@ const defaultMaximumTokens = 16;
 
 export function readChat({ messages, max_tokens, max_completion_tokens }: ChatRequest): ReadChat {
   const prompt = messages.map(({ content }) => textOf(content)).join('\n\n');
-  const pictures = messages.flatMap(({ content }) =>
-    typeof content === 'string' ? [] : content.filter((part) => picturePart.safeParse(part).success),
+  const images = messages.flatMap(({ content }) =>
+    typeof content === 'string' ? [] : content.filter((part) => imagePart.safeParse(part).success),
   );
-  const promptTokens = countTokens(prompt) + tokensOfMessage * messages.length + tokensOfPicture * pictures.length;
+  const promptTokens = countTokens(prompt) + tokensOfMessage * messages.length + tokensOfImage * images.length;
   const mostTokens = promptTokens + (max_completion_tokens ?? max_tokens ?? defaultMaximumTokens);
   return { prompt, hash: hashBytes(prompt), promptTokens, mostTokens };
 }

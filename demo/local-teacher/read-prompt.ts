@@ -1,15 +1,15 @@
 /** What the teacher can tell from a prompt: everything that it answers from. */
 export type ReadPrompt = GenerationPrompt | ClassificationPrompt | AnswerPrompt | RevisionPrompt | { kind: 'other' };
 
-/** What a prompt says of a picture; nothing when it says nothing. */
-export interface PictureFacts {
+/** What a prompt says of an image; nothing when it says nothing. */
+export interface ImageFacts {
   captions: string[];
-  /** Edges as shares of the picture's width and height. */
+  /** Edges as shares of the image's width and height. */
   boxes: { category: string; edges: [left: number, top: number, right: number, bottom: number] }[];
 }
 
-/** A prompt that asks for a question about a picture (`configs/prompts/generate-v1.md`). */
-export interface GenerationPrompt extends PictureFacts {
+/** A prompt that asks for a question about an image (`configs/prompts/generate-v1.md`). */
+export interface GenerationPrompt extends ImageFacts {
   kind: 'generate';
   questionType: string;
   /** The questions of the in-context examples. */
@@ -24,7 +24,7 @@ export interface ClassificationPrompt {
 }
 
 /** A prompt that asks for the answer of a question (`configs/prompts/verify-v1.md` and its like). */
-export interface AnswerPrompt extends PictureFacts {
+export interface AnswerPrompt extends ImageFacts {
   kind: 'answer';
   question: string;
   choices: string[];
@@ -51,7 +51,7 @@ export function readPrompt(text: string): ReadPrompt {
     return { kind: 'classify', types: readTypes(types), questions: readNumbered(questions) };
   }
   const captions = sections.get('captions');
-  const facts: PictureFacts = {
+  const facts: ImageFacts = {
     captions: lines(captions ?? '').map((line) => line.replace(/^- /, '')),
     boxes: lines(sections.get('objects') ?? '').flatMap((line) => readBox(line) ?? []),
   };

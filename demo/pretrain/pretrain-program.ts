@@ -24,7 +24,7 @@ export interface PretrainProgram {
   step(input: {
     shape: BatchShape;
     batch: Batch;
-    /** What the Q-Former says of the pictures, float32 `[batch * queries, Q-Former hidden]` */
+    /** What the Q-Former says of the images, float32 `[batch * queries, Q-Former hidden]` */
     queries: Float32Array;
     step: number;
     learningRate: number;
@@ -42,12 +42,12 @@ export function pretrainProgram(config: Blip2Config, shapes: readonly BatchShape
   const layout = flatParameters(new Map([...expectedTensors(config)].filter(([name]) => name.startsWith('language_'))));
   const program = new Program({ productType: 'bfloat16' });
   const flat = declareParameters(program, layout);
-  const { num_query_tokens: perPicture, qformer_config: source } = config;
+  const { num_query_tokens: perImage, qformer_config: source } = config;
   for (const shape of new Map(shapes.map((shape) => [shapeName(shape), shape])).values()) {
     const inputs = {
       ...batchInputs(shape),
       ...SCALARS_INPUT,
-      queries: { shape: [shape.batch * perPicture, source.hidden_size], dataType: 'float32' },
+      queries: { shape: [shape.batch * perImage, source.hidden_size], dataType: 'float32' },
     } as const satisfies Record<string, InputSpecification>;
     program.define(shapeName(shape), inputs, (ops, values, update) => {
       const tape = new Tape(ops);
@@ -58,13 +58,13 @@ export function pretrainProgram(config: Blip2Config, shapes: readonly BatchShape
         return variable;
       };
       const projection = 'language_projection';
-      const pictures = linear(
+      const images = linear(
         tape,
         frozen(values.queries),
         weights(`${projection}.weight`),
         weights(`${projection}.bias`),
       );
-      const loss = batchLoss(tape, weights, config, shape, values, pictures);
+      const loss = batchLoss(tape, weights, config, shape, values, images);
       const all = [...variables.values()];
       const gradientNorm = optimize(tape, update, loss, all, values.scalars, MAXIMUM_GRADIENT_NORM);
       return { loss: loss.value, gradientNorm };

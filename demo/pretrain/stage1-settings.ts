@@ -51,7 +51,7 @@ export interface Stage1Settings {
   seed: number;
   vocabularySize: number;
   /** Distinct scenes; none of them is in the demo's data, which draws from other seeds. */
-  pictures: number;
+  images: number;
   weightDecay: number;
   /** Encoder and Q-Former alone, on what is where. */
   vision: Phase;
@@ -62,7 +62,7 @@ export interface Stage1Settings {
 export const STAGE1: Stage1Settings = {
   seed: 2308,
   vocabularySize: 1024,
-  pictures: 16000,
+  images: 16000,
   weightDecay: 0.05,
   vision: {
     steps: 3000,

@@ -27,15 +27,15 @@ export interface Stage1Text {
   answer: string;
 }
 
-const withPicture = (request: string) => `###Human: <Img><ImageHere></Img> ${request}\n###Assistant: `;
-const withoutPicture = (request: string) => `###Human: ${request}\n###Assistant: `;
+const withImage = (request: string) => `###Human: <Img><ImageHere></Img> ${request}\n###Assistant: `;
+const withoutImage = (request: string) => `###Human: ${request}\n###Assistant: `;
 
 const describe = ({ size, color, category, place }: SceneObject) => `${size} ${color} ${category} ${place}`;
 
 function inventory(scene: Scene): Stage1Text {
   const ordered = [...scene.objects].sort((a, b) => PLACES.indexOf(a.place) - PLACES.indexOf(b.place));
   const parts = [...ordered.map(describe), scene.background, scene.quality];
-  return { prompt: withPicture('List everything.'), answer: `${parts.join(', ')}.` };
+  return { prompt: withImage('List everything.'), answer: `${parts.join(', ')}.` };
 }
 
 function caption(scene: Scene, random: SeededRandom): Stage1Text {
@@ -47,14 +47,14 @@ function reference(scene: Scene, random: SeededRandom): Stage1Text {
   const object = random.pick(scene.objects);
   const isOnly = scene.objects.filter(({ color }) => color === object.color).length === 1;
   const name = isOnly && random.uniform() < 0.3 ? `${object.color} thing` : object.category;
-  return { prompt: withPicture(`Describe the ${name}.`), answer: `${describe(object)}.` };
+  return { prompt: withImage(`Describe the ${name}.`), answer: `${describe(object)}.` };
 }
 
 function region(scene: Scene, random: SeededRandom): Stage1Text {
   const place = random.uniform() < 0.7 ? random.pick(scene.objects).place : random.pick(PLACES);
   const found = scene.objects.find((object) => object.place === place);
   const answer = found ? `${found.size} ${found.color} ${found.category}.` : 'nothing.';
-  return { prompt: withPicture(`Describe the ${place}.`), answer };
+  return { prompt: withImage(`Describe the ${place}.`), answer };
 }
 
 function fact(random: SeededRandom): Stage1Text {
@@ -62,7 +62,7 @@ function fact(random: SeededRandom): Stage1Text {
   const facts = [...FUNCTIONS, ...KNOWLEDGE].filter(({ categories }) => categories.includes(name));
   const phrases = random.shuffle(facts.map(({ phrase }) => phrase));
   return {
-    prompt: withoutPicture(`Tell me about the ${name}.`),
+    prompt: withoutImage(`Tell me about the ${name}.`),
     answer: `a ${name} is ${group === 'food' ? 'food' : `one of the ${group}`}, a ${GROUP_SINGULAR[group]}. it ${phrases.join('. it ')}.`,
   };
 }
@@ -80,14 +80,14 @@ const CHOICE_WORDS = [
 ];
 
 /**
- * Multiple choice as a form, without a picture and without knowledge: pick the named one. A language model that
+ * Multiple choice as a form, without an image and without knowledge: pick the named one. A language model that
  * was pretrained on text, as MiniGPT-4's was, knows the form; one that never saw the letters can't learn it from
  * adapters alone, since its embeddings are frozen then.
  */
 function choice(random: SeededRandom): Stage1Text {
   const choices = random.shuffle(CHOICE_WORDS).slice(0, 4);
   const correct = random.integer(4);
-  const turn = withoutPicture(
+  const turn = withoutImage(
     `Choose ${choices[correct]}.\n${choices.map((_, index) => choiceText(choices, index)).join(' ')}`,
   );
   return { prompt: turn, answer: answerQma(choices, correct) };
@@ -99,7 +99,7 @@ const ASPECTS = {
   place: { values: PLACES, say: (category: string, value: string) => `${category} ${value}` },
 } as const;
 
-/** Picture and text matched, as BLIP-2's first stage does: which of four phrases is true of the picture. */
+/** Image and text matched, as BLIP-2's first stage does: which of four phrases is true of the image. */
 function match(scene: Scene, random: SeededRandom): Stage1Text {
   const aspect = random.pick(['color', 'color', 'place', 'place', 'size'] as const);
   const { values, say } = ASPECTS[aspect];
@@ -115,14 +115,14 @@ function match(scene: Scene, random: SeededRandom): Stage1Text {
   }
   const choices = random.shuffle([...phrases]);
   const list = choices.map((_, index) => choiceText(choices, index)).join(' ');
-  return { prompt: withPicture(`Which is true?\n${list}`), answer: answerQma(choices, choices.indexOf(truth)) };
+  return { prompt: withImage(`Which is true?\n${list}`), answer: answerQma(choices, choices.indexOf(truth)) };
 }
 
 /** The words that questions are asked in, to be said again: read, but not answered. */
 function echo(scene: Scene, random: SeededRandom): Stage1Text {
   const asked = askQuestion(random.pick(QUESTION_TYPES), scene, random);
   const text = asked?.question ?? inventory(scene).answer;
-  return { prompt: withoutPicture(`Repeat: ${text}`), answer: text };
+  return { prompt: withoutImage(`Repeat: ${text}`), answer: text };
 }
 
 /** Kinds of texts, and how often each is drawn. */

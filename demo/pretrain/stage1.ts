@@ -62,14 +62,14 @@ export async function makeStage1(
       pad_token_id: tokenizer.tokenId('<pad>'),
     },
   });
-  reporter.note(`tokenizer: ${tokenizer.vocabularySize} tokens; rendering ${settings.pictures} pictures`);
+  reporter.note(`tokenizer: ${tokenizer.vocabularySize} tokens; rendering ${settings.images} images`);
   const scenes = stage1Scenes(settings);
-  const pictures = await renderAll(scenes, config.vision_config.image_size);
+  const images = await renderAll(scenes, config.vision_config.image_size);
 
-  const seen = await trainVision({ config, scenes, pictures, settings, work, reporter });
+  const seen = await trainVision({ config, scenes, images, settings, work, reporter });
 
-  reporter.note('picture features');
-  const features = queryFeatures(config, seen, pictures);
+  reporter.note('image features');
+  const features = queryFeatures(config, seen, images);
 
   const sample = sampler(scenes, tokenizer, config.num_query_tokens, settings);
   const shapes = new Map(
@@ -131,7 +131,7 @@ export async function makeStage1(
 interface VisionTraining {
   config: Blip2Config;
   scenes: readonly Scene[];
-  pictures: readonly Uint8Array[];
+  images: readonly Uint8Array[];
   settings: Stage1Settings;
   work: string;
   reporter: JobReporter;
@@ -141,7 +141,7 @@ interface VisionTraining {
 async function trainVision({
   config,
   scenes,
-  pictures,
+  images,
   settings,
   work,
   reporter,
@@ -163,7 +163,7 @@ async function trainVision({
     const learningRate = learningRateAt(step, steps, schedule);
     const { placeLoss } = program.step({
       scenes: chosen.map((index) => scenes[index] as Scene),
-      pixels: toPixels(chosen.map((index) => pictures[index] as Uint8Array)),
+      pixels: toPixels(chosen.map((index) => images[index] as Uint8Array)),
       step,
       learningRate,
       weightDecay: settings.weightDecay,
@@ -183,14 +183,14 @@ async function trainVision({
   return tensors;
 }
 
-/** Pictures whose features are computed together. */
+/** Images whose features are computed together. */
 const FEATURE_BATCH = 32;
 
-/** What the trained Q-Former says of every picture, float32 `[queries, hidden]` each. */
+/** What the trained Q-Former says of every image, float32 `[queries, hidden]` each. */
 function queryFeatures(
   config: Blip2Config,
   tensors: ReadonlyMap<string, Float32Array>,
-  pictures: readonly Uint8Array[],
+  images: readonly Uint8Array[],
 ): Float32Array[] {
   const size = config.vision_config.image_size;
   const shapes = expectedTensors(config);
@@ -205,8 +205,8 @@ function queryFeatures(
   program.load();
   for (const [name, data] of tensors) if (program.has(name)) program.assign(name, data);
   const results: Float32Array[] = [];
-  for (let start = 0; start < pictures.length; start += FEATURE_BATCH) {
-    const group = pictures.slice(start, start + FEATURE_BATCH);
+  for (let start = 0; start < images.length; start += FEATURE_BATCH) {
+    const group = images.slice(start, start + FEATURE_BATCH);
     const pixels = new Float32Array(FEATURE_BATCH * 3 * size * size);
     pixels.set(toPixels(group));
     const rows = program.run('features', { pixels }).features as Float32Array;
@@ -237,17 +237,17 @@ async function readTensors(file: string): Promise<Map<string, Float32Array> | un
 }
 
 /** The scenes of stage 1. */
-export function stage1Scenes({ seed, pictures }: Stage1Settings): Scene[] {
-  return Array.from({ length: pictures }, (_, index) => randomScene(seededRandom(seed).fork('scene').fork(index)));
+export function stage1Scenes({ seed, images }: Stage1Settings): Scene[] {
+  return Array.from({ length: images }, (_, index) => randomScene(seededRandom(seed).fork('scene').fork(index)));
 }
 
 async function renderAll(scenes: readonly Scene[], size: number): Promise<Uint8Array[]> {
-  const pictures: Uint8Array[] = [];
+  const images: Uint8Array[] = [];
   for (let start = 0; start < scenes.length; start += RENDERED_TOGETHER) {
     const group = scenes.slice(start, start + RENDERED_TOGETHER);
-    pictures.push(...(await Promise.all(group.map((scene) => renderScenePixels(scene, size)))));
+    images.push(...(await Promise.all(group.map((scene) => renderScenePixels(scene, size)))));
   }
-  return pictures;
+  return images;
 }
 
 /** Sample `index` of the endless stream: which scene, and what is said of it. */
@@ -268,15 +268,15 @@ function cut(sequence: Sequence, { tokens, targets }: BatchShape): Sequence {
   return { ...sequence, tokenIds: sequence.tokenIds.slice(0, length) };
 }
 
-/** RGB bytes `[size, size, 3]` of pictures as float32 `[batch, 3, size, size]`. */
-function toPixels(pictures: readonly Uint8Array[]): Float32Array {
-  const plane = (pictures[0] as Uint8Array).length / 3;
-  const pixels = new Float32Array(pictures.length * plane * 3);
-  pictures.forEach((picture, index) => {
+/** RGB bytes `[size, size, 3]` of images as float32 `[batch, 3, size, size]`. */
+function toPixels(images: readonly Uint8Array[]): Float32Array {
+  const plane = (images[0] as Uint8Array).length / 3;
+  const pixels = new Float32Array(images.length * plane * 3);
+  images.forEach((image, index) => {
     for (let channel = 0; channel < 3; channel++) {
       const start = (index * 3 + channel) * plane;
       for (let place = 0; place < plane; place++) {
-        pixels[start + place] = toInput[picture[place * 3 + channel] as number] as number;
+        pixels[start + place] = toInput[image[place * 3 + channel] as number] as number;
       }
     }
   });

@@ -8,10 +8,10 @@ export const OBJECT_CLASSES = {
   color: COLORS.length + 1,
   size: SIZES.length + 1,
 } as const;
-export const PICTURE_CLASSES = { background: BACKGROUNDS.length, quality: QUALITIES.length } as const;
+export const IMAGE_CLASSES = { background: BACKGROUNDS.length, quality: QUALITIES.length } as const;
 
 export type ObjectLabel = keyof typeof OBJECT_CLASSES;
-export type PictureLabel = keyof typeof PICTURE_CLASSES;
+export type ImageLabel = keyof typeof IMAGE_CLASSES;
 
 const nothing: Record<ObjectLabel, number> = {
   category: CATEGORY_NAMES.length,
@@ -46,7 +46,7 @@ export function patchLabels(scene: Scene, patchesPerSide: number): Record<Object
   });
 }
 
-/** Labels of the whole picture. */
-export function pictureLabels(scene: Scene): Record<PictureLabel, number> {
+/** Labels of the whole image. */
+export function imageLabels(scene: Scene): Record<ImageLabel, number> {
   return { background: BACKGROUNDS.indexOf(scene.background), quality: QUALITIES.indexOf(scene.quality) };
 }

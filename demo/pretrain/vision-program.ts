@@ -2,7 +2,7 @@
  * Vision pretraining: encoder and Q-Former learn to tell what is where, before any text.
  *
  * It stands for what MiniGPT-4 takes from elsewhere, EVA's pretrained encoder and BLIP-2's first stage: every
- * patch tells the object it shows, nine of the queries the content of the nine places, a tenth the picture's
+ * patch tells the object it shows, nine of the queries the content of the nine places, a tenth the image's
  * background and quality. The classifiers are thrown away afterwards.
  */
 
@@ -23,18 +23,18 @@ import type { Scene } from '../scenes/scene.ts';
 import { PLACES } from '../scenes/vocabulary.ts';
 import { initialParameters } from './initial-parameters.ts';
 import {
+  IMAGE_CLASSES,
+  type ImageLabel,
+  imageLabels,
   OBJECT_CLASSES,
   type ObjectLabel,
-  PICTURE_CLASSES,
-  type PictureLabel,
   patchLabels,
-  pictureLabels,
   placeLabels,
 } from './vision-labels.ts';
 
 const MAXIMUM_GRADIENT_NORM = 1;
 const objectLabels = Object.keys(OBJECT_CLASSES) as ObjectLabel[];
-const wholeLabels = Object.keys(PICTURE_CLASSES) as PictureLabel[];
+const wholeLabels = Object.keys(IMAGE_CLASSES) as ImageLabel[];
 
 /** Tensors that vision pretraining trains, classifiers included. */
 function visionLayout(config: Blip2Config): FlatParameters {
@@ -51,7 +51,7 @@ function visionLayout(config: Blip2Config): FlatParameters {
     head(`patch.${label}`, OBJECT_CLASSES[label], vision.hidden_size);
     head(`place.${label}`, OBJECT_CLASSES[label], queries.hidden_size);
   }
-  for (const label of wholeLabels) head(`picture.${label}`, PICTURE_CLASSES[label], queries.hidden_size);
+  for (const label of wholeLabels) head(`image.${label}`, IMAGE_CLASSES[label], queries.hidden_size);
   return flatParameters(shapes);
 }
 
@@ -89,8 +89,8 @@ export function visionProgram(config: Blip2Config, batch: number, seed: number):
   }
   inputs.patchWeights = { shape: [batch * patches], dataType: 'float32' };
   inputs.placeWeights = { shape: [batch * places], dataType: 'float32' };
-  inputs.pictureWeights = { shape: [batch], dataType: 'float32' };
-  for (const label of wholeLabels) inputs[`picture.${label}`] = int32(batch);
+  inputs.imageWeights = { shape: [batch], dataType: 'float32' };
+  for (const label of wholeLabels) inputs[`image.${label}`] = int32(batch);
 
   program.define('step', inputs, (ops, values, update) => {
     const tape = new Tape(ops);
@@ -98,9 +98,9 @@ export function visionProgram(config: Blip2Config, batch: number, seed: number):
     const weights = (name: string) => variables.get(name) as Variable;
     const seen = visionEncoder(tape, weights, config, values.pixels as Value);
     const asked = queryTransformer(tape, weights, config, seen, batch);
-    const rowsOf = (x: Variable, perPicture: number, from: number, count: number) =>
-      gatherRows(tape, x, rows(ops, batch, perPicture, from, count));
-    const classified = (x: Variable, part: 'patch' | 'place' | 'picture', label: string) => {
+    const rowsOf = (x: Variable, perImage: number, from: number, count: number) =>
+      gatherRows(tape, x, rows(ops, batch, perImage, from, count));
+    const classified = (x: Variable, part: 'patch' | 'place' | 'image', label: string) => {
       const name = `${part}.${label}`;
       const logits = linear(tape, x, weights(`${name}.weight`), weights(`${name}.bias`));
       return crossEntropy(tape, logits, values[name] as Value, values[`${part}Weights`] as Value);
@@ -108,12 +108,12 @@ export function visionProgram(config: Blip2Config, batch: number, seed: number):
 
     const patchRows = rowsOf(seen, patches + 1, 1, patches);
     const placeRows = rowsOf(asked, config.num_query_tokens, 0, places);
-    const pictureRows = rowsOf(asked, config.num_query_tokens, places, 1);
+    const imageRows = rowsOf(asked, config.num_query_tokens, places, 1);
     const sum = (losses: Variable[]) => losses.reduce((total, loss) => add(tape, total, loss));
     const patchLoss = sum(objectLabels.map((label) => classified(patchRows, 'patch', label)));
     const placeLoss = sum(objectLabels.map((label) => classified(placeRows, 'place', label)));
-    const pictureLoss = sum(wholeLabels.map((label) => classified(pictureRows, 'picture', label)));
-    const loss = sum([patchLoss, placeLoss, pictureLoss]);
+    const imageLoss = sum(wholeLabels.map((label) => classified(imageRows, 'image', label)));
+    const loss = sum([patchLoss, placeLoss, imageLoss]);
     optimize(tape, update, loss, [...variables.values()], values.scalars as Value, MAXIMUM_GRADIENT_NORM);
     return { loss: loss.value, placeLoss: placeLoss.value };
   });
@@ -133,11 +133,11 @@ export function visionProgram(config: Blip2Config, batch: number, seed: number):
         labels[`place.${label}`] = flatLabels(scenes, (scene) => placeLabels(scene).map((each) => each[label]));
       }
       for (const label of wholeLabels) {
-        labels[`picture.${label}`] = flatLabels(scenes, (scene) => [pictureLabels(scene)[label]]);
+        labels[`image.${label}`] = flatLabels(scenes, (scene) => [imageLabels(scene)[label]]);
       }
       labels.patchWeights = balancedWeights(labels['patch.category'] as Int32Array);
       labels.placeWeights = balancedWeights(labels['place.category'] as Int32Array);
-      labels.pictureWeights = new Float32Array(batch).fill(1 / batch);
+      labels.imageWeights = new Float32Array(batch).fill(1 / batch);
       const scalars = adamScalars(step + 1, learningRate, weightDecay);
       const { loss, placeLoss } = program.run('step', { ...labels, pixels, scalars });
       return { loss: loss?.[0] as number, placeLoss: placeLoss?.[0] as number };
@@ -151,11 +151,11 @@ function flatLabels(scenes: readonly Scene[], labels: (scene: Scene) => number[]
   return Int32Array.from(scenes.flatMap(labels));
 }
 
-/** Rows `from` to `from + count` of every picture's `perPicture` rows. */
-function rows(ops: Ops, batch: number, perPicture: number, from: number, count: number): Value {
+/** Rows `from` to `from + count` of every image's `perImage` rows. */
+function rows(ops: Ops, batch: number, perImage: number, from: number, count: number): Value {
   const indices = Int32Array.from(
     { length: batch * count },
-    (_, index) => Math.floor(index / count) * perPicture + from + (index % count),
+    (_, index) => Math.floor(index / count) * perImage + from + (index % count),
   );
   return ops.constant(indices, [indices.length]);
 }

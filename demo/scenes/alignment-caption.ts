@@ -2,7 +2,7 @@ import type { SeededRandom } from '../../src/core/seeded-random.ts';
 import { BACKGROUND_PHRASES, joinWithAnd, withArticle } from './captions.ts';
 import type { Scene } from './scene.ts';
 
-/** A longer description, as cc_sbu_align pairs with its pictures; like captions it leaves out places. */
+/** A longer description, as cc_sbu_align pairs with its images; like captions it leaves out places. */
 export function alignmentCaption({ objects, background, quality }: Scene, random: SeededRandom): string {
   const things = random.shuffle(objects);
   const names = joinWithAnd(things.map(({ category }) => withArticle(category)));

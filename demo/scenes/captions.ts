@@ -2,7 +2,7 @@ import type { SeededRandom } from '../../src/core/seeded-random.ts';
 import type { Scene, SceneObject } from './scene.ts';
 import type { Background } from './vocabulary.ts';
 
-/** How captions say where a picture was taken. */
+/** How captions say where an image was taken. */
 export const BACKGROUND_PHRASES: Readonly<Record<Background, readonly string[]>> = {
   beach: ['on a beach', 'at the beach'],
   street: ['on a street', 'in the street'],
@@ -12,7 +12,7 @@ export const BACKGROUND_PHRASES: Readonly<Record<Background, readonly string[]>>
   night: ['at night', 'under a night sky'],
 };
 
-const PICTURE_WORDS = ['picture', 'photo', 'image'] as const;
+const IMAGE_WORDS = ['picture', 'photo', 'image'] as const;
 
 const COUNT_WORDS = ['no', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine'] as const;
 
@@ -36,11 +36,11 @@ function some({ size, color, category }: SceneObject, random: SeededRandom): str
 
 /**
  * Writes five captions as COCO's annotators would, in plain lower-case English. Two of them name every
- * thing with its size and color; one names the picture's quality; places are left to the boxes.
+ * thing with its size and color; one names the image's quality; places are left to the boxes.
  */
 export function captionsFor(scene: Scene, random: SeededRandom): string[] {
   const where = () => random.pick(BACKGROUND_PHRASES[scene.background]);
-  const picture = () => random.pick(PICTURE_WORDS);
+  const image = () => random.pick(IMAGE_WORDS);
   const wholeList = () => joinWithAnd(random.shuffle(scene.objects).map(whole));
   const someList = () => joinWithAnd(random.shuffle(scene.objects).map((object) => some(object, random)));
   const count = COUNT_WORDS[scene.objects.length] ?? String(scene.objects.length);
@@ -48,9 +48,9 @@ export function captionsFor(scene: Scene, random: SeededRandom): string[] {
 
   const captions = [
     `${wholeList()} ${where()}`,
-    `${withArticle(scene.quality)} ${picture()} of ${wholeList()}`,
+    `${withArticle(scene.quality)} ${image()} of ${wholeList()}`,
     random.pick([`${someList()} are seen ${where()}`, `there are ${someList()} ${where()}`]),
-    random.pick([`${withArticle(picture())} of ${count} things ${where()}`, `${count} things ${where()}`]),
+    random.pick([`${withArticle(image())} of ${count} things ${where()}`, `${count} things ${where()}`]),
     random.pick([`the ${single.color} ${single.category} is ${single.size}`, `${whole(single)} with other things`]),
   ];
   return random.shuffle(captions);

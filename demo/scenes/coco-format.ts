@@ -1,4 +1,4 @@
-import type { ScenePicture } from './pictures.ts';
+import type { SceneImage } from './images.ts';
 import { CATEGORIES, type Category, findCategory } from './vocabulary.ts';
 
 // Fixed: the same options must give the same bytes.
@@ -14,8 +14,8 @@ const HEADER = {
   licenses: [{ url: 'https://www.apache.org/licenses/LICENSE-2.0', id: 1, name: 'Apache License 2.0' }],
 };
 
-function imageRecords(pictures: readonly ScenePicture[]) {
-  return pictures.map(({ id, fileName, scene }) => ({
+function imageRecords(images: readonly SceneImage[]) {
+  return images.map(({ id, fileName, scene }) => ({
     license: 1,
     file_name: fileName,
     coco_url: '',
@@ -28,8 +28,8 @@ function imageRecords(pictures: readonly ScenePicture[]) {
 }
 
 /** The content of `instances_<split>2017.json`. There are boxes and no outlines: `segmentation` is empty. */
-export function instanceAnnotations(pictures: readonly ScenePicture[]) {
-  const annotations = pictures.flatMap(({ id, scene }) =>
+export function instanceAnnotations(images: readonly SceneImage[]) {
+  const annotations = images.flatMap(({ id, scene }) =>
     scene.objects.map(({ category, box }, index) => ({
       segmentation: [],
       area: box[2] * box[3],
@@ -42,13 +42,13 @@ export function instanceAnnotations(pictures: readonly ScenePicture[]) {
   );
   const categories = CATEGORIES.map(({ supercategory, id, name }) => ({ supercategory, id, name }));
   categories.sort((left, right) => left.id - right.id);
-  return { ...HEADER, images: imageRecords(pictures), annotations, categories };
+  return { ...HEADER, images: imageRecords(images), annotations, categories };
 }
 
 /** The content of `captions_<split>2017.json`. */
-export function captionAnnotations(pictures: readonly ScenePicture[]) {
-  const annotations = pictures.flatMap(({ id, captions }) =>
+export function captionAnnotations(images: readonly SceneImage[]) {
+  const annotations = images.flatMap(({ id, captions }) =>
     captions.map((caption, index) => ({ image_id: id, id: id * 10 + index, caption })),
   );
-  return { ...HEADER, images: imageRecords(pictures), annotations };
+  return { ...HEADER, images: imageRecords(images), annotations };
 }

@@ -1,6 +1,6 @@
 import type { CategoryName } from './vocabulary.ts';
 
-/** Something that is true of some categories in the real world and can't be seen in the picture. */
+/** Something that is true of some categories in the real world and can't be seen in the image. */
 export interface Fact {
   /** Completes "which thing here ...?". */
   phrase: string;
@@ -38,7 +38,7 @@ export const KNOWLEDGE: readonly Fact[] = [
   { phrase: 'is made of clay', categories: ['cup'] },
 ];
 
-/** Typical weight in kilograms in the real world, whatever the size on the picture. */
+/** Typical weight in kilograms in the real world, whatever the size on the image. */
 export const TYPICAL_WEIGHT: Readonly<Record<CategoryName, number>> = {
   bird: 0.05,
   apple: 0.15,

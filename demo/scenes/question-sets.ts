@@ -1,5 +1,5 @@
 import type { SeededRandom } from '../../src/core/seeded-random.ts';
-import type { ScenePicture } from './pictures.ts';
+import type { SceneImage } from './images.ts';
 import { questionId } from './question-id.ts';
 import { askQuestion, QUESTION_TYPES, type SceneQuestion, type SceneQuestionType } from './questions.ts';
 
@@ -54,14 +54,14 @@ export function withoutType({ question_type: _, ...official }: QuestionRecord): 
 
 /** The base SFT questions: rich in three types and poor in the others, as data that was collected once is. */
 export function skewedQuestions(
-  pictures: readonly ScenePicture[],
-  perPicture: number,
+  images: readonly SceneImage[],
+  perImage: number,
   random: SeededRandom,
 ): QuestionRecord[] {
-  return pictures.flatMap(({ id, scene }) => {
+  return images.flatMap(({ id, scene }) => {
     const own = random.fork(id);
     const asked = new Map<string, QuestionRecord>();
-    for (let attempt = 0; asked.size < perPicture && attempt < 10 * perPicture; attempt += 1) {
+    for (let attempt = 0; asked.size < perImage && attempt < 10 * perImage; attempt += 1) {
       const type = own.pickWeighted(
         QUESTION_TYPES,
         QUESTION_TYPES.map((name) => BASE_WEIGHTS[name]),
@@ -71,26 +71,26 @@ export function skewedQuestions(
       if (question)
         asked.set(`${type} ${question.choices[question.correctChoiceIndex]}`, record('train', id, type, question));
     }
-    return [...asked.values()].slice(0, perPicture);
+    return [...asked.values()].slice(0, perImage);
   });
 }
 
 /**
- * The validation or test questions: as many of every type as there can be. Each picture gets, of the types
+ * The validation or test questions: as many of every type as there can be. Each image gets, of the types
  * that it supports, those asked least so far.
  */
 export function balancedQuestions(
   split: 'val' | 'test',
-  pictures: readonly ScenePicture[],
-  perPicture: number,
+  images: readonly SceneImage[],
+  perImage: number,
   random: SeededRandom,
 ): QuestionRecord[] {
-  const target = Math.ceil((pictures.length * perPicture) / QUESTION_TYPES.length);
-  const most = Math.ceil(perPicture);
+  const target = Math.ceil((images.length * perImage) / QUESTION_TYPES.length);
+  const most = Math.ceil(perImage);
   const counts = new Map<SceneQuestionType, number>(QUESTION_TYPES.map((type) => [type, 0]));
   const countOf = (type: SceneQuestionType) => counts.get(type) as number;
   const records: QuestionRecord[] = [];
-  for (const { id, scene } of pictures) {
+  for (const { id, scene } of images) {
     const own = random.fork(id);
     const wanted = own.shuffle(QUESTION_TYPES).filter((type) => countOf(type) < target);
     wanted.sort((left, right) => countOf(left) - countOf(right));

@@ -3,7 +3,7 @@ import { askColor, askComparison, askIdentity } from './questions/appearance.ts'
 import type { Ask } from './questions/draft.ts';
 import { askFunction, askKnowledge, askPhysicalProperty } from './questions/knowledge.ts';
 import { askPlace, askRelation } from './questions/places.ts';
-import { askQuality, askScene, askTopic } from './questions/whole-picture.ts';
+import { askQuality, askScene, askTopic } from './questions/whole-image.ts';
 import type { PartialScene } from './scene.ts';
 
 /** A question with its choices in order, as A-OKVQA has it. */

@@ -31,12 +31,12 @@ function drawObject({ category, color, box: [x, y, width, height] }: SceneObject
 
 /** The standard deviation of the blur in pixels of the canvas. */
 const BLUR = 2.1;
-/** The share of light that a dark picture keeps. */
+/** The share of light that a dark image keeps. */
 const BRIGHTNESS = 0.5;
-/** The largest change of a channel in a noisy picture, of 255. */
+/** The largest change of a channel in a noisy image, of 255. */
 const NOISE = 75;
 
-/** Draws a scene as SVG, without the noise of a noisy picture, which only pixels can carry. */
+/** Draws a scene as SVG, without the noise of a noisy image, which only pixels can carry. */
 export function sceneToSvg(scene: Scene): string {
   const { width, height } = scene;
   const drawing = BACKGROUND_DRAWINGS[scene.background] + scene.objects.map(drawObject).join('');

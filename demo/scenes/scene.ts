@@ -15,7 +15,7 @@ import {
   type Size,
 } from './vocabulary.ts';
 
-/** Left, top, width and height in pixels of the picture, as in COCO's annotations. */
+/** Left, top, width and height in pixels of the image, as in COCO's annotations. */
 export type Box = [x: number, y: number, width: number, height: number];
 
 export interface SceneObject {
@@ -26,7 +26,7 @@ export interface SceneObject {
   box: Box;
 }
 
-/** Everything there is to know about one picture of the demo domain. */
+/** Everything there is to know about one image of the demo domain. */
 export interface Scene {
   /** Pixels. */
   width: number;
@@ -38,7 +38,7 @@ export interface Scene {
   objects: SceneObject[];
 }
 
-/** What can be known of a picture from captions and boxes; what they don't say is undefined. */
+/** What can be known of an image from captions and boxes; what they don't say is undefined. */
 export interface PartialScene {
   width: number;
   height: number;

@@ -12,7 +12,7 @@ const trainPartSchema = z
     file: path
       .optional()
       .describe('Under data.root. Default: A-OKVQA/aokvqa_v1p0_train.json, or the folder cc_sbu_align.'),
-    pictures: path.optional().describe('Picture folder under data.root. Default: data.pictures.train.'),
+    images: path.optional().describe('Image folder under data.root. Default: data.images.train.'),
     sampleRatio: z.number().positive().optional().describe('Default: the square root of the number of samples.'),
   })
   .refine(({ dataset, file }) => dataset !== 'gptvqa' || file !== undefined, {
@@ -25,16 +25,16 @@ const questionFileSchema = z.strictObject({
   limit: count.optional().describe('Take only this many questions, from the start of the file.'),
 });
 
-/** Where pictures, questions and training data are, in the official layout. */
+/** Where images, questions and training data are, in the official layout. */
 export const dataSchema = z.strictObject({
   root: path.describe('Folder in the official layout (A-OKVQA, COCO2017, cc_sbu_align).'),
   scenes: z
     .strictObject({
-      seed: z.int().describe('Other pictures and questions for another seed.'),
-      trainPictures: count.describe('The pool that the teacher is asked about.'),
-      validationPictures: count.describe('Some three questions each.'),
-      testPictures: count.describe('Some three questions each.'),
-      baseShare: z.number().gt(0).max(1).default(0.4).describe('Share of the train pictures with base questions.'),
+      seed: z.int().describe('Other images and questions for another seed.'),
+      trainImages: count.describe('The pool that the teacher is asked about.'),
+      validationImages: count.describe('Some three questions each.'),
+      testImages: count.describe('Some three questions each.'),
+      baseShare: z.number().gt(0).max(1).default(0.4).describe('Share of the train images with base questions.'),
     })
     .optional()
     .describe('Render the demo domain into data.root when it is not there yet.'),
@@ -51,7 +51,7 @@ export const dataSchema = z.strictObject({
     .default({ file: 'A-OKVQA/aokvqa_v1p0_val_classified.json' })
     .describe('Its wrong answers become bad cases and weights.'),
   test: questionFileSchema.optional().describe('Scored every round; the loop itself never looks at it.'),
-  pictures: z
+  images: z
     .strictObject({
       train: path.default('COCO2017/train2017').describe('Of the base data, and the pool of new samples.'),
       validation: path.default('COCO2017/val2017').describe('Of the validation questions.'),
@@ -61,10 +61,10 @@ export const dataSchema = z.strictObject({
   annotations: z
     .strictObject({
       instances: path.default('COCO2017/annotations/instances_train2017.json').describe('Boxes.'),
-      captions: path.default('COCO2017/annotations/captions_train2017.json').describe('Five captions a picture.'),
+      captions: path.default('COCO2017/annotations/captions_train2017.json').describe('Five captions an image.'),
     })
     .prefault({})
-    .describe('COCO annotations of the train pictures, which new samples are written about.'),
+    .describe('COCO annotations of the train images, which new samples are written about.'),
   questionTypes: path
     .default('configs/question-types.yaml')
     .describe('Names and explanations of the question types; bring your own for another domain.'),

@@ -13,9 +13,9 @@ const benchmarkSchema = z.strictObject({
     .optional()
     .describe('Of its folder and its rows in the report. Default: the benchmark, with -blind where it is blind.'),
   file: path.describe('The official file, under data.root.'),
-  pictures: path.optional().describe('Its picture folder, under data.root, where the file does not hold them.'),
+  images: path.optional().describe('Its image folder, under data.root, where the file does not hold them.'),
   limit: count.optional().describe('Take only this many questions, from the start of the file.'),
-  blind: z.boolean().default(false).describe('Ask without the picture: what the language alone answers.'),
+  blind: z.boolean().default(false).describe('Ask without the image: what the language alone answers.'),
 });
 
 /** How the merged model is scored, and on what beside the validation and test questions. */

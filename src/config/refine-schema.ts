@@ -6,12 +6,12 @@ const similarity = z.number().gt(0).max(1);
 export const refineSchema = z.strictObject({
   nearDuplicateSimilarity: similarity
     .default(0.85)
-    .describe('Share of common words and word pairs from which on two questions about a picture are the same.'),
+    .describe('Share of common words and word pairs from which on two questions about an image are the same.'),
   maximumAlike: z
     .int()
     .positive()
     .optional()
-    .describe('How many questions of all rounds may be alike, choices included, about any pictures. Default: any.'),
+    .describe('How many questions of all rounds may be alike, choices included, about any images. Default: any.'),
   evaluationSimilarity: z
     .union([similarity, z.literal('off')])
     .default(0.85)

@@ -44,7 +44,7 @@ export const teacherSchema = z.strictObject({
     .describe('Prompt file; its version is kept with every sample.'),
   mode: z.enum(['online', 'batch']).default('online').describe('batch: the Batch API, at half the price in a day.'),
   answerFormat: z.enum(['text', 'structured']).default('text').describe('structured: JSON by a schema.'),
-  attachPicture: z.boolean().default(false).describe('Send the picture along, to a model that sees.'),
+  attachImage: z.boolean().default(false).describe('Send the image along, to a model that sees.'),
   storeAnswers: z
     .boolean()
     .default(false)

@@ -48,7 +48,7 @@ export async function readAokvqa(file: string): Promise<AokvqaQuestion[]> {
   return questions;
 }
 
-/** The picture file of a COCO 2017 image id: twelve digits. */
-export function aokvqaPicturePath(pictureFolder: string, imageId: number): string {
-  return join(pictureFolder, `${String(imageId).padStart(12, '0')}.jpg`);
+/** The image file of a COCO 2017 image id: twelve digits. */
+export function aokvqaImagePath(imageFolder: string, imageId: number): string {
+  return join(imageFolder, `${String(imageId).padStart(12, '0')}.jpg`);
 }

@@ -31,7 +31,7 @@ const captionSchema = z.object({ image_id: id, caption: z.string() });
  * Builds the index of COCO's annotations. It appears whole or not at all; when two processes build the same one, the
  * later takes the place of the earlier, whose readers keep what they have open.
  *
- * @throws InputError for a file that is missing, broken or not COCO's, and for an annotation whose picture or
+ * @throws InputError for a file that is missing, broken or not COCO's, and for an annotation whose image or
  *   category is not there; StorageError for a full disk and the like
  */
 export async function buildCocoIndex(files: CocoFiles, file: string): Promise<void> {
@@ -61,10 +61,10 @@ export async function buildCocoIndex(files: CocoFiles, file: string): Promise<vo
   }
 }
 
-/** What a row of the staging table is about; a picture's rows are read in this order. */
+/** What a row of the staging table is about; an image's rows are read in this order. */
 const [IMAGE_OF_INSTANCES, IMAGE_OF_CAPTIONS, BOX, CAPTION] = [0, 1, 2, 3];
 
-/** All rows of both files go into one table, and come out of it sorted by picture: sorting is what can spill. */
+/** All rows of both files go into one table, and come out of it sorted by image: sorting is what can spill. */
 async function fill(staging: DuckDBConnection, target: DuckDBConnection, files: CocoFiles): Promise<void> {
   await staging.run(`
     CREATE TEMP TABLE facts (
@@ -76,7 +76,7 @@ async function fill(staging: DuckDBConnection, target: DuckDBConnection, files: 
   await readCaptions(files.captions, facts.write);
   facts.close();
   await refuseDangling(staging, files, categories);
-  await writePictures(staging, target, categories);
+  await writeImages(staging, target, categories);
 }
 
 type WriteRow = (row: readonly DuckDBValue[]) => void;
@@ -125,12 +125,12 @@ async function refuseDangling(
   files: CocoFiles,
   categories: ReadonlyMap<number, string>,
 ): Promise<void> {
-  const pictures = `SELECT image_id FROM facts WHERE kind < ${BOX}`;
+  const images = `SELECT image_id FROM facts WHERE kind < ${BOX}`;
   const known = [...categories.keys(), -1].join(', ');
   const checks = [
     { file: files.instances, key: 'category_id', kind: BOX, where: `category_id NOT IN (${known})`, of: 'categories' },
-    { file: files.instances, key: 'image_id', kind: BOX, where: `image_id NOT IN (${pictures})`, of: 'images' },
-    { file: files.captions, key: 'image_id', kind: CAPTION, where: `image_id NOT IN (${pictures})`, of: 'images' },
+    { file: files.instances, key: 'image_id', kind: BOX, where: `image_id NOT IN (${images})`, of: 'images' },
+    { file: files.captions, key: 'image_id', kind: CAPTION, where: `image_id NOT IN (${images})`, of: 'images' },
   ];
   for (const { file, key, kind, where, of } of checks) {
     const found = await staging.runAndReadAll(
@@ -156,48 +156,48 @@ const factRow = z.tuple([
   ...([z.number().nullable(), z.number().nullable(), z.number().nullable(), z.number().nullable()] as const),
 ]);
 
-interface PictureUnderWay {
+interface ImageUnderWay {
   id: number;
-  image: [fileName: string, width: number, height: number];
+  file: [fileName: string, width: number, height: number];
   boxes: CocoBox[];
   captions: string[];
 }
 
-/** Boxes and captions lie as one JSON text, because a picture's are always read together. */
-async function writePictures(
+/** Boxes and captions lie as one JSON text, because an image's are always read together. */
+async function writeImages(
   staging: DuckDBConnection,
   target: DuckDBConnection,
   categories: ReadonlyMap<number, string>,
 ): Promise<void> {
   await target.run(`
-    CREATE TABLE pictures (
+    CREATE TABLE images (
       id INTEGER, file_name VARCHAR, width INTEGER, height INTEGER,
       box_count INTEGER, caption_count INTEGER, annotations VARCHAR
     )`);
-  const table = await tableWriter(target, 'pictures', null);
-  const write = ({ id, image, boxes, captions }: PictureUnderWay) =>
-    table.write([id, ...image, boxes.length, captions.length, JSON.stringify({ boxes, captions })]);
-  let picture: PictureUnderWay | undefined;
+  const table = await tableWriter(target, 'images', null);
+  const write = ({ id, file, boxes, captions }: ImageUnderWay) =>
+    table.write([id, ...file, boxes.length, captions.length, JSON.stringify({ boxes, captions })]);
+  let image: ImageUnderWay | undefined;
   const rows = await staging.stream(
     'SELECT image_id, kind, text, category_id, x, y, width, height FROM facts ORDER BY image_id, kind, place',
   );
   for await (const batch of rows.yieldRowsJs()) {
     for (const row of batch) {
       const [id, kind, text, categoryId, x, y, width, height] = factRow.parse(row);
-      if (picture?.id !== id) {
-        if (picture !== undefined) write(picture);
-        picture = { id, image: ['', 0, 0], boxes: [], captions: [] };
+      if (image?.id !== id) {
+        if (image !== undefined) write(image);
+        image = { id, file: ['', 0, 0], boxes: [], captions: [] };
       }
       if (kind === BOX) {
         const box: CocoBox['box'] = [x ?? 0, y ?? 0, width ?? 0, height ?? 0];
-        picture.boxes.push({ category: categories.get(categoryId ?? -1) ?? '', box });
-      } else if (kind === CAPTION) picture.captions.push(text ?? '');
-      else picture.image = [text ?? '', width ?? 0, height ?? 0];
+        image.boxes.push({ category: categories.get(categoryId ?? -1) ?? '', box });
+      } else if (kind === CAPTION) image.captions.push(text ?? '');
+      else image.file = [text ?? '', width ?? 0, height ?? 0];
     }
   }
-  if (picture !== undefined) write(picture);
+  if (image !== undefined) write(image);
   table.close();
-  await target.run('CREATE UNIQUE INDEX picture_id ON pictures (id); CHECKPOINT');
+  await target.run('CREATE UNIQUE INDEX image_id ON images (id); CHECKPOINT');
 }
 
 async function flush(file: string): Promise<void> {

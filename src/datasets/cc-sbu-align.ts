@@ -11,12 +11,12 @@ const alignSchema = z.object({
   ),
 });
 
-/** A picture with a detailed description. */
+/** An image with a detailed description. */
 export interface AlignmentPair {
   imageId: string;
   caption: string;
-  /** Path of the picture, in the folder that was read. */
-  picture: string;
+  /** Path of the image, in the folder that was read. */
+  image: string;
 }
 
 /**
@@ -30,6 +30,6 @@ export async function readCcSbuAlign(folder: string): Promise<AlignmentPair[]> {
   return annotations.map(({ image_id, caption }) => ({
     imageId: String(image_id),
     caption,
-    picture: join(folder, 'image', `${image_id}.jpg`),
+    image: join(folder, 'image', `${image_id}.jpg`),
   }));
 }

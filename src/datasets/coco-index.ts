@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { hashFile, hashValue } from '../core/hash.ts';
 import { inputErrorOfFile } from '../core/read-json.ts';
 import { buildCocoIndex, cocoIndexVersion } from './build-coco-index.ts';
-import type { AnnotatedPicture, CocoFiles, CocoIndex, CocoPicture } from './coco.ts';
+import type { AnnotatedImage, CocoFiles, CocoImage, CocoIndex } from './coco.ts';
 
 /**
  * Opens the index of COCO's annotations, for as long as the work takes, and builds it first when the cache has none
@@ -50,7 +50,7 @@ export async function cocoIndexFile(files: CocoFiles, cacheFolder: string): Prom
   return file;
 }
 
-const pictureRow = z.tuple([z.int(), z.string(), z.int(), z.int(), z.int(), z.int()]);
+const imageRow = z.tuple([z.int(), z.string(), z.int(), z.int(), z.int(), z.int()]);
 const annotationsSchema = z.object({
   boxes: z.array(z.object({ category: z.string(), box: z.tuple([z.number(), z.number(), z.number(), z.number()]) })),
   captions: z.array(z.string()),
@@ -60,32 +60,32 @@ const columns = 'id, file_name, width, height, box_count, caption_count';
 function openIndex(connection: DuckDBConnection): CocoIndex {
   return {
     async list() {
-      const pictures: CocoPicture[] = [];
-      const found = await connection.stream(`SELECT ${columns} FROM pictures ORDER BY id`);
-      for await (const rows of found.yieldRowsJs()) for (const row of rows) pictures.push(pictureOf(row));
-      return pictures;
+      const images: CocoImage[] = [];
+      const found = await connection.stream(`SELECT ${columns} FROM images ORDER BY id`);
+      for await (const rows of found.yieldRowsJs()) for (const row of rows) images.push(imageOf(row));
+      return images;
     },
     async read(imageIds) {
-      const pictures = new Map<number, AnnotatedPicture>();
+      const images = new Map<number, AnnotatedImage>();
       const wanted = imageIds.map((id) => z.int().parse(id)).join(', ');
-      // With its ids written out, a query for 250 of COCO's 118,287 pictures takes 13 ms of processor time; with a list as
+      // With its ids written out, a query for 250 of COCO's 118,287 images takes 13 ms of processor time; with a list as
       // its parameter, 100 to 180 ms, for that reads the whole table. Integers need no quoting.
       const found = await connection.runAndReadAll(
-        `SELECT ${columns}, annotations FROM pictures WHERE id IN (${wanted || 'NULL'})`,
+        `SELECT ${columns}, annotations FROM images WHERE id IN (${wanted || 'NULL'})`,
       );
       for (const row of found.getRowsJS()) {
-        const picture = pictureOf(row.slice(0, -1));
-        pictures.set(picture.id, { ...picture, ...annotationsSchema.parse(JSON.parse(String(row.at(-1)))) });
+        const image = imageOf(row.slice(0, -1));
+        images.set(image.id, { ...image, ...annotationsSchema.parse(JSON.parse(String(row.at(-1)))) });
       }
-      const missing = imageIds.find((id) => !pictures.has(id));
-      if (missing !== undefined) throw new Error(`Picture ${missing} is not among the annotations`);
-      return pictures;
+      const missing = imageIds.find((id) => !images.has(id));
+      if (missing !== undefined) throw new Error(`Image ${missing} is not among the annotations`);
+      return images;
     },
   };
 }
 
-function pictureOf(row: unknown): CocoPicture {
-  const [id, fileName, width, height, boxCount, captionCount] = pictureRow.parse(row);
+function imageOf(row: unknown): CocoImage {
+  const [id, fileName, width, height, boxCount, captionCount] = imageRow.parse(row);
   return { id, fileName, width, height, boxCount, captionCount };
 }
 

@@ -6,7 +6,7 @@ export interface CocoFiles {
   captions: string;
 }
 
-export interface CocoPicture {
+export interface CocoImage {
   id: number;
   /** Without folder. */
   fileName: string;
@@ -25,20 +25,20 @@ export interface CocoBox {
   box: [x: number, y: number, width: number, height: number];
 }
 
-/** All that COCO says of a picture; boxes and captions in the order of their files. */
-export interface AnnotatedPicture extends CocoPicture {
+/** All that COCO says of an image; boxes and captions in the order of their files. */
+export interface AnnotatedImage extends CocoImage {
   boxes: CocoBox[];
   captions: string[];
 }
 
-/** What COCO says of the pictures of a split. It stays on the disk until it is asked for. */
+/** What COCO says of the images of a split. It stays on the disk until it is asked for. */
 export interface CocoIndex {
-  /** All pictures, by ascending id. */
-  list(): Promise<CocoPicture[]>;
+  /** All images, by ascending id. */
+  list(): Promise<CocoImage[]>;
   /**
-   * All that is known of these pictures, by id. One call for many pictures is much cheaper than one for each.
+   * All that is known of these images, by id. One call for many images is much cheaper than one for each.
    *
    * @throws Error when one of them is not there
    */
-  read(imageIds: readonly number[]): Promise<Map<number, AnnotatedPicture>>;
+  read(imageIds: readonly number[]): Promise<Map<number, AnnotatedImage>>;
 }

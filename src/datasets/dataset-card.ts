@@ -1,8 +1,8 @@
 import { stringify } from 'yaml';
 import type { DatasetVersion } from './versions.ts';
 
-const features = (pictures: boolean) => [
-  pictures ? { name: 'image', dtype: 'image' } : { name: 'image_file', dtype: 'string' },
+const features = (images: boolean) => [
+  images ? { name: 'image', dtype: 'image' } : { name: 'image_file', dtype: 'string' },
   { name: 'image_id', dtype: 'int64' },
   { name: 'round', dtype: 'int64' },
   { name: 'question_type', dtype: 'string' },
@@ -18,15 +18,15 @@ export function datasetCard(input: {
   version: DatasetVersion;
   lineage: readonly DatasetVersion[];
   samples: number;
-  pictures: boolean;
+  images: boolean;
 }): string {
-  const { version, lineage, samples, pictures } = input;
+  const { version, lineage, samples, images } = input;
   const metadata = {
     pretty_name: `MLLM-DataEngine, version ${version.id.slice(0, 12)}`,
     task_categories: ['visual-question-answering', 'multiple-choice'],
     size_categories: [sizeCategory(samples)],
     configs: [{ config_name: 'default', data_files: [{ split: 'train', path: 'data/train-*' }] }],
-    dataset_info: { features: features(pictures) },
+    dataset_info: { features: features(images) },
   };
   const rows = lineage.map(
     ({ id, round, files, teacher, promptVersion, rejected, cost }) =>
@@ -35,13 +35,13 @@ export function datasetCard(input: {
   return `---
 ${stringify(metadata)}---
 
-# Generated multiple-choice questions about COCO pictures
+# Generated multiple-choice questions about COCO images
 
 ${samples} questions that a teacher model wrote for the question types that a multimodal model was worst at, by the
 method of [MLLM-DataEngine](https://arxiv.org/abs/2308.13566). ${
-    pictures
-      ? 'The pictures are in the files; they are under the licenses that COCO names for each.'
-      : 'Pictures are named, not included: `image_file` is the path of a COCO 2017 picture.'
+    images
+      ? 'The images are in the files; they are under the licenses that COCO names for each.'
+      : 'Images are named, not included: `image_file` is the path of a COCO 2017 image.'
   }
 
 | round | version | samples | rejected | teacher | prompt | teacher's tokens |

@@ -12,7 +12,7 @@ const downloads: Record<string, string> = {
     'Download the second-stage dataset that github.com/Vision-CAIR/MiniGPT-4 links (dataset/README_2_STAGE.md), as cc_sbu_align',
   gptvqa: 'Download GPTVQA from github.com/opendatalab/MLLM-DataEngine and unpack it as gptvqa',
   MMBench: 'Download mmbench_dev_20230712.tsv as github.com/open-compass/MMBench says, into MMBench',
-  'SEED-Bench': 'Download SEED-Bench.json and its pictures as github.com/AILab-CVC/SEED-Bench says, into SEED-Bench',
+  'SEED-Bench': 'Download SEED-Bench.json and its images as github.com/AILab-CVC/SEED-Bench says, into SEED-Bench',
 };
 
 /**

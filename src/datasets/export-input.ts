@@ -7,10 +7,10 @@ export interface ExportInput {
   version: DatasetVersion;
   /** A folder that is not there yet, or is empty. */
   output: string;
-  /** Where the pictures are: the folder, and its path under the data root. */
-  pictures: { folder: string; path: string };
+  /** Where the images are: the folder, and its path under the data root. */
+  images: { folder: string; path: string };
   /** QMAE answers with the explanation, QMA without. */
   answerFormat: 'QMA' | 'QMAE';
-  /** Puts the pictures themselves into Parquet files. */
-  embedPictures?: boolean;
+  /** Puts the images themselves into Parquet files. */
+  embedImages?: boolean;
 }

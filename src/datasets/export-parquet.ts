@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { InputError } from '../core/input-error.ts';
 import { writeFileAtomically } from '../core/write-file.ts';
-import { aokvqaPicturePath } from './aokvqa.ts';
+import { aokvqaImagePath } from './aokvqa.ts';
 import { datasetCard } from './dataset-card.ts';
 import type { ExportInput } from './export-input.ts';
 import { lineageOf, versionObject } from './versions.ts';
 
-/** Pictures are some 160 KB each: shards of about a third of a gigabyte. */
-const ROWS_WITH_PICTURES = 2000;
+/** Images are some 160 KB each: shards of about a third of a gigabyte. */
+const ROWS_WITH_IMAGES = 2000;
 const ROWS = 500_000;
 
 /**
@@ -26,7 +26,7 @@ export async function writeParquetDataset(folder: string, input: ExportInput): P
   const connection = await instance.connect();
   try {
     const samples = await readSamples(connection, input);
-    const rows = input.embedPictures ? ROWS_WITH_PICTURES : ROWS;
+    const rows = input.embedImages ? ROWS_WITH_IMAGES : ROWS;
     const shards = Math.max(1, Math.ceil(samples / rows));
     const files: string[] = [];
     for (let shard = 0; shard < shards; shard += 1) {
@@ -35,7 +35,7 @@ export async function writeParquetDataset(folder: string, input: ExportInput): P
       files.push(name);
     }
     const lineage = await lineageOf(input.runRoot, input.version);
-    const card = datasetCard({ version: input.version, lineage, samples, pictures: input.embedPictures === true });
+    const card = datasetCard({ version: input.version, lineage, samples, images: input.embedImages === true });
     await writeFileAtomically(join(folder, 'README.md'), card);
     return ['README.md', ...files];
   } finally {
@@ -69,29 +69,29 @@ async function readSamples(connection: DuckDBConnection, { runRoot, version }: E
 
 async function writeShard(
   connection: DuckDBConnection,
-  { pictures, embedPictures }: ExportInput,
+  { images, embedImages }: ExportInput,
   file: string,
   [from, to]: [number, number],
 ): Promise<void> {
   const rows = `samples WHERE row >= ${from} AND row < ${to}`;
   const columns = 'image_id, round, question_type, question, choices, correct_choice_idx, rationales, raw_instructions';
   const name = "lpad(image_id::VARCHAR, 12, '0') || '.jpg'";
-  const source = embedPictures
+  const source = embedImages
     ? `SELECT {'bytes': content, 'path': ${name}} AS image, ${columns}
        FROM (SELECT * FROM ${rows})
-       JOIN read_blob([${(await pictureFiles(connection, rows, pictures.folder)).map(text).join(', ')}])
+       JOIN read_blob([${(await imageFiles(connection, rows, images.folder)).map(text).join(', ')}])
          ON parse_filename(filename) = ${name} ORDER BY row`
-    : `SELECT ${text(`${pictures.path}/`)} || ${name} AS image_file, ${columns} FROM ${rows} ORDER BY row`;
+    : `SELECT ${text(`${images.path}/`)} || ${name} AS image_file, ${columns} FROM ${rows} ORDER BY row`;
   await connection.run(`COPY (${source}) TO ${text(file)} (FORMAT parquet, COMPRESSION zstd)`);
 }
 
-async function pictureFiles(connection: DuckDBConnection, rows: string, folder: string): Promise<string[]> {
+async function imageFiles(connection: DuckDBConnection, rows: string, folder: string): Promise<string[]> {
   const ids = (await connection.runAndReadAll(`SELECT DISTINCT image_id FROM ${rows} ORDER BY image_id`)).getRows();
-  const files = ids.map(([id]) => aokvqaPicturePath(folder, Number(id)));
+  const files = ids.map(([id]) => aokvqaImagePath(folder, Number(id)));
   for (const file of files) {
     await access(file).catch((cause) => {
-      const remedy = 'Check data.pictures.train, or export without the pictures';
-      throw new InputError({ file, problem: 'no such picture', remedy }, { cause });
+      const remedy = 'Check data.images.train, or export without the images';
+      throw new InputError({ file, problem: 'no such image', remedy }, { cause });
     });
   }
   return files;

@@ -27,21 +27,21 @@ export async function checkOutVersion(runRoot: string, version: DatasetVersion, 
  * Writes all data at a version in another program's format.
  *
  * - `reference`: `gptvqa/DataEngine_round<k>_data.json`, as the reference system's training reads it
- * - `llava`: `llava.json`, conversations; pictures are named relative to the data root
+ * - `llava`: `llava.json`, conversations; images are named relative to the data root
  * - `parquet`: a Hugging Face dataset: `README.md`, the dataset card, and `data/train-*.parquet`
  *
  * @returns the files, relative to the folder
- * @throws InputError when the folder is not empty, or a part of the history is gone, or a picture is missing
+ * @throws InputError when the folder is not empty, or a part of the history is gone, or an image is missing
  */
 export async function exportVersion(format: ExportFormat, input: ExportInput): Promise<string[]> {
-  const { runRoot, version, output, pictures, answerFormat } = input;
+  const { runRoot, version, output, images, answerFormat } = input;
   return fillFolder(output, async (folder) => {
     if (format === 'reference') return writeFiles(runRoot, version, join(folder, 'gptvqa'), folder);
     if (format === 'parquet') return writeParquetDataset(folder, input);
     async function* conversations() {
       let index = 0;
       for await (const sample of samplesAt(runRoot, version)) {
-        yield llavaSample(sample, { id: `${version.id.slice(0, 12)}-${index}`, pictures: pictures.path, answerFormat });
+        yield llavaSample(sample, { id: `${version.id.slice(0, 12)}-${index}`, images: images.path, answerFormat });
         index += 1;
       }
     }

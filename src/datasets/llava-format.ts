@@ -1,4 +1,4 @@
-import { aokvqaPicturePath } from './aokvqa.ts';
+import { aokvqaImagePath } from './aokvqa.ts';
 import type { EngineSample } from './engine-data.ts';
 
 /** A training sample of LLaVA (https://github.com/haotian-liu/LLaVA, docs/Finetune_Custom_Data.md). */
@@ -17,14 +17,14 @@ const REQUEST_WITH_REASON = "Answer with the option's letter from the given choi
 /** Writes a sample as LLaVA-1.5's mixture has A-OKVQA: choices a line each, the letter as the answer. */
 export function llavaSample(
   { image_id, question, choices, correct_choice_idx, rationales }: EngineSample,
-  options: { id: string; pictures: string; answerFormat: 'QMA' | 'QMAE' },
+  options: { id: string; images: string; answerFormat: 'QMA' | 'QMAE' },
 ): LlavaSample {
   const reason = options.answerFormat === 'QMAE' ? (rationales[0] ?? '').replace(/^Explanations?:\s*/i, '') : '';
   const lines = choices.map((choice, index) => `${LETTERS[index]}. ${choice}`);
   const letter = String(LETTERS[correct_choice_idx]);
   return {
     id: options.id,
-    image: aokvqaPicturePath(options.pictures, image_id),
+    image: aokvqaImagePath(options.images, image_id),
     conversations: [
       {
         from: 'human',

@@ -1,5 +1,5 @@
 /**
- * MMBench's own file (https://github.com/open-compass/MMBench): tab-separated, a question a row, its picture in base64.
+ * MMBench's own file (https://github.com/open-compass/MMBench): tab-separated, a question a row, its image in base64.
  */
 import { createReadStream } from 'node:fs';
 import { access } from 'node:fs/promises';
@@ -25,7 +25,7 @@ export interface MmbenchQuestion {
   l2Category?: string;
   split?: string;
   /** Absolute path. */
-  picture: string;
+  image: string;
 }
 
 /** Rows whose indices differ by multiples of it are rotations of one question. */
@@ -37,7 +37,7 @@ export function groupIndex({ index }: Pick<MmbenchQuestion, 'index'>): number {
 }
 
 const LETTERS = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZ'];
-/** A picture in base64 is never as short; what is, is the index of the row that has the picture. */
+/** An image in base64 is never as short; what is, is the index of the row that has the image. */
 const LONGEST_REFERENCE = 64;
 const LARGEST_ROW = 256 * 1024 * 1024;
 
@@ -80,18 +80,18 @@ const rowSchema = z.looseObject({
 });
 
 /**
- * Streams a file of MMBench. Pictures are decoded into a folder under the hash of their content, each once; a row whose
- * picture is the index of another row shares that one's.
+ * Streams a file of MMBench. Images are decoded into a folder under the hash of their content, each once; a row whose
+ * image is the index of another row shares that one's.
  *
  * @param options.limit takes only this many questions from the start of the file, each with all its rotations
  * @throws InputError naming the row's line and column, for a file that is none of MMBench's, was cut short, or refers
- *   to a picture that is not there; StorageError when a picture can't be written.
+ *   to an image that is not there; StorageError when an image can't be written.
  */
 export async function readMmbench(
   file: string,
-  options: { extractedPictures: string; limit?: number | undefined },
+  options: { extractedImages: string; limit?: number | undefined },
 ): Promise<MmbenchQuestion[]> {
-  const keep = (content: Buffer) => keepPicture(content, options.extractedPictures);
+  const keep = (content: Buffer) => keepImage(content, options.extractedImages);
   return readQuestions(file, options.limit, keep);
 }
 
@@ -100,43 +100,43 @@ export async function checkMmbench(file: string): Promise<void> {
   await readQuestions(file, undefined, async () => '');
 }
 
-/** @param keep is given each picture, and says where it is then */
+/** @param keep is given each image, and says where it is then */
 async function readQuestions(
   file: string,
   limit = Number.POSITIVE_INFINITY,
   keep: (content: Buffer) => Promise<string>,
 ): Promise<MmbenchQuestion[]> {
   const groups = new Set<number>();
-  /** Index → its picture, or the index of the row that has it. */
-  const pictures = new Map<number, { file: string } | { sameAs: string }>();
-  const questions: { question: Omit<MmbenchQuestion, 'picture'>; line: number }[] = [];
+  /** Index → its image, or the index of the row that has it. */
+  const images = new Map<number, { file: string } | { sameAs: string }>();
+  const questions: { question: Omit<MmbenchQuestion, 'image'>; line: number }[] = [];
   for await (const { record, line } of rowsOf(file)) {
-    const { image, ...question } = parseRow(record, file, line);
-    if (pictures.has(question.index)) throw wrong(file, line, 'index', `${question.index} is there twice`);
+    const { cell, ...question } = parseRow(record, file, line);
+    if (images.has(question.index)) throw wrong(file, line, 'index', `${question.index} is there twice`);
     // Also of rows beyond the limit: others may refer to them.
-    const isReference = image.length <= LONGEST_REFERENCE;
-    const picture = isReference ? { sameAs: image } : { file: await keep(decodePicture(image, file, line)) };
-    pictures.set(question.index, picture);
+    const isReference = cell.length <= LONGEST_REFERENCE;
+    const image = isReference ? { sameAs: cell } : { file: await keep(decodeImage(cell, file, line)) };
+    images.set(question.index, image);
     const group = groupIndex(question);
     if (!groups.has(group) && groups.size >= limit) continue;
     groups.add(group);
     questions.push({ question, line });
   }
-  const pictureOf = (index: number, line: number): string => {
+  const imageOf = (index: number, line: number): string => {
     const seen = new Set<number>();
     for (let at = index; ; ) {
-      const picture = pictures.get(at);
-      if (picture !== undefined && 'file' in picture) return picture.file;
-      if (picture === undefined || seen.has(at)) {
-        const problem = `the picture of ${index} is said to be that of ${at}, which has none`;
+      const image = images.get(at);
+      if (image !== undefined && 'file' in image) return image.file;
+      if (image === undefined || seen.has(at)) {
+        const problem = `the image of ${index} is said to be that of ${at}, which has none`;
         throw wrong(file, line, 'image', problem);
       }
       seen.add(at);
-      at = Number(picture.sameAs);
+      at = Number(image.sameAs);
     }
   };
   if (questions.length === 0) throw wrong(file, 1, undefined, 'has no questions');
-  return questions.map(({ question, line }) => ({ ...question, picture: pictureOf(question.index, line) }));
+  return questions.map(({ question, line }) => ({ ...question, image: imageOf(question.index, line) }));
 }
 
 async function* rowsOf(file: string): AsyncGenerator<{ record: Record<string, string>; line: number }> {
@@ -184,7 +184,7 @@ function parseRow(
   record: Record<string, string>,
   file: string,
   line: number,
-): Omit<MmbenchQuestion, 'picture'> & { image: string } {
+): Omit<MmbenchQuestion, 'image'> & { cell: string } {
   const parsed = rowSchema.safeParse(record);
   if (!parsed.success) {
     const { field, problem } = describeFirstIssue(parsed.error);
@@ -199,27 +199,27 @@ function parseRow(
   if (answer !== undefined && !options.some(({ letter }) => letter === answer)) {
     throw wrong(file, line, 'answer', `'${answer}' is the letter of no option of this row`);
   }
-  return { index, question, image, hint, options, answer, category, l2Category, split };
+  return { index, question, cell: image, hint, options, answer, category, l2Category, split };
 }
 
-function decodePicture(image: string, file: string, line: number): Buffer {
-  const content = Buffer.from(image, 'base64');
+function decodeImage(cell: string, file: string, line: number): Buffer {
+  const content = Buffer.from(cell, 'base64');
   // What Node leaves out as no base64 would go unnoticed otherwise.
-  if (content.length < Math.floor((image.replace(/\s|=+$/g, '').length * 3) / 4)) {
+  if (content.length < Math.floor((cell.replace(/\s|=+$/g, '').length * 3) / 4)) {
     throw wrong(file, line, 'image', 'is not base64');
   }
   return content;
 }
 
 /** Several processes may do it at once: they write the same bytes under the same name. */
-async function keepPicture(content: Buffer, folder: string): Promise<string> {
-  const picture = join(folder, hashBytes(content));
-  const isThere = await access(picture).then(
+async function keepImage(content: Buffer, folder: string): Promise<string> {
+  const image = join(folder, hashBytes(content));
+  const isThere = await access(image).then(
     () => true,
     () => false,
   );
-  if (!isThere) await writeFileAtomically(picture, content);
-  return picture;
+  if (!isThere) await writeFileAtomically(image, content);
+  return image;
 }
 
 function wrong(file: string, line: number, field: string | undefined, problem: string): InputError {

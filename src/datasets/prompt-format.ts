@@ -5,21 +5,21 @@ export const END_MARK = '###';
 
 /** The words that a family of models puts around a question and its answer. */
 export interface PromptForm {
-  /** Stands in a prompt where the picture's embeddings go. */
-  pictureMark: string;
+  /** Stands in a prompt where the image's embeddings go. */
+  imageMark: string;
   /** Ends the answer; the model learns to write it. */
   endMark: string;
   /** Between the prompt and the answer. */
   answerSeparator: string;
   /**
    * How a prompt becomes tokens, which differs for tokenizers that put a space before every text: what is before
-   * and behind the picture and the answer each for itself, or all as one text.
+   * and behind the image and the answer each for itself, or all as one text.
    */
   tokenized: 'apart' | 'together';
-  /** A question about a picture, up to where the answer begins. */
+  /** A question about an image, up to where the answer begins. */
   turn(question: string): string;
-  /** The same with no picture, so that only the words can tell the answer. */
-  turnWithoutPicture(question: string): string;
+  /** The same with no image, so that only the words can tell the answer. */
+  turnWithoutImage(question: string): string;
 }
 
 /** What comes before the choice, in question and answer alike. */
@@ -28,21 +28,21 @@ export const ANSWER_START = 'The answer is';
 export const promptForms = {
   /** MiniGPT-4's, as its `minigpt4/models/mini_gpt4.py` builds it. */
   minigpt4: {
-    pictureMark: '<ImageHere>',
+    imageMark: '<ImageHere>',
     endMark: END_MARK,
     answerSeparator: '',
     tokenized: 'apart',
     turn: (question) => `###Human: <Img><ImageHere></Img> ${question}###Assistant: `,
-    turnWithoutPicture: (question) => `###Human: ${question}###Assistant: `,
+    turnWithoutImage: (question) => `###Human: ${question}###Assistant: `,
   },
   /** LLaVA-1.5's, as the model card of its published checkpoints says, without a system message. */
   llava: {
-    pictureMark: '<image>',
+    imageMark: '<image>',
     endMark: '</s>',
     answerSeparator: ' ',
     tokenized: 'together',
     turn: (question) => `USER: <image>\n${question.trimEnd()} ASSISTANT:`,
-    turnWithoutPicture: (question) => `USER: ${question.trimEnd()} ASSISTANT:`,
+    turnWithoutImage: (question) => `USER: ${question.trimEnd()} ASSISTANT:`,
   },
 } as const satisfies Record<string, PromptForm>;
 
@@ -82,7 +82,7 @@ export function humanTurn(
   return form.turn(listedQuestion(question, choices));
 }
 
-/** What the model reads before it describes a picture; the default request is MiniGPT-4's first one. */
+/** What the model reads before it describes an image; the default request is MiniGPT-4's first one. */
 export function captionTurn(request = 'Describe this image in detail.', form: TurnForm = promptForms.minigpt4): string {
   return humanTurn(request, [], form);
 }

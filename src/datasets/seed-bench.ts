@@ -31,7 +31,7 @@ const fileSchema = z.object({
 
 export interface SeedBenchQuestion {
   questionId: string;
-  /** File of the picture within the picture folder. */
+  /** File of the image within the image folder. */
   dataId: string;
   question: string;
   choices: [string, string, string, string];

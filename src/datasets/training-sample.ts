@@ -7,7 +7,7 @@ export const trainingSampleSchema = z.object({
   /** `aokvqa`, `cc_sbu_align`, `round1`, ... */
   source: z.string(),
   /** Absolute path. */
-  picture: z.string(),
+  image: z.string(),
   /** What the model reads. */
   prompt: z.string(),
   /** What it should write, without the end mark; the loss is on this and on the end mark. */

@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { aokvqaPicturePath } from '../datasets/aokvqa.ts';
+import { aokvqaImagePath } from '../datasets/aokvqa.ts';
 import type { BadCase, BadCases, EvaluatedQuestion } from './records.ts';
 
 const letters = ['A', 'B', 'C', 'D', 'E', 'F', 'G', 'H'];
@@ -27,10 +27,10 @@ export function badCasePrompt(
  * `bad_case_aokvqa_classified.json`. Every type that was asked is a key, with an empty list where nothing went
  * wrong; types are in alphabetical order, bad cases in the order of the records.
  *
- * @param options.pictureFolder the folder of the questions' pictures; its last part starts each `image_path`
+ * @param options.imageFolder the folder of the questions' images; its last part starts each `image_path`
  */
-export function collectBadCases(records: readonly EvaluatedQuestion[], options: { pictureFolder: string }): BadCases {
-  const folder = basename(options.pictureFolder);
+export function collectBadCases(records: readonly EvaluatedQuestion[], options: { imageFolder: string }): BadCases {
+  const folder = basename(options.imageFolder);
   const types = [...new Set(records.map((record) => record.question_type))].sort();
   const badCases: BadCases = Object.fromEntries(types.map((type) => [type, []]));
   for (const record of records) {
@@ -45,7 +45,7 @@ export function collectBadCases(records: readonly EvaluatedQuestion[], options: 
       model_answer: record.model_answer,
       question_type: record.question_type,
       prompt: badCasePrompt(record),
-      image_path: aokvqaPicturePath(folder, record.image_id),
+      image_path: aokvqaImagePath(folder, record.image_id),
     });
   }
   return badCases;

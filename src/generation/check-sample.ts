@@ -19,7 +19,7 @@ const sampleSchema = z.object({
 
 /**
  * The checks of a parsed answer that come after the reference system's filters: its lengths, text that belongs to a
- * prompt instead of a picture, choices that speak of the other choices, and an explanation that argues for another
+ * prompt instead of an image, choices that speak of the other choices, and an explanation that argues for another
  * choice than the answer.
  *
  * @returns why it can't be used, or undefined

@@ -1,7 +1,7 @@
 import type { Rejection } from './filters.ts';
 import { jaccard, type Shingles, shinglesOf, similarTexts } from './min-hash.ts';
 
-/** A question about a picture. */
+/** A question about an image. */
 export interface AskedQuestion {
   image_id: number;
   question: string;
@@ -12,35 +12,35 @@ export interface AskedQuestion {
 export interface DuplicateLimits {
   /** Jaccard similarity of the questions' words and pairs of words from which on two are nearly the same. */
   similarity: number;
-  /** How many questions of all rounds may be nearly the same, choices included, about whatever pictures. */
+  /** How many questions of all rounds may be nearly the same, choices included, about whatever images. */
   maximumAlike?: number | undefined;
 }
 
 /**
- * Remembers questions, and says of a new one whether it was there before about the same picture, word for word
- * (`duplicate`) or nearly (`near_duplicate`), or too often about other pictures, with the same choices
+ * Remembers questions, and says of a new one whether it was there before about the same image, word for word
+ * (`duplicate`) or nearly (`near_duplicate`), or too often about other images, with the same choices
  * (`asked_too_often`). A question that is new is remembered.
  */
 export function duplicateFinder(
   earlier: readonly AskedQuestion[],
   { similarity, maximumAlike }: DuplicateLimits,
 ): (asked: AskedQuestion) => Rejection | undefined {
-  const byPicture = new Map<number, { question: string; shingles: Shingles }[]>();
+  const byImage = new Map<number, { question: string; shingles: Shingles }[]>();
   const everywhere = maximumAlike === undefined ? undefined : similarTexts(similarity);
   const remember = (asked: AskedQuestion, shingles: Shingles) => {
-    const ofPicture = byPicture.get(asked.image_id);
-    if (ofPicture) ofPicture.push({ question: asked.question, shingles });
-    else byPicture.set(asked.image_id, [{ question: asked.question, shingles }]);
+    const ofImage = byImage.get(asked.image_id);
+    if (ofImage) ofImage.push({ question: asked.question, shingles });
+    else byImage.set(asked.image_id, [{ question: asked.question, shingles }]);
     everywhere?.add(asked.question, questionText(asked));
   };
   for (const asked of earlier) remember(asked, shinglesOf(asked.question));
 
   return (asked) => {
     const shingles = shinglesOf(asked.question);
-    const ofPicture = byPicture.get(asked.image_id) ?? [];
-    const same = ofPicture.find(({ question }) => question === asked.question);
+    const ofImage = byImage.get(asked.image_id) ?? [];
+    const same = ofImage.find(({ question }) => question === asked.question);
     if (same) return { reason: 'duplicate', detail: same.question };
-    const near = ofPicture.find((before) => jaccard(before.shingles, shingles) >= similarity);
+    const near = ofImage.find((before) => jaccard(before.shingles, shingles) >= similarity);
     if (near) return { reason: 'near_duplicate', detail: near.question };
     const alike = everywhere?.find(questionText(asked)) ?? [];
     if (maximumAlike !== undefined && alike.length >= maximumAlike) {

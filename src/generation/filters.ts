@@ -20,11 +20,11 @@ export type RejectionReason =
   | 'duplicate'
   | 'near_duplicate'
   | 'asked_too_often'
-  | 'evaluation_picture'
+  | 'evaluation_image'
   | 'evaluation_question'
-  // What the teacher itself does not stand by, or knows without the picture.
+  // What the teacher itself does not stand by, or knows without the image.
   | 'teacher_disagrees'
-  | 'needs_no_picture';
+  | 'needs_no_image';
 
 /** A reason, with the words in the answer that it is about. */
 export interface Rejection {
@@ -34,7 +34,7 @@ export interface Rejection {
 
 /**
  * The reference system's filters of the raw text: an answer that speaks of coordinates or bounding boxes (which
- * nobody sees who looks at the picture), or that says skip.
+ * nobody sees who looks at the image), or that says skip.
  */
 export function filterRawAnswer(text: string): Rejection | undefined {
   return (
@@ -45,7 +45,7 @@ export function filterRawAnswer(text: string): Rejection | undefined {
 
 /**
  * The reference system's filters of the parts: a box that takes the place of words ("located at [0.1, ..."), in
- * the text before boxes are removed, and an explanation that speaks of a description instead of the picture.
+ * the text before boxes are removed, and an explanation that speaks of a description instead of the image.
  */
 export function filterParts(parts: {
   question: string;

@@ -1,39 +1,39 @@
-import type { AnnotatedPicture } from '../datasets/coco.ts';
+import type { AnnotatedImage } from '../datasets/coco.ts';
 import type { GenerationRequest } from '../teacher/generation-request.ts';
 import { type ChatMessage, fillTemplate, type PromptTemplate } from '../teacher/prompt-template.ts';
 import { findQuestionType, type QuestionType } from './question-types.ts';
 
 /**
- * Writes the messages of one request: the picture's captions and boxes, the question type with its
+ * Writes the messages of one request: the image's captions and boxes, the question type with its
  * explanation, the bad cases as examples, and the rules and answer format of the prompt.
  *
  * @throws Error when the list lacks the type.
  */
 export function buildMessages(input: {
   request: GenerationRequest;
-  picture: AnnotatedPicture;
+  image: AnnotatedImage;
   types: readonly QuestionType[];
   template: PromptTemplate;
 }): ChatMessage[] {
-  const { request, picture, types, template } = input;
+  const { request, image, types, template } = input;
   const type = findQuestionType(types, request.question_type);
   return fillTemplate(template, {
-    captions: describeCaptions(picture.captions),
-    boxes: describeBoxes(picture),
+    captions: describeCaptions(image.captions),
+    boxes: describeBoxes(image),
     type_title: type.title,
     type_explanation: type.explanation,
     examples: describeExamples(request.examples),
   });
 }
 
-/** The picture that a request is about. @throws Error when it is not among them */
-export function pictureOf(
-  pictures: ReadonlyMap<number, AnnotatedPicture>,
+/** The image that a request is about. @throws Error when it is not among them */
+export function imageOf(
+  images: ReadonlyMap<number, AnnotatedImage>,
   { image_id }: { image_id: number },
-): AnnotatedPicture {
-  const picture = pictures.get(image_id);
-  if (picture === undefined) throw new Error(`The annotations of picture ${image_id} were not read`);
-  return picture;
+): AnnotatedImage {
+  const image = images.get(image_id);
+  if (image === undefined) throw new Error(`The annotations of image ${image_id} were not read`);
+  return image;
 }
 
 /** A caption a line. Line breaks inside a caption would let it pass for a part of the prompt, so they go. */
@@ -42,10 +42,10 @@ export function describeCaptions(captions: readonly string[]): string {
 }
 
 /** `category: [x1, y1, x2, y2]` a line: edges as shares of width and height, to three decimals. */
-export function describeBoxes(picture: AnnotatedPicture): string {
-  return picture.boxes
+export function describeBoxes(image: AnnotatedImage): string {
+  return image.boxes
     .map(({ category, box: [x, y, width, height] }) => {
-      const edges = [x / picture.width, y / picture.height, (x + width) / picture.width, (y + height) / picture.height];
+      const edges = [x / image.width, y / image.height, (x + width) / image.width, (y + height) / image.height];
       return `${category}: [${edges.map(roundShare).join(', ')}]`;
     })
     .join('\n');

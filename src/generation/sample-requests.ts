@@ -1,9 +1,9 @@
 import { hashValue } from '../core/hash.ts';
 import { type SeededRandom, seededRandom } from '../core/seeded-random.ts';
-import type { CocoPicture } from '../datasets/coco.ts';
+import type { CocoImage } from '../datasets/coco.ts';
 import type { GenerationRequest } from '../teacher/generation-request.ts';
-import { picturePool } from './picture-pool.ts';
-import { suitablePictures } from './suitable-pictures.ts';
+import { imagePool } from './image-pool.ts';
+import { suitableImages } from './suitable-images.ts';
 
 /** What sampling needs of a bad case (see `src/evaluation/records.ts`). */
 export interface BadCaseExample {
@@ -17,31 +17,31 @@ export interface BadCaseExample {
 /** The requests of a round. */
 export interface SampledRequests {
   requests: GenerationRequest[];
-  /** True when the pictures ran out before all requests were drawn. */
+  /** True when the images ran out before all requests were drawn. */
   exhausted: boolean;
   requestsByType: Record<string, number>;
 }
 
 /**
  * Adaptive Bad-case Sampling (MLLM-DataEngine, section 3): draws a question type by its weight, bad cases of that
- * type as in-context examples, and a picture, in turn from the pictures nearest to the first example's picture
- * and from all pictures alike. No picture comes twice, nor one used in an earlier round. The same input gives the
+ * type as in-context examples, and an image, in turn from the images nearest to the first example's image
+ * and from all images alike. No image comes twice, nor one used in an earlier round. The same input gives the
  * same requests.
  *
  * @param input.strategy `adaptive` draws types by weight; `uniform`, for the ablation, draws the same types alike
  * @param input.requests how many to draw
  * @param input.badCases question type → bad cases
  * @param input.weights question type → weight; types that are not there are never drawn
- * @param input.pictures the pool
- * @param input.nearest picture of a bad case → picture ids of the pool, closest first; they count as equally near
- * @param input.maximumBoxes pictures with more boxes are left out, as are those without boxes or captions
+ * @param input.images the pool
+ * @param input.nearest image of a bad case → image ids of the pool, closest first; they count as equally near
+ * @param input.maximumBoxes images with more boxes are left out, as are those without boxes or captions
  */
 export function sampleRequests(input: {
   strategy: 'adaptive' | 'uniform';
   requests: number;
   badCases: Readonly<Record<string, readonly BadCaseExample[]>>;
   weights: Readonly<Record<string, number>>;
-  pictures: readonly CocoPicture[];
+  images: readonly CocoImage[];
   usedImageIds: ReadonlySet<number>;
   nearest: (badCaseImageId: number) => readonly number[];
   maximumBoxes: number;
@@ -50,7 +50,7 @@ export function sampleRequests(input: {
   seed: number | string;
 }): SampledRequests {
   const random = seededRandom(input.seed).fork('sample');
-  const pool = picturePool(freePictures(input));
+  const pool = imagePool(freeImages(input));
   const drawType = typeDrawer(input.strategy, input.weights);
 
   const requests: GenerationRequest[] = [];
@@ -78,12 +78,12 @@ export function sampleRequests(input: {
   return { requests, exhausted: requests.length < input.requests, requestsByType };
 }
 
-function freePictures(input: {
-  pictures: readonly CocoPicture[];
+function freeImages(input: {
+  images: readonly CocoImage[];
   usedImageIds: ReadonlySet<number>;
   maximumBoxes: number;
 }): number[] {
-  return suitablePictures(input.pictures, input.maximumBoxes)
+  return suitableImages(input.images, input.maximumBoxes)
     .map(({ id }) => id)
     .filter((id) => !input.usedImageIds.has(id));
 }
@@ -100,11 +100,11 @@ function typeDrawer(
   return (random) => (uniform ? random.pick(types) : random.pickWeighted(types, byWeight));
 }
 
-/** The COCO id of a bad case's picture. @throws Error when its path names none */
+/** The COCO id of a bad case's image. @throws Error when its path names none */
 export function imageIdOf(badCase: BadCaseExample): number {
   const digits = /(\d+)\.[a-z]+$/i.exec(badCase.image_path)?.[1];
   if (digits === undefined) {
-    throw new Error(`Bad case ${badCase.idx}: ${badCase.image_path} does not name a COCO picture`);
+    throw new Error(`Bad case ${badCase.idx}: ${badCase.image_path} does not name a COCO image`);
   }
   return Number(digits);
 }

@@ -16,7 +16,7 @@ export type Verdict = z.output<typeof verdictSchema>;
 export interface VerdictLimits {
   agreement: number;
   languageOnlyRight: number;
-  keepNeedsNoPicture: number;
+  keepNeedsNoImage: number;
 }
 
 /** Counts the answers (by the id of what they answer) by sample, in the order of the requests. An answer that chooses nothing is not right. */
@@ -42,7 +42,7 @@ export function countVerdicts(
 
 /**
  * Judges samples by their verdicts: dropped when the teacher too often answers otherwise than it did itself, or when
- * it mostly answers rightly without the picture (of these a share is kept, drawn by the seed: they train language, not
+ * it mostly answers rightly without the image (of these a share is kept, drawn by the seed: they train language, not
  * sight). A sample without a verdict passes.
  */
 export function verdictJudge(
@@ -51,7 +51,7 @@ export function verdictJudge(
   seed: number | string,
 ): (answer: { request_id: string }) => Rejection | undefined {
   const verdictOf = new Map(verdicts.map((verdict) => [verdict.request_id, verdict]));
-  const random = seededRandom(seed).fork('needs no picture');
+  const random = seededRandom(seed).fork('needs no image');
   return ({ request_id }) => {
     const verdict = verdictOf.get(request_id);
     if (!verdict) return undefined;
@@ -64,10 +64,10 @@ export function verdictJudge(
     }
     if (languageOnly.asked === 0 || languageOnly.right / languageOnly.asked < limits.languageOnlyRight)
       return undefined;
-    if (random.fork(request_id).uniform() < limits.keepNeedsNoPicture) return undefined;
+    if (random.fork(request_id).uniform() < limits.keepNeedsNoImage) return undefined;
     return {
-      reason: 'needs_no_picture',
-      detail: `${languageOnly.right} of ${languageOnly.asked} answers without the picture are right`,
+      reason: 'needs_no_image',
+      detail: `${languageOnly.right} of ${languageOnly.asked} answers without the image are right`,
     };
   };
 }

@@ -1,14 +1,14 @@
 /**
- * The teacher is asked its own questions again: without its answer (blind), and without the picture's facts
+ * The teacher is asked its own questions again: without its answer (blind), and without the image's facts
  * (language only).
  */
 import { z } from 'zod';
 import { hashValue } from '../core/hash.ts';
 import { seededRandom } from '../core/seeded-random.ts';
-import type { AnnotatedPicture } from '../datasets/coco.ts';
+import type { AnnotatedImage } from '../datasets/coco.ts';
 import { type ChatMessage, fillTemplate, type PromptTemplate } from '../teacher/prompt-template.ts';
 import { structuredFormat } from '../teacher/teacher.ts';
-import { describeBoxes, describeCaptions, pictureOf } from './prompt.ts';
+import { describeBoxes, describeCaptions, imageOf } from './prompt.ts';
 
 export const blindPlaceholders = ['captions', 'boxes', 'question', 'choices'] as const;
 export const languageOnlyPlaceholders = ['question', 'choices'] as const;
@@ -99,20 +99,20 @@ export function verificationRequests(input: {
   );
 }
 
-/** The messages of one of them. @param pictures those that are asked about with their facts, by id */
+/** The messages of one of them. @param images those that are asked about with their facts, by id */
 export function verificationMessages(
   request: VerificationRequest,
-  pictures: ReadonlyMap<number, AnnotatedPicture>,
+  images: ReadonlyMap<number, AnnotatedImage>,
   templates: Record<VerificationKind, PromptTemplate>,
 ): ChatMessage[] {
   const choices = request.choices.map((choice, index) => `(${'ABCD'[index]}) ${choice}`).join('\n');
   const asked = { question: request.question, choices };
   if (request.kind === 'language_only') return fillTemplate(templates.language_only, asked);
-  const picture = pictureOf(pictures, request);
+  const image = imageOf(images, request);
   return fillTemplate(templates.blind, {
     ...asked,
-    captions: describeCaptions(picture.captions),
-    boxes: describeBoxes(picture),
+    captions: describeCaptions(image.captions),
+    boxes: describeBoxes(image),
   });
 }
 

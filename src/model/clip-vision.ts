@@ -52,19 +52,19 @@ export function clipVision(
 }
 
 /**
- * CLIP's picture embeddings, as `CLIPModel.get_image_features` gives them: the class token, normed and
+ * CLIP's image embeddings, as `CLIPModel.get_image_features` gives them: the class token, normed and
  * projected. They are not of length one.
  *
  * @param weights finds a tensor by its name within `CLIPModel`
  * @param pixels float32 `[batch, 3, size, size]`, normalised as the preprocessor says
  * @returns `[batch, projection_dim]`
  */
-export function clipPictureEmbeddings(tape: Tape, weights: Weights, config: ClipVisionConfig, pixels: Value): Variable {
+export function clipImageEmbeddings(tape: Tape, weights: Weights, config: ClipVisionConfig, pixels: Value): Variable {
   const vision: Weights = (name) => weights(`vision_model.${name}`);
   const seen = clipVision(tape, vision, config, pixels);
   const batch = pixels.shape[0] as number;
   const tokens = (seen.value.shape[0] as number) / batch;
-  const classRows = Int32Array.from({ length: batch }, (_, picture) => picture * tokens);
+  const classRows = Int32Array.from({ length: batch }, (_, image) => image * tokens);
   const pooled = gatherRows(tape, seen, tape.ops.constant(classRows, [batch]));
   const normed = clipNorm(tape, vision, config, pooled, 'post_layernorm');
   return linear(tape, normed, weights('visual_projection.weight'));

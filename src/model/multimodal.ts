@@ -1,4 +1,4 @@
-/** The language model reading text and pictures: what all families share. */
+/** The language model reading text and images: what all families share. */
 import type { ModelConfig } from './files/model-config.ts';
 import { gatherRows, selectRows } from './layers/embedding.ts';
 import { type Adapters, embedTokens, type LlamaInput, llama } from './llama.ts';
@@ -9,16 +9,16 @@ import type { Weights } from './weights.ts';
 export interface SequenceInput extends Omit<LlamaInput, 'embeddings'> {
   /** int32 `[batch * tokens]` */
   tokenIds: Value;
-  /** bool `[batch * tokens, 1]`: places that hold a picture embedding instead of a token */
-  isPicture: Value;
-  /** int32 `[batch * tokens]`: which row of `pictures` such a place holds, 0 elsewhere */
-  pictureRows: Value;
-  /** `[pictures * pictureTokens, text hidden]`, as many pictures as the batch holds */
-  pictures: Variable;
+  /** bool `[batch * tokens, 1]`: places that hold an image embedding instead of a token */
+  isImage: Value;
+  /** int32 `[batch * tokens]`: which row of `images` such a place holds, 0 elsewhere */
+  imageRows: Value;
+  /** `[images * imageTokens, text hidden]`, as many images as the batch holds */
+  images: Variable;
 }
 
 /**
- * Logits of sequences of text and pictures at the wanted places.
+ * Logits of sequences of text and images at the wanted places.
  *
  * @returns `[batch * perSequence, vocabulary]`
  */
@@ -30,7 +30,7 @@ export function multimodal(
   adapters?: Adapters,
 ): Variable {
   const text = embedTokens(tape, weights, input.tokenIds);
-  const pictures = gatherRows(tape, input.pictures, input.pictureRows);
-  const embeddings = selectRows(tape, input.isPicture, pictures, text);
+  const images = gatherRows(tape, input.images, input.imageRows);
+  const embeddings = selectRows(tape, input.isImage, images, text);
   return llama(tape, weights, config, { ...input, embeddings }, adapters);
 }

@@ -1,5 +1,5 @@
 /**
- * The Q-Former (arXiv 2301.12597): learned queries that read a picture by cross-attention, as
+ * The Q-Former (arXiv 2301.12597): learned queries that read an image by cross-attention, as
  * `Blip2QFormerModel` of transformers without its text branch.
  */
 import type { Blip2Config } from './files/blip2-config.ts';
@@ -12,14 +12,14 @@ import type { Tape, Variable } from './ops/tape.ts';
 import type { Weights } from './weights.ts';
 
 /**
- * @param picture hidden states of the vision encoder `[batch * pictureTokens, vision hidden]`
+ * @param image hidden states of the vision encoder `[batch * imageTokens, vision hidden]`
  * @returns `[batch * queries, hidden]`
  */
 export function queryTransformer(
   tape: Tape,
   weights: Weights,
   config: Blip2Config,
-  picture: Variable,
+  image: Variable,
   batch: number,
 ): Variable {
   const { hidden_size: hidden, num_attention_heads: heads, ...settings } = config.qformer_config;
@@ -45,7 +45,7 @@ export function queryTransformer(
   for (let index = 0; index < settings.num_hidden_layers; index++) {
     const layer = `encoder.layer.${index}`;
     x = attend(x, x, `${layer}.attention`);
-    if (index % settings.cross_attention_frequency === 0) x = attend(x, picture, `${layer}.crossattention`);
+    if (index % settings.cross_attention_frequency === 0) x = attend(x, image, `${layer}.crossattention`);
     const inner = gelu(tape, dense(x, `${layer}.intermediate_query.dense`));
     const outer = dense(inner, `${layer}.output_query.dense`);
     x = normalized(add(tape, outer, x), `${layer}.output_query.LayerNorm`);

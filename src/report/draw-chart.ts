@@ -2,7 +2,7 @@ import { parse, View } from 'vega';
 import { type Config, compile, type TopLevelSpec } from 'vega-lite';
 import type { Html } from './html.ts';
 
-// `currentColor` takes the color of the page's text, so one picture is readable in light and in dark.
+// `currentColor` takes the color of the page's text, so one image is readable in light and in dark.
 const ink = 'currentColor';
 const config: Config = {
   background: 'transparent',

@@ -25,7 +25,7 @@ figcaption { font-weight: 600; margin-bottom: .5rem; }
 summary { cursor: pointer; padding: .4rem 0; }
 .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(21rem, 100%), 1fr)); gap: 1rem; }
 article { display: flex; gap: .8rem; align-items: flex-start; padding: .8rem; border-radius: .5rem; background: var(--card); overflow-wrap: anywhere; }
-article img, .no-picture { flex: none; max-width: 160px; border-radius: .3rem; } .no-picture { width: 160px; height: 120px; background: #888; }
+article img, .no-image { flex: none; max-width: 160px; border-radius: .3rem; } .no-image { width: 160px; height: 120px; background: #888; }
 article p { margin: 0 0 .4rem; } article ol { margin: 0 0 .4rem; padding-left: 1.5rem; }
 .type, .rationale, li span { color: var(--soft); font-size: .85rem; } .question { font-weight: 600; }
 article pre { white-space: pre-wrap; margin: 0; color: var(--soft); font-size: .8rem; } .by-round span { white-space: nowrap; margin-right: .5rem; font-size: .85rem; }

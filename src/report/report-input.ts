@@ -79,8 +79,8 @@ export interface ReportMeasure {
 }
 
 export interface ReportBadCase {
-  /** Path of the picture file. */
-  picture: string;
+  /** Path of the image file. */
+  image: string;
   questionType: string;
   question: string;
   choices: string[];
@@ -92,8 +92,8 @@ export interface ReportBadCase {
 
 export interface ReportGeneratedSample {
   round: number;
-  /** Path of the picture file. */
-  picture: string;
+  /** Path of the image file. */
+  image: string;
   questionType: string;
   question: string;
   choices: string[];
@@ -103,8 +103,8 @@ export interface ReportGeneratedSample {
 
 export interface ReportRejectedAnswer {
   round: number;
-  /** Path of the picture file that the teacher was asked about. */
-  picture: string;
+  /** Path of the image file that the teacher was asked about. */
+  image: string;
   reason: string;
   /** The words that the reason is about. */
   detail: string;

@@ -1,6 +1,6 @@
 import { type Card, gallery } from './gallery.ts';
 import { escapeHtml, type Html } from './html.ts';
-import { inlinePicture } from './pictures.ts';
+import { inlineImage } from './images.ts';
 import type { ReportBadCase, ReportGeneratedSample, ReportRejectedAnswer } from './report-input.ts';
 
 // The three together leave room for charts and tables within 5 MB.
@@ -49,11 +49,11 @@ export function rejectedGallery(rejected: ReportRejectedAnswer[]): Promise<Html>
     whenEmpty: 'No answer of the teacher was rejected.',
     maximumCharacters: MAXIMUM_CHARACTERS,
     cards: rejected.map(
-      ({ round, picture, reason, detail, raw }): Card => ({
+      ({ round, image, reason, detail, raw }): Card => ({
         labels: { reason, round: String(round) },
         content: async () => {
           const text = raw.length > MAXIMUM_RAW_CHARACTERS ? `${raw.slice(0, MAXIMUM_RAW_CHARACTERS)} …` : raw;
-          return `${await inlinePicture(picture)}
+          return `${await inlineImage(image)}
 <div><p class="reason"><b>${escapeHtml(reason)}</b>: ${escapeHtml(detail)}</p><pre>${escapeHtml(text)}</pre></div>`;
         },
       }),
@@ -79,12 +79,12 @@ function answersByRound({ chosen, correct }: ReportBadCase): Html {
 }
 
 async function questionCard(
-  { picture, questionType, question, choices, correct }: Omit<ReportGeneratedSample, 'round' | 'rationale'>,
+  { image, questionType, question, choices, correct }: Omit<ReportGeneratedSample, 'round' | 'rationale'>,
   chosen: number | undefined,
   below: Html,
 ): Promise<Html> {
   const lines = choices.map((choice, index) => choiceLine(choice, index === correct, index === chosen));
-  return `${await inlinePicture(picture)}
+  return `${await inlineImage(image)}
 <div><p class="type">${escapeHtml(questionType)}</p>
 <p class="question">${escapeHtml(question)}</p>
 <ol type="A">${lines.join('')}</ol>${below}</div>`;

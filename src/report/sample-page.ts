@@ -1,12 +1,12 @@
 import { writeFileAtomically } from '../core/write-file.ts';
 import { escapeHtml } from './html.ts';
+import { inlineImage } from './images.ts';
 import { page } from './page.ts';
-import { inlinePicture } from './pictures.ts';
 import { choiceLine } from './sample-galleries.ts';
 
 /** A sample to look at. */
 export interface ShownSample {
-  picture: string;
+  image: string;
   answer: string;
   questionType?: string;
   question?: string;
@@ -14,7 +14,7 @@ export interface ShownSample {
   correct?: number;
 }
 
-/** Writes one self-contained page with samples of each dataset: picture, question, choices, the right one marked. */
+/** Writes one self-contained page with samples of each dataset: image, question, choices, the right one marked. */
 export async function writeSamplePage(
   file: string,
   title: string,
@@ -30,12 +30,12 @@ export async function writeSamplePage(
   await writeFileAtomically(file, page(title, sections));
 }
 
-async function card({ picture, answer, questionType, question, choices, correct }: ShownSample): Promise<string> {
+async function card({ image, answer, questionType, question, choices, correct }: ShownSample): Promise<string> {
   const lines = (choices ?? []).map((choice, index) => choiceLine(choice, index === correct, false));
   const text =
     question === undefined
       ? `<p>${escapeHtml(answer)}</p>`
       : `<p class="question">${escapeHtml(question)}</p><ol type="A">${lines.join('')}</ol>`;
   const type = questionType === undefined ? '' : `<p class="type">${escapeHtml(questionType)}</p>`;
-  return `<article>${await inlinePicture(picture)}<div>${type}${text}</div></article>`;
+  return `<article>${await inlineImage(image)}<div>${type}${text}</div></article>`;
 }

@@ -17,10 +17,10 @@ interface Figure {
 }
 
 /**
- * Writes a run's report: one HTML file that opens anywhere, with charts as SVG and pictures inside. The
+ * Writes a run's report: one HTML file that opens anywhere, with charts as SVG and images inside. The
  * file is replaced as a whole or not at all.
  *
- * @throws StorageError when the disk can't take the file. A picture that can't be read is shown as a gray box.
+ * @throws StorageError when the disk can't take the file. An image that can't be read is shown as a gray box.
  */
 export async function writeReport(input: WriteReportInput): Promise<void> {
   const { run, configSummary, rounds, badCases, generated, rejected, lineage, output } = input;

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
-import { aokvqaPicturePath } from '../datasets/aokvqa.ts';
+import { aokvqaImagePath } from '../datasets/aokvqa.ts';
 import { readEngineData } from '../datasets/engine-data.ts';
 import type { EvaluatedQuestion } from '../evaluation/records.ts';
 import { isRight } from '../evaluation/round-comparison.ts';
 import { type ShownSample, writeSamplePage } from '../report/sample-page.ts';
-import { poolPictures, type QuestionSet, questionSet } from './dataset-paths.ts';
+import { poolImages, type QuestionSet, questionSet } from './dataset-paths.ts';
 import { engineDataFile } from './engine-data-files.ts';
 import { finishedStep } from './finished-step.ts';
 import type { StepContext } from './step-context.ts';
@@ -23,12 +23,12 @@ export async function writeApprovalPage(
 ): Promise<void> {
   const refined = await finishedStep(run, round, 'refine');
   const samples = await readEngineData(join(refined.directory, engineDataFile(round)));
-  const { pictures } = questionSet(config, 'validation') as QuestionSet;
+  const { images } = questionSet(config, 'validation') as QuestionSet;
   const was = new Map(input.before.map((answer) => [answer.question_id, isRight(answer)]));
   const changed = (from: boolean) =>
     input.now.filter((answer) => was.get(answer.question_id) === from && isRight(answer) === !from);
   const shownQuestion = (answer: EvaluatedQuestion): ShownSample => ({
-    picture: aokvqaPicturePath(pictures, answer.image_id),
+    image: aokvqaImagePath(images, answer.image_id),
     answer: answer.model_answer,
     questionType: `${answer.question_type}; now answered: ${answer.model_answer}`,
     question: answer.question,
@@ -43,7 +43,7 @@ export async function writeApprovalPage(
     section(
       'New samples',
       samples.map((sample) => ({
-        picture: aokvqaPicturePath(poolPictures(config), sample.image_id),
+        image: aokvqaImagePath(poolImages(config), sample.image_id),
         answer: sample.choices[sample.correct_choice_idx] ?? '',
         questionType: sample.question_type,
         question: sample.question,

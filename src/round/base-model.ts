@@ -14,7 +14,7 @@ const ownFamilySchema = z.looseObject({
 
 /**
  * Whether the base model is of a family that our own code reads (`model/families/`). With `trainer: torchrun` it may be
- * any vision-language model of `transformers`: pictures and words then go to the trainer as they are.
+ * any vision-language model of `transformers`: images and words then go to the trainer as they are.
  */
 export async function isOwnFamily({ model, trainer }: Pick<Config, 'model' | 'trainer'>): Promise<boolean> {
   if (trainer === 'tensorflow') return true;

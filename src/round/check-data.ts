@@ -7,9 +7,9 @@ import { dirname } from 'node:path';
 import limitConcurrency from 'p-limit';
 import type { Config } from '../config/schema.ts';
 import { InputError } from '../core/input-error.ts';
-import { checkPicture } from '../datasets/check-pictures.ts';
+import { checkImage } from '../datasets/check-images.ts';
 import { type DataProblem, pathUnder, problemOf } from './data-problem.ts';
-import { readDatasets, type UsedPicture } from './read-datasets.ts';
+import { readDatasets, type UsedImage } from './read-datasets.ts';
 
 export interface CheckOptions {
   signal: AbortSignal;
@@ -18,66 +18,66 @@ export interface CheckOptions {
 
 export interface DataCheck {
   questions: number;
-  pictures: number;
+  images: number;
   problems: DataProblem[];
 }
 
-/** Checks every file and picture that a run of the config may open. */
+/** Checks every file and image that a run of the config may open. */
 export async function checkData(config: Config, options: CheckOptions): Promise<DataCheck> {
-  const { questions, pictures, problems } = await readDatasets(config);
+  const { questions, images, problems } = await readDatasets(config);
   return {
     questions,
-    pictures: pictures.length,
-    problems: [...problems, ...(await checkPictures(config.data.root, pictures, options))],
+    images: images.length,
+    problems: [...problems, ...(await checkImages(config.data.root, images, options))],
   };
 }
 
-/** Decodes pictures. A folder that is not there is one problem, however many pictures it should hold. */
-export async function checkPictures(
+/** Decodes images. A folder that is not there is one problem, however many images it should hold. */
+export async function checkImages(
   root: string,
-  pictures: readonly UsedPicture[],
+  images: readonly UsedImage[],
   { signal, onProgress }: CheckOptions,
 ): Promise<DataProblem[]> {
-  const { absent, present } = await splitByFolder(root, pictures);
+  const { absent, present } = await splitByFolder(root, images);
   const problems: (DataProblem | undefined)[] = [...absent];
   const limit = limitConcurrency(availableParallelism());
   let step = 0;
-  const check = async (picture: UsedPicture): Promise<DataProblem | undefined> => {
+  const check = async (image: UsedImage): Promise<DataProblem | undefined> => {
     signal.throwIfAborted();
     try {
-      refuseOtherSize(picture, await checkPicture(picture.file));
+      refuseOtherSize(image, await checkImage(image.file));
       return undefined;
     } catch (error) {
       return problemOf(error, root);
     } finally {
       step += 1;
-      onProgress({ phase: 'check pictures', step, steps: present.length });
+      onProgress({ phase: 'check images', step, steps: present.length });
     }
   };
   try {
-    problems.push(...(await Promise.all(present.map((picture) => limit(check, picture)))));
+    problems.push(...(await Promise.all(present.map((image) => limit(check, image)))));
   } finally {
     limit.clearQueue();
   }
   return problems.filter((problem) => problem !== undefined);
 }
 
-async function splitByFolder(root: string, pictures: readonly UsedPicture[]) {
-  const folders = new Map<string, UsedPicture[]>();
-  for (const picture of pictures) {
-    const folder = dirname(picture.file);
+async function splitByFolder(root: string, images: readonly UsedImage[]) {
+  const folders = new Map<string, UsedImage[]>();
+  for (const image of images) {
+    const folder = dirname(image.file);
     const own = folders.get(folder);
-    if (own) own.push(picture);
-    else folders.set(folder, [picture]);
+    if (own) own.push(image);
+    else folders.set(folder, [image]);
   }
   const absent: DataProblem[] = [];
-  const present: UsedPicture[] = [];
+  const present: UsedImage[] = [];
   for (const [folder, own] of folders) {
     const facts = await stat(folder).catch(() => undefined);
     if (facts?.isDirectory()) present.push(...own);
     else {
-      const problem = `no such folder; ${own.length} pictures of it are used`;
-      const remedy = 'Check the picture folders of the config';
+      const problem = `no such folder; ${own.length} images of it are used`;
+      const remedy = 'Check the image folders of the config';
       const error = new InputError({ file: folder, problem, remedy });
       absent.push(problemOf(error, root));
     }
@@ -85,16 +85,16 @@ async function splitByFolder(root: string, pictures: readonly UsedPicture[]) {
   return { absent, present };
 }
 
-function refuseOtherSize({ file, width, height }: UsedPicture, found: { width: number; height: number }): void {
+function refuseOtherSize({ file, width, height }: UsedImage, found: { width: number; height: number }): void {
   if (width === undefined || (found.width === width && found.height === height)) return;
   throw new InputError({
     file,
     problem: `is ${found.width} x ${found.height}, but the annotations say ${width} x ${height}`,
-    remedy: 'Fetch the picture again, or annotations that belong to it',
+    remedy: 'Fetch the image again, or annotations that belong to it',
   });
 }
 
-/** The problems as a table's rows; pictures of one folder beyond a number are told as how many. */
+/** The problems as a table's rows; images of one folder beyond a number are told as how many. */
 export function problemRows(problems: readonly DataProblem[], root: string, atMost: number): string[][] {
   const shown = new Map<string, number>();
   const rows: string[][] = [];

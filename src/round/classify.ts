@@ -24,7 +24,7 @@ export async function classify(context: StepContext): Promise<ClassifyOutcome> {
     inputs: { evaluated: evaluated.manifest.outputs['aokvqa_eval.json'] },
     work: async () => {
       const records = await readEvaluatedQuestions(join(evaluated.directory, 'aokvqa_eval.json'));
-      const badCases = collectBadCases(records, { pictureFolder: config.data.pictures.validation });
+      const badCases = collectBadCases(records, { imageFolder: config.data.images.validation });
       await writeJson(join(directory, badCasesFile), badCases);
       await writeJson(join(directory, weightsFile), errorWeights(records));
       return { outputs: [badCasesFile, weightsFile], metrics: { badCases: Object.values(badCases).flat().length } };

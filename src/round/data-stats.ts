@@ -5,18 +5,18 @@ import { basename, join } from 'node:path';
 import type { Config } from '../config/schema.ts';
 import { InputError } from '../core/input-error.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
-import { aokvqaPicturePath, readAokvqa } from '../datasets/aokvqa.ts';
+import { aokvqaImagePath, readAokvqa } from '../datasets/aokvqa.ts';
 import { readCcSbuAlign } from '../datasets/cc-sbu-align.ts';
 import { streamEngineData } from '../datasets/engine-data.ts';
 import { answerQma, answerQmae, captionTurn, humanTurn } from '../datasets/prompt-format.ts';
 import { versionHistory, versionObject } from '../datasets/versions.ts';
 import { loadTokenizer } from '../model/text/tokenizer.ts';
-import { configuredSplits, poolPictures, type QuestionSet, questionSet } from './dataset-paths.ts';
-import { trainPartPath, trainPartPictures } from './mixture-parts.ts';
+import { configuredSplits, poolImages, type QuestionSet, questionSet } from './dataset-paths.ts';
+import { trainPartImages, trainPartPath } from './mixture-parts.ts';
 
 /** A sample of a dataset, as it is counted and shown. */
 export interface CountedSample {
-  picture: string;
+  image: string;
   /** What the model reads, and what it should write. */
   prompt: string;
   answer: string;
@@ -29,7 +29,7 @@ export interface CountedSample {
 export interface DatasetStats {
   name: string;
   samples: number;
-  pictures: number;
+  images: number;
   countsByType: Record<string, number>;
   /** Of prompt and answer together, in `unit`s. */
   length: { mean: number; p95: number; longest: number };
@@ -75,23 +75,23 @@ async function allDatasets(config: Config, run: RunDirectory): Promise<Dataset[]
   const { format } = config.data;
   const base = config.data.train.map((part): Dataset => {
     const path = trainPartPath(config, part);
-    const pictures = trainPartPictures(config, part);
+    const images = trainPartImages(config, part);
     if (part.dataset === 'cc_sbu_align') return { name: part.dataset, samples: () => captions(path) };
     if (part.dataset === 'gptvqa') {
-      return { name: basename(path, '.json'), samples: () => questions(streamEngineData(path), pictures, format) };
+      return { name: basename(path, '.json'), samples: () => questions(streamEngineData(path), images, format) };
     }
-    return { name: part.dataset, samples: () => questions(readAokvqaLazily(path), pictures, format) };
+    return { name: part.dataset, samples: () => questions(readAokvqaLazily(path), images, format) };
   });
   const splits = configuredSplits(config).map((split): Dataset => {
-    const { file, pictures, limit } = questionSet(config, split) as QuestionSet;
-    return { name: split, samples: () => questions(readAokvqaLazily(file, limit), pictures, format) };
+    const { file, images, limit } = questionSet(config, split) as QuestionSet;
+    return { name: split, samples: () => questions(readAokvqaLazily(file, limit), images, format) };
   });
   const current = (await versionHistory(run.root)).filter((entry) => entry.current);
   const generated = current.flatMap(({ version, setAside }) =>
     version.files.map(
       (file): Dataset => ({
         name: `round ${version.round}${setAside ? ' (set aside)' : ''}`,
-        samples: () => questions(streamEngineData(versionObject(run.root, file)), poolPictures(config), format),
+        samples: () => questions(streamEngineData(versionObject(run.root, file)), poolImages(config), format),
       }),
     ),
   );
@@ -103,8 +103,8 @@ async function* readAokvqaLazily(file: string, limit?: number) {
 }
 
 async function* captions(folder: string): AsyncGenerator<CountedSample> {
-  for (const { picture, caption } of await readCcSbuAlign(folder)) {
-    yield { picture, prompt: captionTurn(), answer: caption };
+  for (const { image, caption } of await readCcSbuAlign(folder)) {
+    yield { image, prompt: captionTurn(), answer: caption };
   }
 }
 
@@ -119,12 +119,12 @@ interface Question {
 
 async function* questions(
   source: AsyncIterable<Question>,
-  pictures: string,
+  images: string,
   format: Config['data']['format'],
 ): AsyncGenerator<CountedSample> {
   for await (const { image_id, question, choices, correct_choice_idx: correct, rationales, question_type } of source) {
     yield {
-      picture: aokvqaPicturePath(pictures, image_id),
+      image: aokvqaImagePath(images, image_id),
       prompt: humanTurn(question, choices),
       answer: format === 'QMAE' ? answerQmae(choices, correct, rationales) : answerQma(choices, correct),
       questionType: question_type,
@@ -142,7 +142,7 @@ async function count(
   samples: AsyncIterable<CountedSample>,
   lengthOf: (text: string) => number,
 ): Promise<DatasetStats> {
-  const pictures = new Set<string>();
+  const images = new Set<string>();
   const countsByType: Record<string, number> = {};
   const lengths: number[] = [];
   const correctByLetter: number[] = [];
@@ -151,7 +151,7 @@ async function count(
     const type = sample.questionType ?? 'no type';
     countsByType[type] = (countsByType[type] ?? 0) + 1;
     if ((countsByType[type] ?? 0) <= EXAMPLES_OF_A_TYPE) examples.push(sample);
-    pictures.add(sample.picture);
+    images.add(sample.image);
     lengths.push(lengthOf(`${sample.prompt}${sample.answer}`));
     if (sample.correct === undefined) continue;
     for (let letter = correctByLetter.length; letter < (sample.choices?.length ?? 0); letter += 1)
@@ -163,7 +163,7 @@ async function count(
   return {
     name,
     samples: lengths.length,
-    pictures: pictures.size,
+    images: images.size,
     countsByType,
     length: {
       mean: lengths.length === 0 ? 0 : total / lengths.length,
@@ -193,7 +193,7 @@ export function favouredLetter(counts: readonly number[]): string | undefined {
   return most / samples > even + TOLERATED_DEVIATIONS * deviation ? 'ABCDEFGH'[counts.indexOf(most)] : undefined;
 }
 
-/** The file that shows sample pictures, unless a person names another. */
+/** The file that shows sample images, unless a person names another. */
 export function samplePage(run: RunDirectory): string {
   return join(run.root, 'data-samples.html');
 }

@@ -3,19 +3,19 @@ import type { Config } from '../config/schema.ts';
 
 export type Split = 'validation' | 'test';
 
-/** The question file of a split and the folder of its pictures. */
+/** The question file of a split and the folder of its images. */
 export interface QuestionSet {
   file: string;
-  pictures: string;
+  images: string;
   limit?: number;
 }
 
-/** Where a split's questions and pictures are, or undefined when the config has no such split. */
+/** Where a split's questions and images are, or undefined when the config has no such split. */
 export function questionSet({ data }: Config, split: Split): QuestionSet | undefined {
   const set = data[split];
   if (set === undefined) return undefined;
-  const pictures = split === 'test' ? (data.pictures.test ?? data.pictures.validation) : data.pictures.validation;
-  return { file: join(data.root, set.file), pictures: join(data.root, pictures), limit: set.limit };
+  const images = split === 'test' ? (data.images.test ?? data.images.validation) : data.images.validation;
+  return { file: join(data.root, set.file), images: join(data.root, images), limit: set.limit };
 }
 
 /** The splits that the config has. */
@@ -31,7 +31,7 @@ export function poolAnnotations({ data }: Config): { instances: string; captions
   };
 }
 
-/** The folder of the pool's pictures. */
-export function poolPictures({ data }: Config): string {
-  return join(data.root, data.pictures.train);
+/** The folder of the pool's images. */
+export function poolImages({ data }: Config): string {
+  return join(data.root, data.images.train);
 }

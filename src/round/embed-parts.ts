@@ -5,20 +5,20 @@ import { InputError } from '../core/input-error.ts';
 import { runStepOnce, type StepResult } from '../core/manifest.ts';
 import { writeJson } from '../core/write-file.ts';
 import { writeSafetensors } from '../model/files/safetensors.ts';
-import { embeddingFiles, embedOutcome, embedPictures, listPictures, whatIsEmbedded } from './embed-pictures.ts';
+import { embeddingFiles, embedImages, embedOutcome, listImages, whatIsEmbedded } from './embed-images.ts';
 import { manifestIn } from './finished-step.ts';
-import type { EmbedOutcome } from './outcomes.ts';
-import { partOf } from './part-of.ts';
 import {
   type EmbeddingRows,
   embeddingPartDirectory,
   embeddingsFile,
   imageIdsFile,
   readEmbeddings,
-} from './picture-embeddings.ts';
+} from './image-embeddings.ts';
+import type { EmbedOutcome } from './outcomes.ts';
+import { partOf } from './part-of.ts';
 import type { StepContext } from './step-context.ts';
 
-/** Embeds one part of the pictures: `<run>/embedding-parts/<i>-of-<n>/`. Rows that runs share are not computed again. */
+/** Embeds one part of the images: `<run>/embedding-parts/<i>-of-<n>/`. Rows that runs share are not computed again. */
 export async function embedShard(context: StepContext, { shard }: { shard: number }): Promise<EmbedOutcome> {
   const { embeddingShards: count } = context.config.sampling;
   const { inputs, cached } = await whatIsEmbedded(context);
@@ -28,7 +28,7 @@ export async function embedShard(context: StepContext, { shard }: { shard: numbe
     inputs: { ...inputs, shard, count },
   };
   const part = <T>(all: T[]) => partOf(all, shard, count);
-  if (!existsSync(cached)) return embedOutcome(await embedPictures(context, { ...step, part }));
+  if (!existsSync(cached)) return embedOutcome(await embedImages(context, { ...step, part }));
   const work = async () => {
     const { embeddings, width } = await readEmbeddings(join(cached, embeddingsFile));
     const rows = part(Array.from({ length: embeddings.length / width }, (_, row) => row));
@@ -37,7 +37,7 @@ export async function embedShard(context: StepContext, { shard }: { shard: numbe
       embeddings: embeddings.slice(first * width, (first + rows.length) * width),
       width,
     });
-    return { outputs: [embeddingsFile], metrics: { pictures: rows.length } };
+    return { outputs: [embeddingsFile], metrics: { images: rows.length } };
   };
   return embedOutcome(await runStepOnce({ ...step, work }));
 }
@@ -50,12 +50,12 @@ export async function joinParts(context: StepContext, directory: string): Promis
   for (let shard = 0; shard < count; shard += 1) {
     const folder = embeddingPartDirectory(run, shard, count);
     if ((await manifestIn(run, folder, { weights: true })) === undefined) {
-      const problem = 'this part of the pictures has not been embedded';
+      const problem = 'this part of the images has not been embedded';
       throw new InputError({ file: folder, problem, remedy: 'Run `dataengine embed` with the same config' });
     }
     parts.push(await readEmbeddings(join(folder, embeddingsFile)));
   }
-  // A part without pictures may not know how wide a row is.
+  // A part without images may not know how wide a row is.
   const width = Math.max(...parts.map((part) => part.width));
   const embeddings = new Float32Array(parts.reduce((length, part) => length + part.embeddings.length, 0));
   let at = 0;
@@ -63,10 +63,10 @@ export async function joinParts(context: StepContext, directory: string): Promis
     embeddings.set(part.embeddings, at);
     at += part.embeddings.length;
   }
-  const { ids, pictures } = await listPictures(context);
+  const { ids, images } = await listImages(context);
   await writeJson(join(directory, imageIdsFile), ids);
   await writeRows(directory, { embeddings, width });
-  return { outputs: [...embeddingFiles], metrics: { pictures: pictures.length } };
+  return { outputs: [...embeddingFiles], metrics: { images: images.length } };
 }
 
 function writeRows(directory: string, { embeddings, width }: EmbeddingRows): Promise<void> {

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { runStepOnce } from '../core/manifest.ts';
 import { readJson } from '../core/read-json.ts';
 import { fillFolder } from '../datasets/fill-folder.ts';
+import { embeddingFiles, embedImages, embedOutcome, whatIsEmbedded } from './embed-images.ts';
 import { embedShard, joinParts } from './embed-parts.ts';
-import { embeddingFiles, embedOutcome, embedPictures, whatIsEmbedded } from './embed-pictures.ts';
+import { embeddingsDirectory, imageIdsFile, imageIdsSchema } from './image-embeddings.ts';
 import type { EmbedOutcome } from './outcomes.ts';
-import { embeddingsDirectory, imageIdsFile, imageIdsSchema } from './picture-embeddings.ts';
 import type { StepContext } from './step-context.ts';
 
 /** Embeds all parts one after another, where the config says that it is done in parts, and joins them. */
@@ -18,9 +18,9 @@ export async function embed(context: StepContext): Promise<EmbedOutcome> {
 }
 
 /**
- * Embeds the pictures of the pool and of the validation questions, once a run: with CLIP where the config names one,
+ * Embeds the images of the pool and of the validation questions, once a run: with CLIP where the config names one,
  * else with the base model's vision encoder, which is never trained, so the rows hold for every round. Runs with the
- * same pictures and the same model share the rows. Where they were embedded in parts, these are joined.
+ * same images and the same model share the rows. Where they were embedded in parts, these are joined.
  *
  * @throws InputError when a part has not been done
  */
@@ -35,7 +35,7 @@ export async function joinOrEmbed(context: StepContext): Promise<EmbedOutcome> {
   const done =
     config.sampling.embeddingShards > 1
       ? await runStepOnce({ ...step, work: () => joinParts(context, directory) })
-      : await embedPictures(context, step);
+      : await embedImages(context, step);
   await putIntoCache(directory, cached);
   return embedOutcome(done);
 }
@@ -44,7 +44,7 @@ async function takeFromCache(cached: string, directory: string) {
   for (const file of embeddingFiles)
     await copyFile(join(cached, file), join(directory, file), constants.COPYFILE_FICLONE);
   const { pool, validation } = await readJson(join(directory, imageIdsFile), imageIdsSchema);
-  return { outputs: [...embeddingFiles], metrics: { pictures: pool.length + validation.length } };
+  return { outputs: [...embeddingFiles], metrics: { images: pool.length + validation.length } };
 }
 
 async function putIntoCache(directory: string, cached: string): Promise<void> {

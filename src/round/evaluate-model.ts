@@ -29,12 +29,12 @@ export interface EvaluateModelInput {
 /**
  * Ranks and scores.
  *
- * @throws InputError for a model, a benchmark file or pictures that can't be used
+ * @throws InputError for a model, a benchmark file or images that can't be used
  */
 export async function evaluateModel(input: EvaluateModelInput): Promise<Scores> {
   const { set, model, output, batchSize, bootstrap, context } = input;
   const modelFiles = await hashModelFiles(model);
-  const questions = await readEvaluationSet(set, join(output, 'pictures'));
+  const questions = await readEvaluationSet(set, join(output, 'images'));
   const directory = join(output, 'ranking');
   await rankQuestions({
     context,

@@ -29,7 +29,7 @@ export async function rankQuestions({
   asked: readonly AskedQuestion[];
   /** Questions at a time. */
   batchSize: number;
-  /** What else the result depends on, such as the hash of the benchmark's file (its pictures are in no other). */
+  /** What else the result depends on, such as the hash of the benchmark's file (its images are in no other). */
   inputs: Record<string, unknown>;
 } & NumberFormats): Promise<{ manifest: Manifest; skipped: boolean }> {
   return runTrainerStep({

@@ -17,7 +17,7 @@ import {
   askQuestions,
   type EvaluationSet,
   evaluationSets,
-  extractedPicturesFolder,
+  extractedImagesFolder,
   hashAsked,
   readEvaluationSet,
   requireEvaluationSet,
@@ -48,10 +48,10 @@ export async function evaluateShard(
   const { config, run, round } = context;
   const merged = await finishedStep(run, round, 'merge', { weights: true });
   const set = requireEvaluationSet(config, run, name);
-  const questions = await readEvaluationSet(set, extractedPicturesFolder(run));
+  const questions = await readEvaluationSet(set, extractedImagesFolder(run));
   const { shards: count } = config.evaluate;
   const all = askQuestions(set, questions);
-  const asked = count === 1 ? all : partOf(byPicture(all), shard, count);
+  const asked = count === 1 ? all : partOf(byImage(all), shard, count);
   const done = await rankQuestions({
     context,
     directory: shardDirectory(context, name, shard),
@@ -132,7 +132,7 @@ export async function joinEvaluation(context: StepContext): Promise<EvaluateOutc
 
 /** The questions of a set; those of the loop with their question types, from the teacher where the file has none. */
 async function readTypedQuestions(context: StepContext, set: EvaluationSet): Promise<BenchmarkQuestion[]> {
-  const questions = await readEvaluationSet(set, extractedPicturesFolder(context.run));
+  const questions = await readEvaluationSet(set, extractedImagesFolder(context.run));
   if (set.name !== 'validation' && set.name !== 'test') return questions;
   const aokvqaQuestions = questions as (BenchmarkQuestion & AokvqaQuestion)[];
   const types = await questionTypesOf(context, aokvqaQuestions);
@@ -157,11 +157,11 @@ function extractionOf({ teacher }: StepContext['config'], sets: readonly Evaluat
   return { extraction: teacher.provider === 'local' ? 'rules' : teacher.model };
 }
 
-/** Questions about one picture beside one another, so that a part computes it for all of them; MMBench's rotations are far apart. */
-function byPicture(asked: readonly AskedQuestion[]): AskedQuestion[] {
+/** Questions about one image beside one another, so that a part computes it for all of them; MMBench's rotations are far apart. */
+function byImage(asked: readonly AskedQuestion[]): AskedQuestion[] {
   const firstAt = new Map<string | undefined, number>();
-  for (const [index, { picture }] of asked.entries()) if (!firstAt.has(picture)) firstAt.set(picture, index);
-  const placeOf = ({ picture }: AskedQuestion) => firstAt.get(picture) as number;
+  for (const [index, { image }] of asked.entries()) if (!firstAt.has(image)) firstAt.set(image, index);
+  const placeOf = ({ image }: AskedQuestion) => firstAt.get(image) as number;
   return asked.toSorted((left, right) => placeOf(left) - placeOf(right));
 }
 

@@ -5,12 +5,12 @@ import limitConcurrency from 'p-limit';
 import type { Config } from '../config/schema.ts';
 import { hashFile } from '../core/hash.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
-import { aokvqaPicturePath, readAokvqa } from '../datasets/aokvqa.ts';
+import { aokvqaImagePath, readAokvqa } from '../datasets/aokvqa.ts';
 import { benchmarkOf } from '../evaluation/benchmarks/index.ts';
 import { questionText } from '../generation/duplicates.ts';
 import { leakFinder } from '../generation/leaks.ts';
-import { configuredSplits, poolPictures, type QuestionSet, questionSet } from './dataset-paths.ts';
-import { type EvaluationSet, evaluationSets, extractedPicturesFolder, readEvaluationSet } from './evaluation-sets.ts';
+import { configuredSplits, poolImages, type QuestionSet, questionSet } from './dataset-paths.ts';
+import { type EvaluationSet, evaluationSets, extractedImagesFolder, readEvaluationSet } from './evaluation-sets.ts';
 import type { StepContext } from './step-context.ts';
 
 function questionSets(config: Config): QuestionSet[] {
@@ -27,7 +27,7 @@ export async function evaluationFiles({ config, run }: Pick<StepContext, 'config
   return hashFiles(evaluatedFiles(config, run).map(({ file }) => file));
 }
 
-/** The ids of all pictures of the validation and test questions. A limit on the questions does not matter here. */
+/** The ids of all images of the validation and test questions. A limit on the questions does not matter here. */
 export async function evaluationImageIds(config: Config): Promise<Set<number>> {
   const ids = new Set<number>();
   for (const { file } of questionSets(config)) {
@@ -37,8 +37,8 @@ export async function evaluationImageIds(config: Config): Promise<Set<number>> {
 }
 
 /**
- * Makes the leak check of `src/generation/leaks.ts` for new samples about these pictures, of validation, test and all
- * benchmarks of the config. Pictures are compared by their files' content too; a picture of an evaluation that is not on
+ * Makes the leak check of `src/generation/leaks.ts` for new samples about these images, of validation, test and all
+ * benchmarks of the config. Images are compared by their files' content too; an image of an evaluation that is not on
  * this disk can only be compared by its id.
  */
 export async function leakFinderOf(
@@ -46,31 +46,31 @@ export async function leakFinderOf(
   imageIds: readonly number[],
 ): Promise<ReturnType<typeof leakFinder>> {
   const questions = new Map<string, { question_id: string; question: string; choices: readonly string[] }>();
-  const pictures = new Set<string>();
+  const images = new Set<string>();
   const evaluatedIds = new Set<number>();
   for (const set of evaluatedFiles(config, run)) {
-    for (const asked of await readEvaluationSet({ ...set, limit: undefined }, extractedPicturesFolder(run))) {
+    for (const asked of await readEvaluationSet({ ...set, limit: undefined }, extractedImagesFolder(run))) {
       const { question, choices, imageId } = benchmarkOf(set.benchmark).content(asked);
       // Rotations of one question are the same here.
       const text = questionText({ question, choices });
       if (!questions.has(text)) questions.set(text, { question_id: `${set.name}/${asked.id}`, question, choices });
-      pictures.add(asked.picture);
+      images.add(asked.image);
       if (imageId !== undefined) evaluatedIds.add(imageId);
     }
   }
-  const evaluated = await hashesOf([...pictures], signal);
-  const pool = new Map([...new Set(imageIds)].map((id) => [aokvqaPicturePath(poolPictures(config), id), id]));
+  const evaluated = await hashesOf([...images], signal);
+  const pool = new Map([...new Set(imageIds)].map((id) => [aokvqaImagePath(poolImages(config), id), id]));
   const hashes = await hashesOf([...pool.keys()], signal);
   const hashOfImage = new Map([...hashes].map(([file, hash]) => [pool.get(file) as number, hash]));
   const { evaluationSimilarity } = config.refine;
   return leakFinder(
-    { imageIds: evaluatedIds, pictureHashes: new Set(evaluated.values()), questions: [...questions.values()] },
+    { imageIds: evaluatedIds, imageHashes: new Set(evaluated.values()), questions: [...questions.values()] },
     evaluationSimilarity === 'off' ? undefined : evaluationSimilarity,
     (imageId) => hashOfImage.get(imageId),
   );
 }
 
-/** The sets of the config, one for each file: it may be asked with and without pictures. */
+/** The sets of the config, one for each file: it may be asked with and without images. */
 function evaluatedFiles(config: Config, run: RunDirectory): EvaluationSet[] {
   const sets = evaluationSets(config, run);
   return sets.filter(

@@ -16,9 +16,9 @@ export interface EvaluationSet {
   name: string;
   benchmark: BenchmarkName;
   file: string;
-  pictures?: string | undefined;
+  images?: string | undefined;
   limit?: number | undefined;
-  /** Asked without the picture. */
+  /** Asked without the image. */
   blind: boolean;
   /** The model writes its answers, where the benchmark knows such a way (see `Benchmark.ask`). */
   generated?: boolean;
@@ -31,8 +31,8 @@ export interface EvaluationSet {
  */
 export function evaluationSets(config: Config, run: RunDirectory): EvaluationSet[] {
   const splits = configuredSplits(config).map((name): EvaluationSet => {
-    const { file, pictures, limit } = questionSet(config, name) ?? { file: '', pictures: '' };
-    return { name, benchmark: 'aokvqa', file, pictures, limit, blind: false, generated: isGenerated(config, 'aokvqa') };
+    const { file, images, limit } = questionSet(config, name) ?? { file: '', images: '' };
+    return { name, benchmark: 'aokvqa', file, images, limit, blind: false, generated: isGenerated(config, 'aokvqa') };
   });
   const named = benchmarkSets(config);
   const sets = [...splits, ...named];
@@ -55,7 +55,7 @@ export function benchmarkSets(config: Config): EvaluationSet[] {
     name: entry.name ?? (entry.blind ? `${entry.benchmark}-blind` : entry.benchmark),
     benchmark: entry.benchmark,
     file: join(root, entry.file),
-    pictures: entry.pictures === undefined ? undefined : join(root, entry.pictures),
+    images: entry.images === undefined ? undefined : join(root, entry.images),
     limit: entry.limit,
     blind: entry.blind,
     generated: isGenerated(config, entry.benchmark),
@@ -79,26 +79,26 @@ export function requireEvaluationSet(config: Config, run: RunDirectory, name: st
   });
 }
 
-/** Reads a set's questions. Pictures that its file holds are put into the run's folder, each once. */
-export function readEvaluationSet(set: EvaluationSet, extractedPictures: string): Promise<BenchmarkQuestion[]> {
-  return benchmarkOf(set.benchmark).read({ ...set, extractedPictures });
+/** Reads a set's questions. Images that its file holds are put into the run's folder, each once. */
+export function readEvaluationSet(set: EvaluationSet, extractedImages: string): Promise<BenchmarkQuestion[]> {
+  return benchmarkOf(set.benchmark).read({ ...set, extractedImages });
 }
 
-/** Where pictures of benchmark files go that hold them inside. */
-export function extractedPicturesFolder(run: RunDirectory): string {
-  return join(run.root, 'benchmark-pictures');
+/** Where images of benchmark files go that hold them inside. */
+export function extractedImagesFolder(run: RunDirectory): string {
+  return join(run.root, 'benchmark-images');
 }
 
-/** The questions as they are put to the model; blind, without their pictures. */
+/** The questions as they are put to the model; blind, without their images. */
 export function askQuestions(set: EvaluationSet, questions: readonly BenchmarkQuestion[]): AskedQuestion[] {
   const benchmark = benchmarkOf(set.benchmark);
   return questions.map((question) => {
     const asked = { question_id: question.id, ...benchmark.ask(question, set.generated) };
-    return set.blind ? asked : { ...asked, picture: question.picture };
+    return set.blind ? asked : { ...asked, image: question.image };
   });
 }
 
-/** Hash of what is asked, in all its words; where the pictures lie does not matter. */
+/** Hash of what is asked, in all its words; where the images lie does not matter. */
 export function hashAsked(asked: readonly AskedQuestion[]): string {
-  return hashValue(asked.map(({ picture, ...words }) => ({ ...words, hasPicture: picture !== undefined })));
+  return hashValue(asked.map(({ image, ...words }) => ({ ...words, hasImage: image !== undefined })));
 }

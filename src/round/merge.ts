@@ -29,7 +29,7 @@ export async function merge(context: StepContext): Promise<MergeOutcome> {
     prepare: async () => {
       await rm(partial, { recursive: true, force: true });
       const { samples } = mixtureFiles(finetuned.directory);
-      // Another machine did the finetune: the pictures of its samples are on its own disk.
+      // Another machine did the finetune: the images of its samples are on its own disk.
       if (!existsSync(samples)) await (await roundMixture(context)).write(finetuned.directory);
       return {
         kind: 'merge',

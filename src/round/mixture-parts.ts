@@ -4,7 +4,7 @@
 import { basename, join } from 'node:path';
 import type { Config } from '../config/schema.ts';
 import { hashFile } from '../core/hash.ts';
-import { aokvqaPicturePath, readAokvqa } from '../datasets/aokvqa.ts';
+import { aokvqaImagePath, readAokvqa } from '../datasets/aokvqa.ts';
 import { readCcSbuAlign } from '../datasets/cc-sbu-align.ts';
 import { streamEngineData } from '../datasets/engine-data.ts';
 import {
@@ -20,7 +20,7 @@ import type { TrainingSample } from '../datasets/training-sample.ts';
 import { familyOf } from '../model/families/index.ts';
 import { readModelConfig } from '../model/files/model-config.ts';
 import { isOwnFamily } from './base-model.ts';
-import { poolPictures } from './dataset-paths.ts';
+import { poolImages } from './dataset-paths.ts';
 import type { GeneratedData } from './engine-data-files.ts';
 
 export interface MixturePart {
@@ -51,9 +51,9 @@ export function trainPartPath({ data }: Config, { dataset, file }: TrainPart): s
   return join(data.root, file ?? defaults[dataset]);
 }
 
-/** The picture folder of a base dataset. */
-export function trainPartPictures(config: Config, { pictures }: TrainPart): string {
-  return pictures === undefined ? poolPictures(config) : join(config.data.root, pictures);
+/** The image folder of a base dataset. */
+export function trainPartImages(config: Config, { images }: TrainPart): string {
+  return images === undefined ? poolImages(config) : join(config.data.root, images);
 }
 
 async function basePart(config: Config, part: TrainPart, form: TurnForm): Promise<MixturePart> {
@@ -67,30 +67,30 @@ async function basePart(config: Config, part: TrainPart, form: TurnForm): Promis
       samples: () => captionSamples(path, form),
     };
   }
-  const pictures = trainPartPictures(config, part);
+  const images = trainPartImages(config, part);
   if (name === 'gptvqa') {
     const own = basename(path, '.json');
     return {
       name: own,
       sampleRatio,
       hash: await hashFile(path),
-      samples: () => engineSamples(path, pictures, own, config.data.format, form),
+      samples: () => engineSamples(path, images, own, config.data.format, form),
     };
   }
   return {
     name,
     sampleRatio,
     hash: await hashFile(path),
-    samples: () => questionSamples(path, pictures, config.data.format, form),
+    samples: () => questionSamples(path, images, config.data.format, form),
   };
 }
 
 async function* captionSamples(folder: string, form: TurnForm): AsyncGenerator<TrainingSample> {
-  for (const { imageId, caption, picture } of await readCcSbuAlign(folder)) {
+  for (const { imageId, caption, image } of await readCcSbuAlign(folder)) {
     yield {
       id: `cc_sbu_align-${imageId}`,
       source: 'cc_sbu_align',
-      picture,
+      image,
       prompt: captionTurn(undefined, form),
       answer: caption,
     };
@@ -99,7 +99,7 @@ async function* captionSamples(folder: string, form: TurnForm): AsyncGenerator<T
 
 async function* questionSamples(
   file: string,
-  pictures: string,
+  images: string,
   format: Config['data']['format'],
   form: TurnForm,
 ): AsyncGenerator<TrainingSample> {
@@ -108,7 +108,7 @@ async function* questionSamples(
     yield {
       id: question_id,
       source: 'aokvqa',
-      picture: aokvqaPicturePath(pictures, image_id),
+      image: aokvqaImagePath(images, image_id),
       prompt: humanTurn(question, choices, form),
       answer: answerIn(format, choices, correct_choice_idx, rationales),
       questionType: question_type,
@@ -122,13 +122,13 @@ function generatedPart(config: Config, { round, file, hash }: GeneratedData, for
     name,
     hash,
     sampleRatio: config.finetune.generatedSampleRatios?.[round - 1],
-    samples: () => engineSamples(file, poolPictures(config), name, config.data.format, form),
+    samples: () => engineSamples(file, poolImages(config), name, config.data.format, form),
   };
 }
 
 async function* engineSamples(
   file: string,
-  pictures: string,
+  images: string,
   source: string,
   format: Config['data']['format'],
   form: TurnForm,
@@ -139,7 +139,7 @@ async function* engineSamples(
     yield {
       id: `${source}-${index}`,
       source,
-      picture: aokvqaPicturePath(pictures, image_id),
+      image: aokvqaImagePath(images, image_id),
       prompt: humanTurn(question, choices, form),
       answer: answerIn(format, choices, correct_choice_idx, rationales),
       questionType: question_type,

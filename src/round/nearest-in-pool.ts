@@ -1,4 +1,4 @@
-import { nearestPictures } from '../generation/nearest-pictures.ts';
+import { nearestImages } from '../generation/nearest-images.ts';
 import { nearestRows } from '../model/nearest-rows.ts';
 
 /** Queries compared at once. */
@@ -6,9 +6,9 @@ const BATCH = 64;
 /** Candidates beyond those asked for, so that rounding in the products decides nothing. */
 const MARGIN = 64;
 
-/** Embeddings of a pool's pictures and of pictures to search for. */
-export interface EmbeddedPictures {
-  /** float32, a row a picture, each of length one: first the pool's, then the others'. */
+/** Embeddings of a pool's images and of images to search for. */
+export interface EmbeddedImages {
+  /** float32, a row an image, each of length one: first the pool's, then the others'. */
   embeddings: Float32Array;
   width: number;
   pool: readonly number[];
@@ -16,13 +16,13 @@ export interface EmbeddedPictures {
 }
 
 /**
- * For each of the given pictures, the pictures of the pool that are nearest to it by cosine, closest first.
+ * For each of the given images, the images of the pool that are nearest to it by cosine, closest first.
  *
- * TensorFlow finds the candidates for many pictures at once; their order is then computed in double precision, so that
+ * TensorFlow finds the candidates for many images at once; their order is then computed in double precision, so that
  * it is the same on every machine, whatever its processor makes of a product.
  */
 export async function nearestInPool(
-  { embeddings, width, pool, others }: EmbeddedPictures,
+  { embeddings, width, pool, others }: EmbeddedImages,
   imageIds: readonly number[],
   count: number,
   signal?: AbortSignal,
@@ -32,7 +32,7 @@ export async function nearestInPool(
   const rows = embeddings.subarray(0, pool.length * width);
   const queryOf = (imageId: number) => {
     const number = rowOf.get(imageId);
-    if (number === undefined) throw new Error(`Picture ${imageId} has no embedding`);
+    if (number === undefined) throw new Error(`Image ${imageId} has no embedding`);
     return row(number);
   };
   const nearest = new Map<number, number[]>();
@@ -42,13 +42,13 @@ export async function nearestInPool(
     batch.forEach((imageId, index) => queries.set(queryOf(imageId), index * width));
     const candidates = await nearestRows({ rows, queries, width, count: count + MARGIN, signal });
     batch.forEach((imageId, index) => {
-      // In the order of the pool, which decides between pictures equally near.
+      // In the order of the pool, which decides between images equally near.
       const found = (candidates[index] as Uint32Array).sort();
       const gathered = new Float32Array(found.length * width);
       found.forEach((number, place) => gathered.set(row(number), place * width));
       const ids = Array.from(found, (number) => pool[number] as number);
       const query = queryOf(imageId);
-      nearest.set(imageId, nearestPictures({ embeddings: gathered, width, imageIds: ids, query, count }));
+      nearest.set(imageId, nearestImages({ embeddings: gathered, width, imageIds: ids, query, count }));
     });
   }
   return nearest;

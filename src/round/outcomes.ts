@@ -3,7 +3,7 @@ import type { StepOutcome } from './step-context.ts';
 
 export interface PrepareDataOutcome extends StepOutcome {
   questions: number;
-  pictures: number;
+  images: number;
 }
 
 export interface FinetuneOutcome extends StepOutcome {
@@ -39,7 +39,7 @@ export interface ClassifyOutcome extends StepOutcome {
 }
 
 export interface EmbedOutcome extends StepOutcome {
-  pictures: number;
+  images: number;
 }
 
 export interface SampleOutcome extends StepOutcome {

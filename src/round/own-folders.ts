@@ -2,7 +2,7 @@
 import { type StepName, stepDirectory } from '../core/run-directory.ts';
 import { shardDirectory } from './evaluate.ts';
 import { evaluationSets } from './evaluation-sets.ts';
-import { embeddingPartDirectory, embeddingsDirectory } from './picture-embeddings.ts';
+import { embeddingPartDirectory, embeddingsDirectory } from './image-embeddings.ts';
 import type { StepContext } from './step-context.ts';
 
 type Place = Pick<StepContext, 'config' | 'run'>;

@@ -1,5 +1,5 @@
 /**
- * The items of one of several parts. Neighbours stay together: questions about one picture, whose features are then
+ * The items of one of several parts. Neighbours stay together: questions about one image, whose features are then
  * computed once. The sizes of parts differ by one at most.
  */
 export function partOf<T>(all: readonly T[], part: number, count: number): T[] {

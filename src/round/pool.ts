@@ -5,7 +5,7 @@ import { withCoco } from '../datasets/coco-index.ts';
 import { poolAnnotations } from './dataset-paths.ts';
 
 /**
- * Gives the work the annotations of the pool, the pictures that new samples are written about.
+ * Gives the work the annotations of the pool, the images that new samples are written about.
  *
  * @throws InputError naming file and place of what is wrong in the annotations
  */

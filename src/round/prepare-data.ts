@@ -8,20 +8,20 @@ import { hashValue } from '../core/hash.ts';
 import { runStepOnce } from '../core/manifest.ts';
 import { readAokvqa } from '../datasets/aokvqa.ts';
 import { knownQuestionTypes } from '../evaluation/question-type-of.ts';
-import { checkPictures } from './check-data.ts';
+import { checkImages } from './check-data.ts';
 import { refuseProblems } from './data-problem.ts';
 import { configuredSplits, type QuestionSet, questionSet } from './dataset-paths.ts';
-import { evaluationSets, extractedPicturesFolder, readEvaluationSet } from './evaluation-sets.ts';
+import { evaluationSets, extractedImagesFolder, readEvaluationSet } from './evaluation-sets.ts';
 import { outcomeOf } from './outcome-of.ts';
 import type { PrepareDataOutcome } from './outcomes.ts';
 import { questionTypesOf, reportAgreement } from './question-types.ts';
-import { readDatasets, type UsedPicture } from './read-datasets.ts';
+import { readDatasets, type UsedImage } from './read-datasets.ts';
 import { renderScenes } from './render-scenes.ts';
 import type { StepContext } from './step-context.ts';
 
 /**
  * Renders the demo domain when the config asks for it and it is not there yet; then reads every dataset, decodes
- * every picture that the run may use, and has the teacher sort validation and test questions without a type.
+ * every image that the run may use, and has the teacher sort validation and test questions without a type.
  *
  * @throws InputError naming all files (and fields) that are missing, cut short or wrong
  */
@@ -33,41 +33,38 @@ export async function prepareData(context: StepContext): Promise<PrepareDataOutc
   const named = await readNamedBenchmarks(context);
   const { problems } = read;
   const questions = read.questions + named.questions;
-  const pictures = [...read.pictures, ...named.pictures];
-  if (problems.length > 0) refuseProblems([...problems, ...(await checkPictures(root, pictures, context))], root);
+  const images = [...read.images, ...named.images];
+  if (problems.length > 0) refuseProblems([...problems, ...(await checkImages(root, images, context))], root);
   const done = await runStepOnce({
     directory: join(run.root, 'prepared-data'),
     step: 'prepare-data',
-    inputs: { pictures: await fingerprint(pictures) },
+    inputs: { images: await fingerprint(images) },
     work: async () => {
-      refuseProblems(await checkPictures(root, pictures, context), root);
-      return { outputs: [], metrics: { pictures: pictures.length } };
+      refuseProblems(await checkImages(root, images, context), root);
+      return { outputs: [], metrics: { images: images.length } };
     },
   });
   await classifyQuestionSets(context);
-  return { ...outcomeOf(done), questions, pictures: pictures.length };
+  return { ...outcomeOf(done), questions, images: images.length };
 }
 
-/** The benchmarks beside validation and test; pictures that their files hold are put into the run's folder. */
-async function readNamedBenchmarks({
-  config,
-  run,
-}: StepContext): Promise<{ questions: number; pictures: UsedPicture[] }> {
+/** The benchmarks beside validation and test; images that their files hold are put into the run's folder. */
+async function readNamedBenchmarks({ config, run }: StepContext): Promise<{ questions: number; images: UsedImage[] }> {
   const files = new Set<string>();
   let questions = 0;
   for (const set of evaluationSets(config, run).slice(configuredSplits(config).length)) {
-    const asked = await readEvaluationSet(set, extractedPicturesFolder(run));
+    const asked = await readEvaluationSet(set, extractedImagesFolder(run));
     questions += asked.length;
-    for (const { picture } of asked) if (!set.blind) files.add(picture);
+    for (const { image } of asked) if (!set.blind) files.add(image);
   }
-  return { questions, pictures: [...files].map((file) => ({ file })) };
+  return { questions, images: [...files].map((file) => ({ file })) };
 }
 
-/** Sizes and times instead of contents: the pictures of COCO are 19 GB. */
-async function fingerprint(pictures: readonly UsedPicture[]): Promise<string> {
+/** Sizes and times instead of contents: the images of COCO are 19 GB. */
+async function fingerprint(images: readonly UsedImage[]): Promise<string> {
   const limit = limitConcurrency(64);
   const facts = await Promise.all(
-    pictures.map(({ file, width, height }) =>
+    images.map(({ file, width, height }) =>
       limit(async () => {
         const { size, mtimeMs } = (await stat(file).catch(() => undefined)) ?? { size: -1, mtimeMs: -1 };
         return [file, size, mtimeMs, width, height];

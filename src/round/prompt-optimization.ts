@@ -57,10 +57,10 @@ export async function preparePrompt(context: StepContext, forRun: string | undef
 }
 
 /**
- * Makes the sample generations of an iteration: about the pictures of the first, and from the second on about as many
+ * Makes the sample generations of an iteration: about the images of the first, and from the second on about as many
  * fresh ones too.
  *
- * @param input.count pictures, in the first iteration
+ * @param input.count images, in the first iteration
  * @param input.forRun a run whose newest bad cases are the in-context examples
  */
 export async function makeIterationSamples(
@@ -78,7 +78,7 @@ export async function makeIterationSamples(
     requests: count * (iteration + 1),
     badCases,
     weights: Object.fromEntries(types.map(({ name }) => [name, 1])),
-    pictures: await withPool(config, (coco) => coco.list()),
+    images: await withPool(config, (coco) => coco.list()),
     usedImageIds: await evaluationImageIds(config),
     nearest: () => [],
     promptVersion: template.version,
@@ -87,14 +87,14 @@ export async function makeIterationSamples(
   const same = requests.slice(0, count);
   const fresh = iteration === 0 ? [] : requests.slice(count * iteration);
   const toAsk = [...same, ...fresh];
-  const pictures = await withPool(config, (coco) => coco.read(toAsk.map(({ image_id }) => image_id)));
+  const images = await withPool(config, (coco) => coco.read(toAsk.map(({ image_id }) => image_id)));
   return withTeacher(context, async (ask) => {
     onProgress({ step: 0, steps: toAsk.length });
     return makePromptSamples({
       requests: toAsk,
       same: same.length,
       file: iterationSamples(run, iteration),
-      pictures,
+      images,
       types,
       template,
       ask: (messages, options) => ask(messages, options),

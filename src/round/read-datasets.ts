@@ -4,23 +4,23 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Config } from '../config/schema.ts';
-import { type AokvqaQuestion, aokvqaPicturePath, readAokvqa } from '../datasets/aokvqa.ts';
+import { type AokvqaQuestion, aokvqaImagePath, readAokvqa } from '../datasets/aokvqa.ts';
 import { readCcSbuAlign } from '../datasets/cc-sbu-align.ts';
 import { checkBenchmarkFiles } from '../datasets/check-benchmarks.ts';
 import { readEngineData } from '../datasets/engine-data.ts';
 import { checkMmbench } from '../datasets/mmbench.ts';
 import { benchmarkOf } from '../evaluation/benchmarks/index.ts';
 import { readQuestionTypes } from '../generation/question-types.ts';
-import { suitablePictures } from '../generation/suitable-pictures.ts';
+import { suitableImages } from '../generation/suitable-images.ts';
 import { readPromptTemplate } from '../teacher/prompt-template.ts';
 import { type DataProblem, problemOf } from './data-problem.ts';
-import { configuredSplits, poolPictures, type QuestionSet, questionSet } from './dataset-paths.ts';
+import { configuredSplits, poolImages, type QuestionSet, questionSet } from './dataset-paths.ts';
 import { benchmarkSets, type EvaluationSet } from './evaluation-sets.ts';
-import { trainPartPath, trainPartPictures } from './mixture-parts.ts';
+import { trainPartImages, trainPartPath } from './mixture-parts.ts';
 import { withPool } from './pool.ts';
 
-/** A picture that a run may open, with the size that the annotations say it has. */
-export interface UsedPicture {
+/** An image that a run may open, with the size that the annotations say it has. */
+export interface UsedImage {
   /** Absolute path. */
   file: string;
   width?: number;
@@ -31,13 +31,13 @@ export interface DatasetsRead {
   /** Of validation and test. */
   questions: number;
   /** Each once, in a fixed order. */
-  pictures: UsedPicture[];
+  images: UsedImage[];
   problems: DataProblem[];
 }
 
 /** Reads what the config names under its data root. What can't be read is a problem, and the rest is read on. */
 export async function readDatasets(config: Config): Promise<DatasetsRead> {
-  const pictures = new Map<string, UsedPicture>();
+  const images = new Map<string, UsedImage>();
   const problems: DataProblem[] = [];
   let questions = 0;
   const attempt = async (read: () => Promise<void>) => {
@@ -49,11 +49,11 @@ export async function readDatasets(config: Config): Promise<DatasetsRead> {
       if (!problems.some(({ error }) => error.message === found.error.message)) problems.push(found);
     }
   };
-  const use = (picture: UsedPicture) => {
-    pictures.set(picture.file, { ...pictures.get(picture.file), ...picture });
+  const use = (image: UsedImage) => {
+    images.set(image.file, { ...images.get(image.file), ...image });
   };
   const useOf = (samples: readonly Pick<AokvqaQuestion, 'image_id'>[], folder: string) => {
-    for (const { image_id } of samples) use({ file: aokvqaPicturePath(folder, image_id) });
+    for (const { image_id } of samples) use({ file: aokvqaImagePath(folder, image_id) });
   };
 
   await attempt(async () => void (await readQuestionTypes(config.data.questionTypes)));
@@ -62,9 +62,9 @@ export async function readDatasets(config: Config): Promise<DatasetsRead> {
     const path = trainPartPath(config, part);
     await attempt(async () => {
       if (part.dataset === 'cc_sbu_align') {
-        for (const { picture } of await readCcSbuAlign(path)) use({ file: picture });
-      } else if (part.dataset === 'gptvqa') useOf(await readEngineData(path), trainPartPictures(config, part));
-      else useOf(await readAokvqa(path), trainPartPictures(config, part));
+        for (const { image } of await readCcSbuAlign(path)) use({ file: image });
+      } else if (part.dataset === 'gptvqa') useOf(await readEngineData(path), trainPartImages(config, part));
+      else useOf(await readAokvqa(path), trainPartImages(config, part));
     });
   }
   for (const split of configuredSplits(config)) {
@@ -72,13 +72,13 @@ export async function readDatasets(config: Config): Promise<DatasetsRead> {
       const set = questionSet(config, split) as QuestionSet;
       const asked = (await readAokvqa(set.file)).slice(0, set.limit);
       questions += asked.length;
-      useOf(asked, set.pictures);
+      useOf(asked, set.images);
     });
   }
   await attempt(() =>
     withPool(config, async (coco) => {
-      for (const { fileName, width, height } of suitablePictures(await coco.list(), config.sampling.maximumBoxes)) {
-        use({ file: join(poolPictures(config), fileName), width, height });
+      for (const { fileName, width, height } of suitableImages(await coco.list(), config.sampling.maximumBoxes)) {
+        use({ file: join(poolImages(config), fileName), width, height });
       }
     }),
   );
@@ -89,17 +89,17 @@ export async function readDatasets(config: Config): Promise<DatasetsRead> {
   for (const set of benchmarkSets(config)) {
     if (inCheckedFolder(config, set)) continue;
     await attempt(async () => {
-      // Its pictures are in the file, and stay there.
+      // Its images are in the file, and stay there.
       if (set.benchmark === 'mmbench') return void (await checkMmbench(set.file));
-      const asked = await benchmarkOf(set.benchmark).read({ ...set, extractedPictures: '' });
+      const asked = await benchmarkOf(set.benchmark).read({ ...set, extractedImages: '' });
       questions += asked.length;
-      for (const { picture } of set.blind ? [] : asked) if (picture !== undefined) use({ file: picture });
+      for (const { image } of set.blind ? [] : asked) if (image !== undefined) use({ file: image });
     });
   }
-  return { questions, pictures: [...pictures.values()], problems };
+  return { questions, images: [...images.values()], problems };
 }
 
-/** MMBench's files lie in a folder all of whose files are read. SEED-Bench's pictures are looked at wherever they are. */
+/** MMBench's files lie in a folder all of whose files are read. SEED-Bench's images are looked at wherever they are. */
 function inCheckedFolder({ data }: Config, { benchmark, file }: EvaluationSet): boolean {
   return benchmark === 'mmbench' && dirname(file) === join(data.root, 'MMBench') && existsSync(dirname(file));
 }

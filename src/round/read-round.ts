@@ -8,7 +8,7 @@ import type { Config } from '../config/schema.ts';
 import type { Manifest } from '../core/manifest.ts';
 import { readJson, readJsonLines } from '../core/read-json.ts';
 import { type RunDirectory, roundDirectory, type StepName, stepDirectory } from '../core/run-directory.ts';
-import { aokvqaPicturePath } from '../datasets/aokvqa.ts';
+import { aokvqaImagePath } from '../datasets/aokvqa.ts';
 import { readEngineData } from '../datasets/engine-data.ts';
 import { readScores, scoresFile } from '../evaluation/evaluation-files.ts';
 import { forgettingSchema } from '../evaluation/forgetting.ts';
@@ -22,7 +22,7 @@ import type {
 } from '../report/report-input.ts';
 import { weightsFile } from './classify.ts';
 import { comparisonFile, forgottenFile } from './compare-round.ts';
-import { poolPictures, type QuestionSet, questionSet } from './dataset-paths.ts';
+import { poolImages, type QuestionSet, questionSet } from './dataset-paths.ts';
 import { engineDataFile } from './engine-data-files.ts';
 import { evaluationSets } from './evaluation-sets.ts';
 import { finishedStep, manifestIn } from './finished-step.ts';
@@ -165,13 +165,13 @@ export async function readReportBadCases(
   run: RunDirectory,
   rounds: readonly number[],
 ): Promise<ReportBadCase[]> {
-  const { pictures } = questionSet(config, 'validation') as QuestionSet;
+  const { images } = questionSet(config, 'validation') as QuestionSet;
   const cases = new Map<string, ReportBadCase>();
   for (const [place, round] of rounds.entries()) {
     const { directory } = await finishedStep(run, round, 'evaluate');
     for (const record of await readEvaluatedQuestions(join(directory, 'aokvqa_eval.json'))) {
       const known = cases.get(record.question_id) ?? {
-        picture: aokvqaPicturePath(pictures, record.image_id),
+        image: aokvqaImagePath(images, record.image_id),
         questionType: record.question_type,
         question: record.question,
         choices: record.choices,
@@ -198,7 +198,7 @@ export async function readReportSamples(
   const samples = await readEngineData(join(directory, engineDataFile(round)));
   return samples.map((sample) => ({
     round,
-    picture: aokvqaPicturePath(poolPictures(config), sample.image_id),
+    image: aokvqaImagePath(poolImages(config), sample.image_id),
     questionType: sample.question_type,
     question: sample.question,
     choices: sample.choices,
@@ -218,7 +218,7 @@ export async function readReportRejected(
   const rejected = await readJsonLines(join(directory, rejectedFile), rejectedSchema);
   return rejected.map(({ image_id, ...answer }) => ({
     round,
-    picture: aokvqaPicturePath(poolPictures(config), image_id),
+    image: aokvqaImagePath(poolImages(config), image_id),
     ...answer,
   }));
 }

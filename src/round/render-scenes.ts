@@ -4,7 +4,7 @@ import type { StepContext } from './step-context.ts';
 
 /**
  * Renders the demo domain when the config asks for it and it is not on this disk yet. The same options give the same
- * pictures on every machine, so none of them has to be sent.
+ * images on every machine, so none of them has to be sent.
  */
 export async function renderScenes({
   config,

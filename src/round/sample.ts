@@ -11,10 +11,10 @@ import { badCasesFile } from './classify.ts';
 import { poolAnnotations } from './dataset-paths.ts';
 import { evaluationImageIds, questionFiles } from './evaluation-set.ts';
 import { finishedStep, manifestIn } from './finished-step.ts';
+import { embeddingsDirectory, findNearestInPool } from './image-embeddings.ts';
 import { lastGoodRound, lineageBefore } from './lineage.ts';
 import { outcomeOf } from './outcome-of.ts';
 import type { SampleOutcome } from './outcomes.ts';
-import { embeddingsDirectory, findNearestInPool } from './picture-embeddings.ts';
 import { withPool } from './pool.ts';
 import { promptFile } from './prompt-file.ts';
 import { requireDataRound } from './require-data-round.ts';
@@ -27,7 +27,7 @@ export const requestsFile = 'requests.jsonl';
 export const usedWeightsFile = 'sampling_weights.json';
 
 /**
- * Draws the round's requests by Adaptive Bad-case Sampling, from the bad cases of the last good round. No picture of an
+ * Draws the round's requests by Adaptive Bad-case Sampling, from the bad cases of the last good round. No image of an
  * evaluation is drawn, nor one that the rounds built upon have used.
  */
 export async function sample(context: StepContext): Promise<SampleOutcome> {
@@ -50,7 +50,7 @@ export async function sample(context: StepContext): Promise<SampleOutcome> {
       earlierRequests: earlier.hashes,
       evaluation: await questionFiles(config),
       prompt: template.hash,
-      // In how many parts the pictures were embedded makes no difference.
+      // In how many parts the images were embedded makes no difference.
       sampling: { ...config.sampling, embeddingShards: undefined },
       gain: weights.inputs,
       setAside: weights.setAside,
@@ -62,7 +62,7 @@ export async function sample(context: StepContext): Promise<SampleOutcome> {
       const nearest = await findNearestInPool({
         run,
         imageIds: Object.values(badCases).flat().map(imageIdOf),
-        count: config.sampling.nearestPictures,
+        count: config.sampling.nearestImages,
         signal,
       });
       const used = await weights.read(directory);
@@ -71,7 +71,7 @@ export async function sample(context: StepContext): Promise<SampleOutcome> {
         strategy: config.sampling.strategy === 'uniform' ? 'uniform' : 'adaptive',
         badCases,
         weights: used,
-        pictures: await withPool(config, (coco) => coco.list()),
+        images: await withPool(config, (coco) => coco.list()),
         usedImageIds: new Set([...earlier.imageIds, ...(await evaluationImageIds(config))]),
         nearest: (imageId) => nearest.get(imageId) ?? [],
         promptVersion: template.version,

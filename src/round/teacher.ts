@@ -97,7 +97,7 @@ export async function withTeacher<R>(
 
 /** What an answer depends on, besides the question. */
 export function teacherIdentity(teacher: Config['teacher']): Record<string, unknown> {
-  const { provider, baseUrl, model, temperature, topP, maximumTokens, mistakeRate, answerFormat, attachPicture } =
+  const { provider, baseUrl, model, temperature, topP, maximumTokens, mistakeRate, answerFormat, attachImage } =
     teacher;
-  return { provider, baseUrl, model, temperature, topP, maximumTokens, mistakeRate, answerFormat, attachPicture };
+  return { provider, baseUrl, model, temperature, topP, maximumTokens, mistakeRate, answerFormat, attachImage };
 }

@@ -14,10 +14,10 @@ export function countTokens(text: string): number {
 
 /** As OpenAI counts what frames a message. */
 export const tokensOfMessage = 4;
-/** What OpenAI's page on vision says of a picture at low detail. */
-export const tokensOfPicture = 85;
+/** What OpenAI's page on vision says of an image at low detail. */
+export const tokensOfImage = 85;
 
-/** How many tokens messages have as a prompt, without pictures. */
+/** How many tokens messages have as a prompt, without images. */
 export function countPromptTokens(messages: readonly ChatMessage[]): number {
   return messages.reduce((sum, { content }) => sum + countTokens(content) + tokensOfMessage, 0);
 }

@@ -13,8 +13,8 @@ export const generationRequest = z.object({
 });
 
 /**
- * One question to ask of the teacher: a picture, a type, and bad cases of that type as in-context examples.
- * `id` is a hash of all the rest; `source` says how the picture was drawn; `seed` is handed to the teacher's API.
+ * One question to ask of the teacher: an image, a type, and bad cases of that type as in-context examples.
+ * `id` is a hash of all the rest; `source` says how the image was drawn; `seed` is handed to the teacher's API.
  */
 export type GenerationRequest = z.output<typeof generationRequest>;
 

@@ -2,7 +2,7 @@ import type { OpenAI } from 'openai';
 import type { ChatCompletionCreateParamsNonStreaming } from 'openai/resources/chat/completions';
 import { hashValue } from '../core/hash.ts';
 import type { AnswerToRequest, RequestAsker } from './ask-chunk.ts';
-import { countPromptTokens, tokensOfPicture } from './count-tokens.ts';
+import { countPromptTokens, tokensOfImage } from './count-tokens.ts';
 import type { TeacherRequest } from './generation-request.ts';
 import type { ChatMessage } from './prompt-template.ts';
 import {
@@ -29,7 +29,7 @@ export interface TeacherAsker<Request extends TeacherRequest> extends RequestAsk
  * @param input.messages the prompt of a request, with this many of its in-context examples left out
  * @param input.examples how many in-context examples a request has
  * @param input.settings how a request is asked
- * @param input.picture reads a picture as a data URL, to attach it for a model that sees
+ * @param input.image reads an image as a data URL, to attach it for a model that sees
  * @param input.storeAnswers has the teacher keep its answers, so that lost ones can be found
  */
 export function createTeacherAsker<Request extends TeacherRequest>(input: {
@@ -38,9 +38,9 @@ export function createTeacherAsker<Request extends TeacherRequest>(input: {
   messages: (request: Request, dropped: number) => ChatMessage[];
   examples: (request: Request) => number;
   settings: (request: Request) => SamplingSettings;
-  picture?: ((request: Request) => Promise<string> | undefined) | undefined;
+  image?: ((request: Request) => Promise<string> | undefined) | undefined;
 }): TeacherAsker<Request> {
-  const { client, storeAnswers, messages, examples, settings, picture } = input;
+  const { client, storeAnswers, messages, examples, settings, image } = input;
   const built = new WeakMap<Request, ChatMessage[]>();
   const messagesOf = (request: Request): ChatMessage[] => {
     const known = built.get(request) ?? messages(request, 0);
@@ -49,8 +49,8 @@ export function createTeacherAsker<Request extends TeacherRequest>(input: {
   };
   const toSend = async (request: Request, dropped = 0): Promise<TeacherMessage[]> => {
     const text = dropped === 0 ? messagesOf(request) : messages(request, dropped);
-    const url = await picture?.(request);
-    return url === undefined ? text : withPicture(text, url);
+    const url = await image?.(request);
+    return url === undefined ? text : withImage(text, url);
   };
   const refused = (request: Request, refusal: string): AnswerToRequest => ({
     text: '',
@@ -78,7 +78,7 @@ export function createTeacherAsker<Request extends TeacherRequest>(input: {
   return {
     client,
     most(request) {
-      const promptTokens = countPromptTokens(messagesOf(request)) + (picture ? tokensOfPicture : 0);
+      const promptTokens = countPromptTokens(messagesOf(request)) + (image ? tokensOfImage : 0);
       return { promptTokens, completionTokens: settings(request).maximumTokens };
     },
     ask,
@@ -99,7 +99,7 @@ export function createTeacherAsker<Request extends TeacherRequest>(input: {
   };
 }
 
-function withPicture(messages: readonly ChatMessage[], url: string): TeacherMessage[] {
+function withImage(messages: readonly ChatMessage[], url: string): TeacherMessage[] {
   return messages.map((message, index) =>
     index === messages.length - 1 && message.role === 'user'
       ? {

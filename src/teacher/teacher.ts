@@ -23,7 +23,7 @@ export interface TeacherSettings extends ApiKeyPlace {
   requestTimeoutSeconds: number;
 }
 
-/** A message with text and pictures, for teachers that see. */
+/** A message with text and images, for teachers that see. */
 export type TeacherMessage = ChatMessage | { role: 'user'; content: MessagePart[] };
 export type MessagePart =
   | { type: 'text'; text: string }

@@ -7,7 +7,7 @@ import { z } from 'zod';
 export const askedQuestionSchema = z.strictObject({
   question_id: z.string(),
   /** Absolute path; without one the question is asked in words alone. */
-  picture: z.string().optional(),
+  image: z.string().optional(),
   /** The question and the choices it lists; the words of the model's family go around it (src/datasets/prompt-format.ts). */
   question: z.string(),
   /** What every answer begins with, such as `The answer is`; it counts for none of the losses. */

@@ -85,12 +85,12 @@ export const evaluateJobSchema = z.strictObject({
   output: z.string(),
 });
 
-/** Embeds pictures with the frozen vision encoder; `output` is safetensors `embeddings` [pictures, hidden], L2-normalised. */
+/** Embeds images with the frozen vision encoder; `output` is safetensors `embeddings` [images, hidden], L2-normalised. */
 export const embedJobSchema = z.strictObject({
   kind: z.literal('embed'),
   model: z.string(),
-  /** Absolute picture paths, or a file holding a JSON list of them. Row i of the output belongs to picture i. */
-  pictures: z.union([z.string(), z.array(z.string())]),
+  /** Absolute image paths, or a file holding a JSON list of them. Row i of the output belongs to image i. */
+  images: z.union([z.string(), z.array(z.string())]),
   output: z.string(),
 });
 
@@ -111,7 +111,7 @@ const startedSchema = z.looseObject({ type: z.literal('started') });
 
 const progressSchema = z.object({
   type: z.literal('progress'),
-  /** What the steps are of, when it is not the job's main work: `pictures`, `compile`. Each phase counts from 0. */
+  /** What the steps are of, when it is not the job's main work: `images`, `compile`. Each phase counts from 0. */
   phase: z.string().optional(),
   /** Work units finished (optimizer steps, batches, tensors); only growth counts as being alive. */
   step: naturalNumber,

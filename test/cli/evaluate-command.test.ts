@@ -35,7 +35,7 @@ describe('dataengine evaluate --benchmark', { timeout: 120_000 }, () => {
       write.mockRestore();
     }
   }
-  const aokvqa = () => ['--benchmark', 'aokvqa', '--file', tiny.file, '--pictures', tiny.pictures];
+  const aokvqa = () => ['--benchmark', 'aokvqa', '--file', tiny.file, '--images', tiny.images];
   const answersIn = (output: string) => readJsonLines(join(output, 'ranking', 'losses.jsonl'), answerLossesSchema);
 
   test('ranks the choices of a model that is part of no run', async () => {
@@ -68,7 +68,7 @@ describe('dataengine evaluate --benchmark', { timeout: 120_000 }, () => {
   });
 
   test('refuses written answers of a benchmark that is ranked only, and a way that is none', async () => {
-    const seed = ['--benchmark', 'seed-bench', '--file', tiny.file, '--pictures', tiny.pictures];
+    const seed = ['--benchmark', 'seed-bench', '--file', tiny.file, '--images', tiny.images];
     await expect(evaluate(...seed, '--answers', 'generated')).rejects.toThrow(/--answers: seed-bench is ranked only/);
     await expect(evaluate('--benchmark', 'vqa', '--file', tiny.file)).rejects.toThrow(/there is no benchmark 'vqa'/);
   });

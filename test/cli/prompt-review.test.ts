@@ -15,10 +15,10 @@ import { temporaryFolder } from '../temporary-folder.ts';
 /** One iteration of two samples; it is over with the first decision. */
 async function playedReview() {
   const folder = await temporaryFolder();
-  const picture = join(folder, '1.jpg');
+  const image = join(folder, '1.jpg');
   await sharp({ create: { width: 32, height: 24, channels: 3, background: 'red' } })
     .jpeg()
-    .toFile(picture);
+    .toFile(image);
   const diffFile = join(folder, 'iteration-1.diff');
   await writeFile(diffFile, '--- before\n+++ after\n+13. Be brief.\n');
   const verdicts: SampleVerdict[] = [];
@@ -27,10 +27,10 @@ async function playedReview() {
     id,
     image_id: 1,
     question_type: 'image_scene',
-    pictures: 'same' as const,
+    images: 'same' as const,
     prompt: '## Captions\n\n- a <red> thing\n\n## Answer format\n\nshort',
     answer: `Question of ${id} <script>alert(1)</script>?`,
-    picture,
+    image,
   }));
   const progress = (): PromptProgress => ({
     phase: decisions.length === 0 ? 'waiting for verdicts' : 'done',
@@ -39,7 +39,7 @@ async function playedReview() {
     history: [],
     current: {
       iteration: 1,
-      samples: samples.map(({ id }) => ({ id, pictures: 'same', dropped: false })),
+      samples: samples.map(({ id }) => ({ id, images: 'same', dropped: false })),
       samplesFile: 'samples',
       promptFile: 'iteration-1.md',
       diffFile,
@@ -68,7 +68,7 @@ async function playedReview() {
   return { review, verdicts, decisions };
 }
 
-test('the terminal shows picture, facts, answer and change, and takes verdicts and the decision', async () => {
+test('the terminal shows image, facts, answer and change, and takes verdicts and the decision', async () => {
   const { review, verdicts, decisions } = await playedReview();
   const input = new PassThrough();
   const output = new PassThrough();
@@ -117,7 +117,7 @@ describe('the page', () => {
     return { ...played, page, send };
   }
 
-  test('shows samples with pictures, escaped, and runs no script', async () => {
+  test('shows samples with images, escaped, and runs no script', async () => {
     const { page } = await opened();
     const response = await fetch(page.address);
     const html = await response.text();
@@ -125,10 +125,10 @@ describe('the page', () => {
     expect(html).not.toContain('<script');
     expect(html).toContain('<ins>+13. Be brief.</ins>');
     expect(response.headers.get('content-security-policy')).toContain("default-src 'none'");
-    const picture = await fetch(`${page.address}picture/one`);
-    expect(picture.headers.get('content-type')).toBe('image/jpeg');
-    expect((await sharp(Buffer.from(await picture.arrayBuffer())).metadata()).width).toBe(32);
-    expect((await fetch(`${page.address}picture/..%2f..%2fetc%2fpasswd`)).status).toBe(404);
+    const image = await fetch(`${page.address}image/one`);
+    expect(image.headers.get('content-type')).toBe('image/jpeg');
+    expect((await sharp(Buffer.from(await image.arrayBuffer())).metadata()).width).toBe(32);
+    expect((await fetch(`${page.address}image/..%2f..%2fetc%2fpasswd`)).status).toBe(404);
   });
 
   test('takes verdicts and the decision, and says what it refuses', async () => {

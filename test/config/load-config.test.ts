@@ -34,7 +34,7 @@ describe('loadConfig', () => {
       learningRate: { initial: 1e-6, peak: 3e-4, final: 1e-5, warmupSteps: 200 },
       lora: { rank: 8, alpha: 16, dropout: 0.05, targetModules: ['q_proj', 'k_proj'] },
     });
-    expect(sampling).toMatchObject({ nearestPictures: 1000, maximumBoxes: 10, inContextExamples: 2 });
+    expect(sampling).toMatchObject({ nearestImages: 1000, maximumBoxes: 10, inContextExamples: 2 });
     expect(teacher).toMatchObject({ model: 'gpt-4', temperature: 0.7, topP: 0.9, maximumTokens: 800 });
     expect(data.train).toEqual([
       { dataset: 'cc_sbu_align', sampleRatio: 60 },
@@ -101,12 +101,12 @@ describe('loadConfig', () => {
   });
 
   it('expands environment variables, with or without a default', async () => {
-    vi.stubEnv('SLICE', '/pictures');
+    vi.stubEnv('SLICE', '/images');
     vi.stubEnv('EMPTY', '');
     const { data, model } = await load(
       'model: { path: "${EMPTY:-data}/${ABSENT:-stage1}" }\ndata: { root: "${SLICE}/coco" }\n',
     );
-    expect(data.root).toBe('/pictures/coco');
+    expect(data.root).toBe('/images/coco');
     expect(model.path).toBe('data/stage1');
   });
 

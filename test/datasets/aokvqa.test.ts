@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { InputError } from '../../src/core/input-error.ts';
-import { aokvqaPicturePath, readAokvqa } from '../../src/datasets/aokvqa.ts';
+import { aokvqaImagePath, readAokvqa } from '../../src/datasets/aokvqa.ts';
 import { noSharedFiles, sharedFile } from '../shared-files.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
@@ -66,6 +66,6 @@ describe('readAokvqa', () => {
   });
 });
 
-it('a picture path has twelve digits, as COCO 2017 names its files', () => {
-  expect(aokvqaPicturePath('/data/val2017', 461751)).toBe('/data/val2017/000000461751.jpg');
+it('an image path has twelve digits, as COCO 2017 names its files', () => {
+  expect(aokvqaImagePath('/data/val2017', 461751)).toBe('/data/val2017/000000461751.jpg');
 });

@@ -10,7 +10,7 @@ async function folderWith(content: unknown): Promise<string> {
   return folder;
 }
 
-it('reads pairs of picture and description; ids may be texts or numbers', async () => {
+it('reads pairs of image and description; ids may be texts or numbers', async () => {
   const folder = await folderWith({
     annotations: [
       { image_id: '2', caption: 'A view.' },
@@ -18,8 +18,8 @@ it('reads pairs of picture and description; ids may be texts or numbers', async 
     ],
   });
   expect(await readCcSbuAlign(folder)).toEqual([
-    { imageId: '2', caption: 'A view.', picture: join(folder, 'image', '2.jpg') },
-    { imageId: '7', caption: 'A cat.', picture: join(folder, 'image', '7.jpg') },
+    { imageId: '2', caption: 'A view.', image: join(folder, 'image', '2.jpg') },
+    { imageId: '7', caption: 'A cat.', image: join(folder, 'image', '7.jpg') },
   ]);
 });
 

@@ -57,14 +57,14 @@ async function cocoFiles(changes: { instances?: object | string; captions?: obje
 
 async function index(files: Awaited<ReturnType<typeof cocoFiles>>) {
   const cache = join(files.folder, 'cache');
-  const pictures = await withCoco(files, cache, readAll);
-  return { pictures, cache };
+  const images = await withCoco(files, cache, readAll);
+  return { images, cache };
 }
 
 describe('withCoco', () => {
-  it('gives pictures by id, boxes with category names, and captions', async () => {
-    const { pictures } = await index(await cocoFiles());
-    expect(pictures).toEqual([
+  it('gives images by id, boxes with category names, and captions', async () => {
+    const { images } = await index(await cocoFiles());
+    expect(images).toEqual([
       {
         id: 5,
         fileName: '000000000005.jpg',
@@ -91,11 +91,9 @@ describe('withCoco', () => {
     ]);
   });
 
-  it('says that a picture is not there', async () => {
+  it('says that an image is not there', async () => {
     const files = await cocoFiles();
-    await expect(withCoco(files, files.folder, (coco) => coco.read([9, 77]))).rejects.toThrow(
-      'Picture 77 is not among',
-    );
+    await expect(withCoco(files, files.folder, (coco) => coco.read([9, 77]))).rejects.toThrow('Image 77 is not among');
   });
 
   it('reads the real annotations of COCO, all of them', async (context) => {
@@ -104,16 +102,16 @@ describe('withCoco', () => {
       instances: join(folder, 'instances_train2017.json'),
       captions: join(folder, 'captions_train2017.json'),
     };
-    const pictures = await allAnnotations(files);
+    const images = await allAnnotations(files);
     const whole: { annotations: { image_id: number; bbox: number[] }[] } = JSON.parse(
       await readFile(files.instances, 'utf8'),
     );
-    expect(pictures).toHaveLength(80);
-    for (const { id, boxes } of pictures) {
+    expect(images).toHaveLength(80);
+    for (const { id, boxes } of images) {
       const own = whole.annotations.filter(({ image_id }) => image_id === id);
       expect(boxes.map(({ box }) => box)).toEqual(own.map(({ bbox }) => bbox));
     }
-    expect(pictures.every(({ captions }) => captions.length >= 5)).toBe(true);
+    expect(images.every(({ captions }) => captions.length >= 5)).toBe(true);
   });
 
   it.each([
@@ -128,11 +126,11 @@ describe('withCoco', () => {
       /annotations\[1\]\.category_id: 99 is none/,
     ],
     [
-      'a picture that is not there',
+      'an image that is not there',
       { ...instances, annotations: [box(), box({ image_id: 4 })] },
       /annotations\[1\]\.image_id: 4 is none/,
     ],
-    ['a picture without a file', { ...instances, images: [{ id: 1, width: 2, height: 3 }] }, /images\[0\]\.file_name/],
+    ['an image without a file', { ...instances, images: [{ id: 1, width: 2, height: 3 }] }, /images\[0\]\.file_name/],
     ['a file without categories', { images, annotations: [] }, /: categories: is missing/],
   ])('names the field of %s', async (_, broken, message) => {
     await expect(index(await cocoFiles({ instances: broken }))).rejects.toThrow(message);

@@ -19,22 +19,19 @@ const hasDatasets = await run(python, ['-c', 'import datasets, PIL']).then(
 const round1 = [engineSample(1), engineSample(2, { question: 'A "quoted"\n\\ question?' })];
 const round2 = [engineSample(3, { question_type: 'image_topic' })];
 
-async function exported(
-  format: ExportFormat,
-  changes: { embedPictures?: boolean; answerFormat?: 'QMA' | 'QMAE' } = {},
-) {
+async function exported(format: ExportFormat, changes: { embedImages?: boolean; answerFormat?: 'QMA' | 'QMAE' } = {}) {
   const { runRoot, append } = await versionedRun();
   await append(1, round1);
   const { version } = await append(2, round2);
-  const folder = join(runRoot, 'pictures');
+  const folder = join(runRoot, 'images');
   await mkdir(folder);
   for (const id of [1, 2, 3]) {
-    const picture = sharp({ create: { width: 8 + id, height: 8, channels: 3, background: 'red' } });
-    await writeFile(join(folder, `${String(id).padStart(12, '0')}.jpg`), await picture.jpeg().toBuffer());
+    const image = sharp({ create: { width: 8 + id, height: 8, channels: 3, background: 'red' } });
+    await writeFile(join(folder, `${String(id).padStart(12, '0')}.jpg`), await image.jpeg().toBuffer());
   }
   const output = join(runRoot, 'out');
-  const pictures = { folder, path: 'COCO2017/train2017' };
-  const files = await exportVersion(format, { runRoot, version, output, pictures, answerFormat: 'QMA', ...changes });
+  const images = { folder, path: 'COCO2017/train2017' };
+  const files = await exportVersion(format, { runRoot, version, output, images, answerFormat: 'QMA', ...changes });
   return { output, files };
 }
 
@@ -56,7 +53,7 @@ describe('exportVersion', () => {
         {
           from: 'human',
           value:
-            "<image>\nWhat's in picture 1?\nA. a cat\nB. a dog\nC. ein Hügel\nD. 山\nAnswer with the option's letter from the given choices directly.",
+            "<image>\nWhat's in image 1?\nA. a cat\nB. a dog\nC. ein Hügel\nD. 山\nAnswer with the option's letter from the given choices directly.",
         },
         { from: 'gpt', value: 'B' },
       ],
@@ -66,14 +63,12 @@ describe('exportVersion', () => {
     expect(first.conversations[1]).toEqual({ from: 'gpt', value: 'B. one sees it.' });
   });
 
-  it('names a picture that is not there', async () => {
+  it('names an image that is not there', async () => {
     const { runRoot, append } = await versionedRun();
     const { version } = await append(1, round1);
-    const input = { runRoot, version, output: join(runRoot, 'out'), answerFormat: 'QMA' as const, embedPictures: true };
-    const pictures = { folder: '/nowhere', path: 'x' };
-    await expect(exportVersion('parquet', { ...input, pictures })).rejects.toThrow(
-      '/nowhere/000000000001.jpg: no such',
-    );
+    const input = { runRoot, version, output: join(runRoot, 'out'), answerFormat: 'QMA' as const, embedImages: true };
+    const images = { folder: '/nowhere', path: 'x' };
+    await expect(exportVersion('parquet', { ...input, images })).rejects.toThrow('/nowhere/000000000001.jpg: no such');
   });
 });
 
@@ -102,8 +97,8 @@ print(json.dumps({"rows": rows, "features": {name: type(feature).__name__ for na
     );
   });
 
-  it('loads pictures that are in the files', async () => {
-    const { rows, features } = await load((await exported('parquet', { embedPictures: true })).output);
+  it('loads images that are in the files', async () => {
+    const { rows, features } = await load((await exported('parquet', { embedImages: true })).output);
     expect(features.image).toBe('Image');
     expect(rows.map(({ image }: { image: number[] }) => image)).toEqual([
       [9, 8],

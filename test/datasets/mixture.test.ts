@@ -88,8 +88,8 @@ const part = (name: string, size: number): MixturePart => ({
   name,
   async *samples() {
     for (let index = 0; index < size; index += 1) {
-      const picture = `/pictures/${index}.jpg`;
-      yield { id: `${name}-${index}`, source: name, picture, prompt: 'hello', answer: 'The answer is (A) cat.' };
+      const image = `/images/${index}.jpg`;
+      yield { id: `${name}-${index}`, source: name, image, prompt: 'hello', answer: 'The answer is (A) cat.' };
     }
   },
 });

@@ -2,15 +2,15 @@ import { readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { groupIndex, readMmbench } from '../../src/datasets/mmbench.ts';
-import { type MmbenchRow, mmbenchRows, plainPicture, writeTable } from '../evaluation/benchmarks/official-files.ts';
+import { type MmbenchRow, mmbenchRows, plainImage, writeTable } from '../evaluation/benchmarks/official-files.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
 async function read(rows: MmbenchRow[], limit?: number, columns?: string[]) {
   const folder = await temporaryFolder();
   const file = join(folder, 'mmbench.tsv');
   await writeTable(file, rows, columns);
-  const extractedPictures = join(folder, 'pictures');
-  return { file, extractedPictures, questions: await readMmbench(file, { extractedPictures, limit }) };
+  const extractedImages = join(folder, 'images');
+  return { file, extractedImages, questions: await readMmbench(file, { extractedImages, limit }) };
 }
 
 test('reads options, hints with line breaks, tabs and quotes, and what kind of question it is', async () => {
@@ -33,18 +33,18 @@ test('reads options, hints with line breaks, tabs and quotes, and what kind of q
   expect(questions.map(groupIndex)).toEqual([0, 7, 12, 0, 0, 0, 7, 12, 12]);
 });
 
-test('decodes each picture once; a row that refers to another shares its picture', async () => {
-  const { questions, extractedPictures } = await read(await mmbenchRows());
-  expect(await readdir(extractedPictures)).toHaveLength(2);
-  const [first, second, third, rotated] = questions.map(({ picture }) => picture);
-  expect(await readFile(first as string)).toEqual(await plainPicture('red'));
-  expect(await readFile(second as string)).toEqual(await plainPicture('blue'));
+test('decodes each image once; a row that refers to another shares its image', async () => {
+  const { questions, extractedImages } = await read(await mmbenchRows());
+  expect(await readdir(extractedImages)).toHaveLength(2);
+  const [first, second, third, rotated] = questions.map(({ image }) => image);
+  expect(await readFile(first as string)).toEqual(await plainImage('red'));
+  expect(await readFile(second as string)).toEqual(await plainImage('blue'));
   expect([third, rotated]).toEqual([first, first]);
 });
 
-test('a reference may come before the row that has the picture', async () => {
+test('a reference may come before the row that has the image', async () => {
   const { questions } = await read((await mmbenchRows()).reverse());
-  expect(new Set(questions.filter((one) => groupIndex(one) !== 7).map(({ picture }) => picture)).size).toBe(1);
+  expect(new Set(questions.filter((one) => groupIndex(one) !== 7).map(({ image }) => image)).size).toBe(1);
 });
 
 test('what pandas takes for missing is no option', async () => {
@@ -73,8 +73,8 @@ describe('a wrong file is named with line and column', () => {
     ['an index that is no number', { index: 'seven' }, /index: must be a whole number/],
     ['an index that is there twice', { index: 0 }, /index: 0 is there twice/],
     ['one option only', { B: '' }, /at least two options/],
-    ['a picture that is nowhere', { image: '99' }, /image: the picture of 7 is said to be that of 99, which has none/],
-    ['a picture that is no base64', { image: '!?'.repeat(100) }, /image: is not base64/],
+    ['an image that is nowhere', { image: '99' }, /image: the image of 7 is said to be that of 99, which has none/],
+    ['an image that is no base64', { image: '!?'.repeat(100) }, /image: is not base64/],
   ])('%s', async (_, changes, message) => {
     const rows = await change(changes);
     await expect(read(rows)).rejects.toMatchObject({ name: 'InputError', message: expect.stringMatching(message) });
@@ -90,15 +90,15 @@ describe('a wrong file is named with line and column', () => {
   });
 
   test('a file that was cut short', async () => {
-    const { file, extractedPictures } = await read(await mmbenchRows());
+    const { file, extractedImages } = await read(await mmbenchRows());
     const { length } = await readFile(file);
     await truncate(file, length - 40);
-    await expect(readMmbench(file, { extractedPictures })).rejects.toMatchObject({ name: 'InputError', file });
+    await expect(readMmbench(file, { extractedImages })).rejects.toMatchObject({ name: 'InputError', file });
   });
 
   test('no file, and an empty one', async () => {
     const folder = await temporaryFolder();
-    const options = { extractedPictures: join(folder, 'pictures') };
+    const options = { extractedImages: join(folder, 'images') };
     await expect(readMmbench(join(folder, 'none.tsv'), options)).rejects.toThrow('no such file');
     await writeFile(join(folder, 'empty.tsv'), '');
     await expect(readMmbench(join(folder, 'empty.tsv'), options)).rejects.toThrow('has no questions');

@@ -30,6 +30,6 @@ it('has no letter for a fifth choice', () => {
 });
 
 it('asks in words alone', () => {
-  expect(promptForms.minigpt4.turnWithoutPicture('What is red?\n')).toBe('###Human: What is red?\n###Assistant: ');
-  expect(promptForms.llava.turnWithoutPicture('What is red?\n')).toBe('USER: What is red? ASSISTANT:');
+  expect(promptForms.minigpt4.turnWithoutImage('What is red?\n')).toBe('###Human: What is red?\n###Assistant: ');
+  expect(promptForms.llava.turnWithoutImage('What is red?\n')).toBe('USER: What is red? ASSISTANT:');
 });

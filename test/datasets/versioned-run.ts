@@ -14,13 +14,13 @@ const facts = {
   rejectedByReason: { skip: 2, duplicate: 1 },
 };
 
-/** A sample about a picture. */
+/** A sample about an image. */
 export function engineSample(imageId: number, changes: Partial<EngineSample> = {}): EngineSample {
   return {
     image_id: imageId,
-    raw_instructions: `Question: What is in picture ${imageId}?`,
+    raw_instructions: `Question: What is in image ${imageId}?`,
     question_type: 'image_scene',
-    question: `What's in picture ${imageId}?`,
+    question: `What's in image ${imageId}?`,
     choices: ['a cat', 'a dog', 'ein Hügel', '山'],
     correct_choice_idx: imageId % 4,
     rationales: ['Explanation: one sees it.'],

@@ -64,7 +64,7 @@ beforeAll(async () => {
   });
   smallConfig = join(sandbox.folder, 'configs', 'demo.yaml');
   await changeConfig(smallConfig, {
-    data: { scenes: { trainPictures: 60, validationPictures: 24, testPictures: 24 } },
+    data: { scenes: { trainImages: 60, validationImages: 24, testImages: 24 } },
     finetune: { stepsPerEpoch: 4, batchSize: 4, checkpointEverySteps: 2, learningRate: { warmupSteps: 1 } },
     sampling: { requests: 12 },
     // Nothing can be asked before somebody tops it up.

@@ -5,7 +5,7 @@ import { noSharedFiles, sharedFile } from '../shared-files.ts';
 import { evaluated } from './questions.ts';
 
 test('a wrong answer becomes a bad case of its type, in the shape of the file', () => {
-  expect(collectBadCases([evaluated()], { pictureFolder: '/data/COCO2017/val2017' })).toEqual({
+  expect(collectBadCases([evaluated()], { imageFolder: '/data/COCO2017/val2017' })).toEqual({
     identity_reasoning: [
       {
         idx: 'q1',
@@ -29,7 +29,7 @@ test('a wrong answer becomes a bad case of its type, in the shape of the file', 
 
 test('a type with nothing wrong keeps an empty list', () => {
   const record = evaluated({ model_choice_idx: 0, question_type: 'image_scene' });
-  expect(collectBadCases([record], { pictureFolder: 'val2017' })).toEqual({ image_scene: [] });
+  expect(collectBadCases([record], { imageFolder: 'val2017' })).toEqual({ image_scene: [] });
 });
 
 test("the prompts of the reference system's bad cases are built letter for letter", async (context) => {

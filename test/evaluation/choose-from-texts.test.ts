@@ -7,7 +7,7 @@ const options = [
 ];
 const benchmark = { options: () => ({ question: 'What is it?', options }) };
 const written = (id: string, text?: string) => ({
-  question: { id, picture: '/1.jpg' },
+  question: { id, image: '/1.jpg' },
   choice: undefined,
   losses: [],
   text,

@@ -28,7 +28,7 @@ test.each([
   'a spider',
   'a rabbit and a cat',
   'A or B',
-  'A picture with many things on a large table in front of a window',
+  'An image with many things on a large table in front of a window',
   `A long story of ${'many words '.repeat(10)}, and one rabbit`,
 ])('of %s the rules can tell nothing', (answer) => expect(extractChoice(answer, options)).toBeUndefined());
 

@@ -9,7 +9,7 @@ describe('likeliestChoice', () => {
 });
 
 describe('rankAnswers', () => {
-  const question = (id: string) => ({ id, picture: `/${id}.jpg` });
+  const question = (id: string) => ({ id, image: `/${id}.jpg` });
 
   test('keeps the order of the questions, whatever the order of the losses', () => {
     const ids = ['q3', 'q1', 'q2'];

@@ -20,11 +20,11 @@ test('POPE is read, asked and scored; a wrong line is named', async () => {
   const folder = await temporaryFolder();
   const question = { question_id: 7, image: 'a.jpg', text: 'Is there a dog in the image?', label: 'no' };
   const file = await lines(folder, 'pope.json', [question, { ...question, question_id: 8, label: 'yes' }]);
-  const source = { file, pictures: '/pictures', extractedPictures: folder };
+  const source = { file, images: '/images', extractedImages: folder };
   const questions = await pope.read(source);
-  expect(questions.map(({ id, picture }) => [id, picture])).toEqual([
-    ['7', '/pictures/a.jpg'],
-    ['8', '/pictures/a.jpg'],
+  expect(questions.map(({ id, image }) => [id, image])).toEqual([
+    ['7', '/images/a.jpg'],
+    ['8', '/images/a.jpg'],
   ]);
   expect(pope.ask(questions[0] as (typeof questions)[0]).answers).toEqual(['Yes', 'No']);
   const answered = questions.map((one) => ({ question: one, choice: 1, losses: [2, 1] }));
@@ -45,7 +45,7 @@ test('the trainer of the example does an evaluate job, and says so when it is gi
   });
   expect(result).toEqual({ outputs: [output], metrics: { questions: 1 } });
   expect(JSON.parse(await readFile(output, 'utf8'))).toEqual({ question_id: '1', losses: [5, 3, 5] });
-  const embed: JobSpec = { kind: 'embed', model: '/none', pictures: [], output };
+  const embed: JobSpec = { kind: 'embed', model: '/none', images: [], output };
   await expect(runTrainer({ ...common, job: embed })).rejects.toThrow('no embed jobs are done here');
 });
 

@@ -13,7 +13,7 @@ import { temporaryFolder } from '../temporary-folder.ts';
 const types = await readQuestionTypes('configs/question-types.yaml');
 const questions = Array.from({ length: 7 }, (_, index) => ({
   question_id: `q${index}`,
-  question: index % 2 === 0 ? `What color is cat ${index}?` : `How many cats are in picture ${index}?`,
+  question: index % 2 === 0 ? `What color is cat ${index}?` : `How many cats are in image ${index}?`,
 }));
 
 /** A teacher that gives the given answers in turn; what is asked of it is kept. */
@@ -59,7 +59,7 @@ describe('only what is missing is asked again', () => {
     const found = await classifyQuestions({ questions, types, ask, cacheFile: await cacheFile() });
     expect(found.size).toBe(7);
     expect(asked[1]).not.toContain('cat 0?');
-    expect(asked[1]).toContain('1. How many cats are in picture 1?');
+    expect(asked[1]).toContain('1. How many cats are in image 1?');
   });
 
   test('when the answer is nonsense', async () => {

@@ -4,7 +4,7 @@ import { duplicateFinder } from '../../src/generation/duplicates.ts';
 const choices = ['red', 'blue', 'green', 'black'];
 const asked = (image_id: number, question: string, others = choices) => ({ image_id, question, choices: others });
 
-test('a question about the same picture counts as the same though a word of many differs', () => {
+test('a question about the same image counts as the same though a word of many differs', () => {
   const find = duplicateFinder(
     [asked(1, 'What is the man in the blue shirt next to the red bus holding up in his hand?')],
     {
@@ -17,7 +17,7 @@ test('a question about the same picture counts as the same though a word of many
   expect(find(asked(1, 'What color is the bus?'))).toBeUndefined();
 });
 
-test('no more than so many questions may be alike in all rounds, whatever their pictures', () => {
+test('no more than so many questions may be alike in all rounds, whatever their images', () => {
   const question = 'What color is the car?';
   const find = duplicateFinder([asked(1, question)], { similarity: 0.85, maximumAlike: 2 });
   expect(find(asked(2, question))).toBeUndefined();

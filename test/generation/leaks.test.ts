@@ -4,7 +4,7 @@ import { leakFinder } from '../../src/generation/leaks.ts';
 const choices = ['toothpick', 'food', 'popsicle stick', 'cigarette'];
 const evaluation = {
   imageIds: new Set([100]),
-  pictureHashes: new Set(['aaa']),
+  imageHashes: new Set(['aaa']),
   questions: [{ question_id: 'q1', question: "What is in the motorcyclist's mouth?", choices }],
 };
 const fileHashes = new Map([
@@ -15,9 +15,9 @@ const find = leakFinder(evaluation, 0.85, (id) => fileHashes.get(id));
 const sample = { image_id: 2, question: 'What is the dog doing?', choices: ['a', 'b', 'c', 'd'] };
 
 describe('training on it would leak the evaluation', () => {
-  test("when its picture is an evaluation's, by id or by content", () => {
-    expect(find({ ...sample, image_id: 100 })).toMatchObject({ reason: 'evaluation_picture' });
-    expect(find({ ...sample, image_id: 1 })).toMatchObject({ reason: 'evaluation_picture' });
+  test("when its image is an evaluation's, by id or by content", () => {
+    expect(find({ ...sample, image_id: 100 })).toMatchObject({ reason: 'evaluation_image' });
+    expect(find({ ...sample, image_id: 1 })).toMatchObject({ reason: 'evaluation_image' });
   });
 
   test('when it asks nearly the same with the same choices in any order', () => {
@@ -27,7 +27,7 @@ describe('training on it would leak the evaluation', () => {
 });
 
 describe('it is none of that', () => {
-  test('with another picture and another question', () => {
+  test('with another image and another question', () => {
     expect(find(sample)).toBeUndefined();
     expect(find({ ...sample, image_id: 3 })).toBeUndefined();
   });

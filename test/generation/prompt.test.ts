@@ -2,15 +2,15 @@ import { expect, test } from 'vitest';
 import { buildMessages } from '../../src/generation/prompt.ts';
 import { readQuestionTypes } from '../../src/generation/question-types.ts';
 import { readPromptTemplate } from '../../src/teacher/prompt-template.ts';
-import { annotatedPicture } from './pictures.ts';
+import { annotatedImage } from './images.ts';
 import { request } from './requests.ts';
 
 const template = await readPromptTemplate('configs/prompts/generate-v1.md');
 const types = await readQuestionTypes('configs/question-types.yaml');
 
-function userMessage(given: Parameters<typeof annotatedPicture>[0], values = {}): string {
-  const picture = annotatedPicture(given);
-  return buildMessages({ request: request(picture.id, values), picture, types, template })[1]?.content ?? '';
+function userMessage(given: Parameters<typeof annotatedImage>[0], values = {}): string {
+  const image = annotatedImage(given);
+  return buildMessages({ request: request(image.id, values), image, types, template })[1]?.content ?? '';
 }
 
 test('the prompt holds all captions, a line each', () => {

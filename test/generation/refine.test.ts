@@ -89,14 +89,14 @@ describe('rejected answers', () => {
     });
   });
 
-  test('are repeated questions about the same picture, within a round and against earlier ones', () => {
+  test('are repeated questions about the same image, within a round and against earlier ones', () => {
     const { samples: earlierSamples } = refineAnswers({ answers: [answer(1)], earlierSamples: [], seed: 1 });
     const answers = [
       answer(1, { request_id: 'of an earlier round' }),
       answer(2, { request_id: 'first' }),
       answer(2, { request_id: 'again' }),
       answer(2, { request_id: 'nearly', question: 'what is it, here?' }),
-      answer(3, { request_id: 'other picture' }),
+      answer(3, { request_id: 'other image' }),
     ];
     const { samples, rejected } = refineAnswers({ answers, earlierSamples, seed: 1 });
     expect(samples.map((sample) => sample.image_id)).toEqual([2, 3]);

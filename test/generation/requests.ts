@@ -1,6 +1,6 @@
 import type { GenerationRequest } from '../../src/teacher/generation-request.ts';
 
-/** A request for tests; its number is also its picture. */
+/** A request for tests; its number is also its image. */
 export function request(number: number, values: Partial<GenerationRequest> = {}): GenerationRequest {
   return {
     id: `request-${number}`,

@@ -23,7 +23,7 @@ const sample: PromptSample = {
   id: 'abc',
   image_id: 1,
   question_type: 'image_scene',
-  pictures: 'same',
+  images: 'same',
   prompt: '## Captions\n\n- a cat on a mat\n- a cat\n\n## Objects\n\ncat: [0, 0, 1, 1]',
   answer: 'Question: What is here?',
   problem: 'missing_part: no choices',

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type BadCaseExample, sampleRequests } from '../../src/generation/sample-requests.ts';
-import { annotatedPicture, manyPictures } from './pictures.ts';
+import { annotatedImage, manyImages } from './images.ts';
 
 type Input = Parameters<typeof sampleRequests>[0];
 
@@ -20,7 +20,7 @@ function sample(values: Partial<Input> = {}) {
     requests: 100,
     badCases,
     weights: { image_scene: 0.6, image_topic: 0.2, image_style: 0 },
-    pictures: manyPictures(1000),
+    images: manyImages(1000),
     usedImageIds: new Set(),
     nearest: () => [],
     maximumBoxes: 10,
@@ -69,7 +69,7 @@ describe('examples', () => {
   });
 });
 
-describe('pictures', () => {
+describe('images', () => {
   test('come in turn from those nearest to the first example and from all', () => {
     const nearest = (imageId: number) => [1, 2, 3, 4, 5].map((step) => (imageId - 9000) * 100 + step);
     const { requests } = sample({ requests: 10, weights: { image_scene: 1 }, nearest });
@@ -80,7 +80,7 @@ describe('pictures', () => {
     }
   });
 
-  test('come from all pictures when the near ones are used up', () => {
+  test('come from all images when the near ones are used up', () => {
     const { requests, exhausted } = sample({ requests: 10, weights: { image_topic: 1 }, nearest: () => [7] });
     expect(exhausted).toBe(false);
     expect(requests.filter(({ source }) => source === 'nearest').map(({ image_id }) => image_id)).toEqual([7]);
@@ -89,7 +89,7 @@ describe('pictures', () => {
   test('come once only, and not when an earlier round used them', () => {
     const usedImageIds = new Set([1, 2, 3, 4, 5]);
     const { requests } = sample({
-      pictures: manyPictures(50),
+      images: manyImages(50),
       requests: 45,
       usedImageIds,
       nearest: () => [1, 2, 6, 7],
@@ -101,19 +101,19 @@ describe('pictures', () => {
 
   test('with too many boxes, no box or no caption are left out', () => {
     const box = { category: 'cat', box: [0, 0, 9, 9] as [number, number, number, number] };
-    const pictures = [
+    const images = [
       { id: 1, boxes: Array(11).fill(box) },
       { id: 2, boxes: [] },
       { id: 3, captions: [] },
       { id: 4, boxes: Array(10).fill(box) },
-    ].map(annotatedPicture);
-    const { requests, exhausted } = sample({ pictures, requests: 4, nearest: () => [1, 2, 3] });
+    ].map(annotatedImage);
+    const { requests, exhausted } = sample({ images, requests: 4, nearest: () => [1, 2, 3] });
     expect(requests.map(({ image_id }) => image_id)).toEqual([4]);
     expect(exhausted).toBe(true);
   });
 
   test('that run out end the round early, and the result says so', () => {
-    const { requests, exhausted } = sample({ pictures: manyPictures(30) });
+    const { requests, exhausted } = sample({ images: manyImages(30) });
     expect(requests).toHaveLength(30);
     expect(exhausted).toBe(true);
   });
@@ -136,7 +136,7 @@ describe('requests', () => {
   });
 });
 
-test('a bad case without a picture number is an error that names it', () => {
+test('a bad case without an image number is an error that names it', () => {
   const broken = { idx: 'odd', prompt: '', image_path: 'val2017/cat.jpg' };
   expect(() => sample({ badCases: { image_topic: [broken] }, weights: { image_topic: 1 } })).toThrow(/odd.*cat\.jpg/);
 });

@@ -17,7 +17,7 @@ const templates = {
   language_only: await readPromptTemplate('configs/prompts/verify-without-picture-v1.md', languageOnlyPlaceholders),
 };
 // A scene of the demo domain, as its annotations tell it.
-const picture = {
+const image = {
   id: 1,
   fileName: '1.jpg',
   width: 100,
@@ -28,7 +28,7 @@ const picture = {
   boxes: [{ category: 'car', box: [5, 40, 30, 30] as [number, number, number, number] }],
 };
 const choices = ['red', 'blue', 'green', 'yellow'];
-const pictures = new Map([[1, picture]]);
+const images = new Map([[1, image]]);
 const right = {
   request_id: 'right',
   image_id: 1,
@@ -43,7 +43,7 @@ const settings = { promptVersions, blindAnswers: 3, languageOnlyAnswers: 2, iden
 const requests = verificationRequests({ samples: [right, wrong], ...settings });
 
 describe('what is asked', () => {
-  test('is each sample n times blind and m times without the picture, the choices in another order each time', () => {
+  test('is each sample n times blind and m times without the image, the choices in another order each time', () => {
     expect(requests.map(({ request_id, kind }) => `${request_id} ${kind}`)).toEqual(
       ['right', 'wrong'].flatMap((id) => [
         ...Array.from({ length: 3 }, () => `${id} blind`),
@@ -56,9 +56,9 @@ describe('what is asked', () => {
     }
   });
 
-  test('never tells the answer, and tells of the picture only when blind', () => {
+  test('never tells the answer, and tells of the image only when blind', () => {
     for (const request of requests) {
-      const prompt = verificationMessages(request, pictures, templates)
+      const prompt = verificationMessages(request, images, templates)
         .map(({ content }) => content)
         .join('\n');
       expect(prompt).toContain('What color is the car?');
@@ -104,7 +104,7 @@ describe.each([
     const { client, settings: teacherSettings } = await runningTeacher();
     const answers = new Map<string, { raw_instructions: string }>();
     for (const request of requests) {
-      const messages = verificationMessages(request, pictures, templates);
+      const messages = verificationMessages(request, images, templates);
       const { text } = await askTeacher(client, messages, { ...teacherSettings, format });
       expect(text.startsWith('{')).toBe(format !== undefined);
       answers.set(request.id, { raw_instructions: text });
@@ -117,7 +117,7 @@ describe.each([
 });
 
 describe('a sample is dropped', () => {
-  const limits = { agreement: 0.6, languageOnlyRight: 0.75, keepNeedsNoPicture: 0 };
+  const limits = { agreement: 0.6, languageOnlyRight: 0.75, keepNeedsNoImage: 0 };
   const verdict = (blind: number, languageOnly: number) => ({
     request_id: 'x',
     blind: { asked: 3, right: blind },
@@ -133,8 +133,8 @@ describe('a sample is dropped', () => {
     expect(judge(2, 0)).toBeUndefined();
   });
 
-  test('when most answers without the picture are right', () => {
-    expect(judge(3, 3)).toMatchObject({ reason: 'needs_no_picture' });
+  test('when most answers without the image are right', () => {
+    expect(judge(3, 3)).toMatchObject({ reason: 'needs_no_image' });
     expect(judge(3, 2)).toBeUndefined();
   });
 
@@ -142,10 +142,10 @@ describe('a sample is dropped', () => {
     expect(verdictJudge([], limits, 1)({ request_id: 'x' })).toBeUndefined();
   });
 
-  test('and of those that need no picture the set share is kept, the same each time', () => {
+  test('and of those that need no image the set share is kept, the same each time', () => {
     const verdicts = Array.from({ length: 400 }, (_, id) => ({ ...verdict(3, 4), request_id: String(id) }));
     const kept = () => {
-      const lenient = verdictJudge(verdicts, { ...limits, keepNeedsNoPicture: 0.25 }, 1);
+      const lenient = verdictJudge(verdicts, { ...limits, keepNeedsNoImage: 0.25 }, 1);
       return verdicts.filter(({ request_id }) => !lenient({ request_id })).map(({ request_id }) => request_id);
     };
     expect(kept().length).toBeGreaterThan(60);

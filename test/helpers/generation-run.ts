@@ -15,10 +15,10 @@ import type { StepContext } from '../../src/round/step-context.ts';
 import type { GenerationRequest } from '../../src/teacher/generation-request.ts';
 import { projectFile } from './project-file.ts';
 
-const pictures = 200;
+const imageCount = 200;
 const objects = ['cat', 'dog', 'bus', 'apple', 'clock'];
 
-/** Writes a run of this many requests about a few hundred pictures, and returns what its steps are given. */
+/** Writes a run of this many requests about a few hundred images, and returns what its steps are given. */
 export async function writeGenerationRun(
   folder: string,
   requests: number,
@@ -39,7 +39,7 @@ export async function writeGenerationRun(
       root: folder,
       train: [{ dataset: 'aokvqa' }],
       validation: { file: 'validation.json' },
-      pictures: { train: 'pictures', validation: 'pictures' },
+      images: { train: 'images', validation: 'images' },
       annotations: { instances: 'annotations/instances.json', captions: 'annotations/captions.json' },
       questionTypes: projectFile('configs/question-types.yaml'),
     },
@@ -78,7 +78,7 @@ export async function writeGenerationRun(
 
 function requestOf(index: number): GenerationRequest {
   const rest = {
-    image_id: (index % pictures) + 1,
+    image_id: (index % imageCount) + 1,
     question_type: 'object_localization',
     examples: [{ idx: `example-${index}`, prompt: `Question: Where is thing number ${index}?` }],
     source: 'random' as const,
@@ -89,7 +89,7 @@ function requestOf(index: number): GenerationRequest {
 }
 
 async function writeAnnotations(folder: string): Promise<void> {
-  const ids = Array.from({ length: pictures }, (_, index) => index + 1);
+  const ids = Array.from({ length: imageCount }, (_, index) => index + 1);
   const images = ids.map((id) => ({ id, file_name: `${id}.jpg`, width: 200, height: 100 }));
   const objectOf = (id: number) => objects[id % objects.length] as string;
   await writeFile(
@@ -109,7 +109,7 @@ async function writeAnnotations(folder: string): Promise<void> {
     join(folder, 'captions.json'),
     JSON.stringify({
       images,
-      annotations: ids.map((id) => ({ id, image_id: id, caption: `A ${objectOf(id)} in a picture.` })),
+      annotations: ids.map((id) => ({ id, image_id: id, caption: `A ${objectOf(id)} in an image.` })),
     }),
   );
 }

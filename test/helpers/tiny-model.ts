@@ -3,12 +3,12 @@
  */
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { drawPictures, type ScenePicture, writePictures } from '../../demo/scenes/pictures.ts';
+import { drawImages, type SceneImage, writeImages } from '../../demo/scenes/images.ts';
 import { type QuestionRecord, skewedQuestions } from '../../demo/scenes/question-sets.ts';
 import { readJsonLines } from '../../src/core/read-json.ts';
 import { seededRandom } from '../../src/core/seeded-random.ts';
 import { writeFileAtomically, writeJson } from '../../src/core/write-file.ts';
-import { aokvqaPicturePath } from '../../src/datasets/aokvqa.ts';
+import { aokvqaImagePath } from '../../src/datasets/aokvqa.ts';
 import { writeMixture } from '../../src/datasets/mixture.ts';
 import {
   ANSWER_START,
@@ -82,7 +82,7 @@ export async function writeTinyModel(
   { hidden = 32, seed = 1, family = 'minigpt4' as TinyFamily } = {},
 ): Promise<void> {
   const form = promptForms[family];
-  const tokenizer = withPictureMark(trainTokenizer(sentences(form), VOCABULARY), form);
+  const tokenizer = withImageMark(trainTokenizer(sentences(form), VOCABULARY), form);
   const config = tinyConfig(family, hidden, Object.keys(tokenizer.model.vocab).length);
   const tensors = [...expectedTensors(config)].map(([name, shape]) => ({
     name,
@@ -106,23 +106,23 @@ export async function writeTinyModel(
 }
 
 function sentences(form: PromptForm): string[] {
-  return questionsAbout(scenePictures(40, 'tokenizer')).map(
+  return questionsAbout(sceneImages(40, 'tokenizer')).map(
     (record) => promptOf(record, form) + form.answerSeparator + answerOf(record) + form.endMark,
   );
 }
 
-/** The picture's special token under the name that the prompt form gives it. */
-function withPictureMark(tokenizer: TokenizerJson, form: PromptForm): TokenizerJson {
-  const text = JSON.stringify(tokenizer).replaceAll(promptForms.minigpt4.pictureMark, form.pictureMark);
+/** The image's special token under the name that the prompt form gives it. */
+function withImageMark(tokenizer: TokenizerJson, form: PromptForm): TokenizerJson {
+  const text = JSON.stringify(tokenizer).replaceAll(promptForms.minigpt4.imageMark, form.imageMark);
   return JSON.parse(text) as TokenizerJson;
 }
 
-function scenePictures(count: number, seed: string | number): ScenePicture[] {
-  return drawPictures(seededRandom(seed), count, 1);
+function sceneImages(count: number, seed: string | number): SceneImage[] {
+  return drawImages(seededRandom(seed), count, 1);
 }
 
-function questionsAbout(pictures: ScenePicture[]): QuestionRecord[] {
-  return skewedQuestions(pictures, 2, seededRandom('questions'));
+function questionsAbout(images: SceneImage[]): QuestionRecord[] {
+  return skewedQuestions(images, 2, seededRandom('questions'));
 }
 
 const promptOf = ({ question, choices }: QuestionRecord, form: TurnForm) => humanTurn(question, choices, form);
@@ -132,34 +132,34 @@ const answerOf = ({ choices, correct_choice_idx }: QuestionRecord) => answerQma(
 export interface TinyQuestions {
   /** In A-OKVQA's format. */
   file: string;
-  /** The folder of the pictures. */
-  pictures: string;
+  /** The folder of the images. */
+  images: string;
   questions: QuestionRecord[];
   /** The questions as an evaluate job takes them. */
   asked: string;
 }
 
-/** Writes pictures of the demo domain and questions about them, in A-OKVQA's format. */
+/** Writes images of the demo domain and questions about them, in A-OKVQA's format. */
 export async function writeTinyQuestions(folder: string, count = 12): Promise<TinyQuestions> {
-  const pictures = path.join(folder, 'pictures');
-  const scenes = scenePictures(Math.ceil(count / 2), 'pictures');
+  const images = path.join(folder, 'images');
+  const scenes = sceneImages(Math.ceil(count / 2), 'images');
   const questions = questionsAbout(scenes).slice(0, count);
   const file = path.join(folder, 'questions.json');
   await mkdir(folder, { recursive: true });
-  await writePictures(pictures, scenes, { seen: new Set() });
+  await writeImages(images, scenes, { seen: new Set() });
   await writeJson(file, questions);
   const asked = path.join(folder, 'asked.jsonl');
   await writeAsked(
     asked,
-    questions.map((record) => askedQuestion(record, pictures)),
+    questions.map((record) => askedQuestion(record, images)),
   );
-  return { file, pictures, questions, asked };
+  return { file, images, questions, asked };
 }
 
-function askedQuestion(record: QuestionRecord, pictures: string): AskedQuestion {
+function askedQuestion(record: QuestionRecord, images: string): AskedQuestion {
   return {
     question_id: record.question_id,
-    picture: aokvqaPicturePath(pictures, record.image_id),
+    image: aokvqaImagePath(images, record.image_id),
     question: listedQuestion(record.question, record.choices),
     answerStart: ANSWER_START,
     answers: record.choices.map((_, index) => answerStem(record.choices, index)),
@@ -181,7 +181,7 @@ export interface TinyMixture extends TinyQuestions {
 }
 
 /**
- * Writes a mixture of questions about pictures of the demo domain.
+ * Writes a mixture of questions about images of the demo domain.
  *
  * @param count length of the order: steps times batch size
  */
@@ -195,7 +195,7 @@ export async function writeTinyMixture(
     (record): TrainingSample => ({
       id: record.question_id,
       source: 'aokvqa',
-      picture: path.join(written.pictures, `${String(record.image_id).padStart(12, '0')}.jpg`),
+      image: path.join(written.images, `${String(record.image_id).padStart(12, '0')}.jpg`),
       prompt: promptOf(record, form),
       answer: answerOf(record),
       questionType: record.question_type,

@@ -44,9 +44,9 @@ function round(number: number): ReportRound {
   };
 }
 
-function reportInput(picture: string): ReportInput {
+function reportInput(image: string): ReportInput {
   const badCase = (index: number): ReportBadCase => ({
-    picture,
+    image,
     questionType: types[index % types.length] as string,
     question: `Question ${index} about <b>bold</b>?`,
     choices: ['a', 'b', 'c', 'd'],
@@ -62,7 +62,7 @@ function reportInput(picture: string): ReportInput {
     rounds,
     badCases: Array.from({ length: 24 }, (_, index) => badCase(index)),
     generated: Array.from({ length: 12 }, (_, index) => ({ ...badCase(index), round: 1 + (index % 2) })),
-    rejected: [{ round: 1, picture, reason: 'duplicate', detail: 'the same', raw: 'x'.repeat(2000) }],
+    rejected: [{ round: 1, image, reason: 'duplicate', detail: 'the same', raw: 'x'.repeat(2000) }],
     lineage: {
       nodes: rounds.map((_, index) => ({ id: `${index}`, kind: 'adapter', details: ['0123456789ab'], round: index })),
       edges: [{ from: '0', to: '1' }],
@@ -76,10 +76,10 @@ let address: string;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'dataengine-'));
-  const picture = join(folder, 'picture.png');
-  await sharp({ create: { width: 320, height: 240, channels: 3, background: 'teal' } }).toFile(picture);
+  const image = join(folder, 'image.png');
+  await sharp({ create: { width: 320, height: 240, channels: 3, background: 'teal' } }).toFile(image);
   const output = join(folder, 'report.html');
-  await writeReport({ ...reportInput(picture), output });
+  await writeReport({ ...reportInput(image), output });
   address = pathToFileURL(output).href;
   browser = await launchBrowser();
 });
@@ -106,14 +106,12 @@ async function open(options: BrowserContextOptions = {}): Promise<{ page: Page; 
 const visible = (page: Page, gallery: string) => page.locator(`#${gallery} article:visible`).count();
 
 describe('the report in a browser', () => {
-  test('shows charts and pictures, and nothing is asked for, refused or run', async () => {
+  test('shows charts and images, and nothing is asked for, refused or run', async () => {
     const { page, complaints } = await open();
     expect(await page.locator('svg:visible').count()).toBe(7);
     const loaded = await page
       .locator('article img')
-      .evaluateAll((pictures) =>
-        pictures.every((picture) => (picture as { naturalWidth?: number }).naturalWidth === 160),
-      );
+      .evaluateAll((images) => images.every((image) => (image as { naturalWidth?: number }).naturalWidth === 160));
     expect(loaded).toBe(true);
     expect(await page.getByText('attribute_<script>alert(1)</script>').count()).toBeGreaterThan(0);
     expect(complaints).toEqual([]);

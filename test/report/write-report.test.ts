@@ -44,7 +44,7 @@ const dataRound: ReportRound = {
 };
 
 const badCase: ReportBadCase = {
-  picture: 'nowhere.jpg',
+  image: 'nowhere.jpg',
   questionType: 'color',
   question: 'What color is <script>alert("x")</script> & co?',
   choices: ['red', '<b>blue</b>', 'green', 'black'],
@@ -93,7 +93,7 @@ describe('the report', () => {
   test('shows what was rejected, and why', async () => {
     const rejected = {
       round: 1,
-      picture: 'nowhere.jpg',
+      image: 'nowhere.jpg',
       reason: 'choice_count',
       detail: 'five',
       raw: 'What is <i>this</i>?',
@@ -157,23 +157,23 @@ describe('the report', () => {
     expect(html).toContain('<li class="chosen">red <span>✗ model’s answer</span></li>');
   });
 
-  test('carries small pictures inside, and a gray box for one that cannot be read', async () => {
+  test('carries small images inside, and a gray box for one that cannot be read', async () => {
     const folder = await temporaryFolder();
     const [large, broken] = [join(folder, 'large.png'), join(folder, 'broken.jpg')];
     await sharp({ create: { width: 800, height: 400, channels: 3, background: 'teal' } }).toFile(large);
-    await writeFile(broken, 'no picture');
+    await writeFile(broken, 'no image');
     const html = await written({
-      generated: [large, broken, join(folder, 'missing.jpg')].map((picture) => ({
+      generated: [large, broken, join(folder, 'missing.jpg')].map((image) => ({
         ...sample,
-        picture,
+        image,
         rationale: 'Because <it> is.',
       })),
     });
-    const pictures = [...html.matchAll(/<img src="data:image\/jpeg;base64,([^"]*)"/g)];
-    expect(pictures).toHaveLength(1);
-    const inlined = await sharp(Buffer.from(pictures[0]?.[1] ?? '', 'base64')).metadata();
+    const images = [...html.matchAll(/<img src="data:image\/jpeg;base64,([^"]*)"/g)];
+    expect(images).toHaveLength(1);
+    const inlined = await sharp(Buffer.from(images[0]?.[1] ?? '', 'base64')).metadata();
     expect([inlined.format, inlined.width, inlined.height]).toEqual(['jpeg', 160, 80]);
-    expect(html.match(/class="no-picture"/g)).toHaveLength(2);
+    expect(html.match(/class="no-image"/g)).toHaveLength(2);
     expect(html).toContain('Because &lt;it&gt; is.');
   });
 
@@ -183,16 +183,16 @@ describe('the report', () => {
     expect(html).toContain('prefers-color-scheme: dark');
   });
 
-  test('stays small with many pictures, and shows each question type and fate', async () => {
-    const picture = join(await temporaryFolder(), 'noise.png');
+  test('stays small with many images, and shows each question type and fate', async () => {
+    const image = join(await temporaryFolder(), 'noise.png');
     const noise = { type: 'gaussian', mean: 128, sigma: 60 } as const;
-    await sharp({ create: { width: 160, height: 160, channels: 3, background: 'teal', noise } }).toFile(picture);
-    const many = Array.from({ length: 400 }, (_, index) => ({ ...badCase, picture, question: `Question ${index}?` }));
+    await sharp({ create: { width: 160, height: 160, channels: 3, background: 'teal', noise } }).toFile(image);
+    const many = Array.from({ length: 400 }, (_, index) => ({ ...badCase, image, question: `Question ${index}?` }));
     const html = await written({
       rounds: [baseRound, dataRound],
-      badCases: [...many, { ...badCase, picture, questionType: 'rare type', chosen: [0, 1] }],
+      badCases: [...many, { ...badCase, image, questionType: 'rare type', chosen: [0, 1] }],
       generated: many.map((one) => ({ ...one, round: 1 })),
-      rejected: many.map(() => ({ round: 1, picture, reason: 'duplicate', detail: 'it', raw: 'Again' })),
+      rejected: many.map(() => ({ round: 1, image, reason: 'duplicate', detail: 'it', raw: 'Again' })),
     });
     expect(html.length).toBeLessThan(5_000_000);
     expect(html).toMatch(/<span>\d+ of 401<\/span>/);

@@ -17,7 +17,7 @@ import { evaluateModel } from '../../src/round/evaluate-model.ts';
 import {
   askQuestions,
   evaluationSets,
-  extractedPicturesFolder,
+  extractedImagesFolder,
   readEvaluationSet,
   requireEvaluationSet,
 } from '../../src/round/evaluation-sets.ts';
@@ -37,7 +37,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'benchmarks-'));
   const benchmarks = [
     { benchmark: 'mmbench', file: 'MMBench/mmbench_dev.tsv' },
-    { benchmark: 'seed-bench', file: 'SEED-Bench/SEED-Bench.json', pictures: 'SEED-Bench/SEED-Bench-image' },
+    { benchmark: 'seed-bench', file: 'SEED-Bench/SEED-Bench.json', images: 'SEED-Bench/SEED-Bench-image' },
   ];
   const evaluateSettings = { shards: 3, batchSize: 4, benchmarks, bootstrapSamples: bootstrap.samples };
   const config = await writeTinyRun(folder, ({ data: { test: _, ...data }, ...settings }) => ({
@@ -94,13 +94,13 @@ test('three shards give the scores of one, for every benchmark of the config', a
   }
 }, 600_000);
 
-test('questions about one picture are in one part, unless a part ends between them', async () => {
-  const picturesOf = async (shard: number) => {
+test('questions about one image are in one part, unless a part ends between them', async () => {
+  const imagesOf = async (shard: number) => {
     const text = await readFile(file('evaluate-parts', `mmbench-${shard}-of-3`, 'questions.jsonl'), 'utf8');
     const lines = text.trim().split('\n');
-    return new Set(lines.map((line) => (JSON.parse(line) as { picture: string }).picture));
+    return new Set(lines.map((line) => (JSON.parse(line) as { image: string }).image));
   };
-  const parts = await Promise.all([0, 1, 2].map(picturesOf));
+  const parts = await Promise.all([0, 1, 2].map(imagesOf));
   const distinct = new Set(parts.flatMap((part) => [...part]));
   expect(distinct.size).toBeGreaterThan(1);
   const computed = parts.reduce((sum, part) => sum + part.size, 0);
@@ -135,9 +135,9 @@ test('the validation questions have their scores where their file has always bee
   expect(JSON.parse(await readFile(file('evaluate', 'aokvqa_eval.json'), 'utf8'))).toHaveLength(8);
 });
 
-test('blind, no picture is read: the questions are asked in words alone', async () => {
+test('blind, no image is read: the questions are asked in words alone', async () => {
   const set = { ...requireEvaluationSet(context.config, context.run, 'seed-bench'), blind: true };
-  const questions = await readEvaluationSet(set, extractedPicturesFolder(context.run));
+  const questions = await readEvaluationSet(set, extractedImagesFolder(context.run));
   expect(askQuestions(set, questions)[0]).toEqual({
     question_id: '101669',
     question: 'How many towels are in the image?\n',
@@ -162,7 +162,7 @@ test('MMBench is ranked, and direct answers are written, where the config says s
   const asked = async (name: string, changes: Partial<typeof settings> = {}) => {
     const config = { ...context.config, evaluate: { ...settings, ...changes } };
     const set = requireEvaluationSet(config, context.run, name);
-    const [first] = askQuestions(set, await readEvaluationSet(set, extractedPicturesFolder(context.run)));
+    const [first] = askQuestions(set, await readEvaluationSet(set, extractedImagesFolder(context.run)));
     return { ranks: first?.answers.length !== 0, writes: first?.generate !== undefined };
   };
   expect(await asked('mmbench')).toEqual({ ranks: false, writes: true });

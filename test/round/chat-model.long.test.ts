@@ -37,12 +37,12 @@ test.skipIf(!torchIsSetUp)('a Qwen2.5-VL goes through a round, and its bad cases
   expect(await evaluate(context)).toMatchObject({ questions: 8 });
   await classify(context);
   await gate(context);
-  expect(await embed({ ...context, round: 1 })).toMatchObject({ pictures: 24 + 8 });
+  expect(await embed({ ...context, round: 1 })).toMatchObject({ images: 24 + 8 });
   expect(await sample({ ...context, round: 1 })).toMatchObject({ requests: 6 });
 
   const samples = await readFile(join(context.run.root, 'round-0/finetune/mixture/samples.jsonl'), 'utf8');
   const prompts = samples.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line).prompt]));
-  expect(prompts).toContain('What color is the picture?\n(A) red (B) green (C) blue (D) yellow\n');
+  expect(prompts).toContain('What color is the image?\n(A) red (B) green (C) blue (D) yellow\n');
   expect(await finetune(context)).toMatchObject({ reused: true });
 
   const tensorflow = { ...context, config: { ...context.config, trainer: 'tensorflow' as const } };

@@ -7,7 +7,7 @@ import { checkData } from '../../src/round/check-data.ts';
 import { prepareData } from '../../src/round/prepare-data.ts';
 import { mmbenchRows, writeSeedBench, writeTable } from '../evaluation/benchmarks/official-files.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
-import { pictureName } from './tiny-dataset.ts';
+import { imageName } from './tiny-dataset.ts';
 import { tinyContext, writeTinyRun } from './tiny-run.ts';
 
 async function tinyRun() {
@@ -19,7 +19,7 @@ async function tinyRun() {
   return { context, data, problems };
 }
 
-const picture = (id: number) => `COCO2017/train2017/${pictureName(id)}`;
+const image = (id: number) => `COCO2017/train2017/${imageName(id)}`;
 
 describe('data check', () => {
   test('finds nothing in data that is whole', async () => {
@@ -29,12 +29,12 @@ describe('data check', () => {
 
   test('reports everything that is wrong, not only the first', async () => {
     const { context, data, problems } = await tinyRun();
-    await rm(data(picture(3)));
-    await truncate(data(picture(4)), 200);
+    await rm(data(image(3)));
+    await truncate(data(image(4)), 200);
     await sharp({ create: { width: 10, height: 24, channels: 3, background: 'red' } })
       .jpeg()
       .toFile(data('other.jpg'));
-    await rename(data('other.jpg'), data(picture(5)));
+    await rename(data('other.jpg'), data(image(5)));
     await rename(data('COCO2017/val2017'), data('elsewhere'));
     const file = data('A-OKVQA/aokvqa_v1p0_test.json');
     await writeFile(file, (await readFile(file, 'utf8')).slice(0, 300));
@@ -44,12 +44,12 @@ describe('data check', () => {
 
     const found = await problems();
     const of = (item: string) => found.find(([name]) => name?.startsWith(item)) ?? [];
-    expect(of(picture(3))).toEqual([picture(3), 'no such picture', expect.stringContaining('train2017.zip')]);
-    expect(of(picture(4))[1]).toMatch(/cut short/);
-    expect(of(picture(5))[1]).toBe('is 10 x 24, but the annotations say 32 x 24');
+    expect(of(image(3))).toEqual([image(3), 'no such image', expect.stringContaining('train2017.zip')]);
+    expect(of(image(4))[1]).toMatch(/cut short/);
+    expect(of(image(5))[1]).toBe('is 10 x 24, but the annotations say 32 x 24');
     expect(of('COCO2017/val2017')).toEqual([
       'COCO2017/val2017',
-      expect.stringMatching(/^no such folder; 8 pictures/),
+      expect.stringMatching(/^no such folder; 8 images/),
       expect.stringContaining('val2017.zip'),
     ]);
     expect(of('A-OKVQA/aokvqa_v1p0_test.json')[1]).toMatch(/unexpected end/);
@@ -68,28 +68,28 @@ describe('data check', () => {
     });
   });
 
-  test('looks at the benchmarks of the config wherever they are, and at their pictures', async () => {
+  test('looks at the benchmarks of the config wherever they are, and at their images', async () => {
     const { context, data } = await tinyRun();
-    const { pictures } = await writeSeedBench(data('elsewhere'));
+    const { images } = await writeSeedBench(data('elsewhere'));
     await writeTable(data('elsewhere/mmbench.tsv'), await mmbenchRows());
     const seedBench = {
       benchmark: 'seed-bench',
       file: 'elsewhere/SEED-Bench.json',
-      pictures: 'elsewhere/SEED-Bench-image',
+      images: 'elsewhere/SEED-Bench-image',
     };
     const benchmarks = [seedBench, { benchmark: 'mmbench', file: 'elsewhere/mmbench.tsv' }];
     const evaluate = evaluateSchema.parse({ benchmarks });
     const config = { ...context.config, evaluate };
     expect(await checkData(config, context)).toMatchObject({ questions: 16, problems: [] });
 
-    await truncate(join(pictures, '2_2'), 100);
+    await truncate(join(images, '2_2'), 100);
     await rm(data('elsewhere/mmbench.tsv'));
     const { problems } = await checkData(config, context);
     expect(problems.map(({ item, problem }) => [item, problem])).toEqual([
       ['elsewhere/mmbench.tsv', 'no such file'],
       ['elsewhere/SEED-Bench-image/2_2', expect.stringMatching(/cut short/)],
     ]);
-    // A blind one needs no picture.
+    // A blind one needs no image.
     const blind = evaluateSchema.parse({ benchmarks: [{ ...seedBench, blind: true }] });
     expect((await checkData({ ...config, evaluate: blind }, context)).problems).toEqual([]);
   });

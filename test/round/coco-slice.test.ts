@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { loadConfig } from '../../src/config/load-config.ts';
-import { aokvqaPicturePath } from '../../src/datasets/aokvqa.ts';
+import { aokvqaImagePath } from '../../src/datasets/aokvqa.ts';
 import { readEngineData } from '../../src/datasets/engine-data.ts';
 import { append } from '../../src/round/append.ts';
 import { classify } from '../../src/round/classify.ts';
@@ -93,7 +93,7 @@ describe.skipIf(slice === undefined)(
     test('the data is whole, and the teacher sorts the questions, which have no types of their own', async () => {
       const prepared = await prepareData(inRound(0));
       expect(prepared.questions).toBe(QUESTIONS);
-      expect(prepared.pictures).toBeGreaterThan(60);
+      expect(prepared.images).toBeGreaterThan(60);
       expect(Object.keys(await readJsonFile('question_types.json'))).toHaveLength(QUESTIONS);
     });
 
@@ -108,7 +108,7 @@ describe.skipIf(slice === undefined)(
 
     test('round 1 writes samples about photos of the pool, in the reference format, and trains on them', async () => {
       const embedded = await embed(inRound(1));
-      expect(embedded.pictures).toBeGreaterThan(QUESTIONS);
+      expect(embedded.images).toBeGreaterThan(QUESTIONS);
       const sampled = await sample(inRound(1));
       expect(sampled.requests).toBe(12);
       await generate(inRound(1));
@@ -119,13 +119,13 @@ describe.skipIf(slice === undefined)(
 
       const samples = await readEngineData(path.join(context.run.root, 'round-1', 'DataEngine_round1_data.json'));
       const annotations = (name: string) => path.join(root, 'COCO2017', 'annotations', name);
-      const pictures = await allAnnotations({
+      const images = await allAnnotations({
         instances: annotations('instances_train2017.json'),
         captions: annotations('captions_train2017.json'),
       });
       for (const { image_id, choices, correct_choice_idx } of samples) {
-        await access(aokvqaPicturePath(path.join(root, 'COCO2017', 'train2017'), image_id));
-        expect(pictures.find(({ id }) => id === image_id)?.captions).not.toEqual([]);
+        await access(aokvqaImagePath(path.join(root, 'COCO2017', 'train2017'), image_id));
+        expect(images.find(({ id }) => id === image_id)?.captions).not.toEqual([]);
         expect(choices).toHaveLength(4);
         expect(choices[correct_choice_idx]).toBeTruthy();
       }

@@ -25,7 +25,7 @@ describe('data stats', () => {
     await writeSamplePage(page, 'Samples', shown);
     const html = await readFile(page, 'utf8');
     expect(html.match(/<img src="data:image\/jpeg/g)).toHaveLength(shown.flatMap(({ samples }) => samples).length);
-    expect(html).toContain('What color is the picture?');
+    expect(html).toContain('What color is the image?');
   });
 });
 

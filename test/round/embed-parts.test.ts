@@ -6,7 +6,7 @@ import { embedShard } from '../../src/round/embed-parts.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { tinyContext, writeTinyRun } from './tiny-run.ts';
 
-/** A run whose pictures are embedded in this many parts. */
+/** A run whose images are embedded in this many parts. */
 async function runOf(embeddingShards: number) {
   const folder = await temporaryFolder();
   const configFile = await writeTinyRun(folder, (config) => ({
@@ -43,6 +43,6 @@ describe('embedding in parts', () => {
   it('names the part that is missing', async () => {
     const { context, file } = await runOf(2);
     await embedShard(context, { shard: 0 });
-    await expect(joinOrEmbed(context)).rejects.toThrow(`${file('embedding-parts/1-of-2')}: this part of the pictures`);
+    await expect(joinOrEmbed(context)).rejects.toThrow(`${file('embedding-parts/1-of-2')}: this part of the images`);
   });
 });

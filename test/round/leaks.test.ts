@@ -4,14 +4,14 @@
 import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { aokvqaPicturePath } from '../../src/datasets/aokvqa.ts';
+import { aokvqaImagePath } from '../../src/datasets/aokvqa.ts';
 import { evaluationFiles, leakFinderOf, questionFiles } from '../../src/round/evaluation-set.ts';
 import type { StepContext } from '../../src/round/step-context.ts';
 import { mmbenchRows, writeSeedBench, writeTable } from '../evaluation/benchmarks/official-files.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { tinyContext, writeTinyRun } from './tiny-run.ts';
 
-// Pictures of the pool that the tiny dataset does not have.
+// Images of the pool that the tiny dataset does not have.
 const [copyOfMmbench, copyOfSeedBench, own] = [9001, 9002, 9003] as const;
 
 async function evaluatedOn(benchmarks: Record<string, unknown>[]): Promise<StepContext> {
@@ -20,12 +20,12 @@ async function evaluatedOn(benchmarks: Record<string, unknown>[]): Promise<StepC
   const config = await writeTinyRun(folder, (settings) => ({ ...settings, evaluate: { benchmarks } }));
   const rows = await mmbenchRows();
   await writeTable(join(data, 'MMBench', 'mmbench_dev.tsv'), rows);
-  const { pictures } = await writeSeedBench(join(data, 'SEED-Bench'));
+  const { images } = await writeSeedBench(join(data, 'SEED-Bench'));
   const pool = join(data, 'COCO2017', 'train2017');
   await mkdir(pool, { recursive: true });
-  await writeFile(aokvqaPicturePath(pool, copyOfMmbench), Buffer.from(String(rows[1]?.image), 'base64'));
-  await writeFile(aokvqaPicturePath(pool, copyOfSeedBench), await readFile(join(pictures, '2_2')));
-  await writeFile(aokvqaPicturePath(pool, own), 'nobody else has this');
+  await writeFile(aokvqaImagePath(pool, copyOfMmbench), Buffer.from(String(rows[1]?.image), 'base64'));
+  await writeFile(aokvqaImagePath(pool, copyOfSeedBench), await readFile(join(images, '2_2')));
+  await writeFile(aokvqaImagePath(pool, own), 'nobody else has this');
   return tinyContext(config);
 }
 
@@ -33,7 +33,7 @@ const mmbench = { benchmark: 'mmbench', file: 'MMBench/mmbench_dev.tsv' };
 const seedBench = {
   benchmark: 'seed-bench',
   file: 'SEED-Bench/SEED-Bench.json',
-  pictures: 'SEED-Bench/SEED-Bench-image',
+  images: 'SEED-Bench/SEED-Bench-image',
 };
 const sample = { image_id: own, question: 'What is the dog doing?', choices: ['a', 'b', 'c', 'd'] };
 const ofMmbench = { ...sample, question: 'What color is it?', choices: ['yellow', 'blue', 'green', 'red'] };
@@ -44,15 +44,15 @@ const ofSeedBench = {
 };
 const pool = [copyOfMmbench, copyOfSeedBench, own];
 
-test('a picture or a question of a benchmark of the config is a leak, limited, blind or not', async () => {
+test('an image or a question of a benchmark of the config is a leak, limited, blind or not', async () => {
   const context = await evaluatedOn([
     { ...mmbench, limit: 1, blind: true },
     { ...mmbench, limit: 1 },
     { ...seedBench, limit: 1 },
   ]);
   const find = await leakFinderOf(context, pool);
-  expect(find({ ...sample, image_id: copyOfMmbench })).toMatchObject({ reason: 'evaluation_picture' });
-  expect(find({ ...sample, image_id: copyOfSeedBench })).toMatchObject({ reason: 'evaluation_picture' });
+  expect(find({ ...sample, image_id: copyOfMmbench })).toMatchObject({ reason: 'evaluation_image' });
+  expect(find({ ...sample, image_id: copyOfSeedBench })).toMatchObject({ reason: 'evaluation_image' });
   expect(find(ofMmbench)).toEqual({ reason: 'evaluation_question', detail: 'question mmbench-blind/0' });
   expect(find(ofSeedBench)).toEqual({ reason: 'evaluation_question', detail: 'question seed-bench/101669' });
   expect(find(sample)).toBeUndefined();
@@ -64,12 +64,12 @@ test('of a benchmark that the config does not evaluate on it is none', async () 
   for (const asked of [ofMmbench, ofSeedBench]) expect(find(asked)).toBeUndefined();
 });
 
-test('validation and test questions and their pictures are leaks, as ever', async () => {
+test('validation and test questions and their images are leaks, as ever', async () => {
   const context = await evaluatedOn([]);
   const { validation, root } = context.config.data;
   const [asked] = JSON.parse(await readFile(join(root, validation.file), 'utf8'));
   const find = await leakFinderOf(context, [asked.image_id, own]);
-  expect(find({ ...sample, image_id: asked.image_id })).toMatchObject({ reason: 'evaluation_picture' });
+  expect(find({ ...sample, image_id: asked.image_id })).toMatchObject({ reason: 'evaluation_image' });
   const { question, choices } = asked;
   expect(find({ image_id: own, question, choices })).toMatchObject({
     reason: 'evaluation_question',

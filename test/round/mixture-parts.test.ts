@@ -6,7 +6,7 @@ import { mixtureParts } from '../../src/round/mixture-parts.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
 describe('what an earlier data engine wrote, as a base dataset', () => {
-  it('is a part of the mixture with pictures, answers and ratio of its own', async () => {
+  it('is a part of the mixture with images, answers and ratio of its own', async () => {
     const root = await temporaryFolder();
     await mkdir(join(root, 'gptvqa'));
     const sample = {
@@ -34,7 +34,7 @@ describe('what an earlier data engine wrote, as a base dataset', () => {
       {
         id: 'DataEngine_round1_data-0',
         source: 'DataEngine_round1_data',
-        picture: join(root, 'COCO2017/train2017/000000000009.jpg'),
+        image: join(root, 'COCO2017/train2017/000000000009.jpg'),
         prompt: expect.stringContaining('What color is the cup?\n(A) red (B) blue (C) green (D) white'),
         answer: expect.stringMatching(/^The answer is \(B\) blue\..*It is blue\./),
         questionType: 'attribute',

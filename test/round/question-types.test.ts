@@ -8,7 +8,7 @@ import { tinyContext, writeTinyRun } from './tiny-run.ts';
 test("the teacher's types are compared with the classified file, by type; without one there is nothing to compare", async () => {
   const folder = await temporaryFolder();
   const context = await tinyContext(await writeTinyRun(folder));
-  // "What color is the picture?" is attribute_recognition by its words; every second one is filed under image_scene.
+  // "What color is the image?" is attribute_recognition by its words; every second one is filed under image_scene.
   const outcome = await checkQuestionTypes(context);
   expect(outcome).toMatchObject({ questions: 8, share: 0.5 });
   expect(JSON.parse(await readFile(outcome.file, 'utf8'))).toMatchObject({

@@ -1,5 +1,5 @@
 /**
- * A data root in the official layout with a handful of plain pictures: enough for every step to have work.
+ * A data root in the official layout with a handful of plain images: enough for every step to have work.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -15,18 +15,17 @@ const things = [
 const firstImageId = { train: 1, val: 1001, test: 2001 } as const;
 type SplitName = keyof typeof firstImageId;
 
-// No picture of a split is a copy of another split's.
+// No image of a split is a copy of another split's.
 const heightOf = { train: 24, val: 25, test: 26 } as const;
 
-/** Writes the data root. `train` pictures are the pool as well. */
+/** Writes the data root. `train` images are the pool as well. */
 export async function writeTinyDataset(
   root: string,
   counts: Record<SplitName, number> = { train: 24, val: 8, test: 4 },
 ): Promise<void> {
   for (const split of ['train', 'val', 'test'] as const) {
     const ids = Array.from({ length: counts[split] }, (_, index) => firstImageId[split] + index);
-    for (const id of ids)
-      await writePicture(join(root, 'COCO2017', `${split}2017`, pictureName(id)), id, heightOf[split]);
+    for (const id of ids) await writeImage(join(root, 'COCO2017', `${split}2017`, imageName(id)), id, heightOf[split]);
     await writeJsonFile(
       join(root, 'A-OKVQA', `aokvqa_v1p0_${split}.json`),
       ids.map((id) => question(split, id)),
@@ -34,13 +33,13 @@ export async function writeTinyDataset(
     if (split === 'train') await writeAnnotations(join(root, 'COCO2017', 'annotations'), ids);
   }
   const captioned = [1, 2, 3, 4];
-  for (const id of captioned) await writePicture(join(root, 'cc_sbu_align', 'image', `${id}.jpg`), id);
+  for (const id of captioned) await writeImage(join(root, 'cc_sbu_align', 'image', `${id}.jpg`), id);
   const annotations = captioned.map((id) => ({ image_id: String(id), caption: captionOf(id) }));
   await writeJsonFile(join(root, 'cc_sbu_align', 'filter_cap.json'), { annotations });
 }
 
 /** `000000000017.jpg` */
-export function pictureName(id: number): string {
+export function imageName(id: number): string {
   return `${String(id).padStart(12, '0')}.jpg`;
 }
 
@@ -53,18 +52,18 @@ function question(split: SplitName, id: number): object {
     split,
     image_id: id,
     question_id: `${split}-${id}`,
-    question: 'What color is the picture?',
+    question: 'What color is the image?',
     choices: colors,
     correct_choice_idx: colors.indexOf(colorOf(id)),
     direct_answers: Array.from({ length: 10 }, () => colorOf(id)),
     difficult_direct_answer: false,
-    rationales: ['One sees it.', 'The whole picture has that color.', 'It is plain.'],
+    rationales: ['One sees it.', 'The whole image has that color.', 'It is plain.'],
     question_type: id % 2 === 0 ? 'attribute_recognition' : 'image_scene',
   };
 }
 
 async function writeAnnotations(folder: string, ids: number[]): Promise<void> {
-  const images = ids.map((id) => ({ id, file_name: pictureName(id), width: 32, height: 24 }));
+  const images = ids.map((id) => ({ id, file_name: imageName(id), width: 32, height: 24 }));
   const boxes = ids.map((id) => ({
     id,
     image_id: id,
@@ -80,7 +79,7 @@ async function writeAnnotations(folder: string, ids: number[]): Promise<void> {
   await writeJsonFile(join(folder, 'captions_train2017.json'), { images, annotations: captions });
 }
 
-async function writePicture(file: string, id: number, height: number = heightOf.train): Promise<void> {
+async function writeImage(file: string, id: number, height: number = heightOf.train): Promise<void> {
   await mkdir(dirname(file), { recursive: true });
   await sharp({ create: { width: 32, height, channels: 3, background: colorOf(id) } })
     .jpeg()

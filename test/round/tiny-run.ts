@@ -28,11 +28,11 @@ export function tinyConfig(folder: string) {
       train: [{ dataset: 'aokvqa' }, { dataset: 'cc_sbu_align' }],
       validation: { file: 'A-OKVQA/aokvqa_v1p0_val.json' },
       test: { file: 'A-OKVQA/aokvqa_v1p0_test.json' },
-      pictures: { train: 'COCO2017/train2017', validation: 'COCO2017/val2017', test: 'COCO2017/test2017' },
+      images: { train: 'COCO2017/train2017', validation: 'COCO2017/val2017', test: 'COCO2017/test2017' },
       questionTypes: projectFile('configs/question-types.yaml'),
     },
     finetune: { epochs: 1, stepsPerEpoch: 20, batchSize: 2, checkpointEverySteps: 5, learningRate: { warmupSteps: 2 } },
-    sampling: { requests: 6, nearestPictures: 4 },
+    sampling: { requests: 6, nearestImages: 4 },
     teacher: { provider: 'local', mistakeRate: 0.2, prompt: projectFile('configs/prompts/generate-v1.md') },
     verify: {
       blindPrompt: projectFile('configs/prompts/verify-v1.md'),

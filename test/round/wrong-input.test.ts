@@ -7,7 +7,7 @@ import { merge } from '../../src/round/merge.ts';
 import { prepareData } from '../../src/round/prepare-data.ts';
 import { sample } from '../../src/round/sample.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
-import { pictureName } from './tiny-dataset.ts';
+import { imageName } from './tiny-dataset.ts';
 import { tinyContext, writeTinyRun } from './tiny-run.ts';
 
 async function tinyRun() {
@@ -16,23 +16,23 @@ async function tinyRun() {
   return { folder, context, data: (path: string) => join(folder, 'data', path) };
 }
 
-const picture = (id: number) => `COCO2017/train2017/${pictureName(id)}`;
+const image = (id: number) => `COCO2017/train2017/${imageName(id)}`;
 
-test('a missing picture is named before anything is trained', async () => {
+test('a missing image is named before anything is trained', async () => {
   const { context, data } = await tinyRun();
-  await rm(data(picture(3)));
+  await rm(data(image(3)));
   await expect(prepareData(context)).rejects.toMatchObject({
     name: 'InputError',
-    message: expect.stringContaining(pictureName(3)),
+    message: expect.stringContaining(imageName(3)),
   });
 });
 
-test('a picture that is cut short is named', async () => {
+test('an image that is cut short is named', async () => {
   const { context, data } = await tinyRun();
-  await truncate(data(picture(4)), 200);
+  await truncate(data(image(4)), 200);
   await expect(prepareData(context)).rejects.toMatchObject({
     name: 'InputError',
-    message: expect.stringContaining(pictureName(4)),
+    message: expect.stringContaining(imageName(4)),
   });
 });
 

@@ -8,12 +8,12 @@ import { describe, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config/load-config.ts';
 import { InputError } from '../../src/core/input-error.ts';
 import { readCcSbuAlign } from '../../src/datasets/cc-sbu-align.ts';
-import { checkPicture } from '../../src/datasets/check-pictures.ts';
+import { checkImage } from '../../src/datasets/check-images.ts';
 import { innerPath } from '../../src/datasets/inner-path.ts';
 import { readQuestionTypes } from '../../src/generation/question-types.ts';
 import { openSafetensors } from '../../src/model/files/safetensors.ts';
-import { decodePicture } from '../../src/model/images/decode-picture.ts';
-import { inlinePicture } from '../../src/report/pictures.ts';
+import { decodeImage } from '../../src/model/images/decode-image.ts';
+import { inlineImage } from '../../src/report/images.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
 async function file(name: string, content: string | Uint8Array): Promise<string> {
@@ -22,7 +22,7 @@ async function file(name: string, content: string | Uint8Array): Promise<string>
   return path;
 }
 
-describe('a picture', () => {
+describe('an image', () => {
   const svg = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><image href="/etc/passwd"/></svg>';
   const zip = Buffer.from('PK\x03\x04 an archive', 'latin1');
 
@@ -33,9 +33,9 @@ describe('a picture', () => {
     ['nothing', ''],
   ])('that is %s and calls itself a JPEG is refused everywhere', async (_, content) => {
     const path = await file('photo.jpg', content);
-    await expect(checkPicture(path)).rejects.toThrow(`${path}: is cut short or not a picture: it is no JPEG`);
-    await expect(decodePicture(path)).rejects.toThrow(`${path}: is cut short or not a picture`);
-    expect(await inlinePicture(path)).toContain('class="no-picture"');
+    await expect(checkImage(path)).rejects.toThrow(`${path}: is cut short or not an image: it is no JPEG`);
+    await expect(decodeImage(path)).rejects.toThrow(`${path}: is cut short or not an image`);
+    expect(await inlineImage(path)).toContain('class="no-image"');
   });
 
   test('that claims an absurd size is refused before it is decoded', async () => {
@@ -45,8 +45,8 @@ describe('a picture', () => {
     honest.writeUInt32BE(60_000, 16);
     honest.writeUInt32BE(60_000, 20);
     const path = await file('huge.png', honest);
-    await expect(decodePicture(path)).rejects.toBeInstanceOf(InputError);
-    await expect(checkPicture(path)).rejects.toBeInstanceOf(InputError);
+    await expect(decodeImage(path)).rejects.toBeInstanceOf(InputError);
+    await expect(checkImage(path)).rejects.toBeInstanceOf(InputError);
   });
 });
 

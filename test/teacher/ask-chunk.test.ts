@@ -12,7 +12,7 @@ import { readPromptTemplate } from '../../src/teacher/prompt-template.ts';
 import { createTeacherAsker } from '../../src/teacher/request-asker.ts';
 import { TeacherError } from '../../src/teacher/teacher-error.ts';
 import { runningTeacher } from '../demo/local-teacher/running-teacher.ts';
-import { annotatedPicture } from '../generation/pictures.ts';
+import { annotatedImage } from '../generation/images.ts';
 import { request } from '../generation/requests.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { noTinyDisk, tinyDisk } from '../tiny-disk.ts';
@@ -20,7 +20,7 @@ import { noTinyDisk, tinyDisk } from '../tiny-disk.ts';
 const requests = Array.from({ length: 20 }, (_, index) => request(index + 1));
 const template = await readPromptTemplate('configs/prompts/generate-v1.md');
 const types = await readQuestionTypes('configs/question-types.yaml');
-const pictureOf = (id: number) => annotatedPicture({ id, captions: [`cat number ${id} on a door`] });
+const imageOf = (id: number) => annotatedImage({ id, captions: [`cat number ${id} on a door`] });
 const never = new AbortController().signal;
 
 /** A real teacher over HTTP, asked with real prompts. */
@@ -33,7 +33,7 @@ async function setUp(options: Parameters<typeof runningTeacher>[0] = {}, changes
     examples: (one) => one.examples.length,
     messages: (one, dropped) => {
       const examples = one.examples.slice(0, one.examples.length - dropped);
-      return buildMessages({ request: { ...one, examples }, picture: pictureOf(one.image_id), types, template });
+      return buildMessages({ request: { ...one, examples }, image: imageOf(one.image_id), types, template });
     },
     ...changes,
   });

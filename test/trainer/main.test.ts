@@ -79,7 +79,7 @@ test('says that it started, how far it is, each checkpoint, and what it made; th
   expect(await trainer.ended).toEqual({ code: 0, signal: null });
   const { messages } = trainer;
   expect(messages[0]).toMatchObject({ type: 'started' });
-  expect(messages).toContainEqual({ type: 'progress', phase: 'pictures', step: 6, steps: 6 });
+  expect(messages).toContainEqual({ type: 'progress', phase: 'images', step: 6, steps: 6 });
   expect(messages).toContainEqual({
     type: 'checkpoint',
     step: 6,
@@ -147,22 +147,22 @@ test('ends when its standard input closes: its parent is gone', async () => {
 
 test('wrong input is said to be that, by file, and not to be tried again', async () => {
   const own = await writeTinyMixture(await temporaryFolder(), 4);
-  const picture = path.join(own.pictures, '000000000001.jpg');
-  await truncate(picture, 300);
+  const image = path.join(own.images, '000000000001.jpg');
+  await truncate(image, 300);
   const questions = { questions: own.asked, batchSize: 2 };
-  const output = path.join(own.pictures, '..', 'losses.jsonl');
+  const output = path.join(own.images, '..', 'losses.jsonl');
   const trainer = await startTrainer({ kind: 'evaluate', model, ...questions, output });
   expect((await trainer.ended).code).toBe(1);
   expect(trainer.messages.at(-1)).toMatchObject({
     type: 'failed',
     kind: 'input',
     retryable: false,
-    message: expect.stringContaining(picture),
+    message: expect.stringContaining(image),
   });
 });
 
 test('a job that is none fails without being tried again, naming the field', async () => {
-  const trainer = await startTrainer({ kind: 'embed', model, pictures: [] });
+  const trainer = await startTrainer({ kind: 'embed', model, images: [] });
   expect((await trainer.ended).code).toBe(1);
   expect(trainer.messages).toEqual([
     { type: 'failed', kind: 'input', retryable: false, message: expect.stringContaining('output') },
@@ -177,7 +177,7 @@ test('a whole round of jobs, one after the other, through runTrainer', async () 
     {
       kind: 'embed',
       model,
-      pictures: mixture.samples.map(({ picture }) => picture),
+      images: mixture.samples.map(({ image }) => image),
       output: at('embeddings.safetensors'),
     },
     finetuneJob(at('adapter'), { steps: 4 }),
@@ -193,6 +193,6 @@ test('a whole round of jobs, one after the other, through runTrainer', async () 
   const metrics: Record<string, number> = {};
   for (const job of jobs)
     Object.assign(metrics, (await runTrainer({ job, directory, stallTimeoutSeconds: 300 })).metrics);
-  expect(metrics).toMatchObject({ pictures: 12, steps: 4, adaptedLayers: 6, questions: 12 });
+  expect(metrics).toMatchObject({ images: 12, steps: 4, adaptedLayers: 6, questions: 12 });
   expect((await readFile(at('losses.jsonl'), 'utf8')).trim().split('\n')).toHaveLength(12);
 });

@@ -148,7 +148,7 @@ test('evaluation is split over the configured shards', async () => {
   expect(calls.filter((call) => call === 'evaluateShard 0')).toHaveLength(3);
 });
 
-test('pictures are embedded in the configured parts, which are then joined', async () => {
+test('images are embedded in the configured parts, which are then joined', async () => {
   const queue = newQueue();
   const calls: string[] = [];
   await execute(queue, fakeActivities(planOn(queue, { rounds: 1, embeddingShards: 3 }), calls));

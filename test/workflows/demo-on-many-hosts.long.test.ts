@@ -1,5 +1,5 @@
 /**
- * The quick demo over two hosts that share no disk, its evaluation and its pictures in parts, and the same demo as the
+ * The quick demo over two hosts that share no disk, its evaluation and its images in parts, and the same demo as the
  * command runs it on one host, in one piece.
  */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';

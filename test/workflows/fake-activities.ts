@@ -56,9 +56,9 @@ export function fakeActivities(plan: RunPlan, calls: string[]): CpuActivities & 
     recordRound: async ({ round }) => {
       calls.push(`record ${round}`);
     },
-    prepareData: called('prepareData', { ...outcome, questions: 4, pictures: 4 }),
-    embed: called('embed', { ...outcome, pictures: 4 }),
-    embedShard: called('embedShard', { ...outcome, pictures: 2 }),
+    prepareData: called('prepareData', { ...outcome, questions: 4, images: 4 }),
+    embed: called('embed', { ...outcome, images: 4 }),
+    embedShard: called('embedShard', { ...outcome, images: 2 }),
     sample: called('sample', { ...outcome, requests: 6 }),
     ...doneGeneration(calls),
     refine: called('refine', { ...outcome, accepted: 5, rejected: 1 }),

@@ -97,7 +97,7 @@ export function fakePromptActivities(queue: string): PromptActivities {
     preparePromptOptimization: async () => ({ directory: '/run', queue }),
     makePromptSamples: async ({ iteration, count }) => ({
       iteration,
-      samples: Array.from({ length: count }, (_, index) => ({ id: `s${index}`, pictures: 'same', dropped: false })),
+      samples: Array.from({ length: count }, (_, index) => ({ id: `s${index}`, images: 'same', dropped: false })),
       samplesFile: `/run/samples-${iteration}.jsonl`,
       promptFile: `/run/prompt-${iteration}.md`,
     }),

@@ -39,7 +39,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Every path is relative: each host has its own. Pictures are drawn on each, the model is copied to each. */
+/** Every path is relative: each host has its own. Images are drawn on each, the model is copied to each. */
 async function writeHost({ disk, name }: Host, changes: object): Promise<void> {
   await writeTinyModel(join(disk, 'model'), { hidden: 256 });
   const config = {
@@ -50,15 +50,15 @@ async function writeHost({ disk, name }: Host, changes: object): Promise<void> {
     model: { path: 'model' },
     data: {
       root: 'data',
-      scenes: { seed: 3, trainPictures: 120, validationPictures: 200, testPictures: 40 },
+      scenes: { seed: 3, trainImages: 120, validationImages: 200, testImages: 40 },
       train: [{ dataset: 'aokvqa' }],
       validation: { file: 'A-OKVQA/aokvqa_v1p0_val_classified.json' },
-      pictures: { train: 'COCO2017/train2017', validation: 'COCO2017/val2017' },
+      images: { train: 'COCO2017/train2017', validation: 'COCO2017/val2017' },
       questionTypes: projectFile('configs/question-types.yaml'),
     },
     finetune: { epochs: 1, stepsPerEpoch: 20, batchSize: 4, checkpointEverySteps: 5, learningRate: { warmupSteps: 2 } },
     evaluate: { shards, batchSize: 1 },
-    sampling: { requests: 20, nearestPictures: 20 },
+    sampling: { requests: 20, nearestImages: 20 },
     refine: { evaluationSimilarity: 'off' },
     gate: { policy: 'always' },
     teacher: {
@@ -126,7 +126,7 @@ test.skipIf(s3Server === undefined)(
   'two hosts with a disk each make the same data, adapters and scores as one',
   async () => {
     const [a, b, alone] = connected.hosts as [Host, Host, Host];
-    const inParts = { store, sampling: { requests: 20, nearestPictures: 20, embeddingShards: 3 } };
+    const inParts = { store, sampling: { requests: 20, nearestImages: 20, embeddingShards: 3 } };
     await Promise.all([writeHost(a, inParts), writeHost(b, inParts), writeHost(alone, {})]);
     // Nothing of the config's folder on the other host is needed.
     await rm(join(b.disk, 'run.yaml'));

@@ -80,14 +80,14 @@ async function optimize(
   });
 }
 
-const complaint = 'ask only about things that are whole in the picture';
+const complaint = 'ask only about things that are whole in the image';
 
 describe('a person and the teacher', () => {
   test('revise a prompt over two iterations until it is accepted as a version', async () => {
     const { folder, result, handle } = await optimize('better prompt', async (handle) => {
       const first = await waiting(handle, 0);
       const [one, two] = first.current?.samples ?? [];
-      expect(first.current?.samples.map(({ pictures }) => pictures)).toEqual(['same', 'same', 'same']);
+      expect(first.current?.samples.map(({ images }) => images)).toEqual(['same', 'same', 'same']);
       const judge = (sample = '', verdict: string, comment?: string) =>
         handle.executeUpdate('verdict', { args: [{ sample, verdict, comment }] });
       expect(await judge(one?.id, 'bad', complaint)).toEqual({ left: 2 });
@@ -97,15 +97,15 @@ describe('a person and the teacher', () => {
 
       const second = await waiting(handle, 1);
       expect(second).toMatchObject({ verdicts: [], history: [{ iteration: 0, good: 1, bad: 1 }] });
-      expect(second.diff).toContain(`+13. Ask only about things that are whole in the picture.`);
-      expect(second.current?.samples.map(({ pictures }) => pictures)).toEqual([
+      expect(second.diff).toContain(`+13. Ask only about things that are whole in the image.`);
+      expect(second.current?.samples.map(({ images }) => images)).toEqual([
         ...['same', 'same', 'same'],
         ...['fresh', 'fresh', 'fresh'],
       ]);
-      const pictures = async ({ current }: PromptProgress) =>
+      const images = async ({ current }: PromptProgress) =>
         (await readJsonLines(current?.samplesFile ?? '', promptSampleSchema)).map(({ image_id }) => image_id);
-      const before = await pictures(first);
-      const after = await pictures(second);
+      const before = await images(first);
+      const after = await images(second);
       expect(after.filter((id) => before.includes(id)).sort()).toEqual([...before].sort());
       expect(new Set(after).size).toBe(6);
       await handle.executeUpdate('decide', { args: [{ action: 'revise', comment: 'be brief' }] });
@@ -118,7 +118,7 @@ describe('a person and the teacher', () => {
     expect((await readdir(join(folder, 'prompts'))).sort()).toEqual(['generate-v1.md', 'generate-v2.md']);
     const accepted = await readPromptTemplate(join(folder, 'prompts', 'generate-v2.md'));
     expect(accepted.version).toBe('generate-v2');
-    expect(accepted.user).toContain('13. Ask only about things that are whole in the picture.\n14. Be brief.\n');
+    expect(accepted.user).toContain('13. Ask only about things that are whole in the image.\n14. Be brief.\n');
     const kept = await readdir(join(result.directory, 'verdicts'));
     expect(kept.sort()).toEqual(['iteration-0.json', 'iteration-1.json']);
     const history = await handle.fetchHistory();

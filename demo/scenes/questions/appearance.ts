@@ -9,7 +9,7 @@ export const askIdentity: Ask = (scene, random) => {
 
   for (const object of uniqueObjects(scene)) {
     const others = random.shuffle(presentCategories(scene).filter((name) => name !== object.category));
-    // Three wrong answers of which at most two are on the picture: else "is it there?" would never matter.
+    // Three wrong answers of which at most two are on the image: else "is it there?" would never matter.
     const wrong = [...others.slice(0, 2), ...absent];
     // A thing of unknown color might be of this color too.
     const colorsKnown = scene.objects.every(({ color }) => color !== undefined);
@@ -51,8 +51,8 @@ export const askColor: Ask = (scene, random) => {
   const colored = uniqueObjects(scene).filter(({ color }) => color !== undefined);
   if (colored.length === 0) return undefined;
   const { category, color } = random.pick(colored);
-  const onPicture = random.shuffle(COLORS.filter((name) => scene.objects.some((other) => other.color === name)));
-  const elsewhere = random.shuffle(COLORS.filter((name) => !onPicture.includes(name)));
+  const onImage = random.shuffle(COLORS.filter((name) => scene.objects.some((other) => other.color === name)));
+  const elsewhere = random.shuffle(COLORS.filter((name) => !onImage.includes(name)));
   return {
     question: random.pick([
       `What color is the ${category}?`,
@@ -60,7 +60,7 @@ export const askColor: Ask = (scene, random) => {
       `Which color does the ${category} have?`,
     ]),
     answer: color as string,
-    wrong: [...onPicture, ...elsewhere].filter((name) => name !== color),
+    wrong: [...onImage, ...elsewhere].filter((name) => name !== color),
     rationales: [
       `the ${category} is ${color}.`,
       `the color of the ${category} is ${color}.`,

@@ -24,12 +24,12 @@ export function uniqueObjects(scene: PartialScene): PartialObject[] {
   );
 }
 
-/** Distinct category names on the picture. */
+/** Distinct category names on the image. */
 export function presentCategories(scene: PartialScene): string[] {
   return [...new Set(scene.objects.map(({ category }) => category))];
 }
 
-/** The demo domain's categories that are not on the picture, in random order. */
+/** The demo domain's categories that are not on the image, in random order. */
 export function absentCategories(scene: PartialScene, random: SeededRandom): CategoryName[] {
   const present = new Set(presentCategories(scene));
   return random.shuffle(CATEGORY_NAMES.filter((name) => !present.has(name)));

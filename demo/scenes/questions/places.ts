@@ -39,7 +39,7 @@ export const askPlace: Ask = (scene, random) => {
 export const DIRECTIONS = ['left', 'right', 'above', 'below'] as const;
 export type Direction = (typeof DIRECTIONS)[number];
 
-// Distances between centers, as a share of the picture's side. Between the two a person would hesitate.
+// Distances between centers, as a share of the image's side. Between the two a person would hesitate.
 const CLEARLY_APART = 0.2;
 const SAME_LINE = 0.1;
 

@@ -7,7 +7,7 @@ import { manifestName, startedName } from '../manifest.ts';
 export const copyFolder = '.store';
 
 /** What only this machine has any use for, or what can be made again here from what the store has. */
-const ofThisMachine = /(^|\/)(\.[^/]*|trainer\.pid\.json|[^/]*\.tmp|job\.json|questions\.jsonl|pictures\.json)$/;
+const ofThisMachine = /(^|\/)(\.[^/]*|trainer\.pid\.json|[^/]*\.tmp|job\.json|questions\.jsonl|images\.json)$/;
 const notSent = /^(mixture|calls|model\.partial)\//;
 /** What an interrupted attempt goes on from, once it is finished of no use. */
 const unfinished = /^checkpoints\/|\.part\.jsonl$/;
@@ -31,7 +31,7 @@ export function isKept(path: string, state: 'begun' | 'finished'): boolean {
 }
 
 /** Folders of a run with records, or ways, of their own; and what each machine makes for itself. */
-const notOfTheRun = /^(\.store|ledger|embeddings|embedding-parts|prepared-data|benchmark-pictures)$/;
+const notOfTheRun = /^(\.store|ledger|embeddings|embedding-parts|prepared-data|benchmark-images)$/;
 
 /** The files of a run that are no step's: paths from the run's folder on. */
 export async function filesOfTheRun(root: string): Promise<string[]> {

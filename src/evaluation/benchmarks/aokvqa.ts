@@ -4,13 +4,13 @@
  */
 import { join } from 'node:path';
 import { writeJson } from '../../core/write-file.ts';
-import { type AokvqaQuestion, aokvqaPicturePath, readAokvqa } from '../../datasets/aokvqa.ts';
+import { type AokvqaQuestion, aokvqaImagePath, readAokvqa } from '../../datasets/aokvqa.ts';
 import { ANSWER_START, answerStem, listedQuestion } from '../../datasets/prompt-format.ts';
 import type { AokvqaPredictions } from '../aokvqa-predictions.ts';
 import { directAnswerScore } from '../direct-answer-score.ts';
 import type { EvaluatedQuestion } from '../records.ts';
 import type { AnsweredQuestion, Benchmark } from './benchmark.ts';
-import { requirePictureFolder } from './picture-folder.ts';
+import { requireImageFolder } from './image-folder.ts';
 
 export const aokvqaResultsFile = 'aokvqa_eval.json';
 export const aokvqaPredictionsFile = 'aokvqa_predictions.json';
@@ -18,19 +18,19 @@ export const aokvqaPredictionsFile = 'aokvqa_predictions.json';
 /** Direct answers are a word or three; the rest is `The answer is`. */
 const MAXIMUM_NEW_TOKENS = 24;
 
-type Question = AokvqaQuestion & { id: string; picture: string };
+type Question = AokvqaQuestion & { id: string; image: string };
 
 export const aokvqa: Benchmark<Question> = {
   title: 'A-OKVQA',
 
   async read(source) {
     const { file, limit } = source;
-    const pictures = requirePictureFolder(source);
+    const images = requireImageFolder(source);
     const questions = (await readAokvqa(file)).slice(0, limit);
     return questions.map((question) => ({
       ...question,
       id: question.question_id,
-      picture: aokvqaPicturePath(pictures, question.image_id),
+      image: aokvqaImagePath(images, question.image_id),
     }));
   },
 

@@ -10,12 +10,12 @@ import type { Option } from '../extract-choice.ts';
 export interface BenchmarkSource {
   /** The official file. */
   file: string;
-  /** The folder of its pictures, for benchmarks whose file does not hold them. */
-  pictures?: string | undefined;
+  /** The folder of its images, for benchmarks whose file does not hold them. */
+  images?: string | undefined;
   /** Takes only this many questions, from the start of the file. */
   limit?: number | undefined;
-  /** A folder for pictures that the file itself holds. Several processes may fill it at once. */
-  extractedPictures: string;
+  /** A folder for images that the file itself holds. Several processes may fill it at once. */
+  extractedImages: string;
 }
 
 /** What all questions have, of any benchmark. */
@@ -23,7 +23,7 @@ export interface BenchmarkQuestion {
   /** No other question of the file has it. */
   id: string;
   /** Absolute path. */
-  picture: string;
+  image: string;
 }
 
 /** A question and what the model made of it. */
@@ -53,7 +53,7 @@ export type Measures = Record<string, QuestionScore[]>;
 export interface QuestionContent {
   question: string;
   choices: readonly string[];
-  /** COCO's id of the picture, for a benchmark about COCO's pictures. */
+  /** COCO's id of the image, for a benchmark about COCO's images. */
   imageId?: number;
 }
 
@@ -74,7 +74,7 @@ export interface Benchmark<Q extends BenchmarkQuestion = BenchmarkQuestion> {
    *
    * @param generated the model writes an answer, instead of ranking or beside it; a benchmark may know no such way
    */
-  ask(question: Q, generated?: boolean): Omit<AskedQuestion, 'question_id' | 'picture'>;
+  ask(question: Q, generated?: boolean): Omit<AskedQuestion, 'question_id' | 'image'>;
   /** By these settings, whether `ask` is told `generated`; absent for a benchmark that only ranks. */
   writesAnswers?(settings: AnswerSettings): boolean;
   /** What no training sample may have (see `src/generation/leaks.ts`). */

@@ -18,8 +18,8 @@ type Answered = AnsweredQuestion<MmbenchItem>;
 export const mmbench: Benchmark<MmbenchItem> = {
   title: 'MMBench',
 
-  async read({ file, limit, extractedPictures }) {
-    const questions = await readMmbench(file, { limit, extractedPictures });
+  async read({ file, limit, extractedImages }) {
+    const questions = await readMmbench(file, { limit, extractedImages });
     return questions.map((question) => ({ ...question, id: String(question.index) }));
   },
 

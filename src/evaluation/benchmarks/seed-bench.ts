@@ -7,9 +7,9 @@ import { writeFileAtomically } from '../../core/write-file.ts';
 import { listedQuestion } from '../../datasets/prompt-format.ts';
 import { readSeedBench, type SeedBenchQuestion } from '../../datasets/seed-bench.ts';
 import type { Benchmark } from './benchmark.ts';
-import { requirePictureFolder } from './picture-folder.ts';
+import { requireImageFolder } from './image-folder.ts';
 
-type Question = SeedBenchQuestion & { id: string; picture: string };
+type Question = SeedBenchQuestion & { id: string; image: string };
 
 const resultsFile = 'results.json';
 const letters = 'ABCD';
@@ -19,12 +19,12 @@ export const seedBench: Benchmark<Question> = {
 
   async read(source) {
     const { file, limit } = source;
-    const pictures = requirePictureFolder(source);
+    const images = requireImageFolder(source);
     const questions = (await readSeedBench(file)).slice(0, limit);
     return questions.map((question) => ({
       ...question,
       id: question.questionId,
-      picture: join(pictures, question.dataId),
+      image: join(images, question.dataId),
     }));
   },
 

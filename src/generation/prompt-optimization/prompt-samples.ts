@@ -1,22 +1,22 @@
 import { z } from 'zod';
 import { openJsonLines } from '../../core/append-json-lines.ts';
 import { readJsonLines } from '../../core/read-json.ts';
-import type { AnnotatedPicture } from '../../datasets/coco.ts';
+import type { AnnotatedImage } from '../../datasets/coco.ts';
 import { askAll } from '../../teacher/ask-all.ts';
 import type { GenerationRequest } from '../../teacher/generation-request.ts';
 import type { ChatMessage, PromptTemplate } from '../../teacher/prompt-template.ts';
 import type { TeacherAnswer } from '../../teacher/teacher.ts';
 import { filterRawAnswer } from '../filters.ts';
 import { isRejection, parseAnswer } from '../parse-answer.ts';
-import { buildMessages, pictureOf } from '../prompt.ts';
+import { buildMessages, imageOf } from '../prompt.ts';
 import type { QuestionType } from '../question-types.ts';
 
 export const promptSampleSchema = z.object({
   id: z.string(),
   image_id: z.number().int(),
   question_type: z.string(),
-  /** Whether the picture was there in the first iteration, too. */
-  pictures: z.enum(['same', 'fresh']),
+  /** Whether the image was there in the first iteration, too. */
+  images: z.enum(['same', 'fresh']),
   /** The whole prompt, as the teacher read it. */
   prompt: z.string(),
   answer: z.string(),
@@ -31,7 +31,7 @@ export type PromptSample = z.output<typeof promptSampleSchema>;
  * Has the teacher answer each request with a prompt, and adds each answer to the file as soon as it is there; what is
  * in the file is not asked again.
  *
- * @param input.requests those about the same pictures as in the first iteration come first
+ * @param input.requests those about the same images as in the first iteration come first
  * @param input.same how many of the requests these are
  * @returns the samples in the order of the requests
  * @throws what `ask` threw first, when answers on their way are in
@@ -41,27 +41,27 @@ export async function makePromptSamples(input: {
   same: number;
   file: string;
   /** Of the requests, by id. */
-  pictures: ReadonlyMap<number, AnnotatedPicture>;
+  images: ReadonlyMap<number, AnnotatedImage>;
   types: readonly QuestionType[];
   template: PromptTemplate;
   ask: (messages: ChatMessage[], options: { seed: number }) => Promise<TeacherAnswer>;
   concurrency: number;
 }): Promise<PromptSample[]> {
-  const { requests, same, file, pictures, types, template, ask } = input;
+  const { requests, same, file, images, types, template, ask } = input;
   const lines = await openJsonLines(file);
   try {
     const samples = new Map((await readJsonLines(file, promptSampleSchema)).map((sample) => [sample.id, sample]));
     const make = async (request: GenerationRequest, index: number) => {
       const id = sampleId(request);
       if (samples.has(id)) return;
-      const messages = buildMessages({ request, picture: pictureOf(pictures, request), types, template });
+      const messages = buildMessages({ request, image: imageOf(images, request), types, template });
       const { text: answer } = await ask(messages, { seed: request.seed });
       const parsed = filterRawAnswer(answer) ?? parseAnswer(answer);
       const sample: PromptSample = {
         id,
         image_id: request.image_id,
         question_type: request.question_type,
-        pictures: index < same ? 'same' : 'fresh',
+        images: index < same ? 'same' : 'fresh',
         prompt: messages.map(({ content }) => content).join('\n\n'),
         answer,
         ...(isRejection(parsed) ? { problem: `${parsed.reason}: ${parsed.detail}` } : {}),

@@ -149,7 +149,7 @@ async function tokenizerFile(llama: string, python: FindPython): Promise<Record<
   }
 }
 
-/** BLIP-2's own picture processor; MiniGPT-4 uses the same one, at the size that the encoder takes. */
+/** BLIP-2's own image processor; MiniGPT-4 uses the same one, at the size that the encoder takes. */
 async function preprocessorFile(blip2: string, config: Blip2Config): Promise<Record<string, string | Uint8Array>> {
   const own = path.join(blip2, 'preprocessor_config.json');
   if (await isThere(own)) return { 'preprocessor_config.json': await readFile(own) };

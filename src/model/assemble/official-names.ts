@@ -36,7 +36,7 @@ export const lavisRules: Rules = [
     'qformer.encoder.layer.$1.$2.$3',
   ],
 ];
-/** The Q-Former's text branch, which reads no picture, and heads and projections for other language models. */
+/** The Q-Former's text branch, which reads no image, and heads and projections for other language models. */
 export const lavisIgnored: readonly RegExp[] = [
   /^Qformer\.cls\./,
   /^Qformer\.bert\.embeddings\.(word_embeddings|position_embeddings|position_ids)/,

@@ -28,15 +28,15 @@ export interface DecoderPlan {
   strategy: Strategy;
   /** Best continuations to tell of each prompt, in beam search. */
   candidateCount: number;
-  /** Embeddings a picture, 0 for a language model without vision. */
-  pictureTokens: number;
+  /** Embeddings an image, 0 for a language model without vision. */
+  imageTokens: number;
 }
 
-/** A prompt as ids; where it shows a picture, `pictureTokens` places from `pictureStart` on hold its embeddings. */
+/** A prompt as ids; where it shows an image, `imageTokens` places from `imageStart` on hold its embeddings. */
 export interface Prompt {
   tokenIds: readonly number[];
   /** -1 where it shows none. */
-  pictureStart: number;
+  imageStart: number;
 }
 
 /** What the strategy needs to choose from; rows are sequences (greedy, sampling) or prompts (beams). */
@@ -55,9 +55,9 @@ export interface Decoder {
   /**
    * Begins a batch.
    *
-   * @param pictures float32 `[batch * pictureTokens, hidden]`
+   * @param images float32 `[batch * imageTokens, hidden]`
    */
-  prefill(prompts: readonly Prompt[], pictures?: Float32Array): Continuations;
+  prefill(prompts: readonly Prompt[], images?: Float32Array): Continuations;
   /**
    * Appends one token to each sequence.
    *
@@ -79,7 +79,7 @@ export function traceDecoder(
   config: { text_config: LlamaConfig },
   plan: DecoderPlan,
 ): Decoder {
-  const { batch, strategy, pictureTokens, maximumNewTokens } = plan;
+  const { batch, strategy, imageTokens, maximumNewTokens } = plan;
   const text = config.text_config;
   const headSize = text.head_dim ?? text.hidden_size / text.num_attention_heads;
   const beams = strategy.kind === 'beam' ? strategy.beams : 1;
@@ -95,22 +95,22 @@ export function traceDecoder(
       tokenIds: { shape: [batch * tokens], dataType: 'int32' },
       padding: { shape: [batch], dataType: 'int32' },
     } as const;
-    const pictureInputs = {
-      isPicture: { shape: [batch * tokens, 1], dataType: 'bool' },
-      pictureRows: { shape: [batch * tokens], dataType: 'int32' },
-      pictures: { shape: [batch * pictureTokens, text.hidden_size], dataType: 'float32' },
+    const imageInputs = {
+      isImage: { shape: [batch * tokens, 1], dataType: 'bool' },
+      imageRows: { shape: [batch * tokens], dataType: 'int32' },
+      images: { shape: [batch * imageTokens, text.hidden_size], dataType: 'float32' },
     } as const;
-    const inputs = pictureTokens === 0 ? textInputs : { ...textInputs, ...pictureInputs };
+    const inputs = imageTokens === 0 ? textInputs : { ...textInputs, ...imageInputs };
     program.define(`prefill-${tokens}`, inputs, (ops, values: Record<string, Value>, updates) => {
       const tape = new Tape(ops);
       const embedded = embedTokens(tape, weights, values.tokenIds as Value);
       const embeddings =
-        pictureTokens === 0
+        imageTokens === 0
           ? embedded
           : selectRows(
               tape,
-              values.isPicture as Value,
-              gatherRows(tape, frozen(values.pictures as Value), values.pictureRows as Value),
+              values.isImage as Value,
+              gatherRows(tape, frozen(values.images as Value), values.imageRows as Value),
               embedded,
             );
       const last = Int32Array.from({ length: batch }, (_, row) => (row + 1) * tokens - 1);
@@ -159,14 +159,14 @@ export function traceDecoder(
   let padding = new Int32Array(rows);
   let slot = 0;
   return {
-    prefill(prompts, pictures) {
+    prefill(prompts, images) {
       const tokens = paddedLength(Math.max(...prompts.map(({ tokenIds }) => tokenIds.length)));
-      const laidOut = layOut(prompts, batch, tokens, pictureTokens);
+      const laidOut = layOut(prompts, batch, tokens, imageTokens);
       padding = Int32Array.from({ length: rows }, (_, row) => laidOut.padding[Math.floor(row / beams)] as number);
       slot = tokens;
-      const { tokenIds, padding: left, isPicture, pictureRows } = laidOut;
-      const shown = pictures ?? new Float32Array(batch * pictureTokens * text.hidden_size);
-      const feeds = { tokenIds, padding: left, isPicture, pictureRows, pictures: shown };
+      const { tokenIds, padding: left, isImage, imageRows } = laidOut;
+      const shown = images ?? new Float32Array(batch * imageTokens * text.hidden_size);
+      const feeds = { tokenIds, padding: left, isImage, imageRows, images: shown };
       return program.run(`prefill-${tokens}`, feeds) as Continuations;
     },
     step(tokens, beamed) {
@@ -177,22 +177,22 @@ export function traceDecoder(
 }
 
 /** Tokens against the right edge; a row without a prompt (the last batch) is one padding token. */
-function layOut(prompts: readonly Prompt[], batch: number, tokens: number, pictureTokens: number) {
+function layOut(prompts: readonly Prompt[], batch: number, tokens: number, imageTokens: number) {
   const tokenIds = new Int32Array(batch * tokens);
-  const isPicture = new Uint8Array(batch * tokens);
-  const pictureRows = new Int32Array(batch * tokens);
+  const isImage = new Uint8Array(batch * tokens);
+  const imageRows = new Int32Array(batch * tokens);
   const padding = new Int32Array(batch).fill(tokens - 1);
   prompts.forEach((prompt, row) => {
     const left = tokens - prompt.tokenIds.length;
     padding[row] = left;
     tokenIds.set(prompt.tokenIds, row * tokens + left);
-    for (let query = 0; prompt.pictureStart >= 0 && query < pictureTokens; query++) {
-      const place = row * tokens + left + prompt.pictureStart + query;
-      isPicture[place] = 1;
-      pictureRows[place] = row * pictureTokens + query;
+    for (let query = 0; prompt.imageStart >= 0 && query < imageTokens; query++) {
+      const place = row * tokens + left + prompt.imageStart + query;
+      isImage[place] = 1;
+      imageRows[place] = row * imageTokens + query;
     }
   });
-  return { tokenIds, isPicture, pictureRows, padding };
+  return { tokenIds, isImage, imageRows, padding };
 }
 
 interface PositionTables {

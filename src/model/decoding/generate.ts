@@ -34,9 +34,9 @@ export interface TextGenerator {
   /**
    * Answers up to a batch of requests.
    *
-   * @param pictures float32 `[batch * pictureTokens, hidden]`, padded to the whole batch; none without vision
+   * @param images float32 `[batch * imageTokens, hidden]`, padded to the whole batch; none without vision
    */
-  generate(requests: readonly GenerationRequest[], pictures?: Float32Array): GeneratedText[];
+  generate(requests: readonly GenerationRequest[], images?: Float32Array): GeneratedText[];
 }
 
 /**
@@ -51,7 +51,7 @@ export function traceGenerator(
   config: { text_config: LlamaConfig },
   tokenizer: Pick<Tokenizer, 'decode'>,
   settings: DecodingSettings,
-  plan: { batch: number; promptLengths: readonly number[]; pictureTokens: number },
+  plan: { batch: number; promptLengths: readonly number[]; imageTokens: number },
 ): TextGenerator {
   checkDecodingSettings(settings);
   const { strategy, maximumNewTokens, endTokens } = settings;
@@ -61,10 +61,10 @@ export function traceGenerator(
   const ending = endingOf(tokenizer, settings);
   const { batch } = plan;
   return {
-    generate(requests, pictures) {
+    generate(requests, images) {
       if (requests.length > batch) throw new RangeError(`${requests.length} requests for a batch of ${batch}`);
       if (requests.length === 0) return [];
-      const first = decoder.prefill(requests, pictures);
+      const first = decoder.prefill(requests, images);
       const vocabulary = config.text_config.vocab_size;
       return strategy.kind === 'beam'
         ? searchBeams({ decoder, first, batch, vocabulary, count: requests.length, strategy, settings, ending })

@@ -17,16 +17,16 @@ export interface Family {
   moduleName(published: string): string;
   /** PEFT's `target_modules` for these layers of the language model, so that no other part is meant. */
   adapterTargets(targetModules: readonly string[]): string[] | string;
-  /** How many embeddings stand for a picture in a sequence. */
-  pictureTokens: number;
-  /** Side of the square pictures that it sees, in pixels. */
+  /** How many embeddings stand for an image in a sequence. */
+  imageTokens: number;
+  /** Side of the square images that it sees, in pixels. */
   imageSize: number;
   /**
-   * What the vision side sees before the projection: the mean of a picture's rows is one vector that pictures
+   * What the vision side sees before the projection: the mean of an image's rows is one vector that images
    * of like content share.
    *
    * @param pixels float32 `[batch, 3, size, size]`
-   * @returns `[batch * pictureTokens, width]`
+   * @returns `[batch * imageTokens, width]`
    */
   visionFeatures(tape: Tape, weights: Weights, pixels: Value): Variable;
   /**
@@ -41,12 +41,12 @@ export interface Family {
 }
 
 /**
- * What the language model is given for pictures: the vision side, then the projection.
+ * What the language model is given for images: the vision side, then the projection.
  *
  * @param pixels float32 `[batch, 3, size, size]`
- * @returns `[batch * pictureTokens, text hidden]`
+ * @returns `[batch * imageTokens, text hidden]`
  */
-export function pictureEmbeddings(family: Family, tape: Tape, weights: Weights, pixels: Value): Variable {
+export function imageEmbeddings(family: Family, tape: Tape, weights: Weights, pixels: Value): Variable {
   return family.project(tape, weights, family.visionFeatures(tape, weights, pixels));
 }
 

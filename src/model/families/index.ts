@@ -3,7 +3,7 @@ import type { Family } from './family.ts';
 import { llava } from './llava.ts';
 import { miniGpt4 } from './minigpt4.ts';
 
-export { type Family, type PromptFormName, pictureEmbeddings } from './family.ts';
+export { type Family, imageEmbeddings, type PromptFormName } from './family.ts';
 
 /** The family of a model, by `model_type` of its `config.json`. */
 export function familyOf(config: ModelConfig): Family {

@@ -14,7 +14,7 @@ export function llava(config: LlavaConfig): Family {
   const { vision_config: vision, vision_feature_layer: layer } = config;
   const patches = (vision.image_size / vision.patch_size) ** 2;
   const withClassToken = config.vision_feature_select_strategy === 'full';
-  const pictureTokens = withClassToken ? patches + 1 : patches;
+  const imageTokens = withClassToken ? patches + 1 : patches;
   // Counted from the end as in Python; the states before the first layer count as well.
   const layers = layer < 0 ? vision.num_hidden_layers + 1 + layer : layer;
 
@@ -30,14 +30,14 @@ export function llava(config: LlavaConfig): Family {
     // CLIP's attention has a q_proj too: a list of names would adapt it as well.
     adapterTargets: (targetModules) =>
       `.*language_model.*\\.(${targetModules.map((target) => target.replaceAll('.', '\\.')).join('|')})`,
-    pictureTokens,
+    imageTokens,
     imageSize: vision.image_size,
     visionFeatures(tape, weights, pixels) {
       const seen = clipVision(tape, (name) => weights(`vision_tower.vision_model.${name}`), vision, pixels, layers);
       if (withClassToken) return seen;
       const rows = Int32Array.from({ length: (pixels.shape[0] as number) * patches }, (_, row) => {
-        const picture = Math.floor(row / patches);
-        return row + picture + 1;
+        const image = Math.floor(row / patches);
+        return row + image + 1;
       });
       return gatherRows(tape, seen, tape.ops.constant(rows, [rows.length]));
     },

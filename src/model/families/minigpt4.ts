@@ -17,7 +17,7 @@ export function miniGpt4(config: Blip2Config): Family {
     moduleName: (published) => published,
     // No layer of the vision encoder or the Q-Former ends in a name of LLaMA's.
     adapterTargets: (targetModules) => [...targetModules],
-    pictureTokens: config.num_query_tokens,
+    imageTokens: config.num_query_tokens,
     imageSize: config.vision_config.image_size,
     visionFeatures(tape, weights, pixels) {
       const seen = visionEncoder(tape, weights, config, pixels);

@@ -2,12 +2,12 @@ import { type ClipVisionConfig, readClipConfig } from './clip-config.ts';
 import { clipTensors } from './clip-tensors.ts';
 import { openTensors, type TensorDirectory } from './tensor-directory.ts';
 
-/** An open CLIP directory: what it takes to embed pictures. */
+/** An open CLIP directory: what it takes to embed images. */
 export interface ClipDirectory extends TensorDirectory {
   config: ClipVisionConfig;
 }
 
-const notForPictures = [/^text_model\./, /^text_projection\./, /^logit_scale$/, /\.position_ids$/];
+const notForImages = [/^text_model\./, /^text_projection\./, /^logit_scale$/, /\.position_ids$/];
 
 /**
  * Opens CLIP as `CLIPModel` or `CLIPVisionModelWithProjection` of transformers saves it. The text side, if
@@ -17,6 +17,6 @@ const notForPictures = [/^text_model\./, /^text_projection\./, /^logit_scale$/, 
  */
 export async function readClipDirectory(directory: string): Promise<ClipDirectory> {
   const config = await readClipConfig(directory);
-  const tensors = await openTensors(directory, { shapes: clipTensors(config), ignored: notForPictures });
+  const tensors = await openTensors(directory, { shapes: clipTensors(config), ignored: notForImages });
   return { ...tensors, config };
 }

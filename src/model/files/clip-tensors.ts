@@ -25,7 +25,7 @@ export function clipVisionTensors(config: ClipVisionConfig): Shapes {
   ];
 }
 
-/** What `CLIPModel` needs to embed pictures. */
+/** What `CLIPModel` needs to embed images. */
 export function clipTensors(config: ClipVisionConfig): Map<string, number[]> {
   return new Map([
     ...prefixed('vision_model', clipVisionTensors(config)),

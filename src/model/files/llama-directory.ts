@@ -5,7 +5,7 @@ import { llamaTensors } from './llama-tensors.ts';
 import { openTensors, type TensorDirectory } from './tensor-directory.ts';
 import { prefixed } from './tensor-shapes.ts';
 
-/** An open LLaMA directory: a language model that sees no pictures. */
+/** An open LLaMA directory: a language model that sees no images. */
 export interface LlamaDirectory extends TensorDirectory {
   config: { text_config: LlamaConfig };
 }

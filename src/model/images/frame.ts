@@ -1,45 +1,45 @@
-/** Cutting and framing pictures as Hugging Face's image processors do. */
-import type { RgbPicture } from './resample.ts';
+/** Cutting and framing images as Hugging Face's image processors do. */
+import type { RgbImage } from './resample.ts';
 
 /**
- * The middle of a picture; what lies outside of it is black. As `center_crop` of transformers'
+ * The middle of an image; what lies outside of it is black. As `center_crop` of transformers'
  * `image_transforms.py`: of an odd difference the smaller half is cut off above and left.
  */
-export function cropCenter(picture: RgbPicture, width: number, height: number): RgbPicture {
-  if (picture.width === width && picture.height === height) return picture;
+export function cropCenter(image: RgbImage, width: number, height: number): RgbImage {
+  if (image.width === width && image.height === height) return image;
   const target = new Uint8Array(width * height * 3);
   place(
-    picture,
+    image,
     { width, height, data: target },
     {
-      top: Math.floor((picture.height - height) / 2),
-      left: Math.floor((picture.width - width) / 2),
+      top: Math.floor((image.height - height) / 2),
+      left: Math.floor((image.width - width) / 2),
     },
   );
   return { width, height, data: target };
 }
 
 /**
- * The picture in the middle of a square as large as its longer edge, as `LlavaImageProcessor.pad_to_square`.
+ * The image in the middle of a square as large as its longer edge, as `LlavaImageProcessor.pad_to_square`.
  *
  * @param color red, green and blue of the bars, 0 to 255
  */
-export function padToSquare(picture: RgbPicture, color: readonly number[]): RgbPicture {
-  if (picture.width === picture.height) return picture;
-  const edge = Math.max(picture.width, picture.height);
+export function padToSquare(image: RgbImage, color: readonly number[]): RgbImage {
+  if (image.width === image.height) return image;
+  const edge = Math.max(image.width, image.height);
   const data = new Uint8Array(edge * edge * 3);
   for (let index = 0; index < data.length; index++) data[index] = color[index % 3] as number;
   const square = { width: edge, height: edge, data };
-  place(picture, square, {
-    top: -Math.floor((edge - picture.height) / 2),
-    left: -Math.floor((edge - picture.width) / 2),
+  place(image, square, {
+    top: -Math.floor((edge - image.height) / 2),
+    left: -Math.floor((edge - image.width) / 2),
   });
   return square;
 }
 
 /** Copies the rows of `from` into `to`, whose first pixel is the pixel `top`, `left` of `from`. */
 function place(
-  from: RgbPicture,
+  from: RgbImage,
   to: { width: number; height: number; data: Uint8Array },
   { top, left }: { top: number; left: number },
 ): void {

@@ -3,9 +3,9 @@ import path from 'node:path';
 import pLimit from 'p-limit';
 import { z } from 'zod';
 import { readJson } from '../../core/read-json.ts';
-import { decodePicture } from './decode-picture.ts';
+import { decodeImage } from './decode-image.ts';
 import { cropCenter, padToSquare } from './frame.ts';
-import { type ResampleFilter, type RgbPicture, resizePicture } from './resample.ts';
+import { type ResampleFilter, type RgbImage, resizeImage } from './resample.ts';
 
 const threeNumbers = z.tuple([z.number(), z.number(), z.number()]);
 const notZero = z.number().refine((value) => value !== 0, 'must not be zero');
@@ -54,14 +54,14 @@ const preprocessorSchema = z
     const isShortest = typeof size === 'number' ? processor !== 'blip' : 'shortest_edge' in size;
     const shortestEdge = typeof size === 'number' ? size : 'shortest_edge' in size ? size.shortest_edge : undefined;
     if (isShortest && !do_center_crop && !do_pad) {
-      return problem('do_center_crop', 'must be true where size gives the shortest edge: all pictures need one size');
+      return problem('do_center_crop', 'must be true where size gives the shortest edge: all images need one size');
     }
     const cropped = do_center_crop ? bothEdges(crop_size) : undefined;
     const resized = isShortest ? undefined : bothEdges(size);
     return {
       /** Size of the result. */
       ...((cropped ?? resized ?? bothEdges(shortestEdge)) as { height: number; width: number }),
-      /** What the picture is resized to before it is cropped; none where `shortestEdge` says it. */
+      /** What the image is resized to before it is cropped; none where `shortestEdge` says it. */
       resized: cropped && resized,
       /** The length its shorter edge is resized to. */
       shortestEdge: isShortest ? shortestEdge : undefined,
@@ -84,7 +84,7 @@ function processorOf(value: unknown): 'blip' | 'clip' | 'llava' {
   return name.startsWith('CLIP') ? 'clip' : name.startsWith('Llava') ? 'llava' : 'blip';
 }
 
-/** What happens to a picture before the vision encoder: its size in pixels, and how values are scaled. */
+/** What happens to an image before the vision encoder: its size in pixels, and how values are scaled. */
 export type PreprocessorConfig = z.output<typeof preprocessorSchema>;
 
 /**
@@ -111,29 +111,29 @@ async function isThere(file: string): Promise<boolean> {
 }
 
 /**
- * Decodes, resizes, crops and normalizes a picture, equal to the image processor of `transformers` that the config
- * belongs to: exactly, but for 16-bit gray and what a JPEG decoder rounds (see `decodePicture`, `resizePicture`).
+ * Decodes, resizes, crops and normalizes an image, equal to the image processor of `transformers` that the config
+ * belongs to: exactly, but for 16-bit gray and what a JPEG decoder rounds (see `decodeImage`, `resizeImage`).
  *
- * @param source the path of a picture, or its content
+ * @param source the path of an image, or its content
  * @returns [3, height, width], the red, green and blue planes
- * @throws InputError naming the picture that is missing, cut short or no picture.
+ * @throws InputError naming the image that is missing, cut short or no image.
  */
-export async function preprocessPicture(source: string | Buffer, config: PreprocessorConfig): Promise<Float32Array> {
+export async function preprocessImage(source: string | Buffer, config: PreprocessorConfig): Promise<Float32Array> {
   const values = new Float32Array(3 * config.height * config.width);
   await preprocessInto(values, source, config, valuesOfBytes(config));
   return values;
 }
 
 /**
- * Preprocesses many pictures; decoding runs on the threads of sharp.
+ * Preprocesses many images; decoding runs on the threads of sharp.
  *
- * @param concurrency how many pictures are in memory at a time
- * @returns [number of pictures, 3, height, width]
- * @throws InputError naming the first picture that can't be read.
+ * @param concurrency how many images are in memory at a time
+ * @returns [number of images, 3, height, width]
+ * @throws InputError naming the first image that can't be read.
  * @example
- * const pixels = await preprocessPictures(files, await readPreprocessorConfig('data/stage1'));
+ * const pixels = await preprocessImages(files, await readPreprocessorConfig('data/stage1'));
  */
-export async function preprocessPictures(
+export async function preprocessImages(
   sources: readonly (string | Buffer)[],
   config: PreprocessorConfig,
   concurrency = 8,
@@ -157,7 +157,7 @@ async function preprocessInto(
   table: readonly Float32Array[],
 ): Promise<void> {
   const { width, height } = config;
-  const { data } = framed(await decodePicture(source), config);
+  const { data } = framed(await decodeImage(source), config);
   for (const [channel, valueOfByte] of table.entries()) {
     const plane = channel * width * height;
     for (let pixel = 0; pixel < width * height; pixel++) {
@@ -166,22 +166,22 @@ async function preprocessInto(
   }
 }
 
-/** The picture in the size of the config. */
-function framed(picture: RgbPicture, config: PreprocessorConfig): RgbPicture {
+/** The image in the size of the config. */
+function framed(image: RgbImage, config: PreprocessorConfig): RgbImage {
   const { width, height, resized, shortestEdge, padsToSquare, filter, mean } = config;
   const padded = padsToSquare
     ? padToSquare(
-        picture,
+        image,
         mean.map((value) => Math.trunc(value * 255)),
       )
-    : picture;
+    : image;
   if (shortestEdge === undefined) {
     const target = resized ?? config;
-    return cropCenter(resizePicture(padded, target.width, target.height, filter), width, height);
+    return cropCenter(resizeImage(padded, target.width, target.height, filter), width, height);
   }
   const shorter = Math.min(padded.width, padded.height);
   const scaled = (edge: number) => Math.trunc((shortestEdge * edge) / shorter);
-  return cropCenter(resizePicture(padded, scaled(padded.width), scaled(padded.height), filter), width, height);
+  return cropCenter(resizeImage(padded, scaled(padded.width), scaled(padded.height), filter), width, height);
 }
 
 /** For each channel, the normalized value of each byte, rounded where NumPy rounds to 32 bits. */

@@ -1,30 +1,30 @@
 /** The filters of Pillow's `resize` that image processors use, by their names. */
 export type ResampleFilter = 'bilinear' | 'bicubic';
 
-/** An 8-bit RGB picture, row by row, the three values of a pixel side by side. */
-export interface RgbPicture {
+/** An 8-bit RGB image, row by row, the three values of a pixel side by side. */
+export interface RgbImage {
   width: number;
   height: number;
   data: Uint8Array | Uint8ClampedArray;
 }
 
 /**
- * Resizes a picture exactly as Pillow does, to the last bit: each output pixel is a weighted mean of the
+ * Resizes an image exactly as Pillow does, to the last bit: each output pixel is a weighted mean of the
  * input pixels under a filter that grows with the reduction, first along rows, then along columns, each
  * rounded to 8 bits (columns first where Pillow 13 goes columns first: earlier versions never do, and then
  * differ by at most 2 of 255 from this). libvips (in sharp) reduces in other steps and treats borders otherwise, which moves
- * values by several units; a model trained on Pillow's pictures should see Pillow's pictures.
+ * values by several units; a model trained on Pillow's images should see Pillow's images.
  *
  * Source: `Resample.c` of Pillow, https://github.com/python-pillow/Pillow/blob/main/src/libImaging/Resample.c
  */
-export function resizePicture(picture: RgbPicture, width: number, height: number, filter: ResampleFilter): RgbPicture {
-  const toWidth = (input: RgbPicture) =>
+export function resizeImage(image: RgbImage, width: number, height: number, filter: ResampleFilter): RgbImage {
+  const toWidth = (input: RgbImage) =>
     input.width === width ? input : resizeRows(input, windowsOf(input.width, width, filter));
-  const toHeight = (input: RgbPicture) =>
+  const toHeight = (input: RgbImage) =>
     input.height === height ? input : resizeColumns(input, windowsOf(input.height, height, filter));
-  const fewerRows = picture.height - height;
-  const columnsFirst = fewerRows > 0 && fewerRows > (picture.width - width) * 2;
-  return columnsFirst ? toWidth(toHeight(picture)) : toHeight(toWidth(picture));
+  const fewerRows = image.height - height;
+  const columnsFirst = fewerRows > 0 && fewerRows > (image.width - width) * 2;
+  return columnsFirst ? toWidth(toHeight(image)) : toHeight(toWidth(image));
 }
 
 const filters: Record<ResampleFilter, { support: number; weight: (distance: number) => number }> = {
@@ -77,7 +77,7 @@ function windowsOf(inputSize: number, outputSize: number, filter: ResampleFilter
   return windows;
 }
 
-function resizeRows({ width, height, data }: RgbPicture, windows: readonly Window[]): RgbPicture {
+function resizeRows({ width, height, data }: RgbImage, windows: readonly Window[]): RgbImage {
   const input = plainBytes(data);
   const resized = new Uint8ClampedArray(height * windows.length * 3);
   let to = 0;
@@ -90,7 +90,7 @@ function resizeRows({ width, height, data }: RgbPicture, windows: readonly Windo
   return { width: windows.length, height, data: resized };
 }
 
-function resizeColumns({ width, data }: RgbPicture, windows: readonly Window[]): RgbPicture {
+function resizeColumns({ width, data }: RgbImage, windows: readonly Window[]): RgbImage {
   const input = plainBytes(data);
   const resized = new Uint8ClampedArray(windows.length * width * 3);
   let to = 0;
@@ -103,8 +103,8 @@ function resizeColumns({ width, data }: RgbPicture, windows: readonly Window[]):
   return { width, height: windows.length, data: resized };
 }
 
-/** One class of array, whatever decoded the picture: the engine compiles the innermost loop for one class only. */
-function plainBytes(data: RgbPicture['data']): Uint8Array {
+/** One class of array, whatever decoded the image: the engine compiles the innermost loop for one class only. */
+function plainBytes(data: RgbImage['data']): Uint8Array {
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
 

@@ -4,7 +4,7 @@ import type { Tape, Variable } from '../ops/tape.ts';
 import { gatherRows } from './embedding.ts';
 import { linear } from './linear.ts';
 
-/** Cuts pictures `[batch, 3, size, size]` into rows of patch pixels `[batch * patches, 3 * patch * patch]`. */
+/** Cuts images `[batch, 3, size, size]` into rows of patch pixels `[batch * patches, 3 * patch * patch]`. */
 function patchRows(ops: Ops, pixels: Value, patch: number): Value {
   const [batch, channels, height, width] = pixels.shape as [number, number, number, number];
   const rows = height / patch;
@@ -14,7 +14,7 @@ function patchRows(ops: Ops, pixels: Value, patch: number): Value {
   return ops.reshape(ordered, [batch * rows * columns, channels * patch * patch]);
 }
 
-/** Puts the class token in front of each picture's patches: `[batch * (patches + 1), hidden]`. */
+/** Puts the class token in front of each image's patches: `[batch * (patches + 1), hidden]`. */
 export function prependClassToken(tape: Tape, patches: Variable, token: Variable, batch: number): Variable {
   const { ops } = tape;
   const hidden = token.value.shape.at(-1) as number;
@@ -35,7 +35,7 @@ function reshaped(tape: Tape, x: Variable, shape: readonly number[]): Variable {
   return tape.record([x], ops.reshape(x.value, shape), (gradient) => [ops.reshape(gradient, x.value.shape)]);
 }
 
-/** Adds position embeddings `[1, tokens, hidden]` or `[tokens, hidden]` to each picture's tokens `[batch * tokens, hidden]`. */
+/** Adds position embeddings `[1, tokens, hidden]` or `[tokens, hidden]` to each image's tokens `[batch * tokens, hidden]`. */
 export function addPositions(tape: Tape, x: Variable, positions: Variable, batch: number): Variable {
   const { ops } = tape;
   const [tokens, hidden] = positions.value.shape.slice(-2) as [number, number];

@@ -2,13 +2,13 @@ import { readFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import type { Config } from '../../config/schema.ts';
 import { inputErrorOfFile } from '../../core/read-json.ts';
-import { buildMessages, pictureOf } from '../../generation/prompt.ts';
+import { buildMessages, imageOf } from '../../generation/prompt.ts';
 import { readQuestionTypes } from '../../generation/question-types.ts';
 import type { GenerationRequest } from '../../teacher/generation-request.ts';
 import { readPromptTemplate } from '../../teacher/prompt-template.ts';
 import { createTeacherAsker, type TeacherAsker } from '../../teacher/request-asker.ts';
 import { sampleFormat } from '../../teacher/structured-answer.ts';
-import { poolPictures } from '../dataset-paths.ts';
+import { poolImages } from '../dataset-paths.ts';
 import { withPool } from '../pool.ts';
 import { promptFile } from '../prompt-file.ts';
 import type { StepContext } from '../step-context.ts';
@@ -23,7 +23,7 @@ export async function withTeacherAsker<R>(
   const { teacher, data } = config;
   const types = await readQuestionTypes(data.questionTypes);
   const template = await readPromptTemplate(await promptFile(config, run, round));
-  const pictures = await withPool(config, (coco) => coco.read(requests.map(({ image_id }) => image_id)));
+  const images = await withPool(config, (coco) => coco.read(requests.map(({ image_id }) => image_id)));
   return withTeacherClient(config, (client, settings) =>
     work(
       createTeacherAsker({
@@ -33,20 +33,18 @@ export async function withTeacherAsker<R>(
         examples: (request) => request.examples.length,
         messages: (request, dropped) => {
           const examples = request.examples.slice(0, request.examples.length - dropped);
-          const picture = pictureOf(pictures, request);
-          return buildMessages({ request: { ...request, examples }, picture, types, template });
+          const image = imageOf(images, request);
+          return buildMessages({ request: { ...request, examples }, image, types, template });
         },
-        picture: teacher.attachPicture
-          ? (request) => pictureUrl(config, pictureOf(pictures, request).fileName)
-          : undefined,
+        image: teacher.attachImage ? (request) => imageUrl(config, imageOf(images, request).fileName) : undefined,
       }),
     ),
   );
 }
 
-/** A picture of the pool as a data URL. @throws InputError when it is not there */
-export async function pictureUrl(config: Config, fileName: string): Promise<string> {
-  const file = join(poolPictures(config), fileName);
+/** An image of the pool as a data URL. @throws InputError when it is not there */
+export async function imageUrl(config: Config, fileName: string): Promise<string> {
+  const file = join(poolImages(config), fileName);
   const type = extname(file) === '.png' ? 'image/png' : 'image/jpeg';
   const content = await readFile(file).catch((error: unknown) => Promise.reject(inputErrorOfFile(file, error)));
   return `data:${type};base64,${content.toString('base64')}`;

@@ -1,4 +1,4 @@
-import { pictureOf } from '../../generation/prompt.ts';
+import { imageOf } from '../../generation/prompt.ts';
 import {
   blindPlaceholders,
   choiceFormat,
@@ -8,7 +8,7 @@ import {
 } from '../../generation/verification.ts';
 import { readPromptTemplate } from '../../teacher/prompt-template.ts';
 import { createTeacherAsker, type TeacherAsker } from '../../teacher/request-asker.ts';
-import { pictureUrl } from '../generation/asker.ts';
+import { imageUrl } from '../generation/asker.ts';
 import { withPool } from '../pool.ts';
 import type { StepContext } from '../step-context.ts';
 import { withTeacherClient } from '../teacher.ts';
@@ -31,7 +31,7 @@ export async function withVerificationAsker<R>(
   const { teacher, verify } = config;
   const templates = await verificationTemplates(context);
   const blind = requests.filter(({ kind }) => kind === 'blind').map(({ image_id }) => image_id);
-  const pictures = await withPool(config, (coco) => coco.read(blind));
+  const images = await withPool(config, (coco) => coco.read(blind));
   const format = teacher.answerFormat === 'structured' ? choiceFormat : undefined;
   return withTeacherClient(config, (client, settings) =>
     work(
@@ -45,11 +45,10 @@ export async function withVerificationAsker<R>(
           format,
         }),
         examples: () => 0,
-        messages: (request) => verificationMessages(request, pictures, templates),
-        // Who wrote the question saw the picture; who answers it without is not to.
-        picture: teacher.attachPicture
-          ? (request) =>
-              request.kind === 'blind' ? pictureUrl(config, pictureOf(pictures, request).fileName) : undefined
+        messages: (request) => verificationMessages(request, images, templates),
+        // Who wrote the question saw the image; who answers it without is not to.
+        image: teacher.attachImage
+          ? (request) => (request.kind === 'blind' ? imageUrl(config, imageOf(images, request).fileName) : undefined)
           : undefined,
       }),
     ),

@@ -9,7 +9,7 @@ import { frozenWeights } from './frozen-weights.ts';
 
 const isVision = (module: string) => !module.startsWith('language_model.');
 
-/** Whether pictures look different with the adapter. */
+/** Whether images look different with the adapter. */
 export function adaptsVision(adapter: Adapter): boolean {
   return [...adapter.tensors.keys()].some(isVision);
 }

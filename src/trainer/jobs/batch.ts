@@ -35,9 +35,9 @@ export interface Batch extends Record<string, TypedArray> {
   /** int32 `[batch * tokens]`, padded to the right */
   tokenIds: Int32Array;
   /** bool `[batch * tokens, 1]` */
-  isPicture: Uint8Array;
+  isImage: Uint8Array;
   /** int32 `[batch * tokens]` */
-  pictureRows: Int32Array;
+  imageRows: Int32Array;
   /** int32 `[batch * targets]`: places whose next token is learned, as rows of the batch */
   rows: Int32Array;
   /** int32 `[batch * targets]`: the same places, counted within their sequence */
@@ -63,19 +63,19 @@ export function collate(
   const { batch, tokens, targets } = shape;
   const result: Batch = {
     tokenIds: new Int32Array(batch * tokens),
-    isPicture: new Uint8Array(batch * tokens),
-    pictureRows: new Int32Array(batch * tokens),
+    isImage: new Uint8Array(batch * tokens),
+    imageRows: new Int32Array(batch * tokens),
     rows: new Int32Array(batch * targets),
     tableRows: new Int32Array(batch * targets),
     labels: new Int32Array(batch * targets),
     weights: new Float32Array(batch * targets),
   };
-  sequences.forEach(({ tokenIds, pictureStart, answerStart }, index) => {
+  sequences.forEach(({ tokenIds, imageStart, answerStart }, index) => {
     result.tokenIds.set(tokenIds, index * tokens);
-    for (let query = 0; pictureStart >= 0 && query < queries; query++) {
-      const place = index * tokens + pictureStart + query;
-      result.isPicture[place] = 1;
-      result.pictureRows[place] = index * queries + query;
+    for (let query = 0; imageStart >= 0 && query < queries; query++) {
+      const place = index * tokens + imageStart + query;
+      result.isImage[place] = 1;
+      result.imageRows[place] = index * queries + query;
     }
     // Unused places read the sequence's first token, whose weight is zero.
     result.rows.fill(index * tokens, index * targets, (index + 1) * targets);

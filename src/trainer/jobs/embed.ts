@@ -1,8 +1,8 @@
-/** The embed job: one vector a picture, for finding the pictures nearest to another. */
+/** The embed job: one vector an image, for finding the images nearest to another. */
 import path from 'node:path';
 import { z } from 'zod';
 import { readJson } from '../../core/read-json.ts';
-import { clipPictureEmbeddings } from '../../model/clip-vision.ts';
+import { clipImageEmbeddings } from '../../model/clip-vision.ts';
 import { familyOf } from '../../model/families/index.ts';
 import { readClipDirectory } from '../../model/files/clip-directory.ts';
 import { readModelDirectory } from '../../model/files/model-directory.ts';
@@ -11,27 +11,27 @@ import type { TensorDirectory } from '../../model/files/tensor-directory.ts';
 import type { Value } from '../../model/ops/ops.ts';
 import type { Tape, Variable } from '../../model/ops/tape.ts';
 import type { Weights } from '../../model/weights.ts';
-import { runVision } from './picture-features.ts';
+import { runVision } from './image-features.ts';
 import type { JobOutcome, JobReporter } from './report-progress.ts';
 
 export interface EmbedSettings {
   /** A model directory of any family, or a CLIP directory. */
   model: string;
-  /** Picture files, or a file that holds a JSON list of them. */
-  pictures: string | string[];
-  /** safetensors: `embeddings` `[pictures, width]`, each of length one, in the order of the list. */
+  /** Image files, or a file that holds a JSON list of them. */
+  images: string | string[];
+  /** safetensors: `embeddings` `[images, width]`, each of length one, in the order of the list. */
   output: string;
 }
 
 /**
- * Embeds pictures: with CLIP its picture embeddings; with a multimodal model the mean over what its vision side
- * sees (the Q-Former's queries, or the patches), which pictures of like content share.
+ * Embeds images: with CLIP its image embeddings; with a multimodal model the mean over what its vision side
+ * sees (the Q-Former's queries, or the patches), which images of like content share.
  *
- * @throws InputError for pictures or a model that can't be used
+ * @throws InputError for images or a model that can't be used
  */
 export async function embed(settings: EmbedSettings, reporter: JobReporter): Promise<JobOutcome> {
   const files =
-    typeof settings.pictures === 'string' ? await readJson(settings.pictures, z.array(z.string())) : settings.pictures;
+    typeof settings.images === 'string' ? await readJson(settings.images, z.array(z.string())) : settings.images;
   const { tensors, imageSize, trace } = await openEmbedder(settings.model);
   try {
     let width = 0;
@@ -52,7 +52,7 @@ export async function embed(settings: EmbedSettings, reporter: JobReporter): Pro
     const data = new Float32Array(files.length * width);
     rows.forEach((row, index) => data.set(unitMean(row, width), index * width));
     await writeSafetensors(settings.output, [{ name: 'embeddings', shape: [files.length, width], data }]);
-    return { outputs: [settings.output], metrics: { pictures: files.length } };
+    return { outputs: [settings.output], metrics: { images: files.length } };
   } finally {
     await tensors.close();
   }
@@ -61,7 +61,7 @@ export async function embed(settings: EmbedSettings, reporter: JobReporter): Pro
 interface Embedder {
   tensors: TensorDirectory;
   imageSize: number;
-  /** Rows `[batch * n, width]` whose mean is a picture's vector. */
+  /** Rows `[batch * n, width]` whose mean is an image's vector. */
   trace: (tape: Tape, weights: Weights, pixels: Value) => Variable;
 }
 
@@ -72,7 +72,7 @@ async function openEmbedder(directory: string): Promise<Embedder> {
     return {
       tensors: clip,
       imageSize: clip.config.image_size,
-      trace: (tape, weights, pixels) => clipPictureEmbeddings(tape, weights, clip.config, pixels),
+      trace: (tape, weights, pixels) => clipImageEmbeddings(tape, weights, clip.config, pixels),
     };
   }
   const model = await readModelDirectory(directory);

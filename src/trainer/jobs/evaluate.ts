@@ -13,8 +13,8 @@ import { loadTokenizer } from '../../model/text/tokenizer.ts';
 import { type AskedQuestion, askedQuestionSchema } from '../asked-question.ts';
 import { type AnswersSoFar, openAnswersSoFar } from './answers-so-far.ts';
 import { frozenWeights, loadWeights } from './frozen-weights.ts';
+import { imageFeatures } from './image-features.ts';
 import type { PackedQuestion } from './packed-choices.ts';
-import { pictureFeatures } from './picture-features.ts';
 import type { JobOutcome, JobReporter } from './report-progress.ts';
 import { traceScorer } from './score-choices.ts';
 import { answerIds, choiceIds, type PromptSettings, promptIds, promptSettings } from './sequence.ts';
@@ -37,7 +37,7 @@ export interface EvaluateSettings {
  * Scores the answers of all questions of the file, then has those written that questions ask for. A job that was
  * interrupted goes on after the last batch that it finished, and ends with the same losses.
  *
- * @throws InputError for questions, pictures or a model that can't be used
+ * @throws InputError for questions, images or a model that can't be used
  */
 export async function evaluate(settings: EvaluateSettings, reporter: JobReporter): Promise<JobOutcome> {
   const { batchSize, weightStorage, precision } = settings;
@@ -80,13 +80,13 @@ export async function evaluate(settings: EvaluateSettings, reporter: JobReporter
   return { outputs: [settings.output], metrics: { questions: questions.length, alreadyAnswered } };
 }
 
-/** What the answers depend on; the size of a batch changes nothing, and neither do the folders of the pictures. */
+/** What the answers depend on; the size of a batch changes nothing, and neither do the folders of the images. */
 function hashOfJob(
   { weightsHash }: ModelDirectory,
   questions: readonly AskedQuestion[],
   numbers: Pick<EvaluateSettings, 'weightStorage' | 'precision'>,
 ): string {
-  const asked = questions.map(({ picture, ...words }) => ({ ...words, picture: picture && path.basename(picture) }));
+  const asked = questions.map(({ image, ...words }) => ({ ...words, image: image && path.basename(image) }));
   return hashValue({ weightsHash, asked, ...numbers });
 }
 
@@ -115,8 +115,8 @@ async function rankAnswers(
     program.load();
     await loadWeights(program, model);
 
-    const shown = asked.filter(isOpen).flatMap((batch) => batch.flatMap(({ picture }) => picture ?? []));
-    const features = await pictureFeatures(model, shown, {
+    const shown = asked.filter(isOpen).flatMap((batch) => batch.flatMap(({ image }) => image ?? []));
+    const features = await imageFeatures(model, shown, {
       signal,
       onProgress: (done, total) => onProgress(Math.floor((batches.length * done) / total)),
     });
@@ -125,10 +125,10 @@ async function rankAnswers(
       for (const [index, batch] of batches.entries()) {
         const ofBatch = asked[index] as AskedQuestion[];
         if (!isOpen(ofBatch)) continue;
-        const pictures = new Float32Array(batchSize * featureLength);
-        pictures.set(features.batch(ofBatch.map(({ picture }) => picture)));
+        const images = new Float32Array(batchSize * featureLength);
+        images.set(features.batch(ofBatch.map(({ image }) => image)));
         const found = scorer
-          .score(batch, pictures)
+          .score(batch, images)
           .map((losses, place) => ({ question_id: (ofBatch[place] as AskedQuestion).question_id, losses }));
         await soFar.add(found);
         for (const { question_id, losses } of found) soFar.losses.set(question_id, losses);
@@ -146,12 +146,12 @@ async function rankAnswers(
 
 /** Prompt, start of the answer, and what each answer adds to it. */
 function packQuestion(
-  { picture, question, answerStart, answers }: AskedQuestion,
+  { image, question, answerStart, answers }: AskedQuestion,
   settings: PromptSettings,
 ): PackedQuestion {
-  const { turn, turnWithoutPicture } = settings.form ?? promptForms.minigpt4;
-  const prompt = picture === undefined ? turnWithoutPicture(question) : turn(question);
-  const { ids, pictureStart } = promptIds(prompt, settings);
+  const { turn, turnWithoutImage } = settings.form ?? promptForms.minigpt4;
+  const prompt = image === undefined ? turnWithoutImage(question) : turn(question);
+  const { ids, imageStart } = promptIds(prompt, settings);
   const started = answerStart !== '';
   const asked = started ? [...ids, ...answerIds(prompt, answerStart, settings)] : ids;
   const rests = answers.map((answer) => answer.slice(answerStart.length));
@@ -162,7 +162,7 @@ function packQuestion(
     tokenIds: [...asked, ...scored.flat()],
     promptLength: asked.length,
     choiceLengths: scored.map((choice) => choice.length),
-    pictureStart,
+    imageStart,
   };
 }
 

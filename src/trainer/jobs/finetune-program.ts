@@ -36,7 +36,7 @@ export interface BatchPart {
   shape: BatchShape;
   batch: Batch;
   /** float32 `[batch * queries, hidden]` */
-  pictures: Float32Array;
+  images: Float32Array;
 }
 
 export interface FinetuneProgram {
@@ -112,17 +112,17 @@ export async function finetuneProgram(
 
   return {
     layout,
-    step: ({ shape, batch, pictures, step, learningRate }) =>
+    step: ({ shape, batch, images, step, learningRate }) =>
       lossOf(shape, {
         ...batch,
-        pictures,
+        images,
         scalars: scalarsOf(step, learningRate),
         dropoutSeed: dropoutSeed(step, 0),
       }),
-    accumulate: ({ shape, batch, pictures, step, part }) =>
+    accumulate: ({ shape, batch, images, step, part }) =>
       lossOf(shape, {
         ...batch,
-        pictures,
+        images,
         keep: Float32Array.of(part === 0 ? 0 : 1),
         dropoutSeed: dropoutSeed(step, part),
       }),
@@ -164,14 +164,14 @@ export function defineFinetune(
     const inputs = {
       ...batchInputs(shape),
       dropoutSeed: { shape: [2], dataType: 'int32' },
-      pictures: { shape: [shape.batch * familyOf(config).pictureTokens, hidden], dataType: 'float32' },
+      images: { shape: [shape.batch * familyOf(config).imageTokens, hidden], dataType: 'float32' },
     } as const satisfies Record<string, InputSpecification>;
     const traceLoss = (ops: Ops, values: Record<keyof typeof inputs, Value>) => {
       const tape = new Tape(ops);
       const variables = trainedVariables(unpack(ops, layout, flat));
       const adapters = traceAdapters(ops, variables, lora, values.dropoutSeed);
-      const pictures = frozen(values.pictures);
-      const loss = batchLoss(tape, weights, config, shape, values, pictures, adapters, recomputeActivations);
+      const images = frozen(values.images);
+      const loss = batchLoss(tape, weights, config, shape, values, images, adapters, recomputeActivations);
       return { tape, loss, trained: [...variables.values()] };
     };
     if (gradients) {

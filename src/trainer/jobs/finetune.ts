@@ -14,10 +14,10 @@ import { type BatchShape, batchShape, collate, learnedTokens } from './batch.ts'
 import { padToFewShapes } from './batch-shapes.ts';
 import { readNewestCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import { type BatchPart, type FinetuneProgram, finetuneProgram } from './finetune-program.ts';
+import { imageFeatures } from './image-features.ts';
 import { type LearningRateSchedule, learningRateAt } from './learning-rate.ts';
 import { adaptedModules, type LoraSettings, loraShapes } from './lora.ts';
 import { openLossLog } from './loss-log.ts';
-import { pictureFeatures } from './picture-features.ts';
 import type { JobOutcome, JobReporter } from './report-progress.ts';
 import { promptSettings, type Sequence, type SequenceSettings, trainingSequence } from './sequence.ts';
 import { readStartAdapter } from './start-adapter.ts';
@@ -50,7 +50,7 @@ export interface FinetuneSettings {
 
 const sampleSchema = z.looseObject({
   id: z.string(),
-  picture: z.string().optional(),
+  image: z.string().optional(),
   prompt: z.string(),
   answer: z.string(),
 });
@@ -62,13 +62,13 @@ type Sample = z.output<typeof sampleSchema>;
  * A job started again on the same output goes on from its newest checkpoint, and its loss curve is that of
  * an uninterrupted one: batches, dropout and learning rate depend on the step and the seed alone.
  *
- * @throws InputError for samples, pictures or a model that can't be used, naming file and field
+ * @throws InputError for samples, images or a model that can't be used, naming file and field
  */
 export async function finetune(settings: FinetuneSettings, reporter: JobReporter): Promise<JobOutcome> {
   const productType = usePrecision(settings.precision);
   const model = await readModelDirectory(settings.model);
   try {
-    // A wrong target or start is told before the pictures are computed.
+    // A wrong target or start is told before the images are computed.
     const modules = adaptedModules(model.config, settings.lora.targetModules);
     const start = settings.startAdapter
       ? await readStartAdapter(
@@ -79,12 +79,12 @@ export async function finetune(settings: FinetuneSettings, reporter: JobReporter
         )
       : undefined;
     const plan = await planSteps(model, settings);
-    const features = await pictureFeatures(
+    const features = await imageFeatures(
       model,
-      plan.flatMap((parts) => parts.flatMap(({ samples }) => samples.flatMap(({ picture }) => picture ?? []))),
+      plan.flatMap((parts) => parts.flatMap(({ samples }) => samples.flatMap(({ image }) => image ?? []))),
       {
         signal: reporter.signal,
-        onProgress: (done, total) => reporter.progress({ phase: 'pictures', step: done, steps: total }),
+        onProgress: (done, total) => reporter.progress({ phase: 'images', step: done, steps: total }),
       },
     );
     const shapes = plan.flatMap((parts) => parts.map(({ shape }) => shape));
@@ -168,16 +168,16 @@ async function planSteps(model: ModelDirectory, settings: FinetuneSettings): Pro
 }
 
 function sampleSequence(
-  { picture, prompt, answer }: Sample,
+  { image, prompt, answer }: Sample,
   settings: SequenceSettings,
   place: { file: string; line: number },
 ): Sequence {
   const sequence = trainingSequence(prompt, answer, settings);
-  if (picture === undefined || sequence.pictureStart >= 0) return sequence;
+  if (image === undefined || sequence.imageStart >= 0) return sequence;
   throw new InputError({
     ...place,
     field: 'prompt',
-    problem: `has no ${settings.form?.pictureMark}, the place of its picture`,
+    problem: `has no ${settings.form?.imageMark}, the place of its image`,
     remedy: "Write the sample in the prompt form of the model's family",
   });
 }
@@ -186,7 +186,7 @@ interface Training {
   settings: FinetuneSettings;
   model: ModelDirectory;
   plan: StepPart[][];
-  features: Awaited<ReturnType<typeof pictureFeatures>>;
+  features: Awaited<ReturnType<typeof imageFeatures>>;
   program: FinetuneProgram;
   reporter: JobReporter;
 }
@@ -201,7 +201,7 @@ async function train({ settings, model, plan, features, program, reporter }: Tra
   if (resumed) reporter.note(`resumed at step ${first}`);
 
   const log = await openLossLog(output, first);
-  const queries = familyOf(model.config).pictureTokens;
+  const queries = familyOf(model.config).imageTokens;
   const started = performance.now();
   let tokens = 0;
   let loss = Number.NaN;
@@ -213,7 +213,7 @@ async function train({ settings, model, plan, features, program, reporter }: Tra
       const batchPart = ({ samples, sequences, shape }: StepPart): BatchPart => ({
         shape,
         batch: collate(sequences, shape, queries, learned),
-        pictures: features.batch(samples.map(({ picture }) => picture)),
+        images: features.batch(samples.map(({ image }) => image)),
       });
       if (parts.length === 1) {
         loss = program.step({ ...batchPart(parts[0] as StepPart), step, learningRate });
@@ -281,13 +281,13 @@ async function hashOfJob(settings: FinetuneSettings, weightsHash: string): Promi
   return hashValue({ ...rest, weightsHash, samplesHash, orderHash, startHash });
 }
 
-/** The samples' texts and pictures by name: the same data in another folder is the same job. */
+/** The samples' texts and images by name: the same data in another folder is the same job. */
 async function contentHash(samples: string): Promise<string> {
   const lines = (await readFile(samples, 'utf8')).trimEnd().split('\n');
   return hashValue(
     lines.map((line) => {
       const sample = sampleSchema.parse(JSON.parse(line));
-      return [sample.id, sample.prompt, sample.answer, path.basename(sample.picture ?? '')];
+      return [sample.id, sample.prompt, sample.answer, path.basename(sample.image ?? '')];
     }),
   );
 }

@@ -1,4 +1,4 @@
-/** Writes text after prompts with a model directory of any family, or with a LLaMA that sees no pictures. */
+/** Writes text after prompts with a model directory of any family, or with a LLaMA that sees no images. */
 import path from 'node:path';
 import { z } from 'zod';
 import { InputError } from '../../core/input-error.ts';
@@ -13,7 +13,7 @@ import type { ProductType } from '../../model/ops/ops.ts';
 import { Program, type StorageType } from '../../model/ops/program.ts';
 import { loadTokenizer } from '../../model/text/tokenizer.ts';
 import { frozenWeights, loadWeights } from './frozen-weights.ts';
-import { pictureFeatures } from './picture-features.ts';
+import { imageFeatures } from './image-features.ts';
 import { promptIds, promptSettings } from './sequence.ts';
 
 export interface TextRequest {
@@ -21,10 +21,10 @@ export interface TextRequest {
   id: string;
   /** A question; for a language model without vision, the text to go on from. */
   prompt: string;
-  /** The prompt already has the words around the question, and the mark of the picture if it shows one. */
+  /** The prompt already has the words around the question, and the mark of the image if it shows one. */
   isRaw?: boolean;
-  /** A picture file. */
-  picture?: string;
+  /** An image file. */
+  image?: string;
 }
 
 /** End tokens are the model's own; the default stop string is its family's end mark. */
@@ -33,7 +33,7 @@ export type TextSettings = Omit<DecodingSettings, 'endTokens'>;
 /**
  * Answers the requests, in their order.
  *
- * @throws InputError for a model or picture that can't be used, or a picture given to a model that sees none
+ * @throws InputError for a model or image that can't be used, or an image given to a model that sees none
  */
 export async function generateTexts(
   directory: string,
@@ -44,7 +44,7 @@ export async function generateTexts(
   const { model_type } = await readJson(path.join(directory, 'config.json'), z.looseObject({ model_type: z.string() }));
   return model_type === 'llama'
     ? continueTexts(directory, requests, settings, { batchSize, ...rest })
-    : answerAboutPictures(directory, requests, settings, { batchSize, ...rest });
+    : answerAboutImages(directory, requests, settings, { batchSize, ...rest });
 }
 
 export interface GenerateOptions {
@@ -69,11 +69,11 @@ async function continueTexts(
   settings: TextSettings,
   options: Options,
 ): Promise<GeneratedText[]> {
-  if (requests.some(({ picture }) => picture !== undefined)) {
+  if (requests.some(({ image }) => image !== undefined)) {
     throw new InputError({
       file: directory,
       problem: 'this is a language model without vision',
-      remedy: 'Ask it without a picture, or name a MiniGPT-4 or LLaVA',
+      remedy: 'Ask it without an image, or name a MiniGPT-4 or LLaVA',
     });
   }
   const model = await readLlamaDirectory(directory);
@@ -82,15 +82,15 @@ async function continueTexts(
     const prompts = requests.map(({ id, prompt }) => ({
       id,
       tokenIds: tokenizer.encodeWhole(prompt),
-      pictureStart: -1,
+      imageStart: -1,
     }));
-    return await generate(model, prompts, tokenizer, settings, { ...options, pictureTokens: 0 });
+    return await generate(model, prompts, tokenizer, settings, { ...options, imageTokens: 0 });
   } finally {
     await model.close();
   }
 }
 
-async function answerAboutPictures(
+async function answerAboutImages(
   directory: string,
   requests: readonly TextRequest[],
   settings: TextSettings,
@@ -100,23 +100,23 @@ async function answerAboutPictures(
   try {
     const tokenizer = await loadTokenizer(directory);
     const form = promptSettings(model, tokenizer);
-    const prompts = requests.map(({ id, prompt, isRaw, picture }) => {
-      const { ids, pictureStart } = promptIds(isRaw ? prompt : humanTurn(prompt, [], form.form), form);
-      if (pictureStart >= 0 !== (picture !== undefined)) throw wrongPicture(directory, pictureStart >= 0, form.form);
-      return { id, tokenIds: ids, pictureStart };
+    const prompts = requests.map(({ id, prompt, isRaw, image }) => {
+      const { ids, imageStart } = promptIds(isRaw ? prompt : humanTurn(prompt, [], form.form), form);
+      if (imageStart >= 0 !== (image !== undefined)) throw wrongImage(directory, imageStart >= 0, form.form);
+      return { id, tokenIds: ids, imageStart };
     });
     const stopStrings = settings.stopStrings ?? [form.form.endMark];
-    const files = requests.map(({ picture }) => picture);
+    const files = requests.map(({ image }) => image);
     const shown = files.filter((file) => file !== undefined);
-    const features = await pictureFeatures(model, shown, { signal: options.signal });
-    const pictures = (from: number, to: number) => features.batch(files.slice(from, to));
+    const features = await imageFeatures(model, shown, { signal: options.signal });
+    const images = (from: number, to: number) => features.batch(files.slice(from, to));
     try {
       return await generate(
         model,
         prompts,
         tokenizer,
         { ...settings, stopStrings },
-        { ...options, pictureTokens: form.queries, pictures },
+        { ...options, imageTokens: form.queries, images },
       );
     } finally {
       features.dispose();
@@ -126,13 +126,13 @@ async function answerAboutPictures(
   }
 }
 
-function wrongPicture(directory: string, isAsked: boolean, { pictureMark }: PromptForm): InputError {
+function wrongImage(directory: string, isAsked: boolean, { imageMark }: PromptForm): InputError {
   return new InputError({
     file: directory,
     problem: isAsked
-      ? 'the prompt is about a picture, and none is given'
-      : 'a picture is given, and the prompt shows none',
-    remedy: isAsked ? 'Name a picture' : `Put ${pictureMark} where the picture goes`,
+      ? 'the prompt is about an image, and none is given'
+      : 'an image is given, and the prompt shows none',
+    remedy: isAsked ? 'Name an image' : `Put ${imageMark} where the image goes`,
   });
 }
 
@@ -142,9 +142,9 @@ async function generate(
   requests: readonly GenerationRequest[],
   tokenizer: { decode(ids: readonly number[]): string },
   settings: TextSettings,
-  options: Options & { pictureTokens: number; pictures?: (from: number, to: number) => Float32Array },
+  options: Options & { imageTokens: number; images?: (from: number, to: number) => Float32Array },
 ): Promise<GeneratedText[]> {
-  const { pictureTokens, pictures, signal } = options;
+  const { imageTokens, images, signal } = options;
   const text = model.config.text_config;
   const batch = Math.min(options.batchSize, requests.length);
   const endTokens = [text.eos_token_id ?? []].flat();
@@ -157,15 +157,15 @@ async function generate(
       model.config,
       tokenizer,
       { ...settings, endTokens },
-      { batch, promptLengths, pictureTokens },
+      { batch, promptLengths, imageTokens },
     );
     program.load();
     await loadWeights(program, model);
     const texts: GeneratedText[] = [];
     for (let start = 0; start < requests.length; start += batch) {
       signal?.throwIfAborted();
-      const shown = new Float32Array(batch * pictureTokens * text.hidden_size);
-      if (pictures) shown.set(pictures(start, start + batch));
+      const shown = new Float32Array(batch * imageTokens * text.hidden_size);
+      if (images) shown.set(images(start, start + batch));
       const asked = requests.slice(start, start + batch);
       const written = generator.generate(asked, shown);
       texts.push(...written);

@@ -13,7 +13,7 @@ import { batchInputs, causalTables } from './loss.ts';
 /**
  * Logits at the batch's learned places, with an adapter if one is given.
  *
- * @param pictures float32 `[batch * queries, hidden]`
+ * @param images float32 `[batch * queries, hidden]`
  * @param storage of the language model's matrices
  * @returns float32 `[batch * targets, vocabulary]`
  */
@@ -21,7 +21,7 @@ export async function batchLogits(
   model: ModelDirectory,
   shape: BatchShape,
   batch: Batch,
-  pictures: Float32Array,
+  images: Float32Array,
   adapter?: Adapter,
   storage?: StorageType | ((name: string) => StorageType),
 ): Promise<Float32Array> {
@@ -40,13 +40,13 @@ export async function batchLogits(
   };
   const inputs = {
     ...batchInputs(shape),
-    pictures: { shape: [shape.batch * familyOf(config).pictureTokens, hidden], dataType: 'float32' },
+    images: { shape: [shape.batch * familyOf(config).imageTokens, hidden], dataType: 'float32' },
   } as const;
   program.define('logits', inputs, (ops, values) => {
     const input = {
       ...values,
       batch: shape.batch,
-      pictures: frozen(values.pictures),
+      images: frozen(values.images),
       tables: causalTables(ops, config, shape.tokens),
       outputs: { perSequence: shape.targets, rows: values.rows, tableRows: values.tableRows },
     };
@@ -60,7 +60,7 @@ export async function batchLogits(
       [`${module}.lora_B`, B.data],
     ]);
     program.assignAll(new Map(factors));
-    return program.run('logits', { ...batch, pictures }).logits as Float32Array;
+    return program.run('logits', { ...batch, images }).logits as Float32Array;
   } finally {
     program.dispose();
   }

@@ -17,8 +17,8 @@ export type BatchInput = keyof ReturnType<typeof batchInputs>;
 export function batchInputs({ batch, tokens, targets }: BatchShape) {
   return {
     tokenIds: { shape: [batch * tokens], dataType: 'int32' },
-    isPicture: { shape: [batch * tokens, 1], dataType: 'bool' },
-    pictureRows: { shape: [batch * tokens], dataType: 'int32' },
+    isImage: { shape: [batch * tokens, 1], dataType: 'bool' },
+    imageRows: { shape: [batch * tokens], dataType: 'int32' },
     rows: { shape: [batch * targets], dataType: 'int32' },
     tableRows: { shape: [batch * targets], dataType: 'int32' },
     labels: { shape: [batch * targets], dataType: 'int32' },
@@ -45,7 +45,7 @@ export function causalTables(ops: Ops, config: Pick<ModelConfig, 'text_config'>,
 /**
  * Mean loss of the answers of a batch.
  *
- * @param pictures `[batch * queries, text hidden]`
+ * @param images `[batch * queries, text hidden]`
  * @returns scalar
  */
 export function batchLoss(
@@ -54,7 +54,7 @@ export function batchLoss(
   config: ModelConfig,
   shape: BatchShape,
   inputs: Record<BatchInput, Value>,
-  pictures: Variable,
+  images: Variable,
   adapters?: Adapters,
   recomputeActivations = false,
 ): Variable {
@@ -65,9 +65,9 @@ export function batchLoss(
     {
       batch: shape.batch,
       tokenIds: inputs.tokenIds,
-      isPicture: inputs.isPicture,
-      pictureRows: inputs.pictureRows,
-      pictures,
+      isImage: inputs.isImage,
+      imageRows: inputs.imageRows,
+      images,
       tables: causalTables(tape.ops, config, shape.tokens),
       outputs: { perSequence: shape.targets, rows: inputs.rows, tableRows: inputs.tableRows },
       recomputeActivations,

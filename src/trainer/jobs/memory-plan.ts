@@ -8,9 +8,9 @@ import { frozen, Tape } from '../../model/ops/tape.ts';
 import type { BatchShape } from './batch.ts';
 import { defineFinetune, type FinetuneProgramSettings, shapeName } from './finetune-program.ts';
 import { frozenWeights } from './frozen-weights.ts';
+import { IMAGE_BATCH } from './image-features.ts';
 import type { LoraSettings } from './lora.ts';
 import { OPTIMIZER_STATE } from './optimizer.ts';
-import { PICTURE_BATCH } from './picture-features.ts';
 
 export interface MemoryPlan {
   /** Bytes of the frozen language model. */
@@ -21,11 +21,11 @@ export interface MemoryPlan {
   optimizer: number;
   /** Bytes of what one training step holds at once: activations, gradients, weights widened or narrowed for use. */
   activations: number;
-  /** Bytes of the projection's weights, which embed each batch's pictures. */
+  /** Bytes of the projection's weights, which embed each batch's images. */
   projection: number;
-  /** Bytes of the vision side while it computes the pictures, before training; then it is let go. */
-  pictures: number;
-  /** The larger of the two: training, or computing the pictures. */
+  /** Bytes of the vision side while it computes the images, before training; then it is let go. */
+  images: number;
+  /** The larger of the two: training, or computing the images. */
   peak: number;
   /** Tensors' values of the language model, and of the adapters. */
   parameters: { weights: number; adapters: number };
@@ -50,7 +50,7 @@ export function planMemory(
   const adapters = sizes.get(parameters) ?? 0;
   const optimizer = sum([...sizes.values()]) - weights - adapters;
   const activations = program.workingBytes(shapeName(shape));
-  const { projection, pictures } = pictureBytes(config);
+  const { projection, images } = imageBytes(config);
   const used = [...names].filter(([name]) => sizes.has(name));
   return {
     weights,
@@ -58,20 +58,20 @@ export function planMemory(
     optimizer,
     activations,
     projection,
-    pictures,
-    peak: Math.max(weights + adapters + optimizer + activations + projection, pictures),
+    images,
+    peak: Math.max(weights + adapters + optimizer + activations + projection, images),
     parameters: { weights: sum(used.map(([, tensor]) => sizeOf(tensor))), adapters: layout.total },
   };
 }
 
-function pictureBytes(config: ModelConfig): { projection: number; pictures: number } {
+function imageBytes(config: ModelConfig): { projection: number; images: number } {
   const family = familyOf(config);
   const weightBytes = (program: Program) => sum([...program.variableBytes().values()]);
   const shapes = expectedTensors(config);
   const vision = new Program();
   const projection = new Program();
   const { imageSize } = family;
-  const pixels = { shape: [PICTURE_BATCH, 3, imageSize, imageSize], dataType: 'float32' } as const;
+  const pixels = { shape: [IMAGE_BATCH, 3, imageSize, imageSize], dataType: 'float32' } as const;
   let seen: readonly number[] = [];
   vision.define('vision', { pixels }, (ops, inputs) => {
     const rows = family.visionFeatures(
@@ -86,7 +86,7 @@ function pictureBytes(config: ModelConfig): { projection: number; pictures: numb
     rows: family.project(new Tape(ops), frozenWeights(projection, { shapes }, { use: 'forward' }), frozen(inputs.seen))
       .value,
   }));
-  return { projection: weightBytes(projection), pictures: weightBytes(vision) + vision.workingBytes('vision') };
+  return { projection: weightBytes(projection), images: weightBytes(vision) + vision.workingBytes('vision') };
 }
 
 const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);

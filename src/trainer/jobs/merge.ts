@@ -10,8 +10,8 @@ import type { StorageType } from '../../model/ops/program.ts';
 import { loadTokenizer } from '../../model/text/tokenizer.ts';
 import { adaptsVision } from './adapted-vision.ts';
 import { batchShape, collate } from './batch.ts';
+import { imageFeatures } from './image-features.ts';
 import { batchLogits } from './logits.ts';
-import { pictureFeatures } from './picture-features.ts';
 import type { JobOutcome, JobReporter } from './report-progress.ts';
 import { promptSettings, trainingSequence } from './sequence.ts';
 
@@ -26,7 +26,7 @@ export interface MergeSettings {
   parity: { samples: string; count: number; tolerance: number; weightStorage?: StorageType };
 }
 
-const sampleSchema = z.looseObject({ picture: z.string().optional(), prompt: z.string(), answer: z.string() });
+const sampleSchema = z.looseObject({ image: z.string().optional(), prompt: z.string(), answer: z.string() });
 const MAXIMUM_TOKENS = 512;
 
 /**
@@ -129,21 +129,21 @@ async function parity(base: ModelDirectory, adapter: Adapter, settings: MergeSet
   const sequences = samples.map(({ prompt, answer }) => trainingSequence(prompt, answer, sequenceSettings));
   const shape = batchShape(sequences);
   const batch = collate(sequences, shape, queries);
-  const pictured = samples.flatMap(({ picture }) => picture ?? []);
-  const files = samples.map(({ picture }) => picture);
+  const paths = samples.flatMap(({ image }) => image ?? []);
+  const files = samples.map(({ image }) => image);
   const embedded = async (model: ModelDirectory, adaptedBy?: Adapter) => {
-    const features = await pictureFeatures(model, pictured, { adapter: adaptedBy });
+    const features = await imageFeatures(model, paths, { adapter: adaptedBy });
     const embeddings = features.batch(files);
     features.dispose();
     return embeddings;
   };
-  const pictures = await embedded(base, adapter);
+  const images = await embedded(base, adapter);
   const merged = await readModelDirectory(settings.output);
   try {
     const storage = (name: string): StorageType =>
       adapter.tensors.has(name.replace(/\.weight$/, '')) ? 'float32' : (settings.parity.weightStorage ?? 'float32');
-    const expected = await batchLogits(base, shape, batch, pictures, adapter, storage);
-    const seenByMerged = adaptsVision(adapter) ? await embedded(merged) : pictures;
+    const expected = await batchLogits(base, shape, batch, images, adapter, storage);
+    const seenByMerged = adaptsVision(adapter) ? await embedded(merged) : images;
     const found = await batchLogits(merged, shape, batch, seenByMerged, undefined, storage);
     return expected.reduce((most, value, index) => Math.max(most, Math.abs(value - (found[index] as number))), 0);
   } finally {

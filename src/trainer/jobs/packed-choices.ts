@@ -14,8 +14,8 @@ export interface PackedQuestion {
   promptLength: number;
   /** Tokens of each choice. */
   choiceLengths: number[];
-  /** Place of the first picture embedding, or -1. */
-  pictureStart: number;
+  /** Place of the first image embedding, or -1. */
+  imageStart: number;
 }
 
 export interface PackedShape {
@@ -52,8 +52,8 @@ function layOut({ promptLength, choiceLengths }: PackedQuestion) {
 /** The arrays that the traced scoring function takes. */
 export interface PackedBatch extends Record<string, TypedArray> {
   tokenIds: Int32Array;
-  isPicture: Uint8Array;
-  pictureRows: Int32Array;
+  isImage: Uint8Array;
+  imageRows: Int32Array;
   /** float32 `[batch * tokens, headSize / 2]` */
   cosine: Float32Array;
   sine: Float32Array;
@@ -74,8 +74,8 @@ export function packBatch(
   const visible = new Uint8Array(batch * tokens * tokens);
   const result = {
     tokenIds: new Int32Array(batch * tokens),
-    isPicture: new Uint8Array(batch * tokens),
-    pictureRows: new Int32Array(batch * tokens),
+    isImage: new Uint8Array(batch * tokens),
+    imageRows: new Int32Array(batch * tokens),
     rows: new Int32Array(batch * targets),
     labels: new Int32Array(batch * targets),
   };
@@ -89,14 +89,14 @@ export function packBatch(
     result.rows.fill(sequence * tokens, sequence * targets, (sequence + 1) * targets);
   }
   questions.forEach((question, sequence) => {
-    const { tokenIds, promptLength, pictureStart } = question;
+    const { tokenIds, promptLength, imageStart } = question;
     const layout = layOut(question);
     result.tokenIds.set(tokenIds, sequence * tokens);
     positions.set(layout.positions, sequence * tokens);
-    for (let query = 0; pictureStart >= 0 && query < queries; query++) {
-      const place = sequence * tokens + pictureStart + query;
-      result.isPicture[place] = 1;
-      result.pictureRows[place] = sequence * queries + query;
+    for (let query = 0; imageStart >= 0 && query < queries; query++) {
+      const place = sequence * tokens + imageStart + query;
+      result.isImage[place] = 1;
+      result.imageRows[place] = sequence * queries + query;
     }
     for (let row = 0; row < promptLength; row++) see(sequence, row, 0, row + 1);
     let slot = sequence * targets;

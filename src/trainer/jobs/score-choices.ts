@@ -12,9 +12,9 @@ export interface ChoiceScorer {
   /**
    * Losses of a batch of questions, one list a question, one mean loss a choice.
    *
-   * @param pictures float32 `[batch * queries, hidden]`, padded to the whole batch
+   * @param images float32 `[batch * queries, hidden]`, padded to the whole batch
    */
-  score(questions: readonly PackedQuestion[], pictures: Float32Array): number[][];
+  score(questions: readonly PackedQuestion[], images: Float32Array): number[][];
 }
 
 const shapeName = ({ batch, tokens, targets }: PackedShape) => `score-${batch}-${tokens}-${targets}`;
@@ -34,16 +34,16 @@ export function traceScorer(
   const text = config.text_config;
   const half = (text.head_dim ?? text.hidden_size / text.num_attention_heads) / 2;
   const frequencies = rotaryFrequencies(half * 2, text.rope_theta, text.rope_scaling);
-  const queries = familyOf(config).pictureTokens;
+  const queries = familyOf(config).imageTokens;
   const shapes = batches.map((questions) => packedShape(questions, batchSize));
   for (const shape of new Map(shapes.map((shape) => [shapeName(shape), shape])).values()) {
     defineScore(program, weights, config, shape, half);
   }
   return {
-    score(questions, pictures) {
+    score(questions, images) {
       const shape = packedShape(questions, batchSize);
       const batch = packBatch(questions, shape, frequencies, queries);
-      const losses = program.run(shapeName(shape), { ...batch, pictures }).losses as Float32Array;
+      const losses = program.run(shapeName(shape), { ...batch, images }).losses as Float32Array;
       return questions.map((question, index) =>
         choiceLosses(question, losses.subarray(index * shape.targets, (index + 1) * shape.targets)),
       );
@@ -55,21 +55,21 @@ function defineScore(program: Program, weights: Weights, config: ModelConfig, sh
   const { batch, tokens, targets } = shape;
   const inputs = {
     tokenIds: { shape: [batch * tokens], dataType: 'int32' },
-    isPicture: { shape: [batch * tokens, 1], dataType: 'bool' },
-    pictureRows: { shape: [batch * tokens], dataType: 'int32' },
+    isImage: { shape: [batch * tokens, 1], dataType: 'bool' },
+    imageRows: { shape: [batch * tokens], dataType: 'int32' },
     cosine: { shape: [batch * tokens, half], dataType: 'float32' },
     sine: { shape: [batch * tokens, half], dataType: 'float32' },
     mask: { shape: [batch * tokens, tokens], dataType: 'float32' },
     rows: { shape: [batch * targets], dataType: 'int32' },
     labels: { shape: [batch * targets], dataType: 'int32' },
-    pictures: { shape: [batch * familyOf(config).pictureTokens, config.text_config.hidden_size], dataType: 'float32' },
+    images: { shape: [batch * familyOf(config).imageTokens, config.text_config.hidden_size], dataType: 'float32' },
   } as const;
   program.define(shapeName(shape), inputs, (ops, values) => {
     const { cosine, sine, mask, rows, labels } = values;
     const logits = multimodal(new Tape(ops), weights, config, {
       ...values,
       batch,
-      pictures: frozen(values.pictures),
+      images: frozen(values.images),
       tables: { cosine, sine, mask },
       outputs: { perSequence: targets, rows, tableRows: rows },
     });

@@ -1,4 +1,4 @@
-/** One sample as the model reads it: token ids with places for the picture. */
+/** One sample as the model reads it: token ids with places for the image. */
 import path from 'node:path';
 import { InputError } from '../../core/input-error.ts';
 import { type PromptForm, promptForms } from '../../datasets/prompt-format.ts';
@@ -8,8 +8,8 @@ import type { Tokenizer } from '../../model/text/tokenizer.ts';
 
 export interface Sequence {
   tokenIds: number[];
-  /** Place of the first picture embedding, or -1 where the prompt shows no picture. */
-  pictureStart: number;
+  /** Place of the first image embedding, or -1 where the prompt shows no image. */
+  imageStart: number;
   /** Index of the first token the loss is on; everything from here to the end counts. */
   answerStart: number;
 }
@@ -17,7 +17,7 @@ export interface Sequence {
 /** How a model's prompts become ids. */
 export interface PromptSettings {
   tokenizer: Tokenizer;
-  /** Picture embeddings that the mark stands for. */
+  /** Image embeddings that the mark stands for. */
   queries: number;
   beginToken: number;
   /** Default: MiniGPT-4's. */
@@ -25,50 +25,50 @@ export interface PromptSettings {
 }
 
 export interface SequenceSettings extends PromptSettings {
-  /** Text tokens (picture places not counted) after which a sequence is cut. */
+  /** Text tokens (image places not counted) after which a sequence is cut. */
   maximumTokens: number;
 }
 
 /**
  * The settings of a model's family.
  *
- * @throws InputError for a tokenizer without the token that the family's picture mark needs
+ * @throws InputError for a tokenizer without the token that the family's image mark needs
  */
 export function promptSettings(model: ModelDirectory, tokenizer: Tokenizer): PromptSettings & { form: PromptForm } {
   const family = familyOf(model.config);
   const form: PromptForm = promptForms[family.promptForm];
-  if (form.tokenized === 'together' && tokenizer.tokenId(form.pictureMark) === undefined) {
+  if (form.tokenized === 'together' && tokenizer.tokenId(form.imageMark) === undefined) {
     throw new InputError({
       file: path.join(model.directory, 'tokenizer.json'),
-      field: form.pictureMark,
+      field: form.imageMark,
       problem: 'is no token of this tokenizer',
-      remedy: `Add ${form.pictureMark} to its special tokens, or take the tokenizer that belongs to the model`,
+      remedy: `Add ${form.imageMark} to its special tokens, or take the tokenizer that belongs to the model`,
     });
   }
   return {
     tokenizer,
-    queries: family.pictureTokens,
+    queries: family.imageTokens,
     beginToken: model.config.text_config.bos_token_id ?? 1,
     form,
   };
 }
 
-/** A prompt as ids: begin token, text, `queries` places for the picture, text. */
-export function promptIds(prompt: string, settings: PromptSettings): { ids: number[]; pictureStart: number } {
+/** A prompt as ids: begin token, text, `queries` places for the image, text. */
+export function promptIds(prompt: string, settings: PromptSettings): { ids: number[]; imageStart: number } {
   const { tokenizer, queries, beginToken, form = promptForms.minigpt4 } = settings;
-  const mark = tokenizer.tokenId(form.pictureMark) ?? 0;
+  const mark = tokenizer.tokenId(form.imageMark) ?? 0;
   const places = new Array<number>(queries).fill(mark);
   const withPlaces = (before: readonly number[], after: readonly number[]) => ({
     ids: [beginToken, ...before, ...places, ...after],
-    pictureStart: before.length + 1,
+    imageStart: before.length + 1,
   });
   if (form.tokenized === 'together') {
     const ids = tokenizer.encode(prompt);
     const at = ids.indexOf(mark);
-    return at < 0 ? { ids: [beginToken, ...ids], pictureStart: -1 } : withPlaces(ids.slice(0, at), ids.slice(at + 1));
+    return at < 0 ? { ids: [beginToken, ...ids], imageStart: -1 } : withPlaces(ids.slice(0, at), ids.slice(at + 1));
   }
-  const [before, after] = prompt.split(form.pictureMark) as [string, string | undefined];
-  if (after === undefined) return { ids: [beginToken, ...tokenizer.encode(before)], pictureStart: -1 };
+  const [before, after] = prompt.split(form.imageMark) as [string, string | undefined];
+  if (after === undefined) return { ids: [beginToken, ...tokenizer.encode(before)], imageStart: -1 };
   return withPlaces(tokenizer.encode(before), tokenizer.encode(after));
 }
 
@@ -107,12 +107,12 @@ export function choiceIds(
  * @throws RangeError when the prompt alone is longer than the limit, so that nothing would be learned.
  */
 export function trainingSequence(prompt: string, answer: string, settings: SequenceSettings): Sequence {
-  const { ids, pictureStart } = promptIds(prompt, settings);
-  const limit = settings.maximumTokens + (pictureStart < 0 ? 0 : settings.queries);
+  const { ids, imageStart } = promptIds(prompt, settings);
+  const limit = settings.maximumTokens + (imageStart < 0 ? 0 : settings.queries);
   if (ids.length >= limit) {
     throw new RangeError(`the prompt has ${ids.length} tokens; with a limit of ${limit} no answer would be left`);
   }
   const { endMark } = settings.form ?? promptForms.minigpt4;
   const answered = [...ids, ...answerIds(prompt, answer + endMark, settings)];
-  return { tokenIds: answered.slice(0, limit), pictureStart, answerStart: ids.length };
+  return { tokenIds: answered.slice(0, limit), imageStart, answerStart: ids.length };
 }

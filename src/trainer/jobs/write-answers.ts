@@ -9,7 +9,7 @@ import { type GenerateOptions, generateTexts } from './generate-text.ts';
  * Answers the questions that ask for a written answer (`generate`), up to the end mark of the model's family.
  *
  * @returns question id → its text, blanks around it removed
- * @throws InputError for pictures or a model that can't be used
+ * @throws InputError for images or a model that can't be used
  */
 export async function writeAnswers(
   directory: string,
@@ -23,16 +23,16 @@ export async function writeAnswers(
     onTexts?: (texts: { question_id: string; text: string }[]) => Promise<void>;
   },
 ): Promise<Map<string, string>> {
-  const asked = questions.flatMap(({ question_id, picture, generate }) =>
-    generate === undefined ? [] : [{ question_id, picture, ...generate }],
+  const asked = questions.flatMap(({ question_id, image, generate }) =>
+    generate === undefined ? [] : [{ question_id, image, ...generate }],
   );
   if (asked.length === 0) return new Map();
-  const { turn, turnWithoutPicture } = await promptFormOf(directory);
-  const requests = asked.map(({ question_id, picture, question }) => ({
+  const { turn, turnWithoutImage } = await promptFormOf(directory);
+  const requests = asked.map(({ question_id, image, question }) => ({
     id: question_id,
-    prompt: picture === undefined ? turnWithoutPicture(question) : turn(question),
+    prompt: image === undefined ? turnWithoutImage(question) : turn(question),
     isRaw: true,
-    ...(picture !== undefined && { picture }),
+    ...(image !== undefined && { image }),
   }));
   const maximumNewTokens = Math.max(...asked.map((one) => one.maximumNewTokens));
   const settings = { strategy: { kind: 'greedy' }, maximumNewTokens } as const;

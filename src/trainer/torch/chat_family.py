@@ -1,4 +1,4 @@
-"""Any vision-language model of transformers: pictures by its own processor, words by its own chat template."""
+"""Any vision-language model of transformers: images by its own processor, words by its own chat template."""
 
 from dataclasses import dataclass
 
@@ -8,16 +8,16 @@ from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
 from transformers.utils import is_torchvision_available
 
 from own_family import common_beginning
-from pictures import read_picture
+from images import read_image
 from protocol import JobError
 
 
 @dataclass(frozen=True)
 class Sequence:
     text: str
-    picture: str | None
+    image: str | None
     # Tokens that the loss is on, and tokens left out for being past the limit behind them, at the end of the text. From
-    # the front can't be counted: how many tokens a picture takes, the processor says when it sees it.
+    # the front can't be counted: how many tokens an image takes, the processor says when it sees it.
     learned: int
     cut: int = 0
 
@@ -39,25 +39,25 @@ class ChatFamily:
         self.ends = self._end_tokens(directory)
 
     def training(self, sample, maximum_tokens):
-        """Loss on the answer and what ends it only; None where the limit leaves no answer. Pictures count for nothing."""
-        picture = sample.get("picture")
-        prompt = self._prompt(sample["prompt"], picture)
+        """Loss on the answer and what ends it only; None where the limit leaves no answer. Images count for nothing."""
+        image = sample.get("image")
+        prompt = self._prompt(sample["prompt"], image)
         text = prompt + self.before_answer + sample["answer"] + self.end_mark
         learned, tokens = self._tokens_after(prompt, text)
-        cut = max(0, tokens - (1 if picture else 0) - maximum_tokens)
-        return Sequence(text, picture, learned - cut, cut) if learned > cut else None
+        cut = max(0, tokens - (1 if image else 0) - maximum_tokens)
+        return Sequence(text, image, learned - cut, cut) if learned > cut else None
 
     def answers(self, question):
         """A sequence an answer, with the loss on what follows `answerStart`."""
-        picture = question.get("picture")
-        prompt = self._prompt(question["question"], picture)
+        image = question.get("image")
+        prompt = self._prompt(question["question"], image)
         start = prompt + self.before_answer + question["answerStart"] if question["answerStart"] else prompt
         texts = [prompt + self.before_answer + answer for answer in question["answers"]]
-        return [Sequence(text, picture, self._tokens_after(start, text)[0]) for text in texts]
+        return [Sequence(text, image, self._tokens_after(start, text)[0]) for text in texts]
 
     def collate(self, sequences):
         """The model's inputs, padded to the right, and labels `[batch, tokens]` int64 with -100 off the learned tokens."""
-        inputs = self._inputs([(sequence.text, sequence.picture) for sequence in sequences])
+        inputs = self._inputs([(sequence.text, sequence.image) for sequence in sequences])
         ids, mask = inputs["input_ids"], inputs["attention_mask"]
         if not bool(mask[:, 0].all()):
             raise JobError(f"{type(self.processor).__name__} pads on the left, and can't be told otherwise")
@@ -68,21 +68,21 @@ class ChatFamily:
             mask[row, end:] = 0
         return inputs, labels
 
-    def written(self, question, picture, maximum, scorer, sharded):
+    def written(self, question, image, maximum, scorer, sharded):
         """Greedily, whatever the model's generation_config.json says of chance."""
-        inputs = self._inputs([(self._prompt(question, picture), picture)])
+        inputs = self._inputs([(self._prompt(question, image), image)])
         ids = scorer("written", inputs, maximum, self.ends, self.tokenizer.pad_token_id, sharded)
         return self.tokenizer.decode(ids[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True).strip()
 
-    def picture_inputs(self, file):
-        """The inputs of the vision side for one picture."""
-        return self._placed(self.processor.image_processor(images=[read_picture(file)], return_tensors="pt"))
+    def image_inputs(self, file):
+        """The inputs of the vision side for one image."""
+        return self._placed(self.processor.image_processor(images=[read_image(file)], return_tensors="pt"))
 
     def _inputs(self, asked):
-        pictures = [[read_picture(picture)] if picture else [] for _, picture in asked]
+        images = [[read_image(image)] if image else [] for _, image in asked]
         inputs = self.processor(
             text=[text for text, _ in asked],
-            images=pictures if any(pictures) else None,
+            images=images if any(images) else None,
             padding=True,
             # Some processors have a side of their own.
             padding_side="right",
@@ -103,19 +103,19 @@ class ChatFamily:
         return begin is None or not text.startswith(begin)
 
     def _tokens_after(self, start, text):
-        """How many tokens follow those of `start`, and how many there are in all, a picture as one."""
+        """How many tokens follow those of `start`, and how many there are in all, an image as one."""
         special = self._adds_special_tokens(text)
         before, whole = (self.tokenizer(one, add_special_tokens=special)["input_ids"] for one in (start, text))
         return len(whole) - common_beginning(before, whole), len(whole)
 
-    def _prompt(self, question, picture):
-        return self._rendered([self._turn("user", question.strip(), picture)], add_generation_prompt=True)
+    def _prompt(self, question, image):
+        return self._rendered([self._turn("user", question.strip(), image)], add_generation_prompt=True)
 
     def _rendered(self, turns, **settings):
         return self.processor.apply_chat_template(turns, tokenize=False, **settings)
 
-    def _turn(self, role, text, picture=None):
-        shown = [{"type": "image"}] if picture else []
+    def _turn(self, role, text, image=None):
+        shown = [{"type": "image"}] if image else []
         return {"role": role, "content": [*shown, {"type": "text", "text": text}]}
 
     def _around_answer(self):

@@ -17,7 +17,7 @@ PARTS = ("parameter", "first", "second")
 def job_hash(job, samples, order):
     """What a checkpoint belongs to: the job without its paths; the same data elsewhere is the same job."""
     left_out = {"model", "output", "samples", "order", "startAdapter", "checkpointEverySteps"}
-    texts = [[one["id"], one["prompt"], one["answer"], os.path.basename(one.get("picture") or "")] for one in samples]
+    texts = [[one["id"], one["prompt"], one["answer"], os.path.basename(one.get("image") or "")] for one in samples]
     start = job.get("startAdapter")
     content = {
         "job": {key: value for key, value in job.items() if key not in left_out},

@@ -1,4 +1,4 @@
-"""Embeds pictures by the model's own vision side, for finding the pictures nearest to another."""
+"""Embeds images by the model's own vision side, for finding the images nearest to another."""
 
 import json
 from pathlib import Path
@@ -14,18 +14,18 @@ from sharing import Progress, shared_out
 
 @torch.no_grad()
 def embed(job, reporter, device, sharding):
-    """As src/trainer/jobs/embed.ts: the mean over all places of a picture, of length one; `embeddings` `[pictures, width]`."""
+    """As src/trainer/jobs/embed.ts: the mean over all places of an image, of length one; `embeddings` `[images, width]`."""
     model = Model(job["model"], device, sharding=sharding)
-    if not hasattr(model.family, "picture_inputs"):
-        raise JobError(f"{job['model']}: pictures of this family are embedded by the TensorFlow trainer")
-    pictures = job["pictures"]
-    files = json.loads(Path(pictures).read_text("utf8")) if isinstance(pictures, str) else pictures
+    if not hasattr(model.family, "image_inputs"):
+        raise JobError(f"{job['model']}: images of this family are embedded by the TensorFlow trainer")
+    images = job["images"]
+    files = json.loads(Path(images).read_text("utf8")) if isinstance(images, str) else images
 
     def row_of(file):
-        mean = model.scorer("picture_features", model.family.picture_inputs(file)).float().mean(0)
+        mean = model.scorer("image_features", model.family.image_inputs(file)).float().mean(0)
         return torch.nn.functional.normalize(mean, dim=0).cpu()
 
     rows = shared_out(files, row_of, Progress(reporter, device, len(files)))
     if dist.get_rank() == 0:
         save_file({"embeddings": torch.stack(rows)}, job["output"])
-    return [job["output"]], {"pictures": len(files)}
+    return [job["output"]], {"images": len(files)}

@@ -26,7 +26,7 @@ def evaluate(job, reporter, device, sharding):
     def write(question):
         asking = question["generate"]
         maximum = asking["maximumNewTokens"]
-        return model.family.written(asking["question"], question.get("picture"), maximum, model.scorer, model.sharded)
+        return model.family.written(asking["question"], question.get("image"), maximum, model.scorer, model.sharded)
 
     texts = _shared_out(asked, write, progress)
     if dist.get_rank() == 0:
@@ -40,8 +40,8 @@ def evaluate(job, reporter, device, sharding):
 
 
 def _shared_out(questions, answer, progress):
-    """Question id → answer. Those with a picture and those without are computed in different ways."""
-    alike = [[one for one in questions if bool(one.get("picture")) == shown] for shown in (True, False)]
+    """Question id → answer. Those with an image and those without are computed in different ways."""
+    alike = [[one for one in questions if bool(one.get("image")) == shown] for shown in (True, False)]
     return {
         question["question_id"]: answered
         for group in alike

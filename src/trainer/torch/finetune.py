@@ -126,16 +126,16 @@ def parts_of(batch, job):
 def with_companion(part, batch, sharding):
     """
     A part, and behind it a sample that is computed for nothing where it is needed: shards are gathered from all processes, so
-    each must compute something, and all must look at pictures where one does.
+    each must compute something, and all must look at images where one does.
     """
-    pictured = next((sequence for sequence in batch if sequence.picture), None)
-    if sharding.SHARDED and pictured and not any(sequence.picture for sequence in part):
-        return [*part, pictured]
+    with_image = next((sequence for sequence in batch if sequence.image), None)
+    if sharding.SHARDED and with_image and not any(sequence.image for sequence in part):
+        return [*part, with_image]
     return part or batch[:1]
 
 
 def ahead(parts, collate):
-    """Pictures of the next parts are read while the model computes."""
+    """Images of the next parts are read while the model computes."""
     with ThreadPoolExecutor(1) as thread:
         waiting = deque()
         for part in parts:

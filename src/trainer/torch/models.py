@@ -64,7 +64,7 @@ class Scorer(torch.nn.Module):
         """Logits of the last positions, `[batch, kept, vocabulary]`."""
         bare = _bare(self.module)
         if bare.config.model_type == "blip-2" and "pixel_values" not in inputs:
-            # It takes no batch without pictures; the adapter's layers are in the language model itself.
+            # It takes no batch without images; the adapter's layers are in the language model itself.
             return bare.language_model(**inputs, use_cache=False, logits_to_keep=kept).logits
         cut = {"logits_to_keep": kept} if self.cuts_logits else {}
         return self.module(**inputs, use_cache=False, **cut).logits[:, -kept:]
@@ -74,11 +74,11 @@ class Scorer(torch.nn.Module):
         settings = GenerationConfig(max_new_tokens=maximum, do_sample=False, eos_token_id=ends, pad_token_id=pad)
         return _bare(self.module).generate(**inputs, generation_config=settings, synced_gpus=sharded)
 
-    def picture_features(self, inputs):
-        """What the language model is given for the pictures, `[places, width]`."""
+    def image_features(self, inputs):
+        """What the language model is given for the images, `[places, width]`."""
         bare = _bare(self.module)
         if not hasattr(bare, "get_image_features"):
-            raise JobError(f"{type(bare).__name__} can't embed pictures: set sampling.embeddings.model to a CLIP directory")
+            raise JobError(f"{type(bare).__name__} can't embed images: set sampling.embeddings.model to a CLIP directory")
         known = inspect.signature(bare.get_image_features).parameters
         features = bare.get_image_features(**{name: value for name, value in inputs.items() if name in known})
         features = getattr(features, "pooler_output", features)

@@ -9,7 +9,7 @@ from tokenizers import Tokenizer
 from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
-from pictures import read_picture
+from images import read_image
 from protocol import JobError, any_rank
 
 # By the name in preprocessor_config.json; torchvision, which the faster ones need, is not asked for.
@@ -20,12 +20,12 @@ PROCESSORS = {"BlipImageProcessor": BlipImageProcessorPil, "CLIPImageProcessor":
 class PromptForm:
     """src/datasets/prompt-format.ts"""
 
-    picture_mark: str
+    image_mark: str
     end_mark: str
     answer_separator: str
     together: bool
     turn: str
-    turn_without_picture: str
+    turn_without_image: str
 
 
 FORMS = {
@@ -39,7 +39,7 @@ FORMS = {
 @dataclass(frozen=True)
 class Sequence:
     ids: list
-    picture: str | None
+    image: str | None
     # Index of the first token that the loss is on.
     answer_start: int
 
@@ -55,8 +55,8 @@ class OwnFamily:
         self.directory, self.config, self.device, self.dtype = directory, config, device, dtype
         self.form = FORMS[config.model_type]
         self.tokenizer = Tokenizer.from_file(f"{directory}/tokenizer.json")
-        self.picture_id = config.image_token_id if config.image_token_id is not None else config.image_token_index
-        self.picture_tokens = self._picture_tokens()
+        self.image_id = config.image_token_id if config.image_token_id is not None else config.image_token_index
+        self.image_tokens = self._image_tokens()
         self.processor = self._processor()
         begin, pad = config.text_config.bos_token_id, config.text_config.pad_token_id
         self.begin = 1 if begin is None else begin
@@ -64,24 +64,24 @@ class OwnFamily:
 
     def training(self, sample, maximum_tokens):
         """Loss on the answer and the end mark only; None where the limit leaves no answer."""
-        prompt, picture = sample["prompt"], sample.get("picture")
+        prompt, image = sample["prompt"], sample.get("image")
         ids, has_place = self._prompt_ids(prompt)
-        if picture and not has_place:
-            raise JobError(f"prompt: has no {self.form.picture_mark}")
-        limit = maximum_tokens + (self.picture_tokens if has_place else 0)
+        if image and not has_place:
+            raise JobError(f"prompt: has no {self.form.image_mark}")
+        limit = maximum_tokens + (self.image_tokens if has_place else 0)
         if len(ids) >= limit:
             return None
         answered = [*ids, *self._answer_ids(prompt, sample["answer"] + self.form.end_mark)]
-        return Sequence(answered[:limit], picture, len(ids))
+        return Sequence(answered[:limit], image, len(ids))
 
     def answers(self, question):
         """A sequence an answer, with the loss on what follows `answerStart`."""
-        picture = question.get("picture")
-        prompt = self._turn(question["question"], picture)
+        image = question.get("image")
+        prompt = self._turn(question["question"], image)
         ids, _ = self._prompt_ids(prompt)
         start = len(self._answer_ids(prompt, question["answerStart"])) if question["answerStart"] else 0
         return [
-            Sequence([*ids, *self._answer_ids(prompt, answer)], picture, len(ids) + start) for answer in question["answers"]
+            Sequence([*ids, *self._answer_ids(prompt, answer)], image, len(ids) + start) for answer in question["answers"]
         ]
 
     def collate(self, sequences):
@@ -96,18 +96,18 @@ class OwnFamily:
             mask[row, :count] = 1
             labels[row, sequence.answer_start : count] = ids[row, sequence.answer_start : count]
         inputs = {"input_ids": ids.to(self.device), "attention_mask": mask.to(self.device)}
-        files = [sequence.picture for sequence in sequences if sequence.picture]
+        files = [sequence.image for sequence in sequences if sequence.image]
         if files:
-            pixels = self.processor(images=[read_picture(file) for file in files], return_tensors="pt")["pixel_values"]
+            pixels = self.processor(images=[read_image(file) for file in files], return_tensors="pt")["pixel_values"]
             inputs["pixel_values"] = pixels.to(self.device, self.dtype)
         return inputs, labels.to(self.device)
 
-    def written(self, question, picture, maximum, scorer, sharded):
+    def written(self, question, image, maximum, scorer, sharded):
         """Greedily, up to the end mark. With a sharded model all processes go on until the last has written its answer."""
-        ids, _ = self._prompt_ids(self._turn(question, picture))
+        ids, _ = self._prompt_ids(self._turn(question, image))
         written, text = [], None
         while True:
-            inputs, _ = self.collate([Sequence([*ids, *written], picture, len(ids))])
+            inputs, _ = self.collate([Sequence([*ids, *written], image, len(ids))])
             token = int(scorer("scores", inputs, 1)[0, -1].argmax())
             if text is None:
                 written.append(token)
@@ -130,7 +130,7 @@ class OwnFamily:
             raise JobError(f"{file}: image_processor_type: {kind} is none of {', '.join(PROCESSORS)}")
         return PROCESSORS[kind].from_pretrained(self.directory)
 
-    def _picture_tokens(self):
+    def _image_tokens(self):
         if self.config.model_type == "blip-2":
             return self.config.num_query_tokens
         vision = self.config.vision_config
@@ -140,21 +140,21 @@ class OwnFamily:
     def _encode(self, text):
         return self.tokenizer.encode(text, add_special_tokens=False).ids
 
-    def _turn(self, question, picture):
-        turn = self.form.turn if picture else self.form.turn_without_picture
+    def _turn(self, question, image):
+        turn = self.form.turn if image else self.form.turn_without_image
         return turn.format(question.rstrip() if self.form.together else question)
 
     def _prompt_ids(self, prompt):
-        """Ids of a prompt, places for the picture among them, and whether there are any."""
-        places = [self.picture_id] * self.picture_tokens
+        """Ids of a prompt, places for the image among them, and whether there are any."""
+        places = [self.image_id] * self.image_tokens
         if self.form.together:
             ids = self._encode(prompt)
-            mark = self.tokenizer.token_to_id(self.form.picture_mark)
+            mark = self.tokenizer.token_to_id(self.form.image_mark)
             if mark not in ids:
                 return [self.begin, *ids], False
             at = ids.index(mark)
             return [self.begin, *ids[:at], *places, *ids[at + 1 :]], True
-        before, found, after = prompt.partition(self.form.picture_mark)
+        before, found, after = prompt.partition(self.form.image_mark)
         if not found:
             return [self.begin, *self._encode(before)], False
         return [self.begin, *self._encode(before), *places, *self._encode(after)], True

@@ -5,14 +5,14 @@ import { captionsFor } from '../../../demo/scenes/captions.ts';
 import { QUESTION_TYPES } from '../../../demo/scenes/questions.ts';
 import { randomScene } from '../../../demo/scenes/scene.ts';
 import { seededRandom } from '../../../src/core/seeded-random.ts';
-import type { AnnotatedPicture } from '../../../src/datasets/coco.ts';
+import type { AnnotatedImage } from '../../../src/datasets/coco.ts';
 import { filterRawAnswer } from '../../../src/generation/filters.ts';
 import { isRejection, parseAnswer } from '../../../src/generation/parse-answer.ts';
 import { buildMessages } from '../../../src/generation/prompt.ts';
 import { readQuestionTypes } from '../../../src/generation/question-types.ts';
 import { readPromptTemplate } from '../../../src/teacher/prompt-template.ts';
 import { allAnnotations } from '../../datasets/all-annotations.ts';
-import { annotatedPicture } from '../../generation/pictures.ts';
+import { annotatedImage } from '../../generation/images.ts';
 import { request } from '../../generation/requests.ts';
 import { noSharedFiles, sharedFile } from '../../shared-files.ts';
 
@@ -20,24 +20,24 @@ const template = await readPromptTemplate('configs/prompts/generate-v1.md');
 const types = await readQuestionTypes('configs/question-types.yaml');
 const scenes = Array.from({ length: 40 }, (_, number) => randomScene(seededRandom(number)));
 const demo = scenes.map((scene, id) =>
-  annotatedPicture({
+  annotatedImage({
     id,
     captions: captionsFor(scene, seededRandom(id).fork('captions')),
     boxes: scene.objects.map(({ category, box: [x, y, w, h] }) => ({
       category,
-      // The index for tests has pictures of 100 by 200.
+      // The index for tests has images of 100 by 200.
       box: [(x / scene.width) * 100, (y / scene.height) * 200, (w / scene.width) * 100, (h / scene.height) * 200],
     })),
   }),
 );
 
-const pictureOf = (id: number) => demo[id] as AnnotatedPicture;
+const imageOf = (id: number) => demo[id] as AnnotatedImage;
 
-function promptFor(picture: AnnotatedPicture, question_type: string, examples: string[] = []): string {
+function promptFor(image: AnnotatedImage, question_type: string, examples: string[] = []): string {
   const asExamples = examples.map((question) => ({ idx: question, prompt: `Question: ${question}` }));
   const messages = buildMessages({
-    request: request(picture.id, { question_type, examples: asExamples }),
-    picture,
+    request: request(image.id, { question_type, examples: asExamples }),
+    image,
     types,
     template,
   });
@@ -50,7 +50,7 @@ function refined(text: string) {
 
 describe('about the demo domain', () => {
   test.each(QUESTION_TYPES)('it writes %s questions that pass all filters, or says skip', (type) => {
-    const answers = demo.map((picture) => answerPrompt(promptFor(picture, type), { mistakeRate: 0, seed: 1 }));
+    const answers = demo.map((image) => answerPrompt(promptFor(image, type), { mistakeRate: 0, seed: 1 }));
     const questions = answers.filter(({ kind }) => kind === 'question').map(({ text }) => refined(text));
     expect(questions.length).toBeGreaterThan(5);
     expect(questions.filter(isRejection)).toEqual([]);
@@ -61,7 +61,7 @@ describe('about the demo domain', () => {
   test('its answers are true of the scene', () => {
     for (const [id, scene] of scenes.entries()) {
       const parsed = refined(
-        answerPrompt(promptFor(pictureOf(id), 'attribute_recognition'), { mistakeRate: 0, seed: 1 }).text,
+        answerPrompt(promptFor(imageOf(id), 'attribute_recognition'), { mistakeRate: 0, seed: 1 }).text,
       );
       if (isRejection(parsed)) continue;
       const object = scene.objects.find(({ category }) => parsed.question.includes(category));
@@ -70,13 +70,13 @@ describe('about the demo domain', () => {
   });
 
   test('it says skip to a type that it knows nothing of', () => {
-    expect(answerPrompt(promptFor(pictureOf(0), 'social_relation'), { mistakeRate: 0, seed: 1 }).kind).toBe('skip');
+    expect(answerPrompt(promptFor(imageOf(0), 'social_relation'), { mistakeRate: 0, seed: 1 }).kind).toBe('skip');
   });
 
   test('its examples steer it', () => {
     const likeExamples = (examples: string[]) =>
       scenes.filter((_, id) => {
-        const { text } = answerPrompt(promptFor(pictureOf(id), 'attribute_comparison', examples), {
+        const { text } = answerPrompt(promptFor(imageOf(id), 'attribute_comparison', examples), {
           mistakeRate: 0,
           seed: 1,
         });
@@ -89,7 +89,7 @@ describe('about the demo domain', () => {
 });
 
 test('the same prompt gives the same answer; another seed may give another', () => {
-  const prompts = demo.map((picture) => promptFor(picture, 'object_localization'));
+  const prompts = demo.map((image) => promptFor(image, 'object_localization'));
   const answers = (seed: number) => prompts.map((prompt) => answerPrompt(prompt, { mistakeRate: 0.3, seed }));
   expect(answers(1)).toEqual(answers(1));
   expect(answers(1)).not.toEqual(answers(2));
@@ -103,9 +103,7 @@ test('a prompt of another kind gets a polite answer', () => {
 describe('mistakes', () => {
   const answers = (mistakeRate: number) =>
     scenes.flatMap((_, id) =>
-      [1, 2, 3, 4, 5].map((seed) =>
-        answerPrompt(promptFor(pictureOf(id), 'object_localization'), { mistakeRate, seed }),
-      ),
+      [1, 2, 3, 4, 5].map((seed) => answerPrompt(promptFor(imageOf(id), 'object_localization'), { mistakeRate, seed })),
     );
 
   test('come at the rate that was set', () => {
@@ -122,15 +120,15 @@ describe('mistakes', () => {
   });
 });
 
-test('about real COCO pictures it asks where it can', async (context) => {
-  const pictures = await allAnnotations({
+test('about real COCO images it asks where it can', async (context) => {
+  const images = await allAnnotations({
     instances: sharedFile('real-slice/COCO2017/annotations/instances_train2017.json') ?? context.skip(noSharedFiles),
     captions: sharedFile('real-slice/COCO2017/annotations/captions_train2017.json') ?? context.skip(noSharedFiles),
   });
   const kinds = (type: string) =>
-    pictures.map((picture) => answerPrompt(promptFor(picture, type), { mistakeRate: 0, seed: 1 }));
+    images.map((image) => answerPrompt(promptFor(image, type), { mistakeRate: 0, seed: 1 }));
   const localization = kinds('object_localization').filter(({ kind }) => kind === 'question');
-  expect(localization.length).toBeGreaterThan(pictures.length / 2);
+  expect(localization.length).toBeGreaterThan(images.length / 2);
   for (const { text } of localization) expect(isRejection(refined(text))).toBe(false);
   expect(kinds('spatial_relationship').filter(({ kind }) => kind === 'question').length).toBeGreaterThan(5);
 });

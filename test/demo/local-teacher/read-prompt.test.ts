@@ -3,7 +3,7 @@ import { readPrompt } from '../../../demo/local-teacher/read-prompt.ts';
 import { buildMessages } from '../../../src/generation/prompt.ts';
 import { readQuestionTypes } from '../../../src/generation/question-types.ts';
 import { readPromptTemplate } from '../../../src/teacher/prompt-template.ts';
-import { annotatedPicture } from '../../generation/pictures.ts';
+import { annotatedImage } from '../../generation/images.ts';
 import { request } from '../../generation/requests.ts';
 
 const template = await readPromptTemplate('configs/prompts/generate-v1.md');
@@ -11,9 +11,9 @@ const types = await readQuestionTypes('configs/question-types.yaml');
 
 test.each(types.map(({ name }) => name))('a prompt for %s is read back as it was written', (question_type) => {
   const captions = ['a cat: sitting', 'a dog, standing'];
-  const picture = annotatedPicture({ id: 3, captions });
+  const image = annotatedImage({ id: 3, captions });
   const examples = [{ idx: 'x', prompt: 'Question: What now?\nChoices: (A) 1 (B) 2 (C) 3 (D) 4' }];
-  const messages = buildMessages({ request: request(3, { question_type, examples }), picture, types, template });
+  const messages = buildMessages({ request: request(3, { question_type, examples }), image, types, template });
   expect(readPrompt(messages.map(({ content }) => content).join('\n\n'))).toEqual({
     kind: 'generate',
     questionType: question_type,

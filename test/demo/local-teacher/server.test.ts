@@ -8,13 +8,13 @@ import { buildMessages } from '../../../src/generation/prompt.ts';
 import { readQuestionTypes } from '../../../src/generation/question-types.ts';
 import { readPromptTemplate } from '../../../src/teacher/prompt-template.ts';
 import { structuredAnswer } from '../../../src/teacher/structured-answer.ts';
-import { annotatedPicture } from '../../generation/pictures.ts';
+import { annotatedImage } from '../../generation/images.ts';
 import { request } from '../../generation/requests.ts';
 import { runningTeacher } from './running-teacher.ts';
 
 const template = await readPromptTemplate('configs/prompts/generate-v1.md');
 const types = await readQuestionTypes('configs/question-types.yaml');
-const picture = annotatedPicture({ id: 1 });
+const image = annotatedImage({ id: 1 });
 
 const body = { model: 'gpt-4', messages: [{ role: 'user', content: 'hello' }] };
 
@@ -88,7 +88,7 @@ describe('modes', () => {
     const { client } = await runningTeacher();
     const { choices } = await client.chat.completions.create({
       model: 'gpt-4o',
-      messages: buildMessages({ request: request(1), picture, types, template }),
+      messages: buildMessages({ request: request(1), image, types, template }),
       response_format: zodResponseFormat(structuredAnswer, 'sample'),
     });
     const answer = structuredAnswer.parse(JSON.parse(choices[0]?.message.content ?? ''));

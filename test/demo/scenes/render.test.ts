@@ -61,7 +61,7 @@ describe('renderScenePixels', () => {
     }
   });
 
-  it('makes a dark picture half as bright, and a blurry one smoother', async () => {
+  it('makes a dark image half as bright, and a blurry one smoother', async () => {
     const sharpPixels = await renderScenePixels(scene(), 96);
     const dark = await renderScenePixels(scene({ quality: 'dark' }), 96);
     expect(meanOf(dark) / meanOf(sharpPixels)).toBeCloseTo(0.5, 1);

@@ -19,7 +19,7 @@ describe('randomScene', () => {
     }
   });
 
-  it('keeps boxes inside the picture, in the cell of their place, and apart from each other', () => {
+  it('keeps boxes inside the image, in the cell of their place, and apart from each other', () => {
     for (const { objects, width, height } of scenes) {
       for (const [index, { box, place }] of objects.entries()) {
         const [x, y, w, h] = box;
@@ -40,7 +40,7 @@ describe('randomScene', () => {
     expect(Math.min(...sides('large')) - Math.max(...sides('small'))).toBeGreaterThan(15);
   });
 
-  it('draws about 55% sharp pictures and all other qualities', () => {
+  it('draws about 55% sharp images and all other qualities', () => {
     const share = (quality: string) => scenes.filter((scene) => scene.quality === quality).length / scenes.length;
     expect(share('sharp')).toBeGreaterThan(0.48);
     expect(share('sharp')).toBeLessThan(0.62);

@@ -8,12 +8,12 @@ import { writeSceneDataset } from '../../../demo/scenes/write-dataset.ts';
 import { hashFile, hashValue } from '../../../src/core/hash.ts';
 import { readAokvqa } from '../../../src/datasets/aokvqa.ts';
 import { readCcSbuAlign } from '../../../src/datasets/cc-sbu-align.ts';
-import { checkPicture } from '../../../src/datasets/check-pictures.ts';
+import { checkImage } from '../../../src/datasets/check-images.ts';
 import { allAnnotations } from '../../datasets/all-annotations.ts';
 import { temporaryFolder } from '../../temporary-folder.ts';
 import { noTinyDisk, tinyDisk } from '../../tiny-disk.ts';
 
-const options = { seed: 3, trainPictures: 120, validationPictures: 60, testPictures: 30, alignmentPictures: 20 };
+const options = { seed: 3, trainImages: 120, validationImages: 60, testImages: 30, alignmentImages: 20 };
 
 /** Content hashes by path relative to the folder. */
 async function contents(root: string): Promise<Record<string, string>> {
@@ -48,19 +48,19 @@ describe('writeSceneDataset', () => {
     ['train', 120],
     ['val', 60],
     ['test', 30],
-  ])('writes %s as COCO has it: readable pictures, boxes and five captions each', async (split, count) => {
-    const pictures = await allAnnotations(annotations(split));
-    expect(pictures).toHaveLength(count);
-    for (const { id, fileName, width, height, captions, boxes } of pictures) {
+  ])('writes %s as COCO has it: readable images, boxes and five captions each', async (split, count) => {
+    const images = await allAnnotations(annotations(split));
+    expect(images).toHaveLength(count);
+    for (const { id, fileName, width, height, captions, boxes } of images) {
       expect(fileName).toBe(`${String(id).padStart(12, '0')}.jpg`);
       expect([width, height]).toEqual([160, 160]);
       expect(captions).toHaveLength(5);
       expect(boxes.length).toBeGreaterThanOrEqual(2);
-      await checkPicture(join(root, `COCO2017/${split}2017`, fileName));
+      await checkImage(join(root, `COCO2017/${split}2017`, fileName));
     }
   });
 
-  it('shares no picture between splits', async () => {
+  it('shares no image between splits', async () => {
     const hashes = Object.entries(await contents(root)).filter(([file]) => file.endsWith('.jpg'));
     expect(hashes).toHaveLength(120 + 60 + 30 + 20);
     expect(new Set(hashes.map(([, hash]) => hash)).size).toBe(hashes.length);
@@ -91,7 +91,7 @@ describe('writeSceneDataset', () => {
     ]);
   });
 
-  it('skews the base questions to three types, about a part of the train pictures', async () => {
+  it('skews the base questions to three types, about a part of the train images', async () => {
     const questions = await readAokvqa(join(root, 'A-OKVQA/aokvqa_v1p0_train.json'));
     const counts = countTypes(questions);
     const rich = ['identity_reasoning', 'attribute_recognition', 'image_scene'].map((type) => counts.get(type) ?? 0);
@@ -102,39 +102,39 @@ describe('writeSceneDataset', () => {
     for (const id of asked) expect(train).toContain(id);
   });
 
-  it('pairs the pictures of cc_sbu_align with descriptions', async () => {
+  it('pairs the images of cc_sbu_align with descriptions', async () => {
     const pairs = await readCcSbuAlign(join(root, 'cc_sbu_align'));
     expect(pairs).toHaveLength(20);
-    for (const { picture, caption } of pairs) {
-      await checkPicture(picture);
+    for (const { image, caption } of pairs) {
+      await checkImage(image);
       expect(caption).toMatch(/the picture is (sharp|blurry|dark|noisy)\.$/);
     }
   });
 
-  it('gives the same bytes for the same options, and other pictures for another seed', async () => {
+  it('gives the same bytes for the same options, and other images for another seed', async () => {
     const again = join(await temporaryFolder(), 'data');
     await writeSceneDataset({ root: again, ...options });
     expect(hashValue(await contents(again))).toBe(hashValue(await contents(root)));
 
     const other = join(await temporaryFolder(), 'data');
     await writeSceneDataset({ root: other, ...options, seed: 4 });
-    const pictures = new Set(Object.values(await contents(root)));
+    const images = new Set(Object.values(await contents(root)));
     expect(
-      Object.entries(await contents(other)).filter(([file, hash]) => file.endsWith('.jpg') && pictures.has(hash)),
+      Object.entries(await contents(other)).filter(([file, hash]) => file.endsWith('.jpg') && images.has(hash)),
     ).toEqual([]);
   });
 
   it('leaves a complete root alone, and mends one whose manifest is missing', async () => {
     const before = await contents(root);
-    const picture = join(root, Object.keys(before).find((file) => file.endsWith('.jpg')) as string);
+    const image = join(root, Object.keys(before).find((file) => file.endsWith('.jpg')) as string);
     expect(await writeSceneDataset({ root, ...options })).toMatchObject({
       skipped: true,
-      counts: { trainPictures: 120 },
+      counts: { trainImages: 120 },
     });
 
     // An interrupted writer leaves a part of the files and no manifest.
     await rm(join(root, 'scenes-manifest.json'));
-    await writeFile(picture, 'half a picture');
+    await writeFile(image, 'half a picture');
     expect(await writeSceneDataset({ root, ...options })).toMatchObject({ skipped: false });
     expect(await contents(root)).toEqual(before);
   });

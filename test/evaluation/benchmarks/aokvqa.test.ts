@@ -10,7 +10,7 @@ import { evaluated, question } from '../questions.ts';
 
 function answered(choice: number, values: Partial<AokvqaQuestion> = {}) {
   const asked = question({ question_type: 'identity_reasoning', ...values });
-  return { question: { ...asked, id: asked.question_id, picture: '/1.jpg' }, choice, losses: [2, 1, 3, 4] };
+  return { question: { ...asked, id: asked.question_id, image: '/1.jpg' }, choice, losses: [2, 1, 3, 4] };
 }
 const mean = (scores: readonly { score: number }[] = []) =>
   scores.reduce((sum, { score }) => sum + score, 0) / scores.length;
@@ -98,15 +98,15 @@ test('writes the predictions as the leaderboard takes them, with the scores of t
 
 const official = sharedFile('aokvqa/aokvqa_v1p0_val.json');
 test.skipIf(!official)(`reads the official validation file, no question dropped (${noSharedFiles})`, async () => {
-  const source = { file: official as string, pictures: '/val2017', extractedPictures: '/none' };
+  const source = { file: official as string, images: '/val2017', extractedImages: '/none' };
   const questions = await aokvqa.read(source);
   expect(questions).toHaveLength(1145);
-  expect(questions[0]?.picture).toMatch(/^\/val2017\/\d{12}\.jpg$/);
+  expect(questions[0]?.image).toMatch(/^\/val2017\/\d{12}\.jpg$/);
   expect(await aokvqa.read({ ...source, limit: 3 })).toEqual(questions.slice(0, 3));
 });
 
-test('needs the folder of its pictures', async () => {
-  await expect(aokvqa.read({ file: 'q.json', extractedPictures: '/none' })).rejects.toMatchObject({
+test('needs the folder of its images', async () => {
+  await expect(aokvqa.read({ file: 'q.json', extractedImages: '/none' })).rejects.toMatchObject({
     name: 'InputError',
     file: 'q.json',
   });

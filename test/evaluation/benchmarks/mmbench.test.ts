@@ -56,7 +56,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'mmbench-'));
   const file = join(folder, 'mmbench.tsv');
   await writeTable(file, await mmbenchRows());
-  items = await mmbench.read({ file, extractedPictures: join(folder, 'pictures') });
+  items = await mmbench.read({ file, extractedImages: join(folder, 'images') });
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 

@@ -23,19 +23,19 @@ const columns = [
 ];
 const letters = ['A', 'B', 'C', 'D'];
 
-/** A plain picture as JPEG. */
-export function plainPicture(color: string): Promise<Buffer> {
+/** A plain image as JPEG. */
+export function plainImage(color: string): Promise<Buffer> {
   return sharp({ create: { width: 32, height: 24, channels: 3, background: color } })
     .jpeg()
     .toBuffer();
 }
 
-/** Questions with all their rotations, as the official file has them: the first row has the picture, others refer to it. */
+/** Questions with all their rotations, as the official file has them: the first row has the image, others refer to it. */
 export async function mmbenchRows(): Promise<MmbenchRow[]> {
-  const picture = (await plainPicture('red')).toString('base64');
-  const other = (await plainPicture('blue')).toString('base64');
+  const image = (await plainImage('red')).toString('base64');
+  const other = (await plainImage('blue')).toString('base64');
   const originals = [
-    question(0, 'What color is it?', ['red', 'green', 'blue', 'yellow'], 'A', picture, 'attribute_recognition'),
+    question(0, 'What color is it?', ['red', 'green', 'blue', 'yellow'], 'A', image, 'attribute_recognition'),
     question(7, 'Is "it" red?\tOr not?', ['yes', 'no'], 'B', other, 'attribute_comparison', 'A hint\nof two lines'),
     question(12, 'Which one?', ['1', '2', '3'], 'C', '0', 'attribute_recognition'),
   ];
@@ -129,16 +129,16 @@ export function seedBenchFile(): SeedBenchFile {
   };
 }
 
-/** Writes the file of SEED-Bench and its pictures, which have no file extension there either. */
+/** Writes the file of SEED-Bench and its images, which have no file extension there either. */
 export async function writeSeedBench(
   root: string,
   content = seedBenchFile(),
-): Promise<{ file: string; pictures: string }> {
-  const pictures = join(root, 'SEED-Bench-image');
+): Promise<{ file: string; images: string }> {
+  const images = join(root, 'SEED-Bench-image');
   const file = join(root, 'SEED-Bench.json');
-  await mkdir(pictures, { recursive: true });
-  await writeFile(join(pictures, '1454426_2591111986'), await plainPicture('green'));
-  await writeFile(join(pictures, '2_2'), await plainPicture('yellow'));
+  await mkdir(images, { recursive: true });
+  await writeFile(join(images, '1454426_2591111986'), await plainImage('green'));
+  await writeFile(join(images, '2_2'), await plainImage('yellow'));
   await writeFile(file, JSON.stringify(content));
-  return { file, pictures };
+  return { file, images };
 }

@@ -7,7 +7,7 @@ import { seedBenchFile, writeSeedBench } from './official-files.ts';
 
 async function read(limit?: number) {
   const files = await writeSeedBench(await temporaryFolder());
-  return seedBench.read({ ...files, limit, extractedPictures: '/none' });
+  return seedBench.read({ ...files, limit, extractedImages: '/none' });
 }
 
 test('asks without showing the choices, and ranks their content', async () => {
@@ -44,11 +44,11 @@ test('the limit counts questions about images only', async () => {
   expect((await read(3)).map(({ id }) => id)).toEqual(['101669', '104933', '101670']);
 });
 
-test('a picture outside of the picture folder is refused', async () => {
+test('an image outside of the image folder is refused', async () => {
   const content = seedBenchFile();
   Object.assign(content.questions[0] as object, { data_id: '../../secret.jpg' });
   const files = await writeSeedBench(await temporaryFolder(), content);
-  await expect(seedBench.read({ ...files, extractedPictures: '/none' })).rejects.toThrow(
+  await expect(seedBench.read({ ...files, extractedImages: '/none' })).rejects.toThrow(
     'questions[0].data_id: leads out of its folder',
   );
 });

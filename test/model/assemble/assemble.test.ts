@@ -33,7 +33,7 @@ async function expectWhole(directory: string, tolerance = 0, except: readonly st
 }
 
 describe('from directories in the layout of Hugging Face', () => {
-  test('the whole model: config, every tensor, tokenizer, picture processor, generation settings', async () => {
+  test('the whole model: config, every tensor, tokenizer, image processor, generation settings', async () => {
     const folder = await temporaryFolder();
     const downloads = await writeDownloads(folder, config);
     const output = path.join(folder, 'minigpt4');

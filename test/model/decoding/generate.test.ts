@@ -15,7 +15,7 @@ import { frozenWeights, loadWeights } from '../../../src/trainer/jobs/frozen-wei
 import { causalTables } from '../../../src/trainer/jobs/loss.ts';
 
 interface Fixture {
-  prompts: { tokenIds: number[]; pictureStart: number; picture: number }[];
+  prompts: { tokenIds: number[]; imageStart: number; image: number }[];
   generated: {
     endTokens: number[];
     settings: {
@@ -34,21 +34,21 @@ const fixture = readFixture('decoding.json');
 /** The same prompts with the second family. */
 const llavaFixture = readFixture('decoding-llava.json');
 const requests: GenerationRequest[] = fixture.prompts.map((prompt, index) => ({ id: `${index}`, ...prompt }));
-const PICTURE_TOKENS = 4;
+const IMAGE_TOKENS = 4;
 const HIDDEN = 32;
 /** The random model has no tokenizer: each token is three characters. */
 const tokenizer = { decode: (ids: readonly number[]) => ids.map((id) => `<${String.fromCharCode(48 + id)}>`).join('') };
 
-interface PicturedModel {
+interface VisionModel {
   model: ModelDirectory;
-  /** float32 `[pictures, PICTURE_TOKENS, HIDDEN]` */
+  /** float32 `[images, IMAGE_TOKENS, HIDDEN]` */
   projected: Float32Array;
 }
-let minigpt4: PicturedModel;
-let llava: PicturedModel;
+let minigpt4: VisionModel;
+let llava: VisionModel;
 let model: ModelDirectory;
 
-async function readPictured(directory: string): Promise<PicturedModel> {
+async function readVisionModel(directory: string): Promise<VisionModel> {
   const expected = await openSafetensors(path.join(FIXTURES, directory, 'expected.safetensors'));
   const projected = await expected.read('projected');
   await expected.close();
@@ -56,20 +56,20 @@ async function readPictured(directory: string): Promise<PicturedModel> {
 }
 
 beforeAll(async () => {
-  minigpt4 = await readPictured('tiny-blip2');
-  llava = await readPictured('tiny-llava');
+  minigpt4 = await readVisionModel('tiny-blip2');
+  llava = await readVisionModel('tiny-llava');
   model = minigpt4.model;
 });
 afterAll(() => Promise.all([minigpt4.model.close(), llava.model.close()]));
 
-/** The embeddings of the pictures of these prompts, padded to the batch. */
-function picturesOf(prompts: Fixture['prompts'], batch: number, projected = minigpt4.projected): Float32Array {
-  const pictures = new Float32Array(batch * PICTURE_TOKENS * HIDDEN);
-  prompts.forEach(({ picture }, index) => {
-    const size = PICTURE_TOKENS * HIDDEN;
-    pictures.set(projected.subarray(picture * size, (picture + 1) * size), index * size);
+/** The embeddings of the images of these prompts, padded to the batch. */
+function imagesOf(prompts: Fixture['prompts'], batch: number, projected = minigpt4.projected): Float32Array {
+  const images = new Float32Array(batch * IMAGE_TOKENS * HIDDEN);
+  prompts.forEach(({ image }, index) => {
+    const size = IMAGE_TOKENS * HIDDEN;
+    images.set(projected.subarray(image * size, (image + 1) * size), index * size);
   });
-  return pictures;
+  return images;
 }
 
 async function withGenerator<T>(
@@ -89,13 +89,13 @@ async function withGenerator<T>(
       {
         batch,
         promptLengths: requests.map(({ tokenIds }) => tokenIds.length),
-        pictureTokens: PICTURE_TOKENS,
+        imageTokens: IMAGE_TOKENS,
       },
     );
     program.load();
     await loadWeights(program, model);
     return use((from, to) =>
-      generator.generate(requests.slice(from, to), picturesOf(fixture.prompts.slice(from, to), batch, projected)),
+      generator.generate(requests.slice(from, to), imagesOf(fixture.prompts.slice(from, to), batch, projected)),
     );
   } finally {
     program.dispose();
@@ -139,26 +139,26 @@ describe.each(fixture.generated)('$settings', ({ endTokens, settings, results })
 });
 
 test('the key-value cache changes nothing: a forward over the whole text has the same likeliest tokens', async () => {
-  const { tokenIds, pictureStart } = requests[0] as GenerationRequest;
+  const { tokenIds, imageStart } = requests[0] as GenerationRequest;
   const written = greedy.results[0]?.tokenIds as number[];
   const whole = Int32Array.from([...tokenIds, ...written]);
   const tokens = whole.length;
   const places = Int32Array.from(written, (_, index) => tokenIds.length - 1 + index);
-  const isPicture = whole.map((_, place) => Number(place >= pictureStart && place < pictureStart + PICTURE_TOKENS));
+  const isImage = whole.map((_, place) => Number(place >= imageStart && place < imageStart + IMAGE_TOKENS));
   const program = new Program();
   const weights = frozenWeights(program, model, { use: 'forward' });
   const inputs = {
     tokenIds: { shape: [tokens], dataType: 'int32' },
-    isPicture: { shape: [tokens, 1], dataType: 'bool' },
-    pictureRows: { shape: [tokens], dataType: 'int32' },
-    pictures: { shape: [PICTURE_TOKENS, HIDDEN], dataType: 'float32' },
+    isImage: { shape: [tokens, 1], dataType: 'bool' },
+    imageRows: { shape: [tokens], dataType: 'int32' },
+    images: { shape: [IMAGE_TOKENS, HIDDEN], dataType: 'float32' },
   } as const;
   program.define('whole', inputs, (ops, values) => {
     const tape = new Tape(ops);
-    const pictures = gatherRows(tape, frozen(values.pictures), values.pictureRows);
+    const images = gatherRows(tape, frozen(values.images), values.imageRows);
     const rows = ops.constant(places, [places.length]);
     const logits = llama(tape, weights, model.config, {
-      embeddings: selectRows(tape, values.isPicture, pictures, embedTokens(tape, weights, values.tokenIds)),
+      embeddings: selectRows(tape, values.isImage, images, embedTokens(tape, weights, values.tokenIds)),
       batch: 1,
       tables: causalTables(ops, model.config, tokens),
       outputs: { perSequence: places.length, rows, tableRows: rows },
@@ -170,9 +170,9 @@ test('the key-value cache changes nothing: a forward over the whole text has the
     await loadWeights(program, model);
     const found = program.run('whole', {
       tokenIds: whole,
-      isPicture: Uint8Array.from(isPicture),
-      pictureRows: whole.map((_, place) => (isPicture[place] ? place - pictureStart : 0)),
-      pictures: picturesOf(fixture.prompts.slice(0, 1), 1),
+      isImage: Uint8Array.from(isImage),
+      imageRows: whole.map((_, place) => (isImage[place] ? place - imageStart : 0)),
+      images: imagesOf(fixture.prompts.slice(0, 1), 1),
     });
     expect([...(found.tokens as Int32Array)]).toEqual(written);
   } finally {

@@ -6,24 +6,24 @@ import { InputError } from '../../../src/core/input-error.ts';
 import { openSafetensors, type SafetensorsFile } from '../../../src/model/files/safetensors.ts';
 import {
   type PreprocessorConfig,
-  preprocessPicture,
-  preprocessPictures,
+  preprocessImage,
+  preprocessImages,
   readPreprocessorConfig,
 } from '../../../src/model/images/preprocess.ts';
 import { temporaryFolder } from '../../temporary-folder.ts';
 
 const fixtures = fileURLToPath(new URL('../../fixtures/', import.meta.url));
-const picture = (name: string) => path.join(fixtures, 'pictures', name);
+const image = (name: string) => path.join(fixtures, 'images', name);
 const small: PreprocessorConfig = {
   ...(await readPreprocessorConfig(path.join(fixtures, 'tiny-blip2'))),
   height: 20,
   width: 24,
 };
 
-describe('preprocessing a picture', () => {
+describe('preprocessing an image', () => {
   let expected: SafetensorsFile;
   beforeAll(async () => {
-    expected = await openSafetensors(picture('expected.safetensors'));
+    expected = await openSafetensors(image('expected.safetensors'));
   });
   afterAll(() => expected.close());
 
@@ -41,7 +41,7 @@ describe('preprocessing a picture', () => {
   ];
   it.each(kinds)("gives the values of Hugging Face's image processor: %s", async (name) => {
     for (const filter of ['bicubic', 'bilinear'] as const) {
-      const values = await preprocessPicture(picture(name), { ...small, filter });
+      const values = await preprocessImage(image(name), { ...small, filter });
       expect(values).toEqual(await expected.read(`${filter} ${name}`));
     }
   });
@@ -49,10 +49,10 @@ describe('preprocessing a picture', () => {
   it.each(['clip', 'clip-small', 'clip-large', 'llava'])(
     "cuts and frames as CLIP's and LLaVA's processors do: %s",
     async (processor) => {
-      const config = await readPreprocessorConfig(picture(processor));
-      const cropped = await openSafetensors(picture('expected-cropped.safetensors'));
+      const config = await readPreprocessorConfig(image(processor));
+      const cropped = await openSafetensors(image('expected-cropped.safetensors'));
       for (const name of kinds) {
-        const values = await preprocessPicture(picture(name), config);
+        const values = await preprocessImage(image(name), config);
         expect(values, name).toEqual(await cropped.read(`${processor} ${name}`));
       }
       await cropped.close();
@@ -60,34 +60,34 @@ describe('preprocessing a picture', () => {
   );
 
   it('takes the content of a file as well as its path', async () => {
-    const content = await readFile(picture('wide.jpg'));
-    expect(await preprocessPicture(content, small)).toEqual(await preprocessPicture(picture('wide.jpg'), small));
+    const content = await readFile(image('wide.jpg'));
+    expect(await preprocessImage(content, small)).toEqual(await preprocessImage(image('wide.jpg'), small));
   });
 
   it('does many at a time, in their order', async () => {
-    const files = kinds.map(picture);
-    const together = await preprocessPictures(files, small, 3);
-    const each = await Promise.all(files.map((file) => preprocessPicture(file, small)));
+    const files = kinds.map(image);
+    const together = await preprocessImages(files, small, 3);
+    const each = await Promise.all(files.map((file) => preprocessImage(file, small)));
     expect(together).toHaveLength(10 * 3 * 20 * 24);
     expect([...together]).toEqual(each.flatMap((values) => [...values]));
-    expect(await preprocessPictures([], small)).toHaveLength(0);
+    expect(await preprocessImages([], small)).toHaveLength(0);
   });
 });
 
-describe('a picture that cannot be read', () => {
+describe('an image that cannot be read', () => {
   it.each(['wide.jpg', 'tall.png'])('is named when it is cut short: %s', async (name) => {
     const directory = await temporaryFolder();
     const file = path.join(directory, name);
-    const content = await readFile(picture(name));
+    const content = await readFile(image(name));
     await writeFile(file, content.subarray(0, Math.floor(content.length * 0.7)));
-    await expect(preprocessPicture(file, small)).rejects.toThrow(`${file}: the picture can't be read`);
-    await expect(preprocessPictures([picture('tall.png'), file], small)).rejects.toThrow(InputError);
+    await expect(preprocessImage(file, small)).rejects.toThrow(`${file}: the image can't be read`);
+    await expect(preprocessImages([image('tall.png'), file], small)).rejects.toThrow(InputError);
   });
 
-  it('is named when it is missing or no picture', async () => {
-    await expect(preprocessPicture('/nowhere/1.jpg', small)).rejects.toThrow('/nowhere/1.jpg: no such picture');
-    await expect(preprocessPicture(fileURLToPath(import.meta.url), small)).rejects.toThrow(
-      'is cut short or not a picture',
+  it('is named when it is missing or no image', async () => {
+    await expect(preprocessImage('/nowhere/1.jpg', small)).rejects.toThrow('/nowhere/1.jpg: no such image');
+    await expect(preprocessImage(fileURLToPath(import.meta.url), small)).rejects.toThrow(
+      'is cut short or not an image',
     );
   });
 });
@@ -125,7 +125,7 @@ describe('the config of the image processor', () => {
   it.each([
     ['another filter', { ...settings, resample: 1 }, 'resample'],
     ['cropping to no size', { ...settings, do_center_crop: true }, 'crop_size'],
-    ['pictures of many sizes', { ...settings, size: { shortest_edge: 64 } }, 'do_center_crop'],
+    ['images of many sizes', { ...settings, size: { shortest_edge: 64 } }, 'do_center_crop'],
     ['padding', { ...settings, do_pad: true }, 'do_pad'],
     ['no mean', { ...settings, image_mean: undefined }, 'image_mean'],
     ['a standard deviation of zero', { ...settings, image_std: [1, 0, 1] }, 'image_std[1]'],

@@ -4,7 +4,7 @@
  */
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { familyOf, pictureEmbeddings } from '../../../src/model/families/index.ts';
+import { familyOf, imageEmbeddings } from '../../../src/model/families/index.ts';
 import { readAdapter } from '../../../src/model/files/adapter.ts';
 import { openSafetensors } from '../../../src/model/files/safetensors.ts';
 import { multimodal } from '../../../src/model/multimodal.ts';
@@ -34,7 +34,7 @@ test('rank-stabilized, of many ranks and alphas, on CLIP, projector, layers and 
 });
 
 test("merged, it gives the logits of PEFT's `merge_and_unload`", async () => {
-  const { model, expected, weights, pictureTokens, close } = await openFixture('tiny-llava');
+  const { model, expected, weights, imageTokens, close } = await openFixture('tiny-llava');
   const { config } = model;
   const { tensors } = await readAdapter(folder, familyOf(config).publishedName);
   const recorded = await openSafetensors(path.join(folder, 'expected.safetensors'));
@@ -46,11 +46,11 @@ test("merged, it gives the logits of PEFT's `merge_and_unload`", async () => {
   const ids = [...(await expected.read('input_ids'))];
   const batch = collate(
     [
-      { tokenIds: ids.slice(0, TOKENS), pictureStart: 4, answerStart: 11 },
-      { tokenIds: ids.slice(TOKENS, 25), pictureStart: 2, answerStart: 7 },
+      { tokenIds: ids.slice(0, TOKENS), imageStart: 4, answerStart: 11 },
+      { tokenIds: ids.slice(TOKENS, 25), imageStart: 2, answerStart: 7 },
     ],
     { batch: 2, tokens: TOKENS, targets: 4 },
-    pictureTokens,
+    imageTokens,
   );
   const everywhere = Int32Array.from({ length: 2 * TOKENS }, (_, row) => row);
   const { logits } = run(
@@ -58,11 +58,11 @@ test("merged, it gives the logits of PEFT's `merge_and_unload`", async () => {
     (ops, inputs) => {
       const tape = new Tape(ops);
       const all = inputs as Record<string, never>;
-      const pictures = pictureEmbeddings(familyOf(config), tape, weightsAmong(inputs), inputs.pixels as never);
+      const images = imageEmbeddings(familyOf(config), tape, weightsAmong(inputs), inputs.pixels as never);
       const value = multimodal(tape, weightsAmong(inputs), config, {
         batch: 2,
-        ...(all as { tokenIds: never; isPicture: never; pictureRows: never }),
-        pictures,
+        ...(all as { tokenIds: never; isImage: never; imageRows: never }),
+        images,
         tables: causalTables(ops, config, TOKENS),
         outputs: {
           perSequence: TOKENS,
@@ -78,8 +78,8 @@ test("merged, it gives the logits of PEFT's `merge_and_unload`", async () => {
     {
       ...merged,
       tokenIds: { data: batch.tokenIds, shape: [2 * TOKENS] },
-      isPicture: { data: batch.isPicture, shape: [2 * TOKENS, 1] },
-      pictureRows: { data: batch.pictureRows, shape: [2 * TOKENS] },
+      isImage: { data: batch.isImage, shape: [2 * TOKENS, 1] },
+      imageRows: { data: batch.imageRows, shape: [2 * TOKENS] },
       pixels: await readFeed(expected, 'pixel_values'),
     },
   );

@@ -2,7 +2,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { clipPictureEmbeddings, clipVision } from '../../../src/model/clip-vision.ts';
+import { clipImageEmbeddings, clipVision } from '../../../src/model/clip-vision.ts';
 import { readClipDirectory } from '../../../src/model/files/clip-directory.ts';
 import { openSafetensors, writeSafetensors } from '../../../src/model/files/safetensors.ts';
 import { Tape } from '../../../src/model/ops/tape.ts';
@@ -13,7 +13,7 @@ import { FIXTURES, readFeed, readFeeds, relativeDifference, run, weightsAmong } 
 
 const folder = path.join(FIXTURES, 'tiny-clip');
 
-test.each(['eager', 'traced'] as const)('%s: vision and picture embeddings give what CLIPModel gives', async (how) => {
+test.each(['eager', 'traced'] as const)('%s: vision and image embeddings give what CLIPModel gives', async (how) => {
   const clip = await readClipDirectory(folder);
   const expected = await openSafetensors(path.join(folder, 'expected.safetensors'));
   const results = run(
@@ -24,7 +24,7 @@ test.each(['eager', 'traced'] as const)('%s: vision and picture embeddings give 
       const vision = clipVision(new Tape(ops), (name) => weights(`vision_model.${name}`), clip.config, pixels);
       return {
         vision: vision.value,
-        embeddings: clipPictureEmbeddings(new Tape(ops), weights, clip.config, pixels).value,
+        embeddings: clipImageEmbeddings(new Tape(ops), weights, clip.config, pixels).value,
       };
     },
     { ...(await readFeeds(clip)), pixels: await readFeed(expected, 'pixel_values') },
@@ -51,11 +51,11 @@ test('the embed job takes a CLIP directory: vectors of length one, whether its t
     path.join(visionOnly, 'model.safetensors'),
     kept.map(({ name, shape }) => ({ name, shape: [...shape], data: () => whole.read(name) })),
   );
-  const pictures = ['wide.jpg', 'tall.png'].map((name) => path.join(FIXTURES, 'pictures', name));
+  const images = ['wide.jpg', 'tall.png'].map((name) => path.join(FIXTURES, 'images', name));
   const [both, alone] = await Promise.all(
     [folder, visionOnly].map(async (model) => {
       const output = path.join(await temporaryFolder(), 'embeddings.safetensors');
-      await embed({ model, pictures, output }, recordingReporter());
+      await embed({ model, images, output }, recordingReporter());
       const file = await openSafetensors(output);
       expect(file.tensors.get('embeddings')?.shape).toEqual([2, 12]);
       const values = await file.read('embeddings');

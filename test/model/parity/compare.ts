@@ -71,7 +71,7 @@ export interface Fixture {
   model: ModelDirectory;
   expected: SafetensorsFile;
   weights: Record<string, Feed>;
-  pictureTokens: number;
+  imageTokens: number;
   close(): Promise<void>;
 }
 
@@ -83,7 +83,7 @@ export async function openFixture(name: string): Promise<Fixture> {
     model,
     expected,
     weights: await readFeeds(model),
-    pictureTokens: familyOf(model.config).pictureTokens,
+    imageTokens: familyOf(model.config).imageTokens,
     close: async () => {
       await Promise.all([model.close(), expected.close()]);
     },

@@ -4,7 +4,7 @@
  */
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { familyOf, pictureEmbeddings } from '../../../src/model/families/index.ts';
+import { familyOf, imageEmbeddings } from '../../../src/model/families/index.ts';
 import { type Adapter, readAdapter } from '../../../src/model/files/adapter.ts';
 import { blip2ConfigSchema } from '../../../src/model/files/blip2-config.ts';
 import { expectedTensors } from '../../../src/model/files/model-directory.ts';
@@ -48,18 +48,18 @@ describe.each([
   async function fixtureBatch(): Promise<{ shape: { batch: number; tokens: number; targets: number }; batch: Batch }> {
     const ids = await fixture.expected.read('input_ids');
     const sequences: Sequence[] = [
-      { tokenIds: [...ids.subarray(0, TOKENS)], pictureStart: 4, answerStart: 11 },
-      { tokenIds: [...ids.subarray(TOKENS, TOKENS + SECOND)], pictureStart: 2, answerStart: 7 },
+      { tokenIds: [...ids.subarray(0, TOKENS)], imageStart: 4, answerStart: 11 },
+      { tokenIds: [...ids.subarray(TOKENS, TOKENS + SECOND)], imageStart: 2, answerStart: 7 },
     ];
     const shape = { batch: 2, tokens: TOKENS, targets: 4 };
-    return { shape, batch: collate(sequences, shape, fixture.pictureTokens) };
+    return { shape, batch: collate(sequences, shape, fixture.imageTokens) };
   }
 
   async function inputFeeds(): Promise<Record<string, Feed>> {
     const { batch } = await fixtureBatch();
     const arrays = Object.entries(batch).map(([name, data]): [string, Feed] => [
       name,
-      { data, shape: name === 'isPicture' ? [data.length, 1] : [data.length] },
+      { data, shape: name === 'isImage' ? [data.length, 1] : [data.length] },
     ]);
     return { ...Object.fromEntries(arrays), pixels: await readFeed(fixture.expected, 'pixel_values') };
   }
@@ -80,7 +80,7 @@ describe.each([
           const weights = weightsAmong(inputs);
           return {
             [seen]: family.visionFeatures(tape, weights, inputs.pixels as never).value,
-            projected: pictureEmbeddings(family, tape, weights, inputs.pixels as never).value,
+            projected: imageEmbeddings(family, tape, weights, inputs.pixels as never).value,
           };
         },
         { ...fixture.weights, pixels: await readFeed(fixture.expected, 'pixel_values') },
@@ -98,7 +98,7 @@ describe.each([
         (ops, inputs) => {
           const tape = new Tape(ops);
           const weights = weightsAmong(inputs);
-          const pictures = pictureEmbeddings(familyOf(config), tape, weights, inputs.pixels as never);
+          const images = imageEmbeddings(familyOf(config), tape, weights, inputs.pixels as never);
           const all = inputs as Record<string, never>;
           const value = multimodal(
             tape,
@@ -107,9 +107,9 @@ describe.each([
             {
               batch: 2,
               tokenIds: all.tokenIds as never,
-              isPicture: all.isPicture as never,
-              pictureRows: all.pictureRows as never,
-              pictures,
+              isImage: all.isImage as never,
+              imageRows: all.imageRows as never,
+              images,
               tables: causalTables(ops, config, TOKENS),
               outputs: {
                 perSequence: TOKENS,
@@ -127,7 +127,7 @@ describe.each([
     }
     const none = () => () => undefined;
 
-    test('logits of text and pictures equal those of transformers', async () => {
+    test('logits of text and images equal those of transformers', async () => {
       const found = await logits(none, fixture.weights);
       expect(relativeDifference(found, compared(await fixture.expected.read('logits')))).toBeLessThan(1e-4);
     });
@@ -176,8 +176,8 @@ describe.each([
               }
             );
           };
-          const pictures = pictureEmbeddings(familyOf(config), tape, weights, inputs.pixels as never);
-          const loss = batchLoss(tape, weights, config, shape, inputs as never, pictures, adapters);
+          const images = imageEmbeddings(familyOf(config), tape, weights, inputs.pixels as never);
+          const loss = batchLoss(tape, weights, config, shape, inputs as never, images, adapters);
           const gradients = tape.gradients(loss, [...variables.values()]);
           return {
             loss: loss.value,
@@ -210,8 +210,8 @@ describe.each([
         [...expectedTensors(config).keys()].map((name) => [name, trained(inputs[name] as Value)]),
       );
       const weights = (name: string) => variables.get(name) as Variable;
-      const pictures = pictureEmbeddings(familyOf(config), tape, weights, inputs.pixels as Value);
-      return { tape, variables, loss: batchLoss(tape, weights, config, shape, inputs as never, pictures) };
+      const images = imageEmbeddings(familyOf(config), tape, weights, inputs.pixels as Value);
+      return { tape, variables, loss: batchLoss(tape, weights, config, shape, inputs as never, images) };
     };
     const used = Object.keys(fixture.weights).filter((name) => !isUnused(name));
     const gradients = runEagerly((ops, inputs) => {

@@ -4,7 +4,7 @@
  */
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { familyOf, pictureEmbeddings } from '../../../src/model/families/index.ts';
+import { familyOf, imageEmbeddings } from '../../../src/model/families/index.ts';
 import { openSafetensors } from '../../../src/model/files/safetensors.ts';
 import { runEagerly } from '../../../src/model/ops/eager-ops.ts';
 import { Tape } from '../../../src/model/ops/tape.ts';
@@ -16,25 +16,25 @@ import { FIXTURES, openFixture, readFeed, relativeDifference, weightsAmong } fro
 const STEPS = 20;
 const schedule = { initial: 1e-6, peak: 1e-2, final: 1e-5, warmupSteps: 5 };
 const WEIGHT_DECAY = 0.05;
-/** Where the pictures of the three samples begin. */
-const PICTURE_STARTS = [3, 2, 4];
+/** Where the images of the three samples begin. */
+const IMAGE_STARTS = [3, 2, 4];
 
 describe.each(['tiny-blip2', 'tiny-llava'])('%s', (folder) => {
   test("loss, learning rate and trained adapter follow PyTorch's", async () => {
-    const { model, weights, pictureTokens, close } = await openFixture(folder);
+    const { model, weights, imageTokens, close } = await openFixture(folder);
     const recorded = await openSafetensors(path.join(FIXTURES, 'curves', `${folder}.safetensors`));
     const family = familyOf(model.config);
     const { moduleName } = family;
     const samples = await Promise.all(
-      PICTURE_STARTS.map(async (pictureStart, index) => {
+      IMAGE_STARTS.map(async (imageStart, index) => {
         const tokenIds = [...(await recorded.read(`sample.${index}`))];
         const [learned] = await recorded.read(`learned.${index}`);
-        return { tokenIds, pictureStart, answerStart: tokenIds.length - (learned as number) };
+        return { tokenIds, imageStart, answerStart: tokenIds.length - (learned as number) };
       }),
     );
-    const { pictures } = runEagerly(
+    const { images } = runEagerly(
       (ops, inputs) => ({
-        pictures: pictureEmbeddings(family, new Tape(ops), weightsAmong(inputs), inputs.pixels as never).value,
+        images: imageEmbeddings(family, new Tape(ops), weightsAmong(inputs), inputs.pixels as never).value,
       }),
       { ...weights, pixels: await readFeed(recorded, 'pixel_values') },
     );
@@ -61,11 +61,11 @@ describe.each(['tiny-blip2', 'tiny-llava'])('%s', (folder) => {
     const rates = Array.from({ length: STEPS }, (_, step) => learningRateAt(step, STEPS, schedule));
     const losses = sequences.map((chosen, step) => {
       const shape = batchShape(chosen);
-      const batch = collate(chosen, shape, pictureTokens);
+      const batch = collate(chosen, shape, imageTokens);
       return program.step({
         shape,
         batch,
-        pictures: pictures as Float32Array,
+        images: images as Float32Array,
         step,
         learningRate: rates[step] as number,
       });

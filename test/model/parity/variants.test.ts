@@ -5,7 +5,7 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { familyOf, pictureEmbeddings } from '../../../src/model/families/index.ts';
+import { familyOf, imageEmbeddings } from '../../../src/model/families/index.ts';
 import { headSize } from '../../../src/model/files/model-config.ts';
 import { additiveMask } from '../../../src/model/layers/attention.ts';
 import { rotaryFrequencies, rotaryTables } from '../../../src/model/layers/rotary-embedding.ts';
@@ -28,7 +28,7 @@ function visibleTokens(attended: Float32Array, batch: number, tokens: number): U
   return visible;
 }
 
-async function inputsOf({ model, expected, pictureTokens }: Fixture, layout: string) {
+async function inputsOf({ model, expected, imageTokens }: Fixture, layout: string) {
   const ids = await readFeed(expected, `${layout}.input_ids`);
   const [batch, tokens] = ids.shape as [number, number];
   const attended = (await expected.read(`${layout}.attention_mask`)) as Float32Array;
@@ -37,15 +37,15 @@ async function inputsOf({ model, expected, pictureTokens }: Fixture, layout: str
   const positions = Array.from({ length: batch * tokens }, (_, row) => row % tokens);
   const { cosine, sine } = rotaryTables(positions, rotaryFrequencies(size, text.rope_theta, text.rope_scaling));
   const rows = batch * tokens;
-  const isPicture = Uint8Array.from(ids.data, (id) => Number(id === IMAGE_TOKEN));
+  const isImage = Uint8Array.from(ids.data, (id) => Number(id === IMAGE_TOKEN));
   let seen = 0;
-  const pictureRows = Int32Array.from(isPicture, (flag) => (flag ? seen++ : 0));
+  const imageRows = Int32Array.from(isImage, (flag) => (flag ? seen++ : 0));
   const pixels = await readFeed(expected, `${layout}.pixel_values`);
-  expect(seen).toBe((pixels.shape[0] as number) * pictureTokens);
+  expect(seen).toBe((pixels.shape[0] as number) * imageTokens);
   const feeds: Record<string, Feed> = {
     tokenIds: { data: Int32Array.from(ids.data), shape: [rows] },
-    isPicture: { data: isPicture, shape: [rows, 1] },
-    pictureRows: { data: pictureRows, shape: [rows] },
+    isImage: { data: isImage, shape: [rows, 1] },
+    imageRows: { data: imageRows, shape: [rows] },
     cosine: { data: cosine, shape: [rows, size / 2] },
     sine: { data: sine, shape: [rows, size / 2] },
     mask: { data: additiveMask(visibleTokens(attended, batch, tokens)), shape: [rows, tokens] },
@@ -69,7 +69,7 @@ describe.each([
   test.each([
     { layout: 'right', what: 'padding on the right' },
     { layout: 'left', what: 'padding on the left' },
-    { layout: 'many', what: 'two pictures, one and none in the sequences of a batch' },
+    { layout: 'many', what: 'two images, one and none in the sequences of a batch' },
   ])('$what: logits equal those of transformers', async ({ layout }) => {
     const { config } = fixture.model;
     const { batch, tokens, attended, feeds } = await inputsOf(fixture, layout);
@@ -79,11 +79,11 @@ describe.each([
         const tape = new Tape(ops);
         const weights = weightsAmong(inputs);
         const all = inputs as Record<string, never>;
-        const pictures = pictureEmbeddings(familyOf(config), tape, weights, inputs.pixels as never);
+        const images = imageEmbeddings(familyOf(config), tape, weights, inputs.pixels as never);
         const value = multimodal(tape, weights, config, {
           batch,
-          ...(all as { tokenIds: never; isPicture: never; pictureRows: never }),
-          pictures,
+          ...(all as { tokenIds: never; isImage: never; imageRows: never }),
+          images,
           tables: all as { cosine: never; sine: never; mask: never },
           outputs: { perSequence: tokens, rows: all.outputs as never, tableRows: all.outputs as never },
         }).value;

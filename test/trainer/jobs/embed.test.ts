@@ -16,14 +16,14 @@ beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'embed-'));
   model = path.join(folder, 'model');
   await writeTinyModel(model);
-  const { pictures } = await writeTinyQuestions(path.join(folder, 'data'), 12);
-  files = (await readdir(pictures)).sort().map((name) => path.join(pictures, name));
+  const { images } = await writeTinyQuestions(path.join(folder, 'data'), 12);
+  files = (await readdir(images)).sort().map((name) => path.join(images, name));
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-async function embeddings(pictures: string | string[]): Promise<Float32Array[]> {
+async function embeddings(images: string | string[]): Promise<Float32Array[]> {
   const output = path.join(await temporaryFolder(), 'embeddings.safetensors');
-  await embed({ model, pictures, output }, recordingReporter());
+  await embed({ model, images, output }, recordingReporter());
   const file = await openSafetensors(output);
   try {
     const [count, hidden] = (file.tensors.get('embeddings') as { shape: number[] }).shape as [number, number];
@@ -34,7 +34,7 @@ async function embeddings(pictures: string | string[]): Promise<Float32Array[]> 
   }
 }
 
-test('each picture gets one vector of length one, in the order of the list', async () => {
+test('each image gets one vector of length one, in the order of the list', async () => {
   const forward = await embeddings(files);
   const backward = await embeddings(files.toReversed());
   expect(forward).toHaveLength(files.length);
@@ -44,7 +44,7 @@ test('each picture gets one vector of length one, in the order of the list', asy
   }
 });
 
-test('the same picture gives the same vector wherever it stands, other pictures give others', async () => {
+test('the same image gives the same vector wherever it stands, other images give others', async () => {
   const [first, second] = files as [string, string];
   const vectors = await embeddings([first, ...Array.from({ length: 20 }, () => second), first]);
   const [one, other] = vectors as [Float32Array, Float32Array];
@@ -53,17 +53,17 @@ test('the same picture gives the same vector wherever it stands, other pictures 
 });
 
 test('the list may be a file', async () => {
-  const list = path.join(await temporaryFolder(), 'pictures.json');
+  const list = path.join(await temporaryFolder(), 'images.json');
   await writeFile(list, JSON.stringify(files.slice(0, 2)));
   expect(await embeddings(list)).toHaveLength(2);
 });
 
-test('a picture that is cut short is named', async () => {
-  const { pictures } = await writeTinyQuestions(await temporaryFolder(), 2);
-  const picture = path.join(pictures, '000000000001.jpg');
-  await truncate(picture, 400);
-  await expect(embeddings([files[0] as string, picture])).rejects.toMatchObject({
+test('an image that is cut short is named', async () => {
+  const { images } = await writeTinyQuestions(await temporaryFolder(), 2);
+  const image = path.join(images, '000000000001.jpg');
+  await truncate(image, 400);
+  await expect(embeddings([files[0] as string, image])).rejects.toMatchObject({
     name: 'InputError',
-    message: expect.stringContaining(picture),
+    message: expect.stringContaining(image),
   });
 });

@@ -57,9 +57,9 @@ test('the size of a batch changes nothing', async () => {
   }
 });
 
-test('a question without a picture is answered from its words, also beside one with a picture', async () => {
+test('a question without an image is answered from its words, also beside one with an image', async () => {
   const records = await readJsonLines(asked.asked, askedQuestionSchema);
-  const mixed = records.map(({ picture, ...words }, index) => (index % 2 === 0 ? { ...words, picture } : words));
+  const mixed = records.map(({ image, ...words }, index) => (index % 2 === 0 ? { ...words, image } : words));
   const questions = path.join(await temporaryFolder(), 'asked.jsonl');
   await writeAsked(questions, mixed);
   const found = await losses({ questions });
@@ -70,11 +70,11 @@ test('a question without a picture is answered from its words, also beside one w
   }
 });
 
-test('answers are written beside ranking or alone, with a picture or without, and change no loss', async () => {
+test('answers are written beside ranking or alone, with an image or without, and change no loss', async () => {
   const records = await readJsonLines(asked.asked, askedQuestionSchema);
-  const mixed = records.map(({ picture, ...record }, index) => ({
+  const mixed = records.map(({ image, ...record }, index) => ({
     ...record,
-    ...(index !== 3 && { picture }),
+    ...(index !== 3 && { image }),
     ...(index === 2 && { answers: [] }),
     ...(index % 2 === 0 && { generate: { question: `${record.question}`, maximumNewTokens: 5 } }),
   }));
@@ -87,8 +87,8 @@ test('answers are written beside ranking or alone, with a picture or without, an
     if (index === 2) expect(line.losses).toEqual([]);
     else if (index !== 3) expect(maximumDifference(line.losses, whole[index]?.losses as number[])).toBeLessThan(1e-4);
   }
-  const prompts = mixed.flatMap(({ question_id, picture, generate }) =>
-    generate ? [{ id: question_id, prompt: generate.question, picture: picture as string }] : [],
+  const prompts = mixed.flatMap(({ question_id, image, generate }) =>
+    generate ? [{ id: question_id, prompt: generate.question, image: image as string }] : [],
   );
   const greedy = { strategy: { kind: 'greedy' }, maximumNewTokens: 5 } as const;
   const raw = prompts.map((one) => ({ ...one, prompt: promptForms.minigpt4.turn(one.prompt), isRaw: true }));
@@ -142,7 +142,7 @@ test('an interrupted evaluation goes on after its last batch, and ends with the 
   const uninterrupted = await losses({ questions });
   const output = path.join(await temporaryFolder(), 'losses.jsonl');
   const job = { model, questions, batchSize: 4, output };
-  // Of nine steps, three are of pictures, three of ranking and three of writing: the second batch of each is the last.
+  // Of nine steps, three are of images, three of ranking and three of writing: the second batch of each is the last.
   for (const stopAfterStep of [5, 8])
     await expect(evaluate(job, recordingReporter(stopAfterStep))).rejects.toThrow('asked to stop');
   expect(await readdir(path.dirname(output))).toEqual(['losses.part.jsonl']);
@@ -165,14 +165,14 @@ test('what another job had found so far is not used', async () => {
   }
 });
 
-test('a picture that is missing or cut short is named, and no result is left', async () => {
+test('an image that is missing or cut short is named, and no result is left', async () => {
   const own = await writeTinyQuestions(await temporaryFolder(), 2);
-  const output = path.join(own.pictures, '..', 'losses.jsonl');
+  const output = path.join(own.images, '..', 'losses.jsonl');
   const run = () => losses({ questions: own.asked, output });
-  const picture = path.join(own.pictures, '000000000001.jpg');
-  await truncate(picture, 400);
-  await expect(run()).rejects.toMatchObject({ name: 'InputError', message: expect.stringContaining(picture) });
-  await rm(picture);
-  await expect(run()).rejects.toMatchObject({ name: 'InputError', message: expect.stringContaining(picture) });
+  const image = path.join(own.images, '000000000001.jpg');
+  await truncate(image, 400);
+  await expect(run()).rejects.toMatchObject({ name: 'InputError', message: expect.stringContaining(image) });
+  await rm(image);
+  await expect(run()).rejects.toMatchObject({ name: 'InputError', message: expect.stringContaining(image) });
   await expect(readJsonLines(output, lineSchema)).rejects.toThrow();
 });

@@ -243,16 +243,16 @@ describe('wrong input', () => {
     });
   });
 
-  test('a picture that is missing or cut short is named', async () => {
+  test('an image that is missing or cut short is named', async () => {
     const own = await writeTinyMixture(await temporaryFolder(), STEPS * 2);
-    const [first, second] = await readdir(own.pictures);
-    const run = () => finetune(tinyFinetune(model, own, path.join(own.pictures, '..', 'out')), recordingReporter());
-    await truncate(path.join(own.pictures, second as string), 300);
+    const [first, second] = await readdir(own.images);
+    const run = () => finetune(tinyFinetune(model, own, path.join(own.images, '..', 'out')), recordingReporter());
+    await truncate(path.join(own.images, second as string), 300);
     await expect(run()).rejects.toMatchObject({
       name: 'InputError',
       message: expect.stringContaining(second as string),
     });
-    await rm(path.join(own.pictures, first as string));
+    await rm(path.join(own.images, first as string));
     await expect(run()).rejects.toMatchObject({
       name: 'InputError',
       message: expect.stringContaining(first as string),
@@ -277,22 +277,22 @@ describe('wrong input', () => {
     });
   });
 
-  test('a sample whose prompt has no place for its picture is named, with the form that is wanted', async () => {
+  test('a sample whose prompt has no place for its image is named, with the form that is wanted', async () => {
     const own = await writeTinyMixture(await temporaryFolder(), 4, promptForms.llava);
     await expect(
-      finetune(tinyFinetune(model, own, path.join(own.pictures, '..', 'out'), { steps: 2 }), recordingReporter()),
+      finetune(tinyFinetune(model, own, path.join(own.images, '..', 'out'), { steps: 2 }), recordingReporter()),
     ).rejects.toMatchObject({ name: 'InputError', field: 'prompt', problem: expect.stringContaining('<ImageHere>') });
   });
 
-  test('a sample without a picture is trained on', async () => {
+  test('a sample without an image is trained on', async () => {
     const own = await writeTinyMixture(await temporaryFolder(), 4);
-    const samples = own.samples.map(({ picture: _, ...sample }) => ({
+    const samples = own.samples.map(({ image: _, ...sample }) => ({
       ...sample,
       prompt: sample.prompt.replace('<Img><ImageHere></Img> ', ''),
     }));
     await writeFile(own.samplesFile, samples.map((sample) => `${JSON.stringify(sample)}\n`).join(''));
     const { metrics } = await finetune(
-      tinyFinetune(model, own, path.join(own.pictures, '..', 'out'), { steps: 2 }),
+      tinyFinetune(model, own, path.join(own.images, '..', 'out'), { steps: 2 }),
       recordingReporter(),
     );
     expect(metrics.loss).toBeGreaterThan(0);

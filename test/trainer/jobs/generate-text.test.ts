@@ -7,17 +7,17 @@ import { temporaryFolder } from '../../temporary-folder.ts';
 
 const settings = { strategy: { kind: 'greedy' }, maximumNewTokens: 6 } as const;
 
-test('answers questions about pictures, each the same alone and in a batch', async () => {
+test('answers questions about images, each the same alone and in a batch', async () => {
   const folder = await temporaryFolder();
   const model = path.join(folder, 'model');
   await mkdir(model);
   await writeTinyModel(model);
-  const { pictures, questions } = await writeTinyQuestions(folder, 3);
+  const { images, questions } = await writeTinyQuestions(folder, 3);
   const requests = questions.map(
     ({ question, image_id }, index): TextRequest => ({
       id: `${index}`,
       prompt: question,
-      picture: path.join(pictures, `${String(image_id).padStart(12, '0')}.jpg`),
+      image: path.join(images, `${String(image_id).padStart(12, '0')}.jpg`),
     }),
   );
   const together = await generateTexts(model, requests, settings, { batchSize: 2 });
@@ -27,8 +27,8 @@ test('answers questions about pictures, each the same alone and in a batch', asy
   for (const { tokenIds } of together) expect(tokenIds.length).toBeGreaterThan(0);
 
   await expect(generateTexts(model, [{ id: '0', prompt: 'What is it?' }], settings)).rejects.toThrow(
-    'the prompt is about a picture, and none is given. Name a picture',
+    'the prompt is about an image, and none is given. Name an image',
   );
-  const blind = [{ id: '0', prompt: '###Human: Hello###Assistant: ', isRaw: true, picture: requests[0]?.picture }];
-  await expect(generateTexts(model, blind, settings)).rejects.toThrow('Put <ImageHere> where the picture goes');
+  const blind = [{ id: '0', prompt: '###Human: Hello###Assistant: ', isRaw: true, image: requests[0]?.image }];
+  await expect(generateTexts(model, blind, settings)).rejects.toThrow('Put <ImageHere> where the image goes');
 });

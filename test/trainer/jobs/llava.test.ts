@@ -78,8 +78,8 @@ test('is merged, evaluated and embedded with as MiniGPT-4 is', async () => {
   expect(mean(after)).toBeLessThan(mean(before));
 
   const output = path.join(await temporaryFolder(), 'embeddings.safetensors');
-  const pictures = mixture.samples.slice(0, 3).map(({ picture }) => picture);
-  await embed({ model: merged, pictures, output }, recordingReporter());
+  const images = mixture.samples.slice(0, 3).map(({ image }) => image);
+  await embed({ model: merged, images, output }, recordingReporter());
   const file = await openSafetensors(output);
   expect(file.tensors.get('embeddings')?.shape).toEqual([3, 32]);
   await file.close();
@@ -92,8 +92,8 @@ test('a prompt is tokenized as one text, its mark a place for every patch', asyn
   await model.close();
   const prompt = promptForms.llava.turn('What is red?');
   expect(prompt).toBe('USER: <image>\nWhat is red? ASSISTANT:');
-  const { ids, pictureStart } = promptIds(prompt, settings);
-  expect(ids.slice(pictureStart, pictureStart + 4)).toEqual([3, 3, 3, 3]);
+  const { ids, imageStart } = promptIds(prompt, settings);
+  expect(ids.slice(imageStart, imageStart + 4)).toEqual([3, 3, 3, 3]);
   expect(ids.filter((id) => id === 3)).toHaveLength(4);
   const { tokenIds, answerStart } = trainingSequence(prompt, 'A bus.', { ...settings, maximumTokens: 99 });
   expect(tokenizer.decode(tokenIds.slice(answerStart))).toBe(' A bus.</s>');

@@ -30,7 +30,7 @@ describe('the memory plan', () => {
     expect(parts.optimizer).toBe(1.5 * plain.optimizer);
     expect(plan({ recomputeActivations: true }).activations).toBeLessThan(plain.activations);
     expect(plain.peak).toBe(
-      Math.max(plain.pictures, plain.weights + plain.adapters + plain.optimizer + plain.activations + plain.projection),
+      Math.max(plain.images, plain.weights + plain.adapters + plain.optimizer + plain.activations + plain.projection),
     );
   });
 });

@@ -20,14 +20,14 @@ test('two hundred training steps leave no tensor behind, nor does the program wh
   const before = held();
   try {
     const tokenIds = Array.from({ length: 12 }, (_, index) => index + 4);
-    const sequences: Sequence[] = [{ tokenIds, pictureStart: 2, answerStart: 8 }];
+    const sequences: Sequence[] = [{ tokenIds, imageStart: 2, answerStart: 8 }];
     const shape = batchShape(sequences);
     const lora = { rank: 2, alpha: 4, dropout: 0.1, targetModules: ['q_proj'] };
     const program = await finetuneProgram(model, lora, [shape], { weightDecay: 0, seed: 1 });
-    const queries = familyOf(model.config).pictureTokens;
+    const queries = familyOf(model.config).imageTokens;
     const batch = collate(sequences, shape, queries);
-    const pictures = new Float32Array(queries * model.config.text_config.hidden_size);
-    const train = (step: number) => program.step({ shape, batch, pictures, step, learningRate: 1e-3 });
+    const images = new Float32Array(queries * model.config.text_config.hidden_size);
+    const train = (step: number) => program.step({ shape, batch, images, step, learningRate: 1e-3 });
     train(0);
     const afterFirst = held();
     for (let step = 1; step <= 200; step++) train(step);

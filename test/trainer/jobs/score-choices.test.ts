@@ -18,12 +18,12 @@ afterAll(() => model.close());
 const random = seededRandom('questions');
 const tokens = (count: number) => Array.from({ length: count }, () => 4 + random.integer(60));
 
-function question(promptLength: number, choiceLengths: number[], pictureStart: number): PackedQuestion {
+function question(promptLength: number, choiceLengths: number[], imageStart: number): PackedQuestion {
   const total = promptLength + choiceLengths.reduce((sum, length) => sum + length, 0);
-  return { tokenIds: tokens(total), promptLength, choiceLengths, pictureStart };
+  return { tokenIds: tokens(total), promptLength, choiceLengths, imageStart };
 }
 
-async function score(batches: PackedQuestion[][], batchSize: number, pictures: Float32Array[]): Promise<number[][][]> {
+async function score(batches: PackedQuestion[][], batchSize: number, images: Float32Array[]): Promise<number[][][]> {
   const program = new Program();
   try {
     const scorer = traceScorer(
@@ -35,7 +35,7 @@ async function score(batches: PackedQuestion[][], batchSize: number, pictures: F
     );
     program.load();
     await loadWeights(program, model);
-    return batches.map((batch, index) => scorer.score(batch, pictures[index] as Float32Array));
+    return batches.map((batch, index) => scorer.score(batch, images[index] as Float32Array));
   } finally {
     program.dispose();
   }
@@ -43,12 +43,12 @@ async function score(batches: PackedQuestion[][], batchSize: number, pictures: F
 
 test('the packed losses equal those of every choice on its own', async () => {
   const packed = [question(9, [3, 5, 1, 4], 2), question(6, [2, 2, 2, 2], -1)];
-  const length = familyOf(model.config).pictureTokens * model.config.text_config.hidden_size;
-  const pictures = Float32Array.from({ length: 2 * length }, () => random.uniform() - 0.5);
+  const length = familyOf(model.config).imageTokens * model.config.text_config.hidden_size;
+  const images = Float32Array.from({ length: 2 * length }, () => random.uniform() - 0.5);
 
-  const [together] = (await score([packed], 2, [pictures])) as [number[][]];
+  const [together] = (await score([packed], 2, [images])) as [number[][]];
 
-  for (const [index, { tokenIds, promptLength, choiceLengths, pictureStart }] of packed.entries()) {
+  for (const [index, { tokenIds, promptLength, choiceLengths, imageStart }] of packed.entries()) {
     let start = promptLength;
     const alone = choiceLengths.map((choiceLength): PackedQuestion => {
       const choice = tokenIds.slice(start, start + choiceLength);
@@ -57,10 +57,10 @@ test('the packed losses equal those of every choice on its own', async () => {
         tokenIds: [...tokenIds.slice(0, promptLength), ...choice],
         promptLength,
         choiceLengths: [choiceLength],
-        pictureStart,
+        imageStart,
       };
     });
-    const own = pictures.slice(index * length, (index + 1) * length);
+    const own = images.slice(index * length, (index + 1) * length);
     const separate = await score(
       alone.map((one) => [one]),
       1,
@@ -75,7 +75,7 @@ test('the packed losses equal those of every choice on its own', async () => {
 test("a question's losses do not depend on what else is in its batch", async () => {
   const one = question(7, [2, 3, 2, 2], -1);
   const other = question(12, [6, 1, 3, 2], -1);
-  const length = familyOf(model.config).pictureTokens * model.config.text_config.hidden_size;
+  const length = familyOf(model.config).imageTokens * model.config.text_config.hidden_size;
   const [alone, among] = await score([[one], [one, other]], 2, [
     new Float32Array(2 * length),
     new Float32Array(2 * length),
@@ -98,6 +98,6 @@ test('a choice token sees the prompt and its own choice, never another', () => {
 });
 
 test('the mean loss of a choice is over its own tokens', () => {
-  const one = { tokenIds: [], promptLength: 0, choiceLengths: [2, 1, 3], pictureStart: -1 };
+  const one = { tokenIds: [], promptLength: 0, choiceLengths: [2, 1, 3], imageStart: -1 };
   expect(choiceLosses(one, Float32Array.of(1, 3, 5, 1, 2, 6, 99))).toEqual([2, 5, 3]);
 });

@@ -13,12 +13,12 @@ const letters: Tokenizer = {
 };
 const settings = { tokenizer: letters, queries: 2, maximumTokens: 20, beginToken: 0 };
 
-test('the picture mark becomes as many places as there are queries, after the begin token and the text before it', () => {
-  expect(promptIds('a<ImageHere>b', settings)).toEqual({ ids: [0, 97, 3, 3, 98], pictureStart: 2 });
+test('the image mark becomes as many places as there are queries, after the begin token and the text before it', () => {
+  expect(promptIds('a<ImageHere>b', settings)).toEqual({ ids: [0, 97, 3, 3, 98], imageStart: 2 });
 });
 
-test('a prompt without a picture has no places for one', () => {
-  expect(promptIds('ab', settings)).toEqual({ ids: [0, 97, 98], pictureStart: -1 });
+test('a prompt without an image has no places for one', () => {
+  expect(promptIds('ab', settings)).toEqual({ ids: [0, 97, 98], imageStart: -1 });
 });
 
 test('the loss is on the answer and the end mark alone', () => {
@@ -26,7 +26,7 @@ test('the loss is on the answer and the end mark alone', () => {
   expect(letters.decode(tokenIds.slice(answerStart))).toBe('yes###');
 });
 
-test('text beyond the limit is cut, places of the picture not counted', () => {
+test('text beyond the limit is cut, places of the image not counted', () => {
   const { tokenIds } = trainingSequence('a<ImageHere>b', 'x'.repeat(50), settings);
   expect(tokenIds.length).toBe(20 + 2);
 });
@@ -48,6 +48,6 @@ test('a batch pads to the right, points every learned place at the token before 
     expect(batch.tokenIds[row + 1]).toBe(batch.labels[slot]);
     expect(row % shape.tokens).toBe(batch.tableRows[slot]);
   });
-  expect([...batch.isPicture].flatMap((flag, place) => (flag ? [place] : []))).toEqual([2, 3]);
-  expect([...batch.pictureRows.slice(2, 4)]).toEqual([0, 1]);
+  expect([...batch.isImage].flatMap((flag, place) => (flag ? [place] : []))).toEqual([2, 3]);
+  expect([...batch.imageRows.slice(2, 4)]).toEqual([0, 1]);
 });

@@ -68,18 +68,18 @@ function evaluate(job: EvaluateJob): string[] {
 }
 
 async function embed(job: EmbedJob): Promise<string[]> {
-  const pictures =
-    typeof job.pictures === 'string' ? (JSON.parse(readFileSync(job.pictures, 'utf8')) as string[]) : job.pictures;
+  const images =
+    typeof job.images === 'string' ? (JSON.parse(readFileSync(job.images, 'utf8')) as string[]) : job.images;
   const width = 4;
   const data = Float32Array.from(
-    pictures.flatMap((picture) => {
-      if (!existsSync(picture)) throw new Error(`${picture} is missing`);
-      // Not its folder: the same picture on another machine is the same.
-      const random = seededRandom(basename(picture));
+    images.flatMap((image) => {
+      if (!existsSync(image)) throw new Error(`${image} is missing`);
+      // Not its folder: the same image on another machine is the same.
+      const random = seededRandom(basename(image));
       return Array.from({ length: width }, () => random.uniform() - 0.5);
     }),
   );
-  await writeSafetensors(job.output, [{ name: 'embeddings', shape: [pictures.length, width], data }]);
+  await writeSafetensors(job.output, [{ name: 'embeddings', shape: [images.length, width], data }]);
   return [job.output];
 }
 

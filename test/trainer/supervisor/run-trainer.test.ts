@@ -20,7 +20,7 @@ beforeEach(async () => {
 
 afterEach(() => rm(directory, { recursive: true, force: true }));
 
-const job: JobSpec = { kind: 'embed', model: '/model', pictures: [], output: '/out' };
+const job: JobSpec = { kind: 'embed', model: '/model', images: [], output: '/out' };
 
 interface Options {
   signal?: AbortSignal;

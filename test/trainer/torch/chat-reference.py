@@ -23,12 +23,12 @@ def main(directory, samples, count):
         sample = json.loads(line)
         user = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": sample["prompt"].strip()}]}
         assistant = {"role": "assistant", "content": [{"type": "text", "text": sample["answer"]}]}
-        picture = Image.open(sample["picture"]).convert("RGB")
+        image = Image.open(sample["image"]).convert("RGB")
         prompt = processor.apply_chat_template([user], add_generation_prompt=True)
         # A template of LLaVA's ends an answer with a space, which is no end: its end token stands there instead.
         whole = processor.apply_chat_template([user, assistant]).rstrip()
         whole += "" if whole.endswith(processor.tokenizer.eos_token) else processor.tokenizer.eos_token
-        asked, told = (processor(text=[text], images=[picture], return_tensors="pt") for text in (prompt, whole))
+        asked, told = (processor(text=[text], images=[image], return_tensors="pt") for text in (prompt, whole))
         labels = told["input_ids"].clone()
         labels[:, : asked["input_ids"].shape[1]] = -100
         with torch.no_grad():

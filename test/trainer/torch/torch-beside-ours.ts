@@ -73,7 +73,7 @@ export function describeTorchBesideOurs(family: 'minigpt4' | 'llava'): void {
       if (!first || !second || !third) throw new Error('too few questions');
       await writeAsked(questions, [
         { ...first, generate: { question: first.question, maximumNewTokens: 3 } },
-        { ...second, picture: undefined },
+        { ...second, image: undefined },
         { ...third, answers: [], generate: { question: third.question, maximumNewTokens: 9 } },
       ]);
       const asked = { model, questions, batchSize: 4 };
@@ -87,11 +87,11 @@ export function describeTorchBesideOurs(family: 'minigpt4' | 'llava'): void {
       expect(found.texts.slice(1)).toEqual(wanted.texts.slice(1));
     });
 
-    const mixedTitle = 'sharded by %s, where one process has pictures in its part and the other none: the same curve';
+    const mixedTitle = 'sharded by %s, where one process has images in its part and the other none: the same curve';
     test.each((['fsdp', 'deepspeed'] as const).filter(isSetUp))(mixedTitle, async (sharding) => {
-      const { turnWithoutPicture } = promptForms[family];
+      const { turnWithoutImage } = promptForms[family];
       const mixed = rig.mixture.samples.map((sample, index) =>
-        index % 2 === 0 ? sample : { ...sample, picture: undefined, prompt: turnWithoutPicture('What is it?') },
+        index % 2 === 0 ? sample : { ...sample, image: undefined, prompt: turnWithoutImage('What is it?') },
       );
       const [samples, order] = [inFolder(`${sharding}-mixed.jsonl`), inFolder(`${sharding}-mixed-order.json`)];
       await writeFile(samples, mixed.map((sample) => `${JSON.stringify(sample)}\n`).join(''));

@@ -1,5 +1,5 @@
 /**
- * Models that are none of our own families, through the same jobs: pictures by the model's own processor, words by its
+ * Models that are none of our own families, through the same jobs: images by the model's own processor, words by its
  * chat template.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -67,7 +67,7 @@ export function describeChatModel(kind: 'qwen2_5_vl' | 'llava_onevision' | 'llav
       expect((await lossesIn(all))[0]).toBeCloseTo(reference, 3);
     });
 
-    test('is merged, ranks choices, writes answers and embeds pictures', async () => {
+    test('is merged, ranks choices, writes answers and embeds images', async () => {
       const adapter = inFolder('adapter');
       await runTorch(job(adapter, { steps: 2 }), adapter, { processes: 1 });
       const output = inFolder('merged');
@@ -83,7 +83,7 @@ export function describeChatModel(kind: 'qwen2_5_vl' | 'llava_onevision' | 'llav
       const generate = { question: 'Describe this image in detail.', maximumNewTokens: 5 };
       await writeAsked(questions, [
         ...asked.map((question) => ({ ...question, generate })),
-        ...asked.map(({ picture: _, ...question }) => ({ ...question, question_id: `${question.question_id}-blind` })),
+        ...asked.map(({ image: _, ...question }) => ({ ...question, question_id: `${question.question_id}-blind` })),
       ]);
       const scored = async (name: string, settings: Parameters<typeof runTorch>[2]) => {
         const job = { kind: 'evaluate', model: output, questions, batchSize: 3, output: inFolder(name) } as const;
@@ -100,22 +100,22 @@ export function describeChatModel(kind: 'qwen2_5_vl' | 'llava_onevision' | 'llav
         expect(sharded.texts, sharding).toEqual(one.texts);
       }
 
-      const pictures = asked.flatMap(({ picture }) => picture ?? []);
+      const images = asked.flatMap(({ image }) => image ?? []);
       const embedded = async (sharding: Sharding) => {
         const output = inFolder(`embeddings-${sharding}.safetensors`);
-        const job: JobSpec = { kind: 'embed', model, pictures: [...pictures, ...pictures], output };
+        const job: JobSpec = { kind: 'embed', model, images: [...images, ...images], output };
         await runTorch(job, inFolder('job'), { sharding });
         const file = await openSafetensors(output);
         const rows = await file.read('embeddings');
         await file.close();
-        expect(file.tensors.get('embeddings')?.shape).toEqual([2 * pictures.length, 32]);
+        expect(file.tensors.get('embeddings')?.shape).toEqual([2 * images.length, 32]);
         return rows;
       };
       const rows = await embedded('none');
       const width = 32;
       const row = (index: number) => rows.subarray(index * width, (index + 1) * width);
       expect(Math.hypot(...row(0))).toBeCloseTo(1, 5);
-      expect(maximumDifference(row(0), row(pictures.length))).toBeLessThan(1e-6);
+      expect(maximumDifference(row(0), row(images.length))).toBeLessThan(1e-6);
       for (const sharding of SHARDED)
         expect(maximumDifference(await embedded(sharding), rows), sharding).toBeLessThan(1e-5);
     });

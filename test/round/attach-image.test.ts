@@ -1,5 +1,5 @@
 /**
- * Generation for a teacher that sees: the picture goes along with every prompt, to the real local teacher.
+ * Generation for a teacher that sees: the image goes along with every prompt, to the real local teacher.
  */
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import { generationFolder } from '../../src/round/generation/folder.ts';
 import { verify } from '../../src/round/verify.ts';
 import { readLedger } from '../../src/teacher/ledger.ts';
 import { rawAnswer } from '../../src/teacher/raw-answers.ts';
-import { plainPicture } from '../evaluation/benchmarks/official-files.ts';
+import { plainImage } from '../evaluation/benchmarks/official-files.ts';
 import { writeGenerationRun } from '../helpers/generation-run.ts';
 import { type RecordedRequest, recordingProxy } from '../helpers/recording-proxy.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
@@ -30,10 +30,10 @@ async function generationRun(settings: Record<string, unknown>) {
     { model: 'gpt-4', baseUrl, ...settings },
     { blindAnswers: 1, languageOnlyAnswers: 1 },
   );
-  await mkdir(join(folder, 'pictures'));
+  await mkdir(join(folder, 'images'));
   const colors = ['red', 'green', 'blue', 'yellow', 'white'];
   for (const [index, color] of colors.entries()) {
-    await writeFile(join(folder, 'pictures', `${index + 1}.jpg`), await plainPicture(color));
+    await writeFile(join(folder, 'images', `${index + 1}.jpg`), await plainImage(color));
   }
   const answers = async () =>
     (await readJsonLines((await generationFolder(context)).resultFile, rawAnswer)).map(
@@ -51,15 +51,15 @@ const wordsOf = ({ body }: RecordedRequest) =>
     typeof content === 'string' ? content : content.map((part) => (part.type === 'text' ? part.text : '')).join(''),
   );
 
-test('each prompt has the bytes of its own picture, at low detail, beside the same words', async () => {
-  const blind = await generationRun({ attachPicture: false, concurrency: 1 });
+test('each prompt has the bytes of its own image, at low detail, beside the same words', async () => {
+  const blind = await generationRun({ attachImage: false, concurrency: 1 });
   await generate(blind.context);
-  const { folder, context, sent, answers } = await generationRun({ attachPicture: true, concurrency: 1 });
+  const { folder, context, sent, answers } = await generationRun({ attachImage: true, concurrency: 1 });
   expect(await generate(context)).toMatchObject({ answers: requests, unanswered: 0 });
   expect(sent).toHaveLength(requests);
   for (const [index, request] of sent.entries()) {
-    const picture = await readFile(join(folder, 'pictures', `${index + 1}.jpg`));
-    expect(urlsOf(request)).toEqual([{ url: `data:image/jpeg;base64,${picture.toString('base64')}`, detail: 'low' }]);
+    const image = await readFile(join(folder, 'images', `${index + 1}.jpg`));
+    expect(urlsOf(request)).toEqual([{ url: `data:image/jpeg;base64,${image.toString('base64')}`, detail: 'low' }]);
   }
   expect(sent.map(wordsOf)).toEqual(blind.sent.map(wordsOf));
   // The local teacher goes by the words alone.
@@ -67,19 +67,19 @@ test('each prompt has the bytes of its own picture, at low detail, beside the sa
 });
 
 test('batches have them too', async () => {
-  const online = await generationRun({ attachPicture: true });
+  const online = await generationRun({ attachImage: true });
   await generate(online.context);
   const batch = { requests: 3, pollSeconds: 0.05, maximumPollSeconds: 0.1 };
-  const { context, teacher, answers } = await generationRun({ attachPicture: true, mode: 'batch', batch });
+  const { context, teacher, answers } = await generationRun({ attachImage: true, mode: 'batch', batch });
   expect(await generate(context)).toMatchObject({ answers: requests, unanswered: 0 });
   expect(teacher.counts().batch).toMatchObject({ created: 2, answered: requests });
   expect(await answers()).toEqual(await online.answers());
 });
 
-test('the picture counts in what a call is taken to cost at most', async () => {
+test('the image counts in what a call is taken to cost at most', async () => {
   const limit = 0.4;
   const { context, teacher } = await generationRun({
-    attachPicture: true,
+    attachImage: true,
     concurrency: 1,
     budget: { limit, whenReached: 'finish' },
   });
@@ -91,7 +91,7 @@ test('the picture counts in what a call is taken to cost at most', async () => {
 });
 
 test('verification shows it to who answers blind, and keeps it from who is to know the language only', async () => {
-  const { context, sent } = await generationRun({ attachPicture: true });
+  const { context, sent } = await generationRun({ attachImage: true });
   await generate(context);
   const { samples } = await verify(context);
   const asked = sent.slice(requests);
@@ -102,9 +102,9 @@ test('verification shows it to who answers blind, and keeps it from who is to kn
   ]);
 });
 
-test('a picture that is not there ends the generation with its name, and is no reason to ask again', async () => {
-  const { folder, context } = await generationRun({ attachPicture: true, concurrency: 1 });
-  const file = join(folder, 'pictures', '2.jpg');
+test('an image that is not there ends the generation with its name, and is no reason to ask again', async () => {
+  const { folder, context } = await generationRun({ attachImage: true, concurrency: 1 });
+  const file = join(folder, 'images', '2.jpg');
   await rm(file);
   await expect(generate(context)).rejects.toMatchObject({ name: 'InputError', file });
 });

@@ -1,15 +1,15 @@
 /**
- * Finds the pictures whose embeddings are closest to a query by cosine. Exact: every picture is compared.
- * Pictures equally close come in the order they are given.
+ * Finds the images whose embeddings are closest to a query by cosine. Exact: every image is compared.
+ * Images equally close come in the order they are given.
  *
  * @param input.embeddings row after row, `imageIds.length` rows of `width` numbers; of any length, but not zero
- * @param input.imageIds the picture of each row
+ * @param input.imageIds the image of each row
  * @param input.query an embedding of `width` numbers
- * @param input.count how many pictures to return; all of them when there are fewer
+ * @param input.count how many images to return; all of them when there are fewer
  * @returns image ids, closest first
  * @throws RangeError when the sizes don't fit together.
  */
-export function nearestPictures(input: {
+export function nearestImages(input: {
   embeddings: Float32Array;
   width: number;
   imageIds: readonly number[];

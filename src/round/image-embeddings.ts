@@ -1,5 +1,5 @@
 /**
- * The embeddings of a run: one row a picture, of the pool and of the validation questions.
+ * The embeddings of a run: one row an image, of the pool and of the validation questions.
  */
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -26,7 +26,7 @@ export function embeddingPartDirectory(run: RunDirectory, shard: number, count: 
 }
 
 /**
- * For each of the given pictures of the validation questions, the pictures of the pool nearest to it, closest first.
+ * For each of the given images of the validation questions, the images of the pool nearest to it, closest first.
  *
  * @param input.count how many
  */

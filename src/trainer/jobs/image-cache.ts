@@ -1,8 +1,8 @@
 /**
- * What the vision side computed of pictures, on disk: a picture seen before, in whatever run, round or file, is not
+ * What the vision side computed of images, on disk: an image seen before, in whatever run, round or file, is not
  * computed again.
  *
- * A file a picture, `<folder>/<what computed it>/<content of the picture>.f32`: float32 values, then their SHA-256.
+ * A file an image, `<folder>/<what computed it>/<content of the image>.f32`: float32 values, then their SHA-256.
  * Files appear whole (temporary file, rename), so any number of processes may share a folder. They are not flushed:
  * one that a power failure cut short fails its checksum and is computed again.
  */
@@ -12,33 +12,33 @@ import path from 'node:path';
 import pLimit from 'p-limit';
 import { InputError } from '../../core/input-error.ts';
 
-const DEFAULT_FOLDER = '.cache/picture-features';
+const DEFAULT_FOLDER = '.cache/image-features';
 const DEFAULT_GIGABYTES = 20;
 const CHECKSUM_BYTES = 32;
 const FILES_AT_ONCE = 16;
 
-export interface PictureCacheSettings {
+export interface ImageCacheSettings {
   folder: string;
   /** What the folder may hold after a job; the least recently used files go first. */
   maximumBytes: number;
 }
 
 /**
- * Settings from the environment: `DATAENGINE_PICTURE_CACHE`, a folder or `off`, and
- * `DATAENGINE_PICTURE_CACHE_GB`.
+ * Settings from the environment: `DATAENGINE_IMAGE_CACHE`, a folder or `off`, and
+ * `DATAENGINE_IMAGE_CACHE_GB`.
  *
  * @returns undefined when the cache is off
  * @throws InputError for a size that is no number
  */
-export function pictureCacheSettings(environment: NodeJS.ProcessEnv = process.env): PictureCacheSettings | undefined {
-  const folder = environment.DATAENGINE_PICTURE_CACHE || DEFAULT_FOLDER;
+export function imageCacheSettings(environment: NodeJS.ProcessEnv = process.env): ImageCacheSettings | undefined {
+  const folder = environment.DATAENGINE_IMAGE_CACHE || DEFAULT_FOLDER;
   if (folder === 'off') return undefined;
-  const size = environment.DATAENGINE_PICTURE_CACHE_GB;
+  const size = environment.DATAENGINE_IMAGE_CACHE_GB;
   const gigabytes = size ? Number(size) : DEFAULT_GIGABYTES;
   if (!(gigabytes >= 0)) {
     throw new InputError({
       file: 'environment',
-      field: 'DATAENGINE_PICTURE_CACHE_GB',
+      field: 'DATAENGINE_IMAGE_CACHE_GB',
       problem: `'${size}' is no number of gigabytes`,
       remedy: `Give a number such as ${DEFAULT_GIGABYTES}, or unset it`,
     });
@@ -46,21 +46,21 @@ export function pictureCacheSettings(environment: NodeJS.ProcessEnv = process.en
   return { folder, maximumBytes: gigabytes * 1e9 };
 }
 
-export interface PictureCache {
+export interface ImageCache {
   /** What was kept under this hash, `length` values; undefined where there is nothing whole. */
-  read(pictureHash: string, length: number): Promise<Float32Array | undefined>;
-  write(pictureHash: string, values: Float32Array): Promise<void>;
+  read(imageHash: string, length: number): Promise<Float32Array | undefined>;
+  write(imageHash: string, values: Float32Array): Promise<void>;
   /** Deletes the least recently used files, of whatever computation, until the folder is within its limit. */
   trim(): Promise<void>;
 }
 
-/** @param computation hash of all that the values depend on beside the picture */
-export function openPictureCache({ folder, maximumBytes }: PictureCacheSettings, computation: string): PictureCache {
+/** @param computation hash of all that the values depend on beside the image */
+export function openImageCache({ folder, maximumBytes }: ImageCacheSettings, computation: string): ImageCache {
   const own = path.join(folder, computation);
-  const fileOf = (pictureHash: string) => path.join(own, `${pictureHash}.f32`);
+  const fileOf = (imageHash: string) => path.join(own, `${imageHash}.f32`);
   return {
-    async read(pictureHash, length) {
-      const file = fileOf(pictureHash);
+    async read(imageHash, length) {
+      const file = fileOf(imageHash);
       const bytes = await readFile(file).catch(() => undefined);
       if (bytes?.length !== length * 4 + CHECKSUM_BYTES) return undefined;
       const values = bytes.subarray(0, length * 4);
@@ -71,13 +71,13 @@ export function openPictureCache({ folder, maximumBytes }: PictureCacheSettings,
       // Copied: a buffer's place in memory need not suit floats.
       return new Float32Array(new Uint8Array(values).buffer);
     },
-    async write(pictureHash, values) {
+    async write(imageHash, values) {
       const bytes = Buffer.from(values.buffer, values.byteOffset, values.byteLength);
-      const temporary = path.join(own, `.${pictureHash}.${randomBytes(6).toString('hex')}.tmp`);
+      const temporary = path.join(own, `.${imageHash}.${randomBytes(6).toString('hex')}.tmp`);
       await mkdir(own, { recursive: true });
       try {
         await writeFile(temporary, Buffer.concat([bytes, checksum(bytes)]));
-        await rename(temporary, fileOf(pictureHash));
+        await rename(temporary, fileOf(imageHash));
       } catch (error) {
         await rm(temporary, { force: true });
         throw error;

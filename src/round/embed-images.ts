@@ -3,19 +3,19 @@ import { join } from 'node:path';
 import { hashFile, hashValue } from '../core/hash.ts';
 import type { Manifest } from '../core/manifest.ts';
 import { writeJson } from '../core/write-file.ts';
-import { aokvqaPicturePath, readAokvqa } from '../datasets/aokvqa.ts';
-import { suitablePictures } from '../generation/suitable-pictures.ts';
+import { aokvqaImagePath, readAokvqa } from '../datasets/aokvqa.ts';
+import { suitableImages } from '../generation/suitable-images.ts';
 import { baseModelHash, isOwnFamily } from './base-model.ts';
-import { poolAnnotations, poolPictures, type QuestionSet, questionSet } from './dataset-paths.ts';
+import { poolAnnotations, poolImages, type QuestionSet, questionSet } from './dataset-paths.ts';
+import { type EmbeddedImageIds, embeddingsFile, imageIdsFile } from './image-embeddings.ts';
 import { hashModelFiles } from './model-files.ts';
 import { outcomeOf } from './outcome-of.ts';
 import type { EmbedOutcome } from './outcomes.ts';
-import { type EmbeddedImageIds, embeddingsFile, imageIdsFile } from './picture-embeddings.ts';
 import { withPool } from './pool.ts';
 import type { StepContext } from './step-context.ts';
 import { runTrainerStep } from './trainer-step.ts';
 
-const picturesFile = 'pictures.json';
+const imagesFile = 'images.json';
 
 /** What is kept of the embeddings. */
 export const embeddingFiles = [embeddingsFile, imageIdsFile];
@@ -38,43 +38,41 @@ export async function whatIsEmbedded({
   return { inputs, cached: join(config.cacheDirectory, 'embeddings', hashValue(inputs).slice(0, 32)) };
 }
 
-/** The pictures of the rows, first those of the pool, then those of the validation questions. */
-export async function listPictures({
+/** The images of the rows, first those of the pool, then those of the validation questions. */
+export async function listImages({
   config,
-}: Pick<StepContext, 'config'>): Promise<{ ids: EmbeddedImageIds; pictures: string[] }> {
+}: Pick<StepContext, 'config'>): Promise<{ ids: EmbeddedImageIds; images: string[] }> {
   const questions = questionSet(config, 'validation') as QuestionSet;
-  const pool = await withPool(config, async (coco) =>
-    suitablePictures(await coco.list(), config.sampling.maximumBoxes),
-  );
+  const pool = await withPool(config, async (coco) => suitableImages(await coco.list(), config.sampling.maximumBoxes));
   const asked = (await readAokvqa(questions.file)).slice(0, questions.limit);
   const validation = [...new Set(asked.map((question) => question.image_id))].sort((left, right) => left - right);
   return {
-    ids: { pool: pool.map((picture) => picture.id), validation },
-    pictures: [
-      ...pool.map((picture) => join(poolPictures(config), picture.fileName)),
-      ...validation.map((imageId) => aokvqaPicturePath(questions.pictures, imageId)),
+    ids: { pool: pool.map((image) => image.id), validation },
+    images: [
+      ...pool.map((image) => join(poolImages(config), image.fileName)),
+      ...validation.map((imageId) => aokvqaImagePath(questions.images, imageId)),
     ],
   };
 }
 
 /**
- * Has the trainer embed pictures into a step's folder: CLIP and the vision encoders of our own families by our own
+ * Has the trainer embed images into a step's folder: CLIP and the vision encoders of our own families by our own
  * trainer, those of other models by PyTorch's.
  *
- * @param input.part which of all pictures; default: all
+ * @param input.part which of all images; default: all
  */
-export async function embedPictures(
+export async function embedImages(
   context: StepContext,
   {
     directory,
     step,
     inputs,
-    part = (pictures) => pictures,
+    part = (images) => images,
   }: {
     directory: string;
     step: string;
     inputs: Record<string, unknown>;
-    part?: (pictures: string[]) => string[];
+    part?: (images: string[]) => string[];
   },
 ): Promise<{ manifest: Manifest; skipped: boolean }> {
   const { config } = context;
@@ -86,13 +84,13 @@ export async function embedPictures(
     inputs,
     trainer: clip !== undefined || (await isOwnFamily(config)) ? 'tensorflow' : config.trainer,
     prepare: async () => {
-      const { ids, pictures } = await listPictures(context);
+      const { ids, images } = await listImages(context);
       await writeJson(join(directory, imageIdsFile), ids);
-      await writeJson(join(directory, picturesFile), part(pictures));
+      await writeJson(join(directory, imagesFile), part(images));
       return {
         kind: 'embed',
         model: clip ?? config.model.path,
-        pictures: join(directory, picturesFile),
+        images: join(directory, imagesFile),
         output: join(directory, embeddingsFile),
       };
     },
@@ -100,7 +98,7 @@ export async function embedPictures(
   });
 }
 
-/** What a step that embedded pictures came to. */
+/** What a step that embedded images came to. */
 export function embedOutcome(done: { manifest: Manifest; skipped: boolean }): EmbedOutcome {
-  return { ...outcomeOf(done), pictures: done.manifest.metrics.pictures ?? 0 };
+  return { ...outcomeOf(done), images: done.manifest.metrics.images ?? 0 };
 }

@@ -1,4 +1,4 @@
-/** What the language model is given for pictures, computed once a picture: the vision side is frozen. */
+/** What the language model is given for images, computed once an image: the vision side is frozen. */
 import pLimit from 'p-limit';
 import { hashBytes, hashValue } from '../../core/hash.ts';
 import { InputError } from '../../core/input-error.ts';
@@ -6,8 +6,8 @@ import { type Family, familyOf } from '../../model/families/index.ts';
 import type { Adapter } from '../../model/files/adapter.ts';
 import type { ModelDirectory } from '../../model/files/model-directory.ts';
 import type { TensorDirectory } from '../../model/files/tensor-directory.ts';
-import { readPicture } from '../../model/images/decode-picture.ts';
-import { type PreprocessorConfig, preprocessPicture, readPreprocessorConfig } from '../../model/images/preprocess.ts';
+import { readImage } from '../../model/images/decode-image.ts';
+import { type PreprocessorConfig, preprocessImage, readPreprocessorConfig } from '../../model/images/preprocess.ts';
 import { sizeOf, type Value } from '../../model/ops/ops.ts';
 import { Program } from '../../model/ops/program.ts';
 import { frozen, Tape, type Variable } from '../../model/ops/tape.ts';
@@ -15,14 +15,14 @@ import { nativeBinding } from '../../model/ops/tensorflow.ts';
 import type { Weights } from '../../model/weights.ts';
 import { adaptVision } from './adapted-vision.ts';
 import { loadWeights } from './frozen-weights.ts';
-import { openPictureCache, type PictureCacheSettings, pictureCacheSettings } from './picture-cache.ts';
+import { type ImageCacheSettings, imageCacheSettings, openImageCache } from './image-cache.ts';
 
-/** Pictures that go through the vision side at once. */
-export const PICTURE_BATCH = 16;
+/** Images that go through the vision side at once. */
+export const IMAGE_BATCH = 16;
 
-/** Picture embeddings by file. */
-export interface PictureFeatures {
-  /** The embeddings of these pictures as one array, float32 `[files.length * queries, hidden]`; zeros for none. */
+/** Image embeddings by file. */
+export interface ImageFeatures {
+  /** The embeddings of these images as one array, float32 `[files.length * queries, hidden]`; zeros for none. */
   batch(files: readonly (string | undefined)[]): Float32Array;
   /** Frees the weights of the projection. */
   dispose(): void;
@@ -31,29 +31,29 @@ export interface PictureFeatures {
 export interface FeatureOptions {
   /** Its part on the vision side, if it has one, is added to the weights. */
   adapter?: Adapter;
-  /** Called after every batch with the number of pictures done. */
+  /** Called after every batch with the number of images done. */
   onProgress?: (done: number, total: number) => void;
   signal?: AbortSignal;
   /** Where results are kept for later runs; as the environment says unless given. */
-  cacheSettings?: PictureCacheSettings;
+  cacheSettings?: ImageCacheSettings;
 }
 
 /**
- * Runs the vision side over pictures, those apart that a cache has from an earlier run.
+ * Runs the vision side over images, those apart that a cache has from an earlier run.
  *
- * @param vision.trace what to compute of `[batch, 3, size, size]` pixels: one row group a picture
+ * @param vision.trace what to compute of `[batch, 3, size, size]` pixels: one row group an image
  * @returns float32 arrays, one a file, in their order
- * @throws InputError for a picture that is missing or truncated, or a preprocessor of another size than the model
+ * @throws InputError for an image that is missing or truncated, or a preprocessor of another size than the model
  */
 export async function runVision(
   model: TensorDirectory,
   files: readonly string[],
   vision: {
-    /** Side of the pictures that the model sees, in pixels. */
+    /** Side of the images that the model sees, in pixels. */
     imageSize: number;
     trace: (tape: Tape, weights: Weights, pixels: Value) => Variable;
   },
-  { onProgress, signal, adapter, cacheSettings = pictureCacheSettings() }: FeatureOptions = {},
+  { onProgress, signal, adapter, cacheSettings = imageCacheSettings() }: FeatureOptions = {},
 ): Promise<Float32Array[]> {
   const size = vision.imageSize;
   const preprocessor = await readPreprocessorConfig(model.directory);
@@ -64,16 +64,16 @@ export async function runVision(
     let length = 0;
     program.define(
       'vision',
-      { pixels: { shape: [PICTURE_BATCH, 3, size, size], dataType: 'float32' } },
+      { pixels: { shape: [IMAGE_BATCH, 3, size, size], dataType: 'float32' } },
       (ops, inputs) => {
         const rows = vision.trace(new Tape(ops), adapted.weights(ops), inputs.pixels).value;
-        length = sizeOf(rows.shape) / PICTURE_BATCH;
+        length = sizeOf(rows.shape) / IMAGE_BATCH;
         return { rows };
       },
     );
     const cache =
       cacheSettings &&
-      openPictureCache(cacheSettings, await computationHash(program, model, adapted.factors, preprocessor));
+      openImageCache(cacheSettings, await computationHash(program, model, adapted.factors, preprocessor));
     const hashes = await hashesOf(files);
     const known = new Map<string, Float32Array>();
     if (cache) {
@@ -96,18 +96,18 @@ export async function runVision(
       program.assignAll(adapted.factors);
     }
     const pixelsOf = (start: number) =>
-      Promise.all(missing.slice(start, start + PICTURE_BATCH).map(([, file]) => preprocessPicture(file, preprocessor)));
+      Promise.all(missing.slice(start, start + IMAGE_BATCH).map(([, file]) => preprocessImage(file, preprocessor)));
     let upcoming = pixelsOf(0);
-    for (let start = 0; start < missing.length; start += PICTURE_BATCH) {
-      const pictures = await upcoming;
+    for (let start = 0; start < missing.length; start += IMAGE_BATCH) {
+      const images = await upcoming;
       signal?.throwIfAborted();
-      upcoming = pixelsOf(start + PICTURE_BATCH);
-      // Awaited on the next turn; a bad picture must not be reported as unhandled before that.
+      upcoming = pixelsOf(start + IMAGE_BATCH);
+      // Awaited on the next turn; a bad image must not be reported as unhandled before that.
       upcoming.catch(() => {});
-      const pixels = new Float32Array(PICTURE_BATCH * 3 * size * size);
-      pictures.forEach((picture, index) => pixels.set(picture, index * picture.length));
+      const pixels = new Float32Array(IMAGE_BATCH * 3 * size * size);
+      images.forEach((image, index) => pixels.set(image, index * image.length));
       const rows = program.run('vision', { pixels }).rows as Float32Array;
-      const written = missing.slice(start, start + PICTURE_BATCH).map(([hash], index) => {
+      const written = missing.slice(start, start + IMAGE_BATCH).map(([hash], index) => {
         const values = rows.slice(index * length, (index + 1) * length);
         known.set(hash, values);
         return cache?.write(hash, values);
@@ -123,7 +123,7 @@ export async function runVision(
 }
 
 /**
- * What the values of a picture depend on beside its content: the traced graph, the weights it uses and no others
+ * What the values of an image depend on beside its content: the traced graph, the weights it uses and no others
  * (merging an adapter changes only the language model), the preprocessing, and the device.
  */
 async function computationHash(
@@ -150,7 +150,7 @@ const FILES_AT_ONCE = 8;
 
 async function hashesOf(files: readonly string[]): Promise<string[]> {
   const limit = pLimit(FILES_AT_ONCE);
-  return Promise.all(files.map((file) => limit(async () => hashBytes(await readPicture(file)))));
+  return Promise.all(files.map((file) => limit(async () => hashBytes(await readImage(file)))));
 }
 
 function requireSize({ height, width }: PreprocessorConfig, size: number, directory: string): void {
@@ -158,7 +158,7 @@ function requireSize({ height, width }: PreprocessorConfig, size: number, direct
   throw new InputError({
     file: directory,
     field: 'preprocessor_config.json',
-    problem: `makes pictures of ${height} × ${width} pixels, the vision encoder takes ${size} × ${size}`,
+    problem: `makes images of ${height} × ${width} pixels, the vision encoder takes ${size} × ${size}`,
     remedy: 'Take config.json and preprocessor_config.json from the same model',
   });
 }
@@ -166,25 +166,25 @@ function requireSize({ height, width }: PreprocessorConfig, size: number, direct
 /**
  * Runs the vision side over all distinct files. What the language model is given is projected from it when a batch
  * is asked for: what is kept, here and in the cache, has the width of the vision side, which for a large language
- * model is a fifth of its own, and is what `embed` makes of the same pictures.
+ * model is a fifth of its own, and is what `embed` makes of the same images.
  */
-export async function pictureFeatures(
+export async function imageFeatures(
   model: ModelDirectory,
   files: readonly string[],
   options: FeatureOptions = {},
-): Promise<PictureFeatures> {
+): Promise<ImageFeatures> {
   const distinct = [...new Set(files)];
   const family = familyOf(model.config);
   const vision = { imageSize: family.imageSize, trace: family.visionFeatures };
   const seen = await runVision(model, distinct, vision, options);
   const rowsOf = new Map(distinct.map((file, index) => [file, seen[index] as Float32Array]));
   const projection = await loadProjection(model, family, seen[0]?.length ?? 0, options.adapter);
-  const length = family.pictureTokens * model.config.text_config.hidden_size;
+  const length = family.imageTokens * model.config.text_config.hidden_size;
   return {
     batch(wanted) {
       const result = new Float32Array(wanted.length * length);
-      for (let start = 0; start < wanted.length; start += PICTURE_BATCH) {
-        const shown = wanted.slice(start, start + PICTURE_BATCH);
+      for (let start = 0; start < wanted.length; start += IMAGE_BATCH) {
+        const shown = wanted.slice(start, start + IMAGE_BATCH);
         if (shown.every((file) => file === undefined)) continue;
         const rows = projection.run(shown.map((file) => (file === undefined ? undefined : rowsOf.get(file))));
         for (const [index, file] of shown.entries()) {
@@ -199,7 +199,7 @@ export async function pictureFeatures(
 }
 
 interface Projection {
-  /** @param seen at most `PICTURE_BATCH` pictures' rows `[pictureTokens, width]` */
+  /** @param seen at most `IMAGE_BATCH` images' rows `[imageTokens, width]` */
   run(seen: readonly (Float32Array | undefined)[]): Float32Array;
   dispose(): void;
 }
@@ -212,8 +212,8 @@ async function loadProjection(
 ): Promise<Projection> {
   const program = new Program();
   const adapted = adaptVision(program, model, adapter);
-  const rows = PICTURE_BATCH * family.pictureTokens;
-  const width = length / family.pictureTokens;
+  const rows = IMAGE_BATCH * family.imageTokens;
+  const width = length / family.imageTokens;
   if (length > 0) {
     program.define('projection', { seen: { shape: [rows, width], dataType: 'float32' } }, (ops, inputs) => ({
       rows: family.project(new Tape(ops), adapted.weights(ops), frozen(inputs.seen)).value,
@@ -228,9 +228,9 @@ async function loadProjection(
     }
   }
   return {
-    run(pictures) {
+    run(images) {
       const seen = new Float32Array(rows * width);
-      for (const [index, picture] of pictures.entries()) if (picture) seen.set(picture, index * length);
+      for (const [index, image] of images.entries()) if (image) seen.set(image, index * length);
       return program.run('projection', { seen }).rows as Float32Array;
     },
     dispose: () => program.dispose(),

@@ -1,24 +1,24 @@
 import { readFile } from 'node:fs/promises';
 import sharp from 'sharp';
+import { maximumImagePixels, requireImageKind } from '../../core/image-kind.ts';
 import { InputError } from '../../core/input-error.ts';
-import { maximumPicturePixels, requirePictureKind } from '../../core/picture-kind.ts';
-import type { RgbPicture } from './resample.ts';
+import type { RgbImage } from './resample.ts';
 
 /**
- * Decodes a picture to 8-bit RGB as Hugging Face's image processors do (through Pillow): gray becomes
+ * Decodes an image to 8-bit RGB as Hugging Face's image processors do (through Pillow): gray becomes
  * three equal values, transparency is laid over white, CMYK is converted by the plain formula, color
  * profiles and the EXIF orientation are ignored. Only 16-bit gray differs: Pillow cuts it off at 255, here
  * it is scaled.
  *
- * @param source the path of a picture, or its content
- * @throws InputError naming the file that is missing, cut short or no picture.
+ * @param source the path of an image, or its content
+ * @throws InputError naming the file that is missing, cut short or no image.
  */
-export async function decodePicture(source: string | Buffer): Promise<RgbPicture> {
+export async function decodeImage(source: string | Buffer): Promise<RgbImage> {
   // Read here, because libvips remembers files by name and would not see that one has been replaced.
-  const content = typeof source === 'string' ? await readPicture(source) : source;
+  const content = typeof source === 'string' ? await readImage(source) : source;
   try {
-    requirePictureKind(content, typeof source === 'string' ? source : 'picture in memory');
-    const image = sharp(content, { failOn: 'truncated', ignoreIcc: true, limitInputPixels: maximumPicturePixels });
+    requireImageKind(content, typeof source === 'string' ? source : 'image in memory');
+    const image = sharp(content, { failOn: 'truncated', ignoreIcc: true, limitInputPixels: maximumImagePixels });
     const isCmyk = (await image.metadata()).space === 'cmyk';
     const converted = isCmyk ? image.pipelineColourspace('cmyk').toColourspace('cmyk') : image.toColourspace('srgb');
     const { data, info } = await converted.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
@@ -26,30 +26,30 @@ export async function decodePicture(source: string | Buffer): Promise<RgbPicture
     return { width: info.width, height: info.height, data: rgb };
   } catch (cause) {
     if (cause instanceof InputError) throw cause;
-    throw badPicture(typeof source === 'string' ? source : 'picture in memory', cause as Error);
+    throw badImage(typeof source === 'string' ? source : 'image in memory', cause as Error);
   }
 }
 
 /**
- * The content of a picture's file.
+ * The content of an image's file.
  *
  * @throws InputError naming the file that is missing or can't be read.
  */
-export async function readPicture(file: string): Promise<Buffer> {
+export async function readImage(file: string): Promise<Buffer> {
   return readFile(file).catch((cause: Error) => {
-    throw badPicture(file, cause);
+    throw badImage(file, cause);
   });
 }
 
-function badPicture(file: string, cause: Error): InputError {
-  const remedy = 'Fetch the picture again, or take it out of the dataset';
+function badImage(file: string, cause: Error): InputError {
+  const remedy = 'Fetch the image again, or take it out of the dataset';
   return new InputError({ file, problem: problemOf(cause), remedy }, { cause });
 }
 
 function problemOf(error: Error): string {
-  if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 'no such picture';
+  if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 'no such image';
   const [firstLine = 'unknown reason'] = error.message.split('\n');
-  return `the picture can't be read, it may be cut short (${firstLine.trim()})`;
+  return `the image can't be read, it may be cut short (${firstLine.trim()})`;
 }
 
 /** From gray, gray with alpha, or RGB with alpha. */

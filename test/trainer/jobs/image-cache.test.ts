@@ -4,12 +4,8 @@ import path from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { type ModelDirectory, readModelDirectory } from '../../../src/model/files/model-directory.ts';
 import { initialTensor } from '../../../src/model/initialize.ts';
-import {
-  openPictureCache,
-  type PictureCacheSettings,
-  pictureCacheSettings,
-} from '../../../src/trainer/jobs/picture-cache.ts';
-import { pictureFeatures } from '../../../src/trainer/jobs/picture-features.ts';
+import { type ImageCacheSettings, imageCacheSettings, openImageCache } from '../../../src/trainer/jobs/image-cache.ts';
+import { imageFeatures } from '../../../src/trainer/jobs/image-features.ts';
 import { writeTinyModel, writeTinyQuestions } from '../../helpers/tiny-model.ts';
 import { temporaryFolder } from '../../temporary-folder.ts';
 
@@ -18,18 +14,18 @@ let model: ModelDirectory;
 let files: string[];
 
 beforeAll(async () => {
-  const folder = await mkdtemp(path.join(tmpdir(), 'picture-cache-'));
+  const folder = await mkdtemp(path.join(tmpdir(), 'image-cache-'));
   await writeTinyModel(path.join(folder, 'model'));
   model = await readModelDirectory(path.join(folder, 'model'));
-  const { pictures } = await writeTinyQuestions(path.join(folder, 'data'), 6);
-  files = (await readdir(pictures)).sort().map((name) => path.join(pictures, name));
+  const { images } = await writeTinyQuestions(path.join(folder, 'data'), 6);
+  files = (await readdir(images)).sort().map((name) => path.join(images, name));
   return async () => {
     await model.close();
     await rm(folder, { recursive: true, force: true });
   };
 });
 
-const emptyCache = async (maximumBytes = UNLIMITED): Promise<PictureCacheSettings> => ({
+const emptyCache = async (maximumBytes = UNLIMITED): Promise<ImageCacheSettings> => ({
   folder: path.join(await temporaryFolder(), 'cache'),
   maximumBytes,
 });
@@ -48,8 +44,8 @@ function watched(change: (name: string, data: Float32Array) => Float32Array = (_
   return { directory, read };
 }
 
-const featuresOf = async (cacheSettings?: PictureCacheSettings, from = model, of = files) => {
-  const features = await pictureFeatures(from, of, { cacheSettings });
+const featuresOf = async (cacheSettings?: ImageCacheSettings, from = model, of = files) => {
+  const features = await imageFeatures(from, of, { cacheSettings });
   try {
     return features.batch(of);
   } finally {
@@ -60,7 +56,7 @@ const featuresOf = async (cacheSettings?: PictureCacheSettings, from = model, of
 const filesIn = async (folder: string) =>
   (await readdir(folder, { recursive: true })).filter((name) => name.endsWith('.f32')).sort();
 
-test('a picture seen before, under whatever name, has exactly its first features, and nothing is computed', async () => {
+test('an image seen before, under whatever name, has exactly its first features, and nothing is computed', async () => {
   const cacheSettings = await emptyCache();
   const first = await featuresOf(cacheSettings);
   expect(await filesIn(cacheSettings.folder)).toHaveLength(files.length);
@@ -95,10 +91,10 @@ test('other weights of the vision side are kept apart; the rest of the model com
   expect(await filesIn(cacheSettings.folder)).toHaveLength(2 * files.length);
 });
 
-test('a picture that was replaced is computed again', async () => {
+test('an image that was replaced is computed again', async () => {
   const cacheSettings = await emptyCache();
   const [one, another] = files as [string, string];
-  const place = path.join(await temporaryFolder(), 'picture.jpg');
+  const place = path.join(await temporaryFolder(), 'image.jpg');
   await cp(one, place);
   const before = await featuresOf(cacheSettings, model, [place]);
   await cp(another, place);
@@ -129,7 +125,7 @@ test('processes that fill one folder at a time do each other no harm', async () 
 
 test('beyond the limit the least recently used go first', async () => {
   const settings = await emptyCache(3 * (4 * 4 + 32));
-  const cache = openPictureCache(settings, 'computation');
+  const cache = openImageCache(settings, 'computation');
   const old = new Date('2020-01-01');
   for (const name of ['a', 'b', 'c', 'd']) {
     await cache.write(name, Float32Array.of(1, 2, 3, 4));
@@ -143,11 +139,11 @@ test('beyond the limit the least recently used go first', async () => {
 });
 
 test('the environment names the folder and its size, or turns the cache off', () => {
-  expect(pictureCacheSettings({})).toEqual({ folder: '.cache/picture-features', maximumBytes: 20e9 });
-  expect(pictureCacheSettings({ DATAENGINE_PICTURE_CACHE: '/big', DATAENGINE_PICTURE_CACHE_GB: '0.5' })).toEqual({
+  expect(imageCacheSettings({})).toEqual({ folder: '.cache/image-features', maximumBytes: 20e9 });
+  expect(imageCacheSettings({ DATAENGINE_IMAGE_CACHE: '/big', DATAENGINE_IMAGE_CACHE_GB: '0.5' })).toEqual({
     folder: '/big',
     maximumBytes: 5e8,
   });
-  expect(pictureCacheSettings({ DATAENGINE_PICTURE_CACHE: 'off' })).toBeUndefined();
-  expect(() => pictureCacheSettings({ DATAENGINE_PICTURE_CACHE_GB: 'much' })).toThrow('DATAENGINE_PICTURE_CACHE_GB');
+  expect(imageCacheSettings({ DATAENGINE_IMAGE_CACHE: 'off' })).toBeUndefined();
+  expect(() => imageCacheSettings({ DATAENGINE_IMAGE_CACHE_GB: 'much' })).toThrow('DATAENGINE_IMAGE_CACHE_GB');
 });

@@ -1,21 +1,21 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import sharp from 'sharp';
-import { maximumPicturePixels, requirePictureKind } from '../core/picture-kind.ts';
+import { maximumImagePixels, requireImageKind } from '../core/image-kind.ts';
 import { escapeHtml, type Html } from './html.ts';
 
 const side = 160;
 
 /**
- * A picture as an element that carries its own bytes: a JPEG of at most 160 x 160 px. One that can't be
+ * An image as an element that carries its own bytes: a JPEG of at most 160 x 160 px. One that can't be
  * read becomes a gray box, because a report with a hole is worth more than none.
  */
-export async function inlinePicture(file: string): Promise<Html> {
+export async function inlineImage(file: string): Promise<Html> {
   const name = escapeHtml(basename(file));
   try {
     const content = await readFile(file);
-    requirePictureKind(content, file);
-    const jpeg = await sharp(content, { limitInputPixels: maximumPicturePixels })
+    requireImageKind(content, file);
+    const jpeg = await sharp(content, { limitInputPixels: maximumImagePixels })
       .autoOrient()
       .resize({ width: side, height: side, fit: 'inside', withoutEnlargement: true })
       .flatten({ background: '#ffffff' })
@@ -23,6 +23,6 @@ export async function inlinePicture(file: string): Promise<Html> {
       .toBuffer();
     return `<img src="data:image/jpeg;base64,${jpeg.toString('base64')}" alt="${name}">`;
   } catch {
-    return `<div class="no-picture" role="img" aria-label="${name} can’t be read"></div>`;
+    return `<div class="no-image" role="img" aria-label="${name} can’t be read"></div>`;
   }
 }

@@ -9,13 +9,13 @@ import { renderScene } from './render.ts';
 import { randomScene, type Scene } from './scene.ts';
 
 /** A scene with its place in a split. */
-export interface ScenePicture {
+export interface SceneImage {
   id: number;
   /** Without folder. */
   fileName: string;
   scene: Scene;
   captions: string[];
-  /** The picture's own stream: what is drawn for one picture doesn't depend on the others. */
+  /** The image's own stream: what is drawn for one image doesn't depend on the others. */
   random: SeededRandom;
 }
 
@@ -25,12 +25,12 @@ export function cocoFileName(id: number): string {
 }
 
 /** Draws a split's scenes. Of two scenes that are alike the second is drawn again. */
-export function drawPictures(
+export function drawImages(
   random: SeededRandom,
   count: number,
   firstId: number,
   fileName: (id: number) => string = cocoFileName,
-): ScenePicture[] {
+): SceneImage[] {
   const seen = new Set<string>();
   return Array.from({ length: count }, (_, index) => {
     for (let attempt = 0; ; attempt += 1) {
@@ -49,20 +49,20 @@ export function drawPictures(
 const CONCURRENCY = 8;
 
 /**
- * Renders pictures into a folder.
+ * Renders images into a folder.
  *
- * @param options.seen content hashes of the pictures so far; those of these pictures are added
+ * @param options.seen content hashes of the images so far; those of these images are added
  * @throws StorageError for a full disk and the like.
- * @throws Error when a picture has the same content as an earlier one.
+ * @throws Error when an image has the same content as an earlier one.
  */
-export async function writePictures(
+export async function writeImages(
   folder: string,
-  pictures: readonly ScenePicture[],
-  options: { seen: Set<string>; signal?: AbortSignal; onPicture?: () => void },
+  images: readonly SceneImage[],
+  options: { seen: Set<string>; signal?: AbortSignal; onImage?: () => void },
 ): Promise<void> {
   await mkdir(folder, { recursive: true });
   const limit = pLimit(CONCURRENCY);
-  const work = pictures.map(({ fileName, scene }) =>
+  const work = images.map(({ fileName, scene }) =>
     limit(async () => {
       options.signal?.throwIfAborted();
       const bytes = await renderScene(scene);
@@ -75,7 +75,7 @@ export async function writePictures(
       await writeFile(file, bytes).catch((cause: unknown) => {
         throw new StorageError(file, cause);
       });
-      options.onPicture?.();
+      options.onImage?.();
     }),
   );
   // All must have ended before an error is told, or stragglers would write into a folder that is cleaned up.

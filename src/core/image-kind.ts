@@ -1,0 +1,35 @@
+import { InputError } from './input-error.ts';
+
+export type ImageKind = 'jpeg' | 'png' | 'gif' | 'webp' | 'tiff';
+
+/** Enough for photographs of the largest cameras; a file of a few kilobytes can claim to be far larger. */
+export const maximumImagePixels = 150_000_000;
+/** Bytes that tell the kind of an image. */
+const imageHeadBytes = 12;
+
+/**
+ * The kind of an image by its first bytes, whatever its name says.
+ *
+ * Nothing else is decoded: an SVG can name other files, and what is an archive or a program is no image.
+ *
+ * @throws InputError for anything that is none of the kinds
+ */
+export function requireImageKind(head: Uint8Array, file: string): ImageKind {
+  const kind = kindOf(Buffer.from(head.buffer, head.byteOffset, Math.min(head.byteLength, imageHeadBytes)));
+  if (kind !== undefined) return kind;
+  throw new InputError({
+    file,
+    problem: 'is cut short or not an image: it is no JPEG, PNG, GIF, WebP or TIFF, whatever its name says',
+    remedy: 'Fetch the image again, or take it out of the dataset',
+  });
+}
+
+function kindOf(head: Buffer): ImageKind | undefined {
+  const at = (offset: number, text: string) => head.toString('latin1', offset, offset + text.length) === text;
+  if (at(0, '\xff\xd8\xff')) return 'jpeg';
+  if (at(0, '\x89PNG\r\n\x1a\n')) return 'png';
+  if (at(0, 'GIF87a') || at(0, 'GIF89a')) return 'gif';
+  if (at(0, 'RIFF') && at(8, 'WEBP')) return 'webp';
+  if (at(0, 'II*\0') || at(0, 'MM\0*')) return 'tiff';
+  return undefined;
+}
