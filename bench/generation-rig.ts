@@ -31,7 +31,7 @@ export interface ProcessorTime {
 }
 
 export const taskQueue = 'bench-generation';
-const projectFile = (path: string) => fileURLToPath(new URL(`..${path}`, import.meta.url));
+const projectFile = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
 /**
  * Starts the server and the teacher; workers are started one by one.

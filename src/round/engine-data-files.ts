@@ -24,7 +24,7 @@ export async function generatedData(run: RunDirectory, rounds: readonly number[]
   for (const round of rounds.filter((number) => number > 0)) {
     const { manifest } = await finishedStep(run, round, 'append');
     const name = engineDataFile(round);
-    data.push({ round, file: join(roundDirectory(run, round), name), hash: manifest.outputs[`../..${name}`] ?? '' });
+    data.push({ round, file: join(roundDirectory(run, round), name), hash: manifest.outputs[`../${name}`] ?? '' });
   }
   return data;
 }
