@@ -29,7 +29,10 @@ interface ScoreRequest {
 
 // The first request tells the shape, and is traced then, as a job traces its shapes before the first step.
 
-function trainer(model: ModelDirectory, precision: ProductType): (request: TrainRequest) => Promise<{ loss: number }> {
+function trainer(
+  model: ModelDirectory,
+  computeDtype: ProductType,
+): (request: TrainRequest) => Promise<{ loss: number }> {
   let program: FinetuneProgram | undefined;
   let step = 0;
   return async ({ tokens, answerStart, learningRate }) => {
@@ -38,8 +41,8 @@ function trainer(model: ModelDirectory, precision: ProductType): (request: Train
     program ??= await finetuneProgram(model, LORA, [shape], {
       weightDecay: 0.05,
       seed: ADAPTER_SEED,
-      productType: precision,
-      weightStorage: precision,
+      productType: computeDtype,
+      weightDtype: computeDtype,
     });
     const images = new Float32Array(shape.batch * QUERIES * model.config.text_config.hidden_size);
     const batch = collate(sequences, shape, QUERIES);
@@ -49,7 +52,7 @@ function trainer(model: ModelDirectory, precision: ProductType): (request: Train
 
 function scorer(
   model: ModelDirectory,
-  precision: ProductType,
+  computeDtype: ProductType,
 ): (request: ScoreRequest) => Promise<{ losses: number[] }> {
   const images = new Float32Array(QUERIES * model.config.text_config.hidden_size);
   let traced: ChoiceScorer | undefined;
@@ -61,10 +64,10 @@ function scorer(
       imageStart: -1,
     };
     if (!traced) {
-      const program = new Program({ productType: precision });
+      const program = new Program({ productType: computeDtype });
       traced = traceScorer(
         program,
-        frozenWeights(program, model, { storage: precision, use: 'forward' }),
+        frozenWeights(program, model, { weightDtype: computeDtype, use: 'forward' }),
         model.config,
         [[question]],
         1,
@@ -81,8 +84,8 @@ const { values: flags, positionals } = parseArgs({
   options: { model: { type: 'string', default: '' }, bfloat16: { type: 'boolean', default: false } },
 });
 const model = await readModelDirectory(flags.model);
-const precision = flags.bfloat16 ? 'bfloat16' : 'float32';
-const answer = positionals[0] === 'train' ? trainer(model, precision) : scorer(model, precision);
+const computeDtype = flags.bfloat16 ? 'bfloat16' : 'float32';
+const answer = positionals[0] === 'train' ? trainer(model, computeDtype) : scorer(model, computeDtype);
 const say = (value: unknown) => process.stdout.write(`${JSON.stringify(value)}\n`);
 say({ ready: `TensorFlow ${nativeBinding().TF_Version}` });
 for await (const line of createInterface({ input: process.stdin })) {

@@ -79,7 +79,7 @@ try {
   /** The peak while weights stream in, over what they take in the end. */
   async function measureLoad() {
     const program = new Program();
-    const weights = frozenWeights(program, model, { storage: settings.weightStorage, use: 'forward' });
+    const weights = frozenWeights(program, model, { weightDtype: settings.weightDtype, use: 'forward' });
     const names = model.names().filter((name) => name.startsWith('language_model.'));
     program.define('nothing', {}, (ops) => {
       for (const name of names) weights(name);

@@ -16,11 +16,15 @@ const wide = { hidden: 512, layers: 4, shape: { batch: 8, tokens: 128, targets: 
 const variants = {
   load: { measure: 'load', ...small, hidden: 1024, layers: 8, settings: {} },
   plain: { measure: 'step', ...small, settings: {} },
-  recomputed: { measure: 'step', ...small, settings: { recomputeActivations: true } },
+  recomputed: { measure: 'step', ...small, settings: { activationCheckpointing: true } },
   parts: { measure: 'step', ...small, shape: { ...small.shape, batch: 4 }, settings: { parts: 4 } },
   wide: { measure: 'step', ...wide, settings: {} },
-  'wide, recomputed': { measure: 'step', ...wide, settings: { recomputeActivations: true } },
-  'bfloat16 weights': { measure: 'step', ...wide, settings: { recomputeActivations: true, weightStorage: 'bfloat16' } },
+  'wide, recomputed': { measure: 'step', ...wide, settings: { activationCheckpointing: true } },
+  'bfloat16 weights': {
+    measure: 'step',
+    ...wide,
+    settings: { activationCheckpointing: true, weightDtype: 'bfloat16' },
+  },
 };
 
 /**

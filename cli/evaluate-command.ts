@@ -3,7 +3,7 @@
  */
 import { basename, extname, join } from 'node:path';
 import { type Command, Option } from 'commander';
-import { precisions, weightStorages } from '../src/config/finetune-schema.ts';
+import { computeDtypes, weightDtypes } from '../src/config/finetune-schema.ts';
 import { loadConfig } from '../src/config/load-config.ts';
 import { evaluationNumberFormats, type NumberFormats } from '../src/config/number-formats.ts';
 import type { Config } from '../src/config/schema.ts';
@@ -26,8 +26,8 @@ interface EvaluateOptions extends Omit<ConfigOptions, 'config'> {
   limit?: number;
   blind: boolean;
   batchSize?: number;
-  precision?: NumberFormats['precision'];
-  weightStorage?: NumberFormats['weightStorage'];
+  computeDtype?: NumberFormats['computeDtype'];
+  weightDtype?: NumberFormats['weightDtype'];
   trainer?: Config['trainer'];
   answers?: 'generated' | 'ranked';
   output?: string;
@@ -52,15 +52,15 @@ export function addEvaluateCommand(program: Command, signal: AbortSignal): void 
     .option('--batch-size <number>', "questions at a time (default: the config's, or 16)", integer(1))
     .addOption(
       new Option(
-        '--precision <type>',
+        '--compute-dtype <type>',
         "what matrix products are computed in (default: the config's, or float32)",
-      ).choices(precisions),
+      ).choices(computeDtypes),
     )
     .addOption(
       new Option(
-        '--weight-storage <type>',
+        '--weight-dtype <type>',
         "what the model's matrices are kept as (default: the config's, or float32)",
-      ).choices(weightStorages),
+      ).choices(weightDtypes),
     )
     .addOption(
       new Option('--trainer <name>', "with --benchmark: what scores (default: the config's, or tensorflow)").choices([
@@ -104,8 +104,8 @@ async function evaluateBenchmark(options: EvaluateOptions & { benchmark: string 
       output,
       batchSize: options.batchSize ?? config?.evaluate.batchSize ?? 16,
       numberFormats: {
-        precision: options.precision ?? formats?.precision ?? 'float32',
-        weightStorage: options.weightStorage ?? formats?.weightStorage ?? 'float32',
+        computeDtype: options.computeDtype ?? formats?.computeDtype ?? 'float32',
+        weightDtype: options.weightDtype ?? formats?.weightDtype ?? 'float32',
       },
       bootstrap: { samples: config?.evaluate.bootstrapSamples ?? 1000, seed: options.seed ?? config?.seed ?? 42 },
       context: {

@@ -28,7 +28,7 @@ export interface PlannedFinetune extends MemoryPlan {
  */
 export async function planFinetune(config: Config, tokens?: number): Promise<PlannedFinetune> {
   const model = await readModelConfig(config.model.path);
-  const { lora, batchSize, microBatchSize = batchSize, precision, maximumTokens, ...rest } = config.finetune;
+  const { lora, batchSize, microBatchSize = batchSize, computeDtype, maximumTokens, ...rest } = config.finetune;
   const text = Math.min(tokens ?? maximumTokens, maximumTokens);
   const roundUp = (value: number) => Math.ceil(value / TOKEN_STEP) * TOKEN_STEP;
   // At worst all of the text but a few words is answer.
@@ -42,7 +42,7 @@ export async function planFinetune(config: Config, tokens?: number): Promise<Pla
     ...rest,
     seed: config.seed,
     parts,
-    productType: productTypeOf(precision),
+    productType: productTypeOf(computeDtype),
   });
   return { ...plan, shape, parts, otherWeights: weightsOutsideTraining(model, config) };
 }
@@ -57,8 +57,8 @@ function weightsOutsideTraining(model: ModelConfig, config: Config): PlannedFine
     if (!name.startsWith('language_model.')) continue;
     const size = (storage: 'float32' | 'bfloat16') =>
       sizeOf(shape) * BYTES_PER_VALUE[shape.length === 2 ? storage : 'float32'];
-    bytes.evaluation += size(evaluation.weightStorage);
-    bytes.mergeCheck += size(adapted.has(name) ? 'float32' : finetune.weightStorage);
+    bytes.evaluation += size(evaluation.weightDtype);
+    bytes.mergeCheck += size(adapted.has(name) ? 'float32' : finetune.weightDtype);
   }
   return bytes;
 }
@@ -75,10 +75,10 @@ export function formatPlan(plan: PlannedFinetune, finetune: Config['finetune'], 
     `  ${name.padEnd(12)}${gigabytes(bytes).padStart(10)}  ${note}`;
   const count = (value: number) => `${(value / 1e6).toFixed(1)} million`;
   const partsNote = parts === 1 ? '' : `, ${parts} parts a step`;
-  const recomputed = finetune.recomputeActivations ? ', layers recomputed' : '';
+  const recomputed = finetune.activationCheckpointing ? ', layers recomputed' : '';
   const lines = [
     'Training',
-    row('weights', weights, `${count(parameters.weights)} parameters of the language model, ${finetune.weightStorage}`),
+    row('weights', weights, `${count(parameters.weights)} parameters of the language model, ${finetune.weightDtype}`),
     row('adapters', adapters, `${count(parameters.adapters)} parameters, float32`),
     row('optimizer', optimizer, parts === 1 ? "AdamW's moments" : "AdamW's moments, and the summed gradients"),
     row(
@@ -105,10 +105,10 @@ export function formatPlan(plan: PlannedFinetune, finetune: Config['finetune'], 
 }
 
 function advice(finetune: Config['finetune']): string[] {
-  const { batchSize, microBatchSize = batchSize, recomputeActivations, weightStorage } = finetune;
+  const { batchSize, microBatchSize = batchSize, activationCheckpointing, weightDtype } = finetune;
   const changes = [
-    weightStorage === 'float32' && 'finetune.weightStorage: bfloat16, with precision: bfloat16 where the GPU has it',
-    !recomputeActivations && 'finetune.recomputeActivations: true',
+    weightDtype === 'float32' && 'finetune.weightDtype: bfloat16, with computeDtype: bfloat16 where the GPU has it',
+    !activationCheckpointing && 'finetune.activationCheckpointing: true',
     microBatchSize > 1 && `finetune.microBatchSize: ${Math.max(1, Math.floor(microBatchSize / 2))}, or less`,
   ];
   return changes.flatMap((change) => (change ? [`  less memory: ${change}`] : []));

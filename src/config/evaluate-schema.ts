@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { benchmarkNames } from '../evaluation/benchmarks/index.ts';
-import { precisions, weightStorages } from './finetune-schema.ts';
+import { computeDtypes, weightDtypes } from './finetune-schema.ts';
 
 const count = z.int().positive();
 const path = z.string().min(1);
@@ -21,14 +21,14 @@ const benchmarkSchema = z.strictObject({
 /** How the merged model is scored, and on what beside the validation and test questions. */
 export const evaluateSchema = z.strictObject({
   batchSize: count.default(16).describe('Questions scored at once.'),
-  precision: z
-    .enum(precisions)
+  computeDtype: z
+    .enum(computeDtypes)
     .optional()
-    .describe('What matrix products are computed in. Default: finetune.precision.'),
-  weightStorage: z
-    .enum(weightStorages)
+    .describe('What matrix products are computed in. Default: finetune.computeDtype.'),
+  weightDtype: z
+    .enum(weightDtypes)
     .optional()
-    .describe("What the language model's matrices are kept as. Default: finetune.weightStorage."),
+    .describe("What the language model's matrices are kept as. Default: finetune.weightDtype."),
   // Each takes three events of the round's history, for each set of questions.
   shards: count.max(1000).default(1).describe('Parts evaluated apart, on as many GPU workers as there are.'),
   benchmarks: z

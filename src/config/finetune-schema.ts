@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
-export const precisions = ['float32', 'tensorfloat32', 'bfloat16'] as const;
-export const weightStorages = ['float32', 'bfloat16'] as const;
+export const computeDtypes = ['float32', 'tensorfloat32', 'bfloat16'] as const;
+export const weightDtypes = ['float32', 'bfloat16'] as const;
 
 const count = z.int().positive();
 const rate = z.number().nonnegative();
@@ -41,16 +41,16 @@ export const finetuneSchema = z
     microBatchSize: count
       .optional()
       .describe('Samples computed at once; must divide batchSize. Default: batchSize. Less takes less memory.'),
-    recomputeActivations: z
+    activationCheckpointing: z
       .boolean()
       .default(false)
       .describe('Compute the inside of each layer again for its gradient: less memory, about a third more time.'),
-    precision: z
-      .enum(precisions)
+    computeDtype: z
+      .enum(computeDtypes)
       .default('float32')
       .describe('What matrix products are computed in. tensorfloat32: on NVIDIA GPUs since Ampere, else float32.'),
-    weightStorage: z
-      .enum(weightStorages)
+    weightDtype: z
+      .enum(weightDtypes)
       .default('float32')
       .describe("What the language model's frozen matrices are kept as. bfloat16 takes half the memory."),
     maximumTokens: count.default(160).describe('The text of a sample is cut here.'),

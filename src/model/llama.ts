@@ -47,7 +47,7 @@ export interface LlamaInput {
     tableRows: Value;
   };
   /** Keep only what goes from layer to layer, and compute the inside of each layer again for its gradient. */
-  recomputeActivations?: boolean;
+  activationCheckpointing?: boolean;
   /** Default: the new tokens see each other only. Nothing is learned through a cache. */
   cache?: LayerCache;
 }
@@ -132,7 +132,7 @@ export function llama(
   let x = input.embeddings;
   for (let index = 0; index < text.num_hidden_layers; index++) {
     // The gradient begins at the last layer: what is inside is needed at once.
-    const isRecomputed = input.recomputeActivations && index < text.num_hidden_layers - 1;
+    const isRecomputed = input.activationCheckpointing && index < text.num_hidden_layers - 1;
     x = isRecomputed
       ? tape.recomputed([x], (inner, [entering]) => decoderLayer(inner, entering as Variable, index))
       : decoderLayer(tape, x, index);

@@ -17,8 +17,8 @@ export async function rankQuestions({
   modelFiles,
   asked,
   batchSize,
-  precision,
-  weightStorage,
+  computeDtype,
+  weightDtype,
   inputs,
 }: {
   context: TrainerContext;
@@ -36,7 +36,7 @@ export async function rankQuestions({
     context,
     directory,
     step: 'evaluate-shard',
-    inputs: { model: modelFiles, asked: hashAsked(asked), precision, weightStorage, ...inputs },
+    inputs: { model: modelFiles, asked: hashAsked(asked), computeDtype, weightDtype, ...inputs },
     prepare: async () => {
       const questions = join(directory, questionsFile);
       await writeFileAtomically(questions, asked.map((question) => `${JSON.stringify(question)}\n`).join(''));
@@ -45,8 +45,8 @@ export async function rankQuestions({
         model,
         questions,
         batchSize,
-        precision,
-        weightStorage,
+        computeDtype,
+        weightDtype,
         output: join(directory, lossesFile),
       };
     },

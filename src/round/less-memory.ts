@@ -55,6 +55,6 @@ export async function withLessMemory<R>(
 
 function outOfMemory(error: TrainerError, size: number | undefined): TrainerError {
   const tried = size === undefined ? '' : '; it does not fit with one sample at a time either';
-  const remedy = 'Set finetune.recomputeActivations, finetune.weightStorage: bfloat16, or use a larger GPU';
+  const remedy = 'Set finetune.activationCheckpointing, finetune.weightDtype: bfloat16, or use a larger GPU';
   return new TrainerError({ kind: 'memory', retryable: false, message: `${error.message}${tried}. ${remedy}` });
 }

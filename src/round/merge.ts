@@ -40,7 +40,7 @@ export async function merge(context: StepContext): Promise<MergeOutcome> {
           samples,
           count: paritySamples,
           tolerance: parityTolerance,
-          weightStorage: config.finetune.weightStorage,
+          weightDtype: config.finetune.weightDtype,
         },
       };
     },

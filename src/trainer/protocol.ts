@@ -46,11 +46,11 @@ export const finetuneJobSchema = z.strictObject({
   batchSize: positiveInteger,
   /** Divides `batchSize`: samples computed at once, their gradients summed over the batch. */
   microBatchSize: positiveInteger,
-  recomputeActivations: z.boolean(),
+  activationCheckpointing: z.boolean(),
   /** What matrix products are computed in; tensorfloat32 where the GPU has it. */
-  precision: z.enum(['float32', 'tensorfloat32', 'bfloat16']),
+  computeDtype: z.enum(['float32', 'tensorfloat32', 'bfloat16']),
   /** What the frozen matrices of the language model are kept as. */
-  weightStorage: z.enum(['float32', 'bfloat16']),
+  weightDtype: z.enum(['float32', 'bfloat16']),
   maximumTokens: positiveInteger,
   checkpointEverySteps: positiveInteger,
   seed: z.number().int(),
@@ -67,7 +67,7 @@ export const mergeJobSchema = z.strictObject({
     count: naturalNumber,
     tolerance: z.number().positive(),
     /** What matrices that the adapter leaves alone are kept as while the two models are compared; default float32. */
-    weightStorage: z.enum(['float32', 'bfloat16']).optional(),
+    weightDtype: z.enum(['float32', 'bfloat16']).optional(),
   }),
 });
 
@@ -79,9 +79,9 @@ export const evaluateJobSchema = z.strictObject({
   questions: z.string(),
   batchSize: positiveInteger,
   /** What matrix products are computed in; default float32. */
-  precision: z.enum(['float32', 'tensorfloat32', 'bfloat16']).optional(),
+  computeDtype: z.enum(['float32', 'tensorfloat32', 'bfloat16']).optional(),
   /** What the matrices of the language model are kept as; default float32. */
-  weightStorage: z.enum(['float32', 'bfloat16']).optional(),
+  weightDtype: z.enum(['float32', 'bfloat16']).optional(),
   output: z.string(),
 });
 

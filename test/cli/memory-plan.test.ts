@@ -23,7 +23,7 @@ describe('what `model plan` prints', async () => {
   });
 
   test('tells what evaluation and the check of a merge hold', async () => {
-    const narrow = { ...config, finetune: { ...config.finetune, weightStorage: 'bfloat16' as const } };
+    const narrow = { ...config, finetune: { ...config.finetune, weightDtype: 'bfloat16' as const } };
     const narrowLines = formatPlan(await planFinetune(narrow), narrow.finetune);
     // Every matrix but the embedding is adapted, and in float32 while a merge is checked.
     expect(sizeIn(narrowLines, 'evaluation')).toBeLessThan(0.51 * sizeIn(lines, 'evaluation'));
@@ -35,7 +35,7 @@ describe('what `model plan` prints', async () => {
     expect(formatPlan(planned, config.finetune, 24e9)).toMatch(/^It fits 24\.00 GB: .* to spare\.$/m);
     const tight = formatPlan(planned, config.finetune, 1.5e9);
     expect(tight).toMatch(/^It does not fit 1\.50 GB: .* too much\.$/m);
-    expect(tight).toContain('less memory: finetune.recomputeActivations: true');
+    expect(tight).toContain('less memory: finetune.activationCheckpointing: true');
     expect(tight).toContain('less memory: finetune.microBatchSize: 8, or less');
   });
 });

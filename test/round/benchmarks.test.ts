@@ -71,7 +71,7 @@ async function alone(name: string) {
     model: file('merged'),
     output: join(folder, 'alone', name),
     batchSize: 4,
-    numberFormats: { precision: 'float32', weightStorage: 'float32' },
+    numberFormats: { computeDtype: 'float32', weightDtype: 'float32' },
     bootstrap,
     context: { ...context, trainer: typescriptTrainer() },
   });

@@ -43,7 +43,7 @@ test('a later attempt begins with what was found to fit', async () => {
 test('what does not fit one at a time is not tried again, and says what to change', async () => {
   const { tried, error } = await onGpu(await temporaryFolder(), finetune, 0);
   expect(tried).toEqual([12, 6, 3, 1]);
-  expect(error?.message).toMatch(/OOM.*one sample at a time.*finetune\.recomputeActivations/);
+  expect(error?.message).toMatch(/OOM.*one sample at a time.*finetune\.activationCheckpointing/);
   expect(toActivityFailure(error)).toMatchObject({ nonRetryable: true, type: 'Trainer:memory' });
 });
 

@@ -24,11 +24,11 @@ import {
 } from './tensorflow.ts';
 
 /** What a variable is stored as. bfloat16 takes half the memory; such a variable is given as its bytes. */
-export type StorageType = 'float32' | 'bfloat16';
+export type WeightDtype = 'float32' | 'bfloat16';
 
 interface ProgramVariable {
   shape: readonly number[];
-  storage: StorageType;
+  dtype: WeightDtype;
   resource: string;
   value: GraphValue;
   assignInput: GraphValue;
@@ -86,12 +86,12 @@ export class Program {
   variable(
     name: string,
     shape: readonly number[],
-    { storage = 'float32', isTransposed = false }: { storage?: StorageType; isTransposed?: boolean } = {},
+    { dtype = 'float32', isTransposed = false }: { dtype?: WeightDtype; isTransposed?: boolean } = {},
   ): Value {
     const known = this.variables.get(name);
     if (known) return known.value;
     const { graph } = this;
-    const dataType = { kind: 'type', value: storage } as const;
+    const dataType = { kind: 'type', value: dtype } as const;
     const kept = isTransposed ? [...shape].reverse() : shape;
     const resource = `${graph.node('VarHandleOp', [], {
       dtype: dataType,
@@ -100,18 +100,18 @@ export class Program {
       shared_name: { kind: 'text', value: name },
     })}:0`;
     const output = `${graph.node('ReadVariableOp', [resource], { dtype: dataType })}:0`;
-    const value: GraphValue = { shape: kept, dataType: storage, output };
+    const value: GraphValue = { shape: kept, dataType: dtype, output };
     // The addon can't make tensors of bfloat16: they come as bytes.
     const assignInput =
-      storage === 'float32' ? graph.placeholder(shape, 'float32') : graph.placeholder([...shape, 2], 'uint8');
-    const given = storage === 'float32' ? assignInput : graph.bitcast(assignInput, shape, storage);
+      dtype === 'float32' ? graph.placeholder(shape, 'float32') : graph.placeholder([...shape, 2], 'uint8');
+    const given = dtype === 'float32' ? assignInput : graph.bitcast(assignInput, shape, dtype);
     const turned = isTransposed ? graph.transpose(given, [1, 0]) : given;
     const assignment = graph.node('AssignVariableOp', [resource, (turned as GraphValue).output], {
       dtype: dataType,
       validate_shape: { kind: 'bool', value: false },
     });
     const assigned = this.after([assignment]);
-    this.variables.set(name, { shape: kept, storage, resource, value, assignInput, assigned });
+    this.variables.set(name, { shape: kept, dtype, resource, value, assignInput, assigned });
     return value;
   }
 
@@ -258,7 +258,7 @@ export class Program {
   /** Bytes of all variables. */
   variableBytes(): Map<string, number> {
     return new Map(
-      [...this.variables].map(([name, { shape, storage }]) => [name, sizeOf(shape) * BYTES_PER_VALUE[storage]]),
+      [...this.variables].map(([name, { shape, dtype }]) => [name, sizeOf(shape) * BYTES_PER_VALUE[dtype]]),
     );
   }
 
@@ -268,8 +268,8 @@ export class Program {
   }
 
   /** What `name` is stored as. */
-  storageOf(name: string): StorageType {
-    return this.known(name).storage;
+  dtypeOf(name: string): WeightDtype {
+    return this.known(name).dtype;
   }
 
   /** Sets a variable; one that is stored as bfloat16 by its bytes. */
@@ -284,9 +284,9 @@ export class Program {
   assignAll(values: ReadonlyMap<string, Float32Array | Uint8Array>): void {
     const assignments = [...values].map(([name, data]) => {
       const variable = this.known(name);
-      const isOfItsType = variable.storage === 'float32' ? data instanceof Float32Array : data instanceof Uint8Array;
+      const isOfItsType = variable.dtype === 'float32' ? data instanceof Float32Array : data instanceof Uint8Array;
       if (!isOfItsType || data.length !== sizeOf(variable.assignInput.shape)) {
-        throw new Error(`${name}: ${data.length} values for ${variable.storage} [${variable.shape}]`);
+        throw new Error(`${name}: ${data.length} values for ${variable.dtype} [${variable.shape}]`);
       }
       return { variable, data };
     });

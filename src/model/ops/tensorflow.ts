@@ -99,7 +99,7 @@ export function nativeBinding(): Binding {
  * What matrix products of the language model are computed in. tensorfloat32 (10 bits of mantissa) lets NVIDIA GPUs that
  * have it round the factors of float32 products, and so does bfloat16 for what it leaves in float32; CPUs do not.
  */
-export type Precision = 'float32' | 'tensorfloat32' | 'bfloat16';
+export type ComputeDtype = 'float32' | 'tensorfloat32' | 'bfloat16';
 
 /**
  * Sets TensorFloat-32 for the process. CUDA's libraries read the setting when they are loaded: call this before the
@@ -107,14 +107,14 @@ export type Precision = 'float32' | 'tensorfloat32' | 'bfloat16';
  *
  * @returns the type that products by weights are to be traced in
  */
-export function usePrecision(precision: Precision = 'float32'): 'float32' | 'bfloat16' {
-  process.env.NVIDIA_TF32_OVERRIDE = precision === 'float32' ? '0' : '1';
-  return productTypeOf(precision);
+export function useComputeDtype(computeDtype: ComputeDtype = 'float32'): 'float32' | 'bfloat16' {
+  process.env.NVIDIA_TF32_OVERRIDE = computeDtype === 'float32' ? '0' : '1';
+  return productTypeOf(computeDtype);
 }
 
 /** The type of the factors of products by weights. */
-export function productTypeOf(precision: Precision): 'float32' | 'bfloat16' {
-  return precision === 'bfloat16' ? 'bfloat16' : 'float32';
+export function productTypeOf(computeDtype: ComputeDtype): 'float32' | 'bfloat16' {
+  return computeDtype === 'bfloat16' ? 'bfloat16' : 'float32';
 }
 
 /** The addon, in the folder of the Node-API version that it was built for. */

@@ -7,8 +7,8 @@ import { writeFileAtomically } from '../../core/write-file.ts';
 import { promptForms } from '../../datasets/prompt-format.ts';
 import { type ModelDirectory, readModelDirectory } from '../../model/files/model-directory.ts';
 import type { ProductType } from '../../model/ops/ops.ts';
-import { Program, type StorageType } from '../../model/ops/program.ts';
-import { type Precision, usePrecision } from '../../model/ops/tensorflow.ts';
+import { Program, type WeightDtype } from '../../model/ops/program.ts';
+import { type ComputeDtype, useComputeDtype } from '../../model/ops/tensorflow.ts';
 import { loadTokenizer } from '../../model/text/tokenizer.ts';
 import { type AskedQuestion, askedQuestionSchema } from '../asked-question.ts';
 import { type AnswersSoFar, openAnswersSoFar } from './answers-so-far.ts';
@@ -26,9 +26,9 @@ export interface EvaluateSettings {
   questions: string;
   batchSize: number;
   /** What matrix products are computed in; default float32. */
-  precision?: Precision | undefined;
+  computeDtype?: ComputeDtype | undefined;
   /** What the matrices of the language model are kept as; default float32. */
-  weightStorage?: StorageType | undefined;
+  weightDtype?: WeightDtype | undefined;
   /** `{question_id, losses}` a line, with `text` where an answer was to be written, in the order of the questions. */
   output: string;
 }
@@ -40,16 +40,16 @@ export interface EvaluateSettings {
  * @throws InputError for questions, images or a model that can't be used
  */
 export async function evaluate(settings: EvaluateSettings, reporter: JobReporter): Promise<JobOutcome> {
-  const { batchSize, weightStorage, precision } = settings;
+  const { batchSize, weightDtype, computeDtype } = settings;
   const questions = await readJsonLines(settings.questions, askedQuestionSchema);
   const ranked = questions.filter(({ answers }) => answers.length > 0);
   const written = questions.filter(({ generate }) => generate !== undefined);
   const rankingSteps = 2 * Math.ceil(ranked.length / batchSize);
   const steps = rankingSteps + Math.ceil(written.length / batchSize);
   const { signal } = reporter;
-  const productType = usePrecision(precision);
+  const productType = useComputeDtype(computeDtype);
   const model = await readModelDirectory(settings.model);
-  const job = hashOfJob(model, questions, { weightStorage, precision });
+  const job = hashOfJob(model, questions, { weightDtype, computeDtype });
   const soFar = await openAnswersSoFar(settings.output, job);
   const alreadyAnswered = soFar.losses.size + soFar.texts.size;
   try {
@@ -60,7 +60,7 @@ export async function evaluate(settings: EvaluateSettings, reporter: JobReporter
     const before = written.length - openTexts.length;
     const newTexts = await writeAnswers(settings.model, openTexts, {
       batchSize,
-      weightStorage,
+      weightDtype,
       productType,
       signal,
       onTexts: (texts) => soFar.add(texts),
@@ -84,7 +84,7 @@ export async function evaluate(settings: EvaluateSettings, reporter: JobReporter
 function hashOfJob(
   { weightsHash }: ModelDirectory,
   questions: readonly AskedQuestion[],
-  numbers: Pick<EvaluateSettings, 'weightStorage' | 'precision'>,
+  numbers: Pick<EvaluateSettings, 'weightDtype' | 'computeDtype'>,
 ): string {
   const asked = questions.map(({ image, ...words }) => ({ ...words, image: image && path.basename(image) }));
   return hashValue({ weightsHash, asked, ...numbers });
@@ -101,7 +101,7 @@ async function rankAnswers(
 ): Promise<void> {
   const isOpen = (some: readonly AskedQuestion[]) => some.some(({ question_id }) => !soFar.losses.has(question_id));
   if (!isOpen(questions)) return;
-  const { batchSize, weightStorage, productType } = settings;
+  const { batchSize, weightDtype, productType } = settings;
   const program = new Program({ productType });
   try {
     const tokenizer = await loadTokenizer(settings.model);
@@ -110,7 +110,7 @@ async function rankAnswers(
     // Whole batches, those that are done too: the same shapes give the same losses to the last bit.
     const batches = chunks(packed, batchSize);
     const asked = chunks(questions, batchSize);
-    const weights = frozenWeights(program, model, { storage: weightStorage, use: 'forward' });
+    const weights = frozenWeights(program, model, { weightDtype, use: 'forward' });
     const scorer = traceScorer(program, weights, model.config, batches, batchSize);
     program.load();
     await loadWeights(program, model);

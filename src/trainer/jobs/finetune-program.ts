@@ -6,7 +6,7 @@ import type { ModelConfig } from '../../model/files/model-config.ts';
 import type { ModelDirectory } from '../../model/files/model-directory.ts';
 import { type FlatParameters, flatParameters, unpack } from '../../model/flat-parameters.ts';
 import type { Ops, ProductType, Value } from '../../model/ops/ops.ts';
-import type { InputSpecification, StorageType } from '../../model/ops/program.ts';
+import type { InputSpecification, WeightDtype } from '../../model/ops/program.ts';
 import { adamScalars, Program } from '../../model/ops/program.ts';
 import { frozen, Tape } from '../../model/ops/tape.ts';
 import type { TypedArray } from '../../model/ops/tensorflow.ts';
@@ -62,11 +62,11 @@ export interface FinetuneProgramSettings {
   start?: ReadonlyMap<string, Float32Array>;
   /** Parts of a batch that are computed one after the other. With more than one, `accumulate` and `update` train. */
   parts?: number;
-  recomputeActivations?: boolean;
+  activationCheckpointing?: boolean;
   /** What matrix products by weights are computed in. */
   productType?: ProductType;
   /** What the frozen matrices are kept as. */
-  weightStorage?: StorageType;
+  weightDtype?: WeightDtype;
 }
 
 const GRADIENT = 'gradient';
@@ -146,7 +146,7 @@ export function defineFinetune(
   settings: FinetuneProgramSettings,
 ): { program: Program; layout: FlatParameters; gradients: Value | undefined } {
   const layout = flatParameters(loraShapes(adaptedModules(config, lora.targetModules), lora.rank));
-  const { parts = 1, recomputeActivations, productType, weightStorage } = settings;
+  const { parts = 1, activationCheckpointing, productType, weightDtype } = settings;
   const program = new Program({ productType });
   const flat = declareParameters(program, layout);
   const gradients = parts > 1 ? program.variable(GRADIENT, [layout.total]) : undefined;
@@ -154,7 +154,7 @@ export function defineFinetune(
     program,
     { shapes: expectedTensors(config) },
     {
-      storage: weightStorage,
+      weightDtype,
       use: 'forward and backward',
     },
   );
@@ -171,7 +171,7 @@ export function defineFinetune(
       const variables = trainedVariables(unpack(ops, layout, flat));
       const adapters = traceAdapters(ops, variables, lora, values.dropoutSeed);
       const images = frozen(values.images);
-      const loss = batchLoss(tape, weights, config, shape, values, images, adapters, recomputeActivations);
+      const loss = batchLoss(tape, weights, config, shape, values, images, adapters, activationCheckpointing);
       return { tape, loss, trained: [...variables.values()] };
     };
     if (gradients) {

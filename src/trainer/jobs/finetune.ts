@@ -7,7 +7,7 @@ import { InputError } from '../../core/input-error.ts';
 import { readJson, readJsonLines } from '../../core/read-json.ts';
 import { familyOf } from '../../model/families/index.ts';
 import { type ModelDirectory, readModelDirectory } from '../../model/files/model-directory.ts';
-import { type Precision, usePrecision } from '../../model/ops/tensorflow.ts';
+import { type ComputeDtype, useComputeDtype } from '../../model/ops/tensorflow.ts';
 import { loadTokenizer } from '../../model/text/tokenizer.ts';
 import { saveAdapter } from './adapter-files.ts';
 import { type BatchShape, batchShape, collate, learnedTokens } from './batch.ts';
@@ -39,10 +39,10 @@ export interface FinetuneSettings {
   batchSize: number;
   /** Samples computed at once; gradients are summed over the parts of a batch. */
   microBatchSize: number;
-  recomputeActivations: boolean;
-  precision: Precision;
+  activationCheckpointing: boolean;
+  computeDtype: ComputeDtype;
   /** What the frozen matrices of the language model are kept as. */
-  weightStorage: 'float32' | 'bfloat16';
+  weightDtype: 'float32' | 'bfloat16';
   maximumTokens: number;
   checkpointEverySteps: number;
   seed: number;
@@ -65,7 +65,7 @@ type Sample = z.output<typeof sampleSchema>;
  * @throws InputError for samples, images or a model that can't be used, naming file and field
  */
 export async function finetune(settings: FinetuneSettings, reporter: JobReporter): Promise<JobOutcome> {
-  const productType = usePrecision(settings.precision);
+  const productType = useComputeDtype(settings.computeDtype);
   const model = await readModelDirectory(settings.model);
   try {
     // A wrong target or start is told before the images are computed.

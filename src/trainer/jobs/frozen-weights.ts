@@ -1,7 +1,7 @@
 import { narrowToBfloat16 } from '../../model/files/half-precision.ts';
 import type { TensorDirectory } from '../../model/files/tensor-directory.ts';
 import type { ProductType } from '../../model/ops/ops.ts';
-import type { Program, StorageType } from '../../model/ops/program.ts';
+import type { Program, WeightDtype } from '../../model/ops/program.ts';
 import { frozen, type Variable } from '../../model/ops/tape.ts';
 import type { Weights } from '../../model/weights.ts';
 
@@ -11,13 +11,16 @@ export type WeightUse = 'forward' | 'forward and backward';
 /**
  * Weights of a model directory as variables of a program; only those that the traced functions ask for.
  *
- * @param storage of the language model's matrices, all or by name; vectors, such as norms, stay float32
+ * @param weightDtype of the language model's matrices, all or by name; vectors, such as norms, stay float32
  * @param use decides which way round the matrices of its layers are kept: `[out, in]` as in the files, or transposed
  */
 export function frozenWeights(
   program: Program,
   { shapes }: Pick<TensorDirectory, 'shapes'>,
-  { storage = 'float32', use }: { storage?: StorageType | ((name: string) => StorageType) | undefined; use: WeightUse },
+  {
+    weightDtype = 'float32',
+    use,
+  }: { weightDtype?: WeightDtype | ((name: string) => WeightDtype) | undefined; use: WeightUse },
 ): Weights {
   const known = new Map<string, Variable>();
   return (name) => {
@@ -26,11 +29,11 @@ export function frozenWeights(
     const shape = shapes.get(name);
     if (!shape) throw new Error(`the model has no tensor '${name}'`);
     const isMatrix = shape.length === 2 && name.startsWith('language_model.');
-    const kept = typeof storage === 'string' ? storage : storage(name);
+    const kept = typeof weightDtype === 'string' ? weightDtype : weightDtype(name);
     // Rows of the embeddings are looked up, too.
     const isOfLayer = isMatrix && !name.endsWith('.embed_tokens.weight');
     const isTransposed = isOfLayer && isFasterTransposed(shape, use, program.productType);
-    const value = program.variable(name, shape, { storage: isMatrix ? kept : 'float32', isTransposed });
+    const value = program.variable(name, shape, { dtype: isMatrix ? kept : 'float32', isTransposed });
     const declared = { ...frozen(value), isTransposed };
     known.set(name, declared);
     return declared;
@@ -64,7 +67,7 @@ export async function loadWeights(program: Program, model: TensorDirectory): Pro
   };
   for (const name of model.names()) {
     if (!program.has(name)) continue;
-    const data = await readAs(model, name, program.storageOf(name));
+    const data = await readAs(model, name, program.dtypeOf(name));
     if (bytes + data.byteLength > GROUP_BYTES) flush();
     group.set(name, data);
     bytes += data.byteLength;
@@ -72,7 +75,11 @@ export async function loadWeights(program: Program, model: TensorDirectory): Pro
   flush();
 }
 
-async function readAs(model: TensorDirectory, name: string, storage: StorageType): Promise<Float32Array | Uint8Array> {
+async function readAs(
+  model: TensorDirectory,
+  name: string,
+  weightDtype: WeightDtype,
+): Promise<Float32Array | Uint8Array> {
   const { data } = await model.read(name);
-  return storage === 'float32' ? data : new Uint8Array(narrowToBfloat16(data).buffer);
+  return weightDtype === 'float32' ? data : new Uint8Array(narrowToBfloat16(data).buffer);
 }

@@ -10,7 +10,7 @@ import { readLlamaDirectory } from '../../model/files/llama-directory.ts';
 import { type ModelDirectory, readModelDirectory } from '../../model/files/model-directory.ts';
 import type { TensorDirectory } from '../../model/files/tensor-directory.ts';
 import type { ProductType } from '../../model/ops/ops.ts';
-import { Program, type StorageType } from '../../model/ops/program.ts';
+import { Program, type WeightDtype } from '../../model/ops/program.ts';
 import { loadTokenizer } from '../../model/text/tokenizer.ts';
 import { frozenWeights, loadWeights } from './frozen-weights.ts';
 import { imageFeatures } from './image-features.ts';
@@ -53,7 +53,7 @@ export interface GenerateOptions {
   /** What matrix products by weights are computed in; default float32. */
   productType?: ProductType | undefined;
   /** What the matrices of the language model are kept as; default float32. */
-  weightStorage?: StorageType | undefined;
+  weightDtype?: WeightDtype | undefined;
   signal?: AbortSignal | undefined;
   /** Called after every batch with the number of requests done. */
   onProgress?: ((done: number, total: number) => void) | undefined;
@@ -153,7 +153,7 @@ async function generate(
     const promptLengths = requests.map(({ tokenIds }) => tokenIds.length);
     const generator = traceGenerator(
       program,
-      frozenWeights(program, model, { storage: options.weightStorage, use: 'forward' }),
+      frozenWeights(program, model, { weightDtype: options.weightDtype, use: 'forward' }),
       model.config,
       tokenizer,
       { ...settings, endTokens },

@@ -4,7 +4,7 @@ import type { Adapter } from '../../model/files/adapter.ts';
 import type { ModelDirectory } from '../../model/files/model-directory.ts';
 import type { Adapters } from '../../model/llama.ts';
 import { multimodal } from '../../model/multimodal.ts';
-import { Program, type StorageType } from '../../model/ops/program.ts';
+import { Program, type WeightDtype } from '../../model/ops/program.ts';
 import { frozen, Tape } from '../../model/ops/tape.ts';
 import type { Batch, BatchShape } from './batch.ts';
 import { frozenWeights, loadWeights } from './frozen-weights.ts';
@@ -14,7 +14,7 @@ import { batchInputs, causalTables } from './loss.ts';
  * Logits at the batch's learned places, with an adapter if one is given.
  *
  * @param images float32 `[batch * queries, hidden]`
- * @param storage of the language model's matrices
+ * @param weightDtype of the language model's matrices
  * @returns float32 `[batch * targets, vocabulary]`
  */
 export async function batchLogits(
@@ -23,11 +23,11 @@ export async function batchLogits(
   batch: Batch,
   images: Float32Array,
   adapter?: Adapter,
-  storage?: StorageType | ((name: string) => StorageType),
+  weightDtype?: WeightDtype | ((name: string) => WeightDtype),
 ): Promise<Float32Array> {
   const { config } = model;
   const program = new Program();
-  const weights = frozenWeights(program, model, { storage, use: 'forward' });
+  const weights = frozenWeights(program, model, { weightDtype, use: 'forward' });
   const hidden = config.text_config.hidden_size;
   const adapters: Adapters = (module) => {
     const pair = adapter?.tensors.get(module);

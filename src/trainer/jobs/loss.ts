@@ -56,7 +56,7 @@ export function batchLoss(
   inputs: Record<BatchInput, Value>,
   images: Variable,
   adapters?: Adapters,
-  recomputeActivations = false,
+  activationCheckpointing = false,
 ): Variable {
   const logits = multimodal(
     tape,
@@ -70,7 +70,7 @@ export function batchLoss(
       images,
       tables: causalTables(tape.ops, config, shape.tokens),
       outputs: { perSequence: shape.targets, rows: inputs.rows, tableRows: inputs.tableRows },
-      recomputeActivations,
+      activationCheckpointing,
     },
     adapters,
   );

@@ -6,7 +6,7 @@ import { readJsonLines } from '../../core/read-json.ts';
 import { familyOf } from '../../model/families/index.ts';
 import { type Adapter, type LoraPair, readAdapter } from '../../model/files/adapter.ts';
 import { type ModelDirectory, readModelDirectory, writeModelDirectory } from '../../model/files/model-directory.ts';
-import type { StorageType } from '../../model/ops/program.ts';
+import type { WeightDtype } from '../../model/ops/program.ts';
 import { loadTokenizer } from '../../model/text/tokenizer.ts';
 import { adaptsVision } from './adapted-vision.ts';
 import { batchShape, collate } from './batch.ts';
@@ -23,7 +23,7 @@ export interface MergeSettings {
    * Narrow storage rounds the same weights alike in both models; what the adapter changes would be rounded apart,
    * and stays float32.
    */
-  parity: { samples: string; count: number; tolerance: number; weightStorage?: StorageType };
+  parity: { samples: string; count: number; tolerance: number; weightDtype?: WeightDtype };
 }
 
 const sampleSchema = z.looseObject({ image: z.string().optional(), prompt: z.string(), answer: z.string() });
@@ -140,11 +140,11 @@ async function parity(base: ModelDirectory, adapter: Adapter, settings: MergeSet
   const images = await embedded(base, adapter);
   const merged = await readModelDirectory(settings.output);
   try {
-    const storage = (name: string): StorageType =>
-      adapter.tensors.has(name.replace(/\.weight$/, '')) ? 'float32' : (settings.parity.weightStorage ?? 'float32');
-    const expected = await batchLogits(base, shape, batch, images, adapter, storage);
+    const weightDtype = (name: string): WeightDtype =>
+      adapter.tensors.has(name.replace(/\.weight$/, '')) ? 'float32' : (settings.parity.weightDtype ?? 'float32');
+    const expected = await batchLogits(base, shape, batch, images, adapter, weightDtype);
     const seenByMerged = adaptsVision(adapter) ? await embedded(merged) : images;
-    const found = await batchLogits(merged, shape, batch, seenByMerged, undefined, storage);
+    const found = await batchLogits(merged, shape, batch, seenByMerged, undefined, weightDtype);
     return expected.reduce((most, value, index) => Math.max(most, Math.abs(value - (found[index] as number))), 0);
   } finally {
     await merged.close();

@@ -13,8 +13,8 @@ from sharing import Progress, shared_out
 
 @torch.no_grad()
 def evaluate(job, reporter, device, sharding):
-    storage, precision = job.get("weightStorage", "float32"), job.get("precision", "float32")
-    model = Model(job["model"], device, storage, precision, sharding=sharding)
+    weight_dtype, compute_dtype = job.get("weightDtype", "float32"), job.get("computeDtype", "float32")
+    model = Model(job["model"], device, weight_dtype, compute_dtype, sharding=sharding)
     questions = read_lines(job["questions"])
     ranked = [one for one in questions if one["answers"]]
     asked = [one for one in questions if one.get("generate")]

@@ -11,7 +11,7 @@ import torch
 import torch.distributed as dist
 
 from checkpoints import job_hash, read_newest_checkpoint, write_checkpoint
-from models import Model, begin_training, megabytes, new_adapter, stored_adapter, token_losses, trainable_parameters
+from models import Model, start_training, megabytes, new_adapter, stored_adapter, token_losses, trainable_parameters
 from protocol import JobError, Stopped, any_rank, read_lines, write_atomically
 
 PARTS_AHEAD = 2
@@ -36,7 +36,7 @@ def finetune(job, reporter, device, sharding):
 
     start = job.get("startAdapter")
     adapt = stored_adapter(start, trainable=True) if start else new_adapter(job["lora"], job["seed"])
-    model = Model(job["model"], device, job["weightStorage"], job["precision"], adapt, sharding)
+    model = Model(job["model"], device, job["weightDtype"], job["computeDtype"], adapt, sharding)
     kept, whole = megabytes(model)
     reporter.note(f"this process keeps {kept:.3f} of {whole:.3f} MB of weights")
     sequences = tokenized(samples, order[: steps * batch_size], model.family, job)
@@ -44,7 +44,7 @@ def finetune(job, reporter, device, sharding):
     output = Path(job["output"])
     job_id = job_hash(job, samples, order)
     first, states = read_newest_checkpoint(output / "checkpoints", job_id, reporter.note)
-    begin_training(model, job["lora"]["dropout"], job["recomputeActivations"])
+    start_training(model, job["lora"]["dropout"], job["activationCheckpointing"])
     training = sharding.Training(model.scorer, trainable_parameters(model), job["weightDecay"], states, first)
     if first:
         reporter.note(f"resumed at step {first}")

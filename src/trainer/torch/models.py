@@ -19,18 +19,21 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 class Model:
     """A model directory: `family` makes its inputs, `scorer` computes; `module` is transformers' or PEFT's own."""
 
-    def __init__(self, directory, device, storage="float32", precision="float32", adapt=None, sharding=None):
+    def __init__(self, directory, device, weight_dtype="float32", compute_dtype="float32", adapt=None, sharding=None):
         """`adapt` puts an adapter on. Sharded, every process must make the model, and call it as often as the others."""
         self.device = device
         self.sharding = sharding or sharding_of("none")
-        dtype = DTYPES[storage]
+        dtype = DTYPES[weight_dtype]
+
+        def scorer(module):
+            return Scorer(_adapted(module, adapt), compute_dtype)
 
         def loaded():
-            return Scorer(_adapted(AutoModelForImageTextToText.from_pretrained(directory, dtype=dtype), adapt), precision)
+            return scorer(AutoModelForImageTextToText.from_pretrained(directory, dtype=dtype))
 
         def empty():
             with torch.device("meta"):
-                return Scorer(_adapted(AutoModelForImageTextToText.from_config(config, dtype=dtype), adapt), precision)
+                return scorer(AutoModelForImageTextToText.from_config(config, dtype=dtype))
 
         try:
             config = AutoConfig.from_pretrained(directory, trust_remote_code=False)
@@ -48,16 +51,16 @@ class Model:
 class Scorer(torch.nn.Module):
     """Every way into the model leads through `forward`: that is where what shards a model gathers it."""
 
-    def __init__(self, module, precision):
+    def __init__(self, module, compute_dtype):
         super().__init__()
         self.module = module
-        self.precision = precision
+        self.compute_dtype = compute_dtype
         self.cuts_logits = "logits_to_keep" in inspect.signature(_bare(module).forward).parameters
 
     def forward(self, work, *given):
         """`work` is the name of one of the methods below; what is given to it must come in this order."""
         device = next(self.parameters()).device.type
-        with torch.autocast(device, torch.bfloat16, enabled=self.precision == "bfloat16"):
+        with torch.autocast(device, torch.bfloat16, enabled=self.compute_dtype == "bfloat16"):
             return getattr(self, work)(*given)
 
     def scores(self, inputs, kept):
@@ -145,7 +148,7 @@ def megabytes(model):
     return [sum(elements[at] * size for elements, size in sizes) / 1e6 for at in (0, 1)]
 
 
-def begin_training(model, dropout, recompute):
+def start_training(model, dropout, activation_checkpointing):
     """
     Adapters drop out, nothing else: the Q-Former has a dropout of its own, but is frozen and stays in evaluation mode, as
     in the reference system.
@@ -153,7 +156,7 @@ def begin_training(model, dropout, recompute):
     for layer in model.module.modules():
         if isinstance(layer, LoraLayer):
             layer.lora_dropout.train(dropout > 0)
-    if not recompute:
+    if not activation_checkpointing:
         return
     _bare(model.module).activation_checkpointing_enable({"use_reentrant": False})
     for layer in model.module.modules():

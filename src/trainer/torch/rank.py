@@ -32,7 +32,7 @@ def main():
     else:
         device = torch.device("cpu")
     # TensorFloat-32 where the GPU has it.
-    torch.set_float32_matmul_precision("highest" if job.get("precision", "float32") == "float32" else "high")
+    torch.set_float32_matmul_precision("highest" if job.get("computeDtype", "float32") == "float32" else "high")
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     reporter.say("started")
     try:

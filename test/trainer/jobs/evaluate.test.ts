@@ -104,7 +104,7 @@ test('matrices kept as bfloat16 give nearly the same losses, and answers are wri
     questions,
     records.map((record, index) => (index === 0 ? { ...record, generate } : record)),
   );
-  const found = await losses({ questions, weightStorage: 'bfloat16' });
+  const found = await losses({ questions, weightDtype: 'bfloat16' });
   expect(found[0]?.text).toBeTypeOf('string');
   const differences = found.map((line, index) => maximumDifference(line.losses, whole[index]?.losses as number[]));
   // 8 bits of mantissa: each weight is off by up to 0.4 percent.
@@ -113,12 +113,12 @@ test('matrices kept as bfloat16 give nearly the same losses, and answers are wri
 });
 
 test('products in bfloat16 give nearly the same losses, whatever is computed together', async () => {
-  const precision = 'bfloat16';
-  const found = await losses({ precision });
+  const computeDtype = 'bfloat16';
+  const found = await losses({ computeDtype });
   const differences = found.map((line, index) => maximumDifference(line.losses, whole[index]?.losses as number[]));
   expect(Math.max(...differences)).toBeLessThan(0.03);
   expect(Math.min(...differences)).toBeGreaterThan(0);
-  const alone = await losses({ precision, batchSize: 1 });
+  const alone = await losses({ computeDtype, batchSize: 1 });
   const apart = alone.map((line, index) => maximumDifference(line.losses, found[index]?.losses as number[]));
   expect(Math.max(...apart)).toBeLessThan(0.01);
 });
@@ -159,7 +159,7 @@ test('what another job had found so far is not used', async () => {
   const output = path.join(await temporaryFolder(), 'losses.jsonl');
   const job = { model, questions: asked.asked, batchSize: 4, output };
   await expect(evaluate(job, recordingReporter(5))).rejects.toThrow('asked to stop');
-  for (const other of [{ weightStorage: 'bfloat16' }, { precision: 'bfloat16' }] as const) {
+  for (const other of [{ weightDtype: 'bfloat16' }, { computeDtype: 'bfloat16' }] as const) {
     const { metrics } = await evaluate({ ...job, ...other }, recordingReporter());
     expect(metrics.alreadyAnswered).toBe(0);
   }

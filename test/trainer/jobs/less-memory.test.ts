@@ -55,25 +55,25 @@ describe('gradient accumulation', () => {
 
 describe('activation recomputation', () => {
   test('has the same loss curve, dropout included', async () => {
-    expect(maximumDifference(await curve({ recomputeActivations: true }), plain)).toBeLessThan(1e-5);
+    expect(maximumDifference(await curve({ activationCheckpointing: true }), plain)).toBeLessThan(1e-5);
     const dropped = {
       lora: { rank: 4, alpha: 8, dropout: 0.2, targetModules: ['q_proj', 'down_proj'] },
     } satisfies Partial<FinetuneJob>;
-    const again = await curve({ ...dropped, recomputeActivations: true });
+    const again = await curve({ ...dropped, activationCheckpointing: true });
     expect(maximumDifference(again, await curve(dropped))).toBeLessThan(1e-5);
   });
 });
 
 describe('narrow numbers', () => {
   test('weights kept as bfloat16 train nearly as those of float32', async () => {
-    const losses = await curve({ weightStorage: 'bfloat16', recomputeActivations: true });
+    const losses = await curve({ weightDtype: 'bfloat16', activationCheckpointing: true });
     // 8 bits of mantissa: each weight is off by up to 0.4 percent.
     expect(maximumDifference(losses, plain)).toBeLessThan(0.03);
     expect(maximumDifference(losses, plain)).toBeGreaterThan(0);
   });
 
   test('products in bfloat16 too', async () => {
-    const losses = await curve({ weightStorage: 'bfloat16', precision: 'bfloat16' });
+    const losses = await curve({ weightDtype: 'bfloat16', computeDtype: 'bfloat16' });
     expect(maximumDifference(losses, plain)).toBeLessThan(0.1);
     expect(maximumDifference(losses, plain)).toBeGreaterThan(0);
   });

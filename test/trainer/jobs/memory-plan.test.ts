@@ -21,14 +21,14 @@ describe('the memory plan', () => {
     const adapters = 2 * 2 * (32 + 32 + 32 + 16);
     expect(plain.parameters.adapters).toBe(adapters);
     expect([plain.adapters, plain.optimizer]).toEqual([4 * adapters, 8 * adapters]);
-    expect(plan({ weightStorage: 'bfloat16' }).weights).toBe(2 * matrices + 4 * norms);
+    expect(plan({ weightDtype: 'bfloat16' }).weights).toBe(2 * matrices + 4 * norms);
   });
 
   test('sees what each setting saves, and what it costs', () => {
     const parts = plan({ parts: 4 }, 2);
     expect(parts.activations).toBeLessThan(0.35 * plain.activations);
     expect(parts.optimizer).toBe(1.5 * plain.optimizer);
-    expect(plan({ recomputeActivations: true }).activations).toBeLessThan(plain.activations);
+    expect(plan({ activationCheckpointing: true }).activations).toBeLessThan(plain.activations);
     expect(plain.peak).toBe(
       Math.max(plain.images, plain.weights + plain.adapters + plain.optimizer + plain.activations + plain.projection),
     );

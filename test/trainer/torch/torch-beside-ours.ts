@@ -45,7 +45,7 @@ export function describeTorchBesideOurs(family: 'minigpt4' | 'llava'): void {
       expect(maximumDifference(await losses(byThem), await losses(byUs))).toBeLessThan(1e-3);
 
       const narrow = inFolder('in-bfloat16.jsonl');
-      const inBfloat16 = { kind: 'evaluate', ...asked, precision: 'bfloat16', output: narrow } as const;
+      const inBfloat16 = { kind: 'evaluate', ...asked, computeDtype: 'bfloat16', output: narrow } as const;
       await runTorch(inBfloat16, inFolder('job'));
       const difference = maximumDifference(await losses(narrow), await losses(byUs));
       expect(difference).toBeLessThan(0.03);
@@ -59,7 +59,7 @@ export function describeTorchBesideOurs(family: 'minigpt4' | 'llava'): void {
       // In parts that don't divide evenly: one process has less to do than the other.
       const odd = { batchSize: 3, microBatchSize: 1, steps: 6 };
       await finetune(rig.job(ours, { ...odd, microBatchSize: 3 }), recordingReporter());
-      await runTorch(rig.job(theirs, { ...odd, recomputeActivations: true }), theirs, { sharding });
+      await runTorch(rig.job(theirs, { ...odd, activationCheckpointing: true }), theirs, { sharding });
       expect(maximumDifference(await lossesIn(theirs), await lossesIn(ours))).toBeLessThan(1e-3);
 
       const log = await readFile(path.join(theirs, 'trainer.log'), 'utf8');

@@ -46,7 +46,7 @@ describe.skipIf(!torchIsSetUp)('a finetune under torchrun', () => {
       await runTorch(rig.job(output, changes), output, { sharding });
       return lossesIn(output);
     };
-    const half = { precision: 'bfloat16', weightStorage: 'bfloat16' } as const;
+    const half = { computeDtype: 'bfloat16', weightDtype: 'bfloat16' } as const;
     const [float, whole] = [await curve('float', {}, 'none'), await curve('half', half, 'none')];
     expect(maximumDifference(whole, float)).toBeLessThan(0.05);
     expect(maximumDifference(whole, float)).toBeGreaterThan(0);
