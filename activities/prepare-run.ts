@@ -46,7 +46,7 @@ export async function prepareRun(input: PrepareRunInput, searchAttributes = fals
     searchAttributes,
     roundsPerExecution: config.temporal.roundsPerExecution,
     evaluationShards: config.evaluate.shards,
-    partsAtOnce: config.temporal.partsAtOnce,
+    partsAtOnce: config.temporal.maxConcurrentShards,
     ...(config.sampling.embeddingShards > 1 && { embeddingShards: config.sampling.embeddingShards }),
     verifies: verifies(config),
     hasTest: config.data.test !== undefined,

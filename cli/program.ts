@@ -10,6 +10,7 @@ import { addModelCommands } from './model-commands.ts';
 import { addPretrainCommand } from './pretrain-command.ts';
 import { addPromptCommands } from './prompt-commands.ts';
 import { addPullCommand } from './pull-command.ts';
+import { nameRenamedOptions } from './renamed-options.ts';
 import { addReportRunsCommand } from './report-runs-command.ts';
 import { addRunCommands } from './run-commands.ts';
 import { addScheduleCommands } from './schedule-commands.ts';
@@ -27,6 +28,7 @@ export function createProgram(signal: AbortSignal): Command {
     .description('A closed loop that makes a multimodal LLM better at what it is worst at.')
     .showHelpAfterError()
     .exitOverride()
+    .configureOutput(nameRenamedOptions)
     .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 wrong input, 130 interrupted.');
   addDemoCommand(program, signal);
   addRunCommands(program, signal);

@@ -3,6 +3,7 @@ import { describeFirstIssue, fieldPath } from '../core/field-path.ts';
 import { InputError } from '../core/input-error.ts';
 import { type ConfigSource, readConfigSource } from './config-source.ts';
 import { nearestKey } from './nearest-key.ts';
+import { newNameOf } from './renamed-keys.ts';
 import { type Config, configJsonSchema, configSchema } from './schema.ts';
 
 /** What the command line or a workflow's input may change in a config file. */
@@ -18,8 +19,8 @@ export interface ConfigOverrides {
  * Reads a YAML config and what it extends, expands environment variables, applies the overrides and fills in
  * defaults.
  *
- * @throws InputError with the line of a syntax error, with the line and the nearest known key for an unknown
- *   key, and with the line and field of a value that is not allowed.
+ * @throws InputError with the line of a syntax error; with the line and the nearest known key for an unknown key, or
+ *   its new name when it was renamed; with the line and field of a value that is not allowed
  */
 export async function loadConfig(file: string, overrides: ConfigOverrides = {}): Promise<Config> {
   const source = await readConfigSource(file);
@@ -49,14 +50,19 @@ function inputErrorOf({ placeOf }: ConfigSource, error: z.ZodError): InputError 
   if (unknown) {
     const key = unknown.keys[0] ?? '';
     const keys = [...unknown.path, key];
-    const nearest = nearestKey(configJsonSchema(), unknown.path, key);
-    const remedy = nearest ? `Did you mean ${nearest}?` : 'Remove it';
-    return new InputError({ ...placeOf(keys), field: fieldPath(keys), problem: 'no such key', remedy });
+    return new InputError({ ...placeOf(keys), field: fieldPath(keys), ...aboutUnknown(unknown.path, key) });
   }
   const { field, problem } = describeFirstIssue(error);
   const remedy = 'configs/schema.json says what is allowed';
   const place = placeOf(error.issues[0]?.path ?? []);
   return new InputError({ ...place, field: field || undefined, problem, remedy }, { cause: error });
+}
+
+function aboutUnknown(place: readonly PropertyKey[], key: string): { problem: string; remedy: string } {
+  const newName = newNameOf([...place, key]);
+  if (newName !== undefined) return { problem: `was renamed to ${newName}`, remedy: 'Use the new name' };
+  const nearest = nearestKey(configJsonSchema(), place, key);
+  return { problem: 'no such key', remedy: nearest ? `Did you mean ${nearest}?` : 'Remove it' };
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

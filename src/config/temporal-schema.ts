@@ -15,11 +15,11 @@ export const temporalSchema = z.strictObject({
     })
     .prefault({}),
   roundsPerExecution: count.default(10).describe('Rounds before the workflow continues as new.'),
-  partsAtOnce: count
+  maxConcurrentShards: count
     .max(1000)
     .default(100)
     .describe(
-      'Parts of an evaluation or embedding that are with the GPU workers at a time. More than there are workers, but not many more: each that waits makes the server slower.',
+      'Shards of an evaluation or embedding that are scheduled at a time. More than there are GPU workers, but not many more: each one that waits makes the server slower.',
     ),
   finetuneTimeoutMinutes: z
     .number()

@@ -51,6 +51,12 @@ test('a missing config is one line and exit code 2', async () => {
   expect({ code, errors }).toEqual({ code: 2, errors: 'nowhere.yaml: no such file. Check the path\n' });
 });
 
+test('an option of the old name says the new one, exit code 2', async () => {
+  const { code, errors } = await dataengine('evaluate', '--pictures', 'photos');
+  expect(code).toBe(2);
+  expect(errors).toContain("error: option '--pictures' was renamed to --images\n");
+});
+
 test('a wrong option says what is allowed, exit code 2', async () => {
   const worker = await dataengine('worker', 'tpu');
   expect(worker.code).toBe(2);

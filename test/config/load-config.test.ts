@@ -1,8 +1,10 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { z } from 'zod';
 import { configurationPage } from '../../src/config/describe-schema.ts';
 import { type ConfigOverrides, loadConfig } from '../../src/config/load-config.ts';
+import { renamedKeys } from '../../src/config/renamed-keys.ts';
 import { configJsonSchema } from '../../src/config/schema.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
@@ -18,6 +20,16 @@ async function messageOf(text: string) {
   const error = await load(text).catch((failure: unknown) => failure);
   expect(error).toMatchObject({ name: 'InputError' });
   return (error as Error).message.replace(/^.*run\.yaml/, 'run.yaml');
+}
+
+/** All keys of a schema, as `renamedKeys` writes them. */
+function keyPatterns({ properties = {} }: z.core.JSONSchema.BaseSchema, prefix = ''): string[] {
+  return Object.entries(properties).flatMap(([key, child]) => {
+    if (typeof child !== 'object') return [];
+    const items = child.items as z.core.JSONSchema.BaseSchema | undefined;
+    const own = `${prefix}${key}`;
+    return [own, ...keyPatterns(child, `${own}.`), ...(items === undefined ? [] : keyPatterns(items, `${own}[].`))];
+  });
 }
 
 afterEach(() => vi.unstubAllEnvs());
@@ -64,6 +76,25 @@ describe('loadConfig', () => {
     expect(await messageOf(text)).toBe(
       'run.yaml:6: data.train[0].sample_ratio: no such key. Did you mean data.train[0].sampleRatio?',
     );
+  });
+
+  it.each([
+    [
+      'sampling: { nearestPictures: 5 }\n',
+      'run.yaml:3: sampling.nearestPictures: was renamed to sampling.nearestImages.',
+    ],
+    [
+      'evaluate:\n  benchmarks:\n    - { benchmark: mmbench, file: a }\n    - { benchmark: seed-bench, file: b, pictures: c }\n',
+      'run.yaml:6: evaluate.benchmarks[1].pictures: was renamed to evaluate.benchmarks[1].images.',
+    ],
+  ])('names the new key for a renamed one: %j', async (addition, message) => {
+    expect(await messageOf(least + addition)).toBe(`${message} Use the new name`);
+  });
+
+  it('knows each renamed key under one of its two names', () => {
+    const known = new Set(keyPatterns(configJsonSchema()));
+    const both = Object.entries(renamedKeys).filter(([old, now]) => known.has(old) === known.has(now));
+    expect(both).toEqual([]);
   });
 
   it.each([
