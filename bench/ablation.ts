@@ -30,7 +30,7 @@ import { prepareData } from '../src/round/prepare-data.ts';
 import { refine } from '../src/round/refine.ts';
 import { sample } from '../src/round/sample.ts';
 import type { StepContext } from '../src/round/step-context.ts';
-import { confidenceInterval, mean } from './statistics.ts';
+import { confidenceInterval, mean } from './support/statistics.ts';
 
 type Strategy = Config['sampling']['strategy'] | 'continued';
 const otherStrategies: Strategy[] = ['uniform', 'expected-gain', 'continued'];

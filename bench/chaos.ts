@@ -13,10 +13,10 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
-import { runningInGroup, runningWith } from '../test/processes.ts';
 import { type Victim, victims } from './chaos/at-work.ts';
 import { compareRuns, leftovers } from './chaos/compare.ts';
 import { runWithChaos } from './chaos/run.ts';
+import { runningInGroup, runningWith } from './support/processes.ts';
 
 const { values } = parseArgs({
   options: {

@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { hashFile } from '../src/core/hash.ts';
 import { cocoIndexFile, withCoco } from '../src/datasets/coco-index.ts';
-import { TRAIN2017, writeCocoFiles } from './coco-files.ts';
+import { TRAIN2017, writeCocoFiles } from './support/coco-files.ts';
 
 const READS = 2000;
 // As many as a chunk of requests has.

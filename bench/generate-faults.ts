@@ -14,8 +14,8 @@ import { generationFolder } from '../src/round/generation/folder.ts';
 import type { GenerateOutcome } from '../src/round/outcomes.ts';
 import { readRequests } from '../src/teacher/generation-request.ts';
 import { readLedger } from '../src/teacher/ledger.ts';
-import { writeGenerationRun } from '../test/helpers/generation-run.ts';
-import { startRig, taskQueue } from './generation-rig.ts';
+import { startRig, taskQueue } from './support/generation-rig.ts';
+import { writeGenerationRun } from './support/generation-run.ts';
 
 const { values } = parseArgs({
   options: {

@@ -17,10 +17,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import type { GenerateOutcome } from '../src/round/outcomes.ts';
 import { askTeacher, createTeacherClient } from '../src/teacher/teacher.ts';
-import { writeGenerationRun } from '../test/helpers/generation-run.ts';
-import { startRig, taskQueue } from './generation-rig.ts';
 import { examineHistories } from './histories.ts';
-import { mean } from './statistics.ts';
+import { startRig, taskQueue } from './support/generation-rig.ts';
+import { writeGenerationRun } from './support/generation-run.ts';
+import { mean } from './support/statistics.ts';
 
 const { values } = parseArgs({
   options: {

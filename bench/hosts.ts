@@ -15,12 +15,12 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { stringify } from 'yaml';
 import { writeSceneDataset } from '../demo/scenes/write-dataset.ts';
-import { bucket } from '../test/core/remote/s3-server.ts';
-import { type ConnectedHosts, connectHosts, copyProjectTo } from '../test/helpers/connected-hosts.ts';
-import type { Host } from '../test/helpers/hosts.ts';
 import type { DataEngineResult } from '../workflows/messages.ts';
-import { type PartTimes, partTimes } from './part-times.ts';
-import { mean, median } from './statistics.ts';
+import { type ConnectedHosts, connectHosts, copyProjectTo } from './support/connected-hosts.ts';
+import type { Host } from './support/hosts.ts';
+import { type PartTimes, partTimes } from './support/part-times.ts';
+import { bucket } from './support/s3-server.ts';
+import { mean, median } from './support/statistics.ts';
 
 const { values } = parseArgs({
   options: {

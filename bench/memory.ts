@@ -6,8 +6,8 @@
  */
 import { parseArgs } from 'node:util';
 import { seededRandom } from '../src/core/seeded-random.ts';
-import { BATCHES, benchModel, type Size, vocabularyOf } from './models.ts';
-import { startOurs } from './sides.ts';
+import { BATCHES, benchModel, type Size, vocabularyOf } from './pytorch/models.ts';
+import { startOurs } from './pytorch/sides.ts';
 
 const { values: flags } = parseArgs({
   options: { steps: { type: 'string', default: '1000' }, size: { type: 'string', default: 'S' } },

@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type FleetFigures, measureFleet } from './orchestration/fleet.ts';
 import { measureRun, type RunShare } from './orchestration/run-share.ts';
-import { quantile } from './statistics.ts';
+import { quantile } from './support/statistics.ts';
 
 const { values } = parseArgs({
   options: {

@@ -13,7 +13,7 @@ import sharp from 'sharp';
 import { connectClient } from '../cli/temporal-client.ts';
 import { temporalExecutable } from '../cli/temporal-executable.ts';
 import { startTemporalServer } from '../demo/command/temporal-server.ts';
-import { launchBrowser } from '../test/browser.ts';
+import { launchBrowser } from './browser.ts';
 
 const OUTPUT = 'docs/images';
 const runDirectory = resolve(process.argv[2] ?? 'runs/demo-seed1');

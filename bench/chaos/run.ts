@@ -4,11 +4,11 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { connectClient } from '../../cli/temporal-client.ts';
 import { temporalExecutable } from '../../cli/temporal-executable.ts';
 import { endingWithUs } from '../../demo/command/child-process.ts';
 import { freePorts } from '../../demo/command/free-port.ts';
+import { projectFile } from '../../src/core/project-file.ts';
 import { writeFileAtomically } from '../../src/core/write-file.ts';
 import type { DataEngineResult } from '../../workflows/messages.ts';
 import { type Place, type Victim, victims } from './at-work.ts';
@@ -51,7 +51,6 @@ export interface ChaosRun {
   endedTwice: string[];
 }
 
-const project = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 const lookMilliseconds = 250;
 
 /** Runs the loop to its end, whatever is killed. No process of it is left then. */
@@ -76,7 +75,7 @@ export async function runWithChaos(input: ChaosInput): Promise<ChaosRun> {
     supervise({
       name,
       program: process.execPath,
-      arguments: ['--import', import.meta.resolve('tsx'), project(entry), ...rest],
+      arguments: ['--import', import.meta.resolve('tsx'), projectFile(entry), ...rest],
       logFile: join(folder, `${name.replace(' ', '-')}.log`),
       environment: { ...environment, DATAENGINE_EXIT_WITH_PARENT: '1' },
     });
@@ -95,7 +94,7 @@ export async function runWithChaos(input: ChaosInput): Promise<ChaosRun> {
       {
         name: 'teacher',
         ...endingWithUs(process.execPath, [
-          ...['--import', import.meta.resolve('tsx'), project('demo/local-teacher/main.ts')],
+          ...['--import', import.meta.resolve('tsx'), projectFile('demo/local-teacher/main.ts')],
           ...['--port', String(teacherPort), '--seed', String(seed), '--mistake-rate', '0.1'],
           ...['--latency', String(input.teacherMilliseconds ?? 0)],
         ]),

@@ -1,9 +1,9 @@
 /** What `npm run fuzz` feeds: each parser with a file of the kind that it reads. */
 import { readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { loadConfig } from '../../src/config/load-config.ts';
 import { InputError } from '../../src/core/input-error.ts';
+import { projectFile } from '../../src/core/project-file.ts';
 import { readAokvqa } from '../../src/datasets/aokvqa.ts';
 import { checkImage } from '../../src/datasets/check-images.ts';
 import { readEngineData } from '../../src/datasets/engine-data.ts';
@@ -26,8 +26,7 @@ export interface FuzzedParser {
   parse(file: string, bytes: Buffer): Promise<void>;
 }
 
-const project = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
-const fileSample = (path: string) => () => readFile(project(path));
+const fileSample = (path: string) => () => readFile(projectFile(path));
 const textSample = (value: unknown) => async () =>
   Buffer.from(typeof value === 'string' ? value : JSON.stringify(value));
 
@@ -108,7 +107,7 @@ export const parsers: FuzzedParser[] = [
   {
     name: 'safetensors',
     extension: '.safetensors',
-    sample: async () => (await readFile(project('test/fixtures/tiny-blip2/model.safetensors'))).subarray(0, 20_000),
+    sample: async () => (await readFile(projectFile('test/fixtures/tiny-blip2/model.safetensors'))).subarray(0, 20_000),
     parse: ofFile(async (file) => (await openSafetensors(file)).close()),
   },
   { name: 'A-OKVQA', extension: '.json', sample: textSample([question]), parse: ofFile(readAokvqa) },

@@ -7,9 +7,9 @@ import { connectClient } from '../../cli/temporal-client.ts';
 import { type OwnedProcess, startOwned } from '../../demo/command/child-process.ts';
 import type { RunPlan } from '../../workflows/messages.ts';
 import { examineHistories } from '../histories.ts';
-import { type PartTimes, partTimes } from '../part-times.ts';
-import { firstMatch, memoryOfGroup, processorTimeOfGroups } from '../process-figures.ts';
-import { startServerIn } from '../server-in.ts';
+import { type PartTimes, partTimes } from '../support/part-times.ts';
+import { firstMatch, memoryOfGroup, processorTimeOfGroups } from '../support/process-figures.ts';
+import { startServerIn } from '../support/server-in.ts';
 import { shardMilliseconds } from './shard-time.ts';
 
 export interface FleetFigures {

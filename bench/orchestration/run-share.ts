@@ -9,8 +9,8 @@ import { z } from 'zod';
 import { connectClient } from '../../cli/temporal-client.ts';
 import { startOwned } from '../../demo/command/child-process.ts';
 import type { DataEngineResult } from '../../workflows/messages.ts';
-import { firstMatch, processorTimeOfGroups } from '../process-figures.ts';
-import { startServerIn } from '../server-in.ts';
+import { firstMatch, processorTimeOfGroups } from '../support/process-figures.ts';
+import { startServerIn } from '../support/server-in.ts';
 
 export interface RunShare {
   seconds: number;

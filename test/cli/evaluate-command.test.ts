@@ -7,8 +7,8 @@ import { readJsonLines } from '../../src/core/read-json.ts';
 import { readScores } from '../../src/evaluation/evaluation-files.ts';
 import { answerLossesSchema } from '../../src/trainer/asked-question.ts';
 import { maximumDifference } from '../helpers/jobs.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { type TinyQuestions, writeTinyModel, writeTinyQuestions } from '../helpers/tiny-model.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
 import { torchIsSetUp } from '../trainer/torch/torch-jobs.ts';
 
 describe('dataengine evaluate --benchmark', { timeout: 120_000 }, () => {

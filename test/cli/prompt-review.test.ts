@@ -10,7 +10,7 @@ import type { Review } from '../../cli/prompt-review/review.ts';
 import { reviewInTerminal } from '../../cli/prompt-review/terminal.ts';
 import { serveReview } from '../../cli/prompt-review/web.ts';
 import type { PromptDecision, PromptProgress, SampleVerdict } from '../../workflows/prompt-messages.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 /** One iteration of two samples; it is over with the first decision. */
 async function playedReview() {

@@ -2,8 +2,8 @@
  * `dataengine schedule` against a real server.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { writeTinyRun } from '../round/tiny-run.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
 import { createWorker, startEnvironment, type WorkflowTestEnvironment } from '../workflows/environment.ts';
 import { fakeActivities } from '../workflows/fake-activities.ts';
 import { planOn } from '../workflows/histories/scenarios.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { createProgram } from '../../cli/program.ts';
 import { question } from '../evaluation/questions.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 async function score(predictions: object, ...options: string[]): Promise<string> {
   const folder = await temporaryFolder();

@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { createCpuActivities } from '../../activities/cpu.ts';
+import { writeGenerationRun } from '../../bench/support/generation-run.ts';
 import { startLocalTeacher } from '../../demo/local-teacher/server.ts';
 import { appendToLedger, readLedger } from '../../src/teacher/ledger.ts';
 import { generationProgressQuery } from '../../workflows/messages.ts';
-import { writeGenerationRun } from '../helpers/generation-run.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { createWorker, startEnvironment, type WorkflowTestEnvironment } from '../workflows/environment.ts';
 
 const launcher = fileURLToPath(new URL('../../bin/dataengine.mjs', import.meta.url));

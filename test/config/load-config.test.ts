@@ -6,7 +6,7 @@ import { configurationPage } from '../../src/config/describe-schema.ts';
 import { type ConfigOverrides, loadConfig } from '../../src/config/load-config.ts';
 import { renamedKeys } from '../../src/config/renamed-keys.ts';
 import { configJsonSchema } from '../../src/config/schema.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 const least = 'model: { path: data/stage1 }\ndata: { root: data }\n';
 

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openJsonLines } from '../../src/core/append-json-lines.ts';
 import { StorageError } from '../../src/core/write-file.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
-import { noTinyDisk, tinyDisk } from '../tiny-disk.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
+import { noTinyDisk, tinyDisk } from '../helpers/tiny-disk.ts';
 
 describe('openJsonLines', () => {
   it('adds a line for each value, in the order of the calls, to what is there', async () => {

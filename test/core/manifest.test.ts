@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { hashBytes } from '../../src/core/hash.ts';
 import { readManifest, runStepOnce, StepTakenOver } from '../../src/core/manifest.ts';
 import { gate } from '../helpers/gate.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 /** A step that writes its input's text to out.txt and counts how often it really worked. */
 async function countingStep() {

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { InputError } from '../../src/core/input-error.ts';
 import { parseJson, readJson, readJsonLines } from '../../src/core/read-json.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 const questions = z.array(z.object({ question: z.string(), correct_choice_idx: z.number().int() }));
 

@@ -2,8 +2,8 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { StorageError, writeFileAtomically, writeJson } from '../../src/core/write-file.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
-import { noTinyDisk, tinyDisk } from '../tiny-disk.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
+import { noTinyDisk, tinyDisk } from '../helpers/tiny-disk.ts';
 
 const mebibyte = 1024 * 1024;
 

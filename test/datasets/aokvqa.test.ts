@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { InputError } from '../../src/core/input-error.ts';
 import { aokvqaImagePath, readAokvqa } from '../../src/datasets/aokvqa.ts';
-import { noSharedFiles, sharedFile } from '../shared-files.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { noSharedFiles, sharedFile } from '../helpers/shared-files.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 const question = (changes: object = {}) => ({
   split: 'val',

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { readCcSbuAlign } from '../../src/datasets/cc-sbu-align.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 async function folderWith(content: unknown): Promise<string> {
   const folder = await temporaryFolder();

@@ -6,7 +6,7 @@ import { randomScene } from '../../demo/scenes/scene.ts';
 import { InputError } from '../../src/core/input-error.ts';
 import { seededRandom } from '../../src/core/seeded-random.ts';
 import { checkImage } from '../../src/datasets/check-images.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 const image = () => renderScene(randomScene(seededRandom('check')));
 

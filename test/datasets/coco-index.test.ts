@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { withCoco } from '../../src/datasets/coco-index.ts';
-import { noSharedFiles, sharedFile } from '../shared-files.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { noSharedFiles, sharedFile } from '../helpers/shared-files.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { allAnnotations, readAll } from './all-annotations.ts';
 
 const images = [

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { writeJson } from '../../src/core/write-file.ts';
 import { readEngineData } from '../../src/datasets/engine-data.ts';
-import { noSharedFiles, sharedFile } from '../shared-files.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { noSharedFiles, sharedFile } from '../helpers/shared-files.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 const sample = (changes: object = {}) => ({
   image_id: 407348,

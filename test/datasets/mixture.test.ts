@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { type MixturePart, writeMixture } from '../../src/datasets/mixture.ts';
 import { mixtureOrder } from '../../src/datasets/mixture-order.ts';
 import type { TrainingSample } from '../../src/datasets/training-sample.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 const shares = [
   { name: 'cc_sbu_align', size: 25 },

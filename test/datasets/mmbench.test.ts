@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { groupIndex, readMmbench } from '../../src/datasets/mmbench.ts';
 import { type MmbenchRow, mmbenchRows, plainImage, writeTable } from '../evaluation/benchmarks/official-files.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 async function read(rows: MmbenchRow[], limit?: number, columns?: string[]) {
   const folder = await temporaryFolder();

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { readSeedBench } from '../../src/datasets/seed-bench.ts';
 import { seedBenchFile, writeSeedBench } from '../evaluation/benchmarks/official-files.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 test('reads the questions about images, with the names of their dimensions', async () => {
   const { file } = await writeSeedBench(await temporaryFolder());

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { RecordScanner, ScanError } from '../../src/datasets/record-scanner.ts';
 import { streamRecords } from '../../src/datasets/stream-records.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 const document = {
   info: { records: [{ trap: 'not at the top' }], text: 'a "quoted" \\ and }]' },

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { countByType } from '../../src/datasets/compare-versions.ts';
 import type { EngineSample } from '../../src/datasets/engine-data.ts';
 import { appendVersion } from '../../src/datasets/versions.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 const facts = {
   teacher: 'local',

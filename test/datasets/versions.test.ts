@@ -6,7 +6,7 @@ import { compareVersions } from '../../src/datasets/compare-versions.ts';
 import type { EngineSample } from '../../src/datasets/engine-data.ts';
 import { checkOutVersion } from '../../src/datasets/export-version.ts';
 import { findVersion, versionHistory } from '../../src/datasets/versions.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { engineSample, versionedRun } from './versioned-run.ts';
 
 describe('appendVersion', () => {

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { readAokvqaPredictions, scoreAokvqaPredictions } from '../../src/evaluation/aokvqa-predictions.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { question } from './questions.ts';
 
 const ballGames = ['baseball', 'baseball', 'ball game', 'sport', 'sport', 'sport', 'sport', 'tennis', 'golf', 'bat'];

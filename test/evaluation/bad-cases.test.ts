@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { badCasePrompt, collectBadCases } from '../../src/evaluation/bad-cases.ts';
 import { readBadCases } from '../../src/evaluation/records.ts';
-import { noSharedFiles, sharedFile } from '../shared-files.ts';
+import { noSharedFiles, sharedFile } from '../helpers/shared-files.ts';
 import { evaluated } from './questions.ts';
 
 test('a wrong answer becomes a bad case of its type, in the shape of the file', () => {

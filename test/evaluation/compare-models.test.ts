@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { compareEvaluations, comparePaired } from '../../src/evaluation/compare-models.ts';
 import { writeEvaluation } from '../../src/evaluation/evaluation-files.ts';
 import { summarizeMeasures } from '../../src/evaluation/summarize-measures.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 const bootstrap = { samples: 1000, seed: 1 };
 const byId = (scores: Record<string, number>) => new Map(Object.entries(scores));

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { extractWithTeacher } from '../../src/evaluation/extract-with-teacher.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 const options = [
   { letter: 'A', text: 'teddy bear' },

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { readWeights } from '../../src/evaluation/records.ts';
 import { errorWeights } from '../../src/evaluation/weights.ts';
-import { noSharedFiles, sharedFile } from '../shared-files.ts';
+import { noSharedFiles, sharedFile } from '../helpers/shared-files.ts';
 import { evaluated } from './questions.ts';
 
 test('a weight is wrong over asked, to three decimals, for types that were asked', () => {

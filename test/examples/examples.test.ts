@@ -6,7 +6,7 @@ import { pope } from '../../examples/pope.ts';
 import type { JobSpec } from '../../src/trainer/protocol.ts';
 import { runTrainer } from '../../src/trainer/supervisor/run-trainer.ts';
 import { typescriptTrainer } from '../../src/trainer/supervisor/trainer-command.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 const command = typescriptTrainer(fileURLToPath(new URL('../../examples/shortest-answer-trainer.ts', import.meta.url)));
 

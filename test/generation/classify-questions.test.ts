@@ -7,8 +7,8 @@ import { readQuestionTypes } from '../../src/generation/question-types.ts';
 import type { ChatMessage } from '../../src/teacher/prompt-template.ts';
 import { askTeacher } from '../../src/teacher/teacher.ts';
 import { runningTeacher } from '../demo/local-teacher/running-teacher.ts';
-import { noSharedFiles, sharedFile } from '../shared-files.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { noSharedFiles, sharedFile } from '../helpers/shared-files.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 const types = await readQuestionTypes('configs/question-types.yaml');
 const questions = Array.from({ length: 7 }, (_, index) => ({

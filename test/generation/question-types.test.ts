@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { readWeights } from '../../src/evaluation/records.ts';
 import { findQuestionType, readQuestionTypes } from '../../src/generation/question-types.ts';
-import { noSharedFiles, sharedFile } from '../shared-files.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { noSharedFiles, sharedFile } from '../helpers/shared-files.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 const ours = 'configs/question-types.yaml';
 

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { readEngineData } from '../../src/datasets/engine-data.ts';
 import { type AnswerToRefine, refineAnswers } from '../../src/generation/refine.ts';
-import { noSharedFiles, sharedFile } from '../shared-files.ts';
+import { noSharedFiles, sharedFile } from '../helpers/shared-files.ts';
 
 function answer(
   number: number,

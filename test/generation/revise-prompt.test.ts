@@ -11,7 +11,7 @@ import {
 import { type ChatMessage, readPromptTemplate } from '../../src/teacher/prompt-template.ts';
 import { askTeacher } from '../../src/teacher/teacher.ts';
 import { runningTeacher } from '../demo/local-teacher/running-teacher.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 const file = 'configs/prompts/generate-v1.md';
 const prompt = await readFile(file, 'utf8');

@@ -8,9 +8,9 @@ import { pathToFileURL } from 'node:url';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { launchBrowser } from '../../scripts/browser.ts';
 import type { ReportBadCase, ReportInput, ReportRound } from '../../src/report/report-input.ts';
 import { writeReport } from '../../src/report/write-report.ts';
-import { launchBrowser } from '../browser.ts';
 
 const types = ['spatial_relationship', 'object_localization', 'attribute_<script>alert(1)</script>'];
 

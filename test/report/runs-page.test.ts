@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { ReportRound } from '../../src/report/report-input.ts';
 import { writeRunsPage } from '../../src/report/runs-page.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 const round = (number: number, mc: number): ReportRound => ({
   round: number,

@@ -10,7 +10,7 @@ import type {
   ReportRound,
 } from '../../src/report/report-input.ts';
 import { writeReport } from '../../src/report/write-report.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 const baseRound: ReportRound = {
   round: 0,

@@ -4,6 +4,7 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { writeGenerationRun } from '../../bench/support/generation-run.ts';
 import { startLocalTeacher } from '../../demo/local-teacher/server.ts';
 import { readJsonLines } from '../../src/core/read-json.ts';
 import { generate } from '../../src/round/generate.ts';
@@ -12,9 +13,8 @@ import { verify } from '../../src/round/verify.ts';
 import { readLedger } from '../../src/teacher/ledger.ts';
 import { rawAnswer } from '../../src/teacher/raw-answers.ts';
 import { plainImage } from '../evaluation/benchmarks/official-files.ts';
-import { writeGenerationRun } from '../helpers/generation-run.ts';
 import { type RecordedRequest, recordingProxy } from '../helpers/recording-proxy.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 const requests = 5;
 

@@ -12,7 +12,7 @@ import type { StepContext } from '../../src/round/step-context.ts';
 import { readLedger } from '../../src/teacher/ledger.ts';
 import { costOf, readPrice } from '../../src/teacher/prices.ts';
 import { runningTeacher } from '../demo/local-teacher/running-teacher.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { tinyContext, writeTinyRun } from './tiny-run.ts';
 
 beforeEach(() => {

@@ -12,7 +12,7 @@ import { finetune } from '../../src/round/finetune.ts';
 import { gate } from '../../src/round/gate.ts';
 import { merge } from '../../src/round/merge.ts';
 import { sample } from '../../src/round/sample.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { TORCH_TIMEOUTS, torchIsSetUp, torchPython } from '../trainer/torch/torch-jobs.ts';
 import { tinyContext, writeTinyRun } from './tiny-run.ts';
 

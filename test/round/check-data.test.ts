@@ -6,7 +6,7 @@ import { evaluateSchema } from '../../src/config/evaluate-schema.ts';
 import { checkData } from '../../src/round/check-data.ts';
 import { prepareData } from '../../src/round/prepare-data.ts';
 import { mmbenchRows, writeSeedBench, writeTable } from '../evaluation/benchmarks/official-files.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { imageName } from './tiny-dataset.ts';
 import { tinyContext, writeTinyRun } from './tiny-run.ts';
 

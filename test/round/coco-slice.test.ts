@@ -23,8 +23,8 @@ import { report } from '../../src/round/report.ts';
 import { sample } from '../../src/round/sample.ts';
 import type { StepContext } from '../../src/round/step-context.ts';
 import { allAnnotations } from '../datasets/all-annotations.ts';
+import { noSharedFiles, sharedFile } from '../helpers/shared-files.ts';
 import { writeTinyModel } from '../helpers/tiny-model.ts';
-import { noSharedFiles, sharedFile } from '../shared-files.ts';
 
 const configFile = path.join(import.meta.dirname, '../../configs/coco-slice.yaml');
 const slice = sharedFile('real-slice');

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { writeSamplePage } from '../../src/report/sample-page.ts';
 import { dataStats, favouredLetter } from '../../src/round/data-stats.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { tinyContext, writeTinyRun } from './tiny-run.ts';
 
 describe('data stats', () => {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { embed, joinOrEmbed } from '../../src/round/embed.ts';
 import { embedShard } from '../../src/round/embed-parts.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { tinyContext, writeTinyRun } from './tiny-run.ts';
 
 /** A run whose images are embedded in this many parts. */

@@ -15,7 +15,7 @@ import { lastGoodRound, lineageBefore, setAsideSince } from '../../src/round/lin
 import { samplingWeights } from '../../src/round/sampling-weights.ts';
 import type { StepContext } from '../../src/round/step-context.ts';
 import { appendToLedger } from '../../src/teacher/ledger.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { tinyContext, writeTinyRun } from './tiny-run.ts';
 
 type Settings = Partial<StepContext['config']['gate']> & { stop?: StepContext['config']['stop'] };

@@ -8,7 +8,7 @@ import { aokvqaImagePath } from '../../src/datasets/aokvqa.ts';
 import { evaluationFiles, leakFinderOf, questionFiles } from '../../src/round/evaluation-set.ts';
 import type { StepContext } from '../../src/round/step-context.ts';
 import { mmbenchRows, writeSeedBench, writeTable } from '../evaluation/benchmarks/official-files.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { tinyContext, writeTinyRun } from './tiny-run.ts';
 
 // Images of the pool that the tiny dataset does not have.

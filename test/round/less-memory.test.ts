@@ -5,7 +5,7 @@ import { toActivityFailure } from '../../activities/errors.ts';
 import { withLessMemory } from '../../src/round/less-memory.ts';
 import type { EvaluateJob, FinetuneJob, JobSpec } from '../../src/trainer/protocol.ts';
 import { TrainerError } from '../../src/trainer/supervisor/trainer-error.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 const finetune = { kind: 'finetune', batchSize: 12, microBatchSize: 12 } as FinetuneJob;
 const evaluate = { kind: 'evaluate', batchSize: 8 } as EvaluateJob;

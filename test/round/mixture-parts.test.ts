@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load-config.ts';
 import { mixtureParts } from '../../src/round/mixture-parts.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 describe('what an earlier data engine wrote, as a base dataset', () => {
   it('is a part of the mixture with images, answers and ratio of its own', async () => {

@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { checkQuestionTypes } from '../../src/round/question-types.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { tinyContext, writeTinyRun } from './tiny-run.ts';
 
 test("the teacher's types are compared with the classified file, by type; without one there is nothing to compare", async () => {

@@ -11,8 +11,8 @@ import { StorageError } from '../../src/core/write-file.ts';
 import { finetune } from '../../src/round/finetune.ts';
 import { freezeConfig } from '../../src/round/frozen-config.ts';
 import { merge } from '../../src/round/merge.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
-import { noTinyDisk, setReadOnly, tinyDisk } from '../tiny-disk.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
+import { noTinyDisk, setReadOnly, tinyDisk } from '../helpers/tiny-disk.ts';
 import { tinyContext, writeTinyRun } from './tiny-run.ts';
 
 const failureOf = (work: Promise<unknown>) => work.catch((error: unknown) => error);

@@ -6,6 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { bucket, s3Server } from '../../bench/support/s3-server.ts';
 import { createProgram } from '../../cli/program.ts';
 import { loadConfig } from '../../src/config/load-config.ts';
 import { hashFile } from '../../src/core/hash.ts';
@@ -28,8 +29,8 @@ import { sample } from '../../src/round/sample.ts';
 import type { StepContext } from '../../src/round/step-context.ts';
 import { verify } from '../../src/round/verify.ts';
 import { typescriptTrainer } from '../../src/trainer/supervisor/trainer-command.ts';
-import { bucket, s3Server, useS3Server } from '../core/remote/s3-server.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { useS3Server } from '../helpers/s3-server.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { pretendTrainerEntry, writeTinyRun } from './tiny-run.ts';
 
 useS3Server();

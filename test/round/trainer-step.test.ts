@@ -4,11 +4,11 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { runningWith } from '../../bench/support/processes.ts';
 import { readManifest } from '../../src/core/manifest.ts';
 import { finetune } from '../../src/round/finetune.ts';
 import { typescriptTrainer } from '../../src/trainer/supervisor/trainer-command.ts';
-import { runningWith } from '../processes.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { until } from '../workflows/until.ts';
 import { pretendTrainerEntry, tinyContext, writeTinyRun } from './tiny-run.ts';
 

@@ -4,6 +4,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { writeGenerationRun } from '../../bench/support/generation-run.ts';
 import { type LocalTeacherOptions, startLocalTeacher } from '../../demo/local-teacher/server.ts';
 import { readJsonLines } from '../../src/core/read-json.ts';
 import { stepDirectory } from '../../src/core/run-directory.ts';
@@ -12,8 +13,7 @@ import { generate } from '../../src/round/generate.ts';
 import type { StepContext } from '../../src/round/step-context.ts';
 import { verifiedFile, verify } from '../../src/round/verify.ts';
 import { readLedger } from '../../src/teacher/ledger.ts';
-import { writeGenerationRun } from '../helpers/generation-run.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 const requests = 12;
 

@@ -6,7 +6,7 @@ import { finetune } from '../../src/round/finetune.ts';
 import { merge } from '../../src/round/merge.ts';
 import { prepareData } from '../../src/round/prepare-data.ts';
 import { sample } from '../../src/round/sample.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { imageName } from './tiny-dataset.ts';
 import { tinyContext, writeTinyRun } from './tiny-run.ts';
 

@@ -2,7 +2,7 @@ import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { deepspeedStep } from '../../scripts/setup/deepspeed.mjs';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 const pinned = /^deepspeed==(.+)$/m.exec(await readFile('src/trainer/torch/requirements-deepspeed.txt', 'utf8'))?.[1];
 

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, vi } from 'vitest';
 import { withLock } from '../../scripts/setup/lock.mjs';
 import { gate } from '../helpers/gate.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 const lockModule = new URL('../../scripts/setup/lock.mjs', import.meta.url).href;
 

@@ -4,7 +4,7 @@ import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { pythonStep } from '../../scripts/setup/python.mjs';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 /** Stands before `python3` on the PATH: makes a folder like a virtual environment, whose pip does as it is told. */
 async function pretendPython(pipExit: number) {

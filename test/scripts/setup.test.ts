@@ -6,7 +6,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { addonStep } from '../../scripts/setup/addon.mjs';
 import { isAtLeast, versionIn } from '../../scripts/setup/programs.mjs';
 import { SetupError } from '../../scripts/setup/setup-error.mjs';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 const setup = (options: string[] = [], environment: NodeJS.ProcessEnv = {}) =>
   spawnSync(process.execPath, ['scripts/setup.mjs', ...options], {

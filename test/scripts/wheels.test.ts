@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { removeLeftovers, unpackWheels } from '../../scripts/setup/wheels.mjs';
 import { hashFile } from '../../src/core/hash.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 const makeWheel = `
 import sys, zipfile

@@ -9,13 +9,13 @@ import { inspect } from 'node:util';
 import { defaultFailureConverter, defaultPayloadConverter } from '@temporalio/common';
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { toActivityFailure } from '../../activities/errors.ts';
+import { writeGenerationRun } from '../../bench/support/generation-run.ts';
 import { InputError } from '../../src/core/input-error.ts';
 import { withoutSecrets } from '../../src/core/without-secrets.ts';
 import { generate } from '../../src/round/generate.ts';
 import { runningTeacher } from '../demo/local-teacher/running-teacher.ts';
 import { filesWith } from '../helpers/files-with.ts';
-import { writeGenerationRun } from '../helpers/generation-run.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 const key = 'sk-marker-0123456789abcdef';
 

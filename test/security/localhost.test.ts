@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Worker } from '@temporalio/worker';
 import { expect, onTestFinished, test } from 'vitest';
+import { processesInGroup } from '../../bench/support/processes.ts';
 import type { Review } from '../../cli/prompt-review/review.ts';
 import { serveReview } from '../../cli/prompt-review/web.ts';
 import { temporalExecutable } from '../../cli/temporal-executable.ts';
@@ -14,9 +15,8 @@ import { startTemporalServer } from '../../demo/command/temporal-server.ts';
 import { startLocalTeacher } from '../../demo/local-teacher/server.ts';
 import { serveHealth } from '../../workers/health.ts';
 import { installTelemetry } from '../../workers/telemetry.ts';
-import { listeningAddresses, noListening } from '../listening.ts';
-import { processesInGroup } from '../processes.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { listeningAddresses, noListening } from '../helpers/listening.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 test('what is listened on is seen, on whatever address', async (context) => {
   const server = createServer().listen(0, '0.0.0.0');

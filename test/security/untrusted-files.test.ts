@@ -14,7 +14,7 @@ import { readQuestionTypes } from '../../src/generation/question-types.ts';
 import { openSafetensors } from '../../src/model/files/safetensors.ts';
 import { decodeImage } from '../../src/model/images/decode-image.ts';
 import { inlineImage } from '../../src/report/images.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 async function file(name: string, content: string | Uint8Array): Promise<string> {
   const path = join(await temporaryFolder(), name);

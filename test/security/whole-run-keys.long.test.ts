@@ -10,8 +10,8 @@ import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
 import { runDemo } from '../../demo/command/demo.ts';
 import { runningTeacher } from '../demo/local-teacher/running-teacher.ts';
 import { filesWith } from '../helpers/files-with.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { pretendTrainerEntry, writeTinyRun } from '../round/tiny-run.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
 
 const key = 'sk-marker-of-a-whole-run-0123456789';
 

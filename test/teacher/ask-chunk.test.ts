@@ -14,8 +14,8 @@ import { TeacherError } from '../../src/teacher/teacher-error.ts';
 import { runningTeacher } from '../demo/local-teacher/running-teacher.ts';
 import { annotatedImage } from '../generation/images.ts';
 import { request } from '../generation/requests.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
-import { noTinyDisk, tinyDisk } from '../tiny-disk.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
+import { noTinyDisk, tinyDisk } from '../helpers/tiny-disk.ts';
 
 const requests = Array.from({ length: 20 }, (_, index) => request(index + 1));
 const template = await readPromptTemplate('configs/prompts/generate-v1.md');

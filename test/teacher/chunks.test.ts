@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { countChunks, indexChunks, readChunk } from '../../src/teacher/chunks.ts';
 import { generationRequest } from '../../src/teacher/generation-request.ts';
 import { request } from '../generation/requests.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 async function fileOf(count: number, lastLineBreak = '\n'): Promise<string> {
   const file = join(await temporaryFolder(), 'requests.jsonl');

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { appendToLedger, readLedger, type SpendEntry } from '../../src/teacher/ledger.ts';
 import { openSpending } from '../../src/teacher/spending.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 const program = fileURLToPath(new URL('spending-process.ts', import.meta.url));
 

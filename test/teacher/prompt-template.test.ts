@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { fillTemplate, readPromptTemplate } from '../../src/teacher/prompt-template.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 const settings = 'version: v9\nmodel: gpt-4\ntemperature: 0.7\ntopP: 0.9\nmaximumTokens: 800';
 

@@ -12,8 +12,8 @@ import { type JobSpec, parseTrainerLine, type TrainerMessage } from '../../src/t
 import { runTrainer } from '../../src/trainer/supervisor/run-trainer.ts';
 import { typescriptTrainer } from '../../src/trainer/supervisor/trainer-command.ts';
 import { lossesIn, maximumDifference, tinyFinetune } from '../helpers/jobs.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { type TinyMixture, writeTinyMixture, writeTinyModel } from '../helpers/tiny-model.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
 
 const STEPS = 20;
 /** So many that no test can be too late to interrupt it. */

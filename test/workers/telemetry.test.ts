@@ -18,8 +18,8 @@ import { serveHealth } from '../../workers/health.ts';
 import { installTelemetry, openTraces } from '../../workers/telemetry.ts';
 import { logLine } from '../../workers/worker-log.ts';
 import { workflowsPath } from '../../workers/workflows-path.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { pretendTrainerEntry, writeTinyRun } from '../round/tiny-run.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
 import { until } from '../workflows/until.ts';
 
 test('metrics, health and traces of a run', async () => {

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { compareRuns, leftovers } from '../../bench/chaos/compare.ts';
 import { runWithChaos } from '../../bench/chaos/run.ts';
-import { runningWith } from '../processes.ts';
+import { runningWith } from '../../bench/support/processes.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { pretendTrainerEntry, writeTinyRun } from '../round/tiny-run.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
 
 test('whatever is killed on the way, the run ends with the same data, scores and adapters', async () => {
   const folder = await temporaryFolder();

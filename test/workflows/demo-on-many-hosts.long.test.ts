@@ -8,13 +8,19 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { compareRuns } from '../../bench/chaos/compare.ts';
+import {
+  type ConnectedHosts,
+  connectHosts,
+  copyProjectTo,
+  partsDoneBy,
+  withTsx,
+} from '../../bench/support/connected-hosts.ts';
+import type { Host } from '../../bench/support/hosts.ts';
+import { runningWith } from '../../bench/support/processes.ts';
+import { bucket, s3Server } from '../../bench/support/s3-server.ts';
+import { projectFile } from '../../src/core/project-file.ts';
 import { pullRun } from '../../src/core/remote/stored-run.ts';
 import type { DataEngineResult } from '../../workflows/messages.ts';
-import { bucket, s3Server } from '../core/remote/s3-server.ts';
-import { type ConnectedHosts, connectHosts, copyProjectTo, partsDoneBy, withTsx } from '../helpers/connected-hosts.ts';
-import type { Host } from '../helpers/hosts.ts';
-import { projectFile } from '../helpers/project-file.ts';
-import { runningWith } from '../processes.ts';
 
 const run = 'demo-quick-seed1';
 

@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { createCpuActivities } from '../../activities/cpu.ts';
+import { writeGenerationRun } from '../../bench/support/generation-run.ts';
 import { type LocalTeacherOptions, startLocalTeacher } from '../../demo/local-teacher/server.ts';
 import { generate } from '../../src/round/generate.ts';
 import { generationFolder } from '../../src/round/generation/folder.ts';
 import type { StepContext } from '../../src/round/step-context.ts';
-import { writeGenerationRun } from '../helpers/generation-run.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { createWorker, type WorkflowTestEnvironment } from './environment.ts';
 
 /** How many requests a run has, and the `teacher` part of its config. */

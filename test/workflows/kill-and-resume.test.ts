@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { runningWith } from '../processes.ts';
+import { runningWith } from '../../bench/support/processes.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { pretendTrainerEntry, writeTinyRun } from '../round/tiny-run.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
 import { startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
 import { lossCurve, runWithKills } from './kill-and-resume.ts';
 

@@ -8,13 +8,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createCpuActivities } from '../../activities/cpu.ts';
 import { createGpuActivities } from '../../activities/gpu.ts';
+import { runningWith } from '../../bench/support/processes.ts';
 import { finetune } from '../../src/round/finetune.ts';
 import { defaultTrainerEntry } from '../../src/trainer/supervisor/trainer-command.ts';
 import { maximumDifference } from '../helpers/jobs.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { writeTinyModel } from '../helpers/tiny-model.ts';
-import { runningWith } from '../processes.ts';
 import { tinyContext, writeTinyRun } from '../round/tiny-run.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
 import { createWorker, startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
 import { lossCurve, runWithKills } from './kill-and-resume.ts';
 

@@ -22,8 +22,8 @@ import type {
   PromptProgress,
 } from '../../workflows/prompt-messages.ts';
 import type { promptOptimization } from '../../workflows/prompt-optimization.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { tinyConfig, tinyContext, writeTinyRun } from '../round/tiny-run.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
 import { createWorker, startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
 
 const run = promisify(execFile);

@@ -9,14 +9,14 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createCpuActivities } from '../../activities/cpu.ts';
 import { createGpuActivities } from '../../activities/gpu.ts';
+import { runningWith } from '../../bench/support/processes.ts';
 import { describeFailure, rootCause } from '../../cli/failures.ts';
 import { createProgressDisplay } from '../../cli/progress-display.ts';
 import { temporalExecutable } from '../../cli/temporal-executable.ts';
 import { watchRun } from '../../cli/watch-run.ts';
 import { typescriptTrainer } from '../../src/trainer/supervisor/trainer-command.ts';
-import { runningWith } from '../processes.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { pretendTrainerEntry, type TinyConfig, writeTinyRun } from '../round/tiny-run.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
 import { createWorker, startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
 
 const run = promisify(execFile);

@@ -2,12 +2,13 @@ import { createHash, randomBytes } from 'node:crypto';
 import { appendFile, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { bucket, s3Server } from '../../../bench/support/s3-server.ts';
 import { InputError } from '../../../src/core/input-error.ts';
 import { cacheLimit, openObjectCache } from '../../../src/core/remote/object-cache.ts';
 import type { ObjectStore } from '../../../src/core/remote/object-store.ts';
 import { openS3Store } from '../../../src/core/remote/s3-store.ts';
-import { temporaryFolder } from '../../temporary-folder.ts';
-import { bucket, s3Server, useS3Server } from './s3-server.ts';
+import { useS3Server } from '../../helpers/s3-server.ts';
+import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 
 useS3Server();
 const mebibyte = 1024 * 1024;

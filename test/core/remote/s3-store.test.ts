@@ -4,12 +4,13 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { bucket, s3Server } from '../../../bench/support/s3-server.ts';
 import { InputError } from '../../../src/core/input-error.ts';
 import { createS3Client } from '../../../src/core/remote/s3-client.ts';
 import { openS3Store, requireConditionalWrites } from '../../../src/core/remote/s3-store.ts';
 import { parseStoreUri } from '../../../src/core/remote/store-uri.ts';
-import { temporaryFolder } from '../../temporary-folder.ts';
-import { bucket, s3Server, useS3Server } from './s3-server.ts';
+import { useS3Server } from '../../helpers/s3-server.ts';
+import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 
 useS3Server();
 afterEach(() => vi.unstubAllEnvs());

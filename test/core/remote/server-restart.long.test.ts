@@ -3,9 +3,10 @@ import { createHash, randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { bucket, s3Server } from '../../../bench/support/s3-server.ts';
 import { openS3Store } from '../../../src/core/remote/s3-store.ts';
-import { temporaryFolder } from '../../temporary-folder.ts';
-import { bucket, s3Server, useS3Server } from './s3-server.ts';
+import { useS3Server } from '../../helpers/s3-server.ts';
+import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 
 const server = useS3Server();
 

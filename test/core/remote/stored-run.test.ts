@@ -3,13 +3,14 @@ import { randomBytes } from 'node:crypto';
 import { access, appendFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { bucket, s3Server } from '../../../bench/support/s3-server.ts';
 import { runStepOnce } from '../../../src/core/manifest.ts';
 import { openStore, runUri, type StoredWork, withStoredRun } from '../../../src/core/remote/stored-run.ts';
 import { type RunDirectory, stepDirectory } from '../../../src/core/run-directory.ts';
 import { writeJson } from '../../../src/core/write-file.ts';
 import { gate } from '../../helpers/gate.ts';
-import { temporaryFolder } from '../../temporary-folder.ts';
-import { bucket, s3Server, useS3Server } from './s3-server.ts';
+import { useS3Server } from '../../helpers/s3-server.ts';
+import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 
 useS3Server();
 

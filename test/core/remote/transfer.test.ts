@@ -2,13 +2,14 @@ import { createHash, randomBytes } from 'node:crypto';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { bucket, s3Server } from '../../../bench/support/s3-server.ts';
 import { partsOf } from '../../../src/core/remote/parts.ts';
 import { createS3Client } from '../../../src/core/remote/s3-client.ts';
 import { openS3Store } from '../../../src/core/remote/s3-store.ts';
 import { DamagedObject } from '../../../src/core/remote/store-error.ts';
-import { temporaryFolder } from '../../temporary-folder.ts';
+import { useS3Server } from '../../helpers/s3-server.ts';
+import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 import { faultyProxy } from './faulty-proxy.ts';
-import { bucket, s3Server, useS3Server } from './s3-server.ts';
 
 const server = useS3Server();
 afterEach(() => vi.unstubAllEnvs());

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { runningInGroup } from '../../../bench/support/processes.ts';
 import { endingWithUs, startOwned } from '../../../demo/command/child-process.ts';
-import { runningInGroup } from '../../processes.ts';
 
 let directory: string;
 

@@ -5,10 +5,10 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
+import { runningWith } from '../../../bench/support/processes.ts';
 import { runDemo } from '../../../demo/command/demo.ts';
-import { runningWith } from '../../processes.ts';
+import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 import { pretendTrainerEntry, writeTinyRun } from '../../round/tiny-run.ts';
-import { temporaryFolder } from '../../temporary-folder.ts';
 
 function captureOutput(): { text: () => string } {
   const parts: string[] = [];

@@ -14,7 +14,7 @@ import { readPromptTemplate } from '../../../src/teacher/prompt-template.ts';
 import { allAnnotations } from '../../datasets/all-annotations.ts';
 import { annotatedImage } from '../../generation/images.ts';
 import { request } from '../../generation/requests.ts';
-import { noSharedFiles, sharedFile } from '../../shared-files.ts';
+import { noSharedFiles, sharedFile } from '../../helpers/shared-files.ts';
 
 const template = await readPromptTemplate('configs/prompts/generate-v1.md');
 const types = await readQuestionTypes('configs/question-types.yaml');

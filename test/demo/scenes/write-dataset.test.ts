@@ -10,8 +10,8 @@ import { readAokvqa } from '../../../src/datasets/aokvqa.ts';
 import { readCcSbuAlign } from '../../../src/datasets/cc-sbu-align.ts';
 import { checkImage } from '../../../src/datasets/check-images.ts';
 import { allAnnotations } from '../../datasets/all-annotations.ts';
-import { temporaryFolder } from '../../temporary-folder.ts';
-import { noTinyDisk, tinyDisk } from '../../tiny-disk.ts';
+import { temporaryFolder } from '../../helpers/temporary-folder.ts';
+import { noTinyDisk, tinyDisk } from '../../helpers/tiny-disk.ts';
 
 const options = { seed: 3, trainImages: 120, validationImages: 60, testImages: 30, alignmentImages: 20 };
 

@@ -4,8 +4,8 @@ import { describe, expect, test } from 'vitest';
 import type { AokvqaQuestion } from '../../../src/datasets/aokvqa.ts';
 import { readAokvqaPredictions, scoreAokvqaPredictions } from '../../../src/evaluation/aokvqa-predictions.ts';
 import { aokvqa } from '../../../src/evaluation/benchmarks/aokvqa.ts';
-import { noSharedFiles, sharedFile } from '../../shared-files.ts';
-import { temporaryFolder } from '../../temporary-folder.ts';
+import { noSharedFiles, sharedFile } from '../../helpers/shared-files.ts';
+import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 import { evaluated, question } from '../questions.ts';
 
 function answered(choice: number, values: Partial<AokvqaQuestion> = {}) {

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { mmbench } from '../../../src/evaluation/benchmarks/mmbench.ts';
 import type { MmbenchItem } from '../../../src/evaluation/benchmarks/mmbench-submission.ts';
-import { temporaryFolder } from '../../temporary-folder.ts';
+import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 import { mmbenchRows, writeTable } from './official-files.ts';
 
 // Python is there wherever the set-up ran; it reads the file independently of what wrote it.

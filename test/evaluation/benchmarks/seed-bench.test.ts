@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { seedBench } from '../../../src/evaluation/benchmarks/seed-bench.ts';
-import { temporaryFolder } from '../../temporary-folder.ts';
+import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 import { seedBenchFile, writeSeedBench } from './official-files.ts';
 
 async function read(limit?: number) {

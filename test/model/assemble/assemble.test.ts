@@ -7,7 +7,7 @@ import { openPickle } from '../../../src/model/assemble/pickle.ts';
 import { readModelDirectory } from '../../../src/model/files/model-directory.ts';
 import { type TensorToWrite, writeSafetensors } from '../../../src/model/files/safetensors.ts';
 import { loadTokenizer } from '../../../src/model/text/tokenizer.ts';
-import { temporaryFolder } from '../../temporary-folder.ts';
+import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 import { type Downloads, lavisName, renamed, type Tensors, tensorsIn, whole, writeDownloads } from './downloads.ts';
 
 const config = JSON.parse(await readFile(path.join(whole, 'config.json'), 'utf8')) as { text_config: object };

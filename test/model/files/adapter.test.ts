@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { readAdapter, writeAdapter } from '../../../src/model/files/adapter.ts';
 import { openSafetensors, writeSafetensors } from '../../../src/model/files/safetensors.ts';
-import { temporaryFolder } from '../../temporary-folder.ts';
+import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 
 const fixture = fileURLToPath(new URL('../../fixtures/tiny-blip2-adapter/', import.meta.url));
 let directory: string;

@@ -9,7 +9,7 @@ import {
   modelConfigSchema,
   readModelConfig,
 } from '../../../src/model/files/model-config.ts';
-import { temporaryFolder } from '../../temporary-folder.ts';
+import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 
 const tinyModel = fileURLToPath(new URL('../../fixtures/tiny-blip2/', import.meta.url));
 type Json = Record<string, unknown>;

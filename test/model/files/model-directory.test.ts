@@ -10,8 +10,8 @@ import {
   writeModelDirectory,
 } from '../../../src/model/files/model-directory.ts';
 import { openSafetensors, type TensorToWrite, writeSafetensors } from '../../../src/model/files/safetensors.ts';
-import { temporaryFolder } from '../../temporary-folder.ts';
-import { noTinyDisk, tinyDisk } from '../../tiny-disk.ts';
+import { temporaryFolder } from '../../helpers/temporary-folder.ts';
+import { noTinyDisk, tinyDisk } from '../../helpers/tiny-disk.ts';
 
 const tinyModel = fileURLToPath(new URL('../../fixtures/tiny-blip2/', import.meta.url));
 let folder: string;

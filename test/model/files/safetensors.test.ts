@@ -3,7 +3,7 @@ import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { InputError } from '../../../src/core/input-error.ts';
 import { openSafetensors, writeSafetensors } from '../../../src/model/files/safetensors.ts';
-import { temporaryFolder } from '../../temporary-folder.ts';
+import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 
 let directory: string;
 let file: string;

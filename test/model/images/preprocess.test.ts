@@ -10,7 +10,7 @@ import {
   preprocessImages,
   readPreprocessorConfig,
 } from '../../../src/model/images/preprocess.ts';
-import { temporaryFolder } from '../../temporary-folder.ts';
+import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 
 const fixtures = fileURLToPath(new URL('../../fixtures/', import.meta.url));
 const image = (name: string) => path.join(fixtures, 'images', name);

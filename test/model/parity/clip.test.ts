@@ -8,7 +8,7 @@ import { openSafetensors, writeSafetensors } from '../../../src/model/files/safe
 import { Tape } from '../../../src/model/ops/tape.ts';
 import { embed } from '../../../src/trainer/jobs/embed.ts';
 import { maximumDifference, recordingReporter } from '../../helpers/jobs.ts';
-import { temporaryFolder } from '../../temporary-folder.ts';
+import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 import { FIXTURES, readFeed, readFeeds, relativeDifference, run, weightsAmong } from './compare.ts';
 
 const folder = path.join(FIXTURES, 'tiny-clip');

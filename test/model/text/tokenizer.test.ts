@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { InputError } from '../../../src/core/input-error.ts';
 import { loadTokenizer, type Tokenizer } from '../../../src/model/text/tokenizer.ts';
 import { trainTokenizer, writeTokenizer } from '../../../src/model/text/train-tokenizer.ts';
-import { temporaryFolder } from '../../temporary-folder.ts';
+import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 
 async function readFixture(name: string): Promise<unknown> {
   return JSON.parse(await readFile(new URL(`../../fixtures/tokenizer/${name}`, import.meta.url), 'utf8'));

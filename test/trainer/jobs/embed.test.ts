@@ -5,8 +5,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openSafetensors } from '../../../src/model/files/safetensors.ts';
 import { embed } from '../../../src/trainer/jobs/embed.ts';
 import { maximumDifference, recordingReporter } from '../../helpers/jobs.ts';
+import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 import { writeTinyModel, writeTinyQuestions } from '../../helpers/tiny-model.ts';
-import { temporaryFolder } from '../../temporary-folder.ts';
 
 let folder: string;
 let model: string;

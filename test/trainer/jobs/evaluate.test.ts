@@ -9,8 +9,8 @@ import { askedQuestionSchema } from '../../../src/trainer/asked-question.ts';
 import { type EvaluateSettings, evaluate } from '../../../src/trainer/jobs/evaluate.ts';
 import { generateTexts } from '../../../src/trainer/jobs/generate-text.ts';
 import { maximumDifference, recordingReporter } from '../../helpers/jobs.ts';
+import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 import { type TinyQuestions, writeAsked, writeTinyModel, writeTinyQuestions } from '../../helpers/tiny-model.ts';
-import { temporaryFolder } from '../../temporary-folder.ts';
 
 const QUESTIONS = 11;
 const lineSchema = z.object({ question_id: z.string(), losses: z.array(z.number()), text: z.string().optional() });

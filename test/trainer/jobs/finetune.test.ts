@@ -7,9 +7,9 @@ import { readAdapter } from '../../../src/model/files/adapter.ts';
 import { finetune } from '../../../src/trainer/jobs/finetune.ts';
 import { learningRateAt } from '../../../src/trainer/jobs/learning-rate.ts';
 import { lossesIn, maximumDifference, recordingReporter, tinyFinetune } from '../../helpers/jobs.ts';
+import { temporaryFolder } from '../../helpers/temporary-folder.ts';
+import { noTinyDisk, tinyDisk } from '../../helpers/tiny-disk.ts';
 import { type TinyMixture, writeTinyMixture, writeTinyModel } from '../../helpers/tiny-model.ts';
-import { temporaryFolder } from '../../temporary-folder.ts';
-import { noTinyDisk, tinyDisk } from '../../tiny-disk.ts';
 
 const STEPS = 20;
 let folder: string;

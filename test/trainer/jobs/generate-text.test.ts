@@ -2,8 +2,8 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { generateTexts, type TextRequest } from '../../../src/trainer/jobs/generate-text.ts';
+import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 import { writeTinyModel, writeTinyQuestions } from '../../helpers/tiny-model.ts';
-import { temporaryFolder } from '../../temporary-folder.ts';
 
 const settings = { strategy: { kind: 'greedy' }, maximumNewTokens: 6 } as const;
 

@@ -6,8 +6,8 @@ import { type ModelDirectory, readModelDirectory } from '../../../src/model/file
 import { initialTensor } from '../../../src/model/initialize.ts';
 import { type ImageCacheSettings, imageCacheSettings, openImageCache } from '../../../src/trainer/jobs/image-cache.ts';
 import { imageFeatures } from '../../../src/trainer/jobs/image-features.ts';
+import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 import { writeTinyModel, writeTinyQuestions } from '../../helpers/tiny-model.ts';
-import { temporaryFolder } from '../../temporary-folder.ts';
 
 const UNLIMITED = Number.POSITIVE_INFINITY;
 let model: ModelDirectory;

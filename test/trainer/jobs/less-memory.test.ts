@@ -6,8 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { finetune } from '../../../src/trainer/jobs/finetune.ts';
 import type { FinetuneJob } from '../../../src/trainer/protocol.ts';
 import { lossesIn, maximumDifference, recordingReporter, tinyFinetune } from '../../helpers/jobs.ts';
+import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 import { type TinyMixture, writeTinyMixture, writeTinyModel } from '../../helpers/tiny-model.ts';
-import { temporaryFolder } from '../../temporary-folder.ts';
 
 const STEPS = 8;
 let folder: string;

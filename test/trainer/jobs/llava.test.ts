@@ -13,8 +13,8 @@ import { finetune } from '../../../src/trainer/jobs/finetune.ts';
 import { merge } from '../../../src/trainer/jobs/merge.ts';
 import { promptIds, promptSettings, trainingSequence } from '../../../src/trainer/jobs/sequence.ts';
 import { lossesIn, recordingReporter, tinyFinetune } from '../../helpers/jobs.ts';
+import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 import { type TinyMixture, writeTinyMixture, writeTinyModel } from '../../helpers/tiny-model.ts';
-import { temporaryFolder } from '../../temporary-folder.ts';
 
 let folder: string;
 let mixture: TinyMixture;

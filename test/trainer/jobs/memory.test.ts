@@ -8,8 +8,8 @@ import { nativeBinding } from '../../../src/model/ops/tensorflow.ts';
 import { batchShape, collate } from '../../../src/trainer/jobs/batch.ts';
 import { finetuneProgram } from '../../../src/trainer/jobs/finetune-program.ts';
 import type { Sequence } from '../../../src/trainer/jobs/sequence.ts';
+import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 import { writeTinyModel } from '../../helpers/tiny-model.ts';
-import { temporaryFolder } from '../../temporary-folder.ts';
 
 const held = () => nativeBinding().getNumOfTensors();
 

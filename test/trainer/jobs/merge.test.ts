@@ -7,8 +7,8 @@ import { type ModelDirectory, readModelDirectory } from '../../../src/model/file
 import { finetune } from '../../../src/trainer/jobs/finetune.ts';
 import { type MergeSettings, merge } from '../../../src/trainer/jobs/merge.ts';
 import { maximumDifference, recordingReporter, tinyFinetune } from '../../helpers/jobs.ts';
+import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 import { type TinyMixture, writeTinyMixture, writeTinyModel } from '../../helpers/tiny-model.ts';
-import { temporaryFolder } from '../../temporary-folder.ts';
 
 let folder: string;
 let mixture: TinyMixture;

@@ -4,11 +4,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect } from 'vitest';
+import { runningWith } from '../../../bench/support/processes.ts';
 import { pythonOfSetup } from '../../../src/core/setup-file.ts';
 import type { JobSpec, TrainerMessage } from '../../../src/trainer/protocol.ts';
 import { runTrainer, type TrainerResult } from '../../../src/trainer/supervisor/run-trainer.ts';
 import { type Sharding, type TorchSettings, torchTrainer } from '../../../src/trainer/supervisor/torch-trainer.ts';
-import { runningWith } from '../../processes.ts';
 
 /** Each job starts Python anew, which takes long where the machine is busy. */
 export const TORCH_TIMEOUTS = { testTimeout: 1_200_000, hookTimeout: 1_200_000 };

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 
-/** Where a file of the project is, told from its root. */
+/** Where a file of this project is, named from the project's root: the working directory may be another. */
 export function projectFile(path: string): string {
   return fileURLToPath(new URL(`../../${path}`, import.meta.url));
 }

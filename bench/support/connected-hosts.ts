@@ -4,14 +4,14 @@
 import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
-import { partTimes } from '../../bench/part-times.ts';
-import { firstMatch } from '../../bench/process-figures.ts';
-import { startServerIn } from '../../bench/server-in.ts';
 import { connectClient } from '../../cli/temporal-client.ts';
 import type { OwnedProcess } from '../../demo/command/child-process.ts';
-import { startS3Server, type TestS3Server } from '../core/remote/s3-server.ts';
+import { projectFile } from '../../src/core/project-file.ts';
 import { createHosts, type Host } from './hosts.ts';
-import { projectFile } from './project-file.ts';
+import { partTimes } from './part-times.ts';
+import { firstMatch } from './process-figures.ts';
+import { startS3Server, type TestS3Server } from './s3-server.ts';
+import { startServerIn } from './server-in.ts';
 
 export interface HostWorker {
   queue: string;

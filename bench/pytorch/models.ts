@@ -1,12 +1,12 @@
 /** The models of the speed benchmarks, with random weights: their speed is that of trained ones. */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { modelConfigSchema } from '../src/model/files/model-config.ts';
-import { expectedTensors, writeModelDirectory } from '../src/model/files/model-directory.ts';
-import { flatParameters } from '../src/model/flat-parameters.ts';
-import { initialTensor } from '../src/model/initialize.ts';
-import { saveAdapter } from '../src/trainer/jobs/adapter-files.ts';
-import { adaptedModules, initialLora, type LoraSettings, loraShapes } from '../src/trainer/jobs/lora.ts';
+import { modelConfigSchema } from '../../src/model/files/model-config.ts';
+import { expectedTensors, writeModelDirectory } from '../../src/model/files/model-directory.ts';
+import { flatParameters } from '../../src/model/flat-parameters.ts';
+import { initialTensor } from '../../src/model/initialize.ts';
+import { saveAdapter } from '../../src/trainer/jobs/adapter-files.ts';
+import { adaptedModules, initialLora, type LoraSettings, loraShapes } from '../../src/trainer/jobs/lora.ts';
 
 export type Size = 'S' | 'M';
 

@@ -1,6 +1,6 @@
 /** Starts the two sides of a comparison on the same number of threads. */
-import { typescriptTrainer } from '../src/trainer/supervisor/trainer-command.ts';
-import { findPyTorch } from './pytorch.ts';
+import { typescriptTrainer } from '../../src/trainer/supervisor/trainer-command.ts';
+import { findPyTorch } from './find-pytorch.ts';
 import { type Side, startSide } from './side.ts';
 
 export interface SidesSettings {
@@ -19,7 +19,7 @@ export interface SidesSettings {
  * @param options of `our-side.ts`: `--bfloat16`
  */
 export function startOurs({ task, model, threads }: SidesSettings, ...options: string[]): Promise<Side> {
-  const { program, arguments: started, environment } = typescriptTrainer('bench/our-side.ts');
+  const { program, arguments: started, environment } = typescriptTrainer('bench/pytorch/our-side.ts');
   return startSide(program, [...started, task, '--model', model, ...options], {
     ...environment,
     TF_NUM_INTRAOP_THREADS: threads,

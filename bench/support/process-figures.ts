@@ -3,7 +3,7 @@
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { processesInGroup } from '../test/processes.ts';
+import { processesInGroup } from './processes.ts';
 
 /** What a program says in its log once it is ready. */
 export async function firstMatch(logFile: string, pattern: RegExp): Promise<string> {

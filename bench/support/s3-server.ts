@@ -1,12 +1,10 @@
-/** SeaweedFS, a real server that speaks S3, for a test. */
+/** SeaweedFS, a real server that speaks S3, for tests and benchmarks. */
 import { spawn } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
-import { afterAll, beforeAll } from 'vitest';
 
 export const accessKeyId = 'test-access-key';
 export const secretAccessKey = 'test-secret-access-key';
@@ -32,27 +30,6 @@ export interface TestS3Server {
   kill(): Promise<void>;
   /** Starts it again on the same port and data. */
   start(): Promise<void>;
-}
-
-/** A server for all tests of a file, whose environment names it. Call it at the top of the file. */
-export function useS3Server(): TestS3Server {
-  const server = {} as TestS3Server;
-  const before = { ...process.env };
-  let folder: string | undefined;
-  beforeAll(async () => {
-    if (s3Server === undefined) return;
-    folder = await mkdtemp(join(tmpdir(), 'dataengine-s3-'));
-    Object.assign(server, await startS3Server(folder));
-    Object.assign(process.env, server.environment);
-  });
-  afterAll(async () => {
-    if (folder === undefined) return;
-    for (const name of Object.keys(server.environment)) delete process.env[name];
-    Object.assign(process.env, before);
-    await server.kill();
-    await rm(folder, { recursive: true, force: true });
-  });
-  return server;
 }
 
 /** Starts a server with one bucket, whose data lie in the folder. Only this machine can reach it. */

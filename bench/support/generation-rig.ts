@@ -2,11 +2,11 @@
  * A Temporal server, a local teacher and CPU workers, each a process of its own, for benchmarks of the generation.
  */
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Client } from '@temporalio/client';
-import { connectClient } from '../cli/temporal-client.ts';
-import { endingWithUs, type OwnedProcess, startOwned } from '../demo/command/child-process.ts';
-import type { LocalTeacherCounts } from '../demo/local-teacher/server.ts';
+import { connectClient } from '../../cli/temporal-client.ts';
+import { endingWithUs, type OwnedProcess, startOwned } from '../../demo/command/child-process.ts';
+import type { LocalTeacherCounts } from '../../demo/local-teacher/server.ts';
+import { projectFile } from '../../src/core/project-file.ts';
 import { firstMatch, memoryOf, processorTimeOfGroups } from './process-figures.ts';
 import { startServerIn } from './server-in.ts';
 
@@ -31,7 +31,6 @@ export interface ProcessorTime {
 }
 
 export const taskQueue = 'bench-generation';
-const projectFile = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
 /**
  * Starts the server and the teacher; workers are started one by one.

@@ -4,8 +4,8 @@ import { mkdir, rename, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { seededRandom } from '../src/core/seeded-random.ts';
-import type { CocoFiles } from '../src/datasets/coco.ts';
+import { seededRandom } from '../../src/core/seeded-random.ts';
+import type { CocoFiles } from '../../src/datasets/coco.ts';
 
 /** Figures of the official files (https://cocodataset.org/#download, 2017). */
 export const TRAIN2017 = { images: 118_287, boxes: 860_001, captions: 591_753, instancesBytes: 469_785_474 };

@@ -7,13 +7,13 @@ import { join } from 'node:path';
 import { configSchema } from '../../src/config/schema.ts';
 import { hashValue } from '../../src/core/hash.ts';
 import { runStepOnce } from '../../src/core/manifest.ts';
+import { projectFile } from '../../src/core/project-file.ts';
 import { stepDirectory } from '../../src/core/run-directory.ts';
 import { writeFileAtomically } from '../../src/core/write-file.ts';
 import { freezeConfig } from '../../src/round/frozen-config.ts';
 import { requestsFile } from '../../src/round/sample.ts';
 import type { StepContext } from '../../src/round/step-context.ts';
 import type { GenerationRequest } from '../../src/teacher/generation-request.ts';
-import { projectFile } from './project-file.ts';
 
 const imageCount = 200;
 const objects = ['cat', 'dog', 'bus', 'apple', 'clock'];

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 
 /** A file of the material beside the repository, or undefined where that is not there. */
 export function sharedFile(path: string): string | undefined {
-  const file = fileURLToPath(new URL(`../../shared/${path}`, import.meta.url));
+  const file = fileURLToPath(new URL(`../../../shared/${path}`, import.meta.url));
   return existsSync(file) ? file : undefined;
 }
 
