@@ -1,18 +1,51 @@
 /**
- * What the pages tell a person to type exists: every command of ours with its options, every npm script, every file
- * of the project, every link. `run-commands.long.test.ts` runs them.
+ * What the pages name exists: every command of ours with its options, every npm script, every file
+ * of the project, every link; and that its configs are valid. `run-commands.long.test.ts` runs them.
  */
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readFile, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { describe, expect, test } from 'vitest';
 import { createProgram } from '../../cli/program.ts';
+import { loadConfig } from '../../src/config/load-config.ts';
+import type { Config } from '../../src/config/schema.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { commandsInBlocks, commandsInSentences, readPages } from './pages.ts';
 
 const texts = await readPages();
 const pages = [...texts.keys()];
 const scripts = Object.keys(JSON.parse(await readFile('package.json', 'utf8')).scripts);
+
+/** A file of the project, named from its folder; not one with a placeholder such as `<family>`. */
+const projectFile =
+  /(?<![\w./-])((?:activities|bench|bin|cli|configs|data|demo|deploy|docs|examples|scripts|src|test|workers|workflows)\/[\w./-]*\.(?:ts|mjs|py|txt|yaml|md|json|Dockerfile)\b)/g;
+
+/** Where the links of a page lead: files by their path from the project's folder. */
+function linksOf(page: string, text: string): { file: string; heading?: string }[] {
+  return [...text.matchAll(/\]\((?!https?:|mailto:)([^)#\s]*)(?:#([^)\s]+))?\)/g)].map(([, link, heading]) => ({
+    file: link ? join(dirname(page), link) : page,
+    heading,
+  }));
+}
+
+/** The anchors that GitHub gives the headings of a page. */
+function headingsOf(text: string): string[] {
+  return [...text.matchAll(/^#+ (.+)$/gm)].map(([, title]) =>
+    (title as string)
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
+/** Reads a config of a page; one that extends nothing is an excerpt, of the demo's config here. */
+async function loadExcerpt(block: string): Promise<Config> {
+  const base = /^extends: *(\S+)/m.exec(block)?.[1] ?? 'configs/demo.yaml';
+  const file = join(await temporaryFolder(), 'config.yaml');
+  await writeFile(file, `extends: ${resolve(base)}\n${block.replace(/^extends:.*$/m, '')}`);
+  return loadConfig(file);
+}
 
 /** The words after `dataengine` in a line. */
 function wordsOfOurs(line: string): string[] | undefined {
@@ -21,7 +54,7 @@ function wordsOfOurs(line: string): string[] | undefined {
 }
 
 /** Walks down to the subcommand that the words name. */
-function resolve(program: Command, words: string[]): { command: Command; rest: string[] } {
+function findCommand(program: Command, words: string[]): { command: Command; rest: string[] } {
   let command = program;
   let rest = words;
   for (;;) {
@@ -41,7 +74,7 @@ describe.each(pages)('%s', (page) => {
     for (const line of [...commandsInBlocks(text), ...commandsInSentences(text)]) {
       const words = wordsOfOurs(line);
       if (!words) continue;
-      const { command, rest } = resolve(program, words);
+      const { command, rest } = findCommand(program, words);
       if (command === program && !rest[0]?.startsWith('-')) wrong.push(`no such command: ${line}`);
       for (const option of rest.filter((word) => /^--?[a-z]/.test(word)).map((word) => word.split('=')[0] as string)) {
         const known = [...command.options, ...program.options].flatMap(({ long, short }) => [long, short]);
@@ -56,13 +89,27 @@ describe.each(pages)('%s', (page) => {
     expect(named.filter((script) => !scripts.includes(script))).toEqual([]);
   });
 
-  test('names configs that exist, and links to what is there', () => {
-    const configs = [...text.matchAll(/\bconfigs\/[\w./-]+\.(?:yaml|md|json)\b/g)].map(([file]) => file);
-    const links = [...text.matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)/g)].map(([, link]) =>
-      join(dirname(page), link as string),
-    );
-    expect([...configs, ...links].filter((file) => !existsSync(file))).toEqual([]);
+  test('names files that exist, and links to what is there', () => {
+    const files = [...text.matchAll(projectFile)].map(([, file]) => file as string);
+    const links = linksOf(page, text).map(({ file }) => file);
+    expect([...files, ...links].filter((file) => !existsSync(file))).toEqual([]);
   });
+
+  test('links to headings that exist', () => {
+    const missing = linksOf(page, text).filter(
+      ({ file, heading }) => heading && !headingsOf(texts.get(file) ?? '').includes(heading),
+    );
+    expect(missing).toEqual([]);
+  });
+
+  test('shows configs that are valid', async () => {
+    const blocks = [...text.matchAll(/^```yaml\n([\s\S]*?)^```/gm)].map(([, block]) => block as string);
+    for (const block of blocks) await expect(loadExcerpt(block), block).resolves.toBeDefined();
+  });
+});
+
+test('the README has at most 150 lines', () => {
+  expect(texts.get('README.md')?.trimEnd().split('\n').length).toBeLessThanOrEqual(150);
 });
 
 test('the README leads to every page', () => {

@@ -126,7 +126,7 @@ test('Official checkpoints and large models: what fits, and the steps of a train
   expect(await readdir(join(sandbox.folder, 'runs', 'row', 'round-0'))).toContain('evaluate');
 }, 120_000);
 
-test('README: a server and workers of one’s own, a run, a schedule', async () => {
+test('Operations: a server and workers, a run, a schedule', async () => {
   const server = start('temporal server start-dev --db-filename temporal.db &', {
     ' &': ` --port ${serverPorts[0]} --ui-port ${serverPorts[1]} --log-level error`,
   });
@@ -150,7 +150,7 @@ test('README: a server and workers of one’s own, a run, a schedule', async () 
   await removeSchedule();
 }, 300_000);
 
-test('README: every step by hand', async () => {
+test('Command line: every step by hand', async () => {
   const steps = [...documented].filter((line) => /^npm run dataengine -- (?!run )[a-z-]+ --config \S+/.test(line));
   for (const line of steps) await type(line);
   const round = join(sandbox.folder, 'runs', 'demo', 'round-1');
@@ -307,7 +307,8 @@ test('Operations and extending: workers with metrics and health, a queue, a trai
   );
 }, 120_000);
 
-test('Command line and parity: completion, and adapters for PEFT', async () => {
+test('Command line and parity: the machine, completion, and adapters for PEFT', async () => {
+  expect(await type('npm run dataengine -- doctor')).toContain('Temporal CLI');
   await type('source <(dataengine completion bash)');
   // These shells are not everywhere; what they would read is.
   for (const [shell, line] of [
