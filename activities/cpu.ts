@@ -61,7 +61,7 @@ export interface CpuActivities extends GenerationActivities {
 }
 
 /** Makes the CPU worker's activities. */
-export function createCpuActivities(dependencies: ActivityDependencies = {}): CpuActivities {
+export function createCpuActivities(dependencies: ActivityDependencies): CpuActivities {
   /** A step that writes its own folder. */
   const owning =
     <R>(folder: Owned, step: (context: StepContext) => Promise<R>) =>
@@ -69,7 +69,7 @@ export function createCpuActivities(dependencies: ActivityDependencies = {}): Cp
       runStep(reference, dependencies, step, ownFolders(reference.round, folder));
   return {
     // A run that moves into a store is sent there first, which may take a while.
-    prepareRun: (input) => asActivity(() => withHeartbeat(0, () => prepareRun(input, dependencies.searchAttributes))),
+    prepareRun: (input) => asActivity(() => withHeartbeat(0, () => prepareRun(input, dependencies))),
     recordRound: ({ summary, ...reference }) =>
       runStep(reference, dependencies, ({ run }) => writeRoundRecord(run, summary)),
     prepareData: (reference) => runStep(reference, dependencies, prepareData),

@@ -5,8 +5,8 @@ import { joinOrEmbed } from '../src/round/embed.ts';
 import { embedShard } from '../src/round/embed-parts.ts';
 import { evaluateShard } from '../src/round/evaluate.ts';
 import { finetune } from '../src/round/finetune.ts';
-import type { WorkInRun } from '../src/round/in-run.ts';
 import { merge } from '../src/round/merge.ts';
+import type { RunWork } from '../src/round/open-run.ts';
 import type { EmbedOutcome, EvaluateShardOutcome, FinetuneOutcome, MergeOutcome } from '../src/round/outcomes.ts';
 import { ownEmbeddingPart, ownFolders, ownShard } from '../src/round/own-folders.ts';
 import type { StepContext } from '../src/round/step-context.ts';
@@ -29,8 +29,8 @@ export interface GpuActivities {
 const patience = { fruitlessAttempts: 10 };
 
 /** Makes the GPU worker's activities. */
-export function createGpuActivities(dependencies: ActivityDependencies = {}): GpuActivities {
-  const run = <R>(reference: StepReference, step: (context: StepContext) => Promise<R>, owns: WorkInRun['owns']) =>
+export function createGpuActivities(dependencies: ActivityDependencies): GpuActivities {
+  const run = <R>(reference: StepReference, step: (context: StepContext) => Promise<R>, owns: RunWork['owns']) =>
     runStep(reference, dependencies, step, owns, patience);
   return {
     finetune: (reference) => run(reference, finetune, ownFolders(reference.round, 'finetune')),

@@ -2,11 +2,12 @@ import { Context } from '@temporalio/activity';
 import { loadConfig } from '../src/config/load-config.ts';
 import { hashValue } from '../src/core/hash.ts';
 import { evaluationSets } from '../src/round/evaluation-sets.ts';
-import { beginRun } from '../src/round/in-run.ts';
+import { withNewRun } from '../src/round/open-run.ts';
 import { verifies } from '../src/round/verify.ts';
 import { compactRounds } from '../workflows/details.ts';
 import type { DataEngineInput, RoundSummary, RunPlan } from '../workflows/messages.ts';
 import { readRoundRecords } from './round-records.ts';
+import type { ActivityDependencies } from './run-step.ts';
 
 export type PrepareRunInput = Omit<DataEngineInput, 'state'> & {
   workflowId: string;
@@ -24,22 +25,25 @@ export interface PreparedRun extends RunPlan {
  *
  * @throws InputError when the config is wrong
  */
-export async function prepareRun(input: PrepareRunInput, searchAttributes = false): Promise<PreparedRun> {
+export async function prepareRun(
+  input: PrepareRunInput,
+  { searchAttributes = false, extensions }: ActivityDependencies,
+): Promise<PreparedRun> {
   const { config: file, dataRoot, run, seed, rounds, samplingStrategy, workflowId, scheduledBy } = input;
   const config = await loadConfig(file, { dataRoot, run, seed, rounds, samplingStrategy });
   const name = config.run ?? runNameOf(scheduledBy ?? workflowId);
   // A schedule that says nothing of rounds adds one each time.
   const more = input.more ?? (scheduledBy !== undefined && rounds === undefined ? 1 : undefined);
-  const work = { signal: Context.current().cancellationSignal, onProgress: () => undefined };
-  const begun = await beginRun(config, name, work, async ({ run }) => ({
+  const work = { signal: Context.current().cancellationSignal, onProgress: () => undefined, extensions };
+  const started = await withNewRun(config, name, work, async ({ run }) => ({
     directory: run.stored?.uri ?? run.root,
     earlier: more === undefined ? undefined : await readRoundRecords(run),
     evaluationSets: evaluationSets(config, run).map((set) => set.name),
   }));
-  const { earlier } = begun;
+  const { earlier } = started;
   return {
     run: name,
-    directory: begun.directory,
+    directory: started.directory,
     configHash: hashValue(config),
     rounds: more === undefined ? config.rounds : (earlier?.at(-1)?.round ?? 0) + more,
     earlier: earlier && compactRounds(earlier),
@@ -50,7 +54,7 @@ export async function prepareRun(input: PrepareRunInput, searchAttributes = fals
     ...(config.sampling.embeddingShards > 1 && { embeddingShards: config.sampling.embeddingShards }),
     verifies: verifies(config),
     hasTest: config.data.test !== undefined,
-    evaluationSets: begun.evaluationSets,
+    evaluationSets: started.evaluationSets,
     queues: config.temporal.taskQueues,
     finetuneTimeoutMinutes: config.temporal.finetuneTimeoutMinutes,
     ...(config.notify.webhookVariable === undefined ? {} : { notifyOn: config.notify.on }),

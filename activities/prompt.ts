@@ -3,7 +3,7 @@
  */
 import { Context } from '@temporalio/activity';
 import { loadConfig } from '../src/config/load-config.ts';
-import { beginRun } from '../src/round/in-run.ts';
+import { withNewRun } from '../src/round/open-run.ts';
 import {
   acceptIteration,
   iterationDiff,
@@ -40,15 +40,16 @@ export interface PromptActivities {
 const diffCharacters = 4000;
 
 /** Makes the activities. */
-export function createPromptActivities(dependencies: ActivityDependencies = {}): PromptActivities {
+export function createPromptActivities(dependencies: ActivityDependencies): PromptActivities {
   return {
     preparePromptOptimization: ({ config: file, dataRoot, seed, forRun, workflowId }) =>
       asActivity(async () => {
         const config = await loadConfig(file, { dataRoot, seed });
-        const work = { signal: Context.current().cancellationSignal, onProgress: () => undefined };
-        return beginRun(config, runNameOf(workflowId), work, async (atHand) => {
-          await preparePrompt({ ...work, ...atHand, round: 0 }, forRun);
-          const { stored, root } = atHand.run;
+        const { extensions } = dependencies;
+        const work = { signal: Context.current().cancellationSignal, onProgress: () => undefined, extensions };
+        return withNewRun(config, runNameOf(workflowId), work, async (open) => {
+          await preparePrompt({ ...work, ...open, round: 0 }, forRun);
+          const { stored, root } = open.run;
           return { directory: stored?.uri ?? root, queue: config.temporal.taskQueues.cpu };
         });
       }),

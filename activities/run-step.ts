@@ -1,6 +1,7 @@
 import { Context } from '@temporalio/activity';
 import { CancelledFailure } from '@temporalio/common';
-import { inRun, type WorkInRun } from '../src/round/in-run.ts';
+import type { Extensions } from '../src/round/extensions.ts';
+import { type RunWork, withRun } from '../src/round/open-run.ts';
 import type { StepContext } from '../src/round/step-context.ts';
 import type { TrainerCommand } from '../src/trainer/supervisor/trainer-command.ts';
 import { interrupted, toActivityFailure } from './errors.ts';
@@ -8,8 +9,10 @@ import { withHeartbeat } from './heartbeat.ts';
 import { stepMetrics } from './metrics.ts';
 import type { StepReference } from './references.ts';
 
-/** What the activities need from outside; tests pass a trainer of their own. */
+/** What the activities need from the worker; tests pass a trainer of their own. */
 export interface ActivityDependencies {
+  /** What the worker adds to the library. */
+  extensions: Extensions;
   /** Default: our own trainer on native TensorFlow. */
   trainer?: TrainerCommand;
   /** Whether the namespace knows the search attributes. */
@@ -27,7 +30,7 @@ export async function runStep<R>(
   reference: StepReference,
   dependencies: ActivityDependencies,
   step: (context: StepContext) => Promise<R>,
-  owns?: WorkInRun['owns'],
+  owns?: RunWork['owns'],
   patience?: { fruitlessAttempts: number },
 ): Promise<R> {
   return asActivity(() =>
@@ -43,9 +46,9 @@ export async function runStep<R>(
           metrics.progress(progress);
         };
         log.info('step begins', place);
-        const outcome = await inRun(runDirectory, { owns, signal: cancellationSignal, onProgress }, (atHand) =>
-          step({ ...atHand, round, onProgress, trainer: dependencies.trainer }),
-        );
+        const { trainer, extensions } = dependencies;
+        const work = { owns, signal: cancellationSignal, onProgress, extensions };
+        const outcome = await withRun(runDirectory, work, (run) => step({ ...run, round, onProgress, trainer }));
         metrics.done(outcome);
         log.info('step done', { ...place, ...outcomeFacts(outcome) });
         return outcome;

@@ -30,6 +30,7 @@ import { prepareData } from '../src/round/prepare-data.ts';
 import { refine } from '../src/round/refine.ts';
 import { sample } from '../src/round/sample.ts';
 import type { StepContext } from '../src/round/step-context.ts';
+import { extensions } from '../workers/extensions.ts';
 import { confidenceInterval, mean } from './support/statistics.ts';
 
 type Strategy = Config['sampling']['strategy'] | 'continued';
@@ -80,7 +81,14 @@ async function appendNothing({ run, round }: StepContext): Promise<void> {
 
 /** Runs one round and returns the accuracy on the test questions, in percent. */
 async function runRound(config: Config, strategy: Strategy, run: StepContext['run'], round: number): Promise<number> {
-  const context: StepContext = { config, run, round, onProgress: () => {}, signal: new AbortController().signal };
+  const context: StepContext = {
+    config,
+    run,
+    round,
+    onProgress: () => {},
+    signal: new AbortController().signal,
+    extensions,
+  };
   if (round > 0) {
     const dataSteps = strategy === 'continued' ? [appendNothing] : [embed, sample, generate, refine, append];
     for (const step of dataSteps) await step(context);
@@ -109,7 +117,14 @@ async function runStrategy(
     await cp(path.join(sharedRound0, path.basename(target)), target, { recursive: true });
   }
   const { directory: run, config: frozen } = await freezeConfig(config, config.run as string);
-  await prepareData({ config: frozen, run, round: 0, onProgress: () => {}, signal: new AbortController().signal });
+  await prepareData({
+    config: frozen,
+    run,
+    round: 0,
+    onProgress: () => {},
+    signal: new AbortController().signal,
+    extensions,
+  });
   const scores: number[] = [];
   for (let round = 0; round <= config.rounds; round++) scores.push(await runRound(frozen, strategy, run, round));
   return { root: run.root, scores };

@@ -117,14 +117,15 @@ export async function runStepCommand(
   const { round } = options;
   const config = await loadConfig(options.config, { dataRoot: options.dataRoot, run: options.run, seed: options.seed });
   const run = config.run ?? basename(options.config, extname(options.config));
-  const { beginRun } = await import('../src/round/in-run.ts');
+  const { withNewRun } = await import('../src/round/open-run.ts');
+  const { extensions } = await import('../workers/extensions.ts');
   const { ownFolders } = await import('../src/round/own-folders.ts');
   const step = await load();
   const display = createProgressDisplay();
   const onProgress: StepContext['onProgress'] = (progress) => display.show(`round ${round} ${name}`, progress);
   try {
-    const work = { signal, onProgress, owns: ownFolders(round, ...owns) };
-    const outcome = await beginRun(config, run, work, (atHand) => step({ ...atHand, round, onProgress }));
+    const work = { signal, onProgress, owns: ownFolders(round, ...owns), extensions };
+    const outcome = await withNewRun(config, run, work, (open) => step({ ...open, round, onProgress }));
     display.stop();
     process.stdout.write(`${describeOutcome(name, outcome)}\n`);
   } finally {

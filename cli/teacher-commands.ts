@@ -48,11 +48,12 @@ function amountOfMoney(text: string): number {
 async function printEstimate(options: ConfigOptions & { round: number }, signal: AbortSignal): Promise<void> {
   const config = await loadConfig(options.config, { dataRoot: options.dataRoot, run: options.run });
   const run = config.run ?? basename(options.config, extname(options.config));
-  const { beginRun } = await import('../src/round/in-run.ts');
+  const { withNewRun } = await import('../src/round/open-run.ts');
+  const { extensions } = await import('../workers/extensions.ts');
   const { estimateRound } = await import('../src/round/generation/begin.ts');
   const { round } = options;
-  const work = { signal, onProgress: () => undefined };
-  const estimate = await beginRun(config, run, work, (atHand) => estimateRound({ ...work, ...atHand, round }));
+  const work = { signal, onProgress: () => undefined, extensions };
+  const estimate = await withNewRun(config, run, work, (open) => estimateRound({ ...work, ...open, round }));
   const { requests, promptTokens, completionTokens, cost, maximumCost, seconds, currency, spent, toppedUp } = estimate;
   const money = (amount: number) => `${amount.toFixed(2)} ${currency}`;
   const { teacher } = config;

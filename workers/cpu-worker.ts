@@ -2,6 +2,7 @@ import { type NativeConnection, Worker, type WorkerOptions } from '@temporalio/w
 import { createCpuActivities } from '../activities/cpu.ts';
 import { createPromptActivities } from '../activities/prompt.ts';
 import type { ActivityDependencies } from '../activities/run-step.ts';
+import { extensions } from './extensions.ts';
 import { heartbeatOptions, slotOptions, versioningOptions, type WorkerSettings } from './worker-settings.ts';
 import { workflowsPath } from './workflows-path.ts';
 
@@ -9,7 +10,8 @@ export interface CpuWorkerOptions {
   connection: NativeConnection;
   namespace: string;
   taskQueue: string;
-  dependencies?: ActivityDependencies;
+  /** Default: our own trainer and the extensions of this program. */
+  dependencies?: Partial<ActivityDependencies>;
   settings?: WorkerSettings;
   /** Made ahead of time, in memory; otherwise `settings.workflowBundle`, or the workflows are bundled here. */
   workflowBundle?: WorkerOptions['workflowBundle'];
@@ -26,12 +28,13 @@ export async function createCpuWorker({
   workflowBundle = settings.workflowBundle === undefined ? undefined : { codePath: settings.workflowBundle },
   plugins,
 }: CpuWorkerOptions): Promise<Worker> {
+  const given = { extensions, ...dependencies };
   return Worker.create({
     connection,
     namespace,
     taskQueue,
     ...(workflowBundle === undefined ? { workflowsPath } : { workflowBundle }),
-    activities: { ...createCpuActivities(dependencies), ...createPromptActivities(dependencies) },
+    activities: { ...createCpuActivities(given), ...createPromptActivities(given) },
     ...slotOptions(settings.slots),
     ...versioningOptions(settings),
     plugins,

@@ -1,13 +1,15 @@
 import { type NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import { createGpuActivities } from '../activities/gpu.ts';
 import type { ActivityDependencies } from '../activities/run-step.ts';
+import { extensions } from './extensions.ts';
 import { heartbeatOptions, versioningOptions, type WorkerSettings } from './worker-settings.ts';
 
 export interface GpuWorkerOptions {
   connection: NativeConnection;
   namespace: string;
   taskQueue: string;
-  dependencies?: ActivityDependencies;
+  /** Default: our own trainer and the extensions of this program. */
+  dependencies?: Partial<ActivityDependencies>;
   settings?: WorkerSettings;
   plugins?: WorkerOptions['plugins'];
 }
@@ -25,7 +27,7 @@ export async function createGpuWorker({
     connection,
     namespace,
     taskQueue,
-    activities: createGpuActivities(dependencies),
+    activities: createGpuActivities({ extensions, ...dependencies }),
     maxConcurrentActivityTaskExecutions: 1,
     ...versioningOptions(settings),
     plugins,

@@ -14,6 +14,7 @@ import { freezeConfig } from '../../src/round/frozen-config.ts';
 import { requestsFile } from '../../src/round/sample.ts';
 import type { StepContext } from '../../src/round/step-context.ts';
 import type { GenerationRequest } from '../../src/teacher/generation-request.ts';
+import { extensions } from '../../workers/extensions.ts';
 
 const imageCount = 200;
 const objects = ['cat', 'dog', 'bus', 'apple', 'clock'];
@@ -73,6 +74,7 @@ export async function writeGenerationRun(
     round: 1,
     onProgress: () => undefined,
     signal: new AbortController().signal,
+    extensions,
   };
 }
 

@@ -10,17 +10,17 @@ import { readAokvqa } from '../datasets/aokvqa.ts';
 import { knownQuestionTypes } from '../evaluation/question-type-of.ts';
 import { checkImages } from './check-data.ts';
 import { refuseProblems } from './data-problem.ts';
+import { prepareDataSources } from './data-sources.ts';
 import { configuredSplits, type QuestionSet, questionSet } from './dataset-paths.ts';
 import { evaluationSets, extractedImagesFolder, readEvaluationSet } from './evaluation-sets.ts';
 import { outcomeOf } from './outcome-of.ts';
 import type { PrepareDataOutcome } from './outcomes.ts';
 import { questionTypesOf, reportAgreement } from './question-types.ts';
 import { readDatasets, type UsedImage } from './read-datasets.ts';
-import { renderScenes } from './render-scenes.ts';
 import type { StepContext } from './step-context.ts';
 
 /**
- * Renders the demo domain when the config asks for it and it is not there yet; then reads every dataset, decodes
+ * Makes the data that the config asks a data source for, unless it is there; then reads every dataset, decodes
  * every image that the run may use, and has the teacher sort validation and test questions without a type.
  *
  * @throws InputError naming all files (and fields) that are missing, cut short or wrong
@@ -28,7 +28,7 @@ import type { StepContext } from './step-context.ts';
 export async function prepareData(context: StepContext): Promise<PrepareDataOutcome> {
   const { config, run } = context;
   const { root } = config.data;
-  await renderScenes(context);
+  await prepareDataSources(context);
   const read = await readDatasets(config);
   const named = await readNamedBenchmarks(context);
   const { problems } = read;

@@ -30,7 +30,7 @@ import { readPromptTemplate } from '../teacher/prompt-template.ts';
 import { badCasesFile } from './classify.ts';
 import { evaluationImageIds } from './evaluation-set.ts';
 import { manifestIn } from './finished-step.ts';
-import { inOtherRun } from './in-run.ts';
+import { withOtherRun } from './open-run.ts';
 import { withPool } from './pool.ts';
 import { promptFile, runPromptFolder, usePromptInRun } from './prompt-file.ts';
 import type { StepContext } from './step-context.ts';
@@ -49,7 +49,7 @@ export const iterationDiff = (run: RunDirectory, iteration: number) =>
 export async function preparePrompt(context: StepContext, forRun: string | undefined): Promise<void> {
   const { config, run } = context;
   const newest = (from: RunDirectory) => promptFile(config, from, Number.MAX_SAFE_INTEGER);
-  const file = forRun === undefined ? config.teacher.prompt : await inOtherRun(context, forRun, newest);
+  const file = forRun === undefined ? config.teacher.prompt : await withOtherRun(context, forRun, newest);
   await readPromptTemplate(file);
   await readQuestionTypes(config.data.questionTypes);
   await mkdir(dirname(iterationPrompt(run, 0)), { recursive: true });
@@ -148,7 +148,7 @@ export async function acceptIteration(
   const text = await readFile(iterationPrompt(run, iteration), 'utf8');
   const { version } = await readPromptTemplate(iterationPrompt(run, 0));
   if (forRun === undefined) return writePromptVersion({ folder: dirname(config.teacher.prompt), version, text });
-  return inOtherRun(context, forRun, async (target) => {
+  return withOtherRun(context, forRun, async (target) => {
     const written = await writePromptVersion({ folder: runPromptFolder(target), version, text });
     const fromRound = await usePromptInRun(target, { version: written.version, file: `${written.version}.md` });
     return { ...written, fromRound };
@@ -160,7 +160,7 @@ async function newestBadCases(
   forRun: string | undefined,
 ): Promise<Record<string, BadCaseExample[]>> {
   if (forRun === undefined) return {};
-  return inOtherRun(context, forRun, async (run) => {
+  return withOtherRun(context, forRun, async (run) => {
     let newest: string | undefined;
     for (let round = 0; ; round += 1) {
       const directory = stepDirectory(run, round, 'classify');

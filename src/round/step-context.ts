@@ -1,6 +1,7 @@
 import type { Config } from '../config/schema.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
 import type { TrainerCommand } from '../trainer/supervisor/trainer-command.ts';
+import type { Extensions } from './extensions.ts';
 
 /** How far the step under way is. */
 export interface StepProgress {
@@ -16,7 +17,7 @@ export interface StepProgress {
   checkpoint?: string;
 }
 
-/** What every step is given. Nothing of Temporal: the activities and the command line both make one. */
+/** What every step is given. It knows no Temporal: the activities and the command line both make one. */
 export interface StepContext {
   config: Config;
   run: RunDirectory;
@@ -24,6 +25,8 @@ export interface StepContext {
   onProgress(progress: StepProgress): void;
   /** Aborted when the step should stop; the step then throws the signal's reason. */
   signal: AbortSignal;
+  /** What the program adds to the library. */
+  extensions: Extensions;
   /** The program that runs GPU jobs. Default: our own trainer. */
   trainer?: TrainerCommand;
 }

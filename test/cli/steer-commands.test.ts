@@ -9,6 +9,7 @@ import { createCpuActivities } from '../../activities/cpu.ts';
 import { createGpuActivities } from '../../activities/gpu.ts';
 import { runningWith } from '../../bench/support/processes.ts';
 import { typescriptTrainer } from '../../src/trainer/supervisor/trainer-command.ts';
+import { extensions } from '../../workers/extensions.ts';
 import type { DataEngineResult } from '../../workflows/messages.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { pretendTrainerEntry, writeTinyRun } from '../round/tiny-run.ts';
@@ -34,8 +35,8 @@ test('pause --now stops the trainer with its checkpoints kept, and resume goes o
     temporal: { ...tiny.temporal, taskQueues: { cpu: 'now-cpu', gpu: 'now-gpu' } },
   }));
   const trainer = { ...typescriptTrainer(pretendTrainerEntry), environment: { PRETEND_STEP_MILLISECONDS: '60' } };
-  const cpuWorker = await createWorker(environment, 'now-cpu', createCpuActivities());
-  const gpuWorker = await createWorker(environment, 'now-gpu', createGpuActivities({ trainer }));
+  const cpuWorker = await createWorker(environment, 'now-cpu', createCpuActivities({ extensions }));
+  const gpuWorker = await createWorker(environment, 'now-gpu', createGpuActivities({ extensions, trainer }));
   const steer = (...input: string[]) => dataengine(environment.temporal.address, ...input);
   const directory = join(folder, 'runs', 'now', 'round-0', 'finetune');
   const steps = async () =>

@@ -9,6 +9,7 @@ import { createCpuActivities } from '../../activities/cpu.ts';
 import { writeGenerationRun } from '../../bench/support/generation-run.ts';
 import { startLocalTeacher } from '../../demo/local-teacher/server.ts';
 import { appendToLedger, readLedger } from '../../src/teacher/ledger.ts';
+import { extensions } from '../../workers/extensions.ts';
 import { generationProgressQuery } from '../../workflows/messages.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { createWorker, startEnvironment, type WorkflowTestEnvironment } from '../workflows/environment.ts';
@@ -49,7 +50,7 @@ async function waitingGeneration(work: (workflowId: string, result: Promise<unkn
   const { context, teacher } = await setUp({ budget: { limit: 0.6 } });
   const taskQueue = context.run.root;
   const workflowId = `${context.run.root}/round-1/generation`;
-  const worker = await createWorker(environment, taskQueue, createCpuActivities());
+  const worker = await createWorker(environment, taskQueue, createCpuActivities({ extensions }));
   await worker.runUntil(async () => {
     const handle = await environment.temporal.client.workflow.start('generation', {
       taskQueue,

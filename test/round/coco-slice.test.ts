@@ -22,6 +22,7 @@ import { refine } from '../../src/round/refine.ts';
 import { report } from '../../src/round/report.ts';
 import { sample } from '../../src/round/sample.ts';
 import type { StepContext } from '../../src/round/step-context.ts';
+import { extensions } from '../../workers/extensions.ts';
 import { allAnnotations } from '../datasets/all-annotations.ts';
 import { noSharedFiles, sharedFile } from '../helpers/shared-files.ts';
 import { writeTinyModel } from '../helpers/tiny-model.ts';
@@ -62,6 +63,7 @@ describe.skipIf(slice === undefined)(
         round: 0,
         onProgress: () => undefined,
         signal: new AbortController().signal,
+        extensions,
       };
     });
     afterAll(() => rm(folder, { recursive: true, force: true }));

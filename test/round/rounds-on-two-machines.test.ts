@@ -19,8 +19,8 @@ import { evaluate } from '../../src/round/evaluate.ts';
 import { finetune } from '../../src/round/finetune.ts';
 import { gate } from '../../src/round/gate.ts';
 import { generate } from '../../src/round/generate.ts';
-import { beginRun } from '../../src/round/in-run.ts';
 import { merge } from '../../src/round/merge.ts';
+import { withNewRun } from '../../src/round/open-run.ts';
 import { type Owned, ownFolders } from '../../src/round/own-folders.ts';
 import { prepareData } from '../../src/round/prepare-data.ts';
 import { refine } from '../../src/round/refine.ts';
@@ -29,6 +29,7 @@ import { sample } from '../../src/round/sample.ts';
 import type { StepContext } from '../../src/round/step-context.ts';
 import { verify } from '../../src/round/verify.ts';
 import { typescriptTrainer } from '../../src/trainer/supervisor/trainer-command.ts';
+import { extensions } from '../../workers/extensions.ts';
 import { useS3Server } from '../helpers/s3-server.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { pretendTrainerEntry, writeTinyRun } from './tiny-run.ts';
@@ -83,8 +84,11 @@ async function machine(name: string, changes: object) {
       const signal = new AbortController().signal;
       const onProgress = () => undefined;
       const trainer = typescriptTrainer(pretendTrainerEntry);
-      return beginRun(config, 'rounds', { signal, onProgress, owns: ownFolders(round, ...owns) }, (atHand) =>
-        work({ ...atHand, round, onProgress, trainer }),
+      return withNewRun(
+        config,
+        'rounds',
+        { signal, onProgress, extensions, owns: ownFolders(round, ...owns) },
+        (open) => work({ ...open, round, onProgress, trainer }),
       );
     },
   };

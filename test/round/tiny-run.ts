@@ -10,6 +10,7 @@ import { projectFile } from '../../src/core/project-file.ts';
 import { freezeConfig } from '../../src/round/frozen-config.ts';
 import type { StepContext } from '../../src/round/step-context.ts';
 import { type TrainerCommand, typescriptTrainer } from '../../src/trainer/supervisor/trainer-command.ts';
+import { extensions } from '../../workers/extensions.ts';
 import { writeTinyDataset } from './tiny-dataset.ts';
 
 export const pretendTrainerEntry = projectFile('test/trainer/supervisor/pretend-trainer.ts');
@@ -66,6 +67,7 @@ export async function tinyContext(configFile: string, changes: Partial<StepConte
     round: 0,
     onProgress: () => undefined,
     signal: new AbortController().signal,
+    extensions,
     trainer,
     ...changes,
   };

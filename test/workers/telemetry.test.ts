@@ -13,6 +13,7 @@ import { createGpuActivities } from '../../activities/gpu.ts';
 import { temporalExecutable } from '../../cli/temporal-executable.ts';
 import { freePorts } from '../../demo/command/free-port.ts';
 import { typescriptTrainer } from '../../src/trainer/supervisor/trainer-command.ts';
+import { extensions } from '../../workers/extensions.ts';
 import { watchGpuMemory } from '../../workers/gpu-memory.ts';
 import { serveHealth } from '../../workers/health.ts';
 import { installTelemetry, openTraces } from '../../workers/telemetry.ts';
@@ -55,8 +56,8 @@ test('metrics, health and traces of a run', async () => {
     taskQueue: 'told',
     workflowsPath,
     activities: {
-      ...createCpuActivities(),
-      ...createGpuActivities({ trainer: typescriptTrainer(pretendTrainerEntry) }),
+      ...createCpuActivities({ extensions }),
+      ...createGpuActivities({ extensions, trainer: typescriptTrainer(pretendTrainerEntry) }),
     },
     plugins: traces && [traces.plugin],
   });

@@ -8,6 +8,7 @@ import { type LocalTeacherOptions, startLocalTeacher } from '../../demo/local-te
 import { generate } from '../../src/round/generate.ts';
 import { generationFolder } from '../../src/round/generation/folder.ts';
 import type { StepContext } from '../../src/round/step-context.ts';
+import { extensions } from '../../workers/extensions.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { createWorker, type WorkflowTestEnvironment } from './environment.ts';
 
@@ -48,6 +49,6 @@ export async function setUpGeneration(
       workflowId: folder,
       args: [{ runDirectory: context.run.root, round: 1, taskQueue: folder }],
     });
-  const worker = await createWorker(environment, folder, createCpuActivities());
+  const worker = await createWorker(environment, folder, createCpuActivities({ extensions }));
   return { teacher, context, workflowId: folder, start, worker };
 }

@@ -11,6 +11,7 @@ import { createGpuActivities } from '../../activities/gpu.ts';
 import { runningWith } from '../../bench/support/processes.ts';
 import { finetune } from '../../src/round/finetune.ts';
 import { defaultTrainerEntry } from '../../src/trainer/supervisor/trainer-command.ts';
+import { extensions } from '../../workers/extensions.ts';
 import { maximumDifference } from '../helpers/jobs.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { writeTinyModel } from '../helpers/tiny-model.ts';
@@ -75,8 +76,8 @@ test('kill -9 of the trainer, then of the GPU worker: the run ends by itself, wi
 
 test('cancelling in the middle of finetune leaves a checkpoint and no process', async () => {
   const { folder, configFile } = await tinyRun({ cpu: 'cancel-real-cpu', gpu: 'cancel-real-gpu' }, 20_000);
-  const cpuWorker = await createWorker(environment, 'cancel-real-cpu', createCpuActivities());
-  const gpuWorker = await createWorker(environment, 'cancel-real-gpu', createGpuActivities());
+  const cpuWorker = await createWorker(environment, 'cancel-real-cpu', createCpuActivities({ extensions }));
+  const gpuWorker = await createWorker(environment, 'cancel-real-gpu', createGpuActivities({ extensions }));
   const directory = join(folder, 'runs', 'cancelled', 'round-0', 'finetune');
   const work = async () => {
     const handle = await environment.temporal.client.workflow.start('dataEngine', {
@@ -102,8 +103,8 @@ test('a worker that is told to end has its trainer write a checkpoint first, and
   const finetuneFolder = join(folder, 'runs', 'ending', 'round-0', 'finetune');
   const steps = async () =>
     (await readFile(join(finetuneFolder, 'loss.jsonl'), 'utf8').catch(() => '')).split('\n').length - 1;
-  const cpuWorker = await createWorker(environment, 'ending-real-cpu', createCpuActivities());
-  const first = await createWorker(environment, 'ending-real-gpu', createGpuActivities());
+  const cpuWorker = await createWorker(environment, 'ending-real-cpu', createCpuActivities({ extensions }));
+  const first = await createWorker(environment, 'ending-real-gpu', createGpuActivities({ extensions }));
 
   await cpuWorker.runUntil(async () => {
     const handle = await environment.temporal.client.workflow.start('dataEngine', {
@@ -120,7 +121,7 @@ test('a worker that is told to end has its trainer write a checkpoint first, and
     expect(stoppedAt).toBeLessThan(600);
     const log = await readFile(join(finetuneFolder, 'trainer.log'), 'utf8');
     expect(log).not.toContain('resumed');
-    const second = await createWorker(environment, 'ending-real-gpu', createGpuActivities());
+    const second = await createWorker(environment, 'ending-real-gpu', createGpuActivities({ extensions }));
     await second.runUntil(handle.result());
     expect(await readFile(join(finetuneFolder, 'trainer.log'), 'utf8')).toContain(`resumed at step ${stoppedAt}`);
   });

@@ -9,6 +9,7 @@ import { createCpuActivities } from '../../activities/cpu.ts';
 import { runningWith } from '../../bench/support/processes.ts';
 import { readManifest } from '../../src/core/manifest.ts';
 import { processStartTime } from '../../src/trainer/supervisor/process-identity.ts';
+import { extensions } from '../../workers/extensions.ts';
 import type { DataEngineResult } from '../../workflows/messages.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { pretendTrainerEntry, writeTinyRun } from '../round/tiny-run.ts';
@@ -46,7 +47,7 @@ test('another worker takes over, and the first one, when it comes back, neither 
     onTestFinished(() => worker.stop(5));
     return worker;
   };
-  const cpuWorker = await createWorker(environment, queues.cpu, createCpuActivities());
+  const cpuWorker = await createWorker(environment, queues.cpu, createCpuActivities({ extensions }));
   const result = await cpuWorker.runUntil(async () => {
     const lost = await startWorker();
     const handle = await environment.temporal.client.workflow.start('dataEngine', {

@@ -10,6 +10,7 @@ import { prepareRun } from '../../activities/prepare-run.ts';
 import { readRoundRecords, writeRoundRecord } from '../../activities/round-records.ts';
 import { scheduleOptions } from '../../cli/schedule-commands.ts';
 import { temporalExecutable } from '../../cli/temporal-executable.ts';
+import { extensions } from '../../workers/extensions.ts';
 import { knowsSearchAttributes, registerSearchAttributes } from '../../workers/search-attributes.ts';
 import type { DataEngineResult } from '../../workflows/messages.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
@@ -36,7 +37,7 @@ function nightlyActivities(queue: string, searchAttributes = false) {
     calls,
     activities: {
       ...activities,
-      prepareRun: (input: Parameters<typeof prepareRun>[0]) => prepareRun(input, searchAttributes),
+      prepareRun: (input: Parameters<typeof prepareRun>[0]) => prepareRun(input, { searchAttributes, extensions }),
       recordRound: ({ runDirectory, summary }: Parameters<typeof activities.recordRound>[0]) =>
         writeRoundRecord({ root: runDirectory }, summary),
     },
@@ -101,7 +102,7 @@ test('the plain temporal line makes such a schedule too', async () => {
   expect((await handle.describe()).policies).toMatchObject({ overlap: 'SKIP', pauseOnFailure: true });
   await handle.delete();
   const scheduled = { config, workflowId: 'plain-2026-01-01T02:00:00Z', scheduledBy: 'plain' };
-  const prepared = await new MockActivityEnvironment().run(() => prepareRun(scheduled));
+  const prepared = await new MockActivityEnvironment().run(() => prepareRun(scheduled, { extensions }));
   expect(prepared).toMatchObject({ run: 'plain', rounds: 1, earlier: [] });
 });
 

@@ -16,6 +16,7 @@ import { readJsonLines } from '../../src/core/read-json.ts';
 import { promptSampleSchema } from '../../src/generation/prompt-optimization/prompt-samples.ts';
 import { promptFile } from '../../src/round/prompt-file.ts';
 import { readPromptTemplate } from '../../src/teacher/prompt-template.ts';
+import { extensions } from '../../workers/extensions.ts';
 import type {
   PromptOptimizationInput,
   PromptOptimizationResult,
@@ -66,8 +67,8 @@ async function optimize(
     teacher: { ...tiny.teacher, mistakeRate: 0, prompt, ...teacher },
   }));
   const worker = await createWorker(environment, 'data-engine', {
-    ...createCpuActivities(),
-    ...createPromptActivities(),
+    ...createCpuActivities({ extensions }),
+    ...createPromptActivities({ extensions }),
   });
   return worker.runUntil(async () => {
     const handle: Handle = await environment.temporal.client.workflow.start('promptOptimization', {

@@ -15,6 +15,7 @@ import { createProgressDisplay } from '../../cli/progress-display.ts';
 import { temporalExecutable } from '../../cli/temporal-executable.ts';
 import { watchRun } from '../../cli/watch-run.ts';
 import { typescriptTrainer } from '../../src/trainer/supervisor/trainer-command.ts';
+import { extensions } from '../../workers/extensions.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { pretendTrainerEntry, type TinyConfig, writeTinyRun } from '../round/tiny-run.ts';
 import { createWorker, startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
@@ -33,8 +34,8 @@ const queues = { cpu: 'data-engine', gpu: 'gpu' };
 /** Runs the work while a CPU and a GPU worker are up. */
 async function withWorkers<R>(trainerEnvironment: Record<string, string>, work: () => Promise<R>): Promise<R> {
   const trainer = { ...typescriptTrainer(pretendTrainerEntry), environment: trainerEnvironment };
-  const cpuWorker = await createWorker(environment, queues.cpu, createCpuActivities());
-  const gpuWorker = await createWorker(environment, queues.gpu, createGpuActivities({ trainer }));
+  const cpuWorker = await createWorker(environment, queues.cpu, createCpuActivities({ extensions }));
+  const gpuWorker = await createWorker(environment, queues.gpu, createGpuActivities({ extensions, trainer }));
   return cpuWorker.runUntil(gpuWorker.runUntil(work()));
 }
 

@@ -8,9 +8,9 @@ import { dirname, extname, join } from 'node:path';
 import { z } from 'zod';
 import { hashBytes } from '../hash.ts';
 import { InputError } from '../input-error.ts';
+import { withLock } from '../with-lock.ts';
 import { StorageError, writeFileAtomically } from '../write-file.ts';
 import type { ObjectStore, TransferOptions } from './object-store.ts';
-import { oneAtATime } from './one-at-a-time.ts';
 import { DamagedObject, StoreError } from './store-error.ts';
 
 /** A file in the store. */
@@ -56,7 +56,7 @@ export function openObjectCache(store: ObjectStore, folder: string, limitBytes =
         await chmod(cached, 0o444);
         await dropUnused(folder, limitBytes, content.sha256);
       };
-      await oneAtATime(cached, fetchOnce, options.signal);
+      await withLock(cached, fetchOnce, options.signal);
       await utimes(cached, new Date(), new Date());
       await place(cached, file);
     },

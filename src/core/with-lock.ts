@@ -1,15 +1,17 @@
 import { createServer, type Server } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { hashBytes } from '../hash.ts';
+import { hashBytes } from './hash.ts';
 
-const lookMilliseconds = 300;
+const retryMilliseconds = 300;
 
 /**
- * Does the work while no other process of this machine does work of the same name. The lock is a name in Linux's abstract
- * socket namespace: it goes with its process, whatever way that ends, and leaves no file. Elsewhere, and between
- * containers, nothing is locked: the work must be right without.
+ * Runs the work while no other process of this machine runs work under the same name. The lock is a name in Linux's
+ * abstract socket namespace: it is released when its process ends, however that happens, and leaves no file. On other
+ * systems, and between containers, nothing is locked: the work must be correct without the lock.
+ *
+ * @throws the signal's reason while it waits; what the work throws
  */
-export async function oneAtATime<R>(name: string, work: () => Promise<R>, signal?: AbortSignal): Promise<R> {
+export async function withLock<R>(name: string, work: () => Promise<R>, signal?: AbortSignal): Promise<R> {
   if (process.platform !== 'linux') return work();
   const path = `\0dataengine-${hashBytes(name).slice(0, 32)}`;
   let lock: Server | undefined;
@@ -17,7 +19,7 @@ export async function oneAtATime<R>(name: string, work: () => Promise<R>, signal
     signal?.throwIfAborted();
     lock = await listen(path);
     if (lock !== undefined) break;
-    await sleep(lookMilliseconds, undefined, { signal });
+    await sleep(retryMilliseconds, undefined, { signal });
   }
   try {
     return await work();

@@ -1,0 +1,17 @@
+/**
+ * What the demo adds to the library: its world of rendered scenes.
+ */
+import type { DataSource, Extensions } from '../src/round/extensions.ts';
+
+/** `data.scenes`: renders the demo's images, and writes their annotations, questions and captions. */
+const scenes: DataSource = {
+  async prepare({ config, signal, onProgress }) {
+    const { root, scenes: options } = config.data;
+    if (options === undefined) return;
+    // Loaded when it is needed: most commands draw nothing.
+    const { writeSceneDataset } = await import('./scenes/write-dataset.ts');
+    await writeSceneDataset({ root, ...options, signal, onProgress });
+  },
+};
+
+export const demoExtensions: Extensions = { dataSources: { scenes } };

@@ -1,0 +1,122 @@
+/** Opens runs for work on them. Steps don't see whether a run is a folder on this disk or lies in an object store. */
+import type { Config } from '../config/schema.ts';
+import { isRemote, localPath } from '../core/remote/store-uri.ts';
+import { openRunDirectory, type RunDirectory } from '../core/run-directory.ts';
+import { prepareDataSources } from './data-sources.ts';
+import { freezeConfig, readFrozenConfig, withAbsolutePaths } from './frozen-config.ts';
+import type { StepContext } from './step-context.ts';
+
+/** A run that is open for work: its frozen config, its folder on this disk, and what stops the work. */
+export type OpenRun = Pick<StepContext, 'config' | 'run' | 'signal' | 'extensions'>;
+
+/** What a program passes on to work on a run. */
+export interface RunWork extends Pick<StepContext, 'signal' | 'onProgress' | 'extensions'> {
+  /** The folders that the work writes. */
+  owns?: (place: Pick<OpenRun, 'config' | 'run'>) => string[];
+}
+
+/** Progress of smaller transfers is not reported: they end before anybody looks. */
+const reportedBytes = 50e6;
+
+/**
+ * Works on a run that was started before.
+ *
+ * @param reference absolute path of its folder, or its URI
+ * @throws InputError when there is no such run
+ */
+export async function withRun<R>(
+  reference: string,
+  { owns, signal, onProgress, extensions }: RunWork,
+  work: (run: OpenRun) => Promise<R>,
+): Promise<R> {
+  if (!isRemote(reference)) {
+    const root = localPath(reference);
+    return work({ config: await readFrozenConfig(root), run: { root }, signal, extensions });
+  }
+  const { withStoredRun } = await loadStores();
+  const transfers = transferReporter(onProgress);
+  return withStoredRun(
+    reference,
+    {
+      signal,
+      onTransfer: transfers.report,
+      owns: async (run) => owns?.({ config: await readFrozenConfig(run.root), run }) ?? [],
+    },
+    async (run, stopped) => {
+      const config = await readFrozenConfig(run.root);
+      // Each machine has the data on its own disk: what a data source makes is made on each.
+      await prepareDataSources({ config, extensions, signal: stopped, onProgress });
+      return transfers.silenced(() => work({ config, run, signal: stopped, extensions }));
+    },
+  );
+}
+
+/**
+ * Starts a run, or resumes the one of that name: freezes the config in its folder, then does the work.
+ *
+ * @throws InputError when the store can't be used
+ */
+export async function withNewRun<R>(
+  config: Config,
+  name: string,
+  { owns, signal, onProgress, extensions }: RunWork,
+  work: (run: OpenRun) => Promise<R>,
+): Promise<R> {
+  if (config.store === undefined) {
+    const { config: frozen, directory } = await freezeConfig(config, name);
+    return work({ config: frozen, run: directory, signal, extensions });
+  }
+  const { openStore, requireConditionalWrites, runUri, withStoredRun } = await loadStores();
+  const uri = runUri(config.store, name);
+  await requireConditionalWrites(
+    openStore(config.store, () => signal),
+    `runs/${name}/conditional-writes`,
+  );
+  const here = withAbsolutePaths(config);
+  const transfers = transferReporter(onProgress);
+  return withStoredRun(
+    uri,
+    { signal, onTransfer: transfers.report, owns: async (run) => owns?.({ config: here, run }) ?? [] },
+    async (run, stopped) => {
+      const { config: frozen } = await freezeConfig(config, name);
+      return transfers.silenced(() => work({ config: frozen, run, signal: stopped, extensions }));
+    },
+    here,
+  );
+}
+
+/** Works on another run of the same folder of runs, or of the same store. */
+export async function withOtherRun<R>(
+  { config, signal }: Pick<StepContext, 'config' | 'signal'>,
+  name: string,
+  work: (run: RunDirectory) => Promise<R>,
+): Promise<R> {
+  if (config.store === undefined) return work(openRunDirectory(config.runsDirectory, name));
+  const { runUri, withStoredRun } = await loadStores();
+  return withStoredRun(runUri(config.store, name), { signal }, work);
+}
+
+/** Only for runs in a store: the SDK of S3 takes a while to load. */
+async function loadStores() {
+  const { requireConditionalWrites } = await import('../core/remote/s3-store.ts');
+  return { requireConditionalWrites, ...(await import('../core/remote/stored-run.ts')) };
+}
+
+/** Reports transfers, but not while a step works: then its own progress is reported, not that of uploads beside it. */
+function transferReporter(onProgress: StepContext['onProgress']) {
+  let silent = false;
+  return {
+    report: ({ bytes, size }: { bytes: number; size: number }) => {
+      if (silent || size < reportedBytes) return;
+      onProgress({ phase: 'MB to or from the store', step: Math.round(bytes / 1e6), steps: Math.round(size / 1e6) });
+    },
+    async silenced<R>(work: () => Promise<R>): Promise<R> {
+      silent = true;
+      try {
+        return await work();
+      } finally {
+        silent = false;
+      }
+    },
+  };
+}
