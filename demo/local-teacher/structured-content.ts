@@ -1,4 +1,4 @@
-import type { StructuredAnswer } from '../../src/teacher/structured-answer.ts';
+import type { StructuredAnswer } from '../../src/generation/parse-answer.ts';
 import type { LocalAnswer } from './answer-prompt.ts';
 
 /**

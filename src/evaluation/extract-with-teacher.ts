@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { openJsonLines } from '../core/append-json-lines.ts';
 import { hashValue } from '../core/hash.ts';
 import { readJsonLines } from '../core/read-json.ts';
-import { askAll } from '../teacher/ask-all.ts';
+import { askAll } from '../teacher/ask-with-retries.ts';
 import { type ExtractedChoice, extractChoice, type Option } from './extract-choice.ts';
 
 /** An answer that the rules could not place. */

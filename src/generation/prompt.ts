@@ -1,7 +1,7 @@
 import type { AnnotatedImage } from '../datasets/coco.ts';
-import type { GenerationRequest } from '../teacher/generation-request.ts';
 import { type ChatMessage, fillTemplate, type PromptTemplate } from '../teacher/prompt-template.ts';
 import { findQuestionType, type QuestionType } from './question-types.ts';
+import type { GenerationRequest } from './sample-requests.ts';
 
 /**
  * Writes the messages of one request: the image's captions and boxes, the question type with its

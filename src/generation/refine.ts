@@ -1,11 +1,10 @@
 import { type SeededRandom, seededRandom } from '../core/seeded-random.ts';
 import type { EngineSample } from '../datasets/engine-data.ts';
 import type { RawAnswer } from '../teacher/raw-answers.ts';
-import { asFourParts } from '../teacher/structured-answer.ts';
 import { checkSample } from './check-sample.ts';
 import { type DuplicateLimits, duplicateFinder } from './duplicates.ts';
 import { filterRawAnswer, type Rejection, type RejectionReason } from './filters.ts';
-import { isRejection, type ParsedAnswer, parseAnswer } from './parse-answer.ts';
+import { asFourParts, isRejection, type ParsedAnswer, parseAnswer } from './parse-answer.ts';
 
 /** One line of `rejected.jsonl`. */
 export interface RejectedAnswer {

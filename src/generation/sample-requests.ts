@@ -1,9 +1,30 @@
+import { z } from 'zod';
 import { hashValue } from '../core/hash.ts';
+import { readJsonLines } from '../core/read-json.ts';
 import { type SeededRandom, seededRandom } from '../core/seeded-random.ts';
 import type { CocoImage } from '../datasets/coco.ts';
-import type { GenerationRequest } from '../teacher/generation-request.ts';
-import { imagePool } from './image-pool.ts';
-import { suitableImages } from './suitable-images.ts';
+
+/** The schema of a line of `requests.jsonl`. */
+export const generationRequest = z.object({
+  id: z.string(),
+  image_id: z.number().int(),
+  question_type: z.string(),
+  examples: z.array(z.object({ idx: z.string(), prompt: z.string() })),
+  source: z.enum(['nearest', 'random']),
+  prompt_version: z.string(),
+  seed: z.number().int(),
+});
+
+/**
+ * One question to ask of the teacher: an image, a type, and bad cases of that type as in-context examples.
+ * `id` is a hash of all the rest; `source` says how the image was drawn; `seed` is handed to the teacher's API.
+ */
+export type GenerationRequest = z.output<typeof generationRequest>;
+
+/** Reads `requests.jsonl`. @throws InputError with the line and field that does not fit. */
+export function readRequests(file: string): Promise<GenerationRequest[]> {
+  return readJsonLines(file, generationRequest);
+}
 
 /** What sampling needs of a bad case (see `src/evaluation/records.ts`). */
 export interface BadCaseExample {
@@ -107,4 +128,40 @@ export function imageIdOf(badCase: BadCaseExample): number {
     throw new Error(`Bad case ${badCase.idx}: ${badCase.image_path} does not name a COCO image`);
   }
   return Number(digits);
+}
+
+/** The images that a sample can be written about: with captions, and with boxes but not too many. */
+export function suitableImages(images: readonly CocoImage[], maximumBoxes: number): CocoImage[] {
+  return images.filter(({ boxCount, captionCount }) => boxCount > 0 && boxCount <= maximumBoxes && captionCount > 0);
+}
+
+/** Images that may still be drawn; drawing and taking take the same short time for any number of them. */
+interface ImagePool {
+  size(): number;
+  /** Those of the given images that are still free, in the given order. */
+  onlyFree(imageIds: readonly number[]): number[];
+  /** A free image, each as likely as the others. */
+  pick(random: SeededRandom): number;
+  take(imageId: number): void;
+}
+
+/** Makes a pool of images, each free once. */
+function imagePool(imageIds: readonly number[]): ImagePool {
+  const free = [...new Set(imageIds)];
+  const positions = new Map(free.map((id, position) => [id, position]));
+  return {
+    size: () => free.length,
+    onlyFree: (candidates) => candidates.filter((id) => positions.has(id)),
+    pick: (random) => random.pick(free),
+    take(imageId) {
+      const position = positions.get(imageId);
+      if (position === undefined) throw new Error(`Image ${imageId} is not free`);
+      const last = free.pop() as number;
+      positions.delete(imageId);
+      if (last !== imageId) {
+        free[position] = last;
+        positions.set(last, position);
+      }
+    },
+  };
 }

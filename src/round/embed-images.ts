@@ -4,7 +4,7 @@ import { hashFile, hashValue } from '../core/hash.ts';
 import type { Manifest } from '../core/manifest.ts';
 import { writeJson } from '../core/write-file.ts';
 import { aokvqaImagePath, readAokvqa } from '../datasets/aokvqa.ts';
-import { suitableImages } from '../generation/suitable-images.ts';
+import { suitableImages } from '../generation/sample-requests.ts';
 import { baseModelHash, isOwnFamily } from './base-model.ts';
 import { poolAnnotations, poolImages, type QuestionSet, questionSet } from './dataset-paths.ts';
 import { type EmbeddedImageIds, embeddingsFile, imageIdsFile } from './image-embeddings.ts';

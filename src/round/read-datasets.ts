@@ -11,7 +11,7 @@ import { readEngineData } from '../datasets/engine-data.ts';
 import { checkMmbench } from '../datasets/mmbench.ts';
 import { benchmarkOf } from '../evaluation/benchmarks/index.ts';
 import { readQuestionTypes } from '../generation/question-types.ts';
-import { suitableImages } from '../generation/suitable-images.ts';
+import { suitableImages } from '../generation/sample-requests.ts';
 import { readPromptTemplate } from '../teacher/prompt-template.ts';
 import { type DataProblem, problemOf } from './data-problem.ts';
 import { configuredSplits, poolImages, type QuestionSet, questionSet } from './dataset-paths.ts';

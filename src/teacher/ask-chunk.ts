@@ -1,14 +1,14 @@
 import { setMaxListeners } from 'node:events';
 import { type CallLog, type CallSummary, newCallId, openCallLog, type SentCall } from './call-log.ts';
-import type { GenerationRequest, TeacherRequest } from './generation-request.ts';
 import type { Pacer } from './pacer.ts';
 import type { TokenSum } from './prices.ts';
+import type { TeacherRequest } from './raw-answers.ts';
 import { rawAnswerOf } from './raw-answers.ts';
 import type { TeacherAnswer } from './teacher.ts';
 import { TeacherError } from './teacher-error.ts';
 
 /** A teacher, as chunks ask it. */
-export interface RequestAsker<Request extends TeacherRequest = GenerationRequest> {
+export interface RequestAsker<Request extends TeacherRequest = TeacherRequest> {
   /** The most tokens that a request can take. */
   most(request: Request): TokenSum;
   /** Asks once. @throws TeacherError */

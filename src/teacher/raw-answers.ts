@@ -1,7 +1,17 @@
 import { z } from 'zod';
 import { readJsonLines } from '../core/read-json.ts';
-import type { TeacherRequest } from './generation-request.ts';
 import type { TeacherAnswer } from './teacher.ts';
+
+/** What every request to the teacher has, whatever it asks for; it goes into the answer's line. */
+export interface TeacherRequest {
+  /** A hash of all that the answer depends on. */
+  id: string;
+  image_id: number;
+  question_type: string;
+  prompt_version: string;
+  /** Sent to the teacher's API. */
+  seed: number;
+}
 
 /** One line of `gptvqa_result.jsonl`: what the teacher answered, before anything is made of it. */
 export const rawAnswer = z.object({

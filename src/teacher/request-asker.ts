@@ -3,8 +3,8 @@ import type { ChatCompletionCreateParamsNonStreaming } from 'openai/resources/ch
 import { hashValue } from '../core/hash.ts';
 import type { AnswerToRequest, RequestAsker } from './ask-chunk.ts';
 import { countPromptTokens, tokensOfImage } from './count-tokens.ts';
-import type { TeacherRequest } from './generation-request.ts';
 import type { ChatMessage } from './prompt-template.ts';
+import type { TeacherRequest } from './raw-answers.ts';
 import {
   askTeacher,
   hashRequest,

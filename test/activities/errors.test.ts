@@ -2,7 +2,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { expect, test } from 'vitest';
 import { toActivityFailure } from '../../activities/errors.ts';
 import { InputError } from '../../src/core/input-error.ts';
-import { OutOfBudget } from '../../src/teacher/out-of-budget.ts';
+import { OutOfBudget } from '../../src/teacher/spending.ts';
 import { TeacherError } from '../../src/teacher/teacher-error.ts';
 import { TrainerError } from '../../src/trainer/supervisor/trainer-error.ts';
 

@@ -10,7 +10,7 @@ import { CommanderError, InvalidArgumentError } from 'commander';
 import { expect, test } from 'vitest';
 import { describeFailure } from '../../cli/failures.ts';
 import { InputError } from '../../src/core/input-error.ts';
-import { OutOfBudget } from '../../src/teacher/out-of-budget.ts';
+import { OutOfBudget } from '../../src/teacher/spending.ts';
 
 function asWorkflowFailure(cause: Error): WorkflowFailedError {
   const activity = new ActivityFailure(

@@ -1,4 +1,4 @@
-import type { GenerationRequest } from '../../src/teacher/generation-request.ts';
+import type { GenerationRequest } from '../../src/generation/sample-requests.ts';
 
 /** A request for tests; its number is also its image. */
 export function request(number: number, values: Partial<GenerationRequest> = {}): GenerationRequest {

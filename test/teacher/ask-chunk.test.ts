@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { buildMessages } from '../../src/generation/prompt.ts';
 import { readQuestionTypes } from '../../src/generation/question-types.ts';
+import type { GenerationRequest } from '../../src/generation/sample-requests.ts';
 import { askChunk, type RequestAsker } from '../../src/teacher/ask-chunk.ts';
-import { askPatiently } from '../../src/teacher/ask-patiently.ts';
-import type { GenerationRequest } from '../../src/teacher/generation-request.ts';
+import { askWithRetries } from '../../src/teacher/ask-with-retries.ts';
 import { createPacer } from '../../src/teacher/pacer.ts';
 import type { TokenSum } from '../../src/teacher/prices.ts';
 import { readPromptTemplate } from '../../src/teacher/prompt-template.ts';
@@ -74,7 +74,7 @@ describe('answers', () => {
     const { input, asker } = await setUp();
     let now = 0;
     let most = 0;
-    const ask: RequestAsker['ask'] = async (...one) => {
+    const ask: RequestAsker<GenerationRequest>['ask'] = async (...one) => {
       now += 1;
       most = Math.max(most, now);
       return asker.ask(...one).finally(() => {
@@ -207,15 +207,15 @@ describe('when something goes wrong', () => {
 
   test('a request that fails time and again is given up in the end, but not when all do', async () => {
     const { input, asker } = await setUp();
-    const broken = (isBroken: (number: number) => boolean): RequestAsker => ({
+    const broken = (isBroken: (number: number) => boolean): RequestAsker<GenerationRequest> => ({
       ...asker,
       ask: (one, ...rest) =>
         isBroken(one.image_id)
           ? asker.ask(one, ...rest).then(() => Promise.reject(new TeacherError('no', { retryable: true, status: 500 })))
           : asker.ask(one, ...rest),
     });
-    const patiently = (asker: RequestAsker, attempts: number) =>
-      askPatiently(() => askChunk({ ...input, asker }), { attempts, sleep: async () => undefined });
+    const patiently = (asker: RequestAsker<GenerationRequest>, attempts: number) =>
+      askWithRetries(() => askChunk({ ...input, asker }), { attempts, sleep: async () => undefined });
     await expect(
       patiently(
         broken(() => true),
@@ -233,7 +233,7 @@ describe('when something goes wrong', () => {
   test('a bad day is got through without a request lost or doubled', async () => {
     const rates = { rateLimited: 0.1, serverError: 0.05, cutConnection: 0.05, nonsense: 0.05, malformed: 0.05 };
     const { input, teacher } = await setUp({ faults: { rates, retryAfterSeconds: 0.01 } }, { storeAnswers: true });
-    const { calls } = await askPatiently(() => askChunk(input), { attempts: 50, sleep: async () => undefined });
+    const { calls } = await askWithRetries(() => askChunk(input), { attempts: 50, sleep: async () => undefined });
     expect(calls.answers.size).toBe(20);
     const { answered, repeated, requests: asked, promptTokens, completionTokens } = teacher.counts();
     expect([answered, repeated]).toEqual([20, 0]);

@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { generationRequest } from '../../src/generation/sample-requests.ts';
 import { countChunks, indexChunks, readChunk } from '../../src/teacher/chunks.ts';
-import { generationRequest } from '../../src/teacher/generation-request.ts';
 import { request } from '../generation/requests.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 

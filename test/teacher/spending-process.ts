@@ -6,8 +6,7 @@
  * killed. It tells on standard output what it did.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { OutOfBudget } from '../../src/teacher/out-of-budget.ts';
-import { openSpending } from '../../src/teacher/spending.ts';
+import { OutOfBudget, openSpending } from '../../src/teacher/spending.ts';
 
 const [runDirectory = '', source = '', limit = '0', how = ''] = process.argv.slice(2);
 const price = { currency: 'USD', input: 1, output: 1 };

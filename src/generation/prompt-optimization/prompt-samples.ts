@@ -2,14 +2,14 @@ import { z } from 'zod';
 import { openJsonLines } from '../../core/append-json-lines.ts';
 import { readJsonLines } from '../../core/read-json.ts';
 import type { AnnotatedImage } from '../../datasets/coco.ts';
-import { askAll } from '../../teacher/ask-all.ts';
-import type { GenerationRequest } from '../../teacher/generation-request.ts';
+import { askAll } from '../../teacher/ask-with-retries.ts';
 import type { ChatMessage, PromptTemplate } from '../../teacher/prompt-template.ts';
 import type { TeacherAnswer } from '../../teacher/teacher.ts';
 import { filterRawAnswer } from '../filters.ts';
 import { isRejection, parseAnswer } from '../parse-answer.ts';
 import { buildMessages, imageOf } from '../prompt.ts';
 import type { QuestionType } from '../question-types.ts';
+import type { GenerationRequest } from '../sample-requests.ts';
 
 export const promptSampleSchema = z.object({
   id: z.string(),

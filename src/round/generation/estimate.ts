@@ -1,7 +1,7 @@
 import { type ChunkIndex, countChunks, readChunk } from '../../teacher/chunks.ts';
-import type { TeacherRequest } from '../../teacher/generation-request.ts';
 import type { LedgerTotal } from '../../teacher/ledger.ts';
 import { costOf, type TokenPrice } from '../../teacher/prices.ts';
+import type { TeacherRequest } from '../../teacher/raw-answers.ts';
 import type { StepContext } from '../step-context.ts';
 import type { TeacherWork } from './work.ts';
 

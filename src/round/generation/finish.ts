@@ -1,9 +1,9 @@
 import { readdir } from 'node:fs/promises';
 import { runStepOnce } from '../../core/manifest.ts';
 import { writeFileAtomically } from '../../core/write-file.ts';
+import { generationRequest } from '../../generation/sample-requests.ts';
 import { readCallLog } from '../../teacher/call-log.ts';
 import { countChunks, readChunk } from '../../teacher/chunks.ts';
-import { generationRequest } from '../../teacher/generation-request.ts';
 import { readLedger } from '../../teacher/ledger.ts';
 import { outcomeOf } from '../outcome-of.ts';
 import type { GenerateOutcome } from '../outcomes.ts';

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { askPatiently } from '../../teacher/ask-patiently.ts';
-import type { TeacherRequest } from '../../teacher/generation-request.ts';
-import { OutOfBudget } from '../../teacher/out-of-budget.ts';
+import { askWithRetries } from '../../teacher/ask-with-retries.ts';
+import type { TeacherRequest } from '../../teacher/raw-answers.ts';
+import { OutOfBudget } from '../../teacher/spending.ts';
 import type { StepContext } from '../step-context.ts';
 import { collectBatch, lookAfterBatch, submitBatch } from './batch.ts';
 import { type AskedChunk, askWorkChunk } from './chunk.ts';
@@ -34,7 +34,7 @@ export async function askInThisProcess<Request extends TeacherRequest>(
     const asked =
       plan.mode === 'batch'
         ? await askInBatches(inChunk, work, plan, chunk, allowance)
-        : await askPatiently(() => askWorkChunk(inChunk, work, { chunk, allowance }), {
+        : await askWithRetries(() => askWorkChunk(inChunk, work, { chunk, allowance }), {
             attempts: attemptsAtChunk,
             signal: context.signal,
           });
@@ -56,7 +56,7 @@ async function askInBatches<Request extends TeacherRequest>(
 ): Promise<AskedChunk> {
   for (;;) {
     const patiently = <R>(ask: () => Promise<R>) =>
-      askPatiently(ask, { attempts: attemptsAtChunk, signal: context.signal });
+      askWithRetries(ask, { attempts: attemptsAtChunk, signal: context.signal });
     const submitted = await patiently(() => submitBatch(context, work, { chunk, allowance }));
     if (submitted.batch === undefined) return submitted.chunk;
     const { batch } = submitted;

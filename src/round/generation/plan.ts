@@ -1,9 +1,9 @@
 import { readManifest } from '../../core/manifest.ts';
 import { writeJson } from '../../core/write-file.ts';
 import { type ChunkIndex, countChunks, indexChunks } from '../../teacher/chunks.ts';
-import type { TeacherRequest } from '../../teacher/generation-request.ts';
 import { readLedger } from '../../teacher/ledger.ts';
 import { readPrice } from '../../teacher/prices.ts';
+import type { TeacherRequest } from '../../teacher/raw-answers.ts';
 import type { StepContext } from '../step-context.ts';
 import { chunksAtOnce } from './chunk.ts';
 import { estimateGeneration, type GenerationEstimate } from './estimate.ts';

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
-import { type GenerationRequest, generationRequest, type TeacherRequest } from '../../teacher/generation-request.ts';
+import { type GenerationRequest, generationRequest } from '../../generation/sample-requests.ts';
+import type { TeacherRequest } from '../../teacher/raw-answers.ts';
 import type { TeacherAsker } from '../../teacher/request-asker.ts';
 import type { StepContext } from '../step-context.ts';
 import { withTeacherAsker } from './asker.ts';

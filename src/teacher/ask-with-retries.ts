@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import limitConcurrency from 'p-limit';
 import { TeacherError } from './teacher-error.ts';
 
 /**
@@ -9,9 +10,9 @@ import { TeacherError } from './teacher-error.ts';
  * @throws the last error; at once for one that asking again can't help, or when the signal is aborted.
  *
  * @example
- * const answer = await askPatiently(() => askTeacher(client, messages, settings), { attempts: 6 });
+ * const answer = await askWithRetries(() => askTeacher(client, messages, settings), { attempts: 6 });
  */
-export async function askPatiently<T>(
+export async function askWithRetries<T>(
   ask: () => Promise<T>,
   options: {
     attempts: number;
@@ -33,4 +34,29 @@ export async function askPatiently<T>(
 
 async function sleepUnlessAborted(milliseconds: number, signal?: AbortSignal): Promise<void> {
   await wait(milliseconds, undefined, { signal });
+}
+
+/**
+ * Does the work for each item, so many at once. After a failure no more are begun; those under way come to their end
+ * first, for what they were answered is paid for and kept.
+ *
+ * @throws what failed first
+ */
+export async function askAll<Item>(
+  items: readonly Item[],
+  concurrency: number,
+  work: (item: Item, index: number) => Promise<void>,
+): Promise<void> {
+  const limit = limitConcurrency(concurrency);
+  const failures: unknown[] = [];
+  const workUnlessFailed = async (item: Item, index: number) => {
+    if (failures.length > 0) return;
+    try {
+      await work(item, index);
+    } catch (error) {
+      failures.push(error);
+    }
+  };
+  await Promise.all(items.map((item, index) => limit(workUnlessFailed, item, index)));
+  if (failures.length > 0) throw failures[0];
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { askPatiently } from '../../src/teacher/ask-patiently.ts';
+import { askWithRetries } from '../../src/teacher/ask-with-retries.ts';
 import { TeacherError } from '../../src/teacher/teacher-error.ts';
 
 /** Fails with each of the errors in turn, then answers; the clock is the only fake. */
@@ -13,12 +13,12 @@ async function run(errors: unknown[], attempts = 5) {
     return 'answer';
   };
   const sleep = async (milliseconds: number) => void waits.push(milliseconds);
-  const result = await askPatiently(ask, { attempts, sleep }).catch((error: unknown) => error);
+  const result = await askWithRetries(ask, { attempts, sleep }).catch((error: unknown) => error);
   return { result, waits, asked };
 }
 const busy = (retryAfterSeconds?: number) => new TeacherError('busy', { retryable: true, retryAfterSeconds });
 
-describe('askPatiently', () => {
+describe('askWithRetries', () => {
   test('waits as long as the teacher says', async () => {
     expect(await run([busy(7), busy(0.2)])).toEqual({ result: 'answer', waits: [7000, 200], asked: 3 });
   });
@@ -40,7 +40,7 @@ describe('askPatiently', () => {
 
   test('stops waiting when it is aborted', async () => {
     const ask = async () => Promise.reject(busy(60));
-    const aborted = askPatiently(ask, { attempts: 2, signal: AbortSignal.timeout(20) });
+    const aborted = askWithRetries(ask, { attempts: 2, signal: AbortSignal.timeout(20) });
     await expect(aborted).rejects.toThrow(/abort/i);
   });
 });

@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseAnswer } from '../../src/generation/parse-answer.ts';
-import { asFourParts } from '../../src/teacher/structured-answer.ts';
+import { asFourParts, parseAnswer } from '../../src/generation/parse-answer.ts';
 
 const answer = {
   skip_reason: null,

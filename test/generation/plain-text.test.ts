@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { stripBoxes } from '../../src/generation/strip-boxes.ts';
+import { stripBoxes } from '../../src/generation/plain-text.ts';
 
 test.each([
   ['the cat [0.3, 0.2, 0.6, 0.9] is seen', 'the cat is seen'],
