@@ -58,6 +58,11 @@ export async function writeJson(file: string, value: unknown): Promise<void> {
   await writeFileAtomically(file, `${JSON.stringify(value, null, 2)}\n`);
 }
 
+/** Writes values as JSON, one a line. Atomic as `writeFileAtomically`. */
+export async function writeJsonLines(file: string, values: readonly unknown[]): Promise<void> {
+  await writeFileAtomically(file, values.map((value) => `${JSON.stringify(value)}\n`).join(''));
+}
+
 // The rename itself is on the disk only when the folder is flushed; some file systems can't do that.
 async function flushFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r').catch(() => undefined);

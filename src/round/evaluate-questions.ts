@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { NumberFormats } from '../config/number-formats.ts';
 import type { Manifest } from '../core/manifest.ts';
-import { writeFileAtomically } from '../core/write-file.ts';
+import { writeJsonLines } from '../core/write-file.ts';
 import type { AskedQuestion } from '../trainer/asked-question.ts';
 import { hashAsked } from './evaluation-sets.ts';
 import { runTrainerStep, type TrainerContext } from './trainer-step.ts';
@@ -39,7 +39,7 @@ export async function rankQuestions({
     inputs: { model: modelFiles, asked: hashAsked(asked), computeDtype, weightDtype, ...inputs },
     prepare: async () => {
       const questions = join(directory, questionsFile);
-      await writeFileAtomically(questions, asked.map((question) => `${JSON.stringify(question)}\n`).join(''));
+      await writeJsonLines(questions, asked);
       return {
         kind: 'evaluate',
         model,

@@ -7,7 +7,7 @@ import { drawImages, type SceneImage, writeImages } from '../../demo/scenes/imag
 import { type QuestionRecord, skewedQuestions } from '../../demo/scenes/question-sets.ts';
 import { readJsonLines } from '../../src/core/read-json.ts';
 import { seededRandom } from '../../src/core/seeded-random.ts';
-import { writeFileAtomically, writeJson } from '../../src/core/write-file.ts';
+import { writeJson, writeJsonLines } from '../../src/core/write-file.ts';
 import { aokvqaImagePath } from '../../src/datasets/aokvqa.ts';
 import { writeMixture } from '../../src/datasets/mixture.ts';
 import {
@@ -168,7 +168,7 @@ function askedQuestion(record: QuestionRecord, images: string): AskedQuestion {
 
 /** Writes questions as an evaluate job takes them. */
 export function writeAsked(file: string, asked: readonly AskedQuestion[]): Promise<void> {
-  return writeFileAtomically(file, asked.map((question) => `${JSON.stringify(question)}\n`).join(''));
+  return writeJsonLines(file, asked);
 }
 
 export interface TinyMixture extends TinyQuestions {

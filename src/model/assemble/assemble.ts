@@ -1,11 +1,12 @@
 /** Puts a MiniGPT-4 model directory together from what people download. */
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { InputError } from '../../core/input-error.ts';
+import { fileExists } from '../../core/read-json.ts';
 import { type Blip2Config, blip2ConfigSchema } from '../files/blip2-config.ts';
 import { expectedTensors } from '../files/expected-tensors.ts';
 import { writeModelDirectory } from '../files/write-model-directory.ts';
@@ -126,9 +127,9 @@ function checkParts(config: Blip2Config, parts: Parts, placeOf: (name: string) =
 
 /** `tokenizer.json`, made from `tokenizer.model` when only that is there. */
 async function tokenizerFile(llama: string, python: FindPython): Promise<Record<string, Uint8Array>> {
-  if (await isThere(path.join(llama, 'tokenizer.json'))) return {};
+  if (await fileExists(path.join(llama, 'tokenizer.json'))) return {};
   const model = path.join(llama, 'tokenizer.model');
-  if (!(await isThere(model))) {
+  if (!(await fileExists(model))) {
     const problem = 'has neither tokenizer.json nor tokenizer.model';
     throw new InputError({ file: llama, problem, remedy: 'Download the tokenizer too' });
   }
@@ -152,7 +153,7 @@ async function tokenizerFile(llama: string, python: FindPython): Promise<Record<
 /** BLIP-2's own image processor; MiniGPT-4 uses the same one, at the size that the encoder takes. */
 async function preprocessorFile(blip2: string, config: Blip2Config): Promise<Record<string, string | Uint8Array>> {
   const own = path.join(blip2, 'preprocessor_config.json');
-  if (await isThere(own)) return { 'preprocessor_config.json': await readFile(own) };
+  if (await fileExists(own)) return { 'preprocessor_config.json': await readFile(own) };
   const side = config.vision_config.image_size;
   return {
     'preprocessor_config.json': json({
@@ -171,16 +172,9 @@ async function preprocessorFile(blip2: string, config: Blip2Config): Promise<Rec
 }
 
 async function generationFile(llama: string, config: Blip2Config): Promise<Record<string, string>> {
-  if (await isThere(path.join(llama, 'generation_config.json'))) return {};
+  if (await fileExists(path.join(llama, 'generation_config.json'))) return {};
   const { bos_token_id, eos_token_id, pad_token_id } = config.text_config;
   return { 'generation_config.json': json({ bos_token_id, eos_token_id, pad_token_id }) };
 }
 
 const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
-
-function isThere(file: string): Promise<boolean> {
-  return stat(file).then(
-    () => true,
-    () => false,
-  );
-}

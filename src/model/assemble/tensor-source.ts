@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { InputError } from '../../core/input-error.ts';
-import { readJson } from '../../core/read-json.ts';
+import { fileExists, readJson } from '../../core/read-json.ts';
 import { openSafetensors } from '../files/safetensors.ts';
 import { openPickle } from './pickle.ts';
 import type { SourceTensor, TensorSource } from './source-tensor.ts';
@@ -60,12 +60,12 @@ async function openFile(file: string, python: FindPython): Promise<TensorSource>
 async function shardsIn(directory: string): Promise<{ files: string[]; byName?: Map<string, string> }> {
   for (const [kind, index] of indices.entries()) {
     const single = path.join(directory, singles[kind] as string);
-    if (await isThere(path.join(directory, index))) {
+    if (await fileExists(path.join(directory, index))) {
       const { weight_map: names } = await readJson(path.join(directory, index), indexSchema);
       const byName = new Map(Object.entries(names).map(([name, file]) => [name, path.join(directory, file)]));
       return { files: [...byName.values()], byName };
     }
-    if (await isThere(single)) return { files: [single] };
+    if (await fileExists(single)) return { files: [single] };
   }
   throw new InputError({
     file: directory,
@@ -78,11 +78,4 @@ async function isDirectory(place: string): Promise<boolean> {
   const found = await stat(place).catch(() => undefined);
   if (found) return found.isDirectory();
   throw new InputError({ file: place, problem: 'no such file or directory', remedy: 'Check the path' });
-}
-
-function isThere(file: string): Promise<boolean> {
-  return stat(file).then(
-    () => true,
-    () => false,
-  );
 }

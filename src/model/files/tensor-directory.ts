@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
-import { access } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { InputError } from '../../core/input-error.ts';
-import { readJson } from '../../core/read-json.ts';
+import { fileExists, readJson } from '../../core/read-json.ts';
 import { openSafetensors, type SafetensorsFile } from './safetensors.ts';
 
 /** The tensors of a model in safetensors files: names in memory, values on disk until read. */
@@ -77,10 +76,7 @@ async function openWeights(
   publishedName: (name: string) => string,
 ): Promise<{ places: Map<string, Place>; opened: SafetensorsFile[] }> {
   const index = path.join(directory, 'model.safetensors.index.json');
-  const isSharded = await access(index).then(
-    () => true,
-    () => false,
-  );
+  const isSharded = await fileExists(index);
   if (!isSharded) {
     const file = await openSafetensors(path.join(directory, 'model.safetensors'));
     const places = new Map(

@@ -1,8 +1,7 @@
-import { access } from 'node:fs/promises';
 import path from 'node:path';
 import pLimit from 'p-limit';
 import { z } from 'zod';
-import { readJson } from '../../core/read-json.ts';
+import { fileExists, readJson } from '../../core/read-json.ts';
 import { decodeImage } from './decode-image.ts';
 import { cropCenter, padToSquare } from './frame.ts';
 import { type ResampleFilter, type RgbImage, resizeImage } from './resample.ts';
@@ -97,17 +96,10 @@ export type PreprocessorConfig = z.output<typeof preprocessorSchema>;
 export async function readPreprocessorConfig(directory: string): Promise<PreprocessorConfig> {
   const file = path.join(directory, 'preprocessor_config.json');
   const newerFile = path.join(directory, 'processor_config.json');
-  if (!(await isThere(file)) && (await isThere(newerFile))) {
+  if (!(await fileExists(file)) && (await fileExists(newerFile))) {
     return (await readJson(newerFile, z.looseObject({ image_processor: preprocessorSchema }))).image_processor;
   }
   return readJson(file, preprocessorSchema);
-}
-
-async function isThere(file: string): Promise<boolean> {
-  return access(file).then(
-    () => true,
-    () => false,
-  );
 }
 
 /**

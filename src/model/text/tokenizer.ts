@@ -1,9 +1,8 @@
-import { access } from 'node:fs/promises';
 import path from 'node:path';
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { z } from 'zod';
 import { InputError } from '../../core/input-error.ts';
-import { readJson } from '../../core/read-json.ts';
+import { fileExists, readJson } from '../../core/read-json.ts';
 
 /** Text to token ids and back. */
 export interface Tokenizer {
@@ -49,11 +48,7 @@ export async function loadTokenizer(modelDirectory: string): Promise<Tokenizer> 
 }
 
 async function readSettings(file: string): Promise<z.output<typeof settingsSchema>> {
-  const isThere = await access(file).then(
-    () => true,
-    () => false,
-  );
-  return isThere ? readJson(file, settingsSchema) : {};
+  return (await fileExists(file)) ? readJson(file, settingsSchema) : {};
 }
 
 function build(file: string, content: object, settings: object): HuggingFaceTokenizer {

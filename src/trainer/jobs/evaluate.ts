@@ -3,7 +3,7 @@
 import path from 'node:path';
 import { hashValue } from '../../core/hash.ts';
 import { readJsonLines } from '../../core/read-json.ts';
-import { writeFileAtomically } from '../../core/write-file.ts';
+import { writeJsonLines } from '../../core/write-file.ts';
 import { promptForms } from '../../datasets/prompt-format.ts';
 import { type ModelDirectory, readModelDirectory } from '../../model/files/model-directory.ts';
 import type { ProductType } from '../../model/ops/ops.ts';
@@ -73,9 +73,9 @@ export async function evaluate(settings: EvaluateSettings, reporter: JobReporter
   const { losses, texts } = soFar;
   const lines = questions.map(({ question_id }) => {
     const text = texts.get(question_id);
-    return JSON.stringify({ question_id, losses: losses.get(question_id) ?? [], ...(text !== undefined && { text }) });
+    return { question_id, losses: losses.get(question_id) ?? [], ...(text !== undefined && { text }) };
   });
-  await writeFileAtomically(settings.output, lines.map((line) => `${line}\n`).join(''));
+  await writeJsonLines(settings.output, lines);
   await soFar.remove();
   return { outputs: [settings.output], metrics: { questions: questions.length, alreadyAnswered } };
 }

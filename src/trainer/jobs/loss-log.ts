@@ -6,7 +6,7 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { readJsonLines } from '../../core/read-json.ts';
-import { writeFileAtomically } from '../../core/write-file.ts';
+import { writeJsonLines } from '../../core/write-file.ts';
 import { summaryWriter } from '../../model/ops/summary-writer.ts';
 
 export const lossRecordSchema = z.object({
@@ -33,7 +33,7 @@ export async function openLossLog(directory: string, steps: number): Promise<Los
   const file = path.join(directory, 'loss.jsonl');
   const earlier = steps === 0 ? [] : await readJsonLines(file, lossRecordSchema, { tolerateTruncatedLastLine: true });
   const kept = earlier.filter((record) => record.step <= steps);
-  await writeFileAtomically(file, kept.map((record) => `${JSON.stringify(record)}\n`).join(''));
+  await writeJsonLines(file, kept);
   const stream = createWriteStream(file, { flags: 'a' });
   const failed = once(stream, 'error').then(([error]) => Promise.reject(error as Error));
   failed.catch(() => {});

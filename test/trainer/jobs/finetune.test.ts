@@ -2,6 +2,7 @@ import { cp, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { writeJsonLines } from '../../../src/core/write-file.ts';
 import { promptForms } from '../../../src/datasets/prompt-format.ts';
 import { readAdapter } from '../../../src/model/files/adapter.ts';
 import { finetune } from '../../../src/trainer/jobs/finetune.ts';
@@ -290,7 +291,7 @@ describe('wrong input', () => {
       ...sample,
       prompt: sample.prompt.replace('<Img><ImageHere></Img> ', ''),
     }));
-    await writeFile(own.samplesFile, samples.map((sample) => `${JSON.stringify(sample)}\n`).join(''));
+    await writeJsonLines(own.samplesFile, samples);
     const { metrics } = await finetune(
       tinyFinetune(model, own, path.join(own.images, '..', 'out'), { steps: 2 }),
       recordingReporter(),

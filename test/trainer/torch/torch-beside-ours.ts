@@ -5,6 +5,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readJsonLines } from '../../../src/core/read-json.ts';
+import { writeJsonLines } from '../../../src/core/write-file.ts';
 import { promptForms } from '../../../src/datasets/prompt-format.ts';
 import { askedQuestionSchema } from '../../../src/trainer/asked-question.ts';
 import { evaluate } from '../../../src/trainer/jobs/evaluate.ts';
@@ -94,7 +95,7 @@ export function describeTorchBesideOurs(family: 'minigpt4' | 'llava'): void {
         index % 2 === 0 ? sample : { ...sample, image: undefined, prompt: turnWithoutImage('What is it?') },
       );
       const [samples, order] = [inFolder(`${sharding}-mixed.jsonl`), inFolder(`${sharding}-mixed-order.json`)];
-      await writeFile(samples, mixed.map((sample) => `${JSON.stringify(sample)}\n`).join(''));
+      await writeJsonLines(samples, mixed);
       // Process 0 takes the even places of a batch.
       await writeFile(order, JSON.stringify([0, 1, 2, 3, 4, 5, 6, 7, 0, 3, 2, 1]));
       const changes = { samples, order, steps: 3 };
