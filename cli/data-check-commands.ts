@@ -1,27 +1,28 @@
 /**
  * What a config's data is: `dataengine data check` and `dataengine data stats`.
  */
-import { basename, extname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import Table from 'cli-table3';
 import type { Command } from 'commander';
-import { loadConfig } from '../src/config/load-config.ts';
 import { openRunDirectory } from '../src/core/run-directory.ts';
 import type { DatasetStats } from '../src/round/data-stats.ts';
 import { exitCodes } from './failures.ts';
+import { addDataRootOption, addRunOptions, loadNamedConfig, type RunOptions } from './options.ts';
 import { createProgressDisplay } from './progress-display.ts';
 
 const SHOWN_OF_A_FOLDER = 10;
 
 /** Adds the commands that look at data to `dataengine data`. */
 export function addDataCheckCommands(data: Command, signal: AbortSignal): void {
-  data
-    .command('check <config>')
-    .description('report every file and image that is missing, cut short or does not fit, and what to download')
-    .option('--data-root <folder>', "instead of the config's data.root")
+  addDataRootOption(
+    data
+      .command('check <config>')
+      .description('report every file and image that is missing, cut short or does not fit, and what to download'),
+  )
     .option('--all', `more than ${SHOWN_OF_A_FOLDER} problems of a folder`, false)
     .addHelpText('after', '\nExample:\n  dataengine data check configs/minigpt4-7b.yaml --data-root /data')
     .action(async (file: string, options: { dataRoot?: string; all: boolean }) => {
-      const config = await loadConfig(file, { dataRoot: options.dataRoot });
+      const { config } = await loadNamedConfig(file, options);
       const { checkData, problemRows } = await import('../src/round/check-data.ts');
       const display = createProgressDisplay();
       const onProgress = (progress: { phase: string; step: number; steps: number }) =>
@@ -39,17 +40,18 @@ export function addDataCheckCommands(data: Command, signal: AbortSignal): void {
       process.exitCode = exitCodes.wrongInput;
     });
 
-  data
-    .command('stats <config>')
-    .description("count samples, types, lengths and the right choices' letters, and show samples in a page")
-    .option('--data-root <folder>', "instead of the config's data.root")
-    .option('--run <name>', "run whose generated data is counted too (default: the config's, or its file name)")
+  addRunOptions(
+    data
+      .command('stats <config>')
+      .description("count samples, types, lengths and the right choices' letters, and show samples in a page"),
+    "run whose generated data is counted too (default: the config's, or its file name)",
+  )
     .option('--page <file>', 'where to write the page of samples (default: <run>/data-samples.html)')
     .option('--json', 'the figures as JSON, and no page', false)
     .addHelpText('after', '\nExample:\n  dataengine data stats configs/demo.yaml --json')
-    .action(async (file: string, options: { dataRoot?: string; run?: string; page?: string; json: boolean }) => {
-      const config = await loadConfig(file, { dataRoot: options.dataRoot, run: options.run });
-      const run = openRunDirectory(resolve(config.runsDirectory), config.run ?? basename(file, extname(file)));
+    .action(async (file: string, options: RunOptions & { page?: string; json: boolean }) => {
+      const { config, runName } = await loadNamedConfig(file, options);
+      const run = openRunDirectory(resolve(config.runsDirectory), runName);
       const { dataStats, samplePage } = await import('../src/round/data-stats.ts');
       const { unit, datasets } = await dataStats(config, run);
       if (options.json) {

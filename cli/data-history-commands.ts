@@ -1,24 +1,19 @@
 /**
  * The history of a run's generated data: `dataengine data log`, `diff`, `checkout` and `export`.
  */
-import { basename, extname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import Table from 'cli-table3';
 import { type Command, Option } from 'commander';
-import { loadConfig } from '../src/config/load-config.ts';
 import type { Config } from '../src/config/schema.ts';
 import { openRunDirectory } from '../src/core/run-directory.ts';
 import type { EngineSample } from '../src/datasets/engine-data.ts';
 import type { ExportFormat } from '../src/datasets/export-version.ts';
 import { type DatasetVersion, findVersion, versionHistory } from '../src/datasets/versions.ts';
-
-interface RunOptions {
-  run?: string;
-  dataRoot?: string;
-}
+import { addRunOptions, loadNamedConfig, type RunOptions } from './options.ts';
 
 /** Adds the commands about dataset versions to `dataengine data`. */
 export function addDataHistoryCommands(data: Command): void {
-  withRun(data.command('log <config>').description('list the dataset versions of a run, oldest first'))
+  addRunOptions(data.command('log <config>').description('list the dataset versions of a run, oldest first'))
     .option('--json', 'the manifests, as JSON lines', false)
     .addHelpText('after', '\nExample:\n  dataengine data log configs/demo.yaml')
     .action(async (file: string, options: RunOptions & { json: boolean }) => {
@@ -28,7 +23,7 @@ export function addDataHistoryCommands(data: Command): void {
       process.stdout.write(options.json ? lines.map((line) => `${line}\n`).join('') : `${logTable(history)}\n`);
     });
 
-  withRun(data.command('diff <config> <before> <after>').description('compare the data at two versions'))
+  addRunOptions(data.command('diff <config> <before> <after>').description('compare the data at two versions'))
     .option('--samples', 'list the samples, not only their numbers', false)
     .addHelpText('after', '\nExample:\n  dataengine data diff configs/demo.yaml round-1 latest')
     .action(async (file: string, before: string, after: string, options: RunOptions & { samples: boolean }) => {
@@ -46,7 +41,7 @@ export function addDataHistoryCommands(data: Command): void {
       for (const sample of added) process.stdout.write(`+ ${sampleLine(sample)}\n`);
     });
 
-  withRun(
+  addRunOptions(
     data.command('checkout <config> <version>').description('write the files of a version, as they were appended'),
   )
     .requiredOption('--output <folder>', 'a folder that is not there yet')
@@ -58,7 +53,7 @@ export function addDataHistoryCommands(data: Command): void {
       writeFiles(options.output, files);
     });
 
-  withRun(
+  addRunOptions(
     data.command('export <config> [version]').description("write all data at a version in another program's format"),
   )
     .addOption(new Option('--format <name>').choices(['reference', 'llava', 'parquet']).makeOptionMandatory())
@@ -90,16 +85,9 @@ export function addDataHistoryCommands(data: Command): void {
     );
 }
 
-function withRun(command: Command): Command {
-  return command
-    .option('--run <name>', "run (default: the config's, or its file name)")
-    .option('--data-root <folder>', "instead of the config's data.root");
-}
-
-async function openRun(file: string, { run, dataRoot }: RunOptions): Promise<{ config: Config; runRoot: string }> {
-  const config = await loadConfig(file, { run, dataRoot });
-  const name = config.run ?? basename(file, extname(file));
-  return { config, runRoot: openRunDirectory(resolve(config.runsDirectory), name).root };
+async function openRun(file: string, options: RunOptions): Promise<{ config: Config; runRoot: string }> {
+  const { config, runName } = await loadNamedConfig(file, options);
+  return { config, runRoot: openRunDirectory(resolve(config.runsDirectory), runName).root };
 }
 
 function logTable(history: Awaited<ReturnType<typeof versionHistory>>): string {

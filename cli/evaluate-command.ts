@@ -4,14 +4,13 @@
 import { basename, extname, join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { computeDtypes, weightDtypes } from '../src/config/finetune-schema.ts';
-import { loadConfig } from '../src/config/load-config.ts';
 import { evaluationNumberFormats, type NumberFormats } from '../src/config/number-formats.ts';
 import type { Config } from '../src/config/schema.ts';
 import { InputError } from '../src/core/input-error.ts';
 import { openRunDirectory, stepDirectory } from '../src/core/run-directory.ts';
 import { type BenchmarkName, benchmarkNames, benchmarkOf } from '../src/evaluation/benchmarks/index.ts';
 import type { EvaluationSet } from '../src/round/evaluation-sets.ts';
-import { type ConfigOptions, integer } from './options.ts';
+import { addConfigOptions, type ConfigOptions, integer, loadNamedConfig } from './options.ts';
 import { createProgressDisplay } from './progress-display.ts';
 import { formatScores } from './scores-table.ts';
 import { runStepCommand } from './step-commands.ts';
@@ -35,14 +34,11 @@ interface EvaluateOptions extends Omit<ConfigOptions, 'config'> {
 
 /** Adds `dataengine evaluate`. */
 export function addEvaluateCommand(program: Command, signal: AbortSignal): void {
-  program
+  const command = program
     .command('evaluate')
-    .description("score a round's merged model, or with --benchmark any model on any benchmark")
-    .option('--config <file>', 'YAML config')
+    .description("score a round's merged model, or with --benchmark any model on any benchmark");
+  addConfigOptions(command, { required: false })
     .option('--round <number>', 'round', integer(0), 0)
-    .option('--run <name>', "run (default: the config's, or its file name)")
-    .option('--data-root <folder>', "instead of the config's data.root")
-    .option('--seed <number>', "instead of the config's seed", integer(0))
     .option('--benchmark <name>', `a set of the config, or with --file one of ${benchmarkNames.join(', ')}`)
     .option('--model <folder>', "model directory (default: the round's merged model)")
     .option('--file <file>', "the benchmark's official file")
@@ -128,7 +124,7 @@ async function evaluateBenchmark(options: EvaluateOptions & { benchmark: string 
 
 async function readConfig(options: EvaluateOptions): Promise<Config | undefined> {
   if (options.config === undefined) return undefined;
-  return loadConfig(options.config, { dataRoot: options.dataRoot, run: options.run, seed: options.seed });
+  return (await loadNamedConfig(options.config, options)).config;
 }
 
 async function chooseSet(options: EvaluateOptions & { benchmark: string }, config?: Config): Promise<EvaluationSet> {

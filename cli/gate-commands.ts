@@ -4,24 +4,22 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Verdict } from '../src/round/gate.ts';
 import type { RoundVerdict } from '../workflows/messages.ts';
-import { type ConfigOptions, integer } from './options.ts';
+import { addConfigOptions, type ConfigOptions, integer } from './options.ts';
 import { runStepCommand } from './step-commands.ts';
 
 type GateOptions = ConfigOptions & { round: number; accept?: boolean; reject?: boolean; comment?: string };
 
 /** Adds `dataengine gate` and `dataengine approve`. */
 export function addGateCommands(program: Command, signal: AbortSignal): void {
-  program
-    .command('gate')
-    .description("compare a round's model with that of the last good round, and decide whether it is built upon")
-    .requiredOption('--config <file>', 'YAML config')
+  addConfigOptions(
+    program
+      .command('gate')
+      .description("compare a round's model with that of the last good round, and decide whether it is built upon"),
+  )
     .option('--round <number>', 'round', integer(0), 0)
     .option('--accept', 'with gate.policy approve: build upon it')
     .option('--reject', 'with gate.policy approve: set it aside')
     .option('--comment <text>', 'why')
-    .option('--run <name>', "run (default: the config's, or its file name)")
-    .option('--data-root <folder>', "instead of the config's data.root")
-    .option('--seed <number>', "instead of the config's seed", integer(0))
     .addHelpText('after', '\nExample:\n  dataengine gate --config configs/demo.yaml --round 1')
     .action((options: GateOptions) => {
       const verdict = verdictOf(options);

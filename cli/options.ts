@@ -1,12 +1,67 @@
-import { InvalidArgumentError } from 'commander';
+/**
+ * The options that commands share: which config, which run of it, and what replaces values of the config.
+ */
+import { basename, extname } from 'node:path';
+import { type Command, InvalidArgumentError } from 'commander';
+import { loadConfig } from '../src/config/load-config.ts';
+import type { Config } from '../src/config/schema.ts';
 import type { DataEngineInput } from '../workflows/messages.ts';
 
-/** The options that every command on a config shares. */
-export interface ConfigOptions {
-  config: string;
-  dataRoot?: string;
+/** Which run a command is about, and where its data is. */
+export interface RunOptions {
   run?: string;
+  dataRoot?: string;
+}
+
+export interface ConfigOptions extends RunOptions {
+  config: string;
   seed?: number;
+}
+
+/** What the help says where it differs from most commands. */
+interface OptionTexts {
+  /** Of `--config`. */
+  config?: string;
+  /** Of `--run`. */
+  run?: string;
+  /** Whether `--config` must be given. */
+  required?: boolean;
+}
+
+/** Adds `--config`, `--run`, `--data-root` and `--seed`. */
+export function addConfigOptions(command: Command, { config = 'YAML config', run, required = true }: OptionTexts = {}) {
+  if (required) command.requiredOption('--config <file>', config);
+  else command.option('--config <file>', config);
+  return addRunOptions(command, run).option('--seed <number>', "instead of the config's seed", integer(0));
+}
+
+/** Adds `--run` and `--data-root`: for commands whose config is an argument. */
+export function addRunOptions(command: Command, run = "run (default: the config's, or its file name)"): Command {
+  return addDataRootOption(command.option('--run <name>', run));
+}
+
+/** Adds `--data-root`. */
+export function addDataRootOption(command: Command): Command {
+  return command.option('--data-root <folder>', "instead of the config's data.root");
+}
+
+/**
+ * Reads a config with the values of the command line in it.
+ *
+ * @returns the config and the name of its run: that of the command line, the config's, or the file's
+ * @throws InputError when the file or a value in it is wrong
+ */
+export async function loadNamedConfig(
+  file: string,
+  { dataRoot, run, seed }: Omit<ConfigOptions, 'config'>,
+): Promise<{ config: Config; runName: string }> {
+  const config = await loadConfig(file, { dataRoot, run, seed });
+  return { config, runName: config.run ?? basename(file, extname(file)) };
+}
+
+/** The workflow's input that these options mean. */
+export function toWorkflowInput({ config, dataRoot, run, seed }: ConfigOptions, rounds?: number): DataEngineInput {
+  return { config, dataRoot, run, seed, rounds };
 }
 
 /** For commander: an integer of at least `minimum`. */
@@ -17,9 +72,4 @@ export function integer(minimum: number): (text: string) => number {
       throw new InvalidArgumentError(`Give a whole number of at least ${minimum}.`);
     return value;
   };
-}
-
-/** The workflow's input that these options mean. */
-export function toWorkflowInput({ config, dataRoot, run, seed }: ConfigOptions, rounds?: number): DataEngineInput {
-  return { config, dataRoot, run, seed, rounds };
 }

@@ -5,15 +5,11 @@ import { randomUUID } from 'node:crypto';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { loadConfig } from '../src/config/load-config.ts';
-import { integer } from './options.ts';
+import { addConfigOptions, type ConfigOptions, integer } from './options.ts';
 
-interface StartOptions {
-  config: string;
+interface StartOptions extends ConfigOptions {
   workflowId?: string;
   samples?: number;
-  run?: string;
-  dataRoot?: string;
-  seed?: number;
 }
 
 interface ReviewOptions {
@@ -26,15 +22,12 @@ export function addPromptCommands(program: Command, signal: AbortSignal): void {
   const prompt = program
     .command('prompt')
     .description("make the teacher's prompt better, with a person's verdicts on sample generations");
-  prompt
-    .command('start')
-    .description('start the workflow on Temporal; needs a server and a CPU worker')
-    .requiredOption('--config <file>', 'YAML config')
+  addConfigOptions(
+    prompt.command('start').description('start the workflow on Temporal; needs a server and a CPU worker'),
+    { run: 'a run to make the prompt for; its next round uses it' },
+  )
     .option('--workflow-id <id>', 'default: one of its own')
     .option('--samples <number>', 'images to make sample generations about, 1 to 8 (default: 4)', integer(1))
-    .option('--run <name>', 'a run to make the prompt for; its next round uses it')
-    .option('--data-root <folder>', "instead of the config's data.root")
-    .option('--seed <number>', "instead of the config's seed", integer(0))
     .addHelpText(
       'after',
       '\nExample:\n  dataengine prompt start --config configs/minigpt4-7b.yaml --workflow-id better-prompt',

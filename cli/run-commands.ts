@@ -8,7 +8,7 @@ import type { Workflow } from '@temporalio/common';
 import type { Command } from 'commander';
 import { loadConfig } from '../src/config/load-config.ts';
 import type { DataEngineInput, DataEngineProgress } from '../workflows/messages.ts';
-import { type ConfigOptions, integer, toWorkflowInput } from './options.ts';
+import { addConfigOptions, type ConfigOptions, integer, toWorkflowInput } from './options.ts';
 import { formatRounds } from './rounds-table.ts';
 import { withClient } from './with-client.ts';
 
@@ -22,18 +22,15 @@ interface RunOptions extends ConfigOptions {
 
 /** Adds `dataengine run` and `dataengine watch`. */
 export function addRunCommands(program: Command, signal: AbortSignal): void {
-  program
+  const command = program
     .command('run')
     .description(
       'start the loop on Temporal, or join it where it is under way, and watch it; needs a server and workers',
-    )
-    .requiredOption('--config <file>', 'YAML config')
+    );
+  addConfigOptions(command, { run: "run (default: the config's, or the workflow id)" })
     .option('--workflow-id <id>', 'default: the run’s name')
-    .option('--run <name>', "run (default: the config's, or the workflow id)")
     .option('--rounds <number>', 'data-engine rounds after round 0', integer(0))
     .option('--more <number>', "instead: this many rounds after those in the run's directory", integer(1))
-    .option('--data-root <folder>', "instead of the config's data.root")
-    .option('--seed <number>', "instead of the config's seed", integer(0))
     .option('--detach', 'start it and return', false)
     .option('--json', 'one line of JSON a change', false)
     .addHelpText(

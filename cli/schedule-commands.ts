@@ -5,35 +5,31 @@ import { resolve } from 'node:path';
 import type { ScheduleDescription, ScheduleOptions, ScheduleUpdateOptions } from '@temporalio/client';
 import { type Command, InvalidArgumentError } from 'commander';
 import { loadConfig } from '../src/config/load-config.ts';
-import { integer } from './options.ts';
+import { addConfigOptions, type ConfigOptions, integer } from './options.ts';
 import { withClient } from './with-client.ts';
 
-interface ScheduleSettings {
-  config: string;
-  run?: string;
+interface ScheduleSettings extends ConfigOptions {
   more: number;
   cron: string;
   timeZone?: string;
   catchupWindow: string;
-  dataRoot?: string;
-  seed?: number;
 }
 
 /** Adds `dataengine schedule`. */
 export function addScheduleCommands(program: Command): void {
   const schedule = program.command('schedule').description('let the loop run by itself, night after night');
   for (const name of ['create', 'update'] as const) {
-    schedule
+    const command = schedule
       .command(`${name} <schedule-id>`)
-      .description(name === 'create' ? 'make a schedule' : 'give a schedule these settings instead of those it has')
-      .requiredOption('--config <file>', 'YAML config, as the CPU workers see it')
-      .option('--run <name>', 'the run that every night continues (default: the schedule’s id)')
+      .description(name === 'create' ? 'make a schedule' : 'give a schedule these settings instead of those it has');
+    addConfigOptions(command, {
+      config: 'YAML config, as the CPU workers see it',
+      run: 'the run that every night continues (default: the schedule’s id)',
+    })
       .option('--more <number>', 'rounds a night', integer(1), 1)
       .option('--cron <line>', 'when, in five fields', '0 2 * * *')
       .option('--time-zone <name>', 'of the cron line, such as Europe/Berlin (default: UTC)')
       .option('--catchup-window <duration>', 'how late a night may still begin, after an outage', '1 hour')
-      .option('--data-root <folder>', "instead of the config's data.root")
-      .option('--seed <number>', "instead of the config's seed", integer(0))
       .addHelpText(
         'after',
         `\nExample:\n  dataengine schedule ${name} nightly --config configs/demo.yaml --cron "0 2 * * *"`,

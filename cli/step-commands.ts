@@ -1,13 +1,11 @@
 /**
  * Each step of a round as a command, with no Temporal: they leave the same files and manifests as the workflow.
  */
-import { basename, extname } from 'node:path';
 import type { Command } from 'commander';
-import { loadConfig } from '../src/config/load-config.ts';
 import { formatSeconds } from '../src/report/format-seconds.ts';
 import type { Owned } from '../src/round/own-folders.ts';
 import type { StepContext, StepOutcome } from '../src/round/step-context.ts';
-import { type ConfigOptions, integer } from './options.ts';
+import { addConfigOptions, type ConfigOptions, integer, loadNamedConfig } from './options.ts';
 import { createProgressDisplay } from './progress-display.ts';
 
 type Step = (context: StepContext) => Promise<StepOutcome>;
@@ -87,14 +85,8 @@ const steps: { name: string; description: string; load: () => Promise<Step>; own
 /** Adds `dataengine finetune --config FILE …` and its like. */
 export function addStepCommands(program: Command, signal: AbortSignal): void {
   for (const { name, description, load, owns } of steps) {
-    program
-      .command(name)
-      .description(description)
-      .requiredOption('--config <file>', 'YAML config')
+    addConfigOptions(program.command(name).description(description))
       .option('--round <number>', 'round', integer(0), 0)
-      .option('--run <name>', "run (default: the config's, or its file name)")
-      .option('--data-root <folder>', "instead of the config's data.root")
-      .option('--seed <number>', "instead of the config's seed", integer(0))
       .addHelpText('after', `\nExample:\n  dataengine ${name} --config configs/demo.yaml --round ${firstRound(name)}`)
       .action((options: ConfigOptions & { round: number }) =>
         runStepCommand(name, load, options, signal, ...(owns ?? [])),
@@ -115,8 +107,7 @@ export async function runStepCommand(
   ...owns: Owned[]
 ): Promise<void> {
   const { round } = options;
-  const config = await loadConfig(options.config, { dataRoot: options.dataRoot, run: options.run, seed: options.seed });
-  const run = config.run ?? basename(options.config, extname(options.config));
+  const { config, runName } = await loadNamedConfig(options.config, options);
   const { withNewRun } = await import('../src/round/open-run.ts');
   const { extensions } = await import('../workers/extensions.ts');
   const { ownFolders } = await import('../src/round/own-folders.ts');
@@ -125,7 +116,7 @@ export async function runStepCommand(
   const onProgress: StepContext['onProgress'] = (progress) => display.show(`round ${round} ${name}`, progress);
   try {
     const work = { signal, onProgress, owns: ownFolders(round, ...owns), extensions };
-    const outcome = await withNewRun(config, run, work, (open) => step({ ...open, round, onProgress }));
+    const outcome = await withNewRun(config, runName, work, (open) => step({ ...open, round, onProgress }));
     display.stop();
     process.stdout.write(`${describeOutcome(name, outcome)}\n`);
   } finally {

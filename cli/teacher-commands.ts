@@ -1,21 +1,16 @@
 /**
  * What the teacher will cost, has cost, and may cost.
  */
-import { basename, extname } from 'node:path';
 import type { WorkflowHandle } from '@temporalio/client';
 import { type Command, InvalidArgumentError } from 'commander';
-import { loadConfig } from '../src/config/load-config.ts';
-import { type ConfigOptions, integer } from './options.ts';
+import { addConfigOptions, type ConfigOptions, integer, loadNamedConfig } from './options.ts';
 
 /** Adds `dataengine estimate`, `top-up` and `finish-early`. */
 export function addTeacherCommands(program: Command, signal: AbortSignal): void {
-  program
-    .command('estimate')
-    .description("what a round's requests to the teacher will take and cost; asks nothing")
-    .requiredOption('--config <file>', 'YAML config')
+  addConfigOptions(
+    program.command('estimate').description("what a round's requests to the teacher will take and cost; asks nothing"),
+  )
     .option('--round <number>', 'round', integer(1), 1)
-    .option('--run <name>', "run (default: the config's, or its file name)")
-    .option('--data-root <folder>', "instead of the config's data.root")
     .addHelpText('after', '\nExample:\n  dataengine estimate --config configs/minigpt4-7b.yaml --round 1')
     .action((options: ConfigOptions & { round: number }) => printEstimate(options, signal));
   program
@@ -46,14 +41,13 @@ function amountOfMoney(text: string): number {
 }
 
 async function printEstimate(options: ConfigOptions & { round: number }, signal: AbortSignal): Promise<void> {
-  const config = await loadConfig(options.config, { dataRoot: options.dataRoot, run: options.run });
-  const run = config.run ?? basename(options.config, extname(options.config));
+  const { config, runName } = await loadNamedConfig(options.config, options);
   const { withNewRun } = await import('../src/round/open-run.ts');
   const { extensions } = await import('../workers/extensions.ts');
   const { estimateRound } = await import('../src/round/generation/begin.ts');
   const { round } = options;
   const work = { signal, onProgress: () => undefined, extensions };
-  const estimate = await withNewRun(config, run, work, (open) => estimateRound({ ...work, ...open, round }));
+  const estimate = await withNewRun(config, runName, work, (open) => estimateRound({ ...work, ...open, round }));
   const { requests, promptTokens, completionTokens, cost, maximumCost, seconds, currency, spent, toppedUp } = estimate;
   const money = (amount: number) => `${amount.toFixed(2)} ${currency}`;
   const { teacher } = config;
