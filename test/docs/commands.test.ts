@@ -9,13 +9,22 @@ import type { Command } from 'commander';
 import { describe, expect, test } from 'vitest';
 import { createProgram } from '../../cli/program.ts';
 import { loadConfig } from '../../src/config/load-config.ts';
-import type { Config } from '../../src/config/schema.ts';
+import { type Config, configJsonSchema } from '../../src/config/schema.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { commandsInBlocks, commandsInSentences, readPages } from './pages.ts';
 
 const texts = await readPages();
 const pages = [...texts.keys()];
 const scripts = Object.keys(JSON.parse(await readFile('package.json', 'utf8')).scripts);
+
+/** Every key of a config, such as `temporal.taskQueues.gpu`, and the groups at its top. */
+const keys = new Set(keysOf(configJsonSchema()));
+const sections = new Set([...keys].filter((key) => key.includes('.')).map((key) => key.split('.')[0] as string));
+
+function keysOf(schema: unknown, prefix = ''): string[] {
+  const { properties = {} } = schema as { properties?: Record<string, unknown> };
+  return Object.entries(properties).flatMap(([key, inner]) => [prefix + key, ...keysOf(inner, `${prefix}${key}.`)]);
+}
 
 /** A file of the project, named from its folder; not one with a placeholder such as `<family>`. */
 const projectFile =
@@ -100,6 +109,12 @@ describe.each(pages)('%s', (page) => {
       ({ file, heading }) => heading && !headingsOf(texts.get(file) ?? '').includes(heading),
     );
     expect(missing).toEqual([]);
+  });
+
+  test('names config keys that exist', () => {
+    const named = [...text.matchAll(/`([a-z]+\.[A-Za-z.]+)(?:: [^`]*)?`/g)].map(([, key]) => key as string);
+    const groups = named.filter((key) => sections.has(key.split('.')[0] as string) && !/\.(?:json|md|ts)$/.test(key));
+    expect(groups.filter((key) => !keys.has(key))).toEqual([]);
   });
 
   test('shows configs that are valid', async () => {
