@@ -2,9 +2,9 @@
  * Each finished round's row of the table, kept in the run's directory (`round-<k>/round.json`): what a later workflow
  * that continues the run begins with.
  */
-import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { fileExists } from '../src/core/files.ts';
 import { readJson } from '../src/core/read-json.ts';
 import { type RunDirectory, roundDirectory } from '../src/core/run-directory.ts';
 import { writeJson } from '../src/core/write-file.ts';
@@ -35,16 +35,9 @@ export async function writeRoundRecord(run: RunDirectory, summary: RoundSummary)
 /** The rounds that are finished, from round 0 on without a gap. */
 export async function readRoundRecords(run: RunDirectory): Promise<RoundSummary[]> {
   const rounds: RoundSummary[] = [];
-  for (let round = 0; await isThere(recordFile(run, round)); round += 1) {
+  for (let round = 0; await fileExists(recordFile(run, round)); round += 1) {
     const { summary } = await readJson(recordFile(run, round), recordSchema);
     rounds.push(summary as RoundSummary);
   }
   return rounds;
-}
-
-function isThere(file: string): Promise<boolean> {
-  return access(file).then(
-    () => true,
-    () => false,
-  );
 }

@@ -1,5 +1,5 @@
-import { access } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileExists } from '../../src/core/files.ts';
 
 export const finishedMark = 'finished.json';
 
@@ -10,13 +10,6 @@ export const finishedMark = 'finished.json';
 export async function demoRunName(runsDirectory: string, base: string): Promise<string> {
   for (let number = 1; ; number += 1) {
     const name = number === 1 ? base : `${base}-${number}`;
-    if (!(await exists(join(runsDirectory, name, finishedMark)))) return name;
+    if (!(await fileExists(join(runsDirectory, name, finishedMark)))) return name;
   }
-}
-
-async function exists(file: string): Promise<boolean> {
-  return access(file).then(
-    () => true,
-    () => false,
-  );
 }

@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { makeFolder } from './make-folder.ts';
+import { makeFolder } from './files.ts';
 import { StorageError } from './write-file.ts';
 
 /** A file of one JSON value a line that only ever grows. */

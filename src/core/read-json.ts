@@ -1,16 +1,8 @@
-import { access, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { type ParseError, parse, printParseErrorCode } from 'jsonc-parser';
 import type { z } from 'zod';
 import { describeFirstIssue } from './field-path.ts';
 import { InputError } from './input-error.ts';
-
-/** Whether something is at this path, file or folder. */
-export async function fileExists(file: string): Promise<boolean> {
-  return access(file).then(
-    () => true,
-    () => false,
-  );
-}
 
 /**
  * Reads a JSON file and checks it.

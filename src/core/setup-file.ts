@@ -1,6 +1,6 @@
-import { access } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { fileExists } from './files.ts';
 import { InputError } from './input-error.ts';
 import { readJson } from './read-json.ts';
 
@@ -18,7 +18,7 @@ export type Setup = z.output<typeof setupSchema>;
 
 /** Reads what set-up left, or undefined when it has not run. */
 export async function readSetup(): Promise<Setup | undefined> {
-  return (await isThere(setupFile)) ? readJson(setupFile, setupSchema) : undefined;
+  return (await fileExists(setupFile)) ? readJson(setupFile, setupSchema) : undefined;
 }
 
 /** The optional environments, and what each one's Python must have. */
@@ -36,17 +36,10 @@ const pythons = {
 export async function pythonOfSetup(environment: keyof typeof pythons): Promise<string> {
   const { variable, packages } = pythons[environment];
   const python = process.env[variable] || (await readSetup())?.[environment];
-  if (python !== undefined && (await isThere(python))) return python;
+  if (python !== undefined && (await fileExists(python))) return python;
   throw new InputError({
     file: python ?? setupFile,
     problem: python === undefined ? 'this needs an optional Python environment' : 'this Python is not there',
     remedy: `Run \`dataengine setup --${environment}\`, or name a Python with ${packages} in ${variable}`,
   });
-}
-
-function isThere(file: string): Promise<boolean> {
-  return access(file).then(
-    () => true,
-    () => false,
-  );
 }

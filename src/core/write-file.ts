@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { open, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { makeFolder } from './make-folder.ts';
+import { makeFolder } from './files.ts';
 
 /** The disk could not take a file. Unlike an `InputError` it may pass: a full disk can be cleared. */
 export class StorageError extends Error {

@@ -1,8 +1,8 @@
-import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { z } from 'zod';
+import { fileExists } from '../core/files.ts';
 import { hashFile, hashValue } from '../core/hash.ts';
 import { inputErrorOfFile } from '../core/read-json.ts';
 import { buildCocoIndex, cocoIndexVersion } from './build-coco-index.ts';
@@ -46,7 +46,7 @@ export async function cocoIndexFile(files: CocoFiles, cacheFolder: string): Prom
     captions: await hashOf(files.captions),
   };
   const file = join(cacheFolder, `${hashValue(content).slice(0, 32)}.duckdb`);
-  if (!existsSync(file)) await buildCocoIndex(files, file);
+  if (!(await fileExists(file))) await buildCocoIndex(files, file);
   return file;
 }
 

@@ -2,11 +2,11 @@
  * MMBench's own file (https://github.com/open-compass/MMBench): tab-separated, a question a row, its image in base64.
  */
 import { createReadStream } from 'node:fs';
-import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CsvError, parse } from 'csv-parse';
 import { z } from 'zod';
 import { describeFirstIssue } from '../core/field-path.ts';
+import { fileExists } from '../core/files.ts';
 import { hashBytes } from '../core/hash.ts';
 import { InputError } from '../core/input-error.ts';
 import { writeFileAtomically } from '../core/write-file.ts';
@@ -214,10 +214,7 @@ function decodeImage(cell: string, file: string, line: number): Buffer {
 /** Several processes may do it at once: they write the same bytes under the same name. */
 async function keepImage(content: Buffer, folder: string): Promise<string> {
   const image = join(folder, hashBytes(content));
-  const isThere = await access(image).then(
-    () => true,
-    () => false,
-  );
+  const isThere = await fileExists(image);
   if (!isThere) await writeFileAtomically(image, content);
   return image;
 }

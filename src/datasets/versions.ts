@@ -8,10 +8,10 @@
  * A round done anew adds a version; nothing is ever overwritten, so every version can be written out again. A version
  * that was set aside stays, but none is added to it.
  */
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { openJsonLines } from '../core/append-json-lines.ts';
+import { fileExists } from '../core/files.ts';
 import { hashValue } from '../core/hash.ts';
 import { InputError } from '../core/input-error.ts';
 import { readJson, readJsonLines } from '../core/read-json.ts';
@@ -122,7 +122,7 @@ export async function parentOf(runRoot: string, round: number): Promise<DatasetV
  * @throws InputError when a version's file was changed by hand
  */
 export async function versionHistory(runRoot: string): Promise<VersionInHistory[]> {
-  if (!existsSync(logFile(runRoot))) return [];
+  if (!(await fileExists(logFile(runRoot)))) return [];
   const lines = await readJsonLines(logFile(runRoot), logEntrySchema, { tolerateTruncatedLastLine: true });
   const entries = lines.filter(({ setAside }) => setAside === undefined);
   const last = new Map(entries.map(({ round }, index) => [round, index]));

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { hashValue } from '../core/hash.ts';
 import { readJson, readJsonLines } from '../core/read-json.ts';
-import { writeFileAtomically, writeJson } from '../core/write-file.ts';
+import { writeJson, writeJsonLines } from '../core/write-file.ts';
 import type { AnsweredQuestion, Measures } from './benchmarks/benchmark.ts';
 
 export const scoresFile = 'scores.json';
@@ -71,8 +71,8 @@ export async function writeEvaluation(
     losses,
     text,
   }));
-  await writeFileAtomically(join(folder, predictionsFile), jsonLines(predictions));
-  await writeFileAtomically(join(folder, questionScoresFile), jsonLines(scored));
+  await writeJsonLines(join(folder, predictionsFile), predictions);
+  await writeJsonLines(join(folder, questionScoresFile), scored);
   await writeJson(join(folder, scoresFile), scores);
   return [predictionsFile, questionScoresFile, scoresFile];
 }
@@ -80,8 +80,4 @@ export async function writeEvaluation(
 /** One hash for the weights among a model directory's files, given the hash of each. */
 export function hashOfWeights(files: Readonly<Record<string, string>>): string {
   return hashValue(Object.fromEntries(Object.entries(files).filter(([file]) => file.endsWith('.safetensors'))));
-}
-
-function jsonLines(values: readonly unknown[]): string {
-  return values.map((value) => `${JSON.stringify(value)}\n`).join('');
 }

@@ -1,5 +1,5 @@
-import { access } from 'node:fs/promises';
 import { z } from 'zod';
+import { fileExists } from '../core/files.ts';
 import { hashValue } from '../core/hash.ts';
 import { readJson } from '../core/read-json.ts';
 import { writeJson } from '../core/write-file.ts';
@@ -48,7 +48,7 @@ export async function classifyQuestions(input: {
   const { questions, types, ask, cacheFile, signal } = input;
   const { promptFile = 'configs/prompts/classify-v1.md', batchSize = 50, attempts = 3 } = input;
   const template = await readPromptTemplate(promptFile, ['types', 'questions']);
-  const cache = (await exists(cacheFile)) ? await readJson(cacheFile, cacheSchema) : {};
+  const cache = (await fileExists(cacheFile)) ? await readJson(cacheFile, cacheSchema) : {};
   const version = hashValue({ prompt: template.hash, types });
   const keys = new Map(questions.map((question) => [question, hashValue({ question: question.question, version })]));
   const keyOf = (question: UnclassifiedQuestion) => keys.get(question) as string;
@@ -116,11 +116,4 @@ function inBatches<T>(items: readonly T[], size: number): T[][] {
   const batches: T[][] = [];
   for (let start = 0; start < items.length; start += size) batches.push(items.slice(start, start + size));
   return batches;
-}
-
-async function exists(file: string): Promise<boolean> {
-  return access(file).then(
-    () => true,
-    () => false,
-  );
 }

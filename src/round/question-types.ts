@@ -1,6 +1,6 @@
-import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { fileExists } from '../core/files.ts';
 import { InputError } from '../core/input-error.ts';
 import { writeJson } from '../core/write-file.ts';
 import { type AokvqaQuestion, readAokvqa } from '../datasets/aokvqa.ts';
@@ -68,7 +68,7 @@ export async function reportAgreement(
   questions: readonly AokvqaQuestion[],
 ): Promise<TypeAgreement | undefined> {
   const beside = classifiedFile(set.file);
-  const classified = (await exists(beside)) ? await readAokvqa(beside) : [];
+  const classified = (await fileExists(beside)) ? await readAokvqa(beside) : [];
   const { types } = knownQuestionTypes(questions, classified);
   if (types.size === 0) return undefined;
   const found = await askForTypes(
@@ -101,12 +101,5 @@ async function askForTypes(context: StepContext, questions: readonly AokvqaQuest
       promptFile,
       signal,
     }),
-  );
-}
-
-async function exists(file: string): Promise<boolean> {
-  return access(file).then(
-    () => true,
-    () => false,
   );
 }

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { runStepOnce } from '../core/manifest.ts';
 import { readJsonLines } from '../core/read-json.ts';
 import { stepDirectory } from '../core/run-directory.ts';
-import { writeFileAtomically, writeJson } from '../core/write-file.ts';
+import { writeJson, writeJsonLines } from '../core/write-file.ts';
 import { parserVersion } from '../generation/parse-answer.ts';
 import { refineAnswers } from '../generation/refine.ts';
 import { readRequests } from '../generation/sample-requests.ts';
@@ -62,10 +62,7 @@ export async function refine(context: StepContext): Promise<RefineOutcome> {
         seed,
       });
       await writeJson(join(directory, engineDataFile(round)), samples);
-      await writeFileAtomically(
-        join(directory, rejectedFile),
-        rejected.map((answer) => `${JSON.stringify(answer)}\n`).join(''),
-      );
+      await writeJsonLines(join(directory, rejectedFile), rejected);
       await writeJson(join(directory, rejectedByReasonFile), countsByReason);
       return {
         outputs: [engineDataFile(round), rejectedFile, rejectedByReasonFile],

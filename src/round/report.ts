@@ -1,7 +1,7 @@
-import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Config } from '../config/schema.ts';
+import { fileExists } from '../core/files.ts';
 import { readJson } from '../core/read-json.ts';
 import { type RunDirectory, stepDirectory } from '../core/run-directory.ts';
 import type { ReportInput } from '../report/report-input.ts';
@@ -64,10 +64,7 @@ function summarize(config: Config): ReportInput['configSummary'] {
 /** How well the teacher sorts questions, where that could be told. */
 async function summarizeAgreement(run: RunDirectory): Promise<ReportInput['configSummary']> {
   const file = join(run.root, agreementFile);
-  const there = await access(file).then(
-    () => true,
-    () => false,
-  );
+  const there = await fileExists(file);
   if (!there) return [];
   const { share, questions, kappa } = await readJson(file, agreementSchema);
   const value = `${(share * 100).toFixed(1)} % of ${questions} questions, kappa ${kappa.toFixed(2)}`;

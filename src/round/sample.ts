@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { hashFile } from '../core/hash.ts';
 import { runStepOnce } from '../core/manifest.ts';
 import { stepDirectory } from '../core/run-directory.ts';
-import { writeFileAtomically, writeJson } from '../core/write-file.ts';
+import { writeJson, writeJsonLines } from '../core/write-file.ts';
 import { readBadCases } from '../evaluation/records.ts';
 import { imageIdOf, readRequests, sampleRequests } from '../generation/sample-requests.ts';
 import { readPromptTemplate } from '../teacher/prompt-template.ts';
@@ -76,10 +76,7 @@ export async function sample(context: StepContext): Promise<SampleOutcome> {
         promptVersion: template.version,
         seed: `${config.seed}/round-${round}`,
       });
-      await writeFileAtomically(
-        join(directory, requestsFile),
-        requests.map((request) => `${JSON.stringify(request)}\n`).join(''),
-      );
+      await writeJsonLines(join(directory, requestsFile), requests);
       await writeJson(join(directory, requestsByTypeFile), requestsByType);
       await writeJson(join(directory, usedWeightsFile), used);
       return {

@@ -3,7 +3,7 @@
  * wins whose content the model finds likeliest (lowest mean loss of its tokens).
  */
 import { join } from 'node:path';
-import { writeFileAtomically } from '../../core/write-file.ts';
+import { writeJsonLines } from '../../core/write-file.ts';
 import { listedQuestion } from '../../datasets/prompt-format.ts';
 import { readSeedBench, type SeedBenchQuestion } from '../../datasets/seed-bench.ts';
 import type { Benchmark } from './benchmark.ts';
@@ -42,10 +42,11 @@ export const seedBench: Benchmark<Question> = {
 
   // One object a line under this name: what the official evaluation writes, and the leaderboard takes.
   async write(answered, folder) {
-    const lines = answered.map(({ question, choice }) =>
-      JSON.stringify({ question_id: question.questionId, prediction: choice === undefined ? '' : letters[choice] }),
-    );
-    await writeFileAtomically(join(folder, resultsFile), lines.map((line) => `${line}\n`).join(''));
+    const lines = answered.map(({ question, choice }) => ({
+      question_id: question.questionId,
+      prediction: choice === undefined ? '' : letters[choice],
+    }));
+    await writeJsonLines(join(folder, resultsFile), lines);
     return [resultsFile];
   },
 };

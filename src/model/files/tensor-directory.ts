@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { z } from 'zod';
+import { fileExists } from '../../core/files.ts';
 import { InputError } from '../../core/input-error.ts';
-import { fileExists, readJson } from '../../core/read-json.ts';
+import { readJson } from '../../core/read-json.ts';
 import { openSafetensors, type SafetensorsFile } from './safetensors.ts';
 
 /** The tensors of a model in safetensors files: names in memory, values on disk until read. */

@@ -1,7 +1,8 @@
 import path from 'node:path';
 import pLimit from 'p-limit';
 import { z } from 'zod';
-import { fileExists, readJson } from '../../core/read-json.ts';
+import { fileExists } from '../../core/files.ts';
+import { readJson } from '../../core/read-json.ts';
 import { decodeImage } from './decode-image.ts';
 import { cropCenter, padToSquare } from './frame.ts';
 import { type ResampleFilter, type RgbImage, resizeImage } from './resample.ts';

@@ -1,8 +1,9 @@
 import path from 'node:path';
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { z } from 'zod';
+import { fileExists } from '../../core/files.ts';
 import { InputError } from '../../core/input-error.ts';
-import { fileExists, readJson } from '../../core/read-json.ts';
+import { readJson } from '../../core/read-json.ts';
 
 /** Text to token ids and back. */
 export interface Tokenizer {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { runStepOnce } from '../../core/manifest.ts';
-import { writeFileAtomically } from '../../core/write-file.ts';
+import { writeJsonLines } from '../../core/write-file.ts';
 import { countVerdicts } from '../../generation/verdicts.ts';
 import { outcomeOf } from '../outcome-of.ts';
 import type { VerifyOutcome } from '../outcomes.ts';
@@ -25,10 +25,7 @@ export async function finishVerification(context: StepContext): Promise<VerifyOu
         }),
       );
       const verdicts = countVerdicts(requests, answers);
-      await writeFileAtomically(
-        join(step.directory, verifiedFile),
-        verdicts.map((verdict) => `${JSON.stringify(verdict)}\n`).join(''),
-      );
+      await writeJsonLines(join(step.directory, verifiedFile), verdicts);
       const sum = (key: 'promptTokens' | 'completionTokens') =>
         [...answers.values()].reduce((total, { usage }) => total + usage[key], 0);
       return {

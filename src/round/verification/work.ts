@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { hashValue } from '../../core/hash.ts';
 import { readJson, readJsonLines } from '../../core/read-json.ts';
 import { type RunDirectory, roundDirectory, stepDirectory } from '../../core/run-directory.ts';
-import { writeFileAtomically, writeJson } from '../../core/write-file.ts';
+import { writeJson, writeJsonLines } from '../../core/write-file.ts';
 import { type VerificationRequest, verificationRequest } from '../../generation/verification.ts';
 import { readAllCalls } from '../../teacher/call-log.ts';
 import type { RawAnswer } from '../../teacher/raw-answers.ts';
@@ -29,14 +29,13 @@ const requestsFileOf = ({ run, round }: Round) => join(stepDirectory(run, round,
 /** Writes down what is to be known, and what of it no call has answered yet, which is what will be asked. */
 export async function writeVerificationRequests(place: Round, requests: readonly VerificationRequest[]): Promise<void> {
   const known = await verificationAnswers(place);
-  const lines = (some: readonly VerificationRequest[]) => some.map((one) => `${JSON.stringify(one)}\n`).join('');
   const open = join(stepDirectory(place.run, place.round, 'verify'), openFile);
   const asked = requests.filter(({ id }) => !known.has(id));
-  await writeFileAtomically(open, lines(asked));
+  await writeJsonLines(open, asked);
   // Calls are filed by chunk, and chunks are those of one list.
   const list = hashValue(asked.map(({ id }) => id)).slice(0, 12);
   await writeJson(join(stepDirectory(place.run, place.round, 'verify'), listFile), { list });
-  await writeFileAtomically(requestsFileOf(place), lines(requests));
+  await writeJsonLines(requestsFileOf(place), requests);
 }
 
 export function readVerificationRequests(place: Round): Promise<VerificationRequest[]> {

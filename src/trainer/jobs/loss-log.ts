@@ -1,5 +1,4 @@
 /** The loss curve of a run: `loss.jsonl` for programs, TensorBoard events for people. */
-
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { mkdir } from 'node:fs/promises';

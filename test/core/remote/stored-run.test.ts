@@ -1,9 +1,10 @@
 /** Two machines with a disk each, and one run between them in a store on S3. */
 import { randomBytes } from 'node:crypto';
-import { access, appendFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { bucket, s3Server } from '../../../bench/support/s3-server.ts';
+import { fileExists } from '../../../src/core/files.ts';
 import { runStepOnce } from '../../../src/core/manifest.ts';
 import { openStore, runUri, type StoredWork, withStoredRun } from '../../../src/core/remote/stored-run.ts';
 import { type RunDirectory, stepDirectory } from '../../../src/core/run-directory.ts';
@@ -56,11 +57,6 @@ function step(run: RunDirectory, text: string, work: () => Promise<void> = async
 }
 
 const owns = ['round-0/merged'];
-const exists = (file: string) =>
-  access(file).then(
-    () => true,
-    () => false,
-  );
 
 describe.skipIf(s3Server === undefined)('a run in a store', () => {
   it('has a step that one machine finished on another, weights only where they are needed', async () => {
@@ -182,7 +178,7 @@ describe.skipIf(s3Server === undefined)('a run in a store', () => {
       { owns },
     );
     first.catch(() => undefined);
-    await expect.poll(() => exists(a.file('round-0/merged/started.json'))).toBe(true);
+    await expect.poll(() => fileExists(a.file('round-0/merged/started.json'))).toBe(true);
     await b.work(
       (run) =>
         step(run, 'one:from b', async () => {
@@ -230,8 +226,8 @@ describe.skipIf(s3Server === undefined)('a run in a store', () => {
       await writeJson(join(run.root, 'round-0', 'round.json'), { b: 1 });
     });
     await a.work(async (run) => {
-      expect(await exists(join(run.root, 'dataset-versions', 'log.json'))).toBe(true);
-      expect(await exists(join(run.root, 'round-0', 'round.json'))).toBe(true);
+      expect(await fileExists(join(run.root, 'dataset-versions', 'log.json'))).toBe(true);
+      expect(await fileExists(join(run.root, 'round-0', 'round.json'))).toBe(true);
     });
   });
 
@@ -245,8 +241,8 @@ describe.skipIf(s3Server === undefined)('a run in a store', () => {
         await during();
       });
     await change('lineage.json', a, () => change('question_types.json', b));
-    await b.work(async () => expect(await exists(b.file('lineage.json'))).toBe(true));
-    await a.work(async () => expect(await exists(a.file('question_types.json'))).toBe(true));
+    await b.work(async () => expect(await fileExists(b.file('lineage.json'))).toBe(true));
+    await a.work(async () => expect(await fileExists(a.file('question_types.json'))).toBe(true));
     const both = change('lineage.json', a, () => change('lineage.json', b));
     await expect(both).rejects.toThrow(/lineage\.json: another machine has changed it/);
     await change('lineage.json', a);
@@ -281,7 +277,7 @@ describe.skipIf(s3Server === undefined)('a run in a store', () => {
     await rm(b.root, { recursive: true });
     await b.work(async (run) => {
       await share(run, 'other requests');
-      expect(await exists(b.file(calls))).toBe(false);
+      expect(await fileExists(b.file(calls))).toBe(false);
     });
   });
 

@@ -1,5 +1,13 @@
-import { mkdir } from 'node:fs/promises';
+import { access, mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
+
+/** Whether a file or folder is there, for this process to look at. */
+export function fileExists(file: string): Promise<boolean> {
+  return access(file).then(
+    () => true,
+    () => false,
+  );
+}
 
 /**
  * Makes a folder and those on the way to it.
