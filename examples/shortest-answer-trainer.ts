@@ -6,8 +6,7 @@
  *   dataengine worker gpu --trainer examples/shortest-answer-trainer.ts
  */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { type AskedQuestion, askedQuestionSchema } from '../src/trainer/asked-question.ts';
-import { jobSpecSchema } from '../src/trainer/protocol.ts';
+import { type EvaluationQuestion, evaluationQuestionSchema, jobSpecSchema } from '../src/trainer/protocol.ts';
 
 const say = (message: object) => process.stdout.write(`${JSON.stringify(message)}\n`);
 
@@ -19,7 +18,7 @@ say({ type: 'started' });
 if (job.kind === 'evaluate') {
   const lines = readFileSync(job.questions, 'utf8').trim().split('\n');
   const answered = lines.map((line, index) => {
-    const question = askedQuestionSchema.parse(JSON.parse(line));
+    const question = evaluationQuestionSchema.parse(JSON.parse(line));
     say({ type: 'progress', step: index + 1, steps: lines.length });
     return JSON.stringify({ question_id: question.question_id, losses: losses(question) });
   });
@@ -30,6 +29,6 @@ if (job.kind === 'evaluate') {
 }
 process.exit(0);
 
-function losses({ answers }: AskedQuestion): number[] {
+function losses({ answers }: EvaluationQuestion): number[] {
   return answers.map((answer) => answer.length);
 }

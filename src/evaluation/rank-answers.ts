@@ -1,4 +1,4 @@
-import type { AnswerLosses } from '../trainer/asked-question.ts';
+import type { EvaluationAnswer } from '../trainer/protocol.ts';
 import type { AnsweredQuestion, BenchmarkQuestion } from './benchmarks/benchmark.ts';
 
 /**
@@ -25,7 +25,7 @@ export function likeliestChoice(losses: readonly number[]): number {
  */
 export function rankAnswers<Q extends BenchmarkQuestion>(
   questions: readonly Q[],
-  losses: readonly AnswerLosses[],
+  losses: readonly EvaluationAnswer[],
   answerCount: (question: Q) => number,
 ): AnsweredQuestion<Q>[] {
   const entryOf = new Map(losses.map((entry) => [entry.question_id, entry]));

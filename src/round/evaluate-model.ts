@@ -7,7 +7,7 @@ import { hashFile } from '../core/hash.ts';
 import { readJsonLines } from '../core/read-json.ts';
 import type { Scores } from '../evaluation/evaluation-files.ts';
 import type { BootstrapSettings } from '../evaluation/statistics/bootstrap.ts';
-import { answerLossesSchema } from '../trainer/asked-question.ts';
+import { evaluationAnswerSchema } from '../trainer/protocol.ts';
 import { lossesFile, rankQuestions } from './evaluate-questions.ts';
 import { askQuestions, type EvaluationSet, readEvaluationSet } from './evaluation-sets.ts';
 import { hashModelFiles } from './model-files.ts';
@@ -46,6 +46,6 @@ export async function evaluateModel(input: EvaluateModelInput): Promise<Scores> 
     ...input.numberFormats,
     inputs: { questions: await hashFile(set.file) },
   });
-  const losses = await readJsonLines(join(directory, lossesFile), answerLossesSchema);
+  const losses = await readJsonLines(join(directory, lossesFile), evaluationAnswerSchema);
   return (await writeScores({ set, questions, losses, folder: output, modelFiles, bootstrap })).scores;
 }

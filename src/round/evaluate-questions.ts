@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { NumberFormats } from '../config/number-formats.ts';
 import type { Manifest } from '../core/manifest.ts';
 import { writeJsonLines } from '../core/write-file.ts';
-import type { AskedQuestion } from '../trainer/asked-question.ts';
+import type { EvaluationQuestion } from '../trainer/protocol.ts';
 import { hashAsked } from './evaluation-sets.ts';
 import { runTrainerStep, type TrainerContext } from './trainer-step.ts';
 
@@ -26,7 +26,7 @@ export async function rankQuestions({
   model: string;
   /** File → SHA-256 of the model directory. */
   modelFiles: Record<string, string>;
-  asked: readonly AskedQuestion[];
+  asked: readonly EvaluationQuestion[];
   /** Questions at a time. */
   batchSize: number;
   /** What else the result depends on, such as the hash of the benchmark's file (its images are in no other). */

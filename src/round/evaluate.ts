@@ -11,7 +11,7 @@ import { readJsonLines } from '../core/read-json.ts';
 import { roundDirectory, stepDirectory } from '../core/run-directory.ts';
 import type { AokvqaQuestion } from '../datasets/aokvqa.ts';
 import type { BenchmarkQuestion } from '../evaluation/benchmarks/benchmark.ts';
-import { type AskedQuestion, answerLossesSchema } from '../trainer/asked-question.ts';
+import { type EvaluationQuestion, evaluationAnswerSchema } from '../trainer/protocol.ts';
 import { lossesFile, rankQuestions } from './evaluate-questions.ts';
 import {
   askQuestions,
@@ -146,7 +146,9 @@ function typeOf(question: BenchmarkQuestion & { question_type?: string }): strin
 async function readLosses(context: StepContext, { name }: EvaluationSet) {
   const losses = [];
   for (let shard = 0; shard < context.config.evaluate.shards; shard += 1) {
-    losses.push(...(await readJsonLines(join(shardDirectory(context, name, shard), lossesFile), answerLossesSchema)));
+    losses.push(
+      ...(await readJsonLines(join(shardDirectory(context, name, shard), lossesFile), evaluationAnswerSchema)),
+    );
   }
   return losses;
 }
@@ -158,10 +160,10 @@ function extractionOf({ teacher }: StepContext['config'], sets: readonly Evaluat
 }
 
 /** Questions about one image beside one another, so that a part computes it for all of them; MMBench's rotations are far apart. */
-function byImage(asked: readonly AskedQuestion[]): AskedQuestion[] {
+function byImage(asked: readonly EvaluationQuestion[]): EvaluationQuestion[] {
   const firstAt = new Map<string | undefined, number>();
   for (const [index, { image }] of asked.entries()) if (!firstAt.has(image)) firstAt.set(image, index);
-  const placeOf = ({ image }: AskedQuestion) => firstAt.get(image) as number;
+  const placeOf = ({ image }: EvaluationQuestion) => firstAt.get(image) as number;
   return asked.toSorted((left, right) => placeOf(left) - placeOf(right));
 }
 

@@ -8,7 +8,7 @@ import { InputError } from '../core/input-error.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
 import type { BenchmarkQuestion } from '../evaluation/benchmarks/benchmark.ts';
 import { type BenchmarkName, benchmarkOf } from '../evaluation/benchmarks/index.ts';
-import type { AskedQuestion } from '../trainer/asked-question.ts';
+import type { EvaluationQuestion } from '../trainer/protocol.ts';
 import { configuredSplits, questionSet } from './dataset-paths.ts';
 
 export interface EvaluationSet {
@@ -90,7 +90,7 @@ export function extractedImagesFolder(run: RunDirectory): string {
 }
 
 /** The questions as they are put to the model; blind, without their images. */
-export function askQuestions(set: EvaluationSet, questions: readonly BenchmarkQuestion[]): AskedQuestion[] {
+export function askQuestions(set: EvaluationSet, questions: readonly BenchmarkQuestion[]): EvaluationQuestion[] {
   const benchmark = benchmarkOf(set.benchmark);
   return questions.map((question) => {
     const asked = { question_id: question.id, ...benchmark.ask(question, set.generated) };
@@ -99,6 +99,6 @@ export function askQuestions(set: EvaluationSet, questions: readonly BenchmarkQu
 }
 
 /** Hash of what is asked, in all its words; where the images lie does not matter. */
-export function hashAsked(asked: readonly AskedQuestion[]): string {
+export function hashAsked(asked: readonly EvaluationQuestion[]): string {
   return hashValue(asked.map(({ image, ...words }) => ({ ...words, hasImage: image !== undefined })));
 }

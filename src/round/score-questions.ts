@@ -5,7 +5,7 @@ import { hashOfWeights, type Scores, writeEvaluation } from '../evaluation/evalu
 import { rankAnswers } from '../evaluation/rank-answers.ts';
 import type { BootstrapSettings } from '../evaluation/statistics/bootstrap.ts';
 import { summarizeMeasures } from '../evaluation/summarize-measures.ts';
-import type { AnswerLosses } from '../trainer/asked-question.ts';
+import type { EvaluationAnswer } from '../trainer/protocol.ts';
 import { askQuestions, type EvaluationSet, hashAsked } from './evaluation-sets.ts';
 
 /**
@@ -24,7 +24,7 @@ export async function writeScores({
 }: {
   set: EvaluationSet;
   questions: readonly BenchmarkQuestion[];
-  losses: readonly AnswerLosses[];
+  losses: readonly EvaluationAnswer[];
   folder: string;
   /** File → SHA-256 of the model directory. */
   modelFiles: Record<string, string>;

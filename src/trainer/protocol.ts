@@ -71,11 +71,11 @@ export const mergeJobSchema = z.strictObject({
   }),
 });
 
-/** Ranks the answers of questions, and has answers written; `output` has one `{question_id, losses, text}` a line. */
+/** Ranks the answers of questions, and has answers written; `output` has an `EvaluationAnswer` a line. */
 export const evaluateJobSchema = z.strictObject({
   kind: z.literal('evaluate'),
   model: z.string(),
-  /** One `AskedQuestion` a line (src/trainer/asked-question.ts). */
+  /** An `EvaluationQuestion` a line. */
   questions: z.string(),
   batchSize: positiveInteger,
   /** What matrix products are computed in; default float32. */
@@ -106,6 +106,32 @@ export type MergeJob = z.output<typeof mergeJobSchema>;
 export type EvaluateJob = z.output<typeof evaluateJobSchema>;
 export type EmbedJob = z.output<typeof embedJobSchema>;
 export type JobSpec = z.output<typeof jobSpecSchema>;
+
+/** A line of an evaluate job's questions: a question as it is put to the model, whatever benchmark it comes from. */
+export const evaluationQuestionSchema = z.strictObject({
+  question_id: z.string(),
+  /** Absolute path; without one the question is put in words alone. */
+  image: z.string().optional(),
+  /** The question and the choices it lists; the words of the model's family go around it (src/datasets/prompt-format.ts). */
+  question: z.string(),
+  /** What every answer begins with, such as `The answer is`; it counts for none of the losses. */
+  answerStart: z.string(),
+  /** The answers to rank, each whole: `The answer is (A) cat`. None where the answer is only written. */
+  answers: z.array(z.string()),
+  /** Has the model write an answer too, to a question that may be another than the one it is ranked by. */
+  generate: z.strictObject({ question: z.string(), maximumNewTokens: positiveInteger }).optional(),
+});
+
+/** A line of an evaluate job's output: the mean loss of each answer, in their order, and the answer that was written. */
+export const evaluationAnswerSchema = z.object({
+  question_id: z.string(),
+  losses: z.array(z.number()),
+  /** What the model wrote, where it had to. */
+  text: z.string().optional(),
+});
+
+export type EvaluationQuestion = z.output<typeof evaluationQuestionSchema>;
+export type EvaluationAnswer = z.output<typeof evaluationAnswerSchema>;
 
 const startedSchema = z.looseObject({ type: z.literal('started') });
 

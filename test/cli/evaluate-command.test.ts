@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { createProgram } from '../../cli/program.ts';
 import { readJsonLines } from '../../src/core/read-json.ts';
 import { readScores } from '../../src/evaluation/evaluation-files.ts';
-import { answerLossesSchema } from '../../src/trainer/asked-question.ts';
+import { evaluationAnswerSchema } from '../../src/trainer/protocol.ts';
 import { maximumDifference } from '../helpers/jobs.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { type TinyQuestions, writeTinyModel, writeTinyQuestions } from '../helpers/tiny-model.ts';
@@ -36,7 +36,7 @@ describe('dataengine evaluate --benchmark', { timeout: 120_000 }, () => {
     }
   }
   const aokvqa = () => ['--benchmark', 'aokvqa', '--file', tiny.file, '--images', tiny.images];
-  const answersIn = (output: string) => readJsonLines(join(output, 'ranking', 'losses.jsonl'), answerLossesSchema);
+  const answersIn = (output: string) => readJsonLines(join(output, 'ranking', 'losses.jsonl'), evaluationAnswerSchema);
 
   test('ranks the choices of a model that is part of no run', async () => {
     const { output, printed } = await evaluate(...aokvqa(), '--answers', 'ranked');

@@ -25,7 +25,7 @@ import { type ModelConfig, modelConfigSchema } from '../../src/model/files/model
 import { expectedTensors, writeModelDirectory } from '../../src/model/files/model-directory.ts';
 import { initialTensor } from '../../src/model/initialize.ts';
 import { type TokenizerJson, trainTokenizer, writeTokenizer } from '../../src/model/text/train-tokenizer.ts';
-import type { AskedQuestion } from '../../src/trainer/asked-question.ts';
+import type { EvaluationQuestion } from '../../src/trainer/protocol.ts';
 
 const IMAGE_SIZE = 32;
 const LAYERS = 2;
@@ -156,7 +156,7 @@ export async function writeTinyQuestions(folder: string, count = 12): Promise<Ti
   return { file, images, questions, asked };
 }
 
-function askedQuestion(record: QuestionRecord, images: string): AskedQuestion {
+function askedQuestion(record: QuestionRecord, images: string): EvaluationQuestion {
   return {
     question_id: record.question_id,
     image: aokvqaImagePath(images, record.image_id),
@@ -167,7 +167,7 @@ function askedQuestion(record: QuestionRecord, images: string): AskedQuestion {
 }
 
 /** Writes questions as an evaluate job takes them. */
-export function writeAsked(file: string, asked: readonly AskedQuestion[]): Promise<void> {
+export function writeAsked(file: string, asked: readonly EvaluationQuestion[]): Promise<void> {
   return writeJsonLines(file, asked);
 }
 

@@ -3,7 +3,7 @@
  * the answers are scored. Everything else (shards, blind mode, confidence intervals, comparison, report) is the same for
  * all; see docs/benchmarks.md.
  */
-import type { AskedQuestion } from '../../trainer/asked-question.ts';
+import type { EvaluationQuestion } from '../../trainer/protocol.ts';
 import type { Option } from '../extract-choice.ts';
 
 /** Where a benchmark's files are; absolute or as a person gave them. */
@@ -74,7 +74,7 @@ export interface Benchmark<Q extends BenchmarkQuestion = BenchmarkQuestion> {
    *
    * @param generated the model writes an answer, instead of ranking or beside it; a benchmark may know no such way
    */
-  ask(question: Q, generated?: boolean): Omit<AskedQuestion, 'question_id' | 'image'>;
+  ask(question: Q, generated?: boolean): Omit<EvaluationQuestion, 'question_id' | 'image'>;
   /** By these settings, whether `ask` is told `generated`; absent for a benchmark that only ranks. */
   writesAnswers?(settings: AnswerSettings): boolean;
   /** What no training sample may have (see `src/generation/leaks.ts`). */

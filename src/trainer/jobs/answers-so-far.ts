@@ -3,10 +3,10 @@ import { rm } from 'node:fs/promises';
 import { z } from 'zod';
 import { openJsonLines } from '../../core/append-json-lines.ts';
 import { readJsonLines } from '../../core/read-json.ts';
-import { answerLossesSchema } from '../asked-question.ts';
+import { evaluationAnswerSchema } from '../protocol.ts';
 
 const headSchema = z.object({ job: z.string() });
-const foundSchema = answerLossesSchema.partial({ losses: true });
+const foundSchema = evaluationAnswerSchema.partial({ losses: true });
 const lineSchema = z.union([headSchema, foundSchema]);
 
 export interface AnswersSoFar {

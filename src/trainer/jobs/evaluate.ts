@@ -10,7 +10,7 @@ import type { ProductType } from '../../model/ops/ops.ts';
 import { Program, type WeightDtype } from '../../model/ops/program.ts';
 import { type ComputeDtype, useComputeDtype } from '../../model/ops/tensorflow.ts';
 import { loadTokenizer } from '../../model/text/tokenizer.ts';
-import { type AskedQuestion, askedQuestionSchema } from '../asked-question.ts';
+import { type EvaluationQuestion, evaluationQuestionSchema } from '../protocol.ts';
 import { type AnswersSoFar, openAnswersSoFar } from './answers-so-far.ts';
 import { frozenWeights, loadWeights } from './frozen-weights.ts';
 import { imageFeatures } from './image-features.ts';
@@ -22,7 +22,7 @@ import { writeAnswers } from './write-answers.ts';
 
 export interface EvaluateSettings {
   model: string;
-  /** One `AskedQuestion` a line. */
+  /** One `EvaluationQuestion` a line. */
   questions: string;
   batchSize: number;
   /** What matrix products are computed in; default float32. */
@@ -41,7 +41,7 @@ export interface EvaluateSettings {
  */
 export async function evaluate(settings: EvaluateSettings, reporter: JobReporter): Promise<JobOutcome> {
   const { batchSize, weightDtype, computeDtype } = settings;
-  const questions = await readJsonLines(settings.questions, askedQuestionSchema);
+  const questions = await readJsonLines(settings.questions, evaluationQuestionSchema);
   const ranked = questions.filter(({ answers }) => answers.length > 0);
   const written = questions.filter(({ generate }) => generate !== undefined);
   const rankingSteps = 2 * Math.ceil(ranked.length / batchSize);
@@ -83,7 +83,7 @@ export async function evaluate(settings: EvaluateSettings, reporter: JobReporter
 /** What the answers depend on; the size of a batch changes nothing, and neither do the folders of the images. */
 function hashOfJob(
   { weightsHash }: ModelDirectory,
-  questions: readonly AskedQuestion[],
+  questions: readonly EvaluationQuestion[],
   numbers: Pick<EvaluateSettings, 'weightDtype' | 'computeDtype'>,
 ): string {
   const asked = questions.map(({ image, ...words }) => ({ ...words, image: image && path.basename(image) }));
@@ -94,12 +94,13 @@ function hashOfJob(
 async function rankAnswers(
   settings: EvaluateSettings & { productType: ProductType },
   model: ModelDirectory,
-  questions: readonly AskedQuestion[],
+  questions: readonly EvaluationQuestion[],
   soFar: AnswersSoFar,
   signal: AbortSignal,
   onProgress: (step: number) => void,
 ): Promise<void> {
-  const isOpen = (some: readonly AskedQuestion[]) => some.some(({ question_id }) => !soFar.losses.has(question_id));
+  const isOpen = (some: readonly EvaluationQuestion[]) =>
+    some.some(({ question_id }) => !soFar.losses.has(question_id));
   if (!isOpen(questions)) return;
   const { batchSize, weightDtype, productType } = settings;
   const program = new Program({ productType });
@@ -123,13 +124,13 @@ async function rankAnswers(
     try {
       const featureLength = prompts.queries * model.config.text_config.hidden_size;
       for (const [index, batch] of batches.entries()) {
-        const ofBatch = asked[index] as AskedQuestion[];
+        const ofBatch = asked[index] as EvaluationQuestion[];
         if (!isOpen(ofBatch)) continue;
         const images = new Float32Array(batchSize * featureLength);
         images.set(features.batch(ofBatch.map(({ image }) => image)));
         const found = scorer
           .score(batch, images)
-          .map((losses, place) => ({ question_id: (ofBatch[place] as AskedQuestion).question_id, losses }));
+          .map((losses, place) => ({ question_id: (ofBatch[place] as EvaluationQuestion).question_id, losses }));
         await soFar.add(found);
         for (const { question_id, losses } of found) soFar.losses.set(question_id, losses);
         onProgress(batches.length + index + 1);
@@ -146,7 +147,7 @@ async function rankAnswers(
 
 /** Prompt, start of the answer, and what each answer adds to it. */
 function packQuestion(
-  { image, question, answerStart, answers }: AskedQuestion,
+  { image, question, answerStart, answers }: EvaluationQuestion,
   settings: PromptSettings,
 ): PackedQuestion {
   const { turn, turnWithoutImage } = settings.form ?? promptForms.minigpt4;

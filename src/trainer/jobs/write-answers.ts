@@ -2,7 +2,7 @@
 import { promptForms } from '../../datasets/prompt-format.ts';
 import { familyOf } from '../../model/families/index.ts';
 import { readModelDirectory } from '../../model/files/model-directory.ts';
-import type { AskedQuestion } from '../asked-question.ts';
+import type { EvaluationQuestion } from '../protocol.ts';
 import { type GenerateOptions, generateTexts } from './generate-text.ts';
 
 /**
@@ -13,7 +13,7 @@ import { type GenerateOptions, generateTexts } from './generate-text.ts';
  */
 export async function writeAnswers(
   directory: string,
-  questions: readonly AskedQuestion[],
+  questions: readonly EvaluationQuestion[],
   {
     onTexts,
     ...options

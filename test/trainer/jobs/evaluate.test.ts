@@ -5,9 +5,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { readJsonLines } from '../../../src/core/read-json.ts';
 import { promptForms } from '../../../src/datasets/prompt-format.ts';
-import { askedQuestionSchema } from '../../../src/trainer/asked-question.ts';
 import { type EvaluateSettings, evaluate } from '../../../src/trainer/jobs/evaluate.ts';
 import { generateTexts } from '../../../src/trainer/jobs/generate-text.ts';
+import { evaluationQuestionSchema } from '../../../src/trainer/protocol.ts';
 import { maximumDifference, recordingReporter } from '../../helpers/jobs.ts';
 import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 import { type TinyQuestions, writeAsked, writeTinyModel, writeTinyQuestions } from '../../helpers/tiny-model.ts';
@@ -58,7 +58,7 @@ test('the size of a batch changes nothing', async () => {
 });
 
 test('a question without an image is answered from its words, also beside one with an image', async () => {
-  const records = await readJsonLines(asked.asked, askedQuestionSchema);
+  const records = await readJsonLines(asked.asked, evaluationQuestionSchema);
   const mixed = records.map(({ image, ...words }, index) => (index % 2 === 0 ? { ...words, image } : words));
   const questions = path.join(await temporaryFolder(), 'asked.jsonl');
   await writeAsked(questions, mixed);
@@ -71,7 +71,7 @@ test('a question without an image is answered from its words, also beside one wi
 });
 
 test('answers are written beside ranking or alone, with an image or without, and change no loss', async () => {
-  const records = await readJsonLines(asked.asked, askedQuestionSchema);
+  const records = await readJsonLines(asked.asked, evaluationQuestionSchema);
   const mixed = records.map(({ image, ...record }, index) => ({
     ...record,
     ...(index !== 3 && { image }),
@@ -97,7 +97,7 @@ test('answers are written beside ranking or alone, with an image or without, and
 });
 
 test('matrices kept as bfloat16 give nearly the same losses, and answers are written with them too', async () => {
-  const records = await readJsonLines(asked.asked, askedQuestionSchema);
+  const records = await readJsonLines(asked.asked, evaluationQuestionSchema);
   const questions = path.join(await temporaryFolder(), 'asked.jsonl');
   const generate = { question: 'What is it?', maximumNewTokens: 3 };
   await writeAsked(
@@ -132,7 +132,7 @@ test('progress reaches its end and never falls', async () => {
 });
 
 test('an interrupted evaluation goes on after its last batch, and ends with the same losses and answers', async () => {
-  const records = await readJsonLines(asked.asked, askedQuestionSchema);
+  const records = await readJsonLines(asked.asked, evaluationQuestionSchema);
   const questions = path.join(await temporaryFolder(), 'asked.jsonl');
   const generate = { question: 'What is it?', maximumNewTokens: 3 };
   await writeAsked(

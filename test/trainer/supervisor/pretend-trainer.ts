@@ -8,8 +8,14 @@ import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { seededRandom } from '../../../src/core/seeded-random.ts';
 import { writeSafetensors } from '../../../src/model/files/safetensors.ts';
-import type { AskedQuestion } from '../../../src/trainer/asked-question.ts';
-import type { EmbedJob, EvaluateJob, FinetuneJob, JobSpec, MergeJob } from '../../../src/trainer/protocol.ts';
+import type {
+  EmbedJob,
+  EvaluateJob,
+  EvaluationQuestion,
+  FinetuneJob,
+  JobSpec,
+  MergeJob,
+} from '../../../src/trainer/protocol.ts';
 import { exitWithParent, readJobSpec, sendMessage } from '../../../src/trainer/supervisor/trainer-side.ts';
 
 const stepMilliseconds = Number(process.env.PRETEND_STEP_MILLISECONDS ?? 1);
@@ -58,7 +64,7 @@ function evaluate(job: EvaluateJob): string[] {
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => {
-      const { question_id, answers } = JSON.parse(line) as AskedQuestion;
+      const { question_id, answers } = JSON.parse(line) as EvaluationQuestion;
       const random = seededRandom(`${weights} ${question_id}`);
       return `${JSON.stringify({ question_id, losses: answers.map(() => random.uniform()) })}\n`;
     });

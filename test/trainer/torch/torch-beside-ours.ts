@@ -7,10 +7,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readJsonLines } from '../../../src/core/read-json.ts';
 import { writeJsonLines } from '../../../src/core/write-file.ts';
 import { promptForms } from '../../../src/datasets/prompt-format.ts';
-import { askedQuestionSchema } from '../../../src/trainer/asked-question.ts';
 import { evaluate } from '../../../src/trainer/jobs/evaluate.ts';
 import { finetune } from '../../../src/trainer/jobs/finetune.ts';
 import { merge } from '../../../src/trainer/jobs/merge.ts';
+import { evaluationQuestionSchema } from '../../../src/trainer/protocol.ts';
 import { lossesIn, maximumDifference, recordingReporter } from '../../helpers/jobs.ts';
 import { writeAsked } from '../../helpers/tiny-model.ts';
 import { isSetUp, runTorch, torchIsSetUp } from './torch-jobs.ts';
@@ -70,7 +70,7 @@ export function describeTorchBesideOurs(family: 'minigpt4' | 'llava'): void {
       const model = inOwnFolder('merged');
       await merge(rig.mergeJob(theirs, model), recordingReporter());
       const questions = inOwnFolder('questions.jsonl');
-      const [first, second, third] = await readJsonLines(rig.mixture.asked, askedQuestionSchema);
+      const [first, second, third] = await readJsonLines(rig.mixture.asked, evaluationQuestionSchema);
       if (!first || !second || !third) throw new Error('too few questions');
       await writeAsked(questions, [
         { ...first, generate: { question: first.question, maximumNewTokens: 3 } },

@@ -10,8 +10,8 @@ import { readJsonLines } from '../../../src/core/read-json.ts';
 import { writeFileAtomically } from '../../../src/core/write-file.ts';
 import { bareQuestions } from '../../../src/datasets/prompt-format.ts';
 import { openSafetensors } from '../../../src/model/files/safetensors.ts';
-import { askedQuestionSchema } from '../../../src/trainer/asked-question.ts';
 import type { FinetuneJob, JobSpec } from '../../../src/trainer/protocol.ts';
+import { evaluationQuestionSchema } from '../../../src/trainer/protocol.ts';
 import type { Sharding } from '../../../src/trainer/supervisor/torch-trainer.ts';
 import { lossesIn, maximumDifference, tinyFinetune } from '../../helpers/jobs.ts';
 import { type TinyMixture, writeAsked, writeTinyMixture } from '../../helpers/tiny-model.ts';
@@ -79,7 +79,7 @@ export function describeChatModel(kind: 'qwen2_5_vl' | 'llava_onevision' | 'llav
       expect(merged.outputs).toEqual(expect.arrayContaining(['chat_template.jinja', 'tokenizer.json', 'config.json']));
 
       const questions = inFolder('questions.jsonl');
-      const asked = (await readJsonLines(mixture.asked, askedQuestionSchema)).slice(0, 3);
+      const asked = (await readJsonLines(mixture.asked, evaluationQuestionSchema)).slice(0, 3);
       const generate = { question: 'Describe this image in detail.', maximumNewTokens: 5 };
       await writeAsked(questions, [
         ...asked.map((question) => ({ ...question, generate })),

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { readJsonLines } from '../../../src/core/read-json.ts';
 import { promptForms } from '../../../src/datasets/prompt-format.ts';
-import { answerLossesSchema } from '../../../src/trainer/asked-question.ts';
 import { finetune } from '../../../src/trainer/jobs/finetune.ts';
 import type { FinetuneJob, MergeJob } from '../../../src/trainer/protocol.ts';
+import { evaluationAnswerSchema } from '../../../src/trainer/protocol.ts';
 import { recordingReporter, tinyFinetune } from '../../helpers/jobs.ts';
 import { type TinyMixture, writeTinyMixture, writeTinyModel } from '../../helpers/tiny-model.ts';
 
@@ -59,6 +59,6 @@ export async function torchRig(family: 'minigpt4' | 'llava'): Promise<TorchRig> 
 
 /** What an evaluate job found: all losses, and the texts by question. */
 export async function answersIn(output: string): Promise<{ losses: number[]; texts: (string | undefined)[] }> {
-  const lines = await readJsonLines(output, answerLossesSchema);
+  const lines = await readJsonLines(output, evaluationAnswerSchema);
   return { losses: lines.flatMap(({ losses }) => losses), texts: lines.map(({ text }) => text) };
 }
