@@ -1,11 +1,13 @@
 /**
  * `gate`: whether a round is built upon, as a step without Temporal. `approve`: a person's decision, on Temporal.
  */
+import type { Client } from '@temporalio/client';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Verdict } from '../src/round/gate.ts';
 import type { RoundVerdict } from '../workflows/messages.ts';
 import { addConfigOptions, type ConfigOptions, integer } from './options.ts';
 import { runStepCommand } from './step-commands.ts';
+import { withClient } from './temporal-client.ts';
 
 type GateOptions = ConfigOptions & { round: number; accept?: boolean; reject?: boolean; comment?: string };
 
@@ -45,23 +47,17 @@ function verdictOf({ accept, reject, comment }: GateOptions): Verdict | undefine
 }
 
 async function approve(workflowId: string, { reject, comment }: { reject: boolean; comment?: string }): Promise<void> {
-  const client = await (await import('./temporal-client.ts')).connectClient();
-  try {
+  await withClient(async (client) => {
     const verdict: RoundVerdict = { decision: reject ? 'reject' : 'accept', comment };
     const round = await client.workflow
       .getHandle(await roundWorkflow(client, workflowId))
       .executeUpdate<{ round: number }, [RoundVerdict]>('decideRound', { args: [verdict] });
     process.stdout.write(`Round ${round.round} is ${reject ? 'set aside' : 'accepted'}\n`);
-  } finally {
-    await client.connection.close();
-  }
+  });
 }
 
 /** The run's workflow knows its round's; a round's own id is taken as it is. */
-async function roundWorkflow(
-  client: Awaited<ReturnType<typeof import('./temporal-client.ts').connectClient>>,
-  workflowId: string,
-): Promise<string> {
+async function roundWorkflow(client: Client, workflowId: string): Promise<string> {
   const progress = await client.workflow.getHandle(workflowId).query<{ roundWorkflowId?: string }>('progress');
   return progress.roundWorkflowId ?? workflowId;
 }

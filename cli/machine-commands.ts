@@ -1,5 +1,5 @@
 /**
- * Commands about this machine: the demo, the workers, and what is installed.
+ * Commands about this machine: its workers, and what is installed.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,22 +10,6 @@ import type { WorkerSettings } from '../workers/worker-settings.ts';
 import { integer } from './options.ts';
 
 const setupScript = fileURLToPath(new URL('../scripts/setup.mjs', import.meta.url));
-
-/** Adds `dataengine demo`. */
-export function addDemoCommand(program: Command, signal: AbortSignal): void {
-  program
-    .command('demo')
-    .description('run the whole loop on a small rendered domain, with a Temporal server of its own')
-    .option('--quick', 'one small round', false)
-    .option('--seed <number>', "instead of the config's seed", integer(0))
-    .option('--keep', 'leave the Temporal UI up until Ctrl-C', false)
-    .option('--config <file>', 'another config')
-    .addHelpText('after', '\nExample:\n  npm run demo -- --quick')
-    .action(async (options: { quick: boolean; seed?: number; keep: boolean; config?: string }) => {
-      const { runDemo } = await import('../demo/command/demo.ts');
-      await runDemo({ ...options, signal });
-    });
-}
 
 /** Adds `dataengine worker cpu|gpu`. */
 export function addWorkerCommand(program: Command): void {

@@ -6,6 +6,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { loadConfig } from '../src/config/load-config.ts';
 import { addConfigOptions, type ConfigOptions, integer } from './options.ts';
+import { withClient } from './temporal-client.ts';
 
 interface StartOptions extends ConfigOptions {
   workflowId?: string;
@@ -49,8 +50,7 @@ async function startPromptOptimization(options: StartOptions): Promise<void> {
   const { dataRoot, seed, samples, run: forRun } = options;
   const config = await loadConfig(options.config, { dataRoot, seed });
   const workflowId = options.workflowId ?? `prompt-${randomUUID()}`;
-  const client = await (await import('./temporal-client.ts')).connectClient();
-  try {
+  await withClient(async (client) => {
     await client.workflow.start('promptOptimization', {
       taskQueue: config.temporal.taskQueues.cpu,
       workflowId,
@@ -58,14 +58,11 @@ async function startPromptOptimization(options: StartOptions): Promise<void> {
       staticSummary: `Prompt optimization on ${options.config}`,
     });
     process.stdout.write(`Workflow ${workflowId}\nLook at it with: dataengine prompt review ${workflowId}\n`);
-  } finally {
-    await client.connection.close();
-  }
+  });
 }
 
 async function review(workflowId: string, { web, port }: ReviewOptions, signal: AbortSignal): Promise<void> {
-  const client = await (await import('./temporal-client.ts')).connectClient();
-  try {
+  await withClient(async (client) => {
     const { openReview } = await import('./prompt-review/review.ts');
     const session = openReview(client, workflowId);
     if (web) {
@@ -77,7 +74,5 @@ async function review(workflowId: string, { web, port }: ReviewOptions, signal: 
       const { reviewInTerminal } = await import('./prompt-review/terminal.ts');
       await reviewInTerminal(session, { input: process.stdin, output: process.stdout, signal });
     }
-  } finally {
-    await client.connection.close();
-  }
+  });
 }

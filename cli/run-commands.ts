@@ -10,7 +10,7 @@ import { loadConfig } from '../src/config/load-config.ts';
 import type { DataEngineInput, DataEngineProgress } from '../workflows/messages.ts';
 import { addConfigOptions, type ConfigOptions, integer, toWorkflowInput } from './options.ts';
 import { formatRounds } from './rounds-table.ts';
-import { withClient } from './with-client.ts';
+import { withClient } from './temporal-client.ts';
 
 interface RunOptions extends ConfigOptions {
   workflowId?: string;

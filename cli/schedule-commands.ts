@@ -6,7 +6,7 @@ import type { ScheduleDescription, ScheduleOptions, ScheduleUpdateOptions } from
 import { type Command, InvalidArgumentError } from 'commander';
 import { loadConfig } from '../src/config/load-config.ts';
 import { addConfigOptions, type ConfigOptions, integer } from './options.ts';
-import { withClient } from './with-client.ts';
+import { withClient } from './temporal-client.ts';
 
 interface ScheduleSettings extends ConfigOptions {
   more: number;

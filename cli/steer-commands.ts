@@ -6,7 +6,7 @@ import type { Client } from '@temporalio/client';
 import type { Command } from 'commander';
 import type { DataEngineProgress, WaitingStep } from '../workflows/messages.ts';
 import { integer } from './options.ts';
-import { withClient } from './with-client.ts';
+import { withClient } from './temporal-client.ts';
 
 /** Adds the commands that steer a run. */
 export function addSteerCommands(program: Command): void {

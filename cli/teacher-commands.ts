@@ -1,9 +1,9 @@
 /**
  * What the teacher will cost, has cost, and may cost.
  */
-import type { WorkflowHandle } from '@temporalio/client';
 import { type Command, InvalidArgumentError } from 'commander';
 import { addConfigOptions, type ConfigOptions, integer, loadNamedConfig } from './options.ts';
+import { withClient } from './temporal-client.ts';
 
 /** Adds `dataengine estimate`, `top-up` and `finish-early`. */
 export function addTeacherCommands(program: Command, signal: AbortSignal): void {
@@ -20,8 +20,8 @@ export function addTeacherCommands(program: Command, signal: AbortSignal): void 
     .argument('<amount>', 'in the currency of the prices', amountOfMoney)
     .addHelpText('after', '\nExample:\n  dataengine top-up tuesday/round-1/generation 25')
     .action(async (workflowId: string, amount: number) => {
-      const limit = await withWorkflow(workflowId, (handle) =>
-        handle.executeUpdate<number, [{ amount: number }]>('topUp', { args: [{ amount }] }),
+      const limit = await withClient(({ workflow }) =>
+        workflow.getHandle(workflowId).executeUpdate<number, [{ amount: number }]>('topUp', { args: [{ amount }] }),
       );
       process.stdout.write(`The budget is now ${limit}\n`);
     });
@@ -30,7 +30,7 @@ export function addTeacherCommands(program: Command, signal: AbortSignal): void 
     .description('ask the teacher nothing more in this round, and go on with the answers there are')
     .addHelpText('after', '\nExample:\n  dataengine finish-early tuesday/round-1/generation')
     .action((workflowId: string) =>
-      withWorkflow(workflowId, (handle) => handle.executeUpdate<void, []>('finishEarly')),
+      withClient(({ workflow }) => workflow.getHandle(workflowId).executeUpdate<void, []>('finishEarly')),
     );
 }
 
@@ -62,15 +62,6 @@ async function printEstimate(options: ConfigOptions & { round: number }, signal:
     ...(teacher.budget ? [`  budget:         ${describeBudget(teacher.budget.limit, toppedUp)} ${currency}`] : []),
   ];
   process.stdout.write(`${lines.join('\n')}\n`);
-}
-
-async function withWorkflow<R>(workflowId: string, work: (handle: WorkflowHandle) => Promise<R>): Promise<R> {
-  const client = await (await import('./temporal-client.ts')).connectClient();
-  try {
-    return await work(client.workflow.getHandle(workflowId));
-  } finally {
-    await client.connection.close();
-  }
 }
 
 function describeBudget(limit: number, toppedUp: number): string {

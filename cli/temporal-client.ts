@@ -14,3 +14,13 @@ export async function connectClient(address?: string): Promise<Client> {
   const connection = await reach(options.address, () => Connection.connect(options));
   return new Client({ connection, namespace });
 }
+
+/** Runs the work with a client as of `connectClient`, and closes its connection. */
+export async function withClient<R>(work: (client: Client) => Promise<R>): Promise<R> {
+  const client = await connectClient();
+  try {
+    return await work(client);
+  } finally {
+    await client.connection.close();
+  }
+}

@@ -11,7 +11,6 @@ import { pathToFileURL } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import sharp from 'sharp';
 import { connectClient } from '../cli/temporal-client.ts';
-import { temporalExecutable } from '../cli/temporal-executable.ts';
 import { startTemporalServer } from '../demo/command/temporal-server.ts';
 import { launchBrowser } from './browser.ts';
 
@@ -68,11 +67,7 @@ const browser = await launchBrowser();
 try {
   // A copy: looking must not change the run's own history.
   await copyFile(join(runDirectory, 'temporal.db'), join(folder, 'temporal.db'));
-  const server = await startTemporalServer({
-    executable: await temporalExecutable(),
-    databaseFile: join(folder, 'temporal.db'),
-    logFile: join(folder, 'temporal.log'),
-  });
+  const server = await startTemporalServer(folder);
   try {
     const client = await connectClient(server.address);
     const round = `${run}/round-2`;

@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import { connectClient } from '../../cli/temporal-client.ts';
 import { type OwnedProcess, startOwned } from '../../demo/command/child-process.ts';
+import { startTemporalServer } from '../../demo/command/temporal-server.ts';
 import type { RunPlan } from '../../workflows/messages.ts';
 import { examineHistories } from '../histories.ts';
 import { type PartTimes, partTimes } from '../support/part-times.ts';
 import { firstMatch, memoryOfGroup, processorTimeOfGroups } from '../support/process-figures.ts';
-import { startServerIn } from '../support/server-in.ts';
 import { shardMilliseconds } from './shard-time.ts';
 
 export interface FleetFigures {
@@ -44,7 +44,7 @@ export async function measureFleet(
   const owned: OwnedProcess[] = [];
   let client: Client | undefined;
   try {
-    const server = await startServerIn(folder);
+    const server = await startTemporalServer(folder);
     owned.push(server.process);
     const start = async (...words: string[]): Promise<OwnedProcess> => {
       const logFile = join(folder, `worker-${owned.length}.log`);

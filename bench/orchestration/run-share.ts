@@ -8,9 +8,9 @@ import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { connectClient } from '../../cli/temporal-client.ts';
 import { startOwned } from '../../demo/command/child-process.ts';
+import { startTemporalServer } from '../../demo/command/temporal-server.ts';
 import type { DataEngineResult } from '../../workflows/messages.ts';
 import { firstMatch, processorTimeOfGroups } from '../support/process-figures.ts';
-import { startServerIn } from '../support/server-in.ts';
 
 export interface RunShare {
   seconds: number;
@@ -30,7 +30,7 @@ export async function measureRun(configFile: string, folder: string): Promise<Ru
   const owned: { stop(seconds?: number): Promise<void> }[] = [];
   let client: Client | undefined;
   try {
-    const server = await startServerIn(folder);
+    const server = await startTemporalServer(folder);
     owned.push(server.process);
     const config = join(folder, 'config.yaml');
     const settings = parseDocument(await readFile(configFile, 'utf8'));

@@ -6,12 +6,12 @@ import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import { connectClient } from '../../cli/temporal-client.ts';
 import type { OwnedProcess } from '../../demo/command/child-process.ts';
+import { startTemporalServer } from '../../demo/command/temporal-server.ts';
 import { projectFile } from '../../src/core/project-file.ts';
 import { createHosts, type Host } from './hosts.ts';
 import { partTimes } from './part-times.ts';
 import { firstMatch } from './process-figures.ts';
 import { startS3Server, type TestS3Server } from './s3-server.ts';
-import { startServerIn } from './server-in.ts';
 
 export interface HostWorker {
   queue: string;
@@ -53,7 +53,7 @@ export async function connectHosts(folder: string, names: string[]): Promise<Con
     const store = await startS3Server(folder);
     closing.push(() => store.kill());
     Object.assign(process.env, store.environment);
-    const temporal = await startServerIn(folder);
+    const temporal = await startTemporalServer(folder);
     closing.push(() => temporal.process.stop());
     const client = await connectClient(temporal.address);
     closing.push(() => client.connection.close());

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import { connectClient } from '../../cli/temporal-client.ts';
 import { endingWithUs, type OwnedProcess, startOwned } from '../../demo/command/child-process.ts';
+import { startTemporalServer } from '../../demo/command/temporal-server.ts';
 import type { LocalTeacherCounts } from '../../demo/local-teacher/server.ts';
 import { projectFile } from '../../src/core/project-file.ts';
 import { firstMatch, memoryOf, processorTimeOfGroups } from './process-figures.ts';
-import { startServerIn } from './server-in.ts';
 
 export interface GenerationRig {
   client: Client;
@@ -46,7 +46,7 @@ export async function startRig(folder: string, teacherArguments: string[], profi
     await owned[0]?.stop(5);
   };
   try {
-    const server = await startServerIn(folder);
+    const server = await startTemporalServer(folder);
     owned.push(server.process);
     const teacherLog = join(folder, 'teacher.log');
     const teacher = await startOwned({

@@ -1,10 +1,10 @@
 /** SeaweedFS, a real server that speaks S3, for tests and benchmarks. */
 import { spawn } from 'node:child_process';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
+import { freePorts } from '../../demo/command/child-process.ts';
 
 export const accessKeyId = 'test-access-key';
 export const secretAccessKey = 'test-secret-access-key';
@@ -109,17 +109,4 @@ async function untilItAnswers(endpoint: string): Promise<void> {
       await sleep(100);
     }
   }
-}
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }

@@ -7,15 +7,14 @@ import { fileURLToPath } from 'node:url';
 import { createProgressDisplay } from '../../cli/progress-display.ts';
 import { formatRounds } from '../../cli/rounds-table.ts';
 import { connectClient } from '../../cli/temporal-client.ts';
-import { temporalExecutable } from '../../cli/temporal-executable.ts';
 import { watchRun } from '../../cli/watch-run.ts';
 import { loadConfig } from '../../src/config/load-config.ts';
+import { fileExists } from '../../src/core/files.ts';
 import { writeJson } from '../../src/core/write-file.ts';
 import { formatSeconds } from '../../src/report/format-seconds.ts';
 import type { DataEngineInput, DataEngineResult } from '../../workflows/messages.ts';
 import { type OwnedProcess, startOwned } from './child-process.ts';
-import { demoRunName, finishedMark } from './demo-run-name.ts';
-import { startTemporalServer } from './temporal-server.ts';
+import { databaseName, startTemporalServer } from './temporal-server.ts';
 
 export interface DemoOptions {
   /** One small round instead of two. */
@@ -30,6 +29,7 @@ export interface DemoOptions {
   trainerEntry?: string;
 }
 
+const finishedMark = 'finished.json';
 const workerEntry = (name: 'cpu' | 'gpu') => fileURLToPath(new URL(`../../workers/${name}.ts`, import.meta.url));
 const shippedConfig = (name: string) => fileURLToPath(new URL(`../../configs/${name}.yaml`, import.meta.url));
 
@@ -48,14 +48,9 @@ export async function runDemo(options: DemoOptions): Promise<DataEngineResult> {
   const owned: OwnedProcess[] = [];
   const say = (line: string) => process.stderr.write(`${line}\n`);
   try {
-    const databaseFile = join(directory, 'temporal.db');
-    // An interrupted demo goes on from what its steps left; the history of its workflow is not needed for that.
-    for (const file of [databaseFile, `${databaseFile}-wal`, `${databaseFile}-shm`]) await rm(file, { force: true });
-    const server = await startTemporalServer({
-      executable: await temporalExecutable(),
-      databaseFile,
-      logFile: join(logs, 'temporal-server.log'),
-    });
+    // An interrupted demo resumes from what its steps left; the history of its workflow is not needed for that.
+    for (const suffix of ['', '-wal', '-shm']) await rm(join(directory, databaseName + suffix), { force: true });
+    const server = await startTemporalServer(directory, logs);
     owned.push(server.process);
     say(`Temporal UI   ${server.ui}`);
     say(`Run directory ${directory}`);
@@ -109,6 +104,17 @@ export async function runDemo(options: DemoOptions): Promise<DataEngineResult> {
     // Workers first: they stop their trainers and tell the server what became of their activities.
     await Promise.all(owned.slice(1).map((process) => process.stop()));
     await owned[0]?.stop();
+  }
+}
+
+/**
+ * The name of the demo's run. One that was interrupted is taken up again; a finished one is kept, and the next
+ * demo gets a number: `demo-seed1`, `demo-seed1-2`, …
+ */
+async function demoRunName(runsDirectory: string, base: string): Promise<string> {
+  for (let number = 1; ; number += 1) {
+    const name = number === 1 ? base : `${base}-${number}`;
+    if (!(await fileExists(join(runsDirectory, name, finishedMark)))) return name;
   }
 }
 

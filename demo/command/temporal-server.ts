@@ -1,7 +1,15 @@
+/**
+ * Temporal's development server as a child process.
+ */
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
-import { endingWithUs, type OwnedProcess, startOwned } from './child-process.ts';
-import { freePorts } from './free-port.ts';
+import { InputError } from '../../src/core/input-error.ts';
+import { readSetup, setupFile } from '../../src/core/setup-file.ts';
+import { endingWithUs, freePorts, type OwnedProcess, startOwned } from './child-process.ts';
+
+/** The file in the server's folder that keeps its state. */
+export const databaseName = 'temporal.db';
 
 export interface TemporalServer {
   address: string;
@@ -10,23 +18,23 @@ export interface TemporalServer {
   process: OwnedProcess;
 }
 
-const startPatienceMilliseconds = 60_000;
+const startTimeoutMilliseconds = 60_000;
 
 /**
- * Starts Temporal's development server on free ports of localhost, its state in a file.
+ * Starts the server on free ports of localhost.
  *
- * @throws Error when it does not answer; its log file is named
+ * @param folder keeps its state, `temporal.db`
+ * @param logFolder gets `temporal-server.log`
+ * @throws InputError when set-up has not run
+ * @throws Error when the server does not answer; names its log file
  */
-export async function startTemporalServer(input: {
-  executable: string;
-  databaseFile: string;
-  logFile: string;
-}): Promise<TemporalServer> {
+export async function startTemporalServer(folder: string, logFolder = folder): Promise<TemporalServer> {
+  const logFile = join(logFolder, 'temporal-server.log');
   const [port, uiPort] = (await freePorts(2)) as [number, number];
   const address = `127.0.0.1:${port}`;
   const server = await startOwned({
     name: 'Temporal server',
-    ...endingWithUs(input.executable, [
+    ...endingWithUs(await temporalExecutable(), [
       'server',
       'start-dev',
       '--ip',
@@ -36,21 +44,21 @@ export async function startTemporalServer(input: {
       '--ui-port',
       String(uiPort),
       '--db-filename',
-      input.databaseFile,
+      join(folder, databaseName),
       '--log-level',
       'warn',
     ]),
-    logFile: input.logFile,
+    logFile,
   });
   let end: string | undefined;
   void server.ended.then((how) => {
     end = how;
   });
-  const deadline = Date.now() + startPatienceMilliseconds;
+  const deadline = Date.now() + startTimeoutMilliseconds;
   while (!(await answers(address))) {
     if (end !== undefined || Date.now() > deadline) {
       await server.stop(1);
-      throw new Error(`the Temporal server ${end ?? 'did not answer in time'}; see ${input.logFile}`);
+      throw new Error(`the Temporal server ${end ?? 'did not answer in time'}; see ${logFile}`);
     }
     await sleep(200);
   }
@@ -69,4 +77,20 @@ async function answers(address: string): Promise<boolean> {
   } catch {
     return false;
   }
+}
+
+/**
+ * Path of the Temporal CLI.
+ *
+ * @throws InputError when set-up has not run
+ */
+export async function temporalExecutable(): Promise<string> {
+  const setup = await readSetup();
+  if (setup === undefined)
+    throw new InputError({
+      file: setupFile,
+      problem: 'the set-up has not run',
+      remedy: 'Run `node scripts/setup.mjs`',
+    });
+  return setup.temporal;
 }

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { createProgram } from '../../cli/program.ts';
-import { freePorts } from '../../demo/command/free-port.ts';
+import { freePorts } from '../../demo/command/child-process.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 const launcher = fileURLToPath(new URL('../../bin/dataengine.mjs', import.meta.url));

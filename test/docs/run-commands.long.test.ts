@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { freePorts } from '../../demo/command/free-port.ts';
+import { freePorts } from '../../demo/command/child-process.ts';
 import { mmbenchRows, writeTable } from '../evaluation/benchmarks/official-files.ts';
 import { commandsInBlocks, readPages } from './pages.ts';
 import { type Background, changeConfig, makeSandbox, type Sandbox } from './sandbox.ts';

@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { delimiter, join, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
-import { temporalExecutable } from '../../cli/temporal-executable.ts';
+import { temporalExecutable } from '../../demo/command/temporal-server.ts';
 
 export interface Typed {
   code: number;

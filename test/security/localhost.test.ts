@@ -3,14 +3,12 @@
  */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
 import type { Worker } from '@temporalio/worker';
 import { expect, onTestFinished, test } from 'vitest';
 import { processesInGroup } from '../../bench/support/processes.ts';
 import type { Review } from '../../cli/prompt-review/review.ts';
 import { serveReview } from '../../cli/prompt-review/web.ts';
-import { temporalExecutable } from '../../cli/temporal-executable.ts';
-import { freePorts } from '../../demo/command/free-port.ts';
+import { freePorts } from '../../demo/command/child-process.ts';
 import { startTemporalServer } from '../../demo/command/temporal-server.ts';
 import { startLocalTeacher } from '../../demo/local-teacher/server.ts';
 import { serveHealth } from '../../workers/health.ts';
@@ -44,11 +42,7 @@ test('the local teacher, the review of prompts, the health of a worker and its m
 test('the Temporal server of the demo, its UI and its inner services', async (context) => {
   const folder = await temporaryFolder();
   if ((await listeningAddresses(process.pid)) === undefined) context.skip(noListening);
-  const server = await startTemporalServer({
-    executable: await temporalExecutable(),
-    databaseFile: join(folder, 'temporal.db'),
-    logFile: join(folder, 'temporal.log'),
-  });
+  const server = await startTemporalServer(folder);
   onTestFinished(() => server.process.stop());
   const pids = await processesInGroup(server.process.pid);
   const addresses = (await Promise.all(pids.map(listeningAddresses))).flatMap((found) => found ?? []);

@@ -7,7 +7,7 @@ import {
   type WorkerOptions,
   type WorkflowBundleWithSourceMap,
 } from '@temporalio/worker';
-import { temporalExecutable } from '../../cli/temporal-executable.ts';
+import { temporalExecutable } from '../../demo/command/temporal-server.ts';
 import { workflowsPath } from '../../workers/workflows-path.ts';
 
 /** A real Temporal server for a test file, and the workflows bundled once. */

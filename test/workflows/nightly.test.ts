@@ -9,7 +9,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { prepareRun } from '../../activities/prepare-run.ts';
 import { readRoundRecords, writeRoundRecord } from '../../activities/round-records.ts';
 import { scheduleOptions } from '../../cli/schedule-commands.ts';
-import { temporalExecutable } from '../../cli/temporal-executable.ts';
+import { temporalExecutable } from '../../demo/command/temporal-server.ts';
 import { extensions } from '../../workers/extensions.ts';
 import { knowsSearchAttributes, registerSearchAttributes } from '../../workers/search-attributes.ts';
 import type { DataEngineResult } from '../../workflows/messages.ts';

@@ -11,7 +11,7 @@ import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createCpuActivities } from '../../activities/cpu.ts';
 import { createPromptActivities } from '../../activities/prompt.ts';
-import { temporalExecutable } from '../../cli/temporal-executable.ts';
+import { temporalExecutable } from '../../demo/command/temporal-server.ts';
 import { readJsonLines } from '../../src/core/read-json.ts';
 import { promptSampleSchema } from '../../src/generation/prompt-optimization/prompt-samples.ts';
 import { promptFile } from '../../src/round/prompt-file.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { gpuBytes, parseBytes } from '../../../cli/gpu-memory.ts';
+import { gpuBytes, parseBytes } from '../../../cli/model/gpu-memory.ts';
 import { readModelConfig } from '../../../src/model/files/model-config.ts';
 import { planMemory } from '../../../src/trainer/jobs/memory-plan.ts';
 

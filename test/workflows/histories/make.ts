@@ -5,7 +5,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { bundleWorkflowCode } from '@temporalio/worker';
-import { temporalExecutable } from '../../../cli/temporal-executable.ts';
+import { temporalExecutable } from '../../../demo/command/temporal-server.ts';
 import { workflowsPath } from '../../../workers/workflows-path.ts';
 import { createWorker, type WorkflowTestEnvironment } from '../environment.ts';
 import { type Scenario, scenarios } from './scenarios.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { formatPlan, planFinetune } from '../../cli/memory-plan.ts';
-import { loadConfig } from '../../src/config/load-config.ts';
+import { formatPlan, planFinetune } from '../../../cli/model/memory-plan.ts';
+import { loadConfig } from '../../../src/config/load-config.ts';
 
 const config = await loadConfig('configs/demo.yaml');
 

@@ -1,13 +1,13 @@
 /** What `dataengine model plan` prints. */
-import { evaluationNumberFormats } from '../src/config/number-formats.ts';
-import type { Config } from '../src/config/schema.ts';
-import { familyOf } from '../src/model/families/index.ts';
-import { expectedTensors } from '../src/model/files/expected-tensors.ts';
-import { type ModelConfig, readModelConfig } from '../src/model/files/model-config.ts';
-import { sizeOf } from '../src/model/ops/ops.ts';
-import { BYTES_PER_VALUE, productTypeOf } from '../src/model/ops/tensorflow.ts';
-import { adaptedModules } from '../src/trainer/jobs/lora.ts';
-import { type MemoryPlan, planMemory } from '../src/trainer/jobs/memory-plan.ts';
+import { evaluationNumberFormats } from '../../src/config/number-formats.ts';
+import type { Config } from '../../src/config/schema.ts';
+import { familyOf } from '../../src/model/families/index.ts';
+import { expectedTensors } from '../../src/model/files/expected-tensors.ts';
+import { type ModelConfig, readModelConfig } from '../../src/model/files/model-config.ts';
+import { sizeOf } from '../../src/model/ops/ops.ts';
+import { BYTES_PER_VALUE, productTypeOf } from '../../src/model/ops/tensorflow.ts';
+import { adaptedModules } from '../../src/trainer/jobs/lora.ts';
+import { type MemoryPlan, planMemory } from '../../src/trainer/jobs/memory-plan.ts';
 
 /** What a GPU's driver, CUDA's libraries and TensorFlow's allocator take beside the tensors: an estimate. */
 export const RESERVED_BYTES = 1.5e9;

@@ -1,4 +1,4 @@
-import { InputError } from '../src/core/input-error.ts';
+import { InputError } from '../../src/core/input-error.ts';
 
 const GIB = 2 ** 30;
 

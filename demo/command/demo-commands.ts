@@ -1,5 +1,25 @@
+/**
+ * The demo's commands: the whole loop on rendered scenes, and the making of the model that it starts from.
+ */
 import type { Command } from 'commander';
-import { createProgressDisplay } from './progress-display.ts';
+import { integer } from '../../cli/options.ts';
+import { createProgressDisplay } from '../../cli/progress-display.ts';
+
+/** Adds `dataengine demo`. */
+export function addDemoCommand(program: Command, signal: AbortSignal): void {
+  program
+    .command('demo')
+    .description('run the whole loop on a small rendered domain, with a Temporal server of its own')
+    .option('--quick', 'one small round', false)
+    .option('--seed <number>', "instead of the config's seed", integer(0))
+    .option('--keep', 'leave the Temporal UI up until Ctrl-C', false)
+    .option('--config <file>', 'another config')
+    .addHelpText('after', '\nExample:\n  npm run demo -- --quick')
+    .action(async (options: { quick: boolean; seed?: number; keep: boolean; config?: string }) => {
+      const { runDemo } = await import('./demo.ts');
+      await runDemo({ ...options, signal });
+    });
+}
 
 /** Adds `dataengine pretrain`. */
 export function addPretrainCommand(program: Command, signal: AbortSignal): void {
@@ -11,8 +31,8 @@ export function addPretrainCommand(program: Command, signal: AbortSignal): void 
     .addHelpText('after', '\nExample:\n  dataengine pretrain --output /tmp/stage1')
     .action(async ({ output, work }: { output: string; work: string }) => {
       const [{ makeStage1 }, { STAGE1 }] = await Promise.all([
-        import('../demo/pretrain/stage1.ts'),
-        import('../demo/pretrain/stage1-settings.ts'),
+        import('../pretrain/stage1.ts'),
+        import('../pretrain/stage1-settings.ts'),
       ]);
       const display = createProgressDisplay();
       try {

