@@ -55,18 +55,18 @@ export function describeRounds({ plan, nextRound, rounds }: DataEngineState): st
 export function describeWaiting(
   workflowId: string,
   compared: CompareOutcome,
-  data: { answers: GenerateOutcome; version: { samplesAdded: number } } | undefined,
+  { generate, append }: { generate?: GenerateOutcome; append?: { samplesAdded: number } },
 ): string {
   const { builtOn, change, pValue, worse, reason, remembered, forgotten, samplesPage } = compared;
   const tests = worse ? `worse than round ${builtOn}: ${reason}` : `not worse than round ${builtOn}`;
-  const tokens = data === undefined ? 0 : data.answers.promptTokens + data.answers.completionTokens;
+  const tokens = generate === undefined ? 0 : generate.promptTokens + generate.completionTokens;
   return [
     '',
     '',
     '**This round waits for a decision.**',
     `- Score: ${signed(change)} points against round ${builtOn} (p of getting worse ${pValue.toPrecision(2)}). The tests say: ${tests}.`,
     `- Forgotten: ${forgotten} of ${remembered} questions that the best earlier rounds got right.`,
-    `- Cost: ${data?.version.samplesAdded ?? 0} samples for ${tokens} teacher tokens (${(data?.answers.cost ?? 0).toFixed(2)} in the currency of the prices).`,
+    `- Cost: ${append?.samplesAdded ?? 0} samples for ${tokens} teacher tokens (${(generate?.cost ?? 0).toFixed(2)} in the currency of the prices).`,
     `- Samples, and the answers that changed: \`${samplesPage}\``,
     `- Decide: \`dataengine approve ${workflowId}\` or \`dataengine approve ${workflowId} --reject\`, or send the update \`decideRound\`.`,
   ].join('\n');

@@ -80,5 +80,5 @@ export const verdictUpdate = defineUpdate<{ left: number }, [SampleVerdict]>('ve
 /** Ends the look at the current iteration. */
 export const decideUpdate = defineUpdate<{ iteration: number }, [PromptDecision]>('decide');
 
-export const maximumComment = 500;
-export const maximumSamples = 8;
+export const maxCommentLength = 500;
+export const maxSamples = 8;

@@ -5,8 +5,8 @@
 import { defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { DataEngineInput, DataEngineProgress, Pause, WaitingStep } from './messages.ts';
 
-export const maximumReason = 500;
-export const mostRoundsAtOnce = 1000;
+export const maxReasonLength = 500;
+export const maxAddedRounds = 1000;
 
 /** What a person says about a failed step. */
 export type Answer = 'retry' | 'skip' | 'giveUp';

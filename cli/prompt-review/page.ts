@@ -1,6 +1,6 @@
 import { readTextFile } from '../../src/core/read-json.ts';
 import { escapeHtml, type Html } from '../../src/report/html.ts';
-import { maximumComment, type PromptProgress, type SampleVerdict } from '../../workflows/prompt-messages.ts';
+import { maxCommentLength, type PromptProgress, type SampleVerdict } from '../../workflows/prompt-messages.ts';
 import type { ReviewedSample } from './review.ts';
 
 const style = `
@@ -49,7 +49,7 @@ function article(sample: ReviewedSample, verdict: SampleVerdict | undefined): Ht
 <div><img src="image/${escapeHtml(sample.id)}" alt="image ${sample.image_id}"><p>${escapeHtml(sample.question_type)}, ${sample.images} image</p></div>
 <div><pre>${escapeHtml(sample.answer)}</pre>${dropped}${said}
 <form method="post"><input type="hidden" name="sample" value="${escapeHtml(sample.id)}">
-<label>What is wrong, if it is bad <textarea name="comment" rows="2" maxlength="${maximumComment}">${escapeHtml(verdict?.comment ?? '')}</textarea></label>
+<label>What is wrong, if it is bad <textarea name="comment" rows="2" maxlength="${maxCommentLength}">${escapeHtml(verdict?.comment ?? '')}</textarea></label>
 <button name="verdict" value="good">Good</button><button name="verdict" value="bad">Bad</button></form>
 <details><summary>The prompt, as the teacher read it</summary><pre>${escapeHtml(sample.prompt)}</pre></details></div>
 </article>`;
@@ -57,7 +57,7 @@ function article(sample: ReviewedSample, verdict: SampleVerdict | undefined): Ht
 
 function decisionForm(iteration: number): Html {
   return `<form method="post"><h2>What next?</h2>
-<label>What the prompt should do besides <textarea name="comment" rows="2" maxlength="${maximumComment}"></textarea></label>
+<label>What the prompt should do besides <textarea name="comment" rows="2" maxlength="${maxCommentLength}"></textarea></label>
 <button name="action" value="revise">Have the teacher revise it</button>
 ${iteration > 0 ? '<button name="action" value="accept">Accept this prompt</button>' : ''}
 <button name="action" value="stop">Stop</button></form>`;

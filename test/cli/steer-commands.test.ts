@@ -61,7 +61,7 @@ test('pause --now stops the trainer with its checkpoints kept, and resume goes o
     expect(await steps()).toBe(stoppedAt);
     expect(await runningWith(directory)).toEqual([]);
     await expect(steer('pause', 'now')).rejects.toMatchObject({
-      cause: expect.objectContaining({ message: 'The run is paused already' }),
+      cause: expect.objectContaining({ message: 'The run is already paused' }),
     });
 
     const resumed = await steer('resume', 'now');

@@ -1,5 +1,5 @@
 /**
- * What a person can say to a run, on a real server.
+ * How a person steers a run, on a real server.
  */
 import { ApplicationFailure } from '@temporalio/activity';
 import { WithStartWorkflowOperation, type WorkflowHandle, WorkflowUpdateFailedError } from '@temporalio/client';
@@ -31,7 +31,7 @@ const input: DataEngineInput = { config: 'tiny.yaml' };
 type Activities = ReturnType<typeof fakeActivities>;
 type Handle = WorkflowHandle<() => Promise<DataEngineResult>>;
 
-/** A run with a worker up while `meanwhile` does what a person would. */
+/** Runs the workflow with a worker, while `meanwhile` does what a person would. */
 async function steered(
   name: string,
   changes: Partial<RunPlan>,
@@ -69,7 +69,7 @@ const detailsOf = async (handle: Handle) =>
   (await handle.query<{ currentDetails?: string }>('__temporal_workflow_metadata')).currentDetails;
 
 describe('pause and resume', () => {
-  test('a paused run ends its step and begins no other, and says so, until it is resumed', async () => {
+  test('a paused run finishes its step and starts no other until it is resumed, and shows that', async () => {
     const merging = gate();
     const { calls, result } = await steered(
       'paused',
@@ -86,7 +86,7 @@ describe('pause and resume', () => {
           args: [{ reason: 'the GPU is needed' }],
         });
         expect(paused).toMatchObject({ round: 0, step: 'merge', paused: { reason: 'the GPU is needed' } });
-        expect(await refusal(handle, 'pause')).toBe('The run is paused already');
+        expect(await refusal(handle, 'pause')).toBe('The run is already paused');
         merging.open();
         await until(async () => (await stepsOf(handle, 0)).at(-1)?.state === 'paused');
         expect(await stepsOf(handle, 0)).toMatchObject([
@@ -103,7 +103,7 @@ describe('pause and resume', () => {
     expect(calls.filter((call) => call.startsWith('evaluate '))).toEqual(['evaluate 0']);
   });
 
-  test('a paused generation asks the teacher for nothing more', async () => {
+  test('a paused generation sends the teacher no further request', async () => {
     const first = gate();
     let asked = 0;
     const { result } = await steered(
@@ -120,7 +120,7 @@ describe('pause and resume', () => {
         await until(() => asked === generationPlan.atOnce);
         await handle.executeUpdate('pause');
         const generation = environment.temporal.client.workflow.getHandle(`${handle.workflowId}/round-1/generation`);
-        // The run tells the round, and the round its generation: chunks that end before that make room for others.
+        // The run signals the round, and the round its generation: until then, chunks that end are followed by others.
         await until(async () => {
           const { events } = await generation.fetchHistory();
           return events?.some((event) => event.workflowExecutionSignaledEventAttributes) === true;
@@ -135,13 +135,13 @@ describe('pause and resume', () => {
     expect(result).toMatchObject({ rounds: [{ round: 0 }, { round: 1 }] });
   });
 
-  test('a pause, and updates under way, survive continue-as-new', async () => {
+  test('a pause and updates under way survive continue-as-new', async () => {
     const { handle, result } = await steered(
       'paused-over-executions',
       { rounds: 2, roundsPerExecution: 1 },
       () => ({}),
       async (handle) => {
-        // One after the other without a break, so that some meet the end of an execution.
+        // One after the other without a break, so that some arrive at the end of an execution.
         for (let turn = 0; turn < 6; turn += 1) {
           if ((await handle.describe()).status.name !== 'RUNNING') break;
           await handle.executeUpdate('pause');
@@ -164,8 +164,8 @@ describe('a failed step', () => {
   const failedStep = { waitHours: 1 };
   const broken = () => Promise.reject(ApplicationFailure.nonRetryable('train.json: broken', 'InputError'));
 
-  test('waits for a person, is tried again, and waits again if that was too early', async () => {
-    let mended = false;
+  test('waits for a person, is retried, and waits again if that was too early', async () => {
+    let repaired = false;
     let attempts = 0;
     const { calls, result } = await steered(
       'retried',
@@ -173,15 +173,15 @@ describe('a failed step', () => {
       ({ finetune }) => ({
         finetune: async (reference) => {
           attempts += 1;
-          return mended ? finetune(reference) : broken();
+          return repaired ? finetune(reference) : broken();
         },
       }),
       async (handle) => {
         expect(await refusal(handle, 'retryStep')).toMatch(/^No step waits for an answer: round 0 is at /);
         for (const expected of [1, 2]) {
           await until(async () => attempts === expected && (await progressOf(handle)).waiting !== undefined);
-          mended = expected === 2;
-          if (mended) break;
+          repaired = expected === 2;
+          if (repaired) break;
           await handle.executeUpdate('retryStep');
         }
         expect(await progressOf(handle)).toMatchObject({
@@ -191,7 +191,7 @@ describe('a failed step', () => {
         expect(await refusal(handle, 'retryStep', { step: 'merge' })).toBe(
           'It is the step finetune that waits, not merge',
         );
-        expect(await refusal(handle, 'skipStep')).toMatch(/^The step finetune of round 0 can't be left out/);
+        expect(await refusal(handle, 'skipStep')).toMatch(/^The step finetune of round 0 can't be skipped/);
         await handle.executeUpdate('retryStep', { args: [{ step: 'finetune' }] });
       },
     );
@@ -223,7 +223,7 @@ describe('a failed step', () => {
     expect(rootCause(result)).toMatchObject({ type: 'InputError' });
   });
 
-  test('can be left out when it is the report', async () => {
+  test('can be skipped when it is the report', async () => {
     const { result } = await steered(
       'without-report',
       { rounds: 0, failedStep },
@@ -250,7 +250,7 @@ describe('a failed step', () => {
   });
 });
 
-describe('a run that is under way', () => {
+describe('a run under way', () => {
   test('takes more rounds', async () => {
     const { result } = await steered(
       'more-rounds',
@@ -267,7 +267,7 @@ describe('a run that is under way', () => {
     expect((result as DataEngineResult).rounds.map(({ round }) => round)).toEqual([0, 1, 2]);
   });
 
-  test('is joined by the same start, and not by another', async () => {
+  test('is joined by a start with the same input, and by no other', async () => {
     await steered(
       'joined',
       { rounds: 0 },

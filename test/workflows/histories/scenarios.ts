@@ -1,5 +1,5 @@
 /**
- * Runs of the workflows, with activities that do no work, that together take every way a workflow can go.
+ * Runs of the workflows with activities that do no work. Together they take every path through the workflows.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -77,7 +77,7 @@ async function untilCancelled(): Promise<never> {
 const waitingAt = (handle: WorkflowHandle, step: string) =>
   until(async () => (await handle.query<DataEngineProgress>('progress')).waiting?.step === step);
 
-/** Paused, resumed, made longer, joined; a step is tried again, and one left out. */
+/** Paused, resumed, extended, joined; a step is retried, and one skipped. */
 function steeredRun(): Scenario {
   const changes: Partial<RunPlan> = { rounds: 0, failedStep: { waitHours: 1 } };
   return {

@@ -1,5 +1,5 @@
 /**
- * Tells a person of what happened, through the webhook of the config.
+ * Notifies people of what happened, through the webhook of the config.
  */
 import { isCancellation } from '@temporalio/workflow';
 import { cpuActivities } from './activity-options.ts';
@@ -8,11 +8,11 @@ import type { RoundSummary, RunPlan, WaitingStep } from './messages.ts';
 
 type Kind = NonNullable<RunPlan['notifyOn']>[number];
 
-/** A run does not fail because nobody could be told. */
-export async function tellPerson(plan: RunPlan, kind: Kind, round: number, text: string): Promise<void> {
+/** A run does not fail because a notification could not be sent. */
+export async function notify(plan: RunPlan, kind: Kind, round: number, text: string): Promise<void> {
   if (!plan.notifyOn?.includes(kind)) return;
   try {
-    await cpuActivities(`Tell a person: ${kind}`, 10, plan.queues.cpu).notify({
+    await cpuActivities(`Notify of: ${kind}`, 10, plan.queues.cpu).notify({
       runDirectory: plan.directory,
       round,
       text: `Run ${plan.run}: ${text}`,
@@ -22,22 +22,22 @@ export async function tellPerson(plan: RunPlan, kind: Kind, round: number, text:
   }
 }
 
-export function roundNotice({ round, multipleChoice, testMultipleChoice, samplesAdded }: RoundSummary): string {
+export function roundNotification({ round, multipleChoice, testMultipleChoice, samplesAdded }: RoundSummary): string {
   const test = testMultipleChoice === undefined ? '' : `, test ${roundNumber(testMultipleChoice, 1)} %`;
   return `round ${round} is done, MC ${roundNumber(multipleChoice, 1)} %${test}, ${samplesAdded} samples added`;
 }
 
-export function waitingNotice({ round, step, problem }: WaitingStep): string {
+export function waitingNotification({ round, step, problem }: WaitingStep): string {
   const where = round === undefined ? '' : ` of round ${round}`;
   return `the step ${step}${where} failed and waits for retry-step, skip-step or give-up: ${problem}`;
 }
 
-export function failureNotice(error: unknown): string {
+export function failureNotification(error: unknown): string {
   return `has failed: ${describeProblem(error)}`;
 }
 
 /** @param workflowId of the round */
-export function approvalNotice(workflowId: string, { round, change }: { round: number; change: number }): string {
+export function approvalNotification(workflowId: string, { round, change }: { round: number; change: number }): string {
   const points = `${change >= 0 ? '+' : ''}${roundNumber(change, 1)} points`;
   return `round ${round} waits for a decision (${points}): dataengine approve ${workflowId} [--reject]`;
 }

@@ -1,5 +1,5 @@
 /**
- * What a person is told through the webhook, by the workflows on a real server; the activity `notify` notes it down.
+ * The notifications that workflows on a real server send; the activity `notify` records them.
  */
 import { ApplicationFailure } from '@temporalio/activity';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -20,15 +20,16 @@ afterAll(() => environment?.temporal.teardown());
 const everything: RunPlan['notifyOn'] = ['round', 'failed', 'approval', 'done'];
 type Activities = ReturnType<typeof fakeActivities>;
 
-/** Runs a plan to its end, and returns what was told and what became of it. */
-async function told(
+/** Runs a plan to its end, and returns the notifications and the result. */
+async function run(
   name: string,
   changes: Partial<RunPlan>,
   change: (activities: Activities) => Partial<Activities> = () => ({}),
-  meanwhile: (notices: () => string[]) => Promise<void> = async () => undefined,
-): Promise<{ notices: string[]; result: DataEngineResult | Error }> {
+  meanwhile: (notifications: () => string[]) => Promise<void> = async () => undefined,
+): Promise<{ notifications: string[]; result: DataEngineResult | Error }> {
   const calls: string[] = [];
-  const notices = () => calls.filter((call) => call.startsWith('notify ')).map((call) => call.slice('notify '.length));
+  const notifications = () =>
+    calls.filter((call) => call.startsWith('notify ')).map((call) => call.slice('notify '.length));
   const activities = fakeActivities(planOn(name, changes), calls);
   const worker = await createWorker(environment, name, { ...activities, ...change(activities) });
   const result = await worker.runUntil(async () => {
@@ -37,46 +38,51 @@ async function told(
       workflowId: name,
       args: [{ config: 'tiny.yaml' }],
     });
-    await meanwhile(notices);
+    await meanwhile(notifications);
     return handle.result().catch((error: Error) => error);
   });
-  return { notices: notices(), result };
+  return { notifications: notifications(), result };
 }
 
-test('each round and the end, and nothing of it when nobody wants to know', async () => {
-  const { notices } = await told('all', { rounds: 1, notifyOn: everything });
-  expect(notices).toEqual([
+test('notifications report each round and the end, as far as the config asks for them', async () => {
+  const { notifications } = await run('all', { rounds: 1, notifyOn: everything });
+  expect(notifications).toEqual([
     'Run tiny: round 0 is done, MC 50.0 %, test 45.0 %, 0 samples added',
     'Run tiny: round 1 is done, MC 50.0 %, test 45.0 %, 5 samples added',
     'Run tiny: ended: all 1 rounds after round 0 are done',
   ]);
-  expect((await told('none', { rounds: 0 })).notices).toEqual([]);
-  expect((await told('some', { rounds: 0, notifyOn: ['done'] })).notices).toHaveLength(1);
+  expect((await run('none', { rounds: 0 })).notifications).toEqual([]);
+  expect((await run('some', { rounds: 0, notifyOn: ['done'] })).notifications).toHaveLength(1);
 });
 
-test('a round that waits for a person, with how to answer', async () => {
+test('notifications report a round that waits for a person, and how to answer', async () => {
   const approval = { timeoutHours: 24, defaultDecision: 'reject' as const };
   const waits = 'Run tiny: round 1 waits for a decision (+1.5 points): dataengine approve asked/round-1 [--reject]';
-  const { notices } = await told('asked', { rounds: 1, approval, notifyOn: everything }, undefined, async (notices) => {
-    await until(() => notices().includes(waits));
-    const round = environment.temporal.client.workflow.getHandle('asked/round-1');
-    await round.executeUpdate('decideRound', { args: [{ decision: 'accept' }] });
-  });
-  expect(notices.indexOf(waits)).toBe(1);
+  const { notifications } = await run(
+    'asked',
+    { rounds: 1, approval, notifyOn: everything },
+    undefined,
+    async (notifications) => {
+      await until(() => notifications().includes(waits));
+      const round = environment.temporal.client.workflow.getHandle('asked/round-1');
+      await round.executeUpdate('decideRound', { args: [{ decision: 'accept' }] });
+    },
+  );
+  expect(notifications.indexOf(waits)).toBe(1);
 });
 
-test('a decision is taken while nobody can be told that it is waited for', async () => {
+test('a notification that cannot be sent does not hold up a decision', async () => {
   const approval = { timeoutHours: 24, defaultDecision: 'reject' as const };
-  let tries = 0;
-  const { result } = await told('deaf', { rounds: 1, approval, notifyOn: ['approval'] }, () => ({
+  let attempts = 0;
+  const { result } = await run('deaf', { rounds: 1, approval, notifyOn: ['approval'] }, () => ({
     notify: async () => {
-      tries += 1;
+      attempts += 1;
       const round = environment.temporal.client.workflow.getHandle('deaf/round-1');
       await round.executeUpdate('decideRound', { args: [{ decision: 'accept' }] }).catch(() => undefined);
       throw ApplicationFailure.nonRetryable('refused');
     },
   }));
-  expect(tries).toBe(1);
+  expect(attempts).toBe(1);
   expect(result).toMatchObject({ lastGood: 1 });
 });
 
@@ -84,16 +90,16 @@ const brokenMerge = () => ({
   merge: () => Promise.reject(ApplicationFailure.nonRetryable('the disk is full', 'InputError')),
 });
 
-test('a run that has failed, and why', async () => {
-  const { notices, result } = await told('broken', { rounds: 0, notifyOn: everything }, brokenMerge);
+test('notifications report that a run failed, and why', async () => {
+  const { notifications, result } = await run('broken', { rounds: 0, notifyOn: everything }, brokenMerge);
   expect(result).toBeInstanceOf(Error);
-  expect(notices).toEqual(['Run tiny: has failed: the disk is full']);
+  expect(notifications).toEqual(['Run tiny: has failed: the disk is full']);
 });
 
-test('a failed step that waits for an answer, and that none came', async () => {
+test('notifications report a failed step that waits for an answer, and that none came', async () => {
   const failedStep = { waitHours: 0.0001 };
-  const { notices } = await told('waiting', { rounds: 0, failedStep, notifyOn: everything }, brokenMerge);
-  expect(notices).toEqual([
+  const { notifications } = await run('waiting', { rounds: 0, failedStep, notifyOn: everything }, brokenMerge);
+  expect(notifications).toEqual([
     'Run tiny: the step merge of round 0 failed and waits for retry-step, skip-step or give-up: the disk is full',
     'Run tiny: has failed: the disk is full',
   ]);

@@ -1,0 +1,265 @@
+/**
+ * The chunks of a generation: those under way, those to come, and what they may cost.
+ */
+import {
+  allHandlersFinished,
+  CancellationScope,
+  condition,
+  isCancellation,
+  setCurrentDetails,
+  uuid4,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { StepReference } from '../activities/references.ts';
+import type { AskedChunk } from '../src/round/generation/chunk.ts';
+import type { GenerationPlan } from '../src/round/generation/plan.ts';
+import { cpuActivities } from './activity-options.ts';
+import { describeGeneration } from './details.ts';
+import type { GenerationInput, GenerationProgress, GenerationState, OpenChunk } from './messages.ts';
+import { TeacherCalls } from './teacher-calls.ts';
+
+/** Far below 10,000 events, at which the server warns. */
+const longestHistory = 8000;
+
+export class ChunkWindow {
+  paused: boolean;
+  private readonly taskQueue: string;
+  private readonly reference: StepReference;
+  private readonly calls: TeacherCalls;
+  private phase: GenerationProgress['state'] = 'beginning';
+  private started: GenerationState | undefined;
+  private readonly underWay = new Map<OpenChunk, Promise<void>>();
+  /** Of the chunks under way: what each may cost, its cost so far included. */
+  private readonly reserved = new Map<number, number>();
+  private readonly scope = new CancellationScope({ cancellable: true });
+  private failure: unknown;
+
+  constructor({ taskQueue, runDirectory, round, state, paused = false }: GenerationInput, purpose?: 'verify') {
+    this.taskQueue = taskQueue;
+    this.reference = { runDirectory, round };
+    this.calls = new TeacherCalls(taskQueue, this.reference, purpose);
+    this.started = state;
+    this.paused = paused;
+  }
+
+  start(plan: GenerationPlan): void {
+    this.started = {
+      plan,
+      nextChunk: 0,
+      open: [],
+      answered: 0,
+      givenUp: 0,
+      spent: 0,
+      toppedUp: 0,
+      finishEarly: false,
+    };
+  }
+
+  /** What a next execution continues from. */
+  get state(): GenerationState {
+    if (this.started === undefined) throw new Error('the generation is not planned yet');
+    return this.started;
+  }
+
+  get plan(): GenerationPlan {
+    return this.state.plan;
+  }
+
+  get progress(): GenerationProgress {
+    const { started, phase, reserved } = this;
+    return {
+      round: this.reference.round,
+      state: phase,
+      requests: started?.plan.requests ?? 0,
+      answered: started?.answered ?? 0,
+      underWay: reserved.size,
+      spent: started === undefined ? 0 : started.plan.spent + started.spent,
+      reserved: sum(reserved.values()),
+      limit: started && limitOf(started),
+      currency: started?.plan.currency,
+      estimate: started?.plan.estimate,
+    };
+  }
+
+  enter(phase: GenerationProgress['state']): void {
+    this.phase = phase;
+    this.show();
+  }
+
+  // What a person says.
+
+  /** @returns the new limit */
+  async topUp(amount: number): Promise<number> {
+    await condition(() => this.started !== undefined);
+    await cpuActivities('Record the top-up', 10, this.taskQueue).recordTopUp({
+      ...this.reference,
+      id: uuid4(),
+      amount,
+    });
+    this.state.toppedUp += amount;
+    this.show();
+    return limitOf(this.state) ?? amount;
+  }
+
+  async finishEarly(): Promise<void> {
+    await condition(() => this.started !== undefined);
+    this.state.finishEarly = true;
+  }
+
+  /** False also as long as it is not known. */
+  get isWithoutBudget(): boolean {
+    return this.started !== undefined && limitOf(this.started) === undefined;
+  }
+
+  // Where the window stands.
+
+  get hasWork(): boolean {
+    return !this.isEmpty || (this.hasMore && !this.state.finishEarly);
+  }
+
+  /** No chunk is under way. */
+  get isEmpty(): boolean {
+    return this.underWay.size === 0;
+  }
+
+  /** Another chunk may start, as far as the budget lets it. */
+  get isOpen(): boolean {
+    return this.hasMore && !this.state.finishEarly && !this.paused && this.underWay.size < this.plan.atOnce;
+  }
+
+  /** The budget has enough left for one more request. */
+  get isAffordable(): boolean {
+    return this.plan.limit === undefined || this.unreserved >= this.plan.estimate.mostPerRequest;
+  }
+
+  get isHistoryTooLong(): boolean {
+    const { continueAsNewSuggested, historyLength } = workflowInfo();
+    return continueAsNewSuggested || historyLength > longestHistory;
+  }
+
+  /** @throws the first error of a chunk */
+  throwFailure(): void {
+    if (this.failure !== undefined) throw this.failure;
+  }
+
+  // What to wait for.
+
+  async untilResumed(): Promise<void> {
+    this.enter('paused');
+    await condition(() => !this.paused || this.state.finishEarly);
+    this.enter('asking');
+  }
+
+  async untilToppedUp(): Promise<void> {
+    this.enter('waiting for a top-up');
+    await condition(() => this.isAffordable || this.state.finishEarly);
+    this.enter('asking');
+  }
+
+  /** Until a chunk has ended, or another may start, or the run is paused or resumed. */
+  async untilChanged(): Promise<void> {
+    const { paused, isOpen } = this;
+    const { size } = this.underWay;
+    await condition(
+      () =>
+        this.underWay.size !== size ||
+        this.failure !== undefined ||
+        (isOpen && this.isAffordable) ||
+        this.paused !== paused ||
+        this.isHistoryTooLong,
+    );
+  }
+
+  // What changes the window.
+
+  startNext(): void {
+    const { state } = this;
+    const open = state.open.shift() ?? { chunk: state.nextChunk++, cost: 0 };
+    const work = this.scope
+      .run(() => this.ask(open))
+      .catch((error: unknown) => {
+        if (this.calls.areHandedOver && isCancellation(error)) state.open.push(open);
+        else this.failure ??= error;
+      })
+      .finally(() => this.underWay.delete(open));
+    this.underWay.set(open, work);
+  }
+
+  /**
+   * Activities end before the next execution starts; batches continue at the teacher.
+   *
+   * @throws the first error of a chunk
+   */
+  async handOver(): Promise<void> {
+    if (this.plan.mode === 'batch') {
+      this.calls.areHandedOver = true;
+      this.scope.cancel();
+    }
+    await Promise.all(this.underWay.values());
+    await condition(allHandlersFinished);
+    this.throwFailure();
+  }
+
+  /** Returns when all activities have ended and all batches are cancelled. */
+  async cancel(): Promise<void> {
+    this.scope.cancel();
+    await CancellationScope.nonCancellable(() => Promise.all(this.underWay.values()));
+  }
+
+  private async ask(open: OpenChunk): Promise<void> {
+    const { state, plan } = this;
+    const allowance = this.reserve(open);
+    this.show();
+    let asked: AskedChunk;
+    try {
+      asked = await this.calls.ask(plan, open, allowance);
+    } finally {
+      this.reserved.delete(open.chunk);
+    }
+    if (asked.outOfBudget) {
+      // Not even one request was affordable: it is longer than those that the estimate is made from.
+      if (asked.cost <= open.cost) plan.estimate.mostPerRequest *= 1.25;
+      state.open.push({ chunk: open.chunk, cost: asked.cost });
+    } else {
+      state.spent += asked.cost;
+      state.answered += asked.answered;
+      state.givenUp += asked.givenUp;
+    }
+    this.show();
+  }
+
+  /** Reserves the most that a chunk may cost. @returns what it may cost, its cost so far included; undefined: anything */
+  private reserve({ chunk, cost }: OpenChunk): number | undefined {
+    const { limit, estimate, chunkSize } = this.plan;
+    if (limit === undefined) {
+      this.reserved.set(chunk, cost);
+      return undefined;
+    }
+    const reserve = Math.min(estimate.mostPerRequest * chunkSize, this.unreserved - cost);
+    this.reserved.set(chunk, cost + reserve);
+    return cost + reserve;
+  }
+
+  private get hasMore(): boolean {
+    return this.state.open.length > 0 || this.state.nextChunk < this.plan.chunks;
+  }
+
+  /** What is left of the budget when all chunks under way cost the most they may. */
+  private get unreserved(): number {
+    const { state, plan, reserved } = this;
+    const open = sum(state.open.map(({ cost }) => cost));
+    return (limitOf(state) ?? 0) - plan.spent - state.spent - sum(reserved.values()) - open;
+  }
+
+  private show(): void {
+    setCurrentDetails(describeGeneration(this.progress));
+  }
+}
+
+function limitOf({ plan, toppedUp }: GenerationState): number | undefined {
+  return plan.limit === undefined ? undefined : plan.limit + toppedUp;
+}
+
+function sum(numbers: Iterable<number>): number {
+  return [...numbers].reduce((total, number) => total + number, 0);
+}

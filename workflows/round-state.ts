@@ -1,0 +1,168 @@
+/**
+ * A round: its steps so far, what its run and a person said to it, and what is shown of it.
+ */
+import {
+  ApplicationFailure,
+  type ChildWorkflowHandle,
+  condition,
+  getExternalWorkflowHandle,
+  setCurrentDetails,
+  type Workflow,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { StepReference } from '../activities/references.ts';
+import type {
+  AppendOutcome,
+  ClassifyOutcome,
+  EmbedOutcome,
+  EvaluateOutcome,
+  FinetuneOutcome,
+  GateOutcome,
+  GenerateOutcome,
+  MergeOutcome,
+  RefineOutcome,
+  SampleOutcome,
+  VerifyOutcome,
+} from '../src/round/outcomes.ts';
+import { describeSteps } from './details.ts';
+import type { RoundInput, RoundProgress, RoundVerdict, RunPlan, StepRecord } from './messages.ts';
+import { Steered } from './steered.ts';
+import { type Steer, steerSignal, stepNewsSignal } from './steering-messages.ts';
+
+const maxCommentLength = 500;
+
+type Child = Pick<ChildWorkflowHandle<Workflow>, 'signal'>;
+
+/** What each step of a round comes to, by the step's name. */
+export interface StepOutcomes {
+  embed: EmbedOutcome;
+  sample: SampleOutcome;
+  generate: GenerateOutcome;
+  verify: VerifyOutcome;
+  refine: RefineOutcome;
+  append: AppendOutcome;
+  finetune: FinetuneOutcome;
+  merge: MergeOutcome;
+  evaluate: EvaluateOutcome;
+  classify: ClassifyOutcome;
+  gate: GateOutcome;
+}
+
+export class RoundState extends Steered {
+  readonly plan: RunPlan;
+  readonly reference: StepReference;
+  /** Of the steps that are done. */
+  readonly outcomes: Partial<StepOutcomes> = {};
+  private readonly steps: StepRecord[] = [];
+  /** The generation or verification under way. */
+  private child: Child | undefined;
+  private isDecisionAwaited = false;
+  private decision: RoundVerdict | undefined;
+
+  constructor({ plan, round, paused }: RoundInput) {
+    super({ round, paused });
+    this.plan = plan;
+    this.reference = { runDirectory: plan.directory, round };
+  }
+
+  get progress(): RoundProgress {
+    return { round: this.reference.round, steps: this.steps };
+  }
+
+  /** Working time of each step. */
+  get seconds(): Record<string, number> {
+    return Object.fromEntries(this.steps.map(({ name, seconds = 0 }) => [name, seconds]));
+  }
+
+  // What the run, or a person, says.
+
+  async steer({ paused, answer }: Steer): Promise<void> {
+    if (paused !== undefined) this.paused = paused ?? undefined;
+    if (answer !== undefined) this.giveAnswer(answer);
+    // The child may have ended in the meantime.
+    if (paused !== undefined) await this.child?.signal(steerSignal, { paused }).catch(() => undefined);
+  }
+
+  decide(decision: RoundVerdict): { round: number; decision: RoundVerdict['decision'] } {
+    this.decision = decision;
+    this.isDecisionAwaited = false;
+    return { round: this.reference.round, decision: decision.decision };
+  }
+
+  /** Throws where the update is refused. */
+  checkDecision(given: RoundVerdict | undefined): void {
+    const { decision, comment } = given ?? {};
+    if (!this.isDecisionAwaited) refuse('Not now: the round does not wait for a decision');
+    if (decision !== 'accept' && decision !== 'reject') refuse('decision: accept or reject');
+    if (comment !== undefined && (typeof comment !== 'string' || comment.length > maxCommentLength))
+      refuse(`comment: a text of at most ${maxCommentLength} characters`);
+  }
+
+  // What the workflow does.
+
+  async step<Name extends keyof StepOutcomes>(
+    name: Name,
+    work: () => Promise<StepOutcomes[Name]>,
+    describe: (outcome: StepOutcomes[Name]) => string,
+  ): Promise<StepOutcomes[Name]> {
+    const record: StepRecord = { name, state: 'running' };
+    this.steps.push(record);
+    const outcome = await this.attempt(record, work);
+    this.outcomes[name] = outcome;
+    Object.assign(record, { state: 'done', seconds: outcome.seconds, note: describe(outcome) });
+    this.show();
+    return outcome;
+  }
+
+  /** Waits for a child that asks the teacher, and passes on to it whether the run is paused. */
+  async untilEnded<Outcome>(started: Promise<Child & { result(): Promise<Outcome> }>): Promise<Outcome> {
+    const { paused } = this;
+    const child = await started;
+    this.child = child;
+    // A pause that came while the child was starting.
+    if (this.paused !== paused) await child.signal(steerSignal, { paused: this.paused ?? null });
+    try {
+      return await child.result();
+    } finally {
+      this.child = undefined;
+    }
+  }
+
+  /** From now on the update `decideRound` is taken. */
+  awaitDecision(description: string): void {
+    this.isDecisionAwaited = true;
+    (this.steps.at(-1) as StepRecord).state = 'waiting';
+    this.show(description);
+  }
+
+  /** @returns the person's decision, or undefined when none came in time */
+  async untilDecided(timeoutHours: number): Promise<RoundVerdict | undefined> {
+    await condition(() => this.decision !== undefined, timeoutHours * 3_600_000);
+    this.isDecisionAwaited = false;
+    return this.decision;
+  }
+
+  protected override get failedStep(): RunPlan['failedStep'] {
+    return this.plan.failedStep;
+  }
+
+  /** Shows the step, and reports it to the run; a round that was started by hand has none. */
+  protected override async reportStep({ name }: StepRecord): Promise<void> {
+    this.show();
+    const { parent } = workflowInfo();
+    if (parent === undefined) return;
+    const news = { round: this.reference.round, step: name, waiting: this.waiting };
+    // When a run ends, its round ends with it.
+    await getExternalWorkflowHandle(parent.workflowId)
+      .signal(stepNewsSignal, news)
+      .catch(() => undefined);
+  }
+
+  private show(more = ''): void {
+    setCurrentDetails(describeSteps(this.reference.round, this.steps) + more);
+  }
+}
+
+function refuse(words: string): never {
+  throw ApplicationFailure.nonRetryable(words);
+}

@@ -1,0 +1,204 @@
+/**
+ * A run: its rounds so far, what a person said to it, and what is shown of it.
+ */
+import {
+  type ChildWorkflowHandle,
+  ContinueAsNew,
+  isCancellation,
+  setCurrentDetails,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { compactRounds, describeRounds, describeStanding } from './details.ts';
+import type {
+  DataEngineInput,
+  DataEngineProgress,
+  DataEngineResult,
+  DataEngineState,
+  Pause,
+  RoundSummary,
+  RunPlan,
+  StepRecord,
+  WaitingStep,
+} from './messages.ts';
+import { failureNotification, notify, waitingNotification } from './notifications.ts';
+import type { round } from './round.ts';
+import { showInSearch } from './search-attributes.ts';
+import { Steered, StepSkipped } from './steered.ts';
+import { type Answer, type Steer, type StepNews, steerSignal } from './steering-messages.ts';
+
+type RoundHandle = ChildWorkflowHandle<typeof round>;
+
+export class RunState extends Steered {
+  readonly progress: DataEngineProgress;
+  stop: DataEngineResult['stop'] | undefined;
+  private state: DataEngineState | undefined;
+  private ending = false;
+  private currentRound: RoundHandle | undefined;
+  private roundsInThisExecution = 0;
+  private readonly shownInSearch = new Map<string, unknown>();
+
+  constructor(readonly input: DataEngineInput) {
+    const { state, run } = input;
+    super({ paused: state?.paused });
+    this.state = state;
+    // Rounds of earlier workflows do not count: a run that is continued is meant to go on.
+    this.stop = state?.rounds.at(-1)?.gate?.stop;
+    this.progress = { run, round: state?.nextRound ?? 0, paused: state?.paused };
+  }
+
+  get plan(): RunPlan {
+    return this.prepared.plan;
+  }
+
+  get rounds(): RoundSummary[] {
+    return this.state?.rounds ?? [];
+  }
+
+  get nextRound(): number {
+    return this.prepared.nextRound;
+  }
+
+  get isOver(): boolean {
+    return this.nextRound > this.plan.rounds || this.stop !== undefined;
+  }
+
+  /** While the config is being read and once the run is ending there are no rounds to add to. */
+  get canAddRounds(): boolean {
+    return this.state !== undefined && !this.ending;
+  }
+
+  // What a person, or the round, says.
+
+  async setPaused(paused: Pause | undefined): Promise<DataEngineProgress> {
+    this.paused = paused;
+    this.progress.paused = paused;
+    this.show();
+    await this.steerRound({ paused: paused ?? null });
+    return this.progress;
+  }
+
+  async answerFor(waiting: WaitingStep, answer: Answer): Promise<WaitingStep> {
+    this.progress.waiting = undefined;
+    this.show();
+    if (waiting.round === undefined) this.giveAnswer(answer);
+    else await this.steerRound({ answer });
+    return waiting;
+  }
+
+  addRounds(more: number): { rounds: number } {
+    const { plan } = this;
+    plan.rounds += more;
+    this.progress.rounds = plan.rounds;
+    this.show();
+    return { rounds: plan.rounds };
+  }
+
+  async onStepNews({ round, step, waiting }: StepNews): Promise<void> {
+    Object.assign(this.progress, { round, step, waiting });
+    this.show();
+    if (waiting !== undefined) await this.notifyWaiting(waiting);
+  }
+
+  // What the workflow does.
+
+  /** The plan is known, whether it was just made or comes from an earlier execution. */
+  start(state: DataEngineState): void {
+    this.state = state;
+    const { run, directory, rounds } = state.plan;
+    Object.assign(this.progress, { run, directory, rounds });
+    this.show();
+  }
+
+  /** A step of the run itself. */
+  step<R>(name: string, work: () => Promise<R>): Promise<R> {
+    return this.attempt({ name, state: 'running' }, work);
+  }
+
+  /** A step of the run that a person may skip when it failed. */
+  async optionalStep(name: string, work: () => Promise<unknown>): Promise<void> {
+    try {
+      await this.attempt({ name, state: 'running' }, work, 'step');
+    } catch (error) {
+      if (!(error instanceof StepSkipped)) throw error;
+    }
+  }
+
+  /** Starts a round by `start` and waits for its end; meanwhile what is said to the run is passed on to it. */
+  async untilRoundEnds(
+    roundWorkflowId: string,
+    start: (paused: Pause | undefined) => Promise<RoundHandle>,
+  ): ReturnType<typeof round> {
+    Object.assign(this.progress, { round: this.nextRound, roundWorkflowId });
+    const { paused } = this;
+    this.currentRound = await start(paused);
+    // A pause that came while the round was starting.
+    if (this.paused !== paused) await this.steerRound({ paused: this.paused ?? null });
+    const summary = await this.currentRound.result();
+    this.currentRound = undefined;
+    this.progress.waiting = undefined;
+    return summary;
+  }
+
+  addRow(summary: RoundSummary): void {
+    const { plan, rounds } = this.prepared;
+    this.state = { plan, nextRound: summary.round + 1, rounds: [...rounds, summary] };
+    this.stop = summary.gate?.stop;
+    this.roundsInThisExecution += 1;
+    this.show();
+  }
+
+  get isTimeToContinueAsNew(): boolean {
+    const { continueAsNewSuggested, targetWorkerDeploymentVersionChanged } = workflowInfo();
+    const rounds = this.roundsInThisExecution;
+    if (rounds === 0) return false;
+    return rounds >= this.plan.roundsPerExecution || continueAsNewSuggested || targetWorkerDeploymentVersionChanged;
+  }
+
+  /** The input of the next execution. */
+  handOver(): DataEngineInput {
+    const { plan, nextRound, rounds } = this.prepared;
+    return { ...this.input, state: { plan, nextRound, rounds: compactRounds(rounds), paused: this.paused } };
+  }
+
+  /** From now on the run takes no more rounds. */
+  end(): DataEngineResult['stop'] {
+    this.ending = true;
+    this.stop ??= { rule: 'rounds', reason: `all ${this.plan.rounds} rounds after round 0 are done` };
+    return this.stop;
+  }
+
+  async notifyFailure(error: unknown): Promise<void> {
+    if (this.state === undefined || error instanceof ContinueAsNew || isCancellation(error)) return;
+    await notify(this.plan, 'failed', this.nextRound, failureNotification(error));
+  }
+
+  protected override get failedStep(): RunPlan['failedStep'] {
+    return this.state?.plan.failedStep;
+  }
+
+  protected override async reportStep({ name }: StepRecord): Promise<void> {
+    Object.assign(this.progress, { step: name, waiting: this.waiting });
+    this.show();
+    if (this.waiting !== undefined) await this.notifyWaiting(this.waiting);
+  }
+
+  private get prepared(): DataEngineState {
+    if (this.state === undefined) throw new Error('the run is not prepared yet');
+    return this.state;
+  }
+
+  private async steerRound(steer: Steer): Promise<void> {
+    // The round may have ended in the meantime, and has nothing to follow then.
+    await this.currentRound?.signal(steerSignal, steer).catch(() => undefined);
+  }
+
+  private async notifyWaiting(waiting: WaitingStep): Promise<void> {
+    if (this.state !== undefined) await notify(this.plan, 'failed', this.nextRound, waitingNotification(waiting));
+  }
+
+  private show(): void {
+    if (this.state === undefined) return;
+    setCurrentDetails(describeRounds(this.state) + describeStanding(this.progress));
+    showInSearch(this.shownInSearch, this.plan, this.progress, this.rounds);
+  }
+}

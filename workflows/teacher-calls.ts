@@ -1,0 +1,87 @@
+/**
+ * How one chunk is asked: as one activity, or as batches that the teacher works off by itself.
+ */
+import { CancellationScope, isCancellation, sleep } from '@temporalio/workflow';
+import type { GenerationActivities } from '../activities/generation.ts';
+import type { ChunkReference, StepReference } from '../activities/references.ts';
+import type { AskedChunk } from '../src/round/generation/chunk.ts';
+import type { GenerationPlan } from '../src/round/generation/plan.ts';
+import { teacherActivities } from './activity-options.ts';
+import type { OpenChunk } from './messages.ts';
+
+export class TeacherCalls {
+  /** A next execution continues with the batches under way; otherwise a batch is cancelled with its chunk. */
+  areHandedOver = false;
+  private readonly taskQueue: string;
+  private readonly reference: StepReference;
+  private readonly purpose: Pick<ChunkReference, 'purpose'>;
+
+  constructor(taskQueue: string, reference: StepReference, purpose: ChunkReference['purpose']) {
+    this.taskQueue = taskQueue;
+    this.reference = reference;
+    this.purpose = purpose === undefined ? {} : { purpose };
+  }
+
+  /** @param allowance what the chunk may cost since the generation was started; undefined: anything */
+  ask(plan: GenerationPlan, open: OpenChunk, allowance: number | undefined): Promise<AskedChunk> {
+    if (plan.mode === 'batch') return this.askInBatches(plan, open, allowance);
+    const { reference, purpose } = this;
+    const { chunk } = open;
+    return this.teacher(`Ask chunk ${chunk + 1} of ${plan.chunks}`).askChunk({
+      ...reference,
+      ...purpose,
+      chunk,
+      allowance,
+    });
+  }
+
+  /** Submits batches until each request of the chunk has its answer; `open` says which batch is under way. */
+  private async askInBatches(
+    plan: GenerationPlan,
+    open: OpenChunk,
+    allowance: number | undefined,
+  ): Promise<AskedChunk> {
+    const { reference, purpose } = this;
+    const { chunk } = open;
+    for (;;) {
+      const submitted =
+        open.batch === undefined
+          ? await this.teacher(`Submit batch ${chunk + 1} of ${plan.chunks}`).submitBatch({
+              ...reference,
+              ...purpose,
+              chunk,
+              allowance,
+            })
+          : { batch: open.batch };
+      if (submitted.batch === undefined) return submitted.chunk;
+      const { batch } = submitted;
+      open.batch = batch;
+      await this.untilBatchEnds(batch, plan.poll);
+      await this.teacher(`Collect ${batch}`).collectBatch({ ...reference, ...purpose, chunk, batch });
+      open.batch = undefined;
+    }
+  }
+
+  /** No worker is held while a batch is under way: the server has the timer. */
+  private async untilBatchEnds(batch: string, poll: GenerationPlan['poll']): Promise<void> {
+    const { reference } = this;
+    try {
+      let { seconds } = poll;
+      while (!(await this.teacher(`Check ${batch}`).lookAfterBatch({ ...reference, batch })).ended) {
+        await sleep(seconds * 1000);
+        seconds = Math.min(poll.maximumSeconds, seconds * 1.5);
+      }
+    } catch (error) {
+      if (isCancellation(error) && !this.areHandedOver) {
+        await CancellationScope.nonCancellable(() =>
+          this.teacher(`Cancel ${batch}`).cancelBatch({ ...reference, batch }),
+        );
+      }
+      throw error;
+    }
+  }
+
+  private teacher(summary: string): GenerationActivities {
+    return teacherActivities(summary, this.taskQueue);
+  }
+}
