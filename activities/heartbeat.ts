@@ -1,14 +1,14 @@
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { z } from 'zod';
-import type { StepProgress } from '../src/round/step-context.ts';
+import type { Progress } from '../src/trainer/protocol.ts';
 import { toActivityFailure } from './errors.ts';
 
 const beatMilliseconds = 1000;
 const longestDelay = 60_000;
 
 /** What the Temporal UI and `dataengine watch` show of a running activity. */
-export interface HeartbeatDetails extends Partial<StepProgress> {
+export interface HeartbeatDetails extends Partial<Progress> {
   round: number;
   /** How far any attempt came in the step's main work, and the attempt that came there first. */
   furthest?: { step: number; attempt: number };
@@ -32,7 +32,7 @@ const earlierDetailsSchema = z.object({
  */
 export async function withHeartbeat<R>(
   round: number,
-  work: (onProgress: (progress: StepProgress) => void) => Promise<R>,
+  work: (onProgress: (progress: Progress) => void) => Promise<R>,
   { fruitlessAttempts = Number.POSITIVE_INFINITY }: { fruitlessAttempts?: number } = {},
 ): Promise<R> {
   const context = Context.current();

@@ -2,10 +2,10 @@
  * What Prometheus is told of the steps. The SDK adds the activity's type, the task queue and the namespace to each.
  */
 import { Context } from '@temporalio/activity';
-import type { StepProgress } from '../src/round/step-context.ts';
+import type { Progress } from '../src/trainer/protocol.ts';
 
 export interface StepMetrics {
-  progress(progress: StepProgress): void;
+  progress(progress: Progress): void;
   /** What the step came to: its working time, and what it cost where it cost something. */
   done(outcome: unknown): void;
 }

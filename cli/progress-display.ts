@@ -2,11 +2,11 @@
  * Shows how far the running step is: a bar on a terminal, a line now and then elsewhere.
  */
 import { SingleBar } from 'cli-progress';
-import type { StepProgress } from '../src/round/step-context.ts';
+import type { Progress } from '../src/trainer/protocol.ts';
 
 export interface ProgressDisplay {
   /** Shows a step's progress; a new title begins a new bar. */
-  show(title: string, progress: Partial<StepProgress>): void;
+  show(title: string, progress: Partial<Progress>): void;
   /** Prints a line above the bar. */
   log(line: string): void;
   stop(): void;
@@ -72,7 +72,7 @@ function createPlainLines(stream: NodeJS.WritableStream): ProgressDisplay {
 }
 
 /** `loss 1.234, 5100 tokens/s, 42 s left` */
-export function describeNumbers({ phase, loss, tokensPerSecond, etaSeconds }: Partial<StepProgress>): string {
+export function describeNumbers({ phase, loss, tokensPerSecond, etaSeconds }: Partial<Progress>): string {
   const parts: string[] = [];
   if (phase !== undefined) parts.push(phase);
   if (loss !== undefined) parts.push(`loss ${loss.toFixed(3)}`);

@@ -6,7 +6,8 @@ import { expectedTensors, writeModelDirectory } from '../../src/model/files/mode
 import { flatParameters } from '../../src/model/flat-parameters.ts';
 import { initialTensor } from '../../src/model/initialize.ts';
 import { saveAdapter } from '../../src/trainer/jobs/adapter-files.ts';
-import { adaptedModules, initialLora, type LoraSettings, loraShapes } from '../../src/trainer/jobs/lora.ts';
+import { adaptedModules, initialLora, loraShapes } from '../../src/trainer/jobs/lora.ts';
+import type { LoraSettings } from '../../src/trainer/protocol.ts';
 
 export type Size = 'S' | 'M';
 

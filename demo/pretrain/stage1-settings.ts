@@ -1,5 +1,5 @@
 /** The demo's model and how it is made: everything that decides the weights of `data/stage1`. */
-import type { LearningRateSchedule } from '../../src/trainer/jobs/learning-rate.ts';
+import type { LearningRateSchedule } from '../../src/trainer/protocol.ts';
 
 export const STAGE1_MODEL = {
   model_type: 'blip-2',

@@ -15,9 +15,9 @@ import { loadTokenizer, type Tokenizer } from '../../src/model/text/tokenizer.ts
 import { visionEncoder } from '../../src/model/vision-encoder.ts';
 import { type BatchShape, batchShape, collate } from '../../src/trainer/jobs/batch.ts';
 import { readNewestCheckpoint, writeCheckpoint } from '../../src/trainer/jobs/checkpoint.ts';
-import { learningRateAt } from '../../src/trainer/jobs/learning-rate.ts';
-import type { JobReporter } from '../../src/trainer/jobs/report-progress.ts';
+import { learningRateAt } from '../../src/trainer/jobs/optimizer.ts';
 import { type Sequence, trainingSequence } from '../../src/trainer/jobs/sequence.ts';
+import type { JobReporter } from '../../src/trainer/trainer-side.ts';
 import { renderScenePixels } from '../scenes/render.ts';
 import { randomScene, type Scene } from '../scenes/scene.ts';
 import { pretrainProgram } from './pretrain-program.ts';

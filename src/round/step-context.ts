@@ -1,28 +1,15 @@
 import type { Config } from '../config/schema.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
+import type { Progress } from '../trainer/protocol.ts';
 import type { TrainerCommand } from '../trainer/supervisor/trainer-command.ts';
 import type { Extensions } from './extensions.ts';
-
-/** How far the step under way is. */
-export interface StepProgress {
-  /** What the steps are of, when it is not the step's main work. */
-  phase?: string;
-  step: number;
-  steps: number;
-  loss?: number;
-  learningRate?: number;
-  tokensPerSecond?: number;
-  etaSeconds?: number;
-  /** The newest checkpoint. */
-  checkpoint?: string;
-}
 
 /** What every step is given. It knows no Temporal: the activities and the command line both make one. */
 export interface StepContext {
   config: Config;
   run: RunDirectory;
   round: number;
-  onProgress(progress: StepProgress): void;
+  onProgress(progress: Progress): void;
   /** Aborted when the step should stop; the step then throws the signal's reason. */
   signal: AbortSignal;
   /** What the program adds to the library. */

@@ -4,9 +4,9 @@
 import type { Config } from '../config/schema.ts';
 import type { Manifest, StepResult } from '../core/manifest.ts';
 import { runStepOnce } from '../core/manifest.ts';
-import type { JobSpec } from '../trainer/protocol.ts';
+import type { JobOutcome, JobSpec } from '../trainer/protocol.ts';
 import { killFormerTrainer } from '../trainer/supervisor/fence.ts';
-import { runTrainer, type TrainerResult } from '../trainer/supervisor/run-trainer.ts';
+import { runTrainer } from '../trainer/supervisor/run-trainer.ts';
 import { type TorchSettings, torchTrainer } from '../trainer/supervisor/torch-trainer.ts';
 import { withLessMemory } from './less-memory.ts';
 import type { StepContext } from './step-context.ts';
@@ -28,7 +28,7 @@ export interface TrainerStep {
   /** Writes what the job reads, and says what the job is. */
   prepare: () => Promise<JobSpec>;
   /** Names the files to keep a hash of; may finish what the trainer left. Default: the outputs that it names. */
-  finish?: (result: TrainerResult) => Promise<StepResult>;
+  finish?: (result: JobOutcome) => Promise<StepResult>;
 }
 
 /** Runs the trainer, unless this was done already from the same inputs. */

@@ -8,41 +8,22 @@ import { embed } from './jobs/embed.ts';
 import { evaluate } from './jobs/evaluate.ts';
 import { finetune } from './jobs/finetune.ts';
 import { merge } from './jobs/merge.ts';
-import type { JobOutcome, JobReporter } from './jobs/report-progress.ts';
-import type { JobSpec } from './protocol.ts';
-import { exitWithParent, readJobSpec, sendMessage } from './supervisor/trainer-side.ts';
+import type { FailureKind, JobOf, JobOutcome, JobSpec } from './protocol.ts';
+import { exitWithParent, type JobReporter, protocolReporter, readJobSpec, sendMessage } from './trainer-side.ts';
 
-const PROGRESS_INTERVAL_MILLISECONDS = 200;
+/** What does the jobs of each kind. */
+const jobs: { [Kind in JobSpec['kind']]: (job: JobOf<Kind>, reporter: JobReporter) => Promise<JobOutcome> } = {
+  finetune,
+  merge,
+  evaluate,
+  embed,
+};
 
-function runJob(job: JobSpec, reporter: JobReporter): Promise<JobOutcome> {
-  switch (job.kind) {
-    case 'finetune':
-      return finetune(job, reporter);
-    case 'merge':
-      return merge(job, reporter);
-    case 'evaluate':
-      return evaluate(job, reporter);
-    case 'embed':
-      return embed(job, reporter);
-  }
+function runJob<Kind extends JobSpec['kind']>(job: JobOf<Kind>, reporter: JobReporter): Promise<JobOutcome> {
+  return jobs[job.kind as Kind](job, reporter);
 }
 
-function protocolReporter(signal: AbortSignal): JobReporter {
-  let sent = 0;
-  return {
-    signal,
-    note: (message) => process.stderr.write(`${message}\n`),
-    checkpoint: (checkpoint) => sendMessage({ type: 'checkpoint', ...checkpoint }),
-    progress: (progress) => {
-      const now = performance.now();
-      if (progress.step < progress.steps && now - sent < PROGRESS_INTERVAL_MILLISECONDS) return;
-      sent = now;
-      sendMessage({ type: 'progress', ...progress });
-    },
-  };
-}
-
-function failure(error: unknown): { kind: 'input' | 'memory' | 'internal'; message: string; retryable: boolean } {
+function failure(error: unknown): { kind: FailureKind; message: string; retryable: boolean } {
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof InputError) return { kind: 'input', message, retryable: false };
   if (/OOM|out of memory|ResourceExhausted|bad_alloc/i.test(message)) {

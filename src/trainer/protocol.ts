@@ -11,6 +11,7 @@
  * Nothing here is TensorFlow's: `torchrun` fits the same protocol.
  */
 import { z } from 'zod';
+import { computeDtypes, weightDtypes } from '../config/finetune-schema.ts';
 
 const positiveInteger = z.number().int().positive();
 const naturalNumber = z.number().int().nonnegative();
@@ -48,9 +49,9 @@ export const finetuneJobSchema = z.strictObject({
   microBatchSize: positiveInteger,
   activationCheckpointing: z.boolean(),
   /** What matrix products are computed in; tensorfloat32 where the GPU has it. */
-  computeDtype: z.enum(['float32', 'tensorfloat32', 'bfloat16']),
+  computeDtype: z.enum(computeDtypes),
   /** What the frozen matrices of the language model are kept as. */
-  weightDtype: z.enum(['float32', 'bfloat16']),
+  weightDtype: z.enum(weightDtypes),
   maximumTokens: positiveInteger,
   checkpointEverySteps: positiveInteger,
   seed: z.number().int(),
@@ -67,7 +68,7 @@ export const mergeJobSchema = z.strictObject({
     count: naturalNumber,
     tolerance: z.number().positive(),
     /** What matrices that the adapter leaves alone are kept as while the two models are compared; default float32. */
-    weightDtype: z.enum(['float32', 'bfloat16']).optional(),
+    weightDtype: z.enum(weightDtypes).optional(),
   }),
 });
 
@@ -79,13 +80,16 @@ export const evaluateJobSchema = z.strictObject({
   questions: z.string(),
   batchSize: positiveInteger,
   /** What matrix products are computed in; default float32. */
-  computeDtype: z.enum(['float32', 'tensorfloat32', 'bfloat16']).optional(),
+  computeDtype: z.enum(computeDtypes).optional(),
   /** What the matrices of the language model are kept as; default float32. */
-  weightDtype: z.enum(['float32', 'bfloat16']).optional(),
+  weightDtype: z.enum(weightDtypes).optional(),
   output: z.string(),
 });
 
-/** Embeds images with the frozen vision encoder; `output` is safetensors `embeddings` [images, hidden], L2-normalised. */
+/**
+ * Embeds images with the frozen vision encoder of a model of any family, or with CLIP; `output` is safetensors
+ * `embeddings` [images, width], L2-normalized.
+ */
 export const embedJobSchema = z.strictObject({
   kind: z.literal('embed'),
   model: z.string(),
@@ -106,6 +110,12 @@ export type MergeJob = z.output<typeof mergeJobSchema>;
 export type EvaluateJob = z.output<typeof evaluateJobSchema>;
 export type EmbedJob = z.output<typeof embedJobSchema>;
 export type JobSpec = z.output<typeof jobSpecSchema>;
+/** The jobs of one kind. */
+export type JobOf<Kind extends JobSpec['kind']> = Extract<JobSpec, { kind: Kind }>;
+/** A job without its kind, as the function that does it needs it. */
+export type SettingsOf<Job extends JobSpec> = Omit<Job, 'kind'>;
+export type LoraSettings = FinetuneJob['lora'];
+export type LearningRateSchedule = FinetuneJob['learningRate'];
 
 /** A line of an evaluate job's questions: a question as it is put to the model, whatever benchmark it comes from. */
 export const evaluationQuestionSchema = z.strictObject({
@@ -136,8 +146,7 @@ export type EvaluationAnswer = z.output<typeof evaluationAnswerSchema>;
 const startedSchema = z.looseObject({ type: z.literal('started') });
 
 const progressSchema = z.object({
-  type: z.literal('progress'),
-  /** What the steps are of, when it is not the job's main work: `images`, `compile`. Each phase counts from 0. */
+  /** What the steps are of, when it is not the main work: `images`, `compile`. Each phase counts from 0. */
   phase: z.string().optional(),
   /** Work units finished (optimizer steps, batches, tensors); only growth counts as being alive. */
   step: naturalNumber,
@@ -146,15 +155,27 @@ const progressSchema = z.object({
   learningRate: z.number().optional(),
   tokensPerSecond: z.number().optional(),
   etaSeconds: z.number().optional(),
+  /** The newest checkpoint. A trainer reports it in a message of its own. */
+  checkpoint: z.string().optional(),
 });
+
+/** How far a job is, or any other step of a round. */
+export type Progress = z.output<typeof progressSchema>;
+
+const progressMessageSchema = progressSchema.extend({ type: z.literal('progress') });
 
 const checkpointSchema = z.object({ type: z.literal('checkpoint'), step: naturalNumber, uri: z.string() });
 
-const doneSchema = z.object({
-  type: z.literal('done'),
+const outcomeSchema = z.object({
+  /** Files written, relative to the job's output or absolute. */
   outputs: z.array(z.string()),
   metrics: z.record(z.string(), z.number()),
 });
+
+/** What a finished job leaves. */
+export type JobOutcome = z.output<typeof outcomeSchema>;
+
+const doneSchema = outcomeSchema.extend({ type: z.literal('done') });
 
 const failedSchema = z.object({
   type: z.literal('failed'),
@@ -166,14 +187,14 @@ const failedSchema = z.object({
 
 export const trainerMessageSchema = z.discriminatedUnion('type', [
   startedSchema,
-  progressSchema,
+  progressMessageSchema,
   checkpointSchema,
   doneSchema,
   failedSchema,
 ]);
 
 export type TrainerMessage = z.output<typeof trainerMessageSchema>;
-export type TrainerProgress = z.output<typeof progressSchema>;
+export type FailureKind = z.output<typeof failedSchema>['kind'];
 
 /** The message in a line of the trainer's standard output, or undefined when the line is log. */
 export function parseTrainerLine(line: string): TrainerMessage | undefined {

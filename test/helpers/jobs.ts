@@ -2,8 +2,8 @@
 import path from 'node:path';
 import { readJsonLines } from '../../src/core/read-json.ts';
 import { lossRecordSchema } from '../../src/trainer/jobs/loss-log.ts';
-import type { JobReporter } from '../../src/trainer/jobs/report-progress.ts';
 import type { FinetuneJob } from '../../src/trainer/protocol.ts';
+import type { JobReporter } from '../../src/trainer/trainer-side.ts';
 import type { TinyMixture } from './tiny-model.ts';
 
 export interface RecordingReporter extends JobReporter {

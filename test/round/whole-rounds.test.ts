@@ -18,12 +18,13 @@ import { prepareData } from '../../src/round/prepare-data.ts';
 import { refine } from '../../src/round/refine.ts';
 import { report } from '../../src/round/report.ts';
 import { sample } from '../../src/round/sample.ts';
-import type { StepContext, StepProgress } from '../../src/round/step-context.ts';
+import type { StepContext } from '../../src/round/step-context.ts';
+import type { Progress } from '../../src/trainer/protocol.ts';
 import { tinyContext, writeTinyRun } from './tiny-run.ts';
 
 let folder: string;
 let context: StepContext;
-const progress: StepProgress[] = [];
+const progress: Progress[] = [];
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'whole-rounds-'));

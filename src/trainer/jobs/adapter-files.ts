@@ -3,7 +3,7 @@ import { familyOf } from '../../model/families/index.ts';
 import { type LoraPair, writeAdapter } from '../../model/files/adapter.ts';
 import type { ModelConfig } from '../../model/files/model-config.ts';
 import { type FlatParameters, viewsOf } from '../../model/flat-parameters.ts';
-import type { LoraSettings } from './lora.ts';
+import type { LoraSettings } from '../protocol.ts';
 
 /**
  * Writes flat trained parameters as a PEFT adapter.

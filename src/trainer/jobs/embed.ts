@@ -11,17 +11,9 @@ import type { TensorDirectory } from '../../model/files/tensor-directory.ts';
 import type { Value } from '../../model/ops/ops.ts';
 import type { Tape, Variable } from '../../model/ops/tape.ts';
 import type { Weights } from '../../model/weights.ts';
+import type { EmbedJob, JobOutcome, SettingsOf } from '../protocol.ts';
+import type { JobReporter } from '../trainer-side.ts';
 import { runVision } from './image-features.ts';
-import type { JobOutcome, JobReporter } from './report-progress.ts';
-
-export interface EmbedSettings {
-  /** A model directory of any family, or a CLIP directory. */
-  model: string;
-  /** Image files, or a file that holds a JSON list of them. */
-  images: string | string[];
-  /** safetensors: `embeddings` `[images, width]`, each of length one, in the order of the list. */
-  output: string;
-}
 
 /**
  * Embeds images: with CLIP its image embeddings; with a multimodal model the mean over what its vision side
@@ -29,7 +21,7 @@ export interface EmbedSettings {
  *
  * @throws InputError for images or a model that can't be used
  */
-export async function embed(settings: EmbedSettings, reporter: JobReporter): Promise<JobOutcome> {
+export async function embed(settings: SettingsOf<EmbedJob>, reporter: JobReporter): Promise<JobOutcome> {
   const files =
     typeof settings.images === 'string' ? await readJson(settings.images, z.array(z.string())) : settings.images;
   const { tensors, imageSize, trace } = await openEmbedder(settings.model);

@@ -7,31 +7,24 @@ import { writeJsonLines } from '../../core/write-file.ts';
 import { promptForms } from '../../datasets/prompt-format.ts';
 import { type ModelDirectory, readModelDirectory } from '../../model/files/model-directory.ts';
 import type { ProductType } from '../../model/ops/ops.ts';
-import { Program, type WeightDtype } from '../../model/ops/program.ts';
-import { type ComputeDtype, useComputeDtype } from '../../model/ops/tensorflow.ts';
+import { Program } from '../../model/ops/program.ts';
+import { useComputeDtype } from '../../model/ops/tensorflow.ts';
 import { loadTokenizer } from '../../model/text/tokenizer.ts';
-import { type EvaluationQuestion, evaluationQuestionSchema } from '../protocol.ts';
+import {
+  type EvaluateJob,
+  type EvaluationQuestion,
+  evaluationQuestionSchema,
+  type JobOutcome,
+  type SettingsOf,
+} from '../protocol.ts';
+import type { JobReporter } from '../trainer-side.ts';
 import { type AnswersSoFar, openAnswersSoFar } from './answers-so-far.ts';
 import { frozenWeights, loadWeights } from './frozen-weights.ts';
 import { imageFeatures } from './image-features.ts';
 import type { PackedQuestion } from './packed-choices.ts';
-import type { JobOutcome, JobReporter } from './report-progress.ts';
 import { traceScorer } from './score-choices.ts';
 import { answerIds, choiceIds, type PromptSettings, promptIds, promptSettings } from './sequence.ts';
 import { writeAnswers } from './write-answers.ts';
-
-export interface EvaluateSettings {
-  model: string;
-  /** One `EvaluationQuestion` a line. */
-  questions: string;
-  batchSize: number;
-  /** What matrix products are computed in; default float32. */
-  computeDtype?: ComputeDtype | undefined;
-  /** What the matrices of the language model are kept as; default float32. */
-  weightDtype?: WeightDtype | undefined;
-  /** `{question_id, losses}` a line, with `text` where an answer was to be written, in the order of the questions. */
-  output: string;
-}
 
 /**
  * Scores the answers of all questions of the file, then has those written that questions ask for. A job that was
@@ -39,7 +32,7 @@ export interface EvaluateSettings {
  *
  * @throws InputError for questions, images or a model that can't be used
  */
-export async function evaluate(settings: EvaluateSettings, reporter: JobReporter): Promise<JobOutcome> {
+export async function evaluate(settings: SettingsOf<EvaluateJob>, reporter: JobReporter): Promise<JobOutcome> {
   const { batchSize, weightDtype, computeDtype } = settings;
   const questions = await readJsonLines(settings.questions, evaluationQuestionSchema);
   const ranked = questions.filter(({ answers }) => answers.length > 0);
@@ -84,7 +77,7 @@ export async function evaluate(settings: EvaluateSettings, reporter: JobReporter
 function hashOfJob(
   { weightsHash }: ModelDirectory,
   questions: readonly EvaluationQuestion[],
-  numbers: Pick<EvaluateSettings, 'weightDtype' | 'computeDtype'>,
+  numbers: Pick<EvaluateJob, 'weightDtype' | 'computeDtype'>,
 ): string {
   const asked = questions.map(({ image, ...words }) => ({ ...words, image: image && path.basename(image) }));
   return hashValue({ weightsHash, asked, ...numbers });
@@ -92,7 +85,7 @@ function hashOfJob(
 
 /** Finds the losses of every question's answers that are not known yet; progress counts two steps a batch. */
 async function rankAnswers(
-  settings: EvaluateSettings & { productType: ProductType },
+  settings: SettingsOf<EvaluateJob> & { productType: ProductType },
   model: ModelDirectory,
   questions: readonly EvaluationQuestion[],
   soFar: AnswersSoFar,

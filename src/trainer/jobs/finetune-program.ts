@@ -6,13 +6,14 @@ import type { ModelConfig } from '../../model/files/model-config.ts';
 import type { ModelDirectory } from '../../model/files/model-directory.ts';
 import { type FlatParameters, flatParameters, unpack } from '../../model/flat-parameters.ts';
 import type { Ops, ProductType, Value } from '../../model/ops/ops.ts';
-import type { InputSpecification, WeightDtype } from '../../model/ops/program.ts';
+import type { InputSpecification } from '../../model/ops/program.ts';
 import { adamScalars, Program } from '../../model/ops/program.ts';
 import { frozen, Tape } from '../../model/ops/tape.ts';
 import type { TypedArray } from '../../model/ops/tensorflow.ts';
+import type { FinetuneJob, LoraSettings } from '../protocol.ts';
 import type { Batch, BatchShape } from './batch.ts';
 import { frozenWeights, loadWeights } from './frozen-weights.ts';
-import { adaptedModules, initialLora, type LoraSettings, loraShapes, traceAdapters, trainedVariables } from './lora.ts';
+import { adaptedModules, initialLora, loraShapes, traceAdapters, trainedVariables } from './lora.ts';
 import { batchInputs, batchLoss } from './loss.ts';
 import {
   declareParameters,
@@ -55,18 +56,15 @@ export interface FinetuneProgram {
   dispose(): void;
 }
 
-export interface FinetuneProgramSettings {
-  weightDecay: number;
-  seed: number;
+export interface FinetuneProgramSettings
+  extends Pick<FinetuneJob, 'weightDecay' | 'seed'>,
+    Partial<Pick<FinetuneJob, 'activationCheckpointing' | 'weightDtype'>> {
   /** Values by tensor to begin from. Default: PEFT's start, at which the adapter changes nothing. */
   start?: ReadonlyMap<string, Float32Array>;
   /** Parts of a batch that are computed one after the other. With more than one, `accumulate` and `update` train. */
   parts?: number;
-  activationCheckpointing?: boolean;
   /** What matrix products by weights are computed in. */
   productType?: ProductType;
-  /** What the frozen matrices are kept as. */
-  weightDtype?: WeightDtype;
 }
 
 const GRADIENT = 'gradient';

@@ -7,46 +7,23 @@ import { InputError } from '../../core/input-error.ts';
 import { readJson, readJsonLines } from '../../core/read-json.ts';
 import { familyOf } from '../../model/families/index.ts';
 import { type ModelDirectory, readModelDirectory } from '../../model/files/model-directory.ts';
-import { type ComputeDtype, useComputeDtype } from '../../model/ops/tensorflow.ts';
+import { useComputeDtype } from '../../model/ops/tensorflow.ts';
 import { loadTokenizer } from '../../model/text/tokenizer.ts';
+import type { FinetuneJob, JobOutcome, SettingsOf } from '../protocol.ts';
+import type { JobReporter } from '../trainer-side.ts';
 import { saveAdapter } from './adapter-files.ts';
 import { type BatchShape, batchShape, collate, learnedTokens } from './batch.ts';
 import { padToFewShapes } from './batch-shapes.ts';
 import { readNewestCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import { type BatchPart, type FinetuneProgram, finetuneProgram } from './finetune-program.ts';
 import { imageFeatures } from './image-features.ts';
-import { type LearningRateSchedule, learningRateAt } from './learning-rate.ts';
-import { adaptedModules, type LoraSettings, loraShapes } from './lora.ts';
+import { adaptedModules, loraShapes } from './lora.ts';
 import { openLossLog } from './loss-log.ts';
-import type { JobOutcome, JobReporter } from './report-progress.ts';
+import { learningRateAt } from './optimizer.ts';
 import { promptSettings, type Sequence, type SequenceSettings, trainingSequence } from './sequence.ts';
 import { readStartAdapter } from './start-adapter.ts';
 
-export interface FinetuneSettings {
-  /** Model directory of the base model. */
-  model: string;
-  /** `samples.jsonl` of the mixture. */
-  samples: string;
-  /** `order.json` of the mixture: the sample of step s, slot b is `order[s * batchSize + b]`. */
-  order: string;
-  output: string;
-  /** PEFT adapter to begin from. */
-  startAdapter?: string;
-  lora: LoraSettings;
-  weightDecay: number;
-  learningRate: LearningRateSchedule;
-  steps: number;
-  batchSize: number;
-  /** Samples computed at once; gradients are summed over the parts of a batch. */
-  microBatchSize: number;
-  activationCheckpointing: boolean;
-  computeDtype: ComputeDtype;
-  /** What the frozen matrices of the language model are kept as. */
-  weightDtype: 'float32' | 'bfloat16';
-  maximumTokens: number;
-  checkpointEverySteps: number;
-  seed: number;
-}
+type FinetuneSettings = SettingsOf<FinetuneJob>;
 
 const sampleSchema = z.looseObject({
   id: z.string(),

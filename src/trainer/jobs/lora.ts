@@ -7,13 +7,7 @@ import type { Adapter } from '../../model/layers/adapted-linear.ts';
 import type { Adapters } from '../../model/llama.ts';
 import { type Ops, sizeOf, type Value } from '../../model/ops/ops.ts';
 import { trained, type Variable } from '../../model/ops/tape.ts';
-
-export interface LoraSettings {
-  rank: number;
-  alpha: number;
-  dropout: number;
-  targetModules: readonly string[];
-}
+import type { LoraSettings } from '../protocol.ts';
 
 /** One adapted layer: its name in the base model and the size of its weight. */
 export interface AdaptedModule {

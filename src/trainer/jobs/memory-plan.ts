@@ -5,11 +5,11 @@ import type { ModelConfig } from '../../model/files/model-config.ts';
 import { sizeOf } from '../../model/ops/ops.ts';
 import { Program } from '../../model/ops/program.ts';
 import { frozen, Tape } from '../../model/ops/tape.ts';
+import type { LoraSettings } from '../protocol.ts';
 import type { BatchShape } from './batch.ts';
 import { defineFinetune, type FinetuneProgramSettings, shapeName } from './finetune-program.ts';
 import { frozenWeights } from './frozen-weights.ts';
 import { IMAGE_BATCH } from './image-features.ts';
-import type { LoraSettings } from './lora.ts';
 import { OPTIMIZER_STATE } from './optimizer.ts';
 
 export interface MemoryPlan {

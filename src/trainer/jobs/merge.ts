@@ -8,23 +8,13 @@ import { type Adapter, type LoraPair, readAdapter } from '../../model/files/adap
 import { type ModelDirectory, readModelDirectory, writeModelDirectory } from '../../model/files/model-directory.ts';
 import type { WeightDtype } from '../../model/ops/program.ts';
 import { loadTokenizer } from '../../model/text/tokenizer.ts';
+import type { JobOutcome, MergeJob, SettingsOf } from '../protocol.ts';
+import type { JobReporter } from '../trainer-side.ts';
 import { adaptsVision } from './adapted-vision.ts';
 import { batchShape, collate } from './batch.ts';
 import { imageFeatures } from './image-features.ts';
 import { batchLogits } from './logits.ts';
-import type { JobOutcome, JobReporter } from './report-progress.ts';
 import { promptSettings, trainingSequence } from './sequence.ts';
-
-export interface MergeSettings {
-  model: string;
-  adapter: string;
-  output: string;
-  /**
-   * Narrow storage rounds the same weights alike in both models; what the adapter changes would be rounded apart,
-   * and stays float32.
-   */
-  parity: { samples: string; count: number; tolerance: number; weightDtype?: WeightDtype };
-}
 
 const sampleSchema = z.looseObject({ image: z.string().optional(), prompt: z.string(), answer: z.string() });
 const MAXIMUM_TOKENS = 512;
@@ -60,7 +50,7 @@ export function mergedWeight(
  * @throws InputError when an adapter's layer is not in the model, or has another size, and when merged and
  *   unmerged logits differ by more than the tolerance: merging again would give the same
  */
-export async function merge(settings: MergeSettings, reporter: JobReporter): Promise<JobOutcome> {
+export async function merge(settings: SettingsOf<MergeJob>, reporter: JobReporter): Promise<JobOutcome> {
   const base = await readModelDirectory(settings.model);
   try {
     const adapter = await readAdapter(settings.adapter, familyOf(base.config).publishedName);
@@ -120,7 +110,7 @@ function mergedTensors(base: ModelDirectory, adapter: Adapter, directory: string
 }
 
 /** The largest difference of any logit between the merged model and base + adapter. */
-async function parity(base: ModelDirectory, adapter: Adapter, settings: MergeSettings): Promise<number> {
+async function parity(base: ModelDirectory, adapter: Adapter, settings: SettingsOf<MergeJob>): Promise<number> {
   const tokenizer = await loadTokenizer(settings.model);
   const samples = (await readJsonLines(settings.parity.samples, sampleSchema)).slice(0, settings.parity.count);
   if (samples.length === 0) return 0;
@@ -140,6 +130,7 @@ async function parity(base: ModelDirectory, adapter: Adapter, settings: MergeSet
   const images = await embedded(base, adapter);
   const merged = await readModelDirectory(settings.output);
   try {
+    // A narrow type rounds the same weights alike in both models; what the adapter changes would be rounded apart.
     const weightDtype = (name: string): WeightDtype =>
       adapter.tensors.has(name.replace(/\.weight$/, '')) ? 'float32' : (settings.parity.weightDtype ?? 'float32');
     const expected = await batchLogits(base, shape, batch, images, adapter, weightDtype);

@@ -1,9 +1,10 @@
-/** AdamW (arXiv 1711.05101) over flat parameters, inside a traced program. */
+/** AdamW (arXiv 1711.05101) over flat parameters, inside a traced program, and its learning rate. */
 import type { FlatParameters } from '../../model/flat-parameters.ts';
 import { pack } from '../../model/flat-parameters.ts';
 import type { Ops, Value } from '../../model/ops/ops.ts';
 import type { InputSpecification, Program, Updates } from '../../model/ops/program.ts';
 import type { Tape, Variable } from '../../model/ops/tape.ts';
+import type { LearningRateSchedule } from '../protocol.ts';
 
 /** The flat variable; its moments are `parameters/m` and `parameters/v`. */
 export const PARAMETERS = 'parameters';
@@ -59,4 +60,17 @@ export function optimize(
 function shortened(ops: Ops, gradient: Value, norm: Value, maximum: number): Value {
   const factor = ops.minimum(ops.scalar(1), ops.divide(ops.scalar(maximum), ops.add(norm, ops.scalar(1e-6))));
   return ops.multiply(gradient, factor);
+}
+
+/**
+ * Linear warm-up from `initial` to `peak`, then a cosine from `peak` to `final`, as the reference system's
+ * `linear_warmup_cosine_lr` (MiniGPT-4, `minigpt4/common/optims.py`): the cosine counts from the first step of the
+ * run, so that it is a little past its top when the warm-up ends.
+ *
+ * @param step from 0
+ */
+export function learningRateAt(step: number, steps: number, schedule: LearningRateSchedule): number {
+  const { initial, peak, final, warmupSteps } = schedule;
+  if (step < warmupSteps) return initial + ((peak - initial) * step) / warmupSteps;
+  return final + (peak - final) * 0.5 * (1 + Math.cos((Math.PI * step) / steps));
 }

@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { InputError } from '../../core/input-error.ts';
 import { readAdapter } from '../../model/files/adapter.ts';
-import type { LoraSettings } from './lora.ts';
+import type { LoraSettings } from '../protocol.ts';
 
 /**
  * The tensors of a PEFT adapter by the names of the trained ones, `<module>.lora_A` `[rank, in]` and

@@ -6,7 +6,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
-import { type JobSpec, jobSpecSchema, parseTrainerLine, type TrainerMessage } from '../protocol.ts';
+import { type JobOutcome, type JobSpec, jobSpecSchema, parseTrainerLine, type TrainerMessage } from '../protocol.ts';
 import { killFormerTrainer, lowerFence, raiseFence, watchFence } from './fence.ts';
 import { signalGroup } from './process-identity.ts';
 import { type TrainerCommand, typescriptTrainer } from './trainer-command.ts';
@@ -27,12 +27,6 @@ export interface RunTrainerInput {
   graceSeconds?: number;
 }
 
-export interface TrainerResult {
-  /** Files written, relative to the job's output or absolute, as the trainer names them. */
-  outputs: string[];
-  metrics: Record<string, number>;
-}
-
 type Trainer = ChildProcessByStdio<Writable, Readable, Readable>;
 
 /**
@@ -42,7 +36,7 @@ type Trainer = ChildProcessByStdio<Writable, Readable, Readable>;
  * @throws TrainerError when it fails, exits without `done` (quoting its last log lines) or stalls
  * @throws the signal's reason when aborted
  */
-export async function runTrainer(input: RunTrainerInput): Promise<TrainerResult> {
+export async function runTrainer(input: RunTrainerInput): Promise<JobOutcome> {
   input.signal?.throwIfAborted();
   const job = jobSpecSchema.parse(input.job);
   await mkdir(input.directory, { recursive: true });
@@ -70,9 +64,9 @@ function startTrainer(command: TrainerCommand, jobFile: string): Trainer {
   });
 }
 
-async function superviseTrainer(trainer: Trainer, log: TrainerLog, input: RunTrainerInput): Promise<TrainerResult> {
+async function superviseTrainer(trainer: Trainer, log: TrainerLog, input: RunTrainerInput): Promise<JobOutcome> {
   const { directory, signal, stallTimeoutSeconds, graceSeconds = 10 } = input;
-  let result: TrainerResult | undefined;
+  let result: JobOutcome | undefined;
   let failure: TrainerError | undefined;
   let furthestStep = -1;
   let phase: string | undefined;

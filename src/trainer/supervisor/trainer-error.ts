@@ -1,10 +1,12 @@
+import type { FailureKind } from '../protocol.ts';
+
 /**
  * Why a trainer run ended without its result.
  *
  * - `input`, `memory`, `internal`: the trainer said so itself (`failed` message).
  * - `crashed`: it exited without `done`; `stalled`: its step did not advance and it was killed.
  */
-export type TrainerErrorKind = 'input' | 'memory' | 'internal' | 'crashed' | 'stalled';
+export type TrainerErrorKind = FailureKind | 'crashed' | 'stalled';
 
 export class TrainerError extends Error {
   override readonly name = 'TrainerError';

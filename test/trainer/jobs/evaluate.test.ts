@@ -5,9 +5,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { readJsonLines } from '../../../src/core/read-json.ts';
 import { promptForms } from '../../../src/datasets/prompt-format.ts';
-import { type EvaluateSettings, evaluate } from '../../../src/trainer/jobs/evaluate.ts';
+import { evaluate } from '../../../src/trainer/jobs/evaluate.ts';
 import { generateTexts } from '../../../src/trainer/jobs/generate-text.ts';
-import { evaluationQuestionSchema } from '../../../src/trainer/protocol.ts';
+import { type EvaluateJob, evaluationQuestionSchema } from '../../../src/trainer/protocol.ts';
 import { maximumDifference, recordingReporter } from '../../helpers/jobs.ts';
 import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 import { type TinyQuestions, writeAsked, writeTinyModel, writeTinyQuestions } from '../../helpers/tiny-model.ts';
@@ -30,7 +30,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-async function losses(changes: Partial<EvaluateSettings>): Promise<Line[]> {
+async function losses(changes: Partial<EvaluateJob>): Promise<Line[]> {
   const output = changes.output ?? path.join(await temporaryFolder(), 'losses.jsonl');
   const { metrics } = await evaluate(
     { model, questions: asked.asked, batchSize: 4, output, ...changes },

@@ -6,7 +6,7 @@ import { writeJsonLines } from '../../../src/core/write-file.ts';
 import { promptForms } from '../../../src/datasets/prompt-format.ts';
 import { readAdapter } from '../../../src/model/files/adapter.ts';
 import { finetune } from '../../../src/trainer/jobs/finetune.ts';
-import { learningRateAt } from '../../../src/trainer/jobs/learning-rate.ts';
+import { learningRateAt } from '../../../src/trainer/jobs/optimizer.ts';
 import { lossesIn, maximumDifference, recordingReporter, tinyFinetune } from '../../helpers/jobs.ts';
 import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 import { noTinyDisk, tinyDisk } from '../../helpers/tiny-disk.ts';

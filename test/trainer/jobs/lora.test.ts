@@ -5,13 +5,8 @@ import { runEagerly } from '../../../src/model/ops/eager-ops.ts';
 import type { Ops, Value } from '../../../src/model/ops/ops.ts';
 import { Program } from '../../../src/model/ops/program.ts';
 import { frozen, Tape } from '../../../src/model/ops/tape.ts';
-import {
-  adaptedModules,
-  initialLora,
-  type LoraSettings,
-  loraShapes,
-  traceAdapters,
-} from '../../../src/trainer/jobs/lora.ts';
+import { adaptedModules, initialLora, loraShapes, traceAdapters } from '../../../src/trainer/jobs/lora.ts';
+import type { LoraSettings } from '../../../src/trainer/protocol.ts';
 
 const config = await readModelConfig(path.join(import.meta.dirname, '../../fixtures/tiny-blip2'));
 const layer = (index: number, name: string) => `language_model.model.layers.${index}.${name}`;

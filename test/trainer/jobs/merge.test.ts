@@ -5,7 +5,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readAdapter } from '../../../src/model/files/adapter.ts';
 import { type ModelDirectory, readModelDirectory } from '../../../src/model/files/model-directory.ts';
 import { finetune } from '../../../src/trainer/jobs/finetune.ts';
-import { type MergeSettings, merge } from '../../../src/trainer/jobs/merge.ts';
+import { merge } from '../../../src/trainer/jobs/merge.ts';
+import type { MergeJob } from '../../../src/trainer/protocol.ts';
 import { maximumDifference, recordingReporter, tinyFinetune } from '../../helpers/jobs.ts';
 import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 import { type TinyMixture, writeTinyMixture, writeTinyModel } from '../../helpers/tiny-model.ts';
@@ -25,9 +26,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-async function mergeWith(
-  changes: Partial<MergeSettings>,
-): Promise<{ output: string; metrics: Record<string, number> }> {
+async function mergeWith(changes: Partial<MergeJob>): Promise<{ output: string; metrics: Record<string, number> }> {
   const output = path.join(await temporaryFolder(), 'merged');
   const parity = { samples: mixture.samplesFile, count: 4, tolerance: 1e-3 };
   const { metrics } = await merge({ model, adapter, output, parity, ...changes }, recordingReporter());

@@ -16,7 +16,7 @@ import type {
   JobSpec,
   MergeJob,
 } from '../../../src/trainer/protocol.ts';
-import { exitWithParent, readJobSpec, sendMessage } from '../../../src/trainer/supervisor/trainer-side.ts';
+import { exitWithParent, readJobSpec, sendMessage } from '../../../src/trainer/trainer-side.ts';
 
 const stepMilliseconds = Number(process.env.PRETEND_STEP_MILLISECONDS ?? 1);
 

@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TrainerMessage } from '../../../src/trainer/protocol.ts';
-import { exitWithParent, readJobSpec, sendMessage } from '../../../src/trainer/supervisor/trainer-side.ts';
+import { exitWithParent, readJobSpec, sendMessage } from '../../../src/trainer/trainer-side.ts';
 
 export type Action =
   | { say: TrainerMessage }

@@ -6,8 +6,8 @@ import { promisify } from 'node:util';
 import { expect } from 'vitest';
 import { runningWith } from '../../../bench/support/processes.ts';
 import { pythonOfSetup } from '../../../src/core/setup-file.ts';
-import type { JobSpec, TrainerMessage } from '../../../src/trainer/protocol.ts';
-import { runTrainer, type TrainerResult } from '../../../src/trainer/supervisor/run-trainer.ts';
+import type { JobOutcome, JobSpec, TrainerMessage } from '../../../src/trainer/protocol.ts';
+import { runTrainer } from '../../../src/trainer/supervisor/run-trainer.ts';
 import { type Sharding, type TorchSettings, torchTrainer } from '../../../src/trainer/supervisor/torch-trainer.ts';
 
 /** Each job starts Python anew, which takes long where the machine is busy. */
@@ -50,7 +50,7 @@ export async function runTorch(
     sharding,
     ...options
   }: Partial<TorchSettings> & { onMessage?: (message: TrainerMessage) => void; signal?: AbortSignal } = {},
-): Promise<TrainerResult> {
+): Promise<JobOutcome> {
   const command = await torchTrainer({ processes, sharding });
   return runTrainer({ job, directory, command, stallTimeoutSeconds: 90, graceSeconds: 60, ...options });
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { learningRateAt } from '../../../src/trainer/jobs/learning-rate.ts';
+import { learningRateAt } from '../../../src/trainer/jobs/optimizer.ts';
 
 const reference = { initial: 1e-6, peak: 3e-4, final: 1e-5, warmupSteps: 200 };
 
