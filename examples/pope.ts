@@ -17,6 +17,9 @@ const lineSchema = z.object({
 
 export const pope: Benchmark<z.output<typeof lineSchema> & BenchmarkQuestion> = {
   title: 'POPE',
+  downloads: {
+    POPE: 'Download output/coco from github.com/AoiDragon/POPE into POPE, beside the images of COCO val2014',
+  },
 
   // Reads the official file. Wrong input is an InputError that names line and field: readJsonLines does that.
   async read({ file, images = '', limit }) {

@@ -1,23 +1,27 @@
 import { z } from 'zod';
+import { trainDatasetNames, trainDatasets } from '../datasets/train-datasets.ts';
 
 const count = z.int().positive();
 const path = z.string().min(1);
+
+const defaultPaths = trainDatasetNames.flatMap((name) => {
+  const { defaultPath } = trainDatasets[name];
+  return defaultPath === undefined ? [] : [`${defaultPath} (${name})`];
+});
 
 /** One of the base SFT datasets. Their sizes decide how often each is drawn, unless `sampleRatio` does. */
 const trainPartSchema = z
   .strictObject({
     dataset: z
-      .enum(['aokvqa', 'cc_sbu_align', 'gptvqa'])
+      .enum(trainDatasetNames)
       .describe('gptvqa: what an earlier data engine wrote, a DataEngine_round<k>_data.json.'),
-    file: path
-      .optional()
-      .describe('Under data.root. Default: A-OKVQA/aokvqa_v1p0_train.json, or the folder cc_sbu_align.'),
+    file: path.optional().describe(`File or folder under data.root. Default: ${defaultPaths.join(', ')}.`),
     images: path.optional().describe('Image folder under data.root. Default: data.images.train.'),
     sampleRatio: z.number().positive().optional().describe('Default: the square root of the number of samples.'),
   })
-  .refine(({ dataset, file }) => dataset !== 'gptvqa' || file !== undefined, {
-    path: ['file'],
-    message: 'a gptvqa dataset must name its file',
+  .superRefine(({ dataset, file }, context) => {
+    if (file !== undefined || trainDatasets[dataset].defaultPath !== undefined) return;
+    context.addIssue({ code: 'custom', path: ['file'], message: `a ${dataset} dataset must name its file` });
   });
 
 const questionFileSchema = z.strictObject({

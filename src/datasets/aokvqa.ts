@@ -2,7 +2,23 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { InputError } from '../core/input-error.ts';
 import { readJson } from '../core/read-json.ts';
-import { checkCorrectChoice, choicesSchema } from './choices-schema.ts';
+import type { QuestionRecord, TrainDataset } from './train-dataset.ts';
+
+/** Four choices, as the prompt's letters (A) to (D) need. */
+export const choicesSchema = z.tuple([z.string(), z.string(), z.string(), z.string()]);
+
+/** Reports a correct choice that is none of the choices; zod calls it for records that are otherwise right. */
+export function checkCorrectChoice(
+  record: { choices: readonly string[]; correct_choice_idx: number },
+  context: z.RefinementCtx,
+): void {
+  if (record.correct_choice_idx >= 0 && record.correct_choice_idx < record.choices.length) return;
+  context.addIssue({
+    code: 'custom',
+    path: ['correct_choice_idx'],
+    message: `is ${record.correct_choice_idx}, but the choices are 0 to ${record.choices.length - 1}`,
+  });
+}
 
 const questionSchema = z
   .object({
@@ -51,4 +67,41 @@ export async function readAokvqa(file: string): Promise<AokvqaQuestion[]> {
 /** The image file of a COCO 2017 image id: twelve digits. */
 export function aokvqaImagePath(imageFolder: string, imageId: number): string {
   return join(imageFolder, `${String(imageId).padStart(12, '0')}.jpg`);
+}
+
+/** Path under the data root → how to download A-OKVQA's files. */
+export const aokvqaDownloads: Readonly<Record<string, string>> = {
+  'A-OKVQA': 'Download aokvqa_v1p0.tar.gz from github.com/allenai/aokvqa and unpack it in A-OKVQA',
+  'A-OKVQA/aokvqa_v1p0_val_classified.json':
+    'Take it from the A-OKVQA download of github.com/opendatalab/MLLM-DataEngine, or name aokvqa_v1p0_val.json as data.validation.file: the teacher then classifies the questions',
+};
+
+/** A-OKVQA's questions for training. */
+export const aokvqaTrain: TrainDataset = {
+  defaultPath: 'A-OKVQA/aokvqa_v1p0_train.json',
+
+  downloads: aokvqaDownloads,
+
+  async *read({ path, images }) {
+    for (const question of await readAokvqa(path))
+      yield { id: question.question_id, ...questionRecord(question, images) };
+  },
+};
+
+/** A question as training data, in A-OKVQA's fields, which generated samples share. */
+export function questionRecord(
+  question: Pick<
+    AokvqaQuestion,
+    'image_id' | 'question' | 'choices' | 'correct_choice_idx' | 'rationales' | 'question_type'
+  >,
+  imageFolder: string,
+): Omit<QuestionRecord, 'id'> {
+  return {
+    image: aokvqaImagePath(imageFolder, question.image_id),
+    question: question.question,
+    choices: question.choices,
+    correct: question.correct_choice_idx,
+    rationales: question.rationales,
+    questionType: question.question_type,
+  };
 }

@@ -1,6 +1,10 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { readJson } from '../core/read-json.ts';
+import { captionRequest } from './prompt-format.ts';
+import type { TrainDataset } from './train-dataset.ts';
+
+const annotationsFile = 'filter_cap.json';
 
 const alignSchema = z.object({
   annotations: z.array(
@@ -26,10 +30,28 @@ export interface AlignmentPair {
  * @throws InputError naming line or field.
  */
 export async function readCcSbuAlign(folder: string): Promise<AlignmentPair[]> {
-  const { annotations } = await readJson(join(folder, 'filter_cap.json'), alignSchema);
+  const { annotations } = await readJson(join(folder, annotationsFile), alignSchema);
   return annotations.map(({ image_id, caption }) => ({
     imageId: String(image_id),
     caption,
     image: join(folder, 'image', `${image_id}.jpg`),
   }));
 }
+
+/** MiniGPT-4's descriptions for training. */
+export const ccSbuAlign: TrainDataset = {
+  defaultPath: 'cc_sbu_align',
+
+  downloads: {
+    cc_sbu_align:
+      'Download the second-stage dataset that github.com/Vision-CAIR/MiniGPT-4 links (dataset/README_2_STAGE.md), as cc_sbu_align',
+  },
+
+  contentFile: (folder) => join(folder, annotationsFile),
+
+  async *read({ path, name }) {
+    for (const { imageId, caption, image } of await readCcSbuAlign(path)) {
+      yield { id: `${name}-${imageId}`, image, request: captionRequest, answer: caption };
+    }
+  },
+};

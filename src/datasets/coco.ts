@@ -42,3 +42,12 @@ export interface CocoIndex {
    */
   read(imageIds: readonly number[]): Promise<Map<number, AnnotatedImage>>;
 }
+
+/** Path under the data root → how to download COCO's part of that name. */
+export const cocoDownloads: Readonly<Record<string, string>> = {
+  'COCO2017/train2017': 'Download train2017.zip (18 GB) from cocodataset.org/#download and unpack it in COCO2017',
+  'COCO2017/val2017': 'Download val2017.zip (1 GB) from cocodataset.org/#download and unpack it in COCO2017',
+  'COCO2017/test2017': 'Download test2017.zip (6 GB) from cocodataset.org/#download and unpack it in COCO2017',
+  'COCO2017/annotations':
+    'Download annotations_trainval2017.zip (241 MB) from cocodataset.org/#download and unpack it in COCO2017',
+};

@@ -1,6 +1,8 @@
+import { basename } from 'node:path';
 import { z } from 'zod';
-import { checkCorrectChoice, choicesSchema } from './choices-schema.ts';
+import { checkCorrectChoice, choicesSchema, questionRecord } from './aokvqa.ts';
 import { streamRecords } from './stream-records.ts';
+import type { TrainDataset } from './train-dataset.ts';
 
 /** One generated sample, with the field names of the reference system's `DataEngine_round<k>_data.json`. */
 export const engineSampleSchema = z
@@ -39,3 +41,20 @@ export async function readEngineData(file: string): Promise<EngineSample[]> {
   for await (const sample of streamEngineData(file)) samples.push(sample);
   return samples;
 }
+
+/** Generated samples for training: a round's, or those of an earlier data engine as a base dataset. */
+export const gptvqa: TrainDataset = {
+  downloads: {
+    gptvqa: 'Download GPTVQA from github.com/opendatalab/MLLM-DataEngine and unpack it as gptvqa',
+  },
+
+  nameOf: (path) => basename(path, '.json'),
+
+  async *read({ name, path, images }) {
+    let index = 0;
+    for await (const sample of streamEngineData(path)) {
+      yield { id: `${name}-${index}`, ...questionRecord(sample, images) };
+      index += 1;
+    }
+  },
+};

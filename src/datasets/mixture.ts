@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { StorageError } from '../core/write-file.ts';
 import { mixtureOrder } from './mixture-order.ts';
-import type { TrainingSample } from './training-sample.ts';
+import type { TrainingSample } from './train-dataset.ts';
 
 /** One dataset of a mixture. */
 export interface MixturePart {

@@ -82,8 +82,11 @@ export function humanTurn(
   return form.turn(listedQuestion(question, choices));
 }
 
-/** What the model reads before it describes an image; the default request is MiniGPT-4's first one. */
-export function captionTurn(request = 'Describe this image in detail.', form: TurnForm = promptForms.minigpt4): string {
+/** Asks for a description: the first of MiniGPT-4's requests. */
+export const captionRequest = 'Describe this image in detail.';
+
+/** What the model reads before it describes an image. */
+export function captionTurn(request = captionRequest, form: TurnForm = promptForms.minigpt4): string {
   return humanTurn(request, [], form);
 }
 

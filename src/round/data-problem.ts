@@ -1,6 +1,8 @@
 import { isAbsolute, relative, sep } from 'node:path';
 import { InputError } from '../core/input-error.ts';
-import { downloadFor } from '../datasets/downloads.ts';
+import { cocoDownloads } from '../datasets/coco.ts';
+import { trainDatasets } from '../datasets/train-datasets.ts';
+import { benchmarks } from '../evaluation/benchmarks/index.ts';
 
 /** Something in the data that is missing, cut short, or does not fit the rest. */
 export interface DataProblem {
@@ -25,6 +27,21 @@ export function problemOf(error: unknown, root: string): DataProblem {
     remedy: (absent && downloadFor(path)) || remedy,
     error,
   };
+}
+
+/** Path under the data root → how to download what belongs there. */
+const downloads = Object.assign(
+  {},
+  cocoDownloads,
+  ...[...Object.values(trainDatasets), ...Object.values(benchmarks)].map((source) => source.downloads),
+) as Record<string, string>;
+
+/** How to download a file of the official layout: the entry of the nearest folder around it. */
+function downloadFor(path: string): string | undefined {
+  const place = Object.keys(downloads)
+    .filter((key) => path === key || path.startsWith(`${key}/`))
+    .sort((left, right) => right.length - left.length)[0];
+  return place === undefined ? undefined : downloads[place];
 }
 
 /** The path as the layout has it, or the whole path for a file elsewhere. */

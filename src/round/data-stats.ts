@@ -1,18 +1,17 @@
 /**
  * Counts what a config's data is: how many samples, of which types, how long, and where the right choice stands.
  */
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import type { Config } from '../config/schema.ts';
 import { InputError } from '../core/input-error.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
-import { aokvqaImagePath, readAokvqa } from '../datasets/aokvqa.ts';
-import { readCcSbuAlign } from '../datasets/cc-sbu-align.ts';
-import { streamEngineData } from '../datasets/engine-data.ts';
-import { answerQma, answerQmae, captionTurn, humanTurn } from '../datasets/prompt-format.ts';
+import { aokvqaTrain } from '../datasets/aokvqa.ts';
+import { bareQuestions, type TurnForm } from '../datasets/prompt-format.ts';
+import { type TrainRecord, trainingSample } from '../datasets/train-dataset.ts';
 import { versionHistory, versionObject } from '../datasets/versions.ts';
 import { loadTokenizer } from '../model/text/tokenizer.ts';
-import { configuredSplits, poolImages, type QuestionSet, questionSet } from './dataset-paths.ts';
-import { trainPartImages, trainPartPath } from './mixture-parts.ts';
+import { configuredSplits, type QuestionSet, questionSet } from './dataset-paths.ts';
+import { baseDataset, generatedDataset, type LocatedDataset, promptFormOf } from './mixture-parts.ts';
 
 /** A sample of a dataset, as it is counted and shown. */
 export interface CountedSample {
@@ -50,9 +49,24 @@ export interface DataStats {
 /** @throws InputError naming the file and field of data that can't be read */
 export async function dataStats(config: Config, run: RunDirectory): Promise<DataStats> {
   const { unit, lengthOf } = await lengthMeasure(config);
+  const words = { format: config.data.format, form: await formOrBare(config) };
   const datasets: DatasetStats[] = [];
-  for (const { name, samples } of await allDatasets(config, run)) datasets.push(await count(name, samples(), lengthOf));
+  for (const dataset of await allDatasets(config, run)) {
+    const sampleOf = (record: TrainRecord): CountedSample => ({
+      ...('question' in record && { question: record.question, choices: record.choices, correct: record.correct }),
+      ...trainingSample(record, { source: dataset.name, ...words }),
+    });
+    datasets.push(await count(dataset, sampleOf, lengthOf));
+  }
   return { unit, datasets };
+}
+
+/** The words of the model's family, or none before a model is there: the data can be counted without one. */
+async function formOrBare(config: Config): Promise<TurnForm> {
+  return promptFormOf(config).catch((error: unknown) => {
+    if (error instanceof InputError) return bareQuestions;
+    throw error;
+  });
 }
 
 async function lengthMeasure(config: Config): Promise<{ unit: DataStats['unit']; lengthOf: (text: string) => number }> {
@@ -60,7 +74,6 @@ async function lengthMeasure(config: Config): Promise<{ unit: DataStats['unit'];
     const tokenizer = await loadTokenizer(config.model.path);
     return { unit: 'tokens', lengthOf: (text) => tokenizer.encode(text).length };
   } catch (error) {
-    // The data can be counted before a model is there.
     if (!(error instanceof InputError)) throw error;
     return { unit: 'words', lengthOf: (text) => text.split(/\s+/).filter((word) => word !== '').length };
   }
@@ -68,78 +81,44 @@ async function lengthMeasure(config: Config): Promise<{ unit: DataStats['unit'];
 
 interface Dataset {
   name: string;
-  samples: () => AsyncIterable<CountedSample>;
+  records: () => AsyncIterable<TrainRecord>;
 }
 
 async function allDatasets(config: Config, run: RunDirectory): Promise<Dataset[]> {
-  const { format } = config.data;
-  const base = config.data.train.map((part): Dataset => {
-    const path = trainPartPath(config, part);
-    const images = trainPartImages(config, part);
-    if (part.dataset === 'cc_sbu_align') return { name: part.dataset, samples: () => captions(path) };
-    if (part.dataset === 'gptvqa') {
-      return { name: basename(path, '.json'), samples: () => questions(streamEngineData(path), images, format) };
-    }
-    return { name: part.dataset, samples: () => questions(readAokvqaLazily(path), images, format) };
-  });
+  const base = config.data.train.map((part) => located(baseDataset(config, part)));
   const splits = configuredSplits(config).map((split): Dataset => {
     const { file, images, limit } = questionSet(config, split) as QuestionSet;
-    return { name: split, samples: () => questions(readAokvqaLazily(file, limit), images, format) };
+    return {
+      name: split,
+      records: () => firstOf(aokvqaTrain.read({ name: split, path: file, images }), limit),
+    };
   });
   const current = (await versionHistory(run.root)).filter((entry) => entry.current);
-  const generated = current.flatMap(({ version, setAside }) =>
-    version.files.map(
-      (file): Dataset => ({
-        name: `round ${version.round}${setAside ? ' (set aside)' : ''}`,
-        samples: () => questions(streamEngineData(versionObject(run.root, file)), poolImages(config), format),
-      }),
-    ),
-  );
+  const generated = current.flatMap(({ version, setAside }) => {
+    const name = `round ${version.round}${setAside ? ' (set aside)' : ''}`;
+    return version.files.map((file) => located(generatedDataset(config, name, versionObject(run.root, file))));
+  });
   return [...base, ...splits, ...generated];
 }
 
-async function* readAokvqaLazily(file: string, limit?: number) {
-  yield* (await readAokvqa(file)).slice(0, limit);
+function located({ dataset, ...source }: LocatedDataset): Dataset {
+  return { name: source.name, records: () => dataset.read(source) };
 }
 
-async function* captions(folder: string): AsyncGenerator<CountedSample> {
-  for (const { image, caption } of await readCcSbuAlign(folder)) {
-    yield { image, prompt: captionTurn(), answer: caption };
-  }
-}
-
-interface Question {
-  image_id: number;
-  question: string;
-  choices: readonly string[];
-  correct_choice_idx: number;
-  rationales: readonly string[];
-  question_type?: string;
-}
-
-async function* questions(
-  source: AsyncIterable<Question>,
-  images: string,
-  format: Config['data']['format'],
-): AsyncGenerator<CountedSample> {
-  for await (const { image_id, question, choices, correct_choice_idx: correct, rationales, question_type } of source) {
-    yield {
-      image: aokvqaImagePath(images, image_id),
-      prompt: humanTurn(question, choices),
-      answer: format === 'QMAE' ? answerQmae(choices, correct, rationales) : answerQma(choices, correct),
-      questionType: question_type,
-      question,
-      choices,
-      correct,
-    };
+async function* firstOf<T>(items: AsyncIterable<T>, limit = Number.POSITIVE_INFINITY): AsyncGenerator<T> {
+  let count = 0;
+  for await (const item of items) {
+    if (count === limit) return;
+    count += 1;
+    yield item;
   }
 }
 
 const EXAMPLES_OF_A_TYPE = 2;
 
 async function count(
-  name: string,
-  samples: AsyncIterable<CountedSample>,
+  { name, records }: Dataset,
+  sampleOf: (record: TrainRecord) => CountedSample,
   lengthOf: (text: string) => number,
 ): Promise<DatasetStats> {
   const images = new Set<string>();
@@ -147,7 +126,8 @@ async function count(
   const lengths: number[] = [];
   const correctByLetter: number[] = [];
   const examples: CountedSample[] = [];
-  for await (const sample of samples) {
+  for await (const record of records()) {
+    const sample = sampleOf(record);
     const type = sample.questionType ?? 'no type';
     countsByType[type] = (countsByType[type] ?? 0) + 1;
     if ((countsByType[type] ?? 0) <= EXAMPLES_OF_A_TYPE) examples.push(sample);

@@ -1,22 +1,13 @@
 /**
  * What a round trains on: the base datasets of the config and the generated data of all rounds so far.
  */
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import type { Config } from '../config/schema.ts';
 import { hashFile } from '../core/hash.ts';
-import { aokvqaImagePath, readAokvqa } from '../datasets/aokvqa.ts';
-import { readCcSbuAlign } from '../datasets/cc-sbu-align.ts';
-import { streamEngineData } from '../datasets/engine-data.ts';
-import {
-  answerQma,
-  answerQmae,
-  bareQuestions,
-  captionTurn,
-  humanTurn,
-  promptForms,
-  type TurnForm,
-} from '../datasets/prompt-format.ts';
-import type { TrainingSample } from '../datasets/training-sample.ts';
+import { gptvqa } from '../datasets/engine-data.ts';
+import { bareQuestions, promptForms, type TurnForm } from '../datasets/prompt-format.ts';
+import { type TrainDataset, type TrainingSample, type TrainSource, trainingSample } from '../datasets/train-dataset.ts';
+import { trainDatasets } from '../datasets/train-datasets.ts';
 import { familyOf } from '../model/families/index.ts';
 import { readModelConfig } from '../model/files/model-config.ts';
 import { isOwnFamily } from './base-model.ts';
@@ -31,128 +22,58 @@ export interface MixturePart {
   samples(): AsyncIterable<TrainingSample>;
 }
 
-type TrainPart = Config['data']['train'][number];
+/** A dataset and where it is. */
+export interface LocatedDataset extends TrainSource {
+  dataset: TrainDataset;
+}
 
 /** The parts of a round's mixture, in a fixed order. */
 export async function mixtureParts(config: Config, generated: GeneratedData[]): Promise<MixturePart[]> {
   const form = await promptFormOf(config);
-  const base = await Promise.all(config.data.train.map((part) => basePart(config, part, form)));
-  return [...base, ...generated.map((data) => generatedPart(config, data, form))];
+  const base = config.data.train.map((part) => ({ ...baseDataset(config, part), sampleRatio: part.sampleRatio }));
+  const parts = await Promise.all(
+    base.map(async (part) => {
+      const { dataset, path } = part;
+      return { ...part, hash: await hashFile(dataset.contentFile?.(path) ?? path) };
+    }),
+  );
+  const added = generated.map(({ round, file, hash }) => ({
+    ...generatedDataset(config, `round${round}`, file),
+    hash,
+    sampleRatio: config.finetune.generatedSampleRatios?.[round - 1],
+  }));
+  return [...parts, ...added].map((part) => ({
+    name: part.name,
+    hash: part.hash,
+    sampleRatio: part.sampleRatio,
+    samples: () => samplesOf(part, config.data.format, form),
+  }));
 }
 
-async function promptFormOf(config: Config): Promise<TurnForm> {
+/** A base dataset of the config. */
+export function baseDataset(config: Config, part: Config['data']['train'][number]): LocatedDataset {
+  const { root } = config.data;
+  const dataset = trainDatasets[part.dataset];
+  const path = join(root, part.file ?? dataset.defaultPath ?? '');
+  const images = part.images === undefined ? poolImages(config) : join(root, part.images);
+  return { dataset, name: dataset.nameOf?.(path) ?? part.dataset, path, images };
+}
+
+/** Generated samples, which are about images of the pool. */
+export function generatedDataset(config: Config, name: string, path: string): LocatedDataset {
+  return { dataset: gptvqa, name, path, images: poolImages(config) };
+}
+
+/** The words that the base model's family puts around a question. @throws InputError when there is no model to look at */
+export async function promptFormOf(config: Config): Promise<TurnForm> {
   if (!(await isOwnFamily(config))) return bareQuestions;
   return promptForms[familyOf(await readModelConfig(config.model.path)).promptForm];
 }
 
-/** The file or folder of a base dataset. */
-export function trainPartPath({ data }: Config, { dataset, file }: TrainPart): string {
-  const defaults = { aokvqa: 'A-OKVQA/aokvqa_v1p0_train.json', cc_sbu_align: 'cc_sbu_align', gptvqa: 'gptvqa' };
-  return join(data.root, file ?? defaults[dataset]);
-}
-
-/** The image folder of a base dataset. */
-export function trainPartImages(config: Config, { images }: TrainPart): string {
-  return images === undefined ? poolImages(config) : join(config.data.root, images);
-}
-
-async function basePart(config: Config, part: TrainPart, form: TurnForm): Promise<MixturePart> {
-  const path = trainPartPath(config, part);
-  const { dataset: name, sampleRatio } = part;
-  if (name === 'cc_sbu_align') {
-    return {
-      name,
-      sampleRatio,
-      hash: await hashFile(join(path, 'filter_cap.json')),
-      samples: () => captionSamples(path, form),
-    };
-  }
-  const images = trainPartImages(config, part);
-  if (name === 'gptvqa') {
-    const own = basename(path, '.json');
-    return {
-      name: own,
-      sampleRatio,
-      hash: await hashFile(path),
-      samples: () => engineSamples(path, images, own, config.data.format, form),
-    };
-  }
-  return {
-    name,
-    sampleRatio,
-    hash: await hashFile(path),
-    samples: () => questionSamples(path, images, config.data.format, form),
-  };
-}
-
-async function* captionSamples(folder: string, form: TurnForm): AsyncGenerator<TrainingSample> {
-  for (const { imageId, caption, image } of await readCcSbuAlign(folder)) {
-    yield {
-      id: `cc_sbu_align-${imageId}`,
-      source: 'cc_sbu_align',
-      image,
-      prompt: captionTurn(undefined, form),
-      answer: caption,
-    };
-  }
-}
-
-async function* questionSamples(
-  file: string,
-  images: string,
+async function* samplesOf(
+  { dataset, ...source }: LocatedDataset,
   format: Config['data']['format'],
   form: TurnForm,
 ): AsyncGenerator<TrainingSample> {
-  for (const record of await readAokvqa(file)) {
-    const { question_id, image_id, question, choices, correct_choice_idx, rationales, question_type } = record;
-    yield {
-      id: question_id,
-      source: 'aokvqa',
-      image: aokvqaImagePath(images, image_id),
-      prompt: humanTurn(question, choices, form),
-      answer: answerIn(format, choices, correct_choice_idx, rationales),
-      questionType: question_type,
-    };
-  }
-}
-
-function generatedPart(config: Config, { round, file, hash }: GeneratedData, form: TurnForm): MixturePart {
-  const name = `round${round}`;
-  return {
-    name,
-    hash,
-    sampleRatio: config.finetune.generatedSampleRatios?.[round - 1],
-    samples: () => engineSamples(file, poolImages(config), name, config.data.format, form),
-  };
-}
-
-async function* engineSamples(
-  file: string,
-  images: string,
-  source: string,
-  format: Config['data']['format'],
-  form: TurnForm,
-): AsyncGenerator<TrainingSample> {
-  let index = 0;
-  for await (const record of streamEngineData(file)) {
-    const { image_id, question, choices, correct_choice_idx, rationales, question_type } = record;
-    yield {
-      id: `${source}-${index}`,
-      source,
-      image: aokvqaImagePath(images, image_id),
-      prompt: humanTurn(question, choices, form),
-      answer: answerIn(format, choices, correct_choice_idx, rationales),
-      questionType: question_type,
-    };
-    index += 1;
-  }
-}
-
-function answerIn(
-  format: Config['data']['format'],
-  choices: readonly string[],
-  correct: number,
-  rationales: readonly string[],
-): string {
-  return format === 'QMAE' ? answerQmae(choices, correct, rationales) : answerQma(choices, correct);
+  for await (const record of dataset.read(source)) yield trainingSample(record, { source: source.name, format, form });
 }

@@ -5,9 +5,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Config } from '../config/schema.ts';
 import { type AokvqaQuestion, aokvqaImagePath, readAokvqa } from '../datasets/aokvqa.ts';
-import { readCcSbuAlign } from '../datasets/cc-sbu-align.ts';
 import { checkBenchmarkFiles } from '../datasets/check-benchmarks.ts';
-import { readEngineData } from '../datasets/engine-data.ts';
 import { checkMmbench } from '../datasets/mmbench.ts';
 import { benchmarkOf } from '../evaluation/benchmarks/index.ts';
 import { readQuestionTypes } from '../generation/question-types.ts';
@@ -16,7 +14,7 @@ import { readPromptTemplate } from '../teacher/prompt-template.ts';
 import { type DataProblem, problemOf } from './data-problem.ts';
 import { configuredSplits, poolImages, type QuestionSet, questionSet } from './dataset-paths.ts';
 import { benchmarkSets, type EvaluationSet } from './evaluation-sets.ts';
-import { trainPartImages, trainPartPath } from './mixture-parts.ts';
+import { baseDataset } from './mixture-parts.ts';
 import { withPool } from './pool.ts';
 
 /** An image that a run may open, with the size that the annotations say it has. */
@@ -59,12 +57,9 @@ export async function readDatasets(config: Config): Promise<DatasetsRead> {
   await attempt(async () => void (await readQuestionTypes(config.data.questionTypes)));
   await attempt(async () => void (await readPromptTemplate(config.teacher.prompt)));
   for (const part of config.data.train) {
-    const path = trainPartPath(config, part);
+    const { dataset, ...source } = baseDataset(config, part);
     await attempt(async () => {
-      if (part.dataset === 'cc_sbu_align') {
-        for (const { image } of await readCcSbuAlign(path)) use({ file: image });
-      } else if (part.dataset === 'gptvqa') useOf(await readEngineData(path), trainPartImages(config, part));
-      else useOf(await readAokvqa(path), trainPartImages(config, part));
+      for await (const { image } of dataset.read(source)) use({ file: image });
     });
   }
   for (const split of configuredSplits(config)) {

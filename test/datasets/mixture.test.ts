@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type MixturePart, writeMixture } from '../../src/datasets/mixture.ts';
 import { mixtureOrder } from '../../src/datasets/mixture-order.ts';
-import type { TrainingSample } from '../../src/datasets/training-sample.ts';
+import type { TrainingSample } from '../../src/datasets/train-dataset.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 const shares = [

@@ -20,7 +20,7 @@ import {
   promptForms,
   type TurnForm,
 } from '../../src/datasets/prompt-format.ts';
-import { type TrainingSample, trainingSampleSchema } from '../../src/datasets/training-sample.ts';
+import { type TrainingSample, trainingSampleSchema } from '../../src/datasets/train-dataset.ts';
 import { type ModelConfig, modelConfigSchema } from '../../src/model/files/model-config.ts';
 import { expectedTensors, writeModelDirectory } from '../../src/model/files/model-directory.ts';
 import { initialTensor } from '../../src/model/initialize.ts';

@@ -27,6 +27,28 @@ describe('data stats', () => {
     expect(html.match(/<img src="data:image\/jpeg/g)).toHaveLength(shown.flatMap(({ samples }) => samples).length);
     expect(html).toContain('What color is the image?');
   });
+
+  test("puts questions into the words of the model's family", async () => {
+    const folder = await temporaryFolder();
+    const { config, run } = await tinyContext(await writeTinyRun(folder));
+    const promptsOf = async (path: string) => {
+      const { datasets } = await dataStats({ ...config, model: { path } }, run);
+      return datasets.slice(0, 2).map(({ examples }) => examples[0]?.prompt);
+    };
+    expect(await promptsOf('test/fixtures/tiny-llava')).toEqual([
+      expect.stringMatching(/^USER: <image>\nWhat[\s\S]*\(A\)[\s\S]* ASSISTANT:$/),
+      'USER: <image>\nDescribe this image in detail. ASSISTANT:',
+    ]);
+    expect(await promptsOf('test/fixtures/tiny-blip2')).toEqual([
+      expect.stringMatching(/^###Human: <Img><ImageHere><\/Img> What/),
+      '###Human: <Img><ImageHere></Img> Describe this image in detail.\n###Assistant: ',
+    ]);
+    // Before there is a model, nobody knows its words.
+    expect(await promptsOf('nowhere')).toEqual([
+      expect.stringMatching(/^What[^#]*\n$/),
+      'Describe this image in detail.\n',
+    ]);
+  });
 });
 
 describe('favouredLetter', () => {

@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { writeJson } from '../../core/write-file.ts';
-import { type AokvqaQuestion, aokvqaImagePath, readAokvqa } from '../../datasets/aokvqa.ts';
+import { type AokvqaQuestion, aokvqaDownloads, aokvqaImagePath, readAokvqa } from '../../datasets/aokvqa.ts';
 import { ANSWER_START, answerStem, listedQuestion } from '../../datasets/prompt-format.ts';
 import type { AokvqaPredictions } from '../aokvqa-predictions.ts';
 import { directAnswerScore } from '../direct-answer-score.ts';
@@ -22,6 +22,7 @@ type Question = AokvqaQuestion & { id: string; image: string };
 
 export const aokvqa: Benchmark<Question> = {
   title: 'A-OKVQA',
+  downloads: aokvqaDownloads,
 
   async read(source) {
     const { file, limit } = source;

@@ -67,6 +67,8 @@ export interface AnswerSettings {
 export interface Benchmark<Q extends BenchmarkQuestion = BenchmarkQuestion> {
   /** As people write it. */
   title: string;
+  /** Path under the data root, a file or a folder → how to download what belongs there. */
+  downloads: Readonly<Record<string, string>>;
   /** @throws InputError naming line or field of what is wrong in the file */
   read(source: BenchmarkSource): Promise<Q[]>;
   /**

@@ -17,6 +17,7 @@ type Answered = AnsweredQuestion<MmbenchItem>;
 
 export const mmbench: Benchmark<MmbenchItem> = {
   title: 'MMBench',
+  downloads: { MMBench: 'Download mmbench_dev_20230712.tsv as github.com/open-compass/MMBench says, into MMBench' },
 
   async read({ file, limit, extractedImages }) {
     const questions = await readMmbench(file, { limit, extractedImages });

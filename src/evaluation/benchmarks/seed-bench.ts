@@ -16,6 +16,9 @@ const letters = 'ABCD';
 
 export const seedBench: Benchmark<Question> = {
   title: 'SEED-Bench (image)',
+  downloads: {
+    'SEED-Bench': 'Download SEED-Bench.json and its images as github.com/AILab-CVC/SEED-Bench says, into SEED-Bench',
+  },
 
   async read(source) {
     const { file, limit } = source;

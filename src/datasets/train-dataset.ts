@@ -1,0 +1,90 @@
+import { z } from 'zod';
+import { answerQma, answerQmae, humanTurn, type TurnForm } from './prompt-format.ts';
+
+/** A base dataset that models are finetuned on. One file each in this folder; `train-datasets.ts` lists them. */
+export interface TrainDataset {
+  /** Its file or folder under the data root. Without one, the config has to name it. */
+  defaultPath?: string;
+  /** Path under the data root, a file or a folder → how to download what belongs there. */
+  downloads: Readonly<Record<string, string>>;
+  /** The file that the records come from: a dataset is known by its hash. Default: `path` itself. */
+  contentFile?(path: string): string;
+  /** The name of its samples' source and of its part of a mixture. Default: the name in the registry. */
+  nameOf?(path: string): string;
+  /**
+   * Reads the records, always the same in the same order.
+   *
+   * @throws InputError naming line or field of what is wrong in the file
+   */
+  read(source: TrainSource): AsyncIterable<TrainRecord>;
+}
+
+/** Where a base dataset is; absolute or as a person gave it. */
+export interface TrainSource {
+  /** The name of the dataset, for ids that its file lacks. */
+  name: string;
+  /** The file or folder. */
+  path: string;
+  /** The folder of its images, for datasets that have none of their own. */
+  images: string;
+}
+
+interface RecordPlace {
+  /** Unique within its dataset. */
+  id: string;
+  /** Absolute path. */
+  image: string;
+}
+
+/** A multiple-choice question about an image. */
+export interface QuestionRecord extends RecordPlace {
+  question: string;
+  choices: readonly string[];
+  /** Index of the correct choice. */
+  correct: number;
+  /** Reasons for the answer; the longest becomes the explanation of QMAE. */
+  rationales: readonly string[];
+  questionType?: string | undefined;
+}
+
+/** A request about an image with its whole answer, such as a description. */
+export interface RequestRecord extends RecordPlace {
+  request: string;
+  answer: string;
+}
+
+export type TrainRecord = QuestionRecord | RequestRecord;
+
+/** One thing to learn from, whatever dataset it comes from. */
+export const trainingSampleSchema = z.object({
+  /** Unique within its source. */
+  id: z.string(),
+  /** `aokvqa`, `cc_sbu_align`, `round1`, ... */
+  source: z.string(),
+  /** Absolute path. */
+  image: z.string(),
+  /** What the model reads. */
+  prompt: z.string(),
+  /** What it should write, without the end mark; the loss is on this and on the end mark. */
+  answer: z.string(),
+  questionType: z.string().optional(),
+});
+
+export type TrainingSample = z.output<typeof trainingSampleSchema>;
+
+/** QMA answers with the choice alone, QMAE with an explanation too. */
+export type AnswerFormat = 'QMA' | 'QMAE';
+
+/** Puts a record into the words that the model is trained with. */
+export function trainingSample(
+  record: TrainRecord,
+  { source, format, form }: { source: string; format: AnswerFormat; form: TurnForm },
+): TrainingSample {
+  const { id, image } = record;
+  if ('request' in record) {
+    return { id, source, image, prompt: humanTurn(record.request, [], form), answer: record.answer };
+  }
+  const { question, choices, correct, rationales, questionType } = record;
+  const answer = format === 'QMAE' ? answerQmae(choices, correct, rationales) : answerQma(choices, correct);
+  return { id, source, image, prompt: humanTurn(question, choices, form), answer, questionType };
+}
