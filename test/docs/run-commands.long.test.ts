@@ -152,7 +152,7 @@ test('Operations: a server and workers, a run, a schedule', async () => {
   await removeSchedule();
 }, 300_000);
 
-test('Command line: every step by hand', async () => {
+test('Command line: single steps', async () => {
   const steps = [...documented].filter((line) => /^npm run dataengine -- (?!run )[a-z-]+ --config \S+/.test(line));
   for (const line of steps) await type(line);
   const round = join(sandbox.folder, 'runs', 'demo', 'round-1');
