@@ -4,6 +4,8 @@
 import { SingleBar } from 'cli-progress';
 import type { Progress } from '../src/trainer/protocol.ts';
 
+export type OutputStream = NodeJS.WritableStream & { isTTY?: boolean };
+
 export interface ProgressDisplay {
   /** Shows a step's progress; a new title begins a new bar. */
   show(title: string, progress: Partial<Progress>): void;
@@ -15,11 +17,11 @@ export interface ProgressDisplay {
 const plainLineEverySeconds = 15;
 
 /** A display for the given stream. Default: standard error, so that results can be piped. */
-export function createProgressDisplay(stream: NodeJS.WriteStream = process.stderr): ProgressDisplay {
+export function createProgressDisplay(stream: OutputStream = process.stderr): ProgressDisplay {
   return stream.isTTY ? createBars(stream) : createPlainLines(stream);
 }
 
-function createBars(stream: NodeJS.WriteStream): ProgressDisplay {
+function createBars(stream: OutputStream): ProgressDisplay {
   let bar: SingleBar | undefined;
   let shownTitle = '';
   const stop = () => {

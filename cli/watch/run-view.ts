@@ -1,5 +1,5 @@
 /**
- * What there is to see of a run: read from its queries, and from the heartbeats that the server keeps, so that progress
+ * What can be seen of a run: read from its queries, and from the heartbeats that the server keeps, so that progress
  * shows even while a worker is away.
  */
 import { type Client, defaultPayloadConverter } from '@temporalio/client';
@@ -13,12 +13,19 @@ import type {
 } from '../../workflows/messages.ts';
 
 export interface ActivityView {
+  /** Unique within its workflow. */
+  id: string;
   name: string;
   attempt: number;
   /** Stopped by `dataengine pause --now` or `temporal activity pause`. */
   paused: boolean;
   details?: HeartbeatDetails;
   lastFailure?: string;
+}
+
+export interface GenerationView extends GenerationProgress {
+  workflowId: string;
+  step: 'generate' | 'verify';
 }
 
 export interface RunView {
@@ -28,10 +35,11 @@ export interface RunView {
   progress?: DataEngineProgress;
   /** The finished rounds. */
   rounds: RoundSummary[];
-  /** Of the round under way. */
+  /** Of the round that is under way, or was the last. */
+  round?: number;
   steps: StepRecord[];
   activities: ActivityView[];
-  generation?: GenerationProgress;
+  generation?: GenerationView;
 }
 
 type Description = Awaited<ReturnType<ReturnType<Client['workflow']['getHandle']>['describe']>>;
@@ -42,25 +50,35 @@ export async function readRunView(client: Client, workflowId: string): Promise<R
   const view: RunView = {
     workflowId,
     status: description.status.name,
-    progress: await ask<DataEngineProgress>(client, workflowId),
-    rounds: (await ask<RoundSummary[]>(client, workflowId, 'rounds')) ?? [],
+    progress: await query<DataEngineProgress>(client, workflowId),
+    rounds: (await query<RoundSummary[]>(client, workflowId, 'rounds')) ?? [],
     steps: [],
     activities: activitiesOf(description),
   };
-  for (const child of childrenOf(description)) {
-    view.steps = (await ask<RoundProgress>(client, child))?.steps ?? [];
-    const round = await client.workflow.getHandle(child).describe();
-    view.activities.push(...activitiesOf(round));
-    for (const grandchild of childrenOf(round)) view.generation = await ask<GenerationProgress>(client, grandchild);
-  }
+  const [child] = childrenOf(description);
+  // A round that has ended is shown until the next one starts.
+  const roundWorkflowId = child ?? view.progress?.roundWorkflowId;
+  const round = roundWorkflowId === undefined ? undefined : await query<RoundProgress>(client, roundWorkflowId);
+  Object.assign(view, round);
+  if (child !== undefined) await addChild(client, child, view);
   return view;
 }
 
-/** Only a worker can answer; without one there is nothing to tell. */
-function ask<R>(client: Client, workflowId: string, query = 'progress'): Promise<R | undefined> {
+async function addChild(client: Client, workflowId: string, view: RunView): Promise<void> {
+  const description = await client.workflow.getHandle(workflowId).describe();
+  view.activities.push(...activitiesOf(description));
+  for (const grandchild of childrenOf(description)) {
+    const progress = await query<GenerationProgress>(client, grandchild);
+    const step = grandchild.endsWith('/verification') ? 'verify' : 'generate';
+    view.generation = progress && { ...progress, workflowId: grandchild, step };
+  }
+}
+
+/** Only a worker can answer; undefined without one. */
+function query<R>(client: Client, workflowId: string, name = 'progress'): Promise<R | undefined> {
   return client.workflow
     .getHandle(workflowId)
-    .query<R>(query)
+    .query<R>(name)
     .catch(() => undefined);
 }
 
@@ -69,14 +87,17 @@ function childrenOf({ raw }: Description): string[] {
 }
 
 function activitiesOf({ raw }: Description): ActivityView[] {
-  return (raw.pendingActivities ?? []).map(({ activityType, attempt, heartbeatDetails, lastFailure, paused }) => {
-    const payload = heartbeatDetails?.payloads?.[0];
-    return {
-      name: activityType?.name ?? '',
-      attempt: attempt ?? 1,
-      paused: paused ?? false,
-      details: payload == null ? undefined : defaultPayloadConverter.fromPayload<HeartbeatDetails>(payload),
-      lastFailure: lastFailure?.message?.split('\n', 1)[0],
-    };
-  });
+  return (raw.pendingActivities ?? []).map(
+    ({ activityId, activityType, attempt, heartbeatDetails, lastFailure, paused }) => {
+      const payload = heartbeatDetails?.payloads?.[0];
+      return {
+        id: activityId ?? '',
+        name: activityType?.name ?? '',
+        attempt: attempt ?? 1,
+        paused: paused ?? false,
+        details: payload == null ? undefined : defaultPayloadConverter.fromPayload<HeartbeatDetails>(payload),
+        lastFailure: lastFailure?.message?.split('\n', 1)[0],
+      };
+    },
+  );
 }

@@ -1,9 +1,9 @@
 /**
- * A run as a screen of a terminal: rounds, steps, what runs now. Pure functions of what is to be seen.
+ * A run as a screen of a terminal: rounds, steps, what runs now. Pure functions of the view.
  */
 import pc from 'picocolors';
 import { formatSeconds } from '../../src/report/format-seconds.ts';
-import type { StepRecord } from '../../workflows/messages.ts';
+import type { StepRecord, WaitingStep } from '../../workflows/messages.ts';
 import { describeNumbers } from '../progress-display.ts';
 import { formatRounds } from '../rounds-table.ts';
 import type { ActivityView, RunView } from './run-view.ts';
@@ -50,11 +50,16 @@ export function renderRun(view: RunView, options: { color: boolean }): string {
     lines.push(color.yellow(`Paused${reason === undefined ? '' : ` (${reason})`}: dataengine resume ${workflowId}`));
   }
   if (progress?.waiting !== undefined) {
-    const { step, problem, skip } = progress.waiting;
-    const ways = ['retry-step', ...(skip === undefined ? [] : ['skip-step']), 'give-up'];
-    lines.push(color.red(`The step ${step} failed: ${problem}`), `  dataengine ${ways.join('|')} ${workflowId}`);
+    const { step, problem } = progress.waiting;
+    const answers = `  dataengine ${waysToAnswer(progress.waiting)} ${workflowId}`;
+    lines.push(color.red(`The step ${step} failed: ${problem}`), answers);
   }
   return lines.join('\n');
+}
+
+/** The commands that answer for a failed step: `retry-step|give-up`. */
+export function waysToAnswer({ skip }: WaitingStep): string {
+  return ['retry-step', ...(skip === undefined ? [] : ['skip-step']), 'give-up'].join('|');
 }
 
 function renderActivity(activity: ActivityView, color: ReturnType<typeof pc.createColors>): string[] {
@@ -64,7 +69,7 @@ function renderActivity(activity: ActivityView, color: ReturnType<typeof pc.crea
   const tries = attempt > 1 ? ` (attempt ${attempt})` : '';
   return [
     `  ${progress}${name}${tries}${paused ? ', stopped' : ''} ${describeNumbers(details)}`.trimEnd(),
-    ...(lastFailure === undefined ? [] : [color.yellow(`  tried again after: ${lastFailure}`)]),
+    ...(lastFailure === undefined ? [] : [color.yellow(`  retried after: ${lastFailure}`)]),
   ];
 }
 

@@ -4,9 +4,9 @@
 import type { Client } from '@temporalio/client';
 import { createLogUpdate } from 'log-update';
 import type { DataEngineResult } from '../../workflows/messages.ts';
-import { createProgressDisplay } from '../progress-display.ts';
-import { watchRun } from '../watch-run.ts';
+import { createProgressDisplay, type OutputStream } from '../progress-display.ts';
 import { followRun } from './follow.ts';
+import { createLineRenderer } from './lines.ts';
 import type { RunView } from './run-view.ts';
 import { renderRun } from './screen.ts';
 
@@ -15,8 +15,8 @@ export type WatchForm = 'screen' | 'lines' | 'json';
 export interface WatchOptions {
   form: WatchForm;
   signal?: AbortSignal;
-  /** Of the screen and the JSON lines. Default: standard output. */
-  output?: NodeJS.WriteStream;
+  /** Default: standard output for JSON, otherwise standard error, which leaves the other to results. */
+  output?: OutputStream;
 }
 
 /** A screen where there is one to draw on. */
@@ -29,43 +29,53 @@ export function watchForm({ json }: { json: boolean }): WatchForm {
  * Follows a run until it ends and returns its result.
  *
  * @throws WorkflowFailedError when it fails; WorkflowNotFoundError when there is none
- * @throws the signal's reason when aborted; the workflow goes on
+ * @throws the signal's reason when aborted; the workflow continues
  */
 export async function watch(client: Client, workflowId: string, options: WatchOptions): Promise<DataEngineResult> {
-  const { form, signal } = options;
-  if (form === 'lines') return watchRun(client, workflowId, createProgressDisplay(), signal);
-  if (form === 'json') await followRun(client, workflowId, jsonLines(options.output ?? process.stdout), signal);
-  else await followOnScreen(client, workflowId, options);
+  const { form, signal, output } = options;
+  const renderer = renderers[form](output ?? (form === 'json' ? process.stdout : process.stderr));
+  try {
+    await followRun(client, workflowId, renderer.show, signal);
+  } finally {
+    renderer.stop();
+  }
   return client.workflow.getHandle(workflowId).result();
 }
 
-async function followOnScreen(client: Client, workflowId: string, { output, signal }: WatchOptions): Promise<void> {
-  const stream = output ?? process.stderr;
-  const draw = createLogUpdate(stream);
-  const color = process.env.NO_COLOR === undefined;
-  let last = '';
-  try {
-    await followRun(
-      client,
-      workflowId,
-      (view) => {
+interface Renderer {
+  /** Undefined: the server does not answer. */
+  show(view: RunView | undefined): void;
+  stop(): void;
+}
+
+const renderers: Record<WatchForm, (stream: OutputStream) => Renderer> = {
+  screen(stream) {
+    const draw = createLogUpdate(stream);
+    const color = process.env.NO_COLOR === undefined;
+    let last = '';
+    return {
+      show(view) {
         if (view !== undefined) last = renderRun(view, { color });
         draw(view === undefined ? `${last}\nThe Temporal server does not answer; waiting for it.` : last);
       },
-      signal,
-    );
-  } finally {
-    draw.done();
-  }
-}
-
-/** One line a change; a server that is silent is a change too. */
-function jsonLines(stream: NodeJS.WritableStream): (view: RunView | undefined) => void {
-  let last = '';
-  return (view) => {
-    const line = JSON.stringify(view ?? { answers: false });
-    if (line === last) return;
-    last = line;
-    stream.write(`${line}\n`);
-  };
-}
+      stop: () => draw.done(),
+    };
+  },
+  lines(stream) {
+    const display = createProgressDisplay(stream);
+    return { show: createLineRenderer(display), stop: () => display.stop() };
+  },
+  // One line a change; that the server does not answer is a change too.
+  json(stream) {
+    let last = '';
+    return {
+      show(view) {
+        const line = JSON.stringify(view ?? { answers: false });
+        if (line === last) return;
+        last = line;
+        stream.write(`${line}\n`);
+      },
+      stop: () => undefined,
+    };
+  },
+};

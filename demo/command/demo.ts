@@ -4,10 +4,9 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createProgressDisplay } from '../../cli/progress-display.ts';
 import { formatRounds } from '../../cli/rounds-table.ts';
 import { connectClient } from '../../cli/temporal-client.ts';
-import { watchRun } from '../../cli/watch-run.ts';
+import { watch } from '../../cli/watch/watch.ts';
 import { loadConfig } from '../../src/config/load-config.ts';
 import { fileExists } from '../../src/core/files.ts';
 import { writeJson } from '../../src/core/write-file.ts';
@@ -151,7 +150,10 @@ async function startAndWatch({
         throw new Error(`the ${process.name} ${how}; see ${process.logFile}`);
       }),
     );
-    watched = watchRun(client, workflowId, createProgressDisplay(), AbortSignal.any([signal, stopWatching.signal]));
+    watched = watch(client, workflowId, {
+      form: 'lines',
+      signal: AbortSignal.any([signal, stopWatching.signal]),
+    });
     return await Promise.race([watched, died]);
   } finally {
     stopWatching.abort();

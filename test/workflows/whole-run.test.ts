@@ -1,9 +1,11 @@
 /**
- * The loop with its real activities on a real server; only the trainer is pretended.
+ * The loop with its real activities on a real server; only the trainer is simulated.
  */
 import { execFile } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -11,8 +13,7 @@ import { createCpuActivities } from '../../activities/cpu.ts';
 import { createGpuActivities } from '../../activities/gpu.ts';
 import { runningWith } from '../../bench/support/processes.ts';
 import { describeFailure, rootCause } from '../../cli/failures.ts';
-import { createProgressDisplay } from '../../cli/progress-display.ts';
-import { watchRun } from '../../cli/watch-run.ts';
+import { watch } from '../../cli/watch/watch.ts';
 import { temporalExecutable } from '../../demo/command/temporal-server.ts';
 import { typescriptTrainer } from '../../src/trainer/supervisor/trainer-command.ts';
 import { extensions } from '../../workers/extensions.ts';
@@ -44,8 +45,9 @@ async function tinyFolder(change?: (config: TinyConfig) => object) {
   return { folder, configFile: await writeTinyRun(folder, change) };
 }
 
-test('two rounds, started with the plain temporal command and followed by what dataengine watch uses', async () => {
+test('two rounds, started with the plain temporal command and followed as dataengine watch does', async () => {
   const { folder, configFile } = await tinyFolder();
+  const output = new PassThrough();
   const result = await withWorkers({}, async () => {
     const line = [
       'workflow',
@@ -60,7 +62,7 @@ test('two rounds, started with the plain temporal command and followed by what d
       JSON.stringify({ config: configFile }),
     ];
     await run(await temporalExecutable(), [...line, '--address', environment.temporal.address]);
-    return watchRun(environment.temporal.client, 'tuesday night', { ...createProgressDisplay(), show() {}, log() {} });
+    return watch(environment.temporal.client, 'tuesday night', { form: 'lines', output });
   });
   expect(result).toMatchObject({ run: 'tuesday-night', directory: join(folder, 'runs', 'tuesday-night') });
   expect(result.rounds.map((row) => row.round)).toEqual([0, 1, 2]);
@@ -69,6 +71,9 @@ test('two rounds, started with the plain temporal command and followed by what d
   expect(result.rounds[1]?.samplesAdded).toBeGreaterThan(0);
   expect(result.rounds[1]?.teacherTokens.completion).toBeGreaterThan(0);
   expect(await readFile(result.report, 'utf8')).toContain('</html>');
+  const lines = (await text(output.end())).split('\n');
+  expect(lines).toContainEqual(expect.stringMatching(/^round 0 finetune +[\d.]+ s +\d+ samples, loss /));
+  expect(lines).toContainEqual(expect.stringMatching(/^round 2 gate /));
 }, 300_000);
 
 test('an unknown key in the config ends the workflow at once, naming line and nearest key', async () => {
