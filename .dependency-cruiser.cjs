@@ -1,6 +1,10 @@
 /** Who may import whom: docs/architecture.md. */
 const src = (...names) => `^src/(${names.join('|')})/`;
 const programs = '^(workflows|activities|workers|cli|bench|scripts|examples|test)/';
+const oursExcept = (...below) => ({ path: '^(src|demo)/', pathNot: below });
+
+/** Files that list what there is, by the names that configs use. */
+const registries = ['^src/evaluation/benchmarks/index\\.ts$'];
 
 module.exports = {
   forbidden: [
@@ -10,52 +14,56 @@ module.exports = {
       name: 'core-stands-alone',
       severity: 'error',
       from: { path: src('core') },
-      to: { path: '^(src|demo)/', pathNot: src('core') },
+      to: oursExcept(src('core')),
+    },
+    {
+      name: 'config-knows-names-only',
+      comment: 'A schema takes the names that a registry lists, and calls nothing.',
+      severity: 'error',
+      from: { path: src('config') },
+      to: oursExcept(src('core', 'config'), ...registries),
     },
     {
       name: 'model-knows-no-data',
       severity: 'error',
       from: { path: src('model') },
-      to: { path: '^(src|demo)/', pathNot: src('core', 'model') },
+      to: oursExcept(src('core', 'model')),
     },
     {
       name: 'datasets-stand-alone',
       severity: 'error',
       from: { path: src('datasets') },
-      to: { path: '^(src|demo)/', pathNot: src('core', 'config', 'datasets') },
+      to: oursExcept(src('core', 'datasets')),
     },
     {
       name: 'teacher-stands-alone',
       severity: 'error',
       from: { path: src('teacher') },
-      to: { path: '^(src|demo)/', pathNot: src('core', 'config', 'teacher') },
+      to: oursExcept(src('core', 'teacher')),
     },
     {
       name: 'generation-knows-no-model',
       severity: 'error',
       from: { path: src('generation') },
-      to: { path: '^(src|demo)/', pathNot: src('core', 'config', 'datasets', 'teacher', 'generation') },
+      to: oursExcept(src('core', 'datasets', 'teacher', 'generation')),
     },
     {
       name: 'evaluation-knows-no-model',
       severity: 'error',
       from: { path: src('evaluation') },
-      to: {
-        path: '^(src|demo)/',
-        pathNot: [src('core', 'config', 'datasets', 'teacher', 'evaluation'), '^src/trainer/protocol'],
-      },
+      to: oursExcept(src('core', 'datasets', 'teacher', 'evaluation'), '^src/trainer/protocol'),
     },
     {
       name: 'trainer-knows-no-round',
       severity: 'error',
       from: { path: src('trainer') },
-      to: { path: '^(src|demo)/', pathNot: src('core', 'config', 'model', 'datasets', 'trainer') },
+      to: oursExcept(src('core', 'config', 'model', 'datasets', 'trainer')),
     },
     {
       name: 'report-reads-results-only',
       severity: 'error',
       from: { path: src('report') },
-      to: { path: '^(src|demo)/', pathNot: src('core', 'evaluation', 'report') },
+      to: oursExcept(src('core', 'evaluation', 'report')),
     },
     {
       name: 'libraries-know-no-temporal',
@@ -65,6 +73,37 @@ module.exports = {
     },
     { name: 'libraries-know-no-programs', severity: 'error', from: { path: '^src/' }, to: { path: programs } },
     { name: 'libraries-know-no-demo', severity: 'error', from: { path: '^src/' }, to: { path: '^demo/' } },
+    {
+      name: 'demo-imports-libraries',
+      comment: "The demo's commands are the one part of it that starts programs.",
+      severity: 'error',
+      from: { path: '^demo/', pathNot: '^demo/command/' },
+      to: { path: [programs, '^demo/command/'] },
+    },
+    {
+      name: 'workers-know-no-commands',
+      severity: 'error',
+      from: { path: '^(workflows|activities|workers)/' },
+      to: { path: '^(cli|bench|scripts|examples)/|^demo/command/' },
+    },
+    {
+      name: 'activities-know-no-workers',
+      severity: 'error',
+      from: { path: '^(workflows|activities)/' },
+      to: { path: '^(workers|demo)/' },
+    },
+    {
+      name: 'examples-import-libraries',
+      severity: 'error',
+      from: { path: '^examples/' },
+      to: { path: '^(workflows|activities|workers|cli|bench|scripts|test|demo)/' },
+    },
+    {
+      name: 'programs-stand-without-examples',
+      severity: 'error',
+      from: { pathNot: '^(test|examples)/' },
+      to: { path: '^examples/' },
+    },
     {
       name: 'workflows-take-types-only',
       severity: 'error',
