@@ -17,9 +17,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import type { GenerateOutcome } from '../src/round/outcomes.ts';
 import { askTeacher, createTeacherClient } from '../src/teacher/teacher.ts';
-import { examineHistories } from './histories.ts';
 import { startRig, taskQueue } from './support/generation-rig.ts';
 import { writeGenerationRun } from './support/generation-run.ts';
+import { examineHistories } from './support/histories.ts';
 import { mean } from './support/statistics.ts';
 
 const { values } = parseArgs({

@@ -17,8 +17,8 @@ import { stringify } from 'yaml';
 import { writeSceneDataset } from '../demo/scenes/write-dataset.ts';
 import type { DataEngineResult } from '../workflows/messages.ts';
 import { type ConnectedHosts, connectHosts, copyProjectTo } from './support/connected-hosts.ts';
+import { type ShardTimes, shardTimes } from './support/histories.ts';
 import type { Host } from './support/hosts.ts';
-import { type PartTimes, partTimes } from './support/part-times.ts';
 import { bucket } from './support/s3-server.ts';
 import { mean, median } from './support/statistics.ts';
 
@@ -109,8 +109,8 @@ async function measure(
     const [evaluated, embedded] = [await historyOf(0), await historyOf(1)];
     const figures = {
       score: rounds[0]?.multipleChoice ?? Number.NaN,
-      evaluation: figuresOf(partTimes(evaluated, 'evaluateShard'), partTimes(evaluated, 'evaluate'), count),
-      embedding: figuresOf(partTimes(embedded, 'embedShard'), partTimes(embedded, 'embed'), count),
+      evaluation: figuresOf(shardTimes(evaluated, 'evaluateShard'), shardTimes(evaluated, 'evaluate'), count),
+      embedding: figuresOf(shardTimes(embedded, 'embedShard'), shardTimes(embedded, 'embed'), count),
     };
     for (const step of ['evaluation', 'embedding'] as const) {
       const { seconds, partSeconds, busy } = figures[step];
@@ -125,7 +125,7 @@ async function measure(
   }
 }
 
-function figuresOf(done: PartTimes[], [joined]: PartTimes[], count: number): StepFigures {
+function figuresOf(done: ShardTimes[], [joined]: ShardTimes[], count: number): StepFigures {
   if (done.length !== parts || joined === undefined) throw new Error(`${done.length} of ${parts} parts were done`);
   const milliseconds = joined.done - Math.min(...done.map(({ scheduled }) => scheduled));
   const own = done.map((part) => part.done - part.started);

@@ -1,18 +1,16 @@
 /**
- * One process of the simulated fleet: `fleet-worker.ts cpu PLAN` runs the workflows and the steps without work,
- * `fleet-worker.ts gpu COUNT MILLISECONDS` so many GPU workers, whose shards take so long on average.
+ * One process of the simulated fleet: `fleet-worker.ts cpu PLAN` runs the workflows and CPU steps that do no work,
+ * `fleet-worker.ts gpu COUNT MILLISECONDS` as many GPU workers, whose shards take so long on average.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from '@temporalio/worker';
-import { withHeartbeat } from '../../activities/heartbeat.ts';
-import { fakeActivities } from '../../test/workflows/fake-activities.ts';
 import { connectWorker } from '../../workers/connection.ts';
 import { workflowsPath } from '../../workers/workflows-path.ts';
 import type { RunPlan } from '../../workflows/messages.ts';
-import { shardMilliseconds } from './shard-time.ts';
+import { fakeActivities } from '../support/fake-activities.ts';
+import { simulatedGpuActivities } from './simulated-gpu.ts';
 
 const [kind, first = '', second = ''] = process.argv.slice(2);
-// A worker without its server, which the benchmark stops, has nothing to wait for.
+// A worker has nothing to wait for once the benchmark has stopped its server.
 process.stdin.on('end', () => process.exit(0)).resume();
 const workers = kind === 'cpu' ? [await cpuWorker(JSON.parse(first))] : await gpuWorkers(Number(first), Number(second));
 const running = workers.map((worker) => worker.run());
@@ -27,17 +25,13 @@ async function cpuWorker(plan: RunPlan): Promise<Worker> {
 
 /** Each as `createGpuWorker` makes it: one slot, and its own pollers. */
 function gpuWorkers(count: number, milliseconds: number): Promise<Worker[]> {
-  const step = async ({ round, shard = 0 }: { round: number; shard?: number }) => {
-    await withHeartbeat(round, () => sleep(shardMilliseconds(shard, milliseconds)));
-    return { seconds: 0, reused: false, questions: 1, samples: 1, steps: 1, loss: 1, parity: 0, images: 1 };
-  };
   return Promise.all(
     Array.from({ length: count }, async (_, number) =>
       Worker.create({
         ...(await connectWorker()),
         taskQueue: 'fleet-gpu',
         identity: `gpu-${process.pid}-${number}`,
-        activities: { finetune: step, merge: step, evaluateShard: step, embed: step },
+        activities: simulatedGpuActivities(milliseconds),
         maxConcurrentActivityTaskExecutions: 1,
         maxHeartbeatThrottleInterval: '1 second',
       }),

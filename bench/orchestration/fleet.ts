@@ -7,10 +7,9 @@ import { connectClient } from '../../cli/temporal-client.ts';
 import { type OwnedProcess, startOwned } from '../../demo/command/child-process.ts';
 import { startTemporalServer } from '../../demo/command/temporal-server.ts';
 import type { RunPlan } from '../../workflows/messages.ts';
-import { examineHistories } from '../histories.ts';
-import { type PartTimes, partTimes } from '../support/part-times.ts';
+import { examineHistories, type ShardTimes, shardTimes } from '../support/histories.ts';
 import { firstMatch, memoryOfGroup, processorTimeOfGroups } from '../support/process-figures.ts';
-import { shardMilliseconds } from './shard-time.ts';
+import { shardMilliseconds } from './simulated-gpu.ts';
 
 export interface FleetFigures {
   /** From the first shard scheduled to the last one done. */
@@ -74,7 +73,7 @@ export async function measureFleet(
     await handle.result();
     const serverSeconds = (await processorTime()) - before;
     const round = client.workflow.getHandle(`${workflowId}/round-0`);
-    const times = partTimes(await round.fetchHistory(), 'evaluateShard');
+    const times = shardTimes(await round.fetchHistory(), 'evaluateShard');
     const seconds =
       (Math.max(...times.map(({ done }) => done)) - Math.min(...times.map(({ scheduled }) => scheduled))) / 1000;
     const own = times.reduce((sum, _, shard) => sum + shardMilliseconds(shard, milliseconds), 0);
@@ -106,7 +105,7 @@ function planOf(evaluationShards: number): RunPlan {
 }
 
 /** Between the end of a worker's shard and the start of its next. */
-function idleTimes(times: readonly PartTimes[]): number[] {
+function idleTimes(times: readonly ShardTimes[]): number[] {
   const free = new Map<string, number>();
   const idle: number[] = [];
   for (const { worker, started, done } of [...times].sort((a, b) => a.started - b.started)) {
@@ -118,7 +117,7 @@ function idleTimes(times: readonly PartTimes[]): number[] {
 }
 
 /** Of the first shards, one a worker: nobody was before them. */
-function firstTurn(times: readonly PartTimes[], workers: number): number[] {
+function firstTurn(times: readonly ShardTimes[], workers: number): number[] {
   return [...times]
     .sort((a, b) => a.started - b.started)
     .slice(0, workers)

@@ -8,8 +8,8 @@ import { connectClient } from '../../cli/temporal-client.ts';
 import type { OwnedProcess } from '../../demo/command/child-process.ts';
 import { startTemporalServer } from '../../demo/command/temporal-server.ts';
 import { projectFile } from '../../src/core/project-file.ts';
+import { shardTimes } from './histories.ts';
 import { createHosts, type Host } from './hosts.ts';
-import { partTimes } from './part-times.ts';
 import { firstMatch } from './process-figures.ts';
 import { startS3Server, type TestS3Server } from './s3-server.ts';
 
@@ -111,6 +111,6 @@ export async function partsDoneBy(
   round: string,
   activity: string,
 ): Promise<number[]> {
-  const parts = partTimes(await client.workflow.getHandle(round).fetchHistory(), activity);
+  const parts = shardTimes(await client.workflow.getHandle(round).fetchHistory(), activity);
   return workers.map(({ pid }) => parts.filter(({ worker }) => worker.startsWith(`${pid}@`)).length);
 }

@@ -2,10 +2,10 @@
  * `dataengine schedule` against a real server.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { fakeActivities } from '../../bench/support/fake-activities.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { writeTinyRun } from '../round/tiny-run.ts';
 import { createWorker, startEnvironment, type WorkflowTestEnvironment } from '../workflows/environment.ts';
-import { fakeActivities } from '../workflows/fake-activities.ts';
 import { planOn } from '../workflows/histories/scenarios.ts';
 import { until } from '../workflows/until.ts';
 import { dataengine } from './in-this-process.ts';

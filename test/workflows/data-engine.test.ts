@@ -2,10 +2,10 @@ import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activ
 import { WorkflowFailedError } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { fakeActivities } from '../../bench/support/fake-activities.ts';
 import { rootCause } from '../../cli/failures.ts';
 import type { DataEngineInput, DataEngineResult, RoundProgress, RunPlan } from '../../workflows/messages.ts';
 import { createWorker, startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
-import { fakeActivities } from './fake-activities.ts';
 import { until } from './until.ts';
 
 let environment: WorkflowTestEnvironment;

@@ -8,6 +8,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { prepareRun } from '../../activities/prepare-run.ts';
 import { readRoundRecords, writeRoundRecord } from '../../activities/round-records.ts';
+import { fakeActivities } from '../../bench/support/fake-activities.ts';
 import { scheduleOptions } from '../../cli/schedule-commands.ts';
 import { temporalExecutable } from '../../demo/command/temporal-server.ts';
 import { extensions } from '../../workers/extensions.ts';
@@ -16,7 +17,6 @@ import type { DataEngineResult } from '../../workflows/messages.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { writeTinyRun } from '../round/tiny-run.ts';
 import { createWorker, startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
-import { fakeActivities } from './fake-activities.ts';
 import { planOn } from './histories/scenarios.ts';
 import { until } from './until.ts';
 

@@ -3,9 +3,9 @@
  */
 import { ApplicationFailure } from '@temporalio/activity';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { fakeActivities } from '../../bench/support/fake-activities.ts';
 import type { DataEngineResult, RunPlan } from '../../workflows/messages.ts';
 import { createWorker, startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
-import { fakeActivities } from './fake-activities.ts';
 import { planOn } from './histories/scenarios.ts';
 import { until } from './until.ts';
 

@@ -4,6 +4,8 @@
 import { ApplicationFailure } from '@temporalio/activity';
 import { WithStartWorkflowOperation, type WorkflowHandle, WorkflowUpdateFailedError } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { fakeActivities } from '../../bench/support/fake-activities.ts';
+import { fakeGeneration, generationPlan } from '../../bench/support/fake-generation.ts';
 import { rootCause } from '../../cli/failures.ts';
 import type {
   DataEngineInput,
@@ -14,8 +16,6 @@ import type {
 } from '../../workflows/messages.ts';
 import { gate } from '../helpers/gate.ts';
 import { createWorker, startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
-import { fakeActivities } from './fake-activities.ts';
-import { fakeGeneration, generationPlan } from './fake-generation.ts';
 import { planOn } from './histories/scenarios.ts';
 import { until } from './until.ts';
 

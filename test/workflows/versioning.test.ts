@@ -3,10 +3,10 @@
  * continues as new.
  */
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { fakeActivities } from '../../bench/support/fake-activities.ts';
 import { versioningOptions } from '../../workers/worker-settings.ts';
 import { gate } from '../helpers/gate.ts';
 import { createWorker, startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
-import { fakeActivities } from './fake-activities.ts';
 import { planOn } from './histories/scenarios.ts';
 import { until } from './until.ts';
 

@@ -6,13 +6,13 @@
 import { bundleWorkflowCode, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { DeterminismViolationError } from '@temporalio/workflow';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { fakeActivities } from '../../../bench/support/fake-activities.ts';
+import { fakePromptActivities } from '../../../bench/support/fake-generation.ts';
 import { workflowsPath } from '../../../workers/workflows-path.ts';
 import * as messages from '../../../workflows/messages.ts';
 import * as promptMessages from '../../../workflows/prompt-messages.ts';
 import * as steeringMessages from '../../../workflows/steering-messages.ts';
 import { quiet } from '../environment.ts';
-import { fakeActivities } from '../fake-activities.ts';
-import { fakePromptActivities } from '../fake-generation.ts';
 import { planOn } from './scenarios.ts';
 import { historyNames, readHistory, type StoredHistory } from './stored.ts';
 

@@ -6,10 +6,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import type { WorkflowHandle } from '@temporalio/client';
 import type { StepReference } from '../../../activities/references.ts';
+import { fakeActivities } from '../../../bench/support/fake-activities.ts';
+import { fakeGeneration, fakePromptActivities, generationPlan } from '../../../bench/support/fake-generation.ts';
 import type { GenerationPlan } from '../../../src/round/generation/plan.ts';
 import type { DataEngineProgress, RoundProgress, RunPlan } from '../../../workflows/messages.ts';
-import { fakeActivities } from '../fake-activities.ts';
-import { fakeGeneration, fakePromptActivities, generationPlan } from '../fake-generation.ts';
 import { until } from '../until.ts';
 
 export interface Scenario {

@@ -1,5 +1,5 @@
 /**
- * Activities that do no work, for tests of the workflows alone.
+ * Activities that do no work, for what looks at the workflows alone.
  */
 import type { CpuActivities } from '../../activities/cpu.ts';
 import type { GenerationActivities } from '../../activities/generation.ts';
