@@ -24,12 +24,13 @@ import type {
   ReportOutcome,
   SampleOutcome,
 } from '../src/round/outcomes.ts';
-import { type Owned, ownFolders } from '../src/round/own-folders.ts';
+import { ownFolders } from '../src/round/own-folders.ts';
 import { prepareData } from '../src/round/prepare-data.ts';
 import { refine } from '../src/round/refine.ts';
 import { report } from '../src/round/report.ts';
 import { sample } from '../src/round/sample.ts';
 import type { StepContext } from '../src/round/step-context.ts';
+import type { StepName } from '../src/round/steps.ts';
 import { beginVerification } from '../src/round/verification/begin.ts';
 import { finishVerification } from '../src/round/verification/finish.ts';
 import { verificationWork } from '../src/round/verification/work.ts';
@@ -64,9 +65,9 @@ export interface CpuActivities extends GenerationActivities {
 export function createCpuActivities(dependencies: ActivityDependencies): CpuActivities {
   /** A step that writes its own folder. */
   const owning =
-    <R>(folder: Owned, step: (context: StepContext) => Promise<R>) =>
+    <R>(name: StepName, step: (context: StepContext) => Promise<R>) =>
     (reference: StepReference) =>
-      runStep(reference, dependencies, step, ownFolders(reference.round, folder));
+      runStep(reference, dependencies, step, ownFolders(reference.round, name));
   return {
     // A run that moves into a store is sent there first, which may take a while.
     prepareRun: (input) => asActivity(() => withHeartbeat(0, () => prepareRun(input, dependencies))),
@@ -108,12 +109,7 @@ export function createCpuActivities(dependencies: ActivityDependencies): CpuActi
     classify: owning('classify', classify),
     compareRound: owning('compare', compareRound),
     gate: ({ verdict, ...reference }) =>
-      runStep(
-        reference,
-        dependencies,
-        (context) => gate(context, verdict),
-        ownFolders(reference.round, 'compare', 'gate'),
-      ),
+      runStep(reference, dependencies, (context) => gate(context, verdict), ownFolders(reference.round, 'gate')),
     report: (reference) => runStep(reference, dependencies, report),
     notify: ({ text, ...reference }) => runStep(reference, dependencies, (context) => notify(context, { text })),
   };

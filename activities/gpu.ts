@@ -8,7 +8,7 @@ import { finetune } from '../src/round/finetune.ts';
 import { merge } from '../src/round/merge.ts';
 import type { RunWork } from '../src/round/open-run.ts';
 import type { EmbedOutcome, EvaluateShardOutcome, FinetuneOutcome, MergeOutcome } from '../src/round/outcomes.ts';
-import { ownEmbeddingPart, ownFolders, ownShard } from '../src/round/own-folders.ts';
+import { ownEmbeddingShard, ownFolders, ownShard } from '../src/round/own-folders.ts';
 import type { StepContext } from '../src/round/step-context.ts';
 import type { EmbedShardReference, EvaluateShardReference, StepReference } from './references.ts';
 import { type ActivityDependencies, runStep } from './run-step.ts';
@@ -37,8 +37,8 @@ export function createGpuActivities(dependencies: ActivityDependencies): GpuActi
     merge: (reference) => run(reference, merge, ownFolders(reference.round, 'merge')),
     evaluateShard: ({ set, shard, ...reference }) =>
       run(reference, (context) => evaluateShard(context, { set, shard }), ownShard(reference.round, { set, shard })),
-    embed: (reference) => run(reference, joinOrEmbed, ownFolders(reference.round, 'embeddings')),
+    embed: (reference) => run(reference, joinOrEmbed, ownFolders(reference.round, 'embed')),
     embedShard: ({ shard, ...reference }) =>
-      run(reference, (context) => embedShard(context, { shard }), ownEmbeddingPart(shard)),
+      run(reference, (context) => embedShard(context, { shard }), ownEmbeddingShard(shard)),
   };
 }

@@ -15,7 +15,7 @@ import { parseArgs } from 'node:util';
 import { loadConfig } from '../src/config/load-config.ts';
 import type { Config } from '../src/config/schema.ts';
 import { runStepOnce } from '../src/core/manifest.ts';
-import { openRunDirectory, roundDirectory, stepDirectory } from '../src/core/run-directory.ts';
+import { openRunDirectory, roundDirectory } from '../src/core/run-directory.ts';
 import { writeJson } from '../src/core/write-file.ts';
 import { append } from '../src/round/append.ts';
 import { classify } from '../src/round/classify.ts';
@@ -30,6 +30,7 @@ import { prepareData } from '../src/round/prepare-data.ts';
 import { refine } from '../src/round/refine.ts';
 import { sample } from '../src/round/sample.ts';
 import type { StepContext } from '../src/round/step-context.ts';
+import { stepDirectory } from '../src/round/step-directory.ts';
 import { extensions } from '../workers/extensions.ts';
 import { confidenceInterval, mean } from './support/statistics.ts';
 

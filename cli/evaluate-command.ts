@@ -7,9 +7,10 @@ import { computeDtypes, weightDtypes } from '../src/config/finetune-schema.ts';
 import { evaluationNumberFormats, type NumberFormats } from '../src/config/number-formats.ts';
 import type { Config } from '../src/config/schema.ts';
 import { InputError } from '../src/core/input-error.ts';
-import { openRunDirectory, stepDirectory } from '../src/core/run-directory.ts';
+import { openRunDirectory } from '../src/core/run-directory.ts';
 import { type BenchmarkName, benchmarkNames, benchmarkOf } from '../src/evaluation/benchmarks/index.ts';
 import type { EvaluationSet } from '../src/round/evaluation-sets.ts';
+import { stepDirectory } from '../src/round/step-directory.ts';
 import { addConfigOptions, type ConfigOptions, integer, loadNamedConfig } from './options.ts';
 import { createProgressDisplay } from './progress-display.ts';
 import { formatScores } from './scores-table.ts';
@@ -81,7 +82,7 @@ export function addEvaluateCommand(program: Command, signal: AbortSignal): void 
       if (benchmark !== undefined) return evaluateBenchmark({ ...options, benchmark }, signal);
       if (config === undefined) throw missing('--config', 'or --benchmark with --file and --model');
       const load = async () => (await import('../src/round/evaluate.ts')).evaluate;
-      return runStepCommand('evaluate', load, { ...step, config }, signal, 'evaluation');
+      return runStepCommand('evaluate', load, { ...step, config }, signal);
     });
 }
 

@@ -29,7 +29,7 @@ export function addGateCommands(program: Command, signal: AbortSignal): void {
         const { gate } = await import('../src/round/gate.ts');
         return (context: Parameters<typeof gate>[0]) => gate(context, verdict);
       };
-      return runStepCommand('gate', load, options, signal, 'compare', 'gate');
+      return runStepCommand('gate', load, options, signal);
     });
   program
     .command('approve <workflow-id>')

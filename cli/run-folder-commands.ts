@@ -16,12 +16,13 @@ export function addPullCommand(program: Command, signal: AbortSignal): void {
     .addHelpText('after', '\nExample:\n  dataengine pull s3://my-bucket/dataengine/runs/nightly --weights')
     .action(async (uri: string, { to, cache, weights }: { to: string; cache: string; weights: boolean }) => {
       const { pullRun } = await import('../src/core/remote/stored-run.ts');
+      const { storeRules } = await import('../src/round/store-rules.ts');
       const display = createProgressDisplay();
       const onTransfer = ({ file, bytes, size }: { file: string; bytes: number; size: number }) =>
         display.show(file, { step: bytes, steps: size });
       try {
         const places = { runsDirectory: to, cacheDirectory: cache };
-        const folder = await pullRun(uri, { weights, signal, onTransfer }, places);
+        const folder = await pullRun(uri, { rules: storeRules, weights, signal, onTransfer }, places);
         display.stop();
         process.stdout.write(`${folder}\n`);
       } finally {

@@ -1,7 +1,16 @@
-import { fileURLToPath } from 'node:url';
+/** Writes what is generated from the code: the JSON Schema of configs, its page, and the table of steps in the docs. */
+import { readdir, readFile } from 'node:fs/promises';
 import { configurationPage } from '../src/config/describe-schema.ts';
 import { configJsonSchema } from '../src/config/schema.ts';
+import { projectFile } from '../src/core/project-file.ts';
 import { writeFileAtomically, writeJson } from '../src/core/write-file.ts';
+import { withStepsTable } from '../src/round/describe-steps.ts';
 
-await writeJson(fileURLToPath(new URL('../configs/schema.json', import.meta.url)), configJsonSchema());
-await writeFileAtomically(fileURLToPath(new URL('../docs/configuration.md', import.meta.url)), configurationPage());
+await writeJson(projectFile('configs/schema.json'), configJsonSchema());
+await writeFileAtomically(projectFile('docs/configuration.md'), configurationPage());
+const pages = (await readdir(projectFile('docs'))).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`);
+for (const name of ['README.md', ...pages]) {
+  const page = await readFile(projectFile(name), 'utf8');
+  const current = withStepsTable(page);
+  if (current !== page) await writeFileAtomically(projectFile(name), current);
+}

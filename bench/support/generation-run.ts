@@ -8,12 +8,12 @@ import { configSchema } from '../../src/config/schema.ts';
 import { hashValue } from '../../src/core/hash.ts';
 import { runStepOnce } from '../../src/core/manifest.ts';
 import { projectFile } from '../../src/core/project-file.ts';
-import { stepDirectory } from '../../src/core/run-directory.ts';
 import { writeFileAtomically } from '../../src/core/write-file.ts';
 import type { GenerationRequest } from '../../src/generation/sample-requests.ts';
 import { freezeConfig } from '../../src/round/frozen-config.ts';
 import { requestsFile } from '../../src/round/sample.ts';
 import type { StepContext } from '../../src/round/step-context.ts';
+import { stepDirectory } from '../../src/round/step-directory.ts';
 import { extensions } from '../../workers/extensions.ts';
 
 const imageCount = 200;

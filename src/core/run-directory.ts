@@ -1,67 +1,39 @@
 import { join } from 'node:path';
 import { InputError } from './input-error.ts';
 
-/** Where everything of one run lies: `<runs>/<run>`. */
+/** The folder of a run: `<runs>/<run>`. */
 export interface RunDirectory {
   root: string;
-  /** There when the run lies in a store of objects, and this disk has what this machine needed of it. */
+  /** Present when the run lies in an object store; this disk then has what this machine needed of it. */
   stored?: StoredRun;
 }
 
-/** A run in a store of objects, as a step sees it. Folders are absolute, and this machine's. */
+/** A run in an object store, as a step sees it. Folders are absolute paths on this machine. */
 export interface StoredRun {
   /** `s3://bucket/prefix/runs/<run>` */
   uri: string;
   /**
-   * Has the newest of a step's folder on this disk; nothing happens where the store has none of it.
+   * Downloads the newest files of a step's folder, as far as this disk lacks them. Nothing happens when the store has none.
    *
-   * @param options.weights the large files of models too (`*.safetensors`)
+   * @param options.weights also the large files of models (`*.safetensors`)
    */
-  bring(folder: string, options?: { weights?: boolean }): Promise<void>;
+  download(folder: string, options?: { weights?: boolean }): Promise<void>;
   /** The same for every step's folder below a folder. */
-  bringAll(folder: string): Promise<void>;
+  downloadAll(folder: string): Promise<void>;
   /**
-   * Has on this disk what all machines have written so far into a folder whose files only grow, each in the hands of
-   * one process; and sends what this machine adds, from now until the activity ends.
+   * Downloads what all machines have written so far into a folder whose files only grow, each written by one process. From
+   * now until the activity ends, uploads what this machine adds.
    *
-   * @param options.startingWith of the files' names
-   * @param options.of what the files belong to: those of others are not seen
+   * @param options.startingWith beginning of the files' names; default: all files
+   * @param options.of what the files belong to: files of others are not seen
    */
-  share(folder: string, options?: { startingWith?: string; of?: string }): Promise<void>;
-  /** Puts a page into the store under its own name, for people. @returns its URI */
+  sync(folder: string, options?: { startingWith?: string; of?: string }): Promise<void>;
+  /** Writes a page for people into the store, under its own name. @returns its URI */
   publish(file: string): Promise<string>;
 }
 
-/** The steps of a round that have a folder of their own. */
-export type StepName =
-  | 'finetune'
-  | 'merge'
-  | 'evaluate'
-  | 'classify'
-  | 'compare'
-  | 'gate'
-  | 'sample'
-  | 'generate'
-  | 'verify'
-  | 'refine'
-  | 'append';
-
-const stepFolders: Record<StepName, string> = {
-  finetune: 'finetune',
-  merge: 'merged',
-  evaluate: 'evaluate',
-  classify: 'classify',
-  compare: 'compare',
-  gate: 'gate',
-  sample: 'sample',
-  generate: 'generate',
-  verify: 'verify',
-  refine: 'refine',
-  append: 'append',
-};
-
 /**
- * Names the folder of a run. Nothing is made on the disk: the first file written makes its folders.
+ * Names the folder of a run. Nothing is created on the disk: the first file written creates its folders.
  *
  * @throws InputError when the run's name can't be a folder's name.
  */
@@ -80,9 +52,4 @@ export function openRunDirectory(runsDirectory: string, run: string): RunDirecto
 /** `<runs>/<run>/round-<round>` */
 export function roundDirectory(run: RunDirectory, round: number): string {
   return join(run.root, `round-${round}`);
-}
-
-/** The folder that belongs to one step of one round, and to nothing else. */
-export function stepDirectory(run: RunDirectory, round: number, step: StepName): string {
-  return join(roundDirectory(run, round), stepFolders[step]);
 }

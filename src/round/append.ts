@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { type Manifest, runStepOnce } from '../core/manifest.ts';
 import { readJson } from '../core/read-json.ts';
-import { roundDirectory, stepDirectory } from '../core/run-directory.ts';
+import { roundDirectory } from '../core/run-directory.ts';
 import { writeJson } from '../core/write-file.ts';
 import { countByType } from '../datasets/compare-versions.ts';
 import { readEngineData } from '../datasets/engine-data.ts';
@@ -17,6 +17,7 @@ import { promptFile } from './prompt-file.ts';
 import { rejectedByReasonFile } from './refine.ts';
 import { requireDataRound } from './require-data-round.ts';
 import type { StepContext } from './step-context.ts';
+import { stepDirectory } from './step-directory.ts';
 import { paidPrice, teacherName } from './teacher-identity.ts';
 
 const versionFile = 'version.json';

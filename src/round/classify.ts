@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { runStepOnce } from '../core/manifest.ts';
-import { stepDirectory } from '../core/run-directory.ts';
 import { writeJson } from '../core/write-file.ts';
 import { collectBadCases } from '../evaluation/bad-cases.ts';
 import { readEvaluatedQuestions, readWeights } from '../evaluation/records.ts';
@@ -9,6 +8,7 @@ import { finishedStep } from './finished-step.ts';
 import { outcomeOf } from './outcome-of.ts';
 import type { ClassifyOutcome } from './outcomes.ts';
 import type { StepContext } from './step-context.ts';
+import { stepDirectory } from './step-directory.ts';
 
 export const badCasesFile = 'bad_case_aokvqa_classified.json';
 export const weightsFile = 'weight.json';

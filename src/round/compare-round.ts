@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { InputError } from '../core/input-error.ts';
 import { runStepOnce } from '../core/manifest.ts';
 import { readJson } from '../core/read-json.ts';
-import { type RunDirectory, stepDirectory } from '../core/run-directory.ts';
+import type { RunDirectory } from '../core/run-directory.ts';
 import { writeJson } from '../core/write-file.ts';
 import { findForgotten, forgettingSchema, sumForgotten } from '../evaluation/forgetting.ts';
 import { readEvaluatedQuestions } from '../evaluation/records.ts';
@@ -17,6 +17,7 @@ import { lineageBefore } from './lineage.ts';
 import { outcomeOf } from './outcome-of.ts';
 import type { CompareOutcome } from './outcomes.ts';
 import type { StepContext } from './step-context.ts';
+import { stepDirectory } from './step-directory.ts';
 
 export const comparisonFile = 'comparison.json';
 export const forgottenFile = 'forgotten.json';

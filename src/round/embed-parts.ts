@@ -9,7 +9,7 @@ import { embeddingFiles, embedImages, embedOutcome, listImages, whatIsEmbedded }
 import { manifestIn } from './finished-step.ts';
 import {
   type EmbeddingRows,
-  embeddingPartDirectory,
+  embeddingShardDirectory,
   embeddingsFile,
   imageIdsFile,
   readEmbeddings,
@@ -18,12 +18,12 @@ import type { EmbedOutcome } from './outcomes.ts';
 import { partOf } from './part-of.ts';
 import type { StepContext } from './step-context.ts';
 
-/** Embeds one part of the images: `<run>/embedding-parts/<i>-of-<n>/`. Rows that runs share are not computed again. */
+/** Embeds one part of the images: `<run>/embedding-shards/<i>-of-<n>/`. Rows that runs share are not computed again. */
 export async function embedShard(context: StepContext, { shard }: { shard: number }): Promise<EmbedOutcome> {
   const { embeddingShards: count } = context.config.sampling;
   const { inputs, cached } = await whatIsEmbedded(context);
   const step = {
-    directory: embeddingPartDirectory(context.run, shard, count),
+    directory: embeddingShardDirectory(context.run, shard, count),
     step: 'embed-shard',
     inputs: { ...inputs, shard, count },
   };
@@ -48,7 +48,7 @@ export async function joinParts(context: StepContext, directory: string): Promis
   const { embeddingShards: count } = config.sampling;
   const parts: EmbeddingRows[] = [];
   for (let shard = 0; shard < count; shard += 1) {
-    const folder = embeddingPartDirectory(run, shard, count);
+    const folder = embeddingShardDirectory(run, shard, count);
     if ((await manifestIn(run, folder, { weights: true })) === undefined) {
       const problem = 'this part of the images has not been embedded';
       throw new InputError({ file: folder, problem, remedy: 'Run `dataengine embed` with the same config' });

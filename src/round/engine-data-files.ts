@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import { type RunDirectory, roundDirectory } from '../core/run-directory.ts';
 import { finishedStep } from './finished-step.ts';
+import { steps } from './steps.ts';
 
-/** The name that the reference system gives a round's generated samples. */
+/** The name that the reference system gives a round's generated samples: `DataEngine_round<k>_data.json`. */
 export function engineDataFile(round: number): string {
-  return `DataEngine_round${round}_data.json`;
+  return steps.append.publishes.replace('<k>', String(round));
 }
 
 /** The generated samples of one round, as its append step published them. */

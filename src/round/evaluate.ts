@@ -8,7 +8,6 @@ import { hashFile } from '../core/hash.ts';
 import { InputError } from '../core/input-error.ts';
 import { type Manifest, runStepOnce } from '../core/manifest.ts';
 import { readJsonLines } from '../core/read-json.ts';
-import { roundDirectory, stepDirectory } from '../core/run-directory.ts';
 import type { AokvqaQuestion } from '../datasets/aokvqa.ts';
 import type { BenchmarkQuestion } from '../evaluation/benchmarks/benchmark.ts';
 import { type EvaluationQuestion, evaluationAnswerSchema } from '../trainer/protocol.ts';
@@ -30,6 +29,7 @@ import { questionTypesOf } from './question-types.ts';
 import { writeScores } from './score-questions.ts';
 import { settleUnclearOf } from './settle-unclear.ts';
 import type { StepContext } from './step-context.ts';
+import { shardsDirectory, stepDirectory } from './step-directory.ts';
 
 /** Scores all parts of all sets one after another, and joins them. */
 export async function evaluate(context: StepContext): Promise<EvaluateOutcome> {
@@ -40,7 +40,7 @@ export async function evaluate(context: StepContext): Promise<EvaluateOutcome> {
   return joinEvaluation(context);
 }
 
-/** Scores one part of a set: `round-<k>/evaluate-parts/<set>-<i>-of-<n>/losses.jsonl`. */
+/** Scores one part of a set: `round-<k>/evaluate-shards/<set>-<i>-of-<n>/losses.jsonl`. */
 export async function evaluateShard(
   context: StepContext,
   { set: name, shard }: { set: string; shard: number },
@@ -173,7 +173,7 @@ export function shardDirectory(
   set: string,
   shard: number,
 ): string {
-  return join(roundDirectory(run, round), 'evaluate-parts', `${set}-${shard}-of-${config.evaluate.shards}`);
+  return join(shardsDirectory(run, round, 'evaluate'), `${set}-${shard}-of-${config.evaluate.shards}`);
 }
 
 async function requireShard(context: StepContext, set: string, shard: number): Promise<Manifest> {

@@ -10,6 +10,7 @@ import type { BenchmarkQuestion } from '../evaluation/benchmarks/benchmark.ts';
 import { type BenchmarkName, benchmarkOf } from '../evaluation/benchmarks/index.ts';
 import type { EvaluationQuestion } from '../trainer/protocol.ts';
 import { configuredSplits, questionSet } from './dataset-paths.ts';
+import { extractedImagesName } from './store-rules.ts';
 
 export interface EvaluationSet {
   /** No other set of the run has it: `validation`, `test`, or a benchmark's. */
@@ -86,7 +87,7 @@ export function readEvaluationSet(set: EvaluationSet, extractedImages: string): 
 
 /** Where images of benchmark files go that hold them inside. */
 export function extractedImagesFolder(run: RunDirectory): string {
-  return join(run.root, 'benchmark-images');
+  return join(run.root, extractedImagesName);
 }
 
 /** The questions as they are put to the model; blind, without their images. */

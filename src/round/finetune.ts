@@ -1,4 +1,3 @@
-import { stepDirectory } from '../core/run-directory.ts';
 import type { FinetuneJob } from '../trainer/protocol.ts';
 import { baseModelHash } from './base-model.ts';
 import { finishedStep } from './finished-step.ts';
@@ -7,6 +6,7 @@ import { outcomeOf } from './outcome-of.ts';
 import type { FinetuneOutcome } from './outcomes.ts';
 import { mixtureFiles, roundMixture } from './round-mixture.ts';
 import type { StepContext } from './step-context.ts';
+import { stepDirectory } from './step-directory.ts';
 import { runTrainerStep } from './trainer-step.ts';
 
 const outputs = ['adapter_config.json', 'adapter_model.safetensors', 'loss.jsonl'];

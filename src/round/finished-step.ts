@@ -1,6 +1,8 @@
 import { InputError } from '../core/input-error.ts';
 import { type Manifest, readManifest } from '../core/manifest.ts';
-import { type RunDirectory, type StepName, stepDirectory } from '../core/run-directory.ts';
+import type { RunDirectory } from '../core/run-directory.ts';
+import { stepDirectory } from './step-directory.ts';
+import type { RoundStep } from './steps.ts';
 
 /** What of a step's folder must be on this disk, when the run lies in a store. */
 interface Needed {
@@ -16,7 +18,7 @@ interface Needed {
 export async function finishedStep(
   run: RunDirectory,
   round: number,
-  step: StepName,
+  step: RoundStep,
   needed?: Needed,
 ): Promise<{ directory: string; manifest: Manifest }> {
   const directory = stepDirectory(run, round, step);
@@ -33,6 +35,6 @@ export async function finishedStep(
 
 /** The manifest in a folder of the run, and with it what the folder holds; undefined when the step has not finished. */
 export async function manifestIn(run: RunDirectory, directory: string, needed?: Needed): Promise<Manifest | undefined> {
-  await run.stored?.bring(directory, needed);
+  await run.stored?.download(directory, needed);
   return readManifest(directory);
 }

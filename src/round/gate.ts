@@ -4,7 +4,6 @@
 import { join } from 'node:path';
 import { InputError } from '../core/input-error.ts';
 import { runStepOnce } from '../core/manifest.ts';
-import { stepDirectory } from '../core/run-directory.ts';
 import { writeJson } from '../core/write-file.ts';
 import { markVersion } from '../datasets/versions.ts';
 import { readEvaluatedQuestions } from '../evaluation/records.ts';
@@ -18,6 +17,7 @@ import { type Decision, decisionFile, lineageBefore, readDecision, writeLineage 
 import { outcomeOf } from './outcome-of.ts';
 import type { CompareOutcome, GateOutcome } from './outcomes.ts';
 import type { StepContext } from './step-context.ts';
+import { stepDirectory } from './step-directory.ts';
 
 /** What a person, or the time that ran out, says about a round. */
 export interface Verdict {

@@ -7,6 +7,7 @@ import { readJson } from '../core/read-json.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
 import { openSafetensors } from '../model/files/safetensors.ts';
 import { nearestInPool } from './nearest-in-pool.ts';
+import { directoryOf, shardsDirectory } from './step-directory.ts';
 
 export const embeddingsFile = 'embeddings.safetensors';
 export const imageIdsFile = 'image_ids.json';
@@ -17,12 +18,12 @@ export type EmbeddedImageIds = z.output<typeof imageIdsSchema>;
 
 /** `<run>/embeddings/` */
 export function embeddingsDirectory(run: RunDirectory): string {
-  return join(run.root, 'embeddings');
+  return directoryOf(run, 0, 'embed') as string;
 }
 
-/** The folder of one part of them: `<run>/embedding-parts/<i>-of-<n>/` */
-export function embeddingPartDirectory(run: RunDirectory, shard: number, count: number): string {
-  return join(run.root, 'embedding-parts', `${shard}-of-${count}`);
+/** The folder of one part of them: `<run>/embedding-shards/<i>-of-<n>/` */
+export function embeddingShardDirectory(run: RunDirectory, shard: number, count: number): string {
+  return join(shardsDirectory(run, 0, 'embed'), `${shard}-of-${count}`);
 }
 
 /**

@@ -7,10 +7,11 @@ import { z } from 'zod';
 import type { Config } from '../config/schema.ts';
 import { InputError } from '../core/input-error.ts';
 import { readJson } from '../core/read-json.ts';
-import { type RunDirectory, stepDirectory } from '../core/run-directory.ts';
+import type { RunDirectory } from '../core/run-directory.ts';
 import { writeJson } from '../core/write-file.ts';
 import { stopRules } from '../evaluation/stop-rules.ts';
 import { manifestIn } from './finished-step.ts';
+import { stepDirectory } from './step-directory.ts';
 
 export const decisionFile = 'decision.json';
 export const lineageFile = 'lineage.json';

@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs';
 import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { stepDirectory } from '../core/run-directory.ts';
 import { baseModelHash } from './base-model.ts';
 import { finishedStep } from './finished-step.ts';
 import { outcomeOf } from './outcome-of.ts';
 import type { MergeOutcome } from './outcomes.ts';
 import { mixtureFiles, roundMixture } from './round-mixture.ts';
 import type { StepContext } from './step-context.ts';
+import { stepDirectory } from './step-directory.ts';
 import { runTrainerStep } from './trainer-step.ts';
 
 const paritySamples = 4;

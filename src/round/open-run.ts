@@ -5,6 +5,7 @@ import { openRunDirectory, type RunDirectory } from '../core/run-directory.ts';
 import { prepareDataSources } from './data-sources.ts';
 import { freezeConfig, readFrozenConfig, withAbsolutePaths } from './frozen-config.ts';
 import type { StepContext } from './step-context.ts';
+import { storeRules } from './store-rules.ts';
 
 /** A run that is open for work: its frozen config, its folder on this disk, and what stops the work. */
 export type OpenRun = Pick<StepContext, 'config' | 'run' | 'signal' | 'extensions'>;
@@ -38,6 +39,7 @@ export async function withRun<R>(
   return withStoredRun(
     reference,
     {
+      rules: storeRules,
       signal,
       onTransfer: transfers.report,
       owns: async (run) => owns?.({ config: await readFrozenConfig(run.root), run }) ?? [],
@@ -76,7 +78,12 @@ export async function withNewRun<R>(
   const transfers = transferReporter(onProgress);
   return withStoredRun(
     uri,
-    { signal, onTransfer: transfers.report, owns: async (run) => owns?.({ config: here, run }) ?? [] },
+    {
+      rules: storeRules,
+      signal,
+      onTransfer: transfers.report,
+      owns: async (run) => owns?.({ config: here, run }) ?? [],
+    },
     async (run, stopped) => {
       const { config: frozen } = await freezeConfig(config, name);
       return transfers.silenced(() => work({ config: frozen, run, signal: stopped, extensions }));
@@ -93,7 +100,7 @@ export async function withOtherRun<R>(
 ): Promise<R> {
   if (config.store === undefined) return work(openRunDirectory(config.runsDirectory, name));
   const { runUri, withStoredRun } = await loadStores();
-  return withStoredRun(runUri(config.store, name), { signal }, work);
+  return withStoredRun(runUri(config.store, name), { rules: storeRules, signal }, work);
 }
 
 /** Only for runs in a store: the SDK of S3 takes a while to load. */

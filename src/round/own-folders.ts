@@ -1,44 +1,49 @@
-/** The folders that a step's work writes, for runs in a store: nobody else may finish them meanwhile. */
-import { type StepName, stepDirectory } from '../core/run-directory.ts';
+/** The folders that work writes. For runs in a store: no other attempt may finish them in the meantime. */
 import { shardDirectory } from './evaluate.ts';
 import { evaluationSets } from './evaluation-sets.ts';
-import { embeddingPartDirectory, embeddingsDirectory } from './image-embeddings.ts';
+import { embeddingShardDirectory } from './image-embeddings.ts';
 import type { StepContext } from './step-context.ts';
+import { directoryOf } from './step-directory.ts';
+import { rowOf, type StepName } from './steps.ts';
 
 type Place = Pick<StepContext, 'config' | 'run'>;
+type Folders = (place: Place) => string[];
 
-/** A step of a round, the run's embeddings, their parts, or an evaluation with all its parts. */
-export type Owned = StepName | 'embeddings' | 'embedding-parts' | 'evaluation';
-
-/** The folders of some steps. */
-export function ownFolders(round: number, ...owned: Owned[]): (place: Place) => string[] {
-  return (place) =>
-    owned.flatMap((one) => {
-      if (one === 'embeddings') return [embeddingsDirectory(place.run)];
-      if (one === 'embedding-parts') return embeddingParts(place);
-      if (one === 'evaluation') return evaluationFolders(place, round);
-      return [stepDirectory(place.run, round, one)];
-    });
+/**
+ * The folders that a step's activity writes: its own, and those of the steps that it does too. None of a step that each
+ * machine does for itself.
+ */
+export function ownFolders(round: number, step: StepName): Folders {
+  const names = [step, ...(rowOf(step).alsoWrites ?? [])] as StepName[];
+  const shared = names.filter((name) => !rowOf(name).local.includes('*'));
+  return ({ run }) => shared.map((name) => directoryOf(run, round, name)).filter((folder) => folder !== undefined);
 }
 
-/** The folder of one part of an evaluation. */
-export function ownShard(round: number, { set, shard }: { set: string; shard: number }): (place: Place) => string[] {
+/** The same with the folders of all its shards, where one process does the whole step. */
+export function ownWholeStep(round: number, step: StepName): Folders {
+  return (place) => [...allShards(place, round, step), ...ownFolders(round, step)(place)];
+}
+
+/** The folder of one shard of an evaluation. */
+export function ownShard(round: number, { set, shard }: { set: string; shard: number }): Folders {
   return (place) => [shardDirectory({ ...place, round }, set, shard)];
 }
 
-/** The folder of one part of the embeddings. */
-export function ownEmbeddingPart(shard: number): (place: Place) => string[] {
-  return ({ run, config }) => [embeddingPartDirectory(run, shard, config.sampling.embeddingShards)];
+/** The folder of one shard of the embeddings. */
+export function ownEmbeddingShard(shard: number): Folders {
+  return ({ run, config }) => [embeddingShardDirectory(run, shard, config.sampling.embeddingShards)];
 }
 
-function embeddingParts(place: Place): string[] {
-  const { embeddingShards: count } = place.config.sampling;
-  return count === 1 ? [] : Array.from({ length: count }, (_, shard) => ownEmbeddingPart(shard)(place)).flat();
-}
-
-function evaluationFolders(place: Place, round: number): string[] {
-  const shards = evaluationSets(place.config, place.run).flatMap(({ name: set }) =>
-    Array.from({ length: place.config.evaluate.shards }, (_, shard) => ownShard(round, { set, shard })(place)),
+function allShards(place: Place, round: number, step: StepName): string[] {
+  const { config, run } = place;
+  const each = (count: number, folders: (shard: number) => Folders) =>
+    Array.from({ length: count }, (_, shard) => folders(shard)(place)).flat();
+  if (step === 'embed') {
+    const { embeddingShards: count } = config.sampling;
+    return count === 1 ? [] : each(count, ownEmbeddingShard);
+  }
+  if (step !== 'evaluate') return [];
+  return evaluationSets(config, run).flatMap(({ name: set }) =>
+    each(config.evaluate.shards, (shard) => ownShard(round, { set, shard })),
   );
-  return [...shards.flat(), stepDirectory(place.run, round, 'evaluate')];
 }

@@ -2,7 +2,6 @@
  * Makes sure, before any GPU time is spent, that the data is there and whole.
  */
 import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import limitConcurrency from 'p-limit';
 import { hashValue } from '../core/hash.ts';
 import { runStepOnce } from '../core/manifest.ts';
@@ -18,6 +17,7 @@ import type { PrepareDataOutcome } from './outcomes.ts';
 import { questionTypesOf, reportAgreement } from './question-types.ts';
 import { readDatasets, type UsedImage } from './read-datasets.ts';
 import type { StepContext } from './step-context.ts';
+import { directoryOf } from './step-directory.ts';
 
 /**
  * Makes the data that the config asks a data source for, unless it is there; then reads every dataset, decodes
@@ -36,7 +36,7 @@ export async function prepareData(context: StepContext): Promise<PrepareDataOutc
   const images = [...read.images, ...named.images];
   if (problems.length > 0) refuseProblems([...problems, ...(await checkImages(root, images, context))], root);
   const done = await runStepOnce({
-    directory: join(run.root, 'prepared-data'),
+    directory: directoryOf(run, 0, 'prepare-data') as string,
     step: 'prepare-data',
     inputs: { images: await fingerprint(images) },
     work: async () => {

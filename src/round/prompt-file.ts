@@ -2,9 +2,10 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import type { Config } from '../config/schema.ts';
 import { readJson } from '../core/read-json.ts';
-import { type RunDirectory, stepDirectory } from '../core/run-directory.ts';
+import type { RunDirectory } from '../core/run-directory.ts';
 import { writeJson } from '../core/write-file.ts';
 import { manifestIn } from './finished-step.ts';
+import { stepDirectory } from './step-directory.ts';
 
 const acceptedSchema = z.array(z.object({ fromRound: z.int().positive(), version: z.string(), file: z.string() }));
 

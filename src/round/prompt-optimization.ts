@@ -9,7 +9,7 @@ import { copyFile, mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readJsonLines, readTextFile } from '../core/read-json.ts';
-import { type RunDirectory, stepDirectory } from '../core/run-directory.ts';
+import type { RunDirectory } from '../core/run-directory.ts';
 import { writeFileAtomically, writeJson } from '../core/write-file.ts';
 import { readBadCases } from '../evaluation/records.ts';
 import {
@@ -34,6 +34,7 @@ import { withOtherRun } from './open-run.ts';
 import { withPool } from './pool.ts';
 import { promptFile, runPromptFolder, usePromptInRun } from './prompt-file.ts';
 import type { StepContext } from './step-context.ts';
+import { stepDirectory } from './step-directory.ts';
 import { withTeacher } from './teacher.ts';
 
 const promptOf = (name: string) => fileURLToPath(new URL(`../../configs/prompts/${name}`, import.meta.url));

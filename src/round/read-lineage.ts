@@ -4,11 +4,13 @@
 import type { Config } from '../config/schema.ts';
 import { hashValue } from '../core/hash.ts';
 import type { Manifest } from '../core/manifest.ts';
-import { type RunDirectory, type StepName, stepDirectory } from '../core/run-directory.ts';
+import type { RunDirectory } from '../core/run-directory.ts';
 import { versionHistory } from '../datasets/versions.ts';
 import type { ReportLineage } from '../report/report-input.ts';
 import { baseModelHash } from './base-model.ts';
 import { manifestIn } from './finished-step.ts';
+import { stepDirectory } from './step-directory.ts';
+import type { RoundStep } from './steps.ts';
 
 type Node = ReportLineage['nodes'][number];
 
@@ -36,7 +38,7 @@ export async function readLineage(
   const scoresOf = new Map<string, string>();
 
   for (const round of rounds) {
-    const step = (name: StepName) => manifestIn(run, stepDirectory(run, round, name));
+    const step = (name: RoundStep) => manifestIn(run, stepDirectory(run, round, name));
     const [sampled, generated, refined, version] = [
       await step('sample'),
       await step('generate'),

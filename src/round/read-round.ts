@@ -7,7 +7,7 @@ import { z } from 'zod';
 import type { Config } from '../config/schema.ts';
 import type { Manifest } from '../core/manifest.ts';
 import { readJson, readJsonLines } from '../core/read-json.ts';
-import { type RunDirectory, roundDirectory, type StepName, stepDirectory } from '../core/run-directory.ts';
+import type { RunDirectory } from '../core/run-directory.ts';
 import { aokvqaImagePath } from '../datasets/aokvqa.ts';
 import { readEngineData } from '../datasets/engine-data.ts';
 import { readScores, scoresFile } from '../evaluation/evaluation-files.ts';
@@ -30,11 +30,13 @@ import { readDecision } from './lineage.ts';
 import { rejectedByReasonFile, rejectedFile } from './refine.ts';
 import { usedWeightsFile } from './sample.ts';
 import { requestsByTypeFile } from './sampling-files.ts';
+import { shardsDirectory, stepDirectory } from './step-directory.ts';
+import type { RoundStep } from './steps.ts';
 import { paidPrice } from './teacher-identity.ts';
 
 const countsSchema = z.record(z.string(), z.number());
 const lossSchema = z.object({ step: z.number(), loss: z.number() });
-const stepNames: StepName[] = [
+const stepNames: RoundStep[] = [
   'sample',
   'generate',
   'verify',
@@ -135,8 +137,8 @@ function costOfRound(...steps: (Manifest | undefined)[]): number {
 
 /** Shards of an evaluation count each by itself. */
 async function secondsByStep(run: RunDirectory, round: number): Promise<Record<string, number>> {
-  const parts = join(roundDirectory(run, round), 'evaluate-parts');
-  await run.stored?.bringAll(parts);
+  const parts = shardsDirectory(run, round, 'evaluate');
+  await run.stored?.downloadAll(parts);
   const partNames = await readdir(parts).catch(() => []);
   const seconds: Record<string, number> = {};
   for (const step of stepNames) {

@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { runStepOnce } from '../core/manifest.ts';
 import { readJsonLines } from '../core/read-json.ts';
-import { stepDirectory } from '../core/run-directory.ts';
 import { writeJson, writeJsonLines } from '../core/write-file.ts';
 import { parserVersion } from '../generation/parse-answer.ts';
 import { refineAnswers } from '../generation/refine.ts';
@@ -19,6 +18,7 @@ import type { RefineOutcome } from './outcomes.ts';
 import { requireDataRound } from './require-data-round.ts';
 import { requestsFile } from './sample.ts';
 import type { StepContext } from './step-context.ts';
+import { stepDirectory } from './step-directory.ts';
 import { verifiedFile, verifies } from './verify.ts';
 
 export const rejectedFile = 'rejected.jsonl';

@@ -2,11 +2,11 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError } from '../core/input-error.ts';
 import { readManifest } from '../core/manifest.ts';
-import { stepDirectory } from '../core/run-directory.ts';
 import type { ReportRound } from '../report/report-input.ts';
 import { type RunOverview, type UnreadableRun, writeRunsPage } from '../report/runs-page.ts';
 import { readFrozenConfig } from './frozen-config.ts';
 import { readReportRound } from './read-round.ts';
+import { stepDirectory } from './step-directory.ts';
 import { teacherName } from './teacher-identity.ts';
 
 /**

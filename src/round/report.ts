@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Config } from '../config/schema.ts';
 import { fileExists } from '../core/files.ts';
 import { readJson } from '../core/read-json.ts';
-import { type RunDirectory, stepDirectory } from '../core/run-directory.ts';
+import type { RunDirectory } from '../core/run-directory.ts';
 import type { ReportInput } from '../report/report-input.ts';
 import { writeReport } from '../report/write-report.ts';
 import { manifestIn } from './finished-step.ts';
@@ -12,6 +12,7 @@ import { agreementFile } from './question-types.ts';
 import { readLineage } from './read-lineage.ts';
 import { readReportBadCases, readReportRejected, readReportRound, readReportSamples } from './read-round.ts';
 import type { StepContext } from './step-context.ts';
+import { stepDirectory } from './step-directory.ts';
 import { teacherName } from './teacher-identity.ts';
 
 const agreementSchema = z.object({ share: z.number(), questions: z.number(), kappa: z.number() });

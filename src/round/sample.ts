@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { hashFile } from '../core/hash.ts';
 import { runStepOnce } from '../core/manifest.ts';
-import { stepDirectory } from '../core/run-directory.ts';
 import { writeJson, writeJsonLines } from '../core/write-file.ts';
 import { readBadCases } from '../evaluation/records.ts';
 import { imageIdOf, readRequests, sampleRequests } from '../generation/sample-requests.ts';
@@ -20,6 +19,7 @@ import { requireDataRound } from './require-data-round.ts';
 import { requestsByTypeFile } from './sampling-files.ts';
 import { samplingWeights } from './sampling-weights.ts';
 import type { StepContext } from './step-context.ts';
+import { stepDirectory } from './step-directory.ts';
 
 export const requestsFile = 'requests.jsonl';
 /** What types were drawn by, whatever the strategy. */

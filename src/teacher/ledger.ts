@@ -42,7 +42,10 @@ export interface LedgerTotal
   bySource: Map<string, SpendEntry>;
 }
 
-const ledgerFolder = (runDirectory: string) => join(runDirectory, 'ledger');
+/** In the run's folder. */
+export const ledgerFolderName = 'ledger';
+
+const ledgerFolder = (runDirectory: string) => join(runDirectory, ledgerFolderName);
 const ownFile = `${randomBytes(6).toString('hex')}.jsonl`;
 let lastAppend: Promise<void> = Promise.resolve();
 

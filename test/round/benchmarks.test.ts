@@ -10,7 +10,6 @@ import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runStepOnce } from '../../src/core/manifest.ts';
-import { stepDirectory } from '../../src/core/run-directory.ts';
 import { readScores } from '../../src/evaluation/evaluation-files.ts';
 import { evaluate, evaluateShard, joinEvaluation } from '../../src/round/evaluate.ts';
 import { evaluateModel } from '../../src/round/evaluate-model.ts';
@@ -22,6 +21,7 @@ import {
   requireEvaluationSet,
 } from '../../src/round/evaluation-sets.ts';
 import type { StepContext } from '../../src/round/step-context.ts';
+import { stepDirectory } from '../../src/round/step-directory.ts';
 import { readLedger } from '../../src/teacher/ledger.ts';
 import { typescriptTrainer } from '../../src/trainer/supervisor/trainer-command.ts';
 import { mmbenchRows, writeSeedBench, writeTable } from '../evaluation/benchmarks/official-files.ts';
@@ -96,7 +96,7 @@ test('three shards give the scores of one, for every benchmark of the config', a
 
 test('questions about one image are in one part, unless a part ends between them', async () => {
   const imagesOf = async (shard: number) => {
-    const text = await readFile(file('evaluate-parts', `mmbench-${shard}-of-3`, 'questions.jsonl'), 'utf8');
+    const text = await readFile(file('evaluate-shards', `mmbench-${shard}-of-3`, 'questions.jsonl'), 'utf8');
     const lines = text.trim().split('\n');
     return new Set(lines.map((line) => (JSON.parse(line) as { image: string }).image));
   };

@@ -28,14 +28,14 @@ describe('embedding in parts', () => {
     for (const name of ['embeddings/embeddings.safetensors', 'embeddings/image_ids.json']) {
       expect(await readFile(parted.file(name))).toEqual(await readFile(whole.file(name)));
     }
-    expect((await readdir(parted.file('embedding-parts'))).sort()).toEqual(['0-of-3', '1-of-3', '2-of-3']);
+    expect((await readdir(parted.file('embedding-shards'))).sort()).toEqual(['0-of-3', '1-of-3', '2-of-3']);
   });
 
   it('computes nothing that another run has computed', async () => {
     const { context, file } = await runOf(3);
     await embed(context);
     const rows = await readFile(file('embeddings/embeddings.safetensors'));
-    for (const folder of ['embeddings', 'embedding-parts']) await rm(file(folder), { recursive: true });
+    for (const folder of ['embeddings', 'embedding-shards']) await rm(file(folder), { recursive: true });
     await embed({ ...context, trainer: { program: 'false', arguments: [] } });
     expect(await readFile(file('embeddings/embeddings.safetensors'))).toEqual(rows);
   });
@@ -43,6 +43,6 @@ describe('embedding in parts', () => {
   it('names the part that is missing', async () => {
     const { context, file } = await runOf(2);
     await embedShard(context, { shard: 0 });
-    await expect(joinOrEmbed(context)).rejects.toThrow(`${file('embedding-parts/1-of-2')}: this part of the images`);
+    await expect(joinOrEmbed(context)).rejects.toThrow(`${file('embedding-shards/1-of-2')}: this part of the images`);
   });
 });

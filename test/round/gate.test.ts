@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { runStepOnce, type StepResult } from '../../src/core/manifest.ts';
-import { roundDirectory, type StepName, stepDirectory } from '../../src/core/run-directory.ts';
+import { roundDirectory } from '../../src/core/run-directory.ts';
 import { writeJson } from '../../src/core/write-file.ts';
 import { appendVersion, findVersion, parentOf, versionHistory } from '../../src/datasets/versions.ts';
 import type { EvaluatedQuestion } from '../../src/evaluation/records.ts';
@@ -14,6 +14,8 @@ import { gate } from '../../src/round/gate.ts';
 import { lastGoodRound, lineageBefore, setAsideSince } from '../../src/round/lineage.ts';
 import { samplingWeights } from '../../src/round/sampling-weights.ts';
 import type { StepContext } from '../../src/round/step-context.ts';
+import { stepDirectory } from '../../src/round/step-directory.ts';
+import type { RoundStep } from '../../src/round/steps.ts';
 import { appendToLedger } from '../../src/teacher/ledger.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { tinyContext, writeTinyRun } from './tiny-run.ts';
@@ -48,7 +50,7 @@ function question(type: string, index: number, right: boolean): EvaluatedQuestio
   };
 }
 
-async function finish(round: number, step: StepName, files: Record<string, unknown>): Promise<void> {
+async function finish(round: number, step: RoundStep, files: Record<string, unknown>): Promise<void> {
   const directory = stepDirectory(context.run, round, step);
   const work = async (): Promise<StepResult> => {
     for (const [name, value] of Object.entries(files)) await writeJson(join(directory, name), value);

@@ -21,12 +21,13 @@ import { gate } from '../../src/round/gate.ts';
 import { generate } from '../../src/round/generate.ts';
 import { merge } from '../../src/round/merge.ts';
 import { withNewRun } from '../../src/round/open-run.ts';
-import { type Owned, ownFolders } from '../../src/round/own-folders.ts';
+import { ownWholeStep } from '../../src/round/own-folders.ts';
 import { prepareData } from '../../src/round/prepare-data.ts';
 import { refine } from '../../src/round/refine.ts';
 import { report } from '../../src/round/report.ts';
 import { sample } from '../../src/round/sample.ts';
 import type { StepContext } from '../../src/round/step-context.ts';
+import type { StepName } from '../../src/round/steps.ts';
 import { verify } from '../../src/round/verify.ts';
 import { typescriptTrainer } from '../../src/trainer/supervisor/trainer-command.ts';
 import { extensions } from '../../workers/extensions.ts';
@@ -44,24 +45,24 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-type Step = { name: string; round: number; owns: Owned[]; work: (context: StepContext) => Promise<unknown> };
+type Step = { name: StepName; round: number; work: (context: StepContext) => Promise<unknown> };
 
 function* stepsOfRounds(): Generator<Step> {
   for (const round of rounds) {
-    if (round === 1) yield { name: 'embed', round, owns: ['embeddings'], work: embed };
+    if (round === 1) yield { name: 'embed', round, work: embed };
     if (round > 0) {
-      yield { name: 'sample', round, owns: ['sample'], work: sample };
-      yield { name: 'generate', round, owns: ['generate'], work: generate };
-      yield { name: 'verify', round, owns: ['verify'], work: verify };
-      yield { name: 'refine', round, owns: ['refine'], work: refine };
-      yield { name: 'append', round, owns: ['append'], work: append };
+      yield { name: 'sample', round, work: sample };
+      yield { name: 'generate', round, work: generate };
+      yield { name: 'verify', round, work: verify };
+      yield { name: 'refine', round, work: refine };
+      yield { name: 'append', round, work: append };
     }
-    yield { name: 'finetune', round, owns: ['finetune'], work: finetune };
-    yield { name: 'merge', round, owns: ['merge'], work: merge };
-    yield { name: 'evaluate', round, owns: ['evaluation'], work: evaluate };
-    yield { name: 'classify', round, owns: ['classify'], work: classify };
-    yield { name: 'gate', round, owns: ['compare', 'gate'], work: (context) => gate(context) };
-    yield { name: 'report', round, owns: [], work: report };
+    yield { name: 'finetune', round, work: finetune };
+    yield { name: 'merge', round, work: merge };
+    yield { name: 'evaluate', round, work: evaluate };
+    yield { name: 'classify', round, work: classify };
+    yield { name: 'gate', round, work: (context) => gate(context) };
+    yield { name: 'report', round, work: report };
   }
 }
 
@@ -80,21 +81,18 @@ async function machine(name: string, changes: object) {
   return {
     root: join(own, 'runs', 'rounds'),
     file,
-    do: ({ round, owns, work }: Omit<Step, 'name'>) => {
+    do: ({ name: step, round, work }: Step) => {
       const signal = new AbortController().signal;
       const onProgress = () => undefined;
       const trainer = typescriptTrainer(pretendTrainerEntry);
-      return withNewRun(
-        config,
-        'rounds',
-        { signal, onProgress, extensions, owns: ownFolders(round, ...owns) },
-        (open) => work({ ...open, round, onProgress, trainer }),
+      return withNewRun(config, 'rounds', { signal, onProgress, extensions, owns: ownWholeStep(round, step) }, (open) =>
+        work({ ...open, round, onProgress, trainer }),
       );
     },
   };
 }
 
-const prepare: Omit<Step, 'name'> = { round: 0, owns: [], work: prepareData };
+const prepare: Step = { name: 'prepare-data', round: 0, work: prepareData };
 
 async function resultsIn(root: string) {
   const files = rounds.flatMap((round) => [

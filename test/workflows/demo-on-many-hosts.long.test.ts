@@ -20,6 +20,7 @@ import { runningWith } from '../../bench/support/processes.ts';
 import { bucket, s3Server } from '../../bench/support/s3-server.ts';
 import { projectFile } from '../../src/core/project-file.ts';
 import { pullRun } from '../../src/core/remote/stored-run.ts';
+import { storeRules } from '../../src/round/store-rules.ts';
 import type { DataEngineResult } from '../../workflows/messages.ts';
 
 const run = 'demo-quick-seed1';
@@ -76,7 +77,7 @@ async function runOnTwo([first, second]: [Host, Host]) {
   await Promise.all(workers.map((worker) => worker.stop()));
   const places = { runsDirectory: join(folder, 'pulled'), cacheDirectory: join(folder, 'pulled-cache') };
   const signal = new AbortController().signal;
-  const directory = await pullRun(result.directory, { signal, weights: true }, places);
+  const directory = await pullRun(result.directory, { rules: storeRules, signal, weights: true }, places);
   return { directory, result, gpuWorkers: workers.slice(1) };
 }
 

@@ -17,12 +17,13 @@ import type { OwnedProcess } from '../../demo/command/child-process.ts';
 import { readManifest } from '../../src/core/manifest.ts';
 import { projectFile } from '../../src/core/project-file.ts';
 import { openStore, pullRun, runUri } from '../../src/core/remote/stored-run.ts';
+import { storeRules } from '../../src/round/store-rules.ts';
 import type { DataEngineResult } from '../../workflows/messages.ts';
 import { writeTinyModel } from '../helpers/tiny-model.ts';
 
 const shards = 6;
 const store = `s3://${bucket}/fleet`;
-const parts = (round: number) => `round-${round}/evaluate-parts`;
+const parts = (round: number) => `round-${round}/evaluate-shards`;
 
 let folder: string;
 let connected: ConnectedHosts;
@@ -160,7 +161,7 @@ test.skipIf(s3Server === undefined)(
 
     const signal = new AbortController().signal;
     const places = { runsDirectory: join(folder, 'pulled'), cacheDirectory: join(folder, 'pulled-cache') };
-    const pulled = await pullRun(found.directory, { signal, weights: true }, places);
+    const pulled = await pullRun(found.directory, { rules: storeRules, signal, weights: true }, places);
     const likeness = await compareRuns(
       { directory: wanted.directory, result: wanted },
       { directory: pulled, result: found },

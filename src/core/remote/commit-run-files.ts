@@ -4,33 +4,34 @@ import { join } from 'node:path';
 import { type RecordedFiles, readRecord, writeRecord } from './folder-record.ts';
 import { type CopyOfRun, type Mark, readMark, recordKey, writeMark } from './run-copy.ts';
 import { factsOf, filesOfTheRun } from './run-files.ts';
-import { sendFile } from './send-file.ts';
 import { StoreError } from './store-error.ts';
+import { uploadRunFile } from './upload-run-file.ts';
 
 /**
- * Sends what was changed here of the run's files that are no step's. What others changed meanwhile stays, file by file.
+ * Uploads what was changed here of the run's files that are no step's. What other machines changed meanwhile stays, file
+ * by file.
  *
  * @throws StoreError when another machine has changed the same file: the work must be done again on what it wrote
  */
 export async function commitRunFiles(copy: CopyOfRun): Promise<void> {
-  const { store, root } = copy;
+  const { store, root, rules } = copy;
   for (;;) {
     const mark = await readMark(copy, '');
     const hashes = new Map(Object.entries(mark.files));
     const changed: RecordedFiles = {};
-    for (const path of await filesOfTheRun(root)) {
+    for (const path of await filesOfTheRun(root, rules)) {
       const known = mark.files[path];
       const here = await factsOf(join(root, path));
       if (known !== undefined && here?.size === known.size && here.mtimeMs === known.mtimeMs) continue;
-      const content = await sendFile(copy, path, hashes, (sha256) => `objects/${sha256}`, {
-        isThere: (sha256) => known?.sha256 === sha256,
+      const content = await uploadRunFile(copy, path, hashes, (sha256) => `objects/${sha256}`, {
+        isStored: (sha256) => known?.sha256 === sha256,
       });
       if (content !== undefined && content.sha256 !== known?.sha256) changed[path] = content;
     }
     if (Object.keys(changed).length === 0) return;
     const stored = await readRecord(store, recordKey(copy, ''));
     const theirs = stored?.record.files ?? {};
-    // Otherwise others wrote since this machine looked.
+    // Otherwise other machines wrote since this one looked.
     const isNewest = stored === undefined || stored.version === mark.version;
     for (const path of Object.keys(changed)) {
       const now = theirs[path]?.sha256;
@@ -46,7 +47,7 @@ export async function commitRunFiles(copy: CopyOfRun): Promise<void> {
     const here: Mark['files'] = Object.fromEntries(
       [...hashes].filter(([path, { sha256 }]) => files[path]?.sha256 === sha256),
     );
-    // What others wrote is not here yet: then the copy is of no record, and the next look brings it.
+    // What other machines wrote is not here yet: then this is a copy of no record, and the next look downloads it.
     await writeMark(copy, '', isNewest ? version : '', here);
     return;
   }

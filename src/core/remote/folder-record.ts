@@ -7,22 +7,22 @@ import type { ObjectStore } from './object-store.ts';
 const schemaVersion = 1;
 const recordSchema = z.object({
   schemaVersion: z.literal(schemaVersion),
-  /** begun: what an attempt can go on from. finished: all that the step's manifest stands for. */
-  state: z.enum(['begun', 'finished']),
-  /** Of the step; absent for the files of the run itself, and as long as the step has not said it. */
+  /** started: what an attempt can resume from. finished: all that the step's manifest stands for. */
+  state: z.enum(['started', 'finished']),
+  /** Of the step; absent for the files of the run itself, and until the step has written it. */
   inputsHash: z.string().optional(),
-  /** Who wrote this, and when: no two attempts are the same. */
+  /** Who wrote this, and when. Each attempt has an id of its own. */
   attempt: z.string(),
   host: z.string(),
   at: z.string(),
-  /** Path, from the run's folder on → content. */
+  /** Path relative to the run's folder → content. */
   files: z.record(z.string(), z.object({ sha256: z.string(), size: z.int().nonnegative() })),
 });
 
 export type FolderRecord = z.output<typeof recordSchema>;
 export type RecordedFiles = FolderRecord['files'];
 
-/** A record as it was read; the version is what a write depends on. */
+/** A record as it was read. A write depends on its version. */
 export interface ReadRecord {
   record: FolderRecord;
   version: string;
@@ -31,7 +31,7 @@ export interface ReadRecord {
 /** The name of a record's object in its folder. */
 export const recordName = 'folder.json';
 
-/** @throws InputError for one that a newer version of this program wrote */
+/** Undefined when there is none. @throws InputError for one that a newer version of this program wrote */
 export async function readRecord(store: ObjectStore, key: string): Promise<ReadRecord | undefined> {
   const object = await store.read(key);
   if (object === undefined) return undefined;
@@ -45,14 +45,14 @@ export async function readRecord(store: ObjectStore, key: string): Promise<ReadR
     throw new InputError({
       file,
       field: 'schemaVersion',
-      problem: `is ${found}, and this version of the program knows ${schemaVersion}: a newer one wrote it`,
-      remedy: 'Update this worker, or give the run to workers of the newer version',
+      problem: `is ${found}, and this version of the program supports ${schemaVersion}: a newer one wrote it`,
+      remedy: 'Update this worker, or continue the run with workers of the newer version',
     });
   }
   return { record: parseJson(object.body.toString(), file, recordSchema), version: object.version };
 }
 
-/** @returns the version; undefined when another attempt has written meanwhile */
+/** @returns the version; undefined when another attempt has written in the meantime */
 export function writeRecord(
   store: ObjectStore,
   key: string,

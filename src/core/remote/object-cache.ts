@@ -1,6 +1,6 @@
 /**
- * Objects that this machine has fetched, by their content: `<folder>/<sha256>`. Runs and workers share them; what was
- * not used for longest goes when they take more than the limit.
+ * Objects that this machine has downloaded, by their content: `<folder>/<sha256>`. Runs and workers share them. When they
+ * take more than the limit, the least recently used are removed.
  */
 import { randomBytes } from 'node:crypto';
 import { chmod, constants, copyFile, link, mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
@@ -21,16 +21,16 @@ export interface StoredContent {
 }
 
 export interface ObjectCache {
-  /** Has the object of a key, whose content is known, as a file. */
-  fetch(key: string, content: StoredContent, file: string, options?: TransferOptions): Promise<void>;
+  /** Puts the object of a key, whose content is known, into a file. */
+  download(key: string, content: StoredContent, file: string, options?: TransferOptions): Promise<void>;
 }
 
 const limitVariable = 'DATAENGINE_STORE_CACHE_GIGABYTES';
 const defaultGigabytes = 100;
-/** Smaller ones are fetched whenever they are needed. */
+/** Smaller objects are downloaded whenever they are needed. */
 const smallBytes = 1024 * 1024;
 
-/** What the cache may take, by the environment, in bytes. @throws InputError */
+/** What the cache may take by the environment, in bytes. @throws InputError for what is no number */
 export function cacheLimit(environment: Readonly<Record<string, string | undefined>> = process.env): number {
   const given = environment[limitVariable] || String(defaultGigabytes);
   const gigabytes = z.coerce.number().nonnegative().safeParse(given);
@@ -39,40 +39,40 @@ export function cacheLimit(environment: Readonly<Record<string, string | undefin
     file: 'environment',
     field: limitVariable,
     problem: `${given} is no number of gigabytes`,
-    remedy: 'Set it to what the objects of the store may take on this disk, such as 200',
+    remedy: 'Set it to what the cached objects of the store may take on this disk, such as 200',
   });
 }
 
-/** @param limitBytes what is in use is never dropped, so one object may be larger */
+/** @param limitBytes the newest object is never removed, and may be larger */
 export function openObjectCache(store: ObjectStore, folder: string, limitBytes = cacheLimit()): ObjectCache {
   return {
-    async fetch(key, content, file, options = {}) {
-      if (content.size <= smallBytes) return fetchSmall(store, key, content, file);
+    async download(key, content, file, options = {}) {
+      if (content.size <= smallBytes) return downloadSmall(store, key, content, file);
       const cached = join(folder, content.sha256);
-      const fetchOnce = async () => {
+      const downloadOnce = async () => {
         if ((await sizeOf(cached)) === content.size) return;
         await store.download(key, cached, content, options);
-        // Linked into runs: whoever would write into it gets an error.
+        // It is linked into runs: a program that would write into it gets an error.
         await chmod(cached, 0o444);
-        await dropUnused(folder, limitBytes, content.sha256);
+        await removeUnused(folder, limitBytes, content.sha256);
       };
-      await withLock(cached, fetchOnce, options.signal);
+      await withLock(cached, downloadOnce, options.signal);
       await utimes(cached, new Date(), new Date());
       await place(cached, file);
     },
   };
 }
 
-async function fetchSmall(store: ObjectStore, key: string, { sha256 }: StoredContent, file: string): Promise<void> {
+async function downloadSmall(store: ObjectStore, key: string, { sha256 }: StoredContent, file: string): Promise<void> {
   for (let tries = 0; tries < 2; tries += 1) {
     const object = await store.read(key);
     if (object === undefined) throw new StoreError(`${store.uri}/${key}: is gone, and a run still needs it`);
     if (hashBytes(object.body) === sha256) return writeFileAtomically(file, object.body);
   }
-  throw new DamagedObject(`${store.uri}/${key}: is damaged: its SHA-256 is not ${sha256}. Put it there again`);
+  throw new DamagedObject(`${store.uri}/${key}: is damaged: its SHA-256 is not ${sha256}. Upload it again`);
 }
 
-/** Weights take no more space than in the cache; they are only ever replaced as a whole. Other files may be added to. */
+/** Weights are linked and take no more space: they are only ever replaced as a whole. Other files may be appended to. */
 async function place(cached: string, file: string): Promise<void> {
   const temporary = join(dirname(file), `.${randomBytes(6).toString('hex')}.tmp`);
   try {
@@ -89,13 +89,13 @@ async function place(cached: string, file: string): Promise<void> {
   }
 }
 
-/** On another disk, or one that knows no links. */
+/** On another disk, or a file system without links. */
 function isNotPossible(error: NodeJS.ErrnoException): false {
   if (['EXDEV', 'EPERM', 'EMLINK', 'ENOTSUP'].includes(error.code ?? '')) return false;
   throw error;
 }
 
-async function dropUnused(folder: string, limitBytes: number, kept: string): Promise<void> {
+async function removeUnused(folder: string, limitBytes: number, kept: string): Promise<void> {
   const files = await Promise.all(
     (await readdir(folder)).map(async (name) => {
       const facts = await stat(join(folder, name)).catch(() => undefined);
@@ -111,7 +111,7 @@ async function dropUnused(folder: string, limitBytes: number, kept: string): Pro
   }
 }
 
-/** A download of another object, by another worker; one that was broken off is dropped in the end. */
+/** A download by another worker. One that was interrupted is removed after an hour. */
 function isUnderWay(name: string, changedAt: number): boolean {
   return name.includes('.partial') && Date.now() - changedAt < 60 * 60 * 1000;
 }

@@ -1,6 +1,6 @@
-/** What a store of objects must be able to do. S3 is one (`s3-store.ts`). */
+/** What an object store must be able to do. S3 is one (`s3-store.ts`). */
 
-/** A small object, as it was at one moment. */
+/** A small object, as it was when it was read. */
 export interface SmallObject {
   body: Buffer;
   /** Changes with every write. */
@@ -9,11 +9,11 @@ export interface SmallObject {
 
 export interface TransferOptions {
   signal?: AbortSignal | undefined;
-  /** Bytes so far, those of an earlier attempt included. */
+  /** Called with the bytes so far, including those of an earlier attempt. */
   onProgress?: ((bytes: number) => void) | undefined;
 }
 
-/** Keys are relative to the store's URI; contents of objects that are not small travel as files. */
+/** Keys are relative to the store's URI. Objects that are not small are transferred from and to files. */
 export interface ObjectStore {
   /** `s3://bucket/prefix` */
   uri: string;
@@ -22,8 +22,8 @@ export interface ObjectStore {
   /** Bytes; undefined when there is none. */
   sizeOf(key: string): Promise<number | undefined>;
   /**
-   * @param options.only write only if there is no object yet, or the one there is of this version. The body must be one
-   *   that no other writer writes: by it a writer tells its own write whose answer was lost
+   * @param options.only write only if there is no object yet, or if it has this version. No other writer may write the same
+   *   body: by it a writer recognizes its own write when the answer was lost
    * @returns the version written; undefined when there is another
    */
   write(
@@ -34,15 +34,15 @@ export interface ObjectStore {
   list(prefix: string): AsyncIterable<{ key: string; size: number }>;
   remove(keys: readonly string[]): Promise<void>;
   /**
-   * Sends a file, large ones in parts; what an interrupted attempt sent of the same file is not sent again, so the key
-   * must stand for the content. The object appears whole or not at all.
+   * Uploads a file, large ones in parts. Parts that an interrupted attempt uploaded are not uploaded again, so the key must
+   * stand for the content. The object appears whole or not at all.
    */
   upload(key: string, file: string, options?: TransferOptions): Promise<void>;
   /**
-   * Fetches an object into a file, large ones in parts; what an interrupted attempt fetched is not fetched again.
+   * Downloads an object into a file, large ones in parts. Parts that an interrupted attempt downloaded are kept.
    *
    * @param expected.size bytes
-   * @throws DamagedObject when what was fetched twice is not what is expected
+   * @throws DamagedObject when two downloads don't have the expected hash
    */
   download(
     key: string,

@@ -1,21 +1,23 @@
-/** Large objects travel in parts, so that what was done of them is not lost. */
+/** Large objects are transferred in parts, so that an interruption loses only the parts under way. */
 
 const mebibyte = 1024 * 1024;
-const smallestPart = 16 * mebibyte;
+const minimumPartSize = 16 * mebibyte;
 // S3 takes at most 10,000 parts.
-const mostParts = 10_000;
+const maximumParts = 10_000;
 
 /** A piece of a file. */
 export interface Part {
-  /** From 1. */
+  /** Counted from 1. */
   number: number;
+  /** Offset in bytes. */
   start: number;
+  /** Bytes. */
   size: number;
 }
 
-/** The parts of a file: the same for the same size, in every process. One that is small has a single part. */
+/** The parts of a file, which depend on its size alone. A small file has a single part. */
 export function partsOf(size: number): Part[] {
-  const partSize = Math.max(smallestPart, Math.ceil(size / mostParts / mebibyte) * mebibyte);
+  const partSize = Math.max(minimumPartSize, Math.ceil(size / maximumParts / mebibyte) * mebibyte);
   const count = Math.max(1, Math.ceil(size / partSize));
   return Array.from({ length: count }, (_, index) => ({
     number: index + 1,
@@ -24,5 +26,5 @@ export function partsOf(size: number): Part[] {
   }));
 }
 
-/** How many parts are under way at once, each in memory. */
-export const partsAtOnce = 4;
+/** Each part under way is in memory. */
+export const maxConcurrentParts = 4;

@@ -2,12 +2,12 @@
  * A run that lies in a store, and what this machine's disk has of it.
  *
  *   runs/<run>/<folder>/folder.json        what the store has of a step's folder; conditional writes make it a fence
- *   runs/<run>/<folder>/unfinished/<hash>  files that an interrupted attempt goes on from
+ *   runs/<run>/<folder>/unfinished/<hash>  files that an interrupted attempt resumes from
  *   runs/<run>/folder.json                 the same for the files of the run that are no step's
  *   objects/<hash>                         the files of all runs, by content
  *
- * On the disk, `.store/` in the run's folder notes which record each folder is a copy of. While that is the newest, what
- * is on the disk is at least as new as what the store has, and stays; otherwise it is made the same as in the store.
+ * On the disk, `.store/` in the run's folder notes which record each folder is a copy of. While that record is the newest,
+ * what is on the disk is at least as new as what the store has, and stays; otherwise it is made the same as in the store.
  */
 import { join, relative, sep } from 'node:path';
 import limitConcurrency from 'p-limit';
@@ -19,8 +19,9 @@ import { type FolderRecord, recordName } from './folder-record.ts';
 import type { ObjectCache } from './object-cache.ts';
 import type { ObjectStore } from './object-store.ts';
 import { copyFolder } from './run-files.ts';
+import type { RunRules } from './run-rules.ts';
 
-/** What a working copy is made of. */
+/** A working copy of a run. */
 export interface CopyOfRun {
   store: ObjectStore;
   cache: ObjectCache;
@@ -28,12 +29,13 @@ export interface CopyOfRun {
   key: string;
   /** The run's folder on this disk. */
   root: string;
+  rules: RunRules;
   signal?: AbortSignal | undefined;
-  /** Bytes of a transfer under way. */
+  /** Called with the bytes so far of a transfer under way. */
   onTransfer?: ((transfer: { file: string; bytes: number; size: number }) => void) | undefined;
 }
 
-const transfersAtOnce = 6;
+const maxConcurrentTransfers = 6;
 
 const markSchema = z.object({
   uri: z.string(),
@@ -44,7 +46,7 @@ const markSchema = z.object({
 export type Mark = z.output<typeof markSchema>;
 
 const nothing: Mark = { uri: '', version: '', files: {} };
-/** Whether a folder's name stands for the files of the run that are no step's. */
+/** Whether a folder's name stands for the files of the run itself, which are no step's. */
 export const isRun = (folder: string) => folder === '';
 
 /** Key of a folder's record. */
@@ -57,7 +59,7 @@ export function objectKey({ key }: CopyOfRun, folder: string, state: FolderRecor
   return state === 'finished' ? `objects/${sha256}` : `${key}/${folder}/unfinished/${sha256}`;
 }
 
-/** Absolute folder of the run → as records name it. */
+/** Absolute path in the run's folder → its path there, as records name it. */
 export function folderName({ root }: Pick<CopyOfRun, 'root'>, folder: string): string {
   return relative(root, folder).replaceAll(sep, '/');
 }
@@ -65,18 +67,18 @@ export function folderName({ root }: Pick<CopyOfRun, 'root'>, folder: string): s
 const markFile = ({ root }: CopyOfRun, folder: string) =>
   join(root, copyFolder, `${isRun(folder) ? 'run' : folder.replaceAll('/', '+')}.json`);
 
-/** What is known of a folder on this disk; nothing when it is a copy from no store, or from another. */
+/** What is known of a folder on this disk; empty when it is a copy from no store, or from another. */
 export async function readMark(copy: CopyOfRun, folder: string): Promise<Mark> {
   const mark = await readJson(markFile(copy, folder), markSchema).catch(() => nothing);
   return mark.uri === copy.store.uri ? mark : nothing;
 }
 
-/** Notes which record a folder is a copy of now. */
+/** Notes which record a folder is now a copy of. */
 export async function writeMark(copy: CopyOfRun, folder: string, version: string, files: Mark['files']): Promise<void> {
   await writeJson(markFile(copy, folder), { uri: copy.store.uri, version, files } satisfies Mark);
 }
 
-/** The hash of a file here, read only when it has changed since it was known. */
+/** The hash of a file on this disk, which is read only when it has changed since its hash was computed. */
 export async function hashHere(
   file: string,
   here: { size: number; mtimeMs: number },
@@ -85,9 +87,9 @@ export async function hashHere(
   return known?.size === here.size && known.mtimeMs === here.mtimeMs ? known.sha256 : hashFile(file);
 }
 
-/** Does work for each, a few at a time; the first error ends it. */
-export async function eachAtOnce<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  const limit = limitConcurrency(transfersAtOnce);
+/** Works on a few items at a time; after the first error no further one is started. */
+export async function forEachConcurrently<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const limit = limitConcurrency(maxConcurrentTransfers);
   try {
     await Promise.all(items.map((item) => limit(work, item)));
   } finally {

@@ -1,67 +1,50 @@
-/** Which files of a run's folder on this disk belong to what in the store. */
+/** Which files of a run's folder on this disk the store keeps. */
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { manifestName, startedName } from '../manifest.ts';
+import type { RunRules, StepFiles } from './run-rules.ts';
 
 /** Where a run's folder on this disk keeps what it knows of the store. */
 export const copyFolder = '.store';
 
-/** What only this machine has any use for, or what can be made again here from what the store has. */
-const ofThisMachine = /(^|\/)(\.[^/]*|trainer\.pid\.json|[^/]*\.tmp|job\.json|questions\.jsonl|images\.json)$/;
-const notSent = /^(mixture|calls|model\.partial)\//;
-/** What an interrupted attempt goes on from, once it is finished of no use. */
-const unfinished = /^checkpoints\/|\.part\.jsonl$/;
+/** Of a write under way, or of the store's own. */
+const temporary = /(^|\/)(\.[^/]*|[^/]*\.tmp)$/;
 
-/** Model files: large, and needed by few. */
+/** Model files: large, and needed by few steps. */
 export function isWeights(path: string): boolean {
   return path.endsWith('.safetensors');
 }
 
-/** Whether a change of this file of a step's folder is progress worth sending while the step goes on. */
-export function isProgress(path: string): boolean {
-  return unfinished.test(path);
+/** Whether the store keeps a file of a step's folder. Path: relative to the step's folder. */
+export function isKept(path: string, state: 'started' | 'finished', { isLocal, isForResuming }: StepFiles): boolean {
+  if (temporary.test(path) || isLocal(path)) return false;
+  if (state === 'finished') return !isForResuming(path) && path !== startedName;
+  // Other weights are a result that is still being written.
+  return path !== manifestName && (isForResuming(path) || !isWeights(path));
 }
 
-/** Whether the store keeps a file of a step's folder. Path: from the step's folder on. */
-export function isKept(path: string, state: 'begun' | 'finished'): boolean {
-  if (ofThisMachine.test(path) || notSent.test(path)) return false;
-  if (state === 'finished') return !unfinished.test(path) && path !== startedName;
-  // Weights outside of checkpoints are a result that is still being written.
-  return path !== manifestName && (unfinished.test(path) || !isWeights(path));
-}
-
-/** Folders of a run with records, or ways, of their own; and what each machine makes for itself. */
-const notOfTheRun = /^(\.store|ledger|embeddings|embedding-parts|prepared-data|benchmark-images)$/;
-
-/** The files of a run that are no step's: paths from the run's folder on. */
-export async function filesOfTheRun(root: string): Promise<string[]> {
+/** The files of a run that are no step's: paths relative to the run's folder. */
+export async function filesOfTheRun(root: string, rules: RunRules, folder = ''): Promise<string[]> {
   const files: string[] = [];
-  for (const entry of await readdir(root, { withFileTypes: true }).catch(() => [])) {
-    if (notOfTheRun.test(entry.name)) continue;
-    if (entry.isFile()) files.push(entry.name);
-    else if (/^round-\d+$/.test(entry.name)) files.push(...(await filesOfARound(root, entry.name)));
-    else files.push(...(await filesIn(join(root, entry.name))).map((file) => `${entry.name}/${file}`));
+  for (const entry of await readdir(join(root, folder), { withFileTypes: true }).catch(() => [])) {
+    const path = folder + entry.name;
+    if (temporary.test(path)) continue;
+    if (entry.isFile() && rules.isOfRun(path)) files.push(path);
+    if (entry.isDirectory() && rules.isOfRun(`${path}/`)) files.push(...(await filesOfTheRun(root, rules, `${path}/`)));
   }
-  return files.filter((file) => !ofThisMachine.test(file));
+  return files;
 }
 
-/** What the append step publishes belongs to that step. */
-async function filesOfARound(root: string, round: string): Promise<string[]> {
-  const entries = await readdir(join(root, round), { withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile() && !entry.name.startsWith('DataEngine_'));
-  return files.map(({ name }) => `${round}/${name}`);
-}
-
-/** The folders of a run's finished steps, from the run's folder on. */
-export async function finishedFolders(root: string): Promise<string[]> {
+/** The folders of a run's finished steps, relative to the run's folder, without those of this machine alone. */
+export async function finishedFolders(root: string, { stepFiles }: RunRules): Promise<string[]> {
   const manifests = (await filesIn(root)).filter((file) => file.endsWith(`/${manifestName}`));
   return manifests
     .map((file) => file.slice(0, -manifestName.length - 1))
-    .filter((folder) => folder !== 'prepared-data')
+    .filter((folder) => !stepFiles(folder).isLocal(manifestName))
     .sort();
 }
 
-/** All files below a folder, as paths from it on; none when it is not there. */
+/** All files below a folder, as paths relative to it; none when it does not exist. */
 export async function filesIn(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
   return entries
@@ -69,7 +52,7 @@ export async function filesIn(folder: string): Promise<string[]> {
     .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1));
 }
 
-/** Size and time of change; undefined when the file is gone. */
+/** Size in bytes and time of change; undefined when the file is gone. */
 export async function factsOf(file: string): Promise<{ size: number; mtimeMs: number } | undefined> {
   return stat(file).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;

@@ -1,14 +1,14 @@
 import { S3Client } from '@aws-sdk/client-s3';
 
-// The SDK's newest versions will want a newer Node; the one that is pinned here runs on those that we support.
+// Newer versions of the SDK require a newer Node; the pinned one runs on all that we support.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
 
 /**
- * A client that is told everything by AWS's own variables and profiles: AWS_ACCESS_KEY_ID, AWS_PROFILE, AWS_REGION,
- * AWS_ENDPOINT_URL_S3 and their like. With an endpoint of one's own, buckets are named in the path, as most such servers
- * want it; DATAENGINE_S3_PATH_STYLE (`true`, `false`) says otherwise.
+ * A client that is configured by AWS's own variables and profiles: AWS_ACCESS_KEY_ID, AWS_PROFILE, AWS_REGION,
+ * AWS_ENDPOINT_URL_S3 and the like. With a custom endpoint, buckets are named in the path, as most such servers require;
+ * DATAENGINE_S3_PATH_STYLE (`true`, `false`) overrides this.
  *
- * @param options.idleSeconds a connection on which nothing moves for this long is given up
+ * @param options.idleSeconds a connection without traffic for this long is closed
  */
 export function createS3Client({ idleSeconds = 60 }: { idleSeconds?: number } = {}): S3Client {
   const {

@@ -1,4 +1,4 @@
-/** A store of objects in a bucket that speaks S3. */
+/** An object store in a bucket of S3, or of a server with its protocol. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   DeleteObjectsCommand,
@@ -15,18 +15,19 @@ import { createS3Client } from './s3-client.ts';
 import type { RequestPlace } from './store-error.ts';
 import { parseStoreUri } from './store-uri.ts';
 import { uploadFile } from './upload-file.ts';
-import { withPatience } from './with-patience.ts';
+import { withRetries } from './with-retries.ts';
 
-const most = 1000;
-const conflictTries = 10;
+/** S3 removes at most so many objects in one request. */
+const maximumKeys = 1000;
+const maximumConflicts = 10;
 
 /**
- * Opens the store of a URI, as `s3://bucket/prefix`. Nothing is asked of the server yet.
+ * Opens the store of a URI, such as `s3://bucket/prefix`, without a request to the server.
  *
- * Every request is tried again while the server is out of reach, for about 45 seconds; then it is a StoreError. What a
- * person must mend (credentials, rights, bucket) is an InputError at once.
+ * Every request is retried while the server can't be reached, for about 45 seconds; then it fails with a StoreError. What a
+ * person must repair (credentials, permissions, bucket) is an InputError at once.
  *
- * @param signal asked whenever something is tried: when it is aborted, nothing is tried any more
+ * @param signal called before every attempt at a request; once its result is aborted, there are no further attempts
  */
 export function openS3Store(
   uri: string,
@@ -36,25 +37,25 @@ export function openS3Store(
   const { bucket, prefix } = parseStoreUri(uri);
   const keyOf = (key: string) => (prefix === '' ? key : `${prefix}/${key}`);
   const place = (key: string) => ({ bucket, key: keyOf(key) });
-  const patiently = <R>(where: RequestPlace, request: () => Promise<R>) =>
-    withPatience(where, request, { signal: signal() });
-  const read = (key: string) => patiently(place(key), () => readObject(client, place(key)));
+  const retried = <R>(where: RequestPlace, request: () => Promise<R>) =>
+    withRetries(where, request, { signal: signal() });
+  const read = (key: string) => retried(place(key), () => readObject(client, place(key)));
   return {
     uri: prefix === '' ? `s3://${bucket}` : `s3://${bucket}/${prefix}`,
     read,
     sizeOf: (key) =>
-      patiently(place(key), async () => {
+      retried(place(key), async () => {
         const answer = await client
           .send(new HeadObjectCommand({ Bucket: bucket, Key: keyOf(key) }))
           .catch(undefinedIfMissing);
         return answer?.ContentLength;
       }),
     write: (key, body, { only, contentType } = {}) =>
-      patiently(place(key), async () => {
+      retried(place(key), async () => {
         const bytes = Buffer.from(body);
         const version = await putIf(client, { ...place(key), body: bytes, only, contentType });
         if (version !== undefined || only === undefined) return version;
-        // The answer to a write may have been lost, and the SDK have tried again: then it is our own that is there.
+        // The answer to a write may have been lost, and the SDK have retried: then the stored object is our own.
         const there = await readObject(client, place(key));
         const isOwn = there?.body.equals(bytes) && (only === 'if absent' || there.version !== only.version);
         return isOwn ? there?.version : undefined;
@@ -63,7 +64,7 @@ export function openS3Store(
       const cut = prefix === '' ? 0 : prefix.length + 1;
       let after: string | undefined;
       for (;;) {
-        const page = await patiently(place(start), async () => {
+        const page = await retried(place(start), async () => {
           const pages = paginateListObjectsV2({ client }, { Bucket: bucket, Prefix: keyOf(start), StartAfter: after });
           return (await pages.next()).value;
         });
@@ -73,9 +74,9 @@ export function openS3Store(
       }
     },
     async remove(keys) {
-      for (let start = 0; start < keys.length; start += most) {
-        const Objects = keys.slice(start, start + most).map((key) => ({ Key: keyOf(key) }));
-        await patiently({ bucket }, () =>
+      for (let start = 0; start < keys.length; start += maximumKeys) {
+        const Objects = keys.slice(start, start + maximumKeys).map((key) => ({ Key: keyOf(key) }));
+        await retried({ bucket }, () =>
           client.send(new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects, Quiet: true } })),
         );
       }
@@ -87,10 +88,10 @@ export function openS3Store(
 }
 
 /**
- * Makes sure that the server keeps to conditional writes: on one that does not, two workers could both commit a step.
+ * Checks that the server supports conditional writes: otherwise two workers could both commit a step.
  *
- * @param key of an object that is made for this
- * @throws InputError
+ * @param key of an object that is written for this check
+ * @throws InputError when it does not
  */
 export async function requireConditionalWrites(store: ObjectStore, key: string): Promise<void> {
   await store.write(key, 'first', { only: 'if absent' });
@@ -99,8 +100,8 @@ export async function requireConditionalWrites(store: ObjectStore, key: string):
   throw new InputError({
     file: store.uri,
     field: 'store',
-    problem: 'the server overwrites what a conditional write (If-None-Match) must leave alone',
-    remedy: 'Use a server that keeps to them, such as Amazon S3 or SeaweedFS',
+    problem: 'the server overwrites an object although the write is conditional (If-None-Match)',
+    remedy: 'Use a server that supports conditional writes, such as Amazon S3 or SeaweedFS',
   });
 }
 
@@ -145,8 +146,8 @@ async function putIf(
       const status = $metadata?.httpStatusCode;
       // 404: the object that the condition is about is gone.
       if (only !== undefined && (status === 412 || (status === 404 && name !== 'NoSuchBucket'))) return undefined;
-      // 409: another conditional write is under way. How it ends decides about this one.
-      if (only === undefined || status !== 409 || tries === conflictTries) throw error;
+      // 409: another conditional write is under way. Its outcome decides about this one.
+      if (only === undefined || status !== 409 || tries === maximumConflicts) throw error;
       await sleep(50 * tries);
     }
   }

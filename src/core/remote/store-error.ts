@@ -1,16 +1,16 @@
 import { InputError } from '../input-error.ts';
 
-/** A store could not be reached, or is in trouble: it may pass. */
+/** A store can't be reached or has trouble: a retry may succeed. */
 export class StoreError extends Error {
   override readonly name: string = 'StoreError';
 }
 
-/** An object is not what was put there. Trying again helps only where it is put there again. */
+/** An object is not what was uploaded. A retry succeeds only after it was uploaded again. */
 export class DamagedObject extends StoreError {
   override readonly name = 'DamagedObject';
 }
 
-/** What a failed request was about. */
+/** The bucket and object of a request. */
 export interface RequestPlace {
   bucket: string;
   /** Absent for requests about the bucket. */
@@ -26,7 +26,7 @@ interface Failure {
 
 const check = 'Check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, where this worker is started';
 
-/** What a person must mend, by the name that S3 or the SDK gives the error. */
+/** What a person must repair, by the name that S3 or the SDK gives the error. */
 const mistakes: Record<string, { problem: string; remedy: string }> = {
   CredentialsProviderError: { problem: 'there are no credentials for it', remedy: check },
   InvalidAccessKeyId: { problem: 'does not know this access key', remedy: check },
@@ -35,17 +35,17 @@ const mistakes: Record<string, { problem: string; remedy: string }> = {
     problem: 'refuses access',
     remedy: 'Allow this access key to list the bucket, and to get, put and delete its objects, or use another',
   },
-  NoSuchBucket: { problem: 'there is no such bucket', remedy: 'Make it, or mend the store of the config' },
-  InvalidBucketName: { problem: 'this can be no bucket', remedy: 'Mend the store of the config' },
+  NoSuchBucket: { problem: 'there is no such bucket', remedy: 'Create it, or correct `store` in the config' },
+  InvalidBucketName: { problem: 'is not a valid name of a bucket', remedy: 'Correct `store` in the config' },
   PermanentRedirect: { problem: 'the bucket is in another region', remedy: 'Set AWS_REGION to that region' },
   AuthorizationHeaderMalformed: { problem: 'the bucket is in another region', remedy: 'Set AWS_REGION to that region' },
   NoRegion: { problem: 'no region is set', remedy: 'Set AWS_REGION, or AWS_ENDPOINT_URL_S3 for a server of your own' },
 };
 
 /**
- * The error in words that name bucket and key.
+ * The error with a message that names bucket and key.
  *
- * @returns InputError for what a person must mend, else StoreError, which may pass
+ * @returns InputError for what a person must repair, else StoreError: a retry may succeed
  */
 export function storeErrorFrom(cause: unknown, { bucket, key }: RequestPlace): Error {
   if (cause instanceof InputError || cause instanceof StoreError) return cause;

@@ -1,4 +1,4 @@
-/** Work on a run that lies in a store: what it needs comes to this disk before, what it made goes to the store after. */
+/** Work on a run in an object store: what it needs is downloaded before it, what it makes is uploaded after it. */
 import { readFile } from 'node:fs/promises';
 import { extname, join, resolve } from 'node:path';
 import type { S3Client } from '@aws-sdk/client-s3';
@@ -6,33 +6,35 @@ import { z } from 'zod';
 import { InputError } from '../input-error.ts';
 import { parseJson } from '../read-json.ts';
 import type { RunDirectory } from '../run-directory.ts';
-import { bringAllFolders, bringFolder, withoutWeights } from './bring-folder.ts';
 import { commitRunFiles } from './commit-run-files.ts';
+import { downloadAllFolders, downloadFolder, withoutWeights } from './download-folder.ts';
 import { readRecord, recordName } from './folder-record.ts';
 import { openObjectCache } from './object-cache.ts';
 import type { ObjectStore } from './object-store.ts';
 import { type OwnFolder, ownFolder } from './own-folder.ts';
 import { type CopyOfRun, folderName } from './run-copy.ts';
 import { finishedFolders } from './run-files.ts';
+import type { RunRules } from './run-rules.ts';
 import { createS3Client } from './s3-client.ts';
 import { openS3Store } from './s3-store.ts';
-import { shareFiles } from './shared-files.ts';
+import { type SyncedFiles, syncedFiles } from './synced-files.ts';
 
-/** Between looks at what the work has made, to be sent while it goes on. */
+/** Between uploads of what the work has made so far. */
 const saveMilliseconds = 2000;
-/** A worker that is told to stop has a minute, of which its trainer may take ten seconds. */
+/** A worker that stops has a minute, of which its trainer may take ten seconds. */
 const keepMilliseconds = 40_000;
 const contentTypes: Record<string, string> = { '.html': 'text/html; charset=utf-8' };
 
-/** Of the frozen config, what says where on this machine things are. */
+/** The fields of the frozen config that say where runs and caches are on this machine. */
 const placesSchema = z.looseObject({ runsDirectory: z.string(), cacheDirectory: z.string() });
 type Places = z.output<typeof placesSchema>;
 
 export interface StoredWork {
-  /** Folders of the steps that the work does. The files of the run that are no step's are on this disk when it is called. */
+  rules: RunRules;
+  /** The folders of steps that the work writes. When it is called, the files of the run itself are on this disk. */
   owns?: (run: RunDirectory) => Promise<readonly string[]>;
   signal: AbortSignal;
-  /** A large file under way. */
+  /** Called while a large file is transferred. */
   onTransfer?: CopyOfRun['onTransfer'];
 }
 
@@ -46,45 +48,45 @@ function splitRunUri(uri: string): { store: string; run: string } {
   if (store !== undefined && run !== undefined) return { store, run };
   throw new InputError({
     file: uri,
-    problem: 'is no run in a store',
+    problem: 'is not the address of a run in a store',
     remedy: 'Write s3://bucket/prefix/runs/<run>, as `dataengine watch` shows it',
   });
 }
 
 /**
- * Does work on a run. Its folder on this disk has the files of the run that are no step's, and the steps' own folders
- * that the work does; other steps' folders come when the work asks for them (`RunDirectory.stored`). While it goes on,
- * progress is sent every two seconds; when another attempt takes one of its folders over, it is stopped. A step that
- * another attempt finished meanwhile is taken from there: the work is done again and finds it.
+ * Works on a run. Its folder on this disk gets the files of the run itself, and the folders of the steps that the work
+ * writes; other steps' folders are downloaded when the work asks for them (`RunDirectory.stored`). Every two seconds
+ * progress is uploaded. When another attempt takes over one of the folders, the work is stopped. When another attempt has
+ * finished the same step in the meantime, its result is downloaded, and the work runs again and finds it.
  *
  * @param uri of the run
- * @param places where on this machine runs and caches are; default: by the run's frozen config
+ * @param places where runs and caches are on this machine; default: by the run's frozen config
  * @throws InputError when there is no such run; StepTakenElsewhere; what the work throws
  */
 export async function withStoredRun<R>(
   uri: string,
-  { owns, signal, onTransfer }: StoredWork,
+  { owns, ...options }: StoredWork,
   work: (run: RunDirectory, signal: AbortSignal) => Promise<R>,
   places?: Places,
 ): Promise<R> {
-  const copy = await openCopy(uri, { signal, onTransfer }, places);
+  const { signal, rules } = options;
+  const copy = await openCopy(uri, options, places);
   const { store, key } = copy;
-  const known = await bringFolder(copy, '', isReadBySteps);
-  // A run that was on this disk alone until now.
+  const known = await downloadFolder(copy, '', rules.isReadBySteps);
+  // Until now the run was on this disk only.
   if (known === undefined) await adoptSteps(copy);
-  const shared = shareFiles(copy);
-  await shared.share(join(copy.root, 'ledger'));
+  const synced = await syncRunFolders(copy);
   const owned = new Map<string, OwnFolder>();
   const run: RunDirectory = {
     root: copy.root,
     stored: {
       uri: `${store.uri}/${key}`,
-      async bring(folder, { weights = false } = {}) {
+      async download(folder, { weights = false } = {}) {
         const name = folderName(copy, folder);
-        if (!owned.has(name)) await bringFolder(copy, name, weights ? undefined : withoutWeights);
+        if (!owned.has(name)) await downloadFolder(copy, name, weights ? undefined : withoutWeights);
       },
-      bringAll: (folder) => bringAllFolders(copy, folderName(copy, folder), withoutWeights),
-      share: shared.share,
+      downloadAll: (folder) => downloadAllFolders(copy, folderName(copy, folder), withoutWeights),
+      sync: synced.sync,
       async publish(file) {
         const target = `${key}/${folderName(copy, file)}`;
         await store.write(target, await readFile(file), { contentType: contentTypes[extname(file)] });
@@ -97,7 +99,7 @@ export async function withStoredRun<R>(
     owned.set(name, await ownFolder(copy, name));
   }
   const saving = saveMeanwhile(async () => {
-    await shared.send();
+    await synced.upload();
     for (const folder of owned.values()) await folder.save();
   });
   const stopped = AbortSignal.any([signal, saving.failed]);
@@ -107,15 +109,15 @@ export async function withStoredRun<R>(
     let takenFromAnother = false;
     for (const folder of owned.values())
       takenFromAnother = (await folder.commit()).takenFromAnother || takenFromAnother;
-    await shared.send();
+    await synced.upload();
     await commitRunFiles(copy);
     return takenFromAnother ? await work(run, signal) : outcome;
   } catch (error) {
     await saving.stop();
-    // What can be gone on from is worth keeping, also by a worker that is told to stop; that it could not be kept must
-    // not hide why the work failed.
+    // Keeps what another attempt can resume from, also when the worker stops. An error in this must not hide why the work
+    // failed.
     copy.signal = AbortSignal.timeout(keepMilliseconds);
-    await shared.send().catch(() => undefined);
+    await synced.upload().catch(() => undefined);
     if (!saving.failed.aborted) {
       await commitRunFiles(copy).catch(() => undefined);
       for (const folder of owned.values()) await folder.save({ always: true }).catch(() => undefined);
@@ -124,14 +126,20 @@ export async function withStoredRun<R>(
   }
 }
 
-/** Sends the steps that are finished on this disk: a run that goes on in a store is built on them. */
+/** Uploads the steps that have finished on this disk: a run that continues in a store is built on them. */
 async function adoptSteps(copy: CopyOfRun): Promise<void> {
-  for (const folder of await finishedFolders(copy.root)) await (await ownFolder(copy, folder)).commit();
+  for (const folder of await finishedFolders(copy.root, copy.rules)) await (await ownFolder(copy, folder)).commit();
+}
+
+async function syncRunFolders(copy: CopyOfRun): Promise<SyncedFiles> {
+  const synced = syncedFiles(copy);
+  for (const folder of copy.rules.syncedFolders) await synced.sync(join(copy.root, folder));
+  return synced;
 }
 
 async function openCopy(
   uri: string,
-  { signal, onTransfer }: Pick<StoredWork, 'signal' | 'onTransfer'>,
+  { rules, signal, onTransfer }: Omit<StoredWork, 'owns'>,
   places?: Places,
 ): Promise<CopyOfRun> {
   const { store: storeUri, run: name } = splitRunUri(uri);
@@ -144,31 +152,32 @@ async function openCopy(
       key,
     ));
   const cache = openObjectCache(store, join(resolve(cacheDirectory), 'objects'));
-  const copy: CopyOfRun = { store, cache, key, root: join(resolve(runsDirectory), name), signal, onTransfer };
+  const root = join(resolve(runsDirectory), name);
+  const copy: CopyOfRun = { store, cache, key, root, rules, signal, onTransfer };
   return copy;
 }
 
 /**
- * Has all of a run on this disk, as it is in the store now: for people, and for what reads a run from disk.
+ * Downloads all of a run as it is in the store now: for people, and for programs that read a run from disk.
  *
  * @param options.weights model files too
  * @returns the run's folder
  */
 export async function pullRun(
   uri: string,
-  { weights, ...options }: Pick<StoredWork, 'signal' | 'onTransfer'> & { weights: boolean },
+  { weights, ...options }: Omit<StoredWork, 'owns'> & { weights: boolean },
   places?: Places,
 ): Promise<string> {
   const copy = await openCopy(uri, options, places);
-  await bringFolder(copy, '');
-  await bringAllFolders(copy, '', weights ? () => true : withoutWeights);
-  await shareFiles(copy).share(join(copy.root, 'ledger'));
+  await downloadFolder(copy, '');
+  await downloadAllFolders(copy, '', weights ? () => true : withoutWeights);
+  await syncRunFolders(copy);
   return copy.root;
 }
 
 /**
- * Saves every two seconds, one time after another. What can't be saved now is saved later: only when another attempt has
- * taken over is the work told to stop.
+ * Saves every two seconds, never twice at the same time. What can't be saved now is saved later; the work is stopped only
+ * when another attempt has taken over.
  */
 function saveMeanwhile(save: () => Promise<void>): { failed: AbortSignal; stop: () => Promise<void> } {
   const failed = new AbortController();
@@ -191,24 +200,19 @@ function saveMeanwhile(save: () => Promise<void>): { failed: AbortSignal; stop: 
   };
 }
 
-/** Kept versions and the report are read by people. */
-function isReadBySteps(path: string): boolean {
-  return !path.startsWith('dataset-versions/objects/') && path !== 'report.html';
-}
-
 let client: S3Client | undefined;
 
 /**
- * Opens a store. All of a process have one client: it keeps its connections.
+ * Opens a store. All stores of a process have one client, which keeps its connections.
  *
- * @param signal asked whenever something is tried: when it is aborted, nothing is tried any more
+ * @param signal called before every attempt at a request; once its result is aborted, there are no further attempts
  */
 export function openStore(uri: string, signal?: () => AbortSignal | undefined): ObjectStore {
   client ??= createS3Client();
   return openS3Store(uri, client, signal);
 }
 
-/** The run's frozen config says where its folder is on each machine; relative paths are from where a worker was started. */
+/** The run's frozen config says where its folder is on each machine. Relative paths start where the worker was started. */
 async function readPlaces(store: ObjectStore, key: string): Promise<Places> {
   const stored = await readRecord(store, `${key}/${recordName}`);
   const config = stored?.record.files['config.json'];
@@ -217,6 +221,6 @@ async function readPlaces(store: ObjectStore, key: string): Promise<Places> {
   throw new InputError({
     file: `${store.uri}/${key}`,
     problem: 'there is no such run in the store',
-    remedy: 'Begin it with `dataengine run`, or mend the name',
+    remedy: 'Start it with `dataengine run`, or correct the name',
   });
 }

@@ -4,10 +4,10 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { readJson } from '../../core/read-json.ts';
-import { stepDirectory } from '../../core/run-directory.ts';
 import { finishedStep } from '../finished-step.ts';
 import { requestsFile } from '../sample.ts';
 import type { StepContext } from '../step-context.ts';
+import { stepDirectory } from '../step-directory.ts';
 
 export const rawAnswersFile = 'gptvqa_result.jsonl';
 
@@ -31,7 +31,7 @@ export interface GenerationFolder {
 export async function generationFolder({ run, round }: Pick<StepContext, 'run' | 'round'>): Promise<GenerationFolder> {
   const sampled = await finishedStep(run, round, 'sample');
   const directory = stepDirectory(run, round, 'generate');
-  await run.stored?.bring(directory);
+  await run.stored?.download(directory);
   return {
     directory,
     calls: join(directory, 'calls'),

@@ -15,5 +15,5 @@ export async function shareCalls(
 ): Promise<void> {
   // What other requests, or another teacher, were asked before is no answer. The lists of a verification have folders.
   const of = purpose === 'generate' ? await inputsHashIn(directory) : undefined;
-  await stored?.share(calls, { startingWith: files, ...(of !== undefined && { of }) });
+  await stored?.sync(calls, { startingWith: files, ...(of !== undefined && { of }) });
 }

@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { hashValue } from '../../core/hash.ts';
 import { beginStep, type StepToRun } from '../../core/manifest.ts';
-import { stepDirectory } from '../../core/run-directory.ts';
 import { isRejection, parserVersion } from '../../generation/parse-answer.ts';
 import { answerKeeper } from '../../generation/refine.ts';
 import { readRequests } from '../../generation/sample-requests.ts';
@@ -15,6 +14,7 @@ import { refuseUnknownPrice } from '../refuse-unknown-price.ts';
 import { requireDataRound } from '../require-data-round.ts';
 import { requestsFile } from '../sample.ts';
 import type { StepContext } from '../step-context.ts';
+import { stepDirectory } from '../step-directory.ts';
 import { teacherIdentity } from '../teacher.ts';
 import { verificationTemplates } from './asker.ts';
 import { readVerificationRequests, verificationWork, writeVerificationRequests } from './work.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { hashValue } from '../../core/hash.ts';
 import { readJson, readJsonLines } from '../../core/read-json.ts';
-import { type RunDirectory, roundDirectory, stepDirectory } from '../../core/run-directory.ts';
+import { type RunDirectory, roundDirectory } from '../../core/run-directory.ts';
 import { writeJson, writeJsonLines } from '../../core/write-file.ts';
 import { type VerificationRequest, verificationRequest } from '../../generation/verification.ts';
 import { readAllCalls } from '../../teacher/call-log.ts';
@@ -11,6 +11,7 @@ import type { RawAnswer } from '../../teacher/raw-answers.ts';
 import { ledgerSource } from '../generation/folder.ts';
 import type { TeacherWork } from '../generation/work.ts';
 import type { StepContext } from '../step-context.ts';
+import { stepDirectory } from '../step-directory.ts';
 import { withVerificationAsker } from './asker.ts';
 
 /** Everything that is to be known, one request a line. */
@@ -46,7 +47,7 @@ export function readVerificationRequests(place: Round): Promise<VerificationRequ
 export async function verificationAnswers(place: Round): Promise<Map<string, RawAnswer>> {
   const answers = new Map<string, RawAnswer>();
   const folder = callsFolder(place);
-  await place.run.stored?.share(folder);
+  await place.run.stored?.sync(folder);
   for (const list of (await readdir(folder).catch(() => [])).sort()) {
     for (const [id, answer] of await readAllCalls(join(folder, list))) if (!answers.has(id)) answers.set(id, answer);
   }
@@ -57,7 +58,7 @@ export async function verificationAnswers(place: Round): Promise<Map<string, Raw
 export async function verificationWork(context: StepContext): Promise<TeacherWork<VerificationRequest>> {
   const { run, round } = context;
   const directory = stepDirectory(run, round, 'verify');
-  await run.stored?.bring(directory);
+  await run.stored?.download(directory);
   const requestsFile = join(directory, openFile);
   const { list } = await readJson(join(directory, listFile), listSchema);
   return {

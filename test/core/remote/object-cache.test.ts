@@ -43,7 +43,7 @@ describe.skipIf(s3Server === undefined)('the cache of objects', () => {
     const [object] = objects as [(typeof objects)[0]];
     const cache = () => openObjectCache(store, join(folder, 'cache'), 1e9);
     const files = ['a', 'b', 'c'].map((name) => join(folder, name, 'model.safetensors'));
-    await Promise.all(files.map((file) => cache().fetch(object.key, object.content, file)));
+    await Promise.all(files.map((file) => cache().download(object.key, object.content, file)));
     expect(downloads).toEqual([object.key]);
     for (const file of files) expect((await readFile(file)).equals(object.body)).toBe(true);
     expect((await stat(files[0] as string)).nlink).toBe(4);
@@ -53,9 +53,9 @@ describe.skipIf(s3Server === undefined)('the cache of objects', () => {
     const { folder, store, downloads, objects } = await storeWith([2 * mebibyte]);
     const [object] = objects as [(typeof objects)[0]];
     const cache = openObjectCache(store, join(folder, 'cache'), 1e9);
-    await cache.fetch(object.key, object.content, join(folder, 'loss.jsonl'));
+    await cache.download(object.key, object.content, join(folder, 'loss.jsonl'));
     await appendFile(join(folder, 'loss.jsonl'), 'more');
-    await cache.fetch(object.key, object.content, join(folder, 'again.jsonl'));
+    await cache.download(object.key, object.content, join(folder, 'again.jsonl'));
     expect((await readFile(join(folder, 'again.jsonl'))).equals(object.body)).toBe(true);
     expect(downloads).toHaveLength(1);
   });
@@ -69,7 +69,7 @@ describe.skipIf(s3Server === undefined)('the cache of objects', () => {
       (typeof objects)[0],
     ];
     const cache = openObjectCache(store, join(folder, 'cache'), 5 * mebibyte);
-    const fetch = ({ key, content }: (typeof objects)[0]) => cache.fetch(key, content, join(folder, 'file'));
+    const fetch = ({ key, content }: (typeof objects)[0]) => cache.download(key, content, join(folder, 'file'));
     for (const object of [first, second, first, third]) {
       await fetch(object);
       await new Promise((resolve) => setTimeout(resolve, 20));
@@ -86,8 +86,8 @@ describe.skipIf(s3Server === undefined)('the cache of objects', () => {
     await store.write('wrong', 'something else');
     const content = { sha256: '0'.repeat(64), size: 14 };
     const cache = openObjectCache(store, join(folder, 'cache'), 1e9);
-    await expect(cache.fetch('wrong', content, join(folder, 'file'))).rejects.toThrow(/cache\/wrong: is damaged/);
-    await expect(cache.fetch('none', content, join(folder, 'file'))).rejects.toThrow(/cache\/none: is gone/);
+    await expect(cache.download('wrong', content, join(folder, 'file'))).rejects.toThrow(/cache\/wrong: is damaged/);
+    await expect(cache.download('none', content, join(folder, 'file'))).rejects.toThrow(/cache\/none: is gone/);
     expect(await readdir(folder)).toEqual([]);
   });
 });

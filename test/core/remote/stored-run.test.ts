@@ -6,8 +6,9 @@ import { describe, expect, it } from 'vitest';
 import { bucket, s3Server } from '../../../bench/support/s3-server.ts';
 import { fileExists } from '../../../src/core/files.ts';
 import { runStepOnce } from '../../../src/core/manifest.ts';
+import type { RunRules } from '../../../src/core/remote/run-rules.ts';
 import { openStore, runUri, type StoredWork, withStoredRun } from '../../../src/core/remote/stored-run.ts';
-import { type RunDirectory, stepDirectory } from '../../../src/core/run-directory.ts';
+import type { RunDirectory } from '../../../src/core/run-directory.ts';
 import { writeJson } from '../../../src/core/write-file.ts';
 import { gate } from '../../helpers/gate.ts';
 import { useS3Server } from '../../helpers/s3-server.ts';
@@ -16,6 +17,17 @@ import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 useS3Server();
 
 const never = new AbortController().signal;
+
+/** Of a program with checkpoints, partial results and a file about its process. */
+const rules: RunRules = {
+  stepFiles: () => ({
+    isLocal: (path) => path === 'process.json',
+    isForResuming: (path) => path.startsWith('checkpoints/') || path.endsWith('.part.jsonl'),
+  }),
+  isOfRun: (path) => !/^round-0\/.+\//.test(path) && path !== 'ledger/',
+  isReadBySteps: () => true,
+  syncedFolders: ['ledger'],
+};
 
 /** A run of its own for a test, and machines that work on it. */
 async function fleet() {
@@ -32,7 +44,7 @@ async function fleet() {
         work: (run: RunDirectory, signal: AbortSignal) => Promise<R>,
         { owns = [], signal = never }: { owns?: string[]; signal?: AbortSignal } = {},
       ) => {
-        const options: StoredWork = { signal, owns: async (run) => owns.map((name) => join(run.root, name)) };
+        const options: StoredWork = { rules, signal, owns: async (run) => owns.map((name) => join(run.root, name)) };
         return withStoredRun(uri, options, work, places);
       },
     };
@@ -42,7 +54,7 @@ async function fleet() {
 
 /** A step that leaves one small and one large file. */
 function step(run: RunDirectory, text: string, work: () => Promise<void> = async () => undefined) {
-  const directory = stepDirectory(run, 0, 'merge');
+  const directory = join(run.root, 'round-0/merged');
   return runStepOnce({
     directory,
     step: 'merge',
@@ -63,9 +75,9 @@ describe.skipIf(s3Server === undefined)('a run in a store', () => {
     const { a, b } = await fleet();
     await a.work((run) => step(run, 'one'), { owns });
     await b.work(async ({ stored }) => {
-      await stored?.bring(b.file('round-0/merged'));
+      await stored?.download(b.file('round-0/merged'));
       expect((await readdir(b.file('round-0/merged'))).sort()).toEqual(['config.json', 'manifest.json']);
-      await stored?.bring(b.file('round-0/merged'), { weights: true });
+      await stored?.download(b.file('round-0/merged'), { weights: true });
       expect(await readFile(b.file('round-0/merged/model.safetensors'), 'utf8')).toBe('one'.repeat(200_000));
     });
   });
@@ -83,7 +95,7 @@ describe.skipIf(s3Server === undefined)('a run in a store', () => {
     await a.work((run) => step(run, 'one'), { owns });
     await b.work((run) => step(run, 'two'), { owns });
     await a.work(async ({ stored }) => {
-      await stored?.bring(a.file('round-0/merged'), { weights: true });
+      await stored?.download(a.file('round-0/merged'), { weights: true });
       expect(await readFile(a.file('round-0/merged/config.json'), 'utf8')).toBe('two');
       expect(await readFile(a.file('round-0/merged/model.safetensors'), 'utf8')).toBe('two'.repeat(200_000));
     });
@@ -95,7 +107,7 @@ describe.skipIf(s3Server === undefined)('a run in a store', () => {
     const folder = ['round-0/finetune'];
     const checkpoint = randomBytes(3 * 1024 * 1024);
     const train = (run: RunDirectory, work: (directory: string) => Promise<void>) => {
-      const directory = stepDirectory(run, 0, 'finetune');
+      const directory = join(run.root, 'round-0/finetune');
       return runStepOnce({
         directory,
         step: 'finetune',
@@ -113,7 +125,7 @@ describe.skipIf(s3Server === undefined)('a run in a store', () => {
           await appendFile(join(directory, 'loss.jsonl'), '{"step":1}\n');
           await mkdir(join(directory, 'checkpoints'));
           await writeFile(join(directory, 'checkpoints', 'step-1.safetensors'), checkpoint);
-          await writeFile(join(directory, 'trainer.pid.json'), '{}');
+          await writeFile(join(directory, 'process.json'), '{}');
           throw new Error('the machine died');
         }),
       { owns: folder },
@@ -134,13 +146,13 @@ describe.skipIf(s3Server === undefined)('a run in a store', () => {
     for await (const { key } of store.list('runs/demo/round-0/finetune')) keys.push(key);
     expect(keys).toEqual(['runs/demo/round-0/finetune/folder.json']);
     await rm(a.root, { recursive: true });
-    await a.work(async ({ stored }) => stored?.bring(a.file('round-0/finetune'), { weights: true }));
+    await a.work(async ({ stored }) => stored?.download(a.file('round-0/finetune'), { weights: true }));
     expect(await readFile(a.file('round-0/finetune/loss.jsonl'), 'utf8')).toBe('{"step":1}\n{"step":2}\n');
   });
 
   it('sends progress while the work goes on, so that kill -9 loses only the newest of it', async () => {
     const { store, a } = await fleet();
-    const folder = 'round-0/evaluate-parts/validation-0-of-1';
+    const folder = 'round-0/shards/validation-0-of-1';
     const done = gate();
     const work = a.work(
       async (run) => {
@@ -189,7 +201,7 @@ describe.skipIf(s3Server === undefined)('a run in a store', () => {
     );
     await expect(first).rejects.toMatchObject({ name: 'StepTakenElsewhere' });
     expect(stoppedBy).toMatchObject({ name: 'StepTakenElsewhere' });
-    await a.work(async ({ stored }) => stored?.bring(a.file('round-0/merged')));
+    await a.work(async ({ stored }) => stored?.download(a.file('round-0/merged')));
     expect(await readFile(a.file('round-0/merged/config.json'), 'utf8')).toBe('one:from b');
   });
 
@@ -253,9 +265,9 @@ describe.skipIf(s3Server === undefined)('a run in a store', () => {
 
   it('shares files that only grow, of which each process writes its own', async () => {
     const { a, b } = await fleet();
-    const calls = 'round-1/generate/calls';
+    const calls = 'round-0/generate/calls';
     const share = (run: RunDirectory, of: string) =>
-      run.stored?.share(join(run.root, calls), { startingWith: 'chunk-1.', of });
+      run.stored?.sync(join(run.root, calls), { startingWith: 'chunk-1.', of });
     await a.work(async (run) => {
       await share(run, 'requests');
       await mkdir(a.file(calls), { recursive: true });
@@ -285,14 +297,14 @@ describe.skipIf(s3Server === undefined)('a run in a store', () => {
     const { a, b } = await fleet();
     await step({ root: a.root }, 'one');
     await a.work(async () => undefined);
-    await b.work(async ({ stored }) => stored?.bring(b.file('round-0/merged'), { weights: true }));
+    await b.work(async ({ stored }) => stored?.download(b.file('round-0/merged'), { weights: true }));
     expect(await readFile(b.file('round-0/merged/model.safetensors'), 'utf8')).toBe('one'.repeat(200_000));
     expect((await b.work((run) => step(run, 'one'), { owns })).skipped).toBe(true);
   });
 
   it('is not found under a wrong name', async () => {
     const { store } = await fleet();
-    const unknown = withStoredRun(runUri(store.uri, 'demmo'), { signal: never }, async () => undefined);
+    const unknown = withStoredRun(runUri(store.uri, 'demmo'), { rules, signal: never }, async () => undefined);
     await expect(unknown).rejects.toThrow(/runs\/demmo: there is no such run in the store/);
   });
 });

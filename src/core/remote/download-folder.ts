@@ -5,7 +5,7 @@ import { inputsHashIn, manifestName } from '../manifest.ts';
 import { type FolderRecord, type ReadRecord, type RecordedFiles, readRecord, recordName } from './folder-record.ts';
 import {
   type CopyOfRun,
-  eachAtOnce,
+  forEachConcurrently,
   hashHere,
   isRun,
   type Mark,
@@ -17,13 +17,13 @@ import {
 import { factsOf, filesIn, isKept, isWeights } from './run-files.ts';
 
 /**
- * Has the newest of a folder on this disk.
+ * Downloads the newest files of a folder, as far as this disk lacks them.
  *
- * @param folder from the run's folder on; empty for the files that are no step's
+ * @param folder relative to the run's folder; empty for the files that are no step's
  * @param wanted which of the files; what is here of the others stays
- * @returns what the store has; undefined when it has none, and what is on the disk is left alone
+ * @returns what the store has; undefined when it has nothing, and what is on the disk is left alone
  */
-export async function bringFolder(
+export async function downloadFolder(
   copy: CopyOfRun,
   folder: string,
   wanted: (path: string) => boolean = () => true,
@@ -35,7 +35,7 @@ export async function bringFolder(
   const isNewest = mark.version === version;
   if (!isNewest) await removeOthers(copy, folder, record, mark);
   const files: Mark['files'] = { ...(isNewest && mark.files) };
-  const bring = async (path: string) => {
+  const download = async (path: string) => {
     const content = record.files[path] as RecordedFiles[string];
     const file = join(copy.root, path);
     const here = await factsOf(file);
@@ -44,24 +44,24 @@ export async function bringFolder(
     if (here?.size !== content.size || (await hashHere(file, here, mark.files[path])) !== content.sha256) {
       const onProgress = (bytes: number) => copy.onTransfer?.({ file: path, bytes, size: content.size });
       const key = objectKey(copy, folder, record.state, content.sha256);
-      await copy.cache.fetch(key, content, file, { signal: copy.signal, onProgress });
+      await copy.cache.download(key, content, file, { signal: copy.signal, onProgress });
     }
     const facts = await factsOf(file);
     if (facts !== undefined) files[path] = { ...content, mtimeMs: facts.mtimeMs };
   };
   const paths = Object.keys(record.files).filter(wanted);
-  // With its manifest a folder is complete, so that comes last.
+  // The manifest says that a folder is complete, so it comes last.
   const isLast = (path: string) => path === `${folder}/${manifestName}`;
-  await eachAtOnce(
+  await forEachConcurrently(
     paths.filter((path) => !isLast(path)),
-    bring,
+    download,
   );
-  await eachAtOnce(paths.filter(isLast), bring);
+  await forEachConcurrently(paths.filter(isLast), download);
   await writeMark(copy, folder, version, files);
   return stored;
 }
 
-/** Takes away what the store does not have: an older attempt's, or a result of other inputs. */
+/** Removes what the store does not have: files of an older attempt, or a result of other inputs. */
 async function removeOthers(copy: CopyOfRun, folder: string, record: FolderRecord, mark: Mark): Promise<void> {
   const gone = (path: string) => !(path in record.files);
   if (isRun(folder)) {
@@ -74,14 +74,15 @@ async function removeOthers(copy: CopyOfRun, folder: string, record: FolderRecor
     await rm(directory, { recursive: true, force: true });
     return;
   }
+  const rules = copy.rules.stepFiles(folder);
   for (const name of await filesIn(directory)) {
-    const isOurs = isKept(name, 'begun') || isKept(name, 'finished');
-    if (isOurs && gone(`${folder}/${name}`)) await rm(join(directory, name), { force: true });
+    const isStored = isKept(name, 'started', rules) || isKept(name, 'finished', rules);
+    if (isStored && gone(`${folder}/${name}`)) await rm(join(directory, name), { force: true });
   }
 }
 
-/** Has the newest of all steps' folders below a folder. */
-export async function bringAllFolders(
+/** Downloads the newest files of all steps' folders below a folder. */
+export async function downloadAllFolders(
   copy: CopyOfRun,
   folder: string,
   wanted: (path: string) => boolean,
@@ -91,7 +92,7 @@ export async function bringAllFolders(
   for await (const { key } of copy.store.list(below)) {
     if (key.endsWith(`/${recordName}`)) folders.push(key.slice(copy.key.length + 1).slice(0, -recordName.length - 1));
   }
-  for (const name of folders.filter((one) => !isRun(one))) await bringFolder(copy, name, wanted);
+  for (const name of folders.filter((one) => !isRun(one))) await downloadFolder(copy, name, wanted);
 }
 
 /** All files but the large ones of models. */

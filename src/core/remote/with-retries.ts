@@ -1,22 +1,23 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type RequestPlace, StoreError, storeErrorFrom } from './store-error.ts';
 
-/** Seconds between tries: a server that is started anew is back within them. What takes longer is left to the caller. */
+/** Seconds between attempts: a server that restarts is back within them. What takes longer is left to the caller. */
 const defaultWaits = [0.2, 0.5, 1, 2, 4, 8, 15, 15];
 
-/** A refusal that asking again does not change, and that the caller knows what to do about. */
+/** A refusal that another attempt does not change, and that the caller handles. */
 function isFinal(cause: unknown): boolean {
   const status = (cause as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
-  // 408 and 429: too slow, too many. 400 is also what a server says of a request that was cut off on the way.
+  // 408 and 429: too slow, too many. 400 is also how a server answers a request that was cut off on the way.
   return status !== undefined && status > 400 && status < 500 && status !== 408 && status !== 429;
 }
 
 /**
- * Does a request again while the store is out of reach or in trouble, on top of the SDK's own quick tries.
+ * Retries a request while the store can't be reached or has trouble, in addition to the SDK's own quick retries.
  *
- * @throws InputError at once for what a person must mend, StoreError when it does not pass, the signal's reason
+ * @param options.waits seconds before each retry
+ * @throws InputError at once for what a person must repair, StoreError when all attempts fail, the signal's reason
  */
-export async function withPatience<R>(
+export async function withRetries<R>(
   place: RequestPlace,
   request: () => Promise<R>,
   { signal, waits = defaultWaits }: { signal?: AbortSignal | undefined; waits?: readonly number[] } = {},

@@ -1,0 +1,245 @@
+/**
+ * The steps of a run: the one table that names, folders, queues, time limits, commands, activities, the store's rules and
+ * the README's table follow from. Pure data and pure functions only, for workflows import this file.
+ */
+import type {
+  AppendOutcome,
+  ClassifyOutcome,
+  CompareOutcome,
+  EmbedOutcome,
+  EvaluateOutcome,
+  FinetuneOutcome,
+  GateOutcome,
+  GenerateOutcome,
+  MergeOutcome,
+  PrepareDataOutcome,
+  RefineOutcome,
+  ReportOutcome,
+  SampleOutcome,
+  VerifyOutcome,
+} from './outcomes.ts';
+
+export type Queue = 'cpu' | 'gpu';
+
+export interface StepRow {
+  /** Its folder, in that of the run or of each round; absent where it has none. */
+  folder?: { of: 'run' | 'round'; name: string };
+  queue: Queue;
+  /** The first round that has the step; `firstRound` of a step of the run is the round before which it runs. */
+  firstRound: 0 | 1;
+  /** How long an attempt may take. Absent where the config or a workflow of its own says so. */
+  minutes?: number;
+  /** The step is done in shards, each by another worker, that its activity joins. */
+  shards?: { folder: string; queue: Queue; minutes: number };
+  /** Other steps whose folders it may write too. */
+  alsoWrites?: readonly string[];
+  /** The file that it puts into the round's folder, with `<k>` for the round's number. */
+  publishes?: string;
+  /** Files of its folder that mean something on this machine only: names, `folder/`, `*.suffix`, or `*` for all. */
+  local: readonly string[];
+  /** Files of its folder that an interrupted attempt resumes from, and that are of no use once it has finished. */
+  resume: readonly string[];
+  /** What it does, for the command line. */
+  description: string;
+  /** What it leaves, for the README. */
+  writes: string;
+  /** Its outcome in a few words. */
+  summary: (outcome: never) => string;
+}
+
+const trainerFiles = ['job.json', 'trainer.pid.json'];
+
+export const steps = {
+  'prepare-data': {
+    folder: { of: 'run', name: 'prepared-data' },
+    queue: 'cpu',
+    firstRound: 0,
+    minutes: 360,
+    local: ['*'],
+    resume: [],
+    description: 'make the data that a data source of the config makes, and check every file and image',
+    writes: '`prepared-data/`, once a run and on each machine: every file and image is checked',
+    summary: ({ questions, images }: PrepareDataOutcome) => `${questions} questions, ${images} images`,
+  },
+  embed: {
+    folder: { of: 'run', name: 'embeddings' },
+    queue: 'gpu',
+    firstRound: 1,
+    minutes: 360,
+    shards: { folder: 'embedding-shards', queue: 'gpu', minutes: 360 },
+    local: [...trainerFiles, 'images.json'],
+    resume: [],
+    description: "embed the pool's images for the nearest-image search",
+    writes: '`embeddings/`, once a run: the pool of images, for the nearest-image search',
+    summary: ({ images }: EmbedOutcome) => `${images} images`,
+  },
+  sample: {
+    folder: { of: 'round', name: 'sample' },
+    queue: 'cpu',
+    firstRound: 1,
+    minutes: 60,
+    local: [],
+    resume: [],
+    description: "choose what to ask the teacher, from the last good round's bad cases and weights",
+    writes: '`sample/requests.jsonl`, by Adaptive Bad-case Sampling',
+    summary: ({ requests }: SampleOutcome) => `${requests} requests`,
+  },
+  generate: {
+    folder: { of: 'round', name: 'generate' },
+    queue: 'cpu',
+    firstRound: 1,
+    local: ['calls/'],
+    resume: [],
+    description: 'ask the teacher for new samples',
+    writes: "`generate/gptvqa_result.jsonl`, the teacher's raw answers",
+    summary: ({ answers, unanswered }: GenerateOutcome) => `${answers} answers${leftOut(unanswered)}`,
+  },
+  verify: {
+    folder: { of: 'round', name: 'verify' },
+    queue: 'cpu',
+    firstRound: 1,
+    local: [],
+    resume: [],
+    description: 'ask the teacher its own questions again, where the config sets verify.blindAnswers or its like',
+    writes: '`verify/`, where the config asks for it: how the teacher answers its own questions',
+    summary: ({ answers, samples, unanswered = 0 }: VerifyOutcome) =>
+      `${answers} answers about ${samples} samples${leftOut(unanswered)}`,
+  },
+  refine: {
+    folder: { of: 'round', name: 'refine' },
+    queue: 'cpu',
+    firstRound: 1,
+    minutes: 60,
+    local: [],
+    resume: [],
+    description: "parse and filter the teacher's answers",
+    writes: '`refine/DataEngine_round<k>_data.json`, `rejected.jsonl` with reasons',
+    summary: ({ accepted, rejected }: RefineOutcome) => `${accepted} accepted, ${rejected} rejected`,
+  },
+  append: {
+    folder: { of: 'round', name: 'append' },
+    queue: 'cpu',
+    firstRound: 1,
+    minutes: 30,
+    publishes: 'DataEngine_round<k>_data.json',
+    local: [],
+    resume: [],
+    description: 'append the accepted samples as a new dataset version',
+    writes: 'a dataset version: manifest with parents and hashes',
+    summary: ({ version }: AppendOutcome) => `version ${version.slice(0, 12)}`,
+  },
+  finetune: {
+    folder: { of: 'round', name: 'finetune' },
+    queue: 'gpu',
+    firstRound: 0,
+    local: [...trainerFiles, 'mixture/'],
+    resume: ['checkpoints/'],
+    description: "finetune the adapter on the round's mixture; resumes from its checkpoint",
+    writes: '`finetune/` adapter (PEFT), checkpoints, `loss.jsonl`, TensorBoard events',
+    summary: ({ samples, loss }: FinetuneOutcome) => `${samples} samples, loss ${decimals(loss, 3)}`,
+  },
+  merge: {
+    folder: { of: 'round', name: 'merged' },
+    queue: 'gpu',
+    firstRound: 0,
+    minutes: 60,
+    local: [...trainerFiles, 'model.partial/'],
+    resume: ['checkpoints/'],
+    description: 'merge the adapter into the base model',
+    writes: '`merged/` model directory (Hugging Face), checked against base + adapter',
+    summary: ({ parity }: MergeOutcome) => `parity ${parity}`,
+  },
+  evaluate: {
+    folder: { of: 'round', name: 'evaluate' },
+    queue: 'cpu',
+    firstRound: 0,
+    minutes: 30,
+    shards: { folder: 'evaluate-shards', queue: 'gpu', minutes: 360 },
+    local: [...trainerFiles, 'questions.jsonl'],
+    resume: ['*.part.jsonl'],
+    description: 'score the merged model on the validation and test questions and the benchmarks',
+    writes: '`evaluate/aokvqa_eval.json`; MC by loss ranking over the choices, DA',
+    summary: ({ multipleChoice, testMultipleChoice }: EvaluateOutcome) =>
+      `MC ${decimals(multipleChoice, 1)} %${testMultipleChoice === undefined ? '' : `, test MC ${decimals(testMultipleChoice, 1)} %`}`,
+  },
+  classify: {
+    folder: { of: 'round', name: 'classify' },
+    queue: 'cpu',
+    firstRound: 0,
+    minutes: 360,
+    local: [],
+    resume: [],
+    description: 'sort the bad cases by question type and compute the weights',
+    writes: '`classify/bad_case_aokvqa_classified.json`, `weight.json`',
+    summary: ({ badCases }: ClassifyOutcome) => `${badCases} bad cases`,
+  },
+  compare: {
+    folder: { of: 'round', name: 'compare' },
+    queue: 'cpu',
+    firstRound: 0,
+    minutes: 60,
+    local: [],
+    resume: [],
+    description: "compare the round's model with that of the last good round",
+    writes: '`compare/comparison.json`, `forgotten.json`: against the last good round, by paired tests',
+    summary: ({ change, builtOn }: CompareOutcome) =>
+      builtOn === undefined ? 'nothing to compare with' : `${signedPoints(change)} points against round ${builtOn}`,
+  },
+  gate: {
+    folder: { of: 'round', name: 'gate' },
+    queue: 'cpu',
+    firstRound: 0,
+    minutes: 60,
+    alsoWrites: ['compare'],
+    local: [],
+    resume: [],
+    description: "compare a round's model with that of the last good round, and decide whether it is built upon",
+    writes: '`gate/decision.json`: whether later rounds build upon it',
+    summary: describeGate,
+  },
+  report: {
+    queue: 'cpu',
+    firstRound: 0,
+    minutes: 30,
+    local: [],
+    resume: [],
+    description: 'write report.html',
+    writes: '`report.html` of the run, one self-contained file',
+    summary: ({ file }: ReportOutcome) => file,
+  },
+} as const satisfies Record<string, StepRow>;
+
+export type StepName = keyof typeof steps;
+export const stepNames = Object.keys(steps) as StepName[];
+
+/** What a step returns. */
+export type OutcomeOf<N extends StepName> = Parameters<(typeof steps)[N]['summary']>[0];
+
+/** The steps that have a folder in each round: what `stepDirectory` takes. */
+export type RoundStep = {
+  [N in StepName]: (typeof steps)[N] extends { folder: { of: 'round' } } ? N : never;
+}[StepName];
+
+/** A step's row with the types of all rows, for code that treats steps alike. */
+export function rowOf(step: StepName): StepRow {
+  return steps[step];
+}
+
+/** `+1.2` or `−0.4` */
+export function signedPoints(points: number): string {
+  return `${points >= 0 ? '+' : '−'}${Math.abs(points).toFixed(1)}`;
+}
+
+function describeGate({ accepted, by, reason, change, builtOn }: GateOutcome): string {
+  if (by === 'first') return 'accepted';
+  const who = by === 'person' ? ' by a person' : by === 'default' ? ' as nobody decided' : '';
+  return `${accepted ? 'accepted' : 'set aside'}${who}, ${signedPoints(change)} points against round ${builtOn}; ${reason}`;
+}
+
+function leftOut(unanswered: number): string {
+  return unanswered > 0 ? `, ${unanswered} left out` : '';
+}
+
+function decimals(value: number | undefined, count: number): string {
+  return value === undefined ? '–' : value.toFixed(count);
+}

@@ -1,0 +1,57 @@
+/** What the object store has to know of a run's files, from the table of steps. */
+import type { RunRules, StepFiles } from '../core/remote/run-rules.ts';
+import { versionsFolder } from '../datasets/versions.ts';
+import { ledgerFolderName } from '../teacher/ledger.ts';
+import { rowOf, type StepRow, stepNames } from './steps.ts';
+
+/** Where images go that benchmark files hold inside: each machine extracts them for itself. */
+export const extractedImagesName = 'benchmark-images';
+
+const rows = stepNames.map(rowOf);
+
+/** Folders of the run's folder that are steps', or that each machine has or syncs for itself. */
+const notOfRun = new Set([
+  ...rows.flatMap(({ folder, shards }) => (folder?.of === 'run' ? [folder.name, shards?.folder] : [])),
+  ledgerFolderName,
+  extractedImagesName,
+]);
+
+const published = rows.flatMap(({ publishes }) => (publishes === undefined ? [] : [publishes]));
+
+export const storeRules: RunRules = {
+  stepFiles,
+  isOfRun(path) {
+    const [first = '', second, third] = path.split('/');
+    const round = /^round-(\d+)$/.exec(first)?.[1];
+    if (round === undefined || second === undefined) return !notOfRun.has(first);
+    // Folders of a round are steps'; what a step publishes beside them belongs to that step.
+    return third === undefined && !published.some((name) => name.replace('<k>', round) === second);
+  },
+  isReadBySteps: (path) => !path.startsWith(`${versionsFolder}/objects/`) && path !== 'report.html',
+  syncedFolders: [ledgerFolderName],
+};
+
+function stepFiles(folder: string): StepFiles {
+  const { local, resume }: Pick<StepRow, 'local' | 'resume'> = rows.find((row) => isOfStep(row, folder)) ?? {
+    local: [],
+    resume: [],
+  };
+  return {
+    isLocal: (path) => local.some((pattern) => matches(path, pattern)),
+    isForResuming: (path) => resume.some((pattern) => matches(path, pattern)),
+  };
+}
+
+/** Whether a folder, relative to the run's, is the step's own or that of one of its shards. */
+function isOfStep({ folder, shards }: StepRow, path: string): boolean {
+  const inRound = /^round-\d+\/(.*)$/.exec(path)?.[1];
+  const name = folder?.of === 'round' ? inRound : path;
+  return (
+    name !== undefined && (name === folder?.name || (shards !== undefined && name.startsWith(`${shards.folder}/`)))
+  );
+}
+
+function matches(path: string, pattern: string): boolean {
+  if (pattern.startsWith('*')) return path.endsWith(pattern.slice(1));
+  return pattern.endsWith('/') ? path.startsWith(pattern) : path === pattern;
+}
