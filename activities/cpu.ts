@@ -1,17 +1,21 @@
 /**
  * The activities of the CPU workers.
  */
+
 import { append } from '../src/round/append.ts';
+import {
+  askWorkChunk,
+  cancelWorkBatch,
+  collectWorkBatch,
+  readWorkBatch,
+  recordTopUp,
+  submitWorkBatch,
+} from '../src/round/asking/chunk.ts';
 import { classify } from '../src/round/classify.ts';
 import { compareRound } from '../src/round/compare-round.ts';
 import { joinEvaluation } from '../src/round/evaluate.ts';
 import { gate } from '../src/round/gate.ts';
-import { cancelBatch, collectBatch, lookAfterBatch, submitBatch } from '../src/round/generation/batch.ts';
-import { beginGeneration } from '../src/round/generation/begin.ts';
-import { askWorkChunk } from '../src/round/generation/chunk.ts';
-import { finishGeneration } from '../src/round/generation/finish.ts';
-import { recordTopUp } from '../src/round/generation/top-up.ts';
-import { generationWork } from '../src/round/generation/work.ts';
+import { finishGeneration, startGeneration } from '../src/round/generate/generate.ts';
 import { notify } from '../src/round/notify.ts';
 import type {
   AppendOutcome,
@@ -31,9 +35,7 @@ import { report } from '../src/round/report.ts';
 import { sample } from '../src/round/sample.ts';
 import type { StepContext } from '../src/round/step-context.ts';
 import type { StepName } from '../src/round/steps.ts';
-import { beginVerification } from '../src/round/verification/begin.ts';
-import { finishVerification } from '../src/round/verification/finish.ts';
-import { verificationWork } from '../src/round/verification/work.ts';
+import { finishVerification, startVerification } from '../src/round/verify/verify.ts';
 import type { RoundSummary } from '../workflows/messages.ts';
 import type { GenerationActivities } from './generation.ts';
 import { withHeartbeat } from './heartbeat.ts';
@@ -75,33 +77,21 @@ export function createCpuActivities(dependencies: ActivityDependencies): CpuActi
       runStep(reference, dependencies, ({ run }) => writeRoundRecord(run, summary)),
     prepareData: (reference) => runStep(reference, dependencies, prepareData),
     sample: owning('sample', sample),
-    beginGeneration: owning('generate', beginGeneration),
+    beginGeneration: owning('generate', startGeneration),
     askChunk: ({ chunk, allowance, purpose, ...reference }) =>
-      runStep(reference, dependencies, (context) =>
-        purpose === 'verify'
-          ? verificationWork(context).then((work) => askWorkChunk(context, work, { chunk, allowance }))
-          : generationWork(context).then((work) => askWorkChunk(context, work, { chunk, allowance })),
-      ),
+      runStep(reference, dependencies, (context) => askWorkChunk(context, { chunk, allowance, purpose })),
     submitBatch: ({ chunk, allowance, purpose, ...reference }) =>
-      runStep(reference, dependencies, (context) =>
-        purpose === 'verify'
-          ? verificationWork(context).then((work) => submitBatch(context, work, { chunk, allowance }))
-          : generationWork(context).then((work) => submitBatch(context, work, { chunk, allowance })),
-      ),
+      runStep(reference, dependencies, (context) => submitWorkBatch(context, { chunk, allowance, purpose })),
     lookAfterBatch: ({ batch, ...reference }) =>
-      runStep(reference, dependencies, (context) => lookAfterBatch(context, { batch })),
+      runStep(reference, dependencies, (context) => readWorkBatch(context, { batch })),
     collectBatch: ({ chunk, batch, purpose, ...reference }) =>
-      runStep(reference, dependencies, (context) =>
-        purpose === 'verify'
-          ? verificationWork(context).then((work) => collectBatch(context, work, { chunk, batch }))
-          : generationWork(context).then((work) => collectBatch(context, work, { chunk, batch })),
-      ),
+      runStep(reference, dependencies, (context) => collectWorkBatch(context, { chunk, batch, purpose })),
     cancelBatch: ({ batch, ...reference }) =>
-      runStep(reference, dependencies, (context) => cancelBatch(context, { batch })),
+      runStep(reference, dependencies, (context) => cancelWorkBatch(context, { batch })),
     recordTopUp: ({ id, amount, ...reference }) =>
       runStep(reference, dependencies, (context) => recordTopUp(context, { id, amount })),
     finishGeneration: owning('generate', finishGeneration),
-    beginVerification: owning('verify', beginVerification),
+    beginVerification: owning('verify', startVerification),
     finishVerification: owning('verify', finishVerification),
     refine: owning('refine', refine),
     append: owning('append', append),

@@ -1,8 +1,7 @@
-import type { BatchState, SubmittedBatch } from '../src/round/generation/batch.ts';
-
-import type { AskedChunk } from '../src/round/generation/chunk.ts';
-import type { GenerationPlan } from '../src/round/generation/plan.ts';
+import type { GenerationPlan } from '../src/round/asking/plan.ts';
 import type { GenerateOutcome, VerifyOutcome } from '../src/round/outcomes.ts';
+import type { BatchState, SubmittedBatch } from '../src/teacher/batches.ts';
+import type { AskedChunk } from '../src/teacher/teacher-chunk.ts';
 import type { BatchReference, ChunkReference, StepReference } from './references.ts';
 
 /** The activities of the workflow `generation`. Any CPU worker can do any of them. */

@@ -3,7 +3,7 @@ import { loadConfig } from '../src/config/load-config.ts';
 import { hashValue } from '../src/core/hash.ts';
 import { evaluationSets } from '../src/round/evaluation-sets.ts';
 import { withNewRun } from '../src/round/open-run.ts';
-import { verifies } from '../src/round/verify.ts';
+import { verifies } from '../src/round/verify/verify.ts';
 import { compactRounds } from '../workflows/details.ts';
 import type { DataEngineInput, RoundSummary, RunPlan } from '../workflows/messages.ts';
 import { readRoundRecords } from './round-records.ts';

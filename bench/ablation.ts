@@ -24,7 +24,7 @@ import { engineDataFile } from '../src/round/engine-data-files.ts';
 import { evaluate } from '../src/round/evaluate.ts';
 import { finetune } from '../src/round/finetune.ts';
 import { freezeConfig } from '../src/round/frozen-config.ts';
-import { generate } from '../src/round/generate.ts';
+import { generate } from '../src/round/generate/generate.ts';
 import { merge } from '../src/round/merge.ts';
 import { prepareData } from '../src/round/prepare-data.ts';
 import { refine } from '../src/round/refine.ts';

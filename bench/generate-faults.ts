@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { readRequests } from '../src/generation/sample-requests.ts';
-import { generationFolder } from '../src/round/generation/folder.ts';
+import { generationFolder } from '../src/round/generate/work.ts';
 import type { GenerateOutcome } from '../src/round/outcomes.ts';
 import { readLedger } from '../src/teacher/ledger.ts';
 import { startRig, taskQueue } from './support/generation-rig.ts';
@@ -38,7 +38,7 @@ try {
     baseUrl: rig.baseUrl,
     concurrency: 32,
     chunkRequests: Math.min(100, Math.ceil(requests / 8)),
-    chunksAtOnce: 4,
+    maxConcurrentChunks: 4,
     storeAnswers: true,
     limits: { requestsPerMinute: Number(values['requests-per-minute']) },
   });

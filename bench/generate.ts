@@ -15,8 +15,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { localClient } from '../demo/local-teacher/provider.ts';
 import type { GenerateOutcome } from '../src/round/outcomes.ts';
-import { askTeacher, createTeacherClient } from '../src/teacher/teacher.ts';
+import { askTeacher } from '../src/teacher/teacher.ts';
 import { startRig, taskQueue } from './support/generation-rig.ts';
 import { writeGenerationRun } from './support/generation-run.ts';
 import { examineHistories } from './support/histories.ts';
@@ -74,7 +75,7 @@ async function measure(requests: number, requestsPerMinute: number, profiles?: s
       baseUrl: rig.baseUrl,
       concurrency: 160,
       chunkRequests: 250,
-      chunksAtOnce: 8,
+      maxConcurrentChunks: 8,
       limits: { requestsPerMinute },
     });
     await Promise.all(Array.from({ length: workers }, () => rig.startWorker()));
@@ -141,16 +142,13 @@ async function measure(requests: number, requestsPerMinute: number, profiles?: s
 
 async function sequentialRate(baseUrl: string): Promise<number> {
   const settings = {
-    provider: 'local' as const,
-    baseUrl,
     model: 'gpt-4',
-    apiKeyVariable: 'OPENAI_API_KEY',
     temperature: 0.7,
     topP: 0.9,
     maximumTokens: 800,
     requestTimeoutSeconds: 60,
   };
-  const client = createTeacherClient(settings);
+  const client = localClient(settings, baseUrl);
   const startedAt = performance.now();
   for (let number = 0; number < sequentialRequests; number += 1) {
     await askTeacher(client, [{ role: 'user', content: `Sequential ${startedAt} ${number}` }], settings);

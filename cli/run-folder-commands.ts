@@ -41,7 +41,8 @@ export function addReportRunsCommand(program: Command): void {
     .addHelpText('after', '\nExample:\n  dataengine report-runs runs')
     .action(async (folder: string, { json }: { json: boolean }) => {
       const { reportRuns } = await import('../src/round/report-runs.ts');
-      const outcome = await reportRuns(folder);
+      const { extensions } = await import('../workers/extensions.ts');
+      const outcome = await reportRuns(folder, extensions);
       if (json) process.stdout.write(`${JSON.stringify(outcome)}\n`);
       else process.stdout.write(`${outcome.file}: ${outcome.runs} runs${leftOut(outcome.unreadable)}\n`);
     });

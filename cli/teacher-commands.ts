@@ -44,7 +44,7 @@ async function printEstimate(options: ConfigOptions & { round: number }, signal:
   const { config, runName } = await loadNamedConfig(options.config, options);
   const { withNewRun } = await import('../src/round/open-run.ts');
   const { extensions } = await import('../workers/extensions.ts');
-  const { estimateRound } = await import('../src/round/generation/begin.ts');
+  const { estimateRound } = await import('../src/round/generate/generate.ts');
   const { round } = options;
   const work = { signal, onProgress: () => undefined, extensions };
   const estimate = await withNewRun(config, runName, work, (open) => estimateRound({ ...work, ...open, round }));
@@ -52,7 +52,7 @@ async function printEstimate(options: ConfigOptions & { round: number }, signal:
   const money = (amount: number) => `${amount.toFixed(2)} ${currency}`;
   const { teacher } = config;
   const lines = [
-    `round ${options.round}: ${requests} requests to ${teacher.model}${teacher.mode === 'batch' ? ', in batches' : ''}`,
+    `round ${options.round}: ${requests} requests to ${teacher.model} (${teacher.mode})`,
     `  prompt tokens:  ${promptTokens}`,
     `  answer tokens:  ${completionTokens}`,
     currency === undefined

@@ -1,7 +1,8 @@
 /**
- * What the demo adds to the library: its world of rendered scenes.
+ * What the demo adds to the library: its world of rendered scenes, and the teacher that knows it.
  */
 import type { DataSource, Extensions } from '../src/round/extensions.ts';
+import { localTeacher } from './local-teacher/provider.ts';
 
 /** `data.scenes`: renders the demo's images, and writes their annotations, questions and captions. */
 const scenes: DataSource = {
@@ -14,4 +15,4 @@ const scenes: DataSource = {
   },
 };
 
-export const demoExtensions: Extensions = { dataSources: { scenes } };
+export const demoExtensions: Extensions = { dataSources: { scenes }, teacherProviders: { local: localTeacher } };

@@ -11,8 +11,8 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { StepReference } from '../activities/references.ts';
-import type { AskedChunk } from '../src/round/generation/chunk.ts';
-import type { GenerationPlan } from '../src/round/generation/plan.ts';
+import type { GenerationPlan } from '../src/round/asking/plan.ts';
+import type { AskedChunk } from '../src/teacher/teacher-chunk.ts';
 import { cpuActivities } from './activity-options.ts';
 import { describeGeneration } from './details.ts';
 import type { GenerationInput, GenerationProgress, GenerationState, OpenChunk } from './messages.ts';

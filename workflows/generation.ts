@@ -4,7 +4,7 @@
 import { ApplicationFailure, allHandlersFinished, condition, continueAsNew, setHandler } from '@temporalio/workflow';
 import type { CpuActivities } from '../activities/cpu.ts';
 import type { StepReference } from '../activities/references.ts';
-import type { GenerationPlan } from '../src/round/generation/plan.ts';
+import type { GenerationPlan } from '../src/round/asking/plan.ts';
 import type { GenerateOutcome, VerifyOutcome } from '../src/round/outcomes.ts';
 import { cpuActivities } from './activity-options.ts';
 import { ChunkWindow } from './chunk-window.ts';
@@ -14,7 +14,7 @@ import { steerSignal } from './steering-messages.ts';
 /**
  * Asks the teacher for new samples, in chunks as activities, or in batches of the Batch API.
  *
- * Each chunk under way takes a fixed share of the limits (`src/round/generation/chunk.ts`), so the number of chunks under
+ * Each chunk under way takes a fixed share of the limits (`src/teacher/modes.ts`), so the number of chunks under
  * way is what keeps to them. With a budget, the most that a chunk may cost is reserved before it starts; when the rest is
  * too small for one request, the workflow waits for `topUp` or `finishEarly`.
  */

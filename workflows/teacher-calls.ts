@@ -4,8 +4,8 @@
 import { CancellationScope, isCancellation, sleep } from '@temporalio/workflow';
 import type { GenerationActivities } from '../activities/generation.ts';
 import type { ChunkReference, StepReference } from '../activities/references.ts';
-import type { AskedChunk } from '../src/round/generation/chunk.ts';
-import type { GenerationPlan } from '../src/round/generation/plan.ts';
+import type { GenerationPlan } from '../src/round/asking/plan.ts';
+import type { AskedChunk } from '../src/teacher/teacher-chunk.ts';
 import { teacherActivities } from './activity-options.ts';
 import type { OpenChunk } from './messages.ts';
 

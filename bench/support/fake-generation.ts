@@ -4,7 +4,7 @@
 import { ApplicationFailure } from '@temporalio/activity';
 import type { GenerationActivities } from '../../activities/generation.ts';
 import type { PromptActivities } from '../../activities/prompt.ts';
-import type { GenerationPlan } from '../../src/round/generation/plan.ts';
+import type { GenerationPlan } from '../../src/round/asking/plan.ts';
 
 export const generationPlan: GenerationPlan = {
   done: false,

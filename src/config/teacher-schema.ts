@@ -20,7 +20,7 @@ const budgetSchema = z.strictObject({
 
 const batchSchema = z.strictObject({
   requests: count.max(50_000).default(5000).describe('Requests in a batch.'),
-  atOnce: count.default(4).describe('Batches under way at once.'),
+  maxConcurrent: count.default(4).describe('Batches under way at once.'),
   pollSeconds: z.number().positive().default(15).describe('First wait before looking after a batch; it grows.'),
   maximumPollSeconds: z.number().positive().default(300).describe('Longest wait between two looks.'),
 });
@@ -28,9 +28,10 @@ const batchSchema = z.strictObject({
 /** The teacher that writes new samples, and how it is asked. */
 export const teacherSchema = z.strictObject({
   provider: z
-    .enum(['local', 'openai', 'azure'])
+    .string()
+    .min(1)
     .default('openai')
-    .describe('local: the rule-based server of the demo.'),
+    .describe('openai, azure, local (the rule-based server of the demo), or one that the program adds.'),
   baseUrl: z.url().optional().describe('Any server that speaks the chat-completions protocol.'),
   apiVersion: z.string().min(1).optional().describe("azure only: the protocol's version."),
   model: z.string().min(1).default('gpt-4').describe('azure: the name of the deployment.'),
@@ -51,7 +52,7 @@ export const teacherSchema = z.strictObject({
     .describe('Have the teacher keep its answers, so that one that was lost on the way is fetched and not paid twice.'),
   concurrency: count.default(4).describe('Requests under way at once, over all workers.'),
   chunkRequests: count.max(5000).default(250).describe('Requests that one activity asks.'),
-  chunksAtOnce: count.max(100).default(4).describe('Activities that ask at once, on as many workers as there are.'),
+  maxConcurrentChunks: count.max(100).default(4).describe('Activities that ask at once, over all workers.'),
   limits: limitsSchema.prefault({}),
   budget: budgetSchema.optional(),
   prices: path.default('configs/prices.yaml').describe('What models cost, for estimates and the budget.'),

@@ -18,7 +18,7 @@ import { rejectedByReasonFile } from './refine.ts';
 import { requireDataRound } from './require-data-round.ts';
 import type { StepContext } from './step-context.ts';
 import { stepDirectory } from './step-directory.ts';
-import { paidPrice, teacherName } from './teacher-identity.ts';
+import { paidPrice, teacherName } from './teacher.ts';
 
 const versionFile = 'version.json';
 const versionSchema = z.object({ id: z.string() });
@@ -35,7 +35,7 @@ export async function append(context: StepContext): Promise<AppendOutcome> {
   const generated = await finishedStep(run, round, 'generate');
   const verified = await manifestIn(run, stepDirectory(run, round, 'verify'));
   const template = await readPromptTemplate(await promptFile(config, run, round));
-  const price = await paidPrice(config);
+  const price = await paidPrice(context);
   const name = engineDataFile(round);
   const published = join(roundDirectory(run, round), name);
   const directory = stepDirectory(run, round, 'append');
@@ -46,7 +46,7 @@ export async function append(context: StepContext): Promise<AppendOutcome> {
       data: refined.manifest.outputs[name],
       rejected: refined.manifest.outputs[rejectedByReasonFile],
       parent: (await parentOf(run.root, round))?.id ?? '',
-      teacher: teacherName(config),
+      teacher: teacherName(context),
       prompt: template.hash,
       seed: config.seed,
       round,
@@ -58,7 +58,7 @@ export async function append(context: StepContext): Promise<AppendOutcome> {
         round,
         files: [{ name, path: published, samples: samples.length }],
         countsByType: countByType(samples),
-        teacher: teacherName(config),
+        teacher: teacherName(context),
         promptVersion: template.version,
         seed: config.seed,
         cost: costOfAnswers([generated.manifest, verified], price),

@@ -27,9 +27,9 @@ import type { EvaluateOutcome, EvaluateShardOutcome } from './outcomes.ts';
 import { partOf } from './part-of.ts';
 import { questionTypesOf } from './question-types.ts';
 import { writeScores } from './score-questions.ts';
-import { settleUnclearOf } from './settle-unclear.ts';
 import type { StepContext } from './step-context.ts';
 import { shardsDirectory, stepDirectory } from './step-directory.ts';
+import { extractorOf, settleUnclearOf } from './teacher.ts';
 
 /** Scores all parts of all sets one after another, and joins them. */
 export async function evaluate(context: StepContext): Promise<EvaluateOutcome> {
@@ -93,7 +93,7 @@ export async function joinEvaluation(context: StepContext): Promise<EvaluateOutc
       parts,
       asked,
       types,
-      ...extractionOf(config, sets),
+      ...extractionOf(context, sets),
       bootstrapSamples: config.evaluate.bootstrapSamples,
       seed: config.seed,
     },
@@ -154,9 +154,9 @@ async function readLosses(context: StepContext, { name }: EvaluationSet) {
 }
 
 /** Who finds the choices in written answers; nothing where none are looked for. */
-function extractionOf({ teacher }: StepContext['config'], sets: readonly EvaluationSet[]) {
+function extractionOf(context: StepContext, sets: readonly EvaluationSet[]) {
   if (!sets.some(({ benchmark, generated }) => benchmark === 'mmbench' && generated)) return {};
-  return { extraction: teacher.provider === 'local' ? 'rules' : teacher.model };
+  return { extraction: extractorOf(context) };
 }
 
 /** Questions about one image beside one another, so that a part computes it for all of them; MMBench's rotations are far apart. */

@@ -3,6 +3,7 @@
  * (`demo/extensions.ts`); `workers/extensions.ts` lists what the workers and the command line use.
  */
 import type { Config } from '../config/schema.ts';
+import type { TeacherProvider } from '../teacher/provider.ts';
 
 /** Makes a dataset on this machine, instead of a person who downloads one. */
 export interface DataSource {
@@ -21,4 +22,6 @@ export interface DataSource {
 export interface Extensions {
   /** By the field of the config's `data` that asks for it, such as `scenes`. */
   dataSources: Readonly<Record<string, DataSource>>;
+  /** Beside the built-in ones, by the name in the config's `teacher.provider`. */
+  teacherProviders: Readonly<Record<string, TeacherProvider>>;
 }

@@ -2,6 +2,7 @@
 import type { Config } from '../config/schema.ts';
 import { isRemote, localPath } from '../core/remote/store-uri.ts';
 import { openRunDirectory, type RunDirectory } from '../core/run-directory.ts';
+import { findTeacher } from '../teacher/providers/index.ts';
 import { prepareDataSources } from './data-sources.ts';
 import { freezeConfig, readFrozenConfig, withAbsolutePaths } from './frozen-config.ts';
 import type { StepContext } from './step-context.ts';
@@ -56,7 +57,7 @@ export async function withRun<R>(
 /**
  * Starts a run, or resumes the one of that name: freezes the config in its folder, then does the work.
  *
- * @throws InputError when the store can't be used
+ * @throws InputError when the store can't be used, or the config's teacher is not there
  */
 export async function withNewRun<R>(
   config: Config,
@@ -64,6 +65,8 @@ export async function withNewRun<R>(
   { owns, signal, onProgress, extensions }: RunWork,
   work: (run: OpenRun) => Promise<R>,
 ): Promise<R> {
+  // Before anything is written: a misspelled provider would be met only after a finetune.
+  findTeacher(config.teacher, extensions.teacherProviders);
   if (config.store === undefined) {
     const { config: frozen, directory } = await freezeConfig(config, name);
     return work({ config: frozen, run: directory, signal, extensions });

@@ -32,7 +32,7 @@ import { usedWeightsFile } from './sample.ts';
 import { requestsByTypeFile } from './sampling-files.ts';
 import { shardsDirectory, stepDirectory } from './step-directory.ts';
 import type { RoundStep } from './steps.ts';
-import { paidPrice } from './teacher-identity.ts';
+import { paidPrice, type TeacherContext } from './teacher.ts';
 
 const countsSchema = z.record(z.string(), z.number());
 const lossSchema = z.object({ step: z.number(), loss: z.number() });
@@ -53,7 +53,11 @@ const rejectedSchema = z.object({ image_id: z.int(), reason: z.string(), detail:
 const lossCurvePoints = 300;
 
 /** The figures of a round whose steps have all finished. */
-export async function readReportRound(config: Config, run: RunDirectory, round: number): Promise<ReportRound> {
+export async function readReportRound(
+  context: TeacherContext & { run: RunDirectory },
+  round: number,
+): Promise<ReportRound> {
+  const { config, run } = context;
   const { manifest: evaluated } = await finishedStep(run, round, 'evaluate');
   const classified = await finishedStep(run, round, 'classify');
   const errorByType = await readWeights(join(classified.directory, weightsFile));
@@ -69,7 +73,7 @@ export async function readReportRound(config: Config, run: RunDirectory, round: 
     secondsByStep: await secondsByStep(run, round),
     lossCurve: await readLossCurve(run, round),
     ...(await readGateFigures(run, round)),
-    ...(await readDataFigures(config, run, round)),
+    ...(await readDataFigures(context, round)),
   };
 }
 
@@ -108,7 +112,8 @@ type DataFigures = Pick<
   'weights' | 'sampledByType' | 'samplesAdded' | 'rejectedByReason' | 'teacherTokens' | 'cost'
 >;
 
-async function readDataFigures(config: Config, run: RunDirectory, round: number): Promise<DataFigures> {
+async function readDataFigures(context: TeacherContext & { run: RunDirectory }, round: number): Promise<DataFigures> {
+  const { run } = context;
   if (round === 0) {
     return { weights: {}, sampledByType: {}, samplesAdded: 0, rejectedByReason: {}, teacherTokens: 0 };
   }
@@ -116,7 +121,7 @@ async function readDataFigures(config: Config, run: RunDirectory, round: number)
   const generated = await finishedStep(run, round, 'generate');
   const refined = await finishedStep(run, round, 'refine');
   const verified = await manifestIn(run, stepDirectory(run, round, 'verify'));
-  const price = await paidPrice(config);
+  const price = await paidPrice(context);
   return {
     weights: await readWeights(join(sampled.directory, usedWeightsFile)),
     sampledByType: await readJson(join(sampled.directory, requestsByTypeFile), countsSchema),

@@ -10,7 +10,7 @@ import { readRawAnswers } from '../teacher/raw-answers.ts';
 import { engineDataFile, generatedData } from './engine-data-files.ts';
 import { evaluationFiles } from './evaluation-set.ts';
 import { finishedStep } from './finished-step.ts';
-import { rawAnswersFile } from './generate.ts';
+import { rawAnswersFile } from './generate/work.ts';
 import { keepRules } from './keep-rules.ts';
 import { lineageBefore } from './lineage.ts';
 import { outcomeOf } from './outcome-of.ts';
@@ -19,7 +19,7 @@ import { requireDataRound } from './require-data-round.ts';
 import { requestsFile } from './sample.ts';
 import type { StepContext } from './step-context.ts';
 import { stepDirectory } from './step-directory.ts';
-import { verifiedFile, verifies } from './verify.ts';
+import { verifiedFile, verifies } from './verify/verify.ts';
 
 export const rejectedFile = 'rejected.jsonl';
 export const rejectedByReasonFile = 'rejected_by_reason.json';

@@ -4,10 +4,11 @@ import { InputError } from '../core/input-error.ts';
 import { readManifest } from '../core/manifest.ts';
 import type { ReportRound } from '../report/report-input.ts';
 import { type RunOverview, type UnreadableRun, writeRunsPage } from '../report/runs-page.ts';
+import type { Extensions } from './extensions.ts';
 import { readFrozenConfig } from './frozen-config.ts';
 import { readReportRound } from './read-round.ts';
 import { stepDirectory } from './step-directory.ts';
-import { teacherName } from './teacher-identity.ts';
+import { teacherName } from './teacher.ts';
 
 /**
  * Writes `report.html` about all runs of a folder. A run that can't be read is named in it, and does not keep the
@@ -18,6 +19,7 @@ import { teacherName } from './teacher-identity.ts';
  */
 export async function reportRuns(
   runsDirectory: string,
+  extensions: Extensions,
 ): Promise<{ file: string; runs: number; unreadable: UnreadableRun[] }> {
   const runs: RunOverview[] = [];
   const unreadable: UnreadableRun[] = [];
@@ -30,7 +32,7 @@ export async function reportRuns(
   });
   for (const name of entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name)) {
     try {
-      const run = await readRun(runsDirectory, name);
+      const run = await readRun(runsDirectory, name, extensions);
       if (run.rounds.length > 0) runs.push(run);
     } catch (error) {
       unreadable.push({ run: name, problem: error instanceof Error ? error.message : String(error) });
@@ -42,19 +44,19 @@ export async function reportRuns(
   return { file, runs: runs.length, unreadable };
 }
 
-async function readRun(runsDirectory: string, name: string): Promise<RunOverview> {
+async function readRun(runsDirectory: string, name: string, extensions: Extensions): Promise<RunOverview> {
   const run = { root: join(runsDirectory, name) };
   const config = await readFrozenConfig(run.root);
   const rounds: ReportRound[] = [];
   for (let round = 0; (await readManifest(stepDirectory(run, round, 'classify'))) !== undefined; round += 1) {
-    rounds.push(await readReportRound(config, run, round));
+    rounds.push(await readReportRound({ config, run, extensions }, round));
   }
   return {
     run: name,
     settings: [
       { label: 'Seed', value: String(config.seed) },
       { label: 'Sampling', value: config.sampling.strategy },
-      { label: 'Teacher', value: teacherName(config) },
+      { label: 'Teacher', value: teacherName({ config, extensions }) },
     ],
     rounds,
   };

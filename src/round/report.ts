@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { z } from 'zod';
-import type { Config } from '../config/schema.ts';
 import { fileExists } from '../core/files.ts';
 import { readJson } from '../core/read-json.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
@@ -13,19 +12,20 @@ import { readLineage } from './read-lineage.ts';
 import { readReportBadCases, readReportRejected, readReportRound, readReportSamples } from './read-round.ts';
 import type { StepContext } from './step-context.ts';
 import { stepDirectory } from './step-directory.ts';
-import { teacherName } from './teacher-identity.ts';
+import { type TeacherContext, teacherName } from './teacher.ts';
 
 const agreementSchema = z.object({ share: z.number(), questions: z.number(), kappa: z.number() });
 
 /** Writes `report.html` about all rounds that are finished. It is written anew each time. */
-export async function report({ config, run, signal }: StepContext): Promise<ReportOutcome> {
+export async function report(context: StepContext): Promise<ReportOutcome> {
+  const { config, run, signal } = context;
   const startedAt = Date.now();
   const rounds: ReportInput['rounds'] = [];
   const generated: ReportInput['generated'] = [];
   const rejected: ReportInput['rejected'] = [];
   for (let round = 0; (await manifestIn(run, stepDirectory(run, round, 'classify'))) !== undefined; round += 1) {
     signal.throwIfAborted();
-    rounds.push(await readReportRound(config, run, round));
+    rounds.push(await readReportRound(context, round));
     generated.push(...(await readReportSamples(config, run, round)));
     rejected.push(...(await readReportRejected(config, run, round)));
   }
@@ -33,7 +33,7 @@ export async function report({ config, run, signal }: StepContext): Promise<Repo
   const file = join(run.root, 'report.html');
   await writeReport({
     run: config.run ?? '',
-    configSummary: [...summarize(config), ...(await summarizeAgreement(run))],
+    configSummary: [...summarize(context), ...(await summarizeAgreement(run))],
     rounds,
     badCases: await readReportBadCases(config, run, numbers),
     generated,
@@ -45,8 +45,8 @@ export async function report({ config, run, signal }: StepContext): Promise<Repo
   return { file: shown, seconds: (Date.now() - startedAt) / 1000, reused: false };
 }
 
-function summarize(config: Config): ReportInput['configSummary'] {
-  const { seed, model, data, finetune, sampling } = config;
+function summarize(context: TeacherContext): ReportInput['configSummary'] {
+  const { seed, model, data, finetune, sampling } = context.config;
   const { epochs, stepsPerEpoch, batchSize, lora, learningRate } = finetune;
   return [
     { label: 'Seed', value: String(seed) },
@@ -58,7 +58,7 @@ function summarize(config: Config): ReportInput['configSummary'] {
     },
     { label: 'LoRA', value: `rank ${lora.rank}, alpha ${lora.alpha}, on ${lora.targetModules.join(', ')}` },
     { label: 'Sampling', value: `${sampling.strategy}, ${sampling.requests} requests a round` },
-    { label: 'Teacher', value: teacherName(config) },
+    { label: 'Teacher', value: teacherName(context) },
   ];
 }
 

@@ -1,21 +1,32 @@
 import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
 import type { OpenAI } from 'openai';
-import { startLocalTeacher } from '../../demo/local-teacher/server.ts';
 import type { Config } from '../config/schema.ts';
+import { InputError } from '../core/input-error.ts';
+import type { SettleUnclear } from '../evaluation/choose-from-texts.ts';
+import { extractWithTeacher } from '../evaluation/extract-with-teacher.ts';
 import { countPromptTokens } from '../teacher/count-tokens.ts';
-import { readPrice } from '../teacher/prices.ts';
+import { readPrice, type TokenPrice } from '../teacher/prices.ts';
 import type { ChatMessage } from '../teacher/prompt-template.ts';
+import { findTeacher, type Teacher } from '../teacher/providers/index.ts';
 import { openSpending } from '../teacher/spending.ts';
-import {
-  askTeacher,
-  createTeacherClient,
-  type StructuredFormat,
-  type TeacherAnswer,
-  type TeacherSettings,
-} from '../teacher/teacher.ts';
+import { askTeacher, type StructuredFormat, type TeacherAnswer } from '../teacher/teacher.ts';
 import { TeacherError } from '../teacher/teacher-error.ts';
-import { refuseUnknownPrice } from './refuse-unknown-price.ts';
 import type { StepContext } from './step-context.ts';
+
+/** What of a step's context a teacher is found by. */
+export type TeacherContext = Pick<StepContext, 'config' | 'extensions'>;
+
+/** The config's teacher. @throws InputError for a provider or a mode that is not there */
+export function teacherOf({ config, extensions }: TeacherContext): Teacher {
+  return findTeacher(config.teacher, extensions.teacherProviders);
+}
+
+/** Gives the work a client of the teacher. @throws InputError when the key or the address is missing */
+export async function connectTeacher<R>(context: TeacherContext, work: (client: OpenAI) => Promise<R>): Promise<R> {
+  const { provider, settings } = teacherOf(context);
+  return provider.connect({ ...settings, seed: context.config.seed }, work);
+}
 
 /** Asks the teacher once; temperature and length are the config's unless they are given. @throws TeacherError */
 export type AskTeacher = (
@@ -30,27 +41,6 @@ export type AskTeacher = (
 ) => Promise<TeacherAnswer>;
 
 /**
- * Gives the work a client of the teacher. The local teacher is started for it, unless the config says where one runs.
- *
- * @throws InputError when the key is missing
- */
-export async function withTeacherClient<R>(
-  { teacher, seed }: Pick<Config, 'teacher' | 'seed'>,
-  work: (client: OpenAI, settings: TeacherSettings) => Promise<R>,
-): Promise<R> {
-  const server =
-    teacher.provider === 'local' && teacher.baseUrl === undefined
-      ? await startLocalTeacher({ mistakeRate: teacher.mistakeRate, seed })
-      : undefined;
-  try {
-    const settings = { ...teacher, baseUrl: teacher.baseUrl ?? server?.baseUrl };
-    return await work(createTeacherClient(settings), settings);
-  } finally {
-    await server?.close();
-  }
-}
-
-/**
  * Gives the work a teacher to ask, and keeps the run's ledger of what that costs. With a budget, a call is made only when
  * its longest answer still fits.
  *
@@ -58,12 +48,13 @@ export async function withTeacherClient<R>(
  * @throws InputError when the key or the price is missing; asking: OutOfBudget
  */
 export async function withTeacher<R>(
-  { config, run, round, signal }: Pick<StepContext, 'config' | 'run' | 'round' | 'signal'>,
+  context: TeacherContext & Pick<StepContext, 'run' | 'round' | 'signal'>,
   work: (ask: AskTeacher) => Promise<R>,
   purpose = 'questions',
 ): Promise<R> {
-  const { teacher } = config;
-  await refuseUnknownPrice(config);
+  const { run, round, signal } = context;
+  const { teacher } = context.config;
+  await refuseUnknownPrice(context);
   const spending = openSpending({
     runDirectory: run.root,
     source: `round-${round}/${purpose}/${randomUUID()}`,
@@ -71,13 +62,13 @@ export async function withTeacher<R>(
     price: await readPrice(teacher.prices, teacher.model, 'online'),
     limit: teacher.budget?.limit,
   });
-  return withTeacherClient(config, (client, settings) =>
+  return connectTeacher(context, (client) =>
     work(async (messages, { temperature, maximumTokens, format, ...options }) => {
       const asked = {
-        ...settings,
+        ...teacher,
         format,
-        temperature: temperature ?? settings.temperature,
-        maximumTokens: maximumTokens ?? settings.maximumTokens,
+        temperature: temperature ?? teacher.temperature,
+        maximumTokens: maximumTokens ?? teacher.maximumTokens,
       };
       const most = { promptTokens: countPromptTokens(messages), completionTokens: asked.maximumTokens };
       const reservation = await spending.reserve(most);
@@ -100,4 +91,56 @@ export function teacherIdentity(teacher: Config['teacher']): Record<string, unkn
   const { provider, baseUrl, model, temperature, topP, maximumTokens, mistakeRate, answerFormat, attachImage } =
     teacher;
   return { provider, baseUrl, model, temperature, topP, maximumTokens, mistakeRate, answerFormat, attachImage };
+}
+
+/** How dataset versions name who wrote their samples. */
+export function teacherName(context: TeacherContext): string {
+  return teacherOf(context).provider.author ?? context.config.teacher.model;
+}
+
+/** What the config's teacher is paid for a token; undefined where that is not known, and for one that is free. */
+export async function paidPrice(context: TeacherContext): Promise<TokenPrice | undefined> {
+  const { provider, mode, settings } = teacherOf(context);
+  return provider.isPaid ? mode.price(settings) : undefined;
+}
+
+/** @throws InputError when a budget is set for a model without a price */
+export async function refuseUnknownPrice(context: TeacherContext): Promise<void> {
+  const { mode, settings } = teacherOf(context);
+  if (!settings.budget || (await mode.price(settings))) return;
+  throw new InputError({
+    file: settings.prices,
+    field: `models.${settings.model}`,
+    problem: 'is missing, and a budget needs the price of the model',
+    remedy: 'Add what the model costs per million tokens, or leave teacher.budget out',
+  });
+}
+
+/** What the teacher said that written answers mean, in the run's folder; all rounds share it. */
+const repliesFile = 'extracted-choices.jsonl';
+/** A letter is asked for. */
+const maximumReplyTokens = 16;
+
+/** Who finds the choices in written answers that rules can't place: the model's name, or `rules` for nobody. */
+export function extractorOf(context: TeacherContext): string {
+  return teacherOf(context).provider.answersAnyPrompt ? context.config.teacher.model : 'rules';
+}
+
+/** Has the teacher place the written answers that the rules can't; undefined for one that answers no such prompt. */
+export function settleUnclearOf(context: StepContext): SettleUnclear | undefined {
+  if (!teacherOf(context).provider.answersAnyPrompt) return undefined;
+  return (unclear) =>
+    withTeacher(
+      context,
+      (ask) =>
+        extractWithTeacher(unclear, {
+          ask: async (prompt) => {
+            const options = { temperature: 0, maximumTokens: maximumReplyTokens, signal: context.signal };
+            return (await ask([{ role: 'user', content: prompt }], options)).text;
+          },
+          file: join(context.run.root, repliesFile),
+          concurrency: context.config.teacher.concurrency,
+        }),
+      'extraction',
+    );
 }

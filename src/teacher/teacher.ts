@@ -1,27 +1,10 @@
-import { AzureOpenAI, OpenAI } from 'openai';
+import type { OpenAI } from 'openai';
 import { zodResponseFormat } from 'openai/helpers/zod';
 import type { ChatCompletionCreateParamsNonStreaming } from 'openai/resources/chat/completions';
 import { z } from 'zod';
 import { hashBytes } from '../core/hash.ts';
-import { InputError } from '../core/input-error.ts';
-import { type ApiKeyPlace, readApiKey } from './api-key.ts';
-import { leanFetch } from './lean-fetch.ts';
 import type { ChatMessage } from './prompt-template.ts';
 import { limitReset, TeacherError, teacherErrorFrom } from './teacher-error.ts';
-
-/** Where the teacher is and how it is asked: the `teacher` part of a config. */
-export interface TeacherSettings extends ApiKeyPlace {
-  provider: 'local' | 'openai' | 'azure';
-  /** Needed for the local teacher and for Azure; for `openai` it names another server with the same protocol. */
-  baseUrl?: string | undefined;
-  /** Azure's version of the protocol, such as `2024-10-21`. */
-  apiVersion?: string | undefined;
-  model: string;
-  temperature: number;
-  topP: number;
-  maximumTokens: number;
-  requestTimeoutSeconds: number;
-}
 
 /** A message with text and images, for teachers that see. */
 export type TeacherMessage = ChatMessage | { role: 'user'; content: MessagePart[] };
@@ -62,7 +45,12 @@ export interface CallOptions {
 }
 
 /** How an answer is made. */
-export interface SamplingSettings extends Pick<TeacherSettings, 'model' | 'temperature' | 'topP' | 'maximumTokens'> {
+export interface SamplingSettings {
+  model: string;
+  temperature: number;
+  topP: number;
+  /** Longest answer. */
+  maximumTokens: number;
   /** Has the teacher write JSON by a schema, as `structuredFormat` makes it; default: text. */
   format?: StructuredFormat | undefined;
 }
@@ -82,49 +70,6 @@ const completion = z.object({
     .min(1),
   usage: z.object({ prompt_tokens: z.number(), completion_tokens: z.number(), total_tokens: z.number() }).nullish(),
 });
-
-/**
- * Makes the client that all requests of a process share. It never tries again by itself: that is left to the
- * caller, who knows how long the whole work may take.
- *
- * @throws InputError when there is no key, or an address is missing.
- */
-export function createTeacherClient(
-  settings: TeacherSettings,
-  environment: Readonly<Record<string, string | undefined>> = process.env,
-): OpenAI {
-  const { provider, baseUrl, apiVersion } = settings;
-  // A key for OpenAI must not reach another server by accident.
-  const key = provider === 'local' ? 'local-teacher' : readApiKey(settings, environment);
-  if (provider !== 'openai' && !baseUrl) {
-    throw new InputError({
-      file: 'config',
-      field: 'teacher.baseUrl',
-      problem: `is missing, and the teacher of provider ${provider} has no other address`,
-      remedy:
-        provider === 'local'
-          ? 'Start the local teacher and give its address, such as http://127.0.0.1:8787/v1'
-          : 'Give the address of the Azure resource, such as https://my-resource.openai.azure.com/openai',
-    });
-  }
-  const common = {
-    fetch: leanFetch,
-    maxRetries: 0,
-    timeout: settings.requestTimeoutSeconds * 1000,
-    logLevel: 'off' as const,
-  };
-  if (provider === 'azure') {
-    return new AzureOpenAI({ ...common, apiKey: key, baseURL: baseUrl, apiVersion: apiVersion ?? '2024-10-21' });
-  }
-  return new OpenAI({
-    ...common,
-    apiKey: key,
-    // Undefined would let the client take these from the environment.
-    baseURL: baseUrl ?? 'https://api.openai.com/v1',
-    organization: provider === 'openai' ? (environment.OPENAI_ORG_ID ?? null) : null,
-    project: provider === 'openai' ? (environment.OPENAI_PROJECT_ID ?? null) : null,
-  });
-}
 
 /** The body of a request, as it is sent or put into a batch. */
 export function requestBody(

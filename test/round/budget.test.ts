@@ -4,11 +4,11 @@
 import { beforeEach, expect, test, vi } from 'vitest';
 import { readJsonLines } from '../../src/core/read-json.ts';
 import { promptSampleSchema } from '../../src/generation/prompt-optimization/prompt-samples.ts';
-import { recordTopUp } from '../../src/round/generation/top-up.ts';
+import { recordTopUp } from '../../src/round/asking/chunk.ts';
 import { iterationSamples, makeIterationSamples, preparePrompt } from '../../src/round/prompt-optimization.ts';
 import { checkQuestionTypes } from '../../src/round/question-types.ts';
-import { settleUnclearOf } from '../../src/round/settle-unclear.ts';
 import type { StepContext } from '../../src/round/step-context.ts';
+import { settleUnclearOf } from '../../src/round/teacher.ts';
 import { readLedger } from '../../src/teacher/ledger.ts';
 import { costOf, readPrice } from '../../src/teacher/prices.ts';
 import { runningTeacher } from '../demo/local-teacher/running-teacher.ts';

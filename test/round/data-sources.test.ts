@@ -11,7 +11,7 @@ function contextOf(data: object, dataSources: Extensions['dataSources']) {
       model: { path: 'model' },
       data: { root: 'data', train: [{ dataset: 'aokvqa' }], ...data },
     }),
-    extensions: { dataSources },
+    extensions: { dataSources, teacherProviders: {} },
     signal: new AbortController().signal,
     onProgress: vi.fn(),
   };

@@ -8,10 +8,10 @@ import { writeGenerationRun } from '../../bench/support/generation-run.ts';
 import { type LocalTeacherOptions, startLocalTeacher } from '../../demo/local-teacher/server.ts';
 import { readJsonLines } from '../../src/core/read-json.ts';
 import { verdictSchema } from '../../src/generation/verdicts.ts';
-import { generate } from '../../src/round/generate.ts';
+import { generate } from '../../src/round/generate/generate.ts';
 import type { StepContext } from '../../src/round/step-context.ts';
 import { stepDirectory } from '../../src/round/step-directory.ts';
-import { verifiedFile, verify } from '../../src/round/verify.ts';
+import { verifiedFile, verify } from '../../src/round/verify/verify.ts';
 import { readLedger } from '../../src/teacher/ledger.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 

@@ -12,7 +12,7 @@ import { embed } from '../../src/round/embed.ts';
 import { evaluate } from '../../src/round/evaluate.ts';
 import { finetune } from '../../src/round/finetune.ts';
 import { gate } from '../../src/round/gate.ts';
-import { generate } from '../../src/round/generate.ts';
+import { generate } from '../../src/round/generate/generate.ts';
 import { merge } from '../../src/round/merge.ts';
 import { prepareData } from '../../src/round/prepare-data.ts';
 import { refine } from '../../src/round/refine.ts';

@@ -12,7 +12,7 @@ import { toActivityFailure } from '../../activities/errors.ts';
 import { writeGenerationRun } from '../../bench/support/generation-run.ts';
 import { InputError } from '../../src/core/input-error.ts';
 import { withoutSecrets } from '../../src/core/without-secrets.ts';
-import { generate } from '../../src/round/generate.ts';
+import { generate } from '../../src/round/generate/generate.ts';
 import { runningTeacher } from '../demo/local-teacher/running-teacher.ts';
 import { filesWith } from '../helpers/files-with.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';

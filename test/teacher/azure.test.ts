@@ -2,7 +2,8 @@
  * Azure's way of the protocol: the deployment in the path, the key in a header of its own, a version in the query.
  */
 import { expect, test } from 'vitest';
-import { askTeacher, createTeacherClient } from '../../src/teacher/teacher.ts';
+import { azureClient } from '../../src/teacher/providers/azure.ts';
+import { askTeacher } from '../../src/teacher/teacher.ts';
 import { runningTeacher, teacherSettings } from '../demo/local-teacher/running-teacher.ts';
 import { recordingProxy } from '../helpers/recording-proxy.ts';
 
@@ -19,7 +20,6 @@ async function azureResource() {
   );
   const settings = {
     ...teacherSettings,
-    provider: 'azure' as const,
     baseUrl: `${address}/openai`,
     model: 'my-gpt',
     apiKeyVariable: 'AZURE_KEY',
@@ -29,7 +29,7 @@ async function azureResource() {
 
 test('a request goes to the deployment, with the key and the version that Azure asks for', async () => {
   const { settings, requests } = await azureResource();
-  const answer = await askTeacher(createTeacherClient(settings, environment), messages, settings, { seed: 7 });
+  const answer = await askTeacher(azureClient(settings, environment), messages, settings, { seed: 7 });
   expect(answer.text).toMatch(/local teacher/);
   const [sent] = requests;
   expect(sent?.url).toBe('/openai/deployments/my-gpt/chat/completions?api-version=2024-10-21');
@@ -39,7 +39,7 @@ test('a request goes to the deployment, with the key and the version that Azure 
 
 test("nothing of OpenAI's own account goes there", async () => {
   const { settings, requests } = await azureResource();
-  await askTeacher(createTeacherClient(settings, environment), messages, settings);
+  await askTeacher(azureClient(settings, environment), messages, settings);
   expect(JSON.stringify(requests[0]?.headers)).not.toMatch(/of another|an organization/);
   expect(requests[0]?.headers.authorization).toBeUndefined();
 });
@@ -47,14 +47,14 @@ test("nothing of OpenAI's own account goes there", async () => {
 test('another version can be asked for', async () => {
   const { settings, requests } = await azureResource();
   const newer = { ...settings, apiVersion: '2025-01-01-preview' };
-  await askTeacher(createTeacherClient(newer, environment), messages, newer);
+  await askTeacher(azureClient(newer, environment), messages, newer);
   expect(requests[0]?.url).toMatch(/\?api-version=2025-01-01-preview$/);
 });
 
 test('a deployment that is not there says what to check, and is not asked again', async () => {
   const { settings, requests } = await azureResource();
   const wrong = { ...settings, model: 'my-gtp' };
-  await expect(askTeacher(createTeacherClient(wrong, environment), messages, wrong)).rejects.toMatchObject({
+  await expect(askTeacher(azureClient(wrong, environment), messages, wrong)).rejects.toMatchObject({
     status: 404,
     retryable: false,
     message: expect.stringMatching(/Check teacher\.model and teacher\.baseUrl/),
@@ -63,6 +63,6 @@ test('a deployment that is not there says what to check, and is not asked again'
 });
 
 test('without its address there is no client', () => {
-  const create = () => createTeacherClient({ ...teacherSettings, provider: 'azure' }, { OPENAI_API_KEY: 'secret' });
+  const create = () => azureClient(teacherSettings, { OPENAI_API_KEY: 'secret' });
   expect(create).toThrow(/teacher\.baseUrl.*azure/s);
 });

@@ -1,7 +1,9 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Fault } from '../../demo/local-teacher/faults.ts';
+import { localClient, localTeacher } from '../../demo/local-teacher/provider.ts';
 import type { ChatMessage } from '../../src/teacher/prompt-template.ts';
-import { askTeacher, createTeacherClient } from '../../src/teacher/teacher.ts';
+import { openaiClient } from '../../src/teacher/providers/openai.ts';
+import { askTeacher } from '../../src/teacher/teacher.ts';
 import { runningTeacher, teacherSettings } from '../demo/local-teacher/running-teacher.ts';
 
 const messages: ChatMessage[] = [{ role: 'user', content: 'Good morning' }];
@@ -83,7 +85,7 @@ describe('a failure', () => {
 
   test('no answer in time may pass', async () => {
     const { settings } = await runningTeacher({ faults: { latencyMilliseconds: 2000 } });
-    const client = createTeacherClient({ ...settings, requestTimeoutSeconds: 0.05 });
+    const client = localClient({ requestTimeoutSeconds: 0.05 }, settings.baseUrl);
     await expect(askTeacher(client, messages, settings)).rejects.toMatchObject({
       name: 'TeacherError',
       retryable: true,
@@ -102,19 +104,24 @@ describe('a failure', () => {
 
 describe('a client', () => {
   test('for OpenAI needs the key, and the error names the variable', () => {
-    const create = () => createTeacherClient({ ...teacherSettings, provider: 'openai', apiKeyVariable: 'MY_KEY' }, {});
+    const create = () => openaiClient({ ...teacherSettings, apiKeyVariable: 'MY_KEY' }, {});
     expect(create).toThrow(/MY_KEY.*Set MY_KEY/s);
   });
 
   test('for OpenAI takes the key from the variable that the settings name', () => {
-    const settings = { ...teacherSettings, provider: 'openai' as const, apiKeyVariable: 'MY_KEY' };
-    const client = createTeacherClient(settings, { MY_KEY: 'secret' });
+    const settings = { ...teacherSettings, apiKeyVariable: 'MY_KEY' };
+    const client = openaiClient(settings, { MY_KEY: 'secret' });
     expect(client).toMatchObject({ apiKey: 'secret', baseURL: 'https://api.openai.com/v1', maxRetries: 0 });
   });
 
-  test('for the local teacher needs its address, and never sends a real key', async () => {
-    expect(() => createTeacherClient(teacherSettings, {})).toThrow(/baseUrl/);
-    const { settings } = await runningTeacher();
-    expect(createTeacherClient(settings, { OPENAI_API_KEY: 'secret' }).apiKey).not.toBe('secret');
+  test('for the local teacher is one of a server that is started for it, and never sends a real key', async () => {
+    vi.stubEnv('OPENAI_API_KEY', 'secret');
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const { text, apiKey } = await localTeacher.connect(teacherSettings, async (client) => ({
+      ...(await askTeacher(client, messages, teacherSettings)),
+      apiKey: client.apiKey,
+    }));
+    expect(text).toMatch(/local teacher/);
+    expect(apiKey).not.toBe('secret');
   });
 });

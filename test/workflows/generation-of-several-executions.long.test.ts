@@ -11,7 +11,7 @@ import { resultLeftAlone, resultOf, setUpGeneration } from './generation-setup.t
 
 const eventsBeforeContinuing = 40;
 const requests = 60;
-const settings = { model: 'gpt-4', concurrency: 8, chunkRequests: 3, chunksAtOnce: 3 };
+const settings = { model: 'gpt-4', concurrency: 8, chunkRequests: 3, maxConcurrentChunks: 3 };
 let environment: WorkflowTestEnvironment;
 let expected: string;
 
@@ -81,7 +81,7 @@ test('the budget and its top-ups hold over all executions', async () => {
 });
 
 test('batches under way go on, and the next execution collects them', async () => {
-  const batch = { requests: 5, atOnce: 3, pollSeconds: 0.1, maximumPollSeconds: 0.2 };
+  const batch = { requests: 5, maxConcurrent: 3, pollSeconds: 0.1, maximumPollSeconds: 0.2 };
   const { teacher, start, worker, executions, result } = await setUp({ mode: 'batch', batch }, 1.5);
   const events = await worker.runUntil(async () => {
     const handle = await start();

@@ -18,7 +18,7 @@ let environment: WorkflowTestEnvironment;
 let expected: string;
 
 const requests = 60;
-const settings = { model: 'gpt-4', concurrency: 8, chunkRequests: 10, chunksAtOnce: 3 };
+const settings = { model: 'gpt-4', concurrency: 8, chunkRequests: 10, maxConcurrentChunks: 3 };
 
 beforeAll(async () => {
   environment = await startEnvironment();
@@ -131,7 +131,10 @@ test('a round that ended without an answer is asked again when there is money', 
   expect(await resultOf(context)).toBe(expected);
 });
 
-const batchSettings = { mode: 'batch', batch: { requests: 20, atOnce: 2, pollSeconds: 0.2, maximumPollSeconds: 0.4 } };
+const batchSettings = {
+  mode: 'batch',
+  batch: { requests: 20, maxConcurrent: 2, pollSeconds: 0.2, maximumPollSeconds: 0.4 },
+};
 
 test('batches give the same answers at half the price; failed and expired requests are submitted again', async () => {
   const { context, start, worker, teacher } = await setUp(

@@ -8,7 +8,7 @@ import type { WorkflowHandle } from '@temporalio/client';
 import type { StepReference } from '../../../activities/references.ts';
 import { fakeActivities } from '../../../bench/support/fake-activities.ts';
 import { fakeGeneration, fakePromptActivities, generationPlan } from '../../../bench/support/fake-generation.ts';
-import type { GenerationPlan } from '../../../src/round/generation/plan.ts';
+import type { GenerationPlan } from '../../../src/round/asking/plan.ts';
 import type { DataEngineProgress, RoundProgress, RunPlan } from '../../../workflows/messages.ts';
 import { until } from '../until.ts';
 

@@ -1,9 +1,10 @@
-import { type ChunkIndex, countChunks, readChunk } from '../../teacher/chunks.ts';
-import type { LedgerTotal } from '../../teacher/ledger.ts';
-import { costOf, type TokenPrice } from '../../teacher/prices.ts';
-import type { TeacherRequest } from '../../teacher/raw-answers.ts';
-import type { StepContext } from '../step-context.ts';
-import type { TeacherWork } from './work.ts';
+import type { z } from 'zod';
+import { type ChunkIndex, countChunks, readChunk } from './chunks.ts';
+import type { LedgerTotal } from './ledger.ts';
+import { costOf, type TokenPrice } from './prices.ts';
+import type { Teacher } from './providers/index.ts';
+import type { TeacherRequest } from './raw-answers.ts';
+import type { TeacherChunk } from './teacher-chunk.ts';
 
 /** What a round's generation will take, from a part of its prompts. */
 export interface GenerationEstimate {
@@ -28,9 +29,15 @@ const roomForLongerPrompts = 1.2;
 
 /** Estimates from a sample of the prompts; lengths of answers are those of earlier rounds, where there are any. */
 export async function estimateGeneration<Request extends TeacherRequest>(input: {
-  work: TeacherWork<Request>;
+  work: {
+    /** The first part of its sources in the ledger, behind the round. */
+    purpose: string;
+    requestsFile: string;
+    schema: z.ZodType<Request>;
+    withAsker: TeacherChunk<Request>['withAsker'];
+  };
   chunks: ChunkIndex;
-  teacher: StepContext['config']['teacher'];
+  teacher: Teacher;
   price: TokenPrice | undefined;
   ledger: LedgerTotal;
 }): Promise<GenerationEstimate> {
@@ -52,14 +59,7 @@ export async function estimateGeneration<Request extends TeacherRequest>(input: 
   const promptTokens = Math.round(mean(lengths) * requests);
   const longestAnswers = Math.round(mean(answers) * requests);
   const completionTokens = Math.round(meanAnswer(ledger, work.purpose, mean(answers)) * requests);
-  const { requestsPerMinute, tokensPerMinute } = teacher.limits;
-  const minutes =
-    teacher.mode === 'batch'
-      ? 0
-      : Math.max(
-          requests / (requestsPerMinute ?? Number.POSITIVE_INFINITY),
-          (promptTokens + longestAnswers) / (tokensPerMinute ?? Number.POSITIVE_INFINITY),
-        );
+  const { settings, mode } = teacher;
   return {
     requests,
     promptTokens,
@@ -70,7 +70,7 @@ export async function estimateGeneration<Request extends TeacherRequest>(input: 
       promptTokens: longest * roomForLongerPrompts,
       completionTokens: Math.max(0, ...answers),
     }),
-    seconds: minutes * 60,
+    seconds: mode.leastSeconds(settings, { requests, tokens: promptTokens + longestAnswers }),
   };
 }
 

@@ -13,6 +13,11 @@ import { Agent as SecureAgent, request as secureRequest } from 'node:https';
 const keeping = { keepAlive: true, timeout: 4000 };
 const agents = { http: new PlainAgent(keeping), https: new SecureAgent(keeping) };
 
+/** What all clients have in common. None retries by itself: its caller knows how long the whole work may take. */
+export function clientOptions({ requestTimeoutSeconds }: { requestTimeoutSeconds: number }) {
+  return { fetch: leanFetch, maxRetries: 0, timeout: requestTimeoutSeconds * 1000, logLevel: 'off' as const };
+}
+
 /**
  * A `fetch` for the `openai` client that sends and receives short messages over Node's own HTTP client: less
  * processor time a request than the built-in `fetch` (`docs/teacher.md` has the figures). What it does not do (uploads,
@@ -20,7 +25,7 @@ const agents = { http: new PlainAgent(keeping), https: new SecureAgent(keeping) 
  *
  * @throws the socket's error, with its `code`; an AbortError when the signal is aborted.
  */
-export async function leanFetch(input: string | URL | Request, init: RequestInit = {}): Promise<Response> {
+async function leanFetch(input: string | URL | Request, init: RequestInit = {}): Promise<Response> {
   const { method = 'GET', body, signal } = init;
   if (input instanceof Request || (body !== undefined && body !== null && typeof body !== 'string')) {
     return fetch(input, init);

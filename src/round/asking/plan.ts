@@ -1,20 +1,19 @@
 import { readManifest } from '../../core/manifest.ts';
 import { writeJson } from '../../core/write-file.ts';
 import { type ChunkIndex, countChunks, indexChunks } from '../../teacher/chunks.ts';
+import { estimateGeneration, type GenerationEstimate } from '../../teacher/estimate.ts';
 import { readLedger } from '../../teacher/ledger.ts';
-import { readPrice } from '../../teacher/prices.ts';
+import type { TeacherModeName } from '../../teacher/modes.ts';
 import type { TeacherRequest } from '../../teacher/raw-answers.ts';
 import type { StepContext } from '../step-context.ts';
-import { chunksAtOnce } from './chunk.ts';
-import { estimateGeneration, type GenerationEstimate } from './estimate.ts';
-import { readPlan } from './folder.ts';
-import type { TeacherWork } from './work.ts';
+import { teacherOf } from '../teacher.ts';
+import { readPlan, type TeacherWork } from './work.ts';
 
 /** How a round's requests to the teacher are to be asked. Small numbers only: it travels through Temporal. */
 export interface GenerationPlan {
   /** True when it was done already, and only its outcome is to be read. */
   done: boolean;
-  mode: 'online' | 'batch';
+  mode: TeacherModeName;
   chunks: number;
   chunkSize: number;
   requests: number;
@@ -37,14 +36,15 @@ export interface GenerationPlan {
  * @param state.done that it was done already
  */
 export async function planWork<Request extends TeacherRequest>(
-  { config, run }: StepContext,
+  context: StepContext,
   work: TeacherWork<Request>,
   { done }: { done: boolean },
 ): Promise<GenerationPlan> {
-  const { teacher } = config;
-  const price = await readPrice(teacher.prices, teacher.model, teacher.mode);
-  const ledger = await readLedger(run.root);
-  const chunks = await chunkIndex(work, teacher.mode === 'batch' ? teacher.batch.requests : teacher.chunkRequests);
+  const teacher = teacherOf(context);
+  const { settings, mode } = teacher;
+  const price = await mode.price(settings);
+  const ledger = await readLedger(context.run.root);
+  const chunks = await chunkIndex(work, mode.chunkSize(settings));
   const costBefore: Record<string, number> = {};
   for (let chunk = 0; chunk < countChunks(chunks); chunk += 1) {
     const cost = ledger.bySource.get(work.ledgerSource(chunk))?.cost;
@@ -53,17 +53,17 @@ export async function planWork<Request extends TeacherRequest>(
   if (!done) await writeJson(work.planFile, { chunks, costBefore });
   return {
     done,
-    mode: teacher.mode,
+    mode: settings.mode,
     chunks: countChunks(chunks),
     chunkSize: chunks.size,
     requests: chunks.requests,
-    atOnce: teacher.mode === 'batch' ? teacher.batch.atOnce : chunksAtOnce(config),
+    atOnce: mode.maxConcurrentChunks(settings),
     estimate: await estimateGeneration({ work, chunks, teacher, price, ledger }),
     currency: price?.currency,
     spent: ledger.cost,
-    limit: teacher.budget && teacher.budget.limit + ledger.toppedUp,
-    whenReached: teacher.budget?.whenReached ?? 'wait',
-    poll: { seconds: teacher.batch.pollSeconds, maximumSeconds: teacher.batch.maximumPollSeconds },
+    limit: settings.budget && settings.budget.limit + ledger.toppedUp,
+    whenReached: settings.budget?.whenReached ?? 'wait',
+    poll: { seconds: settings.batch.pollSeconds, maximumSeconds: settings.batch.maximumPollSeconds },
   };
 }
 

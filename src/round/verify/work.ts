@@ -1,3 +1,6 @@
+/**
+ * The files of the step `verify`, and its requests as work for the teacher.
+ */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -5,14 +8,24 @@ import { hashValue } from '../../core/hash.ts';
 import { readJson, readJsonLines } from '../../core/read-json.ts';
 import { type RunDirectory, roundDirectory } from '../../core/run-directory.ts';
 import { writeJson, writeJsonLines } from '../../core/write-file.ts';
-import { type VerificationRequest, verificationRequest } from '../../generation/verification.ts';
+import { imageOf } from '../../generation/prompt.ts';
+import {
+  blindPlaceholders,
+  choiceFormat,
+  languageOnlyPlaceholders,
+  type VerificationRequest,
+  verificationMessages,
+  verificationRequest,
+} from '../../generation/verification.ts';
 import { readAllCalls } from '../../teacher/call-log.ts';
+import { readPromptTemplate } from '../../teacher/prompt-template.ts';
 import type { RawAnswer } from '../../teacher/raw-answers.ts';
-import { ledgerSource } from '../generation/folder.ts';
-import type { TeacherWork } from '../generation/work.ts';
+import { createTeacherAsker, type TeacherAsker } from '../../teacher/request-asker.ts';
+import { ledgerSource, type TeacherWork } from '../asking/work.ts';
+import { poolImageUrl, withPool } from '../pool.ts';
 import type { StepContext } from '../step-context.ts';
 import { stepDirectory } from '../step-directory.ts';
-import { withVerificationAsker } from './asker.ts';
+import { connectTeacher } from '../teacher.ts';
 
 /** Everything that is to be known, one request a line. */
 export const verificationRequestsFile = 'requests.jsonl';
@@ -71,4 +84,47 @@ export async function verificationWork(context: StepContext): Promise<TeacherWor
     ledgerSource: (chunk) => ledgerSource(round, `verify/${list}`, chunk),
     withAsker: (requests, work) => withVerificationAsker(context, requests, work),
   };
+}
+
+/** The prompts that samples are verified with. @throws InputError when one is not such a prompt */
+export async function verificationTemplates({ config }: Pick<StepContext, 'config'>) {
+  return {
+    blind: await readPromptTemplate(config.verify.blindPrompt, blindPlaceholders),
+    language_only: await readPromptTemplate(config.verify.languageOnlyPrompt, languageOnlyPlaceholders),
+  };
+}
+
+/** Gives the work a teacher that answers these questions about samples. */
+async function withVerificationAsker<R>(
+  context: StepContext,
+  requests: readonly VerificationRequest[],
+  work: (asker: TeacherAsker<VerificationRequest>) => Promise<R>,
+): Promise<R> {
+  const { config } = context;
+  const { teacher, verify } = config;
+  const templates = await verificationTemplates(context);
+  const blind = requests.filter(({ kind }) => kind === 'blind').map(({ image_id }) => image_id);
+  const images = await withPool(config, (coco) => coco.read(blind));
+  const format = teacher.answerFormat === 'structured' ? choiceFormat : undefined;
+  return connectTeacher(context, (client) =>
+    work(
+      createTeacherAsker({
+        client,
+        storeAnswers: teacher.storeAnswers,
+        settings: ({ kind }) => ({
+          ...teacher,
+          temperature: verify.temperature,
+          maximumTokens: templates[kind].maximumTokens,
+          format,
+        }),
+        examples: () => 0,
+        messages: (request) => verificationMessages(request, images, templates),
+        // Who wrote the question saw the image; who answers it without is not to.
+        image: teacher.attachImage
+          ? (request) =>
+              request.kind === 'blind' ? poolImageUrl(config, imageOf(images, request).fileName) : undefined
+          : undefined,
+      }),
+    ),
+  );
 }

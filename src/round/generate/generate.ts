@@ -1,0 +1,152 @@
+/**
+ * The step `generate`: asks the teacher for each of the round's requests.
+ */
+import { readdir } from 'node:fs/promises';
+import { hashFile } from '../../core/hash.ts';
+import { beginStep, runStepOnce, type StepToRun } from '../../core/manifest.ts';
+import { writeFileAtomically } from '../../core/write-file.ts';
+import { generationRequest } from '../../generation/sample-requests.ts';
+import { readCallLog } from '../../teacher/call-log.ts';
+import { countChunks, indexChunks, readChunk } from '../../teacher/chunks.ts';
+import { estimateGeneration, type GenerationEstimate } from '../../teacher/estimate.ts';
+import { readLedger } from '../../teacher/ledger.ts';
+import { readPromptTemplate } from '../../teacher/prompt-template.ts';
+import { askInThisProcess } from '../asking/in-this-process.ts';
+import { type GenerationPlan, planWork } from '../asking/plan.ts';
+import { readPlan, syncCalls } from '../asking/work.ts';
+import { finishedStep } from '../finished-step.ts';
+import { outcomeOf } from '../outcome-of.ts';
+import type { GenerateOutcome } from '../outcomes.ts';
+import { promptFile } from '../prompt-file.ts';
+import { requireDataRound } from '../require-data-round.ts';
+import { requestsFile } from '../sample.ts';
+import type { StepContext } from '../step-context.ts';
+import { refuseUnknownPrice, teacherIdentity, teacherOf } from '../teacher.ts';
+import { type GenerationFolder, generationFolder, generationWork, rawAnswersFile } from './work.ts';
+
+/**
+ * Asks the teacher for each of the round's requests, in this process. An interrupted attempt goes on where it stopped.
+ *
+ * @throws InputError when the budget is used up and a top-up is to be waited for
+ */
+export async function generate(context: StepContext): Promise<GenerateOutcome> {
+  const plan = await startGeneration(context);
+  if (!plan.done) await askInThisProcess(context, await generationWork(context), plan);
+  return finishGeneration(context);
+}
+
+/**
+ * Makes the folder of the round's generation ready, and says what is to be done and what it will cost. What an earlier
+ * attempt at the same left there stays.
+ *
+ * @throws InputError when there are no requests yet, or a budget is set for a model without a price
+ */
+export async function startGeneration(context: StepContext): Promise<GenerationPlan> {
+  requireDataRound(context.round, 'generate');
+  await refuseUnknownPrice(context);
+  const folder = await generationFolder(context);
+  const begun = await beginStep(await generationStep(context, folder));
+  return planWork(context, await generationWork(context), { done: 'manifest' in begun });
+}
+
+/** Estimates without beginning anything. */
+export async function estimateRound(
+  context: StepContext,
+): Promise<GenerationEstimate & { currency?: string; spent: number; toppedUp: number }> {
+  const teacher = teacherOf(context);
+  const work = await generationWork(context);
+  const price = await teacher.mode.price(teacher.settings);
+  const ledger = await readLedger(context.run.root);
+  const chunks = await indexChunks(work.requestsFile, teacher.settings.chunkRequests);
+  const estimate = await estimateGeneration({ work, chunks, teacher, price, ledger });
+  return { ...estimate, ...(price ? { currency: price.currency } : {}), spent: ledger.cost, toppedUp: ledger.toppedUp };
+}
+
+/** The step, and all that its answers depend on. */
+async function generationStep(
+  { config, run, round }: StepContext,
+  { directory }: GenerationFolder,
+): Promise<StepToRun> {
+  const sampled = await finishedStep(run, round, 'sample');
+  const template = await readPromptTemplate(await promptFile(config, run, round));
+  return {
+    directory,
+    step: 'generate',
+    inputs: {
+      requests: sampled.manifest.outputs[requestsFile],
+      prompt: template.hash,
+      questionTypes: await hashFile(config.data.questionTypes),
+      teacher: teacherIdentity(config.teacher),
+    },
+    inSeveralCalls: true,
+    // It ended when the money did, before the first answer. There may be some now.
+    doneOver: ({ metrics }) => metrics.answers === 0 && (metrics.unanswered ?? 0) > 0,
+  };
+}
+
+interface JoinedAnswers {
+  answers: number;
+  refusals: number;
+  promptTokens: number;
+  completionTokens: number;
+}
+
+/**
+ * Joins the answers to all chunks in one file, in the order of the requests, whoever asked them and when. The calls
+ * stay where they are: the file can be made of them again at no cost.
+ */
+export async function finishGeneration(context: StepContext): Promise<GenerateOutcome> {
+  const { run, round } = context;
+  const folder = await generationFolder(context);
+  const done = await runStepOnce({
+    ...(await generationStep(context, folder)),
+    work: async () => {
+      await syncCalls(run, { ...folder, purpose: 'generate' });
+      const { chunks } = await readPlan(folder.planFile);
+      const joined: JoinedAnswers = { answers: 0, refusals: 0, promptTokens: 0, completionTokens: 0 };
+      await writeFileAtomically(folder.resultFile, joinChunks(folder, joined, context.signal));
+      const ledger = await readLedger(run.root);
+      const own = [...ledger.bySource.values()].filter(({ source }) => source.startsWith(`round-${round}/generate/`));
+      return {
+        outputs: [rawAnswersFile],
+        metrics: {
+          ...joined,
+          unanswered: chunks.requests - joined.answers,
+          cost: own.reduce((sum, { cost }) => sum + cost, 0),
+          chunkSize: chunks.size,
+        },
+      };
+    },
+  });
+  const { answers = 0, unanswered = 0, promptTokens = 0, completionTokens = 0, cost = 0 } = done.manifest.metrics;
+  return { ...outcomeOf(done), answers, unanswered, promptTokens, completionTokens, cost };
+}
+
+async function* joinChunks(
+  { calls, planFile, requestsFile }: GenerationFolder,
+  joined: JoinedAnswers,
+  signal: AbortSignal,
+): AsyncGenerator<string> {
+  const { chunks } = await readPlan(planFile);
+  const files = await readdir(calls).catch(() => []);
+  const filesOf = new Map<number, string[]>();
+  for (const name of files) {
+    const chunk = Number(/^chunk-(\d+)\./.exec(name)?.[1] ?? -1);
+    filesOf.set(chunk, [...(filesOf.get(chunk) ?? []), name]);
+  }
+  for (let chunk = 0; chunk < countChunks(chunks); chunk += 1) {
+    signal.throwIfAborted();
+    const { answers } = await readCallLog(calls, chunk, filesOf.get(chunk) ?? []);
+    let lines = '';
+    for (const { id } of await readChunk(requestsFile, chunks, chunk, generationRequest)) {
+      const answer = answers.get(id);
+      if (!answer) continue;
+      joined.answers += 1;
+      joined.refusals += answer.refusal === undefined ? 0 : 1;
+      joined.promptTokens += answer.usage.promptTokens;
+      joined.completionTokens += answer.usage.completionTokens;
+      lines += `${JSON.stringify(answer)}\n`;
+    }
+    yield lines;
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * The files of the step `generate`, and its requests as work for the teacher.
+ */
+import { join } from 'node:path';
+import { sampleFormat } from '../../generation/parse-answer.ts';
+import { buildMessages, imageOf } from '../../generation/prompt.ts';
+import { readQuestionTypes } from '../../generation/question-types.ts';
+import { type GenerationRequest, generationRequest } from '../../generation/sample-requests.ts';
+import { readPromptTemplate } from '../../teacher/prompt-template.ts';
+import { createTeacherAsker, type TeacherAsker } from '../../teacher/request-asker.ts';
+import { ledgerSource, type TeacherWork } from '../asking/work.ts';
+import { finishedStep } from '../finished-step.ts';
+import { poolImageUrl, withPool } from '../pool.ts';
+import { promptFile } from '../prompt-file.ts';
+import { requestsFile } from '../sample.ts';
+import type { StepContext } from '../step-context.ts';
+import { stepDirectory } from '../step-directory.ts';
+import { connectTeacher } from '../teacher.ts';
+
+export const rawAnswersFile = 'gptvqa_result.jsonl';
+
+export interface GenerationFolder {
+  directory: string;
+  /** The files of calls. */
+  calls: string;
+  planFile: string;
+  requestsFile: string;
+  resultFile: string;
+}
+
+/** @throws InputError when the requests are not there yet */
+export async function generationFolder({ run, round }: Pick<StepContext, 'run' | 'round'>): Promise<GenerationFolder> {
+  const sampled = await finishedStep(run, round, 'sample');
+  const directory = stepDirectory(run, round, 'generate');
+  await run.stored?.download(directory);
+  return {
+    directory,
+    calls: join(directory, 'calls'),
+    planFile: join(directory, 'plan.json'),
+    requestsFile: join(sampled.directory, requestsFile),
+    resultFile: join(directory, rawAnswersFile),
+  };
+}
+
+/** The requests for new samples. @throws InputError when they are not there yet */
+export async function generationWork(context: StepContext): Promise<TeacherWork<GenerationRequest>> {
+  const { resultFile: _, ...files } = await generationFolder(context);
+  return {
+    ...files,
+    purpose: 'generate',
+    schema: generationRequest,
+    ledgerSource: (chunk) => ledgerSource(context.round, 'generate', chunk),
+    withAsker: (requests, work) => withGenerationAsker(context, requests, work),
+  };
+}
+
+async function withGenerationAsker<R>(
+  context: StepContext,
+  requests: readonly GenerationRequest[],
+  work: (asker: TeacherAsker<GenerationRequest>) => Promise<R>,
+): Promise<R> {
+  const { config, run, round } = context;
+  const { teacher } = config;
+  const types = await readQuestionTypes(config.data.questionTypes);
+  const template = await readPromptTemplate(await promptFile(config, run, round));
+  const images = await withPool(config, (coco) => coco.read(requests.map(({ image_id }) => image_id)));
+  return connectTeacher(context, (client) =>
+    work(
+      createTeacherAsker({
+        client,
+        storeAnswers: teacher.storeAnswers,
+        settings: () => ({ ...teacher, format: teacher.answerFormat === 'structured' ? sampleFormat : undefined }),
+        examples: (request) => request.examples.length,
+        messages: (request, dropped) => {
+          const examples = request.examples.slice(0, request.examples.length - dropped);
+          const image = imageOf(images, request);
+          return buildMessages({ request: { ...request, examples }, image, types, template });
+        },
+        image: teacher.attachImage ? (request) => poolImageUrl(config, imageOf(images, request).fileName) : undefined,
+      }),
+    ),
+  );
+}

@@ -1,0 +1,139 @@
+/**
+ * The step `verify`: asks the teacher its own questions again.
+ */
+import { join } from 'node:path';
+import type { Config } from '../../config/schema.ts';
+import { hashValue } from '../../core/hash.ts';
+import { beginStep, runStepOnce, type StepToRun } from '../../core/manifest.ts';
+import { writeJsonLines } from '../../core/write-file.ts';
+import { isRejection, parserVersion } from '../../generation/parse-answer.ts';
+import { answerKeeper } from '../../generation/refine.ts';
+import { readRequests } from '../../generation/sample-requests.ts';
+import { countVerdicts } from '../../generation/verdicts.ts';
+import { type SampleToVerify, type VerificationRequest, verificationRequests } from '../../generation/verification.ts';
+import { readRawAnswers } from '../../teacher/raw-answers.ts';
+import { askInThisProcess } from '../asking/in-this-process.ts';
+import { type GenerationPlan, planWork } from '../asking/plan.ts';
+import { finishedStep } from '../finished-step.ts';
+import { rawAnswersFile } from '../generate/work.ts';
+import { keepRules } from '../keep-rules.ts';
+import { outcomeOf } from '../outcome-of.ts';
+import type { VerifyOutcome } from '../outcomes.ts';
+import { requireDataRound } from '../require-data-round.ts';
+import { requestsFile } from '../sample.ts';
+import type { StepContext } from '../step-context.ts';
+import { stepDirectory } from '../step-directory.ts';
+import { refuseUnknownPrice, teacherIdentity } from '../teacher.ts';
+import {
+  readVerificationRequests,
+  verificationAnswers,
+  verificationRequestsFile,
+  verificationTemplates,
+  verificationWork,
+  writeVerificationRequests,
+} from './work.ts';
+
+export const verifiedFile = 'verified.jsonl';
+
+/** Whether the config asks for the step at all. */
+export function verifies({ verify }: Config): boolean {
+  return verify.blindAnswers + verify.languageOnlyAnswers > 0;
+}
+
+/**
+ * Asks the teacher its own questions again, those that the free filters leave, in this process. The calls stay in
+ * `round-<k>/verify_calls/` whatever happens to the step, and nothing is asked for twice.
+ *
+ * @throws InputError when the budget is used up and a top-up is to be waited for
+ */
+export async function verify(context: StepContext): Promise<VerifyOutcome> {
+  const plan = await startVerification(context);
+  if (!plan.done) await askInThisProcess(context, await verificationWork(context), plan);
+  return finishVerification(context);
+}
+
+/**
+ * Finds out what to ask about the samples that the free filters leave, and what asking it will cost. What was answered
+ * before, in any attempt, is not asked again.
+ */
+export async function startVerification(context: StepContext): Promise<GenerationPlan> {
+  requireDataRound(context.round, 'verify');
+  await refuseUnknownPrice(context);
+  const toAsk = await requestsAboutSamples(context);
+  const begun = await beginStep(verificationStep(context, toAsk));
+  const done = 'manifest' in begun;
+  const written = await readVerificationRequests(context).catch(() => undefined);
+  if (!done && written === undefined) await writeVerificationRequests(context, toAsk);
+  return planWork(context, await verificationWork(context), { done });
+}
+
+/** The step, and all that its result depends on. */
+function verificationStep(
+  { run, round }: Pick<StepContext, 'run' | 'round'>,
+  toAsk: readonly VerificationRequest[],
+): StepToRun {
+  return {
+    directory: stepDirectory(run, round, 'verify'),
+    step: 'verify',
+    inputs: { requests: hashValue(toAsk.map(({ id }) => id)), parser: parserVersion },
+    inSeveralCalls: true,
+  };
+}
+
+async function requestsAboutSamples(context: StepContext): Promise<VerificationRequest[]> {
+  const { config, run, round } = context;
+  const sampled = await finishedStep(run, round, 'sample');
+  const generated = await finishedStep(run, round, 'generate');
+  const requests = await readRequests(join(sampled.directory, requestsFile));
+  const answers = await readRawAnswers(join(generated.directory, rawAnswersFile), requests);
+  const keep = answerKeeper(await keepRules(context, answers));
+  const samples = answers.flatMap((answer): SampleToVerify[] => {
+    const parsed = keep(answer);
+    const { request_id, image_id, question_type } = answer;
+    return isRejection(parsed) ? [] : [{ ...parsed, request_id, image_id, question_type }];
+  });
+  const { blindAnswers, languageOnlyAnswers, temperature } = config.verify;
+  const { blind, language_only } = await verificationTemplates(context);
+  return verificationRequests({
+    samples,
+    blindAnswers,
+    languageOnlyAnswers,
+    identity: { teacher: teacherIdentity(config.teacher), temperature, prompts: [blind.hash, language_only.hash] },
+    promptVersions: { blind: blind.version, language_only: language_only.version },
+    seed: `${config.seed}/round-${round}`,
+  });
+}
+
+/** Counts what the teacher answered about each sample. The calls stay where they are. */
+export async function finishVerification(context: StepContext): Promise<VerifyOutcome> {
+  const requests = await readVerificationRequests(context);
+  const step = verificationStep(context, requests);
+  const done = await runStepOnce({
+    ...step,
+    work: async () => {
+      const known = await verificationAnswers(context);
+      const answers = new Map(
+        requests.flatMap(({ id }) => {
+          const answer = known.get(id);
+          return answer === undefined ? [] : [[id, answer] as const];
+        }),
+      );
+      const verdicts = countVerdicts(requests, answers);
+      await writeJsonLines(join(step.directory, verifiedFile), verdicts);
+      const sum = (key: 'promptTokens' | 'completionTokens') =>
+        [...answers.values()].reduce((total, { usage }) => total + usage[key], 0);
+      return {
+        outputs: [verifiedFile, verificationRequestsFile],
+        metrics: {
+          samples: new Set(requests.map(({ request_id }) => request_id)).size,
+          answers: answers.size,
+          unanswered: requests.length - answers.size,
+          promptTokens: sum('promptTokens'),
+          completionTokens: sum('completionTokens'),
+        },
+      };
+    },
+  });
+  const { samples = 0, answers = 0, unanswered = 0, promptTokens = 0, completionTokens = 0 } = done.manifest.metrics;
+  return { ...outcomeOf(done), samples, answers, unanswered, promptTokens, completionTokens };
+}

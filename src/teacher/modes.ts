@@ -1,0 +1,139 @@
+/**
+ * The ways to ask many requests: each by itself, or in batches. What one activity does is one chunk of either.
+ */
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Config } from '../config/schema.ts';
+import { askChunk } from './ask-chunk.ts';
+import { askWithRetries } from './ask-with-retries.ts';
+import { collectBatch, readBatchState, submitBatch } from './batches.ts';
+import { createPacer } from './pacer.ts';
+import { costOf, readPrice, type TokenPrice, type TokenSum } from './prices.ts';
+import type { TeacherRequest } from './raw-answers.ts';
+import { type AskedChunk, askedChunk, type TeacherChunk } from './teacher-chunk.ts';
+
+type Settings = Config['teacher'];
+export type TeacherModeName = Settings['mode'];
+
+/** How far a chunk is; `etaSeconds` once it is known. */
+export type OnChunkProgress = (progress: { step: number; steps: number; etaSeconds?: number | undefined }) => void;
+
+export interface AskingOptions {
+  /** What the chunk may cost since asking was started; default: anything. */
+  allowance?: number | undefined;
+  onProgress: OnChunkProgress;
+  signal: AbortSignal;
+}
+
+export interface TeacherMode {
+  /** How many requests a chunk has. */
+  chunkSize(settings: Settings): number;
+  /** How many chunks may be under way, on all workers together. */
+  maxConcurrentChunks(settings: Settings): number;
+  price(settings: Settings): Promise<TokenPrice | undefined>;
+  /** The least that asking takes by the limits, in seconds. */
+  leastSeconds(settings: Settings, work: { requests: number; tokens: number }): number;
+  /**
+   * Asks a chunk, again and again, until all that can be answered is.
+   *
+   * @param open opens the chunk as it is now; called for each attempt
+   */
+  run<Request extends TeacherRequest>(
+    open: () => Promise<TeacherChunk<Request>>,
+    options: AskingOptions,
+  ): Promise<AskedChunk>;
+}
+
+const attempts = 1000;
+/** Never asks for all of a limit: requests arrive a little later than they are sent, some more and some less. */
+const shareOfLimit = 0.95;
+// Sums of many small prices are off by their last digits.
+const roundingError = 1e-9;
+
+const online: TeacherMode = {
+  chunkSize: ({ chunkRequests }) => chunkRequests,
+  // Each chunk has at least one request under way.
+  maxConcurrentChunks: ({ maxConcurrentChunks, concurrency }) => Math.min(maxConcurrentChunks, concurrency),
+  price: ({ prices, model }) => readPrice(prices, model, 'online'),
+  leastSeconds({ limits }, { requests, tokens }) {
+    const { requestsPerMinute = Number.POSITIVE_INFINITY, tokensPerMinute = Number.POSITIVE_INFINITY } = limits;
+    return 60 * Math.max(requests / requestsPerMinute, tokens / tokensPerMinute);
+  },
+  run: (open, options) =>
+    askWithRetries(async () => askChunkOnline(await open(), options), { attempts, signal: options.signal }),
+};
+
+const batch: TeacherMode = {
+  chunkSize: ({ batch }) => batch.requests,
+  maxConcurrentChunks: ({ batch }) => batch.maxConcurrent,
+  price: ({ prices, model }) => readPrice(prices, model, 'batch'),
+  // A batch takes its time, but none of the limits.
+  leastSeconds: () => 0,
+  async run(open, { allowance, signal }) {
+    const retried = <R>(ask: () => Promise<R>) => askWithRetries(ask, { attempts, signal });
+    for (;;) {
+      const submitted = await retried(async () => submitBatch(await open(), { allowance, signal }));
+      if (submitted.batch === undefined) return submitted.chunk;
+      const { batch } = submitted;
+      const { settings, connect } = await open();
+      const hasEnded = () => connect(async (client) => (await readBatchState(client, batch)).ended);
+      const { pollSeconds, maximumPollSeconds } = settings.batch;
+      for (
+        let seconds = pollSeconds;
+        !(await retried(hasEnded));
+        seconds = Math.min(maximumPollSeconds, seconds * 1.5)
+      ) {
+        await wait(seconds * 1000, undefined, { signal });
+      }
+      await retried(async () => collectBatch(await open(), batch));
+    }
+  },
+};
+
+export const teacherModes: Readonly<Record<TeacherModeName, TeacherMode>> = { online, batch };
+
+/**
+ * Asks the requests of a chunk that have no answer yet, each by itself. `maxConcurrentChunks` chunks may be asked at
+ * once, anywhere; each keeps to its share of the limits and of the concurrency.
+ *
+ * @throws TeacherError while requests are unanswered
+ */
+export async function askChunkOnline<Request extends TeacherRequest>(
+  chunk: TeacherChunk<Request>,
+  { allowance, onProgress, signal }: AskingOptions,
+): Promise<AskedChunk> {
+  const { requests, settings, price, costBefore } = chunk;
+  const { concurrency, limits } = settings;
+  const chunks = online.maxConcurrentChunks(settings);
+  const share = (limit: number | undefined) => (limit === undefined ? undefined : (limit * shareOfLimit) / chunks);
+  const fits = (tokens: TokenSum) => costOf(price, tokens) - costBefore <= (allowance ?? 0) + roundingError;
+  const { calls, givenUp, outOfBudget } = await chunk.withAsker(requests, (asker) =>
+    askChunk({
+      requests,
+      folder: chunk.calls,
+      chunk: chunk.number,
+      asker,
+      signal,
+      concurrency: Math.max(1, Math.floor(concurrency / chunks)),
+      pacer: createPacer({
+        requestsPerMinute: share(limits.requestsPerMinute),
+        tokensPerMinute: share(limits.tokensPerMinute),
+      }),
+      mayCost: allowance === undefined ? undefined : fits,
+      account: chunk.account,
+      onProgress: withEta(requests.length, onProgress),
+    }),
+  );
+  return askedChunk(chunk, calls, { givenUp, outOfBudget });
+}
+
+/** Estimates the time that is left by the answers since the first report. */
+function withEta(steps: number, onProgress: OnChunkProgress): (answered: number) => void {
+  const startedAt = Date.now();
+  let answeredAtStart: number | undefined;
+  return (answered) => {
+    answeredAtStart ??= answered;
+    const secondsEach = (Date.now() - startedAt) / 1000 / (answered - answeredAtStart);
+    const etaSeconds = answered > answeredAtStart ? secondsEach * (steps - answered) : undefined;
+    onProgress({ step: answered, steps, etaSeconds });
+  };
+}
