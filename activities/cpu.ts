@@ -2,7 +2,7 @@
  * The activities of the CPU workers.
  */
 
-import { append } from '../src/round/append.ts';
+import { append } from '../src/round/append/append.ts';
 import {
   askWorkChunk,
   cancelWorkBatch,
@@ -11,10 +11,10 @@ import {
   recordTopUp,
   submitWorkBatch,
 } from '../src/round/asking/chunk.ts';
-import { classify } from '../src/round/classify.ts';
-import { compareRound } from '../src/round/compare-round.ts';
-import { joinEvaluation } from '../src/round/evaluate.ts';
-import { gate } from '../src/round/gate.ts';
+import { classify } from '../src/round/classify/classify.ts';
+import { compareRound } from '../src/round/compare/compare.ts';
+import { joinEvaluation } from '../src/round/evaluate/evaluate.ts';
+import { gate } from '../src/round/gate/gate.ts';
 import { finishGeneration, startGeneration } from '../src/round/generate/generate.ts';
 import { notify } from '../src/round/notify.ts';
 import type {
@@ -29,10 +29,10 @@ import type {
   SampleOutcome,
 } from '../src/round/outcomes.ts';
 import { ownFolders } from '../src/round/own-folders.ts';
-import { prepareData } from '../src/round/prepare-data.ts';
-import { refine } from '../src/round/refine.ts';
-import { report } from '../src/round/report.ts';
-import { sample } from '../src/round/sample.ts';
+import { prepareData } from '../src/round/prepare-data/prepare-data.ts';
+import { refine } from '../src/round/refine/refine.ts';
+import { report } from '../src/round/report/report.ts';
+import { sample } from '../src/round/sample/sample.ts';
 import type { StepContext } from '../src/round/step-context.ts';
 import type { StepName } from '../src/round/steps.ts';
 import { finishVerification, startVerification } from '../src/round/verify/verify.ts';

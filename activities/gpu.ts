@@ -1,11 +1,11 @@
 /**
  * The activities of the GPU workers. One runs at a time on each GPU.
  */
-import { joinOrEmbed } from '../src/round/embed.ts';
-import { embedShard } from '../src/round/embed-parts.ts';
-import { evaluateShard } from '../src/round/evaluate.ts';
-import { finetune } from '../src/round/finetune.ts';
-import { merge } from '../src/round/merge.ts';
+import { joinOrEmbed } from '../src/round/embed/embed.ts';
+import { embedShard } from '../src/round/embed/embed-shard.ts';
+import { evaluateShard } from '../src/round/evaluate/evaluate.ts';
+import { finetune } from '../src/round/finetune/finetune.ts';
+import { merge } from '../src/round/merge/merge.ts';
 import type { RunWork } from '../src/round/open-run.ts';
 import type { EmbedOutcome, EvaluateShardOutcome, FinetuneOutcome, MergeOutcome } from '../src/round/outcomes.ts';
 import { ownEmbeddingShard, ownFolders, ownShard } from '../src/round/own-folders.ts';

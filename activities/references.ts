@@ -1,7 +1,7 @@
 /**
  * What the workflows hand to the activities: where to look, never the data.
  */
-import type { Verdict } from '../src/round/gate.ts';
+import type { Verdict } from '../src/round/gate/gate.ts';
 
 export interface StepReference {
   /** Absolute path or URI (`s3://…/runs/<run>`); its `config.json` is the frozen config of the run. */

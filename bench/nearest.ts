@@ -8,7 +8,7 @@
 
 import { seededRandom } from '../src/core/seeded-random.ts';
 import { nearestImages } from '../src/generation/nearest-images.ts';
-import { nearestInPool } from '../src/round/nearest-in-pool.ts';
+import { nearestInPool } from '../src/round/sample/nearest-in-pool.ts';
 
 const [IMAGES, WIDTH, QUERIES, COUNT, TURNS, PLAIN] = [118_287, 768, 64, 1000, 5, 2];
 

@@ -81,13 +81,13 @@ export function addEvaluateCommand(program: Command, signal: AbortSignal): void 
       const { benchmark, config, ...step } = options;
       if (benchmark !== undefined) return evaluateBenchmark({ ...options, benchmark }, signal);
       if (config === undefined) throw missing('--config', 'or --benchmark with --file and --model');
-      const load = async () => (await import('../src/round/evaluate.ts')).evaluate;
+      const load = async () => (await import('../src/round/evaluate/evaluate.ts')).evaluate;
       return runStepCommand('evaluate', load, { ...step, config }, signal);
     });
 }
 
 async function evaluateBenchmark(options: EvaluateOptions & { benchmark: string }, signal: AbortSignal): Promise<void> {
-  const { evaluateModel } = await import('../src/round/evaluate-model.ts');
+  const { evaluateModel } = await import('../src/round/evaluate/evaluate-model.ts');
   const config = await readConfig(options);
   const formats = config && evaluationNumberFormats(config);
   const set = await chooseSet(options, config);

@@ -3,7 +3,7 @@
  */
 import type { Client } from '@temporalio/client';
 import { type Command, InvalidArgumentError } from 'commander';
-import type { Verdict } from '../src/round/gate.ts';
+import type { Verdict } from '../src/round/gate/gate.ts';
 import type { RoundVerdict } from '../workflows/messages.ts';
 import { addConfigOptions, type ConfigOptions, integer } from './options.ts';
 import { runStepCommand } from './step-commands.ts';
@@ -26,7 +26,7 @@ export function addGateCommands(program: Command, signal: AbortSignal): void {
     .action((options: GateOptions) => {
       const verdict = verdictOf(options);
       const load = async () => {
-        const { gate } = await import('../src/round/gate.ts');
+        const { gate } = await import('../src/round/gate/gate.ts');
         return (context: Parameters<typeof gate>[0]) => gate(context, verdict);
       };
       return runStepCommand('gate', load, options, signal);

@@ -40,7 +40,7 @@ export function addReportRunsCommand(program: Command): void {
     .option('--json', 'one JSON value instead of words', false)
     .addHelpText('after', '\nExample:\n  dataengine report-runs runs')
     .action(async (folder: string, { json }: { json: boolean }) => {
-      const { reportRuns } = await import('../src/round/report-runs.ts');
+      const { reportRuns } = await import('../src/round/report/report-runs.ts');
       const { extensions } = await import('../workers/extensions.ts');
       const outcome = await reportRuns(folder, extensions);
       if (json) process.stdout.write(`${JSON.stringify(outcome)}\n`);

@@ -12,17 +12,17 @@ type Step = (context: StepContext) => Promise<StepOutcome>;
 
 /** Steps without options of their own. Loaded when they are run: `--help` need not wait for libraries. */
 const loaders: Partial<Record<StepName, () => Promise<Step>>> = {
-  'prepare-data': async () => (await import('../src/round/prepare-data.ts')).prepareData,
-  embed: async () => (await import('../src/round/embed.ts')).embed,
-  sample: async () => (await import('../src/round/sample.ts')).sample,
+  'prepare-data': async () => (await import('../src/round/prepare-data/prepare-data.ts')).prepareData,
+  embed: async () => (await import('../src/round/embed/embed.ts')).embed,
+  sample: async () => (await import('../src/round/sample/sample.ts')).sample,
   generate: async () => (await import('../src/round/generate/generate.ts')).generate,
   verify: async () => (await import('../src/round/verify/verify.ts')).verify,
-  refine: async () => (await import('../src/round/refine.ts')).refine,
-  append: async () => (await import('../src/round/append.ts')).append,
-  finetune: async () => (await import('../src/round/finetune.ts')).finetune,
-  merge: async () => (await import('../src/round/merge.ts')).merge,
-  classify: async () => (await import('../src/round/classify.ts')).classify,
-  report: async () => (await import('../src/round/report.ts')).report,
+  refine: async () => (await import('../src/round/refine/refine.ts')).refine,
+  append: async () => (await import('../src/round/append/append.ts')).append,
+  finetune: async () => (await import('../src/round/finetune/finetune.ts')).finetune,
+  merge: async () => (await import('../src/round/merge/merge.ts')).merge,
+  classify: async () => (await import('../src/round/classify/classify.ts')).classify,
+  report: async () => (await import('../src/round/report/report.ts')).report,
 };
 
 /** Adds `dataengine finetune --config FILE …` and its like. */

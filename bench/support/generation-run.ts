@@ -11,7 +11,7 @@ import { projectFile } from '../../src/core/project-file.ts';
 import { writeFileAtomically } from '../../src/core/write-file.ts';
 import type { GenerationRequest } from '../../src/generation/sample-requests.ts';
 import { freezeConfig } from '../../src/round/frozen-config.ts';
-import { requestsFile } from '../../src/round/sample.ts';
+import { requestsFile } from '../../src/round/sample/sample.ts';
 import type { StepContext } from '../../src/round/step-context.ts';
 import { stepDirectory } from '../../src/round/step-directory.ts';
 import { extensions } from '../../workers/extensions.ts';

@@ -10,9 +10,9 @@ import { type TrainDataset, type TrainingSample, type TrainSource, trainingSampl
 import { trainDatasets } from '../datasets/train-datasets.ts';
 import { familyOf } from '../model/families/index.ts';
 import { readModelConfig } from '../model/files/model-config.ts';
+import type { GeneratedData } from './append/generated-data.ts';
 import { isOwnFamily } from './base-model.ts';
 import { poolImages } from './dataset-paths.ts';
-import type { GeneratedData } from './engine-data-files.ts';
 
 export interface MixturePart {
   name: string;

@@ -1,7 +1,8 @@
 /** The folders that work writes. For runs in a store: no other attempt may finish them in the meantime. */
-import { shardDirectory } from './evaluate.ts';
+
+import { embeddingShardDirectory } from './embed/embeddings.ts';
+import { shardDirectory } from './evaluate/evaluate.ts';
 import { evaluationSets } from './evaluation-sets.ts';
-import { embeddingShardDirectory } from './image-embeddings.ts';
 import type { StepContext } from './step-context.ts';
 import { directoryOf } from './step-directory.ts';
 import { rowOf, type StepName } from './steps.ts';

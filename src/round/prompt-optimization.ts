@@ -27,7 +27,7 @@ import {
 import { readQuestionTypes } from '../generation/question-types.ts';
 import { type BadCaseExample, sampleRequests } from '../generation/sample-requests.ts';
 import { readPromptTemplate } from '../teacher/prompt-template.ts';
-import { badCasesFile } from './classify.ts';
+import { badCasesFile } from './classify/classify.ts';
 import { evaluationImageIds } from './evaluation-set.ts';
 import { manifestIn } from './finished-step.ts';
 import { withOtherRun } from './open-run.ts';

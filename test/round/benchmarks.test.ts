@@ -11,8 +11,8 @@ import { json } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runStepOnce } from '../../src/core/manifest.ts';
 import { readScores } from '../../src/evaluation/evaluation-files.ts';
-import { evaluate, evaluateShard, joinEvaluation } from '../../src/round/evaluate.ts';
-import { evaluateModel } from '../../src/round/evaluate-model.ts';
+import { evaluate, evaluateShard, joinEvaluation } from '../../src/round/evaluate/evaluate.ts';
+import { evaluateModel } from '../../src/round/evaluate/evaluate-model.ts';
 import {
   askQuestions,
   evaluationSets,

@@ -4,7 +4,7 @@ import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { evaluateSchema } from '../../src/config/evaluate-schema.ts';
 import { checkData } from '../../src/round/check-data.ts';
-import { prepareData } from '../../src/round/prepare-data.ts';
+import { prepareData } from '../../src/round/prepare-data/prepare-data.ts';
 import { mmbenchRows, writeSeedBench, writeTable } from '../evaluation/benchmarks/official-files.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { imageName } from './tiny-dataset.ts';

@@ -1,8 +1,8 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { embed, joinOrEmbed } from '../../src/round/embed.ts';
-import { embedShard } from '../../src/round/embed-parts.ts';
+import { embed, joinOrEmbed } from '../../src/round/embed/embed.ts';
+import { embedShard } from '../../src/round/embed/embed-shard.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { tinyContext, writeTinyRun } from './tiny-run.ts';
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { runningWith } from '../../bench/support/processes.ts';
 import { readManifest } from '../../src/core/manifest.ts';
-import { finetune } from '../../src/round/finetune.ts';
+import { finetune } from '../../src/round/finetune/finetune.ts';
 import { typescriptTrainer } from '../../src/trainer/supervisor/trainer-command.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { until } from '../workflows/until.ts';

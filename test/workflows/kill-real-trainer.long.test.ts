@@ -9,7 +9,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createCpuActivities } from '../../activities/cpu.ts';
 import { createGpuActivities } from '../../activities/gpu.ts';
 import { runningWith } from '../../bench/support/processes.ts';
-import { finetune } from '../../src/round/finetune.ts';
+import { finetune } from '../../src/round/finetune/finetune.ts';
 import { defaultTrainerEntry } from '../../src/trainer/supervisor/trainer-command.ts';
 import { extensions } from '../../workers/extensions.ts';
 import { maximumDifference } from '../helpers/jobs.ts';

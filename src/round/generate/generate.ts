@@ -19,7 +19,7 @@ import { outcomeOf } from '../outcome-of.ts';
 import type { GenerateOutcome } from '../outcomes.ts';
 import { promptFile } from '../prompt-file.ts';
 import { requireDataRound } from '../require-data-round.ts';
-import { requestsFile } from '../sample.ts';
+import { requestsFile } from '../sample/sample.ts';
 import type { StepContext } from '../step-context.ts';
 import { refuseUnknownPrice, teacherIdentity, teacherOf } from '../teacher.ts';
 import { type GenerationFolder, generationFolder, generationWork, rawAnswersFile } from './work.ts';

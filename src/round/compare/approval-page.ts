@@ -1,0 +1,57 @@
+import { join } from 'node:path';
+import { aokvqaImagePath } from '../../datasets/aokvqa.ts';
+import { readEngineData } from '../../datasets/engine-data.ts';
+import type { EvaluatedQuestion } from '../../evaluation/records.ts';
+import { isRight } from '../../evaluation/round-comparison.ts';
+import { type ShownSample, writeSamplePage } from '../../report/sample-page.ts';
+import { engineDataFile } from '../append/generated-data.ts';
+import { poolImages, type QuestionSet, questionSet } from '../dataset-paths.ts';
+import { finishedStep } from '../finished-step.ts';
+import type { StepContext } from '../step-context.ts';
+
+const shownOfEach = 36;
+
+/** What a person looks at who decides about a round: its new samples, and the questions whose answers changed. */
+export async function writeApprovalPage(
+  { config, run, round }: StepContext,
+  input: {
+    file: string;
+    builtOn: number;
+    before: readonly EvaluatedQuestion[];
+    now: readonly EvaluatedQuestion[];
+  },
+): Promise<void> {
+  const refined = await finishedStep(run, round, 'refine');
+  const samples = await readEngineData(join(refined.directory, engineDataFile(round)));
+  const { images } = questionSet(config, 'validation') as QuestionSet;
+  const was = new Map(input.before.map((answer) => [answer.question_id, isRight(answer)]));
+  const changed = (from: boolean) =>
+    input.now.filter((answer) => was.get(answer.question_id) === from && isRight(answer) === !from);
+  const shownQuestion = (answer: EvaluatedQuestion): ShownSample => ({
+    image: aokvqaImagePath(images, answer.image_id),
+    answer: answer.model_answer,
+    questionType: `${answer.question_type}; now answered: ${answer.model_answer}`,
+    question: answer.question,
+    choices: answer.choices,
+    correct: answer.correct_choice_idx,
+  });
+  const section = (name: string, shown: ShownSample[]) => ({
+    name: `${name}: ${Math.min(shown.length, shownOfEach)} of ${shown.length}`,
+    samples: shown.slice(0, shownOfEach),
+  });
+  await writeSamplePage(input.file, `Round ${round}, to be accepted or rejected`, [
+    section(
+      'New samples',
+      samples.map((sample) => ({
+        image: aokvqaImagePath(poolImages(config), sample.image_id),
+        answer: sample.choices[sample.correct_choice_idx] ?? '',
+        questionType: sample.question_type,
+        question: sample.question,
+        choices: sample.choices,
+        correct: sample.correct_choice_idx,
+      })),
+    ),
+    section(`Right in round ${input.builtOn}, wrong now`, changed(true).map(shownQuestion)),
+    section(`Wrong in round ${input.builtOn}, right now`, changed(false).map(shownQuestion)),
+  ]);
+}

@@ -1,0 +1,104 @@
+/** What is embedded, and having the trainer do it. */
+import { join } from 'node:path';
+import { hashFile, hashValue } from '../../core/hash.ts';
+import type { Manifest } from '../../core/manifest.ts';
+import { writeJson } from '../../core/write-file.ts';
+import { aokvqaImagePath, readAokvqa } from '../../datasets/aokvqa.ts';
+import { suitableImages } from '../../generation/sample-requests.ts';
+import { baseModelHash, isOwnFamily } from '../base-model.ts';
+import { poolAnnotations, poolImages, type QuestionSet, questionSet } from '../dataset-paths.ts';
+import { hashModelFiles } from '../model-files.ts';
+import { outcomeOf } from '../outcome-of.ts';
+import type { EmbedOutcome } from '../outcomes.ts';
+import { withPool } from '../pool.ts';
+import type { StepContext } from '../step-context.ts';
+import { runTrainerStep } from '../trainer-step.ts';
+import { type EmbeddedImageIds, embeddingsFile, imageIdsFile } from './embeddings.ts';
+
+const imagesFile = 'images.json';
+
+/** What is kept of the embeddings. */
+export const embeddingFiles = [embeddingsFile, imageIdsFile];
+
+/** All that the rows depend on, and where runs that have the same share them. */
+export async function whatIsEmbedded({
+  config,
+}: Pick<StepContext, 'config'>): Promise<{ inputs: Record<string, unknown>; cached: string }> {
+  const annotations = poolAnnotations(config);
+  const questions = questionSet(config, 'validation') as QuestionSet;
+  const clip = config.sampling.embeddings?.model;
+  const inputs = {
+    model: clip === undefined ? await baseModelHash(config) : hashValue(await hashModelFiles(clip)),
+    instances: await hashFile(annotations.instances),
+    captions: await hashFile(annotations.captions),
+    questions: await hashFile(questions.file),
+    limit: questions.limit,
+    maximumBoxes: config.sampling.maximumBoxes,
+  };
+  return { inputs, cached: join(config.cacheDirectory, 'embeddings', hashValue(inputs).slice(0, 32)) };
+}
+
+/** The images of the rows, first those of the pool, then those of the validation questions. */
+export async function listImages({
+  config,
+}: Pick<StepContext, 'config'>): Promise<{ ids: EmbeddedImageIds; images: string[] }> {
+  const questions = questionSet(config, 'validation') as QuestionSet;
+  const pool = await withPool(config, async (coco) => suitableImages(await coco.list(), config.sampling.maximumBoxes));
+  const asked = (await readAokvqa(questions.file)).slice(0, questions.limit);
+  const validation = [...new Set(asked.map((question) => question.image_id))].sort((left, right) => left - right);
+  return {
+    ids: { pool: pool.map((image) => image.id), validation },
+    images: [
+      ...pool.map((image) => join(poolImages(config), image.fileName)),
+      ...validation.map((imageId) => aokvqaImagePath(questions.images, imageId)),
+    ],
+  };
+}
+
+/**
+ * Has the trainer embed images into a step's folder: CLIP and the vision encoders of our own families by our own
+ * trainer, those of other models by PyTorch's.
+ *
+ * @param input.part which of all images; default: all
+ */
+export async function embedImages(
+  context: StepContext,
+  {
+    directory,
+    step,
+    inputs,
+    part = (images) => images,
+  }: {
+    directory: string;
+    step: string;
+    inputs: Record<string, unknown>;
+    part?: (images: string[]) => string[];
+  },
+): Promise<{ manifest: Manifest; skipped: boolean }> {
+  const { config } = context;
+  const clip = config.sampling.embeddings?.model;
+  return runTrainerStep({
+    context,
+    directory,
+    step,
+    inputs,
+    trainer: clip !== undefined || (await isOwnFamily(config)) ? 'tensorflow' : config.trainer,
+    prepare: async () => {
+      const { ids, images } = await listImages(context);
+      await writeJson(join(directory, imageIdsFile), ids);
+      await writeJson(join(directory, imagesFile), part(images));
+      return {
+        kind: 'embed',
+        model: clip ?? config.model.path,
+        images: join(directory, imagesFile),
+        output: join(directory, embeddingsFile),
+      };
+    },
+    finish: async ({ metrics }) => ({ outputs: [...embeddingFiles], metrics }),
+  });
+}
+
+/** What a step that embedded images came to. */
+export function embedOutcome(done: { manifest: Manifest; skipped: boolean }): EmbedOutcome {
+  return { ...outcomeOf(done), images: done.manifest.metrics.images ?? 0 };
+}

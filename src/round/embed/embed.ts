@@ -1,0 +1,60 @@
+import { constants, existsSync } from 'node:fs';
+import { copyFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { runStepOnce } from '../../core/manifest.ts';
+import { readJson } from '../../core/read-json.ts';
+import { fillFolder } from '../../datasets/fill-folder.ts';
+import type { EmbedOutcome } from '../outcomes.ts';
+import type { StepContext } from '../step-context.ts';
+import { embeddingFiles, embedImages, embedOutcome, whatIsEmbedded } from './embed-images.ts';
+import { embedShard, joinParts } from './embed-shard.ts';
+import { embeddingsDirectory, imageIdsFile, imageIdsSchema } from './embeddings.ts';
+
+/** Embeds all parts one after another, where the config says that it is done in parts, and joins them. */
+export async function embed(context: StepContext): Promise<EmbedOutcome> {
+  const { embeddingShards: count } = context.config.sampling;
+  for (let shard = 0; count > 1 && shard < count; shard += 1) await embedShard(context, { shard });
+  return joinOrEmbed(context);
+}
+
+/**
+ * Embeds the images of the pool and of the validation questions, once a run: with CLIP where the config names one,
+ * else with the base model's vision encoder, which is never trained, so the rows hold for every round. Runs with the
+ * same images and the same model share the rows. Where they were embedded in parts, these are joined.
+ *
+ * @throws InputError when a part has not been done
+ */
+export async function joinOrEmbed(context: StepContext): Promise<EmbedOutcome> {
+  const { config, run } = context;
+  const directory = embeddingsDirectory(run);
+  const { inputs, cached } = await whatIsEmbedded(context);
+  const step = { directory, step: 'embed', inputs };
+  if (existsSync(cached)) {
+    return embedOutcome(await runStepOnce({ ...step, work: () => takeFromCache(cached, directory) }));
+  }
+  const done =
+    config.sampling.embeddingShards > 1
+      ? await runStepOnce({ ...step, work: () => joinParts(context, directory) })
+      : await embedImages(context, step);
+  await putIntoCache(directory, cached);
+  return embedOutcome(done);
+}
+
+async function takeFromCache(cached: string, directory: string) {
+  for (const file of embeddingFiles)
+    await copyFile(join(cached, file), join(directory, file), constants.COPYFILE_FICLONE);
+  const { pool, validation } = await readJson(join(directory, imageIdsFile), imageIdsSchema);
+  return { outputs: [...embeddingFiles], metrics: { images: pool.length + validation.length } };
+}
+
+async function putIntoCache(directory: string, cached: string): Promise<void> {
+  if (existsSync(cached)) return;
+  const fill = async (folder: string) => {
+    for (const file of embeddingFiles)
+      await copyFile(join(directory, file), join(folder, file), constants.COPYFILE_FICLONE);
+  };
+  await fillFolder(cached, fill).catch((error) => {
+    // Another run was faster.
+    if (!existsSync(cached)) throw error;
+  });
+}

@@ -1,0 +1,51 @@
+/**
+ * Scores any model directory on one benchmark, outside of a run.
+ */
+import { join } from 'node:path';
+import type { NumberFormats } from '../../config/number-formats.ts';
+import { hashFile } from '../../core/hash.ts';
+import { readJsonLines } from '../../core/read-json.ts';
+import type { Scores } from '../../evaluation/evaluation-files.ts';
+import type { BootstrapSettings } from '../../evaluation/statistics/bootstrap.ts';
+import { evaluationAnswerSchema } from '../../trainer/protocol.ts';
+import { askQuestions, type EvaluationSet, readEvaluationSet } from '../evaluation-sets.ts';
+import { hashModelFiles } from '../model-files.ts';
+import { writeScores } from '../score-questions.ts';
+import type { TrainerContext } from '../trainer-step.ts';
+import { lossesFile, rankQuestions } from './rank-questions.ts';
+
+export interface EvaluateModelInput {
+  set: EvaluationSet;
+  /** Model directory. */
+  model: string;
+  /** Receives the files that a round's `evaluate/<set>/` has; answers already there are kept. */
+  output: string;
+  batchSize: number;
+  numberFormats: NumberFormats;
+  bootstrap: BootstrapSettings;
+  context: TrainerContext;
+}
+
+/**
+ * Ranks and scores.
+ *
+ * @throws InputError for a model, a benchmark file or images that can't be used
+ */
+export async function evaluateModel(input: EvaluateModelInput): Promise<Scores> {
+  const { set, model, output, batchSize, bootstrap, context } = input;
+  const modelFiles = await hashModelFiles(model);
+  const questions = await readEvaluationSet(set, join(output, 'images'));
+  const directory = join(output, 'ranking');
+  await rankQuestions({
+    context,
+    directory,
+    model,
+    modelFiles,
+    asked: askQuestions(set, questions),
+    batchSize,
+    ...input.numberFormats,
+    inputs: { questions: await hashFile(set.file) },
+  });
+  const losses = await readJsonLines(join(directory, lossesFile), evaluationAnswerSchema);
+  return (await writeScores({ set, questions, losses, folder: output, modelFiles, bootstrap })).scores;
+}

@@ -1,0 +1,192 @@
+/**
+ * Scores the merged model: the trainer ranks the answers of a part of the questions, then the parts are joined and
+ * the scores computed.
+ */
+import { join } from 'node:path';
+import { evaluationNumberFormats } from '../../config/number-formats.ts';
+import { hashFile } from '../../core/hash.ts';
+import { InputError } from '../../core/input-error.ts';
+import { type Manifest, runStepOnce } from '../../core/manifest.ts';
+import { readJsonLines } from '../../core/read-json.ts';
+import type { AokvqaQuestion } from '../../datasets/aokvqa.ts';
+import type { BenchmarkQuestion } from '../../evaluation/benchmarks/benchmark.ts';
+import { type EvaluationQuestion, evaluationAnswerSchema } from '../../trainer/protocol.ts';
+import {
+  askQuestions,
+  type EvaluationSet,
+  evaluationSets,
+  extractedImagesFolder,
+  hashAsked,
+  readEvaluationSet,
+  requireEvaluationSet,
+} from '../evaluation-sets.ts';
+import { finishedStep, manifestIn } from '../finished-step.ts';
+import { outcomeOf } from '../outcome-of.ts';
+import type { EvaluateOutcome, EvaluateShardOutcome } from '../outcomes.ts';
+import { partOf } from '../part-of.ts';
+import { questionTypesOf } from '../question-types.ts';
+import { writeScores } from '../score-questions.ts';
+import type { StepContext } from '../step-context.ts';
+import { shardsDirectory, stepDirectory } from '../step-directory.ts';
+import { extractorOf, settleUnclearOf } from '../teacher.ts';
+import { lossesFile, rankQuestions } from './rank-questions.ts';
+
+/** Scores all parts of all sets one after another, and joins them. */
+export async function evaluate(context: StepContext): Promise<EvaluateOutcome> {
+  const { config, run } = context;
+  for (const { name } of evaluationSets(config, run)) {
+    for (let shard = 0; shard < config.evaluate.shards; shard += 1) await evaluateShard(context, { set: name, shard });
+  }
+  return joinEvaluation(context);
+}
+
+/** Scores one part of a set: `round-<k>/evaluate-shards/<set>-<i>-of-<n>/losses.jsonl`. */
+export async function evaluateShard(
+  context: StepContext,
+  { set: name, shard }: { set: string; shard: number },
+): Promise<EvaluateShardOutcome> {
+  const { config, run, round } = context;
+  const merged = await finishedStep(run, round, 'merge', { weights: true });
+  const set = requireEvaluationSet(config, run, name);
+  const questions = await readEvaluationSet(set, extractedImagesFolder(run));
+  const { shards: count } = config.evaluate;
+  const all = askQuestions(set, questions);
+  const asked = count === 1 ? all : partOf(byImage(all), shard, count);
+  const done = await rankQuestions({
+    context,
+    directory: shardDirectory(context, name, shard),
+    model: merged.directory,
+    modelFiles: merged.manifest.outputs,
+    asked,
+    batchSize: config.evaluate.batchSize,
+    ...evaluationNumberFormats(config),
+    inputs: { questions: await hashFile(set.file), shard, count },
+  });
+  return { ...outcomeOf(done), questions: asked.length };
+}
+
+/**
+ * Joins the parts. Into `evaluate/` go the validation questions' `aokvqa_eval.json` and scores, into
+ * `evaluate/<set>/` those of every other set.
+ */
+export async function joinEvaluation(context: StepContext): Promise<EvaluateOutcome> {
+  const { config, run, round } = context;
+  const merged = await finishedStep(run, round, 'merge');
+  const directory = stepDirectory(run, round, 'evaluate');
+  const sets = evaluationSets(config, run);
+  const parts: Record<string, unknown> = {};
+  const asked: Record<string, string> = {};
+  const questionsOf = new Map<string, BenchmarkQuestion[]>();
+  for (const set of sets) {
+    const questions = await readTypedQuestions(context, set);
+    questionsOf.set(set.name, questions);
+    asked[set.name] = hashAsked(askQuestions(set, questions));
+    for (let shard = 0; shard < config.evaluate.shards; shard += 1) {
+      parts[`${set.name}-${shard}`] = (await requireShard(context, set.name, shard)).outputs;
+    }
+  }
+  const types = Object.fromEntries([...questionsOf].map(([name, questions]) => [name, questions.map(typeOf)]));
+  const done = await runStepOnce({
+    directory,
+    step: 'evaluate',
+    inputs: {
+      parts,
+      asked,
+      types,
+      ...extractionOf(context, sets),
+      bootstrapSamples: config.evaluate.bootstrapSamples,
+      seed: config.seed,
+    },
+    work: async () => {
+      const outputs: string[] = [];
+      const metrics: Record<string, number> = {};
+      for (const set of sets) {
+        const folder = set.name === 'validation' ? '' : set.name;
+        const questions = questionsOf.get(set.name) as BenchmarkQuestion[];
+        const written = await writeScores({
+          set,
+          questions,
+          losses: await readLosses(context, set),
+          folder: join(directory, folder),
+          modelFiles: merged.manifest.outputs,
+          settleUnclear: settleUnclearOf(context),
+          bootstrap: { samples: config.evaluate.bootstrapSamples, seed: config.seed },
+        });
+        outputs.push(...written.files.map((file) => join(folder, file)));
+        for (const [measure, value] of Object.entries(written.metrics))
+          metrics[`${set.name}${capital(measure)}`] = value;
+      }
+      return { outputs, metrics };
+    },
+  });
+  const { metrics } = done.manifest;
+  return {
+    ...outcomeOf(done),
+    multipleChoice: metrics.validationMultipleChoice ?? 0,
+    directAnswer: metrics.validationDirectAnswer ?? 0,
+    testMultipleChoice: metrics.testMultipleChoice,
+    testDirectAnswer: metrics.testDirectAnswer,
+    questions: metrics.validationQuestions ?? 0,
+  };
+}
+
+/** The questions of a set; those of the loop with their question types, from the teacher where the file has none. */
+async function readTypedQuestions(context: StepContext, set: EvaluationSet): Promise<BenchmarkQuestion[]> {
+  const questions = await readEvaluationSet(set, extractedImagesFolder(context.run));
+  if (set.name !== 'validation' && set.name !== 'test') return questions;
+  const aokvqaQuestions = questions as (BenchmarkQuestion & AokvqaQuestion)[];
+  const types = await questionTypesOf(context, aokvqaQuestions);
+  return aokvqaQuestions.map((question) => ({ ...question, question_type: types.get(question.question_id) }));
+}
+
+function typeOf(question: BenchmarkQuestion & { question_type?: string }): string | null {
+  return question.question_type ?? null;
+}
+
+async function readLosses(context: StepContext, { name }: EvaluationSet) {
+  const losses = [];
+  for (let shard = 0; shard < context.config.evaluate.shards; shard += 1) {
+    losses.push(
+      ...(await readJsonLines(join(shardDirectory(context, name, shard), lossesFile), evaluationAnswerSchema)),
+    );
+  }
+  return losses;
+}
+
+/** Who finds the choices in written answers; nothing where none are looked for. */
+function extractionOf(context: StepContext, sets: readonly EvaluationSet[]) {
+  if (!sets.some(({ benchmark, generated }) => benchmark === 'mmbench' && generated)) return {};
+  return { extraction: extractorOf(context) };
+}
+
+/** Questions about one image beside one another, so that a part computes it for all of them; MMBench's rotations are far apart. */
+function byImage(asked: readonly EvaluationQuestion[]): EvaluationQuestion[] {
+  const firstAt = new Map<string | undefined, number>();
+  for (const [index, { image }] of asked.entries()) if (!firstAt.has(image)) firstAt.set(image, index);
+  const placeOf = ({ image }: EvaluationQuestion) => firstAt.get(image) as number;
+  return asked.toSorted((left, right) => placeOf(left) - placeOf(right));
+}
+
+/** The folder of one part of a set. */
+export function shardDirectory(
+  { config, run, round }: Pick<StepContext, 'config' | 'run' | 'round'>,
+  set: string,
+  shard: number,
+): string {
+  return join(shardsDirectory(run, round, 'evaluate'), `${set}-${shard}-of-${config.evaluate.shards}`);
+}
+
+async function requireShard(context: StepContext, set: string, shard: number): Promise<Manifest> {
+  const directory = shardDirectory(context, set, shard);
+  const manifest = await manifestIn(context.run, directory);
+  if (manifest !== undefined) return manifest;
+  throw new InputError({
+    file: directory,
+    problem: 'this part of the evaluation has not been done',
+    remedy: 'Run `dataengine evaluate` for this round',
+  });
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

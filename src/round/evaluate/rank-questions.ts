@@ -1,0 +1,55 @@
+import { join } from 'node:path';
+import type { NumberFormats } from '../../config/number-formats.ts';
+import type { Manifest } from '../../core/manifest.ts';
+import { writeJsonLines } from '../../core/write-file.ts';
+import type { EvaluationQuestion } from '../../trainer/protocol.ts';
+import { hashAsked } from '../evaluation-sets.ts';
+import { runTrainerStep, type TrainerContext } from '../trainer-step.ts';
+
+export const lossesFile = 'losses.jsonl';
+const questionsFile = 'questions.jsonl';
+
+/** Has the trainer find the loss of every answer: `losses.jsonl` in the step's folder. */
+export async function rankQuestions({
+  context,
+  directory,
+  model,
+  modelFiles,
+  asked,
+  batchSize,
+  computeDtype,
+  weightDtype,
+  inputs,
+}: {
+  context: TrainerContext;
+  directory: string;
+  model: string;
+  /** File → SHA-256 of the model directory. */
+  modelFiles: Record<string, string>;
+  asked: readonly EvaluationQuestion[];
+  /** Questions at a time. */
+  batchSize: number;
+  /** What else the result depends on, such as the hash of the benchmark's file (its images are in no other). */
+  inputs: Record<string, unknown>;
+} & NumberFormats): Promise<{ manifest: Manifest; skipped: boolean }> {
+  return runTrainerStep({
+    context,
+    directory,
+    step: 'evaluate-shard',
+    inputs: { model: modelFiles, asked: hashAsked(asked), computeDtype, weightDtype, ...inputs },
+    prepare: async () => {
+      const questions = join(directory, questionsFile);
+      await writeJsonLines(questions, asked);
+      return {
+        kind: 'evaluate',
+        model,
+        questions,
+        batchSize,
+        computeDtype,
+        weightDtype,
+        output: join(directory, lossesFile),
+      };
+    },
+    finish: async ({ metrics }) => ({ outputs: [lossesFile], metrics }),
+  });
+}

@@ -1,0 +1,68 @@
+import type { FinetuneJob } from '../../trainer/protocol.ts';
+import { baseModelHash } from '../base-model.ts';
+import { finishedStep } from '../finished-step.ts';
+import { lineageBefore } from '../gate/lineage.ts';
+import { outcomeOf } from '../outcome-of.ts';
+import type { FinetuneOutcome } from '../outcomes.ts';
+import type { StepContext } from '../step-context.ts';
+import { stepDirectory } from '../step-directory.ts';
+import { runTrainerStep } from '../trainer-step.ts';
+import { mixtureFiles, roundMixture } from './round-mixture.ts';
+
+const outputs = ['adapter_config.json', 'adapter_model.safetensors', 'loss.jsonl'];
+
+/**
+ * Finetunes LoRA adapters on the base model with the round's mixture: the base data, its own and that of the rounds it
+ * is built upon. Each round begins from the base model, as the reference system's do, or with `finetune.startFrom:
+ * previous` from the adapter of the last good round; an interrupted attempt goes on from its newest checkpoint.
+ */
+export async function finetune(context: StepContext): Promise<FinetuneOutcome> {
+  const { config, run, round } = context;
+  const {
+    epochs,
+    stepsPerEpoch,
+    checkpointEverySteps,
+    generatedSampleRatios: _,
+    startFrom,
+    ...given
+  } = config.finetune;
+  const { batchSize } = given;
+  const steps = epochs * stepsPerEpoch;
+  const directory = stepDirectory(run, round, 'finetune');
+  const lineage = await lineageBefore(context, round);
+  const mixture = await roundMixture(context);
+  const settings = { ...given, microBatchSize: given.microBatchSize ?? batchSize, steps, seed: config.seed };
+  const lastGood = lineage.at(-1);
+  const previous =
+    startFrom === 'previous' && lastGood !== undefined
+      ? await finishedStep(run, lastGood, 'finetune', { weights: true })
+      : undefined;
+  let samples = 0;
+  const done = await runTrainerStep({
+    context,
+    directory,
+    step: 'finetune',
+    inputs: {
+      model: await baseModelHash(config),
+      parts: mixture.parts.map(({ name, hash, sampleRatio }) => ({ name, hash, sampleRatio })),
+      format: config.data.format,
+      settings,
+      start: previous?.manifest.outputs['adapter_model.safetensors'],
+    },
+    prepare: async (): Promise<FinetuneJob> => {
+      samples = await mixture.write(directory);
+      return {
+        kind: 'finetune',
+        model: config.model.path,
+        ...mixtureFiles(directory),
+        output: directory,
+        startAdapter: previous?.directory,
+        ...settings,
+        checkpointEverySteps,
+      };
+    },
+    finish: async ({ metrics }) => ({ outputs, metrics: { ...metrics, samples, steps } }),
+  });
+  const { metrics } = done.manifest;
+  return { ...outcomeOf(done), samples: metrics.samples ?? 0, steps, loss: metrics.loss };
+}

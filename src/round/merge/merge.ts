@@ -1,0 +1,55 @@
+import { existsSync } from 'node:fs';
+import { readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { baseModelHash } from '../base-model.ts';
+import { mixtureFiles, roundMixture } from '../finetune/round-mixture.ts';
+import { finishedStep } from '../finished-step.ts';
+import { outcomeOf } from '../outcome-of.ts';
+import type { MergeOutcome } from '../outcomes.ts';
+import type { StepContext } from '../step-context.ts';
+import { stepDirectory } from '../step-directory.ts';
+import { runTrainerStep } from '../trainer-step.ts';
+
+const paritySamples = 4;
+const parityTolerance = 1e-3;
+
+/**
+ * Merges the round's adapter into the base model: `round-<k>/merged/` is a model directory in Hugging Face's format.
+ */
+export async function merge(context: StepContext): Promise<MergeOutcome> {
+  const { config, run, round } = context;
+  const finetuned = await finishedStep(run, round, 'finetune', { weights: true });
+  const directory = stepDirectory(run, round, 'merge');
+  const partial = join(directory, 'model.partial');
+  const done = await runTrainerStep({
+    context,
+    directory,
+    step: 'merge',
+    inputs: { model: await baseModelHash(config), adapter: finetuned.manifest.outputs, paritySamples, parityTolerance },
+    prepare: async () => {
+      await rm(partial, { recursive: true, force: true });
+      const { samples } = mixtureFiles(finetuned.directory);
+      // Another machine did the finetune: the images of its samples are on its own disk.
+      if (!existsSync(samples)) await (await roundMixture(context)).write(finetuned.directory);
+      return {
+        kind: 'merge',
+        model: config.model.path,
+        adapter: finetuned.directory,
+        output: partial,
+        parity: {
+          samples,
+          count: paritySamples,
+          tolerance: parityTolerance,
+          weightDtype: config.finetune.weightDtype,
+        },
+      };
+    },
+    finish: async ({ metrics }) => {
+      const files = await readdir(partial);
+      for (const file of files) await rename(join(partial, file), join(directory, file));
+      await rm(partial, { recursive: true });
+      return { outputs: files, metrics };
+    },
+  });
+  return { ...outcomeOf(done), parity: done.manifest.metrics.maximumDifference ?? 0 };
+}

@@ -1,0 +1,21 @@
+import { type EngineSample, readEngineData } from '../../datasets/engine-data.ts';
+import type { KeepRules } from '../../generation/refine.ts';
+import { generatedData } from '../append/generated-data.ts';
+import { leakFinderOf } from '../evaluation-set.ts';
+import { lineageBefore } from '../gate/lineage.ts';
+import type { StepContext } from '../step-context.ts';
+
+/** What of these answers is kept, by the config, the earlier rounds and the evaluation. */
+export async function keepRules(context: StepContext, answers: readonly { image_id: number }[]): Promise<KeepRules> {
+  const { config, run, round } = context;
+  const earlierSamples: EngineSample[] = [];
+  const earlier = await generatedData(run, await lineageBefore(context, round));
+  for (const { file } of earlier) earlierSamples.push(...(await readEngineData(file)));
+  const { nearDuplicateSimilarity: similarity, maximumAlike } = config.refine;
+  const imageIds = answers.map(({ image_id }) => image_id);
+  return {
+    earlierSamples,
+    duplicates: { similarity, maximumAlike },
+    findLeak: await leakFinderOf(context, imageIds),
+  };
+}

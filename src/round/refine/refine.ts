@@ -1,0 +1,75 @@
+import { join } from 'node:path';
+import { runStepOnce } from '../../core/manifest.ts';
+import { readJsonLines } from '../../core/read-json.ts';
+import { writeJson, writeJsonLines } from '../../core/write-file.ts';
+import { parserVersion } from '../../generation/parse-answer.ts';
+import { refineAnswers } from '../../generation/refine.ts';
+import { readRequests } from '../../generation/sample-requests.ts';
+import { verdictJudge, verdictSchema } from '../../generation/verdicts.ts';
+import { readRawAnswers } from '../../teacher/raw-answers.ts';
+import { engineDataFile, generatedData } from '../append/generated-data.ts';
+import { evaluationFiles } from '../evaluation-set.ts';
+import { finishedStep } from '../finished-step.ts';
+import { lineageBefore } from '../gate/lineage.ts';
+import { rawAnswersFile } from '../generate/work.ts';
+import { outcomeOf } from '../outcome-of.ts';
+import type { RefineOutcome } from '../outcomes.ts';
+import { requireDataRound } from '../require-data-round.ts';
+import { requestsFile } from '../sample/sample.ts';
+import type { StepContext } from '../step-context.ts';
+import { stepDirectory } from '../step-directory.ts';
+import { verifiedFile, verifies } from '../verify/verify.ts';
+import { keepRules } from './keep-rules.ts';
+
+export const rejectedFile = 'rejected.jsonl';
+export const rejectedByReasonFile = 'rejected_by_reason.json';
+
+/**
+ * Parses and filters the teacher's answers, and drops what a round that is built upon has already and what would leak
+ * the evaluation. A new parser or other limits run this step again, over the raw answers that are there.
+ */
+export async function refine(context: StepContext): Promise<RefineOutcome> {
+  const { config, run, round } = context;
+  requireDataRound(round, 'refine');
+  const sampled = await finishedStep(run, round, 'sample');
+  const generated = await finishedStep(run, round, 'generate');
+  const earlier = await generatedData(run, await lineageBefore(context, round));
+  const verified = verifies(config) ? await finishedStep(run, round, 'verify') : undefined;
+  const directory = stepDirectory(run, round, 'refine');
+  const done = await runStepOnce({
+    directory,
+    step: 'refine',
+    inputs: {
+      requests: sampled.manifest.outputs[requestsFile],
+      answers: generated.manifest.outputs[rawAnswersFile],
+      earlier: earlier.map(({ hash }) => hash),
+      parser: parserVersion,
+      refine: config.refine,
+      verified: verified && { verdicts: verified.manifest.outputs[verifiedFile], limits: config.verify },
+      evaluation: await evaluationFiles(context),
+      seed: config.seed,
+      round,
+    },
+    work: async () => {
+      const requests = await readRequests(join(sampled.directory, requestsFile));
+      const answers = await readRawAnswers(join(generated.directory, rawAnswersFile), requests);
+      const verdicts = verified ? await readJsonLines(join(verified.directory, verifiedFile), verdictSchema) : [];
+      const seed = `${config.seed}/round-${round}`;
+      const { samples, rejected, countsByReason } = refineAnswers({
+        answers,
+        judge: verdictJudge(verdicts, config.verify, seed),
+        ...(await keepRules(context, answers)),
+        seed,
+      });
+      await writeJson(join(directory, engineDataFile(round)), samples);
+      await writeJsonLines(join(directory, rejectedFile), rejected);
+      await writeJson(join(directory, rejectedByReasonFile), countsByReason);
+      return {
+        outputs: [engineDataFile(round), rejectedFile, rejectedByReasonFile],
+        metrics: { accepted: samples.length, rejected: rejected.length },
+      };
+    },
+  });
+  const { accepted = 0, rejected = 0 } = done.manifest.metrics;
+  return { ...outcomeOf(done), accepted, rejected };
+}

@@ -1,0 +1,235 @@
+/**
+ * What a finished round left, for the report.
+ */
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { Config } from '../../config/schema.ts';
+import type { Manifest } from '../../core/manifest.ts';
+import { readJson, readJsonLines } from '../../core/read-json.ts';
+import type { RunDirectory } from '../../core/run-directory.ts';
+import { aokvqaImagePath } from '../../datasets/aokvqa.ts';
+import { readEngineData } from '../../datasets/engine-data.ts';
+import { readScores, scoresFile } from '../../evaluation/evaluation-files.ts';
+import { forgettingSchema } from '../../evaluation/forgetting.ts';
+import { readEvaluatedQuestions, readWeights } from '../../evaluation/records.ts';
+import { roundComparisonSchema } from '../../evaluation/round-comparison.ts';
+import type {
+  ReportBadCase,
+  ReportGeneratedSample,
+  ReportRejectedAnswer,
+  ReportRound,
+} from '../../report/report-input.ts';
+import { engineDataFile } from '../append/generated-data.ts';
+import { weightsFile } from '../classify/classify.ts';
+import { comparisonFile, forgottenFile } from '../compare/compare.ts';
+import { poolImages, type QuestionSet, questionSet } from '../dataset-paths.ts';
+import { evaluationSets } from '../evaluation-sets.ts';
+import { finishedStep, manifestIn } from '../finished-step.ts';
+import { readDecision } from '../gate/lineage.ts';
+import { rejectedByReasonFile, rejectedFile } from '../refine/refine.ts';
+import { usedWeightsFile } from '../sample/sample.ts';
+import { requestsByTypeFile } from '../sampling-files.ts';
+import { shardsDirectory, stepDirectory } from '../step-directory.ts';
+import type { RoundStep } from '../steps.ts';
+import { paidPrice, type TeacherContext } from '../teacher.ts';
+
+const countsSchema = z.record(z.string(), z.number());
+const lossSchema = z.object({ step: z.number(), loss: z.number() });
+const stepNames: RoundStep[] = [
+  'sample',
+  'generate',
+  'verify',
+  'refine',
+  'append',
+  'finetune',
+  'merge',
+  'evaluate',
+  'classify',
+  'compare',
+  'gate',
+];
+const rejectedSchema = z.object({ image_id: z.int(), reason: z.string(), detail: z.string(), raw: z.string() });
+const lossCurvePoints = 300;
+
+/** The figures of a round whose steps have all finished. */
+export async function readReportRound(
+  context: TeacherContext & { run: RunDirectory },
+  round: number,
+): Promise<ReportRound> {
+  const { config, run } = context;
+  const { manifest: evaluated } = await finishedStep(run, round, 'evaluate');
+  const classified = await finishedStep(run, round, 'classify');
+  const errorByType = await readWeights(join(classified.directory, weightsFile));
+  const { metrics } = evaluated;
+  return {
+    round,
+    validation: { mc: share(metrics.validationMultipleChoice), da: share(metrics.validationDirectAnswer), errorByType },
+    test:
+      metrics.testMultipleChoice === undefined
+        ? undefined
+        : { mc: share(metrics.testMultipleChoice), da: share(metrics.testDirectAnswer) },
+    benchmarks: await readMeasures(config, run, round),
+    secondsByStep: await secondsByStep(run, round),
+    lossCurve: await readLossCurve(run, round),
+    ...(await readGateFigures(run, round)),
+    ...(await readDataFigures(context, round)),
+  };
+}
+
+/** A run that an earlier version evaluated has no scores yet: then there is nothing to show. */
+async function readMeasures(config: Config, run: RunDirectory, round: number): Promise<ReportRound['benchmarks']> {
+  const { directory, manifest } = await finishedStep(run, round, 'evaluate');
+  const measures: ReportRound['benchmarks'] = [];
+  for (const { name } of evaluationSets(config, run)) {
+    const folder = name === 'validation' ? '' : name;
+    if (!(join(folder, scoresFile) in manifest.outputs)) continue;
+    const scores = await readScores(join(directory, folder));
+    const title = scores.blind ? `${scores.title}, blind` : scores.title;
+    for (const [measure, estimate] of Object.entries(scores.measures)) {
+      measures.push({ set: name, title, measure, unanswered: scores.unanswered, ...estimate });
+    }
+  }
+  return measures;
+}
+
+async function readGateFigures(run: RunDirectory, round: number): Promise<Pick<ReportRound, 'gate' | 'forgotten'>> {
+  const decision = await readDecision(run, round);
+  if (decision === undefined) return {};
+  const { directory } = await finishedStep(run, round, 'compare');
+  const { overall } = await readJson(join(directory, comparisonFile), roundComparisonSchema);
+  const { builtOn, accepted, by, reason, comment, stop } = decision;
+  const change = overall.questions === 0 ? 0 : (overall.rightNow - overall.rightBefore) / overall.questions;
+  const pValue = builtOn === undefined ? undefined : overall.pValue;
+  return {
+    gate: { builtOn, accepted, by, reason, comment, change, pValue, stop: stop?.reason },
+    forgotten: await readJson(join(directory, forgottenFile), forgettingSchema),
+  };
+}
+
+type DataFigures = Pick<
+  ReportRound,
+  'weights' | 'sampledByType' | 'samplesAdded' | 'rejectedByReason' | 'teacherTokens' | 'cost'
+>;
+
+async function readDataFigures(context: TeacherContext & { run: RunDirectory }, round: number): Promise<DataFigures> {
+  const { run } = context;
+  if (round === 0) {
+    return { weights: {}, sampledByType: {}, samplesAdded: 0, rejectedByReason: {}, teacherTokens: 0 };
+  }
+  const sampled = await finishedStep(run, round, 'sample');
+  const generated = await finishedStep(run, round, 'generate');
+  const refined = await finishedStep(run, round, 'refine');
+  const verified = await manifestIn(run, stepDirectory(run, round, 'verify'));
+  const price = await paidPrice(context);
+  return {
+    weights: await readWeights(join(sampled.directory, usedWeightsFile)),
+    sampledByType: await readJson(join(sampled.directory, requestsByTypeFile), countsSchema),
+    samplesAdded: refined.manifest.metrics.accepted ?? 0,
+    rejectedByReason: await readJson(join(refined.directory, rejectedByReasonFile), countsSchema),
+    teacherTokens: tokens(generated.manifest) + tokens(verified),
+    cost: price && { amount: costOfRound(generated.manifest, verified), currency: price.currency },
+  };
+}
+
+function tokens(manifest: Manifest | undefined): number {
+  return (manifest?.metrics.promptTokens ?? 0) + (manifest?.metrics.completionTokens ?? 0);
+}
+
+function costOfRound(...steps: (Manifest | undefined)[]): number {
+  return steps.reduce((sum, manifest) => sum + (manifest?.metrics.cost ?? 0), 0);
+}
+
+/** Shards of an evaluation count each by itself. */
+async function secondsByStep(run: RunDirectory, round: number): Promise<Record<string, number>> {
+  const parts = shardsDirectory(run, round, 'evaluate');
+  await run.stored?.downloadAll(parts);
+  const partNames = await readdir(parts).catch(() => []);
+  const seconds: Record<string, number> = {};
+  for (const step of stepNames) {
+    const folders = [stepDirectory(run, round, step)];
+    if (step === 'evaluate') folders.push(...partNames.map((name) => join(parts, name)));
+    for (const folder of folders) {
+      const manifest = await manifestIn(run, folder);
+      if (manifest === undefined) continue;
+      const { startedAt, finishedAt } = manifest;
+      seconds[step] = (seconds[step] ?? 0) + (Date.parse(finishedAt) - Date.parse(startedAt)) / 1000;
+    }
+  }
+  return seconds;
+}
+
+async function readLossCurve(run: RunDirectory, round: number): Promise<ReportRound['lossCurve']> {
+  const { directory } = await finishedStep(run, round, 'finetune');
+  const curve = await readJsonLines(join(directory, 'loss.jsonl'), lossSchema);
+  const stride = Math.max(1, Math.ceil(curve.length / lossCurvePoints));
+  return curve.filter((_, index) => index % stride === 0);
+}
+
+/** The validation questions that any of the rounds' models got wrong, with what each chose. */
+export async function readReportBadCases(
+  config: Config,
+  run: RunDirectory,
+  rounds: readonly number[],
+): Promise<ReportBadCase[]> {
+  const { images } = questionSet(config, 'validation') as QuestionSet;
+  const cases = new Map<string, ReportBadCase>();
+  for (const [place, round] of rounds.entries()) {
+    const { directory } = await finishedStep(run, round, 'evaluate');
+    for (const record of await readEvaluatedQuestions(join(directory, 'aokvqa_eval.json'))) {
+      const known = cases.get(record.question_id) ?? {
+        image: aokvqaImagePath(images, record.image_id),
+        questionType: record.question_type,
+        question: record.question,
+        choices: record.choices,
+        correct: record.correct_choice_idx,
+        chosen: rounds.map(() => undefined),
+      };
+      known.chosen[place] = record.model_choice_idx;
+      cases.set(record.question_id, known);
+    }
+  }
+  return [...cases.values()].filter(({ chosen, correct }) =>
+    chosen.some((choice) => choice !== undefined && choice !== correct),
+  );
+}
+
+/** The samples that a round added. */
+export async function readReportSamples(
+  config: Config,
+  run: RunDirectory,
+  round: number,
+): Promise<ReportGeneratedSample[]> {
+  if (round === 0) return [];
+  const { directory } = await finishedStep(run, round, 'refine');
+  const samples = await readEngineData(join(directory, engineDataFile(round)));
+  return samples.map((sample) => ({
+    round,
+    image: aokvqaImagePath(poolImages(config), sample.image_id),
+    questionType: sample.question_type,
+    question: sample.question,
+    choices: sample.choices,
+    correct: sample.correct_choice_idx,
+    rationale: sample.rationales[0],
+  }));
+}
+
+/** The answers of the teacher that a round's filters dropped. */
+export async function readReportRejected(
+  config: Config,
+  run: RunDirectory,
+  round: number,
+): Promise<ReportRejectedAnswer[]> {
+  if (round === 0) return [];
+  const { directory } = await finishedStep(run, round, 'refine');
+  const rejected = await readJsonLines(join(directory, rejectedFile), rejectedSchema);
+  return rejected.map(({ image_id, ...answer }) => ({
+    round,
+    image: aokvqaImagePath(poolImages(config), image_id),
+    ...answer,
+  }));
+}
+
+function share(percent: number | undefined): number {
+  return (percent ?? 0) / 100;
+}

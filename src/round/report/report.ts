@@ -1,0 +1,73 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import { fileExists } from '../../core/files.ts';
+import { readJson } from '../../core/read-json.ts';
+import type { RunDirectory } from '../../core/run-directory.ts';
+import type { ReportInput } from '../../report/report-input.ts';
+import { writeReport } from '../../report/write-report.ts';
+import { manifestIn } from '../finished-step.ts';
+import type { ReportOutcome } from '../outcomes.ts';
+import { agreementFile } from '../question-types.ts';
+import type { StepContext } from '../step-context.ts';
+import { stepDirectory } from '../step-directory.ts';
+import { type TeacherContext, teacherName } from '../teacher.ts';
+import { readLineage } from './read-lineage.ts';
+import { readReportBadCases, readReportRejected, readReportRound, readReportSamples } from './read-round.ts';
+
+const agreementSchema = z.object({ share: z.number(), questions: z.number(), kappa: z.number() });
+
+/** Writes `report.html` about all rounds that are finished. It is written anew each time. */
+export async function report(context: StepContext): Promise<ReportOutcome> {
+  const { config, run, signal } = context;
+  const startedAt = Date.now();
+  const rounds: ReportInput['rounds'] = [];
+  const generated: ReportInput['generated'] = [];
+  const rejected: ReportInput['rejected'] = [];
+  for (let round = 0; (await manifestIn(run, stepDirectory(run, round, 'classify'))) !== undefined; round += 1) {
+    signal.throwIfAborted();
+    rounds.push(await readReportRound(context, round));
+    generated.push(...(await readReportSamples(config, run, round)));
+    rejected.push(...(await readReportRejected(config, run, round)));
+  }
+  const numbers = rounds.map(({ round }) => round);
+  const file = join(run.root, 'report.html');
+  await writeReport({
+    run: config.run ?? '',
+    configSummary: [...summarize(context), ...(await summarizeAgreement(run))],
+    rounds,
+    badCases: await readReportBadCases(config, run, numbers),
+    generated,
+    rejected,
+    lineage: await readLineage(config, run, numbers),
+    output: file,
+  });
+  const shown = (await run.stored?.publish(file)) ?? file;
+  return { file: shown, seconds: (Date.now() - startedAt) / 1000, reused: false };
+}
+
+function summarize(context: TeacherContext): ReportInput['configSummary'] {
+  const { seed, model, data, finetune, sampling } = context.config;
+  const { epochs, stepsPerEpoch, batchSize, lora, learningRate } = finetune;
+  return [
+    { label: 'Seed', value: String(seed) },
+    { label: 'Base model', value: model.path },
+    { label: 'Answer format', value: data.format },
+    {
+      label: 'Finetune',
+      value: `${epochs * stepsPerEpoch} steps of ${batchSize} samples, peak learning rate ${learningRate.peak}`,
+    },
+    { label: 'LoRA', value: `rank ${lora.rank}, alpha ${lora.alpha}, on ${lora.targetModules.join(', ')}` },
+    { label: 'Sampling', value: `${sampling.strategy}, ${sampling.requests} requests a round` },
+    { label: 'Teacher', value: teacherName(context) },
+  ];
+}
+
+/** How well the teacher sorts questions, where that could be told. */
+async function summarizeAgreement(run: RunDirectory): Promise<ReportInput['configSummary']> {
+  const file = join(run.root, agreementFile);
+  const there = await fileExists(file);
+  if (!there) return [];
+  const { share, questions, kappa } = await readJson(file, agreementSchema);
+  const value = `${(share * 100).toFixed(1)} % of ${questions} questions, kappa ${kappa.toFixed(2)}`;
+  return [{ label: "Teacher's question types agree with the classified file", value }];
+}

@@ -1,0 +1,55 @@
+import { nearestImages } from '../../generation/nearest-images.ts';
+import { nearestRows } from '../../model/nearest-rows.ts';
+
+/** Queries compared at once. */
+const BATCH = 64;
+/** Candidates beyond those asked for, so that rounding in the products decides nothing. */
+const MARGIN = 64;
+
+/** Embeddings of a pool's images and of images to search for. */
+export interface EmbeddedImages {
+  /** float32, a row an image, each of length one: first the pool's, then the others'. */
+  embeddings: Float32Array;
+  width: number;
+  pool: readonly number[];
+  others: readonly number[];
+}
+
+/**
+ * For each of the given images, the images of the pool that are nearest to it by cosine, closest first.
+ *
+ * TensorFlow finds the candidates for many images at once; their order is then computed in double precision, so that
+ * it is the same on every machine, whatever its processor makes of a product.
+ */
+export async function nearestInPool(
+  { embeddings, width, pool, others }: EmbeddedImages,
+  imageIds: readonly number[],
+  count: number,
+  signal?: AbortSignal,
+): Promise<Map<number, number[]>> {
+  const rowOf = new Map(others.map((id, index) => [id, pool.length + index]));
+  const row = (number: number) => embeddings.subarray(number * width, (number + 1) * width);
+  const rows = embeddings.subarray(0, pool.length * width);
+  const queryOf = (imageId: number) => {
+    const number = rowOf.get(imageId);
+    if (number === undefined) throw new Error(`Image ${imageId} has no embedding`);
+    return row(number);
+  };
+  const nearest = new Map<number, number[]>();
+  for (let start = 0; start < imageIds.length; start += BATCH) {
+    const batch = imageIds.slice(start, start + BATCH);
+    const queries = new Float32Array(batch.length * width);
+    batch.forEach((imageId, index) => queries.set(queryOf(imageId), index * width));
+    const candidates = await nearestRows({ rows, queries, width, count: count + MARGIN, signal });
+    batch.forEach((imageId, index) => {
+      // In the order of the pool, which decides between images equally near.
+      const found = (candidates[index] as Uint32Array).sort();
+      const gathered = new Float32Array(found.length * width);
+      found.forEach((number, place) => gathered.set(row(number), place * width));
+      const ids = Array.from(found, (number) => pool[number] as number);
+      const query = queryOf(imageId);
+      nearest.set(imageId, nearestImages({ embeddings: gathered, width, imageIds: ids, query, count }));
+    });
+  }
+  return nearest;
+}

@@ -1,0 +1,103 @@
+import { join } from 'node:path';
+import { hashFile } from '../../core/hash.ts';
+import { runStepOnce } from '../../core/manifest.ts';
+import { writeJson, writeJsonLines } from '../../core/write-file.ts';
+import { readBadCases } from '../../evaluation/records.ts';
+import { imageIdOf, readRequests, sampleRequests } from '../../generation/sample-requests.ts';
+import { readPromptTemplate } from '../../teacher/prompt-template.ts';
+import { badCasesFile } from '../classify/classify.ts';
+import { poolAnnotations } from '../dataset-paths.ts';
+import { embeddingsDirectory, findNearestInPool } from '../embed/embeddings.ts';
+import { evaluationImageIds, questionFiles } from '../evaluation-set.ts';
+import { finishedStep, manifestIn } from '../finished-step.ts';
+import { lastGoodRound, lineageBefore } from '../gate/lineage.ts';
+import { outcomeOf } from '../outcome-of.ts';
+import type { SampleOutcome } from '../outcomes.ts';
+import { withPool } from '../pool.ts';
+import { promptFile } from '../prompt-file.ts';
+import { requireDataRound } from '../require-data-round.ts';
+import { requestsByTypeFile } from '../sampling-files.ts';
+import type { StepContext } from '../step-context.ts';
+import { stepDirectory } from '../step-directory.ts';
+import { samplingWeights } from './sampling-weights.ts';
+
+export const requestsFile = 'requests.jsonl';
+/** What types were drawn by, whatever the strategy. */
+export const usedWeightsFile = 'sampling_weights.json';
+
+/**
+ * Draws the round's requests by Adaptive Bad-case Sampling, from the bad cases of the last good round. No image of an
+ * evaluation is drawn, nor one that the rounds built upon have used.
+ */
+export async function sample(context: StepContext): Promise<SampleOutcome> {
+  const { config, run, round, signal } = context;
+  requireDataRound(round, 'sample');
+  const classified = await finishedStep(run, await lastGoodRound(context, round), 'classify');
+  const annotations = poolAnnotations(config);
+  const template = await readPromptTemplate(await promptFile(config, run, round));
+  const earlier = await earlierRequests(context);
+  const weights = await samplingWeights(context);
+  const directory = stepDirectory(run, round, 'sample');
+  const done = await runStepOnce({
+    directory,
+    step: 'sample',
+    inputs: {
+      classified: classified.manifest.outputs,
+      instances: await hashFile(annotations.instances),
+      captions: await hashFile(annotations.captions),
+      embeddings: (await manifestIn(run, embeddingsDirectory(run), { weights: true }))?.outputs,
+      earlierRequests: earlier.hashes,
+      evaluation: await questionFiles(config),
+      prompt: template.hash,
+      // In how many parts the images were embedded makes no difference.
+      sampling: { ...config.sampling, embeddingShards: undefined },
+      gain: weights.inputs,
+      setAside: weights.setAside,
+      seed: config.seed,
+      round,
+    },
+    work: async () => {
+      const badCases = await readBadCases(join(classified.directory, badCasesFile));
+      const nearest = await findNearestInPool({
+        run,
+        imageIds: Object.values(badCases).flat().map(imageIdOf),
+        count: config.sampling.nearestImages,
+        signal,
+      });
+      const used = await weights.read(directory);
+      const { requests, requestsByType } = sampleRequests({
+        ...config.sampling,
+        strategy: config.sampling.strategy === 'uniform' ? 'uniform' : 'adaptive',
+        badCases,
+        weights: used,
+        images: await withPool(config, (coco) => coco.list()),
+        usedImageIds: new Set([...earlier.imageIds, ...(await evaluationImageIds(config))]),
+        nearest: (imageId) => nearest.get(imageId) ?? [],
+        promptVersion: template.version,
+        seed: `${config.seed}/round-${round}`,
+      });
+      await writeJsonLines(join(directory, requestsFile), requests);
+      await writeJson(join(directory, requestsByTypeFile), requestsByType);
+      await writeJson(join(directory, usedWeightsFile), used);
+      return {
+        outputs: [requestsFile, requestsByTypeFile, usedWeightsFile, ...weights.outputs],
+        metrics: { requests: requests.length },
+      };
+    },
+  });
+  return { ...outcomeOf(done), requests: done.manifest.metrics.requests ?? 0 };
+}
+
+async function earlierRequests(
+  context: StepContext,
+): Promise<{ hashes: (string | undefined)[]; imageIds: Set<number> }> {
+  const hashes: (string | undefined)[] = [];
+  const imageIds = new Set<number>();
+  const dataRounds = (await lineageBefore(context, context.round)).filter((round) => round > 0);
+  for (const round of dataRounds) {
+    const { directory, manifest } = await finishedStep(context.run, round, 'sample');
+    hashes.push(manifest.outputs[requestsFile]);
+    for (const request of await readRequests(join(directory, requestsFile))) imageIds.add(request.image_id);
+  }
+  return { hashes, imageIds };
+}

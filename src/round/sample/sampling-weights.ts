@@ -1,0 +1,115 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import { readJson } from '../../core/read-json.ts';
+import type { RunDirectory } from '../../core/run-directory.ts';
+import { writeJson } from '../../core/write-file.ts';
+import { readEngineData } from '../../datasets/engine-data.ts';
+import { dampWeights, type FailedAttempt } from '../../evaluation/damped-weights.ts';
+import { countByType, expectedGain, type TypeResults } from '../../evaluation/expected-gain.ts';
+import { readEvaluatedQuestions, readWeights, type Weights } from '../../evaluation/records.ts';
+import { generatedData } from '../append/generated-data.ts';
+import { weightsFile } from '../classify/classify.ts';
+import { finishedStep } from '../finished-step.ts';
+import { lineageBefore, setAsideSince } from '../gate/lineage.ts';
+import { requestsByTypeFile } from '../sampling-files.ts';
+import type { StepContext } from '../step-context.ts';
+
+const gainFile = 'expected_gain.json';
+const countsSchema = z.record(z.string(), z.number());
+
+/** The weights that a round draws question types by. */
+export interface SamplingWeights {
+  /** What they depend on, besides the weights of the last good round. */
+  inputs: unknown;
+  /** Hashes of what the rounds left that were set aside since then; absent when there are none. */
+  setAside: unknown;
+  /** Computes them; what lies behind them is written into the folder. */
+  read(directory: string): Promise<Weights>;
+  /** Names of the files that `read` writes. */
+  outputs: string[];
+}
+
+/**
+ * By the config's strategy: error rates (`weight.json`), or the expected gain of a sample. What rounds drew that were
+ * set aside since the last good one is drawn less (`dampWeights`).
+ */
+export async function samplingWeights(context: StepContext): Promise<SamplingWeights> {
+  const lineage = await lineageBefore(context, context.round);
+  const weights = await strategyWeights(context, lineage);
+  const attempts = await failedAttempts(context, lineage.at(-1) ?? 0);
+  if (attempts === undefined) return { ...weights, setAside: undefined };
+  return {
+    ...weights,
+    setAside: attempts.hashes,
+    read: async (directory) => dampWeights(await weights.read(directory), await attempts.read()),
+  };
+}
+
+async function strategyWeights(
+  { config, run }: StepContext,
+  lineage: readonly number[],
+): Promise<Omit<SamplingWeights, 'setAside'>> {
+  if (config.sampling.strategy !== 'expected-gain') {
+    const { directory } = await finishedStep(run, lineage.at(-1) ?? 0, 'classify');
+    return { inputs: undefined, read: () => readWeights(join(directory, weightsFile)), outputs: [] };
+  }
+  const evaluations: Awaited<ReturnType<typeof finishedStep>>[] = [];
+  for (const round of lineage) evaluations.push(await finishedStep(run, round, 'evaluate'));
+  const added = await generatedData(run, lineage);
+  return {
+    inputs: [evaluations.map(({ manifest }) => manifest.outputs['aokvqa_eval.json']), added.map(({ hash }) => hash)],
+    outputs: [gainFile],
+    read: async (directory) => {
+      const results: TypeResults[] = [];
+      for (const round of lineage) results.push(await typeResults(run, round));
+      const samplesAdded = [];
+      for (const { file } of added) samplesAdded.push(samplesByType(await readEngineData(file)));
+      const gains = expectedGain({ results, samplesAdded });
+      await writeJson(join(directory, gainFile), gains);
+      return Object.fromEntries(Object.entries(gains).map(([type, { weight }]) => [type, weight]));
+    },
+  };
+}
+
+/** The rounds that were built on the last good one and set aside. */
+async function failedAttempts(
+  context: StepContext,
+  lastGood: number,
+): Promise<{ hashes: unknown; read(): Promise<FailedAttempt[]> } | undefined> {
+  const { run, round } = context;
+  const failed = await setAsideSince(context, round);
+  if (failed.length === 0) return undefined;
+  const hashes: unknown[] = [];
+  for (const number of failed) {
+    const sampled = await finishedStep(run, number, 'sample');
+    const evaluated = await finishedStep(run, number, 'evaluate');
+    hashes.push([sampled.manifest.outputs[requestsByTypeFile], evaluated.manifest.outputs['aokvqa_eval.json']]);
+  }
+  return {
+    hashes,
+    read: async () => {
+      const before = await typeResults(run, lastGood);
+      const attempts: FailedAttempt[] = [];
+      for (const number of failed) {
+        const { directory } = await finishedStep(run, number, 'sample');
+        attempts.push({
+          requestsByType: await readJson(join(directory, requestsByTypeFile), countsSchema),
+          before,
+          after: await typeResults(run, number),
+        });
+      }
+      return attempts;
+    },
+  };
+}
+
+async function typeResults(run: RunDirectory, round: number): Promise<TypeResults> {
+  const { directory } = await finishedStep(run, round, 'evaluate');
+  return countByType(await readEvaluatedQuestions(join(directory, 'aokvqa_eval.json')));
+}
+
+function samplesByType(samples: readonly { question_type: string }[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { question_type: type } of samples) counts[type] = (counts[type] ?? 0) + 1;
+  return counts;
+}
