@@ -1,14 +1,18 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { expect, test } from 'vitest';
+import { promisify } from 'node:util';
+import { expect, onTestFinished, test } from 'vitest';
+import { writeSceneDataset } from '../../demo/scenes/write-dataset.ts';
 import { pope } from '../../examples/pope.ts';
+import { projectFile } from '../../src/core/project-file.ts';
+import { benchmarkOf } from '../../src/evaluation/benchmarks/index.ts';
 import type { JobSpec } from '../../src/trainer/protocol.ts';
 import { runTrainer } from '../../src/trainer/supervisor/run-trainer.ts';
 import { typescriptTrainer } from '../../src/trainer/supervisor/trainer-command.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
-const command = typescriptTrainer(fileURLToPath(new URL('../../examples/shortest-answer-trainer.ts', import.meta.url)));
+const command = typescriptTrainer(projectFile('examples/shortest-answer-trainer.ts'));
 
 async function lines(folder: string, name: string, values: object[]): Promise<string> {
   const file = join(folder, name);
@@ -47,6 +51,35 @@ test('the trainer of the example does an evaluate job, and says so when it is gi
   expect(JSON.parse(await readFile(output, 'utf8'))).toEqual({ question_id: '1', losses: [5, 3, 5] });
   const embed: JobSpec = { kind: 'embed', model: '/none', images: [], output };
   await expect(runTrainer({ ...common, job: embed })).rejects.toThrow('no embed jobs are done here');
+});
+
+test('the script of the example imports the libraries by the name of the project', async () => {
+  const root = await temporaryFolder();
+  const images = { trainImages: 2, validationImages: 2, testImages: 2, alignmentImages: 1 };
+  await writeSceneDataset({ root, seed: 1, ...images });
+  const questions = join(root, 'A-OKVQA/aokvqa_v1p0_val.json');
+  const script = projectFile('examples/direct-answers.ts');
+  const line = ['--import', 'tsx', script, 'data/stage1', questions, join(root, 'COCO2017/val2017'), '3'];
+  const { stdout } = await promisify(execFile)(process.execPath, line, { cwd: projectFile('') });
+  const read = await benchmarkOf('aokvqa').read({ file: questions, images: '/none', limit: 3, extractedImages: root });
+  const ids = stdout.split('\n').map((one) => one.split(' ')[0]);
+  expect(ids.slice(0, 3)).toEqual(read.map(({ id }) => id));
+  expect(stdout).toMatch(/\d+\.\d % of 3 questions\n$/);
+});
+
+test('what a script may import is there, and on the page', async () => {
+  const { exports } = JSON.parse(await readFile('package.json', 'utf8')) as { exports: Record<string, string> };
+  const modules = Object.keys(exports).filter((path) => path !== './package.json');
+  const lines = modules.map((path) => `import ${JSON.stringify(path.replace('.', 'mllm-dataengine'))};\n`);
+  const folder = await mkdtemp(join(projectFile('.cache'), 'exports-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  await writeFile(join(folder, 'script.ts'), `${lines.join('')}console.log('all imported');`);
+  const line = ['--import', 'tsx', join(folder, 'script.ts')];
+  const { stdout } = await promisify(execFile)(process.execPath, line, { cwd: projectFile('') });
+  expect(stdout).toBe('all imported\n');
+  const page = await readFile('docs/extending.md', 'utf8');
+  const documented = [...page.matchAll(/^\| `([\w/-]+)` \|/gm)].map(([, path]) => `./${path}`);
+  expect(documented).toEqual(modules);
 });
 
 test('the pages show the examples as they are', async () => {
