@@ -2,17 +2,14 @@
  * The ways to ask many requests: each by itself, or in batches. What one activity does is one chunk of either.
  */
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Config } from '../config/schema.ts';
 import { askChunk } from './ask-chunk.ts';
 import { askWithRetries } from './ask-with-retries.ts';
 import { collectBatch, readBatchState, submitBatch } from './batches.ts';
 import { createPacer } from './pacer.ts';
 import { costOf, readPrice, type TokenPrice, type TokenSum } from './prices.ts';
 import type { TeacherRequest } from './raw-answers.ts';
+import type { TeacherModeName, TeacherSettings } from './settings.ts';
 import { type AskedChunk, askedChunk, type TeacherChunk } from './teacher-chunk.ts';
-
-type Settings = Config['teacher'];
-export type TeacherModeName = Settings['mode'];
 
 /** How far a chunk is; `etaSeconds` once it is known. */
 export type OnChunkProgress = (progress: { step: number; steps: number; etaSeconds?: number | undefined }) => void;
@@ -26,12 +23,12 @@ export interface AskingOptions {
 
 export interface TeacherMode {
   /** How many requests a chunk has. */
-  chunkSize(settings: Settings): number;
+  chunkSize(settings: TeacherSettings): number;
   /** How many chunks may be under way, on all workers together. */
-  maxConcurrentChunks(settings: Settings): number;
-  price(settings: Settings): Promise<TokenPrice | undefined>;
+  maxConcurrentChunks(settings: TeacherSettings): number;
+  price(settings: TeacherSettings): Promise<TokenPrice | undefined>;
   /** The least that asking takes by the limits, in seconds. */
-  leastSeconds(settings: Settings, work: { requests: number; tokens: number }): number;
+  leastSeconds(settings: TeacherSettings, work: { requests: number; tokens: number }): number;
   /**
    * Asks a chunk, again and again, until all that can be answered is.
    *

@@ -1,18 +1,6 @@
 import type { OpenAI } from 'openai';
-import type { ApiKeyPlace } from './api-key.ts';
-import type { TeacherModeName } from './modes.ts';
 import type { Rate } from './pacer.ts';
-
-/** What connecting to a teacher takes: a part of the config's `teacher`, and the run's seed. */
-export interface ConnectionSettings extends ApiKeyPlace {
-  /** Where the server is, when it is not where the provider's usually is. */
-  baseUrl?: string | undefined;
-  /** The version of the protocol, such as `2024-10-21`. */
-  apiVersion?: string | undefined;
-  requestTimeoutSeconds: number;
-  mistakeRate?: number;
-  seed?: number;
-}
+import type { ConnectionSettings, TeacherModeName } from './settings.ts';
 
 /**
  * A service that runs teachers: all that this program knows about it. Requests are those of the chat-completions

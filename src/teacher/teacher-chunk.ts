@@ -1,9 +1,9 @@
 import type { OpenAI } from 'openai';
-import type { Config } from '../config/schema.ts';
 import type { CallSummary } from './call-log.ts';
 import { costOf, type TokenPrice, type TokenSum } from './prices.ts';
 import type { TeacherRequest } from './raw-answers.ts';
 import type { TeacherAsker } from './request-asker.ts';
+import type { TeacherSettings } from './settings.ts';
 
 /** Some of a round's requests, which are asked, paid and kept together: by one activity, or as one batch. */
 export interface TeacherChunk<Request extends TeacherRequest = TeacherRequest> {
@@ -11,7 +11,7 @@ export interface TeacherChunk<Request extends TeacherRequest = TeacherRequest> {
   requests: readonly Request[];
   /** Folder of the files of calls. */
   calls: string;
-  settings: Config['teacher'];
+  settings: TeacherSettings;
   /** Address of the run: chunks of two runs may be equal otherwise. */
   run: string;
   /** Undefined when the model has no price: it costs nothing then. */

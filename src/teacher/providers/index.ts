@@ -1,7 +1,7 @@
-import type { Config } from '../../config/schema.ts';
 import { InputError } from '../../core/input-error.ts';
 import { type TeacherMode, teacherModes } from '../modes.ts';
 import type { TeacherProvider } from '../provider.ts';
+import type { TeacherSettings } from '../settings.ts';
 import { azure } from './azure.ts';
 import { openai } from './openai.ts';
 
@@ -13,7 +13,7 @@ const builtInProviders: Readonly<Record<string, TeacherProvider>> = {
 
 /** A config's teacher, with its provider and its mode. */
 export interface Teacher {
-  settings: Config['teacher'];
+  settings: TeacherSettings;
   provider: TeacherProvider;
   mode: TeacherMode;
 }
@@ -24,7 +24,7 @@ export interface Teacher {
  * @param added providers that a program adds to the built-in ones
  * @throws InputError for a provider that is not there, or a mode that it does not have
  */
-export function findTeacher(settings: Config['teacher'], added: Readonly<Record<string, TeacherProvider>>): Teacher {
+export function findTeacher(settings: TeacherSettings, added: Readonly<Record<string, TeacherProvider>>): Teacher {
   const known = { ...builtInProviders, ...added };
   const provider = Object.hasOwn(known, settings.provider) ? known[settings.provider] : undefined;
   if (provider === undefined) {

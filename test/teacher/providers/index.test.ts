@@ -3,9 +3,9 @@ import { localClient } from '../../../demo/local-teacher/provider.ts';
 import { configSchema } from '../../../src/config/schema.ts';
 import type { TeacherProvider } from '../../../src/teacher/provider.ts';
 import { findTeacher } from '../../../src/teacher/providers/index.ts';
+import type { TeacherSettings } from '../../../src/teacher/settings.ts';
 
-const settingsOf = (teacher: object) =>
-  configSchema.shape.teacher.parse({ ...teacher }) as ReturnType<typeof configSchema.parse>['teacher'];
+const settingsOf = (teacher: object): TeacherSettings => configSchema.shape.teacher.parse(teacher);
 
 const slow: TeacherProvider = {
   modes: ['online'],
