@@ -4,7 +4,7 @@
 import type { Client } from '@temporalio/client';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Verdict } from '../src/round/gate/gate.ts';
-import type { RoundVerdict } from '../workflows/messages.ts';
+import type { RoundDecision } from '../workflows/messages.ts';
 import { addConfigOptions, type ConfigOptions, integer } from './options.ts';
 import { runStepCommand } from './step-commands.ts';
 import { withClient } from './temporal-client.ts';
@@ -48,10 +48,10 @@ function verdictOf({ accept, reject, comment }: GateOptions): Verdict | undefine
 
 async function approve(workflowId: string, { reject, comment }: { reject: boolean; comment?: string }): Promise<void> {
   await withClient(async (client) => {
-    const verdict: RoundVerdict = { decision: reject ? 'reject' : 'accept', comment };
+    const verdict: RoundDecision = { decision: reject ? 'reject' : 'accept', comment };
     const round = await client.workflow
       .getHandle(await roundWorkflow(client, workflowId))
-      .executeUpdate<{ round: number }, [RoundVerdict]>('decideRound', { args: [verdict] });
+      .executeUpdate<{ round: number }, [RoundDecision]>('decideRound', { args: [verdict] });
     process.stdout.write(`Round ${round.round} is ${reject ? 'set aside' : 'accepted'}\n`);
   });
 }

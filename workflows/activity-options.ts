@@ -1,9 +1,9 @@
 /**
- * How long each step may take, how its death is noticed and how it is tried again.
+ * Time limits, heartbeats and retries of the activities.
  *
- * - A dead worker is noticed by the heartbeat timeout; activities heartbeat every few seconds.
+ * - A lost worker is noticed by the heartbeat timeout; activities heartbeat every few seconds.
  * - Cancelling waits until the activity has stopped its trainer.
- * - A person's wrong input (`InputError`) is never retried; what is left of a failed attempt is resumed from.
+ * - An `InputError` is never retried: a person must repair the input. An attempt resumes from what a failed one left.
  */
 import { ActivityCancellationType, type ActivityOptions, proxyActivities } from '@temporalio/workflow';
 import type { CpuActivities } from '../activities/cpu.ts';
@@ -16,7 +16,7 @@ const common = {
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 } satisfies ActivityOptions;
 
-/** Without an end: the activities of the GPU workers give up by themselves on what gets no further. */
+/** No limit on attempts: the activities of the GPU workers fail by themselves when they make no progress. */
 const gpuRetry = {
   initialInterval: '1 second',
   backoffCoefficient: 2,
@@ -26,7 +26,7 @@ const gpuRetry = {
 
 const cpuRetry = { ...gpuRetry, maximumAttempts: 5 } satisfies ActivityOptions['retry'];
 
-/** Activities of the GPU workers. The worker only watches the trainer, so a short heartbeat timeout is safe. */
+/** Activities of the GPU workers, which only watch their trainer, so that a short heartbeat timeout is safe. */
 export function gpuActivities(plan: RunPlan, summary: string, startToCloseMinutes: number): GpuActivities {
   return proxyActivities<GpuActivities>({
     ...common,
@@ -38,14 +38,14 @@ export function gpuActivities(plan: RunPlan, summary: string, startToCloseMinute
   });
 }
 
-/** Teachers limit rates and have bad hours; answers already received are kept between attempts. */
+/** Teachers limit rates and may be down for hours; answers received are kept between attempts. */
 const teacherRetry = {
   ...gpuRetry,
   maximumInterval: '10 minutes',
   maximumAttempts: 50,
 } satisfies ActivityOptions['retry'];
 
-/** Activities of the CPU workers. They compute in the worker itself, which can hold heartbeats back for a while. */
+/** Activities of the CPU workers. They compute in the worker itself, which can delay heartbeats for a while. */
 export function cpuActivities(summary: string, startToCloseMinutes: number, taskQueue?: string): CpuActivities {
   return proxyActivities<CpuActivities>({
     ...common,
@@ -58,9 +58,9 @@ export function cpuActivities(summary: string, startToCloseMinutes: number, task
 }
 
 /**
- * Activities that talk to the teacher. Being asked to wait (429) and an hour in which it does not answer are part of
- * a long generation, so attempts are not counted: an activity gives up by itself on what is hopeless, and a refused key
- * or a bad request is not tried again. The teacher's own `Retry-After` takes the place of the interval here.
+ * Activities that ask the teacher. Rate limits (429) and an hour without an answer are part of a long generation, so
+ * there is no limit on attempts: an activity fails for good by itself, such as for a refused key or a bad request. The
+ * teacher's own `Retry-After` replaces the interval here.
  */
 export function teacherActivities(summary: string, taskQueue: string): GenerationActivities {
   return proxyActivities<GenerationActivities>({

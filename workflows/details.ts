@@ -1,5 +1,5 @@
 /**
- * The words and tables that the Temporal UI shows as current details. Pure functions.
+ * The texts and tables that the Temporal UI shows as current details. Pure functions.
  */
 import { rootCause } from '@temporalio/workflow';
 import type { CompareOutcome, GateOutcome, GenerateOutcome } from '../src/round/outcomes.ts';
@@ -7,7 +7,7 @@ import type { DataEngineProgress, DataEngineState, GenerationProgress, RoundSumm
 
 const problemCharacters = 500;
 
-/** What is wrong, in the words of the error that began it. */
+/** What is wrong: the message of the error's first cause, cut to 500 characters. */
 export function describeProblem(error: unknown): string {
   return (rootCause(error) ?? String(error)).slice(0, problemCharacters);
 }
@@ -23,11 +23,11 @@ export function describeSteps(round: number, steps: StepRecord[]): string {
   );
 }
 
-/** The rounds of a run as a Markdown table, with a line that says what is under way. */
+/** The rounds of a run as a Markdown table, below a line that says what is under way. */
 export function describeRounds({ plan, nextRound, rounds }: DataEngineState): string {
   const stop = rounds.at(-1)?.gate?.stop;
-  const under = nextRound > plan.rounds ? 'All rounds are done.' : `Round ${nextRound} of ${plan.rounds} is under way.`;
-  const now = stop === undefined ? under : `It ended early: ${stop.reason}.`;
+  const next = nextRound > plan.rounds ? 'All rounds are done.' : `Round ${nextRound} of ${plan.rounds} is under way.`;
+  const now = stop === undefined ? next : `It ended early: ${stop.reason}.`;
   const rows = rounds.map((row) =>
     [
       row.round,
@@ -51,7 +51,7 @@ export function describeRounds({ plan, nextRound, rounds }: DataEngineState): st
   ].join('\n');
 }
 
-/** What a person who decides about a round should know, under the table of its steps. */
+/** What a person needs to decide about a round, below the table of its steps. */
 export function describeWaiting(
   workflowId: string,
   compared: CompareOutcome,
@@ -94,23 +94,23 @@ function signed(points: number): string {
   return `${points >= 0 ? '+' : '−'}${Math.abs(points).toFixed(1)}`;
 }
 
-/** What a person should know who looks at the run: that it is paused, or waits for an answer. */
+/** Says when the run is paused, or waits for an answer. */
 export function describeStanding({ paused, waiting }: DataEngineProgress): string {
   const lines: string[] = [];
   if (paused !== undefined) {
     const reason = paused.reason === undefined ? '' : ` (${paused.reason})`;
-    lines.push(`**Paused**${reason}: no further step begins until the update \`resume\`.`);
+    lines.push(`**Paused**${reason}: no further step starts until the update \`resume\`.`);
   }
   if (waiting !== undefined) {
     const { round, step, problem, skip } = waiting;
-    const ways = ['`retryStep`', ...(skip === undefined ? [] : ['`skipStep`']), '`giveUp`'].join(', ');
+    const answers = ['`retryStep`', ...(skip === undefined ? [] : ['`skipStep`']), '`giveUp`'].join(', ');
     const where = round === undefined ? step : `${step} of round ${round}`;
-    lines.push(`**The step ${where} failed** and waits for one of the updates ${ways}: ${problem}`);
+    lines.push(`**The step ${where} failed** and waits for one of the updates ${answers}: ${problem}`);
   }
   return lines.map((line) => `\n\n${line}`).join('');
 }
 
-/** How far a generation is, in a few lines of Markdown. */
+/** The progress of a generation, in a few lines of Markdown. */
 export function describeGeneration(progress: GenerationProgress): string {
   const { round, state, requests, answered, underWay, spent, reserved, limit, currency, estimate } = progress;
   const money = (amount: number) => `${amount.toFixed(2)} ${currency}`;
@@ -119,8 +119,8 @@ export function describeGeneration(progress: GenerationProgress): string {
     const tokens = `${estimate.promptTokens} prompt and ${estimate.completionTokens} answer tokens`;
     const cost =
       currency === undefined ? 'no price known' : `${money(estimate.cost)}, ${money(estimate.maximumCost)} at most`;
-    const time =
-      estimate.seconds > 0 ? `; the limits make it last ${roundNumber(estimate.seconds / 60, 0)} minutes` : '';
+    const minutes = roundNumber(estimate.seconds / 60, 0);
+    const time = estimate.seconds > 0 ? `; at least ${minutes} minutes, by the rate limits` : '';
     lines.push(`Estimated before the first call: ${tokens} (${cost})${time}.`);
   }
   if (currency !== undefined) {
@@ -128,12 +128,12 @@ export function describeGeneration(progress: GenerationProgress): string {
     lines.push(`The run has spent ${money(spent)} (${budget}); ${money(reserved)} reserved for ${underWay} under way.`);
   }
   if (state === 'waiting for a top-up') {
-    lines.push('The next request could pass the budget. Send the update `topUp` with an amount, or `finishEarly`.');
+    lines.push('The next request could exceed the budget. Send the update `topUp` with an amount, or `finishEarly`.');
   }
   return lines.join('\n\n');
 }
 
-/** A number with a fixed count of decimals, or a dash when there is none. */
+/** With a fixed count of decimals; a dash for undefined. */
 export function roundNumber(value: number | undefined, decimals: number): string {
   return value === undefined ? '–' : value.toFixed(decimals);
 }
@@ -145,7 +145,7 @@ export function totalSeconds(row: RoundSummary): number {
 const rowsInPayloads = 10;
 const rowsWithErrors = 3;
 
-/** Keeps payloads below 10 KB: the newest rows, and only the last few with their errors by type and reasons. The report has all. */
+/** Keeps payloads below 10 KB: the newest rows, and the errors by question type and reasons of the last few only. The report has all. */
 export function compactRounds(rounds: RoundSummary[]): RoundSummary[] {
   return rounds
     .slice(-rowsInPayloads)

@@ -1,6 +1,5 @@
 /**
- * What goes into the workflows, what comes out, and what can be asked of them while they run.
- * References and small numbers only: the data stays in the run directory.
+ * Inputs, results and messages of the workflows. References and small numbers only: the data stays in the run directory.
  */
 import { defineQuery, defineUpdate } from '@temporalio/workflow';
 import type { StepReference } from '../activities/references.ts';
@@ -20,8 +19,8 @@ export interface DataEngineInput {
   seed?: number;
   rounds?: number;
   /**
-   * Instead of `rounds`: how many rounds after those that are in the run's directory already, as a run every night asks
-   * for. A directory without any gets round 0 first.
+   * Instead of `rounds`: how many rounds after those that are in the run's directory already, as a nightly run has it. A
+   * directory without any gets round 0 first.
    */
   more?: number;
   samplingStrategy?: 'adaptive' | 'expected-gain' | 'uniform';
@@ -29,7 +28,7 @@ export interface DataEngineInput {
   state?: DataEngineState;
 }
 
-/** All that a later execution needs to go on. */
+/** What the next execution continues from. */
 export interface DataEngineState {
   plan: RunPlan;
   nextRound: number;
@@ -47,22 +46,22 @@ export interface RunPlan {
   rounds: number;
   roundsPerExecution: number;
   evaluationShards: number;
-  /** Parts that the images are embedded in; absent when it is one. */
+  /** Shards that the images are embedded in; absent when it is one. */
   embeddingShards?: number;
-  /** Parts of a step that are with the GPU workers, or wait for one, at a time. */
+  /** Shards of a step that run on the GPU workers, or wait for one, at a time. */
   partsAtOnce?: number;
   hasTest: boolean;
   /** What each round's model is scored on, by name; `validation` is among them. */
   evaluationSets: string[];
-  /** Whether the teacher is asked its own questions again. */
+  /** Whether rounds have the step `verify`. */
   verifies?: boolean;
   queues: { cpu: string; gpu: string };
   finetuneTimeoutMinutes: number;
-  /** What a person is told of; absent where there is no webhook. */
+  /** What people are notified of; absent where there is no webhook. */
   notifyOn?: Config['notify']['on'];
-  /** Under the policy `approve`: how long a person is waited for, and what holds then. */
+  /** Under the policy `approve`: how long a round waits for a person, and what is decided when none answers. */
   approval?: { timeoutHours: number; defaultDecision: Verdict['decision'] };
-  /** How long a failed step waits for a person; without it, it ends the run at once. */
+  /** How long a failed step waits for a person; without it, the run fails at once. */
   failedStep?: { waitHours: number };
   /** Whether the namespace knows the search attributes. */
   searchAttributes?: boolean;
@@ -74,13 +73,13 @@ export interface RoundInput {
   paused?: Pause;
 }
 
-/** A round that ended early: there was nothing new to learn from. It counts as not begun. */
+/** A round that ended early, because there was nothing new to learn from. It counts as not started. */
 export interface EndedEarly {
   round: number;
   endedEarly: string;
 }
 
-/** One row of the table of rounds. Accuracies in percent, errors as a share of the type's questions. */
+/** One row of the table of rounds. Accuracies in percent, errors as a share of the question type's questions. */
 export interface RoundSummary {
   round: number;
   multipleChoice: number;
@@ -88,7 +87,7 @@ export interface RoundSummary {
   testMultipleChoice?: number;
   testDirectAnswer?: number;
   badCases: number;
-  /** Left out of older rounds, to keep payloads small; the report has all. */
+  /** By question type; absent for older rounds, to keep payloads small. The report has all. */
   errorByType?: Record<string, number>;
   samplesAdded: number;
   samplesRejected: number;
@@ -111,7 +110,7 @@ export interface DataEngineResult {
   rounds: RoundSummary[];
 }
 
-/** A step of the round that runs, or has run. */
+/** A step of the round that has started. */
 export interface StepRecord {
   name: string;
   state: 'running' | 'waiting' | 'done' | 'paused' | 'failed' | 'skipped';
@@ -125,53 +124,53 @@ export interface RoundProgress {
   steps: StepRecord[];
 }
 
-/** Why no further step begins. */
+/** Why no further step starts. */
 export interface Pause {
-  /** Said by the person. */
+  /** Given by the person. */
   reason?: string;
 }
 
-/** A step that failed, its retries spent, and that waits for a person. */
+/** A step that failed with all its retries, and waits for a person. */
 export interface WaitingStep {
   /** Absent for a step of the run itself, such as the report. */
   round?: number;
   step: string;
   problem: string;
-  /** Present when `skipStep` can leave the step out. */
+  /** Present when the step can be skipped. */
   skip?: 'step';
 }
 
 export interface DataEngineProgress {
   run?: string;
-  /** The run directory, once the run has begun. */
+  /** The run directory, once the config is read. */
   directory?: string;
   round: number;
   rounds?: number;
-  /** Id of the round's workflow; its own `progress` query tells the steps. */
+  /** Id of the round's workflow; its own query `progress` has the steps. */
   roundWorkflowId?: string;
   /** The round's step under way. */
   step?: string;
-  /** No further step begins until it is resumed. */
+  /** No further step starts until it is resumed. */
   paused?: Pause;
   /** The failed step that waits for `retryStep`, `skipStep` or `giveUp`. */
   waiting?: WaitingStep;
 }
 
-/** Of `dataEngine`: which round it is at. */
+/** Of `dataEngine`: its current round and step. */
 export const engineProgressQuery = defineQuery<DataEngineProgress>('progress');
 /** Of `dataEngine`: the finished rounds. */
 export const roundsQuery = defineQuery<RoundSummary[]>('rounds');
-/** Of `round`: its steps so far. The step under way shows its numbers in its activity's heartbeat details. */
+/** Of `round`: its steps so far. The numbers of the current step are in the heartbeat details of its activity. */
 export const roundProgressQuery = defineQuery<RoundProgress>('progress');
 
-/** What a person says about a round. */
-export interface RoundVerdict {
+/** A person's decision about a round. */
+export interface RoundDecision {
   decision: 'accept' | 'reject';
   comment?: string;
 }
 
-/** Of `round`, under the policy `approve`: whether it is built upon. Refused while nothing is asked. */
-export const decideRoundUpdate = defineUpdate<{ round: number; decision: RoundVerdict['decision'] }, [RoundVerdict]>(
+/** Of `round`, under the policy `approve`: whether it is built upon. Refused while the round does not wait for it. */
+export const decideRoundUpdate = defineUpdate<{ round: number; decision: RoundDecision['decision'] }, [RoundDecision]>(
   'decideRound',
 );
 
@@ -183,25 +182,25 @@ export interface GenerationInput extends StepReference {
   paused?: boolean;
 }
 
-/** All that a later execution needs to go on. */
+/** What the next execution continues from. */
 export interface GenerationState {
   plan: GenerationPlan;
-  /** Chunks from here on were not taken up yet. */
+  /** Chunks from here on have not started. */
   nextChunk: number;
-  /** Chunks that were taken up and are to be gone on with: their batch is under way, or their budget was too small. */
+  /** Chunks to continue: their batch is under way, or their budget was too small. */
   open: OpenChunk[];
   answered: number;
   givenUp: number;
-  /** What the chunks that are no longer under way have cost since the generation was begun. */
+  /** What the chunks that have ended cost since the generation started. */
   spent: number;
   toppedUp: number;
-  /** A person has said to end the round with the answers there are. */
+  /** A person has ended the generation with the answers there are. */
   finishEarly: boolean;
 }
 
 export interface OpenChunk {
   chunk: number;
-  /** What it has cost since the generation was begun. */
+  /** What it has cost since the generation started. */
   cost: number;
   batch?: string;
 }
@@ -221,9 +220,9 @@ export interface GenerationProgress {
   estimate?: GenerationPlan['estimate'];
 }
 
-/** Of `generation`: how far it is. */
+/** Of `generation`: its progress. */
 export const generationProgressQuery = defineQuery<GenerationProgress>('progress');
 /** Of `generation`: adds to the run's budget. Returns the new limit. */
 export const topUpUpdate = defineUpdate<number, [{ amount: number }]>('topUp');
-/** Of `generation`: no further requests; the round goes on with the answers there are. */
+/** Of `generation`: no further requests; the round continues with the answers there are. */
 export const finishEarlyUpdate = defineUpdate<void, []>('finishEarly');

@@ -1,5 +1,5 @@
 /**
- * What goes into `promptOptimization`, what comes out, and what a person can ask and tell it.
+ * Input, result and messages of `promptOptimization`.
  */
 import { defineQuery, defineUpdate } from '@temporalio/workflow';
 
@@ -12,7 +12,7 @@ export interface PromptOptimizationInput {
   seed?: number;
   /** Images to make sample generations about, 1 to 8; later iterations take as many fresh ones too. Default: 4. */
   samples?: number;
-  /** A run that the prompt is for: it starts from the run's prompt and bad cases, and the run's next round uses it. */
+  /** The run that the prompt is for: it starts from the run's prompt and bad cases, and the run's next round uses it. */
   forRun?: string;
 }
 
@@ -36,14 +36,14 @@ export interface SampleVerdict {
   /** The sample's id. */
   sample: string;
   verdict: 'good' | 'bad';
-  /** What is wrong; needed when it is bad. */
+  /** What is wrong; required when it is bad. */
   comment?: string;
 }
 
 export interface PromptDecision {
   /** revise: have the teacher change the prompt; accept: make this one a version; stop: end with none. */
   action: 'revise' | 'accept' | 'stop';
-  /** What the prompt should do besides. */
+  /** What else the prompt should do. */
   comment?: string;
 }
 
@@ -61,7 +61,7 @@ export interface PromptProgress {
   verdicts: SampleVerdict[];
   /** The last change, cut to 4,000 characters; the whole is in `current.diffFile`. */
   diff?: string;
-  /** Why the last revision came to nothing. */
+  /** Why the last revision gave no prompt. */
   problem?: string;
   /** Of the iterations before: how many samples were judged good and bad. */
   history: { iteration: number; good: number; bad: number }[];
@@ -75,9 +75,9 @@ export interface PromptOptimizationResult {
 }
 
 export const promptProgressQuery = defineQuery<PromptProgress>('progress');
-/** Judges one sample of the current iteration; judging it again replaces the verdict. Returns how many are left. */
+/** Judges a sample of the current iteration; judging it again replaces the verdict. Returns how many are left. */
 export const verdictUpdate = defineUpdate<{ left: number }, [SampleVerdict]>('verdict');
-/** Ends the look at the current iteration. */
+/** Decides about the current iteration. */
 export const decideUpdate = defineUpdate<{ iteration: number }, [PromptDecision]>('decide');
 
 export const maxCommentLength = 500;

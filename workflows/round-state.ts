@@ -25,7 +25,7 @@ import type {
   VerifyOutcome,
 } from '../src/round/outcomes.ts';
 import { describeSteps } from './details.ts';
-import type { RoundInput, RoundProgress, RoundVerdict, RunPlan, StepRecord } from './messages.ts';
+import type { RoundDecision, RoundInput, RoundProgress, RunPlan, StepRecord } from './messages.ts';
 import { Steered } from './steered.ts';
 import { type Steer, steerSignal, stepNewsSignal } from './steering-messages.ts';
 
@@ -57,7 +57,7 @@ export class RoundState extends Steered {
   /** The generation or verification under way. */
   private child: Child | undefined;
   private isDecisionAwaited = false;
-  private decision: RoundVerdict | undefined;
+  private decision: RoundDecision | undefined;
 
   constructor({ plan, round, paused }: RoundInput) {
     super({ round, paused });
@@ -83,14 +83,14 @@ export class RoundState extends Steered {
     if (paused !== undefined) await this.child?.signal(steerSignal, { paused }).catch(() => undefined);
   }
 
-  decide(decision: RoundVerdict): { round: number; decision: RoundVerdict['decision'] } {
+  decide(decision: RoundDecision): { round: number; decision: RoundDecision['decision'] } {
     this.decision = decision;
     this.isDecisionAwaited = false;
     return { round: this.reference.round, decision: decision.decision };
   }
 
   /** Throws where the update is refused. */
-  checkDecision(given: RoundVerdict | undefined): void {
+  checkDecision(given: RoundDecision | undefined): void {
     const { decision, comment } = given ?? {};
     if (!this.isDecisionAwaited) refuse('Not now: the round does not wait for a decision');
     if (decision !== 'accept' && decision !== 'reject') refuse('decision: accept or reject');
@@ -136,7 +136,7 @@ export class RoundState extends Steered {
   }
 
   /** @returns the person's decision, or undefined when none came in time */
-  async untilDecided(timeoutHours: number): Promise<RoundVerdict | undefined> {
+  async untilDecided(timeoutHours: number): Promise<RoundDecision | undefined> {
     await condition(() => this.decision !== undefined, timeoutHours * 3_600_000);
     this.isDecisionAwaited = false;
     return this.decision;

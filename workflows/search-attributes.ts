@@ -1,8 +1,8 @@
 /**
  * What a run is found by: `DataEngineState = "waiting"`, or `DataEngineRun = "nightly" ORDER BY DataEngineBestScore`.
  *
- * They are set only where the worker that read the config found them known to the namespace: a server that does not know
- * one would refuse the whole workflow task.
+ * They are set only where the worker that read the config found them registered in the namespace: a server refuses the
+ * whole workflow task for one that is not.
  */
 import { defineSearchAttributeKey, type SearchAttributePair, type SearchAttributeUpdatePair } from '@temporalio/common';
 import { upsertSearchAttributes } from '@temporalio/workflow';
@@ -16,7 +16,7 @@ const keys = {
   bestScore: defineSearchAttributeKey('DataEngineBestScore', 'DOUBLE'),
 };
 
-/** What a round starts with. */
+/** Those that a round starts with. */
 export function roundSearchAttributes(plan: RunPlan, round: number): SearchAttributePair[] | undefined {
   if (!plan.searchAttributes) return undefined;
   return [
@@ -26,9 +26,9 @@ export function roundSearchAttributes(plan: RunPlan, round: number): SearchAttri
 }
 
 /**
- * Shows where a run is, when that is something else than before.
+ * Sets those that have changed.
  *
- * @param shown what was shown last; kept up to date here
+ * @param shown the values that were set last; updated here
  */
 export function showInSearch(
   shown: Map<string, unknown>,

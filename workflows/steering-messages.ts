@@ -1,6 +1,6 @@
 /**
- * How a person steers a run. All updates go to the workflow `dataEngine`, which passes them on to its round: a person
- * need know one workflow id only.
+ * How a person steers a run. All updates go to the workflow `dataEngine`, which passes them on to its round: one workflow
+ * id is all that is needed.
  */
 import { defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { DataEngineInput, DataEngineProgress, Pause, WaitingStep } from './messages.ts';
@@ -8,37 +8,37 @@ import type { DataEngineInput, DataEngineProgress, Pause, WaitingStep } from './
 export const maxReasonLength = 500;
 export const maxAddedRounds = 1000;
 
-/** What a person says about a failed step. */
+/** A person's answer for a failed step. */
 export type Answer = 'retry' | 'skip' | 'giveUp';
 
-/** A check that it is the step that the person means; without it, whatever step waits. */
+/** The step that the person means; without it, whichever step waits. */
 export interface StepChoice {
   step?: string;
 }
 
-/** No further step begins, and no further request goes to the teacher; what is under way goes on to its end. */
+/** No further step starts, and no further chunk of requests to the teacher; what is under way is finished. */
 export const pauseUpdate = defineUpdate<DataEngineProgress, [Pause?]>('pause');
 export const resumeUpdate = defineUpdate<DataEngineProgress, []>('resume');
-/** The failed step is tried again, with all its retries. */
+/** The failed step runs again, with all its retries. */
 export const retryStepUpdate = defineUpdate<WaitingStep, [StepChoice?]>('retryStep');
-/** The failed step is left out, where it can be done without: the report. Refused for any other. */
+/** The failed step is skipped. Taken for the report only. */
 export const skipStepUpdate = defineUpdate<WaitingStep, [StepChoice?]>('skipStep');
 /** The run fails, with the error of the step. */
 export const giveUpUpdate = defineUpdate<WaitingStep, [StepChoice?]>('giveUp');
-/** More rounds than it was started with. Returns how many there will be after round 0. */
+/** Adds rounds to those it was started with. Returns how many there will be after round 0. */
 export const addRoundsUpdate = defineUpdate<{ rounds: number }, [{ more: number }]>('addRounds');
-/** Sent with the start of a run (update-with-start): answers for a run that is already there, if it is the same. */
+/** Sent with the start of a run (update-with-start): answered by a run that is under way, if its input is the same. */
 export const joinUpdate = defineUpdate<DataEngineProgress, [DataEngineInput]>('join');
 
 /** From `dataEngine` to `round`, and from `round` to `generation`. */
 export interface Steer {
-  /** Null: go on. */
+  /** Null: resume. */
   paused?: Pause | null;
   answer?: Answer;
 }
 export const steerSignal = defineSignal<[Steer]>('steer');
 
-/** From `round` to `dataEngine`: what it is at. */
+/** From `round` to `dataEngine`: its current step. */
 export interface StepNews {
   round: number;
   step: string;
