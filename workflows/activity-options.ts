@@ -10,6 +10,8 @@ import type { CpuActivities } from '../activities/cpu.ts';
 import type { GenerationActivities } from '../activities/generation.ts';
 import type { GpuActivities } from '../activities/gpu.ts';
 import type { PromptActivities } from '../activities/prompt.ts';
+import type { StepReference } from '../activities/references.ts';
+import { type OutcomeOf, rowOf, type StepName } from '../src/round/steps.ts';
 import type { RunPlan } from './messages.ts';
 
 const common = {
@@ -26,31 +28,40 @@ const gpuRetry = {
 
 const cpuRetry = { ...gpuRetry, maximumAttempts: 5 } satisfies ActivityOptions['retry'];
 
-/** Activities of the GPU workers, which only watch their trainer, so that a short heartbeat timeout is safe. */
-export function gpuActivities(plan: RunPlan, summary: string, startToCloseMinutes: number): GpuActivities {
+/** Teachers limit rates and may be down for hours; answers received are kept between attempts. */
+const teacherRetry = { ...gpuRetry, maximumInterval: '5 minutes' } satisfies ActivityOptions['retry'];
+const promptRetry = {
+  ...gpuRetry,
+  maximumInterval: '10 minutes',
+  maximumAttempts: 50,
+} satisfies ActivityOptions['retry'];
+
+/**
+ * Activities of the GPU workers, which only watch their trainer, so that a short heartbeat timeout is safe.
+ *
+ * @param minutes that an attempt may take
+ */
+export function gpuActivities(taskQueue: string, summary: string, minutes: number): GpuActivities {
   return proxyActivities<GpuActivities>({
     ...common,
-    taskQueue: plan.queues.gpu,
-    startToCloseTimeout: `${startToCloseMinutes} minutes`,
+    taskQueue,
+    startToCloseTimeout: `${minutes} minutes`,
     heartbeatTimeout: '20 seconds',
     retry: gpuRetry,
     summary,
   });
 }
 
-/** Teachers limit rates and may be down for hours; answers received are kept between attempts. */
-const teacherRetry = {
-  ...gpuRetry,
-  maximumInterval: '10 minutes',
-  maximumAttempts: 50,
-} satisfies ActivityOptions['retry'];
-
-/** Activities of the CPU workers. They compute in the worker itself, which can delay heartbeats for a while. */
-export function cpuActivities(summary: string, startToCloseMinutes: number, taskQueue?: string): CpuActivities {
+/**
+ * Activities of the CPU workers. They compute in the worker itself, which can delay heartbeats for a while.
+ *
+ * @param taskQueue default: the workflow's own
+ */
+export function cpuActivities(taskQueue: string | undefined, summary: string, minutes: number): CpuActivities {
   return proxyActivities<CpuActivities>({
     ...common,
     taskQueue,
-    startToCloseTimeout: `${startToCloseMinutes} minutes`,
+    startToCloseTimeout: `${minutes} minutes`,
     heartbeatTimeout: '1 minute',
     retry: cpuRetry,
     summary,
@@ -58,29 +69,55 @@ export function cpuActivities(summary: string, startToCloseMinutes: number, task
 }
 
 /**
+ * The activity of a step: its name, queue and time limit are those of the step's row in the table.
+ *
+ * @param minutes of an attempt, where the row leaves them to the config
+ */
+export function stepActivity<Name extends StepName>(
+  { queues }: RunPlan,
+  name: Name,
+  minutes = rowOf(name).minutes,
+): (reference: StepReference) => Promise<OutcomeOf<Name>> {
+  if (minutes === undefined) throw new Error(`the step ${name} has no time limit`);
+  const { queue } = rowOf(name);
+  const activities = (queue === 'gpu' ? gpuActivities : cpuActivities)(queues[queue], summaryOf(name), minutes);
+  return (activities as unknown as { [Step in Name]: (reference: StepReference) => Promise<OutcomeOf<Name>> })[name];
+}
+
+/** What the step does, as a sentence for the Temporal UI. */
+export function summaryOf(name: StepName): string {
+  const { description } = rowOf(name);
+  return description.charAt(0).toUpperCase() + description.slice(1);
+}
+
+/**
  * Activities that ask the teacher. Rate limits (429) and an hour without an answer are part of a long generation, so
  * there is no limit on attempts: an activity fails for good by itself, such as for a refused key or a bad request. The
  * teacher's own `Retry-After` replaces the interval here.
  */
-export function teacherActivities(summary: string, taskQueue: string): GenerationActivities {
+export function teacherActivities(taskQueue: string, summary: string): GenerationActivities {
   return proxyActivities<GenerationActivities>({
     ...common,
     taskQueue,
     startToCloseTimeout: '6 hours',
     heartbeatTimeout: '30 seconds',
-    retry: { ...gpuRetry, maximumInterval: '5 minutes' },
+    retry: teacherRetry,
     summary,
   });
 }
 
-/** The activities of Interactive Prompt Optimization: a few requests to the teacher each. */
-export function promptActivities(summary: string, taskQueue?: string): PromptActivities {
+/**
+ * The activities of Interactive Prompt Optimization: a few requests to the teacher each.
+ *
+ * @param taskQueue default: the workflow's own
+ */
+export function promptActivities(taskQueue: string | undefined, summary: string): PromptActivities {
   return proxyActivities<PromptActivities>({
     ...common,
     taskQueue,
     startToCloseTimeout: '1 hour',
     heartbeatTimeout: '1 minute',
-    retry: teacherRetry,
+    retry: promptRetry,
     summary,
   });
 }

@@ -91,7 +91,7 @@ export class ChunkWindow {
   /** @returns the new limit */
   async topUp(amount: number): Promise<number> {
     await condition(() => this.started !== undefined);
-    await cpuActivities('Record the top-up', 10, this.taskQueue).recordTopUp({
+    await cpuActivities(this.taskQueue, 'Record the top-up', 10).recordTopUp({
       ...this.reference,
       id: uuid4(),
       amount,

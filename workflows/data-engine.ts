@@ -10,7 +10,8 @@ import {
   startChild,
   workflowInfo,
 } from '@temporalio/workflow';
-import { cpuActivities } from './activity-options.ts';
+import { steps } from '../src/round/steps.ts';
+import { cpuActivities, stepActivity, summaryOf } from './activity-options.ts';
 import { compactRounds } from './details.ts';
 import type { DataEngineInput, DataEngineResult, DataEngineState } from './messages.ts';
 import { notify, roundNotification } from './notifications.ts';
@@ -45,7 +46,7 @@ const scheduledByKey = defineSearchAttributeKey('TemporalScheduledById', 'KEYWOR
 async function planRun(input: DataEngineInput): Promise<DataEngineState> {
   const { workflowId, typedSearchAttributes } = workflowInfo();
   // On the workflow's own queue: the config that names the queues is not read yet.
-  const { earlier = [], ...plan } = await cpuActivities(`Read and freeze ${input.config}`, 10).prepareRun({
+  const { earlier = [], ...plan } = await cpuActivities(undefined, `Read and freeze ${input.config}`, 10).prepareRun({
     ...input,
     workflowId,
     scheduledBy: typedSearchAttributes.get(scheduledByKey) ?? undefined,
@@ -55,15 +56,13 @@ async function planRun(input: DataEngineInput): Promise<DataEngineState> {
 
 async function prepareData(run: RunState): Promise<void> {
   const { directory: runDirectory, queues } = run.plan;
-  await run.step('prepare-data', () =>
-    cpuActivities('Check the data, or render the demo domain', 360, queues.cpu).prepareData({ runDirectory, round: 0 }),
-  );
+  const cpu = cpuActivities(queues.cpu, summaryOf('prepare-data'), steps['prepare-data'].minutes);
+  await run.step('prepare-data', () => cpu.prepareData({ runDirectory, round: 0 }));
 }
 
 async function doNextRound(run: RunState): Promise<void> {
   const { plan, nextRound: number } = run;
   const reference = { runDirectory: plan.directory, round: number };
-  const cpu = (summary: string, minutes: number) => cpuActivities(summary, minutes, plan.queues.cpu);
 
   const summary = await untilRoundEnds(run);
   if ('endedEarly' in summary) {
@@ -71,8 +70,9 @@ async function doNextRound(run: RunState): Promise<void> {
     return;
   }
   run.addRow(summary);
-  await run.step('record', () => cpu(`Record the row of round ${number}`, 10).recordRound({ ...reference, summary }));
-  await run.optionalStep('report', () => cpu(`Write the report after round ${number}`, 30).report(reference));
+  const { recordRound } = cpuActivities(plan.queues.cpu, `Record the row of round ${number}`, 10);
+  await run.step('record', () => recordRound({ ...reference, summary }));
+  await run.optionalStep('report', () => stepActivity(plan, 'report')(reference));
   await notify(plan, 'round', number, roundNotification(summary));
 }
 

@@ -2,7 +2,8 @@
  * The texts and tables that the Temporal UI shows as current details. Pure functions.
  */
 import { rootCause } from '@temporalio/workflow';
-import type { CompareOutcome, GateOutcome, GenerateOutcome } from '../src/round/outcomes.ts';
+import type { CompareOutcome, GenerateOutcome } from '../src/round/outcomes.ts';
+import { signedPoints } from '../src/round/steps.ts';
 import type { DataEngineProgress, DataEngineState, GenerationProgress, RoundSummary, StepRecord } from './messages.ts';
 
 const problemCharacters = 500;
@@ -64,20 +65,12 @@ export function describeWaiting(
     '',
     '',
     '**This round waits for a decision.**',
-    `- Score: ${signed(change)} points against round ${builtOn} (p of getting worse ${pValue.toPrecision(2)}). The tests say: ${tests}.`,
+    `- Score: ${signedPoints(change)} points against round ${builtOn} (p of getting worse ${pValue.toPrecision(2)}). The tests say: ${tests}.`,
     `- Forgotten: ${forgotten} of ${remembered} questions that the best earlier rounds got right.`,
     `- Cost: ${append?.samplesAdded ?? 0} samples for ${tokens} teacher tokens (${(generate?.cost ?? 0).toFixed(2)} in the currency of the prices).`,
     `- Samples, and the answers that changed: \`${samplesPage}\``,
     `- Decide: \`dataengine approve ${workflowId}\` or \`dataengine approve ${workflowId} --reject\`, or send the update \`decideRound\`.`,
   ].join('\n');
-}
-
-/** The gate's decision in a few words. */
-export function describeGate({ accepted, by, reason, change, builtOn }: GateOutcome): string {
-  if (by === 'first') return 'accepted';
-  const who = by === 'person' ? ' by a person' : by === 'default' ? ' as nobody decided' : '';
-  const what = accepted ? 'accepted' : 'set aside';
-  return `${what}${who}, ${signed(change)} points against round ${builtOn}; ${reason}`;
 }
 
 /** `yes`, `set aside` or, for a round that was not judged, a dash. */
@@ -88,10 +81,6 @@ export function decisionOf({ gate }: RoundSummary): string {
 /** `12 of 180`: questions that the best earlier rounds got right and this one doesn't. */
 export function forgottenOf({ gate }: RoundSummary): string {
   return gate === undefined || gate.builtOn === undefined ? '–' : `${gate.forgotten} of ${gate.remembered}`;
-}
-
-function signed(points: number): string {
-  return `${points >= 0 ? '+' : '−'}${Math.abs(points).toFixed(1)}`;
 }
 
 /** Says when the run is paused, or waits for an answer. */

@@ -3,7 +3,7 @@
  * is built upon. Nothing runs on a GPU while the round waits for a person.
  */
 import { allHandlersFinished, condition, workflowInfo } from '@temporalio/workflow';
-import type { GateOutcome } from '../src/round/outcomes.ts';
+import { type OutcomeOf, steps } from '../src/round/steps.ts';
 import { cpuActivities } from './activity-options.ts';
 import { describeWaiting } from './details.ts';
 import { approvalNotification, notify } from './notifications.ts';
@@ -12,10 +12,10 @@ import type { RoundState } from './round-state.ts';
 const defaultApproval = { timeoutHours: 72, defaultDecision: 'gate' } as const;
 
 /** Compares and decides. Under the policy `approve` it waits for a person, but no longer than the config says. */
-export async function passGate(round: RoundState): Promise<GateOutcome> {
+export async function passGate(round: RoundState): Promise<OutcomeOf<'gate'>> {
   const { plan, reference } = round;
   const { workflowId } = workflowInfo();
-  const cpu = (summary: string) => cpuActivities(summary, 60, plan.queues.cpu);
+  const cpu = (summary: string) => cpuActivities(plan.queues.cpu, summary, steps.gate.minutes);
 
   const compared = await cpu('Compare the model with that of the last good round').compareRound(reference);
   if (!compared.asksPerson) return cpu('Decide whether the round is built upon').gate(reference);

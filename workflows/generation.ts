@@ -48,7 +48,7 @@ interface Work<Outcome> {
 async function askTeacher<Outcome>(input: GenerationInput, work: Work<Outcome>): Promise<Outcome> {
   const { taskQueue, runDirectory, round } = input;
   const reference = { runDirectory, round };
-  const cpu = (summary: string, minutes: number) => cpuActivities(summary, minutes, taskQueue);
+  const cpu = (summary: string, minutes: number) => cpuActivities(taskQueue, summary, minutes);
   const window = new ChunkWindow(input, work.purpose);
   handleMessages(window);
 

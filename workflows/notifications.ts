@@ -12,7 +12,7 @@ type Kind = NonNullable<RunPlan['notifyOn']>[number];
 export async function notify(plan: RunPlan, kind: Kind, round: number, text: string): Promise<void> {
   if (!plan.notifyOn?.includes(kind)) return;
   try {
-    await cpuActivities(`Notify of: ${kind}`, 10, plan.queues.cpu).notify({
+    await cpuActivities(plan.queues.cpu, `Notify of: ${kind}`, 10).notify({
       runDirectory: plan.directory,
       round,
       text: `Run ${plan.run}: ${text}`,

@@ -37,11 +37,10 @@ export async function promptOptimization(input: PromptOptimizationInput): Promis
   setHandler(decideUpdate, (decision) => state.decide(decision), { validator: (given) => state.checkDecision(given) });
 
   const { workflowId } = workflowInfo();
-  const { directory, queue } = await promptActivities(
-    'Read the config and the prompt to start from',
-  ).preparePromptOptimization({ ...input, workflowId });
+  const onOwnQueue = promptActivities(undefined, 'Read the config and the prompt to start from');
+  const { directory, queue } = await onOwnQueue.preparePromptOptimization({ ...input, workflowId });
   progress.directory = directory;
-  const activities = (summary: string) => promptActivities(summary, queue);
+  const activities = (summary: string) => promptActivities(queue, summary);
   const reference = { runDirectory: directory, round: 0 };
 
   const makeSamples = async (iteration: number) => {

@@ -11,19 +11,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { StepReference } from '../activities/references.ts';
-import type {
-  AppendOutcome,
-  ClassifyOutcome,
-  EmbedOutcome,
-  EvaluateOutcome,
-  FinetuneOutcome,
-  GateOutcome,
-  GenerateOutcome,
-  MergeOutcome,
-  RefineOutcome,
-  SampleOutcome,
-  VerifyOutcome,
-} from '../src/round/outcomes.ts';
+import { type OutcomeOf, rowOf, type StepName } from '../src/round/steps.ts';
 import { describeSteps } from './details.ts';
 import type { RoundDecision, RoundInput, RoundProgress, RunPlan, StepRecord } from './messages.ts';
 import { Steered } from './steered.ts';
@@ -33,26 +21,11 @@ const maxCommentLength = 500;
 
 type Child = Pick<ChildWorkflowHandle<Workflow>, 'signal'>;
 
-/** What each step of a round comes to, by the step's name. */
-export interface StepOutcomes {
-  embed: EmbedOutcome;
-  sample: SampleOutcome;
-  generate: GenerateOutcome;
-  verify: VerifyOutcome;
-  refine: RefineOutcome;
-  append: AppendOutcome;
-  finetune: FinetuneOutcome;
-  merge: MergeOutcome;
-  evaluate: EvaluateOutcome;
-  classify: ClassifyOutcome;
-  gate: GateOutcome;
-}
-
 export class RoundState extends Steered {
   readonly plan: RunPlan;
   readonly reference: StepReference;
   /** Of the steps that are done. */
-  readonly outcomes: Partial<StepOutcomes> = {};
+  readonly outcomes: { [Name in StepName]?: OutcomeOf<Name> } = {};
   private readonly steps: StepRecord[] = [];
   /** The generation or verification under way. */
   private child: Child | undefined;
@@ -100,16 +73,12 @@ export class RoundState extends Steered {
 
   // What the workflow does.
 
-  async step<Name extends keyof StepOutcomes>(
-    name: Name,
-    work: () => Promise<StepOutcomes[Name]>,
-    describe: (outcome: StepOutcomes[Name]) => string,
-  ): Promise<StepOutcomes[Name]> {
+  async step<Name extends StepName>(name: Name, work: () => Promise<OutcomeOf<Name>>): Promise<OutcomeOf<Name>> {
     const record: StepRecord = { name, state: 'running' };
     this.steps.push(record);
     const outcome = await this.attempt(record, work);
-    this.outcomes[name] = outcome;
-    Object.assign(record, { state: 'done', seconds: outcome.seconds, note: describe(outcome) });
+    Object.assign(this.outcomes, { [name]: outcome });
+    Object.assign(record, { state: 'done', seconds: outcome.seconds, note: rowOf(name).summary(outcome as never) });
     this.show();
     return outcome;
   }

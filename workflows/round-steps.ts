@@ -1,122 +1,81 @@
 /**
- * How each step of a round runs: most as one activity, some in shards, in a workflow of its own or with a person.
+ * How each step of a round runs: most as the activity of their name, some in shards, in a workflow of their own or with a
+ * person.
  */
 import { startChild, workflowInfo } from '@temporalio/workflow';
-import type { CpuActivities } from '../activities/cpu.ts';
-import type { GpuActivities } from '../activities/gpu.ts';
-import type { EmbedOutcome, EvaluateOutcome } from '../src/round/outcomes.ts';
-import { cpuActivities, gpuActivities } from './activity-options.ts';
-import { describeGate, roundNumber } from './details.ts';
+import { type OutcomeOf, type StepName, steps } from '../src/round/steps.ts';
+import { cpuActivities, gpuActivities, stepActivity } from './activity-options.ts';
 import { passGate } from './gate.ts';
 import { generation, verification } from './generation.ts';
 import type { GenerationInput } from './messages.ts';
-import type { RoundState, StepOutcomes } from './round-state.ts';
+import type { RoundState } from './round-state.ts';
 import { inShards } from './shards.ts';
 
-/** Shards with the GPU workers at a time where the config says nothing: the server stays quick. */
+/** Where the config says nothing. */
 const defaultMaxConcurrentShards = 100;
 
-/** Runs a step and returns what it came to. */
-export function runRoundStep<Name extends keyof StepOutcomes>(
-  state: RoundState,
-  name: Name,
-): Promise<StepOutcomes[Name]> {
-  return state.step(name, () => run[name](state), describe[name]);
+/** Runs a step and returns its outcome. */
+export function runRoundStep<Name extends StepName>(state: RoundState, name: Name): Promise<OutcomeOf<Name>> {
+  const run: Runs[Name] = runs[name];
+  return state.step(name, () => (run ? run(state) : stepActivity(state.plan, name)(state.reference)));
 }
 
-type Runs = { [Name in keyof StepOutcomes]: (state: RoundState) => Promise<StepOutcomes[Name]> };
+type Runs = { [Name in StepName]?: (state: RoundState) => Promise<OutcomeOf<Name>> };
 
-const run: Runs = {
+const runs: Runs = {
   embed,
-  sample: (state) =>
-    cpu(state, 'Choose what to ask for from the bad cases of the last good round', 60).sample(state.reference),
-  generate: (state) =>
-    askTeacher(state, generation, {
-      id: 'generation',
-      summary: `Ask the teacher for the samples of round ${state.reference.round}`,
-    }),
-  verify: (state) =>
-    askTeacher(state, verification, {
-      id: 'verification',
-      summary: `Ask the teacher its own questions of round ${state.reference.round} again`,
-    }),
-  refine: (state) => cpu(state, 'Parse and filter the answers', 60).refine(state.reference),
-  append: (state) => cpu(state, 'Append the dataset version', 30).append(state.reference),
-  finetune: (state) =>
-    gpu(state, `Finetune the adapter of round ${state.reference.round}`, state.plan.finetuneTimeoutMinutes).finetune(
-      state.reference,
-    ),
-  merge: (state) => gpu(state, 'Merge the adapter into the base model', 60).merge(state.reference),
+  generate: (state) => askTeacher(state, 'generation', generation, 'Ask the teacher for the samples'),
+  verify: (state) => askTeacher(state, 'verification', verification, 'Ask the teacher its own questions again'),
+  finetune: ({ plan, reference }) => stepActivity(plan, 'finetune', plan.finetuneTimeoutMinutes)(reference),
   evaluate,
-  classify: (state) => cpu(state, 'Sort the bad cases by question type', 360).classify(state.reference),
   gate: passGate,
 };
 
-type Descriptions = { [Name in keyof StepOutcomes]: (outcome: StepOutcomes[Name]) => string };
-
-const describe: Descriptions = {
-  embed: ({ images }) => `${images} images`,
-  sample: ({ requests }) => `${requests} requests`,
-  generate: ({ answers, unanswered }) => `${answers} answers${unanswered > 0 ? `, ${unanswered} left out` : ''}`,
-  verify: ({ answers, samples, unanswered = 0 }) =>
-    `${answers} answers about ${samples} samples${unanswered > 0 ? `, ${unanswered} left out` : ''}`,
-  refine: ({ accepted, rejected }) => `${accepted} accepted, ${rejected} rejected`,
-  append: ({ version }) => `version ${version.slice(0, 12)}`,
-  finetune: ({ samples, loss }) => `${samples} samples, loss ${roundNumber(loss, 3)}`,
-  merge: ({ parity }) => `parity ${parity}`,
-  evaluate: ({ multipleChoice, testMultipleChoice: test }) =>
-    `MC ${roundNumber(multipleChoice, 1)} %${test === undefined ? '' : `, test MC ${roundNumber(test, 1)} %`}`,
-  classify: ({ badCases }) => `${badCases} bad cases`,
-  gate: describeGate,
-};
-
-async function embed(state: RoundState): Promise<EmbedOutcome> {
-  const { plan, reference } = state;
+async function embed({ plan, reference }: RoundState): Promise<OutcomeOf<'embed'>> {
   const { embeddingShards: count = 1, partsAtOnce = defaultMaxConcurrentShards } = plan;
-  const shards = count === 1 ? [] : Array.from({ length: count }, (_, shard) => shard);
+  const { minutes } = steps.embed.shards;
   return inShards(
     partsAtOnce,
-    shards,
-    (shard) =>
-      gpu(state, `Embed the pool of images (shard ${shard + 1} of ${count})`, 360).embedShard({ ...reference, shard }),
-    () => gpu(state, 'Embed the pool of images', 360).embed(reference),
+    count === 1 ? [] : Array.from({ length: count }, (_, shard) => shard),
+    (shard) => {
+      const gpu = gpuActivities(plan.queues.gpu, `Embed images (shard ${shard + 1} of ${count})`, minutes);
+      return gpu.embedShard({ ...reference, shard });
+    },
+    () => stepActivity(plan, 'embed')(reference),
   );
 }
 
-async function evaluate(state: RoundState): Promise<EvaluateOutcome> {
-  const { plan, reference } = state;
+async function evaluate({ plan, reference }: RoundState): Promise<OutcomeOf<'evaluate'>> {
   const { evaluationSets, evaluationShards: count, partsAtOnce = defaultMaxConcurrentShards } = plan;
-  const shards = evaluationSets.flatMap((set) => Array.from({ length: count }, (_, shard) => ({ set, shard })));
+  const { minutes } = steps.evaluate.shards;
+  const { evaluate } = cpuActivities(
+    plan.queues.cpu,
+    'Join the shards and compute the metrics',
+    steps.evaluate.minutes,
+  );
   return inShards(
     partsAtOnce,
-    shards,
-    ({ set, shard }) =>
-      gpu(state, `Score the ${set} questions (shard ${shard + 1} of ${count})`, 360).evaluateShard({
-        ...reference,
-        set,
-        shard,
-      }),
-    () => cpu(state, 'Join the shards and compute the metrics', 30).evaluate(reference),
+    evaluationSets.flatMap((set) => Array.from({ length: count }, (_, shard) => ({ set, shard }))),
+    ({ set, shard }) => {
+      const summary = `Score the ${set} questions (shard ${shard + 1} of ${count})`;
+      return gpuActivities(plan.queues.gpu, summary, minutes).evaluateShard({ ...reference, set, shard });
+    },
+    () => evaluate(reference),
   );
 }
 
+/** @param id of the child, after that of the round */
 async function askTeacher<Outcome>(
   state: RoundState,
+  id: string,
   workflow: (input: GenerationInput) => Promise<Outcome>,
-  { id, summary }: { id: string; summary: string },
+  summary: string,
 ): Promise<Outcome> {
+  const { plan, reference } = state;
   const child = startChild(workflow, {
     workflowId: `${workflowInfo().workflowId}/${id}`,
-    args: [{ ...state.reference, taskQueue: state.plan.queues.cpu }],
-    staticSummary: summary,
+    args: [{ ...reference, taskQueue: plan.queues.cpu }],
+    staticSummary: `${summary} (round ${reference.round})`,
   });
   return state.untilEnded(child);
-}
-
-function cpu({ plan }: RoundState, summary: string, minutes: number): CpuActivities {
-  return cpuActivities(summary, minutes, plan.queues.cpu);
-}
-
-function gpu({ plan }: RoundState, summary: string, minutes: number): GpuActivities {
-  return gpuActivities(plan, summary, minutes);
 }

@@ -3,6 +3,7 @@
  * is built upon.
  */
 import { allHandlersFinished, condition, setHandler } from '@temporalio/workflow';
+import type { OutcomeOf, StepName } from '../src/round/steps.ts';
 import {
   decideRoundUpdate,
   type EndedEarly,
@@ -10,7 +11,7 @@ import {
   type RoundSummary,
   roundProgressQuery,
 } from './messages.ts';
-import { RoundState, type StepOutcomes } from './round-state.ts';
+import { RoundState } from './round-state.ts';
 import { runRoundStep } from './round-steps.ts';
 import { steerSignal } from './steering-messages.ts';
 
@@ -29,7 +30,7 @@ export async function round(input: RoundInput): Promise<RoundSummary | EndedEarl
 
 async function runSteps(state: RoundState): Promise<RoundSummary | EndedEarly> {
   const { round } = state.reference;
-  const step = <Name extends keyof StepOutcomes>(name: Name) => runRoundStep(state, name);
+  const step = <Name extends StepName>(name: Name) => runRoundStep(state, name);
   const endEarly = (endedEarly: string) => ({ round, endedEarly });
 
   if (round > 0) {
@@ -52,9 +53,9 @@ async function runSteps(state: RoundState): Promise<RoundSummary | EndedEarly> {
 
 function summarize(
   { reference, outcomes, seconds }: RoundState,
-  scores: StepOutcomes['evaluate'],
-  { badCases, errorByType }: StepOutcomes['classify'],
-  { seconds: _, reused: __, ...gate }: StepOutcomes['gate'],
+  scores: OutcomeOf<'evaluate'>,
+  { badCases, errorByType }: OutcomeOf<'classify'>,
+  { seconds: _, reused: __, ...gate }: OutcomeOf<'gate'>,
 ): RoundSummary {
   const { generate, verify, refine, append } = outcomes;
   return {

@@ -82,6 +82,6 @@ export class TeacherCalls {
   }
 
   private teacher(summary: string): GenerationActivities {
-    return teacherActivities(summary, this.taskQueue);
+    return teacherActivities(this.taskQueue, summary);
   }
 }

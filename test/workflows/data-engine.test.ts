@@ -94,7 +94,7 @@ test('each round is a child workflow named after the run, with words for the Tem
   const summaries = (history.events ?? [])
     .map((event) => Buffer.from(event.userMetadata?.summary?.data ?? []).toString())
     .filter((text) => text !== '');
-  expect(summaries).toContain('"Finetune the adapter of round 1"');
+  expect(summaries).toContainEqual(expect.stringMatching(/^"Finetune the adapter /));
 });
 
 test('queries tell the round, its steps and the finished rounds', async () => {
