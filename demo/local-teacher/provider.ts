@@ -1,7 +1,6 @@
 import { OpenAI } from 'openai';
 import { clientOptions } from '../../src/teacher/chat-client.ts';
-import type { TeacherProvider } from '../../src/teacher/provider.ts';
-import type { ConnectionSettings } from '../../src/teacher/settings.ts';
+import type { ConnectionSettings, TeacherProvider } from '../../src/teacher/provider.ts';
 
 /**
  * The rule-based teacher of the demo. One is started on this machine for each piece of work, unless `teacher.baseUrl`

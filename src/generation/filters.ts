@@ -1,3 +1,7 @@
+import { z } from 'zod';
+import { describeFirstIssue } from '../core/field-path.ts';
+import { plainText } from './plain-text.ts';
+
 /** Why an answer of the teacher is of no use for training. */
 export type RejectionReason =
   // The reference system's filters.
@@ -32,6 +36,20 @@ export interface Rejection {
   detail: string;
 }
 
+/** Tells a rejection from what was asked for. */
+export function isRejection(result: unknown): result is Rejection {
+  return typeof result === 'object' && result !== null && 'reason' in result && 'detail' in result;
+}
+
+/** The parts of an answer, boxes removed. */
+export interface ParsedAnswer {
+  question: string;
+  choices: [string, string, string, string];
+  correctChoiceIndex: number;
+  /** With its heading ("Explanation:" or "Explanations:"), as the reference system's training data has it. */
+  explanation: string;
+}
+
 /**
  * The reference system's filters of the raw text: an answer that speaks of coordinates or bounding boxes (which
  * nobody sees who looks at the image), or that says skip.
@@ -62,4 +80,109 @@ export function filterParts(parts: {
 function found(reason: RejectionReason, pattern: RegExp, text: string): Rejection | undefined {
   const match = pattern.exec(text);
   return match ? { reason, detail: match[0].trim() } : undefined;
+}
+
+const words = (maximum: number) =>
+  z
+    .string()
+    .regex(/[\p{L}\p{N}]/u, 'has no word')
+    .max(maximum);
+
+/** What a sample may look like. The longest of A-OKVQA's own are half as long; what is longer would be cut anyway. */
+const sampleSchema = z.object({
+  question: words(300),
+  choices: z.array(z.string().regex(/\S/).max(150)).length(4),
+  explanation: words(2000),
+});
+
+/**
+ * The checks of a parsed answer that come after the reference system's filters: its lengths, text that belongs to a
+ * prompt instead of an image, choices that speak of the other choices, and an explanation that argues for another
+ * choice than the answer.
+ *
+ * @returns why it can't be used, or undefined
+ */
+export function checkSample(parsed: ParsedAnswer): Rejection | undefined {
+  const fit = sampleSchema.safeParse(parsed);
+  if (!fit.success) {
+    const { field, problem } = describeFirstIssue(fit.error);
+    return { reason: 'not_a_sample', detail: `${field}: ${problem}` };
+  }
+  return findPromptText(parsed) ?? findChoiceAboutChoices(parsed) ?? findContradiction(parsed);
+}
+
+// The marks would end a turn of the training prompt; the sentences are a caption's that gives orders to the teacher,
+// or a teacher's that speaks of itself.
+const promptText = [
+  /###|<\/?Img>|<ImageHere>|<\|\w+\|>|\[\/?INST\]/i,
+  /\bas an? (?:AI|artificial intelligence|(?:large )?language model)\b/i,
+  /\b(?:ignore|disregard|forget) (?:all |any |the |my |your )*(?:previous|above|earlier|prior) (?:instruction|prompt|message|rule)/i,
+  /\bsystem prompt|\bin-context example|\baccording to the captions?\b|\bcaptions? (?:says?|states?|mentions?|describes?|indicates?|suggests?)\b/i,
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these characters are what is looked for
+  /[\u0000-\u0008\u000e-\u001f\u007f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]/,
+];
+
+function findPromptText({ question, choices, explanation }: ParsedAnswer): Rejection | undefined {
+  for (const text of [question, ...choices, explanation]) {
+    for (const pattern of promptText) {
+      const match = pattern.exec(text);
+      if (match) return { reason: 'prompt_text', detail: around(text, match.index) };
+    }
+  }
+  return undefined;
+}
+
+const aboutChoices =
+  /^(?:all|none|any|both|neither|either)(?: of)?(?: the)? (?:above|below|these|those|them|choices|options|answers)$|^(?:both|neither|either)? ?\(?[a-d]\)? (?:and|or|nor) \(?[a-d]\)?$/;
+
+// Choices are shuffled, and exactly one must be right.
+function findChoiceAboutChoices({ choices }: ParsedAnswer): Rejection | undefined {
+  const found = choices.find((choice) => aboutChoices.test(plainText(choice)));
+  return found === undefined ? undefined : { reason: 'choice_about_choices', detail: found };
+}
+
+// A bare capital may start a sentence ("A dog"), so what follows must show that it is a letter.
+const letter = String.raw`(?:\(([A-Da-d])\)|([A-D])(?=[.,;:]|\s+(?:because|since|as|is)\b|\s*$))`;
+const named = String.raw`(?:\(([A-Da-d])\)|\b(?:[Oo]ption|[Cc]hoice|[Aa]nswer)\s+\(?([A-D])\)?)`;
+const saysRight = [
+  new RegExp(
+    String.raw`\b(?:[Cc]orrect|[Rr]ight|[Bb]est)\s+(?:answer|choice|option)\s+(?:is|must be)\s+(?:therefore\s+)?(?:(?:option|choice)\s+)?${letter}`,
+    'g',
+  ),
+  new RegExp(String.raw`\b[Aa]nswer\s+is\s+(?:therefore\s+)?(?:(?:option|choice)\s+)?${letter}`, 'g'),
+  new RegExp(String.raw`${named}\s+(?:is|must be)\s+(?:therefore\s+)?(?:the\s+)?(?:correct|right)\b`, 'g'),
+];
+const saysWrong = new RegExp(
+  String.raw`${named}\s+(?:is|must be)\s+(?:clearly\s+)?(?:incorrect|wrong|false|not\s+(?:correct|right))\b`,
+  'g',
+);
+const saysRightInWords =
+  /\b(?:correct|right) (?:answer|choice|option) (?:is|must be) (?:therefore )?["'“]?([^.;"”\n]{1,150})/gi;
+
+function findContradiction({ choices, correctChoiceIndex, explanation }: ParsedAnswer): Rejection | undefined {
+  const contradiction = (index: number): Rejection => ({
+    reason: 'explanation_contradicts_answer',
+    detail: around(explanation, index),
+  });
+  for (const pattern of saysRight) {
+    for (const match of explanation.matchAll(pattern)) {
+      if (letterIndex(match) !== correctChoiceIndex) return contradiction(match.index);
+    }
+  }
+  for (const match of explanation.matchAll(saysWrong)) {
+    if (letterIndex(match) === correctChoiceIndex) return contradiction(match.index);
+  }
+  for (const match of explanation.matchAll(saysRightInWords)) {
+    const said = choices.map(plainText).indexOf(plainText(match[1] as string));
+    if (said >= 0 && said !== correctChoiceIndex) return contradiction(match.index);
+  }
+  return undefined;
+}
+
+function letterIndex(match: RegExpMatchArray): number {
+  return 'ABCD'.indexOf((match[1] ?? match[2] ?? '').toUpperCase());
+}
+
+function around(text: string, index: number): string {
+  return text.slice(Math.max(0, index - 30), index + 60).trim();
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { structuredFormat } from '../teacher/teacher.ts';
-import { filterParts, type Rejection } from './filters.ts';
+import { filterParts, isRejection, type ParsedAnswer, type Rejection } from './filters.ts';
 import { plainText, stripBoxes, wordsOf } from './plain-text.ts';
 
 /**
@@ -8,15 +8,6 @@ import { plainText, stripBoxes, wordsOf } from './plain-text.ts';
  * update of this program it runs again over the raw answers, which costs nothing.
  */
 export const parserVersion = 2;
-
-/** The parts of an answer, boxes removed. */
-export interface ParsedAnswer {
-  question: string;
-  choices: [string, string, string, string];
-  correctChoiceIndex: number;
-  /** With its heading ("Explanation:" or "Explanations:"), as the reference system's training data has it. */
-  explanation: string;
-}
 
 /**
  * Parses an answer of the teacher: question, four choices (A) to (D), the letter of the correct one, and an
@@ -44,11 +35,6 @@ export function parseAnswer(text: string): ParsedAnswer | Rejection {
     explanation: stripBoxes(parts.explanation),
   };
   return findDefect(parsed) ?? findOtherAnswer(parsed, stripBoxes(parts.answer)) ?? parsed;
-}
-
-/** Tells a rejection from what was asked for. */
-export function isRejection(result: unknown): result is Rejection {
-  return typeof result === 'object' && result !== null && 'reason' in result && 'detail' in result;
 }
 
 interface Parts {

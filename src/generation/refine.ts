@@ -1,10 +1,16 @@
 import { type SeededRandom, seededRandom } from '../core/seeded-random.ts';
 import type { EngineSample } from '../datasets/engine-data.ts';
-import type { RawAnswer } from '../teacher/raw-answers.ts';
-import { checkSample } from './check-sample.ts';
+import type { RawAnswer } from '../teacher/call-log.ts';
 import { type DuplicateLimits, duplicateFinder } from './duplicates.ts';
-import { filterRawAnswer, type Rejection, type RejectionReason } from './filters.ts';
-import { asFourParts, isRejection, type ParsedAnswer, parseAnswer } from './parse-answer.ts';
+import {
+  checkSample,
+  filterRawAnswer,
+  isRejection,
+  type ParsedAnswer,
+  type Rejection,
+  type RejectionReason,
+} from './filters.ts';
+import { asFourParts, parseAnswer } from './parse-answer.ts';
 
 /** One line of `rejected.jsonl`. */
 export interface RejectedAnswer {

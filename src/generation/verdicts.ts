@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { seededRandom } from '../core/seeded-random.ts';
-import type { RawAnswer } from '../teacher/raw-answers.ts';
+import type { RawAnswer } from '../teacher/call-log.ts';
 import type { Rejection } from './filters.ts';
 import { readChosenLetter, type VerificationRequest } from './verification.ts';
 

@@ -1,9 +1,8 @@
 import { setMaxListeners } from 'node:events';
-import { type CallLog, type CallSummary, newCallId, openCallLog, type SentCall } from './call-log.ts';
+import type { TeacherRequest } from './call-log.ts';
+import { type CallLog, type CallSummary, newCallId, openCallLog, rawAnswerOf, type SentCall } from './call-log.ts';
 import type { Pacer } from './pacer.ts';
 import type { TokenSum } from './prices.ts';
-import type { TeacherRequest } from './raw-answers.ts';
-import { rawAnswerOf } from './raw-answers.ts';
 import type { TeacherAnswer } from './teacher.ts';
 import { TeacherError } from './teacher-error.ts';
 

@@ -8,9 +8,15 @@ import { z } from 'zod';
 import { hashValue } from '../core/hash.ts';
 import { InputError } from '../core/input-error.ts';
 import { parseJson } from '../core/read-json.ts';
-import { type CallSummary, openCallLog, readCallLog } from './call-log.ts';
+import {
+  type CallSummary,
+  openCallLog,
+  type RawAnswer,
+  rawAnswerOf,
+  readCallLog,
+  type TeacherRequest,
+} from './call-log.ts';
 import { costOf, type TokenSum } from './prices.ts';
-import { type RawAnswer, rawAnswerOf, type TeacherRequest } from './raw-answers.ts';
 import type { TeacherAsker } from './request-asker.ts';
 import { hashRequest, readCompletion } from './teacher.ts';
 import { type AskedChunk, askedChunk, type TeacherChunk, tokensOf } from './teacher-chunk.ts';

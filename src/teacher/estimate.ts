@@ -1,9 +1,9 @@
 import type { z } from 'zod';
+import type { TeacherRequest } from './call-log.ts';
 import { type ChunkIndex, countChunks, readChunk } from './chunks.ts';
 import type { LedgerTotal } from './ledger.ts';
 import { costOf, type TokenPrice } from './prices.ts';
 import type { Teacher } from './providers/index.ts';
-import type { TeacherRequest } from './raw-answers.ts';
 import type { TeacherChunk } from './teacher-chunk.ts';
 
 /** What a round's generation will take, from a part of its prompts. */

@@ -5,10 +5,10 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { askChunk } from './ask-chunk.ts';
 import { askWithRetries } from './ask-with-retries.ts';
 import { collectBatch, readBatchState, submitBatch } from './batches.ts';
+import type { TeacherRequest } from './call-log.ts';
 import { createPacer } from './pacer.ts';
 import { costOf, readPrice, type TokenPrice, type TokenSum } from './prices.ts';
-import type { TeacherRequest } from './raw-answers.ts';
-import type { TeacherModeName, TeacherSettings } from './settings.ts';
+import type { TeacherModeName, TeacherSettings } from './provider.ts';
 import { type AskedChunk, askedChunk, type TeacherChunk } from './teacher-chunk.ts';
 
 /** How far a chunk is; `etaSeconds` once it is known. */

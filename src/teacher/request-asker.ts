@@ -2,9 +2,9 @@ import type { OpenAI } from 'openai';
 import type { ChatCompletionCreateParamsNonStreaming } from 'openai/resources/chat/completions';
 import { hashValue } from '../core/hash.ts';
 import type { AnswerToRequest, RequestAsker } from './ask-chunk.ts';
+import type { TeacherRequest } from './call-log.ts';
 import { countPromptTokens, tokensOfImage } from './count-tokens.ts';
 import type { ChatMessage } from './prompt-template.ts';
-import type { TeacherRequest } from './raw-answers.ts';
 import {
   askTeacher,
   hashRequest,

@@ -1,9 +1,8 @@
 import type { OpenAI } from 'openai';
-import type { CallSummary } from './call-log.ts';
+import type { CallSummary, TeacherRequest } from './call-log.ts';
 import { costOf, type TokenPrice, type TokenSum } from './prices.ts';
-import type { TeacherRequest } from './raw-answers.ts';
+import type { TeacherSettings } from './provider.ts';
 import type { TeacherAsker } from './request-asker.ts';
-import type { TeacherSettings } from './settings.ts';
 
 /** Some of a round's requests, which are asked, paid and kept together: by one activity, or as one batch. */
 export interface TeacherChunk<Request extends TeacherRequest = TeacherRequest> {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { checkSample } from '../../src/generation/check-sample.ts';
-import type { ParsedAnswer } from '../../src/generation/parse-answer.ts';
+import type { ParsedAnswer } from '../../src/generation/filters.ts';
+import { checkSample } from '../../src/generation/filters.ts';
 
 const good: ParsedAnswer = {
   question: 'Where is the cat?',

@@ -1,4 +1,4 @@
-import type { TeacherRequest } from '../../teacher/raw-answers.ts';
+import type { TeacherRequest } from '../../teacher/call-log.ts';
 import { OutOfBudget } from '../../teacher/spending.ts';
 import type { Progress } from '../../trainer/protocol.ts';
 import type { StepContext } from '../step-context.ts';

@@ -1,10 +1,10 @@
 import { readManifest } from '../../core/manifest.ts';
 import { writeJson } from '../../core/write-file.ts';
+import type { TeacherRequest } from '../../teacher/call-log.ts';
 import { type ChunkIndex, countChunks, indexChunks } from '../../teacher/chunks.ts';
 import { estimateGeneration, type GenerationEstimate } from '../../teacher/estimate.ts';
 import { readLedger } from '../../teacher/ledger.ts';
-import type { TeacherRequest } from '../../teacher/raw-answers.ts';
-import type { TeacherModeName } from '../../teacher/settings.ts';
+import type { TeacherModeName } from '../../teacher/provider.ts';
 import type { StepContext } from '../step-context.ts';
 import { teacherOf } from '../teacher.ts';
 import { readPlan, type TeacherWork } from './work.ts';

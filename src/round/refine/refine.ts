@@ -6,7 +6,7 @@ import { parserVersion } from '../../generation/parse-answer.ts';
 import { refineAnswers } from '../../generation/refine.ts';
 import { readRequests } from '../../generation/sample-requests.ts';
 import { verdictJudge, verdictSchema } from '../../generation/verdicts.ts';
-import { readRawAnswers } from '../../teacher/raw-answers.ts';
+import { readRawAnswers } from '../../teacher/call-log.ts';
 import { engineDataFile, generatedData } from '../append/generated-data.ts';
 import { evaluationFiles } from '../evaluation-set.ts';
 import { finishedStep } from '../finished-step.ts';

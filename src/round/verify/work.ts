@@ -17,9 +17,9 @@ import {
   verificationMessages,
   verificationRequest,
 } from '../../generation/verification.ts';
+import type { RawAnswer } from '../../teacher/call-log.ts';
 import { readAllCalls } from '../../teacher/call-log.ts';
 import { readPromptTemplate } from '../../teacher/prompt-template.ts';
-import type { RawAnswer } from '../../teacher/raw-answers.ts';
 import { createTeacherAsker, type TeacherAsker } from '../../teacher/request-asker.ts';
 import { ledgerSource, type TeacherWork } from '../asking/work.ts';
 import { poolImageUrl, withPool } from '../pool.ts';

@@ -2,8 +2,7 @@ import { AzureOpenAI } from 'openai';
 import { InputError } from '../../core/input-error.ts';
 import { readApiKey } from '../api-key.ts';
 import { clientOptions } from '../chat-client.ts';
-import type { TeacherProvider } from '../provider.ts';
-import type { ConnectionSettings } from '../settings.ts';
+import type { ConnectionSettings, TeacherProvider } from '../provider.ts';
 
 /** Azure OpenAI: `teacher.model` names the deployment, `teacher.baseUrl` the resource. */
 export const azure: TeacherProvider = {

@@ -1,7 +1,6 @@
 import { InputError } from '../../core/input-error.ts';
 import { type TeacherMode, teacherModes } from '../modes.ts';
-import type { TeacherProvider } from '../provider.ts';
-import type { TeacherSettings } from '../settings.ts';
+import type { TeacherProvider, TeacherSettings } from '../provider.ts';
 import { azure } from './azure.ts';
 import { openai } from './openai.ts';
 

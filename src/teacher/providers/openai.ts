@@ -1,8 +1,7 @@
 import { OpenAI } from 'openai';
 import { readApiKey } from '../api-key.ts';
 import { clientOptions } from '../chat-client.ts';
-import type { TeacherProvider } from '../provider.ts';
-import type { ConnectionSettings } from '../settings.ts';
+import type { ConnectionSettings, TeacherProvider } from '../provider.ts';
 
 /** OpenAI, or with `teacher.baseUrl` any server that speaks its protocol and takes a key. */
 export const openai: TeacherProvider = {

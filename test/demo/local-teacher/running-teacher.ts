@@ -1,7 +1,7 @@
 import { onTestFinished } from 'vitest';
 import { localClient } from '../../../demo/local-teacher/provider.ts';
 import { type LocalTeacher, startLocalTeacher } from '../../../demo/local-teacher/server.ts';
-import type { ConnectionSettings } from '../../../src/teacher/settings.ts';
+import type { ConnectionSettings } from '../../../src/teacher/provider.ts';
 import type { SamplingSettings } from '../../../src/teacher/teacher.ts';
 
 /** A local teacher for one test, over real HTTP, with the real client for it. */

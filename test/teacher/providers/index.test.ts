@@ -1,9 +1,8 @@
 import { expect, it } from 'vitest';
 import { localClient } from '../../../demo/local-teacher/provider.ts';
 import { configSchema } from '../../../src/config/schema.ts';
-import type { TeacherProvider } from '../../../src/teacher/provider.ts';
+import type { TeacherProvider, TeacherSettings } from '../../../src/teacher/provider.ts';
 import { findTeacher } from '../../../src/teacher/providers/index.ts';
-import type { TeacherSettings } from '../../../src/teacher/settings.ts';
 
 const settingsOf = (teacher: object): TeacherSettings => configSchema.shape.teacher.parse(teacher);
 

@@ -2,10 +2,10 @@
  * Azure's way of the protocol: the deployment in the path, the key in a header of its own, a version in the query.
  */
 import { expect, test } from 'vitest';
-import { azureClient } from '../../src/teacher/providers/azure.ts';
-import { askTeacher } from '../../src/teacher/teacher.ts';
-import { runningTeacher, teacherSettings } from '../demo/local-teacher/running-teacher.ts';
-import { recordingProxy } from '../helpers/recording-proxy.ts';
+import { azureClient } from '../../../src/teacher/providers/azure.ts';
+import { askTeacher } from '../../../src/teacher/teacher.ts';
+import { runningTeacher, teacherSettings } from '../../demo/local-teacher/running-teacher.ts';
+import { recordingProxy } from '../../helpers/recording-proxy.ts';
 
 const messages = [{ role: 'user' as const, content: 'Good morning' }];
 const environment = { AZURE_KEY: 'secret', OPENAI_API_KEY: 'of another', OPENAI_ORG_ID: 'an organization' };
