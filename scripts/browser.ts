@@ -2,8 +2,8 @@ import sparticuz from '@sparticuz/chromium';
 import { type Browser, chromium } from 'playwright-core';
 
 /**
- * A headless Chromium: the one that CHROMIUM names, else the one that a package carries. It talks to nobody but the
- * pages it is given.
+ * A headless Chromium: the one that CHROMIUM names, else that of a package. It connects to nothing but the pages that it
+ * is given.
  */
 export async function launchBrowser(): Promise<Browser> {
   const executablePath = process.env.CHROMIUM ?? (await sparticuz.executablePath());

@@ -17,7 +17,7 @@ import { launchBrowser } from './browser.ts';
 const OUTPUT = 'docs/images';
 const runDirectory = resolve(process.argv[2] ?? 'runs/demo-seed1');
 const run = basename(runDirectory);
-/** Time for the UI to fetch a history and draw it; its connections never fall silent, in milliseconds. */
+/** Milliseconds for the UI to load a history and draw it: its connections never become idle. */
 const DRAWN = 8_000;
 const TIMELINE_HEIGHT = 620;
 
@@ -55,7 +55,7 @@ async function take(
   }
 }
 
-/** The chart alone: what lies above it shows where the run lies on the machine that it was made on. */
+/** The chart alone: what is above it shows paths of the machine that the run was made on. */
 async function timeline(page: Page): Promise<Clip | undefined> {
   const box = await page.getByRole('heading', { name: 'Timeline' }).first().boundingBox();
   return box === null ? undefined : { x: box.x - 16, y: box.y - 16, width: 992, height: TIMELINE_HEIGHT };
@@ -65,7 +65,7 @@ await mkdir(OUTPUT, { recursive: true });
 const folder = await mkdtemp(join(tmpdir(), 'screenshots-'));
 const browser = await launchBrowser();
 try {
-  // A copy: looking must not change the run's own history.
+  // A copy: viewing must not change the run's own history.
   await copyFile(join(runDirectory, 'temporal.db'), join(folder, 'temporal.db'));
   const server = await startTemporalServer(folder);
   try {

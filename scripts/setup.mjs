@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * Makes this checkout ready to run: npm packages, the Temporal CLI, native TensorFlow and its addon. Needs
- * nothing but Node. What is there already is left alone, so it may run before every command.
+ * Prepares this checkout: installs npm packages, the Temporal CLI, native TensorFlow and its addon. Needs only
+ * Node. Skips what is installed already, so it may run before every command.
  *
  *   node scripts/setup.mjs          TensorFlow for the CPU (or, after --gpu once, still for the GPU)
  *   node scripts/setup.mjs --gpu    TensorFlow for CUDA 12, with CUDA's libraries from PyPI
@@ -38,7 +38,7 @@ const nodeStep = {
 
 const known = ['--gpu', '--cpu', '--python', '--torch', '--deepspeed', '--s3-server'];
 
-/** Each step looks for what it needs (`find`, quick) and gets it (`make`, under the lock) when it is not there. */
+/** Each step looks for what it needs (`find`, quick) and installs it (`make`, under the lock) when it is missing. */
 const standardSteps = [nodeStep, packagesStep, temporalStep, tensorflowStep, addonStep];
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -65,32 +65,32 @@ async function main(options) {
   ];
 
   const lines = [];
-  if (await everythingIsThere(steps, context, lines)) {
+  if (await isComplete(steps, context, lines)) {
     for (const line of lines) console.log(line);
     saveState(context.state, before);
     return 0;
   }
   return withLock(join(cache, 'setup.lock'), {
-    onWait: (owner) => console.log(`  another set-up (process ${owner}) is under way: waiting for it`),
-    work: () => makeWhatIsMissing(steps, context, before),
+    onWait: (owner) => console.log(`  another set-up (process ${owner}) is running: waiting for it`),
+    work: () => installMissing(steps, context, before),
   });
 }
 
-async function everythingIsThere(steps, context, lines) {
+async function isComplete(steps, context, lines) {
   for (const step of steps) {
     try {
       const found = await step.find(context);
       if (!found) return false;
       lines.push(lineOf(step, found));
     } catch {
-      // The reason is told when the step is run in earnest.
+      // The step reports the reason when it runs under the lock.
       return false;
     }
   }
   return true;
 }
 
-async function makeWhatIsMissing(steps, context, before) {
+async function installMissing(steps, context, before) {
   removeLeftovers(cache);
   for (const step of steps) {
     try {
@@ -102,7 +102,7 @@ async function makeWhatIsMissing(steps, context, before) {
         found = await step.find(context);
         if (!found)
           throw new SetupError({
-            problem: 'it was set up, but is not there',
+            problem: 'it was installed, but cannot be found',
             remedy: `remove ${cache} and run the set-up again`,
           });
         found.text += `, set up in ${((performance.now() - start) / 1000).toFixed(1)} s`;

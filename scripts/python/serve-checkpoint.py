@@ -1,9 +1,9 @@
-"""Serves the tensors of a PyTorch checkpoint (.pth, .bin) to the program that started this one.
+"""Serves the tensors of a PyTorch checkpoint (.pth, .bin) to its parent process.
 
 Standard output: a line of JSON, {"tensors": [{"name", "dtype", "shape"}]} or {"error"}; then, for each line of
 standard input, which names a tensor, that tensor's bytes, row-major, little-endian.
 
-Only data is unpickled (weights_only=True): a checkpoint that would run code is refused. The file is mapped into
+Only data is unpickled (weights_only=True): a checkpoint that would run code is rejected. The file is mapped into
 memory where its format allows, so that one tensor at a time is held.
 """
 
@@ -33,7 +33,7 @@ def tensors_of(checkpoint):
     return {name: value for name, value in checkpoint.items() if isinstance(value, torch.Tensor)}
 
 
-def say(message):
+def write(message):
     sys.stdout.buffer.write(json.dumps(message).encode() + b"\n")
     sys.stdout.buffer.flush()
 
@@ -46,10 +46,10 @@ def main(path):
             for name, tensor in tensors.items()
         ]
     except KeyError as error:
-        return say({"error": f"holds tensors of {error}, which checkpoints of this model don't have"})
-    except Exception as error:  # Whatever is wrong with the file is to be told of the file.
-        return say({"error": f"PyTorch can't read it: {error}".split("\n")[0]})
-    say({"tensors": header})
+        return write({"error": f"holds tensors of {error}, which checkpoints of this model don't have"})
+    except Exception as error:  # Whatever is wrong, the message names the file.
+        return write({"error": f"PyTorch can't read it: {error}".split("\n")[0]})
+    write({"tensors": header})
     for line in sys.stdin:
         tensor = tensors[line.rstrip("\n")].contiguous().reshape(-1)
         sys.stdout.buffer.write(memoryview(tensor.view(torch.uint8).numpy()))

@@ -31,7 +31,7 @@ export const addonStep = {
     rmSync(stampFile(context), { force: true });
     linkLibraries(context);
     await build(context);
-    const tensorflowVersion = await prove(context);
+    const tensorflowVersion = await verify(context);
     writeFileSync(stampFile(context), JSON.stringify({ tensorflowVersion, builtFor: builtFor(context) }));
   },
 };
@@ -57,7 +57,7 @@ function findBinding(context) {
     .find((file) => existsSync(file));
 }
 
-/** Points the package's deps folder at the library. Each link is replaced in one move: a program may be using it. */
+/** Points the package's deps folder at the library. Each link is replaced atomically: a program may be using it. */
 function linkLibraries(context) {
   const { library } = context;
   const deps = join(packageFolder(context), 'deps');
@@ -127,10 +127,10 @@ function nodeGypOf(installation) {
 }
 
 /**
- * Loads the addon in a process of its own, since a wrong library can end the process, and runs one op.
- * Returns the version that the library itself gives.
+ * Loads the addon in another process, since a wrong library can crash it, and runs one op.
+ * Returns the version that the library reports.
  */
-async function prove(context) {
+async function verify(context) {
   const program = `
     const tf = require('@tensorflow/tfjs-node-gpu');
     const [product] = tf.matMul([[1, 2]], [[3], [4]]).dataSync();

@@ -5,20 +5,20 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const abandonedAfter = 60_000;
 
 /**
- * Does work while no other process on this machine does work under the same lock file. A lock whose process
- * is gone, or that nobody touches while we wait for a minute, counts as abandoned.
+ * Runs the work while no other process on this machine runs work under the same lock file. A lock is abandoned when its
+ * process has ended, or when nobody touches it for a minute while we wait.
  */
-export async function withLock(file, { onWait, work, patience = abandonedAfter }) {
+export async function withLock(file, { onWait, work, timeout = abandonedAfter }) {
   mkdirSync(dirname(file), { recursive: true });
   const breaking = `${file}.breaking`;
-  const isAbandoned = abandonment(file, patience);
-  const isBreakingAbandoned = abandonment(breaking, patience);
-  let told = false;
+  const isAbandoned = abandonment(file, timeout);
+  const isBreakingAbandoned = abandonment(breaking, timeout);
+  let hasReported = false;
   while (!take(file)) {
     if (isAbandoned()) breakLock({ file, breaking, isAbandoned, isBreakingAbandoned });
     else {
-      if (!told) onWait(readOwner(file));
-      told = true;
+      if (!hasReported) onWait(readOwner(file));
+      hasReported = true;
       await sleep(200);
     }
   }
@@ -49,8 +49,8 @@ function take(file) {
   }
 }
 
-// Only one process may break a lock, and it looks again once it is that one: else a second one could
-// remove the lock that the first has just taken.
+// Only one process may break a lock, and it checks again once it may: otherwise a second process could remove the lock
+// that the first has just taken.
 function breakLock({ file, breaking, isAbandoned, isBreakingAbandoned }) {
   if (!take(breaking)) {
     if (isBreakingAbandoned()) rmSync(breaking, { force: true });
@@ -61,7 +61,7 @@ function breakLock({ file, breaking, isAbandoned, isBreakingAbandoned }) {
 }
 
 // By how long we have seen no touch ourselves, not by the time of day, which may be set meanwhile.
-function abandonment(file, patience) {
+function abandonment(file, timeout) {
   let seen;
   return () => {
     const stats = statSync(file, { throwIfNoEntry: false });
@@ -69,7 +69,7 @@ function abandonment(file, patience) {
     const owner = readOwner(file);
     if (owner !== undefined && !isRunning(owner)) return true;
     if (seen?.touched !== stats.mtimeMs) seen = { touched: stats.mtimeMs, since: performance.now() };
-    return performance.now() - seen.since > patience;
+    return performance.now() - seen.since > timeout;
   };
 }
 

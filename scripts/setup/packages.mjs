@@ -21,7 +21,7 @@ export const packagesStep = {
     // `npm install` takes the lock's versions and hashes as `npm ci` does. But `npm ci` refuses a lock that lacks
     // other platforms' optional packages, as a lock does that was made where the registry has only some.
     const args = ['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund'];
-    // npm itself tells its scripts where it lies, so that they run the same one.
+    // npm passes its own path to its scripts, so that they run the same npm.
     const own = process.env.npm_execpath?.endsWith('.js') ? process.env.npm_execpath : undefined;
     const { ok, output } = await runProgram(own ? process.execPath : 'npm', own ? [own, ...args] : args, { cwd: root });
     if (!ok) {

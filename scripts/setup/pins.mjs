@@ -1,4 +1,4 @@
-/** What set-up fetches: exact versions and, for each file that may arrive, its SHA-256. */
+/** What set-up downloads: exact versions and the SHA-256 of each file. */
 
 export const oldestNode = [20, 19];
 export const oldestTemporal = [1, 3];
@@ -50,7 +50,7 @@ const cudaPlatforms = [
   'manylinux2010_x86_64',
 ];
 
-/** CUDA and cuDNN as the `and-cuda` extra of that TensorFlow asks for them. */
+/** CUDA and cuDNN as the `and-cuda` extra of that TensorFlow requires them. */
 export const cudaWheels = [
   ['nvidia-cublas-cu12==12.9.3.13', 'd7d51055f161b317c7105ddaae90e71eda059026074ffef93cf7cde2886bfe72'],
   ['nvidia-cuda-cupti-cu12==12.8.90', 'ea0cb07ebda26bb9b29ba82cda34849e73c166c18162d3913575b0c9db9a6182'],

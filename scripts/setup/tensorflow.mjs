@@ -37,13 +37,13 @@ export const tensorflowStep = {
     const before = [`${variable}: not set`, `${cacheFolder(context)}: not there`];
     if (!wheel) {
       const tried = [...before, `PyPI wheel: none is pinned for ${process.platform} ${process.arch}, ${kind}`];
-      throw new SetupError({ problem: 'native TensorFlow could not be had', tried, remedy });
+      throw new SetupError({ problem: 'native TensorFlow could not be installed', tried, remedy });
     }
     try {
       await unpackWheels({
         folder: context.gpu ? context.gpuFolder : cacheFolder(context),
         wheels: context.gpu ? [wheel, ...cudaWheels] : [wheel],
-        // The CUDA libraries are looked for beside TensorFlow's folder, so there both keep theirs.
+        // TensorFlow looks for CUDA's libraries beside its own folder, so both keep theirs.
         strip: context.gpu ? '' : 'tensorflow/',
         wanted: ['tensorflow/include/', `tensorflow/${main[0]}`, `tensorflow/${framework}`, 'nvidia/'],
         bytes: context.gpu ? 12e9 : 2e9,
@@ -67,7 +67,7 @@ function cacheFolder({ cache, gpu, gpuFolder }) {
 
 /**
  * What a folder holds, laid out as in a wheel or as in TensorFlow's own C library archive (`include`, `lib`);
- * undefined when something is lacking.
+ * undefined when something is missing.
  */
 function openLibrary(folder) {
   const include = join(folder, 'include');

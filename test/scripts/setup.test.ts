@@ -81,7 +81,7 @@ describe('a step that fails', () => {
     });
   });
 
-  it('tells which step, what was tried, and what to do', () => {
+  it('names the step, what was tried, and what to do', () => {
     const error = new SetupError({ problem: 'it broke', tried: ['this: no', 'that:\nno'], remedy: 'do so' });
     expect(error.describe('Temporal CLI')).toBe(
       'Set-up failed at "Temporal CLI": it broke\n  Tried:\n    - this: no\n    - that:\n      no\n  What to do: do so',

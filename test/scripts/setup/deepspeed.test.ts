@@ -1,12 +1,12 @@
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { deepspeedStep } from '../../scripts/setup/deepspeed.mjs';
-import { temporaryFolder } from '../helpers/temporary-folder.ts';
+import { deepspeedStep } from '../../../scripts/setup/deepspeed.mjs';
+import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 
 const pinned = /^deepspeed==(.+)$/m.exec(await readFile('src/trainer/torch/requirements-deepspeed.txt', 'utf8'))?.[1];
 
-/** A Python of the trainer's whose pip does as it is told, and notes how it was called. */
+/** A Python of the trainer whose pip behaves as the test wants, and records how it was called. */
 async function pretendPython(pipExit: number) {
   const cache = await temporaryFolder();
   const python = join(cache, 'python');

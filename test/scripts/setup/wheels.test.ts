@@ -3,9 +3,9 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { removeLeftovers, unpackWheels } from '../../scripts/setup/wheels.mjs';
-import { hashFile } from '../../src/core/hash.ts';
-import { temporaryFolder } from '../helpers/temporary-folder.ts';
+import { removeLeftovers, unpackWheels } from '../../../scripts/setup/wheels.mjs';
+import { hashFile } from '../../../src/core/hash.ts';
+import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 
 const makeWheel = `
 import sys, zipfile
@@ -58,12 +58,12 @@ describe('unpackWheels', () => {
   it('refuses a wheel with another hash, quotes pip, and leaves nothing', async () => {
     const { cache } = await localWheel();
     const failure = await unpack(cache, '0'.repeat(64)).catch((error: unknown) => error);
-    expect(failure).toMatchObject({ name: 'SetupError', message: 'tool==1.0 could not be fetched from PyPI' });
+    expect(failure).toMatchObject({ name: 'SetupError', message: 'tool==1.0 could not be downloaded from PyPI' });
     expect(failure).toMatchObject({ tried: [expect.stringMatching(/HASH|hash/)] });
     expect(await readdir(cache)).toEqual([]);
   });
 
-  it('says how much space is lacking before it fetches anything', async () => {
+  it('reports how much space is missing before it downloads anything', async () => {
     const { cache, hash } = await localWheel();
     await expect(unpack(cache, hash, 1e18)).rejects.toThrow(/GB free, and this needs 1000000000\.0 GB/);
     expect(await readdir(cache)).toEqual([]);
@@ -75,7 +75,7 @@ describe('unpackWheels', () => {
     const failure = await unpack(cache, hash).catch((error: unknown) => error);
     expect(failure).toMatchObject({
       message: expect.stringContaining(
-        'no Python 3.9 or newer with pip, which fetches the native libraries, was found',
+        'no Python 3.9 or newer with pip, which downloads the native libraries, was found',
       ),
     });
     expect(failure).toMatchObject({ tried: [expect.stringMatching(/^python3: /), expect.stringMatching(/^python: /)] });

@@ -3,10 +3,10 @@ import { existsSync } from 'node:fs';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { pythonStep } from '../../scripts/setup/python.mjs';
-import { temporaryFolder } from '../helpers/temporary-folder.ts';
+import { pythonStep } from '../../../scripts/setup/python.mjs';
+import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 
-/** Stands before `python3` on the PATH: makes a folder like a virtual environment, whose pip does as it is told. */
+/** Stands before `python3` on the PATH: makes a folder like a virtual environment, whose pip behaves as the test wants. */
 async function pretendPython(pipExit: number) {
   const folder = await temporaryFolder();
   const cache = join(folder, 'cache');

@@ -5,11 +5,11 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, vi } from 'vitest';
-import { withLock } from '../../scripts/setup/lock.mjs';
-import { gate } from '../helpers/gate.ts';
-import { temporaryFolder } from '../helpers/temporary-folder.ts';
+import { withLock } from '../../../scripts/setup/lock.mjs';
+import { gate } from '../../helpers/gate.ts';
+import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 
-const lockModule = new URL('../../scripts/setup/lock.mjs', import.meta.url).href;
+const lockModule = new URL('../../../scripts/setup/lock.mjs', import.meta.url).href;
 
 // Reads a count, waits, writes it one higher: without the lock, counts get lost.
 const counting = (lock: string, count: string) => `
@@ -45,11 +45,11 @@ describe('withLock', () => {
     expect(await withLock(lock, { onWait() {}, work: async () => 5 })).toBe(5);
   });
 
-  it('takes over a lock that nobody touches for the time of its patience', async () => {
+  it('takes over a lock that nobody touches until its timeout', async () => {
     const lock = join(await temporaryFolder(), 'lock');
     await writeFile(lock, String(process.pid));
     const startedAt = performance.now();
-    expect(await withLock(lock, { onWait() {}, work: async () => 'done', patience: 1000 })).toBe('done');
+    expect(await withLock(lock, { onWait() {}, work: async () => 'done', timeout: 1000 })).toBe('done');
     expect(performance.now() - startedAt).toBeGreaterThan(1000);
   });
 
