@@ -8,6 +8,7 @@ import { evaluationNumberFormats, type NumberFormats } from '../src/config/numbe
 import type { Config } from '../src/config/schema.ts';
 import { InputError } from '../src/core/input-error.ts';
 import { openRunDirectory } from '../src/core/run-directory.ts';
+import { type AnswerMode, answerModes } from '../src/evaluation/benchmarks/benchmark.ts';
 import { type BenchmarkName, benchmarkNames, benchmarkOf } from '../src/evaluation/benchmarks/index.ts';
 import type { EvaluationSet } from '../src/round/evaluation-sets.ts';
 import { stepDirectory } from '../src/round/step-directory.ts';
@@ -29,7 +30,7 @@ interface EvaluateOptions extends Omit<ConfigOptions, 'config'> {
   computeDtype?: NumberFormats['computeDtype'];
   weightDtype?: NumberFormats['weightDtype'];
   trainer?: Config['trainer'];
-  answers?: 'generated' | 'ranked';
+  answers?: AnswerMode;
   output?: string;
 }
 
@@ -66,9 +67,10 @@ export function addEvaluateCommand(program: Command, signal: AbortSignal): void 
       ]),
     )
     .addOption(
-      new Option('--answers <way>', 'mmbench, aokvqa: the model writes its answers, or the choices are ranked').choices(
-        ['generated', 'ranked'],
-      ),
+      new Option(
+        '--answers <mode>',
+        "the model writes its answers, or ranks the choices (default: the config's, or the benchmark's own)",
+      ).choices(answerModes),
     )
     .option('--output <folder>', 'default: runs/evaluations/<model>/<set>')
     .addHelpText(
@@ -135,8 +137,8 @@ async function chooseSet(options: EvaluateOptions & { benchmark: string }, confi
     const { requireEvaluationSet } = await import('../src/round/evaluation-sets.ts');
     const set = requireEvaluationSet(config, runDirectory(options, config), benchmark);
     const blindName = set.blind ? set.name : `${set.name}-blind`;
-    const generated = answers === undefined ? set.generated : isGenerated(set.benchmark, answers);
-    return { ...set, generated, limit: limit ?? set.limit, ...(blind && { blind, name: blindName }) };
+    const answerMode = answers === undefined ? set.answerMode : requireMode(set.benchmark, answers);
+    return { ...set, answerMode, limit: limit ?? set.limit, ...(blind && { blind, name: blindName }) };
   }
   if (!isBenchmark(benchmark)) {
     throw new InputError({
@@ -146,19 +148,17 @@ async function chooseSet(options: EvaluateOptions & { benchmark: string }, confi
       remedy: `Name one of ${benchmarkNames.join(', ')}`,
     });
   }
-  const generated =
-    answers === undefined
-      ? benchmarkOf(benchmark).writesAnswers?.(config?.evaluate ?? {})
-      : isGenerated(benchmark, answers);
-  return { name: blind ? `${benchmark}-blind` : benchmark, benchmark, file, images, limit, blind, generated };
+  const answerMode = requireMode(benchmark, answers ?? benchmarkOf(benchmark).answerModes[0]);
+  return { name: blind ? `${benchmark}-blind` : benchmark, benchmark, file, images, limit, blind, answerMode };
 }
 
-function isGenerated(benchmark: BenchmarkName, answers: 'generated' | 'ranked'): boolean {
-  if (answers === 'ranked' || benchmarkOf(benchmark).writesAnswers !== undefined) return answers === 'generated';
+function requireMode(benchmark: BenchmarkName, mode: AnswerMode): AnswerMode {
+  const modes = benchmarkOf(benchmark).answerModes;
+  if (modes.includes(mode)) return mode;
   throw new InputError({
     file: 'command line',
     field: '--answers',
-    problem: `${benchmark} is ranked only`,
+    problem: `${benchmark} is ${modes.join(' or ')} only`,
     remedy: 'Leave it out',
   });
 }

@@ -12,7 +12,7 @@ const [model = '', file = '', images = '', limit = '20'] = process.argv.slice(2)
 const benchmark = benchmarkOf('aokvqa');
 const questions = await benchmark.read({ file, images, limit: Number(limit), extractedImages: images });
 const requests = questions.map((question) => {
-  const { generate } = benchmark.ask(question, true);
+  const { generate } = benchmark.ask(question, 'generated');
   return { id: question.id, image: question.image, prompt: generate?.question ?? '' };
 });
 const texts = await generateTexts(model, requests, { strategy: { kind: 'greedy' }, maximumNewTokens: 24 });

@@ -17,6 +17,7 @@ const lineSchema = z.object({
 
 export const pope: Benchmark<z.output<typeof lineSchema> & BenchmarkQuestion> = {
   title: 'POPE',
+  answerModes: ['ranked'],
   downloads: {
     POPE: 'Download output/coco from github.com/AoiDragon/POPE into POPE, beside the images of COCO val2014',
   },

@@ -7,7 +7,7 @@ import { projectFile } from '../../src/core/project-file.ts';
 import { readAokvqa } from '../../src/datasets/aokvqa.ts';
 import { checkImage } from '../../src/datasets/check-images.ts';
 import { readEngineData } from '../../src/datasets/engine-data.ts';
-import { readSeedBench } from '../../src/datasets/seed-bench.ts';
+import { readSeedBench } from '../../src/evaluation/benchmarks/seed-bench.ts';
 import { readWeights } from '../../src/evaluation/records.ts';
 import { parseAnswer } from '../../src/generation/parse-answer.ts';
 import { readQuestionTypes } from '../../src/generation/question-types.ts';

@@ -1,22 +1,37 @@
 import { z } from 'zod';
-import { benchmarkNames } from '../evaluation/benchmarks/index.ts';
+import { answerModes } from '../evaluation/benchmarks/benchmark.ts';
+import { benchmarkNames, benchmarkOf } from '../evaluation/benchmarks/index.ts';
 import { computeDtypes, weightDtypes } from './finetune-schema.ts';
 
 const count = z.int().positive();
 const path = z.string().min(1);
 
-const benchmarkSchema = z.strictObject({
-  benchmark: z.enum(benchmarkNames).describe('Which one: its way of asking and scoring.'),
-  name: z
-    .string()
-    .regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'must be made of small letters, digits, ".", "_" and "-"')
-    .optional()
-    .describe('Of its folder and its rows in the report. Default: the benchmark, with -blind where it is blind.'),
-  file: path.describe('The official file, under data.root.'),
-  images: path.optional().describe('Its image folder, under data.root, where the file does not hold them.'),
-  limit: count.optional().describe('Take only this many questions, from the start of the file.'),
-  blind: z.boolean().default(false).describe('Ask without the image: what the language alone answers.'),
-});
+const defaultModes = benchmarkNames.map((name) => `${benchmarkOf(name).answerModes[0]} (${name})`);
+
+const benchmarkSchema = z
+  .strictObject({
+    benchmark: z.enum(benchmarkNames).describe('Which one: its way of asking and scoring.'),
+    name: z
+      .string()
+      .regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'must be made of small letters, digits, ".", "_" and "-"')
+      .optional()
+      .describe('Of its folder and its rows in the report. Default: the benchmark, with -blind where it is blind.'),
+    file: path.describe('The official file, under data.root.'),
+    images: path.optional().describe('Its image folder, under data.root, where the file does not hold them.'),
+    limit: count.optional().describe('Take only this many questions, from the start of the file.'),
+    blind: z.boolean().default(false).describe('Ask without the image: what the language alone answers.'),
+    answers: z
+      .enum(answerModes)
+      .optional()
+      .describe(
+        `ranked: the choice of the lowest loss. generated: the model writes its answer. Default: ${defaultModes.join(', ')}.`,
+      ),
+  })
+  .superRefine(({ benchmark, answers }, context) => {
+    const modes = benchmarkOf(benchmark).answerModes;
+    if (answers === undefined || modes.includes(answers)) return;
+    context.addIssue({ code: 'custom', path: ['answers'], message: `${benchmark} is ${modes.join(' or ')} only` });
+  });
 
 /** How the merged model is scored, and on what beside the validation and test questions. */
 export const evaluateSchema = z.strictObject({
@@ -35,15 +50,11 @@ export const evaluateSchema = z.strictObject({
     .array(benchmarkSchema)
     .default([])
     .describe('Scored every round beside the A-OKVQA questions of data.validation and data.test.'),
-  mmbenchAnswers: z
-    .enum(['generated', 'ranked'])
-    .default('generated')
-    .describe('MMBench: the model writes its answer and the option is found in it, or the options are ranked by loss.'),
   directAnswers: z
     .enum(['choice', 'generated'])
     .default('choice')
     .describe(
-      'A-OKVQA direct answers: the words of the choice, or written freely to the question without its choices.',
+      'Direct answers to data.validation and data.test: the words of the choice, or written freely to the question without its choices.',
     ),
   bootstrapSamples: count.default(1000).describe('Resamples that the confidence intervals are taken from.'),
 });

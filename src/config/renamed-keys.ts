@@ -8,6 +8,7 @@ export const renamedKeys: Readonly<Record<string, string>> = {
   'data.scenes.validationPictures': 'data.scenes.validationImages',
   'data.scenes.testPictures': 'data.scenes.testImages',
   'evaluate.benchmarks[].pictures': 'evaluate.benchmarks[].images',
+  'evaluate.mmbenchAnswers': 'evaluate.benchmarks[].answers',
   'evaluate.precision': 'evaluate.computeDtype',
   'evaluate.weightStorage': 'evaluate.weightDtype',
   'finetune.precision': 'finetune.computeDtype',
@@ -25,7 +26,10 @@ export const renamedKeys: Readonly<Record<string, string>> = {
 export function newNameOf(keys: readonly PropertyKey[]): string | undefined {
   const renamed = renamedKeys[keys.map((key, index) => patternOf(key, index)).join('')];
   const places = keys.filter((key) => typeof key === 'number');
-  return renamed?.replaceAll('[]', () => fieldPath([places.shift() ?? 0]));
+  return renamed?.replaceAll('[]', (item) => {
+    const place = places.shift();
+    return place === undefined ? item : fieldPath([place]);
+  });
 }
 
 function patternOf(key: PropertyKey, index: number): string {

@@ -1,5 +1,6 @@
 import { access, mkdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, isAbsolute, win32 } from 'node:path';
+import { z } from 'zod';
 
 /** Whether a file or folder is there, for this process to look at. */
 export function fileExists(file: string): Promise<boolean> {
@@ -25,4 +26,11 @@ export async function makeFolder(folder: string): Promise<void> {
       if (refusal.code !== 'EEXIST') throw refusal;
     });
   }
+}
+
+/** A file's name as a dataset may give it: inside the folder that it belongs to, never outside. */
+export const innerPath = z.string().min(1).refine(staysInside, 'leads out of its folder');
+
+function staysInside(path: string): boolean {
+  return !isAbsolute(path) && !win32.isAbsolute(path) && !path.split(/[\\/]/).includes('..') && !path.includes('\0');
 }

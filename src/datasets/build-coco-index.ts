@@ -3,10 +3,10 @@ import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { type DuckDBConnection, DuckDBDataChunkWriter, DuckDBInstance, type DuckDBValue } from '@duckdb/node-api';
 import { z } from 'zod';
+import { innerPath } from '../core/files.ts';
 import { InputError } from '../core/input-error.ts';
 import { StorageError } from '../core/write-file.ts';
 import type { CocoBox, CocoFiles } from './coco.ts';
-import { innerPath } from './inner-path.ts';
 import { streamRecords } from './stream-records.ts';
 
 /** Part of the name of an index: raised when its tables change. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { InputError } from '../core/input-error.ts';
 import { type QuestionScoreLine, readQuestionScores, readScores, type Scores, scoresFile } from './evaluation-files.ts';
 import { type BootstrapSettings, bootstrapMean, type Estimate } from './statistics/bootstrap.ts';
-import { mcNemarExact } from './statistics/mcnemar.ts';
+import { mcNemarExact } from './statistics/paired-tests.ts';
 
 /** One measure of two models, on the questions that both were asked. */
 export interface Comparison {

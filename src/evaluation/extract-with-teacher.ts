@@ -3,24 +3,17 @@ import { openJsonLines } from '../core/append-json-lines.ts';
 import { hashValue } from '../core/hash.ts';
 import { readJsonLines } from '../core/read-json.ts';
 import { askAll } from '../teacher/ask-with-retries.ts';
-import { type ExtractedChoice, extractChoice, type Option } from './extract-choice.ts';
-
-/** An answer that the rules could not place. */
-export interface UnclearAnswer {
-  question: string;
-  options: readonly Option[];
-  answer: string;
-}
+import { type ExtractedChoice, extractChoice, type UnclearAnswer } from './extract-choice.ts';
 
 const keptSchema = z.object({ key: z.string(), reply: z.string() });
 
 /**
- * Asks the teacher which option each answer means. Replies are kept in a file, one a line, and asked for only once,
- * also after an interruption.
+ * Asks the teacher which choice each answer means. Replies are kept in a file, one a line, and requested only once, also
+ * after an interruption.
  *
  * @param ask asks the teacher once
- * @returns in the order of the answers; undefined where the teacher's reply names no option either
- * @throws what `ask` threw first, when replies on their way are in
+ * @returns in the order of the answers; undefined where the teacher's reply names no choice either
+ * @throws what `ask` threw first, once the replies under way have arrived
  */
 export async function extractWithTeacher(
   answers: readonly UnclearAnswer[],
@@ -36,19 +29,19 @@ export async function extractWithTeacher(
       kept.set(key, reply);
       await replies.append({ key, reply });
     });
-    return answers.map((answer) => extractChoice(kept.get(keyOf(answer)) ?? '', answer.options));
+    return answers.map((answer) => extractChoice(kept.get(keyOf(answer)) ?? '', answer.choices));
   } finally {
     await replies.close();
   }
 }
 
-function keyOf({ question, options, answer }: UnclearAnswer): string {
-  return hashValue({ question, options, answer });
+function keyOf({ question, choices, answer }: UnclearAnswer): string {
+  return hashValue({ question, options: choices, answer });
 }
 
-/** The task is the official evaluation's: name the option that the answer is closest to, Z when it is close to none. */
-function extractionPrompt({ question, options, answer }: UnclearAnswer): string {
-  const letters = options.map(({ letter }) => letter).join(', ');
+/** The task is the official evaluation's: name the choice that the answer is closest to, Z when it is close to none. */
+function extractionPrompt({ question, choices, answer }: UnclearAnswer): string {
+  const letters = choices.map(({ letter }) => letter).join(', ');
   return [
     'Someone answered a multiple-choice question in their own words. Decide which of the options the answer means.',
     `Reply with one letter and nothing else: ${letters}, or Z if it means none of them.`,
@@ -64,7 +57,7 @@ function extractionPrompt({ question, options, answer }: UnclearAnswer): string 
     'Reply: Z',
     '',
     `Question: ${question}`,
-    `Options: ${options.map(({ letter, text }) => `${letter}. ${text}`).join(' ')}`,
+    `Options: ${choices.map(({ letter, text }) => `${letter}. ${text}`).join(' ')}`,
     `Answer: ${answer}`,
     'Reply:',
   ].join('\n');

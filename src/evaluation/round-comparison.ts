@@ -3,8 +3,7 @@
  */
 import { z } from 'zod';
 import type { EvaluatedQuestion } from './records.ts';
-import { holmAdjusted } from './statistics/holm.ts';
-import { mcNemarWorse } from './statistics/mcnemar.ts';
+import { holmAdjusted, mcNemarWorse } from './statistics/paired-tests.ts';
 
 /** What of an answered question the comparison needs. */
 export type Answered = Pick<

@@ -2,7 +2,7 @@
  * When a run has done enough. The workflow counts the rounds; these are the other reasons to end.
  */
 import { type Answered, isRight } from './round-comparison.ts';
-import { mcNemarWorse } from './statistics/mcnemar.ts';
+import { mcNemarWorse } from './statistics/paired-tests.ts';
 
 export const stopRules = ['rounds', 'target', 'plateau', 'budget', 'nothing-new'] as const;
 

@@ -1,3 +1,4 @@
+import type { TypeResults } from './expected-gain.ts';
 import type { EvaluatedQuestion, Weights } from './records.ts';
 
 /**
@@ -20,4 +21,35 @@ export function errorWeights(
 
 function share(wrong: number, asked: number): number {
   return Math.round((wrong / asked) * 1000) / 1000;
+}
+
+/** A round that was set aside: what it drew, and what became of each type's questions. */
+export interface FailedAttempt {
+  /** Question type → how many requests it drew. */
+  requestsByType: Readonly<Record<string, number>>;
+  /** Validation results of the round that it was built on, and its own. */
+  before: TypeResults;
+  after: TypeResults;
+}
+
+/**
+ * Changes the weights that question types are drawn by after rounds that were set aside, so that the next attempt does
+ * not draw as they did: each such round halves the weight of the type that it drew most, and lowers that of others
+ * by half of their share of its draws against that type's. A type whose questions it answered better keeps its weight.
+ *
+ * No weight becomes 0 by it, so no weakness is given up; with each failure the draw moves to types that were tried less.
+ */
+export function dampWeights(weights: Weights, attempts: readonly FailedAttempt[]): Weights {
+  const damped = Object.entries(weights).map(([type, weight]) => {
+    const factor = attempts.reduce((product, attempt) => product * dampingOf(type, attempt), 1);
+    return [type, Math.round(weight * factor * 10_000) / 10_000] as const;
+  });
+  return Object.fromEntries(damped);
+}
+
+function dampingOf(type: string, { requestsByType, before, after }: FailedAttempt): number {
+  const most = Math.max(0, ...Object.values(requestsByType));
+  const drawn = requestsByType[type] ?? 0;
+  const gotBetter = (after[type]?.wrong ?? 0) < (before[type]?.wrong ?? 0);
+  return most === 0 || gotBetter ? 1 : 1 - drawn / most / 2;
 }

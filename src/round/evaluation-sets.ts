@@ -6,10 +6,10 @@ import type { Config } from '../config/schema.ts';
 import { hashValue } from '../core/hash.ts';
 import { InputError } from '../core/input-error.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
-import type { BenchmarkQuestion } from '../evaluation/benchmarks/benchmark.ts';
+import type { AnswerMode, BenchmarkQuestion } from '../evaluation/benchmarks/benchmark.ts';
 import { type BenchmarkName, benchmarkOf } from '../evaluation/benchmarks/index.ts';
 import type { EvaluationQuestion } from '../trainer/protocol.ts';
-import { configuredSplits, questionSet } from './dataset-paths.ts';
+import { configuredSplits, type QuestionSet, questionSet } from './dataset-paths.ts';
 import { extractedImagesName } from './store-rules.ts';
 
 export interface EvaluationSet {
@@ -21,8 +21,7 @@ export interface EvaluationSet {
   limit?: number | undefined;
   /** Asked without the image. */
   blind: boolean;
-  /** The model writes its answers, where the benchmark knows such a way (see `Benchmark.ask`). */
-  generated?: boolean;
+  answerMode: AnswerMode;
 }
 
 /**
@@ -31,17 +30,13 @@ export interface EvaluationSet {
  * @throws InputError when two have the same name
  */
 export function evaluationSets(config: Config, run: RunDirectory): EvaluationSet[] {
-  const splits = configuredSplits(config).map((name): EvaluationSet => {
-    const { file, images, limit } = questionSet(config, name) ?? { file: '', images: '' };
-    return { name, benchmark: 'aokvqa', file, images, limit, blind: false, generated: isGenerated(config, 'aokvqa') };
-  });
-  const named = benchmarkSets(config);
-  const sets = [...splits, ...named];
+  const splits = configuredSplits(config).length;
+  const sets = configuredSets(config);
   for (const [index, { name }] of sets.entries()) {
     if (sets.findIndex((other) => other.name === name) === index) continue;
     throw new InputError({
       file: join(run.root, 'config.json'),
-      field: `evaluate.benchmarks[${index - splits.length}].name`,
+      field: `evaluate.benchmarks[${index - splits}].name`,
       problem: `'${name}' is the name of another set too`,
       remedy: 'Give each benchmark a name of its own (`name`)',
     });
@@ -49,22 +44,26 @@ export function evaluationSets(config: Config, run: RunDirectory): EvaluationSet
   return sets;
 }
 
-/** The benchmarks of a config, under names that may be the same. */
-export function benchmarkSets(config: Config): EvaluationSet[] {
+/** The sets of a config, `validation` first, under names that may be the same. */
+export function configuredSets(config: Config): EvaluationSet[] {
   const { root } = config.data;
-  return config.evaluate.benchmarks.map((entry) => ({
-    name: entry.name ?? (entry.blind ? `${entry.benchmark}-blind` : entry.benchmark),
-    benchmark: entry.benchmark,
-    file: join(root, entry.file),
-    images: entry.images === undefined ? undefined : join(root, entry.images),
-    limit: entry.limit,
-    blind: entry.blind,
-    generated: isGenerated(config, entry.benchmark),
-  }));
-}
-
-function isGenerated(config: Config, benchmark: BenchmarkName): boolean {
-  return benchmarkOf(benchmark).writesAnswers?.(config.evaluate) ?? false;
+  const splits = configuredSplits(config).map((name): EvaluationSet => {
+    const { file, images, limit } = questionSet(config, name) as QuestionSet;
+    const answerMode = config.evaluate.directAnswers === 'generated' ? 'generated' : 'ranked';
+    return { name, benchmark: 'aokvqa', file, images, limit, blind: false, answerMode };
+  });
+  const named = config.evaluate.benchmarks.map(
+    ({ benchmark, name, file, images, limit, blind, answers }): EvaluationSet => ({
+      name: name ?? (blind ? `${benchmark}-blind` : benchmark),
+      benchmark,
+      file: join(root, file),
+      images: images === undefined ? undefined : join(root, images),
+      limit,
+      blind,
+      answerMode: answers ?? benchmarkOf(benchmark).answerModes[0],
+    }),
+  );
+  return [...splits, ...named];
 }
 
 /** The set of a name. @throws InputError that names those there are */
@@ -94,7 +93,7 @@ export function extractedImagesFolder(run: RunDirectory): string {
 export function askQuestions(set: EvaluationSet, questions: readonly BenchmarkQuestion[]): EvaluationQuestion[] {
   const benchmark = benchmarkOf(set.benchmark);
   return questions.map((question) => {
-    const asked = { question_id: question.id, ...benchmark.ask(question, set.generated) };
+    const asked = { question_id: question.id, ...benchmark.ask(question, set.answerMode) };
     return set.blind ? asked : { ...asked, image: question.image };
   });
 }

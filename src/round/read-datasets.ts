@@ -1,19 +1,19 @@
 /**
  * Reads all datasets of a config, and with that checks them.
  */
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Config } from '../config/schema.ts';
-import { type AokvqaQuestion, aokvqaImagePath, readAokvqa } from '../datasets/aokvqa.ts';
-import { checkBenchmarkFiles } from '../datasets/check-benchmarks.ts';
-import { checkMmbench } from '../datasets/mmbench.ts';
-import { benchmarkOf } from '../evaluation/benchmarks/index.ts';
+import { fileExists } from '../core/files.ts';
+import { InputError } from '../core/input-error.ts';
+import type { Benchmark } from '../evaluation/benchmarks/benchmark.ts';
+import { benchmarkNames, benchmarkOf } from '../evaluation/benchmarks/index.ts';
 import { readQuestionTypes } from '../generation/question-types.ts';
 import { suitableImages } from '../generation/sample-requests.ts';
 import { readPromptTemplate } from '../teacher/prompt-template.ts';
 import { type DataProblem, problemOf } from './data-problem.ts';
-import { configuredSplits, poolImages, type QuestionSet, questionSet } from './dataset-paths.ts';
-import { benchmarkSets, type EvaluationSet } from './evaluation-sets.ts';
+import { poolImages } from './dataset-paths.ts';
+import { configuredSets, type EvaluationSet } from './evaluation-sets.ts';
 import { baseDataset } from './mixture-parts.ts';
 import { withPool } from './pool.ts';
 
@@ -26,15 +26,24 @@ export interface UsedImage {
 }
 
 export interface DatasetsRead {
-  /** Of validation and test. */
+  /** Of all sets that a round's model is scored on; a set that is put with and without images counts twice. */
   questions: number;
   /** Each once, in a fixed order. */
   images: UsedImage[];
   problems: DataProblem[];
 }
 
-/** Reads what the config names under its data root. What can't be read is a problem, and the rest is read on. */
-export async function readDatasets(config: Config): Promise<DatasetsRead> {
+/**
+ * Reads what the config names under its data root, and the official files of benchmarks that lie there too. What can't be
+ * read is a problem, and the rest is read all the same.
+ *
+ * @param options.sets the sets that a round's model is scored on; default: the config's
+ * @param options.extractedImages folder for the images that benchmark files hold; without it they are not looked at
+ */
+export async function readDatasets(
+  config: Config,
+  options: { sets?: readonly EvaluationSet[]; extractedImages?: string } = {},
+): Promise<DatasetsRead> {
   const images = new Map<string, UsedImage>();
   const problems: DataProblem[] = [];
   let questions = 0;
@@ -50,9 +59,6 @@ export async function readDatasets(config: Config): Promise<DatasetsRead> {
   const use = (image: UsedImage) => {
     images.set(image.file, { ...images.get(image.file), ...image });
   };
-  const useOf = (samples: readonly Pick<AokvqaQuestion, 'image_id'>[], folder: string) => {
-    for (const { image_id } of samples) use({ file: aokvqaImagePath(folder, image_id) });
-  };
 
   await attempt(async () => void (await readQuestionTypes(config.data.questionTypes)));
   await attempt(async () => void (await readPromptTemplate(config.teacher.prompt)));
@@ -62,12 +68,12 @@ export async function readDatasets(config: Config): Promise<DatasetsRead> {
       for await (const { image } of dataset.read(source)) use({ file: image });
     });
   }
-  for (const split of configuredSplits(config)) {
+  const { sets = configuredSets(config), extractedImages } = options;
+  for (const group of groupBySource(sets)) {
     await attempt(async () => {
-      const set = questionSet(config, split) as QuestionSet;
-      const asked = (await readAokvqa(set.file)).slice(0, set.limit);
-      questions += asked.length;
-      useOf(asked, set.images);
+      const read = await readQuestions(group[0] as EvaluationSet, extractedImages);
+      questions += group.length * read.questions;
+      if (group.some(({ blind }) => !blind)) for (const file of read.images) use({ file });
     });
   }
   await attempt(() =>
@@ -77,24 +83,46 @@ export async function readDatasets(config: Config): Promise<DatasetsRead> {
       }
     }),
   );
-  for (const name of ['MMBench', 'SEED-Bench'] as const) {
-    const folder = join(config.data.root, name);
-    if (existsSync(folder)) await attempt(() => checkBenchmarkFiles(name, folder));
-  }
-  for (const set of benchmarkSets(config)) {
-    if (inCheckedFolder(config, set)) continue;
-    await attempt(async () => {
-      // Its images are in the file, and stay there.
-      if (set.benchmark === 'mmbench') return void (await checkMmbench(set.file));
-      const asked = await benchmarkOf(set.benchmark).read({ ...set, extractedImages: '' });
-      questions += asked.length;
-      for (const { image } of set.blind ? [] : asked) if (image !== undefined) use({ file: image });
-    });
-  }
+  for (const name of benchmarkNames) await attempt(() => checkOtherFiles(config.data.root, benchmarkOf(name), sets));
   return { questions, images: [...images.values()], problems };
 }
 
-/** MMBench's files lie in a folder all of whose files are read. SEED-Bench's images are looked at wherever they are. */
-function inCheckedFolder({ data }: Config, { benchmark, file }: EvaluationSet): boolean {
-  return benchmark === 'mmbench' && dirname(file) === join(data.root, 'MMBench') && existsSync(dirname(file));
+/** The sets that have the same questions: they differ in the image being shown, or in how answers are given. */
+function groupBySource(sets: readonly EvaluationSet[]): EvaluationSet[][] {
+  const groups = new Map<string, EvaluationSet[]>();
+  for (const set of sets) {
+    const source = JSON.stringify([set.benchmark, set.file, set.images, set.limit]);
+    groups.set(source, [...(groups.get(source) ?? []), set]);
+  }
+  return [...groups.values()];
+}
+
+async function readQuestions(
+  set: EvaluationSet,
+  extractedImages: string | undefined,
+): Promise<{ questions: number; images: string[] }> {
+  const { read, check } = benchmarkOf(set.benchmark);
+  if (check !== undefined && extractedImages === undefined) return { questions: await check(set), images: [] };
+  const questions = await read({ ...set, extractedImages: extractedImages ?? '' });
+  return { questions: questions.length, images: questions.map(({ image }) => image) };
+}
+
+/** Checks the official files of a benchmark that are under the data root and are not in the config, if its folder is there. */
+async function checkOtherFiles(
+  root: string,
+  { officialFiles, check, read }: Benchmark,
+  sets: readonly EvaluationSet[],
+): Promise<void> {
+  if (officialFiles === undefined) return;
+  const folder = join(root, officialFiles.folder);
+  if (!(await fileExists(folder))) return;
+  const files = (await readdir(folder)).filter((name) => name.endsWith(officialFiles.extension)).sort();
+  if (files.length === 0) {
+    const problem = `no such file: *${officialFiles.extension}`;
+    throw new InputError({ file: folder, problem, remedy: 'Download the benchmark again' });
+  }
+  const known = new Set(sets.map(({ file }) => file));
+  for (const file of files.map((name) => join(folder, name)).filter((path) => !known.has(path))) {
+    await (check?.({ file }) ?? read({ file, images: folder, extractedImages: '' }));
+  }
 }

@@ -1,7 +1,7 @@
-import type { BenchmarkQuestion } from '../evaluation/benchmarks/benchmark.ts';
+import type { AnsweredQuestion, BenchmarkQuestion } from '../evaluation/benchmarks/benchmark.ts';
 import { benchmarkOf } from '../evaluation/benchmarks/index.ts';
-import { chooseFromTexts, type SettleUnclear } from '../evaluation/choose-from-texts.ts';
 import { hashOfWeights, type Scores, writeEvaluation } from '../evaluation/evaluation-files.ts';
+import { chooseFromTexts, type SettleUnclear } from '../evaluation/extract-choice.ts';
 import { rankAnswers } from '../evaluation/rank-answers.ts';
 import type { BootstrapSettings } from '../evaluation/statistics/bootstrap.ts';
 import { summarizeMeasures } from '../evaluation/summarize-measures.ts';
@@ -29,12 +29,14 @@ export async function writeScores({
   /** File → SHA-256 of the model directory. */
   modelFiles: Record<string, string>;
   bootstrap: BootstrapSettings;
-  /** Places written answers that the rules can't; without it they count as wrong. */
+  /** Decides the written answers that the rules can't; without it they count as wrong. */
   settleUnclear?: SettleUnclear | undefined;
 }): Promise<{ files: string[]; metrics: Record<string, number>; scores: Scores }> {
   const benchmark = benchmarkOf(set.benchmark);
-  const ranked = rankAnswers(questions, losses, (question) => benchmark.ask(question, set.generated).answers.length);
+  const ranked = rankAnswers(questions, losses, (question) => benchmark.ask(question, set.answerMode).answers.length);
   const answered = await chooseFromTexts(benchmark, ranked, settleUnclear);
+  const isUnanswered = ({ choice, losses }: AnsweredQuestion) =>
+    choice === undefined && (losses.length > 0 || benchmark.writtenChoices !== undefined);
   const measures = benchmark.score(answered);
   const scores: Scores = {
     schemaVersion: 1,
@@ -45,7 +47,7 @@ export async function writeScores({
     weights: hashOfWeights(modelFiles),
     asked: hashAsked(askQuestions(set, questions)),
     questions: questions.length,
-    unanswered: answered.filter(({ choice }) => choice === undefined).length,
+    unanswered: answered.filter(isUnanswered).length,
     measures: summarizeMeasures(measures, { ...bootstrap, seed: `${bootstrap.seed}/${set.name}` }),
   };
   const files = await writeEvaluation(folder, scores, measures, answered);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { OpenAI } from 'openai';
 import type { Config } from '../config/schema.ts';
 import { InputError } from '../core/input-error.ts';
-import type { SettleUnclear } from '../evaluation/choose-from-texts.ts';
+import type { SettleUnclear } from '../evaluation/extract-choice.ts';
 import { extractWithTeacher } from '../evaluation/extract-with-teacher.ts';
 import { countPromptTokens } from '../teacher/count-tokens.ts';
 import { readPrice, type TokenPrice } from '../teacher/prices.ts';

@@ -84,6 +84,10 @@ describe('loadConfig', () => {
       'run.yaml:3: sampling.nearestPictures: was renamed to sampling.nearestImages.',
     ],
     [
+      'evaluate: { mmbenchAnswers: ranked }\n',
+      'run.yaml:3: evaluate.mmbenchAnswers: was renamed to evaluate.benchmarks[].answers.',
+    ],
+    [
       'evaluate:\n  benchmarks:\n    - { benchmark: mmbench, file: a }\n    - { benchmark: seed-bench, file: b, pictures: c }\n',
       'run.yaml:6: evaluate.benchmarks[1].pictures: was renamed to evaluate.benchmarks[1].images.',
     ],
@@ -107,6 +111,10 @@ describe('loadConfig', () => {
     [
       'sampling: { strategy: random }\n',
       'run.yaml:3: sampling.strategy: Invalid option: expected one of "adaptive"|"expected-gain"|"uniform"',
+    ],
+    [
+      'evaluate: { benchmarks: [{ benchmark: seed-bench, file: a, answers: generated }] }\n',
+      'run.yaml:3: evaluate.benchmarks[0].answers: seed-bench is ranked only',
     ],
     ['processes: 4\n', 'run.yaml:3: processes: more than one needs trainer: torchrun'],
     [

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { extractChoice } from '../../src/evaluation/extract-choice.ts';
+import { chooseFromTexts, extractChoice } from '../../src/evaluation/extract-choice.ts';
 
-const options = [
+const choices = [
   { letter: 'A', text: 'a teddy bear' },
   { letter: 'B', text: 'Rabbit' },
   { letter: 'C', text: 'cat' },
@@ -17,10 +17,10 @@ test.each([
   ['The correct answer is **C**. Here is why: A cat has whiskers, as one sees here, and so on.', 'C'],
   ['It is a rabbit', 'B'],
   ['A TEDDY BEAR', 'A'],
-])('%s means %s', (answer, letter) => expect(extractChoice(answer, options)).toEqual({ letter }));
+])('%s means %s', (answer, letter) => expect(extractChoice(answer, choices)).toEqual({ letter }));
 
 test.each(['Z', "I can't process this file.", 'Cannot determine the answer.'])('%s names none', (answer) =>
-  expect(extractChoice(answer, options)).toBe('none'),
+  expect(extractChoice(answer, choices)).toBe('none'),
 );
 
 test.each([
@@ -30,9 +30,46 @@ test.each([
   'A or B',
   'An image with many things on a large table in front of a window',
   `A long story of ${'many words '.repeat(10)}, and one rabbit`,
-])('of %s the rules can tell nothing', (answer) => expect(extractChoice(answer, options)).toBeUndefined());
+])('of %s the rules can tell nothing', (answer) => expect(extractChoice(answer, choices)).toBeUndefined());
 
-test('a letter that is no option of the question is none', () => {
-  expect(extractChoice('D', options)).toBeUndefined();
-  expect(extractChoice('The answer is D.', options)).toBeUndefined();
+test('a letter that is no choice of the question is none', () => {
+  expect(extractChoice('D', choices)).toBeUndefined();
+  expect(extractChoice('The answer is D.', choices)).toBeUndefined();
+});
+
+const vehicleOrCat = [
+  { letter: 'A', text: 'a red bus' },
+  { letter: 'B', text: 'a cat' },
+];
+const benchmark = { writtenChoices: () => ({ question: 'What is it?', choices: vehicleOrCat }) };
+const written = (id: string, text?: string) => ({
+  question: { id, image: '/1.jpg' },
+  choice: undefined,
+  losses: [],
+  text,
+});
+
+test('the rules place what they can; what they cannot, or none of the options, stays without a choice', async () => {
+  const answers = [written('1', 'The answer is (B) a cat.'), written('2', 'Some animal'), written('3', 'Z')];
+  expect((await chooseFromTexts(benchmark, answers)).map(({ choice }) => choice)).toEqual([1, undefined, undefined]);
+});
+
+test('only what the rules cannot place is settled otherwise', async () => {
+  const asked: string[] = [];
+  const answers = [written('1', 'Some animal'), written('2', '(B)'), written('3', 'Some vehicle'), written('4', 'Hm')];
+  const chosen = await chooseFromTexts(benchmark, answers, async (unclear) => {
+    asked.push(...unclear.map(({ answer }) => answer));
+    return [{ letter: 'B' }, { letter: 'A' }, 'none'];
+  });
+  expect(asked).toEqual(['Some animal', 'Some vehicle', 'Hm']);
+  expect(chosen.map(({ choice }) => choice)).toEqual([1, 1, 0, undefined]);
+});
+
+test('ranked answers keep their choice, also where the model wrote something beside', async () => {
+  const ranked = { ...written('1', 'B'), choice: 0, losses: [1, 2] };
+  expect(await chooseFromTexts(benchmark, [ranked])).toEqual([ranked]);
+});
+
+test('a question that was neither ranked nor answered is a fault', async () => {
+  await expect(chooseFromTexts(benchmark, [written('7')])).rejects.toThrow('Question 7 has no written answer');
 });

@@ -3,11 +3,11 @@ import { expect, test } from 'vitest';
 import { extractWithTeacher } from '../../src/evaluation/extract-with-teacher.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
-const options = [
+const choices = [
   { letter: 'A', text: 'teddy bear' },
   { letter: 'B', text: 'cat' },
 ];
-const unclear = (answer: string) => ({ question: 'What is it?', options, answer });
+const unclear = (answer: string) => ({ question: 'What is it?', choices, answer });
 
 test('asks once for each answer, and reads the reply by the same rules', async () => {
   const file = join(await temporaryFolder(), 'replies.jsonl');

@@ -30,7 +30,7 @@ test('POPE is read, asked and scored; a wrong line is named', async () => {
     ['7', '/images/a.jpg'],
     ['8', '/images/a.jpg'],
   ]);
-  expect(pope.ask(questions[0] as (typeof questions)[0]).answers).toEqual(['Yes', 'No']);
+  expect(pope.ask(questions[0] as (typeof questions)[0], 'ranked').answers).toEqual(['Yes', 'No']);
   const answered = questions.map((one) => ({ question: one, choice: 1, losses: [2, 1] }));
   expect(pope.score(answered).accuracy?.map(({ score }) => score)).toEqual([1, 0]);
   await lines(folder, 'pope.json', [question, { ...question, label: 'perhaps' }]);

@@ -124,7 +124,7 @@ test('each benchmark has its own measures, by group, and official files', async 
   expect(await readdir(file('evaluate', 'seed-bench'))).toContain('results.json');
   const predictions = (await readFile(file('evaluate', 'mmbench', 'predictions.jsonl'), 'utf8')).trim().split('\n');
   expect(predictions.map((line) => JSON.parse(line).question_id).slice(0, 4)).toEqual(['0', '7', '12', '1000000']);
-  // The model writes its answers; those in which no option is found are counted.
+  // The model writes its answers; those in which no choice is found are counted.
   const answers = predictions.map((line) => JSON.parse(line) as { text?: string; choice?: number; losses: number[] });
   for (const { text, losses } of answers) expect([typeof text, losses]).toEqual(['string', []]);
   expect(mmbench.unanswered).toBe(answers.filter(({ choice }) => choice === undefined).length);
@@ -166,7 +166,8 @@ test('MMBench is ranked, and direct answers are written, where the config says s
     return { ranks: first?.answers.length !== 0, writes: first?.generate !== undefined };
   };
   expect(await asked('mmbench')).toEqual({ ranks: false, writes: true });
-  expect(await asked('mmbench', { mmbenchAnswers: 'ranked' })).toEqual({ ranks: true, writes: false });
+  const ranked = settings.benchmarks.map((entry) => ({ ...entry, answers: 'ranked' as const }));
+  expect(await asked('mmbench', { benchmarks: ranked })).toEqual({ ranks: true, writes: false });
   expect(await asked('validation')).toEqual({ ranks: true, writes: false });
   expect(await asked('validation', { directAnswers: 'generated' })).toEqual({ ranks: true, writes: true });
   expect(await asked('seed-bench', { directAnswers: 'generated' })).toEqual({ ranks: true, writes: false });
@@ -200,7 +201,7 @@ async function withTeacherOfOneLetter<R>(work: (baseUrl: string, asked: string[]
   }
 }
 
-test('answers in which the rules find no option go to the teacher, each once, and its spending is kept', async () => {
+test('answers in which the rules find no choice go to the teacher, each once, and its spending is kept', async () => {
   const before = await readScores(file('evaluate', 'mmbench'));
   expect(before.unanswered).toBeGreaterThan(0);
   await withTeacherOfOneLetter(async (baseUrl, asked) => {

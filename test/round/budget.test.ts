@@ -51,13 +51,13 @@ test('questions are sorted only while the longest answer fits', async () => {
 });
 
 test('written answers are placed as long as the budget lasts; what was replied is kept', async () => {
-  const options = ['teddy bear', 'cat', 'lamp', 'sofa'].map((text, index) => ({
+  const choices = ['teddy bear', 'cat', 'lamp', 'sofa'].map((text, index) => ({
     letter: 'ABCD'[index] as string,
     text,
   }));
   const unclear = Array.from({ length: 12 }, (_, index) => ({
     question: 'What is it?',
-    options,
+    choices,
     answer: `a ${index}`,
   }));
   const { context, teacher, charged } = await withBudget(0.04, { provider: 'openai', concurrency: 4 });

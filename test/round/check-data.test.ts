@@ -1,8 +1,9 @@
 import { mkdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { evaluateSchema } from '../../src/config/evaluate-schema.ts';
+import { benchmarkOf } from '../../src/evaluation/benchmarks/index.ts';
 import { checkData } from '../../src/round/check-data.ts';
 import { prepareData } from '../../src/round/prepare-data/prepare-data.ts';
 import { mmbenchRows, writeSeedBench, writeTable } from '../evaluation/benchmarks/official-files.ts';
@@ -80,7 +81,7 @@ describe('data check', () => {
     const benchmarks = [seedBench, { benchmark: 'mmbench', file: 'elsewhere/mmbench.tsv' }];
     const evaluate = evaluateSchema.parse({ benchmarks });
     const config = { ...context.config, evaluate };
-    expect(await checkData(config, context)).toMatchObject({ questions: 16, problems: [] });
+    expect(await checkData(config, context)).toMatchObject({ questions: 25, problems: [] });
 
     await truncate(join(images, '2_2'), 100);
     await rm(data('elsewhere/mmbench.tsv'));
@@ -92,6 +93,37 @@ describe('data check', () => {
     // A blind one needs no image.
     const blind = evaluateSchema.parse({ benchmarks: [{ ...seedBench, blind: true }] });
     expect((await checkData({ ...config, evaluate: blind }, context)).problems).toEqual([]);
+  });
+
+  test('reads a benchmark file of the config once, also in its official folder and asked twice', async () => {
+    const { context, data } = await tinyRun();
+    await writeSeedBench(data('SEED-Bench'));
+    await writeTable(data('MMBench/mmbench_dev.tsv'), await mmbenchRows());
+    const seedBench = {
+      benchmark: 'seed-bench',
+      file: 'SEED-Bench/SEED-Bench.json',
+      images: 'SEED-Bench/SEED-Bench-image',
+    };
+    const benchmarks = [
+      seedBench,
+      { ...seedBench, blind: true },
+      { benchmark: 'mmbench', file: 'MMBench/mmbench_dev.tsv' },
+    ];
+    const config = { ...context.config, evaluate: evaluateSchema.parse({ benchmarks }) };
+    const read = vi.spyOn(benchmarkOf('seed-bench'), 'read');
+    const check = vi.spyOn(benchmarkOf('mmbench'), 'check');
+    onTestFinished(() => void vi.restoreAllMocks());
+
+    const before = await checkData(context.config, context);
+    expect([read.mock.calls.length, check.mock.calls.length]).toEqual([1, 1]);
+    const checked = await checkData(config, context);
+    expect([read.mock.calls.length, check.mock.calls.length]).toEqual([2, 2]);
+    expect(checked).toEqual({ questions: 12 + 4 + 4 + 9, images: before.images + 2, problems: [] });
+
+    // Here the images that MMBench's file holds are written out, and looked at too.
+    const prepared = await prepareData({ ...context, config });
+    expect(prepared).toMatchObject({ questions: checked.questions, images: checked.images + 2 });
+    expect([read.mock.calls.length, check.mock.calls.length]).toEqual([3, 2]);
   });
 
   test('tells what to download when nothing is there', async () => {

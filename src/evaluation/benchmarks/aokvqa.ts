@@ -7,10 +7,8 @@ import { writeJson } from '../../core/write-file.ts';
 import { type AokvqaQuestion, aokvqaDownloads, aokvqaImagePath, readAokvqa } from '../../datasets/aokvqa.ts';
 import { ANSWER_START, answerStem, listedQuestion } from '../../datasets/prompt-format.ts';
 import type { AokvqaPredictions } from '../aokvqa-predictions.ts';
-import { directAnswerScore } from '../direct-answer-score.ts';
 import type { EvaluatedQuestion } from '../records.ts';
-import type { AnsweredQuestion, Benchmark } from './benchmark.ts';
-import { requireImageFolder } from './image-folder.ts';
+import { type AnsweredQuestion, type Benchmark, requireImageFolder } from './benchmark.ts';
 
 export const aokvqaResultsFile = 'aokvqa_eval.json';
 export const aokvqaPredictionsFile = 'aokvqa_predictions.json';
@@ -22,6 +20,8 @@ type Question = AokvqaQuestion & { id: string; image: string };
 
 export const aokvqa: Benchmark<Question> = {
   title: 'A-OKVQA',
+  // Choices are ranked in either mode; generated, direct answers are written.
+  answerModes: ['ranked', 'generated'],
   downloads: aokvqaDownloads,
 
   async read(source) {
@@ -35,14 +35,14 @@ export const aokvqa: Benchmark<Question> = {
     }));
   },
 
-  ask: ({ question, choices }, generated = false) => ({
+  ask: ({ question, choices }, mode) => ({
     question: listedQuestion(question, choices),
     answerStart: ANSWER_START,
     answers: choices.map((_, index) => answerStem(choices, index)),
-    ...(generated && { generate: { question: listedQuestion(question), maximumNewTokens: MAXIMUM_NEW_TOKENS } }),
+    ...(mode === 'generated' && {
+      generate: { question: listedQuestion(question), maximumNewTokens: MAXIMUM_NEW_TOKENS },
+    }),
   }),
-
-  writesAnswers: ({ directAnswers }) => directAnswers === 'generated',
 
   content: ({ question, choices, image_id: imageId }) => ({ question, choices, imageId }),
 
@@ -115,4 +115,20 @@ function recordOf({ question, choice, losses }: AnsweredQuestion<Question>): Eva
     losses,
     question_type: question.question_type ?? 'unclassified',
   };
+}
+
+/**
+ * VQA accuracy of one answer, 0 to 1: it is right when three of the ten people gave it, and a third right for
+ * each one below. Case and outer blanks don't count.
+ *
+ * Follows the evaluation of A-OKVQA (https://github.com/allenai/aokvqa).
+ */
+export function directAnswerScore(answer: string, directAnswers: readonly string[]): number {
+  const given = normalizeAnswer(answer);
+  const matches = directAnswers.filter((directAnswer) => normalizeAnswer(directAnswer) === given).length;
+  return Math.min(1, matches / 3);
+}
+
+function normalizeAnswer(answer: string): string {
+  return answer.trim().toLowerCase();
 }

@@ -1,10 +1,10 @@
 /**
- * What a benchmark has to say for itself: how its official file is read, how a question is put to the model, and how
- * the answers are scored. Everything else (shards, blind mode, confidence intervals, comparison, report) is the same for
- * all; see docs/benchmarks.md.
+ * What a benchmark defines: how its official file is read, how a question is put to the model, and how the answers are
+ * scored. Everything else (shards, blind mode, confidence intervals, comparison, report) is the same for all; see
+ * docs/benchmarks.md.
  */
+import { InputError } from '../../core/input-error.ts';
 import type { EvaluationQuestion } from '../../trainer/protocol.ts';
-import type { Option } from '../extract-choice.ts';
 
 /** Where a benchmark's files are; absolute or as a person gave them. */
 export interface BenchmarkSource {
@@ -57,37 +57,62 @@ export interface QuestionContent {
   imageId?: number;
 }
 
-/** Whether the model writes its answers, as a config says it (`evaluate`). What is not said is the benchmark's own. */
-export interface AnswerSettings {
-  mmbenchAnswers?: 'generated' | 'ranked' | undefined;
-  directAnswers?: 'choice' | 'generated' | undefined;
+/**
+ * How questions are answered. `ranked`: the model chooses the answer of the lowest loss. `generated`: it writes an
+ * answer, instead of ranking or beside it.
+ */
+export const answerModes = ['ranked', 'generated'] as const;
+export type AnswerMode = (typeof answerModes)[number];
+
+/** A choice and the letter that the question gives it. */
+export interface LetteredChoice {
+  letter: string;
+  text: string;
 }
 
 /** A benchmark. One file each in this folder; `index.ts` lists them. */
 export interface Benchmark<Q extends BenchmarkQuestion = BenchmarkQuestion> {
   /** As people write it. */
   title: string;
+  /** How its questions can be answered, the default first. */
+  answerModes: readonly [AnswerMode, ...AnswerMode[]];
   /** Path under the data root, a file or a folder → how to download what belongs there. */
   downloads: Readonly<Record<string, string>>;
+  /** The official files that `data check` looks for under the data root, and checks where the folder is there. */
+  officialFiles?: { folder: string; extension: string };
   /** @throws InputError naming line or field of what is wrong in the file */
   read(source: BenchmarkSource): Promise<Q[]>;
   /**
-   * How a question is put to the model, and the answers that are ranked.
+   * Checks the file as `read` does, but writes no images: for benchmarks whose file holds them.
    *
-   * @param generated the model writes an answer, instead of ranking or beside it; a benchmark may know no such way
+   * @returns how many questions it has
+   * @throws InputError as `read` does
    */
-  ask(question: Q, generated?: boolean): Omit<EvaluationQuestion, 'question_id' | 'image'>;
-  /** By these settings, whether `ask` is told `generated`; absent for a benchmark that only ranks. */
-  writesAnswers?(settings: AnswerSettings): boolean;
+  check?(source: Omit<BenchmarkSource, 'extractedImages'>): Promise<number>;
+  /** How a question is put to the model, and the answers that are ranked. */
+  ask(question: Q, mode: AnswerMode): Omit<EvaluationQuestion, 'question_id' | 'image'>;
   /** What no training sample may have (see `src/generation/leaks.ts`). */
   content(question: Q): QuestionContent;
-  /** Among what a written answer's choice is looked for, in the order of choices; without it no choice is. */
-  options?(question: Q): { question: string; options: readonly Option[] };
+  /**
+   * The question, and its choices in the order of `AnsweredQuestion.choice`: the one that a written answer means is
+   * looked for among them. Absent where what the model wrote is scored as it is.
+   */
+  writtenChoices?(question: Q): { question: string; choices: readonly LetteredChoice[] };
   score(answered: readonly AnsweredQuestion<Q>[]): Measures;
   /**
-   * Writes the answers in formats that others expect.
+   * Writes the answers in formats that others expect, such as a leaderboard's submission.
    *
    * @returns the files' names, relative to the folder
    */
   write?(answered: readonly AnsweredQuestion<Q>[], folder: string): Promise<string[]>;
+}
+
+/**
+ * The folder of the images of a benchmark whose file does not hold them.
+ *
+ * @throws InputError when none is named
+ */
+export function requireImageFolder({ file, images }: BenchmarkSource): string {
+  if (images !== undefined) return images;
+  throw new InputError({ file, problem: 'does not hold its images', remedy: 'Name their folder (`images`)' });
 }

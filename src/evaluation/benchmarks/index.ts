@@ -10,7 +10,7 @@ export type BenchmarkName = keyof typeof benchmarks;
 
 export const benchmarkNames = Object.keys(benchmarks) as [BenchmarkName, ...BenchmarkName[]];
 
-/** The benchmark of a name. Its questions are its own affair: what it reads, it is given back. */
+/** The benchmark of a name. The questions that it reads are passed back to it as they are. */
 export function benchmarkOf(name: BenchmarkName): Benchmark {
   return benchmarks[name] as unknown as Benchmark;
 }

@@ -1,6 +1,6 @@
 import { writeFileAtomically } from '../../core/write-file.ts';
-import type { MmbenchQuestion } from '../../datasets/mmbench.ts';
 import type { AnsweredQuestion } from './benchmark.ts';
+import type { MmbenchQuestion } from './mmbench-file.ts';
 
 export type MmbenchItem = MmbenchQuestion & { id: string };
 

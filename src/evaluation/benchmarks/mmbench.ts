@@ -3,9 +3,9 @@
  * answered rightly in all rotations of its options. The model writes its answer, or the options are ranked as A-OKVQA's are.
  */
 import { join } from 'node:path';
-import { groupIndex, readMmbench } from '../../datasets/mmbench.ts';
 import { ANSWER_START } from '../../datasets/prompt-format.ts';
 import type { AnsweredQuestion, Benchmark, Measures, QuestionScore } from './benchmark.ts';
+import { checkMmbench, groupIndex, readMmbench } from './mmbench-file.ts';
 import { type MmbenchItem, writeMmbenchSubmission } from './mmbench-submission.ts';
 
 const submissionFile = 'mmbench-submission.xlsx';
@@ -17,6 +17,8 @@ type Answered = AnsweredQuestion<MmbenchItem>;
 
 export const mmbench: Benchmark<MmbenchItem> = {
   title: 'MMBench',
+  answerModes: ['generated', 'ranked'],
+  officialFiles: { folder: 'MMBench', extension: '.tsv' },
   downloads: { MMBench: 'Download mmbench_dev_20230712.tsv as github.com/open-compass/MMBench says, into MMBench' },
 
   async read({ file, limit, extractedImages }) {
@@ -24,11 +26,13 @@ export const mmbench: Benchmark<MmbenchItem> = {
     return questions.map((question) => ({ ...question, id: String(question.index) }));
   },
 
-  ask({ question, hint, options }, generated = false) {
+  check: async ({ file, limit }) => (await checkMmbench(file, limit)).length,
+
+  ask({ question, hint, options }, mode) {
     const choices = options.map(({ letter, text }) => `(${letter}) ${text}`);
     const words = hint === undefined ? question : `${hint}\n${question}`;
     const listed = `${words}\n${choices.join(' ')}\n`;
-    if (generated) {
+    if (mode === 'generated') {
       const generate = { question: listed, maximumNewTokens: MAXIMUM_NEW_TOKENS };
       return { question: listed, answerStart: '', answers: [], generate };
     }
@@ -39,11 +43,9 @@ export const mmbench: Benchmark<MmbenchItem> = {
     };
   },
 
-  writesAnswers: ({ mmbenchAnswers }) => mmbenchAnswers !== 'ranked',
-
   content: ({ question, options }) => ({ question, choices: options.map(({ text }) => text) }),
 
-  options: ({ question, options }) => ({ question, options }),
+  writtenChoices: ({ question, options }) => ({ question, choices: options }),
 
   // A test file has no answers: there is nothing to score, only a submission to write.
   score(answered): Measures {

@@ -3,19 +3,23 @@
  * wins whose content the model finds likeliest (lowest mean loss of its tokens).
  */
 import { join } from 'node:path';
+import { z } from 'zod';
+import { innerPath } from '../../core/files.ts';
+import { InputError } from '../../core/input-error.ts';
+import { readJson } from '../../core/read-json.ts';
 import { writeJsonLines } from '../../core/write-file.ts';
 import { listedQuestion } from '../../datasets/prompt-format.ts';
-import { readSeedBench, type SeedBenchQuestion } from '../../datasets/seed-bench.ts';
-import type { Benchmark } from './benchmark.ts';
-import { requireImageFolder } from './image-folder.ts';
+import { type Benchmark, requireImageFolder } from './benchmark.ts';
 
 type Question = SeedBenchQuestion & { id: string; image: string };
 
 const resultsFile = 'results.json';
-const letters = 'ABCD';
+const letters = ['A', 'B', 'C', 'D'] as const;
 
 export const seedBench: Benchmark<Question> = {
   title: 'SEED-Bench (image)',
+  answerModes: ['ranked'],
+  officialFiles: { folder: 'SEED-Bench', extension: '.json' },
   downloads: {
     'SEED-Bench': 'Download SEED-Bench.json and its images as github.com/AILab-CVC/SEED-Bench says, into SEED-Bench',
   },
@@ -53,3 +57,71 @@ export const seedBench: Benchmark<Question> = {
     return [resultsFile];
   },
 };
+
+const questionSchema = z.object({
+  question_id: z.union([z.string().min(1), z.number().transform(String)]),
+  data_id: innerPath,
+  question: z.string(),
+  choice_a: z.coerce.string(),
+  choice_b: z.coerce.string(),
+  choice_c: z.coerce.string(),
+  choice_d: z.coerce.string(),
+  answer: z.enum(letters),
+  question_type_id: z.number().int(),
+});
+
+// Videos have other fields; of them only the kind is looked at.
+const fileSchema = z.object({
+  questions: z.array(
+    z.discriminatedUnion('data_type', [
+      questionSchema.extend({ data_type: z.literal('image') }),
+      z.looseObject({ data_type: z.literal('video') }),
+    ]),
+  ),
+  question_type: z.record(z.string(), z.number().int()),
+});
+
+export interface SeedBenchQuestion {
+  questionId: string;
+  /** File of the image within the image folder. */
+  dataId: string;
+  question: string;
+  choices: [string, string, string, string];
+  /** Index of the right choice. */
+  correct: number;
+  /** Name of the evaluation dimension, such as `Instance Attributes`. */
+  dimension: string;
+}
+
+/**
+ * Reads the questions about images.
+ *
+ * @throws InputError naming the field that is wrong, such as a dimension that the file has no name for.
+ */
+export async function readSeedBench(file: string): Promise<SeedBenchQuestion[]> {
+  const { questions, question_type } = await readJson(file, fileSchema);
+  const nameOf = new Map(Object.entries(question_type).map(([name, id]) => [id, name]));
+  const places = new Map<string, number>();
+  return questions.flatMap((question, index): SeedBenchQuestion[] => {
+    if (question.data_type !== 'image') return [];
+    const wrong = (field: string, problem: string) =>
+      new InputError({ file, field: `questions[${index}].${field}`, problem, remedy: 'Fetch the file again' });
+    const dimension = nameOf.get(question.question_type_id);
+    if (dimension === undefined)
+      throw wrong('question_type_id', `${question.question_type_id} has no name in question_type`);
+    const earlier = places.get(question.question_id);
+    if (earlier !== undefined)
+      throw wrong('question_id', `'${question.question_id}' is the id of questions[${earlier}] too`);
+    places.set(question.question_id, index);
+    return [
+      {
+        questionId: question.question_id,
+        dataId: question.data_id,
+        question: question.question,
+        choices: [question.choice_a, question.choice_b, question.choice_c, question.choice_d],
+        correct: letters.indexOf(question.answer),
+        dimension,
+      },
+    ];
+  });
+}

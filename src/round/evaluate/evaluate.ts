@@ -10,6 +10,7 @@ import { type Manifest, runStepOnce } from '../../core/manifest.ts';
 import { readJsonLines } from '../../core/read-json.ts';
 import type { AokvqaQuestion } from '../../datasets/aokvqa.ts';
 import type { BenchmarkQuestion } from '../../evaluation/benchmarks/benchmark.ts';
+import { benchmarkOf } from '../../evaluation/benchmarks/index.ts';
 import { type EvaluationQuestion, evaluationAnswerSchema } from '../../trainer/protocol.ts';
 import {
   askQuestions,
@@ -153,9 +154,11 @@ async function readLosses(context: StepContext, { name }: EvaluationSet) {
   return losses;
 }
 
-/** Who finds the choices in written answers; nothing where none are looked for. */
+/** What finds the choices in written answers; nothing where none are looked for. */
 function extractionOf(context: StepContext, sets: readonly EvaluationSet[]) {
-  if (!sets.some(({ benchmark, generated }) => benchmark === 'mmbench' && generated)) return {};
+  const looksForChoices = ({ benchmark, answerMode }: EvaluationSet) =>
+    answerMode === 'generated' && benchmarkOf(benchmark).writtenChoices !== undefined;
+  if (!sets.some(looksForChoices)) return {};
   return { extraction: extractorOf(context) };
 }
 

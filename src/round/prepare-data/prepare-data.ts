@@ -6,12 +6,12 @@ import limitConcurrency from 'p-limit';
 import { hashValue } from '../../core/hash.ts';
 import { runStepOnce } from '../../core/manifest.ts';
 import { readAokvqa } from '../../datasets/aokvqa.ts';
-import { knownQuestionTypes } from '../../evaluation/question-type-of.ts';
+import { knownQuestionTypes } from '../../evaluation/known-question-types.ts';
 import { checkImages } from '../check-data.ts';
 import { refuseProblems } from '../data-problem.ts';
 import { prepareDataSources } from '../data-sources.ts';
 import { configuredSplits, type QuestionSet, questionSet } from '../dataset-paths.ts';
-import { evaluationSets, extractedImagesFolder, readEvaluationSet } from '../evaluation-sets.ts';
+import { evaluationSets, extractedImagesFolder } from '../evaluation-sets.ts';
 import { outcomeOf } from '../outcome-of.ts';
 import type { PrepareDataOutcome } from '../outcomes.ts';
 import { questionTypesOf, reportAgreement } from '../question-types.ts';
@@ -29,11 +29,10 @@ export async function prepareData(context: StepContext): Promise<PrepareDataOutc
   const { config, run } = context;
   const { root } = config.data;
   await prepareDataSources(context);
-  const read = await readDatasets(config);
-  const named = await readNamedBenchmarks(context);
-  const { problems } = read;
-  const questions = read.questions + named.questions;
-  const images = [...read.images, ...named.images];
+  const { questions, images, problems } = await readDatasets(config, {
+    sets: evaluationSets(config, run),
+    extractedImages: extractedImagesFolder(run),
+  });
   if (problems.length > 0) refuseProblems([...problems, ...(await checkImages(root, images, context))], root);
   const done = await runStepOnce({
     directory: directoryOf(run, 0, 'prepare-data') as string,
@@ -46,18 +45,6 @@ export async function prepareData(context: StepContext): Promise<PrepareDataOutc
   });
   await classifyQuestionSets(context);
   return { ...outcomeOf(done), questions, images: images.length };
-}
-
-/** The benchmarks beside validation and test; images that their files hold are put into the run's folder. */
-async function readNamedBenchmarks({ config, run }: StepContext): Promise<{ questions: number; images: UsedImage[] }> {
-  const files = new Set<string>();
-  let questions = 0;
-  for (const set of evaluationSets(config, run).slice(configuredSplits(config).length)) {
-    const asked = await readEvaluationSet(set, extractedImagesFolder(run));
-    questions += asked.length;
-    for (const { image } of asked) if (!set.blind) files.add(image);
-  }
-  return { questions, images: [...files].map((file) => ({ file })) };
 }
 
 /** Sizes and times instead of contents: the images of COCO are 19 GB. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { AokvqaQuestion } from '../../../src/datasets/aokvqa.ts';
 import { readAokvqaPredictions, scoreAokvqaPredictions } from '../../../src/evaluation/aokvqa-predictions.ts';
-import { aokvqa } from '../../../src/evaluation/benchmarks/aokvqa.ts';
+import { aokvqa, directAnswerScore } from '../../../src/evaluation/benchmarks/aokvqa.ts';
 import { noSharedFiles, sharedFile } from '../../helpers/shared-files.ts';
 import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 import { evaluated, question } from '../questions.ts';
@@ -16,7 +16,7 @@ const mean = (scores: readonly { score: number }[] = []) =>
   scores.reduce((sum, { score }) => sum + score, 0) / scores.length;
 
 test('asks and answers as the reference system ranks', () => {
-  expect(aokvqa.ask(answered(0).question)).toEqual({
+  expect(aokvqa.ask(answered(0).question, 'ranked')).toEqual({
     question: 'What sport are they mimicking?\n(A) baseball (B) lacrosse (C) cricket (D) basketball\n',
     answerStart: 'The answer is',
     answers: [
@@ -29,8 +29,8 @@ test('asks and answers as the reference system ranks', () => {
 });
 
 test('a free answer is asked for without the choices, beside what is ranked', () => {
-  const { generate, ...ranked } = aokvqa.ask(answered(0).question, true);
-  expect(ranked).toEqual(aokvqa.ask(answered(0).question));
+  const { generate, ...ranked } = aokvqa.ask(answered(0).question, 'generated');
+  expect(ranked).toEqual(aokvqa.ask(answered(0).question, 'ranked'));
   expect(generate).toEqual({ question: 'What sport are they mimicking?\n', maximumNewTokens: 24 });
 });
 
@@ -110,4 +110,15 @@ test('needs the folder of its images', async () => {
     name: 'InputError',
     file: 'q.json',
   });
+});
+
+describe('directAnswerScore', () => {
+  const answers = ['boxing', 'boxing', 'boxing', 'wii', 'wii', 'game', 'box', 'ring', 'Fight', 'sport'];
+
+  test('an answer that three people gave is right', () => expect(directAnswerScore('boxing', answers)).toBe(1));
+  test('more than three people make it no righter', () =>
+    expect(directAnswerScore('boxing', [...answers, 'boxing'])).toBe(1));
+  test('two people make it two thirds right', () => expect(directAnswerScore('wii', answers)).toBeCloseTo(2 / 3, 12));
+  test('an answer that nobody gave is wrong', () => expect(directAnswerScore('tennis', answers)).toBe(0));
+  test('case and outer blanks do not count', () => expect(directAnswerScore(' fight', answers)).toBeCloseTo(1 / 3, 12));
 });

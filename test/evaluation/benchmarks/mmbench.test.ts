@@ -61,7 +61,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 test('asks with hint and lettered options', () => {
-  expect(mmbench.ask(items[1] as MmbenchItem)).toEqual({
+  expect(mmbench.ask(items[1] as MmbenchItem, 'ranked')).toEqual({
     question: 'A hint\nof two lines\nIs "it" red?\tOr not?\n(A) yes (B) no\n',
     answerStart: 'The answer is',
     answers: ['The answer is (A) yes', 'The answer is (B) no'],
@@ -69,10 +69,10 @@ test('asks with hint and lettered options', () => {
 });
 
 test('has the model write its answer to the same words, with nothing to rank', () => {
-  const { question, answers, generate } = mmbench.ask(items[1] as MmbenchItem, true);
+  const { question, answers, generate } = mmbench.ask(items[1] as MmbenchItem, 'generated');
   expect(answers).toEqual([]);
   expect(generate).toEqual({ question, maximumNewTokens: 64 });
-  expect(question).toBe(mmbench.ask(items[1] as MmbenchItem).question);
+  expect(question).toBe(mmbench.ask(items[1] as MmbenchItem, 'ranked').question);
 });
 
 test('Vanilla counts the original questions, CircularEval those right in every rotation', () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { mcNemarExact, mcNemarWorse } from '../../../src/evaluation/statistics/mcnemar.ts';
+import { holmAdjusted, mcNemarExact, mcNemarWorse } from '../../../src/evaluation/statistics/paired-tests.ts';
 
 // scipy.stats.binomtest(b, b + c, 0.5).pvalue
 test.each([
@@ -26,4 +26,15 @@ test.each([
   [0, 0, 1],
 ])('worse: %i lost, %i won', (lost, won, wanted) => {
   expect(mcNemarWorse(lost, won)).toBeCloseTo(wanted, 10);
+});
+
+// R: p.adjust(c(0.01, 0.04, 0.03, 0.005), 'holm')
+test('p-values are adjusted as by R’s p.adjust', () => {
+  expect(holmAdjusted([0.01, 0.04, 0.03, 0.005])).toEqual([0.03, 0.06, 0.06, 0.02]);
+});
+
+test('one test is not corrected, none gives none, and no adjusted value passes 1', () => {
+  expect(holmAdjusted([0.2])).toEqual([0.2]);
+  expect(holmAdjusted([])).toEqual([]);
+  expect(holmAdjusted([0.9, 0.8])).toEqual([1, 1]);
 });

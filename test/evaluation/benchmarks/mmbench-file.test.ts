@@ -1,9 +1,9 @@
 import { readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { groupIndex, readMmbench } from '../../src/datasets/mmbench.ts';
-import { type MmbenchRow, mmbenchRows, plainImage, writeTable } from '../evaluation/benchmarks/official-files.ts';
-import { temporaryFolder } from '../helpers/temporary-folder.ts';
+import { groupIndex, readMmbench } from '../../../src/evaluation/benchmarks/mmbench-file.ts';
+import { temporaryFolder } from '../../helpers/temporary-folder.ts';
+import { type MmbenchRow, mmbenchRows, plainImage, writeTable } from './official-files.ts';
 
 async function read(rows: MmbenchRow[], limit?: number, columns?: string[]) {
   const folder = await temporaryFolder();

@@ -5,11 +5,11 @@ import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { CsvError, parse } from 'csv-parse';
 import { z } from 'zod';
-import { describeFirstIssue } from '../core/field-path.ts';
-import { fileExists } from '../core/files.ts';
-import { hashBytes } from '../core/hash.ts';
-import { InputError } from '../core/input-error.ts';
-import { writeFileAtomically } from '../core/write-file.ts';
+import { describeFirstIssue } from '../../core/field-path.ts';
+import { fileExists } from '../../core/files.ts';
+import { hashBytes } from '../../core/hash.ts';
+import { InputError } from '../../core/input-error.ts';
+import { writeFileAtomically } from '../../core/write-file.ts';
 
 /** One row: a question, or one of its rotations for CircularEval. */
 export interface MmbenchQuestion {
@@ -95,9 +95,9 @@ export async function readMmbench(
   return readQuestions(file, options.limit, keep);
 }
 
-/** Reads a file of MMBench as `readMmbench` does, and keeps nothing of it. @throws InputError as that does */
-export async function checkMmbench(file: string): Promise<void> {
-  await readQuestions(file, undefined, async () => '');
+/** Reads a file of MMBench as `readMmbench` does, but writes no images. @throws InputError as that does */
+export async function checkMmbench(file: string, limit?: number): Promise<Omit<MmbenchQuestion, 'image'>[]> {
+  return readQuestions(file, limit, async () => '');
 }
 
 /** @param keep is given each image, and says where it is then */
