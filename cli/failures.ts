@@ -8,7 +8,7 @@ import {
 } from '@temporalio/common';
 import { CommanderError, InvalidArgumentError } from 'commander';
 import { InputError } from '../src/core/input-error.ts';
-import { ServerUnreachable } from '../workers/server-unreachable.ts';
+import { ServerUnreachable } from '../workers/connection.ts';
 
 /** What the command's exit status says. */
 export const exitCodes = { ok: 0, failed: 1, wrongInput: 2, interrupted: 130 } as const;

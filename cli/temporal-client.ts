@@ -1,6 +1,6 @@
 import { Client, Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
-import { reach } from '../workers/server-unreachable.ts';
+import { reach } from '../workers/connection.ts';
 
 /**
  * A client connected as the `temporal` command would be: TEMPORAL_ADDRESS and its like, or a profile of Temporal's

@@ -1,6 +1,35 @@
-import { loadClientConnectConfig } from '@temporalio/envconfig';
-import { NativeConnection } from '@temporalio/worker';
-import { reach } from './server-unreachable.ts';
+/**
+ * How workers and the command line reach Temporal. The SDK is loaded when a connection is made.
+ */
+import type { NativeConnection } from '@temporalio/worker';
+
+/** No server answers where Temporal's settings point to. */
+export class ServerUnreachable extends Error {
+  override readonly name = 'ServerUnreachable';
+
+  constructor(address: string, cause: unknown) {
+    const why = cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause);
+    super(
+      `No Temporal server can be reached at ${address} (${why}). Start one with \`temporal server start-dev\`, or say ` +
+        'where it is with TEMPORAL_ADDRESS or a profile (TEMPORAL_PROFILE)',
+      { cause },
+    );
+  }
+}
+
+/**
+ * Connects.
+ *
+ * @param address default: that of a development server
+ * @throws ServerUnreachable
+ */
+export async function reach<R>(address: string | undefined, connect: () => Promise<R>): Promise<R> {
+  try {
+    return await connect();
+  } catch (error) {
+    throw new ServerUnreachable(address ?? 'localhost:7233', error);
+  }
+}
 
 /** A worker's connection to Temporal, and the namespace it works in. */
 export interface WorkerConnection {
@@ -15,6 +44,8 @@ export interface WorkerConnection {
  * @throws ServerUnreachable
  */
 export async function connectWorker(): Promise<WorkerConnection> {
+  const { loadClientConnectConfig } = await import('@temporalio/envconfig');
+  const { NativeConnection } = await import('@temporalio/worker');
   const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
   const connection = await reach(connectionOptions.address, () => NativeConnection.connect(connectionOptions));
   return { connection, namespace };

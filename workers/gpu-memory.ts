@@ -1,5 +1,5 @@
 /**
- * How much memory is in use on the worker's GPU, by whatever program, as NVIDIA's own tool has it
+ * The memory in use on the worker's GPU, by any program, as NVIDIA's own tool reports it
  * (https://docs.nvidia.com/deploy/nvidia-smi/).
  */
 import { execFile } from 'node:child_process';
@@ -13,13 +13,13 @@ const bytesInMebibyte = 2 ** 20;
  * Keeps the metrics `dataengine_gpu_memory_used_bytes` and `dataengine_gpu_memory_bytes` up to date, one of each for every
  * GPU that CUDA_VISIBLE_DEVICES lets the worker see. Without `nvidia-smi` there are none.
  *
- * @returns what ends it
+ * @returns a function that ends it
  */
 export async function watchGpuMemory(everySeconds = 15): Promise<() => void> {
   const meter = Runtime.instance().metricMeter;
   const used = meter.createGauge('dataengine_gpu_memory_used_bytes', 'int', 'By', 'Memory in use on a GPU');
   const total = meter.createGauge('dataengine_gpu_memory_bytes', 'int', 'By', 'Memory of a GPU');
-  const look = async (): Promise<boolean> => {
+  const read = async (): Promise<boolean> => {
     const gpus = await readGpuMemory();
     for (const gpu of gpus ?? []) {
       used.set(gpu.used, { gpu: gpu.name });
@@ -27,13 +27,13 @@ export async function watchGpuMemory(everySeconds = 15): Promise<() => void> {
     }
     return gpus !== undefined;
   };
-  if (!(await look())) return () => undefined;
-  const timer = setInterval(() => void look(), everySeconds * 1000);
+  if (!(await read())) return () => undefined;
+  const timer = setInterval(() => void read(), everySeconds * 1000);
   timer.unref();
   return () => clearInterval(timer);
 }
 
-/** Bytes; undefined where the tool is missing or says nothing of memory. */
+/** Bytes; undefined where the tool is missing or reports no memory. */
 async function readGpuMemory(): Promise<{ name: string; used: number; total: number }[] | undefined> {
   const { CUDA_VISIBLE_DEVICES: visible } = process.env;
   const query = ['--query-gpu=index,memory.used,memory.total', '--format=csv,noheader,nounits'];

@@ -1,5 +1,5 @@
 /**
- * Where an orchestrator asks whether the worker lives: `GET /healthz` says 200 while it polls, 503 otherwise.
+ * For an orchestrator's probes: `GET /healthz` answers 200 while the worker polls, 503 otherwise.
  */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -10,7 +10,7 @@ export interface HealthEndpoint {
   close(): Promise<void>;
 }
 
-/** @param port 0 takes any that is free. Only this machine can reach it unless `host` says otherwise. */
+/** @param port 0 takes any free one. Only this machine can reach it unless `host` says otherwise. */
 export async function serveHealth(
   worker: Worker,
   { port, host = '127.0.0.1' }: { port: number; host?: string },

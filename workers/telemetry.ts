@@ -1,30 +1,29 @@
 /**
- * What a worker tells of itself: logs, metrics and traces.
+ * What a worker reports of itself: logs, metrics and traces.
  */
-
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { Resource } from '@opentelemetry/resources';
 import { BasicTracerProvider, BatchSpanProcessor } from '@opentelemetry/sdk-trace-base';
 import { OpenTelemetryPlugin } from '@temporalio/interceptors-opentelemetry';
-import { DefaultLogger, Runtime } from '@temporalio/worker';
-import { type LogFormat, logLine } from './worker-log.ts';
+import { DefaultLogger, type LogEntry, Runtime } from '@temporalio/worker';
+import type { LogFormat } from './worker-settings.ts';
 
 export interface TelemetryOptions {
-  /** Default: lines for people. */
+  /** Default: text. */
   logFormat?: LogFormat;
   /** Where Prometheus finds the metrics, such as `127.0.0.1:9464`. Default: nowhere. */
   metricsAddress?: string;
 }
 
-/** Steps take from a moment to days; the SDK's own buckets are made for milliseconds. */
+/** Steps take seconds to days; the SDK's own buckets are for milliseconds. */
 const stepSecondsBuckets = { dataengine_step_seconds: [1, 5, 15, 60, 300, 900, 3600, 14_400, 43_200, 172_800] };
 
 /** Installs the SDK's runtime. Call before anything else of the SDK is used. */
 export function installTelemetry({ logFormat = 'text', metricsAddress }: TelemetryOptions): void {
   Runtime.install({
-    // Standard output stays free for results.
+    // Standard output is for results.
     logger: new DefaultLogger('INFO', (entry) => void process.stderr.write(logLine(logFormat, entry))),
-    // Signals are handled by `runUntilSignal`, which the tests and the demo share.
+    // `runUntilSignal` handles signals.
     shutdownSignals: [],
     telemetryOptions: {
       logging: { forward: {}, filter: { core: 'WARN', other: 'WARN' } },
@@ -36,15 +35,28 @@ export function installTelemetry({ logFormat = 'text', metricsAddress }: Telemet
   });
 }
 
+/** An entry as a line. In JSON, what it is about (workflow, activity, run, round) stands beside time, level and message. */
+export function logLine(format: LogFormat, { level, timestampNanos, message, meta }: LogEntry): string {
+  const time = new Date(Number(timestampNanos / 1_000_000n)).toISOString();
+  if (format === 'json') return `${JSON.stringify({ ...meta, time, level, message }, plain)}\n`;
+  const about = meta === undefined || Object.keys(meta).length === 0 ? '' : ` ${JSON.stringify(meta, plain)}`;
+  return `${time} ${level} ${message}${about}\n`;
+}
+
+function plain(_key: string, value: unknown): unknown {
+  if (value instanceof Error) return String(value.stack ?? value);
+  return typeof value === 'bigint' ? String(value) : value;
+}
+
 export interface Traces {
   plugin: OpenTelemetryPlugin;
-  /** Sends what is not sent yet. */
+  /** Sends the spans that are left. */
   close(): Promise<void>;
 }
 
 /**
  * Traces of workflows and activities, sent over OTLP (HTTP) when OTEL_EXPORTER_OTLP_ENDPOINT or
- * OTEL_EXPORTER_OTLP_TRACES_ENDPOINT names a collector; OpenTelemetry's other variables hold too.
+ * OTEL_EXPORTER_OTLP_TRACES_ENDPOINT names a collector; OpenTelemetry's other variables apply too.
  */
 export function openTraces(service: string): Traces | undefined {
   const { OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, OTEL_SERVICE_NAME } = process.env;

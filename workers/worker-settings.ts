@@ -1,31 +1,40 @@
 /**
- * How a worker is run: by flags of `dataengine worker`, or by environment variables where a container is configured.
+ * The settings of a worker, which are flags of `dataengine worker`, and what they mean to the SDK.
  */
+import { fileURLToPath } from 'node:url';
 import type { WorkerOptions } from '@temporalio/worker';
-import type { LogFormat } from './worker-log.ts';
+
+/** The file that exports all workflows; workers bundle from it. */
+export const workflowsPath = fileURLToPath(new URL('../workflows/index.ts', import.meta.url));
+
+/** How long a worker that is to stop waits for its activities. */
+export const shutdownForceSeconds = 60;
+
+export const logFormats = ['text', 'json'] as const;
+export type LogFormat = (typeof logFormats)[number];
 
 export interface WorkerSettings {
   taskQueue?: string;
-  /** Of a CPU worker: how many activities at once, or `resources` to let memory and CPU decide. Default: 4. */
+  /** Of a CPU worker: how many activities at a time, or `resources` to let memory and CPU decide. Default: 4. */
   slots?: number | 'resources';
   logFormat?: LogFormat;
   /** Where Prometheus finds the metrics, such as `127.0.0.1:9464`. */
   metricsAddress?: string;
   /** Port of `GET /healthz`. */
   healthPort?: number;
-  /** Address that it listens on. Default: this machine's own alone. */
+  /** Address that it listens on. Default: only this machine can reach it. */
   healthHost?: string;
-  /** How often activities tell their progress, 1 to 10 seconds. Default: 1. In a fleet of hundreds, less often. */
+  /** How often activities report their progress, 1 to 10 seconds. Default: 1. In a fleet of hundreds, less often. */
   heartbeatSeconds?: number;
   /** Workflows made by `npm run bundle`. */
   workflowBundle?: string;
-  /** Turns Worker Versioning on: workflows are pinned to the build that they began with. */
+  /** Turns Worker Versioning on: workflows are pinned to the build that they started with. */
   buildId?: string;
   /** Default: `data-engine`. */
   deploymentName?: string;
 }
 
-/** What the settings say of activity slots. A GPU worker always has one: no other trainer fits beside the first. */
+/** Activity slots. A GPU worker always has one, for a GPU's memory holds one trainer. */
 export function slotOptions(slots: WorkerSettings['slots'] = 4): Partial<WorkerOptions> {
   if (slots !== 'resources') return { maxConcurrentActivityTaskExecutions: slots };
   return {
@@ -49,8 +58,8 @@ export function versioningOptions({ buildId, deploymentName = 'data-engine' }: W
 }
 
 /**
- * How often heartbeats reach the server: each is a write to the workflow's state there. The SDK's own would be every 30 s or
- * more, which is too seldom to watch.
+ * How often heartbeats reach the server, where each is a write. The SDK's default of every 30 s or more is too seldom to
+ * watch.
  */
 export function heartbeatOptions({ heartbeatSeconds = 1 }: WorkerSettings): Partial<WorkerOptions> {
   return { maxHeartbeatThrottleInterval: `${heartbeatSeconds} seconds` };

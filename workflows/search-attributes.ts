@@ -8,7 +8,7 @@ import { defineSearchAttributeKey, type SearchAttributePair, type SearchAttribut
 import { upsertSearchAttributes } from '@temporalio/workflow';
 import type { DataEngineProgress, RoundSummary, RunPlan } from './messages.ts';
 
-const keys = {
+export const searchAttributeKeys = {
   run: defineSearchAttributeKey('DataEngineRun', 'KEYWORD'),
   round: defineSearchAttributeKey('DataEngineRound', 'INT'),
   step: defineSearchAttributeKey('DataEngineStep', 'KEYWORD'),
@@ -20,8 +20,8 @@ const keys = {
 export function roundSearchAttributes(plan: RunPlan, round: number): SearchAttributePair[] | undefined {
   if (!plan.searchAttributes) return undefined;
   return [
-    { key: keys.run, value: plan.run },
-    { key: keys.round, value: round },
+    { key: searchAttributeKeys.run, value: plan.run },
+    { key: searchAttributeKeys.round, value: round },
   ];
 }
 
@@ -40,11 +40,11 @@ export function showInSearch(
   const best = Math.max(...rounds.map(({ multipleChoice }) => multipleChoice ?? 0));
   const state = waiting !== undefined ? 'waiting' : paused !== undefined ? 'paused' : 'running';
   const pairs: SearchAttributeUpdatePair[] = [
-    { key: keys.run, value: plan.run },
-    { key: keys.round, value: round },
-    ...(step === undefined ? [] : [{ key: keys.step, value: step }]),
-    { key: keys.state, value: state },
-    ...(rounds.length === 0 ? [] : [{ key: keys.bestScore, value: best }]),
+    { key: searchAttributeKeys.run, value: plan.run },
+    { key: searchAttributeKeys.round, value: round },
+    ...(step === undefined ? [] : [{ key: searchAttributeKeys.step, value: step }]),
+    { key: searchAttributeKeys.state, value: state },
+    ...(rounds.length === 0 ? [] : [{ key: searchAttributeKeys.bestScore, value: best }]),
   ];
   const changed = pairs.filter(({ key, value }) => shown.get(key.name) !== value);
   if (changed.length === 0) return;

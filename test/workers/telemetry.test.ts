@@ -1,5 +1,5 @@
 /**
- * What a worker tells of itself, read by what would read it: a scraper, an orchestrator, a collector.
+ * What a worker reports of itself, read as a scraper, an orchestrator and a collector would.
  */
 import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -16,9 +16,8 @@ import { typescriptTrainer } from '../../src/trainer/supervisor/trainer-command.
 import { extensions } from '../../workers/extensions.ts';
 import { watchGpuMemory } from '../../workers/gpu-memory.ts';
 import { serveHealth } from '../../workers/health.ts';
-import { installTelemetry, openTraces } from '../../workers/telemetry.ts';
-import { logLine } from '../../workers/worker-log.ts';
-import { workflowsPath } from '../../workers/workflows-path.ts';
+import { installTelemetry, logLine, openTraces } from '../../workers/telemetry.ts';
+import { workflowsPath } from '../../workers/worker-settings.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { pretendTrainerEntry, writeTinyRun } from '../round/tiny-run.ts';
 import { until } from '../workflows/until.ts';
@@ -49,11 +48,11 @@ test('metrics, health and traces of a run', async () => {
   const configFile = await writeTinyRun(await temporaryFolder(), (config) => ({
     ...config,
     rounds: 1,
-    temporal: { ...config.temporal, taskQueues: { cpu: 'told', gpu: 'told' } },
+    temporal: { ...config.temporal, taskQueues: { cpu: 'telemetry', gpu: 'telemetry' } },
   }));
   const worker = await Worker.create({
     connection: temporal.nativeConnection,
-    taskQueue: 'told',
+    taskQueue: 'telemetry',
     workflowsPath,
     activities: {
       ...createCpuActivities({ extensions }),
@@ -68,8 +67,8 @@ test('metrics, health and traces of a run', async () => {
   expect((await ask()).status).toBe(503);
   await worker.runUntil(async () => {
     await temporal.client.workflow.execute('dataEngine', {
-      taskQueue: 'told',
-      workflowId: 'told',
+      taskQueue: 'telemetry',
+      workflowId: 'telemetry',
       args: [{ config: configFile }],
     });
     // A workflow is over for its caller a moment before it is for its worker.

@@ -8,7 +8,7 @@ import {
   type WorkflowBundleWithSourceMap,
 } from '@temporalio/worker';
 import { temporalExecutable } from '../../demo/command/temporal-server.ts';
-import { workflowsPath } from '../../workers/workflows-path.ts';
+import { workflowsPath } from '../../workers/worker-settings.ts';
 
 /** A real Temporal server for a test file, and the workflows bundled once. */
 export interface WorkflowTestEnvironment {

@@ -8,7 +8,7 @@ import { DeterminismViolationError } from '@temporalio/workflow';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { fakeActivities } from '../../../bench/support/fake-activities.ts';
 import { fakePromptActivities } from '../../../bench/support/fake-generation.ts';
-import { workflowsPath } from '../../../workers/workflows-path.ts';
+import { workflowsPath } from '../../../workers/worker-settings.ts';
 import * as messages from '../../../workflows/messages.ts';
 import * as promptMessages from '../../../workflows/prompt-messages.ts';
 import * as steeringMessages from '../../../workflows/steering-messages.ts';
