@@ -1,11 +1,11 @@
 /**
- * Does Adaptive Bad-case Sampling help? The demo's rounds with it against the same rounds with question types
+ * What Adaptive Bad-case Sampling adds. The demo's rounds with it against the same rounds with question types
  * drawn uniformly: same base model, round 0, images, teacher and numbers of requests and training steps. And
- * against rounds that train on for as many steps with no new data (`continued`): where rounds go on from the adapter
- * of the round before, a part of the gain over round 0 is longer training.
+ * against rounds that train on for as many steps with no new data (`continued`): where rounds start from the adapter
+ * of the previous round, a part of the gain over round 0 is longer training.
  *
- * Every seed is a world of its own: other images, questions, mixture, adapters and requests. Accuracies are
- * multiple choice on the test questions, which neither loop ever looks at.
+ * Every seed renders its own dataset: other images, questions, mixture, adapters and requests. Accuracies are
+ * multiple choice on the test questions, which neither loop uses.
  *
  * Usage: npm run bench:ablation [-- --seeds 1,2,3]
  */
@@ -57,20 +57,21 @@ const others = flags.strategies.split(',').map((name) => {
 
 async function configFor(seed: number, strategy: Strategy): Promise<Config> {
   const config = await loadConfig(flags.config, { seed });
-  if (!config.data.scenes) throw new Error(`${flags.config} has no data.scenes: the ablation renders a world a seed`);
+  if (!config.data.scenes)
+    throw new Error(`${flags.config} has no data.scenes: the ablation renders a dataset for each seed`);
   return {
     ...config,
     run: `seed-${seed}-${strategy}`,
     runsDirectory: path.join(WORK, 'runs'),
     data: { ...config.data, root: path.join(WORK, `scenes-${seed}`), scenes: { ...config.data.scenes, seed } },
-    // Rounds are compared at equal numbers of steps and requests: none is left out.
+    // Rounds are compared at equal numbers of steps and requests: none is skipped.
     gate: { ...config.gate, policy: 'always' },
     finetune: { ...config.finetune, epochs: 1, stepsPerEpoch: Number(flags.steps) },
     sampling: { ...config.sampling, ...(strategy !== 'continued' && { strategy }) },
   };
 }
 
-/** What `append` leaves behind, with no samples in it. */
+/** The files of an `append` without samples. */
 async function appendNothing({ run, round }: StepContext): Promise<void> {
   const published = path.join(roundDirectory(run, round), engineDataFile(round));
   const work = async () => {
@@ -103,7 +104,7 @@ async function runRound(config: Config, strategy: Strategy, run: StepContext['ru
   return testMultipleChoice ?? multipleChoice;
 }
 
-/** Runs all rounds of a strategy; what an earlier, interrupted bench finished is not done again. */
+/** Runs all rounds of a strategy; skips what an earlier, interrupted bench finished. */
 async function runStrategy(
   seed: number,
   strategy: Strategy,

@@ -1,9 +1,9 @@
 /**
  * COCO's annotations at full size: how long it takes to build the index of instances_train2017.json (448 MiB) and
- * captions_train2017.json, how much memory that needs, and how fast an index that is there opens and reads.
+ * captions_train2017.json, how much memory that needs, and how fast an existing index opens and reads.
  *
- * The files are made of a seed, in the size and shape of the official ones. Building and reading run in a process of
- * their own each, so that the peak of memory is theirs alone.
+ * The files are generated from a seed, in the size and shape of the official ones. Building and reading each run in another
+ * process, to measure the peak memory of each.
  *
  * Usage: npm run bench:coco [-- --scale 0.1]
  */

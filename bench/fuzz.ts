@@ -1,6 +1,5 @@
 /**
- * Every parser of what comes from outside, fed with what no one would write: made up from nothing, and real files with
- * bytes changed, cut out or doubled. A parser may return, or throw an InputError that names the file; anything else,
+ * Feeds every parser of external input with random data, and with real files whose bytes are changed, removed or repeated. A parser may return, or throw an InputError that names the file; anything else,
  * and a hang, is a defect.
  *
  * Usage: npm run fuzz [-- --runs 2000 --seed 1 --only yaml]. A failure prints the seed and the input to reproduce it.

@@ -1,7 +1,7 @@
 /**
- * A generation on a bad day: 10 percent 429, 5 percent 500, 2 percent cut connections, 2 percent nonsense, and a worker
+ * A generation under faults: 10 percent 429, 5 percent 500, 2 percent cut connections, 2 percent nonsense, and a worker
  * killed twice with `kill -9`. Every request must be answered exactly once, the ledger must agree with the teacher's own
- * count, and the teacher must never see its limits passed. Exits with 1 otherwise.
+ * count, and the teacher must never see its limits exceeded. Exits with 1 otherwise.
  *
  * `npm run faults:generate -- [--requests 2000]`
  */
@@ -74,8 +74,8 @@ try {
       `the ledger's ${ledger.promptTokens} + ${ledger.completionTokens} tokens are the teacher's ${counts.promptTokens} + ${counts.completionTokens}`,
       ledger.promptTokens === counts.promptTokens && ledger.completionTokens === counts.completionTokens,
     ],
-    [`no limit was passed (highest use ${counts.highestUse.toFixed(3)})`, counts.violations === 0],
-    ['nothing is left out or lost', outcome.unanswered === 0 && ledger.lostCalls === 0],
+    [`no limit was exceeded (highest use ${counts.highestUse.toFixed(3)})`, counts.violations === 0],
+    ['nothing is skipped or lost', outcome.unanswered === 0 && ledger.lostCalls === 0],
   ];
   for (const [name, good] of checks) say(`${good ? 'ok ' : 'BAD'} ${name}`);
   const good = checks.every(([, check]) => check);

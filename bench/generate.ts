@@ -6,7 +6,7 @@
  * The reference also waits 5 seconds between two requests. `speedup` in the JSON line leaves that pause out, since
  * anybody could; `speedupOverReference` has it in. Both are printed, and the processor time of each part, for on few
  * cores that is what bounds the rate. Then a second, smaller generation under limits that the machine could pass:
- * `limitUse` tells how much of them it makes use of.
+ * `limitUse` is the share of them that is used.
  *
  * `npm run bench:generate -- [--requests 20000] [--workers 2] [--requests-per-minute 90000] [--binding-limit 9000]`
  */

@@ -1,13 +1,13 @@
 /**
- * Do evaluation and embedding speed up with the GPU workers? One run with one worker against one with several, in turns:
- * each worker on a host of its own (network namespace and disk, where that is allowed; else a folder), confined to one
- * processor, so that each brings as much as the one before; Temporal and SeaweedFS between them; the demo's model.
+ * How evaluation and embedding speed up with the number of GPU workers. One run with one worker against one with several, in
+ * turns: each worker on its own host (network namespace and disk, where that is allowed; else a folder), confined to one
+ * processor, so that each adds the same; Temporal and SeaweedFS between them; the demo's model.
  *
- * A step is timed from its first part scheduled to its parts joined. What is short of the number of workers is told apart:
- * parts that take longer when all processors are at work, and workers that wait, at the end of the step and for the join.
+ * A step is timed from its first shard scheduled to its shards joined. What the speed-up lacks is split: shards that take
+ * longer when all processors are busy, and workers that wait, at the end of the step and for the join.
  * The bench fails if the scores differ.
  *
- * `npm run bench:hosts -- [--workers 2] [--parts 8] [--turns 3] [--questions 2000] [--images 3000]`
+ * `npm run bench:hosts -- [--workers 2] [--shards 8] [--turns 3] [--questions 2000] [--images 3000]`
  */
 import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -25,15 +25,15 @@ import { mean, median } from './support/statistics.ts';
 const { values } = parseArgs({
   options: {
     workers: { type: 'string', default: '2' },
-    parts: { type: 'string', default: '8' },
+    shards: { type: 'string', default: '8' },
     turns: { type: 'string', default: '3' },
     questions: { type: 'string', default: '2000' },
     images: { type: 'string', default: '3000' },
   },
 });
-const [workers, parts, turns, questions, images] = (['workers', 'parts', 'turns', 'questions', 'images'] as const).map(
-  (name) => Number(values[name]),
-) as [number, number, number, number, number];
+const [workers, shards, turns, questions, images] = (
+  ['workers', 'shards', 'turns', 'questions', 'images'] as const
+).map((name) => Number(values[name])) as [number, number, number, number, number];
 const scenes = {
   seed: 1,
   trainImages: images,
@@ -44,11 +44,11 @@ const scenes = {
 const say = (line: string) => process.stderr.write(`${line}\n`);
 
 interface StepFigures {
-  /** From the first part scheduled to the parts joined. */
+  /** From the first shard scheduled to the shards joined. */
   seconds: number;
-  /** Of a part, on average. */
-  partSeconds: number;
-  /** Share of the time in which the workers were at parts. */
+  /** Of a shard, on average. */
+  shardSeconds: number;
+  /** Share of the time in which the workers ran shards. */
   busy: number;
 }
 type RunFigures = Record<'evaluation' | 'embedding', StepFigures> & { score: number };
@@ -81,7 +81,7 @@ if (scores.size !== 1) throw new Error(`the scores differ: ${[...scores].join(',
 process.stdout.write(
   `${JSON.stringify({
     bench: 'hosts',
-    ...{ workers, parts, questions, images },
+    ...{ workers, shards, questions, images },
     evaluation: compare('evaluation'),
     embedding: compare('embedding'),
   })}\n`,
@@ -98,7 +98,7 @@ async function measure(
   await writeFile(join(first.disk, `${run}.yaml`), stringify(configOf(run, queues)));
   const started = [await startWorker(first, 'cpu', { queue: queues.cpu, called: `cpu-${run}` })];
   for (const [processor, host] of hosts.slice(0, count).entries()) {
-    // Else a worker would embed without work what it has seen in the evaluation, and several have each seen a part of that.
+    // Otherwise a worker would reuse the features that it computed in the evaluation, and several workers each have some.
     const environment = { DATAENGINE_IMAGE_CACHE: 'off' };
     started.push(await startWorker(host, 'gpu', { queue: queues.gpu, called: `gpu-${run}`, processor, environment }));
   }
@@ -113,10 +113,10 @@ async function measure(
       embedding: figuresOf(shardTimes(embedded, 'embedShard'), shardTimes(embedded, 'embed'), count),
     };
     for (const step of ['evaluation', 'embedding'] as const) {
-      const { seconds, partSeconds, busy } = figures[step];
+      const { seconds, shardSeconds, busy } = figures[step];
       say(
         `${run.padEnd(10)} ${step.padEnd(10)} ${seconds.toFixed(1).padStart(6)} s, ` +
-          `${partSeconds.toFixed(2)} s a part, workers at parts ${(100 * busy).toFixed(0)} % of the time`,
+          `${shardSeconds.toFixed(2)} s a shard, workers at shards ${(100 * busy).toFixed(0)} % of the time`,
       );
     }
     return figures;
@@ -126,13 +126,13 @@ async function measure(
 }
 
 function figuresOf(done: ShardTimes[], [joined]: ShardTimes[], count: number): StepFigures {
-  if (done.length !== parts || joined === undefined) throw new Error(`${done.length} of ${parts} parts were done`);
+  if (done.length !== shards || joined === undefined) throw new Error(`${done.length} of ${shards} shards were done`);
   const milliseconds = joined.done - Math.min(...done.map(({ scheduled }) => scheduled));
   const own = done.map((part) => part.done - part.started);
   return {
     seconds: milliseconds / 1000,
-    partSeconds: mean(own) / 1000,
-    busy: (mean(own) * parts) / (count * milliseconds),
+    shardSeconds: mean(own) / 1000,
+    busy: (mean(own) * shards) / (count * milliseconds),
   };
 }
 
@@ -151,11 +151,11 @@ function configOf(run: string, taskQueues: { cpu: string; gpu: string }) {
       images: { train: 'COCO2017/train2017', validation: 'COCO2017/val2017' },
     },
     finetune: { epochs: 1, stepsPerEpoch: 1, batchSize: 1, maximumTokens: 96, learningRate: { warmupSteps: 0 } },
-    evaluate: { shards: parts, batchSize: 32 },
-    sampling: { requests: 1, embeddingShards: parts },
+    evaluate: { shards: shards, batchSize: 32 },
+    sampling: { requests: 1, embeddingShards: shards },
     refine: { evaluationSimilarity: 'off' },
     gate: { policy: 'always' },
-    // No answer is fit to learn from, so that the run ends after what is measured.
+    // No answer is accepted, so that the run ends after what is measured.
     teacher: { provider: 'local', mistakeRate: 1 },
     temporal: { taskQueues },
   };
@@ -174,8 +174,8 @@ function compare(step: 'evaluation' | 'embedding') {
   return {
     speedup: rounded(ratio('seconds')),
     seconds: both('seconds'),
-    /** How much longer a part takes when all workers are at work. */
-    slowdown: rounded(1 / ratio('partSeconds')),
+    /** How much longer a shard takes when all workers are busy. */
+    slowdown: rounded(1 / ratio('shardSeconds')),
     busy: both('busy'),
   };
 }

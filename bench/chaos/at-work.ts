@@ -1,5 +1,5 @@
 /**
- * Who of a run's processes is at work now: one that sleeps can be killed with no harm, and would show nothing.
+ * Which of a run's processes are busy now: killing an idle one would show nothing.
  */
 import { dirname, relative } from 'node:path';
 import type { Client } from '@temporalio/client';
@@ -34,7 +34,7 @@ export interface Place {
   teacherUrl: string;
 }
 
-/** The processes that run and have something to do. A server that is down leaves only the trainer to be known of. */
+/** The processes that run and have something to do. While the server is down, only the trainer is known. */
 export async function atWork(place: Place): Promise<AtWork[]> {
   const { processes, address, workflowId } = place;
   const trainer = await trainerAtWork(place.directory);
@@ -50,21 +50,21 @@ export async function atWork(place: Place): Promise<AtWork[]> {
     const [gpu, cpu] = [processes['GPU worker'].pid(), processes['CPU worker'].pid()];
     const [onGpu, onCpu] = [names(({ workerPid }) => workerPid === gpu), names(({ workerPid }) => workerPid === cpu)];
     if (onGpu !== '') found.push({ victim: 'GPU worker', pid: gpu, work: onGpu });
-    // Whatever goes on elsewhere, its end is for the worker that runs the workflows.
+    // Whatever another worker does, the worker that runs the workflows receives its end.
     if (onCpu !== '' || (await polls(client, place.taskQueue, cpu)))
       found.push({ victim: 'CPU worker', pid: cpu, work: onCpu || `workflows at ${all || 'rest'}` });
     const asks = names(({ name }) => name.endsWith('askChunk'));
     if (asks !== '' && (await answers(place.teacherUrl)))
       found.push({ victim: 'teacher', pid: processes.teacher.pid(), work: asks });
   } catch {
-    // The server went away meanwhile.
+    // The server stopped in the meantime.
   } finally {
     await client.connection.close();
   }
   return found;
 }
 
-/** The trainer that runs, by the fences that trainers raise. */
+/** The trainer that runs, by the fences that trainers create. */
 async function trainerAtWork(directory: string): Promise<AtWork | undefined> {
   for (const file of await filesIn(directory, (name) => name === fenceName)) {
     const pid = await runningTrainer(dirname(file));
@@ -78,7 +78,7 @@ interface Activity {
   workerPid: number;
 }
 
-/** The activities that a worker has begun, of a workflow and its children. */
+/** The activities that a worker has started, of a workflow and its children. */
 async function activitiesUnderWay(client: Client, workflowId: string): Promise<Activity[]> {
   const { raw } = await client.workflow.getHandle(workflowId).describe();
   const own = (raw.pendingActivities ?? [])
@@ -91,7 +91,7 @@ async function activitiesUnderWay(client: Client, workflowId: string): Promise<A
   return [...own, ...(await Promise.all(children.map((child) => activitiesUnderWay(client, child)))).flat()];
 }
 
-/** Whether the process asks the queue for workflow tasks. */
+/** Whether the process polls the queue for workflow tasks. */
 async function polls(client: Client, taskQueue: string, pid: number): Promise<boolean> {
   const { pollers } = await client.workflowService.describeTaskQueue({
     namespace: client.options.namespace,

@@ -1,5 +1,5 @@
 /**
- * Two runs of the same config: is what they made the same?
+ * Compares the results of two runs of the same config.
  */
 import { readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';

@@ -1,5 +1,5 @@
 /**
- * Kills processes of a run at random moments, each while it runs and has something to do.
+ * Kills processes of a run at random moments, each while it is busy.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { seededRandom } from '../../src/core/seeded-random.ts';
@@ -9,7 +9,7 @@ import { killOne } from './supervised.ts';
 
 /** A kill that was done. */
 export interface Kill extends AtWork {
-  /** Seconds since the run began. */
+  /** Seconds since the run started. */
   at: number;
 }
 
@@ -29,13 +29,13 @@ export interface Killing {
 }
 
 const lookMilliseconds = 250;
-/** The whole of the run shall have its share of the kills. */
+/** The kills are spread over the whole run. */
 const mostAtSameWork = 3;
 const endPatienceMilliseconds = 10_000;
 
 /**
- * Kills until there are as many kills as asked for, or the run has ended. The moments, the choice among those at work,
- * and how long a victim stays away are drawn from the seed; nobody gets two kills ahead of another who is at work.
+ * Kills until there are as many kills as requested, or the run has ended. The moments, the choice among busy processes and
+ * how long a victim stays down are drawn from the seed; no victim gets two kills ahead of another busy one.
  *
  * @throws Error when a process survives its kill
  */

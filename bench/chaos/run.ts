@@ -1,5 +1,5 @@
 /**
- * A run of the loop on processes of its own, some of which are killed on the way.
+ * A run of the loop on its own processes, some of which are killed.
  */
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -22,15 +22,15 @@ export interface ChaosInput {
   configFile: string;
   run: string;
   seed: number;
-  /** Kills, spread over the run. None: it is left alone. */
+  /** Kills, spread over the run; 0 for an undisturbed one. */
   kills: number;
   /** Which are killed. Default: all. */
   among?: readonly Victim[];
   /** Most kills of one victim. Default: one more than its share. */
   each?: number;
-  /** How long the run takes when it is left alone: what the kills are spread over. */
+  /** How long the undisturbed run takes: the kills are spread over that time. */
   seconds: number;
-  /** How long the teacher takes for an answer, so that it is at work for a while. */
+  /** How long the teacher takes for an answer, so that it is busy for a while. */
   teacherMilliseconds?: number;
   trainerEntry?: string;
   trainerEnvironment?: Record<string, string>;
@@ -46,13 +46,13 @@ export interface ChaosRun {
   starts: Record<Victim, number>;
   /** The process groups of all workers, teachers and servers. */
   groups: number[];
-  /** Step folders whose work ended more than once. */
+  /** Step folders whose work finished more than once. */
   endedTwice: string[];
 }
 
 const lookMilliseconds = 250;
 
-/** Runs the loop to its end, whatever is killed. No process of it is left then. */
+/** Runs the loop to its end, whatever is killed, and stops all its processes. */
 export async function runWithChaos(input: ChaosInput): Promise<ChaosRun> {
   const { folder, run, kills: count, seed } = input;
   const [port, uiPort, teacherPort] = (await freePorts(3)) as [number, number, number];
@@ -182,8 +182,8 @@ async function trainerStarts(directory: string): Promise<number> {
 }
 
 /**
- * Looks at the manifests while the run goes on. A step that ended twice had two manifests with different times; between
- * them a worker was started, which takes longer than the time between two looks.
+ * Reads the manifests during the run. A step that finished twice had two manifests with different times; between them a
+ * worker was started, which takes longer than the time between two reads.
  */
 async function watchSteps(directory: string, signal: AbortSignal): Promise<string[]> {
   const seen = new Map<string, Set<string>>();

@@ -7,9 +7,9 @@ export interface Supervised {
   name: string;
   /** Of the process that runs now; 0 while none does. */
   pid(): number;
-  /** Kills it, `kill -9`; it comes back after the delay. */
+  /** Kills it, `kill -9`; it is restarted after the delay. */
   kill(downMilliseconds: number): void;
-  /** The process groups of all its lives. */
+  /** The process groups of all its starts. */
   groups(): number[];
   stop(): Promise<void>;
 }
@@ -25,7 +25,7 @@ export function supervise(
   let current: OwnedProcess | undefined;
   const groups: number[] = [];
   let pause = pauseMilliseconds;
-  const life = (async () => {
+  const supervision = (async () => {
     while (!stopped.signal.aborted) {
       current = await startOwned(options);
       groups.push(current.pid);
@@ -49,7 +49,7 @@ export function supervise(
     async stop() {
       stopped.abort();
       await current?.stop(20);
-      await life;
+      await supervision;
     },
   };
 }

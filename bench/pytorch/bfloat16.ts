@@ -8,7 +8,7 @@ export const BFLOAT16 = { ours: 'ours, bfloat16', pytorch: 'PyTorch, autocast' }
 /** How far losses may be apart: a factor has 8 bits of mantissa, and the two round at different places. */
 export const BFLOAT16_TOLERANCE = 0.03;
 
-/** AVX-512 BF16 or AMX; false where the system does not tell (not Linux). */
+/** AVX-512 BF16 or AMX; false where the system does not report it (not Linux). */
 function hasBfloat16Products(): boolean {
   return process.platform === 'linux' && /\b(avx512_bf16|amx_bf16)\b/.test(readFileSync('/proc/cpuinfo', 'utf8'));
 }

@@ -13,7 +13,7 @@ import { type ChoiceScorer, traceScorer } from '../../src/trainer/jobs/score-cho
 import type { Sequence } from '../../src/trainer/jobs/sequence.ts';
 import { ADAPTER_SEED, LORA, QUERIES } from './models.ts';
 
-/** What is held by TensorFlow and by nobody's garbage collector. */
+/** Tensors that TensorFlow holds: no garbage collector frees them. */
 const heldTensors = () => nativeBinding().getNumOfTensors();
 
 interface TrainRequest {
@@ -27,7 +27,7 @@ interface ScoreRequest {
   choices: number[][];
 }
 
-// The first request tells the shape, and is traced then, as a job traces its shapes before the first step.
+// The shape is that of the first request, which is traced then, as a job traces its shapes before the first step.
 
 function trainer(
   model: ModelDirectory,

@@ -1,4 +1,4 @@
-/** One side of a benchmark: a program of its own that answers a JSON line with a JSON line. */
+/** One side of a benchmark: a program that answers each JSON line with a JSON line. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -14,9 +14,9 @@ export interface Side {
   /** What the program says it is. */
   name: string;
   ask<Answer>(request: unknown): Promise<Answer & Timing>;
-  /** Forgets the largest memory until now. */
+  /** Resets the peak memory to what is used now. */
   resetPeak(): void;
-  /** Largest resident memory in MiB, of the whole process; undefined where the system does not tell (not Linux). */
+  /** Largest resident memory in MiB, of the whole process; undefined where the system does not report it (not Linux). */
   peakMegabytes(): number | undefined;
   close(): void;
 }
@@ -29,13 +29,13 @@ export interface Side {
 export async function startSide(command: string, args: string[], env: NodeJS.ProcessEnv = {}): Promise<Side> {
   const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env } });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  let complaints = '';
+  let errorOutput = '';
   child.stderr.on('data', (data) => {
-    complaints = `${complaints}${data}`.slice(-4000);
+    errorOutput = `${errorOutput}${data}`.slice(-4000);
   });
   const failed = new Promise<never>((_, reject) => {
     child.on('error', reject);
-    child.on('close', (code) => reject(new Error(`${command} ${args[0]} ended with ${code}:\n${complaints}`)));
+    child.on('close', (code) => reject(new Error(`${command} ${args[0]} ended with ${code}:\n${errorOutput}`)));
   });
   failed.catch(() => {});
   const answer = async () => {

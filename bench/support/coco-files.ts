@@ -1,4 +1,4 @@
-/** Annotation files of the size and shape of COCO's train2017, made of nothing but a seed. */
+/** Annotation files of the size and shape of COCO's train2017, generated from a seed. */
 import { createWriteStream } from 'node:fs';
 import { mkdir, rename, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -45,7 +45,7 @@ function* instances(size: CocoSize): Generator<string> {
   yield* imageRecords(size);
   yield '], "annotations": [';
   for (let index = 0; index < size.boxes; index += 1) {
-    // So many numbers bring the file to the size of the official one.
+    // So many numbers give the file the size of the official one.
     const outline = Array.from({ length: 46 }, () => (random.integer(64_000) / 100).toFixed(2)).join(', ');
     const [x, y, width, height] = [400, 300, 240, 180].map((limit) => random.integer(limit * 100) / 100);
     yield `${index === 0 ? '' : ', '}{"segmentation": [[${outline}]], "area": ${random.integer(1e6) / 100}, "iscrowd": 0, "image_id": ${imageOf(index, size)}, "bbox": [${x}, ${y}, ${width}, ${height}], "category_id": ${1 + random.integer(CATEGORIES)}, "id": ${index}}`;

@@ -1,5 +1,5 @@
 /**
- * Hosts that share nothing but a Temporal server and a store on S3: what a run over several of them takes.
+ * Hosts that share only a Temporal server and a store on S3, for a run over several of them.
  */
 import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -30,7 +30,7 @@ export interface ConnectedHosts {
   store: TestS3Server;
   /** Resolves once the worker polls. */
   startWorker(host: Host, kind: 'cpu' | 'gpu', worker: HostWorker): Promise<OwnedProcess>;
-  /** @throws Error when a worker broke down, so that nobody waits for it */
+  /** @throws Error when a worker has failed, so that nothing waits for it */
   requireWorkers(): void;
   close(): Promise<void>;
 }
@@ -39,7 +39,8 @@ export interface ConnectedHosts {
 export const withTsx = ['--import', import.meta.resolve('tsx')];
 
 /**
- * Makes the hosts, and starts what is between them. This process may use the store too: its environment is told.
+ * Creates the hosts, and starts the Temporal server and the store between them. This process may use the store too: its
+ * environment names it.
  *
  * @param folder gets a folder for each host, the servers' data and all logs
  */
@@ -64,7 +65,7 @@ export async function connectHosts(folder: string, names: string[]): Promise<Con
       TEMPORAL_NAMESPACE: 'default',
       DATAENGINE_EXIT_WITH_PARENT: '1',
     };
-    let broken: string | undefined;
+    let failure: string | undefined;
     return {
       hosts: made.hosts,
       client,
@@ -78,13 +79,13 @@ export async function connectHosts(folder: string, names: string[]): Promise<Con
           processor,
         });
         void worker.ended.then((how) => {
-          if (/code [^0]/.test(how)) broken = `${host.name}'s ${called} worker ${how}; see ${worker.logFile}`;
+          if (/code [^0]/.test(how)) failure = `${host.name}'s ${called} worker ${how}; see ${worker.logFile}`;
         });
         await firstMatch(worker.logFile, /(RUNNING)/);
         return worker;
       },
       requireWorkers() {
-        if (broken !== undefined) throw new Error(broken);
+        if (failure !== undefined) throw new Error(failure);
       },
       close,
     };
@@ -94,7 +95,7 @@ export async function connectHosts(folder: string, names: string[]): Promise<Con
   }
 }
 
-/** Puts what a run reads where a host has its own: the demo's base model, configs, prompts. */
+/** Copies what a run reads to a host: the demo's base model, configs, prompts. */
 export async function copyProjectTo({ disk }: Host): Promise<void> {
   for (const path of ['configs', 'data/stage1']) await cp(projectFile(path), join(disk, path), { recursive: true });
 }

@@ -1,5 +1,5 @@
 /**
- * A run directory in which round 1 has its requests and is about to be generated, without the rounds before.
+ * A run directory in which round 1 has its requests and is about to be generated, without earlier rounds.
  */
 
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -19,7 +19,7 @@ import { extensions } from '../../workers/extensions.ts';
 const imageCount = 200;
 const objects = ['cat', 'dog', 'bus', 'apple', 'clock'];
 
-/** Writes a run of this many requests about a few hundred images, and returns what its steps are given. */
+/** Writes a run of this many requests about a few hundred images, and returns the context of its steps. */
 export async function writeGenerationRun(
   folder: string,
   requests: number,

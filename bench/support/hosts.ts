@@ -1,7 +1,7 @@
 /**
- * Several hosts on one machine, for a test: each has a network namespace of its own, reaches this machine through a bridge
- * and only where it is let, and sees nothing of the others' disks. That takes root and Linux; elsewhere the hosts are folders, and their
- * processes are started in them.
+ * Several hosts on one machine, for a test: each has its own network namespace, reaches only the exposed ports of this
+ * machine, through a bridge, and sees nothing of the others' disks. That requires root and Linux; elsewhere the hosts are
+ * folders, and their processes are started in them.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
@@ -26,7 +26,7 @@ export interface HostProgram {
 }
 
 export interface Hosts {
-  /** Lets the hosts reach a port of this machine that listens for this machine alone. @returns `address:port` for them */
+  /** Lets the hosts reach a port that listens on localhost. @returns `address:port` for them */
   expose(port: number): Promise<string>;
   /** Whether they are namespaces. */
   isolated: boolean;
@@ -34,7 +34,7 @@ export interface Hosts {
   remove(): void;
 }
 
-// Of this process: another that was killed may have left its own.
+// Names of this process: a killed one may have left its own.
 const subnet = `10.213.${process.pid % 256}`;
 const bridge = `hosts${process.pid}`;
 const namespaceOf = (name: string) => `${bridge}-${name}`;
@@ -119,7 +119,9 @@ function connectNamespaces(names: string[]): boolean {
     return true;
   } catch (error) {
     disconnectNamespaces(names);
-    process.stderr.write(`No network namespaces can be made here, so the hosts of this test are folders: ${error}\n`);
+    process.stderr.write(
+      `No network namespaces can be created here, so the hosts of this test are folders: ${error}\n`,
+    );
     return false;
   }
 }

@@ -1,11 +1,11 @@
 /**
- * What running processes say and take.
+ * The logs, memory and processor time of running processes.
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { processesInGroup } from './processes.ts';
 
-/** What a program says in its log once it is ready. */
+/** Waits for a match in a program's log, such as that it is ready. @returns its first group */
 export async function firstMatch(logFile: string, pattern: RegExp): Promise<string> {
   for (let attempt = 0; attempt < 600; attempt += 1) {
     const found = pattern.exec(await readFile(logFile, 'utf8').catch(() => ''))?.[1];
@@ -15,7 +15,7 @@ export async function firstMatch(logFile: string, pattern: RegExp): Promise<stri
   throw new Error(`not ready after a minute; see ${logFile}`);
 }
 
-/** MiB that a process holds, and the most it has held, from Linux's own figures; nothing for a process that is gone. */
+/** MiB that a process holds, and the most it has held, from Linux's own figures; 0 for a process that has ended. */
 export async function memoryOf(pid: number): Promise<{ now: number; peak: number }> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
   const mebibytes = (name: string) => Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(status)?.[1] ?? 0) / 1024;

@@ -17,7 +17,7 @@ export const s3Server = await readFile('.cache/setup.json', 'utf8')
 
 if (s3Server === undefined) {
   process.stderr.write(
-    'Tests of the store on S3 are skipped: `node scripts/setup.mjs --s3-server` fetches the server\n',
+    'Tests of the store on S3 are skipped: `node scripts/setup.mjs --s3-server` downloads the server\n',
   );
 }
 
