@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { streamEngineData } from '../src/datasets/engine-data.ts';
 import { type MixturePart, writeMixture } from '../src/datasets/mixture.ts';
-import { answerQma, humanTurn } from '../src/datasets/prompt-format.ts';
+import { answerQma, listedQuestion } from '../src/datasets/question-text.ts';
 import { writeJsonList } from '../src/datasets/write-json-list.ts';
 
 const [AOKVQA, DRAWS] = [17_000, 3000 * 64];
@@ -47,7 +47,7 @@ function part(name: string, file: string, sampleRatio: number): MixturePart {
           id: `${name}-${index}`,
           source: name,
           image: `${image_id}.jpg`,
-          prompt: humanTurn(question, choices),
+          prompt: listedQuestion(question, choices),
           answer,
         };
         index += 1;

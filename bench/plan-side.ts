@@ -1,12 +1,14 @@
 /**
  * One measurement of `bench/plan.ts`, in a process of its own. Argument: the variant as JSON. Prints one JSON line.
  */
+
 import { readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { blip2ConfigSchema } from '../src/model/files/blip2-config.ts';
-import { expectedTensors, readModelDirectory, writeModelDirectory } from '../src/model/files/model-directory.ts';
+import { familyOf } from '../src/model/families/index.ts';
+import { blip2ConfigSchema } from '../src/model/families/minigpt4/config.ts';
+import { readModelDirectory, writeModelDirectory } from '../src/model/files/model-directory.ts';
 import { sizeOf } from '../src/model/ops/ops.ts';
 import { Program } from '../src/model/ops/program.ts';
 import { nativeBinding } from '../src/model/ops/tensorflow.ts';
@@ -64,7 +66,7 @@ const folder = await mkdtemp(path.join(tmpdir(), 'bench-memory-'));
 try {
   await writeModelDirectory(folder, {
     config,
-    tensors: [...expectedTensors(config)].map(([name, shape]) => ({
+    tensors: [...familyOf(config).expectedTensors()].map(([name, shape]) => ({
       name,
       shape: [...shape],
       data: () => new Float32Array(sizeOf(shape)).fill(name.includes('norm') ? 1 : 1e-3),
@@ -92,7 +94,7 @@ try {
     await loadWeights(program, model);
     const peak = status('VmHWM') - before;
     const bytes = [...program.variableBytes().values()].reduce((sum, size) => sum + size, 0);
-    const largest = Math.max(...names.map((name) => sizeOf(expectedTensors(config).get(name) ?? []) * 4));
+    const largest = Math.max(...names.map((name) => sizeOf(familyOf(config).expectedTensors().get(name) ?? []) * 4));
     return { weights: bytes, largestTensor: largest, peak, overWeights: peak - bytes };
   }
 

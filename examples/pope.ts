@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { readJsonLines } from '../src/core/read-json.ts';
-import { listedQuestion } from '../src/datasets/prompt-format.ts';
+import { listedQuestion } from '../src/datasets/question-text.ts';
 import type { Benchmark, BenchmarkQuestion } from '../src/evaluation/benchmarks/benchmark.ts';
 
 const lineSchema = z.object({

@@ -1,8 +1,9 @@
 /** The models of the speed benchmarks, with random weights: their speed is that of trained ones. */
+
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { modelConfigSchema } from '../../src/model/files/model-config.ts';
-import { expectedTensors, writeModelDirectory } from '../../src/model/files/model-directory.ts';
+import { familyOf, modelConfigSchema } from '../../src/model/families/index.ts';
+import { writeModelDirectory } from '../../src/model/files/model-directory.ts';
 import { flatParameters } from '../../src/model/flat-parameters.ts';
 import { initialTensor } from '../../src/model/initialize.ts';
 import { saveAdapter } from '../../src/trainer/jobs/adapter-files.ts';
@@ -65,7 +66,7 @@ export async function benchModel(size: Size): Promise<{ model: string; adapter: 
   const config = configOf(size);
   if (!existsSync(path.join(model, 'config.json'))) {
     const layers = config.text_config.num_hidden_layers;
-    const tensors = [...expectedTensors(config)].map(([name, shape]) => ({
+    const tensors = [...familyOf(config).expectedTensors()].map(([name, shape]) => ({
       name,
       shape,
       data: initialTensor(name, shape, 1, layers),

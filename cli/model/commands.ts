@@ -38,7 +38,7 @@ function addAssembleCommand(model: Command): void {
         '    --projection prerained_minigpt4_7b.pth --output data/minigpt4-7b\n\ndocs/official-checkpoints.md says where to get them.',
     )
     .action(async (options: AssembleOptions) => {
-      const { assemble } = await import('../../src/model/assemble/assemble.ts');
+      const { assemble } = await import('../../src/model/families/minigpt4/assemble/assemble.ts');
       const display = createProgressDisplay();
       try {
         const { tensors } = await assemble(

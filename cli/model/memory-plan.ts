@@ -1,9 +1,9 @@
 /** What `dataengine model plan` prints. */
+
 import { evaluationNumberFormats } from '../../src/config/number-formats.ts';
 import type { Config } from '../../src/config/schema.ts';
-import { familyOf } from '../../src/model/families/index.ts';
-import { expectedTensors } from '../../src/model/files/expected-tensors.ts';
-import { type ModelConfig, readModelConfig } from '../../src/model/files/model-config.ts';
+import { familyOf, type ModelConfig } from '../../src/model/families/index.ts';
+import { readModelConfig } from '../../src/model/files/model-config.ts';
 import { sizeOf } from '../../src/model/ops/ops.ts';
 import { BYTES_PER_VALUE, productTypeOf } from '../../src/model/ops/tensorflow.ts';
 import { adaptedModules } from '../../src/trainer/jobs/lora.ts';
@@ -53,7 +53,7 @@ function weightsOutsideTraining(model: ModelConfig, config: Config): PlannedFine
   const evaluation = evaluationNumberFormats(config);
   const adapted = new Set(adaptedModules(model, finetune.lora.targetModules).map(({ name }) => `${name}.weight`));
   const bytes = { evaluation: 0, mergeCheck: 0 };
-  for (const [name, shape] of expectedTensors(model)) {
+  for (const [name, shape] of familyOf(model).expectedTensors()) {
     if (!name.startsWith('language_model.')) continue;
     const size = (storage: 'float32' | 'bfloat16') =>
       sizeOf(shape) * BYTES_PER_VALUE[shape.length === 2 ? storage : 'float32'];

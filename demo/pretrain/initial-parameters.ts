@@ -1,4 +1,4 @@
-import type { Blip2Config } from '../../src/model/files/blip2-config.ts';
+import type { Blip2Config } from '../../src/model/families/minigpt4/config.ts';
 import { type FlatParameters, viewsOf } from '../../src/model/flat-parameters.ts';
 import { initialTensor } from '../../src/model/initialize.ts';
 

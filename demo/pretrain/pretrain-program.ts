@@ -3,8 +3,8 @@
  * MiniGPT-4's first stage (there only the projection: its language model was pretrained elsewhere).
  */
 
-import type { Blip2Config } from '../../src/model/files/blip2-config.ts';
-import { expectedTensors } from '../../src/model/files/model-directory.ts';
+import { familyOf } from '../../src/model/families/index.ts';
+import type { Blip2Config } from '../../src/model/families/minigpt4/config.ts';
 import { type FlatParameters, flatParameters, unpack } from '../../src/model/flat-parameters.ts';
 import { linear } from '../../src/model/layers/linear.ts';
 import type { InputSpecification } from '../../src/model/ops/program.ts';
@@ -39,7 +39,9 @@ const shapeName = ({ batch, tokens, targets }: BatchShape) => `step-${batch}-${t
 
 /** Traces, loads and initialises the program for the batch shapes that will occur. */
 export function pretrainProgram(config: Blip2Config, shapes: readonly BatchShape[], seed: number): PretrainProgram {
-  const layout = flatParameters(new Map([...expectedTensors(config)].filter(([name]) => name.startsWith('language_'))));
+  const layout = flatParameters(
+    new Map([...familyOf(config).expectedTensors()].filter(([name]) => name.startsWith('language_'))),
+  );
   const program = new Program({ productType: 'bfloat16' });
   const flat = declareParameters(program, layout);
   const { num_query_tokens: perImage, qformer_config: source } = config;

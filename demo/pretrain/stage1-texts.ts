@@ -4,7 +4,9 @@
  */
 
 import type { SeededRandom } from '../../src/core/seeded-random.ts';
-import { answerQma, captionTurn, choiceText } from '../../src/datasets/prompt-format.ts';
+import { answerQma, captionRequest, choiceText } from '../../src/datasets/question-text.ts';
+import { miniGpt4PromptForm } from '../../src/model/families/minigpt4/prompt.ts';
+import { questionTurn } from '../../src/model/families/prompt-form.ts';
 import { captionsFor } from '../scenes/captions.ts';
 import { FUNCTIONS, KNOWLEDGE } from '../scenes/knowledge.ts';
 import { DIRECTIONS } from '../scenes/questions/places.ts';
@@ -27,8 +29,8 @@ export interface Stage1Text {
   answer: string;
 }
 
-const withImage = (request: string) => `###Human: <Img><ImageHere></Img> ${request}\n###Assistant: `;
-const withoutImage = (request: string) => `###Human: ${request}\n###Assistant: `;
+const withImage = (request: string) => questionTurn(miniGpt4PromptForm, `${request}\n`, { withImage: true });
+const withoutImage = (request: string) => questionTurn(miniGpt4PromptForm, `${request}\n`, { withImage: false });
 
 const describe = ({ size, color, category, place }: SceneObject) => `${size} ${color} ${category} ${place}`;
 
@@ -39,7 +41,7 @@ function inventory(scene: Scene): Stage1Text {
 }
 
 function caption(scene: Scene, random: SeededRandom): Stage1Text {
-  return { prompt: captionTurn(), answer: random.pick(captionsFor(scene, random)) };
+  return { prompt: withImage(captionRequest), answer: random.pick(captionsFor(scene, random)) };
 }
 
 /** What is known of one thing, found by its name or, where no other has it, by its color. */

@@ -1,18 +1,21 @@
 /** Makes the demo's stage-1 checkpoint from nothing: tokenizer, then every weight, from rendered scenes. */
+
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { hashValue } from '../../src/core/hash.ts';
 import { seededRandom } from '../../src/core/seeded-random.ts';
-import { type Blip2Config, blip2ConfigSchema } from '../../src/model/files/blip2-config.ts';
-import { expectedTensors, writeModelDirectory } from '../../src/model/files/model-directory.ts';
+import { familyOf } from '../../src/model/families/index.ts';
+import { type Blip2Config, blip2ConfigSchema } from '../../src/model/families/minigpt4/config.ts';
+import { miniGpt4PromptForm } from '../../src/model/families/minigpt4/prompt.ts';
+import { queryTransformer } from '../../src/model/families/minigpt4/query-transformer.ts';
+import { visionEncoder } from '../../src/model/families/minigpt4/vision-encoder.ts';
+import { writeModelDirectory } from '../../src/model/files/model-directory.ts';
 import { openSafetensors, writeSafetensors } from '../../src/model/files/safetensors.ts';
 import { viewsOf } from '../../src/model/flat-parameters.ts';
 import { Program } from '../../src/model/ops/program.ts';
 import { frozen, Tape } from '../../src/model/ops/tape.ts';
-import { queryTransformer } from '../../src/model/query-transformer.ts';
 import { loadTokenizer, type Tokenizer } from '../../src/model/text/tokenizer.ts';
-import { visionEncoder } from '../../src/model/vision-encoder.ts';
 import { type BatchShape, batchShape, collate } from '../../src/trainer/jobs/batch.ts';
 import { readNewestCheckpoint, writeCheckpoint } from '../../src/trainer/jobs/checkpoint.ts';
 import { learningRateAt } from '../../src/trainer/jobs/optimizer.ts';
@@ -116,7 +119,7 @@ export async function makeStage1(
   const trained = new Map([...seen, ...viewsOf(program.layout, program.read().parameters)]);
   await writeModelDirectory(output, {
     config,
-    tensors: [...expectedTensors(config)].map(([name, shape]) => ({
+    tensors: [...familyOf(config).expectedTensors()].map(([name, shape]) => ({
       name,
       shape,
       data: trained.get(name) as Float32Array,
@@ -193,7 +196,7 @@ function queryFeatures(
   images: readonly Uint8Array[],
 ): Float32Array[] {
   const size = config.vision_config.image_size;
-  const shapes = expectedTensors(config);
+  const shapes = familyOf(config).expectedTensors();
   const program = new Program();
   const inputs = { pixels: { shape: [FEATURE_BATCH, 3, size, size], dataType: 'float32' } } as const;
   program.define('features', inputs, (ops, { pixels }) => {
@@ -252,7 +255,8 @@ async function renderAll(scenes: readonly Scene[], size: number): Promise<Uint8A
 
 /** Sample `index` of the endless stream: which scene, and what is said of it. */
 function sampler(scenes: readonly Scene[], tokenizer: Tokenizer, queries: number, { seed }: Stage1Settings) {
-  const settings = { tokenizer, queries, maximumTokens: 128, beginToken: tokenizer.tokenId('<s>') ?? 0 };
+  const beginToken = tokenizer.tokenId('<s>') ?? 0;
+  const settings = { tokenizer, queries, maximumTokens: 128, beginToken, form: miniGpt4PromptForm };
   const root = seededRandom(seed).fork('text');
   return (kind: TextKind, index: number): { scene: number; sequence: Sequence } => {
     const random = root.fork(kind).fork(index);

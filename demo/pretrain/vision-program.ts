@@ -6,8 +6,10 @@
  * background and quality. The classifiers are thrown away afterwards.
  */
 
-import type { Blip2Config } from '../../src/model/files/blip2-config.ts';
-import { expectedTensors } from '../../src/model/files/model-directory.ts';
+import { familyOf } from '../../src/model/families/index.ts';
+import type { Blip2Config } from '../../src/model/families/minigpt4/config.ts';
+import { queryTransformer } from '../../src/model/families/minigpt4/query-transformer.ts';
+import { visionEncoder } from '../../src/model/families/minigpt4/vision-encoder.ts';
 import { type FlatParameters, flatParameters, unpack, viewsOf } from '../../src/model/flat-parameters.ts';
 import { crossEntropy } from '../../src/model/layers/cross-entropy.ts';
 import { gatherRows } from '../../src/model/layers/embedding.ts';
@@ -15,8 +17,6 @@ import { add, linear } from '../../src/model/layers/linear.ts';
 import type { Ops, Value } from '../../src/model/ops/ops.ts';
 import { adamScalars, type InputSpecification, Program } from '../../src/model/ops/program.ts';
 import { Tape, type Variable } from '../../src/model/ops/tape.ts';
-import { queryTransformer } from '../../src/model/query-transformer.ts';
-import { visionEncoder } from '../../src/model/vision-encoder.ts';
 import { trainedVariables } from '../../src/trainer/jobs/lora.ts';
 import { declareParameters, OPTIMIZER_STATE, optimize, SCALARS_INPUT } from '../../src/trainer/jobs/optimizer.ts';
 import type { Scene } from '../scenes/scene.ts';
@@ -39,7 +39,7 @@ const wholeLabels = Object.keys(IMAGE_CLASSES) as ImageLabel[];
 /** Tensors that vision pretraining trains, classifiers included. */
 function visionLayout(config: Blip2Config): FlatParameters {
   const shapes = new Map<string, readonly number[]>();
-  for (const [name, shape] of expectedTensors(config)) {
+  for (const [name, shape] of familyOf(config).expectedTensors()) {
     if (/^(vision_model|query_tokens|qformer)/.test(name)) shapes.set(name, shape);
   }
   const head = (name: string, classes: number, inputSize: number) => {

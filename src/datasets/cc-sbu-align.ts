@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { readJson } from '../core/read-json.ts';
-import { captionRequest } from './prompt-format.ts';
+import { captionRequest } from './question-text.ts';
 import type { TrainDataset } from './train-dataset.ts';
 
 const annotationsFile = 'filter_cap.json';

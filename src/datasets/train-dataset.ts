@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { answerQma, answerQmae, humanTurn, type TurnForm } from './prompt-format.ts';
+import { answerQma, answerQmae, listedQuestion } from './question-text.ts';
 
 /** A base dataset that models are finetuned on. One file each in this folder; `train-datasets.ts` lists them. */
 export interface TrainDataset {
@@ -61,9 +61,9 @@ export const trainingSampleSchema = z.object({
   id: z.string(),
   /** `aokvqa`, `cc_sbu_align`, `round1`, ... */
   source: z.string(),
-  /** Absolute path. */
-  image: z.string(),
-  /** What the model reads. */
+  /** Absolute path; none for a sample of words alone. */
+  image: z.string().optional(),
+  /** The question and the choices it lists; the trainer puts the words of the model's family around it. */
   prompt: z.string(),
   /** What it should write, without the end mark; the loss is on this and on the end mark. */
   answer: z.string(),
@@ -75,16 +75,16 @@ export type TrainingSample = z.output<typeof trainingSampleSchema>;
 /** QMA answers with the choice alone, QMAE with an explanation too. */
 export type AnswerFormat = 'QMA' | 'QMAE';
 
-/** Puts a record into the words that the model is trained with. */
+/** The sample that a record becomes. */
 export function trainingSample(
   record: TrainRecord,
-  { source, format, form }: { source: string; format: AnswerFormat; form: TurnForm },
+  { source, format }: { source: string; format: AnswerFormat },
 ): TrainingSample {
   const { id, image } = record;
   if ('request' in record) {
-    return { id, source, image, prompt: humanTurn(record.request, [], form), answer: record.answer };
+    return { id, source, image, prompt: listedQuestion(record.request), answer: record.answer };
   }
   const { question, choices, correct, rationales, questionType } = record;
   const answer = format === 'QMAE' ? answerQmae(choices, correct, rationales) : answerQma(choices, correct);
-  return { id, source, image, prompt: humanTurn(question, choices, form), answer, questionType };
+  return { id, source, image, prompt: listedQuestion(question, choices), answer, questionType };
 }

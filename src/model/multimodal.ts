@@ -1,5 +1,5 @@
 /** The language model reading text and images: what all families share. */
-import type { ModelConfig } from './files/model-config.ts';
+import type { ModelConfig } from './families/index.ts';
 import { gatherRows, selectRows } from './layers/embedding.ts';
 import { type Adapters, embedTokens, type LlamaInput, llama } from './llama.ts';
 import type { Value } from './ops/ops.ts';

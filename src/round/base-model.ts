@@ -1,30 +1,32 @@
-import { join } from 'node:path';
-import { z } from 'zod';
 import type { Config } from '../config/schema.ts';
 import { hashValue } from '../core/hash.ts';
-import { readJson } from '../core/read-json.ts';
+import { familyOf } from '../model/families/index.ts';
+import type { PromptForm } from '../model/families/prompt-form.ts';
+import { isOfBuiltInFamily, readModelConfig } from '../model/files/model-config.ts';
 import { readModelDirectory } from '../model/files/model-directory.ts';
 import { hashModelFiles } from './model-files.ts';
 
-/** As `src/trainer/torch/families.py` tells them apart. */
-const ownFamilySchema = z.looseObject({
-  model_type: z.enum(['blip-2', 'llava']),
-  text_config: z.looseObject({ model_type: z.literal('llama') }),
-});
+/**
+ * Whether the base model is of a family that is implemented here (`src/model/families/`). With `trainer: torchrun` it may
+ * be any vision-language model of `transformers`.
+ */
+export async function isBuiltInFamily({ model, trainer }: Pick<Config, 'model' | 'trainer'>): Promise<boolean> {
+  return trainer === 'tensorflow' || isOfBuiltInFamily(model.path);
+}
 
 /**
- * Whether the base model is of a family that our own code reads (`model/families/`). With `trainer: torchrun` it may be
- * any vision-language model of `transformers`: images and words then go to the trainer as they are.
+ * The words that the base model's family puts around a question; none for a model that has a chat template of its own.
+ *
+ * @throws InputError when there is no model to look at
  */
-export async function isOwnFamily({ model, trainer }: Pick<Config, 'model' | 'trainer'>): Promise<boolean> {
-  if (trainer === 'tensorflow') return true;
-  const config = await readJson(join(model.path, 'config.json'), z.looseObject({ model_type: z.string() }));
-  return ownFamilySchema.safeParse(config).success;
+export async function promptFormOf(config: Pick<Config, 'model' | 'trainer'>): Promise<PromptForm | undefined> {
+  if (!(await isBuiltInFamily(config))) return undefined;
+  return familyOf(await readModelConfig(config.model.path)).promptForm;
 }
 
 /** Hash of the base model's weights. @throws InputError when the model directory is not whole */
 export async function baseModelHash(config: Config): Promise<string> {
-  if (!(await isOwnFamily(config))) return hashValue(await hashModelFiles(config.model.path));
+  if (!(await isBuiltInFamily(config))) return hashValue(await hashModelFiles(config.model.path));
   const model = await readModelDirectory(config.model.path);
   try {
     return model.weightsHash;

@@ -6,12 +6,13 @@ import type { Config } from '../config/schema.ts';
 import { InputError } from '../core/input-error.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
 import { aokvqaTrain } from '../datasets/aokvqa.ts';
-import { bareQuestions, type TurnForm } from '../datasets/prompt-format.ts';
 import { type TrainRecord, trainingSample } from '../datasets/train-dataset.ts';
 import { versionHistory, versionObject } from '../datasets/versions.ts';
+import { type PromptForm, questionTurn } from '../model/families/prompt-form.ts';
 import { loadTokenizer } from '../model/text/tokenizer.ts';
+import { promptFormOf } from './base-model.ts';
 import { configuredSplits, type QuestionSet, questionSet } from './dataset-paths.ts';
-import { baseDataset, generatedDataset, type LocatedDataset, promptFormOf } from './mixture-parts.ts';
+import { baseDataset, generatedDataset, type LocatedDataset } from './mixture-parts.ts';
 
 /** A sample of a dataset, as it is counted and shown. */
 export interface CountedSample {
@@ -49,22 +50,27 @@ export interface DataStats {
 /** @throws InputError naming the file and field of data that can't be read */
 export async function dataStats(config: Config, run: RunDirectory): Promise<DataStats> {
   const { unit, lengthOf } = await lengthMeasure(config);
-  const words = { format: config.data.format, form: await formOrBare(config) };
+  const form = await promptFormIfKnown(config);
   const datasets: DatasetStats[] = [];
   for (const dataset of await allDatasets(config, run)) {
-    const sampleOf = (record: TrainRecord): CountedSample => ({
-      ...('question' in record && { question: record.question, choices: record.choices, correct: record.correct }),
-      ...trainingSample(record, { source: dataset.name, ...words }),
-    });
+    const sampleOf = (record: TrainRecord): CountedSample => {
+      const sample = trainingSample(record, { source: dataset.name, format: config.data.format });
+      return {
+        ...('question' in record && { question: record.question, choices: record.choices, correct: record.correct }),
+        ...sample,
+        image: record.image,
+        prompt: form === undefined ? sample.prompt : questionTurn(form, sample.prompt, { withImage: true }),
+      };
+    };
     datasets.push(await count(dataset, sampleOf, lengthOf));
   }
   return { unit, datasets };
 }
 
 /** The words of the model's family, or none before a model is there: the data can be counted without one. */
-async function formOrBare(config: Config): Promise<TurnForm> {
+async function promptFormIfKnown(config: Config): Promise<PromptForm | undefined> {
   return promptFormOf(config).catch((error: unknown) => {
-    if (error instanceof InputError) return bareQuestions;
+    if (error instanceof InputError) return undefined;
     throw error;
   });
 }

@@ -5,13 +5,9 @@ import { join } from 'node:path';
 import type { Config } from '../config/schema.ts';
 import { hashFile } from '../core/hash.ts';
 import { gptvqa } from '../datasets/engine-data.ts';
-import { bareQuestions, promptForms, type TurnForm } from '../datasets/prompt-format.ts';
 import { type TrainDataset, type TrainingSample, type TrainSource, trainingSample } from '../datasets/train-dataset.ts';
 import { trainDatasets } from '../datasets/train-datasets.ts';
-import { familyOf } from '../model/families/index.ts';
-import { readModelConfig } from '../model/files/model-config.ts';
 import type { GeneratedData } from './append/generated-data.ts';
-import { isOwnFamily } from './base-model.ts';
 import { poolImages } from './dataset-paths.ts';
 
 export interface MixturePart {
@@ -29,7 +25,6 @@ export interface LocatedDataset extends TrainSource {
 
 /** The parts of a round's mixture, in a fixed order. */
 export async function mixtureParts(config: Config, generated: GeneratedData[]): Promise<MixturePart[]> {
-  const form = await promptFormOf(config);
   const base = config.data.train.map((part) => ({ ...baseDataset(config, part), sampleRatio: part.sampleRatio }));
   const parts = await Promise.all(
     base.map(async (part) => {
@@ -46,7 +41,7 @@ export async function mixtureParts(config: Config, generated: GeneratedData[]): 
     name: part.name,
     hash: part.hash,
     sampleRatio: part.sampleRatio,
-    samples: () => samplesOf(part, config.data.format, form),
+    samples: () => samplesOf(part, config.data.format),
   }));
 }
 
@@ -64,16 +59,9 @@ export function generatedDataset(config: Config, name: string, path: string): Lo
   return { dataset: gptvqa, name, path, images: poolImages(config) };
 }
 
-/** The words that the base model's family puts around a question. @throws InputError when there is no model to look at */
-export async function promptFormOf(config: Config): Promise<TurnForm> {
-  if (!(await isOwnFamily(config))) return bareQuestions;
-  return promptForms[familyOf(await readModelConfig(config.model.path)).promptForm];
-}
-
 async function* samplesOf(
   { dataset, ...source }: LocatedDataset,
   format: Config['data']['format'],
-  form: TurnForm,
 ): AsyncGenerator<TrainingSample> {
-  for await (const record of dataset.read(source)) yield trainingSample(record, { source: source.name, format, form });
+  for await (const record of dataset.read(source)) yield trainingSample(record, { source: source.name, format });
 }

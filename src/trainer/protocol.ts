@@ -6,24 +6,36 @@
  * - Standard input is a pipe that carries nothing: when it closes the parent is gone and the program must exit.
  * - SIGTERM asks it to stop soon (write a checkpoint if that is quick); SIGKILL follows after a grace period.
  * - It leads a process group of its own, so that helpers it starts (torchrun's ranks) are stopped with it.
- * - A finetune job started again on the same `output` goes on from the newest checkpoint there.
+ * - A finetune job started again on the same `output` resumes from the newest checkpoint there.
  *
  * Nothing here is TensorFlow's: `torchrun` fits the same protocol.
  */
 import { z } from 'zod';
 import { computeDtypes, weightDtypes } from '../config/finetune-schema.ts';
+import { promptFormSchema } from '../model/families/prompt-form.ts';
 
 const positiveInteger = z.number().int().positive();
 const naturalNumber = z.number().int().nonnegative();
+
+/** What a trainer has to know of a family of models to put questions into its words. */
+const familySchema = z.strictObject({
+  promptForm: promptFormSchema,
+  /** Embeddings that stand for an image. */
+  imageTokens: positiveInteger,
+});
+
+/**
+ * The model's family, if that is one of `src/model/families/`. A model of another is asked in the words of its own chat
+ * template.
+ */
+const family = familySchema.optional();
 
 /** Finetunes LoRA adapters; `output` receives the adapter (PEFT), `checkpoints/`, `tensorboard/` and `loss.jsonl`. */
 export const finetuneJobSchema = z.strictObject({
   kind: z.literal('finetune'),
   model: z.string(),
-  /**
-   * `samples.jsonl` of the mixture. A prompt has the words around its question in it where the model is of a family of
-   * `src/datasets/prompt-format.ts`; else it is the bare question, and the model's chat template puts them there.
-   */
+  family,
+  /** `samples.jsonl` of the mixture, a `TrainingSample` a line (src/datasets/train-dataset.ts). */
   samples: z.string(),
   /** `order.json` of the mixture: step s, slot b trains on sample `order[s * batchSize + b]`. */
   order: z.string(),
@@ -61,6 +73,7 @@ export const finetuneJobSchema = z.strictObject({
 export const mergeJobSchema = z.strictObject({
   kind: z.literal('merge'),
   model: z.string(),
+  family,
   adapter: z.string(),
   output: z.string(),
   parity: z.strictObject({
@@ -76,6 +89,7 @@ export const mergeJobSchema = z.strictObject({
 export const evaluateJobSchema = z.strictObject({
   kind: z.literal('evaluate'),
   model: z.string(),
+  family,
   /** An `EvaluationQuestion` a line. */
   questions: z.string(),
   batchSize: positiveInteger,
@@ -93,6 +107,7 @@ export const evaluateJobSchema = z.strictObject({
 export const embedJobSchema = z.strictObject({
   kind: z.literal('embed'),
   model: z.string(),
+  family,
   /** Absolute image paths, or a file holding a JSON list of them. Row i of the output belongs to image i. */
   images: z.union([z.string(), z.array(z.string())]),
   output: z.string(),
@@ -122,7 +137,7 @@ export const evaluationQuestionSchema = z.strictObject({
   question_id: z.string(),
   /** Absolute path; without one the question is put in words alone. */
   image: z.string().optional(),
-  /** The question and the choices it lists; the words of the model's family go around it (src/datasets/prompt-format.ts). */
+  /** The question and the choices it lists; the trainer puts the words of the model's family around it. */
   question: z.string(),
   /** What every answer begins with, such as `The answer is`; it counts for none of the losses. */
   answerStart: z.string(),

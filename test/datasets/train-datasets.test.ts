@@ -2,7 +2,6 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { writeJson } from '../../src/core/write-file.ts';
-import { bareQuestions } from '../../src/datasets/prompt-format.ts';
 import { type TrainRecord, trainingSample } from '../../src/datasets/train-dataset.ts';
 import { trainDatasets } from '../../src/datasets/train-datasets.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
@@ -71,7 +70,7 @@ describe('the train datasets', () => {
 });
 
 describe('trainingSample', () => {
-  const about = { source: 'aokvqa', form: bareQuestions };
+  const about = { source: 'aokvqa' };
 
   it('answers a question with its choice, and with the longest rationale where the format is QMAE', () => {
     const record = { id: 'q1', ...asRecord };

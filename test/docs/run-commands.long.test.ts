@@ -46,7 +46,7 @@ const elsewhere: Record<string, string> = {
   'npm run bench:hosts': 'bench',
   'npm run bench:orchestration': 'bench',
   'dataengine model assemble --llama vicuna-7b --blip2 blip2-flan-t5-xxl --projection prerained_minigpt4_7b.pth --output data/minigpt4-7b':
-    'test/model/assemble/assemble.test.ts',
+    'test/model/families/minigpt4/assemble/assemble.test.ts',
   'python test/fixtures/check-adapters.py /tmp/adapters': 'test/model/parity/adapters.test.ts',
 };
 

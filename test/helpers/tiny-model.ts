@@ -1,6 +1,7 @@
 /**
  * A MiniGPT-4 with random weights, small enough to train in a second, and a little of the demo domain for it.
  */
+
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { drawImages, type SceneImage, writeImages } from '../../demo/scenes/images.ts';
@@ -10,19 +11,13 @@ import { seededRandom } from '../../src/core/seeded-random.ts';
 import { writeJson, writeJsonLines } from '../../src/core/write-file.ts';
 import { aokvqaImagePath } from '../../src/datasets/aokvqa.ts';
 import { writeMixture } from '../../src/datasets/mixture.ts';
-import {
-  ANSWER_START,
-  answerQma,
-  answerStem,
-  humanTurn,
-  listedQuestion,
-  type PromptForm,
-  promptForms,
-  type TurnForm,
-} from '../../src/datasets/prompt-format.ts';
+import { ANSWER_START, answerQma, answerStem, listedQuestion } from '../../src/datasets/question-text.ts';
 import { type TrainingSample, trainingSampleSchema } from '../../src/datasets/train-dataset.ts';
-import { type ModelConfig, modelConfigSchema } from '../../src/model/files/model-config.ts';
-import { expectedTensors, writeModelDirectory } from '../../src/model/files/model-directory.ts';
+import { familyOf, type ModelConfig, modelConfigSchema } from '../../src/model/families/index.ts';
+import { llavaPromptForm } from '../../src/model/families/llava/prompt.ts';
+import { miniGpt4PromptForm } from '../../src/model/families/minigpt4/prompt.ts';
+import { type PromptForm, questionTurn } from '../../src/model/families/prompt-form.ts';
+import { writeModelDirectory } from '../../src/model/files/model-directory.ts';
 import { initialTensor } from '../../src/model/initialize.ts';
 import { type TokenizerJson, trainTokenizer, writeTokenizer } from '../../src/model/text/train-tokenizer.ts';
 import type { EvaluationQuestion } from '../../src/trainer/protocol.ts';
@@ -33,7 +28,8 @@ const VOCABULARY = 420;
 const MAXIMUM_POSITIONS = 512;
 
 /** The families that a tiny model can be of, by their prompt form. */
-type TinyFamily = 'minigpt4' | 'llava';
+export const tinyPromptForms = { minigpt4: miniGpt4PromptForm, llava: llavaPromptForm };
+type TinyFamily = keyof typeof tinyPromptForms;
 
 function tinyConfig(family: TinyFamily, hidden: number, vocabulary: number): ModelConfig {
   const text_config = {
@@ -81,10 +77,10 @@ export async function writeTinyModel(
   directory: string,
   { hidden = 32, seed = 1, family = 'minigpt4' as TinyFamily } = {},
 ): Promise<void> {
-  const form = promptForms[family];
+  const form = tinyPromptForms[family];
   const tokenizer = withImageMark(trainTokenizer(sentences(form), VOCABULARY), form);
   const config = tinyConfig(family, hidden, Object.keys(tokenizer.model.vocab).length);
-  const tensors = [...expectedTensors(config)].map(([name, shape]) => ({
+  const tensors = [...familyOf(config).expectedTensors()].map(([name, shape]) => ({
     name,
     shape,
     data: initialTensor(name, shape, seed, LAYERS),
@@ -107,13 +103,17 @@ export async function writeTinyModel(
 
 function sentences(form: PromptForm): string[] {
   return questionsAbout(sceneImages(40, 'tokenizer')).map(
-    (record) => promptOf(record, form) + form.answerSeparator + answerOf(record) + form.endMark,
+    (record) =>
+      questionTurn(form, promptOf(record), { withImage: true }) +
+      form.answerSeparator +
+      answerOf(record) +
+      form.endMark,
   );
 }
 
 /** The image's special token under the name that the prompt form gives it. */
 function withImageMark(tokenizer: TokenizerJson, form: PromptForm): TokenizerJson {
-  const text = JSON.stringify(tokenizer).replaceAll(promptForms.minigpt4.imageMark, form.imageMark);
+  const text = JSON.stringify(tokenizer).replaceAll(miniGpt4PromptForm.imageMark, form.imageMark);
   return JSON.parse(text) as TokenizerJson;
 }
 
@@ -125,7 +125,7 @@ function questionsAbout(images: SceneImage[]): QuestionRecord[] {
   return skewedQuestions(images, 2, seededRandom('questions'));
 }
 
-const promptOf = ({ question, choices }: QuestionRecord, form: TurnForm) => humanTurn(question, choices, form);
+const promptOf = ({ question, choices }: QuestionRecord) => listedQuestion(question, choices);
 const answerOf = ({ choices, correct_choice_idx }: QuestionRecord) => answerQma(choices, correct_choice_idx);
 
 /** What `writeTinyQuestions` and `writeTinyMixture` wrote. */
@@ -171,9 +171,12 @@ export function writeAsked(file: string, asked: readonly EvaluationQuestion[]): 
   return writeJsonLines(file, asked);
 }
 
+/** Each has an image. */
+type TinySample = TrainingSample & { image: string };
+
 export interface TinyMixture extends TinyQuestions {
   /** The lines of `samples.jsonl`. */
-  samples: TrainingSample[];
+  samples: TinySample[];
   /** `samples.jsonl` */
   samplesFile: string;
   /** `order.json` */
@@ -185,18 +188,14 @@ export interface TinyMixture extends TinyQuestions {
  *
  * @param count length of the order: steps times batch size
  */
-export async function writeTinyMixture(
-  folder: string,
-  count: number,
-  form: TurnForm = promptForms.minigpt4,
-): Promise<TinyMixture> {
+export async function writeTinyMixture(folder: string, count: number): Promise<TinyMixture> {
   const written = await writeTinyQuestions(folder);
   const samples = written.questions.map(
     (record): TrainingSample => ({
       id: record.question_id,
       source: 'aokvqa',
       image: path.join(written.images, `${String(record.image_id).padStart(12, '0')}.jpg`),
-      prompt: promptOf(record, form),
+      prompt: promptOf(record),
       answer: answerOf(record),
       questionType: record.question_type,
     }),
@@ -216,7 +215,7 @@ export async function writeTinyMixture(
   const samplesFile = path.join(folder, 'samples.jsonl');
   return {
     ...written,
-    samples: await readJsonLines(samplesFile, trainingSampleSchema),
+    samples: (await readJsonLines(samplesFile, trainingSampleSchema)) as TinySample[],
     samplesFile,
     orderFile: path.join(folder, 'order.json'),
   };

@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import { writeJson } from '../../core/write-file.ts';
 import { type AokvqaQuestion, aokvqaDownloads, aokvqaImagePath, readAokvqa } from '../../datasets/aokvqa.ts';
-import { ANSWER_START, answerStem, listedQuestion } from '../../datasets/prompt-format.ts';
+import { ANSWER_START, answerStem, listedQuestion } from '../../datasets/question-text.ts';
 import type { AokvqaPredictions } from '../aokvqa-predictions.ts';
 import type { EvaluatedQuestion } from '../records.ts';
 import { type AnsweredQuestion, type Benchmark, requireImageFolder } from './benchmark.ts';

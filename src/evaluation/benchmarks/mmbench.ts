@@ -3,7 +3,7 @@
  * answered rightly in all rotations of its options. The model writes its answer, or the options are ranked as A-OKVQA's are.
  */
 import { join } from 'node:path';
-import { ANSWER_START } from '../../datasets/prompt-format.ts';
+import { ANSWER_START } from '../../datasets/question-text.ts';
 import type { AnsweredQuestion, Benchmark, Measures, QuestionScore } from './benchmark.ts';
 import { checkMmbench, groupIndex, readMmbench } from './mmbench-file.ts';
 import { type MmbenchItem, writeMmbenchSubmission } from './mmbench-submission.ts';

@@ -8,7 +8,7 @@ import { innerPath } from '../../core/files.ts';
 import { InputError } from '../../core/input-error.ts';
 import { readJson } from '../../core/read-json.ts';
 import { writeJsonLines } from '../../core/write-file.ts';
-import { listedQuestion } from '../../datasets/prompt-format.ts';
+import { listedQuestion } from '../../datasets/question-text.ts';
 import { type Benchmark, requireImageFolder } from './benchmark.ts';
 
 type Question = SeedBenchQuestion & { id: string; image: string };

@@ -1,10 +1,25 @@
+import type { z } from 'zod';
+import type { llamaSchema } from '../files/llama-config.ts';
 import type { Value } from '../ops/ops.ts';
 import type { Tape, Variable } from '../ops/tape.ts';
 import type { Weights } from '../weights.ts';
+import type { PromptForm } from './prompt-form.ts';
+
+/** What a family's folder exports, and `index.ts` of this folder lists. */
+export interface FamilyDefinition {
+  /** `model_type` of its models' `config.json`. */
+  modelType: string;
+  /** As people call it. */
+  title: string;
+  /** Of `config.json`, defaults filled in; `model_type` must be the literal `modelType`. */
+  configSchema: z.ZodObject<{ model_type: z.ZodLiteral<string>; text_config: typeof llamaSchema }>;
+  /** @param config what `configSchema` gives */
+  familyOf(config: never): Family;
+}
 
 /**
- * One kind of multimodal model: a vision side and a projection of its own in front of LLaMA. A family is one
- * file that puts parts together; training, merge, evaluation and scoring know only this.
+ * One kind of multimodal model, for one config: a vision side and a projection of its own in front of LLaMA. Training,
+ * merge, evaluation and scoring know only this.
  */
 export interface Family {
   /** The model's class in `transformers`. */
@@ -37,7 +52,7 @@ export interface Family {
    */
   project(tape: Tape, weights: Weights, seen: Variable): Variable;
   /** The words around a question that the model was trained with. */
-  promptForm: PromptFormName;
+  promptForm: PromptForm;
 }
 
 /**
@@ -49,5 +64,3 @@ export interface Family {
 export function imageEmbeddings(family: Family, tape: Tape, weights: Weights, pixels: Value): Variable {
   return family.project(tape, weights, family.visionFeatures(tape, weights, pixels));
 }
-
-export type PromptFormName = 'minigpt4' | 'llava';

@@ -1,21 +1,8 @@
+/** `config.json` of a model directory. */
 import path from 'node:path';
 import { z } from 'zod';
 import { readJson } from '../../core/read-json.ts';
-import { blip2ConfigSchema } from './blip2-config.ts';
-import { llavaConfigSchema } from './llava-config.ts';
-
-export { headSize } from './llama-config.ts';
-
-/** `config.json` of a model of any family; `model_type` says which. */
-export const modelConfigSchema = z.discriminatedUnion('model_type', [blip2ConfigSchema, llavaConfigSchema], {
-  error: ({ code }) =>
-    code === 'invalid_union'
-      ? "must be 'blip-2' (MiniGPT-4) or 'llava' (LLaVA-1.5); other models need trainer: torchrun"
-      : undefined,
-});
-
-/** A model's `config.json`, defaults filled in. */
-export type ModelConfig = z.output<typeof modelConfigSchema>;
+import { families, familyOf, type ModelConfig, modelConfigSchema } from '../families/index.ts';
 
 /**
  * Reads `config.json` of a model directory.
@@ -24,4 +11,46 @@ export type ModelConfig = z.output<typeof modelConfigSchema>;
  */
 export async function readModelConfig(directory: string): Promise<ModelConfig> {
   return readJson(path.join(directory, 'config.json'), modelConfigSchema);
+}
+
+const builtInSchema = z.looseObject({
+  model_type: z.enum(families.map(({ modelType }) => modelType)),
+  text_config: z.looseObject({ model_type: z.literal('llama') }),
+});
+
+/**
+ * Whether the model is of a family that is implemented here, with settings that are supported or not.
+ *
+ * @throws InputError when the directory has no `config.json`
+ */
+export async function isOfBuiltInFamily(directory: string): Promise<boolean> {
+  const config = await readJson(path.join(directory, 'config.json'), z.looseObject({ model_type: z.string() }));
+  return builtInSchema.safeParse(config).success;
+}
+
+const dtypeNames = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' } as const;
+
+/** Settings that Python types as `float`: `transformers` 5 refuses `1` there and takes only `1.0`. */
+const floats =
+  /"(initializer_factor|initializer_range|layer_norm_eps|rms_norm_eps|rope_theta|factor|low_freq_factor|high_freq_factor)": (-?\d+)(?=,?$)/gm;
+
+/**
+ * The text of `config.json` as `transformers` 4 and 5 both read it: 4 looks for `torch_dtype`, `rope_theta`
+ * and `rope_scaling`, 5 for `dtype` and `rope_parameters`.
+ */
+export function toConfigJson(config: ModelConfig, dtype: 'F32' | 'F16' | 'BF16'): string {
+  const { rope_theta, rope_scaling, ...text } = config.text_config;
+  const content = {
+    architectures: [familyOf(config).architecture],
+    ...config,
+    dtype: dtypeNames[dtype],
+    torch_dtype: dtypeNames[dtype],
+    text_config: {
+      ...text,
+      rope_theta,
+      rope_scaling: rope_scaling ?? null,
+      rope_parameters: { rope_type: 'default', ...rope_scaling, rope_theta },
+    },
+  };
+  return `${JSON.stringify(content, null, 2).replace(floats, '"$1": $2.0')}\n`;
 }

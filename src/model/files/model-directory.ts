@@ -1,8 +1,7 @@
-import { familyOf } from '../families/index.ts';
-import { type ModelConfig, readModelConfig } from './model-config.ts';
+import { familyOf, type ModelConfig } from '../families/index.ts';
+import { readModelConfig } from './model-config.ts';
 import { openTensors, type TensorDirectory } from './tensor-directory.ts';
 
-export { expectedTensors } from './expected-tensors.ts';
 export { writeModelDirectory } from './write-model-directory.ts';
 
 /** An open model directory: config and names in memory, tensors on disk until read. */

@@ -2,9 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { StorageError, writeFileAtomically, writeJson } from '../../core/write-file.ts';
-import { toConfigJson } from './config-json.ts';
-import { expectedTensors } from './expected-tensors.ts';
-import type { ModelConfig } from './model-config.ts';
+import { familyOf, type ModelConfig } from '../families/index.ts';
+import { toConfigJson } from './model-config.ts';
 import { type TensorToWrite, writeSafetensors } from './safetensors.ts';
 import { bytesPerValue, valueCount } from './safetensors-header.ts';
 
@@ -31,7 +30,7 @@ const MAXIMUM_SHARD_BYTES = 5e9;
  * `Blip2ForConditionalGeneration.from_pretrained`. It is put together beside its place and then renamed; in a
  * directory that is there already each file appears whole, `config.json` last, and other files stay.
  *
- * @param input.tensors exactly those of `expectedTensors(config)`, in any order
+ * @param input.tensors exactly those of `familyOf(config).expectedTensors()`, in any order
  * @param input.copyFrom a model directory whose tokenizer and image processor go along
  * @param input.files other files that belong there, by name; they go before those of `copyFrom`
  * @param input.maximumShardBytes a larger model is cut into shards, with an index
@@ -72,7 +71,7 @@ export async function writeModelDirectory(
 }
 
 function checkComplete(directory: string, config: ModelConfig, tensors: readonly TensorToWrite[]): void {
-  const expected = expectedTensors(config);
+  const expected = familyOf(config).expectedTensors();
   for (const { name, shape } of tensors) {
     const wanted = expected.get(name);
     if (!wanted) throw new Error(`${directory}: the model of this config has no tensor ${name}`);

@@ -5,14 +5,14 @@ import type { Manifest } from '../../core/manifest.ts';
 import { writeJson } from '../../core/write-file.ts';
 import { aokvqaImagePath, readAokvqa } from '../../datasets/aokvqa.ts';
 import { suitableImages } from '../../generation/sample-requests.ts';
-import { baseModelHash, isOwnFamily } from '../base-model.ts';
+import { runTrainerStep } from '../../trainer/supervisor/trainer-step.ts';
+import { baseModelHash, isBuiltInFamily } from '../base-model.ts';
 import { poolAnnotations, poolImages, type QuestionSet, questionSet } from '../dataset-paths.ts';
 import { hashModelFiles } from '../model-files.ts';
 import { outcomeOf } from '../outcome-of.ts';
 import type { EmbedOutcome } from '../outcomes.ts';
 import { withPool } from '../pool.ts';
 import type { StepContext } from '../step-context.ts';
-import { runTrainerStep } from '../trainer-step.ts';
 import { type EmbeddedImageIds, embeddingsFile, imageIdsFile } from './embeddings.ts';
 
 const imagesFile = 'images.json';
@@ -82,7 +82,7 @@ export async function embedImages(
     directory,
     step,
     inputs,
-    trainer: clip !== undefined || (await isOwnFamily(config)) ? 'tensorflow' : config.trainer,
+    trainer: clip !== undefined || (await isBuiltInFamily(config)) ? 'tensorflow' : config.trainer,
     prepare: async () => {
       const { ids, images } = await listImages(context);
       await writeJson(join(directory, imageIdsFile), ids);

@@ -3,8 +3,8 @@ import type { NumberFormats } from '../../config/number-formats.ts';
 import type { Manifest } from '../../core/manifest.ts';
 import { writeJsonLines } from '../../core/write-file.ts';
 import type { EvaluationQuestion } from '../../trainer/protocol.ts';
+import { runTrainerStep, type TrainerContext } from '../../trainer/supervisor/trainer-step.ts';
 import { hashAsked } from '../evaluation-sets.ts';
-import { runTrainerStep, type TrainerContext } from '../trainer-step.ts';
 
 export const lossesFile = 'losses.jsonl';
 const questionsFile = 'questions.jsonl';

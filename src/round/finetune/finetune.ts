@@ -1,4 +1,5 @@
 import type { FinetuneJob } from '../../trainer/protocol.ts';
+import { runTrainerStep } from '../../trainer/supervisor/trainer-step.ts';
 import { baseModelHash } from '../base-model.ts';
 import { finishedStep } from '../finished-step.ts';
 import { lineageBefore } from '../gate/lineage.ts';
@@ -6,7 +7,6 @@ import { outcomeOf } from '../outcome-of.ts';
 import type { FinetuneOutcome } from '../outcomes.ts';
 import type { StepContext } from '../step-context.ts';
 import { stepDirectory } from '../step-directory.ts';
-import { runTrainerStep } from '../trainer-step.ts';
 import { mixtureFiles, roundMixture } from './round-mixture.ts';
 
 const outputs = ['adapter_config.json', 'adapter_model.safetensors', 'loss.jsonl'];

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { runTrainerStep } from '../../trainer/supervisor/trainer-step.ts';
 import { baseModelHash } from '../base-model.ts';
 import { mixtureFiles, roundMixture } from '../finetune/round-mixture.ts';
 import { finishedStep } from '../finished-step.ts';
@@ -8,7 +9,6 @@ import { outcomeOf } from '../outcome-of.ts';
 import type { MergeOutcome } from '../outcomes.ts';
 import type { StepContext } from '../step-context.ts';
 import { stepDirectory } from '../step-directory.ts';
-import { runTrainerStep } from '../trainer-step.ts';
 
 const paritySamples = 4;
 const parityTolerance = 1e-3;

@@ -1,7 +1,6 @@
 /** Trained adapters to and from PEFT's files. */
-import { familyOf } from '../../model/families/index.ts';
+import { familyOf, type ModelConfig } from '../../model/families/index.ts';
 import { type LoraPair, writeAdapter } from '../../model/files/adapter.ts';
-import type { ModelConfig } from '../../model/files/model-config.ts';
 import { type FlatParameters, viewsOf } from '../../model/flat-parameters.ts';
 import type { LoraSettings } from '../protocol.ts';
 

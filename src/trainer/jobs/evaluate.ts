@@ -4,7 +4,7 @@ import path from 'node:path';
 import { hashValue } from '../../core/hash.ts';
 import { readJsonLines } from '../../core/read-json.ts';
 import { writeJsonLines } from '../../core/write-file.ts';
-import { promptForms } from '../../datasets/prompt-format.ts';
+import { questionTurn } from '../../model/families/prompt-form.ts';
 import { type ModelDirectory, readModelDirectory } from '../../model/files/model-directory.ts';
 import type { ProductType } from '../../model/ops/ops.ts';
 import { Program } from '../../model/ops/program.ts';
@@ -143,8 +143,7 @@ function packQuestion(
   { image, question, answerStart, answers }: EvaluationQuestion,
   settings: PromptSettings,
 ): PackedQuestion {
-  const { turn, turnWithoutImage } = settings.form ?? promptForms.minigpt4;
-  const prompt = image === undefined ? turnWithoutImage(question) : turn(question);
+  const prompt = questionTurn(settings.form, question, { withImage: image !== undefined });
   const { ids, imageStart } = promptIds(prompt, settings);
   const started = answerStart !== '';
   const asked = started ? [...ids, ...answerIds(prompt, answerStart, settings)] : ids;

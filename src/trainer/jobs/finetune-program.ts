@@ -1,8 +1,6 @@
 /** The traced graph of LoRA finetuning: frozen language model, trained adapters, AdamW, one step a call. */
 
-import { familyOf } from '../../model/families/index.ts';
-import { expectedTensors } from '../../model/files/expected-tensors.ts';
-import type { ModelConfig } from '../../model/files/model-config.ts';
+import { familyOf, type ModelConfig } from '../../model/families/index.ts';
 import type { ModelDirectory } from '../../model/files/model-directory.ts';
 import { type FlatParameters, flatParameters, unpack } from '../../model/flat-parameters.ts';
 import type { Ops, ProductType, Value } from '../../model/ops/ops.ts';
@@ -150,7 +148,7 @@ export function defineFinetune(
   const gradients = parts > 1 ? program.variable(GRADIENT, [layout.total]) : undefined;
   const weights = frozenWeights(
     program,
-    { shapes: expectedTensors(config) },
+    { shapes: familyOf(config).expectedTensors() },
     {
       weightDtype,
       use: 'forward and backward',

@@ -5,7 +5,9 @@ import { z } from 'zod';
 import { hashFile, hashValue } from '../../core/hash.ts';
 import { InputError } from '../../core/input-error.ts';
 import { readJson, readJsonLines } from '../../core/read-json.ts';
+import { type TrainingSample, trainingSampleSchema } from '../../datasets/train-dataset.ts';
 import { familyOf } from '../../model/families/index.ts';
+import { questionTurn } from '../../model/families/prompt-form.ts';
 import { type ModelDirectory, readModelDirectory } from '../../model/files/model-directory.ts';
 import { useComputeDtype } from '../../model/ops/tensorflow.ts';
 import { loadTokenizer } from '../../model/text/tokenizer.ts';
@@ -24,14 +26,6 @@ import { promptSettings, type Sequence, type SequenceSettings, trainingSequence 
 import { readStartAdapter } from './start-adapter.ts';
 
 type FinetuneSettings = SettingsOf<FinetuneJob>;
-
-const sampleSchema = z.looseObject({
-  id: z.string(),
-  image: z.string().optional(),
-  prompt: z.string(),
-  answer: z.string(),
-});
-type Sample = z.output<typeof sampleSchema>;
 
 /**
  * Trains, and writes the adapter in PEFT's format.
@@ -87,7 +81,7 @@ export async function finetune(settings: FinetuneSettings, reporter: JobReporter
 
 /** What of a step is computed at once. */
 interface StepPart {
-  samples: Sample[];
+  samples: TrainingSample[];
   sequences: Sequence[];
   shape: BatchShape;
 }
@@ -96,7 +90,7 @@ interface StepPart {
 async function planSteps(model: ModelDirectory, settings: FinetuneSettings): Promise<StepPart[][]> {
   const { steps, batchSize, microBatchSize } = settings;
   const tokenizer = await loadTokenizer(settings.model);
-  const samples = await readJsonLines(settings.samples, sampleSchema);
+  const samples = await readJsonLines(settings.samples, trainingSampleSchema);
   const order = await readJson(settings.order, z.array(z.number().int().nonnegative().lt(samples.length)));
   if (order.length < steps * batchSize) {
     throw new InputError({
@@ -130,7 +124,7 @@ async function planSteps(model: ModelDirectory, settings: FinetuneSettings): Pro
       });
     });
     return {
-      samples: indices.map((index) => samples[index] as Sample),
+      samples: indices.map((index) => samples[index] as TrainingSample),
       sequences,
       shape: batchShape(sequences),
     };
@@ -145,17 +139,19 @@ async function planSteps(model: ModelDirectory, settings: FinetuneSettings): Pro
 }
 
 function sampleSequence(
-  { image, prompt, answer }: Sample,
+  { image, prompt, answer }: TrainingSample,
   settings: SequenceSettings,
   place: { file: string; line: number },
 ): Sequence {
-  const sequence = trainingSequence(prompt, answer, settings);
-  if (image === undefined || sequence.imageStart >= 0) return sequence;
+  const { form } = settings;
+  if (!prompt.includes(form.imageMark)) {
+    return trainingSequence(questionTurn(form, prompt, { withImage: image !== undefined }), answer, settings);
+  }
   throw new InputError({
     ...place,
     field: 'prompt',
-    problem: `has no ${settings.form?.imageMark}, the place of its image`,
-    remedy: "Write the sample in the prompt form of the model's family",
+    problem: `holds ${form.imageMark}, which stands for the image`,
+    remedy: "Write the question alone: the trainer puts the words of the model's family around it",
   });
 }
 
@@ -243,6 +239,7 @@ async function train({ settings, model, plan, features, program, reporter }: Tra
 async function hashOfJob(settings: FinetuneSettings, weightsHash: string): Promise<string> {
   const {
     model: _model,
+    family: _family,
     output: _output,
     samples,
     order,
@@ -263,7 +260,7 @@ async function contentHash(samples: string): Promise<string> {
   const lines = (await readFile(samples, 'utf8')).trimEnd().split('\n');
   return hashValue(
     lines.map((line) => {
-      const sample = sampleSchema.parse(JSON.parse(line));
+      const sample = trainingSampleSchema.parse(JSON.parse(line));
       return [sample.id, sample.prompt, sample.answer, path.basename(sample.image ?? '')];
     }),
   );

@@ -3,9 +3,10 @@ import path from 'node:path';
 import { z } from 'zod';
 import { InputError } from '../../core/input-error.ts';
 import { readJson } from '../../core/read-json.ts';
-import { humanTurn, type PromptForm } from '../../datasets/prompt-format.ts';
+import { listedQuestion } from '../../datasets/question-text.ts';
 import { type GeneratedText, type GenerationRequest, traceGenerator } from '../../model/decoding/generate.ts';
 import type { DecodingSettings } from '../../model/decoding/settings.ts';
+import { questionTurn } from '../../model/families/prompt-form.ts';
 import { readLlamaDirectory } from '../../model/files/llama-directory.ts';
 import { type ModelDirectory, readModelDirectory } from '../../model/files/model-directory.ts';
 import type { TensorDirectory } from '../../model/files/tensor-directory.ts';
@@ -99,13 +100,14 @@ async function answerAboutImages(
   const model = await readModelDirectory(directory);
   try {
     const tokenizer = await loadTokenizer(directory);
-    const form = promptSettings(model, tokenizer);
+    const words = promptSettings(model, tokenizer);
+    const turn = (question: string) => questionTurn(words.form, listedQuestion(question), { withImage: true });
     const prompts = requests.map(({ id, prompt, isRaw, image }) => {
-      const { ids, imageStart } = promptIds(isRaw ? prompt : humanTurn(prompt, [], form.form), form);
-      if (imageStart >= 0 !== (image !== undefined)) throw wrongImage(directory, imageStart >= 0, form.form);
+      const { ids, imageStart } = promptIds(isRaw ? prompt : turn(prompt), words);
+      if (imageStart >= 0 !== (image !== undefined)) throw imageError(directory, imageStart >= 0, words.form.imageMark);
       return { id, tokenIds: ids, imageStart };
     });
-    const stopStrings = settings.stopStrings ?? [form.form.endMark];
+    const stopStrings = settings.stopStrings ?? [words.form.endMark];
     const files = requests.map(({ image }) => image);
     const shown = files.filter((file) => file !== undefined);
     const features = await imageFeatures(model, shown, { signal: options.signal });
@@ -116,7 +118,7 @@ async function answerAboutImages(
         prompts,
         tokenizer,
         { ...settings, stopStrings },
-        { ...options, imageTokens: form.queries, images },
+        { ...options, imageTokens: words.queries, images },
       );
     } finally {
       features.dispose();
@@ -126,7 +128,7 @@ async function answerAboutImages(
   }
 }
 
-function wrongImage(directory: string, isAsked: boolean, { imageMark }: PromptForm): InputError {
+function imageError(directory: string, isAsked: boolean, imageMark: string): InputError {
   return new InputError({
     file: directory,
     problem: isAsked

@@ -2,7 +2,7 @@
 
 import { InputError } from '../../core/input-error.ts';
 import { seededRandom } from '../../core/seeded-random.ts';
-import type { ModelConfig } from '../../model/files/model-config.ts';
+import type { ModelConfig } from '../../model/families/index.ts';
 import type { Adapter } from '../../model/layers/adapted-linear.ts';
 import type { Adapters } from '../../model/llama.ts';
 import { type Ops, sizeOf, type Value } from '../../model/ops/ops.ts';

@@ -1,7 +1,5 @@
 /** The memory that a finetune needs on its device, told from config and traced graphs before anything is loaded. */
-import { familyOf } from '../../model/families/index.ts';
-import { expectedTensors } from '../../model/files/expected-tensors.ts';
-import type { ModelConfig } from '../../model/files/model-config.ts';
+import { familyOf, type ModelConfig } from '../../model/families/index.ts';
 import { sizeOf } from '../../model/ops/ops.ts';
 import { Program } from '../../model/ops/program.ts';
 import { frozen, Tape } from '../../model/ops/tape.ts';
@@ -44,7 +42,7 @@ export function planMemory(
 ): MemoryPlan {
   const { program, layout } = defineFinetune(config, lora, [shape], settings);
   const sizes = program.variableBytes();
-  const names = expectedTensors(config);
+  const names = familyOf(config).expectedTensors();
   const weights = sum([...sizes].flatMap(([name, bytes]) => (names.has(name) ? [bytes] : [])));
   const [parameters] = OPTIMIZER_STATE;
   const adapters = sizes.get(parameters) ?? 0;
@@ -67,7 +65,7 @@ export function planMemory(
 function imageBytes(config: ModelConfig): { projection: number; images: number } {
   const family = familyOf(config);
   const weightBytes = (program: Program) => sum([...program.variableBytes().values()]);
-  const shapes = expectedTensors(config);
+  const shapes = familyOf(config).expectedTensors();
   const vision = new Program();
   const projection = new Program();
   const { imageSize } = family;

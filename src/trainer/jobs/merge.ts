@@ -1,9 +1,10 @@
 /** The merge job: base + adapter as one model directory, checked against the unmerged pair. */
 import { readdir } from 'node:fs/promises';
-import { z } from 'zod';
 import { InputError } from '../../core/input-error.ts';
 import { readJsonLines } from '../../core/read-json.ts';
+import { trainingSampleSchema } from '../../datasets/train-dataset.ts';
 import { familyOf } from '../../model/families/index.ts';
+import { questionTurn } from '../../model/families/prompt-form.ts';
 import { type Adapter, type LoraPair, readAdapter } from '../../model/files/adapter.ts';
 import { type ModelDirectory, readModelDirectory, writeModelDirectory } from '../../model/files/model-directory.ts';
 import type { WeightDtype } from '../../model/ops/program.ts';
@@ -16,7 +17,6 @@ import { imageFeatures } from './image-features.ts';
 import { batchLogits } from './logits.ts';
 import { promptSettings, trainingSequence } from './sequence.ts';
 
-const sampleSchema = z.looseObject({ image: z.string().optional(), prompt: z.string(), answer: z.string() });
 const MAXIMUM_TOKENS = 512;
 
 /**
@@ -112,11 +112,13 @@ function mergedTensors(base: ModelDirectory, adapter: Adapter, directory: string
 /** The largest difference of any logit between the merged model and base + adapter. */
 async function parity(base: ModelDirectory, adapter: Adapter, settings: SettingsOf<MergeJob>): Promise<number> {
   const tokenizer = await loadTokenizer(settings.model);
-  const samples = (await readJsonLines(settings.parity.samples, sampleSchema)).slice(0, settings.parity.count);
+  const samples = (await readJsonLines(settings.parity.samples, trainingSampleSchema)).slice(0, settings.parity.count);
   if (samples.length === 0) return 0;
   const sequenceSettings = { ...promptSettings(base, tokenizer), maximumTokens: MAXIMUM_TOKENS };
-  const { queries } = sequenceSettings;
-  const sequences = samples.map(({ prompt, answer }) => trainingSequence(prompt, answer, sequenceSettings));
+  const { queries, form } = sequenceSettings;
+  const sequences = samples.map(({ image, prompt, answer }) =>
+    trainingSequence(questionTurn(form, prompt, { withImage: image !== undefined }), answer, sequenceSettings),
+  );
   const shape = batchShape(sequences);
   const batch = collate(sequences, shape, queries);
   const paths = samples.flatMap(({ image }) => image ?? []);

@@ -1,6 +1,5 @@
 /** Scores multiple-choice questions by the mean loss of every choice, the reference system's ranking. */
-import { familyOf } from '../../model/families/index.ts';
-import type { ModelConfig } from '../../model/files/model-config.ts';
+import { familyOf, type ModelConfig } from '../../model/families/index.ts';
 import { rotaryFrequencies } from '../../model/layers/rotary-embedding.ts';
 import { multimodal } from '../../model/multimodal.ts';
 import type { Program } from '../../model/ops/program.ts';

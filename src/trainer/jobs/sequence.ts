@@ -1,8 +1,8 @@
 /** One sample as the model reads it: token ids with places for the image. */
 import path from 'node:path';
 import { InputError } from '../../core/input-error.ts';
-import { type PromptForm, promptForms } from '../../datasets/prompt-format.ts';
 import { familyOf } from '../../model/families/index.ts';
+import type { PromptForm } from '../../model/families/prompt-form.ts';
 import type { ModelDirectory } from '../../model/files/model-directory.ts';
 import type { Tokenizer } from '../../model/text/tokenizer.ts';
 
@@ -20,8 +20,7 @@ export interface PromptSettings {
   /** Image embeddings that the mark stands for. */
   queries: number;
   beginToken: number;
-  /** Default: MiniGPT-4's. */
-  form?: PromptForm;
+  form: PromptForm;
 }
 
 export interface SequenceSettings extends PromptSettings {
@@ -34,9 +33,9 @@ export interface SequenceSettings extends PromptSettings {
  *
  * @throws InputError for a tokenizer without the token that the family's image mark needs
  */
-export function promptSettings(model: ModelDirectory, tokenizer: Tokenizer): PromptSettings & { form: PromptForm } {
+export function promptSettings(model: ModelDirectory, tokenizer: Tokenizer): PromptSettings {
   const family = familyOf(model.config);
-  const form: PromptForm = promptForms[family.promptForm];
+  const form = family.promptForm;
   if (form.tokenized === 'together' && tokenizer.tokenId(form.imageMark) === undefined) {
     throw new InputError({
       file: path.join(model.directory, 'tokenizer.json'),
@@ -55,7 +54,7 @@ export function promptSettings(model: ModelDirectory, tokenizer: Tokenizer): Pro
 
 /** A prompt as ids: begin token, text, `queries` places for the image, text. */
 export function promptIds(prompt: string, settings: PromptSettings): { ids: number[]; imageStart: number } {
-  const { tokenizer, queries, beginToken, form = promptForms.minigpt4 } = settings;
+  const { tokenizer, queries, beginToken, form } = settings;
   const mark = tokenizer.tokenId(form.imageMark) ?? 0;
   const places = new Array<number>(queries).fill(mark);
   const withPlaces = (before: readonly number[], after: readonly number[]) => ({
@@ -85,7 +84,7 @@ export function continuationIds(tokenizer: Tokenizer, before: string, text: stri
 
 /** The ids of an answer, or of its beginning, after a prompt. */
 export function answerIds(prompt: string, answer: string, settings: PromptSettings): number[] {
-  const { tokenizer, form = promptForms.minigpt4 } = settings;
+  const { tokenizer, form } = settings;
   if (form.tokenized === 'apart') return tokenizer.encode(form.answerSeparator + answer);
   return continuationIds(tokenizer, prompt, form.answerSeparator + answer);
 }
@@ -112,7 +111,6 @@ export function trainingSequence(prompt: string, answer: string, settings: Seque
   if (ids.length >= limit) {
     throw new RangeError(`the prompt has ${ids.length} tokens; with a limit of ${limit} no answer would be left`);
   }
-  const { endMark } = settings.form ?? promptForms.minigpt4;
-  const answered = [...ids, ...answerIds(prompt, answer + endMark, settings)];
+  const answered = [...ids, ...answerIds(prompt, answer + settings.form.endMark, settings)];
   return { tokenIds: answered.slice(0, limit), imageStart, answerStart: ids.length };
 }

@@ -1,7 +1,7 @@
 /** The answers that the evaluate job has the model write, greedily. */
-import { promptForms } from '../../datasets/prompt-format.ts';
 import { familyOf } from '../../model/families/index.ts';
-import { readModelDirectory } from '../../model/files/model-directory.ts';
+import { questionTurn } from '../../model/families/prompt-form.ts';
+import { readModelConfig } from '../../model/files/model-config.ts';
 import type { EvaluationQuestion } from '../protocol.ts';
 import { type GenerateOptions, generateTexts } from './generate-text.ts';
 
@@ -27,10 +27,10 @@ export async function writeAnswers(
     generate === undefined ? [] : [{ question_id, image, ...generate }],
   );
   if (asked.length === 0) return new Map();
-  const { turn, turnWithoutImage } = await promptFormOf(directory);
+  const { promptForm } = familyOf(await readModelConfig(directory));
   const requests = asked.map(({ question_id, image, question }) => ({
     id: question_id,
-    prompt: image === undefined ? turnWithoutImage(question) : turn(question),
+    prompt: questionTurn(promptForm, question, { withImage: image !== undefined }),
     isRaw: true,
     ...(image !== undefined && { image }),
   }));
@@ -41,13 +41,4 @@ export async function writeAnswers(
     onTexts: onTexts && ((some) => onTexts(some.map(({ id, text }) => ({ question_id: id, text: text.trim() })))),
   });
   return new Map(requests.map(({ id }, index) => [id, texts[index]?.text.trim() ?? '']));
-}
-
-async function promptFormOf(directory: string) {
-  const model = await readModelDirectory(directory);
-  try {
-    return promptForms[familyOf(model.config).promptForm];
-  } finally {
-    await model.close();
-  }
 }

@@ -1,8 +1,8 @@
 /**
- * One trainer a folder. A worker that was killed with `kill -9`, or that the server lost, does not stop its trainer, and
+ * One trainer per folder. A worker that was killed with `kill -9`, or that the server lost, does not stop its trainer, and
  * the next attempt would write beside it; so each attempt leaves its trainer's identity in the folder, the fence, and the
- * next one kills that trainer first. A trainer on another host can't be killed: the next attempt takes its fence down,
- * and waits until the worker that watches it must have seen that.
+ * next one kills that trainer first. A trainer on another host can't be killed: the next attempt removes its fence, and
+ * waits until the worker that watches it must have noticed.
  */
 import { access, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
@@ -11,45 +11,48 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { processStartTime, signalGroup } from './process-identity.ts';
 import { TrainerError } from './trainer-error.ts';
+import { openTrainerLog } from './trainer-log.ts';
 
 const fenceSchema = z.object({ host: z.string(), pid: z.number().int().positive(), startTime: z.string() });
 type Fence = z.output<typeof fenceSchema>;
 /** The name of a fence, in the folder of its trainer. */
 export const fenceName = 'trainer.pid.json';
 const fenceFile = (directory: string) => join(directory, fenceName);
-const killPatienceMilliseconds = 10_000;
-const lookMilliseconds = 1000;
-const looksToWait = 5;
+const killTimeoutMilliseconds = 10_000;
+const pollMilliseconds = 1000;
+const pollsToWait = 5;
 
 /**
- * Makes sure that no earlier trainer of this folder still runs, killing its process group if it does so on this host.
- * Returns the pid that was killed, if any.
+ * Makes sure that no previous trainer of this folder is still running; on this host its process group is killed. Every
+ * attempt of a step does so before it touches the folder.
  *
  * @throws TrainerError (retryable) when it cannot be killed
  */
-export async function killFormerTrainer(directory: string): Promise<number | undefined> {
-  const former = await readFence(directory);
-  if (former === undefined) return undefined;
-  if (former.host !== hostname()) {
+export async function killPreviousTrainer(directory: string): Promise<void> {
+  const previous = await readFence(directory);
+  if (previous === undefined) return;
+  if (previous.host !== hostname()) {
     await rm(fenceFile(directory), { force: true });
-    await sleep(looksToWait * lookMilliseconds);
-    return undefined;
+    await sleep(pollsToWait * pollMilliseconds);
+    return;
   }
-  if (!(await isRunning(former))) return undefined;
-  signalGroup(former.pid, 'SIGKILL');
+  if (!(await isRunning(previous))) return;
+  signalGroup(previous.pid, 'SIGKILL');
   // Not by the time of day, which may be set meanwhile.
-  const deadline = performance.now() + killPatienceMilliseconds;
-  while (await isRunning(former)) {
+  const deadline = performance.now() + killTimeoutMilliseconds;
+  while (await isRunning(previous)) {
     if (performance.now() > deadline) {
       throw new TrainerError({
         kind: 'internal',
         retryable: true,
-        message: `an earlier trainer (pid ${former.pid}) still writes to ${directory} and could not be killed`,
+        message: `the previous trainer (pid ${previous.pid}) still writes to ${directory} and could not be killed`,
       });
     }
     await sleep(20);
   }
-  return former.pid;
+  const log = openTrainerLog(directory);
+  log.write(`--- killed the previous trainer, which was still running (pid ${previous.pid})`);
+  await log.close();
 }
 
 /** The pid of the trainer that runs for this folder, on this host. */
@@ -65,7 +68,7 @@ export async function raiseFence(directory: string, pid: number): Promise<void> 
   await writeFile(fenceFile(directory), JSON.stringify({ host: hostname(), pid, startTime }));
 }
 
-/** Calls `onLost` once if the fence of this trainer is taken down or replaced by another's. Call the result to stop. */
+/** Calls `onLost` once if the fence of this trainer is removed or replaced by another's. Call the result to stop. */
 export function watchFence(directory: string, pid: number, onLost: () => void): () => void {
   const timer = setInterval(() => {
     void ownsFence(directory, pid).then((own) => {
@@ -73,7 +76,7 @@ export function watchFence(directory: string, pid: number, onLost: () => void): 
       clearInterval(timer);
       onLost();
     });
-  }, lookMilliseconds);
+  }, pollMilliseconds);
   return () => clearInterval(timer);
 }
 
@@ -99,7 +102,7 @@ async function readFence(directory: string): Promise<Fence | undefined> {
   try {
     return fenceSchema.parse(JSON.parse(await readFile(fenceFile(directory), 'utf8')));
   } catch {
-    // Absent, or cut short because its writer was killed: that trainer notices its closed standard input.
+    // Absent, or truncated because its writer was killed: that trainer notices its closed standard input.
     return undefined;
   }
 }

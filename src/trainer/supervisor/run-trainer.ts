@@ -1,5 +1,5 @@
 /**
- * Runs one job in a trainer process of its own and reports what it says. See `protocol.ts`.
+ * Runs one job in a trainer process of its own and passes its messages on. See `protocol.ts`.
  */
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { type JobOutcome, type JobSpec, jobSpecSchema, parseTrainerLine, type TrainerMessage } from '../protocol.ts';
-import { killFormerTrainer, lowerFence, raiseFence, watchFence } from './fence.ts';
+import { lowerFence, raiseFence, watchFence } from './fence.ts';
 import { signalGroup } from './process-identity.ts';
 import { type TrainerCommand, typescriptTrainer } from './trainer-command.ts';
 import { TrainerError } from './trainer-error.ts';
@@ -15,7 +15,10 @@ import { openTrainerLog, type TrainerLog } from './trainer-log.ts';
 
 export interface RunTrainerInput {
   job: JobSpec;
-  /** The step's folder: `job.json`, `trainer.log` and the fence are kept there. Created when absent. */
+  /**
+   * The step's folder: `job.json`, `trainer.log` and the fence are kept there. Created when absent. No other trainer may
+   * be running for it (`killPreviousTrainer`).
+   */
   directory: string;
   /** The trainer is killed when its step does not advance for this long. */
   stallTimeoutSeconds: number;
@@ -40,13 +43,11 @@ export async function runTrainer(input: RunTrainerInput): Promise<JobOutcome> {
   input.signal?.throwIfAborted();
   const job = jobSpecSchema.parse(input.job);
   await mkdir(input.directory, { recursive: true });
-  const killed = await killFormerTrainer(input.directory);
   const jobFile = join(input.directory, 'job.json');
   await writeFile(jobFile, `${JSON.stringify(job, null, 2)}\n`);
 
   const log = openTrainerLog(input.directory);
   log.write(`--- ${new Date().toISOString()} ${job.kind}`);
-  if (killed !== undefined) log.write(`--- killed an earlier trainer that still ran (pid ${killed})`);
   try {
     input.signal?.throwIfAborted();
     const trainer = startTrainer(input.command ?? typescriptTrainer(), jobFile);
@@ -179,7 +180,7 @@ function crashed(exit: Exit, log: TrainerLog): TrainerError {
 }
 
 function takenOver(directory: string): TrainerError {
-  const message = `another attempt began in ${directory}, so this one's trainer was killed`;
+  const message = `another attempt started in ${directory}, so this one's trainer was killed`;
   return new TrainerError({ kind: 'internal', retryable: true, message });
 }
 

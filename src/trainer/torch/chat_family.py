@@ -7,7 +7,7 @@ from transformers import AutoProcessor, GenerationConfig
 from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
 from transformers.utils import is_torchvision_available
 
-from own_family import common_beginning
+from built_in_family import common_beginning
 from images import read_image
 from protocol import JobError
 
@@ -23,7 +23,7 @@ class Sequence:
 
 
 class ChatFamily:
-    """Prompts come as the bare words of a question; an answer is a turn of the assistant's."""
+    """A question is a turn of the user's, an answer one of the assistant's."""
 
     def __init__(self, directory, config, device, dtype):
         self.device, self.dtype = device, dtype

@@ -14,7 +14,7 @@ from sharing import Progress, shared_out
 @torch.no_grad()
 def evaluate(job, reporter, device, sharding):
     weight_dtype, compute_dtype = job.get("weightDtype", "float32"), job.get("computeDtype", "float32")
-    model = Model(job["model"], device, weight_dtype, compute_dtype, sharding=sharding)
+    model = Model(job["model"], device, job.get("family"), weight_dtype, compute_dtype, sharding=sharding)
     questions = read_lines(job["questions"])
     ranked = [one for one in questions if one["answers"]]
     asked = [one for one in questions if one.get("generate")]

@@ -36,7 +36,8 @@ def finetune(job, reporter, device, sharding):
 
     start = job.get("startAdapter")
     adapt = stored_adapter(start, trainable=True) if start else new_adapter(job["lora"], job["seed"])
-    model = Model(job["model"], device, job["weightDtype"], job["computeDtype"], adapt, sharding)
+    dtypes = job["weightDtype"], job["computeDtype"]
+    model = Model(job["model"], device, job.get("family"), *dtypes, adapt=adapt, sharding=sharding)
     kept, whole = megabytes(model)
     reporter.note(f"this process keeps {kept:.3f} of {whole:.3f} MB of weights")
     sequences = tokenized(samples, order[: steps * batch_size], model.family, job)
@@ -98,7 +99,7 @@ def finetune(job, reporter, device, sharding):
 
 
 def tokenized(samples, used, family, job):
-    """Sequences by sample; a sample that is used and too long is a person's to mend."""
+    """Sequences by sample. Raises JobError for a sample that is used and too long."""
     sequences = {}
     for index in sorted(set(used)):
         place = f"{job['samples']}:{index + 1}"

@@ -15,7 +15,7 @@ def merge(job, reporter, device, sharding):
     # What has to be sharded does not fit one device in float32, and merging takes one process.
     device = torch.device("cpu") if sharding.SHARDED else device
     output = Path(job["output"])
-    model = Model(job["model"], device, adapt=stored_adapter(job["adapter"]))
+    model = Model(job["model"], device, job.get("family"), adapt=stored_adapter(job["adapter"]))
     wanted = _answers(model, job)
     reporter.progress(1, 3)
     output.mkdir(parents=True, exist_ok=True)
@@ -27,7 +27,7 @@ def merge(job, reporter, device, sharding):
         if file.is_file() and file.suffix in (".json", ".jinja", ".txt", ".model") and file.name not in WRITTEN_ANEW:
             shutil.copyfile(file, output / file.name)
     reporter.progress(2, 3)
-    parity = _difference(wanted, _answers(Model(output, device), job))
+    parity = _difference(wanted, _answers(Model(output, device, job.get("family")), job))
     reporter.progress(3, 3)
     if not parity <= job["parity"]["tolerance"]:
         raise JobError(f"{output}: differs from base + adapter by {parity:.2e} on the parity samples")

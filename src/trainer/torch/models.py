@@ -9,7 +9,8 @@ from peft.tuners.lora import LoraLayer
 from transformers import AutoConfig, AutoModelForImageTextToText, GenerationConfig, PreTrainedModel
 from transformers.modeling_layers import GradientCheckpointingLayer
 
-from families import family_of
+from built_in_family import BuiltInFamily
+from chat_family import ChatFamily
 from protocol import JobError
 from shardings import sharding_of
 
@@ -19,8 +20,13 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 class Model:
     """A model directory: `family` makes its inputs, `scorer` computes; `module` is transformers' or PEFT's own."""
 
-    def __init__(self, directory, device, weight_dtype="float32", compute_dtype="float32", adapt=None, sharding=None):
-        """`adapt` puts an adapter on. Sharded, every process must make the model, and call it as often as the others."""
+    def __init__(
+        self, directory, device, family=None, weight_dtype="float32", compute_dtype="float32", adapt=None, sharding=None
+    ):
+        """
+        `family` is the job's, without one the model has a chat template; `adapt` puts an adapter on. Sharded, every process
+        must make the model, and call it as often as the others.
+        """
         self.device = device
         self.sharding = sharding or sharding_of("none")
         dtype = DTYPES[weight_dtype]
@@ -37,7 +43,9 @@ class Model:
 
         try:
             config = AutoConfig.from_pretrained(directory, trust_remote_code=False)
-            self.family = family_of(directory, config, device, dtype)
+            self.family = (
+                BuiltInFamily(directory, config, device, dtype, family) if family else ChatFamily(directory, config, device, dtype)
+            )
             self.scorer = self.sharding.placed(loaded, empty, device, adapt is not None)
         except (OSError, ValueError, ImportError) as error:
             raise JobError(f"{directory}: {error}") from error

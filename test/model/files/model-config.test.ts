@@ -2,13 +2,9 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { toConfigJson } from '../../../src/model/files/config-json.ts';
-import {
-  headSize,
-  type ModelConfig,
-  modelConfigSchema,
-  readModelConfig,
-} from '../../../src/model/files/model-config.ts';
+import { type ModelConfig, modelConfigSchema } from '../../../src/model/families/index.ts';
+import { headSize } from '../../../src/model/files/llama-config.ts';
+import { readModelConfig, toConfigJson } from '../../../src/model/files/model-config.ts';
 import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 
 const tinyModel = fileURLToPath(new URL('../../fixtures/tiny-blip2/', import.meta.url));

@@ -2,9 +2,8 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { modelConfigSchema } from '../../../src/model/files/model-config.ts';
+import { familyOf, modelConfigSchema } from '../../../src/model/families/index.ts';
 import {
-  expectedTensors,
   type ModelDirectory,
   readModelDirectory,
   writeModelDirectory,
@@ -47,20 +46,20 @@ describe('a model directory', () => {
     const written = new Map([...file.tensors].map(([name, { shape }]) => [name, shape]));
     await file.close();
     await withModel(tinyModel, ({ config, names }) => {
-      expect(expectedTensors(config)).toEqual(written);
+      expect(familyOf(config).expectedTensors()).toEqual(written);
       expect(names()).toHaveLength(written.size);
     });
   });
 
   it('has no head of its own when the embeddings are tied, and no bias where the config says so', async () => {
     await withModel(tinyModel, ({ config }) => {
-      const tied = expectedTensors(
+      const tied = familyOf(
         modelConfigSchema.parse({
           ...config,
           text_config: { ...config.text_config, tie_word_embeddings: true },
           vision_config: { ...config.vision_config, qkv_bias: false },
         }),
-      );
+      ).expectedTensors();
       expect([...tied.keys()].filter((name) => /lm_head|qkv\.bias/.test(name))).toEqual([]);
     });
   });

@@ -5,16 +5,15 @@
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { familyOf, imageEmbeddings } from '../../../src/model/families/index.ts';
+import { blip2ConfigSchema } from '../../../src/model/families/minigpt4/config.ts';
+import { visionEncoder } from '../../../src/model/families/minigpt4/vision-encoder.ts';
 import { type Adapter, readAdapter } from '../../../src/model/files/adapter.ts';
-import { blip2ConfigSchema } from '../../../src/model/files/blip2-config.ts';
-import { expectedTensors } from '../../../src/model/files/model-directory.ts';
 import type { Adapters } from '../../../src/model/llama.ts';
 import { multimodal } from '../../../src/model/multimodal.ts';
 import { dataTypeOf, type Feed, runEagerly } from '../../../src/model/ops/eager-ops.ts';
 import type { Ops, Value } from '../../../src/model/ops/ops.ts';
 import { type InputSpecification, Program } from '../../../src/model/ops/program.ts';
 import { frozen, Tape, trained, type Variable } from '../../../src/model/ops/tape.ts';
-import { visionEncoder } from '../../../src/model/vision-encoder.ts';
 import { type Batch, collate } from '../../../src/trainer/jobs/batch.ts';
 import { batchLoss, causalTables } from '../../../src/trainer/jobs/loss.ts';
 import { mergedWeight } from '../../../src/trainer/jobs/merge.ts';
@@ -207,7 +206,7 @@ describe.each([
     const trace = (ops: Ops, inputs: Record<string, Value>) => {
       const tape = new Tape(ops);
       const variables = new Map(
-        [...expectedTensors(config).keys()].map((name) => [name, trained(inputs[name] as Value)]),
+        [...familyOf(config).expectedTensors().keys()].map((name) => [name, trained(inputs[name] as Value)]),
       );
       const weights = (name: string) => variables.get(name) as Variable;
       const images = imageEmbeddings(familyOf(config), tape, weights, inputs.pixels as Value);

@@ -4,7 +4,8 @@ import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { readJsonLines } from '../../../src/core/read-json.ts';
-import { promptForms } from '../../../src/datasets/prompt-format.ts';
+import { miniGpt4PromptForm } from '../../../src/model/families/minigpt4/prompt.ts';
+import { questionTurn } from '../../../src/model/families/prompt-form.ts';
 import { evaluate } from '../../../src/trainer/jobs/evaluate.ts';
 import { generateTexts } from '../../../src/trainer/jobs/generate-text.ts';
 import { type EvaluateJob, evaluationQuestionSchema } from '../../../src/trainer/protocol.ts';
@@ -91,7 +92,8 @@ test('answers are written beside ranking or alone, with an image or without, and
     generate ? [{ id: question_id, prompt: generate.question, image: image as string }] : [],
   );
   const greedy = { strategy: { kind: 'greedy' }, maximumNewTokens: 5 } as const;
-  const raw = prompts.map((one) => ({ ...one, prompt: promptForms.minigpt4.turn(one.prompt), isRaw: true }));
+  const turn = (question: string) => questionTurn(miniGpt4PromptForm, question, { withImage: true });
+  const raw = prompts.map((one) => ({ ...one, prompt: turn(one.prompt), isRaw: true }));
   const texts = await generateTexts(model, raw, greedy);
   expect(found.flatMap(({ text }) => text ?? [])).toEqual(texts.map(({ text }) => text.trim()));
 });

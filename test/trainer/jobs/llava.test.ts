@@ -3,7 +3,8 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { promptForms } from '../../../src/datasets/prompt-format.ts';
+import { llavaPromptForm } from '../../../src/model/families/llava/prompt.ts';
+import { questionTurn } from '../../../src/model/families/prompt-form.ts';
 import { readModelDirectory } from '../../../src/model/files/model-directory.ts';
 import { openSafetensors } from '../../../src/model/files/safetensors.ts';
 import { loadTokenizer } from '../../../src/model/text/tokenizer.ts';
@@ -23,7 +24,7 @@ const at = (name: string) => path.join(folder, name);
 beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'llava-'));
   await writeTinyModel(at('model'), { family: 'llava' });
-  mixture = await writeTinyMixture(at('mixture'), 40, promptForms.llava);
+  mixture = await writeTinyMixture(at('mixture'), 40);
   await finetune(tinyFinetune(at('model'), mixture, at('adapter')), recordingReporter());
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -90,7 +91,7 @@ test('a prompt is tokenized as one text, its mark a place for every patch', asyn
   const model = await readModelDirectory(at('model'));
   const settings = promptSettings(model, tokenizer);
   await model.close();
-  const prompt = promptForms.llava.turn('What is red?');
+  const prompt = questionTurn(llavaPromptForm, 'What is red?', { withImage: true });
   expect(prompt).toBe('USER: <image>\nWhat is red? ASSISTANT:');
   const { ids, imageStart } = promptIds(prompt, settings);
   expect(ids.slice(imageStart, imageStart + 4)).toEqual([3, 3, 3, 3]);

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { miniGpt4PromptForm } from '../../../src/model/families/minigpt4/prompt.ts';
 import type { Tokenizer } from '../../../src/model/text/tokenizer.ts';
 import { batchShape, collate } from '../../../src/trainer/jobs/batch.ts';
 import { promptIds, trainingSequence } from '../../../src/trainer/jobs/sequence.ts';
@@ -11,7 +12,7 @@ const letters: Tokenizer = {
   tokenId: (token) => (token === '<ImageHere>' ? 3 : undefined),
   vocabularySize: 256,
 };
-const settings = { tokenizer: letters, queries: 2, maximumTokens: 20, beginToken: 0 };
+const settings = { tokenizer: letters, queries: 2, maximumTokens: 20, beginToken: 0, form: miniGpt4PromptForm };
 
 test('the image mark becomes as many places as there are queries, after the begin token and the text before it', () => {
   expect(promptIds('a<ImageHere>b', settings)).toEqual({ ids: [0, 97, 3, 3, 98], imageStart: 2 });

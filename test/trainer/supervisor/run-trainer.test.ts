@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { JobSpec, TrainerMessage } from '../../../src/trainer/protocol.ts';
+import { killPreviousTrainer } from '../../../src/trainer/supervisor/fence.ts';
 import { processStartTime } from '../../../src/trainer/supervisor/process-identity.ts';
 import { runTrainer } from '../../../src/trainer/supervisor/run-trainer.ts';
 import { typescriptTrainer } from '../../../src/trainer/supervisor/trainer-command.ts';
@@ -35,6 +36,12 @@ function runScript(script: Action[], options: Options = {}) {
   return runTrainer({ job, directory, command, stallTimeoutSeconds: 30, ...options });
 }
 
+/** As an attempt of a step does. */
+async function killAndRun(script: Action[]) {
+  await killPreviousTrainer(directory);
+  return runScript(script);
+}
+
 async function failureOf(promise: Promise<unknown>): Promise<TrainerError> {
   return promise.then(
     () => {
@@ -56,7 +63,7 @@ async function waitForFile(file: string): Promise<void> {
   }
 }
 
-test('reports each message and returns what the trainer had done', async () => {
+test('passes each message on and returns the outcome', async () => {
   const messages: TrainerMessage[] = [];
   const progress: TrainerMessage = { type: 'progress', step: 1, steps: 2, loss: 1.5 };
   const result = await runScript(
@@ -84,13 +91,13 @@ test('a killed trainer is retryable', async () => {
   expect(error.message).toContain('SIGKILL');
 });
 
-test('what the trainer says about its failure is kept', async () => {
+test('the failure that the trainer reports is kept', async () => {
   const failed: TrainerMessage = { type: 'failed', kind: 'input', message: 'x.jpg: truncated', retryable: false };
   const error = await failureOf(runScript([{ say: failed }, { exit: 1 }]));
   expect(error).toMatchObject({ kind: 'input', retryable: false, message: 'x.jpg: truncated' });
 });
 
-test('a step that does not advance counts as dead although messages come', async () => {
+test('a step that does not advance counts as stalled although messages come', async () => {
   const error = await failureOf(
     runScript([{ writePid: pidFile() }, { repeatProgress: 50 }], { stallTimeoutSeconds: 8 }),
   );
@@ -99,16 +106,16 @@ test('a step that does not advance counts as dead although messages come', async
   expect(await isAlive()).toBe(false);
 });
 
-test('cancelling stops the trainer and what it started, even when SIGTERM is ignored', async () => {
-  const cancelling = new AbortController();
+test('canceling stops the trainer and what it started, even when SIGTERM is ignored', async () => {
+  const canceling = new AbortController();
   const helper = join(directory, 'helper');
   const run = runScript([{ ignoreTerm: true }, { writePid: pidFile() }, { startHelper: helper }, { hang: true }], {
-    signal: cancelling.signal,
+    signal: canceling.signal,
     graceSeconds: 0.3,
   });
   const failure = failureOf(run);
   await waitForFile(helper);
-  cancelling.abort(new Error('changed my mind'));
+  canceling.abort(new Error('changed my mind'));
   expect((await failure).message).toBe('changed my mind');
   expect(await isAlive()).toBe(false);
   await sleep(50);
@@ -123,26 +130,26 @@ test('a trainer that never exits after done is stopped and its result kept', asy
   expect(await isAlive()).toBe(false);
 });
 
-test('a program that cannot be started is told by name', async () => {
+test('the error of a program that cannot be started names it', async () => {
   const command = { program: '/nowhere/torchrun', arguments: [] };
   const error = await failureOf(runTrainer({ job, directory, command, stallTimeoutSeconds: 5 }));
   expect(error.message).toContain('/nowhere/torchrun');
 });
 
-test('an earlier trainer that still writes to the folder is killed before a new one starts', async () => {
-  const cancelling = new AbortController();
-  const first = failureOf(runScript([{ writePid: pidFile() }, { hang: true }], { signal: cancelling.signal }));
+test('a previous trainer that still writes to the folder is killed before a new one starts', async () => {
+  const canceling = new AbortController();
+  const first = failureOf(runScript([{ writePid: pidFile() }, { hang: true }], { signal: canceling.signal }));
   await waitForFile(pidFile());
   await waitForFile(join(directory, 'trainer.pid.json'));
-  await runScript([done]);
+  await killAndRun([done]);
   expect((await first).message).toContain('SIGKILL');
-  expect(await readFile(join(directory, 'trainer.log'), 'utf8')).toContain('killed an earlier trainer');
+  expect(await readFile(join(directory, 'trainer.log'), 'utf8')).toContain('killed the previous trainer');
 });
 
-test('a stranger that was given the pid of an earlier trainer is left alone', async () => {
+test('another process that was given the pid of a previous trainer is left alone', async () => {
   const fence = { host: (await import('node:os')).hostname(), pid: process.pid, startTime: 'long ago' };
   await writeFile(join(directory, 'trainer.pid.json'), JSON.stringify(fence));
-  await expect(runScript([done])).resolves.toBeDefined();
+  await expect(killAndRun([done])).resolves.toBeDefined();
 });
 
 const fenceFile = () => join(directory, 'trainer.pid.json');
@@ -154,7 +161,7 @@ test('a trainer whose fence another attempt took is killed, and its late result 
   const others = JSON.stringify({ host: 'another-host', pid: 1, startTime: 'then' });
   await writeFile(fenceFile(), others);
   expect(await first).toMatchObject({ kind: 'internal', retryable: true });
-  expect((await first).message).toContain('another attempt began');
+  expect((await first).message).toContain('another attempt started');
   expect(await isAlive()).toBe(false);
   expect(await readFile(fenceFile(), 'utf8')).toBe(others);
 });
@@ -162,7 +169,7 @@ test('a trainer whose fence another attempt took is killed, and its late result 
 test('a trainer on another host is given time to be stopped by the worker that watches it', async () => {
   await writeFile(fenceFile(), JSON.stringify({ host: 'another-host', pid: 1, startTime: 'then' }));
   const startedAt = performance.now();
-  const run = runScript([done]);
+  const run = killAndRun([done]);
   await sleep(500);
   expect(existsSync(fenceFile())).toBe(false);
   await run;
@@ -201,13 +208,13 @@ describe('when the clock is set', () => {
   test.each([
     ['forwards', day],
     ['backwards', -day],
-  ])('%s, the earlier trainer is still known, and killed before the next', async (_, jump) => {
+  ])('%s, the previous trainer is still recognized, and killed before the next', async (_, jump) => {
     vi.useFakeTimers({ toFake: ['Date'] });
     const first = failureOf(runScript([{ writePid: pidFile() }, { hang: true }]));
     await waitForFile(pidFile());
     await waitForFile(fenceFile());
     vi.setSystemTime(Date.now() + jump);
-    await runScript([done]);
+    await killAndRun([done]);
     expect((await first).kind).toBe('crashed');
     expect(await isAlive()).toBe(false);
   });

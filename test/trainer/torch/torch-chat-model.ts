@@ -8,11 +8,10 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readJsonLines } from '../../../src/core/read-json.ts';
 import { writeFileAtomically } from '../../../src/core/write-file.ts';
-import { bareQuestions } from '../../../src/datasets/prompt-format.ts';
 import { openSafetensors } from '../../../src/model/files/safetensors.ts';
 import type { FinetuneJob, JobSpec } from '../../../src/trainer/protocol.ts';
 import { evaluationQuestionSchema } from '../../../src/trainer/protocol.ts';
-import type { Sharding } from '../../../src/trainer/supervisor/torch-trainer.ts';
+import type { Sharding } from '../../../src/trainer/supervisor/trainer-command.ts';
 import { lossesIn, maximumDifference, tinyFinetune } from '../../helpers/jobs.ts';
 import { type TinyMixture, writeAsked, writeTinyMixture } from '../../helpers/tiny-model.ts';
 import { isSetUp, runTorch, torchIsSetUp, torchPython } from './torch-jobs.ts';
@@ -32,7 +31,7 @@ export function describeChatModel(kind: 'qwen2_5_vl' | 'llava_onevision' | 'llav
       folder = await mkdtemp(path.join(tmpdir(), 'chat-'));
       model = inFolder('model');
       await torchPython('make-chat-model.py', kind, model);
-      mixture = await writeTinyMixture(inFolder('mixture'), STEPS * 4, bareQuestions);
+      mixture = await writeTinyMixture(inFolder('mixture'), STEPS * 4);
     });
     afterAll(() => rm(folder, { recursive: true, force: true }));
 

@@ -8,7 +8,8 @@ import { runningWith } from '../../../bench/support/processes.ts';
 import { pythonOfSetup } from '../../../src/core/setup-file.ts';
 import type { JobOutcome, JobSpec, TrainerMessage } from '../../../src/trainer/protocol.ts';
 import { runTrainer } from '../../../src/trainer/supervisor/run-trainer.ts';
-import { type Sharding, type TorchSettings, torchTrainer } from '../../../src/trainer/supervisor/torch-trainer.ts';
+import { type Sharding, type TorchSettings, torchTrainer } from '../../../src/trainer/supervisor/trainer-command.ts';
+import { withFamily } from '../../../src/trainer/supervisor/trainer-step.ts';
 
 /** Each job starts Python anew, which takes long where the machine is busy. */
 export const TORCH_TIMEOUTS = { testTimeout: 1_200_000, hookTimeout: 1_200_000 };
@@ -52,7 +53,14 @@ export async function runTorch(
   }: Partial<TorchSettings> & { onMessage?: (message: TrainerMessage) => void; signal?: AbortSignal } = {},
 ): Promise<JobOutcome> {
   const command = await torchTrainer({ processes, sharding });
-  return runTrainer({ job, directory, command, stallTimeoutSeconds: 90, graceSeconds: 60, ...options });
+  return runTrainer({
+    job: await withFamily(job),
+    directory,
+    command,
+    stallTimeoutSeconds: 90,
+    graceSeconds: 60,
+    ...options,
+  });
 }
 
 /** Runs a Python script of this folder in the trainer's environment, and returns what it prints. */

@@ -3,7 +3,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { readJsonLines } from '../../../src/core/read-json.ts';
-import { promptForms } from '../../../src/datasets/prompt-format.ts';
 import { finetune } from '../../../src/trainer/jobs/finetune.ts';
 import type { FinetuneJob, MergeJob } from '../../../src/trainer/protocol.ts';
 import { evaluationAnswerSchema } from '../../../src/trainer/protocol.ts';
@@ -27,7 +26,7 @@ export async function torchRig(family: 'minigpt4' | 'llava'): Promise<TorchRig> 
   const folder = await mkdtemp(path.join(tmpdir(), 'torch-'));
   const model = path.join(folder, 'model');
   await writeTinyModel(model, { family });
-  const mixture = await writeTinyMixture(path.join(folder, 'mixture'), STEPS * BATCH, promptForms[family]);
+  const mixture = await writeTinyMixture(path.join(folder, 'mixture'), STEPS * BATCH);
   const start = path.join(folder, 'start');
   const job: TorchRig['job'] = (output, changes) =>
     tinyFinetune(model, mixture, output, {

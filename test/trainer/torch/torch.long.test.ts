@@ -3,7 +3,7 @@ import { mkdtemp, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { FinetuneJob } from '../../../src/trainer/protocol.ts';
-import type { Sharding, TorchSettings } from '../../../src/trainer/supervisor/torch-trainer.ts';
+import type { Sharding, TorchSettings } from '../../../src/trainer/supervisor/trainer-command.ts';
 import { lossesIn, maximumDifference } from '../../helpers/jobs.ts';
 import { describeTorchBesideOurs } from './torch-beside-ours.ts';
 import { isSetUp, killLastRank, runTorch, TORCH_TIMEOUTS, torchIsSetUp } from './torch-jobs.ts';

@@ -1,5 +1,5 @@
 /** The parts of a MiniGPT-4, each taken out of the checkpoint it comes in. */
-import { InputError } from '../../core/input-error.ts';
+import { InputError } from '../../../../core/input-error.ts';
 import {
   evaIgnored,
   evaPrefix,

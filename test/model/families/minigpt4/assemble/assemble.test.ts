@@ -1,13 +1,13 @@
 import { access, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { pythonOfSetup } from '../../../src/core/setup-file.ts';
-import { assemble } from '../../../src/model/assemble/assemble.ts';
-import { openPickle } from '../../../src/model/assemble/pickle.ts';
-import { readModelDirectory } from '../../../src/model/files/model-directory.ts';
-import { type TensorToWrite, writeSafetensors } from '../../../src/model/files/safetensors.ts';
-import { loadTokenizer } from '../../../src/model/text/tokenizer.ts';
-import { temporaryFolder } from '../../helpers/temporary-folder.ts';
+import { pythonOfSetup } from '../../../../../src/core/setup-file.ts';
+import { assemble } from '../../../../../src/model/families/minigpt4/assemble/assemble.ts';
+import { openPickle } from '../../../../../src/model/families/minigpt4/assemble/pickle.ts';
+import { readModelDirectory } from '../../../../../src/model/files/model-directory.ts';
+import { type TensorToWrite, writeSafetensors } from '../../../../../src/model/files/safetensors.ts';
+import { loadTokenizer } from '../../../../../src/model/text/tokenizer.ts';
+import { temporaryFolder } from '../../../../helpers/temporary-folder.ts';
 import { type Downloads, lavisName, renamed, type Tensors, tensorsIn, whole, writeDownloads } from './downloads.ts';
 
 const config = JSON.parse(await readFile(path.join(whole, 'config.json'), 'utf8')) as { text_config: object };

@@ -1,6 +1,6 @@
-import type { Blip2Config } from './blip2-config.ts';
-import { llamaTensors } from './llama-tensors.ts';
-import { linear, norm, numbered, prefixed, type Shapes } from './tensor-shapes.ts';
+import { llamaTensors } from '../../files/llama-tensors.ts';
+import { linear, norm, numbered, prefixed, type Shapes } from '../../files/tensor-shapes.ts';
+import type { Blip2Config } from './config.ts';
 
 /**
  * The name and shape of every tensor that `transformers` writes for a `Blip2ForConditionalGeneration` of

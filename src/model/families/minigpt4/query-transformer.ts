@@ -2,14 +2,15 @@
  * The Q-Former (arXiv 2301.12597): learned queries that read an image by cross-attention, as
  * `Blip2QFormerModel` of transformers without its text branch.
  */
-import type { Blip2Config } from './files/blip2-config.ts';
-import { gelu } from './layers/activation.ts';
-import { attention, headsFirst, headsLast } from './layers/attention.ts';
-import { gatherRows } from './layers/embedding.ts';
-import { add, linear } from './layers/linear.ts';
-import { layerNorm } from './layers/normalization.ts';
-import type { Tape, Variable } from './ops/tape.ts';
-import type { Weights } from './weights.ts';
+
+import { gelu } from '../../layers/activation.ts';
+import { attention, headsFirst, headsLast } from '../../layers/attention.ts';
+import { gatherRows } from '../../layers/embedding.ts';
+import { add, linear } from '../../layers/linear.ts';
+import { layerNorm } from '../../layers/normalization.ts';
+import type { Tape, Variable } from '../../ops/tape.ts';
+import type { Weights } from '../../weights.ts';
+import type { Blip2Config } from './config.ts';
 
 /**
  * @param image hidden states of the vision encoder `[batch * imageTokens, vision hidden]`

@@ -2,14 +2,23 @@
  * MiniGPT-4 (arXiv 2304.10592): vision encoder → Q-Former → linear projection → LLaMA, in the layout of
  * transformers' `Blip2ForConditionalGeneration`.
  */
-import type { Blip2Config } from '../files/blip2-config.ts';
-import { blip2Tensors } from '../files/blip2-tensors.ts';
-import { linear } from '../layers/linear.ts';
-import { queryTransformer } from '../query-transformer.ts';
-import { visionEncoder } from '../vision-encoder.ts';
-import type { Family } from './family.ts';
 
-export function miniGpt4(config: Blip2Config): Family {
+import { linear } from '../../layers/linear.ts';
+import type { Family, FamilyDefinition } from '../family.ts';
+import { type Blip2Config, blip2ConfigSchema } from './config.ts';
+import { miniGpt4PromptForm } from './prompt.ts';
+import { queryTransformer } from './query-transformer.ts';
+import { blip2Tensors } from './tensors.ts';
+import { visionEncoder } from './vision-encoder.ts';
+
+export const miniGpt4 = {
+  modelType: 'blip-2',
+  title: 'MiniGPT-4',
+  configSchema: blip2ConfigSchema,
+  familyOf: miniGpt4Of,
+} as const satisfies FamilyDefinition;
+
+function miniGpt4Of(config: Blip2Config): Family {
   return {
     architecture: 'Blip2ForConditionalGeneration',
     expectedTensors: () => blip2Tensors(config),
@@ -26,6 +35,6 @@ export function miniGpt4(config: Blip2Config): Family {
     project(tape, weights, seen) {
       return linear(tape, seen, weights('language_projection.weight'), weights('language_projection.bias'));
     },
-    promptForm: 'minigpt4',
+    promptForm: miniGpt4PromptForm,
   };
 }

@@ -2,15 +2,23 @@
  * LLaVA-1.5 (arXiv 2310.03744): CLIP's vision transformer → two-layer perceptron → LLaMA, as
  * `LlavaForConditionalGeneration` of transformers.
  */
-import { clipVision } from '../clip-vision.ts';
-import type { LlavaConfig } from '../files/llava-config.ts';
-import { llavaTensors, publishedLlavaName } from '../files/llava-tensors.ts';
-import { gelu } from '../layers/activation.ts';
-import { gatherRows } from '../layers/embedding.ts';
-import { linear } from '../layers/linear.ts';
-import type { Family } from './family.ts';
+import { clipVision } from '../../clip-vision.ts';
+import { gelu } from '../../layers/activation.ts';
+import { gatherRows } from '../../layers/embedding.ts';
+import { linear } from '../../layers/linear.ts';
+import type { Family, FamilyDefinition } from '../family.ts';
+import { type LlavaConfig, llavaConfigSchema } from './config.ts';
+import { llavaPromptForm } from './prompt.ts';
+import { llavaTensors, publishedLlavaName } from './tensors.ts';
 
-export function llava(config: LlavaConfig): Family {
+export const llava = {
+  modelType: 'llava',
+  title: 'LLaVA-1.5',
+  configSchema: llavaConfigSchema,
+  familyOf: llavaOf,
+} as const satisfies FamilyDefinition;
+
+function llavaOf(config: LlavaConfig): Family {
   const { vision_config: vision, vision_feature_layer: layer } = config;
   const patches = (vision.image_size / vision.patch_size) ** 2;
   const withClassToken = config.vision_feature_select_strategy === 'full';
@@ -49,6 +57,6 @@ export function llava(config: LlavaConfig): Family {
       const inner = gelu(tape, linear(tape, seen, ...dense('linear_1')));
       return linear(tape, inner, ...dense('linear_2'));
     },
-    promptForm: 'llava',
+    promptForm: llavaPromptForm,
   };
 }

@@ -1,8 +1,8 @@
 /** The tiny BLIP-2 fixture taken apart into what people download, as safetensors, which need no Python. */
 import { cp, mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { writeJson } from '../../../src/core/write-file.ts';
-import { openSafetensors, type TensorToWrite, writeSafetensors } from '../../../src/model/files/safetensors.ts';
+import { writeJson } from '../../../../../src/core/write-file.ts';
+import { openSafetensors, type TensorToWrite, writeSafetensors } from '../../../../../src/model/files/safetensors.ts';
 
 export const whole = 'test/fixtures/tiny-blip2';
 

@@ -2,10 +2,10 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
-import { fileExists } from '../../core/files.ts';
-import { InputError } from '../../core/input-error.ts';
-import { readJson } from '../../core/read-json.ts';
-import { openSafetensors } from '../files/safetensors.ts';
+import { fileExists } from '../../../../core/files.ts';
+import { InputError } from '../../../../core/input-error.ts';
+import { readJson } from '../../../../core/read-json.ts';
+import { openSafetensors } from '../../../files/safetensors.ts';
 import { openPickle } from './pickle.ts';
 import type { SourceTensor, TensorSource } from './source-tensor.ts';
 

@@ -1,7 +1,7 @@
-import { clipVisionTensors } from './clip-tensors.ts';
-import { llamaTensors } from './llama-tensors.ts';
-import type { LlavaConfig } from './llava-config.ts';
-import { linear, prefixed } from './tensor-shapes.ts';
+import { clipVisionTensors } from '../../files/clip-tensors.ts';
+import { llamaTensors } from '../../files/llama-tensors.ts';
+import { linear, prefixed } from '../../files/tensor-shapes.ts';
+import type { LlavaConfig } from './config.ts';
 
 /**
  * The name and shape of every tensor of a `LlavaForConditionalGeneration` of this config, in the order in

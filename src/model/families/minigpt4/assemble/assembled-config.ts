@@ -1,8 +1,8 @@
 /** `config.json` of the whole from those of the parts, or from the shapes of their tensors. */
 import path from 'node:path';
 import { z } from 'zod';
-import { InputError } from '../../core/input-error.ts';
-import { readJson } from '../../core/read-json.ts';
+import { InputError } from '../../../../core/input-error.ts';
+import { readJson } from '../../../../core/read-json.ts';
 import type { Parts } from './parts.ts';
 
 const llamaConfigSchema = z.looseObject({

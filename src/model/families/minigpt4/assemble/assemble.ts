@@ -1,15 +1,16 @@
 /** Puts a MiniGPT-4 model directory together from what people download. */
+
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { fileExists } from '../../core/files.ts';
-import { InputError } from '../../core/input-error.ts';
-import { type Blip2Config, blip2ConfigSchema } from '../files/blip2-config.ts';
-import { expectedTensors } from '../files/expected-tensors.ts';
-import { writeModelDirectory } from '../files/write-model-directory.ts';
+import { fileExists } from '../../../../core/files.ts';
+import { InputError } from '../../../../core/input-error.ts';
+import { writeModelDirectory } from '../../../files/write-model-directory.ts';
+import { familyOf } from '../../index.ts';
+import { type Blip2Config, blip2ConfigSchema } from '../config.ts';
 import { llamaConfig, visionConfigFrom, visionConfigOf } from './assembled-config.ts';
 import { isHuggingFaceLayout, llamaPart, type Parts, projectionPart, visionParts, wrong } from './parts.ts';
 import type { TensorSource } from './source-tensor.ts';
@@ -31,7 +32,7 @@ export interface AssembleSettings {
 }
 
 const run = promisify(execFile);
-const tokenizerProgram = fileURLToPath(new URL('../../../scripts/python/convert-tokenizer.py', import.meta.url));
+const tokenizerProgram = fileURLToPath(new URL('../../../../../scripts/python/convert-tokenizer.py', import.meta.url));
 const checkFiles = 'Check that these files belong together';
 
 /**
@@ -72,7 +73,7 @@ export async function assemble(
     const places = { language_model: llama, language_projection: projection, vision_model: vision ?? blip2 };
     checkParts(config, parts, (name) => places[name.split('.')[0] as keyof typeof places] ?? blip2);
 
-    const names = [...expectedTensors(config)];
+    const names = [...familyOf(config).expectedTensors()];
     let done = 0;
     await writeModelDirectory(settings.output, {
       config,
@@ -110,7 +111,7 @@ function parseConfig(config: unknown, { llama, blip2 }: AssembleSettings): Blip2
 }
 
 function checkParts(config: Blip2Config, parts: Parts, placeOf: (name: string) => TensorSource): void {
-  const expected = expectedTensors(config);
+  const expected = familyOf(config).expectedTensors();
   for (const [name, shape] of expected) {
     const tensor = parts.get(name);
     if (!tensor) {

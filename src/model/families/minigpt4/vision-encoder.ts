@@ -2,15 +2,16 @@
  * The vision encoder of BLIP-2: an EVA-style vision transformer (arXiv 2211.07636), as
  * `Blip2VisionModel` of transformers.
  */
-import type { Blip2Config } from './files/blip2-config.ts';
-import { gelu } from './layers/activation.ts';
-import { fusedSelfAttention, headsLast } from './layers/attention.ts';
-import { add, linear } from './layers/linear.ts';
-import { layerNorm } from './layers/normalization.ts';
-import { addPositions, embedPatches, prependClassToken } from './layers/patches.ts';
-import type { Value } from './ops/ops.ts';
-import type { Tape, Variable } from './ops/tape.ts';
-import type { Weights } from './weights.ts';
+
+import { gelu } from '../../layers/activation.ts';
+import { fusedSelfAttention, headsLast } from '../../layers/attention.ts';
+import { add, linear } from '../../layers/linear.ts';
+import { layerNorm } from '../../layers/normalization.ts';
+import { addPositions, embedPatches, prependClassToken } from '../../layers/patches.ts';
+import type { Value } from '../../ops/ops.ts';
+import type { Tape, Variable } from '../../ops/tape.ts';
+import type { Weights } from '../../weights.ts';
+import type { Blip2Config } from './config.ts';
 
 /**
  * @param pixels float32 `[batch, 3, size, size]`, normalised as the preprocessor says

@@ -1,4 +1,7 @@
-"""MiniGPT-4 and LLaVA-1.5: the same ids as src/trainer/jobs/sequence.ts gives; see there for why."""
+"""
+The families of src/model/families: the same ids as src/trainer/jobs/sequence.ts gives; see there for why. The job has the
+words that a family puts around a question.
+"""
 
 import json
 from dataclasses import dataclass
@@ -17,26 +20,6 @@ PROCESSORS = {"BlipImageProcessor": BlipImageProcessorPil, "CLIPImageProcessor":
 
 
 @dataclass(frozen=True)
-class PromptForm:
-    """src/datasets/prompt-format.ts"""
-
-    image_mark: str
-    end_mark: str
-    answer_separator: str
-    together: bool
-    turn: str
-    turn_without_image: str
-
-
-FORMS = {
-    "blip-2": PromptForm(
-        "<ImageHere>", "###", "", False, "###Human: <Img><ImageHere></Img> {}###Assistant: ", "###Human: {}###Assistant: "
-    ),
-    "llava": PromptForm("<image>", "</s>", " ", True, "USER: <image>\n{} ASSISTANT:", "USER: {} ASSISTANT:"),
-}
-
-
-@dataclass(frozen=True)
 class Sequence:
     ids: list
     image: str | None
@@ -48,15 +31,15 @@ class Sequence:
         return len(self.ids) - self.answer_start
 
 
-class OwnFamily:
-    """Prompts come with the words around the question in them."""
+class BuiltInFamily:
+    """`family` is what the job has of it, see src/trainer/protocol.ts."""
 
-    def __init__(self, directory, config, device, dtype):
+    def __init__(self, directory, config, device, dtype, family):
         self.directory, self.config, self.device, self.dtype = directory, config, device, dtype
-        self.form = FORMS[config.model_type]
+        self.form, self.image_tokens = family["promptForm"], family["imageTokens"]
+        self.together = self.form["tokenized"] == "together"
         self.tokenizer = Tokenizer.from_file(f"{directory}/tokenizer.json")
         self.image_id = config.image_token_id if config.image_token_id is not None else config.image_token_index
-        self.image_tokens = self._image_tokens()
         self.processor = self._processor()
         begin, pad = config.text_config.bos_token_id, config.text_config.pad_token_id
         self.begin = 1 if begin is None else begin
@@ -64,21 +47,22 @@ class OwnFamily:
 
     def training(self, sample, maximum_tokens):
         """Loss on the answer and the end mark only; None where the limit leaves no answer."""
-        prompt, image = sample["prompt"], sample.get("image")
-        ids, has_place = self._prompt_ids(prompt)
-        if image and not has_place:
-            raise JobError(f"prompt: has no {self.form.image_mark}")
-        limit = maximum_tokens + (self.image_tokens if has_place else 0)
+        image = sample.get("image")
+        if self.form["imageMark"] in sample["prompt"]:
+            raise JobError(f"prompt: holds {self.form['imageMark']}, which stands for the image")
+        prompt = self._turn(sample["prompt"], image)
+        ids = self._prompt_ids(prompt)
+        limit = maximum_tokens + (self.image_tokens if image else 0)
         if len(ids) >= limit:
             return None
-        answered = [*ids, *self._answer_ids(prompt, sample["answer"] + self.form.end_mark)]
+        answered = [*ids, *self._answer_ids(prompt, sample["answer"] + self.form["endMark"])]
         return Sequence(answered[:limit], image, len(ids))
 
     def answers(self, question):
         """A sequence an answer, with the loss on what follows `answerStart`."""
         image = question.get("image")
         prompt = self._turn(question["question"], image)
-        ids, _ = self._prompt_ids(prompt)
+        ids = self._prompt_ids(prompt)
         start = len(self._answer_ids(prompt, question["answerStart"])) if question["answerStart"] else 0
         return [
             Sequence([*ids, *self._answer_ids(prompt, answer)], image, len(ids) + start) for answer in question["answers"]
@@ -104,7 +88,7 @@ class OwnFamily:
 
     def written(self, question, image, maximum, scorer, sharded):
         """Greedily, up to the end mark. With a sharded model all processes go on until the last has written its answer."""
-        ids, _ = self._prompt_ids(self._turn(question, image))
+        ids = self._prompt_ids(self._turn(question, image))
         written, text = [], None
         while True:
             inputs, _ = self.collate([Sequence([*ids, *written], image, len(ids))])
@@ -112,12 +96,12 @@ class OwnFamily:
             if text is None:
                 written.append(token)
                 so_far = self.tokenizer.decode(written, skip_special_tokens=False)
-                if self.form.end_mark in so_far:
-                    text = so_far.split(self.form.end_mark)[0]
+                if self.form["endMark"] in so_far:
+                    text = so_far.split(self.form["endMark"])[0]
                 elif token == self.config.text_config.eos_token_id or len(written) == maximum:
                     text = self.tokenizer.decode(written)
-            goes_on = text is None
-            if not (any_rank(goes_on, self.device) if sharded else goes_on):
+            unfinished = text is None
+            if not (any_rank(unfinished, self.device) if sharded else unfinished):
                 return text.strip()
 
     def _processor(self):
@@ -130,38 +114,31 @@ class OwnFamily:
             raise JobError(f"{file}: image_processor_type: {kind} is none of {', '.join(PROCESSORS)}")
         return PROCESSORS[kind].from_pretrained(self.directory)
 
-    def _image_tokens(self):
-        if self.config.model_type == "blip-2":
-            return self.config.num_query_tokens
-        vision = self.config.vision_config
-        patches = (vision.image_size // vision.patch_size) ** 2
-        return patches + 1 if self.config.vision_feature_select_strategy == "full" else patches
-
     def _encode(self, text):
         return self.tokenizer.encode(text, add_special_tokens=False).ids
 
     def _turn(self, question, image):
-        turn = self.form.turn if image else self.form.turn_without_image
-        return turn.format(question.rstrip() if self.form.together else question)
+        turn = self.form["turn" if image else "turnWithoutImage"]
+        return turn.replace("{question}", question.rstrip() if self.form["trimsQuestion"] else question, 1)
 
     def _prompt_ids(self, prompt):
-        """Ids of a prompt, places for the image among them, and whether there are any."""
+        """Ids of a prompt, with the places for the image if it shows one."""
         places = [self.image_id] * self.image_tokens
-        if self.form.together:
+        if self.together:
             ids = self._encode(prompt)
-            mark = self.tokenizer.token_to_id(self.form.image_mark)
+            mark = self.tokenizer.token_to_id(self.form["imageMark"])
             if mark not in ids:
-                return [self.begin, *ids], False
+                return [self.begin, *ids]
             at = ids.index(mark)
-            return [self.begin, *ids[:at], *places, *ids[at + 1 :]], True
-        before, found, after = prompt.partition(self.form.image_mark)
+            return [self.begin, *ids[:at], *places, *ids[at + 1 :]]
+        before, found, after = prompt.partition(self.form["imageMark"])
         if not found:
-            return [self.begin, *self._encode(before)], False
-        return [self.begin, *self._encode(before), *places, *self._encode(after)], True
+            return [self.begin, *self._encode(before)]
+        return [self.begin, *self._encode(before), *places, *self._encode(after)]
 
     def _answer_ids(self, prompt, answer):
-        text = self.form.answer_separator + answer
-        if not self.form.together:
+        text = self.form["answerSeparator"] + answer
+        if not self.together:
             return self._encode(text)
         start, whole = self._encode(prompt), self._encode(prompt + text)
         return whole[common_beginning(start, whole) :]

@@ -6,12 +6,12 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { InputError } from '../../core/input-error.ts';
-import { widenBfloat16, widenFloat16 } from '../files/half-precision.ts';
-import { bytesPerValue, type TensorDtype, valueCount } from '../files/safetensors-header.ts';
+import { InputError } from '../../../../core/input-error.ts';
+import { widenBfloat16, widenFloat16 } from '../../../files/half-precision.ts';
+import { bytesPerValue, type TensorDtype, valueCount } from '../../../files/safetensors-header.ts';
 import type { SourceTensor, TensorSource } from './source-tensor.ts';
 
-const program = fileURLToPath(new URL('../../../scripts/python/serve-checkpoint.py', import.meta.url));
+const program = fileURLToPath(new URL('../../../../../scripts/python/serve-checkpoint.py', import.meta.url));
 
 const headerSchema = z.union([
   z.object({ error: z.string() }),

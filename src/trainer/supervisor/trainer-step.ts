@@ -1,0 +1,98 @@
+/**
+ * A step whose work is done by the trainer.
+ */
+import { join } from 'node:path';
+import type { Config } from '../../config/schema.ts';
+import { fileExists } from '../../core/files.ts';
+import type { Manifest, StepResult } from '../../core/manifest.ts';
+import { runStepOnce } from '../../core/manifest.ts';
+import { familyOf } from '../../model/families/index.ts';
+import { isOfBuiltInFamily, readModelConfig } from '../../model/files/model-config.ts';
+import type { JobOutcome, JobSpec, Progress, TrainerMessage } from '../protocol.ts';
+import { killPreviousTrainer } from './fence.ts';
+import { retryWithSmallerBatch } from './retry-with-smaller-batch.ts';
+import { runTrainer } from './run-trainer.ts';
+import { type TorchSettings, type TrainerCommand, torchTrainer } from './trainer-command.ts';
+
+/** What running the trainer takes of a step's context. */
+export interface TrainerContext {
+  config: Partial<Pick<Config, 'trainer' | 'processes' | 'sharding'>> & { temporal: { stallTimeoutSeconds: number } };
+  onProgress(progress: Progress): void;
+  /** Aborted when the step should stop; the step then throws the signal's reason. */
+  signal: AbortSignal;
+  /** The program that runs GPU jobs. Default: our own trainer. */
+  trainer?: TrainerCommand | undefined;
+}
+
+export interface TrainerStep {
+  context: TrainerContext;
+  /** The step's own folder. */
+  directory: string;
+  step: string;
+  /** All that the result depends on: hashes and settings, never paths. */
+  inputs: Record<string, unknown>;
+  /** Default: the config's. */
+  trainer?: Config['trainer'];
+  /** Writes what the job reads, and returns the job. */
+  prepare: () => Promise<JobSpec>;
+  /** Names the files to keep a hash of; may finish what the trainer left. Default: the outputs that it names. */
+  finish?: (outcome: JobOutcome) => Promise<StepResult>;
+}
+
+/** Runs the trainer, unless this was done already from the same inputs. */
+export async function runTrainerStep({
+  context,
+  directory,
+  step,
+  inputs,
+  trainer = context.config.trainer,
+  prepare,
+  finish,
+}: TrainerStep): Promise<{ manifest: Manifest; skipped: boolean }> {
+  // Before anything is removed from the folder: a trainer that outlived its worker may still write there.
+  await killPreviousTrainer(directory);
+  return runStepOnce({
+    directory,
+    step,
+    inputs: trainer === 'torchrun' ? { ...inputs, trainer } : inputs,
+    work: async () => {
+      const job = await withFamily(await prepare());
+      const outcome = await retryWithSmallerBatch(directory, job, async (attempted) =>
+        runTrainer({
+          job: attempted,
+          directory,
+          command:
+            context.trainer ??
+            (trainer === 'torchrun' ? await torchTrainer(settingsFor(attempted, context.config)) : undefined),
+          stallTimeoutSeconds: context.config.temporal.stallTimeoutSeconds,
+          signal: context.signal,
+          onMessage: progressReporter(context),
+        }),
+      );
+      return finish === undefined ? outcome : finish(outcome);
+    },
+  });
+}
+
+/** The job with what a trainer has to know of its model's family, if that is implemented here. */
+export async function withFamily(job: JobSpec): Promise<JobSpec> {
+  // A trainer of one's own may have models of a kind of its own.
+  if (!(await fileExists(join(job.model, 'config.json'))) || !(await isOfBuiltInFamily(job.model))) return job;
+  const { promptForm, imageTokens } = familyOf(await readModelConfig(job.model));
+  return { ...job, family: { promptForm, imageTokens } };
+}
+
+/** A merge is done by one process. */
+function settingsFor({ kind }: JobSpec, { processes = 1, sharding }: TrainerContext['config']): TorchSettings {
+  return { processes: kind === 'merge' ? 1 : processes, sharding };
+}
+
+function progressReporter({ onProgress }: TrainerContext): (message: TrainerMessage) => void {
+  let checkpoint: string | undefined;
+  return (message) => {
+    if (message.type === 'checkpoint') checkpoint = message.uri;
+    if (message.type !== 'progress') return;
+    const { type: _, ...progress } = message;
+    onProgress({ ...progress, checkpoint });
+  };
+}
