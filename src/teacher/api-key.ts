@@ -2,16 +2,16 @@ import { readFileSync } from 'node:fs';
 import { InputError } from '../core/input-error.ts';
 import { keepSecret } from '../core/without-secrets.ts';
 
-/** Where the key for a teacher is: a file, such as a secret that an orchestrator mounts, or else a variable. */
+/** Where the teacher's key is: in a file, such as a secret that an orchestrator mounts, or else in a variable. */
 export interface ApiKeyPlace {
   apiKeyVariable: string;
   apiKeyFile?: string | undefined;
 }
 
 /**
- * Reads the key anew each time, so that one that was changed is used by the next piece of work. It is kept nowhere.
+ * Reads the key. It is read anew for each piece of work, so a changed key takes effect, and kept nowhere.
  *
- * @throws InputError when there is none
+ * @throws InputError when there is no key
  */
 export function readApiKey(
   { apiKeyVariable, apiKeyFile }: ApiKeyPlace,
@@ -45,7 +45,7 @@ function readKeyFile(file: string): string {
     throw refuse(`can't be read (${(cause as NodeJS.ErrnoException).code}), and the teacher needs a key`, cause);
   }
   if (text === '') throw refuse('is empty, and the teacher needs a key');
-  // It goes into a header, and an error about that would quote it.
-  if (/[^\x21-\x7e]/.test(text)) throw refuse('holds more than one word, which no key does');
+  // It becomes a header's value, and an error about an invalid header would quote it.
+  if (/[^\x21-\x7e]/.test(text)) throw refuse('holds more than one word, and no key does');
   return text;
 }

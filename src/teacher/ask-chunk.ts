@@ -6,13 +6,13 @@ import type { TokenSum } from './prices.ts';
 import type { TeacherAnswer } from './teacher.ts';
 import { TeacherError } from './teacher-error.ts';
 
-/** A teacher, as chunks ask it. */
+/** How the requests of a chunk are sent. */
 export interface RequestAsker<Request extends TeacherRequest = TeacherRequest> {
-  /** The most tokens that a request can take. */
+  /** The most tokens that a request can use. */
   most(request: Request): TokenSum;
-  /** Asks once. @throws TeacherError */
+  /** Sends a request once. @throws TeacherError */
   ask(request: Request, call: string, signal: AbortSignal): Promise<AnswerToRequest>;
-  /** The answer to a call that was lost on the way; absent for teachers that keep none. @throws TeacherError */
+  /** Finds the answer to a lost call; absent for teachers that store none. @throws TeacherError */
   find?(call: SentCall, request: Request, signal: AbortSignal): Promise<TeacherAnswer | undefined>;
 }
 
@@ -21,32 +21,32 @@ export interface AnswerToRequest extends TeacherAnswer {
   examplesDropped?: number | undefined;
 }
 
-/** What a chunk has come to. */
+/** How a chunk ended. */
 export interface ChunkOutcome {
   requests: number;
   answered: number;
-  /** Requests that failed time and again, and are left without an answer. */
+  /** Requests that failed too often, and are left without an answer. */
   givenUp: number;
-  /** True when asking on could have cost more than was allowed. */
+  /** True when one more request could have cost more than was allowed. */
   outOfBudget: boolean;
   calls: CallSummary;
 }
 
-/** A request that failed this often is given up, once it is among the last of its chunk. */
+/** A request that failed this often is given up when most of its chunk is answered. */
 const failuresBeforeGivingUp = 8;
 
 /**
- * Asks the teacher for each request of a chunk that has no answer yet, and keeps each answer as soon as it is there.
- * Interrupted at any moment, it loses nothing that was received; what was on its way is looked up at a teacher that
- * keeps answers, and asked again at one that does not.
+ * Sends each request of a chunk that has no answer yet, and writes each answer down as soon as it is received. An
+ * interruption loses no received answer. Calls that were open then are looked up at a teacher that stores answers, and
+ * sent again to one that does not.
  *
- * A failed request is left for the next attempt while the others go on; being asked to wait (429, or a spent limit in
- * the headers) ends the attempt, since it holds for all.
+ * A failed request is left for the next attempt while the others continue. A rate limit (429, or a used-up limit in the
+ * headers) ends the attempt, since it applies to all.
  *
- * @param input.mayCost whether all calls of the chunk may take this many tokens; default: always
- * @param input.account told what all calls of the chunk came to, however the attempt ends
- * @throws TeacherError, retryable and with the time to wait, while requests are unanswered; one that is not
- *   retryable for a refused key or a bad request. The signal's reason when it is aborted.
+ * @param input.mayCost whether all calls of the chunk together may use this many tokens; default: always
+ * @param input.account receives the sum of all calls of the chunk, however the attempt ends
+ * @throws TeacherError, retryable and with the time to wait, while requests are unanswered; not retryable for a
+ *   refused key or a bad request; the signal's reason when it is aborted
  */
 export async function askChunk<Request extends TeacherRequest>(input: {
   requests: readonly Request[];
@@ -63,7 +63,7 @@ export async function askChunk<Request extends TeacherRequest>(input: {
   const { requests, folder, chunk, asker } = input;
   const signal = AbortSignal.any([input.signal]);
   signal.throwIfAborted();
-  // Each request on its way listens to it.
+  // Each open request listens to it.
   setMaxListeners(0, signal);
   const log = await openCallLog(folder, chunk);
   try {
@@ -81,7 +81,7 @@ export async function askChunk<Request extends TeacherRequest>(input: {
     const hopeless = left.every(({ id }) => (calls.failures.get(id) ?? 0) >= failuresBeforeGivingUp);
     if (hopeless && left.length <= requests.length / 2) return { ...outcome, givenUp: left.length };
     throw new TeacherError(
-      `${left.length} of ${requests.length} requests are still unanswered: ${attempt.problem?.message ?? 'asked later'}`,
+      `${left.length} of ${requests.length} requests are still unanswered: ${attempt.problem?.message ?? 'a limit is used up'}`,
       { retryable: true, retryAfterSeconds: attempt.waitSeconds, cause: attempt.problem },
     );
   } finally {
@@ -116,7 +116,7 @@ async function askOpen<Request extends TeacherRequest>(input: {
   let stopping = false;
   let answered = before.answers.size;
   let failuresInRow = 0;
-  // What is known to be charged, and the most that calls on their way or lost can add to it.
+  // What is known to be charged, and the most that open and lost calls can add to it.
   const committed = { ...before.charged };
   for (const { most } of before.unsettled) add(committed, most);
   onProgress?.(answered);
@@ -148,7 +148,7 @@ async function askOpen<Request extends TeacherRequest>(input: {
       failuresInRow += 1;
       if (!error.retryable) throw error;
       if (error.status === 429) stopFor(error.retryAfterSeconds);
-      // Not this or that request: the teacher itself is in trouble.
+      // So many failures in a row are no fault of single requests: the service itself has a problem.
       if (failuresInRow >= Math.max(8, 2 * input.concurrency)) stopping = true;
     }
   };
@@ -183,7 +183,7 @@ async function askOpen<Request extends TeacherRequest>(input: {
   return attempt;
 }
 
-/** Asks a teacher that keeps answers what became of calls that a dead process, or a cut connection, left open. */
+/** Looks up calls that a killed process, or a cut connection, left open, at a teacher that stores answers. */
 async function settleLostCalls<Request extends TeacherRequest>(
   { unsettled }: CallSummary,
   requests: readonly Request[],
@@ -199,7 +199,7 @@ async function settleLostCalls<Request extends TeacherRequest>(
     const at = new Date().toISOString();
     const answer = await find(lost, request, signal);
     if (answer) await log.append({ kind: 'answer', call, at, answer: rawAnswerOf(request, answer) });
-    else await log.append({ kind: 'failed', call, request_id, at, problem: 'lost on the way' });
+    else await log.append({ kind: 'failed', call, request_id, at, problem: 'the call was lost' });
   }
 }
 

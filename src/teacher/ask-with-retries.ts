@@ -3,11 +3,11 @@ import limitConcurrency from 'p-limit';
 import { TeacherError } from './teacher-error.ts';
 
 /**
- * Runs a call to the teacher again while it fails in a way that may pass, after the time that the teacher asked
- * for, or 1, 2, 4 … up to 60 seconds. For programs without Temporal, whose retry policy does the same.
+ * Retries a call to the teacher while its failure may be temporary, after the time that the teacher states, or after
+ * 1, 2, 4 … up to 60 seconds. For programs without Temporal, whose retry policy does the same.
  *
  * @param options.attempts calls in all
- * @throws the last error; at once for one that asking again can't help, or when the signal is aborted.
+ * @throws the last error; at once where a retry can't help, or when the signal is aborted
  *
  * @example
  * const answer = await askWithRetries(() => askTeacher(client, messages, settings), { attempts: 6 });
@@ -37,10 +37,10 @@ async function sleepUnlessAborted(milliseconds: number, signal?: AbortSignal): P
 }
 
 /**
- * Does the work for each item, so many at once. After a failure no more are begun; those under way come to their end
- * first, for what they were answered is paid for and kept.
+ * Does the work for each item, so many at a time. After a failure it starts no more, and waits for those that are
+ * running: their answers are paid for and kept.
  *
- * @throws what failed first
+ * @throws the first error
  */
 export async function askAll<Item>(
   items: readonly Item[],

@@ -33,14 +33,14 @@ const errorBody = z.object({ error: z.object({ message: z.string(), code: z.stri
 const failuresBeforeGivingUp = 5;
 // OpenAI's limit for the file of a batch.
 const maximumFileBytes = 200 * 1024 * 1024;
-const batchesLookedThrough = 500;
+const maximumBatchesListed = 500;
 
 /** A batch that was submitted, or how the chunk ended when there is nothing to submit. */
 export type SubmittedBatch = { batch: string; requests: number } | { batch: undefined; chunk: AskedChunk };
 
 /**
- * Submits the requests of a chunk that have no answer yet as a batch. Submitting the same again, after a crash, finds
- * the batch that is there.
+ * Submits the requests of a chunk that have no answer yet as a batch. A retry after a crash finds the batch that was
+ * submitted before it.
  *
  * @param options.allowance what the chunk may cost since asking was started; default: anything
  * @throws TeacherError; InputError for a batch that is too large to upload
@@ -50,8 +50,8 @@ export async function submitBatch<Request extends TeacherRequest>(
   { allowance, signal }: { allowance?: number | undefined; signal: AbortSignal },
 ): Promise<SubmittedBatch> {
   const calls = await readCallLog(chunk.calls, chunk.number);
-  const underWay = calls.unsettled.map(({ call }) => batchOfCall(call)).find(Boolean);
-  if (underWay !== undefined) return { batch: underWay, requests: calls.unsettled.length };
+  const submitted = calls.unsettled.map(({ call }) => batchOfCall(call)).find(Boolean);
+  if (submitted !== undefined) return { batch: submitted, requests: calls.unsettled.length };
   const open = chunk.requests.filter(({ id }) => !calls.answers.has(id));
   const worthAsking = open.filter(({ id }) => (calls.failures.get(id) ?? 0) < failuresBeforeGivingUp);
   if (worthAsking.length === 0) {
@@ -81,7 +81,7 @@ async function findOrCreateBatch<Request extends TeacherRequest>(
   signal: AbortSignal,
 ): Promise<string> {
   const { client } = asker;
-  // After a crash between submitting and writing that down, nothing that the key is made of has changed.
+  // A crash between submitting and logging it changes nothing that the key is made of.
   const key = hashValue({ calls: calls.calls, ids: requests.map(({ id }) => id), run });
   const known = await findBatch(client, key);
   return known ?? createBatch(client, await batchFile(requests, asker, settings.batch.requests), key, signal);
@@ -107,7 +107,7 @@ async function logSubmitted<Request extends TeacherRequest>(
   }
 }
 
-/** How far a batch is. */
+/** The state of a batch. */
 export interface BatchState {
   ended: boolean;
   status: Batch['status'];
@@ -116,7 +116,7 @@ export interface BatchState {
   total: number;
 }
 
-/** Asks how far a batch is. @throws TeacherError, not retryable when the batch could not be read */
+/** Reads the state of a batch. @throws TeacherError, not retryable when the service refused the batch */
 export async function readBatchState(client: OpenAI, batch: string): Promise<BatchState> {
   const { status, request_counts: counts, errors } = await callTeacher(() => client.batches.retrieve(batch));
   if (status === 'failed') {
@@ -135,7 +135,7 @@ export async function readBatchState(client: OpenAI, batch: string): Promise<Bat
   };
 }
 
-/** Cancels a batch; what is done of it stays done. One that has ended is left as it is. @throws TeacherError */
+/** Cancels a batch; the answers that it has stay. Does nothing for one that has ended. @throws TeacherError */
 export async function cancelBatch(client: OpenAI, batch: string): Promise<void> {
   try {
     await callTeacher(() => client.batches.cancel(batch));
@@ -145,8 +145,8 @@ export async function cancelBatch(client: OpenAI, batch: string): Promise<void> 
 }
 
 /**
- * Keeps the answers of a batch that has ended, completed or not. Collecting it again changes nothing. Requests without
- * an answer are left for the next batch.
+ * Writes down the answers of a batch that has ended, completed or not. Collecting it again changes nothing. Requests
+ * without an answer are left for the next batch.
  *
  * @throws TeacherError
  */
@@ -263,13 +263,13 @@ async function createBatch(client: OpenAI, content: string, key: string, signal:
   return batch.id;
 }
 
-/** A batch of the same requests that is under way or done, submitted before a crash. */
+/** A batch of the same requests, running or done, that was submitted before a crash. */
 async function findBatch(client: OpenAI, key: string): Promise<string | undefined> {
-  let looked = 0;
+  let listed = 0;
   for await (const { id, metadata, status } of client.batches.list({ limit: 100 })) {
     if (metadata?.dataengine_key === key && !['failed', 'cancelled', 'cancelling'].includes(status)) return id;
-    looked += 1;
-    if (looked >= batchesLookedThrough) break;
+    listed += 1;
+    if (listed >= maximumBatchesListed) break;
   }
   return undefined;
 }
@@ -281,7 +281,7 @@ async function readResult<Request extends TeacherRequest>(
 ): Promise<{ answer: RawAnswer } | { problem: string; status?: number }> {
   if (!result || !request) return { problem: 'the batch ended before this request was done', status: 429 };
   if (result.error) {
-    // Expired is nobody's failure: it counts as being asked to wait.
+    // The request is not at fault when its batch expires: it counts like a rate limit.
     const status = result.error.code === 'batch_expired' ? 429 : undefined;
     return { problem: result.error.message ?? result.error.code ?? 'failed', status };
   }

@@ -1,7 +1,7 @@
 /**
- * The calls to the teacher for one chunk of requests, each with how it ended. A chunk has a folder's worth of files
- * `chunk-<number>.<process>.jsonl`: each process that works on it appends to its own, so that two that overlap (the
- * first was thought dead) can't spoil one another's lines.
+ * The log of the calls to the teacher for each chunk of requests, and the answers in it. A chunk has a file
+ * `chunk-<number>.<process>.jsonl` for each process that has worked on it: two processes that overlap, because one was
+ * taken for dead, never write into the same file.
  */
 import { randomBytes } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
@@ -12,7 +12,7 @@ import { readJsonLines } from '../core/read-json.ts';
 import type { TokenSum } from './prices.ts';
 import type { TeacherAnswer } from './teacher.ts';
 
-/** What every request to the teacher has, whatever it asks for; it goes into the answer's line. */
+/** What all requests to the teacher have in common; it is copied into the answer's line. */
 export interface TeacherRequest {
   /** A hash of all that the answer depends on. */
   id: string;
@@ -23,7 +23,7 @@ export interface TeacherRequest {
   seed: number;
 }
 
-/** One line of `gptvqa_result.jsonl`: what the teacher answered, before anything is made of it. */
+/** One line of `gptvqa_result.jsonl`: an answer of the teacher, before it is parsed. */
 export const rawAnswer = z.object({
   request_id: z.string(),
   image_id: z.number().int(),
@@ -35,16 +35,16 @@ export const rawAnswer = z.object({
   seed: z.number().int(),
   /** SHA-256 of all that was sent. */
   request_hash: z.string().optional(),
-  /** Why the teacher would not answer; the text is empty then. */
+  /** Why the teacher refused to answer; the text is empty then. */
   refusal: z.string().optional(),
   /** In-context examples left out because the prompt was too long for the model. */
   examples_dropped: z.number().int().optional(),
 });
 
-/** One line of `gptvqa_result.jsonl`. The first three keys after the id are the reference system's. */
+/** An answer of the teacher. The first three keys after the id are the reference system's. */
 export type RawAnswer = z.output<typeof rawAnswer>;
 
-/** The line that an answer makes. */
+/** Makes the line of an answer. */
 export function rawAnswerOf(
   request: TeacherRequest,
   answer: TeacherAnswer & { examplesDropped?: number | undefined },
@@ -65,9 +65,8 @@ export function rawAnswerOf(
 }
 
 /**
- * Reads the raw answers of a round. Calls in parallel end in any order, so with `requests` given the answers
- * come in the order of the requests (and those to other requests are left out): what is made of them is then
- * the same every time.
+ * Reads the raw answers of a round. Parallel calls end in any order, so with `requests` the answers come in the order of
+ * the requests, without those to other requests: what follows from them is then the same every time.
  *
  * @throws InputError with the line and field that does not fit.
  */
@@ -79,7 +78,7 @@ export async function readRawAnswers(file: string, requests?: readonly { id: str
 }
 
 const callLine = z.discriminatedUnion('kind', [
-  /** Written before the request goes out; `most` is the most that it can cost. */
+  /** Written before the request is sent; `most` is the most that it can cost. */
   z.object({
     kind: z.literal('sent'),
     call: z.string(),
@@ -101,23 +100,23 @@ const callLine = z.discriminatedUnion('kind', [
 export type CallLine = z.output<typeof callLine>;
 export type SentCall = Extract<CallLine, { kind: 'sent' }>;
 
-/** What all calls for a chunk came to. */
+/** The sum of all calls for a chunk. */
 export interface CallSummary {
   /** The answer to each request that has one, by the request's id; the first counts. */
   answers: Map<string, RawAnswer>;
-  /** Calls that were sent, and of which nothing more is known. */
+  /** Calls that were sent, and whose end is not known. */
   unsettled: SentCall[];
-  /** Calls of which the end is known. */
+  /** Calls whose end is known. */
   settled: Set<string>;
-  /** How often each request failed; being asked to wait (429) does not count. */
+  /** How often each request failed; rate limits (429) do not count. */
   failures: Map<string, number>;
   calls: number;
   failedCalls: number;
-  /** Of all answers, those to a request that had one already included. */
+  /** Of all answers, also of a second one to the same request. */
   charged: TokenSum;
 }
 
-// One for a process: its attempts at a chunk follow one another.
+// One for each process: its attempts at a chunk follow one another.
 const processToken = randomBytes(4).toString('hex');
 let callNumber = 0;
 
@@ -133,14 +132,14 @@ export const callFilesOf = (chunk: number): string => `chunk-${String(chunk).pad
 /** The calls of a chunk, open to add to. */
 export interface CallLog extends Pick<JsonLinesAppender, 'flush' | 'close'> {
   append(line: CallLine, options?: { flush?: boolean }): Promise<void>;
-  /** What all calls of the chunk have come to. Of files that other processes write, what is on the disk now. */
+  /** Sums up all calls of the chunk. Of files that other processes write, what is on the disk now counts. */
   summarize(): Promise<CallSummary>;
 }
 
 /**
  * Opens this process's file of a chunk.
  *
- * @throws InputError with the line of a file that does not fit; StorageError for a full disk and the like.
+ * @throws InputError with the line that does not fit; StorageError for a full disk and the like
  */
 export async function openCallLog(folder: string, chunk: number): Promise<CallLog> {
   const name = `${callFilesOf(chunk)}${processToken}.jsonl`;

@@ -8,20 +8,20 @@ import { Agent as SecureAgent, request as secureRequest } from 'node:https';
 
 /**
  * A connection stays open for the next request, but not for long: many servers close it after 5 seconds, and a request
- * that meets the closing is lost. How many connections there are is the caller's business.
+ * sent at that moment is lost. The caller limits the number of connections.
  */
 const keeping = { keepAlive: true, timeout: 4000 };
 const agents = { http: new PlainAgent(keeping), https: new SecureAgent(keeping) };
 
-/** What all clients have in common. None retries by itself: its caller knows how long the whole work may take. */
+/** The options of all clients. A client never retries by itself: its caller knows how long the whole work may take. */
 export function clientOptions({ requestTimeoutSeconds }: { requestTimeoutSeconds: number }) {
   return { fetch: leanFetch, maxRetries: 0, timeout: requestTimeoutSeconds * 1000, logLevel: 'off' as const };
 }
 
 /**
  * A `fetch` for the `openai` client that sends and receives short messages over Node's own HTTP client: less
- * processor time a request than the built-in `fetch` (`docs/teacher.md` has the figures). What it does not do (uploads,
- * streams, other bodies than text) is left to the built-in one. It follows no redirects: an API answers itself.
+ * processor time a request than the built-in `fetch` (figures in `docs/teacher.md`). Uploads, streams and bodies other
+ * than text use the built-in one. It follows no redirects: an API sends none.
  *
  * @throws the socket's error, with its `code`; an AbortError when the signal is aborted.
  */
@@ -51,7 +51,7 @@ async function leanFetch(input: string | URL | Request, init: RequestInit = {}):
       .end(body ?? undefined);
   });
   const status = answer.statusCode ?? 0;
-  // The statuses for which a response may have no body, not even an empty one.
+  // A response with one of these statuses must have no body, not even an empty one.
   const hasNoBody = status === 204 || status === 205 || status === 304;
   return new Response(hasNoBody ? null : received, {
     status,

@@ -16,7 +16,7 @@ export interface ChunkIndex {
   offsets: number[];
 }
 
-/** Finds the chunks of a file of one JSON value a line; the file is streamed. */
+/** Finds the chunks of a file with one JSON value a line; the file is streamed. */
 export async function indexChunks(file: string, size: number): Promise<ChunkIndex> {
   const offsets = [0];
   let requests = 0;
@@ -40,7 +40,7 @@ export async function indexChunks(file: string, size: number): Promise<ChunkInde
   return { size, requests, offsets: [...new Set(offsets)] };
 }
 
-/** Reads one chunk. @throws InputError with the field that does not fit */
+/** Reads one chunk. @throws InputError with the field that does not fit; RangeError when there is no such chunk */
 export async function readChunk<Request extends { id: string }>(
   file: string,
   index: ChunkIndex,

@@ -6,26 +6,26 @@ import { costOf, type TokenPrice } from './prices.ts';
 import type { Teacher } from './providers/index.ts';
 import type { TeacherChunk } from './teacher-chunk.ts';
 
-/** What a round's generation will take, from a part of its prompts. */
+/** What asking a list of requests will take, estimated from some of its prompts. */
 export interface GenerationEstimate {
   requests: number;
   promptTokens: number;
   completionTokens: number;
-  /** What it will likely cost, in the currency of the prices. */
+  /** The likely cost, in the currency of the prices. */
   cost: number;
-  /** If every answer were as long as allowed. */
+  /** The cost if every answer were as long as allowed. */
   maximumCost: number;
-  /** The most that one request can cost, with some room for prompts that were not looked at. */
+  /** The most that one request can cost, with a margin for prompts outside of the sample. */
   mostPerRequest: number;
-  /** Seconds that the limits make it last at least; 0 without limits. */
+  /** The least that it takes by the limits, in seconds; 0 without limits. */
   seconds: number;
 }
 
-const promptsLookedAt = 200;
-const chunksLookedAt = 8;
+const promptsSampled = 200;
+const chunksSampled = 8;
 // The reference system's answers have about this many tokens.
 const usualAnswerTokens = 200;
-const roomForLongerPrompts = 1.2;
+const marginForLongerPrompts = 1.2;
 
 /** Estimates from a sample of the prompts; lengths of answers are those of earlier rounds, where there are any. */
 export async function estimateGeneration<Request extends TeacherRequest>(input: {
@@ -43,11 +43,11 @@ export async function estimateGeneration<Request extends TeacherRequest>(input: 
 }): Promise<GenerationEstimate> {
   const { work, chunks, teacher, price, ledger } = input;
   const count = countChunks(chunks);
-  const looked = Math.min(count, chunksLookedAt);
+  const sampled = Math.min(count, chunksSampled);
   const some: Request[] = [];
-  for (let index = 0; index < looked; index += 1) {
-    const chunk = await readChunk(work.requestsFile, chunks, Math.floor((index * count) / looked), work.schema);
-    some.push(...chunk.slice(0, Math.ceil(promptsLookedAt / looked)));
+  for (let index = 0; index < sampled; index += 1) {
+    const chunk = await readChunk(work.requestsFile, chunks, Math.floor((index * count) / sampled), work.schema);
+    some.push(...chunk.slice(0, Math.ceil(promptsSampled / sampled)));
   }
   const most = await work.withAsker(some, async (asker) => some.map((request) => asker.most(request)));
   const mean = (values: readonly number[]) =>
@@ -67,7 +67,7 @@ export async function estimateGeneration<Request extends TeacherRequest>(input: 
     cost: costOf(price, { promptTokens, completionTokens }),
     maximumCost: costOf(price, { promptTokens, completionTokens: longestAnswers }),
     mostPerRequest: costOf(price, {
-      promptTokens: longest * roomForLongerPrompts,
+      promptTokens: longest * marginForLongerPrompts,
       completionTokens: Math.max(0, ...answers),
     }),
     seconds: mode.leastSeconds(settings, { requests, tokens: promptTokens + longestAnswers }),

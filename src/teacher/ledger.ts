@@ -1,7 +1,6 @@
 /**
- * The ledger of a run: what the teacher cost, over all rounds. It lies in `<run>/ledger/`, in files of one JSON value
- * a line that only ever grow. Each process writes a file of its own, so that workers on several machines never write
- * into one another's lines.
+ * The ledger of a run: what the teacher cost, over all rounds. `<run>/ledger/` has append-only files with one JSON value
+ * a line, one file for each process, so that workers on several machines never write into the same file.
  */
 import { randomBytes } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
@@ -28,16 +27,16 @@ const entrySchema = z.discriminatedUnion('kind', [spendEntry, topUpEntry]);
 
 /**
  * What one piece of work (`source`, such as `round-1/generate/chunk-00012`) has cost in all; a later entry of the same
- * source takes the place of an earlier one. Calls that were lost on the way (a worker died, a connection was cut) may
- * have been charged for: they count with the most that they can have cost.
+ * source replaces an earlier one. Lost calls (a worker was killed, a connection was cut) may have been charged: they
+ * count with the most that they can have cost.
  */
 export type SpendEntry = z.output<typeof spendEntry>;
 export type LedgerEntry = z.output<typeof entrySchema>;
 
-/** All that a run has cost. */
+/** What a run has cost in all. */
 export interface LedgerTotal
   extends Pick<SpendEntry, 'calls' | 'failedCalls' | 'lostCalls' | 'promptTokens' | 'completionTokens' | 'cost'> {
-  /** What was added to the budget of the config. */
+  /** What was added to the config's budget. */
   toppedUp: number;
   bySource: Map<string, SpendEntry>;
 }

@@ -9,9 +9,10 @@ import type { TeacherRequest } from './call-log.ts';
 import { createPacer } from './pacer.ts';
 import { costOf, readPrice, type TokenPrice, type TokenSum } from './prices.ts';
 import type { TeacherModeName, TeacherSettings } from './provider.ts';
+import { roundingError } from './spending.ts';
 import { type AskedChunk, askedChunk, type TeacherChunk } from './teacher-chunk.ts';
 
-/** How far a chunk is; `etaSeconds` once it is known. */
+/** Reports how many requests of a chunk are answered; `etaSeconds` once it is known. */
 export type OnChunkProgress = (progress: { step: number; steps: number; etaSeconds?: number | undefined }) => void;
 
 export interface AskingOptions {
@@ -24,13 +25,13 @@ export interface AskingOptions {
 export interface TeacherMode {
   /** How many requests a chunk has. */
   chunkSize(settings: TeacherSettings): number;
-  /** How many chunks may be under way, on all workers together. */
+  /** How many chunks may run at the same time, on all workers together. */
   maxConcurrentChunks(settings: TeacherSettings): number;
   price(settings: TeacherSettings): Promise<TokenPrice | undefined>;
-  /** The least that asking takes by the limits, in seconds. */
+  /** The least that the requests take by the limits, in seconds. */
   leastSeconds(settings: TeacherSettings, work: { requests: number; tokens: number }): number;
   /**
-   * Asks a chunk, again and again, until all that can be answered is.
+   * Asks a chunk, with retries, until every request is answered or given up.
    *
    * @param open opens the chunk as it is now; called for each attempt
    */
@@ -41,14 +42,12 @@ export interface TeacherMode {
 }
 
 const attempts = 1000;
-/** Never asks for all of a limit: requests arrive a little later than they are sent, some more and some less. */
+/** Less than all of a limit is used: requests arrive a little later than they are sent, some more and some less. */
 const shareOfLimit = 0.95;
-// Sums of many small prices are off by their last digits.
-const roundingError = 1e-9;
 
 const online: TeacherMode = {
   chunkSize: ({ chunkRequests }) => chunkRequests,
-  // Each chunk has at least one request under way.
+  // Each chunk has at least one open request.
   maxConcurrentChunks: ({ maxConcurrentChunks, concurrency }) => Math.min(maxConcurrentChunks, concurrency),
   price: ({ prices, model }) => readPrice(prices, model, 'online'),
   leastSeconds({ limits }, { requests, tokens }) {
@@ -63,7 +62,7 @@ const batch: TeacherMode = {
   chunkSize: ({ batch }) => batch.requests,
   maxConcurrentChunks: ({ batch }) => batch.maxConcurrent,
   price: ({ prices, model }) => readPrice(prices, model, 'batch'),
-  // A batch takes its time, but none of the limits.
+  // The limits do not apply to batches.
   leastSeconds: () => 0,
   async run(open, { allowance, signal }) {
     const retried = <R>(ask: () => Promise<R>) => askWithRetries(ask, { attempts, signal });
@@ -89,8 +88,8 @@ const batch: TeacherMode = {
 export const teacherModes: Readonly<Record<TeacherModeName, TeacherMode>> = { online, batch };
 
 /**
- * Asks the requests of a chunk that have no answer yet, each by itself. `maxConcurrentChunks` chunks may be asked at
- * once, anywhere; each keeps to its share of the limits and of the concurrency.
+ * Asks the requests of a chunk that have no answer yet, each by itself. `maxConcurrentChunks` chunks may run at the same
+ * time, on any worker; each keeps to its share of the limits and of the concurrency.
  *
  * @throws TeacherError while requests are unanswered
  */

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 
-/** Spaces requests out so that a rate is never passed. */
+/** Spaces requests out so that a rate is never exceeded. */
 export interface Pacer {
   /** Resolves when the next request may be sent. @throws the signal's reason when it is aborted first */
   turn(tokens: number, signal: AbortSignal): Promise<void>;
@@ -15,12 +15,11 @@ export interface Rate {
 const burstMilliseconds = 250;
 
 /**
- * A pacer by the generic cell rate algorithm (virtual scheduling, as ITU-T I.371 describes it): each request takes up
- * the time that it would have at the given rate. Time that passed unused is kept for a quarter of a second only, to make
- * up for late timers.
+ * A pacer by the generic cell rate algorithm (virtual scheduling, as in ITU-T I.371): each request takes the time that it
+ * has at the given rate. Unused time is kept for a quarter of a second only, to make up for late timers.
  *
- * It starts as if a request had just been sent. So pacers that follow one another, each in another process perhaps,
- * are as slow together as one: a worker that dies and is replaced passes no limit.
+ * It starts as if a request had just been sent. So pacers that follow one another, perhaps in several processes, are
+ * together as slow as one: a worker that replaces a killed one exceeds no limit.
  */
 export function createPacer(
   { requestsPerMinute, tokensPerMinute }: Rate,
@@ -38,7 +37,7 @@ export function createPacer(
       if (time === 0) return signal.throwIfAborted();
       const now = clock.now();
       free ??= now;
-      // Turns are handed out in the order of the calls, so the place in the row is taken before waiting.
+      // Requests get their turns in the order of the calls, so the turn is reserved before waiting.
       free = Math.max(free, now - burstMilliseconds) + time;
       if (free > now) await clock.sleep(free - now, signal);
       signal.throwIfAborted();

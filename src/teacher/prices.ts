@@ -14,7 +14,7 @@ const pricesSchema = z.strictObject({
   ),
 });
 
-/** What tokens of one model cost. */
+/** What the tokens of one model cost. */
 export interface TokenPrice {
   currency: string;
   /** Of one token. */
@@ -22,15 +22,15 @@ export interface TokenPrice {
   output: number;
 }
 
-/** How many tokens something took. */
+/** How many tokens were used. */
 export interface TokenSum {
   promptTokens: number;
   completionTokens: number;
 }
 
 /**
- * Looks a model's price up in a file of prices per million tokens. A dated model such as `gpt-4-0613` has the price of
- * the longest name that it starts with.
+ * Looks up a model's price in a file of prices per million tokens. A dated model such as `gpt-4-0613` has the price of
+ * the longest name in the file that it starts with.
  *
  * @returns undefined when the file does not have the model
  * @throws InputError when the file is not a file of prices
@@ -43,9 +43,10 @@ export async function readPrice(
   const document = parseDocument(await readTextFile(file));
   const [broken] = document.errors;
   if (broken)
-    throw new InputError({ file, line: broken.linePos?.[0].line, problem: 'is not valid YAML', remedy: 'Mend it' });
+    throw new InputError({ file, line: broken.linePos?.[0].line, problem: 'is not valid YAML', remedy: 'Correct it' });
   const result = pricesSchema.safeParse(plainYamlValue(document, file));
-  if (!result.success) throw new InputError({ file, ...describeFirstIssue(result.error), remedy: 'Mend this value' });
+  if (!result.success)
+    throw new InputError({ file, ...describeFirstIssue(result.error), remedy: 'Correct this value' });
   const { currency, models } = result.data;
   const [name] = Object.keys(models)
     .filter((known) => model === known || model.startsWith(`${known}-`))
@@ -59,7 +60,7 @@ export async function readPrice(
     : { currency, input: input / million, output: output / million };
 }
 
-/** What tokens cost; nothing when there is no price. */
+/** What tokens cost; 0 without a price. */
 export function costOf(price: TokenPrice | undefined, { promptTokens, completionTokens }: TokenSum): number {
   return price === undefined ? 0 : promptTokens * price.input + completionTokens * price.output;
 }

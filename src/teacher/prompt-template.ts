@@ -23,7 +23,7 @@ export interface ChatMessage {
 /** A version of a prompt, with the model settings it was written for. */
 export interface PromptTemplate extends z.output<typeof frontMatter> {
   system: string;
-  /** With `{{name}}` where a value goes. */
+  /** With `{{name}}` in the place of each value. */
   user: string;
   /** SHA-256 of the whole file. */
   hash: string;
@@ -33,7 +33,7 @@ export interface PromptTemplate extends z.output<typeof frontMatter> {
  * Reads a prompt: Markdown with front matter, a `# System` part and a `# User` part.
  *
  * @param placeholders the names that the prompt must have, each as `{{name}}`, and no others
- * @throws InputError when a part, a setting or a placeholder is missing or not known.
+ * @throws InputError when a part, a setting or a placeholder is missing or unknown
  */
 export async function readPromptTemplate(
   file: string,
@@ -42,7 +42,12 @@ export async function readPromptTemplate(
   return parsePromptTemplate(await readTextFile(file), file, placeholders);
 }
 
-/** Parses the text of a prompt. @throws InputError as `readPromptTemplate` does, with the given name of the file. */
+/**
+ * Parses the text of a prompt. The teacher that revises a prompt is sent the error's message, so it counts as a part of its
+ * prompt.
+ *
+ * @throws InputError as `readPromptTemplate` does, with the given name of the file
+ */
 export function parsePromptTemplate(
   source: string,
   file: string,
@@ -62,13 +67,13 @@ export function parsePromptTemplate(
   return { ...readFrontMatter(file, settings), system: system.trim(), user: user.trim(), hash: hashBytes(text) };
 }
 
-/** What a prompt for generation must have a place for. */
+/** The placeholders of a prompt for generation. */
 export const generationPlaceholders = ['captions', 'boxes', 'type_title', 'type_explanation', 'examples'] as const;
 
 /**
- * Puts values in the places of a prompt. A value is text only: what looks like a placeholder inside it stays.
+ * Replaces the placeholders of a prompt by values. A value is plain text: what looks like a placeholder in it stays.
  *
- * @throws Error when a place has no value.
+ * @throws Error when a placeholder has no value
  */
 export function fillTemplate(template: PromptTemplate, values: Readonly<Record<string, string>>): ChatMessage[] {
   const fill = (text: string) =>

@@ -15,22 +15,22 @@ import {
 } from './teacher.ts';
 import { isRefusalOfContent, isTooLong, teacherErrorFrom } from './teacher-error.ts';
 
-/** A `RequestAsker` that also writes the bodies of batches. */
+/** A `RequestAsker` that also makes the bodies of requests in batches. */
 export interface TeacherAsker<Request extends TeacherRequest> extends RequestAsker<Request> {
   client: OpenAI;
-  /** The request as the protocol has it. */
+  /** The request in the protocol's form. */
   body(request: Request): Promise<ChatCompletionCreateParamsNonStreaming>;
 }
 
 /**
- * Asks a teacher requests of one kind. A prompt that is too long for the model is sent again with fewer in-context
- * examples; a request that the teacher will not answer counts as answered, with its refusal.
+ * Sends requests of one kind to a teacher. A prompt that is too long for the model is sent again with fewer in-context
+ * examples; a refused request counts as answered, with its refusal.
  *
- * @param input.messages the prompt of a request, with this many of its in-context examples left out
+ * @param input.messages makes the prompt of a request, without the last `dropped` in-context examples
  * @param input.examples how many in-context examples a request has
- * @param input.settings how a request is asked
- * @param input.image reads an image as a data URL, to attach it for a model that sees
- * @param input.storeAnswers has the teacher keep its answers, so that lost ones can be found
+ * @param input.settings the sampling settings of a request
+ * @param input.image reads an image as a data URL, to attach it for a model with vision
+ * @param input.storeAnswers has the teacher store its answers, so that lost ones can be found
  */
 export function createTeacherAsker<Request extends TeacherRequest>(input: {
   client: OpenAI;

@@ -3,44 +3,44 @@ import { InputError } from '../core/input-error.ts';
 import { appendToLedger, readLedger } from './ledger.ts';
 import { costOf, type TokenPrice, type TokenSum } from './prices.ts';
 
-/** The next request to the teacher could cost more than the budget has left. Trying again helps only with more money. */
+/** The next request to the teacher could cost more than is left of the budget. A retry helps only after a top-up. */
 export class OutOfBudget extends InputError {
   constructor({ limit, spent, currency }: { limit: number; spent: number; currency: string }) {
     super({
       file: 'config',
       field: 'teacher.budget.limit',
       problem: `the budget of ${limit} ${currency} is used up: ${spent.toFixed(2)} are spent, and the next request could pass it`,
-      remedy: 'Raise it and run this again, which asks only for what is missing',
+      remedy: 'Raise it and run this again; only what is missing is requested',
     });
     this.name = 'OutOfBudget';
   }
 }
 
-/** Money set aside for one call. One of these is to be called when the call has ended. */
+/** An amount that is set aside for one call. One of its functions must be called when the call has ended. */
 export interface Reservation {
   answered(usage: TokenSum): Promise<void>;
   /** Nothing was charged. */
   failed(): Promise<void>;
-  /** It may have been charged: what was reserved stays so. */
+  /** It may have been charged: the amount stays reserved. */
   lost(): Promise<void>;
 }
 
-/** For calls that are made one by one, outside chunks: sets aside the most that each can cost before it is made. */
+/** For calls outside of chunks: reserves the most that a call can cost before it is made. */
 export interface Spending {
-  /** @throws OutOfBudget when it does not fit, even after the calls under way have ended */
+  /** @throws OutOfBudget when the budget does not allow it, even after the open calls have ended */
   reserve(most: TokenSum): Promise<Reservation>;
 }
 
-// Sums of many small prices are off by their last digits.
-const roundingError = 1e-9;
+/** Sums of many small prices differ in their last digits. */
+export const roundingError = 1e-9;
 
 /**
- * Opens a source of the ledger to spend from. What is reserved is in the ledger before the call is made, so that a
- * process that dies leaves its calls counted with their most, and other processes see them.
+ * Opens a source of the ledger to spend from. A reservation is in the ledger before the call is made: the calls of a
+ * killed process stay counted with the most that they can cost, and other processes see them.
  *
- * Two processes that reserve the last of a budget at the same moment may both be refused; they never both get it.
+ * Two processes that reserve the rest of a budget at the same moment may both be refused; never are both granted.
  *
- * @param input.source no other piece of work has it
+ * @param input.source unique to this piece of work
  * @param input.limit the budget without top-ups, which are the ledger's; default: none
  */
 export function openSpending(input: {
@@ -52,20 +52,20 @@ export function openSpending(input: {
 }): Spending {
   const { runDirectory, source, model, price, limit } = input;
   const known = { calls: 0, failedCalls: 0, promptTokens: 0, completionTokens: 0 };
-  const underWay = new Set<TokenSum>();
+  const open = new Set<TokenSum>();
   const lost = new Set<TokenSum>();
   const waiting: (() => void)[] = [];
   let settled = 0;
-  const oneAtATime = limitConcurrency(1);
+  const reserving = limitConcurrency(1);
 
-  // One after the other: the last line is what counts, and must be of the latest state.
+  // One after the other: the last line counts, so it must have the latest state.
   const writing = limitConcurrency(1);
   const enter = () => writing(enterState);
   const enterState = () => {
-    const open = [...underWay, ...lost];
+    const uncertain = [...open, ...lost];
     const tokens = {
-      promptTokens: open.reduce((sum, { promptTokens }) => sum + promptTokens, known.promptTokens),
-      completionTokens: open.reduce((sum, { completionTokens }) => sum + completionTokens, known.completionTokens),
+      promptTokens: uncertain.reduce((sum, { promptTokens }) => sum + promptTokens, known.promptTokens),
+      completionTokens: uncertain.reduce((sum, { completionTokens }) => sum + completionTokens, known.completionTokens),
     };
     return appendToLedger(runDirectory, {
       kind: 'spend',
@@ -74,40 +74,40 @@ export function openSpending(input: {
       model,
       calls: known.calls,
       failedCalls: known.failedCalls,
-      lostCalls: open.length,
+      lostCalls: uncertain.length,
       ...tokens,
       cost: costOf(price, tokens),
     });
   };
 
   const reserve = async (most: TokenSum): Promise<Reservation> => {
-    // An object of its own: that is what tells two calls of the same size apart.
+    // An object of its own, so that two calls of the same size are distinct.
     const reserved = { ...most };
     for (;;) {
       const settledBefore = settled;
-      underWay.add(reserved);
+      open.add(reserved);
       known.calls += 1;
       await enter();
       if (limit === undefined) return reservationOf(reserved);
       const { cost, toppedUp } = await readLedger(runDirectory);
       if (cost <= limit + toppedUp + roundingError) return reservationOf(reserved);
-      underWay.delete(reserved);
+      open.delete(reserved);
       known.calls -= 1;
       await enter();
-      // What was read may be older than that.
+      // A call has ended since: the ledger that was read may be older.
       if (settled !== settledBefore) continue;
-      if (underWay.size === 0) {
+      if (open.size === 0) {
         const spent = cost - costOf(price, reserved);
         throw new OutOfBudget({ limit: limit + toppedUp, spent, currency: price?.currency ?? '' });
       }
-      // Most calls cost less than their most.
+      // Most calls cost less than was reserved for them, so one that ends frees some of the budget.
       await new Promise<void>((resolve) => waiting.push(resolve));
     }
   };
 
   const reservationOf = (reserved: TokenSum): Reservation => {
     const settle = async (change: () => void) => {
-      underWay.delete(reserved);
+      open.delete(reserved);
       settled += 1;
       change();
       await enter();
@@ -127,5 +127,5 @@ export function openSpending(input: {
     };
   };
 
-  return { reserve: (most) => oneAtATime(reserve, most) };
+  return { reserve: (most) => reserving(reserve, most) };
 }

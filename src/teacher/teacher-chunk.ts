@@ -4,18 +4,18 @@ import { costOf, type TokenPrice, type TokenSum } from './prices.ts';
 import type { TeacherSettings } from './provider.ts';
 import type { TeacherAsker } from './request-asker.ts';
 
-/** Some of a round's requests, which are asked, paid and kept together: by one activity, or as one batch. */
+/** Some of a round's requests that one activity, or one batch, asks. */
 export interface TeacherChunk<Request extends TeacherRequest = TeacherRequest> {
   number: number;
   requests: readonly Request[];
   /** Folder of the files of calls. */
   calls: string;
   settings: TeacherSettings;
-  /** Address of the run: chunks of two runs may be equal otherwise. */
+  /** The run's path or URI: chunks of two runs may be equal otherwise. */
   run: string;
   /** Undefined when the model has no price: it costs nothing then. */
   price: TokenPrice | undefined;
-  /** What it had cost when asking was started, or resumed. */
+  /** What it had cost when the work was started or resumed. */
   costBefore: number;
   /** Gives the work a client alone. */
   connect<R>(work: (client: OpenAI) => Promise<R>): Promise<R>;
@@ -33,7 +33,7 @@ export interface AskedChunk {
   outOfBudget: boolean;
   promptTokens: number;
   completionTokens: number;
-  /** Since asking was started or resumed, in the currency of the prices. */
+  /** Since the work was started or resumed, in the currency of the prices. */
   cost: number;
 }
 

@@ -1,14 +1,14 @@
 import { APIConnectionError, APIError } from 'openai';
 import { withoutSecrets } from '../core/without-secrets.ts';
 
-/** The teacher did not answer. Says whether asking again can help, and when. */
+/** The teacher did not answer. Says whether a retry can help, and when. */
 export class TeacherError extends Error {
   readonly retryable: boolean;
-  /** How long the teacher asks to be left alone. */
+  /** The time that the teacher asks to wait before a retry. */
   readonly retryAfterSeconds: number | undefined;
   /** The HTTP status, when there was an answer at all. */
   readonly status: number | undefined;
-  /** OpenAI's word for what is wrong, such as `context_length_exceeded`. */
+  /** OpenAI's error code, such as `context_length_exceeded`. */
   readonly code: string | undefined;
   /** True when the teacher may have answered, and charged for it, although nothing arrived. */
   readonly outcomeUnknown: boolean;
@@ -34,21 +34,21 @@ export class TeacherError extends Error {
   }
 }
 
-/** A cause travels with its error into histories: one that holds a secret is left behind. */
+/** A cause is stored with its error in histories, so one with a secret is left out. */
 function causeWithoutSecrets(cause: unknown): unknown {
   if (!(cause instanceof Error)) return cause;
   const words = `${cause.message} ${cause.stack} ${cause.cause instanceof Error ? causes(cause) : ''}`;
   return withoutSecrets(words) === words ? cause : undefined;
 }
 
-/** Turns whatever the `openai` client throws into a `TeacherError`. */
+/** Makes a `TeacherError` of any error of the `openai` client. */
 export function teacherErrorFrom(error: unknown): TeacherError {
   if (error instanceof TeacherError) return error;
   if (error instanceof APIConnectionError || !(error instanceof APIError)) {
     const reason = error instanceof Error ? causes(error) : String(error);
     return new TeacherError(`The teacher could not be reached: ${reason}`, {
       retryable: true,
-      // Nobody at the address has not charged for anything.
+      // Without a connection nothing was charged.
       outcomeUnknown: !/ECONNREFUSED|ENOTFOUND|EAI_AGAIN/.test(reason),
       cause: error,
     });
@@ -63,17 +63,17 @@ export function teacherErrorFrom(error: unknown): TeacherError {
   });
 }
 
-/** The prompt, with the longest answer, is longer than the model takes. */
+/** Whether prompt and longest answer exceed the model's context. */
 export function isTooLong(error: unknown): boolean {
   return error instanceof TeacherError && error.code === 'context_length_exceeded';
 }
 
-/** The teacher will not answer this one request, whatever it may do with others. */
+/** Whether the teacher refuses the content of this one request. */
 export function isRefusalOfContent(error: unknown): error is TeacherError {
   return error instanceof TeacherError && /^content_(?:filter|policy_violation)$/.test(error.code ?? '');
 }
 
-// A used-up account is reported as 429 too, and waiting does not fill it.
+// An account without money is reported as 429 too, and waiting does not help.
 function isRetryable(status: number | undefined, code: string | null | undefined): boolean {
   if (code === 'insufficient_quota') return false;
   return status === undefined || status === 408 || status === 409 || status === 429 || status >= 500;
@@ -82,17 +82,17 @@ function isRetryable(status: number | undefined, code: string | null | undefined
 function describe(status: number | undefined, error: APIError): string {
   if (status === 401)
     return `The teacher refuses the key: ${error.message}. Check the key in the environment, or in teacher.apiKeyFile`;
-  if (status === 403) return `The teacher does not let this key use it: ${error.message}`;
+  if (status === 403) return `The teacher denies access to this key: ${error.message}`;
   if (status === 404)
     return `The teacher has no such model or address: ${error.message}. Check teacher.model and teacher.baseUrl`;
-  if (status === 429) return `The teacher asks to wait: ${error.message}`;
+  if (status === 429) return `The teacher's rate limit is reached: ${error.message}`;
   return `The teacher failed: ${error.message}`;
 }
 
 /**
  * Reads `retry-after-ms` (milliseconds, OpenAI's own) or `Retry-After` (seconds, or a date; RFC 9110).
  *
- * @returns seconds, or undefined when neither is there or makes sense
+ * @returns seconds, or undefined without a valid header
  */
 export function retryAfter(headers: Headers | undefined, now: () => number = Date.now): number | undefined {
   const milliseconds = headers?.get('retry-after-ms');
@@ -108,7 +108,7 @@ export function retryAfter(headers: Headers | undefined, now: () => number = Dat
 /**
  * Reads OpenAI's `x-ratelimit-…` headers.
  *
- * @returns seconds until a limit that is used up is there again; undefined while there is something left of both
+ * @returns seconds until a used-up limit is reset; undefined when neither limit is used up
  */
 export function limitReset(headers: Headers): number | undefined {
   const waits = ['requests', 'tokens'].flatMap((name) => {

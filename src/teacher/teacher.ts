@@ -6,59 +6,59 @@ import { hashBytes } from '../core/hash.ts';
 import type { ChatMessage } from './prompt-template.ts';
 import { limitReset, TeacherError, teacherErrorFrom } from './teacher-error.ts';
 
-/** A message with text and images, for teachers that see. */
+/** A message with text and images, for teachers with vision. */
 export type TeacherMessage = ChatMessage | { role: 'user'; content: MessagePart[] };
 export type MessagePart =
   | { type: 'text'; text: string }
   | { type: 'image_url'; image_url: { url: string; detail?: 'low' | 'high' | 'auto' } };
 
-/** Tokens as the teacher counted them. */
+/** Tokens as counted by the teacher. */
 export interface TokenUsage {
   promptTokens: number;
   completionTokens: number;
   totalTokens: number;
 }
 
-/** An answer, and what is needed to account for it. */
+/** An answer, with what it has cost and where it comes from. */
 export interface TeacherAnswer {
   text: string;
   usage: TokenUsage;
-  /** The model that answered, by the name it gave itself. */
+  /** The model that answered, by the name in its response. */
   model: string;
-  /** SHA-256 of what was asked, with all settings that matter to the answer. */
+  /** SHA-256 of the request, with all settings that affect the answer. */
   requestHash: string;
-  /** Why the teacher would not answer. */
+  /** Why the teacher refused to answer. */
   refusal?: string | undefined;
-  /** Set when a limit is used up: how long until there is something of it again. */
+  /** Set when a limit is used up: seconds until it is reset. */
   waitSeconds?: number | undefined;
 }
 
-/** What changes from call to call. */
+/** The options of one call. */
 export interface CallOptions {
   signal?: AbortSignal;
-  /** Handed to servers that can repeat an answer. */
+  /** For servers that can repeat an answer. */
   seed?: number | undefined;
   /** Sent as `X-Client-Request-Id`, by which OpenAI can find a request. */
   call?: string | undefined;
-  /** Has the teacher keep the answer, to be found by its call. */
+  /** Has the teacher store the answer, to be found by its call. */
   store?: boolean;
 }
 
-/** How an answer is made. */
+/** The settings that an answer is sampled with. */
 export interface SamplingSettings {
   model: string;
   temperature: number;
   topP: number;
   /** Longest answer. */
   maximumTokens: number;
-  /** Has the teacher write JSON by a schema, as `structuredFormat` makes it; default: text. */
+  /** A JSON schema for the answer, made by `structuredFormat`; default: text. */
   format?: StructuredFormat | undefined;
 }
 
-/** A schema for answers, as the chat-completions API takes it (`response_format`, strict). */
+/** A JSON schema for answers: `response_format` of the chat-completions API, strict. */
 export type StructuredFormat = ReturnType<typeof zodResponseFormat>;
 
-/** @param name what the schema is of, such as `sample`; the teacher sees it */
+/** @param name of the schema, such as `sample`; the teacher sees it */
 export function structuredFormat(schema: z.ZodType, name: string): StructuredFormat {
   return zodResponseFormat(schema, name);
 }
@@ -71,7 +71,7 @@ const completion = z.object({
   usage: z.object({ prompt_tokens: z.number(), completion_tokens: z.number(), total_tokens: z.number() }).nullish(),
 });
 
-/** The body of a request, as it is sent or put into a batch. */
+/** Makes the body of a request, sent by itself or in a batch. */
 export function requestBody(
   messages: readonly TeacherMessage[],
   settings: SamplingSettings,
@@ -94,9 +94,9 @@ export function hashRequest(body: ChatCompletionCreateParamsNonStreaming): strin
 }
 
 /**
- * Asks the teacher once.
+ * Sends a request to the teacher once.
  *
- * @throws TeacherError that says whether and when to try again; the signal's reason when it was aborted.
+ * @throws TeacherError that says whether and when to retry; the signal's reason when it was aborted
  */
 export async function askTeacher(
   client: OpenAI,
@@ -119,14 +119,14 @@ export async function askTeacher(
 }
 
 /**
- * Reads a chat completion, wherever it came from.
+ * Reads a chat completion.
  *
  * @throws TeacherError (retryable) for anything else
  */
 export function readCompletion(response: unknown, requestHash: string): TeacherAnswer {
   const result = completion.safeParse(response);
   if (!result.success) {
-    throw new TeacherError('The teacher answered something that is not a chat completion', { retryable: true });
+    throw new TeacherError('The teacher returned something that is not a chat completion', { retryable: true });
   }
   const { choices, model, usage } = result.data;
   const message = choices[0]?.message;
@@ -143,7 +143,7 @@ export function readCompletion(response: unknown, requestHash: string): TeacherA
   };
 }
 
-// The client never takes its listener off a signal, and one signal may serve a hundred thousand requests.
+// The client never removes its listener from a signal, and one signal may serve a hundred thousand requests.
 async function withOwnSignal<T>(outer: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
   const abort = () => controller.abort(outer?.reason);
