@@ -1,5 +1,5 @@
 /**
- * `gate`: whether a round is built upon, as a step without Temporal. `approve`: a person's decision, on Temporal.
+ * `gate`: decides whether a round is built upon, as a step without Temporal. `approve`: a person's decision, on Temporal.
  */
 import type { Client } from '@temporalio/client';
 import { type Command, InvalidArgumentError } from 'commander';
@@ -33,7 +33,7 @@ export function addGateCommands(program: Command, signal: AbortSignal): void {
     });
   program
     .command('approve <workflow-id>')
-    .description('decide about a round that waits for it: accept it, or set it aside with --reject')
+    .description('accept a round that waits for a decision, or set it aside with --reject')
     .option('--reject', 'set the round aside', false)
     .option('--comment <text>', 'why; kept with the decision')
     .addHelpText('after', '\nExample:\n  dataengine approve tuesday/round-1\n  dataengine approve tuesday --reject')
@@ -56,7 +56,7 @@ async function approve(workflowId: string, { reject, comment }: { reject: boolea
   });
 }
 
-/** The run's workflow knows its round's; a round's own id is taken as it is. */
+/** The id of the round under way, by that of its run; a round's own id is returned as it is. */
 async function roundWorkflow(client: Client, workflowId: string): Promise<string> {
   const progress = await client.workflow.getHandle(workflowId).query<{ roundWorkflowId?: string }>('progress');
   return progress.roundWorkflowId ?? workflowId;

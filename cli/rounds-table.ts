@@ -3,9 +3,9 @@ import { formatSeconds } from '../src/report/format-seconds.ts';
 import { decisionOf, forgottenOf } from '../workflows/details.ts';
 import type { RoundSummary } from '../workflows/messages.ts';
 
-/** The table of rounds for a terminal: scores, samples, tokens and time, then the error of each type by round. */
+/** The table of rounds for a terminal: scores, samples, tokens and time, then the error of each question type by round. */
 export function formatRounds(rounds: RoundSummary[], options: { color?: boolean } = {}): string {
-  return [scoreTable(rounds, options), typeTable(rounds, options)].filter((table) => table !== '').join('\n');
+  return [scoreTable(rounds, options), questionTypeTable(rounds, options)].filter((table) => table !== '').join('\n');
 }
 
 function scoreTable(rounds: RoundSummary[], options: { color?: boolean }): string {
@@ -43,18 +43,18 @@ function scoreTable(rounds: RoundSummary[], options: { color?: boolean }): strin
   return table.toString();
 }
 
-function typeTable(rounds: RoundSummary[], options: { color?: boolean }): string {
+function questionTypeTable(rounds: RoundSummary[], options: { color?: boolean }): string {
   const detailed = rounds.filter((row) => row.errorByType !== undefined);
-  const types = [...new Set(detailed.flatMap((row) => Object.keys(row.errorByType ?? {})))].sort();
-  if (types.length === 0) return '';
+  const questionTypes = [...new Set(detailed.flatMap((row) => Object.keys(row.errorByType ?? {})))].sort();
+  if (questionTypes.length === 0) return '';
   const head = ['error by question type', ...detailed.map((row) => `round ${row.round}`)];
   const table = new Table({
     head,
     colAligns: head.map((_, column) => (column === 0 ? 'left' : 'right')),
     style: styleOf(options),
   });
-  for (const type of types) {
-    table.push([type, ...detailed.map((row) => percent(row.errorByType?.[type]))]);
+  for (const questionType of questionTypes) {
+    table.push([questionType, ...detailed.map((row) => percent(row.errorByType?.[questionType]))]);
   }
   return table.toString();
 }

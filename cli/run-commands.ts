@@ -25,7 +25,7 @@ export function addRunCommands(program: Command, signal: AbortSignal): void {
   const command = program
     .command('run')
     .description(
-      'start the loop on Temporal, or join it where it is under way, and watch it; needs a server and workers',
+      'start the loop on Temporal, or join it when it is under way, and watch it; requires a server and workers',
     );
   addConfigOptions(command, { run: "run (default: the config's, or the workflow id)" })
     .option('--workflow-id <id>', 'default: the run’s name')
@@ -35,7 +35,7 @@ export function addRunCommands(program: Command, signal: AbortSignal): void {
     .option('--json', 'one line of JSON a change', false)
     .addHelpText(
       'after',
-      '\nExample:\n  dataengine run --config configs/demo.yaml --workflow-id tuesday\n\nCtrl-C stops watching; the workflow goes on.',
+      '\nExample:\n  dataengine run --config configs/demo.yaml --workflow-id tuesday\n\nCtrl-C stops watching; the workflow continues.',
     )
     .action((options: RunOptions) => startRun(options, signal));
   program
@@ -66,12 +66,12 @@ async function startRun(options: RunOptions, signal: AbortSignal): Promise<void>
   });
 }
 
-const patienceMilliseconds = 15_000;
+const answerTimeoutMilliseconds = 15_000;
 
 /**
- * Starts the run, or joins the one that is there (update-with-start): whether it is the same is decided by the workflow.
+ * Starts the run, or joins the one under way (update-with-start): the workflow decides whether it is the same.
  *
- * @returns where it is, or undefined when it was started but no worker has answered
+ * @returns its progress, or undefined when it was started but no worker has answered
  */
 async function startOrJoin(
   client: Client,
@@ -90,7 +90,7 @@ async function startOrJoin(
     memo: { config: input.config, ...(input.run !== undefined && { run: input.run }) },
   });
   try {
-    return await client.withDeadline(Date.now() + patienceMilliseconds, () =>
+    return await client.withDeadline(Date.now() + answerTimeoutMilliseconds, () =>
       client.workflow.executeUpdateWithStart<Workflow, DataEngineProgress, [DataEngineInput]>('join', {
         args: [input],
         startWorkflowOperation,

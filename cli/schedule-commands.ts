@@ -1,5 +1,6 @@
 /**
- * `dataengine schedule`: the loop by itself, night after night. Each command does what `temporal schedule` would.
+ * `dataengine schedule`: runs of the loop on a schedule, such as every night. Each command does what `temporal schedule`
+ * would.
  */
 import { resolve } from 'node:path';
 import type { ScheduleDescription, ScheduleOptions, ScheduleUpdateOptions } from '@temporalio/client';
@@ -17,19 +18,19 @@ interface ScheduleSettings extends ConfigOptions {
 
 /** Adds `dataengine schedule`. */
 export function addScheduleCommands(program: Command): void {
-  const schedule = program.command('schedule').description('let the loop run by itself, night after night');
+  const schedule = program.command('schedule').description('run the loop on a schedule, such as every night');
   for (const name of ['create', 'update'] as const) {
     const command = schedule
       .command(`${name} <schedule-id>`)
-      .description(name === 'create' ? 'make a schedule' : 'give a schedule these settings instead of those it has');
+      .description(name === 'create' ? 'create a schedule' : 'replace the settings of a schedule');
     addConfigOptions(command, {
       config: 'YAML config, as the CPU workers see it',
-      run: 'the run that every night continues (default: the schedule’s id)',
+      run: 'the run that each scheduled time continues (default: the schedule’s id)',
     })
-      .option('--more <number>', 'rounds a night', integer(1), 1)
+      .option('--more <number>', 'rounds each time', integer(1), 1)
       .option('--cron <line>', 'when, in five fields', '0 2 * * *')
       .option('--time-zone <name>', 'of the cron line, such as Europe/Berlin (default: UTC)')
-      .option('--catchup-window <duration>', 'how late a night may still begin, after an outage', '1 hour')
+      .option('--catchup-window <duration>', 'how late a run may still start, after an outage', '1 hour')
       .addHelpText(
         'after',
         `\nExample:\n  dataengine schedule ${name} nightly --config configs/demo.yaml --cron "0 2 * * *"`,
@@ -45,7 +46,7 @@ export function addScheduleCommands(program: Command): void {
   }
   schedule
     .command('describe <schedule-id>')
-    .description('print when it runs, what it has started and whether it is paused')
+    .description('print when a schedule runs, what it has started and whether it is paused')
     .option('--json', 'as JSON', false)
     .addHelpText('after', '\nExample:\n  dataengine schedule describe nightly')
     .action((id: string, { json }: { json: boolean }) =>
@@ -56,18 +57,18 @@ export function addScheduleCommands(program: Command): void {
     );
   schedule
     .command('trigger <schedule-id>')
-    .description('run it now, unless it runs already')
+    .description('run a schedule now, unless it is already running')
     .addHelpText('after', '\nExample:\n  dataengine schedule trigger nightly')
     .action((id: string) =>
       withClient(async ({ schedule }) => {
-        // Two nights at once would write in one run's directory, and the SDK's default lets them.
+        // Two at a time would write to one run's directory, which the SDK's default lets them.
         await schedule.getHandle(id).trigger('SKIP');
         process.stdout.write(`${id}: triggered\n`);
       }),
     );
   schedule
     .command('backfill <schedule-id>')
-    .description('make up for nights that were missed, one after another')
+    .description('run what a schedule has missed, one time after another')
     .requiredOption('--from <time>', 'such as 2026-03-01T00:00:00Z', time)
     .requiredOption('--to <time>', 'such as 2026-03-04T00:00:00Z', time)
     .addHelpText(
@@ -76,14 +77,14 @@ export function addScheduleCommands(program: Command): void {
     )
     .action((id: string, { from, to }: { from: Date; to: Date }) =>
       withClient(async ({ schedule }) => {
-        // Each night builds on the one before, so they wait for one another.
+        // Each builds on the one before, so they run one after another.
         await schedule.getHandle(id).backfill({ start: from, end: to, overlap: 'BUFFER_ALL' });
-        process.stdout.write(`${id}: the times from ${from.toISOString()} to ${to.toISOString()} are made up for\n`);
+        process.stdout.write(`${id}: the times from ${from.toISOString()} to ${to.toISOString()} are run\n`);
       }),
     );
   schedule
     .command('pause <schedule-id>')
-    .description('start no further night')
+    .description('pause a schedule')
     .option('--reason <text>', 'kept with the schedule')
     .addHelpText('after', '\nExample:\n  dataengine schedule pause nightly --reason "new GPUs"')
     .action((id: string, { reason }: { reason?: string }) =>
@@ -94,17 +95,17 @@ export function addScheduleCommands(program: Command): void {
     );
   schedule
     .command('resume <schedule-id>')
-    .description('let a schedule go on that was paused, by a person or after a night that failed')
+    .description('resume a schedule that was paused, by a person or after a failure')
     .addHelpText('after', '\nExample:\n  dataengine schedule resume nightly')
     .action((id: string) =>
       withClient(async ({ schedule }) => {
         await schedule.getHandle(id).unpause();
-        process.stdout.write(`${id}: goes on\n`);
+        process.stdout.write(`${id}: resumed\n`);
       }),
     );
   schedule
     .command('delete <schedule-id>')
-    .description('remove a schedule; a night under way goes on to its end')
+    .description('delete a schedule; a run under way is finished')
     .addHelpText('after', '\nExample:\n  dataengine schedule delete nightly')
     .action((id: string) =>
       withClient(async ({ schedule }) => {
@@ -114,7 +115,7 @@ export function addScheduleCommands(program: Command): void {
     );
 }
 
-/** The schedule that these settings mean. The run's name is fixed: Temporal adds the time to each workflow's id. */
+/** The schedule of these settings. The run's name is fixed, for Temporal adds the time to each workflow's id. */
 export async function scheduleOptions(scheduleId: string, settings: ScheduleSettings): Promise<ScheduleOptions> {
   const { config: file, run = scheduleId, more, cron, timeZone, catchupWindow, dataRoot, seed } = settings;
   const config = await loadConfig(file, { dataRoot, run, seed });
@@ -160,7 +161,7 @@ function describe(description: ScheduleDescription): string {
   return [
     `Schedule  ${schedule}${paused ? `, paused${note ? ` (${note})` : ''}` : ''}`,
     `Input     ${JSON.stringify(input)}`,
-    `Policies  overlap ${overlap}, catch-up window ${catchupWindowSeconds} s${pauseOnFailure ? ', pauses when a night fails' : ''}`,
+    `Policies  overlap ${overlap}, catch-up window ${catchupWindowSeconds} s${pauseOnFailure ? ', pauses after a failure' : ''}`,
     ...(running.length > 0 ? [`Running   ${running.join(', ')}`] : []),
     ...recent.map(({ at, workflow }) => `Started   ${at.toISOString()}  ${workflow}`),
     ...next.map((at) => `Next      ${at.toISOString()}`),

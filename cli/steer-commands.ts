@@ -1,5 +1,5 @@
 /**
- * `pause`, `resume`, `retry-step` and their like: each sends one message to the workflow of a run, as
+ * `pause`, `resume`, `retry-step` and others: each sends one message to the workflow of a run, as
  * `temporal workflow update execute` would.
  */
 import type { Client } from '@temporalio/client';
@@ -12,24 +12,26 @@ import { withClient } from './temporal-client.ts';
 export function addSteerCommands(program: Command): void {
   program
     .command('pause <workflow-id>')
-    .description('let a run end its step and begin no other until it is resumed; the teacher is asked nothing more')
-    .option('--reason <text>', 'shown to whoever looks at the run')
-    .option('--now', 'also stop the step under way, with a checkpoint', false)
+    .description(
+      'let a run finish its step and start no other until it is resumed; no further requests go to the teacher',
+    )
+    .option('--reason <text>', 'shown with the run')
+    .option('--now', 'also stop the current step, with a checkpoint', false)
     .addHelpText('after', '\nExample:\n  dataengine pause nightly --reason "the GPU is needed"')
     .action((id: string, { reason, now }: { reason?: string; now: boolean }) =>
       withClient(async (client) => {
-        tell(id, await update(client, id, 'pause', reason === undefined ? {} : { reason }));
-        if (now) tellActivities('stopped', await setActivities(client, id, 'pause'));
+        printStanding(id, await update(client, id, 'pause', reason === undefined ? {} : { reason }));
+        if (now) printActivities('stopped', await setActivities(client, id, 'pause'));
       }),
     );
   program
     .command('resume <workflow-id>')
-    .description('let a paused run go on')
+    .description('resume a paused run')
     .addHelpText('after', '\nExample:\n  dataengine resume nightly')
     .action((id: string) =>
       withClient(async (client) => {
-        tellActivities('taken up again', await setActivities(client, id, 'unpause'));
-        tell(id, await update(client, id, 'resume'));
+        printActivities('resumed', await setActivities(client, id, 'unpause'));
+        printStanding(id, await update(client, id, 'resume'));
       }),
     );
   for (const { name, updateName, description, done } of answers) {
@@ -48,7 +50,7 @@ export function addSteerCommands(program: Command): void {
   }
   program
     .command('add-rounds <workflow-id>')
-    .description('make a run that is under way longer')
+    .description('add rounds to a run under way')
     .requiredOption('--more <number>', 'how many rounds', integer(1))
     .addHelpText('after', '\nExample:\n  dataengine add-rounds tuesday --more 2')
     .action((id: string, { more }: { more: number }) =>
@@ -59,12 +61,12 @@ export function addSteerCommands(program: Command): void {
     );
   program
     .command('cancel <workflow-id>')
-    .description('stop a run; its trainer stops with a checkpoint, and a later run goes on from what is there')
+    .description('cancel a run; its trainer stops with a checkpoint, and a later run resumes from what is there')
     .addHelpText('after', '\nExample:\n  dataengine cancel tuesday')
     .action((id: string) =>
       withClient(async (client) => {
         await client.workflow.getHandle(id).cancel();
-        process.stdout.write(`${id}: asked to stop; \`dataengine watch ${id}\` shows when it has\n`);
+        process.stdout.write(`${id}: cancellation requested; \`dataengine watch ${id}\` shows when it has stopped\n`);
       }),
     );
 }
@@ -73,20 +75,20 @@ const answers = [
   {
     name: 'retry-step',
     updateName: 'retryStep',
-    description: 'try a failed step again that waits for a person (temporal.failedStep.action: wait)',
-    done: 'is tried again',
+    description: 'retry a failed step that waits for a person (temporal.failedStep.action: wait)',
+    done: 'is retried',
   },
   {
     name: 'skip-step',
     updateName: 'skipStep',
-    description: 'leave out a failed step that waits for a person and can be done without: the report',
-    done: 'is left out',
+    description: 'skip a failed step that waits for a person and is not required: the report',
+    done: 'is skipped',
   },
   {
     name: 'give-up',
     updateName: 'giveUp',
-    description: 'let a run fail whose failed step waits for a person',
-    done: 'ends the run with its error',
+    description: 'fail a run whose failed step waits for a person',
+    done: 'fails the run with its error',
   },
 ];
 
@@ -97,17 +99,17 @@ function update<R = DataEngineProgress>(client: Client, workflowId: string, name
     : handle.executeUpdate<R, [object]>(name, { args: [argument] });
 }
 
-function tell(id: string, { round, rounds, step, paused }: DataEngineProgress): void {
-  const where = `round ${round} of ${rounds ?? '?'}, step ${step ?? 'not begun'}`;
-  const state = paused === undefined ? 'goes on' : 'paused; no step begins after the one under way';
+function printStanding(id: string, { round, rounds, step, paused }: DataEngineProgress): void {
+  const where = `round ${round} of ${rounds ?? '?'}, step ${step ?? 'not started'}`;
+  const state = paused === undefined ? 'running' : 'paused; no step starts after the current one';
   process.stdout.write(`${id}: ${where}: ${state}\n`);
 }
 
-function tellActivities(what: string, names: string[]): void {
+function printActivities(what: string, names: string[]): void {
   for (const name of names) process.stdout.write(`  ${name} ${what}\n`);
 }
 
-/** Pauses or unpauses the activities under way of a run, its round and its generation. Returns their names. */
+/** Pauses or unpauses the running activities of a run, its round and its generation. Returns their names. */
 async function setActivities(client: Client, workflowId: string, action: 'pause' | 'unpause'): Promise<string[]> {
   const { namespace } = client.options;
   const { raw } = await client.workflow.getHandle(workflowId).describe();

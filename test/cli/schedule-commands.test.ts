@@ -55,7 +55,7 @@ test('a schedule is made, described, changed, paused, resumed and removed', asyn
   expect(await schedule('pause', 'weekly', '--reason', 'new GPUs')).toBe('weekly: paused\n');
   expect(await factsOf('weekly')).toMatchObject({ paused: true, note: 'new GPUs' });
   expect(await schedule('describe', 'weekly')).toContain('Schedule  weekly, paused (new GPUs)');
-  expect(await schedule('resume', 'weekly')).toBe('weekly: goes on\n');
+  expect(await schedule('resume', 'weekly')).toBe('weekly: resumed\n');
   expect(await factsOf('weekly')).toMatchObject({ paused: false });
 
   expect(await schedule('delete', 'weekly')).toBe('weekly: deleted\n');
@@ -79,7 +79,7 @@ test('a night is triggered, but not while one is at work', async () => {
   await handle.terminate();
 });
 
-test('missed nights are made up for, one after another', async () => {
+test('missed times are run, one after another', async () => {
   await schedule('create', 'missed', '--config', await configOn('missed'));
   const calls: string[] = [];
   const worker = await createWorker(environment, 'missed', fakeActivities(planOn('missed', { rounds: 0 }), calls));

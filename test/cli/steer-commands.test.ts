@@ -26,7 +26,7 @@ beforeAll(async () => {
 
 afterAll(() => environment?.temporal.teardown());
 
-test('pause --now stops the trainer with its checkpoints kept, and resume goes on from there', async () => {
+test('pause --now stops the trainer with its checkpoints kept, and the run resumes from them', async () => {
   const folder = await temporaryFolder();
   const configFile = await writeTinyRun(folder, (tiny) => ({
     ...tiny,
@@ -57,7 +57,7 @@ test('pause --now stops the trainer with its checkpoints kept, and resume goes o
     const stoppedAt = await steps();
     expect(await readdir(join(directory, 'checkpoints'))).not.toEqual([]);
     await sleep(3000);
-    // Nobody goes on with it by himself.
+    // No worker resumes it by itself.
     expect(await steps()).toBe(stoppedAt);
     expect(await runningWith(directory)).toEqual([]);
     await expect(steer('pause', 'now')).rejects.toMatchObject({
@@ -65,8 +65,8 @@ test('pause --now stops the trainer with its checkpoints kept, and resume goes o
     });
 
     const resumed = await steer('resume', 'now');
-    expect(resumed).toContain('  finetune taken up again\n');
-    expect(resumed).toContain('now: round 0 of 0, step finetune: goes on\n');
+    expect(resumed).toContain('  finetune resumed\n');
+    expect(resumed).toContain('now: round 0 of 0, step finetune: running\n');
     return (await handle.result()) as DataEngineResult;
   };
   const result = await cpuWorker.runUntil(gpuWorker.runUntil(work()));

@@ -9,7 +9,7 @@ import { runningWith } from '../../bench/support/processes.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { pretendTrainerEntry, writeTinyRun } from '../round/tiny-run.ts';
 
-test('whatever is killed on the way, the run ends with the same data, scores and adapters', async () => {
+test('whatever process is killed, the run ends with the same data, scores and adapters', async () => {
   const folder = await temporaryFolder();
   const configFile = await writeTinyRun(folder, (config) => ({
     ...config,

@@ -83,7 +83,7 @@ test('round 0 trains and measures; later rounds make data first; each ends with 
   });
 });
 
-test('each round is a child workflow named after the run, with words for the Temporal UI', async () => {
+test('each round is a child workflow named after the run, with summaries for the Temporal UI', async () => {
   const queue = newQueue();
   await execute(queue, fakeActivities(planOn(queue, { rounds: 1 }), []));
   const { client } = environment.temporal;
@@ -97,7 +97,7 @@ test('each round is a child workflow named after the run, with words for the Tem
   expect(summaries).toContainEqual(expect.stringMatching(/^"Finetune the adapter /));
 });
 
-test('queries tell the round, its steps and the finished rounds', async () => {
+test('queries return the round, its steps and the finished rounds', async () => {
   const queue = newQueue();
   const worker = await createWorker(environment, queue, fakeActivities(planOn(queue, { rounds: 1 }), []));
   await worker.runUntil(async () => {
@@ -123,7 +123,7 @@ test('queries tell the round, its steps and the finished rounds', async () => {
   });
 });
 
-test('it continues as new between groups of rounds and loses no row', async () => {
+test('the run continues as new after a number of rounds and loses no row', async () => {
   const queue = newQueue();
   const calls: string[] = [];
   const result = await execute(queue, fakeActivities(planOn(queue, { rounds: 3, roundsPerExecution: 2 }), calls));
@@ -148,14 +148,14 @@ test('evaluation is split over the configured shards', async () => {
   expect(calls.filter((call) => call === 'evaluateShard 0')).toHaveLength(3);
 });
 
-test('images are embedded in the configured parts, which are then joined', async () => {
+test('images are embedded in the configured shards, which are then joined', async () => {
   const queue = newQueue();
   const calls: string[] = [];
   await execute(queue, fakeActivities(planOn(queue, { rounds: 1, embeddingShards: 3 }), calls));
   expect(calls.filter((call) => call.startsWith('embed'))).toEqual([...Array(3).fill('embedShard 1'), 'embed 1']);
 });
 
-test('no more parts are with the GPU workers at a time than the config says', async () => {
+test('no more shards are scheduled at a time than the config says', async () => {
   const queue = newQueue();
   const activities = fakeActivities(
     planOn(queue, { rounds: 0, evaluationShards: 12, partsAtOnce: 3, evaluationSets: ['validation'] }),
@@ -172,7 +172,7 @@ test('no more parts are with the GPU workers at a time than the config says', as
   expect(Math.max(...waiting)).toBe(3);
 });
 
-test('what a person must repair is not tried again, and its message comes through', async () => {
+test('wrong input is not retried, and its message reaches the caller', async () => {
   const queue = newQueue();
   let attempts = 0;
   const activities = {
@@ -180,7 +180,7 @@ test('what a person must repair is not tried again, and its message comes throug
     prepareData: async () => {
       attempts += 1;
       throw ApplicationFailure.nonRetryable(
-        'train.json: [12].correct_choice_idx: 7 is out of range. Mend this value',
+        'train.json: [12].correct_choice_idx: 7 is out of range. Correct this value',
         'InputError',
       );
     },
@@ -194,7 +194,7 @@ test('what a person must repair is not tried again, and its message comes throug
   expect(attempts).toBe(1);
 });
 
-test('a failure that may pass is tried again', async () => {
+test('a failure that may pass is retried', async () => {
   const queue = newQueue();
   let attempts = 0;
   const activities = fakeActivities(planOn(queue, { rounds: 0 }), []);
@@ -210,7 +210,7 @@ test('a failure that may pass is tried again', async () => {
 
 const approval = { timeoutHours: 1, defaultDecision: 'gate' as const };
 
-test('under the policy approve a round waits for a person, and nothing runs meanwhile', async () => {
+test('under the policy approve a round waits for a person, and nothing runs in the meantime', async () => {
   const queue = newQueue();
   const calls: string[] = [];
   const worker = await createWorker(environment, queue, fakeActivities(planOn(queue, { rounds: 1, approval }), calls));
@@ -243,7 +243,7 @@ test('under the policy approve a round waits for a person, and nothing runs mean
   expect(result).toMatchObject({ lastGood: 0, stop: { rule: 'rounds' } });
 });
 
-test('a decision that nobody asked for is refused', async () => {
+test('a decision that the round does not wait for is refused', async () => {
   const queue = newQueue();
   const { client } = environment.temporal;
   let refused: unknown;
@@ -257,7 +257,7 @@ test('a decision that nobody asked for is refused', async () => {
   expect((refused as Error).cause).toMatchObject({ message: 'Not now: the round does not wait for a decision' });
 });
 
-test('when nobody decides in time the default decision holds', async () => {
+test('without a decision in time the default decision applies', async () => {
   const queue = newQueue();
   const calls: string[] = [];
   const soon = { timeoutHours: 0.0001, defaultDecision: 'accept' as const };
@@ -265,7 +265,7 @@ test('when nobody decides in time the default decision holds', async () => {
   expect(calls).toContain('gate 1 default accept');
 });
 
-test('a stop rule ends the run early, and the result says why', async () => {
+test('a stop rule ends the run early, and the result has the reason', async () => {
   const queue = newQueue();
   const calls: string[] = [];
   const activities = fakeActivities(planOn(queue, { rounds: 5 }), calls);

@@ -40,14 +40,14 @@ function row(round: number): RoundSummary {
   };
 }
 
-test('the rounds are told as a Markdown table', () => {
+test('rounds are described as a Markdown table', () => {
   const text = describeRounds({ plan, nextRound: 2, rounds: [row(0), row(1)] });
   expect(text).toContain('Round 2 of 2 is under way.');
   expect(text).toContain('| 1 | 61.3 | 50.0 | 58.3 | 116 | 500 | 460000 | 11111 | 12 of 180 | yes |');
   expect(describeRounds({ plan, nextRound: 3, rounds: [] })).toContain('All rounds are done.');
 });
 
-test('the steps are told as a Markdown table', () => {
+test('steps are described as a Markdown table', () => {
   const text = describeSteps(1, [
     { name: 'sample', state: 'done', seconds: 2.04, note: '600 requests' },
     { name: 'generate', state: 'running' },
@@ -56,7 +56,7 @@ test('the steps are told as a Markdown table', () => {
   expect(text).toContain('| generate | running |  |  |');
 });
 
-test('the rows that travel stay below 10 KB however many rounds there are, newest kept whole', () => {
+test('the rows in payloads stay below 10 KB however many rounds there are, the newest kept whole', () => {
   const rounds = Array.from({ length: 200 }, (_, round) => row(round));
   const kept = compactRounds(rounds);
   expect(JSON.stringify(kept).length).toBeLessThan(10_000);

@@ -43,7 +43,7 @@ async function setUp(teacherSettings: Record<string, unknown>, batchSeconds = 0)
   return { ...rest, context, executions, result: () => resultOf(context) };
 }
 
-test('nothing is lost, repeated or paid twice where one execution ends and the next begins', async () => {
+test('nothing is lost, repeated or paid twice where one execution ends and the next starts', async () => {
   const { teacher, context, start, worker, executions, result } = await setUp({});
   const events = await worker.runUntil(async () => {
     const handle = await start();
@@ -60,7 +60,7 @@ test('nothing is lost, repeated or paid twice where one execution ends and the n
   expect(await readLedger(context.run.root)).toMatchObject({ promptTokens, completionTokens, lostCalls: 0 });
 });
 
-test('the budget and its top-ups hold over all executions', async () => {
+test('the budget and its top-ups apply to all executions', async () => {
   const limit = 0.9;
   const { teacher, context, start, worker, executions, result } = await setUp({ budget: { limit } });
   const events = await worker.runUntil(async () => {
@@ -80,7 +80,7 @@ test('the budget and its top-ups hold over all executions', async () => {
   expect(await readLedger(context.run.root)).toMatchObject({ toppedUp: 10 });
 });
 
-test('batches under way go on, and the next execution collects them', async () => {
+test('batches under way continue, and the next execution collects them', async () => {
   const batch = { requests: 5, maxConcurrent: 3, pollSeconds: 0.1, maximumPollSeconds: 0.2 };
   const { teacher, start, worker, executions, result } = await setUp({ mode: 'batch', batch }, 1.5);
   const events = await worker.runUntil(async () => {

@@ -50,7 +50,7 @@ function costByTeacher(teacher: Awaited<ReturnType<typeof setUp>>['teacher']): n
   );
 }
 
-test('every request is answered, the answers are those of a single process, and payloads are small', async () => {
+test('every request is answered, with the answers of a single process and at the cost that the teacher counts', async () => {
   const { context, start, worker, teacher } = await setUp({});
   const outcome = await worker.runUntil(async () => outcomeOf(await start()));
   expect(outcome).toMatchObject({ answers: requests, unanswered: 0, reused: false });
@@ -61,7 +61,7 @@ test('every request is answered, the answers are those of a single process, and 
   expect(ledger.cost).toBeCloseTo(outcome.cost, 9);
 });
 
-test('faults of all kinds lose nothing, repeat nothing, and cost nothing that is not accounted for', async () => {
+test('faults of all kinds lose no answer, repeat none, and cost nothing that is not in the ledger', async () => {
   const rates = { rateLimited: 0.1, serverError: 0.05, cutConnection: 0.05, nonsense: 0.05 };
   const { context, start, worker, teacher } = await setUp(
     { faults: { rates, retryAfterSeconds: 0.2 } },
@@ -74,14 +74,14 @@ test('faults of all kinds lose nothing, repeat nothing, and cost nothing that is
   expect((await readLedger(context.run.root)).cost).toBeCloseTo(costByTeacher(teacher), 9);
 });
 
-test('a refused key ends the workflow, with what to check', async () => {
+test('a refused key fails the workflow, with what to check', async () => {
   const { start, worker, teacher } = await setUp({ faults: { requiredKey: 'another' } });
   const failure = await worker.runUntil(async () => outcomeOf(await start()).catch((error: Error) => error));
   expect(String((failure as { cause?: { cause?: Error } }).cause?.cause?.message)).toMatch(/Check the key/);
   expect(teacher.counts().requests).toBeLessThanOrEqual(3 * 2);
 });
 
-test('the budget is never passed: it waits for a top-up, and the next round knows of it', async () => {
+test('the budget is never exceeded: the workflow waits for a top-up, which is recorded for the next round', async () => {
   const limit = 0.9;
   const { context, start, worker, teacher } = await setUp({}, { budget: { limit } });
   await worker.runUntil(async () => {
@@ -101,7 +101,7 @@ test('the budget is never passed: it waits for a top-up, and the next round know
   expect(await readLedger(context.run.root)).toMatchObject({ toppedUp: 10 });
 });
 
-test('a used-up budget can end the round with the answers there are', async () => {
+test('with a used-up budget the round can be ended with the answers there are', async () => {
   const { start, worker, teacher } = await setUp({}, { budget: { limit: 0.9 } });
   const outcome = await worker.runUntil(async () => {
     const handle = await start();
@@ -114,7 +114,7 @@ test('a used-up budget can end the round with the answers there are', async () =
   expect(outcome.cost).toBeLessThanOrEqual(0.9);
 });
 
-test('a round that ended without an answer is asked again when there is money', async () => {
+test('a round that ended without an answer is asked again when there is budget', async () => {
   const { context, start, worker, teacher } = await setUp({}, { budget: { limit: 0.001 } });
   await worker.runUntil(async () => {
     const poor = await start();
@@ -150,7 +150,7 @@ test('batches give the same answers at half the price; failed and expired reques
   expect(outcome.cost).toBeCloseTo(costByTeacher(teacher), 9);
 });
 
-test('cancelling the workflow cancels the remote batches, and a later one goes on with what they had done', async () => {
+test('cancelling the workflow cancels the remote batches, and a later one continues with what they had done', async () => {
   const batches = { seconds: 3600 };
   const { context, start, worker, teacher } = await setUp({ faults: { batches } }, batchSettings);
   await worker.runUntil(async () => {

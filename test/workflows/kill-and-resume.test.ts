@@ -15,7 +15,7 @@ beforeAll(async () => {
 
 afterAll(() => environment?.temporal.teardown());
 
-test('kill -9 of the trainer, then of the GPU worker: the run ends by itself, with the loss curve of an undisturbed one', async () => {
+test('after kill -9 of the trainer, then of the GPU worker, the run ends with the loss curve of an undisturbed one', async () => {
   const folder = await temporaryFolder();
   const queues = { cpuQueue: 'kill-cpu', gpuQueue: 'kill-gpu' };
   const configFile = await writeTinyRun(folder, (config) => ({

@@ -42,7 +42,7 @@ async function tinyRun(queues: { cpu: string; gpu: string }, stepsPerEpoch: numb
   return { folder, configFile };
 }
 
-test('kill -9 of the trainer, then of the GPU worker: the run ends by itself, with the loss curve of an undisturbed one', async () => {
+test('after kill -9 of the trainer, then of the GPU worker, the run ends with the loss curve of an undisturbed one', async () => {
   const { folder, configFile } = await tinyRun({ cpu: 'kill-real-cpu', gpu: 'kill-real-gpu' }, 400);
   const undisturbed = await tinyContext(configFile, { trainer: undefined });
   await finetune(undisturbed);
@@ -74,7 +74,7 @@ test('kill -9 of the trainer, then of the GPU worker: the run ends by itself, wi
   expect(await runningWith(folder)).toEqual([]);
 });
 
-test('cancelling in the middle of finetune leaves a checkpoint and no process', async () => {
+test('cancelling during finetune leaves a checkpoint and no process', async () => {
   const { folder, configFile } = await tinyRun({ cpu: 'cancel-real-cpu', gpu: 'cancel-real-gpu' }, 20_000);
   const cpuWorker = await createWorker(environment, 'cancel-real-cpu', createCpuActivities({ extensions }));
   const gpuWorker = await createWorker(environment, 'cancel-real-gpu', createGpuActivities({ extensions }));
@@ -98,7 +98,7 @@ test('cancelling in the middle of finetune leaves a checkpoint and no process', 
   expect(await readdir(directory)).not.toContain('manifest.json');
 });
 
-test('a worker that is told to end has its trainer write a checkpoint first, and the next worker goes on from there', async () => {
+test('a worker that is to stop has its trainer write a checkpoint first, and the next worker resumes from it', async () => {
   const { folder, configFile } = await tinyRun({ cpu: 'ending-real-cpu', gpu: 'ending-real-gpu' }, 600);
   const finetuneFolder = join(folder, 'runs', 'ending', 'round-0', 'finetune');
   const steps = async () =>

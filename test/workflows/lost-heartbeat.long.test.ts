@@ -26,7 +26,7 @@ beforeAll(async () => {
 
 afterAll(() => environment?.temporal.teardown());
 
-test('another worker takes over, and the first one, when it comes back, neither commits nor harms the second', async () => {
+test('another worker takes over; the first one, when it returns, neither commits nor disturbs the second', async () => {
   const folder = await temporaryFolder();
   const queues = { cpu: 'lost-cpu', gpu: 'lost-gpu' };
   const configFile = await writeTinyRun(folder, (config) => ({

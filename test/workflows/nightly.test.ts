@@ -1,5 +1,5 @@
 /**
- * A run that goes on night after night: started by a schedule, or again and again, on a real server.
+ * A run that is continued night after night, by a schedule or by starting it again, on a real server.
  */
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
@@ -89,7 +89,7 @@ test('each night of a schedule adds a round to the same run, whatever Temporal c
   });
 });
 
-test('the plain temporal line makes such a schedule too', async () => {
+test('the plain temporal command creates such a schedule too', async () => {
   const folder = await temporaryFolder();
   const config = await writeTinyRun(folder, (tiny) => ({ ...tiny, run: undefined, rounds: 5 }));
   const { client, address } = environment.temporal as typeof environment.temporal & { address?: string };
@@ -106,7 +106,7 @@ test('the plain temporal line makes such a schedule too', async () => {
   expect(prepared).toMatchObject({ run: 'plain', rounds: 1, earlier: [] });
 });
 
-test('a round with nothing new to learn from ends early, says so, and is tried again the next night', async () => {
+test('a round with nothing new to learn from ends early with the reason, and runs again the next night', async () => {
   const folder = await temporaryFolder();
   const config = await writeTinyRun(folder, (tiny) => ({
     ...tiny,

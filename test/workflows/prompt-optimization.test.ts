@@ -129,7 +129,7 @@ describe('a person and the teacher', () => {
     }
   }, 60_000);
 
-  test('can use nothing but the temporal command', async () => {
+  test('need no more than the temporal command', async () => {
     const { result } = await optimize('by command', async (handle) => {
       const { current } = await waiting(handle, 0);
       const temporal = async (...words: string[]) =>
@@ -151,7 +151,7 @@ describe('a person and the teacher', () => {
   }, 60_000);
 });
 
-test('a revision that the budget has no room for leaves the choice to the person', async () => {
+test('a revision that exceeds the budget leaves the choice to the person', async () => {
   const look = async (handle: Handle) => {
     const { current } = await waiting(handle, 0);
     const verdict = { sample: current?.samples[0]?.id ?? '', verdict: 'bad', comment: complaint };
@@ -168,7 +168,7 @@ test('a revision that the budget has no room for leaves the choice to the person
   expect(result.accepted).toBeUndefined();
 });
 
-test('an accepted prompt for a run is what the next round of the run asks with', async () => {
+test('a prompt accepted for a run is used by the next round of the run', async () => {
   const { folder, result } = await optimize(
     'for a run',
     async (handle) => {
@@ -186,7 +186,7 @@ test('an accepted prompt for a run is what the next round of the run asks with',
   expect(await readFile(config.teacher.prompt, 'utf8')).not.toContain('Be brief');
 }, 300_000);
 
-test('wrong updates are refused with what to do, and change nothing', async () => {
+test('wrong updates are refused, with what to do, and change nothing', async () => {
   await optimize('refusals', async (handle) => {
     const { current } = await waiting(handle, 0);
     const sample = current?.samples[0]?.id;

@@ -33,7 +33,7 @@ async function makeCurrent(buildId: string): Promise<void> {
   );
 }
 
-test('a round under way ends on its own build, and the next one is the newer build’s', async () => {
+test('a round under way ends on its own build, and the next one runs on the newer build', async () => {
   const held = gate();
   const calls: Record<'old' | 'new', string[]> = { old: [], new: [] };
   const startBuild = (build: 'old' | 'new') => {

@@ -76,7 +76,7 @@ test('two rounds, started with the plain temporal command and followed as dataen
   expect(lines).toContainEqual(expect.stringMatching(/^round 2 gate /));
 }, 300_000);
 
-test('an unknown key in the config ends the workflow at once, naming line and nearest key', async () => {
+test('an unknown key in the config fails the workflow at once, naming line and nearest key', async () => {
   const { folder } = await tinyFolder();
   const configFile = join(folder, 'wrong.yaml');
   await writeFile(configFile, 'model: { path: x }\ndata: { root: y }\nfinetune:\n  ephocs: 3\n');

@@ -1,7 +1,6 @@
 /**
- * Every stored history must replay: a change that would break runs under way on workers that are not pinned to a
- * version fails here. Such a change is guarded with `patched`, or left to Worker Versioning and the histories made
- * again with `npm run histories`.
+ * Every stored history must replay: a change of the workflows that breaks runs under way on workers that are not pinned to
+ * a version fails here.
  */
 import { bundleWorkflowCode, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { DeterminismViolationError } from '@temporalio/workflow';
@@ -33,7 +32,7 @@ function isMessage(value: unknown): value is { type: string; name: string } {
   return typeof value === 'object' && value !== null && 'type' in value && 'name' in value;
 }
 
-/** What went wrong in the replay of each, in order. */
+/** The error of each replay, in order. */
 async function replayAll(stored: StoredHistory[]): Promise<(Error | undefined)[]> {
   const given = stored.map((history) => ({ workflowId: startOf(history)?.workflowId ?? '', history }));
   const problems: (Error | undefined)[] = [];
@@ -48,7 +47,7 @@ test('the stored histories replay', async () => {
   expect(problems).toHaveLength(histories.size);
 });
 
-test('a workflow that does something else than its history says fails', async () => {
+test('a history that differs from what the workflow does fails', async () => {
   const history = histories.get('run-round-1');
   const changed: StoredHistory = JSON.parse(JSON.stringify(history).replaceAll('"merge"', '"mergeElsewhere"'));
   const [problem] = await replayAll([changed]);
@@ -56,7 +55,7 @@ test('a workflow that does something else than its history says fails', async ()
   expect(problem?.message).toMatch(/mergeElsewhere/);
 });
 
-describe('the stored histories take', () => {
+describe('the stored histories cover', () => {
   test('every workflow', async () => {
     const workflows = Object.keys(await import('../../../workflows/index.ts')).sort();
     expect([...new Set([...histories.values()].map((history) => startOf(history)?.workflowType.name))].sort()).toEqual(
