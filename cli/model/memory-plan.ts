@@ -4,8 +4,8 @@ import { evaluationNumberFormats } from '../../src/config/number-formats.ts';
 import type { Config } from '../../src/config/schema.ts';
 import { familyOf, type ModelConfig } from '../../src/model/families/index.ts';
 import { readModelConfig } from '../../src/model/files/model-config.ts';
-import { sizeOf } from '../../src/model/ops/ops.ts';
 import { BYTES_PER_VALUE, productTypeOf } from '../../src/model/ops/tensorflow.ts';
+import { sizeOf } from '../../src/model/ops/value.ts';
 import { adaptedModules } from '../../src/trainer/jobs/lora.ts';
 import { type MemoryPlan, planMemory } from '../../src/trainer/jobs/memory-plan.ts';
 

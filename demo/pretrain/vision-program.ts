@@ -14,9 +14,10 @@ import { type FlatParameters, flatParameters, unpack, viewsOf } from '../../src/
 import { crossEntropy } from '../../src/model/layers/cross-entropy.ts';
 import { gatherRows } from '../../src/model/layers/embedding.ts';
 import { add, linear } from '../../src/model/layers/linear.ts';
-import type { Ops, Value } from '../../src/model/ops/ops.ts';
+import type { Ops } from '../../src/model/ops/ops.ts';
 import { adamScalars, type InputSpecification, Program } from '../../src/model/ops/program.ts';
 import { Tape, type Variable } from '../../src/model/ops/tape.ts';
+import type { Value } from '../../src/model/ops/value.ts';
 import { trainedVariables } from '../../src/trainer/jobs/lora.ts';
 import { declareParameters, OPTIMIZER_STATE, optimize, SCALARS_INPUT } from '../../src/trainer/jobs/optimizer.ts';
 import type { Scene } from '../scenes/scene.ts';

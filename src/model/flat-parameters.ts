@@ -2,7 +2,8 @@
  * Many trained tensors as one: the optimizer then runs one fused kernel a step instead of one a tensor, and
  * a checkpoint is three arrays.
  */
-import { type Ops, sizeOf, type Value } from './ops/ops.ts';
+import type { Ops } from './ops/ops.ts';
+import { sizeOf, type Value } from './ops/value.ts';
 
 export interface FlatParameters {
   readonly names: readonly string[];

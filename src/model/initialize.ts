@@ -1,6 +1,6 @@
 /** Fresh weights. */
 import { seededRandom } from '../core/seeded-random.ts';
-import { sizeOf } from './ops/ops.ts';
+import { sizeOf } from './ops/value.ts';
 
 /** Numbers of the standard normal distribution (Box-Muller), from uniform ones. */
 function normal(uniform: () => number): number {

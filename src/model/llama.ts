@@ -7,8 +7,9 @@ import { gatherRows } from './layers/embedding.ts';
 import { add, linear } from './layers/linear.ts';
 import { rmsNorm } from './layers/normalization.ts';
 import { rotate } from './layers/rotary-embedding.ts';
-import type { Ops, Value } from './ops/ops.ts';
+import type { Ops } from './ops/ops.ts';
 import { frozen, type Tape, type Variable } from './ops/tape.ts';
+import type { Value } from './ops/value.ts';
 import type { Weights } from './weights.ts';
 
 const PREFIX = 'language_model.';

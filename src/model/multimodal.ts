@@ -2,8 +2,8 @@
 import type { ModelConfig } from './families/index.ts';
 import { gatherRows, selectRows } from './layers/embedding.ts';
 import { type Adapters, embedTokens, type LlamaInput, llama } from './llama.ts';
-import type { Value } from './ops/ops.ts';
 import type { Tape, Variable } from './ops/tape.ts';
+import type { Value } from './ops/value.ts';
 import type { Weights } from './weights.ts';
 
 export interface SequenceInput extends Omit<LlamaInput, 'embeddings'> {

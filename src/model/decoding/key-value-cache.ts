@@ -1,6 +1,7 @@
 import type { LayerCache } from '../llama.ts';
-import type { Ops, Value } from '../ops/ops.ts';
+import type { Ops } from '../ops/ops.ts';
 import type { Program, Updates } from '../ops/program.ts';
+import type { Value } from '../ops/value.ts';
 
 export interface CacheShape {
   /** Sequences; with beams, all beams of a prompt lie next to each other. */

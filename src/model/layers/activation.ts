@@ -1,5 +1,5 @@
-import type { Value } from '../ops/ops.ts';
 import type { Tape, Variable } from '../ops/tape.ts';
+import type { Value } from '../ops/value.ts';
 
 /** Gaussian error linear unit, exact form with erf (arXiv 1606.08415), as `torch.nn.functional.gelu`. */
 export function gelu(tape: Tape, x: Variable): Variable {

@@ -1,5 +1,6 @@
-import type { Ops, Value } from '../ops/ops.ts';
+import type { Ops } from '../ops/ops.ts';
 import type { Tape, Variable } from '../ops/tape.ts';
+import type { Value } from '../ops/value.ts';
 import { backThroughWeight, linear, throughWeight } from './linear.ts';
 
 /** One LoRA adapter (arXiv 2106.09685) on one linear layer. */

@@ -1,5 +1,6 @@
-import type { Ops, Value } from '../ops/ops.ts';
+import type { Ops } from '../ops/ops.ts';
 import type { Tape, Variable } from '../ops/tape.ts';
+import type { Value } from '../ops/value.ts';
 
 export interface HeadLayout {
   batch: number;

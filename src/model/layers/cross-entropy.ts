@@ -1,5 +1,5 @@
-import type { Value } from '../ops/ops.ts';
 import type { Tape, Variable } from '../ops/tape.ts';
+import type { Value } from '../ops/value.ts';
 
 /**
  * Weighted sum of the token losses.

@@ -1,5 +1,6 @@
-import type { Ops, Value } from '../ops/ops.ts';
+import type { Ops } from '../ops/ops.ts';
 import type { Tape, Variable } from '../ops/tape.ts';
+import type { Value } from '../ops/value.ts';
 
 /** `x Wᵀ`: `[rows, in]` by a weight `[out, in]`, kept as it is or transposed. */
 export function throughWeight(ops: Ops, x: Value, { value, isTransposed = false }: Variable): Value {

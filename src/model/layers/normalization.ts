@@ -1,5 +1,5 @@
-import type { Value } from '../ops/ops.ts';
 import type { Tape, Variable } from '../ops/tape.ts';
+import type { Value } from '../ops/value.ts';
 
 /**
  * Root-mean-square norm (arXiv 1910.07467): `x / sqrt(mean(x²) + epsilon) * weight`.

@@ -1,6 +1,7 @@
 /** How a vision transformer begins (arXiv 2010.11929): patches, class token, positions. */
-import type { Ops, Value } from '../ops/ops.ts';
+import type { Ops } from '../ops/ops.ts';
 import type { Tape, Variable } from '../ops/tape.ts';
+import type { Value } from '../ops/value.ts';
 import { gatherRows } from './embedding.ts';
 import { linear } from './linear.ts';
 

@@ -1,5 +1,5 @@
-import type { Value } from '../ops/ops.ts';
 import type { Tape, Variable } from '../ops/tape.ts';
+import type { Value } from '../ops/value.ts';
 
 /** Cosines and sines, each broadcasting to `[batch, heads, tokens, headSize / 2]`. */
 export interface RotaryTables {

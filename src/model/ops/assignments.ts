@@ -1,7 +1,7 @@
 /** Updates that replace a variable of a program, or a part of it. */
 import type { NodeAttribute } from './graph-definition.ts';
 import type { GraphOps, GraphValue } from './graph-ops.ts';
-import type { Value } from './ops.ts';
+import type { Value } from './value.ts';
 
 export interface Assignments {
   /** The float32 `variable` as it is after the updates so far. */

@@ -2,7 +2,7 @@
  * Operations that run at once. For tests, odd shapes and small one-off computations: the traced graph is
  * about 1.5 times faster and is what training and evaluation use.
  */
-import { type Attribute, Ops, type Specification, sizeOf, type Value } from './ops.ts';
+import { Ops } from './ops.ts';
 import {
   DATA_TYPE_CODES,
   type DataType,
@@ -10,6 +10,7 @@ import {
   type OperationAttribute,
   type TypedArray,
 } from './tensorflow.ts';
+import { type Attribute, type Specification, sizeOf, type Value } from './value.ts';
 
 interface EagerValue extends Value {
   readonly id: number;

@@ -3,8 +3,8 @@
  * (tensorflow/core/framework/graph.proto, tensorflow/core/protobuf/saved_model.proto).
  */
 import { createRequire } from 'node:module';
-import type { Attribute } from './ops.ts';
 import { DATA_TYPE_CODES, type DataType } from './tensorflow.ts';
+import type { Attribute } from './value.ts';
 
 export type NodeAttribute =
   | Attribute

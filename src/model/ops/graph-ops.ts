@@ -1,7 +1,8 @@
 /** Operations that are written down as nodes of a TensorFlow graph instead of being run. */
 import type { GraphNode, NodeAttribute } from './graph-definition.ts';
-import { Ops, type Specification, sizeOf, type Value } from './ops.ts';
+import { Ops } from './ops.ts';
 import { BYTES_PER_VALUE, type DataType } from './tensorflow.ts';
+import { type Specification, sizeOf, type Value } from './value.ts';
 
 /** Constants up to this many elements are shared when equal: shapes, permutations, scalars. */
 const SHARED_CONSTANT_ELEMENTS = 16;

@@ -13,7 +13,7 @@ import type { Feed } from './eager-ops.ts';
 import { savedModelBytes } from './graph-definition.ts';
 import { peakBytes } from './graph-memory.ts';
 import { GraphOps, type GraphValue } from './graph-ops.ts';
-import { type Ops, type ProductType, sizeOf, type Value } from './ops.ts';
+import type { Ops, ProductType } from './ops.ts';
 import {
   type Binding,
   BYTES_PER_VALUE,
@@ -22,6 +22,7 @@ import {
   nativeBinding,
   type TypedArray,
 } from './tensorflow.ts';
+import { sizeOf, type Value } from './value.ts';
 
 /** What a variable is stored as. bfloat16 takes half the memory; such a variable is given as its bytes. */
 export type WeightDtype = 'float32' | 'bfloat16';

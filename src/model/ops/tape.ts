@@ -5,7 +5,8 @@
  * walks the records from the last to the first. Frozen inputs record nothing, so a finetune with
  * frozen weights never computes their gradients. The tape works the same on eager and traced operations.
  */
-import type { Ops, Value } from './ops.ts';
+import type { Ops } from './ops.ts';
+import type { Value } from './value.ts';
 
 /** A value with a place in the computation; `needsGradient` is true downstream of a trained parameter. */
 export interface Variable {

@@ -3,11 +3,12 @@
 import { familyOf, type ModelConfig } from '../../model/families/index.ts';
 import type { ModelDirectory } from '../../model/files/model-directory.ts';
 import { type FlatParameters, flatParameters, unpack } from '../../model/flat-parameters.ts';
-import type { Ops, ProductType, Value } from '../../model/ops/ops.ts';
+import type { Ops, ProductType } from '../../model/ops/ops.ts';
 import type { InputSpecification } from '../../model/ops/program.ts';
 import { adamScalars, Program } from '../../model/ops/program.ts';
 import { frozen, Tape } from '../../model/ops/tape.ts';
 import type { TypedArray } from '../../model/ops/tensorflow.ts';
+import type { Value } from '../../model/ops/value.ts';
 import type { FinetuneJob, LoraSettings } from '../protocol.ts';
 import type { Batch, BatchShape } from './batch.ts';
 import { frozenWeights, loadWeights } from './frozen-weights.ts';

@@ -5,8 +5,9 @@ import { seededRandom } from '../../core/seeded-random.ts';
 import type { ModelConfig } from '../../model/families/index.ts';
 import type { Adapter } from '../../model/layers/adapted-linear.ts';
 import type { Adapters } from '../../model/llama.ts';
-import { type Ops, sizeOf, type Value } from '../../model/ops/ops.ts';
+import type { Ops } from '../../model/ops/ops.ts';
 import { trained, type Variable } from '../../model/ops/tape.ts';
+import { sizeOf, type Value } from '../../model/ops/value.ts';
 import type { LoraSettings } from '../protocol.ts';
 
 /** One adapted layer: its name in the base model and the size of its weight. */

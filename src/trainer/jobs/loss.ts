@@ -5,9 +5,10 @@ import { crossEntropy } from '../../model/layers/cross-entropy.ts';
 import { rotaryFrequencies, rotaryTables } from '../../model/layers/rotary-embedding.ts';
 import type { Adapters } from '../../model/llama.ts';
 import { multimodal } from '../../model/multimodal.ts';
-import type { Ops, Value } from '../../model/ops/ops.ts';
+import type { Ops } from '../../model/ops/ops.ts';
 import type { InputSpecification } from '../../model/ops/program.ts';
 import type { Tape, Variable } from '../../model/ops/tape.ts';
+import type { Value } from '../../model/ops/value.ts';
 import type { Weights } from '../../model/weights.ts';
 import type { BatchShape } from './batch.ts';
 

@@ -1,8 +1,8 @@
 /** The memory that a finetune needs on its device, told from config and traced graphs before anything is loaded. */
 import { familyOf, type ModelConfig } from '../../model/families/index.ts';
-import { sizeOf } from '../../model/ops/ops.ts';
 import { Program } from '../../model/ops/program.ts';
 import { frozen, Tape } from '../../model/ops/tape.ts';
+import { sizeOf } from '../../model/ops/value.ts';
 import type { LoraSettings } from '../protocol.ts';
 import type { BatchShape } from './batch.ts';
 import { defineFinetune, type FinetuneProgramSettings, shapeName } from './finetune-program.ts';

@@ -1,9 +1,10 @@
 /** AdamW (arXiv 1711.05101) over flat parameters, inside a traced program, and its learning rate. */
 import type { FlatParameters } from '../../model/flat-parameters.ts';
 import { pack } from '../../model/flat-parameters.ts';
-import type { Ops, Value } from '../../model/ops/ops.ts';
+import type { Ops } from '../../model/ops/ops.ts';
 import type { InputSpecification, Program, Updates } from '../../model/ops/program.ts';
 import type { Tape, Variable } from '../../model/ops/tape.ts';
+import type { Value } from '../../model/ops/value.ts';
 import type { LearningRateSchedule } from '../protocol.ts';
 
 /** The flat variable; its moments are `parameters/m` and `parameters/v`. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { peakBytes } from '../../../src/model/ops/graph-memory.ts';
 import { GraphOps, type GraphValue } from '../../../src/model/ops/graph-ops.ts';
-import type { Value } from '../../../src/model/ops/ops.ts';
+import type { Value } from '../../../src/model/ops/value.ts';
 
 const ROW = 1000 * 4;
 

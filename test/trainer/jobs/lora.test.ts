@@ -2,9 +2,10 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import { readModelConfig } from '../../../src/model/files/model-config.ts';
 import { runEagerly } from '../../../src/model/ops/eager-ops.ts';
-import type { Ops, Value } from '../../../src/model/ops/ops.ts';
+import type { Ops } from '../../../src/model/ops/ops.ts';
 import { Program } from '../../../src/model/ops/program.ts';
 import { frozen, Tape } from '../../../src/model/ops/tape.ts';
+import type { Value } from '../../../src/model/ops/value.ts';
 import { adaptedModules, initialLora, loraShapes, traceAdapters } from '../../../src/trainer/jobs/lora.ts';
 import type { LoraSettings } from '../../../src/trainer/protocol.ts';
 
