@@ -8,8 +8,13 @@ import { evaluationNumberFormats, type NumberFormats } from '../src/config/numbe
 import type { Config } from '../src/config/schema.ts';
 import { InputError } from '../src/core/input-error.ts';
 import { openRunDirectory } from '../src/core/run-directory.ts';
-import { type AnswerMode, answerModes } from '../src/evaluation/benchmarks/benchmark.ts';
-import { type BenchmarkName, benchmarkNames, benchmarkOf } from '../src/evaluation/benchmarks/index.ts';
+import {
+  type AnswerMode,
+  answerModes,
+  type BenchmarkName,
+  benchmarkNames,
+  benchmarkOf,
+} from '../src/evaluation/benchmarks/index.ts';
 import type { EvaluationSet } from '../src/round/evaluation-sets.ts';
 import { stepDirectory } from '../src/round/step-directory.ts';
 import { addConfigOptions, type ConfigOptions, integer, loadNamedConfig } from './options.ts';

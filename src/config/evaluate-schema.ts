@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { answerModes } from '../evaluation/benchmarks/benchmark.ts';
-import { benchmarkNames, benchmarkOf } from '../evaluation/benchmarks/index.ts';
+import { answerModes, benchmarkNames, benchmarkOf } from '../evaluation/benchmarks/index.ts';
 import { computeDtypes, weightDtypes } from './finetune-schema.ts';
 
 const count = z.int().positive();

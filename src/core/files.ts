@@ -1,6 +1,8 @@
-import { access, mkdir } from 'node:fs/promises';
-import { dirname, isAbsolute, win32 } from 'node:path';
+import { randomBytes } from 'node:crypto';
+import { access, mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { dirname, isAbsolute, resolve, win32 } from 'node:path';
 import { z } from 'zod';
+import { InputError } from './input-error.ts';
 
 /** Whether a file or folder is there, for this process to look at. */
 export function fileExists(file: string): Promise<boolean> {
@@ -25,6 +27,35 @@ export async function makeFolder(folder: string): Promise<void> {
       // Another process was quicker.
       if (refusal.code !== 'EEXIST') throw refusal;
     });
+  }
+}
+
+/**
+ * Has the work fill a folder that appears only once it is complete.
+ *
+ * @throws InputError when the folder is there and holds something
+ */
+export async function fillFolder<R>(folder: string, work: (temporary: string) => Promise<R>): Promise<R> {
+  const target = resolve(folder);
+  const names = await readdir(target).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    if (error.code === 'ENOTDIR') return ['a file'];
+    throw error;
+  });
+  if (names !== undefined && names.length > 0) {
+    throw new InputError({ file: folder, problem: 'is not empty', remedy: 'Name a folder that is not there yet' });
+  }
+  const temporary = `${target}.${randomBytes(6).toString('hex')}.tmp`;
+  await mkdir(dirname(target), { recursive: true });
+  await mkdir(temporary);
+  try {
+    const result = await work(temporary);
+    if (names !== undefined) await rmdir(target);
+    await rename(temporary, target);
+    return result;
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true });
+    throw error;
   }
 }
 

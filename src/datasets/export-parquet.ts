@@ -5,8 +5,22 @@ import { InputError } from '../core/input-error.ts';
 import { writeFileAtomically } from '../core/write-file.ts';
 import { aokvqaImagePath } from './aokvqa.ts';
 import { datasetCard } from './dataset-card.ts';
-import type { ExportInput } from './export-input.ts';
-import { lineageOf, versionObject } from './versions.ts';
+import { type DatasetVersion, lineageOf, versionObject } from './versions.ts';
+
+/** Which data to export, and how. */
+export interface ExportInput {
+  /** The run's folder, `runs/<run>`. */
+  runRoot: string;
+  version: DatasetVersion;
+  /** A folder that is not there yet, or is empty. */
+  output: string;
+  /** Where the images are: the folder, and its path under the data root. */
+  images: { folder: string; path: string };
+  /** QMAE answers with the explanation, QMA without. */
+  answerFormat: 'QMA' | 'QMAE';
+  /** Puts the images themselves into Parquet files. */
+  embedImages?: boolean;
+}
 
 /** Images are some 160 KB each: shards of about a third of a gigabyte. */
 const ROWS_WITH_IMAGES = 2000;

@@ -1,14 +1,11 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fillFolder } from '../core/files.ts';
 import { writeJson } from '../core/write-file.ts';
-import { samplesAt } from './compare-versions.ts';
-import type { ExportInput } from './export-input.ts';
-import { writeParquetDataset } from './export-parquet.ts';
-import { fillFolder } from './fill-folder.ts';
-import { llavaSample } from './llava-format.ts';
+import { writeLlavaFile } from './export-llava.ts';
+import { type ExportInput, writeParquetDataset } from './export-parquet.ts';
 import { checkOutObject } from './version-objects.ts';
 import { type DatasetVersion, lineageOf, versionsFolder } from './versions.ts';
-import { writeJsonList } from './write-json-list.ts';
 
 export const exportFormats = ['reference', 'llava', 'parquet'] as const;
 export type ExportFormat = (typeof exportFormats)[number];
@@ -34,19 +31,11 @@ export async function checkOutVersion(runRoot: string, version: DatasetVersion, 
  * @throws InputError when the folder is not empty, or a part of the history is gone, or an image is missing
  */
 export async function exportVersion(format: ExportFormat, input: ExportInput): Promise<string[]> {
-  const { runRoot, version, output, images, answerFormat } = input;
+  const { runRoot, version, output } = input;
   return fillFolder(output, async (folder) => {
     if (format === 'reference') return writeFiles(runRoot, version, join(folder, 'gptvqa'), folder);
     if (format === 'parquet') return writeParquetDataset(folder, input);
-    async function* conversations() {
-      let index = 0;
-      for await (const sample of samplesAt(runRoot, version)) {
-        yield llavaSample(sample, { id: `${version.id.slice(0, 12)}-${index}`, images: images.path, answerFormat });
-        index += 1;
-      }
-    }
-    await writeJsonList(join(folder, 'llava.json'), conversations());
-    return ['llava.json'];
+    return writeLlavaFile(folder, input);
   });
 }
 

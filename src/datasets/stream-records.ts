@@ -3,10 +3,10 @@ import type { z } from 'zod';
 import { describeFirstIssue, fieldPath } from '../core/field-path.ts';
 import { InputError } from '../core/input-error.ts';
 import { inputErrorOfFile, parseJson } from '../core/read-json.ts';
-import { placeInFile } from './place-in-file.ts';
 import { type ElementBytes, RecordScanner, ScanError } from './record-scanner.ts';
 
 const PIECE = 1024 * 1024;
+const LINE_BREAK = 0x0a;
 
 /** One element of an array of a JSON file, checked. */
 export interface StreamedRecord<T> {
@@ -102,4 +102,26 @@ function notThisKind(file: string, array: string): InputError {
     problem: 'is missing',
     remedy: "Give one of COCO's own annotation files, or one like them",
   });
+}
+
+/**
+ * The line and column, both from 1, of a byte of a UTF-8 file. The file is read up to there again: only messages
+ * about broken files need it.
+ */
+async function placeInFile(file: string, offset: number): Promise<{ line: number; column: number }> {
+  let line = 1;
+  let column = 1;
+  if (offset === 0) return { line, column };
+  for await (const piece of createReadStream(file, { end: offset - 1, highWaterMark: 1024 * 1024 })) {
+    for (const byte of piece as Buffer) {
+      if (byte === LINE_BREAK) {
+        line += 1;
+        column = 1;
+      } else if ((byte & 0xc0) !== 0x80) {
+        // Every byte of UTF-8 but the ones that go on with a character.
+        column += 1;
+      }
+    }
+  }
+  return { line, column };
 }

@@ -3,6 +3,8 @@ import type { Benchmark } from './benchmark.ts';
 import { mmbench } from './mmbench.ts';
 import { seedBench } from './seed-bench.ts';
 
+export { type AnswerMode, answerModes } from './benchmark.ts';
+
 /** All benchmarks, by the name that a config or the command line gives. */
 export const benchmarks = { aokvqa, mmbench, 'seed-bench': seedBench } as const;
 

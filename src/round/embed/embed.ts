@@ -1,9 +1,9 @@
 import { constants, existsSync } from 'node:fs';
 import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fillFolder } from '../../core/files.ts';
 import { runStepOnce } from '../../core/manifest.ts';
 import { readJson } from '../../core/read-json.ts';
-import { fillFolder } from '../../datasets/fill-folder.ts';
 import type { EmbedOutcome } from '../outcomes.ts';
 import type { StepContext } from '../step-context.ts';
 import { embeddingFiles, embedImages, embedOutcome, whatIsEmbedded } from './embed-images.ts';

@@ -1,0 +1,79 @@
+import { createWriteStream } from 'node:fs';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { StorageError } from '../core/write-file.ts';
+import { aokvqaImagePath } from './aokvqa.ts';
+import { samplesAt } from './compare-versions.ts';
+import type { EngineSample } from './engine-data.ts';
+import type { ExportInput } from './export-parquet.ts';
+
+/** A training sample of LLaVA (https://github.com/haotian-liu/LLaVA, docs/Finetune_Custom_Data.md). */
+interface LlavaSample {
+  id: string;
+  /** Relative to LLaVA's image folder. */
+  image: string;
+  conversations: { from: 'human' | 'gpt'; value: string }[];
+}
+
+const llavaFile = 'llava.json';
+const LETTERS = 'ABCD';
+// What LLaVA-1.5 adds to the multiple-choice questions of its own mixture.
+const REQUEST = "Answer with the option's letter from the given choices directly.";
+const REQUEST_WITH_REASON = "Answer with the option's letter from the given choices, and explain your answer.";
+
+/** Writes a sample as LLaVA-1.5's mixture has A-OKVQA: choices a line each, the letter as the answer. */
+function llavaSample(
+  { image_id, question, choices, correct_choice_idx, rationales }: EngineSample,
+  options: { id: string; images: string; answerFormat: 'QMA' | 'QMAE' },
+): LlavaSample {
+  const reason = options.answerFormat === 'QMAE' ? (rationales[0] ?? '').replace(/^Explanations?:\s*/i, '') : '';
+  const lines = choices.map((choice, index) => `${LETTERS[index]}. ${choice}`);
+  const letter = String(LETTERS[correct_choice_idx]);
+  return {
+    id: options.id,
+    image: aokvqaImagePath(options.images, image_id),
+    conversations: [
+      {
+        from: 'human',
+        value: ['<image>', question, ...lines, reason === '' ? REQUEST : REQUEST_WITH_REASON].join('\n'),
+      },
+      { from: 'gpt', value: reason === '' ? letter : `${letter}. ${reason}` },
+    ],
+  };
+}
+
+/** Writes a JSON list item by item, so that it may be larger than memory. @returns how many items it has */
+export async function writeJsonList(file: string, items: AsyncIterable<unknown>): Promise<number> {
+  let count = 0;
+  async function* pieces() {
+    for await (const item of items) {
+      yield `${count === 0 ? '[\n' : ',\n'}${JSON.stringify(item)}`;
+      count += 1;
+    }
+    yield count === 0 ? '[]\n' : '\n]\n';
+  }
+  const sink = createWriteStream(file, { flush: true });
+  try {
+    await pipeline(Readable.from(pieces()), sink);
+  } catch (cause) {
+    throw sink.errored === cause ? new StorageError(file, cause) : cause;
+  }
+  return count;
+}
+
+/** Writes all samples at a version as `llava.json`; images are named relative to the data root. */
+export async function writeLlavaFile(
+  folder: string,
+  { runRoot, version, images, answerFormat }: ExportInput,
+): Promise<string[]> {
+  async function* conversations() {
+    let index = 0;
+    for await (const sample of samplesAt(runRoot, version)) {
+      yield llavaSample(sample, { id: `${version.id.slice(0, 12)}-${index}`, images: images.path, answerFormat });
+      index += 1;
+    }
+  }
+  await writeJsonList(join(folder, llavaFile), conversations());
+  return [llavaFile];
+}
