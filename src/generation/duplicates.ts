@@ -8,18 +8,18 @@ export interface AskedQuestion {
   choices: readonly string[];
 }
 
-/** How alike questions may be. */
+/** How similar questions may be. */
 export interface DuplicateLimits {
-  /** Jaccard similarity of the questions' words and pairs of words from which on two are nearly the same. */
+  /** Two questions are nearly the same from this Jaccard similarity of their words and pairs of words on. */
   similarity: number;
-  /** How many questions of all rounds may be nearly the same, choices included, about whatever images. */
+  /** How many questions of all rounds may be nearly the same, choices included, about any images. */
   maximumAlike?: number | undefined;
 }
 
 /**
- * Remembers questions, and says of a new one whether it was there before about the same image, word for word
- * (`duplicate`) or nearly (`near_duplicate`), or too often about other images, with the same choices
- * (`asked_too_often`). A question that is new is remembered.
+ * Makes a function that finds duplicates: the same question about the same image (`duplicate`), nearly the same
+ * (`near_duplicate`), or a question with the same choices that too many images have already (`asked_too_often`). It adds
+ * each question that is none of these.
  */
 export function duplicateFinder(
   earlier: readonly AskedQuestion[],
@@ -27,13 +27,13 @@ export function duplicateFinder(
 ): (asked: AskedQuestion) => Rejection | undefined {
   const byImage = new Map<number, { question: string; shingles: Shingles }[]>();
   const everywhere = maximumAlike === undefined ? undefined : similarTexts(similarity);
-  const remember = (asked: AskedQuestion, shingles: Shingles) => {
+  const add = (asked: AskedQuestion, shingles: Shingles) => {
     const ofImage = byImage.get(asked.image_id);
     if (ofImage) ofImage.push({ question: asked.question, shingles });
     else byImage.set(asked.image_id, [{ question: asked.question, shingles }]);
     everywhere?.add(asked.question, questionText(asked));
   };
-  for (const asked of earlier) remember(asked, shinglesOf(asked.question));
+  for (const asked of earlier) add(asked, shinglesOf(asked.question));
 
   return (asked) => {
     const shingles = shinglesOf(asked.question);
@@ -46,12 +46,12 @@ export function duplicateFinder(
     if (maximumAlike !== undefined && alike.length >= maximumAlike) {
       return { reason: 'asked_too_often', detail: `${alike.length} like it, such as: ${alike[0]}` };
     }
-    remember(asked, shingles);
+    add(asked, shingles);
     return undefined;
   };
 }
 
-/** A question with its choices, whose order does not count. */
+/** A question with its choices; their order does not matter. */
 export function questionText({ question, choices }: Pick<AskedQuestion, 'question' | 'choices'>): string {
   return [question, ...choices.map((choice) => choice.toLowerCase()).sort()].join('\n');
 }

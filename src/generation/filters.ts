@@ -2,41 +2,41 @@ import { z } from 'zod';
 import { describeFirstIssue } from '../core/field-path.ts';
 import { plainText } from './plain-text.ts';
 
-/** Why an answer of the teacher is of no use for training. */
+/** Why an answer of the teacher can't be used for training. */
 export type RejectionReason =
   // The reference system's filters.
   | 'skip'
   | 'coordinates'
   | 'located_at_box'
   | 'description'
-  // What can't be parsed into a question with four choices and one answer.
+  // It can't be parsed into a question with four choices and one answer.
   | 'missing_part'
   | 'choice_count'
   | 'choices_not_distinct'
   | 'answer_not_among_choices'
   | 'two_answers'
-  // What is no sample to train on.
+  // Its parts make no valid sample.
   | 'not_a_sample'
   | 'prompt_text'
   | 'choice_about_choices'
   | 'explanation_contradicts_answer'
-  // What is there already, or must not be learned.
+  // It exists already, or must not be learned.
   | 'duplicate'
   | 'near_duplicate'
   | 'asked_too_often'
   | 'evaluation_image'
   | 'evaluation_question'
-  // What the teacher itself does not stand by, or knows without the image.
+  // The teacher itself answers otherwise, or needs no image for it.
   | 'teacher_disagrees'
   | 'needs_no_image';
 
-/** A reason, with the words in the answer that it is about. */
+/** A reason, with the words of the answer that it refers to. */
 export interface Rejection {
   reason: RejectionReason;
   detail: string;
 }
 
-/** Tells a rejection from what was asked for. */
+/** Whether a result is a rejection. */
 export function isRejection(result: unknown): result is Rejection {
   return typeof result === 'object' && result !== null && 'reason' in result && 'detail' in result;
 }
@@ -51,8 +51,8 @@ export interface ParsedAnswer {
 }
 
 /**
- * The reference system's filters of the raw text: an answer that speaks of coordinates or bounding boxes (which
- * nobody sees who looks at the image), or that says skip.
+ * The reference system's filters of the raw text: an answer that mentions coordinates or bounding boxes (which the image
+ * does not show), or that says skip.
  */
 export function filterRawAnswer(text: string): Rejection | undefined {
   return (
@@ -62,8 +62,8 @@ export function filterRawAnswer(text: string): Rejection | undefined {
 }
 
 /**
- * The reference system's filters of the parts: a box that takes the place of words ("located at [0.1, ..."), in
- * the text before boxes are removed, and an explanation that speaks of a description instead of the image.
+ * The reference system's filters of the parts: a box instead of words ("located at [0.1, ..."), in the text before boxes
+ * are removed, and an explanation that mentions a description instead of the image.
  */
 export function filterParts(parts: {
   question: string;
@@ -88,7 +88,7 @@ const words = (maximum: number) =>
     .regex(/[\p{L}\p{N}]/u, 'has no word')
     .max(maximum);
 
-/** What a sample may look like. The longest of A-OKVQA's own are half as long; what is longer would be cut anyway. */
+/** The form of a sample. The longest of A-OKVQA's own are half as long; longer ones would be cut anyway. */
 const sampleSchema = z.object({
   question: words(300),
   choices: z.array(z.string().regex(/\S/).max(150)).length(4),
@@ -96,9 +96,8 @@ const sampleSchema = z.object({
 });
 
 /**
- * The checks of a parsed answer that come after the reference system's filters: its lengths, text that belongs to a
- * prompt instead of an image, choices that speak of the other choices, and an explanation that argues for another
- * choice than the answer.
+ * The checks of a parsed answer after the reference system's filters: lengths, text of a prompt instead of an image,
+ * choices about other choices, and an explanation for another choice than the answer.
  *
  * @returns why it can't be used, or undefined
  */
@@ -111,8 +110,8 @@ export function checkSample(parsed: ParsedAnswer): Rejection | undefined {
   return findPromptText(parsed) ?? findChoiceAboutChoices(parsed) ?? findContradiction(parsed);
 }
 
-// The marks would end a turn of the training prompt; the sentences are a caption's that gives orders to the teacher,
-// or a teacher's that speaks of itself.
+// The marks would end a turn of the training prompt; the sentences come from a caption that gives the teacher orders, or
+// from a teacher that mentions itself.
 const promptText = [
   /###|<\/?Img>|<ImageHere>|<\|\w+\|>|\[\/?INST\]/i,
   /\bas an? (?:AI|artificial intelligence|(?:large )?language model)\b/i,
@@ -141,7 +140,7 @@ function findChoiceAboutChoices({ choices }: ParsedAnswer): Rejection | undefine
   return found === undefined ? undefined : { reason: 'choice_about_choices', detail: found };
 }
 
-// A bare capital may start a sentence ("A dog"), so what follows must show that it is a letter.
+// A bare capital may start a sentence ("A dog"), so the next words must show that it is a choice's letter.
 const letter = String.raw`(?:\(([A-Da-d])\)|([A-D])(?=[.,;:]|\s+(?:because|since|as|is)\b|\s*$))`;
 const named = String.raw`(?:\(([A-Da-d])\)|\b(?:[Oo]ption|[Cc]hoice|[Aa]nswer)\s+\(?([A-D])\)?)`;
 const saysRight = [

@@ -2,7 +2,7 @@ import { questionText } from './duplicates.ts';
 import type { Rejection } from './filters.ts';
 import { similarTexts } from './min-hash.ts';
 
-/** What the model is measured by, and must not be trained on. */
+/** What the model is evaluated on, and must not be trained on. */
 export interface EvaluationSet {
   imageIds: ReadonlySet<number>;
   /** SHA-256 of the evaluation images' files. */
@@ -11,12 +11,12 @@ export interface EvaluationSet {
 }
 
 /**
- * Says of a new sample whether training on it would leak the evaluation: its image is one of the evaluation's, by
- * id or by content, or its question with its choices is a near-copy of one that is asked there. Such a copy comes
- * about easily: the teacher is shown evaluation questions as examples.
+ * Makes a function that finds leaks of the evaluation: a sample whose image is one of the evaluation's, by id or by
+ * content, or whose question with its choices is nearly one of the evaluation's. The teacher is shown evaluation questions
+ * as examples, so such copies are likely.
  *
- * @param questionSimilarity Jaccard similarity from which on a question is a copy; undefined leaves questions alone
- * @param imageHash the content hash of an image, or undefined for one whose file is not at hand
+ * @param questionSimilarity Jaccard similarity from which on a question is a copy; undefined does not compare questions
+ * @param imageHash the content hash of an image, or undefined for one without a file
  */
 export function leakFinder(
   evaluation: EvaluationSet,

@@ -2,17 +2,17 @@ import { wordsOf } from './plain-text.ts';
 
 /** Finds earlier texts that are nearly the same as a new one, among any number of them. */
 export interface SimilarTexts {
-  /** Ids of the earlier texts whose shingles are at least as similar as was set (Jaccard), in the order they came. */
+  /** Ids of the added texts that are at least as similar as was set (Jaccard of the shingles), in order of addition. */
   find(text: string): string[];
   add(id: string, text: string): void;
 }
 
-/** The words of a text and its pairs of neighbouring words, hashed to 32 bits; ascending, each once. */
+/** The words of a text and its pairs of neighboring words, hashed to 32 bits; ascending, without duplicates. */
 export type Shingles = Uint32Array;
 
 const hashes = 64;
 
-/** Pairs of words tell "is the cat left of the dog" from "is the dog left of the cat". */
+/** Makes shingles. Pairs of words distinguish "is the cat left of the dog" from "is the dog left of the cat". */
 export function shinglesOf(text: string): Shingles {
   const words = wordsOf(text);
   const pairs = words.slice(1).map((word, index) => `${words[index]} ${word}`);
@@ -34,8 +34,8 @@ export function jaccard(left: Shingles, right: Shingles): number {
 
 /**
  * MinHash with locality-sensitive hashing (Broder 1997; Indyk and Motwani 1998): 64 hashes in bands; texts that share
- * a band are compared exactly, so that nothing is found that is less similar than set. The bands are as narrow as it
- * takes to find 99.9 percent of the pairs that lie on the limit.
+ * a band are compared exactly, so that nothing less similar is found. The bands are narrow enough to find 99.9 percent of
+ * the pairs exactly at the limit.
  *
  * @param similarity 0 to 1, above 0
  */

@@ -1,13 +1,13 @@
 /**
  * Finds the images whose embeddings are closest to a query by cosine. Exact: every image is compared.
- * Images equally close come in the order they are given.
+ * Images equally close come in their given order.
  *
  * @param input.embeddings row after row, `imageIds.length` rows of `width` numbers; of any length, but not zero
  * @param input.imageIds the image of each row
  * @param input.query an embedding of `width` numbers
  * @param input.count how many images to return; all of them when there are fewer
  * @returns image ids, closest first
- * @throws RangeError when the sizes don't fit together.
+ * @throws RangeError when the sizes don't match
  */
 export function nearestImages(input: {
   embeddings: Float32Array;

@@ -4,15 +4,15 @@ import { filterParts, isRejection, type ParsedAnswer, type Rejection } from './f
 import { plainText, stripBoxes, wordsOf } from './plain-text.ts';
 
 /**
- * Goes up whenever the parser or a filter judges some answer differently. The refine step depends on it: after an
- * update of this program it runs again over the raw answers, which costs nothing.
+ * Must be raised whenever the parser or a filter treats some answer differently. The step `refine` depends on it: after
+ * an update of this program it runs again on the raw answers, at no cost.
  */
 export const parserVersion = 2;
 
 /**
  * Parses an answer of the teacher: question, four choices (A) to (D), the letter of the correct one, and an
- * explanation. A full stop at the end of a choice goes, as do boxes everywhere. Forgives what other models than
- * GPT-4 make of the format: bold headings, `A)` or `A.` instead of `(A)`, full-width brackets and colons.
+ * explanation. A period at the end of a choice is removed, as are boxes everywhere. Accepts the variants of other models
+ * than GPT-4: bold headings, `A)` or `A.` instead of `(A)`, full-width brackets and colons.
  *
  * @returns the parts, or why it can't be used
  */
@@ -27,7 +27,7 @@ export function parseAnswer(text: string): ParsedAnswer | Rejection {
   const rejection = filterParts({ ...parts, choices });
   if (rejection) return rejection;
 
-  const [a = '', b = '', c = '', d = ''] = choices.map((choice) => dropFullStop(stripBoxes(dropFullStop(choice))));
+  const [a = '', b = '', c = '', d = ''] = choices.map((choice) => dropPeriod(stripBoxes(dropPeriod(choice))));
   const parsed: ParsedAnswer = {
     question: stripBoxes(parts.question),
     choices: [a, b, c, d],
@@ -46,7 +46,7 @@ interface Parts {
 
 const explanationHeading = 'Explanations?|Reason(?:ing)?|Explanatory note';
 
-// Each heading starts a line: a question may well speak of "the answer:".
+// Each heading starts a line: a question may contain "the answer:".
 const headings: [name: keyof Parts, pattern: RegExp][] = [
   ['question', /^[ \t]*Question:/gm],
   ['choices', /^[ \t]*Choices:/gm],
@@ -96,7 +96,7 @@ function splitChoices(text: string): string[] | Rejection {
   return choices;
 }
 
-// "A." counts at the start of a line only: within one it may end a sentence.
+// "A." counts at the start of a line only: elsewhere it may end a sentence.
 function withRoundBrackets(text: string): string {
   if (/(?:^|\s)\([A-Z]\)/.test(text)) return text;
   return text.replace(/^[ \t]*(?:[-*•][ \t]*)?([A-Z])[.:][ \t]+/gm, '($1) ').replace(/(^|\s)([A-Z])\)\s/g, '$1($2) ');
@@ -111,7 +111,7 @@ function findAnswer(text: string): number | Rejection {
   return index >= 0 ? index : { reason: 'answer_not_among_choices', detail: text };
 }
 
-/** The words behind the letter must be the lettered choice's, if there are any. */
+/** The words after the letter, if any, must be those of the choice. */
 function findOtherAnswer({ choices, correctChoiceIndex }: ParsedAnswer, answer: string): Rejection | undefined {
   const said = plainText(/(?:\([A-Za-z]\)|\b[A-D][).:])\s*:?(.*)$/s.exec(answer)?.[1] ?? '');
   const own = plainText(choices[correctChoiceIndex] as string);
@@ -134,11 +134,11 @@ function findDefect({ question, choices, explanation }: ParsedAnswer): Rejection
   return undefined;
 }
 
-function dropFullStop(text: string): string {
+function dropPeriod(text: string): string {
   return text.replace(/\.$/, '');
 }
 
-/** What the teacher writes with structured output: the four parts of an answer as fields, or why there is none. */
+/** An answer with structured output: the four parts as fields, or why there is none. */
 export const structuredAnswer = z.object({
   skip_reason: z.string().nullable().describe('Why no good question can be made; null when there is one.'),
   question: z.string(),
@@ -146,14 +146,14 @@ export const structuredAnswer = z.object({
   answer: z.enum(['A', 'B', 'C', 'D']).describe('The letter of the correct choice.'),
   explanation: z.string(),
 });
-/** For teachers that are to write samples so. */
+/** For teachers that answer with structured output. */
 export const sampleFormat = structuredFormat(structuredAnswer, 'sample');
 
 export type StructuredAnswer = z.output<typeof structuredAnswer>;
 
 /**
- * The answer as the four lines that the text prompt asks for, so that one parser and one set of filters serve both
- * modes. A text that is not a structured answer is returned as it is.
+ * Converts a structured answer to the four lines of a text answer, so that one parser and one set of filters work for
+ * both. Another text is returned as it is.
  */
 export function asFourParts(text: string): string {
   if (!text.trimStart().startsWith('{')) return text;

@@ -1,6 +1,6 @@
 /**
- * A text without what does not change its meaning: case, outer blanks, an article at its start, a mark at its end.
- * "The dog." and "a dog" are the same; "+1" and "-1" are not.
+ * Normalizes a text for comparison: without case, outer blanks, a leading article and trailing punctuation. "The dog." and
+ * "a dog" become equal; "+1" and "-1" do not.
  */
 export function plainText(text: string): string {
   return text
@@ -13,15 +13,15 @@ export function plainText(text: string): string {
     .trim();
 }
 
-const wordsThatDoNotCount = new Set(['a', 'an', 'the', 'of', 'this', 'that', 'here', 'image', 'picture']);
+const stopWords = new Set(['a', 'an', 'the', 'of', 'this', 'that', 'here', 'image', 'picture']);
 
 /**
- * The words of a text that tell it from others, in lower case and in order. Scripts without blanks between words
- * give a word a character.
+ * The words of a text without stop words, in lower case and in order. In scripts without blanks between words each
+ * character is a word.
  */
 export function wordsOf(text: string): string[] {
   const words = text.normalize('NFKC').toLowerCase().match(wordPattern) ?? [];
-  return words.filter((word) => !wordsThatDoNotCount.has(word));
+  return words.filter((word) => !stopWords.has(word));
 }
 
 const wordPattern =
@@ -31,8 +31,8 @@ const box = String.raw`\[[^\[\]\n]*\]`;
 const boxList = new RegExp(String.raw`\s*${box}(?:\s*(?:,|and|, and)\s*${box})*`, 'g');
 
 /**
- * Removes `[x1, y1, x2, y2]` from a text, with the blanks and commas that it leaves behind. A list of boxes
- * ("people [..] and [..] ride") goes as a whole; the reference system leaves its "and" there.
+ * Removes `[x1, y1, x2, y2]` from a text, with the blanks and commas around it. A list of boxes ("people [..] and [..]
+ * ride") is removed as a whole; the reference system leaves its "and".
  */
 export function stripBoxes(text: string): string {
   return text

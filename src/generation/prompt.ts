@@ -7,26 +7,26 @@ import type { GenerationRequest } from './sample-requests.ts';
  * Writes the messages of one request: the image's captions and boxes, the question type with its
  * explanation, the bad cases as examples, and the rules and answer format of the prompt.
  *
- * @throws Error when the list lacks the type.
+ * @throws Error when the list lacks the question type
  */
 export function buildMessages(input: {
   request: GenerationRequest;
   image: AnnotatedImage;
-  types: readonly QuestionType[];
+  questionTypes: readonly QuestionType[];
   template: PromptTemplate;
 }): ChatMessage[] {
-  const { request, image, types, template } = input;
-  const type = findQuestionType(types, request.question_type);
+  const { request, image, questionTypes, template } = input;
+  const questionType = findQuestionType(questionTypes, request.question_type);
   return fillTemplate(template, {
     captions: describeCaptions(image.captions),
     boxes: describeBoxes(image),
-    type_title: type.title,
-    type_explanation: type.explanation,
+    type_title: questionType.title,
+    type_explanation: questionType.explanation,
     examples: describeExamples(request.examples),
   });
 }
 
-/** The image that a request is about. @throws Error when it is not among them */
+/** The image of a request. @throws Error when it is not among the images */
 export function imageOf(
   images: ReadonlyMap<number, AnnotatedImage>,
   { image_id }: { image_id: number },
@@ -36,12 +36,12 @@ export function imageOf(
   return image;
 }
 
-/** A caption a line. Line breaks inside a caption would let it pass for a part of the prompt, so they go. */
+/** One caption per line. Line breaks in a caption could imitate a part of the prompt, so they are removed. */
 export function describeCaptions(captions: readonly string[]): string {
   return captions.map((caption) => `- ${oneLine(caption)}`).join('\n');
 }
 
-/** `category: [x1, y1, x2, y2]` a line: edges as shares of width and height, to three decimals. */
+/** One line `category: [x1, y1, x2, y2]` per box: edges as shares of width and height, to three decimals. */
 export function describeBoxes(image: AnnotatedImage): string {
   return image.boxes
     .map(({ category, box: [x, y, width, height] }) => {

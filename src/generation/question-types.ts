@@ -35,7 +35,7 @@ export type QuestionType = z.output<typeof questionType>;
 /**
  * Reads the list of question types from YAML.
  *
- * @throws InputError with the line of broken YAML, or the field that does not fit.
+ * @throws InputError with the line of invalid YAML, or the field that does not fit
  */
 export async function readQuestionTypes(file: string): Promise<QuestionType[]> {
   const document = parseDocument(await readTextFile(file), { prettyErrors: true });
@@ -43,7 +43,7 @@ export async function readQuestionTypes(file: string): Promise<QuestionType[]> {
   if (broken) {
     const place = broken.linePos?.[0];
     const problem = (broken.message.split('\n')[0] ?? '').replace(/ at line \d+.*$/, '');
-    throw new InputError({ file, line: place?.line, column: place?.col, problem, remedy: 'Mend the YAML here' });
+    throw new InputError({ file, line: place?.line, column: place?.col, problem, remedy: 'Correct the YAML here' });
   }
   const result = questionTypes.safeParse(plainYamlValue(document, file));
   if (result.success) return result.data;
@@ -57,46 +57,46 @@ export async function readQuestionTypes(file: string): Promise<QuestionType[]> {
 }
 
 /**
- * The question type of that name.
+ * Finds a question type by name.
  *
- * @throws Error that names the types there are.
+ * @throws Error that names the known question types
  */
-export function findQuestionType(types: readonly QuestionType[], name: string): QuestionType {
-  const found = types.find((type) => type.name === name);
+export function findQuestionType(questionTypes: readonly QuestionType[], name: string): QuestionType {
+  const found = questionTypes.find((one) => one.name === name);
   if (found) return found;
-  throw new Error(`There is no question type ${name}; known are ${types.map((type) => type.name).join(', ')}`);
+  throw new Error(`There is no question type ${name}; known are ${questionTypes.map((one) => one.name).join(', ')}`);
 }
 
-/** A question without a type. */
+/** A question without a question type. */
 export interface UnclassifiedQuestion {
   question_id: string;
   question: string;
 }
 
-// Keyed by a hash of the question's text, the prompt and the types, so that a new version asks anew.
+// Keyed by a hash of the question's text, the prompt and the question types: new versions are classified anew.
 const cacheSchema = z.record(z.string(), z.string());
 const entrySchema = z.object({ number: z.number().int(), question_type: z.string() });
 const answerSchema = z.object({ classified: z.array(z.unknown()) });
 
-/** For a teacher that is to write the types as JSON by a schema: it can name no type that is not there. */
-export function classificationFormat(types: readonly QuestionType[]): StructuredFormat {
-  const entry = entrySchema.extend({ question_type: z.enum(types.map(({ name }) => name)) });
+/** The structured output of a classification: it allows the known question types only. */
+export function classificationFormat(questionTypes: readonly QuestionType[]): StructuredFormat {
+  const entry = entrySchema.extend({ question_type: z.enum(questionTypes.map(({ name }) => name)) });
   return structuredFormat(z.object({ classified: z.array(entry) }), 'classification');
 }
 
 /**
- * Has the teacher sort questions into question types, 50 a call. What comes back unreadable, for a question that
- * was not asked, or with a type that is not there, counts as missing, and only the missing are asked again.
- * Results are kept in a file after each call, so that an interrupted run goes on where it stopped.
+ * Has the teacher classify questions by question type, 50 in a call. An unreadable answer, one to a question that was not
+ * sent, or one with an unknown question type counts as missing, and only missing ones are requested again. Results are
+ * written to a file after each call, so that an interrupted run resumes there.
  *
- * @param input.promptFile a prompt with the places `{{types}}` and `{{questions}}`
- * @param input.attempts how often a question is asked about in all
+ * @param input.promptFile a prompt with the placeholders `{{types}}` and `{{questions}}`
+ * @param input.attempts how often a question is sent at most
  * @returns question id → question type, for every question
- * @throws TeacherError (retryable) when the teacher leaves questions out each time; what `ask` throws.
+ * @throws TeacherError (retryable) when the teacher leaves out questions in every attempt; errors of `ask`
  */
 export async function classifyQuestions(input: {
   questions: readonly UnclassifiedQuestion[];
-  types: readonly QuestionType[];
+  questionTypes: readonly QuestionType[];
   ask: (messages: ChatMessage[], options: { signal?: AbortSignal | undefined }) => Promise<{ text: string }>;
   cacheFile: string;
   promptFile?: string;
@@ -104,11 +104,11 @@ export async function classifyQuestions(input: {
   attempts?: number;
   signal?: AbortSignal | undefined;
 }): Promise<Map<string, string>> {
-  const { questions, types, ask, cacheFile, signal } = input;
+  const { questions, questionTypes, ask, cacheFile, signal } = input;
   const { promptFile = 'configs/prompts/classify-v1.md', batchSize = 50, attempts = 3 } = input;
   const template = await readPromptTemplate(promptFile, ['types', 'questions']);
   const cache = (await fileExists(cacheFile)) ? await readJson(cacheFile, cacheSchema) : {};
-  const version = hashValue({ prompt: template.hash, types });
+  const version = hashValue({ prompt: template.hash, types: questionTypes });
   const keys = new Map(questions.map((question) => [question, hashValue({ question: question.question, version })]));
   const keyOf = (question: UnclassifiedQuestion) => keys.get(question) as string;
   const missing = () => questions.filter((question) => cache[keyOf(question)] === undefined);
@@ -116,10 +116,10 @@ export async function classifyQuestions(input: {
   for (let attempt = 1; attempt <= attempts && missing().length > 0; attempt += 1) {
     for (const batch of inBatches(missing(), batchSize)) {
       signal?.throwIfAborted();
-      const { text } = await ask(classificationMessages(template, types, batch), { signal });
-      const found = readClassification(text, batch, types);
+      const { text } = await ask(classificationMessages(template, questionTypes, batch), { signal });
+      const found = readClassification(text, batch, questionTypes);
       if (found.size === 0) continue;
-      for (const [question, type] of found) cache[keyOf(question)] = type;
+      for (const [question, questionType] of found) cache[keyOf(question)] = questionType;
       await writeJson(cacheFile, cache);
     }
   }
@@ -136,11 +136,11 @@ export async function classifyQuestions(input: {
 
 function classificationMessages(
   template: PromptTemplate,
-  types: readonly QuestionType[],
+  questionTypes: readonly QuestionType[],
   questions: readonly UnclassifiedQuestion[],
 ): ChatMessage[] {
   return fillTemplate(template, {
-    types: types.map(({ name, explanation }) => `- ${name}: ${explanation}`).join('\n'),
+    types: questionTypes.map(({ name, explanation }) => `- ${name}: ${explanation}`).join('\n'),
     questions: questions.map(({ question }, index) => `${index + 1}. ${question.replace(/\s+/g, ' ')}`).join('\n'),
   });
 }
@@ -148,9 +148,9 @@ function classificationMessages(
 function readClassification(
   text: string,
   questions: readonly UnclassifiedQuestion[],
-  types: readonly QuestionType[],
+  questionTypes: readonly QuestionType[],
 ): Map<UnclassifiedQuestion, string> {
-  const names = new Set(types.map((type) => type.name));
+  const names = new Set(questionTypes.map(({ name }) => name));
   const found = new Map<UnclassifiedQuestion, string>();
   for (const item of parseEntries(text)) {
     const entry = entrySchema.safeParse(item);
@@ -160,7 +160,7 @@ function readClassification(
   return found;
 }
 
-// Some models put the object between words or code fences, whatever they were told.
+// Some models put the object between words or code fences, against the instructions.
 function parseEntries(text: string): unknown[] {
   try {
     const json: unknown = JSON.parse(text.slice(text.indexOf('{'), text.lastIndexOf('}') + 1));

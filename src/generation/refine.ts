@@ -17,7 +17,7 @@ export interface RejectedAnswer {
   request_id: string;
   image_id: number;
   reason: RejectionReason;
-  /** The words in the answer that the reason is about, or what is missing. */
+  /** The words of the answer that the reason refers to, or what is missing. */
   detail: string;
   raw: string;
 }
@@ -25,7 +25,7 @@ export interface RejectedAnswer {
 /** What refining needs of a raw answer. */
 export type AnswerToRefine = Pick<RawAnswer, 'request_id' | 'image_id' | 'raw_instructions' | 'question_type'>;
 
-/** What became of the raw answers of a round. */
+/** The accepted and the rejected answers of a round. */
 export interface RefinedAnswers {
   /** The content of `DataEngine_round<k>_data.json`. */
   samples: EngineSample[];
@@ -33,20 +33,20 @@ export interface RefinedAnswers {
   countsByReason: Partial<Record<RejectionReason, number>>;
 }
 
-/** How answers are parsed and what of them is kept, as far as no teacher is asked. */
+/** How answers are parsed and filtered, without the teacher. */
 export interface KeepRules {
-  /** What earlier rounds made: questions that are there are not taken again. */
+  /** The samples of earlier rounds: their questions are rejected as duplicates. */
   earlierSamples: readonly EngineSample[];
   duplicates?: DuplicateLimits;
-  /** Says whether a sample would leak the evaluation (see `leaks.ts`). Default: nothing does. */
+  /** Finds leaks of the evaluation (see `leaks.ts`). Default: there are none. */
   findLeak?: (sample: { image_id: number; question: string; choices: readonly string[] }) => Rejection | undefined;
 }
 
 const usualLimits: DuplicateLimits = { similarity: 0.85 };
 
 /**
- * Parses one answer after the other and says which are worth keeping: the reference system's filters, the checks of a
- * sample, leaks, then duplicates: a question that fails one of the others keeps out no later one.
+ * Makes a function that parses and filters one answer after the other: the reference system's filters, the checks of a
+ * sample, leaks, then duplicates. A rejected question does not make a later one a duplicate.
  */
 export function answerKeeper({
   earlierSamples,
@@ -64,10 +64,10 @@ export function answerKeeper({
 }
 
 /**
- * Makes training samples of the teacher's raw answers: keeps what `answerKeeper` keeps, and shuffles the choices so
+ * Makes training samples of the teacher's raw answers: accepts what `answerKeeper` accepts, and shuffles the choices so
  * that each of the four letters is correct equally often. Samples come in the order of the answers.
  *
- * @param input.judge what asking the teacher again has shown of an answer (see `verdicts.ts`). Default: nothing
+ * @param input.judge rejects an answer by its verification (see `verdicts.ts`). Default: rejects nothing
  * @param input.shuffleChoices false leaves the choices as the teacher wrote them, as the reference system does
  */
 export function refineAnswers(
@@ -107,7 +107,7 @@ export function refineAnswers(
   return result;
 }
 
-// Drawn from shuffled sets of all four places, so that the balance does not depend on luck.
+// Drawn from shuffled sets of all four places, so that the balance does not depend on chance.
 function balancedPlaces(random: SeededRandom): () => number {
   let places: number[] = [];
   return () => {
@@ -128,7 +128,7 @@ function shuffleChoices(parsed: ParsedAnswer, place: number, random: SeededRando
   };
 }
 
-// An explanation may say why "(C)" or "option C" is wrong; the letter must follow its choice.
+// An explanation may say why "(C)" or "option C" is wrong; the letters must be those after the shuffle.
 function renameLetters(explanation: string, order: readonly number[]): string {
   const letters = 'ABCD';
   return explanation.replace(

@@ -16,12 +16,12 @@ export const generationRequest = z.object({
 });
 
 /**
- * One question to ask of the teacher: an image, a type, and bad cases of that type as in-context examples.
- * `id` is a hash of all the rest; `source` says how the image was drawn; `seed` is handed to the teacher's API.
+ * A request for one new question: an image, a question type, and bad cases of that question type as in-context examples.
+ * `id` is a hash of all the rest; `source` says how the image was drawn; `seed` is sent to the teacher's API.
  */
 export type GenerationRequest = z.output<typeof generationRequest>;
 
-/** Reads `requests.jsonl`. @throws InputError with the line and field that does not fit. */
+/** Reads `requests.jsonl`. @throws InputError with the line and field that does not fit */
 export function readRequests(file: string): Promise<GenerationRequest[]> {
   return readJsonLines(file, generationRequest);
 }
@@ -29,7 +29,7 @@ export function readRequests(file: string): Promise<GenerationRequest[]> {
 /** What sampling needs of a bad case (see `src/evaluation/records.ts`). */
 export interface BadCaseExample {
   idx: string;
-  /** The bad case as the teacher reads it. */
+  /** The bad case in the prompt's form. */
   prompt: string;
   /** Such as `val2017/000000370270.jpg`. */
   image_path: string;
@@ -44,18 +44,17 @@ export interface SampledRequests {
 }
 
 /**
- * Adaptive Bad-case Sampling (MLLM-DataEngine, section 3): draws a question type by its weight, bad cases of that
- * type as in-context examples, and an image, in turn from the images nearest to the first example's image
- * and from all images alike. No image comes twice, nor one used in an earlier round. The same input gives the
- * same requests.
+ * Adaptive Bad-case Sampling (MLLM-DataEngine, section 3): draws a question type by its weight, bad cases of that question
+ * type as in-context examples, and an image, alternately from the images nearest to the first example's image and from all
+ * images. No image is drawn twice, nor one of an earlier round. The same input gives the same requests.
  *
- * @param input.strategy `adaptive` draws types by weight; `uniform`, for the ablation, draws the same types alike
+ * @param input.strategy `adaptive` draws question types by weight; `uniform`, for the ablation, all with the same chance
  * @param input.requests how many to draw
  * @param input.badCases question type → bad cases
- * @param input.weights question type → weight; types that are not there are never drawn
+ * @param input.weights question type → weight; question types without a weight are never drawn
  * @param input.images the pool
  * @param input.nearest image of a bad case → image ids of the pool, closest first; they count as equally near
- * @param input.maximumBoxes images with more boxes are left out, as are those without boxes or captions
+ * @param input.maximumBoxes images with more boxes are left out, as are images without boxes or captions
  */
 export function sampleRequests(input: {
   strategy: 'adaptive' | 'uniform';
@@ -72,14 +71,14 @@ export function sampleRequests(input: {
 }): SampledRequests {
   const random = seededRandom(input.seed).fork('sample');
   const pool = imagePool(freeImages(input));
-  const drawType = typeDrawer(input.strategy, input.weights);
+  const drawQuestionType = questionTypeDrawer(input.strategy, input.weights);
 
   const requests: GenerationRequest[] = [];
   const requestsByType: Record<string, number> = {};
   while (requests.length < input.requests && pool.size() > 0) {
-    const type = drawType(random);
-    if (type === undefined) break;
-    const examples = random.shuffle(input.badCases[type] ?? []).slice(0, input.inContextExamples);
+    const questionType = drawQuestionType(random);
+    if (questionType === undefined) break;
+    const examples = random.shuffle(input.badCases[questionType] ?? []).slice(0, input.inContextExamples);
     const anchor = examples[0];
     const near = requests.length % 2 === 0 && anchor ? pool.onlyFree(input.nearest(imageIdOf(anchor))) : [];
     const imageId = near.length > 0 ? random.pick(near) : pool.pick(random);
@@ -87,14 +86,14 @@ export function sampleRequests(input: {
 
     const content = {
       image_id: imageId,
-      question_type: type,
+      question_type: questionType,
       examples: examples.map(({ idx, prompt }) => ({ idx, prompt })),
       source: near.length > 0 ? ('nearest' as const) : ('random' as const),
       prompt_version: input.promptVersion,
       seed: random.integer(2 ** 31 - 1),
     };
     requests.push({ id: hashValue(content), ...content });
-    requestsByType[type] = (requestsByType[type] ?? 0) + 1;
+    requestsByType[questionType] = (requestsByType[questionType] ?? 0) + 1;
   }
   return { requests, exhausted: requests.length < input.requests, requestsByType };
 }
@@ -109,16 +108,16 @@ function freeImages(input: {
     .filter((id) => !input.usedImageIds.has(id));
 }
 
-// A model without errors has no weights to draw by; it still gets new data, of all types alike.
-function typeDrawer(
+// A model without errors has weights of 0 only; it still gets new data, of all question types.
+function questionTypeDrawer(
   strategy: 'adaptive' | 'uniform',
   weights: Readonly<Record<string, number>>,
 ): (random: SeededRandom) => string | undefined {
-  const types = Object.keys(weights).sort();
-  if (types.length === 0) return () => undefined;
-  const byWeight = types.map((type) => weights[type] as number);
+  const questionTypes = Object.keys(weights).sort();
+  if (questionTypes.length === 0) return () => undefined;
+  const byWeight = questionTypes.map((questionType) => weights[questionType] as number);
   const uniform = strategy === 'uniform' || byWeight.every((weight) => weight === 0);
-  return (random) => (uniform ? random.pick(types) : random.pickWeighted(types, byWeight));
+  return (random) => (uniform ? random.pick(questionTypes) : random.pickWeighted(questionTypes, byWeight));
 }
 
 /** The COCO id of a bad case's image. @throws Error when its path names none */
@@ -130,22 +129,22 @@ export function imageIdOf(badCase: BadCaseExample): number {
   return Number(digits);
 }
 
-/** The images that a sample can be written about: with captions, and with boxes but not too many. */
+/** The images that a question can be written about: with captions, and with boxes but not too many. */
 export function suitableImages(images: readonly CocoImage[], maximumBoxes: number): CocoImage[] {
   return images.filter(({ boxCount, captionCount }) => boxCount > 0 && boxCount <= maximumBoxes && captionCount > 0);
 }
 
-/** Images that may still be drawn; drawing and taking take the same short time for any number of them. */
+/** The images that may still be drawn. Drawing and removing take constant time. */
 interface ImagePool {
   size(): number;
-  /** Those of the given images that are still free, in the given order. */
+  /** The given images that may still be drawn, in the given order. */
   onlyFree(imageIds: readonly number[]): number[];
   /** A free image, each as likely as the others. */
   pick(random: SeededRandom): number;
   take(imageId: number): void;
 }
 
-/** Makes a pool of images, each free once. */
+/** Makes a pool in which each image is free once. */
 function imagePool(imageIds: readonly number[]): ImagePool {
   const free = [...new Set(imageIds)];
   const positions = new Map(free.map((id, position) => [id, position]));

@@ -9,17 +9,21 @@ const tally = z.object({ asked: count, right: count });
 
 export const verdictSchema = z.object({ request_id: z.string(), blind: tally, language_only: tally });
 
-/** How often the teacher gave the sample's own answer when it was asked again: one line of `verified.jsonl`. */
+/** How often the teacher gave the sample's own answer when it was asked again. One line of `verified.jsonl`. */
 export type Verdict = z.output<typeof verdictSchema>;
 
-/** What a sample must come through. */
+/** When a sample passes. */
 export interface VerdictLimits {
   agreement: number;
   languageOnlyRight: number;
   keepNeedsNoImage: number;
 }
 
-/** Counts the answers (by the id of what they answer) by sample, in the order of the requests. An answer that chooses nothing is not right. */
+/**
+ * Counts the answers to each sample's requests, in the order of the requests. An answer without a choice is not right.
+ *
+ * @param answers by the id of the request
+ */
 export function countVerdicts(
   requests: readonly VerificationRequest[],
   answers: ReadonlyMap<string, Pick<RawAnswer, 'raw_instructions'>>,
@@ -41,9 +45,9 @@ export function countVerdicts(
 }
 
 /**
- * Judges samples by their verdicts: dropped when the teacher too often answers otherwise than it did itself, or when
- * it mostly answers rightly without the image (of these a share is kept, drawn by the seed: they train language, not
- * sight). A sample without a verdict passes.
+ * Judges samples by their verdicts. A sample is dropped when the teacher too often gives another answer than its own, or
+ * when it mostly answers correctly without the image: such a sample trains language, not vision, and a share of them is
+ * kept, drawn by the seed. A sample without a verdict passes.
  */
 export function verdictJudge(
   verdicts: readonly Verdict[],

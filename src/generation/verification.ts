@@ -1,6 +1,6 @@
 /**
- * The teacher is asked its own questions again: without its answer (blind), and without the image's facts
- * (language only).
+ * Asks the teacher its own questions again: without its answer (blind), and without what is known of the image (language
+ * only).
  */
 import { z } from 'zod';
 import { hashValue } from '../core/hash.ts';
@@ -15,17 +15,17 @@ export const languageOnlyPlaceholders = ['question', 'choices'] as const;
 
 export type VerificationKind = 'blind' | 'language_only';
 
-/** A sample to ask about again. */
+/** A sample whose question is asked again. */
 export interface SampleToVerify {
   request_id: string;
   image_id: number;
-  question_type: string;
+  questionType: string;
   question: string;
   choices: readonly string[];
   correctChoiceIndex: number;
 }
 
-/** The schema of a line of a file of them. */
+/** The schema of a line of a verification's `requests.jsonl`. */
 export const verificationRequest = z.object({
   id: z.string(),
   request_id: z.string(),
@@ -40,25 +40,25 @@ export const verificationRequest = z.object({
 });
 
 /**
- * One question to ask again. `id` is a hash of all that the answer depends on; `request_id` is that of the sample;
- * `choices` are in the order in which the teacher is shown them, another each time, for it may favor a letter;
- * `expected` is the place of the sample's answer among them.
+ * One question to ask again. `id` is a hash of all that the answer depends on; `request_id` is the sample's; `choices` are
+ * in the order of the prompt, another one each time, because the teacher may favor a letter; `expected` is the place of the
+ * sample's answer among them.
  */
 export type VerificationRequest = z.output<typeof verificationRequest>;
 
-/** The schema of a structured answer: the letter, or `none` when the teacher can't tell. */
+/** The schema of a structured answer: the letter, or `none` when the teacher does not know. */
 const structuredChoice = z.object({
   reason: z.string().describe('One sentence.'),
   answer: z.enum(['A', 'B', 'C', 'D', 'none']),
 });
-/** For teachers that are to answer so. */
+/** For teachers that answer with structured output. */
 export const choiceFormat = structuredFormat(structuredChoice, 'choice');
 
 /**
- * What to ask about the samples.
+ * Makes the requests about samples.
  *
  * @param input.identity what the answers depend on besides the question: the teacher, its settings, the prompts
- * @param input.promptVersions of the prompts
+ * @param input.promptVersions versions of the prompts
  */
 export function verificationRequests(input: {
   samples: readonly SampleToVerify[];
@@ -90,7 +90,7 @@ export function verificationRequests(input: {
         };
         return {
           id: hashValue({ content, identity }),
-          question_type: sample.question_type,
+          question_type: sample.questionType,
           prompt_version: promptVersions[kind],
           ...content,
         };
@@ -99,7 +99,7 @@ export function verificationRequests(input: {
   );
 }
 
-/** The messages of one of them. @param images those that are asked about with their facts, by id */
+/** Makes the messages of a request. @param images the images of blind requests, by id */
 export function verificationMessages(
   request: VerificationRequest,
   images: ReadonlyMap<number, AnnotatedImage>,
@@ -116,7 +116,7 @@ export function verificationMessages(
   });
 }
 
-/** The place of the chosen letter, or undefined when the teacher chose none, or more than one. */
+/** Reads the place of the chosen letter; undefined when the teacher chose none, or more than one. */
 export function readChosenLetter(text: string): number | undefined {
   if (text.trimStart().startsWith('{')) {
     const choice = readStructured(text);

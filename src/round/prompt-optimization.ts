@@ -71,14 +71,14 @@ export async function makeIterationSamples(
   const { config, run, onProgress } = context;
   const { iteration, count, forRun } = input;
   const template = await readPromptTemplate(iterationPrompt(run, iteration));
-  const types = await readQuestionTypes(config.data.questionTypes);
+  const questionTypes = await readQuestionTypes(config.data.questionTypes);
   const badCases = await newestBadCases(context, forRun);
   const { requests } = sampleRequests({
     ...config.sampling,
     strategy: 'uniform',
     requests: count * (iteration + 1),
     badCases,
-    weights: Object.fromEntries(types.map(({ name }) => [name, 1])),
+    weights: Object.fromEntries(questionTypes.map(({ name }) => [name, 1])),
     images: await withPool(config, (coco) => coco.list()),
     usedImageIds: await evaluationImageIds(config),
     nearest: () => [],
@@ -96,7 +96,7 @@ export async function makeIterationSamples(
       same: same.length,
       file: iterationSamples(run, iteration),
       images,
-      types,
+      questionTypes,
       template,
       ask: (messages, options) => ask(messages, options),
       concurrency: config.teacher.concurrency,

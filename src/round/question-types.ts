@@ -87,12 +87,12 @@ async function askForTypes(context: StepContext, questions: readonly AokvqaQuest
   if (questions.length === 0) return new Map();
   const { config, run, signal } = context;
   const { temperature, maximumTokens } = await readPromptTemplate(promptFile, ['types', 'questions']);
-  const types = await readQuestionTypes(config.data.questionTypes);
-  const format = config.teacher.answerFormat === 'structured' ? classificationFormat(types) : undefined;
+  const questionTypes = await readQuestionTypes(config.data.questionTypes);
+  const format = config.teacher.answerFormat === 'structured' ? classificationFormat(questionTypes) : undefined;
   return withTeacher(context, (ask) =>
     classifyQuestions({
       questions,
-      types,
+      questionTypes,
       // Fifty types are longer than a sample, and want no imagination.
       ask: (messages, options) => ask(messages, { ...options, temperature, maximumTokens, format }),
       cacheFile: join(run.root, 'question_types.json'),

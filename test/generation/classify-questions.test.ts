@@ -9,7 +9,7 @@ import { runningTeacher } from '../demo/local-teacher/running-teacher.ts';
 import { noSharedFiles, sharedFile } from '../helpers/shared-files.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
-const types = await readQuestionTypes('configs/question-types.yaml');
+const questionTypes = await readQuestionTypes('configs/question-types.yaml');
 const questions = Array.from({ length: 7 }, (_, index) => ({
   question_id: `q${index}`,
   question: index % 2 === 0 ? `What color is cat ${index}?` : `How many cats are in image ${index}?`,
@@ -32,7 +32,13 @@ describe('the local teacher', () => {
   test('sorts questions by their words, 50 a call at most', async () => {
     const { teacher, client, settings } = await runningTeacher();
     const ask = (messages: ChatMessage[]) => askTeacher(client, messages, settings);
-    const found = await classifyQuestions({ questions, types, ask, cacheFile: await cacheFile(), batchSize: 3 });
+    const found = await classifyQuestions({
+      questions,
+      questionTypes,
+      ask,
+      cacheFile: await cacheFile(),
+      batchSize: 3,
+    });
     expect(found.get('q0')).toBe('attribute_recognition');
     expect(found.get('q1')).toBe('object_localization');
     expect(found.size).toBe(7);
@@ -44,7 +50,7 @@ describe('the local teacher', () => {
     const { teacher, client, settings } = await runningTeacher();
     const ask = (messages: ChatMessage[]) => askTeacher(client, messages, settings);
     const real = await readAokvqa(file);
-    const found = await classifyQuestions({ questions: real, types, ask, cacheFile: await cacheFile() });
+    const found = await classifyQuestions({ questions: real, questionTypes, ask, cacheFile: await cacheFile() });
     expect(found.size).toBe(1145);
     expect(teacher.counts().requests).toBe(Math.ceil(1145 / 50));
     expect(new Set(found.values()).size).toBeGreaterThanOrEqual(12);
@@ -55,7 +61,7 @@ describe('only what is missing is asked again', () => {
   test('when the answer leaves questions out, names unknown types or other questions', async () => {
     const classified = [...entries(1, 3, 99), { number: 2, question_type: 'weather' }, 'what?'];
     const { ask, asked } = scripted(json(classified), json(entries(1, 2, 3, 4, 5)));
-    const found = await classifyQuestions({ questions, types, ask, cacheFile: await cacheFile() });
+    const found = await classifyQuestions({ questions, questionTypes, ask, cacheFile: await cacheFile() });
     expect(found.size).toBe(7);
     expect(asked[1]).not.toContain('cat 0?');
     expect(asked[1]).toContain('1. How many cats are in image 1?');
@@ -63,14 +69,14 @@ describe('only what is missing is asked again', () => {
 
   test('when the answer is nonsense', async () => {
     const { ask, asked } = scripted('I would rather talk of the weather.', json(entries(1, 2, 3, 4, 5, 6, 7)));
-    await classifyQuestions({ questions, types, ask, cacheFile: await cacheFile() });
+    await classifyQuestions({ questions, questionTypes, ask, cacheFile: await cacheFile() });
     expect(asked).toHaveLength(2);
   });
 
   test('and a teacher that never answers is an error that may pass, with what it did answer kept', async () => {
     const file = await cacheFile();
     const { ask, asked } = scripted(json(entries(1, 2)));
-    const failed = classifyQuestions({ questions, types, ask, cacheFile: file });
+    const failed = classifyQuestions({ questions, questionTypes, ask, cacheFile: file });
     await expect(failed).rejects.toMatchObject({
       name: 'TeacherError',
       retryable: true,
@@ -78,14 +84,14 @@ describe('only what is missing is asked again', () => {
     });
     expect(asked).toHaveLength(3);
     const next = scripted(json(entries(1, 2, 3, 4, 5)));
-    expect((await classifyQuestions({ questions, types, ask: next.ask, cacheFile: file })).size).toBe(7);
+    expect((await classifyQuestions({ questions, questionTypes, ask: next.ask, cacheFile: file })).size).toBe(7);
     expect(next.asked[0]).toContain('5. What color is cat 6?');
   });
 });
 
 test('a code fence around the JSON does no harm', async () => {
   const { ask, asked } = scripted(`Sure!\n\`\`\`json\n${json(entries(1, 2, 3, 4, 5, 6, 7))}\n\`\`\``);
-  await classifyQuestions({ questions, types, ask, cacheFile: await cacheFile() });
+  await classifyQuestions({ questions, questionTypes, ask, cacheFile: await cacheFile() });
   expect(asked).toHaveLength(1);
 });
 
@@ -93,10 +99,10 @@ test('what is in the cache is not asked again, but new types ask anew', async ()
   const file = await cacheFile();
   const all = json(entries(1, 2, 3, 4, 5, 6, 7));
   const { ask, asked } = scripted(all, all);
-  const first = await classifyQuestions({ questions, types, ask, cacheFile: file });
-  expect(await classifyQuestions({ questions, types, ask, cacheFile: file })).toEqual(first);
+  const first = await classifyQuestions({ questions, questionTypes, ask, cacheFile: file });
+  expect(await classifyQuestions({ questions, questionTypes, ask, cacheFile: file })).toEqual(first);
   expect(asked).toHaveLength(1);
   expect(Object.keys(JSON.parse(await readFile(file, 'utf8')) as object)).toHaveLength(7);
-  await classifyQuestions({ questions, types: types.slice(0, 9), ask, cacheFile: file });
+  await classifyQuestions({ questions, questionTypes: questionTypes.slice(0, 9), ask, cacheFile: file });
   expect(asked).toHaveLength(2);
 });

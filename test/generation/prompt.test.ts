@@ -6,11 +6,11 @@ import { annotatedImage } from './images.ts';
 import { request } from './requests.ts';
 
 const template = await readPromptTemplate('configs/prompts/generate-v1.md');
-const types = await readQuestionTypes('configs/question-types.yaml');
+const questionTypes = await readQuestionTypes('configs/question-types.yaml');
 
 function userMessage(given: Parameters<typeof annotatedImage>[0], values = {}): string {
   const image = annotatedImage(given);
-  return buildMessages({ request: request(image.id, values), image, types, template })[1]?.content ?? '';
+  return buildMessages({ request: request(image.id, values), image, questionTypes, template })[1]?.content ?? '';
 }
 
 test('the prompt holds all captions, a line each', () => {
@@ -32,7 +32,7 @@ test('the prompt holds the type, its explanation, the examples and the format of
     { idx: 'y', prompt: 'Question: What then?\nAnswer: y' },
   ];
   const text = userMessage({ id: 1 }, { question_type: 'image_scene', examples });
-  expect(text).toContain(`image scene: ${types.find(({ name }) => name === 'image_scene')?.explanation}`);
+  expect(text).toContain(`image scene: ${questionTypes.find(({ name }) => name === 'image_scene')?.explanation}`);
   expect(text).toContain('Example 1:\nQuestion: What now?\nAnswer: x\n\nExample 2:\nQuestion: What then?');
   for (const part of ['Question: <', 'Choices: (A)', 'Answer: The answer is (', 'Explanations: <'])
     expect(text).toContain(part);

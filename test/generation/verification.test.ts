@@ -32,7 +32,7 @@ const images = new Map([[1, image]]);
 const right = {
   request_id: 'right',
   image_id: 1,
-  question_type: 'color',
+  questionType: 'color',
   question: 'What color is the car?',
   choices,
   correctChoiceIndex: 0,

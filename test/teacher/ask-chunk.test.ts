@@ -19,7 +19,7 @@ import { noTinyDisk, tinyDisk } from '../helpers/tiny-disk.ts';
 
 const requests = Array.from({ length: 20 }, (_, index) => request(index + 1));
 const template = await readPromptTemplate('configs/prompts/generate-v1.md');
-const types = await readQuestionTypes('configs/question-types.yaml');
+const questionTypes = await readQuestionTypes('configs/question-types.yaml');
 const imageOf = (id: number) => annotatedImage({ id, captions: [`cat number ${id} on a door`] });
 const never = new AbortController().signal;
 
@@ -33,7 +33,7 @@ async function setUp(options: Parameters<typeof runningTeacher>[0] = {}, changes
     examples: (one) => one.examples.length,
     messages: (one, dropped) => {
       const examples = one.examples.slice(0, one.examples.length - dropped);
-      return buildMessages({ request: { ...one, examples }, image: imageOf(one.image_id), types, template });
+      return buildMessages({ request: { ...one, examples }, image: imageOf(one.image_id), questionTypes, template });
     },
     ...changes,
   });

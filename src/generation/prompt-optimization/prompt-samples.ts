@@ -15,12 +15,12 @@ export const promptSampleSchema = z.object({
   id: z.string(),
   image_id: z.number().int(),
   question_type: z.string(),
-  /** Whether the image was there in the first iteration, too. */
+  /** Whether the image is one of the first iteration's. */
   images: z.enum(['same', 'fresh']),
-  /** The whole prompt, as the teacher read it. */
+  /** The whole prompt. */
   prompt: z.string(),
   answer: z.string(),
-  /** Why the filters would drop the answer. */
+  /** Why the filters would reject the answer. */
   problem: z.string().optional(),
 });
 
@@ -28,13 +28,13 @@ export const promptSampleSchema = z.object({
 export type PromptSample = z.output<typeof promptSampleSchema>;
 
 /**
- * Has the teacher answer each request with a prompt, and adds each answer to the file as soon as it is there; what is
- * in the file is not asked again.
+ * Has the teacher answer each request with a prompt, and appends each answer to the file as soon as it is received; what
+ * is in the file is not requested again.
  *
- * @param input.requests those about the same images as in the first iteration come first
- * @param input.same how many of the requests these are
+ * @param input.requests first those about the images of the first iteration
+ * @param input.same how many of the requests are about images of the first iteration
  * @returns the samples in the order of the requests
- * @throws what `ask` threw first, when answers on their way are in
+ * @throws the first error of `ask`, after the open requests have ended
  */
 export async function makePromptSamples(input: {
   requests: readonly GenerationRequest[];
@@ -42,19 +42,19 @@ export async function makePromptSamples(input: {
   file: string;
   /** Of the requests, by id. */
   images: ReadonlyMap<number, AnnotatedImage>;
-  types: readonly QuestionType[];
+  questionTypes: readonly QuestionType[];
   template: PromptTemplate;
   ask: (messages: ChatMessage[], options: { seed: number }) => Promise<TeacherAnswer>;
   concurrency: number;
 }): Promise<PromptSample[]> {
-  const { requests, same, file, images, types, template, ask } = input;
+  const { requests, same, file, images, questionTypes, template, ask } = input;
   const lines = await openJsonLines(file);
   try {
     const samples = new Map((await readJsonLines(file, promptSampleSchema)).map((sample) => [sample.id, sample]));
     const make = async (request: GenerationRequest, index: number) => {
       const id = sampleId(request);
       if (samples.has(id)) return;
-      const messages = buildMessages({ request, image: imageOf(images, request), types, template });
+      const messages = buildMessages({ request, image: imageOf(images, request), questionTypes, template });
       const { text: answer } = await ask(messages, { seed: request.seed });
       const parsed = filterRawAnswer(answer) ?? parseAnswer(answer);
       const sample: PromptSample = {
@@ -76,7 +76,7 @@ export async function makePromptSamples(input: {
   }
 }
 
-/** Short enough to be typed. */
+/** Short enough to type. */
 function sampleId({ id }: GenerationRequest): string {
   return id.slice(0, 8);
 }

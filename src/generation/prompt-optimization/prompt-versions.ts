@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { writeFileAtomically } from '../../core/write-file.ts';
 
 /**
- * Writes a prompt as the next version of its name: after `generate-v3` comes the first of `generate-v4`, `-v5` … that
- * is not there yet. No version is ever written over.
+ * Writes a prompt as the next version of its name: after `generate-v3` the first of `generate-v4`, `-v5` … that does not
+ * exist. No version is ever overwritten.
  *
- * @param input.version the version of the prompt that it comes from
+ * @param input.version the version of the prompt that it was made from
  * @param input.text the whole file; the `version` of its front matter is replaced
  */
 export async function writePromptVersion(input: {
@@ -20,15 +20,15 @@ export async function writePromptVersion(input: {
     const version = `${name}-v${next}`;
     const file = join(folder, `${version}.md`);
     const content = withVersion(text, version);
-    const there = await contentOf(file);
-    // An attempt that died after writing has left the same text.
-    if (there !== undefined && there !== content) continue;
-    if (there === undefined) await writeFileAtomically(file, content);
+    const existing = await contentOf(file);
+    // An interrupted attempt may have written the same text.
+    if (existing !== undefined && existing !== content) continue;
+    if (existing === undefined) await writeFileAtomically(file, content);
     return { version, file };
   }
 }
 
-/** The text with another `version` in its front matter. */
+/** Replaces `version` in the front matter of a prompt. */
 export function withVersion(text: string, version: string): string {
   return text.replace(/^version:.*$/m, `version: ${version}`);
 }

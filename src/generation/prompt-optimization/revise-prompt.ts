@@ -11,14 +11,14 @@ import type { PromptSample } from './prompt-samples.ts';
 export const diagnosePlaceholders = ['prompt', 'verdicts'] as const;
 export const revisePlaceholders = ['prompt', 'verdicts', 'diagnosis', 'problem'] as const;
 
-/** What a person said of a sample generation. */
+/** A person's verdict on a sample generation. */
 export interface SampleVerdict {
   sample: string;
   verdict: 'good' | 'bad';
   comment?: string | undefined;
 }
 
-/** A revised prompt that can be used as it stands. */
+/** A revised prompt that can be used as it is. */
 export interface PromptProposal {
   /** The whole file, front matter included. */
   text: string;
@@ -30,12 +30,12 @@ export interface PromptProposal {
 const attempts = 3;
 
 /**
- * Asks the teacher what confused it, then for a revised prompt. A proposal that lacks a placeholder or changes nothing
- * is sent back with what is wrong with it.
+ * Asks the teacher what was confusing, then for a revised prompt. A proposal that lacks a placeholder or changes nothing
+ * is sent back with its problem.
  *
- * @param input.prompt the whole file that was judged
- * @param input.comment what the person wants besides the verdicts
- * @throws TeacherError, not retryable, when no proposal can be used; what `ask` throws.
+ * @param input.prompt the whole file of the prompt that was judged
+ * @param input.comment the person's remarks besides the verdicts
+ * @throws TeacherError, not retryable, when no proposal can be used; errors of `ask`
  */
 export async function revisePrompt(input: {
   prompt: string;
@@ -58,14 +58,14 @@ export async function revisePrompt(input: {
     );
     const revised = /<prompt>\n([\s\S]*)\n<\/prompt>/.exec(answer)?.[1]?.trim();
     const text = `${frontMatter}${revised ?? ''}\n`;
-    const wrong = revised === undefined ? 'it was not between <prompt> and </prompt>' : whatIsWrong(text, input.prompt);
-    if (wrong === undefined) return { text, diagnosis, diff: diffOf(input.prompt, text) };
-    problem = `Your last proposal can't be used: ${wrong}.`;
+    const defect = revised === undefined ? 'it was not between <prompt> and </prompt>' : findDefect(text, input.prompt);
+    if (defect === undefined) return { text, diagnosis, diff: diffOf(input.prompt, text) };
+    problem = `Your last proposal can't be used: ${defect}.`;
   }
   throw new TeacherError(`The teacher proposed no prompt that can be used. ${problem}`, { retryable: false });
 }
 
-function whatIsWrong(text: string, before: string): string | undefined {
+function findDefect(text: string, before: string): string | undefined {
   if (text.trim() === before.trim()) return 'it is the same as before';
   try {
     parsePromptTemplate(text, 'the prompt');

@@ -61,7 +61,7 @@ async function withGenerationAsker<R>(
 ): Promise<R> {
   const { config, run, round } = context;
   const { teacher } = config;
-  const types = await readQuestionTypes(config.data.questionTypes);
+  const questionTypes = await readQuestionTypes(config.data.questionTypes);
   const template = await readPromptTemplate(await promptFile(config, run, round));
   const images = await withPool(config, (coco) => coco.read(requests.map(({ image_id }) => image_id)));
   return connectTeacher(context, (client) =>
@@ -74,7 +74,7 @@ async function withGenerationAsker<R>(
         messages: (request, dropped) => {
           const examples = request.examples.slice(0, request.examples.length - dropped);
           const image = imageOf(images, request);
-          return buildMessages({ request: { ...request, examples }, image, types, template });
+          return buildMessages({ request: { ...request, examples }, image, questionTypes, template });
         },
         image: teacher.attachImage ? (request) => poolImageUrl(config, imageOf(images, request).fileName) : undefined,
       }),

@@ -90,8 +90,8 @@ async function requestsAboutSamples(context: StepContext): Promise<VerificationR
   const keep = answerKeeper(await keepRules(context, answers));
   const samples = answers.flatMap((answer): SampleToVerify[] => {
     const parsed = keep(answer);
-    const { request_id, image_id, question_type } = answer;
-    return isRejection(parsed) ? [] : [{ ...parsed, request_id, image_id, question_type }];
+    const { request_id, image_id, question_type: questionType } = answer;
+    return isRejection(parsed) ? [] : [{ ...parsed, request_id, image_id, questionType }];
   });
   const { blindAnswers, languageOnlyAnswers, temperature } = config.verify;
   const { blind, language_only } = await verificationTemplates(context);

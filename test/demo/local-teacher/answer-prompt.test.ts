@@ -17,7 +17,7 @@ import { request } from '../../generation/requests.ts';
 import { noSharedFiles, sharedFile } from '../../helpers/shared-files.ts';
 
 const template = await readPromptTemplate('configs/prompts/generate-v1.md');
-const types = await readQuestionTypes('configs/question-types.yaml');
+const questionTypes = await readQuestionTypes('configs/question-types.yaml');
 const scenes = Array.from({ length: 40 }, (_, number) => randomScene(seededRandom(number)));
 const demo = scenes.map((scene, id) =>
   annotatedImage({
@@ -38,7 +38,7 @@ function promptFor(image: AnnotatedImage, question_type: string, examples: strin
   const messages = buildMessages({
     request: request(image.id, { question_type, examples: asExamples }),
     image,
-    types,
+    questionTypes,
     template,
   });
   return messages.map(({ content }) => content).join('\n\n');

@@ -7,13 +7,13 @@ import { annotatedImage } from '../../generation/images.ts';
 import { request } from '../../generation/requests.ts';
 
 const template = await readPromptTemplate('configs/prompts/generate-v1.md');
-const types = await readQuestionTypes('configs/question-types.yaml');
+const questionTypes = await readQuestionTypes('configs/question-types.yaml');
 
-test.each(types.map(({ name }) => name))('a prompt for %s is read back as it was written', (question_type) => {
+test.each(questionTypes.map(({ name }) => name))('a prompt for %s is read back as it was written', (question_type) => {
   const captions = ['a cat: sitting', 'a dog, standing'];
   const image = annotatedImage({ id: 3, captions });
   const examples = [{ idx: 'x', prompt: 'Question: What now?\nChoices: (A) 1 (B) 2 (C) 3 (D) 4' }];
-  const messages = buildMessages({ request: request(3, { question_type, examples }), image, types, template });
+  const messages = buildMessages({ request: request(3, { question_type, examples }), image, questionTypes, template });
   expect(readPrompt(messages.map(({ content }) => content).join('\n\n'))).toEqual({
     kind: 'generate',
     questionType: question_type,

@@ -13,7 +13,7 @@ import { request } from '../../generation/requests.ts';
 import { runningTeacher } from './running-teacher.ts';
 
 const template = await readPromptTemplate('configs/prompts/generate-v1.md');
-const types = await readQuestionTypes('configs/question-types.yaml');
+const questionTypes = await readQuestionTypes('configs/question-types.yaml');
 const image = annotatedImage({ id: 1 });
 
 const body = { model: 'gpt-4', messages: [{ role: 'user', content: 'hello' }] };
@@ -88,7 +88,7 @@ describe('modes', () => {
     const { client } = await runningTeacher();
     const { choices } = await client.chat.completions.create({
       model: 'gpt-4o',
-      messages: buildMessages({ request: request(1), image, types, template }),
+      messages: buildMessages({ request: request(1), image, questionTypes, template }),
       response_format: zodResponseFormat(structuredAnswer, 'sample'),
     });
     const answer = structuredAnswer.parse(JSON.parse(choices[0]?.message.content ?? ''));
