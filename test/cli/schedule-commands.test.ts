@@ -39,11 +39,11 @@ async function configOn(queue: string): Promise<string> {
   }));
 }
 
-test('a schedule is made, described, changed, paused, resumed and removed', async () => {
+test('a schedule is created, described, changed, paused, resumed and deleted', async () => {
   const config = await configOn('idle');
   const made = await schedule('create', 'weekly', '--config', config, '--cron', '30 1 * * 0', '--more', '2');
   expect(made).toContain(`Schedule  weekly\nInput     ${JSON.stringify({ config, run: 'weekly', more: 2 })}`);
-  expect(made).toContain('overlap SKIP, catch-up window 3600 s, pauses when a night fails');
+  expect(made).toContain('overlap SKIP, catch-up window 3600 s, pauses after a failure');
   expect(made).toMatch(/Next {6}\d{4}-\d\d-\d\dT01:30:00\.000Z/);
   await expect(schedule('create', 'weekly', '--config', config)).rejects.toThrow(/already/i);
 
@@ -62,7 +62,7 @@ test('a schedule is made, described, changed, paused, resumed and removed', asyn
   await expect(schedule('describe', 'weekly')).rejects.toMatchObject({ name: 'ScheduleNotFoundError' });
 });
 
-test('a night is triggered, but not while one is at work', async () => {
+test('a schedule is triggered, but not while its run is under way', async () => {
   await schedule('create', 'busy', '--config', await configOn('nobody'));
   expect(await schedule('trigger', 'busy')).toBe('busy: triggered\n');
   await until(async () => (await factsOf('busy')).running.length === 1);
@@ -100,7 +100,7 @@ test('missed times are run, one after another', async () => {
   await schedule('delete', 'missed');
 });
 
-test('a time that is none is refused before anything is asked of the server', async () => {
+test('a wrong time is refused before a request to the server', async () => {
   await expect(schedule('backfill', 'missed', '--from', 'monday', '--to', '2026-03-04')).rejects.toThrow(
     /Give a time such as/,
   );

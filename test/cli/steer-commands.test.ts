@@ -51,7 +51,7 @@ test('pause --now stops the trainer with its checkpoints kept, and the run resum
     await until(async () => (await steps()) > 15);
     const paused = await steer('pause', 'now', '--now', '--reason', 'the GPU is needed');
     expect(paused).toBe(
-      'now: round 0 of 0, step finetune: paused; no step begins after the one under way\n  finetune stopped\n',
+      'now: round 0 of 0, step finetune: paused; no step starts after the current one\n  finetune stopped\n',
     );
     await until(async () => (await runningWith(directory)).length === 0);
     const stoppedAt = await steps();
