@@ -24,7 +24,7 @@ export interface PretrainProgram {
   step(input: {
     shape: BatchShape;
     batch: Batch;
-    /** What the Q-Former says of the images, float32 `[batch * queries, Q-Former hidden]` */
+    /** The Q-Former's output for the images, float32 `[batch * queries, Q-Former hidden]` */
     queries: Float32Array;
     step: number;
     learningRate: number;
@@ -37,7 +37,7 @@ export interface PretrainProgram {
 
 const shapeName = ({ batch, tokens, targets }: BatchShape) => `step-${batch}-${tokens}-${targets}`;
 
-/** Traces, loads and initialises the program for the batch shapes that will occur. */
+/** Traces, loads and initializes the program for the batch shapes that will occur. */
 export function pretrainProgram(config: Blip2Config, shapes: readonly BatchShape[], seed: number): PretrainProgram {
   const layout = flatParameters(
     new Map([...familyOf(config).expectedTensors()].filter(([name]) => name.startsWith('language_'))),

@@ -1,6 +1,6 @@
 /**
- * What the demo's stage-1 model is taught to say of a scene: descriptions, never what questions ask. The
- * questions are what the loop's finetuning is for.
+ * The texts that the demo's stage-1 model learns: descriptions of scenes, never the questions of the benchmark, which the
+ * loop's finetuning teaches.
  */
 
 import type { SeededRandom } from '../../src/core/seeded-random.ts';

@@ -1,5 +1,4 @@
-/** Makes the demo's stage-1 checkpoint from nothing: tokenizer, then every weight, from rendered scenes. */
-
+/** Makes the demo's stage-1 checkpoint from scratch: tokenizer, then every weight, from rendered scenes. */
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
@@ -33,7 +32,7 @@ import { visionProgram } from './vision-program.ts';
 const SHAPE_SURVEY = 1024;
 const CHECKPOINT_EVERY_STEPS = 500;
 const RENDERED_TOGETHER = 8;
-/** Pixels are normalised as (value / 255 - 0.5) / 0.5, which `preprocessor_config.json` says too. */
+/** Pixels are normalized as (value / 255 - 0.5) / 0.5, which `preprocessor_config.json` says too. */
 const textKinds = Object.keys(TEXT_KINDS) as TextKind[];
 const kindWeights = Object.values(TEXT_KINDS);
 const toInput = Float32Array.from({ length: 256 }, (_, value) => value / 127.5 - 1);
@@ -44,7 +43,7 @@ const toInput = Float32Array.from({ length: 256 }, (_, value) => value / 127.5 -
  * Deterministic for the same settings on the same machine; across machines the kernels' order of summation
  * may differ in the last bits.
  *
- * @param work folder for checkpoints: an interrupted run goes on from there
+ * @param work folder for checkpoints: an interrupted run resumes from there
  */
 export async function makeStage1(
   output: string,
@@ -69,10 +68,10 @@ export async function makeStage1(
   const scenes = stage1Scenes(settings);
   const images = await renderAll(scenes, config.vision_config.image_size);
 
-  const seen = await trainVision({ config, scenes, images, settings, work, reporter });
+  const visionTensors = await trainVision({ config, scenes, images, settings, work, reporter });
 
   reporter.note('image features');
-  const features = queryFeatures(config, seen, images);
+  const features = queryFeatures(config, visionTensors, images);
 
   const sample = sampler(scenes, tokenizer, config.num_query_tokens, settings);
   const shapes = new Map(
@@ -116,7 +115,7 @@ export async function makeStage1(
       await writeCheckpoint(checkpoints, jobHash, { step: step + 1, arrays: program.read() });
     }
   }
-  const trained = new Map([...seen, ...viewsOf(program.layout, program.read().parameters)]);
+  const trained = new Map([...visionTensors, ...viewsOf(program.layout, program.read().parameters)]);
   await writeModelDirectory(output, {
     config,
     tensors: [...familyOf(config).expectedTensors()].map(([name, shape]) => ({
@@ -140,7 +139,7 @@ interface VisionTraining {
   reporter: JobReporter;
 }
 
-/** The first phase. Its result is kept in `work`, so that the second can be begun again without it. */
+/** The first phase. Its result is kept in `work`, so that the second phase can be repeated without it. */
 async function trainVision({
   config,
   scenes,
@@ -189,7 +188,7 @@ async function trainVision({
 /** Images whose features are computed together. */
 const FEATURE_BATCH = 32;
 
-/** What the trained Q-Former says of every image, float32 `[queries, hidden]` each. */
+/** The trained Q-Former's output for every image, float32 `[queries, hidden]` each. */
 function queryFeatures(
   config: Blip2Config,
   tensors: ReadonlyMap<string, Float32Array>,
@@ -202,8 +201,8 @@ function queryFeatures(
   program.define('features', inputs, (ops, { pixels }) => {
     const tape = new Tape(ops);
     const weights = (name: string) => frozen(program.variable(name, shapes.get(name) as number[]));
-    const seen = visionEncoder(tape, weights, config, pixels);
-    return { features: queryTransformer(tape, weights, config, seen, FEATURE_BATCH).value };
+    const visionFeatures = visionEncoder(tape, weights, config, pixels);
+    return { features: queryTransformer(tape, weights, config, visionFeatures, FEATURE_BATCH).value };
   });
   program.load();
   for (const [name, data] of tensors) if (program.has(name)) program.assign(name, data);
@@ -253,7 +252,7 @@ async function renderAll(scenes: readonly Scene[], size: number): Promise<Uint8A
   return images;
 }
 
-/** Sample `index` of the endless stream: which scene, and what is said of it. */
+/** Sample `index` of the endless stream: a scene, and a text about it. */
 function sampler(scenes: readonly Scene[], tokenizer: Tokenizer, queries: number, { seed }: Stage1Settings) {
   const beginToken = tokenizer.tokenId('<s>') ?? 0;
   const settings = { tokenizer, queries, maximumTokens: 128, beginToken, form: miniGpt4PromptForm };
@@ -266,7 +265,7 @@ function sampler(scenes: readonly Scene[], tokenizer: Tokenizer, queries: number
   };
 }
 
-/** The rare text that is longer than all of the survey loses its end. */
+/** Truncates the rare text that is longer than all of the survey. */
 function cut(sequence: Sequence, { tokens, targets }: BatchShape): Sequence {
   const length = Math.min(tokens, sequence.answerStart + targets);
   return { ...sequence, tokenIds: sequence.tokenIds.slice(0, length) };

@@ -1,4 +1,4 @@
-/** What is to be seen where in a scene, as class numbers: the targets of vision pretraining. */
+/** What is where in a scene, as class numbers: the targets of vision pretraining. */
 import type { Scene } from '../scenes/scene.ts';
 import { BACKGROUNDS, CATEGORY_NAMES, COLORS, PLACES, QUALITIES, SIZES } from '../scenes/vocabulary.ts';
 

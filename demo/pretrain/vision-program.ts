@@ -1,9 +1,9 @@
 /**
- * Vision pretraining: encoder and Q-Former learn to tell what is where, before any text.
+ * Vision pretraining: encoder and Q-Former learn which object is where, before any text.
  *
- * It stands for what MiniGPT-4 takes from elsewhere, EVA's pretrained encoder and BLIP-2's first stage: every
- * patch tells the object it shows, nine of the queries the content of the nine places, a tenth the image's
- * background and quality. The classifiers are thrown away afterwards.
+ * It replaces what MiniGPT-4 takes from other models, EVA's pretrained encoder and BLIP-2's first stage: every patch
+ * predicts the object it shows, nine of the queries the content of the nine places, a tenth the image's background and
+ * quality. The classifiers are discarded afterwards.
  */
 
 import { familyOf } from '../../src/model/families/index.ts';
@@ -97,8 +97,8 @@ export function visionProgram(config: Blip2Config, batch: number, seed: number):
     const tape = new Tape(ops);
     const variables = trainedVariables(unpack(ops, layout, flat));
     const weights = (name: string) => variables.get(name) as Variable;
-    const seen = visionEncoder(tape, weights, config, values.pixels as Value);
-    const asked = queryTransformer(tape, weights, config, seen, batch);
+    const visionFeatures = visionEncoder(tape, weights, config, values.pixels as Value);
+    const queryFeatures = queryTransformer(tape, weights, config, visionFeatures, batch);
     const rowsOf = (x: Variable, perImage: number, from: number, count: number) =>
       gatherRows(tape, x, rows(ops, batch, perImage, from, count));
     const classified = (x: Variable, part: 'patch' | 'place' | 'image', label: string) => {
@@ -107,9 +107,9 @@ export function visionProgram(config: Blip2Config, batch: number, seed: number):
       return crossEntropy(tape, logits, values[name] as Value, values[`${part}Weights`] as Value);
     };
 
-    const patchRows = rowsOf(seen, patches + 1, 1, patches);
-    const placeRows = rowsOf(asked, config.num_query_tokens, 0, places);
-    const imageRows = rowsOf(asked, config.num_query_tokens, places, 1);
+    const patchRows = rowsOf(visionFeatures, patches + 1, 1, patches);
+    const placeRows = rowsOf(queryFeatures, config.num_query_tokens, 0, places);
+    const imageRows = rowsOf(queryFeatures, config.num_query_tokens, places, 1);
     const sum = (losses: Variable[]) => losses.reduce((total, loss) => add(tape, total, loss));
     const patchLoss = sum(objectLabels.map((label) => classified(patchRows, 'patch', label)));
     const placeLoss = sum(objectLabels.map((label) => classified(placeRows, 'place', label)));
@@ -162,8 +162,8 @@ function rows(ops: Ops, batch: number, perImage: number, from: number, count: nu
 }
 
 /**
- * Positions begin as sines and cosines of column and row (MAE, arXiv 2111.06377): queries then find places by
- * them long before learned ones would have come apart.
+ * Positions start as sines and cosines of column and row (MAE, arXiv 2111.06377): queries then find places by
+ * them long before learned ones would differ.
  */
 function knownPositions(config: Blip2Config): Map<string, Float32Array> {
   const { hidden_size: hidden, image_size: side, patch_size: patch } = config.vision_config;
@@ -186,7 +186,7 @@ function knownPositions(config: Blip2Config): Map<string, Float32Array> {
 
 const POSITION_SCALE = 0.5;
 
-/** Most patches and places show nothing; without this they would drown what there is to learn. */
+/** Most patches and places show nothing; without this they would dominate the loss. */
 const WEIGHT_OF_NOTHING = 0.1;
 
 /** Weights that sum to one, with less for what shows no object. */

@@ -55,3 +55,12 @@ export function captionsFor(scene: Scene, random: SeededRandom): string[] {
   ];
   return random.shuffle(captions);
 }
+
+/** A longer description, as cc_sbu_align pairs with its images; like captions it leaves out places. */
+export function alignmentCaption({ objects, background, quality }: Scene, random: SeededRandom): string {
+  const things = random.shuffle(objects);
+  const names = joinWithAnd(things.map(({ category }) => withArticle(category)));
+  const details = things.map(({ category, size, color }) => `the ${category} is ${size} and ${color}.`).join(' ');
+  const opening = random.pick(['the picture shows', 'this is a picture of', 'here one sees']);
+  return `${opening} ${names} ${random.pick(BACKGROUND_PHRASES[background])}. ${details} the picture is ${quality}.`;
+}

@@ -8,13 +8,13 @@ import { readJson } from '../../src/core/read-json.ts';
 import { writeFileAtomically, writeJson } from '../../src/core/write-file.ts';
 
 const MANIFEST = 'scenes-manifest.json';
-/** Says that what lies in the root came from here, whole or not. */
+/** Marks a root whose files were written here, complete or not. */
 const MARKER = '.scenes';
 
-/** Raised when the same options would give other data than before. */
+/** Increased when the same options would give other data than before. */
 const GENERATOR_VERSION = 1;
 
-/** What only this program writes; everything else in a root is left alone. */
+/** Folders that only this program writes; it touches nothing else in a root. */
 const OWN_FOLDERS = ['COCO2017', 'A-OKVQA', 'cc_sbu_align'] as const;
 
 const TEXT_FILES = [
@@ -39,28 +39,28 @@ const manifestSchema = z.object({
   files: z.record(z.string(), z.string()),
 });
 
-/** The last file that is written: a root that has it is whole. */
+/** The last file that is written: a root that has it is complete. */
 export type DatasetManifest = z.output<typeof manifestSchema>;
 
 function hashOptions(options: object): string {
   return hashValue({ version: GENERATOR_VERSION, ...options });
 }
 
-/** The manifest of a root that is whole for these options, or undefined. */
+/** The manifest of a root that is complete for these options, or undefined. */
 export async function isComplete(root: string, options: object): Promise<DatasetManifest | undefined> {
   const file = join(root, MANIFEST);
   if (!existsSync(file)) return undefined;
-  // A manifest that can't be read is no proof that the root is whole.
+  // A manifest that cannot be read does not prove that the root is complete.
   const manifest = await readJson(file, manifestSchema).catch(() => undefined);
   return manifest?.optionsHash === hashOptions(options) ? manifest : undefined;
 }
 
 /**
- * Clears what an earlier, different or interrupted, writing left, and marks the root as ours.
+ * Removes the files of an earlier, different or interrupted run, and marks the root as ours.
  *
- * @throws InputError when the root has such folders that are not ours: real data is never removed.
+ * @throws InputError when the root has such folders from elsewhere: real data is never removed.
  */
-export async function beginDataset(root: string): Promise<void> {
+export async function startDataset(root: string): Promise<void> {
   const taken = OWN_FOLDERS.find((folder) => existsSync(join(root, folder)));
   if (taken && !existsSync(join(root, MARKER))) {
     throw new InputError({
@@ -73,7 +73,7 @@ export async function beginDataset(root: string): Promise<void> {
   await rm(join(root, MANIFEST), { force: true });
   await writeFileAtomically(
     join(root, MARKER),
-    'The folders beside this file are written by datasets/scenes and may be removed.\n',
+    'The folders beside this file are written by the demo (demo/scenes) and may be removed.\n',
   );
   for (const folder of OWN_FOLDERS) await rm(join(root, folder), { recursive: true, force: true });
 }

@@ -24,7 +24,7 @@ export function cocoFileName(id: number): string {
   return `${String(id).padStart(12, '0')}.jpg`;
 }
 
-/** Draws a split's scenes. Of two scenes that are alike the second is drawn again. */
+/** Draws a split's scenes. A scene that equals an earlier one is drawn again. */
 export function drawImages(
   random: SeededRandom,
   count: number,
@@ -45,7 +45,7 @@ export function drawImages(
   });
 }
 
-/** As many as keep two cores busy; libvips has threads of its own. */
+/** As many as keep two cores busy; libvips has its own threads. */
 const CONCURRENCY = 8;
 
 /**
@@ -68,7 +68,7 @@ export async function writeImages(
       const bytes = await renderScene(scene);
       const hash = hashBytes(bytes);
       if (options.seen.has(hash))
-        throw new Error(`${join(folder, fileName)} is the same picture as an earlier one; choose another seed`);
+        throw new Error(`${join(folder, fileName)} is the same image as an earlier one; choose another seed`);
       options.seen.add(hash);
       // No flush a file: the manifest, written last, says whether all of them are there.
       const file = join(folder, fileName);
@@ -78,7 +78,7 @@ export async function writeImages(
       options.onImage?.();
     }),
   );
-  // All must have ended before an error is told, or stragglers would write into a folder that is cleaned up.
+  // All must have ended before an error is thrown: others would write into a folder that is cleaned up.
   const failed = (await Promise.allSettled(work)).find((result) => result.status === 'rejected');
   if (failed) throw failed.reason;
 }

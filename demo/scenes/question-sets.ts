@@ -1,6 +1,6 @@
+import { hashBytes } from '../../src/core/hash.ts';
 import type { SeededRandom } from '../../src/core/seeded-random.ts';
 import type { SceneImage } from './images.ts';
-import { questionId } from './question-id.ts';
 import { askQuestion, QUESTION_TYPES, type SceneQuestion, type SceneQuestionType } from './questions.ts';
 
 /** One record of an A-OKVQA file, with its type. */
@@ -105,4 +105,18 @@ export function balancedQuestions(
     }
   }
   return records;
+}
+
+const ID_ALPHABET = '23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz';
+const ID_LENGTH = 22;
+
+/** An id that looks like A-OKVQA's (22 letters and digits without look-alikes) and depends on the key alone. */
+function questionId(key: string): string {
+  let rest = BigInt(`0x${hashBytes(key)}`);
+  let id = '';
+  while (id.length < ID_LENGTH) {
+    id += ID_ALPHABET[Number(rest % BigInt(ID_ALPHABET.length))];
+    rest /= BigInt(ID_ALPHABET.length);
+  }
+  return id;
 }

@@ -2,8 +2,7 @@ import sharp from 'sharp';
 import { hashValue } from '../../src/core/hash.ts';
 import { BACKGROUND_DRAWINGS } from './backgrounds.ts';
 import type { Scene, SceneObject } from './scene.ts';
-import { SHAPES } from './shapes/index.ts';
-import type { Paint } from './shapes/paint.ts';
+import { type Paint, SHAPES } from './shapes.ts';
 import type { Color } from './vocabulary.ts';
 
 const FILLS: Readonly<Record<Color, string>> = {

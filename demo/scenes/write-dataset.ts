@@ -2,9 +2,9 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { seededRandom } from '../../src/core/seeded-random.ts';
 import { writeJson } from '../../src/core/write-file.ts';
-import { alignmentCaption } from './alignment-caption.ts';
+import { alignmentCaption } from './captions.ts';
 import { captionAnnotations, instanceAnnotations } from './coco-format.ts';
-import { beginDataset, type DatasetManifest, finishDataset, isComplete } from './dataset-manifest.ts';
+import { type DatasetManifest, finishDataset, isComplete, startDataset } from './dataset-manifest.ts';
 import { drawImages, writeImages } from './images.ts';
 import { balancedQuestions, skewedQuestions, withoutType } from './question-sets.ts';
 
@@ -34,17 +34,17 @@ export interface SceneDataset extends DatasetManifest {
   skipped: boolean;
 }
 
-// COCO's ids say nothing of their split; ours begin apart so that no id occurs twice.
+// COCO's ids do not show their split; ours start at different numbers so that no id occurs twice.
 const FIRST_IDS = { train: 100_000, val: 400_000, test: 700_000 } as const;
 
 /**
  * Writes the demo domain in the official folder layout: images and annotations as COCO has them, questions
- * as A-OKVQA has them, caption pairs as cc_sbu_align has them. No two images are alike, over all splits.
+ * as A-OKVQA has them, caption pairs as cc_sbu_align has them. No two images are the same, over all splits.
  *
- * The manifest is written last. A root that is complete for the same options is left as it is; one that was
- * interrupted, or written for other options, is written anew. The same options give the same bytes.
+ * The manifest is written last. A root that is complete for the same options is kept; one that was
+ * interrupted, or written for other options, is written again. The same options give the same bytes.
  *
- * @throws InputError when the root holds data that didn't come from here.
+ * @throws InputError when the root holds other data.
  */
 export async function writeSceneDataset(options: SceneDatasetOptions): Promise<SceneDataset> {
   const { root, signal, onProgress, ...given } = options;
@@ -57,7 +57,7 @@ export async function writeSceneDataset(options: SceneDatasetOptions): Promise<S
   };
   const complete = await isComplete(root, settings);
   if (complete) return { ...complete, skipped: true };
-  await beginDataset(root);
+  await startDataset(root);
 
   const random = seededRandom(settings.seed).fork('scenes');
   const seen = new Set<string>();

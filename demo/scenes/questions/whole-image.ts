@@ -16,7 +16,7 @@ export const askScene: Ask = ({ background }, random) => {
   };
 };
 
-/** "What is this image mostly about?" */
+/** "What does the picture mostly show?" */
 export const askTopic: Ask = ({ objects }, random) => {
   const groups = objects.map(({ category }) => findCategory(category)?.group);
   // An unknown thing could tip the balance.
@@ -39,7 +39,7 @@ export const askTopic: Ask = ({ objects }, random) => {
   };
 };
 
-/** "How is the quality of this image?" */
+/** "How does the picture look?" */
 export const askQuality: Ask = ({ quality }, random) => {
   if (!quality) return undefined;
   return {
