@@ -3,8 +3,9 @@
  */
 import { basename, extname, join } from 'node:path';
 import { type Command, Option } from 'commander';
+import { evaluationNumberFormats } from '../src/config/evaluate-schema.ts';
+import type { NumberFormats } from '../src/config/finetune-schema.ts';
 import { computeDtypes, weightDtypes } from '../src/config/finetune-schema.ts';
-import { evaluationNumberFormats, type NumberFormats } from '../src/config/number-formats.ts';
 import type { Config } from '../src/config/schema.ts';
 import { InputError } from '../src/core/input-error.ts';
 import { openRunDirectory } from '../src/core/run-directory.ts';

@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import { formatSeconds } from '../src/report/format-seconds.ts';
+import { formatSeconds } from '../src/report/tables.ts';
 import { decisionOf, forgottenOf } from '../workflows/details.ts';
 import type { RoundSummary } from '../workflows/messages.ts';
 

@@ -2,7 +2,7 @@
  * Each step of a round as a command, with no Temporal: they leave the same files and manifests as the workflow.
  */
 import type { Command } from 'commander';
-import { formatSeconds } from '../src/report/format-seconds.ts';
+import { formatSeconds } from '../src/report/tables.ts';
 import type { StepContext, StepOutcome } from '../src/round/step-context.ts';
 import { rowOf, type StepName, steps } from '../src/round/steps.ts';
 import { addConfigOptions, type ConfigOptions, integer, loadNamedConfig } from './options.ts';

@@ -1,6 +1,6 @@
 /** What `dataengine model plan` prints. */
 
-import { evaluationNumberFormats } from '../../src/config/number-formats.ts';
+import { evaluationNumberFormats } from '../../src/config/evaluate-schema.ts';
 import type { Config } from '../../src/config/schema.ts';
 import { familyOf, type ModelConfig } from '../../src/model/families/index.ts';
 import { readModelConfig } from '../../src/model/files/model-config.ts';

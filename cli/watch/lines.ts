@@ -1,7 +1,7 @@
 /**
  * A run as plain lines: one when something has happened, and the progress of what is under way.
  */
-import { formatSeconds } from '../../src/report/format-seconds.ts';
+import { formatSeconds } from '../../src/report/tables.ts';
 import type { ProgressDisplay } from '../progress-display.ts';
 import type { ActivityView, RunView } from './run-view.ts';
 import { waysToAnswer } from './screen.ts';

@@ -10,7 +10,7 @@ import { watch } from '../../cli/watch/watch.ts';
 import { loadConfig } from '../../src/config/load-config.ts';
 import { fileExists } from '../../src/core/files.ts';
 import { writeJson } from '../../src/core/write-file.ts';
-import { formatSeconds } from '../../src/report/format-seconds.ts';
+import { formatSeconds } from '../../src/report/tables.ts';
 import type { DataEngineInput, DataEngineResult } from '../../workflows/messages.ts';
 import { type OwnedProcess, startOwned } from './child-process.ts';
 import { databaseName, startTemporalServer } from './temporal-server.ts';

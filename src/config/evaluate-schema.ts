@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { answerModes, benchmarkNames, benchmarkOf } from '../evaluation/benchmarks/index.ts';
-import { computeDtypes, weightDtypes } from './finetune-schema.ts';
+import { computeDtypes, type NumberFormats, weightDtypes } from './finetune-schema.ts';
 
 const count = z.int().positive();
 const path = z.string().min(1);
@@ -57,3 +57,17 @@ export const evaluateSchema = z.strictObject({
     ),
   bootstrapSamples: count.default(1000).describe('Resamples that the confidence intervals are taken from.'),
 });
+
+/** The number formats of a run's evaluations: those of its finetune, unless the config says otherwise. */
+export function evaluationNumberFormats({
+  evaluate,
+  finetune,
+}: {
+  evaluate: { [format in keyof NumberFormats]?: NumberFormats[format] | undefined };
+  finetune: NumberFormats;
+}): NumberFormats {
+  return {
+    computeDtype: evaluate.computeDtype ?? finetune.computeDtype,
+    weightDtype: evaluate.weightDtype ?? finetune.weightDtype,
+  };
+}

@@ -3,6 +3,12 @@ import { z } from 'zod';
 export const computeDtypes = ['float32', 'tensorfloat32', 'bfloat16'] as const;
 export const weightDtypes = ['float32', 'bfloat16'] as const;
 
+/** What a language model's products are computed in, and what its matrices are kept as. */
+export interface NumberFormats {
+  computeDtype: (typeof computeDtypes)[number];
+  weightDtype: (typeof weightDtypes)[number];
+}
+
 const count = z.int().positive();
 const rate = z.number().nonnegative();
 

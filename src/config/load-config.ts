@@ -2,9 +2,8 @@ import type { z } from 'zod';
 import { describeFirstIssue, fieldPath } from '../core/field-path.ts';
 import { InputError } from '../core/input-error.ts';
 import { type ConfigSource, readConfigSource } from './config-source.ts';
-import { nearestKey } from './nearest-key.ts';
-import { newNameOf } from './renamed-keys.ts';
 import { type Config, configJsonSchema, configSchema } from './schema.ts';
+import { nearestKey, newNameOf } from './unknown-keys.ts';
 
 /** What the command line or a workflow's input may change in a config file. */
 export interface ConfigOverrides {

@@ -3,12 +3,9 @@ import { dataSchema } from './data-schema.ts';
 import { evaluateSchema } from './evaluate-schema.ts';
 import { finetuneSchema } from './finetune-schema.ts';
 import { gateSchema, stopSchema } from './gate-schema.ts';
-import { notifySchema } from './notify-schema.ts';
-import { refineSchema } from './refine-schema.ts';
-import { samplingSchema } from './sampling-schema.ts';
+import { refineSchema, samplingSchema, verifySchema } from './sample-schemas.ts';
 import { teacherSchema } from './teacher-schema.ts';
-import { temporalSchema } from './temporal-schema.ts';
-import { verifySchema } from './verify-schema.ts';
+import { notifySchema, temporalSchema } from './workflow-schemas.ts';
 
 const path = z.string().min(1);
 

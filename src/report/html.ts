@@ -1,3 +1,10 @@
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import sharp from 'sharp';
+import { maximumImagePixels, requireImageKind } from '../core/image-kind.ts';
+
+const side = 160;
+
 /** A piece of HTML whose texts are escaped already. */
 export type Html = string;
 
@@ -16,4 +23,25 @@ export function table(head: string[], rows: string[][]): Html {
     return `<tr><th scope="row">${escapeHtml(name)}</th>${figures}</tr>`;
   });
   return `<div class="scroll"><table><thead><tr>${headCells}</tr></thead><tbody>${bodyRows.join('\n')}</tbody></table></div>`;
+}
+
+/**
+ * An image as an element that carries its own bytes: a JPEG of at most 160 x 160 px. One that can't be
+ * read becomes a gray box, because a report with a hole is worth more than none.
+ */
+export async function inlineImage(file: string): Promise<Html> {
+  const name = escapeHtml(basename(file));
+  try {
+    const content = await readFile(file);
+    requireImageKind(content, file);
+    const jpeg = await sharp(content, { limitInputPixels: maximumImagePixels })
+      .autoOrient()
+      .resize({ width: side, height: side, fit: 'inside', withoutEnlargement: true })
+      .flatten({ background: '#ffffff' })
+      .jpeg({ quality: 70 })
+      .toBuffer();
+    return `<img src="data:image/jpeg;base64,${jpeg.toString('base64')}" alt="${name}">`;
+  } catch {
+    return `<div class="no-image" role="img" aria-label="${name} can’t be read"></div>`;
+  }
 }

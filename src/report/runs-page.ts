@@ -1,11 +1,10 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { writeFileAtomically } from '../core/write-file.ts';
 import { drawChart } from './draw-chart.ts';
-import { formatSeconds } from './format-seconds.ts';
 import { escapeHtml, type Html, table } from './html.ts';
 import { page } from './page.ts';
 import type { ReportRound } from './report-input.ts';
-import { count, percent, sum } from './tables.ts';
+import { count, formatSeconds, percent, sum } from './tables.ts';
 
 /** One run among others. */
 export interface RunOverview {

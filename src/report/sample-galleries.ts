@@ -1,6 +1,5 @@
 import { type Card, gallery } from './gallery.ts';
-import { escapeHtml, type Html } from './html.ts';
-import { inlineImage } from './images.ts';
+import { escapeHtml, type Html, inlineImage } from './html.ts';
 import type { ReportBadCase, ReportGeneratedSample, ReportRejectedAnswer } from './report-input.ts';
 
 // The three together leave room for charts and tables within 5 MB.

@@ -1,6 +1,5 @@
 import { writeFileAtomically } from '../core/write-file.ts';
-import { escapeHtml } from './html.ts';
-import { inlineImage } from './images.ts';
+import { escapeHtml, inlineImage } from './html.ts';
 import { page } from './page.ts';
 import { choiceLine } from './sample-galleries.ts';
 

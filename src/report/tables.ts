@@ -1,4 +1,3 @@
-import { formatSeconds } from './format-seconds.ts';
 import { type Html, table } from './html.ts';
 import type { ReportInput, ReportRound } from './report-input.ts';
 
@@ -70,4 +69,12 @@ export function count(value: number): string {
 
 export function sum(values: number[]): number {
   return values.reduce((total, value) => total + value, 0);
+}
+
+/** `95` → `1 min 35 s`, `7205` → `2 h 0 min` */
+export function formatSeconds(seconds: number): string {
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
 }

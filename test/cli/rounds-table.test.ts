@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { formatRounds } from '../../cli/rounds-table.ts';
-import { formatSeconds } from '../../src/report/format-seconds.ts';
+import { formatSeconds } from '../../src/report/tables.ts';
 import type { RoundSummary } from '../../workflows/messages.ts';
 
 const base: RoundSummary = {

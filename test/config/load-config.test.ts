@@ -4,8 +4,8 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { z } from 'zod';
 import { configurationPage } from '../../src/config/describe-schema.ts';
 import { type ConfigOverrides, loadConfig } from '../../src/config/load-config.ts';
-import { renamedKeys } from '../../src/config/renamed-keys.ts';
 import { configJsonSchema } from '../../src/config/schema.ts';
+import { renamedKeys } from '../../src/config/unknown-keys.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 const least = 'model: { path: data/stage1 }\ndata: { root: data }\n';

@@ -13,7 +13,7 @@ import { checkImage } from '../../src/datasets/check-images.ts';
 import { readQuestionTypes } from '../../src/generation/question-types.ts';
 import { openSafetensors } from '../../src/model/files/safetensors.ts';
 import { decodeImage } from '../../src/model/images/decode-image.ts';
-import { inlineImage } from '../../src/report/images.ts';
+import { inlineImage } from '../../src/report/html.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 async function file(name: string, content: string | Uint8Array): Promise<string> {

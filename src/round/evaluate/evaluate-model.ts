@@ -2,7 +2,7 @@
  * Scores any model directory on one benchmark, outside of a run.
  */
 import { join } from 'node:path';
-import type { NumberFormats } from '../../config/number-formats.ts';
+import type { NumberFormats } from '../../config/finetune-schema.ts';
 import { hashFile } from '../../core/hash.ts';
 import { readJsonLines } from '../../core/read-json.ts';
 import type { Scores } from '../../evaluation/evaluation-files.ts';

@@ -3,7 +3,7 @@
  * the scores computed.
  */
 import { join } from 'node:path';
-import { evaluationNumberFormats } from '../../config/number-formats.ts';
+import { evaluationNumberFormats } from '../../config/evaluate-schema.ts';
 import { hashFile } from '../../core/hash.ts';
 import { InputError } from '../../core/input-error.ts';
 import { type Manifest, runStepOnce } from '../../core/manifest.ts';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { NumberFormats } from '../../config/number-formats.ts';
+import type { NumberFormats } from '../../config/finetune-schema.ts';
 import type { Manifest } from '../../core/manifest.ts';
 import { writeJsonLines } from '../../core/write-file.ts';
 import type { EvaluationQuestion } from '../../trainer/protocol.ts';
