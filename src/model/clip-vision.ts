@@ -6,9 +6,8 @@ import { gatherRows } from './layers/embedding.ts';
 import { add, linear } from './layers/linear.ts';
 import { layerNorm } from './layers/normalization.ts';
 import { addPositions, embedPatches, prependClassToken } from './layers/patches.ts';
-import type { Tape, Variable } from './ops/tape.ts';
+import type { Tape, Variable, Weights } from './ops/tape.ts';
 import type { Value } from './ops/value.ts';
-import type { Weights } from './weights.ts';
 
 /**
  * Hidden states after the first `layers` layers: `hidden_states[layers]` of transformers, no norm behind it.

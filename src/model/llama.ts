@@ -1,5 +1,5 @@
 /** The LLaMA language model (arXiv 2302.13971, 2307.09288), as `LlamaForCausalLM` of transformers. */
-import type { LlamaConfig } from './files/llama-config.ts';
+import { headSize, type LlamaConfig } from './files/llama-config.ts';
 import { gatedSilu } from './layers/activation.ts';
 import { type Adapter, adaptedLinear } from './layers/adapted-linear.ts';
 import { attention, headsFirst, headsLast } from './layers/attention.ts';
@@ -8,9 +8,9 @@ import { add, linear } from './layers/linear.ts';
 import { rmsNorm } from './layers/normalization.ts';
 import { rotate } from './layers/rotary-embedding.ts';
 import type { Ops } from './ops/ops.ts';
+import type { Weights } from './ops/tape.ts';
 import { frozen, type Tape, type Variable } from './ops/tape.ts';
 import type { Value } from './ops/value.ts';
-import type { Weights } from './weights.ts';
 
 const PREFIX = 'language_model.';
 
@@ -89,7 +89,7 @@ export function llama(
   const { batch, tables, outputs, cache } = input;
   const text = config.text_config;
   const tokens = (input.embeddings.value.shape[0] as number) / batch;
-  const headSize = text.head_dim ?? text.hidden_size / text.num_attention_heads;
+  const size = headSize(text);
   const scoped = (name: string) => weights(`${PREFIX}${name}`);
 
   const everywhere = placement(ops, tables, batch, tokens);
@@ -109,7 +109,7 @@ export function llama(
     const projected = (x: Variable, module: string) =>
       adaptedLinear(tape, x, scoped(`${module}.weight`), adapters(`${PREFIX}${module}`, x.value.shape, tape));
     const heads = (x: Variable, count: number, perSequence: number) =>
-      headsFirst(tape, x, { batch, tokens: perSequence, heads: count, headSize });
+      headsFirst(tape, x, { batch, tokens: perSequence, heads: count, headSize: size });
 
     const source = normalized(input, `${layer}.input_layernorm`);
     const asking = isLast ? gatherRows(tape, source, outputs.rows) : source;

@@ -2,9 +2,8 @@
 import type { ModelConfig } from './families/index.ts';
 import { gatherRows, selectRows } from './layers/embedding.ts';
 import { type Adapters, embedTokens, type LlamaInput, llama } from './llama.ts';
-import type { Tape, Variable } from './ops/tape.ts';
+import type { Tape, Variable, Weights } from './ops/tape.ts';
 import type { Value } from './ops/value.ts';
-import type { Weights } from './weights.ts';
 
 export interface SequenceInput extends Omit<LlamaInput, 'embeddings'> {
   /** int32 `[batch * tokens]` */
@@ -15,6 +14,25 @@ export interface SequenceInput extends Omit<LlamaInput, 'embeddings'> {
   imageRows: Value;
   /** `[images * imageTokens, text hidden]`, as many images as the batch holds */
   images: Variable;
+}
+
+/**
+ * Marks the places of a sequence that hold an image's embeddings.
+ *
+ * @param arrays of a whole batch, `[batch * tokens]` each
+ * @param start the first of the places in the batch's arrays
+ * @param image its number among the batch's images
+ */
+export function placeImage(
+  arrays: { isImage: Uint8Array; imageRows: Int32Array },
+  start: number,
+  image: number,
+  imageTokens: number,
+): void {
+  for (let token = 0; token < imageTokens; token++) {
+    arrays.isImage[start + token] = 1;
+    arrays.imageRows[start + token] = image * imageTokens + token;
+  }
 }
 
 /**

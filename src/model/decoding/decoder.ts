@@ -4,20 +4,20 @@
  *
  * Prompts are padded on the left: all sequences of a batch then write their newest token to the same slot.
  */
-import type { LlamaConfig } from '../files/llama-config.ts';
+import { headSize, type LlamaConfig } from '../files/llama-config.ts';
+import { causalMask, HIDDEN } from '../layers/attention.ts';
 import { gatherRows, selectRows } from '../layers/embedding.ts';
 import { rotaryFrequencies, rotaryTables } from '../layers/rotary-embedding.ts';
 import { embedTokens, type LlamaInput, llama } from '../llama.ts';
+import { placeImage } from '../multimodal.ts';
 import type { Ops } from '../ops/ops.ts';
 import type { Program } from '../ops/program.ts';
+import type { Weights } from '../ops/tape.ts';
 import { frozen, Tape } from '../ops/tape.ts';
 import type { Value } from '../ops/value.ts';
-import type { Weights } from '../weights.ts';
 import { type CacheShape, KeyValueCache } from './key-value-cache.ts';
 import type { Strategy } from './settings.ts';
 
-/** Hides a slot; as the masks of `attention.ts`. */
-const SILENCED = -1e9;
 const PROMPT_STEP = 16;
 
 export interface DecoderPlan {
@@ -54,7 +54,7 @@ export interface Continuations {
 
 export interface Decoder {
   /**
-   * Begins a batch.
+   * Starts a batch.
    *
    * @param images float32 `[batch * imageTokens, hidden]`
    */
@@ -82,14 +82,14 @@ export function traceDecoder(
 ): Decoder {
   const { batch, strategy, imageTokens, maximumNewTokens } = plan;
   const text = config.text_config;
-  const headSize = text.head_dim ?? text.hidden_size / text.num_attention_heads;
+  const size = headSize(text);
   const beams = strategy.kind === 'beam' ? strategy.beams : 1;
   const rows = batch * beams;
   const lengths = [...new Set(plan.promptLengths.map(paddedLength))];
   const capacity = Math.max(...lengths) + maximumNewTokens;
-  const shape: CacheShape = { rows, heads: text.num_key_value_heads, capacity, headSize };
+  const shape: CacheShape = { rows, heads: text.num_key_value_heads, capacity, headSize: size };
   const cache = new KeyValueCache(program, shape, text.num_hidden_layers);
-  const tables = positionTables(text, headSize, capacity);
+  const tables = positionTables(text, capacity);
 
   for (const tokens of lengths) {
     const textInputs = {
@@ -171,7 +171,7 @@ export function traceDecoder(
       return program.run(`prefill-${tokens}`, feeds) as Continuations;
     },
     step(tokens, beamed) {
-      if (slot >= capacity) throw new Error(`the cache has room for ${capacity} tokens`);
+      if (slot >= capacity) throw new Error(`the cache holds ${capacity} tokens`);
       return program.run('step', { tokens, padding, slot: Int32Array.of(slot++), ...beamed }) as Continuations;
     },
   };
@@ -187,11 +187,8 @@ function layOut(prompts: readonly Prompt[], batch: number, tokens: number, image
     const left = tokens - prompt.tokenIds.length;
     padding[row] = left;
     tokenIds.set(prompt.tokenIds, row * tokens + left);
-    for (let query = 0; prompt.imageStart >= 0 && query < imageTokens; query++) {
-      const place = row * tokens + left + prompt.imageStart + query;
-      isImage[place] = 1;
-      imageRows[place] = row * imageTokens + query;
-    }
+    if (prompt.imageStart < 0) return;
+    placeImage({ isImage, imageRows }, row * tokens + left + prompt.imageStart, row, imageTokens);
   });
   return { tokenIds, isImage, imageRows, padding };
 }
@@ -203,10 +200,11 @@ interface PositionTables {
   shape: [number, number];
 }
 
-function positionTables(text: LlamaConfig, headSize: number, capacity: number): PositionTables {
+function positionTables(text: LlamaConfig, capacity: number): PositionTables {
+  const size = headSize(text);
   const positions = Int32Array.from({ length: capacity }, (_, position) => position);
-  const frequencies = rotaryFrequencies(headSize, text.rope_theta, text.rope_scaling);
-  return { ...rotaryTables(positions, frequencies), shape: [capacity, headSize / 2] };
+  const frequencies = rotaryFrequencies(size, text.rope_theta, text.rope_scaling);
+  return { ...rotaryTables(positions, frequencies), shape: [capacity, size / 2] };
 }
 
 function rotation(ops: Ops, tables: PositionTables, positions: Value): { cosine: Value; sine: Value } {
@@ -233,14 +231,12 @@ function prefillTables(
   const zero = ops.constant(Int32Array.of(0), []);
   const distance = ops.subtract(counting(ops, tokens, [1, tokens]), ops.reshape(padding, [batch, 1]));
   const positions = ops.select(ops.greaterEqual(distance, zero), distance, zero);
-  const causal = new Float32Array(tokens * tokens);
-  for (let row = 0; row < tokens; row++) causal.fill(SILENCED, row * tokens + row + 1, (row + 1) * tokens);
   // A row that sees nothing would be a softmax over nothing: padding sees itself.
   const itself = Int32Array.from({ length: tokens * tokens }, (_, place) =>
     Math.floor(place / tokens) === place % tokens ? tokens : place % tokens,
   );
   const isReal = ops.greaterEqual(ops.constant(itself, [1, tokens, tokens]), ops.reshape(padding, [batch, 1, 1]));
-  const mask = ops.select(isReal, ops.constant(causal, [1, tokens, tokens]), ops.scalar(SILENCED));
+  const mask = ops.select(isReal, ops.constant(causalMask(tokens), [1, tokens, tokens]), ops.scalar(HIDDEN));
   return {
     ...rotation(ops, tables, ops.reshape(positions, [batch * tokens])),
     mask: ops.reshape(mask, [batch * tokens, tokens]),
@@ -255,7 +251,7 @@ function stepTables(
   { rows, capacity }: CacheShape,
 ): LlamaInput['tables'] {
   const slots = counting(ops, capacity, [1, capacity]);
-  const [seen, hidden] = [ops.scalar(0), ops.scalar(SILENCED)];
+  const [seen, hidden] = [ops.scalar(0), ops.scalar(HIDDEN)];
   const upToNow = ops.select(ops.greaterEqual(slot, slots), seen, hidden);
   const isReal = ops.greaterEqual(slots, ops.reshape(padding, [rows, 1]));
   return {

@@ -6,13 +6,12 @@
 import { seededRandom } from '../../core/seeded-random.ts';
 import type { LlamaConfig } from '../files/llama-config.ts';
 import type { Program } from '../ops/program.ts';
+import type { Weights } from '../ops/tape.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
-import type { Weights } from '../weights.ts';
 import { type BeamSearchState, beamSearch } from './beam-search.ts';
 import { type Continuations, type Decoder, type Prompt, traceDecoder } from './decoder.ts';
 import { sampleToken } from './sample-token.ts';
 import { type BeamSearch, checkDecodingSettings, type DecodingSettings } from './settings.ts';
-import { textBeforeStop } from './stop-strings.ts';
 
 export interface GenerationRequest extends Prompt {
   /** Tells this request's random numbers from others'; of no meaning but in sampling. */
@@ -89,6 +88,12 @@ function endingOf(tokenizer: Pick<Tokenizer, 'decode'>, settings: DecodingSettin
     }
     return tokens.length >= maximumNewTokens ? { text: tokenizer.decode(tokens), finish: 'length' } : undefined;
   };
+}
+
+/** The text before the first of the stop strings in it; undefined when it has none. */
+export function textBeforeStop(text: string, stopStrings: readonly string[]): string | undefined {
+  const places = stopStrings.map((stop) => text.indexOf(stop)).filter((place) => place >= 0);
+  return places.length === 0 ? undefined : text.slice(0, Math.min(...places));
 }
 
 interface Run {

@@ -1,8 +1,7 @@
 import type { z } from 'zod';
 import type { llamaSchema } from '../files/llama-config.ts';
-import type { Tape, Variable } from '../ops/tape.ts';
+import type { Tape, Variable, Weights } from '../ops/tape.ts';
 import type { Value } from '../ops/value.ts';
-import type { Weights } from '../weights.ts';
 import type { PromptForm } from './prompt-form.ts';
 
 /** What a family's folder exports, and `index.ts` of this folder lists. */

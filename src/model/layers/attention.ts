@@ -128,17 +128,17 @@ export function fusedSelfAttention(tape: Tape, fused: Variable, layout: HeadLayo
   });
 }
 
-/** Large enough to silence a token, small enough to stay finite when added twice. */
-const SILENCED = -1e9;
+/** Hides a token, added to its scores: low enough for that, and still finite when added twice. */
+export const HIDDEN = -1e9;
 
-/** The causal mask `[1, 1, 1, tokens, tokens]`: a token sees itself and what came before. */
-export function causalMask(tokens: number): { data: Float32Array; shape: number[] } {
+/** The causal mask, additive `[tokens, tokens]`: a token sees itself and what came before. */
+export function causalMask(tokens: number): Float32Array {
   const data = new Float32Array(tokens * tokens);
-  for (let row = 0; row < tokens; row++) data.fill(SILENCED, row * tokens + row + 1, (row + 1) * tokens);
-  return { data, shape: [1, 1, 1, tokens, tokens] };
+  for (let row = 0; row < tokens; row++) data.fill(HIDDEN, row * tokens + row + 1, (row + 1) * tokens);
+  return data;
 }
 
 /** Turns a bool matrix of who sees whom (1 = sees) into an additive mask. */
 export function additiveMask(visible: Uint8Array): Float32Array {
-  return Float32Array.from(visible, (seen) => (seen ? 0 : SILENCED));
+  return Float32Array.from(visible, (seen) => (seen ? 0 : HIDDEN));
 }

@@ -21,6 +21,9 @@ export interface Variable {
   readonly isTransposed?: boolean;
 }
 
+/** Looks a weight up by the name that transformers gives it. */
+export type Weights = (name: string) => Variable;
+
 type Backward = (gradient: Value) => readonly (Value | undefined)[];
 
 interface Entry {

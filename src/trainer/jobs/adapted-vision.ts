@@ -3,8 +3,8 @@ import type { Adapter } from '../../model/files/adapter.ts';
 import type { TensorDirectory } from '../../model/files/tensor-directory.ts';
 import type { Ops } from '../../model/ops/ops.ts';
 import type { Program } from '../../model/ops/program.ts';
+import type { Weights } from '../../model/ops/tape.ts';
 import { frozen } from '../../model/ops/tape.ts';
-import type { Weights } from '../../model/weights.ts';
 import { frozenWeights } from './frozen-weights.ts';
 
 const isVision = (module: string) => !module.startsWith('language_model.');

@@ -1,4 +1,5 @@
 /** Sequences of different lengths as the rectangles that a traced graph takes. */
+import { placeImage } from '../../model/multimodal.ts';
 import type { TypedArray } from '../../model/ops/tensorflow.ts';
 import type { Sequence } from './sequence.ts';
 
@@ -72,11 +73,7 @@ export function collate(
   };
   sequences.forEach(({ tokenIds, imageStart, answerStart }, index) => {
     result.tokenIds.set(tokenIds, index * tokens);
-    for (let query = 0; imageStart >= 0 && query < queries; query++) {
-      const place = index * tokens + imageStart + query;
-      result.isImage[place] = 1;
-      result.imageRows[place] = index * queries + query;
-    }
+    if (imageStart >= 0) placeImage(result, index * tokens + imageStart, index, queries);
     // Unused places read the sequence's first token, whose weight is zero.
     result.rows.fill(index * tokens, index * targets, (index + 1) * targets);
     for (let target = 0; answerStart + target < tokenIds.length; target++) {

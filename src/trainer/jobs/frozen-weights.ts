@@ -2,8 +2,8 @@ import { narrowToBfloat16 } from '../../model/files/half-precision.ts';
 import type { TensorDirectory } from '../../model/files/tensor-directory.ts';
 import type { ProductType } from '../../model/ops/ops.ts';
 import type { Program, WeightDtype } from '../../model/ops/program.ts';
+import type { Weights } from '../../model/ops/tape.ts';
 import { frozen, type Variable } from '../../model/ops/tape.ts';
-import type { Weights } from '../../model/weights.ts';
 
 /** How weights will be used. */
 export type WeightUse = 'forward' | 'forward and backward';

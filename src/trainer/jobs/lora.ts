@@ -3,6 +3,7 @@
 import { InputError } from '../../core/input-error.ts';
 import { seededRandom } from '../../core/seeded-random.ts';
 import type { ModelConfig } from '../../model/families/index.ts';
+import { headSize } from '../../model/files/llama-config.ts';
 import type { Adapter } from '../../model/layers/adapted-linear.ts';
 import type { Adapters } from '../../model/llama.ts';
 import type { Ops } from '../../model/ops/ops.ts';
@@ -24,9 +25,9 @@ export interface AdaptedModule {
  */
 export function adaptedModules(config: ModelConfig, targetModules: readonly string[]): AdaptedModule[] {
   const text = config.text_config;
-  const headSize = text.head_dim ?? text.hidden_size / text.num_attention_heads;
-  const queries = text.num_attention_heads * headSize;
-  const keys = text.num_key_value_heads * headSize;
+  const size = headSize(text);
+  const queries = text.num_attention_heads * size;
+  const keys = text.num_key_value_heads * size;
   const sizes: Record<string, [path: string, inputSize: number, outputSize: number]> = {
     q_proj: ['self_attn', text.hidden_size, queries],
     k_proj: ['self_attn', text.hidden_size, keys],

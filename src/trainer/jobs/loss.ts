@@ -1,5 +1,6 @@
 /** The loss of a batch, as both finetuning and pretraining trace it. */
 import type { ModelConfig } from '../../model/families/index.ts';
+import { headSize } from '../../model/files/llama-config.ts';
 import { causalMask } from '../../model/layers/attention.ts';
 import { crossEntropy } from '../../model/layers/cross-entropy.ts';
 import { rotaryFrequencies, rotaryTables } from '../../model/layers/rotary-embedding.ts';
@@ -7,9 +8,8 @@ import type { Adapters } from '../../model/llama.ts';
 import { multimodal } from '../../model/multimodal.ts';
 import type { Ops } from '../../model/ops/ops.ts';
 import type { InputSpecification } from '../../model/ops/program.ts';
-import type { Tape, Variable } from '../../model/ops/tape.ts';
+import type { Tape, Variable, Weights } from '../../model/ops/tape.ts';
 import type { Value } from '../../model/ops/value.ts';
-import type { Weights } from '../../model/weights.ts';
 import type { BatchShape } from './batch.ts';
 
 export type BatchInput = keyof ReturnType<typeof batchInputs>;
@@ -30,16 +30,16 @@ export function batchInputs({ batch, tokens, targets }: BatchShape) {
 /** Position and mask tables that all right-padded causal sequences of one length share. */
 export function causalTables(ops: Ops, config: Pick<ModelConfig, 'text_config'>, tokens: number) {
   const text = config.text_config;
-  const headSize = text.head_dim ?? text.hidden_size / text.num_attention_heads;
-  const frequencies = rotaryFrequencies(headSize, text.rope_theta, text.rope_scaling);
+  const size = headSize(text);
+  const frequencies = rotaryFrequencies(size, text.rope_theta, text.rope_scaling);
   const { cosine, sine } = rotaryTables(
     Array.from({ length: tokens }, (_, position) => position),
     frequencies,
   );
   return {
-    cosine: ops.constant(cosine, [tokens, headSize / 2]),
-    sine: ops.constant(sine, [tokens, headSize / 2]),
-    mask: ops.constant(causalMask(tokens).data, [tokens, tokens]),
+    cosine: ops.constant(cosine, [tokens, size / 2]),
+    sine: ops.constant(sine, [tokens, size / 2]),
+    mask: ops.constant(causalMask(tokens), [tokens, tokens]),
   };
 }
 

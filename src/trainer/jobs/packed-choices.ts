@@ -5,6 +5,7 @@
  */
 import { additiveMask } from '../../model/layers/attention.ts';
 import { rotaryTables } from '../../model/layers/rotary-embedding.ts';
+import { placeImage } from '../../model/multimodal.ts';
 import type { TypedArray } from '../../model/ops/tensorflow.ts';
 
 export interface PackedQuestion {
@@ -93,11 +94,7 @@ export function packBatch(
     const layout = layOut(question);
     result.tokenIds.set(tokenIds, sequence * tokens);
     positions.set(layout.positions, sequence * tokens);
-    for (let query = 0; imageStart >= 0 && query < queries; query++) {
-      const place = sequence * tokens + imageStart + query;
-      result.isImage[place] = 1;
-      result.imageRows[place] = sequence * queries + query;
-    }
+    if (imageStart >= 0) placeImage(result, sequence * tokens + imageStart, sequence, queries);
     for (let row = 0; row < promptLength; row++) see(sequence, row, 0, row + 1);
     let slot = sequence * targets;
     for (const { start, length } of layout.spans) {

@@ -1,10 +1,11 @@
 /** Scores multiple-choice questions by the mean loss of every choice, the reference system's ranking. */
 import { familyOf, type ModelConfig } from '../../model/families/index.ts';
+import { headSize } from '../../model/files/llama-config.ts';
 import { rotaryFrequencies } from '../../model/layers/rotary-embedding.ts';
 import { multimodal } from '../../model/multimodal.ts';
 import type { Program } from '../../model/ops/program.ts';
+import type { Weights } from '../../model/ops/tape.ts';
 import { frozen, Tape } from '../../model/ops/tape.ts';
-import type { Weights } from '../../model/weights.ts';
 import { choiceLosses, type PackedQuestion, type PackedShape, packBatch, packedShape } from './packed-choices.ts';
 
 export interface ChoiceScorer {
@@ -31,7 +32,7 @@ export function traceScorer(
   batchSize: number,
 ): ChoiceScorer {
   const text = config.text_config;
-  const half = (text.head_dim ?? text.hidden_size / text.num_attention_heads) / 2;
+  const half = headSize(text) / 2;
   const frequencies = rotaryFrequencies(half * 2, text.rope_theta, text.rope_scaling);
   const queries = familyOf(config).imageTokens;
   const shapes = batches.map((questions) => packedShape(questions, batchSize));

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { textBeforeStop } from '../../../src/model/decoding/stop-strings.ts';
+import { textBeforeStop } from '../../../src/model/decoding/generate.ts';
 
 test.each([
   ['a red bus###Human', ['###'], 'a red bus'],

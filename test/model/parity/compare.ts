@@ -7,9 +7,9 @@ import { openSafetensors, type SafetensorsFile } from '../../../src/model/files/
 import type { TensorDirectory } from '../../../src/model/files/tensor-directory.ts';
 import { type Computation, dataTypeOf, type Feed, runEagerly } from '../../../src/model/ops/eager-ops.ts';
 import { Program } from '../../../src/model/ops/program.ts';
+import type { Weights } from '../../../src/model/ops/tape.ts';
 import { frozen } from '../../../src/model/ops/tape.ts';
 import type { TypedArray } from '../../../src/model/ops/tensorflow.ts';
-import type { Weights } from '../../../src/model/weights.ts';
 
 export const FIXTURES = path.join(import.meta.dirname, '../../fixtures');
 

@@ -8,8 +8,7 @@ import { attention, headsFirst, headsLast } from '../../layers/attention.ts';
 import { gatherRows } from '../../layers/embedding.ts';
 import { add, linear } from '../../layers/linear.ts';
 import { layerNorm } from '../../layers/normalization.ts';
-import type { Tape, Variable } from '../../ops/tape.ts';
-import type { Weights } from '../../weights.ts';
+import type { Tape, Variable, Weights } from '../../ops/tape.ts';
 import type { Blip2Config } from './config.ts';
 
 /**

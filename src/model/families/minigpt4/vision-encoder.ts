@@ -8,9 +8,8 @@ import { fusedSelfAttention, headsLast } from '../../layers/attention.ts';
 import { add, linear } from '../../layers/linear.ts';
 import { layerNorm } from '../../layers/normalization.ts';
 import { addPositions, embedPatches, prependClassToken } from '../../layers/patches.ts';
-import type { Tape, Variable } from '../../ops/tape.ts';
+import type { Tape, Variable, Weights } from '../../ops/tape.ts';
 import type { Value } from '../../ops/value.ts';
-import type { Weights } from '../../weights.ts';
 import type { Blip2Config } from './config.ts';
 
 /**
