@@ -13,9 +13,9 @@ import { Program } from '../src/model/ops/program.ts';
 import { nativeBinding } from '../src/model/ops/tensorflow.ts';
 import { sizeOf } from '../src/model/ops/value.ts';
 import { collate, learnedTokens } from '../src/trainer/jobs/batch.ts';
-import { type FinetuneProgramSettings, finetuneProgram } from '../src/trainer/jobs/finetune-program.ts';
+import { type FinetuneProgramSettings, finetuneProgram } from '../src/trainer/jobs/finetune/finetune-program.ts';
+import { planMemory } from '../src/trainer/jobs/finetune/memory-plan.ts';
 import { frozenWeights, loadWeights } from '../src/trainer/jobs/frozen-weights.ts';
-import { planMemory } from '../src/trainer/jobs/memory-plan.ts';
 
 interface Variant {
   measure: 'load' | 'step';

@@ -6,8 +6,8 @@ import { familyOf, modelConfigSchema } from '../../src/model/families/index.ts';
 import { writeModelDirectory } from '../../src/model/files/model-directory.ts';
 import { flatParameters } from '../../src/model/flat-parameters.ts';
 import { initialTensor } from '../../src/model/initialize.ts';
-import { saveAdapter } from '../../src/trainer/jobs/adapter-files.ts';
-import { adaptedModules, initialLora, loraShapes } from '../../src/trainer/jobs/lora.ts';
+import { saveAdapter } from '../../src/trainer/jobs/finetune/adapter-files.ts';
+import { adaptedModules, initialLora, loraShapes } from '../../src/trainer/jobs/finetune/lora.ts';
 import type { LoraSettings } from '../../src/trainer/protocol.ts';
 
 export type Size = 'S' | 'M';

@@ -6,10 +6,10 @@ import type { ProductType } from '../../src/model/ops/ops.ts';
 import { Program } from '../../src/model/ops/program.ts';
 import { nativeBinding } from '../../src/model/ops/tensorflow.ts';
 import { batchShape, collate } from '../../src/trainer/jobs/batch.ts';
-import { type FinetuneProgram, finetuneProgram } from '../../src/trainer/jobs/finetune-program.ts';
+import type { PackedQuestion } from '../../src/trainer/jobs/evaluate/packed-choices.ts';
+import { type ChoiceScorer, traceScorer } from '../../src/trainer/jobs/evaluate/score-choices.ts';
+import { type FinetuneProgram, finetuneProgram } from '../../src/trainer/jobs/finetune/finetune-program.ts';
 import { frozenWeights, loadWeights } from '../../src/trainer/jobs/frozen-weights.ts';
-import type { PackedQuestion } from '../../src/trainer/jobs/packed-choices.ts';
-import { type ChoiceScorer, traceScorer } from '../../src/trainer/jobs/score-choices.ts';
 import type { Sequence } from '../../src/trainer/jobs/sequence.ts';
 import { ADAPTER_SEED, LORA, QUERIES } from './models.ts';
 

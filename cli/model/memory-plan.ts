@@ -6,8 +6,8 @@ import { familyOf, type ModelConfig } from '../../src/model/families/index.ts';
 import { readModelConfig } from '../../src/model/files/model-config.ts';
 import { BYTES_PER_VALUE, productTypeOf } from '../../src/model/ops/tensorflow.ts';
 import { sizeOf } from '../../src/model/ops/value.ts';
-import { adaptedModules } from '../../src/trainer/jobs/lora.ts';
-import { type MemoryPlan, planMemory } from '../../src/trainer/jobs/memory-plan.ts';
+import { adaptedModules } from '../../src/trainer/jobs/finetune/lora.ts';
+import { type MemoryPlan, planMemory } from '../../src/trainer/jobs/finetune/memory-plan.ts';
 
 /** What a GPU's driver, CUDA's libraries and TensorFlow's allocator take beside the tensors: an estimate. */
 export const RESERVED_BYTES = 1.5e9;

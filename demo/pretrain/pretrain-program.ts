@@ -11,10 +11,15 @@ import type { InputSpecification } from '../../src/model/ops/program.ts';
 import { adamScalars, Program } from '../../src/model/ops/program.ts';
 import { frozen, Tape } from '../../src/model/ops/tape.ts';
 import type { Batch, BatchShape } from '../../src/trainer/jobs/batch.ts';
-import type { OptimizerState } from '../../src/trainer/jobs/finetune-program.ts';
-import { trainedVariables } from '../../src/trainer/jobs/lora.ts';
-import { batchInputs, batchLoss } from '../../src/trainer/jobs/loss.ts';
-import { declareParameters, OPTIMIZER_STATE, optimize, SCALARS_INPUT } from '../../src/trainer/jobs/optimizer.ts';
+import type { OptimizerState } from '../../src/trainer/jobs/finetune/finetune-program.ts';
+import { trainedVariables } from '../../src/trainer/jobs/finetune/lora.ts';
+import { batchInputs, batchLoss } from '../../src/trainer/jobs/finetune/loss.ts';
+import {
+  declareParameters,
+  OPTIMIZER_STATE,
+  optimize,
+  SCALARS_INPUT,
+} from '../../src/trainer/jobs/finetune/optimizer.ts';
 import { initialParameters } from './initial-parameters.ts';
 
 const MAXIMUM_GRADIENT_NORM = 1;

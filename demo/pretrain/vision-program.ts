@@ -18,8 +18,13 @@ import type { Ops } from '../../src/model/ops/ops.ts';
 import { adamScalars, type InputSpecification, Program } from '../../src/model/ops/program.ts';
 import { Tape, type Variable } from '../../src/model/ops/tape.ts';
 import type { Value } from '../../src/model/ops/value.ts';
-import { trainedVariables } from '../../src/trainer/jobs/lora.ts';
-import { declareParameters, OPTIMIZER_STATE, optimize, SCALARS_INPUT } from '../../src/trainer/jobs/optimizer.ts';
+import { trainedVariables } from '../../src/trainer/jobs/finetune/lora.ts';
+import {
+  declareParameters,
+  OPTIMIZER_STATE,
+  optimize,
+  SCALARS_INPUT,
+} from '../../src/trainer/jobs/finetune/optimizer.ts';
 import type { Scene } from '../scenes/scene.ts';
 import { PLACES } from '../scenes/vocabulary.ts';
 import { initialParameters } from './initial-parameters.ts';

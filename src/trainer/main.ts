@@ -4,10 +4,10 @@
  */
 
 import { InputError } from '../core/input-error.ts';
-import { embed } from './jobs/embed.ts';
-import { evaluate } from './jobs/evaluate.ts';
-import { finetune } from './jobs/finetune.ts';
-import { merge } from './jobs/merge.ts';
+import { embed } from './jobs/embed/embed.ts';
+import { evaluate } from './jobs/evaluate/evaluate.ts';
+import { finetune } from './jobs/finetune/finetune.ts';
+import { merge } from './jobs/merge/merge.ts';
 import type { FailureKind, JobOf, JobOutcome, JobSpec } from './protocol.ts';
 import { exitWithParent, type JobReporter, protocolReporter, readJobSpec, sendMessage } from './trainer-side.ts';
 

@@ -1,7 +1,7 @@
 /** Trainer jobs run within the test's own process. */
 import path from 'node:path';
 import { readJsonLines } from '../../src/core/read-json.ts';
-import { lossRecordSchema } from '../../src/trainer/jobs/loss-log.ts';
+import { lossRecordSchema } from '../../src/trainer/jobs/finetune/loss-log.ts';
 import type { FinetuneJob } from '../../src/trainer/protocol.ts';
 import type { JobReporter } from '../../src/trainer/trainer-side.ts';
 import type { TinyMixture } from './tiny-model.ts';

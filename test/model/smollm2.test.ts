@@ -10,9 +10,9 @@ import { embedTokens, llama } from '../../src/model/llama.ts';
 import { Program } from '../../src/model/ops/program.ts';
 import { Tape } from '../../src/model/ops/tape.ts';
 import { loadTokenizer } from '../../src/model/text/tokenizer.ts';
+import { causalTables } from '../../src/trainer/jobs/finetune/loss.ts';
 import { frozenWeights, loadWeights } from '../../src/trainer/jobs/frozen-weights.ts';
 import { generateTexts } from '../../src/trainer/jobs/generate-text.ts';
-import { causalTables } from '../../src/trainer/jobs/loss.ts';
 
 interface Case {
   text: string;

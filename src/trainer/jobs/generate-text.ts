@@ -14,8 +14,8 @@ import type { ProductType } from '../../model/ops/ops.ts';
 import { Program, type WeightDtype } from '../../model/ops/program.ts';
 import { loadTokenizer } from '../../model/text/tokenizer.ts';
 import { frozenWeights, loadWeights } from './frozen-weights.ts';
-import { imageFeatures } from './image-features.ts';
 import { promptIds, promptSettings } from './sequence.ts';
+import { imageFeatures } from './vision/image-features.ts';
 
 export interface TextRequest {
   /** Tells its random numbers from those of other requests. */

@@ -1,4 +1,4 @@
-"""LoRA finetuning over several processes, with the loss and schedule of src/trainer/jobs/finetune.ts."""
+"""LoRA finetuning over several processes, with the loss and schedule of src/trainer/jobs/finetune/finetune.ts."""
 
 import json
 import math

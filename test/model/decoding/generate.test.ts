@@ -11,8 +11,8 @@ import { embedTokens, llama } from '../../../src/model/llama.ts';
 import { Program } from '../../../src/model/ops/program.ts';
 import { frozen, Tape } from '../../../src/model/ops/tape.ts';
 import { nativeBinding } from '../../../src/model/ops/tensorflow.ts';
+import { causalTables } from '../../../src/trainer/jobs/finetune/loss.ts';
 import { frozenWeights, loadWeights } from '../../../src/trainer/jobs/frozen-weights.ts';
-import { causalTables } from '../../../src/trainer/jobs/loss.ts';
 
 interface Fixture {
   prompts: { tokenIds: number[]; imageStart: number; image: number }[];

@@ -10,8 +10,8 @@ import { openSafetensors } from '../../../src/model/files/safetensors.ts';
 import { multimodal } from '../../../src/model/multimodal.ts';
 import { Tape } from '../../../src/model/ops/tape.ts';
 import { collate } from '../../../src/trainer/jobs/batch.ts';
-import { causalTables } from '../../../src/trainer/jobs/loss.ts';
-import { mergedWeight } from '../../../src/trainer/jobs/merge.ts';
+import { causalTables } from '../../../src/trainer/jobs/finetune/loss.ts';
+import { mergedWeight } from '../../../src/trainer/jobs/merge/merge.ts';
 import { FIXTURES, openFixture, readFeed, relativeDifference, run, weightsAmong } from './compare.ts';
 
 const folder = path.join(FIXTURES, 'patterned-adapter');

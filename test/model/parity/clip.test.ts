@@ -6,7 +6,7 @@ import { clipImageEmbeddings, clipVision } from '../../../src/model/clip-vision.
 import { readClipDirectory } from '../../../src/model/files/clip-directory.ts';
 import { openSafetensors, writeSafetensors } from '../../../src/model/files/safetensors.ts';
 import { Tape } from '../../../src/model/ops/tape.ts';
-import { embed } from '../../../src/trainer/jobs/embed.ts';
+import { embed } from '../../../src/trainer/jobs/embed/embed.ts';
 import { maximumDifference, recordingReporter } from '../../helpers/jobs.ts';
 import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 import { FIXTURES, readFeed, readFeeds, relativeDifference, run, weightsAmong } from './compare.ts';

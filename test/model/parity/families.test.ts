@@ -16,8 +16,8 @@ import { type InputSpecification, Program } from '../../../src/model/ops/program
 import { frozen, Tape, trained, type Variable } from '../../../src/model/ops/tape.ts';
 import type { Value } from '../../../src/model/ops/value.ts';
 import { type Batch, collate } from '../../../src/trainer/jobs/batch.ts';
-import { batchLoss, causalTables } from '../../../src/trainer/jobs/loss.ts';
-import { mergedWeight } from '../../../src/trainer/jobs/merge.ts';
+import { batchLoss, causalTables } from '../../../src/trainer/jobs/finetune/loss.ts';
+import { mergedWeight } from '../../../src/trainer/jobs/merge/merge.ts';
 import type { Sequence } from '../../../src/trainer/jobs/sequence.ts';
 import { FIXTURES, type Fixture, openFixture, readFeed, relativeDifference, run, weightsAmong } from './compare.ts';
 

@@ -9,8 +9,8 @@ import { openSafetensors } from '../../../src/model/files/safetensors.ts';
 import { runEagerly } from '../../../src/model/ops/eager-ops.ts';
 import { Tape } from '../../../src/model/ops/tape.ts';
 import { batchShape, collate } from '../../../src/trainer/jobs/batch.ts';
-import { finetuneProgram } from '../../../src/trainer/jobs/finetune-program.ts';
-import { learningRateAt } from '../../../src/trainer/jobs/optimizer.ts';
+import { finetuneProgram } from '../../../src/trainer/jobs/finetune/finetune-program.ts';
+import { learningRateAt } from '../../../src/trainer/jobs/finetune/optimizer.ts';
 import { FIXTURES, openFixture, readFeed, relativeDifference, weightsAmong } from './compare.ts';
 
 const STEPS = 20;

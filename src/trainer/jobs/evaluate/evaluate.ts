@@ -1,0 +1,166 @@
+/** The evaluate job: the losses of every answer of a file of questions, and the answers that the model writes. */
+
+import path from 'node:path';
+import { hashValue } from '../../../core/hash.ts';
+import { readJsonLines } from '../../../core/read-json.ts';
+import { writeJsonLines } from '../../../core/write-file.ts';
+import { questionTurn } from '../../../model/families/prompt-form.ts';
+import { type ModelDirectory, readModelDirectory } from '../../../model/files/model-directory.ts';
+import type { ProductType } from '../../../model/ops/ops.ts';
+import { Program } from '../../../model/ops/program.ts';
+import { useComputeDtype } from '../../../model/ops/tensorflow.ts';
+import { loadTokenizer } from '../../../model/text/tokenizer.ts';
+import {
+  type EvaluateJob,
+  type EvaluationQuestion,
+  evaluationQuestionSchema,
+  type JobOutcome,
+  type SettingsOf,
+} from '../../protocol.ts';
+import type { JobReporter } from '../../trainer-side.ts';
+import { frozenWeights, loadWeights } from '../frozen-weights.ts';
+import { answerIds, choiceIds, type PromptSettings, promptIds, promptSettings } from '../sequence.ts';
+import { imageFeatures } from '../vision/image-features.ts';
+import { type AnswersSoFar, openAnswersSoFar } from './answers-so-far.ts';
+import type { PackedQuestion } from './packed-choices.ts';
+import { traceScorer } from './score-choices.ts';
+import { writeAnswers } from './write-answers.ts';
+
+/**
+ * Scores the answers of all questions of the file, then has those written that questions ask for. A job that was
+ * interrupted goes on after the last batch that it finished, and ends with the same losses.
+ *
+ * @throws InputError for questions, images or a model that can't be used
+ */
+export async function evaluate(settings: SettingsOf<EvaluateJob>, reporter: JobReporter): Promise<JobOutcome> {
+  const { batchSize, weightDtype, computeDtype } = settings;
+  const questions = await readJsonLines(settings.questions, evaluationQuestionSchema);
+  const ranked = questions.filter(({ answers }) => answers.length > 0);
+  const written = questions.filter(({ generate }) => generate !== undefined);
+  const rankingSteps = 2 * Math.ceil(ranked.length / batchSize);
+  const steps = rankingSteps + Math.ceil(written.length / batchSize);
+  const { signal } = reporter;
+  const productType = useComputeDtype(computeDtype);
+  const model = await readModelDirectory(settings.model);
+  const job = hashOfJob(model, questions, { weightDtype, computeDtype });
+  const soFar = await openAnswersSoFar(settings.output, job);
+  const alreadyAnswered = soFar.losses.size + soFar.texts.size;
+  try {
+    await rankAnswers({ ...settings, productType }, model, ranked, soFar, signal, (step) =>
+      reporter.progress({ step, steps }),
+    ).finally(() => model.close());
+    const openTexts = written.filter(({ question_id }) => !soFar.texts.has(question_id));
+    const before = written.length - openTexts.length;
+    const newTexts = await writeAnswers(settings.model, openTexts, {
+      batchSize,
+      weightDtype,
+      productType,
+      signal,
+      onTexts: (texts) => soFar.add(texts),
+      onProgress: (done) => reporter.progress({ step: rankingSteps + Math.ceil((before + done) / batchSize), steps }),
+    });
+    for (const [id, text] of newTexts) soFar.texts.set(id, text);
+  } finally {
+    await soFar.close();
+  }
+  const { losses, texts } = soFar;
+  const lines = questions.map(({ question_id }) => {
+    const text = texts.get(question_id);
+    return { question_id, losses: losses.get(question_id) ?? [], ...(text !== undefined && { text }) };
+  });
+  await writeJsonLines(settings.output, lines);
+  await soFar.remove();
+  return { outputs: [settings.output], metrics: { questions: questions.length, alreadyAnswered } };
+}
+
+/** What the answers depend on; the size of a batch changes nothing, and neither do the folders of the images. */
+function hashOfJob(
+  { weightsHash }: ModelDirectory,
+  questions: readonly EvaluationQuestion[],
+  numbers: Pick<EvaluateJob, 'weightDtype' | 'computeDtype'>,
+): string {
+  const asked = questions.map(({ image, ...words }) => ({ ...words, image: image && path.basename(image) }));
+  return hashValue({ weightsHash, asked, ...numbers });
+}
+
+/** Finds the losses of every question's answers that are not known yet; progress counts two steps a batch. */
+async function rankAnswers(
+  settings: SettingsOf<EvaluateJob> & { productType: ProductType },
+  model: ModelDirectory,
+  questions: readonly EvaluationQuestion[],
+  soFar: AnswersSoFar,
+  signal: AbortSignal,
+  onProgress: (step: number) => void,
+): Promise<void> {
+  const isOpen = (some: readonly EvaluationQuestion[]) =>
+    some.some(({ question_id }) => !soFar.losses.has(question_id));
+  if (!isOpen(questions)) return;
+  const { batchSize, weightDtype, productType } = settings;
+  const program = new Program({ productType });
+  try {
+    const tokenizer = await loadTokenizer(settings.model);
+    const prompts = promptSettings(model, tokenizer);
+    const packed = questions.map((question) => packQuestion(question, prompts));
+    // Whole batches, those that are done too: the same shapes give the same losses to the last bit.
+    const batches = chunks(packed, batchSize);
+    const asked = chunks(questions, batchSize);
+    const weights = frozenWeights(program, model, { weightDtype, use: 'forward' });
+    const scorer = traceScorer(program, weights, model.config, batches, batchSize);
+    program.load();
+    await loadWeights(program, model);
+
+    const shown = asked.filter(isOpen).flatMap((batch) => batch.flatMap(({ image }) => image ?? []));
+    const features = await imageFeatures(model, shown, {
+      signal,
+      onProgress: (done, total) => onProgress(Math.floor((batches.length * done) / total)),
+    });
+    try {
+      const featureLength = prompts.queries * model.config.text_config.hidden_size;
+      for (const [index, batch] of batches.entries()) {
+        const ofBatch = asked[index] as EvaluationQuestion[];
+        if (!isOpen(ofBatch)) continue;
+        const images = new Float32Array(batchSize * featureLength);
+        images.set(features.batch(ofBatch.map(({ image }) => image)));
+        const found = scorer
+          .score(batch, images)
+          .map((losses, place) => ({ question_id: (ofBatch[place] as EvaluationQuestion).question_id, losses }));
+        await soFar.add(found);
+        for (const { question_id, losses } of found) soFar.losses.set(question_id, losses);
+        onProgress(batches.length + index + 1);
+        await new Promise(setImmediate);
+        signal.throwIfAborted();
+      }
+    } finally {
+      features.dispose();
+    }
+  } finally {
+    program.dispose();
+  }
+}
+
+/** Prompt, start of the answer, and what each answer adds to it. */
+function packQuestion(
+  { image, question, answerStart, answers }: EvaluationQuestion,
+  settings: PromptSettings,
+): PackedQuestion {
+  const prompt = questionTurn(settings.form, question, { withImage: image !== undefined });
+  const { ids, imageStart } = promptIds(prompt, settings);
+  const started = answerStart !== '';
+  const asked = started ? [...ids, ...answerIds(prompt, answerStart, settings)] : ids;
+  const rests = answers.map((answer) => answer.slice(answerStart.length));
+  const scored = started
+    ? choiceIds(prompt, answerStart, rests, settings)
+    : answers.map((answer) => answerIds(prompt, answer, settings));
+  return {
+    tokenIds: [...asked, ...scored.flat()],
+    promptLength: asked.length,
+    choiceLengths: scored.map((choice) => choice.length),
+    imageStart,
+  };
+}
+
+function chunks<T>(items: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
+    items.slice(index * size, (index + 1) * size),
+  );
+}

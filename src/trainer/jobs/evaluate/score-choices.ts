@@ -1,0 +1,79 @@
+/** Scores multiple-choice questions by the mean loss of every choice, the reference system's ranking. */
+import { familyOf, type ModelConfig } from '../../../model/families/index.ts';
+import { headSize } from '../../../model/files/llama-config.ts';
+import { rotaryFrequencies } from '../../../model/layers/rotary-embedding.ts';
+import { multimodal } from '../../../model/multimodal.ts';
+import type { Program } from '../../../model/ops/program.ts';
+import type { Weights } from '../../../model/ops/tape.ts';
+import { frozen, Tape } from '../../../model/ops/tape.ts';
+import { choiceLosses, type PackedQuestion, type PackedShape, packBatch, packedShape } from './packed-choices.ts';
+
+export interface ChoiceScorer {
+  /**
+   * Losses of a batch of questions, one list a question, one mean loss a choice.
+   *
+   * @param images float32 `[batch * queries, hidden]`, padded to the whole batch
+   */
+  score(questions: readonly PackedQuestion[], images: Float32Array): number[][];
+}
+
+const shapeName = ({ batch, tokens, targets }: PackedShape) => `score-${batch}-${tokens}-${targets}`;
+
+/**
+ * Traces the scoring functions for batches of questions into a program that is not loaded yet.
+ *
+ * @param batches the questions as they will be scored together; their shapes are what is traced
+ */
+export function traceScorer(
+  program: Program,
+  weights: Weights,
+  config: ModelConfig,
+  batches: readonly (readonly PackedQuestion[])[],
+  batchSize: number,
+): ChoiceScorer {
+  const text = config.text_config;
+  const half = headSize(text) / 2;
+  const frequencies = rotaryFrequencies(half * 2, text.rope_theta, text.rope_scaling);
+  const queries = familyOf(config).imageTokens;
+  const shapes = batches.map((questions) => packedShape(questions, batchSize));
+  for (const shape of new Map(shapes.map((shape) => [shapeName(shape), shape])).values()) {
+    defineScore(program, weights, config, shape, half);
+  }
+  return {
+    score(questions, images) {
+      const shape = packedShape(questions, batchSize);
+      const batch = packBatch(questions, shape, frequencies, queries);
+      const losses = program.run(shapeName(shape), { ...batch, images }).losses as Float32Array;
+      return questions.map((question, index) =>
+        choiceLosses(question, losses.subarray(index * shape.targets, (index + 1) * shape.targets)),
+      );
+    },
+  };
+}
+
+function defineScore(program: Program, weights: Weights, config: ModelConfig, shape: PackedShape, half: number): void {
+  const { batch, tokens, targets } = shape;
+  const inputs = {
+    tokenIds: { shape: [batch * tokens], dataType: 'int32' },
+    isImage: { shape: [batch * tokens, 1], dataType: 'bool' },
+    imageRows: { shape: [batch * tokens], dataType: 'int32' },
+    cosine: { shape: [batch * tokens, half], dataType: 'float32' },
+    sine: { shape: [batch * tokens, half], dataType: 'float32' },
+    mask: { shape: [batch * tokens, tokens], dataType: 'float32' },
+    rows: { shape: [batch * targets], dataType: 'int32' },
+    labels: { shape: [batch * targets], dataType: 'int32' },
+    images: { shape: [batch * familyOf(config).imageTokens, config.text_config.hidden_size], dataType: 'float32' },
+  } as const;
+  program.define(shapeName(shape), inputs, (ops, values) => {
+    const { cosine, sine, mask, rows, labels } = values;
+    const logits = multimodal(new Tape(ops), weights, config, {
+      ...values,
+      batch,
+      images: frozen(values.images),
+      tables: { cosine, sine, mask },
+      outputs: { perSequence: targets, rows, tableRows: rows },
+    });
+    const [losses] = ops.crossEntropy(logits.value, labels);
+    return { losses };
+  });
+}

@@ -1,0 +1,44 @@
+/** The answers that the evaluate job has the model write, greedily. */
+import { familyOf } from '../../../model/families/index.ts';
+import { questionTurn } from '../../../model/families/prompt-form.ts';
+import { readModelConfig } from '../../../model/files/model-config.ts';
+import type { EvaluationQuestion } from '../../protocol.ts';
+import { type GenerateOptions, generateTexts } from '../generate-text.ts';
+
+/**
+ * Answers the questions that ask for a written answer (`generate`), up to the end mark of the model's family.
+ *
+ * @returns question id → its text, blanks around it removed
+ * @throws InputError for images or a model that can't be used
+ */
+export async function writeAnswers(
+  directory: string,
+  questions: readonly EvaluationQuestion[],
+  {
+    onTexts,
+    ...options
+  }: Omit<GenerateOptions, 'onTexts'> & {
+    batchSize: number;
+    /** Given what was written, batch by batch. */
+    onTexts?: (texts: { question_id: string; text: string }[]) => Promise<void>;
+  },
+): Promise<Map<string, string>> {
+  const asked = questions.flatMap(({ question_id, image, generate }) =>
+    generate === undefined ? [] : [{ question_id, image, ...generate }],
+  );
+  if (asked.length === 0) return new Map();
+  const { promptForm } = familyOf(await readModelConfig(directory));
+  const requests = asked.map(({ question_id, image, question }) => ({
+    id: question_id,
+    prompt: questionTurn(promptForm, question, { withImage: image !== undefined }),
+    isRaw: true,
+    ...(image !== undefined && { image }),
+  }));
+  const maximumNewTokens = Math.max(...asked.map((one) => one.maximumNewTokens));
+  const settings = { strategy: { kind: 'greedy' }, maximumNewTokens } as const;
+  const texts = await generateTexts(directory, requests, settings, {
+    ...options,
+    onTexts: onTexts && ((some) => onTexts(some.map(({ id, text }) => ({ question_id: id, text: text.trim() })))),
+  });
+  return new Map(requests.map(({ id }, index) => [id, texts[index]?.text.trim() ?? '']));
+}

@@ -1,0 +1,90 @@
+/** The memory that a finetune needs on its device, told from config and traced graphs before anything is loaded. */
+import { familyOf, type ModelConfig } from '../../../model/families/index.ts';
+import { Program } from '../../../model/ops/program.ts';
+import { frozen, Tape } from '../../../model/ops/tape.ts';
+import { sizeOf } from '../../../model/ops/value.ts';
+import type { LoraSettings } from '../../protocol.ts';
+import type { BatchShape } from '../batch.ts';
+import { frozenWeights } from '../frozen-weights.ts';
+import { IMAGE_BATCH } from '../vision/image-features.ts';
+import { defineFinetune, type FinetuneProgramSettings, shapeName } from './finetune-program.ts';
+import { OPTIMIZER_STATE } from './optimizer.ts';
+
+export interface MemoryPlan {
+  /** Bytes of the frozen language model. */
+  weights: number;
+  /** Bytes of the trained adapters. */
+  adapters: number;
+  /** Bytes of AdamW's two moments, and of the gradients that are summed over the parts of a batch. */
+  optimizer: number;
+  /** Bytes of what one training step holds at once: activations, gradients, weights widened or narrowed for use. */
+  activations: number;
+  /** Bytes of the projection's weights, which embed each batch's images. */
+  projection: number;
+  /** Bytes of the vision side while it computes the images, before training; then it is let go. */
+  images: number;
+  /** The larger of the two: training, or computing the images. */
+  peak: number;
+  /** Tensors' values of the language model, and of the adapters. */
+  parameters: { weights: number; adapters: number };
+}
+
+/**
+ * @param shape of the largest part of a batch that is computed at once
+ * @example
+ * planMemory(config, lora, { batch: 4, tokens: 192, targets: 64 }, { weightDecay: 0, seed: 1, parts: 16 }).peak;
+ */
+export function planMemory(
+  config: ModelConfig,
+  lora: LoraSettings,
+  shape: BatchShape,
+  settings: FinetuneProgramSettings,
+): MemoryPlan {
+  const { program, layout } = defineFinetune(config, lora, [shape], settings);
+  const sizes = program.variableBytes();
+  const names = familyOf(config).expectedTensors();
+  const weights = sum([...sizes].flatMap(([name, bytes]) => (names.has(name) ? [bytes] : [])));
+  const [parameters] = OPTIMIZER_STATE;
+  const adapters = sizes.get(parameters) ?? 0;
+  const optimizer = sum([...sizes.values()]) - weights - adapters;
+  const activations = program.workingBytes(shapeName(shape));
+  const { projection, images } = imageBytes(config);
+  const used = [...names].filter(([name]) => sizes.has(name));
+  return {
+    weights,
+    adapters,
+    optimizer,
+    activations,
+    projection,
+    images,
+    peak: Math.max(weights + adapters + optimizer + activations + projection, images),
+    parameters: { weights: sum(used.map(([, tensor]) => sizeOf(tensor))), adapters: layout.total },
+  };
+}
+
+function imageBytes(config: ModelConfig): { projection: number; images: number } {
+  const family = familyOf(config);
+  const weightBytes = (program: Program) => sum([...program.variableBytes().values()]);
+  const shapes = familyOf(config).expectedTensors();
+  const vision = new Program();
+  const projection = new Program();
+  const { imageSize } = family;
+  const pixels = { shape: [IMAGE_BATCH, 3, imageSize, imageSize], dataType: 'float32' } as const;
+  let seen: readonly number[] = [];
+  vision.define('vision', { pixels }, (ops, inputs) => {
+    const rows = family.visionFeatures(
+      new Tape(ops),
+      frozenWeights(vision, { shapes }, { use: 'forward' }),
+      inputs.pixels,
+    ).value;
+    seen = rows.shape;
+    return { rows };
+  });
+  projection.define('projection', { seen: { shape: seen, dataType: 'float32' } }, (ops, inputs) => ({
+    rows: family.project(new Tape(ops), frozenWeights(projection, { shapes }, { use: 'forward' }), frozen(inputs.seen))
+      .value,
+  }));
+  return { projection: weightBytes(projection), images: weightBytes(vision) + vision.workingBytes('vision') };
+}
+
+const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);

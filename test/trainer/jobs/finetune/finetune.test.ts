@@ -1,0 +1,324 @@
+import { cp, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { writeJsonLines } from '../../../../src/core/write-file.ts';
+import { readAdapter } from '../../../../src/model/files/adapter.ts';
+import { finetune } from '../../../../src/trainer/jobs/finetune/finetune.ts';
+import { learningRateAt } from '../../../../src/trainer/jobs/finetune/optimizer.ts';
+import { lossesIn, maximumDifference, recordingReporter, tinyFinetune } from '../../../helpers/jobs.ts';
+import { temporaryFolder } from '../../../helpers/temporary-folder.ts';
+import { noTinyDisk, tinyDisk } from '../../../helpers/tiny-disk.ts';
+import { type TinyMixture, writeTinyMixture, writeTinyModel } from '../../../helpers/tiny-model.ts';
+
+const STEPS = 20;
+let folder: string;
+let model: string;
+let mixture: TinyMixture;
+let uninterrupted: string;
+const reporter = recordingReporter();
+
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'finetune-'));
+  model = path.join(folder, 'model');
+  uninterrupted = path.join(folder, 'uninterrupted');
+  await writeTinyModel(model);
+  mixture = await writeTinyMixture(path.join(folder, 'mixture'), STEPS * 2);
+  await finetune(tinyFinetune(model, mixture, uninterrupted), reporter);
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+async function adapterValues(directory: string): Promise<Map<string, Float32Array>> {
+  const { tensors } = await readAdapter(directory);
+  return new Map(
+    [...tensors].flatMap(([module, { A, B }]) => [
+      [`${module} A`, A.data],
+      [`${module} B`, B.data],
+    ]),
+  );
+}
+
+async function expectSameAdapter(directory: string): Promise<void> {
+  const wanted = await adapterValues(uninterrupted);
+  const found = await adapterValues(directory);
+  expect([...found.keys()]).toEqual([...wanted.keys()]);
+  for (const [name, values] of wanted) {
+    expect(maximumDifference(found.get(name) as Float32Array, values), name).toBeLessThan(1e-6);
+  }
+}
+
+async function expectSameCurve(directory: string): Promise<void> {
+  expect(maximumDifference(await lossesIn(directory), await lossesIn(uninterrupted))).toBeLessThan(1e-5);
+}
+
+/** An output folder in which the job was asked to stop after some step. */
+async function stoppedAfter(step: number): Promise<string> {
+  const output = await temporaryFolder();
+  await expect(finetune(tinyFinetune(model, mixture, output), recordingReporter(step))).rejects.toThrow(
+    'asked to stop',
+  );
+  return output;
+}
+
+const checkpointFile = (output: string, step: number) =>
+  path.join(output, 'checkpoints', `step-${String(step).padStart(8, '0')}.safetensors`);
+
+describe('an uninterrupted run', () => {
+  test('lowers the loss', async () => {
+    const losses = await lossesIn(uninterrupted);
+    expect(losses).toHaveLength(STEPS);
+    expect(mean(losses.slice(-5))).toBeLessThan(mean(losses.slice(0, 5)) - 0.3);
+  });
+
+  test('says every step and every checkpoint, and keeps the newest two', async () => {
+    expect(reporter.steps).toEqual(Array.from({ length: STEPS }, (_, index) => index + 1));
+    expect(reporter.checkpoints.map(({ step }) => step)).toEqual([6, 12, 18]);
+    expect(
+      (await readdir(path.join(uninterrupted, 'checkpoints'))).filter((name) => name.endsWith('.safetensors')),
+    ).toEqual(['step-00000012.safetensors', 'step-00000018.safetensors']);
+  });
+
+  test('writes an adapter as PEFT does, with a pair for every adapted layer, and all of it trained', async () => {
+    const adapter = await readAdapter(uninterrupted);
+    expect(adapter.config).toMatchObject({
+      peft_type: 'LORA',
+      r: 4,
+      lora_alpha: 8,
+      lora_dropout: 0.1,
+      target_modules: ['q_proj', 'v_proj', 'down_proj'],
+    });
+    expect([...adapter.tensors.keys()].sort()).toEqual(
+      [0, 1].flatMap((layer) =>
+        ['mlp.down_proj', 'self_attn.q_proj', 'self_attn.v_proj'].map(
+          (name) => `language_model.model.layers.${layer}.${name}`,
+        ),
+      ),
+    );
+    for (const [module, { B }] of adapter.tensors)
+      expect(
+        B.data.some((value) => value !== 0),
+        module,
+      ).toBe(true);
+  });
+
+  test('leaves events for TensorBoard', async () => {
+    const [events] = await readdir(path.join(uninterrupted, 'tensorboard'));
+    const bytes = await readFile(path.join(uninterrupted, 'tensorboard', events as string));
+    expect(bytes.toString('latin1')).toContain('learning rate');
+  });
+
+  test('the rate warms up and falls as the schedule says', async () => {
+    const lines = (await readFile(path.join(uninterrupted, 'loss.jsonl'), 'utf8')).trim().split('\n');
+    const rates = lines.map((line) => JSON.parse(line).learningRate as number);
+    const { learningRate } = tinyFinetune(model, mixture, '');
+    expect(rates).toEqual(rates.map((_, step) => learningRateAt(step, STEPS, learningRate)));
+    expect(rates[0]).toBeCloseTo(1e-4, 8);
+    expect(Math.max(...rates)).toBe(rates[4]);
+    expect(rates.at(-1)).toBeLessThan(2e-4);
+  });
+
+  test('the same job gives the same run', async () => {
+    const output = await temporaryFolder();
+    await finetune(tinyFinetune(model, mixture, output), recordingReporter());
+    await expectSameCurve(output);
+    await expectSameAdapter(output);
+  });
+});
+
+describe('an interrupted run', () => {
+  test('asked to stop between two checkpoints, it writes one at once, goes on from there and ends as if never stopped', async () => {
+    const output = await stoppedAfter(9);
+    const resumed = recordingReporter();
+    const { metrics } = await finetune(tinyFinetune(model, mixture, output), resumed);
+    expect(metrics.resumedAtStep).toBe(9);
+    expect(resumed.steps[0]).toBe(10);
+    await expectSameCurve(output);
+    await expectSameAdapter(output);
+  });
+
+  test('goes on from the last checkpoint when it died after it, whatever it had logged since', async () => {
+    const output = await stoppedAfter(8);
+    await rm(checkpointFile(output, 8));
+    await writeFile(path.join(output, 'loss.jsonl'), '{"step":9,"lo', { flag: 'a' });
+    const { metrics } = await finetune(tinyFinetune(model, mixture, output), recordingReporter());
+    expect(metrics.resumedAtStep).toBe(6);
+    await expectSameCurve(output);
+    await expectSameAdapter(output);
+  });
+
+  test('asked to stop after its last step, it ends as it would have', async () => {
+    const output = await temporaryFolder();
+    const { metrics } = await finetune(tinyFinetune(model, mixture, output), recordingReporter(STEPS));
+    expect(metrics.loss).toBeGreaterThan(0);
+    await expectSameAdapter(output);
+  });
+
+  test.each([
+    { damage: 'a flipped byte', spoil: flipByte },
+    { damage: 'a missing end', spoil: (file: string) => truncate(file, 1000) },
+  ])('a newest checkpoint with $damage is passed over for the one before it, with a note', async ({ spoil }) => {
+    const output = await stoppedAfter(9);
+    await spoil(checkpointFile(output, 9));
+    const resumed = recordingReporter();
+    const { metrics } = await finetune(tinyFinetune(model, mixture, output), resumed);
+    expect(metrics.resumedAtStep).toBe(6);
+    expect(resumed.notes).toContainEqual(expect.stringMatching(/step-00000009\.safetensors: damaged/));
+    await expectSameCurve(output);
+  });
+
+  test('with no whole checkpoint left it begins again', async () => {
+    const output = await stoppedAfter(3);
+    await truncate(checkpointFile(output, 3), 10);
+    const { metrics } = await finetune(tinyFinetune(model, mixture, output), recordingReporter());
+    expect(metrics.resumedAtStep).toBe(0);
+    await expectSameCurve(output);
+  });
+
+  test.each([
+    { what: 'another weight decay', changes: { weightDecay: 0.1 } },
+    { what: 'another seed', changes: { seed: 4 } },
+  ])('the checkpoint of a job with $what is not used', async ({ changes }) => {
+    const output = await stoppedAfter(9);
+    const other = recordingReporter(7);
+    await expect(finetune(tinyFinetune(model, mixture, output, changes), other)).rejects.toThrow('asked to stop');
+    expect(other.steps[0]).toBe(1);
+    expect(other.notes).toContainEqual(expect.stringMatching(/step-00000009\.safetensors: belongs to another job/));
+    // Its own checkpoints count from now on, although the other job's was of a later step.
+    const { metrics } = await finetune(tinyFinetune(model, mixture, output, changes), recordingReporter());
+    expect(metrics.resumedAtStep).toBe(7);
+  });
+
+  test('the checkpoint of a job on another base model is not used; a moved base model is the same one', async () => {
+    const output = await stoppedAfter(9);
+    const moved = path.join(await temporaryFolder(), 'elsewhere');
+    await cp(model, moved, { recursive: true });
+    const other = path.join(await temporaryFolder(), 'other');
+    await writeTinyModel(other, { seed: 2 });
+    const [onMoved, onOther] = [recordingReporter(10), recordingReporter(1)];
+    await expect(finetune(tinyFinetune(moved, mixture, output), onMoved)).rejects.toThrow('asked to stop');
+    expect(onMoved.steps).toEqual([10]);
+    await expect(finetune(tinyFinetune(other, mixture, output), onOther)).rejects.toThrow('asked to stop');
+    expect(onOther.steps).toEqual([1]);
+  });
+});
+
+async function flipByte(file: string): Promise<void> {
+  const bytes = await readFile(file);
+  bytes.writeUInt8(bytes.readUInt8(bytes.length - 100) ^ 0xff, bytes.length - 100);
+  await writeFile(file, bytes);
+}
+
+test('on a full disk it ends naming the file, and nothing is left that would pass for an adapter', async (context) => {
+  const disk = tinyDisk(48 * 1024) ?? context.skip(noTinyDisk);
+  await expect(finetune(tinyFinetune(model, mixture, disk), recordingReporter())).rejects.toThrow(/the disk is full/);
+  await expect(readAdapter(disk)).rejects.toMatchObject({ name: 'InputError' });
+  expect((await readdir(disk, { recursive: true })).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+});
+
+describe('wrong input', () => {
+  const failing = async (changes: Parameters<typeof tinyFinetune>[3]) =>
+    finetune(tinyFinetune(model, mixture, await temporaryFolder(), changes), recordingReporter());
+
+  test('a target that is no layer is named', async () => {
+    const lora = { rank: 4, alpha: 8, dropout: 0, targetModules: ['q_proj', 'qkv'] };
+    await expect(failing({ lora })).rejects.toMatchObject({
+      name: 'InputError',
+      message: expect.stringContaining("'qkv' is no linear layer"),
+    });
+  });
+
+  test('a sample longer than the limit is named by file and line', async () => {
+    await expect(failing({ maximumTokens: 20 })).rejects.toMatchObject({
+      name: 'InputError',
+      message: expect.stringMatching(/samples\.jsonl:\d+: prompt/),
+    });
+  });
+
+  test('an order that is too short for the steps is named', async () => {
+    await expect(failing({ steps: 21 })).rejects.toMatchObject({
+      name: 'InputError',
+      message: expect.stringContaining('order.json'),
+    });
+  });
+
+  test('an image that is missing or cut short is named', async () => {
+    const own = await writeTinyMixture(await temporaryFolder(), STEPS * 2);
+    const [first, second] = await readdir(own.images);
+    const run = () => finetune(tinyFinetune(model, own, path.join(own.images, '..', 'out')), recordingReporter());
+    await truncate(path.join(own.images, second as string), 300);
+    await expect(run()).rejects.toMatchObject({
+      name: 'InputError',
+      message: expect.stringContaining(second as string),
+    });
+    await rm(path.join(own.images, first as string));
+    await expect(run()).rejects.toMatchObject({
+      name: 'InputError',
+      message: expect.stringContaining(first as string),
+    });
+  });
+
+  test('a base model that is cut short is named, with the tensor', async () => {
+    const broken = path.join(await temporaryFolder(), 'model');
+    await cp(model, broken, { recursive: true });
+    await truncate(path.join(broken, 'model.safetensors'), 20_000);
+    await expect(failing({ model: broken })).rejects.toMatchObject({
+      name: 'InputError',
+      message: expect.stringMatching(/model\.safetensors.*(vision_model|query_tokens|qformer|language_)/),
+    });
+  });
+
+  test('a diverging run ends with the setting to change', async () => {
+    const learningRate = { initial: 1e30, peak: 1e30, final: 1e30, warmupSteps: 0 };
+    await expect(failing({ learningRate })).rejects.toMatchObject({
+      name: 'InputError',
+      message: expect.stringContaining('learningRate'),
+    });
+  });
+
+  test('a sample whose prompt has the mark of an image in its words is named', async () => {
+    const own = await writeTinyMixture(await temporaryFolder(), 4);
+    const samples = own.samples.map((sample) => ({ ...sample, prompt: `<ImageHere> ${sample.prompt}` }));
+    await writeJsonLines(own.samplesFile, samples);
+    await expect(
+      finetune(tinyFinetune(model, own, path.join(own.images, '..', 'out'), { steps: 2 }), recordingReporter()),
+    ).rejects.toMatchObject({ name: 'InputError', field: 'prompt', problem: expect.stringContaining('<ImageHere>') });
+  });
+
+  test('a sample without an image is trained on', async () => {
+    const own = await writeTinyMixture(await temporaryFolder(), 4);
+    const samples = own.samples.map(({ image: _, ...sample }) => sample);
+    await writeJsonLines(own.samplesFile, samples);
+    const { metrics } = await finetune(
+      tinyFinetune(model, own, path.join(own.images, '..', 'out'), { steps: 2 }),
+      recordingReporter(),
+    );
+    expect(metrics.loss).toBeGreaterThan(0);
+  });
+});
+
+describe('starting from an adapter', () => {
+  const still = { initial: 0, peak: 1e-9, final: 0, warmupSteps: 1 };
+
+  test('training begins at its values', async () => {
+    const output = await temporaryFolder();
+    const job = tinyFinetune(model, mixture, output, { startAdapter: uninterrupted, steps: 1, learningRate: still });
+    await finetune(job, recordingReporter());
+    await expectSameAdapter(output);
+  });
+
+  test('an adapter of another rank or of other modules is refused by name', async () => {
+    const other = tinyFinetune(model, mixture, '').lora;
+    const start = async (lora: Partial<typeof other>) =>
+      finetune(
+        tinyFinetune(model, mixture, await temporaryFolder(), {
+          startAdapter: uninterrupted,
+          lora: { ...other, ...lora },
+        }),
+        recordingReporter(),
+      );
+    await expect(start({ rank: 2 })).rejects.toThrow(/adapter_config\.json: r: is 4, but finetune\.lora\.rank is 2/);
+    await expect(start({ targetModules: ['q_proj'] })).rejects.toThrow(/target_modules: differs .*v_proj/);
+  });
+});
