@@ -1,5 +1,6 @@
 import type { GenerationPlan } from '../src/round/asking/plan.ts';
-import type { GenerateOutcome, VerifyOutcome } from '../src/round/outcomes.ts';
+import type { GenerateOutcome } from '../src/round/generate/results.ts';
+import type { VerifyOutcome } from '../src/round/verify/results.ts';
 import type { BatchState, SubmittedBatch } from '../src/teacher/batches.ts';
 import type { AskedChunk } from '../src/teacher/teacher-chunk.ts';
 import type { BatchReference, ChunkReference, StepReference } from './references.ts';

@@ -1,44 +1,42 @@
 /**
  * The activities of the GPU workers. One runs at a time on each GPU.
  */
-import { joinOrEmbed } from '../src/round/embed/embed.ts';
-import { embedShard } from '../src/round/embed/embed-shard.ts';
-import { evaluateShard } from '../src/round/evaluate/evaluate.ts';
-import { finetune } from '../src/round/finetune/finetune.ts';
-import { merge } from '../src/round/merge/merge.ts';
-import type { RunWork } from '../src/round/open-run.ts';
-import type { EmbedOutcome, EvaluateShardOutcome, FinetuneOutcome, MergeOutcome } from '../src/round/outcomes.ts';
-import { ownEmbeddingShard, ownFolders, ownShard } from '../src/round/own-folders.ts';
-import type { StepContext } from '../src/round/step-context.ts';
-import type { EmbedShardReference, EvaluateShardReference, StepReference } from './references.ts';
-import { type ActivityDependencies, runStep } from './run-step.ts';
 
-export interface GpuActivities {
-  finetune(reference: StepReference): Promise<FinetuneOutcome>;
-  merge(reference: StepReference): Promise<MergeOutcome>;
+import { embedShard } from '../src/round/embed/embed-shard.ts';
+import type { EmbedOutcome } from '../src/round/embed/results.ts';
+import { evaluateShard } from '../src/round/evaluate/evaluate.ts';
+import type { EvaluateShardOutcome } from '../src/round/evaluate/results.ts';
+import { embeddingShardDirectory, evaluationShardDirectory } from '../src/round/shards.ts';
+import type { EmbedShardReference, EvaluateShardReference } from './references.ts';
+import { type ActivityDependencies, runStep } from './run-step.ts';
+import { loadStepActivities, type StepActivities } from './step-activities.ts';
+
+export interface GpuActivities extends StepActivities<'gpu'> {
   evaluateShard(reference: EvaluateShardReference): Promise<EvaluateShardOutcome>;
-  /** Joins the parts, or embeds all where there are no parts. */
-  embed(reference: StepReference): Promise<EmbedOutcome>;
   embedShard(reference: EmbedShardReference): Promise<EmbedOutcome>;
 }
 
 /**
- * A GPU step of many hours meets many interruptions, and goes on from its checkpoint after each: only attempts that come
- * no further are counted. Ten, for a machine that is out of order often takes the task again before another does.
+ * A GPU step of many hours meets many interruptions, and resumes from its checkpoint after each: only attempts without
+ * progress are counted. Ten, because a broken machine often takes the task again before another one does.
  */
-const patience = { fruitlessAttempts: 10 };
+const attempts = { maxAttemptsWithoutProgress: 10 };
+
+const stepActivities = await loadStepActivities('gpu');
 
 /** Makes the GPU worker's activities. */
 export function createGpuActivities(dependencies: ActivityDependencies): GpuActivities {
-  const run = <R>(reference: StepReference, step: (context: StepContext) => Promise<R>, owns: RunWork['owns']) =>
-    runStep(reference, dependencies, step, owns, patience);
   return {
-    finetune: (reference) => run(reference, finetune, ownFolders(reference.round, 'finetune')),
-    merge: (reference) => run(reference, merge, ownFolders(reference.round, 'merge')),
+    ...stepActivities(dependencies, attempts),
     evaluateShard: ({ set, shard, ...reference }) =>
-      run(reference, (context) => evaluateShard(context, { set, shard }), ownShard(reference.round, { set, shard })),
-    embed: (reference) => run(reference, joinOrEmbed, ownFolders(reference.round, 'embed')),
+      runStep(reference, dependencies, (context) => evaluateShard(context, { set, shard }), {
+        ...attempts,
+        owns: (place) => [evaluationShardDirectory({ ...place, round: reference.round }, { set, shard })],
+      }),
     embedShard: ({ shard, ...reference }) =>
-      run(reference, (context) => embedShard(context, { shard }), ownEmbeddingShard(shard)),
+      runStep(reference, dependencies, (context) => embedShard(context, { shard }), {
+        ...attempts,
+        owns: (place) => [embeddingShardDirectory(place, { shard })],
+      }),
   };
 }

@@ -4,13 +4,13 @@ import { z } from 'zod';
 import type { Progress } from '../src/trainer/protocol.ts';
 import { toActivityFailure } from './errors.ts';
 
-const beatMilliseconds = 1000;
-const longestDelay = 60_000;
+const intervalMilliseconds = 1000;
+const maximumDelay = 60_000;
 
 /** What the Temporal UI and `dataengine watch` show of a running activity. */
 export interface HeartbeatDetails extends Partial<Progress> {
   round: number;
-  /** How far any attempt came in the step's main work, and the attempt that came there first. */
+  /** The most progress of any attempt in the step's main work, and the attempt that made it first. */
   furthest?: { step: number; attempt: number };
 }
 
@@ -18,37 +18,42 @@ const earlierDetailsSchema = z.object({
   furthest: z.object({ step: z.number(), attempt: z.number() }).optional(),
 });
 
+export interface AttemptLimit {
+  /**
+   * How many attempts in a row may make no more progress than an earlier one. The last of them fails for good, with its own
+   * error; when it could not report that itself, the attempt after it does. Default: no limit but the retry policy's.
+   */
+  maxAttemptsWithoutProgress?: number;
+}
+
 /**
- * Heartbeats while the work runs, with its newest progress. The beat is kept up when no progress is made:
- * it says that the worker lives. A stuck trainer is noticed by `runTrainer`, and ends the activity.
+ * Sends heartbeats with the newest progress while the work runs, also while there is no progress: they say that the worker
+ * is alive. A stuck trainer is detected by `runTrainer`, which ends the activity.
  *
- * Long work meets many failures that pass. Once an attempt has come further than those before it, the time to the next
- * one counts from there, not from the first.
+ * Long work meets many failures that pass. Once an attempt has made more progress than those before it, the delay before
+ * the next one is counted from there, not from the first.
  *
- * @param options.fruitlessAttempts how many attempts in a row may come no further than an earlier one. The last of them
- *   fails for good, with its own error; when it could not say so itself, the attempt after it does. Default: no limit
- *   but the retry policy's
- * @throws ApplicationFailure, not retryable
+ * @throws ApplicationFailure, not retryable, when too many attempts made no progress
  */
 export async function withHeartbeat<R>(
   round: number,
   work: (onProgress: (progress: Progress) => void) => Promise<R>,
-  { fruitlessAttempts = Number.POSITIVE_INFINITY }: { fruitlessAttempts?: number } = {},
+  { maxAttemptsWithoutProgress = Number.POSITIVE_INFINITY }: AttemptLimit = {},
 ): Promise<R> {
   const context = Context.current();
   const { attempt, heartbeatDetails } = context.info;
   let furthest = earlierDetailsSchema.safeParse(heartbeatDetails).data?.furthest;
-  const fruitless = () => attempt - (furthest?.attempt ?? 0);
-  if (fruitless() > fruitlessAttempts) {
-    const where = furthest === undefined ? 'came to any progress' : `came further than step ${furthest.step}`;
+  const attemptsWithoutProgress = () => attempt - (furthest?.attempt ?? 0);
+  if (attemptsWithoutProgress() > maxAttemptsWithoutProgress) {
+    const what = furthest === undefined ? 'made any progress' : `got further than step ${furthest.step}`;
     throw ApplicationFailure.nonRetryable(
-      `None of the last ${fruitlessAttempts} attempts ${where}; the last one died without a word`,
+      `None of the last ${maxAttemptsWithoutProgress} attempts ${what}; the last one ended without reporting an error`,
       'NoProgress',
     );
   }
   let details: HeartbeatDetails = { round, furthest };
   context.heartbeat(details);
-  const timer = setInterval(() => context.heartbeat(details), beatMilliseconds);
+  const timer = setInterval(() => context.heartbeat(details), intervalMilliseconds);
   try {
     return await work((progress) => {
       if (progress.phase === undefined && progress.step > (furthest?.step ?? 0)) {
@@ -58,16 +63,17 @@ export async function withHeartbeat<R>(
     });
   } catch (error) {
     if (context.cancellationSignal.aborted) throw error;
-    // What the next attempt begins with: the last beat may be a second old.
+    // The next attempt starts with these details: the last heartbeat may be a second old.
     context.heartbeat(details);
-    if (fruitless() >= fruitlessAttempts) throw failureOf(error, { nonRetryable: true });
-    throw furthest === undefined ? error : failureOf(error, { nextRetryDelay: delayAfter(fruitless()) });
+    if (attemptsWithoutProgress() >= maxAttemptsWithoutProgress) throw failureOf(error, { nonRetryable: true });
+    if (furthest === undefined) throw error;
+    throw failureOf(error, { nextRetryDelay: delayAfter(attemptsWithoutProgress()) });
   } finally {
     clearInterval(timer);
   }
 }
 
-/** The error as the activity's failure, changed; what is said of the delay already holds. */
+/** The error as the activity's failure, changed. A delay that the error itself asks for stays. */
 function failureOf(error: unknown, changes: { nonRetryable?: true; nextRetryDelay?: number }): ApplicationFailure {
   const failure = ApplicationFailure.fromError(toActivityFailure(error));
   return ApplicationFailure.fromError(failure, {
@@ -76,7 +82,7 @@ function failureOf(error: unknown, changes: { nonRetryable?: true; nextRetryDela
   });
 }
 
-/** As a retry policy would have it that counts the fruitless attempts alone, in milliseconds. */
-function delayAfter(fruitless: number): number {
-  return Math.min(longestDelay, 1000 * 2 ** fruitless);
+/** The delay of a retry policy that counts only the attempts without progress, in milliseconds. */
+function delayAfter(attempts: number): number {
+  return Math.min(maximumDelay, 1000 * 2 ** attempts);
 }

@@ -5,7 +5,7 @@ import { type RunWork, withRun } from '../src/round/open-run.ts';
 import type { StepContext } from '../src/round/step-context.ts';
 import type { TrainerCommand } from '../src/trainer/supervisor/trainer-command.ts';
 import { interrupted, toActivityFailure } from './errors.ts';
-import { withHeartbeat } from './heartbeat.ts';
+import { type AttemptLimit, withHeartbeat } from './heartbeat.ts';
 import { stepMetrics } from './metrics.ts';
 import type { StepReference } from './references.ts';
 
@@ -15,37 +15,35 @@ export interface ActivityDependencies {
   extensions: Extensions;
   /** Default: our own trainer on native TensorFlow. */
   trainer?: TrainerCommand;
-  /** Whether the namespace knows the search attributes. */
+  /** Whether the namespace has the search attributes. */
   searchAttributes?: boolean;
 }
 
 /**
- * Runs a step of the library as an activity: heartbeats, cancellation, errors, and for a run in a store what the step
- * needs and leaves.
+ * Runs a step of the library as an activity: heartbeats, cancellation, errors, and for a run in a store the transfer of
+ * what the step needs and leaves.
  *
- * @param owns folders of the run that the step writes
- * @param patience as `withHeartbeat` has it
+ * @param options.owns the folders of the run that the step writes
  */
 export async function runStep<R>(
   reference: StepReference,
   dependencies: ActivityDependencies,
   step: (context: StepContext) => Promise<R>,
-  owns?: RunWork['owns'],
-  patience?: { fruitlessAttempts: number },
+  { owns, ...limit }: AttemptLimit & Pick<RunWork, 'owns'> = {},
 ): Promise<R> {
   return asActivity(() =>
     withHeartbeat(
       reference.round,
-      async (tell) => {
+      async (report) => {
         const { log, cancellationSignal } = Context.current();
         const { runDirectory, round } = reference;
         const place = { run: runDirectory.split('/').at(-1), round };
         const metrics = stepMetrics();
         const onProgress: StepContext['onProgress'] = (progress) => {
-          tell(progress);
+          report(progress);
           metrics.progress(progress);
         };
-        log.info('step begins', place);
+        log.info('step starts', place);
         const { trainer, extensions } = dependencies;
         const work = { owns, signal: cancellationSignal, onProgress, extensions };
         const outcome = await withRun(runDirectory, work, (run) => step({ ...run, round, onProgress, trainer }));
@@ -53,12 +51,12 @@ export async function runStep<R>(
         log.info('step done', { ...place, ...outcomeFacts(outcome) });
         return outcome;
       },
-      patience,
+      limit,
     ),
   );
 }
 
-/** The numbers of an outcome: what a log line has room for. */
+/** The numbers of an outcome, which are short enough for a log line. */
 function outcomeFacts(outcome: unknown): Record<string, number | boolean> {
   if (typeof outcome !== 'object' || outcome === null) return {};
   const facts = Object.entries(outcome).filter(([, value]) => typeof value === 'number' || typeof value === 'boolean');
@@ -73,8 +71,8 @@ export async function asActivity<R>(work: () => Promise<R>): Promise<R> {
     const { cancellationSignal, cancellationDetails } = Context.current();
     if (!cancellationSignal.aborted) throw toActivityFailure(error);
     const reason: unknown = cancellationSignal.reason;
-    const workGoesOn = reason instanceof CancelledFailure && reason.message === 'WORKER_SHUTDOWN';
-    if (workGoesOn || cancellationDetails?.paused) throw interrupted(String(reason));
+    const isShutdown = reason instanceof CancelledFailure && reason.message === 'WORKER_SHUTDOWN';
+    if (isShutdown || cancellationDetails?.paused) throw interrupted(String(reason));
     throw reason;
   }
 }

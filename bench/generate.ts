@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { localClient } from '../demo/local-teacher/provider.ts';
-import type { GenerateOutcome } from '../src/round/outcomes.ts';
+import type { GenerateOutcome } from '../src/round/generate/results.ts';
 import { askTeacher } from '../src/teacher/teacher.ts';
 import { startRig, taskQueue } from './support/generation-rig.ts';
 import { writeGenerationRun } from './support/generation-run.ts';

@@ -4,32 +4,21 @@
 import type { Command } from 'commander';
 import { formatSeconds } from '../src/report/tables.ts';
 import type { StepContext, StepOutcome } from '../src/round/step-context.ts';
-import { rowOf, type StepName, steps } from '../src/round/steps.ts';
+import { rowOf, type StepName, stepNames, steps } from '../src/round/steps.ts';
 import { addConfigOptions, type ConfigOptions, integer, loadNamedConfig } from './options.ts';
 import { createProgressDisplay } from './progress-display.ts';
 
 type Step = (context: StepContext) => Promise<StepOutcome>;
 
-/** Steps without options of their own. Loaded when they are run: `--help` need not wait for libraries. */
-const loaders: Partial<Record<StepName, () => Promise<Step>>> = {
-  'prepare-data': async () => (await import('../src/round/prepare-data/prepare-data.ts')).prepareData,
-  embed: async () => (await import('../src/round/embed/embed.ts')).embed,
-  sample: async () => (await import('../src/round/sample/sample.ts')).sample,
-  generate: async () => (await import('../src/round/generate/generate.ts')).generate,
-  verify: async () => (await import('../src/round/verify/verify.ts')).verify,
-  refine: async () => (await import('../src/round/refine/refine.ts')).refine,
-  append: async () => (await import('../src/round/append/append.ts')).append,
-  finetune: async () => (await import('../src/round/finetune/finetune.ts')).finetune,
-  merge: async () => (await import('../src/round/merge/merge.ts')).merge,
-  classify: async () => (await import('../src/round/classify/classify.ts')).classify,
-  report: async () => (await import('../src/round/report/report.ts')).report,
-};
+/** Steps with commands that have options of their own, or no command. */
+const otherSteps: readonly StepName[] = ['evaluate', 'compare', 'gate'];
 
 /** Adds `dataengine finetune --config FILE …` and its like. */
 export function addStepCommands(program: Command, signal: AbortSignal): void {
-  for (const name of Object.keys(loaders) as StepName[]) {
-    const { description, firstRound } = rowOf(name);
-    addStepCommand(program, name, { description, firstRound, load: loaders[name] as () => Promise<Step> }, signal);
+  for (const name of stepNames.filter((step) => !otherSteps.includes(step))) {
+    // Loaded when it is run: `--help` need not wait for libraries.
+    const load = async () => (await (await import('../src/round/load-step.ts')).loadStep(name)).run;
+    addStepCommand(program, name, { ...rowOf(name), load }, signal);
   }
   addStepCommand(
     program,

@@ -2,7 +2,8 @@
  * The texts and tables that the Temporal UI shows as current details. Pure functions.
  */
 import { rootCause } from '@temporalio/workflow';
-import type { CompareOutcome, GenerateOutcome } from '../src/round/outcomes.ts';
+import type { CompareOutcome } from '../src/round/compare/results.ts';
+import type { GenerateOutcome } from '../src/round/generate/results.ts';
 import { signedPoints } from '../src/round/steps.ts';
 import type { DataEngineProgress, DataEngineState, GenerationProgress, RoundSummary, StepRecord } from './messages.ts';
 

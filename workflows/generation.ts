@@ -5,7 +5,8 @@ import { ApplicationFailure, allHandlersFinished, condition, continueAsNew, setH
 import type { CpuActivities } from '../activities/cpu.ts';
 import type { StepReference } from '../activities/references.ts';
 import type { GenerationPlan } from '../src/round/asking/plan.ts';
-import type { GenerateOutcome, VerifyOutcome } from '../src/round/outcomes.ts';
+import type { GenerateOutcome } from '../src/round/generate/results.ts';
+import type { VerifyOutcome } from '../src/round/verify/results.ts';
 import { cpuActivities } from './activity-options.ts';
 import { ChunkWindow } from './chunk-window.ts';
 import { finishEarlyUpdate, type GenerationInput, generationProgressQuery, topUpUpdate } from './messages.ts';

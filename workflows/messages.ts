@@ -7,7 +7,7 @@ import type { Config } from '../src/config/schema.ts';
 import type { Stop } from '../src/evaluation/stop-rules.ts';
 import type { GenerationPlan } from '../src/round/asking/plan.ts';
 import type { Verdict } from '../src/round/gate/gate.ts';
-import type { GateOutcome } from '../src/round/outcomes.ts';
+import type { GateOutcome } from '../src/round/gate/results.ts';
 
 /** `temporal workflow start --type dataEngine --input '{"config":"configs/demo.yaml"}'` */
 export interface DataEngineInput {

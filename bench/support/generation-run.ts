@@ -1,3 +1,4 @@
+import { requestsFile } from '../../src/round/sample/results.ts';
 /**
  * A run directory in which round 1 has its requests and is about to be generated, without earlier rounds.
  */
@@ -11,7 +12,6 @@ import { projectFile } from '../../src/core/project-file.ts';
 import { writeFileAtomically } from '../../src/core/write-file.ts';
 import type { GenerationRequest } from '../../src/generation/sample-requests.ts';
 import { freezeConfig } from '../../src/round/frozen-config.ts';
-import { requestsFile } from '../../src/round/sample/sample.ts';
 import type { StepContext } from '../../src/round/step-context.ts';
 import { stepDirectory } from '../../src/round/step-directory.ts';
 import { extensions } from '../../workers/extensions.ts';

@@ -2,18 +2,18 @@ import { InputError } from '../core/input-error.ts';
 import { type Manifest, readManifest } from '../core/manifest.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
 import { stepDirectory } from './step-directory.ts';
-import type { RoundStep } from './steps.ts';
+import { type RoundStep, rowOf, type StepName } from './steps.ts';
 
-/** What of a step's folder must be on this disk, when the run lies in a store. */
-interface Needed {
-  /** Model files too. */
+/** What of a step's folder this disk needs, when the run lies in a store. */
+export interface Needed {
+  /** Also the files of models. */
   weights?: boolean;
 }
 
 /**
- * The manifest of a step that must have been done before.
+ * The manifest of a step that must have finished.
  *
- * @throws InputError that says which command to run first
+ * @throws InputError that names the command to run first
  */
 export async function finishedStep(
   run: RunDirectory,
@@ -33,8 +33,20 @@ export async function finishedStep(
   return { directory, manifest };
 }
 
-/** The manifest in a folder of the run, and with it what the folder holds; undefined when the step has not finished. */
+/** The manifest in a folder of the run, whose files are downloaded first; undefined when the step has not finished. */
 export async function manifestIn(run: RunDirectory, directory: string, needed?: Needed): Promise<Manifest | undefined> {
   await run.stored?.download(directory, needed);
   return readManifest(directory);
+}
+
+/** @throws InputError in a round that does not have the step: round 0 trains on no generated data */
+export function requireRoundOf(step: StepName, round: number): void {
+  const { firstRound } = rowOf(step);
+  if (round >= firstRound) return;
+  throw new InputError({
+    file: 'command line',
+    field: '--round',
+    problem: `round ${round} has no step ${step}`,
+    remedy: `Name round ${firstRound} or a later one`,
+  });
 }

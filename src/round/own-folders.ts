@@ -1,8 +1,6 @@
 /** The folders that work writes. For runs in a store: no other attempt may finish them in the meantime. */
-
-import { embeddingShardDirectory } from './embed/embeddings.ts';
-import { shardDirectory } from './evaluate/evaluate.ts';
 import { evaluationSets } from './evaluation-sets.ts';
+import { embeddingShardDirectory, evaluationShardDirectory } from './shards.ts';
 import type { StepContext } from './step-context.ts';
 import { directoryOf } from './step-directory.ts';
 import { rowOf, type StepName } from './steps.ts';
@@ -25,26 +23,18 @@ export function ownWholeStep(round: number, step: StepName): Folders {
   return (place) => [...allShards(place, round, step), ...ownFolders(round, step)(place)];
 }
 
-/** The folder of one shard of an evaluation. */
-export function ownShard(round: number, { set, shard }: { set: string; shard: number }): Folders {
-  return (place) => [shardDirectory({ ...place, round }, set, shard)];
-}
-
-/** The folder of one shard of the embeddings. */
-export function ownEmbeddingShard(shard: number): Folders {
-  return ({ run, config }) => [embeddingShardDirectory(run, shard, config.sampling.embeddingShards)];
-}
-
 function allShards(place: Place, round: number, step: StepName): string[] {
   const { config, run } = place;
-  const each = (count: number, folders: (shard: number) => Folders) =>
-    Array.from({ length: count }, (_, shard) => folders(shard)(place)).flat();
   if (step === 'embed') {
     const { embeddingShards: count } = config.sampling;
-    return count === 1 ? [] : each(count, ownEmbeddingShard);
+    return count === 1 ? [] : numbersBelow(count).map((shard) => embeddingShardDirectory(place, { shard }));
   }
   if (step !== 'evaluate') return [];
   return evaluationSets(config, run).flatMap(({ name: set }) =>
-    each(config.evaluate.shards, (shard) => ownShard(round, { set, shard })),
+    numbersBelow(config.evaluate.shards).map((shard) => evaluationShardDirectory({ ...place, round }, { set, shard })),
   );
+}
+
+function numbersBelow(count: number): number[] {
+  return Array.from({ length: count }, (_, number) => number);
 }

@@ -11,7 +11,6 @@ import { fileURLToPath } from 'node:url';
 import { readJsonLines, readTextFile } from '../core/read-json.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
 import { writeFileAtomically, writeJson } from '../core/write-file.ts';
-import { readBadCases } from '../evaluation/records.ts';
 import {
   makePromptSamples,
   type PromptSample,
@@ -27,7 +26,7 @@ import {
 import { readQuestionTypes } from '../generation/question-types.ts';
 import { type BadCaseExample, sampleRequests } from '../generation/sample-requests.ts';
 import { readPromptTemplate } from '../teacher/prompt-template.ts';
-import { badCasesFile } from './classify/classify.ts';
+import { readClassifiedBadCases } from './classify/results.ts';
 import { evaluationImageIds } from './evaluation-set.ts';
 import { manifestIn } from './finished-step.ts';
 import { withOtherRun } from './open-run.ts';
@@ -168,6 +167,6 @@ async function newestBadCases(
       if (!(await manifestIn(run, directory))) break;
       newest = directory;
     }
-    return newest === undefined ? {} : readBadCases(join(newest, badCasesFile));
+    return newest === undefined ? {} : readClassifiedBadCases(newest);
   });
 }

@@ -1,4 +1,5 @@
 import type { Config } from '../config/schema.ts';
+import type { Manifest } from '../core/manifest.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
 import type { Progress } from '../trainer/protocol.ts';
 import type { TrainerCommand } from '../trainer/supervisor/trainer-command.ts';
@@ -24,4 +25,11 @@ export interface StepOutcome {
   seconds: number;
   /** True when the step had been done before with the same inputs. */
   reused: boolean;
+}
+
+/** The part of a step's outcome that its manifest has. */
+export function outcomeOf({ manifest, skipped }: { manifest: Manifest; skipped: boolean }): StepOutcome {
+  const milliseconds = Date.parse(manifest.finishedAt) - Date.parse(manifest.startedAt);
+  // The clock may have been set back meanwhile.
+  return { seconds: Math.max(0, milliseconds) / 1000, reused: skipped };
 }

@@ -13,9 +13,3 @@ export function directoryOf(run: RunDirectory, round: number, step: StepName): s
   if (folder === undefined) return undefined;
   return join(folder.of === 'run' ? run.root : roundDirectory(run, round), folder.name);
 }
-
-/** The folder that holds those of the shards of a step, in its round or in its run. */
-export function shardsDirectory(run: RunDirectory, round: number, step: 'evaluate' | 'embed'): string {
-  const { folder, shards } = rowOf(step);
-  return join(folder?.of === 'run' ? run.root : roundDirectory(run, round), shards?.folder ?? '');
-}

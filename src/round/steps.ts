@@ -2,22 +2,20 @@
  * The steps of a run: the one table that names, folders, queues, time limits, commands, activities, the store's rules and
  * the README's table follow from. Pure data and pure functions only, for workflows import this file.
  */
-import type {
-  AppendOutcome,
-  ClassifyOutcome,
-  CompareOutcome,
-  EmbedOutcome,
-  EvaluateOutcome,
-  FinetuneOutcome,
-  GateOutcome,
-  GenerateOutcome,
-  MergeOutcome,
-  PrepareDataOutcome,
-  RefineOutcome,
-  ReportOutcome,
-  SampleOutcome,
-  VerifyOutcome,
-} from './outcomes.ts';
+import type { AppendOutcome } from './append/results.ts';
+import type { ClassifyOutcome } from './classify/results.ts';
+import type { CompareOutcome } from './compare/results.ts';
+import type { EmbedOutcome } from './embed/results.ts';
+import type { EvaluateOutcome } from './evaluate/results.ts';
+import type { FinetuneOutcome } from './finetune/results.ts';
+import type { GateOutcome } from './gate/results.ts';
+import type { GenerateOutcome } from './generate/results.ts';
+import type { MergeOutcome } from './merge/results.ts';
+import type { PrepareDataOutcome } from './prepare-data/results.ts';
+import type { RefineOutcome } from './refine/results.ts';
+import type { ReportOutcome } from './report/results.ts';
+import type { SampleOutcome } from './sample/results.ts';
+import type { VerifyOutcome } from './verify/results.ts';
 
 export type Queue = 'cpu' | 'gpu';
 
@@ -25,6 +23,8 @@ export interface StepRow {
   /** Its folder, in that of the run or of each round; absent where it has none. */
   folder?: { of: 'run' | 'round'; name: string };
   queue: Queue;
+  /** The activity that does the step; absent where it takes a workflow of its own, or a person's verdict. */
+  activity?: string;
   /** The first round that has the step; `firstRound` of a step of the run is the round before which it runs. */
   firstRound: 0 | 1;
   /** How long an attempt may take. Absent where the config or a workflow of its own says so. */
@@ -53,17 +53,19 @@ export const steps = {
   'prepare-data': {
     folder: { of: 'run', name: 'prepared-data' },
     queue: 'cpu',
+    activity: 'prepareData',
     firstRound: 0,
     minutes: 360,
     local: ['*'],
     resume: [],
-    description: 'make the data that a data source of the config makes, and check every file and image',
+    description: 'make the data that data.scenes asks for, and check every file and image',
     writes: '`prepared-data/`, once a run and on each machine: every file and image is checked',
     summary: ({ questions, images }: PrepareDataOutcome) => `${questions} questions, ${images} images`,
   },
   embed: {
     folder: { of: 'run', name: 'embeddings' },
     queue: 'gpu',
+    activity: 'embed',
     firstRound: 1,
     minutes: 360,
     shards: { folder: 'embedding-shards', queue: 'gpu', minutes: 360 },
@@ -76,6 +78,7 @@ export const steps = {
   sample: {
     folder: { of: 'round', name: 'sample' },
     queue: 'cpu',
+    activity: 'sample',
     firstRound: 1,
     minutes: 60,
     local: [],
@@ -108,6 +111,7 @@ export const steps = {
   refine: {
     folder: { of: 'round', name: 'refine' },
     queue: 'cpu',
+    activity: 'refine',
     firstRound: 1,
     minutes: 60,
     local: [],
@@ -119,6 +123,7 @@ export const steps = {
   append: {
     folder: { of: 'round', name: 'append' },
     queue: 'cpu',
+    activity: 'append',
     firstRound: 1,
     minutes: 30,
     publishes: 'DataEngine_round<k>_data.json',
@@ -131,6 +136,7 @@ export const steps = {
   finetune: {
     folder: { of: 'round', name: 'finetune' },
     queue: 'gpu',
+    activity: 'finetune',
     firstRound: 0,
     local: [...trainerFiles, 'mixture/'],
     resume: ['checkpoints/'],
@@ -141,6 +147,7 @@ export const steps = {
   merge: {
     folder: { of: 'round', name: 'merged' },
     queue: 'gpu',
+    activity: 'merge',
     firstRound: 0,
     minutes: 60,
     local: [...trainerFiles, 'model.partial/'],
@@ -152,6 +159,7 @@ export const steps = {
   evaluate: {
     folder: { of: 'round', name: 'evaluate' },
     queue: 'cpu',
+    activity: 'evaluate',
     firstRound: 0,
     minutes: 30,
     shards: { folder: 'evaluate-shards', queue: 'gpu', minutes: 360 },
@@ -165,6 +173,7 @@ export const steps = {
   classify: {
     folder: { of: 'round', name: 'classify' },
     queue: 'cpu',
+    activity: 'classify',
     firstRound: 0,
     minutes: 360,
     local: [],
@@ -176,6 +185,7 @@ export const steps = {
   compare: {
     folder: { of: 'round', name: 'compare' },
     queue: 'cpu',
+    activity: 'compareRound',
     firstRound: 0,
     minutes: 60,
     local: [],
@@ -199,6 +209,7 @@ export const steps = {
   },
   report: {
     queue: 'cpu',
+    activity: 'report',
     firstRound: 0,
     minutes: 30,
     local: [],
@@ -219,6 +230,9 @@ export type OutcomeOf<N extends StepName> = Parameters<(typeof steps)[N]['summar
 export type RoundStep = {
   [N in StepName]: (typeof steps)[N] extends { folder: { of: 'round' } } ? N : never;
 }[StepName];
+
+/** The steps that have a folder in each round, in order. */
+export const roundSteps = stepNames.filter((name): name is RoundStep => rowOf(name).folder?.of === 'round');
 
 /** A step's row with the types of all rows, for code that treats steps alike. */
 export function rowOf(step: StepName): StepRow {

@@ -47,7 +47,7 @@ test.each([
 });
 
 describe('attempts that come no further', () => {
-  const options = { fruitlessAttempts: 3 };
+  const options = { maxAttemptsWithoutProgress: 3 };
 
   /** One attempt, with what the one before it left; its failure and what it leaves itself. */
   async function attemptAfter(
@@ -113,7 +113,7 @@ describe('attempts that come no further', () => {
     expect(failure).toMatchObject({
       nonRetryable: true,
       type: 'NoProgress',
-      message: 'None of the last 3 attempts came further than step 40; the last one died without a word',
+      message: 'None of the last 3 attempts got further than step 40; the last one ended without reporting an error',
     });
     expect(left).toBeUndefined();
   });

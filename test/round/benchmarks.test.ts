@@ -11,7 +11,7 @@ import { json } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runStepOnce } from '../../src/core/manifest.ts';
 import { readScores } from '../../src/evaluation/evaluation-files.ts';
-import { evaluate, evaluateShard, joinEvaluation } from '../../src/round/evaluate/evaluate.ts';
+import { evaluate, evaluateShard, joinShards } from '../../src/round/evaluate/evaluate.ts';
 import { evaluateModel } from '../../src/round/evaluate/evaluate-model.ts';
 import {
   askQuestions,
@@ -84,9 +84,9 @@ test('three shards give the scores of one, for every benchmark of the config', a
   }
   // The validation questions with a pretend trainer: here the model is of no matter.
   for (const shard of [0, 1, 2]) await evaluateShard(context, { set: 'validation', shard });
-  const outcome = await joinEvaluation(context);
+  const outcome = await joinShards(context);
   expect(outcome).toMatchObject({ questions: 8, reused: false });
-  expect(await joinEvaluation(context)).toMatchObject({ reused: true });
+  expect(await joinShards(context)).toMatchObject({ reused: true });
 
   for (const set of ['mmbench', 'seed-bench']) {
     const { asked, measures, questions, weights } = await readScores(file('evaluate', set));
@@ -208,7 +208,7 @@ test('answers in which the rules find no choice go to the teacher, each once, an
     const teacher = { ...context.config.teacher, provider: 'openai', model: 'gpt-4', baseUrl } as const;
     const taught = { ...context, config: { ...context.config, teacher } };
     process.env.OPENAI_API_KEY ??= 'none';
-    expect(await joinEvaluation(taught)).toMatchObject({ reused: false });
+    expect(await joinShards(taught)).toMatchObject({ reused: false });
     expect(asked.length).toBeGreaterThan(0);
     expect(asked.length).toBeLessThanOrEqual(before.unanswered);
     expect(asked[0]).toMatch(/Options: A\. .*\nAnswer: /);
@@ -221,7 +221,7 @@ test('answers in which the rules find no choice go to the teacher, each once, an
     // Done again for another seed of the intervals, nothing is asked again.
     const calls = asked.length;
     const again = { ...taught, config: { ...taught.config, seed: taught.config.seed + 1 } };
-    expect(await joinEvaluation(again)).toMatchObject({ reused: false });
+    expect(await joinShards(again)).toMatchObject({ reused: false });
     expect(asked).toHaveLength(calls);
   });
 }, 120_000);

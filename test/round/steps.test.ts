@@ -1,11 +1,16 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
+import { createCpuActivities } from '../../activities/cpu.ts';
+import { createGpuActivities } from '../../activities/gpu.ts';
 import { projectFile } from '../../src/core/project-file.ts';
 import { withStepsTable } from '../../src/round/describe-steps.ts';
+import { loadStep } from '../../src/round/load-step.ts';
 import { ownFolders, ownWholeStep } from '../../src/round/own-folders.ts';
-import { directoryOf, shardsDirectory, stepDirectory } from '../../src/round/step-directory.ts';
-import { type StepName, steps } from '../../src/round/steps.ts';
+import { shardsDirectory } from '../../src/round/shards.ts';
+import { directoryOf, stepDirectory } from '../../src/round/step-directory.ts';
+import { rowOf, type StepName, stepNames, steps } from '../../src/round/steps.ts';
 import { storeRules } from '../../src/round/store-rules.ts';
+import { extensions } from '../../workers/extensions.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { tinyContext, writeTinyRun } from './tiny-run.ts';
 
@@ -21,6 +26,20 @@ describe('the table of steps', () => {
     expect(shardsDirectory(run, 2, 'embed')).toBe('runs/demo-1/embedding-shards');
     const folders = (Object.keys(steps) as StepName[]).map((name) => directoryOf(run, 1, name));
     expect(new Set(folders).size).toBe(folders.length);
+  });
+
+  it('finds the functions of each step by its name', async () => {
+    for (const name of stepNames) expect(Object.keys(await loadStep(name)), name).toEqual(['run', 'activity']);
+    const { run, activity } = await loadStep('evaluate');
+    expect([run.name, activity.name]).toEqual(['evaluate', 'joinShards']);
+  });
+
+  it('names an activity of the workers for each step that takes nothing but a reference', () => {
+    const made = { ...createCpuActivities({ extensions }), ...createGpuActivities({ extensions }) };
+    expect(Object.keys(made)).toEqual(expect.arrayContaining(stepNames.flatMap((name) => rowOf(name).activity ?? [])));
+    expect(Object.keys(createGpuActivities({ extensions })).sort()).toEqual([
+      ...['embed', 'embedShard', 'evaluateShard', 'finetune', 'merge'],
+    ]);
   });
 
   it('stands in the docs as it is: `npm run schema` writes it there', async () => {

@@ -11,7 +11,8 @@ import { verdictSchema } from '../../src/generation/verdicts.ts';
 import { generate } from '../../src/round/generate/generate.ts';
 import type { StepContext } from '../../src/round/step-context.ts';
 import { stepDirectory } from '../../src/round/step-directory.ts';
-import { verifiedFile, verify } from '../../src/round/verify/verify.ts';
+import { verifiedFile } from '../../src/round/verify/results.ts';
+import { verify } from '../../src/round/verify/verify.ts';
 import { readLedger } from '../../src/teacher/ledger.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 

@@ -3,7 +3,7 @@
  * after few events.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { GenerateOutcome } from '../../src/round/outcomes.ts';
+import type { GenerateOutcome } from '../../src/round/generate/results.ts';
 import { readLedger } from '../../src/teacher/ledger.ts';
 import { generationProgressQuery, topUpUpdate } from '../../workflows/messages.ts';
 import { startEnvironment, type WorkflowTestEnvironment } from './environment.ts';

@@ -3,7 +3,7 @@
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { LocalTeacherOptions } from '../../demo/local-teacher/server.ts';
-import type { GenerateOutcome } from '../../src/round/outcomes.ts';
+import type { GenerateOutcome } from '../../src/round/generate/results.ts';
 import { readLedger } from '../../src/teacher/ledger.ts';
 import {
   finishEarlyUpdate,

@@ -1,7 +1,5 @@
 import { join } from 'node:path';
-import { z } from 'zod';
 import { type Manifest, runStepOnce } from '../../core/manifest.ts';
-import { readJson } from '../../core/read-json.ts';
 import { roundDirectory } from '../../core/run-directory.ts';
 import { writeJson } from '../../core/write-file.ts';
 import { countByType } from '../../datasets/compare-versions.ts';
@@ -9,28 +7,22 @@ import { readEngineData } from '../../datasets/engine-data.ts';
 import { appendVersion, type DatasetVersion, parentOf } from '../../datasets/versions.ts';
 import { costOf, type TokenPrice } from '../../teacher/prices.ts';
 import { readPromptTemplate } from '../../teacher/prompt-template.ts';
-import { finishedStep, manifestIn } from '../finished-step.ts';
-import { outcomeOf } from '../outcome-of.ts';
-import type { AppendOutcome } from '../outcomes.ts';
+import { finishedStep, manifestIn, requireRoundOf } from '../finished-step.ts';
 import { promptFile } from '../prompt-file.ts';
-import { rejectedByReasonFile } from '../refine/refine.ts';
-import { requireDataRound } from '../require-data-round.ts';
-import type { StepContext } from '../step-context.ts';
+import { readRejectedByReason, rejectedByReasonFile } from '../refine/results.ts';
+import { outcomeOf, type StepContext } from '../step-context.ts';
 import { stepDirectory } from '../step-directory.ts';
 import { paidPrice, teacherName } from '../teacher.ts';
 import { engineDataFile } from './generated-data.ts';
-
-const versionFile = 'version.json';
-const versionSchema = z.object({ id: z.string() });
-const countsSchema = z.record(z.string(), z.number());
+import { type AppendOutcome, readVersionId, versionFile } from './results.ts';
 
 /**
- * Publishes the round's samples as `round-<k>/DataEngine_round<k>_data.json` and adds them as a dataset version.
- * Appending the same data again changes nothing; other data for the same round is a new version beside the old one.
+ * Writes the round's samples to `round-<k>/DataEngine_round<k>_data.json` and adds them as a dataset version. Appending the
+ * same data again changes nothing; other data for the same round becomes a new version beside the old one.
  */
 export async function append(context: StepContext): Promise<AppendOutcome> {
   const { config, run, round } = context;
-  requireDataRound(round, 'append');
+  requireRoundOf('append', round);
   const refined = await finishedStep(run, round, 'refine');
   const generated = await finishedStep(run, round, 'generate');
   const verified = await manifestIn(run, stepDirectory(run, round, 'verify'));
@@ -63,19 +55,22 @@ export async function append(context: StepContext): Promise<AppendOutcome> {
         seed: config.seed,
         cost: costOfAnswers([generated.manifest, verified], price),
         rejected: refined.manifest.metrics.rejected ?? 0,
-        rejectedByReason: await readJson(join(refined.directory, rejectedByReasonFile), countsSchema),
+        rejectedByReason: await readRejectedByReason(refined.directory),
       });
       await writeJson(join(directory, versionFile), version);
       return { outputs: [published, versionFile], metrics: { samples: samples.length } };
     },
   });
-  const { id } = await readJson(join(directory, versionFile), versionSchema);
-  return { ...outcomeOf(done), version: id, samplesAdded: done.manifest.metrics.samples ?? 0 };
+  return {
+    ...outcomeOf(done),
+    version: await readVersionId(directory),
+    samplesAdded: done.manifest.metrics.samples ?? 0,
+  };
 }
 
 /**
- * What the answers of the round cost, by their tokens. What was spent on answers that were lost on the way is not in it:
- * it would make the same data another version.
+ * The cost of the round's answers by their tokens. Answers that were lost on the way don't count: with them the same data
+ * would become another version.
  */
 function costOfAnswers(
   steps: readonly (Manifest | undefined)[],

@@ -2,18 +2,14 @@ import { join } from 'node:path';
 import { runStepOnce } from '../../core/manifest.ts';
 import { writeJson } from '../../core/write-file.ts';
 import { collectBadCases } from '../../evaluation/bad-cases.ts';
-import { readEvaluatedQuestions, readWeights } from '../../evaluation/records.ts';
 import { errorWeights } from '../../evaluation/weights.ts';
+import { answersFile, readAnswers } from '../evaluate/results.ts';
 import { finishedStep } from '../finished-step.ts';
-import { outcomeOf } from '../outcome-of.ts';
-import type { ClassifyOutcome } from '../outcomes.ts';
-import type { StepContext } from '../step-context.ts';
+import { outcomeOf, type StepContext } from '../step-context.ts';
 import { stepDirectory } from '../step-directory.ts';
+import { badCasesFile, type ClassifyOutcome, readErrorWeights, weightsFile } from './results.ts';
 
-export const badCasesFile = 'bad_case_aokvqa_classified.json';
-export const weightsFile = 'weight.json';
-
-/** Sorts the round's wrong answers on the validation questions by question type; their shares are the weights. */
+/** Groups the round's wrong answers to the validation questions by question type; the error rates are the weights. */
 export async function classify(context: StepContext): Promise<ClassifyOutcome> {
   const { config, run, round } = context;
   const evaluated = await finishedStep(run, round, 'evaluate');
@@ -21,9 +17,9 @@ export async function classify(context: StepContext): Promise<ClassifyOutcome> {
   const done = await runStepOnce({
     directory,
     step: 'classify',
-    inputs: { evaluated: evaluated.manifest.outputs['aokvqa_eval.json'] },
+    inputs: { evaluated: evaluated.manifest.outputs[answersFile] },
     work: async () => {
-      const records = await readEvaluatedQuestions(join(evaluated.directory, 'aokvqa_eval.json'));
+      const records = await readAnswers(evaluated.directory);
       const badCases = collectBadCases(records, { imageFolder: config.data.images.validation });
       await writeJson(join(directory, badCasesFile), badCases);
       await writeJson(join(directory, weightsFile), errorWeights(records));
@@ -33,6 +29,6 @@ export async function classify(context: StepContext): Promise<ClassifyOutcome> {
   return {
     ...outcomeOf(done),
     badCases: done.manifest.metrics.badCases ?? 0,
-    errorByType: await readWeights(join(directory, weightsFile)),
+    errorByType: await readErrorWeights(directory),
   };
 }

@@ -1,30 +1,30 @@
 /**
- * Compares a round's merged model with the last good round's, on the validation questions alone: the test questions
- * decide nothing.
+ * Compares a round's merged model with the last good round's, on the validation questions only: nothing is decided by
+ * the test questions.
  */
 import { join } from 'node:path';
 import { InputError } from '../../core/input-error.ts';
 import { runStepOnce } from '../../core/manifest.ts';
-import { readJson } from '../../core/read-json.ts';
 import type { RunDirectory } from '../../core/run-directory.ts';
 import { writeJson } from '../../core/write-file.ts';
-import { findForgotten, forgettingSchema, sumForgotten } from '../../evaluation/forgetting.ts';
-import { readEvaluatedQuestions } from '../../evaluation/records.ts';
-import { compareRounds, roundComparisonSchema, whyWorse } from '../../evaluation/round-comparison.ts';
+import { findForgotten, sumForgotten } from '../../evaluation/forgetting.ts';
+import { compareRounds, whyWorse } from '../../evaluation/round-comparison.ts';
+import { answersFile, readAnswers } from '../evaluate/results.ts';
 import { finishedStep } from '../finished-step.ts';
 import { lineageBefore } from '../gate/lineage.ts';
-import { outcomeOf } from '../outcome-of.ts';
-import type { CompareOutcome } from '../outcomes.ts';
-import type { StepContext } from '../step-context.ts';
+import { outcomeOf, type StepContext } from '../step-context.ts';
 import { stepDirectory } from '../step-directory.ts';
 import { writeApprovalPage } from './approval-page.ts';
+import {
+  approvalPage,
+  type CompareOutcome,
+  comparisonFile,
+  forgottenFile,
+  readComparison,
+  readForgotten,
+} from './results.ts';
 
-export const comparisonFile = 'comparison.json';
-export const forgottenFile = 'forgotten.json';
-export const approvalPage = 'samples.html';
-
-const resultsFile = 'aokvqa_eval.json';
-const longestReason = 200;
+const maximumReasonLength = 200;
 
 /**
  * Writes `comparison.json` (paired tests, overall and by question type), `forgotten.json` (what the best earlier rounds
@@ -44,20 +44,16 @@ export async function compareRound(context: StepContext): Promise<CompareOutcome
     directory,
     step: 'compare',
     inputs: {
-      now: evaluated.manifest.outputs[resultsFile],
-      earlier: earlier.map(({ manifest }) => manifest.outputs[resultsFile]),
+      now: evaluated.manifest.outputs[answersFile],
+      earlier: earlier.map(({ manifest }) => manifest.outputs[answersFile]),
       settings: { level, tolerance, typeTolerance, typeTolerances },
       asksPerson,
     },
     work: async () => {
-      const now = await readEvaluatedQuestions(join(evaluated.directory, resultsFile));
+      const now = await readAnswers(evaluated.directory);
       requireKnownTypes(context, new Set(now.map(({ question_type }) => question_type)));
       const answers = new Map(
-        await Promise.all(
-          earlier.map(
-            async (one) => [one.number, await readEvaluatedQuestions(join(one.directory, resultsFile))] as const,
-          ),
-        ),
+        await Promise.all(earlier.map(async (one) => [one.number, await readAnswers(one.directory)] as const)),
       );
       const before = builtOn === undefined ? [] : (answers.get(builtOn) ?? []);
       const outputs = [comparisonFile, forgottenFile];
@@ -70,8 +66,8 @@ export async function compareRound(context: StepContext): Promise<CompareOutcome
       return { outputs, metrics: {} };
     },
   });
-  const comparison = await readJson(join(directory, comparisonFile), roundComparisonSchema);
-  const { right, lost } = sumForgotten(await readJson(join(directory, forgottenFile), forgettingSchema));
+  const comparison = await readComparison(directory);
+  const { right, lost } = sumForgotten(await readForgotten(directory));
   const reasons = whyWorse(comparison);
   const { questions, rightBefore, rightNow, pValue } = comparison.overall;
   return {
@@ -88,14 +84,14 @@ export async function compareRound(context: StepContext): Promise<CompareOutcome
   };
 }
 
-/** Where a person finds a page. */
+/** Where a person can open the page. */
 async function shownPage({ stored }: RunDirectory, file: string): Promise<string> {
   return stored === undefined ? file : stored.publish(file);
 }
 
-/** Reasons travel through Temporal; `comparison.json` has all. */
+/** Reasons become payloads of Temporal, which stay small; `comparison.json` has all of them. */
 function shorten(text: string): string {
-  return text.length > longestReason ? `${text.slice(0, longestReason)} …` : text;
+  return text.length > maximumReasonLength ? `${text.slice(0, maximumReasonLength)} …` : text;
 }
 
 function requireKnownTypes({ config, run }: StepContext, types: ReadonlySet<string>): void {

@@ -1,4 +1,4 @@
-/** What is embedded, and having the trainer do it. */
+/** Which images are embedded, and the job of the trainer that embeds them. */
 import { join } from 'node:path';
 import { hashFile, hashValue } from '../../core/hash.ts';
 import type { Manifest } from '../../core/manifest.ts';
@@ -9,18 +9,16 @@ import { runTrainerStep } from '../../trainer/supervisor/trainer-step.ts';
 import { baseModelHash, isBuiltInFamily } from '../base-model.ts';
 import { poolAnnotations, poolImages, type QuestionSet, questionSet } from '../dataset-paths.ts';
 import { hashModelFiles } from '../model-files.ts';
-import { outcomeOf } from '../outcome-of.ts';
-import type { EmbedOutcome } from '../outcomes.ts';
 import { withPool } from '../pool.ts';
-import type { StepContext } from '../step-context.ts';
-import { type EmbeddedImageIds, embeddingsFile, imageIdsFile } from './embeddings.ts';
+import { outcomeOf, type StepContext } from '../step-context.ts';
+import { type EmbeddedImageIds, type EmbedOutcome, embeddingsFile, imageIdsFile } from './results.ts';
 
 const imagesFile = 'images.json';
 
-/** What is kept of the embeddings. */
+/** The results of embedding. */
 export const embeddingFiles = [embeddingsFile, imageIdsFile];
 
-/** All that the rows depend on, and where runs that have the same share them. */
+/** Everything that the rows depend on, and the folder in which runs with the same inputs share them. */
 export async function whatIsEmbedded({
   config,
 }: Pick<StepContext, 'config'>): Promise<{ inputs: Record<string, unknown>; cached: string }> {
@@ -56,10 +54,10 @@ export async function listImages({
 }
 
 /**
- * Has the trainer embed images into a step's folder: CLIP and the vision encoders of our own families by our own
- * trainer, those of other models by PyTorch's.
+ * Has the trainer embed images into a step's folder: our own trainer for CLIP and the vision encoders of built-in families,
+ * PyTorch's for those of other models.
  *
- * @param input.part which of all images; default: all
+ * @param input.shardOf selects the images of a shard; default: all images
  */
 export async function embedImages(
   context: StepContext,
@@ -67,12 +65,12 @@ export async function embedImages(
     directory,
     step,
     inputs,
-    part = (images) => images,
+    shardOf = (images) => images,
   }: {
     directory: string;
     step: string;
     inputs: Record<string, unknown>;
-    part?: (images: string[]) => string[];
+    shardOf?: (images: string[]) => string[];
   },
 ): Promise<{ manifest: Manifest; skipped: boolean }> {
   const { config } = context;
@@ -86,7 +84,7 @@ export async function embedImages(
     prepare: async () => {
       const { ids, images } = await listImages(context);
       await writeJson(join(directory, imageIdsFile), ids);
-      await writeJson(join(directory, imagesFile), part(images));
+      await writeJson(join(directory, imagesFile), shardOf(images));
       return {
         kind: 'embed',
         model: clip ?? config.model.path,
@@ -98,7 +96,7 @@ export async function embedImages(
   });
 }
 
-/** What a step that embedded images came to. */
+/** The outcome of a step that embedded images. */
 export function embedOutcome(done: { manifest: Manifest; skipped: boolean }): EmbedOutcome {
   return { ...outcomeOf(done), images: done.manifest.metrics.images ?? 0 };
 }

@@ -1,67 +1,52 @@
-/** The embeddings in parts, each by another GPU worker. */
+/** The embeddings in shards, each by another GPU worker. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { InputError } from '../../core/input-error.ts';
 import { runStepOnce, type StepResult } from '../../core/manifest.ts';
 import { writeJson } from '../../core/write-file.ts';
 import { writeSafetensors } from '../../model/files/safetensors.ts';
-import { manifestIn } from '../finished-step.ts';
-import type { EmbedOutcome } from '../outcomes.ts';
-import { partOf } from '../part-of.ts';
+import { embeddingShardDirectory, itemsOfShard, requireShard } from '../shards.ts';
 import type { StepContext } from '../step-context.ts';
 import { embeddingFiles, embedImages, embedOutcome, listImages, whatIsEmbedded } from './embed-images.ts';
-import {
-  type EmbeddingRows,
-  embeddingShardDirectory,
-  embeddingsFile,
-  imageIdsFile,
-  readEmbeddings,
-} from './embeddings.ts';
+import { type EmbeddingRows, type EmbedOutcome, embeddingsFile, imageIdsFile, readEmbeddings } from './results.ts';
 
-/** Embeds one part of the images: `<run>/embedding-shards/<i>-of-<n>/`. Rows that runs share are not computed again. */
+/** Embeds one shard of the images: `<run>/embedding-shards/<i>-of-<n>/`. Rows that runs share are not computed again. */
 export async function embedShard(context: StepContext, { shard }: { shard: number }): Promise<EmbedOutcome> {
   const { embeddingShards: count } = context.config.sampling;
   const { inputs, cached } = await whatIsEmbedded(context);
   const step = {
-    directory: embeddingShardDirectory(context.run, shard, count),
+    directory: embeddingShardDirectory(context, { shard }),
     step: 'embed-shard',
     inputs: { ...inputs, shard, count },
   };
-  const part = <T>(all: T[]) => partOf(all, shard, count);
-  if (!existsSync(cached)) return embedOutcome(await embedImages(context, { ...step, part }));
+  const shardOf = <T>(all: T[]) => itemsOfShard(all, shard, count);
+  if (!existsSync(cached)) return embedOutcome(await embedImages(context, { ...step, shardOf }));
   const work = async () => {
     const { embeddings, width } = await readEmbeddings(join(cached, embeddingsFile));
-    const rows = part(Array.from({ length: embeddings.length / width }, (_, row) => row));
+    const rows = shardOf(Array.from({ length: embeddings.length / width }, (_, row) => row));
     const [first = 0] = rows;
-    await writeRows(step.directory, {
-      embeddings: embeddings.slice(first * width, (first + rows.length) * width),
-      width,
-    });
+    const own = embeddings.slice(first * width, (first + rows.length) * width);
+    await writeRows(step.directory, { embeddings: own, width });
     return { outputs: [embeddingsFile], metrics: { images: rows.length } };
   };
   return embedOutcome(await runStepOnce({ ...step, work }));
 }
 
-/** Puts the rows of all parts together in a step's folder. @throws InputError when a part has not been done */
-export async function joinParts(context: StepContext, directory: string): Promise<StepResult> {
-  const { config, run } = context;
-  const { embeddingShards: count } = config.sampling;
-  const parts: EmbeddingRows[] = [];
+/** Writes the rows of all shards into a step's folder. @throws InputError when a shard has not finished */
+export async function joinRows(context: StepContext, directory: string): Promise<StepResult> {
+  const { embeddingShards: count } = context.config.sampling;
+  const shards: EmbeddingRows[] = [];
   for (let shard = 0; shard < count; shard += 1) {
-    const folder = embeddingShardDirectory(run, shard, count);
-    if ((await manifestIn(run, folder, { weights: true })) === undefined) {
-      const problem = 'this part of the images has not been embedded';
-      throw new InputError({ file: folder, problem, remedy: 'Run `dataengine embed` with the same config' });
-    }
-    parts.push(await readEmbeddings(join(folder, embeddingsFile)));
+    const folder = embeddingShardDirectory(context, { shard });
+    await requireShard(context, 'embed', folder, { weights: true });
+    shards.push(await readEmbeddings(join(folder, embeddingsFile)));
   }
-  // A part without images may not know how wide a row is.
-  const width = Math.max(...parts.map((part) => part.width));
-  const embeddings = new Float32Array(parts.reduce((length, part) => length + part.embeddings.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    embeddings.set(part.embeddings, at);
-    at += part.embeddings.length;
+  // A shard without images may not know how wide a row is.
+  const width = Math.max(...shards.map((shard) => shard.width));
+  const embeddings = new Float32Array(shards.reduce((length, shard) => length + shard.embeddings.length, 0));
+  let offset = 0;
+  for (const shard of shards) {
+    embeddings.set(shard.embeddings, offset);
+    offset += shard.embeddings.length;
   }
   const { ids, images } = await listImages(context);
   await writeJson(join(directory, imageIdsFile), ids);

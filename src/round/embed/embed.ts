@@ -4,29 +4,29 @@ import { join } from 'node:path';
 import { fillFolder } from '../../core/files.ts';
 import { runStepOnce } from '../../core/manifest.ts';
 import { readJson } from '../../core/read-json.ts';
-import type { EmbedOutcome } from '../outcomes.ts';
 import type { StepContext } from '../step-context.ts';
+import { directoryOf } from '../step-directory.ts';
 import { embeddingFiles, embedImages, embedOutcome, whatIsEmbedded } from './embed-images.ts';
-import { embedShard, joinParts } from './embed-shard.ts';
-import { embeddingsDirectory, imageIdsFile, imageIdsSchema } from './embeddings.ts';
+import { embedShard, joinRows } from './embed-shard.ts';
+import { type EmbedOutcome, imageIdsFile, imageIdsSchema } from './results.ts';
 
-/** Embeds all parts one after another, where the config says that it is done in parts, and joins them. */
+/** Embeds all images: in shards one after another, where the config says so, which are then joined. */
 export async function embed(context: StepContext): Promise<EmbedOutcome> {
   const { embeddingShards: count } = context.config.sampling;
   for (let shard = 0; count > 1 && shard < count; shard += 1) await embedShard(context, { shard });
-  return joinOrEmbed(context);
+  return joinShards(context);
 }
 
 /**
  * Embeds the images of the pool and of the validation questions, once a run: with CLIP where the config names one,
- * else with the base model's vision encoder, which is never trained, so the rows hold for every round. Runs with the
- * same images and the same model share the rows. Where they were embedded in parts, these are joined.
+ * otherwise with the base model's vision encoder, which is never trained, so that the rows are valid for every round. Runs
+ * with the same images and the same model share the rows. Where the images were embedded in shards, these are joined.
  *
- * @throws InputError when a part has not been done
+ * @throws InputError when a shard has not finished
  */
-export async function joinOrEmbed(context: StepContext): Promise<EmbedOutcome> {
+export async function joinShards(context: StepContext): Promise<EmbedOutcome> {
   const { config, run } = context;
-  const directory = embeddingsDirectory(run);
+  const directory = directoryOf(run, 0, 'embed') as string;
   const { inputs, cached } = await whatIsEmbedded(context);
   const step = { directory, step: 'embed', inputs };
   if (existsSync(cached)) {
@@ -34,7 +34,7 @@ export async function joinOrEmbed(context: StepContext): Promise<EmbedOutcome> {
   }
   const done =
     config.sampling.embeddingShards > 1
-      ? await runStepOnce({ ...step, work: () => joinParts(context, directory) })
+      ? await runStepOnce({ ...step, work: () => joinRows(context, directory) })
       : await embedImages(context, step);
   await putIntoCache(directory, cached);
   return embedOutcome(done);

@@ -1,12 +1,11 @@
 /**
- * Scores the merged model: the trainer ranks the answers of a part of the questions, then the parts are joined and
- * the scores computed.
+ * Scores the merged model: the trainer ranks the answers to the questions in shards, then the shards are joined and the
+ * scores computed.
  */
 import { join } from 'node:path';
 import { evaluationNumberFormats } from '../../config/evaluate-schema.ts';
 import { hashFile } from '../../core/hash.ts';
-import { InputError } from '../../core/input-error.ts';
-import { type Manifest, runStepOnce } from '../../core/manifest.ts';
+import { runStepOnce } from '../../core/manifest.ts';
 import { readJsonLines } from '../../core/read-json.ts';
 import type { AokvqaQuestion } from '../../datasets/aokvqa.ts';
 import type { BenchmarkQuestion } from '../../evaluation/benchmarks/benchmark.ts';
@@ -21,27 +20,26 @@ import {
   readEvaluationSet,
   requireEvaluationSet,
 } from '../evaluation-sets.ts';
-import { finishedStep, manifestIn } from '../finished-step.ts';
-import { outcomeOf } from '../outcome-of.ts';
-import type { EvaluateOutcome, EvaluateShardOutcome } from '../outcomes.ts';
-import { partOf } from '../part-of.ts';
+import { finishedStep } from '../finished-step.ts';
 import { questionTypesOf } from '../question-types.ts';
 import { writeScores } from '../score-questions.ts';
-import type { StepContext } from '../step-context.ts';
-import { shardsDirectory, stepDirectory } from '../step-directory.ts';
+import { evaluationShardDirectory, itemsOfShard, requireShard } from '../shards.ts';
+import { outcomeOf, type StepContext } from '../step-context.ts';
+import { stepDirectory } from '../step-directory.ts';
 import { extractorOf, settleUnclearOf } from '../teacher.ts';
 import { lossesFile, rankQuestions } from './rank-questions.ts';
+import type { EvaluateOutcome, EvaluateShardOutcome } from './results.ts';
 
-/** Scores all parts of all sets one after another, and joins them. */
+/** Scores all shards of all sets one after another, and joins them. */
 export async function evaluate(context: StepContext): Promise<EvaluateOutcome> {
   const { config, run } = context;
   for (const { name } of evaluationSets(config, run)) {
     for (let shard = 0; shard < config.evaluate.shards; shard += 1) await evaluateShard(context, { set: name, shard });
   }
-  return joinEvaluation(context);
+  return joinShards(context);
 }
 
-/** Scores one part of a set: `round-<k>/evaluate-shards/<set>-<i>-of-<n>/losses.jsonl`. */
+/** Scores one shard of a set: `round-<k>/evaluate-shards/<set>-<i>-of-<n>/losses.jsonl`. */
 export async function evaluateShard(
   context: StepContext,
   { set: name, shard }: { set: string; shard: number },
@@ -52,10 +50,10 @@ export async function evaluateShard(
   const questions = await readEvaluationSet(set, extractedImagesFolder(run));
   const { shards: count } = config.evaluate;
   const all = askQuestions(set, questions);
-  const asked = count === 1 ? all : partOf(byImage(all), shard, count);
+  const asked = count === 1 ? all : itemsOfShard(byImage(all), shard, count);
   const done = await rankQuestions({
     context,
-    directory: shardDirectory(context, name, shard),
+    directory: evaluationShardDirectory(context, { set: name, shard }),
     model: merged.directory,
     modelFiles: merged.manifest.outputs,
     asked,
@@ -67,15 +65,15 @@ export async function evaluateShard(
 }
 
 /**
- * Joins the parts. Into `evaluate/` go the validation questions' `aokvqa_eval.json` and scores, into
+ * Joins the shards. Into `evaluate/` go the validation questions' `aokvqa_eval.json` and scores, into
  * `evaluate/<set>/` those of every other set.
  */
-export async function joinEvaluation(context: StepContext): Promise<EvaluateOutcome> {
+export async function joinShards(context: StepContext): Promise<EvaluateOutcome> {
   const { config, run, round } = context;
   const merged = await finishedStep(run, round, 'merge');
   const directory = stepDirectory(run, round, 'evaluate');
   const sets = evaluationSets(config, run);
-  const parts: Record<string, unknown> = {};
+  const shards: Record<string, unknown> = {};
   const asked: Record<string, string> = {};
   const questionsOf = new Map<string, BenchmarkQuestion[]>();
   for (const set of sets) {
@@ -83,7 +81,8 @@ export async function joinEvaluation(context: StepContext): Promise<EvaluateOutc
     questionsOf.set(set.name, questions);
     asked[set.name] = hashAsked(askQuestions(set, questions));
     for (let shard = 0; shard < config.evaluate.shards; shard += 1) {
-      parts[`${set.name}-${shard}`] = (await requireShard(context, set.name, shard)).outputs;
+      const folder = evaluationShardDirectory(context, { set: set.name, shard });
+      shards[`${set.name}-${shard}`] = (await requireShard(context, 'evaluate', folder)).outputs;
     }
   }
   const types = Object.fromEntries([...questionsOf].map(([name, questions]) => [name, questions.map(typeOf)]));
@@ -91,7 +90,7 @@ export async function joinEvaluation(context: StepContext): Promise<EvaluateOutc
     directory,
     step: 'evaluate',
     inputs: {
-      parts,
+      shards,
       asked,
       types,
       ...extractionOf(context, sets),
@@ -147,9 +146,8 @@ function typeOf(question: BenchmarkQuestion & { question_type?: string }): strin
 async function readLosses(context: StepContext, { name }: EvaluationSet) {
   const losses = [];
   for (let shard = 0; shard < context.config.evaluate.shards; shard += 1) {
-    losses.push(
-      ...(await readJsonLines(join(shardDirectory(context, name, shard), lossesFile), evaluationAnswerSchema)),
-    );
+    const folder = evaluationShardDirectory(context, { set: name, shard });
+    losses.push(...(await readJsonLines(join(folder, lossesFile), evaluationAnswerSchema)));
   }
   return losses;
 }
@@ -162,32 +160,12 @@ function extractionOf(context: StepContext, sets: readonly EvaluationSet[]) {
   return { extraction: extractorOf(context) };
 }
 
-/** Questions about one image beside one another, so that a part computes it for all of them; MMBench's rotations are far apart. */
+/** Sorted so that questions about one image are neighbors: a shard computes it once. MMBench's rotations are far apart. */
 function byImage(asked: readonly EvaluationQuestion[]): EvaluationQuestion[] {
   const firstAt = new Map<string | undefined, number>();
   for (const [index, { image }] of asked.entries()) if (!firstAt.has(image)) firstAt.set(image, index);
   const placeOf = ({ image }: EvaluationQuestion) => firstAt.get(image) as number;
   return asked.toSorted((left, right) => placeOf(left) - placeOf(right));
-}
-
-/** The folder of one part of a set. */
-export function shardDirectory(
-  { config, run, round }: Pick<StepContext, 'config' | 'run' | 'round'>,
-  set: string,
-  shard: number,
-): string {
-  return join(shardsDirectory(run, round, 'evaluate'), `${set}-${shard}-of-${config.evaluate.shards}`);
-}
-
-async function requireShard(context: StepContext, set: string, shard: number): Promise<Manifest> {
-  const directory = shardDirectory(context, set, shard);
-  const manifest = await manifestIn(context.run, directory);
-  if (manifest !== undefined) return manifest;
-  throw new InputError({
-    file: directory,
-    problem: 'this part of the evaluation has not been done',
-    remedy: 'Run `dataengine evaluate` for this round',
-  });
 }
 
 function capital(text: string): string {

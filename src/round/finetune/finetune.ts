@@ -3,13 +3,10 @@ import { runTrainerStep } from '../../trainer/supervisor/trainer-step.ts';
 import { baseModelHash } from '../base-model.ts';
 import { finishedStep } from '../finished-step.ts';
 import { lineageBefore } from '../gate/lineage.ts';
-import { outcomeOf } from '../outcome-of.ts';
-import type { FinetuneOutcome } from '../outcomes.ts';
-import type { StepContext } from '../step-context.ts';
+import { outcomeOf, type StepContext } from '../step-context.ts';
 import { stepDirectory } from '../step-directory.ts';
+import { adapterFile, type FinetuneOutcome, finetuneFiles } from './results.ts';
 import { mixtureFiles, roundMixture } from './round-mixture.ts';
-
-const outputs = ['adapter_config.json', 'adapter_model.safetensors', 'loss.jsonl'];
 
 /**
  * Finetunes LoRA adapters on the base model with the round's mixture: the base data, its own and that of the rounds it
@@ -47,7 +44,7 @@ export async function finetune(context: StepContext): Promise<FinetuneOutcome> {
       parts: mixture.parts.map(({ name, hash, sampleRatio }) => ({ name, hash, sampleRatio })),
       format: config.data.format,
       settings,
-      start: previous?.manifest.outputs['adapter_model.safetensors'],
+      start: previous?.manifest.outputs[adapterFile],
     },
     prepare: async (): Promise<FinetuneJob> => {
       samples = await mixture.write(directory);
@@ -61,7 +58,7 @@ export async function finetune(context: StepContext): Promise<FinetuneOutcome> {
         checkpointEverySteps,
       };
     },
-    finish: async ({ metrics }) => ({ outputs, metrics: { ...metrics, samples, steps } }),
+    finish: async ({ metrics }) => ({ outputs: finetuneFiles, metrics: { ...metrics, samples, steps } }),
   });
   const { metrics } = done.manifest;
   return { ...outcomeOf(done), samples: metrics.samples ?? 0, steps, loss: metrics.loss };

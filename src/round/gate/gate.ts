@@ -1,25 +1,26 @@
 /**
- * Decides whether a round is built upon, and whether the run goes on.
+ * Decides whether later rounds build upon a round, and whether the run continues.
  */
 import { join } from 'node:path';
 import { InputError } from '../../core/input-error.ts';
 import { runStepOnce } from '../../core/manifest.ts';
 import { writeJson } from '../../core/write-file.ts';
 import { markVersion } from '../../datasets/versions.ts';
-import { readEvaluatedQuestions } from '../../evaluation/records.ts';
 import { isRight } from '../../evaluation/round-comparison.ts';
 import { findStop, type Stop, type StopInput } from '../../evaluation/stop-rules.ts';
 import { readLedger } from '../../teacher/ledger.ts';
 import { readPrice } from '../../teacher/prices.ts';
-import { compareRound, comparisonFile } from '../compare/compare.ts';
+import { compareRound } from '../compare/compare.ts';
+import type { CompareOutcome } from '../compare/results.ts';
+import { comparisonFile } from '../compare/results.ts';
+import { readAnswers } from '../evaluate/results.ts';
 import { finishedStep } from '../finished-step.ts';
-import { outcomeOf } from '../outcome-of.ts';
-import type { CompareOutcome, GateOutcome } from '../outcomes.ts';
-import type { StepContext } from '../step-context.ts';
+import { outcomeOf, type StepContext } from '../step-context.ts';
 import { stepDirectory } from '../step-directory.ts';
-import { type Decision, decisionFile, lineageBefore, readDecision, writeLineage } from './lineage.ts';
+import { lineageBefore, readDecision, writeLineage } from './lineage.ts';
+import { type Decision, decisionFile, type GateOutcome } from './results.ts';
 
-/** What a person, or the time that ran out, says about a round. */
+/** A person's decision about a round, or the default when nobody decided in time. */
 export interface Verdict {
   decision: 'accept' | 'reject' | 'gate';
   by: 'person' | 'default';
@@ -28,8 +29,8 @@ export interface Verdict {
 
 /**
  * Writes `round-<k>/gate/decision.json` and `lineage.json`, and marks the round's dataset version when it is set aside.
- * The same comparison and the same verdict give the same decision; under the policy `approve`, a verdict that was given
- * stays until another is.
+ * The same comparison and the same verdict give the same decision. Under the policy `approve` a verdict holds until another
+ * is given.
  *
  * @throws InputError when a person is to decide and has not
  */
@@ -116,7 +117,7 @@ function judge({ config, round }: StepContext, compared: CompareOutcome, verdict
   return { accepted, by: verdict.by, reason: tests.reason, verdict: verdict.decision, comment: verdict.comment };
 }
 
-/** The verdict that was given before on the same comparison. */
+/** The verdict of an earlier attempt on the same comparison. */
 async function earlierVerdict({ run, round }: StepContext, comparisonHash: string): Promise<Verdict | undefined> {
   const earlier = await readDecision(run, round);
   if (earlier?.verdict === undefined || earlier.comparison !== comparisonHash) return undefined;
@@ -125,7 +126,7 @@ async function earlierVerdict({ run, round }: StepContext, comparisonHash: strin
 
 type Spent = NonNullable<StopInput['budget']>;
 
-/** What the run has cost up to this round; of later rounds nothing counts, so that doing it again changes nothing. */
+/** The cost of the run up to this round. Later rounds don't count, so that running the step again changes nothing. */
 async function spentUntil({ config, run, round }: StepContext): Promise<Spent | undefined> {
   const { budget: limit } = config.stop;
   if (limit === undefined) return undefined;
@@ -167,5 +168,5 @@ async function stopAfter(
 
 async function answersOf({ run }: StepContext, round: number) {
   const { directory } = await finishedStep(run, round, 'evaluate');
-  return { round, answers: await readEvaluatedQuestions(join(directory, 'aokvqa_eval.json')) };
+  return { round, answers: await readAnswers(directory) };
 }

@@ -14,15 +14,14 @@ import { readPromptTemplate } from '../../teacher/prompt-template.ts';
 import { askInThisProcess } from '../asking/in-this-process.ts';
 import { type GenerationPlan, planWork } from '../asking/plan.ts';
 import { readPlan, syncCalls } from '../asking/work.ts';
-import { finishedStep } from '../finished-step.ts';
-import { outcomeOf } from '../outcome-of.ts';
-import type { GenerateOutcome } from '../outcomes.ts';
+import { finishedStep, requireRoundOf } from '../finished-step.ts';
 import { promptFile } from '../prompt-file.ts';
-import { requireDataRound } from '../require-data-round.ts';
-import { requestsFile } from '../sample/sample.ts';
-import type { StepContext } from '../step-context.ts';
+import { requestsFile } from '../sample/results.ts';
+import { outcomeOf, type StepContext } from '../step-context.ts';
 import { refuseUnknownPrice, teacherIdentity, teacherOf } from '../teacher.ts';
-import { type GenerationFolder, generationFolder, generationWork, rawAnswersFile } from './work.ts';
+import type { GenerateOutcome } from './results.ts';
+import { rawAnswersFile } from './results.ts';
+import { type GenerationFolder, generationFolder, generationWork } from './work.ts';
 
 /**
  * Asks the teacher for each of the round's requests, in this process. An interrupted attempt goes on where it stopped.
@@ -42,7 +41,7 @@ export async function generate(context: StepContext): Promise<GenerateOutcome> {
  * @throws InputError when there are no requests yet, or a budget is set for a model without a price
  */
 export async function startGeneration(context: StepContext): Promise<GenerationPlan> {
-  requireDataRound(context.round, 'generate');
+  requireRoundOf('generate', context.round);
   await refuseUnknownPrice(context);
   const folder = await generationFolder(context);
   const begun = await beginStep(await generationStep(context, folder));

@@ -12,12 +12,11 @@ import { ledgerSource, type TeacherWork } from '../asking/work.ts';
 import { finishedStep } from '../finished-step.ts';
 import { poolImageUrl, withPool } from '../pool.ts';
 import { promptFile } from '../prompt-file.ts';
-import { requestsFile } from '../sample/sample.ts';
+import { requestsFile } from '../sample/results.ts';
 import type { StepContext } from '../step-context.ts';
 import { stepDirectory } from '../step-directory.ts';
 import { connectTeacher } from '../teacher.ts';
-
-export const rawAnswersFile = 'gptvqa_result.jsonl';
+import { rawAnswersFile } from './results.ts';
 
 export interface GenerationFolder {
   directory: string;

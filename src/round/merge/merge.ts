@@ -5,10 +5,9 @@ import { runTrainerStep } from '../../trainer/supervisor/trainer-step.ts';
 import { baseModelHash } from '../base-model.ts';
 import { mixtureFiles, roundMixture } from '../finetune/round-mixture.ts';
 import { finishedStep } from '../finished-step.ts';
-import { outcomeOf } from '../outcome-of.ts';
-import type { MergeOutcome } from '../outcomes.ts';
-import type { StepContext } from '../step-context.ts';
+import { outcomeOf, type StepContext } from '../step-context.ts';
 import { stepDirectory } from '../step-directory.ts';
+import type { MergeOutcome } from './results.ts';
 
 const paritySamples = 4;
 const parityTolerance = 1e-3;

@@ -12,12 +12,11 @@ import { refuseProblems } from '../data-problem.ts';
 import { prepareDataSources } from '../data-sources.ts';
 import { configuredSplits, type QuestionSet, questionSet } from '../dataset-paths.ts';
 import { evaluationSets, extractedImagesFolder } from '../evaluation-sets.ts';
-import { outcomeOf } from '../outcome-of.ts';
-import type { PrepareDataOutcome } from '../outcomes.ts';
 import { questionTypesOf, reportAgreement } from '../question-types.ts';
 import { readDatasets, type UsedImage } from '../read-datasets.ts';
-import type { StepContext } from '../step-context.ts';
+import { outcomeOf, type StepContext } from '../step-context.ts';
 import { directoryOf } from '../step-directory.ts';
+import type { PrepareDataOutcome } from './results.ts';
 
 /**
  * Makes the data that the config asks a data source for, unless it is there; then reads every dataset, decodes

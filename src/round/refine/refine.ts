@@ -9,20 +9,17 @@ import { verdictJudge, verdictSchema } from '../../generation/verdicts.ts';
 import { readRawAnswers } from '../../teacher/call-log.ts';
 import { engineDataFile, generatedData } from '../append/generated-data.ts';
 import { evaluationFiles } from '../evaluation-set.ts';
-import { finishedStep } from '../finished-step.ts';
+import { finishedStep, requireRoundOf } from '../finished-step.ts';
 import { lineageBefore } from '../gate/lineage.ts';
-import { rawAnswersFile } from '../generate/work.ts';
-import { outcomeOf } from '../outcome-of.ts';
-import type { RefineOutcome } from '../outcomes.ts';
-import { requireDataRound } from '../require-data-round.ts';
-import { requestsFile } from '../sample/sample.ts';
-import type { StepContext } from '../step-context.ts';
+import { rawAnswersFile } from '../generate/results.ts';
+import { requestsFile } from '../sample/results.ts';
+import { outcomeOf, type StepContext } from '../step-context.ts';
 import { stepDirectory } from '../step-directory.ts';
-import { verifiedFile, verifies } from '../verify/verify.ts';
+import { verifiedFile } from '../verify/results.ts';
+import { verifies } from '../verify/verify.ts';
 import { keepRules } from './keep-rules.ts';
-
-export const rejectedFile = 'rejected.jsonl';
-export const rejectedByReasonFile = 'rejected_by_reason.json';
+import type { RefineOutcome } from './results.ts';
+import { rejectedByReasonFile, rejectedFile } from './results.ts';
 
 /**
  * Parses and filters the teacher's answers, and drops what a round that is built upon has already and what would leak
@@ -30,7 +27,7 @@ export const rejectedByReasonFile = 'rejected_by_reason.json';
  */
 export async function refine(context: StepContext): Promise<RefineOutcome> {
   const { config, run, round } = context;
-  requireDataRound(round, 'refine');
+  requireRoundOf('refine', round);
   const sampled = await finishedStep(run, round, 'sample');
   const generated = await finishedStep(run, round, 'generate');
   const earlier = await generatedData(run, await lineageBefore(context, round));

@@ -1,5 +1,5 @@
 /**
- * What came from what in a run, as the manifests of its steps tell: read for the report.
+ * The lineage of a run's data and models by the manifests of its steps, for the report.
  */
 import type { Config } from '../../config/schema.ts';
 import { hashValue } from '../../core/hash.ts';
@@ -8,13 +8,12 @@ import type { RunDirectory } from '../../core/run-directory.ts';
 import { versionHistory } from '../../datasets/versions.ts';
 import type { ReportLineage } from '../../report/report-input.ts';
 import { baseModelHash } from '../base-model.ts';
+import { adapterFile } from '../finetune/results.ts';
 import { manifestIn } from '../finished-step.ts';
 import { stepDirectory } from '../step-directory.ts';
 import type { RoundStep } from '../steps.ts';
 
 type Node = ReportLineage['nodes'][number];
-
-const ADAPTER = 'adapter_model.safetensors';
 
 /** Nodes and edges from the base model and the base data to the scores of the given rounds. */
 export async function readLineage(
@@ -33,7 +32,7 @@ export async function readLineage(
   };
 
   const versions = (await versionHistory(run.root)).filter(({ current }) => current).map(({ version }) => version);
-  /** What a hash in a later manifest stands for. */
+  /** Hash in a later manifest → node. */
   const adapterOf = new Map<string, string>();
   const scoresOf = new Map<string, string>();
 
@@ -65,7 +64,7 @@ export async function readLineage(
       await step('classify'),
     ];
     if (!finetuned || !merged || !evaluated || !classified) continue;
-    const adapter = finetuned.outputs[ADAPTER] ?? '';
+    const adapter = finetuned.outputs[adapterFile] ?? '';
     add(
       {
         id: `adapter-${round}`,

@@ -1,19 +1,14 @@
 /**
- * What a finished round left, for the report.
+ * Reads the results of a finished round for the report, with the readers of its steps.
  */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
 import type { Config } from '../../config/schema.ts';
 import type { Manifest } from '../../core/manifest.ts';
-import { readJson, readJsonLines } from '../../core/read-json.ts';
 import type { RunDirectory } from '../../core/run-directory.ts';
 import { aokvqaImagePath } from '../../datasets/aokvqa.ts';
 import { readEngineData } from '../../datasets/engine-data.ts';
 import { readScores, scoresFile } from '../../evaluation/evaluation-files.ts';
-import { forgettingSchema } from '../../evaluation/forgetting.ts';
-import { readEvaluatedQuestions, readWeights } from '../../evaluation/records.ts';
-import { roundComparisonSchema } from '../../evaluation/round-comparison.ts';
 import type {
   ReportBadCase,
   ReportGeneratedSample,
@@ -21,35 +16,21 @@ import type {
   ReportRound,
 } from '../../report/report-input.ts';
 import { engineDataFile } from '../append/generated-data.ts';
-import { weightsFile } from '../classify/classify.ts';
-import { comparisonFile, forgottenFile } from '../compare/compare.ts';
+import { readErrorWeights } from '../classify/results.ts';
+import { readComparison, readForgotten } from '../compare/results.ts';
 import { poolImages, type QuestionSet, questionSet } from '../dataset-paths.ts';
+import { readAnswers } from '../evaluate/results.ts';
 import { evaluationSets } from '../evaluation-sets.ts';
+import { readLosses } from '../finetune/results.ts';
 import { finishedStep, manifestIn } from '../finished-step.ts';
 import { readDecision } from '../gate/lineage.ts';
-import { rejectedByReasonFile, rejectedFile } from '../refine/refine.ts';
-import { usedWeightsFile } from '../sample/sample.ts';
-import { requestsByTypeFile } from '../sampling-files.ts';
-import { shardsDirectory, stepDirectory } from '../step-directory.ts';
-import type { RoundStep } from '../steps.ts';
+import { readRejected, readRejectedByReason } from '../refine/results.ts';
+import { readRequestsByType, readUsedWeights } from '../sample/results.ts';
+import { shardsDirectory } from '../shards.ts';
+import { stepDirectory } from '../step-directory.ts';
+import { roundSteps } from '../steps.ts';
 import { paidPrice, type TeacherContext } from '../teacher.ts';
 
-const countsSchema = z.record(z.string(), z.number());
-const lossSchema = z.object({ step: z.number(), loss: z.number() });
-const stepNames: RoundStep[] = [
-  'sample',
-  'generate',
-  'verify',
-  'refine',
-  'append',
-  'finetune',
-  'merge',
-  'evaluate',
-  'classify',
-  'compare',
-  'gate',
-];
-const rejectedSchema = z.object({ image_id: z.int(), reason: z.string(), detail: z.string(), raw: z.string() });
 const lossCurvePoints = 300;
 
 /** The figures of a round whose steps have all finished. */
@@ -60,7 +41,7 @@ export async function readReportRound(
   const { config, run } = context;
   const { manifest: evaluated } = await finishedStep(run, round, 'evaluate');
   const classified = await finishedStep(run, round, 'classify');
-  const errorByType = await readWeights(join(classified.directory, weightsFile));
+  const errorByType = await readErrorWeights(classified.directory);
   const { metrics } = evaluated;
   return {
     round,
@@ -77,7 +58,7 @@ export async function readReportRound(
   };
 }
 
-/** A run that an earlier version evaluated has no scores yet: then there is nothing to show. */
+/** Empty for a run that an earlier version evaluated: it has no scores yet. */
 async function readMeasures(config: Config, run: RunDirectory, round: number): Promise<ReportRound['benchmarks']> {
   const { directory, manifest } = await finishedStep(run, round, 'evaluate');
   const measures: ReportRound['benchmarks'] = [];
@@ -97,13 +78,13 @@ async function readGateFigures(run: RunDirectory, round: number): Promise<Pick<R
   const decision = await readDecision(run, round);
   if (decision === undefined) return {};
   const { directory } = await finishedStep(run, round, 'compare');
-  const { overall } = await readJson(join(directory, comparisonFile), roundComparisonSchema);
+  const { overall } = await readComparison(directory);
   const { builtOn, accepted, by, reason, comment, stop } = decision;
   const change = overall.questions === 0 ? 0 : (overall.rightNow - overall.rightBefore) / overall.questions;
   const pValue = builtOn === undefined ? undefined : overall.pValue;
   return {
     gate: { builtOn, accepted, by, reason, comment, change, pValue, stop: stop?.reason },
-    forgotten: await readJson(join(directory, forgottenFile), forgettingSchema),
+    forgotten: await readForgotten(directory),
   };
 }
 
@@ -123,10 +104,10 @@ async function readDataFigures(context: TeacherContext & { run: RunDirectory }, 
   const verified = await manifestIn(run, stepDirectory(run, round, 'verify'));
   const price = await paidPrice(context);
   return {
-    weights: await readWeights(join(sampled.directory, usedWeightsFile)),
-    sampledByType: await readJson(join(sampled.directory, requestsByTypeFile), countsSchema),
+    weights: await readUsedWeights(sampled.directory),
+    sampledByType: await readRequestsByType(sampled.directory),
     samplesAdded: refined.manifest.metrics.accepted ?? 0,
-    rejectedByReason: await readJson(join(refined.directory, rejectedByReasonFile), countsSchema),
+    rejectedByReason: await readRejectedByReason(refined.directory),
     teacherTokens: tokens(generated.manifest) + tokens(verified),
     cost: price && { amount: costOfRound(generated.manifest, verified), currency: price.currency },
   };
@@ -140,15 +121,15 @@ function costOfRound(...steps: (Manifest | undefined)[]): number {
   return steps.reduce((sum, manifest) => sum + (manifest?.metrics.cost ?? 0), 0);
 }
 
-/** Shards of an evaluation count each by itself. */
+/** The time of an evaluation is the sum over its shards and their joining. */
 async function secondsByStep(run: RunDirectory, round: number): Promise<Record<string, number>> {
-  const parts = shardsDirectory(run, round, 'evaluate');
-  await run.stored?.downloadAll(parts);
-  const partNames = await readdir(parts).catch(() => []);
+  const shards = shardsDirectory(run, round, 'evaluate');
+  await run.stored?.downloadAll(shards);
+  const shardNames = await readdir(shards).catch(() => []);
   const seconds: Record<string, number> = {};
-  for (const step of stepNames) {
+  for (const step of roundSteps) {
     const folders = [stepDirectory(run, round, step)];
-    if (step === 'evaluate') folders.push(...partNames.map((name) => join(parts, name)));
+    if (step === 'evaluate') folders.push(...shardNames.map((name) => join(shards, name)));
     for (const folder of folders) {
       const manifest = await manifestIn(run, folder);
       if (manifest === undefined) continue;
@@ -161,7 +142,7 @@ async function secondsByStep(run: RunDirectory, round: number): Promise<Record<s
 
 async function readLossCurve(run: RunDirectory, round: number): Promise<ReportRound['lossCurve']> {
   const { directory } = await finishedStep(run, round, 'finetune');
-  const curve = await readJsonLines(join(directory, 'loss.jsonl'), lossSchema);
+  const curve = await readLosses(directory);
   const stride = Math.max(1, Math.ceil(curve.length / lossCurvePoints));
   return curve.filter((_, index) => index % stride === 0);
 }
@@ -176,7 +157,7 @@ export async function readReportBadCases(
   const cases = new Map<string, ReportBadCase>();
   for (const [place, round] of rounds.entries()) {
     const { directory } = await finishedStep(run, round, 'evaluate');
-    for (const record of await readEvaluatedQuestions(join(directory, 'aokvqa_eval.json'))) {
+    for (const record of await readAnswers(directory)) {
       const known = cases.get(record.question_id) ?? {
         image: aokvqaImagePath(images, record.image_id),
         questionType: record.question_type,
@@ -214,7 +195,7 @@ export async function readReportSamples(
   }));
 }
 
-/** The answers of the teacher that a round's filters dropped. */
+/** The answers of the teacher that were filtered out in a round. */
 export async function readReportRejected(
   config: Config,
   run: RunDirectory,
@@ -222,7 +203,7 @@ export async function readReportRejected(
 ): Promise<ReportRejectedAnswer[]> {
   if (round === 0) return [];
   const { directory } = await finishedStep(run, round, 'refine');
-  const rejected = await readJsonLines(join(directory, rejectedFile), rejectedSchema);
+  const rejected = await readRejected(directory);
   return rejected.map(({ image_id, ...answer }) => ({
     round,
     image: aokvqaImagePath(poolImages(config), image_id),

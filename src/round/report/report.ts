@@ -6,13 +6,13 @@ import type { RunDirectory } from '../../core/run-directory.ts';
 import type { ReportInput } from '../../report/report-input.ts';
 import { writeReport } from '../../report/write-report.ts';
 import { manifestIn } from '../finished-step.ts';
-import type { ReportOutcome } from '../outcomes.ts';
 import { agreementFile } from '../question-types.ts';
 import type { StepContext } from '../step-context.ts';
 import { stepDirectory } from '../step-directory.ts';
 import { type TeacherContext, teacherName } from '../teacher.ts';
 import { readLineage } from './read-lineage.ts';
 import { readReportBadCases, readReportRejected, readReportRound, readReportSamples } from './read-round.ts';
+import type { ReportOutcome } from './results.ts';
 
 const agreementSchema = z.object({ share: z.number(), questions: z.number(), kappa: z.number() });
 

@@ -1,10 +1,34 @@
+import { join } from 'node:path';
+import { readJson } from '../../core/read-json.ts';
+import type { RunDirectory } from '../../core/run-directory.ts';
 import { nearestImages } from '../../generation/nearest-images.ts';
 import { nearestRows } from '../../model/nearest-rows.ts';
+import { embeddingsFile, imageIdsFile, imageIdsSchema, readEmbeddings } from '../embed/results.ts';
+import { directoryOf } from '../step-directory.ts';
 
-/** Queries compared at once. */
-const BATCH = 64;
-/** Candidates beyond those asked for, so that rounding in the products decides nothing. */
-const MARGIN = 64;
+/** Queries in one product. */
+const batchSize = 64;
+/** Candidates beyond the requested number, so that rounding in the products decides nothing. */
+const margin = 64;
+
+/**
+ * For each of the given images of the validation questions, the images of the run's pool that are nearest to it, closest
+ * first.
+ *
+ * @param input.count how many
+ */
+export async function findNearestInPool(input: {
+  run: RunDirectory;
+  imageIds: Iterable<number>;
+  count: number;
+  signal?: AbortSignal;
+}): Promise<ReadonlyMap<number, readonly number[]>> {
+  const directory = directoryOf(input.run, 0, 'embed') as string;
+  const { pool, validation } = await readJson(join(directory, imageIdsFile), imageIdsSchema);
+  const { embeddings, width } = await readEmbeddings(join(directory, embeddingsFile));
+  const imageIds = [...new Set(input.imageIds)];
+  return nearestInPool({ embeddings, width, pool, others: validation }, imageIds, input.count, input.signal);
+}
 
 /** Embeddings of a pool's images and of images to search for. */
 export interface EmbeddedImages {
@@ -18,8 +42,8 @@ export interface EmbeddedImages {
 /**
  * For each of the given images, the images of the pool that are nearest to it by cosine, closest first.
  *
- * TensorFlow finds the candidates for many images at once; their order is then computed in double precision, so that
- * it is the same on every machine, whatever its processor makes of a product.
+ * TensorFlow finds the candidates for many images at a time. Their order is then computed in double precision, so that it
+ * is the same on every machine, whichever way its processor rounds a product.
  */
 export async function nearestInPool(
   { embeddings, width, pool, others }: EmbeddedImages,
@@ -36,11 +60,11 @@ export async function nearestInPool(
     return row(number);
   };
   const nearest = new Map<number, number[]>();
-  for (let start = 0; start < imageIds.length; start += BATCH) {
-    const batch = imageIds.slice(start, start + BATCH);
+  for (let start = 0; start < imageIds.length; start += batchSize) {
+    const batch = imageIds.slice(start, start + batchSize);
     const queries = new Float32Array(batch.length * width);
     batch.forEach((imageId, index) => queries.set(queryOf(imageId), index * width));
-    const candidates = await nearestRows({ rows, queries, width, count: count + MARGIN, signal });
+    const candidates = await nearestRows({ rows, queries, width, count: count + margin, signal });
     batch.forEach((imageId, index) => {
       // In the order of the pool, which decides between images equally near.
       const found = (candidates[index] as Uint32Array).sort();

@@ -2,36 +2,34 @@ import { join } from 'node:path';
 import { hashFile } from '../../core/hash.ts';
 import { runStepOnce } from '../../core/manifest.ts';
 import { writeJson, writeJsonLines } from '../../core/write-file.ts';
-import { readBadCases } from '../../evaluation/records.ts';
-import { imageIdOf, readRequests, sampleRequests } from '../../generation/sample-requests.ts';
+import { imageIdOf, sampleRequests } from '../../generation/sample-requests.ts';
 import { readPromptTemplate } from '../../teacher/prompt-template.ts';
-import { badCasesFile } from '../classify/classify.ts';
+import { readClassifiedBadCases } from '../classify/results.ts';
 import { poolAnnotations } from '../dataset-paths.ts';
-import { embeddingsDirectory, findNearestInPool } from '../embed/embeddings.ts';
 import { evaluationImageIds, questionFiles } from '../evaluation-set.ts';
-import { finishedStep, manifestIn } from '../finished-step.ts';
+import { finishedStep, manifestIn, requireRoundOf } from '../finished-step.ts';
 import { lastGoodRound, lineageBefore } from '../gate/lineage.ts';
-import { outcomeOf } from '../outcome-of.ts';
-import type { SampleOutcome } from '../outcomes.ts';
 import { withPool } from '../pool.ts';
 import { promptFile } from '../prompt-file.ts';
-import { requireDataRound } from '../require-data-round.ts';
-import { requestsByTypeFile } from '../sampling-files.ts';
-import type { StepContext } from '../step-context.ts';
-import { stepDirectory } from '../step-directory.ts';
+import { outcomeOf, type StepContext } from '../step-context.ts';
+import { directoryOf, stepDirectory } from '../step-directory.ts';
+import { findNearestInPool } from './nearest-in-pool.ts';
+import {
+  readSampledRequests,
+  requestsByTypeFile,
+  requestsFile,
+  type SampleOutcome,
+  usedWeightsFile,
+} from './results.ts';
 import { samplingWeights } from './sampling-weights.ts';
 
-export const requestsFile = 'requests.jsonl';
-/** What types were drawn by, whatever the strategy. */
-export const usedWeightsFile = 'sampling_weights.json';
-
 /**
- * Draws the round's requests by Adaptive Bad-case Sampling, from the bad cases of the last good round. No image of an
- * evaluation is drawn, nor one that the rounds built upon have used.
+ * Draws the round's requests by Adaptive Bad-case Sampling, from the bad cases of the last good round. Images of an
+ * evaluation are never drawn, nor images that the rounds built upon have used.
  */
 export async function sample(context: StepContext): Promise<SampleOutcome> {
   const { config, run, round, signal } = context;
-  requireDataRound(round, 'sample');
+  requireRoundOf('sample', round);
   const classified = await finishedStep(run, await lastGoodRound(context, round), 'classify');
   const annotations = poolAnnotations(config);
   const template = await readPromptTemplate(await promptFile(config, run, round));
@@ -45,11 +43,11 @@ export async function sample(context: StepContext): Promise<SampleOutcome> {
       classified: classified.manifest.outputs,
       instances: await hashFile(annotations.instances),
       captions: await hashFile(annotations.captions),
-      embeddings: (await manifestIn(run, embeddingsDirectory(run), { weights: true }))?.outputs,
+      embeddings: (await manifestIn(run, directoryOf(run, 0, 'embed') as string, { weights: true }))?.outputs,
       earlierRequests: earlier.hashes,
       evaluation: await questionFiles(config),
       prompt: template.hash,
-      // In how many parts the images were embedded makes no difference.
+      // The number of shards that the images were embedded in makes no difference.
       sampling: { ...config.sampling, embeddingShards: undefined },
       gain: weights.inputs,
       setAside: weights.setAside,
@@ -57,7 +55,7 @@ export async function sample(context: StepContext): Promise<SampleOutcome> {
       round,
     },
     work: async () => {
-      const badCases = await readBadCases(join(classified.directory, badCasesFile));
+      const badCases = await readClassifiedBadCases(classified.directory);
       const nearest = await findNearestInPool({
         run,
         imageIds: Object.values(badCases).flat().map(imageIdOf),
@@ -97,7 +95,7 @@ async function earlierRequests(
   for (const round of dataRounds) {
     const { directory, manifest } = await finishedStep(context.run, round, 'sample');
     hashes.push(manifest.outputs[requestsFile]);
-    for (const request of await readRequests(join(directory, requestsFile))) imageIds.add(request.image_id);
+    for (const request of await readSampledRequests(directory)) imageIds.add(request.image_id);
   }
   return { hashes, imageIds };
 }

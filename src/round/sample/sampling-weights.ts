@@ -1,37 +1,35 @@
 import { join } from 'node:path';
-import { z } from 'zod';
-import { readJson } from '../../core/read-json.ts';
 import type { RunDirectory } from '../../core/run-directory.ts';
 import { writeJson } from '../../core/write-file.ts';
 import { readEngineData } from '../../datasets/engine-data.ts';
 import { countByType, expectedGain, type TypeResults } from '../../evaluation/expected-gain.ts';
-import { readEvaluatedQuestions, readWeights, type Weights } from '../../evaluation/records.ts';
+import type { Weights } from '../../evaluation/records.ts';
 import { dampWeights, type FailedAttempt } from '../../evaluation/weights.ts';
 import { generatedData } from '../append/generated-data.ts';
-import { weightsFile } from '../classify/classify.ts';
+import { readErrorWeights } from '../classify/results.ts';
+import { answersFile, readAnswers } from '../evaluate/results.ts';
 import { finishedStep } from '../finished-step.ts';
 import { lineageBefore, setAsideSince } from '../gate/lineage.ts';
-import { requestsByTypeFile } from '../sampling-files.ts';
 import type { StepContext } from '../step-context.ts';
+import { readRequestsByType, requestsByTypeFile } from './results.ts';
 
 const gainFile = 'expected_gain.json';
-const countsSchema = z.record(z.string(), z.number());
 
 /** The weights that a round draws question types by. */
 export interface SamplingWeights {
   /** What they depend on, besides the weights of the last good round. */
   inputs: unknown;
-  /** Hashes of what the rounds left that were set aside since then; absent when there are none. */
+  /** Hashes of the results of the rounds that were set aside since then; undefined when there are none. */
   setAside: unknown;
-  /** Computes them; what lies behind them is written into the folder. */
+  /** Computes them, and writes the figures behind them into the folder. */
   read(directory: string): Promise<Weights>;
   /** Names of the files that `read` writes. */
   outputs: string[];
 }
 
 /**
- * By the config's strategy: error rates (`weight.json`), or the expected gain of a sample. What rounds drew that were
- * set aside since the last good one is drawn less (`dampWeights`).
+ * By the config's strategy: error rates (`weight.json`), or the expected gain of a sample. Question types that were drawn
+ * by rounds which were set aside since the last good one are drawn less (`dampWeights`).
  */
 export async function samplingWeights(context: StepContext): Promise<SamplingWeights> {
   const lineage = await lineageBefore(context, context.round);
@@ -51,13 +49,13 @@ async function strategyWeights(
 ): Promise<Omit<SamplingWeights, 'setAside'>> {
   if (config.sampling.strategy !== 'expected-gain') {
     const { directory } = await finishedStep(run, lineage.at(-1) ?? 0, 'classify');
-    return { inputs: undefined, read: () => readWeights(join(directory, weightsFile)), outputs: [] };
+    return { inputs: undefined, read: () => readErrorWeights(directory), outputs: [] };
   }
   const evaluations: Awaited<ReturnType<typeof finishedStep>>[] = [];
   for (const round of lineage) evaluations.push(await finishedStep(run, round, 'evaluate'));
   const added = await generatedData(run, lineage);
   return {
-    inputs: [evaluations.map(({ manifest }) => manifest.outputs['aokvqa_eval.json']), added.map(({ hash }) => hash)],
+    inputs: [evaluations.map(({ manifest }) => manifest.outputs[answersFile]), added.map(({ hash }) => hash)],
     outputs: [gainFile],
     read: async (directory) => {
       const results: TypeResults[] = [];
@@ -83,7 +81,7 @@ async function failedAttempts(
   for (const number of failed) {
     const sampled = await finishedStep(run, number, 'sample');
     const evaluated = await finishedStep(run, number, 'evaluate');
-    hashes.push([sampled.manifest.outputs[requestsByTypeFile], evaluated.manifest.outputs['aokvqa_eval.json']]);
+    hashes.push([sampled.manifest.outputs[requestsByTypeFile], evaluated.manifest.outputs[answersFile]]);
   }
   return {
     hashes,
@@ -93,7 +91,7 @@ async function failedAttempts(
       for (const number of failed) {
         const { directory } = await finishedStep(run, number, 'sample');
         attempts.push({
-          requestsByType: await readJson(join(directory, requestsByTypeFile), countsSchema),
+          requestsByType: await readRequestsByType(directory),
           before,
           after: await typeResults(run, number),
         });
@@ -105,7 +103,7 @@ async function failedAttempts(
 
 async function typeResults(run: RunDirectory, round: number): Promise<TypeResults> {
   const { directory } = await finishedStep(run, round, 'evaluate');
-  return countByType(await readEvaluatedQuestions(join(directory, 'aokvqa_eval.json')));
+  return countByType(await readAnswers(directory));
 }
 
 function samplesByType(samples: readonly { question_type: string }[]): Record<string, number> {

@@ -15,16 +15,15 @@ import { type SampleToVerify, type VerificationRequest, verificationRequests } f
 import { readRawAnswers } from '../../teacher/call-log.ts';
 import { askInThisProcess } from '../asking/in-this-process.ts';
 import { type GenerationPlan, planWork } from '../asking/plan.ts';
-import { finishedStep } from '../finished-step.ts';
-import { rawAnswersFile } from '../generate/work.ts';
-import { outcomeOf } from '../outcome-of.ts';
-import type { VerifyOutcome } from '../outcomes.ts';
+import { finishedStep, requireRoundOf } from '../finished-step.ts';
+import { rawAnswersFile } from '../generate/results.ts';
 import { keepRules } from '../refine/keep-rules.ts';
-import { requireDataRound } from '../require-data-round.ts';
-import { requestsFile } from '../sample/sample.ts';
-import type { StepContext } from '../step-context.ts';
+import { requestsFile } from '../sample/results.ts';
+import { outcomeOf, type StepContext } from '../step-context.ts';
 import { stepDirectory } from '../step-directory.ts';
 import { refuseUnknownPrice, teacherIdentity } from '../teacher.ts';
+import type { VerifyOutcome } from './results.ts';
+import { verifiedFile } from './results.ts';
 import {
   readVerificationRequests,
   verificationAnswers,
@@ -33,8 +32,6 @@ import {
   verificationWork,
   writeVerificationRequests,
 } from './work.ts';
-
-export const verifiedFile = 'verified.jsonl';
 
 /** Whether the config asks for the step at all. */
 export function verifies({ verify }: Config): boolean {
@@ -58,7 +55,7 @@ export async function verify(context: StepContext): Promise<VerifyOutcome> {
  * before, in any attempt, is not asked again.
  */
 export async function startVerification(context: StepContext): Promise<GenerationPlan> {
-  requireDataRound(context.round, 'verify');
+  requireRoundOf('verify', context.round);
   await refuseUnknownPrice(context);
   const toAsk = await requestsAboutSamples(context);
   const begun = await beginStep(verificationStep(context, toAsk));

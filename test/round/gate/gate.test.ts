@@ -4,21 +4,21 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { runStepOnce, type StepResult } from '../../src/core/manifest.ts';
-import { roundDirectory } from '../../src/core/run-directory.ts';
-import { writeJson } from '../../src/core/write-file.ts';
-import { appendVersion, findVersion, parentOf, versionHistory } from '../../src/datasets/versions.ts';
-import type { EvaluatedQuestion } from '../../src/evaluation/records.ts';
-import { generatedData } from '../../src/round/append/generated-data.ts';
-import { gate } from '../../src/round/gate/gate.ts';
-import { lastGoodRound, lineageBefore, setAsideSince } from '../../src/round/gate/lineage.ts';
-import { samplingWeights } from '../../src/round/sample/sampling-weights.ts';
-import type { StepContext } from '../../src/round/step-context.ts';
-import { stepDirectory } from '../../src/round/step-directory.ts';
-import type { RoundStep } from '../../src/round/steps.ts';
-import { appendToLedger } from '../../src/teacher/ledger.ts';
-import { temporaryFolder } from '../helpers/temporary-folder.ts';
-import { tinyContext, writeTinyRun } from './tiny-run.ts';
+import { runStepOnce, type StepResult } from '../../../src/core/manifest.ts';
+import { roundDirectory } from '../../../src/core/run-directory.ts';
+import { writeJson } from '../../../src/core/write-file.ts';
+import { appendVersion, findVersion, parentOf, versionHistory } from '../../../src/datasets/versions.ts';
+import type { EvaluatedQuestion } from '../../../src/evaluation/records.ts';
+import { generatedData } from '../../../src/round/append/generated-data.ts';
+import { gate } from '../../../src/round/gate/gate.ts';
+import { lastGoodRound, lineageBefore, setAsideSince } from '../../../src/round/gate/lineage.ts';
+import { samplingWeights } from '../../../src/round/sample/sampling-weights.ts';
+import type { StepContext } from '../../../src/round/step-context.ts';
+import { stepDirectory } from '../../../src/round/step-directory.ts';
+import type { RoundStep } from '../../../src/round/steps.ts';
+import { appendToLedger } from '../../../src/teacher/ledger.ts';
+import { temporaryFolder } from '../../helpers/temporary-folder.ts';
+import { tinyContext, writeTinyRun } from '../tiny-run.ts';
 
 type Settings = Partial<StepContext['config']['gate']> & { stop?: StepContext['config']['stop'] };
 
@@ -75,7 +75,7 @@ async function measured(round: number, right: Record<string, number>): Promise<v
   await writeJson(join(roundDirectory(context.run, round), name), records);
   await finish(round, 'sample', { 'requests_by_type.json': { color: 40, count: 20 } });
   await finish(round, 'refine', { [name]: records });
-  await finish(round, 'append', { [`../${name}`]: records });
+  await finish(round, 'append', { [`../../${name}`]: records });
   await appendVersion(context.run.root, {
     round,
     files: [{ name, path: join(roundDirectory(context.run, round), name), samples: 1 }],
@@ -175,7 +175,7 @@ test('the same decision again changes nothing', async () => {
 test('a round that was not judged is not built upon in silence', async () => {
   await measured(0, { color: 10 });
   await measured(1, { color: 12 });
-  await expect(lineageBefore(context, 2)).rejects.toThrow('it is not decided whether round 1 is built upon');
+  await expect(lineageBefore(context, 2)).rejects.toThrow('there is no decision about round 1 yet');
   expect(await lineageBefore(inRound(2, { policy: 'always' }), 2)).toEqual([0, 1]);
 });
 

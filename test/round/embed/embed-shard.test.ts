@@ -1,10 +1,10 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { embed, joinOrEmbed } from '../../src/round/embed/embed.ts';
-import { embedShard } from '../../src/round/embed/embed-shard.ts';
-import { temporaryFolder } from '../helpers/temporary-folder.ts';
-import { tinyContext, writeTinyRun } from './tiny-run.ts';
+import { embed, joinShards } from '../../../src/round/embed/embed.ts';
+import { embedShard } from '../../../src/round/embed/embed-shard.ts';
+import { temporaryFolder } from '../../helpers/temporary-folder.ts';
+import { tinyContext, writeTinyRun } from '../tiny-run.ts';
 
 /** A run whose images are embedded in this many parts. */
 async function runOf(embeddingShards: number) {
@@ -17,7 +17,7 @@ async function runOf(embeddingShards: number) {
   return { context, cache: join(folder, 'cache'), file: (path: string) => join(context.run.root, path) };
 }
 
-describe('embedding in parts', () => {
+describe('embedding in shards', () => {
   it('gives the rows that embedding in one gives, however many parts there are', async () => {
     const [whole, parted] = [await runOf(1), await runOf(3)];
     await embed(whole.context);
@@ -40,9 +40,11 @@ describe('embedding in parts', () => {
     expect(await readFile(file('embeddings/embeddings.safetensors'))).toEqual(rows);
   });
 
-  it('names the part that is missing', async () => {
+  it('names the shard that is missing', async () => {
     const { context, file } = await runOf(2);
     await embedShard(context, { shard: 0 });
-    await expect(joinOrEmbed(context)).rejects.toThrow(`${file('embedding-shards/1-of-2')}: this part of the images`);
+    await expect(joinShards(context)).rejects.toThrow(
+      `${file('embedding-shards/1-of-2')}: this shard of the step embed`,
+    );
   });
 });

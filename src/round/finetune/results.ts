@@ -1,0 +1,23 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import { readJsonLines } from '../../core/read-json.ts';
+import type { StepOutcome } from '../step-context.ts';
+
+export interface FinetuneOutcome extends StepOutcome {
+  /** Distinct samples in the mixture. */
+  samples: number;
+  steps: number;
+  /** Mean loss of the last steps. */
+  loss?: number;
+}
+
+export const adapterFile = 'adapter_model.safetensors';
+export const lossFile = 'loss.jsonl';
+export const finetuneFiles = ['adapter_config.json', adapterFile, lossFile];
+
+const lossSchema = z.object({ step: z.number(), loss: z.number() });
+
+/** Reads the loss of each optimizer step. */
+export function readLosses(directory: string): Promise<z.output<typeof lossSchema>[]> {
+  return readJsonLines(join(directory, lossFile), lossSchema);
+}
