@@ -1,5 +1,5 @@
 /**
- * What this machine has, found out by using it.
+ * Checks what this machine has by using it.
  */
 import { execFile } from 'node:child_process';
 import { statfs } from 'node:fs/promises';
@@ -11,14 +11,14 @@ import { readSetup } from '../src/core/setup-file.ts';
 
 const run = promisify(execFile);
 const oldestNode = [20, 19] as const;
-const leastFreeGigabytes = 5;
+const minimumFreeGigabytes = 5;
 const tensorflowProbe = fileURLToPath(new URL('./probe-tensorflow.ts', import.meta.url));
 const probeSchema = z.object({ version: z.string(), gpu: z.boolean(), devices: z.string(), product: z.number() });
 
 export interface Finding {
   name: string;
   good: boolean;
-  /** What was found, or what is wrong and what to do. */
+  /** What was found, or what is wrong and how to fix it. */
   text: string;
 }
 
@@ -43,7 +43,7 @@ function examineNode(): Finding {
   return { name: 'Node', good, text: good ? text : `${text}: install Node ${oldestNode.join('.')} or newer` };
 }
 
-/** In a process of its own: a broken native library can end the process that loads it. */
+/** In another process: a broken native library can crash the process that loads it. */
 async function examineTensorflow(): Promise<Finding[]> {
   try {
     const { stdout } = await run(process.execPath, ['--import', import.meta.resolve('tsx'), tensorflowProbe], {
@@ -55,7 +55,7 @@ async function examineTensorflow(): Promise<Finding[]> {
       {
         name: 'TensorFlow',
         good: works,
-        text: works ? `${version}, a matrix product was computed` : `${version}, but it computes wrongly`,
+        text: works ? `${version}, a matrix product was computed` : `${version}, but its result is wrong`,
       },
       await examineGpu(gpu, devices),
     ];
@@ -65,7 +65,7 @@ async function examineTensorflow(): Promise<Finding[]> {
   }
 }
 
-/** A machine set up for a GPU that computes on its CPU is not well: a round would take days. */
+/** Computing on the CPU of a machine set up for a GPU is a fault: a round would take days. */
 async function examineGpu(used: boolean, devices: string): Promise<Finding> {
   const name = 'GPU';
   if (used) return { name, good: true, text: `yes, the product ran on it (${devices})` };
@@ -89,7 +89,7 @@ async function examineTemporal(): Promise<Finding> {
 async function examineDisk(): Promise<Finding> {
   const { bavail, bsize } = await statfs(process.cwd());
   const gigabytes = (bavail * bsize) / 1e9;
-  const good = gigabytes >= leastFreeGigabytes;
+  const good = gigabytes >= minimumFreeGigabytes;
   const text = `${gigabytes.toFixed(1)} GB free in ${process.cwd()}`;
-  return { name: 'Disk', good, text: good ? text : `${text}: free at least ${leastFreeGigabytes} GB` };
+  return { name: 'Disk', good, text: good ? text : `${text}: free at least ${minimumFreeGigabytes} GB` };
 }

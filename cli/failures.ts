@@ -10,10 +10,10 @@ import { CommanderError, InvalidArgumentError } from 'commander';
 import { InputError } from '../src/core/input-error.ts';
 import { ServerUnreachable } from '../workers/connection.ts';
 
-/** What the command's exit status says. */
+/** The command's exit codes. */
 export const exitCodes = { ok: 0, failed: 1, wrongInput: 2, interrupted: 130 } as const;
 
-/** The person left; nothing is wrong. */
+/** The user left; nothing is wrong. */
 export class Interrupted extends Error {
   override readonly name = 'Interrupted';
 }
@@ -21,7 +21,7 @@ export class Interrupted extends Error {
 /** The names of `InputError` and its kinds, as activities report them. */
 const inputFailures = new Set(['InputError', 'OutOfBudget']);
 
-/** The error that began a chain of Temporal failures; an error of ours keeps its own words. */
+/** The first cause in a chain of Temporal failures; an error of ours stays as it is. */
 export function rootCause(error: unknown): unknown {
   let cause = error;
   while (isWrapper(cause) && cause.cause instanceof Error) cause = cause.cause;
@@ -34,20 +34,20 @@ function isWrapper(error: unknown): error is Error {
   );
 }
 
-/** How an error is told to a person, and the exit code: wrong input in one message, anything else with its stack. */
+/** The message and the exit code for an error: wrong input as one message, anything else with its stack. */
 export function describeFailure(error: unknown): { message: string; exitCode: number } {
   // Thrown by a command, not while Commander read the command line.
   if (error instanceof InvalidArgumentError) return { message: error.message, exitCode: exitCodes.wrongInput };
-  // Commander has told these itself; `--help` is one of them.
+  // Commander has printed these itself; `--help` is one of them.
   if (error instanceof CommanderError) {
     return { message: '', exitCode: error.exitCode === 0 ? exitCodes.ok : exitCodes.wrongInput };
   }
-  // A workflow refuses an update in words that are meant for the person.
+  // The message of a rejected update is written for the user.
   if (error instanceof WorkflowUpdateFailedError) {
     return { message: error.cause?.message ?? error.message, exitCode: exitCodes.wrongInput };
   }
   if (error instanceof WorkflowNotFoundError) {
-    const message = `No workflow with the id ${error.workflowId} takes this: it is not there, or has ended. \`temporal workflow list\` shows those there are.`;
+    const message = `No running workflow has the id ${error.workflowId}. \`temporal workflow list\` lists the workflows.`;
     return { message, exitCode: exitCodes.wrongInput };
   }
   if (error instanceof Interrupted) return { message: error.message, exitCode: exitCodes.interrupted };

@@ -20,20 +20,20 @@ export function addWorkerCommand(program: Command): void {
     .option('--task-queue <name>', 'default: data-engine or gpu')
     .option(
       '--slots <number>',
-      'of a CPU worker: activities at once, or `resources` to let CPU and memory decide',
+      'of a CPU worker: concurrent activities, or `resources` to let CPU and memory decide',
       slots,
     )
     .addOption(new Option('--log-format <format>', 'of the log on standard error').choices(['text', 'json']))
     .option('--metrics-address <address>', 'where Prometheus finds the metrics, such as 127.0.0.1:9464')
     .option('--health-port <number>', 'port of GET /healthz', integer(0))
-    .option('--health-host <address>', 'who may ask for it: 0.0.0.0 for everybody (default: this machine alone)')
+    .option('--health-host <address>', 'where it listens: 0.0.0.0 for every address (default: localhost)')
     .option(
       '--heartbeat-seconds <number>',
-      'how often activities tell their progress, 1 to 10 (default: 1); in a fleet of hundreds, less often',
+      'how often activities report progress, 1 to 10 (default: 1); set it higher for hundreds of workers',
       heartbeatSeconds,
     )
     .option('--workflow-bundle <file>', 'workflows made by `npm run bundle`')
-    .option('--build-id <id>', 'turns Worker Versioning on: workflows are pinned to the build that they began with')
+    .option('--build-id <id>', 'enables Worker Versioning: workflows are pinned to the build that they started with')
     .option('--deployment-name <name>', 'of Worker Versioning (default: data-engine)')
     .option('--trainer <file>', 'gpu: another program in TypeScript that speaks the trainer protocol')
     .addHelpText(
@@ -48,7 +48,7 @@ export function addWorkerCommand(program: Command): void {
 
 function heartbeatSeconds(text: string): number {
   const seconds = integer(1)(text);
-  // Activities of GPU workers are given up after 20 seconds of silence.
+  // Temporal times an activity of a GPU worker out after 20 seconds without a heartbeat.
   if (seconds > 10) throw new InvalidArgumentError('Give a whole number of at most 10.');
   return seconds;
 }
@@ -61,14 +61,14 @@ function slots(text: string): number | 'resources' {
 export function addSetupCommand(program: Command): void {
   program
     .command('setup')
-    .description('fetch native TensorFlow and the Temporal CLI, unless they are there')
+    .description('install native TensorFlow and the Temporal CLI, unless they are there')
     .option('--gpu', 'native TensorFlow for CUDA, with its libraries', false)
-    .option('--python', 'also a Python environment, for checkpoints that only Python reads', false)
+    .option('--python', 'also a Python environment, for checkpoints that only Python can read', false)
     .addHelpText('after', '\nExample:\n  dataengine setup --gpu')
     .option('--torch', 'also a Python environment for the trainer torchrun', false)
     .option('--deepspeed', 'also that environment, with DeepSpeed in it', false)
     .action(async (wanted: { gpu: boolean; python: boolean; torch: boolean; deepspeed: boolean }) => {
-      const options = Object.entries(wanted).flatMap(([name, asked]) => (asked ? [`--${name}`] : []));
+      const options = Object.entries(wanted).flatMap(([name, isWanted]) => (isWanted ? [`--${name}`] : []));
       const child = spawn(process.execPath, [setupScript, ...options], { stdio: 'inherit' });
       const [code] = (await once(child, 'exit')) as [number | null];
       process.exitCode = code ?? 1;
@@ -79,7 +79,7 @@ export function addSetupCommand(program: Command): void {
 export function addDoctorCommand(program: Command): void {
   program
     .command('doctor')
-    .description('print what this machine has: Node, native TensorFlow, GPU, Temporal, free disk')
+    .description('check this machine: Node, native TensorFlow, GPU, Temporal, free disk space')
     .addHelpText('after', '\nExample:\n  dataengine doctor')
     .action(async () => {
       const { examineMachine, formatFindings } = await import('./doctor.ts');

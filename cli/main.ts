@@ -7,7 +7,7 @@ import { createProgram } from './program.ts';
 const interruption = new AbortController();
 const interrupt = () => {
   if (interruption.signal.aborted) {
-    // Asked twice: the first may hang on something that does not answer.
+    // The second signal: the first may wait for something that does not answer.
     process.exit(exitCodes.interrupted);
   }
   process.stderr.write('\nStopping …\n');
@@ -15,7 +15,7 @@ const interrupt = () => {
 };
 process.on('SIGINT', interrupt);
 process.on('SIGTERM', interrupt);
-// Whoever reads the output may stop early, as `head` does: nothing is wrong then.
+// A reader of the output may stop early, as `head` does: that is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
   process.exit(exitCodes.ok);

@@ -1,5 +1,5 @@
 /**
- * Run as a program: computes one matrix product with native TensorFlow and says where it ran.
+ * A program of `dataengine doctor`: computes one matrix product with native TensorFlow and reports where it ran.
  */
 import { DATA_TYPE_CODES, nativeBinding } from '../src/model/ops/tensorflow.ts';
 

@@ -46,7 +46,7 @@ export function createProgram(signal: AbortSignal): Command {
   addWorkerCommand(program);
   addSetupCommand(program);
   addDoctorCommand(program);
-  // After all others: it reads their names and options.
+  // Last: it reads the names and options of the others.
   tab(program, { completionCommandName: 'completion' });
   return program;
 }

@@ -1,5 +1,5 @@
 /**
- * Shows how far the running step is: a bar on a terminal, a line now and then elsewhere.
+ * Shows the progress of the running step: a bar on a terminal, a line every 15 seconds elsewhere.
  */
 import { SingleBar } from 'cli-progress';
 import type { Progress } from '../src/trainer/protocol.ts';
@@ -7,7 +7,7 @@ import type { Progress } from '../src/trainer/protocol.ts';
 export type OutputStream = NodeJS.WritableStream & { isTTY?: boolean };
 
 export interface ProgressDisplay {
-  /** Shows a step's progress; a new title begins a new bar. */
+  /** Shows a step's progress; a new title starts a new bar. */
   show(title: string, progress: Partial<Progress>): void;
   /** Prints a line above the bar. */
   log(line: string): void;

@@ -1,5 +1,5 @@
 /**
- * Commands on runs that lie in a store or a folder: download one, report on all.
+ * Commands on runs in a store or a folder: download one, report on all.
  */
 import type { Command } from 'commander';
 import { createProgressDisplay } from './progress-display.ts';
@@ -9,10 +9,10 @@ export function addPullCommand(program: Command, signal: AbortSignal): void {
   program
     .command('pull')
     .argument('<uri>', 's3://bucket/prefix/runs/<run>, as `dataengine watch` shows it')
-    .description('fetch a run from a store to this disk')
-    .option('--to <folder>', 'where runs are here', 'runs')
-    .option('--cache <folder>', 'where large files are kept for later', '.cache')
-    .option('--weights', 'model files too', false)
+    .description('download a run from a store')
+    .option('--to <folder>', 'folder of the runs on this machine', 'runs')
+    .option('--cache <folder>', 'cache for large files', '.cache')
+    .option('--weights', 'also model files', false)
     .addHelpText('after', '\nExample:\n  dataengine pull s3://my-bucket/dataengine/runs/nightly --weights')
     .action(async (uri: string, { to, cache, weights }: { to: string; cache: string; weights: boolean }) => {
       const { pullRun } = await import('../src/core/remote/stored-run.ts');
@@ -36,18 +36,18 @@ export function addReportRunsCommand(program: Command): void {
   program
     .command('report-runs')
     .argument('[folder]', 'folder of the runs', 'runs')
-    .description('write report.html about all runs of a folder, beside each other')
-    .option('--json', 'one JSON value instead of words', false)
+    .description('write report.html, which compares all runs of a folder')
+    .option('--json', 'one JSON value', false)
     .addHelpText('after', '\nExample:\n  dataengine report-runs runs')
     .action(async (folder: string, { json }: { json: boolean }) => {
       const { reportRuns } = await import('../src/round/report/report-runs.ts');
       const { extensions } = await import('../workers/extensions.ts');
       const outcome = await reportRuns(folder, extensions);
       if (json) process.stdout.write(`${JSON.stringify(outcome)}\n`);
-      else process.stdout.write(`${outcome.file}: ${outcome.runs} runs${leftOut(outcome.unreadable)}\n`);
+      else process.stdout.write(`${outcome.file}: ${outcome.runs} runs${describeUnreadable(outcome.unreadable)}\n`);
     });
 }
 
-function leftOut(unreadable: readonly { run: string; problem: string }[]): string {
+function describeUnreadable(unreadable: readonly { run: string; problem: string }[]): string {
   return unreadable.map(({ run, problem }) => `\n  not readable: ${run}: ${problem}`).join('');
 }

@@ -2,7 +2,7 @@
 #   docker build --file deploy/cpu-worker.Dockerfile --tag dataengine-cpu-worker .
 # Both stages have the same system, for the addon of the first is loaded in the second.
 FROM node:20.20-bookworm-slim AS build
-# What the set-up compiles with; hashes of all it fetches are in scripts/setup/.
+# What the set-up compiles with; hashes of all downloads are in scripts/setup/.
 # hadolint ignore=DL3008
 RUN apt-get update \
   && apt-get install --yes --no-install-recommends ca-certificates g++ make python3 python3-pip python3-venv \

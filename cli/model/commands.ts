@@ -1,5 +1,5 @@
 /**
- * Commands about models: putting one together from official checkpoints, and what a config needs of a GPU.
+ * Commands on models: assemble one from official checkpoints, plan the GPU memory of a config, ask one.
  */
 import { type Command, Option } from 'commander';
 import { pythonOfSetup } from '../../src/core/setup-file.ts';
@@ -13,7 +13,7 @@ const dtypes = { float32: 'F32', float16: 'F16', bfloat16: 'BF16' } as const;
 
 /** Adds `dataengine model …`. */
 export function addModelCommands(program: Command, signal: AbortSignal): void {
-  const model = program.command('model').description('models: make one, try one');
+  const model = program.command('model').description('assemble, plan and try models');
   addPlanCommand(model);
   addAssembleCommand(model);
   addSmollm2Command(model);
@@ -23,7 +23,7 @@ export function addModelCommands(program: Command, signal: AbortSignal): void {
 function addAssembleCommand(model: Command): void {
   model
     .command('assemble')
-    .description('put a MiniGPT-4 together from a LLaMA, a BLIP-2 and a stage-1 checkpoint')
+    .description('assemble a MiniGPT-4 from a LLaMA, a BLIP-2 and a stage-1 checkpoint')
     .requiredOption('--llama <directory>', 'Vicuna or LLaMA in Hugging Face layout')
     .requiredOption('--blip2 <path>', 'BLIP-2 directory in Hugging Face layout, or blip2_pretrained_flant5xxl.pth')
     .option('--vision <file>', 'eva_vit_g.pth, when --blip2 is a .pth')
@@ -58,7 +58,7 @@ function addPlanCommand(model: Command): void {
   model
     .command('plan')
     .argument('<config>', 'YAML config')
-    .description('print the memory that its finetune needs, by part, and whether it fits a GPU')
+    .description('print the memory that the finetune of a config needs, and whether it fits a GPU')
     .option('--gpu <name>', gpuNames.join(', '))
     .option('--memory <size>', "a device's memory, as 24GB or 22.5GiB")
     .option('--tokens <number>', 'text tokens of the longest sample (default: finetune.maximumTokens)', integer(1))

@@ -20,21 +20,26 @@ interface GenerateOptions {
 export function addGenerateCommand(model: Command, signal: AbortSignal): void {
   model
     .command('generate')
-    .description('ask a model a question about an image, and print what it answers')
+    .description('ask a model a question about an image, and print its answer')
     .requiredOption('--model <directory>', 'model directory, such as runs/my-run/round-2/merged')
-    .requiredOption('--prompt <text>', 'the question; for a LLaMA without vision, the text to go on from')
-    .option('--image <file>', 'what the question is about')
-    .option('--raw', 'take the prompt as it is, without the words that the model was trained with around it', false)
-    .option('--maximum-tokens <number>', 'the answer is cut here', integer(1), 128)
+    .requiredOption('--prompt <text>', 'the question; for a LLaMA without vision, the text to continue')
+    .option('--image <file>', 'the image that the question is about')
+    .option('--raw', 'use the prompt as it is, without the prompt form of the model around it', false)
+    .option('--maximum-tokens <number>', 'the longest answer', integer(1), 128)
     .option('--beams <number>', '1 is greedy, more is beam search', integer(1), 1)
     .option('--length-penalty <number>', 'of beam search: above 0 favors length', number(), 1)
     .addOption(
-      new Option('--temperature <number>', 'draw tokens at random, 1 as the model finds them likely; 0 is greedy')
+      new Option('--temperature <number>', 'sample tokens: 1 keeps the probabilities of the model, 0 is greedy')
         .argParser(number(0))
         .conflicts('beams')
         .default(0),
     )
-    .option('--top-p <number>', 'draw from the likeliest tokens that together have this probability', number(0, 1), 0.9)
+    .option(
+      '--top-p <number>',
+      'sample from the most likely tokens that together have this probability',
+      number(0, 1),
+      0.9,
+    )
     .option('--seed <number>', 'of the random draws', integer(0), 42)
     .option('--stop <text...>', "texts that end the answer (default: the model's end mark)")
     .addHelpText(

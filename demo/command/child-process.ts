@@ -11,15 +11,15 @@ export interface OwnedProcess {
   name: string;
   logFile: string;
   pid: number;
-  /** Settles when it ends, with the way it ended in words. */
+  /** Resolves when it ends, with a description of how. */
   ended: Promise<string>;
   /** SIGTERM, then SIGKILL to its group after the grace period. */
   stop(graceSeconds?: number): Promise<void>;
 }
 
 /**
- * Starts a program in a process group of its own, so that Ctrl-C reaches only us and we stop it in order.
- * Its output goes to the log file. Its standard input is a pipe that closes when we die.
+ * Starts a program in a process group of its own, so that Ctrl-C reaches only this process, which stops it in
+ * order. Its output goes to the log file. Its standard input is a pipe that closes when this process ends.
  */
 export async function startOwned(input: {
   name: string;
@@ -54,18 +54,15 @@ export async function startOwned(input: {
 async function stopGroup(child: ChildProcess, ended: Promise<string>, graceSeconds = 30): Promise<void> {
   if (child.pid === undefined) return;
   if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
-  const patience = new AbortController();
-  await Promise.race([
-    ended,
-    sleep(graceSeconds * 1000, undefined, { signal: patience.signal }).catch(() => undefined),
-  ]);
-  patience.abort();
+  const timeout = new AbortController();
+  await Promise.race([ended, sleep(graceSeconds * 1000, undefined, { signal: timeout.signal }).catch(() => undefined)]);
+  timeout.abort();
   signalGroup(child.pid, 'SIGKILL');
   await ended;
 }
 
 /**
- * Wraps a program that does not watch its standard input, so that it ends when we die, even by `kill -9`:
+ * Wraps a program that does not watch its standard input, so that it ends when this process ends, even by `kill -9`:
  * a shell waits for the pipe to close and then stops it.
  */
 export function endingWithUs(program: string, programArguments: string[]): { program: string; arguments: string[] } {

@@ -1,5 +1,5 @@
 /**
- * The demo's commands: the whole loop on rendered scenes, and the making of the model that it starts from.
+ * The demo's commands: run the whole loop on rendered scenes, and pretrain the model that it starts from.
  */
 import type { Command } from 'commander';
 import { integer } from '../../cli/options.ts';
@@ -9,10 +9,10 @@ import { createProgressDisplay } from '../../cli/progress-display.ts';
 export function addDemoCommand(program: Command, signal: AbortSignal): void {
   program
     .command('demo')
-    .description('run the whole loop on a small rendered domain, with a Temporal server of its own')
+    .description('run the whole loop on small rendered images, with its own Temporal server')
     .option('--quick', 'one small round', false)
     .option('--seed <number>', "instead of the config's seed", integer(0))
-    .option('--keep', 'leave the Temporal UI up until Ctrl-C', false)
+    .option('--keep', 'keep the Temporal UI running until Ctrl-C', false)
     .option('--config <file>', 'another config')
     .addHelpText('after', '\nExample:\n  npm run demo -- --quick')
     .action(async (options: { quick: boolean; seed?: number; keep: boolean; config?: string }) => {
@@ -25,9 +25,9 @@ export function addDemoCommand(program: Command, signal: AbortSignal): void {
 export function addPretrainCommand(program: Command, signal: AbortSignal): void {
   program
     .command('pretrain')
-    .description("make the demo's stage-1 checkpoint again, from nothing: tokenizer, vision, then the whole model")
+    .description("train the demo's stage-1 checkpoint again from scratch: tokenizer, vision, then the whole model")
     .option('--output <directory>', 'model directory to write', 'data/stage1')
-    .option('--work <directory>', 'where checkpoints lie; an interrupted run goes on from them', '.cache/pretrain')
+    .option('--work <directory>', 'folder of the checkpoints, from which an interrupted run resumes', '.cache/pretrain')
     .addHelpText('after', '\nExample:\n  dataengine pretrain --output /tmp/stage1')
     .action(async ({ output, work }: { output: string; work: string }) => {
       const [{ makeStage1 }, { STAGE1 }] = await Promise.all([

@@ -19,7 +19,7 @@ export interface DemoOptions {
   /** One small round instead of two. */
   quick: boolean;
   seed?: number;
-  /** Leave the server and its UI up until interrupted. */
+  /** Keep the server and its UI running until interrupted. */
   keep: boolean;
   signal: AbortSignal;
   /** Default: `configs/demo.yaml`, or `configs/demo-quick.yaml`. */
@@ -32,7 +32,7 @@ const finishedMark = 'finished.json';
 const workerEntry = (name: 'cpu' | 'gpu') => fileURLToPath(new URL(`../../workers/${name}.ts`, import.meta.url));
 const shippedConfig = (name: string) => fileURLToPath(new URL(`../../configs/${name}.yaml`, import.meta.url));
 
-/** Runs the demo and prints its table. Whatever way it ends, no process of it is left. */
+/** Runs the demo and prints its table. Stops all its processes, however it ends. */
 export async function runDemo(options: DemoOptions): Promise<DataEngineResult> {
   const startedAt = Date.now();
   const name = options.quick ? 'demo-quick' : 'demo';
@@ -95,19 +95,19 @@ export async function runDemo(options: DemoOptions): Promise<DataEngineResult> {
     process.stdout.write(`Total time    ${formatSeconds((Date.now() - startedAt) / 1000)}\n`);
     process.stdout.write(`Report        ${result.report}\n`);
     if (options.keep) {
-      process.stdout.write(`Temporal UI   ${server.ui} (up until Ctrl-C)\n`);
+      process.stdout.write(`Temporal UI   ${server.ui} (running until Ctrl-C)\n`);
       await untilAborted(options.signal);
     }
     return result;
   } finally {
-    // Workers first: they stop their trainers and tell the server what became of their activities.
+    // Workers first: they stop their trainers and report the end of their activities to the server.
     await Promise.all(owned.slice(1).map((process) => process.stop()));
     await owned[0]?.stop();
   }
 }
 
 /**
- * The name of the demo's run. One that was interrupted is taken up again; a finished one is kept, and the next
+ * The name of the demo's run. An interrupted one is resumed; a finished one is kept, and the next
  * demo gets a number: `demo-seed1`, `demo-seed1-2`, …
  */
 async function demoRunName(runsDirectory: string, base: string): Promise<string> {
@@ -144,7 +144,7 @@ async function startAndWatch({
       args: [input],
       staticSummary: `Demo run ${workflowId}`,
     });
-    const died = Promise.race(
+    const processEnded = Promise.race(
       owned.map(async (process) => {
         const how = await process.ended;
         throw new Error(`the ${process.name} ${how}; see ${process.logFile}`);
@@ -154,7 +154,7 @@ async function startAndWatch({
       form: 'lines',
       signal: AbortSignal.any([signal, stopWatching.signal]),
     });
-    return await Promise.race([watched, died]);
+    return await Promise.race([watched, processEnded]);
   } finally {
     stopWatching.abort();
     // A call under way must end before its connection does.

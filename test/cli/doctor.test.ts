@@ -2,7 +2,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { expect, test } from 'vitest';
 import { examineMachine, formatFindings } from '../../cli/doctor.ts';
 
-test('the machine that runs the tests has all that is needed, found by using it', async () => {
+test('everything is installed on the machine that runs the tests', async () => {
   const findings = await examineMachine();
   expect(findings.map(({ name, good }) => ({ name, good }))).toEqual(
     ['Node', 'TensorFlow', 'GPU', 'Temporal CLI', 'Disk'].map((name) => ({ name, good: true })),
@@ -12,7 +12,7 @@ test('the machine that runs the tests has all that is needed, found by using it'
   expect(text['Temporal CLI']).toContain('temporal version');
 });
 
-test('a finding that is bad can be told from a good one without colors', () => {
+test('a bad finding differs from a good one without colors', () => {
   const lines = formatFindings([
     { name: 'Disk', good: false, text: '1.0 GB free: free at least 5 GB' },
     { name: 'Temporal CLI', good: true, text: '1.9.1' },

@@ -38,7 +38,7 @@ describe('dataengine evaluate --benchmark', { timeout: 120_000 }, () => {
   const aokvqa = () => ['--benchmark', 'aokvqa', '--file', tiny.file, '--images', tiny.images];
   const answersIn = (output: string) => readJsonLines(join(output, 'ranking', 'losses.jsonl'), evaluationAnswerSchema);
 
-  test('ranks the choices of a model that is part of no run', async () => {
+  test('ranks the choices with a model that belongs to no run', async () => {
     const { output, printed } = await evaluate(...aokvqa(), '--answers', 'ranked');
     expect(printed).toContain(`In ${output}`);
     const answers = await answersIn(output);
@@ -50,7 +50,7 @@ describe('dataengine evaluate --benchmark', { timeout: 120_000 }, () => {
     expect((await readScores(output)).questions).toBe(4);
   });
 
-  test.skipIf(!torchIsSetUp)('has PyTorch score where it is told to', async () => {
+  test.skipIf(!torchIsSetUp)('scores with PyTorch where the options say so', async () => {
     const losses = async (trainer: string) => {
       const { output } = await evaluate(...aokvqa(), '--answers', 'ranked', '--trainer', trainer);
       return (await answersIn(output)).flatMap((answer) => answer.losses);
@@ -60,14 +60,14 @@ describe('dataengine evaluate --benchmark', { timeout: 120_000 }, () => {
     expect(theirs).not.toEqual(ours);
   });
 
-  test('has the model write its answers too where it is told to', async () => {
+  test('lets the model write its answers where the options say so', async () => {
     const { output } = await evaluate(...aokvqa(), '--answers', 'generated', '--limit', '2');
     const answers = await answersIn(output);
     expect(answers).toHaveLength(2);
     for (const { text } of answers) expect(text).toBeTypeOf('string');
   });
 
-  test('refuses written answers of a benchmark that is ranked only, and a way that is none', async () => {
+  test('rejects written answers for a benchmark that is only ranked, and an unknown way', async () => {
     const seed = ['--benchmark', 'seed-bench', '--file', tiny.file, '--images', tiny.images];
     await expect(evaluate(...seed, '--answers', 'generated')).rejects.toThrow(/--answers: seed-bench is ranked only/);
     await expect(evaluate('--benchmark', 'vqa', '--file', tiny.file)).rejects.toThrow(/there is no benchmark 'vqa'/);

@@ -31,7 +31,7 @@ function asWorkflowFailure(cause: Error): WorkflowFailedError {
   return new WorkflowFailedError('Workflow execution failed', child, RetryState.NON_RETRYABLE_FAILURE);
 }
 
-test('wrong input is told in one message without a stack, exit code 2', () => {
+test('wrong input is one message without a stack, exit code 2', () => {
   const error = new InputError({
     file: 'demo.yaml',
     line: 3,
@@ -45,32 +45,32 @@ test('wrong input is told in one message without a stack, exit code 2', () => {
   });
 });
 
-test('wrong input that an activity found is told the same way', () => {
+test('wrong input that an activity found is reported the same way', () => {
   const failure = asWorkflowFailure(
     ApplicationFailure.nonRetryable('x.jpg: is cut short. Fetch it again', 'InputError'),
   );
   expect(describeFailure(failure)).toEqual({ message: 'x.jpg: is cut short. Fetch it again', exitCode: 2 });
 });
 
-test('a used-up budget is for a person to mend, as wrong input is', () => {
+test('a used-up budget is reported as wrong input: the user must act', () => {
   const { message } = new OutOfBudget({ limit: 5, spent: 4.99, currency: 'USD' });
   const failure = asWorkflowFailure(ApplicationFailure.nonRetryable(message, 'OutOfBudget'));
   expect(describeFailure(failure)).toEqual({ message, exitCode: 2 });
 });
 
-test('what a command says against its options is told, once', () => {
+test('a rejected option is reported once', () => {
   const error = new InvalidArgumentError('Give --accept or --reject, not both.');
   expect(describeFailure(error)).toEqual({ message: 'Give --accept or --reject, not both.', exitCode: 2 });
   const toldAlready = new CommanderError(1, 'commander.invalidArgument', 'error: no such option');
   expect(describeFailure(toldAlready)).toEqual({ message: '', exitCode: 2 });
 });
 
-test('any other failure of a workflow is told by its first cause, exit code 1', () => {
+test('any other failure of a workflow is reported by its first cause, exit code 1', () => {
   const failure = asWorkflowFailure(ApplicationFailure.nonRetryable('out of memory', 'Trainer:memory'));
   expect(describeFailure(failure)).toEqual({ message: 'Trainer:memory: out of memory', exitCode: 1 });
 });
 
-test('a cancelled workflow is told as such', () => {
+test('a cancelled workflow is reported as cancelled', () => {
   expect(describeFailure(asWorkflowFailure(new CancelledFailure('x'))).message).toBe('The workflow was cancelled.');
 });
 

@@ -51,13 +51,13 @@ test('a missing config is one line and exit code 2', async () => {
   expect({ code, errors }).toEqual({ code: 2, errors: 'nowhere.yaml: no such file. Check the path\n' });
 });
 
-test('an option of the old name says the new one, exit code 2', async () => {
+test('the old name of an option leads to an error with the new name, exit code 2', async () => {
   const { code, errors } = await dataengine('evaluate', '--pictures', 'photos');
   expect(code).toBe(2);
   expect(errors).toContain("error: option '--pictures' was renamed to --images\n");
 });
 
-test('a wrong option says what is allowed, exit code 2', async () => {
+test('a wrong value of an option leads to an error with the allowed ones, exit code 2', async () => {
   const worker = await dataengine('worker', 'tpu');
   expect(worker.code).toBe(2);
   expect(worker.errors).toContain('Allowed choices are cpu, gpu.');
@@ -67,7 +67,7 @@ test('a wrong option says what is allowed, exit code 2', async () => {
   expect(round.errors).toContain('Give a whole number of at least 0.');
 });
 
-test('output that nobody reads to its end is no error', async () => {
+test('a reader that stops early causes no error', async () => {
   const shell = `set -o pipefail; "${process.execPath}" "${launcher}" --help | true`;
   const code = await new Promise((resolve) => {
     execFile('bash', ['-c', shell], (error) => resolve(error?.code ?? 0));
@@ -82,7 +82,7 @@ test('completion offers commands and options, and prints its script', async () =
   expect(output).toMatch(/^--json\tone JSON value/m);
 });
 
-test('every command says how it is used, with an example', () => {
+test('the help of every command has an example', () => {
   const leaves = (command: Command): Command[] =>
     command.commands.length === 0 ? [command] : command.commands.flatMap(leaves);
   const program = createProgram(new AbortController().signal);
@@ -95,7 +95,7 @@ test('every command says how it is used, with an example', () => {
   expect(without.map((command) => command.name())).toEqual([]);
 });
 
-test('without a server a worker says where it looked', async () => {
+test('without a server, a worker reports where it looked', async () => {
   const [port] = await freePorts(1);
   vi.stubEnv('TEMPORAL_ADDRESS', `127.0.0.1:${port}`);
   onTestFinished(() => void vi.unstubAllEnvs());

@@ -47,6 +47,6 @@ test('rounds without errors by type have one table', () => {
   expect(formatRounds([{ ...base, errorByType: undefined }], { color: false })).not.toContain('question type');
 });
 
-test('times read well', () => {
+test('formats times', () => {
   expect([4.4, 95, 7205].map(formatSeconds)).toEqual(['4 s', '1 min 35 s', '2 h 0 min']);
 });

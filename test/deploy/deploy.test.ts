@@ -70,13 +70,13 @@ function unknownWords(words: readonly string[]): string[] {
   return unknown;
 }
 
-test.each(['cpu', 'gpu'] as const)('the %s worker’s image starts it with options that there are', async (kind) => {
+test.each(['cpu', 'gpu'] as const)('the %s worker’s image starts it with options that exist', async (kind) => {
   const words = await commandOf(kind);
   expect(words[0]).toBe(kind);
   expect(unknownWords(words)).toEqual([]);
 });
 
-test('Kubernetes starts each worker’s image with options that there are, and asks it where it answers', () => {
+test('Kubernetes starts each worker’s image with options that exist, and probes its ports', () => {
   expect(deployments.map(({ metadata }) => metadata.name)).toEqual(['cpu-worker', 'gpu-worker']);
   for (const { spec, metadata } of deployments) {
     const [worker] = spec.template.spec.containers as [z.output<typeof container>];
@@ -102,7 +102,7 @@ test('a worker has more time to stop than it waits for its activities', async ()
   }
 });
 
-test('what the manifests name is there', async () => {
+test('every name in the manifests exists', async () => {
   const { resources, images } = parse(await readFile(`${folder}/kustomization.yaml`, 'utf8'));
   expect([...resources].sort()).toEqual(files.sort());
   expect(images.map(({ name }: { name: string }) => name)).toEqual(

@@ -1,5 +1,5 @@
 /**
- * The pages a person reads, and what they tell to type.
+ * The pages of the documentation, and the commands in them.
  */
 import { readdir, readFile } from 'node:fs/promises';
 

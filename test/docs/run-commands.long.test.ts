@@ -85,7 +85,7 @@ afterAll(async () => {
 
 /** The line as it is to be typed, once it is known to stand on a page. */
 function fromPages(line: string, filled: Record<string, string>): string {
-  expect([...documented], 'the pages tell to type it').toContain(line);
+  expect([...documented], 'a page has this command').toContain(line);
   typed.add(line);
   return Object.entries(filled).reduce((text, [from, to]) => {
     expect(text).toContain(from);
@@ -244,7 +244,7 @@ test('Benchmarks', async () => {
   );
 }, 120_000);
 
-test('Quality: Interactive Prompt Optimization, by our commands and by Temporal’s', async () => {
+test('Quality: Interactive Prompt Optimization, with our commands and with Temporal’s', async () => {
   const handle = () => client.workflow.getHandle('better-prompt');
   await type('dataengine prompt start --config configs/minigpt4-7b.yaml --workflow-id better-prompt --samples 4');
   const page = start('dataengine prompt review better-prompt --web');
@@ -327,7 +327,7 @@ test('Command line and parity: completion, and adapters for PEFT', async () => {
   expect(await readdir(join(sandbox.folder, 'adapters'))).not.toEqual([]);
 }, 60_000);
 
-test('nothing on the pages was left out', () => {
+test('every command on the pages was run', () => {
   expect([...documented].filter((line) => !typed.has(line) && !(line in elsewhere))).toEqual([]);
   expect(Object.keys(elsewhere).filter((line) => !documented.has(line))).toEqual([]);
 });

@@ -14,7 +14,7 @@ export interface Typed {
   shown: string;
 }
 
-/** A command that goes on while others are typed. */
+/** A command that runs while others are typed. */
 export interface Background {
   line: string;
   shown(): string;
@@ -28,7 +28,7 @@ export interface Sandbox {
   folder: string;
   /** Types a line and waits for its end. @throws Error with what was shown when it ends with another code than 0 */
   type(line: string): Promise<string>;
-  /** Types a line and goes on. */
+  /** Types a line and returns. */
   start(line: string): Background;
   /** Ends what was started, process groups and all. */
   close(): Promise<void>;

@@ -1,10 +1,10 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** Linux tells which process listens where; other systems need programs that may not be there. */
+/** Linux reports which process listens where; other systems need programs that may be missing. */
 export const noListening = 'needs Linux, to see where processes listen';
 
-/** Where a process listens for TCP connections, such as `127.0.0.1:8787`; undefined where that can't be seen. */
+/** Where a process listens for TCP connections, such as `127.0.0.1:8787`; undefined where that cannot be found. */
 export async function listeningAddresses(pid: number): Promise<string[] | undefined> {
   if (process.platform !== 'linux') return undefined;
   const folder = `/proc/${pid}/fd`;

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-/** A file of the material beside the repository, or undefined where that is not there. */
+/** A file of the material beside the repository, or undefined where that is missing. */
 export function sharedFile(path: string): string | undefined {
   const file = fileURLToPath(new URL(`../../../shared/${path}`, import.meta.url));
   return existsSync(file) ? file : undefined;

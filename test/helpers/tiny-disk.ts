@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 
 /**
- * Mounts a disk of the given size in memory for one test. Undefined where that is not allowed (it takes
+ * Mounts a disk of the given size in memory for one test. Undefined where that is not allowed (it requires
  * Linux and root): the test then skips itself.
  *
  * @example
@@ -29,7 +29,7 @@ export function tinyDisk(bytes: number): string | undefined {
 
 export const noTinyDisk = 'needs root on Linux, to mount a small disk and fill it';
 
-/** Lets a disk of `tinyDisk` be read only, or written again. */
+/** Makes a disk of `tinyDisk` read-only, or writable again. */
 export function setReadOnly(disk: string, readOnly: boolean): void {
   execFileSync('mount', ['-o', `remount,${readOnly ? 'ro' : 'rw'}`, disk]);
 }

@@ -41,7 +41,7 @@ async function echoingServer(sent: string[]): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`;
 }
 
-test('a generation leaves it in no file of the run: config, manifests, answers, ledger', async () => {
+test('a generation writes it to no file of the run: config, manifests, answers, ledger', async () => {
   const { teacher } = await runningTeacher({ mistakeRate: 0 });
   const folder = await temporaryFolder();
   const context = await writeGenerationRun(folder, 4, openai(teacher.baseUrl));
@@ -50,7 +50,7 @@ test('a generation leaves it in no file of the run: config, manifests, answers, 
   expect(await filesWith(folder, key)).toEqual([]);
 });
 
-test('a server that says it again puts it into no error, history or file', async () => {
+test('an answer that repeats it puts it into no error, history or file', async () => {
   const folder = await temporaryFolder();
   const sent: string[] = [];
   const context = await writeGenerationRun(folder, 2, openai(await echoingServer(sent)));
@@ -64,7 +64,7 @@ test('a server that says it again puts it into no error, history or file', async
   expect(await filesWith(folder, key)).toEqual([]);
 });
 
-test('one from a file is read anew for each piece of work, and a server that says it again puts it nowhere', async () => {
+test('one from a file is read again for each piece of work, and an answer that repeats it puts it nowhere', async () => {
   const folder = await temporaryFolder();
   const apiKeyFile = join(await temporaryFolder(), 'key');
   const sent: string[] = [];
@@ -98,7 +98,7 @@ test.each([
   expect(inspect(error, { depth: 10 })).not.toContain('sk-marker');
 });
 
-test('only secrets of some length are taken out, by their names', () => {
+test('only secrets of some length are removed, by their names', () => {
   const environment = { API_KEY: 'abcdefgh', SHORT_TOKEN: 'abc', HOME: '/home/abcdefgh' };
   expect(withoutSecrets('abcdefgh abc /home', environment)).toBe('[API_KEY] abc /home');
 });

@@ -16,7 +16,7 @@ import { installTelemetry } from '../../workers/telemetry.ts';
 import { listeningAddresses, noListening } from '../helpers/listening.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
-test('what is listened on is seen, on whatever address', async (context) => {
+test('listening sockets are found on every address', async (context) => {
   const server = createServer().listen(0, '0.0.0.0');
   onTestFinished(() => void server.close());
   await new Promise((resolve) => server.once('listening', resolve));

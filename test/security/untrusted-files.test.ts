@@ -38,7 +38,7 @@ describe('an image', () => {
     expect(await inlineImage(path)).toContain('class="no-image"');
   });
 
-  test('that claims an absurd size is refused before it is decoded', async () => {
+  test('that claims an absurd size is rejected before it is decoded', async () => {
     const honest = await sharp({ create: { width: 8, height: 8, channels: 3, background: 'red' } })
       .png({ compressionLevel: 0 })
       .toBuffer();
@@ -57,7 +57,7 @@ describe('a name in a dataset', () => {
       expect(innerPath.safeParse(name).success).toBe(false);
   });
 
-  test('that leads elsewhere is refused with its place', async () => {
+  test('that leads elsewhere is rejected with its place', async () => {
     const folder = await temporaryFolder();
     await mkdir(join(folder, 'image'));
     const annotations = [{ image_id: '../../secret', caption: 'a cat' }];
@@ -67,14 +67,14 @@ describe('a name in a dataset', () => {
 });
 
 describe('a YAML file', () => {
-  test('with a tag is refused, with its line', async () => {
+  test('with a tag is rejected, with its line', async () => {
     const path = await file('config.yaml', 'run: x\nmodel: !!js/function "function () {}"\n');
     await expect(loadConfig(path)).rejects.toThrow(/config\.yaml:2: .*[Tt]ag.*Write the value without a tag/);
     const types = await file('types.yaml', '- name: !new x\n  title: X\n  explanation: x\n');
     await expect(readQuestionTypes(types)).rejects.toThrow('Write the value without a tag');
   });
 
-  test('whose aliases multiply is refused in no time', async () => {
+  test('whose aliases multiply is rejected at once', async () => {
     const layers = Array.from({ length: 12 }, (_, depth) => {
       const items = Array.from({ length: 10 }, () => (depth === 0 ? 'x' : `*l${depth - 1}`));
       return `l${depth}: &l${depth} [${items.join(', ')}]`;

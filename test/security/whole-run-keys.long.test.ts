@@ -47,7 +47,7 @@ async function complainingProxy(): Promise<{ baseUrl: string; complaints: () => 
   return { baseUrl: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}/v1`, complaints: () => complaints };
 }
 
-test.each(['in OPENAI_API_KEY', 'in a file'])('a key %s is in nothing that the run leaves', async (where) => {
+test.each(['in OPENAI_API_KEY', 'in a file'])('a key %s is in no file of the run', async (where) => {
   const [folder, secrets] = [await temporaryFolder(), await temporaryFolder()];
   const proxy = await complainingProxy();
   const apiKeyFile = where === 'in a file' ? join(secrets, 'key') : undefined;

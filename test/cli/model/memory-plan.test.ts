@@ -4,7 +4,7 @@ import { loadConfig } from '../../../src/config/load-config.ts';
 
 const config = await loadConfig('configs/demo.yaml');
 
-/** The size that a line of the plan tells, in bytes. */
+/** The size in a line of the plan, in bytes. */
 function sizeIn(plan: string, name: string): number {
   const [, value, unit] = new RegExp(`^  ${name} +([0-9.]+) (MB|GB)`, 'm').exec(plan) ?? [];
   return Number(value) * (unit === 'GB' ? 1e9 : 1e6);
@@ -22,7 +22,7 @@ describe('what `model plan` prints', async () => {
     expect(Math.abs(sizeIn(lines, 'in all') - sum)).toBeLessThanOrEqual(0.01e9);
   });
 
-  test('tells what evaluation and the check of a merge hold', async () => {
+  test('shows the weights during evaluation and the check of a merge', async () => {
     const narrow = { ...config, finetune: { ...config.finetune, weightDtype: 'bfloat16' as const } };
     const narrowLines = formatPlan(await planFinetune(narrow), narrow.finetune);
     // Every matrix but the embedding is adapted, and in float32 while a merge is checked.
@@ -31,7 +31,7 @@ describe('what `model plan` prints', async () => {
     expect(sizeIn(narrowLines, 'merge check')).toBeGreaterThan(0.95 * sizeIn(lines, 'merge check'));
   });
 
-  test('says whether it fits a device, and what would take less memory where it does not', () => {
+  test('shows whether it fits a device, and how to reduce memory if not', () => {
     expect(formatPlan(planned, config.finetune, 24e9)).toMatch(/^It fits 24\.00 GB: .* to spare\.$/m);
     const tight = formatPlan(planned, config.finetune, 1.5e9);
     expect(tight).toMatch(/^It does not fit 1\.50 GB: .* too much\.$/m);
@@ -40,7 +40,7 @@ describe('what `model plan` prints', async () => {
   });
 });
 
-test('the longest sample may be told instead of the most there can be', async () => {
+test('the length of the longest sample replaces the maximum', async () => {
   const [most, shorter] = await Promise.all([planFinetune(config), planFinetune(config, 48)]);
   expect(shorter.shape.tokens).toBeLessThan(most.shape.tokens);
   expect(shorter.activations).toBeLessThan(most.activations);

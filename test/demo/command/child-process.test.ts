@@ -22,13 +22,13 @@ const shell = (script: string) => ({
   logFile: join(directory, 'log'),
 });
 
-test('output goes to the log, and how it ended is told', async () => {
+test('writes output to the log, and reports how the process ended', async () => {
   const child = await startOwned(shell('echo out; echo err >&2; exit 3'));
   expect(await child.ended).toBe('exited with code 3');
   expect(await readFile(child.logFile, 'utf8')).toBe('out\nerr\n');
 });
 
-test('stopping waits for a clean end, then takes the whole group', async () => {
+test('stopping waits for a clean end, then kills the whole group', async () => {
   const child = await startOwned(shell('trap "echo bye; exit 0" TERM; sleep 60 & while true; do sleep 0.05; done'));
   await sleep(200);
   await child.stop(5);
@@ -44,7 +44,7 @@ test('one that ignores the request is killed after the grace period', async () =
   expect(await child.ended).toBe('was ended by SIGKILL');
 });
 
-test('a program that cannot be started is told', async () => {
+test('reports a program that cannot be started', async () => {
   const child = await startOwned({ ...shell(''), program: '/nowhere/temporal' });
   expect(await child.ended).toContain('could not be started');
   await child.stop();

@@ -19,7 +19,7 @@ function captureOutput(): { text: () => string } {
 
 const options = { quick: false, keep: false, trainerEntry: pretendTrainerEntry };
 
-test('it runs the loop on a server of its own, tells what it found and leaves no process', async () => {
+test('runs the loop on its own server, prints the results and leaves no process', async () => {
   const folder = await temporaryFolder();
   const config = await writeTinyRun(folder, (tiny) => ({ ...tiny, rounds: 1 }));
   const output = captureOutput();
@@ -36,7 +36,7 @@ test('it runs the loop on a server of its own, tells what it found and leaves no
   expect(await runningWith(folder)).toEqual([]);
 }, 300_000);
 
-test('interrupted in the middle of finetune it stops everything, and goes on from there the next time', async () => {
+test('stops everything when interrupted during finetune, and resumes from there the next time', async () => {
   const folder = await temporaryFolder();
   const config = await writeTinyRun(folder, (tiny) => ({
     ...tiny,

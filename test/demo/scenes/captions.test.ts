@@ -23,14 +23,14 @@ describe('captionsFor', () => {
     }
   });
 
-  it('says nothing of places: they are what the boxes are for', () => {
+  it('names no places: the boxes have them', () => {
     const places = new RegExp(`\\b(${PLACES.join('|')})\\b`);
     for (const { captions } of examples) for (const caption of captions) expect(caption).not.toMatch(places);
   });
 });
 
 describe('sceneFromAnnotations', () => {
-  it('reads every scene back from its captions and boxes, whole', () => {
+  it('reads every scene back completely from its captions and boxes', () => {
     for (const { scene, captions } of examples) {
       const boxes = scene.objects.map(({ category, box }) => ({ category, box }));
       expect(sceneFromAnnotations({ captions, boxes, width: scene.width, height: scene.height })).toEqual(scene);
@@ -46,7 +46,7 @@ describe('sceneFromAnnotations', () => {
       height: 480,
     });
 
-  it("reads what COCO's own captions say, and leaves the rest undefined", () => {
+  it("reads COCO's own captions, and leaves undefined what they do not say", () => {
     expect(read(['A Small black Dog sits on the beach.', 'A dog near the water.'], ['dog', 'surfboard'])).toEqual({
       width: 640,
       height: 480,
@@ -74,7 +74,7 @@ describe('sceneFromAnnotations', () => {
   });
 });
 
-it('words are joined as one speaks', () => {
+it('joins words as in speech', () => {
   expect(joinWithAnd(['a cat', 'a dog', 'a cup'])).toBe('a cat, a dog and a cup');
   expect(joinWithAnd(['a cat'])).toBe('a cat');
   expect(withArticle('apple')).toBe('an apple');

@@ -41,7 +41,7 @@ describe.each(QUESTION_TYPES)('%s', (type) => {
     }
   });
 
-  it('keeps to few words', () => {
+  it('uses few words', () => {
     for (const { question } of asked) {
       expect(question.question.split(' ').length).toBeLessThanOrEqual(10);
       for (const choice of question.choices) expect(choice.split(' ').length).toBeLessThanOrEqual(3);
@@ -85,12 +85,12 @@ describe('askQuestion', () => {
     },
   );
 
-  it('asks nothing about an empty scene or of an unknown type', () => {
+  it('returns no question about an empty scene or of an unknown type', () => {
     for (const type of QUESTION_TYPES) expect(attempt(type, { width: 10, height: 10, objects: [] })).toBeUndefined();
     expect(attempt('image_emotion', randomScene(seededRandom(1)))).toBeUndefined();
   });
 
-  it('asks for no fact that a thing of unknown category might share', () => {
+  it('asks for no fact that an object of unknown category might share', () => {
     const withUnknown: PartialScene = {
       ...scene,
       objects: [

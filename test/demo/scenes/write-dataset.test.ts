@@ -124,7 +124,7 @@ describe('writeSceneDataset', () => {
     ).toEqual([]);
   });
 
-  it('leaves a complete root alone, and mends one whose manifest is missing', async () => {
+  it('keeps a complete root, and writes one again whose manifest is missing', async () => {
     const before = await contents(root);
     const image = join(root, Object.keys(before).find((file) => file.endsWith('.jpg')) as string);
     expect(await writeSceneDataset({ root, ...options })).toMatchObject({
@@ -139,7 +139,7 @@ describe('writeSceneDataset', () => {
     expect(await contents(root)).toEqual(before);
   });
 
-  it('stops when told to, and leaves nothing that passes for whole', async () => {
+  it('stops when aborted, and leaves nothing that looks complete', async () => {
     const stopped = join(await temporaryFolder(), 'data');
     const controller = new AbortController();
     const onProgress = (done: number) => done === 10 && controller.abort();
@@ -149,13 +149,13 @@ describe('writeSceneDataset', () => {
     expect(existsSync(join(stopped, 'scenes-manifest.json'))).toBe(false);
   });
 
-  it('names the file that a full disk did not take, and writes no manifest', async (context) => {
+  it('names the file that did not fit on a full disk, and writes no manifest', async (context) => {
     const disk = tinyDisk(256 * 1024) ?? context.skip(noTinyDisk);
     await expect(writeSceneDataset({ root: disk, ...options })).rejects.toThrow(/\.jpg: the disk is full/);
     expect(existsSync(join(disk, 'scenes-manifest.json'))).toBe(false);
   });
 
-  it('refuses to write over data that is not its own', async () => {
+  it('rejects a folder with other data', async () => {
     const real = join(await temporaryFolder(), 'data');
     await mkdir(join(real, 'COCO2017'), { recursive: true });
     await writeFile(join(real, 'COCO2017/photo.jpg'), 'a photo');
