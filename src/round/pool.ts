@@ -7,9 +7,9 @@ import { withCoco } from '../datasets/coco-index.ts';
 import { poolAnnotations, poolImages } from './dataset-paths.ts';
 
 /**
- * Gives the work the annotations of the pool, the images that new samples are written about.
+ * Gives the work the annotations of the pool: of the images that new samples are written about.
  *
- * @throws InputError naming file and place of what is wrong in the annotations
+ * @throws InputError naming the file and place of an error in the annotations
  */
 export function withPool<R>(config: Config, work: (coco: CocoIndex) => Promise<R>): Promise<R> {
   return withCoco(poolAnnotations(config), join(config.cacheDirectory, 'coco'), work);

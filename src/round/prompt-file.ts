@@ -9,14 +9,14 @@ import { stepDirectory } from './step-directory.ts';
 
 const acceptedSchema = z.array(z.object({ fromRound: z.int().positive(), version: z.string(), file: z.string() }));
 
-/** The folder of the prompts that were accepted for a run while it went on. */
+/** The folder of the prompts that were accepted for a run after its start. */
 export function runPromptFolder(run: RunDirectory): string {
   return join(run.root, 'prompts');
 }
 
 const acceptedFile = (run: RunDirectory) => join(runPromptFolder(run), 'accepted.json');
 
-/** The prompt that a round asks the teacher with: the newest that was accepted for it, or else the config's. */
+/** The prompt of a round's requests: the newest that was accepted for it, or else the config's. */
 export async function promptFile(config: Config, run: RunDirectory, round: number): Promise<string> {
   const accepted = await readAccepted(run);
   const ofRound = accepted.findLast(({ fromRound }) => fromRound <= round);
@@ -24,9 +24,9 @@ export async function promptFile(config: Config, run: RunDirectory, round: numbe
 }
 
 /**
- * Lets a run use an accepted prompt from the first round on that has not chosen its requests yet.
+ * Makes a run use an accepted prompt, from the first round on whose requests are not drawn yet.
  *
- * @param prompt `file` lies in the run's prompt folder
+ * @param prompt `file` is a name in the run's prompt folder
  * @returns that round
  */
 export async function usePromptInRun(run: RunDirectory, prompt: { version: string; file: string }): Promise<number> {
@@ -39,7 +39,7 @@ export async function usePromptInRun(run: RunDirectory, prompt: { version: strin
 }
 
 async function readAccepted(run: RunDirectory): Promise<z.output<typeof acceptedSchema>> {
-  // Most runs have none.
+  // Most runs have no such file.
   return readJson(acceptedFile(run), acceptedSchema).catch((error: unknown) => {
     if (isMissing(error)) return [];
     throw error;

@@ -1,6 +1,6 @@
 /**
- * Interactive Prompt Optimization (MLLM-DataEngine, section 3): what lies between two looks of a person. Everything
- * is kept in the folder of the optimization, `<runs>/<name>`:
+ * Interactive Prompt Optimization (MLLM-DataEngine, section 3): the work between two reviews by a person. All files are in
+ * the folder of the optimization, `<runs>/<name>`:
  *
  * - `prompts/iteration-<k>.md`, and from the second on its `.diff` and the teacher's `.diagnosis.md`
  * - `samples/iteration-<k>.jsonl`, `verdicts/iteration-<k>.json`
@@ -45,7 +45,7 @@ export const iterationSamples = (run: RunDirectory, iteration: number) =>
 export const iterationDiff = (run: RunDirectory, iteration: number) =>
   join(run.root, 'prompts', `iteration-${iteration}.diff`);
 
-/** Takes over the prompt to start from: the one that the run uses now, or the config's. */
+/** Copies the prompt to start from: the one that the run uses now, or the config's. */
 export async function preparePrompt(context: StepContext, forRun: string | undefined): Promise<void> {
   const { config, run } = context;
   const newest = (from: RunDirectory) => promptFile(config, from, Number.MAX_SAFE_INTEGER);
@@ -57,8 +57,8 @@ export async function preparePrompt(context: StepContext, forRun: string | undef
 }
 
 /**
- * Makes the sample generations of an iteration: about the images of the first, and from the second on about as many
- * fresh ones too.
+ * Makes the sample generations of an iteration: about the images of the first iteration, and from the second on about as
+ * many new images too.
  *
  * @param input.count images, in the first iteration
  * @param input.forRun a run whose newest bad cases are the in-context examples
@@ -129,13 +129,13 @@ export async function reviseIteration(
   );
   await writeFileAtomically(iterationDiff(run, iteration + 1), diff);
   await writeFileAtomically(join(run.root, 'prompts', `iteration-${iteration + 1}.diagnosis.md`), `${diagnosis}\n`);
-  // Last: with it the next iteration is there.
+  // Written last: this file starts the next iteration.
   await writeFileAtomically(iterationPrompt(run, iteration + 1), text);
   return { diff };
 }
 
 /**
- * Makes an iteration's prompt a version: beside the config's prompt, or in the given run, whose next round uses it.
+ * Makes an iteration's prompt a version: next to the config's prompt, or in the given run, whose next round uses it.
  *
  * @returns `fromRound` only for a run
  */

@@ -16,8 +16,8 @@ const promptFile = fileURLToPath(new URL('../../configs/prompts/classify-v1.md',
 export const agreementFile = 'question_types_agreement.json';
 
 /**
- * The type of each question: its own, or else as the teacher sorts it, kept in `<run>/question_types.json` so that
- * all rounds count by the same types.
+ * The question type of each question: its own, or else the teacher's classification, which is kept in
+ * `<run>/question_types.json` so that all rounds use the same.
  */
 export async function questionTypesOf(
   context: StepContext,
@@ -27,15 +27,15 @@ export async function questionTypesOf(
   return new Map([...types, ...(await askForTypes(context, missing))]);
 }
 
-/** What `dataengine question-types` tells. */
+/** The outcome of `dataengine question-types`. */
 export interface QuestionTypesOutcome extends StepOutcome, Pick<TypeAgreement, 'questions' | 'share' | 'kappa'> {
   file: string;
 }
 
 /**
- * Has the teacher sort the validation questions whose types are known, and writes how far it agrees with them.
+ * Has the teacher classify the validation questions whose question types are known, and writes how far it agrees.
  *
- * @throws InputError when no types are known
+ * @throws InputError when no question types are known
  */
 export async function checkQuestionTypes(context: StepContext): Promise<QuestionTypesOutcome> {
   const startedAt = Date.now();
@@ -46,7 +46,7 @@ export async function checkQuestionTypes(context: StepContext): Promise<Question
     throw new InputError({
       file: set.file,
       field: '[0].question_type',
-      problem: 'no question has a type, and there is no classified file beside this one',
+      problem: 'no question has a type, and there is no classified file next to this one',
       remedy: `Put ${classifiedFile(set.file)} there, or name it as data.validation.file`,
     });
   }
@@ -56,9 +56,9 @@ export async function checkQuestionTypes(context: StepContext): Promise<Question
 }
 
 /**
- * Compares the teacher's types with those that the questions, or the classified file beside theirs, have.
+ * Compares the teacher's question types with those of the questions, or of the classified file next to theirs.
  *
- * @returns undefined when no types are known
+ * @returns undefined when no question types are known
  */
 export async function reportAgreement(
   context: StepContext,
@@ -93,7 +93,7 @@ async function askForTypes(context: StepContext, questions: readonly AokvqaQuest
     classifyQuestions({
       questions,
       questionTypes,
-      // Fifty types are longer than a sample, and want no imagination.
+      // Fifty question types are longer than a sample, and need no variety.
       ask: (messages, options) => ask(messages, { ...options, temperature, maximumTokens, format }),
       cacheFile: join(run.root, 'question_types.json'),
       promptFile,

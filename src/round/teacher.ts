@@ -14,7 +14,7 @@ import { askTeacher, type StructuredFormat, type TeacherAnswer } from '../teache
 import { TeacherError } from '../teacher/teacher-error.ts';
 import type { StepContext } from './step-context.ts';
 
-/** What of a step's context a teacher is found by. */
+/** The part of a step's context that the teacher follows from. */
 export type TeacherContext = Pick<StepContext, 'config' | 'extensions'>;
 
 /** The config's teacher. @throws InputError for a provider or a mode that is not there */
@@ -28,7 +28,7 @@ export async function connectTeacher<R>(context: TeacherContext, work: (client: 
   return provider.connect({ ...settings, seed: context.config.seed }, work);
 }
 
-/** Asks the teacher once; temperature and length are the config's unless they are given. @throws TeacherError */
+/** Sends a prompt to the teacher once; temperature and length default to the config's. @throws TeacherError */
 export type AskTeacher = (
   messages: ChatMessage[],
   options: {
@@ -41,10 +41,10 @@ export type AskTeacher = (
 ) => Promise<TeacherAnswer>;
 
 /**
- * Gives the work a teacher to ask, and keeps the run's ledger of what that costs. With a budget, a call is made only when
- * its longest answer still fits.
+ * Gives the work a teacher to ask, and enters the cost in the run's ledger. With a budget, a call is made only when the
+ * budget allows its longest answer.
  *
- * @param purpose what it is asked for, as the ledger calls it
+ * @param purpose the name of the work in the ledger
  * @throws InputError when the key or the price is missing; asking: OutOfBudget
  */
 export async function withTeacher<R>(
@@ -86,7 +86,7 @@ export async function withTeacher<R>(
   );
 }
 
-/** What an answer depends on, besides the question. */
+/** The settings that an answer depends on, besides its prompt. */
 export function teacherIdentity(teacher: Config['teacher']): Record<string, unknown> {
   const { provider, baseUrl, model, temperature, topP, maximumTokens, mistakeRate, answerFormat, attachImage } =
     teacher;
@@ -98,7 +98,7 @@ export function teacherName(context: TeacherContext): string {
   return teacherOf(context).provider.author ?? context.config.teacher.model;
 }
 
-/** What the config's teacher is paid for a token; undefined where that is not known, and for one that is free. */
+/** What a token of the config's teacher costs; undefined without a price, and for a teacher that is free. */
 export async function paidPrice(context: TeacherContext): Promise<TokenPrice | undefined> {
   const { provider, mode, settings } = teacherOf(context);
   return provider.isPaid ? mode.price(settings) : undefined;
@@ -116,17 +116,17 @@ export async function refuseUnknownPrice(context: TeacherContext): Promise<void>
   });
 }
 
-/** What the teacher said that written answers mean, in the run's folder; all rounds share it. */
+/** The teacher's replies about written answers, in the run's folder; all rounds share it. */
 const repliesFile = 'extracted-choices.jsonl';
-/** A letter is asked for. */
+/** A reply is one letter. */
 const maximumReplyTokens = 16;
 
-/** Who finds the choices in written answers that rules can't place: the model's name, or `rules` for nobody. */
+/** What finds the choices of written answers: the teacher's model, or only `rules`. */
 export function extractorOf(context: TeacherContext): string {
   return teacherOf(context).provider.answersAnyPrompt ? context.config.teacher.model : 'rules';
 }
 
-/** Has the teacher place the written answers that the rules can't; undefined for one that answers no such prompt. */
+/** Has the teacher find the choices that the rules can't; undefined for a teacher that answers no such prompt. */
 export function settleUnclearOf(context: StepContext): SettleUnclear | undefined {
   if (!teacherOf(context).provider.answersAnyPrompt) return undefined;
   return (unclear) =>

@@ -1,5 +1,5 @@
 /**
- * The chunks of a round's work as the activities ask them.
+ * What the activities do with the chunks of a round's requests.
  */
 import {
   type BatchState,
@@ -23,7 +23,7 @@ const works: Readonly<Record<Purpose, (context: StepContext) => Promise<TeacherW
   verify: verificationWork,
 };
 
-/** Which chunk of which list of requests; without a purpose: of the requests for new samples. */
+/** A chunk of a list of requests; without a purpose: of the requests for new samples. */
 export interface ChunkOfWork {
   purpose?: Purpose | undefined;
   chunk: number;
@@ -32,7 +32,7 @@ export interface ChunkOfWork {
 /**
  * Asks one chunk of requests, each by itself.
  *
- * @param input.allowance what the chunk may cost since asking was started; default: anything
+ * @param input.allowance what the chunk may cost since the work was started; default: no limit
  * @throws TeacherError while requests are unanswered
  */
 export async function askWorkChunk(
@@ -52,7 +52,7 @@ export async function submitWorkBatch(
   return submitBatch(await chunkOf(context, input), { allowance: input.allowance, signal });
 }
 
-/** Keeps the answers of a chunk's batch that has ended. @throws TeacherError */
+/** Writes down the answers of a batch that has ended. @throws TeacherError */
 export async function collectWorkBatch(
   context: StepContext,
   input: ChunkOfWork & { batch: string },
@@ -60,12 +60,12 @@ export async function collectWorkBatch(
   return collectBatch(await chunkOf(context, input), input.batch);
 }
 
-/** How far a batch is. @throws TeacherError, not retryable when the batch could not be read */
+/** Reads the state of a batch. @throws TeacherError, not retryable when the service refused the batch */
 export function readWorkBatch(context: StepContext, { batch }: { batch: string }): Promise<BatchState> {
   return connectTeacher(context, (client) => readBatchState(client, batch));
 }
 
-/** Cancels a batch; what is done of it stays done. @throws TeacherError */
+/** Cancels a batch; the answers that it has stay. @throws TeacherError */
 export function cancelWorkBatch(context: StepContext, { batch }: { batch: string }): Promise<void> {
   return connectTeacher(context, (client) => cancelBatch(client, batch));
 }

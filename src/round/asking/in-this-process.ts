@@ -7,10 +7,10 @@ import type { GenerationPlan } from './plan.ts';
 import { openChunk, type TeacherWork } from './work.ts';
 
 /**
- * Asks all requests in this process: one chunk, or batch, after another. The workflow `generation` does the same with
- * many workers.
+ * Asks all requests in this process, one chunk or batch after another. The workflow `generation` does the same with many
+ * workers.
  *
- * @throws OutOfBudget when the budget is used up and a top-up is to be waited for
+ * @throws OutOfBudget when the budget is used up, unless `teacher.budget.whenReached` says to finish then
  */
 export async function askInThisProcess<Request extends TeacherRequest>(
   context: StepContext,
@@ -18,7 +18,7 @@ export async function askInThisProcess<Request extends TeacherRequest>(
   plan: GenerationPlan,
 ): Promise<void> {
   const { signal } = context;
-  // One chunk at a time has all of the limits and the concurrency.
+  // Only one chunk runs at a time, so it gets all of the limits and the concurrency.
   const config = { ...context.config, teacher: { ...context.config.teacher, maxConcurrentChunks: 1 } };
   const alone: StepContext = { ...context, config };
   const { mode } = teacherOf(alone);

@@ -9,31 +9,31 @@ import type { StepContext } from '../step-context.ts';
 import { teacherOf } from '../teacher.ts';
 import { readPlan, type TeacherWork } from './work.ts';
 
-/** How a round's requests to the teacher are to be asked. Small numbers only: it travels through Temporal. */
+/** How a list of requests will be asked. Small numbers only: it travels through Temporal. */
 export interface GenerationPlan {
-  /** True when it was done already, and only its outcome is to be read. */
+  /** True when the step was done before, and only its outcome is to be read. */
   done: boolean;
   mode: TeacherModeName;
   chunks: number;
   chunkSize: number;
   requests: number;
-  /** Chunks, or batches, under way at once. */
+  /** Chunks, or batches, that may run at the same time. */
   atOnce: number;
   estimate: GenerationEstimate;
-  /** Of the prices; absent when the model has none. */
+  /** The currency of the prices; absent when the model has no price. */
   currency?: string | undefined;
-  /** What the run has cost before, in all rounds. */
+  /** What the run has cost so far, in all rounds. */
   spent: number;
-  /** What it may cost, top-ups included; absent without a budget. */
+  /** What the run may cost, top-ups included; absent without a budget. */
   limit?: number | undefined;
   whenReached: 'wait' | 'finish';
   poll: { seconds: number; maximumSeconds: number };
 }
 
 /**
- * Divides requests into chunks, notes in their folder where each begins, and says what asking them will cost.
+ * Divides requests into chunks, writes where each starts into the step's folder, and estimates what they will cost.
  *
- * @param state.done that it was done already
+ * @param state.done whether the step was done before
  */
 export async function planWork<Request extends TeacherRequest>(
   context: StepContext,
@@ -67,7 +67,7 @@ export async function planWork<Request extends TeacherRequest>(
   };
 }
 
-// The calls already made are filed by chunk, so an index that is there stays, whatever the config says now.
+// Calls are logged by chunk, so an existing division stays, whatever the config says now.
 async function chunkIndex<Request extends TeacherRequest>(
   { planFile, requestsFile, directory }: TeacherWork<Request>,
   size: number,

@@ -40,7 +40,7 @@ const planSchema = z.object({
   costBefore: z.record(z.string(), z.number()),
 });
 
-/** Reads `plan.json`: where each chunk begins, and what it had cost. */
+/** Reads `plan.json`: where each chunk starts, and what it had cost. */
 export function readPlan(file: string): Promise<z.output<typeof planSchema>> {
   return readJson(file, planSchema);
 }
@@ -99,7 +99,7 @@ export async function syncCalls(
   { calls, directory, purpose }: Pick<TeacherWork, 'calls' | 'directory' | 'purpose'>,
   files = '',
 ): Promise<void> {
-  // What other requests, or another teacher, were asked before is no answer. The lists of a verification have folders.
+  // Calls of other requests, or of another teacher, do not count. The lists of a verification have folders of their own.
   const of = purpose === 'generate' ? await inputsHashIn(directory) : undefined;
   await stored?.sync(calls, { startingWith: files, ...(of !== undefined && { of }) });
 }

@@ -24,9 +24,9 @@ import { rawAnswersFile } from './results.ts';
 import { type GenerationFolder, generationFolder, generationWork } from './work.ts';
 
 /**
- * Asks the teacher for each of the round's requests, in this process. An interrupted attempt goes on where it stopped.
+ * Asks the teacher all of the round's requests, in this process. An interrupted attempt is resumed.
  *
- * @throws InputError when the budget is used up and a top-up is to be waited for
+ * @throws OutOfBudget when the budget is used up, unless `teacher.budget.whenReached` says to finish then
  */
 export async function generate(context: StepContext): Promise<GenerateOutcome> {
   const plan = await startGeneration(context);
@@ -35,8 +35,8 @@ export async function generate(context: StepContext): Promise<GenerateOutcome> {
 }
 
 /**
- * Makes the folder of the round's generation ready, and says what is to be done and what it will cost. What an earlier
- * attempt at the same left there stays.
+ * Prepares the folder of the round's generation, and plans and estimates the requests. The answers of an earlier attempt
+ * with the same inputs stay.
  *
  * @throws InputError when there are no requests yet, or a budget is set for a model without a price
  */
@@ -44,11 +44,11 @@ export async function startGeneration(context: StepContext): Promise<GenerationP
   requireRoundOf('generate', context.round);
   await refuseUnknownPrice(context);
   const folder = await generationFolder(context);
-  const begun = await beginStep(await generationStep(context, folder));
-  return planWork(context, await generationWork(context), { done: 'manifest' in begun });
+  const started = await beginStep(await generationStep(context, folder));
+  return planWork(context, await generationWork(context), { done: 'manifest' in started });
 }
 
-/** Estimates without beginning anything. */
+/** Estimates a round's generation without starting it. */
 export async function estimateRound(
   context: StepContext,
 ): Promise<GenerationEstimate & { currency?: string; spent: number; toppedUp: number }> {
@@ -78,7 +78,7 @@ async function generationStep(
       teacher: teacherIdentity(config.teacher),
     },
     inSeveralCalls: true,
-    // It ended when the money did, before the first answer. There may be some now.
+    // The budget was used up before the first answer; a retry may have a larger one.
     doneOver: ({ metrics }) => metrics.answers === 0 && (metrics.unanswered ?? 0) > 0,
   };
 }
@@ -91,8 +91,8 @@ interface JoinedAnswers {
 }
 
 /**
- * Joins the answers to all chunks in one file, in the order of the requests, whoever asked them and when. The calls
- * stay where they are: the file can be made of them again at no cost.
+ * Joins the answers of all chunks in one file, in the order of the requests. The logs of calls stay: the file can be made
+ * again from them at no cost.
  */
 export async function finishGeneration(context: StepContext): Promise<GenerateOutcome> {
   const { run, round } = context;

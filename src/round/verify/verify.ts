@@ -39,10 +39,10 @@ export function verifies({ verify }: Config): boolean {
 }
 
 /**
- * Asks the teacher its own questions again, those that the free filters leave, in this process. The calls stay in
- * `round-<k>/verify_calls/` whatever happens to the step, and nothing is asked for twice.
+ * Asks the teacher its own questions again, in this process, as far as they pass the filters. The logs of calls are kept
+ * in `round-<k>/verify_calls/`, outside of the step's folder, so that nothing is paid for twice.
  *
- * @throws InputError when the budget is used up and a top-up is to be waited for
+ * @throws OutOfBudget when the budget is used up, unless `teacher.budget.whenReached` says to finish then
  */
 export async function verify(context: StepContext): Promise<VerifyOutcome> {
   const plan = await startVerification(context);
@@ -51,15 +51,15 @@ export async function verify(context: StepContext): Promise<VerifyOutcome> {
 }
 
 /**
- * Finds out what to ask about the samples that the free filters leave, and what asking it will cost. What was answered
- * before, in any attempt, is not asked again.
+ * Makes the requests about the samples that pass the filters, and plans and estimates them. Requests that any earlier
+ * attempt has answered are not sent again.
  */
 export async function startVerification(context: StepContext): Promise<GenerationPlan> {
   requireRoundOf('verify', context.round);
   await refuseUnknownPrice(context);
   const toAsk = await requestsAboutSamples(context);
-  const begun = await beginStep(verificationStep(context, toAsk));
-  const done = 'manifest' in begun;
+  const started = await beginStep(verificationStep(context, toAsk));
+  const done = 'manifest' in started;
   const written = await readVerificationRequests(context).catch(() => undefined);
   if (!done && written === undefined) await writeVerificationRequests(context, toAsk);
   return planWork(context, await verificationWork(context), { done });
@@ -102,7 +102,7 @@ async function requestsAboutSamples(context: StepContext): Promise<VerificationR
   });
 }
 
-/** Counts what the teacher answered about each sample. The calls stay where they are. */
+/** Counts the teacher's answers about each sample. The logs of calls stay. */
 export async function finishVerification(context: StepContext): Promise<VerifyOutcome> {
   const requests = await readVerificationRequests(context);
   const step = verificationStep(context, requests);

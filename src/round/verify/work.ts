@@ -27,7 +27,7 @@ import type { StepContext } from '../step-context.ts';
 import { stepDirectory } from '../step-directory.ts';
 import { connectTeacher } from '../teacher.ts';
 
-/** Everything that is to be known, one request a line. */
+/** All requests about the samples, one a line. */
 export const verificationRequestsFile = 'requests.jsonl';
 const openFile = 'open.jsonl';
 const listFile = 'list.json';
@@ -35,18 +35,18 @@ const listSchema = z.object({ list: z.string() });
 
 type Round = { run: RunDirectory; round: number };
 
-/** Calls of all lists of requests, each list in a folder of its own: they outlive the step's folder. */
+/** The logs of calls, a folder for each list of requests. They are kept when the step's folder is replaced. */
 const callsFolder = ({ run, round }: Round) => join(roundDirectory(run, round), 'verify_calls');
 
 const requestsFileOf = ({ run, round }: Round) => join(stepDirectory(run, round, 'verify'), verificationRequestsFile);
 
-/** Writes down what is to be known, and what of it no call has answered yet, which is what will be asked. */
+/** Writes all requests about the samples, and the list of those without an answer, which will be sent. */
 export async function writeVerificationRequests(place: Round, requests: readonly VerificationRequest[]): Promise<void> {
   const known = await verificationAnswers(place);
   const open = join(stepDirectory(place.run, place.round, 'verify'), openFile);
   const asked = requests.filter(({ id }) => !known.has(id));
   await writeJsonLines(open, asked);
-  // Calls are filed by chunk, and chunks are those of one list.
+  // Calls are logged by chunk, and chunks belong to one list.
   const list = hashValue(asked.map(({ id }) => id)).slice(0, 12);
   await writeJson(join(stepDirectory(place.run, place.round, 'verify'), listFile), { list });
   await writeJsonLines(requestsFileOf(place), requests);
@@ -56,7 +56,7 @@ export function readVerificationRequests(place: Round): Promise<VerificationRequ
   return readJsonLines(requestsFileOf(place), verificationRequest);
 }
 
-/** All answers that any call of the round got, by the id of the request. */
+/** All answers of the round's verifications, by the id of the request. */
 export async function verificationAnswers(place: Round): Promise<Map<string, RawAnswer>> {
   const answers = new Map<string, RawAnswer>();
   const folder = callsFolder(place);
@@ -67,7 +67,7 @@ export async function verificationAnswers(place: Round): Promise<Map<string, Raw
   return answers;
 }
 
-/** The questions about the round's samples that have no answer. @throws InputError when they are not written yet */
+/** The requests about the round's samples that have no answer. @throws InputError when they are not written yet */
 export async function verificationWork(context: StepContext): Promise<TeacherWork<VerificationRequest>> {
   const { run, round } = context;
   const directory = stepDirectory(run, round, 'verify');
@@ -86,7 +86,7 @@ export async function verificationWork(context: StepContext): Promise<TeacherWor
   };
 }
 
-/** The prompts that samples are verified with. @throws InputError when one is not such a prompt */
+/** The prompts for verification. @throws InputError when a file is not such a prompt */
 export async function verificationTemplates({ config }: Pick<StepContext, 'config'>) {
   return {
     blind: await readPromptTemplate(config.verify.blindPrompt, blindPlaceholders),
@@ -119,7 +119,7 @@ async function withVerificationAsker<R>(
         }),
         examples: () => 0,
         messages: (request) => verificationMessages(request, images, templates),
-        // Who wrote the question saw the image; who answers it without is not to.
+        // Only blind requests include the image: language-only ones test what the words alone give away.
         image: teacher.attachImage
           ? (request) =>
               request.kind === 'blind' ? poolImageUrl(config, imageOf(images, request).fileName) : undefined
