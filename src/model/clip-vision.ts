@@ -13,7 +13,7 @@ import type { Value } from './ops/value.ts';
  * Hidden states after the first `layers` layers: `hidden_states[layers]` of transformers, no norm behind it.
  *
  * @param weights finds a tensor by its name within `CLIPVisionTransformer`
- * @param pixels float32 `[batch, 3, size, size]`, normalised as the preprocessor says
+ * @param pixels float32 `[batch, 3, size, size]`, normalized as the preprocessor says
  * @returns class token and patches `[batch * (patches + 1), hidden]`
  */
 export function clipVision(
@@ -55,16 +55,16 @@ export function clipVision(
  * projected. They are not of length one.
  *
  * @param weights finds a tensor by its name within `CLIPModel`
- * @param pixels float32 `[batch, 3, size, size]`, normalised as the preprocessor says
+ * @param pixels float32 `[batch, 3, size, size]`, normalized as the preprocessor says
  * @returns `[batch, projection_dim]`
  */
 export function clipImageEmbeddings(tape: Tape, weights: Weights, config: ClipVisionConfig, pixels: Value): Variable {
   const vision: Weights = (name) => weights(`vision_model.${name}`);
-  const seen = clipVision(tape, vision, config, pixels);
+  const hidden = clipVision(tape, vision, config, pixels);
   const batch = pixels.shape[0] as number;
-  const tokens = (seen.value.shape[0] as number) / batch;
+  const tokens = (hidden.value.shape[0] as number) / batch;
   const classRows = Int32Array.from({ length: batch }, (_, image) => image * tokens);
-  const pooled = gatherRows(tape, seen, tape.ops.constant(classRows, [batch]));
+  const pooled = gatherRows(tape, hidden, tape.ops.constant(classRows, [batch]));
   const normed = clipNorm(tape, vision, config, pooled, 'post_layernorm');
   return linear(tape, normed, weights('visual_projection.weight'));
 }

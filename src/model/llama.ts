@@ -112,10 +112,10 @@ export function llama(
       headsFirst(tape, x, { batch, tokens: perSequence, heads: count, headSize: size });
 
     const source = normalized(input, `${layer}.input_layernorm`);
-    const asking = isLast ? gatherRows(tape, source, outputs.rows) : source;
+    const queried = isLast ? gatherRows(tape, source, outputs.rows) : source;
     const residual = isLast ? gatherRows(tape, input, outputs.rows) : input;
 
-    const query = heads(projected(asking, `${layer}.self_attn.q_proj`), text.num_attention_heads, perSequence);
+    const query = heads(projected(queried, `${layer}.self_attn.q_proj`), text.num_attention_heads, perSequence);
     const key = heads(projected(source, `${layer}.self_attn.k_proj`), text.num_key_value_heads, tokens);
     const value = heads(projected(source, `${layer}.self_attn.v_proj`), text.num_key_value_heads, tokens);
     const turned = rotate(tape, key, everywhere);
@@ -132,7 +132,7 @@ export function llama(
 
   let x = input.embeddings;
   for (let index = 0; index < text.num_hidden_layers; index++) {
-    // The gradient begins at the last layer: what is inside is needed at once.
+    // The gradient starts at the last layer: what is inside is needed right away.
     const isRecomputed = input.activationCheckpointing && index < text.num_hidden_layers - 1;
     x = isRecomputed
       ? tape.recomputed([x], (inner, [entering]) => decoderLayer(inner, entering as Variable, index))

@@ -25,8 +25,8 @@ const familySchema = z.strictObject({
 });
 
 /**
- * The model's family, if that is one of `src/model/families/`. A model of another is asked in the words of its own chat
- * template.
+ * The model's family, if that is one of `src/model/families/`. Other models put questions into the words of their own
+ * chat template.
  */
 const family = familySchema.optional();
 
@@ -40,7 +40,7 @@ export const finetuneJobSchema = z.strictObject({
   /** `order.json` of the mixture: step s, slot b trains on sample `order[s * batchSize + b]`. */
   order: z.string(),
   output: z.string(),
-  /** Folder of a PEFT adapter to begin from. Default: from the base model. */
+  /** Folder of a PEFT adapter to start from. Default: the base model. */
   startAdapter: z.string().optional(),
   lora: z.strictObject({
     rank: positiveInteger,
@@ -62,7 +62,7 @@ export const finetuneJobSchema = z.strictObject({
   activationCheckpointing: z.boolean(),
   /** What matrix products are computed in; tensorfloat32 where the GPU has it. */
   computeDtype: z.enum(computeDtypes),
-  /** What the frozen matrices of the language model are kept as. */
+  /** What the frozen matrices of the language model are stored as. */
   weightDtype: z.enum(weightDtypes),
   maximumTokens: positiveInteger,
   checkpointEverySteps: positiveInteger,
@@ -80,7 +80,7 @@ export const mergeJobSchema = z.strictObject({
     samples: z.string(),
     count: naturalNumber,
     tolerance: z.number().positive(),
-    /** What matrices that the adapter leaves alone are kept as while the two models are compared; default float32. */
+    /** What matrices that the adapter leaves alone are stored as while the two models are compared; default float32. */
     weightDtype: z.enum(weightDtypes).optional(),
   }),
 });
@@ -95,7 +95,7 @@ export const evaluateJobSchema = z.strictObject({
   batchSize: positiveInteger,
   /** What matrix products are computed in; default float32. */
   computeDtype: z.enum(computeDtypes).optional(),
-  /** What the matrices of the language model are kept as; default float32. */
+  /** What the matrices of the language model are stored as; default float32. */
   weightDtype: z.enum(weightDtypes).optional(),
   output: z.string(),
 });
@@ -139,7 +139,7 @@ export const evaluationQuestionSchema = z.strictObject({
   image: z.string().optional(),
   /** The question and the choices it lists; the trainer puts the words of the model's family around it. */
   question: z.string(),
-  /** What every answer begins with, such as `The answer is`; it counts for none of the losses. */
+  /** What every answer starts with, such as `The answer is`; it counts for none of the losses. */
   answerStart: z.string(),
   /** The answers to rank, each whole: `The answer is (A) cat`. None where the answer is only written. */
   answers: z.array(z.string()),

@@ -1,5 +1,5 @@
 /**
- * The bookkeeping of beam search for one request: which sequences go on, which are finished, and when it is over.
+ * The bookkeeping of beam search for one request: which sequences continue, which are finished, and when it is over.
  *
  * Follows `GenerationMixin._beam_search` of transformers 5.23 step by step, so that both give the same tokens and
  * scores; scores are rounded to 32 bits where PyTorch computes in them.
@@ -9,7 +9,7 @@ import type { BeamSearch } from './settings.ts';
 /** Keeps a sequence out of every choice, and can still be added to. */
 const OUT = -1e9;
 
-/** A way to go on: a running beam with one more token. */
+/** A continuation: a running beam with one more token. */
 export interface Candidate {
   /** Index of the beam. */
   beam: number;
@@ -73,7 +73,7 @@ export function beamSearch(settings: BeamSearch, endTokenCount: number, maximumN
         return { parent: beam, token, tokens, score, hasEnded: ends(tokens) };
       });
       const length = (continued[0]?.tokens.length ?? 0) as number;
-      const goingOn = highest(
+      const continuing = highest(
         continued.map((item) => ({ ...item, score: Math.fround(item.score + (item.hasEnded ? OUT : 0)) })),
         beams,
       );
@@ -87,19 +87,19 @@ export function beamSearch(settings: BeamSearch, endTokenCount: number, maximumN
         return { tokens, score: final, isFinished };
       });
       finished = highest([...finished, ...justFinished], beams);
-      running = goingOn;
+      running = continuing;
 
       const isOpenEnded = earlyStopping === 'never' && lengthPenalty > 0;
-      const bestPossible = normalized(goingOn[0]?.score ?? OUT, isOpenEnded ? maximumNewTokens : length);
+      const bestPossible = normalized(continuing[0]?.score ?? OUT, isOpenEnded ? maximumNewTokens : length);
       const worst = Math.min(...finished.map(({ score }) => score));
       // A place that no sequence has taken yet can always be improved on.
       canImprove &&= finished.some(({ isFinished }) => bestPossible > (isFinished ? worst : OUT));
 
       const allFinished = finished.every(({ isFinished }) => isFinished);
       return {
-        parents: goingOn.map(({ parent }) => parent),
-        tokens: goingOn.map(({ token }) => token),
-        scores: goingOn.map(({ score }) => score),
+        parents: continuing.map(({ parent }) => parent),
+        tokens: continuing.map(({ token }) => token),
+        scores: continuing.map(({ score }) => score),
         isOver: !canImprove || (earlyStopping === true && allFinished) || continued.every(({ hasEnded }) => hasEnded),
       };
     },

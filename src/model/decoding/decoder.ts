@@ -27,7 +27,7 @@ export interface DecoderPlan {
   promptLengths: readonly number[];
   maximumNewTokens: number;
   strategy: Strategy;
-  /** Best continuations to tell of each prompt, in beam search. */
+  /** Best continuations of each prompt to return, in beam search. */
   candidateCount: number;
   /** Embeddings an image, 0 for a language model without vision. */
   imageTokens: number;
@@ -63,7 +63,7 @@ export interface Decoder {
    * Appends one token to each sequence.
    *
    * @param tokens int32 `[batch * beams]`
-   * @param beams for beam search: the row each sequence goes on from, and its score
+   * @param beams for beam search: the row each sequence continues, and its score
    */
   step(tokens: Int32Array, beams?: { parents: Int32Array; scores: Float32Array }): Continuations;
 }
@@ -251,8 +251,8 @@ function stepTables(
   { rows, capacity }: CacheShape,
 ): LlamaInput['tables'] {
   const slots = counting(ops, capacity, [1, capacity]);
-  const [seen, hidden] = [ops.scalar(0), ops.scalar(HIDDEN)];
-  const upToNow = ops.select(ops.greaterEqual(slot, slots), seen, hidden);
+  const [visible, hidden] = [ops.scalar(0), ops.scalar(HIDDEN)];
+  const upToNow = ops.select(ops.greaterEqual(slot, slots), visible, hidden);
   const isReal = ops.greaterEqual(slots, ops.reshape(padding, [rows, 1]));
   return {
     ...rotation(ops, tables, ops.subtract(ops.reshape(slot, [1]), padding)),

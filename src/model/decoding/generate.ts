@@ -14,7 +14,7 @@ import { sampleToken } from './sample-token.ts';
 import { type BeamSearch, checkDecodingSettings, type DecodingSettings } from './settings.ts';
 
 export interface GenerationRequest extends Prompt {
-  /** Tells this request's random numbers from others'; of no meaning but in sampling. */
+  /** Random numbers depend on it, in sampling. */
   id: string;
 }
 
@@ -74,7 +74,7 @@ export function traceGenerator(
 
 type Ending = (tokens: readonly number[]) => Pick<GeneratedText, 'text' | 'finish'> | undefined;
 
-/** How a sequence of new tokens ends, undefined when it goes on. */
+/** How a sequence of new tokens ends, undefined when it continues. */
 function endingOf(tokenizer: Pick<Tokenizer, 'decode'>, settings: DecodingSettings): Ending {
   const { endTokens, stopStrings = [], maximumNewTokens } = settings;
   return (tokens) => {

@@ -31,7 +31,7 @@ export class KeyValueCache {
     }
   }
 
-  /** For reading prompts: their keys and values fill the first slots, and are all that there is to see. */
+  /** For reading prompts: their keys and values fill the first slots, and are all that attention sees. */
   filled(ops: Ops, updates: Updates, beams: number): LayerCache {
     const { rows, capacity } = this.shape;
     const sources = Int32Array.from({ length: rows }, (_, row) => Math.floor(row / beams));
@@ -48,10 +48,10 @@ export class KeyValueCache {
   }
 
   /**
-   * For reading one token more: it goes into `slot`, and is seen with all that came before.
+   * For reading one token more: it goes into `slot`, and attention sees it with all that came before.
    *
    * @param slot int32 `[]`
-   * @param parents int32 `[rows]`: the row whose past each row goes on from; each its own when not given
+   * @param parents int32 `[rows]`: the row whose past each row continues; by default its own
    */
   extended(ops: Ops, updates: Updates, slot: Value, parents?: Value): LayerCache {
     const extend = (name: string, value: Value) => {

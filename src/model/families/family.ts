@@ -25,7 +25,7 @@ export interface Family {
   architecture: string;
   /** Name and shape of every tensor, in the order in which they are used, by the names of published files. */
   expectedTensors(): Map<string, number[]>;
-  /** The published name of a tensor or module, whichever version of `transformers` or PEFT wrote it down. */
+  /** The published name of a tensor or module, whichever version of `transformers` or PEFT wrote it. */
   publishedName(name: string): string;
   /** What PEFT calls a module of that published name: its path in the model that `transformers` makes. */
   moduleName(published: string): string;
@@ -33,10 +33,10 @@ export interface Family {
   adapterTargets(targetModules: readonly string[]): string[] | string;
   /** How many embeddings stand for an image in a sequence. */
   imageTokens: number;
-  /** Side of the square images that it sees, in pixels. */
+  /** Side of the square images that it takes, in pixels. */
   imageSize: number;
   /**
-   * What the vision side sees before the projection: the mean of an image's rows is one vector that images
+   * Output of the vision side before the projection: the mean of an image's rows is one vector that images
    * of like content share.
    *
    * @param pixels float32 `[batch, 3, size, size]`
@@ -44,12 +44,12 @@ export interface Family {
    */
   visionFeatures(tape: Tape, weights: Weights, pixels: Value): Variable;
   /**
-   * What the language model is given for what was seen.
+   * What the language model is given for these features.
    *
-   * @param seen rows of `visionFeatures`, `[rows, width]`
+   * @param features rows of `visionFeatures`, `[rows, width]`
    * @returns `[rows, text hidden]`
    */
-  project(tape: Tape, weights: Weights, seen: Variable): Variable;
+  project(tape: Tape, weights: Weights, features: Variable): Variable;
   /** The words around a question that the model was trained with. */
   promptForm: PromptForm;
 }

@@ -15,7 +15,7 @@ export const promptFormSchema = z.strictObject({
   tokenized: z.enum(['apart', 'together']),
   /** A question about an image, up to where the answer begins; `{question}` stands for the question. */
   turn: z.string(),
-  /** The same with no image, so that only the words can tell the answer. */
+  /** The same without an image: the answer can only be known from the words. */
   turnWithoutImage: z.string(),
   /** Whether spaces and line breaks at the end of a question are left out. */
   trimsQuestion: z.boolean(),

@@ -6,7 +6,7 @@ export const bytesPerValue = { F32: 4, F16: 2, BF16: 2, I64: 8 } as const;
 
 export type TensorDtype = keyof typeof bytesPerValue;
 
-/** Where a tensor lies in its file. `byteOffset` counts from the start of the file. */
+/** Where a tensor is in its file. `byteOffset` counts from the start of the file. */
 export interface TensorInfo {
   name: string;
   dtype: TensorDtype;
@@ -36,7 +36,7 @@ export function valueCount(shape: readonly number[]): number {
  * each tensor's bytes match its shape, and the tensors fill the file with no gap and no overlap.
  * Follows https://huggingface.co/docs/safetensors (section Format).
  *
- * @throws InputError naming the file and the tensor that is wrong, and how many bytes are missing.
+ * @throws InputError naming the file and the wrong tensor, and how many bytes are missing.
  */
 export function parseHeader(input: { file: string; text: string; dataStart: number; fileBytes: number }): {
   tensors: Map<string, TensorInfo>;
@@ -58,7 +58,7 @@ export function parseHeader(input: { file: string; text: string; dataStart: numb
       throw damaged(
         file,
         tensor.name,
-        `its bytes begin at ${tensor.byteOffset - dataStart}, but the tensor before it ends at ${expectedOffset - dataStart}`,
+        `its bytes start at ${tensor.byteOffset - dataStart}, but the tensor before it ends at ${expectedOffset - dataStart}`,
       );
     }
     expectedOffset += tensor.byteLength;

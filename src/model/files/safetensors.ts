@@ -133,7 +133,7 @@ async function readValues(handle: FileHandle, file: string, info: TensorInfo): P
 
 /**
  * Writes tensors in the order given, byte for byte the same for the same input. The file appears
- * whole or not at all. Metadata is `{ format: 'pt' }` unless told otherwise: `transformers` wants it.
+ * whole or not at all. Metadata is `{ format: 'pt' }` by default: `transformers` requires it.
  *
  * @throws Error if a tensor's values don't fill its shape, or two have the same name.
  */

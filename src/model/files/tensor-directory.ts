@@ -9,7 +9,7 @@ import { openSafetensors, type SafetensorsFile } from './safetensors.ts';
 /** The tensors of a model in safetensors files: names in memory, values on disk until read. */
 export interface TensorDirectory {
   directory: string;
-  /** SHA-256 over names, shapes and bytes of all tensors: the same wherever the model lies, sharded or not. */
+  /** SHA-256 over names, shapes and bytes of all tensors: the same wherever the model is, sharded or not. */
   weightsHash: string;
   /** Every tensor of the model, in the order in which they are used. */
   shapes: ReadonlyMap<string, readonly number[]>;
@@ -24,7 +24,7 @@ export interface TensorExpectation {
   shapes: ReadonlyMap<string, readonly number[]>;
   /** The name in `shapes` for a name in a file. */
   publishedName?(name: string): string;
-  /** Tensors, by their published names, that may lie there and are not read. */
+  /** Tensors, by their published names, that may be there and are not read. */
   ignored: readonly RegExp[];
 }
 
@@ -66,7 +66,7 @@ export async function openTensors(directory: string, expectation: TensorExpectat
   }
 }
 
-/** Where a tensor lies, and what it is called there. */
+/** Where a tensor is, and its name there. */
 interface Place {
   file: SafetensorsFile;
   nameThere: string;

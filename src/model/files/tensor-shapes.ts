@@ -2,7 +2,7 @@
 
 export type Shapes = [name: string, shape: number[]][];
 
-/** Weight `[output, input]` and, unless told otherwise, bias. */
+/** Weight `[output, input]` and, by default, bias. */
 export function linear(name: string, input: number, output: number, bias = true): Shapes {
   const weight: Shapes = [[`${name}.weight`, [output, input]]];
   return bias ? [...weight, [`${name}.bias`, [output]]] : weight;

@@ -2,7 +2,7 @@
 import type { RgbImage } from './resample.ts';
 
 /**
- * The middle of an image; what lies outside of it is black. As `center_crop` of transformers'
+ * The middle of an image; what is outside of it is black. As `center_crop` of transformers'
  * `image_transforms.py`: of an odd difference the smaller half is cut off above and left.
  */
 export function cropCenter(image: RgbImage, width: number, height: number): RgbImage {

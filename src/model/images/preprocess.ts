@@ -61,7 +61,7 @@ const preprocessorSchema = z
     return {
       /** Size of the result. */
       ...((cropped ?? resized ?? bothEdges(shortestEdge)) as { height: number; width: number }),
-      /** What the image is resized to before it is cropped; none where `shortestEdge` says it. */
+      /** What the image is resized to before it is cropped; none where `shortestEdge` gives it. */
       resized: cropped && resized,
       /** The length its shorter edge is resized to. */
       shortestEdge: isShortest ? shortestEdge : undefined,

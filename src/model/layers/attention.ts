@@ -52,8 +52,8 @@ function attend(
   const scale = 1 / Math.sqrt(headSize);
 
   const scaled = ops.reshape(ops.scale(query, scale), grouped);
-  const probabilitiesOf = (asking: Value) => {
-    const scores = ops.batchMatMul(asking, key, { transposeB: true });
+  const probabilitiesOf = (queries: Value) => {
+    const scores = ops.batchMatMul(queries, key, { transposeB: true });
     if (!mask) return ops.softmax(scores);
     const apart = ops.reshape(scores, [batch, keyValueHeads, group, queryTokens, tokens]);
     return ops.softmax(ops.reshape(ops.add(apart, mask), scores.shape));
@@ -138,7 +138,7 @@ export function causalMask(tokens: number): Float32Array {
   return data;
 }
 
-/** Turns a bool matrix of who sees whom (1 = sees) into an additive mask. */
+/** Turns a bool matrix of which token sees which (1 = sees) into an additive mask. */
 export function additiveMask(visible: Uint8Array): Float32Array {
-  return Float32Array.from(visible, (seen) => (seen ? 0 : HIDDEN));
+  return Float32Array.from(visible, (isVisible) => (isVisible ? 0 : HIDDEN));
 }

@@ -1,4 +1,4 @@
-/** How a vision transformer begins (arXiv 2010.11929): patches, class token, positions. */
+/** The start of a vision transformer (arXiv 2010.11929): patches, class token, positions. */
 import type { Ops } from '../ops/ops.ts';
 import type { Tape, Variable } from '../ops/tape.ts';
 import type { Value } from '../ops/value.ts';

@@ -1,5 +1,5 @@
 /**
- * How much memory a traced graph takes while it runs, told from the graph alone: its nodes are gone through in the
+ * How much memory a traced graph takes while it runs, computed from the graph alone: its nodes are visited in the
  * order they were written, and every value is there from its making to its last use.
  *
  * TensorFlow does the same but for the order, which it changes where nodes do not wait for each other.
@@ -14,12 +14,12 @@ export interface MeasuredGraph {
 
 /** They hand their input on. */
 const ALIASES = new Set(['Reshape', 'Identity', 'Bitcast']);
-/** They write over an input that nobody needs afterwards (`forward_input_or_allocate_output` in their kernels). */
+/** They write over an input that is not needed afterwards (`forward_input_or_allocate_output` in their kernels). */
 const IN_PLACE = new Set([
   ...['AddV2', 'Sub', 'Mul', 'RealDiv', 'Minimum', 'Neg', 'Exp', 'Square', 'Sqrt', 'Rsqrt', 'Sigmoid', 'Erf'],
   ...['Softmax', 'BiasAdd'],
 ]);
-/** Their value lies elsewhere: in a variable. */
+/** Their value is stored elsewhere: in a variable. */
 const HANDLES = new Set(['VarHandleOp', 'ReadVariableOp']);
 
 interface Buffer {

@@ -1,8 +1,8 @@
 /**
  * The one interface of operations the model is written over.
  *
- * `Ops` infers shapes and names TensorFlow's kernels; what happens with an operation is left to the two
- * implementations: `EagerOps` runs it at once, `GraphOps` writes it down as a node of a graph that
+ * `Ops` infers shapes and names TensorFlow's kernels; the two implementations differ in what happens with an operation:
+ * `EagerOps` runs it at once, `GraphOps` records it as a node of a graph that
  * TensorFlow later runs as a whole.
  */
 import type { DataType } from './tensorflow.ts';
@@ -25,7 +25,7 @@ export abstract class Ops {
     this.productType = productType;
   }
 
-  /** Runs or records one TensorFlow operation. `outputs` tells the shapes and types it yields. */
+  /** Runs or records one TensorFlow operation. `outputs` has the shapes and types it yields. */
   abstract run(
     name: string,
     inputs: readonly Value[],

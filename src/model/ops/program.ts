@@ -82,7 +82,7 @@ export class Program {
   /**
    * Declares a variable; its value is undefined until `assign`.
    *
-   * @param isTransposed a matrix that is assigned as `shape` says, and kept as its transpose
+   * @param isTransposed a matrix that is assigned as `shape` says, and stored as its transpose
    */
   variable(
     name: string,

@@ -45,17 +45,17 @@ export function trained(value: Value): Variable {
 export class Tape {
   private readonly entries: Entry[] = [];
   readonly ops: Ops;
-  private readonly begin: Value | undefined;
+  private readonly start: Value | undefined;
 
-  /** @param begin nothing of this tape's is to be computed before this value is there */
-  constructor(ops: Ops, begin?: Value) {
+  /** @param start nothing on this tape is computed before this value is there */
+  constructor(ops: Ops, start?: Value) {
     this.ops = ops;
-    this.begin = begin;
+    this.start = start;
   }
 
-  /** An input of the computation, held back until this tape may begin. */
+  /** An input of the computation, held back until this tape may start. */
   input(value: Value): Value {
-    return this.begin ? this.ops.after(value, this.begin) : value;
+    return this.start ? this.ops.after(value, this.start) : value;
   }
 
   /** Notes that `value` came from `inputs`. `backward` returns one gradient an input, none for a frozen one. */

@@ -75,7 +75,7 @@ let loaded: Binding | undefined;
  * Loads native TensorFlow on first use. Only the addon of the npm package is loaded: its JavaScript holds some
  * 50 MiB, and takes a second to load, for operations that nothing here calls.
  *
- * @throws Error when the addon or the library is missing, telling the command that installs it.
+ * @throws Error when the addon or the library is missing, naming the command that installs it.
  */
 export function nativeBinding(): Binding {
   if (loaded) return loaded;
@@ -88,7 +88,7 @@ export function nativeBinding(): Binding {
     loaded = require(addonFile()) as Binding;
   } catch (cause) {
     throw new Error(
-      'Native TensorFlow could not be loaded. Run `npm run setup`; `dataengine doctor` tells what is missing.',
+      'Native TensorFlow could not be loaded. Run `npm run setup`; `dataengine doctor` shows what is missing.',
       { cause },
     );
   }

@@ -16,12 +16,12 @@ export interface TokenizerJson {
 /**
  * Learns a byte-level BPE tokenizer as GPT-2's: ids 0 to 3 are the special tokens, then come the 256 bytes,
  * then one token a merge, the most frequent pair first (of equally frequent ones the pair of lowest ids).
- * Pairs that occur once are not merged, so a small corpus may give fewer tokens than asked for.
+ * Pairs that occur once are not merged, so a small corpus may give fewer tokens than requested.
  * Special tokens in the texts are left out. The same texts give the same tokenizer.
  *
  * Source: Sennrich et al. 2016, https://arxiv.org/abs/1508.07909; tie-breaks as in Hugging Face's `BpeTrainer`.
  *
- * @throws Error if `vocabularySize` has no room for the special tokens and the bytes.
+ * @throws Error if `vocabularySize` is too small for the special tokens and the bytes.
  */
 export function trainTokenizer(texts: Iterable<string>, vocabularySize: number): TokenizerJson {
   const tokens: string[] = [...specialTokens, ...characterOfByte.toSorted(byCodePoint)];

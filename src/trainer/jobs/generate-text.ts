@@ -1,4 +1,4 @@
-/** Writes text after prompts with a model directory of any family, or with a LLaMA that sees no images. */
+/** Writes text after prompts with a model directory of any family, or with a LLaMA without vision. */
 import path from 'node:path';
 import { z } from 'zod';
 import { InputError } from '../../core/input-error.ts';
@@ -18,9 +18,9 @@ import { promptIds, promptSettings } from './sequence.ts';
 import { imageFeatures } from './vision/image-features.ts';
 
 export interface TextRequest {
-  /** Tells its random numbers from those of other requests. */
+  /** Random numbers depend on it. */
   id: string;
-  /** A question; for a language model without vision, the text to go on from. */
+  /** A question; for a language model without vision, the text to continue. */
   prompt: string;
   /** The prompt already has the words around the question, and the mark of the image if it shows one. */
   isRaw?: boolean;
@@ -34,7 +34,7 @@ export type TextSettings = Omit<DecodingSettings, 'endTokens'>;
 /**
  * Answers the requests, in their order.
  *
- * @throws InputError for a model or image that can't be used, or an image given to a model that sees none
+ * @throws InputError for a model or image that can't be used, or an image given to a model without vision
  */
 export async function generateTexts(
   directory: string,
@@ -58,7 +58,7 @@ export interface GenerateOptions {
   signal?: AbortSignal | undefined;
   /** Called after every batch with the number of requests done. */
   onProgress?: ((done: number, total: number) => void) | undefined;
-  /** Given the texts of every batch, each with the id of its request, before the next one begins. */
+  /** Given the texts of every batch, each with the id of its request, before the next one starts. */
   onTexts?: ((texts: { id: string; text: string }[]) => Promise<void>) | undefined;
 }
 
@@ -128,13 +128,13 @@ async function answerAboutImages(
   }
 }
 
-function imageError(directory: string, isAsked: boolean, imageMark: string): InputError {
+function imageError(directory: string, promptShowsImage: boolean, imageMark: string): InputError {
   return new InputError({
     file: directory,
-    problem: isAsked
+    problem: promptShowsImage
       ? 'the prompt is about an image, and none is given'
       : 'an image is given, and the prompt shows none',
-    remedy: isAsked ? 'Name an image' : `Put ${imageMark} where the image goes`,
+    remedy: promptShowsImage ? 'Name an image' : `Put ${imageMark} where the image goes`,
   });
 }
 
@@ -168,10 +168,10 @@ async function generate(
       signal?.throwIfAborted();
       const shown = new Float32Array(batch * imageTokens * text.hidden_size);
       if (images) shown.set(images(start, start + batch));
-      const asked = requests.slice(start, start + batch);
-      const written = generator.generate(asked, shown);
+      const batchRequests = requests.slice(start, start + batch);
+      const written = generator.generate(batchRequests, shown);
       texts.push(...written);
-      await options.onTexts?.(written.map(({ text }, index) => ({ id: asked[index]?.id ?? '', text })));
+      await options.onTexts?.(written.map(({ text }, index) => ({ id: batchRequests[index]?.id ?? '', text })));
       options.onProgress?.(texts.length, requests.length);
       await new Promise(setImmediate);
     }

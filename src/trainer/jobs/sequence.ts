@@ -89,7 +89,7 @@ export function answerIds(prompt: string, answer: string, settings: PromptSettin
   return continuationIds(tokenizer, prompt, form.answerSeparator + answer);
 }
 
-/** The ids of ways to go on after the prompt and the beginning of an answer, one list each. */
+/** The ids of continuations of the prompt and the start of an answer, one list each. */
 export function choiceIds(
   prompt: string,
   answerStart: string,

@@ -1,4 +1,4 @@
-/** Bundles a TypeScript program into one file and says where that is: `node src/trainer/supervisor/bundle.mjs PROGRAM.ts`. */
+/** Bundles a TypeScript program into one file and prints its path: `node src/trainer/supervisor/bundle.mjs PROGRAM.ts`. */
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

@@ -33,7 +33,7 @@ export interface RunTrainerInput {
 type Trainer = ChildProcessByStdio<Writable, Readable, Readable>;
 
 /**
- * Starts the trainer on a job, waits for it and returns what its `done` message said.
+ * Starts the trainer on a job, waits for it and returns the outcome in its `done` message.
  * Whatever way it ends, no process of the trainer's group is left.
  *
  * @throws TrainerError when it fails, exits without `done` (quoting its last log lines) or stalls

@@ -3,7 +3,7 @@ import type { FailureKind } from '../protocol.ts';
 /**
  * Why a trainer run ended without its result.
  *
- * - `input`, `memory`, `internal`: the trainer said so itself (`failed` message).
+ * - `input`, `memory`, `internal`: reported by the trainer itself (`failed` message).
  * - `crashed`: it exited without `done`; `stalled`: its step did not advance and it was killed.
  */
 export type TrainerErrorKind = FailureKind | 'crashed' | 'stalled';

@@ -20,7 +20,7 @@ export function openTrainerLog(directory: string): TrainerLog {
   const recent: string[] = [];
   let writable = true;
   stream.on('error', () => {
-    // A full disk must not hide the trainer's own error, which the last lines still tell.
+    // A full disk must not hide the trainer's own error, which the last lines still show.
     writable = false;
   });
   return {

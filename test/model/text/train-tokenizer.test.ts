@@ -35,7 +35,7 @@ describe('training a tokenizer', () => {
     expect(merges).toEqual([]);
   });
 
-  it('refuses a vocabulary that has no room for the bytes', () => {
+  it('refuses a vocabulary that is too small for the bytes', () => {
     expect(() => trainTokenizer([], 259)).toThrow('take 260');
   });
 });

@@ -32,7 +32,7 @@ test('text beyond the limit is cut, places of the image not counted', () => {
   expect(tokenIds.length).toBe(20 + 2);
 });
 
-test('a prompt that leaves no room for an answer is refused', () => {
+test('a prompt that leaves no space for an answer is refused', () => {
   expect(() => trainingSequence('x'.repeat(30), 'yes', settings)).toThrow(RangeError);
 });
 

@@ -41,20 +41,20 @@ function llavaOf(config: LlavaConfig): Family {
     imageTokens,
     imageSize: vision.image_size,
     visionFeatures(tape, weights, pixels) {
-      const seen = clipVision(tape, (name) => weights(`vision_tower.vision_model.${name}`), vision, pixels, layers);
-      if (withClassToken) return seen;
+      const hidden = clipVision(tape, (name) => weights(`vision_tower.vision_model.${name}`), vision, pixels, layers);
+      if (withClassToken) return hidden;
       const rows = Int32Array.from({ length: (pixels.shape[0] as number) * patches }, (_, row) => {
         const image = Math.floor(row / patches);
         return row + image + 1;
       });
-      return gatherRows(tape, seen, tape.ops.constant(rows, [rows.length]));
+      return gatherRows(tape, hidden, tape.ops.constant(rows, [rows.length]));
     },
-    project(tape, weights, seen) {
+    project(tape, weights, features) {
       const dense = (name: string) => {
         const bias = config.multimodal_projector_bias ? weights(`multi_modal_projector.${name}.bias`) : undefined;
         return [weights(`multi_modal_projector.${name}.weight`), bias] as const;
       };
-      const inner = gelu(tape, linear(tape, seen, ...dense('linear_1')));
+      const inner = gelu(tape, linear(tape, features, ...dense('linear_1')));
       return linear(tape, inner, ...dense('linear_2'));
     },
     promptForm: llavaPromptForm,

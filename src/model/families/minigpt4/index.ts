@@ -29,11 +29,11 @@ function miniGpt4Of(config: Blip2Config): Family {
     imageTokens: config.num_query_tokens,
     imageSize: config.vision_config.image_size,
     visionFeatures(tape, weights, pixels) {
-      const seen = visionEncoder(tape, weights, config, pixels);
-      return queryTransformer(tape, weights, config, seen, pixels.shape[0] as number);
+      const hidden = visionEncoder(tape, weights, config, pixels);
+      return queryTransformer(tape, weights, config, hidden, pixels.shape[0] as number);
     },
-    project(tape, weights, seen) {
-      return linear(tape, seen, weights('language_projection.weight'), weights('language_projection.bias'));
+    project(tape, weights, features) {
+      return linear(tape, features, weights('language_projection.weight'), weights('language_projection.bias'));
     },
     promptForm: miniGpt4PromptForm,
   };

@@ -13,7 +13,7 @@ import type { Value } from '../../ops/value.ts';
 import type { Blip2Config } from './config.ts';
 
 /**
- * @param pixels float32 `[batch, 3, size, size]`, normalised as the preprocessor says
+ * @param pixels float32 `[batch, 3, size, size]`, normalized as the preprocessor says
  * @returns hidden states of class token and patches `[batch * (patches + 1), hidden]`
  */
 export function visionEncoder(tape: Tape, weights: Weights, config: Blip2Config, pixels: Value): Variable {

@@ -28,7 +28,7 @@ import { writeAnswers } from './write-answers.ts';
 
 /**
  * Scores the answers of all questions of the file, then has those written that questions ask for. A job that was
- * interrupted goes on after the last batch that it finished, and ends with the same losses.
+ * interrupted resumes after the last batch that it finished, and ends with the same losses.
  *
  * @throws InputError for questions, images or a model that can't be used
  */
@@ -79,8 +79,8 @@ function hashOfJob(
   questions: readonly EvaluationQuestion[],
   numbers: Pick<EvaluateJob, 'weightDtype' | 'computeDtype'>,
 ): string {
-  const asked = questions.map(({ image, ...words }) => ({ ...words, image: image && path.basename(image) }));
-  return hashValue({ weightsHash, asked, ...numbers });
+  const named = questions.map(({ image, ...words }) => ({ ...words, image: image && path.basename(image) }));
+  return hashValue({ weightsHash, questions: named, ...numbers });
 }
 
 /** Finds the losses of every question's answers that are not known yet; progress counts two steps a batch. */
@@ -103,13 +103,13 @@ async function rankAnswers(
     const packed = questions.map((question) => packQuestion(question, prompts));
     // Whole batches, those that are done too: the same shapes give the same losses to the last bit.
     const batches = chunks(packed, batchSize);
-    const asked = chunks(questions, batchSize);
+    const questionBatches = chunks(questions, batchSize);
     const weights = frozenWeights(program, model, { weightDtype, use: 'forward' });
     const scorer = traceScorer(program, weights, model.config, batches, batchSize);
     program.load();
     await loadWeights(program, model);
 
-    const shown = asked.filter(isOpen).flatMap((batch) => batch.flatMap(({ image }) => image ?? []));
+    const shown = questionBatches.filter(isOpen).flatMap((batch) => batch.flatMap(({ image }) => image ?? []));
     const features = await imageFeatures(model, shown, {
       signal,
       onProgress: (done, total) => onProgress(Math.floor((batches.length * done) / total)),
@@ -117,7 +117,7 @@ async function rankAnswers(
     try {
       const featureLength = prompts.queries * model.config.text_config.hidden_size;
       for (const [index, batch] of batches.entries()) {
-        const ofBatch = asked[index] as EvaluationQuestion[];
+        const ofBatch = questionBatches[index] as EvaluationQuestion[];
         if (!isOpen(ofBatch)) continue;
         const images = new Float32Array(batchSize * featureLength);
         images.set(features.batch(ofBatch.map(({ image }) => image)));
@@ -146,14 +146,14 @@ function packQuestion(
   const prompt = questionTurn(settings.form, question, { withImage: image !== undefined });
   const { ids, imageStart } = promptIds(prompt, settings);
   const started = answerStart !== '';
-  const asked = started ? [...ids, ...answerIds(prompt, answerStart, settings)] : ids;
+  const promptAndStart = started ? [...ids, ...answerIds(prompt, answerStart, settings)] : ids;
   const rests = answers.map((answer) => answer.slice(answerStart.length));
   const scored = started
     ? choiceIds(prompt, answerStart, rests, settings)
     : answers.map((answer) => answerIds(prompt, answer, settings));
   return {
-    tokenIds: [...asked, ...scored.flat()],
-    promptLength: asked.length,
+    tokenIds: [...promptAndStart, ...scored.flat()],
+    promptLength: promptAndStart.length,
     choiceLengths: scored.map((choice) => choice.length),
     imageStart,
   };

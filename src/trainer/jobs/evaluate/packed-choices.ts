@@ -37,7 +37,7 @@ export function packedShape(questions: readonly PackedQuestion[], batch: number)
   return { batch, tokens: roundUp(tokens, TOKEN_STEP), targets: roundUp(targets, TARGET_STEP) };
 }
 
-/** Position of every token, and where its choice begins and ends (the prompt belongs to all). */
+/** Position of every token, and where its choice starts and ends (the prompt belongs to all). */
 function layOut({ promptLength, choiceLengths }: PackedQuestion) {
   const positions = Array.from({ length: promptLength }, (_, position) => position);
   const spans: { start: number; length: number }[] = [];

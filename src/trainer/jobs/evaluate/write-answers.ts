@@ -23,18 +23,18 @@ export async function writeAnswers(
     onTexts?: (texts: { question_id: string; text: string }[]) => Promise<void>;
   },
 ): Promise<Map<string, string>> {
-  const asked = questions.flatMap(({ question_id, image, generate }) =>
+  const toWrite = questions.flatMap(({ question_id, image, generate }) =>
     generate === undefined ? [] : [{ question_id, image, ...generate }],
   );
-  if (asked.length === 0) return new Map();
+  if (toWrite.length === 0) return new Map();
   const { promptForm } = familyOf(await readModelConfig(directory));
-  const requests = asked.map(({ question_id, image, question }) => ({
+  const requests = toWrite.map(({ question_id, image, question }) => ({
     id: question_id,
     prompt: questionTurn(promptForm, question, { withImage: image !== undefined }),
     isRaw: true,
     ...(image !== undefined && { image }),
   }));
-  const maximumNewTokens = Math.max(...asked.map((one) => one.maximumNewTokens));
+  const maximumNewTokens = Math.max(...toWrite.map((one) => one.maximumNewTokens));
   const settings = { strategy: { kind: 'greedy' }, maximumNewTokens } as const;
   const texts = await generateTexts(directory, requests, settings, {
     ...options,

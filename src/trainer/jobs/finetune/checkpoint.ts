@@ -35,7 +35,7 @@ export async function writeCheckpoint(directory: string, jobHash: string, state:
     OPTIMIZER_STATE.map((name) => ({ name, shape: [state.arrays[name].length], data: state.arrays[name] })),
   );
   await writeJson(recordOf(file), { step: state.step, jobHash, sha256: await hashFile(file) });
-  // What is there of later steps is another job's, or damaged: this one would have gone on from it.
+  // Checkpoints of later steps are another job's, or damaged: this job would have resumed from them.
   const files = await checkpointFiles(directory);
   const newest = files.indexOf(file);
   const outdated = files.filter((_, index) => index <= newest - KEPT || index > newest);
@@ -55,8 +55,8 @@ async function checkpointFiles(directory: string): Promise<string[]> {
 }
 
 /**
- * The newest whole checkpoint of this job. A damaged one is passed over with a note, and the one before it is
- * used; one of another job (other data, weights or settings) is none of ours.
+ * The newest whole checkpoint of this job. A damaged one is skipped with a note, and the one before it is
+ * used; one of another job (other data, weights or settings) is ignored.
  */
 export async function readNewestCheckpoint(
   directory: string,
@@ -70,7 +70,7 @@ export async function readNewestCheckpoint(
         note(`${file}: belongs to another job, not used`);
         continue;
       }
-      if ((await hashFile(file)) !== record.sha256) throw new Error('its hash is wrong');
+      if ((await hashFile(file)) !== record.sha256) throw new Error('its hash differs from the recorded one');
       return { step: record.step, arrays: await readArrays(file) };
     } catch (error) {
       note(`${file}: damaged (${(error as Error).message}); the checkpoint before it is used`);

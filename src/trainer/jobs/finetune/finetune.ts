@@ -29,7 +29,7 @@ type FinetuneSettings = SettingsOf<FinetuneJob>;
 /**
  * Trains, and writes the adapter in PEFT's format.
  *
- * A job started again on the same output goes on from its newest checkpoint, and its loss curve is that of
+ * A job started again on the same output resumes from its newest checkpoint, and its loss curve is that of
  * an uninterrupted one: batches, dropout and learning rate depend on the step and the seed alone.
  *
  * @throws InputError for samples, images or a model that can't be used, naming file and field
@@ -38,7 +38,7 @@ export async function finetune(settings: FinetuneSettings, reporter: JobReporter
   const productType = useComputeDtype(settings.computeDtype);
   const model = await readModelDirectory(settings.model);
   try {
-    // A wrong target or start is told before the images are computed.
+    // An unknown target or an unsuitable start is reported before the images are computed.
     const modules = adaptedModules(model.config, settings.lora.targetModules);
     const start = settings.startAdapter
       ? await readStartAdapter(
@@ -213,7 +213,7 @@ async function train({ settings, model, plan, features, program, reporter }: Tra
       });
       // TensorFlow blocks the event loop; signals and the parent's end are only noticed between steps.
       await new Promise(setImmediate);
-      // Asked to stop after the last step: all that is left is to write the adapter.
+      // Aborted after the last step: all that is left is to write the adapter.
       if (step + 1 === steps) break;
       if ((step + 1) % settings.checkpointEverySteps === 0 || reporter.signal.aborted) {
         await log.flush();

@@ -1,4 +1,4 @@
-/** LoRA adapters on the language model: which layers, how they begin, how they enter the trained graph. */
+/** LoRA adapters on the language model: which layers, their initial values, how they enter the trained graph. */
 
 import { InputError } from '../../../core/input-error.ts';
 import { seededRandom } from '../../../core/seeded-random.ts';
@@ -68,7 +68,7 @@ export function loraShapes(modules: readonly AdaptedModule[], rank: number): Map
   );
 }
 
-/** PEFT's start: A uniform in ±1/sqrt(in), B zero, so that the first step begins at the base model. */
+/** PEFT's start: A uniform in ±1/sqrt(in), B zero, so that the first step starts at the base model. */
 export function initialLora(shapes: ReadonlyMap<string, readonly number[]>, seed: number): Float32Array[] {
   return [...shapes].map(([name, shape]) => {
     const values = new Float32Array(sizeOf(shape));

@@ -1,4 +1,4 @@
-/** The memory that a finetune needs on its device, told from config and traced graphs before anything is loaded. */
+/** The memory that a finetune needs on its device, estimated from config and traced graphs before anything is loaded. */
 import { familyOf, type ModelConfig } from '../../../model/families/index.ts';
 import { Program } from '../../../model/ops/program.ts';
 import { frozen, Tape } from '../../../model/ops/tape.ts';
@@ -21,7 +21,7 @@ export interface MemoryPlan {
   activations: number;
   /** Bytes of the projection's weights, which embed each batch's images. */
   projection: number;
-  /** Bytes of the vision side while it computes the images, before training; then it is let go. */
+  /** Bytes of the vision side while it computes the images, before training; then it is freed. */
   images: number;
   /** The larger of the two: training, or computing the images. */
   peak: number;
@@ -70,19 +70,22 @@ function imageBytes(config: ModelConfig): { projection: number; images: number }
   const projection = new Program();
   const { imageSize } = family;
   const pixels = { shape: [IMAGE_BATCH, 3, imageSize, imageSize], dataType: 'float32' } as const;
-  let seen: readonly number[] = [];
+  let features: readonly number[] = [];
   vision.define('vision', { pixels }, (ops, inputs) => {
     const rows = family.visionFeatures(
       new Tape(ops),
       frozenWeights(vision, { shapes }, { use: 'forward' }),
       inputs.pixels,
     ).value;
-    seen = rows.shape;
+    features = rows.shape;
     return { rows };
   });
-  projection.define('projection', { seen: { shape: seen, dataType: 'float32' } }, (ops, inputs) => ({
-    rows: family.project(new Tape(ops), frozenWeights(projection, { shapes }, { use: 'forward' }), frozen(inputs.seen))
-      .value,
+  projection.define('projection', { features: { shape: features, dataType: 'float32' } }, (ops, inputs) => ({
+    rows: family.project(
+      new Tape(ops),
+      frozenWeights(projection, { shapes }, { use: 'forward' }),
+      frozen(inputs.features),
+    ).value,
   }));
   return { projection: weightBytes(projection), images: weightBytes(vision) + vision.workingBytes('vision') };
 }

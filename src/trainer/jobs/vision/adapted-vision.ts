@@ -1,4 +1,4 @@
-/** Adapters on the vision side: none of ours, but PEFT adapts every layer of a target's name, CLIP's too. */
+/** Adapters on the vision side. Ours have none there, but PEFT adapts every layer of a target's name, CLIP's too. */
 import type { Adapter } from '../../../model/files/adapter.ts';
 import type { TensorDirectory } from '../../../model/files/tensor-directory.ts';
 import type { Ops } from '../../../model/ops/ops.ts';
@@ -17,7 +17,7 @@ export function adaptsVision(adapter: Adapter): boolean {
 /**
  * The weights of a model with the adapter's updates added on the vision side, `W + scaling * B A`.
  *
- * @returns `weights`, to be asked while tracing, and the `factors` to assign once the program is loaded
+ * @returns `weights`, to be called while tracing, and the `factors` to assign once the program is loaded
  */
 export function adaptVision(
   program: Program,

@@ -1,5 +1,5 @@
 /**
- * What the vision side computed of images, on disk: an image seen before, in whatever run, round or file, is not
+ * What the vision side computed of images, on disk: an image that was computed in another run, round or file is not
  * computed again.
  *
  * A file an image, `<folder>/<what computed it>/<content of the image>.f32`: float32 values, then their SHA-256.
@@ -15,7 +15,7 @@ import { InputError } from '../../../core/input-error.ts';
 const DEFAULT_FOLDER = '.cache/image-features';
 const DEFAULT_GIGABYTES = 20;
 const CHECKSUM_BYTES = 32;
-const FILES_AT_ONCE = 16;
+const MAX_CONCURRENT_FILES = 16;
 
 export interface ImageCacheSettings {
   folder: string;
@@ -39,7 +39,7 @@ export function imageCacheSettings(environment: NodeJS.ProcessEnv = process.env)
     throw new InputError({
       file: 'environment',
       field: 'DATAENGINE_IMAGE_CACHE_GB',
-      problem: `'${size}' is no number of gigabytes`,
+      problem: `'${size}' is not a number of gigabytes`,
       remedy: `Give a number such as ${DEFAULT_GIGABYTES}, or unset it`,
     });
   }
@@ -93,7 +93,7 @@ function checksum(bytes: Uint8Array): Buffer {
 
 async function trim(folder: string, maximumBytes: number): Promise<void> {
   const names = await readdir(folder, { recursive: true }).catch(() => []);
-  const limit = pLimit(FILES_AT_ONCE);
+  const limit = pLimit(MAX_CONCURRENT_FILES);
   const found = await Promise.all(
     names.map((name) =>
       limit(async () => {

@@ -34,12 +34,12 @@ export interface FeatureOptions {
   /** Called after every batch with the number of images done. */
   onProgress?: (done: number, total: number) => void;
   signal?: AbortSignal;
-  /** Where results are kept for later runs; as the environment says unless given. */
+  /** Where results are kept for later runs; by default as the environment says. */
   cacheSettings?: ImageCacheSettings;
 }
 
 /**
- * Runs the vision side over images, those apart that a cache has from an earlier run.
+ * Runs the vision side over images, but for those that a cache has from an earlier run.
  *
  * @param vision.trace what to compute of `[batch, 3, size, size]` pixels: one row group an image
  * @returns float32 arrays, one a file, in their order
@@ -77,7 +77,7 @@ export async function runVision(
     const hashes = await hashesOf(files);
     const known = new Map<string, Float32Array>();
     if (cache) {
-      const limit = pLimit(FILES_AT_ONCE);
+      const limit = pLimit(MAX_CONCURRENT_FILES);
       const look = async (hash: string) => {
         signal?.throwIfAborted();
         const values = await cache.read(hash, length);
@@ -146,10 +146,10 @@ async function computationHash(
   });
 }
 
-const FILES_AT_ONCE = 8;
+const MAX_CONCURRENT_FILES = 8;
 
 async function hashesOf(files: readonly string[]): Promise<string[]> {
-  const limit = pLimit(FILES_AT_ONCE);
+  const limit = pLimit(MAX_CONCURRENT_FILES);
   return Promise.all(files.map((file) => limit(async () => hashBytes(await readImage(file)))));
 }
 
@@ -165,7 +165,7 @@ function requireSize({ height, width }: PreprocessorConfig, size: number, direct
 
 /**
  * Runs the vision side over all distinct files. What the language model is given is projected from it when a batch
- * is asked for: what is kept, here and in the cache, has the width of the vision side, which for a large language
+ * is requested: what is kept, here and in the cache, has the width of the vision side, which for a large language
  * model is a fifth of its own, and is what `embed` makes of the same images.
  */
 export async function imageFeatures(
@@ -176,9 +176,9 @@ export async function imageFeatures(
   const distinct = [...new Set(files)];
   const family = familyOf(model.config);
   const vision = { imageSize: family.imageSize, trace: family.visionFeatures };
-  const seen = await runVision(model, distinct, vision, options);
-  const rowsOf = new Map(distinct.map((file, index) => [file, seen[index] as Float32Array]));
-  const projection = await loadProjection(model, family, seen[0]?.length ?? 0, options.adapter);
+  const features = await runVision(model, distinct, vision, options);
+  const rowsOf = new Map(distinct.map((file, index) => [file, features[index] as Float32Array]));
+  const projection = await loadProjection(model, family, features[0]?.length ?? 0, options.adapter);
   const length = family.imageTokens * model.config.text_config.hidden_size;
   return {
     batch(wanted) {
@@ -199,8 +199,8 @@ export async function imageFeatures(
 }
 
 interface Projection {
-  /** @param seen at most `IMAGE_BATCH` images' rows `[imageTokens, width]` */
-  run(seen: readonly (Float32Array | undefined)[]): Float32Array;
+  /** @param features at most `IMAGE_BATCH` images' rows `[imageTokens, width]` */
+  run(features: readonly (Float32Array | undefined)[]): Float32Array;
   dispose(): void;
 }
 
@@ -215,8 +215,8 @@ async function loadProjection(
   const rows = IMAGE_BATCH * family.imageTokens;
   const width = length / family.imageTokens;
   if (length > 0) {
-    program.define('projection', { seen: { shape: [rows, width], dataType: 'float32' } }, (ops, inputs) => ({
-      rows: family.project(new Tape(ops), adapted.weights(ops), frozen(inputs.seen)).value,
+    program.define('projection', { features: { shape: [rows, width], dataType: 'float32' } }, (ops, inputs) => ({
+      rows: family.project(new Tape(ops), adapted.weights(ops), frozen(inputs.features)).value,
     }));
     try {
       program.load();
@@ -229,9 +229,9 @@ async function loadProjection(
   }
   return {
     run(images) {
-      const seen = new Float32Array(rows * width);
-      for (const [index, image] of images.entries()) if (image) seen.set(image, index * length);
-      return program.run('projection', { seen }).rows as Float32Array;
+      const features = new Float32Array(rows * width);
+      for (const [index, image] of images.entries()) if (image) features.set(image, index * length);
+      return program.run('projection', { features }).rows as Float32Array;
     },
     dispose: () => program.dispose(),
   };

@@ -12,7 +12,7 @@ import { writeModelDirectory } from '../../../files/write-model-directory.ts';
 import { familyOf } from '../../index.ts';
 import { type Blip2Config, blip2ConfigSchema } from '../config.ts';
 import { llamaConfig, visionConfigFrom, visionConfigOf } from './assembled-config.ts';
-import { isHuggingFaceLayout, llamaPart, type Parts, projectionPart, visionParts, wrong } from './parts.ts';
+import { isHuggingFaceLayout, llamaPart, type Parts, projectionPart, tensorError, visionParts } from './parts.ts';
 import type { TensorSource } from './source-tensor.ts';
 import { type FindPython, openTensorSource } from './tensor-source.ts';
 
@@ -38,7 +38,7 @@ const checkFiles = 'Check that these files belong together';
 /**
  * Writes the model directory, one tensor at a time in memory.
  *
- * @param python the Python that reads pickles; not asked for when there are none
+ * @param python the Python that reads pickles; not looked for when there are none
  * @returns the tensors and bytes written
  * @throws InputError naming file and tensor for one that is missing, not of a MiniGPT-4, or of another shape
  */
@@ -119,10 +119,10 @@ function checkParts(config: Blip2Config, parts: Parts, placeOf: (name: string) =
     }
     if (tensor.shape.join() === shape.join()) continue;
     const problem = `has shape [${tensor.shape.join(', ')}], but as ${name} it must have [${shape.join(', ')}]`;
-    throw wrong(tensor, problem, checkFiles);
+    throw tensorError(tensor, problem, checkFiles);
   }
   for (const [name, tensor] of parts) {
-    if (!expected.has(name)) throw wrong(tensor, 'is one more than the config says the model has', checkFiles);
+    if (!expected.has(name)) throw tensorError(tensor, 'is not in the model that the config describes', checkFiles);
   }
 }
 

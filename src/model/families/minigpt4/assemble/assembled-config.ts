@@ -16,7 +16,7 @@ const blip2ConfigSchema = z.looseObject({
   qformer_config: z.looseObject({}).default({}),
 });
 
-/** What says how a model was saved, not what it is. */
+/** Keys about how a model was saved, not what it is. */
 const ofTheFile = ['_name_or_path', 'architectures', 'dtype', 'torch_dtype', 'transformers_version'];
 
 /** The `text_config`: LLaMA's own `config.json`. */
@@ -34,12 +34,12 @@ export async function visionConfigOf(directory: string): Promise<Record<string, 
   return { num_query_tokens, vision_config, qformer_config };
 }
 
-/** Sizes of heads that no shape tells: EVA ViT-g has 16 of 88, BERT's are 64. */
+/** Sizes of heads, which no shape shows: EVA ViT-g has 16 of 88, BERT's are 64. */
 const EVA_HEAD = 88;
 const BERT_HEAD = 64;
 
 /**
- * The same from tensors alone: LAVIS's checkpoints have no config. What shapes don't tell is as in `eva_vit.py` and
+ * The same from tensors alone: LAVIS's checkpoints have no config. What shapes don't show is as in `eva_vit.py` and
  * `Qformer.py` of MiniGPT-4.
  *
  * @param place named in errors

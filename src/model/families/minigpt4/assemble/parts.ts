@@ -50,11 +50,11 @@ export function visionParts(blip2: TensorSource, vision?: TensorSource): Parts {
   const isOfEncoder = (name: string) => name.startsWith(evaPrefix);
   const own = [...blip2.tensors].filter(([name]) => isOfEncoder(name));
   const rest = [...blip2.tensors].filter(([name]) => !isOfEncoder(name));
-  const asked = take(new Map(rest), (name) => ourName(name, lavisRules, lavisIgnored));
+  const queryTransformer = take(new Map(rest), (name) => ourName(name, lavisRules, lavisIgnored));
   if (own.length > 0) {
     if (vision) throw twoEncoders(vision);
     return new Map([
-      ...asked,
+      ...queryTransformer,
       ...encoder(new Map(own.map(([name, tensor]) => [name.slice(evaPrefix.length), tensor]))),
     ]);
   }
@@ -65,7 +65,7 @@ export function visionParts(blip2: TensorSource, vision?: TensorSource): Parts {
       remedy: 'Give it as --vision: eva_vit_g.pth, as MiniGPT-4 uses it',
     });
   }
-  return new Map([...asked, ...encoder(withoutLastBlock(vision.tensors))]);
+  return new Map([...queryTransformer, ...encoder(withoutLastBlock(vision.tensors))]);
 }
 
 function encoder(tensors: ReadonlyMap<string, SourceTensor>): Parts {
@@ -74,7 +74,7 @@ function encoder(tensors: ReadonlyMap<string, SourceTensor>): Parts {
     if (!name.endsWith('#query')) continue;
     const whole = name.slice(0, -'#query'.length);
     const value = parts.get(`${whole}#value`);
-    if (!value) throw wrong(query, 'has no v_bias beside it', 'Download the file again');
+    if (!value) throw tensorError(query, 'has no v_bias beside it', 'Download the file again');
     parts.delete(name);
     parts.delete(`${whole}#value`);
     parts.set(whole, joinedBias(query, value));
@@ -108,7 +108,7 @@ function take(tensors: ReadonlyMap<string, SourceTensor>, nameOf: (name: string)
   for (const [name, tensor] of tensors) {
     const ours = nameOf(name);
     if (ours === undefined) {
-      throw wrong(tensor, 'is no tensor that this part of a MiniGPT-4 has', 'Check that this is the right file');
+      throw tensorError(tensor, 'is not a tensor of this part of a MiniGPT-4', 'Check that this is the right file');
     }
     if (ours !== 'none') parts.set(ours, tensor);
   }
@@ -120,7 +120,7 @@ function twoEncoders(vision: TensorSource): InputError {
   return new InputError({ file: vision.place, problem, remedy: 'Leave --vision out' });
 }
 
-/** The error of a tensor that is there and should not be, or should be other. */
-export function wrong({ file, name }: SourceTensor, problem: string, remedy: string): InputError {
+/** The error of a tensor that should not be there, or should differ. */
+export function tensorError({ file, name }: SourceTensor, problem: string, remedy: string): InputError {
   return new InputError({ file, field: name, problem, remedy });
 }

@@ -36,7 +36,7 @@ export async function openPickle(file: string, python: string): Promise<TensorSo
   const child = spawn(python, [program, file]);
   const errors: Buffer[] = [];
   child.stderr.on('data', (chunk: Buffer) => errors.push(chunk));
-  // A child that has ended is told of by its output, which ends.
+  // That a child has ended shows in its output, which ends too.
   child.stdin.on('error', () => {});
   const started = Promise.race([once(child, 'spawn'), once(child, 'error').then(([error]) => Promise.reject(error))]);
   const output = new ByteReader(child, () => failure(file, python, Buffer.concat(errors).toString()));
@@ -91,7 +91,7 @@ function widened(bytes: Uint8Array, dtype: TensorDtype): Float32Array {
   return values;
 }
 
-/** Takes a process's output piece by piece, no faster than it is asked for. */
+/** Takes a process's output piece by piece, no faster than it is requested. */
 class ByteReader {
   private readonly chunks: AsyncIterator<Buffer>;
   private readonly ended: () => Error;

@@ -9,7 +9,7 @@ import { openSafetensors } from '../../../files/safetensors.ts';
 import { openPickle } from './pickle.ts';
 import type { SourceTensor, TensorSource } from './source-tensor.ts';
 
-/** Finds the Python that reads pickles; asked only when there is one to read. */
+/** Finds the Python that reads pickles; called only when there is one to read. */
 export type FindPython = () => Promise<string>;
 
 const indexSchema = z.looseObject({ weight_map: z.record(z.string(), z.string()) });

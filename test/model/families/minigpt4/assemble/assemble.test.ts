@@ -171,13 +171,13 @@ describe('what is wrong is named by file and tensor, and nothing is written', ()
       'a tensor of another kind of model',
       'projection',
       (all) => new Map([...all, tensor('mm_projector.weight', [2])]),
-      'stage1.safetensors: mm_projector.weight: is no tensor that this part of a MiniGPT-4 has',
+      'stage1.safetensors: mm_projector.weight: is not a tensor of this part of a MiniGPT-4',
     ],
     [
       'a layer too many',
       'llama',
       (all) => new Map([...all, tensor('model.layers.2.input_layernorm.weight', [32])]),
-      'model.layers.2.input_layernorm.weight: is one more than the config says the model has',
+      'model.layers.2.input_layernorm.weight: is not in the model that the config describes',
     ],
   ])('%s', async (_, part, change, message) => {
     const folder = await temporaryFolder();
