@@ -1,9 +1,16 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { projectFile } from '../../src/core/project-file.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
-import { applyExample } from './apply.ts';
+import { applyExample, copyProject, type ProjectCopy } from './apply.ts';
+
+let copy: ProjectCopy;
+
+beforeAll(async () => {
+  copy = await copyProject();
+  return copy.remove;
+});
 
 const registry = 'configs/demo-quick.yaml';
 
@@ -31,6 +38,7 @@ test('adds up', () => expect(1 + 1).toBe(TWO));
 
 test('an example is applied to a copy, where its programs and tests run', async () => {
   const applied = await applyExample(
+    copy,
     await example({
       'new/src/greeting/greet.ts': program,
       'new/test/greeting/good.test.ts': innerTest.replace('TWO', '2'),
@@ -38,26 +46,25 @@ test('an example is applied to a copy, where its programs and tests run', async 
     }),
     [registry],
   );
-  onTestFinished(applied.remove);
   expect(applied.added).toEqual(['src/greeting/greet.ts', 'test/greeting/bad.test.ts', 'test/greeting/good.test.ts']);
   expect(applied.changed).toEqual([registry]);
   expect(applied.changedLines).toBe(1);
-  expect(await applied.runProgram('src/greeting/greet.ts', 'hello')).toBe('# registered e3b0c4 hello\n');
-  expect(await applied.runTests('test/greeting/good.test.ts')).toContain('1 passed');
-  await expect(applied.runTests('test/greeting/bad.test.ts')).rejects.toThrow('expected 2 to be 3');
+  expect(await copy.runProgram('src/greeting/greet.ts', 'hello')).toBe('# registered e3b0c4 hello\n');
+  expect(await copy.runTests('test/greeting/good.test.ts')).toContain('1 passed');
+  await expect(copy.runTests('test/greeting/bad.test.ts')).rejects.toThrow('expected 2 to be 3');
 });
 
 test('a patch that changes other files than the registrations is refused', async () => {
-  await expect(applyExample(await example({}), ['configs/demo.yaml'])).rejects.toThrow(
+  await expect(applyExample(copy, await example({}), ['configs/demo.yaml'])).rejects.toThrow(
     `changes files that register nothing: ${registry}`,
   );
 });
 
 test('a patch that adds a file is refused', async () => {
   const patch = '--- /dev/null\n+++ b/src/new.ts\n@@ -0,0 +1 @@\n+export {};\n';
-  await expect(applyExample(await example({}, patch), ['src/new.ts'])).rejects.toThrow('put new files into');
+  await expect(applyExample(copy, await example({}, patch), ['src/new.ts'])).rejects.toThrow('put new files into');
 });
 
 test('a new file that the project has already is refused', async () => {
-  await expect(applyExample(await example({ 'new/package.json': '{}' }), [registry])).rejects.toThrow(/exists/);
+  await expect(applyExample(copy, await example({ 'new/package.json': '{}' }), [registry])).rejects.toThrow(/exists/);
 });

@@ -7,7 +7,7 @@
 import { execFile } from 'node:child_process';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { projectFile } from '../../src/core/project-file.ts';
 
@@ -16,15 +16,9 @@ const run = promisify(execFile);
 /** What the project's programs need beside its tracked files, and do not write to. */
 const linked = ['node_modules', '.cache/setup.json', '.cache/tensorflow', '.cache/temporal', '.cache/seaweedfs'];
 
-export interface AppliedExample {
+export interface ProjectCopy {
   /** The copy's root. */
   folder: string;
-  /** Files that the example adds, sorted. */
-  added: string[];
-  /** Files that its patches change, sorted. */
-  changed: string[];
-  /** Lines that its patches add and remove. */
-  changedLines: number;
   /**
    * Runs Node in the copy, such as on `node_modules/typescript/bin/tsc`.
    *
@@ -39,33 +33,42 @@ export interface AppliedExample {
   remove(): Promise<void>;
 }
 
+export interface AppliedExample {
+  /** Files that the example adds, sorted. */
+  added: string[];
+  /** Files that its patches change, sorted. */
+  changed: string[];
+  /** Lines that its patches add and remove. */
+  changedLines: number;
+}
+
 /**
- * @param example its folder, such as `examples/benchmark`
+ * @param copy where it is applied; several examples may be applied to one copy
+ * @param example its folder, such as `examples/model-family`
  * @param registrations the only files that its patches may change
  * @throws Error when a patch does not apply, changes another file, or adds or removes one; or when a new file is there already
  */
-export async function applyExample(example: string, registrations: readonly string[]): Promise<AppliedExample> {
+export async function applyExample(
+  { folder }: ProjectCopy,
+  example: string,
+  registrations: readonly string[],
+): Promise<AppliedExample> {
   const patches = (await readdir(example)).filter((name) => name.endsWith('.patch')).map((name) => join(example, name));
   const { changed, changedLines } = await readPatches(patches);
   const other = changed.filter((file) => !registrations.includes(file));
   if (other.length > 0) throw new Error(`${example} changes files that register nothing: ${other.join(', ')}`);
-  const folder = await copyProject();
+  const added = await addFiles(join(example, 'new'), folder);
+  for (const patch of patches) await applyPatch(patch, folder);
+  return { added, changed, changedLines };
+}
+
+async function applyPatch(patch: string, folder: string): Promise<void> {
   try {
-    const added = await addFiles(join(example, 'new'), folder);
-    for (const patch of patches) await run('git', ['apply', '--whitespace=nowarn', patch], { cwd: folder });
-    return {
-      folder,
-      added,
-      changed,
-      changedLines,
-      runNode: (...line) => runNode(folder, ...line),
-      runProgram: (file, ...programArguments) => runNode(folder, '--import', 'tsx', file, ...programArguments),
-      runTests: (...files) => runNode(folder, 'node_modules/vitest/vitest.mjs', 'run', '--maxWorkers=1', ...files),
-      remove: () => rm(folder, { recursive: true, force: true }),
-    };
+    await run('git', ['apply', '--whitespace=nowarn', resolve(patch)], { cwd: folder });
   } catch (error) {
-    await rm(folder, { recursive: true, force: true });
-    throw error;
+    const { stderr } = error as { stderr: string };
+    const message = `${patch} does not apply any more: make its changes by hand, and write it anew with git diff -U1\n${stderr}`;
+    throw new Error(message, { cause: error });
   }
 }
 
@@ -87,8 +90,8 @@ async function readPatches(patches: readonly string[]): Promise<{ changed: strin
   return { changed: [...changed].sort(), changedLines };
 }
 
-/** The files of this project that Git knows or would take, in a temporary folder. */
-async function copyProject(): Promise<string> {
+/** Copies the files of this project that Git knows or would take into a temporary folder. */
+export async function copyProject(): Promise<ProjectCopy> {
   const root = projectFile('');
   const folder = await mkdtemp(join(tmpdir(), 'dataengine-example-'));
   const list = ['ls-files', '-z', '--cached', '--others', '--exclude-standard'];
@@ -99,7 +102,13 @@ async function copyProject(): Promise<string> {
   }
   await mkdir(join(folder, '.cache'));
   for (const path of linked) await symlink(join(root, path), join(folder, path)).catch(ignoreMissing);
-  return folder;
+  return {
+    folder,
+    runNode: (...line) => runNode(folder, ...line),
+    runProgram: (file, ...programArguments) => runNode(folder, '--import', 'tsx', file, ...programArguments),
+    runTests: (...files) => runNode(folder, 'node_modules/vitest/vitest.mjs', 'run', '--maxWorkers=1', ...files),
+    remove: () => rm(folder, { recursive: true, force: true }),
+  };
 }
 
 function ignoreMissing(error: NodeJS.ErrnoException): void {
@@ -126,6 +135,6 @@ async function runNode(folder: string, ...line: string[]): Promise<string> {
     return (await run(process.execPath, line, options)).stdout;
   } catch (error) {
     const { stdout, stderr } = error as { stdout: string; stderr: string };
-    throw new Error(`${line.join(' ')} failed in a copy with the example:\n${stdout}${stderr}`, { cause: error });
+    throw new Error(`${line.join(' ')} failed in a copy of the project:\n${stdout}${stderr}`, { cause: error });
   }
 }

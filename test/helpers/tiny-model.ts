@@ -13,7 +13,7 @@ import { aokvqaImagePath } from '../../src/datasets/aokvqa.ts';
 import { writeMixture } from '../../src/datasets/mixture.ts';
 import { ANSWER_START, answerQma, answerStem, listedQuestion } from '../../src/datasets/question-text.ts';
 import { type TrainingSample, trainingSampleSchema } from '../../src/datasets/train-dataset.ts';
-import { familyOf, type ModelConfig, modelConfigSchema } from '../../src/model/families/index.ts';
+import { familyOf, modelConfigSchema } from '../../src/model/families/index.ts';
 import { llavaPromptForm } from '../../src/model/families/llava/prompt.ts';
 import { miniGpt4PromptForm } from '../../src/model/families/minigpt4/prompt.ts';
 import { type PromptForm, questionTurn } from '../../src/model/families/prompt-form.ts';
@@ -31,8 +31,29 @@ const MAXIMUM_POSITIONS = 512;
 export const tinyPromptForms = { minigpt4: miniGpt4PromptForm, llava: llavaPromptForm };
 type TinyFamily = keyof typeof tinyPromptForms;
 
-function tinyConfig(family: TinyFamily, hidden: number, vocabulary: number): ModelConfig {
-  const text_config = {
+const layers = { hidden_size: 32, intermediate_size: 64, num_hidden_layers: LAYERS, num_attention_heads: 4 };
+
+/** The `vision_config` of a tiny CLIP. */
+export const tinyClip = { ...layers, image_size: IMAGE_SIZE, patch_size: 16 };
+
+/** `config.json` with this `text_config`. */
+type TinyConfig = (text_config: object) => object;
+
+const tinyConfigs: Record<TinyFamily, TinyConfig> = {
+  llava: (text_config) => ({ model_type: 'llava', image_token_index: 3, vision_config: tinyClip, text_config }),
+  minigpt4: (text_config) => ({
+    model_type: 'blip-2',
+    architectures: ['Blip2ForConditionalGeneration'],
+    num_query_tokens: 4,
+    image_token_index: 3,
+    vision_config: { ...layers, image_size: IMAGE_SIZE, patch_size: 8 },
+    qformer_config: { ...layers, cross_attention_frequency: 1, encoder_hidden_size: 32 },
+    text_config,
+  }),
+};
+
+function tinyLlama(hidden: number, vocabulary: number): object {
+  return {
     model_type: 'llama',
     hidden_size: hidden,
     intermediate_size: 2 * hidden,
@@ -46,24 +67,6 @@ function tinyConfig(family: TinyFamily, hidden: number, vocabulary: number): Mod
     eos_token_id: 1,
     pad_token_id: 2,
   };
-  const layers = { hidden_size: 32, intermediate_size: 64, num_hidden_layers: LAYERS, num_attention_heads: 4 };
-  if (family === 'llava') {
-    return modelConfigSchema.parse({
-      model_type: 'llava',
-      image_token_index: 3,
-      vision_config: { ...layers, image_size: IMAGE_SIZE, patch_size: 16 },
-      text_config,
-    });
-  }
-  return modelConfigSchema.parse({
-    model_type: 'blip-2',
-    architectures: ['Blip2ForConditionalGeneration'],
-    num_query_tokens: 4,
-    image_token_index: 3,
-    vision_config: { ...layers, image_size: IMAGE_SIZE, patch_size: 8 },
-    qformer_config: { ...layers, cross_attention_frequency: 1, encoder_hidden_size: 32 },
-    text_config,
-  });
 }
 
 /**
@@ -72,20 +75,27 @@ function tinyConfig(family: TinyFamily, hidden: number, vocabulary: number): Mod
  * @param options.hidden width of the language model
  * @param options.seed of the weights
  * @param options.family MiniGPT-4 or LLaVA-1.5
+ * @param options.config of a model of another family
  */
 export async function writeTinyModel(
   directory: string,
-  { hidden = 32, seed = 1, family = 'minigpt4' as TinyFamily } = {},
+  {
+    hidden = 32,
+    seed = 1,
+    family = 'minigpt4',
+    config = tinyConfigs[family],
+  }: { hidden?: number; seed?: number; family?: TinyFamily; config?: TinyConfig } = {},
 ): Promise<void> {
-  const form = tinyPromptForms[family];
+  const configOf = (vocabulary: number) => modelConfigSchema.parse(config(tinyLlama(hidden, vocabulary)));
+  const form = familyOf(configOf(VOCABULARY)).promptForm;
   const tokenizer = withImageMark(trainTokenizer(sentences(form), VOCABULARY), form);
-  const config = tinyConfig(family, hidden, Object.keys(tokenizer.model.vocab).length);
-  const tensors = [...familyOf(config).expectedTensors()].map(([name, shape]) => ({
+  const parsed = configOf(Object.keys(tokenizer.model.vocab).length);
+  const tensors = [...familyOf(parsed).expectedTensors()].map(([name, shape]) => ({
     name,
     shape,
     data: initialTensor(name, shape, seed, LAYERS),
   }));
-  await writeModelDirectory(directory, { config, tensors });
+  await writeModelDirectory(directory, { config: parsed, tensors });
   await writeTokenizer(directory, tokenizer, MAXIMUM_POSITIONS);
   await writeJson(path.join(directory, 'preprocessor_config.json'), {
     image_processor_type: 'BlipImageProcessor',

@@ -5,8 +5,12 @@ import { seedBench } from './seed-bench.ts';
 
 export { type AnswerMode, answerModes } from './benchmark.ts';
 
-/** All benchmarks, by the name that a config or the command line gives. */
-export const benchmarks = { aokvqa, mmbench, 'seed-bench': seedBench } as const;
+/** All benchmarks, by the name that a config or the command line gives. A new one is a file and its line here. */
+export const benchmarks = {
+  aokvqa,
+  mmbench,
+  'seed-bench': seedBench,
+} as const;
 
 export type BenchmarkName = keyof typeof benchmarks;
 
