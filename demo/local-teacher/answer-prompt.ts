@@ -1,22 +1,27 @@
 import { hashBytes } from '../../src/core/hash.ts';
 import { type SeededRandom, seededRandom } from '../../src/core/seeded-random.ts';
-import { askQuestion } from '../scenes/questions.ts';
-import { joinParts, type TeacherQuestion, writeParts } from './answer-format.ts';
-import { answerQuestion } from './answer-question.ts';
-import { answerRevision } from './answer-revision.ts';
+import { askQuestion, QUESTION_TYPES } from '../scenes/questions.ts';
+import type { PartialScene } from '../scenes/scene.ts';
+import { sceneFromAnnotations } from '../scenes/scene-from-annotations.ts';
+import {
+  answerWithMistake,
+  joinParts,
+  type LocalAnswer,
+  mistakeKinds,
+  type TeacherQuestion,
+  writeParts,
+} from './answer-format.ts';
 import { classifyByKeywords } from './classify-by-keywords.ts';
-import { answerWithMistake, type MistakeKind, mistakeKinds } from './mistakes.ts';
-import { type GenerationPrompt, readPrompt } from './read-prompt.ts';
-import { sceneOf } from './scene-of.ts';
-
-/** An answer, and what kind it is. */
-export interface LocalAnswer {
-  text: string;
-  kind: 'question' | 'skip' | 'classification' | 'letter' | 'diagnose' | 'revise' | 'refusal' | 'other' | MistakeKind;
-}
+import {
+  type AnswerPrompt,
+  type GenerationPrompt,
+  type ImageFacts,
+  type RevisionPrompt,
+  readPrompt,
+} from './read-prompt.ts';
 
 /**
- * Answers a prompt by rules, from the prompt alone. The same prompt gives the same answer.
+ * Answers a prompt by rules, from the prompt alone. The same prompt always gets the same answer.
  *
  * @param prompt the whole text of the conversation
  * @param options.mistakeRate share of the questions that get a mistake, 0 to 1
@@ -49,7 +54,7 @@ function makeQuestion(prompt: GenerationPrompt, random: SeededRandom): TeacherQu
   const candidates = [0, 1, 2].flatMap(
     (attempt) => askQuestion(prompt.questionType, scene, random.fork(attempt)) ?? [],
   );
-  const chosen = mostAlike(candidates, prompt.exampleQuestions);
+  const chosen = mostSimilar(candidates, prompt.exampleQuestions);
   if (!chosen) return undefined;
   return {
     question: chosen.question,
@@ -59,18 +64,18 @@ function makeQuestion(prompt: GenerationPrompt, random: SeededRandom): TeacherQu
   };
 }
 
-/** In-context examples steer a teacher: of what it could ask, it asks what is most like them. */
-function mostAlike<T extends { question: string }>(
+/** In-context examples guide a teacher: of its possible questions it asks the most similar one. */
+function mostSimilar<T extends { question: string }>(
   candidates: readonly T[],
   examples: readonly string[],
 ): T | undefined {
   const exampleWords = examples.map(wordsOf);
-  const likeness = ({ question }: T) => {
+  const similarity = ({ question }: T) => {
     const words = wordsOf(question);
     return Math.max(0, ...exampleWords.map((others) => shared(words, others)));
   };
   return candidates.reduce<T | undefined>(
-    (best, candidate) => (best === undefined || likeness(candidate) > likeness(best) ? candidate : best),
+    (best, candidate) => (best === undefined || similarity(candidate) > similarity(best) ? candidate : best),
     undefined,
   );
 }
@@ -88,7 +93,7 @@ function longest(texts: readonly string[]): string {
   return texts.reduce((best, text) => (text.length > best.length ? text : best), '');
 }
 
-// GPT-4 puts boxes behind the objects it names, as the prompt allows; half of our answers do so too.
+// GPT-4 puts boxes behind the objects it names, as the prompt allows; so do half of these answers.
 function withBoxes(text: string, boxes: GenerationPrompt['boxes'], random: SeededRandom): string {
   if (random.uniform() < 0.5) return text;
   const named = boxes.find(
@@ -99,4 +104,76 @@ function withBoxes(text: string, boxes: GenerationPrompt['boxes'], random: Seede
 
 function wordPattern(category: string): RegExp {
   return new RegExp(`\\b${category.replace(/[^\w ]/g, '\\$&')}\\b`, 'i');
+}
+
+// One of some dozens of ways to ask about a scene is the given question.
+const attempts = 60;
+
+/**
+ * Answers a question from the facts: makes questions about the scene until one is the same, whose answer is known then.
+ * Without facts, or for a question that it would never ask, it guesses, the same each time.
+ */
+function answerQuestion(prompt: AnswerPrompt, seed: number | string): string {
+  const random = seededRandom(String(seed)).fork(`${prompt.question} ${prompt.choices.join(' ')}`);
+  const known = prompt.captions.length > 0 ? lookUp(prompt) : undefined;
+  const place = known === undefined ? random.integer(Math.max(1, prompt.choices.length)) : known;
+  const reason = known === undefined ? 'It seems the most likely.' : 'The facts say so.';
+  return `${reason}\nAnswer: (${'ABCDEFGH'[place]})`;
+}
+
+function lookUp(prompt: AnswerPrompt): number | undefined {
+  const scene = sceneOf(prompt);
+  const random = seededRandom('look up');
+  for (let attempt = 0; attempt < attempts; attempt += 1) {
+    for (const type of QUESTION_TYPES) {
+      const asked = askQuestion(type, scene, random.fork(`${type} ${attempt}`));
+      if (asked?.question !== prompt.question) continue;
+      const place = prompt.choices.indexOf(asked.choices[asked.correctChoiceIndex] as string);
+      if (place >= 0) return place;
+    }
+  }
+  return undefined;
+}
+
+/** Says what was confusing, or adds each complaint as a rule to the prompt, after the existing rules. */
+function answerRevision({ kind, prompt, complaints }: RevisionPrompt): string {
+  if (kind === 'diagnose') {
+    return ['No rule of the prompt speaks of this:', ...complaints.map((complaint) => `- ${complaint}`)].join('\n');
+  }
+  const lines = prompt.split('\n');
+  const last = lastRule(lines);
+  const rules = complaints.map((complaint, index) => `${last.number + index + 1}. ${asSentence(complaint)}`);
+  const revised = [...lines.slice(0, last.end), ...rules, ...lines.slice(last.end)].join('\n');
+  return `<prompt>\n${revised}\n</prompt>`;
+}
+
+/** The last numbered line, and where it ends: a rule may continue on indented lines. */
+function lastRule(lines: readonly string[]): { number: number; end: number } {
+  const start = lines.findLastIndex((line) => /^\d+\. /.test(line));
+  if (start < 0) return { number: 0, end: lines.length };
+  let end = start + 1;
+  while (/^\s+\S/.test(lines[end] ?? '')) end += 1;
+  return { number: Number.parseInt(lines[start] as string, 10), end };
+}
+
+function asSentence(text: string): string {
+  const sentence = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?]$/.test(sentence) ? sentence : `${sentence}.`;
+}
+
+// The prompt has places as shares; a scene has boxes of whole numbers.
+const side = 1000;
+
+/** The scene that a prompt describes. */
+function sceneOf({ captions, boxes }: ImageFacts): PartialScene {
+  const pixels = boxes.map(({ category, edges: [left, top, right, bottom] }) => ({
+    category,
+    box: [left, top, right - left, bottom - top].map((share) => Math.round(share * side)) as [
+      number,
+      number,
+      number,
+      number,
+    ],
+  }));
+  return sceneFromAnnotations({ captions, boxes: pixels, width: side, height: side });
 }

@@ -40,8 +40,8 @@ export interface BatchService {
 }
 
 /**
- * Batches as OpenAI's Batch API has them: an uploaded file of requests, done after a while, with a file of answers and
- * one of errors. The first half of an expired or cancelled batch has been done.
+ * Batches as in OpenAI's Batch API: an uploaded file of requests, done after a while, with a file of answers and one of
+ * errors. The first half of an expired or canceled batch is done.
  *
  * @param input.complete answers one request as the chat endpoint would
  */

@@ -1,36 +1,36 @@
-import type { LocalAnswer } from './answer-prompt.ts';
+import type { LocalAnswer } from './answer-format.ts';
 import type { Fault } from './faults.ts';
 import type { LimitCounts } from './limits.ts';
 
-/** What a local teacher has done so far. */
+/** What a local teacher has counted so far. */
 export interface LocalTeacherCounts extends LimitCounts {
-  /** Requests for a completion, failed ones included; those of batches apart. */
+  /** Requests for a completion, failed ones included, without those of batches. */
   requests: number;
-  /** Requests that were answered, and are charged for. */
+  /** Requests that were answered and charged. */
   answered: number;
   /** Answers to a prompt that was answered before. */
   repeated: number;
   byKind: Partial<Record<LocalAnswer['kind'], number>>;
   faults: Partial<Record<Fault['kind'], number>>;
-  /** Tokens that are charged for. */
+  /** Charged tokens. */
   promptTokens: number;
   completionTokens: number;
-  /** The same of batches, which cost half. */
+  /** The same for batches, which cost half. */
   batch: { created: number; answered: number; cancelled: number; promptTokens: number; completionTokens: number };
 }
 
-/** How often something was asked, and how often it was answered. */
+/** How often a request was received, and how often it was answered. */
 export interface AskedAndAnswered {
   asked: number;
   answered: number;
 }
 
-/** Remembers what was asked and answered. */
+/** Counts requests and answers. */
 export interface Bookkeeping {
   counts: Omit<LocalTeacherCounts, keyof LimitCounts>;
   /** By the client's own id of a request, or a hash of the prompt where it has none. */
   byId: Map<string, AskedAndAnswered>;
-  /** Counts a request, and says how often the same prompt was asked before. */
+  /** Counts a request. @returns how often the same prompt was received before */
   asked(id: string, prompt: string): number;
   answered(id: string, prompt: string, kind: LocalAnswer['kind'], usage: TokenCounts, inBatch: boolean): void;
 }

@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { hashBytes } from '../../src/core/hash.ts';
 import { countTokens, firstTokens, tokensOfImage, tokensOfMessage } from '../../src/teacher/count-tokens.ts';
-import { answerPrompt, type LocalAnswer } from './answer-prompt.ts';
+import type { LocalAnswer } from './answer-format.ts';
+import { structuredContent } from './answer-format.ts';
+import { answerPrompt } from './answer-prompt.ts';
 import type { TokenCounts } from './bookkeeping.ts';
-import { structuredContent } from './structured-content.ts';
 
 export const modelName = 'local-teacher';
 
@@ -11,7 +12,7 @@ const textPart = z.object({ type: z.literal('text'), text: z.string() });
 const imagePart = z.object({ type: z.literal('image_url') });
 const content = z.union([z.string(), z.array(z.union([textPart, imagePart, z.looseObject({})]))]);
 
-/** The part of a chat-completions request that matters to this teacher. */
+/** The part of a chat-completions request that this teacher uses. */
 export const chatRequest = z.object({
   model: z.string(),
   messages: z.array(z.object({ role: z.string(), content })).min(1),
@@ -32,13 +33,13 @@ export const chatRequest = z.object({
 });
 export type ChatRequest = z.output<typeof chatRequest>;
 
-/** A request, read: its text, and how many tokens it has. */
+/** A request's text, and how many tokens it has. */
 export interface ReadChat {
   prompt: string;
   /** SHA-256 of the text. */
   hash: string;
   promptTokens: number;
-  /** With the longest answer: what OpenAI counts towards a limit. */
+  /** With the longest answer: what OpenAI counts for a limit. */
   mostTokens: number;
 }
 

@@ -1,14 +1,14 @@
 import { seededRandom } from '../../src/core/seeded-random.ts';
 
-/** What a server does instead of answering. */
+/** What the server does instead of answering. */
 export type Fault =
   | { kind: 'status'; status: number; retryAfterSeconds?: number; retryAfterMilliseconds?: number; code?: string }
   | { kind: 'cut_connection' }
   /** 200, but not a chat completion. */
   | { kind: 'nonsense' }
-  /** 200, but the JSON breaks off. */
+  /** 200, but the JSON is cut off. */
   | { kind: 'malformed' }
-  /** A chat completion whose message is a refusal; it is charged for. */
+  /** A chat completion whose message is a refusal; it is charged. */
   | { kind: 'refused' };
 
 /** Shares of the requests, each 0 to 1. */
@@ -21,13 +21,13 @@ export interface FaultRates {
   refused?: number;
 }
 
-/** The faults of a local teacher, for tests of those who ask it. */
+/** The faults of a local teacher, for tests of its clients. */
 export interface Faults {
-  /** What happens to the first requests, in turn; `answer` answers. */
+  /** The faults of the first requests, in order; `answer` is none. */
   script?: readonly (Fault | 'answer')[];
-  /** For the requests after those. Which ones depends on the seed, the prompt, and how often it was asked before. */
+  /** For later requests. Which of them fail depends on the seed, the prompt, and how often it was sent before. */
   rates?: FaultRates;
-  /** What `Retry-After` says with a drawn 429. */
+  /** `Retry-After` of a drawn 429. */
   retryAfterSeconds?: number;
   /** Other keys are refused with 401. */
   requiredKey?: string;
@@ -44,16 +44,16 @@ export interface BatchFaults {
   seconds?: number;
   /** Share of a batch's requests that fail with 500. */
   failedRequests?: number;
-  /** What becomes of the first batches, in turn; `expired` has done the first half of its requests. */
+  /** How the first batches end, in order; `expired` has done the first half of its requests. */
   script?: readonly ('completed' | 'expired' | 'failed')[];
 }
 
 /**
- * What to do with a request. A refusal depends on the prompt alone, so that it is the same however often it is asked.
+ * Draws the fault of a request. A refusal depends on the prompt alone, so a retry is refused too.
  *
- * @param request.number the request's, counted from 0
- * @param request.prompt a hash of what is asked
- * @param request.asked how often the same was asked before
+ * @param request.number of the request, counted from 0
+ * @param request.prompt a hash of the prompt
+ * @param request.asked how often the same prompt was sent before
  */
 export function faultOf(
   faults: Faults,

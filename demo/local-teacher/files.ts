@@ -1,6 +1,6 @@
 import { errorReply, type Reply } from './http.ts';
 
-/** Files that were uploaded, or that batches wrote; in memory. */
+/** Uploaded files, and those of batches, in memory. */
 export interface FileStore {
   add(content: Uint8Array, name: string, purpose: string): { id: string };
   content(id: string): Uint8Array | undefined;

@@ -3,7 +3,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** What is sent back: a status with a JSON body, or a file's bytes. */
+/** A response: a status with a JSON body, or a file's bytes. */
 export interface Reply {
   status: number;
   body: object | Uint8Array;
@@ -36,7 +36,7 @@ export function send(response: ServerResponse, { status, body, headers }: Reply)
     .end(bytes);
 }
 
-/** An error of OpenAI's shape. */
+/** An error in OpenAI's form. */
 export function errorReply(
   status: number,
   message: string,
@@ -47,7 +47,7 @@ export function errorReply(
   return { status, body: { error: { message, type, param: null, code } }, headers };
 }
 
-/** @returns the value, or undefined for what is not JSON */
+/** @returns the value, or undefined when the text is not JSON */
 export function parseOrUndefined(text: string): unknown {
   try {
     return JSON.parse(text);

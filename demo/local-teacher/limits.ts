@@ -1,16 +1,16 @@
-/** What a teacher lets a key do. */
+/** The limits of a key. */
 export interface TeacherLimits {
   requestsPerMinute?: number | undefined;
   tokensPerMinute?: number | undefined;
-  /** The limits hold for every stretch of time of this length, each with its share of a minute's. */
+  /** The limits hold for every window of this length, with its share of a minute's. */
   windowSeconds?: number | undefined;
 }
 
-/** What the limits did. */
+/** How the limits were used. */
 export interface LimitCounts {
-  /** Requests that passed a limit, and got 429 for it. */
+  /** Requests that exceeded a limit, and got 429. */
   violations: number;
-  /** The most that was ever let through in a window, as a share of the limit; 0 without limits. */
+  /** The highest use in a window, as a share of the limit; 0 without limits. */
   highestUse: number;
 }
 
@@ -21,7 +21,7 @@ export interface LimitKeeper {
   counts(): LimitCounts;
 }
 
-/** Keeps limits over a sliding window: each request that arrives counts, whatever becomes of it. */
+/** Keeps limits over a sliding window: each received request counts, whether or not it is answered. */
 export function keepLimits(limits: TeacherLimits, now: () => number = Date.now): LimitKeeper {
   const windowSeconds = limits.windowSeconds ?? 60;
   const share = windowSeconds / 60;
@@ -56,14 +56,14 @@ export function keepLimits(limits: TeacherLimits, now: () => number = Date.now):
       } else counts.violations += 1;
       const until = ((arrivals[oldest]?.at ?? at) + windowSeconds * 1000 - at) / 1000;
       const headers: Record<string, string> = admitted ? {} : { 'retry-after': String(Math.ceil(until)) };
-      const tell = (name: string, limit: number, used: number) => {
+      const addHeaders = (name: string, limit: number, used: number) => {
         if (!Number.isFinite(limit)) return;
         headers[`x-ratelimit-limit-${name}`] = String(Math.round(limit / share));
         headers[`x-ratelimit-remaining-${name}`] = String(Math.max(0, Math.floor(limit - used)));
         headers[`x-ratelimit-reset-${name}`] = `${until.toFixed(3)}s`;
       };
-      tell('requests', requestLimit, arrivals.length - oldest);
-      tell('tokens', tokenLimit, tokensInWindow);
+      addHeaders('requests', requestLimit, arrivals.length - oldest);
+      addHeaders('tokens', tokenLimit, tokensInWindow);
       return { admitted, headers };
     },
     counts: () => ({ ...counts }),

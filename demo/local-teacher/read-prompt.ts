@@ -1,7 +1,7 @@
-/** What the teacher can tell from a prompt: everything that it answers from. */
+/** What the teacher reads from a prompt: everything that it answers from. */
 export type ReadPrompt = GenerationPrompt | ClassificationPrompt | AnswerPrompt | RevisionPrompt | { kind: 'other' };
 
-/** What a prompt says of an image; nothing when it says nothing. */
+/** What a prompt says about an image; empty when it says nothing. */
 export interface ImageFacts {
   captions: string[];
   /** Edges as shares of the image's width and height. */
@@ -30,12 +30,12 @@ export interface AnswerPrompt extends ImageFacts {
   choices: string[];
 }
 
-/** A prompt that asks what was confusing about another, or for a better one (`configs/prompts/revise-v1.md`). */
+/** A prompt that asks what was confusing in another prompt, or for a better one (`configs/prompts/revise-v1.md`). */
 export interface RevisionPrompt {
   kind: 'diagnose' | 'revise';
   /** The prompt under review. */
   prompt: string;
-  /** What a person found wrong with the answers. */
+  /** A person's complaints about the answers. */
   complaints: string[];
 }
 

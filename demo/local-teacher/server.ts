@@ -29,16 +29,16 @@ export interface LocalTeacher {
   close: () => Promise<void>;
 }
 
-/** How a local teacher behaves. */
+/** The behavior of a local teacher. */
 export interface LocalTeacherOptions {
-  /** 0 takes any that is free. */
+  /** 0: any free port. */
   port?: number;
   /** Share of the questions that get a mistake, 0 to 1. */
   mistakeRate?: number;
   seed?: number | string;
-  /** What goes wrong on the way, for tests. */
+  /** Faults, for tests. */
   faults?: Faults;
-  /** What is let through; more gets 429. */
+  /** Requests above these limits get 429. */
   limits?: TeacherLimits;
 }
 
@@ -49,8 +49,8 @@ const maximumFileBytes = 200 * 1024 * 1024;
 /**
  * Starts a server on this machine that speaks OpenAI's protocol (chat completions with structured output and stored
  * answers, files, batches, models) and answers by rules, so that the loop runs with no key and no network. It knows
- * nothing but the prompts that it is sent. What it did can be read at `/admin/counts`, and by the client's own ids of
- * requests (`X-Client-Request-Id`, or a batch's `custom_id`) at `/admin/requests`.
+ * only the prompts that it receives. Its counts can be read at `/admin/counts`, and by the client's ids of requests
+ * (`X-Client-Request-Id`, or a batch's `custom_id`) at `/admin/requests`.
  */
 export async function startLocalTeacher(options: LocalTeacherOptions = {}): Promise<LocalTeacher> {
   const { port = 0, mistakeRate = 0, seed = 1, faults = {} } = options;
@@ -141,7 +141,7 @@ export async function startLocalTeacher(options: LocalTeacherOptions = {}): Prom
         if (!response.headersSent) send(response, errorReply(500, String(error)));
       });
   });
-  // As long as OpenAI's: a client must not find its connection closed under a request.
+  // As long as OpenAI's: a connection must not be closed while a client sends a request.
   server.keepAliveTimeout = 60_000;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -173,7 +173,7 @@ function replyOfFault(fault: Exclude<Fault, { kind: 'cut_connection' | 'refused'
   return errorReply(fault.status, 'A fault that was asked for', fault.code ?? null, headers);
 }
 
-/** Stored answers whose metadata has all the values asked for. */
+/** The stored answers whose metadata has all values of the query. */
 function listStored(stored: readonly ChatCompletion[], query: URLSearchParams): object {
   const wanted = [...query].flatMap(([key, value]) => {
     const name = /^metadata\[(.+)\]$/.exec(key)?.[1];

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { mistakeKinds } from '../../../demo/local-teacher/answer-format.ts';
 import { answerPrompt } from '../../../demo/local-teacher/answer-prompt.ts';
-import { mistakeKinds } from '../../../demo/local-teacher/mistakes.ts';
 import { captionsFor } from '../../../demo/scenes/captions.ts';
 import { QUESTION_TYPES } from '../../../demo/scenes/questions.ts';
 import { randomScene } from '../../../demo/scenes/scene.ts';
