@@ -1,5 +1,5 @@
 /**
- * A round with a model that is none of our own families: what PyTorch's trainer is given, and what it leaves to the next
+ * A round with a model that is none of the built-in families: what PyTorch's trainer is given, and what it leaves to the next
  * steps.
  */
 import { readFile } from 'node:fs/promises';

@@ -73,7 +73,7 @@ const hasStepped = (step: number) => (message: TrainerMessage) =>
   message.type === 'progress' && message.phase === undefined && message.step >= step;
 const finetuneJob = (output: string, changes = {}) => tinyFinetune(model, mixture, output, changes);
 
-test('says that it started, how far it is, each checkpoint, and what it made; then exits by itself', async () => {
+test('reports its start, its progress, each checkpoint and its outcome; then exits by itself', async () => {
   const output = await temporaryFolder();
   const trainer = await startTrainer(finetuneJob(output));
   expect(await trainer.ended).toEqual({ code: 0, signal: null });
@@ -97,7 +97,7 @@ test('says that it started, how far it is, each checkpoint, and what it made; th
   for (const file of (messages.at(-1) as { outputs: string[] }).outputs) await access(path.join(output, file));
 });
 
-test('killed with SIGKILL in the middle, a new one resumes at the checkpoint and ends as if nothing had been', async () => {
+test('killed with SIGKILL in the middle, a new one resumes at the checkpoint and ends as if uninterrupted', async () => {
   const [undisturbed, killed] = [await temporaryFolder(), await temporaryFolder()];
   // Enough steps after the first checkpoint that the kill comes before the end.
   const changes = { steps: 120, checkpointEverySteps: 10 };
@@ -124,7 +124,7 @@ test('killed with SIGKILL in the middle, a new one resumes at the checkpoint and
   }
 });
 
-test('SIGTERM has it write a checkpoint and end, to be gone on from', async () => {
+test('SIGTERM has it write a checkpoint to resume from, and end', async () => {
   const output = await temporaryFolder();
   const trainer = await startTrainer(finetuneJob(output, { steps: ENDLESS / 2, checkpointEverySteps: ENDLESS }));
   await trainer.message(hasStepped(3));
@@ -145,7 +145,7 @@ test('ends when its standard input closes: its parent is gone', async () => {
   expect(trainer.messages.some(({ type }) => type === 'done')).toBe(false);
 });
 
-test('wrong input is said to be that, by file, and not to be tried again', async () => {
+test('invalid input is reported by file, as not retryable', async () => {
   const own = await writeTinyMixture(await temporaryFolder(), 4);
   const image = path.join(own.images, '000000000001.jpg');
   await truncate(image, 300);
@@ -161,7 +161,7 @@ test('wrong input is said to be that, by file, and not to be tried again', async
   });
 });
 
-test('a job that is none fails without being tried again, naming the field', async () => {
+test('an invalid job fails without a retry, naming the field', async () => {
   const trainer = await startTrainer({ kind: 'embed', model, images: [] });
   expect((await trainer.ended).code).toBe(1);
   expect(trainer.messages).toEqual([

@@ -15,7 +15,7 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 from images import read_image
 from protocol import JobError, any_rank
 
-# By the name in preprocessor_config.json; torchvision, which the faster ones need, is not asked for.
+# By the name in preprocessor_config.json; torchvision, which the faster ones need, is not required.
 PROCESSORS = {"BlipImageProcessor": BlipImageProcessorPil, "CLIPImageProcessor": CLIPImageProcessorPil}
 
 
@@ -87,7 +87,7 @@ class BuiltInFamily:
         return inputs, labels.to(self.device)
 
     def written(self, question, image, maximum, scorer, sharded):
-        """Greedily, up to the end mark. With a sharded model all processes go on until the last has written its answer."""
+        """Greedily, up to the end mark. With a sharded model all processes compute until the last has its answer."""
         ids = self._prompt_ids(self._turn(question, image))
         written, text = [], None
         while True:
@@ -111,7 +111,7 @@ class BuiltInFamily:
         except (OSError, ValueError, KeyError) as error:
             raise JobError(f"{file}: image_processor_type: can't be read ({error})") from error
         if kind not in PROCESSORS:
-            raise JobError(f"{file}: image_processor_type: {kind} is none of {', '.join(PROCESSORS)}")
+            raise JobError(f"{file}: image_processor_type: {kind} is not one of {', '.join(PROCESSORS)}")
         return PROCESSORS[kind].from_pretrained(self.directory)
 
     def _encode(self, text):
@@ -141,9 +141,9 @@ class BuiltInFamily:
         if not self.together:
             return self._encode(text)
         start, whole = self._encode(prompt), self._encode(prompt + text)
-        return whole[common_beginning(start, whole) :]
+        return whole[common_start(start, whole) :]
 
 
-def common_beginning(one, other):
-    """How many ids two lists begin with alike."""
+def common_start(one, other):
+    """How many ids two lists have in common at their start."""
     return next((at for at, pair in enumerate(zip(one, other)) if pair[0] != pair[1]), min(len(one), len(other)))

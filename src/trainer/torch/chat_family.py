@@ -7,7 +7,7 @@ from transformers import AutoProcessor, GenerationConfig
 from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
 from transformers.utils import is_torchvision_available
 
-from built_in_family import common_beginning
+from built_in_family import common_start
 from images import read_image
 from protocol import JobError
 
@@ -17,7 +17,7 @@ class Sequence:
     text: str
     image: str | None
     # Tokens that the loss is on, and tokens left out for being past the limit behind them, at the end of the text. From
-    # the front can't be counted: how many tokens an image takes, the processor says when it sees it.
+    # the front can't be counted: how many tokens an image takes, only the processor knows.
     learned: int
     cut: int = 0
 
@@ -39,7 +39,7 @@ class ChatFamily:
         self.ends = self._end_tokens(directory)
 
     def training(self, sample, maximum_tokens):
-        """Loss on the answer and what ends it only; None where the limit leaves no answer. Images count for nothing."""
+        """Loss on the answer and what ends it only; None where the limit leaves no answer. Images do not count."""
         image = sample.get("image")
         prompt = self._prompt(sample["prompt"], image)
         text = prompt + self.before_answer + sample["answer"] + self.end_mark
@@ -60,7 +60,7 @@ class ChatFamily:
         inputs = self._inputs([(sequence.text, sequence.image) for sequence in sequences])
         ids, mask = inputs["input_ids"], inputs["attention_mask"]
         if not bool(mask[:, 0].all()):
-            raise JobError(f"{type(self.processor).__name__} pads on the left, and can't be told otherwise")
+            raise JobError(f"{type(self.processor).__name__} pads on the left, and can't be set to pad on the right")
         labels = torch.full_like(ids, -100)
         for row, sequence in enumerate(sequences):
             end = int(mask[row].sum()) - sequence.cut
@@ -69,7 +69,7 @@ class ChatFamily:
         return inputs, labels
 
     def written(self, question, image, maximum, scorer, sharded):
-        """Greedily, whatever the model's generation_config.json says of chance."""
+        """Greedily, whatever sampling the model's generation_config.json has."""
         inputs = self._inputs([(self._prompt(question, image), image)])
         ids = scorer("written", inputs, maximum, self.ends, self.tokenizer.pad_token_id, sharded)
         return self.tokenizer.decode(ids[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True).strip()
@@ -78,16 +78,16 @@ class ChatFamily:
         """The inputs of the vision side for one image."""
         return self._placed(self.processor.image_processor(images=[read_image(file)], return_tensors="pt"))
 
-    def _inputs(self, asked):
-        images = [[read_image(image)] if image else [] for _, image in asked]
+    def _inputs(self, prompts):
+        images = [[read_image(image)] if image else [] for _, image in prompts]
         inputs = self.processor(
-            text=[text for text, _ in asked],
+            text=[text for text, _ in prompts],
             images=images if any(images) else None,
             padding=True,
-            # Some processors have a side of their own.
+            # Some processors pad on another side by default.
             padding_side="right",
             return_tensors="pt",
-            add_special_tokens=self._adds_special_tokens(asked[0][0]),
+            add_special_tokens=self._adds_special_tokens(prompts[0][0]),
         )
         return self._placed(inputs)
 
@@ -106,7 +106,7 @@ class ChatFamily:
         """How many tokens follow those of `start`, and how many there are in all, an image as one."""
         special = self._adds_special_tokens(text)
         before, whole = (self.tokenizer(one, add_special_tokens=special)["input_ids"] for one in (start, text))
-        return len(whole) - common_beginning(before, whole), len(whole)
+        return len(whole) - common_start(before, whole), len(whole)
 
     def _prompt(self, question, image):
         return self._rendered([self._turn("user", question.strip(), image)], add_generation_prompt=True)
@@ -140,7 +140,7 @@ class ChatFamily:
 
 
 def processor_of(directory, config):
-    """The model's own. No videos are shown, and what reads them wants torchvision, which is not asked for."""
+    """The model's own. Without videos, since what reads them needs torchvision, which is not required."""
     if is_torchvision_available() or type(config) not in PROCESSOR_MAPPING:
         return AutoProcessor.from_pretrained(directory, trust_remote_code=False)
     kind = PROCESSOR_MAPPING[type(config)]

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 
 from models import Model
 from protocol import JobError
-from sharing import Progress, shared_out
+from sharing import Progress, distributed
 
 
 @torch.no_grad()
@@ -25,7 +25,7 @@ def embed(job, reporter, device, sharding):
         mean = model.scorer("image_features", model.family.image_inputs(file)).float().mean(0)
         return torch.nn.functional.normalize(mean, dim=0).cpu()
 
-    rows = shared_out(files, row_of, Progress(reporter, device, len(files)))
+    rows = distributed(files, row_of, Progress(reporter, device, len(files)))
     if dist.get_rank() == 0:
         save_file({"embeddings": torch.stack(rows)}, job["output"])
     return [job["output"]], {"images": len(files)}

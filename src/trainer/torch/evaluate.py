@@ -8,7 +8,7 @@ import torch.distributed as dist
 
 from models import Model, token_losses
 from protocol import JobError, read_lines, write_atomically
-from sharing import Progress, shared_out
+from sharing import Progress, distributed
 
 
 @torch.no_grad()
@@ -17,18 +17,18 @@ def evaluate(job, reporter, device, sharding):
     model = Model(job["model"], device, job.get("family"), weight_dtype, compute_dtype, sharding=sharding)
     questions = read_lines(job["questions"])
     ranked = [one for one in questions if one["answers"]]
-    asked = [one for one in questions if one.get("generate")]
-    progress = Progress(reporter, device, len(ranked) + len(asked))
-    at_once = job["batchSize"]
-    parts = math.ceil(max((len(one["answers"]) for one in ranked), default=0) / at_once)
-    losses = _shared_out(ranked, lambda one: _losses(one, model, at_once, parts if model.sharded else None), progress)
+    to_write = [one for one in questions if one.get("generate")]
+    progress = Progress(reporter, device, len(ranked) + len(to_write))
+    batch_size = job["batchSize"]
+    parts = math.ceil(max((len(one["answers"]) for one in ranked), default=0) / batch_size)
+    losses = _distributed(ranked, lambda one: _losses(one, model, batch_size, parts if model.sharded else None), progress)
 
     def write(question):
-        asking = question["generate"]
-        maximum = asking["maximumNewTokens"]
-        return model.family.written(asking["question"], question.get("image"), maximum, model.scorer, model.sharded)
+        request = question["generate"]
+        maximum = request["maximumNewTokens"]
+        return model.family.written(request["question"], question.get("image"), maximum, model.scorer, model.sharded)
 
-    texts = _shared_out(asked, write, progress)
+    texts = _distributed(to_write, write, progress)
     if dist.get_rank() == 0:
         lines = []
         for question in questions:
@@ -39,24 +39,24 @@ def evaluate(job, reporter, device, sharding):
     return [job["output"]], {"questions": len(questions)}
 
 
-def _shared_out(questions, answer, progress):
+def _distributed(questions, answer, progress):
     """Question id → answer. Those with an image and those without are computed in different ways."""
     alike = [[one for one in questions if bool(one.get("image")) == shown] for shown in (True, False)]
     return {
         question["question_id"]: answered
         for group in alike
-        for question, answered in zip(group, shared_out(group, answer, progress), strict=True)
+        for question, answered in zip(group, distributed(group, answer, progress), strict=True)
     }
 
 
-def _losses(question, model, at_once, parts):
-    """So many answers at a time; with a sharded model in as many parts as any question has, some of them for nothing."""
+def _losses(question, model, batch_size, parts):
+    """So many answers at a time; with a sharded model in as many parts as any question has, some of them discarded."""
     sequences = model.family.answers(question)
     if any(sequence.learned <= 0 for sequence in sequences):
         raise JobError(f"question {question['question_id']}: an answer has no tokens of its own")
     found = []
-    for start in range(0, len(sequences) if parts is None else parts * at_once, at_once):
-        part = sequences[start : start + at_once]
+    for start in range(0, len(sequences) if parts is None else parts * batch_size, batch_size):
+        part = sequences[start : start + batch_size]
         losses, counted = token_losses(model.scorer, *model.family.collate(part or sequences[:1]))
         found += ((losses * counted).sum(1) / counted.sum(1)).tolist()[: len(part)]
     return found

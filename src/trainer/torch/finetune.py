@@ -29,10 +29,10 @@ def finetune(job, reporter, device, sharding):
     rank, world = dist.get_rank(), dist.get_world_size()
     steps, batch_size = job["steps"], job["batchSize"]
     if batch_size < world:
-        raise JobError(f"finetune.batchSize: {batch_size} samples can't be shared among {world} processes")
+        raise JobError(f"finetune.batchSize: {batch_size} samples can't be distributed over {world} processes")
     samples, order = read_lines(job["samples"]), json.loads(Path(job["order"]).read_text())
     if len(order) < steps * batch_size:
-        raise JobError(f"{job['order']}: holds {len(order)} samples, but {steps} steps of {batch_size} are asked for")
+        raise JobError(f"{job['order']}: holds {len(order)} samples, but {steps} steps of {batch_size} need more")
 
     start = job.get("startAdapter")
     adapt = stored_adapter(start, trainable=True) if start else new_adapter(job["lora"], job["seed"])
@@ -59,17 +59,17 @@ def finetune(job, reporter, device, sharding):
     batches = (batch_of(step) for step in range(first, steps))
     computed = (with_companion(part, batch, sharding) for batch in batches for part in parts_of(batch, job))
     prepared = ahead(computed, model.family.collate)
-    began, tokens, loss = time.monotonic(), 0, math.nan
+    started, tokens, loss = time.monotonic(), 0, math.nan
     for step in range(first, steps):
         rate = learning_rate(step, steps, job["learningRate"])
         torch.manual_seed(job["seed"] * 1_000_003 + step * world + rank)
-        loss, seen = step_loss(training, prepared, batch_of(step), job, device)
+        loss, step_tokens = step_loss(training, prepared, batch_of(step), job, device)
         if not math.isfinite(loss):
             raise JobError(f"finetune.learningRate: the loss is {loss} at step {step + 1}: training diverged. Lower it")
         training.step(rate)
-        tokens += seen
+        tokens += step_tokens
         log.write({"step": step + 1, "loss": loss, "learningRate": rate})
-        seconds = time.monotonic() - began
+        seconds = time.monotonic() - started
         reporter.progress(
             step + 1,
             steps,
@@ -80,13 +80,13 @@ def finetune(job, reporter, device, sharding):
         )
         if step + 1 == steps:
             break
-        stopping = any_rank(reporter.stop_asked, device)
+        stopping = any_rank(reporter.stop_requested, device)
         if (step + 1) % job["checkpointEverySteps"] == 0 or stopping:
             log.flush()
             states = training.states()
             if rank == 0:
                 uri = write_checkpoint(output / "checkpoints", job_id, step + 1, states)
-                reporter.say("checkpoint", step=step + 1, uri=uri)
+                reporter.send("checkpoint", step=step + 1, uri=uri)
         if stopping:
             raise Stopped
     log.close()
@@ -126,7 +126,7 @@ def parts_of(batch, job):
 
 def with_companion(part, batch, sharding):
     """
-    A part, and behind it a sample that is computed for nothing where it is needed: shards are gathered from all processes, so
+    A part, and behind it a sample that is computed and discarded where it is needed: shards are gathered from all processes, so
     each must compute something, and all must look at images where one does.
     """
     with_image = next((sequence for sequence in batch if sequence.image), None)
@@ -148,11 +148,11 @@ def ahead(parts, collate):
 
 
 def step_loss(training, prepared, batch, job, device):
-    """Gradients of the mean loss over the learned tokens of the whole batch. Returns that loss and the tokens seen."""
+    """Gradients of the mean loss over the learned tokens of the whole batch. Returns that loss and the number of tokens."""
     world = dist.get_world_size()
     parts = parts_of(batch, job)
     learned = sum(sequence.learned for sequence in batch)
-    total, seen = torch.zeros((), device=device), 0
+    total, tokens = torch.zeros((), device=device), 0
     for number, part in enumerate(parts):
         inputs, labels = next(prepared)
         with training.part(number + 1 == len(parts)):
@@ -161,8 +161,8 @@ def step_loss(training, prepared, batch, job, device):
             # Gradients are averaged over the processes; a sum over them is what the batch's mean needs.
             training.backward(summed * world / learned)
         total += summed.detach() / learned
-        seen += inputs["input_ids"].numel()
-    counts = torch.stack([total.double(), torch.tensor(seen, dtype=torch.float64, device=device)])
+        tokens += inputs["input_ids"].numel()
+    counts = torch.stack([total.double(), torch.tensor(tokens, dtype=torch.float64, device=device)])
     dist.all_reduce(counts)
     return counts[0].item(), int(counts[1])
 

@@ -1,8 +1,8 @@
 """Starts the ranks of a job with torchrun: `python launch.py <processes> <none|fsdp|deepspeed> <job.json>`.
 
-It keeps the trainer protocol's promises for all of them (see src/trainer/protocol.ts): when standard input closes the parent
+It follows the trainer protocol for all of them (see src/trainer/protocol.ts): when standard input closes the parent
 is gone and everything ends; SIGTERM reaches every rank, and each may write a checkpoint first. A rank that dies ends the
-others; the parent sees an exit without `done` and may start the job again, which goes on from the newest checkpoint.
+others; the parent sees an exit without `done` and may start the job again, which resumes from the newest checkpoint.
 """
 
 import os
@@ -16,7 +16,7 @@ from torch.distributed.run import main as torchrun
 def end_with_parent():
     while os.read(0, 1):
         pass
-    # The ranks end with this process: each asked the kernel to (rank.py).
+    # The ranks end with this process: each arranged that with the kernel (rank.py).
     os._exit(1)
 
 

@@ -81,7 +81,7 @@ class Scorer(torch.nn.Module):
         return self.module(**inputs, use_cache=False, **cut).logits[:, -kept:]
 
     def written(self, inputs, maximum, ends, pad, sharded):
-        """Greedily: ids of prompt and answer. With a sharded model all processes go on until the last is done."""
+        """Greedily: ids of prompt and answer. With a sharded model all processes compute until the last is done."""
         settings = GenerationConfig(max_new_tokens=maximum, do_sample=False, eos_token_id=ends, pad_token_id=pad)
         return _bare(self.module).generate(**inputs, generation_config=settings, synced_gpus=sharded)
 
@@ -113,7 +113,7 @@ def token_losses(scorer, inputs, labels):
 
 
 def new_adapter(lora, seed):
-    """LoRA adapters on the language model's projections, as PEFT begins them."""
+    """LoRA adapters on the language model's projections, with PEFT's initial values."""
 
     def adapt(module):
         torch.manual_seed(seed)

@@ -14,7 +14,7 @@ PROGRESS_SECONDS = 0.2
 
 
 class JobError(Exception):
-    """A person must repair something: told as `input`, never tried again."""
+    """A person must repair something: reported as `input`, never retried."""
 
 
 class Stopped(Exception):
@@ -22,31 +22,31 @@ class Stopped(Exception):
 
 
 class Reporter:
-    """Says how the job goes. The other ranks say nothing."""
+    """Reports progress and results, on rank 0 only."""
 
     def __init__(self, rank):
         self.rank = rank
-        self.said = 0.0
-        self.stop_asked = False
-        signal.signal(signal.SIGTERM, self._ask_to_stop)
+        self.sent = 0.0
+        self.stop_requested = False
+        signal.signal(signal.SIGTERM, self._request_stop)
 
-    def _ask_to_stop(self, _signal, _frame):
-        self.stop_asked = True
+    def _request_stop(self, _signal, _frame):
+        self.stop_requested = True
 
-    def say(self, kind, **content):
+    def send(self, kind, **content):
         if self.rank == 0:
             _write_line({"type": kind, **content})
 
     def fail(self, kind, error):
-        """The first rank that fails says why; torchrun ends the others, which can't go on without it."""
+        """The first rank that fails reports why; torchrun ends the others, which can't continue without it."""
         _write_line({"type": "failed", "kind": kind, "message": str(error), "retryable": False})
 
     def progress(self, step, steps, **figures):
         now = time.monotonic()
-        if step < steps and now - self.said < PROGRESS_SECONDS:
+        if step < steps and now - self.sent < PROGRESS_SECONDS:
             return
-        self.said = now
-        self.say("progress", step=step, steps=steps, **figures)
+        self.sent = now
+        self.send("progress", step=step, steps=steps, **figures)
 
     def note(self, text):
         if self.rank == 0:
@@ -59,7 +59,7 @@ def _write_line(message):
 
 
 def any_rank(flag, device):
-    """Whether it is so on any process; all must ask."""
+    """Whether it is so on any process; all must call this."""
     value = torch.tensor(1.0 if flag else 0.0, device=device)
     dist.all_reduce(value, op=dist.ReduceOp.MAX)
     return value.item() > 0

@@ -34,18 +34,18 @@ def main():
     # TensorFloat-32 where the GPU has it.
     torch.set_float32_matmul_precision("highest" if job.get("computeDtype", "float32") == "float32" else "high")
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
-    reporter.say("started")
+    reporter.send("started")
     try:
         if job["kind"] not in JOBS:
-            raise JobError(f"{job['kind']} jobs are not done by this trainer")
+            raise JobError(f"{job['kind']} jobs are not supported by this trainer")
         if job["kind"] == "merge" and reporter.rank != 0:
-            # One process has enough to do with it.
+            # One process does it.
             outcome = None
         else:
             outcome = JOBS[job["kind"]](job, reporter, device, sharding_of(sys.argv[1]))
         dist.barrier()
         if outcome:
-            reporter.say("done", outputs=outcome[0], metrics=outcome[1])
+            reporter.send("done", outputs=outcome[0], metrics=outcome[1])
     except Stopped:
         sys.exit(143)
     except JobError as error:

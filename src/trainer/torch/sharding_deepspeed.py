@@ -25,12 +25,12 @@ from protocol import JobError  # noqa: E402
 
 # It calls torch.distributed by names that are to change.
 warnings.filterwarnings("ignore", "`torch.distributed", FutureWarning)
-# None of its own operations, for they would be compiled when they are first asked for.
+# None of its own operations, since they would be compiled at their first use.
 deepspeed.ops.__compatible_ops__ = {}
 
 SHARDED = True
-# Elements of gradients that are sent at once.
-MOST_AT_ONCE = 50_000_000
+# Elements of gradients that are sent together.
+LARGEST_BUCKET = 50_000_000
 MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
@@ -63,9 +63,9 @@ class Training:
         self.parameters = parameters
         if states:
             self._restore_parameters(states)
-        at_once = min(MOST_AT_ONCE, sum(parameter.ds_numel for parameter in parameters.values()))
+        bucket = min(LARGEST_BUCKET, sum(parameter.ds_numel for parameter in parameters.values()))
         optimizer = torch.optim.AdamW(parameters.values(), lr=0.0, weight_decay=weight_decay)
-        config = _settings(**_limits(scorer), reduce_bucket_size=at_once)
+        config = _settings(**_limits(scorer), reduce_bucket_size=bucket)
         self.scorer, self.optimizer, *_ = deepspeed.initialize(model=scorer, optimizer=optimizer, config=config)
         if states:
             self._restore_moments(states, step)
@@ -107,10 +107,10 @@ class Training:
 
 def _settings(**limits):
     return {
-        # Must be there, and counts for nothing: batches are made elsewhere, and a step comes when `step` is called.
+        # Required, and unused: batches are made elsewhere, and a step comes when `step` is called.
         "train_micro_batch_size_per_gpu": 1,
         "managed_gradient_accumulation": False,
-        # 1 unless told otherwise; the other ways clip nothing.
+        # 1 by default; the other ways do not clip.
         "gradient_clipping": 0.0,
         "zero_optimization": {"stage": 3, "stage3_param_persistence_threshold": 0, **limits},
     }
@@ -127,7 +127,7 @@ def _limits(scorer):
 
 
 def _own_part(tensor, parameter):
-    """As DeepSpeed cuts it: flat, in parts of one length, the last filled up."""
+    """As DeepSpeed cuts it: flat, in parts of one length, the last padded."""
     length = parameter.ds_tensor.numel()
     filled = torch.nn.functional.pad(tensor.flatten(), (0, length * dist.get_world_size() - tensor.numel()))
     return filled[length * dist.get_rank() :][:length]

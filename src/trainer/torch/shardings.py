@@ -1,5 +1,5 @@
 """
-Who keeps which part of the weights, by the config's `sharding`. Each way is a module that has:
+Which process keeps which part of the weights, by the config's `sharding`. Each way is a module that has:
 
 - `SHARDED`: whether all processes must call the model as often as the others do.
 - `placed(loaded, empty, device, trained)`: the `Scorer` on its device, this process's part of it where it is sharded.
@@ -7,12 +7,12 @@ Who keeps which part of the weights, by the config's `sharding`. Each way is a m
   `Training` follows, or answers only.
 - `elements(parameter)`: of a parameter, how many elements this process keeps, and of how many.
 - `Training(scorer, parameters, weight_decay, states, step)`: AdamW over several processes, whose gradients are averaged. It
-  goes on from a checkpoint's `states` after that many steps, where there are some.
+  resumes from a checkpoint's `states` after that many steps, where there are some.
   - `scorer`: what to call.
   - `part(last)`: a context to compute a part of a batch in; gradients go over the network with the last, where they can.
   - `backward(loss)`
   - `step(rate)`
-  - `states()`: name → parameter, first and second moment, whole and in main memory. All processes must ask.
+  - `states()`: name → parameter, first and second moment, whole and in main memory. All processes must call it.
 """
 
 import importlib

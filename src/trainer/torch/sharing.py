@@ -1,4 +1,4 @@
-"""Work that is dealt out to the processes piece by piece."""
+"""Work that is distributed over the processes piece by piece."""
 
 import torch.distributed as dist
 
@@ -12,17 +12,17 @@ class Progress:
         self.reporter, self.device, self.steps, self.done = reporter, device, steps, 0
 
     def add(self, done):
-        """All processes must say so alike. Raises Stopped when one was asked to stop."""
+        """All processes must call this alike. Raises Stopped when one was requested to stop."""
         self.done += done
         self.reporter.progress(self.done, self.steps)
-        if any_rank(self.reporter.stop_asked, self.device):
+        if any_rank(self.reporter.stop_requested, self.device):
             raise Stopped
 
 
-def shared_out(pieces, work, progress):
+def distributed(pieces, work, progress):
     """
     What comes of each piece, found by one of the processes and known to all. All make as many turns, for a sharded model is
-    computed by all at once: whoever has no piece left does the first one again, for nothing. What `work` computes with the
+    computed by all at once: a process that has no piece left computes the first one again, and discards it. What `work` computes with the
     model must be alike for all pieces.
     """
     rank, world = dist.get_rank(), dist.get_world_size()

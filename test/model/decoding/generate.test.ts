@@ -180,7 +180,7 @@ test('the key-value cache changes nothing: a forward over the whole text has the
   }
 });
 
-test('a stop string ends a text wherever it lies among the tokens, and is no part of it', async () => {
+test('a stop string ends a text wherever it is among the tokens, and is no part of it', async () => {
   const whole = greedy.results.map(({ tokenIds }) => tokenizer.decode(tokenIds));
   // From the middle of the fifth token to the middle of the seventh of the first text.
   const stop = (whole[0] as string).slice(13, 19);

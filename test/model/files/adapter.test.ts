@@ -47,7 +47,7 @@ describe('an adapter', () => {
     expect(await readAdapter(directory)).toEqual(adapter);
   });
 
-  it("has PEFT's defaults where nothing is said, and a dropout that Python reads as a float", async () => {
+  it("has PEFT's defaults where nothing is given, and a dropout that Python reads as a float", async () => {
     const { tensors } = await readAdapter(fixture);
     await writeAdapter(directory, { config: { r: 4, lora_alpha: 16, target_modules: ['q_proj'] }, tensors });
     const text = await readFile(path.join(directory, 'adapter_config.json'), 'utf8');
@@ -70,7 +70,7 @@ describe('an adapter that is not plain LoRA', () => {
     });
   });
 
-  it('says that a setting is not supported', async () => {
+  it('reports that a setting is not supported', async () => {
     await expect(readAdapter(await copyWith({ use_dora: true }))).rejects.toThrow('use_dora: is not supported');
     await expect(readAdapter(await copyWith({ bias: 'all' }))).rejects.toThrow('bias: is not supported');
   });

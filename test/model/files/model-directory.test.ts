@@ -112,7 +112,7 @@ describe('a model directory', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it('leaves the model that was there on a full disk, and says which file', async (context) => {
+  it('leaves the existing model on a full disk, and names the file', async (context) => {
     const disk = tinyDisk(300_000) ?? context.skip(noTinyDisk);
     const { config } = await withModel(tinyModel, (model) => model);
     const tensors = await tensorsOf(tinyModel);
@@ -161,7 +161,7 @@ describe('a model directory', () => {
     expect(one).not.toBe(other);
   });
 
-  it('overlooks the buffers that earlier versions of transformers wrote', async () => {
+  it('ignores the buffers that earlier versions of transformers wrote', async () => {
     const buffer = {
       name: 'language_model.model.layers.0.self_attn.rotary_emb.inv_freq',
       shape: [4],

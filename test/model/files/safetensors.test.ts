@@ -44,7 +44,7 @@ describe('a safetensors file', () => {
     await opened.close();
   });
 
-  it('is the same, byte for byte, when written twice, and its data begins at a multiple of 8', async () => {
+  it('is the same, byte for byte, when written twice, and its data starts at a multiple of 8', async () => {
     await writeSafetensors(file, [first, second]);
     const once = await readFile(file);
     await writeSafetensors(file, [first, second]);
@@ -127,7 +127,7 @@ describe('a damaged safetensors file', () => {
     expect(problem).toContain('6 bytes in all');
   });
 
-  it('says so when it is missing, empty, or cut short in the header', async () => {
+  it('reports a file that is missing, empty, or truncated in the header', async () => {
     expect(await problemOf(openSafetensors(file))).toContain("can't be opened (ENOENT)");
     await writeFile(file, '');
     expect(await problemOf(openSafetensors(file))).toContain('it has 0 bytes, no header');
@@ -136,7 +136,7 @@ describe('a damaged safetensors file', () => {
     expect(await problemOf(openSafetensors(file))).toMatch(/\d+ bytes of the header are missing/);
   });
 
-  it('says so when it is something else', async () => {
+  it('reports a file of another format', async () => {
     await writeFile(file, 'PK\x03\x04 this is a zip archive, not tensors');
     expect(await problemOf(openSafetensors(file))).toContain('not a safetensors file');
     await writeRaw('[1, 2]', 0);
@@ -163,7 +163,7 @@ describe('a damaged safetensors file', () => {
     expect(await problemOf(openSafetensors(file))).toContain(expected);
   });
 
-  it('names the tensor that was asked for and is not there', async () => {
+  it('names the requested tensor that is not there', async () => {
     await writeSafetensors(file, [first]);
     const opened = await openSafetensors(file);
     await expect(opened.read('third')).rejects.toThrow('third: the file has no such tensor');

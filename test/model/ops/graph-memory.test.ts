@@ -13,7 +13,7 @@ function peak(body: (ops: GraphOps, x: Value) => Value): number {
 }
 
 describe('the memory of a graph', () => {
-  test('values that are used again are kept, others are let go', () => {
+  test('values that are used again are kept, others are freed', () => {
     // Each product needs its two factors and itself.
     const chain = (ops: GraphOps, x: Value) => {
       const weight = ops.constant(new Float32Array(10_000), [100, 100]);
@@ -25,7 +25,7 @@ describe('the memory of a graph', () => {
     expect(peak((ops, x) => ops.add(chain(ops, x), x))).toBe(10 * ROW + 3 * ROW);
   });
 
-  test('elementwise operations write over what nobody needs, and reshapes take nothing', () => {
+  test('elementwise operations write over values that are not needed again, and reshapes take no memory', () => {
     expect(peak((ops, x) => ops.exp(ops.square(ops.exp(x))))).toBe(ROW);
     expect(peak((ops, x) => ops.multiply(ops.exp(x), x))).toBe(2 * ROW);
     expect(peak((ops, x) => ops.reshape(ops.exp(x), [1000]))).toBe(ROW + 4);

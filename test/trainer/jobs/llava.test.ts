@@ -44,7 +44,7 @@ test('is finetuned: the loss falls, and the adapter is on the language model alo
   expect(meant.test('model.vision_tower.encoder.layers.0.self_attn.q_proj')).toBe(false);
 });
 
-test('goes on from its adapter of a round before', async () => {
+test('starts from its adapter of the previous round', async () => {
   const output = await temporaryFolder();
   const further = {
     startAdapter: at('adapter'),

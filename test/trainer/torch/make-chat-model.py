@@ -1,5 +1,5 @@
 """
-Writes a tiny vision-language model with random weights, of a kind that is none of our own families:
+Writes a tiny vision-language model with random weights, of a kind that is none of the built-in families:
 `make-chat-model.py <qwen2_5_vl|llava_onevision|llava_next|internvl> <directory>`, by the Python of `dataengine setup --torch`.
 """
 

@@ -1,5 +1,5 @@
 /**
- * Models that are none of our own families, through the same jobs: images by the model's own processor, words by its
+ * Models that are none of the built-in families, through the same jobs: images by the model's own processor, words by its
  * chat template.
  */
 import { mkdtemp, rm } from 'node:fs/promises';

@@ -21,24 +21,29 @@ describe.skipIf(!torchIsSetUp)('a finetune under torchrun', () => {
   });
   afterAll(() => rig?.remove());
 
-  const ways: Record<'began' | 'goesOn', TorchSettings>[] = [
-    { began: { processes: 2 }, goesOn: { processes: 1 } },
-    { began: { processes: 1 }, goesOn: { processes: 2, sharding: 'fsdp' } },
-    { began: { processes: 2, sharding: 'fsdp' }, goesOn: { processes: 3, sharding: 'fsdp' } },
-    { began: { processes: 2, sharding: 'fsdp' }, goesOn: { processes: 3, sharding: 'deepspeed' } },
-    { began: { processes: 2, sharding: 'deepspeed' }, goesOn: { processes: 1, sharding: 'deepspeed' } },
-    { began: { processes: 3, sharding: 'deepspeed' }, goesOn: { processes: 1 } },
+  const ways: Record<'startedWith' | 'resumedWith', TorchSettings>[] = [
+    { startedWith: { processes: 2 }, resumedWith: { processes: 1 } },
+    { startedWith: { processes: 1 }, resumedWith: { processes: 2, sharding: 'fsdp' } },
+    { startedWith: { processes: 2, sharding: 'fsdp' }, resumedWith: { processes: 3, sharding: 'fsdp' } },
+    { startedWith: { processes: 2, sharding: 'fsdp' }, resumedWith: { processes: 3, sharding: 'deepspeed' } },
+    { startedWith: { processes: 2, sharding: 'deepspeed' }, resumedWith: { processes: 1, sharding: 'deepspeed' } },
+    { startedWith: { processes: 3, sharding: 'deepspeed' }, resumedWith: { processes: 1 } },
   ];
-  const possible = ways.filter(({ began, goesOn }) => isSetUp(began.sharding) && isSetUp(goesOn.sharding));
-  test.each(possible)('begun with $began and killed goes on with $goesOn', async ({ began, goesOn }) => {
-    const undisturbed = path.join(rig.folder, 'undisturbed');
-    if (!existsSync(undisturbed)) await runTorch(rig.job(undisturbed), undisturbed);
-    const killed = await mkdtemp(path.join(rig.folder, 'killed-'));
-    await killLastRank(rig.job(killed), killed, began);
-    const { metrics } = await runTorch(rig.job(killed), killed, goesOn);
-    expect(metrics.resumedAtStep).toBeGreaterThanOrEqual(4);
-    expect(maximumDifference(await lossesIn(killed), await lossesIn(undisturbed))).toBeLessThan(1e-3);
-  });
+  const possible = ways.filter(
+    ({ startedWith, resumedWith }) => isSetUp(startedWith.sharding) && isSetUp(resumedWith.sharding),
+  );
+  test.each(possible)(
+    'started with $startedWith and killed resumes with $resumedWith',
+    async ({ startedWith, resumedWith }) => {
+      const undisturbed = path.join(rig.folder, 'undisturbed');
+      if (!existsSync(undisturbed)) await runTorch(rig.job(undisturbed), undisturbed);
+      const killed = await mkdtemp(path.join(rig.folder, 'killed-'));
+      await killLastRank(rig.job(killed), killed, startedWith);
+      const { metrics } = await runTorch(rig.job(killed), killed, resumedWith);
+      expect(metrics.resumedAtStep).toBeGreaterThanOrEqual(4);
+      expect(maximumDifference(await lossesIn(killed), await lossesIn(undisturbed))).toBeLessThan(1e-3);
+    },
+  );
 
   test('in bfloat16, weights and products, follows the float32 curve, sharded or not', async () => {
     const curve = async (name: string, changes: Partial<FinetuneJob>, sharding: Sharding) => {

@@ -19,7 +19,7 @@ describe.skipIf(!torchIsSetUp)('a finetune under torchrun', () => {
   });
   afterAll(() => rig?.remove());
 
-  test('ends when one of its processes is killed, sharded too, and goes on with another number of them', async () => {
+  test('ends when one of its processes is killed, sharded too, and resumes with another number of them', async () => {
     const undisturbed = path.join(rig.folder, 'undisturbed');
     await runTorch(rig.job(undisturbed), undisturbed, { processes: 1 });
 
@@ -31,13 +31,13 @@ describe.skipIf(!torchIsSetUp)('a finetune under torchrun', () => {
     expect(existsSync(path.join(killed, 'adapter_model.safetensors'))).toBe(true);
   });
 
-  test('that is given wrong input says so, and is not tried again', async () => {
+  test('that is given invalid input reports it, and is not retried', async () => {
     const output = path.join(rig.folder, 'wrong');
     const wrong = runTorch(rig.job(output, { maximumTokens: 3 }), output, { processes: 1 });
     await expect(wrong).rejects.toMatchObject({ kind: 'input', message: expect.stringContaining('maximumTokens') });
   });
 
-  test('that wants DeepSpeed where there is none says what to run, and is not tried again', async () => {
+  test('that needs DeepSpeed where there is none names the command to run, and is not retried', async () => {
     const output = path.join(rig.folder, 'without-deepspeed');
     // Found before the environment's own.
     const missing = path.join(rig.folder, 'missing');

@@ -98,7 +98,7 @@ test('answers are written beside ranking or alone, with an image or without, and
   expect(found.flatMap(({ text }) => text ?? [])).toEqual(texts.map(({ text }) => text.trim()));
 });
 
-test('matrices kept as bfloat16 give nearly the same losses, and answers are written with them too', async () => {
+test('matrices stored as bfloat16 give nearly the same losses, and answers are written with them too', async () => {
   const records = await readJsonLines(asked.asked, evaluationQuestionSchema);
   const questions = path.join(await temporaryFolder(), 'asked.jsonl');
   const generate = { question: 'What is it?', maximumNewTokens: 3 };
@@ -133,7 +133,7 @@ test('progress reaches its end and never falls', async () => {
   expect(reporter.steps).toEqual(reporter.steps.toSorted((one, other) => one - other));
 });
 
-test('an interrupted evaluation goes on after its last batch, and ends with the same losses and answers', async () => {
+test('an interrupted evaluation resumes after its last batch, and ends with the same losses and answers', async () => {
   const records = await readJsonLines(asked.asked, evaluationQuestionSchema);
   const questions = path.join(await temporaryFolder(), 'asked.jsonl');
   const generate = { question: 'What is it?', maximumNewTokens: 3 };

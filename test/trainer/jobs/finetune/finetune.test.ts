@@ -72,7 +72,7 @@ describe('an uninterrupted run', () => {
     expect(mean(losses.slice(-5))).toBeLessThan(mean(losses.slice(0, 5)) - 0.3);
   });
 
-  test('says every step and every checkpoint, and keeps the newest two', async () => {
+  test('reports every step and every checkpoint, and keeps the newest two', async () => {
     expect(reporter.steps).toEqual(Array.from({ length: STEPS }, (_, index) => index + 1));
     expect(reporter.checkpoints.map(({ step }) => step)).toEqual([6, 12, 18]);
     expect(
@@ -128,7 +128,7 @@ describe('an uninterrupted run', () => {
 });
 
 describe('an interrupted run', () => {
-  test('asked to stop between two checkpoints, it writes one at once, goes on from there and ends as if never stopped', async () => {
+  test('aborted between two checkpoints, it writes one right away, resumes from there and ends as if never stopped', async () => {
     const output = await stoppedAfter(9);
     const resumed = recordingReporter();
     const { metrics } = await finetune(tinyFinetune(model, mixture, output), resumed);
@@ -138,7 +138,7 @@ describe('an interrupted run', () => {
     await expectSameAdapter(output);
   });
 
-  test('goes on from the last checkpoint when it died after it, whatever it had logged since', async () => {
+  test('resumes from the last checkpoint when it was killed after it, whatever it had logged since', async () => {
     const output = await stoppedAfter(8);
     await rm(checkpointFile(output, 8));
     await writeFile(path.join(output, 'loss.jsonl'), '{"step":9,"lo', { flag: 'a' });
@@ -148,7 +148,7 @@ describe('an interrupted run', () => {
     await expectSameAdapter(output);
   });
 
-  test('asked to stop after its last step, it ends as it would have', async () => {
+  test('aborted after its last step, it ends as it would have', async () => {
     const output = await temporaryFolder();
     const { metrics } = await finetune(tinyFinetune(model, mixture, output), recordingReporter(STEPS));
     expect(metrics.loss).toBeGreaterThan(0);
@@ -168,7 +168,7 @@ describe('an interrupted run', () => {
     await expectSameCurve(output);
   });
 
-  test('with no whole checkpoint left it begins again', async () => {
+  test('with no whole checkpoint left it starts over', async () => {
     const output = await stoppedAfter(3);
     await truncate(checkpointFile(output, 3), 10);
     const { metrics } = await finetune(tinyFinetune(model, mixture, output), recordingReporter());
@@ -301,7 +301,7 @@ describe('wrong input', () => {
 describe('starting from an adapter', () => {
   const still = { initial: 0, peak: 1e-9, final: 0, warmupSteps: 1 };
 
-  test('training begins at its values', async () => {
+  test('training starts at its values', async () => {
     const output = await temporaryFolder();
     const job = tinyFinetune(model, mixture, output, { startAdapter: uninterrupted, steps: 1, learningRate: still });
     await finetune(job, recordingReporter());

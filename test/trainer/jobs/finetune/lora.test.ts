@@ -34,7 +34,7 @@ test.each(['query', 'lm_head', 'toString'])(
   },
 );
 
-test('adapters begin as the base model: A small and random, B zero', () => {
+test('adapters start as the base model: A small and random, B zero', () => {
   const shapes = loraShapes(adaptedModules(config, ['q_proj']), 4);
   const [a, b] = initialLora(shapes, 1) as [Float32Array, Float32Array];
   const bound = 1 / Math.sqrt(32);

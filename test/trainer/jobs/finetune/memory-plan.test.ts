@@ -36,7 +36,7 @@ describe('the memory plan', () => {
 });
 
 describe("a device's memory", () => {
-  test('is told by name or as a size', () => {
+  test('is given by name or as a size', () => {
     expect(gpuBytes('A100-40GB')).toBe(40 * 2 ** 30);
     expect([parseBytes('24GB'), parseBytes('22.5 GiB')]).toEqual([24e9, 22.5 * 2 ** 30]);
   });

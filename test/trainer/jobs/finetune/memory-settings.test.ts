@@ -44,7 +44,7 @@ describe('gradient accumulation', () => {
     expect(maximumDifference(await curve({ microBatchSize: 1 }), plain)).toBeLessThan(1e-5);
   });
 
-  test('goes on from a checkpoint as if it had not been interrupted', async () => {
+  test('resumes from a checkpoint as if it had not been interrupted', async () => {
     const output = await temporaryFolder();
     await expect(finetune(job(output, { microBatchSize: 2 }), recordingReporter(5))).rejects.toThrow('asked to stop');
     const { metrics } = await finetune(job(output, { microBatchSize: 2 }), recordingReporter());
@@ -65,7 +65,7 @@ describe('activation recomputation', () => {
 });
 
 describe('narrow numbers', () => {
-  test('weights kept as bfloat16 train nearly as those of float32', async () => {
+  test('weights stored as bfloat16 train nearly as those of float32', async () => {
     const losses = await curve({ weightDtype: 'bfloat16', activationCheckpointing: true });
     // 8 bits of mantissa: each weight is off by up to 0.4 percent.
     expect(maximumDifference(losses, plain)).toBeLessThan(0.03);

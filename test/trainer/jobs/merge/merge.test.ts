@@ -84,7 +84,7 @@ test('an adapter of another size is refused, naming adapter and layer', async ()
   });
 });
 
-test('the check with matrices kept as bfloat16 finds as small a difference: what both round, they round alike', async () => {
+test('the check with matrices stored as bfloat16 finds as small a difference: both models round alike', async () => {
   const parity = { samples: mixture.samplesFile, count: 4, tolerance: 1e-4, weightDtype: 'bfloat16' as const };
   const { metrics } = await mergeWith({ parity });
   expect(metrics.maximumDifference).toBeGreaterThan(0);

@@ -60,7 +60,7 @@ const featuresOf = async (cacheSettings?: ImageCacheSettings, from = model, of =
 const filesIn = async (folder: string) =>
   (await readdir(folder, { recursive: true })).filter((name) => name.endsWith('.f32')).sort();
 
-test('an image seen before, under whatever name, has exactly its first features, and nothing is computed', async () => {
+test('an image that was computed before, under whatever name, has exactly its first features, and nothing is computed', async () => {
   const cacheSettings = await emptyCache();
   const first = await featuresOf(cacheSettings);
   expect(await filesIn(cacheSettings.folder)).toHaveLength(files.length);
@@ -83,7 +83,7 @@ test('without a cache the features are the same and every time computed', async 
   expect(read.length).toBeGreaterThan(0);
 });
 
-test('other weights of the vision side are kept apart; the rest of the model computes with what it saw', async () => {
+test('other weights of the vision side have features of their own; the rest of the model does not count', async () => {
   const cacheSettings = await emptyCache();
   const first = await featuresOf(cacheSettings);
   const other = (part: RegExp) =>
@@ -107,7 +107,7 @@ test('an image that was replaced is computed again', async () => {
   expect(after).toEqual(await featuresOf(cacheSettings, model, [another]));
 });
 
-test('a file that was cut short or altered is computed again and mended', async () => {
+test('a file that was truncated or altered is computed and written again', async () => {
   const cacheSettings = await emptyCache();
   const first = await featuresOf(cacheSettings);
   const [short, altered] = (await filesIn(cacheSettings.folder)).map((name) => path.join(cacheSettings.folder, name));

@@ -147,7 +147,7 @@ describe('from the files of LAVIS and MiniGPT-4', () => {
   });
 });
 
-describe('what is wrong is named by file and tensor, and nothing is written', () => {
+describe('errors name file and tensor, and nothing is written', () => {
   const tensor = (name: string, shape: number[]): [string, TensorToWrite] => [
     name,
     { name, shape, data: new Float32Array(shape.reduce((product, size) => product * size, 1)) },
