@@ -1,5 +1,5 @@
 /** CLIP's vision transformer (arXiv 2103.00020), as `CLIPVisionModel` of transformers. */
-import type { ClipVisionConfig } from './files/clip-config.ts';
+import type { ClipVisionConfig } from './files/clip.ts';
 import { gelu, quickGelu } from './layers/activation.ts';
 import { attention, headsFirst, headsLast } from './layers/attention.ts';
 import { gatherRows } from './layers/embedding.ts';

@@ -1,5 +1,5 @@
 /** The LLaMA language model (arXiv 2302.13971, 2307.09288), as `LlamaForCausalLM` of transformers. */
-import { headSize, type LlamaConfig } from './files/llama-config.ts';
+import { headSize, type LlamaConfig } from './files/llama.ts';
 import { gatedSilu } from './layers/activation.ts';
 import { type Adapter, adaptedLinear } from './layers/adapted-linear.ts';
 import { attention, headsFirst, headsLast } from './layers/attention.ts';

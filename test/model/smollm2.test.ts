@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type LlamaDirectory, readLlamaDirectory } from '../../src/model/files/llama-directory.ts';
+import { type LlamaDirectory, readLlamaDirectory } from '../../src/model/files/llama.ts';
 import { embedTokens, llama } from '../../src/model/llama.ts';
 import { Program } from '../../src/model/ops/program.ts';
 import { Tape } from '../../src/model/ops/tape.ts';

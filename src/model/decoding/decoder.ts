@@ -4,7 +4,7 @@
  *
  * Prompts are padded on the left: all sequences of a batch then write their newest token to the same slot.
  */
-import { headSize, type LlamaConfig } from '../files/llama-config.ts';
+import { headSize, type LlamaConfig } from '../files/llama.ts';
 import { causalMask, HIDDEN } from '../layers/attention.ts';
 import { gatherRows, selectRows } from '../layers/embedding.ts';
 import { rotaryFrequencies, rotaryTables } from '../layers/rotary-embedding.ts';

@@ -4,7 +4,7 @@
  * Greedy and beam search give the tokens that `generate` of transformers gives.
  */
 import { seededRandom } from '../../core/seeded-random.ts';
-import type { LlamaConfig } from '../files/llama-config.ts';
+import type { LlamaConfig } from '../files/llama.ts';
 import type { Program } from '../ops/program.ts';
 import type { Weights } from '../ops/tape.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';

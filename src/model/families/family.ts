@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { llamaSchema } from '../files/llama-config.ts';
+import type { llamaSchema } from '../files/llama.ts';
 import type { Tape, Variable, Weights } from '../ops/tape.ts';
 import type { Value } from '../ops/value.ts';
 import type { PromptForm } from './prompt-form.ts';

@@ -7,7 +7,7 @@ import { listedQuestion } from '../../datasets/question-text.ts';
 import { type GeneratedText, type GenerationRequest, traceGenerator } from '../../model/decoding/generate.ts';
 import type { DecodingSettings } from '../../model/decoding/settings.ts';
 import { questionTurn } from '../../model/families/prompt-form.ts';
-import { readLlamaDirectory } from '../../model/files/llama-directory.ts';
+import { readLlamaDirectory } from '../../model/files/llama.ts';
 import { type ModelDirectory, readModelDirectory } from '../../model/files/model-directory.ts';
 import type { TensorDirectory } from '../../model/files/tensor-directory.ts';
 import type { ProductType } from '../../model/ops/ops.ts';

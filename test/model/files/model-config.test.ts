@@ -3,7 +3,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type ModelConfig, modelConfigSchema } from '../../../src/model/families/index.ts';
-import { headSize } from '../../../src/model/files/llama-config.ts';
+import { headSize } from '../../../src/model/files/llama.ts';
 import { readModelConfig, toConfigJson } from '../../../src/model/files/model-config.ts';
 import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 

@@ -3,7 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { clipImageEmbeddings, clipVision } from '../../../src/model/clip-vision.ts';
-import { readClipDirectory } from '../../../src/model/files/clip-directory.ts';
+import { readClipDirectory } from '../../../src/model/files/clip.ts';
 import { openSafetensors, writeSafetensors } from '../../../src/model/files/safetensors.ts';
 import { Tape } from '../../../src/model/ops/tape.ts';
 import { embed } from '../../../src/trainer/jobs/embed/embed.ts';

@@ -7,7 +7,7 @@ import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { familyOf, imageEmbeddings } from '../../../src/model/families/index.ts';
-import { headSize } from '../../../src/model/files/llama-config.ts';
+import { headSize } from '../../../src/model/files/llama.ts';
 import { additiveMask } from '../../../src/model/layers/attention.ts';
 import { rotaryFrequencies, rotaryTables } from '../../../src/model/layers/rotary-embedding.ts';
 import { multimodal } from '../../../src/model/multimodal.ts';

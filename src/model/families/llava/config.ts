@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { clipVisionSchema } from '../../files/clip-config.ts';
-import { checkLlama, llamaSchema } from '../../files/llama-config.ts';
+import { clipVisionSchema } from '../../files/clip.ts';
+import { checkLlama, llamaSchema } from '../../files/llama.ts';
 
 /** LLaVA-1.5's vision tower, which a config that leaves it out means: CLIP ViT-L/14 at 336 pixels. */
 const VISION_DEFAULTS = {

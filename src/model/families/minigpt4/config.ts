@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { checkLlama, llamaSchema } from '../../files/llama-config.ts';
+import { checkLlama, llamaSchema } from '../../files/llama.ts';
 
 const size = z.number().int().positive();
 const tokenId = z.number().int().nonnegative();

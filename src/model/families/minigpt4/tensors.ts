@@ -1,4 +1,4 @@
-import { llamaTensors } from '../../files/llama-tensors.ts';
+import { llamaTensors } from '../../files/llama.ts';
 import { linear, norm, numbered, prefixed, type Shapes } from '../../files/tensor-shapes.ts';
 import type { Blip2Config } from './config.ts';
 

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { readJson } from '../../../core/read-json.ts';
 import { clipImageEmbeddings } from '../../../model/clip-vision.ts';
 import { familyOf } from '../../../model/families/index.ts';
-import { readClipDirectory } from '../../../model/files/clip-directory.ts';
+import { readClipDirectory } from '../../../model/files/clip.ts';
 import { readModelDirectory } from '../../../model/files/model-directory.ts';
 import { writeSafetensors } from '../../../model/files/safetensors.ts';
 import type { TensorDirectory } from '../../../model/files/tensor-directory.ts';

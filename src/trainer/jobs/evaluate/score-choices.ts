@@ -1,6 +1,6 @@
 /** Scores multiple-choice questions by the mean loss of every choice, the reference system's ranking. */
 import { familyOf, type ModelConfig } from '../../../model/families/index.ts';
-import { headSize } from '../../../model/files/llama-config.ts';
+import { headSize } from '../../../model/files/llama.ts';
 import { rotaryFrequencies } from '../../../model/layers/rotary-embedding.ts';
 import { multimodal } from '../../../model/multimodal.ts';
 import type { Program } from '../../../model/ops/program.ts';

@@ -3,7 +3,7 @@
 import { InputError } from '../../../core/input-error.ts';
 import { seededRandom } from '../../../core/seeded-random.ts';
 import type { ModelConfig } from '../../../model/families/index.ts';
-import { headSize } from '../../../model/files/llama-config.ts';
+import { headSize } from '../../../model/files/llama.ts';
 import type { Adapter } from '../../../model/layers/adapted-linear.ts';
 import type { Adapters } from '../../../model/llama.ts';
 import type { Ops } from '../../../model/ops/ops.ts';

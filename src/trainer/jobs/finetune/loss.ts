@@ -1,6 +1,6 @@
 /** The loss of a batch, as both finetuning and pretraining trace it. */
 import type { ModelConfig } from '../../../model/families/index.ts';
-import { headSize } from '../../../model/files/llama-config.ts';
+import { headSize } from '../../../model/files/llama.ts';
 import { causalMask } from '../../../model/layers/attention.ts';
 import { crossEntropy } from '../../../model/layers/cross-entropy.ts';
 import { rotaryFrequencies, rotaryTables } from '../../../model/layers/rotary-embedding.ts';

@@ -1,4 +1,10 @@
+/** LLaMA's files: `config.json`, the tensors, and the directory of both. */
+
+import path from 'node:path';
 import { z } from 'zod';
+import { readJson } from '../../core/read-json.ts';
+import { openTensors, type TensorDirectory } from './tensor-directory.ts';
+import { linear, numbered, prefixed, type Shapes } from './tensor-shapes.ts';
 
 const size = z.number().int().positive();
 const tokenId = z.number().int().nonnegative();
@@ -93,4 +99,56 @@ function withSeparateRope(value: unknown): unknown {
     ...(rope_theta === undefined ? {} : { rope_theta }),
     rope_scaling: isPlain ? null : scaling,
   };
+}
+
+/** The tensors of `LlamaForCausalLM`. */
+export function llamaTensors(config: LlamaConfig): Shapes {
+  const { hidden_size: hidden, intermediate_size: intermediate, vocab_size: vocabulary } = config;
+  const queries = config.num_attention_heads * headSize(config);
+  const keys = config.num_key_value_heads * headSize(config);
+  const layer: Shapes = [
+    ['input_layernorm.weight', [hidden]],
+    ...linear('self_attn.q_proj', hidden, queries, false),
+    ...linear('self_attn.k_proj', hidden, keys, false),
+    ...linear('self_attn.v_proj', hidden, keys, false),
+    ...linear('self_attn.o_proj', queries, hidden, false),
+    ['post_attention_layernorm.weight', [hidden]],
+    ...linear('mlp.gate_proj', hidden, intermediate, false),
+    ...linear('mlp.up_proj', hidden, intermediate, false),
+    ...linear('mlp.down_proj', intermediate, hidden, false),
+  ];
+  return [
+    ['model.embed_tokens.weight', [vocabulary, hidden]],
+    ...numbered('model.layers', config.num_hidden_layers, () => layer),
+    ['model.norm.weight', [hidden]],
+    ...(config.tie_word_embeddings ? [] : linear('lm_head', hidden, vocabulary, false)),
+  ];
+}
+
+/** An open LLaMA directory: a language model that sees no images. */
+export interface LlamaDirectory extends TensorDirectory {
+  config: { text_config: LlamaConfig };
+}
+
+const PREFIX = 'language_model';
+const needless = [/\.rotary_emb\.inv_freq$/, new RegExp(`^${PREFIX}\\.lm_head\\.weight$`)];
+
+const configSchema = llamaSchema.superRefine((config, context) =>
+  checkLlama(config, (message, ...place) => context.addIssue({ code: 'custom', message, path: place.slice(1) })),
+);
+
+/**
+ * Opens a LLaMA as `LlamaForCausalLM` of transformers saves it. Tensors have the names that they have inside of a
+ * multimodal model, `language_model.…`, since `llama` asks for those.
+ *
+ * @throws InputError naming the file and the setting or tensor that is missing or not as expected
+ */
+export async function readLlamaDirectory(directory: string): Promise<LlamaDirectory> {
+  const config = await readJson(path.join(directory, 'config.json'), configSchema);
+  const tensors = await openTensors(directory, {
+    shapes: new Map(prefixed(PREFIX, llamaTensors(config))),
+    publishedName: (name) => `${PREFIX}.${name}`,
+    ignored: needless,
+  });
+  return { ...tensors, config: { text_config: config } };
 }

@@ -1,6 +1,9 @@
+/** CLIP's files: `config.json`, the tensors, and the directory of both. */
 import path from 'node:path';
 import { z } from 'zod';
 import { readJson } from '../../core/read-json.ts';
+import { openTensors, type TensorDirectory } from './tensor-directory.ts';
+import { linear, norm, numbered, prefixed, type Shapes } from './tensor-shapes.ts';
 
 const size = z.number().int().positive();
 
@@ -58,4 +61,55 @@ const clipConfigSchema = z.preprocess(
  */
 export async function readClipConfig(directory: string): Promise<ClipVisionConfig> {
   return readJson(path.join(directory, 'config.json'), clipConfigSchema);
+}
+
+/** The tensors of `CLIPVisionTransformer`, `pre_layrnorm` misspelt as there. */
+export function clipVisionTensors(config: ClipVisionConfig): Shapes {
+  const { hidden_size: hidden, intermediate_size: intermediate, patch_size: patch } = config;
+  const patches = (config.image_size / patch) ** 2;
+  const layer: Shapes = [
+    ...norm('layer_norm1', hidden),
+    ...linear('self_attn.q_proj', hidden, hidden),
+    ...linear('self_attn.k_proj', hidden, hidden),
+    ...linear('self_attn.v_proj', hidden, hidden),
+    ...linear('self_attn.out_proj', hidden, hidden),
+    ...norm('layer_norm2', hidden),
+    ...linear('mlp.fc1', hidden, intermediate),
+    ...linear('mlp.fc2', intermediate, hidden),
+  ];
+  return [
+    ['embeddings.class_embedding', [hidden]],
+    ['embeddings.patch_embedding.weight', [hidden, 3, patch, patch]],
+    ['embeddings.position_embedding.weight', [patches + 1, hidden]],
+    ...norm('pre_layrnorm', hidden),
+    ...numbered('encoder.layers', config.num_hidden_layers, () => layer),
+    ...norm('post_layernorm', hidden),
+  ];
+}
+
+/** What `CLIPModel` needs to embed images. */
+export function clipTensors(config: ClipVisionConfig): Map<string, number[]> {
+  return new Map([
+    ...prefixed('vision_model', clipVisionTensors(config)),
+    ...linear('visual_projection', config.hidden_size, config.projection_dim, false),
+  ]);
+}
+
+/** An open CLIP directory: what it takes to embed images. */
+export interface ClipDirectory extends TensorDirectory {
+  config: ClipVisionConfig;
+}
+
+const notForImages = [/^text_model\./, /^text_projection\./, /^logit_scale$/, /\.position_ids$/];
+
+/**
+ * Opens CLIP as `CLIPModel` or `CLIPVisionModelWithProjection` of transformers saves it. The text side, if
+ * there, is left alone.
+ *
+ * @throws InputError naming the file and the setting or tensor that is missing or not as expected
+ */
+export async function readClipDirectory(directory: string): Promise<ClipDirectory> {
+  const config = await readClipConfig(directory);
+  const tensors = await openTensors(directory, { shapes: clipTensors(config), ignored: notForImages });
+  return { ...tensors, config };
 }
