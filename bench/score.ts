@@ -8,10 +8,9 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { seededRandom } from '../src/core/seeded-random.ts';
-import { BFLOAT16, BFLOAT16_TOLERANCE, startBfloat16Sides } from './pytorch/bfloat16.ts';
 import { benchModel, vocabularyOf } from './pytorch/models.ts';
 import type { Side, Timing } from './pytorch/side.ts';
-import { startOurs, startPyTorch } from './pytorch/sides.ts';
+import { BFLOAT16, BFLOAT16_TOLERANCE, startBfloat16Sides, startOurs, startPyTorch } from './pytorch/sides.ts';
 import { median } from './support/statistics.ts';
 
 const PROMPT_TOKENS = 100;

@@ -1,5 +1,5 @@
 import tab from '@bomb.sh/tab/commander';
-import { Command } from 'commander';
+import { Command, type OutputConfiguration } from 'commander';
 import { addDemoCommand, addPretrainCommand } from '../demo/command/demo-commands.ts';
 import { addCompareCommand } from './compare-command.ts';
 import { addDataCommands } from './data-commands.ts';
@@ -8,7 +8,6 @@ import { addGateCommands } from './gate-commands.ts';
 import { addDoctorCommand, addSetupCommand, addWorkerCommand } from './machine-commands.ts';
 import { addModelCommands } from './model/commands.ts';
 import { addPromptCommands } from './prompt-commands.ts';
-import { nameRenamedOptions } from './renamed-options.ts';
 import { addRunCommands } from './run-commands.ts';
 import { addPullCommand, addReportRunsCommand } from './run-folder-commands.ts';
 import { addScheduleCommands } from './schedule-commands.ts';
@@ -16,6 +15,14 @@ import { addScoreCommand } from './score-command.ts';
 import { addSteerCommands } from './steer-commands.ts';
 import { addStepCommands } from './step-commands.ts';
 import { addTeacherCommands } from './teacher-commands.ts';
+
+/** Options that had another name before → their names now. */
+const renamedOptions: Readonly<Record<string, string>> = {
+  '--picture': '--image',
+  '--pictures': '--images',
+  '--precision': '--compute-dtype',
+  '--weight-storage': '--weight-dtype',
+};
 
 /**
  * The commands of `dataengine`. Aborting the signal stops the one that runs.
@@ -49,4 +56,15 @@ export function createProgram(signal: AbortSignal): Command {
   // Last: it reads the names and options of the others.
   tab(program, { completionCommandName: 'completion' });
   return program;
+}
+
+/** For `configureOutput`: the error about an unknown option names the new one where it was renamed. */
+const nameRenamedOptions: OutputConfiguration = {
+  outputError: (text, write) => write(withNewName(text)),
+};
+
+function withNewName(text: string): string {
+  const [, option = ''] = /^error: unknown option '(--[\w-]+)/.exec(text) ?? [];
+  const newName = renamedOptions[option];
+  return newName === undefined ? text : `error: option '${option}' was renamed to ${newName}\n`;
 }

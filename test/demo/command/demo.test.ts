@@ -33,7 +33,8 @@ test('runs the loop on its own server, prints the results and leaves no process'
   expect(text).toMatch(/round 0 finetune +\d+ s +28 samples/);
   expect(text).toContain('error by question type');
   expect(text).toContain(`Report        ${join(folder, 'runs', 'demo-seed7', 'report.html')}`);
-  expect(await runningWith(folder)).toEqual([]);
+  // A killed process needs a moment to disappear.
+  await expect.poll(() => runningWith(folder), { timeout: 5000 }).toEqual([]);
 }, 300_000);
 
 test('stops everything when interrupted during finetune, and resumes from there the next time', async () => {
@@ -54,7 +55,8 @@ test('stops everything when interrupted during finetune, and resumes from there 
     await sleep(50);
   interruption.abort(new Error('interrupted'));
   expect(await interrupted).toBe('interrupted');
-  expect(await runningWith(folder)).toEqual([]);
+  // A killed process needs a moment to disappear.
+  await expect.poll(() => runningWith(folder), { timeout: 5000 }).toEqual([]);
 
   delete process.env.PRETEND_STEP_MILLISECONDS;
   const { run } = await runDemo({ ...options, config, signal: new AbortController().signal });
