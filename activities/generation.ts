@@ -5,7 +5,7 @@ import type { BatchState, SubmittedBatch } from '../src/teacher/batches.ts';
 import type { AskedChunk } from '../src/teacher/teacher-chunk.ts';
 import type { BatchReference, ChunkReference, StepReference } from './references.ts';
 
-/** The activities of the workflow `generation`. Any CPU worker can do any of them. */
+/** The activities of the workflows `generation` and `verification`. Any CPU worker can run them. */
 export interface GenerationActivities {
   beginGeneration(reference: StepReference): Promise<GenerationPlan>;
   askChunk(reference: ChunkReference): Promise<AskedChunk>;
@@ -16,7 +16,7 @@ export interface GenerationActivities {
   /** Recording a top-up again changes nothing. */
   recordTopUp(reference: StepReference & { id: string; amount: number }): Promise<void>;
   finishGeneration(reference: StepReference): Promise<GenerateOutcome>;
-  /** Begin and finish of what is asked about samples; the rest is as for new samples. */
+  /** Start and finish of a verification; the other activities serve both. */
   beginVerification(reference: StepReference): Promise<GenerationPlan>;
   finishVerification(reference: StepReference): Promise<VerifyOutcome>;
 }

@@ -57,7 +57,7 @@ async function startPromptOptimization(options: StartOptions): Promise<void> {
       args: [{ config: resolve(options.config), dataRoot, seed, samples, forRun }],
       staticSummary: `Prompt optimization on ${options.config}`,
     });
-    process.stdout.write(`Workflow ${workflowId}\nLook at it with: dataengine prompt review ${workflowId}\n`);
+    process.stdout.write(`Workflow ${workflowId}\nReview it with: dataengine prompt review ${workflowId}\n`);
   });
 }
 
@@ -68,7 +68,7 @@ async function review(workflowId: string, { web, port }: ReviewOptions, signal: 
     if (web) {
       const { serveReview } = await import('./prompt-review/web.ts');
       const page = await serveReview(session, { port });
-      process.stderr.write(`Open ${page.address}\nCtrl-C ends the page; the workflow goes on waiting.\n`);
+      process.stderr.write(`Open ${page.address}\nCtrl-C ends the page; the workflow keeps waiting.\n`);
       await page.ended(signal);
     } else {
       const { reviewInTerminal } = await import('./prompt-review/terminal.ts');

@@ -8,14 +8,14 @@ import { withClient } from './temporal-client.ts';
 /** Adds `dataengine estimate`, `top-up` and `finish-early`. */
 export function addTeacherCommands(program: Command, signal: AbortSignal): void {
   addConfigOptions(
-    program.command('estimate').description("what a round's requests to the teacher will take and cost; asks nothing"),
+    program.command('estimate').description("what a round's requests to the teacher will take and cost; sends none"),
   )
     .option('--round <number>', 'round', integer(1), 1)
     .addHelpText('after', '\nExample:\n  dataengine estimate --config configs/minigpt4-7b.yaml --round 1')
     .action((options: ConfigOptions & { round: number }) => printEstimate(options, signal));
   program
     .command('top-up')
-    .description("add to a run's budget, in the currency of the prices; the generation that waits for it goes on")
+    .description("add to a run's budget, in the currency of the prices; the generation that waits for it continues")
     .argument('<workflow-id>', 'of the generation, or of the verification')
     .argument('<amount>', 'in the currency of the prices', amountOfMoney)
     .addHelpText('after', '\nExample:\n  dataengine top-up tuesday/round-1/generation 25')
@@ -27,7 +27,7 @@ export function addTeacherCommands(program: Command, signal: AbortSignal): void 
     });
   program
     .command('finish-early <workflow-id>')
-    .description('ask the teacher nothing more in this round, and go on with the answers there are')
+    .description('send the teacher no more requests in this round, and continue with the answers so far')
     .addHelpText('after', '\nExample:\n  dataengine finish-early tuesday/round-1/generation')
     .action((workflowId: string) =>
       withClient(({ workflow }) => workflow.getHandle(workflowId).executeUpdate<void, []>('finishEarly')),

@@ -51,7 +51,7 @@ function article(sample: ReviewedSample, verdict: SampleVerdict | undefined): Ht
 <form method="post"><input type="hidden" name="sample" value="${escapeHtml(sample.id)}">
 <label>What is wrong, if it is bad <textarea name="comment" rows="2" maxlength="${maxCommentLength}">${escapeHtml(verdict?.comment ?? '')}</textarea></label>
 <button name="verdict" value="good">Good</button><button name="verdict" value="bad">Bad</button></form>
-<details><summary>The prompt, as the teacher read it</summary><pre>${escapeHtml(sample.prompt)}</pre></details></div>
+<details><summary>The teacher's prompt</summary><pre>${escapeHtml(sample.prompt)}</pre></details></div>
 </article>`;
 }
 

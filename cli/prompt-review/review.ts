@@ -21,7 +21,7 @@ export type ReviewedSample = PromptSample & { image: string };
 export interface Review {
   workflowId: string;
   progress(): Promise<PromptProgress>;
-  /** Waits until a person is waited for; undefined when the workflow has ended. */
+  /** Waits until the workflow needs verdicts; undefined when it has ended. */
   waitForSamples(signal: AbortSignal): Promise<{ progress: PromptProgress; samples: ReviewedSample[] } | undefined>;
   samples(progress: PromptProgress): Promise<ReviewedSample[]>;
   /** @returns how many samples are left, or why the verdict was refused */
@@ -32,7 +32,7 @@ export interface Review {
 
 const pollMilliseconds = 500;
 
-/** Opens the workflow for a person to look at. @throws WorkflowNotFoundError at the first call, when there is none */
+/** Opens the workflow for review. @throws WorkflowNotFoundError at the first call, when there is none */
 export function openReview(client: Client, workflowId: string): Review {
   const handle = client.workflow.getHandle(workflowId);
   const progress = () => handle.query<PromptProgress>('progress');

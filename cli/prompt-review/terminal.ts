@@ -10,7 +10,7 @@ import type { Review, ReviewedSample } from './review.ts';
  * Shows the samples one by one with image, prompt and answer, asks for a verdict on each and then what to do, until
  * the workflow ends.
  *
- * @throws the signal's reason when aborted, or when the input ends; the workflow goes on waiting
+ * @throws the signal's reason when aborted; Interrupted when the input ends. The workflow keeps waiting
  */
 export async function reviewInTerminal(
   review: Review,
@@ -19,7 +19,7 @@ export async function reviewInTerminal(
   const { input, output, signal } = options;
   const lines = createInterface({ input, output });
   const ended = new AbortController();
-  lines.once('close', () => ended.abort(new Interrupted('The input has ended; the workflow goes on waiting.')));
+  lines.once('close', () => ended.abort(new Interrupted('The input has ended; the workflow keeps waiting.')));
   const either = AbortSignal.any([signal, ended.signal]);
   const say = (text = '') => output.write(`${text}\n`);
   const ask = async (question: string) => {
@@ -109,7 +109,7 @@ async function decide(
   }
 }
 
-/** What the teacher was told of the image. */
+/** What the prompt says about the image. */
 function factsOf(prompt: string): string {
   return /^## Captions\n([\s\S]*?)(?=^## Answer format)/m.exec(prompt)?.[0].trim() ?? '';
 }

@@ -8,9 +8,9 @@ import { reviewPage } from './page.ts';
 import type { Review } from './review.ts';
 
 export interface ReviewPage {
-  /** With a key, without which nothing is answered. */
+  /** With a key; requests without it get no answer. */
   address: string;
-  /** Resolves when the workflow has ended and the person was shown so, or the signal is aborted. */
+  /** Resolves when the workflow has ended and the page has shown it, or the signal is aborted. */
   ended(signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
@@ -68,7 +68,7 @@ export async function serveReview(review: Review, { port }: { port: number }): P
         ? await review.decide({ action, comment })
         : await review.judge({ sample: sample ?? '', verdict: verdict ?? 'good', comment });
     if ('refused' in result) return show(response, result.refused);
-    // Loading the page again must not send the form again.
+    // A reload of the page must not submit the form again.
     response.writeHead(303, { location: sample === undefined ? `/${key}/` : `/${key}/#${sample}` }).end();
   }
 

@@ -102,7 +102,7 @@ test('the end of the input ends the review, not the workflow', async () => {
   input.end();
   await expect(reviewed).rejects.toMatchObject({
     name: 'Interrupted',
-    message: 'The input has ended; the workflow goes on waiting.',
+    message: 'The input has ended; the workflow keeps waiting.',
   });
   expect(decisions).toEqual([]);
 });

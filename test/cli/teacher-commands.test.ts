@@ -66,7 +66,7 @@ async function waitingGeneration(work: (workflowId: string, result: Promise<unkn
 }
 
 describe('estimate', () => {
-  test('tells requests, tokens, cost, time and budget, and asks nothing', async () => {
+  test('prints requests, tokens, cost, time and budget, and sends no request', async () => {
     const { teacher, config, context } = await setUp({ limits: { requestsPerMinute: 10 }, budget: { limit: 5 } });
     const { code, output } = await dataengine('estimate', '--config', config, '--round', '1');
     expect(code).toBe(0);

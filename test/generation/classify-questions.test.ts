@@ -73,7 +73,7 @@ describe('only what is missing is asked again', () => {
     expect(asked).toHaveLength(2);
   });
 
-  test('and a teacher that never answers is an error that may pass, with what it did answer kept', async () => {
+  test('and a teacher that never answers is a retryable error, with its answers kept', async () => {
     const file = await cacheFile();
     const { ask, asked } = scripted(json(entries(1, 2)));
     const failed = classifyQuestions({ questions, questionTypes, ask, cacheFile: file });
@@ -95,7 +95,7 @@ test('a code fence around the JSON does no harm', async () => {
   expect(asked).toHaveLength(1);
 });
 
-test('what is in the cache is not asked again, but new types ask anew', async () => {
+test('what is in the cache is not requested again, except for new question types', async () => {
   const file = await cacheFile();
   const all = json(entries(1, 2, 3, 4, 5, 6, 7));
   const { ask, asked } = scripted(all, all);

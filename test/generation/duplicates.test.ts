@@ -17,7 +17,7 @@ test('a question about the same image counts as the same though a word of many d
   expect(find(asked(1, 'What color is the bus?'))).toBeUndefined();
 });
 
-test('no more than so many questions may be alike in all rounds, whatever their images', () => {
+test('no more than so many questions may be similar in all rounds, about any images', () => {
   const question = 'What color is the car?';
   const find = duplicateFinder([asked(1, question)], { similarity: 0.85, maximumAlike: 2 });
   expect(find(asked(2, question))).toBeUndefined();

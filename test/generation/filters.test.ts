@@ -12,7 +12,7 @@ describe('a raw answer is of no use', () => {
     expect(filterRawAnswer(text)).toMatchObject({ reason });
   });
 
-  test('and the rejection quotes what it is about', () => {
+  test('and the rejection quotes the words that it refers to', () => {
     expect(filterRawAnswer('One sees it by its coordinates here.')?.detail).toContain('its coordinates here');
   });
 });

@@ -60,7 +60,7 @@ test('the local teacher makes a complaint a rule', async () => {
 });
 
 describe('the teacher is asked', () => {
-  test('first what confused it, with prompt, answer, facts and verdict, then for a revision with what it said', async () => {
+  test('first what was confusing, with prompt, answer, facts and verdict, then for a revision with its reply', async () => {
     const { ask, asked } = scripted('Rule 3 confused me.', proposal(`${body}\nOne more.`));
     await revisePrompt({ ...input, comment: 'be brief', ask });
     expect(asked).toHaveLength(2);
@@ -74,7 +74,7 @@ describe('the teacher is asked', () => {
     expect(asked[1]).toContain('Rule 3 confused me.');
   });
 
-  test('again, with what is wrong, when its proposal is of no use', async () => {
+  test('again, with the problem, when its proposal can not be used', async () => {
     const { ask, asked } = scripted(
       'Hm.',
       'I would rather not.',

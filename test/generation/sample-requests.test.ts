@@ -39,7 +39,7 @@ describe('types', () => {
     expect(requestsByType.image_style).toBeUndefined();
   });
 
-  test('are drawn alike when the strategy is uniform, those without an error included', () => {
+  test('are drawn with equal chances by the strategy uniform, those without an error included', () => {
     const { requestsByType } = sample({ requests: 900, strategy: 'uniform' });
     for (const type of ['image_scene', 'image_topic', 'image_style']) {
       expect(requestsByType[type]).toBeGreaterThan(250);
@@ -47,7 +47,7 @@ describe('types', () => {
     }
   });
 
-  test('are drawn alike when nothing was wrong', () => {
+  test('are drawn with equal chances when no answer was wrong', () => {
     const { requestsByType } = sample({ weights: { image_scene: 0, image_topic: 0 }, badCases: {} });
     expect(Object.keys(requestsByType).sort()).toEqual(['image_scene', 'image_topic']);
   });

@@ -51,7 +51,7 @@ const wordsOf = ({ body }: RecordedRequest) =>
     typeof content === 'string' ? content : content.map((part) => (part.type === 'text' ? part.text : '')).join(''),
   );
 
-test('each prompt has the bytes of its own image, at low detail, beside the same words', async () => {
+test('each prompt has the bytes of its own image, at low detail, next to the same words', async () => {
   const blind = await generationRun({ attachImage: false, concurrency: 1 });
   await generate(blind.context);
   const { folder, context, sent, answers } = await generationRun({ attachImage: true, concurrency: 1 });

@@ -41,7 +41,7 @@ async function withBudget(limit: number, settings: Record<string, unknown> = {})
 
 const topUp = (context: StepContext, amount: number) => recordTopUp(context, { id: String(amount), amount });
 
-test('questions are sorted only while the longest answer fits', async () => {
+test('questions are classified only while the budget allows the longest answer', async () => {
   const { context, teacher, charged } = await withBudget(0.01);
   await expect(checkQuestionTypes(context)).rejects.toMatchObject({ name: 'OutOfBudget' });
   expect([teacher.counts().requests, (await readLedger(context.run.root)).cost]).toEqual([0, 0]);
@@ -50,7 +50,7 @@ test('questions are sorted only while the longest answer fits', async () => {
   expect((await readLedger(context.run.root)).cost).toBeCloseTo(charged(), 9);
 });
 
-test('written answers are placed as long as the budget lasts; what was replied is kept', async () => {
+test('the choices of written answers are found as long as the budget lasts; replies are kept', async () => {
   const choices = ['teddy bear', 'cat', 'lamp', 'sofa'].map((text, index) => ({
     letter: 'ABCD'[index] as string,
     text,
@@ -72,7 +72,7 @@ test('written answers are placed as long as the budget lasts; what was replied i
   expect(teacher.counts().requests).toBe(unclear.length);
 });
 
-test('sample generations for a person stop at the budget, and go on from there', async () => {
+test('sample generations for a person stop at the budget, and resume there', async () => {
   const limit = 0.2;
   const { context, teacher, charged } = await withBudget(limit, { concurrency: 3 });
   await preparePrompt(context, undefined);

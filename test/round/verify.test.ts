@@ -59,7 +59,7 @@ test('structured answers give the same verdicts', async () => {
   for (const { blind } of await verdictsOf(structured)) expect(blind.right).toBeGreaterThan(0);
 });
 
-test('a bad day loses nothing and repeats nothing', async () => {
+test('under many faults nothing is lost and nothing repeated', async () => {
   const rates = { serverError: 0.1, nonsense: 0.05, rateLimited: 0.05 };
   const { teacher, context } = await generated({ faults: { rates, retryAfterSeconds: 0.01 } });
   const { samples, answers } = await verify(context);
@@ -67,7 +67,7 @@ test('a bad day loses nothing and repeats nothing', async () => {
   expect(teacher.counts().repeated).toBe(0);
 });
 
-test('what was answered is not asked again, though the step be done anew', async () => {
+test('what was answered is not requested again when the step is repeated', async () => {
   const { context, asked } = await generated();
   const { answers } = await verify(context);
   const verdicts = await verdictsOf(context);
@@ -78,7 +78,7 @@ test('what was answered is not asked again, though the step be done anew', async
   expect(await verify(context)).toMatchObject({ answers, reused: true });
 });
 
-test('the cap of the run holds for it too: it ends with the answers there are, or says what to raise', async () => {
+test('the run’s budget holds for it too: it ends with the answers so far, or says what to raise', async () => {
   const { context, teacher } = await generated();
   const { cost: spent } = await readLedger(context.run.root);
   const limit = spent + 0.2;

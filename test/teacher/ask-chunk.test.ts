@@ -70,7 +70,7 @@ describe('answers', () => {
     expect(calls.charged).toEqual({ promptTokens, completionTokens });
   });
 
-  test('are never more on their way than allowed', async () => {
+  test('have no more open requests than allowed', async () => {
     const { input, asker } = await setUp();
     let now = 0;
     let most = 0;
@@ -101,7 +101,7 @@ describe('nothing is asked twice', () => {
     expect(teacher.counts()).toMatchObject({ requests: 20, repeated: 0 });
   });
 
-  test('after an interruption: only what is missing is asked', async () => {
+  test('after an interruption: only what is missing is requested', async () => {
     const { input, teacher } = await setUp();
     const controller = new AbortController();
     const stopped = askChunk({
@@ -115,7 +115,7 @@ describe('nothing is asked twice', () => {
     expect(teacher.counts().answered - 20).toBeLessThanOrEqual(4);
   });
 
-  test('after an interruption, by a teacher that keeps answers: what was on its way is fetched', async () => {
+  test('after an interruption, by a teacher that stores answers: open calls are looked up', async () => {
     const { input, teacher } = await setUp({ faults: { latencyMilliseconds: 100 } }, { storeAnswers: true });
     const controller = new AbortController();
     const stopped = askChunk({
@@ -133,7 +133,7 @@ describe('nothing is asked twice', () => {
     expect(calls.charged).toEqual({ promptTokens, completionTokens });
   });
 
-  test('a call that was lost on the way counts with the most that it can cost', async () => {
+  test('a lost call counts with the most that it can cost', async () => {
     const { input, asker } = await setUp({ faults: { script: [{ kind: 'cut_connection' }] } });
     await expect(askChunk({ ...input, concurrency: 1 })).rejects.toMatchObject({ retryable: true });
     const { calls } = await askChunk(input);
@@ -141,7 +141,7 @@ describe('nothing is asked twice', () => {
     expect(calls.unsettled.map(({ most }) => most)).toEqual([asker.most(requests[0] as (typeof requests)[0])]);
   });
 
-  test('after a killed writer left a cut line: it is cut off and asked once more', async () => {
+  test('after a killed writer left an incomplete line: it is removed and requested again', async () => {
     const { input, teacher, folder } = await setUp();
     await askChunk({ ...input, requests: requests.slice(0, 2), concurrency: 1 });
     const file = await onlyFile(folder);
@@ -164,7 +164,7 @@ describe('nothing is asked twice', () => {
 });
 
 describe('when something goes wrong', () => {
-  test('a broken line inside a file is an error with its line, and nothing is asked', async () => {
+  test('an invalid line inside a file is an error with its line, and nothing is requested', async () => {
     const { input, teacher, folder } = await setUp();
     await askChunk({ ...input, requests: requests.slice(0, 1) });
     await appendFile(await onlyFile(folder), 'oops\n');
@@ -172,7 +172,7 @@ describe('when something goes wrong', () => {
     expect(teacher.counts().requests).toBe(1);
   });
 
-  test('429 stops it with the time to wait, and the next attempt goes on', async () => {
+  test('429 stops it with the time to wait, and the next attempt continues', async () => {
     const script = [...Array(5).fill('answer'), { kind: 'status', status: 429, retryAfterSeconds: 2 }];
     const { input, teacher } = await setUp({ faults: { script } });
     await expect(askChunk(input)).rejects.toMatchObject({ retryAfterSeconds: 2, retryable: true });
@@ -199,13 +199,13 @@ describe('when something goes wrong', () => {
     expect(teacher.counts()).toMatchObject({ requests: 20, answered: 19 });
   });
 
-  test('a teacher in trouble is left alone after a few failures', async () => {
+  test('a service with problems is left alone after a few failures', async () => {
     const { input, teacher } = await setUp({ faults: { rates: { serverError: 1 } } });
     await expect(askChunk(input)).rejects.toMatchObject({ retryable: true });
     expect(teacher.counts().requests).toBeLessThanOrEqual(11);
   });
 
-  test('a request that fails time and again is given up in the end, but not when all do', async () => {
+  test('a request that fails too often is given up, but not when all do', async () => {
     const { input, asker } = await setUp();
     const broken = (isBroken: (number: number) => boolean): RequestAsker<GenerationRequest> => ({
       ...asker,
@@ -230,7 +230,7 @@ describe('when something goes wrong', () => {
     ).toMatchObject({ answered: 19, givenUp: 1 });
   });
 
-  test('a bad day is got through without a request lost or doubled', async () => {
+  test('under many faults no request is lost or sent twice', async () => {
     const rates = { rateLimited: 0.1, serverError: 0.05, cutConnection: 0.05, nonsense: 0.05, malformed: 0.05 };
     const { input, teacher } = await setUp({ faults: { rates, retryAfterSeconds: 0.01 } }, { storeAnswers: true });
     const { calls } = await askWithRetries(() => askChunk(input), { attempts: 50, sleep: async () => undefined });
@@ -241,7 +241,7 @@ describe('when something goes wrong', () => {
     expect(calls.charged).toEqual({ promptTokens, completionTokens });
   });
 
-  test('a refused key ends it after the requests on their way', async () => {
+  test('a refused key ends it after the open requests', async () => {
     const { input, teacher } = await setUp({ faults: { requiredKey: 'another' } });
     await expect(askChunk(input)).rejects.toMatchObject({ status: 401, retryable: false });
     expect(teacher.counts().requests).toBeLessThanOrEqual(4);
@@ -280,7 +280,7 @@ describe('a request that the model can’t take', () => {
 });
 
 describe('an allowance', () => {
-  test('ends it before it can be passed, and more of it goes on', async () => {
+  test('ends it before it can be exceeded, and continues with a larger one', async () => {
     const { input, asker, teacher } = await setUp();
     const { promptTokens, completionTokens } = asker.most(requests[0] as (typeof requests)[0]);
     const most = promptTokens + completionTokens;

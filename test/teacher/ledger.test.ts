@@ -63,7 +63,7 @@ describe('the ledger', () => {
     expect(await readLedger(run)).toMatchObject({ cost: 0, toppedUp: 7 });
   });
 
-  test('is read although a writer died within a line, and is written on', async () => {
+  test('is read although a writer was killed within a line, and can be appended to', async () => {
     const run = await temporaryFolder();
     await appendToLedger(run, spend({ cost: 1 }));
     const [file = ''] = await readdir(join(run, 'ledger'));
@@ -86,7 +86,7 @@ describe('spending call by call', () => {
     expect(await readLedger(run)).toMatchObject({ calls: 3, failedCalls: 1, lostCalls: 1, promptTokens: 2, cost: 3 });
   });
 
-  test('refuses a call that could pass the budget, and says what is spent', async () => {
+  test('refuses a call that could exceed the budget, and says what is spent', async () => {
     const run = await temporaryFolder();
     const { reserve } = spending(run, 3.5);
     for (let call = 0; call < 2; call += 1) await (await reserve(most)).answered(usage);
@@ -98,7 +98,7 @@ describe('spending call by call', () => {
     expect(await readLedger(run)).toMatchObject({ calls: 2, lostCalls: 0, cost: 2 });
   });
 
-  test('a call that does not fit beside those under way waits for them to end', async () => {
+  test('a call that the budget allows only without the open ones waits until they end', async () => {
     const run = await temporaryFolder();
     const { reserve } = spending(run, 3);
     const first = await reserve(most);
@@ -115,7 +115,7 @@ describe('spending call by call', () => {
     await expect(reserve(most)).rejects.toMatchObject({ name: 'OutOfBudget' });
   });
 
-  test('goes on after a top-up', async () => {
+  test('continues after a top-up', async () => {
     const run = await temporaryFolder();
     const { reserve } = spending(run, 1);
     await expect(reserve(most)).rejects.toMatchObject({ name: 'OutOfBudget' });
@@ -124,7 +124,7 @@ describe('spending call by call', () => {
     expect(await readLedger(run)).toMatchObject({ cost: 1 });
   });
 
-  test('counts what a process had reserved when it was killed, so that the cap holds after it', async () => {
+  test('counts what a killed process had reserved, so that the budget still holds', async () => {
     const run = await temporaryFolder();
     const child = startSpending(run, 'round-0/questions/killed', 3, 'hang');
     await once(child.stdout, 'data');
@@ -136,7 +136,7 @@ describe('spending call by call', () => {
     expect(await readLedger(run)).toMatchObject({ calls: 2, cost: 3 });
   });
 
-  test('never passes the budget when two processes spend it at once', async () => {
+  test('never exceeds the budget when two processes spend it at the same time', async () => {
     const run = await temporaryFolder();
     const limit = 40;
     const children = ['a', 'b'].map((name) => startSpending(run, `round-0/questions/${name}`, limit, 'until-refused'));

@@ -35,7 +35,7 @@ test('time that passed unused is made up for by a quarter of a second only', asy
   expect(inOneSecond).toBeLessThanOrEqual(10 + 3);
 });
 
-test('pacers that follow one another pass no limit, however often one dies', async () => {
+test('pacers that follow one another exceed no limit, however often one is killed', async () => {
   const times: number[] = [];
   let start = 0;
   for (let life = 0; life < 20; life += 1) {

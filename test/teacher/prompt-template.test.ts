@@ -30,7 +30,7 @@ test('a prompt has a system part and a user part, filled with values', async () 
   ]);
 });
 
-test('a value is text only: neither places nor patterns in it are filled', async () => {
+test('a value is plain text: neither placeholders nor patterns in it are replaced', async () => {
   const template = await readText(`---\n${settings}\n---\n# System\n\n# User\n{{topic}}`);
   expect(fillTemplate(template, { topic: '{{topic}} $& $1' })[1]?.content).toBe('{{topic}} $& $1');
 });

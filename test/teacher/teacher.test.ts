@@ -46,24 +46,24 @@ describe('a failure', () => {
     expect(error).toMatchObject({ retryAfterSeconds: 0.25 });
   });
 
-  test('500 may pass', async () => {
+  test('500 may be temporary', async () => {
     expect(await failure({ kind: 'status', status: 500 })).toMatchObject({ status: 500, retryable: true });
   });
 
-  test('a cut connection may pass', async () => {
+  test('a cut connection may be temporary', async () => {
     expect(await failure({ kind: 'cut_connection' })).toMatchObject({ name: 'TeacherError', retryable: true });
   });
 
-  test('an answer that is no chat completion may pass', async () => {
+  test('an answer that is no chat completion may be temporary', async () => {
     expect(await failure({ kind: 'nonsense' })).toMatchObject({ name: 'TeacherError', retryable: true });
   });
 
-  test('a used-up account does not pass', async () => {
+  test('a used-up account is not retryable', async () => {
     const error = await failure({ kind: 'status', status: 429, code: 'insufficient_quota' });
     expect(error).toMatchObject({ retryable: false });
   });
 
-  test('a refused key does not pass, and says what to check', async () => {
+  test('a refused key is not retryable, and says what to check', async () => {
     const { client, settings } = await runningTeacher({ faults: { requiredKey: 'another' } });
     const asked = askTeacher(client, messages, settings);
     await expect(asked).rejects.toMatchObject({
@@ -73,7 +73,7 @@ describe('a failure', () => {
     });
   });
 
-  test('nobody at the address may pass, and says so', async () => {
+  test('an unreachable address may be temporary, and says so', async () => {
     const { teacher, client, settings } = await runningTeacher();
     await teacher.close();
     const asked = askTeacher(client, messages, settings);
@@ -83,7 +83,7 @@ describe('a failure', () => {
     });
   });
 
-  test('no answer in time may pass', async () => {
+  test('no answer in time may be temporary', async () => {
     const { settings } = await runningTeacher({ faults: { latencyMilliseconds: 2000 } });
     const client = localClient({ requestTimeoutSeconds: 0.05 }, settings.baseUrl);
     await expect(askTeacher(client, messages, settings)).rejects.toMatchObject({

@@ -70,7 +70,7 @@ describe('a batch', () => {
     expect(await resultIds(client, error_file_id)).toEqual(['c']);
   });
 
-  test('can be cancelled', async () => {
+  test('can be canceled', async () => {
     const { client, teacher } = await runningTeacher({ faults: { batches: { seconds: 60 } } });
     const { id } = await createBatch(client, [line('a'), line('b')]);
     expect(await client.batches.cancel(id)).toMatchObject({ status: 'cancelling' });

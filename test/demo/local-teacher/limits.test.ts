@@ -3,7 +3,7 @@ import { keepLimits } from '../../../demo/local-teacher/limits.ts';
 import { runningTeacher } from './running-teacher.ts';
 
 describe('limits', () => {
-  test('let through a minute’s requests in any minute, and count what passes them', () => {
+  test('admit a minute’s requests in any minute, and count what exceeds them', () => {
     let now = 0;
     const limits = keepLimits({ requestsPerMinute: 3 }, () => now);
     expect([1, 2, 3, 4].map(() => limits.admit(1).admitted)).toEqual([true, true, true, false]);
@@ -31,7 +31,7 @@ describe('limits', () => {
     expect(limits.admit(1).admitted).toBe(true);
   });
 
-  test('are told in the headers', async () => {
+  test('are reported in the headers', async () => {
     const { client, teacher } = await runningTeacher({ limits: { requestsPerMinute: 2, tokensPerMinute: 1000 } });
     const ask = () =>
       client.chat.completions

@@ -126,7 +126,7 @@ describe('faults', () => {
     expect(teacher.counts().answered).toBe(40);
   });
 
-  test('JSON may break off', async () => {
+  test('JSON may be cut off', async () => {
     const { client } = await runningTeacher({ faults: { rates: { malformed: 1 } } });
     await expect(ask(client)).rejects.toThrow();
   });
@@ -176,7 +176,7 @@ test('it counts what it did', async () => {
   expect(teacher.counts()).toMatchObject({ requests: 3, answered: 2, repeated: 1, byKind: { other: 2 } });
 });
 
-test('it runs as a process of its own, until it is told to end', async () => {
+test('it runs as a process of its own, until a signal ends it', async () => {
   const script = 'demo/local-teacher/main.ts';
   const child = spawn(process.execPath, ['--import', 'tsx', script, '--port', '0'], {
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -51,7 +51,7 @@ test('another version can be asked for', async () => {
   expect(requests[0]?.url).toMatch(/\?api-version=2025-01-01-preview$/);
 });
 
-test('a deployment that is not there says what to check, and is not asked again', async () => {
+test('a missing deployment says what to check, and is not retried', async () => {
   const { settings, requests } = await azureResource();
   const wrong = { ...settings, model: 'my-gtp' };
   await expect(askTeacher(azureClient(wrong, environment), messages, wrong)).rejects.toMatchObject({
