@@ -13,7 +13,7 @@ interface CompareOptions {
 export function addCompareCommand(program: Command): void {
   program
     .command('compare <first> <second>')
-    .description('compare two evaluations question by question: which model is better, and how surely')
+    .description('compare two evaluations question by question, with confidence intervals and significance')
     .option('--json', 'one JSON value instead of a table', false)
     .option('--samples <number>', 'resamples of the paired bootstrap', integer(1), 10_000)
     .option('--seed <number>', 'of the resamples', integer(0), 42)
@@ -64,7 +64,7 @@ export function formatComparisons(comparisons: readonly Comparison[], { color = 
   const leftOut = comparisons.filter((comparison) => comparison.leftOut > 0);
   const notes = leftOut.map(
     ({ set, measure, leftOut }) =>
-      `${set}, ${measure}: ${leftOut} questions that only one model was asked are left out.`,
+      `${set}, ${measure}: ${leftOut} questions that only one evaluation has are left out.`,
   );
   return [table.toString(), ...notes].join('\n');
 }

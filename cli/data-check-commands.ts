@@ -1,5 +1,5 @@
 /**
- * What a config's data is: `dataengine data check` and `dataengine data stats`.
+ * Checks and statistics of a config's data: `dataengine data check` and `dataengine data stats`.
  */
 import { resolve } from 'node:path';
 import Table from 'cli-table3';
@@ -12,12 +12,12 @@ import { createProgressDisplay } from './progress-display.ts';
 
 const SHOWN_OF_A_FOLDER = 10;
 
-/** Adds the commands that look at data to `dataengine data`. */
+/** Adds the commands that check and count data to `dataengine data`. */
 export function addDataCheckCommands(data: Command, signal: AbortSignal): void {
   addDataRootOption(
     data
       .command('check <config>')
-      .description('report every file and image that is missing, cut short or does not fit, and what to download'),
+      .description('report every file and image that is missing, cut short or inconsistent, and what to download'),
   )
     .option('--all', `more than ${SHOWN_OF_A_FOLDER} problems of a folder`, false)
     .addHelpText('after', '\nExample:\n  dataengine data check configs/minigpt4-7b.yaml --data-root /data')
@@ -30,7 +30,7 @@ export function addDataCheckCommands(data: Command, signal: AbortSignal): void {
       const found = await checkData(config, { signal, onProgress }).finally(() => display.stop());
       const { problems, images, questions } = found;
       if (problems.length === 0) {
-        process.stdout.write(`The data is whole: ${questions} questions to score, ${images} images.\n`);
+        process.stdout.write(`The data is complete: ${questions} questions to score, ${images} images.\n`);
         return;
       }
       const rows = problemRows(problems, config.data.root, options.all ? Number.POSITIVE_INFINITY : SHOWN_OF_A_FOLDER);
@@ -43,11 +43,13 @@ export function addDataCheckCommands(data: Command, signal: AbortSignal): void {
   addRunOptions(
     data
       .command('stats <config>')
-      .description("count samples, types, lengths and the right choices' letters, and show samples in a page"),
+      .description(
+        'count samples, question types, lengths and letters of the correct choices, and write a page with samples',
+      ),
     "run whose generated data is counted too (default: the config's, or its file name)",
   )
     .option('--page <file>', 'where to write the page of samples (default: <run>/data-samples.html)')
-    .option('--json', 'the figures as JSON, and no page', false)
+    .option('--json', 'print the figures as JSON, and write no page', false)
     .addHelpText('after', '\nExample:\n  dataengine data stats configs/demo.yaml --json')
     .action(async (file: string, options: RunOptions & { page?: string; json: boolean }) => {
       const { config, runName } = await loadNamedConfig(file, options);
@@ -62,9 +64,9 @@ export function addDataCheckCommands(data: Command, signal: AbortSignal): void {
       process.stdout.write(`${countTable(datasets, unit)}\n${typeTable(datasets)}\n`);
       for (const { name, favouredLetter } of datasets) {
         if (favouredLetter === undefined) continue;
-        const advice = 'a model can learn to answer with it unseen. Shuffle the choices';
+        const advice = 'a model can learn to answer with it without looking. Shuffle the choices';
         process.stdout.write(
-          `${name}: the right choice is (${favouredLetter}) more often than chance explains; ${advice}.\n`,
+          `${name}: the correct choice is (${favouredLetter}) more often than chance explains; ${advice}.\n`,
         );
       }
       const { writeSamplePage } = await import('../src/report/sample-page.ts');
@@ -76,7 +78,7 @@ export function addDataCheckCommands(data: Command, signal: AbortSignal): void {
 }
 
 function countTable(datasets: readonly DatasetStats[], unit: string): string {
-  const head = ['dataset', 'samples', 'images', `mean ${unit}`, '95 %', 'longest', 'right choice A / B / C / D'];
+  const head = ['dataset', 'samples', 'images', `mean ${unit}`, '95 %', 'longest', 'correct choice A / B / C / D'];
   const table = new Table({ head, style: { head: [] } });
   for (const { name, samples, images, length, correctByLetter } of datasets) {
     const shares = correctByLetter.map((count) => `${((100 * count) / samples).toFixed(1)} %`);

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { addDataCheckCommands } from './data-check-commands.ts';
 import { addDataHistoryCommands } from './data-history-commands.ts';
 
-/** Adds `dataengine data …`: what a config's data is, and what a run has added to it. */
+/** Adds `dataengine data …`: a config's data, and what a run has added to it. */
 export function addDataCommands(program: Command, signal: AbortSignal): void {
   const data = program.command('data').description('check, count, list, compare and export data');
   addDataCheckCommands(data, signal);

@@ -24,7 +24,7 @@ export function addDataHistoryCommands(data: Command): void {
     });
 
   addRunOptions(data.command('diff <config> <before> <after>').description('compare the data at two versions'))
-    .option('--samples', 'list the samples, not only their numbers', false)
+    .option('--samples', 'list the samples too', false)
     .addHelpText('after', '\nExample:\n  dataengine data diff configs/demo.yaml round-1 latest')
     .action(async (file: string, before: string, after: string, options: RunOptions & { samples: boolean }) => {
       const { runRoot } = await openRun(file, options);
@@ -44,7 +44,7 @@ export function addDataHistoryCommands(data: Command): void {
   addRunOptions(
     data.command('checkout <config> <version>').description('write the files of a version, as they were appended'),
   )
-    .requiredOption('--output <folder>', 'a folder that is not there yet')
+    .requiredOption('--output <folder>', 'a folder that does not exist yet')
     .addHelpText('after', '\nExample:\n  dataengine data checkout configs/demo.yaml round-1 --output old-data')
     .action(async (file: string, name: string, options: RunOptions & { output: string }) => {
       const { runRoot } = await openRun(file, options);
@@ -57,8 +57,8 @@ export function addDataHistoryCommands(data: Command): void {
     data.command('export <config> [version]').description("write all data at a version in another program's format"),
   )
     .addOption(new Option('--format <name>').choices(['reference', 'llava', 'parquet']).makeOptionMandatory())
-    .requiredOption('--output <folder>', 'a folder that is not there yet')
-    .option('--images', 'parquet: put the images into the files', false)
+    .requiredOption('--output <folder>', 'a folder that does not exist yet')
+    .option('--images', 'parquet: include the images in the files', false)
     .addHelpText(
       'after',
       '\nExample:\n  dataengine data export configs/demo.yaml latest --format parquet --output my-dataset',
@@ -91,7 +91,7 @@ async function openRun(file: string, options: RunOptions): Promise<{ config: Con
 }
 
 function logTable(history: Awaited<ReturnType<typeof versionHistory>>): string {
-  if (history.length === 0) return 'No version yet: the append step of a round makes one.';
+  if (history.length === 0) return 'No version yet: the append step of a round adds one.';
   const head = ['version', 'round', 'appended', 'parent', 'samples', 'rejected', 'teacher', 'prompt', 'tokens', ''];
   const table = new Table({ head, style: { head: [] } });
   for (const { version, at, current, setAside } of history) {

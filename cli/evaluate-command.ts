@@ -50,9 +50,9 @@ export function addEvaluateCommand(program: Command, signal: AbortSignal): void 
     .option('--benchmark <name>', `a set of the config, or with --file one of ${benchmarkNames.join(', ')}`)
     .option('--model <folder>', "model directory (default: the round's merged model)")
     .option('--file <file>', "the benchmark's official file")
-    .option('--images <folder>', "the benchmark's images, where its file does not hold them")
+    .option('--images <folder>', "the benchmark's images, unless its file contains them")
     .option('--limit <number>', 'only this many questions', integer(1))
-    .option('--blind', 'ask without the image: what the language alone answers', false)
+    .option('--blind', 'leave the image out: shows what the text alone gives away', false)
     .option('--batch-size <number>', "questions at a time (default: the config's, or 16)", integer(1))
     .addOption(
       new Option(

@@ -1,4 +1,4 @@
-/** A config as it is written: one YAML file, or several of which each adds to the one it extends. */
+/** A config as written: one YAML file, or several files, each extending the next. */
 import { dirname, resolve } from 'node:path';
 import { isMap, isNode, LineCounter, parseDocument } from 'yaml';
 import { fieldPath } from '../core/field-path.ts';
@@ -9,15 +9,15 @@ import { readTextFile } from '../core/read-json.ts';
 export interface ConfigSource {
   /** The keys of all files together, environment variables expanded, without `extends`. */
   value: unknown;
-  /** Where a value is written: the file that has the last word on it, or on the nearest thing around it. */
+  /** Where a value is written: in the file whose value counts, at the value or at the nearest group around it. */
   placeOf: (keys: readonly PropertyKey[]) => { file: string; line?: number };
 }
 
 /**
  * Reads a config and what it extends.
  *
- * `extends` names another config, relative to the file that says so. Maps are joined key by key; a list, or a
- * plain value, replaces the whole of the one in the file that is extended.
+ * `extends` names another config, relative to the file it is in. Maps are merged key by key; a list or a plain value
+ * replaces the one in the extended file.
  *
  * @throws InputError with file and line for a file that is missing, is not YAML, or extends itself
  */
@@ -45,7 +45,7 @@ interface OneFile {
   lineOf: (keys: readonly PropertyKey[]) => number | undefined;
 }
 
-/** The file, then what it extends, and so on. */
+/** The file, then the file that it extends, and so on. */
 async function readChain(file: string): Promise<OneFile[]> {
   const chain: OneFile[] = [await readOne(file)];
   for (;;) {
@@ -56,7 +56,11 @@ async function readChain(file: string): Promise<OneFile[]> {
     const loop = chain.findIndex((source) => resolve(source.file) === next);
     if (loop >= 0) {
       const way = [...chain.slice(loop).map((source) => source.file), next].join(' → ');
-      throw new InputError({ ...place, problem: `goes in a circle: ${way}`, remedy: 'Let one of them extend nothing' });
+      throw new InputError({
+        ...place,
+        problem: `is circular: ${way}`,
+        remedy: 'Remove `extends` from one of them',
+      });
     }
     chain.push(
       await readOne(next).catch((cause: unknown) => {
@@ -87,7 +91,7 @@ function parseYaml(text: string, file: string): { value: unknown; lineOf: OneFil
   if (broken) {
     const { line, col: column } = lineCounter.linePos(broken.pos[0]);
     const problem = `is not valid YAML: ${broken.message}`;
-    throw new InputError({ file, line, column, problem, remedy: 'Mend the file at this place' }, { cause: broken });
+    throw new InputError({ file, line, column, problem, remedy: 'Correct the file here' }, { cause: broken });
   }
   const lineOf = (keys: readonly PropertyKey[]): number | undefined => {
     const parent = keys.slice(0, -1);
@@ -113,8 +117,8 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 /**
- * Replaces `${NAME}` and `${NAME:-default}` in every text of a config by environment variables. A variable
- * that is set but empty counts as not set, as in a shell.
+ * Replaces `${NAME}` and `${NAME:-default}` in all strings of a config by environment variables. As in a shell, an
+ * empty variable counts as not set.
  *
  * @throws InputError that names the field, when a variable is not set and has no default.
  */

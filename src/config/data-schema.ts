@@ -14,7 +14,9 @@ const trainPartSchema = z
   .strictObject({
     dataset: z
       .enum(trainDatasetNames)
-      .describe('gptvqa: what an earlier data engine wrote, a DataEngine_round<k>_data.json.'),
+      .describe(
+        'gptvqa: generated samples of an earlier run or of the reference system, a DataEngine_round<k>_data.json.',
+      ),
     file: path.optional().describe(`File or folder under data.root. Default: ${defaultPaths.join(', ')}.`),
     images: path.optional().describe('Image folder under data.root. Default: data.images.train.'),
     sampleRatio: z.number().positive().optional().describe('Default: the square root of the number of samples.'),
@@ -35,13 +37,13 @@ export const dataSchema = z.strictObject({
   scenes: z
     .strictObject({
       seed: z.int().describe('Other images and questions for another seed.'),
-      trainImages: count.describe('The pool that the teacher is asked about.'),
-      validationImages: count.describe('Some three questions each.'),
-      testImages: count.describe('Some three questions each.'),
+      trainImages: count.describe('The pool that new samples are about.'),
+      validationImages: count.describe('About three questions each.'),
+      testImages: count.describe('About three questions each.'),
       baseShare: z.number().gt(0).max(1).default(0.4).describe('Share of the train images with base questions.'),
     })
     .optional()
-    .describe('Render the demo domain into data.root when it is not there yet.'),
+    .describe('Renders the demo domain into data.root, unless it is there already.'),
   format: z.enum(['QMA', 'QMAE']).default('QMA').describe('QMAE answers with an explanation, QMA without.'),
   train: z
     .array(trainPartSchema)
@@ -53,12 +55,14 @@ export const dataSchema = z.strictObject({
     .describe('The base SFT datasets, mixed by their ratios.'),
   validation: questionFileSchema
     .default({ file: 'A-OKVQA/aokvqa_v1p0_val_classified.json' })
-    .describe('Its wrong answers become bad cases and weights.'),
-  test: questionFileSchema.optional().describe('Scored every round; the loop itself never looks at it.'),
+    .describe('Wrong answers to these questions become bad cases and weights.'),
+  test: questionFileSchema.optional().describe('Scored every round, and not used by the loop otherwise.'),
   images: z
     .strictObject({
-      train: path.default('COCO2017/train2017').describe('Of the base data, and the pool of new samples.'),
-      validation: path.default('COCO2017/val2017').describe('Of the validation questions.'),
+      train: path
+        .default('COCO2017/train2017')
+        .describe('Images of the base data, and the pool that new samples are about.'),
+      validation: path.default('COCO2017/val2017').describe('Images of the validation questions.'),
       test: path.optional().describe('Default: the validation folder.'),
     })
     .prefault({}),
@@ -68,8 +72,8 @@ export const dataSchema = z.strictObject({
       captions: path.default('COCO2017/annotations/captions_train2017.json').describe('Five captions an image.'),
     })
     .prefault({})
-    .describe('COCO annotations of the train images, which new samples are written about.'),
+    .describe('COCO annotations of the pool.'),
   questionTypes: path
     .default('configs/question-types.yaml')
-    .describe('Names and explanations of the question types; bring your own for another domain.'),
+    .describe('Names and explanations of the question types; use your own file for another domain.'),
 });

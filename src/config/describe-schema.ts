@@ -1,5 +1,5 @@
 /**
- * The page about all configuration keys, from the schema: a key is described where it is defined.
+ * The page about all configuration keys, generated from the schema: each key is described where it is defined.
  */
 import type { z } from 'zod';
 import { configJsonSchema } from './schema.ts';
@@ -8,7 +8,7 @@ type Schema = z.core.JSONSchema.BaseSchema;
 
 const unlimited = new Set([Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER, 0]);
 
-/** A section a heading, a key a line: its type, its default, what it means. */
+/** The page: a heading per section, a row per key with its type, its default and what it means. */
 export function configurationPage(): string {
   const properties = Object.entries(configJsonSchema().properties ?? {}).map(
     ([key, schema]) => [key, asSchema(schema)] as const,
@@ -60,7 +60,7 @@ function rowsOf(key: string, schema: Schema): Row[] {
     standard: defaultOf(schema),
     meaning: (schema.description ?? '').replaceAll('|', '\\|'),
   };
-  // A group whose keys all have rows of their own says nothing more by itself.
+  // A group without a description needs no row: each of its keys has one.
   return children.length > 0 && own.meaning === '' ? children : [own, ...children, ...items];
 }
 

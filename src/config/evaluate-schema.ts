@@ -9,16 +9,18 @@ const defaultModes = benchmarkNames.map((name) => `${benchmarkOf(name).answerMod
 
 const benchmarkSchema = z
   .strictObject({
-    benchmark: z.enum(benchmarkNames).describe('Which one: its way of asking and scoring.'),
+    benchmark: z.enum(benchmarkNames).describe('The benchmark that the questions are from.'),
     name: z
       .string()
       .regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'must be made of small letters, digits, ".", "_" and "-"')
       .optional()
-      .describe('Of its folder and its rows in the report. Default: the benchmark, with -blind where it is blind.'),
+      .describe(
+        'Names its folder and its rows in the report. Default: the benchmark, with -blind added where blind is set.',
+      ),
     file: path.describe('The official file, under data.root.'),
-    images: path.optional().describe('Its image folder, under data.root, where the file does not hold them.'),
+    images: path.optional().describe('Its image folder under data.root, unless the file contains the images.'),
     limit: count.optional().describe('Take only this many questions, from the start of the file.'),
-    blind: z.boolean().default(false).describe('Ask without the image: what the language alone answers.'),
+    blind: z.boolean().default(false).describe('Leave the image out: shows what the text alone gives away.'),
     answers: z
       .enum(answerModes)
       .optional()
@@ -32,30 +34,30 @@ const benchmarkSchema = z
     context.addIssue({ code: 'custom', path: ['answers'], message: `${benchmark} is ${modes.join(' or ')} only` });
   });
 
-/** How the merged model is scored, and on what beside the validation and test questions. */
+/** How the merged model is scored, and on which benchmarks. */
 export const evaluateSchema = z.strictObject({
   batchSize: count.default(16).describe('Questions scored at once.'),
   computeDtype: z
     .enum(computeDtypes)
     .optional()
-    .describe('What matrix products are computed in. Default: finetune.computeDtype.'),
+    .describe('Data type of matrix products. Default: finetune.computeDtype.'),
   weightDtype: z
     .enum(weightDtypes)
     .optional()
-    .describe("What the language model's matrices are kept as. Default: finetune.weightDtype."),
+    .describe("Data type of the language model's matrices in memory. Default: finetune.weightDtype."),
   // Each takes three events of the round's history, for each set of questions.
-  shards: count.max(1000).default(1).describe('Parts evaluated apart, on as many GPU workers as there are.'),
+  shards: count.max(1000).default(1).describe('Shards of each question set, scored in parallel by the GPU workers.'),
   benchmarks: z
     .array(benchmarkSchema)
     .default([])
-    .describe('Scored every round beside the A-OKVQA questions of data.validation and data.test.'),
+    .describe('Scored every round, in addition to data.validation and data.test.'),
   directAnswers: z
     .enum(['choice', 'generated'])
     .default('choice')
     .describe(
       'Direct answers to data.validation and data.test: the words of the choice, or written freely to the question without its choices.',
     ),
-  bootstrapSamples: count.default(1000).describe('Resamples that the confidence intervals are taken from.'),
+  bootstrapSamples: count.default(1000).describe('Bootstrap resamples for the confidence intervals.'),
 });
 
 /** The number formats of a run's evaluations: those of its finetune, unless the config says otherwise. */

@@ -3,7 +3,7 @@ import { z } from 'zod';
 export const computeDtypes = ['float32', 'tensorfloat32', 'bfloat16'] as const;
 export const weightDtypes = ['float32', 'bfloat16'] as const;
 
-/** What a language model's products are computed in, and what its matrices are kept as. */
+/** Data types of a language model's matrix products, and of its matrices in memory. */
 export interface NumberFormats {
   computeDtype: (typeof computeDtypes)[number];
   weightDtype: (typeof weightDtypes)[number];
@@ -22,9 +22,9 @@ const learningRateSchema = z
   .describe('Linear from initial to peak over the warm-up, then along a cosine to final.');
 
 const loraSchema = z.strictObject({
-  rank: count.default(8).describe('Of the update to each matrix: more learns more, and costs more.'),
+  rank: count.default(8).describe('Rank of the update to each matrix: a higher one learns more and costs more.'),
   alpha: z.number().positive().default(16).describe('The update is scaled by alpha / rank.'),
-  dropout: z.number().min(0).lt(1).default(0.05).describe('Of the input of each adapter, in training.'),
+  dropout: z.number().min(0).lt(1).default(0.05).describe('Dropout on the input of each adapter, in training.'),
   targetModules: z
     .array(z.string().min(1))
     .min(1)
@@ -39,35 +39,35 @@ export const finetuneSchema = z
       .enum(['base', 'previous'])
       .default('base')
       .describe(
-        "What a round's adapter begins from: nothing, as the reference system's, or the adapter of the round before.",
+        'base: a new adapter on the base model, as in the reference system. previous: the adapter of the last good round.',
       ),
     epochs: count.default(10).describe('A finetune has epochs × stepsPerEpoch steps.'),
-    stepsPerEpoch: count.default(300).describe('Steps of the optimizer in an epoch.'),
-    batchSize: count.default(16).describe('Samples a step.'),
+    stepsPerEpoch: count.default(300).describe('Optimizer steps in an epoch.'),
+    batchSize: count.default(16).describe('Samples per step.'),
     microBatchSize: count
       .optional()
-      .describe('Samples computed at once; must divide batchSize. Default: batchSize. Less takes less memory.'),
+      .describe('Samples computed at once; must divide batchSize. Smaller takes less memory. Default: batchSize.'),
     activationCheckpointing: z
       .boolean()
       .default(false)
-      .describe('Compute the inside of each layer again for its gradient: less memory, about a third more time.'),
+      .describe('Recompute the activations of each layer for its gradient: less memory, about a third more time.'),
     computeDtype: z
       .enum(computeDtypes)
       .default('float32')
-      .describe('What matrix products are computed in. tensorfloat32: on NVIDIA GPUs since Ampere, else float32.'),
+      .describe('Data type of matrix products. tensorfloat32: on NVIDIA GPUs since Ampere, else float32.'),
     weightDtype: z
       .enum(weightDtypes)
       .default('float32')
-      .describe("What the language model's frozen matrices are kept as. bfloat16 takes half the memory."),
-    maximumTokens: count.default(160).describe('The text of a sample is cut here.'),
-    weightDecay: rate.default(0.05).describe('Of AdamW.'),
+      .describe("Data type of the language model's frozen matrices in memory. bfloat16 takes half the memory."),
+    maximumTokens: count.default(160).describe('Longer samples are truncated.'),
+    weightDecay: rate.default(0.05).describe('Weight decay of AdamW.'),
     learningRate: learningRateSchema.prefault({}),
     lora: loraSchema.prefault({}),
-    checkpointEverySteps: count.default(100).describe('An interrupted finetune goes on from the newest checkpoint.'),
+    checkpointEverySteps: count.default(100).describe('An interrupted finetune resumes from the newest checkpoint.'),
     generatedSampleRatios: z
       .array(z.number().positive())
       .optional()
-      .describe("Sample ratios of round 1's, round 2's … data. Default: the square root of each one's size."),
+      .describe("Sample ratios of the data of round 1, round 2, … Default: the square root of each one's size."),
   })
   .refine(({ epochs, stepsPerEpoch, learningRate }) => learningRate.warmupSteps <= epochs * stepsPerEpoch, {
     path: ['learningRate', 'warmupSteps'],

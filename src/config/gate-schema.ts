@@ -15,16 +15,19 @@ export const gateSchema = z.strictObject({
     .describe(
       "Of the paired tests (McNemar's, exact, one-sided): the chance that a model that is no worse is called worse. 1: any drop beyond the tolerance counts.",
     ),
-  tolerance: share.default(0).describe('A drop of all validation questions that does not matter: 0.01 is one point.'),
-  typeTolerance: share.default(0.05).describe("A drop of one question type's questions that does not matter."),
-  typeTolerances: z.record(z.string(), share).default({}).describe('The same for single question types.'),
+  tolerance: share.default(0).describe('Tolerated drop on all validation questions: 0.01 is one point.'),
+  typeTolerance: share.default(0.05).describe('Tolerated drop on the questions of one question type.'),
+  typeTolerances: z
+    .record(z.string(), share)
+    .default({})
+    .describe('Tolerances of single question types, instead of typeTolerance.'),
   approval: z
     .strictObject({
-      timeoutHours: z.number().positive().default(72).describe('The default decision holds after this long.'),
+      timeoutHours: z.number().positive().default(72).describe('After this long, the default decision applies.'),
       defaultDecision: z
         .enum(['gate', 'accept', 'reject'])
         .default('gate')
-        .describe('What holds when nobody has decided. gate: what the tests say.'),
+        .describe('Applies when nobody has decided. gate: as the tests say.'),
     })
     .prefault({})
     .describe('For policy approve.'),
@@ -37,17 +40,17 @@ export const stopSchema = z.strictObject({
     .min(0)
     .max(100)
     .optional()
-    .describe('Multiple choice on the validation questions, in percent, that is good enough.'),
+    .describe('Ends the run at this multiple-choice score on the validation questions, in percent.'),
   plateauRounds: z
     .int()
     .positive()
     .optional()
-    .describe('End when this many rounds together have brought no significant gain (at gate.level).'),
+    .describe('Ends the run when this many rounds together brought no significant gain (at gate.level).'),
   budget: z
     .number()
     .positive()
     .optional()
     .describe(
-      'Begin no further round once the teacher has cost this much, in the currency of the prices. teacher.budget limits within a round.',
+      'Starts no further round once the teacher has cost this much, in the currency of the prices. teacher.budget applies within a round.',
     ),
 });

@@ -2,46 +2,44 @@ import { z } from 'zod';
 
 const count = z.int().positive();
 
-/** Adaptive Bad-case Sampling: what the teacher is asked for. */
+/** Adaptive Bad-case Sampling: which samples the teacher is asked for. */
 export const samplingSchema = z.strictObject({
   strategy: z
     .enum(['adaptive', 'expected-gain', 'uniform'])
     .default('adaptive')
     .describe(
-      'How question types are drawn. adaptive: by error rate. expected-gain: by what a sample of each is expected to bring, from its errors, its share of the questions and what earlier samples brought. uniform: all alike, to compare with.',
+      'How question types are drawn. adaptive: by error rate. expected-gain: by the gain expected of one more sample, from error rate, share of the questions and the gains of earlier samples. uniform: all equally, as a baseline.',
     ),
   requests: count.default(10_000).describe('Requests to the teacher in a round.'),
-  nearestImages: count.default(1000).describe("Images nearest to a bad case's image to draw from."),
+  nearestImages: count.default(1000).describe("Number of images nearest to a bad case's image that one is drawn from."),
   maximumBoxes: count.default(10).describe('Images with more boxes are skipped.'),
   embeddings: z
     .strictObject({
       model: z.string().min(1).describe('Directory of a CLIP model in Hugging Face format.'),
     })
     .optional()
-    .describe("What images are compared by. Default: what the base model's own vision side sees."),
-  embeddingShards: count
-    .default(1)
-    .describe('Parts that the images are embedded in, on as many GPU workers as there are.'),
+    .describe("Model whose embeddings images are compared by. Default: the base model's vision encoder."),
+  embeddingShards: count.default(1).describe('Shards of the images, embedded in parallel by the GPU workers.'),
   inContextExamples: z.int().nonnegative().default(2).describe('Bad cases shown to the teacher in a request.'),
 });
 
 const answers = z.int().nonnegative().max(20);
 const share = z.number().min(0).max(1);
 
-/** How often the teacher is asked its own questions again; by default not at all. */
+/** How the teacher answers its own new questions again, as a check. Off unless a number of answers is set. */
 export const verifySchema = z.strictObject({
   blindAnswers: answers
     .default(0)
-    .describe('How often the teacher answers each new question without seeing its own answer. 0: not at all.'),
+    .describe('How many times the teacher answers each new question without its first answer. 0: off.'),
   agreement: share.default(0.6).describe('A sample is kept when at least this share of the blind answers agrees.'),
   languageOnlyAnswers: answers
     .default(0)
-    .describe('How often it answers without any knowledge of the image. 0: not at all.'),
+    .describe('How many times it answers without any facts about the image. 0: off.'),
   languageOnlyRight: share
     .default(0.75)
-    .describe('From this share of correct answers on, a question needs no image. Guessing gives 0.25.'),
-  keepNeedsNoImage: share.default(0).describe('Share of the questions that need no image to keep; 0 drops them.'),
-  temperature: z.number().min(0).max(2).default(0.7).describe('Of these answers.'),
+    .describe('A question with at least this share of correct answers needs no image. Guessing gives 0.25.'),
+  keepNeedsNoImage: share.default(0).describe('Share of the questions that need no image which is kept; 0 drops all.'),
+  temperature: z.number().min(0).max(2).default(0.7).describe('Sampling temperature of these answers.'),
   blindPrompt: z.string().min(1).default('configs/prompts/verify-v1.md').describe('Prompt file of blindAnswers.'),
   languageOnlyPrompt: z
     .string()
@@ -52,18 +50,22 @@ export const verifySchema = z.strictObject({
 
 const similarity = z.number().gt(0).max(1);
 
-/** Which of the teacher's answers are kept, after the reference system's filters. */
+/** Which of the teacher's answers are kept, in addition to the reference system's filters. */
 export const refineSchema = z.strictObject({
   nearDuplicateSimilarity: similarity
     .default(0.85)
-    .describe('Share of common words and word pairs from which on two questions about an image are the same.'),
+    .describe(
+      'Two questions about an image with at least this share of words and word pairs in common are duplicates.',
+    ),
   maximumAlike: z
     .int()
     .positive()
     .optional()
-    .describe('How many questions of all rounds may be alike, choices included, about any images. Default: any.'),
+    .describe(
+      'Most questions of all rounds, about any image, that may be near duplicates of one another, choices included. Default: no limit.',
+    ),
   evaluationSimilarity: z
     .union([similarity, z.literal('off')])
     .default(0.85)
-    .describe("From here on a question with its choices is a copy of an evaluation question. off: don't compare."),
+    .describe('A question with its choices this similar to an evaluation question is a leak. off: no comparison.'),
 });

@@ -2,7 +2,7 @@ import { distance } from 'fastest-levenshtein';
 import type { z } from 'zod';
 import { fieldPath } from '../core/field-path.ts';
 
-/** Keys that had another name before → their names now; `[]` stands for any item of a list. */
+/** Former names of keys → their present names; `[]` stands for any item of a list. */
 export const renamedKeys: Readonly<Record<string, string>> = {
   'data.pictures': 'data.images',
   'data.train[].pictures': 'data.train[].images',
@@ -42,8 +42,8 @@ function patternOf(key: PropertyKey, index: number): string {
 type SchemaNode = z.core.JSONSchema.BaseSchema;
 
 /**
- * The known key that a person most likely meant: one of the same name elsewhere in the config, or else the
- * one at the same place that differs in the fewest letters. Given as a path from the top.
+ * The known key that was most likely meant: one of the same name elsewhere in the config, or else the key of the same
+ * group that differs in the fewest letters. A path from the top of the config.
  */
 export function nearestKey(schema: SchemaNode, place: readonly PropertyKey[], unknown: string): string | undefined {
   const elsewhere = allPaths(schema).find((keys) => sameWord(String(keys.at(-1)), unknown));

@@ -6,12 +6,12 @@ const count = z.int().positive();
 export const temporalSchema = z.strictObject({
   taskQueues: z
     .strictObject({
-      cpu: z.string().min(1).default('data-engine').describe('Of the steps that need no GPU.'),
+      cpu: z.string().min(1).default('data-engine').describe('Task queue of the steps that need no GPU.'),
       gpu: z
         .string()
         .min(1)
         .default('gpu')
-        .describe('Of the GPU workers; one a kind of GPU, as gpu-a100, keeps kinds apart.'),
+        .describe('Task queue of the GPU workers. One per kind of GPU, such as gpu-a100, keeps them apart.'),
     })
     .prefault({}),
   roundsPerExecution: count.default(10).describe('Rounds before the workflow continues as new.'),
@@ -25,31 +25,35 @@ export const temporalSchema = z.strictObject({
     .number()
     .positive()
     .default(24 * 60)
-    .describe('A finetune that takes longer is stopped and tried again.'),
-  stallTimeoutSeconds: z.number().positive().default(600).describe('A trainer without progress this long is dead.'),
+    .describe('A finetune that takes longer is stopped and retried.'),
+  stallTimeoutSeconds: z
+    .number()
+    .positive()
+    .default(600)
+    .describe('A trainer without progress for this long is stopped.'),
   failedStep: z
     .strictObject({
       action: z
         .enum(['fail', 'wait'])
         .default('fail')
         .describe(
-          'What a step does whose retries are spent: end the run, or wait for `retryStep`, `skipStep` or `giveUp`.',
+          'When the retries of a step are used up: fail ends the run; wait waits for `retryStep`, `skipStep` or `giveUp`.',
         ),
-      waitHours: z.number().positive().default(72).describe('A step that nobody answered in this time ends the run.'),
+      waitHours: z.number().positive().default(72).describe('The run ends when nobody has answered in this time.'),
     })
     .prefault({}),
 });
 
 export const notifyEvents = ['round', 'failed', 'approval', 'done'] as const;
 
-/** A webhook that is told how a run goes, as Slack and many others take it. */
+/** Notifications to a webhook, in the format of Slack and many others. */
 export const notifySchema = z.strictObject({
   webhookVariable: z
     .string()
     .min(1)
     .optional()
     .describe(
-      'Environment variable of the CPU workers that holds the address. An address lets anyone write, so it stands in no file. Without it nobody is told.',
+      'Environment variable of the CPU workers with the address. The address is a secret, so no file contains it. Default: no notifications.',
     ),
   on: z
     .array(z.enum(notifyEvents))

@@ -20,7 +20,7 @@ export function requireImageKind(head: Uint8Array, file: string): ImageKind {
   throw new InputError({
     file,
     problem: 'is cut short or not an image: it is no JPEG, PNG, GIF, WebP or TIFF, whatever its name says',
-    remedy: 'Fetch the image again, or take it out of the dataset',
+    remedy: 'Download the image again, or take it out of the dataset',
   });
 }
 

@@ -62,7 +62,7 @@ export function parseJson<S extends z.ZodType>(
         line: (firstLine ?? 1) + line - 1,
         column: line === 1 ? firstColumn + column - 1 : column,
         problem: `is not valid JSON: ${problem}`,
-        remedy: 'Mend the file at this place, or fetch it again if it was cut short',
+        remedy: 'Correct the file here, or download it again if it was cut short',
       },
       { cause },
     );
@@ -70,7 +70,10 @@ export function parseJson<S extends z.ZodType>(
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const { field, problem } = describeFirstIssue(result.error);
-  throw new InputError({ file, field, line: firstLine, problem, remedy: 'Mend this value' }, { cause: result.error });
+  throw new InputError(
+    { file, field, line: firstLine, problem, remedy: 'Correct this value' },
+    { cause: result.error },
+  );
 }
 
 /**

@@ -7,7 +7,7 @@ import type { QuestionRecord, TrainDataset } from './train-dataset.ts';
 /** Four choices, as the prompt's letters (A) to (D) need. */
 export const choicesSchema = z.tuple([z.string(), z.string(), z.string(), z.string()]);
 
-/** Reports a correct choice that is none of the choices; zod calls it for records that are otherwise right. */
+/** Reports a correct choice that is not among the choices; zod calls it for records that are valid otherwise. */
 export function checkCorrectChoice(
   record: { choices: readonly string[]; correct_choice_idx: number },
   context: z.RefinementCtx,
@@ -41,7 +41,7 @@ export type AokvqaQuestion = z.output<typeof questionSchema>;
 
 /**
  * Reads an A-OKVQA file that has answers, such as `aokvqa_v1p0_train.json`, or the reference system's
- * `aokvqa_v1p0_val_classified.json`, whose records have a `question_type` too.
+ * `aokvqa_v1p0_val_classified.json`, whose records also have a `question_type`.
  *
  * @throws InputError naming line or field, such as `[12].correct_choice_idx` when it is out of range.
  */
@@ -50,12 +50,12 @@ export async function readAokvqa(file: string): Promise<AokvqaQuestion[]> {
   const places = new Map<string, number>();
   for (const [index, { question_id }] of questions.entries()) {
     const earlier = places.get(question_id);
-    // Losses and answers are joined by id: a second question of the same id would take the first one's.
+    // Losses and answers are joined by id: a second question with the same id would get those of the first.
     if (earlier !== undefined) {
       throw new InputError({
         file,
         field: `[${index}].question_id`,
-        problem: `'${question_id}' is the id of [${earlier}] too`,
+        problem: `'${question_id}' is also the id of [${earlier}]`,
         remedy: 'Give every question its own id',
       });
     }

@@ -9,7 +9,7 @@ import { StorageError } from '../core/write-file.ts';
 import type { CocoBox, CocoFiles } from './coco.ts';
 import { streamRecords } from './stream-records.ts';
 
-/** Part of the name of an index: raised when its tables change. */
+/** Part of the name of an index. Increment it when the tables change. */
 export const cocoIndexVersion = 1;
 
 const id = z.int32().nonnegative();
@@ -28,8 +28,8 @@ const boxSchema = z.object({
 const captionSchema = z.object({ image_id: id, caption: z.string() });
 
 /**
- * Builds the index of COCO's annotations. It appears whole or not at all; when two processes build the same one, the
- * later takes the place of the earlier, whose readers keep what they have open.
+ * Builds the index of COCO's annotations. The file appears only once it is complete. When two processes build the same
+ * index, the later file replaces the earlier one, whose readers keep their open file.
  *
  * @throws InputError for a file that is missing, broken or not COCO's, and for an annotation whose image or
  *   category is not there; StorageError for a full disk and the like
@@ -64,7 +64,7 @@ export async function buildCocoIndex(files: CocoFiles, file: string): Promise<vo
 /** What a row of the staging table is about; an image's rows are read in this order. */
 const [IMAGE_OF_INSTANCES, IMAGE_OF_CAPTIONS, BOX, CAPTION] = [0, 1, 2, 3];
 
-/** All rows of both files go into one table, and come out of it sorted by image: sorting is what can spill. */
+/** All rows of both files go into one table and are read back sorted by image: DuckDB can sort on disk. */
 async function fill(staging: DuckDBConnection, target: DuckDBConnection, files: CocoFiles): Promise<void> {
   await staging.run(`
     CREATE TEMP TABLE facts (
@@ -142,8 +142,8 @@ async function refuseDangling(
     throw new InputError({
       file,
       field: `annotations[${place}].${key}`,
-      problem: `${value} is none of the file's ${of}`,
-      remedy: 'Mend this value, or add what it refers to',
+      problem: `${value} is not among the file's ${of}`,
+      remedy: 'Correct this value, or add what it refers to',
     });
   }
 }
@@ -163,7 +163,7 @@ interface ImageUnderWay {
   captions: string[];
 }
 
-/** Boxes and captions lie as one JSON text, because an image's are always read together. */
+/** Boxes and captions are stored as one JSON text, because those of an image are always read together. */
 async function writeImages(
   staging: DuckDBConnection,
   target: DuckDBConnection,
@@ -213,7 +213,7 @@ async function flush(file: string): Promise<void> {
 
 const ABANDONED_AFTER = 24 * 60 * 60 * 1000;
 
-/** Removes what builders that were killed left of this index. A builder at work is never that old. */
+/** Removes temporary files of builders that were killed. Those of a running builder are never that old. */
 async function removeAbandoned(file: string): Promise<void> {
   for (const name of await readdir(dirname(file))) {
     if (!name.startsWith(`${basename(file)}.`)) continue;

@@ -4,7 +4,7 @@ import { maximumImagePixels, requireImageKind } from '../core/image-kind.ts';
 import { InputError } from '../core/input-error.ts';
 
 /**
- * Makes sure that an image is there and whole, by decoding all of it.
+ * Checks that an image exists and is complete, by decoding all of it.
  *
  * @returns width and height in pixels, as they are stored
  *
@@ -14,7 +14,7 @@ export async function checkImage(file: string): Promise<{ width: number; height:
   const facts = await stat(file).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code !== 'ENOENT' && cause.code !== 'ENOTDIR') throw cause;
     throw new InputError(
-      { file, problem: 'no such image', remedy: 'Check the image folder, or fetch the image again' },
+      { file, problem: 'no such image', remedy: 'Check the image folder, or download the image again' },
       { cause },
     );
   });
@@ -22,7 +22,7 @@ export async function checkImage(file: string): Promise<{ width: number; height:
   try {
     const content = await readFile(file);
     requireImageKind(content, file);
-    // A color space or a stray marker that libvips warns of is no harm: COCO has such files.
+    // Warnings of libvips about color spaces or stray markers don't matter: COCO has such files.
     const { info } = await sharp(content, { failOn: 'truncated', limitInputPixels: maximumImagePixels })
       .raw()
       .toBuffer({ resolveWithObject: true });
@@ -33,7 +33,7 @@ export async function checkImage(file: string): Promise<{ width: number; height:
       {
         file,
         problem: `is cut short or not an image (${(cause as Error).message.trim().split('\n')[0]})`,
-        remedy: 'Fetch the image again',
+        remedy: 'Download the image again',
       },
       { cause },
     );

@@ -9,11 +9,11 @@ import { buildCocoIndex, cocoIndexVersion } from './build-coco-index.ts';
 import type { AnnotatedImage, CocoFiles, CocoImage, CocoIndex } from './coco.ts';
 
 /**
- * Opens the index of COCO's annotations, for as long as the work takes, and builds it first when the cache has none
- * for files of this content.
+ * Opens the index of COCO's annotations while the work runs, and builds it first unless the cache has one for files of
+ * this content.
  *
- * The index is a DuckDB file: an embedded database that is well kept, comes built for every platform without an
- * install script, sorts and joins within a set amount of memory, and may be read by any number of processes.
+ * The index is a DuckDB file: an embedded database that is well maintained, prebuilt for every platform, sorts and joins
+ * within a memory limit, and can be read by any number of processes.
  *
  * @param cacheFolder where indexes are kept, by content; safe to share between processes
  * @throws InputError naming file and place of what is wrong in the annotations
@@ -38,7 +38,7 @@ export async function withCoco<R>(
   }
 }
 
-/** The index file for annotations of this content, built when it is not there. */
+/** The index file for annotations of this content; built unless it exists. */
 export async function cocoIndexFile(files: CocoFiles, cacheFolder: string): Promise<string> {
   const content = {
     version: cocoIndexVersion,
@@ -69,7 +69,7 @@ function openIndex(connection: DuckDBConnection): CocoIndex {
       const images = new Map<number, AnnotatedImage>();
       const wanted = imageIds.map((id) => z.int().parse(id)).join(', ');
       // With its ids written out, a query for 250 of COCO's 118,287 images takes 13 ms of processor time; with a list as
-      // its parameter, 100 to 180 ms, for that reads the whole table. Integers need no quoting.
+      // its parameter, 100 to 180 ms, because that reads the whole table. Integers need no quoting.
       const found = await connection.runAndReadAll(
         `SELECT ${columns}, annotations FROM images WHERE id IN (${wanted || 'NULL'})`,
       );
@@ -89,10 +89,10 @@ function imageOf(row: unknown): CocoImage {
   return { id, fileName, width, height, boxCount, captionCount };
 }
 
-// The two files have half a gigabyte: a process that opens the index again and again hashes them once.
+// The two files have half a gigabyte: a process hashes them once, however often it opens the index.
 const hashes = new Map<string, { unchanged: string; hash: Promise<string> }>();
 
-/** The hash of a file that a person named. */
+/** The hash of a file, computed again only when the file has changed. */
 async function hashOf(file: string): Promise<string> {
   try {
     const { dev, ino, size, mtimeNs, ctimeNs } = await stat(file, { bigint: true });

@@ -25,18 +25,18 @@ export interface CocoBox {
   box: [x: number, y: number, width: number, height: number];
 }
 
-/** All that COCO says of an image; boxes and captions in the order of their files. */
+/** All annotations of an image; boxes and captions in the order of their files. */
 export interface AnnotatedImage extends CocoImage {
   boxes: CocoBox[];
   captions: string[];
 }
 
-/** What COCO says of the images of a split. It stays on the disk until it is asked for. */
+/** The annotations of the images of a split, read from the disk as needed. */
 export interface CocoIndex {
   /** All images, by ascending id. */
   list(): Promise<CocoImage[]>;
   /**
-   * All that is known of these images, by id. One call for many images is much cheaper than one for each.
+   * The annotations of these images, by id. One call for many images is much cheaper than one for each.
    *
    * @throws Error when one of them is not there
    */

@@ -14,8 +14,8 @@ export interface VersionDifference {
 }
 
 /**
- * Compares all data at two versions, whatever file a sample lies in. Of samples that both have only a hash is in
- * memory.
+ * Compares all data at two versions, regardless of the files that samples are in. Of samples that both versions have,
+ * only a hash is in memory.
  */
 export async function compareVersions(
   runRoot: string,
@@ -52,7 +52,7 @@ export async function* samplesAt(runRoot: string, version: DatasetVersion): Asyn
   }
 }
 
-/** How many samples there are of each type. */
+/** Question type → number of samples. */
 export function countByType(samples: Iterable<{ question_type: string }>): Record<string, number> {
   const result: Record<string, number> = {};
   for (const { question_type: type } of samples) result[type] = (result[type] ?? 0) + 1;

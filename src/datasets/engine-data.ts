@@ -8,7 +8,7 @@ import type { TrainDataset } from './train-dataset.ts';
 export const engineSampleSchema = z
   .object({
     image_id: z.int().nonnegative(),
-    /** The teacher's answer as it came. */
+    /** The teacher's answer, unparsed. */
     raw_instructions: z.string(),
     question_type: z.string(),
     question: z.string(),

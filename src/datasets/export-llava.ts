@@ -18,11 +18,11 @@ interface LlavaSample {
 
 const llavaFile = 'llava.json';
 const LETTERS = 'ABCD';
-// What LLaVA-1.5 adds to the multiple-choice questions of its own mixture.
+// The request that LLaVA-1.5 adds to the multiple-choice questions of its own mixture.
 const REQUEST = "Answer with the option's letter from the given choices directly.";
 const REQUEST_WITH_REASON = "Answer with the option's letter from the given choices, and explain your answer.";
 
-/** Writes a sample as LLaVA-1.5's mixture has A-OKVQA: choices a line each, the letter as the answer. */
+/** A sample in the form that A-OKVQA has in LLaVA-1.5's mixture: a line per choice, the letter as the answer. */
 function llavaSample(
   { image_id, question, choices, correct_choice_idx, rationales }: EngineSample,
   options: { id: string; images: string; answerFormat: 'QMA' | 'QMAE' },

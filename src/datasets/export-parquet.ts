@@ -12,7 +12,7 @@ export interface ExportInput {
   /** The run's folder, `runs/<run>`. */
   runRoot: string;
   version: DatasetVersion;
-  /** A folder that is not there yet, or is empty. */
+  /** A folder that does not exist yet, or is empty. */
   output: string;
   /** Where the images are: the folder, and its path under the data root. */
   images: { folder: string; path: string };
@@ -22,13 +22,13 @@ export interface ExportInput {
   embedImages?: boolean;
 }
 
-/** Images are some 160 KB each: shards of about a third of a gigabyte. */
+/** Images have about 160 KB each: shards of about a third of a gigabyte. */
 const ROWS_WITH_IMAGES = 2000;
 const ROWS = 500_000;
 
 /**
  * Writes Parquet files and a dataset card that Hugging Face's `datasets` loads by the folder's name. DuckDB reads the
- * kept JSON and writes the files, so that neither is in memory as a whole.
+ * JSON and writes the files, so that neither is in memory as a whole.
  */
 export async function writeParquetDataset(folder: string, input: ExportInput): Promise<string[]> {
   await mkdir(join(folder, 'data'));

@@ -14,7 +14,7 @@ export type ExportFormat = (typeof exportFormats)[number];
  * Writes the files of a version and of those it adds to, byte for byte as they were appended, with the manifests
  * (`versions.json`, the first version first).
  *
- * @throws InputError when the folder is not empty, or a part of the history is gone
+ * @throws InputError when the folder is not empty, or a file of the history is missing
  */
 export async function checkOutVersion(runRoot: string, version: DatasetVersion, output: string): Promise<string[]> {
   return fillFolder(output, (folder) => writeFiles(runRoot, version, folder, folder));
@@ -28,7 +28,7 @@ export async function checkOutVersion(runRoot: string, version: DatasetVersion, 
  * - `parquet`: a Hugging Face dataset: `README.md`, the dataset card, and `data/train-*.parquet`
  *
  * @returns the files, relative to the folder
- * @throws InputError when the folder is not empty, or a part of the history is gone, or an image is missing
+ * @throws InputError when the folder is not empty, or a file of the history or an image is missing
  */
 export async function exportVersion(format: ExportFormat, input: ExportInput): Promise<string[]> {
   const { runRoot, version, output } = input;

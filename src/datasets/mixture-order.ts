@@ -9,25 +9,25 @@ export interface MixtureShare {
   sampleRatio?: number;
 }
 
-/** Which sample is trained on when. */
+/** The order in which samples are trained on. */
 export interface MixtureOrder {
   /**
    * The sample of a draw: its number among the samples of all parts, one part after another. Step s, slot b of
-   * training is draw `s * batchSize + b`. It depends on the seed and the draw alone, so training goes on at any step,
-   * and any number of workers may share the slots.
+   * training is draw `s * batchSize + b`. It depends on the seed and the draw alone, so training can resume at any
+   * step, and any number of workers can share the slots.
    */
   sampleAt(draw: number): number;
 }
 
-/** Draws are dealt out in blocks: within one, each part has its share of them to within one draw. */
+/** Draws are assigned in blocks: in each, every part has its share of the draws to within one draw. */
 const BLOCK = 1024;
 
 /**
- * Deals out the draws of a mixture. A block gives each part its share by systematic sampling (evenly spaced points from a
- * random start), in a shuffled order; each part hands out its samples in passes, each pass a fresh shuffle, so that no
- * sample comes twice before all came once.
+ * Assigns the draws of a mixture. A block gives each part its share by systematic sampling (evenly spaced points from a
+ * random start), in a shuffled order. Each part gives its samples in passes, each pass a new shuffle, so that no sample
+ * is repeated before all have been used.
  *
- * Memory: a permutation of each part's samples and a few numbers a block.
+ * Memory: a permutation of each part's samples and a few numbers per block.
  *
  * @throws RangeError when no part has both samples and a positive ratio.
  */
@@ -57,8 +57,8 @@ export function mixtureOrder({ parts, seed }: { parts: readonly MixtureShare[]; 
   };
   const blocks = lastOf(2, (block: number) => {
     const ends = endsOf(block);
-    const dealt = Array.from({ length: BLOCK }, (_, position) => ends.findIndex((end) => position < end));
-    const shuffled = blockRandom.fork(block).fork('order').shuffle(dealt);
+    const assigned = Array.from({ length: BLOCK }, (_, position) => ends.findIndex((end) => position < end));
+    const shuffled = blockRandom.fork(block).fork('order').shuffle(assigned);
     const counts = [...drawsBefore(block)];
     return shuffled.map((part) => {
       const ordinal = counts[part] as number;
@@ -78,18 +78,18 @@ function cumulativeShares(parts: readonly MixtureShare[]): number[] {
   const ratios = parts.map(({ size, sampleRatio }) => (size === 0 ? 0 : (sampleRatio ?? Math.sqrt(size))));
   const total = ratios.reduce((sum, ratio) => sum + ratio, 0);
   if (!(total > 0)) {
-    throw new RangeError('The mixture has nothing to draw from: each part is empty or has the sample ratio 0');
+    throw new RangeError('The mixture has no samples to draw: each part is empty or has the sample ratio 0');
   }
   const last = ratios.findLastIndex((ratio) => ratio > 0);
   let reached = 0;
   return ratios.map((ratio, index) => {
     reached += ratio;
-    // Exactly one, whatever rounding makes of the sum.
+    // Exactly one, in spite of rounding.
     return index >= last ? 1 : reached / total;
   });
 }
 
-/** The n-th sample that a part hands out, over passes that are each shuffled anew. */
+/** The n-th sample that a part gives, over passes that are each shuffled again. */
 function passes(
   size: number,
   randomOf: (pass: number) => ReturnType<typeof seededRandom>,
@@ -101,7 +101,7 @@ function passes(
   return (ordinal) => permutation(Math.floor(ordinal / size))[ordinal % size] as number;
 }
 
-/** Remembers the last few results: draws come mostly in order, so the same ones are asked for again. */
+/** Caches the last few results: draws come mostly in order, so the same blocks are needed again. */
 function lastOf<T>(count: number, compute: (key: number) => T): (key: number) => T {
   const known = new Map<number, T>();
   return (key) => {

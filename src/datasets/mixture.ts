@@ -12,19 +12,19 @@ export interface MixturePart {
   name: string;
   /** How often it is drawn from, against the others' ratios. Default: the square root of its size. */
   sampleRatio?: number;
-  /** Its samples, always the same in the same order; read twice, and never all in memory. */
+  /** Its samples, always the same in the same order. They are read twice, and never all in memory. */
   samples(): AsyncIterable<TrainingSample>;
 }
 
 /**
- * Writes what a training run reads: `samples.jsonl`, the samples that it will see, and `order.json`, which of them when:
- * step s, slot b trains on line `order[s * batchSize + b]`, from 0. The order for a larger count begins with the samples
- * of the order for a smaller one.
+ * Writes the input of a training run: `samples.jsonl`, the samples that it uses, and `order.json`, their order: step s,
+ * slot b trains on line `order[s * batchSize + b]`, from 0. The order for a larger count begins with the samples of the
+ * order for a smaller one.
  *
- * The parts are streamed; in memory are two numbers a sample and one a draw.
+ * The parts are streamed; two numbers per sample and one per draw are in memory.
  *
  * @param input.count length of the order: steps times batch size
- * @returns how many samples the parts have together
+ * @returns the number of samples of all parts
  * @throws RangeError when no part has both samples and a positive ratio; StorageError for a full disk and the like
  */
 export async function writeMixture(

@@ -1,11 +1,11 @@
 /**
  * Cuts the elements of top-level arrays out of the bytes of a JSON document, as the bytes arrive.
  *
- * Only the structure is followed here (strings, brackets, the grammar of the top level); each element is parsed by
- * `JSON.parse`. Libraries that stream JSON put each value together from tokens, in JavaScript. Of the 860,001 annotations
- * of a file of COCO's size (439 MiB) that takes `stream-json` 3.8.0 71 seconds of processor time and `@streamparser/json`
- * 0.0.26 42; this, 10, as long as `JSON.parse` of the whole file, which needs 1.1 GiB. The byte of a fault, from which
- * line and column are told, comes with it.
+ * Only the structure is scanned here (strings, brackets, the grammar of the top level); each element is parsed by
+ * `JSON.parse`. Libraries that stream JSON build each value from tokens, in JavaScript. For the 860,001 annotations of a
+ * file of COCO's size (439 MiB) `stream-json` 3.8.0 takes 71 seconds of processor time and `@streamparser/json` 0.0.26
+ * takes 42; this takes 10, as long as `JSON.parse` of the whole file, which needs 1.1 GiB. It also reports the byte of a
+ * syntax error, for its line and column.
  */
 
 /** Bytes of one element, and where they are. */
@@ -19,7 +19,7 @@ export interface ElementBytes {
   offset: number;
 }
 
-/** The document breaks JSON's grammar at a byte. */
+/** A syntax error at a byte of the document. */
 export class ScanError extends Error {
   readonly offset: number;
   constructor(offset: number, problem: string) {
@@ -43,11 +43,11 @@ kinds[QUOTE] = QUOTED;
 kinds[OPEN_BRACKET] = kinds[OPEN_BRACE] = OPENING;
 kinds[CLOSE_BRACKET] = kinds[CLOSE_BRACE] = CLOSING;
 
-/** What the scanner stands before. */
+/** What the scanner expects next. */
 type Expected = 'document' | 'key' | 'key or end' | 'colon' | 'value' | 'comma or end' | 'nothing';
 
 export class RecordScanner {
-  /** Keys of the arrays that the document has and that were asked for. */
+  /** Keys of the wanted arrays that the document has. */
   readonly found = new Set<string>();
   private readonly wanted: ReadonlySet<string>;
   private expected: Expected = 'document';
@@ -55,7 +55,7 @@ export class RecordScanner {
   private rootIsArray = false;
   private key = '';
   private index = 0;
-  /** The value under way: where it starts, and what it is for. */
+  /** The current value: where it starts, and what it is for. */
   private started: number | undefined;
   private role: 'key' | 'element' | 'skipped' = 'key';
   private depth = 0;
@@ -75,7 +75,7 @@ export class RecordScanner {
    * Takes the next piece of the document.
    *
    * @returns the elements that are complete with it; their bytes stay valid
-   * @throws ScanError at the byte that can't be there
+   * @throws ScanError at the first byte that does not fit
    */
   push(piece: Buffer): ElementBytes[] {
     this.rest = this.rest.length === 0 ? piece : Buffer.concat([this.rest, piece]);
@@ -83,7 +83,7 @@ export class RecordScanner {
     try {
       this.scan(elements);
     } catch (error) {
-      // What came before the fault is handed out first: it may be at fault itself.
+      // The elements before the error are returned first: they may have errors of their own.
       if (elements.length === 0) throw error;
       this.failure = error;
     }
@@ -101,7 +101,7 @@ export class RecordScanner {
     this.dropScanned();
   }
 
-  /** Says that the document has no more bytes. @throws ScanError when it ends too early */
+  /** Marks the end of the document. @throws ScanError when it ends too early */
   end(): void {
     if (this.failure !== undefined) throw this.failure;
     if (this.expected === 'nothing') return;
@@ -210,14 +210,14 @@ export class RecordScanner {
     this.depth = 0;
   }
 
-  /** @returns the position after the value under way, or undefined when more bytes are needed */
+  /** @returns the position after the current value, or undefined when more bytes are needed */
   private endOfValue(): number | undefined {
     const { rest } = this;
     const { length } = rest;
     let { position, depth } = this;
     for (; position < length; position += 1) {
       const kind = kinds[rest[position] as number];
-      // Numbers and words, and what separates them inside a value: most of the bytes.
+      // Numbers, words and separators inside a value: most of the bytes.
       if (kind === ORDINARY || (kind === SEPARATOR && depth > 0)) continue;
       if (kind === QUOTED) {
         const end = endOfString(rest, position + 1);

@@ -16,12 +16,12 @@ export interface StreamedRecord<T> {
 }
 
 /**
- * Reads the elements of top-level arrays of a JSON file, of any size, in the order of the file. Of the file no more
- * is in memory than a piece of a megabyte.
+ * Reads the elements of top-level arrays of a JSON file of any size, in the order of the file. At most a megabyte of it
+ * is in memory.
  *
  * @param schemas what each array's elements look like, by the array's key; arrays of other keys are skipped. The key
  *   of a file that is itself an array is the empty string.
- * @returns the records in batches, so that reading costs no promise a record
+ * @returns the records in batches, to spend a promise per batch instead of one per record
  * @throws InputError when the file is missing; with line and column when it is not JSON; with the field, such as
  *   `annotations[12].bbox`, when an element does not fit its schema or an array is not there.
  */
@@ -62,7 +62,7 @@ async function checkElement<S extends z.ZodType>(
   try {
     value = JSON.parse(text);
   } catch {
-    // Parsed again only to find the place.
+    // Parsed again only for line and column.
     const start = await placeInFile(file, offset);
     return parseJson(text, file, schema, start.line, start.column);
   }
@@ -75,7 +75,7 @@ async function checkElement<S extends z.ZodType>(
       file,
       field: `${place}${field === '' || field.startsWith('[') ? field : `.${field}`}`,
       problem,
-      remedy: 'Mend this value',
+      remedy: 'Correct this value',
     },
     { cause: result.error },
   );
@@ -87,7 +87,7 @@ async function brokenFile(file: string, offset: number, problem: string, cause: 
       file,
       ...(await placeInFile(file, offset)),
       problem: `is not valid JSON: ${problem}`,
-      remedy: 'Mend the file at this place, or fetch it again if it was cut short',
+      remedy: 'Correct the file here, or download it again if it was cut short',
     },
     { cause },
   );
@@ -105,8 +105,8 @@ function notThisKind(file: string, array: string): InputError {
 }
 
 /**
- * The line and column, both from 1, of a byte of a UTF-8 file. The file is read up to there again: only messages
- * about broken files need it.
+ * The line and column, both from 1, of a byte of a UTF-8 file. Reads the file again up to that byte, for error
+ * messages only.
  */
 async function placeInFile(file: string, offset: number): Promise<{ line: number; column: number }> {
   let line = 1;
@@ -118,7 +118,7 @@ async function placeInFile(file: string, offset: number): Promise<{ line: number
         line += 1;
         column = 1;
       } else if ((byte & 0xc0) !== 0x80) {
-        // Every byte of UTF-8 but the ones that go on with a character.
+        // Every byte of UTF-8 except continuation bytes.
         column += 1;
       }
     }

@@ -6,12 +6,12 @@ import { hashFile } from '../core/hash.ts';
 import { InputError } from '../core/input-error.ts';
 import { StorageError } from '../core/write-file.ts';
 
-/** Where the file of this content is kept. */
+/** The object file for this content. */
 export function objectFile(folder: string, sha256: string): string {
   return join(folder, 'objects', sha256);
 }
 
-/** Keeps a file by its content, unless that content is there already. @returns its SHA-256 */
+/** Stores a file by its content, unless that content is stored already. @returns its SHA-256 */
 export async function keepObject(folder: string, file: string): Promise<string> {
   const sha256 = await hashFile(file);
   const target = objectFile(folder, sha256);
@@ -24,9 +24,9 @@ export async function keepObject(folder: string, file: string): Promise<string> 
 }
 
 /**
- * Writes a kept file out.
+ * Writes a copy of a stored file.
  *
- * @throws InputError when it is gone, or is not what it was
+ * @throws InputError when it is missing or was changed
  */
 export async function checkOutObject(folder: string, sha256: string, target: string): Promise<void> {
   const file = objectFile(folder, sha256);
@@ -34,7 +34,7 @@ export async function checkOutObject(folder: string, sha256: string, target: str
   if (found !== sha256) {
     throw new InputError({
       file,
-      problem: found === undefined ? 'this part of the history is gone' : 'this part of the history was changed',
+      problem: found === undefined ? 'this file of the history is missing' : 'this file of the history was changed',
       remedy: 'Restore it, or run the append step of its round again',
     });
   }
@@ -45,7 +45,7 @@ async function copyAtomically(file: string, target: string): Promise<void> {
   const temporary = `${target}.${randomBytes(6).toString('hex')}.tmp`;
   try {
     await mkdir(dirname(target), { recursive: true });
-    // Where the file system can, the copy takes no space of its own until one of the two is changed.
+    // Where the file system supports it, the copy shares the disk space of the original.
     await copyFile(file, temporary, constants.COPYFILE_FICLONE);
     const handle = await open(temporary, 'r+');
     await handle.sync().finally(() => handle.close());

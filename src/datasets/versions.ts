@@ -5,8 +5,8 @@
  *   dataset-versions/objects/<hash>  the files of all versions, by content
  *   dataset-versions/log.jsonl       which version was appended when, and which were set aside
  *
- * A round done anew adds a version; nothing is ever overwritten, so every version can be written out again. A version
- * that was set aside stays, but none is added to it.
+ * A repeated round adds a version; nothing is ever overwritten, so every version can be restored. A version that was set
+ * aside stays, but no version adds to it.
  */
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -33,7 +33,7 @@ const versionSchema = z.object({
   teacher: z.string(),
   promptVersion: z.string(),
   seed: z.union([z.number(), z.string()]),
-  /** What the teacher was asked for and was paid. Money is there when prices are known. */
+  /** What the teacher's answers cost; the amount only where prices are known. */
   cost: z.object({
     promptTokens: z.int().nonnegative(),
     completionTokens: z.int().nonnegative(),
@@ -41,15 +41,15 @@ const versionSchema = z.object({
     /** Of `amount`: `USD`. */
     currency: z.string().optional(),
   }),
-  /** Answers of the teacher that were not taken. */
+  /** The teacher's answers that were rejected. */
   rejected: z.int().nonnegative(),
   rejectedByReason: counts,
 });
 
-/** What one round added to the data, and where it came from. */
+/** What one round added to the data, and its origin. */
 export type DatasetVersion = z.output<typeof versionSchema>;
 
-/** A version to be: its files are those on the disk. */
+/** A version to append, with its files on the disk. */
 export type NewVersion = Omit<DatasetVersion, 'schemaVersion' | 'id' | 'parents' | 'files'> & {
   files: readonly { /** Of the file in the version, without folder. */ name: string; path: string; samples: number }[];
 };
@@ -58,7 +58,7 @@ const logEntrySchema = z.object({
   id: z.string(),
   round: z.int(),
   at: z.string(),
-  /** Such a line appends nothing: it says whether the version is built upon. */
+  /** A line with this field appends nothing: it records whether the version is built upon. */
   setAside: z.boolean().optional(),
 });
 
@@ -67,9 +67,9 @@ export interface VersionInHistory {
   version: DatasetVersion;
   /** ISO 8601. */
   at: string;
-  /** False when its round was done anew afterwards. */
+  /** False when its round was repeated afterwards. */
   current: boolean;
-  /** True when what was made with it was not good enough to be built upon. */
+  /** True when the model trained with it was not good enough to be built upon. */
   setAside: boolean;
 }
 
@@ -99,7 +99,7 @@ export async function appendVersion(
   return { version, appended: true };
 }
 
-/** Says whether the current version of a round is built upon. Saying it again changes nothing. */
+/** Records whether the current version of a round is built upon. Repeating it changes nothing. */
 export async function markVersion(
   runRoot: string,
   { round, setAside }: { round: number; setAside: boolean },
@@ -117,9 +117,9 @@ export async function parentOf(runRoot: string, round: number): Promise<DatasetV
 }
 
 /**
- * Everything that was ever appended, oldest first.
+ * All versions that were ever appended, oldest first.
  *
- * @throws InputError when a version's file was changed by hand
+ * @throws InputError when a version's file was modified
  */
 export async function versionHistory(runRoot: string): Promise<VersionInHistory[]> {
   if (!(await fileExists(logFile(runRoot)))) return [];
@@ -157,19 +157,19 @@ export async function findVersion(runRoot: string, name: string): Promise<Datase
   throw new InputError({
     file: join(runRoot, versionsFolder),
     field: name,
-    problem: found.size > 1 ? `begins the ids of ${found.size} versions` : 'is no version of this run',
+    problem: found.size > 1 ? `is the beginning of ${found.size} ids` : 'is not a version of this run',
     remedy: 'Give the beginning of an id that `dataengine data log` shows, round-<k>, or latest',
   });
 }
 
-/** The versions that make up the data at a version: the first one's additions first, its own last. */
+/** The versions that make up the data at a version: the first one first, the version itself last. */
 export async function lineageOf(runRoot: string, version: DatasetVersion): Promise<DatasetVersion[]> {
   const [parent] = version.parents;
   if (parent === undefined) return [version];
   return [...(await lineageOf(runRoot, await readVersion(runRoot, parent))), version];
 }
 
-/** The kept file of a version. */
+/** The stored file of a version. */
 export function versionObject(runRoot: string, { sha256 }: { sha256: string }): string {
   return objectFile(join(runRoot, versionsFolder), sha256);
 }
@@ -195,7 +195,7 @@ async function readVersion(runRoot: string, wanted: string): Promise<DatasetVers
   throw new InputError({
     file,
     field: 'id',
-    problem: 'does not fit the content: the file was changed',
+    problem: 'does not match the content: the file was modified',
     remedy: 'Restore it, or run the append step of this round again',
   });
 }

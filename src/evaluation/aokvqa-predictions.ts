@@ -1,5 +1,5 @@
 /**
- * A-OKVQA's predictions in the format of its leaderboard, and their score as its official script has it
+ * A-OKVQA's predictions in the format of its leaderboard, scored as by its official script
  * (`evaluation/eval_predictions.py` of https://github.com/allenai/aokvqa).
  */
 import { z } from 'zod';
@@ -21,8 +21,8 @@ export function readAokvqaPredictions(file: string): Promise<AokvqaPredictions> 
 
 /**
  * The official scores, in percent: a question without a prediction counts as wrong, questions marked difficult don't
- * count for direct answers, and answers are compared letter by letter, capitals and blanks included. A setting that
- * no question has a prediction for has no score, and neither has one that no question counts for.
+ * count for direct answers, and answers are compared letter by letter, case and spaces included. A setting
+ * without predictions, or without questions that count, has no score.
  */
 export function scoreAokvqaPredictions(
   questions: readonly AokvqaQuestion[],

@@ -6,7 +6,7 @@ const letters = ['A', 'B', 'C', 'D', 'E', 'F', 'G', 'H'];
 
 /**
  * A bad case as the teacher sees it among the in-context examples. The wording is the reference system's file
- * format (`bad_case_aokvqa_classified.json`), blanks included.
+ * format (`bad_case_aokvqa_classified.json`), spaces included.
  */
 export function badCasePrompt(
   question: Pick<BadCase, 'question' | 'choices' | 'correct_choice_idx' | 'question_type'>,
@@ -23,9 +23,9 @@ export function badCasePrompt(
 }
 
 /**
- * Collects what the model answered wrongly, by question type: the content of
- * `bad_case_aokvqa_classified.json`. Every type that was asked is a key, with an empty list where nothing went
- * wrong; types are in alphabetical order, bad cases in the order of the records.
+ * Collects the questions that the model answered wrongly, by question type: the content of
+ * `bad_case_aokvqa_classified.json`. Every type of the records is a key, with an empty list where all answers are
+ * correct; types are in alphabetical order, bad cases in the order of the records.
  *
  * @param options.imageFolder the folder of the questions' images; its last part starts each `image_path`
  */

@@ -6,24 +6,24 @@ import { type QuestionScoreLine, readQuestionScores, readScores, type Scores, sc
 import { type BootstrapSettings, bootstrapMean, type Estimate } from './statistics/bootstrap.ts';
 import { mcNemarExact } from './statistics/paired-tests.ts';
 
-/** One measure of two models, on the questions that both were asked. */
+/** One measure of two models, on the questions that both have. */
 export interface Comparison {
   set: string;
   title: string;
   measure: string;
   /** Questions compared. */
   count: number;
-  /** Questions that only one of the two was asked. */
+  /** Questions that only one of the two evaluations has. */
   leftOut: number;
   /** Mean scores, 0 to 1. */
   first: number;
   second: number;
   /** Second minus first, with the 95 % interval of the paired bootstrap. */
   difference: Estimate;
-  /** Questions that only the first, and only the second, got right, where each is right or wrong. */
+  /** Questions that only the first, and only the second, answered correctly; for measures of right or wrong. */
   onlyFirst?: number;
   onlySecond?: number;
-  /** McNemar's exact test, two-sided, where each is right or wrong. */
+  /** McNemar's exact test, two-sided; for measures of right or wrong. */
   pValue?: number;
 }
 
@@ -61,7 +61,7 @@ export function comparePaired(
  * Compares two evaluations: folders that hold `scores.json`, or `evaluate/` folders of rounds, whose sets are matched by
  * name.
  *
- * @throws InputError when a folder holds no evaluation, they have no set in common, or a set's benchmark differs
+ * @throws InputError when a folder contains no evaluation, they have no set in common, or a set's benchmark differs
  */
 export async function compareEvaluations(
   firstFolder: string,
@@ -70,7 +70,7 @@ export async function compareEvaluations(
 ): Promise<Comparison[]> {
   const first = await evaluationsIn(firstFolder);
   const second = await evaluationsIn(secondFolder);
-  // One evaluation on each side is meant to be compared, whatever its name: blind or not, another round's.
+  // A single evaluation on each side is compared whatever the names are: blind or not, or of another round.
   const pairs =
     first.length === 1 && second.length === 1
       ? [[first[0], second[0]] as [Evaluation, Evaluation]]
@@ -111,7 +111,7 @@ async function evaluationsIn(folder: string): Promise<Evaluation[]> {
   if (found.length > 0) return found;
   throw new InputError({
     file: folder,
-    problem: `holds no ${scoresFile}, nor does a folder in it`,
+    problem: `contains no ${scoresFile}, and neither does a folder in it`,
     remedy: 'Name the folder that `dataengine evaluate` wrote',
   });
 }

@@ -1,5 +1,5 @@
 /**
- * What an evaluation leaves in its folder, for people, for the report, and to be compared with another model's.
+ * The files of an evaluation: for people, for the report and for comparison with another model.
  */
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -23,10 +23,10 @@ const scoresSchema = z.object({
   blind: z.boolean(),
   /** Hash of the weights that gave the answers. */
   weights: z.string(),
-  /** Hash of what was asked. */
+  /** Hash of the questions as they were put to the model. */
   asked: z.string(),
   questions: z.number(),
-  /** Questions in whose answer no choice was found; they count as wrong. */
+  /** Questions with an answer in which no choice was found; they count as wrong. */
   unanswered: z.number(),
   /** The main measure first. Scores are shares, 0 to 1, with 95 % confidence intervals; `count` is what they are of. */
   measures: z.record(

@@ -3,11 +3,11 @@ import type { EvaluatedQuestion } from './records.ts';
 /** Question type → how many questions of it were asked, and how many answered wrongly. */
 export type TypeResults = Record<string, { asked: number; wrong: number }>;
 
-/** What a type is worth, as `expected_gain.json` keeps it. */
+/** The expected gain of a question type, as in `expected_gain.json`. */
 export interface TypeGain {
   /** Share of the validation questions. */
   share: number;
-  /** Error rate, shrunk toward that of all types by as much as chance alone could have moved it. */
+  /** Error rate, shrunk toward that of all types according to its sampling variance. */
   error: number;
   /** How fast new samples of the type lower its error, against the mean of all types (1), shrunk in the same way. */
   learning: number;
@@ -15,7 +15,7 @@ export interface TypeGain {
   weight: number;
 }
 
-// A type that did not get better so far may have had bad luck or bad samples: it is never given up.
+// A type that did not improve so far may have had bad luck or bad samples: it is never dropped.
 const leastLearning = 0.1;
 
 /** Counts an evaluation by question type. */
@@ -33,13 +33,13 @@ export function countByType(
 }
 
 /**
- * Weights question types by how much accuracy one more sample of each is expected to bring.
+ * Weights question types by the accuracy that one more sample of each is expected to gain.
  *
- * The error of a type falls by a share of itself with each sample, so what a sample brings is the type's share of the
+ * The error of a type falls by a share of itself with each sample, so the gain of a sample is the type's share of the
  * questions, times its error, times its rate of learning. Error rates are beta-binomial posterior means, with a prior
  * fitted to all types by moments (Kleinman 1973): three wrong answers of four don't make a rare type the weakest.
  * Rates of learning come from the rounds so far, combined over rounds by their sampling variance and shrunk by
- * the variance between types (DerSimonian and Laird 1986). Without earlier rounds all types learn alike.
+ * the variance between types (DerSimonian and Laird 1986). Without earlier rounds, all types have the same rate.
  *
  * @param input.results the validation results of all rounds so far, oldest first, at least one
  * @param input.samplesAdded question type → samples that were added between one result and the next
@@ -84,7 +84,7 @@ function shrunkErrors(results: TypeResults): Record<string, number> {
   const spread = sum(all.map(([, result]) => result.asked * (result.wrong / result.asked - pooled) ** 2));
   const size = asked - sum(all.map(([, result]) => result.asked ** 2)) / (asked || 1);
   const between = size > 0 ? Math.max(0, (spread - (all.length - 1) * noise) / size) : 0;
-  // The prior counts for as many questions as this; with no more spread than chance makes, all types are alike.
+  // The number of questions that the prior counts for. Without more spread than by chance, all types have the pooled rate.
   const strength = between > 0 ? Math.max(1, noise / between - 1) : Number.POSITIVE_INFINITY;
   return Object.fromEntries(
     all.map(([type, result]) => [
@@ -123,7 +123,7 @@ function learningByType(
   }
   const all = [...ofType.values()];
   const { rate: mean } = combine(all);
-  // Nothing has been learned so far, or nothing that can be told from chance's doing: no type is better than another.
+  // No learning so far, or none that differs from chance: all types have the same rate.
   if (all.length < 2 || !(mean > 0)) return new Map();
   const between = varianceBetween(all, mean);
   return new Map(

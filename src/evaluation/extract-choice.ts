@@ -15,7 +15,7 @@ const refusals = [
   'Cannot determine the answer',
 ];
 const punctuation = /[.()[\],:;!*#{}]/g;
-/** A letter counts among the last words only: earlier an `A` is likelier the article. */
+/** A letter counts only among the last words: earlier, an `A` is more likely the article. */
 const lastWords = 5;
 const statedLetter = /answer is:?\s*(?:\*\*|\()*([A-Z])(?![A-Za-z'])/;
 
@@ -36,7 +36,7 @@ export function extractChoice(answer: string, choices: readonly LetteredChoice[]
 }
 
 function extractByWords(answer: string, choices: readonly LetteredChoice[]): ExtractedChoice {
-  // An answer far longer than all choices together may well name several in passing.
+  // An answer far longer than all choices together may mention several of them.
   const allWords = choices.reduce((sum, { text }) => sum + text.length, 0);
   if (answer.length > 2 * allWords) return undefined;
   const contained = choices.filter(({ text }) => answer.includes(text.toLowerCase()));

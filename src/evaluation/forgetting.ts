@@ -1,11 +1,11 @@
 /**
- * What earlier rounds could do and this one can't: forgetting, which an accuracy that rises elsewhere hides.
+ * Forgetting: what earlier rounds answered correctly and this one does not, hidden by gains elsewhere.
  */
 import { z } from 'zod';
 import { type Answered, isRight } from './round-comparison.ts';
 
 const forgottenSchema = z.object({
-  /** The earlier round that was best at the type; the latest of those that were alike. */
+  /** The earlier round that was best at the type; the latest of equally good ones. */
   bestRound: z.number(),
   /** Questions that it got right. */
   right: z.number(),
@@ -20,7 +20,7 @@ export const forgettingSchema = z.record(z.string(), forgottenSchema);
 export type Forgetting = z.output<typeof forgettingSchema>;
 
 /**
- * For each question type, the questions that the earlier round that was best at it got right, and that are wrong now.
+ * For each question type, the questions that the best earlier round answered correctly and that are wrong now.
  *
  * @param earlier round → its answers to the validation questions; rounds that were set aside left out
  * @returns by type in alphabetical order; empty when there is no earlier round

@@ -1,6 +1,6 @@
 import type { AokvqaQuestion } from '../datasets/aokvqa.ts';
 
-/** Which questions have a type, and which still need one (from the teacher). */
+/** The questions whose type is known, and those that the teacher has to classify. */
 export interface KnownQuestionTypes {
   /** Question id → question type. */
   types: Map<string, string>;
@@ -8,7 +8,7 @@ export interface KnownQuestionTypes {
 }
 
 /**
- * Finds the type of each question: its own `question_type`, else that of the same question in a classified
+ * Finds the question type of each question: its own `question_type`, or else that of the same question in a classified
  * file (`aokvqa_v1p0_val_classified.json`). Official A-OKVQA questions have none.
  */
 export function knownQuestionTypes(
@@ -26,18 +26,18 @@ export function knownQuestionTypes(
   return { types, missing };
 }
 
-/** How far two sortings of the same questions agree. */
+/** How far two classifications of the same questions agree. */
 export interface TypeAgreement {
-  /** Questions that both have sorted. */
+  /** Questions that both have classified. */
   questions: number;
   agreed: number;
   /** agreed / questions, 0 to 1; 0 for none. */
   share: number;
   /** Agreement beyond chance, at most 1 (Cohen's kappa). */
   kappa: number;
-  /** By the type in the reference. */
+  /** By the question type in the reference. */
   byType: Record<string, { questions: number; agreed: number }>;
-  /** What was sorted otherwise, the most frequent first. */
+  /** Differences, the most frequent first. */
   confusions: { reference: string; found: string; questions: number }[];
 }
 

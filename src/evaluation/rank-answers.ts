@@ -2,8 +2,7 @@ import type { EvaluationAnswer } from '../trainer/protocol.ts';
 import type { AnsweredQuestion, BenchmarkQuestion } from './benchmarks/benchmark.ts';
 
 /**
- * The choice that the model finds likeliest: the lowest mean loss, the first of equals. A loss that is not a
- * number never wins.
+ * The most likely choice: that of the lowest mean loss, the first of equals. A loss that is not a number never wins.
  *
  * @throws Error when there is no loss that is a number.
  */

@@ -28,10 +28,10 @@ const badCase = z.object({
   image_path: z.string(),
 });
 
-/** One record of `aokvqa_eval.json`: an official A-OKVQA question with what the model made of it. */
+/** One record of `aokvqa_eval.json`: an official A-OKVQA question with the model's answer. */
 export type EvaluatedQuestion = z.output<typeof evaluatedQuestion>;
 
-/** A question that the model answered wrongly, as `bad_case_aokvqa_classified.json` holds it. */
+/** A question that the model answered wrongly, as in `bad_case_aokvqa_classified.json`. */
 export type BadCase = z.output<typeof badCase>;
 
 /** Question type → the bad cases of that type. */

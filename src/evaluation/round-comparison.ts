@@ -1,20 +1,20 @@
 /**
- * Is a round's model worse than the one that it would take the place of?
+ * Whether a round's model is worse than the one that it would replace.
  */
 import { z } from 'zod';
 import type { EvaluatedQuestion } from './records.ts';
 import { holmAdjusted, mcNemarWorse } from './statistics/paired-tests.ts';
 
-/** What of an answered question the comparison needs. */
+/** The fields of an answered question that the comparison uses. */
 export type Answered = Pick<
   EvaluatedQuestion,
   'question_id' | 'question_type' | 'model_choice_idx' | 'correct_choice_idx'
 >;
 
 const pairSchema = z.object({
-  /** Questions that both models were asked. */
+  /** Questions that both models answered. */
   questions: z.number(),
-  /** How many each got right. */
+  /** Number of correct answers of each. */
   rightBefore: z.number(),
   rightNow: z.number(),
   /** Right before and wrong now, and the reverse. */
@@ -22,9 +22,9 @@ const pairSchema = z.object({
   won: z.number(),
   /** McNemar's exact test that it got worse, one-sided; of a type, corrected by Holm for all types tested at once. */
   pValue: z.number(),
-  /** The drop that is put up with, as a share of the questions. */
+  /** The tolerated drop, as a share of the questions. */
   tolerance: z.number(),
-  /** Both: the drop is larger than that, and the test calls it no chance. */
+  /** Whether the drop is larger than the tolerance and significant. */
   worse: z.boolean(),
 });
 
@@ -47,10 +47,10 @@ export interface WorseSettings {
 /**
  * Compares the answers of two models question by question, overall and by question type.
  *
- * A model counts as worse where McNemar's exact test, one-sided, says so at the level, and the drop is beyond the
- * tolerance: a significant drop of two questions in ten thousand stops nobody, nor does a large one in four questions.
- * All questions together are tested at the level; the types, tested at once, at the level after Holm's correction,
- * so that the more types there are, the more it takes to be called worse in one of them.
+ * A model counts as worse where McNemar's exact test, one-sided, is significant at the level, and the drop is beyond the
+ * tolerance: neither a significant drop of two questions in ten thousand nor a large one in four questions is enough. All
+ * questions together are tested at the level; the types, tested at once, at the level after Holm's correction: the more
+ * types there are, the stronger the evidence for one of them has to be.
  */
 export function compareRounds(
   before: readonly Answered[],
@@ -75,7 +75,7 @@ export function compareRounds(
   return { overall: judge(count(pairs), settings.tolerance, settings.level), byType: Object.fromEntries(byType) };
 }
 
-/** In a few words why it is worse, most telling first; empty when it is not. */
+/** Why it is worse, in a few words, the strongest evidence first; empty when it is not. */
 export function whyWorse({ overall, byType }: RoundComparison): string[] {
   const reasons = overall.worse ? [`all questions: ${describeDrop(overall)}`] : [];
   const types = Object.entries(byType).filter(([, pair]) => pair.worse);

@@ -1,5 +1,5 @@
 /**
- * When a run has done enough. The workflow counts the rounds; these are the other reasons to end.
+ * The rules that end a run, other than the number of rounds, which the workflow counts.
  */
 import { type Answered, isRight } from './round-comparison.ts';
 import { mcNemarWorse } from './statistics/paired-tests.ts';
@@ -15,7 +15,7 @@ export interface Stop {
 
 export interface StopInput {
   targetScore?: number | undefined;
-  /** Absent as long as there were fewer rounds. */
+  /** Absent while there are fewer rounds. */
   plateau?:
     | {
         rounds: number;
@@ -31,7 +31,7 @@ export interface StopInput {
   score: number;
 }
 
-/** The first rule that says stop: target, plateau, budget. */
+/** The first rule that ends the run: target, plateau, budget. */
 export function findStop({ targetScore, plateau, budget, score }: StopInput): Stop | undefined {
   if (targetScore !== undefined && score >= targetScore) {
     return {

@@ -2,8 +2,8 @@ import type { TypeResults } from './expected-gain.ts';
 import type { EvaluatedQuestion, Weights } from './records.ts';
 
 /**
- * The share of wrong answers for each question type that was asked, to three decimals: what `weight.json`
- * holds, and what Adaptive Bad-case Sampling draws types by. Types are in alphabetical order.
+ * The share of wrong answers for each question type, to three decimals: the content of `weight.json`, by which
+ * Adaptive Bad-case Sampling draws types. Types are in alphabetical order.
  */
 export function errorWeights(
   records: readonly Pick<EvaluatedQuestion, 'question_type' | 'model_choice_idx' | 'correct_choice_idx'>[],
@@ -23,7 +23,7 @@ function share(wrong: number, asked: number): number {
   return Math.round((wrong / asked) * 1000) / 1000;
 }
 
-/** A round that was set aside: what it drew, and what became of each type's questions. */
+/** A round that was set aside: what it drew, and its validation results. */
 export interface FailedAttempt {
   /** Question type → how many requests it drew. */
   requestsByType: Readonly<Record<string, number>>;
@@ -34,10 +34,10 @@ export interface FailedAttempt {
 
 /**
  * Changes the weights that question types are drawn by after rounds that were set aside, so that the next attempt does
- * not draw as they did: each such round halves the weight of the type that it drew most, and lowers that of others
+ * not repeat their draws: each such round halves the weight of the type that it drew most, and lowers that of others
  * by half of their share of its draws against that type's. A type whose questions it answered better keeps its weight.
  *
- * No weight becomes 0 by it, so no weakness is given up; with each failure the draw moves to types that were tried less.
+ * No weight becomes 0 by it, so no weakness is dropped; with each failure the draw moves to types that were tried less.
  */
 export function dampWeights(weights: Weights, attempts: readonly FailedAttempt[]): Weights {
   const damped = Object.entries(weights).map(([type, weight]) => {

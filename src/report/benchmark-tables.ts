@@ -1,10 +1,10 @@
 import { escapeHtml, type Html, table } from './html.ts';
 import type { ReportMeasure, ReportRound } from './report-input.ts';
 
-/** Every measure of every set: a line each, a column a round, with the 95 % confidence interval. */
+/** Scores with 95 % confidence intervals: a row per measure of a set, a column per round. */
 export function benchmarkTable(rounds: ReportRound[]): Html {
   const lines = unique(rounds.flatMap(({ benchmarks }) => benchmarks));
-  if (lines.length === 0) return '<p>Nothing was scored yet.</p>';
+  if (lines.length === 0) return '<p>No scores yet.</p>';
   const rows = lines.map((line) => [
     `${line.title} (${line.set}), ${line.measure}`,
     ...rounds.map(({ benchmarks }) => scoreCell(benchmarks.find((one) => isSame(one, line)))),
@@ -12,7 +12,7 @@ export function benchmarkTable(rounds: ReportRound[]): Html {
   return table(['Score (95 % confidence interval)', ...rounds.map(({ round }) => `Round ${round}`)], rows);
 }
 
-/** The scores by ability, dimension and type of the last round, a fold for each measure. */
+/** The last round's scores by ability, dimension and question type: a collapsible table per measure. */
 export function abilityTables(rounds: ReportRound[]): Html {
   const last = rounds.at(-1);
   const folds = (last?.benchmarks ?? [])

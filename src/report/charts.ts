@@ -17,7 +17,7 @@ export function accuracyChart(rounds: ReportRound[]): TopLevelSpec {
     scale: { zero: false, nice: true },
     axis: { format: '.1~%', tickCount: 6 },
   } as const;
-  // Beside each other: intervals in one place would hide each other.
+  // Side by side: intervals in one place would hide each other.
   const xOffset = { field: 'set', type: 'nominal', sort: ['validation', 'test'] } as const;
   // A panel for each measure: in one, equal scores would hide each other.
   return {
@@ -51,7 +51,7 @@ function accuracy({ round, benchmarks }: ReportRound, set: string, { mc, da }: {
   ];
 }
 
-/** Share of wrong answers on the validation questions: a line a question type, a column a round. */
+/** Share of wrong answers on the validation questions: a row per question type, a column per round. */
 export function errorByTypeChart(rounds: ReportRound[]): TopLevelSpec {
   const values = rounds.flatMap(({ round, validation }) =>
     Object.entries(validation.errorByType).map(([type, error]) => ({ round, type, error })),
@@ -151,7 +151,7 @@ export function timeChart(rounds: ReportRound[]): TopLevelSpec {
   };
 }
 
-/** What the teacher was paid for each round; nothing to draw when no price is known. */
+/** The teacher's cost by round; undefined when no price is known. */
 export function costChart(rounds: ReportRound[]): TopLevelSpec | undefined {
   const currency = rounds.find(({ cost }) => cost)?.cost?.currency;
   if (currency === undefined) return undefined;
@@ -172,7 +172,7 @@ export function lossChart(rounds: ReportRound[]): TopLevelSpec {
   const values = rounds.flatMap(({ round, lossCurve }) =>
     lossCurve.map(({ step, loss }) => ({ round: `round ${round}`, step, loss })),
   );
-  // A line through a single step can't be seen.
+  // A line through a single step is invisible.
   const point = rounds.some(({ lossCurve }) => lossCurve.length === 1);
   return {
     width: 420,

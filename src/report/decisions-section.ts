@@ -1,10 +1,10 @@
 import { escapeHtml, type Html, table } from './html.ts';
 import type { ReportRound } from './report-input.ts';
 
-/** Which rounds are built upon, and why; nothing for rounds that were never judged. */
+/** Which rounds are built upon, and why; without rounds that no gate has decided on. */
 export function decisionsTable(rounds: ReportRound[]): Html {
   const judged = rounds.flatMap(({ round, gate }) => (gate === undefined ? [] : [{ round, gate }]));
-  if (judged.length === 0) return '<p>No round was judged.</p>';
+  if (judged.length === 0) return '<p>No round was decided on.</p>';
   const rows = judged.map(({ round, gate }) => [
     String(round),
     gate.builtOn === undefined ? '–' : `round ${gate.builtOn}`,
@@ -30,13 +30,13 @@ const deciders: Record<string, string> = {
 };
 
 /**
- * Of what the best earlier round got right, how much is wrong now: a line a question type, a column a round. The cell
- * `3 of 40 (round 1)` reads: of 40 questions that round 1 got right, 3 are wrong.
+ * Forgetting: a row per question type, a column per round. The cell `3 of 40 (round 1)` reads: of 40 questions that
+ * round 1, the best earlier round, answered correctly, 3 are wrong now.
  */
 export function forgettingTable(rounds: ReportRound[]): Html {
   const watched = rounds.filter(({ forgotten }) => Object.keys(forgotten ?? {}).length > 0);
   const types = [...new Set(watched.flatMap(({ forgotten }) => Object.keys(forgotten ?? {})))].sort();
-  if (types.length === 0) return '<p>There is no earlier round to forget anything of.</p>';
+  if (types.length === 0) return '<p>No earlier round to compare with.</p>';
   const rows = types.map((type) => [
     type,
     ...watched.map(({ forgotten }) => {

@@ -2,7 +2,7 @@ import { parse, View } from 'vega';
 import { type Config, compile, type TopLevelSpec } from 'vega-lite';
 import type { Html } from './html.ts';
 
-// `currentColor` takes the color of the page's text, so one image is readable in light and in dark.
+// `currentColor` is the color of the page's text, so that charts are readable in light and dark mode.
 const ink = 'currentColor';
 const config: Config = {
   background: 'transparent',
@@ -35,7 +35,7 @@ export async function drawChart(spec: TopLevelSpec): Promise<Html> {
   }
 }
 
-// Inside HTML they mean nothing, and without them the page holds no address at all.
+// They have no meaning inside HTML, and without them the page contains no address at all.
 function withoutNamespaces(svg: string): Html {
   return svg.replace(/^<svg[^>]*>/, (tag) => tag.replace(/ xmlns(:\w+)?="[^"]*"/g, ''));
 }

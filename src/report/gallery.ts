@@ -1,5 +1,5 @@
 /**
- * Galleries of cards that the reader can filter. No script: a choice in a list hides, by style alone, the cards that
+ * Galleries of cards that the reader can filter. Without scripts: a choice in a list hides, by CSS alone, the cards that
  * do not have its class.
  */
 import { escapeHtml, type Html } from './html.ts';
@@ -15,9 +15,9 @@ export interface Gallery {
   /** Names the gallery in the page: letters and hyphens. */
   id: string;
   cards: Card[];
-  /** Said where there are none. */
+  /** Shown instead when there are no cards. */
   whenEmpty: string;
-  /** No further card is shown once so many characters of HTML are there: what keeps the page small. */
+  /** No further card is added once there are so many characters of HTML, to keep the page small. */
   maximumCharacters: number;
 }
 

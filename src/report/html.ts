@@ -5,7 +5,7 @@ import { maximumImagePixels, requireImageKind } from '../core/image-kind.ts';
 
 const side = 160;
 
-/** A piece of HTML whose texts are escaped already. */
+/** A piece of HTML whose texts are already escaped. */
 export type Html = string;
 
 const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
@@ -26,8 +26,8 @@ export function table(head: string[], rows: string[][]): Html {
 }
 
 /**
- * An image as an element that carries its own bytes: a JPEG of at most 160 x 160 px. One that can't be
- * read becomes a gray box, because a report with a hole is worth more than none.
+ * An image as an element that contains its bytes: a JPEG of at most 160 x 160 px. An image that can't be read becomes a
+ * gray box, because a report with gaps is better than none.
  */
 export async function inlineImage(file: string): Promise<Html> {
   const name = escapeHtml(basename(file));

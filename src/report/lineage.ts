@@ -2,14 +2,14 @@ import { instance } from '@viz-js/viz';
 import { escapeHtml, type Html } from './html.ts';
 import type { ReportLineage } from './report-input.ts';
 
-/** Older rounds are left out: with many the graph would be too wide to read. */
+/** Older rounds are left out: the graph would be too wide to read. */
 const ROUNDS_SHOWN = 6;
 
 /**
- * Draws what came from what, left to right, a box a round. Laid out by Graphviz; colors come from the page's style.
+ * Draws what was made from what, left to right, with a box per round. Graphviz does the layout; colors are the page's.
  */
 export async function lineageGraph({ nodes, edges }: ReportLineage): Promise<Html> {
-  if (nodes.length === 0) return '<p>Nothing was made yet.</p>';
+  if (nodes.length === 0) return '<p>Nothing yet.</p>';
   const rounds = [...new Set(nodes.flatMap(({ round }) => (round === undefined ? [] : [round])))].sort((a, b) => a - b);
   const shownRounds = rounds.slice(-ROUNDS_SHOWN);
   const shown = nodes.filter(({ round }) => round === undefined || shownRounds.includes(round));
@@ -41,7 +41,7 @@ export async function lineageGraph({ nodes, edges }: ReportLineage): Promise<Htm
   return `${note}<div class="scroll lineage">${inHtml(svg)}</div>`;
 }
 
-/** Without prolog, comments, namespaces, and the tool tips that repeat each node's id. */
+/** Removes prolog, comments, namespaces and the tooltips that repeat each node's id. */
 function inHtml(svg: string): Html {
   const start = svg.indexOf('<svg');
   if (start === -1) throw new Error(`Graphviz drew no SVG: ${escapeHtml(svg.slice(0, 200))}`);

@@ -1,12 +1,12 @@
 import { escapeHtml, type Html } from './html.ts';
 
-/** A part of the page under its own heading. */
+/** A section of the page with a heading. */
 export interface Section {
   title: string;
   body: Html;
 }
 
-// The policy makes the browser itself refuse anything that would come from outside the file.
+// The policy makes the browser refuse anything from outside the file.
 const policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
 
 const style = `
@@ -36,7 +36,7 @@ nav { display: flex; flex-wrap: wrap; gap: .2rem 1rem; } a { color: inherit; }
 .correct, .correct span { color: var(--good); } .chosen, .chosen span { color: var(--bad); }
 `;
 
-/** The whole document. It needs nothing but itself: no script, no address, the style inside. */
+/** The whole document, self-contained: no script, no address, the style inside. */
 export function page(title: string, sections: Section[]): Html {
   const id = (section: Section) => section.title.toLowerCase().replace(/[^a-z]+/g, '-');
   const links = sections.map((section) => `<a href="#section-${id(section)}">${escapeHtml(section.title)}</a>`);

@@ -1,6 +1,6 @@
 /**
- * What the report shows. Whoever has a run's figures can fill this in; the report itself reads no run
- * directory and no config. All accuracies and rates are fractions in [0, 1].
+ * The content of a report. The report itself reads no run directory and no config. All accuracies and rates are fractions
+ * in [0, 1].
  */
 export interface ReportInput {
   /** The run's name. */
@@ -9,13 +9,13 @@ export interface ReportInput {
   configSummary: { label: string; value: string }[];
   /** From round 0 (the base finetune, no generated data) on. */
   rounds: ReportRound[];
-  /** Validation questions that the model of any round got wrong, for the gallery. */
+  /** Validation questions that the model of any round answered wrongly, for the gallery. */
   badCases: ReportBadCase[];
-  /** Samples that the teacher wrote and the filters let through, for the gallery. */
+  /** Samples that the teacher wrote and the filters kept, for the gallery. */
   generated: ReportGeneratedSample[];
-  /** Answers of the teacher that a filter dropped, for the gallery. */
+  /** The teacher's answers that a filter rejected, for the gallery. */
   rejected: ReportRejectedAnswer[];
-  /** What came from what, from the base model and the teacher's answers to the scores. */
+  /** What was made from what, from the base model and the teacher's answers to the scores. */
   lineage: ReportLineage;
 }
 
@@ -23,7 +23,7 @@ export interface ReportRound {
   round: number;
   /** mc: multiple choice; da: direct answer; errorByType: wrong / asked for each question type. */
   validation: { mc: number; da: number; errorByType: Record<string, number> };
-  /** On questions that the loop never looks at. */
+  /** On questions that the loop does not use. */
   test?: { mc: number; da: number };
   /** Every measure of every set that the round's model was scored on, the validation questions first. */
   benchmarks: ReportMeasure[];
@@ -32,15 +32,15 @@ export interface ReportRound {
   /** How many requests of each type this round drew; empty for round 0. */
   sampledByType: Record<string, number>;
   samplesAdded: number;
-  /** How many raw answers each filter dropped. */
+  /** Number of raw answers that each filter rejected. */
   rejectedByReason: Record<string, number>;
   /** Prompt and completion together. */
   teacherTokens: number;
-  /** What the teacher was paid, where its price is known. */
+  /** The teacher's cost, where its price is known. */
   cost?: { amount: number; currency: string };
   /** Working time of each step, in the steps' order. */
   secondsByStep: Record<string, number>;
-  /** Whether it is built upon; absent when it was not judged. */
+  /** Whether it is built upon; absent when no gate has decided on it. */
   gate?: {
     builtOn?: number;
     accepted: boolean;
@@ -54,7 +54,7 @@ export interface ReportRound {
     /** Why the run ended with this round. */
     stop?: string;
   };
-  /** Question type → what the best earlier round got right of it, and how much of that is wrong now. */
+  /** Question type → number of correct answers of the best earlier round, and how many of those are wrong now. */
   forgotten?: Record<string, { bestRound: number; right: number; lost: number }>;
   /** Of the finetune, in steps counted from 1. */
   lossCurve: { step: number; loss: number }[];
@@ -70,11 +70,11 @@ export interface ReportMeasure {
   value: number;
   low: number;
   high: number;
-  /** What the mean is of. */
+  /** Number of scores in the mean. */
   count: number;
   /** Answers in which no choice was found. */
   unanswered: number;
-  /** Way of sorting → class → its score. */
+  /** Grouping → group → its score. */
   groups: Record<string, Record<string, { value: number; low: number; high: number; count: number }>>;
 }
 
@@ -86,7 +86,7 @@ export interface ReportBadCase {
   choices: string[];
   /** Index into `choices`. */
   correct: number;
-  /** What each round's model chose, indices into `choices`; undefined where it was not asked. */
+  /** The choice of each round's model, indices into `choices`; undefined where it has no answer. */
   chosen: (number | undefined)[];
 }
 
@@ -103,10 +103,10 @@ export interface ReportGeneratedSample {
 
 export interface ReportRejectedAnswer {
   round: number;
-  /** Path of the image file that the teacher was asked about. */
+  /** Path of the image file. */
   image: string;
   reason: string;
-  /** The words that the reason is about. */
+  /** The text that the reason refers to. */
   detail: string;
   /** What the teacher wrote. */
   raw: string;
@@ -117,9 +117,9 @@ export interface ReportLineage {
     id: string;
     /** `adapter`, `samples`, … */
     kind: string;
-    /** A figure or two, and the beginning of its hash. */
+    /** A few figures, and the beginning of its hash. */
     details: string[];
-    /** Undefined for what all rounds build upon. */
+    /** Undefined for what all rounds share. */
     round?: number;
   }[];
   /** Ids of a node and of one that was made from it. */

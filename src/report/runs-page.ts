@@ -14,15 +14,15 @@ export interface RunOverview {
   rounds: ReportRound[];
 }
 
-/** A folder that looks like a run and can't be read. */
+/** A folder of a run that can't be read. */
 export interface UnreadableRun {
   run: string;
   problem: string;
 }
 
 /**
- * Writes one page about several runs: scores by round, and a line a run with a link to its own report, which lies at
- * `<run>/report.html` beside the page.
+ * Writes one page about several runs: scores by round, and a row per run with a link to its own report, `<run>/report.html`
+ * beside the page.
  *
  * @throws StorageError when the disk can't take the file
  */

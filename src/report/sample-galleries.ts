@@ -2,11 +2,11 @@ import { type Card, gallery } from './gallery.ts';
 import { escapeHtml, type Html, inlineImage } from './html.ts';
 import type { ReportBadCase, ReportGeneratedSample, ReportRejectedAnswer } from './report-input.ts';
 
-// The three together leave room for charts and tables within 5 MB.
+// Together with charts and tables, the three stay within 5 MB.
 const MAXIMUM_CHARACTERS = 700_000;
 const MAXIMUM_RAW_CHARACTERS = 1200;
 
-/** Validation questions that some round's model got wrong, with what each round's model chose. */
+/** Validation questions that some round's model answered wrongly, with the choice of each round's model. */
 export function badCaseGallery(badCases: ReportBadCase[]): Promise<Html> {
   return gallery({
     id: 'bad-cases',
@@ -41,7 +41,7 @@ export function generatedGallery(generated: ReportGeneratedSample[]): Promise<Ht
   });
 }
 
-/** Answers of the teacher that were not taken, with the reason. */
+/** The teacher's answers that were rejected, with the reason. */
 export function rejectedGallery(rejected: ReportRejectedAnswer[]): Promise<Html> {
   return gallery({
     id: 'rejected',
@@ -60,10 +60,10 @@ export function rejectedGallery(rejected: ReportRejectedAnswer[]): Promise<Html>
   });
 }
 
-/** Seen from the last round: whether the question is answered now, and was answered before. */
+/** By the last round: whether the answer is correct now, and was before. */
 function fateOf({ chosen, correct }: ReportBadCase): string {
   const right = chosen.filter((choice) => choice !== undefined).map((choice) => choice === correct);
-  if (right.at(-1)) return 'mended: right now';
+  if (right.at(-1)) return 'fixed: right now';
   return right.includes(true) ? 'forgotten: was right before' : 'never right';
 }
 
@@ -89,7 +89,7 @@ async function questionCard(
 <ol type="A">${lines.join('')}</ol>${below}</div>`;
 }
 
-/** A choice as an item of a list, marked when it is the right one or the model's. */
+/** A choice as an item of a list, marked when it is the correct one or the model's. */
 export function choiceLine(choice: string, isCorrect: boolean, isChosen: boolean): Html {
   if (isCorrect) return `<li class="correct">${escapeHtml(choice)} <span>✓ correct</span></li>`;
   if (isChosen) return `<li class="chosen">${escapeHtml(choice)} <span>✗ model’s answer</span></li>`;

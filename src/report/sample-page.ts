@@ -3,7 +3,7 @@ import { escapeHtml, inlineImage } from './html.ts';
 import { page } from './page.ts';
 import { choiceLine } from './sample-galleries.ts';
 
-/** A sample to look at. */
+/** A sample to show. */
 export interface ShownSample {
   image: string;
   answer: string;
@@ -13,7 +13,7 @@ export interface ShownSample {
   correct?: number;
 }
 
-/** Writes one self-contained page with samples of each dataset: image, question, choices, the right one marked. */
+/** Writes one self-contained page with samples of each dataset: image, question, choices, the correct one marked. */
 export async function writeSamplePage(
   file: string,
   title: string,
@@ -22,7 +22,7 @@ export async function writeSamplePage(
   const sections = [];
   for (const { name, samples } of datasets) {
     const cards: string[] = [];
-    // One after another: decoding hundreds of photos at once takes more memory than it saves time.
+    // One after another: decoding hundreds of photos at once would take too much memory.
     for (const sample of samples) cards.push(await card(sample));
     sections.push({ title: name, body: `<div class="cards">${cards.join('\n')}</div>` });
   }

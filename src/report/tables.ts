@@ -3,7 +3,7 @@ import type { ReportInput, ReportRound } from './report-input.ts';
 
 const nothing = '–';
 
-/** One line a round: scores, data added and dropped, cost. */
+/** A row per round: scores, data added and rejected, cost. */
 export function roundsTable(rounds: ReportRound[]): Html {
   const hasCost = rounds.some((round) => round.cost);
   const head = [
@@ -33,7 +33,7 @@ export function roundsTable(rounds: ReportRound[]): Html {
   return table(head, rows);
 }
 
-/** How many raw answers each filter dropped: a line a reason, a column a round that generated data. */
+/** Number of raw answers that each filter rejected: a row per reason, a column per round that generated data. */
 export function rejectedTable(rounds: ReportRound[]): Html {
   const dataRounds = rounds.filter(({ rejectedByReason }) => Object.keys(rejectedByReason).length > 0);
   const reasons = [...new Set(dataRounds.flatMap(({ rejectedByReason }) => Object.keys(rejectedByReason)))].sort();
@@ -45,7 +45,7 @@ export function rejectedTable(rounds: ReportRound[]): Html {
   return table(['Reason', ...dataRounds.map(({ round }) => `Round ${round}`), 'All'], rows);
 }
 
-/** The settings as label and value. */
+/** The settings, as labels and values. */
 export function configTable(settings: ReportInput['configSummary']): Html {
   return table(
     ['Setting', 'Value'],

@@ -17,8 +17,8 @@ interface Figure {
 }
 
 /**
- * Writes a run's report: one HTML file that opens anywhere, with charts as SVG and images inside. The
- * file is replaced as a whole or not at all.
+ * Writes a run's report: one self-contained HTML file, with charts as SVG and images inside. The file is replaced
+ * atomically.
  *
  * @throws StorageError when the disk can't take the file. An image that can't be read is shown as a gray box.
  */
@@ -63,7 +63,7 @@ function costFigures(rounds: ReportRound[]): Figure[] {
   const cost = costChart(rounds);
   return [
     { caption: 'Working time by step', chart: timeChart(rounds) },
-    ...(cost === undefined ? [] : [{ caption: 'Paid to the teacher', chart: cost }]),
+    ...(cost === undefined ? [] : [{ caption: 'Cost of the teacher', chart: cost }]),
   ];
 }
 

@@ -1,5 +1,5 @@
 /**
- * Finds everything that is missing, cut short or does not fit in the data of a config, before a GPU is taken.
+ * Finds everything in the data of a config that is missing, cut short or inconsistent, before GPU time is spent.
  */
 import { stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
@@ -22,7 +22,7 @@ export interface DataCheck {
   problems: DataProblem[];
 }
 
-/** Checks every file and image that a run of the config may open. */
+/** Checks every file and image that a run of the config may read. */
 export async function checkData(config: Config, options: CheckOptions): Promise<DataCheck> {
   const { questions, images, problems } = await readDatasets(config);
   return {
@@ -32,7 +32,7 @@ export async function checkData(config: Config, options: CheckOptions): Promise<
   };
 }
 
-/** Decodes images. A folder that is not there is one problem, however many images it should hold. */
+/** Decodes images. A missing folder is one problem, however many of its images are used. */
 export async function checkImages(
   root: string,
   images: readonly UsedImage[],
@@ -90,11 +90,11 @@ function refuseOtherSize({ file, width, height }: UsedImage, found: { width: num
   throw new InputError({
     file,
     problem: `is ${found.width} x ${found.height}, but the annotations say ${width} x ${height}`,
-    remedy: 'Fetch the image again, or annotations that belong to it',
+    remedy: 'Download the image again, or the annotations that belong to it',
   });
 }
 
-/** The problems as a table's rows; images of one folder beyond a number are told as how many. */
+/** The problems as rows of a table. Of more than `atMost` problems of a folder, the rest is a count. */
 export function problemRows(problems: readonly DataProblem[], root: string, atMost: number): string[][] {
   const shown = new Map<string, number>();
   const rows: string[][] = [];

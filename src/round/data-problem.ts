@@ -4,17 +4,17 @@ import { cocoDownloads } from '../datasets/coco.ts';
 import { trainDatasets } from '../datasets/train-datasets.ts';
 import { benchmarks } from '../evaluation/benchmarks/index.ts';
 
-/** Something in the data that is missing, cut short, or does not fit the rest. */
+/** Something in the data that is missing, cut short or inconsistent. */
 export interface DataProblem {
   /** The file, with line and field where there are any; relative to the data root when it lies there. */
   item: string;
   problem: string;
-  /** What to download and where to put it, or what to mend. */
+  /** What to download and where to put it, or what to correct. */
   remedy: string;
   error: InputError;
 }
 
-/** The problem that reading something showed. @throws what is not an InputError */
+/** The problem of an InputError. @throws any other error */
 export function problemOf(error: unknown, root: string): DataProblem {
   if (!(error instanceof InputError)) throw error;
   const { file, line, column, field, problem, remedy } = error;
@@ -44,7 +44,7 @@ function downloadFor(path: string): string | undefined {
   return place === undefined ? undefined : downloads[place];
 }
 
-/** The path as the layout has it, or the whole path for a file elsewhere. */
+/** The path relative to the data root, with slashes; the whole path of a file elsewhere. */
 export function pathUnder(root: string, file: string): string {
   const path = relative(root, file);
   return path.startsWith('..') || isAbsolute(path) ? file : path.split(sep).join('/');
@@ -53,7 +53,7 @@ export function pathUnder(root: string, file: string): string {
 const LISTED = 20;
 
 /**
- * Throws when there are problems: a single one as it is, many in one message.
+ * Throws when there are problems: a single one as it is, several in one message.
  *
  * @throws InputError
  */

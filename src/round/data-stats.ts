@@ -1,5 +1,5 @@
 /**
- * Counts what a config's data is: how many samples, of which types, how long, and where the right choice stands.
+ * Statistics of a config's data: number of samples, question types, lengths, and the letters of the correct choices.
  */
 import { join } from 'node:path';
 import type { Config } from '../config/schema.ts';
@@ -33,16 +33,16 @@ export interface DatasetStats {
   countsByType: Record<string, number>;
   /** Of prompt and answer together, in `unit`s. */
   length: { mean: number; p95: number; longest: number };
-  /** How often each of (A) to (D) is right; empty when there are no choices. */
+  /** How often each of (A) to (D) is correct; empty without choices. */
   correctByLetter: number[];
-  /** The letter that is right too often for it to be chance, or undefined. */
+  /** The letter that is correct too often to be chance, or undefined. */
   favouredLetter?: string;
   /** Some of the samples, of all types. */
   examples: CountedSample[];
 }
 
 export interface DataStats {
-  /** Tokens when the model's tokenizer is there, words otherwise. */
+  /** Tokens by the model's tokenizer; words where there is none. */
   unit: 'tokens' | 'words';
   datasets: DatasetStats[];
 }
@@ -67,7 +67,7 @@ export async function dataStats(config: Config, run: RunDirectory): Promise<Data
   return { unit, datasets };
 }
 
-/** The words of the model's family, or none before a model is there: the data can be counted without one. */
+/** The prompt form of the model's family; none without a model, because the data can be counted without one. */
 async function promptFormIfKnown(config: Config): Promise<PromptForm | undefined> {
   return promptFormOf(config).catch((error: unknown) => {
     if (error instanceof InputError) return undefined;
@@ -162,13 +162,13 @@ async function count(
   };
 }
 
-/** How many standard deviations a letter's share may lie above an even one before it is called a defect. */
+/** How many standard deviations the share of a letter may exceed an even one before it is reported. */
 const TOLERATED_DEVIATIONS = 4;
 
 /**
- * The letter that is right more often than chance explains: a model learns to answer with it unseen.
+ * The letter that is correct more often than chance explains: a model learns to answer with it without looking.
  *
- * @param counts how often each letter is right
+ * @param counts how often each letter is correct
  */
 export function favouredLetter(counts: readonly number[]): string | undefined {
   const samples = counts.reduce((sum, value) => sum + value, 0);
@@ -179,7 +179,7 @@ export function favouredLetter(counts: readonly number[]): string | undefined {
   return most / samples > even + TOLERATED_DEVIATIONS * deviation ? 'ABCDEFGH'[counts.indexOf(most)] : undefined;
 }
 
-/** The file that shows sample images, unless a person names another. */
+/** The default file of the page with samples. */
 export function samplePage(run: RunDirectory): string {
   return join(run.root, 'data-samples.html');
 }

@@ -23,7 +23,7 @@ export function configuredSplits(config: Config): Split[] {
   return config.data.test === undefined ? ['validation'] : ['validation', 'test'];
 }
 
-/** The COCO annotations of the pool, which new samples are written about. */
+/** The COCO annotations of the pool, the images that new samples are about. */
 export function poolAnnotations({ data }: Config): { instances: string; captions: string } {
   return {
     instances: join(data.root, data.annotations.instances),

@@ -1,5 +1,5 @@
 /**
- * What the model is measured by, for the check that none of it is trained on.
+ * The questions and images of all evaluations, for the check that nothing of them is trained on.
  */
 import limitConcurrency from 'p-limit';
 import type { Config } from '../config/schema.ts';
@@ -17,7 +17,7 @@ function questionSets(config: Config): QuestionSet[] {
   return configuredSplits(config).map((split) => questionSet(config, split) as QuestionSet);
 }
 
-/** The hashes of the validation's and the test's files: `evaluationImageIds` depends on them. */
+/** The hashes of the validation and test files: `evaluationImageIds` depends on them. */
 export async function questionFiles(config: Config): Promise<string[]> {
   return hashFiles(questionSets(config).map(({ file }) => file));
 }
@@ -39,7 +39,7 @@ export async function evaluationImageIds(config: Config): Promise<Set<number>> {
 /**
  * Makes the leak check of `src/generation/leaks.ts` for new samples about these images, of validation, test and all
  * benchmarks of the config. Images are compared by their files' content too; an image of an evaluation that is not on
- * this disk can only be compared by its id.
+ * this machine is compared by its id only.
  */
 export async function leakFinderOf(
   { config, run, signal }: Pick<StepContext, 'config' | 'run' | 'signal'>,
@@ -51,7 +51,7 @@ export async function leakFinderOf(
   for (const set of evaluatedFiles(config, run)) {
     for (const asked of await readEvaluationSet({ ...set, limit: undefined }, extractedImagesFolder(run))) {
       const { question, choices, imageId } = benchmarkOf(set.benchmark).content(asked);
-      // Rotations of one question are the same here.
+      // Rotations of a question have the same text.
       const text = questionText({ question, choices });
       if (!questions.has(text)) questions.set(text, { question_id: `${set.name}/${asked.id}`, question, choices });
       images.add(asked.image);
@@ -70,7 +70,7 @@ export async function leakFinderOf(
   );
 }
 
-/** The sets of the config, one for each file: it may be asked with and without images. */
+/** The sets of the config, one per file: a file may be used with and without images. */
 function evaluatedFiles(config: Config, run: RunDirectory): EvaluationSet[] {
   const sets = evaluationSets(config, run);
   return sets.filter(

@@ -13,13 +13,13 @@ import { configuredSplits, type QuestionSet, questionSet } from './dataset-paths
 import { extractedImagesName } from './store-rules.ts';
 
 export interface EvaluationSet {
-  /** No other set of the run has it: `validation`, `test`, or a benchmark's. */
+  /** Unique within the run: `validation`, `test`, or a benchmark's name. */
   name: string;
   benchmark: BenchmarkName;
   file: string;
   images?: string | undefined;
   limit?: number | undefined;
-  /** Asked without the image. */
+  /** Without images. */
   blind: boolean;
   answerMode: AnswerMode;
 }
@@ -37,14 +37,14 @@ export function evaluationSets(config: Config, run: RunDirectory): EvaluationSet
     throw new InputError({
       file: join(run.root, 'config.json'),
       field: `evaluate.benchmarks[${index - splits}].name`,
-      problem: `'${name}' is the name of another set too`,
+      problem: `'${name}' is also the name of another set`,
       remedy: 'Give each benchmark a name of its own (`name`)',
     });
   }
   return sets;
 }
 
-/** The sets of a config, `validation` first, under names that may be the same. */
+/** The sets of a config, `validation` first, before a check that their names differ. */
 export function configuredSets(config: Config): EvaluationSet[] {
   const { root } = config.data;
   const splits = configuredSplits(config).map((name): EvaluationSet => {
@@ -66,7 +66,7 @@ export function configuredSets(config: Config): EvaluationSet[] {
   return [...splits, ...named];
 }
 
-/** The set of a name. @throws InputError that names those there are */
+/** The set of a name. @throws InputError that lists the names of all sets */
 export function requireEvaluationSet(config: Config, run: RunDirectory, name: string): EvaluationSet {
   const sets = evaluationSets(config, run);
   const set = sets.find((candidate) => candidate.name === name);
@@ -79,12 +79,12 @@ export function requireEvaluationSet(config: Config, run: RunDirectory, name: st
   });
 }
 
-/** Reads a set's questions. Images that its file holds are put into the run's folder, each once. */
+/** Reads a set's questions. Images that its file contains are written into the folder, each once. */
 export function readEvaluationSet(set: EvaluationSet, extractedImages: string): Promise<BenchmarkQuestion[]> {
   return benchmarkOf(set.benchmark).read({ ...set, extractedImages });
 }
 
-/** Where images of benchmark files go that hold them inside. */
+/** The folder for images that benchmark files contain. */
 export function extractedImagesFolder(run: RunDirectory): string {
   return join(run.root, extractedImagesName);
 }
@@ -98,7 +98,7 @@ export function askQuestions(set: EvaluationSet, questions: readonly BenchmarkQu
   });
 }
 
-/** Hash of what is asked, in all its words; where the images lie does not matter. */
+/** Hash of the questions as they are put to the model; the paths of images don't count. */
 export function hashAsked(asked: readonly EvaluationQuestion[]): string {
   return hashValue(asked.map(({ image, ...words }) => ({ ...words, hasImage: image !== undefined })));
 }

@@ -1,5 +1,5 @@
 /**
- * Reads all datasets of a config, and with that checks them.
+ * Reads, and thereby checks, all datasets of a config.
  */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -17,7 +17,7 @@ import { configuredSets, type EvaluationSet } from './evaluation-sets.ts';
 import { baseDataset } from './mixture-parts.ts';
 import { withPool } from './pool.ts';
 
-/** An image that a run may open, with the size that the annotations say it has. */
+/** An image that a run may read, with its size by the annotations. */
 export interface UsedImage {
   /** Absolute path. */
   file: string;
@@ -26,7 +26,7 @@ export interface UsedImage {
 }
 
 export interface DatasetsRead {
-  /** Of all sets that a round's model is scored on; a set that is put with and without images counts twice. */
+  /** Of all sets that a round's model is scored on; a set with a blind one beside it counts twice. */
   questions: number;
   /** Each once, in a fixed order. */
   images: UsedImage[];
@@ -34,11 +34,11 @@ export interface DatasetsRead {
 }
 
 /**
- * Reads what the config names under its data root, and the official files of benchmarks that lie there too. What can't be
- * read is a problem, and the rest is read all the same.
+ * Reads what the config names under its data root, and the official files of benchmarks that lie there too. Reading
+ * continues after a problem.
  *
  * @param options.sets the sets that a round's model is scored on; default: the config's
- * @param options.extractedImages folder for the images that benchmark files hold; without it they are not looked at
+ * @param options.extractedImages folder for the images that benchmark files contain; without it, these are not checked
  */
 export async function readDatasets(
   config: Config,
@@ -52,7 +52,7 @@ export async function readDatasets(
       await read();
     } catch (error) {
       const found = problemOf(error, config.data.root);
-      // A file may be used twice.
+      // Two datasets may share a file.
       if (!problems.some(({ error }) => error.message === found.error.message)) problems.push(found);
     }
   };
@@ -87,7 +87,7 @@ export async function readDatasets(
   return { questions, images: [...images.values()], problems };
 }
 
-/** The sets that have the same questions: they differ in the image being shown, or in how answers are given. */
+/** Groups the sets that have the same questions: with and without images, ranked and written. */
 function groupBySource(sets: readonly EvaluationSet[]): EvaluationSet[][] {
   const groups = new Map<string, EvaluationSet[]>();
   for (const set of sets) {
@@ -107,7 +107,7 @@ async function readQuestions(
   return { questions: questions.length, images: questions.map(({ image }) => image) };
 }
 
-/** Checks the official files of a benchmark that are under the data root and are not in the config, if its folder is there. */
+/** Checks the files in a benchmark's official folder, where it exists, that are not in the config. */
 async function checkOtherFiles(
   root: string,
   { officialFiles, check, read }: Benchmark,

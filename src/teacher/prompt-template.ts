@@ -96,11 +96,16 @@ function readFrontMatter(file: string, text: string): z.output<typeof frontMatte
   if (broken) {
     // The front matter starts on the file's second line.
     const line = (broken.linePos?.[0].line ?? 1) + 1;
-    throw new InputError({ file, line, problem: broken.message.split('\n')[0] ?? '', remedy: 'Mend the front matter' });
+    throw new InputError({
+      file,
+      line,
+      problem: broken.message.split('\n')[0] ?? '',
+      remedy: 'Correct the front matter',
+    });
   }
   const result = frontMatter.safeParse(plainYamlValue(document, file, { firstLine: 2 }));
   if (result.success) return result.data;
-  throw new InputError({ file, ...describeFirstIssue(result.error), remedy: 'Mend the front matter' });
+  throw new InputError({ file, ...describeFirstIssue(result.error), remedy: 'Correct the front matter' });
 }
 
 function checkPlaceholders(file: string, text: string, expected: readonly string[]): void {

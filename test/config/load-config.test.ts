@@ -116,10 +116,10 @@ describe('loadConfig', () => {
       'evaluate: { benchmarks: [{ benchmark: seed-bench, file: a, answers: generated }] }\n',
       'run.yaml:3: evaluate.benchmarks[0].answers: seed-bench is ranked only',
     ],
-    ['processes: 4\n', 'run.yaml:3: processes: more than one needs trainer: torchrun'],
+    ['processes: 4\n', 'run.yaml:3: processes: more than one requires trainer: torchrun'],
     [
       'sharding: fsdp\n',
-      'run.yaml:3: sharding: needs trainer: torchrun; the TensorFlow trainer keeps the whole model on one GPU',
+      'run.yaml:3: sharding: requires trainer: torchrun; the TensorFlow trainer keeps the whole model on one GPU',
     ],
   ])('gives line and field of a value that is not allowed: %j', async (addition, message) => {
     expect(await messageOf(least + addition)).toContain(message);

@@ -61,7 +61,7 @@ describe('parseJson', () => {
       { question: 'Who?', correct_choice_idx: '1' },
     ]);
     expect(failureOf(text).message).toBe(
-      'val.json: [1].correct_choice_idx: expected number, received string. Mend this value',
+      'val.json: [1].correct_choice_idx: expected number, received string. Correct this value',
     );
   });
 

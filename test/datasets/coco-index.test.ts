@@ -123,12 +123,12 @@ describe('withCoco', () => {
     [
       'a category that is not there',
       { ...instances, annotations: [box(), box({ category_id: 99 }), box({ category_id: 98 })] },
-      /annotations\[1\]\.category_id: 99 is none/,
+      /annotations\[1\]\.category_id: 99 is not among/,
     ],
     [
       'an image that is not there',
       { ...instances, annotations: [box(), box({ image_id: 4 })] },
-      /annotations\[1\]\.image_id: 4 is none/,
+      /annotations\[1\]\.image_id: 4 is not among/,
     ],
     ['an image without a file', { ...instances, images: [{ id: 1, width: 2, height: 3 }] }, /images\[0\]\.file_name/],
     ['a file without categories', { images, annotations: [] }, /: categories: is missing/],

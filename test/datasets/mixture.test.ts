@@ -80,7 +80,7 @@ describe('mixtureOrder', () => {
     const empty = { name: 'round1', size: 0 };
     expect(draws([empty, ...shares], 10)).toHaveLength(10);
     expect(draws([...shares, empty], 2000)).toHaveLength(2000);
-    expect(() => mixtureOrder({ parts: [empty], seed: 1 })).toThrow(/nothing to draw from/);
+    expect(() => mixtureOrder({ parts: [empty], seed: 1 })).toThrow(/no samples to draw/);
   });
 });
 

@@ -77,7 +77,7 @@ describe('findVersion', () => {
     expect(await find(replaced.version.id.slice(0, 10))).toBe(replaced.version.id);
     expect(await find('round-1')).toBe(first.version.id);
     expect(await find('latest')).toBe(second.version.id);
-    await expect(find('round-3')).rejects.toThrow(/round-3: is no version of this run/);
+    await expect(find('round-3')).rejects.toThrow(/round-3: is not a version of this run/);
     await expect(find('ffffffffffff')).rejects.toThrow(/data log/);
   });
 });
@@ -117,7 +117,9 @@ describe('checkOutVersion', () => {
     const { version } = await append(1, [engineSample(1)]);
     const object = join(runRoot, 'dataset-versions', 'objects', String(version.files[0]?.sha256));
     await writeFile(object, '[]');
-    await expect(checkOutVersion(runRoot, version, join(runRoot, 'out'))).rejects.toThrow(`${object}: this part`);
+    await expect(checkOutVersion(runRoot, version, join(runRoot, 'out'))).rejects.toThrow(
+      `${object}: this file of the history`,
+    );
     expect(await readdir(runRoot)).not.toContain('out');
   });
 });
@@ -127,7 +129,7 @@ it('a version changed by hand is refused', async () => {
   const { version } = await append(1, [engineSample(1)]);
   const file = join(runRoot, 'dataset-versions', `${version.id}.json`);
   await writeFile(file, (await readFile(file, 'utf8')).replace('"samples": 1', '"samples": 5'));
-  await expect(versionHistory(runRoot)).rejects.toThrow(`${file}: id: does not fit the content`);
+  await expect(versionHistory(runRoot)).rejects.toThrow(`${file}: id: does not match the content`);
 });
 
 it('a run without versions has none', async () => {

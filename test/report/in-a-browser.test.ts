@@ -123,7 +123,7 @@ describe('the report in a browser', () => {
     const lists = page.locator('#bad-cases select');
     await lists.nth(1).selectOption({ label: 'spatial_relationship (8)' });
     expect(await visible(page, 'bad-cases')).toBe(8);
-    await lists.nth(0).selectOption({ label: 'mended: right now (6)' });
+    await lists.nth(0).selectOption({ label: 'fixed: right now (6)' });
     const kept = await page.locator('#bad-cases article:visible .question').allTextContents();
     expect(kept).toEqual(['Question 9 about <b>bold</b>?', 'Question 21 about <b>bold</b>?']);
     expect(await visible(page, 'generated')).toBe(12);

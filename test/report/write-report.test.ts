@@ -112,7 +112,7 @@ describe('the report', () => {
     const html = await written({ badCases: cases });
     expect(html).toContain('0: (A) ✗</span> <span class="correct">1: (B) ✓');
     expect(html).toContain('0: not asked</span> <span class="chosen">1: (D) ✗');
-    for (const fate of ['mended: right now', 'forgotten: was right before', 'never right'])
+    for (const fate of ['fixed: right now', 'forgotten: was right before', 'never right'])
       expect(html).toContain(`>${fate} (1)</option>`);
   });
 

@@ -178,7 +178,7 @@ test('two benchmarks of one name are refused before anything is scored', async (
   const benchmarks = [first, first].flatMap((entry) => (entry === undefined ? [] : [entry]));
   const config = { ...context.config, evaluate: { ...context.config.evaluate, benchmarks } };
   await expect(evaluate({ ...context, config })).rejects.toThrow(
-    "evaluate.benchmarks[1].name: 'mmbench' is the name of another set",
+    "evaluate.benchmarks[1].name: 'mmbench' is also the name of another set",
   );
 });
 

@@ -13,14 +13,14 @@ import { type AnsweredQuestion, type Benchmark, requireImageFolder } from './ben
 export const aokvqaResultsFile = 'aokvqa_eval.json';
 export const aokvqaPredictionsFile = 'aokvqa_predictions.json';
 
-/** Direct answers are a word or three; the rest is `The answer is`. */
+/** Enough for `The answer is` and the few words of a direct answer. */
 const MAXIMUM_NEW_TOKENS = 24;
 
 type Question = AokvqaQuestion & { id: string; image: string };
 
 export const aokvqa: Benchmark<Question> = {
   title: 'A-OKVQA',
-  // Choices are ranked in either mode; generated, direct answers are written.
+  // Choices are ranked in both modes; in `generated`, direct answers are written too.
   answerModes: ['ranked', 'generated'],
   downloads: aokvqaDownloads,
 
@@ -88,8 +88,8 @@ function directAnswerOf({ question, choice, text }: AnsweredQuestion<Question>):
 }
 
 /**
- * The answer's words in small letters as people gave theirs: its first sentence, without `The answer is` and a letter,
- * which the model learned to begin with.
+ * The answer in lower case, as people gave theirs: its first sentence, without `The answer is` and a letter, with which
+ * the model learned to begin.
  */
 function shortAnswer(text: string): string {
   const [sentence = ''] = text.trim().split(/[.!?](?:\s|$)|\n/);
@@ -118,8 +118,8 @@ function recordOf({ question, choice, losses }: AnsweredQuestion<Question>): Eva
 }
 
 /**
- * VQA accuracy of one answer, 0 to 1: it is right when three of the ten people gave it, and a third right for
- * each one below. Case and outer blanks don't count.
+ * VQA accuracy of one answer, 0 to 1: 1 when at least three of the ten people gave it, a third less for each person
+ * below three. Case and surrounding spaces don't count.
  *
  * Follows the evaluation of A-OKVQA (https://github.com/allenai/aokvqa).
  */

@@ -18,38 +18,38 @@ export interface BenchmarkSource {
   extractedImages: string;
 }
 
-/** What all questions have, of any benchmark. */
+/** The fields of every question, of any benchmark. */
 export interface BenchmarkQuestion {
-  /** No other question of the file has it. */
+  /** Unique within the file. */
   id: string;
   /** Absolute path. */
   image: string;
 }
 
-/** A question and what the model made of it. */
+/** A question and the model's answer. */
 export interface AnsweredQuestion<Q extends BenchmarkQuestion = BenchmarkQuestion> {
   question: Q;
-  /** Index of the answer that the model chose, in the order of `ask`'s answers; none when no choice was found in it. */
+  /** Index of the answer that the model chose, in the order of `ask`'s answers; none when no choice was found. */
   choice: number | undefined;
   /** Mean loss of each answer. */
   losses: number[];
-  /** What the model wrote, where it was asked to. */
+  /** The written answer, where there is one. */
   text?: string | undefined;
 }
 
-/** How one thing that a benchmark counts (a question, or a group of them) came out. */
+/** The score of a question, or of a group of questions that count as one. */
 export interface QuestionScore {
   id: string;
   /** 0 for wrong to 1 for right. */
   score: number;
-  /** Way of sorting → class, such as `category` → `ocr`: there is a score for each. */
+  /** Grouping → group, such as `category` → `ocr`: each gets a score of its own. */
   groups?: Record<string, string> | undefined;
 }
 
 /** Measure, such as `accuracy` → the scores that its mean is taken of. The first measure is the benchmark's main one. */
 export type Measures = Record<string, QuestionScore[]>;
 
-/** What a question would give away to a model that is trained on it. */
+/** What would leak if a training sample had it. */
 export interface QuestionContent {
   question: string;
   choices: readonly string[];

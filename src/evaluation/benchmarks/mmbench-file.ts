@@ -84,7 +84,7 @@ const rowSchema = z.looseObject({
  * image is the index of another row shares that one's.
  *
  * @param options.limit takes only this many questions from the start of the file, each with all its rotations
- * @throws InputError naming the row's line and column, for a file that is none of MMBench's, was cut short, or refers
+ * @throws InputError naming the row's line and column, for a file that is not one of MMBench's, was cut short, or refers
  *   to an image that is not there; StorageError when an image can't be written.
  */
 export async function readMmbench(
@@ -100,7 +100,7 @@ export async function checkMmbench(file: string, limit?: number): Promise<Omit<M
   return readQuestions(file, limit, async () => '');
 }
 
-/** @param keep is given each image, and says where it is then */
+/** @param keep stores an image and returns its path */
 async function readQuestions(
   file: string,
   limit = Number.POSITIVE_INFINITY,
@@ -113,7 +113,7 @@ async function readQuestions(
   for await (const { record, line } of rowsOf(file)) {
     const { cell, ...question } = parseRow(record, file, line);
     if (images.has(question.index)) throw wrong(file, line, 'index', `${question.index} is there twice`);
-    // Also of rows beyond the limit: others may refer to them.
+    // Also for rows beyond the limit: others may refer to them.
     const isReference = cell.length <= LONGEST_REFERENCE;
     const image = isReference ? { sameAs: cell } : { file: await keep(decodeImage(cell, file, line)) };
     images.set(question.index, image);
@@ -170,7 +170,7 @@ function explain(file: string, cause: unknown): unknown {
   if (cause instanceof CsvError) {
     const line = typeof cause.lines === 'number' ? cause.lines : undefined;
     const problem = `is not a tab-separated file of MMBench, or was cut short: ${cause.message.split('\n')[0]}`;
-    return new InputError({ file, line, problem, remedy: 'Fetch the file again' }, { cause });
+    return new InputError({ file, line, problem, remedy: 'Download the file again' }, { cause });
   }
   const { code } = cause as NodeJS.ErrnoException;
   if (code === 'ENOENT') return new InputError({ file, problem: 'no such file', remedy: 'Check the path' }, { cause });
@@ -204,7 +204,7 @@ function parseRow(
 
 function decodeImage(cell: string, file: string, line: number): Buffer {
   const content = Buffer.from(cell, 'base64');
-  // What Node leaves out as no base64 would go unnoticed otherwise.
+  // Node ignores what is not base64; without this check, that would go unnoticed.
   if (content.length < Math.floor((cell.replace(/\s|=+$/g, '').length * 3) / 4)) {
     throw wrong(file, line, 'image', 'is not base64');
   }
@@ -220,5 +220,5 @@ async function keepImage(content: Buffer, folder: string): Promise<string> {
 }
 
 function wrong(file: string, line: number, field: string | undefined, problem: string): InputError {
-  return new InputError({ file, line, field, problem, remedy: 'Mend this row, or fetch the file again' });
+  return new InputError({ file, line, field, problem, remedy: 'Correct this row, or download the file again' });
 }

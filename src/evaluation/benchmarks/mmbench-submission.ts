@@ -10,13 +10,13 @@ const LONGEST_TEXT = 32_767;
 /**
  * Writes predictions as the evaluation service of MMBench takes them: one sheet, a row a question or rotation, with
  * `index`, `question`, the options `A` to `D` and `prediction` (its check in VLMEvalKit's `scripts/mmb_eval_gradio.py`),
- * and what the file says of the question's kind.
+ * and the question's categories.
  */
 export async function writeMmbenchSubmission(
   file: string,
   answered: readonly AnsweredQuestion<MmbenchItem>[],
 ): Promise<void> {
-  // Loaded only here: the benchmark's name alone must not cost it.
+  // Loaded only when needed: the registry of benchmarks is imported everywhere.
   const { default: writeExcelFile } = await import('write-excel-file/node');
   const letters = [
     ...new Set([...'ABCD', ...answered.flatMap(({ question }) => question.options.map(({ letter }) => letter))]),
@@ -42,7 +42,7 @@ export async function writeMmbenchSubmission(
   await writeFileAtomically(file, content);
 }
 
-// A text that looks like a number, a date or a formula stays the text it is.
+// A text that looks like a number, a date or a formula stays a text.
 function textCell(text: string | undefined) {
   return text === undefined || text === '' ? null : { value: text.slice(0, LONGEST_TEXT), type: String };
 }

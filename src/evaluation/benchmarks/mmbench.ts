@@ -1,6 +1,6 @@
 /**
  * MMBench (arXiv 2307.06281). Vanilla scores every question once; CircularEval counts a question only when it is
- * answered rightly in all rotations of its options. The model writes its answer, or the options are ranked as A-OKVQA's are.
+ * answered correctly in all rotations of its options. The model writes its answer, or the options are ranked as A-OKVQA's are.
  */
 import { join } from 'node:path';
 import { ANSWER_START } from '../../datasets/question-text.ts';
@@ -10,7 +10,7 @@ import { type MmbenchItem, writeMmbenchSubmission } from './mmbench-submission.t
 
 const submissionFile = 'mmbench-submission.xlsx';
 
-/** Enough for an option repeated in words; the explanation behind it is not read. */
+/** Enough for an option repeated in words; an explanation after it is not used. */
 const MAXIMUM_NEW_TOKENS = 64;
 
 type Answered = AnsweredQuestion<MmbenchItem>;

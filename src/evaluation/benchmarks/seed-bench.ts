@@ -1,6 +1,6 @@
 /**
  * SEED-Bench, image part (arXiv 2307.16125), by its official answer ranking: the question alone is shown, and the choice
- * wins whose content the model finds likeliest (lowest mean loss of its tokens).
+ * wins whose content is most likely by the model (lowest mean loss of its tokens).
  */
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -70,7 +70,7 @@ const questionSchema = z.object({
   question_type_id: z.number().int(),
 });
 
-// Videos have other fields; of them only the kind is looked at.
+// Questions about videos have other fields, and are skipped.
 const fileSchema = z.object({
   questions: z.array(
     z.discriminatedUnion('data_type', [
@@ -105,13 +105,13 @@ export async function readSeedBench(file: string): Promise<SeedBenchQuestion[]> 
   return questions.flatMap((question, index): SeedBenchQuestion[] => {
     if (question.data_type !== 'image') return [];
     const wrong = (field: string, problem: string) =>
-      new InputError({ file, field: `questions[${index}].${field}`, problem, remedy: 'Fetch the file again' });
+      new InputError({ file, field: `questions[${index}].${field}`, problem, remedy: 'Download the file again' });
     const dimension = nameOf.get(question.question_type_id);
     if (dimension === undefined)
       throw wrong('question_type_id', `${question.question_type_id} has no name in question_type`);
     const earlier = places.get(question.question_id);
     if (earlier !== undefined)
-      throw wrong('question_id', `'${question.question_id}' is the id of questions[${earlier}] too`);
+      throw wrong('question_id', `'${question.question_id}' is also the id of questions[${earlier}]`);
     places.set(question.question_id, index);
     return [
       {

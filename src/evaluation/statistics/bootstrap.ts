@@ -17,12 +17,12 @@ const LOWER = 0.025;
 const UPPER = 0.975;
 
 /**
- * Mean of scores with its 95 % confidence interval by the percentile bootstrap (Efron 1979): the questions are drawn
- * anew, with replacement, as often as there are resamples. The same seed gives the same interval.
+ * Mean of scores with its 95 % confidence interval by the percentile bootstrap (Efron 1979): the questions are
+ * drawn with replacement for each resample. The same seed gives the same interval.
  *
  * Of paired differences of two models' scores it is the paired bootstrap (Koehn 2004).
  *
- * @param scores one a question; of none the mean and its interval are 0
+ * @param scores one per question; without any, the mean and its interval are 0
  */
 export function bootstrapMean(scores: readonly number[], { samples, seed }: BootstrapSettings): Estimate {
   const count = scores.length;

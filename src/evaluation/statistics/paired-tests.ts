@@ -1,9 +1,9 @@
 /**
  * McNemar's exact test of two models on the same questions: if neither were better, each question that only one of
- * them got right would be the first's or the second's with equal chance.
+ * them answered correctly would be the first's or the second's with equal probability.
  *
- * @param onlyFirst questions that only the first got right
- * @param onlySecond questions that only the second got right
+ * @param onlyFirst questions that only the first answered correctly
+ * @param onlySecond questions that only the second answered correctly
  * @returns the two-sided p-value, 1 where they never differ
  */
 export function mcNemarExact(onlyFirst: number, onlySecond: number): number {
@@ -11,14 +11,14 @@ export function mcNemarExact(onlyFirst: number, onlySecond: number): number {
 }
 
 /**
- * The same test, one-sided: how likely it is that the second loses as much as it did, or more, were it as good as the
+ * The same test, one-sided: the probability of a loss as large as the second's, or larger, if it were as good as the
  * first. Small when the second is worse; 1 when it lost nothing.
  */
 export function mcNemarWorse(onlyFirst: number, onlySecond: number): number {
   return Math.min(1, chanceOfAtMost(onlySecond, onlyFirst + onlySecond));
 }
 
-/** The chance of at most so many heads among tosses of a fair coin. */
+/** The probability of at most so many heads among tosses of a fair coin. */
 function chanceOfAtMost(heads: number, tosses: number): number {
   // The probability of each count from the one before it, in logarithms: 2^-tosses alone is too small for large counts.
   let logProbability = -tosses * Math.LN2;
@@ -31,8 +31,8 @@ function chanceOfAtMost(heads: number, tosses: number): number {
 }
 
 /**
- * Holm's correction (1979) of p-values of tests that are made at once: whoever calls those below a level significant
- * is wrong about any true hypothesis at most that often, however the tests depend on one another.
+ * Holm's correction (1979) of the p-values of several tests: the probability of any false positive at a level is at most
+ * that level, however the tests depend on one another.
  *
  * @returns the adjusted p-values, in the order given, each at least as large as the given one and at most 1
  */

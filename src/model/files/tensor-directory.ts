@@ -94,7 +94,7 @@ async function openWeights(
           file: index,
           field: shard,
           problem: 'leads out of the directory',
-          remedy: 'Mend the index',
+          remedy: 'Correct the index',
         });
       }
       shards.set(shard, await openSafetensors(path.join(directory, shard)));

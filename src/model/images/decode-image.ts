@@ -42,7 +42,7 @@ export async function readImage(file: string): Promise<Buffer> {
 }
 
 function badImage(file: string, cause: Error): InputError {
-  const remedy = 'Fetch the image again, or take it out of the dataset';
+  const remedy = 'Download the image again, or take it out of the dataset';
   return new InputError({ file, problem: problemOf(cause), remedy }, { cause });
 }
 

@@ -57,6 +57,9 @@ function build(file: string, content: object, settings: object): HuggingFaceToke
     return new HuggingFaceTokenizer(content, settings);
   } catch (cause) {
     const problem = `can't be used as a tokenizer: ${(cause as Error).message}`;
-    throw new InputError({ file, problem, remedy: 'Fetch the file again, or use a model of a known kind' }, { cause });
+    throw new InputError(
+      { file, problem, remedy: 'Download the file again, or use a model of a known kind' },
+      { cause },
+    );
   }
 }

@@ -18,7 +18,7 @@ export interface EvaluateModelInput {
   set: EvaluationSet;
   /** Model directory. */
   model: string;
-  /** Receives the files that a round's `evaluate/<set>/` has; answers already there are kept. */
+  /** Folder for the files that a round's `evaluate/<set>/` has; answers that are there already are reused. */
   output: string;
   batchSize: number;
   numberFormats: NumberFormats;
@@ -27,7 +27,7 @@ export interface EvaluateModelInput {
 }
 
 /**
- * Ranks and scores.
+ * Answers the questions of a set with a model, and scores the answers.
  *
  * @throws InputError for a model, a benchmark file or images that can't be used
  */

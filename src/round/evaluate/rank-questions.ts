@@ -29,7 +29,7 @@ export async function rankQuestions({
   asked: readonly EvaluationQuestion[];
   /** Questions at a time. */
   batchSize: number;
-  /** What else the result depends on, such as the hash of the benchmark's file (its images are in no other). */
+  /** What else the result depends on, such as the hash of the benchmark's file, which may contain the images. */
   inputs: Record<string, unknown>;
 } & NumberFormats): Promise<{ manifest: Manifest; skipped: boolean }> {
   return runTrainerStep({

@@ -1,5 +1,5 @@
 /**
- * Makes sure, before any GPU time is spent, that the data is there and whole.
+ * Checks, before GPU time is spent, that the data is complete.
  */
 import { stat } from 'node:fs/promises';
 import limitConcurrency from 'p-limit';
@@ -20,7 +20,7 @@ import type { PrepareDataOutcome } from './results.ts';
 
 /**
  * Makes the data that the config asks a data source for, unless it is there; then reads every dataset, decodes
- * every image that the run may use, and has the teacher sort validation and test questions without a type.
+ * every image that the run may use, and has the teacher classify validation and test questions without a type.
  *
  * @throws InputError naming all files (and fields) that are missing, cut short or wrong
  */
@@ -65,7 +65,7 @@ async function classifyQuestionSets(context: StepContext): Promise<void> {
     const set = questionSet(context.config, split) as QuestionSet;
     const questions = (await readAokvqa(set.file)).slice(0, set.limit);
     await questionTypesOf(context, questions);
-    // Those that the teacher had to sort; where a classified file lies beside theirs, it tells how well it did.
+    // For questions that the teacher classified, a classified file beside theirs shows how well.
     if (split === 'validation') await reportAgreement(context, set, knownQuestionTypes(questions).missing);
   }
 }

@@ -147,7 +147,7 @@ async function readLossCurve(run: RunDirectory, round: number): Promise<ReportRo
   return curve.filter((_, index) => index % stride === 0);
 }
 
-/** The validation questions that any of the rounds' models got wrong, with what each chose. */
+/** The validation questions that any of the rounds' models answered wrongly, with the choice of each. */
 export async function readReportBadCases(
   config: Config,
   run: RunDirectory,

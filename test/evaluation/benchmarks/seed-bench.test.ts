@@ -22,7 +22,7 @@ test('reads the questions about images, with the names of their dimensions', asy
 test.each([
   ['an answer that is none', { answer: 'E' }, /questions\[1\]\.answer/],
   ['a dimension without a name', { question_type_id: 77 }, /questions\[1\]\.question_type_id: 77 has no name/],
-  ['an id that is there twice', { question_id: '101669' }, /'101669' is the id of questions\[0\] too/],
+  ['an id that is there twice', { question_id: '101669' }, /'101669' is also the id of questions\[0\]/],
 ])('%s is named by place and field', async (_, changes, message) => {
   const content = seedBenchFile();
   Object.assign(content.questions[1] as object, changes);
