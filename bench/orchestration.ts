@@ -2,11 +2,11 @@
  * What Temporal itself costs.
  *
  * **A run**: the demo's loop with a real server, real workers and the real trainer. Its workers log when a step of the
- * library begins and ends; `share` is the part of the run's time in which none was at work.
+ * library starts and ends; `share` is the part of the run's time in which none ran.
  *
  * **A fleet**: one evaluation of many shards on many simulated GPU workers, of a second each on average (no model;
- * server, workers, workflow and heartbeats are real). Then the same with shards that take no time: what one server on
- * this machine can hand out. Then one shard of 20 seconds a worker: what the heartbeats cost the server.
+ * server, workers, workflow and heartbeats are real). Then the same with shards that take no time: how many one
+ * server on this machine can dispatch. Then one shard of 20 seconds a worker: what the heartbeats cost the server.
  *
  * `npm run bench:orchestration -- [--config configs/demo.yaml] [--workers 50] [--shards 1000] [--fleet-only]`
  */
@@ -31,12 +31,12 @@ const shards = Number(values.shards);
 const say = (line: string) => process.stderr.write(`${line}\n`);
 
 const run = values['fleet-only'] ? undefined : await inFolder((folder) => measureRun(values.config, folder));
-if (run !== undefined) tellRun(run);
+if (run !== undefined) printRun(run);
 const busy = await inFolder((folder) => measureFleet({ workers, shards, milliseconds: 1000 }, folder));
-tellFleet('shards of a second', busy);
+printFleet('shards of a second', busy);
 const empty = await inFolder((folder) => measureFleet({ workers, shards, milliseconds: 0 }, folder));
-tellFleet('shards of no time', empty);
-// One long shard a worker: what the server does meanwhile is for the heartbeats.
+printFleet('shards of no time', empty);
+// One long shard a worker: in the meantime the server only takes heartbeats.
 const beating = await inFolder((folder) => measureFleet({ workers, shards: workers, milliseconds: 20_000 }, folder));
 const beats = workers * 20;
 const beatMilliseconds = (1000 * beating.serverSeconds) / beats;
@@ -71,7 +71,7 @@ async function inFolder<R>(work: (folder: string) => Promise<R>): Promise<R> {
   }
 }
 
-function tellRun({ seconds, orchestration, rounds, steps, server }: RunShare): void {
+function printRun({ seconds, orchestration, rounds, steps, server }: RunShare): void {
   say(`run               ${seconds.toFixed(1)} s: ${rounds} rounds, ${steps} calls of the library`);
   say(
     `orchestration     ${orchestration.toFixed(2)} s, ${((100 * orchestration) / seconds).toFixed(2)} %: ` +
@@ -80,7 +80,7 @@ function tellRun({ seconds, orchestration, rounds, steps, server }: RunShare): v
   say(`processor time    ${server.toFixed(1)} s in the Temporal server\n`);
 }
 
-function tellFleet(name: string, figures: FleetFigures): void {
+function printFleet(name: string, figures: FleetFigures): void {
   const { seconds, shardsPerSecond, efficiency, idle, scheduleToStart } = figures;
   const spread = (times: number[]) =>
     `median ${quantile(times, 0.5).toFixed(0)} ms, 99 % below ${quantile(times, 0.99).toFixed(0)} ms`;

@@ -1,5 +1,5 @@
 /**
- * The share of a run's time in which no step of the library was at work.
+ * The share of a run's time in which no step of the library ran.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ import { firstMatch, processorTimeOfGroups } from '../support/process-figures.ts
 
 export interface RunShare {
   seconds: number;
-  /** Of them, those in which no step was at work. */
+  /** Of them, those in which no step ran. */
   orchestration: number;
   rounds: number;
   /** Calls of the library. */
@@ -25,7 +25,7 @@ export interface RunShare {
 
 const launcher = join(import.meta.dirname, '../../cli/main.ts');
 
-/** Runs a config's loop from nothing, its runs in the folder, with workers and a server of its own. */
+/** Runs the loop of a config with workers and a server of its own; its runs are in the folder. */
 export async function measureRun(configFile: string, folder: string): Promise<RunShare> {
   const owned: { stop(seconds?: number): Promise<void> }[] = [];
   let client: Client | undefined;
@@ -76,23 +76,23 @@ export async function measureRun(configFile: string, folder: string): Promise<Ru
 type Span = [from: number, until: number];
 
 const lineSchema = z.object({
-  message: z.enum(['step begins', 'step done']),
+  message: z.enum(['step starts', 'step done']),
   time: z.iso.datetime(),
   workflowId: z.string(),
   activityId: z.string(),
 });
 
-/** When each step of the library was at work, in milliseconds, from a worker's log. */
+/** When each step of the library ran, in milliseconds, by a worker's log. */
 function spansOf(log: string): Span[] {
-  const begun = new Map<string, number>();
+  const started = new Map<string, number>();
   const spans: Span[] = [];
   for (const line of log.split('\n').filter((text) => text.startsWith('{'))) {
     const { data } = lineSchema.safeParse(JSON.parse(line));
     if (data === undefined) continue;
     const step = `${data.workflowId} ${data.activityId}`;
     const at = Date.parse(data.time);
-    const from = begun.get(step);
-    if (data.message === 'step begins') begun.set(step, at);
+    const from = started.get(step);
+    if (data.message === 'step starts') started.set(step, at);
     else if (from !== undefined) spans.push([from, at]);
   }
   return spans;
