@@ -9,22 +9,42 @@ import {
   recordTopUp,
   submitWorkBatch,
 } from '../src/round/asking/chunk.ts';
+import type { GenerationPlan } from '../src/round/asking/plan.ts';
 import { gate } from '../src/round/gate/gate.ts';
 import type { GateOutcome } from '../src/round/gate/results.ts';
 import { finishGeneration, startGeneration } from '../src/round/generate/generate.ts';
+import type { GenerateOutcome } from '../src/round/generate/results.ts';
 import { notify } from '../src/round/notify.ts';
 import { ownFolders } from '../src/round/own-folders.ts';
 import type { StepContext } from '../src/round/step-context.ts';
 import type { StepName } from '../src/round/steps.ts';
+import type { VerifyOutcome } from '../src/round/verify/results.ts';
 import { finishVerification, startVerification } from '../src/round/verify/verify.ts';
+import type { BatchState, SubmittedBatch } from '../src/teacher/batches.ts';
+import type { AskedChunk } from '../src/teacher/teacher-chunk.ts';
 import type { RoundSummary } from '../workflows/messages.ts';
-import type { GenerationActivities } from './generation.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { type PreparedRun, type PrepareRunInput, prepareRun } from './prepare-run.ts';
-import type { GateReference, NoticeReference, StepReference } from './references.ts';
+import type { BatchReference, ChunkReference, GateReference, NoticeReference, StepReference } from './references.ts';
 import { writeRoundRecord } from './round-records.ts';
 import { type ActivityDependencies, asActivity, runStep } from './run-step.ts';
 import { loadStepActivities, type StepActivities } from './step-activities.ts';
+
+/** The activities of the workflows `generation` and `verification`. Any CPU worker can run them. */
+export interface GenerationActivities {
+  beginGeneration(reference: StepReference): Promise<GenerationPlan>;
+  askChunk(reference: ChunkReference): Promise<AskedChunk>;
+  submitBatch(reference: ChunkReference): Promise<SubmittedBatch>;
+  lookAfterBatch(reference: BatchReference): Promise<BatchState>;
+  collectBatch(reference: BatchReference & Pick<ChunkReference, 'chunk' | 'purpose'>): Promise<AskedChunk>;
+  cancelBatch(reference: BatchReference): Promise<void>;
+  /** Recording a top-up again changes nothing. */
+  recordTopUp(reference: StepReference & { id: string; amount: number }): Promise<void>;
+  finishGeneration(reference: StepReference): Promise<GenerateOutcome>;
+  /** Start and finish of a verification; the other activities serve both. */
+  beginVerification(reference: StepReference): Promise<GenerationPlan>;
+  finishVerification(reference: StepReference): Promise<VerifyOutcome>;
+}
 
 export interface CpuActivities extends StepActivities<'cpu'>, GenerationActivities {
   prepareRun(input: PrepareRunInput): Promise<PreparedRun>;

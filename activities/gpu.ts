@@ -6,7 +6,7 @@ import { embedShard } from '../src/round/embed/embed-shard.ts';
 import type { EmbedOutcome } from '../src/round/embed/results.ts';
 import { evaluateShard } from '../src/round/evaluate/evaluate.ts';
 import type { EvaluateShardOutcome } from '../src/round/evaluate/results.ts';
-import { embeddingShardDirectory, evaluationShardDirectory } from '../src/round/shards.ts';
+import { embeddingShardDirectory, evaluationShardDirectory } from '../src/round/step-directory.ts';
 import type { EmbedShardReference, EvaluateShardReference } from './references.ts';
 import { type ActivityDependencies, runStep } from './run-step.ts';
 import { loadStepActivities, type StepActivities } from './step-activities.ts';

@@ -6,8 +6,7 @@
  * - An `InputError` is never retried: a person must repair the input. An attempt resumes from what a failed one left.
  */
 import { ActivityCancellationType, type ActivityOptions, proxyActivities } from '@temporalio/workflow';
-import type { CpuActivities } from '../activities/cpu.ts';
-import type { GenerationActivities } from '../activities/generation.ts';
+import type { CpuActivities, GenerationActivities } from '../activities/cpu.ts';
 import type { GpuActivities } from '../activities/gpu.ts';
 import type { PromptActivities } from '../activities/prompt.ts';
 import type { StepReference } from '../activities/references.ts';

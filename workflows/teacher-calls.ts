@@ -2,7 +2,7 @@
  * How one chunk is asked: as one activity, or as batches that the teacher works off by itself.
  */
 import { CancellationScope, isCancellation, sleep } from '@temporalio/workflow';
-import type { GenerationActivities } from '../activities/generation.ts';
+import type { GenerationActivities } from '../activities/cpu.ts';
 import type { ChunkReference, StepReference } from '../activities/references.ts';
 import type { GenerationPlan } from '../src/round/asking/plan.ts';
 import type { AskedChunk } from '../src/teacher/teacher-chunk.ts';

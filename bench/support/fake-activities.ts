@@ -1,8 +1,7 @@
 /**
  * Activities that do no work, for what looks at the workflows alone.
  */
-import type { CpuActivities } from '../../activities/cpu.ts';
-import type { GenerationActivities } from '../../activities/generation.ts';
+import type { CpuActivities, GenerationActivities } from '../../activities/cpu.ts';
 import type { GpuActivities } from '../../activities/gpu.ts';
 import type { RunPlan } from '../../workflows/messages.ts';
 import { fakeGeneration, generationPlan } from './fake-generation.ts';

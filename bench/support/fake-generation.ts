@@ -2,7 +2,7 @@
  * The activities of a generation and of a prompt optimization that ask no teacher.
  */
 import { ApplicationFailure } from '@temporalio/activity';
-import type { GenerationActivities } from '../../activities/generation.ts';
+import type { GenerationActivities } from '../../activities/cpu.ts';
 import type { PromptActivities } from '../../activities/prompt.ts';
 import type { GenerationPlan } from '../../src/round/asking/plan.ts';
 

@@ -1,8 +1,7 @@
 /** A config as written: one YAML file, or several files, each extending the next. */
 import { dirname, resolve } from 'node:path';
 import { isMap, isNode, LineCounter, parseDocument } from 'yaml';
-import { fieldPath } from '../core/field-path.ts';
-import { InputError } from '../core/input-error.ts';
+import { fieldPath, InputError } from '../core/input-error.ts';
 import { plainYamlValue } from '../core/plain-yaml.ts';
 import { readTextFile } from '../core/read-json.ts';
 

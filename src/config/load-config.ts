@@ -1,6 +1,5 @@
 import type { z } from 'zod';
-import { describeFirstIssue, fieldPath } from '../core/field-path.ts';
-import { InputError } from '../core/input-error.ts';
+import { describeFirstIssue, fieldPath, InputError } from '../core/input-error.ts';
 import { type ConfigSource, readConfigSource } from './config-source.ts';
 import { type Config, configJsonSchema, configSchema } from './schema.ts';
 import { nearestKey, newNameOf } from './unknown-keys.ts';

@@ -1,6 +1,6 @@
 import { distance } from 'fastest-levenshtein';
 import type { z } from 'zod';
-import { fieldPath } from '../core/field-path.ts';
+import { fieldPath } from '../core/input-error.ts';
 
 /** Former names of keys → their present names; `[]` stands for any item of a list. */
 export const renamedKeys: Readonly<Record<string, string>> = {

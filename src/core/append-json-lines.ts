@@ -3,12 +3,12 @@ import { dirname } from 'node:path';
 import { makeFolder } from './files.ts';
 import { StorageError } from './write-file.ts';
 
-/** A file of one JSON value a line that only ever grows. */
+/** A file of one JSON value a line that only grows. */
 export interface JsonLinesAppender {
   /**
-   * Resolves when the line is on the disk, or, with `flush: false`, when the operating system has it: that survives
-   * a killed process, but not a loss of power. Calls may overlap; lines that come while others are being written are
-   * written and flushed together.
+   * Resolves when the line is on the disk, or, with `flush: false`, when the operating system has it: that survives a
+   * killed process, but not a loss of power. Calls may overlap; lines that arrive while others are written are written and
+   * flushed together.
    */
   append(value: unknown, options?: { flush?: boolean }): Promise<void>;
   /** Resolves when all lines so far are on the disk. */
@@ -24,10 +24,10 @@ interface WaitingLine {
 }
 
 /**
- * Opens a file of one JSON value a line to add lines at its end. A last line without its line break, as a
- * killed writer leaves it, is cut off first: else the next line would be glued to it.
+ * Opens a file of one JSON value a line, to append lines. A last line without its line break, as a killed writer leaves it,
+ * is removed first: otherwise the next line would be appended to it.
  *
- * @throws StorageError that names the file, for a full disk and the like; what a refused line left is cut off.
+ * @throws StorageError that names the file, for a full disk and the like; what a failed write left is removed
  */
 export async function openJsonLines(file: string): Promise<JsonLinesAppender> {
   const handle = await makeFolder(dirname(file))
@@ -42,7 +42,7 @@ export async function openJsonLines(file: string): Promise<JsonLinesAppender> {
     const bytes = Buffer.from(lines.map(({ line }) => line).join(''));
     try {
       await handle.appendFile(bytes);
-      // Whoever does not ask for the disk need not wait for it.
+      // Callers that did not ask for a flush need not wait for it.
       for (const { flush, resolve } of lines) if (!flush) resolve();
       if (lines.some(({ flush }) => flush)) await handle.datasync();
       size += bytes.length;

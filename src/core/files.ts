@@ -4,7 +4,7 @@ import { dirname, isAbsolute, resolve, win32 } from 'node:path';
 import { z } from 'zod';
 import { InputError } from './input-error.ts';
 
-/** Whether a file or folder is there, for this process to look at. */
+/** Whether a file or folder exists and this process may access it. */
 export function fileExists(file: string): Promise<boolean> {
   return access(file).then(
     () => true,
@@ -13,7 +13,7 @@ export function fileExists(file: string): Promise<boolean> {
 }
 
 /**
- * Makes a folder and those on the way to it.
+ * Creates a folder and its missing parents.
  *
  * @throws the system's error. Node's own recursive `mkdir` says that a folder on a read-only disk does not exist.
  */
@@ -24,7 +24,7 @@ export async function makeFolder(folder: string): Promise<void> {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     if (dirname(folder) !== folder) await makeFolder(dirname(folder));
     await mkdir(folder).catch((refusal: NodeJS.ErrnoException) => {
-      // Another process was quicker.
+      // Another process created it in the meantime.
       if (refusal.code !== 'EEXIST') throw refusal;
     });
   }
@@ -33,7 +33,7 @@ export async function makeFolder(folder: string): Promise<void> {
 /**
  * Has the work fill a folder that appears only once it is complete.
  *
- * @throws InputError when the folder is there and holds something
+ * @throws InputError when the folder exists and is not empty
  */
 export async function fillFolder<R>(folder: string, work: (temporary: string) => Promise<R>): Promise<R> {
   const target = resolve(folder);
@@ -43,7 +43,7 @@ export async function fillFolder<R>(folder: string, work: (temporary: string) =>
     throw error;
   });
   if (names !== undefined && names.length > 0) {
-    throw new InputError({ file: folder, problem: 'is not empty', remedy: 'Name a folder that is not there yet' });
+    throw new InputError({ file: folder, problem: 'is not empty', remedy: 'Name a folder that does not exist yet' });
   }
   const temporary = `${target}.${randomBytes(6).toString('hex')}.tmp`;
   await mkdir(dirname(target), { recursive: true });
@@ -59,7 +59,7 @@ export async function fillFolder<R>(folder: string, work: (temporary: string) =>
   }
 }
 
-/** A file's name as a dataset may give it: inside the folder that it belongs to, never outside. */
+/** The path of a file as a dataset may give it: inside its own folder, never outside. */
 export const innerPath = z.string().min(1).refine(staysInside, 'leads out of its folder');
 
 function staysInside(path: string): boolean {

@@ -7,7 +7,7 @@ export function hashBytes(data: string | Uint8Array): string {
   return hash('sha256', data, 'hex');
 }
 
-/** SHA-256 of a file's content, in hexadecimal; read in pieces, so the file may be larger than memory. */
+/** SHA-256 of a file's content, in hexadecimal. The file is read in pieces, so it may be larger than memory. */
 export async function hashFile(file: string): Promise<string> {
   const sum = createHash('sha256');
   await pipeline(createReadStream(file, { highWaterMark: 1024 * 1024 }), sum);
@@ -18,7 +18,7 @@ export async function hashFile(file: string): Promise<string> {
  * SHA-256 of a JSON value, in hexadecimal. The order of an object's keys does not matter, and a key whose
  * value is undefined counts as absent.
  *
- * @throws TypeError for what JSON can't say, such as NaN or a function.
+ * @throws TypeError for what JSON can't represent, such as NaN or a function
  */
 export function hashValue(value: unknown): string {
   return hashBytes(canonicalJson(value));

@@ -4,13 +4,13 @@ export type ImageKind = 'jpeg' | 'png' | 'gif' | 'webp' | 'tiff';
 
 /** Enough for photographs of the largest cameras; a file of a few kilobytes can claim to be far larger. */
 export const maximumImagePixels = 150_000_000;
-/** Bytes that tell the kind of an image. */
+/** The first bytes of a file, which identify the kind of an image. */
 const imageHeadBytes = 12;
 
 /**
  * The kind of an image by its first bytes, whatever its name says.
  *
- * Nothing else is decoded: an SVG can name other files, and what is an archive or a program is no image.
+ * Other formats are refused: an SVG can refer to other files, and an archive or a program is no image.
  *
  * @throws InputError for anything that is none of the kinds
  */

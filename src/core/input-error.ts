@@ -1,12 +1,13 @@
-/** Where and what is wrong with something that a person gave. */
+import type { z } from 'zod';
+/** What is wrong with a person's input, and where. */
 export interface InputProblem {
-  /** The file as the person named it. */
+  /** As the person named it. */
   file: string;
   /** The path to the value, such as `finetune.lora.rank` or `[12].correct_choice_idx`. */
   field?: string;
   /** Counted from 1. */
   line?: number;
-  /** Counted from 1; said only together with a line. */
+  /** Counted from 1; shown only together with a line. */
   column?: number;
   /** What is wrong, without a full stop. */
   problem: string;
@@ -15,8 +16,8 @@ export interface InputProblem {
 }
 
 /**
- * A person's input is wrong: a config, a dataset, a checkpoint. Trying again can't help, so it is never
- * retried. The message reads `file:line: field: problem. remedy`.
+ * A person's input is wrong: a config, a dataset, a checkpoint. A retry can't help, so there is none. The message is
+ * `file:line: field: problem. remedy`.
  */
 export class InputError extends Error {
   readonly file: string;
@@ -42,4 +43,28 @@ function messageOf({ file, field, line, column, problem, remedy }: InputProblem)
   const place = [file, line, line === undefined ? undefined : column].filter((part) => part !== undefined).join(':');
   const subject = field ? `${place}: ${field}` : place;
   return `${subject}: ${problem}. ${remedy}`;
+}
+
+/**
+ * Writes a path to a value the way JavaScript would: `finetune.lora.rank`, `[12].correct_choice_idx`,
+ * `weights["object counting"]`. The root is the empty string.
+ */
+export function fieldPath(keys: readonly PropertyKey[]): string {
+  return keys
+    .map((key, position) => {
+      if (typeof key === 'number') return `[${key}]`;
+      const name = String(key);
+      if (!/^[A-Za-z_$][\w$-]*$/.test(name)) return `[${JSON.stringify(name)}]`;
+      return position === 0 ? name : `.${name}`;
+    })
+    .join('');
+}
+
+/** The first problem that a schema found, in words for a person, and where it is. */
+export function describeFirstIssue(error: z.ZodError): { field: string; problem: string } {
+  const [first, ...others] = error.issues;
+  if (!first) return { field: '', problem: 'does not have the expected shape' };
+  const more = others.length > 0 ? ` (and ${others.length} more)` : '';
+  const text = first.message.replace(/^Invalid input: /, '').replace(/\.$/, '');
+  return { field: fieldPath(first.path), problem: `${text}${more}` };
 }

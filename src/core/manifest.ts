@@ -20,9 +20,9 @@ const manifestSchema = z.object({
 });
 
 /**
- * What a finished step leaves behind. It is written last, so its presence means that the step is complete.
- * `inputs` holds each small input as it is and a hash of each larger one; `outputs` maps each file, relative
- * to the step's folder, to its SHA-256; times are ISO 8601.
+ * What a finished step leaves. It is written last, so its presence means that the step is complete. `inputs` holds each
+ * small input as it is and a hash of each larger one; `outputs` maps each file, relative to the step's folder, to its
+ * SHA-256; times are ISO 8601.
  */
 export type Manifest = z.output<typeof manifestSchema>;
 
@@ -38,13 +38,13 @@ const startedSchema = z.object({
   step: z.string(),
   inputsHash: z.string(),
   startedAt: z.string(),
-  /** The attempt that may finish the step: the one that began last. */
+  /** The attempt that may finish the step: the one that started last. */
   attempt: z.string().optional(),
 });
 
 /**
- * A later attempt began the step while this one still worked: this one had been thought dead, and must not say that it is
- * done. Trying again finds what the later one did.
+ * A later attempt started the step while this one still worked: this one was thought dead, and must not finish the step.
+ * A retry finds the result of the later one.
  */
 export class StepTakenOver extends Error {
   override readonly name = 'StepTakenOver';
@@ -53,7 +53,7 @@ export class StepTakenOver extends Error {
 /**
  * Reads the manifest of a step's folder: undefined when the step has not finished there.
  *
- * @throws InputError when a newer version of this program wrote it: what that did must not be done over by this one
+ * @throws InputError when a newer version of this program wrote it: this version must not overwrite its results
  */
 export async function readManifest(directory: string): Promise<Manifest | undefined> {
   const file = join(directory, manifestName);
@@ -68,22 +68,20 @@ async function refuseNewer(file: string): Promise<void> {
   throw new InputError({
     file,
     field: 'schemaVersion',
-    problem: `is ${found.schemaVersion}, and this version of the program knows ${schemaVersion}: a newer one wrote it`,
-    remedy: 'Update this worker, or give the run to workers of the newer version',
+    problem: `is ${found.schemaVersion}, and this version of the program supports ${schemaVersion}: a newer one wrote it`,
+    remedy: 'Update this worker, or continue the run with workers of the newer version',
   });
 }
 
 /**
- * Does a step's work, unless a manifest says that it was done already from the same inputs and its files
- * are still as they were.
+ * Does a step's work, unless a manifest says that it was done from the same inputs before and its files are unchanged.
  *
- * The folder must be the step's own. What an interrupted attempt left there (checkpoints, answers received)
- * stays when that attempt had the same inputs, so that the work can resume from it, and is removed when
- * the inputs were others, so that it can't.
+ * The folder must be the step's own. What an interrupted attempt left there (checkpoints, answers received) stays when
+ * that attempt had the same inputs, so that the work can resume from it; otherwise it is removed.
  *
  * @param input.inputs everything that the result depends on; JSON values
- * @throws Error when the folder holds other steps' folders, or an output named by the work is not there.
- * @throws StepTakenOver when another attempt began meanwhile: the last one to begin is the one that finishes
+ * @throws Error when the folder holds other steps' folders, or an output named by the work is missing
+ * @throws StepTakenOver when another attempt started meanwhile: only the last one to start may finish
  *
  * @example
  * await runStepOnce({ directory, step: 'classify', inputs: { answers: hash }, work: async () => {
@@ -97,9 +95,9 @@ export async function runStepOnce(
   const { directory, step, inputs, work, now = () => new Date() } = input;
   const inputsHash = hashValue({ step, inputs });
 
-  const begun = await beginStep(input);
-  if ('manifest' in begun) return { manifest: begun.manifest, skipped: true };
-  const { startedAt, attempt } = begun;
+  const started = await startStep(input);
+  if ('manifest' in started) return { manifest: started.manifest, skipped: true };
+  const { startedAt, attempt } = started;
 
   const { outputs, metrics } = await work();
 
@@ -119,48 +117,48 @@ export async function runStepOnce(
   return { manifest, skipped: false };
 }
 
-/** A step, and everything that its result depends on. */
+/** A step, and everything that its result depends on (JSON values). */
 export interface StepToRun {
   directory: string;
   step: string;
   inputs: Record<string, unknown>;
-  /** The step is done by several calls: its time counts from the first that had the same inputs. */
+  /** Several calls do the step together: its time counts from the first one with the same inputs. */
   inSeveralCalls?: boolean;
-  /** Whether what was done from the same inputs is to be done over. What is left in the folder is gone on with. */
-  doneOver?: (manifest: Manifest) => boolean;
+  /** Whether a result of the same inputs is to be computed again. The work then resumes from what is in the folder. */
+  redo?: (manifest: Manifest) => boolean;
   now?: () => Date;
 }
 
 /**
- * Makes a step's folder ready, as `runStepOnce` does before the work: for steps whose work several processes share.
- * `runStepOnce` with the same inputs, and work that only puts the results together, ends such a step.
+ * Prepares a step's folder, as `runStepOnce` does before the work: for steps that several processes do together. Such a
+ * step is finished by `runStepOnce` with the same inputs and work that only joins the results.
  *
- * @returns the manifest when the step was done already; else when it was begun, and the attempt that began it
+ * @returns the manifest when the step was done before; otherwise when it was started, and the id of this attempt
  */
-export async function beginStep(
+export async function startStep(
   input: StepToRun,
 ): Promise<{ manifest: Manifest } | { startedAt: string; attempt: string }> {
-  const { directory, step, inputs, inSeveralCalls, doneOver = () => false, now = () => new Date() } = input;
+  const { directory, step, inputs, inSeveralCalls, redo = () => false, now = () => new Date() } = input;
   const inputsHash = hashValue({ step, inputs });
 
   const earlier = await readManifest(directory);
-  if (earlier?.inputsHash === inputsHash && !doneOver(earlier)) {
+  if (earlier?.inputsHash === inputsHash && !redo(earlier)) {
     const damaged = await findDamagedOutputs(directory, earlier);
     if (damaged.length === 0) return { manifest: earlier };
     await Promise.all(damaged.map((file) => rm(join(directory, file), { force: true })));
   }
 
-  const begun = earlier ?? (await readIfReadable(join(directory, startedName), startedSchema));
-  const goesOn = begun?.inputsHash === inputsHash;
-  if (begun && !goesOn) await clearStepFolder(directory);
-  const startedAt = inSeveralCalls && goesOn ? begun.startedAt : now().toISOString();
+  const before = earlier ?? (await readIfReadable(join(directory, startedName), startedSchema));
+  const resumes = before?.inputsHash === inputsHash;
+  if (before && !resumes) await clearStepFolder(directory);
+  const startedAt = inSeveralCalls && resumes ? before.startedAt : now().toISOString();
   const attempt = randomBytes(8).toString('hex');
   await writeJson(join(directory, startedName), { step, inputsHash, startedAt, attempt });
   await rm(join(directory, manifestName), { force: true });
   return { startedAt, attempt };
 }
 
-/** The hash of the inputs that a step's folder was finished or begun with; undefined for a folder that was neither. */
+/** The hash of the inputs that a step was finished or started with; undefined for a folder without either. */
 export async function inputsHashIn(directory: string): Promise<string | undefined> {
   const finished = await readIfReadable(join(directory, manifestName), manifestSchema);
   return (finished ?? (await readIfReadable(join(directory, startedName), startedSchema)))?.inputsHash;
@@ -169,10 +167,10 @@ export async function inputsHashIn(directory: string): Promise<string | undefine
 async function requireOwn(directory: string, step: string, attempt: string): Promise<void> {
   const latest = await readIfReadable(join(directory, startedName), startedSchema);
   if (latest?.attempt === attempt) return;
-  throw new StepTakenOver(`Another attempt at the step ${step} in ${directory} began while this one worked`);
+  throw new StepTakenOver(`Another attempt at the step ${step} in ${directory} started while this one worked`);
 }
 
-// A manifest that can't be read (an older program's, or a damaged one) only means that the step runs again.
+// A manifest that can't be read (of an older program, or damaged) only means that the step runs again.
 async function readIfReadable<S extends z.ZodType>(file: string, schema: S): Promise<z.output<S> | undefined> {
   try {
     return await readJson(file, schema);

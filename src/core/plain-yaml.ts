@@ -4,10 +4,10 @@ import { InputError } from './input-error.ts';
 const mostAliases = 100;
 
 /**
- * The value of a YAML document of a person's, which must be plain: tags other than YAML's own are refused, as they ask
- * for what the reader may not know of, and so are aliases that multiply a small file into a huge value.
+ * The value of a person's YAML document, which must be plain. Tags other than YAML's own are refused, because the reader may
+ * not support them, and so are aliases that expand a small file into a huge value.
  *
- * @param options.firstLine the document's first line in the file, where it is a part of it; counted from 1
+ * @param options.firstLine the line of the file on which the document starts; counted from 1
  * @param options.lineOf the line of an offset, where the document was parsed without lines in its errors
  * @throws InputError with the line of a tag
  */

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 
-/** Where a file of this project is, named from the project's root: the working directory may be another. */
+/** The absolute path of a file of this project, from its path in the project: independent of the working directory. */
 export function projectFile(path: string): string {
   return fileURLToPath(new URL(`../../${path}`, import.meta.url));
 }

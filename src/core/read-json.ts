@@ -1,8 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { type ParseError, parse, printParseErrorCode } from 'jsonc-parser';
 import type { z } from 'zod';
-import { describeFirstIssue } from './field-path.ts';
-import { InputError } from './input-error.ts';
+import { describeFirstIssue, InputError } from './input-error.ts';
 
 /**
  * Reads a JSON file and checks it.
@@ -15,8 +14,8 @@ export async function readJson<S extends z.ZodType>(file: string, schema: S): Pr
 }
 
 /**
- * Reads a file of one JSON value a line; empty lines are skipped. With `tolerateTruncatedLastLine` a last
- * line that lacks its line break and is not JSON, as a killed writer leaves it, is left out.
+ * Reads a file of one JSON value a line; empty lines are skipped. With `tolerateTruncatedLastLine` a last line that lacks
+ * its line break and is not JSON, as a killed writer leaves it, is skipped too.
  *
  * @throws InputError as `readJson` does, with the line of the file.
  */
@@ -26,7 +25,7 @@ export async function readJsonLines<S extends z.ZodType>(
   options: { tolerateTruncatedLastLine?: boolean } = {},
 ): Promise<z.output<S>[]> {
   const lines = (await readTextFile(file)).split('\n');
-  // After the last line break comes nothing: an unfinished line, if there is one, is the last element.
+  // A complete file ends with a line break: an unfinished line, if there is one, is the last element.
   const unfinished = lines.length - 1;
   const values: z.output<S>[] = [];
   for (const [index, line] of lines.entries()) {
@@ -38,7 +37,7 @@ export async function readJsonLines<S extends z.ZodType>(
 }
 
 /**
- * Parses JSON text that came from a file (or is named like one in messages) and checks it.
+ * Parses and checks JSON text that came from a file, or that messages name like one.
  *
  * @param firstLine the line of the file where the text starts
  * @param firstColumn the column of that line where the text starts
@@ -89,7 +88,7 @@ export async function readTextFile(file: string): Promise<string> {
   }
 }
 
-/** What opening or reading a file that a person named threw, in words for that person where they can help it. */
+/** The error of opening or reading a file that a person named: an InputError where that person can repair it. */
 export function inputErrorOfFile(file: string, cause: unknown): unknown {
   const code = (cause as NodeJS.ErrnoException).code;
   if (code === 'ENOENT') return new InputError({ file, problem: 'no such file', remedy: 'Check the path' }, { cause });

@@ -13,25 +13,25 @@ const setupSchema = z.object({
 });
 export const setupFile = fileURLToPath(new URL('../../.cache/setup.json', import.meta.url));
 
-/** What `scripts/setup.mjs` found or fetched: the Temporal CLI, native TensorFlow (for CUDA or not), Pythons. */
+/** What `scripts/setup.mjs` found or downloaded: the Temporal CLI, native TensorFlow (with or without CUDA), Pythons. */
 export type Setup = z.output<typeof setupSchema>;
 
-/** Reads what set-up left, or undefined when it has not run. */
+/** Reads the result of the set-up; undefined when it has not run. */
 export async function readSetup(): Promise<Setup | undefined> {
   return (await fileExists(setupFile)) ? readJson(setupFile, setupSchema) : undefined;
 }
 
-/** The optional environments, and what each one's Python must have. */
+/** The optional environments, and what the Python of each must have. */
 const pythons = {
   python: { variable: 'DATAENGINE_PYTHON', packages: 'torch, transformers, gguf and accelerate' },
   torch: { variable: 'DATAENGINE_TORCH_PYTHON', packages: 'the packages of src/trainer/torch/requirements.txt' },
 } as const;
 
 /**
- * Path of a Python of an optional environment: the one that an environment variable names, else the one of
+ * The path of the Python of an optional environment: the one that an environment variable names, otherwise the one of
  * `dataengine setup --<environment>`.
  *
- * @throws InputError when neither is there
+ * @throws InputError when there is neither
  */
 export async function pythonOfSetup(environment: keyof typeof pythons): Promise<string> {
   const { variable, packages } = pythons[environment];
@@ -39,7 +39,7 @@ export async function pythonOfSetup(environment: keyof typeof pythons): Promise<
   if (python !== undefined && (await fileExists(python))) return python;
   throw new InputError({
     file: python ?? setupFile,
-    problem: python === undefined ? 'this needs an optional Python environment' : 'this Python is not there',
+    problem: python === undefined ? 'this needs an optional Python environment' : 'there is no such Python',
     remedy: `Run \`dataengine setup --${environment}\`, or name a Python with ${packages} in ${variable}`,
   });
 }

@@ -1,18 +1,18 @@
 const secretName = /KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL|WEBHOOK/i;
-/** Shorter values are words that texts hold anyway. */
+/** Shorter values may be ordinary words of a text. */
 const shortestSecret = 8;
 
-/** Secrets of this process that no variable holds, with what stands for them in texts. */
+/** Secrets of this process that are in no environment variable, with their replacements in texts. */
 const others = new Map<string, string>();
 
-/** Has `withoutSecrets` take this value out of texts too, and write the name instead. */
+/** Makes `withoutSecrets` replace this value by the name too. */
 export function keepSecret(name: string, value: string): void {
   if (value.length >= shortestSecret) others.set(value, `[${name}]`);
 }
 
 /**
- * The text with what the environment keeps secret taken out, by its variable's name, and what was given to `keepSecret`: a
- * server may say a key again in its complaint about it, and complaints go into logs and histories.
+ * The text without secrets: values of environment variables whose names look secret, and those given to `keepSecret`. A
+ * server may repeat a key in its error message, and such messages get into logs and histories.
  */
 export function withoutSecrets(
   text: string,

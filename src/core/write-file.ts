@@ -3,7 +3,7 @@ import { open, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { makeFolder } from './files.ts';
 
-/** The disk could not take a file. Unlike an `InputError` it may pass: a full disk can be cleared. */
+/** A file could not be written to the disk. Unlike after an `InputError`, a retry may succeed: a full disk can be cleared. */
 export class StorageError extends Error {
   readonly file: string;
   readonly code: string | undefined;
@@ -18,14 +18,14 @@ export class StorageError extends Error {
 }
 
 /**
- * Writes a file so that it is there whole or not at all: to a temporary file beside it, flushed to the
- * disk, then renamed. Folders on the way are made.
+ * Writes a file so that it exists completely or not at all: to a temporary file beside it, flushed to the disk, then
+ * renamed. Missing folders are created.
  *
- * The packages for this write with a single `write` call, which on a nearly full disk stores a part of the
- * data without an error; Node's `writeFile` goes on until all is written or the disk refuses.
+ * The packages for this use a single `write` call, which on a nearly full disk stores a part of the data without an error;
+ * Node's `writeFile` continues until everything is written or the disk refuses.
  *
- * @param data pieces are written as they come, so that the whole need not be in memory
- * @throws StorageError that names the file, for a full disk and the like; the temporary file is gone then.
+ * @param data pieces are written as they arrive, so that the whole need not be in memory
+ * @throws StorageError that names the file, for a full disk and the like; the temporary file is then removed
  */
 export async function writeFileAtomically(
   file: string,
@@ -63,7 +63,7 @@ export async function writeJsonLines(file: string, values: readonly unknown[]): 
   await writeFileAtomically(file, values.map((value) => `${JSON.stringify(value)}\n`).join(''));
 }
 
-// The rename itself is on the disk only when the folder is flushed; some file systems can't do that.
+// The rename itself is on the disk only after the folder is flushed. Some file systems can't do that.
 async function flushFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r').catch(() => undefined);
   await handle?.sync().catch(() => undefined);

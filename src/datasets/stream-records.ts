@@ -1,7 +1,6 @@
 import { createReadStream } from 'node:fs';
 import type { z } from 'zod';
-import { describeFirstIssue, fieldPath } from '../core/field-path.ts';
-import { InputError } from '../core/input-error.ts';
+import { describeFirstIssue, fieldPath, InputError } from '../core/input-error.ts';
 import { inputErrorOfFile, parseJson } from '../core/read-json.ts';
 import { type ElementBytes, RecordScanner, ScanError } from './record-scanner.ts';
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { describeFirstIssue } from '../core/field-path.ts';
+import { describeFirstIssue } from '../core/input-error.ts';
 import { plainText } from './plain-text.ts';
 
 /** Why an answer of the teacher can't be used for training. */

@@ -1,9 +1,8 @@
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
-import { describeFirstIssue } from '../core/field-path.ts';
 import { fileExists } from '../core/files.ts';
 import { hashValue } from '../core/hash.ts';
-import { InputError } from '../core/input-error.ts';
+import { describeFirstIssue, InputError } from '../core/input-error.ts';
 import { plainYamlValue } from '../core/plain-yaml.ts';
 import { readJson, readTextFile } from '../core/read-json.ts';
 import { writeJson } from '../core/write-file.ts';

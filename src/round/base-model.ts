@@ -1,10 +1,12 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Config } from '../config/schema.ts';
-import { hashValue } from '../core/hash.ts';
+import { hashFile, hashValue } from '../core/hash.ts';
+import { InputError } from '../core/input-error.ts';
 import { familyOf } from '../model/families/index.ts';
 import type { PromptForm } from '../model/families/prompt-form.ts';
 import { isOfBuiltInFamily, readModelConfig } from '../model/files/model-config.ts';
 import { readModelDirectory } from '../model/files/model-directory.ts';
-import { hashModelFiles } from './model-files.ts';
 
 /**
  * Whether the base model is of a family that is implemented here (`src/model/families/`). With `trainer: torchrun` it may
@@ -33,4 +35,29 @@ export async function baseModelHash(config: Config): Promise<string> {
   } finally {
     await model.close();
   }
+}
+
+/**
+ * File → SHA-256 of what a model directory is read from; folders and notes beside it are not.
+ *
+ * @throws InputError for a directory that can't be read or holds no weights
+ */
+export async function hashModelFiles(model: string): Promise<Record<string, string>> {
+  const names = await readdir(model).catch((cause: NodeJS.ErrnoException) => {
+    throw new InputError(
+      { file: model, problem: `can't be read as a model directory (${cause.code})`, remedy: 'Check the path' },
+      { cause },
+    );
+  });
+  const files = names.filter((name) => /\.(safetensors|json|jinja)$/.test(name) && name !== 'manifest.json').sort();
+  if (!files.some((name) => name.endsWith('.safetensors'))) {
+    throw new InputError({
+      file: model,
+      problem: 'holds no weights (*.safetensors)',
+      remedy: 'Name a model directory',
+    });
+  }
+  const hashes: Record<string, string> = {};
+  for (const name of files) hashes[name] = await hashFile(join(model, name));
+  return hashes;
 }

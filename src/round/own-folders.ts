@@ -1,8 +1,7 @@
 /** The folders that work writes. For runs in a store: no other attempt may finish them in the meantime. */
 import { evaluationSets } from './evaluation-sets.ts';
-import { embeddingShardDirectory, evaluationShardDirectory } from './shards.ts';
 import type { StepContext } from './step-context.ts';
-import { directoryOf } from './step-directory.ts';
+import { directoryOf, embeddingShardDirectory, evaluationShardDirectory } from './step-directory.ts';
 import { rowOf, type StepName } from './steps.ts';
 
 type Place = Pick<StepContext, 'config' | 'run'>;

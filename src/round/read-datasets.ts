@@ -12,10 +12,9 @@ import { readQuestionTypes } from '../generation/question-types.ts';
 import { suitableImages } from '../generation/sample-requests.ts';
 import { readPromptTemplate } from '../teacher/prompt-template.ts';
 import { type DataProblem, problemOf } from './data-problem.ts';
-import { poolImages } from './dataset-paths.ts';
+import { poolImages, withPool } from './dataset-paths.ts';
 import { configuredSets, type EvaluationSet } from './evaluation-sets.ts';
 import { baseDataset } from './mixture-parts.ts';
-import { withPool } from './pool.ts';
 
 /** An image that a run may read, with its size by the annotations. */
 export interface UsedImage {

@@ -1,5 +1,6 @@
 /** What the object store has to know of a run's files, from the table of steps. */
-import type { RunRules, StepFiles } from '../core/remote/run-rules.ts';
+
+import type { RunRules, StepFiles } from '../core/remote/run-files.ts';
 import { versionsFolder } from '../datasets/versions.ts';
 import { ledgerFolderName } from '../teacher/ledger.ts';
 import { rowOf, type StepRow, stepNames } from './steps.ts';

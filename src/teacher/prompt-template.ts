@@ -1,8 +1,7 @@
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
-import { describeFirstIssue } from '../core/field-path.ts';
 import { hashBytes } from '../core/hash.ts';
-import { InputError } from '../core/input-error.ts';
+import { describeFirstIssue, InputError } from '../core/input-error.ts';
 import { plainYamlValue } from '../core/plain-yaml.ts';
 import { readTextFile } from '../core/read-json.ts';
 

@@ -58,10 +58,10 @@ test('broken JSON is told with its line', async () => {
   });
 });
 
-test('a step whose forerunner is missing says which command to run', async () => {
+test('a step says which command to run first when an earlier step is missing', async () => {
   const { context } = await tinyRun();
   await expect(merge(context)).rejects.toThrow('Run `dataengine finetune --round 0`');
-  await expect(sample(context)).rejects.toThrow('Data is generated from round 1 on');
+  await expect(sample(context)).rejects.toThrow('round 0 has no step sample. Name round 1 or a later one');
 });
 
 test('a base model that is cut short stops the finetune before the trainer starts', async () => {

@@ -118,7 +118,7 @@ async function partUnderWay({ disk }: Host, round: number): Promise<string | und
       files: Record<string, { size: number }>;
     };
     const found = files[`${parts(round)}/${part}/losses.part.jsonl`]?.size ?? 0;
-    if (state === 'begun' && found > 500) return part;
+    if (state === 'started' && found > 500) return part;
   }
   return undefined;
 }

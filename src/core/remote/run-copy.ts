@@ -18,8 +18,7 @@ import { writeJson } from '../write-file.ts';
 import { type FolderRecord, recordName } from './folder-record.ts';
 import type { ObjectCache } from './object-cache.ts';
 import type { ObjectStore } from './object-store.ts';
-import { copyFolder } from './run-files.ts';
-import type { RunRules } from './run-rules.ts';
+import { copyFolder, type RunRules } from './run-files.ts';
 
 /** A working copy of a run. */
 export interface CopyOfRun {

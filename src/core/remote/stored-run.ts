@@ -13,10 +13,8 @@ import { openObjectCache } from './object-cache.ts';
 import type { ObjectStore } from './object-store.ts';
 import { type OwnFolder, ownFolder } from './own-folder.ts';
 import { type CopyOfRun, folderName } from './run-copy.ts';
-import { finishedFolders } from './run-files.ts';
-import type { RunRules } from './run-rules.ts';
-import { createS3Client } from './s3-client.ts';
-import { openS3Store } from './s3-store.ts';
+import { finishedFolders, type RunRules } from './run-files.ts';
+import { createS3Client, openS3Store } from './s3-store.ts';
 import { type SyncedFiles, syncedFiles } from './synced-files.ts';
 
 /** Between uploads of what the work has made so far. */

@@ -5,10 +5,9 @@ import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { CsvError, parse } from 'csv-parse';
 import { z } from 'zod';
-import { describeFirstIssue } from '../../core/field-path.ts';
 import { fileExists } from '../../core/files.ts';
 import { hashBytes } from '../../core/hash.ts';
-import { InputError } from '../../core/input-error.ts';
+import { describeFirstIssue, InputError } from '../../core/input-error.ts';
 import { writeFileAtomically } from '../../core/write-file.ts';
 
 /** One row: a question, or one of its rotations for CircularEval. */

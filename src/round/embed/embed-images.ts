@@ -6,10 +6,8 @@ import { writeJson } from '../../core/write-file.ts';
 import { aokvqaImagePath, readAokvqa } from '../../datasets/aokvqa.ts';
 import { suitableImages } from '../../generation/sample-requests.ts';
 import { runTrainerStep } from '../../trainer/supervisor/trainer-step.ts';
-import { baseModelHash, isBuiltInFamily } from '../base-model.ts';
-import { poolAnnotations, poolImages, type QuestionSet, questionSet } from '../dataset-paths.ts';
-import { hashModelFiles } from '../model-files.ts';
-import { withPool } from '../pool.ts';
+import { baseModelHash, hashModelFiles, isBuiltInFamily } from '../base-model.ts';
+import { poolAnnotations, poolImages, type QuestionSet, questionSet, withPool } from '../dataset-paths.ts';
 import { outcomeOf, type StepContext } from '../step-context.ts';
 import { type EmbeddedImageIds, type EmbedOutcome, embeddingsFile, imageIdsFile } from './results.ts';
 

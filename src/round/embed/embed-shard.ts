@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { runStepOnce, type StepResult } from '../../core/manifest.ts';
 import { writeJson } from '../../core/write-file.ts';
 import { writeSafetensors } from '../../model/files/safetensors.ts';
-import { embeddingShardDirectory, itemsOfShard, requireShard } from '../shards.ts';
+import { itemsOfShard, requireShard } from '../shards.ts';
 import type { StepContext } from '../step-context.ts';
+import { embeddingShardDirectory } from '../step-directory.ts';
 import { embeddingFiles, embedImages, embedOutcome, listImages, whatIsEmbedded } from './embed-images.ts';
 import { type EmbeddingRows, type EmbedOutcome, embeddingsFile, imageIdsFile, readEmbeddings } from './results.ts';
 

@@ -9,8 +9,8 @@ import type { Scores } from '../../evaluation/evaluation-files.ts';
 import type { BootstrapSettings } from '../../evaluation/statistics/bootstrap.ts';
 import { evaluationAnswerSchema } from '../../trainer/protocol.ts';
 import type { TrainerContext } from '../../trainer/supervisor/trainer-step.ts';
+import { hashModelFiles } from '../base-model.ts';
 import { askQuestions, type EvaluationSet, readEvaluationSet } from '../evaluation-sets.ts';
-import { hashModelFiles } from '../model-files.ts';
 import { writeScores } from '../score-questions.ts';
 import { lossesFile, rankQuestions } from './rank-questions.ts';
 

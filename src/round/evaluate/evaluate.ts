@@ -23,9 +23,9 @@ import {
 import { finishedStep } from '../finished-step.ts';
 import { questionTypesOf } from '../question-types.ts';
 import { writeScores } from '../score-questions.ts';
-import { evaluationShardDirectory, itemsOfShard, requireShard } from '../shards.ts';
+import { itemsOfShard, requireShard } from '../shards.ts';
 import { outcomeOf, type StepContext } from '../step-context.ts';
-import { stepDirectory } from '../step-directory.ts';
+import { evaluationShardDirectory, stepDirectory } from '../step-directory.ts';
 import { extractorOf, settleUnclearOf } from '../teacher.ts';
 import { lossesFile, rankQuestions } from './rank-questions.ts';
 import type { EvaluateOutcome, EvaluateShardOutcome } from './results.ts';

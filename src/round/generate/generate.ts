@@ -3,7 +3,7 @@
  */
 import { readdir } from 'node:fs/promises';
 import { hashFile } from '../../core/hash.ts';
-import { beginStep, runStepOnce, type StepToRun } from '../../core/manifest.ts';
+import { runStepOnce, type StepToRun, startStep } from '../../core/manifest.ts';
 import { writeFileAtomically } from '../../core/write-file.ts';
 import { generationRequest } from '../../generation/sample-requests.ts';
 import { readCallLog } from '../../teacher/call-log.ts';
@@ -44,7 +44,7 @@ export async function startGeneration(context: StepContext): Promise<GenerationP
   requireRoundOf('generate', context.round);
   await refuseUnknownPrice(context);
   const folder = await generationFolder(context);
-  const started = await beginStep(await generationStep(context, folder));
+  const started = await startStep(await generationStep(context, folder));
   return planWork(context, await generationWork(context), { done: 'manifest' in started });
 }
 
@@ -78,8 +78,8 @@ async function generationStep(
       teacher: teacherIdentity(config.teacher),
     },
     inSeveralCalls: true,
-    // The budget was used up before the first answer; a retry may have a larger one.
-    doneOver: ({ metrics }) => metrics.answers === 0 && (metrics.unanswered ?? 0) > 0,
+    // The budget was used up before the first answer; it may have been increased since.
+    redo: ({ metrics }) => metrics.answers === 0 && (metrics.unanswered ?? 0) > 0,
   };
 }
 

@@ -9,8 +9,8 @@ import { type GenerationRequest, generationRequest } from '../../generation/samp
 import { readPromptTemplate } from '../../teacher/prompt-template.ts';
 import { createTeacherAsker, type TeacherAsker } from '../../teacher/request-asker.ts';
 import { ledgerSource, type TeacherWork } from '../asking/work.ts';
+import { poolImageUrl, withPool } from '../dataset-paths.ts';
 import { finishedStep } from '../finished-step.ts';
-import { poolImageUrl, withPool } from '../pool.ts';
 import { promptFile } from '../prompt-file.ts';
 import { requestsFile } from '../sample/results.ts';
 import type { StepContext } from '../step-context.ts';

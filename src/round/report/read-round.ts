@@ -26,8 +26,7 @@ import { finishedStep, manifestIn } from '../finished-step.ts';
 import { readDecision } from '../gate/lineage.ts';
 import { readRejected, readRejectedByReason } from '../refine/results.ts';
 import { readRequestsByType, readUsedWeights } from '../sample/results.ts';
-import { shardsDirectory } from '../shards.ts';
-import { stepDirectory } from '../step-directory.ts';
+import { shardsDirectory, stepDirectory } from '../step-directory.ts';
 import { roundSteps } from '../steps.ts';
 import { paidPrice, type TeacherContext } from '../teacher.ts';
 

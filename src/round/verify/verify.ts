@@ -4,7 +4,7 @@
 import { join } from 'node:path';
 import type { Config } from '../../config/schema.ts';
 import { hashValue } from '../../core/hash.ts';
-import { beginStep, runStepOnce, type StepToRun } from '../../core/manifest.ts';
+import { runStepOnce, type StepToRun, startStep } from '../../core/manifest.ts';
 import { writeJsonLines } from '../../core/write-file.ts';
 import { isRejection } from '../../generation/filters.ts';
 import { parserVersion } from '../../generation/parse-answer.ts';
@@ -58,7 +58,7 @@ export async function startVerification(context: StepContext): Promise<Generatio
   requireRoundOf('verify', context.round);
   await refuseUnknownPrice(context);
   const toAsk = await requestsAboutSamples(context);
-  const started = await beginStep(verificationStep(context, toAsk));
+  const started = await startStep(verificationStep(context, toAsk));
   const done = 'manifest' in started;
   const written = await readVerificationRequests(context).catch(() => undefined);
   if (!done && written === undefined) await writeVerificationRequests(context, toAsk);

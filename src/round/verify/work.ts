@@ -22,7 +22,7 @@ import { readAllCalls } from '../../teacher/call-log.ts';
 import { readPromptTemplate } from '../../teacher/prompt-template.ts';
 import { createTeacherAsker, type TeacherAsker } from '../../teacher/request-asker.ts';
 import { ledgerSource, type TeacherWork } from '../asking/work.ts';
-import { poolImageUrl, withPool } from '../pool.ts';
+import { poolImageUrl, withPool } from '../dataset-paths.ts';
 import type { StepContext } from '../step-context.ts';
 import { stepDirectory } from '../step-directory.ts';
 import { connectTeacher } from '../teacher.ts';

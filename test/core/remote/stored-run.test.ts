@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { bucket, s3Server } from '../../../bench/support/s3-server.ts';
 import { fileExists } from '../../../src/core/files.ts';
 import { runStepOnce } from '../../../src/core/manifest.ts';
-import type { RunRules } from '../../../src/core/remote/run-rules.ts';
+import type { RunRules } from '../../../src/core/remote/run-files.ts';
 import { openStore, runUri, type StoredWork, withStoredRun } from '../../../src/core/remote/stored-run.ts';
 import type { RunDirectory } from '../../../src/core/run-directory.ts';
 import { writeJson } from '../../../src/core/write-file.ts';
