@@ -55,7 +55,7 @@ def write_checkpoint(folder, job, step, states):
 
 
 def read_newest_checkpoint(folder, job, note):
-    """Step and states of the newest whole checkpoint of the job, or 0 and none. A damaged one is passed over."""
+    """Step and states of the newest whole checkpoint of the job, or 0 and none. A damaged one is skipped."""
     for file in sorted(Path(folder).glob("torch-*.safetensors"), reverse=True):
         try:
             record = json.loads(file.with_suffix(".json").read_text("utf8"))
