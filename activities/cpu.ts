@@ -25,7 +25,13 @@ import type { AskedChunk } from '../src/teacher/teacher-chunk.ts';
 import type { RoundSummary } from '../workflows/messages.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { type PreparedRun, type PrepareRunInput, prepareRun } from './prepare-run.ts';
-import type { BatchReference, ChunkReference, GateReference, NoticeReference, StepReference } from './references.ts';
+import type {
+  BatchReference,
+  ChunkReference,
+  GateReference,
+  NotificationReference,
+  StepReference,
+} from './references.ts';
 import { writeRoundRecord } from './round-records.ts';
 import { type ActivityDependencies, asActivity, runStep } from './run-step.ts';
 import { loadStepActivities, type StepActivities } from './step-activities.ts';
@@ -53,7 +59,7 @@ export interface CpuActivities extends StepActivities<'cpu'>, GenerationActiviti
   /** Decides whether the round is built upon; a person's verdict counts under the policy `approve`. */
   gate(reference: GateReference): Promise<GateOutcome>;
   /** Posts to the config's webhook. */
-  notify(notice: NoticeReference): Promise<void>;
+  notify(notification: NotificationReference): Promise<void>;
 }
 
 const stepActivities = await loadStepActivities('cpu');

@@ -1,5 +1,5 @@
 /**
- * Which errors Temporal should try again, and when.
+ * Which errors Temporal retries, and when.
  */
 import { ApplicationFailure } from '@temporalio/common';
 import { InputError } from '../src/core/input-error.ts';
@@ -7,7 +7,7 @@ import { NotificationError } from '../src/round/notify.ts';
 import { TeacherError } from '../src/teacher/teacher-error.ts';
 import { TrainerError } from '../src/trainer/supervisor/trainer-error.ts';
 
-/** The error as Temporal should see it: what a person must repair is never tried again. */
+/** The error as Temporal should see it: what a person must repair is never retried. */
 export function toActivityFailure(error: unknown): unknown {
   if (error instanceof InputError) return ApplicationFailure.fromError(error, { type: error.name, nonRetryable: true });
   if (error instanceof TrainerError) {
@@ -21,7 +21,7 @@ export function toActivityFailure(error: unknown): unknown {
   return error;
 }
 
-/** Thrown when the worker stops or the activity is paused: the attempt ends, the work goes on in a later one. */
+/** Thrown when the worker stops or the activity is paused: this attempt ends, and a later one resumes the work. */
 export function interrupted(reason: string): ApplicationFailure {
   return ApplicationFailure.retryable(`stopped with its work kept: ${reason}`, 'Interrupted');
 }

@@ -1,16 +1,16 @@
 /**
- * What Prometheus is told of the steps. The SDK adds the activity's type, the task queue and the namespace to each.
+ * The metrics of steps for Prometheus. The SDK adds the activity's type, the task queue and the namespace to each.
  */
 import { Context } from '@temporalio/activity';
 import type { Progress } from '../src/trainer/protocol.ts';
 
 export interface StepMetrics {
   progress(progress: Progress): void;
-  /** What the step came to: its working time, and what it cost where it cost something. */
+  /** Records the step's working time, and its cost where it has one. */
   done(outcome: unknown): void;
 }
 
-/** The metrics of the activity that runs. */
+/** The metrics of the current activity. */
 export function stepMetrics(): StepMetrics {
   const { metricMeter } = Context.current();
   const seconds = metricMeter.createHistogram('dataengine_step_seconds', 'float', 's', 'Working time of a step');

@@ -15,13 +15,13 @@ export type PrepareRunInput = Omit<DataEngineInput, 'state'> & {
   scheduledBy?: string;
 };
 
-/** A plan, and the rounds that an earlier workflow of the same run has finished. */
+/** The run's plan, and the rounds that earlier workflows of the same run have finished. */
 export interface PreparedRun extends RunPlan {
   earlier?: RoundSummary[];
 }
 
 /**
- * Reads the config, freezes it in the run directory and returns what the workflows need of it.
+ * Reads the config, freezes it in the run's directory and returns what the workflows need from it.
  *
  * @throws InputError when the config is wrong
  */
@@ -32,7 +32,7 @@ export async function prepareRun(
   const { config: file, dataRoot, run, seed, rounds, samplingStrategy, workflowId, scheduledBy } = input;
   const config = await loadConfig(file, { dataRoot, run, seed, rounds, samplingStrategy });
   const name = config.run ?? runNameOf(scheduledBy ?? workflowId);
-  // A schedule that says nothing of rounds adds one each time.
+  // A schedule without a number of rounds adds one each time.
   const more = input.more ?? (scheduledBy !== undefined && rounds === undefined ? 1 : undefined);
   const work = { signal: Context.current().cancellationSignal, onProgress: () => undefined, extensions };
   const started = await withNewRun(config, name, work, async ({ run }) => ({
@@ -63,7 +63,7 @@ export async function prepareRun(
   };
 }
 
-/** Workflow ids may hold anything; a run's name is a folder. */
+/** The name of a run by the id of its workflow, which may contain characters that a folder's name can't. */
 export function runNameOf(workflowId: string): string {
   return (
     workflowId

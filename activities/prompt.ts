@@ -36,7 +36,7 @@ export interface PromptActivities {
   acceptPrompt(input: StepReference & { iteration: number; forRun?: string }): Promise<AcceptedPrompt>;
 }
 
-// The whole diff is in its file; a payload stays below 10 KB.
+// Payloads stay below 10 KB; the file has the whole diff.
 const diffCharacters = 4000;
 
 /** Makes the activities. */

@@ -1,5 +1,5 @@
 /**
- * What the workflows hand to the activities: where to look, never the data.
+ * The inputs of activities: references to the data, never the data.
  */
 import type { Verdict } from '../src/round/gate/gate.ts';
 
@@ -26,14 +26,14 @@ export interface GateReference extends StepReference {
 /** A chunk of a round's requests to the teacher. */
 export interface ChunkReference extends StepReference {
   chunk: number;
-  /** For new samples, or about them. Default: generate. */
+  /** generate: for new samples. verify: about them. Default: generate. */
   purpose?: 'generate' | 'verify';
-  /** What it may cost since the generation was begun, in the currency of the prices; absent without a budget. */
+  /** What it may cost since the generation was started, in the currency of the prices; absent without a budget. */
   allowance?: number;
 }
 
-/** What a person is told. */
-export interface NoticeReference extends StepReference {
+/** A notification for people. */
+export interface NotificationReference extends StepReference {
   text: string;
 }
 

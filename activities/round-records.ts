@@ -1,6 +1,6 @@
 /**
- * Each finished round's row of the table, kept in the run's directory (`round-<k>/round.json`): what a later workflow
- * that continues the run begins with.
+ * Each finished round's row of the table of rounds, kept in the run's directory (`round-<k>/round.json`): a later workflow
+ * that continues the run starts with them.
  */
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -27,12 +27,12 @@ const recordSchema = z.object({
 
 const recordFile = (run: RunDirectory, round: number) => join(roundDirectory(run, round), 'round.json');
 
-/** Writing the same again changes nothing. */
+/** Writes a round's row. Writing the same row again changes nothing. */
 export async function writeRoundRecord(run: RunDirectory, summary: RoundSummary): Promise<void> {
   await writeJson(recordFile(run, summary.round), { schemaVersion, summary });
 }
 
-/** The rounds that are finished, from round 0 on without a gap. */
+/** Reads the rows of the finished rounds, from round 0 up to the first round without one. */
 export async function readRoundRecords(run: RunDirectory): Promise<RoundSummary[]> {
   const rounds: RoundSummary[] = [];
   for (let round = 0; await fileExists(recordFile(run, round)); round += 1) {

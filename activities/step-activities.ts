@@ -1,5 +1,5 @@
 /**
- * The activities that follow from the table of steps: one for each step that takes nothing but a reference.
+ * The activities that follow from the table of steps: one for each step whose only input is a reference.
  */
 import { loadStep } from '../src/round/load-step.ts';
 import { ownFolders } from '../src/round/own-folders.ts';
@@ -25,7 +25,7 @@ export type StepActivityFactory<Q extends Queue> = (
   options?: { maxAttemptsWithoutProgress?: number },
 ) => StepActivities<Q>;
 
-/** Loads the steps of a queue, when a worker starts: code that changes on the disk later is not mixed with this. */
+/** Loads the steps of a queue when a worker starts, so that later changes of the code on the disk don't get mixed in. */
 export async function loadStepActivities<Q extends Queue>(queue: Q): Promise<StepActivityFactory<Q>> {
   const rows = stepNames.map((name) => ({ name, ...rowOf(name) })).filter((row) => row.queue === queue);
   const loaded = await Promise.all(

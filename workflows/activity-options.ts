@@ -78,9 +78,13 @@ export function stepActivity<Name extends StepName>(
   minutes = rowOf(name).minutes,
 ): (reference: StepReference) => Promise<OutcomeOf<Name>> {
   if (minutes === undefined) throw new Error(`the step ${name} has no time limit`);
-  const { queue } = rowOf(name);
+  const { queue, activity = name } = rowOf(name);
   const activities = (queue === 'gpu' ? gpuActivities : cpuActivities)(queues[queue], summaryOf(name), minutes);
-  return (activities as unknown as { [Step in Name]: (reference: StepReference) => Promise<OutcomeOf<Name>> })[name];
+  const run = (activities as unknown as Record<string, (reference: StepReference) => Promise<OutcomeOf<Name>>>)[
+    activity
+  ];
+  if (run === undefined) throw new Error(`no activity runs the step ${name}`);
+  return run;
 }
 
 /** What the step does, as a sentence for the Temporal UI. */

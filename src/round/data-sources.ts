@@ -6,7 +6,7 @@ import type { StepContext } from './step-context.ts';
 const sourceFields = ['scenes'] as const;
 
 /**
- * Makes the data that the config asks for and that is not on this machine yet. The same config gives the same files on
+ * Makes the data that the config asks for, unless it is on this machine. The same config gives the same files on
  * every machine, so none of them has to be uploaded.
  *
  * @throws InputError when this program has no such data source

@@ -5,7 +5,7 @@
 import type { Config } from '../config/schema.ts';
 import type { TeacherProvider } from '../teacher/provider.ts';
 
-/** Makes a dataset on this machine, instead of a person who downloads one. */
+/** Makes a dataset on this machine, where a person would otherwise download one. */
 export interface DataSource {
   /**
    * Makes what is not there yet under `data.root`. The same config gives the same files on every machine.

@@ -4,7 +4,7 @@ import type { RunDirectory } from '../core/run-directory.ts';
 import { stepDirectory } from './step-directory.ts';
 import { type RoundStep, rowOf, type StepName } from './steps.ts';
 
-/** What of a step's folder this disk needs, when the run lies in a store. */
+/** What to download of a step's folder, when the run is in a store. */
 export interface Needed {
   /** Also the files of models. */
   weights?: boolean;

@@ -1,6 +1,6 @@
 /**
- * The config of a run as it was when the run began: later edits of the YAML, or another working directory of a
- * worker, change nothing.
+ * The config of a run as it was when the run started. Later edits of the YAML, or another working directory of a worker,
+ * change nothing.
  */
 import { join, resolve } from 'node:path';
 import { type Config, configSchema } from '../config/schema.ts';
@@ -11,8 +11,8 @@ import { writeJson } from '../core/write-file.ts';
 const configFile = (root: string) => join(root, 'config.json');
 
 /**
- * Writes `config.json` into the run's directory, its paths made absolute. Of a run in a store they stay as they are
- * written: each machine has its own folders, and reads them from where its workers were started.
+ * Writes `config.json` into the run's directory, with absolute paths. For a run in a store they stay as they are written:
+ * each machine has its own folders, and resolves the paths against its workers' working directory.
  */
 export async function freezeConfig(
   config: Config,
@@ -29,7 +29,7 @@ export async function readFrozenConfig(runDirectory: string): Promise<Config> {
   return withAbsolutePaths(await readJson(configFile(runDirectory), configSchema));
 }
 
-/** The config with its paths as they are on this machine, from where its process was started. */
+/** The config with absolute paths on this machine, resolved against the working directory. */
 export function withAbsolutePaths(config: Config): Config {
   return {
     ...config,

@@ -1,11 +1,11 @@
 import { InputError } from '../core/input-error.ts';
 import type { StepContext } from './step-context.ts';
 
-const TIMEOUT_MILLISECONDS = 20_000;
+const timeoutMilliseconds = 20_000;
 /** Slack cuts longer texts. */
-const MAXIMUM_CHARACTERS = 3000;
+const maximumCharacters = 3000;
 
-/** The receiver of a notice did not take it. The message holds nothing of the address. */
+/** The receiver did not accept a notification. The message does not contain its address. */
 export class NotificationError extends Error {
   override readonly name = 'NotificationError';
 
@@ -19,11 +19,11 @@ export class NotificationError extends Error {
 }
 
 /**
- * Posts `{"text": …}` to the config's webhook: what Slack's, Mattermost's and Discord's (with `/slack`) incoming webhooks
- * take.
+ * Posts `{"text": …}` to the config's webhook, as the incoming webhooks of Slack, Mattermost and Discord (with `/slack`)
+ * expect.
  *
- * @throws InputError when the environment variable is not set or holds no web address
- * @throws NotificationError, retryable when the receiver can't be reached, is busy or has trouble of its own
+ * @throws InputError when the environment variable is not set or is no web address
+ * @throws NotificationError, retryable when the receiver can't be reached, is busy or fails
  */
 export async function notify(
   { config, signal }: Pick<StepContext, 'config' | 'signal'>,
@@ -35,8 +35,8 @@ export async function notify(
   const response = await fetch(address, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ text: text.slice(0, MAXIMUM_CHARACTERS) }),
-    signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MILLISECONDS)]),
+    body: JSON.stringify({ text: text.slice(0, maximumCharacters) }),
+    signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMilliseconds)]),
   }).catch((cause: unknown) => {
     signal.throwIfAborted();
     throw new NotificationError(`The webhook of ${webhookVariable} can't be reached (${codeOf(cause)})`, true);
@@ -60,7 +60,7 @@ function webhookAddress(variable: string): URL {
       file: 'environment',
       field: variable,
       problem: address === undefined ? 'is not set on this worker' : 'is no web address',
-      remedy: 'Set it to the address of the webhook, or take notify.webhookVariable out of the config',
+      remedy: 'Set it to the address of the webhook, or remove notify.webhookVariable from the config',
     });
   }
   return new URL(address);

@@ -1,4 +1,4 @@
-/** Opens runs for work on them. Steps don't see whether a run is a folder on this disk or lies in an object store. */
+/** Opens runs for work on them. Steps don't see whether a run is a folder on this disk or in an object store. */
 import type { Config } from '../config/schema.ts';
 import { isRemote, localPath } from '../core/remote/store-uri.ts';
 import { openRunDirectory, type RunDirectory } from '../core/run-directory.ts';
@@ -65,7 +65,7 @@ export async function withNewRun<R>(
   { owns, signal, onProgress, extensions }: RunWork,
   work: (run: OpenRun) => Promise<R>,
 ): Promise<R> {
-  // Before anything is written: a misspelled provider would be met only after a finetune.
+  // Before anything is written: otherwise a misspelled provider would be noticed only after a finetune.
   findTeacher(config.teacher, extensions.teacherProviders);
   if (config.store === undefined) {
     const { config: frozen, directory } = await freezeConfig(config, name);

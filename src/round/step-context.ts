@@ -30,6 +30,6 @@ export interface StepOutcome {
 /** The part of a step's outcome that its manifest has. */
 export function outcomeOf({ manifest, skipped }: { manifest: Manifest; skipped: boolean }): StepOutcome {
   const milliseconds = Date.parse(manifest.finishedAt) - Date.parse(manifest.startedAt);
-  // The clock may have been set back meanwhile.
+  // The clock may have been set back in between.
   return { seconds: Math.max(0, milliseconds) / 1000, reused: skipped };
 }

@@ -1,6 +1,6 @@
 /**
- * The steps of a run: the one table that names, folders, queues, time limits, commands, activities, the store's rules and
- * the README's table follow from. Pure data and pure functions only, for workflows import this file.
+ * The table of a run's steps. Their names, folders, queues, time limits, commands and activities, the store's rules and the
+ * README's table follow from it. Workflows import this file, so it holds only data and pure functions.
  */
 import type { AppendOutcome } from './append/results.ts';
 import type { ClassifyOutcome } from './classify/results.ts';
@@ -23,11 +23,11 @@ export interface StepRow {
   /** Its folder, in that of the run or of each round; absent where it has none. */
   folder?: { of: 'run' | 'round'; name: string };
   queue: Queue;
-  /** The activity that does the step; absent where it takes a workflow of its own, or a person's verdict. */
+  /** The activity that runs the step; absent where a workflow of its own does, or where it needs a person's verdict. */
   activity?: string;
-  /** The first round that has the step; `firstRound` of a step of the run is the round before which it runs. */
+  /** The first round that has the step; of a step of the run, the round before which it runs. */
   firstRound: 0 | 1;
-  /** How long an attempt may take. Absent where the config or a workflow of its own says so. */
+  /** Time limit of an attempt; absent where the config or a workflow of its own has it. */
   minutes?: number;
   /** The step is done in shards, each by another worker, that its activity joins. */
   shards?: { folder: string; queue: Queue; minutes: number };
@@ -35,13 +35,13 @@ export interface StepRow {
   alsoWrites?: readonly string[];
   /** The file that it puts into the round's folder, with `<k>` for the round's number. */
   publishes?: string;
-  /** Files of its folder that mean something on this machine only: names, `folder/`, `*.suffix`, or `*` for all. */
+  /** Files of its folder that are of use on this machine only: names, `folder/`, `*.suffix`, or `*` for all. */
   local: readonly string[];
   /** Files of its folder that an interrupted attempt resumes from, and that are of no use once it has finished. */
   resume: readonly string[];
   /** What it does, for the command line. */
   description: string;
-  /** What it leaves, for the README. */
+  /** Its results, for the README. */
   writes: string;
   /** Its outcome in a few words. */
   summary: (outcome: never) => string;
@@ -226,7 +226,7 @@ export const stepNames = Object.keys(steps) as StepName[];
 /** What a step returns. */
 export type OutcomeOf<N extends StepName> = Parameters<(typeof steps)[N]['summary']>[0];
 
-/** The steps that have a folder in each round: what `stepDirectory` takes. */
+/** The steps that have a folder in each round. */
 export type RoundStep = {
   [N in StepName]: (typeof steps)[N] extends { folder: { of: 'round' } } ? N : never;
 }[StepName];

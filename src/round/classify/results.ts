@@ -4,7 +4,7 @@ import type { StepOutcome } from '../step-context.ts';
 
 export interface ClassifyOutcome extends StepOutcome {
   badCases: number;
-  /** Wrong / asked, by question type. */
+  /** Share of wrong answers, by question type. */
   errorByType: Record<string, number>;
 }
 

@@ -9,9 +9,9 @@ import { poolImages, type QuestionSet, questionSet } from '../dataset-paths.ts';
 import { finishedStep } from '../finished-step.ts';
 import type { StepContext } from '../step-context.ts';
 
-const shownOfEach = 36;
+const maximumShown = 36;
 
-/** What a person looks at who decides about a round: its new samples, and the questions whose answers changed. */
+/** The page for the person who decides about a round: its new samples, and the questions whose answers changed. */
 export async function writeApprovalPage(
   { config, run, round }: StepContext,
   input: {
@@ -36,8 +36,8 @@ export async function writeApprovalPage(
     correct: answer.correct_choice_idx,
   });
   const section = (name: string, shown: ShownSample[]) => ({
-    name: `${name}: ${Math.min(shown.length, shownOfEach)} of ${shown.length}`,
-    samples: shown.slice(0, shownOfEach),
+    name: `${name}: ${Math.min(shown.length, maximumShown)} of ${shown.length}`,
+    samples: shown.slice(0, maximumShown),
   });
   await writeSamplePage(input.file, `Round ${round}, to be accepted or rejected`, [
     section(

@@ -9,10 +9,10 @@ import type { StepOutcome } from '../step-context.ts';
 export interface CompareOutcome extends StepOutcome {
   /** The last good round; absent for round 0. */
   builtOn?: number | undefined;
-  /** Whether a person is to decide. */
+  /** Whether the decision is a person's. */
   asksPerson: boolean;
   worse: boolean;
-  /** Where it is worse, in words; empty where it is not. */
+  /** Where it is worse; empty where it is not. */
   reason: string;
   /** Of multiple choice, in points (percent); 0 for round 0. */
   change: number;
@@ -21,7 +21,7 @@ export interface CompareOutcome extends StepOutcome {
   /** Of the questions that the best earlier rounds got right, how many there are and how many are wrong now. */
   remembered: number;
   forgotten: number;
-  /** The page that a person looks at who decides. */
+  /** The page for the person who decides. */
   samplesPage?: string | undefined;
 }
 

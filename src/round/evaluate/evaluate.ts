@@ -152,7 +152,7 @@ async function readLosses(context: StepContext, { name }: EvaluationSet) {
   return losses;
 }
 
-/** What finds the choices in written answers; nothing where none are looked for. */
+/** What finds the choices in written answers; empty where no answers are written. */
 function extractionOf(context: StepContext, sets: readonly EvaluationSet[]) {
   const looksForChoices = ({ benchmark, answerMode }: EvaluationSet) =>
     answerMode === 'generated' && benchmarkOf(benchmark).writtenChoices !== undefined;

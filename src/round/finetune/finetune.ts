@@ -10,8 +10,8 @@ import { mixtureFiles, roundMixture } from './round-mixture.ts';
 
 /**
  * Finetunes LoRA adapters on the base model with the round's mixture: the base data, its own and that of the rounds it
- * is built upon. Each round begins from the base model, as the reference system's do, or with `finetune.startFrom:
- * previous` from the adapter of the last good round; an interrupted attempt goes on from its newest checkpoint.
+ * is built upon. Each round starts from the base model, as in the reference system, or with `finetune.startFrom:
+ * previous` from the adapter of the last good round. An interrupted attempt resumes from its newest checkpoint.
  */
 export async function finetune(context: StepContext): Promise<FinetuneOutcome> {
   const { config, run, round } = context;

@@ -32,7 +32,7 @@ export interface Verdict {
  * The same comparison and the same verdict give the same decision. Under the policy `approve` a verdict holds until another
  * is given.
  *
- * @throws InputError when a person is to decide and has not
+ * @throws InputError when the policy requires a person's decision and there is none
  */
 export async function gate(context: StepContext, verdict?: Verdict): Promise<GateOutcome> {
   const { config, run, round } = context;

@@ -22,14 +22,13 @@ export const decisionFile = 'decision.json';
 const decisionSchema = z.object({
   schemaVersion: z.literal(1),
   round: z.int().nonnegative(),
-  /** The last good round before it: what its data and adapter were added to. Absent for round 0. */
+  /** The last good round before it, whose data and adapter it extends. Absent for round 0. */
   builtOn: z.int().nonnegative().optional(),
   accepted: z.boolean(),
   /** first: round 0. policy: every round is built upon. test: by the paired tests. default: nobody decided in time. */
   by: z.enum(['first', 'policy', 'test', 'person', 'default']),
-  /** Why, in words. */
   reason: z.string(),
-  /** What the person said, or what held when nobody did. */
+  /** The person's verdict, or the default when there was none in time. */
   verdict: z.enum(['accept', 'reject', 'gate']).optional(),
   comment: z.string().optional(),
   /** SHA-256 of the `comparison.json` that it was made on. */

@@ -19,7 +19,7 @@ import { directoryOf } from '../step-directory.ts';
 import type { PrepareDataOutcome } from './results.ts';
 
 /**
- * Makes the data that the config asks a data source for, unless it is there; then reads every dataset, decodes
+ * Makes the data of the config's data source, unless it exists; then reads every dataset, decodes
  * every image that the run may use, and has the teacher classify validation and test questions without a type.
  *
  * @throws InputError naming all files (and fields) that are missing, cut short or wrong

@@ -16,7 +16,7 @@ import type { ReportOutcome } from './results.ts';
 
 const agreementSchema = z.object({ share: z.number(), questions: z.number(), kappa: z.number() });
 
-/** Writes `report.html` about all rounds that are finished. It is written anew each time. */
+/** Writes `report.html` about all finished rounds, completely each time. */
 export async function report(context: StepContext): Promise<ReportOutcome> {
   const { config, run, signal } = context;
   const startedAt = Date.now();
@@ -62,7 +62,7 @@ function summarize(context: TeacherContext): ReportInput['configSummary'] {
   ];
 }
 
-/** How well the teacher sorts questions, where that could be told. */
+/** How well the teacher classifies questions, where the right question types are known. */
 async function summarizeAgreement(run: RunDirectory): Promise<ReportInput['configSummary']> {
   const file = join(run.root, agreementFile);
   const there = await fileExists(file);
