@@ -6,7 +6,7 @@ import { OutOfBudget } from '../../src/teacher/spending.ts';
 import { TeacherError } from '../../src/teacher/teacher-error.ts';
 import { TrainerError } from '../../src/trainer/supervisor/trainer-error.ts';
 
-test('wrong input is never tried again, and keeps its message', () => {
+test('wrong input is never retried, and keeps its message', () => {
   const error = new InputError({ file: 'a.json', field: '[1].choices', problem: 'is empty', remedy: 'Fill it' });
   const failure = toActivityFailure(error);
   expect(failure).toBeInstanceOf(ApplicationFailure);
@@ -17,7 +17,7 @@ test('wrong input is never tried again, and keeps its message', () => {
   });
 });
 
-test('a used-up budget is never tried again, and is told apart from other wrong input', () => {
+test('a used-up budget is never retried, and distinguished from other wrong input', () => {
   const failure = toActivityFailure(new OutOfBudget({ limit: 5, spent: 4.99, currency: 'USD' }));
   expect(failure).toMatchObject({
     type: 'OutOfBudget',
@@ -26,12 +26,12 @@ test('a used-up budget is never tried again, and is told apart from other wrong 
   });
 });
 
-test('wrong input that the trainer found is wrong input', () => {
+test('wrong input that the trainer found counts as wrong input', () => {
   const error = new TrainerError({ kind: 'input', retryable: true, message: 'x.jpg: cut short' });
   expect(toActivityFailure(error)).toMatchObject({ type: 'InputError', nonRetryable: true });
 });
 
-test('a crashed trainer is tried again, one that ran out of memory is not', () => {
+test('a crashed trainer is retried, one that ran out of memory is not', () => {
   expect(toActivityFailure(new TrainerError({ kind: 'crashed', retryable: true, message: '' }))).toMatchObject({
     type: 'Trainer:crashed',
     nonRetryable: false,
@@ -42,14 +42,14 @@ test('a crashed trainer is tried again, one that ran out of memory is not', () =
   });
 });
 
-test('a teacher that asks to wait is asked again after that time', () => {
+test("a teacher's rate limit is retried after the delay that it names", () => {
   const failure = toActivityFailure(
     new TeacherError('slow down', { retryable: true, retryAfterSeconds: 7, status: 429 }),
   );
   expect(failure).toMatchObject({ type: 'TeacherError', nonRetryable: false, nextRetryDelay: 7000 });
 });
 
-test('a teacher that refuses the key is not asked again', () => {
+test('a refused key is not retried', () => {
   expect(toActivityFailure(new TeacherError('no', { retryable: false, status: 401 }))).toMatchObject({
     nonRetryable: true,
   });

@@ -6,7 +6,7 @@ import { withHeartbeat } from '../../activities/heartbeat.ts';
 import { TeacherError } from '../../src/teacher/teacher-error.ts';
 import { TrainerError } from '../../src/trainer/supervisor/trainer-error.ts';
 
-test('the newest progress is beaten, and the beat goes on without progress', async () => {
+test('heartbeats report the newest progress, and continue without progress', async () => {
   const environment = new MockActivityEnvironment();
   const beats: unknown[] = [];
   environment.on('heartbeat', (details: unknown) => beats.push(details));
@@ -46,7 +46,7 @@ test.each([
   expect(Math.max(...beats.slice(1).map((at, index) => at - (beats[index] as number)))).toBeLessThan(2000);
 });
 
-describe('attempts that come no further', () => {
+describe('attempts without progress', () => {
   const options = { maxAttemptsWithoutProgress: 3 };
 
   /** One attempt, with what the one before it left; its failure and what it leaves itself. */
@@ -67,7 +67,7 @@ describe('attempts that come no further', () => {
     return { failure, left: beats.at(-1) };
   }
 
-  test('are counted from the one that came furthest, and the last one fails for good with its own error', async () => {
+  test('are counted from the one with the most progress, and the last one fails for good with its own error', async () => {
     const first = await attemptAfter(undefined, 1, [{ step: 20 }]);
     expect(first.failure).toMatchObject({ message: 'broken', nonRetryable: false });
     const second = await attemptAfter(first.left, 2, [{ step: 40 }]);
@@ -83,12 +83,12 @@ describe('attempts that come no further', () => {
     });
   }, 20_000);
 
-  test('begin anew with every step further', async () => {
+  test('are counted from zero after every further step', async () => {
     const { failure } = await attemptAfter({ round: 0, furthest: { step: 40, attempt: 2 } }, 5, [{ step: 41 }]);
     expect(failure).toMatchObject({ message: 'broken', nonRetryable: false });
   });
 
-  test('and so does the time between two of them, unless the error says when', async () => {
+  test('wait longer between retries, also counted from there, unless the error names a delay', async () => {
     const delayOf = async (attempt: number, step: number, error?: Error) =>
       (
         (await attemptAfter({ round: 0, furthest: { step: 40, attempt: 2 } }, attempt, [{ step }], error)).failure as {
@@ -103,12 +103,12 @@ describe('attempts that come no further', () => {
     expect((await attemptAfter(undefined, 2, [])).failure).toEqual(new Error('broken'));
   }, 20_000);
 
-  test('what comes before the main work, such as loading weights, is not further', async () => {
+  test('work before the main work, such as loading weights, is not progress', async () => {
     const { failure } = await attemptAfter(undefined, 3, [{ step: 90, phase: 'load' }]);
     expect(failure).toMatchObject({ nonRetryable: true, message: 'broken' });
   });
 
-  test('are ended by the attempt after them when they died', async () => {
+  test('fail in the attempt after them when they could not report an error', async () => {
     const { failure, left } = await attemptAfter({ round: 0, furthest: { step: 40, attempt: 2 } }, 6, []);
     expect(failure).toMatchObject({
       nonRetryable: true,

@@ -7,7 +7,7 @@ import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { noTinyDisk, tinyDisk } from '../helpers/tiny-disk.ts';
 
 describe('openJsonLines', () => {
-  it('adds a line for each value, in the order of the calls, to what is there', async () => {
+  it('appends a line for each value, in the order of the calls', async () => {
     const file = join(await temporaryFolder(), 'generate/answers.jsonl');
     for (const values of [[1, 2, 3], [4]]) {
       const lines = await openJsonLines(file);
@@ -17,7 +17,7 @@ describe('openJsonLines', () => {
     expect(await readFile(file, 'utf8')).toBe('{"id":1}\n{"id":2}\n{"id":3}\n{"id":4}\n');
   });
 
-  it('cuts off a half-written last line, however long, before it adds one', async () => {
+  it('removes a partial last line, however long, before it appends one', async () => {
     const file = join(await temporaryFolder(), 'answers.jsonl');
     await writeFile(file, `{"id":1}\n{"text":"${'x'.repeat(200_000)}`);
     const lines = await openJsonLines(file);
@@ -26,7 +26,7 @@ describe('openJsonLines', () => {
     expect(await readFile(file, 'utf8')).toBe('{"id":1}\n{"id":2}\n');
   });
 
-  it('leaves only whole lines when the disk is full, and goes on once there is space', async (context) => {
+  it('leaves only complete lines when the disk is full, and continues once there is space', async (context) => {
     const disk = tinyDisk(256 * 1024) ?? context.skip(noTinyDisk);
     const file = join(disk, 'answers.jsonl');
     const lines = await openJsonLines(file);

@@ -35,7 +35,7 @@ describe('hashes', () => {
     expect(hashValue(left)).not.toBe(hashValue(right));
   });
 
-  it('refuse what JSON can not say', () => {
+  it("refuse values that JSON can't represent", () => {
     expect(() => hashValue({ loss: Number.NaN })).toThrow(TypeError);
   });
 });

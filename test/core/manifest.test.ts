@@ -50,7 +50,7 @@ describe('runStepOnce', () => {
     expect(await readdir(step.directory)).toEqual(['manifest.json', 'out.txt']);
   });
 
-  it('works again when an input changed, on a folder without the old leftovers', async () => {
+  it('works again when an input changed, in a folder without files of the earlier attempt', async () => {
     const step = await countingStep();
     await step.run('hello');
     await writeFile(join(step.directory, 'checkpoint'), 'of the old inputs');
@@ -71,7 +71,7 @@ describe('runStepOnce', () => {
     expect(await readFile(join(step.directory, 'out.txt'), 'utf8')).toBe('hello');
   });
 
-  it('has no manifest while it works, nor after it failed', async () => {
+  it('has no manifest during the work, nor after it failed', async () => {
     const step = await countingStep();
     await step.run('hello');
     const failing = step.run('other', async () => {
@@ -100,7 +100,7 @@ describe('runStepOnce', () => {
     expect(seen).toEqual([true, false]);
   });
 
-  it('lets the attempt that began last finish, and no other, whichever ends first', async () => {
+  it('lets only the attempt finish that started last, whichever ends first', async () => {
     for (const lateFirst of [true, false]) {
       const directory = join(await temporaryFolder(), 'step');
       const attempt = (name: string) => {
@@ -134,7 +134,7 @@ describe('runStepOnce', () => {
     }
   });
 
-  it('of a newer version of the program is refused, and what it did stays', async () => {
+  it('refuses a manifest of a newer version of the program, and keeps its files', async () => {
     const directory = await temporaryFolder();
     const text = JSON.stringify({ schemaVersion: 2, step: 'classify', somethingNew: true });
     await writeFile(join(directory, 'manifest.json'), text);
@@ -146,7 +146,7 @@ describe('runStepOnce', () => {
     expect(await readFile(join(directory, 'manifest.json'), 'utf8')).toBe(text);
   });
 
-  it('takes a damaged manifest for an absent one', async () => {
+  it('treats a damaged manifest as a missing one', async () => {
     const step = await countingStep();
     await step.run('hello');
     await writeFile(join(step.directory, 'manifest.json'), '{"schemaVersion": 1, "step"');

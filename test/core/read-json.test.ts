@@ -18,7 +18,7 @@ const failureOf = (text: string) => {
 };
 
 describe('readJson', () => {
-  it('returns what the file holds', async () => {
+  it("returns the file's value", async () => {
     const file = join(await temporaryFolder(), 'val.json');
     await writeFile(file, '[{"question":"Why?","correct_choice_idx":2,"more":true}]');
     expect(await readJson(file, questions)).toEqual([{ question: 'Why?', correct_choice_idx: 2 }]);
@@ -31,7 +31,7 @@ describe('readJson', () => {
     );
   });
 
-  it('says so when the path is a folder', async () => {
+  it('reports that the path is a folder', async () => {
     const folder = await temporaryFolder();
     await expect(readJson(folder, questions)).rejects.toThrow(`${folder}: is a folder`);
   });
@@ -49,7 +49,7 @@ describe('parseJson', () => {
     expect(failureOf(text)).toMatchObject({ name: 'InputError', file: 'val.json', line, column });
   });
 
-  it('says that a file cut short ends too early', () => {
+  it('reports that a truncated file ends too early', () => {
     expect(failureOf('[{"question":"Why?",\n').message).toMatch(
       /^val\.json:2:1: is not valid JSON: it ends too early\./,
     );
@@ -65,7 +65,7 @@ describe('parseJson', () => {
     );
   });
 
-  it('counts what else is wrong', () => {
+  it('counts further problems', () => {
     expect(failureOf('[{},{}]').message).toContain('[0].question: expected string, received undefined (and 3 more)');
   });
 });
@@ -90,19 +90,19 @@ describe('readJsonLines', () => {
     });
   });
 
-  it('leaves out a last line that a killed writer cut, only when asked to', async () => {
+  it('skips a truncated last line only with the option for it', async () => {
     const file = await write('{"id":1}\n{"id":2');
     expect(await readJsonLines(file, answer, { tolerateTruncatedLastLine: true })).toEqual([{ id: 1 }]);
     await expect(readJsonLines(file, answer)).rejects.toThrow(InputError);
   });
 
-  it('keeps a whole last line that only lacks its line break', async () => {
+  it('keeps a complete last line that only lacks its line break', async () => {
     expect(await readJsonLines(await write('{"id":1}'), answer, { tolerateTruncatedLastLine: true })).toEqual([
       { id: 1 },
     ]);
   });
 
-  it('never leaves out a broken line in the middle', async () => {
+  it('never skips a broken line in the middle', async () => {
     const file = await write('{"id":1\n{"id":2}\n');
     await expect(readJsonLines(file, answer, { tolerateTruncatedLastLine: true })).rejects.toMatchObject({ line: 1 });
   });

@@ -12,7 +12,7 @@ describe('seededRandom', () => {
     expect(seededRandom(1).integer(1_000_000)).toBe(688_446);
   });
 
-  it('gives unrelated numbers for neighbouring seeds, and for a number and its text', () => {
+  it('gives unrelated numbers for neighboring seeds, and for a number and its text', () => {
     const firsts = new Set([...Array.from({ length: 100 }, (_, seed) => draw(seed, 1)[0]), draw('1', 1)[0]]);
     expect(firsts.size).toBe(101);
   });

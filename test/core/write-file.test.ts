@@ -8,7 +8,7 @@ import { noTinyDisk, tinyDisk } from '../helpers/tiny-disk.ts';
 const mebibyte = 1024 * 1024;
 
 describe('writeFileAtomically', () => {
-  it('writes text and bytes, and makes the folders on the way', async () => {
+  it('writes text and bytes, and creates missing folders', async () => {
     const folder = await temporaryFolder();
     await writeFileAtomically(join(folder, 'a/b/text.txt'), 'grüße');
     await writeFileAtomically(join(folder, 'a/b/bytes.bin'), new Uint8Array([0, 255]));
@@ -26,7 +26,7 @@ describe('writeFileAtomically', () => {
     await writing;
   });
 
-  it('keeps the old file on a full disk, leaves nothing half-written, and says which file', async (context) => {
+  it('keeps the old file on a full disk, leaves no partial file, and names the file', async (context) => {
     const disk = tinyDisk(mebibyte) ?? context.skip(noTinyDisk);
     const file = join(disk, 'merged/model.safetensors');
     await writeFileAtomically(file, 'the old one');
@@ -43,7 +43,7 @@ describe('writeFileAtomically', () => {
     expect(await readFile(file, 'utf8')).toBe('the old one');
   });
 
-  it('says which file when its folder is a file', async () => {
+  it('names the file when its folder is a file', async () => {
     const folder = await temporaryFolder();
     await writeFile(join(folder, 'a'), '');
     await expect(writeFileAtomically(join(folder, 'a/b.txt'), '')).rejects.toThrow(join(folder, 'a/b.txt'));

@@ -51,7 +51,7 @@ const wordsOf = ({ body }: RecordedRequest) =>
     typeof content === 'string' ? content : content.map((part) => (part.type === 'text' ? part.text : '')).join(''),
   );
 
-test('each prompt has the bytes of its own image, at low detail, next to the same words', async () => {
+test('each prompt contains its own image, at low detail, beside the same text', async () => {
   const blind = await generationRun({ attachImage: false, concurrency: 1 });
   await generate(blind.context);
   const { folder, context, sent, answers } = await generationRun({ attachImage: true, concurrency: 1 });
@@ -66,7 +66,7 @@ test('each prompt has the bytes of its own image, at low detail, next to the sam
   expect(await answers()).toEqual(await blind.answers());
 });
 
-test('batches have them too', async () => {
+test('batches contain the images too', async () => {
   const online = await generationRun({ attachImage: true });
   await generate(online.context);
   const batch = { requests: 3, pollSeconds: 0.05, maximumPollSeconds: 0.1 };
@@ -76,7 +76,7 @@ test('batches have them too', async () => {
   expect(await answers()).toEqual(await online.answers());
 });
 
-test('the image counts in what a call is taken to cost at most', async () => {
+test('the image counts in the maximum cost of a call', async () => {
   const limit = 0.4;
   const { context, teacher } = await generationRun({
     attachImage: true,
@@ -90,7 +90,7 @@ test('the image counts in what a call is taken to cost at most', async () => {
   expect((await readLedger(context.run.root)).cost).toBeLessThanOrEqual(limit);
 });
 
-test('verification shows it to who answers blind, and keeps it from who is to know the language only', async () => {
+test('a blind verification attaches the image, a language-only one does not', async () => {
   const { context, sent } = await generationRun({ attachImage: true });
   await generate(context);
   const { samples } = await verify(context);
@@ -102,7 +102,7 @@ test('verification shows it to who answers blind, and keeps it from who is to kn
   ]);
 });
 
-test('an image that is not there ends the generation with its name, and is no reason to ask again', async () => {
+test('a missing image ends the generation with its name, without retries', async () => {
   const { folder, context } = await generationRun({ attachImage: true, concurrency: 1 });
   const file = join(folder, 'images', '2.jpg');
   await rm(file);

@@ -77,7 +77,7 @@ async function alone(name: string) {
   });
 }
 
-test('three shards give the scores of one, for every benchmark of the config', async () => {
+test('three shards give the same scores as one, for every benchmark of the config', async () => {
   for (const set of ['mmbench', 'seed-bench']) {
     const real = { ...context, trainer: typescriptTrainer() };
     for (const shard of [0, 1, 2]) await evaluateShard(real, { set, shard });
@@ -94,7 +94,7 @@ test('three shards give the scores of one, for every benchmark of the config', a
   }
 }, 600_000);
 
-test('questions about one image are in one part, unless a part ends between them', async () => {
+test('questions about one image are in one shard, unless a shard ends between them', async () => {
   const imagesOf = async (shard: number) => {
     const text = await readFile(file('evaluate-shards', `mmbench-${shard}-of-3`, 'questions.jsonl'), 'utf8');
     const lines = text.trim().split('\n');
@@ -130,12 +130,12 @@ test('each benchmark has its own measures, by group, and official files', async 
   expect(mmbench.unanswered).toBe(answers.filter(({ choice }) => choice === undefined).length);
 });
 
-test('the validation questions have their scores where their file has always been', async () => {
+test('the scores of the validation questions are beside their answers', async () => {
   expect(await readScores(file('evaluate'))).toMatchObject({ set: 'validation', questions: 8 });
   expect(JSON.parse(await readFile(file('evaluate', 'aokvqa_eval.json'), 'utf8'))).toHaveLength(8);
 });
 
-test('blind, no image is read: the questions are asked in words alone', async () => {
+test('a blind set reads no images: the model gets the text of the questions only', async () => {
   const set = { ...requireEvaluationSet(context.config, context.run, 'seed-bench'), blind: true };
   const questions = await readEvaluationSet(set, extractedImagesFolder(context.run));
   expect(askQuestions(set, questions)[0]).toEqual({
@@ -146,7 +146,7 @@ test('blind, no image is read: the questions are asked in words alone', async ()
   });
 });
 
-test('a blind set of a config has a name of its own', () => {
+test('a blind set has a name of its own', () => {
   const [, seed] = context.config.evaluate.benchmarks;
   const benchmarks = seed === undefined ? [] : [seed, { ...seed, blind: true }];
   const config = { ...context.config, evaluate: { ...context.config.evaluate, benchmarks } };
@@ -173,7 +173,7 @@ test('MMBench is ranked, and direct answers are written, where the config says s
   expect(await asked('seed-bench', { directAnswers: 'generated' })).toEqual({ ranks: true, writes: false });
 });
 
-test('two benchmarks of one name are refused before anything is scored', async () => {
+test('two benchmarks with the same name are refused before anything is scored', async () => {
   const [first] = context.config.evaluate.benchmarks;
   const benchmarks = [first, first].flatMap((entry) => (entry === undefined ? [] : [entry]));
   const config = { ...context.config, evaluate: { ...context.config.evaluate, benchmarks } };
@@ -201,7 +201,7 @@ async function withTeacherOfOneLetter<R>(work: (baseUrl: string, asked: string[]
   }
 }
 
-test('answers in which the rules find no choice go to the teacher, each once, and its spending is kept', async () => {
+test('answers in which the rules find no choice are extracted by the teacher, each once, and the cost is recorded', async () => {
   const before = await readScores(file('evaluate', 'mmbench'));
   expect(before.unanswered).toBeGreaterThan(0);
   await withTeacherOfOneLetter(async (baseUrl, asked) => {

@@ -41,7 +41,7 @@ async function withBudget(limit: number, settings: Record<string, unknown> = {})
 
 const topUp = (context: StepContext, amount: number) => recordTopUp(context, { id: String(amount), amount });
 
-test('questions are classified only while the budget allows the longest answer', async () => {
+test('questions are classified only while the budget covers the longest answer', async () => {
   const { context, teacher, charged } = await withBudget(0.01);
   await expect(checkQuestionTypes(context)).rejects.toMatchObject({ name: 'OutOfBudget' });
   expect([teacher.counts().requests, (await readLedger(context.run.root)).cost]).toEqual([0, 0]);
@@ -72,7 +72,7 @@ test('the choices of written answers are found as long as the budget lasts; repl
   expect(teacher.counts().requests).toBe(unclear.length);
 });
 
-test('sample generations for a person stop at the budget, and resume there', async () => {
+test('sample generations for a prompt review stop at the budget, and resume after a top-up', async () => {
   const limit = 0.2;
   const { context, teacher, charged } = await withBudget(limit, { concurrency: 3 });
   await preparePrompt(context, undefined);

@@ -18,7 +18,7 @@ import { tinyContext, writeTinyRun } from './tiny-run.ts';
 
 vi.setConfig(TORCH_TIMEOUTS);
 
-test.skipIf(!torchIsSetUp)('a Qwen2.5-VL goes through a round, and its bad cases into the next one', async () => {
+test.skipIf(!torchIsSetUp)('a Qwen2.5-VL completes a round, and its bad cases are used in the next one', async () => {
   const folder = await temporaryFolder();
   const model = join(folder, 'model');
   await torchPython('make-chat-model.py', 'qwen2_5_vl', model);

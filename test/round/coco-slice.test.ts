@@ -83,7 +83,7 @@ describe.skipIf(slice === undefined)(
       };
     }
 
-    test('the environment variable says where the data is', async () => {
+    test('the environment variable names the folder of the data', async () => {
       vi.stubEnv('COCO_SLICE', root);
       try {
         expect((await loadConfig(configFile)).data.root).toBe(root);
@@ -92,14 +92,14 @@ describe.skipIf(slice === undefined)(
       }
     });
 
-    test('the data is whole, and the teacher sorts the questions, which have no types of their own', async () => {
+    test('the data is complete, and the teacher classifies the questions, which have no types of their own', async () => {
       const prepared = await prepareData(inRound(0));
       expect(prepared.questions).toBe(QUESTIONS);
       expect(prepared.images).toBeGreaterThan(60);
       expect(Object.keys(await readJsonFile('question_types.json'))).toHaveLength(QUESTIONS);
     });
 
-    test('round 0 trains on the questions, merges, scores and sorts its bad cases', async () => {
+    test('round 0 trains on the questions, merges, scores and classifies its bad cases', async () => {
       const { finetuned, merged, evaluated, classified } = await measure(0);
       expect(finetuned).toMatchObject({ samples: 50, steps: 4, loss: expect.any(Number) });
       expect(merged.parity).toBeLessThan(1e-3);

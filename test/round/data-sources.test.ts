@@ -27,7 +27,7 @@ it('has the data source make what the config asks for, and reports its progress'
   expect(context.onProgress.mock.calls).toEqual([[{ phase: 'render', step: 3, steps: 4 }]]);
 });
 
-it('makes nothing that the config does not ask for', async () => {
+it('makes nothing that the config does not name', async () => {
   const prepare = vi.fn(async () => undefined);
   await prepareDataSources(contextOf({}, { scenes: { prepare } }));
   expect(prepare).not.toHaveBeenCalled();

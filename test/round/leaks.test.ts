@@ -44,7 +44,7 @@ const ofSeedBench = {
 };
 const pool = [copyOfMmbench, copyOfSeedBench, own];
 
-test('an image or a question of a benchmark of the config is a leak, limited, blind or not', async () => {
+test("images and questions of the config's benchmarks count as leaks, also those of limited and blind sets", async () => {
   const context = await evaluatedOn([
     { ...mmbench, limit: 1, blind: true },
     { ...mmbench, limit: 1 },
@@ -58,13 +58,13 @@ test('an image or a question of a benchmark of the config is a leak, limited, bl
   expect(find(sample)).toBeUndefined();
 });
 
-test('of a benchmark that the config does not evaluate on it is none', async () => {
+test("benchmarks that the config does not evaluate on don't count", async () => {
   const find = await leakFinderOf(await evaluatedOn([]), pool);
   for (const image_id of pool) expect(find({ ...sample, image_id })).toBeUndefined();
   for (const asked of [ofMmbench, ofSeedBench]) expect(find(asked)).toBeUndefined();
 });
 
-test('validation and test questions and their images are leaks, as ever', async () => {
+test('validation and test questions and their images count as leaks', async () => {
   const context = await evaluatedOn([]);
   const { validation, root } = context.config.data;
   const [asked] = JSON.parse(await readFile(join(root, validation.file), 'utf8'));
@@ -77,7 +77,7 @@ test('validation and test questions and their images are leaks, as ever', async 
   });
 });
 
-test('another file of a benchmark has refining done anew, but asks the teacher for nothing', async () => {
+test('another benchmark file repeats the refining, without requests to the teacher', async () => {
   const context = await evaluatedOn([mmbench]);
   const before = [await evaluationFiles(context), await questionFiles(context.config)];
   await appendFile(join(context.config.data.root, mmbench.file), '\n');

@@ -5,7 +5,7 @@ import { loadConfig } from '../../src/config/load-config.ts';
 import { mixtureParts } from '../../src/round/mixture-parts.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
-describe('what an earlier data engine wrote, as a base dataset', () => {
+describe('the data of an earlier data engine as a base dataset', () => {
   it('is a part of the mixture with images, answers and ratio of its own', async () => {
     const root = await temporaryFolder();
     await mkdir(join(root, 'gptvqa'));

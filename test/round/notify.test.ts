@@ -23,20 +23,20 @@ async function receiver(status: number, headers: Record<string, string> = {}): P
   return received;
 }
 
-test('a notice is one JSON object with a text', async () => {
+test('a notification is a JSON object with a text', async () => {
   const received = await receiver(200);
   await notify(context(), { text: 'demo: round 1 is done' });
   expect(received).toEqual(['POST /services/secret application/json {"text":"demo: round 1 is done"}']);
 });
 
-test('a receiver that is busy is asked again when it says; its address is told to nobody', async () => {
+test('a busy receiver gets a retry after the delay that it names; the error does not contain its address', async () => {
   await receiver(429, { 'retry-after': '7' });
   const error = await notify(context(), { text: 'x' }).catch((thrown: unknown) => thrown);
   expect(error).toMatchObject({ name: 'NotificationError', retryable: true, retryAfterSeconds: 7 });
   expect(String(error)).not.toContain('secret');
 });
 
-test('a receiver that refuses is not asked again', async () => {
+test('a refused notification is not retried', async () => {
   await receiver(404);
   await expect(notify(context(), { text: 'x' })).rejects.toMatchObject({
     retryable: false,
@@ -44,12 +44,12 @@ test('a receiver that refuses is not asked again', async () => {
   });
 });
 
-test('a receiver that is not there may come back', async () => {
+test("a notification is retried when the receiver can't be reached", async () => {
   vi.stubEnv('TEST_WEBHOOK', 'http://127.0.0.1:9/services/secret');
   await expect(notify(context(), { text: 'x' })).rejects.toMatchObject({ retryable: true });
 });
 
-test('an address that is missing or none is a person’s to mend', async () => {
+test('a missing or invalid address is an input error', async () => {
   await expect(notify(context(), { text: 'x' })).rejects.toThrow('TEST_WEBHOOK: is not set on this worker');
   vi.stubEnv('TEST_WEBHOOK', 'file:///etc/passwd');
   await expect(notify(context(), { text: 'x' })).rejects.toThrow('TEST_WEBHOOK: is no web address');

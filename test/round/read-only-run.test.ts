@@ -17,7 +17,7 @@ import { tinyContext, writeTinyRun } from './tiny-run.ts';
 
 const failureOf = (work: Promise<unknown>) => work.catch((error: unknown) => error);
 
-test('a disk that turns read-only fails the step, which says so, and loses nothing that was done', async (context) => {
+test('a disk that turns read-only fails the step with that reason, and finished work is kept', async (context) => {
   const disk = tinyDisk(64 * 1024 * 1024) ?? context.skip(noTinyDisk);
   const configFile = await writeTinyRun(await temporaryFolder(), (config) => ({ ...config, runsDirectory: disk }));
   const step = await tinyContext(configFile);
@@ -39,7 +39,7 @@ test('a disk that turns read-only fails the step, which says so, and loses nothi
   expect(await merge(step)).toMatchObject({ reused: false });
 });
 
-test('a folder of which one has no write permission is named, with what to do', async () => {
+test('a folder without write permission is named, with a remedy', async () => {
   const folder = await temporaryFolder();
   const runs = join(folder, 'runs');
   const config = await loadConfig(await writeTinyRun(folder));

@@ -135,7 +135,7 @@ describe.skipIf(s3Server === undefined)('a run on two machines', () => {
     expect(page).toContain('</html>');
   });
 
-  test('is done once: a third machine that knows nothing finds all of it, and asks for nothing again', async () => {
+  test('is done once: a third machine finds all results, and requests nothing again', async () => {
     const third = await machine('third', { store });
     await third.do(prepare);
     for (const step of stepsOfRounds()) {

@@ -33,7 +33,7 @@ describe('the table of steps', () => {
     expect([run.name, activity.name]).toEqual(['evaluate', 'joinShards']);
   });
 
-  it('names an activity of the workers for each step that takes nothing but a reference', () => {
+  it('names an activity of the workers for each step whose only input is a reference', () => {
     const made = { ...createCpuActivities({ extensions }), ...createGpuActivities({ extensions }) };
     expect(Object.keys(made)).toEqual(expect.arrayContaining(stepNames.flatMap((name) => rowOf(name).activity ?? [])));
     expect(Object.keys(createGpuActivities({ extensions })).sort()).toEqual([
@@ -41,7 +41,7 @@ describe('the table of steps', () => {
     ]);
   });
 
-  it('stands in the docs as it is: `npm run schema` writes it there', async () => {
+  it('is up to date in the docs: `npm run schema` writes it', async () => {
     const docs = (await readdir(projectFile('docs'))).map((name) => `docs/${name}`);
     let marked = 0;
     for (const name of ['README.md', ...docs.filter((file) => file.endsWith('.md'))]) {
@@ -52,7 +52,7 @@ describe('the table of steps', () => {
     expect(marked).toBe(1);
   });
 
-  it('says in a few words what came of a step, as the workflow shows it', () => {
+  it('summarizes the outcome of a step, as the workflow shows it', () => {
     expect(steps.generate.summary({ answers: 5, unanswered: 2 } as never)).toBe('5 answers, 2 left out');
     expect(steps.append.summary({ version: '0123456789abcdef' } as never)).toBe('version 0123456789ab');
     expect(steps.finetune.summary({ samples: 8, loss: 1.23456 } as never)).toBe('8 samples, loss 1.235');
@@ -65,7 +65,7 @@ describe('the table of steps', () => {
     expect(steps.gate.summary({ by: 'first' } as never)).toBe('accepted');
   });
 
-  it('says which folders the work of a step writes', async () => {
+  it('gives the folders that the work of a step writes', async () => {
     const context = await tinyContext(
       await writeTinyRun(await temporaryFolder(), (config) => ({
         ...config,
@@ -98,7 +98,7 @@ describe('the rules for the store', () => {
     return storeRules.stepFiles(path.slice(0, at)).isLocal(path.slice(at + 1));
   };
 
-  it('leave out what means something on one machine only', () => {
+  it('exclude files that are of use on one machine only', () => {
     expect(
       [
         'round-1/finetune trainer.pid.json',
@@ -115,14 +115,14 @@ describe('the rules for the store', () => {
     ).toEqual([]);
   });
 
-  it('keep what an interrupted attempt resumes from', () => {
+  it('include files that an interrupted attempt resumes from', () => {
     const resume = (folder: string, path: string) => storeRules.stepFiles(folder).isForResuming(path);
     expect(resume('round-0/finetune', 'checkpoints/step-1.safetensors')).toBe(true);
     expect(resume('round-0/evaluate-shards/validation-0-of-1', 'losses.part.jsonl')).toBe(true);
     expect(resume('round-0/finetune', 'loss.jsonl')).toBe(false);
   });
 
-  it('tell the files of the run itself from those of its steps', () => {
+  it('distinguish the files of the run itself from those of its steps', () => {
     const ofRun = ['config.json', 'dataset-versions/', 'dataset-versions/log.jsonl', 'round-1/', 'round-1/round.json'];
     const others = ['ledger/', 'embeddings/', 'embedding-shards/', 'prepared-data/', 'benchmark-images/'];
     const ofSteps = ['round-1/sample/', 'round-1/verify_calls/', 'round-1/DataEngine_round1_data.json'];

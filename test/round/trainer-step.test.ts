@@ -12,7 +12,7 @@ import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { until } from '../workflows/until.ts';
 import { pretendTrainerEntry, tinyContext, writeTinyRun } from './tiny-run.ts';
 
-test('the second attempt ends the first one’s trainer, goes on from its checkpoint, and alone says that it is done', async () => {
+test('the second attempt kills the trainer of the first, resumes from its checkpoint, and is the only one to finish', async () => {
   const folder = await temporaryFolder();
   const configFile = await writeTinyRun(folder, (config) => ({
     ...config,

@@ -37,7 +37,7 @@ async function generated(options: LocalTeacherOptions = {}, settings: Record<str
 const verdictsOf = ({ run, round }: StepContext) =>
   readJsonLines(join(stepDirectory(run, round, 'verify'), verifiedFile), verdictSchema);
 
-test('each sample is asked about as often as the config says, and all is in the ledger', async () => {
+test('each sample is verified as often as the config says, and the ledger has the cost', async () => {
   const { teacher, context, asked } = await generated();
   const { samples, answers, unanswered } = await verify(context);
   expect([answers, unanswered]).toEqual([3 * samples, 0]);
@@ -59,7 +59,7 @@ test('structured answers give the same verdicts', async () => {
   for (const { blind } of await verdictsOf(structured)) expect(blind.right).toBeGreaterThan(0);
 });
 
-test('under many faults nothing is lost and nothing repeated', async () => {
+test('with many faults no answer is lost and no request repeated', async () => {
   const rates = { serverError: 0.1, nonsense: 0.05, rateLimited: 0.05 };
   const { teacher, context } = await generated({ faults: { rates, retryAfterSeconds: 0.01 } });
   const { samples, answers } = await verify(context);
@@ -78,7 +78,7 @@ test('what was answered is not requested again when the step is repeated', async
   expect(await verify(context)).toMatchObject({ answers, reused: true });
 });
 
-test('the run’s budget holds for it too: it ends with the answers so far, or says what to raise', async () => {
+test('the run’s budget limits it too: it finishes with the answers so far, or names the setting to raise', async () => {
   const { context, teacher } = await generated();
   const { cost: spent } = await readLedger(context.run.root);
   const limit = spent + 0.2;

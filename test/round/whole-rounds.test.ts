@@ -58,7 +58,7 @@ describe.sequential('two rounds', () => {
     expect(await prepareData(inRound(0))).toMatchObject({ reused: true });
   });
 
-  test('round 0 finetunes on the base data, merges, evaluates and sorts its bad cases', async () => {
+  test('round 0 finetunes on the base data, merges, evaluates and classifies its bad cases', async () => {
     const { finetuned, evaluated, classified } = await measure(0);
     expect(finetuned).toMatchObject({ samples: 28, steps: 20 });
     expect(progress).toContainEqual(
@@ -75,7 +75,7 @@ describe.sequential('two rounds', () => {
     );
   });
 
-  test('rounds 1 and 2 make data and train on all of it', async () => {
+  test('rounds 1 and 2 generate data and train on all of it', async () => {
     for (const round of [1, 2]) {
       const { sampled, generated, refined, appended } = await makeData(round);
       expect(sampled.requests).toBe(6);
@@ -103,7 +103,7 @@ describe.sequential('two rounds', () => {
     expect((await stat(html)).size).toBeGreaterThan(1000);
   });
 
-  test('doing a round again does nothing and appends nothing twice', async () => {
+  test('running a round again reuses every step and appends nothing twice', async () => {
     const before = await readFile(file('round-2', 'append', 'manifest.json'), 'utf8');
     const { generated, appended } = await makeData(2);
     const { finetuned, evaluated } = await measure(2);
@@ -111,7 +111,7 @@ describe.sequential('two rounds', () => {
     expect(await readFile(file('round-2', 'append', 'manifest.json'), 'utf8')).toBe(before);
   });
 
-  test('other limits on what is kept refine the old answers anew, and ask for no new ones', async () => {
+  test('other filter settings refine the same answers again, without new requests', async () => {
     const changed = {
       ...inRound(2),
       config: { ...context.config, refine: { ...context.config.refine, maximumAlike: 1 } },
@@ -123,7 +123,7 @@ describe.sequential('two rounds', () => {
     expect(await refine(inRound(2))).toMatchObject({ reused: false });
   });
 
-  test('another finetune setting trains again, but asks for no new data', async () => {
+  test('another finetune setting trains again, without new requests', async () => {
     const changed = {
       ...inRound(2),
       config: { ...context.config, finetune: { ...context.config.finetune, weightDecay: 0.1 } },

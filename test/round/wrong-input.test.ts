@@ -48,7 +48,7 @@ test('a correct choice out of range is named by question and field', async () =>
   });
 });
 
-test('broken JSON is told with its line', async () => {
+test('broken JSON is reported with its line', async () => {
   const { context, data } = await tinyRun();
   const file = data('A-OKVQA/aokvqa_v1p0_train.json');
   await writeFile(file, '[\n{"question_id": }\n]');

@@ -37,8 +37,8 @@ async function storeWith(sizes: number[]) {
   return { folder, store, downloads, objects };
 }
 
-describe.skipIf(s3Server === undefined)('the cache of objects', () => {
-  it('fetches an object once for all workers of a machine, however many ask at the same time', async () => {
+describe.skipIf(s3Server === undefined)('the object cache', () => {
+  it('downloads an object once for all workers of a machine, also when many need it at the same time', async () => {
     const { folder, store, downloads, objects } = await storeWith([3 * mebibyte]);
     const [object] = objects as [(typeof objects)[0]];
     const cache = () => openObjectCache(store, join(folder, 'cache'), 1e9);
@@ -49,7 +49,7 @@ describe.skipIf(s3Server === undefined)('the cache of objects', () => {
     expect((await stat(files[0] as string)).nlink).toBe(4);
   });
 
-  it('gives files that may be added to as copies, so that what is in the cache stays', async () => {
+  it('gives copies of files that may be appended to, so that the cached object stays unchanged', async () => {
     const { folder, store, downloads, objects } = await storeWith([2 * mebibyte]);
     const [object] = objects as [(typeof objects)[0]];
     const cache = openObjectCache(store, join(folder, 'cache'), 1e9);
@@ -60,7 +60,7 @@ describe.skipIf(s3Server === undefined)('the cache of objects', () => {
     expect(downloads).toHaveLength(1);
   });
 
-  it('drops what was not used for longest, and never what is just fetched', async () => {
+  it('removes the least recently used objects, and never the newest', async () => {
     const { folder, store, downloads, objects } = await storeWith([2, 2, 2, 9].map((size) => size * mebibyte));
     const [first, second, third, huge] = objects as [
       (typeof objects)[0],
@@ -81,7 +81,7 @@ describe.skipIf(s3Server === undefined)('the cache of objects', () => {
     expect(await readdir(join(folder, 'cache'))).toEqual([huge.key]);
   });
 
-  it('refuses a small object that is not what it should be', async () => {
+  it('refuses a small object with a wrong hash', async () => {
     const { folder, store } = await storeWith([]);
     await store.write('wrong', 'something else');
     const content = { sha256: '0'.repeat(64), size: 14 };

@@ -23,7 +23,7 @@ async function keysIn(list: AsyncIterable<{ key: string; size: number }>) {
 const failure = (work: Promise<unknown>) => work.then(() => undefined).catch((error: unknown) => error);
 
 describe.skipIf(s3Server === undefined)('a store on S3', () => {
-  it('reads what was written, with a version for each write; what is not there is undefined', async () => {
+  it('reads what was written, with a version for each write; a missing object is undefined', async () => {
     const store = openS3Store(`s3://${bucket}/some/prefix/`);
     expect(store.uri).toBe(`s3://${bucket}/some/prefix`);
     const first = await store.write('a.json', 'one');
@@ -35,7 +35,7 @@ describe.skipIf(s3Server === undefined)('a store on S3', () => {
     expect(await store.sizeOf('b.json')).toBeUndefined();
   });
 
-  it('lists keys below a prefix, of as many objects as there are, and removes them', async () => {
+  it('lists all keys below a prefix, over many pages, and removes them', async () => {
     const store = openS3Store(`s3://${bucket}/listed`);
     const names = Array.from({ length: 1100 }, (_, index) => `many/${String(index).padStart(4, '0')}`);
     for (let start = 0; start < names.length; start += 100)
@@ -65,14 +65,14 @@ describe.skipIf(s3Server === undefined)('a store on S3', () => {
     expect(await store.write('gone', 'x', { only: { version } })).toBeUndefined();
   });
 
-  it('takes its own write for done when the answer to it was lost', async () => {
+  it('recognizes its own write when the answer to it was lost', async () => {
     const store = openS3Store(`s3://${bucket}/lost-answer`);
     await store.write('step', 'mine', { only: 'if absent' });
     expect(await store.write('step', 'mine', { only: 'if absent' })).toBe((await store.read('step'))?.version);
     expect(await store.write('step', 'yours', { only: 'if absent' })).toBeUndefined();
   });
 
-  it('says which credentials, bucket or key are wrong, and that trying again is no use', async () => {
+  it('names wrong credentials, bucket or key, without retries', async () => {
     const noBucket = await failure(openS3Store('s3://no-such-bucket/x').read('a'));
     expect(noBucket).toBeInstanceOf(InputError);
     expect(noBucket).toMatchObject({
@@ -88,7 +88,7 @@ describe.skipIf(s3Server === undefined)('a store on S3', () => {
     expect(key).toMatchObject({ name: 'InputError', problem: 'does not know this access key' });
   });
 
-  it('says that there are no credentials at all', async () => {
+  it('reports missing credentials', async () => {
     for (const name of ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY']) vi.stubEnv(name, undefined);
     const folder = await temporaryFolder();
     await writeFile(join(folder, 'config'), '');
@@ -99,7 +99,7 @@ describe.skipIf(s3Server === undefined)('a store on S3', () => {
     expect(error).toMatchObject({ name: 'InputError', problem: 'there are no credentials for it' });
   });
 
-  it('refuses a server that does not keep to conditional writes', async () => {
+  it('refuses a server that does not support conditional writes', async () => {
     const server = createServer((request, response) => {
       request.resume().on('end', () => response.writeHead(200, { etag: '"any"' }).end());
     });
@@ -111,8 +111,8 @@ describe.skipIf(s3Server === undefined)('a store on S3', () => {
   });
 });
 
-describe('a store that is away', () => {
-  it('is left alone as soon as the work is cancelled', async () => {
+describe("a store that can't be reached", () => {
+  it('gets no further requests once the work is canceled', async () => {
     vi.stubEnv('AWS_ENDPOINT_URL_S3', 'http://127.0.0.1:1');
     vi.stubEnv('AWS_ACCESS_KEY_ID', 'some-key');
     vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'some-secret');

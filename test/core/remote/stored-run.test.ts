@@ -82,7 +82,7 @@ describe.skipIf(s3Server === undefined)('a run in a store', () => {
     });
   });
 
-  it('has a step done once: another machine finds it, files and all', async () => {
+  it('runs a step once: another machine finds its result and its files', async () => {
     const { a, b } = await fleet();
     await a.work((run) => step(run, 'one'), { owns });
     const again = await b.work((run) => step(run, 'one'), { owns });
@@ -90,7 +90,7 @@ describe.skipIf(s3Server === undefined)('a run in a store', () => {
     expect(await readFile(b.file('round-0/merged/config.json'), 'utf8')).toBe('one');
   });
 
-  it('has the result of the newest inputs everywhere, and nothing of the older', async () => {
+  it('has only the result of the newest inputs on all machines', async () => {
     const { a, b } = await fleet();
     await a.work((run) => step(run, 'one'), { owns });
     await b.work((run) => step(run, 'two'), { owns });
@@ -102,7 +102,7 @@ describe.skipIf(s3Server === undefined)('a run in a store', () => {
     expect((await a.work((run) => step(run, 'two'), { owns })).skipped).toBe(true);
   });
 
-  it('goes on elsewhere from the checkpoints of a machine that died, and keeps them no longer than needed', async () => {
+  it('resumes on another machine from the checkpoints of one that died, and removes them afterwards', async () => {
     const { store, a, b } = await fleet();
     const folder = ['round-0/finetune'];
     const checkpoint = randomBytes(3 * 1024 * 1024);
@@ -150,7 +150,7 @@ describe.skipIf(s3Server === undefined)('a run in a store', () => {
     expect(await readFile(a.file('round-0/finetune/loss.jsonl'), 'utf8')).toBe('{"step":1}\n{"step":2}\n');
   });
 
-  it('sends progress while the work goes on, so that kill -9 loses only the newest of it', async () => {
+  it('uploads progress during the work, so that kill -9 loses only the newest of it', async () => {
     const { store, a } = await fleet();
     const folder = 'round-0/shards/validation-0-of-1';
     const done = gate();
@@ -173,7 +173,7 @@ describe.skipIf(s3Server === undefined)('a run in a store', () => {
     await work;
   });
 
-  it('lets the attempt finish that began last; the one before is stopped and leaves nothing', async () => {
+  it('lets the attempt finish that started last; the one before is stopped and leaves nothing', async () => {
     const { a, b } = await fleet();
     const bothBegan = gate();
     let stoppedBy: unknown;
@@ -205,7 +205,7 @@ describe.skipIf(s3Server === undefined)('a run in a store', () => {
     expect(await readFile(a.file('round-0/merged/config.json'), 'utf8')).toBe('one:from b');
   });
 
-  it('gives the loser of two that finish the same the result of the winner', async () => {
+  it('gives the second of two attempts that finish the same step the result of the first', async () => {
     const { store, a, b } = await fleet();
     // Both go over a finished step of other inputs: none of them has to say that it begins.
     await a.work((run) => step(run, 'before'), { owns });
@@ -229,7 +229,7 @@ describe.skipIf(s3Server === undefined)('a run in a store', () => {
     expect((await store.read('runs/demo/round-0/merged/folder.json'))?.body.toString()).toContain('"finished"');
   });
 
-  it('has the files of the run that are no step on all machines, each as the last one left it', async () => {
+  it('has the newest files of the run itself on all machines', async () => {
     const { a, b } = await fleet();
     await a.work((run) => writeJson(join(run.root, 'question_types.json'), { one: 'a' }));
     await b.work(async (run) => {
@@ -243,7 +243,7 @@ describe.skipIf(s3Server === undefined)('a run in a store', () => {
     });
   });
 
-  it('puts together what two machines changed at once, and has the work done again where it is the same file', async () => {
+  it('merges concurrent changes of two machines, and repeats the work where they changed the same file', async () => {
     const { a, b } = await fleet();
     let changes = 0;
     const change = (name: string, machine: typeof a, during: () => Promise<unknown> = async () => undefined) =>
@@ -263,7 +263,7 @@ describe.skipIf(s3Server === undefined)('a run in a store', () => {
     );
   });
 
-  it('shares files that only grow, of which each process writes its own', async () => {
+  it('syncs files that only grow, of which each process writes its own', async () => {
     const { a, b } = await fleet();
     const calls = 'round-0/generate/calls';
     const share = (run: RunDirectory, of: string) =>
@@ -293,7 +293,7 @@ describe.skipIf(s3Server === undefined)('a run in a store', () => {
     });
   });
 
-  it('takes a run over that was on one disk only: what is built on its steps finds them on every machine', async () => {
+  it('adopts a run that was on one disk only: its finished steps are then available on every machine', async () => {
     const { a, b } = await fleet();
     await step({ root: a.root }, 'one');
     await a.work(async () => undefined);

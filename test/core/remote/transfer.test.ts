@@ -42,7 +42,7 @@ function stopAfter(bytes: number) {
 }
 
 describe.skipIf(s3Server === undefined)('a large file', () => {
-  it('goes up in parts and comes back as it was; a small and an empty one do too', async () => {
+  it('is uploaded in parts and downloaded unchanged; so are small and empty ones', async () => {
     const { folder, file, body, sha256, size, key } = await largeFile();
     const store = openS3Store(uri);
     const seen: number[] = [];
@@ -60,7 +60,7 @@ describe.skipIf(s3Server === undefined)('a large file', () => {
     expect((await readdir(folder)).sort()).toEqual(['back', 'small', 'small-back', 'weights']);
   });
 
-  it('of which an upload was broken off is sent without the parts that are there', async () => {
+  it('resumes an interrupted upload with the missing parts', async () => {
     const { folder, file, body, sha256, size, key } = await largeFile();
     await expect(openS3Store(uri).upload(key, file, stopAfter(8 * mebibyte))).rejects.toThrow('worker was stopped');
     expect(await openS3Store(uri).sizeOf(key)).toBeUndefined();
@@ -74,7 +74,7 @@ describe.skipIf(s3Server === undefined)('a large file', () => {
     expect((await readFile(join(folder, 'back'))).equals(body)).toBe(true);
   });
 
-  it('is sent whole when what was sent before under its key is of another content', async () => {
+  it('is uploaded completely when an earlier upload of its key has other content', async () => {
     const { folder, file, body, sha256, size, key } = await largeFile();
     const other = join(folder, 'other');
     await writeFile(other, randomBytes(size));
@@ -85,7 +85,7 @@ describe.skipIf(s3Server === undefined)('a large file', () => {
     expect((await readFile(join(folder, 'back'))).equals(body)).toBe(true);
   });
 
-  it('of which a download was broken off is fetched without the parts that are there', async () => {
+  it('resumes an interrupted download with the missing parts', async () => {
     const { folder, file, body, sha256, size, key } = await largeFile();
     await openS3Store(uri).upload(key, file);
     const back = join(folder, 'back');
@@ -102,7 +102,7 @@ describe.skipIf(s3Server === undefined)('a large file', () => {
     expect((await readdir(folder)).sort()).toEqual(['back', 'weights']);
   });
 
-  it('that was spoilt while half of it was here is fetched once more', async () => {
+  it('is downloaded once more when the hash is wrong', async () => {
     const { folder, file, body, sha256, size, key } = await largeFile();
     await openS3Store(uri).upload(key, file);
     const back = join(folder, 'back');
@@ -112,7 +112,7 @@ describe.skipIf(s3Server === undefined)('a large file', () => {
     expect((await readFile(back)).equals(body)).toBe(true);
   });
 
-  it('that is damaged in the store is told with its bucket and key, and leaves nothing behind', async () => {
+  it('that is damaged in the store is reported with bucket and key, and leaves no file', async () => {
     const { folder, size, sha256, key } = await largeFile();
     const other = join(folder, 'other');
     await writeFile(other, randomBytes(size));
@@ -124,7 +124,7 @@ describe.skipIf(s3Server === undefined)('a large file', () => {
     expect((await readdir(folder)).sort()).toEqual(['other', 'weights']);
   });
 
-  it('gets through where connections are cut, on the way there and back', async () => {
+  it('is transferred although connections are cut, in both directions', async () => {
     const { folder, file, body, sha256, size, key } = await largeFile();
     const proxy = await throughProxy();
     const some = (bytes: number) => (connection: number) => (connection % 3 === 1 ? bytes : undefined);
@@ -137,7 +137,7 @@ describe.skipIf(s3Server === undefined)('a large file', () => {
     expect(connections).toBeGreaterThan(1);
   });
 
-  it('gets through where a connection says nothing any more', async () => {
+  it('is transferred although a connection hangs', async () => {
     const { folder, file, sha256, size, key } = await largeFile();
     const proxy = await throughProxy();
     proxy.faults = { holds: (connection) => connection <= 2 };
@@ -150,7 +150,7 @@ describe.skipIf(s3Server === undefined)('a large file', () => {
 });
 
 describe('parts', () => {
-  it('cover a file, and are never more than S3 takes', () => {
+  it('cover a file, and are never more than S3 allows', () => {
     for (const size of [0, 1, 16 * mebibyte, 16 * mebibyte + 1, 14e9, 5e12]) {
       const parts = partsOf(size);
       expect(parts.length).toBeLessThanOrEqual(10_000);

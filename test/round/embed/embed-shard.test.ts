@@ -6,7 +6,7 @@ import { embedShard } from '../../../src/round/embed/embed-shard.ts';
 import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 import { tinyContext, writeTinyRun } from '../tiny-run.ts';
 
-/** A run whose images are embedded in this many parts. */
+/** A run whose images are embedded in this many shards. */
 async function runOf(embeddingShards: number) {
   const folder = await temporaryFolder();
   const configFile = await writeTinyRun(folder, (config) => ({
@@ -18,17 +18,17 @@ async function runOf(embeddingShards: number) {
 }
 
 describe('embedding in shards', () => {
-  it('gives the rows that embedding in one gives, however many parts there are', async () => {
-    const [whole, parted] = [await runOf(1), await runOf(3)];
+  it('gives the same rows as embedding at once, for any number of shards', async () => {
+    const [whole, sharded] = [await runOf(1), await runOf(3)];
     await embed(whole.context);
-    // Parts may be done in any order, and are not done again.
-    for (const shard of [2, 0]) await embedShard(parted.context, { shard });
-    expect(await embed(parted.context)).toMatchObject({ reused: false });
-    expect(await embedShard(parted.context, { shard: 0 })).toMatchObject({ reused: true });
+    // Shards may run in any order, and are not run again.
+    for (const shard of [2, 0]) await embedShard(sharded.context, { shard });
+    expect(await embed(sharded.context)).toMatchObject({ reused: false });
+    expect(await embedShard(sharded.context, { shard: 0 })).toMatchObject({ reused: true });
     for (const name of ['embeddings/embeddings.safetensors', 'embeddings/image_ids.json']) {
-      expect(await readFile(parted.file(name))).toEqual(await readFile(whole.file(name)));
+      expect(await readFile(sharded.file(name))).toEqual(await readFile(whole.file(name)));
     }
-    expect((await readdir(parted.file('embedding-shards'))).sort()).toEqual(['0-of-3', '1-of-3', '2-of-3']);
+    expect((await readdir(sharded.file('embedding-shards'))).sort()).toEqual(['0-of-3', '1-of-3', '2-of-3']);
   });
 
   it('computes nothing that another run has computed', async () => {

@@ -98,7 +98,7 @@ describe('a round that is worse', () => {
     await measured(1, { color: 2, count: 10 });
   });
 
-  test('is set aside: what follows builds on the last good round, and nothing is lost', async () => {
+  test('is set aside: later rounds build upon the last good one, and no file is lost', async () => {
     expect(await gate(inRound(1))).toMatchObject({
       accepted: false,
       by: 'test',
@@ -119,14 +119,14 @@ describe('a round that is worse', () => {
     expect(await readLineage()).toMatchObject({ lastGood: 0, builtUpon: [0], setAside: [1] });
   });
 
-  test('changes what the next round draws by', async () => {
+  test('changes the sampling weights of the next round', async () => {
     await gate(inRound(1));
     const weights = await samplingWeights(inRound(2));
     expect(await weights.read(context.run.root)).toEqual({ color: 0.25, count: 0.375 });
     expect((await samplingWeights(inRound(1))).setAside).toBeUndefined();
   });
 
-  test('and a good one after it are a lineage with a gap', async () => {
+  test('and a good one after it give a lineage with a gap', async () => {
     await gate(inRound(1));
     await measured(2, { color: 18, count: 18 });
     expect(await gate(inRound(2))).toMatchObject({ accepted: true, builtOn: 0, lastGood: 2 });
@@ -136,7 +136,7 @@ describe('a round that is worse', () => {
     expect(await weights.read(context.run.root)).toEqual({ color: 0.1, count: 0.1 });
   });
 
-  test('is built upon under the policy always, and it is still told', async () => {
+  test('is built upon under the policy always, with the result of the tests in its decision', async () => {
     expect(await gate(inRound(1, { policy: 'always' }))).toMatchObject({
       accepted: true,
       by: 'policy',
@@ -145,7 +145,7 @@ describe('a round that is worse', () => {
     expect(await lineageBefore(context, 2)).toEqual([0, 1]);
   });
 
-  test('waits for a person under the policy approve, whose word is kept', async () => {
+  test('waits for a person under the policy approve, whose verdict is kept', async () => {
     const approving = inRound(1, { policy: 'approve' });
     await expect(gate(approving)).rejects.toThrow(/round 1 waits for a person: worse than round 0.*samples\.html/);
     expect(await readFile(join(stepDirectory(context.run, 1, 'compare'), 'samples.html'), 'utf8')).toContain(
@@ -172,14 +172,14 @@ test('the same decision again changes nothing', async () => {
   expect(await versionHistory(context.run.root)).toMatchObject([{ setAside: false }]);
 });
 
-test('a round that was not judged is not built upon in silence', async () => {
+test('a round without a decision stops the rounds after it, unless the policy is always', async () => {
   await measured(0, { color: 10 });
   await measured(1, { color: 12 });
   await expect(lineageBefore(context, 2)).rejects.toThrow('there is no decision about round 1 yet');
   expect(await lineageBefore(inRound(2, { policy: 'always' }), 2)).toEqual([0, 1]);
 });
 
-test('a tolerance for a type that no question has is a mistake', async () => {
+test('a tolerance for a question type that no question has is refused', async () => {
   await measured(0, { color: 10 });
   await expect(gate(inRound(0, { typeTolerances: { colour: 0.1 } }))).rejects.toThrow(
     'gate.typeTolerances.colour: no validation question is of this type. Name one of color',
@@ -200,7 +200,7 @@ test('stop rules end the run: a target, and rounds without a gain', async () => 
   expect((await gate(inRound(2, { stop: { plateauRounds: 1 } }))).stop).toBeUndefined();
 });
 
-test('and a budget, by what the rounds up to this one have cost', async () => {
+test('a stop rule by budget counts the cost of the rounds up to this one', async () => {
   const spend = (round: number, cost: number) =>
     appendToLedger(context.run.root, {
       ...{ kind: 'spend', at: '2026-01-01T00:00:00Z', source: `round-${round}/generate/chunk-00000`, model: 'gpt-4' },
