@@ -1,6 +1,61 @@
 import { basename } from 'node:path';
+import { z } from 'zod';
+import { readJson } from '../core/read-json.ts';
 import { aokvqaImagePath } from '../datasets/aokvqa.ts';
-import type { BadCase, BadCases, EvaluatedQuestion } from './records.ts';
+
+const evaluatedQuestion = z.object({
+  question_id: z.string(),
+  image_id: z.number().int(),
+  question: z.string(),
+  choices: z.array(z.string()),
+  correct_choice_idx: z.number().int().nonnegative(),
+  direct_answers: z.array(z.string()),
+  difficult_direct_answer: z.boolean(),
+  model_answer: z.string(),
+  model_choice_idx: z.number().int().nonnegative(),
+  losses: z.array(z.number()),
+  question_type: z.string(),
+});
+
+const badCase = z.object({
+  idx: z.string(),
+  question: z.string(),
+  choices: z.array(z.string()),
+  correct_choice_idx: z.number().int().nonnegative(),
+  direct_answers: z.array(z.string()),
+  difficult_direct_answer: z.boolean(),
+  model_answer: z.string(),
+  question_type: z.string(),
+  prompt: z.string(),
+  image_path: z.string(),
+});
+
+/** One record of `aokvqa_eval.json`: an official A-OKVQA question with the model's answer. */
+export type EvaluatedQuestion = z.output<typeof evaluatedQuestion>;
+
+/** A question that the model answered wrongly, as in `bad_case_aokvqa_classified.json`. */
+export type BadCase = z.output<typeof badCase>;
+
+/** Question type → the bad cases of that type. */
+export type BadCases = Record<string, BadCase[]>;
+
+/** Question type → share of wrong answers, 0 to 1 (`weight.json`). */
+export type Weights = Record<string, number>;
+
+/** Reads `aokvqa_eval.json`. @throws InputError naming the record and field that does not fit. */
+export function readEvaluatedQuestions(file: string): Promise<EvaluatedQuestion[]> {
+  return readJson(file, z.array(evaluatedQuestion));
+}
+
+/** Reads `bad_case_aokvqa_classified.json`. @throws InputError naming the record and field that does not fit. */
+export function readBadCases(file: string): Promise<BadCases> {
+  return readJson(file, z.record(z.string(), z.array(badCase)));
+}
+
+/** Reads `weight.json`. @throws InputError for a weight that is not within 0 and 1. */
+export function readWeights(file: string): Promise<Weights> {
+  return readJson(file, z.record(z.string(), z.number().min(0).max(1)));
+}
 
 const letters = ['A', 'B', 'C', 'D', 'E', 'F', 'G', 'H'];
 
@@ -49,4 +104,26 @@ export function collectBadCases(records: readonly EvaluatedQuestion[], options: 
     });
   }
   return badCases;
+}
+
+/**
+ * The share of wrong answers for each question type, to three decimals: the content of `weight.json`, by which
+ * Adaptive Bad-case Sampling draws types. Types are in alphabetical order.
+ */
+export function errorWeights(
+  records: readonly Pick<EvaluatedQuestion, 'question_type' | 'model_choice_idx' | 'correct_choice_idx'>[],
+): Weights {
+  const asked = new Map<string, number>();
+  const wrong = new Map<string, number>();
+  for (const record of records) {
+    const type = record.question_type;
+    asked.set(type, (asked.get(type) ?? 0) + 1);
+    if (record.model_choice_idx !== record.correct_choice_idx) wrong.set(type, (wrong.get(type) ?? 0) + 1);
+  }
+  const types = [...asked.keys()].sort();
+  return Object.fromEntries(types.map((type) => [type, share(wrong.get(type) ?? 0, asked.get(type) as number)]));
+}
+
+function share(wrong: number, asked: number): number {
+  return Math.round((wrong / asked) * 1000) / 1000;
 }

@@ -1,4 +1,4 @@
-import type { EvaluatedQuestion } from './records.ts';
+import type { EvaluatedQuestion } from './bad-cases.ts';
 
 /** Question type → how many questions of it were asked, and how many answered wrongly. */
 export type TypeResults = Record<string, { asked: number; wrong: number }>;

@@ -2,7 +2,7 @@
  * Whether a round's model is worse than the one that it would replace.
  */
 import { z } from 'zod';
-import type { EvaluatedQuestion } from './records.ts';
+import type { EvaluatedQuestion } from './bad-cases.ts';
 import { holmAdjusted, mcNemarWorse } from './statistics/paired-tests.ts';
 
 /** The fields of an answered question that the comparison uses. */

@@ -26,7 +26,7 @@ export function readRequests(file: string): Promise<GenerationRequest[]> {
   return readJsonLines(file, generationRequest);
 }
 
-/** What sampling needs of a bad case (see `src/evaluation/records.ts`). */
+/** What sampling needs of a bad case (see `src/evaluation/bad-cases.ts`). */
 export interface BadCaseExample {
   idx: string;
   /** The bad case in the prompt's form. */

@@ -4,7 +4,7 @@ import { fileExists } from '../core/files.ts';
 import { InputError } from '../core/input-error.ts';
 import { writeJson } from '../core/write-file.ts';
 import { type AokvqaQuestion, readAokvqa } from '../datasets/aokvqa.ts';
-import { knownQuestionTypes, type TypeAgreement, typeAgreement } from '../evaluation/known-question-types.ts';
+import { type TypeAgreement, typeAgreement } from '../evaluation/type-agreement.ts';
 import { classificationFormat, classifyQuestions, readQuestionTypes } from '../generation/question-types.ts';
 import { readPromptTemplate } from '../teacher/prompt-template.ts';
 import { type QuestionSet, questionSet } from './dataset-paths.ts';
@@ -100,4 +100,30 @@ async function askForTypes(context: StepContext, questions: readonly AokvqaQuest
       signal,
     }),
   );
+}
+
+/** The questions whose type is known, and those that the teacher has to classify. */
+export interface KnownQuestionTypes {
+  /** Question id → question type. */
+  types: Map<string, string>;
+  missing: AokvqaQuestion[];
+}
+
+/**
+ * Finds the question type of each question: its own `question_type`, or else that of the same question in a classified
+ * file (`aokvqa_v1p0_val_classified.json`). Official A-OKVQA questions have none.
+ */
+export function knownQuestionTypes(
+  questions: readonly AokvqaQuestion[],
+  classified: readonly AokvqaQuestion[] = [],
+): KnownQuestionTypes {
+  const classifiedTypes = new Map(classified.map((question) => [question.question_id, question.question_type]));
+  const types = new Map<string, string>();
+  const missing: AokvqaQuestion[] = [];
+  for (const question of questions) {
+    const type = question.question_type ?? classifiedTypes.get(question.question_id);
+    if (type === undefined) missing.push(question);
+    else types.set(question.question_id, type);
+  }
+  return { types, missing };
 }

@@ -1,6 +1,11 @@
 import { expect, test } from 'vitest';
-import { badCasePrompt, collectBadCases } from '../../src/evaluation/bad-cases.ts';
-import { readBadCases } from '../../src/evaluation/records.ts';
+import {
+  badCasePrompt,
+  collectBadCases,
+  errorWeights,
+  readBadCases,
+  readWeights,
+} from '../../src/evaluation/bad-cases.ts';
 import { noSharedFiles, sharedFile } from '../helpers/shared-files.ts';
 import { evaluated } from './questions.ts';
 
@@ -37,4 +42,17 @@ test("the prompts of the reference system's bad cases are built letter for lette
   const badCases = Object.values(await readBadCases(file)).flat();
   expect(badCases.length).toBeGreaterThan(0);
   for (const badCase of badCases) expect(badCasePrompt(badCase)).toBe(badCase.prompt);
+});
+
+test('a weight is wrong over asked, to three decimals, for types that were asked', () => {
+  const right = { model_choice_idx: 0, question_type: 'image_scene' };
+  const records = [evaluated(right), evaluated(right), evaluated({ question_type: 'image_scene' }), evaluated()];
+  expect(errorWeights(records)).toEqual({ identity_reasoning: 1, image_scene: 0.333 });
+});
+
+test("the reference system's weight.json is read as it is", async (context) => {
+  const file = sharedFile('seed/weight.json') ?? context.skip(noSharedFiles);
+  const weights = await readWeights(file);
+  expect(Object.keys(weights)).toHaveLength(18);
+  expect(weights.social_relation).toBe(0.379);
 });

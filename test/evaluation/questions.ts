@@ -1,5 +1,5 @@
 import type { AokvqaQuestion } from '../../src/datasets/aokvqa.ts';
-import type { EvaluatedQuestion } from '../../src/evaluation/records.ts';
+import type { EvaluatedQuestion } from '../../src/evaluation/bad-cases.ts';
 
 /** An A-OKVQA question for tests; whatever matters to a test is given. */
 export function question(values: Partial<AokvqaQuestion> = {}): AokvqaQuestion {

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { readWeights } from '../../src/evaluation/records.ts';
+import { readWeights } from '../../src/evaluation/bad-cases.ts';
 import { findQuestionType, readQuestionTypes } from '../../src/generation/question-types.ts';
 import { noSharedFiles, sharedFile } from '../helpers/shared-files.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';

@@ -1,9 +1,22 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { checkQuestionTypes } from '../../src/round/question-types.ts';
+import { checkQuestionTypes, knownQuestionTypes } from '../../src/round/question-types.ts';
+import { question } from '../evaluation/questions.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { tinyContext, writeTinyRun } from './tiny-run.ts';
+
+test("a question's own type comes first, then the classified file's; the rest are missing", () => {
+  const questions = [
+    question({ question_id: 'own', question_type: 'image_scene' }),
+    question({ question_id: 'filed' }),
+    question({ question_id: 'unknown' }),
+  ];
+  const classified = ['own', 'filed'].map((question_id) => question({ question_id, question_type: 'image_topic' }));
+  const { types, missing } = knownQuestionTypes(questions, classified);
+  expect(Object.fromEntries(types)).toEqual({ own: 'image_scene', filed: 'image_topic' });
+  expect(missing.map(({ question_id }) => question_id)).toEqual(['unknown']);
+});
 
 test("the teacher's types are compared with the classified file, by type; without one there is nothing to compare", async () => {
   const folder = await temporaryFolder();

@@ -7,7 +7,7 @@ import { writeJson } from '../../core/write-file.ts';
 import { type AokvqaQuestion, aokvqaDownloads, aokvqaImagePath, readAokvqa } from '../../datasets/aokvqa.ts';
 import { ANSWER_START, answerStem, listedQuestion } from '../../datasets/question-text.ts';
 import type { AokvqaPredictions } from '../aokvqa-predictions.ts';
-import type { EvaluatedQuestion } from '../records.ts';
+import type { EvaluatedQuestion } from '../bad-cases.ts';
 import { type AnsweredQuestion, type Benchmark, requireImageFolder } from './benchmark.ts';
 
 export const aokvqaResultsFile = 'aokvqa_eval.json';

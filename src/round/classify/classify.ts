@@ -1,8 +1,7 @@
 import { join } from 'node:path';
 import { runStepOnce } from '../../core/manifest.ts';
 import { writeJson } from '../../core/write-file.ts';
-import { collectBadCases } from '../../evaluation/bad-cases.ts';
-import { errorWeights } from '../../evaluation/weights.ts';
+import { collectBadCases, errorWeights } from '../../evaluation/bad-cases.ts';
 import { answersFile, readAnswers } from '../evaluate/results.ts';
 import { finishedStep } from '../finished-step.ts';
 import { outcomeOf, type StepContext } from '../step-context.ts';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { readBadCases, readWeights, type Weights } from '../../evaluation/records.ts';
+import { readBadCases, readWeights, type Weights } from '../../evaluation/bad-cases.ts';
 import type { StepOutcome } from '../step-context.ts';
 
 export interface ClassifyOutcome extends StepOutcome {

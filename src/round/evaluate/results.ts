@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type EvaluatedQuestion, readEvaluatedQuestions } from '../../evaluation/records.ts';
+import { type EvaluatedQuestion, readEvaluatedQuestions } from '../../evaluation/bad-cases.ts';
 import type { StepOutcome } from '../step-context.ts';
 
 export interface EvaluateShardOutcome extends StepOutcome {

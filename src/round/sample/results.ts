@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { readJson } from '../../core/read-json.ts';
-import { readWeights, type Weights } from '../../evaluation/records.ts';
+import { readWeights, type Weights } from '../../evaluation/bad-cases.ts';
 import { type GenerationRequest, readRequests } from '../../generation/sample-requests.ts';
 import type { StepOutcome } from '../step-context.ts';
 

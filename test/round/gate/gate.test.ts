@@ -8,7 +8,7 @@ import { runStepOnce, type StepResult } from '../../../src/core/manifest.ts';
 import { roundDirectory } from '../../../src/core/run-directory.ts';
 import { writeJson } from '../../../src/core/write-file.ts';
 import { appendVersion, findVersion, parentOf, versionHistory } from '../../../src/datasets/versions.ts';
-import type { EvaluatedQuestion } from '../../../src/evaluation/records.ts';
+import type { EvaluatedQuestion } from '../../../src/evaluation/bad-cases.ts';
 import { generatedData } from '../../../src/round/append/generated-data.ts';
 import { gate } from '../../../src/round/gate/gate.ts';
 import { lastGoodRound, lineageBefore, setAsideSince } from '../../../src/round/gate/lineage.ts';
