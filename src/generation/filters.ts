@@ -155,6 +155,8 @@ const saysWrong = new RegExp(
   String.raw`${named}\s+(?:is|must be)\s+(?:clearly\s+)?(?:incorrect|wrong|false|not\s+(?:correct|right))\b`,
   'g',
 );
+const saysListWrong =
+  /\b(?:[Oo]ptions|[Cc]hoices|[Aa]nswers)\s((?:[A-D(),&/\s]|and|or)+?)(?:are|were)\s+(?:(?:all|both|also|clearly)\s+)?(?:incorrect|wrong|false|not\s+(?:correct|right))\b/g;
 const saysRightInWords =
   /\b(?:correct|right) (?:answer|choice|option) (?:is|must be) (?:therefore )?["'“]?([^.;"”\n]{1,150})/gi;
 
@@ -170,6 +172,9 @@ function findContradiction({ choices, correctChoiceIndex, explanation }: ParsedA
   }
   for (const match of explanation.matchAll(saysWrong)) {
     if (letterIndex(match) === correctChoiceIndex) return contradiction(match.index);
+  }
+  for (const match of explanation.matchAll(saysListWrong)) {
+    if (match[1]?.includes('ABCD'[correctChoiceIndex] as string)) return contradiction(match.index);
   }
   for (const match of explanation.matchAll(saysRightInWords)) {
     const said = choices.map(plainText).indexOf(plainText(match[1] as string));

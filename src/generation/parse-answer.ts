@@ -7,7 +7,7 @@ import { plainText, stripBoxes, wordsOf } from './plain-text.ts';
  * Must be raised whenever the parser or a filter treats some answer differently. The step `refine` depends on it: after
  * an update of this program it runs again on the raw answers, at no cost.
  */
-export const parserVersion = 2;
+export const parserVersion = 3;
 
 /**
  * Parses an answer of the teacher: question, four choices (A) to (D), the letter of the correct one, and an

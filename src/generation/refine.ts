@@ -1,4 +1,4 @@
-import { type SeededRandom, seededRandom } from '../core/seeded-random.ts';
+import { seededRandom } from '../core/seeded-random.ts';
 import type { EngineSample } from '../datasets/engine-data.ts';
 import type { RawAnswer } from '../teacher/call-log.ts';
 import { type DuplicateLimits, duplicateFinder } from './duplicates.ts';
@@ -11,6 +11,7 @@ import {
   type RejectionReason,
 } from './filters.ts';
 import { asFourParts, parseAnswer } from './parse-answer.ts';
+import { shuffleAll } from './shuffle-choices.ts';
 
 /** One line of `rejected.jsonl`. */
 export interface RejectedAnswer {
@@ -65,7 +66,8 @@ export function answerKeeper({
 
 /**
  * Makes training samples of the teacher's raw answers: accepts what `answerKeeper` accepts, and shuffles the choices so
- * that each of the four letters is correct equally often. Samples come in the order of the answers.
+ * that each letter is correct equally often. Letters in an explanation follow their choices; where it is not sure which
+ * these are, the choices stay as they are. Samples come in the order of the answers.
  *
  * @param input.judge rejects an answer by its verification (see `verdicts.ts`). Default: rejects nothing
  * @param input.shuffleChoices false leaves the choices as the teacher wrote them, as the reference system does
@@ -78,61 +80,42 @@ export function refineAnswers(
     shuffleChoices?: boolean;
   },
 ): RefinedAnswers {
-  const random = seededRandom(input.seed).fork('refine');
   const keep = answerKeeper(input);
-  const placeCorrectChoice = balancedPlaces(random);
-  const result: RefinedAnswers = { samples: [], rejected: [], countsByReason: {} };
+  const kept: { answer: AnswerToRefine; parsed: ParsedAnswer }[] = [];
+  const rejected: RejectedAnswer[] = [];
+  const countsByReason: RefinedAnswers['countsByReason'] = {};
 
   for (const answer of input.answers) {
-    const kept = keep(answer);
-    const usable = isRejection(kept) ? kept : (input.judge?.(answer) ?? kept);
-    if (isRejection(usable)) {
-      const { reason, detail } = usable;
-      const { request_id, image_id, raw_instructions: raw } = answer;
-      result.rejected.push({ request_id, image_id, reason, detail, raw });
-      result.countsByReason[reason] = (result.countsByReason[reason] ?? 0) + 1;
+    const accepted = keep(answer);
+    const usable = isRejection(accepted) ? accepted : (input.judge?.(answer) ?? accepted);
+    if (!isRejection(usable)) {
+      kept.push({ answer, parsed: usable });
       continue;
     }
-    const parsed = input.shuffleChoices === false ? usable : shuffleChoices(usable, placeCorrectChoice(), random);
-    result.samples.push({
-      image_id: answer.image_id,
-      raw_instructions: answer.raw_instructions,
-      question_type: answer.question_type,
-      question: parsed.question,
-      choices: parsed.choices,
-      correct_choice_idx: parsed.correctChoiceIndex,
-      rationales: [parsed.explanation],
-    });
+    const { reason, detail } = usable;
+    const { request_id, image_id, raw_instructions: raw } = answer;
+    rejected.push({ request_id, image_id, reason, detail, raw });
+    countsByReason[reason] = (countsByReason[reason] ?? 0) + 1;
   }
-  return result;
+
+  const parsed = kept.map((sample) => sample.parsed);
+  const trainedOn =
+    input.shuffleChoices === false ? parsed : shuffleAll(parsed, seededRandom(input.seed).fork('refine'));
+  const samples = kept.map(({ answer }, index) => engineSample(answer, trainedOn[index] as ParsedAnswer));
+  return { samples, rejected, countsByReason };
 }
 
-// Drawn from shuffled sets of all four places, so that the balance does not depend on chance.
-function balancedPlaces(random: SeededRandom): () => number {
-  let places: number[] = [];
-  return () => {
-    if (places.length === 0) places = random.shuffle([0, 1, 2, 3]);
-    return places.pop() as number;
-  };
-}
-
-function shuffleChoices(parsed: ParsedAnswer, place: number, random: SeededRandom): ParsedAnswer {
-  const others = random.shuffle([0, 1, 2, 3].filter((index) => index !== parsed.correctChoiceIndex));
-  const order = [...others.slice(0, place), parsed.correctChoiceIndex, ...others.slice(place)];
-  const [a = '', b = '', c = '', d = ''] = order.map((index) => parsed.choices[index]);
+function engineSample(
+  { image_id, raw_instructions, question_type }: AnswerToRefine,
+  parsed: ParsedAnswer,
+): EngineSample {
   return {
-    ...parsed,
-    choices: [a, b, c, d],
-    correctChoiceIndex: place,
-    explanation: renameLetters(parsed.explanation, order),
+    image_id,
+    raw_instructions,
+    question_type,
+    question: parsed.question,
+    choices: parsed.choices,
+    correct_choice_idx: parsed.correctChoiceIndex,
+    rationales: [parsed.explanation],
   };
-}
-
-// An explanation may say why "(C)" or "option C" is wrong; the letters must be those after the shuffle.
-function renameLetters(explanation: string, order: readonly number[]): string {
-  const letters = 'ABCD';
-  return explanation.replace(
-    /(\(|\b(?:[Oo]ption|[Cc]hoice|[Aa]nswer)s? )([A-D])(?![\p{L}\p{N}])/gu,
-    (_, before: string, letter: string) => `${before}${letters[order.indexOf(letters.indexOf(letter))]}`,
-  );
 }

@@ -53,6 +53,8 @@ describe('an explanation contradicts the answer (B)', () => {
     'The right choice is C.',
     '(B) is wrong, since the cat flies.',
     'Choice B is not correct.',
+    'Options A, B and D are incorrect.',
+    'The other options (B, C, D) are all wrong.',
     'The correct answer is on the roof.',
     'The correct answer is "Outside".',
   ])('%s', (sentence) => {
@@ -66,6 +68,7 @@ describe('an explanation agrees', () => {
   test.each([
     'The correct answer is (B).',
     'Option B is correct; option C is wrong.',
+    'Options A, C and D are incorrect.',
     '(A) is incorrect because the door is closed, and (C) is not right.',
     'The correct answer is on the floor.',
     'The right answer is A cat on the floor.',

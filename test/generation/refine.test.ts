@@ -1,6 +1,10 @@
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { readEngineData } from '../../src/datasets/engine-data.ts';
+import { findLetters } from '../../src/generation/choice-letters.ts';
+import { isRejection } from '../../src/generation/filters.ts';
+import { parseAnswer } from '../../src/generation/parse-answer.ts';
 import { type AnswerToRefine, refineAnswers } from '../../src/generation/refine.ts';
 import { noSharedFiles, sharedFile } from '../helpers/shared-files.ts';
 
@@ -71,6 +75,46 @@ describe('samples', () => {
   });
 });
 
+describe('explanation_letters_after_shuffle.json', () => {
+  const file = new URL('../fixtures/fidelity/explanation_letters_after_shuffle.json', import.meta.url);
+  const answers = JSON.parse(readFileSync(file, 'utf8')) as AnswerToRefine[];
+
+  test('after any shuffle, the letters of wrong choices are those of other choices than the glove', () => {
+    for (let seed = 0; seed < 24; seed += 1) {
+      const { samples } = refineAnswers({ answers, earlierSamples: [], seed });
+      expect(samples).toHaveLength(answers.length);
+      for (const { raw_instructions: raw, choices, correct_choice_idx: correct, rationales } of samples) {
+        expect(choices[correct]).toBe('a glove');
+        const [before, after] = [lettersOf(raw.split('Explanations:')[1]), lettersOf(rationales[0])];
+        const formerChoices = ['a bat', 'a ball', 'a glove', 'a hat'];
+        expect(after.map((letter) => choices['ABCD'.indexOf(letter)])).toEqual(
+          before.map((letter) => formerChoices['ABCD'.indexOf(letter)]),
+        );
+      }
+    }
+  });
+
+  const lettersOf = (text = '') => Array.from(text.matchAll(/\b[A-D]\b(?! glove)/g), ([letter]) => letter);
+});
+
+describe('a shuffle is left out', () => {
+  const explanation = 'The second option is wrong.';
+  const refine = (answers: AnswerToRefine[]) => refineAnswers({ answers, earlierSamples: [], seed: 1 }).samples;
+
+  test('where the places of choices are named otherwise than by letters', () => {
+    for (const { choices } of refine(many.map((_, number) => answer(number, { explanation })))) {
+      expect(choices).toEqual(['right', 'wrong1', 'wrong2', 'wrong3']);
+    }
+  });
+
+  test('and the letters of the other samples make up for it', () => {
+    const samples = refine(many.map((_, number) => answer(number, number % 4 === 3 ? { explanation } : {})));
+    const letters = [0, 1, 2, 3].map((place) => samples.filter((sample) => sample.correct_choice_idx === place).length);
+    expect(letters).toEqual([10, 10, 10, 10]);
+    expect(samples.filter(({ choices }) => choices[0] === 'right').length).toBe(10);
+  });
+});
+
 describe('rejected answers', () => {
   test('keep the reason, what it is about, and the raw text', () => {
     const nonsense = { ...answer(1), raw_instructions: 'Skip: I see nothing' };
@@ -123,6 +167,14 @@ describe("the reference system's own answers", () => {
       rejected: [],
       countsByReason: {},
     });
+  });
+
+  test('at most 2 % of gptvqa_result.jsonl are left as they are', async (context) => {
+    const file = sharedFile('seed/gptvqa_result.jsonl') ?? context.skip(noSharedFiles);
+    const lines = (await readFile(file, 'utf8')).trim().split('\n');
+    const parsed = lines.map((line) => parseAnswer((JSON.parse(line) as AnswerToRefine).raw_instructions));
+    const unsure = parsed.filter((sample) => isRejection(sample) || !findLetters(sample.explanation, sample.choices));
+    expect(unsure.length / parsed.length).toBeLessThanOrEqual(0.02);
   });
 
   test('all of gptvqa_result.jsonl is parsed', async (context) => {

@@ -1,0 +1,65 @@
+import type { SeededRandom } from '../core/seeded-random.ts';
+import { findLetters, renameLetters } from './choice-letters.ts';
+import { checkSample, isRejection, type ParsedAnswer } from './filters.ts';
+
+/**
+ * Shuffles the choices of samples so that each of the letters is correct equally often. Letters in explanations follow
+ * their choices. A sample keeps its order where this can't be done surely, or where the result would not pass
+ * `checkSample`; the other samples then make up for its letter.
+ */
+export function shuffleAll(samples: readonly ParsedAnswer[], random: SeededRandom): ParsedAnswer[] {
+  const places = balancedPlaces(random);
+  const canShuffle = samples.map(hasKnownLetters);
+  samples.forEach(({ correctChoiceIndex }, index) => {
+    if (!canShuffle[index]) places.take(correctChoiceIndex);
+  });
+  return samples.map((sample, index) => {
+    if (!canShuffle[index]) return sample;
+    const place = places.draw();
+    const shuffled = shuffleChoices(sample, place, random);
+    if (shuffled && !isRejection(checkSample(shuffled))) return shuffled;
+    places.giveBack(place);
+    places.take(sample.correctChoiceIndex);
+    return sample;
+  });
+}
+
+function hasKnownLetters({ question, explanation, choices }: ParsedAnswer): boolean {
+  return findLetters(explanation, choices) !== undefined && !/\([A-D]\)|\b(?:option|choice) [A-D]\b/.test(question);
+}
+
+interface Places {
+  /** A place for the correct choice. */
+  draw(): number;
+  giveBack(place: number): void;
+  /** Counts a correct choice that stays in this place. */
+  take(place: number): void;
+}
+
+// Drawn from shuffled sets of all four places, so that the balance does not depend on chance.
+function balancedPlaces(random: SeededRandom): Places {
+  let places: number[] = [];
+  const addSet = () => {
+    places = [...random.shuffle([0, 1, 2, 3]), ...places];
+  };
+  return {
+    draw: () => {
+      if (places.length === 0) addSet();
+      return places.pop() as number;
+    },
+    giveBack: (place) => places.push(place),
+    take: (place) => {
+      if (!places.includes(place)) addSet();
+      places.splice(places.lastIndexOf(place), 1);
+    },
+  };
+}
+
+function shuffleChoices(parsed: ParsedAnswer, place: number, random: SeededRandom): ParsedAnswer | undefined {
+  const others = random.shuffle([0, 1, 2, 3].filter((index) => index !== parsed.correctChoiceIndex));
+  const order = [...others.slice(0, place), parsed.correctChoiceIndex, ...others.slice(place)];
+  const explanation = renameLetters(parsed.explanation, parsed.choices, order);
+  if (explanation === undefined) return undefined;
+  const [a = '', b = '', c = '', d = ''] = order.map((index) => parsed.choices[index]);
+  return { ...parsed, choices: [a, b, c, d], correctChoiceIndex: place, explanation };
+}
