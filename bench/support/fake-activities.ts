@@ -3,6 +3,8 @@
  */
 import type { CpuActivities, GenerationActivities } from '../../activities/cpu.ts';
 import type { GpuActivities } from '../../activities/gpu.ts';
+import type { StepActivities } from '../../activities/step-activities.ts';
+import { rowOf, stepNames } from '../../src/round/steps.ts';
 import type { RunPlan } from '../../workflows/messages.ts';
 import { fakeGeneration, generationPlan } from './fake-generation.ts';
 
@@ -39,6 +41,12 @@ export function comparison(round: number) {
   };
 }
 
+/** An activity for each step of the table, so that a step that is added there needs nothing here. */
+function stepActivities(make: (activity: string) => unknown): StepActivities<'cpu'> & StepActivities<'gpu'> {
+  const names = stepNames.flatMap((name) => rowOf(name).activity ?? []);
+  return Object.fromEntries(names.map((name) => [name, make(name)])) as ReturnType<typeof stepActivities>;
+}
+
 /** All activities, each adding its name and round to `calls`. With an `approval` in the plan, rounds ask a person. */
 export function fakeActivities(plan: RunPlan, calls: string[]): CpuActivities & GpuActivities {
   const called =
@@ -48,6 +56,7 @@ export function fakeActivities(plan: RunPlan, calls: string[]): CpuActivities & 
       return { ...outcome, ...result };
     };
   return {
+    ...stepActivities((name) => called(name, {})),
     prepareRun: async () => {
       calls.push('prepareRun');
       return plan;

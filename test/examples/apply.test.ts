@@ -65,6 +65,13 @@ test('a patch that adds a file is refused', async () => {
   await expect(applyExample(copy, await example({}, patch), ['src/new.ts'])).rejects.toThrow('put new files into');
 });
 
+test('a patch that the project has outgrown is named, with what to do', async () => {
+  const patch = `--- a/${registry}\n+++ b/${registry}\n@@ -1 +1,2 @@\n+# registered\n an older line\n`;
+  await expect(applyExample(copy, await example({}, patch), [registry])).rejects.toThrow(
+    /register\.patch does not apply any more: make its changes by hand, and write it anew.*patch failed: configs/s,
+  );
+});
+
 test('a new file that the project has already is refused', async () => {
   await expect(applyExample(copy, await example({ 'new/package.json': '{}' }), [registry])).rejects.toThrow(/exists/);
 });

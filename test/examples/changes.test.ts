@@ -2,7 +2,7 @@
  * What it costs to add a thing, shown by the changes in `examples/`: new files, and a line or two where such things are
  * registered. All are applied to one copy of the project, and run there.
  */
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
@@ -10,13 +10,16 @@ import { startLocalTeacher } from '../../demo/local-teacher/server.ts';
 import { readJsonLines } from '../../src/core/read-json.ts';
 import { readScores } from '../../src/evaluation/evaluation-files.ts';
 import { evaluationAnswerSchema } from '../../src/trainer/protocol.ts';
+import type { StepRecord } from '../../workflows/messages.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
+import { writeTinyRun } from '../round/tiny-run.ts';
 import { type AppliedExample, applyExample, copyProject, type ProjectCopy } from './apply.ts';
 
 /** The only files that each may change. */
 const registrations = {
   'benchmark-with-written-answers': ['src/evaluation/benchmarks/index.ts'],
   'model-family': ['src/model/families/index.ts'],
+  'step-in-a-round': ['src/round/steps.ts', 'workflows/round.ts'],
   'teacher-provider': ['src/teacher/providers/index.ts'],
 };
 type Example = keyof typeof registrations;
@@ -49,6 +52,14 @@ test('a model family is its folder and its registration', () => {
   });
 });
 
+test('a step in the round is its folder, its row in the table and one line in the workflow', () => {
+  expect(applied['step-in-a-round']).toEqual({
+    added: ['src/round/audit/audit.ts', 'src/round/audit/results.ts'],
+    changed: registrations['step-in-a-round'],
+    changedLines: 14,
+  });
+});
+
 test('a teacher provider is one file and its registration', () => {
   expect(applied['teacher-provider']).toEqual({
     added: ['src/teacher/providers/ollama.ts'],
@@ -57,9 +68,8 @@ test('a teacher provider is one file and its registration', () => {
   });
 });
 
-test('the types fit, also where the changed files are imported', async () => {
-  const files = Object.values(applied).flatMap(({ added, changed }) => [...added, ...changed]);
-  expect(await copy.runProgram('test/examples/check-types.ts', ...files)).toMatch(/^\d+ files checked\n$/);
+test('the types fit, in the whole project', async () => {
+  await copy.runNode('node_modules/typescript/bin/tsc', '--noEmit', '-p', '.');
 });
 
 test("the benchmark is evaluated: the model writes its answers, which are scored by people's", async () => {
@@ -116,6 +126,29 @@ test('a tiny model of the family is finetuned, merged and scored by the trainer'
     evaluated: { questions: 8, multipleChoice: expect.any(Number) },
   });
   expect(printed.finetuned.loss).toBeGreaterThan(0);
+});
+
+test('the step runs in the round of the workflow, and as a command', async () => {
+  const folder = await temporaryFolder();
+  const config = await writeTinyRun(folder, (tiny) => ({ ...tiny, rounds: 1 }));
+  // The server writes lines of its own.
+  const lines = (await copy.runProgram('test/examples/run-round.ts', config)).trim().split('\n');
+  const steps: StepRecord[] = JSON.parse(lines.at(-1) ?? '');
+  expect(steps.map(({ name }) => name).join(' ')).toContain('refine audit append');
+  const { state, note } = steps.find(({ name }) => name === 'audit') ?? {};
+  expect({ state, note }).toEqual({
+    state: 'done',
+    note: expect.stringMatching(/^\d of \d question types have no sample$/),
+  });
+
+  const directory = join(folder, 'runs', 'tiny', 'round-1', 'audit');
+  const audit = await readFile(join(directory, 'audit.json'), 'utf8');
+  const counts: { requested: number; accepted: number }[] = Object.values(JSON.parse(audit));
+  expect(counts.reduce((sum, { requested }) => sum + requested, 0)).toBe(6);
+  await rm(directory, { recursive: true });
+  const printed = await copy.runProgram('cli/main.ts', 'audit', '--config', config, '--run', 'tiny', '--round', '1');
+  expect(printed).toMatch(/^audit done in .*\n {2}questionTypes: \d/);
+  expect(await readFile(join(directory, 'audit.json'), 'utf8')).toBe(audit);
 });
 
 test("the provider's model writes samples, with no key and at no cost", async () => {

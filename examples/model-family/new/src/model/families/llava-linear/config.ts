@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { clipVisionSchema } from '../../files/clip-config.ts';
-import { checkLlama, llamaSchema } from '../../files/llama-config.ts';
+import { clipVisionSchema } from '../../files/clip.ts';
+import { checkLlama, llamaSchema } from '../../files/llama.ts';
 
 /** CLIP ViT-L/14 at 224 pixels. */
 const VISION_DEFAULTS = {

@@ -1,5 +1,5 @@
-import { clipVisionTensors } from '../../files/clip-tensors.ts';
-import { llamaTensors } from '../../files/llama-tensors.ts';
+import { clipVisionTensors } from '../../files/clip.ts';
+import { llamaTensors } from '../../files/llama.ts';
 import { linear, prefixed } from '../../files/tensor-shapes.ts';
 import type { LlavaLinearConfig } from './config.ts';
 
