@@ -119,7 +119,7 @@ describe('top-up', () => {
     });
     expect(await dataengine('top-up', 'nowhere/round-1/generation', '5')).toMatchObject({
       code: 2,
-      errors: expect.stringMatching(/No workflow with the id nowhere\/round-1\/generation/),
+      errors: expect.stringMatching(/No running workflow has the id nowhere\/round-1\/generation/),
     });
   });
 });
