@@ -8,7 +8,7 @@ export const samplingSchema = z.strictObject({
     .enum(['adaptive', 'expected-gain', 'uniform'])
     .default('adaptive')
     .describe(
-      'How question types are drawn. adaptive: by error rate. expected-gain: by the gain expected of one more sample, from error rate, share of the questions and the gains of earlier samples. uniform: all equally, as a baseline.',
+      'How question types are drawn. adaptive: by error rate. expected-gain: by the gain expected of one more sample, from error rate, share of the questions and the gains of earlier samples. uniform: all equally, as a baseline, also those with fewer bad cases than inContextExamples, which the others never draw.',
     ),
   requests: count.default(10_000).describe('Requests to the teacher in a round.'),
   nearestImages: count.default(1000).describe("Number of images nearest to a bad case's image that one is drawn from."),
@@ -20,7 +20,11 @@ export const samplingSchema = z.strictObject({
     .optional()
     .describe("Model whose embeddings images are compared by. Default: the base model's vision encoder."),
   embeddingShards: count.default(1).describe('Shards of the images, embedded in parallel by the GPU workers.'),
-  inContextExamples: z.int().nonnegative().default(2).describe('Bad cases shown to the teacher in a request.'),
+  inContextExamples: z
+    .int()
+    .nonnegative()
+    .default(2)
+    .describe('Bad cases shown to the teacher in a request. Question types with fewer are drawn by uniform only.'),
 });
 
 const answers = z.int().nonnegative().max(20);

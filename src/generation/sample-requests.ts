@@ -48,7 +48,8 @@ export interface SampledRequests {
  * type as in-context examples, and an image, alternately from the images nearest to the first example's image and from all
  * images. No image is drawn twice, nor one of an earlier round. The same input gives the same requests.
  *
- * @param input.strategy `adaptive` draws question types by weight; `uniform`, for the ablation, all with the same chance
+ * @param input.strategy `adaptive` draws question types by weight, but none with fewer bad cases than `inContextExamples`, as
+ * the reference system does; `uniform`, for the ablation, draws all with the same chance, and shows the bad cases there are
  * @param input.requests how many to draw
  * @param input.badCases question type → bad cases
  * @param input.weights question type → weight; question types without a weight are never drawn
@@ -71,7 +72,10 @@ export function sampleRequests(input: {
 }): SampledRequests {
   const random = seededRandom(input.seed).fork('sample');
   const pool = imagePool(freeImages(input));
-  const drawQuestionType = questionTypeDrawer(input.strategy, input.weights);
+  const drawQuestionType = questionTypeDrawer(
+    input.strategy === 'uniform' ? {} : drawableWeights(input),
+    Object.keys(input.weights),
+  );
 
   const requests: GenerationRequest[] = [];
   const requestsByType: Record<string, number> = {};
@@ -108,15 +112,31 @@ function freeImages(input: {
     .filter((id) => !input.usedImageIds.has(id));
 }
 
+/**
+ * The weights that question types are drawn by: 0 for those with fewer bad cases than in-context examples. All are 0 when no
+ * question type has enough; all are then drawn alike.
+ */
+export function drawableWeights({
+  weights,
+  badCases,
+  inContextExamples,
+}: Pick<Parameters<typeof sampleRequests>[0], 'weights' | 'badCases' | 'inContextExamples'>): Record<string, number> {
+  const entries = Object.entries(weights).map(([questionType, weight]) => {
+    const hasEnough = (badCases[questionType]?.length ?? 0) >= inContextExamples;
+    return [questionType, hasEnough ? weight : 0] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
 // A model without errors has weights of 0 only; it still gets new data, of all question types.
 function questionTypeDrawer(
-  strategy: 'adaptive' | 'uniform',
   weights: Readonly<Record<string, number>>,
+  all: readonly string[],
 ): (random: SeededRandom) => string | undefined {
-  const questionTypes = Object.keys(weights).sort();
+  const questionTypes = [...all].sort();
   if (questionTypes.length === 0) return () => undefined;
-  const byWeight = questionTypes.map((questionType) => weights[questionType] as number);
-  const uniform = strategy === 'uniform' || byWeight.every((weight) => weight === 0);
+  const byWeight = questionTypes.map((questionType) => weights[questionType] ?? 0);
+  const uniform = byWeight.every((weight) => weight === 0);
   return (random) => (uniform ? random.pick(questionTypes) : random.pickWeighted(questionTypes, byWeight));
 }
 

@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { type BadCaseExample, sampleRequests } from '../../src/generation/sample-requests.ts';
+import { type BadCaseExample, drawableWeights, sampleRequests } from '../../src/generation/sample-requests.ts';
 import { annotatedImage, manyImages } from './images.ts';
+
+const weightFile = new URL('../fixtures/fidelity/sampling_seed_weight.json', import.meta.url);
 
 type Input = Parameters<typeof sampleRequests>[0];
 
@@ -33,7 +36,7 @@ function sample(values: Partial<Input> = {}) {
 
 describe('types', () => {
   test('are drawn by weight', () => {
-    const { requestsByType } = sample({ requests: 1000 });
+    const { requestsByType } = sample({ requests: 1000, inContextExamples: 1 });
     expect(requestsByType.image_scene).toBeGreaterThan(700);
     expect(requestsByType.image_scene).toBeLessThan(800);
     expect(requestsByType.image_style).toBeUndefined();
@@ -61,11 +64,11 @@ describe('examples', () => {
     }
   });
 
-  test('are fewer where there are fewer', () => {
-    expect(sample({ weights: { image_topic: 1 } }).requests[0]?.examples).toEqual([
+  test('are fewer where there are fewer, by the strategy uniform', () => {
+    expect(sample({ strategy: 'uniform', weights: { image_topic: 1 } }).requests[0]?.examples).toEqual([
       { idx: 'topic1', prompt: 'Question: topic1?' },
     ]);
-    expect(sample({ weights: { image_style: 1 } }).requests[0]?.examples).toEqual([]);
+    expect(sample({ strategy: 'uniform', weights: { image_style: 1 } }).requests[0]?.examples).toEqual([]);
   });
 });
 
@@ -133,6 +136,35 @@ describe('requests', () => {
 
   test('are none when no type was asked', () => {
     expect(sample({ weights: {}, badCases: {} })).toEqual({ requests: [], exhausted: true, requestsByType: {} });
+  });
+});
+
+describe('question types with fewer bad cases than in-context examples', () => {
+  test('are not drawn, as in sampling_bad_cases_one_image_quality.json with sampling_seed_weight.json', () => {
+    const officialWeights = JSON.parse(readFileSync(weightFile, 'utf8')) as Record<string, number>;
+    // The case's bad cases: 8 of each type, but 1 of image_quality and none of image_emotion.
+    const numbers: Record<string, number> = { image_quality: 1, image_emotion: 0 };
+    const cases = Object.keys(officialWeights).map((type, place) => {
+      const ofType = Array.from({ length: numbers[type] ?? 8 }, (_, number) => badCase(`${type}${number}`, place));
+      return [type, ofType] as const;
+    });
+    const { requestsByType } = sample({ requests: 900, weights: officialWeights, badCases: Object.fromEntries(cases) });
+    expect(Object.keys(requestsByType).sort()).toEqual(
+      Object.keys(officialWeights)
+        .filter((type) => !(type in numbers))
+        .sort(),
+    );
+  });
+
+  test('have a weight of 0', () => {
+    const weights = { image_scene: 0.6, image_topic: 0.2, image_style: 0 };
+    expect(drawableWeights({ weights, badCases, inContextExamples: 2 })).toEqual({ ...weights, image_topic: 0 });
+    expect(drawableWeights({ weights, badCases, inContextExamples: 1 })).toEqual(weights);
+  });
+
+  test('are drawn when no type has enough', () => {
+    const { requestsByType } = sample({ inContextExamples: 4 });
+    expect(Object.keys(requestsByType).sort()).toEqual(['image_scene', 'image_style', 'image_topic']);
   });
 });
 

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { hashFile } from '../../core/hash.ts';
 import { runStepOnce } from '../../core/manifest.ts';
 import { writeJson, writeJsonLines } from '../../core/write-file.ts';
-import { imageIdOf, sampleRequests } from '../../generation/sample-requests.ts';
+import { drawableWeights, imageIdOf, sampleRequests } from '../../generation/sample-requests.ts';
 import { readPromptTemplate } from '../../teacher/prompt-template.ts';
 import { readClassifiedBadCases } from '../classify/results.ts';
 import { poolAnnotations, withPool } from '../dataset-paths.ts';
@@ -22,6 +22,9 @@ import {
 } from './results.ts';
 import { samplingWeights } from './sampling-weights.ts';
 
+/** Must be raised whenever the same inputs give other requests. */
+const samplingVersion = 2;
+
 /**
  * Draws the round's requests by Adaptive Bad-case Sampling, from the bad cases of the last good round. Images of an
  * evaluation are never drawn, nor images that the rounds built upon have used.
@@ -39,6 +42,7 @@ export async function sample(context: StepContext): Promise<SampleOutcome> {
     directory,
     step: 'sample',
     inputs: {
+      version: samplingVersion,
       classified: classified.manifest.outputs,
       instances: await hashFile(annotations.instances),
       captions: await hashFile(annotations.captions),
@@ -61,10 +65,12 @@ export async function sample(context: StepContext): Promise<SampleOutcome> {
         count: config.sampling.nearestImages,
         signal,
       });
-      const used = await weights.read(directory);
+      const { inContextExamples, strategy } = config.sampling;
+      const given = await weights.read(directory);
+      const used = strategy === 'uniform' ? given : drawableWeights({ weights: given, badCases, inContextExamples });
       const { requests, requestsByType } = sampleRequests({
         ...config.sampling,
-        strategy: config.sampling.strategy === 'uniform' ? 'uniform' : 'adaptive',
+        strategy: strategy === 'uniform' ? 'uniform' : 'adaptive',
         badCases,
         weights: used,
         images: await withPool(config, (coco) => coco.list()),
@@ -78,7 +84,10 @@ export async function sample(context: StepContext): Promise<SampleOutcome> {
       await writeJson(join(directory, usedWeightsFile), used);
       return {
         outputs: [requestsFile, requestsByTypeFile, usedWeightsFile, ...weights.outputs],
-        metrics: { requests: requests.length },
+        metrics: {
+          requests: requests.length,
+          withFewerExamples: requests.filter(({ examples }) => examples.length < inContextExamples).length,
+        },
       };
     },
   });
