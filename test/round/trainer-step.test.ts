@@ -32,7 +32,7 @@ test('the second attempt kills the trainer of the first, resumes from its checkp
   const manifest = await readManifest(directory);
   expect((await losses()).map((line) => JSON.parse(line).step)).toEqual(Array.from({ length: 60 }, (_, i) => i + 1));
   const log = await readFile(join(directory, 'trainer.log'), 'utf8');
-  expect(log.match(/starting at step \d+/g)).toEqual(['starting at step 0', 'starting at step 10']);
+  expect(log.match(/starting at step \d+/g)).toEqual(['starting at step 0', expect.stringMatching(/step [1-5]0$/)]);
   expect(await runningWith(folder)).toEqual([]);
   // The first one, tried again, finds the step done.
   expect(await finetune(context)).toMatchObject({ reused: true });

@@ -113,7 +113,7 @@ describe('a round that is worse', () => {
     expect(await setAsideSince(context, 2)).toEqual([1]);
     expect(await generatedData(context.run, await lineageBefore(context, 2))).toEqual([]);
     expect(await parentOf(context.run.root, 2)).toBeUndefined();
-    await expect(findVersion(context.run.root, 'latest')).rejects.toThrow('no version of this run');
+    await expect(findVersion(context.run.root, 'latest')).rejects.toThrow('is not a version of this run');
     expect((await findVersion(context.run.root, 'round-1')).round).toBe(1);
     expect(await versionHistory(context.run.root)).toMatchObject([{ current: true, setAside: true }]);
     expect(await readLineage()).toMatchObject({ lastGood: 0, builtUpon: [0], setAside: [1] });
