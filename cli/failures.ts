@@ -8,6 +8,7 @@ import {
 } from '@temporalio/common';
 import { CommanderError, InvalidArgumentError } from 'commander';
 import { InputError } from '../src/core/input-error.ts';
+import { TeacherError } from '../src/teacher/teacher-error.ts';
 import { ServerUnreachable } from '../workers/connection.ts';
 
 /** The command's exit codes. */
@@ -56,6 +57,7 @@ export function describeFailure(error: unknown): { message: string; exitCode: nu
   const isInput =
     cause instanceof InputError || (cause instanceof ApplicationFailure && inputFailures.has(cause.type ?? ''));
   if (isInput) return { message: (cause as Error).message, exitCode: exitCodes.wrongInput };
+  if (cause instanceof TeacherError) return { message: cause.message, exitCode: exitCodes.failed };
   if (cause instanceof CancelledFailure)
     return { message: 'The workflow was cancelled.', exitCode: exitCodes.interrupted };
   if (cause instanceof ApplicationFailure)

@@ -28,6 +28,32 @@ const batchSchema = z.strictObject({
   maximumPollSeconds: z.number().positive().default(300).describe('Longest of these waits.'),
 });
 
+/** What the budget, the answers' meaning, or the files of a run depend on has keys of its own, or none. */
+const ownFields = [
+  'model',
+  'messages',
+  'max_tokens',
+  'max_completion_tokens',
+  'n',
+  'best_of',
+  'stream',
+  'store',
+  'metadata',
+  'response_format',
+  'temperature',
+  'top_p',
+];
+
+const extraBodySchema = z.record(z.string(), z.json()).superRefine((body, context) => {
+  for (const field of ownFields.filter((name) => Object.hasOwn(body, name))) {
+    context.addIssue({
+      code: 'custom',
+      path: [field],
+      message: 'is set by the other keys of teacher, not by extraBody',
+    });
+  }
+});
+
 /** The teacher that writes new samples, and its requests. */
 export const teacherSchema = z.strictObject({
   provider: z
@@ -42,7 +68,20 @@ export const teacherSchema = z.strictObject({
   apiKeyFile: path.optional().describe('File with the key, instead of the variable, read before each use.'),
   temperature: z.number().min(0).max(2).default(0.7).describe('A higher one gives more varied questions.'),
   topP: z.number().gt(0).max(1).default(0.9).describe('Nucleus sampling.'),
-  maximumTokens: count.default(800).describe('Longest answer.'),
+  maximumTokens: count
+    .default(800)
+    .describe("Longest answer, with a reasoning model's reasoning. One that is cut is rejected."),
+  tokenLimitParameter: z
+    .enum(['auto', 'max_tokens', 'max_completion_tokens'])
+    .default('auto')
+    .describe("The request's field for maximumTokens; auto: by the model's name."),
+  samplingParameters: z
+    .enum(['auto', 'send', 'omit'])
+    .default('auto')
+    .describe("Whether temperature and topP are sent; auto: not to OpenAI's reasoning models, which refuse them."),
+  extraBody: extraBodySchema
+    .default({})
+    .describe('More fields of the request, such as { reasoning_effort: low, seed: null }; null leaves a field out.'),
   prompt: path
     .default('configs/prompts/generate-v1.md')
     .describe('Prompt file; its version is kept with every sample.'),

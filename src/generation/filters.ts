@@ -9,6 +9,9 @@ export type RejectionReason =
   | 'coordinates'
   | 'located_at_box'
   | 'description'
+  // There is no whole answer.
+  | 'refused'
+  | 'truncated'
   // It can't be parsed into a question with four choices and one answer.
   | 'missing_part'
   | 'choice_count'

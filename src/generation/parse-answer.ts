@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { withoutFence, withoutReasoning } from '../teacher/answer-text.ts';
+import { isCut } from '../teacher/read-completion.ts';
 import { structuredFormat } from '../teacher/teacher.ts';
 import { filterParts, isRejection, type ParsedAnswer, type Rejection } from './filters.ts';
 import { plainText, stripBoxes, wordsOf } from './plain-text.ts';
@@ -7,7 +9,7 @@ import { plainText, stripBoxes, wordsOf } from './plain-text.ts';
  * Must be raised whenever the parser or a filter treats some answer differently. The step `refine` depends on it: after
  * an update of this program it runs again on the raw answers, at no cost.
  */
-export const parserVersion = 3;
+export const parserVersion = 4;
 
 /**
  * Parses an answer of the teacher: question, four choices (A) to (D), the letter of the correct one, and an
@@ -151,15 +153,23 @@ export const sampleFormat = structuredFormat(structuredAnswer, 'sample');
 
 export type StructuredAnswer = z.output<typeof structuredAnswer>;
 
+/** The same, as models write it that are not held to the schema. */
+const answerToRead = structuredAnswer.extend({ skip_reason: z.string().nullish() });
+
+/** Words of models for a value that they were told to leave out. */
+const noReason = /^\s*(?:null|none|n\/a)?\s*\.?\s*$/i;
+
 /**
  * Converts a structured answer to the four lines of a text answer, so that one parser and one set of filters work for
- * both. Another text is returned as it is.
+ * both. Another text stays as it is, without the reasoning and the code fence around it.
  */
-export function asFourParts(text: string): string {
+export function asFourParts(raw: string): string {
+  const text = withoutFence(withoutReasoning(raw));
   if (!text.trimStart().startsWith('{')) return text;
   const answer = readStructuredAnswer(text);
-  if (!answer) return text;
-  if (answer.skip_reason !== null) return `Skip: ${answer.skip_reason}`;
+  // The key's name would count as the word "skip".
+  if (!answer) return text.replace(/"skip_reason"\s*:\s*(?:null|"")\s*,?/, '');
+  if (!noReason.test(answer.skip_reason ?? '')) return `Skip: ${answer.skip_reason}`;
   const letters = 'ABCDEFGH';
   const index = letters.indexOf(answer.answer);
   return [
@@ -170,9 +180,22 @@ export function asFourParts(text: string): string {
   ].join('\n');
 }
 
-function readStructuredAnswer(text: string): StructuredAnswer | undefined {
+/** Why an answer is no whole answer: the teacher refused it, a filter stopped it, or its longest length did. */
+export function findUnfinished({
+  finish_reason,
+  refusal,
+}: {
+  finish_reason?: string | undefined;
+  refusal?: string | undefined;
+}): Rejection | undefined {
+  if (refusal !== undefined) return { reason: 'refused', detail: refusal };
+  if (!isCut(finish_reason)) return undefined;
+  return { reason: 'truncated', detail: `finish_reason ${finish_reason}: longer than teacher.maximumTokens` };
+}
+
+function readStructuredAnswer(text: string): z.output<typeof answerToRead> | undefined {
   try {
-    return structuredAnswer.safeParse(JSON.parse(text)).data;
+    return answerToRead.safeParse(JSON.parse(text)).data;
   } catch {
     return undefined;
   }

@@ -10,7 +10,7 @@ import {
   type Rejection,
   type RejectionReason,
 } from './filters.ts';
-import { asFourParts, parseAnswer } from './parse-answer.ts';
+import { asFourParts, findUnfinished, parseAnswer } from './parse-answer.ts';
 import { shuffleAll } from './shuffle-choices.ts';
 
 /** One line of `rejected.jsonl`. */
@@ -24,7 +24,10 @@ export interface RejectedAnswer {
 }
 
 /** What refining needs of a raw answer. */
-export type AnswerToRefine = Pick<RawAnswer, 'request_id' | 'image_id' | 'raw_instructions' | 'question_type'>;
+export type AnswerToRefine = Pick<
+  RawAnswer,
+  'request_id' | 'image_id' | 'raw_instructions' | 'question_type' | 'finish_reason' | 'refusal'
+>;
 
 /** The accepted and the rejected answers of a round. */
 export interface RefinedAnswers {
@@ -55,9 +58,9 @@ export function answerKeeper({
   findLeak = () => undefined,
 }: KeepRules): (answer: AnswerToRefine) => ParsedAnswer | Rejection {
   const findDuplicate = duplicateFinder(earlierSamples, duplicates);
-  return ({ image_id, raw_instructions }) => {
+  return ({ image_id, raw_instructions, ...outcome }) => {
     const text = asFourParts(raw_instructions);
-    const parsed = filterRawAnswer(text) ?? parseAnswer(text);
+    const parsed = findUnfinished(outcome) ?? filterRawAnswer(text) ?? parseAnswer(text);
     if (isRejection(parsed)) return parsed;
     const sample = { image_id, ...parsed };
     return checkSample(parsed) ?? findLeak(sample) ?? findDuplicate(sample) ?? parsed;

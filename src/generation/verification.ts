@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { hashValue } from '../core/hash.ts';
 import { seededRandom } from '../core/seeded-random.ts';
 import type { AnnotatedImage } from '../datasets/coco.ts';
+import { withoutFence, withoutReasoning } from '../teacher/answer-text.ts';
 import { type ChatMessage, fillTemplate, type PromptTemplate } from '../teacher/prompt-template.ts';
 import { structuredFormat } from '../teacher/teacher.ts';
 import { describeBoxes, describeCaptions, imageOf } from './prompt.ts';
@@ -117,7 +118,8 @@ export function verificationMessages(
 }
 
 /** Reads the place of the chosen letter; undefined when the teacher chose none, or more than one. */
-export function readChosenLetter(text: string): number | undefined {
+export function readChosenLetter(raw: string): number | undefined {
+  const text = withoutFence(withoutReasoning(raw));
   if (text.trimStart().startsWith('{')) {
     const choice = readStructured(text);
     return choice === undefined || choice === 'none' ? undefined : 'ABCD'.indexOf(choice);

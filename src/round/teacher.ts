@@ -5,6 +5,7 @@ import type { Config } from '../config/schema.ts';
 import { InputError } from '../core/input-error.ts';
 import type { SettleUnclear } from '../evaluation/extract-choice.ts';
 import { extractWithTeacher } from '../evaluation/extract-with-teacher.ts';
+import { withoutReasoning } from '../teacher/answer-text.ts';
 import { countPromptTokens } from '../teacher/count-tokens.ts';
 import { readPrice, type TokenPrice } from '../teacher/prices.ts';
 import type { ChatMessage } from '../teacher/prompt-template.ts';
@@ -77,11 +78,11 @@ export async function withTeacher<R>(
         answer = await askTeacher(client, messages, asked, { signal, ...options });
       } catch (error) {
         const isKnown = error instanceof TeacherError && !error.outcomeUnknown;
-        await (isKnown ? reservation.failed() : reservation.lost());
+        await (isKnown ? reservation.failed(error.charged) : reservation.lost());
         throw error;
       }
       await reservation.answered(answer.usage);
-      return answer;
+      return { ...answer, text: withoutReasoning(answer.text) };
     }),
   );
 }
@@ -90,7 +91,14 @@ export async function withTeacher<R>(
 export function teacherIdentity(teacher: Config['teacher']): Record<string, unknown> {
   const { provider, baseUrl, model, temperature, topP, maximumTokens, mistakeRate, answerFormat, attachImage } =
     teacher;
-  return { provider, baseUrl, model, temperature, topP, maximumTokens, mistakeRate, answerFormat, attachImage };
+  const { tokenLimitParameter, samplingParameters, extraBody } = teacher;
+  return {
+    ...{ provider, baseUrl, model, temperature, topP, maximumTokens, mistakeRate, answerFormat, attachImage },
+    // Left out where they change nothing: answers that were paid for before these keys existed are used again.
+    ...(tokenLimitParameter !== 'auto' && { tokenLimitParameter }),
+    ...(samplingParameters !== 'auto' && { samplingParameters }),
+    ...(Object.keys(extraBody).length > 0 && { extraBody }),
+  };
 }
 
 /** How dataset versions name who wrote their samples. */

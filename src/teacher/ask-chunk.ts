@@ -34,6 +34,8 @@ export interface ChunkOutcome {
 
 /** A request that failed this often is given up when most of its chunk is answered. */
 const failuresBeforeGivingUp = 8;
+/** So many unusable answers, and no other, end it. */
+const unusableBeforeEnding = 3;
 
 /**
  * Sends each request of a chunk that has no answer yet, and writes each answer down as soon as it is received. An
@@ -78,11 +80,13 @@ export async function askChunk<Request extends TeacherRequest>(input: {
     signal.throwIfAborted();
     if (left.length === 0) return outcome;
     if (attempt.outOfBudget) return { ...outcome, outOfBudget: true };
+    const few = left.length <= requests.length / 2;
     const hopeless = left.every(({ id }) => (calls.failures.get(id) ?? 0) >= failuresBeforeGivingUp);
-    if (hopeless && left.length <= requests.length / 2) return { ...outcome, givenUp: left.length };
+    if (hopeless && few) return { ...outcome, givenUp: left.length };
+    const isPermanent = attempt.problem !== undefined && attempt.onlyUnusable && staysUnusable(calls, { few });
     throw new TeacherError(
       `${left.length} of ${requests.length} requests are still unanswered: ${attempt.problem?.message ?? 'a limit is used up'}`,
-      { retryable: true, retryAfterSeconds: attempt.waitSeconds, cause: attempt.problem },
+      { retryable: !isPermanent, retryAfterSeconds: attempt.waitSeconds, cause: attempt.problem },
     );
   } finally {
     try {
@@ -93,11 +97,22 @@ export async function askChunk<Request extends TeacherRequest>(input: {
   }
 }
 
+/**
+ * Whether the service itself sends nothing but unusable answers: after a few when most of the chunk has no answer. The last
+ * few requests of a chunk are first given the tries after which they are given up.
+ */
+function staysUnusable({ unusableInRow, callsInRow }: CallSummary, { few }: { few: boolean }): boolean {
+  if (few) return callsInRow >= failuresBeforeGivingUp ** 2;
+  return unusableInRow >= unusableBeforeEnding || callsInRow >= failuresBeforeGivingUp;
+}
+
 interface Attempt {
   fatal?: unknown;
   problem?: TeacherError;
   waitSeconds?: number;
   outOfBudget: boolean;
+  /** No call ended otherwise than with an unusable answer. */
+  onlyUnusable: boolean;
 }
 
 async function askOpen<Request extends TeacherRequest>(input: {
@@ -112,7 +127,7 @@ async function askOpen<Request extends TeacherRequest>(input: {
   signal: AbortSignal;
 }): Promise<Attempt> {
   const { open, before, asker, pacer, log, signal, mayCost, onProgress } = input;
-  const attempt: Attempt = { outOfBudget: false };
+  const attempt: Attempt = { outOfBudget: false, onlyUnusable: true };
   let stopping = false;
   let answered = before.answers.size;
   let failuresInRow = 0;
@@ -131,6 +146,7 @@ async function askOpen<Request extends TeacherRequest>(input: {
       subtract(committed, most);
       add(committed, answer.usage);
       failuresInRow = 0;
+      attempt.onlyUnusable = false;
       answered += 1;
       onProgress?.(answered);
       if (answer.waitSeconds !== undefined) stopFor(answer.waitSeconds);
@@ -138,14 +154,17 @@ async function askOpen<Request extends TeacherRequest>(input: {
       if (!(error instanceof TeacherError)) throw error;
       attempt.problem = error;
       if (!error.outcomeUnknown) {
-        const { message: problem, status } = error;
+        const { message: problem, status, unusable, charged } = error;
+        const kind = { ...(unusable && { unusable }), ...(charged && { charged }) };
         await log.append(
-          { kind: 'failed', call, request_id: request.id, at: now(), problem, status },
+          { kind: 'failed', call, request_id: request.id, at: now(), problem, status, ...kind },
           { flush: false },
         );
         subtract(committed, most);
+        if (charged) add(committed, charged);
       }
       failuresInRow += 1;
+      attempt.onlyUnusable &&= error.unusable;
       if (!error.retryable) throw error;
       if (error.status === 429) stopFor(error.retryAfterSeconds);
       // So many failures in a row are no fault of single requests: the service itself has a problem.

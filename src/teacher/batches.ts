@@ -17,8 +17,8 @@ import {
   type TeacherRequest,
 } from './call-log.ts';
 import { costOf, type TokenSum } from './prices.ts';
+import { readCompletion } from './read-completion.ts';
 import type { TeacherAsker } from './request-asker.ts';
-import { hashRequest, readCompletion } from './teacher.ts';
 import { type AskedChunk, askedChunk, type TeacherChunk, tokensOf } from './teacher-chunk.ts';
 import { TeacherError, teacherErrorFrom } from './teacher-error.ts';
 
@@ -169,7 +169,7 @@ export async function collectBatch<Request extends TeacherRequest>(
         await log.append(
           'answer' in outcome
             ? { kind: 'answer', call, at, answer: outcome.answer }
-            : { kind: 'failed', call, request_id, at, problem: outcome.problem, status: outcome.status },
+            : { kind: 'failed', call, request_id, at, ...outcome },
           { flush: false },
         );
       }
@@ -278,7 +278,7 @@ async function readResult<Request extends TeacherRequest>(
   result: z.output<typeof resultLine> | undefined,
   request: Request | undefined,
   asker: TeacherAsker<Request>,
-): Promise<{ answer: RawAnswer } | { problem: string; status?: number }> {
+): Promise<{ answer: RawAnswer } | { problem: string; status?: number | undefined; charged?: TokenSum | undefined }> {
   if (!result || !request) return { problem: 'the batch ended before this request was done', status: 429 };
   if (result.error) {
     // The request is not at fault when its batch expires: it counts like a rate limit.
@@ -290,9 +290,10 @@ async function readResult<Request extends TeacherRequest>(
     return { problem: errorBody.safeParse(body).data?.error.message ?? `HTTP ${status}`, status };
   }
   try {
-    return { answer: rawAnswerOf(request, readCompletion(body, hashRequest(await asker.body(request)))) };
+    return { answer: rawAnswerOf(request, readCompletion(body, await asker.body(request))) };
   } catch (error) {
-    return { problem: (error as Error).message };
+    const { message, status, charged } = teacherErrorFrom(error);
+    return { problem: message, status, charged };
   }
 }
 

@@ -35,7 +35,9 @@ export const rawAnswer = z.object({
   seed: z.number().int(),
   /** SHA-256 of all that was sent. */
   request_hash: z.string().optional(),
-  /** Why the teacher refused to answer; the text is empty then. */
+  /** Why the answer ends, in the server's words: `stop`, `length` for one that is cut, `content_filter`. */
+  finish_reason: z.string().optional(),
+  /** Why the teacher refused to answer, or a filter stopped it. */
   refusal: z.string().optional(),
   /** In-context examples left out because the prompt was too long for the model. */
   examples_dropped: z.number().int().optional(),
@@ -59,6 +61,7 @@ export function rawAnswerOf(
     prompt_version: request.prompt_version,
     seed: request.seed,
     request_hash: answer.requestHash,
+    ...(answer.finishReason === undefined ? {} : { finish_reason: answer.finishReason }),
     ...(answer.refusal === undefined ? {} : { refusal: answer.refusal }),
     ...(answer.examplesDropped ? { examples_dropped: answer.examplesDropped } : {}),
   };
@@ -77,6 +80,8 @@ export async function readRawAnswers(file: string, requests?: readonly { id: str
   return requests.flatMap(({ id }) => answerOf.get(id) ?? []);
 }
 
+const tokenSum = z.object({ promptTokens: z.number(), completionTokens: z.number() });
+
 const callLine = z.discriminatedUnion('kind', [
   /** Written before the request is sent; `most` is the most that it can cost. */
   z.object({
@@ -84,10 +89,10 @@ const callLine = z.discriminatedUnion('kind', [
     call: z.string(),
     request_id: z.string(),
     at: z.string(),
-    most: z.object({ promptTokens: z.number(), completionTokens: z.number() }),
+    most: tokenSum,
   }),
   z.object({ kind: z.literal('answer'), call: z.string(), at: z.string(), answer: rawAnswer }),
-  /** It ended without an answer, and was not charged for. */
+  /** It ended without an answer; not charged for unless `charged` says so. */
   z.object({
     kind: z.literal('failed'),
     call: z.string(),
@@ -95,6 +100,9 @@ const callLine = z.discriminatedUnion('kind', [
     at: z.string(),
     problem: z.string(),
     status: z.number().optional(),
+    /** The answer was there, but nothing that can be used. */
+    unusable: z.boolean().optional(),
+    charged: tokenSum.optional(),
   }),
 ]);
 export type CallLine = z.output<typeof callLine>;
@@ -110,9 +118,13 @@ export interface CallSummary {
   settled: Set<string>;
   /** How often each request failed; rate limits (429) do not count. */
   failures: Map<string, number>;
+  /** Unusable answers since the last good one. */
+  unusableInRow: number;
+  /** Calls since the last good answer. */
+  callsInRow: number;
   calls: number;
   failedCalls: number;
-  /** Of all answers, also of a second one to the same request. */
+  /** Of all answers, also of a second one to the same request, and of unusable ones. */
   charged: TokenSum;
 }
 
@@ -195,7 +207,12 @@ export function summarizeCalls(lines: readonly CallLine[]): CallSummary {
   const sent = new Map<string, SentCall>();
   const answered = new Map<string, RawAnswer>();
   const failed = new Map<string, Extract<CallLine, { kind: 'failed' }>>();
+  let unusableInRow = 0;
+  let callsInRow = 0;
   for (const line of lines) {
+    if (line.kind === 'answer') [unusableInRow, callsInRow] = [0, 0];
+    if (line.kind === 'sent') callsInRow += 1;
+    if (line.kind === 'failed' && line.unusable) unusableInRow += 1;
     if (line.kind === 'sent') sent.set(line.call, line);
     if (line.kind === 'answer' && !answered.has(line.call)) answered.set(line.call, line.answer);
     if (line.kind === 'failed') failed.set(line.call, line);
@@ -209,7 +226,9 @@ export function summarizeCalls(lines: readonly CallLine[]): CallSummary {
   }
   const failures = new Map<string, number>();
   const failedCalls = [...failed.values()].filter(({ call }) => !answered.has(call));
-  for (const { request_id, status } of failedCalls) {
+  for (const { request_id, status, charged: tokens } of failedCalls) {
+    charged.promptTokens += tokens?.promptTokens ?? 0;
+    charged.completionTokens += tokens?.completionTokens ?? 0;
     if (status !== 429) failures.set(request_id, (failures.get(request_id) ?? 0) + 1);
   }
   return {
@@ -217,6 +236,8 @@ export function summarizeCalls(lines: readonly CallLine[]): CallSummary {
     unsettled: [...sent.values()].filter(({ call }) => !answered.has(call) && !failed.has(call)),
     settled: new Set([...answered.keys(), ...failed.keys()]),
     failures,
+    unusableInRow,
+    callsInRow,
     calls: sent.size,
     failedCalls: failedCalls.length,
     charged,

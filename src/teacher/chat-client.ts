@@ -5,6 +5,8 @@ import {
   request as plainRequest,
 } from 'node:http';
 import { Agent as SecureAgent, request as secureRequest } from 'node:https';
+import { promisify } from 'node:util';
+import { brotliDecompress, inflate, unzip } from 'node:zlib';
 
 /**
  * A connection stays open for the next request, but not for long: many servers close it after 5 seconds, and a request
@@ -21,9 +23,10 @@ export function clientOptions({ requestTimeoutSeconds }: { requestTimeoutSeconds
 /**
  * A `fetch` for the `openai` client that sends and receives short messages over Node's own HTTP client: less
  * processor time a request than the built-in `fetch` (figures in `docs/teacher.md`). Uploads, streams and bodies other
- * than text use the built-in one. It follows no redirects: an API sends none.
+ * than text use the built-in one. It follows no redirects: the error for one names the new address.
  *
- * @throws the socket's error, with its `code`; an AbortError when the signal is aborted.
+ * @throws the socket's error, with its `code`, or that of a body that can't be decompressed; an AbortError when the signal
+ *   is aborted.
  */
 async function leanFetch(input: string | URL | Request, init: RequestInit = {}): Promise<Response> {
   const { method = 'GET', body, signal } = init;
@@ -53,11 +56,39 @@ async function leanFetch(input: string | URL | Request, init: RequestInit = {}):
   const status = answer.statusCode ?? 0;
   // A response with one of these statuses must have no body, not even an empty one.
   const hasNoBody = status === 204 || status === 205 || status === 304;
-  return new Response(hasNoBody ? null : received, {
+  const plain = await decompress(received, answer.headers['content-encoding']);
+  return new Response(hasNoBody ? null : status >= 400 ? withErrorObject(plain) : plain, {
     status,
     statusText: answer.statusMessage ?? '',
     headers: Object.entries(answer.headersDistinct).flatMap(([name, values = []]) =>
-      values.map((value): [string, string] => [name, value]),
+      name === 'content-encoding' ? [] : values.map((value): [string, string] => [name, value]),
     ),
   });
+}
+
+const decompressors: Readonly<Record<string, (data: Buffer) => Promise<Buffer>>> = {
+  gzip: promisify(unzip),
+  'x-gzip': promisify(unzip),
+  deflate: promisify(inflate),
+  br: promisify(brotliDecompress),
+};
+
+// Some servers compress without being asked to.
+async function decompress(data: Buffer, encoding: string | undefined): Promise<Buffer> {
+  const read = decompressors[encoding?.trim().toLowerCase() ?? ''];
+  return read === undefined || data.length === 0 ? data : read(data);
+}
+
+/** The client reads the words of an error in `error` alone; older vLLM servers and gateways write them beside it. */
+function withErrorObject(body: Buffer): Buffer {
+  try {
+    const value: unknown = JSON.parse(body.toString());
+    if (typeof value !== 'object' || value === null || 'error' in value) return body;
+    const message = 'message' in value ? value.message : 'detail' in value ? value.detail : undefined;
+    if (message === undefined) return body;
+    const words = typeof message === 'string' ? message : JSON.stringify(message);
+    return Buffer.from(JSON.stringify({ error: { ...value, message: words } }));
+  } catch {
+    return body;
+  }
 }

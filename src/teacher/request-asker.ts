@@ -5,14 +5,8 @@ import type { AnswerToRequest, RequestAsker } from './ask-chunk.ts';
 import type { TeacherRequest } from './call-log.ts';
 import { countPromptTokens, tokensOfImage } from './count-tokens.ts';
 import type { ChatMessage } from './prompt-template.ts';
-import {
-  askTeacher,
-  hashRequest,
-  readCompletion,
-  requestBody,
-  type SamplingSettings,
-  type TeacherMessage,
-} from './teacher.ts';
+import { readCompletion } from './read-completion.ts';
+import { askTeacher, requestBody, type SamplingSettings, type TeacherMessage } from './teacher.ts';
 import { isRefusalOfContent, isTooLong, teacherErrorFrom } from './teacher-error.ts';
 
 /** A `RequestAsker` that also makes the bodies of requests in batches. */
@@ -89,7 +83,7 @@ export function createTeacherAsker<Request extends TeacherRequest>(input: {
           try {
             const page = await client.chat.completions.list({ metadata: { call } }, { signal });
             const [found] = page.data;
-            return found && readCompletion(found, hashRequest(await body(request)));
+            return found && readCompletion(found, await body(request));
           } catch (error) {
             signal.throwIfAborted();
             throw teacherErrorFrom(error);

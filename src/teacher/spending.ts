@@ -19,8 +19,8 @@ export class OutOfBudget extends InputError {
 /** An amount that is set aside for one call. One of its functions must be called when the call has ended. */
 export interface Reservation {
   answered(usage: TokenSum): Promise<void>;
-  /** Nothing was charged. */
-  failed(): Promise<void>;
+  /** @param charged default: nothing */
+  failed(charged?: TokenSum): Promise<void>;
   /** It may have been charged: the amount stays reserved. */
   lost(): Promise<void>;
 }
@@ -119,9 +119,11 @@ export function openSpending(input: {
           known.promptTokens += promptTokens;
           known.completionTokens += completionTokens;
         }),
-      failed: () =>
+      failed: ({ promptTokens, completionTokens } = { promptTokens: 0, completionTokens: 0 }) =>
         settle(() => {
           known.failedCalls += 1;
+          known.promptTokens += promptTokens;
+          known.completionTokens += completionTokens;
         }),
       lost: () => settle(() => lost.add(reserved)),
     };

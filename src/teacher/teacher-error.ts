@@ -1,5 +1,7 @@
 import { APIConnectionError, APIError } from 'openai';
+import { z } from 'zod';
 import { withoutSecrets } from '../core/without-secrets.ts';
+import type { TokenSum } from './prices.ts';
 
 /** The teacher did not answer. Says whether a retry can help, and when. */
 export class TeacherError extends Error {
@@ -12,6 +14,10 @@ export class TeacherError extends Error {
   readonly code: string | undefined;
   /** True when the teacher may have answered, and charged for it, although nothing arrived. */
   readonly outcomeUnknown: boolean;
+  /** True for an answer that no program can use, though its status is 200: a retry helps only if the server changes. */
+  readonly unusable: boolean;
+  /** What was charged nevertheless. */
+  readonly charged: TokenSum | undefined;
 
   constructor(
     message: string,
@@ -21,6 +27,8 @@ export class TeacherError extends Error {
       status?: number | undefined;
       code?: string | null | undefined;
       outcomeUnknown?: boolean;
+      unusable?: boolean;
+      charged?: TokenSum | undefined;
       cause?: unknown;
     },
   ) {
@@ -31,6 +39,8 @@ export class TeacherError extends Error {
     this.status = details.status;
     this.code = details.code ?? undefined;
     this.outcomeUnknown = details.outcomeUnknown ?? false;
+    this.unusable = details.unusable ?? false;
+    this.charged = details.charged;
   }
 }
 
@@ -44,6 +54,14 @@ function causeWithoutSecrets(cause: unknown): unknown {
 /** Makes a `TeacherError` of any error of the `openai` client. */
 export function teacherErrorFrom(error: unknown): TeacherError {
   if (error instanceof TeacherError) return error;
+  if (error instanceof SyntaxError) {
+    return new TeacherError(`The teacher's answer is not whole JSON: ${error.message}`, {
+      retryable: true,
+      outcomeUnknown: true,
+      unusable: true,
+      cause: error,
+    });
+  }
   if (error instanceof APIConnectionError || !(error instanceof APIError)) {
     const reason = error instanceof Error ? causes(error) : String(error);
     return new TeacherError(`The teacher could not be reached: ${reason}`, {
@@ -54,39 +72,144 @@ export function teacherErrorFrom(error: unknown): TeacherError {
     });
   }
   const status: number | undefined = error.status;
-  return new TeacherError(describe(status, error), {
-    retryable: isRetryable(status, error.code),
+  const code = codeOf({ code: error.code, type: error.type });
+  const parameter = error.param ?? undefined;
+  const location = error.headers?.get('location') ?? undefined;
+  return new TeacherError(describe(error.message, { status, code, parameter, location }), {
+    retryable: isRetryable(status, code),
     retryAfterSeconds: retryAfter(error.headers),
     status,
-    code: error.code,
+    code,
     cause: error,
   });
 }
 
+const errorValue = z.looseObject({
+  message: z.string().optional(),
+  code: z.union([z.string(), z.number()]).nullish().catch(undefined),
+  type: z.string().nullish().catch(undefined),
+});
+const bodyWithError = z.looseObject({
+  error: z.union([
+    z
+      .string()
+      .min(1)
+      .transform((message) => ({ message })),
+    errorValue,
+  ]),
+});
+
+/**
+ * Reads the error in a body whose status is 200, as routers to other providers and older vLLM servers send it.
+ *
+ * @returns undefined when there is none
+ */
+export function errorInBody(body: unknown): TeacherError | undefined {
+  const flat = z.looseObject({ object: z.literal('error'), message: z.string() }).safeParse(body);
+  const parsed = bodyWithError.safeParse(flat.success ? { error: flat.data } : body);
+  if (!parsed.success) return undefined;
+  const error = errorValue.parse(parsed.data.error);
+  const status = Number(error.code) >= 400 && Number(error.code) < 600 ? Number(error.code) : undefined;
+  const code = codeOf(error);
+  const words = error.message ?? JSON.stringify(error);
+  const isPassing = status === undefined ? !staysWrong(`${code ?? ''} ${words}`) : isRetryable(status, code);
+  return new TeacherError(describe(words, { status, code }), {
+    retryable: isPassing,
+    unusable: status === undefined,
+    status,
+    code,
+  });
+}
+
+// Without a status, only the words say whether waiting can help.
+function staysWrong(words: string): boolean {
+  return /insufficient[ _](?:quota|credit|balance|funds)|out of credits?|billing|invalid[ _]api[ _]key|unauthori[sz]ed|authentication|permission|not[ _]found|does not exist|invalid[ _]request|unsupported/i.test(
+    words,
+  );
+}
+
+/** A code in words: servers other than OpenAI's repeat the status there, and name the kind of the error as its type. */
+function codeOf({ code, type }: { code?: unknown; type?: unknown }): string | undefined {
+  const words = [code, type].filter(
+    (value): value is string => typeof value === 'string' && value !== '' && !/^\d+$/.test(value),
+  );
+  return words.find(isUsedUp) ?? words.find(isContentFilter) ?? words[0];
+}
+
+// What vLLM, SGLang, Ollama, llama.cpp, Text Generation Inference and routers write instead of OpenAI's code.
+const tooLongWords = [
+  /context[ _](?:length|size|window)[^.]*exceed|exceed[^.]*context[ _](?:length|size|window)/i,
+  /maximum (?:context|prompt) length is/i,
+  /longer than the (?:maximum model length|model['’]?s context length)/i,
+  /prompt is too long|too long to fit into the model|input is too long/i,
+  /inputs?[`'"]? tokens \+ [`'"]?max_new_tokens[`'"]? must be/i,
+  /input token count[^.]*exceeds|input tokens exceed/i,
+];
+
 /** Whether prompt and longest answer exceed the model's context. */
 export function isTooLong(error: unknown): boolean {
-  return error instanceof TeacherError && error.code === 'context_length_exceeded';
+  if (!(error instanceof TeacherError) || error.status === 429) return false;
+  if (error.code === 'context_length_exceeded') return true;
+  return error.status !== undefined && tooLongWords.some((words) => words.test(error.message));
 }
 
 /** Whether the teacher refuses the content of this one request. */
 export function isRefusalOfContent(error: unknown): error is TeacherError {
-  return error instanceof TeacherError && /^content_(?:filter|policy_violation)$/.test(error.code ?? '');
+  return error instanceof TeacherError && isContentFilter(error.code);
+}
+
+function isContentFilter(code: unknown): boolean {
+  return /^(?:content_filter|content_policy_violation|ResponsibleAIPolicyViolation|data_inspection_failed)$/.test(
+    String(code),
+  );
+}
+
+function isUsedUp(code: unknown): boolean {
+  return /^(?:insufficient_quota|insufficient_balance|billing_hard_limit_reached|billing_not_active)$/.test(
+    String(code),
+  );
 }
 
 // An account without money is reported as 429 too, and waiting does not help.
-function isRetryable(status: number | undefined, code: string | null | undefined): boolean {
-  if (code === 'insufficient_quota') return false;
+function isRetryable(status: number | undefined, code: string | undefined): boolean {
+  if (isUsedUp(code)) return false;
   return status === undefined || status === 408 || status === 409 || status === 429 || status >= 500;
 }
 
-function describe(status: number | undefined, error: APIError): string {
+function describe(
+  words: string,
+  {
+    status,
+    code,
+    parameter,
+    location,
+  }: {
+    status: number | undefined;
+    code: string | undefined;
+    parameter?: string | undefined;
+    location?: string | undefined;
+  },
+): string {
+  if (isUsedUp(code) || status === 402)
+    return `The teacher's account is used up: ${words}. Add credit or raise its limit; waiting does not help`;
+  if (isContentFilter(code)) return `The provider's content filter refuses the request: ${words}`;
+  if (status !== undefined && status >= 300 && status < 400)
+    return `The teacher's address redirects to ${location ?? 'another one'} (status ${status}). Set teacher.baseUrl to the new address, without /chat/completions`;
   if (status === 401)
-    return `The teacher refuses the key: ${error.message}. Check the key in the environment, or in teacher.apiKeyFile`;
-  if (status === 403) return `The teacher denies access to this key: ${error.message}`;
+    return `The teacher refuses the key: ${words}. Check the key in the environment, or in teacher.apiKeyFile`;
+  if (status === 403) return `The teacher denies access to this key: ${words}`;
   if (status === 404)
-    return `The teacher has no such model or address: ${error.message}. Check teacher.model and teacher.baseUrl`;
-  if (status === 429) return `The teacher's rate limit is reached: ${error.message}`;
-  return `The teacher failed: ${error.message}`;
+    return `The teacher has no such model or address: ${words}. Check teacher.model and teacher.baseUrl`;
+  if (status === 429) return `The teacher's rate limit is reached: ${words}`;
+  return `The teacher failed: ${words}${remedyFor(parameter)}`;
+}
+
+function remedyFor(parameter: string | undefined): string {
+  if (parameter === 'max_tokens' || parameter === 'max_completion_tokens')
+    return '. Set teacher.tokenLimitParameter to the other name';
+  if (parameter === 'temperature' || parameter === 'top_p') return '. Set teacher.samplingParameters to omit';
+  if (parameter === 'seed') return '. Set teacher.extraBody to { seed: null }';
+  return '';
 }
 
 /**

@@ -1,10 +1,10 @@
 import type { OpenAI } from 'openai';
 import { zodResponseFormat } from 'openai/helpers/zod';
 import type { ChatCompletionCreateParamsNonStreaming } from 'openai/resources/chat/completions';
-import { z } from 'zod';
-import { hashBytes } from '../core/hash.ts';
+import type { z } from 'zod';
 import type { ChatMessage } from './prompt-template.ts';
-import { limitReset, TeacherError, teacherErrorFrom } from './teacher-error.ts';
+import { readCompletion } from './read-completion.ts';
+import { limitReset, teacherErrorFrom } from './teacher-error.ts';
 
 /** A message with text and images, for teachers with vision. */
 export type TeacherMessage = ChatMessage | { role: 'user'; content: MessagePart[] };
@@ -12,7 +12,7 @@ export type MessagePart =
   | { type: 'text'; text: string }
   | { type: 'image_url'; image_url: { url: string; detail?: 'low' | 'high' | 'auto' } };
 
-/** Tokens as counted by the teacher. */
+/** Tokens as counted by the teacher; where it counts none, by our own count. */
 export interface TokenUsage {
   promptTokens: number;
   completionTokens: number;
@@ -27,7 +27,9 @@ export interface TeacherAnswer {
   model: string;
   /** SHA-256 of the request, with all settings that affect the answer. */
   requestHash: string;
-  /** Why the teacher refused to answer. */
+  /** Why the answer ends, in the server's words: `stop`, `length`, `content_filter`. */
+  finishReason?: string | undefined;
+  /** Why the teacher refused to answer, or did not end its answer. */
   refusal?: string | undefined;
   /** Set when a limit is used up: seconds until it is reset. */
   waitSeconds?: number | undefined;
@@ -51,6 +53,12 @@ export interface SamplingSettings {
   topP: number;
   /** Longest answer. */
   maximumTokens: number;
+  /** The field that this is sent as; default: by the model. */
+  tokenLimitParameter?: 'auto' | 'max_tokens' | 'max_completion_tokens' | undefined;
+  /** Whether temperature and nucleus are sent; default: by the model. */
+  samplingParameters?: 'auto' | 'send' | 'omit' | undefined;
+  /** More fields of the request's body; null leaves one out. */
+  extraBody?: Readonly<Record<string, unknown>> | undefined;
   /** A JSON schema for the answer, made by `structuredFormat`; default: text. */
   format?: StructuredFormat | undefined;
 }
@@ -63,13 +71,9 @@ export function structuredFormat(schema: z.ZodType, name: string): StructuredFor
   return zodResponseFormat(schema, name);
 }
 
-const completion = z.object({
-  model: z.string(),
-  choices: z
-    .array(z.object({ message: z.object({ content: z.string().nullish(), refusal: z.string().nullish() }) }))
-    .min(1),
-  usage: z.object({ prompt_tokens: z.number(), completion_tokens: z.number(), total_tokens: z.number() }).nullish(),
-});
+/** OpenAI's reasoning models, which refuse `max_tokens` and, unless they only chat, any temperature but 1. */
+const reasoningModel = /^(?:ft:|[\w.-]+\/)*(?:o[1-9]\b|codex|gpt-[5-9](?!\d))/i;
+const chatModel = /^(?:ft:|[\w.-]+\/)*gpt-[\d.]+-chat/i;
 
 /** Makes the body of a request, sent by itself or in a batch. */
 export function requestBody(
@@ -77,20 +81,22 @@ export function requestBody(
   settings: SamplingSettings,
   seed?: number,
 ): ChatCompletionCreateParamsNonStreaming {
-  return {
-    model: settings.model,
+  const { model, temperature, topP, maximumTokens, format, extraBody = {} } = settings;
+  const { tokenLimitParameter = 'auto', samplingParameters = 'auto' } = settings;
+  const reasons = reasoningModel.test(model);
+  const sampled = samplingParameters === 'auto' ? !reasons || chatModel.test(model) : samplingParameters === 'send';
+  const limit =
+    tokenLimitParameter === 'auto' ? (reasons ? 'max_completion_tokens' : 'max_tokens') : tokenLimitParameter;
+  const body = {
+    model,
     messages: [...messages],
-    temperature: settings.temperature,
-    top_p: settings.topP,
-    max_tokens: settings.maximumTokens,
-    ...(settings.format === undefined ? {} : { response_format: settings.format }),
+    ...(sampled ? { temperature, top_p: topP } : {}),
+    [limit]: maximumTokens,
+    ...(format === undefined ? {} : { response_format: format }),
     ...(seed === undefined ? {} : { seed }),
+    ...extraBody,
   };
-}
-
-/** SHA-256 of a request's body, as `requestBody` writes it. */
-export function hashRequest(body: ChatCompletionCreateParamsNonStreaming): string {
-  return hashBytes(JSON.stringify(body));
+  return Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null)) as typeof body;
 }
 
 /**
@@ -111,36 +117,11 @@ export async function askTeacher(
     const { data, response } = await withOwnSignal(options.signal, (signal) =>
       client.chat.completions.create({ ...body, ...stored }, { signal, headers }).withResponse(),
     );
-    return { ...readCompletion(data, hashRequest(body)), waitSeconds: limitReset(response.headers) };
+    return { ...readCompletion(data, body), waitSeconds: limitReset(response.headers) };
   } catch (error) {
     options.signal?.throwIfAborted();
     throw teacherErrorFrom(error);
   }
-}
-
-/**
- * Reads a chat completion.
- *
- * @throws TeacherError (retryable) for anything else
- */
-export function readCompletion(response: unknown, requestHash: string): TeacherAnswer {
-  const result = completion.safeParse(response);
-  if (!result.success) {
-    throw new TeacherError('The teacher returned something that is not a chat completion', { retryable: true });
-  }
-  const { choices, model, usage } = result.data;
-  const message = choices[0]?.message;
-  return {
-    text: message?.content ?? '',
-    usage: {
-      promptTokens: usage?.prompt_tokens ?? 0,
-      completionTokens: usage?.completion_tokens ?? 0,
-      totalTokens: usage?.total_tokens ?? 0,
-    },
-    model,
-    requestHash,
-    ...(message?.refusal ? { refusal: message.refusal } : {}),
-  };
 }
 
 // The client never removes its listener from a signal, and one signal may serve a hundred thousand requests.

@@ -63,6 +63,7 @@ describe('answers', () => {
       prompt_version: 'generate-v1',
       seed: 5,
       raw_instructions: expect.stringMatching(/^Question: .*cat/),
+      finish_reason: 'stop',
       usage: expect.objectContaining({ promptTokens: expect.any(Number) }),
       request_hash: expect.stringMatching(/^[0-9a-f]{64}$/),
     });

@@ -6,7 +6,7 @@ import { askAll } from '../../teacher/ask-with-retries.ts';
 import type { ChatMessage, PromptTemplate } from '../../teacher/prompt-template.ts';
 import type { TeacherAnswer } from '../../teacher/teacher.ts';
 import { filterRawAnswer, isRejection } from '../filters.ts';
-import { parseAnswer } from '../parse-answer.ts';
+import { findUnfinished, parseAnswer } from '../parse-answer.ts';
 import { buildMessages, imageOf } from '../prompt.ts';
 import type { QuestionType } from '../question-types.ts';
 import type { GenerationRequest } from '../sample-requests.ts';
@@ -55,8 +55,9 @@ export async function makePromptSamples(input: {
       const id = sampleId(request);
       if (samples.has(id)) return;
       const messages = buildMessages({ request, image: imageOf(images, request), questionTypes, template });
-      const { text: answer } = await ask(messages, { seed: request.seed });
-      const parsed = filterRawAnswer(answer) ?? parseAnswer(answer);
+      const { text: answer, finishReason, refusal } = await ask(messages, { seed: request.seed });
+      const unfinished = findUnfinished({ finish_reason: finishReason, refusal });
+      const parsed = unfinished ?? filterRawAnswer(answer) ?? parseAnswer(answer);
       const sample: PromptSample = {
         id,
         image_id: request.image_id,
