@@ -10,8 +10,9 @@ import { countPromptTokens } from '../teacher/count-tokens.ts';
 import { readPrice, type TokenPrice } from '../teacher/prices.ts';
 import type { ChatMessage } from '../teacher/prompt-template.ts';
 import { findTeacher, type Teacher } from '../teacher/providers/index.ts';
+import type { TeacherAnswer } from '../teacher/read-completion.ts';
 import { openSpending } from '../teacher/spending.ts';
-import { askTeacher, type StructuredFormat, type TeacherAnswer } from '../teacher/teacher.ts';
+import { askTeacher, type StructuredFormat } from '../teacher/teacher.ts';
 import { TeacherError } from '../teacher/teacher-error.ts';
 import type { StepContext } from './step-context.ts';
 

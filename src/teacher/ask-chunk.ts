@@ -3,7 +3,7 @@ import type { TeacherRequest } from './call-log.ts';
 import { type CallLog, type CallSummary, newCallId, openCallLog, rawAnswerOf, type SentCall } from './call-log.ts';
 import type { Pacer } from './pacer.ts';
 import type { TokenSum } from './prices.ts';
-import type { TeacherAnswer } from './teacher.ts';
+import type { TeacherAnswer } from './read-completion.ts';
 import { TeacherError } from './teacher-error.ts';
 
 /** How the requests of a chunk are sent. */

@@ -10,7 +10,7 @@ import { z } from 'zod';
 import { type JsonLinesAppender, openJsonLines } from '../core/append-json-lines.ts';
 import { readJsonLines } from '../core/read-json.ts';
 import type { TokenSum } from './prices.ts';
-import type { TeacherAnswer } from './teacher.ts';
+import type { TeacherAnswer } from './read-completion.ts';
 
 /** What all requests to the teacher have in common; it is copied into the answer's line. */
 export interface TeacherRequest {

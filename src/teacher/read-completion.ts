@@ -5,8 +5,30 @@ import type { ChatCompletionCreateParamsNonStreaming } from 'openai/resources/ch
 import { z } from 'zod';
 import { hashBytes } from '../core/hash.ts';
 import { countTokens, tokensOfImage, tokensOfMessage } from './count-tokens.ts';
-import type { TeacherAnswer, TokenUsage } from './teacher.ts';
 import { errorInBody, TeacherError } from './teacher-error.ts';
+
+/** Tokens as counted by the teacher; where it counts none, by our own count. */
+export interface TokenUsage {
+  promptTokens: number;
+  completionTokens: number;
+  totalTokens: number;
+}
+
+/** An answer, with what it has cost and where it comes from. */
+export interface TeacherAnswer {
+  text: string;
+  usage: TokenUsage;
+  /** The model that answered, by the name in its response. */
+  model: string;
+  /** SHA-256 of the request, with all settings that affect the answer. */
+  requestHash: string;
+  /** Why the answer ends, in the server's words: `stop`, `length`, `content_filter`. */
+  finishReason?: string | undefined;
+  /** Why the teacher refused to answer, or did not end its answer. */
+  refusal?: string | undefined;
+  /** Set when a limit is used up: seconds until it is reset. */
+  waitSeconds?: number | undefined;
+}
 
 const contentPart = z.looseObject({ text: z.string().optional() });
 const message = z.object({

@@ -3,7 +3,7 @@ import { zodResponseFormat } from 'openai/helpers/zod';
 import type { ChatCompletionCreateParamsNonStreaming } from 'openai/resources/chat/completions';
 import type { z } from 'zod';
 import type { ChatMessage } from './prompt-template.ts';
-import { readCompletion } from './read-completion.ts';
+import { readCompletion, type TeacherAnswer } from './read-completion.ts';
 import { limitReset, teacherErrorFrom } from './teacher-error.ts';
 
 /** A message with text and images, for teachers with vision. */
@@ -11,29 +11,6 @@ export type TeacherMessage = ChatMessage | { role: 'user'; content: MessagePart[
 export type MessagePart =
   | { type: 'text'; text: string }
   | { type: 'image_url'; image_url: { url: string; detail?: 'low' | 'high' | 'auto' } };
-
-/** Tokens as counted by the teacher; where it counts none, by our own count. */
-export interface TokenUsage {
-  promptTokens: number;
-  completionTokens: number;
-  totalTokens: number;
-}
-
-/** An answer, with what it has cost and where it comes from. */
-export interface TeacherAnswer {
-  text: string;
-  usage: TokenUsage;
-  /** The model that answered, by the name in its response. */
-  model: string;
-  /** SHA-256 of the request, with all settings that affect the answer. */
-  requestHash: string;
-  /** Why the answer ends, in the server's words: `stop`, `length`, `content_filter`. */
-  finishReason?: string | undefined;
-  /** Why the teacher refused to answer, or did not end its answer. */
-  refusal?: string | undefined;
-  /** Set when a limit is used up: seconds until it is reset. */
-  waitSeconds?: number | undefined;
-}
 
 /** The options of one call. */
 export interface CallOptions {

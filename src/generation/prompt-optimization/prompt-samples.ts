@@ -4,7 +4,7 @@ import { readJsonLines } from '../../core/read-json.ts';
 import type { AnnotatedImage } from '../../datasets/coco.ts';
 import { askAll } from '../../teacher/ask-with-retries.ts';
 import type { ChatMessage, PromptTemplate } from '../../teacher/prompt-template.ts';
-import type { TeacherAnswer } from '../../teacher/teacher.ts';
+import type { TeacherAnswer } from '../../teacher/read-completion.ts';
 import { filterRawAnswer, isRejection } from '../filters.ts';
 import { findUnfinished, parseAnswer } from '../parse-answer.ts';
 import { buildMessages, imageOf } from '../prompt.ts';
