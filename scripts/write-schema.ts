@@ -2,7 +2,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { configurationPage } from '../src/config/describe-schema.ts';
 import { configJsonSchema } from '../src/config/schema.ts';
-import { projectFile } from '../src/core/project-file.ts';
+import { projectFile } from '../src/core/files.ts';
 import { writeFileAtomically, writeJson } from '../src/core/write-file.ts';
 import { withStepsTable } from '../src/round/describe-steps.ts';
 

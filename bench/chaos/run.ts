@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { connectClient } from '../../cli/temporal-client.ts';
 import { endingWithUs, freePorts } from '../../demo/command/child-process.ts';
 import { temporalExecutable } from '../../demo/command/temporal-server.ts';
-import { projectFile } from '../../src/core/project-file.ts';
+import { projectFile } from '../../src/core/files.ts';
 import { writeFileAtomically } from '../../src/core/write-file.ts';
 import type { DataEngineResult } from '../../workflows/messages.ts';
 import { type Place, type Victim, victims } from './at-work.ts';

@@ -2,8 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import sharp from 'sharp';
 import { loadConfig } from '../../src/config/load-config.ts';
+import { projectFile } from '../../src/core/files.ts';
 import { InputError } from '../../src/core/input-error.ts';
-import { projectFile } from '../../src/core/project-file.ts';
 import { readAokvqa } from '../../src/datasets/aokvqa.ts';
 import { checkImage } from '../../src/datasets/check-images.ts';
 import { readEngineData } from '../../src/datasets/engine-data.ts';

@@ -7,7 +7,7 @@ import type { Client } from '@temporalio/client';
 import { connectClient } from '../../cli/temporal-client.ts';
 import type { OwnedProcess } from '../../demo/command/child-process.ts';
 import { startTemporalServer } from '../../demo/command/temporal-server.ts';
-import { projectFile } from '../../src/core/project-file.ts';
+import { projectFile } from '../../src/core/files.ts';
 import { shardTimes } from './histories.ts';
 import { createHosts, type Host } from './hosts.ts';
 import { firstMatch } from './process-figures.ts';

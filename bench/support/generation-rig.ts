@@ -7,7 +7,7 @@ import { connectClient } from '../../cli/temporal-client.ts';
 import { endingWithUs, type OwnedProcess, startOwned } from '../../demo/command/child-process.ts';
 import { startTemporalServer } from '../../demo/command/temporal-server.ts';
 import type { LocalTeacherCounts } from '../../demo/local-teacher/server.ts';
-import { projectFile } from '../../src/core/project-file.ts';
+import { projectFile } from '../../src/core/files.ts';
 import { firstMatch, memoryOf, processorTimeOfGroups } from './process-figures.ts';
 
 export interface GenerationRig {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { access, mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, isAbsolute, resolve, win32 } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { InputError } from './input-error.ts';
 
@@ -64,4 +65,9 @@ export const innerPath = z.string().min(1).refine(staysInside, 'leads out of its
 
 function staysInside(path: string): boolean {
   return !isAbsolute(path) && !win32.isAbsolute(path) && !path.split(/[\\/]/).includes('..') && !path.includes('\0');
+}
+
+/** The absolute path of a file of this project, from its path in the project: independent of the working directory. */
+export function projectFile(path: string): string {
+  return fileURLToPath(new URL(`../../${path}`, import.meta.url));
 }

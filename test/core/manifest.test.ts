@@ -105,24 +105,24 @@ describe('runStepOnce', () => {
       const directory = join(await temporaryFolder(), 'step');
       const attempt = (name: string) => {
         const end = gate();
-        const begun = gate();
+        const started = gate();
         const done = runStepOnce({
           directory,
           step: 'example',
           inputs: {},
           work: async () => {
-            begun.open();
+            started.open();
             await end.opened;
             await writeFile(join(directory, 'out.txt'), 'the same');
             return { outputs: ['out.txt'], metrics: { [name]: 1 } };
           },
         });
-        return { done: done.catch((error: unknown) => error), end: end.open, begun: begun.opened };
+        return { done: done.catch((error: unknown) => error), end: end.open, started: started.opened };
       };
       const thoughtDead = attempt('thoughtDead');
-      await thoughtDead.begun;
+      await thoughtDead.started;
       const second = attempt('second');
-      await second.begun;
+      await second.started;
       for (const one of lateFirst ? [thoughtDead, second] : [second, thoughtDead]) {
         one.end();
         await one.done;

@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
-import { projectFile } from '../../src/core/project-file.ts';
+import { projectFile } from '../../src/core/files.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { applyExample, copyProject, type ProjectCopy } from './apply.ts';
 
@@ -33,6 +33,7 @@ console.log(readFileSync('${registry}', 'utf8').split('\\n')[0], hashBytes('').s
 `;
 const innerTest = `
 import { expect, test } from 'vitest';
+import { projectFile } from '../../src/core/files.ts';
 test('adds up', () => expect(1 + 1).toBe(TWO));
 `;
 

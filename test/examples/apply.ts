@@ -9,7 +9,7 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/prom
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { projectFile } from '../../src/core/project-file.ts';
+import { projectFile } from '../../src/core/files.ts';
 
 const run = promisify(execFile);
 

@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
 import { writeSceneDataset } from '../../demo/scenes/write-dataset.ts';
 import { pope } from '../../examples/pope.ts';
-import { projectFile } from '../../src/core/project-file.ts';
+import { projectFile } from '../../src/core/files.ts';
 import { benchmarkOf } from '../../src/evaluation/benchmarks/index.ts';
 import type { JobSpec } from '../../src/trainer/protocol.ts';
 import { runTrainer } from '../../src/trainer/supervisor/run-trainer.ts';

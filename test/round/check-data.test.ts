@@ -62,7 +62,7 @@ describe('data check', () => {
     expect(of('MMBench')[0]).toBe('MMBench/mmbench_dev.tsv:2: image');
     expect(found).toHaveLength(7);
 
-    // A run is told all of it before a GPU is taken.
+    // A run reports all of it before it uses a GPU.
     await expect(prepareData(context)).rejects.toMatchObject({
       name: 'InputError',
       message: expect.stringMatching(/7 things are missing or wrong:[\s\S]*MiniGPT-4[\s\S]*train2017\.zip/),

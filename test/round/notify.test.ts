@@ -9,7 +9,7 @@ const context = () => ({ config, signal: new AbortController().signal });
 
 afterEach(() => vi.unstubAllEnvs());
 
-/** A receiver that answers as it is told, and keeps what it was sent. */
+/** A receiver with given answers, which records what it receives. */
 async function receiver(status: number, headers: Record<string, string> = {}): Promise<string[]> {
   const received: string[] = [];
   const server = createServer(async (request, response) => {

@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { createCpuActivities } from '../../activities/cpu.ts';
 import { createGpuActivities } from '../../activities/gpu.ts';
-import { projectFile } from '../../src/core/project-file.ts';
+import { projectFile } from '../../src/core/files.ts';
 import { withStepsTable } from '../../src/round/describe-steps.ts';
 import { loadStep } from '../../src/round/load-step.ts';
 import { ownFolders, ownWholeStep } from '../../src/round/own-folders.ts';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { loadConfig } from '../../src/config/load-config.ts';
 import type { Config } from '../../src/config/schema.ts';
-import { projectFile } from '../../src/core/project-file.ts';
+import { projectFile } from '../../src/core/files.ts';
 import { freezeConfig } from '../../src/round/frozen-config.ts';
 import type { StepContext } from '../../src/round/step-context.ts';
 import { type TrainerCommand, typescriptTrainer } from '../../src/trainer/supervisor/trainer-command.ts';

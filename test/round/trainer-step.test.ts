@@ -1,5 +1,5 @@
 /**
- * A step that the trainer does, given to two attempts at once: the first was thought dead.
+ * Two attempts at the same time at a step of the trainer: the first was thought dead.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
 /**
- * The teacher is asked its own questions again, with the same ledger, cap and patience as for new samples.
+ * Asks the teacher its own questions again, with the same ledger, budget and retries as for new samples.
  */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';

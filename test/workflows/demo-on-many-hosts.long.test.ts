@@ -18,7 +18,7 @@ import {
 import type { Host } from '../../bench/support/hosts.ts';
 import { runningWith } from '../../bench/support/processes.ts';
 import { bucket, s3Server } from '../../bench/support/s3-server.ts';
-import { projectFile } from '../../src/core/project-file.ts';
+import { projectFile } from '../../src/core/files.ts';
 import { pullRun } from '../../src/core/remote/stored-run.ts';
 import { storeRules } from '../../src/round/store-rules.ts';
 import type { DataEngineResult } from '../../workflows/messages.ts';

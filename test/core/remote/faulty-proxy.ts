@@ -1,4 +1,4 @@
-/** A network that fails: stands between a client and a server, and cuts or holds connections as told. */
+/** A failing network: a proxy between a client and a server that cuts or holds connections on request. */
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 

@@ -69,15 +69,15 @@ describe.skipIf(s3Server === undefined)('the object cache', () => {
       (typeof objects)[0],
     ];
     const cache = openObjectCache(store, join(folder, 'cache'), 5 * mebibyte);
-    const fetch = ({ key, content }: (typeof objects)[0]) => cache.download(key, content, join(folder, 'file'));
+    const download = ({ key, content }: (typeof objects)[0]) => cache.download(key, content, join(folder, 'file'));
     for (const object of [first, second, first, third]) {
-      await fetch(object);
+      await download(object);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     expect((await readdir(join(folder, 'cache'))).sort()).toEqual([first.key, third.key].sort());
-    await fetch(first);
+    await download(first);
     expect(downloads).toEqual([first.key, second.key, third.key]);
-    await fetch(huge);
+    await download(huge);
     expect(await readdir(join(folder, 'cache'))).toEqual([huge.key]);
   });
 

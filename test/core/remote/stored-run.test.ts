@@ -210,16 +210,16 @@ describe.skipIf(s3Server === undefined)('a run in a store', () => {
     // Both go over a finished step of other inputs: none of them has to say that it begins.
     await a.work((run) => step(run, 'before'), { owns });
     const slow = gate();
-    const begun = gate();
+    const started = gate();
     const loser = a.work(
       (run) =>
         step(run, 'one:from a', async () => {
-          begun.open();
+          started.open();
           await slow.opened;
         }),
       { owns },
     );
-    await begun.opened;
+    await started.opened;
     await b.work((run) => step(run, 'one:from b'), { owns });
     slow.open();
     const { skipped, manifest } = await loser;
