@@ -124,6 +124,14 @@ export function errorWeights(
   return Object.fromEntries(types.map((type) => [type, share(wrong.get(type) ?? 0, asked.get(type) as number)]));
 }
 
+/**
+ * To three decimals as Python's `round(share, 3)`, with which the reference system writes weights: by the exact value, and a
+ * tie (an odd number of sixteenths, such as 0.0625) to the even digit.
+ */
 function share(wrong: number, asked: number): number {
-  return Math.round((wrong / asked) * 1000) / 1000;
+  const exact = wrong / asked;
+  const isTie = (exact * 16) % 2 === 1;
+  if (!isTie) return Number(exact.toFixed(3));
+  const below = Math.floor(exact * 1000);
+  return (below % 2 === 0 ? below : below + 1) / 1000;
 }

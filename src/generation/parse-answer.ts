@@ -9,12 +9,13 @@ import { plainText, stripBoxes, wordsOf } from './plain-text.ts';
  * Must be raised whenever the parser or a filter treats some answer differently. The step `refine` depends on it: after
  * an update of this program it runs again on the raw answers, at no cost.
  */
-export const parserVersion = 4;
+export const parserVersion = 5;
 
 /**
  * Parses an answer of the teacher: question, four choices (A) to (D), the letter of the correct one, and an
  * explanation. A period at the end of a choice is removed, as are boxes everywhere. Accepts the variants of other models
- * than GPT-4: bold headings, `A)` or `A.` instead of `(A)`, full-width brackets and colons.
+ * than GPT-4: bold headings, `A)` or `A.` instead of `(A)`, full-width brackets and colons; headings within a line; another
+ * heading of the explanation, or none when it is the last line.
  *
  * @returns the parts, or why it can't be used
  */
@@ -46,36 +47,49 @@ interface Parts {
   explanation: string;
 }
 
-const explanationHeading = 'Explanations?|Reason(?:ing)?|Explanatory note';
+const explanationHeading = 'Explanations?|Explainations?|Reason(?:ing)?|Lecture|Explanatory note';
 
-// Each heading starts a line: a question may contain "the answer:".
-const headings: [name: keyof Parts, pattern: RegExp][] = [
-  ['question', /^[ \t]*Question:/gm],
-  ['choices', /^[ \t]*Choices:/gm],
-  ['answer', /^[ \t]*Answer:/gm],
-  ['explanation', new RegExp(`^[ \\t]*(?:${explanationHeading}):`, 'gm')],
+const headings: [name: keyof Parts, pattern: string][] = [
+  ['question', 'Question'],
+  ['choices', 'Choices'],
+  ['answer', 'Answer'],
+  ['explanation', explanationHeading],
 ];
 
 const decoratedHeading = new RegExp(
   `^[ \\t]*(?:[#>]+[ \\t]*)?[*_]*(Question|Choices|Answer|${explanationHeading})[*_]*[ \\t]*[:：][*_]*`,
   'gm',
 );
+const boldHeading = new RegExp(
+  String.raw`\*\*(Question|Choices|Answer|${explanationHeading})(?:\*\*[:：]|[:：]\*\*)`,
+  'g',
+);
 
 function plainLayout(text: string): string {
   return text
     .replaceAll('\r\n', '\n')
     .replace(decoratedHeading, '$1: ')
+    .replace(boldHeading, '$1: ')
     .replace(/（\s*([A-Za-z])\s*）/g, ' ($1) ');
 }
 
+interface PartStart {
+  name: keyof Parts;
+  start: number;
+  contentStart: number;
+}
+
 function splitParts(text: string): Parts | Rejection {
-  const starts: { name: keyof Parts; start: number; contentStart: number }[] = [];
+  const starts: PartStart[] = [];
   for (const [name, pattern] of headings) {
-    const matches = [...text.matchAll(pattern)];
+    const matches = findHeading(text, pattern);
     const [match] = matches;
-    if (!match) return { reason: 'missing_part', detail: `no ${name}` };
     if (matches.length > 1) return { reason: 'missing_part', detail: `more than one ${name}` };
-    starts.push({ name, start: match.index, contentStart: match.index + match[0].length });
+    const start = match
+      ? { name, start: match.index, contentStart: match.index + match[0].length }
+      : name === 'explanation' && lastLine(text, starts.at(-1));
+    if (!start) return { reason: 'missing_part', detail: `no ${name}` };
+    starts.push(start);
   }
   const parts: Partial<Parts> = {};
   for (const [index, { name, start, contentStart }] of starts.entries()) {
@@ -86,6 +100,19 @@ function splitParts(text: string): Parts | Rejection {
     parts[name] = name === 'explanation' ? text.slice(start, next).trim() : content;
   }
   return parts as Parts;
+}
+
+/** Headings that start a line, since a text may contain "Answer:"; where there is none, those within a line. */
+function findHeading(text: string, pattern: string): RegExpExecArray[] {
+  const atLineStart = [...text.matchAll(new RegExp(`^[ \\t]*(?:${pattern}):`, 'gm'))];
+  return atLineStart.length > 0 ? atLineStart : [...text.matchAll(new RegExp(`\\b(?:${pattern}):`, 'g'))];
+}
+
+/** An explanation without a heading: the last line, as the reference system takes it, when it follows the answer's line. */
+function lastLine(text: string, answer: PartStart | undefined): PartStart | undefined {
+  const start = text.trimEnd().lastIndexOf('\n') + 1;
+  if (answer === undefined || text.slice(answer.contentStart, start).trim() === '') return undefined;
+  return { name: 'explanation', start, contentStart: start };
 }
 
 function splitChoices(text: string): string[] | Rejection {
@@ -127,7 +154,8 @@ function findOtherAnswer({ choices, correctChoiceIndex }: ParsedAnswer, answer: 
 
 function findDefect({ question, choices, explanation }: ParsedAnswer): Rejection | undefined {
   if (question === '') return { reason: 'missing_part', detail: 'the question is nothing but boxes' };
-  if (/:\s*$/.test(explanation)) return { reason: 'missing_part', detail: 'the explanation is nothing but boxes' };
+  if (explanation === '' || /:\s*$/.test(explanation))
+    return { reason: 'missing_part', detail: 'the explanation is nothing but boxes' };
   const empty = choices.indexOf('');
   if (empty >= 0) return { reason: 'missing_part', detail: `choice (${'ABCD'[empty]}) is empty` };
   if (new Set(choices.map(plainText)).size < choices.length) {

@@ -50,6 +50,23 @@ test('a weight is wrong over asked, to three decimals, for types that were asked
   expect(errorWeights(records)).toEqual({ identity_reasoning: 1, image_scene: 0.333 });
 });
 
+test.each([
+  [1, 16, 0.062],
+  [3, 16, 0.188],
+  [5, 16, 0.312],
+  [13, 32, 0.406],
+  [21, 48, 0.438],
+  [1, 3, 0.333],
+  [5, 8, 0.625],
+])("a weight of %d of %d wrong is rounded as by Python's round: %d", (wrong, asked, weight) => {
+  const records = Array.from({ length: asked }, (_, number) =>
+    evaluated(
+      number < wrong ? { question_type: 'image_scene' } : { model_choice_idx: 0, question_type: 'image_scene' },
+    ),
+  );
+  expect(errorWeights(records)).toEqual({ image_scene: weight });
+});
+
 test("the reference system's weight.json is read as it is", async (context) => {
   const file = sharedFile('seed/weight.json') ?? context.skip(noSharedFiles);
   const weights = await readWeights(file);

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parseAnswer } from '../../src/generation/parse-answer.ts';
 
@@ -22,7 +23,15 @@ describe('a good answer', () => {
     });
   });
 
-  test.each(['Explanation:', 'Explanations:', 'Reason:', 'Reasoning:'])('may call its last part "%s"', (heading) => {
+  test.each([
+    'Explanation:',
+    'Explanations:',
+    'Explaination:',
+    'Reason:',
+    'Reasoning:',
+    'Lecture:',
+    'Explanatory note:',
+  ])('may call its last part "%s"', (heading) => {
     const explanation = `${heading} One sees it.`;
     expect(parseAnswer(text({ explanation }))).toMatchObject({ explanation });
   });
@@ -100,6 +109,64 @@ describe('a good answer', () => {
     });
     expect(parseAnswer(answer)).toMatchObject({ choices: ['a TV (flat)', 'a radio', 'a book', 'a cup'] });
   });
+});
+
+describe('teacher_answers_reference_keeps_ours_drops.json', () => {
+  const file = new URL('../fixtures/fidelity/teacher_answers_reference_keeps_ours_drops.json', import.meta.url);
+  const answers = JSON.parse(readFileSync(file, 'utf8')) as { _name: string; raw_instructions: string }[];
+  const textOf = (name: string) => answers.find(({ _name }) => _name === name)?.raw_instructions ?? '';
+
+  test.each([
+    ['heading Lecture', 'Lecture: By looking at the image, he holds a ball.'],
+    ['heading Explaination', 'Explaination: By looking at the image, he holds a ball.'],
+    ['no explanation heading', 'By looking at the image, he holds a ball.'],
+    // The reference system takes the whole text for the explanation here.
+    ['one line', 'Explanations: By looking at the image, he holds a ball.'],
+  ])('%s', (name, explanation) => {
+    expect(parseAnswer(textOf(name))).toEqual({
+      question: 'What is the man holding?',
+      choices: ['a bat', 'a ball', 'a glove', 'a hat'],
+      correctChoiceIndex: 1,
+      explanation,
+    });
+  });
+
+  test('a choice of nothing but brackets is empty, and the sample left out: the reference does so when it trains', () => {
+    expect(parseAnswer(textOf('bracket text'))).toMatchObject({ reason: 'missing_part' });
+  });
+});
+
+describe('headings within a line', () => {
+  const parsed = parseAnswer(text());
+
+  test.each([
+    ['all of them', text().replaceAll('\n', ' ')],
+    [
+      'in bold',
+      text()
+        .replaceAll('\n', ' ')
+        .replace(/(Question|Choices|Answer|Explanations):/g, '**$1:**'),
+    ],
+    ['that of the explanation', text().replace('\nExplanations', ' Explanations')],
+    ['that of the choices', text().replace('\nChoices', ' Choices')],
+  ])('%s', (_, answer) => {
+    expect(parseAnswer(answer)).toEqual(parsed);
+  });
+
+  test('do not count where others start a line', () => {
+    const question = 'Question: Which sign says "Answer: no"?';
+    expect(parseAnswer(text({ question }))).toMatchObject({ question: 'Which sign says "Answer: no"?' });
+  });
+
+  test('twice are rejected', () => {
+    const answer = `${text()} ${text()}`.replaceAll('\n', ' ');
+    expect(parseAnswer(answer)).toMatchObject({ reason: 'missing_part' });
+  });
+});
+
+test('an explanation without a heading is the last line', () => {
+  const explanation = 'Let me explain.\nOne sees the cat on the floor.';
+  expect(parseAnswer(text({ explanation }))).toMatchObject({ explanation: 'One sees the cat on the floor.' });
 });
 
 describe('an answer is rejected', () => {
