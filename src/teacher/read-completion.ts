@@ -65,7 +65,7 @@ export function hashRequest(body: ChatCompletionCreateParamsNonStreaming): strin
 export function readCompletion(response: unknown, body: ChatCompletionCreateParamsNonStreaming): TeacherAnswer {
   const value = typeof response === 'string' ? parseText(response) : response;
   const result = completion.safeParse(value);
-  if (!result.success) throw errorInBody(value) ?? noCompletion(value, body);
+  if (!result.success) throw errorInBody(value) ?? errorInBody(choicesOf(value)[0]) ?? noCompletion(value, body);
   const { choices, model, usage } = result.data;
   const [first] = choices as [z.output<typeof choice>];
   const text = textOf(first.message.content);
@@ -94,6 +94,11 @@ export function isCut(finishReason: string | undefined): boolean {
 
 function isFiltered(finishReason: string | undefined): boolean {
   return finishReason !== undefined && /^(?:content_filter|safety|recitation|prohibited_content)$/i.test(finishReason);
+}
+
+// A choice with an error may have no message.
+function choicesOf(value: unknown): unknown[] {
+  return z.looseObject({ choices: z.array(z.unknown()) }).safeParse(value).data?.choices ?? [];
 }
 
 /** The tokens of a prompt by our own count; an image counts as one at low detail. */

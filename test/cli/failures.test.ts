@@ -11,6 +11,7 @@ import { expect, test } from 'vitest';
 import { describeFailure } from '../../cli/failures.ts';
 import { InputError } from '../../src/core/input-error.ts';
 import { OutOfBudget } from '../../src/teacher/spending.ts';
+import { TeacherError } from '../../src/teacher/teacher-error.ts';
 
 function asWorkflowFailure(cause: Error): WorkflowFailedError {
   const activity = new ActivityFailure(
@@ -72,6 +73,11 @@ test('any other failure of a workflow is reported by its first cause, exit code 
 
 test('a cancelled workflow is reported as cancelled', () => {
   expect(describeFailure(asWorkflowFailure(new CancelledFailure('x'))).message).toBe('The workflow was cancelled.');
+});
+
+test('bugs/05-max-tokens: the teacher’s refusal is one message without a stack', () => {
+  const error = new TeacherError('The teacher failed: 400 Unsupported parameter', { retryable: false, status: 400 });
+  expect(describeFailure(error)).toEqual({ message: error.message, exitCode: 1 });
 });
 
 test('a bug shows its stack', () => {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { filterRawAnswer } from '../../src/generation/filters.ts';
 import { asFourParts, parseAnswer } from '../../src/generation/parse-answer.ts';
 
 const answer = {
@@ -24,4 +25,22 @@ test('a skip says why', () => {
 
 test.each(['Question: what?', '{ not JSON', '{"question":"half"}'])('other text stays as it is: %s', (text) => {
   expect(asFourParts(text)).toBe(text);
+});
+
+test.each([null, undefined, '', 'null', 'None', 'N/A'])('a skip reason of %j is none', (skip_reason) => {
+  expect(parseAnswer(asFourParts(JSON.stringify({ ...answer, skip_reason })))).toMatchObject({ correctChoiceIndex: 1 });
+});
+
+test('an object that does not fit is not taken for a skip because of the name of its key', () => {
+  const text = asFourParts(JSON.stringify({ ...answer, choices: 'a cat, a dog' }));
+  expect(filterRawAnswer(text)).toBeUndefined();
+  expect(parseAnswer(text)).toMatchObject({ reason: 'missing_part' });
+});
+
+test.each([
+  ['reasoning that never ends', '<think>Let me see. (A) is', ''],
+  ['text about thinking', 'Question: what does <i>think</i> mean?', 'Question: what does <i>think</i> mean?'],
+  ['a fence inside of a text', 'Question: what?\n```\ncode\n```\nAnswer: (A)', undefined],
+])('%s', (_, text, read = text) => {
+  expect(asFourParts(text)).toBe(read);
 });

@@ -12,6 +12,11 @@ describe('bugs/04-error-in-200-body', () => {
       { body: { error: { message: 'Provider returned error: upstream is out of credits', code: 402 } } },
       /upstream is out of credits/,
     ],
+    [
+      'an error in a choice',
+      { body: { choices: [{ finish_reason: 'error', error: { message: 'upstream key revoked', code: 401 } }] } },
+      /upstream key revoked/,
+    ],
     ['an error without a code', { body: { error: { message: 'insufficient credits' } } }, /insufficient credits/],
     ['an error that is a text', { body: { error: 'Invalid API key' } }, /Invalid API key/],
     ['vLLM’s form', { body: { object: 'error', message: 'The model does not exist', code: 404 } }, /does not exist/],
