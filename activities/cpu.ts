@@ -1,14 +1,7 @@
 /**
  * The activities of the CPU workers.
  */
-import {
-  askWorkChunk,
-  cancelWorkBatch,
-  collectWorkBatch,
-  readWorkBatch,
-  recordTopUp,
-  submitWorkBatch,
-} from '../src/round/asking/chunk.ts';
+import { recordTopUp } from '../src/round/asking/chunk.ts';
 import type { GenerationPlan } from '../src/round/asking/plan.ts';
 import { gate } from '../src/round/gate/gate.ts';
 import type { GateOutcome } from '../src/round/gate/results.ts';
@@ -20,43 +13,26 @@ import type { StepContext } from '../src/round/step-context.ts';
 import type { StepName } from '../src/round/steps.ts';
 import type { VerifyOutcome } from '../src/round/verify/results.ts';
 import { finishVerification, startVerification } from '../src/round/verify/verify.ts';
-import type { BatchState, SubmittedBatch } from '../src/teacher/batches.ts';
-import type { AskedChunk } from '../src/teacher/teacher-chunk.ts';
 import type { RoundSummary } from '../workflows/messages.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { type PreparedRun, type PrepareRunInput, prepareRun } from './prepare-run.ts';
-import type {
-  BatchReference,
-  ChunkReference,
-  GateReference,
-  NotificationReference,
-  StepReference,
-} from './references.ts';
+import { createPromptActivities, type PromptActivities } from './prompt.ts';
+import type { GateReference, NotificationReference, StepReference } from './references.ts';
 import { writeRoundRecord } from './round-records.ts';
 import { type ActivityDependencies, asActivity, runStep } from './run-step.ts';
 import { loadStepActivities, type StepActivities } from './step-activities.ts';
 
-/** The activities of the workflows `generation` and `verification`. Any CPU worker can run them. */
-export interface GenerationActivities {
-  beginGeneration(reference: StepReference): Promise<GenerationPlan>;
-  askChunk(reference: ChunkReference): Promise<AskedChunk>;
-  submitBatch(reference: ChunkReference): Promise<SubmittedBatch>;
-  lookAfterBatch(reference: BatchReference): Promise<BatchState>;
-  collectBatch(reference: BatchReference & Pick<ChunkReference, 'chunk' | 'purpose'>): Promise<AskedChunk>;
-  cancelBatch(reference: BatchReference): Promise<void>;
-  /** Recording a top-up again changes nothing. */
-  recordTopUp(reference: StepReference & { id: string; amount: number }): Promise<void>;
-  finishGeneration(reference: StepReference): Promise<GenerateOutcome>;
-  /** Start and finish of a verification; the other activities serve both. */
-  beginVerification(reference: StepReference): Promise<GenerationPlan>;
-  finishVerification(reference: StepReference): Promise<VerifyOutcome>;
-}
-
-export interface CpuActivities extends StepActivities<'cpu'>, GenerationActivities {
+export interface CpuActivities extends StepActivities<'cpu'>, PromptActivities {
   prepareRun(input: PrepareRunInput): Promise<PreparedRun>;
   /** Keeps a finished round's row for later workflows that continue the run. */
   recordRound(input: StepReference & { summary: RoundSummary }): Promise<void>;
-  /** Decides whether the round is built upon; a person's verdict counts under the policy `approve`. */
+  startGeneration(reference: StepReference): Promise<GenerationPlan>;
+  finishGeneration(reference: StepReference): Promise<GenerateOutcome>;
+  startVerification(reference: StepReference): Promise<GenerationPlan>;
+  finishVerification(reference: StepReference): Promise<VerifyOutcome>;
+  /** Recording a top-up again changes nothing. */
+  recordTopUp(reference: StepReference & { id: string; amount: number }): Promise<void>;
+  /** Decides whether the round is built upon; a person's decision counts under the policy `approve`. */
   gate(reference: GateReference): Promise<GateOutcome>;
   /** Posts to the config's webhook. */
   notify(notification: NotificationReference): Promise<void>;
@@ -73,20 +49,13 @@ export function createCpuActivities(dependencies: ActivityDependencies): CpuActi
     // A run that moves into a store is uploaded first, which may take a while.
     prepareRun: (input) => asActivity(() => withHeartbeat(0, () => prepareRun(input, dependencies))),
     recordRound: ({ summary, ...reference }) => run(reference, (context) => writeRoundRecord(context.run, summary)),
-    beginGeneration: (reference) => run(reference, startGeneration, 'generate'),
-    askChunk: ({ chunk, allowance, purpose, ...reference }) =>
-      run(reference, (context) => askWorkChunk(context, { chunk, allowance, purpose })),
-    submitBatch: ({ chunk, allowance, purpose, ...reference }) =>
-      run(reference, (context) => submitWorkBatch(context, { chunk, allowance, purpose })),
-    lookAfterBatch: ({ batch, ...reference }) => run(reference, (context) => readWorkBatch(context, { batch })),
-    collectBatch: ({ chunk, batch, purpose, ...reference }) =>
-      run(reference, (context) => collectWorkBatch(context, { chunk, batch, purpose })),
-    cancelBatch: ({ batch, ...reference }) => run(reference, (context) => cancelWorkBatch(context, { batch })),
+    startGeneration: (reference) => run(reference, startGeneration, 'generate'),
     recordTopUp: ({ id, amount, ...reference }) => run(reference, (context) => recordTopUp(context, { id, amount })),
     finishGeneration: (reference) => run(reference, finishGeneration, 'generate'),
-    beginVerification: (reference) => run(reference, startVerification, 'verify'),
+    startVerification: (reference) => run(reference, startVerification, 'verify'),
     finishVerification: (reference) => run(reference, finishVerification, 'verify'),
-    gate: ({ verdict, ...reference }) => run(reference, (context) => gate(context, verdict), 'gate'),
+    gate: ({ given, ...reference }) => run(reference, (context) => gate(context, given), 'gate'),
     notify: ({ text, ...reference }) => run(reference, (context) => notify(context, { text })),
+    ...createPromptActivities(dependencies),
   };
 }

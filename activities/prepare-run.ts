@@ -1,5 +1,6 @@
 import { Context } from '@temporalio/activity';
 import { loadConfig } from '../src/config/load-config.ts';
+import { taskQueuesOf } from '../src/config/workflow-schemas.ts';
 import { hashValue } from '../src/core/hash.ts';
 import { evaluationSets } from '../src/round/evaluation-sets.ts';
 import { withNewRun } from '../src/round/open-run.ts';
@@ -50,12 +51,12 @@ export async function prepareRun(
     searchAttributes,
     roundsPerExecution: config.temporal.roundsPerExecution,
     evaluationShards: config.evaluate.shards,
-    partsAtOnce: config.temporal.maxConcurrentShards,
+    maxConcurrentShards: config.temporal.maxConcurrentShards,
     ...(config.sampling.embeddingShards > 1 && { embeddingShards: config.sampling.embeddingShards }),
     verifies: verifies(config),
     hasTest: config.data.test !== undefined,
     evaluationSets: started.evaluationSets,
-    queues: config.temporal.taskQueues,
+    queues: taskQueuesOf(config),
     finetuneTimeoutMinutes: config.temporal.finetuneTimeoutMinutes,
     ...(config.notify.webhookVariable === undefined ? {} : { notifyOn: config.notify.on }),
     ...(config.gate.policy === 'approve' && { approval: config.gate.approval }),

@@ -1,8 +1,9 @@
 /**
- * The activities of Interactive Prompt Optimization. They run on the CPU workers.
+ * The activities of Interactive Prompt Optimization: those of the CPU workers, and the requests to the teacher.
  */
 import { Context } from '@temporalio/activity';
 import { loadConfig } from '../src/config/load-config.ts';
+import { taskQueuesOf } from '../src/config/workflow-schemas.ts';
 import { withNewRun } from '../src/round/open-run.ts';
 import {
   acceptIteration,
@@ -24,8 +25,14 @@ import { runNameOf } from './prepare-run.ts';
 import type { StepReference } from './references.ts';
 import { type ActivityDependencies, asActivity, runStep } from './run-step.ts';
 
+/** On the queue of the CPU workers. */
 export interface PromptActivities {
   preparePromptOptimization(input: PromptOptimizationInput & { workflowId: string }): Promise<PromptPlan>;
+  acceptPrompt(input: StepReference & { iteration: number; forRun?: string }): Promise<AcceptedPrompt>;
+}
+
+/** On the queue of the teacher. */
+export interface PromptRequests {
   makePromptSamples(
     input: StepReference & { iteration: number; count: number; forRun?: string },
   ): Promise<PromptIteration>;
@@ -33,13 +40,11 @@ export interface PromptActivities {
   revisePrompt(
     input: StepReference & { iteration: number; verdicts: SampleVerdict[]; comment?: string },
   ): Promise<{ diff: string }>;
-  acceptPrompt(input: StepReference & { iteration: number; forRun?: string }): Promise<AcceptedPrompt>;
 }
 
 // Payloads stay below 10 KB; the file has the whole diff.
 const diffCharacters = 4000;
 
-/** Makes the activities. */
 export function createPromptActivities(dependencies: ActivityDependencies): PromptActivities {
   return {
     preparePromptOptimization: ({ config: file, dataRoot, seed, forRun, workflowId }) =>
@@ -50,9 +55,15 @@ export function createPromptActivities(dependencies: ActivityDependencies): Prom
         return withNewRun(config, runNameOf(workflowId), work, async (open) => {
           await preparePrompt({ ...work, ...open, round: 0 }, forRun);
           const { stored, root } = open.run;
-          return { directory: stored?.uri ?? root, queue: config.temporal.taskQueues.cpu };
+          return { directory: stored?.uri ?? root, queues: taskQueuesOf(config) };
         });
       }),
+    acceptPrompt: (input) => runStep(input, dependencies, (context) => acceptIteration(context, input)),
+  };
+}
+
+export function createPromptRequests(dependencies: ActivityDependencies): PromptRequests {
+  return {
     makePromptSamples: (input) =>
       runStep(input, dependencies, async (context) => {
         const samples = await makeIterationSamples(context, input);
@@ -70,6 +81,5 @@ export function createPromptActivities(dependencies: ActivityDependencies): Prom
         const { diff } = await reviseIteration(context, input);
         return { diff: diff.length > diffCharacters ? `${diff.slice(0, diffCharacters)}\n…` : diff };
       }),
-    acceptPrompt: (input) => runStep(input, dependencies, (context) => acceptIteration(context, input)),
   };
 }

@@ -20,7 +20,8 @@ export interface EmbedShardReference extends StepReference {
 }
 
 export interface GateReference extends StepReference {
-  verdict?: Verdict;
+  /** A person's decision, or the default after nobody decided in time. */
+  given?: Verdict;
 }
 
 /** A chunk of a round's requests to the teacher. */

@@ -14,7 +14,7 @@ import { readRequests } from '../src/generation/sample-requests.ts';
 import type { GenerateOutcome } from '../src/round/generate/results.ts';
 import { generationFolder } from '../src/round/generate/work.ts';
 import { readLedger } from '../src/teacher/ledger.ts';
-import { startRig, taskQueue } from './support/generation-rig.ts';
+import { queues, startRig, taskQueue } from './support/generation-rig.ts';
 import { writeGenerationRun } from './support/generation-run.ts';
 
 const { values } = parseArgs({
@@ -44,10 +44,10 @@ try {
   });
   await rig.startWorker();
   let victim = await rig.startWorker();
-  const handle = await rig.client.workflow.start('generation', {
+  const handle = await rig.client.workflow.start('dataEngineGeneration', {
     taskQueue,
     workflowId: 'faults-generate',
-    args: [{ runDirectory: context.run.root, round: 1, taskQueue }],
+    args: [{ runDirectory: context.run.root, round: 1, queues }],
   });
   const result = handle.result() as Promise<GenerateOutcome>;
   result.catch(() => undefined);

@@ -18,7 +18,7 @@ import { parseArgs } from 'node:util';
 import { localClient } from '../demo/local-teacher/provider.ts';
 import type { GenerateOutcome } from '../src/round/generate/results.ts';
 import { askTeacher } from '../src/teacher/teacher.ts';
-import { startRig, taskQueue } from './support/generation-rig.ts';
+import { queues, startRig, taskQueue } from './support/generation-rig.ts';
 import { writeGenerationRun } from './support/generation-run.ts';
 import { examineHistories } from './support/histories.ts';
 import { mean } from './support/statistics.ts';
@@ -84,10 +84,10 @@ async function measure(requests: number, requestsPerMinute: number, profiles?: s
     const askedBefore = (await rig.counts()).requests;
     const processorBefore = await rig.processorTime();
     const startedAt = performance.now();
-    const handle = await rig.client.workflow.start('generation', {
+    const handle = await rig.client.workflow.start('dataEngineGeneration', {
       taskQueue,
       workflowId,
-      args: [{ runDirectory: context.run.root, round: 1, taskQueue }],
+      args: [{ runDirectory: context.run.root, round: 1, queues }],
     });
     let done = false;
     const result = (handle.result() as Promise<GenerateOutcome>).finally(() => {

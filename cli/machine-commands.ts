@@ -11,16 +11,19 @@ import { integer } from './options.ts';
 
 const setupScript = fileURLToPath(new URL('../scripts/setup.mjs', import.meta.url));
 
-/** Adds `dataengine worker cpu|gpu`. */
+/** Adds `dataengine worker cpu|gpu|teacher`. */
 export function addWorkerCommand(program: Command): void {
   program
     .command('worker')
-    .addArgument(new Argument('<kind>').choices(['cpu', 'gpu']))
-    .description('run a worker: cpu (workflows and CPU steps) or gpu (one for each GPU)')
-    .option('--task-queue <name>', 'default: data-engine or gpu')
+    .addArgument(new Argument('<kind>').choices(['cpu', 'gpu', 'teacher']))
+    .description(
+      'run a worker: cpu (workflows, CPU steps and requests to the teacher), gpu (one for each GPU) or teacher (requests to the teacher alone)',
+    )
+    .option('--task-queue <name>', 'default: data-engine, data-engine-gpu or data-engine-teacher')
+    .option('--no-teacher', 'cpu: leave the requests to the teacher to workers of the kind teacher')
     .option(
       '--slots <number>',
-      'of a CPU worker: concurrent activities, or `resources` to let CPU and memory decide',
+      'cpu, teacher: concurrent activities, or `resources` to let CPU and memory decide (default: 4 or 20)',
       slots,
     )
     .addOption(new Option('--log-format <format>', 'of the log on standard error').choices(['text', 'json']))
@@ -38,12 +41,15 @@ export function addWorkerCommand(program: Command): void {
     .option('--trainer <file>', 'gpu: another program in TypeScript that speaks the trainer protocol')
     .addHelpText(
       'after',
-      '\nExamples:\n  dataengine worker cpu\n  TEMPORAL_ADDRESS=temporal.example:7233 dataengine worker gpu --task-queue gpu-a100',
+      '\nExamples:\n  dataengine worker cpu\n  TEMPORAL_ADDRESS=temporal.example:7233 dataengine worker gpu --task-queue data-engine-gpu-a100',
     )
-    .action(async (kind: 'cpu' | 'gpu', { trainer, ...settings }: WorkerSettings & { trainer?: string }) => {
-      const { runCpuWorker, runGpuWorker } = await import('../workers/run-worker.ts');
-      return kind === 'cpu' ? runCpuWorker(settings) : runGpuWorker(settings, trainer && resolve(trainer));
-    });
+    .action(
+      async (kind: 'cpu' | 'gpu' | 'teacher', { trainer, ...settings }: WorkerSettings & { trainer?: string }) => {
+        const { runCpuWorker, runGpuWorker, runTeacherWorker } = await import('../workers/run-worker.ts');
+        if (kind === 'gpu') return runGpuWorker(settings, trainer && resolve(trainer));
+        return kind === 'cpu' ? runCpuWorker(settings) : runTeacherWorker(settings);
+      },
+    );
 }
 
 function heartbeatSeconds(text: string): number {

@@ -51,7 +51,7 @@ async function startPromptOptimization(options: StartOptions): Promise<void> {
   const config = await loadConfig(options.config, { dataRoot, seed });
   const workflowId = options.workflowId ?? `prompt-${randomUUID()}`;
   await withClient(async (client) => {
-    await client.workflow.start('promptOptimization', {
+    await client.workflow.start('dataEnginePromptOptimization', {
       taskQueue: config.temporal.taskQueues.cpu,
       workflowId,
       args: [{ config: resolve(options.config), dataRoot, seed, samples, forRun }],

@@ -1,14 +1,15 @@
 import { Worker, type WorkerOptions } from '@temporalio/worker';
 import { createCpuActivities } from '../activities/cpu.ts';
 import { createGpuActivities } from '../activities/gpu.ts';
-import { createPromptActivities } from '../activities/prompt.ts';
 import type { ActivityDependencies } from '../activities/run-step.ts';
+import { createTeacherActivities } from '../activities/teacher.ts';
 import type { WorkerConnection } from './connection.ts';
 import { extensions } from './extensions.ts';
 import {
   heartbeatOptions,
   shutdownForceSeconds,
   slotOptions,
+  teacherSlots,
   versioningOptions,
   type WorkerSettings,
   workflowsPath,
@@ -19,6 +20,8 @@ export interface WorkerPlace extends WorkerConnection {
   plugins?: WorkerOptions['plugins'];
 }
 
+type Settings = WorkerSettings & { taskQueue: string };
+
 /**
  * A worker for the workflows and the steps that need no GPU.
  *
@@ -26,17 +29,25 @@ export interface WorkerPlace extends WorkerConnection {
  */
 export async function createCpuWorker(
   place: WorkerPlace,
-  settings: WorkerSettings & { taskQueue: string },
+  settings: Settings,
   dependencies: Partial<ActivityDependencies> = {},
 ): Promise<Worker> {
-  const { taskQueue, workflowBundle, slots } = settings;
-  const given = { extensions, ...dependencies };
+  const { workflowBundle, slots } = settings;
   return Worker.create({
     ...place,
-    taskQueue,
     ...(workflowBundle === undefined ? { workflowsPath } : { workflowBundle: { codePath: workflowBundle } }),
-    activities: { ...createCpuActivities(given), ...createPromptActivities(given) },
+    activities: createCpuActivities({ extensions, ...dependencies }),
     ...slotOptions(slots),
+    ...commonOptions(settings),
+  });
+}
+
+/** A worker for the requests to the teacher. */
+export async function createTeacherWorker(place: WorkerPlace, settings: Settings): Promise<Worker> {
+  return Worker.create({
+    ...place,
+    activities: createTeacherActivities({ extensions }),
+    ...slotOptions(settings.slots ?? teacherSlots),
     ...commonOptions(settings),
   });
 }
@@ -48,20 +59,20 @@ export async function createCpuWorker(
  */
 export async function createGpuWorker(
   place: WorkerPlace,
-  settings: WorkerSettings & { taskQueue: string },
+  settings: Settings,
   dependencies: Partial<ActivityDependencies> = {},
 ): Promise<Worker> {
   return Worker.create({
     ...place,
-    taskQueue: settings.taskQueue,
     activities: createGpuActivities({ extensions, ...dependencies }),
     maxConcurrentActivityTaskExecutions: 1,
     ...commonOptions(settings),
   });
 }
 
-function commonOptions(settings: WorkerSettings): Partial<WorkerOptions> {
+function commonOptions(settings: Settings): Pick<WorkerOptions, 'taskQueue'> & Partial<WorkerOptions> {
   return {
+    taskQueue: settings.taskQueue,
     ...versioningOptions(settings),
     ...heartbeatOptions(settings),
     shutdownForceTime: `${shutdownForceSeconds} seconds`,

@@ -1,5 +1,5 @@
 /**
- * For an orchestrator's probes: `GET /healthz` answers 200 while the worker polls, 503 otherwise.
+ * For an orchestrator's probes: `GET /healthz` answers 200 while all workers of the process poll, 503 otherwise.
  */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -12,7 +12,7 @@ export interface HealthEndpoint {
 
 /** @param port 0 takes any free one. Only this machine can reach it unless `host` says otherwise. */
 export async function serveHealth(
-  worker: Worker,
+  workers: readonly Worker[],
   { port, host = '127.0.0.1' }: { port: number; host?: string },
 ): Promise<HealthEndpoint> {
   const server = createServer((request, response) => {
@@ -20,12 +20,12 @@ export async function serveHealth(
       response.writeHead(404).end();
       return;
     }
-    const state = worker.getState();
-    const { numInFlightActivities, numInFlightWorkflowActivations } = worker.getStatus();
+    const state = workers.map((worker) => worker.getState()).find((one) => one !== 'RUNNING') ?? 'RUNNING';
+    const statuses = workers.map((worker) => worker.getStatus());
+    const activities = sum(statuses.map(({ numInFlightActivities }) => numInFlightActivities));
+    const workflows = sum(statuses.map(({ numInFlightWorkflowActivations }) => numInFlightWorkflowActivations));
     response.writeHead(state === 'RUNNING' ? 200 : 503, { 'content-type': 'application/json' });
-    response.end(
-      `${JSON.stringify({ state, activities: numInFlightActivities, workflows: numInFlightWorkflowActivations })}\n`,
-    );
+    response.end(`${JSON.stringify({ state, activities, workflows })}\n`);
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -35,4 +35,8 @@ export async function serveHealth(
     port: (server.address() as AddressInfo).port,
     close: () => new Promise((resolve) => server.close(() => resolve())),
   };
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
 }

@@ -1,47 +1,61 @@
 import type { Worker } from '@temporalio/worker';
+import { teacherQueueOf } from '../src/config/workflow-schemas.ts';
 import { typescriptTrainer } from '../src/trainer/supervisor/trainer-command.ts';
 import { connectWorker } from './connection.ts';
-import { createCpuWorker, createGpuWorker, type WorkerPlace } from './create-worker.ts';
+import { createCpuWorker, createGpuWorker, createTeacherWorker, type WorkerPlace } from './create-worker.ts';
 import { watchGpuMemory } from './gpu-memory.ts';
 import { serveHealth } from './health.ts';
 import { knowsSearchAttributes, registerSearchAttributes } from './search-attributes.ts';
 import { installTelemetry, openTraces } from './telemetry.ts';
 import type { WorkerSettings } from './worker-settings.ts';
 
-/** Runs a CPU worker until SIGINT or SIGTERM. */
+/** Runs a CPU worker until SIGINT or SIGTERM, and with it, in the same process, one for the teacher's queue. */
 export async function runCpuWorker(settings: WorkerSettings = {}): Promise<void> {
-  await runWorker('cpu', settings, async (place) => {
+  const { taskQueue = 'data-engine', teacher = true } = settings;
+  await runWorkers('cpu', settings, async (place) => {
     const { connection, namespace } = place;
     // Where they can't be registered, as on Temporal Cloud, those that are there are still used.
     await registerSearchAttributes(connection, namespace).catch(() => undefined);
     const searchAttributes = await knowsSearchAttributes(connection, namespace);
-    return createCpuWorker(place, { taskQueue: 'data-engine', ...settings }, { searchAttributes });
+    const worker = await createCpuWorker(place, { ...settings, taskQueue }, { searchAttributes });
+    if (!teacher) return [worker];
+    const forTeacher = { ...settings, taskQueue: teacherQueueOf(taskQueue), slots: undefined };
+    return [worker, await createTeacherWorker(place, forTeacher)];
   });
+}
+
+/** Runs a worker for the teacher's queue until SIGINT or SIGTERM. */
+export async function runTeacherWorker(settings: WorkerSettings = {}): Promise<void> {
+  const { taskQueue = teacherQueueOf('data-engine') } = settings;
+  await runWorkers('teacher', settings, async (place) => [
+    await createTeacherWorker(place, { ...settings, taskQueue }),
+  ]);
 }
 
 /** Runs the worker of one GPU until SIGINT or SIGTERM. */
 export async function runGpuWorker(settings: WorkerSettings = {}, trainerEntry?: string): Promise<void> {
-  await runWorker('gpu', settings, async (place) => {
+  const { taskQueue = 'data-engine-gpu' } = settings;
+  await runWorkers('gpu', settings, async (place) => {
     if (settings.metricsAddress !== undefined) await watchGpuMemory();
     const dependencies = trainerEntry === undefined ? {} : { trainer: typescriptTrainer(trainerEntry) };
-    return createGpuWorker(place, { taskQueue: 'gpu', ...settings }, dependencies);
+    return [await createGpuWorker(place, { ...settings, taskQueue }, dependencies)];
   });
 }
 
-async function runWorker(
-  kind: 'cpu' | 'gpu',
+async function runWorkers(
+  kind: 'cpu' | 'gpu' | 'teacher',
   settings: WorkerSettings,
-  create: (place: WorkerPlace) => Promise<Worker>,
+  create: (place: WorkerPlace) => Promise<Worker[]>,
 ): Promise<void> {
   installTelemetry(settings);
   const traces = openTraces(`dataengine-${kind}-worker`);
   const connected = await connectWorker();
   try {
-    const worker = await create({ ...connected, plugins: traces && [traces.plugin] });
+    const workers = await create({ ...connected, plugins: traces && [traces.plugin] });
     const { healthPort: port, healthHost: host } = settings;
-    const health = port === undefined ? undefined : await serveHealth(worker, { port, host });
+    const health = port === undefined ? undefined : await serveHealth(workers, { port, host });
     try {
-      await runUntilSignal(worker);
+      await runUntilSignal(workers);
     } finally {
       await health?.close();
     }
@@ -52,13 +66,13 @@ async function runWorker(
 }
 
 /**
- * After SIGINT or SIGTERM the worker finishes: its activities stop, their trainers with them, and the next worker resumes
- * them. With DATAENGINE_EXIT_WITH_PARENT it also finishes when standard input closes, so that it does not outlive the
- * demo.
+ * After SIGINT or SIGTERM the workers finish: their activities stop, trainers with them, and the next worker resumes them.
+ * With DATAENGINE_EXIT_WITH_PARENT they also finish when standard input closes, so that they do not outlive the demo.
+ * When one worker fails, the others finish too.
  */
-async function runUntilSignal(worker: Worker): Promise<void> {
+async function runUntilSignal(workers: readonly Worker[]): Promise<void> {
   const shutDown = () => {
-    if (worker.getState() === 'RUNNING') worker.shutdown();
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
   };
   process.on('SIGINT', shutDown);
   process.on('SIGTERM', shutDown);
@@ -67,7 +81,8 @@ async function runUntilSignal(worker: Worker): Promise<void> {
     process.stdin.resume();
   }
   try {
-    await worker.run();
+    const ended = await Promise.allSettled(workers.map((worker) => worker.run().finally(shutDown)));
+    for (const one of ended) if (one.status === 'rejected') throw one.reason;
   } finally {
     process.off('SIGINT', shutDown);
     process.off('SIGTERM', shutDown);

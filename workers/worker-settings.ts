@@ -7,6 +7,9 @@ import type { WorkerOptions } from '@temporalio/worker';
 /** The file that exports all workflows; workers bundle from it. */
 export const workflowsPath = fileURLToPath(new URL('../workflows/index.ts', import.meta.url));
 
+/** Slots for the teacher's queue: its activities wait most of the time. */
+export const teacherSlots = 20;
+
 /** How long a worker that is to stop waits for its activities. */
 export const shutdownForceSeconds = 60;
 
@@ -15,7 +18,10 @@ export type LogFormat = (typeof logFormats)[number];
 
 export interface WorkerSettings {
   taskQueue?: string;
-  /** Of a CPU worker: how many activities at a time, or `resources` to let memory and CPU decide. Default: 4. */
+  /** Of a CPU worker: whether it polls the queue for the teacher too. Default: true. */
+  teacher?: boolean;
+  /** Of a CPU worker or one for the teacher: how many activities at a time, or `resources` to let memory and CPU decide. Default: 4 of a
+   * CPU worker, 20 of one for the teacher. */
   slots?: number | 'resources';
   logFormat?: LogFormat;
   /** Where Prometheus finds the metrics, such as `127.0.0.1:9464`. */

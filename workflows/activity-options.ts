@@ -6,10 +6,11 @@
  * - An `InputError` is never retried: a person must repair the input. An attempt resumes from what a failed one left.
  */
 import { ActivityCancellationType, type ActivityOptions, proxyActivities } from '@temporalio/workflow';
-import type { CpuActivities, GenerationActivities } from '../activities/cpu.ts';
+import type { CpuActivities } from '../activities/cpu.ts';
 import type { GpuActivities } from '../activities/gpu.ts';
-import type { PromptActivities } from '../activities/prompt.ts';
+import type { PromptRequests } from '../activities/prompt.ts';
 import type { StepReference } from '../activities/references.ts';
+import type { TeacherActivities } from '../activities/teacher.ts';
 import { type OutcomeOf, rowOf, type StepName } from '../src/round/steps.ts';
 import type { RunPlan } from './messages.ts';
 
@@ -67,8 +68,10 @@ export function cpuActivities(taskQueue: string | undefined, summary: string, mi
   });
 }
 
+type StepActivity<Name extends StepName> = (reference: StepReference) => Promise<OutcomeOf<Name>>;
+
 /**
- * The activity of a step: its name, queue and time limit are those of the step's row in the table.
+ * The activity of a step, with name, queue and time limit of the step's row in the table.
  *
  * @param minutes of an attempt, where the row leaves them to the config
  */
@@ -76,19 +79,15 @@ export function stepActivity<Name extends StepName>(
   { queues }: RunPlan,
   name: Name,
   minutes = rowOf(name).minutes,
-): (reference: StepReference) => Promise<OutcomeOf<Name>> {
+): StepActivity<Name> {
   if (minutes === undefined) throw new Error(`the step ${name} has no time limit`);
   const { queue, activity = name } = rowOf(name);
   const activities = (queue === 'gpu' ? gpuActivities : cpuActivities)(queues[queue], summaryOf(name), minutes);
-  const run = (activities as unknown as Record<string, (reference: StepReference) => Promise<OutcomeOf<Name>>>)[
-    activity
-  ];
-  if (run === undefined) throw new Error(`no activity runs the step ${name}`);
-  return run;
+  return (activities as unknown as Record<string, StepActivity<Name>>)[activity] as StepActivity<Name>;
 }
 
 /** What the step does, as a sentence for the Temporal UI. */
-export function summaryOf(name: StepName): string {
+function summaryOf(name: StepName): string {
   const { description } = rowOf(name);
   return description.charAt(0).toUpperCase() + description.slice(1);
 }
@@ -98,8 +97,8 @@ export function summaryOf(name: StepName): string {
  * there is no limit on attempts: an activity fails for good by itself, such as for a refused key or a bad request. The
  * teacher's own `Retry-After` replaces the interval here.
  */
-export function teacherActivities(taskQueue: string, summary: string): GenerationActivities {
-  return proxyActivities<GenerationActivities>({
+export function teacherActivities(taskQueue: string, summary: string): TeacherActivities {
+  return proxyActivities<TeacherActivities>({
     ...common,
     taskQueue,
     startToCloseTimeout: '6 hours',
@@ -110,12 +109,10 @@ export function teacherActivities(taskQueue: string, summary: string): Generatio
 }
 
 /**
- * The activities of Interactive Prompt Optimization: a few requests to the teacher each.
- *
- * @param taskQueue default: the workflow's own
+ * The requests of Interactive Prompt Optimization: a few to the teacher each, for which a person waits.
  */
-export function promptActivities(taskQueue: string | undefined, summary: string): PromptActivities {
-  return proxyActivities<PromptActivities>({
+export function promptRequests(taskQueue: string, summary: string): PromptRequests {
+  return proxyActivities<PromptRequests>({
     ...common,
     taskQueue,
     startToCloseTimeout: '1 hour',

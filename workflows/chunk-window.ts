@@ -23,10 +23,10 @@ const longestHistory = 8000;
 
 export class ChunkWindow {
   paused: boolean;
-  private readonly taskQueue: string;
+  private readonly queues: GenerationInput['queues'];
   private readonly reference: StepReference;
   private readonly calls: TeacherCalls;
-  private phase: GenerationProgress['state'] = 'beginning';
+  private phase: GenerationProgress['state'] = 'starting';
   private started: GenerationState | undefined;
   private readonly underWay = new Map<OpenChunk, Promise<void>>();
   /** Of the chunks under way: what each may cost, its cost so far included. */
@@ -34,10 +34,10 @@ export class ChunkWindow {
   private readonly scope = new CancellationScope({ cancellable: true });
   private failure: unknown;
 
-  constructor({ taskQueue, runDirectory, round, state, paused = false }: GenerationInput, purpose?: 'verify') {
-    this.taskQueue = taskQueue;
+  constructor({ queues, runDirectory, round, state, paused = false }: GenerationInput, purpose?: 'verify') {
+    this.queues = queues;
     this.reference = { runDirectory, round };
-    this.calls = new TeacherCalls(taskQueue, this.reference, purpose);
+    this.calls = new TeacherCalls(queues.teacher, this.reference, purpose);
     this.started = state;
     this.paused = paused;
   }
@@ -91,7 +91,7 @@ export class ChunkWindow {
   /** @returns the new limit */
   async topUp(amount: number): Promise<number> {
     await condition(() => this.started !== undefined);
-    await cpuActivities(this.taskQueue, 'Record the top-up', 10).recordTopUp({
+    await cpuActivities(this.queues.cpu, 'Record the top-up', 10).recordTopUp({
       ...this.reference,
       id: uuid4(),
       amount,
@@ -124,7 +124,9 @@ export class ChunkWindow {
 
   /** Another chunk may start, as far as the budget lets it. */
   get isOpen(): boolean {
-    return this.hasMore && !this.state.finishEarly && !this.paused && this.underWay.size < this.plan.atOnce;
+    return (
+      this.hasMore && !this.state.finishEarly && !this.paused && this.underWay.size < this.plan.maxConcurrentChunks
+    );
   }
 
   /** The budget has enough left for one more request. */

@@ -10,12 +10,11 @@ import {
   startChild,
   workflowInfo,
 } from '@temporalio/workflow';
-import { steps } from '../src/round/steps.ts';
-import { cpuActivities, stepActivity, summaryOf } from './activity-options.ts';
+import { cpuActivities, stepActivity } from './activity-options.ts';
 import { compactRounds } from './details.ts';
 import type { DataEngineInput, DataEngineResult, DataEngineState } from './messages.ts';
 import { notify, roundNotification } from './notifications.ts';
-import { round } from './round.ts';
+import { dataEngineRound } from './round.ts';
 import { handleRunMessages } from './run-handlers.ts';
 import { RunState } from './run-state.ts';
 import { roundSearchAttributes } from './search-attributes.ts';
@@ -55,9 +54,9 @@ async function planRun(input: DataEngineInput): Promise<DataEngineState> {
 }
 
 async function prepareData(run: RunState): Promise<void> {
-  const { directory: runDirectory, queues } = run.plan;
-  const cpu = cpuActivities(queues.cpu, summaryOf('prepare-data'), steps['prepare-data'].minutes);
-  await run.step('prepare-data', () => cpu.prepareData({ runDirectory, round: 0 }));
+  const { plan } = run;
+  const prepare = stepActivity(plan, 'prepare-data');
+  await run.step('prepare-data', () => prepare({ runDirectory: plan.directory, round: 0 }));
 }
 
 async function doNextRound(run: RunState): Promise<void> {
@@ -76,11 +75,11 @@ async function doNextRound(run: RunState): Promise<void> {
   await notify(plan, 'round', number, roundNotification(summary));
 }
 
-function untilRoundEnds(run: RunState): ReturnType<typeof round> {
+function untilRoundEnds(run: RunState): ReturnType<typeof dataEngineRound> {
   const { plan, nextRound: number } = run;
   const workflowId = `${workflowInfo().workflowId}/round-${number}`;
   return run.untilRoundEnds(workflowId, (paused) =>
-    startChild(round, {
+    startChild(dataEngineRound, {
       workflowId,
       args: [{ plan, round: number, paused }],
       // A run that was terminated can be started again at once: its round is terminated with it.

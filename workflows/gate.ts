@@ -4,7 +4,7 @@
  */
 import { allHandlersFinished, condition, workflowInfo } from '@temporalio/workflow';
 import { type OutcomeOf, steps } from '../src/round/steps.ts';
-import { cpuActivities } from './activity-options.ts';
+import { cpuActivities, stepActivity } from './activity-options.ts';
 import { describeWaiting } from './details.ts';
 import { approvalNotification, notify } from './notifications.ts';
 import type { RoundState } from './round-state.ts';
@@ -17,7 +17,7 @@ export async function passGate(round: RoundState): Promise<OutcomeOf<'gate'>> {
   const { workflowId } = workflowInfo();
   const cpu = (summary: string) => cpuActivities(plan.queues.cpu, summary, steps.gate.minutes);
 
-  const compared = await cpu('Compare the model with that of the last good round').compareRound(reference);
+  const compared = await stepActivity(plan, 'compare')(reference);
   if (!compared.asksPerson) return cpu('Decide whether the round is built upon').gate(reference);
 
   round.awaitDecision(describeWaiting(workflowId, compared, round.outcomes));
@@ -29,6 +29,6 @@ export async function passGate(round: RoundState): Promise<OutcomeOf<'gate'>> {
   await condition(allHandlersFinished);
   return cpu('Record the decision about the round').gate({
     ...reference,
-    verdict: decision === undefined ? { decision: defaultDecision, by: 'default' } : { ...decision, by: 'person' },
+    given: decision === undefined ? { decision: defaultDecision, by: 'default' } : { ...decision, by: 'person' },
   });
 }

@@ -19,21 +19,21 @@ import { steerSignal } from './steering-messages.ts';
  * way is what keeps to them. With a budget, the most that a chunk may cost is reserved before it starts; when the rest is
  * too small for one request, the workflow waits for `topUp` or `finishEarly`.
  */
-export function generation(input: GenerationInput): Promise<GenerateOutcome> {
+export function dataEngineGeneration(input: GenerationInput): Promise<GenerateOutcome> {
   return askTeacher(input, {
-    start: (cpu, reference) => cpu.beginGeneration(reference),
+    start: (cpu, reference) => cpu.startGeneration(reference),
     finish: (cpu, reference) => cpu.finishGeneration(reference),
   });
 }
 
 /**
- * Asks the teacher about the samples that it wrote, as `generation` asks for them: within the same budget and limits,
+ * Asks the teacher about the samples that it wrote, as `dataEngineGeneration` asks for them: within the same budget and limits,
  * with the same updates and queries.
  */
-export function verification(input: GenerationInput): Promise<VerifyOutcome> {
+export function dataEngineVerification(input: GenerationInput): Promise<VerifyOutcome> {
   return askTeacher(input, {
     purpose: 'verify',
-    start: (cpu, reference) => cpu.beginVerification(reference),
+    start: (cpu, reference) => cpu.startVerification(reference),
     finish: (cpu, reference) => cpu.finishVerification(reference),
   });
 }
@@ -47,9 +47,9 @@ interface Work<Outcome> {
 }
 
 async function askTeacher<Outcome>(input: GenerationInput, work: Work<Outcome>): Promise<Outcome> {
-  const { taskQueue, runDirectory, round } = input;
+  const { queues, runDirectory, round } = input;
   const reference = { runDirectory, round };
-  const cpu = (summary: string, minutes: number) => cpuActivities(taskQueue, summary, minutes);
+  const cpu = (summary: string, minutes: number) => cpuActivities(queues.cpu, summary, minutes);
   const window = new ChunkWindow(input, work.purpose);
   handleMessages(window);
 
@@ -57,7 +57,7 @@ async function askTeacher<Outcome>(input: GenerationInput, work: Work<Outcome>):
   if (!window.plan.done) {
     window.enter('asking');
     if (!(await askChunks(window))) {
-      return continueAsNew<typeof generation>({ ...input, state: window.state, paused: window.paused });
+      return continueAsNew<typeof dataEngineGeneration>({ ...input, state: window.state, paused: window.paused });
     }
   }
   window.enter('joining');

@@ -1,4 +1,4 @@
 export { dataEngine } from './data-engine.ts';
-export { generation, verification } from './generation.ts';
-export { promptOptimization } from './prompt-optimization.ts';
-export { round } from './round.ts';
+export { dataEngineGeneration, dataEngineVerification } from './generation.ts';
+export { dataEnginePromptOptimization } from './prompt-optimization.ts';
+export { dataEngineRound } from './round.ts';

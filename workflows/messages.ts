@@ -4,6 +4,7 @@
 import { defineQuery, defineUpdate } from '@temporalio/workflow';
 import type { StepReference } from '../activities/references.ts';
 import type { Config } from '../src/config/schema.ts';
+import type { TaskQueues } from '../src/config/workflow-schemas.ts';
 import type { Stop } from '../src/evaluation/stop-rules.ts';
 import type { GenerationPlan } from '../src/round/asking/plan.ts';
 import type { Verdict } from '../src/round/gate/gate.ts';
@@ -49,13 +50,13 @@ export interface RunPlan {
   /** Shards that the images are embedded in; absent when it is one. */
   embeddingShards?: number;
   /** Shards of a step that run on the GPU workers, or wait for one, at a time. */
-  partsAtOnce?: number;
+  maxConcurrentShards?: number;
   hasTest: boolean;
   /** What each round's model is scored on, by name; `validation` is among them. */
   evaluationSets: string[];
   /** Whether rounds have the step `verify`. */
   verifies?: boolean;
-  queues: { cpu: string; gpu: string };
+  queues: TaskQueues;
   finetuneTimeoutMinutes: number;
   /** What people are notified of; absent where there is no webhook. */
   notifyOn?: Config['notify']['on'];
@@ -160,7 +161,7 @@ export interface DataEngineProgress {
 export const engineProgressQuery = defineQuery<DataEngineProgress>('progress');
 /** Of `dataEngine`: the finished rounds. */
 export const roundsQuery = defineQuery<RoundSummary[]>('rounds');
-/** Of `round`: its steps so far. The numbers of the current step are in the heartbeat details of its activity. */
+/** Of `dataEngineRound`: its steps so far. The numbers of the current step are in the heartbeat details of its activity. */
 export const roundProgressQuery = defineQuery<RoundProgress>('progress');
 
 /** A person's decision about a round. */
@@ -169,14 +170,13 @@ export interface RoundDecision {
   comment?: string;
 }
 
-/** Of `round`, under the policy `approve`: whether it is built upon. Refused while the round does not wait for it. */
+/** Of `dataEngineRound`, under the policy `approve`: whether it is built upon. Refused while the round does not wait for it. */
 export const decideRoundUpdate = defineUpdate<{ round: number; decision: RoundDecision['decision'] }, [RoundDecision]>(
   'decideRound',
 );
 
 export interface GenerationInput extends StepReference {
-  /** Of the activities. */
-  taskQueue: string;
+  queues: Pick<TaskQueues, 'cpu' | 'teacher'>;
   /** Set only by continue-as-new. */
   state?: GenerationState;
   paused?: boolean;
@@ -207,7 +207,7 @@ export interface OpenChunk {
 
 export interface GenerationProgress {
   round: number;
-  state: 'beginning' | 'asking' | 'paused' | 'waiting for a top-up' | 'joining' | 'done';
+  state: 'starting' | 'asking' | 'paused' | 'waiting for a top-up' | 'joining' | 'done';
   requests: number;
   answered: number;
   /** Chunks, or batches, under way. */
@@ -220,9 +220,9 @@ export interface GenerationProgress {
   estimate?: GenerationPlan['estimate'];
 }
 
-/** Of `generation`: its progress. */
+/** Of `dataEngineGeneration`: its progress. */
 export const generationProgressQuery = defineQuery<GenerationProgress>('progress');
-/** Of `generation`: adds to the run's budget. Returns the new limit. */
+/** Of `dataEngineGeneration`: adds to the run's budget. Returns the new limit. */
 export const topUpUpdate = defineUpdate<number, [{ amount: number }]>('topUp');
-/** Of `generation`: no further requests; the round continues with the answers there are. */
+/** Of `dataEngineGeneration`: no further requests; the round continues with the answers there are. */
 export const finishEarlyUpdate = defineUpdate<void, []>('finishEarly');

@@ -1,9 +1,10 @@
 /**
- * Input, result and messages of `promptOptimization`.
+ * Input, result and messages of `dataEnginePromptOptimization`.
  */
 import { defineQuery, defineUpdate } from '@temporalio/workflow';
+import type { TaskQueues } from '../src/config/workflow-schemas.ts';
 
-/** `temporal workflow start --type promptOptimization --input '{"config":"configs/demo.yaml"}'` */
+/** `temporal workflow start --type dataEnginePromptOptimization --input '{"config":"configs/demo.yaml"}'` */
 export interface PromptOptimizationInput {
   /** Path of the YAML config, as the CPU worker sees it. */
   config: string;
@@ -19,7 +20,7 @@ export interface PromptOptimizationInput {
 export interface PromptPlan {
   /** Absolute path of the folder with all prompts, samples and verdicts. */
   directory: string;
-  queue: string;
+  queues: Pick<TaskQueues, 'cpu' | 'teacher'>;
 }
 
 /** A prompt, and sample generations made with it. */

@@ -10,7 +10,7 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import { promptActivities } from './activity-options.ts';
+import { cpuActivities, promptRequests } from './activity-options.ts';
 import {
   decideUpdate,
   maxSamples,
@@ -25,7 +25,7 @@ import { PromptState } from './prompt-state.ts';
  * Makes sample generations, waits for a person's verdicts, has the teacher revise the prompt and tries the revision on
  * the same and on fresh images, until the person accepts a prompt or stops.
  */
-export async function promptOptimization(input: PromptOptimizationInput): Promise<PromptOptimizationResult> {
+export async function dataEnginePromptOptimization(input: PromptOptimizationInput): Promise<PromptOptimizationResult> {
   const { samples: count = 4, forRun } = input;
   if (!Number.isInteger(count) || count < 1 || count > maxSamples) {
     throw ApplicationFailure.nonRetryable(`samples: give 1 to ${maxSamples}, not ${input.samples}`, 'InputError');
@@ -37,16 +37,16 @@ export async function promptOptimization(input: PromptOptimizationInput): Promis
   setHandler(decideUpdate, (decision) => state.decide(decision), { validator: (given) => state.checkDecision(given) });
 
   const { workflowId } = workflowInfo();
-  const onOwnQueue = promptActivities(undefined, 'Read the config and the prompt to start from');
-  const { directory, queue } = await onOwnQueue.preparePromptOptimization({ ...input, workflowId });
+  const onOwnQueue = cpuActivities(undefined, 'Read the config and the prompt to start from', 60);
+  const { directory, queues } = await onOwnQueue.preparePromptOptimization({ ...input, workflowId });
   progress.directory = directory;
-  const activities = (summary: string) => promptActivities(queue, summary);
+  const teacher = (summary: string) => promptRequests(queues.teacher, summary);
   const reference = { runDirectory: directory, round: 0 };
 
   const makeSamples = async (iteration: number) => {
     state.enter('making samples');
-    const make = activities(`Make sample generations with prompt ${iteration}`);
-    state.showSamples(await make.makePromptSamples({ ...reference, iteration, count, forRun }));
+    const { makePromptSamples } = teacher(`Make sample generations with prompt ${iteration}`);
+    state.showSamples(await makePromptSamples({ ...reference, iteration, count, forRun }));
   };
 
   /** @returns whether there is a next prompt */
@@ -54,8 +54,8 @@ export async function promptOptimization(input: PromptOptimizationInput): Promis
     state.enter('revising');
     const { verdicts } = progress;
     try {
-      const teacher = activities(`Have the teacher revise prompt ${iteration}`);
-      const { diff } = await teacher.revisePrompt({ ...reference, iteration, verdicts, comment });
+      const { revisePrompt } = teacher(`Have the teacher revise prompt ${iteration}`);
+      const { diff } = await revisePrompt({ ...reference, iteration, verdicts, comment });
       Object.assign(progress, { diff, problem: undefined });
       state.closeIteration(iteration);
       return true;
@@ -81,8 +81,8 @@ export async function promptOptimization(input: PromptOptimizationInput): Promis
   const result: PromptOptimizationResult = { iterations: iteration + 1, directory };
   if (decision.action === 'accept') {
     state.enter('accepting');
-    const accept = activities(`Make prompt ${iteration} a version`);
-    result.accepted = await accept.acceptPrompt({ ...reference, iteration, forRun });
+    const { acceptPrompt } = cpuActivities(queues.cpu, `Make prompt ${iteration} a version`, 60);
+    result.accepted = await acceptPrompt({ ...reference, iteration, forRun });
   }
   state.enter('done');
   await condition(allHandlersFinished);

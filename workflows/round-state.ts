@@ -15,7 +15,7 @@ import { type OutcomeOf, rowOf, type StepName } from '../src/round/steps.ts';
 import { describeSteps } from './details.ts';
 import type { RoundDecision, RoundInput, RoundProgress, RunPlan, StepRecord } from './messages.ts';
 import { Steered } from './steered.ts';
-import { type Steer, steerSignal, stepNewsSignal } from './steering-messages.ts';
+import { reportStepSignal, type Steer, steerSignal } from './steering-messages.ts';
 
 const maxCommentLength = 500;
 
@@ -123,7 +123,7 @@ export class RoundState extends Steered {
     const news = { round: this.reference.round, step: name, waiting: this.waiting };
     // When a run ends, its round ends with it.
     await getExternalWorkflowHandle(parent.workflowId)
-      .signal(stepNewsSignal, news)
+      .signal(reportStepSignal, news)
       .catch(() => undefined);
   }
 

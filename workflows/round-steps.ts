@@ -6,7 +6,7 @@ import { startChild, workflowInfo } from '@temporalio/workflow';
 import { type OutcomeOf, type StepName, steps } from '../src/round/steps.ts';
 import { cpuActivities, gpuActivities, stepActivity } from './activity-options.ts';
 import { passGate } from './gate.ts';
-import { generation, verification } from './generation.ts';
+import { dataEngineGeneration, dataEngineVerification } from './generation.ts';
 import type { GenerationInput } from './messages.ts';
 import type { RoundState } from './round-state.ts';
 import { inShards } from './shards.ts';
@@ -24,18 +24,19 @@ type Runs = { [Name in StepName]?: (state: RoundState) => Promise<OutcomeOf<Name
 
 const runs: Runs = {
   embed,
-  generate: (state) => askTeacher(state, 'generation', generation, 'Ask the teacher for the samples'),
-  verify: (state) => askTeacher(state, 'verification', verification, 'Ask the teacher its own questions again'),
+  generate: (state) => askTeacher(state, 'generation', dataEngineGeneration, 'Ask the teacher for the samples'),
+  verify: (state) =>
+    askTeacher(state, 'verification', dataEngineVerification, 'Ask the teacher its own questions again'),
   finetune: ({ plan, reference }) => stepActivity(plan, 'finetune', plan.finetuneTimeoutMinutes)(reference),
   evaluate,
   gate: passGate,
 };
 
 async function embed({ plan, reference }: RoundState): Promise<OutcomeOf<'embed'>> {
-  const { embeddingShards: count = 1, partsAtOnce = defaultMaxConcurrentShards } = plan;
+  const { embeddingShards: count = 1, maxConcurrentShards = defaultMaxConcurrentShards } = plan;
   const { minutes } = steps.embed.shards;
   return inShards(
-    partsAtOnce,
+    maxConcurrentShards,
     count === 1 ? [] : Array.from({ length: count }, (_, shard) => shard),
     (shard) => {
       const gpu = gpuActivities(plan.queues.gpu, `Embed images (shard ${shard + 1} of ${count})`, minutes);
@@ -46,7 +47,7 @@ async function embed({ plan, reference }: RoundState): Promise<OutcomeOf<'embed'
 }
 
 async function evaluate({ plan, reference }: RoundState): Promise<OutcomeOf<'evaluate'>> {
-  const { evaluationSets, evaluationShards: count, partsAtOnce = defaultMaxConcurrentShards } = plan;
+  const { evaluationSets, evaluationShards: count, maxConcurrentShards = defaultMaxConcurrentShards } = plan;
   const { minutes } = steps.evaluate.shards;
   const { evaluate } = cpuActivities(
     plan.queues.cpu,
@@ -54,7 +55,7 @@ async function evaluate({ plan, reference }: RoundState): Promise<OutcomeOf<'eva
     steps.evaluate.minutes,
   );
   return inShards(
-    partsAtOnce,
+    maxConcurrentShards,
     evaluationSets.flatMap((set) => Array.from({ length: count }, (_, shard) => ({ set, shard }))),
     ({ set, shard }) => {
       const summary = `Score the ${set} questions (shard ${shard + 1} of ${count})`;
@@ -72,9 +73,10 @@ async function askTeacher<Outcome>(
   summary: string,
 ): Promise<Outcome> {
   const { plan, reference } = state;
+  const { cpu, teacher } = plan.queues;
   const child = startChild(workflow, {
     workflowId: `${workflowInfo().workflowId}/${id}`,
-    args: [{ ...reference, taskQueue: plan.queues.cpu }],
+    args: [{ ...reference, queues: { cpu, teacher } }],
     staticSummary: `${summary} (round ${reference.round})`,
   });
   return state.untilEnded(child);

@@ -16,7 +16,7 @@ import { runRoundStep } from './round-steps.ts';
 import { steerSignal } from './steering-messages.ts';
 
 /** Runs the steps of a round in order. Round 0 trains and measures only; later rounds first make the data to train on. */
-export async function round(input: RoundInput): Promise<RoundSummary | EndedEarly> {
+export async function dataEngineRound(input: RoundInput): Promise<RoundSummary | EndedEarly> {
   const state = new RoundState(input);
   setHandler(roundProgressQuery, () => state.progress);
   setHandler(steerSignal, (steer) => state.steer(steer));

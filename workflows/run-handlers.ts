@@ -20,11 +20,11 @@ import {
   maxAddedRounds,
   maxReasonLength,
   pauseUpdate,
+  reportStepSignal,
   resumeUpdate,
   retryStepUpdate,
   type StepChoice,
   skipStepUpdate,
-  stepNewsSignal,
 } from './steering-messages.ts';
 
 /** Call it before anything is waited for, so that no update is refused for coming early. */
@@ -52,7 +52,7 @@ export function handleRunMessages(run: RunState): void {
   });
   setHandler(addRoundsUpdate, ({ more }) => run.addRounds(more), { validator: (given) => checkMore(run, given) });
   setHandler(joinUpdate, () => run.progress, { validator: (given) => checkSameRun(run.input, given) });
-  setHandler(stepNewsSignal, (news) => run.onStepNews(news));
+  setHandler(reportStepSignal, (news) => run.onStepReport(news));
 }
 
 function checkPause({ paused }: DataEngineProgress, { reason }: Pause = {}): void {

@@ -21,12 +21,12 @@ import type {
   WaitingStep,
 } from './messages.ts';
 import { failureNotification, notify, waitingNotification } from './notifications.ts';
-import type { round } from './round.ts';
+import type { dataEngineRound } from './round.ts';
 import { showInSearch } from './search-attributes.ts';
 import { Steered, StepSkipped } from './steered.ts';
-import { type Answer, type Steer, type StepNews, steerSignal } from './steering-messages.ts';
+import { type Answer, type Steer, type StepReport, steerSignal } from './steering-messages.ts';
 
-type RoundHandle = ChildWorkflowHandle<typeof round>;
+type RoundHandle = ChildWorkflowHandle<typeof dataEngineRound>;
 
 export class RunState extends Steered {
   readonly progress: DataEngineProgress;
@@ -93,7 +93,7 @@ export class RunState extends Steered {
     return { rounds: plan.rounds };
   }
 
-  async onStepNews({ round, step, waiting }: StepNews): Promise<void> {
+  async onStepReport({ round, step, waiting }: StepReport): Promise<void> {
     Object.assign(this.progress, { round, step, waiting });
     this.show();
     if (waiting !== undefined) await this.notifyWaiting(waiting);
@@ -127,7 +127,7 @@ export class RunState extends Steered {
   async untilRoundEnds(
     roundWorkflowId: string,
     start: (paused: Pause | undefined) => Promise<RoundHandle>,
-  ): ReturnType<typeof round> {
+  ): ReturnType<typeof dataEngineRound> {
     Object.assign(this.progress, { round: this.nextRound, roundWorkflowId });
     const { paused } = this;
     this.currentRound = await start(paused);

@@ -30,7 +30,7 @@ export const addRoundsUpdate = defineUpdate<{ rounds: number }, [{ more: number 
 /** Sent with the start of a run (update-with-start): answered by a run that is under way, if its input is the same. */
 export const joinUpdate = defineUpdate<DataEngineProgress, [DataEngineInput]>('join');
 
-/** From `dataEngine` to `round`, and from `round` to `generation`. */
+/** From `dataEngine` to `dataEngineRound`, and from `dataEngineRound` to `dataEngineGeneration`. */
 export interface Steer {
   /** Null: resume. */
   paused?: Pause | null;
@@ -38,10 +38,10 @@ export interface Steer {
 }
 export const steerSignal = defineSignal<[Steer]>('steer');
 
-/** From `round` to `dataEngine`: its current step. */
-export interface StepNews {
+/** From `dataEngineRound` to `dataEngine`: its current step. */
+export interface StepReport {
   round: number;
   step: string;
   waiting?: WaitingStep;
 }
-export const stepNewsSignal = defineSignal<[StepNews]>('stepNews');
+export const reportStepSignal = defineSignal<[StepReport]>('reportStep');

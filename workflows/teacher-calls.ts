@@ -2,8 +2,8 @@
  * How one chunk is asked: as one activity, or as batches that the teacher works off by itself.
  */
 import { CancellationScope, isCancellation, sleep } from '@temporalio/workflow';
-import type { GenerationActivities } from '../activities/cpu.ts';
 import type { ChunkReference, StepReference } from '../activities/references.ts';
+import type { TeacherActivities } from '../activities/teacher.ts';
 import type { GenerationPlan } from '../src/round/asking/plan.ts';
 import type { AskedChunk } from '../src/teacher/teacher-chunk.ts';
 import { teacherActivities } from './activity-options.ts';
@@ -67,7 +67,7 @@ export class TeacherCalls {
     const { reference } = this;
     try {
       let { seconds } = poll;
-      while (!(await this.teacher(`Check ${batch}`).lookAfterBatch({ ...reference, batch })).ended) {
+      while (!(await this.teacher(`Check ${batch}`).checkBatch({ ...reference, batch })).ended) {
         await sleep(seconds * 1000);
         seconds = Math.min(poll.maximumSeconds, seconds * 1.5);
       }
@@ -81,7 +81,7 @@ export class TeacherCalls {
     }
   }
 
-  private teacher(summary: string): GenerationActivities {
+  private teacher(summary: string): TeacherActivities {
     return teacherActivities(this.taskQueue, summary);
   }
 }

@@ -99,7 +99,7 @@ function planOf(evaluationShards: number): RunPlan {
   return {
     ...{ run: 'fleet', directory: '/fleet', configHash: 'fleet', rounds: 0, roundsPerExecution: 1 },
     ...{ evaluationShards, hasTest: false, evaluationSets: ['validation'] },
-    queues: { cpu: 'fleet-cpu', gpu: 'fleet-gpu' },
+    queues: { cpu: 'fleet-cpu', gpu: 'fleet-gpu', teacher: 'fleet-teacher' },
     finetuneTimeoutMinutes: 5,
   };
 }

@@ -1,17 +1,18 @@
 /**
  * Activities that do no work, for what looks at the workflows alone.
  */
-import type { CpuActivities, GenerationActivities } from '../../activities/cpu.ts';
+import type { CpuActivities } from '../../activities/cpu.ts';
 import type { GpuActivities } from '../../activities/gpu.ts';
 import type { StepActivities } from '../../activities/step-activities.ts';
+import type { TeacherActivities } from '../../activities/teacher.ts';
 import { rowOf, stepNames } from '../../src/round/steps.ts';
 import type { RunPlan } from '../../workflows/messages.ts';
-import { fakeGeneration, generationPlan } from './fake-generation.ts';
+import { type FakeGeneration, fakeGeneration, fakePromptActivities, generationPlan } from './fake-generation.ts';
 
 const outcome = { seconds: 1.5, reused: false };
 
-/** A generation that was done before; tests of the workflow `generation` use the real activities. */
-function doneGeneration(calls: string[]): GenerationActivities {
+/** A generation that was done before; tests of the workflow `dataEngineGeneration` use the real activities. */
+function doneGeneration(calls: string[]): FakeGeneration {
   const { finishGeneration, ...activities } = fakeGeneration({ ...generationPlan, done: true, requests: 6 });
   return {
     ...activities,
@@ -48,7 +49,7 @@ function stepActivities(make: (activity: string) => unknown): StepActivities<'cp
 }
 
 /** All activities, each adding its name and round to `calls`. With an `approval` in the plan, rounds ask a person. */
-export function fakeActivities(plan: RunPlan, calls: string[]): CpuActivities & GpuActivities {
+export function fakeActivities(plan: RunPlan, calls: string[]): CpuActivities & GpuActivities & TeacherActivities {
   const called =
     <R>(name: string, result: R) =>
     async ({ round }: { round: number }): Promise<R> => {
@@ -69,6 +70,7 @@ export function fakeActivities(plan: RunPlan, calls: string[]): CpuActivities & 
     embedShard: called('embedShard', { ...outcome, images: 2 }),
     sample: called('sample', { ...outcome, requests: 6 }),
     ...doneGeneration(calls),
+    ...fakePromptActivities(plan.queues.cpu),
     refine: called('refine', { ...outcome, accepted: 5, rejected: 1 }),
     append: called('append', { ...outcome, version: 'abcdef', samplesAdded: 5 }),
     finetune: called('finetune', { ...outcome, samples: 20, steps: 10, loss: 1.25 }),
@@ -83,15 +85,15 @@ export function fakeActivities(plan: RunPlan, calls: string[]): CpuActivities & 
       questions: 4,
     }),
     classify: called('classify', { ...outcome, badCases: 2, errorByType: { counting: 0.5 } }),
-    compareRound: async ({ round }) => ({
+    compare: async ({ round }) => ({
       ...outcome,
       ...comparison(round),
       asksPerson: round > 0 && plan.approval !== undefined,
     }),
-    gate: async ({ round, verdict }) => {
-      calls.push(`gate ${round}${verdict === undefined ? '' : ` ${verdict.by} ${verdict.decision}`}`);
-      const accepted = verdict?.decision !== 'reject';
-      const by = round === 0 ? 'first' : (verdict?.by ?? 'test');
+    gate: async ({ round, given }) => {
+      calls.push(`gate ${round}${given === undefined ? '' : ` ${given.by} ${given.decision}`}`);
+      const accepted = given?.decision !== 'reject';
+      const by = round === 0 ? 'first' : (given?.by ?? 'test');
       return { ...outcome, ...comparison(round), accepted, by, reason: '', lastGood: accepted ? round : round - 1 };
     },
     report: called('report', { ...outcome, file: '/run/report.html' }),

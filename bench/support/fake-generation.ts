@@ -2,8 +2,9 @@
  * The activities of a generation and of a prompt optimization that ask no teacher.
  */
 import { ApplicationFailure } from '@temporalio/activity';
-import type { GenerationActivities } from '../../activities/cpu.ts';
-import type { PromptActivities } from '../../activities/prompt.ts';
+import type { CpuActivities } from '../../activities/cpu.ts';
+import type { PromptActivities, PromptRequests } from '../../activities/prompt.ts';
+import type { TeacherActivities } from '../../activities/teacher.ts';
 import type { GenerationPlan } from '../../src/round/asking/plan.ts';
 
 export const generationPlan: GenerationPlan = {
@@ -12,7 +13,7 @@ export const generationPlan: GenerationPlan = {
   chunks: 4,
   chunkSize: 2,
   requests: 8,
-  atOnce: 2,
+  maxConcurrentChunks: 2,
   estimate: {
     requests: 8,
     promptTokens: 80,
@@ -28,11 +29,18 @@ export const generationPlan: GenerationPlan = {
   poll: { seconds: 0.05, maximumSeconds: 0.1 },
 };
 
+/** The activities of generation and verification, of both queues. */
+export type FakeGeneration = Omit<TeacherActivities, keyof PromptRequests> &
+  Pick<
+    CpuActivities,
+    'startGeneration' | 'finishGeneration' | 'startVerification' | 'finishVerification' | 'recordTopUp'
+  >;
+
 /** A generation in which each request costs 0.1; batches end at the second look, unless they never do. */
 export function fakeGeneration(
   plan: GenerationPlan,
   options: { batchesEnd?: boolean; beforeChunk?: () => Promise<void> } = {},
-): GenerationActivities {
+): FakeGeneration {
   const { batchesEnd = true, beforeChunk = async () => undefined } = options;
   const looks = new Map<string, number>();
   const asked = (allowance = Number.POSITIVE_INFINITY) => {
@@ -48,8 +56,8 @@ export function fakeGeneration(
     };
   };
   return {
-    beginGeneration: async () => structuredClone(plan),
-    beginVerification: async () => structuredClone(plan),
+    startGeneration: async () => structuredClone(plan),
+    startVerification: async () => structuredClone(plan),
     askChunk: async ({ allowance }) => {
       await beforeChunk();
       return asked(allowance);
@@ -60,7 +68,7 @@ export function fakeGeneration(
       looks.set(batch, 0);
       return { batch, requests: plan.chunkSize };
     },
-    lookAfterBatch: async ({ batch }) => {
+    checkBatch: async ({ batch }) => {
       const look = (looks.get(batch) ?? 0) + 1;
       looks.set(batch, look);
       const ended = batchesEnd && look > 1;
@@ -91,10 +99,10 @@ export function fakeGeneration(
 }
 
 /** A teacher whose second proposal is of no use. */
-export function fakePromptActivities(queue: string): PromptActivities {
+export function fakePromptActivities(queue: string): PromptActivities & PromptRequests {
   let revisions = 0;
   return {
-    preparePromptOptimization: async () => ({ directory: '/run', queue }),
+    preparePromptOptimization: async () => ({ directory: '/run', queues: { cpu: queue, teacher: queue } }),
     makePromptSamples: async ({ iteration, count }) => ({
       iteration,
       samples: Array.from({ length: count }, (_, index) => ({ id: `s${index}`, images: 'same', dropped: false })),

@@ -7,6 +7,7 @@ import { connectClient } from '../../cli/temporal-client.ts';
 import { endingWithUs, type OwnedProcess, startOwned } from '../../demo/command/child-process.ts';
 import { startTemporalServer } from '../../demo/command/temporal-server.ts';
 import type { LocalTeacherCounts } from '../../demo/local-teacher/server.ts';
+import { teacherQueueOf } from '../../src/config/workflow-schemas.ts';
 import { projectFile } from '../../src/core/files.ts';
 import { firstMatch, memoryOf, processorTimeOfGroups } from './process-figures.ts';
 
@@ -31,6 +32,7 @@ export interface ProcessorTime {
 }
 
 export const taskQueue = 'bench-generation';
+export const queues = { cpu: taskQueue, teacher: teacherQueueOf(taskQueue) };
 
 /**
  * Starts the server and the teacher; workers are started one by one.

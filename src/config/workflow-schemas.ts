@@ -10,8 +10,15 @@ export const temporalSchema = z.strictObject({
       gpu: z
         .string()
         .min(1)
-        .default('gpu')
-        .describe('Task queue of the GPU workers. One per kind of GPU, such as gpu-a100, keeps them apart.'),
+        .default('data-engine-gpu')
+        .describe(
+          'Task queue of the GPU workers. One per kind of GPU, such as data-engine-gpu-a100, keeps them apart.',
+        ),
+      teacher: z
+        .string()
+        .min(1)
+        .optional()
+        .describe('Task queue of the requests to the teacher. Default: that of `cpu`, with `-teacher` added.'),
     })
     .prefault({}),
   roundsPerExecution: count.default(10).describe('Rounds before the workflow continues as new.'),
@@ -43,6 +50,23 @@ export const temporalSchema = z.strictObject({
     })
     .prefault({}),
 });
+
+/** The queues of a run. */
+export interface TaskQueues {
+  cpu: string;
+  gpu: string;
+  teacher: string;
+}
+
+export function taskQueuesOf({ temporal }: { temporal: z.output<typeof temporalSchema> }): TaskQueues {
+  const { cpu, gpu, teacher = teacherQueueOf(cpu) } = temporal.taskQueues;
+  return { cpu, gpu, teacher };
+}
+
+/** The queue of the requests to the teacher where nothing else is set: a CPU worker polls it besides its own. */
+export function teacherQueueOf(cpuQueue: string): string {
+  return `${cpuQueue}-teacher`;
+}
 
 export const notifyEvents = ['round', 'failed', 'approval', 'done'] as const;
 

@@ -23,7 +23,7 @@ export interface StepRow {
   /** Its folder, in that of the run or of each round; absent where it has none. */
   folder?: { of: 'run' | 'round'; name: string };
   queue: Queue;
-  /** The activity that runs the step; absent where a workflow of its own does, or where it needs a person's verdict. */
+  /** The activity that runs the step; absent where a workflow of its own does, or where it needs a person's decision. */
   activity?: string;
   /** The first round that has the step; of a step of the run, the round before which it runs. */
   firstRound: 0 | 1;
@@ -185,7 +185,7 @@ export const steps = {
   compare: {
     folder: { of: 'round', name: 'compare' },
     queue: 'cpu',
-    activity: 'compareRound',
+    activity: 'compare',
     firstRound: 0,
     minutes: 60,
     local: [],

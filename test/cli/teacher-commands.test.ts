@@ -5,14 +5,17 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { createCpuActivities } from '../../activities/cpu.ts';
 import { writeGenerationRun } from '../../bench/support/generation-run.ts';
 import { startLocalTeacher } from '../../demo/local-teacher/server.ts';
 import { appendToLedger, readLedger } from '../../src/teacher/ledger.ts';
-import { extensions } from '../../workers/extensions.ts';
 import { generationProgressQuery } from '../../workflows/messages.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
-import { createWorker, startEnvironment, type WorkflowTestEnvironment } from '../workflows/environment.ts';
+import {
+  cpuAndTeacherActivities,
+  createWorker,
+  startEnvironment,
+  type WorkflowTestEnvironment,
+} from '../workflows/environment.ts';
 
 const launcher = fileURLToPath(new URL('../../bin/dataengine.mjs', import.meta.url));
 const requests = 40;
@@ -50,12 +53,12 @@ async function waitingGeneration(work: (workflowId: string, result: Promise<unkn
   const { context, teacher } = await setUp({ budget: { limit: 0.6 } });
   const taskQueue = context.run.root;
   const workflowId = `${context.run.root}/round-1/generation`;
-  const worker = await createWorker(environment, taskQueue, createCpuActivities({ extensions }));
+  const worker = await createWorker(environment, taskQueue, cpuAndTeacherActivities());
   await worker.runUntil(async () => {
-    const handle = await environment.temporal.client.workflow.start('generation', {
+    const handle = await environment.temporal.client.workflow.start('dataEngineGeneration', {
       taskQueue,
       workflowId,
-      args: [{ runDirectory: context.run.root, round: 1, taskQueue }],
+      args: [{ runDirectory: context.run.root, round: 1, queues: { cpu: taskQueue, teacher: taskQueue } }],
     });
     await expect
       .poll(async () => (await handle.query(generationProgressQuery)).state, { timeout: 60_000 })

@@ -263,7 +263,7 @@ test('Quality: Interactive Prompt Optimization, with our commands and with Tempo
   expect(await handle().result()).toMatchObject({ iterations: 1 });
 
   await type(
-    `temporal workflow start --type promptOptimization --task-queue data-engine --workflow-id better-prompt --input '{"config":"configs/minigpt4-7b.yaml","samples":4}'`,
+    `temporal workflow start --type dataEnginePromptOptimization --task-queue data-engine --workflow-id better-prompt --input '{"config":"configs/minigpt4-7b.yaml","samples":4}'`,
   );
   const waiting = async (iteration: number) => {
     const { phase, current } = await handle().query<{
@@ -297,7 +297,8 @@ test('Operations and extending: workers with metrics and health, a queue, a trai
     expect(await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text()).toContain('temporal_');
   });
   for (const line of [
-    'npm run dataengine -- worker gpu --task-queue gpu-a100',
+    'npm run dataengine -- worker gpu --task-queue data-engine-gpu-a100',
+    'npm run dataengine -- worker teacher',
     'dataengine worker gpu --trainer examples/shortest-answer-trainer.ts',
   ]) {
     const worker = start(line);

@@ -4,6 +4,7 @@
  */
 import { createCpuActivities } from '../../activities/cpu.ts';
 import { createGpuActivities } from '../../activities/gpu.ts';
+import { createTeacherActivities } from '../../activities/teacher.ts';
 import { typescriptTrainer } from '../../src/trainer/supervisor/trainer-command.ts';
 import { extensions } from '../../workers/extensions.ts';
 import type { RoundProgress } from '../../workflows/messages.ts';
@@ -15,13 +16,14 @@ const environment = await startEnvironment();
 try {
   const trainer = typescriptTrainer(pretendTrainerEntry);
   const cpu = await createWorker(environment, 'data-engine', createCpuActivities({ extensions }));
-  const gpu = await createWorker(environment, 'gpu', createGpuActivities({ extensions, trainer }));
+  const gpu = await createWorker(environment, 'data-engine-gpu', createGpuActivities({ extensions, trainer }));
+  const teacher = await createWorker(environment, 'data-engine-teacher', createTeacherActivities({ extensions }));
   const { workflow } = environment.temporal.client;
   const run = async () => {
     await workflow.execute('dataEngine', { taskQueue: 'data-engine', workflowId: 'tiny', args: [{ config }] });
     return workflow.getHandle('tiny/round-1').query<RoundProgress>('progress');
   };
-  const { steps } = await cpu.runUntil(gpu.runUntil(run()));
+  const { steps } = await cpu.runUntil(gpu.runUntil(teacher.runUntil(run())));
   process.stdout.write(`${JSON.stringify(steps)}\n`);
 } finally {
   await environment.temporal.teardown();

@@ -31,7 +31,7 @@ test('the local teacher, the review of prompts, the health of a worker and its m
   onTestFinished(() => teacher.close());
   const review = await serveReview({} as Review, { port: 0 });
   onTestFinished(() => review.close());
-  const health = await serveHealth({} as Worker, { port: 0 });
+  const health = await serveHealth([] as Worker[], { port: 0 });
   onTestFinished(() => health.close());
   const [metricsPort] = (await freePorts(1)) as [number];
   installTelemetry({ metricsAddress: `127.0.0.1:${metricsPort}` });

@@ -10,6 +10,7 @@ import { Worker } from '@temporalio/worker';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { createCpuActivities } from '../../activities/cpu.ts';
 import { createGpuActivities } from '../../activities/gpu.ts';
+import { createTeacherActivities } from '../../activities/teacher.ts';
 import { freePorts } from '../../demo/command/child-process.ts';
 import { temporalExecutable } from '../../demo/command/temporal-server.ts';
 import { typescriptTrainer } from '../../src/trainer/supervisor/trainer-command.ts';
@@ -48,7 +49,7 @@ test('metrics, health and traces of a run', async () => {
   const configFile = await writeTinyRun(await temporaryFolder(), (config) => ({
     ...config,
     rounds: 1,
-    temporal: { ...config.temporal, taskQueues: { cpu: 'telemetry', gpu: 'telemetry' } },
+    temporal: { ...config.temporal, taskQueues: { cpu: 'telemetry', gpu: 'telemetry', teacher: 'telemetry' } },
   }));
   const worker = await Worker.create({
     connection: temporal.nativeConnection,
@@ -56,13 +57,14 @@ test('metrics, health and traces of a run', async () => {
     workflowsPath,
     activities: {
       ...createCpuActivities({ extensions }),
+      ...createTeacherActivities({ extensions }),
       ...createGpuActivities({ extensions, trainer: typescriptTrainer(pretendTrainerEntry) }),
     },
     plugins: traces && [traces.plugin],
   });
   const stopWatching = await withNvidiaSmi('0, 1024, 81920', () => watchGpuMemory());
   onTestFinished(stopWatching);
-  const health = await serveHealth(worker, { port: 0 });
+  const health = await serveHealth([worker], { port: 0 });
   const ask = () => fetch(`http://127.0.0.1:${health.port}/healthz`);
   expect((await ask()).status).toBe(503);
   await worker.runUntil(async () => {
@@ -91,7 +93,7 @@ test('metrics, health and traces of a run', async () => {
   await traces?.close();
   await until(() => received.length > 0);
   const spans = received.join('\n');
-  for (const name of ['RunWorkflow:dataEngine', 'StartChildWorkflow:round', 'RunActivity:finetune']) {
+  for (const name of ['RunWorkflow:dataEngine', 'StartChildWorkflow:dataEngineRound', 'RunActivity:finetune']) {
     expect(spans).toContain(name);
   }
   expect(spans).toContain('test-worker');

@@ -32,7 +32,7 @@ function planOn(taskQueue: string, changes: Partial<RunPlan> = {}): RunPlan {
     evaluationShards: 1,
     hasTest: true,
     evaluationSets: ['validation', 'test'],
-    queues: { cpu: taskQueue, gpu: taskQueue },
+    queues: { cpu: taskQueue, gpu: taskQueue, teacher: taskQueue },
     finetuneTimeoutMinutes: 5,
     ...changes,
   };
@@ -158,7 +158,7 @@ test('images are embedded in the configured shards, which are then joined', asyn
 test('no more shards are scheduled at a time than the config says', async () => {
   const queue = newQueue();
   const activities = fakeActivities(
-    planOn(queue, { rounds: 0, evaluationShards: 12, partsAtOnce: 3, evaluationSets: ['validation'] }),
+    planOn(queue, { rounds: 0, evaluationShards: 12, maxConcurrentShards: 3, evaluationSets: ['validation'] }),
     [],
   );
   const waiting: number[] = [];

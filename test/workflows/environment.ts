@@ -7,7 +7,10 @@ import {
   type WorkerOptions,
   type WorkflowBundleWithSourceMap,
 } from '@temporalio/worker';
+import { createCpuActivities } from '../../activities/cpu.ts';
+import { createTeacherActivities } from '../../activities/teacher.ts';
 import { temporalExecutable } from '../../demo/command/temporal-server.ts';
+import { extensions } from '../../workers/extensions.ts';
 import { workflowsPath } from '../../workers/worker-settings.ts';
 
 /** A real Temporal server for a test file, and the workflows bundled once. */
@@ -29,6 +32,12 @@ export async function startEnvironment(extraArgs: string[] = []): Promise<Workfl
   ]);
   return { temporal, workflowBundle };
 }
+
+/** The activities of CPU workers and of the teacher's queue, for tests where one worker has them all. */
+export const cpuAndTeacherActivities = () => ({
+  ...createCpuActivities({ extensions }),
+  ...createTeacherActivities({ extensions }),
+});
 
 /** A worker for workflows and the given activities on one queue. */
 export function createWorker(

@@ -2,15 +2,13 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { createCpuActivities } from '../../activities/cpu.ts';
 import { writeGenerationRun } from '../../bench/support/generation-run.ts';
 import { type LocalTeacherOptions, startLocalTeacher } from '../../demo/local-teacher/server.ts';
 import { generate } from '../../src/round/generate/generate.ts';
 import { generationFolder } from '../../src/round/generate/work.ts';
 import type { StepContext } from '../../src/round/step-context.ts';
-import { extensions } from '../../workers/extensions.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
-import { createWorker, type WorkflowTestEnvironment } from './environment.ts';
+import { cpuAndTeacherActivities, createWorker, type WorkflowTestEnvironment } from './environment.ts';
 
 /** How many requests a run has, and the `teacher` part of its config. */
 export interface GenerationSetup {
@@ -44,11 +42,11 @@ export async function setUpGeneration(
   const folder = await temporaryFolder();
   const context = await writeGenerationRun(folder, requests, { baseUrl: teacher.baseUrl, ...settings });
   const start = () =>
-    environment.temporal.client.workflow.start('generation', {
+    environment.temporal.client.workflow.start('dataEngineGeneration', {
       taskQueue: folder,
       workflowId: folder,
-      args: [{ runDirectory: context.run.root, round: 1, taskQueue: folder }],
+      args: [{ runDirectory: context.run.root, round: 1, queues: { cpu: folder, teacher: folder } }],
     });
-  const worker = await createWorker(environment, folder, createCpuActivities({ extensions }));
+  const worker = await createWorker(environment, folder, cpuAndTeacherActivities());
   return { teacher, context, workflowId: folder, start, worker };
 }

@@ -1,5 +1,5 @@
 /**
- * The workflow `generation` with its real activities, a real server and a real teacher over HTTP.
+ * The workflow `dataEngineGeneration` with its real activities, a real server and a real teacher over HTTP.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { LocalTeacherOptions } from '../../demo/local-teacher/server.ts';

@@ -9,23 +9,25 @@ import { promisify } from 'node:util';
 import type { WorkflowHandle } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createCpuActivities } from '../../activities/cpu.ts';
-import { createPromptActivities } from '../../activities/prompt.ts';
 import { temporalExecutable } from '../../demo/command/temporal-server.ts';
 import { readJsonLines } from '../../src/core/read-json.ts';
 import { promptSampleSchema } from '../../src/generation/prompt-optimization/prompt-samples.ts';
 import { promptFile } from '../../src/round/prompt-file.ts';
 import { readPromptTemplate } from '../../src/teacher/prompt-template.ts';
-import { extensions } from '../../workers/extensions.ts';
 import type {
   PromptOptimizationInput,
   PromptOptimizationResult,
   PromptProgress,
 } from '../../workflows/prompt-messages.ts';
-import type { promptOptimization } from '../../workflows/prompt-optimization.ts';
+import type { dataEnginePromptOptimization } from '../../workflows/prompt-optimization.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { tinyConfig, tinyContext, writeTinyRun } from '../round/tiny-run.ts';
-import { createWorker, startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
+import {
+  cpuAndTeacherActivities,
+  createWorker,
+  startEnvironment,
+  type WorkflowTestEnvironment,
+} from './environment.ts';
 
 const run = promisify(execFile);
 let environment: WorkflowTestEnvironment;
@@ -36,7 +38,7 @@ beforeAll(async () => {
 
 afterAll(() => environment?.temporal.teardown());
 
-type Handle = WorkflowHandle<typeof promptOptimization>;
+type Handle = WorkflowHandle<typeof dataEnginePromptOptimization>;
 const progressOf = (handle: Handle) => handle.query<PromptProgress>('progress');
 
 /** Waits until the workflow waits for a person to look at that iteration. */
@@ -65,13 +67,11 @@ async function optimize(
   const config = await writeTinyRun(folder, (tiny) => ({
     ...tiny,
     teacher: { ...tiny.teacher, mistakeRate: 0, prompt, ...teacher },
+    temporal: { ...tiny.temporal, taskQueues: { teacher: 'data-engine' } },
   }));
-  const worker = await createWorker(environment, 'data-engine', {
-    ...createCpuActivities({ extensions }),
-    ...createPromptActivities({ extensions }),
-  });
+  const worker = await createWorker(environment, 'data-engine', cpuAndTeacherActivities());
   return worker.runUntil(async () => {
-    const handle: Handle = await environment.temporal.client.workflow.start('promptOptimization', {
+    const handle: Handle = await environment.temporal.client.workflow.start('dataEnginePromptOptimization', {
       taskQueue: 'data-engine',
       workflowId,
       args: [{ config, samples: 3, ...input }],

@@ -117,7 +117,7 @@ describe('pause and resume', () => {
           },
         }),
       async (handle) => {
-        await until(() => asked === generationPlan.atOnce);
+        await until(() => asked === generationPlan.maxConcurrentChunks);
         await handle.executeUpdate('pause');
         const generation = environment.temporal.client.workflow.getHandle(`${handle.workflowId}/round-1/generation`);
         // The run signals the round, and the round its generation: until then, chunks that end are followed by others.
@@ -127,7 +127,7 @@ describe('pause and resume', () => {
         });
         first.open();
         await until(async () => (await generation.query<{ state: string }>('progress')).state === 'paused');
-        expect(asked).toBe(generationPlan.atOnce);
+        expect(asked).toBe(generationPlan.maxConcurrentChunks);
         await handle.executeUpdate('resume');
       },
     );

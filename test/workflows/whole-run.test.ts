@@ -11,6 +11,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createCpuActivities } from '../../activities/cpu.ts';
 import { createGpuActivities } from '../../activities/gpu.ts';
+import { createTeacherActivities } from '../../activities/teacher.ts';
 import { runningWith } from '../../bench/support/processes.ts';
 import { describeFailure, rootCause } from '../../cli/failures.ts';
 import { watch } from '../../cli/watch/watch.ts';
@@ -30,14 +31,15 @@ beforeAll(async () => {
 
 afterAll(() => environment?.temporal.teardown());
 
-const queues = { cpu: 'data-engine', gpu: 'gpu' };
+const queues = { cpu: 'data-engine', gpu: 'data-engine-gpu', teacher: 'data-engine-teacher' };
 
-/** Runs the work while a CPU and a GPU worker are up. */
+/** Runs the work while a worker for each queue is up. */
 async function withWorkers<R>(trainerEnvironment: Record<string, string>, work: () => Promise<R>): Promise<R> {
   const trainer = { ...typescriptTrainer(pretendTrainerEntry), environment: trainerEnvironment };
   const cpuWorker = await createWorker(environment, queues.cpu, createCpuActivities({ extensions }));
   const gpuWorker = await createWorker(environment, queues.gpu, createGpuActivities({ extensions, trainer }));
-  return cpuWorker.runUntil(gpuWorker.runUntil(work()));
+  const teacherWorker = await createWorker(environment, queues.teacher, createTeacherActivities({ extensions }));
+  return cpuWorker.runUntil(teacherWorker.runUntil(gpuWorker.runUntil(work())));
 }
 
 async function tinyFolder(change?: (config: TinyConfig) => object) {

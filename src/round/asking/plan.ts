@@ -18,7 +18,7 @@ export interface GenerationPlan {
   chunkSize: number;
   requests: number;
   /** Chunks, or batches, that may run at the same time. */
-  atOnce: number;
+  maxConcurrentChunks: number;
   estimate: GenerationEstimate;
   /** The currency of the prices; absent when the model has no price. */
   currency?: string | undefined;
@@ -57,7 +57,7 @@ export async function planWork<Request extends TeacherRequest>(
     chunks: countChunks(chunks),
     chunkSize: chunks.size,
     requests: chunks.requests,
-    atOnce: mode.maxConcurrentChunks(settings),
+    maxConcurrentChunks: mode.maxConcurrentChunks(settings),
     estimate: await estimateGeneration({ work, chunks, teacher, price, ledger }),
     currency: price?.currency,
     spent: ledger.cost,

@@ -30,7 +30,7 @@ const maximumReasonLength = 200;
  * Writes `comparison.json` (paired tests, overall and by question type), `forgotten.json` (what the best earlier rounds
  * got right and this one doesn't) and, where a person decides, `samples.html`. Round 0 is compared with nothing.
  */
-export async function compareRound(context: StepContext): Promise<CompareOutcome> {
+export async function compare(context: StepContext): Promise<CompareOutcome> {
   const { config, run, round } = context;
   const lineage = await lineageBefore(context, round);
   const builtOn = lineage.at(-1);

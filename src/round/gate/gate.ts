@@ -10,7 +10,7 @@ import { isRight } from '../../evaluation/round-comparison.ts';
 import { findStop, type Stop, type StopInput } from '../../evaluation/stop-rules.ts';
 import { readLedger } from '../../teacher/ledger.ts';
 import { readPrice } from '../../teacher/prices.ts';
-import { compareRound } from '../compare/compare.ts';
+import { compare } from '../compare/compare.ts';
 import type { CompareOutcome } from '../compare/results.ts';
 import { comparisonFile } from '../compare/results.ts';
 import { readAnswers } from '../evaluate/results.ts';
@@ -36,7 +36,7 @@ export interface Verdict {
  */
 export async function gate(context: StepContext, verdict?: Verdict): Promise<GateOutcome> {
   const { config, run, round } = context;
-  const compared = await compareRound(context);
+  const compared = await compare(context);
   const lineage = await lineageBefore(context, round);
   const comparison = await finishedStep(run, round, 'compare');
   const comparisonHash = comparison.manifest.outputs[comparisonFile] ?? '';

@@ -6,7 +6,6 @@ import { bundleWorkflowCode, Worker, type WorkflowBundleWithSourceMap } from '@t
 import { DeterminismViolationError } from '@temporalio/workflow';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { fakeActivities } from '../../../bench/support/fake-activities.ts';
-import { fakePromptActivities } from '../../../bench/support/fake-generation.ts';
 import { workflowsPath } from '../../../workers/worker-settings.ts';
 import * as messages from '../../../workflows/messages.ts';
 import * as promptMessages from '../../../workflows/prompt-messages.ts';
@@ -64,7 +63,7 @@ describe('the stored histories cover', () => {
   });
 
   test('every activity', () => {
-    const known = [...Object.keys(fakeActivities(planOn(''), [])), ...Object.keys(fakePromptActivities(''))];
+    const known = Object.keys(fakeActivities(planOn(''), []));
     const taken = events().map((event) => event.activityTaskScheduledEventAttributes?.activityType.name);
     expect([...new Set(taken)].filter((name) => name !== undefined).sort()).toEqual(known.sort());
   });

@@ -34,7 +34,7 @@ export function planOn(taskQueue: string, changes: Partial<RunPlan> = {}): RunPl
     evaluationShards: 1,
     hasTest: true,
     evaluationSets: ['validation', 'test'],
-    queues: { cpu: taskQueue, gpu: taskQueue },
+    queues: { cpu: taskQueue, gpu: taskQueue, teacher: taskQueue },
     finetuneTimeoutMinutes: 5,
     ...changes,
   };
@@ -55,8 +55,8 @@ function aGeneration(
 ): Scenario {
   return {
     name,
-    workflow: 'generation',
-    input: (taskQueue) => ({ runDirectory: '/run', round: 1, taskQueue }),
+    workflow: 'dataEngineGeneration',
+    input: (queue) => ({ runDirectory: '/run', round: 1, queues: { cpu: queue, teacher: queue } }),
     activities: () => fakeGeneration({ ...generationPlan, ...changes }, options),
     meanwhile,
   };
@@ -119,7 +119,6 @@ function steeredRun(): Scenario {
 }
 
 export const scenarios: Scenario[] = [
-  // Its stored history is older than the workflow `verification`, and replays by the activity in its place.
   aRun(
     'run',
     { verifies: true, evaluationShards: 2, notifyOn: ['round', 'done'] },
@@ -214,7 +213,7 @@ export const scenarios: Scenario[] = [
   aGeneration('generation-of-several-executions', { chunks: 40 }),
   {
     name: 'prompt-optimization',
-    workflow: 'promptOptimization',
+    workflow: 'dataEnginePromptOptimization',
     input: () => ({ config: 'tiny.yaml', samples: 2 }),
     activities: fakePromptActivities,
     meanwhile: async (handle) => {
@@ -232,7 +231,7 @@ export const scenarios: Scenario[] = [
   },
   {
     name: 'prompt-optimization-stopped',
-    workflow: 'promptOptimization',
+    workflow: 'dataEnginePromptOptimization',
     input,
     activities: fakePromptActivities,
     meanwhile: async (handle) => {
