@@ -30,7 +30,7 @@ export function addCompareCommand(program: Command): void {
 }
 
 /** The comparisons as a table for a terminal; scores and differences in percent. */
-export function formatComparisons(comparisons: readonly Comparison[], { color = false } = {}): string {
+function formatComparisons(comparisons: readonly Comparison[], { color = false } = {}): string {
   const head = [
     'set',
     'measure',

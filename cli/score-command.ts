@@ -39,7 +39,7 @@ interface PredictionScores {
 }
 
 /** The scores as a table for a terminal. */
-export function formatScore({ questions, predicted, unknown, ...scores }: PredictionScores): string {
+function formatScore({ questions, predicted, unknown, ...scores }: PredictionScores): string {
   const table = new Table({
     head: ['measure', 'score %'],
     colAligns: ['left', 'right'],

@@ -28,7 +28,7 @@ export const pope: Benchmark<z.output<typeof lineSchema> & BenchmarkQuestion> = 
     return lines.map((line) => ({ ...line, id: line.question_id, image: join(images, line.image) }));
   },
 
-  // The question (what the model's family puts around it comes by itself), and the answers to rank, after what all of
+  // The question (the model's family adds its own words around it), and the answers to rank, after what all of
   // them start with.
   ask: ({ text }) => ({ question: listedQuestion(text), answerStart: '', answers: ['Yes', 'No'] }),
 

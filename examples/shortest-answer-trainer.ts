@@ -1,7 +1,7 @@
 /**
  * A trainer of one's own, in any language: a program that is given a job file and answers with JSON lines
  * (`src/trainer/protocol.ts`). This one does evaluate jobs only, with no model: it finds the shortest answer likeliest, a
- * baseline that tells how much a benchmark's choices give away.
+ * baseline that shows how much a benchmark's choices give away.
  *
  *   dataengine worker gpu --trainer examples/shortest-answer-trainer.ts
  */
@@ -10,7 +10,7 @@ import { type EvaluationQuestion, evaluationQuestionSchema, jobSpecSchema } from
 
 const say = (message: object) => process.stdout.write(`${JSON.stringify(message)}\n`);
 
-// The parent's end of the pipe closes when the worker dies: nothing may go on without it.
+// The parent's end of the pipe closes when the worker dies: the trainer must end with it.
 process.stdin.on('end', () => process.exit(1)).resume();
 
 const job = jobSpecSchema.parse(JSON.parse(readFileSync(process.argv[2] as string, 'utf8')));

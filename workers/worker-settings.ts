@@ -13,7 +13,7 @@ export const teacherSlots = 20;
 /** How long a worker that is to stop waits for its activities. */
 export const shutdownForceSeconds = 60;
 
-export const logFormats = ['text', 'json'] as const;
+const logFormats = ['text', 'json'] as const;
 export type LogFormat = (typeof logFormats)[number];
 
 export interface WorkerSettings {

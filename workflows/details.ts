@@ -128,7 +128,7 @@ export function roundNumber(value: number | undefined, decimals: number): string
   return value === undefined ? '–' : value.toFixed(decimals);
 }
 
-export function totalSeconds(row: RoundSummary): number {
+function totalSeconds(row: RoundSummary): number {
   return Object.values(row.seconds).reduce((sum, seconds) => sum + seconds, 0);
 }
 

@@ -36,7 +36,7 @@ const ofFile = (read: (file: string) => Promise<unknown>) => async (file: string
     await read(file);
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
-    if (!error.message.startsWith(error.file)) throw new Error(`the message does not begin with the file: ${error}`);
+    if (!error.message.startsWith(error.file)) throw new Error(`the message does not start with the file: ${error}`);
   }
 };
 

@@ -10,7 +10,7 @@ import { adaptedModules } from '../../src/trainer/jobs/finetune/lora.ts';
 import { type MemoryPlan, planMemory } from '../../src/trainer/jobs/finetune/memory-plan.ts';
 
 /** The memory of a GPU's driver, CUDA's libraries and TensorFlow's allocator beside the tensors: an estimate. */
-export const RESERVED_BYTES = 1.5e9;
+const RESERVED_BYTES = 1.5e9;
 const TOKEN_STEP = 16;
 
 export interface PlannedFinetune extends MemoryPlan {

@@ -22,7 +22,7 @@ const file = 'SmolLM2-135M-Instruct.Q4_1.gguf';
  *
  * @throws InputError when the Python environment is missing or can't read the file, or `output` exists
  */
-export async function writeSmollm2(output: string): Promise<void> {
+async function writeSmollm2(output: string): Promise<void> {
   const place = resolve(output);
   const python = await pythonOfSetup('python');
   await requireFree(place);

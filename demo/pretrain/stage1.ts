@@ -239,7 +239,7 @@ async function readTensors(file: string): Promise<Map<string, Float32Array> | un
 }
 
 /** The scenes of stage 1. */
-export function stage1Scenes({ seed, images }: Stage1Settings): Scene[] {
+function stage1Scenes({ seed, images }: Stage1Settings): Scene[] {
   return Array.from({ length: images }, (_, index) => randomScene(seededRandom(seed).fork('scene').fork(index)));
 }
 

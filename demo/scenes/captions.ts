@@ -3,7 +3,7 @@ import type { Scene, SceneObject } from './scene.ts';
 import type { Background } from './vocabulary.ts';
 
 /** How captions say where an image was taken. */
-export const BACKGROUND_PHRASES: Readonly<Record<Background, readonly string[]>> = {
+const BACKGROUND_PHRASES: Readonly<Record<Background, readonly string[]>> = {
   beach: ['on a beach', 'at the beach'],
   street: ['on a street', 'in the street'],
   park: ['in a park', 'in the park'],

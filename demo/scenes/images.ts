@@ -20,7 +20,7 @@ export interface SceneImage {
 }
 
 /** As COCO names its files: twelve digits. */
-export function cocoFileName(id: number): string {
+function cocoFileName(id: number): string {
   return `${String(id).padStart(12, '0')}.jpg`;
 }
 

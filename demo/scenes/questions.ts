@@ -34,7 +34,7 @@ const ASKERS = {
 export type SceneQuestionType = keyof typeof ASKERS;
 export const QUESTION_TYPES = Object.keys(ASKERS) as SceneQuestionType[];
 
-export function isSceneQuestionType(type: string): type is SceneQuestionType {
+function isSceneQuestionType(type: string): type is SceneQuestionType {
   return Object.hasOwn(ASKERS, type);
 }
 

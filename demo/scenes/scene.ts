@@ -57,7 +57,7 @@ export interface PartialObject {
 }
 
 /** Side of the square canvas in pixels. */
-export const CANVAS_SIZE = 160;
+const CANVAS_SIZE = 160;
 
 const SIDE: Readonly<Record<Size, { mean: number; spread: number; jitter: number }>> = {
   large: { mean: 48, spread: 1, jitter: 2 },

@@ -45,7 +45,7 @@ export const stopSchema = z.strictObject({
     .int()
     .positive()
     .optional()
-    .describe('Ends the run when this many rounds together brought no significant gain (at gate.level).'),
+    .describe('Ends the run when this many rounds together had no significant gain (at gate.level).'),
   budget: z
     .number()
     .positive()

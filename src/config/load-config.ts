@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { describeFirstIssue, fieldPath, InputError } from '../core/input-error.ts';
 import { type ConfigSource, readConfigSource } from './config-source.ts';
 import { type Config, configJsonSchema, configSchema } from './schema.ts';
-import { nearestKey, newNameOf } from './unknown-keys.ts';
+import { knownKeys, nearestKey, newNameOf } from './unknown-keys.ts';
 
 /** What the command line or a workflow's input may change in a config file. */
 export interface ConfigOverrides {
@@ -17,7 +17,7 @@ export interface ConfigOverrides {
  * Reads a YAML config and what it extends, expands environment variables, applies the overrides and fills in
  * defaults.
  *
- * @throws InputError with the line of a syntax error; with the line and the nearest known key for an unknown key, or
+ * @throws InputError with the line of a syntax error; with the line and the nearest known keys for an unknown key, or
  *   its new name when it was renamed; with the line and field of a value that is not allowed
  */
 export async function loadConfig(file: string, overrides: ConfigOverrides = {}): Promise<Config> {
@@ -59,8 +59,10 @@ function inputErrorOf({ placeOf }: ConfigSource, error: z.ZodError): InputError 
 function aboutUnknown(place: readonly PropertyKey[], key: string): { problem: string; remedy: string } {
   const newName = newNameOf([...place, key]);
   if (newName !== undefined) return { problem: `was renamed to ${newName}`, remedy: 'Use the new name' };
-  const nearest = nearestKey(configJsonSchema(), place, key);
-  return { problem: 'no such key', remedy: nearest ? `Did you mean ${nearest}?` : 'Remove it' };
+  const schema = configJsonSchema();
+  const nearest = nearestKey(schema, place, key);
+  const remedy = nearest ? `Did you mean ${nearest}?` : `Known here are ${knownKeys(schema, place).join(', ')}`;
+  return { problem: 'no such key', remedy };
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -42,19 +42,22 @@ function patternOf(key: PropertyKey, index: number): string {
 type SchemaNode = z.core.JSONSchema.BaseSchema;
 
 /**
- * The known key that was most likely meant: one of the same name elsewhere in the config, or else the key of the same
- * group that differs in the fewest letters. A path from the top of the config.
+ * The known key that was most likely meant: the key of the same group that differs in few letters, or else one of the
+ * same name elsewhere in the config. A path from the top of the config; undefined where none is near.
  */
 export function nearestKey(schema: SchemaNode, place: readonly PropertyKey[], unknown: string): string | undefined {
   const elsewhere = allPaths(schema).find((keys) => sameWord(String(keys.at(-1)), unknown));
-  const siblings = Object.keys(nodeAt(schema, place)?.properties ?? {});
-  const sibling = siblings
+  const sibling = knownKeys(schema, place)
     .map((key) => ({ key, cost: distance(key.toLowerCase(), unknown.toLowerCase()) }))
     .sort((left, right) => left.cost - right.cost)[0];
-  if (sibling && (sibling.cost <= Math.max(1, unknown.length / 3) || !elsewhere)) {
-    return fieldPath([...place, sibling.key]);
-  }
+  const isNear = (share: number) => sibling !== undefined && sibling.cost <= Math.max(1, unknown.length * share);
+  if (sibling && (isNear(1 / 3) || (!elsewhere && isNear(1 / 2)))) return fieldPath([...place, sibling.key]);
   return elsewhere && fieldPath(elsewhere);
+}
+
+/** The keys of the group at that place of the config. */
+export function knownKeys(schema: SchemaNode, place: readonly PropertyKey[]): string[] {
+  return Object.keys(nodeAt(schema, place)?.properties ?? {});
 }
 
 // batch_size, batch-size and batchSize are the same word.

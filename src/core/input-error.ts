@@ -65,6 +65,8 @@ export function describeFirstIssue(error: z.ZodError): { field: string; problem:
   const [first, ...others] = error.issues;
   if (!first) return { field: '', problem: 'does not have the expected shape' };
   const more = others.length > 0 ? ` (and ${others.length} more)` : '';
-  const text = first.message.replace(/^Invalid input: /, '').replace(/\.$/, '');
-  return { field: fieldPath(first.path), problem: `${text}${more}` };
+  const text = first.message
+    .replace(/^Invalid input: .* received undefined$/, 'is missing')
+    .replace(/^Invalid input: /, '');
+  return { field: fieldPath(first.path), problem: `${text.replace(/\.$/, '')}${more}` };
 }

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { type ParseError, parse, printParseErrorCode } from 'jsonc-parser';
 import type { z } from 'zod';
+import { hashFile } from './hash.ts';
 import { describeFirstIssue, InputError } from './input-error.ts';
 
 /**
@@ -86,6 +87,17 @@ export async function readTextFile(file: string): Promise<string> {
   } catch (cause) {
     throw inputErrorOfFile(file, cause);
   }
+}
+
+/**
+ * SHA-256 of a file that a person named.
+ *
+ * @throws InputError when it is missing, is a folder, or may not be read.
+ */
+export async function hashInputFile(file: string): Promise<string> {
+  return hashFile(file).catch((cause: unknown) => {
+    throw inputErrorOfFile(file, cause);
+  });
 }
 
 /** The error of opening or reading a file that a person named: an InputError where that person can repair it. */

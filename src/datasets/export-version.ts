@@ -7,7 +7,7 @@ import { type ExportInput, writeParquetDataset } from './export-parquet.ts';
 import { checkOutObject } from './version-objects.ts';
 import { type DatasetVersion, lineageOf, versionsFolder } from './versions.ts';
 
-export const exportFormats = ['reference', 'llava', 'parquet'] as const;
+const exportFormats = ['reference', 'llava', 'parquet'] as const;
 export type ExportFormat = (typeof exportFormats)[number];
 
 /**

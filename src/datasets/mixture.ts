@@ -18,7 +18,7 @@ export interface MixturePart {
 
 /**
  * Writes the input of a training run: `samples.jsonl`, the samples that it uses, and `order.json`, their order: step s,
- * slot b trains on line `order[s * batchSize + b]`, from 0. The order for a larger count begins with the samples of the
+ * slot b trains on line `order[s * batchSize + b]`, from 0. The order for a larger count starts with the samples of the
  * order for a smaller one.
  *
  * The parts are streamed; two numbers per sample and one per draw are in memory.

@@ -122,11 +122,11 @@ export class RecordScanner {
     this.position -= keep;
     if (this.started !== undefined) this.started = 0;
     if (this.rest.length > LARGEST_ELEMENT) {
-      throw new ScanError(this.base, `the value that begins here does not end within ${LARGEST_ELEMENT} bytes`);
+      throw new ScanError(this.base, `the value that starts here does not end within ${LARGEST_ELEMENT} bytes`);
     }
   }
 
-  /** Reads white space and the marks between values. @returns whether a value begins at the position */
+  /** Reads white space and the marks between values. @returns whether a value starts at the position */
   private skipToValue(): boolean {
     const { rest } = this;
     for (; this.position < rest.length; this.position += 1) {
@@ -268,7 +268,7 @@ export class RecordScanner {
   }
 }
 
-/** The position of the closing quote of the string that begins at `from`, when it is there. */
+/** The position of the closing quote of the string that starts at `from`, when it is there. */
 function endOfString(bytes: Buffer, from: number): number | undefined {
   for (let quote = bytes.indexOf(QUOTE, from); quote >= 0; quote = bytes.indexOf(QUOTE, quote + 1)) {
     let first = quote;

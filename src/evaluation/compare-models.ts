@@ -98,7 +98,7 @@ interface Evaluation {
 async function evaluationsIn(folder: string): Promise<Evaluation[]> {
   const entries = await readdir(folder, { withFileTypes: true }).catch((cause: NodeJS.ErrnoException) => {
     throw new InputError(
-      { file: folder, problem: `can't be read (${cause.code})`, remedy: 'Name an evaluation’s folder' },
+      { file: folder, problem: `can't be read (${cause.code})`, remedy: 'Name the folder of an evaluation' },
       { cause },
     );
   });

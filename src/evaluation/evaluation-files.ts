@@ -9,8 +9,8 @@ import { writeJson, writeJsonLines } from '../core/write-file.ts';
 import type { AnsweredQuestion, Measures } from './benchmarks/benchmark.ts';
 
 export const scoresFile = 'scores.json';
-export const questionScoresFile = 'question-scores.jsonl';
-export const predictionsFile = 'predictions.jsonl';
+const questionScoresFile = 'question-scores.jsonl';
+const predictionsFile = 'predictions.jsonl';
 
 const estimateSchema = z.object({ value: z.number(), low: z.number(), high: z.number(), count: z.number() });
 

@@ -46,7 +46,7 @@ export function findStop({ targetScore, plateau, budget, score }: StopInput): St
       before.round === now.round
         ? `none of ${attempts} was built upon`
         : `round ${now.round} is not significantly better than round ${before.round}`;
-    return { rule: 'plateau', reason: `${attempts} brought no gain: ${what}` };
+    return { rule: 'plateau', reason: `${attempts} had no significant gain: ${what}` };
   }
   if (budget !== undefined && budget.spent >= budget.limit) {
     const { spent, limit, currency } = budget;

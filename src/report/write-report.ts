@@ -31,7 +31,7 @@ export async function writeReport(input: WriteReportInput): Promise<void> {
     { title: 'Forgotten', body: forgettingTable(rounds) },
     { title: 'Accuracy and loss', body: await figures(scoreFigures(rounds)) },
     { title: 'Benchmarks', body: benchmarkTable(rounds) + abilityTables(rounds) },
-    { title: 'Weights, what was sampled, and what it brought', body: await figures(samplingFigures(rounds)) },
+    { title: 'Weights, what was sampled, and what it gained', body: await figures(samplingFigures(rounds)) },
     { title: 'Time and cost', body: await figures(costFigures(rounds)) },
     { title: 'Bad cases', body: await badCaseGallery(badCases) },
     { title: 'Generated samples', body: await generatedGallery(generated) },

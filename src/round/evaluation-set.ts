@@ -4,6 +4,7 @@
 import limitConcurrency from 'p-limit';
 import type { Config } from '../config/schema.ts';
 import { hashFile } from '../core/hash.ts';
+import { hashInputFile } from '../core/read-json.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
 import { aokvqaImagePath, readAokvqa } from '../datasets/aokvqa.ts';
 import { benchmarkOf } from '../evaluation/benchmarks/index.ts';
@@ -80,7 +81,7 @@ function evaluatedFiles(config: Config, run: RunDirectory): EvaluationSet[] {
 }
 
 function hashFiles(files: readonly string[]): Promise<string[]> {
-  return Promise.all(files.map((file) => hashFile(file)));
+  return Promise.all(files.map(hashInputFile));
 }
 
 async function hashesOf(files: readonly string[], signal: AbortSignal): Promise<Map<string, string>> {

@@ -3,7 +3,7 @@
  */
 import { join } from 'node:path';
 import type { Config } from '../config/schema.ts';
-import { hashFile } from '../core/hash.ts';
+import { hashInputFile } from '../core/read-json.ts';
 import { gptvqa } from '../datasets/engine-data.ts';
 import { type TrainDataset, type TrainingSample, type TrainSource, trainingSample } from '../datasets/train-dataset.ts';
 import { trainDatasets } from '../datasets/train-datasets.ts';
@@ -29,7 +29,7 @@ export async function mixtureParts(config: Config, generated: GeneratedData[]): 
   const parts = await Promise.all(
     base.map(async (part) => {
       const { dataset, path } = part;
-      return { ...part, hash: await hashFile(dataset.contentFile?.(path) ?? path) };
+      return { ...part, hash: await hashInputFile(dataset.contentFile?.(path) ?? path) };
     }),
   );
   const added = generated.map(({ round, file, hash }) => ({

@@ -103,7 +103,8 @@ export const steps = {
     firstRound: 1,
     local: [],
     resume: [],
-    description: 'ask the teacher its own questions again, where the config sets verify.blindAnswers or its like',
+    description:
+      'ask the teacher its own questions again, where verify.blindAnswers or verify.languageOnlyAnswers is set',
     writes: '`verify/`, where the config asks for it: how the teacher answers its own questions',
     summary: ({ answers, samples, unanswered = 0 }: VerifyOutcome) =>
       `${answers} answers about ${samples} samples${leftOut(unanswered)}`,

@@ -138,7 +138,7 @@ export function newCallId(): string {
   return `${processToken}-${callNumber}`;
 }
 
-/** What the names of a chunk's files begin with. */
+/** What the names of a chunk's files start with. */
 export const callFilesOf = (chunk: number): string => `chunk-${String(chunk).padStart(6, '0')}.`;
 
 /** The calls of a chunk, open to add to. */
@@ -203,7 +203,7 @@ async function readLines(folder: string, files: readonly string[]): Promise<Call
 }
 
 /** Sums up calls. */
-export function summarizeCalls(lines: readonly CallLine[]): CallSummary {
+function summarizeCalls(lines: readonly CallLine[]): CallSummary {
   const sent = new Map<string, SentCall>();
   const answered = new Map<string, RawAnswer>();
   const failed = new Map<string, Extract<CallLine, { kind: 'failed' }>>();

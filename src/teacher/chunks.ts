@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import type { z } from 'zod';
 import { parseJson } from '../core/read-json.ts';
 
-/** Where each chunk begins in a file of requests. */
+/** Where each chunk starts in a file of requests. */
 export interface ChunkIndex {
   /** Requests in a chunk; the last may have fewer. */
   size: number;

@@ -67,7 +67,7 @@ export function parsePromptTemplate(
 }
 
 /** The placeholders of a prompt for generation. */
-export const generationPlaceholders = ['captions', 'boxes', 'type_title', 'type_explanation', 'examples'] as const;
+const generationPlaceholders = ['captions', 'boxes', 'type_title', 'type_explanation', 'examples'] as const;
 
 /**
  * Replaces the placeholders of a prompt by values. A value is plain text: what looks like a placeholder in it stays.

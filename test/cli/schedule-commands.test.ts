@@ -93,7 +93,7 @@ test('missed times are run, one after another', async () => {
   });
   const { recent } = await factsOf('missed');
   expect(recent.map(({ at }) => at).sort()).toEqual(['01', '02', '03'].map((day) => `2026-03-${day}T02:00:00.000Z`));
-  // Each night does all of its work before the next begins.
+  // Each night does all of its work before the next starts.
   expect(calls.filter((call) => /^(?:prepareRun|report)/.test(call))).toEqual(
     Array.from({ length: 3 }, () => ['prepareRun', 'report 0']).flat(),
   );

@@ -32,7 +32,7 @@ test('a file of predictions is scored, as JSON', async () => {
   });
 });
 
-test('or as a table that tells what has no prediction, and what no question is there for', async () => {
+test('or as a table that names questions without a prediction, and predictions without a question', async () => {
   const table = await score(predictions);
   expect(table).toContain('1 of 2 questions have a prediction');
   expect(table).toContain('1 predictions are for questions that are not in the file');

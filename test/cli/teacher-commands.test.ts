@@ -88,7 +88,7 @@ describe('estimate', () => {
     expect((await readLedger(context.run.root)).calls).toBe(0);
   });
 
-  test('says that a model without a price costs nobody knows what', async () => {
+  test('reports that the cost of a model without a price is unknown', async () => {
     const { config } = await setUp({ model: 'home-made' });
     const { output } = await dataengine('estimate', '--config', config);
     expect(output).toMatch(/cost: +unknown: .*prices\.yaml has no price for home-made/);
@@ -103,7 +103,7 @@ describe('estimate', () => {
 });
 
 describe('top-up', () => {
-  test('adds to the budget of a generation that waits, which then goes on', async () => {
+  test('adds to the budget of a generation that waits, which then continues', async () => {
     const { context, teacher } = await waitingGeneration(async (workflowId, result) => {
       expect(await dataengine('top-up', workflowId, '10')).toMatchObject({
         code: 0,

@@ -67,6 +67,10 @@ describe('loadConfig', () => {
     ],
     ['finetunes: {}\n', 'run.yaml:3: finetunes: no such key. Did you mean finetune?'],
     ['warmup_steps: 5\n', 'run.yaml:3: warmup_steps: no such key. Did you mean finetune.learningRate.warmupSteps?'],
+    [
+      'verify: { twice: 1 }\n',
+      'run.yaml:3: verify.twice: no such key. Known here are blindAnswers, agreement, languageOnlyAnswers, languageOnlyRight, keepNeedsNoImage, temperature, blindPrompt, languageOnlyPrompt',
+    ],
   ])('names the nearest known key for %j', async (addition, message) => {
     expect(await messageOf(least + addition)).toBe(message);
   });
@@ -126,8 +130,8 @@ describe('loadConfig', () => {
   });
 
   it('names a key that is missing', async () => {
-    expect(await messageOf('model: { path: a }\n')).toContain('run.yaml: data: expected object, received undefined');
-    expect(await messageOf('')).toContain('run.yaml: model: expected object, received undefined');
+    expect(await messageOf('model: { path: a }\n')).toContain('run.yaml: data: is missing');
+    expect(await messageOf('')).toContain('run.yaml: model: is missing');
   });
 
   it('gives the line of a YAML syntax error', async () => {

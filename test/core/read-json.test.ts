@@ -66,7 +66,7 @@ describe('parseJson', () => {
   });
 
   it('counts further problems', () => {
-    expect(failureOf('[{},{}]').message).toContain('[0].question: expected string, received undefined (and 3 more)');
+    expect(failureOf('[{},{}]').message).toContain('[0].question: is missing (and 3 more)');
   });
 });
 

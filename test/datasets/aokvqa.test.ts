@@ -47,7 +47,7 @@ describe('readAokvqa', () => {
     ],
     ['a correct choice below zero', [question({ correct_choice_idx: -1 })], '[0].correct_choice_idx', /is -1/],
     ['three choices', [question({ choices: ['a', 'b', 'c'] })], '[0].choices', /expected/],
-    ['a missing question', [question({ question: undefined })], '[0].question', /expected string/],
+    ['a missing question', [question({ question: undefined })], '[0].question', /is missing/],
     ['an id used twice', [question(), question()], '[1].question_id', /is also the id of \[0\]/],
   ])('names the field of %s', async (_, records, field, problem) => {
     const file = await questionFile(records);

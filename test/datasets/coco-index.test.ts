@@ -141,7 +141,7 @@ describe('withCoco', () => {
     await expect(index(files)).rejects.toThrow(`${files.captions}:3:32: is not valid JSON`);
   });
 
-  it('tells a file that was cut short, even between two tokens', async () => {
+  it('reports a file that was cut short, even between two tokens', async () => {
     for (const length of [300, 303, 310, JSON.stringify(instances).length - 1]) {
       const files = await cocoFiles({ instances: JSON.stringify(instances).slice(0, length) });
       await expect(index(files)).rejects.toThrow(

@@ -93,7 +93,7 @@ describe('streamRecords', () => {
     await expect(read(text, { a: schema })).rejects.toThrow(/records\.json:3:20: is not valid JSON/);
   });
 
-  it('tells a list from an object', async () => {
+  it('distinguishes a list from an object', async () => {
     await expect(read('[{"id": 1}]', { a: schema })).rejects.toThrow(/a: is missing/);
     await expect(read('{"a": [{"id": 1}]}', { '': schema })).rejects.toThrow(/is not a list/);
   });

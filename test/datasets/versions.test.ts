@@ -83,7 +83,7 @@ describe('findVersion', () => {
 });
 
 describe('compareVersions', () => {
-  it('tells what was added and removed, whatever file it lies in', async () => {
+  it('reports what was added and removed, whatever file it is in', async () => {
     const { runRoot, append } = await versionedRun();
     const before = await append(1, [engineSample(1), engineSample(2)]);
     const again = await append(1, [engineSample(2)]);
@@ -136,7 +136,7 @@ it('a run without versions has none', async () => {
   expect(await versionHistory(await temporaryFolder())).toEqual([]);
 });
 
-it('a killed append leaves a history that reads, and goes on', async () => {
+it('a killed append leaves a history that can be read and continued', async () => {
   const { runRoot, append } = await versionedRun();
   await append(1, [engineSample(1)]);
   const log = join(runRoot, 'dataset-versions', 'log.jsonl');

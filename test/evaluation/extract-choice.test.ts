@@ -30,7 +30,7 @@ test.each([
   'A or B',
   'An image with many things on a large table in front of a window',
   `A long story of ${'many words '.repeat(10)}, and one rabbit`,
-])('of %s the rules can tell nothing', (answer) => expect(extractChoice(answer, choices)).toBeUndefined());
+])('of %s the rules decide nothing', (answer) => expect(extractChoice(answer, choices)).toBeUndefined());
 
 test('a letter that is no choice of the question is none', () => {
   expect(extractChoice('D', choices)).toBeUndefined();

@@ -14,7 +14,7 @@ const plateau = (before: { round: number; answers: Answered[] }, now: { round: n
   plateau: { rounds: 2, level: 0.05, before, now },
 });
 
-test('without rules a run goes on', () => {
+test('without rules a run continues', () => {
   expect(findStop({ score: 100 })).toBeUndefined();
 });
 
@@ -26,12 +26,12 @@ test('a score that reaches the target ends it', () => {
   });
 });
 
-test('rounds that bring no significant gain end it', () => {
+test('rounds without a significant gain end it', () => {
   const weak = answers('-----+++++');
-  // One question more is no gain that chance could not bring.
+  // One question more may be chance.
   expect(findStop(plateau({ round: 1, answers: weak }, { round: 3, answers: answers('+----+++++') }))).toEqual({
     rule: 'plateau',
-    reason: 'the last 2 rounds brought no gain: round 3 is not significantly better than round 1',
+    reason: 'the last 2 rounds had no significant gain: round 3 is not significantly better than round 1',
   });
   expect(findStop(plateau({ round: 1, answers: weak }, { round: 3, answers: answers('++++++++++') }))).toBeUndefined();
   expect(findStop(plateau({ round: 1, answers: weak }, { round: 1, answers: weak }))?.reason).toContain(

@@ -104,7 +104,7 @@ test("the benchmark is evaluated: the model writes its answers, which are scored
   expect(measures).toMatchObject({ accuracy: {} });
 });
 
-test('a written answer is right as far as people gave the same, whatever it begins with', async () => {
+test('a written answer is right as far as people gave the same, whatever it starts with', async () => {
   const people = ['red', 'Red.', 'the red', 'a blue one', 'a blue one', 'green'];
   const program = `
     import { benchmarkOf } from './src/evaluation/benchmarks/index.ts';

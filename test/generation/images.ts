@@ -2,7 +2,7 @@ import type { AnnotatedImage } from '../../src/datasets/coco.ts';
 
 type Given = { id: number } & Partial<Pick<AnnotatedImage, 'captions' | 'boxes'>>;
 
-/** An annotated image of 100 by 200 pixels; it has one box and one caption unless told otherwise. */
+/** An annotated image of 100 by 200 pixels; it has one box and one caption by default. */
 export function annotatedImage({
   id,
   captions = ['a cat on a door'],

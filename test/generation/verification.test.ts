@@ -16,7 +16,7 @@ const templates = {
   blind: await readPromptTemplate('configs/prompts/verify-v1.md', blindPlaceholders),
   language_only: await readPromptTemplate('configs/prompts/verify-without-picture-v1.md', languageOnlyPlaceholders),
 };
-// A scene of the demo domain, as its annotations tell it.
+// A scene of the demo domain, as its annotations describe it.
 const image = {
   id: 1,
   fileName: '1.jpg',
@@ -56,7 +56,7 @@ describe('what is asked', () => {
     }
   });
 
-  test('never tells the answer, and tells of the image only when blind', () => {
+  test('never contains the answer, and describes the image only when blind', () => {
     for (const request of requests) {
       const prompt = verificationMessages(request, images, templates)
         .map(({ content }) => content)

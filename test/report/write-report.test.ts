@@ -79,7 +79,7 @@ async function written(input: Partial<ReportInput>): Promise<string> {
 }
 
 describe('the report', () => {
-  test('tells the figures of each round', async () => {
+  test('has the figures of each round', async () => {
     const html = await written({ rounds: [baseRound, dataRound], configSummary: [{ label: 'Seed', value: '17' }] });
     const cells = [...html.matchAll(/<(?:td|th scope="row")>([^<]*)</g)].map(([, text]) => text);
     expect(cells.slice(0, 22)).toEqual([

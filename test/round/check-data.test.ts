@@ -126,7 +126,7 @@ describe('data check', () => {
     expect([read.mock.calls.length, check.mock.calls.length]).toEqual([3, 2]);
   });
 
-  test('tells what to download when nothing is there', async () => {
+  test('names what to download when nothing is there', async () => {
     const { data, problems } = await tinyRun();
     await rm(data(''), { recursive: true });
     const found = await problems();

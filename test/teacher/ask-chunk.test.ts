@@ -215,16 +215,16 @@ describe('when something goes wrong', () => {
           ? asker.ask(one, ...rest).then(() => Promise.reject(new TeacherError('no', { retryable: true, status: 500 })))
           : asker.ask(one, ...rest),
     });
-    const patiently = (asker: RequestAsker<GenerationRequest>, attempts: number) =>
+    const withAttempts = (asker: RequestAsker<GenerationRequest>, attempts: number) =>
       askWithRetries(() => askChunk({ ...input, asker }), { attempts, sleep: async () => undefined });
     await expect(
-      patiently(
+      withAttempts(
         broken(() => true),
         10,
       ),
     ).rejects.toThrow('20 of 20');
     expect(
-      await patiently(
+      await withAttempts(
         broken((number) => number === 7),
         10,
       ),

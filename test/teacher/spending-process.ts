@@ -3,7 +3,7 @@
  * `spending-process.ts <run directory> <source> <limit> <how>`. Each call can cost 2 and costs 1.
  *
  * `until-refused` makes calls, three at once, until the budget is used up; `hang` reserves one call and waits to be
- * killed. It tells on standard output what it did.
+ * killed. It reports on standard output what it did.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { OutOfBudget, openSpending } from '../../src/teacher/spending.ts';

@@ -54,7 +54,7 @@ function distances(from: PartialObject, to: PartialObject, { width, height }: Pa
 }
 
 /** The direction in which `to` lies as seen from `from`, when the two are in one row or one column. */
-export function directionOf(from: PartialObject, to: PartialObject, scene: PartialScene): Direction | undefined {
+function directionOf(from: PartialObject, to: PartialObject, scene: PartialScene): Direction | undefined {
   const [across, down] = distances(from, to, scene);
   if (Math.abs(down) < SAME_LINE && Math.abs(across) > CLEARLY_APART) return across < 0 ? 'left' : 'right';
   if (Math.abs(across) < SAME_LINE && Math.abs(down) > CLEARLY_APART) return down < 0 ? 'above' : 'below';

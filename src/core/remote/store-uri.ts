@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { InputError } from '../input-error.ts';
 
-/** Where objects are kept: a bucket, and what all their keys begin with. */
+/** Where objects are kept: a bucket, and what all their keys start with. */
 export interface StoreUri {
   bucket: string;
   /** Without slashes at its ends; may be empty. */

@@ -10,8 +10,8 @@ import type { AokvqaPredictions } from '../aokvqa-predictions.ts';
 import type { EvaluatedQuestion } from '../bad-cases.ts';
 import { type AnsweredQuestion, type Benchmark, requireImageFolder } from './benchmark.ts';
 
-export const aokvqaResultsFile = 'aokvqa_eval.json';
-export const aokvqaPredictionsFile = 'aokvqa_predictions.json';
+const aokvqaResultsFile = 'aokvqa_eval.json';
+const aokvqaPredictionsFile = 'aokvqa_predictions.json';
 
 /** Enough for `The answer is` and the few words of a direct answer. */
 const MAXIMUM_NEW_TOKENS = 24;

@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { fileExists } from '../../core/files.ts';
 import { hashBytes } from '../../core/hash.ts';
 import { describeFirstIssue, InputError } from '../../core/input-error.ts';
+import { inputErrorOfFile } from '../../core/read-json.ts';
 import { writeFileAtomically } from '../../core/write-file.ts';
 
 /** One row: a question, or one of its rotations for CircularEval. */
@@ -28,7 +29,7 @@ export interface MmbenchQuestion {
 }
 
 /** Rows whose indices differ by multiples of it are rotations of one question. */
-export const ROTATION_STEP = 1_000_000;
+const ROTATION_STEP = 1_000_000;
 
 /** The index of the question that a row is a rotation of. */
 export function groupIndex({ index }: Pick<MmbenchQuestion, 'index'>): number {
@@ -171,12 +172,7 @@ function explain(file: string, cause: unknown): unknown {
     const problem = `is not a tab-separated file of MMBench, or was cut short: ${cause.message.split('\n')[0]}`;
     return new InputError({ file, line, problem, remedy: 'Download the file again' }, { cause });
   }
-  const { code } = cause as NodeJS.ErrnoException;
-  if (code === 'ENOENT') return new InputError({ file, problem: 'no such file', remedy: 'Check the path' }, { cause });
-  if (code === 'EISDIR') {
-    return new InputError({ file, problem: 'is a folder, not a file', remedy: 'Name the file inside it' }, { cause });
-  }
-  return cause;
+  return inputErrorOfFile(file, cause);
 }
 
 function parseRow(

@@ -29,7 +29,7 @@ export async function writePromptVersion(input: {
 }
 
 /** Replaces `version` in the front matter of a prompt. */
-export function withVersion(text: string, version: string): string {
+function withVersion(text: string, version: string): string {
   return text.replace(/^version:.*$/m, `version: ${version}`);
 }
 

@@ -76,7 +76,7 @@ function findDefect(text: string, before: string): string | undefined {
 }
 
 /** The change from one prompt to the next, as `diff -u` writes it. */
-export function diffOf(before: string, after: string): string {
+function diffOf(before: string, after: string): string {
   return createTwoFilesPatch('before', 'after', before, after, '', '', { context: 2 });
 }
 

@@ -69,7 +69,7 @@ export interface Decoder {
 }
 
 /** The length that a prompt is padded to: few lengths, so that few functions are traced. */
-export function paddedLength(promptLength: number): number {
+function paddedLength(promptLength: number): number {
   return Math.ceil(promptLength / PROMPT_STEP) * PROMPT_STEP;
 }
 

@@ -13,7 +13,7 @@ export const promptFormSchema = z.strictObject({
    * and behind the image and the answer each for itself, or all as one text.
    */
   tokenized: z.enum(['apart', 'together']),
-  /** A question about an image, up to where the answer begins; `{question}` stands for the question. */
+  /** A question about an image, up to where the answer starts; `{question}` stands for the question. */
   turn: z.string(),
   /** The same without an image: the answer can only be known from the words. */
   turnWithoutImage: z.string(),

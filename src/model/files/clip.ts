@@ -50,7 +50,7 @@ const clipConfigSchema = z.preprocess(
       projection_dim: size.default(512),
       vision_config: clipVisionSchema.prefault({}),
     })
-    // CLIPModel goes by its own `projection_dim`, not by that of its vision part.
+    // CLIPModel uses its own `projection_dim`, not by that of its vision part.
     .transform(({ projection_dim, vision_config }) => ({ ...vision_config, projection_dim })),
 );
 
@@ -59,7 +59,7 @@ const clipConfigSchema = z.preprocess(
  *
  * @throws InputError naming the file and the setting that is missing or not supported.
  */
-export async function readClipConfig(directory: string): Promise<ClipVisionConfig> {
+async function readClipConfig(directory: string): Promise<ClipVisionConfig> {
   return readJson(path.join(directory, 'config.json'), clipConfigSchema);
 }
 
@@ -88,7 +88,7 @@ export function clipVisionTensors(config: ClipVisionConfig): Shapes {
 }
 
 /** What `CLIPModel` needs to embed images. */
-export function clipTensors(config: ClipVisionConfig): Map<string, number[]> {
+function clipTensors(config: ClipVisionConfig): Map<string, number[]> {
   return new Map([
     ...prefixed('vision_model', clipVisionTensors(config)),
     ...linear('visual_projection', config.hidden_size, config.projection_dim, false),

@@ -3,7 +3,7 @@ import { writeJson } from '../../core/write-file.ts';
 import { characterOfByte, toByteCharacters, wordPattern } from './byte-alphabet.ts';
 
 /** Special tokens; the place in the list is the id. */
-export const specialTokens = ['<s>', '</s>', '<pad>', '<ImageHere>'] as const;
+const specialTokens = ['<s>', '</s>', '<pad>', '<ImageHere>'] as const;
 
 /** The content of a `tokenizer.json` with a byte-level BPE model, as Hugging Face's `tokenizers` write it. */
 export interface TokenizerJson {

@@ -1,7 +1,8 @@
 /** Which images are embedded, and the job of the trainer that embeds them. */
 import { join } from 'node:path';
-import { hashFile, hashValue } from '../../core/hash.ts';
+import { hashValue } from '../../core/hash.ts';
 import type { Manifest } from '../../core/manifest.ts';
+import { hashInputFile } from '../../core/read-json.ts';
 import { writeJson } from '../../core/write-file.ts';
 import { aokvqaImagePath, readAokvqa } from '../../datasets/aokvqa.ts';
 import { suitableImages } from '../../generation/sample-requests.ts';
@@ -25,9 +26,9 @@ export async function whatIsEmbedded({
   const clip = config.sampling.embeddings?.model;
   const inputs = {
     model: clip === undefined ? await baseModelHash(config) : hashValue(await hashModelFiles(clip)),
-    instances: await hashFile(annotations.instances),
-    captions: await hashFile(annotations.captions),
-    questions: await hashFile(questions.file),
+    instances: await hashInputFile(annotations.instances),
+    captions: await hashInputFile(annotations.captions),
+    questions: await hashInputFile(questions.file),
     limit: questions.limit,
     maximumBoxes: config.sampling.maximumBoxes,
   };

@@ -11,7 +11,7 @@ import { manifestIn } from '../finished-step.ts';
 import { stepDirectory } from '../step-directory.ts';
 import { type Decision, readDecisionFile } from './results.ts';
 
-export const lineageFile = 'lineage.json';
+const lineageFile = 'lineage.json';
 
 /** What `lineageBefore` needs of a step's context. */
 interface Place {

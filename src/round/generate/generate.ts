@@ -2,8 +2,8 @@
  * The step `generate`: asks the teacher for each of the round's requests.
  */
 import { readdir } from 'node:fs/promises';
-import { hashFile } from '../../core/hash.ts';
 import { runStepOnce, type StepToRun, startStep } from '../../core/manifest.ts';
+import { hashInputFile } from '../../core/read-json.ts';
 import { writeFileAtomically } from '../../core/write-file.ts';
 import { generationRequest } from '../../generation/sample-requests.ts';
 import { readCallLog } from '../../teacher/call-log.ts';
@@ -74,7 +74,7 @@ async function generationStep(
     inputs: {
       requests: sampled.manifest.outputs[requestsFile],
       prompt: template.hash,
-      questionTypes: await hashFile(config.data.questionTypes),
+      questionTypes: await hashInputFile(config.data.questionTypes),
       teacher: teacherIdentity(config.teacher),
     },
     inSeveralCalls: true,

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { hashFile } from '../../core/hash.ts';
 import { runStepOnce } from '../../core/manifest.ts';
+import { hashInputFile } from '../../core/read-json.ts';
 import { writeJson, writeJsonLines } from '../../core/write-file.ts';
 import { drawableWeights, imageIdOf, sampleRequests } from '../../generation/sample-requests.ts';
 import { readPromptTemplate } from '../../teacher/prompt-template.ts';
@@ -44,8 +44,8 @@ export async function sample(context: StepContext): Promise<SampleOutcome> {
     inputs: {
       version: samplingVersion,
       classified: classified.manifest.outputs,
-      instances: await hashFile(annotations.instances),
-      captions: await hashFile(annotations.captions),
+      instances: await hashInputFile(annotations.instances),
+      captions: await hashInputFile(annotations.captions),
       embeddings: (await manifestIn(run, directoryOf(run, 0, 'embed') as string, { weights: true }))?.outputs,
       earlierRequests: earlier.hashes,
       evaluation: await questionFiles(config),

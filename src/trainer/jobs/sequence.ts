@@ -75,7 +75,7 @@ export function promptIds(prompt: string, settings: PromptSettings): { ids: numb
  * The ids of a text that follows another one. A tokenizer that puts a space before every text would put one
  * into the middle were the second text given to it alone.
  */
-export function continuationIds(tokenizer: Tokenizer, before: string, text: string): number[] {
+function continuationIds(tokenizer: Tokenizer, before: string, text: string): number[] {
   const start = tokenizer.encode(before);
   const whole = tokenizer.encode(before + text);
   const differs = start.findIndex((id, index) => id !== whole[index]);

@@ -207,7 +207,7 @@ describe.skipIf(s3Server === undefined)('a run in a store', () => {
 
   it('gives the second of two attempts that finish the same step the result of the first', async () => {
     const { store, a, b } = await fleet();
-    // Both go over a finished step of other inputs: none of them has to say that it begins.
+    // Both replace a finished step of other inputs: neither has to announce that it starts.
     await a.work((run) => step(run, 'before'), { owns });
     const slow = gate();
     const started = gate();

@@ -16,7 +16,7 @@ import { FIXTURES, openFixture, readFeed, relativeDifference, weightsAmong } fro
 const STEPS = 20;
 const schedule = { initial: 1e-6, peak: 1e-2, final: 1e-5, warmupSteps: 5 };
 const WEIGHT_DECAY = 0.05;
-/** Where the images of the three samples begin. */
+/** Where the images of the three samples start. */
 const IMAGE_STARTS = [3, 2, 4];
 
 describe.each(['tiny-blip2', 'tiny-llava'])('%s', (folder) => {

@@ -45,7 +45,7 @@ def main(kind, directory):
     torch.manual_seed(0)
     module = AutoModelForImageTextToText.from_config(AutoConfig.for_model(kind, **config))
     for parameter in module.parameters():
-        # Larger than a model is begun with, so that images and words make a difference.
+        # Larger than the usual initial values, so that images and words make a difference.
         torch.nn.init.normal_(parameter, std=0.08) if parameter.dim() > 1 else None
     module.save_pretrained(directory)
     write(directory / "preprocessor_config.json", preprocessor)
@@ -185,7 +185,7 @@ def internvl(ids):
         "image_seq_length": 4,
         "downsample_ratio": 0.5,
     }
-    # Images are cut into as many pieces as their shape asks for; its processor pads on the left unless it is told.
+    # Images are cut into as many pieces as their shape asks for; its processor pads on the left unless it is set to the right.
     preprocessor = {
         "image_processor_type": "GotOcr2ImageProcessor",
         "processor_class": "InternVLProcessor",

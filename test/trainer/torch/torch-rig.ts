@@ -16,7 +16,7 @@ export interface TorchRig {
   folder: string;
   model: string;
   mixture: TinyMixture;
-  /** A finetune without dropout that begins from an adapter, so that both trainers begin alike. */
+  /** A finetune without dropout that starts from an adapter, so that both trainers start alike. */
   job(output: string, changes?: Partial<FinetuneJob>): FinetuneJob;
   mergeJob(adapter: string, output: string): MergeJob;
   remove(): Promise<void>;

@@ -74,7 +74,7 @@ const KEEP_INPUT = { keep: { shape: [], dataType: 'float32' } } as const satisfi
 export const shapeName = ({ batch, tokens, targets }: BatchShape) => `step-${batch}-${tokens}-${targets}`;
 
 /**
- * Traces and loads the program, with freshly initialised adapters.
+ * Traces and loads the program, with freshly initialized adapters.
  *
  * @param shapes every batch shape that will occur
  */

@@ -8,7 +8,7 @@ import type { Value } from '../../../model/ops/value.ts';
 import type { LearningRateSchedule } from '../../protocol.ts';
 
 /** The flat variable; its moments are `parameters/m` and `parameters/v`. */
-export const PARAMETERS = 'parameters';
+const PARAMETERS = 'parameters';
 export const OPTIMIZER_STATE = [PARAMETERS, `${PARAMETERS}/m`, `${PARAMETERS}/v`] as const;
 
 /** What `adamScalars` gives, as an input of a traced step. */

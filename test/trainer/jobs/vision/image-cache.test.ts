@@ -34,7 +34,7 @@ const emptyCache = async (maximumBytes = UNLIMITED): Promise<ImageCacheSettings>
   maximumBytes,
 });
 
-/** The model with every read noted and, if told so, other weights. */
+/** The model with every read recorded, and optionally other weights. */
 function watched(change: (name: string, data: Float32Array) => Float32Array = (_, data) => data) {
   const read: string[] = [];
   const directory: ModelDirectory = {

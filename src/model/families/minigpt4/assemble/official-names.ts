@@ -45,7 +45,7 @@ export const lavisIgnored: readonly RegExp[] = [
   /^(itm_head\..+|temp)$/,
 ];
 
-/** EVA ViT-g; in a whole LAVIS checkpoint each name begins with `visual_encoder.`. */
+/** EVA ViT-g; in a whole LAVIS checkpoint each name starts with `visual_encoder.`. */
 export const evaPrefix = 'visual_encoder.';
 export const evaRules: Rules = [
   [/^cls_token$/, 'vision_model.embeddings.class_embedding'],
