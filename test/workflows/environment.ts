@@ -8,8 +8,10 @@ import {
   type WorkflowBundleWithSourceMap,
 } from '@temporalio/worker';
 import { createCpuActivities } from '../../activities/cpu.ts';
+import { createGpuActivities } from '../../activities/gpu.ts';
 import { createTeacherActivities } from '../../activities/teacher.ts';
 import { temporalExecutable } from '../../demo/command/temporal-server.ts';
+import type { TrainerCommand } from '../../src/trainer/supervisor/trainer-command.ts';
 import { extensions } from '../../workers/extensions.ts';
 import { workflowsPath } from '../../workers/worker-settings.ts';
 
@@ -38,6 +40,18 @@ export const cpuAndTeacherActivities = () => ({
   ...createCpuActivities({ extensions }),
   ...createTeacherActivities({ extensions }),
 });
+
+/** Runs the work while a worker for each queue of a config without `temporal.taskQueues` is up. */
+export async function withWorkers<R>(
+  environment: WorkflowTestEnvironment,
+  trainer: TrainerCommand,
+  work: () => Promise<R>,
+): Promise<R> {
+  const cpu = await createWorker(environment, 'data-engine', createCpuActivities({ extensions }));
+  const teacher = await createWorker(environment, 'data-engine-teacher', createTeacherActivities({ extensions }));
+  const gpu = await createWorker(environment, 'data-engine-gpu', createGpuActivities({ extensions, trainer }));
+  return cpu.runUntil(teacher.runUntil(gpu.runUntil(work())));
+}
 
 /** A worker for workflows and the given activities on one queue. */
 export function createWorker(

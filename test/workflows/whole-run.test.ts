@@ -9,18 +9,14 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createCpuActivities } from '../../activities/cpu.ts';
-import { createGpuActivities } from '../../activities/gpu.ts';
-import { createTeacherActivities } from '../../activities/teacher.ts';
 import { runningWith } from '../../bench/support/processes.ts';
 import { describeFailure, rootCause } from '../../cli/failures.ts';
 import { watch } from '../../cli/watch/watch.ts';
 import { temporalExecutable } from '../../demo/command/temporal-server.ts';
 import { typescriptTrainer } from '../../src/trainer/supervisor/trainer-command.ts';
-import { extensions } from '../../workers/extensions.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { pretendTrainerEntry, type TinyConfig, writeTinyRun } from '../round/tiny-run.ts';
-import { createWorker, startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
+import { startEnvironment, type WorkflowTestEnvironment, withWorkers } from './environment.ts';
 
 const run = promisify(execFile);
 let environment: WorkflowTestEnvironment;
@@ -31,16 +27,10 @@ beforeAll(async () => {
 
 afterAll(() => environment?.temporal.teardown());
 
-const queues = { cpu: 'data-engine', gpu: 'data-engine-gpu', teacher: 'data-engine-teacher' };
-
-/** Runs the work while a worker for each queue is up. */
-async function withWorkers<R>(trainerEnvironment: Record<string, string>, work: () => Promise<R>): Promise<R> {
-  const trainer = { ...typescriptTrainer(pretendTrainerEntry), environment: trainerEnvironment };
-  const cpuWorker = await createWorker(environment, queues.cpu, createCpuActivities({ extensions }));
-  const gpuWorker = await createWorker(environment, queues.gpu, createGpuActivities({ extensions, trainer }));
-  const teacherWorker = await createWorker(environment, queues.teacher, createTeacherActivities({ extensions }));
-  return cpuWorker.runUntil(teacherWorker.runUntil(gpuWorker.runUntil(work())));
-}
+const trainerWith = (variables: Record<string, string> = {}) => ({
+  ...typescriptTrainer(pretendTrainerEntry),
+  environment: variables,
+});
 
 async function tinyFolder(change?: (config: TinyConfig) => object) {
   const folder = await temporaryFolder();
@@ -50,7 +40,7 @@ async function tinyFolder(change?: (config: TinyConfig) => object) {
 test('two rounds, started with the plain temporal command and followed as dataengine watch does', async () => {
   const { folder, configFile } = await tinyFolder();
   const output = new PassThrough();
-  const result = await withWorkers({}, async () => {
+  const result = await withWorkers(environment, trainerWith(), async () => {
     const line = [
       'workflow',
       'start',
@@ -82,9 +72,9 @@ test('an unknown key in the config fails the workflow at once, naming line and n
   const { folder } = await tinyFolder();
   const configFile = join(folder, 'wrong.yaml');
   await writeFile(configFile, 'model: { path: x }\ndata: { root: y }\nfinetune:\n  ephocs: 3\n');
-  const failure = await withWorkers({}, () =>
+  const failure = await withWorkers(environment, trainerWith(), () =>
     environment.temporal.client.workflow.execute('dataEngine', {
-      taskQueue: queues.cpu,
+      taskQueue: 'data-engine',
       workflowId: 'wrong',
       args: [{ config: configFile }],
     }),
@@ -102,9 +92,9 @@ test('cancelling stops the trainer and leaves no process behind', async () => {
     rounds: 0,
     finetune: { ...config.finetune, stepsPerEpoch: 1000 },
   }));
-  const status = await withWorkers({ PRETEND_STEP_MILLISECONDS: '100' }, async () => {
+  const status = await withWorkers(environment, trainerWith({ PRETEND_STEP_MILLISECONDS: '100' }), async () => {
     const handle = await environment.temporal.client.workflow.start('dataEngine', {
-      taskQueue: queues.cpu,
+      taskQueue: 'data-engine',
       workflowId: 'cancelled',
       args: [{ config: configFile }],
     });
