@@ -4,6 +4,7 @@
  */
 import { type Client, defaultPayloadConverter } from '@temporalio/client';
 import type { HeartbeatDetails } from '../../activities/heartbeat.ts';
+import { rowOf, stepNames } from '../../src/round/steps.ts';
 import type {
   DataEngineProgress,
   GenerationProgress,
@@ -92,7 +93,7 @@ function activitiesOf({ raw }: Description): ActivityView[] {
       const payload = heartbeatDetails?.payloads?.[0];
       return {
         id: activityId ?? '',
-        name: activityType?.name ?? '',
+        name: stepOfActivity(activityType?.name ?? ''),
         attempt: attempt ?? 1,
         paused: paused ?? false,
         details: payload == null ? undefined : defaultPayloadConverter.fromPayload<HeartbeatDetails>(payload),
@@ -100,4 +101,10 @@ function activitiesOf({ raw }: Description): ActivityView[] {
       };
     },
   );
+}
+
+/** The step that an activity or a shard of it does, by its name in the table of steps; of another activity its own name. */
+function stepOfActivity(activity: string): string {
+  const whole = activity.replace(/Shard$/, '');
+  return stepNames.find((name) => (rowOf(name).activity ?? name) === whole) ?? activity;
 }

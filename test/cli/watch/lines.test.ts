@@ -46,9 +46,9 @@ test('the activities under way show their progress, and why they are retried', (
 });
 
 test('shards that have not started yet do not hide those that have', () => {
-  const waiting = finetune(undefined, { name: 'evaluateShard' });
-  const running = finetune({ round: 0, step: 1, steps: 9 }, { name: 'evaluateShard' });
-  expect(render({ activities: [waiting, running, waiting] })).toEqual(['round 0 evaluateShard 1/9']);
+  const waiting = finetune(undefined, { name: 'evaluate' });
+  const running = finetune({ round: 0, step: 1, steps: 9 }, { name: 'evaluate' });
+  expect(render({ activities: [waiting, running, waiting] })).toEqual(['round 0 evaluate 1/9']);
 });
 
 test('a generation is shown as a whole, and asks for a top-up once for each limit', () => {
