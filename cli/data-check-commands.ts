@@ -62,11 +62,11 @@ export function addDataCheckCommands(data: Command, signal: AbortSignal): void {
         return;
       }
       process.stdout.write(`${countTable(datasets, unit)}\n${typeTable(datasets)}\n`);
-      for (const { name, favouredLetter } of datasets) {
-        if (favouredLetter === undefined) continue;
+      for (const { name, favoredLetter } of datasets) {
+        if (favoredLetter === undefined) continue;
         const advice = 'a model can learn to answer with it without looking. Shuffle the choices';
         process.stdout.write(
-          `${name}: the correct choice is (${favouredLetter}) more often than chance explains; ${advice}.\n`,
+          `${name}: the correct choice is (${favoredLetter}) more often than chance explains; ${advice}.\n`,
         );
       }
       const { writeSamplePage } = await import('../src/report/sample-page.ts');

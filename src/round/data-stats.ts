@@ -36,7 +36,7 @@ export interface DatasetStats {
   /** How often each of (A) to (D) is correct; empty without choices. */
   correctByLetter: number[];
   /** The letter that is correct too often to be chance, or undefined. */
-  favouredLetter?: string;
+  favoredLetter?: string;
   /** Some of the samples, of all types. */
   examples: CountedSample[];
 }
@@ -157,7 +157,7 @@ async function count(
       longest: lengths.at(-1) ?? 0,
     },
     correctByLetter,
-    favouredLetter: favouredLetter(correctByLetter),
+    favoredLetter: favoredLetter(correctByLetter),
     examples,
   };
 }
@@ -170,7 +170,7 @@ const TOLERATED_DEVIATIONS = 4;
  *
  * @param counts how often each letter is correct
  */
-export function favouredLetter(counts: readonly number[]): string | undefined {
+export function favoredLetter(counts: readonly number[]): string | undefined {
   const samples = counts.reduce((sum, value) => sum + value, 0);
   if (samples === 0) return undefined;
   const even = 1 / counts.length;

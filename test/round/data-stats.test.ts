@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { writeSamplePage } from '../../src/report/sample-page.ts';
-import { dataStats, favouredLetter } from '../../src/round/data-stats.ts';
+import { dataStats, favoredLetter } from '../../src/round/data-stats.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { tinyContext, writeTinyRun } from './tiny-run.ts';
 
@@ -51,12 +51,12 @@ describe('data stats', () => {
   });
 });
 
-describe('favouredLetter', () => {
+describe('favoredLetter', () => {
   test('names a letter that is right too often for chance', () => {
-    expect(favouredLetter([50, 800, 100, 50])).toBe('B');
-    expect(favouredLetter([260, 245, 255, 240])).toBeUndefined();
+    expect(favoredLetter([50, 800, 100, 50])).toBe('B');
+    expect(favoredLetter([260, 245, 255, 240])).toBeUndefined();
     // Ten samples prove nothing.
-    expect(favouredLetter([2, 5, 2, 1])).toBeUndefined();
-    expect(favouredLetter([])).toBeUndefined();
+    expect(favoredLetter([2, 5, 2, 1])).toBeUndefined();
+    expect(favoredLetter([])).toBeUndefined();
   });
 });
