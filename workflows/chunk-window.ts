@@ -193,10 +193,7 @@ export class ChunkWindow {
    * @throws the first error of a chunk
    */
   async handOver(): Promise<void> {
-    if (this.plan.mode === 'batch') {
-      this.calls.areHandedOver = true;
-      this.scope.cancel();
-    }
+    if (this.calls.handOver(this.plan)) this.scope.cancel();
     await Promise.all(this.underWay.values());
     await condition(allHandlersFinished);
     this.throwFailure();

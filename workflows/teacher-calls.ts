@@ -22,6 +22,16 @@ export class TeacherCalls {
     this.purpose = purpose === undefined ? {} : { purpose };
   }
 
+  /**
+   * Leaves the batches under way to the next execution.
+   *
+   * @returns false where chunks are no batches: they end before the next execution starts
+   */
+  handOver({ mode }: GenerationPlan): boolean {
+    this.areHandedOver = mode === 'batch';
+    return this.areHandedOver;
+  }
+
   /** @param allowance what the chunk may cost since the generation was started; undefined: anything */
   ask(plan: GenerationPlan, open: OpenChunk, allowance: number | undefined): Promise<AskedChunk> {
     if (plan.mode === 'batch') return this.askInBatches(plan, open, allowance);
