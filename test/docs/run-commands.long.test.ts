@@ -155,8 +155,11 @@ test('Operations: a server and workers, a run, a schedule', async () => {
 }, 300_000);
 
 test('Command line: single steps', async () => {
-  const steps = [...documented].filter((line) => /^npm run dataengine -- (?!run )[a-z-]+ --config \S+/.test(line));
-  for (const line of steps) await type(line);
+  const order = ['prepare-data', 'finetune', 'merge', 'evaluate', 'classify', 'embed', 'sample', 'report'];
+  for (const step of order) {
+    const lines = [...documented].filter((line) => line.startsWith(`npm run dataengine -- ${step} --config `));
+    for (const line of lines) await type(line);
+  }
   const round = join(sandbox.folder, 'runs', 'demo', 'round-1');
   expect(await readdir(join(round, 'sample'))).toContain('requests.jsonl');
   expect(await readFile(join(sandbox.folder, 'runs', 'demo', 'report.html'), 'utf8')).toContain('</html>');
@@ -216,6 +219,8 @@ test('Operations: schedules', async () => {
 test('Data', async () => {
   const scenes = join(sandbox.folder, '.cache', 'scenes');
   await type('dataengine data check configs/minigpt4-7b.yaml --data-root /data', { '/data': scenes });
+  await copyFile(smallConfig, join(sandbox.folder, 'birds.yaml'));
+  await type('dataengine data check birds.yaml');
   expect(await type('dataengine data stats configs/demo.yaml')).toContain('aokvqa');
   const log = await type('dataengine data log configs/demo.yaml');
   const [line = ''] = (await sandbox.type('dataengine data log configs/demo.yaml --json')).split('\n');
