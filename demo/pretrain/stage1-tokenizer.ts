@@ -5,6 +5,7 @@ import { writeJson } from '../../src/core/write-file.ts';
 import { answerQma, listedQuestion } from '../../src/datasets/question-text.ts';
 import { miniGpt4PromptForm } from '../../src/model/families/minigpt4/prompt.ts';
 import { questionTurn } from '../../src/model/families/prompt-form.ts';
+import { blipProcessorConfig } from '../../src/model/images/preprocess.ts';
 import { trainTokenizer, writeTokenizer } from '../../src/model/text/train-tokenizer.ts';
 import { askQuestion, QUESTION_TYPES } from '../scenes/questions.ts';
 import { randomScene } from '../scenes/scene.ts';
@@ -36,18 +37,11 @@ export async function writeStage1Tokenizer(directory: string, settings: Stage1Se
     trainTokenizer(texts, settings.vocabularySize),
     STAGE1_MODEL.text_config.max_position_embeddings,
   );
-  const side = STAGE1_MODEL.vision_config.image_size;
+  const half = [0.5, 0.5, 0.5];
+  const { image_processor_type, ...rest } = blipProcessorConfig(STAGE1_MODEL.vision_config.image_size, half, half);
   await writeJson(path.join(directory, 'preprocessor_config.json'), {
-    image_processor_type: 'BlipImageProcessor',
+    image_processor_type,
     processor_class: 'Blip2Processor',
-    do_convert_rgb: true,
-    do_resize: true,
-    size: { height: side, width: side },
-    resample: 3,
-    do_rescale: true,
-    rescale_factor: 1 / 255,
-    do_normalize: true,
-    image_mean: [0.5, 0.5, 0.5],
-    image_std: [0.5, 0.5, 0.5],
+    ...rest,
   });
 }

@@ -18,6 +18,7 @@ import { llavaPromptForm } from '../../src/model/families/llava/prompt.ts';
 import { miniGpt4PromptForm } from '../../src/model/families/minigpt4/prompt.ts';
 import { type PromptForm, questionTurn } from '../../src/model/families/prompt-form.ts';
 import { writeModelDirectory } from '../../src/model/files/model-directory.ts';
+import { blipProcessorConfig } from '../../src/model/images/preprocess.ts';
 import { initialTensor } from '../../src/model/initialize.ts';
 import { type TokenizerJson, trainTokenizer, writeTokenizer } from '../../src/model/text/train-tokenizer.ts';
 import type { EvaluationQuestion } from '../../src/trainer/protocol.ts';
@@ -97,18 +98,8 @@ export async function writeTinyModel(
   }));
   await writeModelDirectory(directory, { config: parsed, tensors });
   await writeTokenizer(directory, tokenizer, MAXIMUM_POSITIONS);
-  await writeJson(path.join(directory, 'preprocessor_config.json'), {
-    image_processor_type: 'BlipImageProcessor',
-    do_convert_rgb: true,
-    do_resize: true,
-    size: { height: IMAGE_SIZE, width: IMAGE_SIZE },
-    resample: 3,
-    do_rescale: true,
-    rescale_factor: 1 / 255,
-    do_normalize: true,
-    image_mean: [0.5, 0.5, 0.5],
-    image_std: [0.5, 0.5, 0.5],
-  });
+  const half = [0.5, 0.5, 0.5];
+  await writeJson(path.join(directory, 'preprocessor_config.json'), blipProcessorConfig(IMAGE_SIZE, half, half));
 }
 
 function sentences(form: PromptForm): string[] {

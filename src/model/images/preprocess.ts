@@ -186,3 +186,24 @@ function valuesOfBytes({ rescaleFactor, mean, standardDeviation }: PreprocessorC
     }),
   );
 }
+
+/**
+ * What `preprocessor_config.json` says of BLIP's image processor, as `transformers` writes it: images resized to a square
+ * and normalized by channel.
+ *
+ * @param side of the square, in pixels
+ */
+export function blipProcessorConfig(side: number, mean: readonly number[], std: readonly number[]) {
+  return {
+    image_processor_type: 'BlipImageProcessor',
+    do_convert_rgb: true,
+    do_resize: true,
+    size: { height: side, width: side },
+    resample: 3,
+    do_rescale: true,
+    rescale_factor: 1 / 255,
+    do_normalize: true,
+    image_mean: mean,
+    image_std: std,
+  };
+}

@@ -14,7 +14,8 @@ export interface BatchShape {
 const TOKEN_STEP = 8;
 const TARGET_STEP = 8;
 
-const roundUp = (value: number, step: number) => Math.ceil(value / step) * step;
+/** The next multiple of a step. */
+export const roundUp = (value: number, step: number) => Math.ceil(value / step) * step;
 
 /** The smallest shape, in coarse steps so that few graphs are needed, that holds all sequences. */
 export function batchShape(sequences: readonly Sequence[]): BatchShape {

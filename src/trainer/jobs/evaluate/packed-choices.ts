@@ -7,6 +7,7 @@ import { additiveMask } from '../../../model/layers/attention.ts';
 import { rotaryTables } from '../../../model/layers/rotary-embedding.ts';
 import { placeImage } from '../../../model/multimodal.ts';
 import type { TypedArray } from '../../../model/ops/tensorflow.ts';
+import { roundUp } from '../batch.ts';
 
 export interface PackedQuestion {
   /** Prompt, then the tokens of every choice. */
@@ -28,7 +29,6 @@ export interface PackedShape {
 
 const TOKEN_STEP = 16;
 const TARGET_STEP = 8;
-const roundUp = (value: number, step: number) => Math.ceil(value / step) * step;
 
 /** The smallest shape in coarse steps that holds the questions. */
 export function packedShape(questions: readonly PackedQuestion[], batch: number): PackedShape {

@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { fileExists } from '../../../../core/files.ts';
 import { InputError } from '../../../../core/input-error.ts';
 import { writeModelDirectory } from '../../../files/write-model-directory.ts';
+import { blipProcessorConfig } from '../../../images/preprocess.ts';
 import { familyOf } from '../../index.ts';
 import { type Blip2Config, blip2ConfigSchema } from '../config.ts';
 import { llamaConfig, visionConfigFrom, visionConfigOf } from './assembled-config.ts';
@@ -157,18 +158,9 @@ async function preprocessorFile(blip2: string, config: Blip2Config): Promise<Rec
   if (await fileExists(own)) return { 'preprocessor_config.json': await readFile(own) };
   const side = config.vision_config.image_size;
   return {
-    'preprocessor_config.json': json({
-      image_processor_type: 'BlipImageProcessor',
-      do_convert_rgb: true,
-      do_resize: true,
-      size: { height: side, width: side },
-      resample: 3,
-      do_rescale: true,
-      rescale_factor: 1 / 255,
-      do_normalize: true,
-      image_mean: [0.48145466, 0.4578275, 0.40821073],
-      image_std: [0.26862954, 0.26130258, 0.27577711],
-    }),
+    'preprocessor_config.json': json(
+      blipProcessorConfig(side, [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]),
+    ),
   };
 }
 
