@@ -74,12 +74,12 @@ export async function makeStage1(
   const features = queryFeatures(config, visionTensors, images);
 
   const sample = sampler(scenes, tokenizer, config.num_query_tokens, settings);
-  const shapes = new Map(
-    textKinds.map((kind): [TextKind, BatchShape] => {
-      const survey = Array.from({ length: SHAPE_SURVEY }, (_, index) => sample(kind, index).sequence);
-      return [kind, { ...batchShape(survey), batch: settings.language.batchSize }];
-    }),
-  );
+  const shapes = new Map<TextKind, BatchShape>();
+  for (const kind of textKinds) {
+    const survey = await samplesFrom(sample, kind, 0, SHAPE_SURVEY);
+    const shape = batchShape(survey.map(({ sequence }) => sequence));
+    shapes.set(kind, { ...shape, batch: settings.language.batchSize });
+  }
   const program = pretrainProgram(config, [...shapes.values()], settings.seed);
   const jobHash = hashValue({ settings, config: STAGE1_MODEL, texts: TEXT_KINDS });
   const checkpoints = path.join(work, 'language');
@@ -94,7 +94,7 @@ export async function makeStage1(
     // One kind a batch: texts of like length waste little padding.
     const kind = seededRandom(settings.seed).fork('kind').fork(step).pickWeighted(textKinds, kindWeights);
     const shape = shapes.get(kind) as BatchShape;
-    const samples = Array.from({ length: batchSize }, (_, slot) => sample(kind, step * batchSize + slot));
+    const samples = await samplesFrom(sample, kind, step * batchSize, batchSize);
     const sequences = samples.map(({ sequence }) => cut(sequence, shape));
     const learningRate = learningRateAt(step, steps, settings.language.learningRate);
     const { loss } = program.step({
@@ -252,16 +252,27 @@ async function renderAll(scenes: readonly Scene[], size: number): Promise<Uint8A
   return images;
 }
 
-/** Sample `index` of the endless stream: a scene, and a text about it. */
-function sampler(scenes: readonly Scene[], tokenizer: Tokenizer, queries: number, { seed }: Stage1Settings) {
+/** Sample `index` of the endless stream of a kind: a scene, and a text about it. */
+type Sampler = (kind: TextKind, index: number) => Promise<{ scene: number; sequence: Sequence }>;
+
+function samplesFrom(
+  sample: Sampler,
+  kind: TextKind,
+  first: number,
+  count: number,
+): Promise<Awaited<ReturnType<Sampler>>[]> {
+  return Promise.all(Array.from({ length: count }, (_, index) => sample(kind, first + index)));
+}
+
+function sampler(scenes: readonly Scene[], tokenizer: Tokenizer, queries: number, { seed }: Stage1Settings): Sampler {
   const beginToken = tokenizer.tokenId('<s>') ?? 0;
   const settings = { tokenizer, queries, maximumTokens: 128, beginToken, form: miniGpt4PromptForm };
   const root = seededRandom(seed).fork('text');
-  return (kind: TextKind, index: number): { scene: number; sequence: Sequence } => {
+  return async (kind, index) => {
     const random = root.fork(kind).fork(index);
     const scene = random.integer(scenes.length);
     const { prompt, answer } = stage1Text(kind, scenes[scene] as Scene, random);
-    return { scene, sequence: trainingSequence(prompt, answer, settings) };
+    return { scene, sequence: await trainingSequence(prompt, answer, settings) };
   };
 }
 

@@ -75,13 +75,19 @@ async function promptFormIfKnown(config: Config): Promise<PromptForm | undefined
   });
 }
 
-async function lengthMeasure(config: Config): Promise<{ unit: DataStats['unit']; lengthOf: (text: string) => number }> {
+/** The length of a text, and what it is counted in. */
+interface LengthMeasure {
+  unit: DataStats['unit'];
+  lengthOf: (text: string) => Promise<number>;
+}
+
+async function lengthMeasure(config: Config): Promise<LengthMeasure> {
   try {
     const tokenizer = await loadTokenizer(config.model.path);
-    return { unit: 'tokens', lengthOf: (text) => tokenizer.encode(text).length };
+    return { unit: 'tokens', lengthOf: async (text) => (await tokenizer.encode(text)).length };
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
-    return { unit: 'words', lengthOf: (text) => text.split(/\s+/).filter((word) => word !== '').length };
+    return { unit: 'words', lengthOf: async (text) => text.split(/\s+/).filter((word) => word !== '').length };
   }
 }
 
@@ -125,11 +131,11 @@ const EXAMPLES_OF_A_TYPE = 2;
 async function count(
   { name, records }: Dataset,
   sampleOf: (record: TrainRecord) => CountedSample,
-  lengthOf: (text: string) => number,
+  lengthOf: LengthMeasure['lengthOf'],
 ): Promise<DatasetStats> {
   const images = new Set<string>();
   const countsByType: Record<string, number> = {};
-  const lengths: number[] = [];
+  const pending: Promise<number>[] = [];
   const correctByLetter: number[] = [];
   const examples: CountedSample[] = [];
   for await (const record of records()) {
@@ -138,13 +144,13 @@ async function count(
     countsByType[type] = (countsByType[type] ?? 0) + 1;
     if ((countsByType[type] ?? 0) <= EXAMPLES_OF_A_TYPE) examples.push(sample);
     images.add(sample.image);
-    lengths.push(lengthOf(`${sample.prompt}${sample.answer}`));
+    pending.push(lengthOf(`${sample.prompt}${sample.answer}`));
     if (sample.correct === undefined) continue;
     for (let letter = correctByLetter.length; letter < (sample.choices?.length ?? 0); letter += 1)
       correctByLetter.push(0);
     correctByLetter[sample.correct] = (correctByLetter[sample.correct] ?? 0) + 1;
   }
-  lengths.sort((left, right) => left - right);
+  const lengths = (await Promise.all(pending)).sort((left, right) => left - right);
   const total = lengths.reduce((sum, length) => sum + length, 0);
   return {
     name,

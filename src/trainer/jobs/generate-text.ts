@@ -80,11 +80,9 @@ async function continueTexts(
   const model = await readLlamaDirectory(directory);
   try {
     const tokenizer = await loadTokenizer(directory);
-    const prompts = requests.map(({ id, prompt }) => ({
-      id,
-      tokenIds: tokenizer.encodeWhole(prompt),
-      imageStart: -1,
-    }));
+    const prompts = await Promise.all(
+      requests.map(async ({ id, prompt }) => ({ id, tokenIds: await tokenizer.encodeWhole(prompt), imageStart: -1 })),
+    );
     return await generate(model, prompts, tokenizer, settings, { ...options, imageTokens: 0 });
   } finally {
     await model.close();
@@ -102,11 +100,14 @@ async function answerAboutImages(
     const tokenizer = await loadTokenizer(directory);
     const words = promptSettings(model, tokenizer);
     const turn = (question: string) => questionTurn(words.form, listedQuestion(question), { withImage: true });
-    const prompts = requests.map(({ id, prompt, isRaw, image }) => {
-      const { ids, imageStart } = promptIds(isRaw ? prompt : turn(prompt), words);
-      if (imageStart >= 0 !== (image !== undefined)) throw imageError(directory, imageStart >= 0, words.form.imageMark);
-      return { id, tokenIds: ids, imageStart };
-    });
+    const prompts = await Promise.all(
+      requests.map(async ({ id, prompt, isRaw, image }) => {
+        const { ids, imageStart } = await promptIds(isRaw ? prompt : turn(prompt), words);
+        const showsImage = imageStart >= 0;
+        if (showsImage !== (image !== undefined)) throw imageError(directory, showsImage, words.form.imageMark);
+        return { id, tokenIds: ids, imageStart };
+      }),
+    );
     const stopStrings = settings.stopStrings ?? [words.form.endMark];
     const files = requests.map(({ image }) => image);
     const shown = files.filter((file) => file !== undefined);

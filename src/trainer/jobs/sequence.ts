@@ -53,7 +53,10 @@ export function promptSettings(model: ModelDirectory, tokenizer: Tokenizer): Pro
 }
 
 /** A prompt as ids: begin token, text, `queries` places for the image, text. */
-export function promptIds(prompt: string, settings: PromptSettings): { ids: number[]; imageStart: number } {
+export async function promptIds(
+  prompt: string,
+  settings: PromptSettings,
+): Promise<{ ids: number[]; imageStart: number }> {
   const { tokenizer, queries, beginToken, form } = settings;
   const mark = tokenizer.tokenId(form.imageMark) ?? 0;
   const places = new Array<number>(queries).fill(mark);
@@ -62,42 +65,44 @@ export function promptIds(prompt: string, settings: PromptSettings): { ids: numb
     imageStart: before.length + 1,
   });
   if (form.tokenized === 'together') {
-    const ids = tokenizer.encode(prompt);
+    const ids = await tokenizer.encode(prompt);
     const at = ids.indexOf(mark);
     return at < 0 ? { ids: [beginToken, ...ids], imageStart: -1 } : withPlaces(ids.slice(0, at), ids.slice(at + 1));
   }
   const [before, after] = prompt.split(form.imageMark) as [string, string | undefined];
-  if (after === undefined) return { ids: [beginToken, ...tokenizer.encode(before)], imageStart: -1 };
-  return withPlaces(tokenizer.encode(before), tokenizer.encode(after));
+  const first = await tokenizer.encode(before);
+  return after === undefined
+    ? { ids: [beginToken, ...first], imageStart: -1 }
+    : withPlaces(first, await tokenizer.encode(after));
 }
 
 /**
  * The ids of a text that follows another one. A tokenizer that puts a space before every text would put one
  * into the middle were the second text given to it alone.
  */
-function continuationIds(tokenizer: Tokenizer, before: string, text: string): number[] {
-  const start = tokenizer.encode(before);
-  const whole = tokenizer.encode(before + text);
+async function continuationIds(tokenizer: Tokenizer, before: string, text: string): Promise<number[]> {
+  const [start, whole] = await Promise.all([tokenizer.encode(before), tokenizer.encode(before + text)]);
   const differs = start.findIndex((id, index) => id !== whole[index]);
   return whole.slice(differs < 0 ? start.length : differs);
 }
 
 /** The ids of an answer, or of its beginning, after a prompt. */
-export function answerIds(prompt: string, answer: string, settings: PromptSettings): number[] {
+export async function answerIds(prompt: string, answer: string, settings: PromptSettings): Promise<number[]> {
   const { tokenizer, form } = settings;
   if (form.tokenized === 'apart') return tokenizer.encode(form.answerSeparator + answer);
   return continuationIds(tokenizer, prompt, form.answerSeparator + answer);
 }
 
 /** The ids of continuations of the prompt and the start of an answer, one list each. */
-export function choiceIds(
+export async function choiceIds(
   prompt: string,
   answerStart: string,
   choices: readonly string[],
   settings: PromptSettings,
-): number[][] {
-  const start = answerIds(prompt, answerStart, settings);
-  return choices.map((choice) => answerIds(prompt, answerStart + choice, settings).slice(start.length));
+): Promise<number[][]> {
+  const start = await answerIds(prompt, answerStart, settings);
+  const whole = await Promise.all(choices.map((choice) => answerIds(prompt, answerStart + choice, settings)));
+  return whole.map((ids) => ids.slice(start.length));
 }
 
 /**
@@ -105,12 +110,12 @@ export function choiceIds(
  *
  * @throws RangeError when the prompt alone is longer than the limit, so that nothing would be learned.
  */
-export function trainingSequence(prompt: string, answer: string, settings: SequenceSettings): Sequence {
-  const { ids, imageStart } = promptIds(prompt, settings);
+export async function trainingSequence(prompt: string, answer: string, settings: SequenceSettings): Promise<Sequence> {
+  const { ids, imageStart } = await promptIds(prompt, settings);
   const limit = settings.maximumTokens + (imageStart < 0 ? 0 : settings.queries);
   if (ids.length >= limit) {
     throw new RangeError(`the prompt has ${ids.length} tokens; with a limit of ${limit} no answer would be left`);
   }
-  const answered = [...ids, ...answerIds(prompt, answer + settings.form.endMark, settings)];
+  const answered = [...ids, ...(await answerIds(prompt, answer + settings.form.endMark, settings))];
   return { tokenIds: answered.slice(0, limit), imageStart, answerStart: ids.length };
 }

@@ -24,29 +24,28 @@ describe('a tokenizer', () => {
     tokenizer ??= await loadTokenizer(await writtenTokenizer());
   });
 
-  it.each(encoded)('gives the ids that Python gives, and the text back: $text', ({ text, ids }) => {
-    expect(tokenizer.encode(text)).toEqual(ids);
+  it.each(encoded)('gives the ids that Python gives, and the text back: $text', async ({ text, ids }) => {
+    expect(await tokenizer.encode(text)).toEqual(ids);
     expect(tokenizer.decode(ids)).toBe(text);
   });
 
-  it('takes <ImageHere> in a text as one token', () => {
-    expect(
-      tokenizer.encode('<Img><ImageHere></Img>').filter((id) => id === tokenizer.tokenId('<ImageHere>')),
-    ).toHaveLength(1);
+  it('takes <ImageHere> in a text as one token', async () => {
+    const ids = await tokenizer.encode('<Img><ImageHere></Img>');
+    expect(ids.filter((id) => id === tokenizer.tokenId('<ImageHere>'))).toHaveLength(1);
   });
 
-  it('knows its size and its tokens, and that nothing is nothing', () => {
+  it('knows its size and its tokens, and that nothing is nothing', async () => {
     expect(tokenizer.vocabularySize).toBe(348);
     expect(tokenizer.tokenId('</s>')).toBe(1);
     expect(tokenizer.tokenId('Ġzebra')).toBeUndefined();
-    expect(tokenizer.encode('')).toEqual([]);
+    expect(await tokenizer.encode('')).toEqual([]);
     expect(tokenizer.decode([])).toBe('');
   });
 
   it('needs no tokenizer_config.json', async () => {
     const directory = await writtenTokenizer();
     await rm(path.join(directory, 'tokenizer_config.json'));
-    expect((await loadTokenizer(directory)).encode(' red')).toHaveLength(1);
+    expect(await (await loadTokenizer(directory)).encode(' red')).toHaveLength(1);
   });
 });
 

@@ -93,10 +93,10 @@ test('a prompt is tokenized as one text, its mark a place for every patch', asyn
   await model.close();
   const prompt = questionTurn(llavaPromptForm, 'What is red?', { withImage: true });
   expect(prompt).toBe('USER: <image>\nWhat is red? ASSISTANT:');
-  const { ids, imageStart } = promptIds(prompt, settings);
+  const { ids, imageStart } = await promptIds(prompt, settings);
   expect(ids.slice(imageStart, imageStart + 4)).toEqual([3, 3, 3, 3]);
   expect(ids.filter((id) => id === 3)).toHaveLength(4);
-  const { tokenIds, answerStart } = trainingSequence(prompt, 'A bus.', { ...settings, maximumTokens: 99 });
+  const { tokenIds, answerStart } = await trainingSequence(prompt, 'A bus.', { ...settings, maximumTokens: 99 });
   expect(tokenizer.decode(tokenIds.slice(answerStart))).toBe(' A bus.</s>');
   expect(tokenIds.at(-1)).toBe(1);
 });

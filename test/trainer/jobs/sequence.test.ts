@@ -6,7 +6,7 @@ import { promptIds, trainingSequence } from '../../../src/trainer/jobs/sequence.
 
 /** One id a character, so that a test can be read. */
 const letters: Tokenizer = {
-  encode: (text) => [...text].map((letter) => letter.charCodeAt(0)),
+  encode: async (text) => [...text].map((letter) => letter.charCodeAt(0)),
   encodeWhole: (text) => letters.encode(text),
   decode: (ids) => String.fromCharCode(...ids),
   tokenId: (token) => (token === '<ImageHere>' ? 3 : undefined),
@@ -14,30 +14,33 @@ const letters: Tokenizer = {
 };
 const settings = { tokenizer: letters, queries: 2, maximumTokens: 20, beginToken: 0, form: miniGpt4PromptForm };
 
-test('the image mark becomes as many places as there are queries, after the begin token and the text before it', () => {
-  expect(promptIds('a<ImageHere>b', settings)).toEqual({ ids: [0, 97, 3, 3, 98], imageStart: 2 });
+test('the image mark becomes as many places as there are queries, after the begin token and the text before it', async () => {
+  expect(await promptIds('a<ImageHere>b', settings)).toEqual({ ids: [0, 97, 3, 3, 98], imageStart: 2 });
 });
 
-test('a prompt without an image has no places for one', () => {
-  expect(promptIds('ab', settings)).toEqual({ ids: [0, 97, 98], imageStart: -1 });
+test('a prompt without an image has no places for one', async () => {
+  expect(await promptIds('ab', settings)).toEqual({ ids: [0, 97, 98], imageStart: -1 });
 });
 
-test('the loss is on the answer and the end mark alone', () => {
-  const { tokenIds, answerStart } = trainingSequence('a<ImageHere>b', 'yes', settings);
+test('the loss is on the answer and the end mark alone', async () => {
+  const { tokenIds, answerStart } = await trainingSequence('a<ImageHere>b', 'yes', settings);
   expect(letters.decode(tokenIds.slice(answerStart))).toBe('yes###');
 });
 
-test('text beyond the limit is cut, places of the image not counted', () => {
-  const { tokenIds } = trainingSequence('a<ImageHere>b', 'x'.repeat(50), settings);
+test('text beyond the limit is cut, places of the image not counted', async () => {
+  const { tokenIds } = await trainingSequence('a<ImageHere>b', 'x'.repeat(50), settings);
   expect(tokenIds.length).toBe(20 + 2);
 });
 
-test('a prompt that leaves no space for an answer is refused', () => {
-  expect(() => trainingSequence('x'.repeat(30), 'yes', settings)).toThrow(RangeError);
+test('a prompt that leaves no space for an answer is refused', async () => {
+  await expect(trainingSequence('x'.repeat(30), 'yes', settings)).rejects.toThrow(RangeError);
 });
 
-test('a batch pads to the right, points every learned place at the token before it, and weighs padding zero', () => {
-  const sequences = [trainingSequence('a<ImageHere>b', 'yes', settings), trainingSequence('abc', 'no', settings)];
+test('a batch pads to the right, points every learned place at the token before it, and weighs padding zero', async () => {
+  const sequences = await Promise.all([
+    trainingSequence('a<ImageHere>b', 'yes', settings),
+    trainingSequence('abc', 'no', settings),
+  ]);
   const shape = batchShape(sequences);
   expect(shape).toEqual({ batch: 2, tokens: 16, targets: 8 });
   const batch = collate(sequences, shape, settings.queries);

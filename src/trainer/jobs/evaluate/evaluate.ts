@@ -100,7 +100,7 @@ async function rankAnswers(
   try {
     const tokenizer = await loadTokenizer(settings.model);
     const prompts = promptSettings(model, tokenizer);
-    const packed = questions.map((question) => packQuestion(question, prompts));
+    const packed = await Promise.all(questions.map((question) => packQuestion(question, prompts)));
     // Whole batches, those that are done too: the same shapes give the same losses to the last bit.
     const batches = chunks(packed, batchSize);
     const questionBatches = chunks(questions, batchSize);
@@ -139,18 +139,18 @@ async function rankAnswers(
 }
 
 /** Prompt, start of the answer, and what each answer adds to it. */
-function packQuestion(
+async function packQuestion(
   { image, question, answerStart, answers }: EvaluationQuestion,
   settings: PromptSettings,
-): PackedQuestion {
+): Promise<PackedQuestion> {
   const prompt = questionTurn(settings.form, question, { withImage: image !== undefined });
-  const { ids, imageStart } = promptIds(prompt, settings);
+  const { ids, imageStart } = await promptIds(prompt, settings);
   const started = answerStart !== '';
-  const promptAndStart = started ? [...ids, ...answerIds(prompt, answerStart, settings)] : ids;
+  const promptAndStart = started ? [...ids, ...(await answerIds(prompt, answerStart, settings))] : ids;
   const rests = answers.map((answer) => answer.slice(answerStart.length));
   const scored = started
-    ? choiceIds(prompt, answerStart, rests, settings)
-    : answers.map((answer) => answerIds(prompt, answer, settings));
+    ? await choiceIds(prompt, answerStart, rests, settings)
+    : await Promise.all(answers.map((answer) => answerIds(prompt, answer, settings)));
   return {
     tokenIds: [...promptAndStart, ...scored.flat()],
     promptLength: promptAndStart.length,

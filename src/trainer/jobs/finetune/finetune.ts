@@ -102,14 +102,16 @@ async function planSteps(model: ModelDirectory, settings: FinetuneSettings): Pro
     ...promptSettings(model, tokenizer),
     maximumTokens: settings.maximumTokens,
   };
-  const tokenized = samples.map((sample, index): Sequence | undefined => {
-    try {
-      return sampleSequence(sample, sequenceSettings, { file: settings.samples, line: index + 1 });
-    } catch (error) {
-      if (error instanceof RangeError) return undefined;
-      throw error;
-    }
-  });
+  const tokenized = await Promise.all(
+    samples.map(async (sample, index): Promise<Sequence | undefined> => {
+      try {
+        return await sampleSequence(sample, sequenceSettings, { file: settings.samples, line: index + 1 });
+      } catch (error) {
+        if (error instanceof RangeError) return undefined;
+        throw error;
+      }
+    }),
+  );
   const partOf = (indices: readonly number[]): StepPart => {
     const sequences = indices.map((index) => {
       const sequence = tokenized[index];
@@ -137,11 +139,11 @@ async function planSteps(model: ModelDirectory, settings: FinetuneSettings): Pro
   return Array.from({ length: steps }, (_, step) => padded.slice(step * parts, (step + 1) * parts));
 }
 
-function sampleSequence(
+async function sampleSequence(
   { image, prompt, answer }: TrainingSample,
   settings: SequenceSettings,
   place: { file: string; line: number },
-): Sequence {
+): Promise<Sequence> {
   const { form } = settings;
   if (!prompt.includes(form.imageMark)) {
     return trainingSequence(questionTurn(form, prompt, { withImage: image !== undefined }), answer, settings);

@@ -116,8 +116,10 @@ async function parity(base: ModelDirectory, adapter: Adapter, settings: Settings
   if (samples.length === 0) return 0;
   const sequenceSettings = { ...promptSettings(base, tokenizer), maximumTokens: MAXIMUM_TOKENS };
   const { queries, form } = sequenceSettings;
-  const sequences = samples.map(({ image, prompt, answer }) =>
-    trainingSequence(questionTurn(form, prompt, { withImage: image !== undefined }), answer, sequenceSettings),
+  const sequences = await Promise.all(
+    samples.map(({ image, prompt, answer }) =>
+      trainingSequence(questionTurn(form, prompt, { withImage: image !== undefined }), answer, sequenceSettings),
+    ),
   );
   const shape = batchShape(sequences);
   const batch = collate(sequences, shape, queries);

@@ -211,7 +211,7 @@ describe.skipIf(python === undefined)(
       await expectWhole(output, 0, ['self_attn.qkv.bias', 'layers.1.mlp']);
       const tokenizer = await loadTokenizer(output);
       const { text, ids } = JSON.parse(await readFile(path.join(official, 'encoded.json'), 'utf8'));
-      expect(tokenizer.encode(text)).toEqual(ids);
+      expect(await tokenizer.encode(text)).toEqual(ids);
     });
 
     test('one that would run code is refused, and nothing is run; a damaged one is named', async () => {
