@@ -1,36 +1,27 @@
-import { basename } from 'node:path';
 import { z } from 'zod';
 import { readJson } from '../core/read-json.ts';
-import { aokvqaImagePath } from '../datasets/aokvqa.ts';
-
-const evaluatedQuestion = z.object({
-  question_id: z.string(),
-  image_id: z.number().int(),
-  question: z.string(),
-  choices: z.array(z.string()),
-  correct_choice_idx: z.number().int().nonnegative(),
-  direct_answers: z.array(z.string()),
-  difficult_direct_answer: z.boolean(),
-  model_answer: z.string(),
-  model_choice_idx: z.number().int().nonnegative(),
-  losses: z.array(z.number()),
-  question_type: z.string(),
-});
 
 const badCase = z.object({
-  idx: z.string(),
+  idx: z.string().describe("The question's id, by which the reference system's scorer finds it"),
   question: z.string(),
   choices: z.array(z.string()),
   correct_choice_idx: z.number().int().nonnegative(),
   direct_answers: z.array(z.string()),
   difficult_direct_answer: z.boolean(),
-  model_answer: z.string(),
+  model_answer: z.string().describe('The words of the choice'),
   question_type: z.string(),
-  prompt: z.string(),
-  image_path: z.string(),
+  prompt: z.string().describe('The question as the teacher sees it among the in-context examples'),
+  image_path: z.string().describe('With the folder of images before it'),
 });
 
-/** One record of `aokvqa_eval.json`: an official A-OKVQA question with the model's answer. */
+const evaluatedQuestion = badCase.extend({
+  question_id: z.string(),
+  image_id: z.number().int(),
+  model_choice_idx: z.number().int().nonnegative(),
+  losses: z.array(z.number()).describe('The mean loss of each choice'),
+});
+
+/** One record of `aokvqa_eval.json`: an official A-OKVQA question with the model's answer, and all that a bad case has. */
 export type EvaluatedQuestion = z.output<typeof evaluatedQuestion>;
 
 /** A question that the model answered wrongly, as in `bad_case_aokvqa_classified.json`. */
@@ -81,27 +72,13 @@ export function badCasePrompt(
  * Collects the questions that the model answered wrongly, by question type: the content of
  * `bad_case_aokvqa_classified.json`. Every type of the records is a key, with an empty list where all answers are
  * correct; types are in alphabetical order, bad cases in the order of the records.
- *
- * @param options.imageFolder the folder of the questions' images; its last part starts each `image_path`
  */
-export function collectBadCases(records: readonly EvaluatedQuestion[], options: { imageFolder: string }): BadCases {
-  const folder = basename(options.imageFolder);
+export function collectBadCases(records: readonly EvaluatedQuestion[]): BadCases {
   const types = [...new Set(records.map((record) => record.question_type))].sort();
   const badCases: BadCases = Object.fromEntries(types.map((type) => [type, []]));
   for (const record of records) {
     if (record.model_choice_idx === record.correct_choice_idx) continue;
-    badCases[record.question_type]?.push({
-      idx: record.question_id,
-      question: record.question,
-      choices: record.choices,
-      correct_choice_idx: record.correct_choice_idx,
-      direct_answers: record.direct_answers,
-      difficult_direct_answer: record.difficult_direct_answer,
-      model_answer: record.model_answer,
-      question_type: record.question_type,
-      prompt: badCasePrompt(record),
-      image_path: aokvqaImagePath(folder, record.image_id),
-    });
+    badCases[record.question_type]?.push(badCase.parse(record));
   }
   return badCases;
 }

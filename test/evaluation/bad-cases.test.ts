@@ -10,7 +10,7 @@ import { noSharedFiles, sharedFile } from '../helpers/shared-files.ts';
 import { evaluated } from './questions.ts';
 
 test('a wrong answer becomes a bad case of its type, in the shape of the file', () => {
-  expect(collectBadCases([evaluated()], { imageFolder: '/data/COCO2017/val2017' })).toEqual({
+  expect(collectBadCases([evaluated()])).toEqual({
     identity_reasoning: [
       {
         idx: 'q1',
@@ -34,7 +34,7 @@ test('a wrong answer becomes a bad case of its type, in the shape of the file', 
 
 test('a type with nothing wrong keeps an empty list', () => {
   const record = evaluated({ model_choice_idx: 0, question_type: 'image_scene' });
-  expect(collectBadCases([record], { imageFolder: 'val2017' })).toEqual({ image_scene: [] });
+  expect(collectBadCases([record])).toEqual({ image_scene: [] });
 });
 
 test("the prompts of the reference system's bad cases are built letter for letter", async (context) => {

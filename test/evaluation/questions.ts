@@ -22,6 +22,13 @@ export function evaluated(values: Partial<EvaluatedQuestion> = {}): EvaluatedQue
   const { split: _, rationales: __, ...official } = question();
   return {
     ...official,
+    idx: official.question_id,
+    image_path: 'val2017/000000370270.jpg',
+    prompt:
+      'Question: What sport are they mimicking?\n' +
+      'Choices: (A) baseball (B) lacrosse (C) cricket (D) basketball\n' +
+      'Answer: The answer is (A): baseball.\n' +
+      'Question type: identity reasoning',
     model_answer: 'lacrosse',
     model_choice_idx: 1,
     losses: [2, 1, 3, 4],

@@ -2,12 +2,12 @@
  * A-OKVQA (https://github.com/allenai/aokvqa), ranked as the reference system does: the mean loss of `(A) choice` after
  * `The answer is` for every choice, the lowest wins. Unlike there, no question is dropped.
  */
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { writeJson } from '../../core/write-file.ts';
 import { type AokvqaQuestion, aokvqaDownloads, aokvqaImagePath, readAokvqa } from '../../datasets/aokvqa.ts';
 import { ANSWER_START, answerStem, listedQuestion } from '../../datasets/question-text.ts';
 import type { AokvqaPredictions } from '../aokvqa-predictions.ts';
-import type { EvaluatedQuestion } from '../bad-cases.ts';
+import { badCasePrompt, type EvaluatedQuestion } from '../bad-cases.ts';
 import { type AnsweredQuestion, type Benchmark, requireImageFolder } from './benchmark.ts';
 
 const aokvqaResultsFile = 'aokvqa_eval.json';
@@ -100,20 +100,25 @@ function shortAnswer(text: string): string {
     .trim();
 }
 
+/** Two names of the id: the reference system's scorer reads `idx`. */
 function recordOf({ question, choice, losses }: AnsweredQuestion<Question>): EvaluatedQuestion {
   if (choice === undefined) throw new Error(`Question ${question.id} has no choice`);
+  const { question_id, image, image_id, choices, question_type = 'unclassified' } = question;
   return {
-    question_id: question.question_id,
-    image_id: question.image_id,
+    question_id,
+    idx: question_id,
+    image_id,
+    image_path: join(basename(dirname(image)), basename(image)),
     question: question.question,
-    choices: question.choices,
+    choices,
     correct_choice_idx: question.correct_choice_idx,
     direct_answers: question.direct_answers,
     difficult_direct_answer: question.difficult_direct_answer,
-    model_answer: question.choices[choice] as string,
+    model_answer: choices[choice] as string,
     model_choice_idx: choice,
     losses,
-    question_type: question.question_type ?? 'unclassified',
+    question_type,
+    prompt: badCasePrompt({ ...question, question_type }),
   };
 }
 

@@ -10,7 +10,7 @@ import { badCasesFile, type ClassifyOutcome, readErrorWeights, weightsFile } fro
 
 /** Groups the round's wrong answers to the validation questions by question type; the error rates are the weights. */
 export async function classify(context: StepContext): Promise<ClassifyOutcome> {
-  const { config, run, round } = context;
+  const { run, round } = context;
   const evaluated = await finishedStep(run, round, 'evaluate');
   const directory = stepDirectory(run, round, 'classify');
   const done = await runStepOnce({
@@ -19,7 +19,7 @@ export async function classify(context: StepContext): Promise<ClassifyOutcome> {
     inputs: { evaluated: evaluated.manifest.outputs[answersFile] },
     work: async () => {
       const records = await readAnswers(evaluated.directory);
-      const badCases = collectBadCases(records, { imageFolder: config.data.images.validation });
+      const badCases = collectBadCases(records);
       await writeJson(join(directory, badCasesFile), badCases);
       await writeJson(join(directory, weightsFile), errorWeights(records));
       return { outputs: [badCasesFile, weightsFile], metrics: { badCases: Object.values(badCases).flat().length } };

@@ -10,7 +10,11 @@ import { evaluated, question } from '../questions.ts';
 
 function answered(choice: number, values: Partial<AokvqaQuestion> = {}) {
   const asked = question({ question_type: 'identity_reasoning', ...values });
-  return { question: { ...asked, id: asked.question_id, image: '/1.jpg' }, choice, losses: [2, 1, 3, 4] };
+  return {
+    question: { ...asked, id: asked.question_id, image: '/data/val2017/000000370270.jpg' },
+    choice,
+    losses: [2, 1, 3, 4],
+  };
 }
 const mean = (scores: readonly { score: number }[] = []) =>
   scores.reduce((sum, { score }) => sum + score, 0) / scores.length;

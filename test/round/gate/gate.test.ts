@@ -37,7 +37,10 @@ const inRound = (round: number, { stop = {}, ...settings }: Settings = {}): Step
 function question(type: string, index: number, right: boolean): EvaluatedQuestion {
   return {
     question_id: `${type}-${index}`,
+    idx: `${type}-${index}`,
     image_id: 1001 + (index % 8),
+    image_path: `val2017/${1001 + (index % 8)}.jpg`,
+    prompt: '',
     question: 'Which?',
     choices: ['a', 'b'],
     correct_choice_idx: 0,
