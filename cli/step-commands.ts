@@ -70,10 +70,15 @@ export async function runStepCommand(
   }
 }
 
-function describeOutcome(name: string, { seconds, reused, ...results }: StepOutcome): string {
+/** The lines that a step's command prints. A cost without a currency is left out: nobody is paid. */
+export function describeOutcome(
+  name: string,
+  { seconds, reused, cost, currency, ...results }: StepOutcome & { cost?: number; currency?: string | undefined },
+): string {
   const time = reused ? 'was already done from the same inputs' : `done in ${formatSeconds(seconds)}`;
   const lines = Object.entries(results).map(
     ([key, value]) => `  ${key}: ${typeof value === 'object' ? JSON.stringify(value) : value}`,
   );
+  if (cost !== undefined && currency !== undefined) lines.push(`  cost: ${cost.toFixed(2)} ${currency}`);
   return [`${name} ${time}`, ...lines].join('\n');
 }

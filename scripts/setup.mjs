@@ -11,7 +11,6 @@
  *   node scripts/setup.mjs --deepspeed  also that environment, with DeepSpeed in it
  *   node scripts/setup.mjs --s3-server  also a server that speaks S3, for tests
  */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { addonStep } from './setup/addon.mjs';
@@ -23,6 +22,7 @@ import { isAtLeast } from './setup/programs.mjs';
 import { pythonStep, torchStep } from './setup/python.mjs';
 import { s3ServerStep } from './setup/s3-server.mjs';
 import { SetupError } from './setup/setup-error.mjs';
+import { readState, saveState } from './setup/state.mjs';
 import { temporalStep } from './setup/temporal.mjs';
 import { tensorflowStep } from './setup/tensorflow.mjs';
 import { removeLeftovers } from './setup/wheels.mjs';
@@ -43,7 +43,6 @@ const standardSteps = [nodeStep, packagesStep, temporalStep, tensorflowStep, add
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const cache = join(root, '.cache');
-const stateFile = join(cache, 'setup.json');
 
 async function main(options) {
   const unknown = options.find((option) => !known.includes(option));
@@ -52,7 +51,7 @@ async function main(options) {
     console.error(`There is no option ${unknown}: use ${choice}, or none`);
     return 2;
   }
-  const before = readState();
+  const before = readState(cache);
   const gpu = options.includes('--gpu') || (before.gpu === true && !options.includes('--cpu'));
   const context = { root, cache, gpu, gpuFolder: join(cache, 'tensorflow-gpu'), state: { ...before } };
 
@@ -67,12 +66,12 @@ async function main(options) {
   const lines = [];
   if (await isComplete(steps, context, lines)) {
     for (const line of lines) console.log(line);
-    saveState(context.state, before);
+    saveState(cache, context.state);
     return 0;
   }
   return withLock(join(cache, 'setup.lock'), {
     onWait: (owner) => console.log(`  another set-up (process ${owner}) is running: waiting for it`),
-    work: () => installMissing(steps, context, before),
+    work: () => installMissing(steps, context),
   });
 }
 
@@ -90,7 +89,7 @@ async function isComplete(steps, context, lines) {
   return true;
 }
 
-async function installMissing(steps, context, before) {
+async function installMissing(steps, context) {
   removeLeftovers(cache);
   for (const step of steps) {
     try {
@@ -110,31 +109,15 @@ async function installMissing(steps, context, before) {
       console.log(lineOf(step, found));
     } catch (error) {
       if (!(error instanceof SetupError)) throw error;
-      saveState(context.state, before);
+      saveState(cache, context.state);
       console.error(error.describe(step.name));
       return 1;
     }
   }
-  saveState(context.state, before);
+  saveState(cache, context.state);
   return 0;
 }
 
 const lineOf = (step, found) => `✓ ${step.name}: ${found.text.replaceAll(`${root}/`, '')}`;
-
-function readState() {
-  try {
-    return JSON.parse(readFileSync(stateFile, 'utf8'));
-  } catch {
-    return {};
-  }
-}
-
-function saveState(state, before) {
-  if (JSON.stringify(state) === JSON.stringify(before)) return;
-  mkdirSync(cache, { recursive: true });
-  const temporary = `${stateFile}.${process.pid}.tmp`;
-  writeFileSync(temporary, `${JSON.stringify(state, null, 2)}\n`);
-  renameSync(temporary, stateFile);
-}
 
 process.exitCode = await main(process.argv.slice(2));

@@ -62,13 +62,14 @@ export function describeWaiting(
   const { builtOn, change, pValue, worse, reason, remembered, forgotten, samplesPage } = compared;
   const tests = worse ? `worse than round ${builtOn}: ${reason}` : `not worse than round ${builtOn}`;
   const tokens = generate === undefined ? 0 : generate.promptTokens + generate.completionTokens;
+  const money = generate?.currency === undefined ? '' : ` (${generate.cost.toFixed(2)} ${generate.currency})`;
   return [
     '',
     '',
     '**This round waits for a decision.**',
     `- Score: ${signedPoints(change)} points against round ${builtOn} (p of getting worse ${pValue.toPrecision(2)}). The tests say: ${tests}.`,
     `- Forgotten: ${forgotten} of ${remembered} questions that the best earlier rounds got right.`,
-    `- Cost: ${append?.samplesAdded ?? 0} samples for ${tokens} teacher tokens (${(generate?.cost ?? 0).toFixed(2)} in the currency of the prices).`,
+    `- Cost: ${append?.samplesAdded ?? 0} samples for ${tokens} teacher tokens${money}.`,
     `- Samples, and the answers that changed: \`${samplesPage}\``,
     `- Decide: \`dataengine approve ${workflowId}\` or \`dataengine approve ${workflowId} --reject\`, or send the update \`decideRound\`.`,
   ].join('\n');

@@ -1,7 +1,7 @@
 /** SeaweedFS, a real server that speaks S3, for tests and benchmarks. */
 import { spawn } from 'node:child_process';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { freePorts } from '../../demo/command/child-process.ts';
@@ -13,6 +13,7 @@ export const bucket = 'test-bucket';
 /** Where `npm test` put it; undefined where there is none, and tests of S3 are skipped. */
 export const s3Server = await readFile('.cache/setup.json', 'utf8')
   .then((text) => (JSON.parse(text) as { seaweed?: string }).seaweed)
+  .then((path) => path && resolve('.cache', path))
   .catch(() => undefined);
 
 if (s3Server === undefined) {

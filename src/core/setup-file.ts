@@ -1,17 +1,21 @@
+import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { fileExists } from './files.ts';
 import { InputError } from './input-error.ts';
 import { readJson } from './read-json.ts';
 
-const setupSchema = z.object({
-  temporal: z.string(),
-  tensorflow: z.string(),
-  gpu: z.boolean().default(false),
-  python: z.string().optional(),
-  torch: z.string().optional(),
-});
 export const setupFile = fileURLToPath(new URL('../../.cache/setup.json', import.meta.url));
+
+/** Paths are relative to the file's folder: a copied checkout uses its own programs. */
+const path = z.string().transform((value) => resolve(dirname(setupFile), value));
+const setupSchema = z.object({
+  temporal: path,
+  tensorflow: path,
+  gpu: z.boolean().default(false),
+  python: path.optional(),
+  torch: path.optional(),
+});
 
 /** What `scripts/setup.mjs` found or downloaded: the Temporal CLI, native TensorFlow (with or without CUDA), Pythons. */
 export type Setup = z.output<typeof setupSchema>;

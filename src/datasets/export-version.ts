@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { fillFolder } from '../core/files.ts';
 import { writeJson } from '../core/write-file.ts';
 import { writeLlavaFile } from './export-llava.ts';
@@ -51,5 +51,6 @@ async function writeFiles(
     await checkOutObject(join(runRoot, versionsFolder), sha256, join(folder, name));
   }
   await writeJson(join(manifestFolder, 'versions.json'), lineage);
-  return [...lineage.flatMap(({ files }) => files.map(({ name }) => name)), 'versions.json'];
+  const written = lineage.flatMap(({ files }) => files.map(({ name }) => join(folder, name)));
+  return [...written.map((file) => relative(manifestFolder, file)), 'versions.json'];
 }

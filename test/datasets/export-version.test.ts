@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import sharp from 'sharp';
@@ -37,7 +37,10 @@ async function exported(format: ExportFormat, changes: { embedImages?: boolean; 
 
 describe('exportVersion', () => {
   it("writes the reference system's files in its layout", async () => {
-    const { output } = await exported('reference');
+    const { output, files } = await exported('reference');
+    const written = await readdir(output, { recursive: true, withFileTypes: true });
+    const names = written.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name));
+    expect(files.map((file) => join(output, file)).sort()).toEqual(names.sort());
     expect(await readEngineData(join(output, 'gptvqa', 'DataEngine_round1_data.json'))).toEqual(round1);
     expect(await readEngineData(join(output, 'gptvqa', 'DataEngine_round2_data.json'))).toEqual(round2);
   });

@@ -1,11 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { cp, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { addonStep } from '../../scripts/setup/addon.mjs';
 import { isAtLeast, versionIn } from '../../scripts/setup/programs.mjs';
 import { SetupError } from '../../scripts/setup/setup-error.mjs';
+import { readState, saveState } from '../../scripts/setup/state.mjs';
+import { readSetup } from '../../src/core/setup-file.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 const setup = (options: string[] = [], environment: NodeJS.ProcessEnv = {}) =>
@@ -59,6 +61,30 @@ describe('setup.mjs', () => {
 
   it('refuses an option that it does not know', () => {
     expect(setup(['--cuda'])).toMatchObject({ status: 2, stderr: expect.stringContaining('no option --cuda') });
+  });
+});
+
+describe('setup.json', () => {
+  const stateOf = (cache: string) => ({
+    temporal: join(cache, 'temporal/temporal'),
+    temporalVersion: { key: `${join(cache, 'temporal/temporal')} 1-2`, version: '1.9.1' },
+    tensorflow: '/opt/tensorflow',
+    gpu: false,
+  });
+
+  it('names files of a copied checkout by the paths of the copy', async () => {
+    const [original, copy] = [join(await temporaryFolder(), '.cache'), join(await temporaryFolder(), '.cache')];
+    saveState(original, stateOf(original));
+    await cp(original, copy, { recursive: true });
+    expect(readState(original)).toEqual(stateOf(original));
+    expect(readState(copy)).toEqual(stateOf(copy));
+    expect(readFileSync(join(copy, 'setup.json'), 'utf8')).not.toContain(original);
+  });
+
+  it('is read with the paths of this checkout by the program', async () => {
+    expect(setup().status).toBe(0);
+    const found = await readSetup();
+    expect(found).toMatchObject({ temporal: expect.stringMatching(/^\//), tensorflow: expect.stringMatching(/^\//) });
   });
 });
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { compactRounds, describeRounds, describeSteps } from '../../workflows/details.ts';
+import { compactRounds, describeRounds, describeSteps, describeWaiting } from '../../workflows/details.ts';
 import type { RoundSummary, RunPlan } from '../../workflows/messages.ts';
 
 const plan = { run: 'tiny', directory: '/runs/tiny', rounds: 2 } as RunPlan;
@@ -66,4 +66,24 @@ test('the rows in payloads stay below 10 KB however many rounds there are, the n
 test('a few rounds keep everything', () => {
   const rounds = [row(0), row(1), row(2)];
   expect(compactRounds(rounds)).toEqual(rounds);
+});
+
+test('a round that waits says what its samples cost, where the teacher is paid', () => {
+  const compared = {
+    builtOn: 0,
+    change: 1,
+    pValue: 0.5,
+    worse: false,
+    remembered: 9,
+    forgotten: 1,
+    samplesPage: 'page',
+  };
+  const generate = { promptTokens: 400, completionTokens: 60, cost: 1.5 };
+  const waiting = (currency?: string) =>
+    describeWaiting('tuesday', compared as Parameters<typeof describeWaiting>[1], {
+      generate: { ...generate, currency } as Parameters<typeof describeWaiting>[2]['generate'],
+      append: { samplesAdded: 5 },
+    });
+  expect(waiting('USD')).toContain('- Cost: 5 samples for 460 teacher tokens (1.50 USD).');
+  expect(waiting()).toContain('- Cost: 5 samples for 460 teacher tokens.');
 });

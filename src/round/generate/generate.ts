@@ -18,7 +18,7 @@ import { finishedStep, requireRoundOf } from '../finished-step.ts';
 import { promptFile } from '../prompt-file.ts';
 import { requestsFile } from '../sample/results.ts';
 import { outcomeOf, type StepContext } from '../step-context.ts';
-import { refuseUnknownPrice, teacherIdentity, teacherOf } from '../teacher.ts';
+import { paidPrice, refuseUnknownPrice, teacherIdentity, teacherOf } from '../teacher.ts';
 import type { GenerateOutcome } from './results.ts';
 import { rawAnswersFile } from './results.ts';
 import { type GenerationFolder, generationFolder, generationWork } from './work.ts';
@@ -118,7 +118,11 @@ export async function finishGeneration(context: StepContext): Promise<GenerateOu
     },
   });
   const { answers = 0, unanswered = 0, promptTokens = 0, completionTokens = 0, cost = 0 } = done.manifest.metrics;
-  return { ...outcomeOf(done), answers, unanswered, promptTokens, completionTokens, cost };
+  const currency = (await paidPrice(context))?.currency;
+  return {
+    ...{ ...outcomeOf(done), answers, unanswered, promptTokens, completionTokens, cost },
+    ...(currency !== undefined && { currency }),
+  };
 }
 
 async function* joinChunks(

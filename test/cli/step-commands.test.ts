@@ -1,0 +1,16 @@
+import { expect, test } from 'vitest';
+import { describeOutcome } from '../../cli/step-commands.ts';
+
+const generated = { seconds: 2, reused: false, answers: 6 };
+
+test("a step's outcome is printed with the time it took, or as already done", () => {
+  expect(describeOutcome('refine', { ...generated, reused: true })).toBe(
+    'refine was already done from the same inputs\n  answers: 6',
+  );
+  expect(describeOutcome('refine', generated)).toMatch(/^refine done in 2/);
+});
+
+test('a cost has its currency; that of a teacher that is free, which has none, is left out', () => {
+  expect(describeOutcome('generate', { ...generated, cost: 58.2 })).not.toContain('cost');
+  expect(describeOutcome('generate', { ...generated, cost: 58.2, currency: 'USD' })).toContain('  cost: 58.20 USD');
+});
