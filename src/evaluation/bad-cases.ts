@@ -27,6 +27,20 @@ export type EvaluatedQuestion = z.output<typeof evaluatedQuestion>;
 /** A question that the model answered wrongly, as in `bad_case_aokvqa_classified.json`. */
 export type BadCase = z.output<typeof badCase>;
 
+/** Must be raised whenever other answers count as right: rounds are then scored and compared again. */
+export const scoringVersion = 2;
+
+/** The fields that show whether the model's choice is right. */
+export type ChosenAnswer = Pick<EvaluatedQuestion, 'choices' | 'model_choice_idx' | 'correct_choice_idx'>;
+
+/**
+ * Whether the chosen words are those of the right choice, as A-OKVQA's official script compares them: some questions list the
+ * right choice twice.
+ */
+export function isRight({ choices, model_choice_idx, correct_choice_idx }: ChosenAnswer): boolean {
+  return choices[model_choice_idx] === choices[correct_choice_idx];
+}
+
 /** Question type → the bad cases of that type. */
 export type BadCases = Record<string, BadCase[]>;
 
@@ -77,7 +91,7 @@ export function collectBadCases(records: readonly EvaluatedQuestion[]): BadCases
   const types = [...new Set(records.map((record) => record.question_type))].sort();
   const badCases: BadCases = Object.fromEntries(types.map((type) => [type, []]));
   for (const record of records) {
-    if (record.model_choice_idx === record.correct_choice_idx) continue;
+    if (isRight(record)) continue;
     badCases[record.question_type]?.push(badCase.parse(record));
   }
   return badCases;
@@ -87,15 +101,13 @@ export function collectBadCases(records: readonly EvaluatedQuestion[]): BadCases
  * The share of wrong answers for each question type, to three decimals: the content of `weight.json`, by which
  * Adaptive Bad-case Sampling draws types. Types are in alphabetical order.
  */
-export function errorWeights(
-  records: readonly Pick<EvaluatedQuestion, 'question_type' | 'model_choice_idx' | 'correct_choice_idx'>[],
-): Weights {
+export function errorWeights(records: readonly (Pick<EvaluatedQuestion, 'question_type'> & ChosenAnswer)[]): Weights {
   const asked = new Map<string, number>();
   const wrong = new Map<string, number>();
   for (const record of records) {
     const type = record.question_type;
     asked.set(type, (asked.get(type) ?? 0) + 1);
-    if (record.model_choice_idx !== record.correct_choice_idx) wrong.set(type, (wrong.get(type) ?? 0) + 1);
+    if (!isRight(record)) wrong.set(type, (wrong.get(type) ?? 0) + 1);
   }
   const types = [...asked.keys()].sort();
   return Object.fromEntries(types.map((type) => [type, share(wrong.get(type) ?? 0, asked.get(type) as number)]));

@@ -1,4 +1,4 @@
-import type { EvaluatedQuestion } from './bad-cases.ts';
+import { type ChosenAnswer, type EvaluatedQuestion, isRight } from './bad-cases.ts';
 
 /** Question type → how many questions of it were asked, and how many answered wrongly. */
 export type TypeResults = Record<string, { asked: number; wrong: number }>;
@@ -20,14 +20,15 @@ const leastLearning = 0.1;
 
 /** Counts an evaluation by question type. */
 export function countByType(
-  records: readonly Pick<EvaluatedQuestion, 'question_type' | 'model_choice_idx' | 'correct_choice_idx'>[],
+  records: readonly (Pick<EvaluatedQuestion, 'question_type'> & ChosenAnswer)[],
 ): TypeResults {
   const results: TypeResults = {};
-  for (const { question_type: type, model_choice_idx, correct_choice_idx } of records) {
+  for (const record of records) {
+    const type = record.question_type;
     const result = results[type] ?? { asked: 0, wrong: 0 };
     results[type] = result;
     result.asked += 1;
-    if (model_choice_idx !== correct_choice_idx) result.wrong += 1;
+    if (!isRight(record)) result.wrong += 1;
   }
   return results;
 }

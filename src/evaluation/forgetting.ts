@@ -2,7 +2,8 @@
  * Forgetting: what earlier rounds answered correctly and this one does not, hidden by gains elsewhere.
  */
 import { z } from 'zod';
-import { type Answered, isRight } from './round-comparison.ts';
+import { isRight } from './bad-cases.ts';
+import type { Answered } from './round-comparison.ts';
 
 const forgottenSchema = z.object({
   /** The earlier round that was best at the type; the latest of equally good ones. */

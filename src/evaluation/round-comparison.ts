@@ -2,14 +2,11 @@
  * Whether a round's model is worse than the one that it would replace.
  */
 import { z } from 'zod';
-import type { EvaluatedQuestion } from './bad-cases.ts';
+import { type ChosenAnswer, type EvaluatedQuestion, isRight } from './bad-cases.ts';
 import { holmAdjusted, mcNemarWorse } from './statistics/paired-tests.ts';
 
 /** The fields of an answered question that the comparison uses. */
-export type Answered = Pick<
-  EvaluatedQuestion,
-  'question_id' | 'question_type' | 'model_choice_idx' | 'correct_choice_idx'
->;
+export type Answered = Pick<EvaluatedQuestion, 'question_id' | 'question_type'> & ChosenAnswer;
 
 const pairSchema = z.object({
   /** Questions that both models answered. */
@@ -81,10 +78,6 @@ export function whyWorse({ overall, byType }: RoundComparison): string[] {
   const types = Object.entries(byType).filter(([, pair]) => pair.worse);
   types.sort(([, left], [, right]) => left.pValue - right.pValue);
   return [...reasons, ...types.map(([type, pair]) => `${type}: ${describeDrop(pair)}`)];
-}
-
-export function isRight({ model_choice_idx, correct_choice_idx }: Answered): boolean {
-  return model_choice_idx === correct_choice_idx;
 }
 
 type Counts = Omit<PairComparison, 'tolerance' | 'worse'>;

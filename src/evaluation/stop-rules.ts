@@ -1,7 +1,8 @@
 /**
  * The rules that end a run, other than the number of rounds, which the workflow counts.
  */
-import { type Answered, isRight } from './round-comparison.ts';
+import { isRight } from './bad-cases.ts';
+import type { Answered } from './round-comparison.ts';
 import { mcNemarWorse } from './statistics/paired-tests.ts';
 
 export const stopRules = ['rounds', 'target', 'plateau', 'budget', 'nothing-new'] as const;

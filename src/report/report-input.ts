@@ -90,6 +90,14 @@ export interface ReportBadCase {
   chosen: (number | undefined)[];
 }
 
+/** Whether a choice has the words of the correct one, which some questions list twice. */
+export function isCorrectChoice(
+  { choices, correct }: Pick<ReportBadCase, 'choices' | 'correct'>,
+  choice: number,
+): boolean {
+  return choices[choice] === choices[correct];
+}
+
 export interface ReportGeneratedSample {
   round: number;
   /** Path of the image file. */

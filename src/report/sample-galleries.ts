@@ -1,6 +1,11 @@
 import { type Card, gallery } from './gallery.ts';
 import { escapeHtml, type Html, inlineImage } from './html.ts';
-import type { ReportBadCase, ReportGeneratedSample, ReportRejectedAnswer } from './report-input.ts';
+import {
+  isCorrectChoice,
+  type ReportBadCase,
+  type ReportGeneratedSample,
+  type ReportRejectedAnswer,
+} from './report-input.ts';
 
 // Together with charts and tables, the three stay within 5 MB.
 const MAXIMUM_CHARACTERS = 700_000;
@@ -61,18 +66,19 @@ export function rejectedGallery(rejected: ReportRejectedAnswer[]): Promise<Html>
 }
 
 /** By the last round: whether the answer is correct now, and was before. */
-function fateOf({ chosen, correct }: ReportBadCase): string {
-  const right = chosen.filter((choice) => choice !== undefined).map((choice) => choice === correct);
+function fateOf(badCase: ReportBadCase): string {
+  const asked = badCase.chosen.filter((choice) => choice !== undefined);
+  const right = asked.map((choice) => isCorrectChoice(badCase, choice));
   if (right.at(-1)) return 'fixed: right now';
   return right.includes(true) ? 'forgotten: was right before' : 'never right';
 }
 
-function answersByRound({ chosen, correct }: ReportBadCase): Html {
-  if (chosen.length < 2) return '';
-  const answers = chosen.map((choice, round) => {
+function answersByRound(badCase: ReportBadCase): Html {
+  if (badCase.chosen.length < 2) return '';
+  const answers = badCase.chosen.map((choice, round) => {
     if (choice === undefined) return `<span>${round}: not asked</span>`;
-    const mark = choice === correct ? 'correct' : 'chosen';
-    return `<span class="${mark}">${round}: (${letter(choice)}) ${choice === correct ? '✓' : '✗'}</span>`;
+    const [mark, sign] = isCorrectChoice(badCase, choice) ? ['correct', '✓'] : ['chosen', '✗'];
+    return `<span class="${mark}">${round}: (${letter(choice)}) ${sign}</span>`;
   });
   return `<p class="by-round">By round ${answers.join(' ')}</p>`;
 }
@@ -82,7 +88,9 @@ async function questionCard(
   chosen: number | undefined,
   below: Html,
 ): Promise<Html> {
-  const lines = choices.map((choice, index) => choiceLine(choice, index === correct, index === chosen));
+  const lines = choices.map((choice, index) =>
+    choiceLine(choice, isCorrectChoice({ choices, correct }, index), index === chosen),
+  );
   return `${await inlineImage(image)}
 <div><p class="type">${escapeHtml(questionType)}</p>
 <p class="question">${escapeHtml(question)}</p>

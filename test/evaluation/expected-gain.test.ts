@@ -8,6 +8,7 @@ test('an evaluation is counted by type', () => {
   const record = (question_type: string, model_choice_idx: number) => ({
     question_type,
     model_choice_idx,
+    choices: ['red', 'blue', 'green', 'gray'],
     correct_choice_idx: 0,
   });
   expect(countByType([record('a', 0), record('a', 1), record('b', 2)])).toEqual(results({ a: [1, 2], b: [1, 1] }));

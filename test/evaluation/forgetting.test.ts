@@ -5,6 +5,7 @@ import type { Answered } from '../../src/evaluation/round-comparison.ts';
 const answer = (id: string, right: boolean): Answered => ({
   question_id: id,
   question_type: id.split('-')[0] as string,
+  choices: ['red', 'blue', 'green', 'gray'],
   correct_choice_idx: 2,
   model_choice_idx: right ? 2 : 0,
 });

@@ -6,6 +6,7 @@ function answers(type: string, right: string): Answered[] {
   return [...right].map((mark, index) => ({
     question_id: `${type}-${index}`,
     question_type: type,
+    choices: ['red', 'blue', 'green', 'gray'],
     correct_choice_idx: 0,
     model_choice_idx: mark === '+' ? 0 : 1,
   }));

@@ -6,6 +6,7 @@ const answers = (marks: string): Answered[] =>
   [...marks].map((mark, index) => ({
     question_id: String(index),
     question_type: 'color',
+    choices: ['red', 'blue', 'green', 'gray'],
     correct_choice_idx: 0,
     model_choice_idx: mark === '+' ? 0 : 1,
   }));

@@ -7,7 +7,7 @@ import { writeJson } from '../../core/write-file.ts';
 import { type AokvqaQuestion, aokvqaDownloads, aokvqaImagePath, readAokvqa } from '../../datasets/aokvqa.ts';
 import { ANSWER_START, answerStem, listedQuestion } from '../../datasets/question-text.ts';
 import type { AokvqaPredictions } from '../aokvqa-predictions.ts';
-import { badCasePrompt, type EvaluatedQuestion } from '../bad-cases.ts';
+import { badCasePrompt, type EvaluatedQuestion, isRight } from '../bad-cases.ts';
 import { type AnsweredQuestion, type Benchmark, requireImageFolder } from './benchmark.ts';
 
 const aokvqaResultsFile = 'aokvqa_eval.json';
@@ -52,7 +52,7 @@ export const aokvqa: Benchmark<Question> = {
     return {
       multipleChoice: answered.map(({ question, choice }) => ({
         id: question.id,
-        score: choice === question.correct_choice_idx ? 1 : 0,
+        score: choice !== undefined && isRight({ ...question, model_choice_idx: choice }) ? 1 : 0,
         groups: groupsOf(question),
       })),
       directAnswer: answered

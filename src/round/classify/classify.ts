@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { runStepOnce } from '../../core/manifest.ts';
 import { writeJson } from '../../core/write-file.ts';
-import { collectBadCases, errorWeights } from '../../evaluation/bad-cases.ts';
+import { collectBadCases, errorWeights, scoringVersion } from '../../evaluation/bad-cases.ts';
 import { answersFile, readAnswers } from '../evaluate/results.ts';
 import { finishedStep } from '../finished-step.ts';
 import { outcomeOf, type StepContext } from '../step-context.ts';
@@ -16,7 +16,7 @@ export async function classify(context: StepContext): Promise<ClassifyOutcome> {
   const done = await runStepOnce({
     directory,
     step: 'classify',
-    inputs: { evaluated: evaluated.manifest.outputs[answersFile] },
+    inputs: { scoring: scoringVersion, evaluated: evaluated.manifest.outputs[answersFile] },
     work: async () => {
       const records = await readAnswers(evaluated.directory);
       const badCases = collectBadCases(records);

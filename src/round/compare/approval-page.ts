@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { aokvqaImagePath } from '../../datasets/aokvqa.ts';
 import { readEngineData } from '../../datasets/engine-data.ts';
 import type { EvaluatedQuestion } from '../../evaluation/bad-cases.ts';
-import { isRight } from '../../evaluation/round-comparison.ts';
+import { isRight } from '../../evaluation/bad-cases.ts';
 import { type ShownSample, writeSamplePage } from '../../report/sample-page.ts';
 import { engineDataFile } from '../append/generated-data.ts';
 import { poolImages, type QuestionSet, questionSet } from '../dataset-paths.ts';

@@ -7,6 +7,7 @@ import { InputError } from '../../core/input-error.ts';
 import { runStepOnce } from '../../core/manifest.ts';
 import type { RunDirectory } from '../../core/run-directory.ts';
 import { writeJson } from '../../core/write-file.ts';
+import { scoringVersion } from '../../evaluation/bad-cases.ts';
 import { findForgotten, sumForgotten } from '../../evaluation/forgetting.ts';
 import { compareRounds, whyWorse } from '../../evaluation/round-comparison.ts';
 import { answersFile, readAnswers } from '../evaluate/results.ts';
@@ -44,6 +45,7 @@ export async function compare(context: StepContext): Promise<CompareOutcome> {
     directory,
     step: 'compare',
     inputs: {
+      scoring: scoringVersion,
       now: evaluated.manifest.outputs[answersFile],
       earlier: earlier.map(({ manifest }) => manifest.outputs[answersFile]),
       settings: { level, tolerance, typeTolerance, typeTolerances },

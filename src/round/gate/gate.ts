@@ -6,7 +6,7 @@ import { InputError } from '../../core/input-error.ts';
 import { runStepOnce } from '../../core/manifest.ts';
 import { writeJson } from '../../core/write-file.ts';
 import { markVersion } from '../../datasets/versions.ts';
-import { isRight } from '../../evaluation/round-comparison.ts';
+import { isRight } from '../../evaluation/bad-cases.ts';
 import { findStop, type Stop, type StopInput } from '../../evaluation/stop-rules.ts';
 import { readLedger } from '../../teacher/ledger.ts';
 import { readPrice } from '../../teacher/prices.ts';

@@ -9,11 +9,12 @@ import type { RunDirectory } from '../../core/run-directory.ts';
 import { aokvqaImagePath } from '../../datasets/aokvqa.ts';
 import { readEngineData } from '../../datasets/engine-data.ts';
 import { readScores, scoresFile } from '../../evaluation/evaluation-files.ts';
-import type {
-  ReportBadCase,
-  ReportGeneratedSample,
-  ReportRejectedAnswer,
-  ReportRound,
+import {
+  isCorrectChoice,
+  type ReportBadCase,
+  type ReportGeneratedSample,
+  type ReportRejectedAnswer,
+  type ReportRound,
 } from '../../report/report-input.ts';
 import { engineDataFile } from '../append/generated-data.ts';
 import { readErrorWeights } from '../classify/results.ts';
@@ -169,8 +170,8 @@ export async function readReportBadCases(
       cases.set(record.question_id, known);
     }
   }
-  return [...cases.values()].filter(({ chosen, correct }) =>
-    chosen.some((choice) => choice !== undefined && choice !== correct),
+  return [...cases.values()].filter((badCase) =>
+    badCase.chosen.some((choice) => choice !== undefined && !isCorrectChoice(badCase, choice)),
   );
 }
 
