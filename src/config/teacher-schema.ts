@@ -42,6 +42,8 @@ const ownFields = [
   'response_format',
   'temperature',
   'top_p',
+  'stop',
+  'logit_bias',
 ];
 
 const extraBodySchema = z.record(z.string(), z.json()).superRefine((body, context) => {
@@ -79,6 +81,19 @@ export const teacherSchema = z.strictObject({
     .enum(['auto', 'send', 'omit'])
     .default('auto')
     .describe("Whether temperature and topP are sent; auto: not to OpenAI's reasoning models, which refuse them."),
+  stop: z
+    .array(z.string().min(1))
+    .max(4)
+    .default([])
+    .describe(
+      'Texts that end a new sample, or a classification of questions, where the teacher writes one; the reference sends ["###"].',
+    ),
+  logitBias: z
+    .record(z.string().regex(/^\d+$/, 'is not the id of a token'), z.number().min(-100).max(100))
+    .default({})
+    .describe(
+      'Token id → bias in the same requests; the reference sends { "50256": -100 }, the end of a text for older models.',
+    ),
   extraBody: extraBodySchema
     .default({})
     .describe('More fields of the request, such as { reasoning_effort: low, seed: null }; null leaves a field out.'),

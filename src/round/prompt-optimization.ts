@@ -97,7 +97,7 @@ export async function makeIterationSamples(
       images,
       questionTypes,
       template,
-      ask: (messages, options) => ask(messages, options),
+      ask: (messages, options) => ask(messages, { ...options, asForSamples: true }),
       concurrency: config.teacher.concurrency,
     });
   });

@@ -94,7 +94,7 @@ async function askForTypes(context: StepContext, questions: readonly AokvqaQuest
       questions,
       questionTypes,
       // Fifty question types are longer than a sample, and need no variety.
-      ask: (messages, options) => ask(messages, { ...options, temperature, maximumTokens, format }),
+      ask: (messages, options) => ask(messages, { ...options, temperature, maximumTokens, format, asForSamples: true }),
       cacheFile: join(run.root, 'question_types.json'),
       promptFile,
       signal,

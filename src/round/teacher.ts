@@ -12,7 +12,7 @@ import type { ChatMessage } from '../teacher/prompt-template.ts';
 import { findTeacher, type Teacher } from '../teacher/providers/index.ts';
 import type { TeacherAnswer } from '../teacher/read-completion.ts';
 import { openSpending } from '../teacher/spending.ts';
-import { askTeacher, type StructuredFormat } from '../teacher/teacher.ts';
+import { askTeacher, type SamplingSettings, type StructuredFormat } from '../teacher/teacher.ts';
 import { TeacherError } from '../teacher/teacher-error.ts';
 import type { StepContext } from './step-context.ts';
 
@@ -39,6 +39,8 @@ export type AskTeacher = (
     temperature?: number;
     maximumTokens?: number;
     format?: StructuredFormat | undefined;
+    /** Sends the config's `stop` and `logitBias` too. Default: no, since a prompt or a reply may well contain them. */
+    asForSamples?: boolean;
   },
 ) => Promise<TeacherAnswer>;
 
@@ -65,9 +67,9 @@ export async function withTeacher<R>(
     limit: teacher.budget?.limit,
   });
   return connectTeacher(context, (client) =>
-    work(async (messages, { temperature, maximumTokens, format, ...options }) => {
+    work(async (messages, { temperature, maximumTokens, format, asForSamples = false, ...options }) => {
       const asked = {
-        ...teacher,
+        ...(asForSamples ? teacher : withoutStops(teacher)),
         format,
         temperature: temperature ?? teacher.temperature,
         maximumTokens: maximumTokens ?? teacher.maximumTokens,
@@ -88,16 +90,23 @@ export async function withTeacher<R>(
   );
 }
 
+/** The settings for requests other than for samples and question types. */
+export function withoutStops<Settings extends SamplingSettings>(teacher: Settings): Settings {
+  return { ...teacher, stop: [], logitBias: {} };
+}
+
 /** The settings that an answer depends on, besides its prompt. */
 export function teacherIdentity(teacher: Config['teacher']): Record<string, unknown> {
   const { provider, baseUrl, model, temperature, topP, maximumTokens, mistakeRate, answerFormat, attachImage } =
     teacher;
-  const { tokenLimitParameter, samplingParameters, extraBody } = teacher;
+  const { tokenLimitParameter, samplingParameters, extraBody, stop, logitBias } = teacher;
   return {
     ...{ provider, baseUrl, model, temperature, topP, maximumTokens, mistakeRate, answerFormat, attachImage },
     // Left out where they change nothing: answers that were paid for before these keys existed are used again.
     ...(tokenLimitParameter !== 'auto' && { tokenLimitParameter }),
     ...(samplingParameters !== 'auto' && { samplingParameters }),
+    ...(stop.length > 0 && { stop }),
+    ...(Object.keys(logitBias).length > 0 && { logitBias }),
     ...(Object.keys(extraBody).length > 0 && { extraBody }),
   };
 }

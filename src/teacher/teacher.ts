@@ -34,6 +34,10 @@ export interface SamplingSettings {
   tokenLimitParameter?: 'auto' | 'max_tokens' | 'max_completion_tokens' | undefined;
   /** Whether temperature and nucleus are sent; default: by the model. */
   samplingParameters?: 'auto' | 'send' | 'omit' | undefined;
+  /** Texts that end the answer; default: none. */
+  stop?: readonly string[] | undefined;
+  /** Token id → bias; default: none. */
+  logitBias?: Readonly<Record<string, number>> | undefined;
   /** More fields of the request's body; null leaves one out. */
   extraBody?: Readonly<Record<string, unknown>> | undefined;
   /** A JSON schema for the answer, made by `structuredFormat`; default: text. */
@@ -59,7 +63,7 @@ export function requestBody(
   seed?: number,
 ): ChatCompletionCreateParamsNonStreaming {
   const { model, temperature, topP, maximumTokens, format, extraBody = {} } = settings;
-  const { tokenLimitParameter = 'auto', samplingParameters = 'auto' } = settings;
+  const { tokenLimitParameter = 'auto', samplingParameters = 'auto', stop = [], logitBias = {} } = settings;
   const reasons = reasoningModel.test(model);
   const sampled = samplingParameters === 'auto' ? !reasons || chatModel.test(model) : samplingParameters === 'send';
   const limit =
@@ -69,6 +73,8 @@ export function requestBody(
     messages: [...messages],
     ...(sampled ? { temperature, top_p: topP } : {}),
     [limit]: maximumTokens,
+    ...(stop.length === 0 ? {} : { stop: [...stop] }),
+    ...(Object.keys(logitBias).length === 0 ? {} : { logit_bias: logitBias }),
     ...(format === undefined ? {} : { response_format: format }),
     ...(seed === undefined ? {} : { seed }),
     ...extraBody,

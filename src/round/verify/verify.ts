@@ -21,7 +21,7 @@ import { keepRules } from '../refine/keep-rules.ts';
 import { requestsFile } from '../sample/results.ts';
 import { outcomeOf, type StepContext } from '../step-context.ts';
 import { stepDirectory } from '../step-directory.ts';
-import { refuseUnknownPrice, teacherIdentity } from '../teacher.ts';
+import { refuseUnknownPrice, teacherIdentity, withoutStops } from '../teacher.ts';
 import type { VerifyOutcome } from './results.ts';
 import { verifiedFile } from './results.ts';
 import {
@@ -96,7 +96,11 @@ async function requestsAboutSamples(context: StepContext): Promise<VerificationR
     samples,
     blindAnswers,
     languageOnlyAnswers,
-    identity: { teacher: teacherIdentity(config.teacher), temperature, prompts: [blind.hash, language_only.hash] },
+    identity: {
+      teacher: teacherIdentity(withoutStops(config.teacher)),
+      temperature,
+      prompts: [blind.hash, language_only.hash],
+    },
     promptVersions: { blind: blind.version, language_only: language_only.version },
     seed: `${config.seed}/round-${round}`,
   });

@@ -25,7 +25,7 @@ import { ledgerSource, type TeacherWork } from '../asking/work.ts';
 import { poolImageUrl, withPool } from '../dataset-paths.ts';
 import type { StepContext } from '../step-context.ts';
 import { stepDirectory } from '../step-directory.ts';
-import { connectTeacher } from '../teacher.ts';
+import { connectTeacher, withoutStops } from '../teacher.ts';
 
 /** All requests about the samples, one a line. */
 export const verificationRequestsFile = 'requests.jsonl';
@@ -112,7 +112,7 @@ async function withVerificationAsker<R>(
         client,
         storeAnswers: teacher.storeAnswers,
         settings: ({ kind }) => ({
-          ...teacher,
+          ...withoutStops(teacher),
           temperature: verify.temperature,
           maximumTokens: templates[kind].maximumTokens,
           format,
