@@ -1,8 +1,7 @@
 import path from 'node:path';
-import { z } from 'zod';
 import { InputError } from '../../core/input-error.ts';
-import { readJson } from '../../core/read-json.ts';
 import { writeFileAtomically } from '../../core/write-file.ts';
+import { type AdapterConfig, type ModuleSettings, moduleSettings, readAdapterConfig } from './adapter-config.ts';
 import { openSafetensors, type SafetensorsFile, writeSafetensors } from './safetensors.ts';
 
 /** A tensor of a LoRA pair. */
@@ -15,7 +14,7 @@ export interface AdapterTensor {
 export interface LoraPair {
   A: AdapterTensor;
   B: AdapterTensor;
-  /** alpha / rank, or alpha / √rank for rank-stabilized LoRA (arXiv 2312.03732). */
+  /** alpha / rank, or alpha / √rank where it is rank-stabilized. */
   scaling: number;
 }
 
@@ -27,44 +26,6 @@ export interface Adapter {
   config: AdapterConfig;
   tensors: Map<string, LoraPair>;
 }
-
-const off = z.union([z.literal(false), z.null(), z.array(z.unknown()).length(0), z.strictObject({})]).optional();
-const unsupported = 'is not supported';
-
-const adapterConfigSchema = z.looseObject({
-  peft_type: z.literal('LORA'),
-  task_type: z.string().nullish(),
-  base_model_name_or_path: z.string().nullish(),
-  r: z.number().int().positive(),
-  lora_alpha: z.number().positive(),
-  lora_dropout: z.number().min(0).max(1).default(0),
-  target_modules: z.union([z.array(z.string()).min(1), z.string()]),
-  bias: z.literal('none', { error: unsupported }).default('none'),
-  use_rslora: z.boolean().nullish(),
-  rank_pattern: z.record(z.string(), z.number().int().positive()).nullish(),
-  alpha_pattern: z.record(z.string(), z.number().positive()).nullish(),
-});
-
-/** Settings of PEFT that change what an adapter computes, all of which must be off. */
-const settingsToRefuse = [
-  'alora_invocation_tokens',
-  'arrow_config',
-  'fan_in_fan_out',
-  'kasa_config',
-  'layer_replication',
-  'lora_bias',
-  'modules_to_save',
-  'monteclora_config',
-  'target_parameters',
-  'trainable_token_indices',
-  'use_bdlora',
-  'use_dora',
-  'use_qalora',
-  'velora_config',
-];
-
-/** PEFT's `adapter_config.json`, the part that matters here; unknown keys are kept. */
-export type AdapterConfig = z.output<typeof adapterConfigSchema>;
 
 const configName = 'adapter_config.json';
 const weightsName = 'adapter_model.safetensors';
@@ -83,15 +44,11 @@ export async function readAdapter(
   publishedName: (module: string) => string = (module) => module,
 ): Promise<Adapter> {
   const configFile = path.join(directory, configName);
-  const config = await readJson(configFile, adapterConfigSchema);
-  const refused = settingsToRefuse.find((setting) => !off.safeParse(config[setting]).success);
-  if (refused) {
-    const remedy = 'Use an adapter of plain LoRA, or merge this one into its model with PEFT';
-    throw new InputError({ file: configFile, field: refused, problem: unsupported, remedy });
-  }
+  const config = await readAdapterConfig(configFile);
+  const settingsOf = moduleSettings(config, configFile);
   const file = await openSafetensors(path.join(directory, weightsName));
   try {
-    return { config, tensors: await readPairs(file, config, publishedName) };
+    return { config, tensors: await readPairs(file, settingsOf, publishedName) };
   } finally {
     await file.close();
   }
@@ -99,7 +56,7 @@ export async function readAdapter(
 
 async function readPairs(
   file: SafetensorsFile,
-  config: AdapterConfig,
+  settingsOf: (module: string) => ModuleSettings,
   publishedName: (module: string) => string,
 ): Promise<Map<string, LoraPair>> {
   const modules = new Set<string>();
@@ -111,18 +68,16 @@ async function readPairs(
   const pairs = new Map<string, LoraPair>();
   for (const module of modules) {
     const [A, B] = [await readFactor(file, tensorName(module, 'A')), await readFactor(file, tensorName(module, 'B'))];
-    const rank = patternValue(config.rank_pattern, module) ?? config.r;
-    const alpha = patternValue(config.alpha_pattern, module) ?? config.lora_alpha;
+    const settings = settingsOf(module);
+    if ('leftOutBy' in settings) {
+      throw wrongTensor(file.file, tensorName(module, 'A'), `is of a module that ${settings.leftOutBy} leaves out`);
+    }
+    const { rank, scaling } = settings;
     checkRank(file.file, tensorName(module, 'A'), A, 0, rank);
     checkRank(file.file, tensorName(module, 'B'), B, 1, rank);
-    pairs.set(publishedName(module), { A, B, scaling: alpha / (config.use_rslora ? Math.sqrt(rank) : rank) });
+    pairs.set(publishedName(module), { A, B, scaling });
   }
   return pairs;
-}
-
-/** PEFT's `get_pattern_key`: the first key that, as a regular expression, is the end of the module's path. */
-function patternValue(pattern: Record<string, number> | null | undefined, module: string): number | undefined {
-  return Object.entries(pattern ?? {}).find(([key]) => new RegExp(`^(.*\\.)?(${key})$`).test(module))?.[1];
 }
 
 async function readFactor(file: SafetensorsFile, name: string): Promise<AdapterTensor> {

@@ -14,6 +14,10 @@ from chat_family import ChatFamily
 from protocol import JobError
 from shardings import sharding_of
 
+# These change the base model by data, gradients or random numbers that an adapter's files don't hold. (PiSSA and OLoRA
+# change it too, but by its own weights alone: PEFT does that whenever it loads such an adapter.)
+UNKNOWN_BASE = re.compile(r"corda|lora_ga|loftq|pissa_niter_\d+")
+
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -137,6 +141,10 @@ def stored_adapter(directory, trainable=False):
     """An adapter of PEFT's format."""
 
     def adapt(module):
+        init = PeftConfig.from_pretrained(directory).init_lora_weights
+        if isinstance(init, str) and UNKNOWN_BASE.fullmatch(init):
+            problem = f"'{init}' changed the base model's weights in training, which PEFT can't repeat"
+            raise JobError(f"{directory}/adapter_config.json: init_lora_weights: {problem}. Use an adapter of plain LoRA")
         if not next(module.parameters()).is_meta:
             return PeftModel.from_pretrained(module, directory, is_trainable=trainable)
         config = PeftConfig.from_pretrained(directory)

@@ -84,7 +84,7 @@ describe('a damaged adapter', () => {
       data: new Float32Array(shape.reduce((a, b) => a * b)),
     });
     const file = path.join(await copyWith({}), 'adapter_model.safetensors');
-    const [A, B] = ['base_model.model.x.lora_A.weight', 'base_model.model.x.lora_B.weight'] as const;
+    const [A, B] = ['base_model.model.x.q_proj.lora_A.weight', 'base_model.model.x.q_proj.lora_B.weight'] as const;
 
     await writeSafetensors(file, [tensor(A, [4, 8])]);
     await expect(readAdapter(directory)).rejects.toThrow(`${B}: is missing`);

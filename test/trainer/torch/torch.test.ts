@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { lossesIn, maximumDifference } from '../../helpers/jobs.ts';
@@ -35,6 +35,23 @@ describe.skipIf(!torchIsSetUp)('a finetune under torchrun', () => {
     const output = path.join(rig.folder, 'wrong');
     const wrong = runTorch(rig.job(output, { maximumTokens: 3 }), output, { processes: 1 });
     await expect(wrong).rejects.toMatchObject({ kind: 'input', message: expect.stringContaining('maximumTokens') });
+  });
+
+  test('that starts from an adapter whose base model is lost is refused, naming the field', async () => {
+    const startAdapter = path.join(rig.folder, 'lora-ga');
+    const fixture = path.join(import.meta.dirname, '../../fixtures/tiny-blip2-adapter');
+    await cp(fixture, startAdapter, { recursive: true });
+    const file = path.join(startAdapter, 'adapter_config.json');
+    await writeFile(
+      file,
+      (await readFile(file, 'utf8')).replace(/"init_lora_weights": true/, '"init_lora_weights": "lora_ga"'),
+    );
+    const output = path.join(rig.folder, 'started');
+    const refused = runTorch(rig.job(output, { startAdapter }), output, { processes: 1 });
+    await expect(refused).rejects.toMatchObject({
+      kind: 'input',
+      message: expect.stringContaining('init_lora_weights'),
+    });
   });
 
   test('that needs DeepSpeed where there is none names the command to run, and is not retried', async () => {

@@ -49,7 +49,8 @@ export async function saveAdapter(
  *
  * @param shapes the trained tensors' shapes
  * @param publishedName the module's name in the model's files for its path in PEFT
- * @throws InputError when the adapter is not one of the same modules, rank and alpha
+ * @throws InputError when the adapter is not one of the same modules, rank, alpha and scaling: what is trained has those of
+ *   `finetune.lora`
  */
 export async function readStartAdapter(
   directory: string,
@@ -68,6 +69,16 @@ export async function readStartAdapter(
   if (config.r !== rank) throw refuse('r', `is ${config.r}, but finetune.lora.rank is ${rank}`);
   if (config.lora_alpha !== alpha)
     throw refuse('lora_alpha', `is ${config.lora_alpha}, but finetune.lora.alpha is ${alpha}`);
+  const otherwise = [...tensors].find(([, pair]) => pair.A.shape[0] !== rank || pair.scaling !== alpha / rank);
+  if (otherwise) {
+    const [module, pair] = otherwise;
+    const field = pair.A.shape[0] !== rank ? 'rank_pattern' : config.use_rslora ? 'use_rslora' : 'alpha_pattern';
+    const found = `rank ${pair.A.shape[0]} and scales its update by ${pair.scaling}`;
+    throw refuse(
+      field,
+      `gives ${module} ${found}, but finetune.lora says rank ${rank} and ${alpha / rank} for all layers`,
+    );
+  }
   const start = new Map(
     [...tensors].flatMap(([module, { A, B }]): [string, Float32Array][] => [
       [`${module}.lora_A`, A.data],

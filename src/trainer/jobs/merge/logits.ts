@@ -55,7 +55,9 @@ export async function batchLogits(
   program.load();
   try {
     await loadWeights(program, model);
-    const factors = [...(adapter?.tensors ?? [])].flatMap(([module, { A, B }]): [string, Float32Array][] => [
+    // Those of other modules are part of how the images were computed.
+    const ofThisProgram = [...(adapter?.tensors ?? [])].filter(([module]) => program.has(`${module}.lora_A`));
+    const factors = ofThisProgram.flatMap(([module, { A, B }]): [string, Float32Array][] => [
       [`${module}.lora_A`, A.data],
       [`${module}.lora_B`, B.data],
     ]);
