@@ -6,6 +6,7 @@ import Table from 'cli-table3';
 import type { Command } from 'commander';
 import { openRunDirectory } from '../src/core/run-directory.ts';
 import type { DatasetStats } from '../src/round/data-stats.ts';
+import { describeCounts } from '../src/round/steps.ts';
 import { exitCodes } from './failures.ts';
 import { addDataRootOption, addRunOptions, loadNamedConfig, type RunOptions } from './options.ts';
 import { createProgressDisplay } from './progress-display.ts';
@@ -28,7 +29,8 @@ export function addDataCheckCommands(data: Command, signal: AbortSignal): void {
       const onProgress = (progress: { phase: string; step: number; steps: number }) =>
         display.show('data check', progress);
       const found = await checkData(config, { signal, onProgress }).finally(() => display.stop());
-      const { problems, images, questions } = found;
+      const { problems, images, questions, leftOut } = found;
+      for (const { item, countsByReason } of leftOut) process.stdout.write(leftOutLine(item, countsByReason));
       if (problems.length === 0) {
         process.stdout.write(`The data is complete: ${questions} questions to score, ${images} images.\n`);
         return;
@@ -62,6 +64,9 @@ export function addDataCheckCommands(data: Command, signal: AbortSignal): void {
         return;
       }
       process.stdout.write(`${countTable(datasets, unit)}\n${typeTable(datasets)}\n`);
+      for (const { name, leftOut } of datasets) {
+        if (Object.keys(leftOut).length > 0) process.stdout.write(leftOutLine(name, leftOut));
+      }
       for (const { name, favoredLetter } of datasets) {
         if (favoredLetter === undefined) continue;
         const advice = 'a model can learn to answer with it without looking. Shuffle the choices';
@@ -75,6 +80,10 @@ export function addDataCheckCommands(data: Command, signal: AbortSignal): void {
       await writeSamplePage(page, `Samples of ${file}`, shown);
       process.stdout.write(`Samples ${page}\n`);
     });
+}
+
+function leftOutLine(dataset: string, countsByReason: Readonly<Record<string, number>>): string {
+  return `${dataset}: records that are not trained on: ${describeCounts(countsByReason)}.\n`;
 }
 
 function countTable(datasets: readonly DatasetStats[], unit: string): string {

@@ -2,42 +2,27 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { InputError } from '../core/input-error.ts';
 import { readJson } from '../core/read-json.ts';
+import { checkCorrectChoice, choicesSchema, streamQuestions, trainingQuestionSchema } from './question-records.ts';
 import type { QuestionRecord, TrainDataset } from './train-dataset.ts';
 
-/** Four choices, as the prompt's letters (A) to (D) need. */
-export const choicesSchema = z.tuple([z.string(), z.string(), z.string(), z.string()]);
-
-/** Reports a correct choice that is not among the choices; zod calls it for records that are valid otherwise. */
-export function checkCorrectChoice(
-  record: { choices: readonly string[]; correct_choice_idx: number },
-  context: z.RefinementCtx,
-): void {
-  if (record.correct_choice_idx >= 0 && record.correct_choice_idx < record.choices.length) return;
-  context.addIssue({
-    code: 'custom',
-    path: ['correct_choice_idx'],
-    message: `is ${record.correct_choice_idx}, but the choices are 0 to ${record.choices.length - 1}`,
-  });
-}
-
-const questionSchema = z
+/** A question that a model is scored on. */
+export const aokvqaQuestionSchema = z
   .object({
-    split: z.string(),
-    image_id: z.int().nonnegative(),
-    question_id: z.string().min(1),
+    split: z.string().optional(),
+    image_id: z.int().nonnegative().describe("COCO's"),
+    question_id: z.string().min(1).describe('Unique in the file'),
     question: z.string(),
     choices: choicesSchema,
-    correct_choice_idx: z.int(),
-    direct_answers: z.array(z.string()),
-    difficult_direct_answer: z.boolean(),
+    correct_choice_idx: z.int().describe('Place of the correct choice, from 0'),
+    direct_answers: z.array(z.string()).describe('Of ten people'),
+    difficult_direct_answer: z.boolean().default(false).describe('Does not count for direct answers'),
     rationales: z.array(z.string()),
-    /** Only in classified files. */
-    question_type: z.string().optional(),
+    question_type: z.string().optional().describe('In classified files; the teacher classifies the others'),
   })
   .superRefine(checkCorrectChoice);
 
 /** One question, with A-OKVQA's own field names (https://github.com/allenai/aokvqa). */
-export type AokvqaQuestion = z.output<typeof questionSchema>;
+export type AokvqaQuestion = z.output<typeof aokvqaQuestionSchema>;
 
 /**
  * Reads an A-OKVQA file that has answers, such as `aokvqa_v1p0_train.json`, or the reference system's
@@ -46,7 +31,7 @@ export type AokvqaQuestion = z.output<typeof questionSchema>;
  * @throws InputError naming line or field, such as `[12].correct_choice_idx` when it is out of range.
  */
 export async function readAokvqa(file: string): Promise<AokvqaQuestion[]> {
-  const questions = await readJson(file, z.array(questionSchema));
+  const questions = await readJson(file, z.array(aokvqaQuestionSchema));
   const places = new Map<string, number>();
   for (const [index, { question_id }] of questions.entries()) {
     const earlier = places.get(question_id);
@@ -76,15 +61,18 @@ export const aokvqaDownloads: Readonly<Record<string, string>> = {
     'Take it from the A-OKVQA download of github.com/opendatalab/MLLM-DataEngine, or name aokvqa_v1p0_val.json as data.validation.file: the teacher then classifies the questions',
 };
 
+const aokvqaTrainSchema = trainingQuestionSchema.safeExtend({ question_id: z.string().optional() });
+
 /** A-OKVQA's questions for training. */
 export const aokvqaTrain: TrainDataset = {
   defaultPath: 'A-OKVQA/aokvqa_v1p0_train.json',
 
   downloads: aokvqaDownloads,
 
-  async *read({ path, images }) {
-    for (const question of await readAokvqa(path))
-      yield { id: question.question_id, ...questionRecord(question, images) };
+  async *read({ name, path, images }, onLeftOut) {
+    for await (const { index, record } of streamQuestions(path, aokvqaTrainSchema, onLeftOut)) {
+      yield { id: record.question_id ?? `${name}-${index}`, ...questionRecord(record, images) };
+    }
   },
 };
 

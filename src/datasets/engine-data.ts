@@ -1,44 +1,54 @@
 import { basename } from 'node:path';
 import { z } from 'zod';
-import { checkCorrectChoice, choicesSchema, questionRecord } from './aokvqa.ts';
-import { streamRecords } from './stream-records.ts';
+import { questionRecord } from './aokvqa.ts';
+import { checkCorrectChoice, type LeftOutReason, streamQuestions, trainingQuestionSchema } from './question-records.ts';
 import type { TrainDataset } from './train-dataset.ts';
 
-/** One generated sample, with the field names of the reference system's `DataEngine_round<k>_data.json`. */
+const { image_id, question, choices, correct_choice_idx, rationales } = trainingQuestionSchema.shape;
+
+/**
+ * One generated sample, with the field names of the reference system's `DataEngine_round<k>_data.json`. The order of the
+ * fields is that of the file.
+ */
 export const engineSampleSchema = z
   .object({
-    image_id: z.int().nonnegative(),
-    /** The teacher's answer, unparsed. */
-    raw_instructions: z.string(),
-    question_type: z.string(),
-    question: z.string(),
-    choices: choicesSchema,
-    correct_choice_idx: z.int(),
-    rationales: z.array(z.string()),
+    image_id,
+    raw_instructions: z.string().default('').describe("The teacher's answer, unparsed"),
+    question_type: z.string().default('unclassified'),
+    question,
+    choices,
+    correct_choice_idx,
+    rationales,
   })
   .superRefine(checkCorrectChoice);
 
-export type EngineSample = z.output<typeof engineSampleSchema>;
+export type EngineSample = Omit<z.output<typeof engineSampleSchema>, 'image_id'> & { image_id: number };
 
 /**
  * Reads generated samples one after another; the file may be larger than memory.
  *
+ * @param onLeftOut called for each record that is left out, as the reference system leaves it out
  * @throws InputError naming line or field, such as `[12].correct_choice_idx` when it is out of range.
  */
-export async function* streamEngineData(file: string): AsyncGenerator<EngineSample> {
-  for await (const batch of streamRecords(file, { '': engineSampleSchema })) {
-    for (const { value } of batch) yield value;
-  }
+export async function* streamEngineData(
+  file: string,
+  onLeftOut?: (reason: LeftOutReason) => void,
+): AsyncGenerator<EngineSample> {
+  for await (const { record } of streamQuestions(file, engineSampleSchema, onLeftOut)) yield record;
 }
 
 /**
  * Reads a round's generated samples.
  *
+ * @param onLeftOut as `streamEngineData` has it
  * @throws InputError as `streamEngineData` does.
  */
-export async function readEngineData(file: string): Promise<EngineSample[]> {
+export async function readEngineData(
+  file: string,
+  onLeftOut?: (reason: LeftOutReason) => void,
+): Promise<EngineSample[]> {
   const samples: EngineSample[] = [];
-  for await (const sample of streamEngineData(file)) samples.push(sample);
+  for await (const sample of streamEngineData(file, onLeftOut)) samples.push(sample);
   return samples;
 }
 
@@ -50,11 +60,9 @@ export const gptvqa: TrainDataset = {
 
   nameOf: (path) => basename(path, '.json'),
 
-  async *read({ name, path, images }) {
-    let index = 0;
-    for await (const sample of streamEngineData(path)) {
-      yield { id: `${name}-${index}`, ...questionRecord(sample, images) };
-      index += 1;
+  async *read({ name, path, images }, onLeftOut) {
+    for await (const { index, record } of streamQuestions(path, trainingQuestionSchema, onLeftOut)) {
+      yield { id: `${name}-${index}`, ...questionRecord(record, images) };
     }
   },
 };

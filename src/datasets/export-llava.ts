@@ -7,6 +7,7 @@ import { aokvqaImagePath } from './aokvqa.ts';
 import { samplesAt } from './compare-versions.ts';
 import type { EngineSample } from './engine-data.ts';
 import type { ExportInput } from './export-parquet.ts';
+import { letterOf } from './question-text.ts';
 
 /** A training sample of LLaVA (https://github.com/haotian-liu/LLaVA, docs/Finetune_Custom_Data.md). */
 interface LlavaSample {
@@ -17,7 +18,6 @@ interface LlavaSample {
 }
 
 const llavaFile = 'llava.json';
-const LETTERS = 'ABCD';
 // The request that LLaVA-1.5 adds to the multiple-choice questions of its own mixture.
 const REQUEST = "Answer with the option's letter from the given choices directly.";
 const REQUEST_WITH_REASON = "Answer with the option's letter from the given choices, and explain your answer.";
@@ -28,8 +28,8 @@ function llavaSample(
   options: { id: string; images: string; answerFormat: 'QMA' | 'QMAE' },
 ): LlavaSample {
   const reason = options.answerFormat === 'QMAE' ? (rationales[0] ?? '').replace(/^Explanations?:\s*/i, '') : '';
-  const lines = choices.map((choice, index) => `${LETTERS[index]}. ${choice}`);
-  const letter = String(LETTERS[correct_choice_idx]);
+  const lines = choices.map((choice, index) => `${letterOf(index)}. ${choice}`);
+  const letter = letterOf(correct_choice_idx);
   return {
     id: options.id,
     image: aokvqaImagePath(options.images, image_id),

@@ -9,9 +9,11 @@ export const ANSWER_START = 'The answer is';
 /** Asks for a description: the first of MiniGPT-4's requests. */
 export const captionRequest = 'Describe this image in detail.';
 
-const LETTERS = ['A', 'B', 'C', 'D'] as const;
+/** The letters of choices. The reference system has as many. */
+export const LETTERS = ['A', 'B', 'C', 'D', 'E', 'F', 'G'] as const;
 
-function letter(choice: number): string {
+/** The letter of a choice. @throws RangeError for a choice that has none */
+export function letterOf(choice: number): string {
   const name = LETTERS[choice];
   if (name === undefined) throw new RangeError(`Choice ${choice} has no letter: there are ${LETTERS.length}`);
   return name;
@@ -19,7 +21,7 @@ function letter(choice: number): string {
 
 /** `(A) cat`, as the choices are listed and as the answer repeats one. */
 export function choiceText(choices: readonly string[], choice: number): string {
-  return `(${letter(choice)}) ${choices[choice]}`;
+  return `(${letterOf(choice)}) ${choices[choice]}`;
 }
 
 /** A question and its choices, as they stand in a turn. A question without choices asks for a free answer. */

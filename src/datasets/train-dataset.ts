@@ -1,6 +1,9 @@
 import { z } from 'zod';
 import { answerQma, answerQmae, listedQuestion } from './question-text.ts';
 
+/** Must be raised whenever the same file gives other samples: rounds are then trained again. */
+export const trainRecordsVersion = 2;
+
 /** A base dataset that models are finetuned on. One file each in this folder; `train-datasets.ts` lists them. */
 export interface TrainDataset {
   /** Its file or folder under the data root. Without one, the config has to name it. */
@@ -14,9 +17,10 @@ export interface TrainDataset {
   /**
    * Reads the records, always the same in the same order.
    *
+   * @param onLeftOut called with the reason for each record that is not trained on
    * @throws InputError naming line or field of what is wrong in the file
    */
-  read(source: TrainSource): AsyncIterable<TrainRecord>;
+  read(source: TrainSource, onLeftOut?: (reason: string) => void): AsyncIterable<TrainRecord>;
 }
 
 /** Where a base dataset is; absolute or as a person gave it. */

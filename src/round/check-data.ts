@@ -9,7 +9,7 @@ import type { Config } from '../config/schema.ts';
 import { InputError } from '../core/input-error.ts';
 import { checkImage } from '../datasets/check-images.ts';
 import { type DataProblem, pathUnder, problemOf } from './data-problem.ts';
-import { readDatasets, type UsedImage } from './read-datasets.ts';
+import { type LeftOutRecords, readDatasets, type UsedImage } from './read-datasets.ts';
 
 export interface CheckOptions {
   signal: AbortSignal;
@@ -20,15 +20,18 @@ export interface DataCheck {
   questions: number;
   images: number;
   problems: DataProblem[];
+  /** The datasets of which records are not trained on. */
+  leftOut: LeftOutRecords[];
 }
 
 /** Checks every file and image that a run of the config may read. */
 export async function checkData(config: Config, options: CheckOptions): Promise<DataCheck> {
-  const { questions, images, problems } = await readDatasets(config);
+  const { questions, images, problems, leftOut } = await readDatasets(config);
   return {
     questions,
     images: images.length,
     problems: [...problems, ...(await checkImages(config.data.root, images, options))],
+    leftOut,
   };
 }
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Config } from '../config/schema.ts';
 import { InputError } from '../core/input-error.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
-import { aokvqaTrain } from '../datasets/aokvqa.ts';
+import { questionRecord, readAokvqa } from '../datasets/aokvqa.ts';
 import { type TrainRecord, trainingSample } from '../datasets/train-dataset.ts';
 import { versionHistory, versionObject } from '../datasets/versions.ts';
 import { type PromptForm, questionTurn } from '../model/families/prompt-form.ts';
@@ -29,6 +29,8 @@ export interface CountedSample {
 export interface DatasetStats {
   name: string;
   samples: number;
+  /** Reason → records that are not trained on. */
+  leftOut: Record<string, number>;
   images: number;
   countsByType: Record<string, number>;
   /** Of prompt and answer together, in `unit`s. */
@@ -93,17 +95,14 @@ async function lengthMeasure(config: Config): Promise<LengthMeasure> {
 
 interface Dataset {
   name: string;
-  records: () => AsyncIterable<TrainRecord>;
+  records: (onLeftOut: (reason: string) => void) => AsyncIterable<TrainRecord>;
 }
 
 async function allDatasets(config: Config, run: RunDirectory): Promise<Dataset[]> {
   const base = config.data.train.map((part) => located(baseDataset(config, part)));
   const splits = configuredSplits(config).map((split): Dataset => {
     const { file, images, limit } = questionSet(config, split) as QuestionSet;
-    return {
-      name: split,
-      records: () => firstOf(aokvqaTrain.read({ name: split, path: file, images }), limit),
-    };
+    return { name: split, records: () => questionsOf(file, images, limit) };
   });
   const current = (await versionHistory(run.root)).filter((entry) => entry.current);
   const generated = current.flatMap(({ version, setAside }) => {
@@ -114,16 +113,12 @@ async function allDatasets(config: Config, run: RunDirectory): Promise<Dataset[]
 }
 
 function located({ dataset, ...source }: LocatedDataset): Dataset {
-  return { name: source.name, records: () => dataset.read(source) };
+  return { name: source.name, records: (onLeftOut) => dataset.read(source, onLeftOut) };
 }
 
-async function* firstOf<T>(items: AsyncIterable<T>, limit = Number.POSITIVE_INFINITY): AsyncGenerator<T> {
-  let count = 0;
-  for await (const item of items) {
-    if (count === limit) return;
-    count += 1;
-    yield item;
-  }
+async function* questionsOf(file: string, images: string, limit?: number): AsyncGenerator<TrainRecord> {
+  const questions = (await readAokvqa(file)).slice(0, limit);
+  for (const question of questions) yield { id: question.question_id, ...questionRecord(question, images) };
 }
 
 const EXAMPLES_OF_A_TYPE = 2;
@@ -138,7 +133,11 @@ async function count(
   const pending: Promise<number>[] = [];
   const correctByLetter: number[] = [];
   const examples: CountedSample[] = [];
-  for await (const record of records()) {
+  const leftOut: Record<string, number> = {};
+  const countLeftOut = (reason: string) => {
+    leftOut[reason] = (leftOut[reason] ?? 0) + 1;
+  };
+  for await (const record of records(countLeftOut)) {
     const sample = sampleOf(record);
     const type = sample.questionType ?? 'no type';
     countsByType[type] = (countsByType[type] ?? 0) + 1;
@@ -155,6 +154,7 @@ async function count(
   return {
     name,
     samples: lengths.length,
+    leftOut,
     images: images.size,
     countsByType,
     length: {

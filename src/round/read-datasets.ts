@@ -11,7 +11,7 @@ import { benchmarkNames, benchmarkOf } from '../evaluation/benchmarks/index.ts';
 import { readQuestionTypes } from '../generation/question-types.ts';
 import { suitableImages } from '../generation/sample-requests.ts';
 import { readPromptTemplate } from '../teacher/prompt-template.ts';
-import { type DataProblem, problemOf } from './data-problem.ts';
+import { type DataProblem, pathUnder, problemOf } from './data-problem.ts';
 import { poolImages, withPool } from './dataset-paths.ts';
 import { configuredSets, type EvaluationSet } from './evaluation-sets.ts';
 import { baseDataset } from './mixture-parts.ts';
@@ -30,6 +30,15 @@ export interface DatasetsRead {
   /** Each once, in a fixed order. */
   images: UsedImage[];
   problems: DataProblem[];
+  /** The datasets of which records are not trained on. */
+  leftOut: LeftOutRecords[];
+}
+
+/** The records of a dataset that are not trained on. */
+export interface LeftOutRecords {
+  /** The file, relative to the data root when it lies there. */
+  item: string;
+  countsByReason: Record<string, number>;
 }
 
 /**
@@ -45,6 +54,7 @@ export async function readDatasets(
 ): Promise<DatasetsRead> {
   const images = new Map<string, UsedImage>();
   const problems: DataProblem[] = [];
+  const leftOut: LeftOutRecords[] = [];
   let questions = 0;
   const attempt = async (read: () => Promise<void>) => {
     try {
@@ -64,7 +74,13 @@ export async function readDatasets(
   for (const part of config.data.train) {
     const { dataset, ...source } = baseDataset(config, part);
     await attempt(async () => {
-      for await (const { image } of dataset.read(source)) use({ file: image });
+      const countsByReason: Record<string, number> = {};
+      const countLeftOut = (reason: string) => {
+        countsByReason[reason] = (countsByReason[reason] ?? 0) + 1;
+      };
+      for await (const { image } of dataset.read(source, countLeftOut)) use({ file: image });
+      if (Object.keys(countsByReason).length === 0) return;
+      leftOut.push({ item: pathUnder(config.data.root, source.path), countsByReason });
     });
   }
   const { sets = configuredSets(config), extractedImages } = options;
@@ -83,7 +99,7 @@ export async function readDatasets(
     }),
   );
   for (const name of benchmarkNames) await attempt(() => checkOtherFiles(config.data.root, benchmarkOf(name), sets));
-  return { questions, images: [...images.values()], problems };
+  return { questions, images: [...images.values()], problems, leftOut };
 }
 
 /** Groups the sets that have the same questions: with and without images, ranked and written. */

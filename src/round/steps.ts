@@ -60,7 +60,8 @@ export const steps = {
     resume: [],
     description: 'make the data that data.scenes asks for, and check every file and image',
     writes: '`prepared-data/`, once a run and on each machine: every file and image is checked',
-    summary: ({ questions, images }: PrepareDataOutcome) => `${questions} questions, ${images} images`,
+    summary: ({ questions, images, leftOut: records }: PrepareDataOutcome) =>
+      `${questions} questions, ${images} images${records ? `; records left out: ${describeCounts(records)}` : ''}`,
   },
   embed: {
     folder: { of: 'run', name: 'embeddings' },
@@ -249,6 +250,13 @@ function describeGate({ accepted, by, reason, change, builtOn }: GateOutcome): s
   if (by === 'first') return 'accepted';
   const who = by === 'person' ? ' by a person' : by === 'default' ? ' as nobody decided' : '';
   return `${accepted ? 'accepted' : 'set aside'}${who}, ${signedPoints(change)} points against round ${builtOn}; ${reason}`;
+}
+
+/** Reasons with their counts, such as "a choice is empty (2), the image id is a text (1)". */
+export function describeCounts(countsByReason: Readonly<Record<string, number>>): string {
+  return Object.entries(countsByReason)
+    .map(([reason, count]) => `${reason} (${count})`)
+    .join(', ');
 }
 
 function leftOut(unanswered: number): string {

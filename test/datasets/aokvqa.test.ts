@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { InputError } from '../../src/core/input-error.ts';
-import { aokvqaImagePath, readAokvqa } from '../../src/datasets/aokvqa.ts';
+import { aokvqaImagePath, aokvqaTrain, readAokvqa } from '../../src/datasets/aokvqa.ts';
 import { noSharedFiles, sharedFile } from '../helpers/shared-files.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
@@ -31,6 +31,19 @@ describe('readAokvqa', () => {
     expect(await readAokvqa(await questionFile(records))).toEqual(records);
   });
 
+  it.each(['aokvqa_no_split.json', 'aokvqa_as_extending_md.json'])('reads %s', async (name) => {
+    const questions = await readAokvqa(new URL(`../fixtures/fidelity/${name}`, import.meta.url).pathname);
+    expect(questions).toMatchObject([
+      { question_id: '22jbM6gDxdaMaunuzgrsBB', difficult_direct_answer: false },
+      { question_id: '2Aq5RiEn7eyfWjEbpuYT2o', difficult_direct_answer: false },
+    ]);
+  });
+
+  it('takes questions of three choices', async () => {
+    const records = [question({ choices: ['a', 'b', 'c'], correct_choice_idx: 2 })];
+    expect(await readAokvqa(await questionFile(records))).toEqual(records);
+  });
+
   it('reads the whole official validation split', async (context) => {
     const file = sharedFile('aokvqa/aokvqa_v1p0_val.json') ?? context.skip(noSharedFiles);
     const questions = await readAokvqa(file);
@@ -46,7 +59,9 @@ describe('readAokvqa', () => {
       /is 4, but the choices are 0 to 3/,
     ],
     ['a correct choice below zero', [question({ correct_choice_idx: -1 })], '[0].correct_choice_idx', /is -1/],
-    ['three choices', [question({ choices: ['a', 'b', 'c'] })], '[0].choices', /expected/],
+    ['choices that are no list', [question({ choices: 'a, b, c' })], '[0].choices', /expected/],
+    ['more choices than letters', [question({ choices: [...'abcdefgh'] })], '[0].choices', /expected/],
+    ['no direct answers', [question({ direct_answers: undefined })], '[0].direct_answers', /is missing/],
     ['a missing question', [question({ question: undefined })], '[0].question', /is missing/],
     ['an id used twice', [question(), question()], '[1].question_id', /is also the id of \[0\]/],
   ])('names the field of %s', async (_, records, field, problem) => {
@@ -63,6 +78,24 @@ describe('readAokvqa', () => {
 
   it('names a missing file', async () => {
     await expect(readAokvqa('/nowhere/aokvqa.json')).rejects.toThrow('/nowhere/aokvqa.json: no such file');
+  });
+});
+
+describe('as training data', () => {
+  it('needs no more fields than the reference system reads, and leaves out the same questions', async () => {
+    const { image_id, question: text, choices, correct_choice_idx, rationales } = question();
+    const least = { image_id, question: text, choices, correct_choice_idx, rationales };
+    const path = await questionFile([
+      { ...least, choices: ['toothpick', 'food', '', 'cigarette'] },
+      { ...least, rationales: ['By the description.'] },
+      { ...least, rationales: ['Short.', 'A longer description.'] },
+    ]);
+    const reasons: string[] = [];
+    const records = [];
+    const source = { name: 'aokvqa', path, images: '/images' };
+    for await (const record of aokvqaTrain.read(source, (reason) => reasons.push(reason))) records.push(record);
+    expect(records).toMatchObject([{ id: 'aokvqa-2', question: text, choices }]);
+    expect(reasons).toEqual(['a choice is empty', 'the explanation mentions a description']);
   });
 });
 

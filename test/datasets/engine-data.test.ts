@@ -1,8 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { writeJson } from '../../src/core/write-file.ts';
-import { readEngineData } from '../../src/datasets/engine-data.ts';
+import { gptvqa, readEngineData } from '../../src/datasets/engine-data.ts';
 import { noSharedFiles, sharedFile } from '../helpers/shared-files.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
@@ -42,4 +42,61 @@ it('names the line where a file was cut short', async () => {
   const file = join(await temporaryFolder(), 'data.json');
   await writeFile(file, JSON.stringify([sample()], null, 2).slice(0, 100));
   await expect(readEngineData(file)).rejects.toThrow(/data\.json:5:\d+: is not valid JSON/);
+});
+
+describe('records of other data engines, taken and left out as by the reference system', () => {
+  const fileOf = (name: string) => new URL(`../fixtures/fidelity/${name}`, import.meta.url).pathname;
+  const boat = { image_id: 550113, question: 'What is likely to happen to the boat in the future?' };
+
+  it.each([
+    ['engine_3_choices.json', { choices: [/put down/, /check the time/, /put her handbag/], correct_choice_idx: 1 }],
+    ['engine_no_raw_instructions.json', { raw_instructions: '', question_type: 'future_prediction' }],
+    ['engine_as_formats_md.json', { raw_instructions: '', question_type: 'future_prediction' }],
+    ['engine_no_question_type.json', { question_type: 'unclassified' }],
+  ])('%s: both are taken', async (name, first) => {
+    const reasons: string[] = [];
+    const samples = await readEngineData(fileOf(name), (reason) => reasons.push(reason));
+    const { choices = [], ...others } = first as { choices?: RegExp[] };
+    expect(samples).toHaveLength(2);
+    expect(samples).toMatchObject([{ image_id: 407348, ...others }, boat]);
+    for (const [index, choice] of choices.entries()) expect(samples[0]?.choices[index]).toMatch(choice);
+    expect(reasons).toEqual([]);
+  });
+
+  it.each([
+    ['engine_empty_choice.json', 'a choice is empty'],
+    ['engine_rationale_description.json', 'the explanation mentions a description'],
+    ['engine_image_id_text.json', 'the image id is a text'],
+  ])('%s: the first is left out, because %s', async (name, reason) => {
+    const reasons: string[] = [];
+    expect(await readEngineData(fileOf(name), (one) => reasons.push(one))).toMatchObject([boat]);
+    expect(reasons).toEqual([reason]);
+  });
+
+  it('a dataset for training leaves out the same, and numbers the others by their places', async () => {
+    const records = [];
+    const source = { name: 'DataEngine_round1_data', path: fileOf('engine_empty_choice.json'), images: '/images' };
+    for await (const record of gptvqa.read(source)) records.push(record);
+    expect(records).toMatchObject([{ id: 'DataEngine_round1_data-1', image: '/images/000000550113.jpg' }]);
+  });
+
+  it.each([
+    ['two', ['a', 'b']],
+    ['five', ['a', 'b', 'c', 'd', 'e']],
+    ['seven', ['a', 'b', 'c', 'd', 'e', 'f', 'g']],
+  ])('may have %s choices', async (_, choices) => {
+    const file = join(await temporaryFolder(), 'data.json');
+    await writeJson(file, [sample({ choices, correct_choice_idx: 1 })]);
+    expect(await readEngineData(file)).toMatchObject([{ choices }]);
+  });
+
+  it.each([
+    ['eight choices, for which there are no letters', { choices: [...'abcdefgh'] }, 'choices'],
+    ['no image id', { image_id: undefined }, 'image_id: is missing'],
+    ['no explanation', { rationales: undefined }, 'rationales: is missing'],
+  ])('names the field where the reference system fails: %s', async (_, changes, problem) => {
+    const file = join(await temporaryFolder(), 'data.json');
+    await writeJson(file, [sample(), sample(changes)]);
+    await expect(readEngineData(file)).rejects.toThrow(`[1].${problem}`);
+  });
 });

@@ -22,6 +22,7 @@ it('explains with the longest rationale, without its heading', () => {
   expect(answerQmae(choices, 0, [])).toBe('The answer is (A) cat.');
 });
 
-it('has no letter for a fifth choice', () => {
-  expect(() => answerQma([...choices, 'car'], 4)).toThrow('Choice 4 has no letter');
+it('has letters for seven choices, as the reference system has, and none for an eighth', () => {
+  expect(answerQma([...choices, 'car', 'hat', 'key'], 6)).toBe('The answer is (G) key.');
+  expect(() => answerQma([...choices, 'car', 'hat', 'key', 'pen'], 7)).toThrow('Choice 7 has no letter');
 });

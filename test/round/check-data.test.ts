@@ -6,6 +6,7 @@ import { evaluateSchema } from '../../src/config/evaluate-schema.ts';
 import { benchmarkOf } from '../../src/evaluation/benchmarks/index.ts';
 import { checkData } from '../../src/round/check-data.ts';
 import { prepareData } from '../../src/round/prepare-data/prepare-data.ts';
+import { steps } from '../../src/round/steps.ts';
 import { mmbenchRows, writeSeedBench, writeTable } from '../evaluation/benchmarks/official-files.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { imageName } from './tiny-dataset.ts';
@@ -69,6 +70,29 @@ describe('data check', () => {
     });
   });
 
+  test('counts the records that are not trained on, by reason; a run reports them too', async () => {
+    const { context, data } = await tinyRun();
+    const train = data('A-OKVQA/aokvqa_v1p0_train.json');
+    const [first, second, third, ...others] = JSON.parse(await readFile(train, 'utf8'));
+    const changed = [
+      { ...first, choices: [...first.choices.slice(1), ''] },
+      { ...second, choices: ['', ...second.choices.slice(1)] },
+      { ...third, rationales: ['The description says so.'] },
+    ];
+    await writeFile(train, JSON.stringify([...changed, ...others]));
+    const countsByReason = { 'a choice is empty': 2, 'the explanation mentions a description': 1 };
+    const { problems, leftOut } = await checkData(context.config, context);
+    expect(problems).toEqual([]);
+    expect(leftOut).toEqual([{ item: 'A-OKVQA/aokvqa_v1p0_train.json', countsByReason }]);
+
+    const outcome = await prepareData(context);
+    expect(outcome.leftOut).toEqual(countsByReason);
+    expect(steps['prepare-data'].summary(outcome)).toBe(
+      `${outcome.questions} questions, ${outcome.images} images; records left out: ` +
+        'a choice is empty (2), the explanation mentions a description (1)',
+    );
+  });
+
   test('looks at the benchmarks of the config wherever they are, and at their images', async () => {
     const { context, data } = await tinyRun();
     const { images } = await writeSeedBench(data('elsewhere'));
@@ -118,7 +142,7 @@ describe('data check', () => {
     expect([read.mock.calls.length, check.mock.calls.length]).toEqual([1, 1]);
     const checked = await checkData(config, context);
     expect([read.mock.calls.length, check.mock.calls.length]).toEqual([2, 2]);
-    expect(checked).toEqual({ questions: 12 + 4 + 4 + 9, images: before.images + 2, problems: [] });
+    expect(checked).toEqual({ questions: 12 + 4 + 4 + 9, images: before.images + 2, problems: [], leftOut: [] });
 
     // Here the images that MMBench's file holds are written out, and looked at too.
     const prepared = await prepareData({ ...context, config });

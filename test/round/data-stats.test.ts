@@ -14,6 +14,7 @@ describe('data stats', () => {
     const aokvqa = datasets.find(({ name }) => name === 'aokvqa');
     expect(datasets.map(({ name }) => name)).toEqual(['aokvqa', 'cc_sbu_align', 'validation', 'test']);
     expect(aokvqa?.samples).toBe(24);
+    expect(aokvqa?.leftOut).toEqual({});
     expect(aokvqa?.countsByType).toEqual({ attribute_recognition: 12, image_scene: 12 });
     expect(aokvqa?.correctByLetter).toEqual([6, 6, 6, 6]);
     expect(aokvqa?.length.mean).toBeGreaterThan(5);

@@ -1,3 +1,4 @@
+import { trainRecordsVersion } from '../../datasets/train-dataset.ts';
 import type { FinetuneJob } from '../../trainer/protocol.ts';
 import { runTrainerStep } from '../../trainer/supervisor/trainer-step.ts';
 import { baseModelHash } from '../base-model.ts';
@@ -42,6 +43,7 @@ export async function finetune(context: StepContext): Promise<FinetuneOutcome> {
     inputs: {
       model: await baseModelHash(config),
       parts: mixture.parts.map(({ name, hash, sampleRatio }) => ({ name, hash, sampleRatio })),
+      recordsVersion: trainRecordsVersion,
       format: config.data.format,
       settings,
       start: previous?.manifest.outputs[adapterFile],

@@ -12,7 +12,7 @@ import { prepareDataSources } from '../data-sources.ts';
 import { configuredSplits, type QuestionSet, questionSet } from '../dataset-paths.ts';
 import { evaluationSets, extractedImagesFolder } from '../evaluation-sets.ts';
 import { knownQuestionTypes, questionTypesOf, reportAgreement } from '../question-types.ts';
-import { readDatasets, type UsedImage } from '../read-datasets.ts';
+import { type LeftOutRecords, readDatasets, type UsedImage } from '../read-datasets.ts';
 import { outcomeOf, type StepContext } from '../step-context.ts';
 import { directoryOf } from '../step-directory.ts';
 import type { PrepareDataOutcome } from './results.ts';
@@ -27,7 +27,7 @@ export async function prepareData(context: StepContext): Promise<PrepareDataOutc
   const { config, run } = context;
   const { root } = config.data;
   await prepareDataSources(context);
-  const { questions, images, problems } = await readDatasets(config, {
+  const { questions, images, problems, leftOut } = await readDatasets(config, {
     sets: evaluationSets(config, run),
     extractedImages: extractedImagesFolder(run),
   });
@@ -42,7 +42,20 @@ export async function prepareData(context: StepContext): Promise<PrepareDataOutc
     },
   });
   await classifyQuestionSets(context);
-  return { ...outcomeOf(done), questions, images: images.length };
+  return {
+    ...outcomeOf(done),
+    questions,
+    images: images.length,
+    ...(leftOut.length > 0 && { leftOut: sumByReason(leftOut) }),
+  };
+}
+
+function sumByReason(datasets: readonly LeftOutRecords[]): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const [reason, count] of datasets.flatMap(({ countsByReason }) => Object.entries(countsByReason))) {
+    sums[reason] = (sums[reason] ?? 0) + count;
+  }
+  return sums;
 }
 
 /** Sizes and times instead of contents: the images of COCO are 19 GB. */

@@ -1,0 +1,83 @@
+/**
+ * Multiple-choice questions to train on, in the fields that A-OKVQA and generated samples share. Records are taken and left
+ * out as by the reference system's class for both (`AOKVQADataset`, `minigpt4/datasets/datasets/vqa_dataset.py`).
+ */
+import { z } from 'zod';
+import { LETTERS } from './question-text.ts';
+import { streamRecords } from './stream-records.ts';
+
+/** Choices, a letter for each. */
+export const choicesSchema = z.array(z.string()).min(1).max(LETTERS.length);
+
+/** What training needs of a record; other fields don't matter. */
+export const trainingQuestionSchema = z
+  .object({
+    image_id: z
+      .union([z.int().nonnegative(), z.string()], {
+        error: ({ input }) => (input === undefined ? 'is missing' : 'is not a whole number'),
+      })
+      .describe("COCO's; a record with a text is left out"),
+    question: z.string(),
+    choices: choicesSchema.describe('A record with an empty one is left out'),
+    correct_choice_idx: z.int().describe('Place of the correct choice, from 0'),
+    rationales: z
+      .array(z.string())
+      .describe("The longest is the explanation of QMAE; a record is left out whose first one contains 'description'"),
+    question_type: z.string().optional(),
+  })
+  .superRefine(checkCorrectChoice);
+
+type TrainingQuestion = z.output<typeof trainingQuestionSchema>;
+
+/** Reports a correct choice that is not among the choices; zod calls it for records that are valid otherwise. */
+export function checkCorrectChoice(
+  record: { choices: readonly string[]; correct_choice_idx: number },
+  context: z.RefinementCtx,
+): void {
+  if (record.correct_choice_idx >= 0 && record.correct_choice_idx < record.choices.length) return;
+  context.addIssue({
+    code: 'custom',
+    path: ['correct_choice_idx'],
+    message: `is ${record.correct_choice_idx}, but the choices are 0 to ${record.choices.length - 1}`,
+  });
+}
+
+/** Why a record is not trained on. */
+export type LeftOutReason = 'a choice is empty' | 'the explanation mentions a description' | 'the image id is a text';
+
+/** A record that is trained on, and its place in the file. */
+interface KeptQuestion<T> {
+  index: number;
+  record: Omit<T, 'image_id'> & { image_id: number };
+}
+
+/**
+ * Reads the records of a file that are trained on, one after another; the file may be larger than memory.
+ *
+ * @param onLeftOut called for each record that is left out
+ * @throws InputError naming line or field of a record that the reference system can't read either, such as
+ *   `[12].correct_choice_idx` when it is out of range.
+ */
+export async function* streamQuestions<T extends Pick<TrainingQuestion, 'image_id' | 'choices' | 'rationales'>>(
+  file: string,
+  schema: z.ZodType<T>,
+  onLeftOut: (reason: LeftOutReason) => void = () => undefined,
+): AsyncGenerator<KeptQuestion<T>> {
+  for await (const batch of streamRecords(file, { '': schema })) {
+    for (const { index, value } of batch) {
+      const reason = reasonToLeaveOut(value);
+      if (reason === undefined) yield { index, record: value as KeptQuestion<T>['record'] };
+      else onLeftOut(reason);
+    }
+  }
+}
+
+function reasonToLeaveOut({
+  image_id,
+  choices,
+  rationales,
+}: Pick<TrainingQuestion, 'image_id' | 'choices' | 'rationales'>): LeftOutReason | undefined {
+  if (choices.includes('')) return 'a choice is empty';
+  if (rationales[0]?.includes('description')) return 'the explanation mentions a description';
+  return typeof image_id === 'string' ? 'the image id is a text' : undefined;
+}
