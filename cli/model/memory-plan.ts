@@ -12,6 +12,8 @@ import { type MemoryPlan, planMemory } from '../../src/trainer/jobs/finetune/mem
 /** The memory of a GPU's driver, CUDA's libraries and TensorFlow's allocator beside the tensors: an estimate. */
 const RESERVED_BYTES = 1.5e9;
 const TOKEN_STEP = 16;
+/** At most so many tokens are the words before a question: `finetune.maximumTokens` does not count them. */
+const WORDS_BEFORE = 16;
 
 export interface PlannedFinetune extends MemoryPlan {
   shape: { batch: number; tokens: number; targets: number };
@@ -34,7 +36,7 @@ export async function planFinetune(config: Config, tokens?: number): Promise<Pla
   // At worst all of the text but a few words is answer.
   const shape = {
     batch: microBatchSize,
-    tokens: roundUp(text + familyOf(model).imageTokens),
+    tokens: roundUp(text + WORDS_BEFORE + familyOf(model).imageTokens),
     targets: roundUp(text),
   };
   const parts = batchSize / microBatchSize;

@@ -2,6 +2,7 @@ import { z } from 'zod';
 
 export const computeDtypes = ['float32', 'tensorfloat32', 'bfloat16'] as const;
 export const weightDtypes = ['float32', 'bfloat16'] as const;
+export const tooLongPolicies = ['truncate', 'error'] as const;
 
 /** Data types of a language model's matrix products, and of its matrices in memory. */
 export interface NumberFormats {
@@ -59,7 +60,15 @@ export const finetuneSchema = z
       .enum(weightDtypes)
       .default('float32')
       .describe("Data type of the language model's frozen matrices in memory. bfloat16 takes half the memory."),
-    maximumTokens: count.default(160).describe('Longer samples are truncated.'),
+    maximumTokens: count
+      .default(160)
+      .describe('Tokens of a question and its answer; the words before the question and the image do not count.'),
+    tooLong: z
+      .enum(tooLongPolicies)
+      .default('truncate')
+      .describe(
+        'What becomes of samples longer than maximumTokens. truncate: they are cut at the end, as in the reference system. error: the finetune fails, naming the sample.',
+      ),
     weightDecay: rate.default(0.05).describe('Weight decay of AdamW.'),
     learningRate: learningRateSchema.prefault({}),
     lora: loraSchema.prefault({}),

@@ -32,6 +32,12 @@ function failure(error: unknown): { kind: FailureKind; message: string; retryabl
   return { kind: 'internal', message, retryable: true };
 }
 
+/** An input error is for a person, who can do nothing with a stack. */
+function logged(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error instanceof InputError ? error.message : (error.stack ?? error.message);
+}
+
 async function main(): Promise<void> {
   const [file] = process.argv.slice(2);
   if (!file) throw new Error('usage: trainer <job.json>');
@@ -45,7 +51,7 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  process.stderr.write(`${error instanceof Error ? error.stack : error}\n`);
+  process.stderr.write(`${logged(error)}\n`);
   sendMessage({ type: 'failed', ...failure(error) });
   process.exitCode = 1;
 });

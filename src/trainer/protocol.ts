@@ -11,7 +11,7 @@
  * Nothing here is TensorFlow's: `torchrun` fits the same protocol.
  */
 import { z } from 'zod';
-import { computeDtypes, weightDtypes } from '../config/finetune-schema.ts';
+import { computeDtypes, tooLongPolicies, weightDtypes } from '../config/finetune-schema.ts';
 import { promptFormSchema } from '../model/families/prompt-form.ts';
 
 const positiveInteger = z.number().int().positive();
@@ -64,7 +64,10 @@ export const finetuneJobSchema = z.strictObject({
   computeDtype: z.enum(computeDtypes),
   /** What the frozen matrices of the language model are stored as. */
   weightDtype: z.enum(weightDtypes),
+  /** Tokens of question and answer together; what comes before the question does not count. */
   maximumTokens: positiveInteger,
+  /** What becomes of longer samples: cut at their end, or an input error. Default: truncate. */
+  tooLong: z.enum(tooLongPolicies).optional(),
   checkpointEverySteps: positiveInteger,
   seed: z.number().int(),
 });

@@ -31,10 +31,12 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 interface RunningTrainer {
-  child: ChildProcessByStdio<Writable, Readable, null>;
+  child: ChildProcessByStdio<Writable, Readable, Readable>;
   messages: TrainerMessage[];
   /** Lines on standard output that are no messages. */
   log: string[];
+  /** What it wrote to standard error. */
+  errors: string[];
   /** Resolves with the first message that the test waits for. */
   message(wanted: (message: TrainerMessage) => boolean): Promise<TrainerMessage>;
   ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
@@ -44,7 +46,9 @@ async function startTrainer(job: unknown): Promise<RunningTrainer> {
   const file = path.join(await temporaryFolder(), 'job.json');
   await writeFile(file, JSON.stringify(job));
   const { program, arguments: before } = typescriptTrainer();
-  const child = spawn(program, [...before, file], { stdio: ['pipe', 'pipe', 'ignore'] });
+  const child = spawn(program, [...before, file], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const errors: string[] = [];
+  child.stderr.on('data', (chunk: Buffer) => errors.push(chunk.toString()));
   const messages: TrainerMessage[] = [];
   const log: string[] = [];
   const waiting = new Set<() => void>();
@@ -66,7 +70,7 @@ async function startTrainer(job: unknown): Promise<RunningTrainer> {
       look();
       ended.then(() => reject(new Error(`the trainer ended: ${JSON.stringify(messages.at(-1))}`)));
     });
-  return { child, messages, log, message, ended };
+  return { child, messages, log, errors, message, ended };
 }
 
 const hasStepped = (step: number) => (message: TrainerMessage) =>
@@ -159,6 +163,8 @@ test('invalid input is reported by file, as not retryable', async () => {
     retryable: false,
     message: expect.stringContaining(image),
   });
+  expect(trainer.errors.join('')).not.toMatch(/^\s+at /m);
+  expect(trainer.errors.join('')).toContain(image);
 });
 
 test('an invalid job fails without a retry, naming the field', async () => {

@@ -24,7 +24,8 @@ export function batchShape(sequences: readonly Sequence[]): BatchShape {
   return {
     batch: sequences.length,
     tokens: roundUp(tokens, TOKEN_STEP),
-    targets: roundUp(targets, TARGET_STEP),
+    // At least one step, for a batch in which nothing is learned.
+    targets: roundUp(Math.max(targets, 1), TARGET_STEP),
   };
 }
 

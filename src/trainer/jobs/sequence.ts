@@ -24,8 +24,13 @@ export interface PromptSettings {
 }
 
 export interface SequenceSettings extends PromptSettings {
-  /** Text tokens (image places not counted) after which a sequence is cut. */
+  /** Tokens of a question and its answer that are kept; the words of the family before the question do not count. */
   maximumTokens: number;
+}
+
+export interface TrainingSequence extends Sequence {
+  /** Tokens at the end of question and answer that are left out, for being beyond `maximumTokens`. */
+  cut: number;
 }
 
 /**
@@ -82,8 +87,13 @@ export async function promptIds(
  */
 async function continuationIds(tokenizer: Tokenizer, before: string, text: string): Promise<number[]> {
   const [start, whole] = await Promise.all([tokenizer.encode(before), tokenizer.encode(before + text)]);
-  const differs = start.findIndex((id, index) => id !== whole[index]);
-  return whole.slice(differs < 0 ? start.length : differs);
+  return whole.slice(commonStart(start, whole));
+}
+
+/** How many ids two lists have in common at their start. */
+function commonStart(one: readonly number[], other: readonly number[]): number {
+  const differs = one.findIndex((id, index) => id !== other[index]);
+  return differs < 0 ? one.length : differs;
 }
 
 /** The ids of an answer, or of its beginning, after a prompt. */
@@ -108,14 +118,34 @@ export async function choiceIds(
 /**
  * A training sequence: loss on the answer and the end mark only.
  *
- * @throws RangeError when the prompt alone is longer than the limit, so that nothing would be learned.
+ * Question and answer together are cut to `maximumTokens`, as the reference system cuts them (`forward` of
+ * `minigpt4/models/mini_gpt4.py`: begin token, image and the words before the question do not count). Of a question
+ * that is as long as this or longer nothing is learned: `answerStart` is then the sequence's length.
  */
-export async function trainingSequence(prompt: string, answer: string, settings: SequenceSettings): Promise<Sequence> {
+export async function trainingSequence(
+  prompt: string,
+  answer: string,
+  settings: SequenceSettings,
+): Promise<TrainingSequence> {
   const { ids, imageStart } = await promptIds(prompt, settings);
-  const limit = settings.maximumTokens + (imageStart < 0 ? 0 : settings.queries);
-  if (ids.length >= limit) {
-    throw new RangeError(`the prompt has ${ids.length} tokens; with a limit of ${limit} no answer would be left`);
-  }
-  const answered = [...ids, ...(await answerIds(prompt, answer + settings.form.endMark, settings))];
-  return { tokenIds: answered.slice(0, limit), imageStart, answerStart: ids.length };
+  const limit = (await tokensBeforeQuestion(ids, imageStart, settings)) + settings.maximumTokens;
+  const whole = [...ids, ...(await answerIds(prompt, answer + settings.form.endMark, settings))];
+  const tokenIds = whole.slice(0, limit);
+  return {
+    tokenIds,
+    imageStart,
+    answerStart: Math.min(ids.length, tokenIds.length),
+    cut: whole.length - tokenIds.length,
+  };
+}
+
+/** How many ids of a prompt come before the question: begin token, image, and the words of the family. */
+async function tokensBeforeQuestion(
+  ids: readonly number[],
+  imageStart: number,
+  settings: PromptSettings,
+): Promise<number> {
+  const { turn, turnWithoutImage } = settings.form;
+  const [before = ''] = (imageStart < 0 ? turnWithoutImage : turn).split('{question}');
+  return commonStart((await promptIds(before, settings)).ids, ids);
 }

@@ -25,6 +25,8 @@ class Sequence:
     image: str | None
     # Index of the first token that the loss is on.
     answer_start: int
+    # Tokens at the end that are left out, for being beyond the limit.
+    cut: int = 0
 
     @property
     def learned(self):
@@ -46,17 +48,16 @@ class BuiltInFamily:
         self.pad = 0 if pad is None else pad
 
     def training(self, sample, maximum_tokens):
-        """Loss on the answer and the end mark only; None where the limit leaves no answer."""
+        """Loss on the answer and the end mark only. Question and answer are cut to the limit, which may leave none."""
         image = sample.get("image")
         if self.form["imageMark"] in sample["prompt"]:
             raise JobError(f"prompt: holds {self.form['imageMark']}, which stands for the image")
         prompt = self._turn(sample["prompt"], image)
         ids = self._prompt_ids(prompt)
-        limit = maximum_tokens + (self.image_tokens if image else 0)
-        if len(ids) >= limit:
-            return None
+        limit = self._before_question(ids, image) + maximum_tokens
         answered = [*ids, *self._answer_ids(prompt, sample["answer"] + self.form["endMark"])]
-        return Sequence(answered[:limit], image, len(ids))
+        kept = answered[:limit]
+        return Sequence(kept, image, min(len(ids), len(kept)), len(answered) - len(kept))
 
     def answers(self, question):
         """A sequence an answer, with the loss on what follows `answerStart`."""
@@ -135,6 +136,11 @@ class BuiltInFamily:
         if not found:
             return [self.begin, *self._encode(before)]
         return [self.begin, *self._encode(before), *places, *self._encode(after)]
+
+    def _before_question(self, ids, image):
+        """How many ids of a prompt come before the question: begin token, image, and the words of the family."""
+        before, _, _ = self.form["turn" if image else "turnWithoutImage"].partition("{question}")
+        return common_start(self._prompt_ids(before), ids)
 
     def _answer_ids(self, prompt, answer):
         text = self.form["answerSeparator"] + answer

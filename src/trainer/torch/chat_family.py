@@ -39,13 +39,16 @@ class ChatFamily:
         self.ends = self._end_tokens(directory)
 
     def training(self, sample, maximum_tokens):
-        """Loss on the answer and what ends it only; None where the limit leaves no answer. Images do not count."""
+        """
+        Loss on the answer and what ends it only. Question and answer are cut to the limit, which may leave none; what the
+        template has before the question, images among it, does not count.
+        """
         image = sample.get("image")
         prompt = self._prompt(sample["prompt"], image)
         text = prompt + self.before_answer + sample["answer"] + self.end_mark
-        learned, tokens = self._tokens_after(prompt, text)
-        cut = max(0, tokens - (1 if image else 0) - maximum_tokens)
-        return Sequence(text, image, learned - cut, cut) if learned > cut else None
+        learned = self._tokens_after(prompt, text)
+        cut = max(0, self._tokens_after(prompt.partition(sample["prompt"].strip())[0], text) - maximum_tokens)
+        return Sequence(text, image, max(0, learned - cut), cut)
 
     def answers(self, question):
         """A sequence an answer, with the loss on what follows `answerStart`."""
@@ -53,7 +56,7 @@ class ChatFamily:
         prompt = self._prompt(question["question"], image)
         start = prompt + self.before_answer + question["answerStart"] if question["answerStart"] else prompt
         texts = [prompt + self.before_answer + answer for answer in question["answers"]]
-        return [Sequence(text, image, self._tokens_after(start, text)[0]) for text in texts]
+        return [Sequence(text, image, self._tokens_after(start, text)) for text in texts]
 
     def collate(self, sequences):
         """The model's inputs, padded to the right, and labels `[batch, tokens]` int64 with -100 off the learned tokens."""
@@ -103,10 +106,10 @@ class ChatFamily:
         return begin is None or not text.startswith(begin)
 
     def _tokens_after(self, start, text):
-        """How many tokens follow those of `start`, and how many there are in all, an image as one."""
+        """How many tokens follow those of `start`, an image as one."""
         special = self._adds_special_tokens(text)
         before, whole = (self.tokenizer(one, add_special_tokens=special)["input_ids"] for one in (start, text))
-        return len(whole) - common_start(before, whole), len(whole)
+        return len(whole) - common_start(before, whole)
 
     def _prompt(self, question, image):
         return self._rendered([self._turn("user", question.strip(), image)], add_generation_prompt=True)

@@ -40,7 +40,7 @@ def finetune(job, reporter, device, sharding):
     model = Model(job["model"], device, job.get("family"), *dtypes, adapt=adapt, sharding=sharding)
     kept, whole = megabytes(model)
     reporter.note(f"this process keeps {kept:.3f} of {whole:.3f} MB of weights")
-    sequences = tokenized(samples, order[: steps * batch_size], model.family, job)
+    sequences = tokenized(samples, order[: steps * batch_size], model.family, job, reporter)
 
     output = Path(job["output"])
     job_id = job_hash(job, samples, order)
@@ -98,18 +98,33 @@ def finetune(job, reporter, device, sharding):
     return outputs, {"loss": loss, "steps": steps, "resumedAtStep": first}
 
 
-def tokenized(samples, used, family, job):
-    """Sequences by sample. Raises JobError for a sample that is used and too long."""
-    sequences = {}
+def tokenized(samples, used, family, job, reporter):
+    """Sequences by sample. Raises JobError for one that is used and must not be as long, or when nothing is left to learn."""
+    maximum, sequences = job["maximumTokens"], {}
     for index in sorted(set(used)):
         place = f"{job['samples']}:{index + 1}"
         try:
-            sequence = family.training(samples[index], job["maximumTokens"])
+            sequence = family.training(samples[index], maximum)
         except JobError as error:
             raise JobError(f"{place}: {error}") from error
-        if sequence is None:
-            raise JobError(f"{place}: prompt: is longer than finetune.maximumTokens")
+        if sequence.cut and job.get("tooLong") == "error":
+            raise JobError(
+                f"{place}: prompt: with its answer has {maximum + sequence.cut} tokens; finetune.maximumTokens is {maximum}. "
+                "Raise finetune.maximumTokens or drop the sample"
+            )
         sequences[index] = sequence
+    cut = sum(sequence.cut > 0 for sequence in sequences.values())
+    empty = sum(sequence.learned == 0 for sequence in sequences.values())
+    if empty == len(sequences):
+        raise JobError(
+            f"{job['samples']}: prompt: is longer than finetune.maximumTokens ({maximum}) in every sample: nothing is left to "
+            "learn. Raise finetune.maximumTokens"
+        )
+    if cut:
+        reporter.note(
+            f"{cut} of {len(sequences)} samples are cut to finetune.maximumTokens ({maximum}); of {empty} of them nothing is "
+            "left to learn"
+        )
     return sequences
 
 
@@ -151,7 +166,8 @@ def step_loss(training, prepared, batch, job, device):
     """Gradients of the mean loss over the learned tokens of the whole batch. Returns that loss and the number of tokens."""
     world = dist.get_world_size()
     parts = parts_of(batch, job)
-    learned = sum(sequence.learned for sequence in batch)
+    # Of a batch in which nothing is learned, the loss and its gradients are zero.
+    learned = max(1, sum(sequence.learned for sequence in batch))
     total, tokens = torch.zeros((), device=device), 0
     for number, part in enumerate(parts):
         inputs, labels = next(prepared)

@@ -109,7 +109,8 @@ class Scorer(torch.nn.Module):
 
 def token_losses(scorer, inputs, labels):
     """Losses and whether each counts, `[batch, positions]`, from the first position that has a label in any row."""
-    first = int((labels != -100).any(0).nonzero()[0])
+    labelled = (labels != -100).any(0).nonzero()
+    first = int(labelled[0]) if len(labelled) else labels.shape[1] - 1
     targets = labels[:, first:]
     scores = scorer("scores", inputs, targets.shape[1] + 1)[:, :-1].float()
     losses = torch.nn.functional.cross_entropy(scores.transpose(1, 2), targets, ignore_index=-100, reduction="none")

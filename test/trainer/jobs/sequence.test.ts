@@ -12,7 +12,8 @@ const letters: Tokenizer = {
   tokenId: (token) => (token === '<ImageHere>' ? 3 : undefined),
   vocabularySize: 256,
 };
-const settings = { tokenizer: letters, queries: 2, maximumTokens: 20, beginToken: 0, form: miniGpt4PromptForm };
+const form = { ...miniGpt4PromptForm, turn: 'a<ImageHere>{question}', turnWithoutImage: '{question}' };
+const settings = { tokenizer: letters, queries: 2, maximumTokens: 20, beginToken: 0, form };
 
 test('the image mark becomes as many places as there are queries, after the begin token and the text before it', async () => {
   expect(await promptIds('a<ImageHere>b', settings)).toEqual({ ids: [0, 97, 3, 3, 98], imageStart: 2 });
@@ -27,13 +28,21 @@ test('the loss is on the answer and the end mark alone', async () => {
   expect(letters.decode(tokenIds.slice(answerStart))).toBe('yes###');
 });
 
-test('text beyond the limit is cut, places of the image not counted', async () => {
-  const { tokenIds } = await trainingSequence('a<ImageHere>b', 'x'.repeat(50), settings);
-  expect(tokenIds.length).toBe(20 + 2);
+test('question and answer are cut to the limit at their end; begin token, image and the words before do not count', async () => {
+  const { tokenIds, answerStart, cut } = await trainingSequence('a<ImageHere>bc', 'x'.repeat(50), settings);
+  expect(letters.decode(tokenIds)).toBe(`\0a\x03\x03bc${'x'.repeat(18)}`);
+  expect({ answerStart, cut }).toEqual({ answerStart: 6, cut: 50 + 3 - 18 });
 });
 
-test('a prompt that leaves no space for an answer is refused', async () => {
-  await expect(trainingSequence('x'.repeat(30), 'yes', settings)).rejects.toThrow(RangeError);
+test('of a question longer than the limit nothing is learned, and its batch learns of the others', async () => {
+  const long = await trainingSequence(`a<ImageHere>${'x'.repeat(30)}`, 'yes', settings);
+  expect(long).toMatchObject({ answerStart: 4 + 20, cut: 30 + 6 - 20 });
+  expect(long.tokenIds).toHaveLength(4 + 20);
+  const sequences = [long, await trainingSequence('a<ImageHere>b', 'yes', settings)];
+  const { labels, weights } = collate(sequences, batchShape(sequences), settings.queries);
+  expect(letters.decode([...labels].filter((_, slot) => (weights[slot] as number) > 0))).toBe('yes###');
+  expect(batchShape([long]).targets).toBe(8);
+  expect(new Set(collate([long], batchShape([long]), settings.queries).weights)).toEqual(new Set([0]));
 });
 
 test('a batch pads to the right, points every learned place at the token before it, and weighs padding zero', async () => {

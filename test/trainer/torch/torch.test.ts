@@ -33,7 +33,7 @@ describe.skipIf(!torchIsSetUp)('a finetune under torchrun', () => {
 
   test('that is given invalid input reports it, and is not retried', async () => {
     const output = path.join(rig.folder, 'wrong');
-    const wrong = runTorch(rig.job(output, { maximumTokens: 3 }), output, { processes: 1 });
+    const wrong = runTorch(rig.job(output, { maximumTokens: 3, tooLong: 'error' }), output, { processes: 1 });
     await expect(wrong).rejects.toMatchObject({ kind: 'input', message: expect.stringContaining('maximumTokens') });
   });
 

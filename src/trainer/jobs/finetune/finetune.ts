@@ -1,28 +1,23 @@
 /** The finetune job: LoRA adapters on a mixture of samples, resumable at any checkpoint. */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { z } from 'zod';
 import { hashFile, hashValue } from '../../../core/hash.ts';
 import { InputError } from '../../../core/input-error.ts';
-import { readJson, readJsonLines } from '../../../core/read-json.ts';
-import { type TrainingSample, trainingSampleSchema } from '../../../datasets/train-dataset.ts';
+import { trainingSampleSchema } from '../../../datasets/train-dataset.ts';
 import { familyOf } from '../../../model/families/index.ts';
-import { questionTurn } from '../../../model/families/prompt-form.ts';
 import { type ModelDirectory, readModelDirectory } from '../../../model/files/model-directory.ts';
 import { useComputeDtype } from '../../../model/ops/tensorflow.ts';
-import { loadTokenizer } from '../../../model/text/tokenizer.ts';
 import type { FinetuneJob, JobOutcome, SettingsOf } from '../../protocol.ts';
 import type { JobReporter } from '../../trainer-side.ts';
-import { type BatchShape, batchShape, collate, learnedTokens } from '../batch.ts';
-import { promptSettings, type Sequence, type SequenceSettings, trainingSequence } from '../sequence.ts';
+import { collate, learnedTokens } from '../batch.ts';
 import { imageFeatures } from '../vision/image-features.ts';
 import { readStartAdapter, saveAdapter } from './adapter-files.ts';
-import { padToFewShapes } from './batch-shapes.ts';
 import { readNewestCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import { type BatchPart, type FinetuneProgram, finetuneProgram } from './finetune-program.ts';
 import { adaptedModules, loraShapes } from './lora.ts';
 import { openLossLog } from './loss-log.ts';
 import { learningRateAt } from './optimizer.ts';
+import { planSteps, type StepPart } from './plan.ts';
 
 type FinetuneSettings = SettingsOf<FinetuneJob>;
 
@@ -48,7 +43,7 @@ export async function finetune(settings: FinetuneSettings, reporter: JobReporter
           familyOf(model.config).publishedName,
         )
       : undefined;
-    const plan = await planSteps(model, settings);
+    const plan = await planSteps(model, settings, reporter.note);
     const features = await imageFeatures(
       model,
       plan.flatMap((parts) => parts.flatMap(({ samples }) => samples.flatMap(({ image }) => image ?? []))),
@@ -76,84 +71,6 @@ export async function finetune(settings: FinetuneSettings, reporter: JobReporter
   } finally {
     await model.close();
   }
-}
-
-/** What of a step is computed at once. */
-interface StepPart {
-  samples: TrainingSample[];
-  sequences: Sequence[];
-  shape: BatchShape;
-}
-
-/** Every step's parts, tokenized: all shapes are known, and all errors found, before the GPU is touched. */
-async function planSteps(model: ModelDirectory, settings: FinetuneSettings): Promise<StepPart[][]> {
-  const { steps, batchSize, microBatchSize } = settings;
-  const tokenizer = await loadTokenizer(settings.model);
-  const samples = await readJsonLines(settings.samples, trainingSampleSchema);
-  const order = await readJson(settings.order, z.array(z.number().int().nonnegative().lt(samples.length)));
-  if (order.length < steps * batchSize) {
-    throw new InputError({
-      file: settings.order,
-      problem: `holds ${order.length} samples, but ${steps} steps of ${batchSize} need ${steps * batchSize}`,
-      remedy: 'Materialize the mixture again for this number of steps',
-    });
-  }
-  const sequenceSettings = {
-    ...promptSettings(model, tokenizer),
-    maximumTokens: settings.maximumTokens,
-  };
-  const tokenized = await Promise.all(
-    samples.map(async (sample, index): Promise<Sequence | undefined> => {
-      try {
-        return await sampleSequence(sample, sequenceSettings, { file: settings.samples, line: index + 1 });
-      } catch (error) {
-        if (error instanceof RangeError) return undefined;
-        throw error;
-      }
-    }),
-  );
-  const partOf = (indices: readonly number[]): StepPart => {
-    const sequences = indices.map((index) => {
-      const sequence = tokenized[index];
-      if (sequence) return sequence;
-      throw new InputError({
-        file: settings.samples,
-        line: index + 1,
-        field: 'prompt',
-        problem: `is longer than finetune.maximumTokens (${settings.maximumTokens})`,
-        remedy: 'Raise finetune.maximumTokens or drop the sample',
-      });
-    });
-    return {
-      samples: indices.map((index) => samples[index] as TrainingSample),
-      sequences,
-      shape: batchShape(sequences),
-    };
-  };
-  const parts = batchSize / microBatchSize;
-  const all = Array.from({ length: steps * parts }, (_, place) =>
-    partOf(order.slice(place * microBatchSize, (place + 1) * microBatchSize)),
-  );
-  const shapes = padToFewShapes(all.map(({ shape }) => shape));
-  const padded = all.map((part, place) => ({ ...part, shape: shapes[place] as BatchShape }));
-  return Array.from({ length: steps }, (_, step) => padded.slice(step * parts, (step + 1) * parts));
-}
-
-async function sampleSequence(
-  { image, prompt, answer }: TrainingSample,
-  settings: SequenceSettings,
-  place: { file: string; line: number },
-): Promise<Sequence> {
-  const { form } = settings;
-  if (!prompt.includes(form.imageMark)) {
-    return trainingSequence(questionTurn(form, prompt, { withImage: image !== undefined }), answer, settings);
-  }
-  throw new InputError({
-    ...place,
-    field: 'prompt',
-    problem: `holds ${form.imageMark}, which stands for the image`,
-    remedy: "Write the question alone: the trainer puts the words of the model's family around it",
-  });
 }
 
 interface Training {

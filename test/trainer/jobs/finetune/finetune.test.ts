@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { writeJsonLines } from '../../../../src/core/write-file.ts';
+import { gptvqa } from '../../../../src/datasets/engine-data.ts';
+import { type TrainRecord, trainingSample } from '../../../../src/datasets/train-dataset.ts';
 import { readAdapter } from '../../../../src/model/files/adapter.ts';
 import { finetune } from '../../../../src/trainer/jobs/finetune/finetune.ts';
 import { learningRateAt } from '../../../../src/trainer/jobs/finetune/optimizer.ts';
@@ -12,6 +14,10 @@ import { noTinyDisk, tinyDisk } from '../../../helpers/tiny-disk.ts';
 import { type TinyMixture, writeTinyMixture, writeTinyModel } from '../../../helpers/tiny-model.ts';
 
 const STEPS = 20;
+const longPrompt = path.join(
+  import.meta.dirname,
+  '../../../fixtures/fidelity/engine_prompt_longer_than_160_tokens.json',
+);
 let folder: string;
 let model: string;
 let mixture: TinyMixture;
@@ -217,6 +223,31 @@ test('on a full disk it ends naming the file, and nothing is left that would pas
   expect((await readdir(disk, { recursive: true })).filter((name) => name.endsWith('.tmp'))).toEqual([]);
 });
 
+test('engine_prompt_longer_than_160_tokens.json: it is cut, and training goes on with nothing learned of it', async () => {
+  const output = await temporaryFolder();
+  const samples = path.join(output, 'samples.jsonl');
+  const order = path.join(output, 'order.json');
+  const image = mixture.samples[0]?.image as string;
+  const read: TrainRecord[] = [];
+  for await (const record of gptvqa.read({ name: 'round1', path: longPrompt, images: '' }))
+    read.push({ ...record, image });
+  const [long] = read.map((record) => trainingSample(record, { source: 'round1', format: 'QMA' }));
+  await writeJsonLines(samples, [long, ...mixture.samples.slice(0, 3)]);
+  // A batch of it and another sample, one of it alone, one of others, and it in a micro-batch of its own.
+  const given = { samples, order, steps: 4, maximumTokens: 160 };
+  await writeFile(order, JSON.stringify([0, 1, 0, 0, 2, 3, 3, 0]));
+  const cutting = recordingReporter();
+  await finetune(tinyFinetune(model, mixture, output, given), cutting);
+  const losses = await lossesIn(output);
+  expect(losses.map((loss) => loss > 0)).toEqual([true, false, true, true]);
+  expect(cutting.notes).toContainEqual(
+    '1 of 4 samples are cut to finetune.maximumTokens (160); of 1 of them nothing is left to learn',
+  );
+  const inParts = await temporaryFolder();
+  await finetune(tinyFinetune(model, mixture, inParts, { ...given, microBatchSize: 1 }), recordingReporter());
+  expect((await lossesIn(inParts))[0]).toBeCloseTo(losses[0] as number, 4);
+});
+
 describe('wrong input', () => {
   const failing = async (changes: Parameters<typeof tinyFinetune>[3]) =>
     finetune(tinyFinetune(model, mixture, await temporaryFolder(), changes), recordingReporter());
@@ -229,10 +260,17 @@ describe('wrong input', () => {
     });
   });
 
-  test('a sample longer than the limit is named by file and line', async () => {
-    await expect(failing({ maximumTokens: 20 })).rejects.toMatchObject({
+  test('with tooLong: error, a sample longer than the limit is named by file and line, with its length', async () => {
+    await expect(failing({ maximumTokens: 20, tooLong: 'error' })).rejects.toMatchObject({
       name: 'InputError',
-      message: expect.stringMatching(/samples\.jsonl:\d+: prompt/),
+      message: expect.stringMatching(/samples\.jsonl:\d+: prompt: with its answer has \d+ tokens; .* is 20\./),
+    });
+  });
+
+  test('samples that are all cut before their answer are refused: nothing would be learned', async () => {
+    await expect(failing({ maximumTokens: 5 })).rejects.toMatchObject({
+      name: 'InputError',
+      message: expect.stringContaining('nothing is left to learn'),
     });
   });
 

@@ -1,0 +1,126 @@
+/** What each step of a finetune trains on, tokenized. */
+import { z } from 'zod';
+import { InputError } from '../../../core/input-error.ts';
+import { readJson, readJsonLines } from '../../../core/read-json.ts';
+import { type TrainingSample, trainingSampleSchema } from '../../../datasets/train-dataset.ts';
+import { questionTurn } from '../../../model/families/prompt-form.ts';
+import type { ModelDirectory } from '../../../model/files/model-directory.ts';
+import { loadTokenizer } from '../../../model/text/tokenizer.ts';
+import type { FinetuneJob, SettingsOf } from '../../protocol.ts';
+import type { JobReporter } from '../../trainer-side.ts';
+import { type BatchShape, batchShape, learnedTokens } from '../batch.ts';
+import {
+  promptSettings,
+  type Sequence,
+  type SequenceSettings,
+  type TrainingSequence,
+  trainingSequence,
+} from '../sequence.ts';
+import { padToFewShapes } from './batch-shapes.ts';
+
+type FinetuneSettings = SettingsOf<FinetuneJob>;
+
+/** What of a step is computed at once. */
+export interface StepPart {
+  samples: TrainingSample[];
+  sequences: Sequence[];
+  shape: BatchShape;
+}
+
+/** Every step's parts, tokenized: all shapes are known, and all errors found, before the GPU is touched. */
+export async function planSteps(
+  model: ModelDirectory,
+  settings: FinetuneSettings,
+  note: JobReporter['note'],
+): Promise<StepPart[][]> {
+  const { steps, batchSize, microBatchSize } = settings;
+  const tokenizer = await loadTokenizer(settings.model);
+  const samples = await readJsonLines(settings.samples, trainingSampleSchema);
+  const order = await readJson(settings.order, z.array(z.number().int().nonnegative().lt(samples.length)));
+  if (order.length < steps * batchSize) {
+    throw new InputError({
+      file: settings.order,
+      problem: `holds ${order.length} samples, but ${steps} steps of ${batchSize} need ${steps * batchSize}`,
+      remedy: 'Materialize the mixture again for this number of steps',
+    });
+  }
+  const sequenceSettings = {
+    ...promptSettings(model, tokenizer),
+    maximumTokens: settings.maximumTokens,
+  };
+  const tokenized = await Promise.all(
+    samples.map((sample, index) =>
+      sampleSequence(sample, sequenceSettings, { file: settings.samples, line: index + 1 }),
+    ),
+  );
+  checkLengths(tokenized, new Set(order.slice(0, steps * batchSize)), settings, note);
+  const partOf = (indices: readonly number[]): StepPart => {
+    const sequences = indices.map((index) => tokenized[index] as Sequence);
+    return {
+      samples: indices.map((index) => samples[index] as TrainingSample),
+      sequences,
+      shape: batchShape(sequences),
+    };
+  };
+  const parts = batchSize / microBatchSize;
+  const all = Array.from({ length: steps * parts }, (_, place) =>
+    partOf(order.slice(place * microBatchSize, (place + 1) * microBatchSize)),
+  );
+  const shapes = padToFewShapes(all.map(({ shape }) => shape));
+  const padded = all.map((part, place) => ({ ...part, shape: shapes[place] as BatchShape }));
+  return Array.from({ length: steps }, (_, step) => padded.slice(step * parts, (step + 1) * parts));
+}
+
+/**
+ * Says how many samples are cut.
+ *
+ * @param used the samples that are trained on, by their place
+ * @throws InputError for the first that is too long where it must not be, or when nothing is left to learn at all
+ */
+function checkLengths(
+  sequences: readonly TrainingSequence[],
+  used: ReadonlySet<number>,
+  { samples, maximumTokens, tooLong }: FinetuneSettings,
+  note: JobReporter['note'],
+): void {
+  const cut = [...used]
+    .filter((index) => (sequences[index] as TrainingSequence).cut > 0)
+    .sort((one, other) => one - other);
+  if (cut.length === 0) return;
+  const learned = (index: number) => learnedTokens([sequences[index] as TrainingSequence]);
+  const empty = cut.filter((index) => learned(index) === 0).length;
+  if (tooLong !== 'error' && empty < used.size) {
+    note(
+      `${cut.length} of ${used.size} samples are cut to finetune.maximumTokens (${maximumTokens}); of ${empty} of them nothing is left to learn`,
+    );
+    return;
+  }
+  const [first] = cut as [number];
+  throw new InputError({
+    file: samples,
+    line: first + 1,
+    field: 'prompt',
+    problem:
+      tooLong === 'error'
+        ? `with its answer has ${maximumTokens + (sequences[first] as TrainingSequence).cut} tokens; finetune.maximumTokens is ${maximumTokens}`
+        : `is longer than finetune.maximumTokens (${maximumTokens}), as that of every sample: nothing is left to learn`,
+    remedy: 'Raise finetune.maximumTokens or drop the sample',
+  });
+}
+
+async function sampleSequence(
+  { image, prompt, answer }: TrainingSample,
+  settings: SequenceSettings,
+  place: { file: string; line: number },
+): Promise<TrainingSequence> {
+  const { form } = settings;
+  if (!prompt.includes(form.imageMark)) {
+    return trainingSequence(questionTurn(form, prompt, { withImage: image !== undefined }), answer, settings);
+  }
+  throw new InputError({
+    ...place,
+    field: 'prompt',
+    problem: `holds ${form.imageMark}, which stands for the image`,
+    remedy: "Write the question alone: the trainer puts the words of the model's family around it",
+  });
+}
