@@ -9,6 +9,7 @@ import { hashValue } from '../core/hash.ts';
 import { InputError } from '../core/input-error.ts';
 import { parseJson } from '../core/read-json.ts';
 import {
+  type CallLine,
   type CallSummary,
   openCallLog,
   type RawAnswer,
@@ -20,14 +21,13 @@ import { costOf, type TokenSum } from './prices.ts';
 import { readCompletion } from './read-completion.ts';
 import type { TeacherAsker } from './request-asker.ts';
 import { type AskedChunk, askedChunk, type TeacherChunk, tokensOf } from './teacher-chunk.ts';
-import { TeacherError, teacherErrorFrom } from './teacher-error.ts';
+import { errorOfStatus, TeacherError, teacherErrorFrom } from './teacher-error.ts';
 
 const resultLine = z.object({
   custom_id: z.string(),
   response: z.object({ status_code: z.number(), body: z.unknown() }).nullish(),
   error: z.object({ code: z.string().nullish(), message: z.string().nullish() }).nullish(),
 });
-const errorBody = z.object({ error: z.object({ message: z.string(), code: z.string().nullish() }) });
 
 /** A request that failed in this many batches is given up. */
 const failuresBeforeGivingUp = 5;
@@ -84,7 +84,12 @@ async function findOrCreateBatch<Request extends TeacherRequest>(
   // A crash between submitting and logging it changes nothing that the key is made of.
   const key = hashValue({ calls: calls.calls, ids: requests.map(({ id }) => id), run });
   const known = await findBatch(client, key);
-  return known ?? createBatch(client, await batchFile(requests, asker, settings.batch.requests), key, signal);
+  if (known !== undefined) return known;
+  const file = await batchFile(requests, asker, {
+    dropped: calls.examplesDropped,
+    configured: settings.batch.requests,
+  });
+  return createBatch(client, file, key, signal);
 }
 
 async function logSubmitted<Request extends TeacherRequest>(
@@ -165,7 +170,8 @@ export async function collectBatch<Request extends TeacherRequest>(
         const call = `${batch}/${request_id}`;
         if (before.settled.has(call)) continue;
         const at = new Date().toISOString();
-        const outcome = await readResult(results.get(request_id), requestOf.get(request_id), asker);
+        const dropped = before.examplesDropped.get(request_id) ?? 0;
+        const outcome = await readResult(results.get(request_id), requestOf.get(request_id), dropped, asker);
         await log.append(
           'answer' in outcome
             ? { kind: 'answer', call, at, answer: outcome.answer }
@@ -225,12 +231,12 @@ function withinAllowance<Request extends TeacherRequest>(
 async function batchFile<Request extends TeacherRequest>(
   open: readonly Request[],
   asker: TeacherAsker<Request>,
-  configured: number,
+  { dropped, configured }: { dropped: ReadonlyMap<string, number>; configured: number },
 ): Promise<string> {
   const lines: string[] = [];
   let bytes = 0;
   for (const request of open) {
-    const body = await asker.body(request);
+    const body = await asker.body(request, dropped.get(request.id) ?? 0);
     const line = JSON.stringify({ custom_id: request.id, method: 'POST', url: '/v1/chat/completions', body });
     bytes += Buffer.byteLength(line) + 1;
     if (bytes > maximumFileBytes) {
@@ -274,11 +280,14 @@ async function findBatch(client: OpenAI, key: string): Promise<string | undefine
   return undefined;
 }
 
+type Failure = Pick<Extract<CallLine, { kind: 'failed' }>, 'problem' | 'status' | 'too_long' | 'charged'>;
+
 async function readResult<Request extends TeacherRequest>(
   result: z.output<typeof resultLine> | undefined,
   request: Request | undefined,
+  dropped: number,
   asker: TeacherAsker<Request>,
-): Promise<{ answer: RawAnswer } | { problem: string; status?: number | undefined; charged?: TokenSum | undefined }> {
+): Promise<{ answer: RawAnswer } | Failure> {
   if (!result || !request) return { problem: 'the batch ended before this request was done', status: 429 };
   if (result.error) {
     // The request is not at fault when its batch expires: it counts like a rate limit.
@@ -286,14 +295,15 @@ async function readResult<Request extends TeacherRequest>(
     return { problem: result.error.message ?? result.error.code ?? 'failed', status };
   }
   const { status_code: status = 0, body } = result.response ?? {};
-  if (status !== 200) {
-    return { problem: errorBody.safeParse(body).data?.error.message ?? `HTTP ${status}`, status };
-  }
   try {
-    return { answer: rawAnswerOf(request, readCompletion(body, await asker.body(request))) };
+    if (status !== 200) throw errorOfStatus(status, body);
+    const answer = readCompletion(body, await asker.body(request, dropped));
+    return { answer: rawAnswerOf(request, { ...answer, examplesDropped: dropped }) };
   } catch (error) {
-    const { message, status, charged } = teacherErrorFrom(error);
-    return { problem: message, status, charged };
+    const next = asker.afterFailure(request, dropped, error);
+    if (next !== undefined && next !== 'shorten') return { answer: rawAnswerOf(request, next) };
+    const { message: problem, status, charged } = teacherErrorFrom(error);
+    return { problem, status, charged, ...(next === 'shorten' && { too_long: true }) };
   }
 }
 

@@ -102,6 +102,8 @@ const callLine = z.discriminatedUnion('kind', [
     status: z.number().optional(),
     /** The answer was there, but nothing that can be used. */
     unusable: z.boolean().optional(),
+    /** The prompt was too long for the model; it is sent again without one more in-context example. */
+    too_long: z.boolean().optional(),
     charged: tokenSum.optional(),
   }),
 ]);
@@ -116,8 +118,10 @@ export interface CallSummary {
   unsettled: SentCall[];
   /** Calls whose end is known. */
   settled: Set<string>;
-  /** How often each request failed; rate limits (429) do not count. */
+  /** How often each request failed; rate limits (429) do not count, nor do prompts that are sent again shorter. */
   failures: Map<string, number>;
+  /** Of how many in-context examples each request was shortened, where it was too long with them. */
+  examplesDropped: Map<string, number>;
   /** Unusable answers since the last good one. */
   unusableInRow: number;
   /** Calls since the last good answer. */
@@ -225,17 +229,21 @@ function summarizeCalls(lines: readonly CallLine[]): CallSummary {
     charged.completionTokens += answer.usage.completionTokens;
   }
   const failures = new Map<string, number>();
+  const examplesDropped = new Map<string, number>();
   const failedCalls = [...failed.values()].filter(({ call }) => !answered.has(call));
-  for (const { request_id, status, charged: tokens } of failedCalls) {
+  for (const { request_id, status, too_long, charged: tokens } of failedCalls) {
     charged.promptTokens += tokens?.promptTokens ?? 0;
     charged.completionTokens += tokens?.completionTokens ?? 0;
-    if (status !== 429) failures.set(request_id, (failures.get(request_id) ?? 0) + 1);
+    if (status === 429) continue;
+    const counts = too_long ? examplesDropped : failures;
+    counts.set(request_id, (counts.get(request_id) ?? 0) + 1);
   }
   return {
     answers,
     unsettled: [...sent.values()].filter(({ call }) => !answered.has(call) && !failed.has(call)),
     settled: new Set([...answered.keys(), ...failed.keys()]),
     failures,
+    examplesDropped,
     unusableInRow,
     callsInRow,
     calls: sent.size,

@@ -12,8 +12,15 @@ import { isRefusalOfContent, isTooLong, teacherErrorFrom } from './teacher-error
 /** A `RequestAsker` that also makes the bodies of requests in batches. */
 export interface TeacherAsker<Request extends TeacherRequest> extends RequestAsker<Request> {
   client: OpenAI;
-  /** The request in the protocol's form. */
-  body(request: Request): Promise<ChatCompletionCreateParamsNonStreaming>;
+  /** The request in the protocol's form, without the last `dropped` in-context examples. */
+  body(request: Request, dropped?: number): Promise<ChatCompletionCreateParamsNonStreaming>;
+  /**
+   * What a failure means for a request that was sent without `dropped` examples.
+   *
+   * @returns its refusal, which counts as its answer; `shorten` to send it without one more example; undefined for a
+   *   failure that the request has no part in
+   */
+  afterFailure(request: Request, dropped: number, error: unknown): AnswerToRequest | 'shorten' | undefined;
 }
 
 /**
@@ -53,7 +60,13 @@ export function createTeacherAsker<Request extends TeacherRequest>(input: {
     requestHash: hashValue({ refusal }),
     refusal,
   });
-  const body = async (request: Request) => requestBody(await toSend(request), settings(request), request.seed);
+  const body: TeacherAsker<Request>['body'] = async (request, dropped) =>
+    requestBody(await toSend(request, dropped), settings(request), request.seed);
+  const afterFailure: TeacherAsker<Request>['afterFailure'] = (request, dropped, error) => {
+    if (isRefusalOfContent(error)) return refused(request, error.message);
+    if (!isTooLong(error)) return undefined;
+    return dropped >= examples(request) ? refused(request, (error as Error).message) : 'shorten';
+  };
 
   const ask: RequestAsker<Request>['ask'] = async (request, call, signal) => {
     for (let dropped = 0; ; dropped += 1) {
@@ -62,9 +75,9 @@ export function createTeacherAsker<Request extends TeacherRequest>(input: {
         const answer = await askTeacher(client, await toSend(request, dropped), settings(request), options);
         return { ...answer, examplesDropped: dropped };
       } catch (error) {
-        if (isRefusalOfContent(error)) return refused(request, error.message);
-        if (!isTooLong(error)) throw error;
-        if (dropped >= examples(request)) return refused(request, (error as Error).message);
+        const next = afterFailure(request, dropped, error);
+        if (next === undefined) throw error;
+        if (next !== 'shorten') return next;
       }
     }
   };
@@ -77,6 +90,7 @@ export function createTeacherAsker<Request extends TeacherRequest>(input: {
     },
     ask,
     body,
+    afterFailure,
     ...(storeAnswers &&
       ({
         find: async ({ call }, request, signal) => {

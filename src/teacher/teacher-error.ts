@@ -121,6 +121,12 @@ export function errorInBody(body: unknown): TeacherError | undefined {
   });
 }
 
+/** The error of a response in a batch, whose status is a field beside its body. */
+export function errorOfStatus(status: number, body: unknown): TeacherError {
+  const { message = `HTTP ${status}`, code } = errorInBody(body) ?? {};
+  return new TeacherError(message, { retryable: isRetryable(status, code), status, code });
+}
+
 // Without a status, only the words say whether waiting can help.
 function staysWrong(words: string): boolean {
   return /insufficient[ _](?:quota|credit|balance|funds)|out of credits?|billing|invalid[ _]api[ _]key|unauthori[sz]ed|authentication|permission|not[ _]found|does not exist|invalid[ _]request|unsupported/i.test(
