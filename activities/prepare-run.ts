@@ -24,18 +24,18 @@ export interface PreparedRun extends RunPlan {
 /**
  * Reads the config, freezes it in the run's directory and returns what the workflows need from it.
  *
- * @throws InputError when the config is wrong
+ * @throws InputError when the config is wrong, or names what this worker may not touch
  */
 export async function prepareRun(
   input: PrepareRunInput,
-  { searchAttributes = false, extensions }: ActivityDependencies,
+  { searchAttributes = false, extensions, settings: access }: ActivityDependencies,
 ): Promise<PreparedRun> {
   const { config: file, dataRoot, run, seed, rounds, samplingStrategy, workflowId, scheduledBy } = input;
-  const config = await loadConfig(file, { dataRoot, run, seed, rounds, samplingStrategy });
+  const config = await loadConfig(file, { dataRoot, run, seed, rounds, samplingStrategy }, access);
   const name = config.run ?? runNameOf(scheduledBy ?? workflowId);
   // A schedule without a number of rounds adds one each time.
   const more = input.more ?? (scheduledBy !== undefined && rounds === undefined ? 1 : undefined);
-  const work = { signal: Context.current().cancellationSignal, onProgress: () => undefined, extensions };
+  const work = { signal: Context.current().cancellationSignal, onProgress: () => undefined, extensions, access };
   const started = await withNewRun(config, name, work, async ({ run }) => ({
     directory: run.stored?.uri ?? run.root,
     earlier: more === undefined ? undefined : await readRoundRecords(run),

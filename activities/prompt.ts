@@ -49,9 +49,9 @@ export function createPromptActivities(dependencies: ActivityDependencies): Prom
   return {
     preparePromptOptimization: ({ config: file, dataRoot, seed, forRun, workflowId }) =>
       asActivity(async () => {
-        const config = await loadConfig(file, { dataRoot, seed });
-        const { extensions } = dependencies;
-        const work = { signal: Context.current().cancellationSignal, onProgress: () => undefined, extensions };
+        const { extensions, settings: access } = dependencies;
+        const config = await loadConfig(file, { dataRoot, seed }, access);
+        const work = { signal: Context.current().cancellationSignal, onProgress: () => undefined, extensions, access };
         return withNewRun(config, runNameOf(workflowId), work, async (open) => {
           await preparePrompt({ ...work, ...open, round: 0 }, forRun);
           const { stored, root } = open.run;

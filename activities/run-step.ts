@@ -1,5 +1,6 @@
 import { Context } from '@temporalio/activity';
 import { CancelledFailure } from '@temporalio/common';
+import type { WorkerSettings } from '../src/core/worker-settings.ts';
 import type { Extensions } from '../src/round/extensions.ts';
 import { type RunWork, withRun } from '../src/round/open-run.ts';
 import type { StepContext } from '../src/round/step-context.ts';
@@ -13,6 +14,8 @@ import type { StepReference } from './references.ts';
 export interface ActivityDependencies {
   /** What the worker adds to the library. */
   extensions: Extensions;
+  /** What the worker may touch. */
+  settings: WorkerSettings;
   /** Default: our own trainer on native TensorFlow. */
   trainer?: TrainerCommand;
   /** Whether the namespace has the search attributes. */
@@ -44,8 +47,8 @@ export async function runStep<R>(
           metrics.progress(progress);
         };
         log.info('step starts', place);
-        const { trainer, extensions } = dependencies;
-        const work = { owns, signal: cancellationSignal, onProgress, extensions };
+        const { trainer, extensions, settings: access } = dependencies;
+        const work = { owns, signal: cancellationSignal, onProgress, extensions, access };
         const outcome = await withRun(runDirectory, work, (run) => step({ ...run, round, onProgress, trainer }));
         metrics.done(outcome);
         log.info('step done', { ...place, ...outcomeFacts(outcome) });

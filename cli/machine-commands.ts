@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
-import type { WorkerSettings } from '../workers/worker-settings.ts';
+import type { WorkerFlags } from '../workers/worker-flags.ts';
 import { integer } from './options.ts';
 
 const setupScript = fileURLToPath(new URL('../scripts/setup.mjs', import.meta.url));
@@ -43,13 +43,11 @@ export function addWorkerCommand(program: Command): void {
       'after',
       '\nExamples:\n  dataengine worker cpu\n  TEMPORAL_ADDRESS=temporal.example:7233 dataengine worker gpu --task-queue data-engine-gpu-a100',
     )
-    .action(
-      async (kind: 'cpu' | 'gpu' | 'teacher', { trainer, ...settings }: WorkerSettings & { trainer?: string }) => {
-        const { runCpuWorker, runGpuWorker, runTeacherWorker } = await import('../workers/run-worker.ts');
-        if (kind === 'gpu') return runGpuWorker(settings, trainer && resolve(trainer));
-        return kind === 'cpu' ? runCpuWorker(settings) : runTeacherWorker(settings);
-      },
-    );
+    .action(async (kind: 'cpu' | 'gpu' | 'teacher', { trainer, ...settings }: WorkerFlags & { trainer?: string }) => {
+      const { runCpuWorker, runGpuWorker, runTeacherWorker } = await import('../workers/run-worker.ts');
+      if (kind === 'gpu') return runGpuWorker(settings, trainer && resolve(trainer));
+      return kind === 'cpu' ? runCpuWorker(settings) : runTeacherWorker(settings);
+    });
 }
 
 function heartbeatSeconds(text: string): number {

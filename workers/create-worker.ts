@@ -3,6 +3,7 @@ import { createCpuActivities } from '../activities/cpu.ts';
 import { createGpuActivities } from '../activities/gpu.ts';
 import type { ActivityDependencies } from '../activities/run-step.ts';
 import { createTeacherActivities } from '../activities/teacher.ts';
+import { loadWorkerSettings } from '../src/core/worker-settings.ts';
 import type { WorkerConnection } from './connection.ts';
 import { extensions } from './extensions.ts';
 import {
@@ -11,70 +12,70 @@ import {
   slotOptions,
   teacherSlots,
   versioningOptions,
-  type WorkerSettings,
+  type WorkerFlags,
   workflowsPath,
-} from './worker-settings.ts';
+} from './worker-flags.ts';
 
 /** Where a worker belongs: its connection, and the SDK's plugins. */
 export interface WorkerPlace extends WorkerConnection {
   plugins?: WorkerOptions['plugins'];
 }
 
-type Settings = WorkerSettings & { taskQueue: string };
+type Flags = WorkerFlags & { taskQueue: string };
 
 /**
  * A worker for the workflows and the steps that need no GPU.
  *
- * @param dependencies default: the extensions of this program
+ * @param dependencies default: the extensions of this program, the settings of `DATAENGINE_WORKER_SETTINGS`
  */
 export async function createCpuWorker(
   place: WorkerPlace,
-  settings: Settings,
+  flags: Flags,
   dependencies: Partial<ActivityDependencies> = {},
 ): Promise<Worker> {
-  const { workflowBundle, slots } = settings;
+  const { workflowBundle, slots } = flags;
   return Worker.create({
     ...place,
     ...(workflowBundle === undefined ? { workflowsPath } : { workflowBundle: { codePath: workflowBundle } }),
-    activities: createCpuActivities({ extensions, ...dependencies }),
+    activities: createCpuActivities({ extensions, settings: await loadWorkerSettings(), ...dependencies }),
     ...slotOptions(slots),
-    ...commonOptions(settings),
+    ...commonOptions(flags),
   });
 }
 
 /** A worker for the requests to the teacher. */
-export async function createTeacherWorker(place: WorkerPlace, settings: Settings): Promise<Worker> {
+export async function createTeacherWorker(place: WorkerPlace, flags: Flags): Promise<Worker> {
   return Worker.create({
     ...place,
-    activities: createTeacherActivities({ extensions }),
-    ...slotOptions(settings.slots ?? teacherSlots),
-    ...commonOptions(settings),
+    activities: createTeacherActivities({ extensions, settings: await loadWorkerSettings() }),
+    ...slotOptions(flags.slots ?? teacherSlots),
+    ...commonOptions(flags),
   });
 }
 
 /**
  * A worker for one GPU: it runs one trainer at a time.
  *
- * @param dependencies default: our own trainer and the extensions of this program
+ * @param dependencies default: our own trainer, the extensions of this program, the settings of `DATAENGINE_WORKER_SETTINGS`
  */
 export async function createGpuWorker(
   place: WorkerPlace,
-  settings: Settings,
+  flags: Flags,
   dependencies: Partial<ActivityDependencies> = {},
 ): Promise<Worker> {
   return Worker.create({
     ...place,
-    activities: createGpuActivities({ extensions, ...dependencies }),
+    activities: createGpuActivities({ extensions, settings: await loadWorkerSettings(), ...dependencies }),
     maxConcurrentActivityTaskExecutions: 1,
-    ...commonOptions(settings),
+    ...commonOptions(flags),
   });
 }
 
-function commonOptions(settings: Settings): Pick<WorkerOptions, 'taskQueue'> & Partial<WorkerOptions> {
+function commonOptions(flags: Flags): Pick<WorkerOptions, 'taskQueue'> & Partial<WorkerOptions> {
   return {
-    taskQueue: settings.taskQueue,
-    ...versioningOptions(settings),
-    ...heartbeatOptions(settings),
+    taskQueue: flags.taskQueue,
+    ...versioningOptions(flags),
+    ...heartbeatOptions(flags),
     shutdownForceTime: `${shutdownForceSeconds} seconds`,
   };
 }

@@ -7,10 +7,10 @@ import { watchGpuMemory } from './gpu-memory.ts';
 import { serveHealth } from './health.ts';
 import { knowsSearchAttributes, registerSearchAttributes } from './search-attributes.ts';
 import { installTelemetry, openTraces } from './telemetry.ts';
-import type { WorkerSettings } from './worker-settings.ts';
+import type { WorkerFlags } from './worker-flags.ts';
 
 /** Runs a CPU worker until SIGINT or SIGTERM, and with it, in the same process, one for the teacher's queue. */
-export async function runCpuWorker(settings: WorkerSettings = {}): Promise<void> {
+export async function runCpuWorker(settings: WorkerFlags = {}): Promise<void> {
   const { taskQueue = 'data-engine', teacher = true } = settings;
   await runWorkers('cpu', settings, async (place) => {
     const { connection, namespace } = place;
@@ -25,7 +25,7 @@ export async function runCpuWorker(settings: WorkerSettings = {}): Promise<void>
 }
 
 /** Runs a worker for the teacher's queue until SIGINT or SIGTERM. */
-export async function runTeacherWorker(settings: WorkerSettings = {}): Promise<void> {
+export async function runTeacherWorker(settings: WorkerFlags = {}): Promise<void> {
   const { taskQueue = teacherQueueOf('data-engine') } = settings;
   await runWorkers('teacher', settings, async (place) => [
     await createTeacherWorker(place, { ...settings, taskQueue }),
@@ -33,7 +33,7 @@ export async function runTeacherWorker(settings: WorkerSettings = {}): Promise<v
 }
 
 /** Runs the worker of one GPU until SIGINT or SIGTERM. */
-export async function runGpuWorker(settings: WorkerSettings = {}, trainerEntry?: string): Promise<void> {
+export async function runGpuWorker(settings: WorkerFlags = {}, trainerEntry?: string): Promise<void> {
   const { taskQueue = 'data-engine-gpu' } = settings;
   await runWorkers('gpu', settings, async (place) => {
     if (settings.metricsAddress !== undefined) await watchGpuMemory();
@@ -44,7 +44,7 @@ export async function runGpuWorker(settings: WorkerSettings = {}, trainerEntry?:
 
 async function runWorkers(
   kind: 'cpu' | 'gpu' | 'teacher',
-  settings: WorkerSettings,
+  settings: WorkerFlags,
   create: (place: WorkerPlace) => Promise<Worker[]>,
 ): Promise<void> {
   installTelemetry(settings);

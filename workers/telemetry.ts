@@ -6,7 +6,7 @@ import { Resource } from '@opentelemetry/resources';
 import { BasicTracerProvider, BatchSpanProcessor } from '@opentelemetry/sdk-trace-base';
 import { OpenTelemetryPlugin } from '@temporalio/interceptors-opentelemetry';
 import { DefaultLogger, type LogEntry, Runtime } from '@temporalio/worker';
-import type { LogFormat } from './worker-settings.ts';
+import type { LogFormat } from './worker-flags.ts';
 
 export interface TelemetryOptions {
   /** Default: text. */

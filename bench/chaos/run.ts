@@ -1,6 +1,7 @@
 /**
  * A run of the loop on its own processes, some of which are killed.
  */
+
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,6 +11,7 @@ import { temporalExecutable } from '../../demo/command/temporal-server.ts';
 import { projectFile } from '../../src/core/files.ts';
 import { writeFileAtomically } from '../../src/core/write-file.ts';
 import type { DataEngineResult } from '../../workflows/messages.ts';
+import { accessTo } from '../support/worker-access.ts';
 import { type Place, type Victim, victims } from './at-work.ts';
 import { filesIn } from './files-in.ts';
 import { type Kill, killAtRandom } from './killing.ts';
@@ -69,7 +71,12 @@ export async function runWithChaos(input: ChaosInput): Promise<ChaosRun> {
     }),
   );
   const address = `127.0.0.1:${port}`;
-  const environment = { ...input.trainerEnvironment, TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: 'default' };
+  const environment = {
+    ...input.trainerEnvironment,
+    TEMPORAL_ADDRESS: address,
+    TEMPORAL_NAMESPACE: 'default',
+    ...(await accessTo(folder)),
+  };
   const node = (name: string, entry: string, ...rest: string[]): Supervised =>
     supervise({
       name,

@@ -12,6 +12,7 @@ import { shardTimes } from './histories.ts';
 import { createHosts, type Host } from './hosts.ts';
 import { firstMatch } from './process-figures.ts';
 import { startS3Server, type TestS3Server } from './s3-server.ts';
+import { accessTo } from './worker-access.ts';
 
 export interface HostWorker {
   queue: string;
@@ -75,7 +76,7 @@ export async function connectHosts(folder: string, names: string[]): Promise<Con
         const worker = await host.start({
           name: called,
           arguments: [...withTsx, projectFile(`workers/${kind}.ts`), queue, ...trainer],
-          environment: { ...environment, ...own },
+          environment: { ...environment, ...(await accessTo(host.disk)), ...own },
           processor,
         });
         void worker.ended.then((how) => {

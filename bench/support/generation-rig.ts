@@ -1,6 +1,7 @@
 /**
  * A Temporal server, a local teacher and CPU workers, each a process of its own, for benchmarks of the generation.
  */
+
 import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import { connectClient } from '../../cli/temporal-client.ts';
@@ -10,6 +11,7 @@ import type { LocalTeacherCounts } from '../../demo/local-teacher/server.ts';
 import { teacherQueueOf } from '../../src/config/workflow-schemas.ts';
 import { projectFile } from '../../src/core/files.ts';
 import { firstMatch, memoryOf, processorTimeOfGroups } from './process-figures.ts';
+import { accessTo } from './worker-access.ts';
 
 export interface GenerationRig {
   client: Client;
@@ -67,6 +69,7 @@ export async function startRig(folder: string, teacherArguments: string[], profi
     owned.push(teacher);
     const baseUrl = await firstMatch(teacherLog, /"baseUrl":"([^"]+)"/);
     const client = await connectClient(server.address);
+    const access = await accessTo(folder);
     const workers: OwnedProcess[] = [];
     let started = 0;
     return {
@@ -81,7 +84,7 @@ export async function startRig(folder: string, teacherArguments: string[], profi
           program: process.execPath,
           arguments: [...profiling('workers'), '--import', 'tsx', projectFile('workers/cpu.ts'), taskQueue],
           logFile,
-          environment: { TEMPORAL_ADDRESS: server.address, DATAENGINE_EXIT_WITH_PARENT: '1' },
+          environment: { TEMPORAL_ADDRESS: server.address, DATAENGINE_EXIT_WITH_PARENT: '1', ...access },
         });
         owned.push(worker);
         workers.push(worker);

@@ -2,13 +2,16 @@
  * The demo: a Temporal server, a CPU worker and a GPU worker as child processes, and one run of the loop.
  */
 import { mkdir, rm } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { z } from 'zod';
 import { formatRounds } from '../../cli/rounds-table.ts';
 import { connectClient } from '../../cli/temporal-client.ts';
 import { watch } from '../../cli/watch/watch.ts';
 import { loadConfig } from '../../src/config/load-config.ts';
-import { fileExists } from '../../src/core/files.ts';
+import type { Config } from '../../src/config/schema.ts';
+import { fileExists, projectFile } from '../../src/core/files.ts';
+import { type workerSettingsSchema, workerSettingsVariable } from '../../src/core/worker-settings.ts';
 import { writeJson } from '../../src/core/write-file.ts';
 import { formatSeconds } from '../../src/report/tables.ts';
 import type { DataEngineInput, DataEngineResult } from '../../workflows/messages.ts';
@@ -58,6 +61,7 @@ export async function runDemo(options: DemoOptions): Promise<DataEngineResult> {
       TEMPORAL_ADDRESS: server.address,
       TEMPORAL_NAMESPACE: 'default',
       DATAENGINE_EXIT_WITH_PARENT: '1',
+      [workerSettingsVariable]: await writeWorkerSettings(join(directory, 'worker.yaml'), configFile, config),
     };
     for (const kind of ['cpu', 'gpu'] as const) {
       const extra = kind === 'gpu' && options.trainerEntry !== undefined ? [options.trainerEntry] : [];
@@ -104,6 +108,23 @@ export async function runDemo(options: DemoOptions): Promise<DataEngineResult> {
     await Promise.all(owned.slice(1).map((process) => process.stop()));
     await owned[0]?.stop();
   }
+}
+
+/** The demo's workers may touch what the config names: the person who typed the command trusts it. */
+async function writeWorkerSettings(file: string, configFile: string, config: Config): Promise<string> {
+  const { store, teacher, notify } = config;
+  const secret = teacher.apiKeyFile === undefined ? { variable: teacher.apiKeyVariable } : { file: teacher.apiKeyFile };
+  const settings: z.input<typeof workerSettingsSchema> = {
+    configs: [dirname(resolve(configFile)), process.cwd(), projectFile('configs')],
+    runs: [resolve(config.runsDirectory)],
+    cache: resolve(config.cacheDirectory),
+    stores: store === undefined ? [] : [store],
+    ...(teacher.baseUrl !== undefined && { secrets: [{ ...secret, hosts: [new URL(teacher.baseUrl).origin] }] }),
+    webhooks: notify.webhookVariable === undefined ? [] : [notify.webhookVariable],
+  };
+  // JSON is YAML.
+  await writeJson(file, settings);
+  return file;
 }
 
 /**

@@ -4,6 +4,7 @@ import { isMap, isNode, LineCounter, parseDocument } from 'yaml';
 import { fieldPath, InputError } from '../core/input-error.ts';
 import { plainYamlValue } from '../core/plain-yaml.ts';
 import { readTextFile } from '../core/read-json.ts';
+import { looksSecret } from '../core/without-secrets.ts';
 
 export interface ConfigSource {
   /** The keys of all files together, environment variables expanded, without `extends`. */
@@ -18,10 +19,17 @@ export interface ConfigSource {
  * `extends` names another config, relative to the file it is in. Maps are merged key by key; a list or a plain value
  * replaces the one in the extended file.
  *
+ * @param check called with each file before it is read; it throws when the file may not be read
  * @throws InputError with file and line for a file that is missing, is not YAML, or extends itself
  */
-export async function readConfigSource(file: string): Promise<ConfigSource> {
-  const sources = await readChain(file);
+export async function readConfigSource(
+  file: string,
+  check: (file: string) => Promise<void> = async () => undefined,
+): Promise<ConfigSource> {
+  const sources = await readChain(file, async (one) => {
+    await check(one);
+    return readOne(one);
+  });
   const value = sources.map(({ own }) => own).reduceRight(join);
   return {
     value,
@@ -45,8 +53,8 @@ interface OneFile {
 }
 
 /** The file, then the file that it extends, and so on. */
-async function readChain(file: string): Promise<OneFile[]> {
-  const chain: OneFile[] = [await readOne(file)];
+async function readChain(file: string, read: (file: string) => Promise<OneFile>): Promise<OneFile[]> {
+  const chain: OneFile[] = [await read(file)];
   for (;;) {
     const last = chain.at(-1) as OneFile;
     if (last.extends === undefined) return chain;
@@ -62,7 +70,7 @@ async function readChain(file: string): Promise<OneFile[]> {
       });
     }
     chain.push(
-      await readOne(next).catch((cause: unknown) => {
+      await read(next).catch((cause: unknown) => {
         if (!(cause instanceof InputError) || cause.file !== next || cause.line !== undefined) throw cause;
         const problem = `${next}: ${cause.problem}`;
         throw new InputError({ ...place, problem, remedy: 'Give a path relative to this file' }, { cause });
@@ -74,7 +82,10 @@ async function readChain(file: string): Promise<OneFile[]> {
 async function readOne(file: string): Promise<OneFile> {
   const { value, lineOf } = parseYaml(await readTextFile(file), file);
   const expanded = expandVariables(value, file, process.env);
-  if (!isRecord(expanded) || expanded.extends === undefined) return { file, own: expanded, lineOf };
+  if (!isRecord(expanded)) {
+    throw new InputError({ file, problem: 'is not a config: it has no keys', remedy: 'Write `key: value` lines' });
+  }
+  if (expanded.extends === undefined) return { file, own: expanded, lineOf };
   const { extends: base, ...own } = expanded;
   if (typeof base !== 'string' || base === '') {
     const problem = 'must be the path of one config';
@@ -130,6 +141,14 @@ function expandVariables(value: unknown, file: string, environment: NodeJS.Proce
   };
   const expandText = (text: string, keys: PropertyKey[]) =>
     text.replace(/\$\{(\w+)(?::-([^}]*))?\}/g, (_, name: string, fallback: string | undefined) => {
+      if (looksSecret(name)) {
+        throw new InputError({
+          file,
+          field: fieldPath(keys),
+          problem: `the environment variable ${name} looks like a secret, and the values of a config are kept with the run`,
+          remedy: 'Name the variable in the key that takes a name, such as teacher.apiKeyVariable, or rename it',
+        });
+      }
       const found = environment[name] || fallback;
       if (found !== undefined) return found;
       throw new InputError({

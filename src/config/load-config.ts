@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { type Access, requireConfigAccess, requireDataAccess } from '../core/access.ts';
 import { describeFirstIssue, fieldPath, InputError } from '../core/input-error.ts';
 import { type ConfigSource, readConfigSource } from './config-source.ts';
 import { type Config, configJsonSchema, configSchema } from './schema.ts';
@@ -17,11 +18,13 @@ export interface ConfigOverrides {
  * Reads a YAML config and what it extends, expands environment variables, applies the overrides and fills in
  * defaults.
  *
+ * @param access of the worker that a workflow asked to read it; undefined for a config that a person named in a terminal
  * @throws InputError with the line of a syntax error; with the line and the nearest known keys for an unknown key, or
  *   its new name when it was renamed; with the line and field of a value that is not allowed
  */
-export async function loadConfig(file: string, overrides: ConfigOverrides = {}): Promise<Config> {
-  const source = await readConfigSource(file);
+export async function loadConfig(file: string, overrides: ConfigOverrides = {}, access?: Access): Promise<Config> {
+  await requireDataAccess(access, overrides.dataRoot);
+  const source = await readConfigSource(file, (one) => requireConfigAccess(access, one));
   const result = configSchema.safeParse(applyOverrides(source.value, overrides));
   if (result.success) return result.data;
   throw inputErrorOf(source, result.error);

@@ -56,6 +56,12 @@ const extraBodySchema = z.record(z.string(), z.json()).superRefine((body, contex
   }
 });
 
+function hasNoPassword(address: string): boolean {
+  if (!URL.canParse(address)) return true;
+  const { username, password } = new URL(address);
+  return username === '' && password === '';
+}
+
 /** The teacher that writes new samples, and its requests. */
 export const teacherSchema = z.strictObject({
   provider: z
@@ -63,7 +69,11 @@ export const teacherSchema = z.strictObject({
     .min(1)
     .default('openai')
     .describe('openai, azure, local (the rule-based server of the demo), or one that the program adds.'),
-  baseUrl: z.url().optional().describe('Any server that speaks the chat-completions protocol.'),
+  baseUrl: z
+    .url({ protocol: /^https?$/ })
+    .refine(hasNoPassword, 'has a user name or a password; give the key by teacher.apiKeyVariable')
+    .optional()
+    .describe('Any server that speaks the chat-completions protocol.'),
   apiVersion: z.string().min(1).optional().describe("azure only: the protocol's version."),
   model: z.string().min(1).default('gpt-4').describe('azure: the name of the deployment.'),
   apiKeyVariable: z.string().min(1).default('OPENAI_API_KEY').describe('Environment variable with the key.'),

@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { access, mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
-import { dirname, isAbsolute, resolve, win32 } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { z } from 'zod';
 import { InputError } from './input-error.ts';
 
 /** Whether a file or folder exists and this process may access it. */
@@ -58,13 +57,6 @@ export async function fillFolder<R>(folder: string, work: (temporary: string) =>
     await rm(temporary, { recursive: true, force: true });
     throw error;
   }
-}
-
-/** The path of a file as a dataset may give it: inside its own folder, never outside. */
-export const innerPath = z.string().min(1).refine(staysInside, 'leads out of its folder');
-
-function staysInside(path: string): boolean {
-  return !isAbsolute(path) && !win32.isAbsolute(path) && !path.split(/[\\/]/).includes('..') && !path.includes('\0');
 }
 
 /** The absolute path of a file of this project, from its path in the project: independent of the working directory. */

@@ -1,6 +1,11 @@
-const secretName = /KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL|WEBHOOK/i;
+const secretName = /KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|WEBHOOK|AUTH(?!OR)/i;
 /** Shorter values may be ordinary words of a text. */
 const shortestSecret = 8;
+
+/** Whether an environment variable of this name holds a secret, as far as the name says. */
+export function looksSecret(name: string): boolean {
+  return secretName.test(name);
+}
 
 /** Secrets of this process that are in no environment variable, with their replacements in texts. */
 const others = new Map<string, string>();
@@ -19,7 +24,7 @@ export function withoutSecrets(
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): string {
   const known = Object.entries(environment).flatMap(([name, value = '']): [string, string][] =>
-    secretName.test(name) && value.length >= shortestSecret ? [[value, `[${name}]`]] : [],
+    looksSecret(name) && value.length >= shortestSecret ? [[value, `[${name}]`]] : [],
   );
   return [...known, ...others].reduce((clean, [value, name]) => clean.replaceAll(value, name), text);
 }

@@ -17,8 +17,9 @@ const configFile = (root: string) => join(root, 'config.json');
 export async function freezeConfig(
   config: Config,
   run: string,
+  runsDirectory = config.runsDirectory,
 ): Promise<{ name: string; directory: RunDirectory; config: Config }> {
-  const here = withAbsolutePaths({ ...config, run });
+  const here = withAbsolutePaths({ ...config, run, runsDirectory });
   const directory = openRunDirectory(here.runsDirectory, run);
   await writeJson(configFile(directory.root), config.store === undefined ? here : { ...config, run });
   return { name: run, directory, config: here };

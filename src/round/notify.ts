@@ -1,3 +1,4 @@
+import { requireWebhookAccess } from '../core/access.ts';
 import { InputError } from '../core/input-error.ts';
 import type { StepContext } from './step-context.ts';
 
@@ -26,14 +27,17 @@ export class NotificationError extends Error {
  * @throws NotificationError, retryable when the receiver can't be reached, is busy or fails
  */
 export async function notify(
-  { config, signal }: Pick<StepContext, 'config' | 'signal'>,
+  { config, signal, access }: Pick<StepContext, 'config' | 'signal' | 'access'>,
   { text }: { text: string },
 ): Promise<void> {
   const { webhookVariable } = config.notify;
   if (webhookVariable === undefined) return;
+  requireWebhookAccess(access, webhookVariable);
   const address = webhookAddress(webhookVariable);
   const response = await fetch(address, {
     method: 'POST',
+    // The text is for this address alone.
+    redirect: 'manual',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ text: text.slice(0, maximumCharacters) }),
     signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMilliseconds)]),

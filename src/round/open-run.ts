@@ -1,5 +1,6 @@
 /** Opens runs for work on them. Steps don't see whether a run is a folder on this disk or in an object store. */
 import type { Config } from '../config/schema.ts';
+import { type Access, requireRunsAccess, requireStoreAccess } from '../core/access.ts';
 import { isRemote, localPath } from '../core/remote/store-uri.ts';
 import { openRunDirectory, type RunDirectory } from '../core/run-directory.ts';
 import { findTeacher } from '../teacher/providers/index.ts';
@@ -9,10 +10,10 @@ import type { StepContext } from './step-context.ts';
 import { storeRules } from './store-rules.ts';
 
 /** A run that is open for work: its frozen config, its folder on this disk, and what stops the work. */
-export type OpenRun = Pick<StepContext, 'config' | 'run' | 'signal' | 'extensions'>;
+export type OpenRun = Pick<StepContext, 'config' | 'run' | 'signal' | 'extensions' | 'access'>;
 
 /** What a program passes on to work on a run. */
-export interface RunWork extends Pick<StepContext, 'signal' | 'onProgress' | 'extensions'> {
+export interface RunWork extends Pick<StepContext, 'signal' | 'onProgress' | 'extensions' | 'access'> {
   /** The folders that the work writes. */
   owns?: (place: Pick<OpenRun, 'config' | 'run'>) => string[];
 }
@@ -24,18 +25,21 @@ const reportedBytes = 50e6;
  * Works on a run that was started before.
  *
  * @param reference absolute path of its folder, or its URI
- * @throws InputError when there is no such run
+ * @throws InputError when there is no such run, or it may not be touched
  */
 export async function withRun<R>(
   reference: string,
-  { owns, signal, onProgress, extensions }: RunWork,
+  { owns, signal, onProgress, extensions, access }: RunWork,
   work: (run: OpenRun) => Promise<R>,
 ): Promise<R> {
   if (!isRemote(reference)) {
     const root = localPath(reference);
-    return work({ config: await readFrozenConfig(root), run: { root }, signal, extensions });
+    await requireRunsAccess(access, root);
+    return work({ config: await readFrozenConfig(root), run: { root }, signal, extensions, access });
   }
+  requireStoreAccess(access, reference);
   const { withStoredRun } = await loadStores();
+  const places = placesOf(access);
   const transfers = transferReporter(onProgress);
   return withStoredRun(
     reference,
@@ -46,38 +50,53 @@ export async function withRun<R>(
       owns: async (run) => owns?.({ config: await readFrozenConfig(run.root), run }) ?? [],
     },
     async (run, stopped) => {
-      const config = await readFrozenConfig(run.root);
+      const config = inPlaces(await readFrozenConfig(run.root), places ?? {});
       // Each machine has the data on its own disk: what a data source makes is made on each.
       await prepareDataSources({ config, extensions, signal: stopped, onProgress });
-      return transfers.silenced(() => work({ config, run, signal: stopped, extensions }));
+      return transfers.silenced(() => work({ config, run, signal: stopped, extensions, access }));
     },
+    places,
   );
+}
+
+/**
+ * Where runs and caches are on this machine: the worker says so, not the record of a run in a bucket, which others write.
+ */
+function placesOf(access: Access): Pick<Config, 'runsDirectory' | 'cacheDirectory'> | undefined {
+  const [runsDirectory] = access?.runs ?? [];
+  return access && runsDirectory !== undefined ? { runsDirectory, cacheDirectory: access.cache } : undefined;
+}
+
+function inPlaces(config: Config, places: Partial<Pick<Config, 'runsDirectory' | 'cacheDirectory'>>): Config {
+  return { ...config, ...places };
 }
 
 /**
  * Starts a run, or resumes the one of that name: freezes the config in its folder, then does the work.
  *
- * @throws InputError when the store can't be used, or the config's teacher is not there
+ * @throws InputError when the store can't be used or may not be touched, or the config's teacher is not there
  */
 export async function withNewRun<R>(
   config: Config,
   name: string,
-  { owns, signal, onProgress, extensions }: RunWork,
+  { owns, signal, onProgress, extensions, access }: RunWork,
   work: (run: OpenRun) => Promise<R>,
 ): Promise<R> {
   // Before anything is written: otherwise a misspelled provider would be noticed only after a finetune.
   findTeacher(config.teacher, extensions.teacherProviders);
   if (config.store === undefined) {
+    await requireRunsAccess(access, config.runsDirectory);
     const { config: frozen, directory } = await freezeConfig(config, name);
-    return work({ config: frozen, run: directory, signal, extensions });
+    return work({ config: frozen, run: directory, signal, extensions, access });
   }
+  requireStoreAccess(access, config.store);
   const { openStore, requireConditionalWrites, runUri, withStoredRun } = await loadStores();
   const uri = runUri(config.store, name);
   await requireConditionalWrites(
     openStore(config.store, () => signal),
     `runs/${name}/conditional-writes`,
   );
-  const here = withAbsolutePaths(config);
+  const here = withAbsolutePaths(inPlaces(config, placesOf(access) ?? {}));
   const transfers = transferReporter(onProgress);
   return withStoredRun(
     uri,
@@ -88,8 +107,10 @@ export async function withNewRun<R>(
       owns: async (run) => owns?.({ config: here, run }) ?? [],
     },
     async (run, stopped) => {
-      const { config: frozen } = await freezeConfig(config, name);
-      return transfers.silenced(() => work({ config: frozen, run, signal: stopped, extensions }));
+      const { config: frozen } = await freezeConfig(config, name, here.runsDirectory);
+      return transfers.silenced(() =>
+        work({ config: inPlaces(frozen, placesOf(access) ?? {}), run, signal: stopped, extensions, access }),
+      );
     },
     here,
   );
@@ -97,13 +118,17 @@ export async function withNewRun<R>(
 
 /** Works on another run of the same folder of runs, or of the same store. */
 export async function withOtherRun<R>(
-  { config, signal }: Pick<StepContext, 'config' | 'signal'>,
+  { config, signal, access }: Pick<StepContext, 'config' | 'signal' | 'access'>,
   name: string,
   work: (run: RunDirectory) => Promise<R>,
 ): Promise<R> {
-  if (config.store === undefined) return work(openRunDirectory(config.runsDirectory, name));
+  if (config.store === undefined) {
+    await requireRunsAccess(access, config.runsDirectory);
+    return work(openRunDirectory(config.runsDirectory, name));
+  }
+  requireStoreAccess(access, config.store);
   const { runUri, withStoredRun } = await loadStores();
-  return withStoredRun(runUri(config.store, name), { rules: storeRules, signal }, work);
+  return withStoredRun(runUri(config.store, name), { rules: storeRules, signal }, work, placesOf(access));
 }
 
 /** Only for runs in a store: the SDK of S3 takes a while to load. */

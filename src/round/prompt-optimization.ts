@@ -8,6 +8,7 @@
 import { copyFile, mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { requireConfigAccess } from '../core/access.ts';
 import { readJsonLines, readTextFile } from '../core/read-json.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
 import { writeFileAtomically, writeJson } from '../core/write-file.ts';
@@ -147,7 +148,10 @@ export async function acceptIteration(
   const { iteration, forRun } = input;
   const text = await readFile(iterationPrompt(run, iteration), 'utf8');
   const { version } = await readPromptTemplate(iterationPrompt(run, 0));
-  if (forRun === undefined) return writePromptVersion({ folder: dirname(config.teacher.prompt), version, text });
+  if (forRun === undefined) {
+    await requireConfigAccess(context.access, config.teacher.prompt);
+    return writePromptVersion({ folder: dirname(config.teacher.prompt), version, text });
+  }
   return withOtherRun(context, forRun, async (target) => {
     const written = await writePromptVersion({ folder: runPromptFolder(target), version, text });
     const fromRound = await usePromptInRun(target, { version: written.version, file: `${written.version}.md` });

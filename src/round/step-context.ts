@@ -1,4 +1,5 @@
 import type { Config } from '../config/schema.ts';
+import type { Access } from '../core/access.ts';
 import type { Manifest } from '../core/manifest.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
 import type { Progress } from '../trainer/protocol.ts';
@@ -15,6 +16,8 @@ export interface StepContext {
   signal: AbortSignal;
   /** What the program adds to the library. */
   extensions: Extensions;
+  /** What the work may touch. Absent for work that a person typed: it trusts the config. */
+  access?: Access;
   /** The program that runs GPU jobs. Default: our own trainer. */
   trainer?: TrainerCommand;
 }

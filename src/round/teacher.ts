@@ -17,7 +17,7 @@ import { TeacherError } from '../teacher/teacher-error.ts';
 import type { StepContext } from './step-context.ts';
 
 /** The part of a step's context that the teacher follows from. */
-export type TeacherContext = Pick<StepContext, 'config' | 'extensions'>;
+export type TeacherContext = Pick<StepContext, 'config' | 'extensions' | 'access'>;
 
 /** The config's teacher. @throws InputError for a provider or a mode that is not there */
 export function teacherOf({ config, extensions }: TeacherContext): Teacher {
@@ -27,7 +27,7 @@ export function teacherOf({ config, extensions }: TeacherContext): Teacher {
 /** Gives the work a client of the teacher. @throws InputError when the key or the address is missing */
 export async function connectTeacher<R>(context: TeacherContext, work: (client: OpenAI) => Promise<R>): Promise<R> {
   const { provider, settings } = teacherOf(context);
-  return provider.connect({ ...settings, seed: context.config.seed }, work);
+  return provider.connect({ ...settings, seed: context.config.seed, access: context.access }, work);
 }
 
 /** Sends a prompt to the teacher once; temperature and length default to the config's. @throws TeacherError */

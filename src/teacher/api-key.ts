@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { type Access, mayReceiveSecret } from '../core/access.ts';
 import { InputError } from '../core/input-error.ts';
 import { keepSecret } from '../core/without-secrets.ts';
 
@@ -6,17 +7,25 @@ import { keepSecret } from '../core/without-secrets.ts';
 export interface ApiKeyPlace {
   apiKeyVariable: string;
   apiKeyFile?: string | undefined;
+  /** Absent for work that a person typed. */
+  access?: Access;
 }
+
+/** What goes instead of a key to a server on this machine that no secret is bound to: such servers take any word. */
+const noKey = 'none';
 
 /**
  * Reads the key. It is read anew for each piece of work, so a changed key takes effect, and kept nowhere.
  *
- * @throws InputError when there is no key
+ * @param address of the server that it goes to
+ * @throws InputError when there is no key, or when this worker may not send it to that host
  */
 export function readApiKey(
-  { apiKeyVariable, apiKeyFile }: ApiKeyPlace,
+  { apiKeyVariable, apiKeyFile, access }: ApiKeyPlace,
+  address: string,
   environment: Readonly<Record<string, string | undefined>>,
 ): string {
+  if (!mayReceiveSecret(access, { variable: apiKeyVariable, file: apiKeyFile }, address)) return noKey;
   if (apiKeyFile === undefined) {
     const key = environment[apiKeyVariable];
     if (key) return key;

@@ -23,7 +23,8 @@ export function clientOptions({ requestTimeoutSeconds }: { requestTimeoutSeconds
 /**
  * A `fetch` for the `openai` client that sends and receives short messages over Node's own HTTP client: less
  * processor time a request than the built-in `fetch` (figures in `docs/teacher.md`). Uploads, streams and bodies other
- * than text use the built-in one. It follows no redirects: the error for one names the new address.
+ * than text use the built-in one. Neither follows a redirect, which could lead
+ * the key to another host: the error for one names the new address.
  *
  * @throws the socket's error, with its `code`, or that of a body that can't be decompressed; an AbortError when the signal
  *   is aborted.
@@ -31,7 +32,7 @@ export function clientOptions({ requestTimeoutSeconds }: { requestTimeoutSeconds
 async function leanFetch(input: string | URL | Request, init: RequestInit = {}): Promise<Response> {
   const { method = 'GET', body, signal } = init;
   if (input instanceof Request || (body !== undefined && body !== null && typeof body !== 'string')) {
-    return fetch(input, init);
+    return fetch(input, { ...init, redirect: 'manual' });
   }
   const url = new URL(input);
   const headers: OutgoingHttpHeaders = {};

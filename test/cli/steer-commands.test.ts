@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createCpuActivities } from '../../activities/cpu.ts';
 import { createGpuActivities } from '../../activities/gpu.ts';
 import { runningWith } from '../../bench/support/processes.ts';
+import { loadWorkerSettings } from '../../src/core/worker-settings.ts';
 import { typescriptTrainer } from '../../src/trainer/supervisor/trainer-command.ts';
 import { extensions } from '../../workers/extensions.ts';
 import type { DataEngineResult } from '../../workflows/messages.ts';
@@ -17,6 +18,8 @@ import { createWorker, startEnvironment, type WorkflowTestEnvironment } from '..
 import { lossCurve } from '../workflows/kill-and-resume.ts';
 import { until } from '../workflows/until.ts';
 import { dataengine } from './in-this-process.ts';
+
+const settings = await loadWorkerSettings();
 
 let environment: WorkflowTestEnvironment;
 
@@ -35,8 +38,8 @@ test('pause --now stops the trainer with its checkpoints kept, and the run resum
     temporal: { ...tiny.temporal, taskQueues: { cpu: 'now-cpu', gpu: 'now-gpu' } },
   }));
   const trainer = { ...typescriptTrainer(pretendTrainerEntry), environment: { PRETEND_STEP_MILLISECONDS: '60' } };
-  const cpuWorker = await createWorker(environment, 'now-cpu', createCpuActivities({ extensions }));
-  const gpuWorker = await createWorker(environment, 'now-gpu', createGpuActivities({ extensions, trainer }));
+  const cpuWorker = await createWorker(environment, 'now-cpu', createCpuActivities({ extensions, settings }));
+  const gpuWorker = await createWorker(environment, 'now-gpu', createGpuActivities({ extensions, settings, trainer }));
   const steer = (...input: string[]) => dataengine(environment.temporal.address, ...input);
   const directory = join(folder, 'runs', 'now', 'round-0', 'finetune');
   const steps = async () =>

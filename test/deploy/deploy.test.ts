@@ -8,7 +8,7 @@ import { expect, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { createProgram } from '../../cli/program.ts';
-import { shutdownForceSeconds } from '../../workers/worker-settings.ts';
+import { shutdownForceSeconds } from '../../workers/worker-flags.ts';
 
 const container = z.looseObject({
   name: z.string(),

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { createCpuActivities } from '../../activities/cpu.ts';
 import { createGpuActivities } from '../../activities/gpu.ts';
 import { projectFile } from '../../src/core/files.ts';
+import { loadWorkerSettings } from '../../src/core/worker-settings.ts';
 import { withStepsTable } from '../../src/round/describe-steps.ts';
 import { loadStep } from '../../src/round/load-step.ts';
 import { ownFolders, ownWholeStep } from '../../src/round/own-folders.ts';
@@ -12,6 +13,8 @@ import { storeRules } from '../../src/round/store-rules.ts';
 import { extensions } from '../../workers/extensions.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { tinyContext, writeTinyRun } from './tiny-run.ts';
+
+const settings = await loadWorkerSettings();
 
 const run = { root: 'runs/demo-1' };
 
@@ -34,9 +37,9 @@ describe('the table of steps', () => {
   });
 
   it('names an activity of the workers for each step whose only input is a reference', () => {
-    const made = { ...createCpuActivities({ extensions }), ...createGpuActivities({ extensions }) };
+    const made = { ...createCpuActivities({ extensions, settings }), ...createGpuActivities({ extensions, settings }) };
     expect(Object.keys(made)).toEqual(expect.arrayContaining(stepNames.flatMap((name) => rowOf(name).activity ?? [])));
-    expect(Object.keys(createGpuActivities({ extensions })).sort()).toEqual([
+    expect(Object.keys(createGpuActivities({ extensions, settings })).sort()).toEqual([
       ...['embed', 'embedShard', 'evaluateShard', 'finetune', 'merge'],
     ]);
   });

@@ -13,15 +13,18 @@ import { createGpuActivities } from '../../activities/gpu.ts';
 import { createTeacherActivities } from '../../activities/teacher.ts';
 import { freePorts } from '../../demo/command/child-process.ts';
 import { temporalExecutable } from '../../demo/command/temporal-server.ts';
+import { loadWorkerSettings } from '../../src/core/worker-settings.ts';
 import { typescriptTrainer } from '../../src/trainer/supervisor/trainer-command.ts';
 import { extensions } from '../../workers/extensions.ts';
 import { watchGpuMemory } from '../../workers/gpu-memory.ts';
 import { serveHealth } from '../../workers/health.ts';
 import { installTelemetry, logLine, openTraces } from '../../workers/telemetry.ts';
-import { workflowsPath } from '../../workers/worker-settings.ts';
+import { workflowsPath } from '../../workers/worker-flags.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { pretendTrainerEntry, writeTinyRun } from '../round/tiny-run.ts';
 import { until } from '../workflows/until.ts';
+
+const settings = await loadWorkerSettings();
 
 test('metrics, health and traces of a run', async () => {
   const received: string[] = [];
@@ -56,9 +59,9 @@ test('metrics, health and traces of a run', async () => {
     taskQueue: 'telemetry',
     workflowsPath,
     activities: {
-      ...createCpuActivities({ extensions }),
-      ...createTeacherActivities({ extensions }),
-      ...createGpuActivities({ extensions, trainer: typescriptTrainer(pretendTrainerEntry) }),
+      ...createCpuActivities({ extensions, settings }),
+      ...createTeacherActivities({ extensions, settings }),
+      ...createGpuActivities({ extensions, settings, trainer: typescriptTrainer(pretendTrainerEntry) }),
     },
     plugins: traces && [traces.plugin],
   });

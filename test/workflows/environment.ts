@@ -11,9 +11,12 @@ import { createCpuActivities } from '../../activities/cpu.ts';
 import { createGpuActivities } from '../../activities/gpu.ts';
 import { createTeacherActivities } from '../../activities/teacher.ts';
 import { temporalExecutable } from '../../demo/command/temporal-server.ts';
+import { loadWorkerSettings } from '../../src/core/worker-settings.ts';
 import type { TrainerCommand } from '../../src/trainer/supervisor/trainer-command.ts';
 import { extensions } from '../../workers/extensions.ts';
-import { workflowsPath } from '../../workers/worker-settings.ts';
+import { workflowsPath } from '../../workers/worker-flags.ts';
+
+const settings = await loadWorkerSettings();
 
 /** A real Temporal server for a test file, and the workflows bundled once. */
 export interface WorkflowTestEnvironment {
@@ -37,8 +40,8 @@ export async function startEnvironment(extraArgs: string[] = []): Promise<Workfl
 
 /** The activities of CPU workers and of the teacher's queue, for tests where one worker has them all. */
 export const cpuAndTeacherActivities = () => ({
-  ...createCpuActivities({ extensions }),
-  ...createTeacherActivities({ extensions }),
+  ...createCpuActivities({ extensions, settings }),
+  ...createTeacherActivities({ extensions, settings }),
 });
 
 /** Runs the work while a worker for each queue of a config without `temporal.taskQueues` is up. */
@@ -47,9 +50,17 @@ export async function withWorkers<R>(
   trainer: TrainerCommand,
   work: () => Promise<R>,
 ): Promise<R> {
-  const cpu = await createWorker(environment, 'data-engine', createCpuActivities({ extensions }));
-  const teacher = await createWorker(environment, 'data-engine-teacher', createTeacherActivities({ extensions }));
-  const gpu = await createWorker(environment, 'data-engine-gpu', createGpuActivities({ extensions, trainer }));
+  const cpu = await createWorker(environment, 'data-engine', createCpuActivities({ extensions, settings }));
+  const teacher = await createWorker(
+    environment,
+    'data-engine-teacher',
+    createTeacherActivities({ extensions, settings }),
+  );
+  const gpu = await createWorker(
+    environment,
+    'data-engine-gpu',
+    createGpuActivities({ extensions, settings, trainer }),
+  );
   return cpu.runUntil(teacher.runUntil(gpu.runUntil(work())));
 }
 

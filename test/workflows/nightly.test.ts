@@ -11,6 +11,7 @@ import { readRoundRecords, writeRoundRecord } from '../../activities/round-recor
 import { fakeActivities } from '../../bench/support/fake-activities.ts';
 import { scheduleOptions } from '../../cli/schedule-commands.ts';
 import { temporalExecutable } from '../../demo/command/temporal-server.ts';
+import { loadWorkerSettings } from '../../src/core/worker-settings.ts';
 import { extensions } from '../../workers/extensions.ts';
 import { knowsSearchAttributes, registerSearchAttributes } from '../../workers/search-attributes.ts';
 import type { DataEngineResult } from '../../workflows/messages.ts';
@@ -19,6 +20,8 @@ import { writeTinyRun } from '../round/tiny-run.ts';
 import { createWorker, startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
 import { planOn } from './histories/scenarios.ts';
 import { until } from './until.ts';
+
+const settings = await loadWorkerSettings();
 
 const run = promisify(execFile);
 let environment: WorkflowTestEnvironment;
@@ -37,7 +40,8 @@ function nightlyActivities(queue: string, searchAttributes = false) {
     calls,
     activities: {
       ...activities,
-      prepareRun: (input: Parameters<typeof prepareRun>[0]) => prepareRun(input, { searchAttributes, extensions }),
+      prepareRun: (input: Parameters<typeof prepareRun>[0]) =>
+        prepareRun(input, { searchAttributes, extensions, settings }),
       recordRound: ({ runDirectory, summary }: Parameters<typeof activities.recordRound>[0]) =>
         writeRoundRecord({ root: runDirectory }, summary),
     },
@@ -102,7 +106,7 @@ test('the plain temporal command creates such a schedule too', async () => {
   expect((await handle.describe()).policies).toMatchObject({ overlap: 'SKIP', pauseOnFailure: true });
   await handle.delete();
   const scheduled = { config, workflowId: 'plain-2026-01-01T02:00:00Z', scheduledBy: 'plain' };
-  const prepared = await new MockActivityEnvironment().run(() => prepareRun(scheduled, { extensions }));
+  const prepared = await new MockActivityEnvironment().run(() => prepareRun(scheduled, { extensions, settings }));
   expect(prepared).toMatchObject({ run: 'plain', rounds: 1, earlier: [] });
 });
 

@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { fakeActivities } from '../../bench/support/fake-activities.ts';
-import { versioningOptions } from '../../workers/worker-settings.ts';
+import { versioningOptions } from '../../workers/worker-flags.ts';
 import { gate } from '../helpers/gate.ts';
 import { createWorker, startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
 import { planOn } from './histories/scenarios.ts';

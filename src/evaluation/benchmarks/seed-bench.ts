@@ -4,8 +4,8 @@
  */
 import { join } from 'node:path';
 import { z } from 'zod';
-import { innerPath } from '../../core/files.ts';
 import { InputError } from '../../core/input-error.ts';
+import { innerPath } from '../../core/inside.ts';
 import { readJson } from '../../core/read-json.ts';
 import { writeJsonLines } from '../../core/write-file.ts';
 import { listedQuestion } from '../../datasets/question-text.ts';

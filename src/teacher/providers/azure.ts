@@ -18,7 +18,6 @@ export function azureClient(
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): AzureOpenAI {
   const { baseUrl, apiVersion = '2024-10-21' } = settings;
-  const apiKey = readApiKey(settings, environment);
   if (!baseUrl) {
     throw new InputError({
       file: 'config',
@@ -27,5 +26,6 @@ export function azureClient(
       remedy: 'Give the address of the Azure resource, such as https://my-resource.openai.azure.com/openai',
     });
   }
+  const apiKey = readApiKey(settings, baseUrl, environment);
   return new AzureOpenAI({ ...clientOptions(settings), apiKey, baseURL: baseUrl, apiVersion });
 }

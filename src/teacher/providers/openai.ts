@@ -16,11 +16,12 @@ export function openaiClient(
   settings: ConnectionSettings,
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): OpenAI {
+  // Undefined would let the client take it from the environment.
+  const baseURL = settings.baseUrl ?? 'https://api.openai.com/v1';
   return new OpenAI({
     ...clientOptions(settings),
-    apiKey: readApiKey(settings, environment),
-    // Undefined would let the client take these from the environment.
-    baseURL: settings.baseUrl ?? 'https://api.openai.com/v1',
+    apiKey: readApiKey(settings, baseURL, environment),
+    baseURL,
     organization: environment.OPENAI_ORG_ID ?? null,
     project: environment.OPENAI_PROJECT_ID ?? null,
   });

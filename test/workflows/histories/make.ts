@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { bundleWorkflowCode } from '@temporalio/worker';
 import { temporalExecutable } from '../../../demo/command/temporal-server.ts';
-import { workflowsPath } from '../../../workers/worker-settings.ts';
+import { workflowsPath } from '../../../workers/worker-flags.ts';
 import { createWorker, type WorkflowTestEnvironment } from '../environment.ts';
 import { type Scenario, scenarios } from './scenarios.ts';
 import { historiesFolder, historyNames, writeHistory } from './stored.ts';

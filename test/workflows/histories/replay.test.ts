@@ -6,7 +6,7 @@ import { bundleWorkflowCode, Worker, type WorkflowBundleWithSourceMap } from '@t
 import { DeterminismViolationError } from '@temporalio/workflow';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { fakeActivities } from '../../../bench/support/fake-activities.ts';
-import { workflowsPath } from '../../../workers/worker-settings.ts';
+import { workflowsPath } from '../../../workers/worker-flags.ts';
 import * as messages from '../../../workflows/messages.ts';
 import * as promptMessages from '../../../workflows/prompt-messages.ts';
 import * as steeringMessages from '../../../workflows/steering-messages.ts';

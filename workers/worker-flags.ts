@@ -16,7 +16,7 @@ export const shutdownForceSeconds = 60;
 const logFormats = ['text', 'json'] as const;
 export type LogFormat = (typeof logFormats)[number];
 
-export interface WorkerSettings {
+export interface WorkerFlags {
   taskQueue?: string;
   /** Of a CPU worker: whether it polls the queue for the teacher too. Default: true. */
   teacher?: boolean;
@@ -41,7 +41,7 @@ export interface WorkerSettings {
 }
 
 /** Activity slots. A GPU worker always has one, for a GPU's memory holds one trainer. */
-export function slotOptions(slots: WorkerSettings['slots'] = 4): Partial<WorkerOptions> {
+export function slotOptions(slots: WorkerFlags['slots'] = 4): Partial<WorkerOptions> {
   if (slots !== 'resources') return { maxConcurrentActivityTaskExecutions: slots };
   return {
     tuner: {
@@ -52,7 +52,7 @@ export function slotOptions(slots: WorkerSettings['slots'] = 4): Partial<WorkerO
 }
 
 /** Every workflow is pinned; `dataEngine` moves to the newest build when it continues as new. */
-export function versioningOptions({ buildId, deploymentName = 'data-engine' }: WorkerSettings): Partial<WorkerOptions> {
+export function versioningOptions({ buildId, deploymentName = 'data-engine' }: WorkerFlags): Partial<WorkerOptions> {
   if (buildId === undefined) return {};
   return {
     workerDeploymentOptions: {
@@ -67,6 +67,6 @@ export function versioningOptions({ buildId, deploymentName = 'data-engine' }: W
  * How often heartbeats reach the server, where each is a write. The SDK's default of every 30 s or more is too seldom to
  * watch.
  */
-export function heartbeatOptions({ heartbeatSeconds = 1 }: WorkerSettings): Partial<WorkerOptions> {
+export function heartbeatOptions({ heartbeatSeconds = 1 }: WorkerFlags): Partial<WorkerOptions> {
   return { maxHeartbeatThrottleInterval: `${heartbeatSeconds} seconds` };
 }

@@ -1,0 +1,24 @@
+import { join } from 'node:path';
+import type { z } from 'zod';
+import { type workerSettingsSchema, workerSettingsVariable } from '../../src/core/worker-settings.ts';
+import { writeJson } from '../../src/core/write-file.ts';
+import { bucket } from './s3-server.ts';
+
+/**
+ * Lets a worker touch what lies in a folder, and the store of tests. Written into the folder as `worker.yaml`.
+ *
+ * @returns the environment variable that the worker takes
+ */
+export async function accessTo(folder: string): Promise<Record<string, string>> {
+  const file = join(folder, 'worker.yaml');
+  const settings: z.input<typeof workerSettingsSchema> = {
+    configs: [folder],
+    data: [folder],
+    runs: [join(folder, 'runs')],
+    cache: join(folder, 'cache'),
+    stores: [`s3://${bucket}`],
+  };
+  // JSON is YAML.
+  await writeJson(file, settings);
+  return { [workerSettingsVariable]: file };
+}

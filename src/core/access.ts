@@ -1,0 +1,130 @@
+/**
+ * What work may touch. A worker's work is held to the worker's settings; work that a person typed in a terminal has none,
+ * and trusts the config that was named there.
+ */
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { InputError } from './input-error.ts';
+import { followLinks, isBelow } from './inside.ts';
+import { type WorkerSettings, workerSettingsVariable } from './worker-settings.ts';
+
+/** Settings of the worker, or undefined for work that a person typed. */
+export type Access = WorkerSettings | undefined;
+
+const listIt = (key: keyof WorkerSettings) =>
+  `List it under ${key} in the settings of the worker (${workerSettingsVariable}), if this worker may use it`;
+
+/**
+ * Checks the config that a workflow's input names. Nothing of its content is quoted.
+ *
+ * @throws InputError unless it is a regular file of at most `limits.configBytes` in one of the worker's folders
+ */
+export async function requireConfigAccess(access: Access, file: string): Promise<void> {
+  if (access === undefined) return;
+  await requireBelow(access.configs, {
+    path: file,
+    file,
+    key: 'configs',
+    what: 'the config is in none of the folders of this worker',
+  });
+  const info = await stat(file).catch(() => undefined);
+  // What is missing is reported by its reader.
+  if (info === undefined || info.isDirectory()) return;
+  if (!info.isFile()) throw new InputError({ file, problem: 'is not a regular file', remedy: 'Name a YAML file' });
+  const { configBytes } = access.limits;
+  if (info.size > configBytes) {
+    throw new InputError({
+      file,
+      problem: `has ${info.size} bytes, and a config may have ${configBytes}`,
+      remedy: 'Name a smaller file, or set limits.configBytes in the settings of the worker',
+    });
+  }
+}
+
+/** @throws InputError unless the data root that a workflow's input names is in one of the worker's folders */
+export async function requireDataAccess(access: Access, folder: string | undefined): Promise<void> {
+  if (access === undefined || folder === undefined) return;
+  await requireBelow(access.data, {
+    path: folder,
+    file: folder,
+    key: 'data',
+    what: 'dataRoot is in none of the folders of this worker',
+  });
+}
+
+/** @throws InputError unless the folder of a run, or of runs, is in one of the worker's folders */
+export async function requireRunsAccess(access: Access, folder: string): Promise<void> {
+  if (access === undefined) return;
+  await requireBelow(access.runs, {
+    path: folder,
+    file: folder,
+    key: 'runs',
+    what: 'runs of this worker are in none of its folders',
+  });
+}
+
+/** @throws InputError unless the store, or the run in a store, is one of the worker's */
+export function requireStoreAccess(access: Access, uri: string): void {
+  if (access === undefined) return;
+  const isOf = (store: string) => `${uri.replace(/\/+$/, '')}/`.startsWith(`${store.replace(/\/+$/, '')}/`);
+  // A bucket has no folders: `..` would be part of a key, but must not look like one either.
+  if (!/(^|\/)\.{1,2}(\/|$)/.test(uri) && access.stores.some(isOf)) return;
+  throw new InputError({ file: uri, field: 'store', problem: 'is no store of this worker', remedy: listIt('stores') });
+}
+
+/** @throws InputError unless the variable may hold the address of a webhook */
+export function requireWebhookAccess(access: Access, variable: string): void {
+  if (access === undefined || access.webhooks.includes(variable)) return;
+  throw new InputError({
+    file: 'config',
+    field: 'notify.webhookVariable',
+    problem: `${variable} is no webhook of this worker`,
+    remedy: listIt('webhooks'),
+  });
+}
+
+/**
+ * Whether a secret may go to a server. One on this machine that is not listed is asked without a key.
+ *
+ * @throws InputError when the secret is not bound to the host of the address
+ */
+export function mayReceiveSecret(
+  access: Access,
+  secret: { variable: string; file?: string | undefined },
+  address: string,
+): boolean {
+  if (access === undefined) return true;
+  const url = new URL(address);
+  const bound = access.secrets.filter((one) =>
+    secret.file === undefined ? one.variable === secret.variable : one.file === resolve(secret.file),
+  );
+  if (bound.some(({ hosts }) => hosts.some((host) => isHost(url, host)))) return true;
+  if (secret.file === undefined && isLoopback(url.hostname)) return false;
+  throw new InputError({
+    file: 'config',
+    field: 'teacher.baseUrl',
+    problem: `this worker may not send ${secret.file ?? secret.variable} to ${url.host}`,
+    remedy: listIt('secrets'),
+  });
+}
+
+/** Whether an address of the URL's host reaches this machine only. */
+export function isLoopback(hostname: string): boolean {
+  return /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/i.test(hostname);
+}
+
+function isHost(url: URL, written: string): boolean {
+  const [, scheme = 'https:', name = ''] = /^(https?:)?(?:\/\/)?(.*)$/i.exec(written) ?? [];
+  if (url.protocol !== 'https:' && url.protocol !== scheme.toLowerCase()) return false;
+  if (name.startsWith('*.')) return url.host.toLowerCase().endsWith(name.slice(1).toLowerCase());
+  return url.host.toLowerCase() === name.toLowerCase();
+}
+
+async function requireBelow(
+  folders: readonly string[],
+  { path, file, key, what }: { path: string; file: string; key: 'configs' | 'data' | 'runs'; what: string },
+): Promise<void> {
+  const [real, ...allowed] = await Promise.all([resolve(path), ...folders].map(followLinks));
+  if (isBelow(real as string, allowed)) return;
+  throw new InputError({ file, problem: what, remedy: listIt(key) });
+}

@@ -1,0 +1,45 @@
+/** Paths that come from data: they stay inside the folder that they are joined to. */
+import { realpath } from 'node:fs/promises';
+import { basename, dirname, isAbsolute, join, relative, sep, win32 } from 'node:path';
+import { z } from 'zod';
+import { InputError } from './input-error.ts';
+
+/** The path of a file as a dataset or a record may give it: inside its own folder, never outside. */
+export const innerPath = z.string().min(1).refine(staysInside, 'leads out of its folder');
+
+/**
+ * Joins a path that comes from a record, a listing or a dataset to the folder it belongs to.
+ *
+ * @param file the file that the path is written in, for the error
+ * @throws InputError when it leads out of the folder
+ */
+export function joinInside(root: string, path: string, file: string = root): string {
+  if (path !== '' && staysInside(path)) return join(root, path);
+  throw new InputError({
+    file,
+    problem: `the path ${JSON.stringify(path.slice(0, 200))} leads out of its folder`,
+    remedy: 'Do not use this file: it was not written by this program, or was changed',
+  });
+}
+
+/** Whether an absolute path is a folder of the list or below one, by its spelling. */
+export function isBelow(path: string, folders: readonly string[]): boolean {
+  return folders.some((folder) => {
+    const way = relative(folder, path);
+    return way === '' || (way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way));
+  });
+}
+
+/** The path with its symbolic links followed, as far as it exists. */
+export async function followLinks(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || dirname(path) === path) throw error;
+    return join(await followLinks(dirname(path)), basename(path));
+  }
+}
+
+function staysInside(path: string): boolean {
+  return !isAbsolute(path) && !win32.isAbsolute(path) && !path.split(/[\\/]/).includes('..') && !path.includes('\0');
+}

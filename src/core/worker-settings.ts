@@ -1,0 +1,121 @@
+/**
+ * What a worker may touch: said by whoever runs it, in `worker.yaml`, never by a config, a record or a message.
+ */
+import { resolve } from 'node:path';
+import { parseDocument } from 'yaml';
+import { z } from 'zod';
+import { describeFirstIssue, InputError } from './input-error.ts';
+import { plainYamlValue } from './plain-yaml.ts';
+import { readTextFile } from './read-json.ts';
+
+/** The environment variable with the path of the file. */
+export const workerSettingsVariable = 'DATAENGINE_WORKER_SETTINGS';
+
+const folder = z.string().min(1);
+const host = z
+  .string()
+  .regex(
+    /^(https?:\/\/)?(\*\.)?[A-Za-z0-9.[\]:-]+$/,
+    'write a host such as api.openai.com, *.openai.azure.com, 10.0.0.5:8000 or http://10.0.0.5:8000',
+  );
+const hosts = z
+  .array(host)
+  .min(1)
+  .describe(
+    'Hosts it may go to, over https; `http://` before a host allows plain http. A port counts; `*.` stands for any name.',
+  );
+
+const secretSchema = z
+  .strictObject({
+    variable: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('Environment variable with the secret, as teacher.apiKeyVariable names it.'),
+    file: z.string().min(1).optional().describe('File with the secret, as teacher.apiKeyFile names it.'),
+    hosts,
+  })
+  .refine(({ variable, file }) => (variable === undefined) !== (file === undefined), 'give one of variable and file');
+
+/** OpenAI's key to OpenAI, Azure's to Azure. */
+const usualSecrets = [
+  { variable: 'OPENAI_API_KEY', hosts: ['api.openai.com'] },
+  { variable: 'AZURE_OPENAI_API_KEY', hosts: ['*.openai.azure.com', '*.cognitiveservices.azure.com'] },
+];
+
+/** The file `worker.yaml`. Relative paths start in the worker's working directory. */
+export const workerSettingsSchema = z.strictObject({
+  configs: z.array(folder).default(['configs']).describe("Folders with the configs that a workflow's input may name."),
+  data: z.array(folder).default(['data']).describe("Folders that `dataRoot` of a workflow's input may name."),
+  runs: z
+    .array(folder)
+    .min(1)
+    .default(['runs'])
+    .describe('Folders with the runs. Copies of runs in a store are in the first one.'),
+  cache: folder.default('.cache').describe('Cache of runs in a store.'),
+  stores: z
+    .array(z.string().regex(/^s3:\/\/[^/\s]+(\/[^\s]*)?$/, 'write s3://bucket or s3://bucket/prefix'))
+    .default([])
+    .describe('Object stores with the runs.'),
+  secrets: z
+    .array(secretSchema)
+    .default(usualSecrets)
+    .describe('Which secret may be sent to which host. A server on this machine gets none unless it is listed.'),
+  webhooks: z
+    .array(z.string().min(1))
+    .default([])
+    .describe('Environment variables with addresses of webhooks, as notify.webhookVariable names them.'),
+  limits: z
+    .strictObject({
+      configBytes: z.int().positive().default(1_000_000).describe('Largest config that is read.'),
+    })
+    .prefault({}),
+});
+
+/** Settings with absolute paths. */
+export type WorkerSettings = z.output<typeof workerSettingsSchema>;
+
+/**
+ * Reads the settings of this process's worker: the file that `DATAENGINE_WORKER_SETTINGS` names, or the defaults.
+ *
+ * @throws InputError when the file is missing or wrong
+ */
+export async function loadWorkerSettings(
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): Promise<WorkerSettings> {
+  const file = environment[workerSettingsVariable];
+  return file ? parseWorkerSettings(await readTextFile(file), file) : usualWorkerSettings();
+}
+
+/** What holds without a file. */
+export function usualWorkerSettings(): WorkerSettings {
+  return withAbsolutePaths(workerSettingsSchema.parse({}));
+}
+
+/** @throws InputError that names file and field */
+function parseWorkerSettings(text: string, file: string): WorkerSettings {
+  const document = parseDocument(text);
+  const [broken] = document.errors;
+  if (broken !== undefined) {
+    const problem = `is not valid YAML: ${broken.message.split('\n')[0]}`;
+    throw new InputError({ file, line: broken.linePos?.[0].line, problem, remedy: 'Correct the file here' });
+  }
+  const parsed = workerSettingsSchema.safeParse(plainYamlValue(document, file) ?? {});
+  if (parsed.success) return withAbsolutePaths(parsed.data);
+  const { field, problem } = describeFirstIssue(parsed.error);
+  throw new InputError({ file, field, problem, remedy: 'docs/security.md lists the settings of a worker' });
+}
+
+function withAbsolutePaths(settings: WorkerSettings): WorkerSettings {
+  const all = (folders: readonly string[]) => folders.map((path) => resolve(path));
+  return {
+    ...settings,
+    configs: all(settings.configs),
+    data: all(settings.data),
+    runs: all(settings.runs),
+    cache: resolve(settings.cache),
+    secrets: settings.secrets.map((secret) =>
+      secret.file === undefined ? secret : { ...secret, file: resolve(secret.file) },
+    ),
+  };
+}
