@@ -11,13 +11,13 @@ import { integer } from './options.ts';
 
 const setupScript = fileURLToPath(new URL('../scripts/setup.mjs', import.meta.url));
 
-/** Adds `dataengine worker cpu|gpu|teacher`. */
+/** Adds `dataengine worker cpu|gpu|teacher|settings`. */
 export function addWorkerCommand(program: Command): void {
   program
     .command('worker')
-    .addArgument(new Argument('<kind>').choices(['cpu', 'gpu', 'teacher']))
+    .addArgument(new Argument('<kind>').choices(['cpu', 'gpu', 'teacher', 'settings']))
     .description(
-      'run a worker: cpu (workflows, CPU steps and requests to the teacher), gpu (one for each GPU) or teacher (requests to the teacher alone)',
+      'run a worker: cpu (workflows, CPU steps and requests to the teacher), gpu (one for each GPU) or teacher (requests to the teacher alone); settings: print what a worker that is started here may touch',
     )
     .option('--task-queue <name>', 'default: data-engine, data-engine-gpu or data-engine-teacher')
     .option('--no-teacher', 'cpu: leave the requests to the teacher to workers of the kind teacher')
@@ -43,11 +43,26 @@ export function addWorkerCommand(program: Command): void {
       'after',
       '\nExamples:\n  dataengine worker cpu\n  TEMPORAL_ADDRESS=temporal.example:7233 dataengine worker gpu --task-queue data-engine-gpu-a100',
     )
-    .action(async (kind: 'cpu' | 'gpu' | 'teacher', { trainer, ...settings }: WorkerFlags & { trainer?: string }) => {
-      const { runCpuWorker, runGpuWorker, runTeacherWorker } = await import('../workers/run-worker.ts');
-      if (kind === 'gpu') return runGpuWorker(settings, trainer && resolve(trainer));
-      return kind === 'cpu' ? runCpuWorker(settings) : runTeacherWorker(settings);
-    });
+    .action(
+      async (
+        kind: 'cpu' | 'gpu' | 'teacher' | 'settings',
+        { trainer, ...flags }: WorkerFlags & { trainer?: string },
+      ) => {
+        if (kind === 'settings') return printWorkerSettings();
+        const { runCpuWorker, runGpuWorker, runTeacherWorker } = await import('../workers/run-worker.ts');
+        if (kind === 'gpu') return runGpuWorker(flags, trainer && resolve(trainer));
+        return kind === 'cpu' ? runCpuWorker(flags) : runTeacherWorker(flags);
+      },
+    );
+}
+
+async function printWorkerSettings(): Promise<void> {
+  const { stringify } = await import('yaml');
+  const { loadWorkerSettings, workerSettingsVariable } = await import('../src/core/worker-settings.ts');
+  const settings = await loadWorkerSettings();
+  const file = process.env[workerSettingsVariable];
+  const from = file ? `From ${file}` : `The defaults: ${workerSettingsVariable} names no file`;
+  process.stdout.write(`# ${from}\n${stringify(settings)}`);
 }
 
 function heartbeatSeconds(text: string): number {

@@ -103,7 +103,12 @@ function parseWorkerSettings(text: string, file: string): WorkerSettings {
   const parsed = workerSettingsSchema.safeParse(plainYamlValue(document, file) ?? {});
   if (parsed.success) return withAbsolutePaths(parsed.data);
   const { field, problem } = describeFirstIssue(parsed.error);
-  throw new InputError({ file, field, problem, remedy: 'docs/security.md lists the settings of a worker' });
+  throw new InputError({
+    file,
+    field,
+    problem,
+    remedy: '`dataengine worker settings` prints those that hold without this file',
+  });
 }
 
 function withAbsolutePaths(settings: WorkerSettings): WorkerSettings {
