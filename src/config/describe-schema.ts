@@ -1,7 +1,8 @@
 /**
  * The page about all configuration keys, generated from the schema: each key is described where it is defined.
  */
-import type { z } from 'zod';
+import { z } from 'zod';
+import { workerSettingsSchema } from '../core/worker-settings.ts';
 import { configJsonSchema } from './schema.ts';
 
 type Schema = z.core.JSONSchema.BaseSchema;
@@ -32,6 +33,37 @@ export function configurationPage(): string {
       ...(schema.description ? [schema.description, ''] : []),
       ...table(childRows('', schema)),
     ]),
+    '',
+  ].join('\n');
+}
+
+/** The page about the settings of a worker. */
+export function workerSettingsPage(): string {
+  const schema = z.toJSONSchema(workerSettingsSchema, { io: 'input', target: 'draft-7' });
+  return [
+    '# Settings of a worker',
+    '',
+    'Written by `npm run schema` from `src/core/worker-settings.ts`; do not edit. Whoever runs a worker says what it may',
+    'touch, in a YAML file that `DATAENGINE_WORKER_SETTINGS` names. No config, record or message can widen it: what is not',
+    'listed is refused, and the error names the key. `dataengine worker settings` prints what a worker would have that is',
+    'started in this folder. Relative paths start there.',
+    '',
+    'Commands that a person types (the steps by hand, `demo`, `estimate`, …) have no such limits: they trust the config that',
+    'was named.',
+    '',
+    ...table(childRows('', asSchema(schema))),
+    '',
+    'For a vLLM server with a key on another host, and runs in a bucket:',
+    '',
+    '```yaml',
+    'stores: [s3://my-bucket/dataengine]',
+    'secrets:',
+    '  - { variable: OPENAI_API_KEY, hosts: [api.openai.com] }',
+    '  - { file: /run/secrets/vllm, hosts: [http://gpu-7:8000] }',
+    'webhooks: [SLACK_WEBHOOK]',
+    '```',
+    '',
+    '`secrets` replaces the defaults. The keys of a bucket are those of the environment, and go to its endpoint alone.',
     '',
   ].join('\n');
 }

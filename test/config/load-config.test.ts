@@ -2,7 +2,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { z } from 'zod';
-import { configurationPage } from '../../src/config/describe-schema.ts';
+import { configurationPage, workerSettingsPage } from '../../src/config/describe-schema.ts';
 import { type ConfigOverrides, loadConfig } from '../../src/config/load-config.ts';
 import { configJsonSchema } from '../../src/config/schema.ts';
 import { renamedKeys } from '../../src/config/unknown-keys.ts';
@@ -195,4 +195,8 @@ describe('the configs that ship', async () => {
     expect(await readFile('docs/configuration.md', 'utf8')).toBe(page);
     expect(page.split('\n').filter((line) => /^\|.*\|\s+\|$/.test(line) && !line.startsWith('| key'))).toEqual([]);
   });
+});
+
+it('docs/worker-settings.md is current: `npm run schema` writes it', async () => {
+  expect(await readFile('docs/worker-settings.md', 'utf8')).toBe(workerSettingsPage());
 });
