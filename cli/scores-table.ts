@@ -3,7 +3,7 @@ import type { Scores } from '../src/evaluation/evaluation-files.ts';
 
 /** The scores of one evaluation as a table for a terminal: every measure, then its groups. */
 export function formatScores(scores: Scores): string {
-  const { title, blind, questions, unanswered, weights, measures } = scores;
+  const { title, blind, questions, unanswered, lenientUnanswered, weights, measures } = scores;
   const head = ['measure', 'score %', '95 % CI', 'of'];
   const table = new Table({
     head,
@@ -16,9 +16,10 @@ export function formatScores(scores: Scores): string {
       for (const [name, estimate] of Object.entries(classes)) table.push(row(`  ${way}: ${name}`, estimate));
     }
   }
+  const lenient = lenientUnanswered === undefined ? '' : ` (by the lenient rule in ${lenientUnanswered})`;
   const facts = [
     `${title}${blind ? ', blind' : ''}: ${questions} questions, weights ${weights.slice(0, 12)}`,
-    ...(unanswered > 0 ? [`No choice was found in ${unanswered} answers; they count as wrong.`] : []),
+    ...(unanswered > 0 ? [`No choice was found in ${unanswered} answers${lenient}; they count as wrong.`] : []),
     ...(Object.keys(measures).length === 0 ? ['The file has no answers: nothing to score.'] : []),
   ];
   return [...facts, ...(table.length > 0 ? [table.toString()] : [])].join('\n');

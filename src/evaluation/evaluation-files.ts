@@ -28,6 +28,8 @@ const scoresSchema = z.object({
   questions: z.number(),
   /** Questions with an answer in which no choice was found; they count as wrong. */
   unanswered: z.number(),
+  /** The same for the lenient measures; none where there are none. */
+  lenientUnanswered: z.number().optional(),
   /** The main measure first. Scores are shares, 0 to 1, with 95 % confidence intervals; `count` is what they are of. */
   measures: z.record(
     z.string(),
@@ -65,9 +67,10 @@ export async function writeEvaluation(
   answered: readonly AnsweredQuestion[],
 ): Promise<string[]> {
   const scored = Object.entries(measures).flatMap(([measure, list]) => list.map((score) => ({ measure, ...score })));
-  const predictions = answered.map(({ question, choice, losses, text }) => ({
+  const predictions = answered.map(({ question, choice, lenientChoice, losses, text }) => ({
     question_id: question.id,
     choice,
+    lenientChoice,
     losses,
     text,
   }));

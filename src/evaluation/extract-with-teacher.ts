@@ -3,7 +3,8 @@ import { openJsonLines } from '../core/append-json-lines.ts';
 import { hashValue } from '../core/hash.ts';
 import { readJsonLines } from '../core/read-json.ts';
 import { askAll } from '../teacher/ask-with-retries.ts';
-import { type ExtractedChoice, extractChoice, type UnclearAnswer } from './extract-choice.ts';
+import type { ExtractedChoice } from './exact-matching.ts';
+import { extractChoice, type UnclearAnswer } from './extract-choice.ts';
 
 const keptSchema = z.object({ key: z.string(), reply: z.string() });
 

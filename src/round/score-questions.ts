@@ -37,6 +37,7 @@ export async function writeScores({
   const answered = await chooseFromTexts(benchmark, ranked, settleUnclear);
   const isUnanswered = ({ choice, losses }: AnsweredQuestion) =>
     choice === undefined && (losses.length > 0 || benchmark.writtenChoices !== undefined);
+  const lenient = answered.filter((one) => 'lenientChoice' in one);
   const measures = benchmark.score(answered);
   const scores: Scores = {
     schemaVersion: 1,
@@ -48,6 +49,9 @@ export async function writeScores({
     asked: hashAsked(askQuestions(set, questions)),
     questions: questions.length,
     unanswered: answered.filter(isUnanswered).length,
+    ...(lenient.length > 0 && {
+      lenientUnanswered: lenient.filter(({ lenientChoice }) => lenientChoice === undefined).length,
+    }),
     measures: summarizeMeasures(measures, { ...bootstrap, seed: `${bootstrap.seed}/${set.name}` }),
   };
   const files = await writeEvaluation(folder, scores, measures, answered);

@@ -51,10 +51,12 @@ const written = (id: string, text?: string) => ({
 
 test('the rules place what they can; what they cannot, or none of the options, stays without a choice', async () => {
   const answers = [written('1', 'The answer is (B) a cat.'), written('2', 'Some animal'), written('3', 'Z')];
-  expect((await chooseFromTexts(benchmark, answers)).map(({ choice }) => choice)).toEqual([1, undefined, undefined]);
+  const chosen = await chooseFromTexts(benchmark, answers);
+  expect(chosen.map(({ choice }) => choice)).toEqual([1, undefined, undefined]);
+  expect(chosen.map(({ lenientChoice }) => lenientChoice)).toEqual([1, undefined, undefined]);
 });
 
-test('only what the rules cannot place is settled otherwise', async () => {
+test('only what the rules cannot place is settled otherwise, for the lenient choice alone', async () => {
   const asked: string[] = [];
   const answers = [written('1', 'Some animal'), written('2', '(B)'), written('3', 'Some vehicle'), written('4', 'Hm')];
   const chosen = await chooseFromTexts(benchmark, answers, async (unclear) => {
@@ -62,7 +64,13 @@ test('only what the rules cannot place is settled otherwise', async () => {
     return [{ letter: 'B' }, { letter: 'A' }, 'none'];
   });
   expect(asked).toEqual(['Some animal', 'Some vehicle', 'Hm']);
-  expect(chosen.map(({ choice }) => choice)).toEqual([1, 1, 0, undefined]);
+  expect(chosen.map(({ lenientChoice }) => lenientChoice)).toEqual([1, 1, 0, undefined]);
+  expect(chosen.map(({ choice }) => choice)).toEqual([undefined, 1, undefined, undefined]);
+});
+
+test('a letter that the answer states, whatever follows, counts for the lenient choice alone', async () => {
+  const [answer] = await chooseFromTexts(benchmark, [written('1', 'The answer is (B) be) A top, a cat of a red bus')]);
+  expect(answer).toMatchObject({ choice: undefined, lenientChoice: 1 });
 });
 
 test('ranked answers keep their choice, also where the model wrote something beside', async () => {

@@ -110,7 +110,7 @@ test('questions about one image are in one shard, unless a shard ends between th
 test('each benchmark has its own measures, by group, and official files', async () => {
   const mmbench = await readScores(file('evaluate', 'mmbench'));
   expect(mmbench).toMatchObject({ title: 'MMBench', blind: false, questions: 9 });
-  expect(Object.keys(mmbench.measures)).toEqual(['circular', 'vanilla']);
+  expect(Object.keys(mmbench.measures)).toEqual(['circular', 'vanilla', 'lenientCircular', 'lenientVanilla']);
   expect(mmbench.measures.circular).toMatchObject({
     count: 3,
     groups: { category: { attribute_recognition: { count: 2 } }, 'l2-category': { perception: { count: 3 } } },
@@ -203,16 +203,20 @@ async function withTeacherOfOneLetter<R>(work: (baseUrl: string, asked: string[]
 
 test('answers in which the rules find no choice are extracted by the teacher, each once, and the cost is recorded', async () => {
   const before = await readScores(file('evaluate', 'mmbench'));
-  expect(before.unanswered).toBeGreaterThan(0);
+  expect(before.lenientUnanswered).toBeGreaterThan(0);
   await withTeacherOfOneLetter(async (baseUrl, asked) => {
     const teacher = { ...context.config.teacher, provider: 'openai', model: 'gpt-4', baseUrl } as const;
     const taught = { ...context, config: { ...context.config, teacher } };
     process.env.OPENAI_API_KEY ??= 'none';
     expect(await joinShards(taught)).toMatchObject({ reused: false });
     expect(asked.length).toBeGreaterThan(0);
-    expect(asked.length).toBeLessThanOrEqual(before.unanswered);
+    expect(asked.length).toBeLessThanOrEqual(before.lenientUnanswered as number);
     expect(asked[0]).toMatch(/Options: A\. .*\nAnswer: /);
-    expect((await readScores(file('evaluate', 'mmbench'))).unanswered).toBe(0);
+    // Exact matching, which the official figures are by, asks nobody.
+    expect(await readScores(file('evaluate', 'mmbench'))).toMatchObject({
+      lenientUnanswered: 0,
+      unanswered: before.unanswered,
+    });
 
     const replies = (await readFile(join(context.run.root, 'extracted-choices.jsonl'), 'utf8')).trim().split('\n');
     expect(replies).toHaveLength(asked.length);

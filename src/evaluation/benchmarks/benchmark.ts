@@ -31,6 +31,8 @@ export interface AnsweredQuestion<Q extends BenchmarkQuestion = BenchmarkQuestio
   question: Q;
   /** Index of the answer that the model chose, in the order of `ask`'s answers; none when no choice was found. */
   choice: number | undefined;
+  /** The same by a more lenient rule, for a written answer of which `choice` is what the official rule finds. */
+  lenientChoice?: number | undefined;
   /** Mean loss of each answer. */
   losses: number[];
   /** The written answer, where there is one. */

@@ -10,6 +10,7 @@ import { hashBytes } from '../../core/hash.ts';
 import { describeFirstIssue, InputError } from '../../core/input-error.ts';
 import { inputErrorOfFile } from '../../core/read-json.ts';
 import { writeFileAtomically } from '../../core/write-file.ts';
+import { isMissing } from '../pandas-missing.ts';
 
 /** One row: a question, or one of its rotations for CircularEval. */
 export interface MmbenchQuestion {
@@ -41,28 +42,10 @@ const LETTERS = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZ'];
 const LONGEST_REFERENCE = 64;
 const LARGEST_ROW = 256 * 1024 * 1024;
 
-/** What pandas, which the official tools read with, takes for a missing value. */
-const missing = new Set(
-  [
-    '',
-    '#N/A',
-    '#N/A N/A',
-    '#NA',
-    '-1.#IND',
-    '-1.#QNAN',
-    '-NaN',
-    '-nan',
-    '1.#IND',
-    '1.#QNAN',
-    '<NA>',
-    'N/A',
-    'NA',
-  ].concat(['NULL', 'NaN', 'None', 'n/a', 'nan', 'null']),
-);
 const optionalText = z
   .string()
   .optional()
-  .transform((text) => (text === undefined || missing.has(text) ? undefined : text));
+  .transform((text) => (text === undefined || isMissing(text) ? undefined : text));
 
 const rowSchema = z.looseObject({
   // Some tools write whole numbers with a decimal point.
@@ -188,13 +171,21 @@ function parseRow(
   const { index, question, image, hint, answer, category, 'l2-category': l2Category, split } = parsed.data;
   const options = LETTERS.flatMap((letter) => {
     const text = record[letter];
-    return text === undefined || missing.has(text) ? [] : [{ letter, text }];
+    return text !== undefined && isOption(text, letter === answer) ? [{ letter, text }] : [];
   });
   if (options.length < 2) throw wrong(file, line, 'A', 'a question needs at least two options');
   if (answer !== undefined && !options.some(({ letter }) => letter === answer)) {
     throw wrong(file, line, 'answer', `'${answer}' is the letter of no option of this row`);
   }
   return { index, question, cell: image, hint, options, answer, category, l2Category, split };
+}
+
+/**
+ * `None` is a word: so read pandas before 2.0, with which OpenCompass asked MMBench's questions. Newer ones take it for
+ * missing, which exact matching follows. What every pandas takes for missing is an option only where it is the answer.
+ */
+function isOption(text: string, isAnswer: boolean): boolean {
+  return text === 'None' || !isMissing(text) || (isAnswer && text !== '');
 }
 
 function decodeImage(cell: string, file: string, line: number): Buffer {

@@ -10,7 +10,8 @@ const LONGEST_TEXT = 32_767;
 /**
  * Writes predictions as the evaluation service of MMBench takes them: one sheet, a row a question or rotation, with
  * `index`, `question`, the options `A` to `D` and `prediction` (its check in VLMEvalKit's `scripts/mmb_eval_gradio.py`),
- * and the question's categories.
+ * and the question's categories. The prediction is what the model wrote, as the service matches it itself; the letter of
+ * the choice where options were ranked.
  */
 export async function writeMmbenchSubmission(
   file: string,
@@ -22,10 +23,10 @@ export async function writeMmbenchSubmission(
     ...new Set([...'ABCD', ...answered.flatMap(({ question }) => question.options.map(({ letter }) => letter))]),
   ].sort();
   const head = ['index', 'question', ...letters, 'prediction', 'category', 'l2-category', 'split'];
-  const rows = answered.map(({ question, choice }) => {
+  const rows = answered.map(({ question, choice, text }) => {
     const optionOf = new Map(question.options.map(({ letter, text }) => [letter, text]));
     const { index, category, l2Category, split } = question;
-    const prediction = choice === undefined ? '' : question.options[choice]?.letter;
+    const prediction = text ?? (choice === undefined ? '' : question.options[choice]?.letter);
     return [
       { value: index, type: Number },
       ...[

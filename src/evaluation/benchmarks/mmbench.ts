@@ -1,6 +1,9 @@
 /**
  * MMBench (arXiv 2307.06281). Vanilla scores every question once; CircularEval counts a question only when it is
  * answered correctly in all rotations of its options. The model writes its answer, or the options are ranked as A-OKVQA's are.
+ *
+ * `circular` and `vanilla` are VLMEvalKit's figures under `exact_matching`; a written answer is also scored by a lenient
+ * rule, under names of its own.
  */
 import { join } from 'node:path';
 import { ANSWER_START } from '../../datasets/question-text.ts';
@@ -51,18 +54,15 @@ export const mmbench: Benchmark<MmbenchItem> = {
   score(answered): Measures {
     const scored = answered.filter(({ question }) => question.answer !== undefined);
     if (scored.length === 0) return {};
-    const originals = scored.filter(({ question }) => question.index === groupIndex(question));
-    const vanilla = originals.map((one) => scoreOf(one.question, isRight(one)));
-    const rotations = new Map<number, Answered[]>();
-    for (const one of scored) {
-      const group = groupIndex(one.question);
-      rotations.set(group, [...(rotations.get(group) ?? []), one]);
-    }
-    if (rotations.size === scored.length) return { vanilla };
-    const circular = originals.map(({ question }) =>
-      scoreOf(question, (rotations.get(question.index) ?? []).every(isRight)),
-    );
-    return { circular, vanilla };
+    const { circular, vanilla } = scoresOf(scored);
+    const official = { ...(circular && { circular }), vanilla };
+    if (scored.every(({ text }) => text === undefined)) return official;
+    const lenient = scoresOf(scored.map((one) => ({ ...one, choice: one.lenientChoice })));
+    return {
+      ...official,
+      ...(lenient.circular && { lenientCircular: lenient.circular }),
+      lenientVanilla: lenient.vanilla,
+    };
   },
 
   async write(answered, folder) {
@@ -70,6 +70,22 @@ export const mmbench: Benchmark<MmbenchItem> = {
     return [submissionFile];
   },
 };
+
+/** Without rotations there is no CircularEval. */
+function scoresOf(answered: readonly Answered[]): { circular?: QuestionScore[]; vanilla: QuestionScore[] } {
+  const originals = answered.filter(({ question }) => question.index === groupIndex(question));
+  const vanilla = originals.map((one) => scoreOf(one.question, isRight(one)));
+  const rotations = new Map<number, Answered[]>();
+  for (const one of answered) {
+    const group = groupIndex(one.question);
+    rotations.set(group, [...(rotations.get(group) ?? []), one]);
+  }
+  if (rotations.size === answered.length) return { vanilla };
+  const circular = originals.map(({ question }) =>
+    scoreOf(question, (rotations.get(question.index) ?? []).every(isRight)),
+  );
+  return { circular, vanilla };
+}
 
 function isRight({ question, choice }: Answered): boolean {
   return choice !== undefined && question.options[choice]?.letter === question.answer;

@@ -31,7 +31,7 @@ import { lossesFile, rankQuestions } from './rank-questions.ts';
 import type { EvaluateOutcome, EvaluateShardOutcome } from './results.ts';
 
 /** Must be raised whenever the same losses lead to other files: a round is then scored again. */
-const resultsVersion = 3;
+const resultsVersion = 4;
 
 /** Scores all shards of all sets one after another, and joins them. */
 export async function evaluate(context: StepContext): Promise<EvaluateOutcome> {

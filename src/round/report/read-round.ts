@@ -68,7 +68,9 @@ async function readMeasures(config: Config, run: RunDirectory, round: number): P
     const scores = await readScores(join(directory, folder));
     const title = scores.blind ? `${scores.title}, blind` : scores.title;
     for (const [measure, estimate] of Object.entries(scores.measures)) {
-      measures.push({ set: name, title, measure, unanswered: scores.unanswered, ...estimate });
+      const { unanswered: exact, lenientUnanswered = exact } = scores;
+      const unanswered = measure.startsWith('lenient') ? lenientUnanswered : exact;
+      measures.push({ set: name, title, measure, unanswered, ...estimate });
     }
   }
   return measures;

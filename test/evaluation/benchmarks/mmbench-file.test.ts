@@ -1,7 +1,9 @@
 import { readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { groupIndex, readMmbench } from '../../../src/evaluation/benchmarks/mmbench-file.ts';
+import { mmbench } from '../../../src/evaluation/benchmarks/mmbench.ts';
+import { groupIndex, type MmbenchQuestion, readMmbench } from '../../../src/evaluation/benchmarks/mmbench-file.ts';
+import { chooseFromTexts } from '../../../src/evaluation/extract-choice.ts';
 import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 import { type MmbenchRow, mmbenchRows, plainImage, writeTable } from './official-files.ts';
 
@@ -47,10 +49,44 @@ test('a reference may come before the row that has the image', async () => {
   expect(new Set(questions.filter((one) => groupIndex(one) !== 7).map(({ image }) => image)).size).toBe(1);
 });
 
-test('what pandas takes for missing is no option', async () => {
-  const [row] = await mmbenchRows();
-  const { questions } = await read([{ ...(row as MmbenchRow), C: 'None' }]);
-  expect(questions[0]?.options.map(({ letter }) => letter)).toEqual(['A', 'B', 'D']);
+test('what every pandas takes for missing is no option, unless it is the answer; `None` is a word', async () => {
+  const [row] = (await mmbenchRows()) as [MmbenchRow];
+  const lettersOf = async (changes: MmbenchRow) =>
+    (await read([{ ...row, ...changes }])).questions[0]?.options.map(({ letter }) => letter);
+  expect(await lettersOf({ C: 'nan', B: 'N/A' })).toEqual(['A', 'D']);
+  expect(await lettersOf({ C: 'None' })).toEqual(['A', 'B', 'C', 'D']);
+  expect(await lettersOf({ C: 'N/A', answer: 'C' })).toEqual(['A', 'B', 'C', 'D']);
+});
+
+describe('an option `None`', () => {
+  const none = async (file: string) =>
+    readMmbench(join('test/fixtures/mmbench', file), { extractedImages: await temporaryFolder() });
+
+  test.each([
+    ['08-mmbench-none/none.tsv', ['None', 'Two', 'One', 'Three'], 'A'],
+    ['08-mmbench-none/none-wrong.tsv', ['None', 'Two', 'One', 'Three'], 'B'],
+    ['mmbench_right_option_is_None.tsv', ['None', 'two', 'three'], 'A'],
+  ])('in %s is shown and ranked', async (file, texts, answer) => {
+    const [question] = await none(file);
+    expect(question).toMatchObject({ answer, options: texts.map((text) => expect.objectContaining({ text })) });
+    const { question: shown, answers } = mmbench.ask({ ...(question as MmbenchQuestion), id: '1' }, 'ranked');
+    expect(shown).toContain('(A) None (B) ');
+    expect(answers).toHaveLength(texts.length);
+  });
+
+  test('is none to exact matching, as pandas reads it for VLMEvalKit: such a question counts as wrong there', async () => {
+    const questions = await none('mmbench_right_option_is_None.tsv');
+    const written = questions.map((question) => ({
+      question: { ...question, id: String(question.index) },
+      choice: undefined,
+      losses: [],
+      text: String(question.answer),
+    }));
+    const answered = await chooseFromTexts(mmbench as never, written);
+    const measures = mmbench.score(answered as never);
+    expect(measures.circular).toMatchObject([{ score: 0 }]);
+    expect(measures.lenientCircular).toMatchObject([{ score: 1 }]);
+  });
 });
 
 test('the limit takes whole questions, with their rotations', async () => {

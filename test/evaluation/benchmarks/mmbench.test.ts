@@ -127,6 +127,15 @@ test('the submission has the official columns, a row for each question and rotat
     'perception',
     'dev',
   ]);
+  const written = items.map((question) => ({
+    question,
+    choice: 0,
+    losses: [],
+    text: 'It is (B), I think.\n\u000bOr C?',
+  }));
+  await mmbench.write?.(written, folder);
+  const texts = await sheetOf(join(folder, 'mmbench-submission.xlsx'));
+  expect(texts[1]?.[6]).toBe('It is (B), I think.\nOr C?');
   // The options of this one look like numbers, and must stay texts.
   expect(sheet[3]?.slice(2, 5)).toEqual(['1', '2', '3']);
 });
