@@ -116,7 +116,7 @@ export function checkSample(parsed: ParsedAnswer): Rejection | undefined {
 // The marks would end a turn of the training prompt; the sentences come from a caption that gives the teacher orders, or
 // from a teacher that mentions itself.
 const promptText = [
-  /###|<\/?Img>|<ImageHere>|<\|\w+\|>|\[\/?INST\]/i,
+  /###|<\/?Img>|<ImageHere>|<(?:image|video)>|<\|\w+\|>|\[\/?INST\]/i,
   /\bas an? (?:AI|artificial intelligence|(?:large )?language model)\b/i,
   /\b(?:ignore|disregard|forget) (?:all |any |the |my |your )*(?:previous|above|earlier|prior) (?:instruction|prompt|message|rule)/i,
   /\bsystem prompt|\bin-context example|\baccording to the captions?\b|\bcaptions? (?:says?|states?|mentions?|describes?|indicates?|suggests?)\b/i,

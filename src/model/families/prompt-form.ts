@@ -1,5 +1,6 @@
 /** The words that a family of models puts around a question and its answer: plain data, so that a job can carry it. */
 import { z } from 'zod';
+import { asPlainText } from '../text/plain-text.ts';
 
 export const promptFormSchema = z.strictObject({
   /** Stands in a prompt where the image's embeddings go. */
@@ -23,9 +24,10 @@ export const promptFormSchema = z.strictObject({
 
 export type PromptForm = z.output<typeof promptFormSchema>;
 
-/** What the model reads before it answers. */
+/** What the model reads before it answers. An image mark in the question's own words is text. */
 export function questionTurn(form: PromptForm, question: string, { withImage }: { withImage: boolean }): string {
   const turn = withImage ? form.turn : form.turnWithoutImage;
   // A function, since a string would have its dollar signs replaced.
-  return turn.replace('{question}', () => (form.trimsQuestion ? question.trimEnd() : question));
+  const text = asPlainText(form.trimsQuestion ? question.trimEnd() : question, form.imageMark);
+  return turn.replace('{question}', () => text);
 }

@@ -1,9 +1,10 @@
 import path from 'node:path';
-import { Tokenizer as HuggingFaceTokenizer } from 'tokenizers';
+import { Tokenizer as HuggingFaceTokenizer, replace, sequenceNormalizer } from 'tokenizers';
 import { z } from 'zod';
 import { fileExists } from '../../core/files.ts';
 import { InputError } from '../../core/input-error.ts';
 import { readJson } from '../../core/read-json.ts';
+import { BREAK } from './plain-text.ts';
 
 /** Text to token ids and back. */
 export interface Tokenizer {
@@ -63,6 +64,7 @@ function open(file: string): HuggingFaceTokenizer {
     // The caller limits lengths and a batch pads: the ids of a text don't depend on either.
     tokenizer.disableTruncation();
     tokenizer.disablePadding();
+    removeBreaks(tokenizer);
     return tokenizer;
   } catch (cause) {
     const problem = `can't be used as a tokenizer: ${(cause as Error).message}`;
@@ -71,6 +73,13 @@ function open(file: string): HuggingFaceTokenizer {
       { cause },
     );
   }
+}
+
+/** Has a tokenizer take out what `asPlainText` puts into a text. All other ids stay. */
+function removeBreaks(tokenizer: HuggingFaceTokenizer): void {
+  const removal = replace(BREAK, '');
+  const normalizer = tokenizer.getNormalizer();
+  tokenizer.setNormalizer(normalizer ? sequenceNormalizer([removal, normalizer]) : removal);
 }
 
 /** `Tokenizer.decode` of the library as its Rust code defines it; its own is asynchronous, and called for every token. */

@@ -4,6 +4,7 @@ import { InputError } from '../../core/input-error.ts';
 import { familyOf } from '../../model/families/index.ts';
 import type { PromptForm } from '../../model/families/prompt-form.ts';
 import type { ModelDirectory } from '../../model/files/model-directory.ts';
+import { asPlainText } from '../../model/text/plain-text.ts';
 import type { Tokenizer } from '../../model/text/tokenizer.ts';
 
 export interface Sequence {
@@ -57,28 +58,25 @@ export function promptSettings(model: ModelDirectory, tokenizer: Tokenizer): Pro
   };
 }
 
-/** A prompt as ids: begin token, text, `queries` places for the image, text. */
+/** A prompt as ids: begin token, text, `queries` places for the image, text. Its first image mark is the image's place. */
 export async function promptIds(
   prompt: string,
   settings: PromptSettings,
 ): Promise<{ ids: number[]; imageStart: number }> {
   const { tokenizer, queries, beginToken, form } = settings;
+  const place = prompt.indexOf(form.imageMark);
+  if (place < 0) return { ids: [beginToken, ...(await tokenizer.encode(prompt))], imageStart: -1 };
   const mark = tokenizer.tokenId(form.imageMark) ?? 0;
-  const places = new Array<number>(queries).fill(mark);
+  const before = prompt.slice(0, place);
+  const after = asPlainText(prompt.slice(place + form.imageMark.length), form.imageMark);
   const withPlaces = (before: readonly number[], after: readonly number[]) => ({
-    ids: [beginToken, ...before, ...places, ...after],
+    ids: [beginToken, ...before, ...new Array<number>(queries).fill(mark), ...after],
     imageStart: before.length + 1,
   });
-  if (form.tokenized === 'together') {
-    const ids = await tokenizer.encode(prompt);
-    const at = ids.indexOf(mark);
-    return at < 0 ? { ids: [beginToken, ...ids], imageStart: -1 } : withPlaces(ids.slice(0, at), ids.slice(at + 1));
-  }
-  const [before, after] = prompt.split(form.imageMark) as [string, string | undefined];
-  const first = await tokenizer.encode(before);
-  return after === undefined
-    ? { ids: [beginToken, ...first], imageStart: -1 }
-    : withPlaces(first, await tokenizer.encode(after));
+  if (form.tokenized === 'apart') return withPlaces(await tokenizer.encode(before), await tokenizer.encode(after));
+  const ids = await tokenizer.encode(before + form.imageMark + after);
+  const at = ids.indexOf(mark);
+  return withPlaces(ids.slice(0, at), ids.slice(at + 1));
 }
 
 /**
@@ -96,11 +94,11 @@ function commonStart(one: readonly number[], other: readonly number[]): number {
   return differs < 0 ? one.length : differs;
 }
 
-/** The ids of an answer, or of its beginning, after a prompt. */
+/** The ids of an answer, or of its beginning, after a prompt. An image mark in it is text. */
 export async function answerIds(prompt: string, answer: string, settings: PromptSettings): Promise<number[]> {
   const { tokenizer, form } = settings;
-  if (form.tokenized === 'apart') return tokenizer.encode(form.answerSeparator + answer);
-  return continuationIds(tokenizer, prompt, form.answerSeparator + answer);
+  const text = asPlainText(form.answerSeparator + answer, form.imageMark);
+  return form.tokenized === 'apart' ? tokenizer.encode(text) : continuationIds(tokenizer, prompt, text);
 }
 
 /** The ids of continuations of the prompt and the start of an answer, one list each. */

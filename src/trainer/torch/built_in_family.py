@@ -13,6 +13,7 @@ from transformers.models.blip.image_processing_pil_blip import BlipImageProcesso
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 from images import read_image
+from plain_text import as_plain_text, removing_breaks
 from protocol import JobError, any_rank
 
 # By the name in preprocessor_config.json; torchvision, which the faster ones need, is not required.
@@ -40,7 +41,7 @@ class BuiltInFamily:
         self.directory, self.config, self.device, self.dtype = directory, config, device, dtype
         self.form, self.image_tokens = family["promptForm"], family["imageTokens"]
         self.together = self.form["tokenized"] == "together"
-        self.tokenizer = Tokenizer.from_file(f"{directory}/tokenizer.json")
+        self.tokenizer = removing_breaks(Tokenizer.from_file(f"{directory}/tokenizer.json"))
         self.image_id = config.image_token_id if config.image_token_id is not None else config.image_token_index
         self.processor = self._processor()
         begin, pad = config.text_config.bos_token_id, config.text_config.pad_token_id
@@ -50,8 +51,6 @@ class BuiltInFamily:
     def training(self, sample, maximum_tokens):
         """Loss on the answer and the end mark only. Question and answer are cut to the limit, which may leave none."""
         image = sample.get("image")
-        if self.form["imageMark"] in sample["prompt"]:
-            raise JobError(f"prompt: holds {self.form['imageMark']}, which stands for the image")
         prompt = self._turn(sample["prompt"], image)
         ids = self._prompt_ids(prompt)
         limit = self._before_question(ids, image) + maximum_tokens
@@ -120,7 +119,11 @@ class BuiltInFamily:
 
     def _turn(self, question, image):
         turn = self.form["turn" if image else "turnWithoutImage"]
-        return turn.replace("{question}", question.rstrip() if self.form["trimsQuestion"] else question, 1)
+        return turn.replace("{question}", self._plain(question.rstrip() if self.form["trimsQuestion"] else question), 1)
+
+    def _plain(self, text):
+        """The image's mark in a question's or answer's own words is text."""
+        return as_plain_text(text, [self.form["imageMark"]])
 
     def _prompt_ids(self, prompt):
         """Ids of a prompt, with the places for the image if it shows one."""
@@ -143,7 +146,7 @@ class BuiltInFamily:
         return common_start(self._prompt_ids(before), ids)
 
     def _answer_ids(self, prompt, answer):
-        text = self.form["answerSeparator"] + answer
+        text = self._plain(self.form["answerSeparator"] + answer)
         if not self.together:
             return self._encode(text)
         start, whole = self._encode(prompt), self._encode(prompt + text)

@@ -9,6 +9,7 @@ from transformers.utils import is_torchvision_available
 
 from built_in_family import common_start
 from images import read_image
+from plain_text import as_plain_text, removing_breaks
 from protocol import JobError
 
 
@@ -35,6 +36,7 @@ class ChatFamily:
                 "template (chat_template.jinja)"
             )
         self.tokenizer.pad_token = self.tokenizer.pad_token or self.tokenizer.eos_token
+        self.image_marks = self._image_marks()
         self.before_answer, self.end_mark = self._around_answer()
         self.ends = self._end_tokens(directory)
 
@@ -45,17 +47,19 @@ class ChatFamily:
         """
         image = sample.get("image")
         prompt = self._prompt(sample["prompt"], image)
-        text = prompt + self.before_answer + sample["answer"] + self.end_mark
+        text = prompt + self.before_answer + self._plain(sample["answer"]) + self.end_mark
         learned = self._tokens_after(prompt, text)
-        cut = max(0, self._tokens_after(prompt.partition(sample["prompt"].strip())[0], text) - maximum_tokens)
+        before_question = prompt.partition(self._plain(sample["prompt"].strip()))[0]
+        cut = max(0, self._tokens_after(before_question, text) - maximum_tokens)
         return Sequence(text, image, max(0, learned - cut), cut)
 
     def answers(self, question):
         """A sequence an answer, with the loss on what follows `answerStart`."""
         image = question.get("image")
         prompt = self._prompt(question["question"], image)
-        start = prompt + self.before_answer + question["answerStart"] if question["answerStart"] else prompt
-        texts = [prompt + self.before_answer + answer for answer in question["answers"]]
+        started = self._plain(question["answerStart"])
+        start = prompt + self.before_answer + started if started else prompt
+        texts = [prompt + self.before_answer + self._plain(answer) for answer in question["answers"]]
         return [Sequence(text, image, self._tokens_after(start, text)) for text in texts]
 
     def collate(self, sequences):
@@ -112,7 +116,7 @@ class ChatFamily:
         return len(whole) - common_start(before, whole)
 
     def _prompt(self, question, image):
-        return self._rendered([self._turn("user", question.strip(), image)], add_generation_prompt=True)
+        return self._rendered([self._turn("user", self._plain(question.strip()), image)], add_generation_prompt=True)
 
     def _rendered(self, turns, **settings):
         return self.processor.apply_chat_template(turns, tokenize=False, **settings)
@@ -120,6 +124,19 @@ class ChatFamily:
     def _turn(self, role, text, image=None):
         shown = [{"type": "image"}] if image else []
         return {"role": role, "content": [*shown, {"type": "text", "text": text}]}
+
+    def _plain(self, text):
+        """What stands for an image or a video in the prompts of this model is text in a question's or answer's own words."""
+        return as_plain_text(text, self.image_marks)
+
+    def _image_marks(self):
+        """The processor's tokens; its tokenizer is made to take them for text where `_plain` says so."""
+        names = [name for name in dir(self.processor) if name.endswith("_token")]
+        marks = {mark for name in names if isinstance(mark := getattr(self.processor, name, None), str) and mark}
+        if not hasattr(self.tokenizer, "backend_tokenizer"):
+            raise JobError(f"{type(self.tokenizer).__name__} is no tokenizer of the tokenizers library (tokenizer.json)")
+        removing_breaks(self.tokenizer.backend_tokenizer)
+        return sorted(marks, key=len, reverse=True)
 
     def _around_answer(self):
         """What the template puts before an answer and behind it. LLaVA's puts no token behind: the end token must follow."""

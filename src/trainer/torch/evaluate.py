@@ -41,11 +41,19 @@ def evaluate(job, reporter, device, sharding):
 
 def _distributed(questions, answer, progress):
     """Question id → answer. Those with an image and those without are computed in different ways."""
+
+    def answered(question):
+        try:
+            return answer(question)
+        except (JobError, ValueError) as error:
+            # ValueError: what transformers' processors and models raise for inputs that don't fit together.
+            raise JobError(f"question {question['question_id']}: {error}") from error
+
     alike = [[one for one in questions if bool(one.get("image")) == shown] for shown in (True, False)]
     return {
-        question["question_id"]: answered
+        question["question_id"]: found
         for group in alike
-        for question, answered in zip(group, distributed(group, answer, progress), strict=True)
+        for question, found in zip(group, distributed(group, answered, progress), strict=True)
     }
 
 
@@ -53,7 +61,7 @@ def _losses(question, model, batch_size, parts):
     """So many answers at a time; with a sharded model in as many parts as any question has, some of them discarded."""
     sequences = model.family.answers(question)
     if any(sequence.learned <= 0 for sequence in sequences):
-        raise JobError(f"question {question['question_id']}: an answer has no tokens of its own")
+        raise JobError("an answer has no tokens of its own")
     found = []
     for start in range(0, len(sequences) if parts is None else parts * batch_size, batch_size):
         part = sequences[start : start + batch_size]

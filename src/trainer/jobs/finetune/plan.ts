@@ -49,9 +49,7 @@ export async function planSteps(
     maximumTokens: settings.maximumTokens,
   };
   const tokenized = await Promise.all(
-    samples.map((sample, index) =>
-      sampleSequence(sample, sequenceSettings, { file: settings.samples, line: index + 1 }),
-    ),
+    samples.map((sample) => sampleSequence(sample, sequenceSettings)),
   );
   checkLengths(tokenized, new Set(order.slice(0, steps * batchSize)), settings, note);
   const partOf = (indices: readonly number[]): StepPart => {
@@ -108,19 +106,6 @@ function checkLengths(
   });
 }
 
-async function sampleSequence(
-  { image, prompt, answer }: TrainingSample,
-  settings: SequenceSettings,
-  place: { file: string; line: number },
-): Promise<TrainingSequence> {
-  const { form } = settings;
-  if (!prompt.includes(form.imageMark)) {
-    return trainingSequence(questionTurn(form, prompt, { withImage: image !== undefined }), answer, settings);
-  }
-  throw new InputError({
-    ...place,
-    field: 'prompt',
-    problem: `holds ${form.imageMark}, which stands for the image`,
-    remedy: "Write the question alone: the trainer puts the words of the model's family around it",
-  });
+function sampleSequence({ image, prompt, answer }: TrainingSample, settings: SequenceSettings): Promise<TrainingSequence> {
+  return trainingSequence(questionTurn(settings.form, prompt, { withImage: image !== undefined }), answer, settings);
 }

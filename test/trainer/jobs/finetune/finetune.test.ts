@@ -315,13 +315,13 @@ describe('wrong input', () => {
     });
   });
 
-  test('a sample whose prompt has the mark of an image in its words is named', async () => {
+  test('a sample whose prompt has the mark of an image in its words is trained on as text', async () => {
     const own = await writeTinyMixture(await temporaryFolder(), 4);
     const samples = own.samples.map((sample) => ({ ...sample, prompt: `<ImageHere> ${sample.prompt}` }));
     await writeJsonLines(own.samplesFile, samples);
-    await expect(
-      finetune(tinyFinetune(model, own, path.join(own.images, '..', 'out'), { steps: 2 }), recordingReporter()),
-    ).rejects.toMatchObject({ name: 'InputError', field: 'prompt', problem: expect.stringContaining('<ImageHere>') });
+    const output = path.join(own.images, '..', 'out');
+    const { metrics } = await finetune(tinyFinetune(model, own, output, { steps: 2 }), recordingReporter());
+    expect(metrics.loss).toBeGreaterThan(0);
   });
 
   test('a sample without an image is trained on', async () => {
