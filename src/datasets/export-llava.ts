@@ -2,6 +2,7 @@ import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { InputError } from '../core/input-error.ts';
 import { StorageError } from '../core/write-file.ts';
 import { aokvqaImagePath } from './aokvqa.ts';
 import { samplesAt } from './compare-versions.ts';
@@ -18,6 +19,7 @@ interface LlavaSample {
 }
 
 const llavaFile = 'llava.json';
+const IMAGE_MARK = '<image>';
 // The request that LLaVA-1.5 adds to the multiple-choice questions of its own mixture.
 const REQUEST = "Answer with the option's letter from the given choices directly.";
 const REQUEST_WITH_REASON = "Answer with the option's letter from the given choices, and explain your answer.";
@@ -30,13 +32,23 @@ function llavaSample(
   const reason = options.answerFormat === 'QMAE' ? (rationales[0] ?? '').replace(/^Explanations?:\s*/i, '') : '';
   const lines = choices.map((choice, index) => `${letterOf(index)}. ${choice}`);
   const letter = letterOf(correct_choice_idx);
+  const text = [question, ...lines];
+  const marked = [...text, reason].find((one) => one.includes(IMAGE_MARK));
+  if (marked !== undefined) {
+    throw new InputError({
+      file: llavaFile,
+      field: `sample ${options.id}`,
+      problem: `its text "${marked}" holds ${IMAGE_MARK}, which LLaVA takes for another image`,
+      remedy: 'Reject the sample in review, or export as parquet',
+    });
+  }
   return {
     id: options.id,
     image: aokvqaImagePath(options.images, image_id),
     conversations: [
       {
         from: 'human',
-        value: ['<image>', question, ...lines, reason === '' ? REQUEST : REQUEST_WITH_REASON].join('\n'),
+        value: [IMAGE_MARK, ...text, reason === '' ? REQUEST : REQUEST_WITH_REASON].join('\n'),
       },
       { from: 'gpt', value: reason === '' ? letter : `${letter}. ${reason}` },
     ],

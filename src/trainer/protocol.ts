@@ -14,6 +14,12 @@ import { z } from 'zod';
 import { computeDtypes, tooLongPolicies, weightDtypes } from '../config/finetune-schema.ts';
 import { promptFormSchema } from '../model/families/prompt-form.ts';
 
+/**
+ * Raised when the same job gives another result than before, so that nothing done by an earlier version passes for it.
+ * Written in src/trainer/torch/protocol.py too.
+ */
+export const trainerVersion = 2;
+
 const positiveInteger = z.number().int().positive();
 const naturalNumber = z.number().int().nonnegative();
 

@@ -8,7 +8,7 @@ import type { Manifest, StepResult } from '../../core/manifest.ts';
 import { runStepOnce } from '../../core/manifest.ts';
 import { familyOf } from '../../model/families/index.ts';
 import { isOfBuiltInFamily, readModelConfig } from '../../model/files/model-config.ts';
-import type { JobOutcome, JobSpec, Progress, TrainerMessage } from '../protocol.ts';
+import { type JobOutcome, type JobSpec, type Progress, type TrainerMessage, trainerVersion } from '../protocol.ts';
 import { killPreviousTrainer } from './fence.ts';
 import { retryWithSmallerBatch } from './retry-with-smaller-batch.ts';
 import { runTrainer } from './run-trainer.ts';
@@ -54,7 +54,7 @@ export async function runTrainerStep({
   return runStepOnce({
     directory,
     step,
-    inputs: trainer === 'torchrun' ? { ...inputs, trainer } : inputs,
+    inputs: { ...inputs, trainerVersion, ...(trainer === 'torchrun' && { trainer }) },
     work: async () => {
       const job = await withFamily(await prepare());
       const outcome = await retryWithSmallerBatch(directory, job, async (attempted) =>

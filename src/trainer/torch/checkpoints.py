@@ -7,7 +7,7 @@ from pathlib import Path
 
 from safetensors.torch import load_file, save_file
 
-from protocol import write_atomically
+from protocol import TRAINER_VERSION, write_atomically
 
 KEPT = 2
 # What there is of each parameter.
@@ -20,6 +20,7 @@ def job_hash(job, samples, order):
     texts = [[one["id"], one["prompt"], one["answer"], os.path.basename(one.get("image") or "")] for one in samples]
     start = job.get("startAdapter")
     content = {
+        "version": TRAINER_VERSION,
         "job": {key: value for key, value in job.items() if key not in left_out},
         "model": _hash_of_files(Path(job["model"]).glob("*.safetensors")),
         "start": _hash_of_files([Path(start, "adapter_model.safetensors")]) if start else None,

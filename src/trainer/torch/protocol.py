@@ -11,6 +11,8 @@ import torch
 import torch.distributed as dist
 
 PROGRESS_SECONDS = 0.2
+# As in src/trainer/protocol.ts.
+TRAINER_VERSION = 2
 
 
 class JobError(Exception):

@@ -16,6 +16,7 @@ import {
   evaluationQuestionSchema,
   type JobOutcome,
   type SettingsOf,
+  trainerVersion,
 } from '../../protocol.ts';
 import type { JobReporter } from '../../trainer-side.ts';
 import { frozenWeights, loadWeights } from '../frozen-weights.ts';
@@ -80,7 +81,7 @@ function hashOfJob(
   numbers: Pick<EvaluateJob, 'weightDtype' | 'computeDtype'>,
 ): string {
   const named = questions.map(({ image, ...words }) => ({ ...words, image: image && path.basename(image) }));
-  return hashValue({ weightsHash, questions: named, ...numbers });
+  return hashValue({ trainerVersion, weightsHash, questions: named, ...numbers });
 }
 
 /** Finds the losses of every question's answers that are not known yet; progress counts two steps a batch. */

@@ -7,7 +7,7 @@ import { trainingSampleSchema } from '../../../datasets/train-dataset.ts';
 import { familyOf } from '../../../model/families/index.ts';
 import { type ModelDirectory, readModelDirectory } from '../../../model/files/model-directory.ts';
 import { useComputeDtype } from '../../../model/ops/tensorflow.ts';
-import type { FinetuneJob, JobOutcome, SettingsOf } from '../../protocol.ts';
+import { type FinetuneJob, type JobOutcome, type SettingsOf, trainerVersion } from '../../protocol.ts';
 import type { JobReporter } from '../../trainer-side.ts';
 import { collate, learnedTokens } from '../batch.ts';
 import { imageFeatures } from '../vision/image-features.ts';
@@ -170,7 +170,7 @@ async function hashOfJob(settings: FinetuneSettings, weightsHash: string): Promi
     hashFile(order),
     startAdapter ? hashFile(path.join(startAdapter, 'adapter_model.safetensors')) : undefined,
   ]);
-  return hashValue({ ...rest, weightsHash, samplesHash, orderHash, startHash });
+  return hashValue({ ...rest, trainerVersion, weightsHash, samplesHash, orderHash, startHash });
 }
 
 /** The samples' texts and images by name: the same data in another folder is the same job. */

@@ -48,9 +48,7 @@ export async function planSteps(
     ...promptSettings(model, tokenizer),
     maximumTokens: settings.maximumTokens,
   };
-  const tokenized = await Promise.all(
-    samples.map((sample) => sampleSequence(sample, sequenceSettings)),
-  );
+  const tokenized = await Promise.all(samples.map((sample) => sampleSequence(sample, sequenceSettings)));
   checkLengths(tokenized, new Set(order.slice(0, steps * batchSize)), settings, note);
   const partOf = (indices: readonly number[]): StepPart => {
     const sequences = indices.map((index) => tokenized[index] as Sequence);
@@ -106,6 +104,9 @@ function checkLengths(
   });
 }
 
-function sampleSequence({ image, prompt, answer }: TrainingSample, settings: SequenceSettings): Promise<TrainingSequence> {
+function sampleSequence(
+  { image, prompt, answer }: TrainingSample,
+  settings: SequenceSettings,
+): Promise<TrainingSequence> {
   return trainingSequence(questionTurn(settings.form, prompt, { withImage: image !== undefined }), answer, settings);
 }
