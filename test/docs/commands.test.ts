@@ -10,6 +10,7 @@ import { describe, expect, test } from 'vitest';
 import { createProgram } from '../../cli/program.ts';
 import { loadConfig } from '../../src/config/load-config.ts';
 import { type Config, configJsonSchema } from '../../src/config/schema.ts';
+import { loadWorkerSettings, type WorkerSettings, workerSettingsVariable } from '../../src/core/worker-settings.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { commandsInBlocks, commandsInSentences, readPages } from './pages.ts';
 
@@ -119,9 +120,16 @@ describe.each(pages)('%s', (page) => {
 
   test('shows configs that are valid', async () => {
     const blocks = [...text.matchAll(/^```yaml\n([\s\S]*?)^```/gm)].map(([, block]) => block as string);
-    for (const block of blocks) await expect(loadExcerpt(block), block).resolves.toBeDefined();
+    const load = page === 'docs/worker-settings.md' ? loadSettings : loadExcerpt;
+    for (const block of blocks) await expect(load(block), block).resolves.toBeDefined();
   });
 });
+
+async function loadSettings(block: string): Promise<WorkerSettings> {
+  const file = join(await temporaryFolder(), 'worker.yaml');
+  await writeFile(file, block);
+  return loadWorkerSettings({ [workerSettingsVariable]: file });
+}
 
 test('the README has at most 150 lines', () => {
   expect(texts.get('README.md')?.trimEnd().split('\n').length).toBeLessThanOrEqual(150);
