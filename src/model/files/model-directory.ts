@@ -2,7 +2,7 @@ import { familyOf, type ModelConfig } from '../families/index.ts';
 import { readModelConfig } from './model-config.ts';
 import { openTensors, type TensorDirectory } from './tensor-directory.ts';
 
-export { writeModelDirectory } from './write-model-directory.ts';
+export { modelFiles, replace, writeModelDirectory } from './write-model-directory.ts';
 
 /** An open model directory: config and names in memory, tensors on disk until read. */
 export interface ModelDirectory extends TensorDirectory {

@@ -1,25 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { StorageError, writeFileAtomically, writeJson } from '../../core/write-file.ts';
 import { familyOf, type ModelConfig } from '../families/index.ts';
+import { copyCompanionFiles } from './companion-files.ts';
 import { toConfigJson } from './model-config.ts';
 import { type TensorToWrite, writeSafetensors } from './safetensors.ts';
 import { bytesPerValue, valueCount } from './safetensors-header.ts';
-
-/** What belongs to a model beside config and weights: its tokenizer and its image processor. */
-const companions = [
-  'added_tokens.json',
-  'generation_config.json',
-  'merges.txt',
-  'preprocessor_config.json',
-  'processor_config.json',
-  'special_tokens_map.json',
-  'tokenizer.json',
-  'tokenizer.model',
-  'tokenizer_config.json',
-  'vocab.json',
-];
 
 const INDEX = 'model.safetensors.index.json';
 /** As large as `transformers` makes its shards. */
@@ -31,7 +18,7 @@ const MAXIMUM_SHARD_BYTES = 5e9;
  * directory that is there already each file appears whole, `config.json` last, and other files stay.
  *
  * @param input.tensors exactly those of `familyOf(config).expectedTensors()`, in any order
- * @param input.copyFrom a model directory whose tokenizer and image processor go along
+ * @param input.copyFrom a model directory whose companion files go along: tokenizer, image processor, chat templates
  * @param input.files other files that belong there, by name; they go before those of `copyFrom`
  * @param input.maximumShardBytes a larger model is cut into shards, with an index
  * @throws Error if a tensor is missing, too many, or of another shape; StorageError for a full disk.
@@ -55,7 +42,7 @@ export async function writeModelDirectory(
   await mkdir(temporary, { recursive: true });
   try {
     await writeWeights(temporary, tensors, dtype, maximumShardBytes);
-    if (copyFrom) await copyCompanions(copyFrom, temporary);
+    if (copyFrom) await copyCompanionFiles(copyFrom, temporary);
     for (const [name, content] of Object.entries(files)) {
       await writeFileAtomically(path.join(temporary, name), content);
     }
@@ -118,13 +105,6 @@ async function writeWeights(
   });
 }
 
-async function copyCompanions(from: string, to: string): Promise<void> {
-  const there = await readdir(from);
-  for (const name of companions.filter((companion) => there.includes(companion))) {
-    await writeFileAtomically(path.join(to, name), await readFile(path.join(from, name)));
-  }
-}
-
 async function moveInto(temporary: string, directory: string): Promise<void> {
   const there = await readdir(directory).catch(() => undefined);
   if (there === undefined) {
@@ -134,7 +114,23 @@ async function moveInto(temporary: string, directory: string): Promise<void> {
   const names = await readdir(temporary);
   for (const name of there) if (isWeights(name) && !names.includes(name)) await rm(path.join(directory, name));
   const configLast = names.toSorted((one, other) => Number(one === 'config.json') - Number(other === 'config.json'));
-  for (const name of configLast) await rename(path.join(temporary, name), path.join(directory, name));
+  for (const name of configLast) await replace(path.join(temporary, name), path.join(directory, name));
+}
+
+/** The paths of all files in a model directory, relative to it, sorted. */
+export async function modelFiles(directory: string): Promise<string[]> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile());
+  return files.map(({ parentPath, name }) => path.relative(directory, path.join(parentPath, name))).toSorted();
+}
+
+/** Moves a file or folder to where another may be: a folder can't be renamed onto one that holds something. */
+export async function replace(from: string, to: string): Promise<void> {
+  const isFolder = await stat(to)
+    .then((found) => found.isDirectory())
+    .catch(() => false);
+  if (isFolder) await rm(to, { recursive: true });
+  await rename(from, to);
 }
 
 function isWeights(name: string): boolean {

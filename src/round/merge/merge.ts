@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
-import { readdir, rename, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { modelFiles, replace } from '../../model/files/model-directory.ts';
 import { runTrainerStep } from '../../trainer/supervisor/trainer-step.ts';
 import { baseModelHash } from '../base-model.ts';
 import { mixtureFiles, roundMixture } from '../finetune/round-mixture.ts';
@@ -9,6 +10,8 @@ import { outcomeOf, type StepContext } from '../step-context.ts';
 import { stepDirectory } from '../step-directory.ts';
 import type { MergeOutcome } from './results.ts';
 
+/** 2: the model's companion files go along, chat templates too. */
+const mergeVersion = 2;
 const paritySamples = 4;
 const parityTolerance = 1e-3;
 
@@ -24,7 +27,13 @@ export async function merge(context: StepContext): Promise<MergeOutcome> {
     context,
     directory,
     step: 'merge',
-    inputs: { model: await baseModelHash(config), adapter: finetuned.manifest.outputs, paritySamples, parityTolerance },
+    inputs: {
+      version: mergeVersion,
+      model: await baseModelHash(config),
+      adapter: finetuned.manifest.outputs,
+      paritySamples,
+      parityTolerance,
+    },
     prepare: async () => {
       await rm(partial, { recursive: true, force: true });
       const { samples } = mixtureFiles(finetuned.directory);
@@ -44,8 +53,8 @@ export async function merge(context: StepContext): Promise<MergeOutcome> {
       };
     },
     finish: async ({ metrics }) => {
-      const files = await readdir(partial);
-      for (const file of files) await rename(join(partial, file), join(directory, file));
+      const files = await modelFiles(partial);
+      for (const name of await readdir(partial)) await replace(join(partial, name), join(directory, name));
       await rm(partial, { recursive: true });
       return { outputs: files, metrics };
     },

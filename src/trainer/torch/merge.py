@@ -1,5 +1,6 @@
 """Merges an adapter into its base model, and checks the merged model against base and adapter on a few samples."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -8,7 +9,13 @@ import torch
 from models import Model, stored_adapter
 from protocol import JobError, read_lines
 
-WRITTEN_ANEW = ("config.json", "generation_config.json", "model.safetensors.index.json")
+# As src/model/files/companion-files.ts.
+OF_WEIGHTS = re.compile(
+    r".*\.(safetensors|bin|pth?|ckpt|h5|msgpack|onnx|gguf|npz|npy|pkl|log|tmp)|.*\.index\.json|adapter_.*|(trainer_state|optimizer|scheduler)\b.*|\..*"
+)
+WRITTEN_ANEW = ("config.json", "generation_config.json")
+OF_STEPS = ("manifest.json", "started.json", "job.json", "trainer.pid.json", "fits-in-memory.json")
+TEMPLATES = "additional_chat_templates"
 
 
 def merge(job, reporter, device, sharding):
@@ -22,10 +29,7 @@ def merge(job, reporter, device, sharding):
     model.module.merge_and_unload().save_pretrained(output)
     # One model in memory at a time.
     del model
-    for file in Path(job["model"]).iterdir():
-        # Tokenizer, processor and chat template, by whatever names the model has them.
-        if file.is_file() and file.suffix in (".json", ".jinja", ".txt", ".model") and file.name not in WRITTEN_ANEW:
-            shutil.copyfile(file, output / file.name)
+    _copy_companions(Path(job["model"]), output)
     reporter.progress(2, 3)
     parity = _difference(wanted, _answers(Model(output, device, job.get("family")), job))
     reporter.progress(3, 3)
@@ -33,6 +37,16 @@ def merge(job, reporter, device, sharding):
         raise JobError(f"{output}: differs from base + adapter by {parity:.2e} on the parity samples")
     names = sorted(str(file.relative_to(output)) for file in output.rglob("*") if file.is_file())
     return names, {"maximumDifference": parity}
+
+
+def _copy_companions(model, output):
+    """Tokenizer, processor, chat templates and license, by whatever names the model has them."""
+    templates = (model / TEMPLATES).glob("*.jinja")
+    files = [file for file in model.iterdir() if not OF_WEIGHTS.fullmatch(file.name) and file.name not in WRITTEN_ANEW + OF_STEPS]
+    for file in filter(Path.is_file, [*files, *templates]):
+        target = output / file.relative_to(model)
+        target.parent.mkdir(exist_ok=True)
+        shutil.copyfile(file, target)
 
 
 @torch.no_grad()

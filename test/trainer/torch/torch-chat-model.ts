@@ -69,13 +69,18 @@ export function describeChatModel(kind: 'qwen2_5_vl' | 'llava_onevision' | 'llav
     test('is merged, ranks choices, writes answers and embeds images', async () => {
       const adapter = inFolder('adapter');
       await runTorch(job(adapter, { steps: 2 }), adapter, { processes: 1 });
+      await writeFileAtomically(path.join(model, 'LICENSE'), 'free');
+      await writeFileAtomically(path.join(model, 'adapter_config.json.tmp'), '{}');
       const output = inFolder('merged');
       const parity = { samples: mixture.samplesFile, count: 4, tolerance: 1e-3 };
       const merged = await runTorch({ kind: 'merge', model, adapter, output, parity }, inFolder('job'), {
         processes: 1,
       });
       expect(merged.metrics.maximumDifference).toBeLessThan(1e-4);
-      expect(merged.outputs).toEqual(expect.arrayContaining(['chat_template.jinja', 'tokenizer.json', 'config.json']));
+      expect(merged.outputs).toEqual(
+        expect.arrayContaining(['chat_template.jinja', 'tokenizer.json', 'config.json', 'LICENSE']),
+      );
+      expect(merged.outputs).not.toContain('adapter_config.json.tmp');
 
       const questions = inFolder('questions.jsonl');
       const asked = (await readJsonLines(mixture.asked, evaluationQuestionSchema)).slice(0, 3);

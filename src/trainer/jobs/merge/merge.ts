@@ -1,12 +1,16 @@
 /** The merge job: base + adapter as one model directory, checked against the unmerged pair. */
-import { readdir } from 'node:fs/promises';
 import { InputError } from '../../../core/input-error.ts';
 import { readJsonLines } from '../../../core/read-json.ts';
 import { trainingSampleSchema } from '../../../datasets/train-dataset.ts';
 import { familyOf } from '../../../model/families/index.ts';
 import { questionTurn } from '../../../model/families/prompt-form.ts';
 import { type Adapter, type LoraPair, readAdapter } from '../../../model/files/adapter.ts';
-import { type ModelDirectory, readModelDirectory, writeModelDirectory } from '../../../model/files/model-directory.ts';
+import {
+  type ModelDirectory,
+  modelFiles,
+  readModelDirectory,
+  writeModelDirectory,
+} from '../../../model/files/model-directory.ts';
 import type { WeightDtype } from '../../../model/ops/program.ts';
 import { loadTokenizer } from '../../../model/text/tokenizer.ts';
 import type { JobOutcome, MergeJob, SettingsOf } from '../../protocol.ts';
@@ -69,7 +73,7 @@ export async function merge(settings: SettingsOf<MergeJob>, reporter: JobReporte
       });
     }
     return {
-      outputs: (await readdir(settings.output)).sort(),
+      outputs: await modelFiles(settings.output),
       metrics: { maximumDifference, adaptedLayers: adapter.tensors.size },
     };
   } finally {

@@ -1,4 +1,4 @@
-import { cp, mkdtemp, rm, truncate } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -6,7 +6,7 @@ import { readAdapter } from '../../../../src/model/files/adapter.ts';
 import { type ModelDirectory, readModelDirectory } from '../../../../src/model/files/model-directory.ts';
 import { finetune } from '../../../../src/trainer/jobs/finetune/finetune.ts';
 import { merge } from '../../../../src/trainer/jobs/merge/merge.ts';
-import type { MergeJob } from '../../../../src/trainer/protocol.ts';
+import type { JobOutcome, MergeJob } from '../../../../src/trainer/protocol.ts';
 import { maximumDifference, recordingReporter, tinyFinetune } from '../../../helpers/jobs.ts';
 import { temporaryFolder } from '../../../helpers/temporary-folder.ts';
 import { type TinyMixture, writeTinyMixture, writeTinyModel } from '../../../helpers/tiny-model.ts';
@@ -28,9 +28,13 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 async function mergeWith(changes: Partial<MergeJob>): Promise<{ output: string; metrics: Record<string, number> }> {
   const output = path.join(await temporaryFolder(), 'merged');
-  const parity = { samples: mixture.samplesFile, count: 4, tolerance: 1e-3 };
-  const { metrics } = await merge({ model, adapter, output, parity, ...changes }, recordingReporter());
+  const { metrics } = await mergeInto(output, changes);
   return { output, metrics };
+}
+
+function mergeInto(output: string, changes: Partial<MergeJob>): Promise<JobOutcome> {
+  const parity = { samples: mixture.samplesFile, count: 4, tolerance: 1e-3 };
+  return merge({ model, adapter, output, parity, ...changes }, recordingReporter());
 }
 
 async function withModels<R>(directories: string[], work: (...models: ModelDirectory[]) => Promise<R>): Promise<R> {
@@ -49,6 +53,38 @@ test('the merged model answers as base and adapter do, with its tokenizer beside
   expect(metrics.maximumDifference).toBeLessThan(1e-4);
   // Merged again with nothing to add, it would need the tokenizer and the preprocessor that came along.
   await expect(mergeWith({ model: output })).resolves.toBeDefined();
+});
+
+test('bugs/14-chat-template-lost: every companion file of the model goes along, and nothing else', async () => {
+  const base = path.join(await temporaryFolder(), 'base');
+  await cp(model, base, { recursive: true });
+  const companions = ['chat_template.jinja', 'chat_template.json', 'LICENSE', 'video_preprocessor_config.json'];
+  const others = [
+    'manifest.json',
+    'pytorch_model.bin',
+    'pytorch_model.bin.index.json',
+    'adapter_config.json',
+    '.hidden',
+  ];
+  const template = path.join('additional_chat_templates', 'rag.jinja');
+  await mkdir(path.join(base, 'additional_chat_templates'));
+  for (const name of [...companions, ...others, template]) await writeFile(path.join(base, name), `of ${name}`);
+
+  const output = path.join(await temporaryFolder(), 'merged');
+  const { outputs } = await mergeInto(output, { model: base });
+  const written = [
+    'config.json',
+    'model.safetensors',
+    'preprocessor_config.json',
+    'special_tokens_map.json',
+    'tokenizer.json',
+    'tokenizer_config.json',
+  ];
+  expect(outputs).toEqual([...companions, ...written, template].toSorted());
+  for (const name of [...companions, template])
+    expect(await readFile(path.join(output, name), 'utf8')).toBe(`of ${name}`);
+  // Over what is there already, too.
+  await expect(mergeInto(output, { model: base })).resolves.toMatchObject({ outputs });
 });
 
 test('only the adapted layers change, each by B A alpha / rank', async () => {
