@@ -1,10 +1,9 @@
 import path from 'node:path';
-import { Tokenizer as HuggingFaceTokenizer, replace, sequenceNormalizer } from 'tokenizers';
-import { z } from 'zod';
-import { fileExists } from '../../core/files.ts';
+import { AddedToken, Tokenizer as HuggingFaceTokenizer, replace, sequenceNormalizer } from 'tokenizers';
 import { InputError } from '../../core/input-error.ts';
 import { readJson } from '../../core/read-json.ts';
 import { BREAK } from './plain-text.ts';
+import { readTokenizerConfig, type TokenizerConfig, tokenizerSchema } from './tokenizer-config.ts';
 
 /** Text to token ids and back. */
 export interface Tokenizer {
@@ -21,49 +20,60 @@ export interface Tokenizer {
   tokenId(token: string): number | undefined;
   /** One more than the highest id. */
   vocabularySize: number;
+  /** Id of the token that begins a text: the one that the tokenizer's files name, or put before a whole text. */
+  beginToken?: number | undefined;
+  /** Ids of the tokens that end a text and fill a batch, where the tokenizer's files name them. */
+  endToken?: number | undefined;
+  padToken?: number | undefined;
 }
 
-const tokenizerSchema = z.looseObject({ model: z.looseObject({ type: z.string() }) });
-const settingsSchema = z.looseObject({
-  clean_up_tokenization_spaces: z.boolean().nullish(),
-  clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output: z.boolean().nullish(),
-});
-
 /**
- * Loads `tokenizer.json` and, if there, `tokenizer_config.json` of a model directory.
+ * Loads `tokenizer.json` of a model directory, and what the files beside it add to it. Ids are those of Python's
+ * `tokenizers`, of which this is the same code.
  *
- * @throws InputError naming the file that is missing or isn't a tokenizer.
+ * @throws InputError naming the file that is missing or isn't a tokenizer, or the field that is not supported.
  * @example
  * const tokenizer = await loadTokenizer('data/stage1');
  * await tokenizer.encode('a red bus');
  */
 export async function loadTokenizer(modelDirectory: string): Promise<Tokenizer> {
   const file = path.join(modelDirectory, 'tokenizer.json');
-  const { model } = await readJson(file, tokenizerSchema);
-  const settings = await readSettings(path.join(modelDirectory, 'tokenizer_config.json'));
-  const tokenizer = open(file);
+  const content = await readJson(file, tokenizerSchema);
+  const config = await readTokenizerConfig(modelDirectory, content);
+  const tokenizer = open(file, config);
   const encode = async (text: string, addSpecialTokens: boolean) =>
     (await tokenizer.encode(text, null, { addSpecialTokens })).getIds();
   const decode = decoderOf(tokenizer);
+  const tokenId = (token: string | undefined) =>
+    token === undefined ? undefined : (tokenizer.tokenToId(token) ?? undefined);
   return {
     encode: (text) => encode(text, false),
     encodeWhole: (text) => encode(text, true),
-    decode: cleansUp(model.type, settings) ? (ids) => withoutSpacesBeforePunctuation(decode(ids)) : decode,
-    tokenId: (token) => tokenizer.tokenToId(token) ?? undefined,
+    decode: config.cleansUp ? (ids) => withoutSpacesBeforePunctuation(decode(ids)) : decode,
+    tokenId,
     vocabularySize: Object.values(tokenizer.getVocab()).reduce((highest, id) => Math.max(highest, id), -1) + 1,
+    beginToken: tokenId(config.begin) ?? firstOf(await encode('a', true), await encode('a', false)),
+    endToken: tokenId(config.end),
+    padToken: tokenId(config.pad),
   };
 }
 
-async function readSettings(file: string): Promise<z.output<typeof settingsSchema>> {
-  return (await fileExists(file)) ? readJson(file, settingsSchema) : {};
+/** The first id of a whole text that is not one of the text. */
+function firstOf([whole]: readonly number[], [text]: readonly number[]): number | undefined {
+  return whole === text ? undefined : whole;
 }
 
-function open(file: string): HuggingFaceTokenizer {
+function open(file: string, { added }: TokenizerConfig): HuggingFaceTokenizer {
   try {
     const tokenizer = HuggingFaceTokenizer.fromFile(file);
     // The caller limits lengths and a batch pads: the ids of a text don't depend on either.
     tokenizer.disableTruncation();
     tokenizer.disablePadding();
+    tokenizer.addAddedTokens(
+      added.map(({ content, special, single_word: singleWord, lstrip: leftStrip, rstrip: rightStrip, normalized }) => {
+        return new AddedToken(content, special, { singleWord, leftStrip, rightStrip, normalized });
+      }),
+    );
     removeBreaks(tokenizer);
     return tokenizer;
   } catch (cause) {
@@ -89,12 +99,6 @@ function decoderOf(tokenizer: HuggingFaceTokenizer): Tokenizer['decode'] {
     const tokens = ids.flatMap((id) => tokenizer.idToToken(id) ?? []);
     return decoder ? decoder.decode(tokens) : tokens.join(' ');
   };
-}
-
-/** As transformers decides it: not for BPE, where it would remove spaces that were there. */
-function cleansUp(modelType: string, settings: z.output<typeof settingsSchema>): boolean {
-  const forced = settings.clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output ?? false;
-  return (settings.clean_up_tokenization_spaces ?? false) && (modelType !== 'BPE' || forced);
 }
 
 /** As `clean_up_tokenization` of transformers. */

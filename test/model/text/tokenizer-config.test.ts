@@ -1,0 +1,100 @@
+/**
+ * Every field of `tokenizer_config.json` and of the files beside it, changed one at a time: the ids, texts and special
+ * tokens that transformers gives (`test/fixtures/make-tokenizer-config-fixture.py`), or an error that names the field.
+ */
+import { readFileSync } from 'node:fs';
+import { cp, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { InputError } from '../../../src/core/input-error.ts';
+import { loadTokenizer } from '../../../src/model/text/tokenizer.ts';
+import { tokenizerConfigFields } from '../../../src/model/text/tokenizer-config.ts';
+import { temporaryFolder } from '../../helpers/temporary-folder.ts';
+
+const fixture = path.join(import.meta.dirname, '../../fixtures/tokenizer-config');
+
+interface Outcome {
+  begin: number | null;
+  end: number | null;
+  pad: number | null;
+  ids: number[][];
+  whole: number[][];
+  decoded: string[];
+  error?: string;
+}
+const { texts, expected, cases } = JSON.parse(readFileSync(path.join(fixture, 'cases.json'), 'utf8')) as {
+  texts: string[];
+  expected: Outcome;
+  /** A file that is null is not there. */
+  cases: { file: string; field: string; value: unknown; differs: Partial<Outcome> }[];
+};
+
+/** Refused although transformers takes it: it does there what is not done here, or may. */
+const refused = [
+  'split_special_tokens: true',
+  'auto_map: {"AutoTokenizer":[null,"tokenization_own.OwnTokenizer"]}',
+  'made_up_field: 1',
+];
+const isMadeUp = (value: unknown) => JSON.stringify(value).includes('made_up_field');
+
+async function directoryWith(file: string, field: string, value: unknown): Promise<string> {
+  const directory = await temporaryFolder();
+  for (const name of ['tokenizer.json', 'tokenizer_config.json']) {
+    if (name === file && value === null && field === 'the file') continue;
+    await cp(path.join(fixture, name), path.join(directory, name));
+  }
+  if (field === 'the file') {
+    if (value !== null) await writeFile(path.join(directory, file), JSON.stringify(value));
+    return directory;
+  }
+  const { [field]: _, ...rest } = JSON.parse(readFileSync(path.join(fixture, file), 'utf8')) as Record<string, unknown>;
+  const content = value === 'left out' ? rest : { ...rest, [field]: value };
+  await writeFile(path.join(directory, file), JSON.stringify(content));
+  return directory;
+}
+
+async function outcomeOf(directory: string, ids: readonly number[][]): Promise<Omit<Outcome, 'error'>> {
+  const tokenizer = await loadTokenizer(directory);
+  return {
+    begin: tokenizer.beginToken ?? null,
+    end: tokenizer.endToken ?? null,
+    pad: tokenizer.padToken ?? null,
+    ids: await Promise.all(texts.map((text) => tokenizer.encode(text))),
+    whole: await Promise.all(texts.map((text) => tokenizer.encodeWhole(text))),
+    decoded: ids.map((some) => tokenizer.decode(some)),
+  };
+}
+
+test('the directory as it is gives what transformers gives', async () => {
+  expect(await outcomeOf(fixture, expected.ids)).toEqual(expected);
+});
+
+test('every field that is said to be without effect was changed', () => {
+  const changed = new Set(cases.map(({ field }) => field));
+  const untried = Object.values(tokenizerConfigFields.withoutEffect).flatMap((fields) =>
+    fields.filter((field) => !changed.has(field)),
+  );
+  expect(untried).toEqual([]);
+});
+
+describe.each(cases)('$file: $field = $value', ({ file, field, value, differs }) => {
+  const change = `${field}: ${JSON.stringify(value)}`;
+  const isRefused = differs.error !== undefined || refused.includes(change) || isMadeUp(value);
+
+  test(isRefused ? 'is refused by name' : 'gives what transformers gives', async () => {
+    const directory = await directoryWith(file, field, value);
+    if (isRefused) {
+      const error = await loadTokenizer(directory).catch((reason: unknown) => reason);
+      expect(error).toBeInstanceOf(InputError);
+      expect((error as Error).message).toContain(path.join(directory, file));
+      if (differs.error === undefined)
+        expect((error as Error).message).toContain(isMadeUp(value) ? 'made_up_field' : field);
+      return;
+    }
+    const { begin, ...wanted } = { ...expected, ...differs };
+    // Where no file names a begin token, it is the one that is put before a whole text.
+    const [whole, text] = [wanted.whole[0]?.[0], wanted.ids[0]?.[0]];
+    const wantedBegin = begin ?? (whole === text ? null : whole);
+    expect(await outcomeOf(directory, wanted.ids)).toEqual({ ...wanted, begin: wantedBegin });
+  });
+});
