@@ -40,11 +40,13 @@ export function answerQma(choices: readonly string[], correct: number): string {
   return `${answerStem(choices, correct)}.`;
 }
 
-/** QMAE: the answer, then the explanation, which is the longest rationale. */
+/**
+ * QMAE: the answer, then the explanation, which is the longest rationale, the first of several. Its heading stays, such as
+ * `Explanation:` in generated samples: the reference system trains with it.
+ */
 export function answerQmae(choices: readonly string[], correct: number, rationales: readonly string[]): string {
-  const longest = rationales
-    .map((rationale) => rationale.replace(/^Explanations?:\s*/i, '').trim())
-    .reduce((best, rationale) => (rationale.length > best.length ? rationale : best), '');
+  const characters = (text: string) => [...text].length;
+  const longest = rationales.reduce((best, text) => (characters(text) > characters(best) ? text : best), '');
   const answer = answerQma(choices, correct);
   return longest === '' ? answer : `${answer} ${longest}`;
 }

@@ -15,10 +15,13 @@ it('answers with letter and choice', () => {
   expect(answerQma(choices, 2)).toBe('The answer is (C) cup.');
 });
 
-it('explains with the longest rationale, without its heading', () => {
+it('explains with the longest rationale, its heading included, as the reference system trains', () => {
   expect(answerQmae(choices, 0, ['It purrs.', 'Explanations: It purrs and has whiskers.', 'A cat.'])).toBe(
-    'The answer is (A) cat. It purrs and has whiskers.',
+    'The answer is (A) cat. Explanations: It purrs and has whiskers.',
   );
+  expect(answerQmae(choices, 0, ['It purrs.', 'It meows.'])).toBe('The answer is (A) cat. It purrs.');
+  // Six characters in Python, eight units in JavaScript.
+  expect(answerQmae(choices, 0, ['ab 𝕔 𝕕', 'abcdefg'])).toBe('The answer is (A) cat. abcdefg');
   expect(answerQmae(choices, 0, [])).toBe('The answer is (A) cat.');
 });
 
