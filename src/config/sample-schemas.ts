@@ -13,6 +13,12 @@ export const samplingSchema = z.strictObject({
   requests: count.default(10_000).describe('Requests to the teacher in a round.'),
   nearestImages: count.default(1000).describe("Number of images nearest to a bad case's image that one is drawn from."),
   maximumBoxes: count.default(10).describe('Images with more boxes are skipped.'),
+  pool: z
+    .enum(['described', 'all'])
+    .default('described')
+    .describe(
+      'Images that new samples are about. described: those with captions and boxes. all: those without too, as in the reference; images with too many boxes count among the nearest, and the whole draw is repeated when one is drawn.',
+    ),
   embeddings: z
     .strictObject({
       model: z.string().min(1).describe('Directory of a CLIP model in Hugging Face format.'),

@@ -48,14 +48,16 @@ export interface SampledRequests {
  * type as in-context examples, and an image, alternately from the images nearest to the first example's image and from all
  * images. No image is drawn twice, nor one of an earlier round. The same input gives the same requests.
  *
+ * With the pool `all` the question type is drawn again too when the image is one that can't be drawn, as in the reference
+ * system (`engine_pipeline/step2_query_construct.py`): types whose near images are used up are drawn less.
+ *
  * @param input.strategy `adaptive` draws question types by weight, but none with fewer bad cases than `inContextExamples`, as
  * the reference system does; `uniform`, for the ablation, draws all with the same chance, and shows the bad cases there are
  * @param input.requests how many to draw
  * @param input.badCases question type → bad cases
  * @param input.weights question type → weight; question types without a weight are never drawn
- * @param input.images the pool
+ * @param input.images those of the annotations, of which `imagesInPool` are drawn
  * @param input.nearest image of a bad case → image ids of the pool, closest first; they count as equally near
- * @param input.maximumBoxes images with more boxes are left out, as are images without boxes or captions
  */
 export function sampleRequests(input: {
   strategy: 'adaptive' | 'uniform';
@@ -65,13 +67,15 @@ export function sampleRequests(input: {
   images: readonly CocoImage[];
   usedImageIds: ReadonlySet<number>;
   nearest: (badCaseImageId: number) => readonly number[];
+  pool: PoolRules['pool'];
   maximumBoxes: number;
   inContextExamples: number;
   promptVersion: string;
   seed: number | string;
 }): SampledRequests {
   const random = seededRandom(input.seed).fork('sample');
-  const pool = imagePool(freeImages(input));
+  const inPool = imagesInPool(input.images, input);
+  const pool = imagePool(freeImages(inPool, input));
   const drawQuestionType = questionTypeDrawer(
     input.strategy === 'uniform' ? {} : drawableWeights(input),
     Object.keys(input.weights),
@@ -79,13 +83,22 @@ export function sampleRequests(input: {
 
   const requests: GenerationRequest[] = [];
   const requestsByType: Record<string, number> = {};
+  let redraws = 0;
   while (requests.length < input.requests && pool.size() > 0) {
     const questionType = drawQuestionType(random);
     if (questionType === undefined) break;
     const examples = random.shuffle(input.badCases[questionType] ?? []).slice(0, input.inContextExamples);
     const anchor = examples[0];
-    const near = requests.length % 2 === 0 && anchor ? pool.onlyFree(input.nearest(imageIdOf(anchor))) : [];
-    const imageId = near.length > 0 ? random.pick(near) : pool.pick(random);
+    const wanted = requests.length % 2 === 0 && anchor ? input.nearest(imageIdOf(anchor)) : [];
+    const drawsAny = input.pool === 'all' && redraws < mostRedraws;
+    const near = drawsAny ? wanted : pool.onlyFree(wanted);
+    const others = () => (drawsAny ? random.pick(inPool).id : pool.pick(random));
+    const imageId = near.length > 0 ? random.pick(near) : others();
+    if (!pool.isFree(imageId)) {
+      redraws += 1;
+      continue;
+    }
+    redraws = 0;
     pool.take(imageId);
 
     const content = {
@@ -102,14 +115,14 @@ export function sampleRequests(input: {
   return { requests, exhausted: requests.length < input.requests, requestsByType };
 }
 
-function freeImages(input: {
-  images: readonly CocoImage[];
-  usedImageIds: ReadonlySet<number>;
-  maximumBoxes: number;
-}): number[] {
-  return suitableImages(input.images, input.maximumBoxes)
-    .map(({ id }) => id)
-    .filter((id) => !input.usedImageIds.has(id));
+/** So many draws in a row that give no image, and then one that can be drawn is: the reference system would never end. */
+const mostRedraws = 10_000;
+
+function freeImages(
+  inPool: readonly CocoImage[],
+  { usedImageIds, maximumBoxes }: { usedImageIds: ReadonlySet<number>; maximumBoxes: number },
+): number[] {
+  return inPool.filter(({ id, boxCount }) => boxCount <= maximumBoxes && !usedImageIds.has(id)).map(({ id }) => id);
 }
 
 /**
@@ -149,14 +162,26 @@ export function imageIdOf(badCase: BadCaseExample): number {
   return Number(digits);
 }
 
-/** The images that a question can be written about: with captions, and with boxes but not too many. */
-export function suitableImages(images: readonly CocoImage[], maximumBoxes: number): CocoImage[] {
+/** What `sampling` says about the images that new samples are about. */
+export interface PoolRules {
+  /** `described`: images with captions and boxes, but not too many; `all`: those without any too. */
+  pool: 'described' | 'all';
+  maximumBoxes: number;
+}
+
+/**
+ * The images that are compared with those of bad cases. With `all` these are also the ones with too many boxes, which are
+ * never drawn, as in the reference system.
+ */
+export function imagesInPool(images: readonly CocoImage[], { pool, maximumBoxes }: PoolRules): readonly CocoImage[] {
+  if (pool === 'all') return images;
   return images.filter(({ boxCount, captionCount }) => boxCount > 0 && boxCount <= maximumBoxes && captionCount > 0);
 }
 
 /** The images that may still be drawn. Drawing and removing take constant time. */
 interface ImagePool {
   size(): number;
+  isFree(imageId: number): boolean;
   /** The given images that may still be drawn, in the given order. */
   onlyFree(imageIds: readonly number[]): number[];
   /** A free image, each as likely as the others. */
@@ -170,6 +195,7 @@ function imagePool(imageIds: readonly number[]): ImagePool {
   const positions = new Map(free.map((id, position) => [id, position]));
   return {
     size: () => free.length,
+    isFree: (imageId) => positions.has(imageId),
     onlyFree: (candidates) => candidates.filter((id) => positions.has(id)),
     pick: (random) => random.pick(free),
     take(imageId) {

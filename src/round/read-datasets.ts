@@ -9,7 +9,7 @@ import { InputError } from '../core/input-error.ts';
 import type { Benchmark } from '../evaluation/benchmarks/benchmark.ts';
 import { benchmarkNames, benchmarkOf } from '../evaluation/benchmarks/index.ts';
 import { readQuestionTypes } from '../generation/question-types.ts';
-import { suitableImages } from '../generation/sample-requests.ts';
+import { imagesInPool } from '../generation/sample-requests.ts';
 import { readPromptTemplate } from '../teacher/prompt-template.ts';
 import { type DataProblem, pathUnder, problemOf } from './data-problem.ts';
 import { poolImages, withPool } from './dataset-paths.ts';
@@ -93,7 +93,7 @@ export async function readDatasets(
   }
   await attempt(() =>
     withPool(config, async (coco) => {
-      for (const { fileName, width, height } of suitableImages(await coco.list(), config.sampling.maximumBoxes)) {
+      for (const { fileName, width, height } of imagesInPool(await coco.list(), config.sampling)) {
         use({ file: join(poolImages(config), fileName), width, height });
       }
     }),

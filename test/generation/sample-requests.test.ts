@@ -26,6 +26,7 @@ function sample(values: Partial<Input> = {}) {
     images: manyImages(1000),
     usedImageIds: new Set(),
     nearest: () => [],
+    pool: 'described',
     maximumBoxes: 10,
     inContextExamples: 2,
     promptVersion: 'generate-v1',
@@ -119,6 +120,37 @@ describe('images', () => {
     const { requests, exhausted } = sample({ images: manyImages(30) });
     expect(requests).toHaveLength(30);
     expect(exhausted).toBe(true);
+  });
+});
+
+describe('the pool of all images, as in the reference system', () => {
+  const box = { category: 'cat', box: [0, 0, 9, 9] as [number, number, number, number] };
+  const crowded = { id: 2, boxes: Array(11).fill(box) };
+
+  test('has images without boxes or captions; those with too many boxes are never drawn', () => {
+    const images = [{ id: 1, boxes: [] }, crowded, { id: 3, captions: [] }, { id: 4 }].map(annotatedImage);
+    const { requests, exhausted } = sample({ pool: 'all', images, requests: 4, nearest: () => [2, 1] });
+    expect(requests.map(({ image_id }) => image_id).sort()).toEqual([1, 3, 4]);
+    expect(exhausted).toBe(true);
+  });
+
+  test('repeats the whole draw, question type included, when the image can’t be drawn', () => {
+    // All that is near to the bad cases of image_topic is used or has too many boxes.
+    const nearest = (imageId: number) => (imageId === 9004 ? [1, 2] : manyImages(900).map(({ id }) => id + 10));
+    const images = [annotatedImage(crowded), ...manyImages(1000).filter(({ id }) => id !== 2)];
+    const { requests } = sample({ pool: 'all', images, nearest, usedImageIds: new Set([1]), inContextExamples: 1 });
+    expect(requests).toHaveLength(100);
+    const sources = requests.map(({ source }) => source);
+    expect(sources).toEqual(Array(50).fill(['nearest', 'random']).flat());
+    const near = requests.filter(({ source }) => source === 'nearest');
+    expect(new Set(near.map(({ question_type }) => question_type))).toEqual(new Set(['image_scene']));
+    const others = requests.filter(({ source }) => source === 'random');
+    expect(new Set(others.map(({ question_type }) => question_type))).toEqual(new Set(['image_scene', 'image_topic']));
+  });
+
+  test('ends where the reference system would not: when nothing near is left, any image is drawn', () => {
+    const { requests } = sample({ pool: 'all', images: manyImages(20), requests: 20, nearest: () => [7] });
+    expect(requests).toHaveLength(20);
   });
 });
 

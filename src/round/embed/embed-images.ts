@@ -5,7 +5,7 @@ import type { Manifest } from '../../core/manifest.ts';
 import { hashInputFile } from '../../core/read-json.ts';
 import { writeJson } from '../../core/write-file.ts';
 import { aokvqaImagePath, readAokvqa } from '../../datasets/aokvqa.ts';
-import { suitableImages } from '../../generation/sample-requests.ts';
+import { imagesInPool } from '../../generation/sample-requests.ts';
 import { runTrainerStep } from '../../trainer/supervisor/trainer-step.ts';
 import { baseModelHash, hashModelFiles, isBuiltInFamily } from '../base-model.ts';
 import { poolAnnotations, poolImages, type QuestionSet, questionSet, withPool } from '../dataset-paths.ts';
@@ -30,7 +30,7 @@ export async function whatIsEmbedded({
     captions: await hashInputFile(annotations.captions),
     questions: await hashInputFile(questions.file),
     limit: questions.limit,
-    maximumBoxes: config.sampling.maximumBoxes,
+    ...(config.sampling.pool === 'all' ? { pool: 'all' } : { maximumBoxes: config.sampling.maximumBoxes }),
   };
   return { inputs, cached: join(config.cacheDirectory, 'embeddings', hashValue(inputs).slice(0, 32)) };
 }
@@ -40,7 +40,7 @@ export async function listImages({
   config,
 }: Pick<StepContext, 'config'>): Promise<{ ids: EmbeddedImageIds; images: string[] }> {
   const questions = questionSet(config, 'validation') as QuestionSet;
-  const pool = await withPool(config, async (coco) => suitableImages(await coco.list(), config.sampling.maximumBoxes));
+  const pool = await withPool(config, async (coco) => imagesInPool(await coco.list(), config.sampling));
   const asked = (await readAokvqa(questions.file)).slice(0, questions.limit);
   const validation = [...new Set(asked.map((question) => question.image_id))].sort((left, right) => left - right);
   return {
