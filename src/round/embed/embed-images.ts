@@ -6,6 +6,7 @@ import { hashInputFile } from '../../core/read-json.ts';
 import { writeJson } from '../../core/write-file.ts';
 import { aokvqaImagePath, readAokvqa } from '../../datasets/aokvqa.ts';
 import { imagesInPool } from '../../generation/sample-requests.ts';
+import { trainerVersion } from '../../trainer/protocol.ts';
 import { runTrainerStep } from '../../trainer/supervisor/trainer-step.ts';
 import { baseModelHash, hashModelFiles, isBuiltInFamily } from '../base-model.ts';
 import { poolAnnotations, poolImages, type QuestionSet, questionSet, withPool } from '../dataset-paths.ts';
@@ -25,6 +26,8 @@ export async function whatIsEmbedded({
   const questions = questionSet(config, 'validation') as QuestionSet;
   const clip = config.sampling.embeddings?.model;
   const inputs = {
+    // The step's inputs are the same whether the rows are computed, which adds this to them, or taken from the cache.
+    trainerVersion,
     model: clip === undefined ? await baseModelHash(config) : hashValue(await hashModelFiles(clip)),
     instances: await hashInputFile(annotations.instances),
     captions: await hashInputFile(annotations.captions),
