@@ -1,5 +1,7 @@
 import Table from 'cli-table3';
 import type { Command } from 'commander';
+import { InputError } from '../src/core/input-error.ts';
+import type { AokvqaPredictions } from '../src/evaluation/aokvqa-predictions.ts';
 
 /** Adds `dataengine score`. */
 export function addScoreCommand(program: Command): void {
@@ -17,6 +19,7 @@ export function addScoreCommand(program: Command): void {
       const { readAokvqa } = await import('../src/datasets/aokvqa.ts');
       const questions = await readAokvqa(questionFile);
       const predictions = await readAokvqaPredictions(file);
+      refuseUnpredicted(file, predictions);
       const counts = {
         questions: questions.length,
         predicted: questions.filter(({ question_id }) => Object.hasOwn(predictions, question_id)).length,
@@ -26,6 +29,17 @@ export function addScoreCommand(program: Command): void {
       const scores = { ...scoreAokvqaPredictions(questions, predictions), ...counts };
       process.stdout.write(`${json ? JSON.stringify(scores) : formatScore(scores)}\n`);
     });
+}
+
+/** @throws InputError when no question has an answer in either setting */
+function refuseUnpredicted(file: string, predictions: AokvqaPredictions): void {
+  const isPredicted = Object.values(predictions).some((answers) => Object.keys(answers).length > 0);
+  if (isPredicted) return;
+  throw new InputError({
+    file,
+    problem: 'has no predictions',
+    remedy: 'Give each question id its `multiple_choice`, its `direct_answer`, or both',
+  });
 }
 
 interface PredictionScores {

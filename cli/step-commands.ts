@@ -76,9 +76,8 @@ export function describeOutcome(
   { seconds, reused, cost, currency, ...results }: StepOutcome & { cost?: number; currency?: string | undefined },
 ): string {
   const time = reused ? 'was already done from the same inputs' : `done in ${formatSeconds(seconds)}`;
-  const lines = Object.entries(results).map(
-    ([key, value]) => `  ${key}: ${typeof value === 'object' ? JSON.stringify(value) : value}`,
-  );
+  const known = Object.entries(results).filter(([, value]) => value !== undefined);
+  const lines = known.map(([key, value]) => `  ${key}: ${typeof value === 'object' ? JSON.stringify(value) : value}`);
   if (cost !== undefined && currency !== undefined) lines.push(`  cost: ${cost.toFixed(2)} ${currency}`);
   return [`${name} ${time}`, ...lines].join('\n');
 }

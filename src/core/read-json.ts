@@ -77,13 +77,13 @@ export function parseJson<S extends z.ZodType>(
 }
 
 /**
- * Reads a text file that a person named.
+ * Reads a text file that a person named. A byte order mark at its start, as some editors write, is not part of the text.
  *
  * @throws InputError when it is missing, is a folder, or may not be read.
  */
 export async function readTextFile(file: string): Promise<string> {
   try {
-    return await readFile(file, 'utf8');
+    return (await readFile(file, 'utf8')).replace(/^\ufeff/, '');
   } catch (cause) {
     throw inputErrorOfFile(file, cause);
   }

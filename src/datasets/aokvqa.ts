@@ -1,28 +1,47 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { InputError } from '../core/input-error.ts';
-import { readJson } from '../core/read-json.ts';
+import { layoutName, readLayout } from './known-layouts.ts';
 import { checkCorrectChoice, choicesSchema, streamQuestions, trainingQuestionSchema } from './question-records.ts';
 import type { QuestionRecord, TrainDataset } from './train-dataset.ts';
 
+const questionSchema = z.object({
+  split: z.string().optional(),
+  image_id: z.int().nonnegative().describe("COCO's"),
+  question_id: z.string().min(1).describe('Unique in the file'),
+  question: z.string(),
+  choices: choicesSchema,
+  correct_choice_idx: z.int().describe('Place of the correct choice, from 0'),
+  direct_answers: z.array(z.string()).describe('Of ten people'),
+  difficult_direct_answer: z.boolean().default(false).describe('Does not count for direct answers'),
+  rationales: z.array(z.string()),
+  question_type: z.string().optional().describe('In classified files; the teacher classifies the others'),
+});
+
 /** A question that a model is scored on. */
-export const aokvqaQuestionSchema = z
-  .object({
-    split: z.string().optional(),
-    image_id: z.int().nonnegative().describe("COCO's"),
-    question_id: z.string().min(1).describe('Unique in the file'),
-    question: z.string(),
-    choices: choicesSchema,
-    correct_choice_idx: z.int().describe('Place of the correct choice, from 0'),
-    direct_answers: z.array(z.string()).describe('Of ten people'),
-    difficult_direct_answer: z.boolean().default(false).describe('Does not count for direct answers'),
-    rationales: z.array(z.string()),
-    question_type: z.string().optional().describe('In classified files; the teacher classifies the others'),
-  })
-  .superRefine(checkCorrectChoice);
+export const aokvqaQuestionSchema = questionSchema.superRefine(checkCorrectChoice);
+
+const answerFields = ['correct_choice_idx', 'direct_answers', 'rationales'] as const;
+
+/** A question of the test split, which has no answers, or of any other. */
+const askedSchema = questionSchema
+  .partial({ correct_choice_idx: true, direct_answers: true, rationales: true })
+  .superRefine(({ choices, correct_choice_idx }, context) => {
+    if (correct_choice_idx !== undefined) checkCorrectChoice({ choices, correct_choice_idx }, context);
+  });
 
 /** One question, with A-OKVQA's own field names (https://github.com/allenai/aokvqa). */
 export type AokvqaQuestion = z.output<typeof aokvqaQuestionSchema>;
+
+/** The same, of which the answers may not be known. */
+export type AskedAokvqaQuestion = z.output<typeof askedSchema>;
+
+type Answers = Pick<AokvqaQuestion, 'correct_choice_idx' | 'direct_answers'>;
+
+/** Whether a question can be scored. */
+export function hasAnswers<Q extends AskedAokvqaQuestion>(question: Q): question is Q & Answers {
+  return question.correct_choice_idx !== undefined && question.direct_answers !== undefined;
+}
 
 /**
  * Reads an A-OKVQA file that has answers, such as `aokvqa_v1p0_train.json`, or the reference system's
@@ -31,7 +50,21 @@ export type AokvqaQuestion = z.output<typeof aokvqaQuestionSchema>;
  * @throws InputError naming line or field, such as `[12].correct_choice_idx` when it is out of range.
  */
 export async function readAokvqa(file: string): Promise<AokvqaQuestion[]> {
-  const questions = await readJson(file, z.array(aokvqaQuestionSchema));
+  const questions = await readAskedAokvqa(file);
+  if (questions.length > 0 && questions.every(({ correct_choice_idx }) => correct_choice_idx === undefined)) {
+    const remedy = 'Name a split with answers; a split without can be predicted (docs/benchmarks.md)';
+    throw new InputError({ file, problem: 'has no answers', remedy });
+  }
+  return questions.map((question, index) => {
+    const missing = answerFields.find((field) => question[field] === undefined);
+    if (missing === undefined) return question as AokvqaQuestion;
+    throw new InputError({ file, field: `[${index}].${missing}`, problem: 'is missing', remedy: 'Correct this value' });
+  });
+}
+
+/** Reads an A-OKVQA file with or without answers. @throws InputError naming line or field of what is wrong */
+export async function readAskedAokvqa(file: string): Promise<AskedAokvqaQuestion[]> {
+  const questions = await readLayout(file, layoutName.aokvqa, z.array(askedSchema));
   const places = new Map<string, number>();
   for (const [index, { question_id }] of questions.entries()) {
     const earlier = places.get(question_id);

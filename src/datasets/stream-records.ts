@@ -6,6 +6,7 @@ import { type ElementBytes, RecordScanner, ScanError } from './record-scanner.ts
 
 const PIECE = 1024 * 1024;
 const LINE_BREAK = 0x0a;
+const BYTE_ORDER_MARK = Buffer.from('\ufeff');
 
 /** One element of an array of a JSON file, checked. */
 export interface StreamedRecord<T> {
@@ -29,9 +30,11 @@ export async function* streamRecords<Schemas extends Record<string, z.ZodType>>(
   schemas: Schemas,
 ): AsyncGenerator<StreamedRecord<z.output<Schemas[keyof Schemas]>>[]> {
   const scanner = new RecordScanner(Object.keys(schemas));
+  let isFirst = true;
   try {
-    for await (const piece of createReadStream(file, { highWaterMark: PIECE })) {
-      const elements = scanner.push(piece as Buffer);
+    for await (const piece of createReadStream(file, { highWaterMark: PIECE }) as AsyncIterable<Buffer>) {
+      const elements = scanner.push(isFirst ? blankByteOrderMark(piece) : piece);
+      isFirst = false;
       if (elements.length === 0) continue;
       const batch: StreamedRecord<z.output<Schemas[keyof Schemas]>>[] = [];
       for (const element of elements) {
@@ -49,6 +52,11 @@ export async function* streamRecords<Schemas extends Record<string, z.ZodType>>(
   }
   const missing = Object.keys(schemas).find((key) => !scanner.found.has(key));
   if (missing !== undefined) throw notThisKind(file, missing);
+}
+
+/** Some editors write a byte order mark at the start of a file. Blanks in its place leave all offsets as they are. */
+function blankByteOrderMark(piece: Buffer): Buffer {
+  return piece.subarray(0, 3).equals(BYTE_ORDER_MARK) ? piece.fill(0x20, 0, 3) : piece;
 }
 
 async function checkElement<S extends z.ZodType>(

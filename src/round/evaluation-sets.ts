@@ -22,6 +22,8 @@ export interface EvaluationSet {
   /** Without images. */
   blind: boolean;
   answerMode: AnswerMode;
+  /** A round is judged by its answers. */
+  answersRequired?: boolean;
 }
 
 /**
@@ -50,7 +52,7 @@ export function configuredSets(config: Config): EvaluationSet[] {
   const splits = configuredSplits(config).map((name): EvaluationSet => {
     const { file, images, limit } = questionSet(config, name) as QuestionSet;
     const answerMode = config.evaluate.directAnswers === 'generated' ? 'generated' : 'ranked';
-    return { name, benchmark: 'aokvqa', file, images, limit, blind: false, answerMode };
+    return { name, benchmark: 'aokvqa', file, images, limit, blind: false, answerMode, answersRequired: true };
   });
   const named = config.evaluate.benchmarks.map(
     ({ benchmark, name, file, images, limit, blind, answers }): EvaluationSet => ({

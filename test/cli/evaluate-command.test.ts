@@ -1,9 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { createProgram } from '../../cli/program.ts';
 import { readJsonLines } from '../../src/core/read-json.ts';
+import { type AokvqaQuestion, readAokvqa } from '../../src/datasets/aokvqa.ts';
+import { readAokvqaPredictions } from '../../src/evaluation/aokvqa-predictions.ts';
 import { readScores } from '../../src/evaluation/evaluation-files.ts';
 import { evaluationAnswerSchema } from '../../src/trainer/protocol.ts';
 import { maximumDifference } from '../helpers/jobs.ts';
@@ -65,6 +67,17 @@ describe('dataengine evaluate --benchmark', { timeout: 120_000 }, () => {
     const answers = await answersIn(output);
     expect(answers).toHaveLength(2);
     for (const { text } of answers) expect(text).toBeTypeOf('string');
+  });
+
+  test("predicts a split without answers for A-OKVQA's leaderboard", async () => {
+    const [question] = (await readAokvqa(tiny.file)) as [AokvqaQuestion];
+    const { correct_choice_idx, direct_answers, difficult_direct_answer, rationales, ...asked } = question;
+    const file = join(await temporaryFolder(), 'aokvqa_v1p0_test.json');
+    await writeFile(file, JSON.stringify([asked]));
+    const { output, printed } = await evaluate('--benchmark', 'aokvqa', '--file', file, '--images', tiny.images);
+    expect(printed).toContain('The file has no answers: nothing to score.');
+    const predictions = await readAokvqaPredictions(join(output, 'aokvqa_predictions.json'));
+    expect(asked.choices).toContain(predictions[asked.question_id]?.multiple_choice);
   });
 
   test('rejects written answers for a benchmark that is only ranked, and an unknown way', async () => {

@@ -39,3 +39,7 @@ test('or as a table that names questions without a prediction, and predictions w
   expect(table).toMatch(/multipleChoice\s*│\s*50\.00/);
   expect(table).toMatch(/directAnswer\s*│\s*–/);
 });
+
+test.each([{}, { a: {} }])('a file without predictions is refused: %j', async (nothing) => {
+  await expect(score(nothing)).rejects.toMatchObject({ name: 'InputError', problem: 'has no predictions' });
+});

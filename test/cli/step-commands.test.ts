@@ -14,3 +14,8 @@ test('a cost has its currency; that of a teacher that is free, which has none, i
   expect(describeOutcome('generate', { ...generated, cost: 58.2 })).not.toContain('cost');
   expect(describeOutcome('generate', { ...generated, cost: 58.2, currency: 'USD' })).toContain('  cost: 58.20 USD');
 });
+
+test('a score that there is none of is left out', () => {
+  const scored = { ...generated, multipleChoice: 50, testMultipleChoice: undefined };
+  expect(describeOutcome('evaluate', scored).split('\n').slice(1)).toEqual(['  answers: 6', '  multipleChoice: 50']);
+});

@@ -24,6 +24,14 @@ describe('readJson', () => {
     expect(await readJson(file, questions)).toEqual([{ question: 'Why?', correct_choice_idx: 2 }]);
   });
 
+  it.each(['json', 'jsonl'])('takes a byte order mark at the start of a .%s for no part of the file', async (kind) => {
+    const file = join(await temporaryFolder(), `val.${kind}`);
+    const record = { question: 'Why?', correct_choice_idx: 2 };
+    await writeFile(file, `\ufeff${JSON.stringify(kind === 'json' ? [record] : record)}\n`);
+    const read = kind === 'json' ? readJson(file, questions) : readJsonLines(file, questions.element);
+    expect(await read).toEqual([record]);
+  });
+
   it('names a missing file', async () => {
     const file = join(await temporaryFolder(), 'val.json');
     await expect(readJson(file, questions)).rejects.toThrow(

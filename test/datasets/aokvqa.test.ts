@@ -31,6 +31,22 @@ describe('readAokvqa', () => {
     expect(await readAokvqa(await questionFile(records))).toEqual(records);
   });
 
+  it('reads bugs/16-small/bom.json, which starts with a byte order mark', async () => {
+    expect(await readAokvqa('test/fixtures/bugs/16-small/bom.json')).toHaveLength(3);
+  });
+
+  it('refuses aokvqa_test_split.json, which has no answers', async () => {
+    await expect(readAokvqa('test/fixtures/fidelity/aokvqa_test_split.json')).rejects.toMatchObject({
+      name: 'InputError',
+      problem: 'has no answers',
+    });
+  });
+
+  it('names a field that a record with answers lacks', async () => {
+    const file = await questionFile([question(), question({ question_id: 'other', direct_answers: undefined })]);
+    await expect(readAokvqa(file)).rejects.toMatchObject({ field: '[1].direct_answers', problem: 'is missing' });
+  });
+
   it.each(['aokvqa_no_split.json', 'aokvqa_as_extending_md.json'])('reads %s', async (name) => {
     const questions = await readAokvqa(new URL(`../fixtures/fidelity/${name}`, import.meta.url).pathname);
     expect(questions).toMatchObject([

@@ -88,6 +88,14 @@ describe('streamRecords', () => {
     await expect(read('[{"id": 1}, {"id": "x"}]', { '': schema })).rejects.toThrow(/: \[1\]\.id: /);
   });
 
+  it('takes a byte order mark at the start for no part of the file', async () => {
+    const file = 'test/fixtures/bugs/16-small/bom.json';
+    const ids: string[] = [];
+    for await (const batch of streamRecords(file, { '': z.object({ question_id: z.string() }) }))
+      ids.push(...batch.map(({ value }) => value.question_id));
+    expect(ids).toEqual(['22jbM6gDxdaMaunuzgrsBB', '2Aq5RiEn7eyfWjEbpuYT2o', '2Br4bJfKY7SQM9DECrqqeG']);
+  });
+
   it('names line and column inside an element', async () => {
     const text = '{"a": [\n  {"id": 1},\n  {"id": "ü", "x": }\n]}';
     await expect(read(text, { a: schema })).rejects.toThrow(/records\.json:3:20: is not valid JSON/);

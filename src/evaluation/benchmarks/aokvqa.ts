@@ -4,11 +4,18 @@
  */
 import { basename, dirname, join } from 'node:path';
 import { writeJson } from '../../core/write-file.ts';
-import { type AokvqaQuestion, aokvqaDownloads, aokvqaImagePath, readAokvqa } from '../../datasets/aokvqa.ts';
+import {
+  type AskedAokvqaQuestion,
+  aokvqaDownloads,
+  aokvqaImagePath,
+  hasAnswers,
+  readAokvqa,
+  readAskedAokvqa,
+} from '../../datasets/aokvqa.ts';
 import { ANSWER_START, answerStem, listedQuestion } from '../../datasets/question-text.ts';
 import type { AokvqaPredictions } from '../aokvqa-predictions.ts';
 import { badCasePrompt, type EvaluatedQuestion, isRight } from '../bad-cases.ts';
-import { type AnsweredQuestion, type Benchmark, requireImageFolder } from './benchmark.ts';
+import { type AnsweredQuestion, type Benchmark, type Measures, requireImageFolder } from './benchmark.ts';
 
 const aokvqaResultsFile = 'aokvqa_eval.json';
 const aokvqaPredictionsFile = 'aokvqa_predictions.json';
@@ -16,7 +23,7 @@ const aokvqaPredictionsFile = 'aokvqa_predictions.json';
 /** Enough for `The answer is` and the few words of a direct answer. */
 const MAXIMUM_NEW_TOKENS = 24;
 
-type Question = AokvqaQuestion & { id: string; image: string };
+type Question = AskedAokvqaQuestion & { id: string; image: string };
 
 export const aokvqa: Benchmark<Question> = {
   title: 'A-OKVQA',
@@ -25,10 +32,10 @@ export const aokvqa: Benchmark<Question> = {
   downloads: aokvqaDownloads,
 
   async read(source) {
-    const { file, limit } = source;
+    const { file, limit, answersRequired } = source;
     const images = requireImageFolder(source);
-    const questions = (await readAokvqa(file)).slice(0, limit);
-    return questions.map((question) => ({
+    const questions: AskedAokvqaQuestion[] = await (answersRequired ? readAokvqa : readAskedAokvqa)(file);
+    return questions.slice(0, limit).map((question) => ({
       ...question,
       id: question.question_id,
       image: aokvqaImagePath(images, question.image_id),
@@ -46,16 +53,19 @@ export const aokvqa: Benchmark<Question> = {
 
   content: ({ question, choices, image_id: imageId }) => ({ question, choices, imageId }),
 
-  score(answered) {
+  // The test split has no answers: there is nothing to score, only predictions to hand in.
+  score(answered): Measures {
+    const scored = answered.filter(isScored);
+    if (scored.length === 0) return {};
     const groupsOf = ({ question_type }: Question) =>
       question_type === undefined ? undefined : { 'question type': question_type };
     return {
-      multipleChoice: answered.map(({ question, choice }) => ({
+      multipleChoice: scored.map(({ question, choice }) => ({
         id: question.id,
         score: choice !== undefined && isRight({ ...question, model_choice_idx: choice }) ? 1 : 0,
         groups: groupsOf(question),
       })),
-      directAnswer: answered
+      directAnswer: scored
         .filter(({ question }) => !question.difficult_direct_answer)
         .map((one) => ({
           id: one.question.id,
@@ -66,17 +76,24 @@ export const aokvqa: Benchmark<Question> = {
   },
 
   async write(answered, folder) {
-    await writeJson(join(folder, aokvqaResultsFile), answered.map(recordOf));
     await writeJson(join(folder, aokvqaPredictionsFile), predictionsOf(answered));
+    if (!answered.every(isScored)) return [aokvqaPredictionsFile];
+    await writeJson(join(folder, aokvqaResultsFile), answered.map(recordOf));
     return [aokvqaResultsFile, aokvqaPredictionsFile];
   },
 };
 
+type Scored = AnsweredQuestion<Question & { correct_choice_idx: number; direct_answers: string[] }>;
+
+function isScored(answered: AnsweredQuestion<Question>): answered is Scored {
+  return hasAnswers(answered.question);
+}
+
 function predictionsOf(answered: readonly AnsweredQuestion<Question>[]): AokvqaPredictions {
   return Object.fromEntries(
     answered.map((one) => {
-      const { question_id, model_answer } = recordOf(one);
-      return [question_id, { multiple_choice: model_answer, direct_answer: directAnswerOf(one) }];
+      const { id, choices } = one.question;
+      return [id, { multiple_choice: choices[requireChoice(one)] as string, direct_answer: directAnswerOf(one) }];
     }),
   );
 }
@@ -101,8 +118,14 @@ function shortAnswer(text: string): string {
 }
 
 /** Two names of the id: the reference system's scorer reads `idx`. */
-function recordOf({ question, choice, losses }: AnsweredQuestion<Question>): EvaluatedQuestion {
+function requireChoice({ question, choice }: AnsweredQuestion<Question>): number {
   if (choice === undefined) throw new Error(`Question ${question.id} has no choice`);
+  return choice;
+}
+
+function recordOf(answered: Scored): EvaluatedQuestion {
+  const { question, losses } = answered;
+  const choice = requireChoice(answered);
   const { question_id, image, image_id, choices, question_type = 'unclassified' } = question;
   return {
     question_id,

@@ -14,6 +14,8 @@ export interface BenchmarkSource {
   images?: string | undefined;
   /** Takes only this many questions, from the start of the file. */
   limit?: number | undefined;
+  /** The file must have answers. */
+  answersRequired?: boolean | undefined;
   /** A folder for images that the file itself holds. Several processes may fill it at once. */
   extractedImages: string;
 }

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { InputError } from '../../core/input-error.ts';
 import { innerPath } from '../../core/inside.ts';
-import { readJson } from '../../core/read-json.ts';
 import { writeJsonLines } from '../../core/write-file.ts';
+import { layoutName, readLayout } from '../../datasets/known-layouts.ts';
 import { listedQuestion } from '../../datasets/question-text.ts';
 import { type Benchmark, requireImageFolder } from './benchmark.ts';
 
@@ -71,14 +71,19 @@ const questionSchema = z.object({
 });
 
 // Questions about videos have other fields, and are skipped.
-const fileSchema = z.object({
-  questions: z.array(
-    z.discriminatedUnion('data_type', [
-      questionSchema.extend({ data_type: z.literal('image') }),
-      z.looseObject({ data_type: z.literal('video') }),
-    ]),
-  ),
-  question_type: z.record(z.string(), z.number().int()),
+const questionsSchema = z.array(
+  z.discriminatedUnion('data_type', [
+    questionSchema.extend({ data_type: z.literal('image') }),
+    z.looseObject({ data_type: z.literal('video') }),
+  ]),
+);
+const namedSchema = z.object({ questions: questionsSchema, question_type: z.record(z.string(), z.number().int()) });
+/** The official script also takes the questions alone, in which the dimensions have no names. */
+const fileSchema = z.unknown().transform((value, context) => {
+  const result = (Array.isArray(value) ? questionsSchema : namedSchema).safeParse(value);
+  if (result.success) return result.data;
+  for (const issue of result.error.issues) context.addIssue({ ...issue });
+  return z.NEVER;
 });
 
 export interface SeedBenchQuestion {
@@ -89,29 +94,33 @@ export interface SeedBenchQuestion {
   choices: [string, string, string, string];
   /** Index of the right choice. */
   correct: number;
-  /** Name of the evaluation dimension, such as `Instance Attributes`. */
+  /** Name of the evaluation dimension, such as `Instance Attributes`; `type 3` in a file without names. */
   dimension: string;
 }
 
 /**
- * Reads the questions about images.
+ * Reads the questions about images, of the official file or of its bare list of questions.
  *
- * @throws InputError naming the field that is wrong, such as a dimension that the file has no name for.
+ * @throws InputError naming the field that is wrong, such as a dimension that the file has no name for, or the layout of a
+ *   file of another benchmark, such as SEED-Bench 2.
  */
 export async function readSeedBench(file: string): Promise<SeedBenchQuestion[]> {
-  const { questions, question_type } = await readJson(file, fileSchema);
-  const nameOf = new Map(Object.entries(question_type).map(([name, id]) => [id, name]));
+  const content = await readLayout(file, layoutName.seedBench, fileSchema);
+  const isBare = Array.isArray(content);
+  const questions = isBare ? content : content.questions;
+  const names = new Map(isBare ? [] : Object.entries(content.question_type).map(([name, id]) => [id, name]));
+  const place = (index: number) => `${isBare ? '' : 'questions'}[${index}]`;
   const places = new Map<string, number>();
   return questions.flatMap((question, index): SeedBenchQuestion[] => {
     if (question.data_type !== 'image') return [];
     const wrong = (field: string, problem: string) =>
-      new InputError({ file, field: `questions[${index}].${field}`, problem, remedy: 'Download the file again' });
-    const dimension = nameOf.get(question.question_type_id);
-    if (dimension === undefined)
-      throw wrong('question_type_id', `${question.question_type_id} has no name in question_type`);
+      new InputError({ file, field: `${place(index)}.${field}`, problem, remedy: 'Download the file again' });
+    const type = question.question_type_id;
+    const dimension = isBare ? `type ${type}` : names.get(type);
+    if (dimension === undefined) throw wrong('question_type_id', `${type} has no name in question_type`);
     const earlier = places.get(question.question_id);
     if (earlier !== undefined)
-      throw wrong('question_id', `'${question.question_id}' is also the id of questions[${earlier}]`);
+      throw wrong('question_id', `'${question.question_id}' is also the id of ${place(earlier)}`);
     places.set(question.question_id, index);
     return [
       {

@@ -53,6 +53,33 @@ test.each([
   expect(predictions).toEqual({ q1: { multiple_choice: 'lacrosse', direct_answer: 'baseball' } });
 });
 
+describe('the test split, which has no answers (fidelity/aokvqa_test_split.json)', () => {
+  const source = {
+    file: 'test/fixtures/fidelity/aokvqa_test_split.json',
+    images: '/test2017',
+    extractedImages: '/none',
+  };
+
+  test('is answered, and its predictions are written as the leaderboard takes them', async () => {
+    const questions = await aokvqa.read(source);
+    expect(questions.map(({ image }) => image)).toEqual(['/test2017/000000461751.jpg', '/test2017/000000377368.jpg']);
+    const answered = questions.map((question, index) => ({ question, choice: 3 - index, losses: [1, 2, 3, 4] }));
+    expect(aokvqa.score(answered)).toEqual({});
+    const folder = await temporaryFolder();
+    expect(await aokvqa.write?.(answered, folder)).toEqual(['aokvqa_predictions.json']);
+    expect(JSON.parse(await readFile(join(folder, 'aokvqa_predictions.json'), 'utf8'))).toEqual({
+      '22jbM6gDxdaMaunuzgrsBB': { multiple_choice: 'cigarette', direct_answer: 'cigarette' },
+      '2Aq5RiEn7eyfWjEbpuYT2o': { multiple_choice: 'nine', direct_answer: 'nine' },
+    });
+  });
+
+  test('is refused where a round is judged by the answers', async () => {
+    await expect(aokvqa.read({ ...source, answersRequired: true })).rejects.toThrow(
+      /has no answers\. Name a split with/,
+    );
+  });
+});
+
 describe('scores', () => {
   test('multiple choice is the share of correct choices', () => {
     const { multipleChoice } = aokvqa.score([answered(0), answered(1), answered(2), answered(0)]);

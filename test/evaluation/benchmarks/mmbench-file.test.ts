@@ -35,6 +35,12 @@ test('reads options, hints with line breaks, tabs and quotes, and what kind of q
   expect(questions.map(groupIndex)).toEqual([0, 7, 12, 0, 0, 0, 7, 12, 12]);
 });
 
+test('takes a byte order mark at the start for no part of the file', async () => {
+  const { file, extractedImages, questions } = await read(await mmbenchRows());
+  await writeFile(file, `\ufeff${await readFile(file, 'utf8')}`);
+  expect(await readMmbench(file, { extractedImages })).toEqual(questions);
+});
+
 test('decodes each image once; a row that refers to another shares its image', async () => {
   const { questions, extractedImages } = await read(await mmbenchRows());
   expect(await readdir(extractedImages)).toHaveLength(2);
@@ -60,12 +66,12 @@ test('what every pandas takes for missing is no option, unless it is the answer;
 
 describe('an option `None`', () => {
   const none = async (file: string) =>
-    readMmbench(join('test/fixtures/mmbench', file), { extractedImages: await temporaryFolder() });
+    readMmbench(join('test/fixtures', file), { extractedImages: await temporaryFolder() });
 
   test.each([
-    ['08-mmbench-none/none.tsv', ['None', 'Two', 'One', 'Three'], 'A'],
-    ['08-mmbench-none/none-wrong.tsv', ['None', 'Two', 'One', 'Three'], 'B'],
-    ['mmbench_right_option_is_None.tsv', ['None', 'two', 'three'], 'A'],
+    ['bugs/08-mmbench-none/none.tsv', ['None', 'Two', 'One', 'Three'], 'A'],
+    ['bugs/08-mmbench-none/none-wrong.tsv', ['None', 'Two', 'One', 'Three'], 'B'],
+    ['mmbench/mmbench_right_option_is_None.tsv', ['None', 'two', 'three'], 'A'],
   ])('in %s is shown and ranked', async (file, texts, answer) => {
     const [question] = await none(file);
     expect(question).toMatchObject({ answer, options: texts.map((text) => expect.objectContaining({ text })) });
@@ -75,7 +81,7 @@ describe('an option `None`', () => {
   });
 
   test('is none to exact matching, as pandas reads it for VLMEvalKit: such a question counts as wrong there', async () => {
-    const questions = await none('mmbench_right_option_is_None.tsv');
+    const questions = await none('mmbench/mmbench_right_option_is_None.tsv');
     const written = questions.map((question) => ({
       question: { ...question, id: String(question.index) },
       choice: undefined,

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { readSeedBench, seedBench } from '../../../src/evaluation/benchmarks/seed-bench.ts';
@@ -30,6 +30,38 @@ test.each([
   await expect(readSeedBench(file)).rejects.toMatchObject({
     name: 'InputError',
     message: expect.stringMatching(message),
+  });
+});
+
+test('reads seed_bench_bare_list.json: the questions alone, whose dimensions have no names', async () => {
+  expect(await readSeedBench('test/fixtures/fidelity/seed_bench_bare_list.json')).toEqual([
+    {
+      questionId: '5_0',
+      dataId: '1454426_2591111986',
+      question: 'How many towels?',
+      choices: ['One', 'Two', 'Three', 'Four'],
+      correct: 0,
+      dimension: 'type 5',
+    },
+  ]);
+});
+
+test('names the place in a bare list', async () => {
+  const content = seedBenchFile().questions;
+  Object.assign(content[1] as object, { answer: 'E' });
+  const file = join(await temporaryFolder(), 'questions.json');
+  await writeFile(file, JSON.stringify(content));
+  await expect(readSeedBench(file)).rejects.toMatchObject({ name: 'InputError', field: '[1].answer' });
+});
+
+test.each([
+  ['test/fixtures/fidelity/seed_bench_2.json', 'SEED-Bench 2 or a later one'],
+  ['test/fixtures/fidelity/aokvqa_test_split.json', 'A-OKVQA'],
+  ['test/fixtures/mmbench/mmbench_20_questions_65_rows.tsv', 'MMBench, in which VLMEvalKit has other benchmarks too'],
+])('%s is named as what it is', async (file, name) => {
+  await expect(readSeedBench(file)).rejects.toMatchObject({
+    name: 'InputError',
+    problem: expect.stringContaining(`has the layout of ${name}`),
   });
 });
 
