@@ -1,9 +1,10 @@
-/** Writes what is generated from the code: the JSON Schema of configs, its page, and the table of steps in the docs. */
+/** Writes what is generated from the code: the JSON Schema of configs, its page, and the tables of steps and fields in the docs. */
 import { readdir, readFile } from 'node:fs/promises';
 import { configurationPage, workerSettingsPage } from '../src/config/describe-schema.ts';
 import { configJsonSchema } from '../src/config/schema.ts';
 import { projectFile } from '../src/core/files.ts';
 import { writeFileAtomically, writeJson } from '../src/core/write-file.ts';
+import { withFieldTables } from '../src/round/describe-formats.ts';
 import { withStepsTable } from '../src/round/describe-steps.ts';
 
 await writeJson(projectFile('configs/schema.json'), configJsonSchema());
@@ -12,6 +13,6 @@ await writeFileAtomically(projectFile('docs/worker-settings.md'), workerSettings
 const pages = (await readdir(projectFile('docs'))).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`);
 for (const name of ['README.md', ...pages]) {
   const page = await readFile(projectFile(name), 'utf8');
-  const current = withStepsTable(page);
+  const current = withFieldTables(withStepsTable(page));
   if (current !== page) await writeFileAtomically(projectFile(name), current);
 }

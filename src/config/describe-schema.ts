@@ -7,7 +7,7 @@ import { configJsonSchema } from './schema.ts';
 
 type Schema = z.core.JSONSchema.BaseSchema;
 
-const unlimited = new Set([Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER, 0]);
+const unlimited = new Set([Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER, 2 ** 31 - 1, 0]);
 
 /** The page: a heading per section, a row per key with its type, its default and what it means. */
 export function configurationPage(): string {
@@ -68,11 +68,19 @@ export function workerSettingsPage(): string {
   ].join('\n');
 }
 
-interface Row {
+/** What a schema says about a key. */
+export interface Row {
+  /** With the groups and lists around it, such as `annotations[].caption`. */
   key: string;
   type: string;
+  required: boolean;
   standard: string;
   meaning: string;
+}
+
+/** A row for each key of an object's schema. */
+export function schemaRows(schema: z.core.JSONSchema.BaseSchema): Row[] {
+  return childRows('', schema);
 }
 
 function table(rows: Row[]): string[] {
@@ -83,12 +91,13 @@ function table(rows: Row[]): string[] {
   ];
 }
 
-function rowsOf(key: string, schema: Schema): Row[] {
+function rowsOf(key: string, schema: Schema, required = false): Row[] {
   const children = childRows(`${key}.`, schema);
   const items = schema.items === undefined ? [] : childRows(`${key}[].`, asSchema(schema.items as Schema));
   const own: Row = {
     key,
     type: typeOf(schema),
+    required,
     standard: defaultOf(schema),
     meaning: (schema.description ?? '').replaceAll('|', '\\|'),
   };
@@ -97,16 +106,25 @@ function rowsOf(key: string, schema: Schema): Row[] {
 }
 
 function childRows(prefix: string, schema: Schema): Row[] {
-  return Object.entries(schema.properties ?? {}).flatMap(([key, child]) => rowsOf(`${prefix}${key}`, asSchema(child)));
+  const required = new Set(schema.required ?? []);
+  return Object.entries(schema.properties ?? {}).flatMap(([key, child]) =>
+    rowsOf(`${prefix}${key}`, asSchema(child), required.has(key)),
+  );
 }
 
 function typeOf(schema: Schema): string {
   if (schema.enum) return schema.enum.map((value) => `\`${value}\``).join(', ');
   if (schema.const !== undefined) return `\`${schema.const}\``;
   if (schema.anyOf) return schema.anyOf.map((one) => typeOf(asSchema(one))).join(' or ');
-  if (schema.type === 'array') return `list of ${typeOf(asSchema(schema.items as Schema))}`;
+  if (schema.prefixItems) return `list of ${schema.prefixItems.length} ${typeOf(asSchema(schema.prefixItems[0]))}s`;
+  if (schema.type === 'array') return `list of ${typeOf(asSchema(schema.items as Schema))}${countOf(schema)}`;
   if (schema.type === 'object') return 'group';
   return [schema.type === 'string' ? 'text' : schema.type, ...rangeOf(schema)].join(', ');
+}
+
+function countOf({ minItems = 0, maxItems }: Schema): string {
+  if (maxItems !== undefined) return `, ${minItems} to ${maxItems}`;
+  return minItems > 0 ? `, at least ${minItems}` : '';
 }
 
 function rangeOf({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: Schema): string[] {
@@ -119,8 +137,8 @@ function rangeOf({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: Schem
 }
 
 function defaultOf({ default: standard }: Schema): string {
-  if (standard === undefined || (typeof standard === 'object' && Object.keys(standard as object).length === 0))
-    return '';
+  if (standard === undefined || standard === '') return '';
+  if (typeof standard === 'object' && Object.keys(standard as object).length === 0) return '';
   return `\`${typeof standard === 'string' ? standard : JSON.stringify(standard)}\``;
 }
 

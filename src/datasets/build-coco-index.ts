@@ -13,19 +13,23 @@ import { streamRecords } from './stream-records.ts';
 export const cocoIndexVersion = 1;
 
 const id = z.int32().nonnegative();
-const imageSchema = z.object({
+/** An element of `images`, of both files of annotations. */
+export const imageSchema = z.object({
   id,
   file_name: innerPath,
   width: z.int32().positive(),
   height: z.int32().positive(),
 });
-const categorySchema = z.object({ id, name: z.string() });
-const boxSchema = z.object({
+/** An element of `categories`. */
+export const categorySchema = z.object({ id, name: z.string() });
+/** An element of `annotations` of the instances. */
+export const boxSchema = z.object({
   image_id: id,
   category_id: id,
-  bbox: z.tuple([z.number(), z.number(), z.number(), z.number()]),
+  bbox: z.tuple([z.number(), z.number(), z.number(), z.number()]).describe('Left, top, width, height in pixels'),
 });
-const captionSchema = z.object({ image_id: id, caption: z.string() });
+/** An element of `annotations` of the captions. */
+export const captionSchema = z.object({ image_id: id, caption: z.string() });
 
 /**
  * Builds the index of COCO's annotations. The file appears only once it is complete. When two processes build the same

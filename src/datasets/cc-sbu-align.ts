@@ -6,10 +6,15 @@ import type { TrainDataset } from './train-dataset.ts';
 
 const annotationsFile = 'filter_cap.json';
 
-const alignSchema = z.object({
+/** The content of `filter_cap.json`. */
+export const alignSchema = z.object({
   annotations: z.array(
     z.object({
-      image_id: z.union([z.string().regex(/^[\w-]+$/, 'is not a plain file name'), z.int().nonnegative()]),
+      image_id: z
+        .union([z.string().regex(/^[\w-]+$/, 'is not a plain file name'), z.int().nonnegative()], {
+          error: ({ input }) => (input === undefined ? 'is missing' : 'is not a plain file name'),
+        })
+        .describe('The name of the file `image/<id>.jpg`'),
       caption: z.string(),
     }),
   ),

@@ -22,7 +22,7 @@ export const trainingQuestionSchema = z
     correct_choice_idx: z.int().describe('Place of the correct choice, from 0'),
     rationales: z
       .array(z.string())
-      .describe("The longest is the explanation of QMAE; a record is left out whose first one contains 'description'"),
+      .describe('The longest is the explanation of QMAE; a record whose first one contains `description` is left out'),
     question_type: z.string().optional(),
   })
   .superRefine(checkCorrectChoice);

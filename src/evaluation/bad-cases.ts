@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { readJson } from '../core/read-json.ts';
 
-const badCase = z.object({
+export const badCaseSchema = z.object({
   idx: z.string().describe("The question's id, by which the reference system's scorer finds it"),
   question: z.string(),
   choices: z.array(z.string()),
@@ -14,7 +14,7 @@ const badCase = z.object({
   image_path: z.string().describe('With the folder of images before it'),
 });
 
-const evaluatedQuestion = badCase.extend({
+export const evaluatedQuestionSchema = badCaseSchema.extend({
   question_id: z.string(),
   image_id: z.number().int(),
   model_choice_idx: z.number().int().nonnegative(),
@@ -22,10 +22,10 @@ const evaluatedQuestion = badCase.extend({
 });
 
 /** One record of `aokvqa_eval.json`: an official A-OKVQA question with the model's answer, and all that a bad case has. */
-export type EvaluatedQuestion = z.output<typeof evaluatedQuestion>;
+export type EvaluatedQuestion = z.output<typeof evaluatedQuestionSchema>;
 
 /** A question that the model answered wrongly, as in `bad_case_aokvqa_classified.json`. */
-export type BadCase = z.output<typeof badCase>;
+export type BadCase = z.output<typeof badCaseSchema>;
 
 /** Must be raised whenever other answers count as right: rounds are then scored and compared again. */
 export const scoringVersion = 2;
@@ -49,12 +49,12 @@ export type Weights = Record<string, number>;
 
 /** Reads `aokvqa_eval.json`. @throws InputError naming the record and field that does not fit. */
 export function readEvaluatedQuestions(file: string): Promise<EvaluatedQuestion[]> {
-  return readJson(file, z.array(evaluatedQuestion));
+  return readJson(file, z.array(evaluatedQuestionSchema));
 }
 
 /** Reads `bad_case_aokvqa_classified.json`. @throws InputError naming the record and field that does not fit. */
 export function readBadCases(file: string): Promise<BadCases> {
-  return readJson(file, z.record(z.string(), z.array(badCase)));
+  return readJson(file, z.record(z.string(), z.array(badCaseSchema)));
 }
 
 /** Reads `weight.json`. @throws InputError for a weight that is not within 0 and 1. */
@@ -92,7 +92,7 @@ export function collectBadCases(records: readonly EvaluatedQuestion[]): BadCases
   const badCases: BadCases = Object.fromEntries(types.map((type) => [type, []]));
   for (const record of records) {
     if (isRight(record)) continue;
-    badCases[record.question_type]?.push(badCase.parse(record));
+    badCases[record.question_type]?.push(badCaseSchema.parse(record));
   }
   return badCases;
 }

@@ -25,22 +25,25 @@ export interface TeacherRequest {
 
 /** One line of `gptvqa_result.jsonl`: an answer of the teacher, before it is parsed. */
 export const rawAnswer = z.object({
-  request_id: z.string(),
+  request_id: z.string().describe('A hash of all that the answer depends on'),
   image_id: z.number().int(),
-  raw_instructions: z.string(),
+  raw_instructions: z.string().describe('The answer'),
   question_type: z.string(),
   model: z.string(),
   usage: z.object({ promptTokens: z.number(), completionTokens: z.number(), totalTokens: z.number() }),
   prompt_version: z.string(),
-  seed: z.number().int(),
-  /** SHA-256 of all that was sent. */
-  request_hash: z.string().optional(),
-  /** Why the answer ends, in the server's words: `stop`, `length` for one that is cut, `content_filter`. */
-  finish_reason: z.string().optional(),
-  /** Why the teacher refused to answer, or a filter stopped it. */
-  refusal: z.string().optional(),
-  /** In-context examples left out because the prompt was too long for the model. */
-  examples_dropped: z.number().int().optional(),
+  seed: z.number().int().describe("Sent to the teacher's API"),
+  request_hash: z.string().optional().describe('SHA-256 of all that was sent'),
+  finish_reason: z
+    .string()
+    .optional()
+    .describe("Why the answer ends, in the server's words: `stop`, `length` for one that is cut, `content_filter`"),
+  refusal: z.string().optional().describe('Why the teacher refused to answer, or a filter stopped it'),
+  examples_dropped: z
+    .number()
+    .int()
+    .optional()
+    .describe('In-context examples left out because the prompt was too long for the model'),
 });
 
 /** An answer of the teacher. The first three keys after the id are the reference system's. */
