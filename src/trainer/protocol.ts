@@ -75,6 +75,16 @@ export const finetuneJobSchema = z.strictObject({
   /** What becomes of longer samples: cut at their end, or an input error. Default: truncate. */
   tooLong: z.enum(tooLongPolicies).optional(),
   checkpointEverySteps: positiveInteger,
+  /** Keeps the state with the highest score on questions. Default: the last state. */
+  validation: z
+    .strictObject({
+      /** A `ValidationQuestion` a line. */
+      questions: z.string(),
+      everySteps: positiveInteger,
+      /** Questions ranked at once. */
+      batchSize: positiveInteger,
+    })
+    .optional(),
   seed: z.number().int(),
 });
 
@@ -156,6 +166,9 @@ export const evaluationQuestionSchema = z.strictObject({
   generate: z.strictObject({ question: z.string(), maximumNewTokens: positiveInteger }).optional(),
 });
 
+/** A line of a finetune's validation questions: what each of its answers scores, 0 to 1. */
+export const validationQuestionSchema = evaluationQuestionSchema.extend({ scores: z.array(z.number()) });
+
 /** A line of an evaluate job's output: the mean loss of each answer, in their order, and the answer that was written. */
 export const evaluationAnswerSchema = z.object({
   question_id: z.string(),
@@ -165,6 +178,7 @@ export const evaluationAnswerSchema = z.object({
 });
 
 export type EvaluationQuestion = z.output<typeof evaluationQuestionSchema>;
+export type ValidationQuestion = z.output<typeof validationQuestionSchema>;
 export type EvaluationAnswer = z.output<typeof evaluationAnswerSchema>;
 
 const startedSchema = z.looseObject({ type: z.literal('started') });

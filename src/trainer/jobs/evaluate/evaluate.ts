@@ -4,7 +4,6 @@ import path from 'node:path';
 import { hashValue } from '../../../core/hash.ts';
 import { readJsonLines } from '../../../core/read-json.ts';
 import { writeJsonLines } from '../../../core/write-file.ts';
-import { questionTurn } from '../../../model/families/prompt-form.ts';
 import { type ModelDirectory, readModelDirectory } from '../../../model/files/model-directory.ts';
 import type { ProductType } from '../../../model/ops/ops.ts';
 import { Program } from '../../../model/ops/program.ts';
@@ -20,10 +19,10 @@ import {
 } from '../../protocol.ts';
 import type { JobReporter } from '../../trainer-side.ts';
 import { frozenWeights, loadWeights } from '../frozen-weights.ts';
-import { answerIds, choiceIds, type PromptSettings, promptIds, promptSettings } from '../sequence.ts';
+import { promptSettings } from '../sequence.ts';
 import { imageFeatures } from '../vision/image-features.ts';
 import { type AnswersSoFar, openAnswersSoFar } from './answers-so-far.ts';
-import type { PackedQuestion } from './packed-choices.ts';
+import { packQuestion } from './packed-choices.ts';
 import { traceScorer } from './score-choices.ts';
 import { writeAnswers } from './write-answers.ts';
 
@@ -137,27 +136,6 @@ async function rankAnswers(
   } finally {
     program.dispose();
   }
-}
-
-/** Prompt, start of the answer, and what each answer adds to it. */
-async function packQuestion(
-  { image, question, answerStart, answers }: EvaluationQuestion,
-  settings: PromptSettings,
-): Promise<PackedQuestion> {
-  const prompt = questionTurn(settings.form, question, { withImage: image !== undefined });
-  const { ids, imageStart } = await promptIds(prompt, settings);
-  const started = answerStart !== '';
-  const promptAndStart = started ? [...ids, ...(await answerIds(prompt, answerStart, settings))] : ids;
-  const rests = answers.map((answer) => answer.slice(answerStart.length));
-  const scored = started
-    ? await choiceIds(prompt, answerStart, rests, settings)
-    : await Promise.all(answers.map((answer) => answerIds(prompt, answer, settings)));
-  return {
-    tokenIds: [...promptAndStart, ...scored.flat()],
-    promptLength: promptAndStart.length,
-    choiceLengths: scored.map((choice) => choice.length),
-    imageStart,
-  };
 }
 
 function chunks<T>(items: readonly T[], size: number): T[][] {

@@ -2,7 +2,9 @@
 import { familyOf, type ModelConfig } from '../../../model/families/index.ts';
 import { headSize } from '../../../model/files/llama.ts';
 import { rotaryFrequencies } from '../../../model/layers/rotary-embedding.ts';
+import type { Adapters } from '../../../model/llama.ts';
 import { multimodal } from '../../../model/multimodal.ts';
+import type { Ops } from '../../../model/ops/ops.ts';
 import type { Program } from '../../../model/ops/program.ts';
 import type { Weights } from '../../../model/ops/tape.ts';
 import { frozen, Tape } from '../../../model/ops/tape.ts';
@@ -23,6 +25,7 @@ const shapeName = ({ batch, tokens, targets }: PackedShape) => `score-${batch}-$
  * Traces the scoring functions for batches of questions into a program that is not loaded yet.
  *
  * @param batches the questions as they will be scored together; their shapes are what is traced
+ * @param adapters over the weights; default: none
  */
 export function traceScorer(
   program: Program,
@@ -30,6 +33,7 @@ export function traceScorer(
   config: ModelConfig,
   batches: readonly (readonly PackedQuestion[])[],
   batchSize: number,
+  adapters?: (ops: Ops) => Adapters,
 ): ChoiceScorer {
   const text = config.text_config;
   const half = headSize(text) / 2;
@@ -37,7 +41,7 @@ export function traceScorer(
   const queries = familyOf(config).imageTokens;
   const shapes = batches.map((questions) => packedShape(questions, batchSize));
   for (const shape of new Map(shapes.map((shape) => [shapeName(shape), shape])).values()) {
-    defineScore(program, weights, config, shape, half);
+    defineScore(program, weights, config, shape, half, adapters);
   }
   return {
     score(questions, images) {
@@ -51,7 +55,14 @@ export function traceScorer(
   };
 }
 
-function defineScore(program: Program, weights: Weights, config: ModelConfig, shape: PackedShape, half: number): void {
+function defineScore(
+  program: Program,
+  weights: Weights,
+  config: ModelConfig,
+  shape: PackedShape,
+  half: number,
+  adapters?: (ops: Ops) => Adapters,
+): void {
   const { batch, tokens, targets } = shape;
   const inputs = {
     tokenIds: { shape: [batch * tokens], dataType: 'int32' },
@@ -66,13 +77,14 @@ function defineScore(program: Program, weights: Weights, config: ModelConfig, sh
   } as const;
   program.define(shapeName(shape), inputs, (ops, values) => {
     const { cosine, sine, mask, rows, labels } = values;
-    const logits = multimodal(new Tape(ops), weights, config, {
+    const input = {
       ...values,
       batch,
       images: frozen(values.images),
       tables: { cosine, sine, mask },
       outputs: { perSequence: targets, rows, tableRows: rows },
-    });
+    };
+    const logits = multimodal(new Tape(ops), weights, config, input, adapters?.(ops));
     const [losses] = ops.crossEntropy(logits.value, labels);
     return { losses };
   });

@@ -8,6 +8,7 @@ import { writeJson } from '../../../core/write-file.ts';
 import { openSafetensors, writeSafetensors } from '../../../model/files/safetensors.ts';
 import type { OptimizerState } from './finetune-program.ts';
 import { OPTIMIZER_STATE } from './optimizer.ts';
+import { type Validated, validationScoreSchema } from './validation.ts';
 
 /** Checkpoints kept: the newest, and one to fall back on should it be damaged. */
 const KEPT = 2;
@@ -16,7 +17,17 @@ const recordSchema = z.object({
   step: z.number().int().positive(),
   jobHash: z.string(),
   sha256: z.string(),
+  validated: z
+    .object({ scores: z.array(validationScoreSchema), best: validationScoreSchema.optional() })
+    .default({ scores: [] }),
 });
+
+/** The parameters of the best state so far, beside the newest. */
+const BEST = 'best';
+
+export interface Checkpoint extends OptimizerState {
+  validated: Validated;
+}
 
 const fileOf = (directory: string, step: number) =>
   path.join(directory, `step-${String(step).padStart(8, '0')}.safetensors`);
@@ -27,14 +38,26 @@ const recordOf = (file: string) => file.replace(/\.safetensors$/, '.json');
  *
  * @returns the file
  */
-export async function writeCheckpoint(directory: string, jobHash: string, state: OptimizerState): Promise<string> {
+export async function writeCheckpoint(
+  directory: string,
+  jobHash: string,
+  state: OptimizerState & Partial<Checkpoint>,
+): Promise<string> {
   await mkdir(directory, { recursive: true });
   const file = fileOf(directory, state.step);
+  const { best, ...validated } = state.validated ?? { scores: [] };
+  const arrays = OPTIMIZER_STATE.map((name): [string, Float32Array] => [name, state.arrays[name]]);
+  if (best) arrays.push([BEST, best.parameters]);
   await writeSafetensors(
     file,
-    OPTIMIZER_STATE.map((name) => ({ name, shape: [state.arrays[name].length], data: state.arrays[name] })),
+    arrays.map(([name, data]) => ({ name, shape: [data.length], data })),
   );
-  await writeJson(recordOf(file), { step: state.step, jobHash, sha256: await hashFile(file) });
+  await writeJson(recordOf(file), {
+    step: state.step,
+    jobHash,
+    sha256: await hashFile(file),
+    validated: { ...validated, best: best && { step: best.step, score: best.score } },
+  });
   // Checkpoints of later steps are another job's, or damaged: this job would have resumed from them.
   const files = await checkpointFiles(directory);
   const newest = files.indexOf(file);
@@ -62,7 +85,7 @@ export async function readNewestCheckpoint(
   directory: string,
   jobHash: string,
   note: (message: string) => void,
-): Promise<OptimizerState | undefined> {
+): Promise<Checkpoint | undefined> {
   for (const file of (await checkpointFiles(directory)).reverse()) {
     try {
       const record = await readJson(recordOf(file), recordSchema);
@@ -71,7 +94,14 @@ export async function readNewestCheckpoint(
         continue;
       }
       if ((await hashFile(file)) !== record.sha256) throw new Error('its hash differs from the recorded one');
-      return { step: record.step, arrays: await readArrays(file) };
+      const { best, scores } = record.validated;
+      const { arrays, parameters } = await readArrays(file);
+      if (best && !parameters) throw new Error('the best state is missing');
+      return {
+        step: record.step,
+        arrays,
+        validated: { scores, ...(best && parameters && { best: { ...best, parameters } }) },
+      };
     } catch (error) {
       note(`${file}: damaged (${(error as Error).message}); the checkpoint before it is used`);
     }
@@ -79,12 +109,15 @@ export async function readNewestCheckpoint(
   return undefined;
 }
 
-async function readArrays(file: string): Promise<OptimizerState['arrays']> {
+async function readArrays(
+  file: string,
+): Promise<{ arrays: OptimizerState['arrays']; parameters: Float32Array | undefined }> {
   const tensors = await openSafetensors(file);
   try {
     const arrays: Partial<OptimizerState['arrays']> = {};
     for (const name of OPTIMIZER_STATE) arrays[name] = await tensors.read(name);
-    return arrays as OptimizerState['arrays'];
+    const parameters = tensors.tensors.has(BEST) ? await tensors.read(BEST) : undefined;
+    return { arrays: arrays as OptimizerState['arrays'], parameters };
   } finally {
     await tensors.close();
   }

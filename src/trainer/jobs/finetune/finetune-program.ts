@@ -11,6 +11,8 @@ import type { TypedArray } from '../../../model/ops/tensorflow.ts';
 import type { Value } from '../../../model/ops/value.ts';
 import type { FinetuneJob, LoraSettings } from '../../protocol.ts';
 import type { Batch, BatchShape } from '../batch.ts';
+import type { PackedQuestion } from '../evaluate/packed-choices.ts';
+import { type ChoiceScorer, traceScorer } from '../evaluate/score-choices.ts';
 import { frozenWeights, loadWeights } from '../frozen-weights.ts';
 import { adaptedModules, initialLora, loraShapes, traceAdapters, trainedVariables } from './lora.ts';
 import { batchInputs, batchLoss } from './loss.ts';
@@ -50,6 +52,8 @@ export interface FinetuneProgram {
   accumulate(input: BatchPart & { step: number; part: number }): number;
   /** Trains on what was accumulated. */
   update(input: { step: number; learningRate: number }): void;
+  /** Losses of a batch of `ranked` questions' choices by the trained model, without dropout; see `ChoiceScorer`. */
+  rank: ChoiceScorer['score'];
   read(): OptimizerState['arrays'];
   write(arrays: OptimizerState['arrays']): void;
   dispose(): void;
@@ -64,6 +68,8 @@ export interface FinetuneProgramSettings
   parts?: number;
   /** What matrix products by weights are computed in. */
   productType?: ProductType;
+  /** Questions whose choices are ranked in between, in their batches. */
+  ranked?: { batches: readonly (readonly PackedQuestion[])[]; batchSize: number } | undefined;
 }
 
 const GRADIENT = 'gradient';
@@ -85,7 +91,7 @@ export async function finetuneProgram(
   settings: FinetuneProgramSettings,
 ): Promise<FinetuneProgram> {
   const { parts = 1 } = settings;
-  const { program, layout, gradients } = defineFinetune(model.config, lora, shapes, settings);
+  const { program, layout, gradients, scorer } = defineFinetune(model.config, lora, shapes, settings);
   program.load();
   await loadWeights(program, model);
 
@@ -126,6 +132,10 @@ export async function finetuneProgram(
     update: ({ step, learningRate }) => {
       program.run(UPDATE, { scalars: scalarsOf(step, learningRate) });
     },
+    rank: (questions, images) => {
+      if (!scorer) throw new Error('the program was traced without questions to rank');
+      return scorer.score(questions, images);
+    },
     read: () =>
       Object.fromEntries(OPTIMIZER_STATE.map((name) => [name, program.read(name)])) as OptimizerState['arrays'],
     write,
@@ -141,9 +151,14 @@ export function defineFinetune(
   lora: LoraSettings,
   shapes: readonly BatchShape[],
   settings: FinetuneProgramSettings,
-): { program: Program; layout: FlatParameters; gradients: Value | undefined } {
+): {
+  program: Program;
+  layout: FlatParameters;
+  gradients: Value | undefined;
+  scorer: ChoiceScorer | undefined;
+} {
   const layout = flatParameters(loraShapes(adaptedModules(config, lora.targetModules), lora.rank));
-  const { parts = 1, activationCheckpointing, productType, weightDtype } = settings;
+  const { parts = 1, activationCheckpointing, productType, weightDtype, ranked } = settings;
   const program = new Program({ productType });
   const flat = declareParameters(program, layout);
   const gradients = parts > 1 ? program.variable(GRADIENT, [layout.total]) : undefined;
@@ -192,5 +207,8 @@ export function defineFinetune(
       return { done: ops.scalar(1) };
     });
   }
-  return { program, layout, gradients };
+  const trained = (ops: Ops) =>
+    traceAdapters(ops, trainedVariables(unpack(ops, layout, flat)), { ...lora, dropout: 0 });
+  const scorer = ranked && traceScorer(program, weights, config, ranked.batches, ranked.batchSize, trained);
+  return { program, layout, gradients, scorer };
 }

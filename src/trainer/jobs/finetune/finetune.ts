@@ -1,23 +1,22 @@
 /** The finetune job: LoRA adapters on a mixture of samples, resumable at any checkpoint. */
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { hashFile, hashValue } from '../../../core/hash.ts';
 import { InputError } from '../../../core/input-error.ts';
-import { trainingSampleSchema } from '../../../datasets/train-dataset.ts';
 import { familyOf } from '../../../model/families/index.ts';
 import { type ModelDirectory, readModelDirectory } from '../../../model/files/model-directory.ts';
 import { useComputeDtype } from '../../../model/ops/tensorflow.ts';
-import { type FinetuneJob, type JobOutcome, type SettingsOf, trainerVersion } from '../../protocol.ts';
+import type { FinetuneJob, JobOutcome, SettingsOf } from '../../protocol.ts';
 import type { JobReporter } from '../../trainer-side.ts';
 import { collate, learnedTokens } from '../batch.ts';
-import { imageFeatures } from '../vision/image-features.ts';
+import { type ImageFeatures, imageFeatures } from '../vision/image-features.ts';
 import { readStartAdapter, saveAdapter } from './adapter-files.ts';
 import { readNewestCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import { type BatchPart, type FinetuneProgram, finetuneProgram } from './finetune-program.ts';
+import { hashOfJob } from './job-hash.ts';
 import { adaptedModules, loraShapes } from './lora.ts';
 import { openLossLog } from './loss-log.ts';
 import { learningRateAt } from './optimizer.ts';
 import { planSteps, type StepPart } from './plan.ts';
+import { prepareValidation, type Validated, type Validation, withScore, writeScores } from './validation.ts';
 
 type FinetuneSettings = SettingsOf<FinetuneJob>;
 
@@ -44,14 +43,12 @@ export async function finetune(settings: FinetuneSettings, reporter: JobReporter
         )
       : undefined;
     const plan = await planSteps(model, settings, reporter.note);
-    const features = await imageFeatures(
-      model,
-      plan.flatMap((parts) => parts.flatMap(({ samples }) => samples.flatMap(({ image }) => image ?? []))),
-      {
-        signal: reporter.signal,
-        onProgress: (done, total) => reporter.progress({ phase: 'images', step: done, steps: total }),
-      },
-    );
+    const validation = await prepareValidation(model, settings, reporter);
+    const shown = plan.flatMap((parts) => parts.flatMap(({ samples }) => samples.flatMap(({ image }) => image ?? [])));
+    const features = await imageFeatures(model, [...shown, ...(validation?.images ?? [])], {
+      signal: reporter.signal,
+      onProgress: (done, total) => reporter.progress({ phase: 'images', step: done, steps: total }),
+    });
     const shapes = plan.flatMap((parts) => parts.map(({ shape }) => shape));
     try {
       const program = await finetuneProgram(model, settings.lora, shapes, {
@@ -59,9 +56,10 @@ export async function finetune(settings: FinetuneSettings, reporter: JobReporter
         start,
         parts: settings.batchSize / settings.microBatchSize,
         productType,
+        ranked: validation?.ranked,
       });
       try {
-        return await train({ settings, model, plan, features, program, reporter });
+        return await train({ settings, model, plan, features, program, validation, reporter });
       } finally {
         program.dispose();
       }
@@ -77,12 +75,14 @@ interface Training {
   settings: FinetuneSettings;
   model: ModelDirectory;
   plan: StepPart[][];
-  features: Awaited<ReturnType<typeof imageFeatures>>;
+  features: ImageFeatures;
   program: FinetuneProgram;
+  validation: Validation | undefined;
   reporter: JobReporter;
 }
 
-async function train({ settings, model, plan, features, program, reporter }: Training): Promise<JobOutcome> {
+async function train(training: Training): Promise<JobOutcome> {
+  const { settings, model, features, program, validation, reporter } = training;
   const { output, steps } = settings;
   const checkpoints = path.join(output, 'checkpoints');
   const jobHash = await hashOfJob(settings, model.weightsHash);
@@ -90,33 +90,33 @@ async function train({ settings, model, plan, features, program, reporter }: Tra
   if (resumed) program.write(resumed.arrays);
   const first = resumed?.step ?? 0;
   if (resumed) reporter.note(`resumed at step ${first}`);
+  let validated: Validated = resumed?.validated ?? { scores: [] };
 
   const log = await openLossLog(output, first);
-  const queries = familyOf(model.config).imageTokens;
+  const checkpoint = async (step: number) => {
+    await log.flush();
+    const uri = await writeCheckpoint(checkpoints, jobHash, { step, arrays: program.read(), validated });
+    reporter.checkpoint({ step, uri });
+  };
+  const validate = async (step: number) => {
+    if (!validation?.isDue(step, validated)) return;
+    try {
+      const score = validation.score(program, features);
+      validated = withScore(validated, { step, score: await score, read: () => program.read().parameters });
+    } catch (error) {
+      if (reporter.signal.aborted && step < steps) await checkpoint(step);
+      throw error;
+    }
+  };
   const started = performance.now();
   let tokens = 0;
   let loss = Number.NaN;
   try {
     for (let step = first; step < steps; step++) {
+      await validate(step);
       const learningRate = learningRateAt(step, steps, settings.learningRate);
-      const parts = plan[step] as StepPart[];
-      const learned = learnedTokens(parts.flatMap(({ sequences }) => sequences));
-      const batchPart = ({ samples, sequences, shape }: StepPart): BatchPart => ({
-        shape,
-        batch: collate(sequences, shape, queries, learned),
-        images: features.batch(samples.map(({ image }) => image)),
-      });
-      if (parts.length === 1) {
-        loss = program.step({ ...batchPart(parts[0] as StepPart), step, learningRate });
-      } else {
-        loss = 0;
-        for (const [part, content] of parts.entries()) {
-          loss += program.accumulate({ ...batchPart(content), step, part });
-          // Between parts too, as below: a step of many parts is long.
-          await new Promise(setImmediate);
-        }
-        program.update({ step, learningRate });
-      }
+      const parts = training.plan[step] as StepPart[];
+      loss = await trainStep(training, step, learningRate);
       if (!Number.isFinite(loss)) throw divergence(settings, step, loss);
       tokens += parts.reduce((sum, { shape }) => sum + shape.batch * shape.tokens, 0);
       log.write({ step: step + 1, loss, learningRate });
@@ -134,54 +134,49 @@ async function train({ settings, model, plan, features, program, reporter }: Tra
       await new Promise(setImmediate);
       // Aborted after the last step: all that is left is to write the adapter.
       if (step + 1 === steps) break;
-      if ((step + 1) % settings.checkpointEverySteps === 0 || reporter.signal.aborted) {
-        await log.flush();
-        const uri = await writeCheckpoint(checkpoints, jobHash, { step: step + 1, arrays: program.read() });
-        reporter.checkpoint({ step: step + 1, uri });
-      }
+      if ((step + 1) % settings.checkpointEverySteps === 0 || reporter.signal.aborted) await checkpoint(step + 1);
       reporter.signal.throwIfAborted();
     }
+    await validate(steps);
   } finally {
     await log.close();
   }
-  const files = await saveAdapter(
-    output,
-    { ...settings, config: model.config },
-    program.layout,
-    program.read().parameters,
-  );
-  return { outputs: [...files, path.basename(log.file)], metrics: { loss, steps, resumedAtStep: first } };
+  const parameters = validated.best?.parameters ?? program.read().parameters;
+  const files = await saveAdapter(output, { ...settings, config: model.config }, program.layout, parameters);
+  const metrics = { loss, steps, resumedAtStep: first };
+  if (!validation) return { outputs: [...files, path.basename(log.file)], metrics };
+  const { best } = validated;
+  const scoresFile = await writeScores(output, validated);
+  return {
+    outputs: [...files, path.basename(log.file), scoresFile],
+    metrics: { ...metrics, keptStep: best?.step ?? steps, validationScore: best?.score ?? 0 },
+  };
 }
 
-/** What a checkpoint belongs to: the job without its paths. */
-async function hashOfJob(settings: FinetuneSettings, weightsHash: string): Promise<string> {
-  const {
-    model: _model,
-    family: _family,
-    output: _output,
-    samples,
-    order,
-    startAdapter,
-    checkpointEverySteps: _every,
-    ...rest
-  } = settings;
-  const [samplesHash, orderHash, startHash] = await Promise.all([
-    contentHash(samples),
-    hashFile(order),
-    startAdapter ? hashFile(path.join(startAdapter, 'adapter_model.safetensors')) : undefined,
-  ]);
-  return hashValue({ ...rest, trainerVersion, weightsHash, samplesHash, orderHash, startHash });
-}
-
-/** The samples' texts and images by name: the same data in another folder is the same job. */
-async function contentHash(samples: string): Promise<string> {
-  const lines = (await readFile(samples, 'utf8')).trimEnd().split('\n');
-  return hashValue(
-    lines.map((line) => {
-      const sample = trainingSampleSchema.parse(JSON.parse(line));
-      return [sample.id, sample.prompt, sample.answer, path.basename(sample.image ?? '')];
-    }),
-  );
+/** Trains on the batch of a step. Returns its loss. */
+async function trainStep(
+  { model, plan, features, program }: Training,
+  step: number,
+  learningRate: number,
+): Promise<number> {
+  const parts = plan[step] as StepPart[];
+  const queries = familyOf(model.config).imageTokens;
+  const learned = learnedTokens(parts.flatMap(({ sequences }) => sequences));
+  const batchPart = ({ samples, sequences, shape }: StepPart): BatchPart => ({
+    shape,
+    batch: collate(sequences, shape, queries, learned),
+    images: features.batch(samples.map(({ image }) => image)),
+  });
+  const [whole] = parts;
+  if (whole && parts.length === 1) return program.step({ ...batchPart(whole), step, learningRate });
+  let loss = 0;
+  for (const [part, content] of parts.entries()) {
+    loss += program.accumulate({ ...batchPart(content), step, part });
+    // Between parts too, as between steps: a step of many parts is long.
+    await new Promise(setImmediate);
+  }
+  program.update({ step, learningRate });
+  return loss;
 }
 
 function divergence(settings: FinetuneSettings, step: number, loss: number): InputError {

@@ -82,13 +82,13 @@ export function initialLora(shapes: ReadonlyMap<string, readonly number[]>, seed
 /**
  * Adapters over the trained variables.
  *
- * @param dropoutSeed int32 `[2]`, different every step
+ * @param dropoutSeed int32 `[2]`, different every step; none where nothing drops out
  */
 export function traceAdapters(
   ops: Ops,
   variables: ReadonlyMap<string, Variable>,
   settings: LoraSettings,
-  dropoutSeed: Value,
+  dropoutSeed?: Value,
 ): Adapters {
   const order = [...variables.keys()];
   return (module, inputShape, tape): Adapter | undefined => {
@@ -96,7 +96,7 @@ export function traceAdapters(
     const b = variables.get(`${module}.lora_B`);
     if (!a || !b) return undefined;
     const adapter = { a, b, scaling: settings.alpha / settings.rank };
-    if (settings.dropout === 0) return adapter;
+    if (settings.dropout === 0 || !dropoutSeed) return adapter;
     const seed = ops.add(
       tape.input(dropoutSeed),
       ops.constant(Int32Array.of(0, order.indexOf(`${module}.lora_A`)), [2]),

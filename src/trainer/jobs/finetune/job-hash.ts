@@ -1,0 +1,44 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { hashFile, hashValue } from '../../../core/hash.ts';
+import { readJsonLines } from '../../../core/read-json.ts';
+import { trainingSampleSchema } from '../../../datasets/train-dataset.ts';
+import { type FinetuneJob, type SettingsOf, trainerVersion, validationQuestionSchema } from '../../protocol.ts';
+
+/** What a checkpoint belongs to: the job without its paths. */
+export async function hashOfJob(settings: SettingsOf<FinetuneJob>, weightsHash: string): Promise<string> {
+  const {
+    model: _model,
+    family: _family,
+    output: _output,
+    samples,
+    order,
+    startAdapter,
+    checkpointEverySteps: _every,
+    validation,
+    ...rest
+  } = settings;
+  const [samplesHash, orderHash, startHash, validationHash] = await Promise.all([
+    contentHash(samples),
+    hashFile(order),
+    startAdapter ? hashFile(path.join(startAdapter, 'adapter_model.safetensors')) : undefined,
+    validation && hashOfValidation(validation),
+  ]);
+  return hashValue({ ...rest, trainerVersion, weightsHash, samplesHash, orderHash, startHash, validationHash });
+}
+
+/** The samples' texts and images by name: the same data in another folder is the same job. */
+async function contentHash(samples: string): Promise<string> {
+  const lines = (await readFile(samples, 'utf8')).trimEnd().split('\n');
+  return hashValue(
+    lines.map((line) => {
+      const sample = trainingSampleSchema.parse(JSON.parse(line));
+      return [sample.id, sample.prompt, sample.answer, path.basename(sample.image ?? '')];
+    }),
+  );
+}
+
+async function hashOfValidation({ questions, everySteps }: NonNullable<FinetuneJob['validation']>): Promise<string> {
+  const all = await readJsonLines(questions, validationQuestionSchema);
+  return hashValue({ everySteps, questions: all.map((one) => ({ ...one, image: path.basename(one.image ?? '') })) });
+}

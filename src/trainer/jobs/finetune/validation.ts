@@ -1,0 +1,117 @@
+/**
+ * Which of a finetune's states is kept: with `validation` the one of the highest score on the validation questions, looked
+ * for after every so many steps, as the reference system does after every epoch (`train` of its `runner_base.py`).
+ */
+import path from 'node:path';
+import { z } from 'zod';
+import { readJsonLines } from '../../../core/read-json.ts';
+import { writeJsonLines } from '../../../core/write-file.ts';
+import { familyOf } from '../../../model/families/index.ts';
+import type { ModelDirectory } from '../../../model/files/model-directory.ts';
+import { loadTokenizer } from '../../../model/text/tokenizer.ts';
+import {
+  type FinetuneJob,
+  type SettingsOf,
+  type ValidationQuestion,
+  validationQuestionSchema,
+} from '../../protocol.ts';
+import type { JobReporter } from '../../trainer-side.ts';
+import { type PackedQuestion, packQuestion } from '../evaluate/packed-choices.ts';
+import { promptSettings } from '../sequence.ts';
+import type { ImageFeatures } from '../vision/image-features.ts';
+import type { FinetuneProgram } from './finetune-program.ts';
+
+export const validationScoreSchema = z.object({
+  /** Steps done. */
+  step: z.number().int().positive(),
+  /** The mean score of the answers that the model chose, 0 to 1. */
+  score: z.number(),
+});
+export type ValidationScore = z.output<typeof validationScoreSchema>;
+
+/** What was found so far. */
+export interface Validated {
+  scores: ValidationScore[];
+  /** The first of the highest score above zero, with its flat parameters. */
+  best?: ValidationScore & { parameters: Float32Array };
+}
+
+export interface Validation {
+  /** Files of the images that the questions show. */
+  images: string[];
+  /** The questions, in the batches that the program has to rank. */
+  ranked: { batches: PackedQuestion[][]; batchSize: number };
+  /** Whether the state after so many steps is to be scored and was not yet. */
+  isDue(step: number, validated: Validated): boolean;
+  /** The mean score of the answers that the trained model chooses. @throws the reporter's reason when it is aborted */
+  score(program: FinetuneProgram, features: ImageFeatures): Promise<number>;
+}
+
+/**
+ * Reads and tokenizes the validation questions.
+ *
+ * @returns undefined for a job without validation
+ */
+export async function prepareValidation(
+  model: ModelDirectory,
+  { model: directory, steps, validation }: SettingsOf<FinetuneJob>,
+  reporter: JobReporter,
+): Promise<Validation | undefined> {
+  if (!validation) return undefined;
+  const { everySteps, batchSize } = validation;
+  const questions = await readJsonLines(validation.questions, validationQuestionSchema);
+  const prompts = promptSettings(model, await loadTokenizer(directory));
+  const packed = await Promise.all(questions.map((question) => packQuestion(question, prompts)));
+  const batches = inChunks(packed, batchSize);
+  const batchesOfQuestions = inChunks(questions, batchSize);
+  const imageLength = familyOf(model.config).imageTokens * model.config.text_config.hidden_size;
+  return {
+    images: questions.flatMap(({ image }) => image ?? []),
+    ranked: { batches, batchSize },
+    isDue: (step, { scores }) =>
+      step > 0 && (step % everySteps === 0 || step === steps) && (scores.at(-1)?.step ?? 0) < step,
+    async score(program, features) {
+      let sum = 0;
+      for (const [index, batch] of batches.entries()) {
+        const asked = batchesOfQuestions[index] as ValidationQuestion[];
+        const images = new Float32Array(batchSize * imageLength);
+        images.set(features.batch(asked.map(({ image }) => image)));
+        for (const [place, losses] of program.rank(batch, images).entries()) {
+          sum += (asked[place] as ValidationQuestion).scores[lowest(losses)] as number;
+        }
+        reporter.progress({ phase: 'validation', step: index + 1, steps: batches.length });
+        await new Promise(setImmediate);
+        reporter.signal.throwIfAborted();
+      }
+      return sum / questions.length;
+    },
+  };
+}
+
+/** The first of the lowest losses. */
+function lowest(losses: readonly number[]): number {
+  return losses.reduce((best, loss, index) => (loss < (losses[best] as number) ? index : best), 0);
+}
+
+/** Adds the score of a state, which becomes the best one if it is higher than all before it. */
+export function withScore(
+  { scores, best }: Validated,
+  { step, score, read }: ValidationScore & { read: () => Float32Array },
+): Validated {
+  const isBest = score > (best?.score ?? 0);
+  return { scores: [...scores, { step, score }], best: isBest ? { step, score, parameters: read() } : best };
+}
+
+const scoresFile = 'validation.jsonl';
+
+/** Writes all scores: `validation.jsonl`. @returns the file's name */
+export async function writeScores(directory: string, { scores }: Validated): Promise<string> {
+  await writeJsonLines(path.join(directory, scoresFile), scores);
+  return scoresFile;
+}
+
+function inChunks<T>(items: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
+    items.slice(index * size, (index + 1) * size),
+  );
+}
