@@ -73,6 +73,12 @@ export const finetuneSchema = z
     learningRate: learningRateSchema.prefault({}),
     lora: loraSchema.prefault({}),
     checkpointEverySteps: count.default(100).describe('An interrupted finetune resumes from the newest checkpoint.'),
+    keep: z
+      .enum(['last', 'best-validation'])
+      .default('last')
+      .describe(
+        'Which state becomes the adapter. last: that of the last step. best-validation: of the states after each epoch the one with the highest direct-answer score on data.validation, as in the reference system; it takes an evaluation each epoch.',
+      ),
     generatedSampleRatios: z
       .array(z.number().positive())
       .optional()

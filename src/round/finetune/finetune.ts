@@ -1,3 +1,5 @@
+import { hashValue } from '../../core/hash.ts';
+import { writeJsonLines } from '../../core/write-file.ts';
 import { trainRecordsVersion } from '../../datasets/train-dataset.ts';
 import type { FinetuneJob } from '../../trainer/protocol.ts';
 import { runTrainerStep } from '../../trainer/supervisor/trainer-step.ts';
@@ -6,8 +8,9 @@ import { finishedStep } from '../finished-step.ts';
 import { lineageBefore } from '../gate/lineage.ts';
 import { outcomeOf, type StepContext } from '../step-context.ts';
 import { stepDirectory } from '../step-directory.ts';
-import { adapterFile, type FinetuneOutcome, finetuneFiles } from './results.ts';
+import { adapterFile, type FinetuneOutcome, finetuneFiles, validationScoresFile } from './results.ts';
 import { mixtureFiles, roundMixture } from './round-mixture.ts';
+import { validationQuestions, validationQuestionsFile } from './validation-questions.ts';
 
 /**
  * Finetunes LoRA adapters on the base model with the round's mixture: the base data, its own and that of the rounds it
@@ -22,6 +25,7 @@ export async function finetune(context: StepContext): Promise<FinetuneOutcome> {
     checkpointEverySteps,
     generatedSampleRatios: _,
     startFrom,
+    keep,
     ...given
   } = config.finetune;
   const { batchSize } = given;
@@ -35,6 +39,7 @@ export async function finetune(context: StepContext): Promise<FinetuneOutcome> {
     startFrom === 'previous' && lastGood !== undefined
       ? await finishedStep(run, lastGood, 'finetune', { weights: true })
       : undefined;
+  const validation = keep === 'best-validation' ? await validationQuestions(context) : undefined;
   let samples = 0;
   const done = await runTrainerStep({
     context,
@@ -47,9 +52,15 @@ export async function finetune(context: StepContext): Promise<FinetuneOutcome> {
       format: config.data.format,
       settings,
       start: previous?.manifest.outputs[adapterFile],
+      validation: validation && {
+        questions: hashValue(validation.map(({ image, ...rest }) => rest)),
+        everySteps: stepsPerEpoch,
+      },
     },
     prepare: async (): Promise<FinetuneJob> => {
       samples = await mixture.write(directory);
+      const questions = validationQuestionsFile(directory);
+      if (validation) await writeJsonLines(questions, validation);
       return {
         kind: 'finetune',
         model: config.model.path,
@@ -58,9 +69,13 @@ export async function finetune(context: StepContext): Promise<FinetuneOutcome> {
         startAdapter: previous?.directory,
         ...settings,
         checkpointEverySteps,
+        validation: validation && { questions, everySteps: stepsPerEpoch, batchSize: config.evaluate.batchSize },
       };
     },
-    finish: async ({ metrics }) => ({ outputs: finetuneFiles, metrics: { ...metrics, samples, steps } }),
+    finish: async ({ metrics }) => ({
+      outputs: validation ? [...finetuneFiles, validationScoresFile] : finetuneFiles,
+      metrics: { ...metrics, samples, steps },
+    }),
   });
   const { metrics } = done.manifest;
   return { ...outcomeOf(done), samples: metrics.samples ?? 0, steps, loss: metrics.loss };

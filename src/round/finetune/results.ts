@@ -13,6 +13,8 @@ export interface FinetuneOutcome extends StepOutcome {
 
 export const adapterFile = 'adapter_model.safetensors';
 export const lossFile = 'loss.jsonl';
+/** The score of the state after each epoch; only with `finetune.keep: best-validation`. */
+export const validationScoresFile = 'validation.jsonl';
 export const finetuneFiles = ['adapter_config.json', adapterFile, lossFile];
 
 const lossSchema = z.object({ step: z.number(), loss: z.number() });

@@ -7,16 +7,19 @@ from pathlib import Path
 
 from safetensors.torch import load_file, save_file
 
-from protocol import TRAINER_VERSION, write_atomically
+from protocol import TRAINER_VERSION, read_lines, write_atomically
+from validation import Validated
 
 KEPT = 2
 # What there is of each parameter.
 PARTS = ("parameter", "first", "second")
+# The parameters of the state with the best validation score.
+BEST = "best"
 
 
 def job_hash(job, samples, order):
     """What a checkpoint belongs to: the job without its paths; the same data elsewhere is the same job."""
-    left_out = {"model", "output", "samples", "order", "startAdapter", "checkpointEverySteps"}
+    left_out = {"model", "output", "samples", "order", "startAdapter", "checkpointEverySteps", "validation"}
     texts = [[one["id"], one["prompt"], one["answer"], os.path.basename(one.get("image") or "")] for one in samples]
     start = job.get("startAdapter")
     content = {
@@ -27,6 +30,9 @@ def job_hash(job, samples, order):
         "samples": texts,
         "order": order,
     }
+    if validation := job.get("validation"):
+        questions = [{**one, "image": os.path.basename(one.get("image") or "")} for one in read_lines(validation["questions"])]
+        content["validation"] = [validation["everySteps"], questions]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -39,15 +45,20 @@ def _hash(file):
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def write_checkpoint(folder, job, step, states):
-    """`states`: name → parameter, first and second moment. The record comes last: a checkpoint that has one is whole."""
+def write_checkpoint(folder, job, step, states, validated):
+    """
+    `states`: name → parameter, first and second moment; `validated` see validation.py. The record comes last: a checkpoint
+    that has one is whole.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"torch-{step:08d}.safetensors"
     temporary = file.with_suffix(".tmp")
-    save_file({f"{part}/{name}": one for name, state in states.items() for part, one in zip(PARTS, state)}, temporary)
+    tensors = {f"{part}/{name}": one for name, state in states.items() for part, one in zip(PARTS, state)}
+    tensors |= {f"{BEST}/{name}": one for name, one in validated.parameters.items()}
+    save_file(tensors, temporary)
     os.replace(temporary, file)
-    record = {"step": step, "jobHash": job, "sha256": _hash(file)}
+    record = {"step": step, "jobHash": job, "sha256": _hash(file), "scores": validated.scores, "best": validated.best}
     write_atomically(file.with_suffix(".json"), f"{json.dumps(record)}\n".encode())
     for old in sorted(folder.glob("torch-*.safetensors"))[:-KEPT]:
         old.with_suffix(".json").unlink(missing_ok=True)
@@ -56,7 +67,7 @@ def write_checkpoint(folder, job, step, states):
 
 
 def read_newest_checkpoint(folder, job, note):
-    """Step and states of the newest whole checkpoint of the job, or 0 and none. A damaged one is skipped."""
+    """Step, states and validation scores of the newest whole checkpoint of the job, or 0 and none. A damaged one is skipped."""
     for file in sorted(Path(folder).glob("torch-*.safetensors"), reverse=True):
         try:
             record = json.loads(file.with_suffix(".json").read_text("utf8"))
@@ -65,10 +76,13 @@ def read_newest_checkpoint(folder, job, note):
                 continue
             if _hash(file) != record["sha256"]:
                 raise ValueError("its hash is wrong")
-            return record["step"], _states(load_file(file))
+            tensors = load_file(file)
+            parameters = {name.partition("/")[2]: one for name, one in tensors.items() if name.startswith(f"{BEST}/")}
+            validated = Validated(record.get("scores") or [], record.get("best"), parameters)
+            return record["step"], _states(tensors), validated
         except (OSError, ValueError, KeyError) as error:
             note(f"{file}: damaged ({error}); the checkpoint before it is used")
-    return 0, {}
+    return 0, {}, Validated()
 
 
 def _states(tensors):

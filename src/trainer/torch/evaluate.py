@@ -19,9 +19,7 @@ def evaluate(job, reporter, device, sharding):
     ranked = [one for one in questions if one["answers"]]
     to_write = [one for one in questions if one.get("generate")]
     progress = Progress(reporter, device, len(ranked) + len(to_write))
-    batch_size = job["batchSize"]
-    parts = math.ceil(max((len(one["answers"]) for one in ranked), default=0) / batch_size)
-    losses = _distributed(ranked, lambda one: _losses(one, model, batch_size, parts if model.sharded else None), progress)
+    losses = answer_losses(ranked, model, job["batchSize"], progress)
 
     def write(question):
         request = question["generate"]
@@ -37,6 +35,12 @@ def evaluate(job, reporter, device, sharding):
             lines.append(f"{json.dumps({'question_id': name, 'losses': losses.get(name, []), **text})}\n")
         write_atomically(job["output"], "".join(lines).encode())
     return [job["output"]], {"questions": len(questions)}
+
+
+def answer_losses(questions, model, batch_size, progress):
+    """Question id → the mean loss of each of its answers; all processes must call this alike, and all get all."""
+    parts = math.ceil(max((len(one["answers"]) for one in questions), default=0) / batch_size)
+    return _distributed(questions, lambda one: _losses(one, model, batch_size, parts if model.sharded else None), progress)
 
 
 def _distributed(questions, answer, progress):

@@ -13,6 +13,7 @@ import torch.distributed as dist
 from checkpoints import job_hash, read_newest_checkpoint, write_checkpoint
 from models import Model, start_training, megabytes, new_adapter, stored_adapter, token_losses, trainable_parameters
 from protocol import JobError, Stopped, any_rank, read_lines, write_atomically
+from validation import SCORES_FILE, Validation
 
 PARTS_AHEAD = 2
 
@@ -44,7 +45,7 @@ def finetune(job, reporter, device, sharding):
 
     output = Path(job["output"])
     job_id = job_hash(job, samples, order)
-    first, states = read_newest_checkpoint(output / "checkpoints", job_id, reporter.note)
+    first, states, validated = read_newest_checkpoint(output / "checkpoints", job_id, reporter.note)
     start_training(model, job["lora"]["dropout"], job["activationCheckpointing"])
     training = sharding.Training(model.scorer, trainable_parameters(model), job["weightDecay"], states, first)
     if first:
@@ -52,6 +53,24 @@ def finetune(job, reporter, device, sharding):
     # Every rank has read it before rank 0 writes the next.
     dist.barrier()
     log = LossLog(output / "loss.jsonl", first, rank)
+    validation = Validation(job) if job.get("validation") else None
+
+    def checkpoint(step):
+        log.flush()
+        states = training.states()
+        if rank == 0:
+            uri = write_checkpoint(output / "checkpoints", job_id, step, states, validated)
+            reporter.send("checkpoint", step=step, uri=uri)
+
+    def validate(step):
+        if not validation or not validation.due(step, validated):
+            return
+        try:
+            validated.add(step, validation.score(model, reporter, device), training)
+        except Stopped:
+            if step < steps:
+                checkpoint(step)
+            raise
 
     def batch_of(step):
         return [sequences[index] for index in order[step * batch_size : (step + 1) * batch_size]]
@@ -61,6 +80,7 @@ def finetune(job, reporter, device, sharding):
     prepared = ahead(computed, model.family.collate)
     started, tokens, loss = time.monotonic(), 0, math.nan
     for step in range(first, steps):
+        validate(step)
         rate = learning_rate(step, steps, job["learningRate"])
         torch.manual_seed(job["seed"] * 1_000_003 + step * world + rank)
         loss, step_tokens = step_loss(training, prepared, batch_of(step), job, device)
@@ -82,20 +102,23 @@ def finetune(job, reporter, device, sharding):
             break
         stopping = any_rank(reporter.stop_requested, device)
         if (step + 1) % job["checkpointEverySteps"] == 0 or stopping:
-            log.flush()
-            states = training.states()
-            if rank == 0:
-                uri = write_checkpoint(output / "checkpoints", job_id, step + 1, states)
-                reporter.send("checkpoint", step=step + 1, uri=uri)
+            checkpoint(step + 1)
         if stopping:
             raise Stopped
+    validate(steps)
     log.close()
-    adapter = {name: parameter for name, (parameter, *_) in training.states().items()}
+    adapter = {name: parameter for name, (parameter, *_) in training.states().items()} | validated.parameters
     if rank == 0:
         model.module.save_pretrained(output, state_dict=adapter)
         (output / "README.md").unlink(missing_ok=True)
     outputs = ["adapter_model.safetensors", "adapter_config.json", "loss.jsonl"]
-    return outputs, {"loss": loss, "steps": steps, "resumedAtStep": first}
+    metrics = {"loss": loss, "steps": steps, "resumedAtStep": first}
+    if not validation:
+        return outputs, metrics
+    if rank == 0:
+        validated.write(output)
+    best = validated.best or {"step": steps, "score": 0}
+    return [*outputs, SCORES_FILE], metrics | {"keptStep": best["step"], "validationScore": best["score"]}
 
 
 def tokenized(samples, used, family, job, reporter):

@@ -10,6 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.run import main as torchrun
 
 
@@ -24,4 +25,8 @@ if __name__ == "__main__":
     processes, sharding, job = sys.argv[1:]
     threading.Thread(target=end_with_parent, daemon=True).start()
     rank = Path(__file__).with_name("rank.py")
-    torchrun(["--standalone", f"--nproc-per-node={processes}", "--max-restarts=0", str(rank), sharding, job])
+    try:
+        torchrun(["--standalone", f"--nproc-per-node={processes}", "--max-restarts=0", str(rank), sharding, job])
+    except ChildFailedError:
+        # The rank that failed said why; a stack of torchrun's own adds nothing.
+        sys.exit(1)

@@ -8,13 +8,14 @@ from protocol import Stopped, any_rank
 class Progress:
     """Of several lists of pieces, one after another."""
 
-    def __init__(self, reporter, device, steps):
-        self.reporter, self.device, self.steps, self.done = reporter, device, steps, 0
+    def __init__(self, reporter, device, steps, **named):
+        """`named`: the phase, where it is not the main work."""
+        self.reporter, self.device, self.steps, self.done, self.named = reporter, device, steps, 0, named
 
     def add(self, done):
         """All processes must call this alike. Raises Stopped when one was requested to stop."""
         self.done += done
-        self.reporter.progress(self.done, self.steps)
+        self.reporter.progress(self.done, self.steps, **self.named)
         if any_rank(self.reporter.stop_requested, self.device):
             raise Stopped
 

@@ -8,6 +8,7 @@ import { readJsonLines } from '../../../src/core/read-json.ts';
 import { writeJsonLines } from '../../../src/core/write-file.ts';
 import { evaluate } from '../../../src/trainer/jobs/evaluate/evaluate.ts';
 import { finetune } from '../../../src/trainer/jobs/finetune/finetune.ts';
+import { validationScoreSchema } from '../../../src/trainer/jobs/finetune/validation.ts';
 import { merge } from '../../../src/trainer/jobs/merge/merge.ts';
 import { evaluationQuestionSchema } from '../../../src/trainer/protocol.ts';
 import { lossesIn, maximumDifference, recordingReporter } from '../../helpers/jobs.ts';
@@ -50,6 +51,25 @@ export function describeTorchBesideOurs(family: 'minigpt4' | 'llava'): void {
       const difference = maximumDifference(await losses(narrow), await losses(byUs));
       expect(difference).toBeLessThan(0.03);
       expect(difference).toBeGreaterThan(1e-4);
+    });
+
+    test.each([undefined, 'fsdp'] as const)('keeps the state that ours keeps, sharded by %s', async (sharding) => {
+      const asked = await readJsonLines(rig.mixture.asked, evaluationQuestionSchema);
+      const questions = inFolder('validation.jsonl');
+      const scoreOf = (index: number, choice: number) =>
+        choice === rig.mixture.questions[index]?.correct_choice_idx ? 1 : 0;
+      await writeJsonLines(
+        questions,
+        asked.map((one, index) => ({ ...one, scores: one.answers.map((_, choice) => scoreOf(index, choice)) })),
+      );
+      const changes = { steps: 6, checkpointEverySteps: 6, validation: { questions, everySteps: 2, batchSize: 3 } };
+      const [ours, theirs] = [inFolder(`kept-${sharding}-by-us`), inFolder(`kept-${sharding}-by-them`)];
+      const wanted = await finetune(rig.job(ours, changes), recordingReporter());
+      const found = await runTorch(rig.job(theirs, changes), theirs, { sharding });
+      expect(found.metrics.keptStep).toBe(wanted.metrics.keptStep);
+      const scoresIn = (output: string) => readJsonLines(path.join(output, 'validation.jsonl'), validationScoreSchema);
+      expect((await scoresIn(theirs)).map(({ step }) => step)).toEqual([2, 4, 6]);
+      expect(await scoresIn(theirs)).toEqual(await scoresIn(ours));
     });
 
     const title = 'sharded by %s: the same curve within 1e-3, an adapter of the same format, the same answers';

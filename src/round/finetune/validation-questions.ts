@@ -1,0 +1,40 @@
+import { join } from 'node:path';
+import { InputError } from '../../core/input-error.ts';
+import { benchmarkOf } from '../../evaluation/benchmarks/index.ts';
+import type { ValidationQuestion } from '../../trainer/protocol.ts';
+import { askQuestions, extractedImagesFolder, readEvaluationSet, requireEvaluationSet } from '../evaluation-sets.ts';
+import type { StepContext } from '../step-context.ts';
+
+/** Where a finetune has the questions that choose the state to keep. */
+export const validationQuestionsFile = (finetuneDirectory: string) =>
+  join(finetuneDirectory, 'validation-questions.jsonl');
+
+/**
+ * The validation questions as they are ranked, each with the direct-answer score of each of its choices. Questions that
+ * do not count for direct answers are left out.
+ *
+ * @throws InputError when none has direct answers
+ */
+export async function validationQuestions({
+  config,
+  run,
+}: Pick<StepContext, 'config' | 'run'>): Promise<ValidationQuestion[]> {
+  const set = { ...requireEvaluationSet(config, run, 'validation'), answerMode: 'ranked' as const };
+  const questions = await readEvaluationSet(set, extractedImagesFolder(run));
+  const benchmark = benchmarkOf(set.benchmark);
+  const scored = askQuestions(set, questions).flatMap((asked, index): ValidationQuestion[] => {
+    const question = questions[index] as (typeof questions)[number];
+    const scores = asked.answers.flatMap((_, choice) => {
+      const [direct] = benchmark.score([{ question, choice, losses: [] }]).directAnswer ?? [];
+      return direct === undefined ? [] : [direct.score];
+    });
+    return scores.length === 0 ? [] : [{ ...asked, scores }];
+  });
+  if (scored.length > 0) return scored;
+  throw new InputError({
+    file: set.file,
+    field: 'direct_answers',
+    problem: 'no question has direct answers that count, but finetune.keep is best-validation',
+    remedy: 'Name a file with direct answers as data.validation.file, or set finetune.keep: last',
+  });
+}
