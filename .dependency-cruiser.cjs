@@ -109,7 +109,7 @@ module.exports = {
       severity: 'error',
       from: { path: '^workflows/' },
       to: {
-        pathNot: '^(workflows/|src/round/steps\\.ts$|node_modules/@temporalio/(workflow|common)/)',
+        pathNot: '^(workflows/|src/round/steps\\.ts$|node_modules/@temporalio/(workflow|common)/|node_modules/zod/)',
         dependencyTypesNot: ['type-only'],
       },
     },

@@ -13,11 +13,11 @@ import type { StepContext } from '../src/round/step-context.ts';
 import type { StepName } from '../src/round/steps.ts';
 import type { VerifyOutcome } from '../src/round/verify/results.ts';
 import { finishVerification, startVerification } from '../src/round/verify/verify.ts';
-import type { RoundSummary } from '../workflows/messages.ts';
+import type { RoundSummary } from '../workflows/inputs.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { type PreparedRun, type PrepareRunInput, prepareRun } from './prepare-run.ts';
 import { createPromptActivities, type PromptActivities } from './prompt.ts';
-import type { GateReference, NotificationReference, StepReference } from './references.ts';
+import { type GateReference, type NotificationReference, type StepReference, withParsedInputs } from './references.ts';
 import { writeRoundRecord } from './round-records.ts';
 import { type ActivityDependencies, asActivity, runStep } from './run-step.ts';
 import { loadStepActivities, type StepActivities } from './step-activities.ts';
@@ -44,7 +44,7 @@ const stepActivities = await loadStepActivities('cpu');
 export function createCpuActivities(dependencies: ActivityDependencies): CpuActivities {
   const run = <R>(reference: StepReference, work: (context: StepContext) => Promise<R>, writes?: StepName) =>
     runStep(reference, dependencies, work, { owns: writes && ownFolders(reference.round, writes) });
-  return {
+  return withParsedInputs({
     ...stepActivities(dependencies),
     // A run that moves into a store is uploaded first, which may take a while.
     prepareRun: (input) => asActivity(() => withHeartbeat(0, () => prepareRun(input, dependencies))),
@@ -57,5 +57,5 @@ export function createCpuActivities(dependencies: ActivityDependencies): CpuActi
     gate: ({ given, ...reference }) => run(reference, (context) => gate(context, given), 'gate'),
     notify: ({ text, ...reference }) => run(reference, (context) => notify(context, { text })),
     ...createPromptActivities(dependencies),
-  };
+  });
 }

@@ -7,7 +7,7 @@ import type { EmbedOutcome } from '../src/round/embed/results.ts';
 import { evaluateShard } from '../src/round/evaluate/evaluate.ts';
 import type { EvaluateShardOutcome } from '../src/round/evaluate/results.ts';
 import { embeddingShardDirectory, evaluationShardDirectory } from '../src/round/step-directory.ts';
-import type { EmbedShardReference, EvaluateShardReference } from './references.ts';
+import { type EmbedShardReference, type EvaluateShardReference, withParsedInputs } from './references.ts';
 import { type ActivityDependencies, runStep } from './run-step.ts';
 import { loadStepActivities, type StepActivities } from './step-activities.ts';
 
@@ -26,7 +26,7 @@ const stepActivities = await loadStepActivities('gpu');
 
 /** Makes the GPU worker's activities. */
 export function createGpuActivities(dependencies: ActivityDependencies): GpuActivities {
-  return {
+  return withParsedInputs({
     ...stepActivities(dependencies, attempts),
     evaluateShard: ({ set, shard, ...reference }) =>
       runStep(reference, dependencies, (context) => evaluateShard(context, { set, shard }), {
@@ -38,5 +38,5 @@ export function createGpuActivities(dependencies: ActivityDependencies): GpuActi
         ...attempts,
         owns: (place) => [embeddingShardDirectory(place, { shard })],
       }),
-  };
+  });
 }

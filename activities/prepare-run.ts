@@ -6,7 +6,7 @@ import { evaluationSets } from '../src/round/evaluation-sets.ts';
 import { withNewRun } from '../src/round/open-run.ts';
 import { verifies } from '../src/round/verify/verify.ts';
 import { compactRounds } from '../workflows/details.ts';
-import type { DataEngineInput, RoundSummary, RunPlan } from '../workflows/messages.ts';
+import type { DataEngineInput, RoundSummary, RunPlan } from '../workflows/inputs.ts';
 import { readRoundRecords } from './round-records.ts';
 import type { ActivityDependencies } from './run-step.ts';
 

@@ -14,13 +14,8 @@ import {
   preparePrompt,
   reviseIteration,
 } from '../src/round/prompt-optimization.ts';
-import type {
-  AcceptedPrompt,
-  PromptIteration,
-  PromptOptimizationInput,
-  PromptPlan,
-  SampleVerdict,
-} from '../workflows/prompt-messages.ts';
+import type { PromptOptimizationInput } from '../workflows/inputs.ts';
+import type { AcceptedPrompt, PromptIteration, PromptPlan, SampleVerdict } from '../workflows/prompt-messages.ts';
 import { runNameOf } from './prepare-run.ts';
 import type { StepReference } from './references.ts';
 import { type ActivityDependencies, asActivity, runStep } from './run-step.ts';

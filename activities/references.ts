@@ -1,44 +1,107 @@
 /**
- * The inputs of activities: references to the data, never the data.
+ * The inputs of activities: references to the data, never the data. Whoever may start an activity writes them, so each is
+ * parsed before anything is done with it.
  */
+import { z } from 'zod';
 import type { Verdict } from '../src/round/gate/gate.ts';
+import {
+  dataEngineInputSchema,
+  parseInput,
+  promptOptimizationInputSchema,
+  roundSummarySchema,
+} from '../workflows/inputs.ts';
 
-export interface StepReference {
+const count = z.int().nonnegative();
+const id = z.string().min(1).max(1000);
+/** It becomes a part of paths, and of the address of a request to the teacher. */
+const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:-]{0,255}$/, 'use letters, digits, ".", "_", ":" and "-"');
+const runName = dataEngineInputSchema.shape.run;
+
+export type StepReference = z.output<typeof stepReference>;
+const stepReference = z.strictObject({
   /** Absolute path or URI (`s3://…/runs/<run>`); its `config.json` is the frozen config of the run. */
-  runDirectory: string;
-  round: number;
-}
+  runDirectory: z.string().min(1).max(4096),
+  round: count,
+});
 
-export interface EvaluateShardReference extends StepReference {
+export type EvaluateShardReference = z.output<typeof evaluateShardReference>;
+const evaluateShardReference = stepReference.extend({
   /** Name of the evaluation set: `validation`, `test` or a benchmark's. */
-  set: string;
-  shard: number;
-}
+  set: name,
+  shard: count,
+});
 
-export interface EmbedShardReference extends StepReference {
-  shard: number;
-}
+export type EmbedShardReference = z.output<typeof embedShardReference>;
+const embedShardReference = stepReference.extend({ shard: count });
 
-export interface GateReference extends StepReference {
+export type GateReference = z.output<typeof gateReference>;
+const gateReference = stepReference.extend({
   /** A person's decision, or the default after nobody decided in time. */
-  given?: Verdict;
-}
+  given: z
+    .strictObject({
+      decision: z.enum(['accept', 'reject', 'gate']),
+      by: z.enum(['person', 'default']),
+      comment: z.string().max(10_000).optional(),
+    })
+    .optional() satisfies z.ZodType<Verdict | undefined>,
+});
 
 /** A chunk of a round's requests to the teacher. */
-export interface ChunkReference extends StepReference {
-  chunk: number;
+export type ChunkReference = z.output<typeof chunkReference>;
+const chunkReference = stepReference.extend({
+  chunk: count,
   /** generate: for new samples. verify: about them. Default: generate. */
-  purpose?: 'generate' | 'verify';
+  purpose: z.enum(['generate', 'verify']).optional(),
   /** What it may cost since the generation was started, in the currency of the prices; absent without a budget. */
-  allowance?: number;
-}
+  allowance: z.number().optional(),
+});
 
 /** A notification for people. */
-export interface NotificationReference extends StepReference {
-  text: string;
-}
+export type NotificationReference = z.output<typeof notificationReference>;
+const notificationReference = stepReference.extend({ text: z.string().max(100_000) });
 
 /** A batch at the teacher. */
-export interface BatchReference extends StepReference {
-  batch: string;
+export type BatchReference = z.output<typeof batchReference>;
+const batchReference = stepReference.extend({ batch: name });
+
+const sampleVerdict = z.strictObject({
+  sample: id,
+  verdict: z.enum(['good', 'bad']),
+  comment: z.string().max(10_000).optional(),
+});
+
+/** The input of each activity, by the activity's name; the others take a `StepReference`. */
+const inputs: Readonly<Record<string, z.ZodType>> = {
+  prepareRun: dataEngineInputSchema.omit({ state: true }).extend({ workflowId: id, scheduledBy: id.optional() }),
+  preparePromptOptimization: promptOptimizationInputSchema.extend({ workflowId: id }),
+  recordRound: stepReference.extend({ summary: roundSummarySchema }),
+  recordTopUp: stepReference.extend({ id, amount: z.number().positive() }),
+  gate: gateReference,
+  notify: notificationReference,
+  evaluateShard: evaluateShardReference,
+  embedShard: embedShardReference,
+  askChunk: chunkReference,
+  submitBatch: chunkReference,
+  checkBatch: batchReference,
+  collectBatch: batchReference.extend(chunkReference.pick({ chunk: true, purpose: true }).shape),
+  cancelBatch: batchReference,
+  makePromptSamples: stepReference.extend({ iteration: count, count: z.int().positive(), forRun: runName }),
+  revisePrompt: stepReference.extend({
+    iteration: count,
+    verdicts: z.array(sampleVerdict),
+    comment: z.string().max(10_000).optional(),
+  }),
+  acceptPrompt: stepReference.extend({ iteration: count, forRun: runName }),
+};
+
+/** The activities, each parsing its input first. */
+export function withParsedInputs<A extends { [Name in keyof A]: (input: never) => Promise<unknown> }>(
+  activities: A,
+): A {
+  const parsing = Object.entries<(input: never) => Promise<unknown>>(activities).map(([activity, work]) => {
+    const schema = Object.hasOwn(inputs, activity) ? inputs[activity] : undefined;
+    const take = async (input: unknown) => work(parseInput(schema ?? stepReference, input) as never);
+    return [activity, take];
+  });
+  return Object.fromEntries(parsing) as A;
 }

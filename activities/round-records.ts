@@ -8,7 +8,7 @@ import { fileExists } from '../src/core/files.ts';
 import { readJson } from '../src/core/read-json.ts';
 import { type RunDirectory, roundDirectory } from '../src/core/run-directory.ts';
 import { writeJson } from '../src/core/write-file.ts';
-import type { RoundSummary } from '../workflows/messages.ts';
+import type { RoundSummary } from '../workflows/inputs.ts';
 
 const schemaVersion = 1;
 const recordSchema = z.object({

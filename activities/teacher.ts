@@ -12,7 +12,7 @@ import {
 import type { BatchState, SubmittedBatch } from '../src/teacher/batches.ts';
 import type { AskedChunk } from '../src/teacher/teacher-chunk.ts';
 import { createPromptRequests, type PromptRequests } from './prompt.ts';
-import type { BatchReference, ChunkReference } from './references.ts';
+import { type BatchReference, type ChunkReference, withParsedInputs } from './references.ts';
 import { type ActivityDependencies, runStep } from './run-step.ts';
 
 export interface TeacherActivities extends PromptRequests {
@@ -25,7 +25,7 @@ export interface TeacherActivities extends PromptRequests {
 
 /** Makes the activities of the queue for the teacher. */
 export function createTeacherActivities(dependencies: ActivityDependencies): TeacherActivities {
-  return {
+  return withParsedInputs({
     askChunk: ({ chunk, allowance, purpose, ...reference }) =>
       runStep(reference, dependencies, (context) => askWorkChunk(context, { chunk, allowance, purpose })),
     submitBatch: ({ chunk, allowance, purpose, ...reference }) =>
@@ -37,5 +37,5 @@ export function createTeacherActivities(dependencies: ActivityDependencies): Tea
     cancelBatch: ({ batch, ...reference }) =>
       runStep(reference, dependencies, (context) => cancelWorkBatch(context, { batch })),
     ...createPromptRequests(dependencies),
-  };
+  });
 }

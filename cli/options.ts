@@ -5,7 +5,7 @@ import { basename, extname } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { loadConfig } from '../src/config/load-config.ts';
 import type { Config } from '../src/config/schema.ts';
-import type { DataEngineInput } from '../workflows/messages.ts';
+import type { DataEngineInput } from '../workflows/inputs.ts';
 
 /** Which run a command is about, and where its data is. */
 export interface RunOptions {

@@ -1,7 +1,7 @@
 import Table from 'cli-table3';
 import { formatSeconds } from '../src/report/tables.ts';
 import { decisionOf, forgottenOf } from '../workflows/details.ts';
-import type { RoundSummary } from '../workflows/messages.ts';
+import type { RoundSummary } from '../workflows/inputs.ts';
 
 /** The table of rounds for a terminal: scores, samples, tokens and time, then the error of each question type by round. */
 export function formatRounds(rounds: RoundSummary[], options: { color?: boolean } = {}): string {

@@ -12,7 +12,7 @@ import type { PromptRequests } from '../activities/prompt.ts';
 import type { StepReference } from '../activities/references.ts';
 import type { TeacherActivities } from '../activities/teacher.ts';
 import { type OutcomeOf, rowOf, type StepName } from '../src/round/steps.ts';
-import type { RunPlan } from './messages.ts';
+import type { RunPlan } from './inputs.ts';
 
 const common = {
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,

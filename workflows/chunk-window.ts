@@ -15,7 +15,8 @@ import type { GenerationPlan } from '../src/round/asking/plan.ts';
 import type { AskedChunk } from '../src/teacher/teacher-chunk.ts';
 import { cpuActivities } from './activity-options.ts';
 import { describeGeneration } from './details.ts';
-import type { GenerationInput, GenerationProgress, GenerationState, OpenChunk } from './messages.ts';
+import type { GenerationInput, GenerationState, OpenChunk } from './inputs.ts';
+import type { GenerationProgress } from './messages.ts';
 import { TeacherCalls } from './teacher-calls.ts';
 
 /** Far below 10,000 events, at which the server warns. */

@@ -12,7 +12,8 @@ import {
 } from '@temporalio/workflow';
 import { cpuActivities, stepActivity } from './activity-options.ts';
 import { compactRounds } from './details.ts';
-import type { DataEngineInput, DataEngineResult, DataEngineState } from './messages.ts';
+import { type DataEngineInput, type DataEngineState, dataEngineInputSchema, parseContinued } from './inputs.ts';
+import type { DataEngineResult } from './messages.ts';
 import { notify, roundNotification } from './notifications.ts';
 import { dataEngineRound } from './round.ts';
 import { handleRunMessages } from './run-handlers.ts';
@@ -23,7 +24,8 @@ import { roundSearchAttributes } from './search-attributes.ts';
  * Runs all rounds of a config and returns their table. The run's name is the config's `run`, or the workflow id.
  * After `temporal.roundsPerExecution` rounds it continues as new, with its state as its input.
  */
-export async function dataEngine(input: DataEngineInput): Promise<DataEngineResult> {
+export async function dataEngine(given: DataEngineInput): Promise<DataEngineResult> {
+  const input = parseContinued(dataEngineInputSchema, given, workflowInfo().continuedFromExecutionRunId);
   const run = new RunState(input);
   handleRunMessages(run);
   try {

@@ -5,7 +5,8 @@ import { rootCause } from '@temporalio/workflow';
 import type { CompareOutcome } from '../src/round/compare/results.ts';
 import type { GenerateOutcome } from '../src/round/generate/results.ts';
 import { signedPoints } from '../src/round/steps.ts';
-import type { DataEngineProgress, DataEngineState, GenerationProgress, RoundSummary, StepRecord } from './messages.ts';
+import type { DataEngineState, RoundSummary } from './inputs.ts';
+import type { DataEngineProgress, GenerationProgress, StepRecord } from './messages.ts';
 
 const problemCharacters = 500;
 

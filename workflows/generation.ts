@@ -1,7 +1,14 @@
 /**
  * The workflows that ask the teacher all requests of a round, within limits and budget.
  */
-import { ApplicationFailure, allHandlersFinished, condition, continueAsNew, setHandler } from '@temporalio/workflow';
+import {
+  ApplicationFailure,
+  allHandlersFinished,
+  condition,
+  continueAsNew,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
 import type { CpuActivities } from '../activities/cpu.ts';
 import type { StepReference } from '../activities/references.ts';
 import type { GenerationPlan } from '../src/round/asking/plan.ts';
@@ -9,7 +16,8 @@ import type { GenerateOutcome } from '../src/round/generate/results.ts';
 import type { VerifyOutcome } from '../src/round/verify/results.ts';
 import { cpuActivities } from './activity-options.ts';
 import { ChunkWindow } from './chunk-window.ts';
-import { finishEarlyUpdate, type GenerationInput, generationProgressQuery, topUpUpdate } from './messages.ts';
+import { type GenerationInput, generationInputSchema, parseContinued } from './inputs.ts';
+import { finishEarlyUpdate, generationProgressQuery, topUpUpdate } from './messages.ts';
 import { steerSignal } from './steering-messages.ts';
 
 /**
@@ -46,7 +54,8 @@ interface Work<Outcome> {
   finish: (cpu: CpuActivities, reference: StepReference) => Promise<Outcome>;
 }
 
-async function askTeacher<Outcome>(input: GenerationInput, work: Work<Outcome>): Promise<Outcome> {
+async function askTeacher<Outcome>(given: GenerationInput, work: Work<Outcome>): Promise<Outcome> {
+  const input = parseContinued(generationInputSchema, given, workflowInfo().continuedFromExecutionRunId);
   const { queues, runDirectory, round } = input;
   const reference = { runDirectory, round };
   const cpu = (summary: string, minutes: number) => cpuActivities(queues.cpu, summary, minutes);

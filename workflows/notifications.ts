@@ -4,7 +4,8 @@
 import { isCancellation } from '@temporalio/workflow';
 import { cpuActivities } from './activity-options.ts';
 import { describeProblem, roundNumber } from './details.ts';
-import type { RoundSummary, RunPlan, WaitingStep } from './messages.ts';
+import type { RoundSummary, RunPlan } from './inputs.ts';
+import type { WaitingStep } from './messages.ts';
 
 type Kind = NonNullable<RunPlan['notifyOn']>[number];
 

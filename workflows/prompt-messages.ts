@@ -1,21 +1,8 @@
 /**
- * Input, result and messages of `dataEnginePromptOptimization`.
+ * Result and messages of `dataEnginePromptOptimization`.
  */
 import { defineQuery, defineUpdate } from '@temporalio/workflow';
 import type { TaskQueues } from '../src/config/workflow-schemas.ts';
-
-/** `temporal workflow start --type dataEnginePromptOptimization --input '{"config":"configs/demo.yaml"}'` */
-export interface PromptOptimizationInput {
-  /** Path of the YAML config, as the CPU worker sees it. */
-  config: string;
-  /** Overrides of the config. */
-  dataRoot?: string;
-  seed?: number;
-  /** Images to make sample generations about, 1 to 8; later iterations take as many fresh ones too. Default: 4. */
-  samples?: number;
-  /** The run that the prompt is for: it starts from the run's prompt and bad cases, and the run's next round uses it. */
-  forRun?: string;
-}
 
 export interface PromptPlan {
   /** Absolute path of the folder with all prompts, samples and verdicts. */
@@ -82,4 +69,3 @@ export const verdictUpdate = defineUpdate<{ left: number }, [SampleVerdict]>('ve
 export const decideUpdate = defineUpdate<{ iteration: number }, [PromptDecision]>('decide');
 
 export const maxCommentLength = 500;
-export const maxSamples = 8;

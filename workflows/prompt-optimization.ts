@@ -11,25 +11,17 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { cpuActivities, promptRequests } from './activity-options.ts';
-import {
-  decideUpdate,
-  maxSamples,
-  type PromptOptimizationInput,
-  type PromptOptimizationResult,
-  promptProgressQuery,
-  verdictUpdate,
-} from './prompt-messages.ts';
+import { type PromptOptimizationInput, parseInput, promptOptimizationInputSchema } from './inputs.ts';
+import { decideUpdate, type PromptOptimizationResult, promptProgressQuery, verdictUpdate } from './prompt-messages.ts';
 import { PromptState } from './prompt-state.ts';
 
 /**
  * Makes sample generations, waits for a person's verdicts, has the teacher revise the prompt and tries the revision on
  * the same and on fresh images, until the person accepts a prompt or stops.
  */
-export async function dataEnginePromptOptimization(input: PromptOptimizationInput): Promise<PromptOptimizationResult> {
+export async function dataEnginePromptOptimization(given: PromptOptimizationInput): Promise<PromptOptimizationResult> {
+  const input = parseInput(promptOptimizationInputSchema, given);
   const { samples: count = 4, forRun } = input;
-  if (!Number.isInteger(count) || count < 1 || count > maxSamples) {
-    throw ApplicationFailure.nonRetryable(`samples: give 1 to ${maxSamples}, not ${input.samples}`, 'InputError');
-  }
   const state = new PromptState();
   const { progress } = state;
   setHandler(promptProgressQuery, () => progress);

@@ -13,7 +13,8 @@ import {
 import type { StepReference } from '../activities/references.ts';
 import { type OutcomeOf, rowOf, type StepName } from '../src/round/steps.ts';
 import { describeSteps } from './details.ts';
-import type { RoundDecision, RoundInput, RoundProgress, RunPlan, StepRecord } from './messages.ts';
+import type { RoundInput, RunPlan } from './inputs.ts';
+import type { RoundDecision, RoundProgress, StepRecord } from './messages.ts';
 import { Steered } from './steered.ts';
 import { reportStepSignal, type Steer, steerSignal } from './steering-messages.ts';
 

@@ -7,7 +7,7 @@ import { type OutcomeOf, type StepName, steps } from '../src/round/steps.ts';
 import { cpuActivities, gpuActivities, stepActivity } from './activity-options.ts';
 import { passGate } from './gate.ts';
 import { dataEngineGeneration, dataEngineVerification } from './generation.ts';
-import type { GenerationInput } from './messages.ts';
+import type { GenerationInput } from './inputs.ts';
 import type { RoundState } from './round-state.ts';
 import { inShards } from './shards.ts';
 

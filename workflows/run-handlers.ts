@@ -3,14 +3,8 @@
  * passed on to the round.
  */
 import { ApplicationFailure, setHandler } from '@temporalio/workflow';
-import {
-  type DataEngineInput,
-  type DataEngineProgress,
-  engineProgressQuery,
-  type Pause,
-  roundsQuery,
-  type WaitingStep,
-} from './messages.ts';
+import type { DataEngineInput, Pause } from './inputs.ts';
+import { type DataEngineProgress, engineProgressQuery, roundsQuery, type WaitingStep } from './messages.ts';
 import type { RunState } from './run-state.ts';
 import {
   type Answer,

@@ -9,17 +9,15 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { compactRounds, describeRounds, describeStanding } from './details.ts';
-import type {
-  DataEngineInput,
-  DataEngineProgress,
-  DataEngineResult,
-  DataEngineState,
-  Pause,
-  RoundSummary,
-  RunPlan,
-  StepRecord,
-  WaitingStep,
-} from './messages.ts';
+import {
+  carriedState,
+  type DataEngineInput,
+  type DataEngineState,
+  type Pause,
+  type RoundSummary,
+  type RunPlan,
+} from './inputs.ts';
+import type { DataEngineProgress, DataEngineResult, StepRecord, WaitingStep } from './messages.ts';
 import { failureNotification, notify, waitingNotification } from './notifications.ts';
 import type { dataEngineRound } from './round.ts';
 import { showInSearch } from './search-attributes.ts';
@@ -157,7 +155,8 @@ export class RunState extends Steered {
   /** The input of the next execution. */
   handOver(): DataEngineInput {
     const { plan, nextRound, rounds } = this.prepared;
-    return { ...this.input, state: { plan, nextRound, rounds: compactRounds(rounds), paused: this.paused } };
+    const state = carriedState({ plan, nextRound, rounds: compactRounds(rounds), paused: this.paused });
+    return { ...this.input, state };
   }
 
   /** From now on the run takes no more rounds. */

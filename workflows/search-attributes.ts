@@ -6,7 +6,8 @@
  */
 import { defineSearchAttributeKey, type SearchAttributePair, type SearchAttributeUpdatePair } from '@temporalio/common';
 import { upsertSearchAttributes } from '@temporalio/workflow';
-import type { DataEngineProgress, RoundSummary, RunPlan } from './messages.ts';
+import type { RoundSummary, RunPlan } from './inputs.ts';
+import type { DataEngineProgress } from './messages.ts';
 
 export const searchAttributeKeys = {
   run: defineSearchAttributeKey('DataEngineRun', 'KEYWORD'),

@@ -4,7 +4,8 @@
  */
 import { ActivityFailure, ChildWorkflowFailure, condition, isCancellation } from '@temporalio/workflow';
 import { describeProblem } from './details.ts';
-import type { Pause, RunPlan, StepRecord, WaitingStep } from './messages.ts';
+import type { Pause, RunPlan } from './inputs.ts';
+import type { StepRecord, WaitingStep } from './messages.ts';
 import type { Answer } from './steering-messages.ts';
 
 /** Thrown when a person skips a failed step. */

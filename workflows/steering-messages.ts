@@ -3,7 +3,8 @@
  * id is all that is needed.
  */
 import { defineSignal, defineUpdate } from '@temporalio/workflow';
-import type { DataEngineInput, DataEngineProgress, Pause, WaitingStep } from './messages.ts';
+import type { DataEngineInput, Pause } from './inputs.ts';
+import type { DataEngineProgress, WaitingStep } from './messages.ts';
 
 export const maxReasonLength = 500;
 export const maxAddedRounds = 1000;

@@ -7,7 +7,7 @@ import type { TeacherActivities } from '../activities/teacher.ts';
 import type { GenerationPlan } from '../src/round/asking/plan.ts';
 import type { AskedChunk } from '../src/teacher/teacher-chunk.ts';
 import { teacherActivities } from './activity-options.ts';
-import type { OpenChunk } from './messages.ts';
+import type { OpenChunk } from './inputs.ts';
 
 export class TeacherCalls {
   /** A next execution continues with the batches under way; otherwise a batch is cancelled with its chunk. */

@@ -5,7 +5,7 @@
 import { Worker } from '@temporalio/worker';
 import { connectWorker } from '../../workers/connection.ts';
 import { workflowsPath } from '../../workers/worker-flags.ts';
-import type { RunPlan } from '../../workflows/messages.ts';
+import type { RunPlan } from '../../workflows/inputs.ts';
 import { fakeActivities } from '../support/fake-activities.ts';
 import { simulatedGpuActivities } from './simulated-gpu.ts';
 

@@ -6,7 +6,7 @@ import type { Client } from '@temporalio/client';
 import { connectClient } from '../../cli/temporal-client.ts';
 import { type OwnedProcess, startOwned } from '../../demo/command/child-process.ts';
 import { startTemporalServer } from '../../demo/command/temporal-server.ts';
-import type { RunPlan } from '../../workflows/messages.ts';
+import type { RunPlan } from '../../workflows/inputs.ts';
 import { examineHistories, type ShardTimes, shardTimes } from '../support/histories.ts';
 import { firstMatch, memoryOfGroup, processorTimeOfGroups } from '../support/process-figures.ts';
 import { shardMilliseconds } from './simulated-gpu.ts';

@@ -6,7 +6,7 @@ import type { GpuActivities } from '../../activities/gpu.ts';
 import type { StepActivities } from '../../activities/step-activities.ts';
 import type { TeacherActivities } from '../../activities/teacher.ts';
 import { rowOf, stepNames } from '../../src/round/steps.ts';
-import type { RunPlan } from '../../workflows/messages.ts';
+import type { RunPlan } from '../../workflows/inputs.ts';
 import { type FakeGeneration, fakeGeneration, fakePromptActivities, generationPlan } from './fake-generation.ts';
 
 const outcome = { seconds: 1.5, reused: false };

@@ -5,13 +5,8 @@
 import { type Client, defaultPayloadConverter } from '@temporalio/client';
 import type { HeartbeatDetails } from '../../activities/heartbeat.ts';
 import { rowOf, stepNames } from '../../src/round/steps.ts';
-import type {
-  DataEngineProgress,
-  GenerationProgress,
-  RoundProgress,
-  RoundSummary,
-  StepRecord,
-} from '../../workflows/messages.ts';
+import type { RoundSummary } from '../../workflows/inputs.ts';
+import type { DataEngineProgress, GenerationProgress, RoundProgress, StepRecord } from '../../workflows/messages.ts';
 
 export interface ActivityView {
   /** Unique within its workflow. */

@@ -14,7 +14,8 @@ import { fileExists, projectFile } from '../../src/core/files.ts';
 import { type workerSettingsSchema, workerSettingsVariable } from '../../src/core/worker-settings.ts';
 import { writeJson } from '../../src/core/write-file.ts';
 import { formatSeconds } from '../../src/report/tables.ts';
-import type { DataEngineInput, DataEngineResult } from '../../workflows/messages.ts';
+import type { DataEngineInput } from '../../workflows/inputs.ts';
+import type { DataEngineResult } from '../../workflows/messages.ts';
 import { type OwnedProcess, startOwned } from './child-process.ts';
 import { databaseName, startTemporalServer } from './temporal-server.ts';
 

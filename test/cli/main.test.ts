@@ -60,7 +60,7 @@ test('the old name of an option leads to an error with the new name, exit code 2
 test('a wrong value of an option leads to an error with the allowed ones, exit code 2', async () => {
   const worker = await dataengine('worker', 'tpu');
   expect(worker.code).toBe(2);
-  expect(worker.errors).toContain('Allowed choices are cpu, gpu, teacher.');
+  expect(worker.errors).toContain('Allowed choices are cpu, gpu, teacher, settings.');
   const silent = await dataengine('worker', 'gpu', '--heartbeat-seconds', '30');
   expect(silent.errors).toContain('Give a whole number of at most 10.');
   const round = await dataengine('sample', '--config', 'wrong.yaml', '--round', 'one');

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { formatRounds } from '../../cli/rounds-table.ts';
 import { formatSeconds } from '../../src/report/tables.ts';
-import type { RoundSummary } from '../../workflows/messages.ts';
+import type { RoundSummary } from '../../workflows/inputs.ts';
 
 const base: RoundSummary = {
   round: 0,

@@ -4,7 +4,8 @@ import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { fakeActivities } from '../../bench/support/fake-activities.ts';
 import { rootCause } from '../../cli/failures.ts';
-import type { DataEngineInput, DataEngineResult, RoundProgress, RunPlan } from '../../workflows/messages.ts';
+import type { DataEngineInput, RunPlan } from '../../workflows/inputs.ts';
+import type { DataEngineResult, RoundProgress } from '../../workflows/messages.ts';
 import { createWorker, startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
 import { until } from './until.ts';
 

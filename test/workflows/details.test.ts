@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { compactRounds, describeRounds, describeSteps, describeWaiting } from '../../workflows/details.ts';
-import type { RoundSummary, RunPlan } from '../../workflows/messages.ts';
+import type { RoundSummary, RunPlan } from '../../workflows/inputs.ts';
 
 const plan = { run: 'tiny', directory: '/runs/tiny', rounds: 2 } as RunPlan;
 

@@ -4,7 +4,8 @@
 import { ApplicationFailure } from '@temporalio/activity';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { fakeActivities } from '../../bench/support/fake-activities.ts';
-import type { DataEngineResult, RunPlan } from '../../workflows/messages.ts';
+import type { RunPlan } from '../../workflows/inputs.ts';
+import type { DataEngineResult } from '../../workflows/messages.ts';
 import { createWorker, startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
 import { planOn } from './histories/scenarios.ts';
 import { until } from './until.ts';

@@ -14,11 +14,8 @@ import { readJsonLines } from '../../src/core/read-json.ts';
 import { promptSampleSchema } from '../../src/generation/prompt-optimization/prompt-samples.ts';
 import { promptFile } from '../../src/round/prompt-file.ts';
 import { readPromptTemplate } from '../../src/teacher/prompt-template.ts';
-import type {
-  PromptOptimizationInput,
-  PromptOptimizationResult,
-  PromptProgress,
-} from '../../workflows/prompt-messages.ts';
+import type { PromptOptimizationInput } from '../../workflows/inputs.ts';
+import type { PromptOptimizationResult, PromptProgress } from '../../workflows/prompt-messages.ts';
 import type { dataEnginePromptOptimization } from '../../workflows/prompt-optimization.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { tinyConfig, tinyContext, writeTinyRun } from '../round/tiny-run.ts';

@@ -7,13 +7,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { fakeActivities } from '../../bench/support/fake-activities.ts';
 import { fakeGeneration, generationPlan } from '../../bench/support/fake-generation.ts';
 import { rootCause } from '../../cli/failures.ts';
-import type {
-  DataEngineInput,
-  DataEngineProgress,
-  DataEngineResult,
-  RoundProgress,
-  RunPlan,
-} from '../../workflows/messages.ts';
+import type { DataEngineInput, RunPlan } from '../../workflows/inputs.ts';
+import type { DataEngineProgress, DataEngineResult, RoundProgress } from '../../workflows/messages.ts';
 import { gate } from '../helpers/gate.ts';
 import { createWorker, startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
 import { planOn } from './histories/scenarios.ts';

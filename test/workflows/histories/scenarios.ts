@@ -9,7 +9,8 @@ import type { StepReference } from '../../../activities/references.ts';
 import { fakeActivities } from '../../../bench/support/fake-activities.ts';
 import { fakeGeneration, fakePromptActivities, generationPlan } from '../../../bench/support/fake-generation.ts';
 import type { GenerationPlan } from '../../../src/round/asking/plan.ts';
-import type { DataEngineProgress, RoundProgress, RunPlan } from '../../../workflows/messages.ts';
+import type { RunPlan } from '../../../workflows/inputs.ts';
+import type { DataEngineProgress, RoundProgress } from '../../../workflows/messages.ts';
 import { until } from '../until.ts';
 
 export interface Scenario {

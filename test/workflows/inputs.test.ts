@@ -1,0 +1,139 @@
+/**
+ * Inputs come from whoever may start a workflow or an activity. A wrong one ends the workflow at once with a sentence; it
+ * never fails a workflow task, which Temporal would try again for ever. `bugs/15-workflow-input` is the case.
+ */
+import { WorkflowFailedError } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createCpuActivities } from '../../activities/cpu.ts';
+import { createGpuActivities } from '../../activities/gpu.ts';
+import { createTeacherActivities } from '../../activities/teacher.ts';
+import { loadWorkerSettings } from '../../src/core/worker-settings.ts';
+import { extensions } from '../../workers/extensions.ts';
+import { createWorker, startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
+
+const settings = await loadWorkerSettings();
+let environment: WorkflowTestEnvironment;
+
+beforeAll(async () => {
+  environment = await startEnvironment();
+});
+
+afterAll(() => environment?.temporal.teardown());
+
+const plan = {
+  run: 'r',
+  directory: 's3://bucket-of-somebody/runs/r',
+  configHash: 'x',
+  rounds: 1,
+  roundsPerExecution: 10,
+  evaluationShards: 1,
+  hasTest: false,
+  evaluationSets: ['validation'],
+  queues: { cpu: 'inputs', gpu: 'inputs', teacher: 'inputs' },
+  finetuneTimeoutMinutes: 1,
+};
+
+const none = Symbol('no input at all');
+
+describe('a workflow ends at once with a sentence when its input is', () => {
+  const cases: [workflow: string, input: unknown, words: RegExp][] = [
+    ['dataEngine', none, /is missing\. Give an object, such as \{"config"/],
+    ['dataEngine', null, /expected object, received null/],
+    ['dataEngine', {}, /config: is missing/],
+    ['dataEngine', 'configs/demo.yaml', /expected object, received string/],
+    ['dataEngine', ['configs/demo.yaml'], /expected object, received array/],
+    [
+      'dataEngine',
+      { confg: 'configs/demo.yaml' },
+      /confg: no such key\. Known are config, dataRoot, run, seed, rounds, more/,
+    ],
+    ['dataEngine', { config: 'configs/demo.yaml', round: 5 }, /round: no such key/],
+    ['dataEngine', { config: 5 }, /config: expected string, received number/],
+    ['dataEngine', { config: 'configs/demo.yaml', rounds: -3 }, /rounds: Too small/],
+    ['dataEngine', { config: 'configs/demo.yaml', more: '1' }, /more: expected number, received string/],
+    ['dataEngine', { config: 'configs/demo.yaml', run: '../../etc' }, /run: use letters, digits/],
+    ['dataEngine', { config: 'configs/demo.yaml', samplingStrategy: 'best' }, /samplingStrategy: Invalid option/],
+    [
+      'dataEngine',
+      { config: 'configs/demo.yaml', state: { plan, nextRound: 1, rounds: [] } },
+      /state: is set by continue-as-new only/,
+    ],
+    ['dataEngine', { config: 'x', state: { version: 99, plan, nextRound: 1, rounds: [] } }, /state\.version: /],
+    ['dataEngineRound', {}, /plan: is missing/],
+    ['dataEngineRound', { plan, round: '../..' }, /round: expected number/],
+    ['dataEngineGeneration', null, /expected object/],
+    ['dataEngineGeneration', { runDirectory: '/x', round: 1, queues: {} }, /queues\.cpu: is missing/],
+    ['dataEngineVerification', none, /is missing/],
+    ['dataEnginePromptOptimization', none, /is missing/],
+    ['dataEnginePromptOptimization', { config: 'configs/demo.yaml', samples: 9 }, /samples: Too big/],
+    ['dataEnginePromptOptimization', { config: 'configs/demo.yaml', forRun: '..' }, /forRun: use letters/],
+  ];
+
+  test('wrong', { timeout: 120_000 }, async () => {
+    const worker = await createWorker(environment, 'inputs', {});
+    const { client } = environment.temporal;
+    await worker.runUntil(async () => {
+      for (const [number, [workflow, input, words]] of cases.entries()) {
+        const handle = await client.workflow.start(workflow, {
+          taskQueue: 'inputs',
+          workflowId: `input-${number}`,
+          args: input === none ? [] : [input],
+          workflowExecutionTimeout: '20 seconds',
+        });
+        const error = await handle.result().then(
+          () => undefined,
+          (failure: unknown) => failure,
+        );
+        expect(error, JSON.stringify(input)).toBeInstanceOf(WorkflowFailedError);
+        const { cause } = error as WorkflowFailedError;
+        expect(cause, JSON.stringify(input)).toBeInstanceOf(ApplicationFailure);
+        expect((cause as ApplicationFailure).type).toBe('InputError');
+        expect(cause?.message).toMatch(words);
+        const { events = [] } = await handle.fetchHistory();
+        expect(events?.filter((event) => event.workflowTaskFailedEventAttributes)).toEqual([]);
+      }
+    });
+  });
+});
+
+describe('an activity refuses an input that', () => {
+  const dependencies = { extensions, settings };
+  const activities: Record<string, (input: never) => Promise<unknown>> = {
+    ...createCpuActivities(dependencies),
+    ...createGpuActivities(dependencies),
+    ...createTeacherActivities(dependencies),
+  };
+  const call = (name: string, input: unknown) =>
+    new MockActivityEnvironment().run(activities[name] as (input: unknown) => Promise<unknown>, input);
+
+  test.each(Object.keys(activities))('%s: has the wrong shape', async (name) => {
+    for (const input of [
+      undefined,
+      null,
+      {},
+      'text',
+      { runDirectory: '/x', round: -1 },
+      { runDirectory: '/x', round: 0, more: 1 },
+    ]) {
+      await expect(call(name, input)).rejects.toMatchObject({ type: 'InputError', nonRetryable: true });
+    }
+  });
+
+  test.each([
+    ['merge', { runDirectory: '/root/.ssh', round: 0 }, /none of its folders/],
+    ['finetune', { runDirectory: 's3://bucket-of-somebody/runs/r', round: 0 }, /is no store of this worker/],
+    ['report', { runDirectory: 'file:///etc', round: 0 }, /none of its folders/],
+    ['evaluateShard', { runDirectory: '/tmp/x', round: 0, set: '../../x', shard: 0 }, /set: use letters/],
+    ['checkBatch', { runDirectory: '/tmp/x', round: 0, batch: '../files/x' }, /batch: use letters/],
+    ['prepareRun', { config: '/proc/self/fd/4', workflowId: 'w' }, /none of the folders of this worker/],
+    ['prepareRun', { config: '/etc/passwd', workflowId: 'w' }, /none of the folders of this worker/],
+    ['preparePromptOptimization', { config: '/etc/passwd', workflowId: 'w' }, /none of the folders of this worker/],
+  ])('%s: names what the worker may not touch: %o', async (name, input, words) => {
+    await expect(call(name, input)).rejects.toMatchObject({
+      nonRetryable: true,
+      message: expect.stringMatching(words),
+    });
+  });
+});
