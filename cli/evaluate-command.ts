@@ -7,6 +7,7 @@ import { evaluationNumberFormats } from '../src/config/evaluate-schema.ts';
 import type { NumberFormats } from '../src/config/finetune-schema.ts';
 import { computeDtypes, weightDtypes } from '../src/config/finetune-schema.ts';
 import type { Config } from '../src/config/schema.ts';
+import { type ExifMode, exifModes } from '../src/core/images/image-kind.ts';
 import { InputError } from '../src/core/input-error.ts';
 import { openRunDirectory } from '../src/core/run-directory.ts';
 import {
@@ -30,6 +31,7 @@ interface EvaluateOptions extends Omit<ConfigOptions, 'config'> {
   model?: string;
   file?: string;
   images?: string;
+  exif?: ExifMode;
   limit?: number;
   blind: boolean;
   batchSize?: number;
@@ -51,6 +53,11 @@ export function addEvaluateCommand(program: Command, signal: AbortSignal): void 
     .option('--model <folder>', "model directory (default: the round's merged model)")
     .option('--file <file>', "the benchmark's official file")
     .option('--images <folder>', "the benchmark's images, unless its file contains them")
+    .addOption(
+      new Option('--exif <mode>', "with --benchmark: how images are opened (default: the config's, or apply)").choices(
+        exifModes,
+      ),
+    )
     .option('--limit <number>', 'only this many questions', integer(1))
     .option('--blind', 'leave the image out: shows what the text alone gives away', false)
     .option('--batch-size <number>', "questions at a time (default: the config's, or 16)", integer(1))
@@ -116,6 +123,7 @@ async function evaluateBenchmark(options: EvaluateOptions & { benchmark: string 
       context: {
         config: {
           trainer: options.trainer ?? config?.trainer,
+          data: { exif: options.exif ?? config?.data.exif ?? 'apply' },
           processes: config?.processes,
           sharding: config?.sharding,
           temporal: { stallTimeoutSeconds: config?.temporal.stallTimeoutSeconds ?? 600 },

@@ -12,7 +12,6 @@ import { readSeedBench } from '../../src/evaluation/benchmarks/seed-bench.ts';
 import { parseAnswer } from '../../src/generation/parse-answer.ts';
 import { readQuestionTypes } from '../../src/generation/question-types.ts';
 import { openSafetensors } from '../../src/model/files/safetensors.ts';
-import { decodeImage } from '../../src/model/images/decode-image.ts';
 import { readPrice } from '../../src/teacher/prices.ts';
 import { readPromptTemplate } from '../../src/teacher/prompt-template.ts';
 import { parseTrainerLine } from '../../src/trainer/protocol.ts';
@@ -77,10 +76,7 @@ const images = (['jpeg', 'png', 'webp'] as const).map(
     name: format,
     extension: `.${format}`,
     sample: image(format),
-    parse: async (file) => {
-      await ofFile(checkImage)(file);
-      await ofFile(decodeImage)(file);
-    },
+    parse: ofFile(checkImage),
   }),
 );
 

@@ -1,10 +1,12 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type ExifMode, exifModes } from '../../src/core/images/image-kind.ts';
 import type { Strategy } from '../../src/model/decoding/settings.ts';
 import { integer } from '../options.ts';
 
 interface GenerateOptions {
   model: string;
   image?: string;
+  exif?: ExifMode;
   prompt: string;
   raw: boolean;
   maximumTokens: number;
@@ -24,6 +26,7 @@ export function addGenerateCommand(model: Command, signal: AbortSignal): void {
     .requiredOption('--model <directory>', 'model directory, such as runs/my-run/round-2/merged')
     .requiredOption('--prompt <text>', 'the question; for a LLaMA without vision, the text to continue')
     .option('--image <file>', 'the image that the question is about')
+    .addOption(new Option('--exif <mode>', 'how the image is opened (default: apply, upright)').choices(exifModes))
     .option('--raw', 'use the prompt as it is, without the prompt form of the model around it', false)
     .option('--maximum-tokens <number>', 'the longest answer', integer(1), 128)
     .option('--beams <number>', '1 is greedy, more is beam search', integer(1), 1)
@@ -53,7 +56,7 @@ export function addGenerateCommand(model: Command, signal: AbortSignal): void {
         model,
         [{ id: 'prompt', prompt, isRaw, image }],
         { strategy: strategyOf(options), maximumNewTokens, stopStrings },
-        { signal },
+        { exif: options.exif, signal },
       );
       process.stdout.write(`${answer?.text.trim()}\n`);
     });

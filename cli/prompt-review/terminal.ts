@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 import pc from 'picocolors';
-import sharp from 'sharp';
+import { shrinkImage } from '../../src/core/images/open-image.ts';
 import { readTextFile } from '../../src/core/read-json.ts';
 import type { PromptProgress } from '../../workflows/prompt-messages.ts';
 import { Interrupted } from '../failures.ts';
@@ -123,20 +123,14 @@ const columns = 64;
 /** An image in half blocks of 24-bit color, two pixels a character. */
 async function drawImage(file: string): Promise<string> {
   try {
-    const { data, info } = await sharp(file)
-      .autoOrient()
-      .resize({ width: columns, height: columns, fit: 'inside' })
-      .flatten({ background: '#ffffff' })
-      .toColourspace('srgb')
-      .raw()
-      .toBuffer({ resolveWithObject: true });
+    const { data, width, height } = await shrinkImage(file, columns);
     const color = (x: number, y: number) => {
-      const start = (Math.min(y, info.height - 1) * info.width + x) * info.channels;
+      const start = (Math.min(y, height - 1) * width + x) * 3;
       return `${data[start]};${data[start + 1]};${data[start + 2]}`;
     };
-    const rows = Array.from({ length: Math.ceil(info.height / 2) }, (_, row) => {
+    const rows = Array.from({ length: Math.ceil(height / 2) }, (_, row) => {
       const cells = Array.from(
-        { length: info.width },
+        { length: width },
         (_, x) => `\u001b[38;2;${color(x, 2 * row)}m\u001b[48;2;${color(x, 2 * row + 1)}m▀`,
       );
       return `${cells.join('')}\u001b[0m`;

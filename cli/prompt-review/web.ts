@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { z } from 'zod';
+import { portableImage } from '../../src/core/images/open-image.ts';
 import { reviewPage } from './page.ts';
 import type { Review } from './review.ts';
 
@@ -75,9 +75,9 @@ export async function serveReview(review: Review, { port }: { port: number }): P
   async function sendImage(response: ServerResponse, id: string): Promise<void> {
     const samples = await review.samples(await review.progress());
     const sample = samples.find((candidate) => candidate.id === id);
-    const bytes = sample && (await readFile(sample.image).catch(() => undefined));
-    if (bytes === undefined) return send(response, 404, 'Not found');
-    response.writeHead(200, { ...headers, 'content-type': 'image/jpeg' }).end(bytes);
+    const image = sample && (await portableImage(sample.image, {}).catch(() => undefined));
+    if (image === undefined) return send(response, 404, 'Not found');
+    response.writeHead(200, { ...headers, 'content-type': `image/${image.kind}` }).end(image.content);
   }
 
   const server = createServer((request, response) => {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { exifModes } from '../core/images/image-kind.ts';
 import { trainDatasetNames, trainDatasets } from '../datasets/train-datasets.ts';
 
 const count = z.int().positive();
@@ -66,6 +67,12 @@ export const dataSchema = z.strictObject({
       test: path.optional().describe('Default: the validation folder.'),
     })
     .prefault({}),
+  exif: z
+    .enum(exifModes)
+    .default('apply')
+    .describe(
+      'apply turns images upright by their EXIF orientation; ignore leaves them as stored, as transformers does.',
+    ),
   annotations: z
     .strictObject({
       instances: path.default('COCO2017/annotations/instances_train2017.json').describe('Boxes.'),

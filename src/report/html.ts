@@ -1,7 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import sharp from 'sharp';
-import { maximumImagePixels, requireImageKind } from '../core/image-kind.ts';
+import { encodeJpeg, shrinkImage } from '../core/images/open-image.ts';
 
 const side = 160;
 
@@ -32,14 +30,7 @@ export function table(head: string[], rows: string[][]): Html {
 export async function inlineImage(file: string): Promise<Html> {
   const name = escapeHtml(basename(file));
   try {
-    const content = await readFile(file);
-    requireImageKind(content, file);
-    const jpeg = await sharp(content, { limitInputPixels: maximumImagePixels })
-      .autoOrient()
-      .resize({ width: side, height: side, fit: 'inside', withoutEnlargement: true })
-      .flatten({ background: '#ffffff' })
-      .jpeg({ quality: 70 })
-      .toBuffer();
+    const jpeg = await encodeJpeg(await shrinkImage(file, side), 70);
     return `<img src="data:image/jpeg;base64,${jpeg.toString('base64')}" alt="${name}">`;
   } catch {
     return `<div class="no-image" role="img" aria-label="${name} can’t be read"></div>`;

@@ -6,12 +6,13 @@ import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
 import limitConcurrency from 'p-limit';
 import type { Config } from '../config/schema.ts';
+import type { OpenSettings } from '../core/images/open-image.ts';
 import { InputError } from '../core/input-error.ts';
 import { checkImage } from '../datasets/check-images.ts';
 import { type DataProblem, pathUnder, problemOf } from './data-problem.ts';
 import { type LeftOutRecords, readDatasets, type UsedImage } from './read-datasets.ts';
 
-export interface CheckOptions {
+export interface CheckOptions extends OpenSettings {
   signal: AbortSignal;
   onProgress: (progress: { phase: string; step: number; steps: number }) => void;
 }
@@ -30,7 +31,7 @@ export async function checkData(config: Config, options: CheckOptions): Promise<
   return {
     questions,
     images: images.length,
-    problems: [...problems, ...(await checkImages(config.data.root, images, options))],
+    problems: [...problems, ...(await checkImages(config.data.root, images, { ...options, exif: config.data.exif }))],
     leftOut,
   };
 }
@@ -39,7 +40,7 @@ export async function checkData(config: Config, options: CheckOptions): Promise<
 export async function checkImages(
   root: string,
   images: readonly UsedImage[],
-  { signal, onProgress }: CheckOptions,
+  { signal, onProgress, exif }: CheckOptions,
 ): Promise<DataProblem[]> {
   const { absent, present } = await splitByFolder(root, images);
   const problems: (DataProblem | undefined)[] = [...absent];
@@ -48,7 +49,7 @@ export async function checkImages(
   const check = async (image: UsedImage): Promise<DataProblem | undefined> => {
     signal.throwIfAborted();
     try {
-      refuseOtherSize(image, await checkImage(image.file));
+      refuseOtherSize(image, await checkImage(image.file, { exif }));
       return undefined;
     } catch (error) {
       return problemOf(error, root);

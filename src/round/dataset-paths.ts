@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises';
-import { extname, join } from 'node:path';
+import { join } from 'node:path';
 import type { Config } from '../config/schema.ts';
-import { inputErrorOfFile } from '../core/read-json.ts';
+import { portableImage } from '../core/images/open-image.ts';
 import type { CocoIndex } from '../datasets/coco.ts';
 import { withCoco } from '../datasets/coco-index.ts';
 
@@ -52,7 +51,6 @@ export function withPool<R>(config: Config, work: (coco: CocoIndex) => Promise<R
 /** An image of the pool as a data URL. @throws InputError when its file is missing */
 export async function poolImageUrl(config: Config, fileName: string): Promise<string> {
   const file = join(poolImages(config), fileName);
-  const type = extname(file) === '.png' ? 'image/png' : 'image/jpeg';
-  const content = await readFile(file).catch((error: unknown) => Promise.reject(inputErrorOfFile(file, error)));
-  return `data:${type};base64,${content.toString('base64')}`;
+  const { kind, content } = await portableImage(file, { exif: config.data.exif });
+  return `data:image/${kind};base64,${content.toString('base64')}`;
 }

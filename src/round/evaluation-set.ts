@@ -3,7 +3,9 @@
  */
 import limitConcurrency from 'p-limit';
 import type { Config } from '../config/schema.ts';
-import { hashFile } from '../core/hash.ts';
+import { fileExists } from '../core/files.ts';
+import { hashBytes } from '../core/hash.ts';
+import { withImageFile } from '../core/images/read-image-file.ts';
 import { hashInputFile } from '../core/read-json.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
 import { aokvqaImagePath, readAokvqa } from '../datasets/aokvqa.ts';
@@ -91,11 +93,7 @@ async function hashesOf(files: readonly string[], signal: AbortSignal): Promise<
     files.map((file) =>
       limit(async () => {
         signal.throwIfAborted();
-        const hash = await hashFile(file).catch((error: NodeJS.ErrnoException) => {
-          if (error.code === 'ENOENT') return undefined;
-          throw error;
-        });
-        if (hash !== undefined) hashes.set(file, hash);
+        if (await fileExists(file)) hashes.set(file, await withImageFile(file, hashBytes));
       }),
     ),
   );

@@ -12,6 +12,7 @@
  */
 import { z } from 'zod';
 import { computeDtypes, tooLongPolicies, weightDtypes } from '../config/finetune-schema.ts';
+import { exifModes } from '../core/images/image-kind.ts';
 import { promptFormSchema } from '../model/families/prompt-form.ts';
 
 /**
@@ -36,11 +37,15 @@ const familySchema = z.strictObject({
  */
 const family = familySchema.optional();
 
+/** How images are opened; default apply. */
+const exif = z.enum(exifModes).optional();
+
 /** Finetunes LoRA adapters; `output` receives the adapter (PEFT), `checkpoints/`, `tensorboard/` and `loss.jsonl`. */
 export const finetuneJobSchema = z.strictObject({
   kind: z.literal('finetune'),
   model: z.string(),
   family,
+  exif,
   /** `samples.jsonl` of the mixture, a `TrainingSample` a line (src/datasets/train-dataset.ts). */
   samples: z.string(),
   /** `order.json` of the mixture: step s, slot b trains on sample `order[s * batchSize + b]`. */
@@ -93,6 +98,7 @@ export const mergeJobSchema = z.strictObject({
   kind: z.literal('merge'),
   model: z.string(),
   family,
+  exif,
   adapter: z.string(),
   output: z.string(),
   parity: z.strictObject({
@@ -109,6 +115,7 @@ export const evaluateJobSchema = z.strictObject({
   kind: z.literal('evaluate'),
   model: z.string(),
   family,
+  exif,
   /** An `EvaluationQuestion` a line. */
   questions: z.string(),
   batchSize: positiveInteger,
@@ -127,6 +134,7 @@ export const embedJobSchema = z.strictObject({
   kind: z.literal('embed'),
   model: z.string(),
   family,
+  exif,
   /** Absolute image paths, or a file holding a JSON list of them. Row i of the output belongs to image i. */
   images: z.union([z.string(), z.array(z.string())]),
   output: z.string(),

@@ -35,5 +35,5 @@ it('names a file that is no image', async () => {
 it('names a missing image, and a folder', async () => {
   const folder = await temporaryFolder();
   await expect(checkImage(join(folder, 'none.jpg'))).rejects.toThrow(`${join(folder, 'none.jpg')}: no such image`);
-  await expect(checkImage(folder)).rejects.toThrow(`${folder}: is not a file`);
+  await expect(checkImage(folder)).rejects.toThrow(`${folder}: is not a file that holds an image`);
 });

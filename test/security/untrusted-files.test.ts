@@ -6,13 +6,13 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config/load-config.ts';
+import { openImage } from '../../src/core/images/open-image.ts';
 import { InputError } from '../../src/core/input-error.ts';
 import { innerPath } from '../../src/core/inside.ts';
 import { readCcSbuAlign } from '../../src/datasets/cc-sbu-align.ts';
 import { checkImage } from '../../src/datasets/check-images.ts';
 import { readQuestionTypes } from '../../src/generation/question-types.ts';
 import { openSafetensors } from '../../src/model/files/safetensors.ts';
-import { decodeImage } from '../../src/model/images/decode-image.ts';
 import { inlineImage } from '../../src/report/html.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
@@ -21,6 +21,8 @@ async function file(name: string, content: string | Uint8Array): Promise<string>
   await writeFile(path, content);
   return path;
 }
+
+const decode = (path: string) => openImage(path, {}, ({ data }) => data.length);
 
 describe('an image', () => {
   const svg = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><image href="/etc/passwd"/></svg>';
@@ -34,7 +36,7 @@ describe('an image', () => {
   ])('that is %s and calls itself a JPEG is refused everywhere', async (_, content) => {
     const path = await file('photo.jpg', content);
     await expect(checkImage(path)).rejects.toThrow(`${path}: is cut short or not an image: it is no JPEG`);
-    await expect(decodeImage(path)).rejects.toThrow(`${path}: is cut short or not an image`);
+    await expect(decode(path)).rejects.toThrow(`${path}: is cut short or not an image`);
     expect(await inlineImage(path)).toContain('class="no-image"');
   });
 
@@ -45,7 +47,7 @@ describe('an image', () => {
     honest.writeUInt32BE(60_000, 16);
     honest.writeUInt32BE(60_000, 20);
     const path = await file('huge.png', honest);
-    await expect(decodeImage(path)).rejects.toBeInstanceOf(InputError);
+    await expect(decode(path)).rejects.toBeInstanceOf(InputError);
     await expect(checkImage(path)).rejects.toBeInstanceOf(InputError);
   });
 });

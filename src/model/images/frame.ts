@@ -1,5 +1,5 @@
 /** Cutting and framing images as Hugging Face's image processors do. */
-import type { RgbImage } from './resample.ts';
+import type { RgbImage } from '../../core/images/open-image.ts';
 
 /**
  * The middle of an image; what is outside of it is black. As `center_crop` of transformers'

@@ -2,10 +2,11 @@ import path from 'node:path';
 import pLimit from 'p-limit';
 import { z } from 'zod';
 import { fileExists } from '../../core/files.ts';
+import { maximumImagePixels, type OpenSettings, openImage, type RgbImage } from '../../core/images/open-image.ts';
+import { imageError } from '../../core/images/read-image-file.ts';
 import { readJson } from '../../core/read-json.ts';
-import { decodeImage } from './decode-image.ts';
 import { cropCenter, padToSquare } from './frame.ts';
-import { type ResampleFilter, type RgbImage, resizeImage } from './resample.ts';
+import { type ResampleFilter, resizeImage } from './resample.ts';
 
 const threeNumbers = z.tuple([z.number(), z.number(), z.number()]);
 const notZero = z.number().refine((value) => value !== 0, 'must not be zero');
@@ -105,15 +106,19 @@ export async function readPreprocessorConfig(directory: string): Promise<Preproc
 
 /**
  * Decodes, resizes, crops and normalizes an image, equal to the image processor of `transformers` that the config
- * belongs to: exactly, but for 16-bit gray and what a JPEG decoder rounds (see `decodeImage`, `resizeImage`).
+ * belongs to with `exif: ignore`: exactly, but for 16-bit gray (see `openImage`, `resizeImage`).
  *
  * @param source the path of an image, or its content
  * @returns [3, height, width], the red, green and blue planes
  * @throws InputError naming the image that is missing, cut short or no image.
  */
-export async function preprocessImage(source: string | Buffer, config: PreprocessorConfig): Promise<Float32Array> {
+export async function preprocessImage(
+  source: string | Buffer,
+  config: PreprocessorConfig,
+  settings: OpenSettings = {},
+): Promise<Float32Array> {
   const values = new Float32Array(3 * config.height * config.width);
-  await preprocessInto(values, source, config, valuesOfBytes(config));
+  await preprocessInto(values, source, { config, table: valuesOfBytes(config), settings });
   return values;
 }
 
@@ -129,7 +134,7 @@ export async function preprocessImage(source: string | Buffer, config: Preproces
 export async function preprocessImages(
   sources: readonly (string | Buffer)[],
   config: PreprocessorConfig,
-  concurrency = 8,
+  { concurrency = 8, ...settings }: OpenSettings & { concurrency?: number } = {},
 ): Promise<Float32Array> {
   const size = 3 * config.height * config.width;
   const values = new Float32Array(sources.length * size);
@@ -137,7 +142,9 @@ export async function preprocessImages(
   const limit = pLimit(concurrency);
   await Promise.all(
     sources.map((source, index) =>
-      limit(() => preprocessInto(values.subarray(index * size, (index + 1) * size), source, config, table)),
+      limit(() =>
+        preprocessInto(values.subarray(index * size, (index + 1) * size), source, { config, table, settings }),
+      ),
     ),
   );
   return values;
@@ -146,17 +153,30 @@ export async function preprocessImages(
 async function preprocessInto(
   target: Float32Array,
   source: string | Buffer,
-  config: PreprocessorConfig,
-  table: readonly Float32Array[],
+  { config, table, settings }: { config: PreprocessorConfig; table: readonly Float32Array[]; settings: OpenSettings },
 ): Promise<void> {
   const { width, height } = config;
-  const { data } = framed(await decodeImage(source), config);
+  const { data } = await openImage(source, settings, (image) => {
+    refuseNarrow(image, config, typeof source === 'string' ? source : 'image in memory');
+    return framed(image, config);
+  });
   for (const [channel, valueOfByte] of table.entries()) {
     const plane = channel * width * height;
     for (let pixel = 0; pixel < width * height; pixel++) {
       target[plane + pixel] = valueOfByte[data[pixel * 3 + channel] as number] as number;
     }
   }
+}
+
+/** Refuses what a few pixels would make huge: padded to a square, or with its shorter edge enlarged to that of the model. */
+function refuseNarrow(
+  { width, height }: RgbImage,
+  { padsToSquare, shortestEdge = 0 }: PreprocessorConfig,
+  file: string,
+): void {
+  const [shorter, longer] = width < height ? [width, height] : [height, width];
+  const pixels = padsToSquare ? longer ** 2 : (shortestEdge ** 2 * longer) / shorter;
+  if (pixels > maximumImagePixels) throw imageError(file, `is too narrow to be resized (${width} x ${height})`);
 }
 
 /** The image in the size of the config. */

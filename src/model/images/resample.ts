@@ -1,12 +1,7 @@
+import type { RgbImage } from '../../core/images/open-image.ts';
+
 /** The filters of Pillow's `resize` that image processors use, by their names. */
 export type ResampleFilter = 'bilinear' | 'bicubic';
-
-/** An 8-bit RGB image, row by row, the three values of a pixel side by side. */
-export interface RgbImage {
-  width: number;
-  height: number;
-  data: Uint8Array | Uint8ClampedArray;
-}
 
 /**
  * Resizes an image exactly as Pillow does, to the last bit: each output pixel is a weighted mean of the

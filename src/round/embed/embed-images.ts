@@ -34,6 +34,7 @@ export async function whatIsEmbedded({
     questions: await hashInputFile(questions.file),
     limit: questions.limit,
     ...(config.sampling.pool === 'all' ? { pool: 'all' } : { maximumBoxes: config.sampling.maximumBoxes }),
+    exif: config.data.exif,
   };
   return { inputs, cached: join(config.cacheDirectory, 'embeddings', hashValue(inputs).slice(0, 32)) };
 }

@@ -25,19 +25,20 @@ import type { PrepareDataOutcome } from './results.ts';
  */
 export async function prepareData(context: StepContext): Promise<PrepareDataOutcome> {
   const { config, run } = context;
-  const { root } = config.data;
+  const { root, exif } = config.data;
   await prepareDataSources(context);
   const { questions, images, problems, leftOut } = await readDatasets(config, {
     sets: evaluationSets(config, run),
     extractedImages: extractedImagesFolder(run),
   });
-  if (problems.length > 0) refuseProblems([...problems, ...(await checkImages(root, images, context))], root);
+  if (problems.length > 0)
+    refuseProblems([...problems, ...(await checkImages(root, images, { ...context, exif }))], root);
   const done = await runStepOnce({
     directory: directoryOf(run, 0, 'prepare-data') as string,
     step: 'prepare-data',
-    inputs: { images: await fingerprint(images) },
+    inputs: { images: await fingerprint(images), exif },
     work: async () => {
-      refuseProblems(await checkImages(root, images, context), root);
+      refuseProblems(await checkImages(root, images, { ...context, exif }), root);
       return { outputs: [], metrics: { images: images.length } };
     },
   });

@@ -1,6 +1,7 @@
 /** Writes text after prompts with a model directory of any family, or with a LLaMA without vision. */
 import path from 'node:path';
 import { z } from 'zod';
+import type { OpenSettings } from '../../core/images/open-image.ts';
 import { InputError } from '../../core/input-error.ts';
 import { readJson } from '../../core/read-json.ts';
 import { listedQuestion } from '../../datasets/question-text.ts';
@@ -48,7 +49,7 @@ export async function generateTexts(
     : answerAboutImages(directory, requests, settings, { batchSize, ...rest });
 }
 
-export interface GenerateOptions {
+export interface GenerateOptions extends OpenSettings {
   /** Default 8. */
   batchSize?: number;
   /** What matrix products by weights are computed in; default float32. */
@@ -111,7 +112,7 @@ async function answerAboutImages(
     const stopStrings = settings.stopStrings ?? [words.form.endMark];
     const files = requests.map(({ image }) => image);
     const shown = files.filter((file) => file !== undefined);
-    const features = await imageFeatures(model, shown, { signal: options.signal });
+    const features = await imageFeatures(model, shown, { exif: options.exif, signal: options.signal });
     const images = (from: number, to: number) => features.batch(files.slice(from, to));
     try {
       return await generate(

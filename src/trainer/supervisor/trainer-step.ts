@@ -16,7 +16,10 @@ import { type TorchSettings, type TrainerCommand, torchTrainer } from './trainer
 
 /** What running the trainer takes of a step's context. */
 export interface TrainerContext {
-  config: Partial<Pick<Config, 'trainer' | 'processes' | 'sharding'>> & { temporal: { stallTimeoutSeconds: number } };
+  config: Partial<Pick<Config, 'trainer' | 'processes' | 'sharding'>> & {
+    data?: Pick<Config['data'], 'exif'> | undefined;
+    temporal: { stallTimeoutSeconds: number };
+  };
   onProgress(progress: Progress): void;
   /** Aborted when the step should stop; the step then throws the signal's reason. */
   signal: AbortSignal;
@@ -51,12 +54,13 @@ export async function runTrainerStep({
 }: TrainerStep): Promise<{ manifest: Manifest; skipped: boolean }> {
   // Before anything is removed from the folder: a trainer that outlived its worker may still write there.
   await killPreviousTrainer(directory);
+  const exif = context.config.data?.exif ?? 'apply';
   return runStepOnce({
     directory,
     step,
-    inputs: { ...inputs, trainerVersion, ...(trainer === 'torchrun' && { trainer }) },
+    inputs: { ...inputs, exif, trainerVersion, ...(trainer === 'torchrun' && { trainer }) },
     work: async () => {
-      const job = await withFamily(await prepare());
+      const job = await withFamily({ ...(await prepare()), exif });
       const outcome = await retryWithSmallerBatch(directory, job, async (attempted) =>
         runTrainer({
           job: attempted,

@@ -82,7 +82,8 @@ class BuiltInFamily:
         inputs = {"input_ids": ids.to(self.device), "attention_mask": mask.to(self.device)}
         files = [sequence.image for sequence in sequences if sequence.image]
         if files:
-            pixels = self.processor(images=[read_image(file) for file in files], return_tensors="pt")["pixel_values"]
+            # One image at a time is in memory.
+            pixels = torch.cat([self.processor(images=[read_image(file)], return_tensors="pt")["pixel_values"] for file in files])
             inputs["pixel_values"] = pixels.to(self.device, self.dtype)
         return inputs, labels.to(self.device)
 

@@ -8,7 +8,7 @@ from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
 from transformers.utils import is_torchvision_available
 
 from built_in_family import common_start
-from images import read_image
+from images import read_image, read_images
 from plain_text import as_plain_text, removing_breaks
 from protocol import JobError
 
@@ -86,7 +86,8 @@ class ChatFamily:
         return self._placed(self.processor.image_processor(images=[read_image(file)], return_tensors="pt"))
 
     def _inputs(self, prompts):
-        images = [[read_image(image)] if image else [] for _, image in prompts]
+        opened = iter(read_images([image for _, image in prompts if image]))
+        images = [[next(opened)] if image else [] for _, image in prompts]
         inputs = self.processor(
             text=[text for text, _ in prompts],
             images=images if any(images) else None,

@@ -13,6 +13,7 @@ import torch.distributed as dist
 from embed import embed
 from evaluate import evaluate
 from finetune import finetune
+from images import open_with
 from merge import merge
 from protocol import JobError, Reporter, Stopped
 from shardings import sharding_of
@@ -35,6 +36,7 @@ def main():
     torch.set_float32_matmul_precision("highest" if job.get("computeDtype", "float32") == "float32" else "high")
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     reporter.send("started")
+    open_with(job.get("exif", "apply"))
     try:
         if job["kind"] not in JOBS:
             raise JobError(f"{job['kind']} jobs are not supported by this trainer")
@@ -51,7 +53,7 @@ def main():
     except JobError as error:
         reporter.fail("input", error)
         sys.exit(2)
-    except torch.OutOfMemoryError as error:
+    except (torch.OutOfMemoryError, MemoryError) as error:
         reporter.fail("memory", error)
         sys.exit(3)
     finally:

@@ -36,6 +36,7 @@ export async function embed(settings: SettingsOf<EmbedJob>, reporter: JobReporte
       files,
       { imageSize, trace: traceRows },
       {
+        exif: settings.exif,
         signal: reporter.signal,
         onProgress: (done, total) => reporter.progress({ step: done, steps: total }),
       },

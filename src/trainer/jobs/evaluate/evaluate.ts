@@ -33,7 +33,7 @@ import { writeAnswers } from './write-answers.ts';
  * @throws InputError for questions, images or a model that can't be used
  */
 export async function evaluate(settings: SettingsOf<EvaluateJob>, reporter: JobReporter): Promise<JobOutcome> {
-  const { batchSize, weightDtype, computeDtype } = settings;
+  const { batchSize, weightDtype, computeDtype, exif = 'apply' } = settings;
   const questions = await readJsonLines(settings.questions, evaluationQuestionSchema);
   const ranked = questions.filter(({ answers }) => answers.length > 0);
   const written = questions.filter(({ generate }) => generate !== undefined);
@@ -42,7 +42,7 @@ export async function evaluate(settings: SettingsOf<EvaluateJob>, reporter: JobR
   const { signal } = reporter;
   const productType = useComputeDtype(computeDtype);
   const model = await readModelDirectory(settings.model);
-  const job = hashOfJob(model, questions, { weightDtype, computeDtype });
+  const job = hashOfJob(model, questions, { weightDtype, computeDtype, exif });
   const soFar = await openAnswersSoFar(settings.output, job);
   const alreadyAnswered = soFar.losses.size + soFar.texts.size;
   try {
@@ -55,6 +55,7 @@ export async function evaluate(settings: SettingsOf<EvaluateJob>, reporter: JobR
       batchSize,
       weightDtype,
       productType,
+      exif,
       signal,
       onTexts: (texts) => soFar.add(texts),
       onProgress: (done) => reporter.progress({ step: rankingSteps + Math.ceil((before + done) / batchSize), steps }),
@@ -77,7 +78,7 @@ export async function evaluate(settings: SettingsOf<EvaluateJob>, reporter: JobR
 function hashOfJob(
   { weightsHash }: ModelDirectory,
   questions: readonly EvaluationQuestion[],
-  numbers: Pick<EvaluateJob, 'weightDtype' | 'computeDtype'>,
+  numbers: Pick<EvaluateJob, 'weightDtype' | 'computeDtype' | 'exif'>,
 ): string {
   const named = questions.map(({ image, ...words }) => ({ ...words, image: image && path.basename(image) }));
   return hashValue({ trainerVersion, weightsHash, questions: named, ...numbers });
@@ -111,6 +112,7 @@ async function rankAnswers(
 
     const shown = questionBatches.filter(isOpen).flatMap((batch) => batch.flatMap(({ image }) => image ?? []));
     const features = await imageFeatures(model, shown, {
+      exif: settings.exif,
       signal,
       onProgress: (done, total) => onProgress(Math.floor((batches.length * done) / total)),
     });

@@ -46,6 +46,7 @@ export async function finetune(settings: FinetuneSettings, reporter: JobReporter
     const validation = await prepareValidation(model, settings, reporter);
     const shown = plan.flatMap((parts) => parts.flatMap(({ samples }) => samples.flatMap(({ image }) => image ?? [])));
     const features = await imageFeatures(model, [...shown, ...(validation?.images ?? [])], {
+      exif: settings.exif,
       signal: reporter.signal,
       onProgress: (done, total) => reporter.progress({ phase: 'images', step: done, steps: total }),
     });

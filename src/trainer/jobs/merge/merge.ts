@@ -130,7 +130,7 @@ async function parity(base: ModelDirectory, adapter: Adapter, settings: Settings
   const paths = samples.flatMap(({ image }) => image ?? []);
   const files = samples.map(({ image }) => image);
   const embedded = async (model: ModelDirectory, adaptedBy?: Adapter) => {
-    const features = await imageFeatures(model, paths, { adapter: adaptedBy });
+    const features = await imageFeatures(model, paths, { adapter: adaptedBy, exif: settings.exif });
     const embeddings = features.batch(files);
     features.dispose();
     return embeddings;

@@ -1,12 +1,13 @@
 /** What the language model is given for images, computed once an image: the vision side is frozen. */
 import pLimit from 'p-limit';
 import { hashBytes, hashValue } from '../../../core/hash.ts';
+import type { OpenSettings } from '../../../core/images/open-image.ts';
+import { withImageFile } from '../../../core/images/read-image-file.ts';
 import { InputError } from '../../../core/input-error.ts';
 import { type Family, familyOf } from '../../../model/families/index.ts';
 import type { Adapter } from '../../../model/files/adapter.ts';
 import type { ModelDirectory } from '../../../model/files/model-directory.ts';
 import type { TensorDirectory } from '../../../model/files/tensor-directory.ts';
-import { readImage } from '../../../model/images/decode-image.ts';
 import { type PreprocessorConfig, preprocessImage, readPreprocessorConfig } from '../../../model/images/preprocess.ts';
 import { Program } from '../../../model/ops/program.ts';
 import type { Weights } from '../../../model/ops/tape.ts';
@@ -28,7 +29,7 @@ export interface ImageFeatures {
   dispose(): void;
 }
 
-export interface FeatureOptions {
+export interface FeatureOptions extends OpenSettings {
   /** Its part on the vision side, if it has one, is added to the weights. */
   adapter?: Adapter;
   /** Called after every batch with the number of images done. */
@@ -53,7 +54,7 @@ export async function runVision(
     imageSize: number;
     trace: (tape: Tape, weights: Weights, pixels: Value) => Variable;
   },
-  { onProgress, signal, adapter, cacheSettings = imageCacheSettings() }: FeatureOptions = {},
+  { onProgress, signal, adapter, exif = 'apply', cacheSettings = imageCacheSettings() }: FeatureOptions = {},
 ): Promise<Float32Array[]> {
   const size = vision.imageSize;
   const preprocessor = await readPreprocessorConfig(model.directory);
@@ -73,7 +74,7 @@ export async function runVision(
     );
     const cache =
       cacheSettings &&
-      openImageCache(cacheSettings, await computationHash(program, model, adapted.factors, preprocessor));
+      openImageCache(cacheSettings, await computationHash(program, model, adapted.factors, { preprocessor, exif }));
     const hashes = await hashesOf(files);
     const known = new Map<string, Float32Array>();
     if (cache) {
@@ -96,7 +97,9 @@ export async function runVision(
       program.assignAll(adapted.factors);
     }
     const pixelsOf = (start: number) =>
-      Promise.all(missing.slice(start, start + IMAGE_BATCH).map(([, file]) => preprocessImage(file, preprocessor)));
+      Promise.all(
+        missing.slice(start, start + IMAGE_BATCH).map(([, file]) => preprocessImage(file, preprocessor, { exif })),
+      );
     let upcoming = pixelsOf(0);
     for (let start = 0; start < missing.length; start += IMAGE_BATCH) {
       const images = await upcoming;
@@ -130,7 +133,7 @@ async function computationHash(
   program: Program,
   model: TensorDirectory,
   factors: ReadonlyMap<string, Float32Array>,
-  preprocessor: PreprocessorConfig,
+  pixels: { preprocessor: PreprocessorConfig } & OpenSettings,
 ): Promise<string> {
   const hashOf = (data: Float32Array) => hashBytes(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   const weights: [name: string, hash: string][] = [...factors].map(([name, data]) => [name, hashOf(data)]);
@@ -141,7 +144,7 @@ async function computationHash(
   return hashValue({
     graph: hashBytes(program.definition()),
     weights,
-    preprocessor,
+    ...pixels,
     device: [binding.TF_Version, binding.isUsingGpuDevice(), process.env.NVIDIA_TF32_OVERRIDE ?? null],
   });
 }
@@ -150,7 +153,7 @@ const MAX_CONCURRENT_FILES = 8;
 
 async function hashesOf(files: readonly string[]): Promise<string[]> {
   const limit = pLimit(MAX_CONCURRENT_FILES);
-  return Promise.all(files.map((file) => limit(async () => hashBytes(await readImage(file)))));
+  return Promise.all(files.map((file) => limit(() => withImageFile(file, hashBytes))));
 }
 
 function requireSize({ height, width }: PreprocessorConfig, size: number, directory: string): void {

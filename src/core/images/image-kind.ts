@@ -1,11 +1,11 @@
-import { InputError } from './input-error.ts';
+import { InputError } from '../input-error.ts';
+
+export const exifModes = ['apply', 'ignore'] as const;
+
+/** `apply` turns an image upright by its EXIF orientation; `ignore` leaves it as it is stored, as transformers does. */
+export type ExifMode = (typeof exifModes)[number];
 
 export type ImageKind = 'jpeg' | 'png' | 'gif' | 'webp' | 'tiff';
-
-/** Enough for photographs of the largest cameras; a file of a few kilobytes can claim to be far larger. */
-export const maximumImagePixels = 150_000_000;
-/** The first bytes of a file, which identify the kind of an image. */
-const imageHeadBytes = 12;
 
 /**
  * The kind of an image by its first bytes, whatever its name says.
@@ -23,6 +23,9 @@ export function requireImageKind(head: Uint8Array, file: string): ImageKind {
     remedy: 'Download the image again, or take it out of the dataset',
   });
 }
+
+/** The first bytes of a file, which identify the kind of an image. */
+const imageHeadBytes = 12;
 
 function kindOf(head: Buffer): ImageKind | undefined {
   const at = (offset: number, text: string) => head.toString('latin1', offset, offset + text.length) === text;

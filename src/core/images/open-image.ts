@@ -1,0 +1,183 @@
+/**
+ * The one place that opens images: what a model is trained on, evaluated on and embeds, what the teacher is shown, and what
+ * exports and reports contain is the same pixels. `src/trainer/torch/images.py` opens them alike for PyTorch.
+ */
+import sharp, { type Metadata } from 'sharp';
+import { budget } from '../budget.ts';
+import type { InputError } from '../input-error.ts';
+import { type ExifMode, type ImageKind, requireImageKind } from './image-kind.ts';
+import { imageError, withImageFile } from './read-image-file.ts';
+
+/** An 8-bit RGB image, row by row, the three values of a pixel side by side. */
+export interface RgbImage {
+  width: number;
+  height: number;
+  data: Uint8Array | Uint8ClampedArray;
+}
+
+export interface OpenSettings {
+  /** Default: apply. */
+  exif?: ExifMode | undefined;
+}
+
+/** Enough for photographs of the largest cameras; a file of a few kilobytes can claim to be far larger. */
+export const maximumImagePixels = 150_000_000;
+/** Images that are decoded, or used by those who opened them, at the same time: half a gigabyte of RGB. */
+const spendPixels = budget(160_000_000);
+const [pngColorTypeAt, pngRgb] = [25, 2];
+const inMemory = 'image in memory';
+
+/**
+ * Opens an image as 8-bit RGB, upright, the first of an animation: gray becomes three equal values, transparency is laid over
+ * white, 16 bits are scaled to 8, CMYK is converted by the plain formula, and color profiles are ignored. With `exif: ignore`
+ * that is what Hugging Face's image processors see (through Pillow), but for 16-bit gray, which Pillow cuts off at 255. An
+ * orientation in a TIFF always counts, as Pillow can't open it otherwise.
+ *
+ * Images wait for one another when they have more than 160 million pixels together. They count until `use` is done, which must
+ * not open another image.
+ *
+ * @param source the path of a regular file, or the content of one
+ * @param use what is done with the image; the result is passed on
+ * @throws InputError naming the file that is missing, cut short, no image or too large
+ * @example
+ * const [width, height] = await openImage(file, {}, (image) => [image.width, image.height]);
+ */
+export async function openImage<R>(
+  source: string | Buffer,
+  settings: OpenSettings,
+  use: (image: RgbImage) => R | Promise<R>,
+): Promise<R> {
+  return withContent(source, async (content, file) => {
+    const facts = await readFacts(content, file);
+    return spendPixels(facts.width * facts.height, async () => use(await decode(content, facts, file, settings)));
+  });
+}
+
+/** An image as programs outside of this one take it. */
+export interface PortableImage {
+  kind: ImageKind;
+  content: Buffer;
+}
+
+/**
+ * An image file for readers of their own mind, such as a teacher's API: the file's own bytes where any reader sees the pixels
+ * that `openImage` gives, otherwise a PNG of those pixels.
+ *
+ * @throws InputError as `openImage` does
+ */
+export async function portableImage(file: string, settings: OpenSettings): Promise<PortableImage> {
+  return withContent(file, async (content) => {
+    const facts = await readFacts(content, file);
+    if (looksTheSameAnywhere(facts)) return { kind: requireImageKind(content, file), content };
+    const toPng = async (image: RgbImage) => ({ kind: 'png' as const, content: await encoder(image).png().toBuffer() });
+    return openImage(content, settings, toPng);
+  });
+}
+
+/** A small copy of an image, no larger than a square of this side and never larger than the image itself. */
+export async function shrinkImage(file: string, side: number, settings: OpenSettings = {}): Promise<RgbImage> {
+  return openImage(file, settings, async (image) => {
+    const { data, info } = await encoder(image)
+      .resize({ width: side, height: side, fit: 'inside', withoutEnlargement: true })
+      .raw()
+      .toBuffer({ resolveWithObject: true });
+    return { width: info.width, height: info.height, data };
+  });
+}
+
+/** @param quality 1 to 100 */
+export function encodeJpeg(image: RgbImage, quality: number): Promise<Buffer> {
+  return encoder(image).jpeg({ quality }).toBuffer();
+}
+
+function encoder({ data, width, height }: RgbImage) {
+  return sharp(data, { raw: { width, height, channels: 3 } });
+}
+
+async function withContent<R>(
+  source: string | Buffer,
+  work: (content: Buffer, file: string) => Promise<R>,
+): Promise<R> {
+  // Read here, because libvips remembers files by name and would not see that one has been replaced.
+  if (typeof source === 'string') return withImageFile(source, (content) => work(content, source));
+  requireImageKind(source, inMemory);
+  return work(source, inMemory);
+}
+
+/** What the head of an image says; nothing is decoded. */
+async function readFacts(content: Buffer, file: string): Promise<Metadata> {
+  const facts = await sharp(content, { limitInputPixels: false })
+    .metadata()
+    .catch((cause: Error) => {
+      throw unreadable(file, cause);
+    });
+  const pixels = facts.width * facts.height;
+  if (pixels <= maximumImagePixels) return facts;
+  throw imageError(file, `claims ${pixels} pixels, more than the ${maximumImagePixels} that an image may have`);
+}
+
+function looksTheSameAnywhere({ format, space, depth, hasAlpha, orientation = 1, pages = 1 }: Metadata): boolean {
+  const isPlain = (space === 'srgb' || space === 'b-w') && depth === 'uchar' && !hasAlpha;
+  return isPlain && orientation === 1 && pages === 1 && format !== 'tiff';
+}
+
+async function decode(
+  content: Buffer,
+  { format, space, depth, hasAlpha }: Metadata,
+  file: string,
+  { exif = 'apply' }: OpenSettings,
+): Promise<RgbImage> {
+  // A color of 16 bits that stands for what is transparent: Pillow can't tell it from its neighbors.
+  const isKeyed = format === 'png' && space === 'rgb16' && hasAlpha && content[pngColorTypeAt] === pngRgb;
+  if (depth === 'uint' || depth === 'int' || space === 'lab' || isKeyed) {
+    throw imageError(file, `has a color space or depth that no photograph has (${space}, ${depth})`);
+  }
+  try {
+    const stored = sharp(content, { failOn: 'truncated', ignoreIcc: true, limitInputPixels: maximumImagePixels });
+    const image = exif === 'apply' || format === 'tiff' ? stored.autoOrient() : stored;
+    const isCmyk = space === 'cmyk';
+    const converted = isCmyk ? image.pipelineColourspace('cmyk').toColourspace('cmyk') : image.toColourspace('srgb');
+    const { data, info } = await converted.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
+    const rgb = isCmyk ? fromCmyk(data) : info.channels === 3 ? data : withoutAlpha(data, info.channels);
+    return { width: info.width, height: info.height, data: rgb };
+  } catch (cause) {
+    throw unreadable(file, cause as Error);
+  }
+}
+
+function unreadable(file: string, cause: Error): InputError {
+  const [firstLine = 'unknown reason'] = cause.message.split('\n');
+  return imageError(file, `is cut short or not an image (${firstLine.trim()})`, cause);
+}
+
+/** From gray, gray with alpha, or RGB with alpha. */
+function withoutAlpha(data: Uint8Array, channels: number): Uint8Array {
+  const rgb = new Uint8Array((data.length / channels) * 3);
+  for (let from = 0, to = 0; from < data.length; from += channels, to += 3) {
+    const alpha = channels % 2 === 0 ? (data[from + channels - 1] as number) : 255;
+    for (let channel = 0; channel < 3; channel++) {
+      const value = data[from + (channels < 3 ? 0 : channel)] as number;
+      rgb[to + channel] = alpha === 255 ? value : overWhite(value, alpha);
+    }
+  }
+  return rgb;
+}
+
+/** Pillow's `alpha_composite` on white, in its fixed point (`AlphaComposite.c`). */
+function overWhite(value: number, alpha: number): number {
+  const weighted = value * alpha * 128 + 255 * (255 - alpha) * 128 + 0x80 * 128;
+  return ((weighted >> 8) + weighted) >> 15;
+}
+
+/** Pillow's `cmyk2rgb` (`Convert.c`). */
+function fromCmyk(data: Uint8Array): Uint8Array {
+  const rgb = new Uint8Array((data.length / 4) * 3);
+  for (let from = 0, to = 0; from < data.length; from += 4, to += 3) {
+    const light = 255 - (data[from + 3] as number);
+    for (let channel = 0; channel < 3; channel++) {
+      const product = (data[from + channel] as number) * light + 128;
+      rgb[to + channel] = light - (((product >> 8) + product) >> 8);
+    }
+  }
+  return rgb;
+}
