@@ -31,6 +31,8 @@ export interface Family {
   moduleName(published: string): string;
   /** PEFT's `target_modules` for these layers of the language model, so that no other part is meant. */
   adapterTargets(targetModules: readonly string[]): string[] | string;
+  /** Whether the config asks for the head to be the embeddings; families differ in the levels of the config that count. */
+  asksForTiedHead: boolean;
   /** How many embeddings stand for an image in a sequence. */
   imageTokens: number;
   /** Side of the square images that it takes, in pixels. */

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { readJson } from '../../core/read-json.ts';
 import { openTensors, type TensorDirectory } from './tensor-directory.ts';
 import { linear, numbered, prefixed, type Shapes } from './tensor-shapes.ts';
+import { hasTiedHead } from './tied-head.ts';
 
 const size = z.number().int().positive();
 const tokenId = z.number().int().nonnegative();
@@ -144,9 +145,12 @@ const configSchema = llamaSchema.superRefine((config, context) =>
  * @throws InputError naming the file and the setting or tensor that is missing or not as expected
  */
 export async function readLlamaDirectory(directory: string): Promise<LlamaDirectory> {
-  const config = await readJson(path.join(directory, 'config.json'), configSchema);
+  let config = await readJson(path.join(directory, 'config.json'), configSchema);
   const tensors = await openTensors(directory, {
-    shapes: new Map(prefixed(PREFIX, llamaTensors(config))),
+    shapes: async (found) => {
+      config = { ...config, tie_word_embeddings: await hasTiedHead(found, config.tie_word_embeddings) };
+      return new Map(prefixed(PREFIX, llamaTensors(config)));
+    },
     publishedName: (name) => `${PREFIX}.${name}`,
     ignored: needless,
   });

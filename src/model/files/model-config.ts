@@ -5,12 +5,15 @@ import { readJson } from '../../core/read-json.ts';
 import { families, familyOf, type ModelConfig, modelConfigSchema } from '../families/index.ts';
 
 /**
- * Reads `config.json` of a model directory.
+ * Reads `config.json` of a model directory. Its `text_config` says whether the config asks for a tied head, at whatever level
+ * it does.
  *
  * @throws InputError naming the file and the setting that is missing or not supported.
  */
 export async function readModelConfig(directory: string): Promise<ModelConfig> {
-  return readJson(path.join(directory, 'config.json'), modelConfigSchema);
+  const config = await readJson(path.join(directory, 'config.json'), modelConfigSchema);
+  const { asksForTiedHead } = familyOf(config);
+  return { ...config, text_config: { ...config.text_config, tie_word_embeddings: asksForTiedHead } };
 }
 
 const builtInSchema = z.looseObject({
@@ -45,6 +48,7 @@ export function toConfigJson(config: ModelConfig, dtype: 'F32' | 'F16' | 'BF16')
     ...config,
     dtype: dtypeNames[dtype],
     torch_dtype: dtypeNames[dtype],
+    tie_word_embeddings: text.tie_word_embeddings,
     text_config: {
       ...text,
       rope_theta,

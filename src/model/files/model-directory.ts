@@ -1,11 +1,13 @@
 import { familyOf, type ModelConfig } from '../families/index.ts';
 import { readModelConfig } from './model-config.ts';
-import { openTensors, type TensorDirectory } from './tensor-directory.ts';
+import { type FoundTensors, openTensors, type TensorDirectory } from './tensor-directory.ts';
+import { hasTiedHead } from './tied-head.ts';
 
 export { modelFiles, replace, writeModelDirectory } from './write-model-directory.ts';
 
 /** An open model directory: config and names in memory, tensors on disk until read. */
 export interface ModelDirectory extends TensorDirectory {
+  /** Its `tie_word_embeddings` says what the weights are, which may be other than `config.json` does. */
   config: ModelConfig;
 }
 
@@ -24,8 +26,13 @@ const needless = [/\.rotary_emb\.inv_freq$/, /\.position_ids$/, /^language_model
  * await model.close();
  */
 export async function readModelDirectory(directory: string): Promise<ModelDirectory> {
-  const config = await readModelConfig(directory);
-  const { expectedTensors, publishedName } = familyOf(config);
-  const tensors = await openTensors(directory, { shapes: expectedTensors(), publishedName, ignored: needless });
+  let config = await readModelConfig(directory);
+  const { publishedName } = familyOf(config);
+  const shapes = async (found: FoundTensors) => {
+    const isTied = await hasTiedHead(found, config.text_config.tie_word_embeddings);
+    config = { ...config, text_config: { ...config.text_config, tie_word_embeddings: isTied } };
+    return familyOf(config).expectedTensors();
+  };
+  const tensors = await openTensors(directory, { shapes, publishedName, ignored: needless });
   return { ...tensors, config };
 }

@@ -21,11 +21,23 @@ export interface TensorDirectory {
 
 /** What the files of a directory must and may hold. */
 export interface TensorExpectation {
-  shapes: ReadonlyMap<string, readonly number[]>;
+  /** By their published names. May depend on what the files hold. */
+  shapes:
+    | ReadonlyMap<string, readonly number[]>
+    | ((found: FoundTensors) => Promise<ReadonlyMap<string, readonly number[]>>);
   /** The name in `shapes` for a name in a file. */
   publishedName?(name: string): string;
   /** Tensors, by their published names, that may be there and are not read. */
   ignored: readonly RegExp[];
+}
+
+/** The tensors in a directory's files, by their published names. */
+export interface FoundTensors {
+  has(name: string): boolean;
+  /** Whether two that are there have the same shape and values. */
+  areEqual(one: string, other: string): Promise<boolean>;
+  /** Has a tensor found under another name. */
+  rename(from: string, to: string): void;
 }
 
 const indexSchema = z.looseObject({ weight_map: z.record(z.string(), z.string()) });
@@ -37,13 +49,15 @@ const indexSchema = z.looseObject({ weight_map: z.record(z.string(), z.string())
  *   expected, and for whatever `openSafetensors` refuses.
  */
 export async function openTensors(directory: string, expectation: TensorExpectation): Promise<TensorDirectory> {
-  const { shapes, publishedName = (name) => name } = expectation;
+  const { publishedName = (name) => name, ignored } = expectation;
   const { places, opened } = await openWeights(directory, publishedName);
   const close = async () => {
     await Promise.all(opened.map((file) => file.close()));
   };
   try {
-    checkTensors(expectation, places, directory);
+    const { shapes: expected } = expectation;
+    const shapes = typeof expected === 'function' ? await expected(foundTensors(places)) : expected;
+    checkTensors({ shapes, ignored }, places, directory);
     const names = [...shapes.keys()];
     return {
       directory,
@@ -112,7 +126,40 @@ async function openWeights(
   }
 }
 
-function checkTensors({ shapes, ignored }: TensorExpectation, places: Map<string, Place>, directory: string): void {
+function foundTensors(places: Map<string, Place>): FoundTensors {
+  const placeOf = (name: string) => places.get(name) as Place;
+  return {
+    has: (name) => places.has(name),
+    areEqual: (one, other) => areEqual(placeOf(one), placeOf(other)),
+    rename: (from, to) => {
+      places.set(to, placeOf(from));
+      places.delete(from);
+    },
+  };
+}
+
+async function areEqual(one: Place, other: Place): Promise<boolean> {
+  const [first, second] = [one, other].map(({ file, nameThere }) => file.tensors.get(nameThere));
+  if (first?.shape.join() !== second?.shape.join()) return false;
+  if (first?.dtype !== second?.dtype) {
+    const values = await one.file.read(one.nameThere);
+    const others = await other.file.read(other.nameThere);
+    return values.every((value, place) => value === others[place]);
+  }
+  // Of the same length, so that the pieces are.
+  const pieces = other.file.readBytes(other.nameThere);
+  for await (const piece of one.file.readBytes(one.nameThere)) {
+    const { value } = await pieces.next();
+    if (!value || Buffer.compare(piece, value) !== 0) return false;
+  }
+  return true;
+}
+
+function checkTensors(
+  { shapes, ignored }: { shapes: ReadonlyMap<string, readonly number[]>; ignored: readonly RegExp[] },
+  places: Map<string, Place>,
+  directory: string,
+): void {
   const anyFile = places.values().next().value?.file.file ?? path.join(directory, 'model.safetensors');
   for (const [name, shape] of shapes) {
     const place = places.get(name);

@@ -39,7 +39,14 @@ class Model:
             return Scorer(_adapted(module, adapt), compute_dtype)
 
         def loaded():
-            return scorer(AutoModelForImageTextToText.from_pretrained(directory, dtype=dtype))
+            module, info = AutoModelForImageTextToText.from_pretrained(directory, dtype=dtype, output_loading_info=True)
+            if info["missing_keys"]:
+                # transformers makes up what the files lack.
+                raise JobError(f"{directory}: {min(info['missing_keys'])}: is missing")
+            if self.sharding.SHARDED and module.all_tied_weights_keys != module.get_expanded_tied_weights_keys(True):
+                problem = "is true, but the weights hold a head of its own: set it to false to shard the model"
+                raise JobError(f"{directory}/config.json: tie_word_embeddings: {problem}")
+            return scorer(module)
 
         def empty():
             with torch.device("meta"):

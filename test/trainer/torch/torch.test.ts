@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { openSafetensors, writeSafetensors } from '../../../src/model/files/safetensors.ts';
 import { lossesIn, maximumDifference } from '../../helpers/jobs.ts';
 import { describeTorchBesideOurs } from './torch-beside-ours.ts';
 import { killLastRank, runTorch, TORCH_TIMEOUTS, torchIsSetUp } from './torch-jobs.ts';
@@ -51,6 +52,22 @@ describe.skipIf(!torchIsSetUp)('a finetune under torchrun', () => {
     await expect(refused).rejects.toMatchObject({
       kind: 'input',
       message: expect.stringContaining('init_lora_weights'),
+    });
+  });
+
+  test('of a model whose files lack a tensor is refused, naming it: transformers would make it up', async () => {
+    const output = path.join(rig.folder, 'headless');
+    const model = path.join(rig.folder, 'headless-model');
+    await cp(rig.job(output).model, model, { recursive: true });
+    const whole = await openSafetensors(path.join(rig.job(output).model, 'model.safetensors'));
+    const kept = [...whole.tensors.values()].filter(({ name }) => !name.includes('lm_head'));
+    const tensors = kept.map(({ name, shape }) => ({ name, shape, data: () => whole.read(name) }));
+    await writeSafetensors(path.join(model, 'model.safetensors'), tensors);
+    await whole.close();
+    const refused = runTorch(rig.job(output, { model }), output, { processes: 1 });
+    await expect(refused).rejects.toMatchObject({
+      kind: 'input',
+      message: expect.stringMatching(/lm_head.*is missing/),
     });
   });
 

@@ -30,6 +30,7 @@ export const llavaConfigSchema = z
     multimodal_projector_bias: z.boolean().default(true),
     vision_feature_layer: z.number({ error: 'only a single layer is supported' }).int().default(-2),
     vision_feature_select_strategy: z.enum(['default', 'full']).default('default'),
+    tie_word_embeddings: z.boolean().default(false),
     vision_config: clipVisionSchema.prefault(VISION_DEFAULTS),
     text_config: llamaSchema,
   })

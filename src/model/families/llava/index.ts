@@ -38,6 +38,7 @@ function llavaOf(config: LlavaConfig): Family {
     // CLIP's attention has a q_proj too: a list of names would adapt it as well.
     adapterTargets: (targetModules) =>
       `.*language_model.*\\.(${targetModules.map((target) => target.replaceAll('.', '\\.')).join('|')})`,
+    asksForTiedHead: config.tie_word_embeddings || config.text_config.tie_word_embeddings,
     imageTokens,
     imageSize: vision.image_size,
     visionFeatures(tape, weights, pixels) {

@@ -26,6 +26,7 @@ function miniGpt4Of(config: Blip2Config): Family {
     moduleName: (published) => published,
     // No layer of the vision encoder or the Q-Former ends in a name of LLaMA's.
     adapterTargets: (targetModules) => [...targetModules],
+    asksForTiedHead: config.text_config.tie_word_embeddings,
     imageTokens: config.num_query_tokens,
     imageSize: config.vision_config.image_size,
     visionFeatures(tape, weights, pixels) {

@@ -65,12 +65,10 @@ export async function assemble(
     const visionConfig = isHuggingFaceLayout(blip2)
       ? await visionConfigOf(settings.blip2)
       : visionConfigFrom(seeing, (vision ?? blip2).place);
-    const config = parseConfig({ model_type: 'blip-2', ...visionConfig, text_config: text }, settings);
-    const parts: Parts = new Map([
-      ...seeing,
-      ...projectionPart(projection),
-      ...llamaPart(llama, text.tie_word_embeddings),
-    ]);
+    const { parts: language, isTied } = await llamaPart(llama, text.tie_word_embeddings);
+    const text_config = { ...text, tie_word_embeddings: isTied };
+    const config = parseConfig({ model_type: 'blip-2', ...visionConfig, text_config }, settings);
+    const parts: Parts = new Map([...seeing, ...projectionPart(projection), ...language]);
     const places = { language_model: llama, language_projection: projection, vision_model: vision ?? blip2 };
     checkParts(config, parts, (name) => places[name.split('.')[0] as keyof typeof places] ?? blip2);
 

@@ -18,12 +18,30 @@ import type { SourceTensor, TensorSource } from './source-tensor.ts';
 /** Tensors by our names. */
 export type Parts = Map<string, SourceTensor>;
 
-/** The language model. */
-export function llamaPart({ tensors }: TensorSource, isTied: boolean): Parts {
-  // A tied head is the embeddings under a second name.
-  const ignored = isTied ? [...llamaIgnored, /^lm_head\.weight$/] : llamaIgnored;
-  const rules = isTied ? [[/^(model\..+)$/, 'language_model.$1'] as const] : llamaRules;
-  return take(tensors, (name) => ourName(name, isIgnored(name, ignored) ? [] : rules, ignored));
+const EMBEDDINGS = 'model.embed_tokens.weight';
+const HEAD = 'lm_head.weight';
+
+/**
+ * The language model. A config that asks for a tied head gets one, unless the files hold a head with other values; a head
+ * alone is the embeddings too.
+ */
+export async function llamaPart(
+  { tensors }: TensorSource,
+  asksForTiedHead: boolean,
+): Promise<{ parts: Parts; isTied: boolean }> {
+  const [embeddings, head] = [tensors.get(EMBEDDINGS), tensors.get(HEAD)];
+  const isTied = asksForTiedHead && !(embeddings && head && (await haveOtherValues(embeddings, head)));
+  const kept = new Map(tensors);
+  if (isTied && head) {
+    kept.delete(HEAD);
+    kept.set(EMBEDDINGS, embeddings ?? head);
+  }
+  return { parts: take(kept, (name) => ourName(name, llamaRules, llamaIgnored)), isTied };
+}
+
+async function haveOtherValues(one: SourceTensor, other: SourceTensor): Promise<boolean> {
+  const [values, others] = [await one.read(), await other.read()];
+  return values.length !== others.length || values.some((value, place) => value !== others[place]);
 }
 
 /** The projection to the language model. */
@@ -100,8 +118,6 @@ function withoutLastBlock(tensors: ReadonlyMap<string, SourceTensor>): Map<strin
   const last = Math.max(...[...tensors.keys()].map(blockOf));
   return new Map([...tensors].filter(([name]) => last < 0 || blockOf(name) !== last));
 }
-
-const isIgnored = (name: string, ignored: readonly RegExp[]) => ignored.some((pattern) => pattern.test(name));
 
 function take(tensors: ReadonlyMap<string, SourceTensor>, nameOf: (name: string) => string | undefined): Parts {
   const parts: Parts = new Map();

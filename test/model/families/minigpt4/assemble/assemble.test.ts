@@ -63,6 +63,33 @@ describe('from directories in the layout of Hugging Face', () => {
     });
   });
 
+  test.each([
+    [
+      'with other values than the embeddings is kept, though the config asks for a tied one',
+      'model.embed_tokens.weight',
+      false,
+    ],
+    ['alone is the embeddings too, where the config asks for a tied one', 'lm_head.weight', true],
+  ])('a head %s', async (_, embeddings, isTied) => {
+    const folder = await temporaryFolder();
+    let language: Tensors = new Map();
+    const text_config = { ...config.text_config, tie_word_embeddings: true };
+    const downloads = await writeDownloads(folder, { ...config, text_config }, (part, tensors) => {
+      if (part !== 'llama') return tensors;
+      language = tensors;
+      return isTied ? renamed(tensors, (name) => (name.includes('embed_tokens') ? undefined : name)) : tensors;
+    });
+    const output = path.join(folder, 'minigpt4');
+    await assemble({ ...downloads, output, dtype: 'F32' }, noPython);
+    const model = await readModelDirectory(output);
+    expect(model.config.text_config.tie_word_embeddings).toBe(isTied);
+    expect((await model.read('language_model.model.embed_tokens.weight')).data).toEqual(language.get(embeddings)?.data);
+    if (!isTied) {
+      expect((await model.read('language_model.lm_head.weight')).data).toEqual(language.get('lm_head.weight')?.data);
+    }
+    await model.close();
+  });
+
   test('in shards with an index, as float16; a second writing leaves nothing of the first', async () => {
     const folder = await temporaryFolder();
     const downloads = await writeDownloads(folder, config);

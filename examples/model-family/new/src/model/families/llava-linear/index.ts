@@ -29,6 +29,7 @@ function llavaLinearOf(config: LlavaLinearConfig): Family {
     moduleName: (published) => published,
     // CLIP's attention has a q_proj too: a list of names would adapt it as well.
     adapterTargets: (targetModules) => `language_model.*\\.(${targetModules.join('|')})`,
+    asksForTiedHead: config.text_config.tie_word_embeddings,
     imageTokens: patches,
     imageSize: vision.image_size,
     visionFeatures(tape, weights, pixels) {
