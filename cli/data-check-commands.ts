@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 import Table from 'cli-table3';
 import type { Command } from 'commander';
 import { openRunDirectory } from '../src/core/run-directory.ts';
+import { LETTERS } from '../src/datasets/question-text.ts';
 import type { DatasetStats } from '../src/round/data-stats.ts';
 import { describeCounts } from '../src/round/steps.ts';
 import { exitCodes } from './failures.ts';
@@ -87,7 +88,16 @@ function leftOutLine(dataset: string, countsByReason: Readonly<Record<string, nu
 }
 
 function countTable(datasets: readonly DatasetStats[], unit: string): string {
-  const head = ['dataset', 'samples', 'images', `mean ${unit}`, '95 %', 'longest', 'correct choice A / B / C / D'];
+  const letters = LETTERS.slice(0, Math.max(4, ...datasets.map(({ correctByLetter }) => correctByLetter.length)));
+  const head = [
+    'dataset',
+    'samples',
+    'images',
+    `mean ${unit}`,
+    '95 %',
+    'longest',
+    `correct choice ${letters.join(' / ')}`,
+  ];
   const table = new Table({ head, style: { head: [] } });
   for (const { name, samples, images, length, correctByLetter } of datasets) {
     const shares = correctByLetter.map((count) => `${((100 * count) / samples).toFixed(1)} %`);

@@ -12,7 +12,7 @@ export type RejectionReason =
   // There is no whole answer.
   | 'refused'
   | 'truncated'
-  // It can't be parsed into a question with four choices and one answer.
+  // It can't be parsed into a question with choices and one answer.
   | 'missing_part'
   | 'choice_count'
   | 'choices_not_distinct'
@@ -44,10 +44,14 @@ export function isRejection(result: unknown): result is Rejection {
   return typeof result === 'object' && result !== null && 'reason' in result && 'detail' in result;
 }
 
+/** The letters that an answer's choices may have: four are asked for, two to five are taken, as the reference system takes. */
+export const answerLetters = 'ABCDE';
+
 /** The parts of an answer, boxes removed. */
 export interface ParsedAnswer {
   question: string;
-  choices: [string, string, string, string];
+  /** Two to five. */
+  choices: string[];
   correctChoiceIndex: number;
   /** With its heading ("Explanation:" or "Explanations:"), as the reference system's training data has it. */
   explanation: string;
@@ -94,7 +98,7 @@ const words = (maximum: number) =>
 /** The form of a sample. The longest of A-OKVQA's own are half as long; longer ones would be cut anyway. */
 const sampleSchema = z.object({
   question: words(300),
-  choices: z.array(z.string().regex(/\S/).max(150)).length(4),
+  choices: z.array(z.string().regex(/\S/).max(150)).min(2).max(answerLetters.length),
   explanation: words(2000),
 });
 
@@ -135,7 +139,7 @@ function findPromptText({ question, choices, explanation }: ParsedAnswer): Rejec
 }
 
 const aboutChoices =
-  /^(?:all|none|any|both|neither|either)(?: of)?(?: the)? (?:above|below|these|those|them|choices|options|answers)$|^(?:both|neither|either)? ?\(?[a-d]\)? (?:and|or|nor) \(?[a-d]\)?$/;
+  /^(?:all|none|any|both|neither|either)(?: of)?(?: the)? (?:above|below|these|those|them|choices|options|answers)$|^(?:both|neither|either)? ?\(?[a-e]\)? (?:and|or|nor) \(?[a-e]\)?$/;
 
 // Choices are shuffled, and exactly one must be right.
 function findChoiceAboutChoices({ choices }: ParsedAnswer): Rejection | undefined {
@@ -144,8 +148,8 @@ function findChoiceAboutChoices({ choices }: ParsedAnswer): Rejection | undefine
 }
 
 // A bare capital may start a sentence ("A dog"), so the next words must show that it is a choice's letter.
-const letter = String.raw`(?:\(([A-Da-d])\)|([A-D])(?=[.,;:]|\s+(?:because|since|as|is)\b|\s*$))`;
-const named = String.raw`(?:\(([A-Da-d])\)|\b(?:[Oo]ption|[Cc]hoice|[Aa]nswer)\s+\(?([A-D])\)?)`;
+const letter = String.raw`(?:\(([A-Ea-e])\)|([A-E])(?=[.,;:]|\s+(?:because|since|as|is)\b|\s*$))`;
+const named = String.raw`(?:\(([A-Ea-e])\)|\b(?:[Oo]ption|[Cc]hoice|[Aa]nswer)\s+\(?([A-E])\)?)`;
 const saysRight = [
   new RegExp(
     String.raw`\b(?:[Cc]orrect|[Rr]ight|[Bb]est)\s+(?:answer|choice|option)\s+(?:is|must be)\s+(?:therefore\s+)?(?:(?:option|choice)\s+)?${letter}`,
@@ -159,7 +163,7 @@ const saysWrong = new RegExp(
   'g',
 );
 const saysListWrong =
-  /\b(?:[Oo]ptions|[Cc]hoices|[Aa]nswers)\s((?:[A-D(),&/\s]|and|or)+?)(?:are|were)\s+(?:(?:all|both|also|clearly)\s+)?(?:incorrect|wrong|false|not\s+(?:correct|right))\b/g;
+  /\b(?:[Oo]ptions|[Cc]hoices|[Aa]nswers)\s((?:[A-E(),&/\s]|and|or)+?)(?:are|were)\s+(?:(?:all|both|also|clearly)\s+)?(?:incorrect|wrong|false|not\s+(?:correct|right))\b/g;
 const saysRightInWords =
   /\b(?:correct|right) (?:answer|choice|option) (?:is|must be) (?:therefore )?["'“]?([^.;"”\n]{1,150})/gi;
 
@@ -177,7 +181,7 @@ function findContradiction({ choices, correctChoiceIndex, explanation }: ParsedA
     if (letterIndex(match) === correctChoiceIndex) return contradiction(match.index);
   }
   for (const match of explanation.matchAll(saysListWrong)) {
-    if (match[1]?.includes('ABCD'[correctChoiceIndex] as string)) return contradiction(match.index);
+    if (match[1]?.includes(answerLetters[correctChoiceIndex] as string)) return contradiction(match.index);
   }
   for (const match of explanation.matchAll(saysRightInWords)) {
     const said = choices.map(plainText).indexOf(plainText(match[1] as string));
@@ -187,7 +191,7 @@ function findContradiction({ choices, correctChoiceIndex, explanation }: ParsedA
 }
 
 function letterIndex(match: RegExpMatchArray): number {
-  return 'ABCD'.indexOf((match[1] ?? match[2] ?? '').toUpperCase());
+  return answerLetters.indexOf((match[1] ?? match[2] ?? '').toUpperCase());
 }
 
 function around(text: string, index: number): string {

@@ -2,18 +2,18 @@ import { z } from 'zod';
 import { withoutFence, withoutReasoning } from '../teacher/answer-text.ts';
 import { isCut } from '../teacher/read-completion.ts';
 import { structuredFormat } from '../teacher/teacher.ts';
-import { filterParts, isRejection, type ParsedAnswer, type Rejection } from './filters.ts';
+import { answerLetters, filterParts, isRejection, type ParsedAnswer, type Rejection } from './filters.ts';
 import { plainText, stripBoxes, wordsOf } from './plain-text.ts';
 
 /**
  * Must be raised whenever the parser or a filter treats some answer differently. The step `refine` depends on it: after
  * an update of this program it runs again on the raw answers, at no cost.
  */
-export const parserVersion = 5;
+export const parserVersion = 6;
 
 /**
- * Parses an answer of the teacher: question, four choices (A) to (D), the letter of the correct one, and an
- * explanation. A period at the end of a choice is removed, as are boxes everywhere. Accepts the variants of other models
+ * Parses an answer of the teacher: question, two to five choices from (A) on, the letter of the correct one, and
+ * an explanation. A period at the end of a choice is removed, as are boxes everywhere. Accepts the variants of other models
  * than GPT-4: bold headings, `A)` or `A.` instead of `(A)`, full-width brackets and colons; headings within a line; another
  * heading of the explanation, or none when it is the last line.
  *
@@ -25,15 +25,14 @@ export function parseAnswer(text: string): ParsedAnswer | Rejection {
 
   const choices = splitChoices(parts.choices);
   if (isRejection(choices)) return choices;
-  const correctChoiceIndex = findAnswer(parts.answer);
+  const correctChoiceIndex = findAnswer(parts.answer, choices.length);
   if (isRejection(correctChoiceIndex)) return correctChoiceIndex;
   const rejection = filterParts({ ...parts, choices });
   if (rejection) return rejection;
 
-  const [a = '', b = '', c = '', d = ''] = choices.map((choice) => dropPeriod(stripBoxes(dropPeriod(choice))));
   const parsed: ParsedAnswer = {
     question: stripBoxes(parts.question),
-    choices: [a, b, c, d],
+    choices: choices.map((choice) => dropPeriod(stripBoxes(dropPeriod(choice)))),
     correctChoiceIndex,
     explanation: stripBoxes(parts.explanation),
   };
@@ -119,8 +118,8 @@ function splitChoices(text: string): string[] | Rejection {
   const pieces = withRoundBrackets(text).split(/(?:^|\s)\(([A-Z])\)/);
   const letters = pieces.filter((_, index) => index % 2 === 1).join('');
   const choices = pieces.filter((_, index) => index > 0 && index % 2 === 0).map((choice) => choice.trim());
-  if (letters !== 'ABCD' || pieces[0]?.trim() !== '') {
-    return { reason: 'choice_count', detail: `choices are ${letters || 'not lettered'} instead of ABCD` };
+  if (letters.length < 2 || !answerLetters.startsWith(letters) || pieces[0]?.trim() !== '') {
+    return { reason: 'choice_count', detail: `choices are ${letters || 'not lettered'}, not two to five from A on` };
   }
   return choices;
 }
@@ -131,18 +130,18 @@ function withRoundBrackets(text: string): string {
   return text.replace(/^[ \t]*(?:[-*•][ \t]*)?([A-Z])[.:][ \t]+/gm, '($1) ').replace(/(^|\s)([A-Z])\)\s/g, '$1($2) ');
 }
 
-function findAnswer(text: string): number | Rejection {
+function findAnswer(text: string, choiceCount: number): number | Rejection {
   const bracketed = Array.from(text.matchAll(/\(([A-Za-z])\)/g), (match) => match[1] as string);
   const bare = /^(?:The (?:correct |right )?answer is:?\s*)?([A-Z])(?:[).:]|$)/i.exec(text)?.[1];
   const letters = new Set((bracketed.length > 0 || !bare ? bracketed : [bare]).map((letter) => letter.toUpperCase()));
   const [letter] = letters;
-  const index = letters.size === 1 && letter ? 'ABCD'.indexOf(letter) : -1;
-  return index >= 0 ? index : { reason: 'answer_not_among_choices', detail: text };
+  const index = letters.size === 1 && letter ? answerLetters.indexOf(letter) : -1;
+  return index >= 0 && index < choiceCount ? index : { reason: 'answer_not_among_choices', detail: text };
 }
 
 /** The words after the letter, if any, must be those of the choice. */
 function findOtherAnswer({ choices, correctChoiceIndex }: ParsedAnswer, answer: string): Rejection | undefined {
-  const said = plainText(/(?:\([A-Za-z]\)|\b[A-D][).:])\s*:?(.*)$/s.exec(answer)?.[1] ?? '');
+  const said = plainText(/(?:\([A-Za-z]\)|\b[A-E][).:])\s*:?(.*)$/s.exec(answer)?.[1] ?? '');
   const own = plainText(choices[correctChoiceIndex] as string);
   if (said === '' || said.startsWith(own) || own.startsWith(said)) return undefined;
   const other = choices.find((choice) => said === plainText(choice));
@@ -157,7 +156,7 @@ function findDefect({ question, choices, explanation }: ParsedAnswer): Rejection
   if (explanation === '' || /:\s*$/.test(explanation))
     return { reason: 'missing_part', detail: 'the explanation is nothing but boxes' };
   const empty = choices.indexOf('');
-  if (empty >= 0) return { reason: 'missing_part', detail: `choice (${'ABCD'[empty]}) is empty` };
+  if (empty >= 0) return { reason: 'missing_part', detail: `choice (${answerLetters[empty]}) is empty` };
   if (new Set(choices.map(plainText)).size < choices.length) {
     return { reason: 'choices_not_distinct', detail: choices.join(' | ') };
   }
@@ -182,7 +181,10 @@ export const sampleFormat = structuredFormat(structuredAnswer, 'sample');
 export type StructuredAnswer = z.output<typeof structuredAnswer>;
 
 /** The same, as models write it that are not held to the schema. */
-const answerToRead = structuredAnswer.extend({ skip_reason: z.string().nullish() });
+const answerToRead = structuredAnswer.extend({
+  skip_reason: z.string().nullish(),
+  answer: z.enum([...answerLetters] as [string, ...string[]]),
+});
 
 /** Words of models for a value that they were told to leave out. */
 const noReason = /^\s*(?:null|none|n\/a)?\s*\.?\s*$/i;
@@ -198,11 +200,10 @@ export function asFourParts(raw: string): string {
   // The key's name would count as the word "skip".
   if (!answer) return text.replace(/"skip_reason"\s*:\s*(?:null|"")\s*,?/, '');
   if (!noReason.test(answer.skip_reason ?? '')) return `Skip: ${answer.skip_reason}`;
-  const letters = 'ABCDEFGH';
-  const index = letters.indexOf(answer.answer);
+  const index = answerLetters.indexOf(answer.answer);
   return [
     `Question: ${answer.question}`,
-    `Choices: ${answer.choices.map((choice, place) => `(${letters[place]}) ${choice}`).join(' ')}`,
+    `Choices: ${answer.choices.map((choice, place) => `(${String.fromCharCode(65 + place)}) ${choice}`).join(' ')}`,
     `Answer: The answer is (${answer.answer}): ${answer.choices[index] ?? ''}.`,
     `Explanations: ${answer.explanation}`,
   ].join('\n');

@@ -3,18 +3,24 @@ import { findLetters, renameLetters } from './choice-letters.ts';
 import { checkSample, isRejection, type ParsedAnswer } from './filters.ts';
 
 /**
- * Shuffles the choices of samples so that each of the letters is correct equally often. Letters in explanations follow
- * their choices. A sample keeps its order where this can't be done surely, or where the result would not pass
- * `checkSample`; the other samples then make up for its letter.
+ * Shuffles the choices of samples so that each of the letters is correct equally often, among samples with as many
+ * choices. Letters in explanations follow their choices. A sample keeps its order where this can't be done surely, or where
+ * the result would not pass `checkSample`; the other samples then make up for its letter.
  */
 export function shuffleAll(samples: readonly ParsedAnswer[], random: SeededRandom): ParsedAnswer[] {
-  const places = balancedPlaces(random);
+  const placesByCount = new Map<number, Places>();
+  const placesOf = ({ choices: { length } }: ParsedAnswer): Places => {
+    const places = placesByCount.get(length) ?? balancedPlaces(length, random);
+    placesByCount.set(length, places);
+    return places;
+  };
   const canShuffle = samples.map(hasKnownLetters);
-  samples.forEach(({ correctChoiceIndex }, index) => {
-    if (!canShuffle[index]) places.take(correctChoiceIndex);
-  });
+  for (const [index, sample] of samples.entries()) {
+    if (!canShuffle[index]) placesOf(sample).take(sample.correctChoiceIndex);
+  }
   return samples.map((sample, index) => {
     if (!canShuffle[index]) return sample;
+    const places = placesOf(sample);
     const place = places.draw();
     const shuffled = shuffleChoices(sample, place, random);
     if (shuffled && !isRejection(checkSample(shuffled))) return shuffled;
@@ -25,7 +31,7 @@ export function shuffleAll(samples: readonly ParsedAnswer[], random: SeededRando
 }
 
 function hasKnownLetters({ question, explanation, choices }: ParsedAnswer): boolean {
-  return findLetters(explanation, choices) !== undefined && !/\([A-D]\)|\b(?:option|choice) [A-D]\b/.test(question);
+  return findLetters(explanation, choices) !== undefined && !/\([A-E]\)|\b(?:option|choice) [A-E]\b/.test(question);
 }
 
 interface Places {
@@ -36,11 +42,11 @@ interface Places {
   take(place: number): void;
 }
 
-// Drawn from shuffled sets of all four places, so that the balance does not depend on chance.
-function balancedPlaces(random: SeededRandom): Places {
+// Drawn from shuffled sets of all places, so that the balance does not depend on chance.
+function balancedPlaces(count: number, random: SeededRandom): Places {
   let places: number[] = [];
   const addSet = () => {
-    places = [...random.shuffle([0, 1, 2, 3]), ...places];
+    places = [...random.shuffle(Array.from({ length: count }, (_, place) => place)), ...places];
   };
   return {
     draw: () => {
@@ -56,10 +62,10 @@ function balancedPlaces(random: SeededRandom): Places {
 }
 
 function shuffleChoices(parsed: ParsedAnswer, place: number, random: SeededRandom): ParsedAnswer | undefined {
-  const others = random.shuffle([0, 1, 2, 3].filter((index) => index !== parsed.correctChoiceIndex));
+  const others = random.shuffle([...parsed.choices.keys()].filter((index) => index !== parsed.correctChoiceIndex));
   const order = [...others.slice(0, place), parsed.correctChoiceIndex, ...others.slice(place)];
   const explanation = renameLetters(parsed.explanation, parsed.choices, order);
   if (explanation === undefined) return undefined;
-  const [a = '', b = '', c = '', d = ''] = order.map((index) => parsed.choices[index]);
-  return { ...parsed, choices: [a, b, c, d], correctChoiceIndex: place, explanation };
+  const choices = order.map((index) => parsed.choices[index] as string);
+  return { ...parsed, choices, correctChoiceIndex: place, explanation };
 }

@@ -6,9 +6,11 @@ import { z } from 'zod';
 import { hashValue } from '../core/hash.ts';
 import { seededRandom } from '../core/seeded-random.ts';
 import type { AnnotatedImage } from '../datasets/coco.ts';
+import { letterOf } from '../datasets/question-text.ts';
 import { withoutFence, withoutReasoning } from '../teacher/answer-text.ts';
 import { type ChatMessage, fillTemplate, type PromptTemplate } from '../teacher/prompt-template.ts';
-import { structuredFormat } from '../teacher/teacher.ts';
+import { type StructuredFormat, structuredFormat } from '../teacher/teacher.ts';
+import { answerLetters } from './filters.ts';
 import { describeBoxes, describeCaptions, imageOf } from './prompt.ts';
 
 export const blindPlaceholders = ['captions', 'boxes', 'question', 'choices'] as const;
@@ -52,8 +54,14 @@ const structuredChoice = z.object({
   reason: z.string().describe('One sentence.'),
   answer: z.enum(['A', 'B', 'C', 'D', 'none']),
 });
-/** For teachers that answer with structured output. */
-export const choiceFormat = structuredFormat(structuredChoice, 'choice');
+const structuredChoiceOfFive = structuredChoice.extend({ answer: z.enum(['A', 'B', 'C', 'D', 'E', 'none']) });
+const formatOfFour = structuredFormat(structuredChoice, 'choice');
+const formatOfFive = structuredFormat(structuredChoiceOfFive, 'choice');
+
+/** For teachers that answer with structured output, about a question with so many choices. */
+export function choiceFormat(choices: number): StructuredFormat {
+  return choices > 4 ? formatOfFive : formatOfFour;
+}
 
 /**
  * Makes the requests about samples.
@@ -106,7 +114,7 @@ export function verificationMessages(
   images: ReadonlyMap<number, AnnotatedImage>,
   templates: Record<VerificationKind, PromptTemplate>,
 ): ChatMessage[] {
-  const choices = request.choices.map((choice, index) => `(${'ABCD'[index]}) ${choice}`).join('\n');
+  const choices = request.choices.map((choice, index) => `(${letterOf(index)}) ${choice}`).join('\n');
   const asked = { question: request.question, choices };
   if (request.kind === 'language_only') return fillTemplate(templates.language_only, asked);
   const image = imageOf(images, request);
@@ -122,17 +130,17 @@ export function readChosenLetter(raw: string): number | undefined {
   const text = withoutFence(withoutReasoning(raw));
   if (text.trimStart().startsWith('{')) {
     const choice = readStructured(text);
-    return choice === undefined || choice === 'none' ? undefined : 'ABCD'.indexOf(choice);
+    return choice === undefined || choice === 'none' ? undefined : answerLetters.indexOf(choice);
   }
-  const said = [...text.matchAll(/\banswer(?:\s+is)?\**\s*:?\s*\**\s*\(?([A-D])\b\)?/gi)].at(-1)?.[1];
-  const letters = new Set(Array.from(text.matchAll(/\(([A-D])\)/g), (match) => match[1] as string));
-  const letter = said ?? (letters.size === 1 ? [...letters][0] : /^\s*([A-D])[).]?\s*$/.exec(text)?.[1]);
-  return letter === undefined ? undefined : 'ABCD'.indexOf(letter.toUpperCase());
+  const said = [...text.matchAll(/\banswer(?:\s+is)?\**\s*:?\s*\**\s*\(?([A-E])\b\)?/gi)].at(-1)?.[1];
+  const letters = new Set(Array.from(text.matchAll(/\(([A-E])\)/g), (match) => match[1] as string));
+  const letter = said ?? (letters.size === 1 ? [...letters][0] : /^\s*([A-E])[).]?\s*$/.exec(text)?.[1]);
+  return letter === undefined ? undefined : answerLetters.indexOf(letter.toUpperCase());
 }
 
-function readStructured(text: string): z.output<typeof structuredChoice>['answer'] | undefined {
+function readStructured(text: string): z.output<typeof structuredChoiceOfFive>['answer'] | undefined {
   try {
-    return structuredChoice.safeParse(JSON.parse(text)).data?.answer;
+    return structuredChoiceOfFive.safeParse(JSON.parse(text)).data?.answer;
   } catch {
     return undefined;
   }

@@ -6,6 +6,7 @@ import type { Config } from '../config/schema.ts';
 import { InputError } from '../core/input-error.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
 import { questionRecord, readAokvqa } from '../datasets/aokvqa.ts';
+import { letterOf } from '../datasets/question-text.ts';
 import { type TrainRecord, trainingSample } from '../datasets/train-dataset.ts';
 import { versionHistory, versionObject } from '../datasets/versions.ts';
 import { type PromptForm, questionTurn } from '../model/families/prompt-form.ts';
@@ -35,7 +36,7 @@ export interface DatasetStats {
   countsByType: Record<string, number>;
   /** Of prompt and answer together, in `unit`s. */
   length: { mean: number; p95: number; longest: number };
-  /** How often each of (A) to (D) is correct; empty without choices. */
+  /** How often each letter is correct; empty without choices. */
   correctByLetter: number[];
   /** The letter that is correct too often to be chance, or undefined. */
   favoredLetter?: string;
@@ -132,6 +133,7 @@ async function count(
   const countsByType: Record<string, number> = {};
   const pending: Promise<number>[] = [];
   const correctByLetter: number[] = [];
+  const evenByLetter: number[] = [];
   const examples: CountedSample[] = [];
   const leftOut: Record<string, number> = {};
   const countLeftOut = (reason: string) => {
@@ -145,8 +147,11 @@ async function count(
     images.add(sample.image);
     pending.push(lengthOf(`${sample.prompt}${sample.answer}`));
     if (sample.correct === undefined) continue;
-    for (let letter = correctByLetter.length; letter < (sample.choices?.length ?? 0); letter += 1)
-      correctByLetter.push(0);
+    const choices = sample.choices?.length ?? 0;
+    for (let letter = 0; letter < choices; letter += 1) {
+      correctByLetter[letter] ??= 0;
+      evenByLetter[letter] = (evenByLetter[letter] ?? 0) + 1 / choices;
+    }
     correctByLetter[sample.correct] = (correctByLetter[sample.correct] ?? 0) + 1;
   }
   const lengths = (await Promise.all(pending)).sort((left, right) => left - right);
@@ -163,7 +168,7 @@ async function count(
       longest: lengths.at(-1) ?? 0,
     },
     correctByLetter,
-    favoredLetter: favoredLetter(correctByLetter),
+    favoredLetter: favoredLetter(correctByLetter, evenByLetter),
     examples,
   };
 }
@@ -175,14 +180,18 @@ const TOLERATED_DEVIATIONS = 4;
  * The letter that is correct more often than chance explains: a model learns to answer with it without looking.
  *
  * @param counts how often each letter is correct
+ * @param even how often it would be by chance; not all samples have as many choices
  */
-export function favoredLetter(counts: readonly number[]): string | undefined {
+export function favoredLetter(counts: readonly number[], even: readonly number[]): string | undefined {
   const samples = counts.reduce((sum, value) => sum + value, 0);
-  if (samples === 0) return undefined;
-  const even = 1 / counts.length;
-  const most = Math.max(...counts);
-  const deviation = Math.sqrt((even * (1 - even)) / samples);
-  return most / samples > even + TOLERATED_DEVIATIONS * deviation ? 'ABCDEFGH'[counts.indexOf(most)] : undefined;
+  const isFavored = (count: number, letter: number) => {
+    const share = (even[letter] ?? 0) / samples;
+    const deviation = Math.sqrt(share * (1 - share) * samples);
+    return count > (even[letter] ?? 0) + TOLERATED_DEVIATIONS * deviation;
+  };
+  const favored = counts.map((count, letter) => (isFavored(count, letter) ? count - (even[letter] ?? 0) : 0));
+  const most = Math.max(0, ...favored);
+  return most > 0 ? letterOf(favored.indexOf(most)) : undefined;
 }
 
 /** The default file of the page with samples. */

@@ -131,6 +131,13 @@ describe('teacher_answers_reference_keeps_ours_drops.json', () => {
     });
   });
 
+  test.each([
+    ['3 choices', ['a bat', 'a ball', 'a glove'], 1],
+    ['5 choices', ['a bat', 'a ball', 'a glove', 'a hat', 'a shoe'], 4],
+  ])('%s', (name, choices, correctChoiceIndex) => {
+    expect(parseAnswer(textOf(name))).toMatchObject({ choices, correctChoiceIndex });
+  });
+
   test('a choice of nothing but brackets is empty, and the sample left out: the reference does so when it trains', () => {
     expect(parseAnswer(textOf('bracket text'))).toMatchObject({ reason: 'missing_part' });
   });
@@ -178,8 +185,13 @@ describe('an answer is rejected', () => {
     ['with an empty explanation', { explanation: 'Explanations:' }, 'missing_part'],
     ['with a question of nothing but a box', { question: 'Question: [0, 0, 1, 1]' }, 'missing_part'],
     ['with two questions', { question: 'Question: Why?\nQuestion: How?' }, 'missing_part'],
-    ['with three choices', { choices: 'Choices: (A) one (B) two (C) three' }, 'choice_count'],
-    ['with five choices', { choices: 'Choices: (A) 1 (B) 2 (C) 3 (D) 4 (E) 5' }, 'choice_count'],
+    ['with one choice', { choices: 'Choices: (A) one', answer: 'Answer: (A)' }, 'choice_count'],
+    ['with six choices', { choices: 'Choices: (A) 1 (B) 2 (C) 3 (D) 4 (E) 5 (F) 6' }, 'choice_count'],
+    [
+      'with a letter beyond its choices',
+      { choices: 'Choices: (A) one (B) two (C) three', answer: 'Answer: (D)' },
+      'answer_not_among_choices',
+    ],
     ['with choices out of order', { choices: 'Choices: (B) 1 (A) 2 (C) 3 (D) 4' }, 'choice_count'],
     ['with choices that have no letters', { choices: 'Choices: one, two, three, four' }, 'choice_count'],
     ['with an empty choice', { choices: 'Choices: (A) 1 (B) (C) 3 (D) 4' }, 'missing_part'],

@@ -54,6 +54,29 @@ describe('samples', () => {
     }
   });
 
+  test.each([
+    ['two', ['right', 'wrong1']],
+    ['three', ['right', 'wrong1', 'wrong2']],
+    ['five', ['right', 'wrong1', 'wrong2', 'wrong3', 'wrong4']],
+  ])('may have %s choices, whose letters are correct equally often too', (_, choices) => {
+    const list = choices.map((choice, index) => `(${'ABCDE'[index]}) ${choice}`).join(' ');
+    const others = Array.from({ length: 30 }, (_, number) => {
+      const { raw_instructions: raw, ...rest } = answer(100 + number, { explanation: 'It is (A), not (B).' });
+      return { ...rest, raw_instructions: raw.replace(/Choices: .*/, `Choices: ${list}`) };
+    });
+    const { samples, rejected } = refineAnswers({ answers: [...many, ...others], earlierSamples: [], seed: 1 });
+    expect(rejected).toEqual([]);
+    const own = samples.slice(many.length);
+    const letters = choices.map((_, index) => own.filter((sample) => sample.correct_choice_idx === index).length);
+    expect(letters).toEqual(choices.map(() => 30 / choices.length));
+    for (const sample of own) {
+      expect(sample.choices[sample.correct_choice_idx]).toBe('right');
+      expect([...sample.choices].sort()).toEqual(choices);
+      const [right, wrong] = ['right', 'wrong1'].map((choice) => 'ABCDE'[sample.choices.indexOf(choice)]);
+      expect(sample.rationales).toEqual([`Explanations: It is (${right}), not (${wrong}).`]);
+    }
+  });
+
   test('are the same for the same seed, and shuffled otherwise for another', () => {
     const refine = (seed: number) => refineAnswers({ answers: many, earlierSamples: [], seed });
     expect(refine(1)).toEqual(refine(1));

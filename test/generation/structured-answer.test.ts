@@ -19,6 +19,20 @@ test('a structured answer is parsed as a text answer is', () => {
   });
 });
 
+test.each([
+  [2, 'B', 1],
+  [5, 'E', 4],
+])('a structured answer may have %i choices', (count, letter, correctChoiceIndex) => {
+  const choices = ['a cat', 'a dog', 'a key', 'a sign', 'a bell'].slice(0, count);
+  const parsed = parseAnswer(asFourParts(JSON.stringify({ ...answer, choices, answer: letter })));
+  expect(parsed).toMatchObject({ choices, correctChoiceIndex });
+});
+
+test('one with more choices than letters is rejected as any with too many', () => {
+  const choices = Array.from({ length: 30 }, (_, index) => `thing ${index}`);
+  expect(parseAnswer(asFourParts(JSON.stringify({ ...answer, choices })))).toMatchObject({ reason: 'choice_count' });
+});
+
 test('a skip says why', () => {
   expect(asFourParts(JSON.stringify({ ...answer, skip_reason: 'too dark' }))).toBe('Skip: too dark');
 });

@@ -79,6 +79,7 @@ test.each([
   ['**Answer:** (b)', 1],
   ['answer is D.', 3],
   ['B', 1],
+  ['Answer: (E)', 4],
   ['It must be (A), since (A) is red.', 0],
   ['(A) or (B)', undefined],
   ['Answer: none', undefined],
@@ -90,15 +91,22 @@ test.each([
 
 test.each([
   ['{"reason":"It is red.","answer":"C"}', 2],
+  ['{"reason":"It is the last.","answer":"E"}', 4],
   ['{"reason":"Nobody knows.","answer":"none"}', undefined],
   ['{"reason":"cut', undefined],
 ])('%j, a structured answer, chooses %j', (text, place) => {
   expect(readChosenLetter(text)).toBe(place);
 });
 
+test('a question with five choices can be answered by each of their letters', () => {
+  const enumOf = (choices: number) => JSON.stringify(choiceFormat(choices)).match(/"enum":(\[[^\]]*\])/)?.[1];
+  expect(enumOf(3)).toBe('["A","B","C","D","none"]');
+  expect(enumOf(5)).toBe('["A","B","C","D","E","none"]');
+});
+
 describe.each([
   ['text', undefined],
-  ['structured', choiceFormat],
+  ['structured', choiceFormat(4)],
 ])('the local teacher, in %s', (_, format) => {
   test('agrees with a right answer and not with a wrong one', async () => {
     const { client, settings: teacherSettings } = await runningTeacher();

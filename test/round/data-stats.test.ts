@@ -53,11 +53,19 @@ describe('data stats', () => {
 });
 
 describe('favoredLetter', () => {
+  const even = (count: number) => Array.from({ length: 4 }, () => count);
+
+  test('knows that few samples have a fifth letter', () => {
+    // A thousand samples of four choices and ten of five.
+    expect(favoredLetter([252, 252, 252, 252, 2], [252, 252, 252, 252, 2])).toBeUndefined();
+    expect(favoredLetter([250, 250, 250, 250, 10], [252, 252, 252, 252, 2])).toBe('E');
+  });
+
   test('names a letter that is right too often for chance', () => {
-    expect(favoredLetter([50, 800, 100, 50])).toBe('B');
-    expect(favoredLetter([260, 245, 255, 240])).toBeUndefined();
+    expect(favoredLetter([50, 800, 100, 50], even(250))).toBe('B');
+    expect(favoredLetter([260, 245, 255, 240], even(250))).toBeUndefined();
     // Ten samples prove nothing.
-    expect(favoredLetter([2, 5, 2, 1])).toBeUndefined();
-    expect(favoredLetter([])).toBeUndefined();
+    expect(favoredLetter([2, 5, 2, 1], even(2.5))).toBeUndefined();
+    expect(favoredLetter([], [])).toBeUndefined();
   });
 });

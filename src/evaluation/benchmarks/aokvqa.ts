@@ -113,7 +113,7 @@ function shortAnswer(text: string): string {
   return sentence
     .toLowerCase()
     .replace(/^the answer is:?\s*/, '')
-    .replace(/^\([a-d]\)\s*/, '')
+    .replace(/^\([a-g]\)\s*/, '')
     .trim();
 }
 

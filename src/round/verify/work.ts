@@ -105,17 +105,16 @@ async function withVerificationAsker<R>(
   const templates = await verificationTemplates(context);
   const blind = requests.filter(({ kind }) => kind === 'blind').map(({ image_id }) => image_id);
   const images = await withPool(config, (coco) => coco.read(blind));
-  const format = teacher.answerFormat === 'structured' ? choiceFormat : undefined;
   return connectTeacher(context, (client) =>
     work(
       createTeacherAsker({
         client,
         storeAnswers: teacher.storeAnswers,
-        settings: ({ kind }) => ({
+        settings: ({ kind, choices }) => ({
           ...withoutStops(teacher),
           temperature: verify.temperature,
           maximumTokens: templates[kind].maximumTokens,
-          format,
+          format: teacher.answerFormat === 'structured' ? choiceFormat(choices.length) : undefined,
         }),
         examples: () => 0,
         messages: (request) => verificationMessages(request, images, templates),

@@ -6,7 +6,7 @@ import { QUESTION_TYPES } from '../../../demo/scenes/questions.ts';
 import { randomScene } from '../../../demo/scenes/scene.ts';
 import { seededRandom } from '../../../src/core/seeded-random.ts';
 import type { AnnotatedImage } from '../../../src/datasets/coco.ts';
-import { filterRawAnswer, isRejection } from '../../../src/generation/filters.ts';
+import { checkSample, filterRawAnswer, isRejection } from '../../../src/generation/filters.ts';
 import { parseAnswer } from '../../../src/generation/parse-answer.ts';
 import { buildMessages } from '../../../src/generation/prompt.ts';
 import { readQuestionTypes } from '../../../src/generation/question-types.ts';
@@ -45,7 +45,8 @@ function promptFor(image: AnnotatedImage, question_type: string, examples: strin
 }
 
 function refined(text: string) {
-  return filterRawAnswer(text) ?? parseAnswer(text);
+  const parsed = filterRawAnswer(text) ?? parseAnswer(text);
+  return isRejection(parsed) ? parsed : (checkSample(parsed) ?? parsed);
 }
 
 describe('about the demo domain', () => {
