@@ -12,7 +12,7 @@ import { readModelDirectory, writeModelDirectory } from '../src/model/files/mode
 import { Program } from '../src/model/ops/program.ts';
 import { nativeBinding } from '../src/model/ops/tensorflow.ts';
 import { sizeOf } from '../src/model/ops/value.ts';
-import { collate, learnedTokens } from '../src/trainer/jobs/batch.ts';
+import { collate } from '../src/trainer/jobs/batch.ts';
 import { type FinetuneProgramSettings, finetuneProgram } from '../src/trainer/jobs/finetune/finetune-program.ts';
 import { planMemory } from '../src/trainer/jobs/finetune/memory-plan.ts';
 import { frozenWeights, loadWeights } from '../src/trainer/jobs/frozen-weights.ts';
@@ -111,7 +111,7 @@ try {
       imageStart: 1,
       answerStart: shape.tokens - shape.targets,
     }));
-    const batch = collate(sequences, shape, config.num_query_tokens, learnedTokens(sequences));
+    const batch = collate(sequences, shape, config.num_query_tokens);
     const images = new Float32Array(shape.batch * config.num_query_tokens * hidden);
     const train = (step: number) => {
       if ((settings.parts ?? 1) === 1) program.step({ shape, batch, images, step, learningRate: 1e-4 });

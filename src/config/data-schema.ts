@@ -54,6 +54,19 @@ export const dataSchema = z.strictObject({
       { dataset: 'aokvqa', sampleRatio: 130 },
     ])
     .describe('The base SFT datasets, mixed by their ratios.'),
+  batching: z
+    .enum(['mixed', 'one-dataset'])
+    .default('mixed')
+    .describe(
+      'mixed: each batch has samples of all datasets, by their ratios. one-dataset: each group of finetune.groupSize samples is of one dataset, drawn by the ratios, as in the reference system.',
+    ),
+  captionPrompts: z
+    .array(z.string().min(1))
+    .min(1)
+    .optional()
+    .describe(
+      'Requests for a description, one drawn for each sample, or with batching: one-dataset for each group; written as they are, with the space or line break at their end. Default: the request of the dataset.',
+    ),
   validation: questionFileSchema
     .default({ file: 'A-OKVQA/aokvqa_v1p0_val_classified.json' })
     .describe('Wrong answers to these questions become bad cases and weights.'),

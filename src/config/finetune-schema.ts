@@ -48,6 +48,11 @@ export const finetuneSchema = z
     microBatchSize: count
       .optional()
       .describe('Samples computed at once; must divide batchSize. Smaller takes less memory. Default: batchSize.'),
+    groupSize: count
+      .optional()
+      .describe(
+        'Samples whose losses are averaged by token on their own, before the mean of the groups: what one GPU of the reference system computes. Must divide batchSize. Default: batchSize.',
+      ),
     activationCheckpointing: z
       .boolean()
       .default(false)
@@ -90,6 +95,10 @@ export const finetuneSchema = z
   })
   .refine(({ batchSize, microBatchSize = batchSize }) => batchSize % microBatchSize === 0, {
     path: ['microBatchSize'],
+    message: 'does not divide finetune.batchSize',
+  })
+  .refine(({ batchSize, groupSize = batchSize }) => batchSize % groupSize === 0, {
+    path: ['groupSize'],
     message: 'does not divide finetune.batchSize',
   })
   .prefault({});

@@ -3,8 +3,9 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { seededRandom } from '../core/seeded-random.ts';
 import { StorageError } from '../core/write-file.ts';
-import { mixtureOrder } from './mixture-order.ts';
+import { type MixtureShare, mixtureOrder } from './mixture-order.ts';
 import type { TrainingSample } from './train-dataset.ts';
 
 /** One dataset of a mixture. */
@@ -16,6 +17,14 @@ export interface MixturePart {
   samples(): AsyncIterable<TrainingSample>;
 }
 
+export interface MixtureSettings {
+  parts: readonly MixturePart[];
+  seed: number;
+  count: number;
+  drawsOfOnePart?: number | undefined;
+  requests?: readonly string[] | undefined;
+}
+
 /**
  * Writes the input of a training run: `samples.jsonl`, the samples that it uses, and `order.json`, their order: step s,
  * slot b trains on line `order[s * batchSize + b]`, from 0. The order for a larger count starts with the samples of the
@@ -24,59 +33,77 @@ export interface MixturePart {
  * The parts are streamed; two numbers per sample and one per draw are in memory.
  *
  * @param input.count length of the order: steps times batch size
+ * @param input.drawsOfOnePart so many draws in a row are of one part; default: parts are mixed
+ * @param input.requests texts that replace the request of samples that are one (`kind`): one is drawn for each draw, or
+ * for all of `drawsOfOnePart`. Default: their own
  * @returns the number of samples of all parts
  * @throws RangeError when no part has both samples and a positive ratio; StorageError for a full disk and the like
  */
 export async function writeMixture(
   folder: string,
-  { parts, seed, count }: { parts: readonly MixturePart[]; seed: number; count: number },
+  { parts, seed, count, drawsOfOnePart, requests = [] }: MixtureSettings,
 ): Promise<number> {
-  const sizes: number[] = [];
-  for (const part of parts) sizes.push(await countOf(part.samples()));
-  const total = sizes.reduce((sum, size) => sum + size, 0);
-  const shares = parts.map(({ name, sampleRatio }, index) => ({ name, sampleRatio, size: sizes[index] as number }));
-  const { sampleAt } = mixtureOrder({ parts: shares, seed });
+  const shares: MixtureShare[] = [];
+  /** The samples that are a request. */
+  const areRequests: boolean[] = [];
+  for (const { name, sampleRatio, samples } of parts) {
+    const before = areRequests.length;
+    for await (const { kind } of samples()) areRequests.push(kind === 'request');
+    shares.push({ name, sampleRatio, size: areRequests.length - before });
+  }
+  const total = areRequests.length;
+  const { sampleAt } = mixtureOrder({ parts: shares, seed, drawsOfOnePart });
+  const variants = Math.max(1, requests.length);
+  const random = seededRandom(seed).fork('requests');
+  /** A sample and the request it is shown with, as one number. */
+  const variantAt = (draw: number) => {
+    const sample = sampleAt(draw);
+    if (variants === 1 || !areRequests[sample]) return sample * variants;
+    return sample * variants + random.fork(Math.floor(draw / (drawsOfOnePart ?? 1))).integer(variants);
+  };
 
-  const order = Uint32Array.from({ length: count }, (_, draw) => sampleAt(draw));
+  const order = Float64Array.from({ length: count }, (_, draw) => variantAt(draw));
   // Samples that are never drawn are not written: a short run on a million samples stays a short file.
-  const lineOf = new Int32Array(total).fill(-1);
-  for (const sample of order) lineOf[sample] = 0;
+  const lineOf = new Int32Array(total * variants).fill(-1);
+  for (const variant of order) lineOf[variant] = 0;
   let lines = 0;
-  for (const [sample, used] of lineOf.entries()) {
+  for (const [variant, used] of lineOf.entries()) {
     if (used === -1) continue;
-    lineOf[sample] = lines;
+    lineOf[variant] = lines;
     lines += 1;
   }
-  await writeStream(join(folder, 'samples.jsonl'), usedLines(parts, lineOf));
+  await writeStream(join(folder, 'samples.jsonl'), usedLines(parts, lineOf, requests));
   await writeStream(join(folder, 'order.json'), orderText(order, lineOf));
   return total;
 }
 
-async function* usedLines(parts: readonly MixturePart[], lineOf: Int32Array): AsyncGenerator<string> {
-  let sample = 0;
+async function* usedLines(
+  parts: readonly MixturePart[],
+  lineOf: Int32Array,
+  requests: readonly string[],
+): AsyncGenerator<string> {
+  let next = 0;
   for (const part of parts) {
-    for await (const value of part.samples()) {
-      if (lineOf[sample] !== -1) yield `${JSON.stringify(value)}\n`;
-      sample += 1;
+    for await (const sample of part.samples()) {
+      const prompts = requests.length > 0 ? requests : [sample.prompt];
+      for (const prompt of prompts) {
+        const shown = sample.kind === 'request' ? { ...sample, prompt } : sample;
+        if (lineOf[next] !== -1) yield `${JSON.stringify(shown)}\n`;
+        next += 1;
+      }
     }
   }
 }
 
 const NUMBERS_A_PIECE = 8192;
 
-function* orderText(order: Uint32Array, lineOf: Int32Array): Generator<string> {
+function* orderText(order: Float64Array, lineOf: Int32Array): Generator<string> {
   yield '[';
   for (let start = 0; start < order.length; start += NUMBERS_A_PIECE) {
     const piece = order.subarray(start, start + NUMBERS_A_PIECE);
     yield `${start === 0 ? '' : ','}${Array.from(piece, (sample) => lineOf[sample]).join(',')}`;
   }
   yield ']\n';
-}
-
-async function countOf(samples: AsyncIterable<unknown>): Promise<number> {
-  let count = 0;
-  for await (const _ of samples) count += 1;
-  return count;
 }
 
 async function writeStream(file: string, pieces: AsyncIterable<string> | Iterable<string>): Promise<void> {

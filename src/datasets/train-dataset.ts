@@ -72,6 +72,8 @@ export const trainingSampleSchema = z.object({
   /** What it should write, without the end mark; the loss is on this and on the end mark. */
   answer: z.string(),
   questionType: z.string().optional(),
+  /** A fixed request, such as for a description: unlike a question's, its words do not count for the longest sample. */
+  kind: z.literal('request').optional(),
 });
 
 export type TrainingSample = z.output<typeof trainingSampleSchema>;
@@ -86,7 +88,7 @@ export function trainingSample(
 ): TrainingSample {
   const { id, image } = record;
   if ('request' in record) {
-    return { id, source, image, prompt: listedQuestion(record.request), answer: record.answer };
+    return { id, source, image, prompt: listedQuestion(record.request), answer: record.answer, kind: 'request' };
   }
   const { question, choices, correct, rationales, questionType } = record;
   const answer = format === 'QMAE' ? answerQmae(choices, correct, rationales) : answerQma(choices, correct);

@@ -70,6 +70,8 @@ export const finetuneJobSchema = z.strictObject({
   batchSize: positiveInteger,
   /** Divides `batchSize`: samples computed at once, their gradients summed over the batch. */
   microBatchSize: positiveInteger,
+  /** Divides `batchSize`: the loss is the mean over groups of so many samples of the mean over a group's tokens. Default: all. */
+  groupSize: positiveInteger.optional(),
   activationCheckpointing: z.boolean(),
   /** What matrix products are computed in; tensorfloat32 where the GPU has it. */
   computeDtype: z.enum(computeDtypes),

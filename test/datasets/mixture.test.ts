@@ -84,6 +84,53 @@ describe('mixtureOrder', () => {
   });
 });
 
+describe('mixtureOrder of one part at a time', () => {
+  const reference = [
+    { name: 'cc_sbu_align', size: 70, sampleRatio: 60 },
+    { name: 'aokvqa', size: 330, sampleRatio: 130 },
+    { name: 'round1', size: 160, sampleRatio: 70 },
+  ];
+  const bounds = [70, 400, 560];
+  const partOf = (sample: number) => bounds.findIndex((bound) => sample < bound);
+  const grouped = (count: number, seed = 1) => {
+    const { sampleAt } = mixtureOrder({ parts: reference, seed, drawsOfOnePart: 16 });
+    return Array.from({ length: count }, (_, group) =>
+      Array.from({ length: 16 }, (_unused, slot) => sampleAt(group * 16 + slot)),
+    );
+  };
+
+  it('gives every group of draws one part, by the ratios, each group on its own', () => {
+    const groups = grouped(6000);
+    const parts = groups.map((group) => [...new Set(group.map(partOf))]);
+    expect(parts.every((found) => found.length === 1)).toBe(true);
+    for (const [part, { sampleRatio }] of reference.entries()) {
+      const share = parts.filter(([found]) => found === part).length / groups.length;
+      expect(share).toBeCloseTo(sampleRatio / 260, 1);
+    }
+    // As independent draws repeat, and a fixed sequence does not.
+    const repeats = parts.filter(([found], group) => found === parts[group - 1]?.[0]).length / groups.length;
+    expect(repeats).toBeCloseTo((60 ** 2 + 130 ** 2 + 70 ** 2) / 260 ** 2, 1);
+  });
+
+  it('repeats no sample of a part before its pass is over, and drops what makes no whole group', () => {
+    const ofAlign = grouped(3000).filter(([first]) => partOf(first as number) === 0);
+    const pass = ofAlign.slice(0, 4).flat();
+    expect(new Set(pass).size).toBe(64);
+    expect(ofAlign.slice(4, 8).flat()).not.toEqual(pass);
+  });
+
+  it('is the same from any step on, and for a longer run', () => {
+    expect(grouped(500).slice(0, 200)).toEqual(grouped(200));
+    const { sampleAt } = mixtureOrder({ parts: reference, seed: 1, drawsOfOnePart: 16 });
+    expect([7000, 16, 0].map(sampleAt)).toEqual([7000, 16, 0].map((draw) => grouped(500).flat()[draw]));
+  });
+
+  it('takes a part with less samples than a group holds too', () => {
+    const { sampleAt } = mixtureOrder({ parts: [{ name: 'few', size: 3 }], seed: 1, drawsOfOnePart: 16 });
+    expect(new Set(Array.from({ length: 16 }, (_, draw) => sampleAt(draw)))).toEqual(new Set([0, 1, 2]));
+  });
+});
+
 const part = (name: string, size: number): MixturePart => ({
   name,
   async *samples() {
@@ -114,6 +161,41 @@ describe('writeMixture', () => {
     ];
     expect(order).toEqual(draws(parts, 10_000));
     expect(files.sort()).toEqual(['order.json', 'samples.jsonl']);
+  });
+
+  describe('with requests to draw', () => {
+    const captions: MixturePart = {
+      name: 'captions',
+      async *samples() {
+        for await (const sample of part('captions', 20).samples()) yield { ...sample, kind: 'request' };
+      },
+    };
+    const requests = ['Describe it. ', 'Look at it. ', 'Say what it shows. '];
+
+    async function promptsOf(drawsOfOnePart?: number): Promise<string[]> {
+      const folder = await temporaryFolder();
+      const parts = [captions, part('questions', 40)];
+      expect(await writeMixture(folder, { parts, seed: 1, count: 800, drawsOfOnePart, requests })).toBe(60);
+      const lines = (await readFile(join(folder, 'samples.jsonl'), 'utf8')).trimEnd().split('\n');
+      const order: number[] = JSON.parse(await readFile(join(folder, 'order.json'), 'utf8'));
+      return order.map((line) => (JSON.parse(lines[line] as string) as TrainingSample).prompt);
+    }
+
+    it('shows each request sample with one of them, drawn each time, and questions as they are', async () => {
+      const prompts = await promptsOf();
+      for (const request of requests) {
+        const share = prompts.filter((prompt) => prompt === request).length;
+        expect(share / prompts.filter((prompt) => prompt !== 'hello').length).toBeCloseTo(1 / 3, 1);
+      }
+      expect(new Set(prompts)).toEqual(new Set([...requests, 'hello']));
+    });
+
+    it('draws one for all of a group, where groups are of one part', async () => {
+      const prompts = await promptsOf(8);
+      const groups = Array.from({ length: 100 }, (_, group) => new Set(prompts.slice(group * 8, group * 8 + 8)));
+      expect(groups.every(({ size }) => size === 1)).toBe(true);
+      expect(new Set(prompts)).toEqual(new Set([...requests, 'hello']));
+    });
   });
 
   it('leaves out what is never drawn; the samples of a shorter run are the first of a longer one', async () => {

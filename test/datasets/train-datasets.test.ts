@@ -95,6 +95,7 @@ describe('trainingSample', () => {
       image: '/1.jpg',
       prompt: 'Describe it.\n',
       answer: 'A view.',
+      kind: 'request',
     });
   });
 });

@@ -50,6 +50,8 @@ export async function finetune(context: StepContext): Promise<FinetuneOutcome> {
       parts: mixture.parts.map(({ name, hash, sampleRatio }) => ({ name, hash, sampleRatio })),
       recordsVersion: trainRecordsVersion,
       format: config.data.format,
+      batching: config.data.batching,
+      captionPrompts: config.data.captionPrompts,
       settings,
       start: previous?.manifest.outputs[adapterFile],
       validation: validation && {

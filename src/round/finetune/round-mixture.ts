@@ -19,12 +19,20 @@ export interface RoundMixture {
 /** The mixture of a round. */
 export async function roundMixture(context: Pick<StepContext, 'config' | 'run' | 'round'>): Promise<RoundMixture> {
   const { config, run, round } = context;
-  const { epochs, stepsPerEpoch, batchSize } = config.finetune;
+  const { epochs, stepsPerEpoch, batchSize, groupSize = batchSize } = config.finetune;
+  const { batching, captionPrompts: requests } = config.data;
   const parts = await mixtureParts(config, await generatedData(run, [...(await lineageBefore(context, round)), round]));
   const count = epochs * stepsPerEpoch * batchSize;
   return {
     parts,
-    write: (finetuneDirectory) => writeMixture(folderIn(finetuneDirectory), { parts, seed: config.seed, count }),
+    write: (finetuneDirectory) =>
+      writeMixture(folderIn(finetuneDirectory), {
+        parts,
+        seed: config.seed,
+        count,
+        drawsOfOnePart: batching === 'one-dataset' ? groupSize : undefined,
+        requests,
+      }),
   };
 }
 

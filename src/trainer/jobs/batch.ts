@@ -34,6 +34,20 @@ export function learnedTokens(sequences: readonly Sequence[]): number {
   return sequences.reduce((count, { tokenIds, answerStart }) => count + tokenIds.length - answerStart, 0);
 }
 
+/**
+ * What each sequence's learned tokens weigh in the loss of their batch: the mean over its groups of the mean over the
+ * group's tokens. Groups in which nothing is learned don't count.
+ *
+ * @param groupSize sequences in a row that are a group
+ */
+export function tokenWeights(sequences: readonly Sequence[], groupSize = sequences.length): number[] {
+  const learned = Array.from({ length: sequences.length / groupSize }, (_, group) =>
+    learnedTokens(sequences.slice(group * groupSize, (group + 1) * groupSize)),
+  );
+  const groups = learned.filter((count) => count > 0).length;
+  return sequences.map((_, index) => 1 / (groups * (learned[Math.floor(index / groupSize)] as number)));
+}
+
 export interface Batch extends Record<string, TypedArray> {
   /** int32 `[batch * tokens]`, padded to the right */
   tokenIds: Int32Array;
@@ -47,21 +61,21 @@ export interface Batch extends Record<string, TypedArray> {
   tableRows: Int32Array;
   /** int32 `[batch * targets]` */
   labels: Int32Array;
-  /** float32 `[batch * targets]`: one over the number of learned tokens, zero for padding */
+  /** float32 `[batch * targets]`: what a learned token weighs in the loss, zero for padding */
   weights: Float32Array;
 }
 
 /**
- * Lays sequences side by side. The loss is the mean over all learned tokens of the batch, as
- * transformers' causal loss.
+ * Lays sequences side by side.
  *
- * @param learned tokens that the mean is over: for a part of a batch those of the whole batch
+ * @param tokenWeight what each sequence's learned tokens weigh in the loss. Default: the same, so that it is the mean
+ * over all learned tokens, as transformers' causal loss
  */
 export function collate(
   sequences: readonly Sequence[],
   shape: BatchShape,
   queries: number,
-  learned = learnedTokens(sequences),
+  tokenWeight: readonly number[] = tokenWeights(sequences),
 ): Batch {
   const { batch, tokens, targets } = shape;
   const result: Batch = {
@@ -84,7 +98,7 @@ export function collate(
       result.rows[slot] = index * tokens + place;
       result.tableRows[slot] = place;
       result.labels[slot] = tokenIds[place + 1] as number;
-      result.weights[slot] = 1 / learned;
+      result.weights[slot] = tokenWeight[index] as number;
     }
   });
   return result;

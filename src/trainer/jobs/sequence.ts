@@ -118,15 +118,18 @@ export async function choiceIds(
  *
  * Question and answer together are cut to `maximumTokens`, as the reference system cuts them (`forward` of
  * `minigpt4/models/mini_gpt4.py`: begin token, image and the words before the question do not count). Of a question
- * that is as long as this or longer nothing is learned: `answerStart` is then the sequence's length.
+ * that is as long as this or longer nothing is learned: `answerStart` is then the sequence's length. Of a fixed request
+ * no word counts.
  */
 export async function trainingSequence(
   prompt: string,
   answer: string,
   settings: SequenceSettings,
+  kind?: 'request',
 ): Promise<TrainingSequence> {
   const { ids, imageStart } = await promptIds(prompt, settings);
-  const limit = (await tokensBeforeQuestion(ids, imageStart, settings)) + settings.maximumTokens;
+  const uncounted = kind === 'request' ? ids.length : await tokensBeforeQuestion(ids, imageStart, settings);
+  const limit = uncounted + settings.maximumTokens;
   const whole = [...ids, ...(await answerIds(prompt, answer + settings.form.endMark, settings))];
   const tokenIds = whole.slice(0, limit);
   return {

@@ -53,7 +53,9 @@ class BuiltInFamily:
         image = sample.get("image")
         prompt = self._turn(sample["prompt"], image)
         ids = self._prompt_ids(prompt)
-        limit = self._before_question(ids, image) + maximum_tokens
+        # The words of a fixed request don't count.
+        before = len(ids) if sample.get("kind") == "request" else self._before_question(ids, image)
+        limit = before + maximum_tokens
         answered = [*ids, *self._answer_ids(prompt, sample["answer"] + self.form["endMark"])]
         kept = answered[:limit]
         return Sequence(kept, image, min(len(ids), len(kept)), len(answered) - len(kept))

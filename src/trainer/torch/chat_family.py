@@ -50,7 +50,9 @@ class ChatFamily:
         text = prompt + self.before_answer + self._plain(sample["answer"]) + self.end_mark
         learned = self._tokens_after(prompt, text)
         before_question = prompt.partition(self._plain(sample["prompt"].strip()))[0]
-        cut = max(0, self._tokens_after(before_question, text) - maximum_tokens)
+        # The words of a fixed request don't count.
+        uncounted = prompt if sample.get("kind") == "request" else before_question
+        cut = max(0, self._tokens_after(uncounted, text) - maximum_tokens)
         return Sequence(text, image, max(0, learned - cut), cut)
 
     def answers(self, question):

@@ -20,7 +20,10 @@ BEST = "best"
 def job_hash(job, samples, order):
     """What a checkpoint belongs to: the job without its paths; the same data elsewhere is the same job."""
     left_out = {"model", "output", "samples", "order", "startAdapter", "checkpointEverySteps", "validation"}
-    texts = [[one["id"], one["prompt"], one["answer"], os.path.basename(one.get("image") or "")] for one in samples]
+    texts = [
+        [one["id"], one["prompt"], one["answer"], os.path.basename(one.get("image") or ""), one.get("kind") or ""]
+        for one in samples
+    ]
     start = job.get("startAdapter")
     content = {
         "version": TRAINER_VERSION,

@@ -151,6 +151,17 @@ def tokenized(samples, used, family, job, reporter):
     return sequences
 
 
+def token_weights(batch, group_size):
+    """
+    What each sample's learned tokens weigh in the loss of their batch: the mean over its groups of the mean over the group's
+    tokens. Groups in which nothing is learned don't count.
+    """
+    starts = range(0, len(batch), group_size)
+    learned = [sum(sequence.learned for sequence in batch[start : start + group_size]) for start in starts]
+    groups = sum(count > 0 for count in learned)
+    return [1 / (groups * learned[at // group_size]) if learned[at // group_size] else 0.0 for at in range(len(batch))]
+
+
 def parts_of(batch, job):
     """
     A process's share of a batch, in parts that are computed one after another; as many parts on each process, so the last
@@ -186,20 +197,21 @@ def ahead(parts, collate):
 
 
 def step_loss(training, prepared, batch, job, device):
-    """Gradients of the mean loss over the learned tokens of the whole batch. Returns that loss and the number of tokens."""
+    """Gradients of the loss of the whole batch. Returns that loss and the number of tokens."""
     world = dist.get_world_size()
     parts = parts_of(batch, job)
-    # Of a batch in which nothing is learned, the loss and its gradients are zero.
-    learned = max(1, sum(sequence.learned for sequence in batch))
+    # What the learned tokens of each sample of this process weigh.
+    weights = parts_of(token_weights(batch, job.get("groupSize") or len(batch)), job)
     total, tokens = torch.zeros((), device=device), 0
     for number, part in enumerate(parts):
         inputs, labels = next(prepared)
         with training.part(number + 1 == len(parts)):
             losses, counted = token_losses(training.scorer, inputs, labels)
-            summed = (losses * counted)[: len(part)].sum()
+            sums = (losses * counted).sum(1)[: len(part)]
+            loss = (sums * torch.tensor(weights[number], device=device)).sum()
             # Gradients are averaged over the processes; a sum over them is what the batch's mean needs.
-            training.backward(summed * world / learned)
-        total += summed.detach() / learned
+            training.backward(loss * world)
+        total += loss.detach()
         tokens += inputs["input_ids"].numel()
     counts = torch.stack([total.double(), torch.tensor(tokens, dtype=torch.float64, device=device)])
     dist.all_reduce(counts)

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { miniGpt4PromptForm } from '../../../src/model/families/minigpt4/prompt.ts';
 import type { Tokenizer } from '../../../src/model/text/tokenizer.ts';
-import { batchShape, collate } from '../../../src/trainer/jobs/batch.ts';
+import { batchShape, collate, tokenWeights } from '../../../src/trainer/jobs/batch.ts';
 import { promptIds, trainingSequence } from '../../../src/trainer/jobs/sequence.ts';
 
 /** One id a character, so that a test can be read. */
@@ -43,6 +43,27 @@ test('of a question longer than the limit nothing is learned, and its batch lear
   expect(letters.decode([...labels].filter((_, slot) => (weights[slot] as number) > 0))).toBe('yes###');
   expect(batchShape([long]).targets).toBe(8);
   expect(new Set(collate([long], batchShape([long]), settings.queries).weights)).toEqual(new Set([0]));
+});
+
+test('of a fixed request no word counts: the whole limit is the answer’s', async () => {
+  const { answerStart, tokenIds } = await trainingSequence(
+    `a<ImageHere>${'x'.repeat(30)}`,
+    'y'.repeat(30),
+    settings,
+    'request',
+  );
+  expect({ answerStart, tokens: tokenIds.length }).toEqual({ answerStart: 4 + 30, tokens: 4 + 30 + 20 });
+});
+
+test('groups of a batch weigh the same, however many tokens each has; one with nothing to learn does not count', async () => {
+  const of = (answer: string, question = 'b') => trainingSequence(`a<ImageHere>${question}`, answer, settings);
+  const nothing = await of('yes', 'x'.repeat(30));
+  const sequences = [await of('yes'), await of('no'), await of('maybe'), nothing, nothing, nothing];
+  const [first, second, third] = tokenWeights(sequences, 2) as [number, number, number];
+  expect([first, second].map((weight) => 1 / weight)).toEqual([2 * (6 + 5), 2 * (6 + 5)]);
+  expect(1 / third).toBeCloseTo(2 * 8);
+  const { weights } = collate(sequences, batchShape(sequences), settings.queries, tokenWeights(sequences, 2));
+  expect(weights.reduce((sum, weight) => sum + weight, 0)).toBeCloseTo(1, 6);
 });
 
 test('a batch pads to the right, points every learned place at the token before it, and weighs padding zero', async () => {

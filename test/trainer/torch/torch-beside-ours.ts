@@ -72,6 +72,16 @@ export function describeTorchBesideOurs(family: 'minigpt4' | 'llava'): void {
       expect(await scoresIn(theirs)).toEqual(await scoresIn(ours));
     });
 
+    test('with groups whose losses are averaged on their own, the curve is the same', async () => {
+      const changes = { steps: 4, groupSize: 1, maximumTokens: 60 };
+      const [ours, inParts, theirs] = [inFolder('groups-ours'), inFolder('groups-parts'), inFolder('groups-theirs')];
+      await finetune(rig.job(ours, changes), recordingReporter());
+      await finetune(rig.job(inParts, { ...changes, microBatchSize: 2 }), recordingReporter());
+      await runTorch(rig.job(theirs, changes), theirs);
+      expect(maximumDifference(await lossesIn(inParts), await lossesIn(ours))).toBeLessThan(1e-4);
+      expect(maximumDifference(await lossesIn(theirs), await lossesIn(ours))).toBeLessThan(1e-3);
+    });
+
     const title = 'sharded by %s: the same curve within 1e-3, an adapter of the same format, the same answers';
     test.each((['fsdp', 'deepspeed'] as const).filter(isSetUp))(title, async (sharding) => {
       const inOwnFolder = (name: string) => inFolder(`${sharding}-${name}`);

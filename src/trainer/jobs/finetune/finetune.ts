@@ -6,7 +6,7 @@ import { type ModelDirectory, readModelDirectory } from '../../../model/files/mo
 import { useComputeDtype } from '../../../model/ops/tensorflow.ts';
 import type { FinetuneJob, JobOutcome, SettingsOf } from '../../protocol.ts';
 import type { JobReporter } from '../../trainer-side.ts';
-import { collate, learnedTokens } from '../batch.ts';
+import { collate, tokenWeights } from '../batch.ts';
 import { type ImageFeatures, imageFeatures } from '../vision/image-features.ts';
 import { readStartAdapter, saveAdapter } from './adapter-files.ts';
 import { readNewestCheckpoint, writeCheckpoint } from './checkpoint.ts';
@@ -156,23 +156,26 @@ async function train(training: Training): Promise<JobOutcome> {
 
 /** Trains on the batch of a step. Returns its loss. */
 async function trainStep(
-  { model, plan, features, program }: Training,
+  { settings, model, plan, features, program }: Training,
   step: number,
   learningRate: number,
 ): Promise<number> {
   const parts = plan[step] as StepPart[];
   const queries = familyOf(model.config).imageTokens;
-  const learned = learnedTokens(parts.flatMap(({ sequences }) => sequences));
-  const batchPart = ({ samples, sequences, shape }: StepPart): BatchPart => ({
+  const weights = tokenWeights(
+    parts.flatMap(({ sequences }) => sequences),
+    settings.groupSize,
+  );
+  const batchPart = ({ samples, sequences, shape }: StepPart, part: number): BatchPart => ({
     shape,
-    batch: collate(sequences, shape, queries, learned),
+    batch: collate(sequences, shape, queries, weights.slice(part * sequences.length)),
     images: features.batch(samples.map(({ image }) => image)),
   });
   const [whole] = parts;
-  if (whole && parts.length === 1) return program.step({ ...batchPart(whole), step, learningRate });
+  if (whole && parts.length === 1) return program.step({ ...batchPart(whole, 0), step, learningRate });
   let loss = 0;
   for (const [part, content] of parts.entries()) {
-    loss += program.accumulate({ ...batchPart(content), step, part });
+    loss += program.accumulate({ ...batchPart(content, part), step, part });
     // Between parts too, as between steps: a step of many parts is long.
     await new Promise(setImmediate);
   }

@@ -33,7 +33,7 @@ async function contentHash(samples: string): Promise<string> {
   return hashValue(
     lines.map((line) => {
       const sample = trainingSampleSchema.parse(JSON.parse(line));
-      return [sample.id, sample.prompt, sample.answer, path.basename(sample.image ?? '')];
+      return [sample.id, sample.prompt, sample.answer, path.basename(sample.image ?? ''), sample.kind ?? ''];
     }),
   );
 }

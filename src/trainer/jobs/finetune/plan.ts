@@ -105,8 +105,9 @@ function checkLengths(
 }
 
 function sampleSequence(
-  { image, prompt, answer }: TrainingSample,
+  { image, prompt, answer, kind }: TrainingSample,
   settings: SequenceSettings,
 ): Promise<TrainingSequence> {
-  return trainingSequence(questionTurn(settings.form, prompt, { withImage: image !== undefined }), answer, settings);
+  const turn = questionTurn(settings.form, prompt, { withImage: image !== undefined });
+  return trainingSequence(turn, answer, settings, kind);
 }
