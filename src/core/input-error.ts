@@ -65,8 +65,8 @@ export function describeFirstIssue(error: z.ZodError): { field: string; problem:
   const [first, ...others] = error.issues;
   if (!first) return { field: '', problem: 'does not have the expected shape' };
   const more = others.length > 0 ? ` (and ${others.length} more)` : '';
-  const text = first.message
-    .replace(/^Invalid input: .* received undefined$/, 'is missing')
-    .replace(/^Invalid input: /, '');
+  // The schema of a key has words of its own.
+  const { message } = first.code === 'invalid_key' ? (first.issues[0] ?? first) : first;
+  const text = message.replace(/^Invalid input: .* received undefined$/, 'is missing').replace(/^Invalid input: /, '');
   return { field: fieldPath(first.path), problem: `${text.replace(/\.$/, '')}${more}` };
 }

@@ -7,6 +7,9 @@ import { InputError } from './input-error.ts';
 /** The path of a file as a dataset or a record may give it: inside its own folder, never outside. */
 export const innerPath = z.string().min(1).refine(staysInside, 'leads out of its folder');
 
+/** SHA-256 in hexadecimal, as a record gives it: it becomes the name of a file. */
+export const sha256Text = z.string().regex(/^[0-9a-f]{64}$/, 'is no SHA-256');
+
 /**
  * Joins a path that comes from a record, a listing or a dataset to the folder it belongs to.
  *

@@ -4,16 +4,23 @@ import { isAbsolute, join, relative, sep } from 'node:path';
 import { z } from 'zod';
 import { hashFile, hashValue } from './hash.ts';
 import { InputError } from './input-error.ts';
+import { innerPath, sha256Text } from './inside.ts';
 import { readJson } from './read-json.ts';
 import { writeJson } from './write-file.ts';
 
 const schemaVersion = 1;
+
+/**
+ * The path of an output: in the step's folder or, for what `append` publishes, a file beside it. A manifest may come from
+ * a bucket, and what it names is hashed, removed when it is damaged, and uploaded.
+ */
+const outputPath = innerPath.or(z.string().regex(/^\.\.\/[^/\\\0.][^/\\\0]*$/));
 const manifestSchema = z.object({
   schemaVersion: z.literal(schemaVersion),
   step: z.string(),
   inputsHash: z.string(),
   inputs: z.record(z.string(), z.string()),
-  outputs: z.record(z.string(), z.string()),
+  outputs: z.record(outputPath, sha256Text),
   metrics: z.record(z.string(), z.number()),
   startedAt: z.string(),
   finishedAt: z.string(),

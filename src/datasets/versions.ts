@@ -14,6 +14,7 @@ import { openJsonLines } from '../core/append-json-lines.ts';
 import { fileExists } from '../core/files.ts';
 import { hashValue } from '../core/hash.ts';
 import { InputError } from '../core/input-error.ts';
+import { innerPath, sha256Text } from '../core/inside.ts';
 import { readJson, readJsonLines } from '../core/read-json.ts';
 import { writeJson } from '../core/write-file.ts';
 import { keepObject, objectFile } from './version-objects.ts';
@@ -24,11 +25,11 @@ const counts = z.record(z.string(), z.int().nonnegative());
 const versionSchema = z.object({
   schemaVersion: z.literal(2),
   /** SHA-256 of all that follows. */
-  id: z.string(),
+  id: sha256Text,
   /** Ids of the versions that this one adds to; empty for the first. */
-  parents: z.array(z.string()),
+  parents: z.array(sha256Text),
   round: z.int().nonnegative(),
-  files: z.array(z.object({ name: z.string(), sha256: z.string(), samples: z.int().nonnegative() })),
+  files: z.array(z.object({ name: innerPath, sha256: sha256Text, samples: z.int().nonnegative() })),
   countsByType: counts,
   teacher: z.string(),
   promptVersion: z.string(),
@@ -55,7 +56,7 @@ export type NewVersion = Omit<DatasetVersion, 'schemaVersion' | 'id' | 'parents'
 };
 
 const logEntrySchema = z.object({
-  id: z.string(),
+  id: sha256Text,
   round: z.int(),
   at: z.string(),
   /** A line with this field appends nothing: it records whether the version is built upon. */

@@ -1,13 +1,14 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Config } from '../config/schema.ts';
+import { innerPath } from '../core/inside.ts';
 import { readJson } from '../core/read-json.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
 import { writeJson } from '../core/write-file.ts';
 import { manifestIn } from './finished-step.ts';
 import { stepDirectory } from './step-directory.ts';
 
-const acceptedSchema = z.array(z.object({ fromRound: z.int().positive(), version: z.string(), file: z.string() }));
+const acceptedSchema = z.array(z.object({ fromRound: z.int().positive(), version: z.string(), file: innerPath }));
 
 /** The folder of the prompts that were accepted for a run after its start. */
 export function runPromptFolder(run: RunDirectory): string {

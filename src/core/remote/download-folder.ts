@@ -1,6 +1,8 @@
 /** From the store to this disk. */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fieldPath, InputError } from '../input-error.ts';
+import { joinInside } from '../inside.ts';
 import { inputsHashIn, manifestName } from '../manifest.ts';
 import { type FolderRecord, type ReadRecord, type RecordedFiles, readRecord, recordName } from './folder-record.ts';
 import {
@@ -14,7 +16,7 @@ import {
   recordKey,
   writeMark,
 } from './run-copy.ts';
-import { factsOf, filesIn, isKept, isWeights } from './run-files.ts';
+import { copyFolder, factsOf, filesIn, isKept, isWeights } from './run-files.ts';
 
 /**
  * Downloads the newest files of a folder, as far as this disk lacks them.
@@ -28,6 +30,7 @@ export async function downloadFolder(
   folder: string,
   wanted: (path: string) => boolean = () => true,
 ): Promise<ReadRecord | undefined> {
+  if (!isRun(folder)) joinInside(copy.root, folder, `${copy.store.uri}/${recordKey(copy, folder)}`);
   const stored = await readRecord(copy.store, recordKey(copy, folder));
   if (stored === undefined) return undefined;
   const { record, version } = stored;
@@ -37,7 +40,7 @@ export async function downloadFolder(
   const files: Mark['files'] = { ...(isNewest && mark.files) };
   const download = async (path: string) => {
     const content = record.files[path] as RecordedFiles[string];
-    const file = join(copy.root, path);
+    const file = joinInside(copy.root, path);
     const here = await factsOf(file);
     // Changed here since: newer than what the store has.
     if (isNewest && here !== undefined) return;
@@ -49,6 +52,7 @@ export async function downloadFolder(
     const facts = await factsOf(file);
     if (facts !== undefined) files[path] = { ...content, mtimeMs: facts.mtimeMs };
   };
+  refuseMarks(copy, folder, record);
   const paths = Object.keys(record.files).filter(wanted);
   // The manifest says that a folder is complete, so it comes last.
   const isLast = (path: string) => path === `${folder}/${manifestName}`;
@@ -61,14 +65,26 @@ export async function downloadFolder(
   return stored;
 }
 
+/** This disk's marks are not the store's to write. */
+function refuseMarks(copy: CopyOfRun, folder: string, { files }: FolderRecord): void {
+  const other = Object.keys(files).find((path) => path.split(/[\\/]/)[0] === copyFolder);
+  if (other === undefined) return;
+  throw new InputError({
+    file: `${copy.store.uri}/${recordKey(copy, folder)}`,
+    field: fieldPath(['files', other]),
+    problem: 'is no file of a run',
+    remedy: 'Do not use this run: its record was not written by this program, or was changed',
+  });
+}
+
 /** Removes what the store does not have: files of an older attempt, or a result of other inputs. */
 async function removeOthers(copy: CopyOfRun, folder: string, record: FolderRecord, mark: Mark): Promise<void> {
   const gone = (path: string) => !(path in record.files);
   if (isRun(folder)) {
-    for (const path of Object.keys(mark.files).filter(gone)) await rm(join(copy.root, path), { force: true });
+    for (const path of Object.keys(mark.files).filter(gone)) await rm(joinInside(copy.root, path), { force: true });
     return;
   }
-  const directory = join(copy.root, folder);
+  const directory = joinInside(copy.root, folder);
   const inputsHere = await inputsHashIn(directory);
   if (inputsHere !== undefined && record.inputsHash !== undefined && inputsHere !== record.inputsHash) {
     await rm(directory, { recursive: true, force: true });

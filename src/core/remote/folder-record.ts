@@ -1,6 +1,7 @@
 /** What the store has of a folder of a run: the object `<folder>/folder.json` beside the run's other folders. */
 import { z } from 'zod';
 import { InputError } from '../input-error.ts';
+import { innerPath, sha256Text } from '../inside.ts';
 import { parseJson } from '../read-json.ts';
 import type { ObjectStore } from './object-store.ts';
 
@@ -16,7 +17,7 @@ const recordSchema = z.object({
   host: z.string(),
   at: z.string(),
   /** Path relative to the run's folder → content. */
-  files: z.record(z.string(), z.object({ sha256: z.string(), size: z.int().nonnegative() })),
+  files: z.record(innerPath, z.object({ sha256: sha256Text, size: z.int().nonnegative() })),
 });
 
 export type FolderRecord = z.output<typeof recordSchema>;

@@ -8,6 +8,7 @@ import { dirname, extname, join } from 'node:path';
 import { z } from 'zod';
 import { hashBytes } from '../hash.ts';
 import { InputError } from '../input-error.ts';
+import { joinInside } from '../inside.ts';
 import { withLock } from '../with-lock.ts';
 import { StorageError, writeFileAtomically } from '../write-file.ts';
 import type { ObjectStore, TransferOptions } from './object-store.ts';
@@ -48,7 +49,7 @@ export function openObjectCache(store: ObjectStore, folder: string, limitBytes =
   return {
     async download(key, content, file, options = {}) {
       if (content.size <= smallBytes) return downloadSmall(store, key, content, file);
-      const cached = join(folder, content.sha256);
+      const cached = joinInside(folder, content.sha256, key);
       const downloadOnce = async () => {
         if ((await sizeOf(cached)) === content.size) return;
         await store.download(key, cached, content, options);

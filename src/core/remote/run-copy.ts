@@ -13,6 +13,7 @@ import { join, relative, sep } from 'node:path';
 import limitConcurrency from 'p-limit';
 import { z } from 'zod';
 import { hashFile } from '../hash.ts';
+import { innerPath, sha256Text } from '../inside.ts';
 import { readJson } from '../read-json.ts';
 import { writeJson } from '../write-file.ts';
 import { type FolderRecord, recordName } from './folder-record.ts';
@@ -39,7 +40,7 @@ const maxConcurrentTransfers = 6;
 const markSchema = z.object({
   uri: z.string(),
   version: z.string(),
-  files: z.record(z.string(), z.object({ sha256: z.string(), size: z.number(), mtimeMs: z.number() })),
+  files: z.record(innerPath, z.object({ sha256: sha256Text, size: z.number(), mtimeMs: z.number() })),
 });
 /** Which record a folder on this disk is a copy of, and its files as they were then. */
 export type Mark = z.output<typeof markSchema>;

@@ -4,6 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { joinInside } from '../inside.ts';
 import { writeFileAtomically } from '../write-file.ts';
 import { type CopyOfRun, folderName } from './run-copy.ts';
 import { factsOf, filesIn } from './run-files.ts';
@@ -36,10 +37,11 @@ export function syncedFiles(copy: CopyOfRun): SyncedFiles {
       for await (const object of store.list(`${key}/${startingWith}`)) {
         const name = object.key.slice(key.length + 1);
         uploaded.set(name, object.size);
-        const here = await factsOf(join(folder, name));
+        const file = joinInside(folder, name, `${store.uri}/${object.key}`);
+        const here = await factsOf(file);
         if ((here?.size ?? -1) >= object.size) continue;
         const found = await store.read(object.key);
-        if (found !== undefined) await writeFileAtomically(join(folder, name), found.body);
+        if (found !== undefined) await writeFileAtomically(file, found.body);
       }
       const known = all.find((synced) => synced.key === key && synced.startingWith === startingWith);
       if (known === undefined) all.push({ folder, key, startingWith, uploaded });

@@ -3,6 +3,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { hashFile } from '../../../core/hash.ts';
+import { sha256Text } from '../../../core/inside.ts';
 import { readJson } from '../../../core/read-json.ts';
 import { writeJson } from '../../../core/write-file.ts';
 import { openSafetensors, writeSafetensors } from '../../../model/files/safetensors.ts';
@@ -16,7 +17,7 @@ const KEPT = 2;
 const recordSchema = z.object({
   step: z.number().int().positive(),
   jobHash: z.string(),
-  sha256: z.string(),
+  sha256: sha256Text,
   validated: z
     .object({ scores: z.array(validationScoreSchema), best: validationScoreSchema.optional() })
     .default({ scores: [] }),

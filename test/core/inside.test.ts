@@ -1,0 +1,29 @@
+import { mkdir, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { followLinks, isBelow, joinInside } from '../../src/core/inside.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
+
+test('a path is joined inside its folder only', () => {
+  for (const path of ['a.jpg', 'a/b.jpg', 'a..b', '...', 'é/ä'])
+    expect(joinInside('/data', path)).toBe(join('/data', path));
+  for (const path of ['', '..', '../a', 'a/../../b', '/etc', 'C:\\x', '\\\\host\\x', 'a\\..\\b', 'a\0b'])
+    expect(() => joinInside('/data', path, 'record.json'), path).toThrow(
+      /^record\.json: the path .* leads out of its folder/,
+    );
+});
+
+test('a folder below another is told from one with a longer name', () => {
+  expect(isBelow('/runs/a', ['/runs'])).toBe(true);
+  expect(isBelow('/runs', ['/runs'])).toBe(true);
+  expect(isBelow('/runs-of-others', ['/runs'])).toBe(false);
+  expect(isBelow('/', ['/runs'])).toBe(false);
+  expect(isBelow('/runs/..a', ['/runs'])).toBe(true);
+});
+
+test('symbolic links are followed as far as the path exists', async () => {
+  const folder = await temporaryFolder();
+  await mkdir(join(folder, 'real'));
+  await symlink(join(folder, 'real'), join(folder, 'link'));
+  expect(await followLinks(join(folder, 'link', 'new', 'file'))).toBe(join(folder, 'real', 'new', 'file'));
+});
