@@ -41,12 +41,13 @@ function addAssembleCommand(model: Command): void {
       const { assemble } = await import('../../src/model/families/minigpt4/assemble/assemble.ts');
       const display = createProgressDisplay();
       try {
-        const { tensors } = await assemble(
+        const { tensors, problem } = await assemble(
           { ...options, dtype: dtypes[options.dtype] },
           () => pythonOfSetup('python'),
           (step, steps) => display.show('tensors', { step, steps }),
         );
         display.stop();
+        if (problem !== undefined) process.stderr.write(`${options.llama}: ${problem}\n`);
         process.stdout.write(`${options.output}: ${tensors} tensors, ${options.dtype}\n`);
       } finally {
         display.stop();

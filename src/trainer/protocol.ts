@@ -29,6 +29,15 @@ const familySchema = z.strictObject({
   promptForm: promptFormSchema,
   /** Embeddings that stand for an image. */
   imageTokens: positiveInteger,
+  /** Ids that `config.json` and the tokenizer both name, the tokenizer's where they differ (`problem`). */
+  specialIds: z
+    .strictObject({
+      begin: naturalNumber,
+      ends: z.array(naturalNumber),
+      pad: naturalNumber,
+      problem: z.string().optional(),
+    })
+    .optional(),
 });
 
 /**

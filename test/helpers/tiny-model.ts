@@ -2,7 +2,7 @@
  * A MiniGPT-4 with random weights, small enough to train in a second, and a little of the demo domain for it.
  */
 
-import { mkdir } from 'node:fs/promises';
+import { cp, mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { drawImages, type SceneImage, writeImages } from '../../demo/scenes/images.ts';
 import { type QuestionRecord, skewedQuestions } from '../../demo/scenes/question-sets.ts';
@@ -220,4 +220,16 @@ export async function writeTinyMixture(folder: string, count: number): Promise<T
     samplesFile,
     orderFile: path.join(folder, 'order.json'),
   };
+}
+
+/** Copies a model directory, with the fields of one of its JSON files changed. */
+export async function copyWith(
+  model: string,
+  copy: string,
+  file: string,
+  change: (content: Record<string, unknown>) => Record<string, unknown>,
+): Promise<void> {
+  if (model !== copy) await cp(model, copy, { recursive: true });
+  const place = path.join(copy, file);
+  await writeJson(place, change(JSON.parse(await readFile(place, 'utf8')) as Record<string, unknown>));
 }

@@ -64,7 +64,7 @@ export async function writeTokenizer(
   tokenizer: TokenizerJson,
   maximumLength: number,
 ): Promise<void> {
-  const [bos_token, eos_token, pad_token, image_token] = specialTokens;
+  const [bos_token, eos_token, pad_token, image_token] = tokenizer.added_tokens.map(({ content }) => content);
   const special = { bos_token, eos_token, pad_token, additional_special_tokens: [image_token] };
   await writeJson(path.join(directory, 'tokenizer.json'), tokenizer);
   await writeJson(path.join(directory, 'special_tokens_map.json'), special);

@@ -13,7 +13,8 @@ import { type ModelDirectory, readModelDirectory } from '../../model/files/model
 import type { TensorDirectory } from '../../model/files/tensor-directory.ts';
 import type { ProductType } from '../../model/ops/ops.ts';
 import { Program, type WeightDtype } from '../../model/ops/program.ts';
-import { loadTokenizer } from '../../model/text/tokenizer.ts';
+import { specialIds } from '../../model/text/special-ids.ts';
+import { loadTokenizer, type Tokenizer } from '../../model/text/tokenizer.ts';
 import { frozenWeights, loadWeights } from './frozen-weights.ts';
 import { promptIds, promptSettings } from './sequence.ts';
 import { imageFeatures } from './vision/image-features.ts';
@@ -144,14 +145,14 @@ function imageError(directory: string, promptShowsImage: boolean, imageMark: str
 async function generate(
   model: TensorDirectory & { config: Pick<ModelDirectory['config'], 'text_config'> },
   requests: readonly GenerationRequest[],
-  tokenizer: { decode(ids: readonly number[]): string },
+  tokenizer: Tokenizer,
   settings: TextSettings,
   options: Options & { imageTokens: number; images?: (from: number, to: number) => Float32Array },
 ): Promise<GeneratedText[]> {
   const { imageTokens, images, signal } = options;
   const text = model.config.text_config;
   const batch = Math.min(options.batchSize, requests.length);
-  const endTokens = [text.eos_token_id ?? []].flat();
+  const endTokens = specialIds(text, tokenizer).ends;
   const program = new Program({ productType: options.productType });
   try {
     const promptLengths = requests.map(({ tokenIds }) => tokenIds.length);

@@ -5,6 +5,7 @@ import { familyOf } from '../../model/families/index.ts';
 import type { PromptForm } from '../../model/families/prompt-form.ts';
 import type { ModelDirectory } from '../../model/files/model-directory.ts';
 import { asPlainText } from '../../model/text/plain-text.ts';
+import { specialIdProblem, specialIds } from '../../model/text/special-ids.ts';
 import type { Tokenizer } from '../../model/text/tokenizer.ts';
 
 export interface Sequence {
@@ -37,9 +38,14 @@ export interface TrainingSequence extends Sequence {
 /**
  * The settings of a model's family.
  *
+ * @param note told once when `config.json` and the tokenizer disagree
  * @throws InputError for a tokenizer without the token that the family's image mark needs
  */
-export function promptSettings(model: ModelDirectory, tokenizer: Tokenizer): PromptSettings {
+export function promptSettings(
+  model: ModelDirectory,
+  tokenizer: Tokenizer,
+  note?: (message: string) => void,
+): PromptSettings {
   const family = familyOf(model.config);
   const form = family.promptForm;
   if (form.tokenized === 'together' && tokenizer.tokenId(form.imageMark) === undefined) {
@@ -50,10 +56,13 @@ export function promptSettings(model: ModelDirectory, tokenizer: Tokenizer): Pro
       remedy: `Add ${form.imageMark} to its special tokens, or take the tokenizer that belongs to the model`,
     });
   }
+  const text = model.config.text_config;
+  const problem = specialIdProblem(text, tokenizer);
+  if (problem !== undefined) note?.(problem);
   return {
     tokenizer,
     queries: family.imageTokens,
-    beginToken: model.config.text_config.bos_token_id ?? 1,
+    beginToken: specialIds(text, tokenizer).begin,
     form,
   };
 }

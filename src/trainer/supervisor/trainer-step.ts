@@ -8,6 +8,8 @@ import type { Manifest, StepResult } from '../../core/manifest.ts';
 import { runStepOnce } from '../../core/manifest.ts';
 import { familyOf } from '../../model/families/index.ts';
 import { isOfBuiltInFamily, readModelConfig } from '../../model/files/model-config.ts';
+import { specialIdProblem, specialIds } from '../../model/text/special-ids.ts';
+import { loadTokenizer } from '../../model/text/tokenizer.ts';
 import { type JobOutcome, type JobSpec, type Progress, type TrainerMessage, trainerVersion } from '../protocol.ts';
 import { killPreviousTrainer } from './fence.ts';
 import { retryWithSmallerBatch } from './retry-with-smaller-batch.ts';
@@ -82,8 +84,16 @@ export async function runTrainerStep({
 export async function withFamily(job: JobSpec): Promise<JobSpec> {
   // A trainer of one's own may have models of a kind of its own.
   if (!(await fileExists(join(job.model, 'config.json'))) || !(await isOfBuiltInFamily(job.model))) return job;
-  const { promptForm, imageTokens } = familyOf(await readModelConfig(job.model));
-  return { ...job, family: { promptForm, imageTokens } };
+  const config = await readModelConfig(job.model);
+  const { promptForm, imageTokens } = familyOf(config);
+  // Images are embedded without a tokenizer.
+  if (!(await fileExists(join(job.model, 'tokenizer.json')))) return { ...job, family: { promptForm, imageTokens } };
+  const tokenizer = await loadTokenizer(job.model);
+  const problem = specialIdProblem(config.text_config, tokenizer);
+  return {
+    ...job,
+    family: { promptForm, imageTokens, specialIds: { ...specialIds(config.text_config, tokenizer), problem } },
+  };
 }
 
 /** A merge is done by one process. */

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from tokenizers import Tokenizer
+from transformers import PreTrainedTokenizerFast
 from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
@@ -41,12 +41,14 @@ class BuiltInFamily:
         self.directory, self.config, self.device, self.dtype = directory, config, device, dtype
         self.form, self.image_tokens = family["promptForm"], family["imageTokens"]
         self.together = self.form["tokenized"] == "together"
-        self.tokenizer = removing_breaks(Tokenizer.from_file(f"{directory}/tokenizer.json"))
+        self.tokenizer = removing_breaks(PreTrainedTokenizerFast.from_pretrained(directory).backend_tokenizer)
+        # Lengths are limited by the job and a batch is padded here: the ids of a text depend on neither.
+        self.tokenizer.no_truncation()
+        self.tokenizer.no_padding()
         self.image_id = config.image_token_id if config.image_token_id is not None else config.image_token_index
         self.processor = self._processor()
-        begin, pad = config.text_config.bos_token_id, config.text_config.pad_token_id
-        self.begin = 1 if begin is None else begin
-        self.pad = 0 if pad is None else pad
+        special = family["specialIds"]  # There is a tokenizer, so the job has them.
+        self.begin, self.ends, self.pad = special["begin"], special["ends"], special["pad"]
 
     def training(self, sample, maximum_tokens):
         """Loss on the answer and the end mark only. Question and answer are cut to the limit, which may leave none."""
@@ -101,7 +103,7 @@ class BuiltInFamily:
                 so_far = self.tokenizer.decode(written, skip_special_tokens=False)
                 if self.form["endMark"] in so_far:
                     text = so_far.split(self.form["endMark"])[0]
-                elif token == self.config.text_config.eos_token_id or len(written) == maximum:
+                elif token in self.ends or len(written) == maximum:
                     text = self.tokenizer.decode(written)
             unfinished = text is None
             if not (any_rank(unfinished, self.device) if sharded else unfinished):

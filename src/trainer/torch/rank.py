@@ -37,6 +37,8 @@ def main():
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     reporter.send("started")
     open_with(job.get("exif", "apply"))
+    if problem := ((job.get("family") or {}).get("specialIds") or {}).get("problem"):
+        reporter.note(problem)
     try:
         if job["kind"] not in JOBS:
             raise JobError(f"{job['kind']} jobs are not supported by this trainer")

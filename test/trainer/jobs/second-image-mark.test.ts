@@ -19,9 +19,12 @@ async function bothNames(family: 'minigpt4' | 'llava') {
   const model = await readModelDirectory(directory);
   await model.close();
   const settings = promptSettings(model, await loadTokenizer(directory));
-  const file = path.join(directory, 'tokenizer.json');
   const { imageMark } = settings.form;
-  await writeFileAtomically(file, (await readFile(file, 'utf8')).replaceAll(imageMark, OTHER_NAME));
+  for (const name of ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json']) {
+    const file = path.join(directory, name);
+    const content = await readFile(file, 'utf8');
+    await writeFileAtomically(file, content.replaceAll(imageMark, OTHER_NAME));
+  }
   const form = {
     ...settings.form,
     imageMark: OTHER_NAME,

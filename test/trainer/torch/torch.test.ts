@@ -3,10 +3,12 @@ import { cp, mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { openSafetensors, writeSafetensors } from '../../../src/model/files/safetensors.ts';
-import { lossesIn, maximumDifference } from '../../helpers/jobs.ts';
+import { evaluate } from '../../../src/trainer/jobs/evaluate/evaluate.ts';
+import { lossesIn, maximumDifference, recordingReporter } from '../../helpers/jobs.ts';
+import { copyWith } from '../../helpers/tiny-model.ts';
 import { describeTorchBesideOurs } from './torch-beside-ours.ts';
 import { killLastRank, runTorch, TORCH_TIMEOUTS, torchIsSetUp } from './torch-jobs.ts';
-import { type TorchRig, torchRig } from './torch-rig.ts';
+import { answersIn, type TorchRig, torchRig } from './torch-rig.ts';
 
 vi.setConfig(TORCH_TIMEOUTS);
 
@@ -30,6 +32,29 @@ describe.skipIf(!torchIsSetUp)('a finetune under torchrun', () => {
     expect(metrics.resumedAtStep).toBeGreaterThanOrEqual(4);
     expect(maximumDifference(await lossesIn(killed), await lossesIn(undisturbed))).toBeLessThan(1e-3);
     expect(existsSync(path.join(killed, 'adapter_model.safetensors'))).toBe(true);
+  });
+
+  test("12-begin-token and torchrun-tokenizer-truncation: the tokenizer's begin token, and its texts uncut", async () => {
+    const wrong = path.join(rig.folder, 'wrong-config');
+    await copyWith(rig.model, wrong, 'config.json', ({ text_config, ...rest }) => ({
+      ...rest,
+      text_config: { ...(text_config as object), bos_token_id: 5, eos_token_id: 6, pad_token_id: -1 },
+    }));
+    const pad = { pad_id: 2, pad_type_id: 0, pad_token: '<pad>', pad_to_multiple_of: null };
+    await copyWith(wrong, wrong, 'tokenizer.json', (content) => ({
+      ...content,
+      truncation: { direction: 'Right', max_length: 12, strategy: 'LongestFirst', stride: 0 },
+      padding: { strategy: { Fixed: 40 }, direction: 'Right', ...pad },
+    }));
+    const output = (name: string) => path.join(rig.folder, `begin-${name}.jsonl`);
+    const asked = { questions: rig.mixture.asked, batchSize: 4 };
+    await evaluate({ model: rig.model, ...asked, output: output('ours') }, recordingReporter());
+    const job = path.join(rig.folder, 'begin-job');
+    await runTorch({ kind: 'evaluate', model: wrong, ...asked, output: output('theirs') }, job);
+    const [ours, theirs] = [await answersIn(output('ours')), await answersIn(output('theirs'))];
+    expect(maximumDifference(theirs.losses, ours.losses)).toBeLessThan(1e-3);
+    const log = await readFile(path.join(job, 'trainer.log'), 'utf8');
+    expect(log.match(/bos_token_id is 5, but the tokenizer's begin token has id 0/g)).toHaveLength(1);
   });
 
   test('that is given invalid input reports it, and is not retried', async () => {

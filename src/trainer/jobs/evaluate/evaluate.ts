@@ -46,7 +46,7 @@ export async function evaluate(settings: SettingsOf<EvaluateJob>, reporter: JobR
   const soFar = await openAnswersSoFar(settings.output, job);
   const alreadyAnswered = soFar.losses.size + soFar.texts.size;
   try {
-    await rankAnswers({ ...settings, productType }, model, ranked, soFar, signal, (step) =>
+    await rankAnswers({ ...settings, productType }, model, ranked, soFar, reporter, (step) =>
       reporter.progress({ step, steps }),
     ).finally(() => model.close());
     const openTexts = written.filter(({ question_id }) => !soFar.texts.has(question_id));
@@ -90,7 +90,7 @@ async function rankAnswers(
   model: ModelDirectory,
   questions: readonly EvaluationQuestion[],
   soFar: AnswersSoFar,
-  signal: AbortSignal,
+  { signal, note }: JobReporter,
   onProgress: (step: number) => void,
 ): Promise<void> {
   const isOpen = (some: readonly EvaluationQuestion[]) =>
@@ -100,7 +100,7 @@ async function rankAnswers(
   const program = new Program({ productType });
   try {
     const tokenizer = await loadTokenizer(settings.model);
-    const prompts = promptSettings(model, tokenizer);
+    const prompts = promptSettings(model, tokenizer, note);
     const packed = await Promise.all(questions.map((question) => packQuestion(question, prompts)));
     // Whole batches, those that are done too: the same shapes give the same losses to the last bit.
     const batches = chunks(packed, batchSize);

@@ -45,7 +45,7 @@ export async function planSteps(
     });
   }
   const sequenceSettings = {
-    ...promptSettings(model, tokenizer),
+    ...promptSettings(model, tokenizer, note),
     maximumTokens: settings.maximumTokens,
   };
   const tokenized = await Promise.all(samples.map((sample) => sampleSequence(sample, sequenceSettings)));

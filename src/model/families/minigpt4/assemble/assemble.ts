@@ -1,21 +1,19 @@
 /** Puts a MiniGPT-4 model directory together from what people download. */
 
-import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { fileExists } from '../../../../core/files.ts';
 import { InputError } from '../../../../core/input-error.ts';
 import { writeModelDirectory } from '../../../files/write-model-directory.ts';
 import { blipProcessorConfig } from '../../../images/preprocess.ts';
+import { specialIdProblem } from '../../../text/special-ids.ts';
 import { familyOf } from '../../index.ts';
 import { type Blip2Config, blip2ConfigSchema } from '../config.ts';
 import { llamaConfig, visionConfigFrom, visionConfigOf } from './assembled-config.ts';
 import { isHuggingFaceLayout, llamaPart, type Parts, projectionPart, tensorError, visionParts } from './parts.ts';
 import type { TensorSource } from './source-tensor.ts';
 import { type FindPython, openTensorSource } from './tensor-source.ts';
+import { assembledTokenizer, generationConfig, withTokenizersIds } from './tokenizer.ts';
 
 export interface AssembleSettings {
   /** LLaMA or Vicuna: a directory with config, tokenizer and weights. */
@@ -32,22 +30,20 @@ export interface AssembleSettings {
   maximumShardBytes?: number;
 }
 
-const run = promisify(execFile);
-const tokenizerProgram = fileURLToPath(new URL('../../../../../scripts/python/convert-tokenizer.py', import.meta.url));
 const checkFiles = 'Check that these files belong together';
 
 /**
  * Writes the model directory, one tensor at a time in memory.
  *
  * @param python the Python that reads pickles; not looked for when there are none
- * @returns the tensors and bytes written
+ * @returns the tensors written, and where the LLaMA's config and its tokenizer disagree
  * @throws InputError naming file and tensor for one that is missing, not of a MiniGPT-4, or of another shape
  */
 export async function assemble(
   settings: AssembleSettings,
   python: FindPython,
   onProgress: (done: number, total: number) => void = () => {},
-): Promise<{ tensors: number; config: Blip2Config }> {
+): Promise<{ tensors: number; config: Blip2Config; problem: string | undefined }> {
   const sources: TensorSource[] = [];
   const open = async (place: string) => {
     const source = await openTensorSource(place, python);
@@ -67,7 +63,9 @@ export async function assemble(
       : visionConfigFrom(seeing, (vision ?? blip2).place);
     const { parts: language, isTied } = await llamaPart(llama, text.tie_word_embeddings);
     const text_config = { ...text, tie_word_embeddings: isTied };
-    const config = parseConfig({ model_type: 'blip-2', ...visionConfig, text_config }, settings);
+    const named = parseConfig({ model_type: 'blip-2', ...visionConfig, text_config }, settings);
+    const { tokenizer, made } = await assembledTokenizer(settings.llama, python);
+    const config = { ...named, text_config: withTokenizersIds(named.text_config, tokenizer) };
     const parts: Parts = new Map([...seeing, ...projectionPart(projection), ...language]);
     const places = { language_model: llama, language_projection: projection, vision_model: vision ?? blip2 };
     checkParts(config, parts, (name) => places[name.split('.')[0] as keyof typeof places] ?? blip2);
@@ -80,9 +78,9 @@ export async function assemble(
       maximumShardBytes: settings.maximumShardBytes,
       copyFrom: settings.llama,
       files: {
-        ...(await tokenizerFile(settings.llama, python)),
+        ...(made && { 'tokenizer.json': made }),
         ...(await preprocessorFile(settings.blip2, config)),
-        ...(await generationFile(settings.llama, config)),
+        'generation_config.json': json(await generationConfig(settings.llama, config.text_config, tokenizer)),
       },
       tensors: names.map(([name, shape]) => ({
         name,
@@ -94,7 +92,7 @@ export async function assemble(
         },
       })),
     });
-    return { tensors: names.length, config };
+    return { tensors: names.length, config, problem: specialIdProblem(named.text_config, tokenizer) };
   } finally {
     await Promise.all(sources.map((source) => source.close()));
   }
@@ -125,31 +123,6 @@ function checkParts(config: Blip2Config, parts: Parts, placeOf: (name: string) =
   }
 }
 
-/** `tokenizer.json`, made from `tokenizer.model` when only that is there. */
-async function tokenizerFile(llama: string, python: FindPython): Promise<Record<string, Uint8Array>> {
-  if (await fileExists(path.join(llama, 'tokenizer.json'))) return {};
-  const model = path.join(llama, 'tokenizer.model');
-  if (!(await fileExists(model))) {
-    const problem = 'has neither tokenizer.json nor tokenizer.model';
-    throw new InputError({ file: llama, problem, remedy: 'Download the tokenizer too' });
-  }
-  const work = await mkdtemp(path.join(tmpdir(), 'dataengine-tokenizer-'));
-  try {
-    const output = path.join(work, 'tokenizer.json');
-    await run(await python(), [tokenizerProgram, llama, output], { maxBuffer: 1 << 26 }).catch((error) => {
-      const reason = String((error as { stderr?: string }).stderr ?? error)
-        .trim()
-        .split('\n')
-        .at(-1);
-      const remedy = 'Run `dataengine setup --python`, or download a tokenizer.json';
-      throw new InputError({ file: model, problem: `could not be converted: ${reason}`, remedy }, { cause: error });
-    });
-    return { 'tokenizer.json': await readFile(output) };
-  } finally {
-    await rm(work, { recursive: true, force: true });
-  }
-}
-
 /** BLIP-2's own image processor; MiniGPT-4 uses the same one, at the size that the encoder takes. */
 async function preprocessorFile(blip2: string, config: Blip2Config): Promise<Record<string, string | Uint8Array>> {
   const own = path.join(blip2, 'preprocessor_config.json');
@@ -160,12 +133,6 @@ async function preprocessorFile(blip2: string, config: Blip2Config): Promise<Rec
       blipProcessorConfig(side, [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]),
     ),
   };
-}
-
-async function generationFile(llama: string, config: Blip2Config): Promise<Record<string, string>> {
-  if (await fileExists(path.join(llama, 'generation_config.json'))) return {};
-  const { bos_token_id, eos_token_id, pad_token_id } = config.text_config;
-  return { 'generation_config.json': json({ bos_token_id, eos_token_id, pad_token_id }) };
 }
 
 const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;

@@ -1,7 +1,8 @@
-import { access, readdir, readFile } from 'node:fs/promises';
+import { access, cp, readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { pythonOfSetup } from '../../../../../src/core/setup-file.ts';
+import { writeJson } from '../../../../../src/core/write-file.ts';
 import { assemble } from '../../../../../src/model/families/minigpt4/assemble/assemble.ts';
 import { openPickle } from '../../../../../src/model/families/minigpt4/assemble/pickle.ts';
 import { readModelDirectory } from '../../../../../src/model/files/model-directory.ts';
@@ -54,7 +55,9 @@ describe('from directories in the layout of Hugging Face', () => {
       'generation_config.json',
       'model.safetensors',
       'preprocessor_config.json',
+      'special_tokens_map.json',
       'tokenizer.json',
+      'tokenizer_config.json',
     ]);
     expect(JSON.parse(await readFile(path.join(output, 'generation_config.json'), 'utf8'))).toEqual({
       bos_token_id: 0,
@@ -88,6 +91,26 @@ describe('from directories in the layout of Hugging Face', () => {
       expect((await model.read('language_model.lm_head.weight')).data).toEqual(language.get('lm_head.weight')?.data);
     }
     await model.close();
+  });
+
+  test("12-begin-token: where Vicuna's config and its tokenizer disagree, the tokenizer's ids are written", async () => {
+    const folder = await temporaryFolder();
+    const vicunas = { bos_token_id: 0, eos_token_id: 1, pad_token_id: -1 };
+    const downloads = await writeDownloads(folder, { ...config, text_config: { ...config.text_config, ...vicunas } });
+    for (const name of ['tokenizer.json', 'tokenizer_config.json']) {
+      await cp(path.join('test/fixtures/tokenizer-config', name), path.join(downloads.llama, name));
+    }
+    await rm(path.join(downloads.llama, 'special_tokens_map.json'));
+    await writeJson(path.join(downloads.llama, 'generation_config.json'), { ...vicunas, temperature: 0.9 });
+    const output = path.join(folder, 'minigpt4');
+    const { problem } = await assemble({ ...downloads, output, dtype: 'F32' }, noPython);
+    expect(problem).toContain("bos_token_id is 0, but the tokenizer's begin token has id 1");
+    const wanted = { bos_token_id: 1, eos_token_id: 2, pad_token_id: 3 };
+    const assembled = await readModelDirectory(output);
+    await assembled.close();
+    expect(assembled.config.text_config).toMatchObject(wanted);
+    const generation = JSON.parse(await readFile(path.join(output, 'generation_config.json'), 'utf8'));
+    expect(generation).toEqual({ ...wanted, temperature: 0.9 });
   });
 
   test('in shards with an index, as float16; a second writing leaves nothing of the first', async () => {
@@ -233,7 +256,10 @@ describe.skipIf(python === undefined)(
 
     test('sharded .bin, .pth of both formats, float32 and bfloat16, and a SentencePiece tokenizer', async () => {
       const output = path.join(await temporaryFolder(), 'minigpt4');
-      await assemble({ ...files, output }, () => pythonOfSetup('python'));
+      const { config: made, problem } = await assemble({ ...files, output }, () => pythonOfSetup('python'));
+      // 12-begin-token: its config has 0, 1 and -1.
+      expect(made.text_config).toMatchObject({ bos_token_id: 1, eos_token_id: 2, pad_token_id: 0 });
+      expect(problem).toContain("the tokenizer's begin token has id 1");
       // The second layer's MLP is kept as bfloat16 there.
       await expectWhole(output, 0, ['self_attn.qkv.bias', 'layers.1.mlp']);
       const tokenizer = await loadTokenizer(output);

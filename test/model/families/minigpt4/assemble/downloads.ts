@@ -3,6 +3,7 @@ import { cp, mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { writeJson } from '../../../../../src/core/write-file.ts';
 import { openSafetensors, type TensorToWrite, writeSafetensors } from '../../../../../src/model/files/safetensors.ts';
+import { trainTokenizer, writeTokenizer } from '../../../../../src/model/text/train-tokenizer.ts';
 
 export const whole = 'test/fixtures/tiny-blip2';
 
@@ -52,7 +53,7 @@ export async function writeDownloads(
   };
   await mkdir(places.llama, { recursive: true });
   await writeJson(path.join(places.llama, 'config.json'), { ...config.text_config, torch_dtype: 'float16' });
-  await writeJson(path.join(places.llama, 'tokenizer.json'), { version: '1.0' });
+  await writeTokenizer(places.llama, trainTokenizer([], 260), 64);
   const llama = change(
     'llama',
     renamed(ours, (name) => (name.startsWith('language_model.') ? name.slice('language_model.'.length) : undefined)),
