@@ -16,6 +16,8 @@ import {
   type BenchmarkName,
   benchmarkNames,
   benchmarkOf,
+  type PromptName,
+  promptNames,
 } from '../src/evaluation/benchmarks/index.ts';
 import type { EvaluationSet } from '../src/round/evaluation-sets.ts';
 import { stepDirectory } from '../src/round/step-directory.ts';
@@ -39,6 +41,7 @@ interface EvaluateOptions extends Omit<ConfigOptions, 'config'> {
   weightDtype?: NumberFormats['weightDtype'];
   trainer?: Config['trainer'];
   answers?: AnswerMode;
+  prompt?: PromptName;
   output?: string;
 }
 
@@ -84,6 +87,12 @@ export function addEvaluateCommand(program: Command, signal: AbortSignal): void 
         '--answers <mode>',
         "the model writes its answers, or ranks the choices (default: the config's, or the benchmark's own)",
       ).choices(answerModes),
+    )
+    .addOption(
+      new Option(
+        '--prompt <name>',
+        "how written answers are asked for (default: the config's, or the words of training)",
+      ).choices(promptNames),
     )
     .option('--output <folder>', 'default: runs/evaluations/<model>/<set>')
     .addHelpText(
@@ -146,13 +155,18 @@ async function readConfig(options: EvaluateOptions): Promise<Config | undefined>
 
 async function chooseSet(options: EvaluateOptions & { benchmark: string }, config?: Config): Promise<EvaluationSet> {
   const { benchmark, file, images, limit, blind, answers } = options;
+  const { prompt } = options;
   if (file === undefined) {
     if (config === undefined) throw missing('--file', 'or --config with a file that names the benchmark');
     const { requireEvaluationSet } = await import('../src/round/evaluation-sets.ts');
     const set = requireEvaluationSet(config, runDirectory(options, config), benchmark);
     const blindName = set.blind ? set.name : `${set.name}-blind`;
     const answerMode = answers === undefined ? set.answerMode : requireMode(set.benchmark, answers);
-    return { ...set, answerMode, limit: limit ?? set.limit, ...(blind && { blind, name: blindName }) };
+    const asked = {
+      answerMode,
+      prompt: requirePrompt(set.benchmark, answerMode, prompt ?? (answerMode === 'generated' ? set.prompt : undefined)),
+    };
+    return { ...set, ...asked, limit: limit ?? set.limit, ...(blind && { blind, name: blindName }) };
   }
   if (!isBenchmark(benchmark)) {
     throw new InputError({
@@ -163,7 +177,8 @@ async function chooseSet(options: EvaluateOptions & { benchmark: string }, confi
     });
   }
   const answerMode = requireMode(benchmark, answers ?? benchmarkOf(benchmark).answerModes[0]);
-  return { name: blind ? `${benchmark}-blind` : benchmark, benchmark, file, images, limit, blind, answerMode };
+  const asked = { answerMode, prompt: requirePrompt(benchmark, answerMode, prompt) };
+  return { name: blind ? `${benchmark}-blind` : benchmark, benchmark, file, images, limit, blind, ...asked };
 }
 
 function requireMode(benchmark: BenchmarkName, mode: AnswerMode): AnswerMode {
@@ -173,6 +188,17 @@ function requireMode(benchmark: BenchmarkName, mode: AnswerMode): AnswerMode {
     file: 'command line',
     field: '--answers',
     problem: `${benchmark} is ${modes.join(' or ')} only`,
+    remedy: 'Leave it out',
+  });
+}
+
+function requirePrompt(benchmark: BenchmarkName, mode: AnswerMode, prompt: PromptName = 'training'): PromptName {
+  const { prompts = ['training'] } = benchmarkOf(benchmark);
+  if (prompt === 'training' || (prompts.includes(prompt) && mode === 'generated')) return prompt;
+  throw new InputError({
+    file: 'command line',
+    field: '--prompt',
+    problem: `${prompt} is for written answers to mmbench only`,
     remedy: 'Leave it out',
   });
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { answerModes, benchmarkNames, benchmarkOf } from '../evaluation/benchmarks/index.ts';
+import { answerModes, benchmarkNames, benchmarkOf, promptNames } from '../evaluation/benchmarks/index.ts';
 import { computeDtypes, type NumberFormats, weightDtypes } from './finetune-schema.ts';
 
 const count = z.int().positive();
@@ -27,11 +27,23 @@ const benchmarkSchema = z
       .describe(
         `ranked: the choice of the lowest loss. generated: the model writes its answer. Default: ${defaultModes.join(', ')}.`,
       ),
+    prompt: z
+      .enum(promptNames)
+      .default('training')
+      .describe(
+        "How written answers are asked for: in the words of training, or in OpenCompass's, by which the reference system's MMBench is (mmbench only).",
+      ),
   })
-  .superRefine(({ benchmark, answers }, context) => {
-    const modes = benchmarkOf(benchmark).answerModes;
-    if (answers === undefined || modes.includes(answers)) return;
-    context.addIssue({ code: 'custom', path: ['answers'], message: `${benchmark} is ${modes.join(' or ')} only` });
+  .superRefine(({ benchmark, answers, prompt }, context) => {
+    const problem = (field: string, message: string) => context.addIssue({ code: 'custom', path: [field], message });
+    const { answerModes: modes, prompts = ['training'] } = benchmarkOf(benchmark);
+    if (answers !== undefined && !modes.includes(answers)) {
+      problem('answers', `${benchmark} is ${modes.join(' or ')} only`);
+    }
+    if (!prompts.includes(prompt)) problem('prompt', `${benchmark} is asked for in the words of training only`);
+    else if (prompt !== 'training' && (answers ?? modes[0]) !== 'generated') {
+      problem('prompt', 'only written answers are asked for so: set answers to generated');
+    }
   });
 
 /** How the merged model is scored, and on which benchmarks. */

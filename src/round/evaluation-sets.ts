@@ -6,7 +6,7 @@ import type { Config } from '../config/schema.ts';
 import { hashValue } from '../core/hash.ts';
 import { InputError } from '../core/input-error.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
-import type { AnswerMode, BenchmarkQuestion } from '../evaluation/benchmarks/benchmark.ts';
+import type { AnswerMode, BenchmarkQuestion, PromptName } from '../evaluation/benchmarks/benchmark.ts';
 import { type BenchmarkName, benchmarkOf } from '../evaluation/benchmarks/index.ts';
 import type { EvaluationQuestion } from '../trainer/protocol.ts';
 import { configuredSplits, type QuestionSet, questionSet } from './dataset-paths.ts';
@@ -22,6 +22,8 @@ export interface EvaluationSet {
   /** Without images. */
   blind: boolean;
   answerMode: AnswerMode;
+  /** Default: training. */
+  prompt?: PromptName;
   /** A round is judged by its answers. */
   answersRequired?: boolean;
 }
@@ -55,7 +57,7 @@ export function configuredSets(config: Config): EvaluationSet[] {
     return { name, benchmark: 'aokvqa', file, images, limit, blind: false, answerMode, answersRequired: true };
   });
   const named = config.evaluate.benchmarks.map(
-    ({ benchmark, name, file, images, limit, blind, answers }): EvaluationSet => ({
+    ({ benchmark, name, file, images, limit, blind, answers, prompt }): EvaluationSet => ({
       name: name ?? (blind ? `${benchmark}-blind` : benchmark),
       benchmark,
       file: join(root, file),
@@ -63,6 +65,7 @@ export function configuredSets(config: Config): EvaluationSet[] {
       limit,
       blind,
       answerMode: answers ?? benchmarkOf(benchmark).answerModes[0],
+      prompt,
     }),
   );
   return [...splits, ...named];
@@ -95,7 +98,7 @@ export function extractedImagesFolder(run: RunDirectory): string {
 export function askQuestions(set: EvaluationSet, questions: readonly BenchmarkQuestion[]): EvaluationQuestion[] {
   const benchmark = benchmarkOf(set.benchmark);
   return questions.map((question) => {
-    const asked = { question_id: question.id, ...benchmark.ask(question, set.answerMode) };
+    const asked = { question_id: question.id, ...benchmark.ask(question, set.answerMode, set.prompt) };
     return set.blind ? asked : { ...asked, image: question.image };
   });
 }

@@ -182,7 +182,14 @@ export const evaluationQuestionSchema = z.strictObject({
   /** The answers to rank, each whole: `The answer is (A) cat`. None where the answer is only written. */
   answers: z.array(z.string()),
   /** Has the model write an answer too, to a question that may be another than the one it is ranked by. */
-  generate: z.strictObject({ question: z.string(), maximumNewTokens: positiveInteger }).optional(),
+  generate: z
+    .strictObject({
+      question: z.string(),
+      maximumNewTokens: positiveInteger,
+      /** The answer starts right behind the last word of the family's turn, without the blank that follows it. */
+      trimsTurn: z.boolean().optional(),
+    })
+    .optional(),
 });
 
 /** A line of a finetune's validation questions: what each of its answers scores, 0 to 1. */

@@ -83,6 +83,7 @@ describe('dataengine evaluate --benchmark', { timeout: 120_000 }, () => {
   test('rejects written answers for a benchmark that is only ranked, and an unknown way', async () => {
     const seed = ['--benchmark', 'seed-bench', '--file', tiny.file, '--images', tiny.images];
     await expect(evaluate(...seed, '--answers', 'generated')).rejects.toThrow(/--answers: seed-bench is ranked only/);
+    await expect(evaluate(...seed, '--prompt', 'opencompass')).rejects.toThrow(/--prompt: opencompass is for written/);
     await expect(evaluate('--benchmark', 'vqa', '--file', tiny.file)).rejects.toThrow(/there is no benchmark 'vqa'/);
   });
 });

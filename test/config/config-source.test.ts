@@ -71,7 +71,8 @@ describe("the reference system's 12 training rows", () => {
   );
 
   it.each(rows)('$name', async ({ name, size, format, data: rounds }) => {
-    const { run, rounds: engineRounds, model, data, finetune } = await loadConfig(`configs/reference/${name}.yaml`);
+    const config = await loadConfig(`configs/reference/${name}.yaml`);
+    const { run, rounds: engineRounds, model, data, finetune, evaluate } = config;
     expect({ run, engineRounds }).toEqual({ run: name, engineRounds: 0 });
     expect(model.path).toBe(`data/minigpt4-${size}`);
     expect(data.format).toBe(format.toUpperCase());
@@ -88,6 +89,7 @@ describe("the reference system's 12 training rows", () => {
     const isShort = size === '7b' || name === '13b-qmae-rounds1-2';
     expect({ epochs, batchSize }).toEqual(isShort ? { epochs: 10, batchSize: 64 } : { epochs: 20, batchSize: 32 });
     expect(lora).toEqual({ rank: 8, alpha: 16, dropout: 0.05, targetModules: ['q_proj', 'k_proj'] });
+    expect(evaluate.benchmarks).toMatchObject([{ benchmark: 'mmbench', prompt: 'opencompass' }]);
     expect(learningRate).toEqual({ initial: 1e-6, peak: 3e-4, final: 1e-5, warmupSteps: 200 });
   });
 });

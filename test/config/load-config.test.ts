@@ -120,6 +120,14 @@ describe('loadConfig', () => {
       'evaluate: { benchmarks: [{ benchmark: seed-bench, file: a, answers: generated }] }\n',
       'run.yaml:3: evaluate.benchmarks[0].answers: seed-bench is ranked only',
     ],
+    [
+      'evaluate: { benchmarks: [{ benchmark: seed-bench, file: a, prompt: opencompass }] }\n',
+      'run.yaml:3: evaluate.benchmarks[0].prompt: seed-bench is asked for in the words of training only',
+    ],
+    [
+      'evaluate: { benchmarks: [{ benchmark: mmbench, file: a, prompt: opencompass, answers: ranked }] }\n',
+      'run.yaml:3: evaluate.benchmarks[0].prompt: only written answers are asked for so: set answers to generated',
+    ],
     ['processes: 4\n', 'run.yaml:3: processes: more than one requires trainer: torchrun'],
     [
       'sharding: fsdp\n',

@@ -68,6 +68,10 @@ export interface QuestionContent {
 export const answerModes = ['ranked', 'generated'] as const;
 export type AnswerMode = (typeof answerModes)[number];
 
+/** The words that a question is put in: those of training, or OpenCompass's, by which the reference system's MMBench is. */
+export const promptNames = ['training', 'opencompass'] as const;
+export type PromptName = (typeof promptNames)[number];
+
 /** A choice and the letter that the question gives it. */
 export interface LetteredChoice {
   letter: string;
@@ -80,6 +84,8 @@ export interface Benchmark<Q extends BenchmarkQuestion = BenchmarkQuestion> {
   title: string;
   /** How its questions can be answered, the default first. */
   answerModes: readonly [AnswerMode, ...AnswerMode[]];
+  /** Whether a written answer may be asked for by a prompt other than `training`. */
+  prompts?: readonly PromptName[];
   /** Path under the data root, a file or a folder → how to download what belongs there. */
   downloads: Readonly<Record<string, string>>;
   /** The official files that `data check` looks for under the data root, and checks where the folder is there. */
@@ -94,7 +100,7 @@ export interface Benchmark<Q extends BenchmarkQuestion = BenchmarkQuestion> {
    */
   check?(source: Omit<BenchmarkSource, 'extractedImages'>): Promise<number>;
   /** How a question is put to the model, and the answers that are ranked. */
-  ask(question: Q, mode: AnswerMode): Omit<EvaluationQuestion, 'question_id' | 'image'>;
+  ask(question: Q, mode: AnswerMode, prompt?: PromptName): Omit<EvaluationQuestion, 'question_id' | 'image'>;
   /** What no training sample may have (see `src/generation/leaks.ts`). */
   content(question: Q): QuestionContent;
   /**

@@ -3,7 +3,7 @@ import type { Benchmark } from './benchmark.ts';
 import { mmbench } from './mmbench.ts';
 import { seedBench } from './seed-bench.ts';
 
-export { type AnswerMode, answerModes } from './benchmark.ts';
+export { type AnswerMode, answerModes, type PromptName, promptNames } from './benchmark.ts';
 
 /** All benchmarks, by the name that a config or the command line gives. A new one is a file and its line here. */
 export const benchmarks = {

@@ -16,6 +16,17 @@ const submissionFile = 'mmbench-submission.xlsx';
 /** Enough for an option repeated in words; an explanation after it is not used. */
 const MAXIMUM_NEW_TOKENS = 64;
 
+/**
+ * As OpenCompass asks MiniGPT-4 (commit f1ee11de, `multimodal/models/minigpt_4/prompt_constructor.py` and
+ * `multimodal/datasets/mmbench.py`); of its `max_length` of 30, one is the token before the first.
+ */
+function askAsOpenCompass({ question, hint, options }: Pick<MmbenchItem, 'question' | 'hint' | 'options'>) {
+  const listed = options.map(({ letter, text }) => `${letter}. ${text}\n`).join('');
+  const words = `${hint === undefined ? '' : `${hint} `}${question} There are several options:\n${listed} `;
+  const generate = { question: words, maximumNewTokens: 29, trimsTurn: true };
+  return { question: words, answerStart: '', answers: [], generate };
+}
+
 type Answered = AnsweredQuestion<MmbenchItem>;
 
 export const mmbench: Benchmark<MmbenchItem> = {
@@ -31,7 +42,10 @@ export const mmbench: Benchmark<MmbenchItem> = {
 
   check: async ({ file, limit }) => (await checkMmbench(file, limit)).length,
 
-  ask({ question, hint, options }, mode) {
+  prompts: ['training', 'opencompass'],
+
+  ask({ question, hint, options }, mode, prompt) {
+    if (mode === 'generated' && prompt === 'opencompass') return askAsOpenCompass({ question, hint, options });
     const choices = options.map(({ letter, text }) => `(${letter}) ${text}`);
     const words = hint === undefined ? question : `${hint}\n${question}`;
     const listed = `${words}\n${choices.join(' ')}\n`;

@@ -91,9 +91,10 @@ class BuiltInFamily:
             inputs["pixel_values"] = pixels.to(self.device, self.dtype)
         return inputs, labels.to(self.device)
 
-    def written(self, question, image, maximum, scorer, sharded):
+    def written(self, question, image, maximum, scorer, sharded, trims_turn):
         """Greedily, up to the end mark. With a sharded model all processes compute until the last has its answer."""
-        ids = self._prompt_ids(self._turn(question, image))
+        turn = self._turn(question, image)
+        ids = self._prompt_ids(turn.rstrip() if trims_turn else turn)
         written, text = [], None
         while True:
             inputs, _ = self.collate([Sequence([*ids, *written], image, len(ids))])

@@ -77,8 +77,8 @@ class ChatFamily:
             mask[row, end:] = 0
         return inputs, labels
 
-    def written(self, question, image, maximum, scorer, sharded):
-        """Greedily, whatever sampling the model's generation_config.json has."""
+    def written(self, question, image, maximum, scorer, sharded, _trims_turn):
+        """Greedily, whatever sampling the model's generation_config.json has. A template ends the turn as it does."""
         inputs = self._inputs([(self._prompt(question, image), image)])
         ids = scorer("written", inputs, maximum, self.ends, self.tokenizer.pad_token_id, sharded)
         return self.tokenizer.decode(ids[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True).strip()

@@ -23,8 +23,8 @@ def evaluate(job, reporter, device, sharding):
 
     def write(question):
         request = question["generate"]
-        maximum = request["maximumNewTokens"]
-        return model.family.written(request["question"], question.get("image"), maximum, model.scorer, model.sharded)
+        asked = request["question"], question.get("image"), request["maximumNewTokens"]
+        return model.family.written(*asked, model.scorer, model.sharded, request.get("trimsTurn", False))
 
     texts = _distributed(to_write, write, progress)
     if dist.get_rank() == 0:

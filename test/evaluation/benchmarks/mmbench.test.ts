@@ -1,11 +1,14 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { z } from 'zod';
 import { mmbench } from '../../../src/evaluation/benchmarks/mmbench.ts';
 import type { MmbenchItem } from '../../../src/evaluation/benchmarks/mmbench-submission.ts';
+import { miniGpt4PromptForm } from '../../../src/model/families/minigpt4/prompt.ts';
+import { questionTurn } from '../../../src/model/families/prompt-form.ts';
 import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 import { mmbenchRows, writeTable } from './official-files.ts';
 
@@ -73,6 +76,22 @@ test('has the model write its answer to the same words, with nothing to rank', (
   expect(answers).toEqual([]);
   expect(generate).toEqual({ question, maximumNewTokens: 64 });
   expect(question).toBe(mmbench.ask(items[1] as MmbenchItem, 'ranked').question);
+});
+
+test('asks in the words of OpenCompass: the prompts are those that its own code makes for MiniGPT-4', async () => {
+  const { prompts } = z
+    .object({ prompts: z.record(z.string(), z.string()) })
+    .parse(JSON.parse(await readFile('test/fixtures/mmbench/opencompass-prompts.json', 'utf8')));
+  const file = 'test/fixtures/mmbench/mmbench_20_questions_65_rows.tsv';
+  const questions = await mmbench.read({ file, extractedImages: await temporaryFolder() });
+  expect(questions).toHaveLength(65);
+  for (const question of questions) {
+    const { answers, generate } = mmbench.ask(question, 'generated', 'opencompass');
+    expect(answers).toEqual([]);
+    expect(generate).toMatchObject({ maximumNewTokens: 29, trimsTurn: true });
+    const turn = questionTurn(miniGpt4PromptForm, generate?.question ?? '', { withImage: true });
+    expect(turn.trimEnd()).toBe(prompts[question.id]);
+  }
 });
 
 test('Vanilla counts the original questions, CircularEval those right in every rotation', () => {

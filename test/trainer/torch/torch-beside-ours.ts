@@ -104,7 +104,7 @@ export function describeTorchBesideOurs(family: 'minigpt4' | 'llava'): void {
       await writeAsked(questions, [
         { ...first, generate: { question: first.question, maximumNewTokens: 3 } },
         { ...second, image: undefined },
-        { ...third, answers: [], generate: { question: third.question, maximumNewTokens: 9 } },
+        { ...third, answers: [], generate: { question: third.question, maximumNewTokens: 9, trimsTurn: true } },
       ]);
       const asked = { model, questions, batchSize: 4 };
       const [byUs, byThem] = [inOwnFolder('by-us.jsonl'), inOwnFolder('by-them.jsonl')];

@@ -28,12 +28,11 @@ export async function writeAnswers(
   );
   if (toWrite.length === 0) return new Map();
   const { promptForm } = familyOf(await readModelConfig(directory));
-  const requests = toWrite.map(({ question_id, image, question }) => ({
-    id: question_id,
-    prompt: questionTurn(promptForm, question, { withImage: image !== undefined }),
-    isRaw: true,
-    ...(image !== undefined && { image }),
-  }));
+  const requests = toWrite.map(({ question_id, image, question, trimsTurn }) => {
+    const turn = questionTurn(promptForm, question, { withImage: image !== undefined });
+    const prompt = trimsTurn ? turn.trimEnd() : turn;
+    return { id: question_id, prompt, isRaw: true, ...(image !== undefined && { image }) };
+  });
   const maximumNewTokens = Math.max(...toWrite.map((one) => one.maximumNewTokens));
   const settings = { strategy: { kind: 'greedy' }, maximumNewTokens } as const;
   const texts = await generateTexts(directory, requests, settings, {

@@ -77,7 +77,9 @@ test('answers are written beside ranking or alone, with an image or without, and
     ...record,
     ...(index !== 3 && { image }),
     ...(index === 2 && { answers: [] }),
-    ...(index % 2 === 0 && { generate: { question: `${record.question}`, maximumNewTokens: 5 } }),
+    ...(index % 2 === 0 && {
+      generate: { question: `${record.question}`, maximumNewTokens: 5, trimsTurn: index === 4 },
+    }),
   }));
   const questions = path.join(await temporaryFolder(), 'asked.jsonl');
   await writeAsked(questions, mixed);
@@ -89,11 +91,14 @@ test('answers are written beside ranking or alone, with an image or without, and
     else if (index !== 3) expect(maximumDifference(line.losses, whole[index]?.losses as number[])).toBeLessThan(1e-4);
   }
   const prompts = mixed.flatMap(({ question_id, image, generate }) =>
-    generate ? [{ id: question_id, prompt: generate.question, image: image as string }] : [],
+    generate ? [{ id: question_id, ...generate, image: image as string }] : [],
   );
   const greedy = { strategy: { kind: 'greedy' }, maximumNewTokens: 5 } as const;
   const turn = (question: string) => questionTurn(miniGpt4PromptForm, question, { withImage: true });
-  const raw = prompts.map((one) => ({ ...one, prompt: turn(one.prompt), isRaw: true }));
+  const raw = prompts.map(({ id, question, image, trimsTurn }) => {
+    const prompt = trimsTurn ? turn(question).replace(/: $/, ':') : turn(question);
+    return { id, prompt, image, isRaw: true };
+  });
   const texts = await generateTexts(model, raw, greedy);
   expect(found.flatMap(({ text }) => text ?? [])).toEqual(texts.map(({ text }) => text.trim()));
 });
