@@ -5,7 +5,7 @@ import { writeJson } from '../../src/core/write-file.ts';
 import { answerQma, listedQuestion } from '../../src/datasets/question-text.ts';
 import { miniGpt4PromptForm } from '../../src/model/families/minigpt4/prompt.ts';
 import { questionTurn } from '../../src/model/families/prompt-form.ts';
-import { blipProcessorConfig } from '../../src/model/images/preprocess.ts';
+import { blipProcessorConfig } from '../../src/model/images/processor-config.ts';
 import { trainTokenizer, writeTokenizer } from '../../src/model/text/train-tokenizer.ts';
 import { askQuestion, QUESTION_TYPES } from '../scenes/questions.ts';
 import { randomScene } from '../scenes/scene.ts';

@@ -18,7 +18,7 @@ import { llavaPromptForm } from '../../src/model/families/llava/prompt.ts';
 import { miniGpt4PromptForm } from '../../src/model/families/minigpt4/prompt.ts';
 import { type PromptForm, questionTurn } from '../../src/model/families/prompt-form.ts';
 import { writeModelDirectory } from '../../src/model/files/model-directory.ts';
-import { blipProcessorConfig } from '../../src/model/images/preprocess.ts';
+import { blipProcessorConfig } from '../../src/model/images/processor-config.ts';
 import { initialTensor } from '../../src/model/initialize.ts';
 import { type TokenizerJson, trainTokenizer, writeTokenizer } from '../../src/model/text/train-tokenizer.ts';
 import type { EvaluationQuestion } from '../../src/trainer/protocol.ts';

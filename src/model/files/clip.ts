@@ -2,24 +2,29 @@
 import path from 'node:path';
 import { z } from 'zod';
 import { readJson } from '../../core/read-json.ts';
+import { withoutEffect } from './config-fields.ts';
+import { onlyKnownFields } from './known-fields.ts';
 import { openTensors, type TensorDirectory } from './tensor-directory.ts';
 import { linear, norm, numbered, prefixed, type Shapes } from './tensor-shapes.ts';
 
 const size = z.number().int().positive();
 
-const plainVisionSchema = z.looseObject({
-  model_type: z.literal('clip_vision_model', { error: 'only CLIP is supported' }).default('clip_vision_model'),
-  hidden_size: size.default(768),
-  intermediate_size: size.default(3072),
-  num_hidden_layers: size.default(12),
-  num_attention_heads: size.default(12),
-  image_size: size.default(224),
-  patch_size: size.default(32),
-  projection_dim: size.default(512),
-  num_channels: z.literal(3).default(3),
-  layer_norm_eps: z.number().positive().default(1e-5),
-  hidden_act: z.enum(['quick_gelu', 'gelu']).default('quick_gelu'),
-});
+const plainVisionSchema = onlyKnownFields(
+  z.looseObject({
+    model_type: z.literal('clip_vision_model', { error: 'only CLIP is supported' }).default('clip_vision_model'),
+    hidden_size: size.default(768),
+    intermediate_size: size.default(3072),
+    num_hidden_layers: size.default(12),
+    num_attention_heads: size.default(12),
+    image_size: size.default(224),
+    patch_size: size.default(32),
+    projection_dim: size.default(512),
+    num_channels: z.literal(3).default(3),
+    layer_norm_eps: z.number().positive().default(1e-5),
+    hidden_act: z.enum(['quick_gelu', 'gelu']).default('quick_gelu'),
+  }),
+  withoutEffect.clipVision,
+);
 
 /** `CLIPVisionConfig` of transformers. */
 export const clipVisionSchema = plainVisionSchema.superRefine((vision, context) => {
@@ -34,25 +39,32 @@ export const clipVisionSchema = plainVisionSchema.superRefine((vision, context) 
 
 export type ClipVisionConfig = z.output<typeof clipVisionSchema>;
 
-/** `CLIPModel`'s config holds the vision part, `CLIPVisionModelWithProjection`'s is the vision part. */
+/**
+ * `CLIPModel`'s config holds the vision part, `CLIPVisionModelWithProjection`'s is the vision part. A `vision_config_dict`,
+ * as published files of OpenAI's models have, is used instead of `vision_config`.
+ */
 const clipConfigSchema = z.preprocess(
-  (value) =>
-    typeof value === 'object' && value !== null && 'model_type' in value && value.model_type === 'clip_vision_model'
-      ? {
-          model_type: 'clip',
-          projection_dim: 'projection_dim' in value ? value.projection_dim : undefined,
-          vision_config: value,
-        }
-      : value,
-  z
-    .looseObject({
+  asClipConfig,
+  onlyKnownFields(
+    z.looseObject({
       model_type: z.literal('clip', { error: "must be 'clip' or 'clip_vision_model'" }),
       projection_dim: size.default(512),
       vision_config: clipVisionSchema.prefault({}),
-    })
-    // CLIPModel uses its own `projection_dim`, not by that of its vision part.
+    }),
+    withoutEffect.clip,
+  )
+    // CLIPModel uses its own `projection_dim`, not that of its vision part.
     .transform(({ projection_dim, vision_config }) => ({ ...vision_config, projection_dim })),
 );
+
+function asClipConfig(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  const { vision_config_dict, ...config } = value as Record<string, unknown>;
+  if (config.model_type === 'clip_vision_model') {
+    return { model_type: 'clip', projection_dim: config.projection_dim, vision_config: config };
+  }
+  return vision_config_dict ? { ...config, vision_config: vision_config_dict } : config;
+}
 
 /**
  * Reads `config.json` of a CLIP directory, whole (`clip`) or its vision part alone (`clip_vision_model`).

@@ -3,6 +3,9 @@
 import path from 'node:path';
 import { z } from 'zod';
 import { readJson } from '../../core/read-json.ts';
+import { withoutEffect } from './config-fields.ts';
+import { onlyKnownFields } from './known-fields.ts';
+import { ropeScalingSchema, withOneRope } from './rope.ts';
 import { openTensors, type TensorDirectory } from './tensor-directory.ts';
 import { linear, numbered, prefixed, type Shapes } from './tensor-shapes.ts';
 import { hasTiedHead } from './tied-head.ts';
@@ -10,53 +13,41 @@ import { hasTiedHead } from './tied-head.ts';
 const size = z.number().int().positive();
 const tokenId = z.number().int().nonnegative();
 
-const plainRope = z.looseObject({ rope_type: z.literal('default') });
-const linearRope = z.looseObject({ rope_type: z.literal('linear'), factor: z.number().positive() });
-const llama3Rope = z.looseObject({
-  rope_type: z.literal('llama3'),
-  factor: z.number().positive(),
-  low_freq_factor: z.number().positive(),
-  high_freq_factor: z.number().positive(),
-  original_max_position_embeddings: size,
-});
-const ropeScalingSchema = z.preprocess(
-  withRopeType,
-  z.discriminatedUnion('rope_type', [plainRope, linearRope, llama3Rope]),
-);
-
 /** `text_config`: LLaMA, `rope_theta` and `rope_scaling` whatever spelling the file had. */
 export const llamaSchema = z.preprocess(
-  withSeparateRope,
-  z.looseObject({
-    model_type: z.literal('llama'),
-    hidden_size: size.default(4096),
-    intermediate_size: size.default(11008),
-    num_hidden_layers: size.default(32),
-    num_attention_heads: size.default(32),
-    num_key_value_heads: size,
-    head_dim: size.nullish().transform((value) => value ?? undefined),
-    vocab_size: size.default(32000),
-    rms_norm_eps: z.number().positive().default(1e-6),
-    rope_theta: z.number().positive().default(10000),
-    rope_scaling: ropeScalingSchema
-      .nullish()
-      .transform((scaling) => (scaling && scaling.rope_type !== 'default' ? scaling : undefined)),
-    tie_word_embeddings: z.boolean().default(false),
-    attention_bias: z.literal(false).default(false),
-    mlp_bias: z.literal(false).default(false),
-    hidden_act: z.literal('silu').default('silu'),
-    max_position_embeddings: size.default(2048),
-    bos_token_id: tokenId.nullish().transform((value) => value ?? undefined),
-    eos_token_id: z
-      .union([tokenId, z.array(tokenId).min(1)])
-      .nullish()
-      .transform((value) => value ?? undefined),
-    pad_token_id: z
-      .number()
-      .int()
-      .nullish()
-      .transform((value) => value ?? undefined),
-  }),
+  (value, context) => withKeyHeads(withOneRope(value, context)),
+  onlyKnownFields(
+    z.looseObject({
+      model_type: z.literal('llama'),
+      hidden_size: size.default(4096),
+      intermediate_size: size.default(11008),
+      num_hidden_layers: size.default(32),
+      num_attention_heads: size.default(32),
+      num_key_value_heads: size,
+      head_dim: size.nullish().transform((value) => value ?? undefined),
+      vocab_size: size.default(32000),
+      rms_norm_eps: z.number().positive().default(1e-6),
+      rope_theta: z.number().positive().default(10000),
+      rope_scaling: ropeScalingSchema,
+      partial_rotary_factor: z.literal(1, { error: 'only whole heads are turned here: must be 1' }).optional(),
+      tie_word_embeddings: z.boolean().default(false),
+      attention_bias: z.literal(false).default(false),
+      mlp_bias: z.literal(false).default(false),
+      hidden_act: z.literal('silu').default('silu'),
+      max_position_embeddings: size.default(2048),
+      bos_token_id: tokenId.nullish().transform((value) => value ?? undefined),
+      eos_token_id: z
+        .union([tokenId, z.array(tokenId).min(1)])
+        .nullish()
+        .transform((value) => value ?? undefined),
+      pad_token_id: z
+        .number()
+        .int()
+        .nullish()
+        .transform((value) => value ?? undefined),
+    }),
+    withoutEffect.llama,
+  ),
 );
 
 export type LlamaConfig = z.output<typeof llamaSchema>;
@@ -76,30 +67,10 @@ export function checkLlama(text: LlamaConfig, problem: (message: string, ...path
   }
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** Older files write `type` for `rope_type`. */
-function withRopeType(value: unknown): unknown {
-  if (!isRecord(value) || 'rope_type' in value) return value;
-  const { type, ...rest } = value;
-  return { rope_type: type, ...rest };
-}
-
-/** `transformers` 5 writes `rope_parameters`, earlier versions `rope_theta` and `rope_scaling`. */
-function withSeparateRope(value: unknown): unknown {
-  if (!isRecord(value)) return value;
-  const { rope_parameters, ...text } = value;
-  const withKeyHeads = { ...text, num_key_value_heads: text.num_key_value_heads ?? text.num_attention_heads ?? 32 };
-  if (!isRecord(rope_parameters)) return withKeyHeads;
-  const { rope_theta, ...scaling } = rope_parameters;
-  const isPlain = (scaling.rope_type ?? 'default') === 'default';
-  return {
-    ...withKeyHeads,
-    ...(rope_theta === undefined ? {} : { rope_theta }),
-    rope_scaling: isPlain ? null : scaling,
-  };
+function withKeyHeads(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  const text = value as { num_attention_heads?: unknown; num_key_value_heads?: unknown };
+  return { ...text, num_key_value_heads: text.num_key_value_heads ?? text.num_attention_heads ?? 32 };
 }
 
 /** The tensors of `LlamaForCausalLM`. */

@@ -8,6 +8,7 @@ import type { Manifest, StepResult } from '../../core/manifest.ts';
 import { runStepOnce } from '../../core/manifest.ts';
 import { familyOf } from '../../model/families/index.ts';
 import { isOfBuiltInFamily, readModelConfig } from '../../model/files/model-config.ts';
+import { hasPreprocessorConfig, readPreprocessorConfig } from '../../model/images/processor-config.ts';
 import { specialIdProblem, specialIds } from '../../model/text/special-ids.ts';
 import { loadTokenizer } from '../../model/text/tokenizer.ts';
 import { type JobOutcome, type JobSpec, type Progress, type TrainerMessage, trainerVersion } from '../protocol.ts';
@@ -85,6 +86,8 @@ export async function withFamily(job: JobSpec): Promise<JobSpec> {
   // A trainer of one's own may have models of a kind of its own.
   if (!(await fileExists(join(job.model, 'config.json'))) || !(await isOfBuiltInFamily(job.model))) return job;
   const config = await readModelConfig(job.model);
+  // Whichever trainer it is: what is not known of a processor is refused before the trainer starts.
+  if (await hasPreprocessorConfig(job.model)) await readPreprocessorConfig(job.model);
   const { promptForm, imageTokens } = familyOf(config);
   // Images are embedded without a tokenizer.
   if (!(await fileExists(join(job.model, 'tokenizer.json')))) return { ...job, family: { promptForm, imageTokens } };

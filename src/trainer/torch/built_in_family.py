@@ -3,21 +3,28 @@ The families of src/model/families: the same ids as src/trainer/jobs/sequence.ts
 words that a family puts around a question.
 """
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from transformers import PreTrainedTokenizerFast
+from transformers.image_processing_base import ImageProcessingMixin
 from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+from transformers.models.llava.image_processing_pil_llava import LlavaImageProcessorPil
 
 from images import read_image
 from plain_text import as_plain_text, removing_breaks
 from protocol import JobError, any_rank
 
-# By the name in preprocessor_config.json; torchvision, which the faster ones need, is not required.
-PROCESSORS = {"BlipImageProcessor": BlipImageProcessorPil, "CLIPImageProcessor": CLIPImageProcessorPil}
+# By the name in the model's files; torchvision, which the faster ones need, is not required. Which fields are known was
+# checked before the job began, see src/model/images/processor-config.ts.
+PROCESSORS = {
+    "BlipImageProcessor": BlipImageProcessorPil,
+    "CLIPImageProcessor": CLIPImageProcessorPil,
+    "LlavaImageProcessor": LlavaImageProcessorPil,
+}
+# Of a model whose files name none.
+PROCESSOR_OF_MODEL = {"blip-2": "BlipImageProcessor", "llava": "LlavaImageProcessor"}
 
 
 @dataclass(frozen=True)
@@ -111,13 +118,14 @@ class BuiltInFamily:
                 return text.strip()
 
     def _processor(self):
-        file = Path(self.directory, "preprocessor_config.json")
-        try:
-            kind = json.loads(file.read_text("utf8"))["image_processor_type"].removesuffix("Fast")
-        except (OSError, ValueError, KeyError) as error:
-            raise JobError(f"{file}: image_processor_type: can't be read ({error})") from error
+        """As AutoImageProcessor chooses: of processor_config.json before preprocessor_config.json."""
+        settings, _ = ImageProcessingMixin.get_image_processor_dict(self.directory)
+        kind = settings.get("image_processor_type") or settings.get("feature_extractor_type", "").replace(
+            "FeatureExtractor", "ImageProcessor"
+        )
+        kind = (kind or PROCESSOR_OF_MODEL[self.config.model_type]).removesuffix("Fast")
         if kind not in PROCESSORS:
-            raise JobError(f"{file}: image_processor_type: {kind} is not one of {', '.join(PROCESSORS)}")
+            raise JobError(f"{self.directory}: image_processor_type: {kind} is not one of {', '.join(PROCESSORS)}")
         return PROCESSORS[kind].from_pretrained(self.directory)
 
     def _encode(self, text):

@@ -98,7 +98,7 @@ describe('a config that this model cannot have', () => {
     ['biases in the language model', 'text_config.attention_bias', () => withText({ attention_bias: true })],
     [
       'unknown positions',
-      'text_config.rope_scaling.rope_type',
+      'text_config.rope_parameters.rope_type',
       () => withText({ rope_parameters: { rope_type: 'yarn' } }),
     ],
     ['heads that do not divide', 'text_config.num_key_value_heads', () => withText({ num_key_value_heads: 3 })],

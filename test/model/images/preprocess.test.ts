@@ -4,12 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { InputError } from '../../../src/core/input-error.ts';
 import { openSafetensors, type SafetensorsFile } from '../../../src/model/files/safetensors.ts';
-import {
-  type PreprocessorConfig,
-  preprocessImage,
-  preprocessImages,
-  readPreprocessorConfig,
-} from '../../../src/model/images/preprocess.ts';
+import { preprocessImage, preprocessImages } from '../../../src/model/images/preprocess.ts';
+import { type PreprocessorConfig, readPreprocessorConfig } from '../../../src/model/images/processor-config.ts';
 import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 
 const fixtures = fileURLToPath(new URL('../../fixtures/', import.meta.url));
@@ -98,7 +94,13 @@ describe('the config of the image processor', () => {
     await writeFile(path.join(directory, name), JSON.stringify(content));
     return readPreprocessorConfig(directory);
   }
-  const settings = { size: 64, resample: 2, image_mean: [0.1, 0.2, 0.3], image_std: [0.4, 0.5, 0.6] };
+  const settings = {
+    image_processor_type: 'BlipImageProcessor',
+    size: 64,
+    resample: 2,
+    image_mean: [0.1, 0.2, 0.3],
+    image_std: [0.4, 0.5, 0.6],
+  };
   const understood = {
     height: 64,
     width: 64,
@@ -127,7 +129,8 @@ describe('the config of the image processor', () => {
     ['cropping to no size', { ...settings, do_center_crop: true }, 'crop_size'],
     ['images of many sizes', { ...settings, size: { shortest_edge: 64 } }, 'do_center_crop'],
     ['padding', { ...settings, do_pad: true }, 'do_pad'],
-    ['no mean', { ...settings, image_mean: undefined }, 'image_mean'],
+    ['no type of processor', { ...settings, image_processor_type: undefined }, 'image_processor_type'],
+    ['a mean that is none', { ...settings, image_mean: null }, 'image_mean'],
     ['a standard deviation of zero', { ...settings, image_std: [1, 0, 1] }, 'image_std[1]'],
   ])('names the setting that is not supported: %s', async (_, content, field) => {
     await expect(readWritten('preprocessor_config.json', content)).rejects.toMatchObject({ name: 'InputError', field });

@@ -74,3 +74,15 @@ test('a directory of another kind is refused by name', async () => {
     field: 'model_type',
   });
 });
+
+test('the vision_config_dict of published files is used instead of vision_config, as transformers does', async () => {
+  const config = JSON.parse(await readFile(path.join(folder, 'config.json'), 'utf8'));
+  const copy = await temporaryFolder();
+  const vision = config.vision_config;
+  const content = { ...config, vision_config: { ...vision, layer_norm_eps: 0.5 }, vision_config_dict: vision };
+  await writeFile(path.join(copy, 'config.json'), JSON.stringify(content));
+  await writeFile(path.join(copy, 'model.safetensors'), await readFile(path.join(folder, 'model.safetensors')));
+  const clip = await readClipDirectory(copy);
+  await clip.close();
+  expect(clip.config.layer_norm_eps).toBe(1e-5);
+});

@@ -1,6 +1,15 @@
 import { z } from 'zod';
 import { clipVisionSchema } from '../../files/clip.ts';
+import { withoutEffect } from '../../files/config-fields.ts';
+import { onlyKnownFields } from '../../files/known-fields.ts';
 import { checkLlama, llamaSchema } from '../../files/llama.ts';
+
+const tokenId = z
+  .number()
+  .int()
+  .nonnegative()
+  .nullish()
+  .transform((value) => value ?? undefined);
 
 /** LLaVA-1.5's vision tower, which a config that leaves it out means: CLIP ViT-L/14 at 336 pixels. */
 const VISION_DEFAULTS = {
@@ -14,18 +23,14 @@ const VISION_DEFAULTS = {
 
 /**
  * `config.json` of LLaVA-1.5 as `transformers` writes it for `LlavaForConditionalGeneration` with a CLIP
- * `vision_config` and a LLaMA `text_config`. What is left out has the default of `transformers`; unknown keys
- * are kept.
+ * `vision_config` and a LLaMA `text_config`. What is left out has the default of `transformers`; keys that
+ * change nothing are kept, others refused.
  */
-export const llavaConfigSchema = z
-  .looseObject({
+export const llavaConfigSchema = onlyKnownFields(
+  z.looseObject({
     model_type: z.literal('llava'),
-    image_token_index: z
-      .number()
-      .int()
-      .nonnegative()
-      .nullish()
-      .transform((value) => value ?? undefined),
+    image_token_index: tokenId,
+    image_token_id: tokenId,
     projector_hidden_act: z.literal('gelu').default('gelu'),
     multimodal_projector_bias: z.boolean().default(true),
     vision_feature_layer: z.number({ error: 'only a single layer is supported' }).int().default(-2),
@@ -33,14 +38,15 @@ export const llavaConfigSchema = z
     tie_word_embeddings: z.boolean().default(false),
     vision_config: clipVisionSchema.prefault(VISION_DEFAULTS),
     text_config: llamaSchema,
-  })
-  .superRefine((config, context) => {
-    const { vision_config: vision, vision_feature_layer: layer, text_config: text } = config;
-    const problem = (message: string, ...path: string[]) => context.addIssue({ code: 'custom', message, path });
-    if (layer > vision.num_hidden_layers || layer < -vision.num_hidden_layers - 1) {
-      problem(`the vision tower has ${vision.num_hidden_layers} layers`, 'vision_feature_layer');
-    }
-    checkLlama(text, problem);
-  });
+  }),
+  withoutEffect.llava,
+).superRefine((config, context) => {
+  const { vision_config: vision, vision_feature_layer: layer, text_config: text } = config;
+  const problem = (message: string, ...path: string[]) => context.addIssue({ code: 'custom', message, path });
+  if (layer > vision.num_hidden_layers || layer < -vision.num_hidden_layers - 1) {
+    problem(`the vision tower has ${vision.num_hidden_layers} layers`, 'vision_feature_layer');
+  }
+  checkLlama(text, problem);
+});
 
 export type LlavaConfig = z.output<typeof llavaConfigSchema>;

@@ -1,62 +1,78 @@
 import { z } from 'zod';
+import { withoutEffect } from '../../files/config-fields.ts';
+import { onlyKnownFields } from '../../files/known-fields.ts';
 import { checkLlama, llamaSchema } from '../../files/llama.ts';
 
 const size = z.number().int().positive();
 const tokenId = z.number().int().nonnegative();
 
-const visionSchema = z.looseObject({
-  hidden_size: size.default(1408),
-  intermediate_size: size.default(6144),
-  num_hidden_layers: size.default(39),
-  num_attention_heads: size.default(16),
-  image_size: size.default(224),
-  patch_size: size.default(14),
-  layer_norm_eps: z.number().positive().default(1e-6),
-  qkv_bias: z.boolean().default(true),
-  hidden_act: z.literal('gelu').default('gelu'),
-});
+const visionSchema = onlyKnownFields(
+  z.looseObject({
+    model_type: z.literal('blip_2_vision_model').optional(),
+    num_channels: z.literal(3).optional(),
+    hidden_size: size.default(1408),
+    intermediate_size: size.default(6144),
+    num_hidden_layers: size.default(39),
+    num_attention_heads: size.default(16),
+    image_size: size.default(224),
+    patch_size: size.default(14),
+    layer_norm_eps: z.number().positive().default(1e-6),
+    qkv_bias: z.boolean().default(true),
+    hidden_act: z.literal('gelu').default('gelu'),
+  }),
+  withoutEffect.blip2Vision,
+);
 
-const queryTransformerSchema = z.looseObject({
-  hidden_size: size.default(768),
-  intermediate_size: size.default(3072),
-  num_hidden_layers: size.default(12),
-  num_attention_heads: size.default(12),
-  cross_attention_frequency: size.default(2),
-  encoder_hidden_size: size.default(1408),
-  layer_norm_eps: z.number().positive().default(1e-12),
-  hidden_act: z.literal('gelu').default('gelu'),
-  use_qformer_text_input: z.literal(false).default(false),
-});
+const queryTransformerSchema = onlyKnownFields(
+  z.looseObject({
+    model_type: z.literal('blip_2_qformer').optional(),
+    position_embedding_type: z.literal('absolute').nullish(),
+    hidden_size: size.default(768),
+    intermediate_size: size.default(3072),
+    num_hidden_layers: size.default(12),
+    num_attention_heads: size.default(12),
+    cross_attention_frequency: size.default(2),
+    encoder_hidden_size: size.default(1408),
+    layer_norm_eps: z.number().positive().default(1e-12),
+    hidden_act: z.literal('gelu').default('gelu'),
+    use_qformer_text_input: z.literal(false).default(false),
+  }),
+  withoutEffect.blip2QFormer,
+);
 
 /**
  * `config.json` of MiniGPT-4 as `transformers` writes it for `Blip2ForConditionalGeneration` with a LLaMA
- * `text_config`. What is left out has the default of `transformers`; unknown keys are kept.
+ * `text_config`. What is left out has the default of `transformers`; keys that change nothing are kept,
+ * others refused.
  */
-export const blip2ConfigSchema = z
-  .looseObject({
+export const blip2ConfigSchema = onlyKnownFields(
+  z.looseObject({
     model_type: z.literal('blip-2'),
     num_query_tokens: size.default(32),
     image_token_index: tokenId.nullish().transform((value) => value ?? undefined),
+    image_token_id: tokenId.nullish().transform((value) => value ?? undefined),
+    tie_word_embeddings: z.boolean().nullish(),
     vision_config: visionSchema,
     qformer_config: queryTransformerSchema,
     text_config: llamaSchema,
-  })
-  .superRefine((config, context) => {
-    const { vision_config: vision, qformer_config: queryTransformer, text_config: text } = config;
-    const problem = (message: string, ...path: string[]) => context.addIssue({ code: 'custom', message, path });
-    if (queryTransformer.encoder_hidden_size !== vision.hidden_size) {
-      problem(`must be vision_config.hidden_size, ${vision.hidden_size}`, 'qformer_config', 'encoder_hidden_size');
+  }),
+  withoutEffect.blip2,
+).superRefine((config, context) => {
+  const { vision_config: vision, qformer_config: queryTransformer, text_config: text } = config;
+  const problem = (message: string, ...path: string[]) => context.addIssue({ code: 'custom', message, path });
+  if (queryTransformer.encoder_hidden_size !== vision.hidden_size) {
+    problem(`must be vision_config.hidden_size, ${vision.hidden_size}`, 'qformer_config', 'encoder_hidden_size');
+  }
+  if (vision.image_size % vision.patch_size !== 0) {
+    problem(`must be a multiple of patch_size, ${vision.patch_size}`, 'vision_config', 'image_size');
+  }
+  for (const part of ['vision_config', 'qformer_config'] as const) {
+    const { hidden_size, num_attention_heads } = config[part];
+    if (hidden_size % num_attention_heads !== 0) {
+      problem(`must divide hidden_size, ${hidden_size}`, part, 'num_attention_heads');
     }
-    if (vision.image_size % vision.patch_size !== 0) {
-      problem(`must be a multiple of patch_size, ${vision.patch_size}`, 'vision_config', 'image_size');
-    }
-    for (const part of ['vision_config', 'qformer_config'] as const) {
-      const { hidden_size, num_attention_heads } = config[part];
-      if (hidden_size % num_attention_heads !== 0) {
-        problem(`must divide hidden_size, ${hidden_size}`, part, 'num_attention_heads');
-      }
-    }
-    checkLlama(text, problem);
-  });
+  }
+  checkLlama(text, problem);
+});
 
 export type Blip2Config = z.output<typeof blip2ConfigSchema>;

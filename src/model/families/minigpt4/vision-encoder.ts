@@ -23,7 +23,8 @@ export function visionEncoder(tape: Tape, weights: Weights, config: Blip2Config,
   const scoped = (name: string) => weights(`vision_model.${name}`);
   const normalized = (x: Variable, name: string) =>
     layerNorm(tape, x, scoped(`${name}.weight`), scoped(`${name}.bias`), epsilon);
-  const dense = (x: Variable, name: string) => linear(tape, x, scoped(`${name}.weight`), scoped(`${name}.bias`));
+  const dense = (x: Variable, name: string, hasBias = true) =>
+    linear(tape, x, scoped(`${name}.weight`), hasBias ? scoped(`${name}.bias`) : undefined);
 
   const patch = (name: string) => scoped(`embeddings.patch_embedding.${name}`);
   const patches = embedPatches(tape, pixels, patch('weight'), patch('bias'));
@@ -33,7 +34,8 @@ export function visionEncoder(tape: Tape, weights: Weights, config: Blip2Config,
 
   for (let index = 0; index < vision.num_hidden_layers; index++) {
     const layer = `encoder.layers.${index}`;
-    const fused = dense(normalized(x, `${layer}.layer_norm1`), `${layer}.self_attn.qkv`);
+    const source = normalized(x, `${layer}.layer_norm1`);
+    const fused = dense(source, `${layer}.self_attn.qkv`, vision.qkv_bias);
     const attended = fusedSelfAttention(tape, fused, { batch, tokens, heads, headSize: hidden / heads });
     x = add(tape, x, dense(headsLast(tape, attended), `${layer}.self_attn.projection`));
     const inner = gelu(tape, dense(normalized(x, `${layer}.layer_norm2`), `${layer}.mlp.fc1`));

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { fileExists } from '../../../../core/files.ts';
 import { InputError } from '../../../../core/input-error.ts';
 import { writeModelDirectory } from '../../../files/write-model-directory.ts';
-import { blipProcessorConfig } from '../../../images/preprocess.ts';
+import { blipProcessorConfig } from '../../../images/processor-config.ts';
 import { specialIdProblem } from '../../../text/special-ids.ts';
 import { familyOf } from '../../index.ts';
 import { type Blip2Config, blip2ConfigSchema } from '../config.ts';
