@@ -35,7 +35,8 @@ export async function writeGenerationRun(
     seed: 7,
     rounds: 1,
     runsDirectory: join(folder, 'runs'),
-    model: { path: join(folder, 'model') },
+    // Of which refining takes the tokenizer.
+    model: { path: projectFile('test/fixtures/tiny-blip2') },
     data: {
       root: folder,
       train: [{ dataset: 'aokvqa' }],

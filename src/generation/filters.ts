@@ -20,6 +20,7 @@ export type RejectionReason =
   | 'two_answers'
   // Its parts make no valid sample.
   | 'not_a_sample'
+  | 'too_long'
   | 'prompt_text'
   | 'choice_about_choices'
   | 'explanation_contradicts_answer'

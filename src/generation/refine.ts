@@ -42,6 +42,8 @@ export interface KeepRules {
   /** The samples of earlier rounds: their questions are rejected as duplicates. */
   earlierSamples: readonly EngineSample[];
   duplicates?: DuplicateLimits;
+  /** Request id → why its sample is too long to be trained on. Default: none is. */
+  tooLong?: ReadonlyMap<string, Rejection>;
   /** Finds leaks of the evaluation (see `leaks.ts`). Default: there are none. */
   findLeak?: (sample: { image_id: number; question: string; choices: readonly string[] }) => Rejection | undefined;
 }
@@ -55,16 +57,25 @@ const usualLimits: DuplicateLimits = { similarity: 0.85 };
 export function answerKeeper({
   earlierSamples,
   duplicates = usualLimits,
+  tooLong = new Map(),
   findLeak = () => undefined,
 }: KeepRules): (answer: AnswerToRefine) => ParsedAnswer | Rejection {
   const findDuplicate = duplicateFinder(earlierSamples, duplicates);
-  return ({ image_id, raw_instructions, ...outcome }) => {
-    const text = asFourParts(raw_instructions);
-    const parsed = findUnfinished(outcome) ?? filterRawAnswer(text) ?? parseAnswer(text);
+  return (answer) => {
+    const parsed = readAnswer(answer);
     if (isRejection(parsed)) return parsed;
-    const sample = { image_id, ...parsed };
-    return checkSample(parsed) ?? findLeak(sample) ?? findDuplicate(sample) ?? parsed;
+    const sample = { image_id: answer.image_id, ...parsed };
+    return checkSample(parsed) ?? tooLong.get(answer.request_id) ?? findLeak(sample) ?? findDuplicate(sample) ?? parsed;
   };
+}
+
+/** Parses an answer, unless it is none or the reference system's filters of the text reject it. */
+export function readAnswer({
+  raw_instructions,
+  ...outcome
+}: Pick<AnswerToRefine, 'raw_instructions' | 'finish_reason' | 'refusal'>): ParsedAnswer | Rejection {
+  const text = asFourParts(raw_instructions);
+  return findUnfinished(outcome) ?? filterRawAnswer(text) ?? parseAnswer(text);
 }
 
 /**
@@ -108,8 +119,9 @@ export function refineAnswers(
   return { samples, rejected, countsByReason };
 }
 
-function engineSample(
-  { image_id, raw_instructions, question_type }: AnswerToRefine,
+/** The sample that an answer becomes. */
+export function engineSample(
+  { image_id, raw_instructions, question_type }: Pick<RawAnswer, 'image_id' | 'raw_instructions' | 'question_type'>,
   parsed: ParsedAnswer,
 ): EngineSample {
   return {

@@ -120,6 +120,11 @@ describe.sequential('two rounds', () => {
     expect(await refine(changed)).toMatchObject({ reused: false });
     const { inputs } = await readJsonFile(file('round-2', 'refine', 'manifest.json'));
     expect(inputs.parser).toBe(String(parserVersion));
+    const short = { ...context.config, finetune: { ...context.config.finetune, maximumTokens: 5 } };
+    expect(await refine({ ...inRound(2), config: short })).toMatchObject({ reused: false, accepted: 0 });
+    expect(await readJsonFile(file('round-2', 'refine', 'rejected_by_reason.json'))).toMatchObject({
+      too_long: expect.any(Number),
+    });
     expect(await refine(inRound(2))).toMatchObject({ reused: false });
   });
 

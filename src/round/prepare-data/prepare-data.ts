@@ -13,6 +13,7 @@ import { configuredSplits, type QuestionSet, questionSet } from '../dataset-path
 import { evaluationSets, extractedImagesFolder } from '../evaluation-sets.ts';
 import { knownQuestionTypes, questionTypesOf, reportAgreement } from '../question-types.ts';
 import { type LeftOutRecords, readDatasets, type UsedImage } from '../read-datasets.ts';
+import { lengthCheck } from '../refine/sample-length.ts';
 import { outcomeOf, type StepContext } from '../step-context.ts';
 import { directoryOf } from '../step-directory.ts';
 import type { PrepareDataOutcome } from './results.ts';
@@ -21,11 +22,13 @@ import type { PrepareDataOutcome } from './results.ts';
  * Makes the data of the config's data source, unless it exists; then reads every dataset, decodes
  * every image that the run may use, and has the teacher classify validation and test questions without a type.
  *
- * @throws InputError naming all files (and fields) that are missing, cut short or wrong
+ * @throws InputError naming all files (and fields) that are missing, cut short or wrong, the tokenizer's among them
  */
 export async function prepareData(context: StepContext): Promise<PrepareDataOutcome> {
   const { config, run } = context;
   const { root, exif } = config.data;
+  // What refining needs of the model is missed before the teacher is paid, not after.
+  if (config.rounds > 0) await lengthCheck(config);
   await prepareDataSources(context);
   const { questions, images, problems, leftOut } = await readDatasets(config, {
     sets: evaluationSets(config, run),

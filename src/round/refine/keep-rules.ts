@@ -1,12 +1,17 @@
 import { type EngineSample, readEngineData } from '../../datasets/engine-data.ts';
-import type { KeepRules } from '../../generation/refine.ts';
+import type { AnswerToRefine, KeepRules } from '../../generation/refine.ts';
 import { generatedData } from '../append/generated-data.ts';
 import { leakFinderOf } from '../evaluation-set.ts';
 import { lineageBefore } from '../gate/lineage.ts';
 import type { StepContext } from '../step-context.ts';
+import { findTooLong, type LengthCheck } from './sample-length.ts';
 
-/** What of these answers is kept, by the config, the earlier rounds and the evaluation. */
-export async function keepRules(context: StepContext, answers: readonly { image_id: number }[]): Promise<KeepRules> {
+/** What of these answers is kept, by the config, the model, the earlier rounds and the evaluation. */
+export async function keepRules(
+  context: StepContext,
+  answers: readonly AnswerToRefine[],
+  checkLength: LengthCheck,
+): Promise<KeepRules> {
   const { config, run, round } = context;
   const earlierSamples: EngineSample[] = [];
   const earlier = await generatedData(run, await lineageBefore(context, round));
@@ -16,6 +21,7 @@ export async function keepRules(context: StepContext, answers: readonly { image_
   return {
     earlierSamples,
     duplicates: { similarity, maximumAlike },
+    tooLong: await findTooLong(answers, checkLength),
     findLeak: await leakFinderOf(context, imageIds),
   };
 }

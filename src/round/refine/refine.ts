@@ -20,10 +20,11 @@ import { verifies } from '../verify/verify.ts';
 import { keepRules } from './keep-rules.ts';
 import type { RefineOutcome } from './results.ts';
 import { rejectedByReasonFile, rejectedFile } from './results.ts';
+import { fittingSamples, lengthCheck, lengthInputs } from './sample-length.ts';
 
 /**
- * Parses and filters the teacher's answers, and drops what a round that is built upon has already and what would leak
- * the evaluation. A new parser or other limits run this step again, over the raw answers that are there.
+ * Parses and filters the teacher's answers, and drops what a round that is built upon has already, what would leak the
+ * evaluation, and what is too long for the trainer. A new parser or other limits run this step again, over the raw answers that are there.
  */
 export async function refine(context: StepContext): Promise<RefineOutcome> {
   const { config, run, round } = context;
@@ -42,6 +43,7 @@ export async function refine(context: StepContext): Promise<RefineOutcome> {
       earlier: earlier.map(({ hash }) => hash),
       parser: parserVersion,
       refine: config.refine,
+      length: await lengthInputs(config),
       verified: verified && { verdicts: verified.manifest.outputs[verifiedFile], limits: config.verify },
       evaluation: await evaluationFiles(context),
       seed: config.seed,
@@ -52,13 +54,14 @@ export async function refine(context: StepContext): Promise<RefineOutcome> {
       const answers = await readRawAnswers(join(generated.directory, rawAnswersFile), requests);
       const verdicts = verified ? await readJsonLines(join(verified.directory, verifiedFile), verdictSchema) : [];
       const seed = `${config.seed}/round-${round}`;
+      const checkLength = await lengthCheck(config);
       const { samples, rejected, countsByReason } = refineAnswers({
         answers,
         judge: verdictJudge(verdicts, config.verify, seed),
-        ...(await keepRules(context, answers)),
+        ...(await keepRules(context, answers, checkLength)),
         seed,
       });
-      await writeJson(join(directory, engineDataFile(round)), samples);
+      await writeJson(join(directory, engineDataFile(round)), await fittingSamples(samples, checkLength));
       await writeJsonLines(join(directory, rejectedFile), rejected);
       await writeJson(join(directory, rejectedByReasonFile), countsByReason);
       return {

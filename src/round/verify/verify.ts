@@ -18,6 +18,7 @@ import { type GenerationPlan, planWork } from '../asking/plan.ts';
 import { finishedStep, requireRoundOf } from '../finished-step.ts';
 import { rawAnswersFile } from '../generate/results.ts';
 import { keepRules } from '../refine/keep-rules.ts';
+import { lengthCheck } from '../refine/sample-length.ts';
 import { requestsFile } from '../sample/results.ts';
 import { outcomeOf, type StepContext } from '../step-context.ts';
 import { stepDirectory } from '../step-directory.ts';
@@ -84,7 +85,7 @@ async function requestsAboutSamples(context: StepContext): Promise<VerificationR
   const generated = await finishedStep(run, round, 'generate');
   const requests = await readRequests(join(sampled.directory, requestsFile));
   const answers = await readRawAnswers(join(generated.directory, rawAnswersFile), requests);
-  const keep = answerKeeper(await keepRules(context, answers));
+  const keep = answerKeeper(await keepRules(context, answers, await lengthCheck(config)));
   const samples = answers.flatMap((answer): SampleToVerify[] => {
     const parsed = keep(answer);
     const { request_id, image_id, question_type: questionType } = answer;

@@ -42,7 +42,7 @@ export interface TrainingSequence extends Sequence {
  * @throws InputError for a tokenizer without the token that the family's image mark needs
  */
 export function promptSettings(
-  model: ModelDirectory,
+  model: Pick<ModelDirectory, 'directory' | 'config'>,
   tokenizer: Tokenizer,
   note?: (message: string) => void,
 ): PromptSettings {

@@ -80,6 +80,7 @@ describe('a model directory', () => {
       'generation_config.json',
       'model.safetensors',
       'preprocessor_config.json',
+      'tokenizer.json',
     ]);
   });
 

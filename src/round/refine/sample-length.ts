@@ -1,0 +1,126 @@
+/**
+ * Which of the teacher's answers are too long to be trained on, by the model's own tokenizer. Of the model only `config.json`
+ * and the tokenizer's files are read, and no TensorFlow: the machines that refine need neither its weights nor a GPU.
+ */
+import { join } from 'node:path';
+import type { Config } from '../../config/schema.ts';
+import { fileExists } from '../../core/files.ts';
+import { hashFile } from '../../core/hash.ts';
+import type { EngineSample } from '../../datasets/engine-data.ts';
+import { answerQma, answerQmae, listedQuestion } from '../../datasets/question-text.ts';
+import { isRejection, type ParsedAnswer, type Rejection } from '../../generation/filters.ts';
+import { type AnswerToRefine, engineSample, readAnswer } from '../../generation/refine.ts';
+import { questionTurn } from '../../model/families/prompt-form.ts';
+import { readModelConfig } from '../../model/files/model-config.ts';
+import { loadTokenizer } from '../../model/text/tokenizer.ts';
+import { promptSettings, trainingSequence } from '../../trainer/jobs/sequence.ts';
+import { isBuiltInFamily } from '../base-model.ts';
+
+/** Why a sample is too long; undefined for one that is not. */
+export type LengthCheck = (sample: ParsedAnswer) => Promise<Rejection | undefined>;
+
+const lengthFiles = [
+  'config.json',
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+  'added_tokens.json',
+];
+
+/** What lengths depend on: the limit, and the content of the files that say what a token is. */
+export async function lengthInputs({ model, finetune, data, trainer }: Config): Promise<Record<string, unknown>> {
+  const files: Record<string, string> = {};
+  for (const name of lengthFiles) {
+    const file = join(model.path, name);
+    if (await fileExists(file)) files[name] = await hashFile(file);
+  }
+  const { maximumTokens, tooLong } = finetune;
+  return { files, trainer, maximumTokens, tooLong, format: data.format };
+}
+
+/**
+ * Rejects samples that the trainer would cut (`finetune.maximumTokens`). An explanation may be cut, as in the reference
+ * system, unless `finetune.tooLong` is `error`.
+ *
+ * @throws InputError naming what of the model's config or tokenizer is missing or not supported
+ */
+export async function lengthCheck(config: Config): Promise<LengthCheck> {
+  const { maximumTokens, tooLong } = config.finetune;
+  const tokensBeyond = await limitOf(config);
+  const explains = config.data.format === 'QMAE' && tooLong === 'error';
+  return async ({ question, choices, correctChoiceIndex, explanation }) => {
+    const answer = explains
+      ? answerQmae(choices, correctChoiceIndex, [explanation])
+      : answerQma(choices, correctChoiceIndex);
+    const beyond = await tokensBeyond(listedQuestion(question, choices), answer);
+    if (beyond <= 0) return undefined;
+    return {
+      reason: 'too_long',
+      detail: `${maximumTokens + beyond} tokens; finetune.maximumTokens is ${maximumTokens}`,
+    };
+  };
+}
+
+/** How many tokens of a question and its answer are beyond the limit, as the trainer counts them; 0 or less for none. */
+type Limit = (question: string, answer: string) => Promise<number>;
+
+async function limitOf(config: Config): Promise<Limit> {
+  const { path: directory } = config.model;
+  const { maximumTokens } = config.finetune;
+  if (!(await isBuiltInFamily(config))) return templateLimit(directory, maximumTokens);
+  const model = { directory, config: await readModelConfig(directory) };
+  const settings = promptSettings(model, await loadTokenizer(directory));
+  return async (question, answer) => {
+    const turn = questionTurn(settings.form, question, { withImage: true });
+    return (await trainingSequence(turn, answer, { ...settings, maximumTokens })).cut;
+  };
+}
+
+/** More than the chat templates of known models put between a question and its answer, and behind it. */
+const tokensOfTemplate = 16;
+
+/**
+ * For models with a chat template of their own (`trainer: torchrun`), which only Python renders: question and answer, and
+ * as many tokens as templates take. So what is kept is never cut, and of two samples near the limit one may be lost. A model
+ * without `tokenizer.json` has its tokenizer made by Python too: nothing is rejected.
+ */
+async function templateLimit(directory: string, maximumTokens: number): Promise<Limit> {
+  if (!(await fileExists(join(directory, 'tokenizer.json')))) return async () => 0;
+  const { encode } = await loadTokenizer(directory);
+  return async (question, answer) => {
+    const [asked, answered] = await Promise.all([encode(question.trim()), encode(answer)]);
+    return asked.length + answered.length + tokensOfTemplate - maximumTokens;
+  };
+}
+
+/** Request id → why its sample is too long. */
+export async function findTooLong(
+  answers: readonly AnswerToRefine[],
+  check: LengthCheck,
+): Promise<Map<string, Rejection>> {
+  const found = await Promise.all(
+    answers.map(async (answer) => {
+      const parsed = readAnswer(answer);
+      const rejection = isRejection(parsed) ? undefined : await check(parsed);
+      return rejection ? [[answer.request_id, rejection] as const] : [];
+    }),
+  );
+  return new Map(found.flat());
+}
+
+/**
+ * The samples, but where one is too long after its choices were shuffled, which may take a token more, as the teacher wrote
+ * it.
+ */
+export async function fittingSamples(samples: readonly EngineSample[], check: LengthCheck): Promise<EngineSample[]> {
+  return Promise.all(
+    samples.map(async (sample) => {
+      const { question, choices, correct_choice_idx: correctChoiceIndex, rationales } = sample;
+      const [explanation = ''] = rationales;
+      const shuffled = { question, choices: choices as ParsedAnswer['choices'], correctChoiceIndex, explanation };
+      if ((await check(shuffled)) === undefined) return sample;
+      const written = readAnswer(sample);
+      return isRejection(written) ? sample : engineSample(sample, written);
+    }),
+  );
+}
