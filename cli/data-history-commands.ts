@@ -71,12 +71,14 @@ export function addDataHistoryCommands(data: Command): void {
       ) => {
         const { config, runRoot } = await openRun(file, options);
         const { exportVersion } = await import('../src/datasets/export-version.ts');
+        const { poolFolder } = await import('../src/round/dataset-paths.ts');
         const path = config.data.images.train;
         const files = await exportVersion(options.format, {
           runRoot,
           version: await findVersion(runRoot, name ?? 'latest'),
           output: options.output,
-          images: { path, folder: join(config.data.root, path) },
+          images: { path, folder: poolFolder(config) },
+          exif: config.data.exif,
           answerFormat: config.data.format,
           embedImages: options.images,
         });

@@ -4,9 +4,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, WorkflowUpdateFailedError } from '@temporalio/client';
 import { readJsonLines } from '../../src/core/read-json.ts';
-import { aokvqaImagePath } from '../../src/datasets/aokvqa.ts';
 import { type PromptSample, promptSampleSchema } from '../../src/generation/prompt-optimization/prompt-samples.ts';
-import { poolImages } from '../../src/round/dataset-paths.ts';
+import { poolFolder } from '../../src/round/dataset-paths.ts';
 import { readFrozenConfig } from '../../src/round/frozen-config.ts';
 import type {
   PromptDecision,
@@ -47,13 +46,11 @@ export function openReview(client: Client, workflowId: string): Review {
 
   async function samples({ current, directory }: PromptProgress): Promise<ReviewedSample[]> {
     if (current === undefined || directory === undefined) return [];
-    const images = poolImages(await readFrozenConfig(directory));
+    const images = poolFolder(await readFrozenConfig(directory));
     const all = await readJsonLines(current.samplesFile, promptSampleSchema);
     const byId = new Map(all.map((sample) => [sample.id, sample]));
-    return current.samples.flatMap(({ id }) => {
-      const sample = byId.get(id);
-      return sample ? [{ ...sample, image: aokvqaImagePath(images, sample.image_id) }] : [];
-    });
+    const shown = current.samples.flatMap(({ id }) => byId.get(id) ?? []);
+    return Promise.all(shown.map(async (sample) => ({ ...sample, image: await images.fileOf(sample.image_id) })));
   }
 
   return {

@@ -1,6 +1,6 @@
-import { join } from 'node:path';
 import { z } from 'zod';
 import { InputError } from '../core/input-error.ts';
+import type { ImageFolder } from './image-folder.ts';
 import { layoutName, readLayout } from './known-layouts.ts';
 import { checkCorrectChoice, choicesSchema, streamQuestions, trainingQuestionSchema } from './question-records.ts';
 import type { QuestionRecord, TrainDataset } from './train-dataset.ts';
@@ -82,11 +82,6 @@ export async function readAskedAokvqa(file: string): Promise<AskedAokvqaQuestion
   return questions;
 }
 
-/** The image file of a COCO 2017 image id: twelve digits. */
-export function aokvqaImagePath(imageFolder: string, imageId: number): string {
-  return join(imageFolder, `${String(imageId).padStart(12, '0')}.jpg`);
-}
-
 /** Path under the data root → how to download A-OKVQA's files. */
 export const aokvqaDownloads: Readonly<Record<string, string>> = {
   'A-OKVQA': 'Download aokvqa_v1p0.tar.gz from github.com/allenai/aokvqa and unpack it in A-OKVQA',
@@ -104,21 +99,21 @@ export const aokvqaTrain: TrainDataset = {
 
   async *read({ name, path, images }, onLeftOut) {
     for await (const { index, record } of streamQuestions(path, aokvqaTrainSchema, onLeftOut)) {
-      yield { id: record.question_id ?? `${name}-${index}`, ...questionRecord(record, images) };
+      yield { id: record.question_id ?? `${name}-${index}`, ...(await questionRecord(record, images)) };
     }
   },
 };
 
 /** A question as training data, in A-OKVQA's fields, which generated samples share. */
-export function questionRecord(
+export async function questionRecord(
   question: Pick<
     AokvqaQuestion,
     'image_id' | 'question' | 'choices' | 'correct_choice_idx' | 'rationales' | 'question_type'
   >,
-  imageFolder: string,
-): Omit<QuestionRecord, 'id'> {
+  images: ImageFolder,
+): Promise<Omit<QuestionRecord, 'id'>> {
   return {
-    image: aokvqaImagePath(imageFolder, question.image_id),
+    image: await images.fileOf(question.image_id),
     question: question.question,
     choices: question.choices,
     correct: question.correct_choice_idx,

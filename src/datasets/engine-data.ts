@@ -62,7 +62,7 @@ export const gptvqa: TrainDataset = {
 
   async *read({ name, path, images }, onLeftOut) {
     for await (const { index, record } of streamQuestions(path, trainingQuestionSchema, onLeftOut)) {
-      yield { id: `${name}-${index}`, ...questionRecord(record, images) };
+      yield { id: `${name}-${index}`, ...(await questionRecord(record, images)) };
     }
   },
 };

@@ -1,10 +1,9 @@
 import { createWriteStream } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { InputError } from '../core/input-error.ts';
 import { StorageError } from '../core/write-file.ts';
-import { aokvqaImagePath } from './aokvqa.ts';
 import { samplesAt } from './compare-versions.ts';
 import type { EngineSample } from './engine-data.ts';
 import type { ExportInput } from './export-parquet.ts';
@@ -26,8 +25,8 @@ const REQUEST_WITH_REASON = "Answer with the option's letter from the given choi
 
 /** A sample in the form that A-OKVQA has in LLaVA-1.5's mixture: a line per choice, the letter as the answer. */
 function llavaSample(
-  { image_id, question, choices, correct_choice_idx, rationales }: EngineSample,
-  options: { id: string; images: string; answerFormat: 'QMA' | 'QMAE' },
+  { question, choices, correct_choice_idx, rationales }: EngineSample,
+  options: { id: string; image: string; answerFormat: 'QMA' | 'QMAE' },
 ): LlavaSample {
   const reason = options.answerFormat === 'QMAE' ? (rationales[0] ?? '').replace(/^Explanations?:\s*/i, '') : '';
   const lines = choices.map((choice, index) => `${letterOf(index)}. ${choice}`);
@@ -44,7 +43,7 @@ function llavaSample(
   }
   return {
     id: options.id,
-    image: aokvqaImagePath(options.images, image_id),
+    image: options.image,
     conversations: [
       {
         from: 'human',
@@ -82,7 +81,8 @@ export async function writeLlavaFile(
   async function* conversations() {
     let index = 0;
     for await (const sample of samplesAt(runRoot, version)) {
-      yield llavaSample(sample, { id: `${version.id.slice(0, 12)}-${index}`, images: images.path, answerFormat });
+      const image = join(images.path, relative(images.folder.path, await images.folder.fileOf(sample.image_id)));
+      yield llavaSample(sample, { id: `${version.id.slice(0, 12)}-${index}`, image, answerFormat });
       index += 1;
     }
   }

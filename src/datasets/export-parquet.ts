@@ -1,10 +1,11 @@
-import { access, mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
-import { InputError } from '../core/input-error.ts';
-import { writeFileAtomically } from '../core/write-file.ts';
-import { aokvqaImagePath } from './aokvqa.ts';
+import type { ExifMode } from '../core/images/image-kind.ts';
+import { portableImage } from '../core/images/open-image.ts';
+import { writeFileAtomically, writeJsonLines } from '../core/write-file.ts';
 import { datasetCard } from './dataset-card.ts';
+import type { ImageFolder } from './image-folder.ts';
 import { type DatasetVersion, lineageOf, versionObject } from './versions.ts';
 
 /** Which data to export, and how. */
@@ -15,11 +16,13 @@ export interface ExportInput {
   /** A folder that does not exist yet, or is empty. */
   output: string;
   /** Where the images are: the folder, and its path under the data root. */
-  images: { folder: string; path: string };
+  images: { folder: ImageFolder; path: string };
   /** QMAE answers with the explanation, QMA without. */
   answerFormat: 'QMA' | 'QMAE';
   /** Puts the images themselves into Parquet files. */
   embedImages?: boolean;
+  /** How the images are opened that readers would see in different ways; default apply. */
+  exif?: ExifMode;
 }
 
 /** Images have about 160 KB each: shards of about a third of a gigabyte. */
@@ -83,32 +86,63 @@ async function readSamples(connection: DuckDBConnection, { runRoot, version }: E
 
 async function writeShard(
   connection: DuckDBConnection,
-  { images, embedImages }: ExportInput,
+  input: ExportInput,
   file: string,
   [from, to]: [number, number],
 ): Promise<void> {
   const rows = `samples WHERE row >= ${from} AND row < ${to}`;
   const columns = 'image_id, round, question_type, question, choices, correct_choice_idx, rationales, raw_instructions';
-  const name = "lpad(image_id::VARCHAR, 12, '0') || '.jpg'";
-  const source = embedImages
-    ? `SELECT {'bytes': content, 'path': ${name}} AS image, ${columns}
-       FROM (SELECT * FROM ${rows})
-       JOIN read_blob([${(await imageFiles(connection, rows, images.folder)).map(text).join(', ')}])
-         ON parse_filename(filename) = ${name} ORDER BY row`
-    : `SELECT ${text(`${images.path}/`)} || ${name} AS image_file, ${columns} FROM ${rows} ORDER BY row`;
-  await connection.run(`COPY (${source}) TO ${text(file)} (FORMAT parquet, COMPRESSION zstd)`);
+  const folder = `${file}.images`;
+  await mkdir(folder);
+  try {
+    const names = await imageNames(connection, rows, input, folder);
+    const source = input.embedImages
+      ? `SELECT {'bytes': content, 'path': name} AS image, ${columns}
+         FROM (SELECT * FROM ${rows}) JOIN image_files USING (image_id)
+         JOIN read_blob([${names.map(({ file }) => text(file)).join(', ')}]) ON filename = file ORDER BY row`
+      : `SELECT ${text(`${input.images.path}/`)} || name AS image_file, ${columns}
+         FROM (SELECT * FROM ${rows}) JOIN image_files USING (image_id) ORDER BY row`;
+    await connection.run(`COPY (${source}) TO ${text(file)} (FORMAT parquet, COMPRESSION zstd)`);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 }
 
-async function imageFiles(connection: DuckDBConnection, rows: string, folder: string): Promise<string[]> {
+interface ImageName {
+  image_id: number;
+  /** Relative to the folder of the images. */
+  name: string;
+  file: string;
+}
+
+/** The images of the rows, also as the table `image_files`. */
+async function imageNames(
+  connection: DuckDBConnection,
+  rows: string,
+  { images, embedImages, exif }: ExportInput,
+  temporary: string,
+): Promise<ImageName[]> {
   const ids = (await connection.runAndReadAll(`SELECT DISTINCT image_id FROM ${rows} ORDER BY image_id`)).getRows();
-  const files = ids.map(([id]) => aokvqaImagePath(folder, Number(id)));
-  for (const file of files) {
-    await access(file).catch((cause) => {
-      const remedy = 'Check data.images.train, or export without the images';
-      throw new InputError({ file, problem: 'no such image', remedy }, { cause });
-    });
+  const names: ImageName[] = [];
+  for (const image_id of ids.map(([id]) => Number(id))) {
+    const file = await images.folder.fileOf(image_id);
+    const found = { image_id, name: relative(images.folder.path, file), file };
+    names.push(embedImages ? await readableByAll(found, temporary, exif) : found);
   }
-  return files;
+  const list = join(temporary, 'names.jsonl');
+  await writeJsonLines(list, names);
+  await connection.run(`CREATE OR REPLACE TEMP TABLE image_files AS SELECT * FROM read_json(${text(list)},
+    format = 'newline_delimited', columns = {image_id: 'BIGINT', name: 'VARCHAR', file: 'VARCHAR'})`);
+  return names;
+}
+
+/** The image itself, or a copy of it that every reader opens alike; one whose name is a pattern to DuckDB is copied too. */
+async function readableByAll(image: ImageName, folder: string, exif: ExifMode | undefined): Promise<ImageName> {
+  const { kind, content, isCopy } = await portableImage(image.file, { exif });
+  if (!isCopy && !/[*?[\]{}]/.test(image.file)) return image;
+  const file = join(folder, `${image.image_id}.${kind}`);
+  await writeFile(file, content);
+  return { ...image, name: isCopy ? `${image.name}.${kind}` : image.name, file };
 }
 
 /** A text in SQL. */

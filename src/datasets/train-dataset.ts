@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { ImageFolder } from './image-folder.ts';
 import { answerQma, answerQmae, listedQuestion } from './question-text.ts';
 
 /** Must be raised whenever the same file gives other samples: rounds are then trained again. */
@@ -30,7 +31,7 @@ export interface TrainSource {
   /** The file or folder. */
   path: string;
   /** The folder of its images, for datasets that have none of their own. */
-  images: string;
+  images: ImageFolder;
 }
 
 interface RecordPlace {

@@ -12,11 +12,12 @@ export const badCaseSchema = z.object({
   question_type: z.string(),
   prompt: z.string().describe('The question as the teacher sees it among the in-context examples'),
   image_path: z.string().describe('With the folder of images before it'),
+  image_id: z.int().nonnegative().optional().describe("COCO's"),
 });
 
 export const evaluatedQuestionSchema = badCaseSchema.extend({
   question_id: z.string(),
-  image_id: z.number().int(),
+  image_id: z.int().nonnegative(),
   model_choice_idx: z.number().int().nonnegative(),
   losses: z.array(z.number()).describe('The mean loss of each choice'),
 });

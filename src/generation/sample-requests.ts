@@ -33,6 +33,8 @@ export interface BadCaseExample {
   prompt: string;
   /** Such as `val2017/000000370270.jpg`. */
   image_path: string;
+  /** COCO's; files of the reference system have it in the path alone. */
+  image_id?: number | undefined;
 }
 
 /** The requests of a round. */
@@ -155,6 +157,7 @@ function questionTypeDrawer(
 
 /** The COCO id of a bad case's image. @throws Error when its path names none */
 export function imageIdOf(badCase: BadCaseExample): number {
+  if (badCase.image_id !== undefined) return badCase.image_id;
   const digits = /(\d+)\.[a-z]+$/i.exec(badCase.image_path)?.[1];
   if (digits === undefined) {
     throw new Error(`Bad case ${badCase.idx}: ${badCase.image_path} does not name a COCO image`);

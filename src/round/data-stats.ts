@@ -6,6 +6,7 @@ import type { Config } from '../config/schema.ts';
 import { InputError } from '../core/input-error.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
 import { questionRecord, readAokvqa } from '../datasets/aokvqa.ts';
+import type { ImageFolder } from '../datasets/image-folder.ts';
 import { letterOf } from '../datasets/question-text.ts';
 import { type TrainRecord, trainingSample } from '../datasets/train-dataset.ts';
 import { versionHistory, versionObject } from '../datasets/versions.ts';
@@ -117,9 +118,9 @@ function located({ dataset, ...source }: LocatedDataset): Dataset {
   return { name: source.name, records: (onLeftOut) => dataset.read(source, onLeftOut) };
 }
 
-async function* questionsOf(file: string, images: string, limit?: number): AsyncGenerator<TrainRecord> {
+async function* questionsOf(file: string, images: ImageFolder, limit?: number): AsyncGenerator<TrainRecord> {
   const questions = (await readAokvqa(file)).slice(0, limit);
-  for (const question of questions) yield { id: question.question_id, ...questionRecord(question, images) };
+  for (const question of questions) yield { id: question.question_id, ...(await questionRecord(question, images)) };
 }
 
 const EXAMPLES_OF_A_TYPE = 2;

@@ -1,24 +1,27 @@
 import { join } from 'node:path';
 import type { Config } from '../config/schema.ts';
+import { fileExists } from '../core/files.ts';
 import { portableImage } from '../core/images/open-image.ts';
 import type { CocoIndex } from '../datasets/coco.ts';
 import { withCoco } from '../datasets/coco-index.ts';
+import { type ImageFolder, imageFolder } from '../datasets/image-folder.ts';
 
 export type Split = 'validation' | 'test';
 
 /** The question file of a split and the folder of its images. */
 export interface QuestionSet {
   file: string;
-  images: string;
+  images: ImageFolder;
   limit?: number;
 }
 
 /** Where a split's questions and images are, or undefined when the config has no such split. */
-export function questionSet({ data }: Config, split: Split): QuestionSet | undefined {
+export function questionSet(config: Config, split: Split): QuestionSet | undefined {
+  const { data } = config;
   const set = data[split];
   if (set === undefined) return undefined;
   const images = split === 'test' ? (data.images.test ?? data.images.validation) : data.images.validation;
-  return { file: join(data.root, set.file), images: join(data.root, images), limit: set.limit };
+  return { file: join(data.root, set.file), images: imagesIn(config, images), limit: set.limit };
 }
 
 /** The splits that the config has. */
@@ -34,9 +37,23 @@ export function poolAnnotations({ data }: Config): { instances: string; captions
   };
 }
 
-/** The folder of the pool's images. */
-export function poolImages({ data }: Config): string {
-  return join(data.root, data.images.train);
+/** The pool's images. */
+export function poolFolder(config: Config): ImageFolder {
+  return imagesIn(config, config.data.images.train);
+}
+
+/** The images in a folder under the data root. Those of the pool's folder have the names that its annotations give them. */
+export function imagesIn(config: Config, folder: string): ImageFolder {
+  const { root, images } = config.data;
+  const path = join(root, folder);
+  return path === join(root, images.train) ? imageFolder(path, () => annotatedNames(config)) : imageFolder(path);
+}
+
+/** A machine that only trains or scores may lack the annotations; names are then those in the folder. */
+async function annotatedNames(config: Config): Promise<Map<number, string>> {
+  const { instances, captions } = poolAnnotations(config);
+  if (!(await fileExists(instances)) || !(await fileExists(captions))) return new Map();
+  return withPool(config, async (coco) => new Map((await coco.list()).map(({ id, fileName }) => [id, fileName])));
 }
 
 /**
@@ -50,7 +67,7 @@ export function withPool<R>(config: Config, work: (coco: CocoIndex) => Promise<R
 
 /** An image of the pool as a data URL. @throws InputError when its file is missing */
 export async function poolImageUrl(config: Config, fileName: string): Promise<string> {
-  const file = join(poolImages(config), fileName);
+  const file = join(poolFolder(config).path, fileName);
   const { kind, content } = await portableImage(file, { exif: config.data.exif });
   return `data:image/${kind};base64,${content.toString('base64')}`;
 }

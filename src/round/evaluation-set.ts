@@ -1,18 +1,17 @@
 /**
  * The questions and images of all evaluations, for the check that nothing of them is trained on.
  */
+import { stat } from 'node:fs/promises';
 import limitConcurrency from 'p-limit';
 import type { Config } from '../config/schema.ts';
-import { fileExists } from '../core/files.ts';
-import { hashBytes } from '../core/hash.ts';
-import { withImageFile } from '../core/images/read-image-file.ts';
+import { hashFile } from '../core/hash.ts';
 import { hashInputFile } from '../core/read-json.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
-import { aokvqaImagePath, readAokvqa } from '../datasets/aokvqa.ts';
+import { readAokvqa } from '../datasets/aokvqa.ts';
 import { benchmarkOf } from '../evaluation/benchmarks/index.ts';
 import { questionText } from '../generation/duplicates.ts';
 import { leakFinder } from '../generation/leaks.ts';
-import { configuredSplits, poolImages, type QuestionSet, questionSet } from './dataset-paths.ts';
+import { configuredSplits, poolFolder, type QuestionSet, questionSet } from './dataset-paths.ts';
 import { type EvaluationSet, evaluationSets, extractedImagesFolder, readEvaluationSet } from './evaluation-sets.ts';
 import type { StepContext } from './step-context.ts';
 
@@ -62,7 +61,9 @@ export async function leakFinderOf(
     }
   }
   const evaluated = await hashesOf([...images], signal);
-  const pool = new Map([...new Set(imageIds)].map((id) => [aokvqaImagePath(poolImages(config), id), id]));
+  const folder = poolFolder(config);
+  const pool = new Map<string, number>();
+  for (const id of new Set(imageIds)) pool.set(await folder.fileOf(id), id);
   const hashes = await hashesOf([...pool.keys()], signal);
   const hashOfImage = new Map([...hashes].map(([file, hash]) => [pool.get(file) as number, hash]));
   const { evaluationSimilarity } = config.refine;
@@ -93,7 +94,12 @@ async function hashesOf(files: readonly string[], signal: AbortSignal): Promise<
     files.map((file) =>
       limit(async () => {
         signal.throwIfAborted();
-        if (await fileExists(file)) hashes.set(file, await withImageFile(file, hashBytes));
+        // A pipe or a device would never end.
+        const isFile = await stat(file).then(
+          (facts) => facts.isFile(),
+          () => false,
+        );
+        if (isFile) hashes.set(file, await hashFile(file));
       }),
     ),
   );

@@ -6,10 +6,10 @@ import type { Config } from '../config/schema.ts';
 import { hashValue } from '../core/hash.ts';
 import { InputError } from '../core/input-error.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
-import type { AnswerMode, BenchmarkQuestion, PromptName } from '../evaluation/benchmarks/benchmark.ts';
+import type { AnswerMode, BenchmarkQuestion, BenchmarkSource, PromptName } from '../evaluation/benchmarks/benchmark.ts';
 import { type BenchmarkName, benchmarkOf } from '../evaluation/benchmarks/index.ts';
 import type { EvaluationQuestion } from '../trainer/protocol.ts';
-import { configuredSplits, type QuestionSet, questionSet } from './dataset-paths.ts';
+import { configuredSplits, imagesIn, type QuestionSet, questionSet } from './dataset-paths.ts';
 import { extractedImagesName } from './store-rules.ts';
 
 export interface EvaluationSet {
@@ -18,6 +18,8 @@ export interface EvaluationSet {
   benchmark: BenchmarkName;
   file: string;
   images?: string | undefined;
+  /** Where the image of an id is, if not by the names in the folder. */
+  imageFile?: BenchmarkSource['imageFile'];
   limit?: number | undefined;
   /** Without images. */
   blind: boolean;
@@ -54,7 +56,17 @@ export function configuredSets(config: Config): EvaluationSet[] {
   const splits = configuredSplits(config).map((name): EvaluationSet => {
     const { file, images, limit } = questionSet(config, name) as QuestionSet;
     const answerMode = config.evaluate.directAnswers === 'generated' ? 'generated' : 'ranked';
-    return { name, benchmark: 'aokvqa', file, images, limit, blind: false, answerMode, answersRequired: true };
+    return {
+      name,
+      benchmark: 'aokvqa',
+      file,
+      images: images.path,
+      imageFile: images.fileOf,
+      limit,
+      blind: false,
+      answerMode,
+      answersRequired: true,
+    };
   });
   const named = config.evaluate.benchmarks.map(
     ({ benchmark, name, file, images, limit, blind, answers, prompt }): EvaluationSet => ({
@@ -62,6 +74,7 @@ export function configuredSets(config: Config): EvaluationSet[] {
       benchmark,
       file: join(root, file),
       images: images === undefined ? undefined : join(root, images),
+      imageFile: images === undefined ? undefined : imagesIn(config, images).fileOf,
       limit,
       blind,
       answerMode: answers ?? benchmarkOf(benchmark).answerModes[0],

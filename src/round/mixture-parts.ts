@@ -8,7 +8,7 @@ import { gptvqa } from '../datasets/engine-data.ts';
 import { type TrainDataset, type TrainingSample, type TrainSource, trainingSample } from '../datasets/train-dataset.ts';
 import { trainDatasets } from '../datasets/train-datasets.ts';
 import type { GeneratedData } from './append/generated-data.ts';
-import { poolImages } from './dataset-paths.ts';
+import { imagesIn, poolFolder } from './dataset-paths.ts';
 
 export interface MixturePart {
   name: string;
@@ -50,13 +50,13 @@ export function baseDataset(config: Config, part: Config['data']['train'][number
   const { root } = config.data;
   const dataset = trainDatasets[part.dataset];
   const path = join(root, part.file ?? dataset.defaultPath ?? '');
-  const images = part.images === undefined ? poolImages(config) : join(root, part.images);
+  const images = imagesIn(config, part.images ?? config.data.images.train);
   return { dataset, name: dataset.nameOf?.(path) ?? part.dataset, path, images };
 }
 
 /** Generated samples, which are about images of the pool. */
 export function generatedDataset(config: Config, name: string, path: string): LocatedDataset {
-  return { dataset: gptvqa, name, path, images: poolImages(config) };
+  return { dataset: gptvqa, name, path, images: poolFolder(config) };
 }
 
 async function* samplesOf(

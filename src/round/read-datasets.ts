@@ -12,7 +12,7 @@ import { readQuestionTypes } from '../generation/question-types.ts';
 import { imagesInPool } from '../generation/sample-requests.ts';
 import { readPromptTemplate } from '../teacher/prompt-template.ts';
 import { type DataProblem, pathUnder, problemOf } from './data-problem.ts';
-import { poolImages, withPool } from './dataset-paths.ts';
+import { poolFolder, withPool } from './dataset-paths.ts';
 import { configuredSets, type EvaluationSet } from './evaluation-sets.ts';
 import { baseDataset } from './mixture-parts.ts';
 
@@ -94,7 +94,7 @@ export async function readDatasets(
   await attempt(() =>
     withPool(config, async (coco) => {
       for (const { fileName, width, height } of imagesInPool(await coco.list(), config.sampling)) {
-        use({ file: join(poolImages(config), fileName), width, height });
+        use({ file: join(poolFolder(config).path, fileName), width, height });
       }
     }),
   );

@@ -2,7 +2,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { InputError } from '../../src/core/input-error.ts';
-import { aokvqaImagePath, aokvqaTrain, readAokvqa } from '../../src/datasets/aokvqa.ts';
+import { aokvqaTrain, readAokvqa } from '../../src/datasets/aokvqa.ts';
+import { imageFolder } from '../../src/datasets/image-folder.ts';
 import { noSharedFiles, sharedFile } from '../helpers/shared-files.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
@@ -108,13 +109,9 @@ describe('as training data', () => {
     ]);
     const reasons: string[] = [];
     const records = [];
-    const source = { name: 'aokvqa', path, images: '/images' };
+    const source = { name: 'aokvqa', path, images: imageFolder('/images') };
     for await (const record of aokvqaTrain.read(source, (reason) => reasons.push(reason))) records.push(record);
     expect(records).toMatchObject([{ id: 'aokvqa-2', question: text, choices }]);
     expect(reasons).toEqual(['a choice is empty', 'the explanation mentions a description']);
   });
-});
-
-it('an image path has twelve digits, as COCO 2017 names its files', () => {
-  expect(aokvqaImagePath('/data/val2017', 461751)).toBe('/data/val2017/000000461751.jpg');
 });

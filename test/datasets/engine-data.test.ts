@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { writeJson } from '../../src/core/write-file.ts';
 import { gptvqa, readEngineData } from '../../src/datasets/engine-data.ts';
+import { imageFolder } from '../../src/datasets/image-folder.ts';
 import { noSharedFiles, sharedFile } from '../helpers/shared-files.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
@@ -75,7 +76,11 @@ describe('records of other data engines, taken and left out as by the reference 
 
   it('a dataset for training leaves out the same, and numbers the others by their places', async () => {
     const records = [];
-    const source = { name: 'DataEngine_round1_data', path: fileOf('engine_empty_choice.json'), images: '/images' };
+    const source = {
+      name: 'DataEngine_round1_data',
+      path: fileOf('engine_empty_choice.json'),
+      images: imageFolder('/images'),
+    };
     for await (const record of gptvqa.read(source)) records.push(record);
     expect(records).toMatchObject([{ id: 'DataEngine_round1_data-1', image: '/images/000000550113.jpg' }]);
   });

@@ -6,6 +6,7 @@ import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { readEngineData } from '../../src/datasets/engine-data.ts';
 import { type ExportFormat, exportVersion } from '../../src/datasets/export-version.ts';
+import { imageFolder } from '../../src/datasets/image-folder.ts';
 import { engineSample, versionedRun } from './versioned-run.ts';
 
 const run = promisify(execFile);
@@ -30,7 +31,7 @@ async function exported(format: ExportFormat, changes: { embedImages?: boolean; 
     await writeFile(join(folder, `${String(id).padStart(12, '0')}.jpg`), await image.jpeg().toBuffer());
   }
   const output = join(runRoot, 'out');
-  const images = { folder, path: 'COCO2017/train2017' };
+  const images = { folder: imageFolder(folder), path: 'COCO2017/train2017' };
   const files = await exportVersion(format, { runRoot, version, output, images, answerFormat: 'QMA', ...changes });
   return { output, files };
 }
@@ -70,7 +71,7 @@ describe('exportVersion', () => {
     const { runRoot, append } = await versionedRun();
     const { version } = await append(1, round1);
     const input = { runRoot, version, output: join(runRoot, 'out'), answerFormat: 'QMA' as const, embedImages: true };
-    const images = { folder: '/nowhere', path: 'x' };
+    const images = { folder: imageFolder('/nowhere'), path: 'x' };
     await expect(exportVersion('parquet', { ...input, images })).rejects.toThrow('/nowhere/000000000001.jpg: no such');
   });
 });

@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { writeJson } from '../../src/core/write-file.ts';
+import { imageFolder } from '../../src/datasets/image-folder.ts';
 import { type TrainRecord, trainingSample } from '../../src/datasets/train-dataset.ts';
 import { trainDatasets } from '../../src/datasets/train-datasets.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
@@ -34,7 +35,7 @@ describe('the train datasets', () => {
     const path = join(await temporaryFolder(), 'train.json');
     const rest = { split: 'train', question_id: 'q1', direct_answers: [], difficult_direct_answer: false };
     await writeJson(path, [{ ...question, ...rest }]);
-    const records = await all(trainDatasets.aokvqa.read({ name: 'aokvqa', path, images: '/images' }));
+    const records = await all(trainDatasets.aokvqa.read({ name: 'aokvqa', path, images: imageFolder('/images') }));
     expect(records).toEqual([{ id: 'q1', ...asRecord }]);
   });
 
@@ -43,7 +44,7 @@ describe('the train datasets', () => {
     await mkdir(join(path, 'image'));
     await writeJson(join(path, 'filter_cap.json'), { annotations: [{ image_id: '2', caption: 'A view.' }] });
     const { read, contentFile } = trainDatasets.cc_sbu_align;
-    expect(await all(read({ name: 'cc_sbu_align', path, images: '/images' }))).toEqual([
+    expect(await all(read({ name: 'cc_sbu_align', path, images: imageFolder('/images') }))).toEqual([
       {
         id: 'cc_sbu_align-2',
         image: join(path, 'image', '2.jpg'),
@@ -62,7 +63,7 @@ describe('the train datasets', () => {
     );
     const { read, nameOf } = trainDatasets.gptvqa;
     expect(nameOf?.(path)).toBe('DataEngine_round1_data');
-    expect(await all(read({ name: 'round1', path, images: '/images' }))).toEqual([
+    expect(await all(read({ name: 'round1', path, images: imageFolder('/images') }))).toEqual([
       { id: 'round1-0', ...asRecord },
       { id: 'round1-1', ...asRecord },
     ]);

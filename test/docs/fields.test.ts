@@ -6,6 +6,7 @@ import { writeJson } from '../../src/core/write-file.ts';
 import { readAokvqa } from '../../src/datasets/aokvqa.ts';
 import { readCcSbuAlign } from '../../src/datasets/cc-sbu-align.ts';
 import { gptvqa, readEngineData } from '../../src/datasets/engine-data.ts';
+import { imageFolder } from '../../src/datasets/image-folder.ts';
 import { withFieldTables } from '../../src/round/describe-formats.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { readPages } from './pages.ts';
@@ -33,7 +34,7 @@ const records = async (name: string): Promise<object[]> => JSON.parse(await read
 
 async function readTrainingData(path: string): Promise<unknown[]> {
   const list = [];
-  for await (const record of gptvqa.read({ name: 'base', path, images: '/images' })) list.push(record);
+  for await (const record of gptvqa.read({ name: 'base', path, images: imageFolder('/images') })) list.push(record);
   return list;
 }
 

@@ -9,7 +9,7 @@ import { type QuestionRecord, skewedQuestions } from '../../demo/scenes/question
 import { readJsonLines } from '../../src/core/read-json.ts';
 import { seededRandom } from '../../src/core/seeded-random.ts';
 import { writeJson, writeJsonLines } from '../../src/core/write-file.ts';
-import { aokvqaImagePath } from '../../src/datasets/aokvqa.ts';
+import { imageFolder } from '../../src/datasets/image-folder.ts';
 import { writeMixture } from '../../src/datasets/mixture.ts';
 import { ANSWER_START, answerQma, answerStem, listedQuestion } from '../../src/datasets/question-text.ts';
 import { type TrainingSample, trainingSampleSchema } from '../../src/datasets/train-dataset.ts';
@@ -150,17 +150,14 @@ export async function writeTinyQuestions(folder: string, count = 12): Promise<Ti
   await writeImages(images, scenes, { seen: new Set() });
   await writeJson(file, questions);
   const asked = path.join(folder, 'asked.jsonl');
-  await writeAsked(
-    asked,
-    questions.map((record) => askedQuestion(record, images)),
-  );
+  await writeAsked(asked, await Promise.all(questions.map((record) => askedQuestion(record, images))));
   return { file, images, questions, asked };
 }
 
-function askedQuestion(record: QuestionRecord, images: string): EvaluationQuestion {
+async function askedQuestion(record: QuestionRecord, images: string): Promise<EvaluationQuestion> {
   return {
     question_id: record.question_id,
-    image: aokvqaImagePath(images, record.image_id),
+    image: await imageFolder(images).fileOf(record.image_id),
     question: listedQuestion(record.question, record.choices),
     answerStart: ANSWER_START,
     answers: record.choices.map((_, index) => answerStem(record.choices, index)),

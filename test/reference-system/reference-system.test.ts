@@ -9,6 +9,7 @@ import { writeJsonLines } from '../../src/core/write-file.ts';
 import { aokvqaTrain } from '../../src/datasets/aokvqa.ts';
 import { gptvqa } from '../../src/datasets/engine-data.ts';
 import { exportVersion } from '../../src/datasets/export-version.ts';
+import { imageFolder } from '../../src/datasets/image-folder.ts';
 import { type AnswerFormat, type TrainingSample, trainingSample } from '../../src/datasets/train-dataset.ts';
 import { aokvqa } from '../../src/evaluation/benchmarks/aokvqa.ts';
 import { isRejection } from '../../src/generation/filters.ts';
@@ -44,7 +45,7 @@ async function exportedRound(): Promise<string> {
   const answers = (await Promise.all(rawAnswerFiles.map(rawAnswers))).flat();
   const { version } = await append(1, refineAnswers({ answers, earlierSamples: [], seed: 1 }).samples);
   const output = join(runRoot, 'export');
-  const images = { folder: '/images', path: 'COCO2017/train2017' };
+  const images = { folder: imageFolder('/images'), path: 'COCO2017/train2017' };
   await exportVersion('reference', { runRoot, version, output, images, answerFormat: 'QMA' });
   return join(output, 'gptvqa', 'DataEngine_round1_data.json');
 }
@@ -56,7 +57,7 @@ interface ReferenceSample {
 }
 
 describe('training data', () => {
-  const images = '/data/train2017';
+  const images = imageFolder('/data/train2017');
   const formats = { QMA: 'QM-A', QMAE: 'QM-AE' } as const;
 
   async function samplesOf(file: string, format: AnswerFormat): Promise<TrainingSample[]> {
@@ -98,7 +99,7 @@ describe('training data', () => {
     const jobs = Object.entries(files).flatMap(([name, file]) =>
       Object.values(formats).map((format): [string, ReferenceJob] => [
         `${name}, ${format}`,
-        { run: 'samples', file, images, format },
+        { run: 'samples', file, images: images.path, format },
       ]),
     );
     await expectRecorded('training-data', Object.fromEntries(jobs));

@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { loadConfig } from '../../src/config/load-config.ts';
-import { aokvqaImagePath } from '../../src/datasets/aokvqa.ts';
 import { readEngineData } from '../../src/datasets/engine-data.ts';
+import { imageFolder } from '../../src/datasets/image-folder.ts';
 import { append } from '../../src/round/append/append.ts';
 import { classify } from '../../src/round/classify/classify.ts';
 import { embed } from '../../src/round/embed/embed.ts';
@@ -126,7 +126,7 @@ describe.skipIf(slice === undefined)(
         captions: annotations('captions_train2017.json'),
       });
       for (const { image_id, choices, correct_choice_idx } of samples) {
-        await access(aokvqaImagePath(path.join(root, 'COCO2017', 'train2017'), image_id));
+        await access(await imageFolder(path.join(root, 'COCO2017', 'train2017')).fileOf(image_id));
         expect(images.find(({ id }) => id === image_id)?.captions).not.toEqual([]);
         expect(choices).toHaveLength(4);
         expect(choices[correct_choice_idx]).toBeTruthy();

@@ -4,7 +4,7 @@
 import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { aokvqaImagePath } from '../../src/datasets/aokvqa.ts';
+import { imageFolder } from '../../src/datasets/image-folder.ts';
 import { evaluationFiles, leakFinderOf, questionFiles } from '../../src/round/evaluation-set.ts';
 import type { StepContext } from '../../src/round/step-context.ts';
 import { mmbenchRows, writeSeedBench, writeTable } from '../evaluation/benchmarks/official-files.ts';
@@ -23,9 +23,9 @@ async function evaluatedOn(benchmarks: Record<string, unknown>[]): Promise<StepC
   const { images } = await writeSeedBench(join(data, 'SEED-Bench'));
   const pool = join(data, 'COCO2017', 'train2017');
   await mkdir(pool, { recursive: true });
-  await writeFile(aokvqaImagePath(pool, copyOfMmbench), Buffer.from(String(rows[1]?.image), 'base64'));
-  await writeFile(aokvqaImagePath(pool, copyOfSeedBench), await readFile(join(images, '2_2')));
-  await writeFile(aokvqaImagePath(pool, own), 'nobody else has this');
+  await writeFile(await imageFolder(pool).fileOf(copyOfMmbench), Buffer.from(String(rows[1]?.image), 'base64'));
+  await writeFile(await imageFolder(pool).fileOf(copyOfSeedBench), await readFile(join(images, '2_2')));
+  await writeFile(await imageFolder(pool).fileOf(own), 'nobody else has this');
   return tinyContext(config);
 }
 

@@ -22,15 +22,18 @@ const heightOf = { train: 24, val: 25, test: 26 } as const;
 export async function writeTinyDataset(
   root: string,
   counts: Record<SplitName, number> = { train: 24, val: 8, test: 4 },
+  nameOf: (split: SplitName, id: number) => string = (_, id) => imageName(id),
 ): Promise<void> {
   for (const split of ['train', 'val', 'test'] as const) {
     const ids = Array.from({ length: counts[split] }, (_, index) => firstImageId[split] + index);
-    for (const id of ids) await writeImage(join(root, 'COCO2017', `${split}2017`, imageName(id)), id, heightOf[split]);
+    for (const id of ids)
+      await writeImage(join(root, 'COCO2017', `${split}2017`, nameOf(split, id)), id, heightOf[split]);
     await writeJsonFile(
       join(root, 'A-OKVQA', `aokvqa_v1p0_${split}.json`),
       ids.map((id) => question(split, id)),
     );
-    if (split === 'train') await writeAnnotations(join(root, 'COCO2017', 'annotations'), ids);
+    if (split === 'train')
+      await writeAnnotations(join(root, 'COCO2017', 'annotations'), ids, (id) => nameOf('train', id));
   }
   const captioned = [1, 2, 3, 4];
   for (const id of captioned) await writeImage(join(root, 'cc_sbu_align', 'image', `${id}.jpg`), id);
@@ -62,8 +65,8 @@ function question(split: SplitName, id: number): object {
   };
 }
 
-async function writeAnnotations(folder: string, ids: number[]): Promise<void> {
-  const images = ids.map((id) => ({ id, file_name: imageName(id), width: 32, height: 24 }));
+async function writeAnnotations(folder: string, ids: number[], nameOf: (id: number) => string): Promise<void> {
+  const images = ids.map((id) => ({ id, file_name: nameOf(id), width: 32, height: 24 }));
   const boxes = ids.map((id) => ({
     id,
     image_id: id,

@@ -57,6 +57,8 @@ export async function openImage<R>(
 export interface PortableImage {
   kind: ImageKind;
   content: Buffer;
+  /** Whether it is another image than the file, a PNG of what `openImage` gives. */
+  isCopy: boolean;
 }
 
 /**
@@ -68,9 +70,9 @@ export interface PortableImage {
 export async function portableImage(file: string, settings: OpenSettings): Promise<PortableImage> {
   return withContent(file, async (content) => {
     const facts = await readFacts(content, file);
-    if (looksTheSameAnywhere(facts)) return { kind: requireImageKind(content, file), content };
-    const toPng = async (image: RgbImage) => ({ kind: 'png' as const, content: await encoder(image).png().toBuffer() });
-    return openImage(content, settings, toPng);
+    if (looksTheSameAnywhere(facts)) return { kind: requireImageKind(content, file), content, isCopy: false };
+    const png = await openImage(content, settings, (image) => encoder(image).png().toBuffer());
+    return { kind: 'png', content: png, isCopy: true };
   });
 }
 

@@ -7,11 +7,11 @@ import { writeJson } from '../../core/write-file.ts';
 import {
   type AskedAokvqaQuestion,
   aokvqaDownloads,
-  aokvqaImagePath,
   hasAnswers,
   readAokvqa,
   readAskedAokvqa,
 } from '../../datasets/aokvqa.ts';
+import { imageFolder } from '../../datasets/image-folder.ts';
 import { ANSWER_START, answerStem, listedQuestion } from '../../datasets/question-text.ts';
 import type { AokvqaPredictions } from '../aokvqa-predictions.ts';
 import { badCasePrompt, type EvaluatedQuestion, isRight } from '../bad-cases.ts';
@@ -33,13 +33,15 @@ export const aokvqa: Benchmark<Question> = {
 
   async read(source) {
     const { file, limit, answersRequired } = source;
-    const images = requireImageFolder(source);
+    const { imageFile = imageFolder(requireImageFolder(source)).fileOf } = source;
     const questions: AskedAokvqaQuestion[] = await (answersRequired ? readAokvqa : readAskedAokvqa)(file);
-    return questions.slice(0, limit).map((question) => ({
-      ...question,
-      id: question.question_id,
-      image: aokvqaImagePath(images, question.image_id),
-    }));
+    return Promise.all(
+      questions.slice(0, limit).map(async (question) => ({
+        ...question,
+        id: question.question_id,
+        image: await imageFile(question.image_id),
+      })),
+    );
   },
 
   ask: ({ question, choices }, mode) => ({

@@ -12,6 +12,8 @@ export interface BenchmarkSource {
   file: string;
   /** The folder of its images, for benchmarks whose file does not hold them. */
   images?: string | undefined;
+  /** Where the image of an id is. Default: by the names in the folder (`src/datasets/image-folder.ts`). */
+  imageFile?: ((imageId: number) => Promise<string>) | undefined;
   /** Takes only this many questions, from the start of the file. */
   limit?: number | undefined;
   /** The file must have answers. */

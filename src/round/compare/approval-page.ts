@@ -1,11 +1,10 @@
 import { join } from 'node:path';
-import { aokvqaImagePath } from '../../datasets/aokvqa.ts';
-import { readEngineData } from '../../datasets/engine-data.ts';
+import { type EngineSample, readEngineData } from '../../datasets/engine-data.ts';
 import type { EvaluatedQuestion } from '../../evaluation/bad-cases.ts';
 import { isRight } from '../../evaluation/bad-cases.ts';
 import { type ShownSample, writeSamplePage } from '../../report/sample-page.ts';
 import { engineDataFile } from '../append/generated-data.ts';
-import { poolImages, type QuestionSet, questionSet } from '../dataset-paths.ts';
+import { poolFolder, type QuestionSet, questionSet } from '../dataset-paths.ts';
 import { finishedStep } from '../finished-step.ts';
 import type { StepContext } from '../step-context.ts';
 
@@ -27,31 +26,30 @@ export async function writeApprovalPage(
   const was = new Map(input.before.map((answer) => [answer.question_id, isRight(answer)]));
   const changed = (from: boolean) =>
     input.now.filter((answer) => was.get(answer.question_id) === from && isRight(answer) === !from);
-  const shownQuestion = (answer: EvaluatedQuestion): ShownSample => ({
-    image: aokvqaImagePath(images, answer.image_id),
+  const shownQuestion = async (answer: EvaluatedQuestion): Promise<ShownSample> => ({
+    image: await images.fileOf(answer.image_id),
     answer: answer.model_answer,
     questionType: `${answer.question_type}; now answered: ${answer.model_answer}`,
     question: answer.question,
     choices: answer.choices,
     correct: answer.correct_choice_idx,
   });
-  const section = (name: string, shown: ShownSample[]) => ({
-    name: `${name}: ${Math.min(shown.length, maximumShown)} of ${shown.length}`,
-    samples: shown.slice(0, maximumShown),
+  const pool = poolFolder(config);
+  const shownSample = async (sample: EngineSample): Promise<ShownSample> => ({
+    image: await pool.fileOf(sample.image_id),
+    answer: sample.choices[sample.correct_choice_idx] ?? '',
+    questionType: sample.question_type,
+    question: sample.question,
+    choices: sample.choices,
+    correct: sample.correct_choice_idx,
+  });
+  const section = async <T>(name: string, all: T[], show: (one: T) => Promise<ShownSample>) => ({
+    name: `${name}: ${Math.min(all.length, maximumShown)} of ${all.length}`,
+    samples: await Promise.all(all.slice(0, maximumShown).map(show)),
   });
   await writeSamplePage(input.file, `Round ${round}, to be accepted or rejected`, [
-    section(
-      'New samples',
-      samples.map((sample) => ({
-        image: aokvqaImagePath(poolImages(config), sample.image_id),
-        answer: sample.choices[sample.correct_choice_idx] ?? '',
-        questionType: sample.question_type,
-        question: sample.question,
-        choices: sample.choices,
-        correct: sample.correct_choice_idx,
-      })),
-    ),
-    section(`Right in round ${input.builtOn}, wrong now`, changed(true).map(shownQuestion)),
-    section(`Wrong in round ${input.builtOn}, right now`, changed(false).map(shownQuestion)),
+    await section('New samples', samples, shownSample),
+    await section(`Right in round ${input.builtOn}, wrong now`, changed(true), shownQuestion),
+    await section(`Wrong in round ${input.builtOn}, right now`, changed(false), shownQuestion),
   ]);
 }

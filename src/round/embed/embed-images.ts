@@ -4,12 +4,12 @@ import { hashValue } from '../../core/hash.ts';
 import type { Manifest } from '../../core/manifest.ts';
 import { hashInputFile } from '../../core/read-json.ts';
 import { writeJson } from '../../core/write-file.ts';
-import { aokvqaImagePath, readAokvqa } from '../../datasets/aokvqa.ts';
+import { readAokvqa } from '../../datasets/aokvqa.ts';
 import { imagesInPool } from '../../generation/sample-requests.ts';
 import { trainerVersion } from '../../trainer/protocol.ts';
 import { runTrainerStep } from '../../trainer/supervisor/trainer-step.ts';
 import { baseModelHash, hashModelFiles, isBuiltInFamily } from '../base-model.ts';
-import { poolAnnotations, poolImages, type QuestionSet, questionSet, withPool } from '../dataset-paths.ts';
+import { poolAnnotations, poolFolder, type QuestionSet, questionSet, withPool } from '../dataset-paths.ts';
 import { outcomeOf, type StepContext } from '../step-context.ts';
 import { type EmbeddedImageIds, type EmbedOutcome, embeddingsFile, imageIdsFile } from './results.ts';
 
@@ -50,8 +50,8 @@ export async function listImages({
   return {
     ids: { pool: pool.map((image) => image.id), validation },
     images: [
-      ...pool.map((image) => join(poolImages(config), image.fileName)),
-      ...validation.map((imageId) => aokvqaImagePath(questions.images, imageId)),
+      ...pool.map((image) => join(poolFolder(config).path, image.fileName)),
+      ...(await Promise.all(validation.map((imageId) => questions.images.fileOf(imageId)))),
     ],
   };
 }

@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import type { Config } from '../../config/schema.ts';
 import type { Manifest } from '../../core/manifest.ts';
 import type { RunDirectory } from '../../core/run-directory.ts';
-import { aokvqaImagePath } from '../../datasets/aokvqa.ts';
 import { readEngineData } from '../../datasets/engine-data.ts';
 import { readScores, scoresFile } from '../../evaluation/evaluation-files.ts';
 import {
@@ -19,7 +18,7 @@ import {
 import { engineDataFile } from '../append/generated-data.ts';
 import { readErrorWeights } from '../classify/results.ts';
 import { readComparison, readForgotten } from '../compare/results.ts';
-import { poolImages, type QuestionSet, questionSet } from '../dataset-paths.ts';
+import { poolFolder, type QuestionSet, questionSet } from '../dataset-paths.ts';
 import { readAnswers } from '../evaluate/results.ts';
 import { evaluationSets } from '../evaluation-sets.ts';
 import { readLosses } from '../finetune/results.ts';
@@ -161,7 +160,7 @@ export async function readReportBadCases(
     const { directory } = await finishedStep(run, round, 'evaluate');
     for (const record of await readAnswers(directory)) {
       const known = cases.get(record.question_id) ?? {
-        image: aokvqaImagePath(images, record.image_id),
+        image: await images.fileOf(record.image_id),
         questionType: record.question_type,
         question: record.question,
         choices: record.choices,
@@ -186,15 +185,18 @@ export async function readReportSamples(
   if (round === 0) return [];
   const { directory } = await finishedStep(run, round, 'refine');
   const samples = await readEngineData(join(directory, engineDataFile(round)));
-  return samples.map((sample) => ({
-    round,
-    image: aokvqaImagePath(poolImages(config), sample.image_id),
-    questionType: sample.question_type,
-    question: sample.question,
-    choices: sample.choices,
-    correct: sample.correct_choice_idx,
-    rationale: sample.rationales[0],
-  }));
+  const pool = poolFolder(config);
+  return Promise.all(
+    samples.map(async (sample) => ({
+      round,
+      image: await pool.fileOf(sample.image_id),
+      questionType: sample.question_type,
+      question: sample.question,
+      choices: sample.choices,
+      correct: sample.correct_choice_idx,
+      rationale: sample.rationales[0],
+    })),
+  );
 }
 
 /** The answers of the teacher that were filtered out in a round. */
@@ -206,11 +208,10 @@ export async function readReportRejected(
   if (round === 0) return [];
   const { directory } = await finishedStep(run, round, 'refine');
   const rejected = await readRejected(directory);
-  return rejected.map(({ image_id, ...answer }) => ({
-    round,
-    image: aokvqaImagePath(poolImages(config), image_id),
-    ...answer,
-  }));
+  const pool = poolFolder(config);
+  return Promise.all(
+    rejected.map(async ({ image_id, ...answer }) => ({ round, image: await pool.fileOf(image_id), ...answer })),
+  );
 }
 
 function share(percent: number | undefined): number {

@@ -50,7 +50,7 @@ describe('the two trainers open alike, to the last bit', () => {
 describe('an image for readers of their own mind', () => {
   it('is the file itself where all see the same in it, and its pixels where not', async () => {
     const plain = file('images/wide.jpg');
-    expect(await portableImage(plain, {})).toEqual({ kind: 'jpeg', content: await readFile(plain) });
+    expect(await portableImage(plain, {})).toEqual({ kind: 'jpeg', content: await readFile(plain), isCopy: false });
     for (const name of ['exif6.jpg', 'rgba.png', 'gray16.png', 'cmyk.jpg', 'rgb.tif', 'anim.gif']) {
       const { kind, content } = await portableImage(file(`ugly-images/${name}`), {});
       expect(kind, name).toBe('png');

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { writeJsonLines } from '../../../../src/core/write-file.ts';
 import { gptvqa } from '../../../../src/datasets/engine-data.ts';
+import { imageFolder } from '../../../../src/datasets/image-folder.ts';
 import { type TrainRecord, trainingSample } from '../../../../src/datasets/train-dataset.ts';
 import { readAdapter } from '../../../../src/model/files/adapter.ts';
 import { finetune } from '../../../../src/trainer/jobs/finetune/finetune.ts';
@@ -229,7 +230,7 @@ test('engine_prompt_longer_than_160_tokens.json: it is cut, and training goes on
   const order = path.join(output, 'order.json');
   const image = mixture.samples[0]?.image as string;
   const read: TrainRecord[] = [];
-  for await (const record of gptvqa.read({ name: 'round1', path: longPrompt, images: '' }))
+  for await (const record of gptvqa.read({ name: 'round1', path: longPrompt, images: imageFolder('') }))
     read.push({ ...record, image });
   const [long] = read.map((record) => trainingSample(record, { source: 'round1', format: 'QMA' }));
   await writeJsonLines(samples, [long, ...mixture.samples.slice(0, 3)]);
