@@ -1,21 +1,29 @@
 /**
  * What this program reads, writes and scores, held against the reference system's own code: its dataset class
- * (`AOKVQADataset`), its scorer (`calculate_result`) and its post-processing (`process_data`).
+ * (`AOKVQADataset`), its scorer (`calculate_result`), its query construction (`process`) and its post-processing
+ * (`process_data`).
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { writeJsonLines } from '../../src/core/write-file.ts';
+import { writeJson, writeJsonLines } from '../../src/core/write-file.ts';
 import { aokvqaTrain } from '../../src/datasets/aokvqa.ts';
 import { gptvqa } from '../../src/datasets/engine-data.ts';
 import { exportVersion } from '../../src/datasets/export-version.ts';
 import { imageFolder } from '../../src/datasets/image-folder.ts';
 import { type AnswerFormat, type TrainingSample, trainingSample } from '../../src/datasets/train-dataset.ts';
+import {
+  badCasePrompt,
+  collectBadCases,
+  type EvaluatedQuestion,
+  errorWeights,
+} from '../../src/evaluation/bad-cases.ts';
 import { aokvqa } from '../../src/evaluation/benchmarks/aokvqa.ts';
 import { isRejection } from '../../src/generation/filters.ts';
 import { parseAnswer } from '../../src/generation/parse-answer.ts';
 import { type AnswerToRefine, refineAnswers } from '../../src/generation/refine.ts';
 import { versionedRun } from '../datasets/versioned-run.ts';
+import { evaluated } from '../evaluation/questions.ts';
 import { noSharedFiles, sharedFile } from '../helpers/shared-files.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { checkout, expectRecorded, noCheckout, type ReferenceJob, recorded } from './reference-system.ts';
@@ -146,6 +154,49 @@ describe('scores', () => {
     });
     await expectRecorded('scores', await jobOf(few));
     if (official) await expectRecorded('scores-of-validation', await jobOf(official));
+  });
+});
+
+describe('queries', () => {
+  const types = ['identity_reasoning', 'image_scene', 'image_quality', 'ocr'];
+
+  /** Bad cases of the first two types; one of the third, too few to draw it; none of the last. */
+  function evaluatedQuestions(): EvaluatedQuestion[] {
+    return Array.from({ length: 16 }, (_, index) => {
+      const [question_id, image_id, question_type] = [`q${index}`, 900 + index, types[index % 4] as string];
+      const wrong = index % 4 < 2 || index === 2;
+      const image_path = `val2017/${String(image_id).padStart(12, '0')}.jpg`;
+      const record = evaluated({ question_id, idx: question_id, image_id, image_path, question_type });
+      const prompt = badCasePrompt({ ...record, question: `What is in image ${image_id}?` });
+      const right = { model_answer: record.choices[0] as string, model_choice_idx: 0 };
+      return { ...record, prompt, ...(!wrong && right) };
+    });
+  }
+
+  interface Queries {
+    queries: { question_type: string; examples: [string, string] }[];
+    images: string[];
+  }
+
+  test('are made of our bad cases and weights: our examples, our images, the types that we would draw', async () => {
+    const badCases = collectBadCases(evaluatedQuestions());
+    const { queries } = await recorded<Queries>('queries');
+    expect(queries?.queries).toHaveLength(40);
+    for (const { question_type, examples } of queries?.queries ?? []) {
+      const known = badCases[question_type]?.map(({ prompt }) => prompt);
+      expect(known?.length).toBeGreaterThanOrEqual(2);
+      expect(known).toEqual(expect.arrayContaining(examples));
+    }
+    const images = Object.values(badCases).flatMap((cases) => cases.map(({ image_path }) => image_path));
+    expect(images).toEqual(expect.arrayContaining(queries?.images ?? ['none']));
+  });
+
+  test.skipIf(!checkout)(`the records are what it computes (${noCheckout})`, async () => {
+    const folder = await temporaryFolder();
+    const [bad_cases, weights] = [join(folder, 'bad_case_aokvqa_classified.json'), join(folder, 'weight.json')];
+    await writeJson(bad_cases, collectBadCases(evaluatedQuestions()));
+    await writeJson(weights, errorWeights(evaluatedQuestions()));
+    await expectRecorded('queries', { queries: { run: 'queries', bad_cases, weights, count: 40 } });
   });
 });
 

@@ -22,6 +22,7 @@ export const noCheckout = 'needs DATAENGINE_REFERENCE, a checkout of the referen
 export type ReferenceJob =
   | { run: 'samples'; file: string; images: string; format: 'QM-A' | 'QM-AE' }
   | { run: 'scores'; answers: string; questions: string }
+  | { run: 'queries'; bad_cases: string; weights: string; count: number }
   | { run: 'post-process'; file: string };
 
 interface Record {
