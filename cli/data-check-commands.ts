@@ -1,9 +1,11 @@
 /**
  * Checks and statistics of a config's data: `dataengine data check` and `dataengine data stats`.
  */
+
 import { resolve } from 'node:path';
 import Table from 'cli-table3';
 import type { Command } from 'commander';
+import { valueIn } from '../src/core/records.ts';
 import { openRunDirectory } from '../src/core/run-directory.ts';
 import { LETTERS } from '../src/datasets/question-text.ts';
 import type { DatasetStats } from '../src/round/data-stats.ts';
@@ -109,6 +111,6 @@ function countTable(datasets: readonly DatasetStats[], unit: string): string {
 function typeTable(datasets: readonly DatasetStats[]): string {
   const types = [...new Set(datasets.flatMap(({ countsByType }) => Object.keys(countsByType)))].sort();
   const table = new Table({ head: ['question type', ...datasets.map(({ name }) => name)], style: { head: [] } });
-  for (const type of types) table.push([type, ...datasets.map(({ countsByType }) => countsByType[type] ?? 0)]);
+  for (const type of types) table.push([type, ...datasets.map(({ countsByType }) => valueIn(countsByType, type) ?? 0)]);
   return String(table);
 }

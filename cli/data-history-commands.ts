@@ -1,10 +1,12 @@
 /**
  * The history of a run's generated data: `dataengine data log`, `diff`, `checkout` and `export`.
  */
+
 import { join, resolve } from 'node:path';
 import Table from 'cli-table3';
 import { type Command, Option } from 'commander';
 import type { Config } from '../src/config/schema.ts';
+import { valueIn } from '../src/core/records.ts';
 import { openRunDirectory } from '../src/core/run-directory.ts';
 import type { EngineSample } from '../src/datasets/engine-data.ts';
 import type { ExportFormat } from '../src/datasets/export-version.ts';
@@ -33,7 +35,7 @@ export function addDataHistoryCommands(data: Command): void {
       const { kept, added, removed, addedByType, removedByType } = await compareVersions(runRoot, ...versions);
       const types = [...new Set([...Object.keys(addedByType), ...Object.keys(removedByType)])].sort();
       const table = new Table({ head: ['question type', 'added', 'removed'], style: { head: [] } });
-      for (const type of types) table.push([type, addedByType[type] ?? 0, removedByType[type] ?? 0]);
+      for (const type of types) table.push([type, valueIn(addedByType, type) ?? 0, valueIn(removedByType, type) ?? 0]);
       process.stdout.write(`${kept} kept, ${added.length} added, ${removed.length} removed\n`);
       if (types.length > 0) process.stdout.write(`${table}\n`);
       if (!options.samples) return;

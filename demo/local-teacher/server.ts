@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
+import { emptyRecord } from '../../src/core/records.ts';
 import { createBatchService } from './batches.ts';
 import { type AskedAndAnswered, type LocalTeacherCounts, openBooks } from './bookkeeping.ts';
 import {
@@ -167,7 +168,7 @@ function replyOfFault(fault: Exclude<Fault, { kind: 'cut_connection' | 'refused'
   if (fault.kind === 'malformed') {
     return { status: 200, body: Buffer.from('{"id":"chatcmpl-'), headers: { 'content-type': 'application/json' } };
   }
-  const headers: Record<string, string> = {};
+  const headers: Record<string, string> = emptyRecord();
   if (fault.retryAfterSeconds !== undefined) headers['retry-after'] = String(fault.retryAfterSeconds);
   if (fault.retryAfterMilliseconds !== undefined) headers['retry-after-ms'] = String(fault.retryAfterMilliseconds);
   return errorReply(fault.status, 'A fault that was asked for', fault.code ?? null, headers);

@@ -6,6 +6,7 @@ import { hashFile, hashValue } from './hash.ts';
 import { InputError } from './input-error.ts';
 import { innerPath, sha256Text } from './inside.ts';
 import { readJson } from './read-json.ts';
+import { emptyRecord } from './records.ts';
 import { writeJson } from './write-file.ts';
 
 const schemaVersion = 1;
@@ -196,7 +197,7 @@ async function findDamagedOutputs(directory: string, manifest: Manifest): Promis
 }
 
 async function hashOutputs(directory: string, step: string, files: string[]): Promise<Record<string, string>> {
-  const hashes: Record<string, string> = {};
+  const hashes: Record<string, string> = emptyRecord();
   for (const file of files) {
     const name = isAbsolute(file) ? relative(directory, file).replaceAll(sep, '/') : file;
     const hash = await hashIfPresent(join(directory, name));

@@ -1,4 +1,5 @@
 import { hashValue } from '../core/hash.ts';
+import { countBy } from '../core/records.ts';
 import { type EngineSample, streamEngineData } from './engine-data.ts';
 import { type DatasetVersion, lineageOf, versionObject } from './versions.ts';
 
@@ -54,9 +55,7 @@ export async function* samplesAt(runRoot: string, version: DatasetVersion): Asyn
 
 /** Question type → number of samples. */
 export function countByType(samples: Iterable<{ question_type: string }>): Record<string, number> {
-  const result: Record<string, number> = {};
-  for (const { question_type: type } of samples) result[type] = (result[type] ?? 0) + 1;
-  return result;
+  return countBy(samples, ({ question_type }) => question_type);
 }
 
 async function hashCounts(runRoot: string, version: DatasetVersion): Promise<Map<string, number>> {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { readJson } from '../core/read-json.ts';
+import { valueIn } from '../core/records.ts';
 
 export const badCaseSchema = z.object({
   idx: z.string().describe("The question's id, by which the reference system's scorer finds it"),
@@ -93,7 +94,7 @@ export function collectBadCases(records: readonly EvaluatedQuestion[]): BadCases
   const badCases: BadCases = Object.fromEntries(types.map((type) => [type, []]));
   for (const record of records) {
     if (isRight(record)) continue;
-    badCases[record.question_type]?.push(badCaseSchema.parse(record));
+    valueIn(badCases, record.question_type)?.push(badCaseSchema.parse(record));
   }
   return badCases;
 }

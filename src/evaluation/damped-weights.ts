@@ -1,3 +1,4 @@
+import { valueIn } from '../core/records.ts';
 import type { Weights } from './bad-cases.ts';
 import type { TypeResults } from './expected-gain.ts';
 
@@ -27,7 +28,7 @@ export function dampWeights(weights: Weights, attempts: readonly FailedAttempt[]
 
 function dampingOf(type: string, { requestsByType, before, after }: FailedAttempt): number {
   const most = Math.max(0, ...Object.values(requestsByType));
-  const drawn = requestsByType[type] ?? 0;
-  const gotBetter = (after[type]?.wrong ?? 0) < (before[type]?.wrong ?? 0);
+  const drawn = valueIn(requestsByType, type) ?? 0;
+  const gotBetter = (valueIn(after, type)?.wrong ?? 0) < (valueIn(before, type)?.wrong ?? 0);
   return most === 0 || gotBetter ? 1 : 1 - drawn / most / 2;
 }

@@ -1,3 +1,4 @@
+import { emptyRecord, valueIn } from '../core/records.ts';
 import { type ChosenAnswer, type EvaluatedQuestion, isRight } from './bad-cases.ts';
 
 /** Question type → how many questions of it were asked, and how many answered wrongly. */
@@ -22,7 +23,7 @@ const leastLearning = 0.1;
 export function countByType(
   records: readonly (Pick<EvaluatedQuestion, 'question_type'> & ChosenAnswer)[],
 ): TypeResults {
-  const results: TypeResults = {};
+  const results: TypeResults = emptyRecord();
   for (const record of records) {
     const type = record.question_type;
     const result = results[type] ?? { asked: 0, wrong: 0 };
@@ -53,12 +54,12 @@ export function expectedGain(input: {
   const latest = input.results.at(-1);
   if (!latest) throw new RangeError('Expected gain needs the results of at least one round');
   const types = Object.keys(latest).sort();
-  const asked = sum(types.map((type) => latest[type]?.asked ?? 0));
+  const asked = sum(types.map((type) => valueIn(latest, type)?.asked ?? 0));
   const errors = shrunkErrors(latest);
   const learning = learningByType(input, types);
   const gains = types.map((type) => {
-    const share = asked === 0 ? 0 : (latest[type]?.asked ?? 0) / asked;
-    const error = errors[type] ?? 0;
+    const share = asked === 0 ? 0 : (valueIn(latest, type)?.asked ?? 0) / asked;
+    const error = valueIn(errors, type) ?? 0;
     const relative = learning.get(type) ?? 1;
     return { type, share, error, learning: relative, product: share * error * relative };
   });
@@ -112,7 +113,7 @@ function learningByType(
   for (const type of types) {
     const estimates: Estimate[] = [];
     for (const [index, added] of samplesAdded.entries()) {
-      const samples = added[type] ?? 0;
+      const samples = valueIn(added, type) ?? 0;
       const before = errors[index]?.[type] ?? 0;
       const after = errors[index + 1]?.[type];
       const asked = results[index]?.[type]?.asked ?? 0;

@@ -1,7 +1,9 @@
 /**
  * Forgetting: what earlier rounds answered correctly and this one does not, hidden by gains elsewhere.
  */
+
 import { z } from 'zod';
+import { emptyRecord } from '../core/records.ts';
 import { isRight } from './bad-cases.ts';
 import type { Answered } from './round-comparison.ts';
 
@@ -29,7 +31,7 @@ export type Forgetting = z.output<typeof forgettingSchema>;
 export function findForgotten(earlier: ReadonlyMap<number, readonly Answered[]>, now: readonly Answered[]): Forgetting {
   const types = [...new Set(now.map(({ question_type }) => question_type))].sort();
   const wrongNow = new Set(now.filter((answer) => !isRight(answer)).map(({ question_id }) => question_id));
-  const forgotten: Forgetting = {};
+  const forgotten: Forgetting = emptyRecord();
   for (const type of types) {
     let best: { round: number; right: string[] } | undefined;
     for (const [round, answers] of [...earlier].sort(([left], [right]) => left - right)) {

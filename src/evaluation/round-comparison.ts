@@ -1,7 +1,9 @@
 /**
  * Whether a round's model is worse than the one that it would replace.
  */
+
 import { z } from 'zod';
+import { valueIn } from '../core/records.ts';
 import { type ChosenAnswer, type EvaluatedQuestion, isRight } from './bad-cases.ts';
 import { holmAdjusted, mcNemarWorse } from './statistics/paired-tests.ts';
 
@@ -63,7 +65,7 @@ export function compareRounds(
   const counted = types.map((type) => count(pairs.filter((pair) => pair.type === type)));
   const adjusted = holmAdjusted(counted.map(({ pValue }) => pValue));
   const byType = types.map((type, index): [string, PairComparison] => {
-    const tolerance = settings.typeTolerances[type] ?? settings.typeTolerance;
+    const tolerance = valueIn(settings.typeTolerances, type) ?? settings.typeTolerance;
     return [
       type,
       judge({ ...(counted[index] as Counts), pValue: adjusted[index] as number }, tolerance, settings.level),

@@ -1,4 +1,5 @@
 /** How far two classifications of the same questions agree. */
+import { emptyRecord } from '../core/records.ts';
 export interface TypeAgreement {
   /** Questions that both have classified. */
   questions: number;
@@ -22,7 +23,7 @@ export function typeAgreement(
     const other = found.get(id);
     return other === undefined ? [] : [{ type, other }];
   });
-  const byType: TypeAgreement['byType'] = {};
+  const byType: TypeAgreement['byType'] = emptyRecord();
   const foundByType = new Map<string, number>();
   const confusions = new Map<string, TypeAgreement['confusions'][number]>();
   let agreed = 0;

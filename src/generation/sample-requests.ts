@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { hashValue } from '../core/hash.ts';
 import { readJsonLines } from '../core/read-json.ts';
+import { emptyRecord, valueIn } from '../core/records.ts';
 import { type SeededRandom, seededRandom } from '../core/seeded-random.ts';
 import type { CocoImage } from '../datasets/coco.ts';
 
@@ -84,12 +85,12 @@ export function sampleRequests(input: {
   );
 
   const requests: GenerationRequest[] = [];
-  const requestsByType: Record<string, number> = {};
+  const requestsByType: Record<string, number> = emptyRecord();
   let redraws = 0;
   while (requests.length < input.requests && pool.size() > 0) {
     const questionType = drawQuestionType(random);
     if (questionType === undefined) break;
-    const examples = random.shuffle(input.badCases[questionType] ?? []).slice(0, input.inContextExamples);
+    const examples = random.shuffle(valueIn(input.badCases, questionType) ?? []).slice(0, input.inContextExamples);
     const anchor = examples[0];
     const wanted = requests.length % 2 === 0 && anchor ? input.nearest(imageIdOf(anchor)) : [];
     const drawsAny = input.pool === 'all' && redraws < mostRedraws;
@@ -137,7 +138,7 @@ export function drawableWeights({
   inContextExamples,
 }: Pick<Parameters<typeof sampleRequests>[0], 'weights' | 'badCases' | 'inContextExamples'>): Record<string, number> {
   const entries = Object.entries(weights).map(([questionType, weight]) => {
-    const hasEnough = (badCases[questionType]?.length ?? 0) >= inContextExamples;
+    const hasEnough = (valueIn(badCases, questionType)?.length ?? 0) >= inContextExamples;
     return [questionType, hasEnough ? weight : 0] as const;
   });
   return Object.fromEntries(entries);
@@ -150,7 +151,7 @@ function questionTypeDrawer(
 ): (random: SeededRandom) => string | undefined {
   const questionTypes = [...all].sort();
   if (questionTypes.length === 0) return () => undefined;
-  const byWeight = questionTypes.map((questionType) => weights[questionType] ?? 0);
+  const byWeight = questionTypes.map((questionType) => valueIn(weights, questionType) ?? 0);
   const uniform = byWeight.every((weight) => weight === 0);
   return (random) => (uniform ? random.pick(questionTypes) : random.pickWeighted(questionTypes, byWeight));
 }

@@ -1,4 +1,5 @@
 import type { TopLevelSpec } from 'vega-lite';
+import { valueIn } from '../core/records.ts';
 import type { ReportRound } from './report-input.ts';
 
 const roundAxis = { field: 'round', type: 'ordinal', title: 'Round', axis: { labelAngle: 0 } } as const;
@@ -97,8 +98,8 @@ export function samplingChart(round: ReportRound, before: ReportRound | undefine
     ...shares(sampledByType).map((share) => ({ ...share, what: 'sampled' })),
   ];
   const gainValues = types.flatMap((type) => {
-    const now = validation.errorByType[type];
-    const earlier = before?.validation.errorByType[type];
+    const now = valueIn(validation.errorByType, type);
+    const earlier = valueIn(before?.validation.errorByType, type);
     return now === undefined || earlier === undefined ? [] : [{ type, gain: (earlier - now) * 100 }];
   });
   const y = { field: 'type', type: 'nominal', title: null, scale: { domain: types } } as const;

@@ -1,3 +1,4 @@
+import { valueIn } from '../core/records.ts';
 import { type Html, table } from './html.ts';
 import type { ReportInput, ReportRound } from './report-input.ts';
 
@@ -39,7 +40,7 @@ export function rejectedTable(rounds: ReportRound[]): Html {
   const reasons = [...new Set(dataRounds.flatMap(({ rejectedByReason }) => Object.keys(rejectedByReason)))].sort();
   if (reasons.length === 0) return '<p>No answer of the teacher was rejected.</p>';
   const rows = reasons.map((reason) => {
-    const counts = dataRounds.map(({ rejectedByReason }) => rejectedByReason[reason] ?? 0);
+    const counts = dataRounds.map(({ rejectedByReason }) => valueIn(rejectedByReason, reason) ?? 0);
     return [reason, ...counts.map(count), count(sum(counts))];
   });
   return table(['Reason', ...dataRounds.map(({ round }) => `Round ${round}`), 'All'], rows);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Config } from '../config/schema.ts';
 import { hashFile, hashValue } from '../core/hash.ts';
 import { InputError } from '../core/input-error.ts';
+import { emptyRecord } from '../core/records.ts';
 import { familyOf } from '../model/families/index.ts';
 import type { PromptForm } from '../model/families/prompt-form.ts';
 import { isOfBuiltInFamily, readModelConfig } from '../model/files/model-config.ts';
@@ -57,7 +58,7 @@ export async function hashModelFiles(model: string): Promise<Record<string, stri
       remedy: 'Name a model directory',
     });
   }
-  const hashes: Record<string, string> = {};
+  const hashes: Record<string, string> = emptyRecord();
   for (const name of files) hashes[name] = await hashFile(join(model, name));
   return hashes;
 }

@@ -1,9 +1,11 @@
 /**
  * Statistics of a config's data: number of samples, question types, lengths, and the letters of the correct choices.
  */
+
 import { join } from 'node:path';
 import type { Config } from '../config/schema.ts';
 import { InputError } from '../core/input-error.ts';
+import { emptyRecord } from '../core/records.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
 import { questionRecord, readAokvqa } from '../datasets/aokvqa.ts';
 import type { ImageFolder } from '../datasets/image-folder.ts';
@@ -131,12 +133,12 @@ async function count(
   lengthOf: LengthMeasure['lengthOf'],
 ): Promise<DatasetStats> {
   const images = new Set<string>();
-  const countsByType: Record<string, number> = {};
+  const countsByType = emptyRecord<number>();
   const pending: Promise<number>[] = [];
   const correctByLetter: number[] = [];
   const evenByLetter: number[] = [];
   const examples: CountedSample[] = [];
-  const leftOut: Record<string, number> = {};
+  const leftOut = emptyRecord<number>();
   const countLeftOut = (reason: string) => {
     leftOut[reason] = (leftOut[reason] ?? 0) + 1;
   };

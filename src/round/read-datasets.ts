@@ -1,11 +1,13 @@
 /**
  * Reads, and thereby checks, all datasets of a config.
  */
+
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from '../config/schema.ts';
 import { fileExists } from '../core/files.ts';
 import { InputError } from '../core/input-error.ts';
+import { emptyRecord } from '../core/records.ts';
 import type { Benchmark } from '../evaluation/benchmarks/benchmark.ts';
 import { benchmarkNames, benchmarkOf } from '../evaluation/benchmarks/index.ts';
 import { readQuestionTypes } from '../generation/question-types.ts';
@@ -74,7 +76,7 @@ export async function readDatasets(
   for (const part of config.data.train) {
     const { dataset, ...source } = baseDataset(config, part);
     await attempt(async () => {
-      const countsByReason: Record<string, number> = {};
+      const countsByReason: Record<string, number> = emptyRecord();
       const countLeftOut = (reason: string) => {
         countsByReason[reason] = (countsByReason[reason] ?? 0) + 1;
       };

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { emptyRecord } from '../records.ts';
 import { type RecordedFiles, readRecord, writeRecord } from './folder-record.ts';
 import { type CopyOfRun, type Mark, readMark, recordKey, writeMark } from './run-copy.ts';
 import { factsOf, filesOfTheRun } from './run-files.ts';
@@ -18,7 +19,7 @@ export async function commitRunFiles(copy: CopyOfRun): Promise<void> {
   for (;;) {
     const mark = await readMark(copy, '');
     const hashes = new Map(Object.entries(mark.files));
-    const changed: RecordedFiles = {};
+    const changed: RecordedFiles = emptyRecord();
     for (const path of await filesOfTheRun(root, rules)) {
       const known = mark.files[path];
       const here = await factsOf(join(root, path));

@@ -1,9 +1,11 @@
 /** From this disk to the store: a step's folder, in which one attempt works at a time. */
+
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { hashFile } from '../hash.ts';
 import { inputsHashIn, manifestName, readManifest } from '../manifest.ts';
+import { emptyRecord } from '../records.ts';
 import { downloadFolder } from './download-folder.ts';
 import { type FolderRecord, type ReadRecord, type RecordedFiles, writeRecord } from './folder-record.ts';
 import {
@@ -78,7 +80,7 @@ export async function ownFolder(copy: CopyOfRun, folder: string): Promise<OwnFol
 
   /** Hashes and uploads files; one that disappears meanwhile is left out. */
   const upload = async (paths: readonly string[], state: FolderRecord['state']): Promise<RecordedFiles> => {
-    const files: RecordedFiles = {};
+    const files: RecordedFiles = emptyRecord();
     await forEachConcurrently(paths, async (path) => {
       const content = await uploadRunFile(copy, path, hashes, (sha256) => objectKey(copy, folder, state, sha256), {
         isStored: (sha256) => last?.record.state === state && last.record.files[path]?.sha256 === sha256,

@@ -2,11 +2,13 @@
  * Scores the merged model: the trainer ranks the answers to the questions in shards, then the shards are joined and the
  * scores computed.
  */
+
 import { join } from 'node:path';
 import { evaluationNumberFormats } from '../../config/evaluate-schema.ts';
 import { hashFile } from '../../core/hash.ts';
 import { runStepOnce } from '../../core/manifest.ts';
 import { readJsonLines } from '../../core/read-json.ts';
+import { emptyRecord } from '../../core/records.ts';
 import type { AokvqaQuestion } from '../../datasets/aokvqa.ts';
 import type { BenchmarkQuestion } from '../../evaluation/benchmarks/benchmark.ts';
 import { benchmarkOf } from '../../evaluation/benchmarks/index.ts';
@@ -76,8 +78,8 @@ export async function joinShards(context: StepContext): Promise<EvaluateOutcome>
   const merged = await finishedStep(run, round, 'merge');
   const directory = stepDirectory(run, round, 'evaluate');
   const sets = evaluationSets(config, run);
-  const shards: Record<string, unknown> = {};
-  const asked: Record<string, string> = {};
+  const shards: Record<string, unknown> = emptyRecord();
+  const asked: Record<string, string> = emptyRecord();
   const questionsOf = new Map<string, BenchmarkQuestion[]>();
   for (const set of sets) {
     const questions = await readTypedQuestions(context, set);

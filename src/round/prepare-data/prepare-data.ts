@@ -1,10 +1,12 @@
 /**
  * Checks, before GPU time is spent, that the data is complete.
  */
+
 import { stat } from 'node:fs/promises';
 import limitConcurrency from 'p-limit';
 import { hashValue } from '../../core/hash.ts';
 import { runStepOnce } from '../../core/manifest.ts';
+import { emptyRecord } from '../../core/records.ts';
 import { readAokvqa } from '../../datasets/aokvqa.ts';
 import { checkImages } from '../check-data.ts';
 import { refuseProblems } from '../data-problem.ts';
@@ -55,7 +57,7 @@ export async function prepareData(context: StepContext): Promise<PrepareDataOutc
 }
 
 function sumByReason(datasets: readonly LeftOutRecords[]): Record<string, number> {
-  const sums: Record<string, number> = {};
+  const sums: Record<string, number> = emptyRecord();
   for (const [reason, count] of datasets.flatMap(({ countsByReason }) => Object.entries(countsByReason))) {
     sums[reason] = (sums[reason] ?? 0) + count;
   }

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { countBy } from '../../core/records.ts';
 import type { RunDirectory } from '../../core/run-directory.ts';
 import { writeJson } from '../../core/write-file.ts';
 import { readEngineData } from '../../datasets/engine-data.ts';
@@ -107,7 +108,5 @@ async function typeResults(run: RunDirectory, round: number): Promise<TypeResult
 }
 
 function samplesByType(samples: readonly { question_type: string }[]): Record<string, number> {
-  const counts: Record<string, number> = {};
-  for (const { question_type: type } of samples) counts[type] = (counts[type] ?? 0) + 1;
-  return counts;
+  return countBy(samples, ({ question_type }) => question_type);
 }
