@@ -98,6 +98,7 @@ export const tokenizerConfigFields: KnownFields = {
     ],
     'tokenizer.json is the tokenizer: these say how to make one from other files.': [
       ...['tokenizer_class', 'legacy', 'from_slow', 'use_fast', 'sp_model_kwargs', 'add_prefix_space', 'vocab_type'],
+      ...['vocab_file', 'merges_file', 'extra_ids'],
       ...[
         'do_lower_case',
         'do_basic_tokenize',

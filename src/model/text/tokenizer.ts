@@ -95,8 +95,14 @@ function removeBreaks(tokenizer: HuggingFaceTokenizer): void {
 /** `Tokenizer.decode` of the library as its Rust code defines it; its own is asynchronous, and called for every token. */
 function decoderOf(tokenizer: HuggingFaceTokenizer): Tokenizer['decode'] {
   const decoder = tokenizer.getDecoder();
+  const known = new Map<number, string | null>();
+  const tokenOf = (id: number) => {
+    const token = known.get(id) ?? tokenizer.idToToken(id);
+    known.set(id, token);
+    return token;
+  };
   return (ids) => {
-    const tokens = ids.flatMap((id) => tokenizer.idToToken(id) ?? []);
+    const tokens = ids.flatMap((id) => tokenOf(id) ?? []);
     return decoder ? decoder.decode(tokens) : tokens.join(' ');
   };
 }

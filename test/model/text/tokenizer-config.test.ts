@@ -13,6 +13,8 @@ import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 
 const fixture = path.join(import.meta.dirname, '../../fixtures/tokenizer-config');
 
+const byteLevel = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true };
+
 interface Outcome {
   begin: number | null;
   end: number | null;
@@ -69,10 +71,52 @@ test('the directory as it is gives what transformers gives', async () => {
   expect(await outcomeOf(fixture, expected.ids)).toEqual(expected);
 });
 
+async function changed(file: string, change: Record<string, unknown>): Promise<string> {
+  const directory = await temporaryFolder();
+  await cp(fixture, directory, { recursive: true });
+  const content = JSON.parse(readFileSync(path.join(fixture, file), 'utf8')) as Record<string, unknown>;
+  await writeFile(path.join(directory, file), JSON.stringify({ ...content, ...change }));
+  return directory;
+}
+
+test('an empty token, as the first conversions of LLaMA have it, is none', async () => {
+  const empty = { bos_token: '', eos_token: '', unk_token: '' };
+  const tokenizer = await loadTokenizer(await changed('tokenizer_config.json', empty));
+  expect(tokenizer.endToken).toBeUndefined();
+  // Put before a whole text by tokenizer.json.
+  expect(tokenizer.beginToken).toBe(1);
+});
+
+test('BPE dropout, which gives a text other ids every time, is refused by name', async () => {
+  const { model } = JSON.parse(readFileSync(path.join(fixture, 'tokenizer.json'), 'utf8')) as { model: object };
+  const directory = await changed('tokenizer.json', { model: { ...model, dropout: 0.1 } });
+  await expect(loadTokenizer(directory)).rejects.toThrow(/tokenizer\.json: model\.dropout: gives a text other ids/);
+});
+
+test('spaces before punctuation are removed for BPE only if that is forced, as in transformers', async () => {
+  const vocab = Object.fromEntries(['<s>', '</s>', '<pad>', 'a', 'Ġ', '.', ','].map((token, id) => [token, id]));
+  const bpe = { model: { type: 'BPE', vocab, merges: [] }, decoder: byteLevel, pre_tokenizer: byteLevel };
+  const decoded = async (settings: Record<string, unknown>) => {
+    const directory = await changed('tokenizer.json', {
+      ...bpe,
+      added_tokens: [],
+      normalizer: null,
+      post_processor: null,
+    });
+    const file = path.join(directory, 'tokenizer_config.json');
+    await writeFile(file, JSON.stringify(settings));
+    return (await loadTokenizer(directory)).decode([3, 4, 6, 3, 4, 5]);
+  };
+  const forced = { clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output: true };
+  expect(await decoded({ clean_up_tokenization_spaces: true })).toBe('a ,a .');
+  expect(await decoded({ clean_up_tokenization_spaces: true, ...forced })).toBe('a,a.');
+  expect(await decoded(forced)).toBe('a ,a .');
+});
+
 test('every field that is said to be without effect was changed', () => {
-  const changed = new Set(cases.map(({ field }) => field));
+  const tried = new Set(cases.map(({ field }) => field));
   const untried = Object.values(tokenizerConfigFields.withoutEffect).flatMap((fields) =>
-    fields.filter((field) => !changed.has(field)),
+    fields.filter((field) => !tried.has(field)),
   );
   expect(untried).toEqual([]);
 });
