@@ -36,6 +36,8 @@ const familySchema = z.strictObject({
       ends: z.array(naturalNumber),
       pad: naturalNumber,
       problem: z.string().optional(),
+      /** Why the model's `generation_config.json` is not followed: answers can't be written then, but ranked. */
+      writingProblem: z.string().optional(),
     })
     .optional(),
 });

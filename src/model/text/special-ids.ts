@@ -17,11 +17,16 @@ type TokenizerIds = Pick<Tokenizer, 'beginToken' | 'endToken' | 'padToken'>;
 /** As `LlamaConfig` of transformers has it. */
 const DEFAULT_BEGIN = 1;
 
-export function specialIds(config: Named, { beginToken, endToken, padToken }: TokenizerIds): SpecialIds {
+/** @param ownEnds those of `generation_config.json`, which count instead of the config's */
+export function specialIds(
+  config: Named,
+  { beginToken, endToken, padToken }: TokenizerIds,
+  ownEnds: readonly number[] = endsOf(config),
+): SpecialIds {
   const { bos_token_id: begin = DEFAULT_BEGIN, pad_token_id: pad = 0 } = config;
   return {
     begin: beginToken ?? begin,
-    ends: [...new Set([...endsOf(config), ...(endToken === undefined ? [] : [endToken])])],
+    ends: [...new Set([...ownEnds, ...(endToken === undefined ? [] : [endToken])])],
     // Vicuna's first config has -1, which is no id.
     pad: padToken ?? Math.max(pad, 0),
   };

@@ -8,6 +8,7 @@ import { listedQuestion } from '../../datasets/question-text.ts';
 import { type GeneratedText, type GenerationRequest, traceGenerator } from '../../model/decoding/generate.ts';
 import type { DecodingSettings } from '../../model/decoding/settings.ts';
 import { questionTurn } from '../../model/families/prompt-form.ts';
+import { readEndTokens } from '../../model/files/generation-config.ts';
 import { readLlamaDirectory } from '../../model/files/llama.ts';
 import { type ModelDirectory, readModelDirectory } from '../../model/files/model-directory.ts';
 import type { TensorDirectory } from '../../model/files/tensor-directory.ts';
@@ -152,7 +153,7 @@ async function generate(
   const { imageTokens, images, signal } = options;
   const text = model.config.text_config;
   const batch = Math.min(options.batchSize, requests.length);
-  const endTokens = specialIds(text, tokenizer).ends;
+  const endTokens = specialIds(text, tokenizer, await readEndTokens(model.directory)).ends;
   const program = new Program({ productType: options.productType });
   try {
     const promptLengths = requests.map(({ tokenIds }) => tokenIds.length);

@@ -4,9 +4,11 @@
 import { join } from 'node:path';
 import type { Config } from '../../config/schema.ts';
 import { fileExists } from '../../core/files.ts';
+import { InputError } from '../../core/input-error.ts';
 import type { Manifest, StepResult } from '../../core/manifest.ts';
 import { runStepOnce } from '../../core/manifest.ts';
 import { familyOf } from '../../model/families/index.ts';
+import { readEndTokens } from '../../model/files/generation-config.ts';
 import { isOfBuiltInFamily, readModelConfig } from '../../model/files/model-config.ts';
 import { hasPreprocessorConfig, readPreprocessorConfig } from '../../model/images/processor-config.ts';
 import { specialIdProblem, specialIds } from '../../model/text/special-ids.ts';
@@ -92,11 +94,16 @@ export async function withFamily(job: JobSpec): Promise<JobSpec> {
   // Images are embedded without a tokenizer.
   if (!(await fileExists(join(job.model, 'tokenizer.json')))) return { ...job, family: { promptForm, imageTokens } };
   const tokenizer = await loadTokenizer(job.model);
+  const { ownEnds, writingProblem } = await readEndTokens(job.model).then(
+    (ownEnds) => ({ ownEnds, writingProblem: undefined }),
+    (error: unknown) => {
+      if (!(error instanceof InputError)) throw error;
+      return { ownEnds: undefined, writingProblem: error.message };
+    },
+  );
   const problem = specialIdProblem(config.text_config, tokenizer);
-  return {
-    ...job,
-    family: { promptForm, imageTokens, specialIds: { ...specialIds(config.text_config, tokenizer), problem } },
-  };
+  const ids = { ...specialIds(config.text_config, tokenizer, ownEnds), problem, writingProblem };
+  return { ...job, family: { promptForm, imageTokens, specialIds: ids } };
 }
 
 /** A merge is done by one process. */

@@ -56,6 +56,7 @@ class BuiltInFamily:
         self.processor = self._processor()
         special = family["specialIds"]  # There is a tokenizer, so the job has them.
         self.begin, self.ends, self.pad = special["begin"], special["ends"], special["pad"]
+        self.writing_problem = special.get("writingProblem")
 
     def training(self, sample, maximum_tokens):
         """Loss on the answer and the end mark only. Question and answer are cut to the limit, which may leave none."""
@@ -100,6 +101,8 @@ class BuiltInFamily:
 
     def written(self, question, image, maximum, scorer, sharded, trims_turn):
         """Greedily, up to the end mark. With a sharded model all processes compute until the last has its answer."""
+        if self.writing_problem:
+            raise JobError(self.writing_problem)
         turn = self._turn(question, image)
         ids = self._prompt_ids(turn.rstrip() if trims_turn else turn)
         written, text = [], None
@@ -111,8 +114,10 @@ class BuiltInFamily:
                 so_far = self.tokenizer.decode(written, skip_special_tokens=False)
                 if self.form["endMark"] in so_far:
                     text = so_far.split(self.form["endMark"])[0]
-                elif token in self.ends or len(written) == maximum:
-                    text = self.tokenizer.decode(written)
+                elif token in self.ends:
+                    text = self.tokenizer.decode(written[:-1], skip_special_tokens=False)
+                elif len(written) == maximum:
+                    text = so_far
             unfinished = text is None
             if not (any_rank(unfinished, self.device) if sharded else unfinished):
                 return text.strip()
