@@ -44,8 +44,8 @@ class Sequence:
 class BuiltInFamily:
     """`family` is what the job has of it, see src/trainer/protocol.ts."""
 
-    def __init__(self, directory, config, device, dtype, family):
-        self.directory, self.config, self.device, self.dtype = directory, config, device, dtype
+    def __init__(self, directory, config, device, family):
+        self.directory, self.config, self.device = directory, config, device
         self.form, self.image_tokens = family["promptForm"], family["imageTokens"]
         self.together = self.form["tokenized"] == "together"
         self.tokenizer = removing_breaks(PreTrainedTokenizerFast.from_pretrained(directory).backend_tokenizer)
@@ -96,7 +96,7 @@ class BuiltInFamily:
         if files:
             # One image at a time is in memory.
             pixels = torch.cat([self.processor(images=[read_image(file)], return_tensors="pt")["pixel_values"] for file in files])
-            inputs["pixel_values"] = pixels.to(self.device, self.dtype)
+            inputs["pixel_values"] = pixels.to(self.device, torch.float32)
         return inputs, labels.to(self.device)
 
     def written(self, question, image, maximum, scorer, sharded, trims_turn):

@@ -26,8 +26,8 @@ class Sequence:
 class ChatFamily:
     """A question is a turn of the user's, an answer one of the assistant's."""
 
-    def __init__(self, directory, config, device, dtype):
-        self.device, self.dtype = device, dtype
+    def __init__(self, directory, config, device):
+        self.device = device
         self.processor = processor_of(directory, config)
         self.tokenizer = getattr(self.processor, "tokenizer", None)
         if self.tokenizer is None or not getattr(self.processor, "chat_template", None):
@@ -103,7 +103,7 @@ class ChatFamily:
 
     def _placed(self, inputs):
         return {
-            name: value.to(self.device, self.dtype) if value.is_floating_point() else value.to(self.device)
+            name: value.to(self.device, torch.float32) if value.is_floating_point() else value.to(self.device)
             for name, value in inputs.items()
         }
 

@@ -13,6 +13,7 @@ from built_in_family import BuiltInFamily
 from chat_family import ChatFamily
 from protocol import JobError
 from shardings import sharding_of
+from stored_weights import kept_in, narrowed, widened_where_used
 
 # These change the base model by data, gradients or random numbers that an adapter's files don't hold. (PiSSA and OLoRA
 # change it too, but by its own weights alone: PEFT does that whenever it loads such an adapter.)
@@ -36,10 +37,13 @@ class Model:
         dtype = DTYPES[weight_dtype]
 
         def scorer(module):
-            return Scorer(_adapted(module, adapt), compute_dtype)
+            return Scorer(_adapted(widened_where_used(module), adapt), compute_dtype)
 
         def loaded():
-            module, info = AutoModelForImageTextToText.from_pretrained(directory, dtype=dtype, output_loading_info=True)
+            with kept_in(dtype, compute_dtype):
+                module, info = AutoModelForImageTextToText.from_pretrained(
+                    directory, dtype=torch.float32, output_loading_info=True
+                )
             if info["missing_keys"]:
                 # transformers makes up what the files lack.
                 raise JobError(f"{directory}: {min(info['missing_keys'])}: is missing")
@@ -50,12 +54,13 @@ class Model:
 
         def empty():
             with torch.device("meta"):
-                return scorer(AutoModelForImageTextToText.from_config(config, dtype=dtype))
+                module = AutoModelForImageTextToText.from_config(config, dtype=torch.float32)
+                return scorer(narrowed(module, dtype, compute_dtype))
 
         try:
             config = AutoConfig.from_pretrained(directory, trust_remote_code=False)
             self.family = (
-                BuiltInFamily(directory, config, device, dtype, family) if family else ChatFamily(directory, config, device, dtype)
+                BuiltInFamily(directory, config, device, family) if family else ChatFamily(directory, config, device)
             )
             self.scorer = self.sharding.placed(loaded, empty, device, adapt is not None)
         except (OSError, ValueError, ImportError) as error:
