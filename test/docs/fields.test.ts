@@ -59,7 +59,8 @@ describe.each([
   });
 
   test.each([...fields])('without %s (required: %s)', async (field, required) => {
-    const without = (await whole()).map((record) => ({ ...record, [field]: undefined }));
+    const [first, ...rest] = await whole();
+    const without = [{ ...first, [field]: undefined }, ...rest];
     const file = join(await temporaryFolder(), 'data.json');
     await writeJson(file, without);
     if (required) await expect(read(file)).rejects.toThrow(`[0].${field}: is missing`);
