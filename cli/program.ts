@@ -6,6 +6,7 @@ import { addDataCommands } from './data-commands.ts';
 import { addEvaluateCommand } from './evaluate-command.ts';
 import { addGateCommands } from './gate-commands.ts';
 import { addDoctorCommand, addSetupCommand, addWorkerCommand } from './machine-commands.ts';
+import { addMergeCommand } from './merge-command.ts';
 import { addModelCommands } from './model/commands.ts';
 import { addPromptCommands } from './prompt-commands.ts';
 import { addRunCommands } from './run-commands.ts';
@@ -42,6 +43,7 @@ export function createProgram(signal: AbortSignal): Command {
   addGateCommands(program, signal);
   addDataCommands(program, signal);
   addTeacherCommands(program, signal);
+  addMergeCommand(program, signal);
   addEvaluateCommand(program, signal);
   addCompareCommand(program);
   addScoreCommand(program);

@@ -7,6 +7,7 @@ import { integer } from '../options.ts';
 import { createProgressDisplay } from '../progress-display.ts';
 import { addGenerateCommand } from './generate-command.ts';
 import { gpuBytes, gpuNames, parseBytes } from './gpu-memory.ts';
+import { addImportLoraCommand } from './import-lora-command.ts';
 import { addSmollm2Command } from './smollm2-command.ts';
 
 const dtypes = { float32: 'F32', float16: 'F16', bfloat16: 'BF16' } as const;
@@ -16,6 +17,7 @@ export function addModelCommands(program: Command, signal: AbortSignal): void {
   const model = program.command('model').description('assemble, plan and try models');
   addPlanCommand(model);
   addAssembleCommand(model);
+  addImportLoraCommand(model);
   addSmollm2Command(model);
   addGenerateCommand(model, signal);
 }

@@ -49,6 +49,11 @@ const elsewhere: Record<string, string> = {
   'npm run bench:orchestration': 'bench',
   'dataengine model assemble --llama vicuna-7b --blip2 blip2-flan-t5-xxl --projection prerained_minigpt4_7b.pth --output data/minigpt4-7b':
     'test/model/families/minigpt4/assemble/assemble.test.ts',
+  'dataengine model import-lora --ckpt checkpoint_9.pth --output adapters/7b-qma': 'test/cli/merge-command.test.ts',
+  'dataengine merge --base data/minigpt4-7b --adapter adapters/7b-qma --output models/7b-qma':
+    'test/cli/merge-command.test.ts',
+  'dataengine evaluate --benchmark aokvqa --file aokvqa_v1p0_val.json --images COCO2017/val2017 --model models/7b-qma':
+    'test/cli/merge-command.test.ts',
   'python test/fixtures/check-adapters.py /tmp/adapters': 'test/model/parity/adapters.test.ts',
 };
 

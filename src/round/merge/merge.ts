@@ -13,7 +13,8 @@ import type { MergeOutcome } from './results.ts';
 /** 2: the model's companion files go along, chat templates too. */
 const mergeVersion = 2;
 const paritySamples = 4;
-const parityTolerance = 1e-3;
+/** The largest difference of a logit between the merged model and base + adapter. */
+export const parityTolerance = 1e-3;
 
 /**
  * Merges the round's adapter into the base model: `round-<k>/merged/` is a model directory in Hugging Face's format.

@@ -65,22 +65,31 @@ export async function runTrainerStep({
     step,
     inputs: { ...inputs, exif, trainerVersion, ...(trainer === 'torchrun' && { trainer }) },
     work: async () => {
-      const job = await withFamily({ ...(await prepare()), exif });
-      const outcome = await retryWithSmallerBatch(directory, job, async (attempted) =>
-        runTrainer({
-          job: attempted,
-          directory,
-          command:
-            context.trainer ??
-            (trainer === 'torchrun' ? await torchTrainer(settingsFor(attempted, context.config)) : undefined),
-          stallTimeoutSeconds: context.config.temporal.stallTimeoutSeconds,
-          signal: context.signal,
-          onMessage: progressReporter(context),
-        }),
-      );
+      const outcome = await runJob(context, directory, { ...(await prepare()), exif }, trainer);
       return finish === undefined ? outcome : finish(outcome);
     },
   });
+}
+
+/** Runs the trainer on a job, whatever was done before. `directory` is for its log and what else it leaves. */
+export async function runJob(
+  context: TrainerContext,
+  directory: string,
+  job: JobSpec,
+  trainer = context.config.trainer,
+): Promise<JobOutcome> {
+  return retryWithSmallerBatch(directory, await withFamily(job), async (attempted) =>
+    runTrainer({
+      job: attempted,
+      directory,
+      command:
+        context.trainer ??
+        (trainer === 'torchrun' ? await torchTrainer(settingsFor(attempted, context.config)) : undefined),
+      stallTimeoutSeconds: context.config.temporal.stallTimeoutSeconds,
+      signal: context.signal,
+      onMessage: progressReporter(context),
+    }),
+  );
 }
 
 /** The job with what a trainer has to know of its model's family, if that is implemented here. */

@@ -1,0 +1,87 @@
+/**
+ * `dataengine merge`: a round's step, or, with `--base`, `--adapter` and `--output`, any pair.
+ */
+import { type Command, Option } from 'commander';
+import type { Config } from '../src/config/schema.ts';
+import { InputError } from '../src/core/input-error.ts';
+import { addConfigOptions, type ConfigOptions, integer } from './options.ts';
+import { createProgressDisplay } from './progress-display.ts';
+import { runStepCommand } from './step-commands.ts';
+
+interface MergeOptions extends Omit<ConfigOptions, 'config'> {
+  config?: string;
+  round: number;
+  base?: string;
+  adapter?: string;
+  output?: string;
+  trainer: Config['trainer'];
+}
+
+const STALL_TIMEOUT_SECONDS = 600;
+
+/** Adds `dataengine merge`. */
+export function addMergeCommand(program: Command, signal: AbortSignal): void {
+  const command = program
+    .command('merge')
+    .description("merge a round's adapter into the base model, or with --base any adapter into any model");
+  addConfigOptions(command, { required: false })
+    .option('--round <number>', 'round', integer(0), 0)
+    .option('--base <folder>', 'model directory')
+    .option('--adapter <folder>', 'PEFT adapter, with --base')
+    .option('--output <folder>', 'the model directory to write, with --base')
+    .addOption(
+      new Option('--trainer <name>', 'what merges, with --base')
+        .choices(['tensorflow', 'torchrun'])
+        .default('tensorflow'),
+    )
+    .addHelpText(
+      'after',
+      '\nExamples:\n  dataengine merge --config configs/demo.yaml --round 0\n' +
+        '  dataengine merge --base data/minigpt4-7b --adapter adapters/7b-qma --output models/7b-qma',
+    )
+    .action(({ base, adapter, output, trainer, config, ...step }: MergeOptions) => {
+      if (base !== undefined || adapter !== undefined || output !== undefined) {
+        return mergePair({ base, adapter, output }, trainer, signal);
+      }
+      if (config === undefined) throw missing('--config', 'or --base, --adapter and --output');
+      const load = async () => (await import('../src/round/merge/merge.ts')).merge;
+      return runStepCommand('merge', load, { ...step, config }, signal);
+    });
+}
+
+async function mergePair(
+  { base, adapter, output }: Pick<MergeOptions, 'base' | 'adapter' | 'output'>,
+  trainer: Config['trainer'],
+  signal: AbortSignal,
+): Promise<void> {
+  if (base === undefined) throw missing('--base', 'with --adapter and --output');
+  if (adapter === undefined) throw missing('--adapter', 'with --base and --output');
+  if (output === undefined) throw missing('--output', 'with --base and --adapter');
+  const pair = await import('../src/round/merge/merge-pair.ts');
+  const display = createProgressDisplay();
+  try {
+    const { parity } = await pair.mergePair({
+      base,
+      adapter,
+      output,
+      context: {
+        config: { trainer, temporal: { stallTimeoutSeconds: STALL_TIMEOUT_SECONDS } },
+        onProgress: (progress) => display.show('merge', progress),
+        signal,
+      },
+    });
+    display.stop();
+    process.stdout.write(`${output}: logits within ${parity.toExponential(1)} of base + adapter\n`);
+  } finally {
+    display.stop();
+  }
+}
+
+function missing(option: string, alternative: string): InputError {
+  return new InputError({
+    file: 'command line',
+    field: option,
+    problem: 'is missing',
+    remedy: `Give it, ${alternative}`,
+  });
+}
