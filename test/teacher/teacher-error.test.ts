@@ -1,6 +1,12 @@
 import { APIConnectionError, APIError } from 'openai';
 import { describe, expect, test } from 'vitest';
-import { retryAfter, teacherErrorFrom } from '../../src/teacher/teacher-error.ts';
+import {
+  errorOfStatus,
+  isRefusalOfContent,
+  isTooLong,
+  retryAfter,
+  teacherErrorFrom,
+} from '../../src/teacher/teacher-error.ts';
 
 describe('retryAfter reads', () => {
   test.each([
@@ -46,5 +52,22 @@ describe('an error of the client', () => {
     );
     expect(error).toMatchObject({ retryable: true, status: undefined });
     expect(error.message).toMatch(/refused/);
+  });
+});
+
+describe('an error in a batch', () => {
+  const error = (code: string | undefined, message: string) => ({ error: { code, message } });
+
+  test('is told apart by its code or its words, as one of a request by itself', () => {
+    expect(isTooLong(errorOfStatus(400, error('context_length_exceeded', 'No')))).toBe(true);
+    expect(isTooLong(errorOfStatus(400, error(undefined, "This model's maximum context length is 1024 tokens")))).toBe(
+      true,
+    );
+    expect(isRefusalOfContent(errorOfStatus(400, error('content_filter', 'No')))).toBe(true);
+    expect(isTooLong(errorOfStatus(429, error(undefined, 'maximum context length is 1024')))).toBe(false);
+  });
+
+  test('has its status where its body says nothing', () => {
+    expect(errorOfStatus(500, null)).toMatchObject({ message: 'HTTP 500', status: 500, retryable: true });
   });
 });
