@@ -51,7 +51,8 @@ export function hasAnswers<Q extends AskedAokvqaQuestion>(question: Q): question
  */
 export async function readAokvqa(file: string): Promise<AokvqaQuestion[]> {
   const questions = await readAskedAokvqa(file);
-  if (questions.length > 0 && questions.every(({ correct_choice_idx }) => correct_choice_idx === undefined)) {
+  const isAsked = (question: AskedAokvqaQuestion) => answerFields.every((field) => question[field] === undefined);
+  if (questions.length > 0 && questions.every(isAsked)) {
     const remedy = 'Name a split with answers; a split without can be predicted (docs/benchmarks.md)';
     throw new InputError({ file, problem: 'has no answers', remedy });
   }

@@ -88,7 +88,9 @@ export const mmbench: Benchmark<MmbenchItem> = {
 /** Without rotations there is no CircularEval. */
 function scoresOf(answered: readonly Answered[]): { circular?: QuestionScore[]; vanilla: QuestionScore[] } {
   const originals = answered.filter(({ question }) => question.index === groupIndex(question));
-  const vanilla = originals.map((one) => scoreOf(one.question, isRight(one)));
+  // VLMEvalKit reports the splits of a file apart.
+  const bySplit = new Set(originals.map(({ question }) => question.split)).size > 1;
+  const vanilla = originals.map((one) => scoreOf(one.question, isRight(one), bySplit));
   const rotations = new Map<number, Answered[]>();
   for (const one of answered) {
     const group = groupIndex(one.question);
@@ -96,7 +98,7 @@ function scoresOf(answered: readonly Answered[]): { circular?: QuestionScore[]; 
   }
   if (rotations.size === answered.length) return { vanilla };
   const circular = originals.map(({ question }) =>
-    scoreOf(question, (rotations.get(question.index) ?? []).every(isRight)),
+    scoreOf(question, (rotations.get(question.index) ?? []).every(isRight), bySplit),
   );
   return { circular, vanilla };
 }
@@ -105,8 +107,12 @@ function isRight({ question, choice }: Answered): boolean {
   return choice !== undefined && question.options[choice]?.letter === question.answer;
 }
 
-function scoreOf(question: MmbenchItem, right: boolean): QuestionScore {
-  const { category, l2Category } = question;
-  const groups = { ...(l2Category && { 'l2-category': l2Category }), ...(category && { category }) };
+function scoreOf(question: MmbenchItem, right: boolean, bySplit: boolean): QuestionScore {
+  const { category, l2Category, split } = question;
+  const groups = {
+    ...(bySplit && split && { split }),
+    ...(l2Category && { 'l2-category': l2Category }),
+    ...(category && { category }),
+  };
   return { id: question.id, score: right ? 1 : 0, groups };
 }

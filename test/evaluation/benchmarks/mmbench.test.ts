@@ -103,6 +103,12 @@ test('Vanilla counts the original questions, CircularEval those right in every r
   expect(circular?.[1]?.groups).toEqual({ 'l2-category': 'perception', category: 'attribute_comparison' });
 });
 
+test('the splits of a file are scored apart too, as VLMEvalKit reports them', () => {
+  const ofTwo = items.map((item) => ({ ...item, split: item.index % 1_000_000 === 7 ? 'test' : 'dev' }));
+  const { vanilla } = mmbench.score(answer(ofTwo));
+  expect(vanilla?.map(({ groups }) => groups?.split)).toEqual(['dev', 'test', 'dev']);
+});
+
 test('an answer without a choice is wrong', () => {
   const answered = answer(items).map((one) => (one.question.index === 7 ? { ...one, choice: undefined } : one));
   expect(right(mmbench.score(answered).vanilla)).toEqual(['0', '12']);
