@@ -2,6 +2,7 @@ import { z } from 'zod';
 
 export const computeDtypes = ['float32', 'tensorfloat32', 'bfloat16'] as const;
 export const weightDtypes = ['float32', 'bfloat16'] as const;
+export const augmentations = ['none', 'random-resized-crop'] as const;
 export const tooLongPolicies = ['truncate', 'error'] as const;
 
 /** Data types of a language model's matrix products, and of its matrices in memory. */
@@ -78,6 +79,12 @@ export const finetuneSchema = z
     learningRate: learningRateSchema.prefault({}),
     lora: loraSchema.prefault({}),
     checkpointEverySteps: count.default(100).describe('An interrupted finetune resumes from the newest checkpoint.'),
+    augmentation: z
+      .enum(augmentations)
+      .default('none')
+      .describe(
+        'How images of training samples are changed each time they are shown. random-resized-crop: a random part of 50 to 100 % of the area, as in the reference system; the vision side is then computed in each step.',
+      ),
     keep: z
       .enum(['last', 'best-validation'])
       .default('last')

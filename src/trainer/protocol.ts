@@ -11,7 +11,7 @@
  * Nothing here is TensorFlow's: `torchrun` fits the same protocol.
  */
 import { z } from 'zod';
-import { computeDtypes, tooLongPolicies, weightDtypes } from '../config/finetune-schema.ts';
+import { augmentations, computeDtypes, tooLongPolicies, weightDtypes } from '../config/finetune-schema.ts';
 import { exifModes } from '../core/images/image-kind.ts';
 import { promptFormSchema } from '../model/families/prompt-form.ts';
 
@@ -93,6 +93,8 @@ export const finetuneJobSchema = z.strictObject({
   /** What becomes of longer samples: cut at their end, or an input error. Default: truncate. */
   tooLong: z.enum(tooLongPolicies).optional(),
   checkpointEverySteps: positiveInteger,
+  /** How the images of samples are changed each time they are shown. Default: none. */
+  augmentation: z.enum(augmentations).optional(),
   /** Keeps the state with the highest score on questions. Default: the last state. */
   validation: z
     .strictObject({

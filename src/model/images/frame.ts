@@ -1,5 +1,6 @@
 /** Cutting and framing images as Hugging Face's image processors do. */
 import type { RgbImage } from '../../core/images/open-image.ts';
+import type { CropBox } from './random-crop.ts';
 
 /**
  * The middle of an image; what is outside of it is black. As `center_crop` of transformers'
@@ -17,6 +18,13 @@ export function cropCenter(image: RgbImage, width: number, height: number): RgbI
     },
   );
   return { width, height, data: target };
+}
+
+/** A part of an image, which lies within it. */
+export function cropTo(image: RgbImage, { left, top, width, height }: CropBox): RgbImage {
+  const target = { width, height, data: new Uint8Array(width * height * 3) };
+  place(image, target, { top, left });
+  return target;
 }
 
 /**

@@ -1,22 +1,30 @@
 import pLimit from 'p-limit';
 import { maximumImagePixels, type OpenSettings, openImage, type RgbImage } from '../../core/images/open-image.ts';
 import { imageError } from '../../core/images/read-image-file.ts';
-import { cropCenter, padToSquare } from './frame.ts';
+import { cropCenter, cropTo, padToSquare } from './frame.ts';
 import type { PreprocessorConfig } from './processor-config.ts';
+import type { CropBox } from './random-crop.ts';
 import { resizeImage } from './resample.ts';
+
+/** Which part of an image is shown. Default: as the image processor does. */
+export interface CropSettings {
+  crop?: (image: { width: number; height: number }) => CropBox;
+}
 
 /**
  * Decodes, resizes, crops and normalizes an image, equal to the image processor of `transformers` that the config
  * belongs to with `exif: ignore`: exactly, but for 16-bit gray (see `openImage`, `resizeImage`).
  *
  * @param source the path of an image, or its content
+ * @param settings.crop chooses a part of the image, which is then resized to the size of the model at once, by the bicubic
+ * filter, whatever the config has between
  * @returns [3, height, width], the red, green and blue planes
  * @throws InputError naming the image that is missing, cut short or no image.
  */
 export async function preprocessImage(
   source: string | Buffer,
   config: PreprocessorConfig,
-  settings: OpenSettings = {},
+  settings: OpenSettings & CropSettings = {},
 ): Promise<Float32Array> {
   const values = new Float32Array(3 * config.height * config.width);
   await preprocessInto(values, source, { config, table: valuesOfBytes(config), settings });
@@ -54,10 +62,19 @@ export async function preprocessImages(
 async function preprocessInto(
   target: Float32Array,
   source: string | Buffer,
-  { config, table, settings }: { config: PreprocessorConfig; table: readonly Float32Array[]; settings: OpenSettings },
+  {
+    config,
+    table,
+    settings,
+  }: {
+    config: PreprocessorConfig;
+    table: readonly Float32Array[];
+    settings: OpenSettings & CropSettings;
+  },
 ): Promise<void> {
   const { width, height } = config;
   const { data } = await openImage(source, settings, (image) => {
+    if (settings.crop) return resizeImage(cropTo(image, settings.crop(image)), width, height, 'bicubic');
     refuseNarrow(image, config, typeof source === 'string' ? source : 'image in memory');
     return framed(image, config);
   });

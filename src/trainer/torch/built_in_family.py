@@ -6,6 +6,7 @@ words that a family puts around a question.
 from dataclasses import dataclass
 
 import torch
+from PIL import Image
 from transformers import PreTrainedTokenizerFast
 from transformers.image_processing_base import ImageProcessingMixin
 from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
@@ -15,6 +16,7 @@ from transformers.models.llava.image_processing_pil_llava import LlavaImageProce
 from images import read_image
 from plain_text import as_plain_text, removing_breaks
 from protocol import JobError, any_rank
+from random_crop import random_crop
 
 # By the name in the model's files; torchvision, which the faster ones need, is not required. Which fields are known was
 # checked before the job began, see src/model/images/processor-config.ts.
@@ -35,6 +37,8 @@ class Sequence:
     answer_start: int
     # Tokens at the end that are left out, for being beyond the limit.
     cut: int = 0
+    # Seed of the part of the image that is shown; none for the whole image.
+    crop: str | None = None
 
     @property
     def learned(self):
@@ -92,10 +96,10 @@ class BuiltInFamily:
             mask[row, :count] = 1
             labels[row, sequence.answer_start : count] = ids[row, sequence.answer_start : count]
         inputs = {"input_ids": ids.to(self.device), "attention_mask": mask.to(self.device)}
-        files = [sequence.image for sequence in sequences if sequence.image]
-        if files:
+        shown = [sequence for sequence in sequences if sequence.image]
+        if shown:
             # One image at a time is in memory.
-            pixels = torch.cat([self.processor(images=[read_image(file)], return_tensors="pt")["pixel_values"] for file in files])
+            pixels = torch.cat([self._pixels(sequence) for sequence in shown])
             inputs["pixel_values"] = pixels.to(self.device, torch.float32)
         return inputs, labels.to(self.device)
 
@@ -121,6 +125,16 @@ class BuiltInFamily:
             unfinished = text is None
             if not (any_rank(unfinished, self.device) if sharded else unfinished):
                 return text.strip()
+
+    def _pixels(self, sequence):
+        image, processor = read_image(sequence.image), self.processor
+        if sequence.crop is None:
+            return processor(images=[image], return_tensors="pt")["pixel_values"]
+        side = self.config.vision_config.image_size
+        part = random_crop(image, sequence.crop).resize((side, side), Image.Resampling.BICUBIC)
+        # It has its size already.
+        steps = {name: False for name in ("do_resize", "do_center_crop", "do_pad") if hasattr(processor, name)}
+        return processor(images=[part], return_tensors="pt", **steps)["pixel_values"]
 
     def _processor(self):
         """As AutoImageProcessor chooses: of processor_config.json before preprocessor_config.json."""

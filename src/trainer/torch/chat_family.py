@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import torch
+from PIL import Image
 from transformers import AutoProcessor, GenerationConfig
 from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
 from transformers.utils import is_torchvision_available
@@ -11,6 +12,7 @@ from built_in_family import common_start
 from images import read_image, read_images
 from plain_text import as_plain_text, removing_breaks
 from protocol import JobError
+from random_crop import random_crop
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,8 @@ class Sequence:
     # the front can't be counted: how many tokens an image takes, only the processor knows.
     learned: int
     cut: int = 0
+    # Seed of the part of the image that is shown; none for the whole image.
+    crop: str | None = None
 
 
 class ChatFamily:
@@ -66,7 +70,8 @@ class ChatFamily:
 
     def collate(self, sequences):
         """The model's inputs, padded to the right, and labels `[batch, tokens]` int64 with -100 off the learned tokens."""
-        inputs = self._inputs([(sequence.text, sequence.image) for sequence in sequences])
+        crops = [sequence.crop for sequence in sequences if sequence.image]
+        inputs = self._inputs([(sequence.text, sequence.image) for sequence in sequences], crops)
         ids, mask = inputs["input_ids"], inputs["attention_mask"]
         if not bool(mask[:, 0].all()):
             raise JobError(f"{type(self.processor).__name__} pads on the left, and can't be set to pad on the right")
@@ -87,8 +92,10 @@ class ChatFamily:
         """The inputs of the vision side for one image."""
         return self._placed(self.processor.image_processor(images=[read_image(file)], return_tensors="pt"))
 
-    def _inputs(self, prompts):
-        opened = iter(read_images([image for _, image in prompts if image]))
+    def _inputs(self, prompts, crops=None):
+        """`crops`: of each image, the seed of the part that is shown, or none."""
+        images = read_images([image for _, image in prompts if image])
+        opened = (_enlarged_part(image, crop) if crop else image for image, crop in zip(images, crops or [None] * len(images)))
         images = [[next(opened)] if image else [] for _, image in prompts]
         inputs = self.processor(
             text=[text for text, _ in prompts],
@@ -160,6 +167,11 @@ class ChatFamily:
         learned = self.tokenizer(self.end_mark, add_special_tokens=False)["input_ids"]
         ends = {self.tokenizer.eos_token_id, *(known if isinstance(known, list) else [known])}
         return sorted({*ends, *(learned if len(learned) == 1 else [])} - {None})
+
+
+def _enlarged_part(image, crop):
+    """A random part in the size of the image: how many tokens an image takes may depend on it."""
+    return random_crop(image, crop).resize(image.size, Image.Resampling.BICUBIC)
 
 
 def processor_of(directory, config):

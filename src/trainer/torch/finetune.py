@@ -5,6 +5,7 @@ import math
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -73,7 +74,12 @@ def finetune(job, reporter, device, sharding):
             raise
 
     def batch_of(step):
-        return [sequences[index] for index in order[step * batch_size : (step + 1) * batch_size]]
+        draws = range(step * batch_size, (step + 1) * batch_size)
+        drawn = [sequences[order[draw]] for draw in draws]
+        if job.get("augmentation") != "random-resized-crop":
+            return drawn
+        # Of the image, another part each time it is shown.
+        return [replace(sequence, crop=f"{job['seed']}/augmentation/{draw}") for draw, sequence in zip(draws, drawn)]
 
     batches = (batch_of(step) for step in range(first, steps))
     computed = (with_companion(part, batch, sharding) for batch in batches for part in parts_of(batch, job))

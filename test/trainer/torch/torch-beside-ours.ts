@@ -72,6 +72,16 @@ export function describeTorchBesideOurs(family: 'minigpt4' | 'llava'): void {
       expect(await scoresIn(theirs)).toEqual(await scoresIn(ours));
     });
 
+    test('with random parts of the images, the curve is the same, and another than without', async () => {
+      const changes = { steps: 4, augmentation: 'random-resized-crop' as const };
+      const [ours, theirs, whole] = [inFolder('parts-ours'), inFolder('parts-theirs'), inFolder('parts-none')];
+      await finetune(rig.job(ours, changes), recordingReporter());
+      await runTorch(rig.job(theirs, { ...changes, microBatchSize: 2 }), theirs);
+      await finetune(rig.job(whole, { steps: 4 }), recordingReporter());
+      expect(maximumDifference(await lossesIn(theirs), await lossesIn(ours))).toBeLessThan(1e-3);
+      expect(maximumDifference(await lossesIn(whole), await lossesIn(ours))).toBeGreaterThan(1e-3);
+    });
+
     test('with groups whose losses are averaged on their own, the curve is the same', async () => {
       const changes = { steps: 4, groupSize: 1, maximumTokens: 60 };
       const [ours, inParts, theirs] = [inFolder('groups-ours'), inFolder('groups-parts'), inFolder('groups-theirs')];

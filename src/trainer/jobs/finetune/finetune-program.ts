@@ -61,7 +61,7 @@ export interface FinetuneProgram {
 
 export interface FinetuneProgramSettings
   extends Pick<FinetuneJob, 'weightDecay' | 'seed'>,
-    Partial<Pick<FinetuneJob, 'activationCheckpointing' | 'weightDtype'>> {
+    Partial<Pick<FinetuneJob, 'activationCheckpointing' | 'weightDtype' | 'augmentation'>> {
   /** Values by tensor to start from. Default: PEFT's start, at which the adapter changes nothing. */
   start?: ReadonlyMap<string, Float32Array>;
   /** Parts of a batch that are computed one after the other. With more than one, `accumulate` and `update` train. */

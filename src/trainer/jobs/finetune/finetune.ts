@@ -7,6 +7,7 @@ import { useComputeDtype } from '../../../model/ops/tensorflow.ts';
 import type { FinetuneJob, JobOutcome, SettingsOf } from '../../protocol.ts';
 import type { JobReporter } from '../../trainer-side.ts';
 import { collate, tokenWeights } from '../batch.ts';
+import { type AugmentedImages, augmentedImages, type ShownImages } from '../vision/augmented-images.ts';
 import { type ImageFeatures, imageFeatures } from '../vision/image-features.ts';
 import { readStartAdapter, saveAdapter } from './adapter-files.ts';
 import { readNewestCheckpoint, writeCheckpoint } from './checkpoint.ts';
@@ -45,13 +46,16 @@ export async function finetune(settings: FinetuneSettings, reporter: JobReporter
     const plan = await planSteps(model, settings, reporter.note);
     const validation = await prepareValidation(model, settings, reporter);
     const shown = plan.flatMap((parts) => parts.flatMap(({ samples }) => samples.flatMap(({ image }) => image ?? [])));
-    const features = await imageFeatures(model, [...shown, ...(validation?.images ?? [])], {
+    const augments = settings.augmentation === 'random-resized-crop';
+    const features = await imageFeatures(model, [...(augments ? [] : shown), ...(validation?.images ?? [])], {
       exif: settings.exif,
       signal: reporter.signal,
       onProgress: (done, total) => reporter.progress({ phase: 'images', step: done, steps: total }),
     });
     const shapes = plan.flatMap((parts) => parts.map(({ shape }) => shape));
+    let augmented: AugmentedImages | undefined;
     try {
+      if (augments) augmented = await augmentedImages(model, { count: settings.microBatchSize, exif: settings.exif });
       const program = await finetuneProgram(model, settings.lora, shapes, {
         ...settings,
         start,
@@ -60,11 +64,12 @@ export async function finetune(settings: FinetuneSettings, reporter: JobReporter
         ranked: validation?.ranked,
       });
       try {
-        return await train({ settings, model, plan, features, program, validation, reporter });
+        return await train({ settings, model, plan, features, augmented, program, validation, reporter });
       } finally {
         program.dispose();
       }
     } finally {
+      augmented?.dispose();
       features.dispose();
     }
   } finally {
@@ -76,7 +81,9 @@ interface Training {
   settings: FinetuneSettings;
   model: ModelDirectory;
   plan: StepPart[][];
+  /** Of validation questions, and of samples unless they are augmented. */
   features: ImageFeatures;
+  augmented: AugmentedImages | undefined;
   program: FinetuneProgram;
   validation: Validation | undefined;
   reporter: JobReporter;
@@ -155,32 +162,46 @@ async function train(training: Training): Promise<JobOutcome> {
 }
 
 /** Trains on the batch of a step. Returns its loss. */
-async function trainStep(
-  { settings, model, plan, features, program }: Training,
-  step: number,
-  learningRate: number,
-): Promise<number> {
+async function trainStep(training: Training, step: number, learningRate: number): Promise<number> {
+  const { settings, model, plan, program } = training;
   const parts = plan[step] as StepPart[];
   const queries = familyOf(model.config).imageTokens;
   const weights = tokenWeights(
     parts.flatMap(({ sequences }) => sequences),
     settings.groupSize,
   );
-  const batchPart = ({ samples, sequences, shape }: StepPart, part: number): BatchPart => ({
+  const batchPart = async ({ sequences, shape }: StepPart, part: number): Promise<BatchPart> => ({
     shape,
     batch: collate(sequences, shape, queries, weights.slice(part * sequences.length)),
-    images: features.batch(samples.map(({ image }) => image)),
+    images: await imagesOf(training, step * parts.length + part),
   });
   const [whole] = parts;
-  if (whole && parts.length === 1) return program.step({ ...batchPart(whole, 0), step, learningRate });
+  if (whole && parts.length === 1) return program.step({ ...(await batchPart(whole, 0)), step, learningRate });
   let loss = 0;
   for (const [part, content] of parts.entries()) {
-    loss += program.accumulate({ ...batchPart(content, part), step, part });
+    loss += program.accumulate({ ...(await batchPart(content, part)), step, part });
     // Between parts too, as between steps: a step of many parts is long.
     await new Promise(setImmediate);
   }
   program.update({ step, learningRate });
   return loss;
+}
+
+/** Embeddings of the images of a part of a batch, by its number in the whole training. */
+async function imagesOf({ settings, plan, features, augmented }: Training, number: number): Promise<Float32Array> {
+  const { seed, batchSize, microBatchSize } = settings;
+  const shownAt = (place: number): ShownImages | undefined => {
+    const parts = batchSize / microBatchSize;
+    const samples = plan[Math.floor(place / parts)]?.[place % parts]?.samples;
+    return (
+      samples && {
+        files: samples.map(({ image }) => image),
+        seeds: samples.map((_, slot) => `${seed}/augmentation/${place * microBatchSize + slot}`),
+      }
+    );
+  };
+  const shown = shownAt(number) as ShownImages;
+  return augmented ? augmented.embed(shown, shownAt(number + 1)) : features.batch(shown.files);
 }
 
 function divergence(settings: FinetuneSettings, step: number, loss: number): InputError {

@@ -23,7 +23,7 @@ export interface MemoryPlan {
   projection: number;
   /** Bytes of the vision side while it computes the images, before training; then it is freed. */
   images: number;
-  /** The larger of the two: training, or computing the images. */
+  /** The larger of the two: training, or computing the images; their sum where images are augmented in each step. */
   peak: number;
   /** Tensors' values of the language model, and of the adapters. */
   parameters: { weights: number; adapters: number };
@@ -49,6 +49,7 @@ export function planMemory(
   const optimizer = sum([...sizes.values()]) - weights - adapters;
   const activations = program.workingBytes(shapeName(shape));
   const { projection, images } = imageBytes(config);
+  const training = weights + adapters + optimizer + activations + projection;
   const used = [...names].filter(([name]) => sizes.has(name));
   return {
     weights,
@@ -57,7 +58,7 @@ export function planMemory(
     activations,
     projection,
     images,
-    peak: Math.max(weights + adapters + optimizer + activations + projection, images),
+    peak: settings.augmentation === 'random-resized-crop' ? training + images : Math.max(training, images),
     parameters: { weights: sum(used.map(([, tensor]) => sizeOf(tensor))), adapters: layout.total },
   };
 }

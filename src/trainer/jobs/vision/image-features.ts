@@ -157,7 +157,8 @@ async function hashesOf(files: readonly string[]): Promise<string[]> {
   return Promise.all(files.map((file) => limit(() => withImageFile(file, hashBytes))));
 }
 
-function requireSize({ height, width }: PreprocessorConfig, size: number, directory: string): void {
+/** @throws InputError for a preprocessor that makes images of another size than the model takes */
+export function requireSize({ height, width }: PreprocessorConfig, size: number, directory: string): void {
   if (height === size && width === size) return;
   throw new InputError({
     file: directory,

@@ -224,6 +224,25 @@ test('on a full disk it ends naming the file, and nothing is left that would pas
   expect((await readdir(disk, { recursive: true })).filter((name) => name.endsWith('.tmp'))).toEqual([]);
 });
 
+describe('with random parts of the images', () => {
+  const changes = { augmentation: 'random-resized-crop', steps: 8, checkpointEverySteps: 3 } as const;
+
+  test('it learns from others each time; resumed, or in parts, it ends as if uninterrupted', async () => {
+    const [whole, resumed, inParts, plain] = await Promise.all([1, 2, 3, 4].map(() => temporaryFolder()));
+    const run = (output = '', more = {}, stopAfter?: number) =>
+      finetune(tinyFinetune(model, mixture, output, { ...changes, ...more }), recordingReporter(stopAfter));
+    await run(whole);
+    await expect(run(resumed, {}, 5)).rejects.toThrow('asked to stop');
+    await run(resumed);
+    const noDropout = { lora: { rank: 4, alpha: 8, dropout: 0, targetModules: ['q_proj'] } };
+    await run(inParts, { ...noDropout, microBatchSize: 1 });
+    await run(plain, noDropout);
+    expect(maximumDifference(await lossesIn(resumed as string), await lossesIn(whole as string))).toBeLessThan(1e-5);
+    expect(maximumDifference(await lossesIn(inParts as string), await lossesIn(plain as string))).toBeLessThan(1e-4);
+    expect(await lossesIn(whole as string)).not.toEqual((await lossesIn(uninterrupted)).slice(0, 8));
+  });
+});
+
 test('engine_prompt_longer_than_160_tokens.json: it is cut, and training goes on with nothing learned of it', async () => {
   const output = await temporaryFolder();
   const samples = path.join(output, 'samples.jsonl');
