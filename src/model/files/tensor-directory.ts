@@ -43,7 +43,7 @@ export interface FoundTensors {
 const indexSchema = z.looseObject({ weight_map: z.record(z.string(), z.string()) });
 
 /**
- * Opens `model.safetensors`, or the shards that `model.safetensors.index.json` names.
+ * Opens `model.safetensors` or, without one, the shards that `model.safetensors.index.json` names.
  *
  * @throws InputError naming the file and the tensor that is missing, unexpected or of another shape than
  *   expected, and for whatever `openSafetensors` refuses.
@@ -90,10 +90,11 @@ async function openWeights(
   directory: string,
   publishedName: (name: string) => string,
 ): Promise<{ places: Map<string, Place>; opened: SafetensorsFile[] }> {
+  const single = path.join(directory, 'model.safetensors');
   const index = path.join(directory, 'model.safetensors.index.json');
-  const isSharded = await fileExists(index);
-  if (!isSharded) {
-    const file = await openSafetensors(path.join(directory, 'model.safetensors'));
+  // Where both are there, transformers takes the single file.
+  if ((await fileExists(single)) || !(await fileExists(index))) {
+    const file = await openSafetensors(single);
     const places = new Map(
       [...file.tensors.keys()].map((nameThere) => [publishedName(nameThere), { file, nameThere }]),
     );

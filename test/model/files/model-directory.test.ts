@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -151,6 +151,16 @@ describe('a model directory', () => {
     await expect(readModelDirectory(folder)).rejects.toThrow('model-00002-of-00002.safetensors');
   });
 
+  it('takes model.safetensors where an index lies beside it, as transformers does', async () => {
+    const directory = await directoryWith(await tensorsOf(tinyModel));
+    await writeFile(
+      path.join(directory, 'model.safetensors.index.json'),
+      '{"weight_map": {"other": "gone.safetensors"}}',
+    );
+    const hash = await withModel(tinyModel, (model) => model.weightsHash);
+    expect(await withModel(directory, (model) => model.weightsHash)).toBe(hash);
+  });
+
   it('has another hash when one weight is another', async () => {
     const tensors = await tensorsOf(tinyModel);
     const first = tensors[0] as TensorToWrite;
@@ -188,10 +198,11 @@ describe('weights that do not belong to the config', () => {
 
   it('are refused when the index leads elsewhere or names a tensor that its shard lacks', async () => {
     await directoryWith(await tensorsOf(tinyModel));
+    await rename(path.join(folder, 'model.safetensors'), path.join(folder, 'shard.safetensors'));
     const index = path.join(folder, 'model.safetensors.index.json');
     await writeFile(index, JSON.stringify({ weight_map: { [norm]: '../secret.safetensors' } }));
     await expect(readModelDirectory(folder)).rejects.toThrow('leads out of the directory');
-    await writeFile(index, JSON.stringify({ weight_map: { other: 'model.safetensors' } }));
+    await writeFile(index, JSON.stringify({ weight_map: { other: 'shard.safetensors' } }));
     await expect(readModelDirectory(folder)).rejects.toThrow('other: is missing, though the index says it is here');
   });
 

@@ -18,7 +18,7 @@ const singles = ['model.safetensors', 'pytorch_model.bin'];
 
 /**
  * Opens a file (`.safetensors`, or a pickle: `.pth`, `.pt`, `.bin`), or a directory in Hugging Face's layout, whose
- * weights may be sharded; safetensors are taken where both are there.
+ * weights may be sharded; safetensors are taken where both are there, and a single file before an index, as transformers does.
  *
  * @throws InputError naming the file that is missing, damaged, or lacks a tensor that the index says it has
  */
@@ -61,12 +61,12 @@ async function openFile(file: string, python: FindPython): Promise<TensorSource>
 async function shardsIn(directory: string): Promise<{ files: string[]; byName?: Map<string, string> }> {
   for (const [kind, index] of indices.entries()) {
     const single = path.join(directory, singles[kind] as string);
+    if (await fileExists(single)) return { files: [single] };
     if (await fileExists(path.join(directory, index))) {
       const { weight_map: names } = await readJson(path.join(directory, index), indexSchema);
       const byName = new Map(Object.entries(names).map(([name, file]) => [name, path.join(directory, file)]));
       return { files: [...byName.values()], byName };
     }
-    if (await fileExists(single)) return { files: [single] };
   }
   throw new InputError({
     file: directory,
