@@ -98,7 +98,10 @@ class Scorer(torch.nn.Module):
 
     def written(self, inputs, maximum, ends, pad, sharded):
         """Greedily: ids of prompt and answer. With a sharded model all processes compute until the last is done."""
-        settings = GenerationConfig(max_new_tokens=maximum, do_sample=False, eos_token_id=ends, pad_token_id=pad)
+        # What is left open here, `generate` takes from the model's generation_config.json.
+        settings = GenerationConfig(
+            max_new_tokens=maximum, do_sample=False, num_beams=1, num_return_sequences=1, eos_token_id=ends, pad_token_id=pad
+        )
         return _bare(self.module).generate(**inputs, generation_config=settings, synced_gpus=sharded)
 
     def image_features(self, inputs):
