@@ -1,7 +1,7 @@
-import Table from 'cli-table3';
 import type { Command } from 'commander';
 import type { Comparison } from '../src/evaluation/compare-models.ts';
 import { integer } from './options.ts';
+import { textTable } from './text-table.ts';
 
 interface CompareOptions {
   json: boolean;
@@ -30,7 +30,7 @@ export function addCompareCommand(program: Command): void {
 }
 
 /** The comparisons as a table for a terminal; scores and differences in percent. */
-function formatComparisons(comparisons: readonly Comparison[], { color = false } = {}): string {
+function formatComparisons(comparisons: readonly Comparison[]): string {
   const head = [
     'set',
     'measure',
@@ -42,14 +42,10 @@ function formatComparisons(comparisons: readonly Comparison[], { color = false }
     'only second',
     'p',
   ];
-  const table = new Table({
-    head,
-    colAligns: head.map((_, column) => (column < 2 ? 'left' : 'right')),
-    style: { head: color ? ['cyan'] : [], border: [], compact: true },
-  });
-  for (const { set, measure, count, first, second, difference, onlyFirst, onlySecond, pValue } of comparisons) {
+  const rows = comparisons.map((comparison) => {
+    const { set, measure, count, first, second, difference, onlyFirst, onlySecond, pValue } = comparison;
     const { value, low, high } = difference;
-    table.push([
+    return [
       set,
       measure,
       count,
@@ -59,14 +55,15 @@ function formatComparisons(comparisons: readonly Comparison[], { color = false }
       onlyFirst ?? '–',
       onlySecond ?? '–',
       pValue === undefined ? '–' : pValue < 0.001 ? '< 0.001' : pValue.toFixed(3),
-    ]);
-  }
+    ];
+  });
+  const colAligns = head.map((_, column) => (column < 2 ? ('left' as const) : ('right' as const)));
   const leftOut = comparisons.filter((comparison) => comparison.leftOut > 0);
   const notes = leftOut.map(
     ({ set, measure, leftOut }) =>
       `${set}, ${measure}: ${leftOut} questions that only one evaluation has are left out.`,
   );
-  return [table.toString(), ...notes].join('\n');
+  return [textTable(head, rows, { colAligns, compact: true }), ...notes].join('\n');
 }
 
 function percent(share: number): string {

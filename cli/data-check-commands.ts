@@ -3,7 +3,6 @@
  */
 
 import { resolve } from 'node:path';
-import Table from 'cli-table3';
 import type { Command } from 'commander';
 import { valueIn } from '../src/core/records.ts';
 import { openRunDirectory } from '../src/core/run-directory.ts';
@@ -13,6 +12,7 @@ import { describeCounts } from '../src/round/steps.ts';
 import { exitCodes } from './failures.ts';
 import { addDataRootOption, addRunOptions, loadNamedConfig, type RunOptions } from './options.ts';
 import { createProgressDisplay } from './progress-display.ts';
+import { textTable } from './text-table.ts';
 
 const SHOWN_OF_A_FOLDER = 10;
 
@@ -39,8 +39,7 @@ export function addDataCheckCommands(data: Command, signal: AbortSignal): void {
         return;
       }
       const rows = problemRows(problems, config.data.root, options.all ? Number.POSITIVE_INFINITY : SHOWN_OF_A_FOLDER);
-      const table = new Table({ head: ['item', 'problem', 'what to do'], style: { head: [] }, wordWrap: true });
-      table.push(...rows);
+      const table = textTable(['item', 'problem', 'what to do'], rows, { wordWrap: true });
       process.stdout.write(`${table}\n${problems.length} problems under ${config.data.root}\n`);
       process.exitCode = exitCodes.wrongInput;
     });
@@ -100,17 +99,15 @@ function countTable(datasets: readonly DatasetStats[], unit: string): string {
     'longest',
     `correct choice ${letters.join(' / ')}`,
   ];
-  const table = new Table({ head, style: { head: [] } });
-  for (const { name, samples, images, length, correctByLetter } of datasets) {
+  const rows = datasets.map(({ name, samples, images, length, correctByLetter }) => {
     const shares = correctByLetter.map((count) => `${((100 * count) / samples).toFixed(1)} %`);
-    table.push([name, samples, images, length.mean.toFixed(1), length.p95, length.longest, shares.join(' / ') || '–']);
-  }
-  return String(table);
+    return [name, samples, images, length.mean.toFixed(1), length.p95, length.longest, shares.join(' / ') || '–'];
+  });
+  return textTable(head, rows);
 }
 
 function typeTable(datasets: readonly DatasetStats[]): string {
   const types = [...new Set(datasets.flatMap(({ countsByType }) => Object.keys(countsByType)))].sort();
-  const table = new Table({ head: ['question type', ...datasets.map(({ name }) => name)], style: { head: [] } });
-  for (const type of types) table.push([type, ...datasets.map(({ countsByType }) => valueIn(countsByType, type) ?? 0)]);
-  return String(table);
+  const rows = types.map((type) => [type, ...datasets.map(({ countsByType }) => valueIn(countsByType, type) ?? 0)]);
+  return textTable(['question type', ...datasets.map(({ name }) => name)], rows);
 }

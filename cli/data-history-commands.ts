@@ -3,15 +3,16 @@
  */
 
 import { join, resolve } from 'node:path';
-import Table from 'cli-table3';
 import { type Command, Option } from 'commander';
 import type { Config } from '../src/config/schema.ts';
+import { printable } from '../src/core/printable.ts';
 import { valueIn } from '../src/core/records.ts';
 import { openRunDirectory } from '../src/core/run-directory.ts';
 import type { EngineSample } from '../src/datasets/engine-data.ts';
 import type { ExportFormat } from '../src/datasets/export-version.ts';
 import { type DatasetVersion, findVersion, versionHistory } from '../src/datasets/versions.ts';
 import { addRunOptions, loadNamedConfig, type RunOptions } from './options.ts';
+import { textTable } from './text-table.ts';
 
 /** Adds the commands about dataset versions to `dataengine data`. */
 export function addDataHistoryCommands(data: Command): void {
@@ -34,10 +35,9 @@ export function addDataHistoryCommands(data: Command): void {
       const versions = [await findVersion(runRoot, before), await findVersion(runRoot, after)] as const;
       const { kept, added, removed, addedByType, removedByType } = await compareVersions(runRoot, ...versions);
       const types = [...new Set([...Object.keys(addedByType), ...Object.keys(removedByType)])].sort();
-      const table = new Table({ head: ['question type', 'added', 'removed'], style: { head: [] } });
-      for (const type of types) table.push([type, valueIn(addedByType, type) ?? 0, valueIn(removedByType, type) ?? 0]);
+      const rows = types.map((type) => [type, valueIn(addedByType, type) ?? 0, valueIn(removedByType, type) ?? 0]);
       process.stdout.write(`${kept} kept, ${added.length} added, ${removed.length} removed\n`);
-      if (types.length > 0) process.stdout.write(`${table}\n`);
+      if (types.length > 0) process.stdout.write(`${textTable(['question type', 'added', 'removed'], rows)}\n`);
       if (!options.samples) return;
       for (const sample of removed) process.stdout.write(`- ${sampleLine(sample)}\n`);
       for (const sample of added) process.stdout.write(`+ ${sampleLine(sample)}\n`);
@@ -97,22 +97,19 @@ async function openRun(file: string, options: RunOptions): Promise<{ config: Con
 function logTable(history: Awaited<ReturnType<typeof versionHistory>>): string {
   if (history.length === 0) return 'No version yet: the append step of a round adds one.';
   const head = ['version', 'round', 'appended', 'parent', 'samples', 'rejected', 'teacher', 'prompt', 'tokens', ''];
-  const table = new Table({ head, style: { head: [] } });
-  for (const { version, at, current, setAside } of history) {
-    table.push([
-      version.id.slice(0, 12),
-      version.round,
-      at.slice(0, 16).replace('T', ' '),
-      version.parents.map((id) => id.slice(0, 12)).join(' ') || '–',
-      samplesOf(version),
-      version.rejected,
-      version.teacher,
-      version.promptVersion,
-      tokensOf(version),
-      setAside ? 'set aside' : current ? '' : 'replaced',
-    ]);
-  }
-  return String(table);
+  const rows = history.map(({ version, at, current, setAside }) => [
+    version.id.slice(0, 12),
+    version.round,
+    at.slice(0, 16).replace('T', ' '),
+    version.parents.map((id) => id.slice(0, 12)).join(' ') || '–',
+    samplesOf(version),
+    version.rejected,
+    version.teacher,
+    version.promptVersion,
+    tokensOf(version),
+    setAside ? 'set aside' : current ? '' : 'replaced',
+  ]);
+  return textTable(head, rows);
 }
 
 function samplesOf({ files }: DatasetVersion): number {
@@ -125,7 +122,7 @@ function tokensOf({ cost }: DatasetVersion): string {
 }
 
 function sampleLine({ image_id, question_type, question, choices, correct_choice_idx }: EngineSample): string {
-  return `${image_id} ${question_type}: ${question} → ${choices[correct_choice_idx]}`;
+  return printable(`${image_id} ${question_type}: ${question} → ${choices[correct_choice_idx]}`);
 }
 
 function writeFiles(folder: string, files: readonly string[]): void {

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import pc from 'picocolors';
 import { z } from 'zod';
+import { printable } from '../src/core/printable.ts';
 import { readSetup } from '../src/core/setup-file.ts';
 
 const run = promisify(execFile);
@@ -32,7 +33,9 @@ export async function examineMachine(): Promise<Finding[]> {
 export function formatFindings(findings: Finding[]): string {
   const width = Math.max(...findings.map(({ name }) => name.length));
   return findings
-    .map(({ name, good, text }) => `${good ? pc.green('ok ') : pc.red('bad')} ${name.padEnd(width)}  ${text}`)
+    .map(
+      ({ name, good, text }) => `${good ? pc.green('ok ') : pc.red('bad')} ${name.padEnd(width)}  ${printable(text)}`,
+    )
     .join('\n');
 }
 

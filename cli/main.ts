@@ -1,8 +1,13 @@
 /**
  * The `dataengine` command.
  */
+import { guardTerminal, printable } from '../src/core/printable.ts';
 import { describeFailure, exitCodes } from './failures.ts';
 import { createProgram } from './program.ts';
+
+// Texts of others reach the terminal on many ways; none of them may give it orders.
+guardTerminal(process.stdout);
+guardTerminal(process.stderr);
 
 const interruption = new AbortController();
 const interrupt = () => {
@@ -28,7 +33,7 @@ try {
     process.exitCode = exitCodes.interrupted;
   } else {
     const { message, exitCode } = describeFailure(error);
-    if (message !== '') process.stderr.write(`${message}\n`);
+    if (message !== '') process.stderr.write(`${printable(message)}\n`);
     process.exitCode = exitCode;
   }
 } finally {

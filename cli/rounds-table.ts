@@ -1,7 +1,7 @@
-import Table from 'cli-table3';
 import { formatSeconds } from '../src/report/tables.ts';
 import { decisionOf, forgottenOf } from '../workflows/details.ts';
 import type { RoundSummary } from '../workflows/inputs.ts';
+import { textTable } from './text-table.ts';
 
 /** The table of rounds for a terminal: scores, samples, tokens and time, then the error of each question type by round. */
 export function formatRounds(rounds: RoundSummary[], options: { color?: boolean } = {}): string {
@@ -23,24 +23,21 @@ function scoreTable(rounds: RoundSummary[], options: { color?: boolean }): strin
     'forgotten',
     'built upon',
   ];
-  const table = new Table({ head, colAligns: head.map(() => 'right'), style: styleOf(options) });
-  for (const row of rounds) {
-    table.push([
-      row.round,
-      decimal(row.multipleChoice),
-      decimal(row.directAnswer),
-      decimal(row.testMultipleChoice),
-      decimal(row.testDirectAnswer),
-      row.badCases,
-      row.samplesAdded,
-      row.samplesRejected,
-      row.teacherTokens.prompt + row.teacherTokens.completion,
-      formatSeconds(Object.values(row.seconds).reduce((sum, seconds) => sum + seconds, 0)),
-      forgottenOf(row),
-      decisionOf(row),
-    ]);
-  }
-  return table.toString();
+  const rows = rounds.map((row) => [
+    row.round,
+    decimal(row.multipleChoice),
+    decimal(row.directAnswer),
+    decimal(row.testMultipleChoice),
+    decimal(row.testDirectAnswer),
+    row.badCases,
+    row.samplesAdded,
+    row.samplesRejected,
+    row.teacherTokens.prompt + row.teacherTokens.completion,
+    formatSeconds(Object.values(row.seconds).reduce((sum, seconds) => sum + seconds, 0)),
+    forgottenOf(row),
+    decisionOf(row),
+  ]);
+  return textTable(head, rows, { ...options, colAligns: head.map(() => 'right'), compact: true });
 }
 
 function questionTypeTable(rounds: RoundSummary[], options: { color?: boolean }): string {
@@ -48,15 +45,12 @@ function questionTypeTable(rounds: RoundSummary[], options: { color?: boolean })
   const questionTypes = [...new Set(detailed.flatMap((row) => Object.keys(row.errorByType ?? {})))].sort();
   if (questionTypes.length === 0) return '';
   const head = ['error by question type', ...detailed.map((row) => `round ${row.round}`)];
-  const table = new Table({
-    head,
-    colAligns: head.map((_, column) => (column === 0 ? 'left' : 'right')),
-    style: styleOf(options),
-  });
-  for (const questionType of questionTypes) {
-    table.push([questionType, ...detailed.map((row) => percent(row.errorByType?.[questionType]))]);
-  }
-  return table.toString();
+  const rows = questionTypes.map((questionType) => [
+    questionType,
+    ...detailed.map((row) => percent(row.errorByType?.[questionType])),
+  ]);
+  const colAligns = head.map((_, column) => (column === 0 ? ('left' as const) : ('right' as const)));
+  return textTable(head, rows, { ...options, colAligns, compact: true });
 }
 
 function decimal(value: number | undefined): string {
@@ -65,8 +59,4 @@ function decimal(value: number | undefined): string {
 
 function percent(share: number | undefined): string {
   return share === undefined ? '–' : `${(share * 100).toFixed(0)} %`;
-}
-
-function styleOf({ color = process.stdout.isTTY && process.env.NO_COLOR === undefined }: { color?: boolean }) {
-  return { head: color ? ['cyan'] : [], border: color ? ['grey'] : [], compact: true };
 }

@@ -1,7 +1,7 @@
-import Table from 'cli-table3';
 import type { Command } from 'commander';
 import { InputError } from '../src/core/input-error.ts';
 import type { AokvqaPredictions } from '../src/evaluation/aokvqa-predictions.ts';
+import { textTable } from './text-table.ts';
 
 /** Adds `dataengine score`. */
 export function addScoreCommand(program: Command): void {
@@ -54,15 +54,11 @@ interface PredictionScores {
 
 /** The scores as a table for a terminal. */
 function formatScore({ questions, predicted, unknown, ...scores }: PredictionScores): string {
-  const table = new Table({
-    head: ['measure', 'score %'],
-    colAligns: ['left', 'right'],
-    style: { head: [], border: [], compact: true },
-  });
-  for (const [measure, score] of Object.entries(scores)) table.push([measure, score?.toFixed(2) ?? '–']);
+  const rows = Object.entries(scores).map(([measure, score]) => [measure, score?.toFixed(2) ?? '–']);
+  const table = textTable(['measure', 'score %'], rows, { colAligns: ['left', 'right'], compact: true });
   const notes = [
     `A-OKVQA: ${predicted} of ${questions} questions have a prediction; the others count as wrong.`,
     ...(unknown > 0 ? [`${unknown} predictions are for questions that are not in the file.`] : []),
   ];
-  return [...notes, table.toString()].join('\n');
+  return [...notes, table].join('\n');
 }

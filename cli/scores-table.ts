@@ -1,19 +1,16 @@
-import Table from 'cli-table3';
+import { printable } from '../src/core/printable.ts';
 import type { Scores } from '../src/evaluation/evaluation-files.ts';
+import { textTable } from './text-table.ts';
 
 /** The scores of one evaluation as a table for a terminal: every measure, then its groups. */
 export function formatScores(scores: Scores): string {
   const { title, blind, questions, unanswered, lenientUnanswered, weights, measures } = scores;
   const head = ['measure', 'score %', '95 % CI', 'of'];
-  const table = new Table({
-    head,
-    colAligns: head.map((_, column) => (column === 0 ? 'left' : 'right')),
-    style: { head: [], border: [], compact: true },
-  });
+  const rows: (string | number)[][] = [];
   for (const [measure, { groups, ...overall }] of Object.entries(measures)) {
-    table.push(row(measure, overall));
+    rows.push(row(measure, overall));
     for (const [way, classes] of Object.entries(groups)) {
-      for (const [name, estimate] of Object.entries(classes)) table.push(row(`  ${way}: ${name}`, estimate));
+      for (const [name, estimate] of Object.entries(classes)) rows.push(row(`  ${way}: ${name}`, estimate));
     }
   }
   const lenient = lenientUnanswered === undefined ? '' : ` (by the lenient rule in ${lenientUnanswered})`;
@@ -22,7 +19,9 @@ export function formatScores(scores: Scores): string {
     ...(unanswered > 0 ? [`No choice was found in ${unanswered} answers${lenient}; they count as wrong.`] : []),
     ...(Object.keys(measures).length === 0 ? ['The file has no answers: nothing to score.'] : []),
   ];
-  return [...facts, ...(table.length > 0 ? [table.toString()] : [])].join('\n');
+  const colAligns = head.map((_, column) => (column === 0 ? ('left' as const) : ('right' as const)));
+  const table = rows.length > 0 ? [textTable(head, rows, { colAligns, compact: true })] : [];
+  return [...facts.map(printable), ...table].join('\n');
 }
 
 function row(name: string, { value, low, high, count }: { value: number; low: number; high: number; count: number }) {

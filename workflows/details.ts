@@ -6,6 +6,7 @@ import type { CompareOutcome } from '../src/round/compare/results.ts';
 import type { GenerateOutcome } from '../src/round/generate/results.ts';
 import { signedPoints } from '../src/round/steps.ts';
 import type { DataEngineState, RoundSummary } from './inputs.ts';
+import { codeSpan, plainText } from './markdown.ts';
 import type { DataEngineProgress, GenerationProgress, StepRecord } from './messages.ts';
 
 const problemCharacters = 500;
@@ -19,7 +20,7 @@ export function describeProblem(error: unknown): string {
 export function describeSteps(round: number, steps: StepRecord[]): string {
   const rows = steps.map(
     ({ name, state, seconds, note }) =>
-      `| ${name} | ${state} | ${seconds === undefined ? '' : roundNumber(seconds, 1)} | ${note ?? ''} |`,
+      `| ${plainText(name)} | ${state} | ${seconds === undefined ? '' : roundNumber(seconds, 1)} | ${plainText(note ?? '')} |`,
   );
   return [`**Round ${round}**`, '', '| step | state | seconds | result |', '| --- | --- | ---: | --- |', ...rows].join(
     '\n',
@@ -30,7 +31,7 @@ export function describeSteps(round: number, steps: StepRecord[]): string {
 export function describeRounds({ plan, nextRound, rounds }: DataEngineState): string {
   const stop = rounds.at(-1)?.gate?.stop;
   const next = nextRound > plan.rounds ? 'All rounds are done.' : `Round ${nextRound} of ${plan.rounds} is under way.`;
-  const now = stop === undefined ? next : `It ended early: ${stop.reason}.`;
+  const now = stop === undefined ? next : `It ended early: ${plainText(stop.reason)}.`;
   const rows = rounds.map((row) =>
     [
       row.round,
@@ -46,7 +47,7 @@ export function describeRounds({ plan, nextRound, rounds }: DataEngineState): st
     ].join(' | '),
   );
   return [
-    `**Run ${plan.run}** (\`${plan.directory}\`). ${now}`,
+    `**Run ${plainText(plan.run)}** (${codeSpan(plan.directory)}). ${now}`,
     '',
     '| round | MC % | DA % | test MC % | bad cases | samples added | teacher tokens | seconds | forgotten | built upon |',
     '| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |',
@@ -61,9 +62,10 @@ export function describeWaiting(
   { generate, append }: { generate?: GenerateOutcome; append?: { samplesAdded: number } },
 ): string {
   const { builtOn, change, pValue, worse, reason, remembered, forgotten, samplesPage } = compared;
-  const tests = worse ? `worse than round ${builtOn}: ${reason}` : `not worse than round ${builtOn}`;
+  const tests = worse ? `worse than round ${builtOn}: ${plainText(reason ?? '')}` : `not worse than round ${builtOn}`;
   const tokens = generate === undefined ? 0 : generate.promptTokens + generate.completionTokens;
-  const money = generate?.currency === undefined ? '' : ` (${generate.cost.toFixed(2)} ${generate.currency})`;
+  const money =
+    generate?.currency === undefined ? '' : ` (${generate.cost.toFixed(2)} ${plainText(generate.currency)})`;
   return [
     '',
     '',
@@ -71,8 +73,8 @@ export function describeWaiting(
     `- Score: ${signedPoints(change)} points against round ${builtOn} (p of getting worse ${pValue.toPrecision(2)}). The tests say: ${tests}.`,
     `- Forgotten: ${forgotten} of ${remembered} questions that the best earlier rounds got right.`,
     `- Cost: ${append?.samplesAdded ?? 0} samples for ${tokens} teacher tokens${money}.`,
-    `- Samples, and the answers that changed: \`${samplesPage}\``,
-    `- Decide: \`dataengine approve ${workflowId}\` or \`dataengine approve ${workflowId} --reject\`, or send the update \`decideRound\`.`,
+    `- Samples, and the answers that changed: ${codeSpan(samplesPage ?? '–')}`,
+    `- Decide: ${codeSpan(`dataengine approve ${workflowId}`)} or ${codeSpan(`dataengine approve ${workflowId} --reject`)}, or send the update \`decideRound\`.`,
   ].join('\n');
 }
 
@@ -90,14 +92,14 @@ export function forgottenOf({ gate }: RoundSummary): string {
 export function describeStanding({ paused, waiting }: DataEngineProgress): string {
   const lines: string[] = [];
   if (paused !== undefined) {
-    const reason = paused.reason === undefined ? '' : ` (${paused.reason})`;
+    const reason = paused.reason === undefined ? '' : ` (${plainText(paused.reason)})`;
     lines.push(`**Paused**${reason}: no further step starts until the update \`resume\`.`);
   }
   if (waiting !== undefined) {
     const { round, step, problem, skip } = waiting;
     const answers = ['`retryStep`', ...(skip === undefined ? [] : ['`skipStep`']), '`giveUp`'].join(', ');
     const where = round === undefined ? step : `${step} of round ${round}`;
-    lines.push(`**The step ${where} failed** and waits for one of the updates ${answers}: ${problem}`);
+    lines.push(`**The step ${where} failed** and waits for one of the updates ${answers}: ${plainText(problem)}`);
   }
   return lines.map((line) => `\n\n${line}`).join('');
 }
@@ -105,7 +107,7 @@ export function describeStanding({ paused, waiting }: DataEngineProgress): strin
 /** The progress of a generation, in a few lines of Markdown. */
 export function describeGeneration(progress: GenerationProgress): string {
   const { round, state, requests, answered, underWay, spent, reserved, limit, currency, estimate } = progress;
-  const money = (amount: number) => `${amount.toFixed(2)} ${currency}`;
+  const money = (amount: number) => `${amount.toFixed(2)} ${plainText(currency ?? '')}`;
   const lines = [`**Generation of round ${round}**: ${state}. ${answered} of ${requests} requests answered.`];
   if (estimate !== undefined) {
     const tokens = `${estimate.promptTokens} prompt and ${estimate.completionTokens} answer tokens`;

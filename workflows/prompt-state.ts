@@ -2,6 +2,7 @@
  * A prompt optimization: its current prompt and samples, and what a person says about them.
  */
 import { condition, setCurrentDetails } from '@temporalio/workflow';
+import { codeBlock, codeSpan, plainText } from './markdown.ts';
 import {
   maxCommentLength,
   type PromptDecision,
@@ -99,13 +100,13 @@ function checkComment(comment: unknown): void {
 function describe({ phase, current, history, directory, problem, diff }: PromptProgress): string {
   const rows = history.map(({ iteration, good, bad }) => `| ${iteration} | ${good} | ${bad} |`);
   return [
-    `**Prompt ${current?.iteration ?? 0}**: ${phase}${directory ? ` (\`${directory}\`)` : ''}`,
-    ...(phase === 'waiting for verdicts' ? [`Samples: ${current?.samplesFile}`] : []),
-    ...(problem ? [problem] : []),
+    `**Prompt ${current?.iteration ?? 0}**: ${phase}${directory ? ` (${codeSpan(directory)})` : ''}`,
+    ...(phase === 'waiting for verdicts' ? [`Samples: ${codeSpan(current?.samplesFile ?? '')}`] : []),
+    ...(problem ? [plainText(problem)] : []),
     '',
     '| prompt | good | bad |',
     '| ---: | ---: | ---: |',
     ...rows,
-    ...(diff ? ['', '```diff', diff, '```'] : []),
+    ...(diff ? ['', codeBlock('diff', diff)] : []),
   ].join('\n');
 }

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type ExifMode, exifModes } from '../../src/core/images/image-kind.ts';
+import { printable } from '../../src/core/printable.ts';
 import type { Strategy } from '../../src/model/decoding/settings.ts';
 import { integer } from '../options.ts';
 
@@ -58,7 +59,7 @@ export function addGenerateCommand(model: Command, signal: AbortSignal): void {
         { strategy: strategyOf(options), maximumNewTokens, stopStrings },
         { exif: options.exif, signal },
       );
-      process.stdout.write(`${answer?.text.trim()}\n`);
+      process.stdout.write(`${printable(answer?.text.trim() ?? '')}\n`);
     });
 }
 

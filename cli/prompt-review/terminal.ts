@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline/promises';
 import pc from 'picocolors';
 import { shrinkImage } from '../../src/core/images/open-image.ts';
+import { printable } from '../../src/core/printable.ts';
 import { readTextFile } from '../../src/core/read-json.ts';
 import type { PromptProgress } from '../../workflows/prompt-messages.ts';
 import { Interrupted } from '../failures.ts';
@@ -45,7 +46,9 @@ export async function reviewInTerminal(
     }
     const { accepted, iterations } = await review.result();
     say(
-      accepted ? `Accepted: ${accepted.file}${fromRound(accepted.fromRound)}` : `Stopped after ${iterations} prompts.`,
+      accepted
+        ? printable(`Accepted: ${accepted.file}${fromRound(accepted.fromRound)}`)
+        : `Stopped after ${iterations} prompts.`,
     );
   } finally {
     lines.close();
@@ -53,20 +56,21 @@ export async function reviewInTerminal(
 }
 
 async function showChange({ current, problem }: PromptProgress, say: (text?: string) => void): Promise<void> {
-  say(pc.bold(`\nPrompt ${current?.iteration}: ${current?.promptFile}`));
-  if (problem) say(pc.red(problem));
+  say(pc.bold(printable(`\nPrompt ${current?.iteration}: ${current?.promptFile}`)));
+  if (problem) say(pc.red(printable(problem)));
   if (current?.diffFile === undefined) return;
   for (const line of (await readTextFile(current.diffFile)).trimEnd().split('\n')) {
-    say(line.startsWith('+') ? pc.green(line) : line.startsWith('-') ? pc.red(line) : line);
+    const shown = printable(line);
+    say(line.startsWith('+') ? pc.green(shown) : line.startsWith('-') ? pc.red(shown) : shown);
   }
 }
 
 async function showSample(sample: ReviewedSample, say: (text?: string) => void): Promise<void> {
   say(await drawImage(sample.image));
-  say(sample.image);
-  say(pc.dim(factsOf(sample.prompt)));
-  say(`\n${sample.answer}`);
-  if (sample.problem) say(pc.yellow(`The filters would drop it (${sample.problem}).`));
+  say(printable(sample.image));
+  say(pc.dim(printable(factsOf(sample.prompt))));
+  say(`\n${printable(sample.answer)}`);
+  if (sample.problem) say(pc.yellow(printable(`The filters would drop it (${sample.problem}).`)));
 }
 
 async function judge(
@@ -79,7 +83,7 @@ async function judge(
     const answer = (await ask('good (g), bad (b), whole prompt (p), later (l)? ')).trim().toLowerCase();
     if (answer === 'l' || answer === 'later') return;
     if (answer === 'p') {
-      say(sample.prompt);
+      say(printable(sample.prompt));
       continue;
     }
     const verdict = answer.startsWith('g') ? 'good' : answer.startsWith('b') ? 'bad' : undefined;
@@ -87,7 +91,7 @@ async function judge(
     const comment = verdict === 'bad' ? (await ask('What is wrong with it? ')).trim() : undefined;
     const result = await review.judge({ sample: sample.id, verdict, comment });
     if (!('refused' in result)) return;
-    say(pc.red(result.refused));
+    say(pc.red(printable(result.refused)));
   }
 }
 
@@ -105,7 +109,7 @@ async function decide(
     const comment = action === 'revise' ? (await ask('Anything else it should do? (Enter: no) ')).trim() : '';
     const result = await review.decide({ action, comment: comment || undefined });
     if (!('refused' in result)) return;
-    say(pc.red(result.refused));
+    say(pc.red(printable(result.refused)));
   }
 }
 
@@ -122,6 +126,7 @@ const columns = 64;
 
 /** An image in half blocks of 24-bit color, two pixels a character. */
 async function drawImage(file: string): Promise<string> {
+  if (process.env.NO_COLOR) return '';
   try {
     const { data, width, height } = await shrinkImage(file, columns);
     const color = (x: number, y: number) => {

@@ -1,10 +1,13 @@
 /**
  * `dataengine watch`: a screen on a terminal, plain lines elsewhere, or JSON lines for programs.
  */
+
 import type { Client } from '@temporalio/client';
 import { createLogUpdate } from 'log-update';
+import { printableTexts } from '../../src/core/printable.ts';
 import type { DataEngineResult } from '../../workflows/messages.ts';
 import { createProgressDisplay, type OutputStream } from '../progress-display.ts';
+import { usesColor } from '../text-table.ts';
 import { followRun } from './follow.ts';
 import { createLineRenderer } from './lines.ts';
 import type { RunView } from './run-view.ts';
@@ -35,7 +38,9 @@ export async function watch(client: Client, workflowId: string, options: WatchOp
   const { form, signal, output } = options;
   const renderer = renderers[form](output ?? (form === 'json' ? process.stdout : process.stderr));
   try {
-    await followRun(client, workflowId, renderer.show, signal);
+    // Names, notes and errors of a run may come from anybody who may start one.
+    const show = (view: RunView | undefined) => renderer.show(printableTexts(view));
+    await followRun(client, workflowId, show, signal);
   } finally {
     renderer.stop();
   }
@@ -51,7 +56,7 @@ interface Renderer {
 const renderers: Record<WatchForm, (stream: OutputStream) => Renderer> = {
   screen(stream) {
     const draw = createLogUpdate(stream);
-    const color = process.env.NO_COLOR === undefined;
+    const color = usesColor(stream);
     let last = '';
     return {
       show(view) {

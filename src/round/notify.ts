@@ -1,5 +1,6 @@
 import { requireWebhookAccess } from '../core/access.ts';
 import { InputError } from '../core/input-error.ts';
+import { printable } from '../core/printable.ts';
 import type { StepContext } from './step-context.ts';
 
 const timeoutMilliseconds = 20_000;
@@ -39,7 +40,7 @@ export async function notify(
     // The text is for this address alone.
     redirect: 'manual',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ text: text.slice(0, maximumCharacters) }),
+    body: JSON.stringify({ text: escapeMarks(text.slice(0, maximumCharacters)) }),
     signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMilliseconds)]),
   }).catch((cause: unknown) => {
     signal.throwIfAborted();
@@ -55,6 +56,14 @@ export async function notify(
     retryable,
     Number.isFinite(retryAfter) ? retryAfter : undefined,
   );
+}
+
+/** A text that mentions nobody and holds no link: what it is made of comes from runs, errors and people. */
+function escapeMarks(text: string): string {
+  return printable(text)
+    .replace(/[&<>]/g, (mark) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;' })[mark] ?? mark)
+    .replace(/@(?=\w)/g, '@\u200b')
+    .replaceAll('](', '] (');
 }
 
 function webhookAddress(variable: string): URL {

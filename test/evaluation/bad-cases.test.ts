@@ -27,6 +27,7 @@ test('a wrong answer becomes a bad case of its type, in the shape of the file', 
           'Answer: The answer is (A): baseball.\n' +
           'Question type: identity reasoning',
         image_path: 'val2017/000000370270.jpg',
+        image_id: 370270,
       },
     ],
   });

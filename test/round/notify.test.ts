@@ -54,3 +54,10 @@ test('a missing or invalid address is an input error', async () => {
   vi.stubEnv('TEST_WEBHOOK', 'file:///etc/passwd');
   await expect(notify(context(), { text: 'x' })).rejects.toThrow('TEST_WEBHOOK: is no web address');
 });
+
+test('nobody is mentioned and nothing is linked by what a run is called or an error says', async () => {
+  const received = await receiver(200);
+  await notify(context(), { text: 'Run <!channel> @here <http://evil|a> [b](http://evil) & \u001b]0;x\u0007c' });
+  const { text } = JSON.parse(received[0]?.replace(/^\S+ \S+ \S+ /, '') ?? '{}');
+  expect(text).toBe('Run &lt;!channel&gt; @\u200bhere &lt;http://evil|a&gt; [b] (http://evil) &amp; c');
+});

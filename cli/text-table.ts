@@ -1,0 +1,33 @@
+import Table from 'cli-table3';
+import { printable } from '../src/core/printable.ts';
+
+/** Whether a person has asked for plain text (https://no-color.org), or a program reads it. */
+export function usesColor(stream: { isTTY?: boolean } = process.stdout): boolean {
+  return stream.isTTY === true && (process.env.NO_COLOR ?? '') === '';
+}
+
+/**
+ * A table for a terminal. Its texts may come from anywhere; what would be an order to the terminal is left out of them.
+ *
+ * @param options.color default: as `usesColor` says
+ * @param options.compact without lines between the rows
+ */
+export function textTable(
+  head: readonly string[],
+  rows: readonly (readonly (string | number)[])[],
+  {
+    color = usesColor(),
+    compact = false,
+    ...options
+  }: {
+    color?: boolean | undefined;
+    compact?: boolean;
+    colAligns?: Table.HorizontalAlignment[];
+    wordWrap?: boolean;
+  } = {},
+): string {
+  const style = { head: color ? ['cyan'] : [], border: color ? ['grey'] : [], compact };
+  const table = new Table({ ...options, head: head.map(printable), style });
+  for (const row of rows) table.push(row.map((cell) => (typeof cell === 'string' ? printable(cell) : cell)));
+  return table.toString();
+}
