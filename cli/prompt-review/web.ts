@@ -107,7 +107,8 @@ const headers = {
   'cache-control': 'no-store',
   'content-security-policy':
     "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'",
-  'referrer-policy': 'no-referrer',
+  // Under no-referrer browsers send `Origin: null` with a form, also to the page's own server.
+  'referrer-policy': 'same-origin',
   'x-content-type-options': 'nosniff',
 };
 

@@ -18,6 +18,12 @@ export interface TemporalServer {
   process: OwnedProcess;
 }
 
+/**
+ * Options of `temporal server start-dev`. Its HTTP API takes requests from any web page that is open in a browser on this
+ * machine: none is allowed, under any host name. The UI uses gRPC.
+ */
+export const withoutHttpApi = ['--dynamic-config-value', 'frontend.httpAllowedHosts=[]'];
+
 const startTimeoutMilliseconds = 60_000;
 
 /**
@@ -47,6 +53,7 @@ export async function startTemporalServer(folder: string, logFolder = folder): P
       join(folder, databaseName),
       '--log-level',
       'warn',
+      ...withoutHttpApi,
     ]),
     logFile,
   });

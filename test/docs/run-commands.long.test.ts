@@ -71,6 +71,8 @@ beforeAll(async () => {
   address = `127.0.0.1:${serverPorts[0]}`;
   sandbox = await makeSandbox(await mkdtemp(join(tmpdir(), 'dataengine-')), {
     TEMPORAL_ADDRESS: address,
+    // Workers have the settings of a newcomer.
+    DATAENGINE_WORKER_SETTINGS: '',
     MINIGPT4_7B: 'data/stage1',
   });
   smallConfig = join(sandbox.folder, 'configs', 'demo.yaml');
@@ -138,9 +140,12 @@ test('Official checkpoints and large models: what fits, and the steps of a train
 }, 120_000);
 
 test('Operations: a server and workers, a run, a schedule', async () => {
-  const server = start('temporal server start-dev --db-filename temporal.db &', {
-    ' &': ` --port ${serverPorts[0]} --ui-port ${serverPorts[1]} --log-level error`,
-  });
+  const server = start(
+    `temporal server start-dev --db-filename temporal.db --dynamic-config-value 'frontend.httpAllowedHosts=[]' &`,
+    {
+      ' &': ` --port ${serverPorts[0]} --ui-port ${serverPorts[1]} --log-level error`,
+    },
+  );
   await whileRunning(server, async () => {
     client = new Client({ connection: await Connection.connect({ address }) });
   });

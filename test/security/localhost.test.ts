@@ -50,3 +50,26 @@ test('the Temporal server of the demo, its UI and its inner services', async (co
   expect(addresses).toContain(server.ui.replace('http://', ''));
   expect(addresses.filter((address) => !address.startsWith('127.0.0.1:'))).toEqual([]);
 });
+
+test('no web page can start a workflow by the HTTP API of the demo server', async () => {
+  const folder = await temporaryFolder();
+  const server = await startTemporalServer(folder);
+  onTestFinished(() => server.process.stop());
+  const pids = await processesInGroup(server.process.pid);
+  const addresses = (await Promise.all(pids.map(listeningAddresses))).flatMap((found) => found ?? []);
+  // What a page may send without the server's consent: a text/plain post.
+  const started = await Promise.all(
+    addresses.map((address) =>
+      fetch(`http://${address}/api/v1/namespaces/default/workflows/from-a-page`, {
+        method: 'POST',
+        headers: { 'content-type': 'text/plain', origin: 'https://evil.example' },
+        body: JSON.stringify({ workflowType: { name: 'dataEngine' }, taskQueue: { name: 'data-engine' } }),
+      }).then(
+        ({ status }) => status,
+        () => undefined,
+      ),
+    ),
+  );
+  expect(started).toContain(403);
+  expect(started.filter((status) => status !== undefined && status < 400)).toEqual([]);
+});
