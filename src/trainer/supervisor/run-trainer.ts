@@ -6,6 +6,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
+import { childEnvironment } from '../../core/child-environment.ts';
 import { type JobOutcome, type JobSpec, jobSpecSchema, parseTrainerLine, type TrainerMessage } from '../protocol.ts';
 import { lowerFence, raiseFence, watchFence } from './fence.ts';
 import { signalGroup } from './process-identity.ts';
@@ -61,7 +62,7 @@ function startTrainer(command: TrainerCommand, jobFile: string): Trainer {
   return spawn(command.program, [...command.arguments, jobFile], {
     detached: true,
     stdio: ['pipe', 'pipe', 'pipe'],
-    env: { ...process.env, ...command.environment },
+    env: childEnvironment(command.environment),
   });
 }
 

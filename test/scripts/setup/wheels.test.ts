@@ -58,7 +58,8 @@ describe('unpackWheels', () => {
   it('refuses a wheel with another hash, quotes pip, and leaves nothing', async () => {
     const { cache } = await localWheel();
     const failure = await unpack(cache, '0'.repeat(64)).catch((error: unknown) => error);
-    expect(failure).toMatchObject({ name: 'SetupError', message: 'tool==1.0 could not be downloaded from PyPI' });
+    const message = 'tool==1.0 was downloaded with another content than the pinned one';
+    expect(failure).toMatchObject({ name: 'SetupError', message, isFinal: true });
     expect(failure).toMatchObject({ tried: [expect.stringMatching(/HASH|hash/)] });
     expect(await readdir(cache)).toEqual([]);
   });

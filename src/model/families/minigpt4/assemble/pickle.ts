@@ -6,6 +6,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { childEnvironment } from '../../../../core/child-environment.ts';
 import { InputError } from '../../../../core/input-error.ts';
 import { widenBfloat16, widenFloat16 } from '../../../files/half-precision.ts';
 import { bytesPerValue, type TensorDtype, valueCount } from '../../../files/safetensors-header.ts';
@@ -33,7 +34,7 @@ const headerSchema = z.union([
  * @throws InputError for a file that PyTorch refuses: damaged, or one that would run code
  */
 export async function openPickle(file: string, python: string): Promise<TensorSource> {
-  const child = spawn(python, [program, file]);
+  const child = spawn(python, [program, file], { env: childEnvironment() });
   const errors: Buffer[] = [];
   child.stderr.on('data', (chunk: Buffer) => errors.push(chunk));
   // That a child has ended shows in its output, which ends too.
