@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { renderScene } from '../../demo/scenes/render.ts';
 import { randomScene } from '../../demo/scenes/scene.ts';
@@ -30,6 +31,12 @@ it.each([0.99, 0.5, 0.1, 0])('names an image of which only the first %d part is 
 
 it('names a file that is no image', async () => {
   await expect(checkImage(await imageFile(Buffer.from('hello')))).rejects.toThrow(/is cut short or not an image/);
+});
+
+it('measures an image as a model sees it: upright, unless its orientation is ignored', async () => {
+  const turned = fileURLToPath(new URL('../fixtures/ugly-images/exif6.jpg', import.meta.url));
+  expect(await checkImage(turned)).toEqual({ width: 21, height: 30 });
+  expect(await checkImage(turned, { exif: 'ignore' })).toEqual({ width: 30, height: 21 });
 });
 
 it('names a missing image, and a folder', async () => {

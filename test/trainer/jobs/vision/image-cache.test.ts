@@ -1,7 +1,9 @@
 import { cp, mkdtemp, readdir, readFile, rm, truncate, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { beforeAll, expect, test } from 'vitest';
+import type { ExifMode } from '../../../../src/core/images/image-kind.ts';
 import { type ModelDirectory, readModelDirectory } from '../../../../src/model/files/model-directory.ts';
 import { initialTensor } from '../../../../src/model/initialize.ts';
 import {
@@ -48,8 +50,8 @@ function watched(change: (name: string, data: Float32Array) => Float32Array = (_
   return { directory, read };
 }
 
-const featuresOf = async (cacheSettings?: ImageCacheSettings, from = model, of = files) => {
-  const features = await imageFeatures(from, of, { cacheSettings });
+const featuresOf = async (cacheSettings?: ImageCacheSettings, from = model, of = files, exif?: ExifMode) => {
+  const features = await imageFeatures(from, of, { cacheSettings, exif });
   try {
     return features.batch(of);
   } finally {
@@ -93,6 +95,15 @@ test('other weights of the vision side have features of their own; the rest of t
   expect(await filesIn(cacheSettings.folder)).toHaveLength(files.length);
   expect(await featuresOf(cacheSettings, other(/^qformer\..*weight/))).not.toEqual(first);
   expect(await filesIn(cacheSettings.folder)).toHaveLength(2 * files.length);
+});
+
+test('an image opened in another way has features of its own', async () => {
+  const cacheSettings = await emptyCache();
+  const turned = fileURLToPath(new URL('../../../fixtures/ugly-images/exif6.jpg', import.meta.url));
+  const found = (exif: ExifMode) => featuresOf(cacheSettings, model, [turned], exif);
+  const upright = await found('apply');
+  expect(await found('ignore')).not.toEqual(upright);
+  expect(await found('apply')).toEqual(upright);
 });
 
 test('an image that was replaced is computed again', async () => {
