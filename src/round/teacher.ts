@@ -111,6 +111,11 @@ export function teacherIdentity(teacher: Config['teacher']): Record<string, unkn
   };
 }
 
+/** How the teacher is shown images, as far as answers depend on it; undefined where that changes nothing. */
+export function shownImages({ teacher, data }: Pick<Config, 'teacher' | 'data'>): 'ignore' | undefined {
+  return teacher.attachImage && data.exif === 'ignore' ? 'ignore' : undefined;
+}
+
 /** How dataset versions name who wrote their samples. */
 export function teacherName(context: TeacherContext): string {
   return teacherOf(context).provider.author ?? context.config.teacher.model;

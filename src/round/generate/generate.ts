@@ -18,7 +18,7 @@ import { finishedStep, requireRoundOf } from '../finished-step.ts';
 import { promptFile } from '../prompt-file.ts';
 import { requestsFile } from '../sample/results.ts';
 import { outcomeOf, type StepContext } from '../step-context.ts';
-import { paidPrice, refuseUnknownPrice, teacherIdentity, teacherOf } from '../teacher.ts';
+import { paidPrice, refuseUnknownPrice, shownImages, teacherIdentity, teacherOf } from '../teacher.ts';
 import type { GenerateOutcome } from './results.ts';
 import { rawAnswersFile } from './results.ts';
 import { type GenerationFolder, generationFolder, generationWork } from './work.ts';
@@ -76,6 +76,7 @@ async function generationStep(
       prompt: template.hash,
       questionTypes: await hashInputFile(config.data.questionTypes),
       teacher: teacherIdentity(config.teacher),
+      exif: shownImages(config),
     },
     inSeveralCalls: true,
     // The budget was used up before the first answer; it may have been increased since.

@@ -22,7 +22,7 @@ import { lengthCheck } from '../refine/sample-length.ts';
 import { requestsFile } from '../sample/results.ts';
 import { outcomeOf, type StepContext } from '../step-context.ts';
 import { stepDirectory } from '../step-directory.ts';
-import { refuseUnknownPrice, teacherIdentity, withoutStops } from '../teacher.ts';
+import { refuseUnknownPrice, shownImages, teacherIdentity, withoutStops } from '../teacher.ts';
 import type { VerifyOutcome } from './results.ts';
 import { verifiedFile } from './results.ts';
 import {
@@ -99,6 +99,7 @@ async function requestsAboutSamples(context: StepContext): Promise<VerificationR
     languageOnlyAnswers,
     identity: {
       teacher: teacherIdentity(withoutStops(config.teacher)),
+      exif: shownImages(config),
       temperature,
       prompts: [blind.hash, language_only.hash],
     },
