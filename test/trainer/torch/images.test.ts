@@ -1,6 +1,6 @@
 /** Both trainers are shown the same pixels, whatever kind of image they open. */
 import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -46,6 +46,20 @@ async function filesIn(...folders: string[]): Promise<string[]> {
   return names.flat().map((name) => path.join(fixtures, name));
 }
 
+async function openedByPillow(files: string[]): Promise<unknown> {
+  const options = { env: { ...process.env, PYTHONPATH: scripts }, maxBuffer: 1 << 24 };
+  const { stdout } = await promisify(execFile)(await pythonOfSetup('torch'), ['-c', openAll, ...files], options);
+  return JSON.parse(stdout);
+}
+
+test('no other part of the trainer opens images', async () => {
+  const names = (await readdir(scripts)).filter((name) => name.endsWith('.py'));
+  const opening = [];
+  for (const name of names)
+    if ((await readFile(path.join(scripts, name), 'utf8')).includes('Image.open(')) opening.push(name);
+  expect(opening).toEqual(['images.py']);
+});
+
 describe.skipIf(!torchIsSetUp)('images under torchrun', () => {
   let folder: string;
   beforeAll(async () => {
@@ -55,9 +69,19 @@ describe.skipIf(!torchIsSetUp)('images under torchrun', () => {
 
   test('Pillow opens every kind as it is expected of sharp too', async () => {
     const files = await filesIn('ugly-images', 'images-of-two-trainers');
-    const options = { env: { ...process.env, PYTHONPATH: scripts }, maxBuffer: 1 << 24 };
-    const { stdout } = await promisify(execFile)(await pythonOfSetup('torch'), ['-c', openAll, ...files], options);
-    expect(JSON.parse(stdout)).toEqual(await readJson(path.join(fixtures, 'opened-images.json'), z.unknown()));
+    expect(await openedByPillow(files)).toEqual(await readJson(path.join(fixtures, 'opened-images.json'), z.unknown()));
+  });
+
+  test('pipes, devices and absurd sizes are refused at once', async () => {
+    const pipe = path.join(folder, 'pipe.jpg');
+    await promisify(execFile)('mkfifo', [pipe]);
+    const huge = path.join(folder, 'huge.png');
+    const content = await readFile(path.join(fixtures, 'ugly-images', 'gray.png'));
+    content.writeUInt32BE(60_000, 16);
+    content.writeUInt32BE(60_000, 20);
+    await writeFile(huge, content);
+    const refused = { 'pipe.jpg': 'refused', zero: 'refused', 'huge.png': 'refused' };
+    expect(await openedByPillow([pipe, '/dev/zero', huge])).toEqual(refused);
   });
 
   test.each(['minigpt4', 'llava'] as const)(
