@@ -68,7 +68,8 @@ export async function writeJsonList(file: string, items: AsyncIterable<unknown>)
   try {
     await pipeline(Readable.from(pieces()), sink);
   } catch (cause) {
-    throw sink.errored === cause ? new StorageError(file, cause) : cause;
+    // An item that is refused ends the file too, and is no fault of the disk.
+    throw sink.errored === cause && !(cause instanceof InputError) ? new StorageError(file, cause) : cause;
   }
   return count;
 }

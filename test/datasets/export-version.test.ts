@@ -67,6 +67,17 @@ describe('exportVersion', () => {
     expect(first.conversations[1]).toEqual({ from: 'gpt', value: 'B. one sees it.' });
   });
 
+  it("names a sample whose words have LLaVA's image mark, which would stand for another image", async () => {
+    const { runRoot, append } = await versionedRun();
+    const { version } = await append(1, [engineSample(1, { question: 'What does the <image> tag mean?' })]);
+    const input = { runRoot, version, output: join(runRoot, 'out'), answerFormat: 'QMA' as const };
+    const images = { folder: imageFolder('/nowhere'), path: 'x' };
+    await expect(exportVersion('llava', { ...input, images })).rejects.toMatchObject({
+      name: 'InputError',
+      problem: expect.stringContaining('<image>'),
+    });
+  });
+
   it('names an image that is not there', async () => {
     const { runRoot, append } = await versionedRun();
     const { version } = await append(1, round1);
