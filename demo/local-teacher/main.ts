@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { printable } from '../../src/core/printable.ts';
 import { startLocalTeacher } from './server.ts';
 
 const usage = `local-teacher/main.ts [--port 8787] [--seed 1] [--mistake-rate 0.1] [--latency milliseconds]
@@ -73,6 +74,6 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`${printable(error instanceof Error ? error.message : String(error))}\n`);
   process.exitCode = 1;
 });
