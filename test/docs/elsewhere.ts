@@ -1,0 +1,43 @@
+/** The documented commands that `run-commands.long.test.ts` does not type, and who runs them instead. */
+export const elsewhere: Record<string, string> = {
+  'npm run demo': 'test/demo/command/demo.test.ts',
+  'npm run demo -- --quick': 'test/demo/command/demo.test.ts',
+  'npm test': '.ci/run',
+  'npm run test:all': '.ci/run',
+  'npx vitest run test/evaluation': '.ci/run',
+  'npm run check': '.ci/run',
+  'npm run format': '.ci/run',
+  'npm run audit': '.ci/run',
+  'bash .ci/run': '.ci/run',
+  'docker build --file deploy/cpu-worker.Dockerfile --tag dataengine-cpu-worker .': 'test/deploy/deploy.test.ts',
+  'docker build --file deploy/gpu-worker.Dockerfile --tag dataengine-gpu-worker .': 'test/deploy/deploy.test.ts',
+  'DATABASE_PASSWORD=choose-one docker compose --file deploy/compose.yaml --profile gpu up --build':
+    'test/deploy/deploy.test.ts',
+  'kubectl apply --kustomize deploy/kubernetes': 'test/deploy/deploy.test.ts',
+  'npm run schema': 'test/config/load-config.test.ts',
+  'npm run dataengine -- doctor': 'test/cli/doctor.test.ts',
+  'npm run setup -- --python': 'test/scripts/setup/python.test.ts',
+  'dataengine setup --python': 'test/scripts/setup/python.test.ts',
+  'npm run setup -- --torch': 'test/scripts/setup/python.test.ts',
+  'npm run setup -- --deepspeed': 'test/scripts/setup/deepspeed.test.ts',
+  'dataengine pull s3://my-bucket/dataengine/runs/nightly --weights': 'test/round/rounds-on-two-machines.test.ts',
+  'dataengine evaluate --trainer torchrun --model models/qwen2.5-vl-3b --benchmark mmbench --file mmbench_dev.tsv':
+    'test/cli/evaluate-command.test.ts',
+  'dataengine evaluate --benchmark aokvqa --file aokvqa_v1p0_test.json --images COCO2017/test2017 --model data/stage1':
+    'test/cli/evaluate-command.test.ts',
+  'node --import tsx examples/direct-answers.ts data/stage1 aokvqa_v1p0_val.json COCO2017/val2017 100':
+    'test/examples/examples.test.ts',
+  'npm run bench:train': 'bench',
+  'npm run bench:score': 'bench',
+  'npm run bench:memory': 'bench',
+  'npm run bench:hosts': 'bench',
+  'npm run bench:orchestration': 'bench',
+  'dataengine model assemble --llama vicuna-7b --blip2 blip2-flan-t5-xxl --projection prerained_minigpt4_7b.pth --output data/minigpt4-7b':
+    'test/model/families/minigpt4/assemble/assemble.test.ts',
+  'dataengine model import-lora --ckpt checkpoint_9.pth --output adapters/7b-qma': 'test/cli/merge-command.test.ts',
+  'dataengine merge --base data/minigpt4-7b --adapter adapters/7b-qma --output models/7b-qma':
+    'test/cli/merge-command.test.ts',
+  'dataengine evaluate --benchmark aokvqa --file aokvqa_v1p0_val.json --images COCO2017/val2017 --model models/7b-qma':
+    'test/cli/merge-command.test.ts',
+  'python test/fixtures/check-adapters.py /tmp/adapters': 'test/model/parity/adapters.test.ts',
+};
