@@ -35,6 +35,12 @@ export const configSchema = z
       path: path.describe(
         'Model directory in Hugging Face format: MiniGPT-4 or LLaVA-1.5; with trainer: torchrun any vision-language model.',
       ),
+      tokenBoundaries: z
+        .enum(['separate', 'reference'])
+        .default('separate')
+        .describe(
+          'Where texts of MiniGPT-4 are split before they are tokenized. separate: at the image and before the answer. reference: as the reference system trains and ranks, with question and answer as one text.',
+        ),
     }),
     trainer: z
       .enum(['tensorflow', 'torchrun'])

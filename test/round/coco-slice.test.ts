@@ -49,7 +49,7 @@ describe.skipIf(slice === undefined)(
           ...config,
           runsDirectory: path.join(folder, 'runs'),
           cacheDirectory: path.join(folder, 'cache'),
-          model: { path: model },
+          model: { path: model, tokenBoundaries: 'separate' },
           data: { ...config.data, validation: { ...config.data.validation, limit: QUESTIONS } },
           // The tiny tokenizer knows the demo's words only: real ones take a token for every letter or two.
           finetune: { ...config.finetune, stepsPerEpoch: 4, batchSize: 4, maximumTokens: 400 },

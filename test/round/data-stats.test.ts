@@ -33,7 +33,7 @@ describe('data stats', () => {
     const folder = await temporaryFolder();
     const { config, run } = await tinyContext(await writeTinyRun(folder));
     const promptsOf = async (path: string) => {
-      const { datasets } = await dataStats({ ...config, model: { path } }, run);
+      const { datasets } = await dataStats({ ...config, model: { ...config.model, path } }, run);
       return datasets.slice(0, 2).map(({ examples }) => examples[0]?.prompt);
     };
     expect(await promptsOf('test/fixtures/tiny-llava')).toEqual([

@@ -69,7 +69,8 @@ test('a base model that is cut short stops the finetune before the trainer start
   const model = join(folder, 'model');
   await import('node:fs/promises').then(({ cp }) => cp(context.config.model.path, model, { recursive: true }));
   await truncate(join(model, 'model.safetensors'), 5000);
-  const broken = { ...context, config: { ...context.config, model: { path: model } } };
+  const config = { ...context.config, model: { ...context.config.model, path: model } };
+  const broken = { ...context, config };
   await expect(finetune(broken)).rejects.toMatchObject({
     name: 'InputError',
     message: expect.stringContaining('model.safetensors'),

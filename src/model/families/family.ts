@@ -1,8 +1,9 @@
 import type { z } from 'zod';
+import { InputError } from '../../core/input-error.ts';
 import type { llamaSchema } from '../files/llama.ts';
 import type { Tape, Variable, Weights } from '../ops/tape.ts';
 import type { Value } from '../ops/value.ts';
-import type { PromptForm } from './prompt-form.ts';
+import type { PromptForm, TokenBoundaries } from './prompt-form.ts';
 
 /** What a family's folder exports, and `index.ts` of this folder lists. */
 export interface FamilyDefinition {
@@ -54,6 +55,25 @@ export interface Family {
   project(tape: Tape, weights: Weights, features: Variable): Variable;
   /** The words around a question that the model was trained with. */
   promptForm: PromptForm;
+  /** The same with the token boundaries of the reference system, if it has models of this family. */
+  referenceForm?: PromptForm;
+}
+
+/**
+ * The prompt form of a family with these token boundaries.
+ *
+ * @param model its directory, for the error
+ * @throws InputError for `reference` and a family that the reference system has no models of
+ */
+export function promptFormWith(family: Family, boundaries: TokenBoundaries, model: string): PromptForm {
+  const form = boundaries === 'reference' ? family.referenceForm : family.promptForm;
+  if (form !== undefined) return form;
+  throw new InputError({
+    file: model,
+    field: 'model.tokenBoundaries',
+    problem: `is reference, but the reference system has no ${family.architecture}`,
+    remedy: 'Set model.tokenBoundaries: separate',
+  });
 }
 
 /**

@@ -3,7 +3,7 @@ import type { Family, FamilyDefinition } from './family.ts';
 import { llava } from './llava/index.ts';
 import { miniGpt4 } from './minigpt4/index.ts';
 
-export { type Family, imageEmbeddings } from './family.ts';
+export { type Family, imageEmbeddings, promptFormWith } from './family.ts';
 
 /** The families that are implemented here, one a folder. A new one needs its folder and a line in this list. */
 export const families = [

@@ -11,9 +11,12 @@ export const promptFormSchema = z.strictObject({
   answerSeparator: z.string(),
   /**
    * How a prompt becomes tokens, which differs for tokenizers that put a space before every text: what is before
-   * and behind the image and the answer each for itself, or all as one text.
+   * and behind the image and the answer each for itself, or all as one text, or as `apart`, but with a question and its answer
+   * as one text: a token may then hold the end of the prompt and the start of the answer, and is not learned.
    */
-  tokenized: z.enum(['apart', 'together']),
+  tokenized: z.enum(['apart', 'together', 'questionWithAnswer']),
+  /** The words around a question about an image whose answers are ranked, where they differ; no begin token comes first. */
+  rankedTurn: z.string().optional(),
   /** A question about an image, up to where the answer starts; `{question}` stands for the question. */
   turn: z.string(),
   /** The same without an image: the answer can only be known from the words. */
@@ -23,6 +26,9 @@ export const promptFormSchema = z.strictObject({
 });
 
 export type PromptForm = z.output<typeof promptFormSchema>;
+
+/** Where texts are split before they are tokenized: see `model.tokenBoundaries` of the config. */
+export type TokenBoundaries = 'separate' | 'reference';
 
 /** What the model reads before it answers. An image mark in the question's own words is text. */
 export function questionTurn(form: PromptForm, question: string, { withImage }: { withImage: boolean }): string {

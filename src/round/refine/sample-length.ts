@@ -10,6 +10,7 @@ import type { EngineSample } from '../../datasets/engine-data.ts';
 import { answerQma, answerQmae, listedQuestion } from '../../datasets/question-text.ts';
 import { isRejection, type ParsedAnswer, type Rejection } from '../../generation/filters.ts';
 import { type AnswerToRefine, engineSample, readAnswer } from '../../generation/refine.ts';
+import { familyOf, promptFormWith } from '../../model/families/index.ts';
 import { questionTurn } from '../../model/families/prompt-form.ts';
 import { readModelConfig } from '../../model/files/model-config.ts';
 import { loadTokenizer } from '../../model/text/tokenizer.ts';
@@ -35,7 +36,7 @@ export async function lengthInputs({ model, finetune, data, trainer }: Config): 
     if (await fileExists(file)) files[name] = await hashFile(file);
   }
   const { maximumTokens, tooLong } = finetune;
-  return { files, trainer, maximumTokens, tooLong, format: data.format };
+  return { files, trainer, tokenBoundaries: model.tokenBoundaries, maximumTokens, tooLong, format: data.format };
 }
 
 /**
@@ -65,11 +66,16 @@ export async function lengthCheck(config: Config): Promise<LengthCheck> {
 type Limit = (question: string, answer: string) => Promise<number>;
 
 async function limitOf(config: Config): Promise<Limit> {
-  const { path: directory } = config.model;
+  const { path: directory, tokenBoundaries } = config.model;
   const { maximumTokens } = config.finetune;
   if (!(await isBuiltInFamily(config))) return templateLimit(directory, maximumTokens);
   const model = { directory, config: await readModelConfig(directory) };
-  const settings = promptSettings(model, await loadTokenizer(directory));
+  const settings = promptSettings(
+    model,
+    await loadTokenizer(directory),
+    undefined,
+    promptFormWith(familyOf(model.config), tokenBoundaries, directory),
+  );
   return async (question, answer) => {
     const turn = questionTurn(settings.form, question, { withImage: true });
     return (await trainingSequence(turn, answer, { ...settings, maximumTokens })).cut;

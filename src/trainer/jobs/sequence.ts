@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { InputError } from '../../core/input-error.ts';
 import { familyOf } from '../../model/families/index.ts';
-import type { PromptForm } from '../../model/families/prompt-form.ts';
+import { type PromptForm, questionTurn } from '../../model/families/prompt-form.ts';
 import type { ModelDirectory } from '../../model/files/model-directory.ts';
 import { asPlainText } from '../../model/text/plain-text.ts';
 import { specialIdProblem, specialIds } from '../../model/text/special-ids.ts';
@@ -25,6 +25,12 @@ export interface PromptSettings {
   form: PromptForm;
 }
 
+/** How texts become tokens, where that is not as the model's family has it: what was computed otherwise is not resumed. */
+export function tokenizedOf(family: { promptForm: PromptForm } | undefined): string | undefined {
+  const tokenized = family?.promptForm.tokenized;
+  return tokenized === 'questionWithAnswer' ? tokenized : undefined;
+}
+
 export interface SequenceSettings extends PromptSettings {
   /** Tokens of a question and its answer that are kept; the words of the family before the question do not count. */
   maximumTokens: number;
@@ -38,6 +44,7 @@ export interface TrainingSequence extends Sequence {
 /**
  * The settings of a model's family.
  *
+ * @param form default: the family's own
  * @param note told once when `config.json` and the tokenizer disagree
  * @throws InputError for a tokenizer without the token that the family's image mark needs
  */
@@ -45,9 +52,9 @@ export function promptSettings(
   model: Pick<ModelDirectory, 'directory' | 'config'>,
   tokenizer: Tokenizer,
   note?: (message: string) => void,
+  form: PromptForm = familyOf(model.config).promptForm,
 ): PromptSettings {
   const family = familyOf(model.config);
-  const form = family.promptForm;
   if (form.tokenized === 'together' && tokenizer.tokenId(form.imageMark) === undefined) {
     throw new InputError({
       file: path.join(model.directory, 'tokenizer.json'),
@@ -82,7 +89,7 @@ export async function promptIds(
     ids: [beginToken, ...before, ...new Array<number>(queries).fill(mark), ...after],
     imageStart: before.length + 1,
   });
-  if (form.tokenized === 'apart') return withPlaces(await tokenizer.encode(before), await tokenizer.encode(after));
+  if (form.tokenized !== 'together') return withPlaces(await tokenizer.encode(before), await tokenizer.encode(after));
   const ids = await tokenizer.encode(before + form.imageMark + after);
   const at = ids.indexOf(mark);
   return withPlaces(ids.slice(0, at), ids.slice(at + 1));
@@ -107,11 +114,51 @@ function commonStart(one: readonly number[], other: readonly number[]): number {
 export async function answerIds(prompt: string, answer: string, settings: PromptSettings): Promise<number[]> {
   const { tokenizer, form } = settings;
   const text = asPlainText(form.answerSeparator + answer, form.imageMark);
-  return form.tokenized === 'apart' ? tokenizer.encode(text) : continuationIds(tokenizer, prompt, text);
+  return form.tokenized === 'together' ? continuationIds(tokenizer, prompt, text) : tokenizer.encode(text);
+}
+
+/** A question whose answers are ranked; each answer is whole, with `answerStart`. */
+export interface RankedQuestion {
+  question: string;
+  withImage: boolean;
+  answerStart: string;
+  answers: readonly string[];
+}
+
+/** The ids of a question up to where its answers differ, and what each of them adds. */
+export async function rankedIds(
+  { question, withImage, answerStart, answers }: RankedQuestion,
+  settings: PromptSettings,
+): Promise<{ ids: number[]; imageStart: number; answers: number[][] }> {
+  const { form, tokenizer } = settings;
+  const rests = answers.map((answer) => answer.slice(answerStart.length));
+  if (form.tokenized === 'questionWithAnswer') {
+    const prompt = questionTurn({ ...form, turn: form.rankedTurn ?? form.turn }, question, { withImage });
+    const { ids, imageStart } = await promptIds(prompt + answerStart, settings);
+    const encoded = await Promise.all(
+      rests.map((rest) => tokenizer.encode(asPlainText(rest.trimStart(), form.imageMark))),
+    );
+    if (!withImage || form.rankedTurn === undefined) return { ids, imageStart, answers: encoded };
+    return { ids: ids.slice(1), imageStart: imageStart - 1, answers: encoded };
+  }
+  const prompt = questionTurn(form, question, { withImage });
+  const { ids, imageStart } = await promptIds(prompt, settings);
+  if (answerStart === '') {
+    return {
+      ids,
+      imageStart,
+      answers: await Promise.all(answers.map((answer) => answerIds(prompt, answer, settings))),
+    };
+  }
+  return {
+    ids: [...ids, ...(await answerIds(prompt, answerStart, settings))],
+    imageStart,
+    answers: await choiceIds(prompt, answerStart, rests, settings),
+  };
 }
 
 /** The ids of continuations of the prompt and the start of an answer, one list each. */
-export async function choiceIds(
+async function choiceIds(
   prompt: string,
   answerStart: string,
   choices: readonly string[],
@@ -136,6 +183,9 @@ export async function trainingSequence(
   settings: SequenceSettings,
   kind?: 'request',
 ): Promise<TrainingSequence> {
+  if (settings.form.tokenized === 'questionWithAnswer' && kind !== 'request') {
+    return questionWithAnswer(prompt, answer, settings);
+  }
   const { ids, imageStart } = await promptIds(prompt, settings);
   const uncounted = kind === 'request' ? ids.length : await tokensBeforeQuestion(ids, imageStart, settings);
   const limit = uncounted + settings.maximumTokens;
@@ -146,6 +196,29 @@ export async function trainingSequence(
     imageStart,
     answerStart: Math.min(ids.length, tokenIds.length),
     cut: whole.length - tokenIds.length,
+  };
+}
+
+/** Question and answer as one text: its first tokens, as many as the question has alone, count for no loss. */
+async function questionWithAnswer(
+  prompt: string,
+  answer: string,
+  settings: SequenceSettings,
+): Promise<TrainingSequence> {
+  const { form, tokenizer, maximumTokens } = settings;
+  const [before = ''] = (prompt.includes(form.imageMark) ? form.turn : form.turnWithoutImage).split('{question}');
+  const { ids, imageStart } = await promptIds(before, settings);
+  const question = asPlainText(prompt.slice(before.length), form.imageMark);
+  const [asked, whole] = await Promise.all([
+    tokenizer.encode(question),
+    tokenizer.encode(question + asPlainText(form.answerSeparator + answer, form.imageMark) + form.endMark),
+  ]);
+  const tokenIds = [...ids, ...whole.slice(0, maximumTokens)];
+  return {
+    tokenIds,
+    imageStart,
+    answerStart: Math.min(ids.length + asked.length, tokenIds.length),
+    cut: Math.max(0, whole.length - maximumTokens),
   };
 }
 

@@ -7,7 +7,8 @@ import { fileExists } from '../../core/files.ts';
 import { InputError } from '../../core/input-error.ts';
 import type { Manifest, StepResult } from '../../core/manifest.ts';
 import { runStepOnce } from '../../core/manifest.ts';
-import { familyOf } from '../../model/families/index.ts';
+import { familyOf, promptFormWith } from '../../model/families/index.ts';
+import type { TokenBoundaries } from '../../model/families/prompt-form.ts';
 import { readEndTokens } from '../../model/files/generation-config.ts';
 import { isOfBuiltInFamily, readModelConfig } from '../../model/files/model-config.ts';
 import { hasPreprocessorConfig, readPreprocessorConfig } from '../../model/images/processor-config.ts';
@@ -23,6 +24,7 @@ import { type TorchSettings, type TrainerCommand, torchTrainer } from './trainer
 export interface TrainerContext {
   config: Partial<Pick<Config, 'trainer' | 'processes' | 'sharding'>> & {
     data?: Pick<Config['data'], 'exif'> | undefined;
+    model?: Partial<Pick<Config['model'], 'tokenBoundaries'>> | undefined;
     temporal: { stallTimeoutSeconds: number };
   };
   onProgress(progress: Progress): void;
@@ -60,10 +62,11 @@ export async function runTrainerStep({
   // Before anything is removed from the folder: a trainer that outlived its worker may still write there.
   await killPreviousTrainer(directory);
   const exif = context.config.data?.exif ?? 'apply';
+  const tokenBoundaries = context.config.model?.tokenBoundaries ?? 'separate';
   return runStepOnce({
     directory,
     step,
-    inputs: { ...inputs, exif, trainerVersion, ...(trainer === 'torchrun' && { trainer }) },
+    inputs: { ...inputs, exif, tokenBoundaries, trainerVersion, ...(trainer === 'torchrun' && { trainer }) },
     work: async () => {
       const outcome = await runJob(context, directory, { ...(await prepare()), exif }, trainer);
       return finish === undefined ? outcome : finish(outcome);
@@ -78,28 +81,34 @@ export async function runJob(
   job: JobSpec,
   trainer = context.config.trainer,
 ): Promise<JobOutcome> {
-  return retryWithSmallerBatch(directory, await withFamily(job), async (attempted) =>
-    runTrainer({
-      job: attempted,
-      directory,
-      command:
-        context.trainer ??
-        (trainer === 'torchrun' ? await torchTrainer(settingsFor(attempted, context.config)) : undefined),
-      stallTimeoutSeconds: context.config.temporal.stallTimeoutSeconds,
-      signal: context.signal,
-      onMessage: progressReporter(context),
-    }),
+  return retryWithSmallerBatch(
+    directory,
+    await withFamily(job, context.config.model?.tokenBoundaries),
+    async (attempted) =>
+      runTrainer({
+        job: attempted,
+        directory,
+        command:
+          context.trainer ??
+          (trainer === 'torchrun' ? await torchTrainer(settingsFor(attempted, context.config)) : undefined),
+        stallTimeoutSeconds: context.config.temporal.stallTimeoutSeconds,
+        signal: context.signal,
+        onMessage: progressReporter(context),
+      }),
   );
 }
 
 /** The job with what a trainer has to know of its model's family, if that is implemented here. */
-export async function withFamily(job: JobSpec): Promise<JobSpec> {
+export async function withFamily(job: JobSpec, boundaries: TokenBoundaries = 'separate'): Promise<JobSpec> {
+  if (job.family) return job;
   // A trainer of one's own may have models of a kind of its own.
   if (!(await fileExists(join(job.model, 'config.json'))) || !(await isOfBuiltInFamily(job.model))) return job;
   const config = await readModelConfig(job.model);
   // Whichever trainer it is: what is not known of a processor is refused before the trainer starts.
   if (await hasPreprocessorConfig(job.model)) await readPreprocessorConfig(job.model);
-  const { promptForm, imageTokens } = familyOf(config);
+  const family = familyOf(config);
+  const { imageTokens } = family;
+  const promptForm = promptFormWith(family, boundaries, job.model);
   // Images are embedded without a tokenizer.
   if (!(await fileExists(join(job.model, 'tokenizer.json')))) return { ...job, family: { promptForm, imageTokens } };
   const tokenizer = await loadTokenizer(job.model);

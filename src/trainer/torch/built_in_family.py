@@ -66,6 +66,8 @@ class BuiltInFamily:
         """Loss on the answer and the end mark only. Question and answer are cut to the limit, which may leave none."""
         image = sample.get("image")
         prompt = self._turn(sample["prompt"], image)
+        if self.form["tokenized"] == "questionWithAnswer" and sample.get("kind") != "request":
+            return self._question_with_answer(sample, image, prompt, maximum_tokens)
         ids = self._prompt_ids(prompt)
         # The words of a fixed request don't count.
         before = len(ids) if sample.get("kind") == "request" else self._before_question(ids, image)
@@ -77,6 +79,8 @@ class BuiltInFamily:
     def answers(self, question):
         """A sequence an answer, with the loss on what follows `answerStart`."""
         image = question.get("image")
+        if self.form["tokenized"] == "questionWithAnswer":
+            return self._answers_apart(question, image)
         prompt = self._turn(question["question"], image)
         ids = self._prompt_ids(prompt)
         start = len(self._answer_ids(prompt, question["answerStart"])) if question["answerStart"] else 0
@@ -150,8 +154,8 @@ class BuiltInFamily:
     def _encode(self, text):
         return self.tokenizer.encode(text, add_special_tokens=False).ids
 
-    def _turn(self, question, image):
-        turn = self.form["turn" if image else "turnWithoutImage"]
+    def _turn(self, question, image, turn=None):
+        turn = turn or self.form["turn" if image else "turnWithoutImage"]
         return turn.replace("{question}", self._plain(question.rstrip() if self.form["trimsQuestion"] else question), 1)
 
     def _plain(self, text):
@@ -172,6 +176,25 @@ class BuiltInFamily:
         if not found:
             return [self.begin, *self._encode(before)]
         return [self.begin, *self._encode(before), *places, *self._encode(after)]
+
+    def _question_with_answer(self, sample, image, prompt, maximum_tokens):
+        """Question and answer as one text: its first tokens, as many as the question has alone, count for no loss."""
+        before, _, _ = self.form["turn" if image else "turnWithoutImage"].partition("{question}")
+        ids = self._prompt_ids(before)
+        question = prompt[len(before) :]
+        whole = self._encode(question + self._plain(self.form["answerSeparator"] + sample["answer"]) + self.form["endMark"])
+        kept = [*ids, *whole[:maximum_tokens]]
+        start = min(len(ids) + len(self._encode(question)), len(kept))
+        return Sequence(kept, image, start, max(0, len(whole) - maximum_tokens))
+
+    def _answers_apart(self, question, image):
+        """What the answers start with is one text with the question, and what each adds a text of its own."""
+        ranked = self.form.get("rankedTurn") if image else None
+        ids = self._prompt_ids(self._turn(question["question"], image, ranked) + question["answerStart"])
+        # Without a begin token, where the words around the question are others.
+        ids = ids[1:] if ranked else ids
+        rests = [answer[len(question["answerStart"]) :].lstrip() for answer in question["answers"]]
+        return [Sequence([*ids, *self._encode(self._plain(rest))], image, len(ids)) for rest in rests]
 
     def _before_question(self, ids, image):
         """How many ids of a prompt come before the question: begin token, image, and the words of the family."""

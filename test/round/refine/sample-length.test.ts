@@ -29,7 +29,7 @@ async function setUp(finetune: object = {}, data: object = {}): Promise<Config> 
   const config = await loadConfig(await writeTinyRun(folder));
   return {
     ...config,
-    model: { path: folder },
+    model: { path: folder, tokenBoundaries: 'separate' },
     finetune: { ...config.finetune, ...finetune },
     data: { ...config.data, ...data },
   };

@@ -10,7 +10,8 @@ import { evaluate } from '../../../src/trainer/jobs/evaluate/evaluate.ts';
 import { finetune } from '../../../src/trainer/jobs/finetune/finetune.ts';
 import { validationScoreSchema } from '../../../src/trainer/jobs/finetune/validation.ts';
 import { merge } from '../../../src/trainer/jobs/merge/merge.ts';
-import { evaluationQuestionSchema } from '../../../src/trainer/protocol.ts';
+import { type EvaluateJob, evaluationQuestionSchema, type FinetuneJob } from '../../../src/trainer/protocol.ts';
+import { withFamily } from '../../../src/trainer/supervisor/trainer-step.ts';
 import { lossesIn, maximumDifference, recordingReporter } from '../../helpers/jobs.ts';
 import { writeAsked } from '../../helpers/tiny-model.ts';
 import { isSetUp, runTorch, torchIsSetUp } from './torch-jobs.ts';
@@ -81,6 +82,28 @@ export function describeTorchBesideOurs(family: 'minigpt4' | 'llava'): void {
       expect(maximumDifference(await lossesIn(theirs), await lossesIn(ours))).toBeLessThan(1e-3);
       expect(maximumDifference(await lossesIn(whole), await lossesIn(ours))).toBeGreaterThan(1e-3);
     });
+
+    test.runIf(family === 'minigpt4')(
+      'with the token boundaries of the reference, curve and losses are the same',
+      async () => {
+        const [ours, theirs] = [inFolder('boundaries-ours'), inFolder('boundaries-theirs')];
+        const jobIn = (output: string) => withFamily(rig.job(output, { steps: 4 }), 'reference');
+        await finetune((await jobIn(ours)) as FinetuneJob, recordingReporter());
+        await runTorch(await jobIn(theirs), theirs);
+        expect(maximumDifference(await lossesIn(theirs), await lossesIn(ours))).toBeLessThan(1e-3);
+
+        const [byUs, byThem] = [inFolder('boundaries-by-us.jsonl'), inFolder('boundaries-by-them.jsonl')];
+        const asked = (output: string) =>
+          withFamily(
+            { kind: 'evaluate', model: rig.model, questions: rig.mixture.asked, batchSize: 4, output },
+            'reference',
+          );
+        await evaluate((await asked(byUs)) as EvaluateJob, recordingReporter());
+        await runTorch(await asked(byThem), inFolder('job'));
+        const [found, wanted] = [await answersIn(byThem), await answersIn(byUs)];
+        expect(maximumDifference(found.losses, wanted.losses)).toBeLessThan(1e-3);
+      },
+    );
 
     test('with groups whose losses are averaged on their own, the curve is the same', async () => {
       const changes = { steps: 4, groupSize: 1, maximumTokens: 60 };

@@ -6,7 +6,7 @@
 import { linear } from '../../layers/linear.ts';
 import type { Family, FamilyDefinition } from '../family.ts';
 import { type Blip2Config, blip2ConfigSchema } from './config.ts';
-import { miniGpt4PromptForm } from './prompt.ts';
+import { miniGpt4PromptForm, miniGpt4ReferenceForm } from './prompt.ts';
 import { queryTransformer } from './query-transformer.ts';
 import { blip2Tensors } from './tensors.ts';
 import { visionEncoder } from './vision-encoder.ts';
@@ -37,5 +37,6 @@ function miniGpt4Of(config: Blip2Config): Family {
       return linear(tape, features, weights('language_projection.weight'), weights('language_projection.bias'));
     },
     promptForm: miniGpt4PromptForm,
+    referenceForm: miniGpt4ReferenceForm,
   };
 }

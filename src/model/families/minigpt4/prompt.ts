@@ -10,3 +10,14 @@ export const miniGpt4PromptForm: PromptForm = {
   turnWithoutImage: '###Human: {question}###Assistant: ',
   trimsQuestion: false,
 };
+
+/**
+ * As the reference system (MLLM-DataEngine, version1.0) splits it: question and answer are one text behind `</Img> ` in
+ * training (`forward`), and `The answer is` is one text with the question where choices are ranked, which is done without a
+ * begin token and with `<img>` in small letters (`evaluate_on_AOKVQA` of `vqa_blip2.py`).
+ */
+export const miniGpt4ReferenceForm: PromptForm = {
+  ...miniGpt4PromptForm,
+  tokenized: 'questionWithAnswer',
+  rankedTurn: '###Human: <img><ImageHere></img> {question}###Assistant: ',
+};

@@ -19,7 +19,7 @@ import {
 } from '../../protocol.ts';
 import type { JobReporter } from '../../trainer-side.ts';
 import { frozenWeights, loadWeights } from '../frozen-weights.ts';
-import { promptSettings } from '../sequence.ts';
+import { promptSettings, tokenizedOf } from '../sequence.ts';
 import { imageFeatures } from '../vision/image-features.ts';
 import { type AnswersSoFar, openAnswersSoFar } from './answers-so-far.ts';
 import { packQuestion } from './packed-choices.ts';
@@ -42,7 +42,12 @@ export async function evaluate(settings: SettingsOf<EvaluateJob>, reporter: JobR
   const { signal } = reporter;
   const productType = useComputeDtype(computeDtype);
   const model = await readModelDirectory(settings.model);
-  const job = hashOfJob(model, questions, { weightDtype, computeDtype, exif });
+  const job = hashOfJob(model, questions, {
+    weightDtype,
+    computeDtype,
+    exif,
+    tokenized: tokenizedOf(settings.family),
+  });
   const soFar = await openAnswersSoFar(settings.output, job);
   const alreadyAnswered = soFar.losses.size + soFar.texts.size;
   try {
@@ -78,10 +83,10 @@ export async function evaluate(settings: SettingsOf<EvaluateJob>, reporter: JobR
 function hashOfJob(
   { weightsHash }: ModelDirectory,
   questions: readonly EvaluationQuestion[],
-  numbers: Pick<EvaluateJob, 'weightDtype' | 'computeDtype' | 'exif'>,
+  settings: Pick<EvaluateJob, 'weightDtype' | 'computeDtype' | 'exif'> & { tokenized: string | undefined },
 ): string {
   const named = questions.map(({ image, ...words }) => ({ ...words, image: image && path.basename(image) }));
-  return hashValue({ trainerVersion, weightsHash, questions: named, ...numbers });
+  return hashValue({ trainerVersion, weightsHash, questions: named, ...settings });
 }
 
 /** Finds the losses of every question's answers that are not known yet; progress counts two steps a batch. */
@@ -100,7 +105,7 @@ async function rankAnswers(
   const program = new Program({ productType });
   try {
     const tokenizer = await loadTokenizer(settings.model);
-    const prompts = promptSettings(model, tokenizer, note);
+    const prompts = promptSettings(model, tokenizer, note, settings.family?.promptForm);
     const packed = await Promise.all(questions.map((question) => packQuestion(question, prompts)));
     // Whole batches, those that are done too: the same shapes give the same losses to the last bit.
     const batches = chunks(packed, batchSize);

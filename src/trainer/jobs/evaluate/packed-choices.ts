@@ -3,14 +3,13 @@
  * and itself but not the others. One forward then gives the losses of all choices, at the cost of little more
  * than one of them.
  */
-import { questionTurn } from '../../../model/families/prompt-form.ts';
 import { additiveMask } from '../../../model/layers/attention.ts';
 import { rotaryTables } from '../../../model/layers/rotary-embedding.ts';
 import { placeImage } from '../../../model/multimodal.ts';
 import type { TypedArray } from '../../../model/ops/tensorflow.ts';
 import type { EvaluationQuestion } from '../../protocol.ts';
 import { roundUp } from '../batch.ts';
-import { answerIds, choiceIds, type PromptSettings, promptIds } from '../sequence.ts';
+import { type PromptSettings, rankedIds } from '../sequence.ts';
 
 export interface PackedQuestion {
   /** Prompt, then the tokens of every choice. */
@@ -28,17 +27,11 @@ export async function packQuestion(
   { image, question, answerStart, answers }: EvaluationQuestion,
   settings: PromptSettings,
 ): Promise<PackedQuestion> {
-  const prompt = questionTurn(settings.form, question, { withImage: image !== undefined });
-  const { ids, imageStart } = await promptIds(prompt, settings);
-  const started = answerStart !== '';
-  const promptAndStart = started ? [...ids, ...(await answerIds(prompt, answerStart, settings))] : ids;
-  const rests = answers.map((answer) => answer.slice(answerStart.length));
-  const scored = started
-    ? await choiceIds(prompt, answerStart, rests, settings)
-    : await Promise.all(answers.map((answer) => answerIds(prompt, answer, settings)));
+  const withImage = image !== undefined;
+  const { ids, imageStart, answers: scored } = await rankedIds({ question, withImage, answerStart, answers }, settings);
   return {
-    tokenIds: [...promptAndStart, ...scored.flat()],
-    promptLength: promptAndStart.length,
+    tokenIds: [...ids, ...scored.flat()],
+    promptLength: ids.length,
     choiceLengths: scored.map((choice) => choice.length),
     imageStart,
   };

@@ -4,12 +4,13 @@ import { hashFile, hashValue } from '../../../core/hash.ts';
 import { readJsonLines } from '../../../core/read-json.ts';
 import { trainingSampleSchema } from '../../../datasets/train-dataset.ts';
 import { type FinetuneJob, type SettingsOf, trainerVersion, validationQuestionSchema } from '../../protocol.ts';
+import { tokenizedOf } from '../sequence.ts';
 
 /** What a checkpoint belongs to: the job without its paths. */
 export async function hashOfJob(settings: SettingsOf<FinetuneJob>, weightsHash: string): Promise<string> {
   const {
     model: _model,
-    family: _family,
+    family,
     output: _output,
     samples,
     order,
@@ -24,7 +25,16 @@ export async function hashOfJob(settings: SettingsOf<FinetuneJob>, weightsHash: 
     startAdapter ? hashFile(path.join(startAdapter, 'adapter_model.safetensors')) : undefined,
     validation && hashOfValidation(validation),
   ]);
-  return hashValue({ ...rest, trainerVersion, weightsHash, samplesHash, orderHash, startHash, validationHash });
+  return hashValue({
+    ...rest,
+    trainerVersion,
+    weightsHash,
+    samplesHash,
+    orderHash,
+    startHash,
+    validationHash,
+    tokenized: tokenizedOf(family),
+  });
 }
 
 /** The samples' texts and images by name: the same data in another folder is the same job. */

@@ -45,7 +45,7 @@ export async function planSteps(
     });
   }
   const sequenceSettings = {
-    ...promptSettings(model, tokenizer, note),
+    ...promptSettings(model, tokenizer, note, settings.family?.promptForm),
     maximumTokens: settings.maximumTokens,
   };
   const tokenized = await Promise.all(samples.map((sample) => sampleSequence(sample, sequenceSettings)));

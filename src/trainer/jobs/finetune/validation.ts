@@ -54,13 +54,13 @@ export interface Validation {
  */
 export async function prepareValidation(
   model: ModelDirectory,
-  { model: directory, steps, validation }: SettingsOf<FinetuneJob>,
+  { model: directory, family, steps, validation }: SettingsOf<FinetuneJob>,
   reporter: JobReporter,
 ): Promise<Validation | undefined> {
   if (!validation) return undefined;
   const { everySteps, batchSize } = validation;
   const questions = await readJsonLines(validation.questions, validationQuestionSchema);
-  const prompts = promptSettings(model, await loadTokenizer(directory));
+  const prompts = promptSettings(model, await loadTokenizer(directory), undefined, family?.promptForm);
   const packed = await Promise.all(questions.map((question) => packQuestion(question, prompts)));
   const batches = inChunks(packed, batchSize);
   const batchesOfQuestions = inChunks(questions, batchSize);

@@ -118,7 +118,10 @@ async function parity(base: ModelDirectory, adapter: Adapter, settings: Settings
   const tokenizer = await loadTokenizer(settings.model);
   const samples = (await readJsonLines(settings.parity.samples, trainingSampleSchema)).slice(0, settings.parity.count);
   if (samples.length === 0) return 0;
-  const sequenceSettings = { ...promptSettings(base, tokenizer), maximumTokens: MAXIMUM_TOKENS };
+  const sequenceSettings = {
+    ...promptSettings(base, tokenizer, undefined, settings.family?.promptForm),
+    maximumTokens: MAXIMUM_TOKENS,
+  };
   const { queries, form } = sequenceSettings;
   const sequences = await Promise.all(
     samples.map(({ image, prompt, answer }) =>
