@@ -4,19 +4,21 @@
  * next one kills that trainer first. A trainer on another host can't be killed: the next attempt removes its fence, and
  * waits until the worker that watches it must have noticed.
  */
-import { access, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { processStartTime, signalGroup } from './process-identity.ts';
+import { processArguments, processStartTime, signalGroup } from './process-identity.ts';
 import { TrainerError } from './trainer-error.ts';
 import { openTrainerLog } from './trainer-log.ts';
 
-const fenceSchema = z.object({ host: z.string(), pid: z.number().int().positive(), startTime: z.string() });
+const fenceSchema = z.object({ host: z.string(), pid: z.int().positive(), startTime: z.string() });
 type Fence = z.output<typeof fenceSchema>;
 /** The name of a fence, in the folder of its trainer. */
 export const fenceName = 'trainer.pid.json';
+/** The name of a trainer's job, in its folder: the last argument of its program. */
+export const jobFileName = 'job.json';
 const fenceFile = (directory: string) => join(directory, fenceName);
 const killTimeoutMilliseconds = 10_000;
 const pollMilliseconds = 1000;
@@ -36,7 +38,7 @@ export async function killPreviousTrainer(directory: string): Promise<void> {
     await sleep(pollsToWait * pollMilliseconds);
     return;
   }
-  if (!(await isRunning(previous))) return;
+  if (!(await isRunning(previous)) || !(await worksOn(directory, previous))) return;
   signalGroup(previous.pid, 'SIGKILL');
   // Not by the time of day, which may be set meanwhile.
   const deadline = performance.now() + killTimeoutMilliseconds;
@@ -58,7 +60,8 @@ export async function killPreviousTrainer(directory: string): Promise<void> {
 /** The pid of the trainer that runs for this folder, on this host. */
 export async function runningTrainer(directory: string): Promise<number | undefined> {
   const fence = await readFence(directory);
-  return fence?.host === hostname() && (await isRunning(fence)) ? fence.pid : undefined;
+  const isHere = fence?.host === hostname() && (await isRunning(fence)) && (await worksOn(directory, fence));
+  return isHere ? fence.pid : undefined;
 }
 
 /** Records the trainer that now owns the folder. */
@@ -91,6 +94,19 @@ async function ownsFence(directory: string, pid: number): Promise<boolean> {
   if (problem !== undefined) return problem !== 'ENOENT';
   const fence = await readFence(directory);
   return fence?.host === hostname() && fence.pid === pid;
+}
+
+/**
+ * Whether the process is a trainer of this folder: it was started with the folder's job. Whoever can write into the folder
+ * must not have this program kill another process.
+ */
+async function worksOn(directory: string, { pid }: Fence): Promise<boolean> {
+  // As a group, 1 is every process there is.
+  if (pid === 1) return false;
+  const own = await realpath(directory);
+  const jobs = (await processArguments(pid)).filter((argument) => basename(argument) === jobFileName);
+  const folders = await Promise.all(jobs.map((job) => realpath(dirname(job)).catch(() => undefined)));
+  return folders.includes(own);
 }
 
 /** Whether the process of that pid is still the one that the fence names. */

@@ -39,6 +39,17 @@ async function startTimeFromPs(pid: number): Promise<string | undefined> {
   }
 }
 
+/** The arguments that a process was started with; on systems without `/proc` they are its command line's words. */
+export async function processArguments(pid: number): Promise<string[]> {
+  try {
+    if (process.platform === 'linux') return (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0');
+    const { stdout } = await run('ps', ['-ww', '-o', 'command=', '-p', String(pid)]);
+    return stdout.trim().split(/\s+/);
+  } catch {
+    return [];
+  }
+}
+
 /** Sends a signal to a whole process group; a group that is already gone is not an error. */
 export function signalGroup(groupId: number, signal: NodeJS.Signals): void {
   try {

@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { childEnvironment } from '../../core/child-environment.ts';
 import { type JobOutcome, type JobSpec, jobSpecSchema, parseTrainerLine, type TrainerMessage } from '../protocol.ts';
-import { lowerFence, raiseFence, watchFence } from './fence.ts';
+import { jobFileName, lowerFence, raiseFence, watchFence } from './fence.ts';
 import { signalGroup } from './process-identity.ts';
 import { type TrainerCommand, typescriptTrainer } from './trainer-command.ts';
 import { TrainerError } from './trainer-error.ts';
@@ -44,7 +44,7 @@ export async function runTrainer(input: RunTrainerInput): Promise<JobOutcome> {
   input.signal?.throwIfAborted();
   const job = jobSpecSchema.parse(input.job);
   await mkdir(input.directory, { recursive: true });
-  const jobFile = join(input.directory, 'job.json');
+  const jobFile = join(input.directory, jobFileName);
   await writeFile(jobFile, `${JSON.stringify(job, null, 2)}\n`);
 
   const log = openTrainerLog(input.directory);
