@@ -1,5 +1,6 @@
 import type { Worker } from '@temporalio/worker';
 import { teacherQueueOf } from '../src/config/workflow-schemas.ts';
+import { loadWorkerSettings } from '../src/core/worker-settings.ts';
 import { typescriptTrainer } from '../src/trainer/supervisor/trainer-command.ts';
 import { connectWorker } from './connection.ts';
 import { createCpuWorker, createGpuWorker, createTeacherWorker, type WorkerPlace } from './create-worker.ts';
@@ -47,6 +48,9 @@ async function runWorkers(
   settings: WorkerFlags,
   create: (place: WorkerPlace) => Promise<Worker[]>,
 ): Promise<void> {
+  // Before anything is written; trainers inherit it.
+  const { umask } = await loadWorkerSettings();
+  if (umask !== undefined) process.umask(umask);
   installTelemetry(settings);
   const traces = openTraces(`dataengine-${kind}-worker`);
   const connected = await connectWorker();

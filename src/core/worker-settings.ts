@@ -65,6 +65,14 @@ export const workerSettingsSchema = z.strictObject({
     .array(z.string().min(1))
     .default([])
     .describe('Environment variables with addresses of webhooks, as notify.webhookVariable names them.'),
+  umask: z
+    .string({ error: 'write it in quotes, such as "027"' })
+    .regex(/^0?[0-7]{3}$/, 'write three octal digits in quotes, such as "027"')
+    .optional()
+    .describe(
+      'Permissions that files written by this worker and its trainers do not get, in octal: with "027" files are 0640 and ' +
+        'folders 0750. Default: that of the shell.',
+    ),
   limits: z
     .strictObject({
       configBytes: z.int().positive().default(1_000_000).describe('Largest config that is read.'),

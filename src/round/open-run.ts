@@ -35,7 +35,8 @@ export async function withRun<R>(
   if (!isRemote(reference)) {
     const root = localPath(reference);
     await requireRunsAccess(access, root);
-    return work({ config: await readFrozenConfig(root), run: { root }, signal, extensions, access });
+    const config = inPlaces(await readFrozenConfig(root), cacheOf(access));
+    return work({ config, run: { root }, signal, extensions, access });
   }
   requireStoreAccess(access, reference);
   const { withStoredRun } = await loadStores();
@@ -67,6 +68,11 @@ function placesOf(access: Access): Pick<Config, 'runsDirectory' | 'cacheDirector
   return access && runsDirectory !== undefined ? { runsDirectory, cacheDirectory: access.cache } : undefined;
 }
 
+/** Of a run on this machine, whose config would otherwise name any folder. */
+function cacheOf(access: Access): Partial<Pick<Config, 'cacheDirectory'>> {
+  return access ? { cacheDirectory: access.cache } : {};
+}
+
 function inPlaces(config: Config, places: Partial<Pick<Config, 'runsDirectory' | 'cacheDirectory'>>): Config {
   return { ...config, ...places };
 }
@@ -87,7 +93,7 @@ export async function withNewRun<R>(
   if (config.store === undefined) {
     await requireRunsAccess(access, config.runsDirectory);
     const { config: frozen, directory } = await freezeConfig(config, name);
-    return work({ config: frozen, run: directory, signal, extensions, access });
+    return work({ config: inPlaces(frozen, cacheOf(access)), run: directory, signal, extensions, access });
   }
   requireStoreAccess(access, config.store);
   const { openStore, requireConditionalWrites, runUri, withStoredRun } = await loadStores();

@@ -23,7 +23,8 @@ const container = z.looseObject({
       secretRef: z.object({ name: z.string(), optional: z.boolean() }).optional(),
     }),
   ),
-  volumeMounts: z.array(z.looseObject({ name: z.string() })),
+  volumeMounts: z.array(z.object({ name: z.string(), mountPath: z.string(), readOnly: z.boolean().default(false) })),
+  securityContext: z.looseObject({}),
 });
 const deploymentSchema = z.looseObject({
   metadata: z.looseObject({ name: z.string() }),
@@ -32,12 +33,20 @@ const deploymentSchema = z.looseObject({
     template: z.object({
       metadata: z.looseObject({ labels: z.record(z.string(), z.string()) }),
       spec: z.looseObject({
+        automountServiceAccountToken: z.boolean(),
+        securityContext: z.looseObject({}),
         terminationGracePeriodSeconds: z.number(),
         containers: z.array(container).length(1),
         volumes: z.array(
           z.looseObject({
             name: z.string(),
             persistentVolumeClaim: z.looseObject({ claimName: z.string() }).optional(),
+            configMap: z
+              .object({
+                name: z.string(),
+                items: z.array(z.object({ key: z.string(), path: z.literal('worker.yaml') })).length(1),
+              })
+              .optional(),
           }),
         ),
       }),
@@ -104,7 +113,7 @@ test('a worker has more time to stop than it waits for its activities', async ()
 
 test('every name in the manifests exists', async () => {
   const { resources, images } = parse(await readFile(`${folder}/kustomization.yaml`, 'utf8'));
-  expect([...resources].sort()).toEqual(files.sort());
+  expect([...resources].sort()).toEqual(['../worker-settings', ...files].sort());
   expect(images.map(({ name }: { name: string }) => name)).toEqual(
     named('Deployment').map((name) => `dataengine-${name}`),
   );
@@ -118,6 +127,11 @@ test('every name in the manifests exists', async () => {
     for (const { persistentVolumeClaim } of volumes) {
       if (persistentVolumeClaim) expect(named('PersistentVolumeClaim')).toContain(persistentVolumeClaim.claimName);
     }
+    const { configMapGenerator } = parse(await readFile('deploy/worker-settings/kustomization.yaml', 'utf8'));
+    const [{ name, files: keys }] = configMapGenerator;
+    const configMaps = volumes.flatMap(({ configMap }) => configMap ?? []);
+    expect(configMaps.map((one) => one.name)).toEqual([name]);
+    for (const { items } of configMaps) for (const { key } of items) expect(keys).toContain(key);
   }
   const scaling = z
     .looseObject({ spec: z.looseObject({ scaleTargetRef: z.object({ name: z.string() }) }) })

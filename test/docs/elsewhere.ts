@@ -9,8 +9,13 @@ export const elsewhere: Record<string, string> = {
   'npm run format': '.ci/run',
   'npm run audit': '.ci/run',
   'bash .ci/run': '.ci/run',
-  'docker build --file deploy/cpu-worker.Dockerfile --tag dataengine-cpu-worker .': 'test/deploy/deploy.test.ts',
-  'docker build --file deploy/gpu-worker.Dockerfile --tag dataengine-gpu-worker .': 'test/deploy/deploy.test.ts',
+  "docker buildx imagetools inspect node:20.20-bookworm-slim --format '{{.Manifest.Digest}}'":
+    'test/deploy/least-privilege.test.ts',
+  'export NODE_DIGEST=sha256:…': 'test/deploy/least-privilege.test.ts',
+  'docker build --build-arg NODE_DIGEST --file deploy/cpu-worker.Dockerfile --tag dataengine-cpu-worker .':
+    'test/deploy/least-privilege.test.ts',
+  'docker build --build-arg NODE_DIGEST --file deploy/gpu-worker.Dockerfile --tag dataengine-gpu-worker .':
+    'test/deploy/least-privilege.test.ts',
   'DATABASE_PASSWORD=choose-one docker compose --file deploy/compose.yaml --profile gpu up --build':
     'test/deploy/deploy.test.ts',
   'kubectl apply --kustomize deploy/kubernetes': 'test/deploy/deploy.test.ts',

@@ -54,7 +54,7 @@ export function openObjectCache(store: ObjectStore, folder: string, limitBytes =
         if ((await sizeOf(cached)) === content.size) return;
         await store.download(key, cached, content, options);
         // It is linked into runs: a program that would write into it gets an error.
-        await chmod(cached, 0o444);
+        await chmod(cached, 0o444 & ~process.umask());
         await removeUnused(folder, limitBytes, content.sha256);
       };
       await withLock(cached, downloadOnce, options.signal);
@@ -81,7 +81,7 @@ async function place(cached: string, file: string): Promise<void> {
     const linked = extname(file) === '.safetensors' && (await link(cached, temporary).then(() => true, isNotPossible));
     if (!linked) {
       await copyFile(cached, temporary, constants.COPYFILE_FICLONE);
-      await chmod(temporary, 0o644);
+      await chmod(temporary, 0o644 & ~process.umask());
     }
     await rename(temporary, file);
   } catch (cause) {

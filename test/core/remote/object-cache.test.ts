@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { appendFile, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { bucket, s3Server } from '../../../bench/support/s3-server.ts';
 import { InputError } from '../../../src/core/input-error.ts';
 import { cacheLimit, openObjectCache } from '../../../src/core/remote/object-cache.ts';
@@ -47,6 +47,19 @@ describe.skipIf(s3Server === undefined)('the object cache', () => {
     expect(downloads).toEqual([object.key]);
     for (const file of files) expect((await readFile(file)).equals(object.body)).toBe(true);
     expect((await stat(files[0] as string)).nlink).toBe(4);
+  });
+
+  it('gives files the permissions that the umask leaves', async () => {
+    const { folder, store, objects } = await storeWith([2 * mebibyte]);
+    const [object] = objects as [(typeof objects)[0]];
+    const before = process.umask(0o027);
+    onTestFinished(() => void process.umask(before));
+    const files = ['model.safetensors', 'loss.jsonl'].map((name) => join(folder, name));
+    for (const file of files) {
+      await openObjectCache(store, join(folder, 'cache'), 1e9).download(object.key, object.content, file);
+    }
+    const modes = await Promise.all(files.map(async (file) => ((await stat(file)).mode & 0o777).toString(8)));
+    expect(modes).toEqual(['440', '640']);
   });
 
   it('gives copies of files that may be appended to, so that the cached object stays unchanged', async () => {
