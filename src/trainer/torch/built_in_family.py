@@ -62,6 +62,9 @@ class BuiltInFamily:
         self.begin, self.ends, self.pad = special["begin"], special["ends"], special["pad"]
         self.writing_problem = special.get("writingProblem")
 
+    def check(self, _image):
+        """These take questions with and without an image."""
+
     def training(self, sample, maximum_tokens):
         """Loss on the answer and the end mark only. Question and answer are cut to the limit, which may leave none."""
         image = sample.get("image")

@@ -4,15 +4,18 @@ from dataclasses import dataclass
 
 import torch
 from PIL import Image
-from transformers import AutoProcessor, GenerationConfig
-from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
-from transformers.utils import is_torchvision_available
+from transformers import GenerationConfig
 
 from built_in_family import common_start
 from images import read_image, read_images
 from plain_text import as_plain_text, removing_breaks
+from processors import check_supported, processor_of
 from protocol import JobError
 from random_crop import random_crop
+
+
+# Video-LLaVA's processor has a name that its model deprecates.
+RENAMED = {"pixel_values_images": "pixel_values"}
 
 
 @dataclass(frozen=True)
@@ -25,12 +28,15 @@ class Sequence:
     cut: int = 0
     # Seed of the part of the image that is shown; none for the whole image.
     crop: str | None = None
+    # What the text begins with, up to the answer.
+    prompt: str = ""
 
 
 class ChatFamily:
     """A question is a turn of the user's, an answer one of the assistant's."""
 
     def __init__(self, directory, config, device):
+        check_supported(directory, config)
         self.device = device
         self.processor = processor_of(directory, config)
         self.tokenizer = getattr(self.processor, "tokenizer", None)
@@ -42,7 +48,10 @@ class ChatFamily:
         self.tokenizer.pad_token = self.tokenizer.pad_token or self.tokenizer.eos_token
         self.image_marks = self._image_marks()
         self.before_answer, self.end_mark = self._around_answer()
-        self.ends = self._end_tokens(directory)
+        self.ends = self._end_tokens(directory, config)
+
+    def check(self, _image):
+        """Raises JobError for a sample or question that this family takes none of."""
 
     def training(self, sample, maximum_tokens):
         """
@@ -50,23 +59,24 @@ class ChatFamily:
         template has before the question, images among it, does not count.
         """
         image = sample.get("image")
+        self.check(image)
         prompt = self._prompt(sample["prompt"], image)
-        text = prompt + self.before_answer + self._plain(sample["answer"]) + self.end_mark
-        learned = self._tokens_after(prompt, text)
+        answer = self.before_answer + self._plain(sample["answer"]) + self.end_mark
+        learned = self._learned(prompt, "", answer)
         before_question = prompt.partition(self._plain(sample["prompt"].strip()))[0]
         # The words of a fixed request don't count.
         uncounted = prompt if sample.get("kind") == "request" else before_question
-        cut = max(0, self._tokens_after(uncounted, text) - maximum_tokens)
-        return Sequence(text, image, max(0, learned - cut), cut)
+        cut = max(0, self._counted(uncounted, prompt, answer) - maximum_tokens)
+        return Sequence(prompt + answer, image, max(0, learned - cut), cut, prompt=prompt)
 
     def answers(self, question):
         """A sequence an answer, with the loss on what follows `answerStart`."""
         image = question.get("image")
         prompt = self._prompt(question["question"], image)
         started = self._plain(question["answerStart"])
-        start = prompt + self.before_answer + started if started else prompt
-        texts = [prompt + self.before_answer + self._plain(answer) for answer in question["answers"]]
-        return [Sequence(text, image, self._tokens_after(start, text)) for text in texts]
+        start = self.before_answer + started if started else ""
+        answers = [self.before_answer + self._plain(answer) for answer in question["answers"]]
+        return [Sequence(prompt + one, image, self._learned(prompt, start, one), prompt=prompt) for one in answers]
 
     def collate(self, sequences):
         """The model's inputs, padded to the right, and labels `[batch, tokens]` int64 with -100 off the learned tokens."""
@@ -109,15 +119,25 @@ class ChatFamily:
         return self._placed(inputs)
 
     def _placed(self, inputs):
+        """Tensors alone, without the labels that some processors make: they don't know which tokens are learned."""
         return {
-            name: value.to(self.device, torch.float32) if value.is_floating_point() else value.to(self.device)
+            RENAMED.get(name, name): value.to(self.device, torch.float32) if value.is_floating_point() else value.to(self.device)
             for name, value in inputs.items()
+            if isinstance(value, torch.Tensor) and name != "labels"
         }
 
     def _adds_special_tokens(self, text):
         """Templates may have written the first token already."""
         begin = self.tokenizer.bos_token
         return begin is None or not text.startswith(begin)
+
+    def _learned(self, prompt, start, answer):
+        """How many tokens of an answer follow its start."""
+        return self._tokens_after(prompt + start, prompt + answer)
+
+    def _counted(self, uncounted, prompt, answer):
+        """How many tokens of prompt and answer follow the part of the prompt that does not count."""
+        return self._tokens_after(uncounted, prompt + answer)
 
     def _tokens_after(self, start, text):
         """How many tokens follow those of `start`, an image as one."""
@@ -158,12 +178,12 @@ class ChatFamily:
             before, _, end = whole[len(prompt) :].partition(answer)
         return before, end.strip() or self.tokenizer.eos_token
 
-    def _end_tokens(self, directory):
+    def _end_tokens(self, directory, config):
         """Ids that end what the model writes: those it came with, and the one it learns to end an answer with."""
         try:
             known = GenerationConfig.from_pretrained(directory).eos_token_id
         except OSError:
-            known = None
+            known = GenerationConfig.from_model_config(config).eos_token_id
         learned = self.tokenizer(self.end_mark, add_special_tokens=False)["input_ids"]
         ends = {self.tokenizer.eos_token_id, *(known if isinstance(known, list) else [known])}
         return sorted({*ends, *(learned if len(learned) == 1 else [])} - {None})
@@ -172,17 +192,3 @@ class ChatFamily:
 def _enlarged_part(image, crop):
     """A random part in the size of the image: how many tokens an image takes may depend on it."""
     return random_crop(image, crop).resize(image.size, Image.Resampling.BICUBIC)
-
-
-def processor_of(directory, config):
-    """The model's own. Without videos, since what reads them needs torchvision, which is not required."""
-    if is_torchvision_available() or type(config) not in PROCESSOR_MAPPING:
-        return AutoProcessor.from_pretrained(directory, trust_remote_code=False)
-    kind = PROCESSOR_MAPPING[type(config)]
-
-    class WithoutVideos(kind):
-        @classmethod
-        def get_attributes(cls):
-            return [name for name in kind.get_attributes() if "video" not in name]
-
-    return WithoutVideos.from_pretrained(directory)

@@ -2,6 +2,7 @@
 
 import json
 import math
+from contextlib import contextmanager
 
 import torch
 import torch.distributed as dist
@@ -16,6 +17,9 @@ def evaluate(job, reporter, device, sharding):
     weight_dtype, compute_dtype = job.get("weightDtype", "float32"), job.get("computeDtype", "float32")
     model = Model(job["model"], device, job.get("family"), weight_dtype, compute_dtype, sharding=sharding)
     questions = read_lines(job["questions"])
+    for question in questions:
+        with _naming(question):
+            model.family.check(question.get("image"))
     ranked = [one for one in questions if one["answers"]]
     to_write = [one for one in questions if one.get("generate")]
     progress = Progress(reporter, device, len(ranked) + len(to_write))
@@ -47,11 +51,8 @@ def _distributed(questions, answer, progress):
     """Question id → answer. Those with an image and those without are computed in different ways."""
 
     def answered(question):
-        try:
+        with _naming(question):
             return answer(question)
-        except (JobError, ValueError) as error:
-            # ValueError: what transformers' processors and models raise for inputs that don't fit together.
-            raise JobError(f"question {question['question_id']}: {error}") from error
 
     alike = [[one for one in questions if bool(one.get("image")) == shown] for shown in (True, False)]
     return {
@@ -59,6 +60,16 @@ def _distributed(questions, answer, progress):
         for group in alike
         for question, found in zip(group, distributed(group, answered, progress), strict=True)
     }
+
+
+@contextmanager
+def _naming(question):
+    """Errors name the question."""
+    try:
+        yield
+    except (JobError, ValueError) as error:
+        # ValueError: what transformers' processors and models raise for inputs that don't fit together.
+        raise JobError(f"question {question['question_id']}: {error}") from error
 
 
 def _losses(question, model, batch_size, parts):

@@ -4,6 +4,7 @@ import inspect
 import re
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from peft import LoraConfig, PeftConfig, PeftModel, get_peft_model
 from peft.tuners.lora import LoraLayer
 from transformers import AutoConfig, AutoModelForImageTextToText, GenerationConfig, PreTrainedModel
@@ -11,6 +12,8 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 
 from built_in_family import BuiltInFamily
 from chat_family import ChatFamily
+from mllama import mllama_features, without_other_images
+from paligemma_family import PaliGemmaFamily
 from protocol import JobError
 from shardings import sharding_of
 from stored_weights import kept_in, narrowed, widened_where_used
@@ -18,6 +21,9 @@ from stored_weights import kept_in, narrowed, widened_where_used
 # These change the base model by data, gradients or random numbers that an adapter's files don't hold. (PiSSA and OLoRA
 # change it too, but by its own weights alone: PEFT does that whenever it loads such an adapter.)
 UNKNOWN_BASE = re.compile(r"corda|lora_ga|loftq|pissa_niter_\d+")
+
+# Of those that need more than a processor and a chat template.
+CHAT_FAMILIES = {"paligemma": PaliGemmaFamily}
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -37,7 +43,7 @@ class Model:
         dtype = DTYPES[weight_dtype]
 
         def scorer(module):
-            return Scorer(_adapted(widened_where_used(module), adapt), compute_dtype)
+            return Scorer(_adapted(without_other_images(widened_where_used(module)), adapt), compute_dtype)
 
         def loaded():
             with kept_in(dtype, compute_dtype):
@@ -60,10 +66,12 @@ class Model:
         try:
             config = AutoConfig.from_pretrained(directory, trust_remote_code=False)
             self.family = (
-                BuiltInFamily(directory, config, device, family) if family else ChatFamily(directory, config, device)
+                BuiltInFamily(directory, config, device, family)
+                if family
+                else CHAT_FAMILIES.get(config.model_type, ChatFamily)(directory, config, device)
             )
             self.scorer = self.sharding.placed(loaded, empty, device, adapt is not None)
-        except (OSError, ValueError, ImportError) as error:
+        except (OSError, ValueError, ImportError, StrictDataclassError) as error:
             raise JobError(f"{directory}: {error}") from error
         self.module = self.scorer.module
 
@@ -107,6 +115,8 @@ class Scorer(torch.nn.Module):
     def image_features(self, inputs):
         """What the language model is given for the images, `[places, width]`."""
         bare = _bare(self.module)
+        if bare.config.model_type == "mllama":
+            return mllama_features(bare, inputs)
         if not hasattr(bare, "get_image_features"):
             raise JobError(f"{type(bare).__name__} can't embed images: set sampling.embeddings.model to a CLIP directory")
         known = inspect.signature(bare.get_image_features).parameters

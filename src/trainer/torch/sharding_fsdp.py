@@ -6,6 +6,7 @@ and the layer at work.
 
 import contextlib
 
+import torch
 import torch.distributed as dist
 from torch.distributed.checkpoint.state_dict import StateDictOptions, set_model_state_dict
 from torch.distributed.device_mesh import init_device_mesh
@@ -45,6 +46,15 @@ class Training(sharding_none.Training):
     def part(self, last):
         self.scorer.set_requires_gradient_sync(last)
         return contextlib.nullcontext()
+
+    def backward(self, loss):
+        loss.backward()
+
+    def step(self, rate):
+        # As of a parameter that no text of the batch used, without sharding.
+        for parameter in self.parameters.values():
+            parameter.grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+        super().step(rate)
 
     def _wrapped(self, scorer):
         return scorer

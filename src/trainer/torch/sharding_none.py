@@ -28,7 +28,8 @@ class Training:
         return contextlib.nullcontext() if last else self.scorer.no_sync()
 
     def backward(self, loss):
-        loss.backward()
+        # Each parameter must have a gradient on each process: Mllama uses some for texts with an image only.
+        (loss + sum(0 * parameter.sum() for parameter in self.parameters.values())).backward()
 
     def step(self, rate):
         for group in self.optimizer.param_groups:

@@ -12,7 +12,7 @@ from PIL import Image
 from transformers import AutoConfig, AutoModelForImageTextToText
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "src/trainer/torch"))
-from chat_family import processor_of  # noqa: E402
+from processors import processor_of  # noqa: E402
 
 
 def main(directory, samples, count):

@@ -1,0 +1,71 @@
+"""Processors of transformers, which make a model's inputs, and the models whose inputs can't be made right here."""
+
+from contextlib import contextmanager
+
+from transformers import AutoProcessor, processing_utils
+from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
+from transformers.models.smolvlm import processing_smolvlm
+from transformers.utils import is_torchvision_available
+
+from protocol import JobError
+
+# By model_type.
+UNSUPPORTED = {
+    "diffusion_gemma": "it writes blocks of tokens by diffusion, so an answer has no token losses",
+    "instructblip": "its Q-Former reads the whole text, so the tokens of an answer would depend on those behind them",
+    "instructblipvideo": "its Q-Former reads the whole text, so the tokens of an answer would depend on those behind them",
+    "shieldgemma2": "it classifies images and answers no questions",
+}
+
+
+class NoVideos(dict):
+    """
+    Stands for a video processor: those need torchvision, which is not required, and no video is ever given. It is a dict since
+    transformers writes processors as JSON.
+    """
+
+    model_input_names = ()
+    unused_input_names = ()
+    num_frames = fps = None
+
+    @classmethod
+    def from_pretrained(cls, *_args, **_settings):
+        return cls()
+
+
+def check_supported(directory, config):
+    """Raises JobError, with the reason, for a model whose answers can't be trained on and ranked as those of the others."""
+    reason = UNSUPPORTED.get(config.model_type)
+    if config.is_encoder_decoder:
+        reason = "it has an encoder and a decoder, and only decoders are trained here"
+    if reason:
+        raise JobError(f"{directory}/config.json: model_type: {config.model_type} is not supported: {reason}")
+
+
+def processor_of(directory, config):
+    """The model's own. Without videos where torchvision is missing."""
+    if is_torchvision_available() or type(config) not in PROCESSOR_MAPPING:
+        return AutoProcessor.from_pretrained(directory, trust_remote_code=False)
+    kind = PROCESSOR_MAPPING[type(config)]
+
+    class WithoutVideos(kind):
+        def check_argument_for_proper_class(self, argument_name, argument):
+            if isinstance(argument, NoVideos):
+                return NoVideos
+            return super().check_argument_for_proper_class(argument_name, argument)
+
+    WithoutVideos.__name__ = kind.__name__
+    with _no_video_processors():
+        return WithoutVideos.from_pretrained(directory)
+
+
+@contextmanager
+def _no_video_processors():
+    usual = processing_utils.MODALITY_TO_AUTOPROCESSOR_MAPPING
+    processing_utils.MODALITY_TO_AUTOPROCESSOR_MAPPING = {name: usual[name] for name in usual.keys()} | {"video_processor": NoVideos}
+    # A package that is required only to write a video's number of frames as a word.
+    processing_smolvlm.num2words = processing_smolvlm.num2words or str
+    try:
+        yield
+    finally:
+        processing_utils.MODALITY_TO_AUTOPROCESSOR_MAPPING = usual
