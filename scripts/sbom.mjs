@@ -20,8 +20,8 @@ const { name, version } = JSON.parse(readFileSync(join(root, 'package.json'), 'u
 /** The environments of `dataengine setup`, by its options. */
 const pythonEnvironments = {
   python: ['scripts/setup/requirements.txt'],
-  torch: ['src/trainer/torch/requirements.txt'],
-  deepspeed: ['src/trainer/torch/requirements.txt', 'src/trainer/torch/requirements-deepspeed.txt'],
+  torch: ['src/trainer/torch/requirements.lock.txt'],
+  deepspeed: ['src/trainer/torch/requirements-deepspeed.lock.txt'],
 };
 
 async function main(folder) {

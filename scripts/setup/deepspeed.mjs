@@ -6,7 +6,7 @@ import { SetupError } from './setup-error.mjs';
 
 const requirements = join(
   dirname(fileURLToPath(import.meta.url)),
-  '../../src/trainer/torch/requirements-deepspeed.txt',
+  '../../src/trainer/torch/requirements-deepspeed.lock.txt',
 );
 const versionOf = 'import importlib.metadata; print(importlib.metadata.version("deepspeed"))';
 
@@ -28,7 +28,7 @@ export const deepspeedStep = {
   async make({ cache, state }) {
     requireSpace(cache, 1e8);
     // It comes as source only.
-    const sources = ['--only-binary=:all:', '--no-binary=deepspeed'];
+    const sources = ['--only-binary=:all:', '--no-binary=deepspeed', '--require-hashes'];
     const install = ['-m', 'pip', 'install', ...sources, '--disable-pip-version-check', '--requirement', requirements];
     const env = { ...process.env, DS_BUILD_OPS: '0' };
     const { ok, output } = await runProgram(state.torch, install, { env });
@@ -42,5 +42,5 @@ export const deepspeedStep = {
 };
 
 function pinnedVersion() {
-  return /^deepspeed==(.+)$/m.exec(readFileSync(requirements, 'utf8'))[1];
+  return /^deepspeed==(\S+)/m.exec(readFileSync(requirements, 'utf8'))[1];
 }

@@ -27,7 +27,9 @@ export const torchStep = pythonEnvironment({
   name: 'PyTorch trainer',
   key: 'torch',
   variable: 'DATAENGINE_TORCH_PYTHON',
-  requirements: join(here, '../../src/trainer/torch/requirements.txt'),
+  requirements: join(here, '../../src/trainer/torch/requirements.lock.txt'),
+  hashed: true,
+  oldest: [3, 11],
   modules: ['torch', 'transformers', 'peft', 'safetensors', 'tokenizers', 'PIL'],
 });
 
@@ -35,7 +37,7 @@ export const torchStep = pythonEnvironment({
  * A virtual environment with pinned packages, in `<cache>/<key>`; the environment variable names another Python that has
  * them.
  */
-function pythonEnvironment({ name, key, variable, requirements, modules }) {
+function pythonEnvironment({ name, key, variable, requirements, modules, hashed = false, oldest = oldestPython }) {
   const folder = ({ cache }) => join(cache, key);
   const ownPython = (context) => join(folder(context), 'bin/python');
   const stampFile = (context) => join(folder(context), 'made-from.sha256');
@@ -79,7 +81,7 @@ function pythonEnvironment({ name, key, variable, requirements, modules }) {
 
     async make(context) {
       requireSpace(context.cache, 3e9);
-      const python = await findPython(oldestPython, 'pip and venv');
+      const python = await findPython(oldest, 'pip and venv');
       rmSync(folder(context), { recursive: true, force: true });
       const remedy =
         'check the network and the proxy settings, then run the set-up again; or name a Python that has the ' +
@@ -93,6 +95,8 @@ function pythonEnvironment({ name, key, variable, requirements, modules }) {
         });
       }
       const install = ['-m', 'pip', 'install', '--only-binary=:all:', '--disable-pip-version-check'];
+      // Every package is in the lock, those that others require too; another file than the locked one is refused.
+      if (hashed) install.push('--require-hashes');
       const packages = await runProgram(ownPython(context), [...install, '--requirement', requirements]);
       if (!packages.ok) {
         throw new SetupError({

@@ -73,8 +73,8 @@ test('npm’s has every package of package-lock.json, with its hash', async () =
 describe('those of Python', () => {
   test.each([
     ['python', ['scripts/setup/requirements.txt']],
-    ['torch', ['src/trainer/torch/requirements.txt']],
-    ['deepspeed', ['src/trainer/torch/requirements.txt', 'src/trainer/torch/requirements-deepspeed.txt']],
+    ['torch', ['src/trainer/torch/requirements.lock.txt']],
+    ['deepspeed', ['src/trainer/torch/requirements-deepspeed.lock.txt']],
   ] as const)('%s: have every pinned package', async (name, files) => {
     const texts = await Promise.all(files.map((file) => readFile(file, 'utf8')));
     const purls = [...texts.join('\n').matchAll(/^([\w.-]+)==([^\s;]+)/gm)].map(

@@ -33,7 +33,7 @@ describe('DeepSpeed', () => {
     expect(await deepspeedStep.find(context)).toMatchObject({ text: expect.stringContaining(`${pinned} at `) });
     const called = await readFile(join(context.cache, 'called'), 'utf8');
     expect(called).toMatch(
-      /^DS_BUILD_OPS=0 .*--only-binary=:all: --no-binary=deepspeed .*requirements-deepspeed\.txt$/m,
+      /^DS_BUILD_OPS=0 .*--only-binary=:all: --no-binary=deepspeed --require-hashes .*requirements-deepspeed\.lock\.txt$/m,
     );
   });
 
@@ -51,7 +51,7 @@ describe('DeepSpeed', () => {
     vi.stubEnv('DATAENGINE_TORCH_PYTHON', context.state.torch);
     await expect(deepspeedStep.find(context)).rejects.toMatchObject({
       message: expect.stringContaining(`lacks DeepSpeed ${pinned}`),
-      remedy: expect.stringContaining('requirements-deepspeed.txt'),
+      remedy: expect.stringContaining('requirements-deepspeed.lock.txt'),
     });
   });
 });
