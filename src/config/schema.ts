@@ -33,7 +33,7 @@ export const configSchema = z
       .describe('Cache of results that all runs share, by content hash. Safe to remove.'),
     model: z.strictObject({
       path: path.describe(
-        'Model directory in Hugging Face format: MiniGPT-4 or LLaVA-1.5; with trainer: torchrun any vision-language model.',
+        'Model directory in Hugging Face format: MiniGPT-4 or LLaVA-1.5; with trainer: torchrun a vision-language model of the families that docs/torchrun.md lists.',
       ),
       tokenBoundaries: z
         .enum(['separate', 'reference'])

@@ -11,7 +11,7 @@ import { readModelDirectory } from '../model/files/model-directory.ts';
 
 /**
  * Whether the base model is of a family that is implemented here (`src/model/families/`). With `trainer: torchrun` it may
- * be any vision-language model of `transformers`.
+ * be a vision-language model of `transformers` whose family was checked (docs/torchrun.md).
  */
 export async function isBuiltInFamily({ model, trainer }: Pick<Config, 'model' | 'trainer'>): Promise<boolean> {
   return trainer === 'tensorflow' || isOfBuiltInFamily(model.path);
