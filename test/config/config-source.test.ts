@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { loadConfig } from '../../src/config/load-config.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
@@ -91,5 +91,41 @@ describe("the reference system's 12 training rows", () => {
     expect(lora).toEqual({ rank: 8, alpha: 16, dropout: 0.05, targetModules: ['q_proj', 'k_proj'] });
     expect(evaluate.benchmarks).toMatchObject([{ benchmark: 'mmbench', prompt: 'opencompass' }]);
     expect(learningRate).toEqual({ initial: 1e-6, peak: 3e-4, final: 1e-5, warmupSteps: 200 });
+  });
+});
+
+describe('a config that may come from anyone', () => {
+  it('has no value of a secret in it: the name of the variable is what it may give', async () => {
+    vi.stubEnv('MY_API_KEY', 'sk-1234567890');
+    vi.stubEnv('TEACHER_AUTH', 'Bearer 1234567890');
+    onTestFinished(() => void vi.unstubAllEnvs());
+    for (const name of ['MY_API_KEY', 'TEACHER_AUTH']) {
+      const message = await messageOf({ 'run.yaml': `${base}run: r-\${${name}}\n` }, 'run.yaml');
+      expect(message).toMatch(new RegExp(`run: the environment variable ${name} looks like a secret`));
+      expect(message).not.toContain('1234567890');
+    }
+  });
+
+  it('gives the teacher an address without a password', async () => {
+    const teacher = (address: string) => ({ 'run.yaml': `${base}teacher: { baseUrl: "${address}" }\n` });
+    expect(await messageOf(teacher('https://user:pass@api.example/v1'), 'run.yaml')).toMatch(
+      /teacher.baseUrl: has a user name or a password/,
+    );
+    expect(await messageOf(teacher('file:///etc/passwd'), 'run.yaml')).toMatch(/teacher.baseUrl: Invalid URL/);
+  });
+
+  it('extends a config only, and quotes nothing of another file', async () => {
+    const message = await messageOf(
+      { passwd: 'root:x:0:0:root:/root:/bin/bash', 'run.yaml': `${base}extends: passwd\n` },
+      'run.yaml',
+    );
+    expect(message).toMatch(/is not a config: it has no keys/);
+    expect(message).not.toContain('root:x');
+  });
+
+  it('is read in a second or two, however it is nested', async () => {
+    for (const text of ['['.repeat(20_000), `${'{a: '.repeat(5000)}`]) {
+      expect(await messageOf({ 'run.yaml': text }, 'run.yaml')).toMatch(/is not valid YAML/);
+    }
   });
 });

@@ -44,6 +44,15 @@ test('a refused notification is not retried', async () => {
   });
 });
 
+test('a notification follows no redirect: its text is for one address', async () => {
+  const elsewhere = await receiver(200);
+  const address = process.env.TEST_WEBHOOK as string;
+  const received = await receiver(307, { location: address });
+  await expect(notify(context(), { text: 'x' })).rejects.toThrow('answered 307. Check the address');
+  expect(received).toHaveLength(1);
+  expect(elsewhere).toEqual([]);
+});
+
 test("a notification is retried when the receiver can't be reached", async () => {
   vi.stubEnv('TEST_WEBHOOK', 'http://127.0.0.1:9/services/secret');
   await expect(notify(context(), { text: 'x' })).rejects.toMatchObject({ retryable: true });
