@@ -1,6 +1,7 @@
 import { requireWebhookAccess } from '../core/access.ts';
 import { InputError } from '../core/input-error.ts';
 import { printable } from '../core/printable.ts';
+import { keepSecret } from '../core/without-secrets.ts';
 import type { StepContext } from './step-context.ts';
 
 const timeoutMilliseconds = 20_000;
@@ -76,6 +77,7 @@ function webhookAddress(variable: string): URL {
       remedy: 'Set it to the address of the webhook, or remove notify.webhookVariable from the config',
     });
   }
+  keepSecret(variable, address);
   return new URL(address);
 }
 

@@ -28,7 +28,11 @@ export function readApiKey(
   if (!mayReceiveSecret(access, { variable: apiKeyVariable, file: apiKeyFile }, address)) return noKey;
   if (apiKeyFile === undefined) {
     const key = environment[apiKeyVariable];
-    if (key) return key;
+    if (key) {
+      // Whatever the variable is called.
+      keepSecret(apiKeyVariable, key);
+      return key;
+    }
     throw new InputError({
       file: 'environment',
       field: apiKeyVariable,

@@ -64,6 +64,17 @@ test('an answer that repeats it puts it into no error, history or file', async (
   expect(await filesWith(folder, key)).toEqual([]);
 });
 
+test('one in a variable whose name says nothing of a secret is kept out of errors too', async () => {
+  process.env.DATAENGINE_TEST_HEADER = key;
+  onTestFinished(() => void delete process.env.DATAENGINE_TEST_HEADER);
+  delete process.env.DATAENGINE_TEST_KEY;
+  const server = { ...openai(await echoingServer([])), apiKeyVariable: 'DATAENGINE_TEST_HEADER' };
+  const context = await writeGenerationRun(await temporaryFolder(), 2, server);
+  const error = await generate(context).catch((failure: unknown) => failure);
+  expect((error as Error).message).toContain('[DATAENGINE_TEST_HEADER]');
+  expect(inspect(error)).not.toContain(key);
+});
+
 test('one from a file is read again for each piece of work, and an answer that repeats it puts it nowhere', async () => {
   const folder = await temporaryFolder();
   const apiKeyFile = join(await temporaryFolder(), 'key');
