@@ -17,10 +17,18 @@ interface StoredFile {
   purpose: string;
 }
 
-export function createFileStore(): FileStore {
+/** What all files together may take of the memory. */
+const defaultMostBytes = 2e9;
+
+export function createFileStore({ mostBytes = defaultMostBytes } = {}): FileStore {
   const files = new Map<string, { file: StoredFile; content: Uint8Array }>();
+  let added = 0;
+  let kept = 0;
   const add: FileStore['add'] = (content, filename, purpose) => {
-    const id = `file-${files.size + 1}`;
+    added += 1;
+    kept += content.length;
+    // Never one that a deleted file had.
+    const id = `file-${added}`;
     const created_at = Math.floor(Date.now() / 1000);
     const file: StoredFile = { id, object: 'file', bytes: content.length, created_at, filename, purpose };
     files.set(id, { file, content });
@@ -35,6 +43,7 @@ export function createFileStore(): FileStore {
     const purpose = form?.get('purpose');
     if (!(file instanceof Blob) || typeof purpose !== 'string')
       return errorReply(400, 'A form with "file" and "purpose" is expected');
+    if (kept + file.size > mostBytes) return errorReply(413, 'The files take too much memory: delete some');
     return { status: 200, body: add(new Uint8Array(await file.arrayBuffer()), file.name, purpose) };
   };
 
@@ -54,6 +63,7 @@ export function createFileStore(): FileStore {
       if (!stored) return errorReply(404, `No such file: ${id || path}`);
       if (method === 'DELETE') {
         files.delete(id);
+        kept -= stored.content.length;
         return { status: 200, body: { id, object: 'file', deleted: true } };
       }
       return { status: 200, body: part ? stored.content : stored.file };

@@ -114,6 +114,7 @@ export async function startLocalTeacher(options: LocalTeacherOptions = {}): Prom
   });
 
   const route = async (request: IncomingMessage, response: ServerResponse): Promise<Reply | undefined> => {
+    if (!comesFromThisMachine(request)) return errorReply(403, 'Requests of web pages are refused');
     const { pathname: path, searchParams: query } = new URL(request.url ?? '/', 'http://teacher');
     const method = request.method ?? 'GET';
     if (path === '/v1/chat/completions') {
@@ -182,4 +183,13 @@ function listStored(stored: readonly ChatCompletion[], query: URLSearchParams): 
   });
   const data = stored.filter(({ metadata }) => wanted.every(([name, value]) => metadata?.[name] === value));
   return { object: 'list', data: data.slice(0, Number(query.get('limit') ?? 20)), has_more: false };
+}
+
+/**
+ * No page in a browser may use the teacher: a browser names the page's origin, or comes under the host name of the page
+ * when that has been pointed to this machine.
+ */
+function comesFromThisMachine({ headers, socket }: IncomingMessage): boolean {
+  const hosts = ['127.0.0.1', 'localhost'].map((name) => `${name}:${socket.localPort}`);
+  return headers.origin === undefined && hosts.includes(headers.host ?? '');
 }

@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { createInterface } from 'node:readline';
 import OpenAI from 'openai';
 import { zodResponseFormat } from 'openai/helpers/zod';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { createFileStore } from '../../../demo/local-teacher/files.ts';
 import { structuredAnswer } from '../../../src/generation/parse-answer.ts';
 import { buildMessages } from '../../../src/generation/prompt.ts';
 import { readQuestionTypes } from '../../../src/generation/question-types.ts';
@@ -187,4 +189,42 @@ test('it runs as a process of its own, until a signal ends it', async () => {
   expect((await post(baseUrl, JSON.stringify(body))).status).toBe(200);
   child.kill('SIGTERM');
   expect(await once(child, 'exit')).toEqual([0, null]);
+});
+
+describe('a web page', () => {
+  test('gets no answer, under its own origin or another host name', async () => {
+    const { teacher } = await runningTeacher();
+    const page = { origin: 'https://evil.example' };
+    const { status } = await fetch(`${teacher.baseUrl}/chat/completions`, {
+      method: 'POST',
+      headers: page,
+      body: '{}',
+    });
+    expect(status).toBe(403);
+    const rebound = httpRequest({
+      port: teacher.port,
+      path: '/v1/models',
+      headers: { host: `evil.example:${teacher.port}` },
+    });
+    const [answer] = (await once(rebound.end(), 'response')) as [IncomingMessage];
+    answer.resume();
+    expect(answer.statusCode).toBe(403);
+    expect(teacher.counts().requests).toBe(0);
+  });
+});
+
+test('uploads are kept up to a limit, and a deleted file makes room', async () => {
+  const files = createFileStore({ mostBytes: 10 });
+  const upload = async (content: string) => {
+    const form = new FormData();
+    form.set('purpose', 'batch');
+    form.set('file', new Blob([content]), 'a.jsonl');
+    const sent = new Request('http://teacher', { method: 'POST', body: form });
+    const type = sent.headers.get('content-type') ?? '';
+    return files.handle('POST', '/v1/files', Buffer.from(await sent.arrayBuffer()), type);
+  };
+  expect(await upload('12345678')).toMatchObject({ status: 200, body: { id: 'file-1' } });
+  expect(await upload('123')).toMatchObject({ status: 413 });
+  await files.handle('DELETE', '/v1/files/file-1', Buffer.alloc(0), '');
+  expect(await upload('123')).toMatchObject({ status: 200, body: { id: 'file-2' } });
 });
