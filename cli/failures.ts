@@ -9,6 +9,7 @@ import {
 import { CommanderError, InvalidArgumentError } from 'commander';
 import { InputError } from '../src/core/input-error.ts';
 import { TeacherError } from '../src/teacher/teacher-error.ts';
+import { TrainerError } from '../src/trainer/supervisor/trainer-error.ts';
 import { ServerUnreachable } from '../workers/connection.ts';
 
 /** The command's exit codes. */
@@ -56,7 +57,8 @@ export function describeFailure(error: unknown): { message: string; exitCode: nu
   const cause = rootCause(error);
   const isInput =
     cause instanceof InputError || (cause instanceof ApplicationFailure && inputFailures.has(cause.type ?? ''));
-  if (isInput) return { message: (cause as Error).message, exitCode: exitCodes.wrongInput };
+  const isTrainersInput = cause instanceof TrainerError && cause.kind === 'input';
+  if (isInput || isTrainersInput) return { message: (cause as Error).message, exitCode: exitCodes.wrongInput };
   if (cause instanceof TeacherError) return { message: cause.message, exitCode: exitCodes.failed };
   if (cause instanceof CancelledFailure)
     return { message: 'The workflow was cancelled.', exitCode: exitCodes.interrupted };

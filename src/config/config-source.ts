@@ -4,6 +4,7 @@ import { isMap, isNode, LineCounter, parseDocument } from 'yaml';
 import { fieldPath, InputError } from '../core/input-error.ts';
 import { plainYamlValue } from '../core/plain-yaml.ts';
 import { readTextFile } from '../core/read-json.ts';
+import { valueIn } from '../core/records.ts';
 import { looksSecret } from '../core/without-secrets.ts';
 
 export interface ConfigSource {
@@ -119,7 +120,8 @@ function parseYaml(text: string, file: string): { value: unknown; lineOf: OneFil
 function join(base: unknown, over: unknown): unknown {
   if (!isRecord(base) || !isRecord(over)) return over;
   const keys = [...new Set([...Object.keys(base), ...Object.keys(over)])];
-  return Object.fromEntries(keys.map((key) => [key, key in over ? join(base[key], over[key]) : base[key]]));
+  const joined = (key: string) => (Object.hasOwn(over, key) ? join(valueIn(base, key), over[key]) : base[key]);
+  return Object.fromEntries(keys.map((key) => [key, joined(key)]));
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
@@ -149,7 +151,7 @@ function expandVariables(value: unknown, file: string, environment: NodeJS.Proce
           remedy: 'Name the variable in the key that takes a name, such as teacher.apiKeyVariable, or rename it',
         });
       }
-      const found = environment[name] || fallback;
+      const found = (Object.hasOwn(environment, name) && environment[name]) || fallback;
       if (found !== undefined) return found;
       throw new InputError({
         file,

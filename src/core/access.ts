@@ -48,7 +48,7 @@ export async function requireDataAccess(access: Access, folder: string | undefin
     path: folder,
     file: folder,
     key: 'data',
-    what: 'dataRoot is in none of the folders of this worker',
+    what: 'the data root is in none of the folders of this worker',
   });
 }
 
@@ -108,6 +108,23 @@ export function mayReceiveSecret(
   });
 }
 
+/**
+ * Checks where prompts and images go.
+ *
+ * @throws InputError unless the server is on this machine or one that a secret of the worker is bound to
+ */
+export function requireTeacherAccess(access: Access, address: string): void {
+  if (access === undefined) return;
+  const url = new URL(address);
+  if (isLoopback(url.hostname) || access.secrets.some(({ hosts }) => hosts.some((host) => isHost(url, host)))) return;
+  throw new InputError({
+    file: 'config',
+    field: 'teacher.baseUrl',
+    problem: `this worker may not send prompts to ${url.host}`,
+    remedy: listIt('secrets'),
+  });
+}
+
 /** Whether an address of the URL's host reaches this machine only. */
 export function isLoopback(hostname: string): boolean {
   return /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/i.test(hostname);
@@ -116,8 +133,10 @@ export function isLoopback(hostname: string): boolean {
 function isHost(url: URL, written: string): boolean {
   const [, scheme = 'https:', name = ''] = /^(https?:)?(?:\/\/)?(.*)$/i.exec(written) ?? [];
   if (url.protocol !== 'https:' && url.protocol !== scheme.toLowerCase()) return false;
-  if (name.startsWith('*.')) return url.host.toLowerCase().endsWith(name.slice(1).toLowerCase());
-  return url.host.toLowerCase() === name.toLowerCase();
+  // A URL leaves its scheme's own port out.
+  const usual = url.protocol === 'https:' ? /:443$/ : /:80$/;
+  const bare = name.replace(usual, '').toLowerCase();
+  return bare.startsWith('*.') ? url.host.endsWith(bare.slice(1)) : url.host === bare;
 }
 
 async function requireBelow(

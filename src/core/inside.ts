@@ -33,12 +33,20 @@ export function isBelow(path: string, folders: readonly string[]): boolean {
   });
 }
 
-/** The path with its symbolic links followed, as far as it exists. */
+/**
+ * The path with its symbolic links followed, as far as it exists.
+ *
+ * @throws InputError for what can be no path, such as one through a file
+ */
 export async function followLinks(path: string): Promise<string> {
   try {
     return await realpath(path);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || dirname(path) === path) throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOENT' || dirname(path) === path) {
+      const file = JSON.stringify(path.slice(0, 200));
+      throw new InputError({ file, problem: `can't be a path here (${code})`, remedy: 'Correct it' }, { cause: error });
+    }
     return join(await followLinks(dirname(path)), basename(path));
   }
 }

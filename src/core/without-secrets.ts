@@ -1,4 +1,4 @@
-const secretName = /KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|WEBHOOK|AUTH(?!OR)/i;
+const secretName = /KEY|TOKEN|SECRET|PASS|_PWD$|CREDENTIAL|WEBHOOK|AUTH(?!OR)|BEARER|_DSN$|_PAT$/i;
 /** Shorter values may be ordinary words of a text. */
 const shortestSecret = 8;
 

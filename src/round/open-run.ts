@@ -1,6 +1,6 @@
 /** Opens runs for work on them. Steps don't see whether a run is a folder on this disk or in an object store. */
 import type { Config } from '../config/schema.ts';
-import { type Access, requireRunsAccess, requireStoreAccess } from '../core/access.ts';
+import { type Access, requireDataAccess, requireRunsAccess, requireStoreAccess } from '../core/access.ts';
 import { isRemote, localPath } from '../core/remote/store-uri.ts';
 import { openRunDirectory, type RunDirectory } from '../core/run-directory.ts';
 import { findTeacher } from '../teacher/providers/index.ts';
@@ -52,6 +52,8 @@ export async function withRun<R>(
     },
     async (run, stopped) => {
       const config = inPlaces(await readFrozenConfig(run.root), places ?? {});
+      // A bucket's writer wrote it. What a data source makes is made below the data root.
+      await requireDataAccess(access, config.data.root);
       // Each machine has the data on its own disk: what a data source makes is made on each.
       await prepareDataSources({ config, extensions, signal: stopped, onProgress });
       return transfers.silenced(() => work({ config, run, signal: stopped, extensions, access }));

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { OpenAI } from 'openai';
 import type { Config } from '../config/schema.ts';
+import { requireTeacherAccess } from '../core/access.ts';
 import { InputError } from '../core/input-error.ts';
 import type { SettleUnclear } from '../evaluation/extract-choice.ts';
 import { extractWithTeacher } from '../evaluation/extract-with-teacher.ts';
@@ -27,6 +28,7 @@ export function teacherOf({ config, extensions }: TeacherContext): Teacher {
 /** Gives the work a client of the teacher. @throws InputError when the key or the address is missing */
 export async function connectTeacher<R>(context: TeacherContext, work: (client: OpenAI) => Promise<R>): Promise<R> {
   const { provider, settings } = teacherOf(context);
+  if (settings.baseUrl !== undefined) requireTeacherAccess(context.access, settings.baseUrl);
   return provider.connect({ ...settings, seed: context.config.seed, access: context.access }, work);
 }
 

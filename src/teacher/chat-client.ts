@@ -7,6 +7,7 @@ import {
 import { Agent as SecureAgent, request as secureRequest } from 'node:https';
 import { promisify } from 'node:util';
 import { brotliDecompress, inflate, unzip } from 'node:zlib';
+import { valueIn } from '../core/records.ts';
 
 /**
  * A connection stays open for the next request, but not for long: many servers close it after 5 seconds, and a request
@@ -45,8 +46,13 @@ async function leanFetch(input: string | URL | Request, init: RequestInit = {}):
   const { answer, received } = await new Promise<{ answer: IncomingMessage; received: Buffer }>((resolve, reject) => {
     const take = (answer: IncomingMessage) => {
       const pieces: Buffer[] = [];
+      let bytes = 0;
       answer
-        .on('data', (piece: Buffer) => pieces.push(piece))
+        .on('data', (piece: Buffer) => {
+          bytes += piece.length;
+          if (bytes > mostBytes) answer.destroy(new Error(`The answer has more than ${mostBytes} bytes`));
+          else pieces.push(piece);
+        })
         .on('error', reject)
         .on('end', () => resolve({ answer, received: Buffer.concat(pieces) }));
     };
@@ -67,16 +73,21 @@ async function leanFetch(input: string | URL | Request, init: RequestInit = {}):
   });
 }
 
+/** An answer of the longest requests has some hundred kilobytes; a small body may unpack to gigabytes. */
+const mostBytes = 64e6;
+
+const limited = { maxOutputLength: mostBytes };
+const gunzip = (data: Buffer) => promisify<Buffer, typeof limited, Buffer>(unzip)(data, limited);
 const decompressors: Readonly<Record<string, (data: Buffer) => Promise<Buffer>>> = {
-  gzip: promisify(unzip),
-  'x-gzip': promisify(unzip),
-  deflate: promisify(inflate),
-  br: promisify(brotliDecompress),
+  gzip: gunzip,
+  'x-gzip': gunzip,
+  deflate: (data) => promisify<Buffer, typeof limited, Buffer>(inflate)(data, limited),
+  br: (data) => promisify<Buffer, typeof limited, Buffer>(brotliDecompress)(data, limited),
 };
 
 // Some servers compress without being asked to.
 async function decompress(data: Buffer, encoding: string | undefined): Promise<Buffer> {
-  const read = decompressors[encoding?.trim().toLowerCase() ?? ''];
+  const read = valueIn(decompressors, encoding?.trim().toLowerCase() ?? '');
   return read === undefined || data.length === 0 ? data : read(data);
 }
 

@@ -6,7 +6,8 @@ import { plainYamlValue } from '../core/plain-yaml.ts';
 import { readTextFile } from '../core/read-json.ts';
 
 const frontMatter = z.strictObject({
-  version: z.string().min(1),
+  /** The name of the file of a version that is made from this one. */
+  version: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, 'use letters, digits, ".", "_" and "-"'),
   model: z.string().min(1),
   temperature: z.number().min(0).max(2),
   topP: z.number().gt(0).max(1),

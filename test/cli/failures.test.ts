@@ -12,6 +12,7 @@ import { describeFailure } from '../../cli/failures.ts';
 import { InputError } from '../../src/core/input-error.ts';
 import { OutOfBudget } from '../../src/teacher/spending.ts';
 import { TeacherError } from '../../src/teacher/teacher-error.ts';
+import { TrainerError } from '../../src/trainer/supervisor/trainer-error.ts';
 
 function asWorkflowFailure(cause: Error): WorkflowFailedError {
   const activity = new ActivityFailure(
@@ -31,6 +32,12 @@ function asWorkflowFailure(cause: Error): WorkflowFailedError {
   );
   return new WorkflowFailedError('Workflow execution failed', child, RetryState.NON_RETRYABLE_FAILURE);
 }
+
+test('wrong input that a trainer found is one message without a stack too', () => {
+  const message = 'adapter_config.json: no such file. Check the path';
+  const error = new TrainerError({ kind: 'input', retryable: false, message });
+  expect(describeFailure(error)).toEqual({ message, exitCode: 2 });
+});
 
 test('wrong input is one message without a stack, exit code 2', () => {
   const error = new InputError({

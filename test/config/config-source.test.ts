@@ -123,6 +123,16 @@ describe('a config that may come from anyone', () => {
     expect(message).not.toContain('root:x');
   });
 
+  it('has keys with the names of what every object has', async () => {
+    const file = await write({
+      'base.yaml': `${base}gate: { typeTolerances: { constructor: 0.1 } }\n`,
+      'run.yaml': 'extends: base.yaml\ngate: { typeTolerances: { knowledge: 0.2 } }\n',
+    });
+    const { gate } = await loadConfig(file('run.yaml'));
+    expect({ ...gate.typeTolerances }).toEqual({ constructor: 0.1, knowledge: 0.2 });
+    expect(await messageOf({ 'run.yaml': `${base}run: "\${toString}"\n` }, 'run.yaml')).toMatch(/toString is not set/);
+  });
+
   it('is read in a second or two, however it is nested', async () => {
     for (const text of ['['.repeat(20_000), `${'{a: '.repeat(5000)}`]) {
       expect(await messageOf({ 'run.yaml': text }, 'run.yaml')).toMatch(/is not valid YAML/);

@@ -9,6 +9,7 @@ import {
   requireDataAccess,
   requireRunsAccess,
   requireStoreAccess,
+  requireTeacherAccess,
   requireWebhookAccess,
 } from '../../src/core/access.ts';
 import { usualWorkerSettings, type WorkerSettings } from '../../src/core/worker-settings.ts';
@@ -65,7 +66,7 @@ describe("a config of a workflow's input", () => {
   test('a data root lies there too', async () => {
     await requireDataAccess(settings, join(folder, 'data', 'mine'));
     await requireDataAccess(settings, undefined);
-    await expect(requireDataAccess(settings, '/etc')).rejects.toThrow(/dataRoot is in none of the folders/);
+    await expect(requireDataAccess(settings, '/etc')).rejects.toThrow(/the data root is in none of the folders/);
   });
 });
 
@@ -121,6 +122,31 @@ describe('a secret', () => {
     expect(mayReceiveSecret(listed, secret, 'https://teacher.example/v1')).toBe(true);
   });
 });
+
+test('prompts go to this machine, or to a host that a secret is bound to', () => {
+  const usual = usualWorkerSettings();
+  for (const address of ['http://127.0.0.1:8000/v1', 'http://[::1]:8000', 'https://api.openai.com/v1']) {
+    requireTeacherAccess(usual, address);
+  }
+  for (const address of ['http://192.0.2.2:8000/v1', 'http://169.254.169.254/', 'https://evil.example']) {
+    expect(() => requireTeacherAccess(usual, address)).toThrow(/may not send prompts to/);
+  }
+  const listed = {
+    ...settings,
+    secrets: [{ variable: 'X', hosts: ['http://gpu:80', 'https://gpu:443', 'gpu2:8443'] }],
+  };
+  for (const address of ['http://gpu:80/v1', 'http://gpu/v1', 'https://gpu:443', 'https://gpu2:8443']) {
+    requireTeacherAccess(listed, address);
+  }
+  expect(() => requireTeacherAccess(listed, 'http://gpu2:8443')).toThrow(/may not send prompts/);
+});
+
+test.each(['configs/good.yaml/x', 'configs/a\0b', `configs/${'x'.repeat(300)}`])(
+  '%j is no path: said at once',
+  async (path) => {
+    await expect(requireConfigAccess(settings, join(folder, path))).rejects.toMatchObject({ name: 'InputError' });
+  },
+);
 
 test('a webhook is one that the worker lists', () => {
   expect(() => requireWebhookAccess(settings, 'OPENAI_API_KEY')).toThrow(/is no webhook of this worker/);

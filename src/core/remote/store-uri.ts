@@ -28,7 +28,13 @@ export function parseStoreUri(uri: string): StoreUri {
   });
 }
 
-/** The path of a reference to this machine's disk. */
+/** The path of a reference to this machine's disk. @throws InputError for an address that has none */
 export function localPath(reference: string): string {
-  return reference.startsWith('file:') ? fileURLToPath(reference) : reference;
+  if (!reference.startsWith('file:')) return reference;
+  try {
+    return fileURLToPath(reference);
+  } catch (cause) {
+    const problem = `is no address of a folder on this machine (${(cause as NodeJS.ErrnoException).code})`;
+    throw new InputError({ file: reference, problem, remedy: 'Write its path' }, { cause });
+  }
 }

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { joinInside } from '../../core/inside.ts';
 import { writeFileAtomically } from '../../core/write-file.ts';
 
 /**
@@ -18,7 +18,7 @@ export async function writePromptVersion(input: {
   const { name, number } = splitVersion(input.version);
   for (let next = number + 1; ; next += 1) {
     const version = `${name}-v${next}`;
-    const file = join(folder, `${version}.md`);
+    const file = joinInside(folder, `${version}.md`);
     const content = withVersion(text, version);
     const existing = await contentOf(file);
     // An interrupted attempt may have written the same text.

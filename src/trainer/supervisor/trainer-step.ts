@@ -102,7 +102,15 @@ export async function runJob(
 export async function withFamily(job: JobSpec, boundaries: TokenBoundaries = 'separate'): Promise<JobSpec> {
   if (job.family) return job;
   // A trainer of one's own may have models of a kind of its own.
-  if (!(await fileExists(join(job.model, 'config.json'))) || !(await isOfBuiltInFamily(job.model))) return job;
+  if (!(await fileExists(join(job.model, 'config.json'))) || !(await isOfBuiltInFamily(job.model))) {
+    if (boundaries === 'separate') return job;
+    throw new InputError({
+      file: job.model,
+      field: 'model.tokenBoundaries',
+      problem: `is ${boundaries}, which the reference system has for MiniGPT-4 alone`,
+      remedy: 'Set model.tokenBoundaries: separate',
+    });
+  }
   const config = await readModelConfig(job.model);
   // Whichever trainer it is: what is not known of a processor is refused before the trainer starts.
   if (await hasPreprocessorConfig(job.model)) await readPreprocessorConfig(job.model);

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { fileExists } from '../../../../core/files.ts';
 import { InputError } from '../../../../core/input-error.ts';
+import { joinInside } from '../../../../core/inside.ts';
 import { readJson } from '../../../../core/read-json.ts';
 import { openSafetensors } from '../../../files/safetensors.ts';
 import { openPickle } from './pickle.ts';
@@ -64,7 +65,7 @@ async function shardsIn(directory: string): Promise<{ files: string[]; byName?: 
     if (await fileExists(single)) return { files: [single] };
     if (await fileExists(path.join(directory, index))) {
       const { weight_map: names } = await readJson(path.join(directory, index), indexSchema);
-      const byName = new Map(Object.entries(names).map(([name, file]) => [name, path.join(directory, file)]));
+      const byName = new Map(Object.entries(names).map(([name, file]) => [name, joinInside(directory, file, index)]));
       return { files: [...byName.values()], byName };
     }
   }
