@@ -37,7 +37,10 @@ test('pause --now stops the trainer with its checkpoints kept, and the run resum
     finetune: { ...tiny.finetune, stepsPerEpoch: 100, checkpointEverySteps: 10 },
     temporal: { ...tiny.temporal, taskQueues: { cpu: 'now-cpu', gpu: 'now-gpu' } },
   }));
-  const trainer = { ...typescriptTrainer(pretendTrainerEntry), environment: { PRETEND_STEP_MILLISECONDS: '60' } };
+  const trainer = {
+    ...typescriptTrainer(pretendTrainerEntry),
+    environment: { DATAENGINE_PRETEND_STEP_MILLISECONDS: '60' },
+  };
   const cpuWorker = await createWorker(environment, 'now-cpu', createCpuActivities({ extensions, settings }));
   const gpuWorker = await createWorker(environment, 'now-gpu', createGpuActivities({ extensions, settings, trainer }));
   const steer = (...input: string[]) => dataengine(environment.temporal.address, ...input);

@@ -18,7 +18,10 @@ test('the second attempt kills the trainer of the first, resumes from its checkp
     ...config,
     finetune: { ...config.finetune, stepsPerEpoch: 60, checkpointEverySteps: 10 },
   }));
-  const trainer = { ...typescriptTrainer(pretendTrainerEntry), environment: { PRETEND_STEP_MILLISECONDS: '50' } };
+  const trainer = {
+    ...typescriptTrainer(pretendTrainerEntry),
+    environment: { DATAENGINE_PRETEND_STEP_MILLISECONDS: '50' },
+  };
   const context = await tinyContext(configFile, { trainer });
   const directory = join(context.run.root, 'round-0', 'finetune');
   const losses = async () => (await readFile(join(directory, 'loss.jsonl'), 'utf8').catch(() => '')).trim().split('\n');

@@ -22,7 +22,7 @@ test('whatever process is killed, the run ends with the same data, scores and ad
     seed: 7,
     teacherMilliseconds: 4000,
     trainerEntry: pretendTrainerEntry,
-    trainerEnvironment: { PRETEND_STEP_MILLISECONDS: '150' },
+    trainerEnvironment: { DATAENGINE_PRETEND_STEP_MILLISECONDS: '150' },
   };
   const [calm, wild] = await Promise.all([
     runWithChaos({ ...common, folder: join(folder, 'calm'), kills: 0, seconds: 0 }),

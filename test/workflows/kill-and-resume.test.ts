@@ -29,7 +29,7 @@ test('after kill -9 of the trainer, then of the GPU worker, the run ends with th
   const killed = await runWithKills({
     ...common,
     run: 'killed',
-    trainerEnvironment: { PRETEND_STEP_MILLISECONDS: '60' },
+    trainerEnvironment: { DATAENGINE_PRETEND_STEP_MILLISECONDS: '60' },
     kills: { trainerAfterStep: 15, workerAfterStep: 33 },
   });
 

@@ -45,7 +45,7 @@ test('another worker takes over; the first one, when it returns, neither commits
   const startWorker = async () => {
     const worker = await startGpuWorker({
       ...{ folder, address: environment.temporal.address, taskQueue: queues.gpu, trainerEntry },
-      environment: { PRETEND_STEP_MILLISECONDS: '60' },
+      environment: { DATAENGINE_PRETEND_STEP_MILLISECONDS: '60' },
     });
     onTestFinished(() => worker.stop(5));
     return worker;

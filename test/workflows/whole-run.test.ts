@@ -92,21 +92,27 @@ test('cancelling stops the trainer and leaves no process behind', async () => {
     rounds: 0,
     finetune: { ...config.finetune, stepsPerEpoch: 1000 },
   }));
-  const status = await withWorkers(environment, trainerWith({ PRETEND_STEP_MILLISECONDS: '100' }), async () => {
-    const handle = await environment.temporal.client.workflow.start('dataEngine', {
-      taskQueue: 'data-engine',
-      workflowId: 'cancelled',
-      args: [{ config: configFile }],
-    });
-    while (
-      !(await readFile(join(folder, 'runs', 'cancelled', 'round-0', 'finetune', 'loss.jsonl'), 'utf8').catch(() => ''))
-    )
-      await sleep(100);
-    expect(await runningWith(folder)).not.toEqual([]);
-    await handle.cancel();
-    await handle.result().catch(() => undefined);
-    return (await handle.describe()).status.name;
-  });
+  const status = await withWorkers(
+    environment,
+    trainerWith({ DATAENGINE_PRETEND_STEP_MILLISECONDS: '100' }),
+    async () => {
+      const handle = await environment.temporal.client.workflow.start('dataEngine', {
+        taskQueue: 'data-engine',
+        workflowId: 'cancelled',
+        args: [{ config: configFile }],
+      });
+      while (
+        !(await readFile(join(folder, 'runs', 'cancelled', 'round-0', 'finetune', 'loss.jsonl'), 'utf8').catch(
+          () => '',
+        ))
+      )
+        await sleep(100);
+      expect(await runningWith(folder)).not.toEqual([]);
+      await handle.cancel();
+      await handle.result().catch(() => undefined);
+      return (await handle.describe()).status.name;
+    },
+  );
   expect(status).toBe('CANCELLED');
   expect(await runningWith(folder)).toEqual([]);
 }, 300_000);

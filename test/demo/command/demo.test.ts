@@ -47,7 +47,7 @@ test('stops everything when interrupted during finetune, and resumes from there 
   const finetune = join(folder, 'runs', 'demo-seed7', 'round-0', 'finetune');
   captureOutput();
   const interruption = new AbortController();
-  process.env.PRETEND_STEP_MILLISECONDS = '100';
+  process.env.DATAENGINE_PRETEND_STEP_MILLISECONDS = '100';
   const interrupted = runDemo({ ...options, config, signal: interruption.signal }).catch(
     (error: Error) => error.message,
   );
@@ -58,7 +58,7 @@ test('stops everything when interrupted during finetune, and resumes from there 
   // A killed process needs a moment to disappear.
   await expect.poll(() => runningWith(folder), { timeout: 5000 }).toEqual([]);
 
-  delete process.env.PRETEND_STEP_MILLISECONDS;
+  delete process.env.DATAENGINE_PRETEND_STEP_MILLISECONDS;
   const { run } = await runDemo({ ...options, config, signal: new AbortController().signal });
   vi.restoreAllMocks();
   expect(run).toBe('demo-seed7');

@@ -1,7 +1,7 @@
 /**
  * A trainer that keeps the protocol and writes files of the right shape, in no time and with no TensorFlow.
  * Its losses depend on the seed and the step alone, and it resumes from its checkpoints, as the real one does.
- * PRETEND_STEP_MILLISECONDS slows each finetune step down, for tests that interrupt it.
+ * DATAENGINE_PRETEND_STEP_MILLISECONDS slows each finetune step down, for tests that interrupt it.
  */
 import { appendFileSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -18,7 +18,7 @@ import type {
 } from '../../../src/trainer/protocol.ts';
 import { exitWithParent, readJobSpec, sendMessage } from '../../../src/trainer/trainer-side.ts';
 
-const stepMilliseconds = Number(process.env.PRETEND_STEP_MILLISECONDS ?? 1);
+const stepMilliseconds = Number(process.env.DATAENGINE_PRETEND_STEP_MILLISECONDS ?? 1);
 
 async function finetune(job: FinetuneJob): Promise<string[]> {
   const samples = readFileSync(job.samples, 'utf8').trim().split('\n');
