@@ -47,10 +47,7 @@ export async function openImage<R>(
   settings: OpenSettings,
   use: (image: RgbImage) => R | Promise<R>,
 ): Promise<R> {
-  return withContent(source, async (content, file) => {
-    const facts = await readFacts(content, file);
-    return spendPixels(facts.width * facts.height, async () => use(await decode(content, facts, file, settings)));
-  });
+  return withContent(source, async (image) => withPixels(image, settings, use));
 }
 
 /** An image as programs outside of this one take it. */
@@ -62,16 +59,16 @@ export interface PortableImage {
 }
 
 /**
- * An image file for readers of their own mind, such as a teacher's API: the file's own bytes where any reader sees the pixels
- * that `openImage` gives, otherwise a PNG of those pixels.
+ * An image file for programs that open it in their own way, such as a teacher's API: the file's own bytes where any of them
+ * sees the pixels that `openImage` gives, otherwise a PNG of those pixels.
  *
  * @throws InputError as `openImage` does
  */
 export async function portableImage(file: string, settings: OpenSettings): Promise<PortableImage> {
-  return withContent(file, async (content) => {
-    const facts = await readFacts(content, file);
+  return withContent(file, async (image) => {
+    const { content, facts } = image;
     if (looksTheSameAnywhere(facts)) return { kind: requireImageKind(content, file), content, isCopy: false };
-    const png = await openImage(content, settings, (image) => encoder(image).png().toBuffer());
+    const png = await withPixels(image, settings, (pixels) => encoder(pixels).png().toBuffer());
     return { kind: 'png', content: png, isCopy: true };
   });
 }
@@ -96,14 +93,29 @@ function encoder({ data, width, height }: RgbImage) {
   return sharp(data, { raw: { width, height, channels: 3 } });
 }
 
-async function withContent<R>(
-  source: string | Buffer,
-  work: (content: Buffer, file: string) => Promise<R>,
-): Promise<R> {
+/** An image that is read, but not decoded. */
+interface StoredImage {
+  content: Buffer;
+  /** What errors name. */
+  file: string;
+  facts: Metadata;
+}
+
+async function withContent<R>(source: string | Buffer, work: (image: StoredImage) => Promise<R>): Promise<R> {
+  const read = async (content: Buffer, file: string) => work({ content, file, facts: await readFacts(content, file) });
   // Read here, because libvips remembers files by name and would not see that one has been replaced.
-  if (typeof source === 'string') return withImageFile(source, (content) => work(content, source));
+  if (typeof source === 'string') return withImageFile(source, (content) => read(content, source));
   requireImageKind(source, inMemory);
-  return work(source, inMemory);
+  return read(source, inMemory);
+}
+
+function withPixels<R>(
+  image: StoredImage,
+  settings: OpenSettings,
+  use: (image: RgbImage) => R | Promise<R>,
+): Promise<R> {
+  const { width, height } = image.facts;
+  return spendPixels(width * height, async () => use(await decode(image, settings)));
 }
 
 /** What the head of an image says; nothing is decoded. */
@@ -123,12 +135,8 @@ function looksTheSameAnywhere({ format, space, depth, hasAlpha, orientation = 1,
   return isPlain && orientation === 1 && pages === 1 && format !== 'tiff';
 }
 
-async function decode(
-  content: Buffer,
-  { format, space, depth, hasAlpha }: Metadata,
-  file: string,
-  { exif = 'apply' }: OpenSettings,
-): Promise<RgbImage> {
+async function decode({ content, file, facts }: StoredImage, { exif = 'apply' }: OpenSettings): Promise<RgbImage> {
+  const { format, space, depth, hasAlpha } = facts;
   // A color of 16 bits that stands for what is transparent: Pillow can't tell it from its neighbors.
   const isKeyed = format === 'png' && space === 'rgb16' && hasAlpha && content[pngColorTypeAt] === pngRgb;
   if (depth === 'uint' || depth === 'int' || space === 'lab' || isKeyed) {

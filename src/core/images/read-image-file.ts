@@ -9,7 +9,7 @@ const maximumImageBytes = 256 * 1024 * 1024;
 const spendBytes = budget(2 * maximumImageBytes);
 
 /**
- * Has the work use the content of an image's file. What is in memory at a time is bounded, so that many large files wait for
+ * Runs the work with the content of an image's file. What is in memory at a time is bounded, so that many large files wait for
  * one another.
  *
  * @throws InputError naming a file that is missing, no regular file (a pipe would block, a device never ends), too large, or

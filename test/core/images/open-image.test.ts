@@ -47,7 +47,7 @@ describe('the two trainers open alike, to the last bit', () => {
   });
 });
 
-describe('an image for readers of their own mind', () => {
+describe('an image for programs that open it in their own way', () => {
   it('is the file itself where all see the same in it, and its pixels where not', async () => {
     const plain = file('images/wide.jpg');
     expect(await portableImage(plain, {})).toEqual({ kind: 'jpeg', content: await readFile(plain), isCopy: false });
@@ -58,6 +58,13 @@ describe('an image for readers of their own mind', () => {
     }
     const asStored = await portableImage(file('ugly-images/exif6.jpg'), { exif: 'ignore' });
     expect(await facts(asStored.content)).toEqual((expected['exif6.jpg'] as { ignore: unknown }).ignore);
+  });
+
+  it('is named by its file when it is cut short, also where its pixels are needed', async () => {
+    const whole = await readFile(file('ugly-images/rgba.png'));
+    const cut = path.join(await temporaryFolder(), 'cut.png');
+    await writeFile(cut, whole.subarray(0, whole.length / 2));
+    await expect(portableImage(cut, {})).rejects.toThrow(`${cut}: is cut short or not an image`);
   });
 
   it('is small on request, and never enlarged', async () => {
