@@ -21,12 +21,7 @@ const listIt = (key: keyof WorkerSettings) =>
  */
 export async function requireConfigAccess(access: Access, file: string): Promise<void> {
   if (access === undefined) return;
-  await requireBelow(access.configs, {
-    path: file,
-    file,
-    key: 'configs',
-    what: 'the config is in none of the folders of this worker',
-  });
+  await requireBelow(access, 'configs', file, 'the config is in none of the folders of this worker');
   const info = await stat(file).catch(() => undefined);
   // What is missing is reported by its reader.
   if (info === undefined || info.isDirectory()) return;
@@ -44,23 +39,13 @@ export async function requireConfigAccess(access: Access, file: string): Promise
 /** @throws InputError unless the data root that a workflow's input names is in one of the worker's folders */
 export async function requireDataAccess(access: Access, folder: string | undefined): Promise<void> {
   if (access === undefined || folder === undefined) return;
-  await requireBelow(access.data, {
-    path: folder,
-    file: folder,
-    key: 'data',
-    what: 'the data root is in none of the folders of this worker',
-  });
+  await requireBelow(access, 'data', folder, 'the data root is in none of the folders of this worker');
 }
 
 /** @throws InputError unless the folder of a run, or of runs, is in one of the worker's folders */
 export async function requireRunsAccess(access: Access, folder: string): Promise<void> {
   if (access === undefined) return;
-  await requireBelow(access.runs, {
-    path: folder,
-    file: folder,
-    key: 'runs',
-    what: 'runs of this worker are in none of its folders',
-  });
+  await requireBelow(access, 'runs', folder, 'runs of this worker are in none of its folders');
 }
 
 /** @throws InputError unless the store, or the run in a store, is one of the worker's */
@@ -98,7 +83,7 @@ export function mayReceiveSecret(
   const bound = access.secrets.filter((one) =>
     secret.file === undefined ? one.variable === secret.variable : one.file === resolve(secret.file),
   );
-  if (bound.some(({ hosts }) => hosts.some((host) => isHost(url, host)))) return true;
+  if (reaches(bound, url)) return true;
   if (secret.file === undefined && isLoopback(url.hostname)) return false;
   throw new InputError({
     file: 'config',
@@ -116,7 +101,7 @@ export function mayReceiveSecret(
 export function requireTeacherAccess(access: Access, address: string): void {
   if (access === undefined) return;
   const url = new URL(address);
-  if (isLoopback(url.hostname) || access.secrets.some(({ hosts }) => hosts.some((host) => isHost(url, host)))) return;
+  if (isLoopback(url.hostname) || reaches(access.secrets, url)) return;
   throw new InputError({
     file: 'config',
     field: 'teacher.baseUrl',
@@ -126,8 +111,13 @@ export function requireTeacherAccess(access: Access, address: string): void {
 }
 
 /** Whether an address of the URL's host reaches this machine only. */
-export function isLoopback(hostname: string): boolean {
+function isLoopback(hostname: string): boolean {
   return /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/i.test(hostname);
+}
+
+/** Whether one of the secrets may go to the URL's host. */
+function reaches(secrets: WorkerSettings['secrets'], url: URL): boolean {
+  return secrets.some(({ hosts }) => hosts.some((host) => isHost(url, host)));
 }
 
 function isHost(url: URL, written: string): boolean {
@@ -140,10 +130,12 @@ function isHost(url: URL, written: string): boolean {
 }
 
 async function requireBelow(
-  folders: readonly string[],
-  { path, file, key, what }: { path: string; file: string; key: 'configs' | 'data' | 'runs'; what: string },
+  access: WorkerSettings,
+  key: 'configs' | 'data' | 'runs',
+  path: string,
+  problem: string,
 ): Promise<void> {
-  const [real, ...allowed] = await Promise.all([resolve(path), ...folders].map(followLinks));
+  const [real, ...allowed] = await Promise.all([resolve(path), ...access[key]].map(followLinks));
   if (isBelow(real as string, allowed)) return;
-  throw new InputError({ file, problem: what, remedy: listIt(key) });
+  throw new InputError({ file: path, problem, remedy: listIt(key) });
 }
