@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connectClient } from '../../cli/temporal-client.ts';
 import { endingWithUs, freePorts } from '../../demo/command/child-process.ts';
-import { temporalExecutable, withoutHttpApi } from '../../demo/command/temporal-server.ts';
+import { serverArguments, temporalExecutable } from '../../demo/command/temporal-server.ts';
 import { projectFile } from '../../src/core/files.ts';
 import { writeFileAtomically } from '../../src/core/write-file.ts';
 import type { DataEngineResult } from '../../workflows/messages.ts';
@@ -85,23 +85,12 @@ export async function runWithChaos(input: ChaosInput): Promise<ChaosRun> {
       logFile: join(folder, `${name.replace(' ', '-')}.log`),
       environment: { ...environment, DATAENGINE_EXIT_WITH_PARENT: '1' },
     });
-  const server = [
-    'server',
-    'start-dev',
-    '--ip',
-    '127.0.0.1',
-    '--port',
-    String(port),
-    '--ui-port',
-    String(uiPort),
-    ...withoutHttpApi,
-  ];
-  const database = ['--db-filename', join(folder, 'temporal.db'), '--log-level', 'error'];
+  const server = serverArguments({ port, uiPort, folder, logLevel: 'error' });
   const processes: Record<Exclude<Victim, 'trainer'>, Supervised> = {
     'Temporal server': supervise(
       {
         name: 'Temporal server',
-        ...endingWithUs(await temporalExecutable(), [...server, ...database]),
+        ...endingWithUs(await temporalExecutable(), server),
         logFile: join(folder, 'temporal-server.log'),
       },
       { group: true },

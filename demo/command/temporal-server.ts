@@ -18,12 +18,6 @@ export interface TemporalServer {
   process: OwnedProcess;
 }
 
-/**
- * Options of `temporal server start-dev`. Its HTTP API takes requests from any web page that is open in a browser on this
- * machine: none is allowed, under any host name. The UI uses gRPC.
- */
-export const withoutHttpApi = ['--dynamic-config-value', 'frontend.httpAllowedHosts=[]'];
-
 const startTimeoutMilliseconds = 60_000;
 
 /**
@@ -40,21 +34,7 @@ export async function startTemporalServer(folder: string, logFolder = folder): P
   const address = `127.0.0.1:${port}`;
   const server = await startOwned({
     name: 'Temporal server',
-    ...endingWithUs(await temporalExecutable(), [
-      'server',
-      'start-dev',
-      '--ip',
-      '127.0.0.1',
-      '--port',
-      String(port),
-      '--ui-port',
-      String(uiPort),
-      '--db-filename',
-      join(folder, databaseName),
-      '--log-level',
-      'warn',
-      ...withoutHttpApi,
-    ]),
+    ...endingWithUs(await temporalExecutable(), serverArguments({ port, uiPort, folder, logLevel: 'warn' })),
     logFile,
   });
   let end: string | undefined;
@@ -70,6 +50,27 @@ export async function startTemporalServer(folder: string, logFolder = folder): P
     await sleep(200);
   }
   return { address, ui: `http://127.0.0.1:${uiPort}`, process: server };
+}
+
+/**
+ * Arguments of the Temporal CLI for a server on localhost.
+ *
+ * @param options.folder keeps its state, `temporal.db`
+ */
+export function serverArguments(options: {
+  port: number;
+  uiPort: number;
+  folder: string;
+  logLevel: 'warn' | 'error';
+}): string[] {
+  return [
+    ...['server', 'start-dev', '--ip', '127.0.0.1'],
+    ...['--port', String(options.port), '--ui-port', String(options.uiPort)],
+    ...['--db-filename', join(options.folder, databaseName), '--log-level', options.logLevel],
+    // The HTTP API takes requests from any web page that is open in a browser on this machine: none is allowed, under any
+    // host name. The UI uses gRPC.
+    ...['--dynamic-config-value', 'frontend.httpAllowedHosts=[]'],
+  ];
 }
 
 async function answers(address: string): Promise<boolean> {
