@@ -21,7 +21,7 @@ import {
 } from '../src/evaluation/benchmarks/index.ts';
 import type { EvaluationSet } from '../src/round/evaluation-sets.ts';
 import { stepDirectory } from '../src/round/step-directory.ts';
-import { addConfigOptions, type ConfigOptions, integer, loadNamedConfig } from './options.ts';
+import { addConfigOptions, type ConfigOptions, integer, loadNamedConfig, missingOption } from './options.ts';
 import { createProgressDisplay } from './progress-display.ts';
 import { formatScores } from './scores-table.ts';
 import { runStepCommand } from './step-commands.ts';
@@ -104,7 +104,7 @@ export function addEvaluateCommand(program: Command, signal: AbortSignal): void 
     .action((options: EvaluateOptions) => {
       const { benchmark, config, ...step } = options;
       if (benchmark !== undefined) return evaluateBenchmark({ ...options, benchmark }, signal);
-      if (config === undefined) throw missing('--config', 'or --benchmark with --file and --model');
+      if (config === undefined) throw missingOption('--config', 'or --benchmark with --file and --model');
       const load = async () => (await import('../src/round/evaluate/evaluate.ts')).evaluate;
       return runStepCommand('evaluate', load, { ...step, config }, signal);
     });
@@ -154,10 +154,9 @@ async function readConfig(options: EvaluateOptions): Promise<Config | undefined>
 }
 
 async function chooseSet(options: EvaluateOptions & { benchmark: string }, config?: Config): Promise<EvaluationSet> {
-  const { benchmark, file, images, limit, blind, answers } = options;
-  const { prompt } = options;
+  const { benchmark, file, images, limit, blind, answers, prompt } = options;
   if (file === undefined) {
-    if (config === undefined) throw missing('--file', 'or --config with a file that names the benchmark');
+    if (config === undefined) throw missingOption('--file', 'or --config with a file that names the benchmark');
     const { requireEvaluationSet } = await import('../src/round/evaluation-sets.ts');
     const set = requireEvaluationSet(config, runDirectory(options, config), benchmark);
     const blindName = set.blind ? set.name : `${set.name}-blind`;
@@ -208,19 +207,10 @@ function isBenchmark(name: string): name is BenchmarkName {
 }
 
 function mergedModel(options: EvaluateOptions, config?: Config): string {
-  if (config === undefined) throw missing('--model', 'or --config and --round');
+  if (config === undefined) throw missingOption('--model', 'or --config and --round');
   return stepDirectory(runDirectory(options, config), options.round, 'merge');
 }
 
 function runDirectory({ config: file = '' }: EvaluateOptions, config: Config) {
   return openRunDirectory(config.runsDirectory, config.run ?? basename(file, extname(file)));
-}
-
-function missing(option: string, alternative: string): InputError {
-  return new InputError({
-    file: 'command line',
-    field: option,
-    problem: 'is missing',
-    remedy: `Give it, ${alternative}`,
-  });
 }

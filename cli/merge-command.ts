@@ -3,8 +3,7 @@
  */
 import { type Command, Option } from 'commander';
 import type { Config } from '../src/config/schema.ts';
-import { InputError } from '../src/core/input-error.ts';
-import { addConfigOptions, type ConfigOptions, integer } from './options.ts';
+import { addConfigOptions, type ConfigOptions, integer, missingOption } from './options.ts';
 import { createProgressDisplay } from './progress-display.ts';
 import { runStepCommand } from './step-commands.ts';
 
@@ -43,7 +42,7 @@ export function addMergeCommand(program: Command, signal: AbortSignal): void {
       if (base !== undefined || adapter !== undefined || output !== undefined) {
         return mergePair({ base, adapter, output }, trainer, signal);
       }
-      if (config === undefined) throw missing('--config', 'or --base, --adapter and --output');
+      if (config === undefined) throw missingOption('--config', 'or --base, --adapter and --output');
       const load = async () => (await import('../src/round/merge/merge.ts')).merge;
       return runStepCommand('merge', load, { ...step, config }, signal);
     });
@@ -54,9 +53,9 @@ async function mergePair(
   trainer: Config['trainer'],
   signal: AbortSignal,
 ): Promise<void> {
-  if (base === undefined) throw missing('--base', 'with --adapter and --output');
-  if (adapter === undefined) throw missing('--adapter', 'with --base and --output');
-  if (output === undefined) throw missing('--output', 'with --base and --adapter');
+  if (base === undefined) throw missingOption('--base', 'with --adapter and --output');
+  if (adapter === undefined) throw missingOption('--adapter', 'with --base and --output');
+  if (output === undefined) throw missingOption('--output', 'with --base and --adapter');
   const pair = await import('../src/round/merge/merge-pair.ts');
   const display = createProgressDisplay();
   try {
@@ -75,13 +74,4 @@ async function mergePair(
   } finally {
     display.stop();
   }
-}
-
-function missing(option: string, alternative: string): InputError {
-  return new InputError({
-    file: 'command line',
-    field: option,
-    problem: 'is missing',
-    remedy: `Give it, ${alternative}`,
-  });
 }

@@ -5,6 +5,7 @@ import { basename, extname } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { loadConfig } from '../src/config/load-config.ts';
 import type { Config } from '../src/config/schema.ts';
+import { InputError } from '../src/core/input-error.ts';
 import type { DataEngineInput } from '../workflows/inputs.ts';
 
 /** Which run a command is about, and where its data is. */
@@ -62,6 +63,20 @@ export async function loadNamedConfig(
 /** The workflow's input that these options mean. */
 export function toWorkflowInput({ config, dataRoot, run, seed }: ConfigOptions, rounds?: number): DataEngineInput {
   return { config, dataRoot, run, seed, rounds };
+}
+
+/**
+ * The error of an option that only some uses of a command need.
+ *
+ * @param alternative what else may be given, or what it goes with
+ */
+export function missingOption(option: string, alternative: string): InputError {
+  return new InputError({
+    file: 'command line',
+    field: option,
+    problem: 'is missing',
+    remedy: `Give it, ${alternative}`,
+  });
 }
 
 /** For commander: an integer of at least `minimum`. */
