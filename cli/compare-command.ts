@@ -57,13 +57,12 @@ function formatComparisons(comparisons: readonly Comparison[]): string {
       pValue === undefined ? '–' : pValue < 0.001 ? '< 0.001' : pValue.toFixed(3),
     ];
   });
-  const colAligns = head.map((_, column) => (column < 2 ? ('left' as const) : ('right' as const)));
   const leftOut = comparisons.filter((comparison) => comparison.leftOut > 0);
   const notes = leftOut.map(
     ({ set, measure, leftOut }) =>
       `${set}, ${measure}: ${leftOut} questions that only one evaluation has are left out.`,
   );
-  return [textTable(head, rows, { colAligns, compact: true }), ...notes].join('\n');
+  return [textTable(head, rows, { textColumns: 2, compact: true }), ...notes].join('\n');
 }
 
 function percent(share: number): string {

@@ -37,7 +37,7 @@ function scoreTable(rounds: RoundSummary[], options: { color?: boolean }): strin
     forgottenOf(row),
     decisionOf(row),
   ]);
-  return textTable(head, rows, { ...options, colAligns: head.map(() => 'right'), compact: true });
+  return textTable(head, rows, { ...options, textColumns: 0, compact: true });
 }
 
 function questionTypeTable(rounds: RoundSummary[], options: { color?: boolean }): string {
@@ -49,8 +49,7 @@ function questionTypeTable(rounds: RoundSummary[], options: { color?: boolean })
     questionType,
     ...detailed.map((row) => percent(row.errorByType?.[questionType])),
   ]);
-  const colAligns = head.map((_, column) => (column === 0 ? ('left' as const) : ('right' as const)));
-  return textTable(head, rows, { ...options, colAligns, compact: true });
+  return textTable(head, rows, { ...options, textColumns: 1, compact: true });
 }
 
 function decimal(value: number | undefined): string {

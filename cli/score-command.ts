@@ -55,7 +55,7 @@ interface PredictionScores {
 /** The scores as a table for a terminal. */
 function formatScore({ questions, predicted, unknown, ...scores }: PredictionScores): string {
   const rows = Object.entries(scores).map(([measure, score]) => [measure, score?.toFixed(2) ?? '–']);
-  const table = textTable(['measure', 'score %'], rows, { colAligns: ['left', 'right'], compact: true });
+  const table = textTable(['measure', 'score %'], rows, { textColumns: 1, compact: true });
   const notes = [
     `A-OKVQA: ${predicted} of ${questions} questions have a prediction; the others count as wrong.`,
     ...(unknown > 0 ? [`${unknown} predictions are for questions that are not in the file.`] : []),

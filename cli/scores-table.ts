@@ -19,8 +19,7 @@ export function formatScores(scores: Scores): string {
     ...(unanswered > 0 ? [`No choice was found in ${unanswered} answers${lenient}; they count as wrong.`] : []),
     ...(Object.keys(measures).length === 0 ? ['The file has no answers: nothing to score.'] : []),
   ];
-  const colAligns = head.map((_, column) => (column === 0 ? ('left' as const) : ('right' as const)));
-  const table = rows.length > 0 ? [textTable(head, rows, { colAligns, compact: true })] : [];
+  const table = rows.length > 0 ? [textTable(head, rows, { textColumns: 1, compact: true })] : [];
   return [...facts.map(printable), ...table].join('\n');
 }
 

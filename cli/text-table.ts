@@ -11,6 +11,7 @@ export function usesColor(stream: { isTTY?: boolean } = process.stdout): boolean
  *
  * @param options.color default: as `usesColor` says
  * @param options.compact without lines between the rows
+ * @param options.textColumns how many columns are text, at the left; the others are numbers, at the right. Default: all
  */
 export function textTable(
   head: readonly string[],
@@ -18,16 +19,18 @@ export function textTable(
   {
     color = usesColor(),
     compact = false,
-    ...options
+    textColumns = head.length,
+    wordWrap = false,
   }: {
     color?: boolean | undefined;
     compact?: boolean;
-    colAligns?: Table.HorizontalAlignment[];
+    textColumns?: number;
     wordWrap?: boolean;
   } = {},
 ): string {
   const style = { head: color ? ['cyan'] : [], border: color ? ['grey'] : [], compact };
-  const table = new Table({ ...options, head: head.map(printable), style });
+  const colAligns = head.map((_, column) => (column < textColumns ? 'left' : 'right'));
+  const table = new Table({ head: head.map(printable), colAligns, style, wordWrap });
   for (const row of rows) table.push(row.map((cell) => (typeof cell === 'string' ? printable(cell) : cell)));
   return table.toString();
 }
