@@ -3,7 +3,6 @@ import { createCpuActivities } from '../activities/cpu.ts';
 import { createGpuActivities } from '../activities/gpu.ts';
 import type { ActivityDependencies } from '../activities/run-step.ts';
 import { createTeacherActivities } from '../activities/teacher.ts';
-import { loadWorkerSettings } from '../src/core/worker-settings.ts';
 import type { WorkerConnection } from './connection.ts';
 import { extensions } from './extensions.ts';
 import {
@@ -23,49 +22,39 @@ export interface WorkerPlace extends WorkerConnection {
 
 type Flags = WorkerFlags & { taskQueue: string };
 
-/**
- * A worker for the workflows and the steps that need no GPU.
- *
- * @param dependencies default: the extensions of this program, the settings of `DATAENGINE_WORKER_SETTINGS`
- */
-export async function createCpuWorker(
-  place: WorkerPlace,
-  flags: Flags,
-  dependencies: Partial<ActivityDependencies> = {},
-): Promise<Worker> {
+type Dependencies = Omit<ActivityDependencies, 'extensions'>;
+
+/** A worker for the workflows and the steps that need no GPU. */
+export async function createCpuWorker(place: WorkerPlace, flags: Flags, dependencies: Dependencies): Promise<Worker> {
   const { workflowBundle, slots } = flags;
   return Worker.create({
     ...place,
     ...(workflowBundle === undefined ? { workflowsPath } : { workflowBundle: { codePath: workflowBundle } }),
-    activities: createCpuActivities({ extensions, settings: await loadWorkerSettings(), ...dependencies }),
+    activities: createCpuActivities({ extensions, ...dependencies }),
     ...slotOptions(slots),
     ...commonOptions(flags),
   });
 }
 
 /** A worker for the requests to the teacher. */
-export async function createTeacherWorker(place: WorkerPlace, flags: Flags): Promise<Worker> {
+export async function createTeacherWorker(
+  place: WorkerPlace,
+  flags: Flags,
+  dependencies: Dependencies,
+): Promise<Worker> {
   return Worker.create({
     ...place,
-    activities: createTeacherActivities({ extensions, settings: await loadWorkerSettings() }),
+    activities: createTeacherActivities({ extensions, ...dependencies }),
     ...slotOptions(flags.slots ?? teacherSlots),
     ...commonOptions(flags),
   });
 }
 
-/**
- * A worker for one GPU: it runs one trainer at a time.
- *
- * @param dependencies default: our own trainer, the extensions of this program, the settings of `DATAENGINE_WORKER_SETTINGS`
- */
-export async function createGpuWorker(
-  place: WorkerPlace,
-  flags: Flags,
-  dependencies: Partial<ActivityDependencies> = {},
-): Promise<Worker> {
+/** A worker for one GPU: it runs one trainer at a time. */
+export async function createGpuWorker(place: WorkerPlace, flags: Flags, dependencies: Dependencies): Promise<Worker> {
   return Worker.create({
     ...place,
-    activities: createGpuActivities({ extensions, settings: await loadWorkerSettings(), ...dependencies }),
+    activities: createGpuActivities({ extensions, ...dependencies }),
     maxConcurrentActivityTaskExecutions: 1,
     ...commonOptions(flags),
   });

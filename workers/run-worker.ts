@@ -1,6 +1,6 @@
 import type { Worker } from '@temporalio/worker';
 import { teacherQueueOf } from '../src/config/workflow-schemas.ts';
-import { loadWorkerSettings } from '../src/core/worker-settings.ts';
+import { loadWorkerSettings, type WorkerSettings } from '../src/core/worker-settings.ts';
 import { typescriptTrainer } from '../src/trainer/supervisor/trainer-command.ts';
 import { connectWorker } from './connection.ts';
 import { createCpuWorker, createGpuWorker, createTeacherWorker, type WorkerPlace } from './create-worker.ts';
@@ -11,52 +11,52 @@ import { installTelemetry, openTraces } from './telemetry.ts';
 import type { WorkerFlags } from './worker-flags.ts';
 
 /** Runs a CPU worker until SIGINT or SIGTERM, and with it, in the same process, one for the teacher's queue. */
-export async function runCpuWorker(settings: WorkerFlags = {}): Promise<void> {
-  const { taskQueue = 'data-engine', teacher = true } = settings;
-  await runWorkers('cpu', settings, async (place) => {
+export async function runCpuWorker(flags: WorkerFlags = {}): Promise<void> {
+  const { taskQueue = 'data-engine', teacher = true } = flags;
+  await runWorkers('cpu', flags, async (place, settings) => {
     const { connection, namespace } = place;
     // Where they can't be registered, as on Temporal Cloud, those that are there are still used.
     await registerSearchAttributes(connection, namespace).catch(() => undefined);
     const searchAttributes = await knowsSearchAttributes(connection, namespace);
-    const worker = await createCpuWorker(place, { ...settings, taskQueue }, { searchAttributes });
+    const worker = await createCpuWorker(place, { ...flags, taskQueue }, { settings, searchAttributes });
     if (!teacher) return [worker];
-    const forTeacher = { ...settings, taskQueue: teacherQueueOf(taskQueue), slots: undefined };
-    return [worker, await createTeacherWorker(place, forTeacher)];
+    const forTeacher = { ...flags, taskQueue: teacherQueueOf(taskQueue), slots: undefined };
+    return [worker, await createTeacherWorker(place, forTeacher, { settings })];
   });
 }
 
 /** Runs a worker for the teacher's queue until SIGINT or SIGTERM. */
-export async function runTeacherWorker(settings: WorkerFlags = {}): Promise<void> {
-  const { taskQueue = teacherQueueOf('data-engine') } = settings;
-  await runWorkers('teacher', settings, async (place) => [
-    await createTeacherWorker(place, { ...settings, taskQueue }),
+export async function runTeacherWorker(flags: WorkerFlags = {}): Promise<void> {
+  const { taskQueue = teacherQueueOf('data-engine') } = flags;
+  await runWorkers('teacher', flags, async (place, settings) => [
+    await createTeacherWorker(place, { ...flags, taskQueue }, { settings }),
   ]);
 }
 
 /** Runs the worker of one GPU until SIGINT or SIGTERM. */
-export async function runGpuWorker(settings: WorkerFlags = {}, trainerEntry?: string): Promise<void> {
-  const { taskQueue = 'data-engine-gpu' } = settings;
-  await runWorkers('gpu', settings, async (place) => {
-    if (settings.metricsAddress !== undefined) await watchGpuMemory();
-    const dependencies = trainerEntry === undefined ? {} : { trainer: typescriptTrainer(trainerEntry) };
-    return [await createGpuWorker(place, { ...settings, taskQueue }, dependencies)];
+export async function runGpuWorker(flags: WorkerFlags = {}, trainerEntry?: string): Promise<void> {
+  const { taskQueue = 'data-engine-gpu' } = flags;
+  await runWorkers('gpu', flags, async (place, settings) => {
+    if (flags.metricsAddress !== undefined) await watchGpuMemory();
+    const trainer = trainerEntry === undefined ? undefined : typescriptTrainer(trainerEntry);
+    return [await createGpuWorker(place, { ...flags, taskQueue }, { settings, trainer })];
   });
 }
 
 async function runWorkers(
   kind: 'cpu' | 'gpu' | 'teacher',
-  settings: WorkerFlags,
-  create: (place: WorkerPlace) => Promise<Worker[]>,
+  flags: WorkerFlags,
+  create: (place: WorkerPlace, settings: WorkerSettings) => Promise<Worker[]>,
 ): Promise<void> {
+  const settings = await loadWorkerSettings();
   // Before anything is written; trainers inherit it.
-  const { umask } = await loadWorkerSettings();
-  if (umask !== undefined) process.umask(umask);
-  installTelemetry(settings);
+  if (settings.umask !== undefined) process.umask(settings.umask);
+  installTelemetry(flags);
   const traces = openTraces(`dataengine-${kind}-worker`);
   const connected = await connectWorker();
   try {
-    const workers = await create({ ...connected, plugins: traces && [traces.plugin] });
-    const { healthPort: port, healthHost: host } = settings;
+    const workers = await create({ ...connected, plugins: traces && [traces.plugin] }, settings);
+    const { healthPort: port, healthHost: host } = flags;
     const health = port === undefined ? undefined : await serveHealth(workers, { port, host });
     try {
       await runUntilSignal(workers);
