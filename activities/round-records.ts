@@ -8,21 +8,12 @@ import { fileExists } from '../src/core/files.ts';
 import { readJson } from '../src/core/read-json.ts';
 import { type RunDirectory, roundDirectory } from '../src/core/run-directory.ts';
 import { writeJson } from '../src/core/write-file.ts';
-import type { RoundSummary } from '../workflows/inputs.ts';
+import { type RoundSummary, roundSummarySchema } from '../workflows/inputs.ts';
 
 const schemaVersion = 1;
 const recordSchema = z.object({
   schemaVersion: z.literal(schemaVersion),
-  summary: z.looseObject({
-    round: z.int().nonnegative(),
-    multipleChoice: z.number(),
-    directAnswer: z.number(),
-    badCases: z.int(),
-    samplesAdded: z.int(),
-    samplesRejected: z.int(),
-    teacherTokens: z.object({ prompt: z.number(), completion: z.number() }),
-    seconds: z.record(z.string(), z.number()),
-  }),
+  summary: roundSummarySchema,
 });
 
 const recordFile = (run: RunDirectory, round: number) => join(roundDirectory(run, round), 'round.json');
@@ -37,7 +28,7 @@ export async function readRoundRecords(run: RunDirectory): Promise<RoundSummary[
   const rounds: RoundSummary[] = [];
   for (let round = 0; await fileExists(recordFile(run, round)); round += 1) {
     const { summary } = await readJson(recordFile(run, round), recordSchema);
-    rounds.push(summary as RoundSummary);
+    rounds.push(summary);
   }
   return rounds;
 }
