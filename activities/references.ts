@@ -3,6 +3,7 @@
  * parsed before anything is done with it.
  */
 import { z } from 'zod';
+import { valueIn } from '../src/core/records.ts';
 import type { Verdict } from '../src/round/gate/gate.ts';
 import {
   dataEngineInputSchema,
@@ -99,8 +100,8 @@ export function withParsedInputs<A extends { [Name in keyof A]: (input: never) =
   activities: A,
 ): A {
   const parsing = Object.entries<(input: never) => Promise<unknown>>(activities).map(([activity, work]) => {
-    const schema = Object.hasOwn(inputs, activity) ? inputs[activity] : undefined;
-    const take = async (input: unknown) => work(parseInput(schema ?? stepReference, input) as never);
+    const schema = valueIn(inputs, activity) ?? stepReference;
+    const take = async (input: unknown) => work(parseInput(schema, input) as never);
     return [activity, take];
   });
   return Object.fromEntries(parsing) as A;

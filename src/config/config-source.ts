@@ -151,7 +151,7 @@ function expandVariables(value: unknown, file: string, environment: NodeJS.Proce
           remedy: 'Name the variable in the key that takes a name, such as teacher.apiKeyVariable, or rename it',
         });
       }
-      const found = (Object.hasOwn(environment, name) && environment[name]) || fallback;
+      const found = valueIn(environment, name) || fallback;
       if (found !== undefined) return found;
       throw new InputError({
         file,
