@@ -116,7 +116,8 @@ module.exports = {
       severity: 'error',
       from: { path: '^workflows/' },
       to: {
-        pathNot: '^(workflows/|src/round/steps\\.ts$|node_modules/@temporalio/(workflow|common)/|node_modules/zod/)',
+        pathNot:
+          '^(workflows/|src/round/steps\\.ts$|src/core/input-error\\.ts$|node_modules/@temporalio/(workflow|common)/|node_modules/zod/)',
         dependencyTypesNot: ['type-only'],
       },
     },

@@ -5,6 +5,7 @@
  */
 import { ApplicationFailure } from '@temporalio/common';
 import { z } from 'zod';
+import { describeIssue } from '../src/core/input-error.ts';
 import type { Stop } from '../src/evaluation/stop-rules.ts';
 import type { GenerationPlan } from '../src/round/asking/plan.ts';
 import type { Verdict } from '../src/round/gate/gate.ts';
@@ -284,9 +285,7 @@ function describeProblem(schema: z.ZodType, error: z.ZodError): string {
         : '';
     return `${[...path, issue.keys[0] ?? ''].join('.').slice(0, 200)}: no such key${known}`;
   }
-  const problem = issue.message
-    .replace(/^Invalid input: .* received undefined$/, 'is missing')
-    .replace(/^Invalid input: /, '');
+  const problem = describeIssue(issue);
   if (path.length === 0) return `${problem}. Give an object, such as {"config": "configs/demo.yaml"}`;
   return `${path.join('.')}: ${problem}`;
 }

@@ -1,4 +1,6 @@
+/** Wrong input, in words for a person. Workflows import this file, so it uses nothing of Node. */
 import type { z } from 'zod';
+
 /** What is wrong with a person's input, and where. */
 export interface InputProblem {
   /** As the person named it. */
@@ -65,8 +67,13 @@ export function describeFirstIssue(error: z.ZodError): { field: string; problem:
   const [first, ...others] = error.issues;
   if (!first) return { field: '', problem: 'does not have the expected shape' };
   const more = others.length > 0 ? ` (and ${others.length} more)` : '';
+  return { field: fieldPath(first.path), problem: `${describeIssue(first)}${more}` };
+}
+
+/** A problem that a schema found, in words for a person, without a full stop. */
+export function describeIssue(issue: z.core.$ZodIssue): string {
   // The schema of a key has words of its own.
-  const { message } = first.code === 'invalid_key' ? (first.issues[0] ?? first) : first;
+  const { message } = issue.code === 'invalid_key' ? (issue.issues[0] ?? issue) : issue;
   const text = message.replace(/^Invalid input: .* received undefined$/, 'is missing').replace(/^Invalid input: /, '');
-  return { field: fieldPath(first.path), problem: `${text.replace(/\.$/, '')}${more}` };
+  return text.replace(/\.$/, '');
 }
