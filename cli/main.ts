@@ -5,7 +5,7 @@ import { guardTerminal, printable } from '../src/core/printable.ts';
 import { describeFailure, exitCodes } from './failures.ts';
 import { createProgram } from './program.ts';
 
-// Texts of others reach the terminal on many ways; none of them may give it orders.
+// Texts from outside reach the terminal in many ways; none of them may control it.
 guardTerminal(process.stdout);
 guardTerminal(process.stderr);
 

@@ -17,18 +17,18 @@ import { parseRequirements } from './setup/requirements.mjs';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const { name, version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
-/** The environments of `dataengine setup`, by its options. */
+/** The requirements of each environment of `dataengine setup`. */
 const pythonEnvironments = {
-  python: ['scripts/setup/requirements.txt'],
-  torch: ['src/trainer/torch/requirements.lock.txt'],
-  deepspeed: ['src/trainer/torch/requirements-deepspeed.lock.txt'],
+  python: 'scripts/setup/requirements.txt',
+  torch: 'src/trainer/torch/requirements.lock.txt',
+  deepspeed: 'src/trainer/torch/requirements-deepspeed.lock.txt',
 };
 
 async function main(folder) {
   mkdirSync(folder, { recursive: true });
   await write(join(folder, 'npm.cdx.json'), npmBill());
-  for (const [environment, files] of Object.entries(pythonEnvironments)) {
-    await write(join(folder, `${environment}.cdx.json`), pythonBill(environment, files));
+  for (const [environment, file] of Object.entries(pythonEnvironments)) {
+    await write(join(folder, `${environment}.cdx.json`), pythonBill(environment, file));
   }
 }
 
@@ -46,7 +46,7 @@ function npmBill() {
   return bill;
 }
 
-function pythonBill(environment, files) {
+function pythonBill(environment, file) {
   const bill = new Models.Bom();
   const project = new Models.Component(Enums.ComponentType.Application, `${name}-${environment}`, {
     version,
@@ -54,7 +54,7 @@ function pythonBill(environment, files) {
   });
   bill.metadata.component = project;
   bill.metadata.timestamp = new Date();
-  for (const requirement of files.flatMap((file) => parseRequirements(readFileSync(join(root, file), 'utf8'), file))) {
+  for (const requirement of parseRequirements(readFileSync(join(root, file), 'utf8'), file)) {
     const component = pythonComponent(requirement);
     bill.components.add(component);
     project.dependencies.add(component.bomRef);

@@ -1,4 +1,7 @@
-/** Writes what is generated from the code: the JSON Schema of configs, its page, and the tables of steps and fields in the docs. */
+/**
+ * Writes what is generated from the code: the JSON Schema of configs, its page, the page of a worker's settings, and the
+ * tables of steps and fields in the docs.
+ */
 import { readdir, readFile } from 'node:fs/promises';
 import { configurationPage, workerSettingsPage } from '../src/config/describe-schema.ts';
 import { configJsonSchema } from '../src/config/schema.ts';

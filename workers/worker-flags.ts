@@ -20,8 +20,10 @@ export interface WorkerFlags {
   taskQueue?: string;
   /** Of a CPU worker: whether it polls the queue for the teacher too. Default: true. */
   teacher?: boolean;
-  /** Of a CPU worker or one for the teacher: how many activities at a time, or `resources` to let memory and CPU decide. Default: 4 of a
-   * CPU worker, 20 of one for the teacher. */
+  /**
+   * Of a CPU worker or one for the teacher: how many activities at a time, or `resources` to let memory and CPU decide.
+   * Default: 4 of a CPU worker, 20 of one for the teacher.
+   */
   slots?: number | 'resources';
   logFormat?: LogFormat;
   /** Where Prometheus finds the metrics, such as `127.0.0.1:9464`. */

@@ -35,8 +35,8 @@ export function dataEngineGeneration(input: GenerationInput): Promise<GenerateOu
 }
 
 /**
- * Asks the teacher about the samples that it wrote, as `dataEngineGeneration` asks for them: within the same budget and limits,
- * with the same updates and queries.
+ * Asks the teacher about the samples that it wrote, as `dataEngineGeneration` asks for them: within the same budget and
+ * limits, with the same updates and queries.
  */
 export function dataEngineVerification(input: GenerationInput): Promise<VerifyOutcome> {
   return askTeacher(input, {

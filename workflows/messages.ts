@@ -1,5 +1,6 @@
 /**
- * Results and messages of the workflows; `inputs.ts` has their inputs. References and small numbers only: the data stays in the run directory.
+ * Results and messages of the workflows; `inputs.ts` has their inputs. References and small numbers only: the data stays in
+ * the run directory.
  */
 import { defineQuery, defineUpdate } from '@temporalio/workflow';
 import type { Stop } from '../src/evaluation/stop-rules.ts';
