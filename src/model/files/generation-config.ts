@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { fileExists } from '../../core/files.ts';
 import { readJson } from '../../core/read-json.ts';
 import { generationFields } from './config-fields.ts';
-import { UNKNOWN_FIELD, unknownFields } from './known-fields.ts';
+import { onlyKnownFields } from './known-fields.ts';
 
 /**
  * What changes the likeliest tokens: these must say nothing. All that is left is how many sequences are followed or drawn
@@ -59,16 +59,14 @@ function refuseChanges(content: Record<string, unknown>, context: z.RefinementCt
   }
 }
 
-const generationSchema = z.looseObject({ eos_token_id: ends }).superRefine((content, context) => {
-  refuseChanges(content, context);
-  for (const field of unknownFields(content, ['eos_token_id', ...Object.keys(neutral), ...withoutEffectOnText])) {
-    context.addIssue({ code: 'custom', path: [field], message: UNKNOWN_FIELD });
-  }
-});
+const generationSchema = onlyKnownFields(z.looseObject({ eos_token_id: ends }).superRefine(refuseChanges), [
+  ...Object.keys(neutral),
+  ...withoutEffectOnText,
+]);
 
 /** Where there is no `generation_config.json`, transformers takes these of `config.json`, which version 4 kept there. */
 const legacyOf = (content: object) =>
-  Object.fromEntries(Object.entries(content).filter(([field]) => (generationFields as string[]).includes(field)));
+  Object.fromEntries(Object.entries(content).filter(([field]) => generationFields.includes(field)));
 const legacySchema = z
   .looseObject({ text_config: z.looseObject({}).optional() })
   .superRefine(({ text_config = {}, ...content }, context) =>

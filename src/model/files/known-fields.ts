@@ -13,15 +13,15 @@ export interface KnownFields {
 }
 
 /**
- * @param content of the file, or of the object that is its field `inside`
+ * @param content of the file
  * @throws InputError naming the first field that is not known; one that is null says nothing
  */
-export function checkFields(file: string, content: object, known: KnownFields, inside?: string): void {
+export function checkFields(file: string, content: object, known: KnownFields): void {
   const [unknown] = unknownFields(content, [...known.read, ...Object.values(known.withoutEffect).flat()]);
   if (unknown === undefined) return;
   throw new InputError({
     file,
-    field: inside === undefined ? unknown : `${inside}.${unknown}`,
+    field: unknown,
     problem: 'is not a field that is known here, so it may change what the model computes',
     remedy: 'Remove it from the file if it changes nothing, or use a model without it',
   });
@@ -41,11 +41,11 @@ export function onlyKnownFields<Schema extends z.ZodObject>(schema: Schema, with
 }
 
 /** Of a field that is refused. */
-export const UNKNOWN_FIELD =
+const UNKNOWN_FIELD =
   'is not a field that is known here. Remove it if transformers computes the same without it; otherwise the model is not supported';
 
 /** Fields that have a value and are none of these. Names that start with `_` are notes of `transformers` to itself. */
-export function unknownFields(value: object, known: readonly string[]): string[] {
+function unknownFields(value: object, known: readonly string[]): string[] {
   return Object.entries(value)
     .filter(([field, content]) => content !== undefined && content !== null && !field.startsWith('_'))
     .map(([field]) => field)

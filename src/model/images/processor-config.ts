@@ -3,7 +3,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { fileExists } from '../../core/files.ts';
 import { readJson } from '../../core/read-json.ts';
-import { UNKNOWN_FIELD, unknownFields } from '../files/known-fields.ts';
+import { onlyKnownFields } from '../files/known-fields.ts';
 import type { ResampleFilter } from './resample.ts';
 
 const edge = z.number().int().positive();
@@ -54,8 +54,8 @@ const withoutEffectOnImages = [
   ...['image_token', 'num_query_tokens', 'chat_template', 'image_seq_length', 'tokenizer'],
 ] as const;
 
-const settingsSchema = z
-  .looseObject({
+const settingsSchema = onlyKnownFields(
+  z.looseObject({
     image_processor_type: z.enum(Object.keys(defaultsOf), {
       error: ({ input }) => `${input || 'none'} is given, which is not one of ${Object.keys(defaultsOf).join(', ')}`,
     }),
@@ -72,45 +72,42 @@ const settingsSchema = z
     do_center_crop: z.boolean().nullable(),
     do_pad: z.boolean().nullish(),
     use_square_size: z.literal(false, { error: 'is not supported: give the size as height and width' }).nullish(),
-  })
-  .transform((settings, context) => {
-    const { image_processor_type, resample, rescale_factor, image_mean, image_std, do_center_crop, do_pad } = settings;
-    const problem = (field: string, message: string) => {
-      context.addIssue({ code: 'custom', path: field.split('.'), message });
-      return z.NEVER;
-    };
-    const [unknown] = unknownFields(settings, [...Object.keys(settingsShape()), ...withoutEffectOnPixels]);
-    if (unknown !== undefined) return problem(unknown, UNKNOWN_FIELD);
-    if (do_pad && image_processor_type !== 'LlavaImageProcessor') {
-      return problem('do_pad', 'is supported for LlavaImageProcessor only');
-    }
-    if (do_center_crop && !settings.crop_size) {
-      return problem('crop_size', 'is missing, as do_center_crop is true');
-    }
-    const size = sizeOf(settings.size, settings.default_to_square);
-    if ('problem' in size) return problem(size.field, size.problem);
-    const { shortestEdge } = size;
-    if (shortestEdge !== undefined && !do_center_crop && !do_pad) {
-      return problem('do_center_crop', 'must be true where size gives the shortest edge: all images need one size');
-    }
-    const cropped = do_center_crop ? edgesOf(settings.crop_size) : undefined;
-    return {
-      /** Size of the result. */
-      ...(cropped ?? size.resized ?? edgesOf(shortestEdge)),
-      /** What the image is resized to before it is cropped; none where `shortestEdge` gives it. */
-      resized: cropped && size.resized,
-      /** The length its shorter edge is resized to. */
-      shortestEdge,
-      /** Whether it is made a square first, with bars in the mean's color. */
-      padsToSquare: do_pad === true,
-      filter: (resample === 3 ? 'bicubic' : 'bilinear') satisfies ResampleFilter as ResampleFilter,
-      rescaleFactor: rescale_factor,
-      mean: image_mean,
-      standardDeviation: image_std,
-    };
-  });
-
-const settingsShape = () => settingsSchema.in.shape;
+  }),
+  withoutEffectOnPixels,
+).transform((settings, context) => {
+  const { image_processor_type, resample, rescale_factor, image_mean, image_std, do_center_crop, do_pad } = settings;
+  const problem = (field: string, message: string) => {
+    context.addIssue({ code: 'custom', path: field.split('.'), message });
+    return z.NEVER;
+  };
+  if (do_pad && image_processor_type !== 'LlavaImageProcessor') {
+    return problem('do_pad', 'is supported for LlavaImageProcessor only');
+  }
+  if (do_center_crop && !settings.crop_size) {
+    return problem('crop_size', 'is missing, as do_center_crop is true');
+  }
+  const size = sizeOf(settings.size, settings.default_to_square);
+  if ('problem' in size) return problem(size.field, size.problem);
+  const { shortestEdge } = size;
+  if (shortestEdge !== undefined && !do_center_crop && !do_pad) {
+    return problem('do_center_crop', 'must be true where size gives the shortest edge: all images need one size');
+  }
+  const cropped = do_center_crop ? edgesOf(settings.crop_size) : undefined;
+  return {
+    /** Size of the result. */
+    ...(cropped ?? size.resized ?? edgesOf(shortestEdge)),
+    /** What the image is resized to before it is cropped; none where `shortestEdge` gives it. */
+    resized: cropped && size.resized,
+    /** The length its shorter edge is resized to. */
+    shortestEdge,
+    /** Whether it is made a square first, with bars in the mean's color. */
+    padsToSquare: do_pad === true,
+    filter: (resample === 3 ? 'bicubic' : 'bilinear') satisfies ResampleFilter as ResampleFilter,
+    rescaleFactor: rescale_factor,
+    mean: image_mean,
+    standardDeviation: image_std,
+  };
+});
 
 type Size = { resized?: { height: number; width: number }; shortestEdge?: number } | { field: string; problem: string };
 
@@ -170,11 +167,10 @@ export async function readPreprocessorConfig(directory: string): Promise<Preproc
   const image_processor = processorSchema(model_type);
   const newerFile = path.join(directory, 'processor_config.json');
   if (await fileExists(newerFile)) {
-    const newer = z.looseObject({ image_processor: image_processor.optional() }).superRefine((value, context) => {
-      for (const field of unknownFields(value, ['image_processor', ...withoutEffectOnImages])) {
-        context.addIssue({ code: 'custom', path: [field], message: UNKNOWN_FIELD });
-      }
-    });
+    const newer = onlyKnownFields(
+      z.looseObject({ image_processor: image_processor.optional() }),
+      withoutEffectOnImages,
+    );
     const found = (await readJson(newerFile, newer)).image_processor;
     if (found !== undefined) return found;
   }
