@@ -4,9 +4,11 @@ import { InputError } from '../../../core/input-error.ts';
 import { familyOf } from '../../../model/families/index.ts';
 import { type ModelDirectory, readModelDirectory } from '../../../model/files/model-directory.ts';
 import { useComputeDtype } from '../../../model/ops/tensorflow.ts';
+import { loadTokenizer } from '../../../model/text/tokenizer.ts';
 import type { FinetuneJob, JobOutcome, SettingsOf } from '../../protocol.ts';
 import type { JobReporter } from '../../trainer-side.ts';
 import { collate, tokenWeights } from '../batch.ts';
+import { promptSettings } from '../sequence.ts';
 import { type AugmentedImages, augmentedImages, type ShownImages } from '../vision/augmented-images.ts';
 import { type ImageFeatures, imageFeatures } from '../vision/image-features.ts';
 import { readStartAdapter, saveAdapter } from './adapter-files.ts';
@@ -43,8 +45,10 @@ export async function finetune(settings: FinetuneSettings, reporter: JobReporter
           familyOf(model.config).publishedName,
         )
       : undefined;
-    const plan = await planSteps(model, settings, reporter.note);
-    const validation = await prepareValidation(model, settings, reporter);
+    const tokenizer = await loadTokenizer(settings.model);
+    const prompts = promptSettings(model, tokenizer, reporter.note, settings.family?.promptForm);
+    const plan = await planSteps(prompts, settings, reporter.note);
+    const validation = await prepareValidation(model, prompts, settings, reporter);
     const shown = plan.flatMap((parts) => parts.flatMap(({ samples }) => samples.flatMap(({ image }) => image ?? [])));
     const augments = settings.augmentation === 'random-resized-crop';
     const features = await imageFeatures(model, [...(augments ? [] : shown), ...(validation?.images ?? [])], {

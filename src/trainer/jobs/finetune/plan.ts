@@ -4,13 +4,11 @@ import { InputError } from '../../../core/input-error.ts';
 import { readJson, readJsonLines } from '../../../core/read-json.ts';
 import { type TrainingSample, trainingSampleSchema } from '../../../datasets/train-dataset.ts';
 import { questionTurn } from '../../../model/families/prompt-form.ts';
-import type { ModelDirectory } from '../../../model/files/model-directory.ts';
-import { loadTokenizer } from '../../../model/text/tokenizer.ts';
 import type { FinetuneJob, SettingsOf } from '../../protocol.ts';
 import type { JobReporter } from '../../trainer-side.ts';
 import { type BatchShape, batchShape, learnedTokens } from '../batch.ts';
 import {
-  promptSettings,
+  type PromptSettings,
   type Sequence,
   type SequenceSettings,
   type TrainingSequence,
@@ -29,12 +27,11 @@ export interface StepPart {
 
 /** Every step's parts, tokenized: all shapes are known, and all errors found, before the GPU is touched. */
 export async function planSteps(
-  model: ModelDirectory,
+  prompts: PromptSettings,
   settings: FinetuneSettings,
   note: JobReporter['note'],
 ): Promise<StepPart[][]> {
   const { steps, batchSize, microBatchSize } = settings;
-  const tokenizer = await loadTokenizer(settings.model);
   const samples = await readJsonLines(settings.samples, trainingSampleSchema);
   const order = await readJson(settings.order, z.array(z.number().int().nonnegative().lt(samples.length)));
   if (order.length < steps * batchSize) {
@@ -44,10 +41,7 @@ export async function planSteps(
       remedy: 'Materialize the mixture again for this number of steps',
     });
   }
-  const sequenceSettings = {
-    ...promptSettings(model, tokenizer, note, settings.family?.promptForm),
-    maximumTokens: settings.maximumTokens,
-  };
+  const sequenceSettings = { ...prompts, maximumTokens: settings.maximumTokens };
   const tokenized = await Promise.all(samples.map((sample) => sampleSequence(sample, sequenceSettings)));
   checkLengths(tokenized, new Set(order.slice(0, steps * batchSize)), settings, note);
   const partOf = (indices: readonly number[]): StepPart => {

@@ -6,9 +6,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { readJsonLines } from '../../../core/read-json.ts';
 import { writeJsonLines } from '../../../core/write-file.ts';
-import { familyOf } from '../../../model/families/index.ts';
 import type { ModelDirectory } from '../../../model/files/model-directory.ts';
-import { loadTokenizer } from '../../../model/text/tokenizer.ts';
 import {
   type FinetuneJob,
   type SettingsOf,
@@ -17,7 +15,7 @@ import {
 } from '../../protocol.ts';
 import type { JobReporter } from '../../trainer-side.ts';
 import { type PackedQuestion, packQuestion } from '../evaluate/packed-choices.ts';
-import { promptSettings } from '../sequence.ts';
+import type { PromptSettings } from '../sequence.ts';
 import type { ImageFeatures } from '../vision/image-features.ts';
 import type { FinetuneProgram } from './finetune-program.ts';
 
@@ -53,18 +51,18 @@ export interface Validation {
  * @returns undefined for a job without validation
  */
 export async function prepareValidation(
-  model: ModelDirectory,
-  { model: directory, family, steps, validation }: SettingsOf<FinetuneJob>,
+  { config }: Pick<ModelDirectory, 'config'>,
+  prompts: PromptSettings,
+  { steps, validation }: SettingsOf<FinetuneJob>,
   reporter: JobReporter,
 ): Promise<Validation | undefined> {
   if (!validation) return undefined;
   const { everySteps, batchSize } = validation;
   const questions = await readJsonLines(validation.questions, validationQuestionSchema);
-  const prompts = promptSettings(model, await loadTokenizer(directory), undefined, family?.promptForm);
   const packed = await Promise.all(questions.map((question) => packQuestion(question, prompts)));
   const batches = inChunks(packed, batchSize);
   const batchesOfQuestions = inChunks(questions, batchSize);
-  const imageLength = familyOf(model.config).imageTokens * model.config.text_config.hidden_size;
+  const imageLength = prompts.queries * config.text_config.hidden_size;
   return {
     images: questions.flatMap(({ image }) => image ?? []),
     ranked: { batches, batchSize },
