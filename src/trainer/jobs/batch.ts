@@ -17,6 +17,13 @@ const TARGET_STEP = 8;
 /** The next multiple of a step. */
 export const roundUp = (value: number, step: number) => Math.ceil(value / step) * step;
 
+/** Items in batches of this size; the last one may be smaller. */
+export function inBatches<T>(items: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
+    items.slice(index * size, (index + 1) * size),
+  );
+}
+
 /** The smallest shape, in coarse steps so that few graphs are needed, that holds all sequences. */
 export function batchShape(sequences: readonly Sequence[]): BatchShape {
   const tokens = Math.max(...sequences.map(({ tokenIds }) => tokenIds.length));

@@ -18,6 +18,7 @@ import {
   trainerVersion,
 } from '../../protocol.ts';
 import type { JobReporter } from '../../trainer-side.ts';
+import { inBatches } from '../batch.ts';
 import { frozenWeights, loadWeights } from '../frozen-weights.ts';
 import { promptSettings, tokenizedOf } from '../sequence.ts';
 import { imageFeatures } from '../vision/image-features.ts';
@@ -108,8 +109,8 @@ async function rankAnswers(
     const prompts = promptSettings(model, tokenizer, note, settings.family?.promptForm);
     const packed = await Promise.all(questions.map((question) => packQuestion(question, prompts)));
     // Whole batches, those that are done too: the same shapes give the same losses to the last bit.
-    const batches = chunks(packed, batchSize);
-    const questionBatches = chunks(questions, batchSize);
+    const batches = inBatches(packed, batchSize);
+    const questionBatches = inBatches(questions, batchSize);
     const weights = frozenWeights(program, model, { weightDtype, use: 'forward' });
     const scorer = traceScorer(program, weights, model.config, batches, batchSize);
     program.load();
@@ -143,10 +144,4 @@ async function rankAnswers(
   } finally {
     program.dispose();
   }
-}
-
-function chunks<T>(items: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
-    items.slice(index * size, (index + 1) * size),
-  );
 }

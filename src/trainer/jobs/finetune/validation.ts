@@ -14,6 +14,7 @@ import {
   validationQuestionSchema,
 } from '../../protocol.ts';
 import type { JobReporter } from '../../trainer-side.ts';
+import { inBatches } from '../batch.ts';
 import { type PackedQuestion, packQuestion } from '../evaluate/packed-choices.ts';
 import type { PromptSettings } from '../sequence.ts';
 import type { ImageFeatures } from '../vision/image-features.ts';
@@ -60,8 +61,8 @@ export async function prepareValidation(
   const { everySteps, batchSize } = validation;
   const questions = await readJsonLines(validation.questions, validationQuestionSchema);
   const packed = await Promise.all(questions.map((question) => packQuestion(question, prompts)));
-  const batches = inChunks(packed, batchSize);
-  const batchesOfQuestions = inChunks(questions, batchSize);
+  const batches = inBatches(packed, batchSize);
+  const batchesOfQuestions = inBatches(questions, batchSize);
   const imageLength = prompts.queries * config.text_config.hidden_size;
   return {
     images: questions.flatMap(({ image }) => image ?? []),
@@ -106,10 +107,4 @@ const scoresFile = 'validation.jsonl';
 export async function writeScores(directory: string, { scores }: Validated): Promise<string> {
   await writeJsonLines(path.join(directory, scoresFile), scores);
   return scoresFile;
-}
-
-function inChunks<T>(items: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
-    items.slice(index * size, (index + 1) * size),
-  );
 }
