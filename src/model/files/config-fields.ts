@@ -1,4 +1,7 @@
-/** Fields of `config.json` that are known to change nothing of what is computed here. */
+/**
+ * Fields of `config.json` that are known to change nothing of what is computed here; tested against `transformers` one by one.
+ * Those of one family alone are in its folder.
+ */
 
 /** Of `PreTrainedConfig`: about the file, its training, or what `transformers` 4 had in every config. */
 const ofEveryConfig = [
@@ -18,35 +21,21 @@ export const generationFields = [
   ...['exponential_decay_length_penalty', 'remove_invalid_values', 'return_dict_in_generate'],
 ];
 
-/** Fields of `config.json` that change nothing here, by the part they stand in; tested against `transformers` one by one. */
+/** What any part of a config may have. */
+export const ofEveryPart = [...ofEveryConfig, ...generationFields];
+
+/** Special tokens where they say nothing: beside a `text_config`, or in a part that writes no text. */
+export const tokenIds = ['bos_token_id', 'eos_token_id', 'pad_token_id'];
+
+/** Of LLaMA and CLIP, which several families have. */
 export const withoutEffect = {
   llama: [
-    ...[...ofEveryConfig, ...generationFields, 'attention_dropout', 'pretraining_tp', 'max_sequence_length'],
+    ...[...ofEveryPart, 'attention_dropout', 'pretraining_tp', 'max_sequence_length'],
     ...['is_llama_config', 'rope_interleaved', 'transformers.js_config'],
   ],
-  clipVision: [
-    ...[...ofEveryConfig, ...generationFields, 'attention_dropout', 'dropout', 'vocab_size'],
-    ...['bos_token_id', 'eos_token_id', 'pad_token_id', 'tie_word_embeddings'],
-  ],
+  clipVision: [...ofEveryPart, ...tokenIds, 'attention_dropout', 'dropout', 'vocab_size', 'tie_word_embeddings'],
   clip: [
-    ...[...ofEveryConfig, ...generationFields, 'text_config', 'text_config_dict', 'logit_scale_init_value'],
-    ...['bos_token_id', 'eos_token_id', 'pad_token_id', 'tie_word_embeddings'],
-  ],
-  llava: [
-    ...[...ofEveryConfig, ...generationFields, 'image_seq_length', 'ignore_index', 'vocab_size'],
-    ...['bos_token_id', 'eos_token_id', 'pad_token_id'],
-  ],
-  blip2: [
-    ...[...ofEveryConfig, ...generationFields, 'image_text_hidden_size', 'use_decoder_only_language_model'],
-    ...['bos_token_id', 'eos_token_id', 'pad_token_id'],
-  ],
-  blip2Vision: [
-    ...[...ofEveryConfig, ...generationFields, 'attention_dropout', 'dropout', 'projection_dim'],
-    ...['bos_token_id', 'eos_token_id', 'pad_token_id', 'tie_word_embeddings'],
-  ],
-  blip2QFormer: [
-    ...[...ofEveryConfig, ...generationFields, 'attention_probs_dropout_prob', 'hidden_dropout_prob'],
-    ...['classifier_dropout', 'max_position_embeddings', 'vocab_size'],
-    ...['bos_token_id', 'eos_token_id', 'pad_token_id', 'tie_word_embeddings'],
+    ...[...ofEveryPart, ...tokenIds, 'text_config', 'text_config_dict', 'logit_scale_init_value'],
+    'tie_word_embeddings',
   ],
 } as const;

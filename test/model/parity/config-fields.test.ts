@@ -8,6 +8,8 @@ import path from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { InputError } from '../../../src/core/input-error.ts';
 import { familyOf, imageEmbeddings } from '../../../src/model/families/index.ts';
+import { withoutEffect as ofLlava } from '../../../src/model/families/llava/config.ts';
+import { withoutEffect as ofMiniGpt4 } from '../../../src/model/families/minigpt4/config.ts';
 import { withoutEffect } from '../../../src/model/files/config-fields.ts';
 import { readModelConfig } from '../../../src/model/files/model-config.ts';
 import { readModelDirectory, writeModelDirectory } from '../../../src/model/files/model-directory.ts';
@@ -177,13 +179,13 @@ describe.each(['tiny-blip2', 'tiny-llava'] as const)('%s', (fixture) => {
 });
 
 const blip2Parts: [string | undefined, readonly string[]][] = [
-  [undefined, withoutEffect.blip2],
-  ['vision_config', withoutEffect.blip2Vision],
-  ['qformer_config', withoutEffect.blip2QFormer],
+  [undefined, ofMiniGpt4.whole],
+  ['vision_config', ofMiniGpt4.vision],
+  ['qformer_config', ofMiniGpt4.queryTransformer],
   ['text_config', withoutEffect.llama],
 ];
 const llavaParts: [string | undefined, readonly string[]][] = [
-  [undefined, withoutEffect.llava],
+  [undefined, ofLlava],
   ['vision_config', withoutEffect.clipVision],
   ['text_config', withoutEffect.llama],
 ];

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { clipVisionSchema } from '../../files/clip.ts';
-import { withoutEffect } from '../../files/config-fields.ts';
+import { ofEveryPart, tokenIds } from '../../files/config-fields.ts';
 import { onlyKnownFields } from '../../files/known-fields.ts';
 import { checkLlama, llamaSchema } from '../../files/llama.ts';
 
@@ -10,6 +10,9 @@ const tokenId = z
   .nonnegative()
   .nullish()
   .transform((value) => value ?? undefined);
+
+/** Fields of the config itself that change nothing here. */
+export const withoutEffect = [...ofEveryPart, ...tokenIds, 'image_seq_length', 'ignore_index', 'vocab_size'];
 
 /** LLaVA-1.5's vision tower, which a config that leaves it out means: CLIP ViT-L/14 at 336 pixels. */
 const VISION_DEFAULTS = {
@@ -39,7 +42,7 @@ export const llavaConfigSchema = onlyKnownFields(
     vision_config: clipVisionSchema.prefault(VISION_DEFAULTS),
     text_config: llamaSchema,
   }),
-  withoutEffect.llava,
+  withoutEffect,
 ).superRefine((config, context) => {
   const { vision_config: vision, vision_feature_layer: layer, text_config: text } = config;
   const problem = (message: string, ...path: string[]) => context.addIssue({ code: 'custom', message, path });

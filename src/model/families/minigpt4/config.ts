@@ -1,10 +1,20 @@
 import { z } from 'zod';
-import { withoutEffect } from '../../files/config-fields.ts';
+import { ofEveryPart, tokenIds } from '../../files/config-fields.ts';
 import { onlyKnownFields } from '../../files/known-fields.ts';
 import { checkLlama, llamaSchema } from '../../files/llama.ts';
 
 const size = z.number().int().positive();
 const tokenId = z.number().int().nonnegative();
+
+/** Fields that change nothing here, by the part of the config. */
+export const withoutEffect = {
+  whole: [...ofEveryPart, ...tokenIds, 'image_text_hidden_size', 'use_decoder_only_language_model'],
+  vision: [...ofEveryPart, ...tokenIds, 'attention_dropout', 'dropout', 'projection_dim', 'tie_word_embeddings'],
+  queryTransformer: [
+    ...[...ofEveryPart, ...tokenIds, 'attention_probs_dropout_prob', 'hidden_dropout_prob', 'tie_word_embeddings'],
+    ...['classifier_dropout', 'max_position_embeddings', 'vocab_size'],
+  ],
+};
 
 const visionSchema = onlyKnownFields(
   z.looseObject({
@@ -20,7 +30,7 @@ const visionSchema = onlyKnownFields(
     qkv_bias: z.boolean().default(true),
     hidden_act: z.literal('gelu').default('gelu'),
   }),
-  withoutEffect.blip2Vision,
+  withoutEffect.vision,
 );
 
 const queryTransformerSchema = onlyKnownFields(
@@ -37,7 +47,7 @@ const queryTransformerSchema = onlyKnownFields(
     hidden_act: z.literal('gelu').default('gelu'),
     use_qformer_text_input: z.literal(false).default(false),
   }),
-  withoutEffect.blip2QFormer,
+  withoutEffect.queryTransformer,
 );
 
 /**
@@ -56,7 +66,7 @@ export const blip2ConfigSchema = onlyKnownFields(
     qformer_config: queryTransformerSchema,
     text_config: llamaSchema,
   }),
-  withoutEffect.blip2,
+  withoutEffect.whole,
 ).superRefine((config, context) => {
   const { vision_config: vision, qformer_config: queryTransformer, text_config: text } = config;
   const problem = (message: string, ...path: string[]) => context.addIssue({ code: 'custom', message, path });
