@@ -2,7 +2,7 @@
 import type { FoundTensors } from './tensor-directory.ts';
 
 const EMBEDDINGS = 'language_model.model.embed_tokens.weight';
-const HEAD = 'language_model.lm_head.weight';
+export const HEAD = 'language_model.lm_head.weight';
 
 /**
  * A config that asks for a tied head gets one, unless the files hold both tensors with different values: then each is used as

@@ -1,5 +1,7 @@
 /** The parts of a MiniGPT-4, each taken out of the checkpoint it comes in. */
 import { InputError } from '../../../../core/input-error.ts';
+import type { FoundTensors } from '../../../files/tensor-directory.ts';
+import { HEAD, hasTiedHead } from '../../../files/tied-head.ts';
 import {
   evaIgnored,
   evaPrefix,
@@ -18,30 +20,31 @@ import type { SourceTensor, TensorSource } from './source-tensor.ts';
 /** Tensors by our names. */
 export type Parts = Map<string, SourceTensor>;
 
-const EMBEDDINGS = 'model.embed_tokens.weight';
-const HEAD = 'lm_head.weight';
-
-/**
- * The language model. A config that asks for a tied head gets one, unless the files hold a head with other values; a head
- * alone is the embeddings too.
- */
+/** The language model, and whether its head is tied: see `hasTiedHead`. */
 export async function llamaPart(
   { tensors }: TensorSource,
   asksForTiedHead: boolean,
 ): Promise<{ parts: Parts; isTied: boolean }> {
-  const [embeddings, head] = [tensors.get(EMBEDDINGS), tensors.get(HEAD)];
-  const isTied = asksForTiedHead && !(embeddings && head && (await haveOtherValues(embeddings, head)));
-  const kept = new Map(tensors);
-  if (isTied && head) {
-    kept.delete(HEAD);
-    kept.set(EMBEDDINGS, embeddings ?? head);
-  }
-  return { parts: take(kept, (name) => ourName(name, llamaRules, llamaIgnored)), isTied };
+  const parts = take(tensors, (name) => ourName(name, llamaRules, llamaIgnored));
+  const isTied = await hasTiedHead(foundTensors(parts), asksForTiedHead);
+  // It is the embeddings under a second name.
+  if (isTied) parts.delete(HEAD);
+  return { parts, isTied };
 }
 
-async function haveOtherValues(one: SourceTensor, other: SourceTensor): Promise<boolean> {
-  const [values, others] = [await one.read(), await other.read()];
-  return values.length !== others.length || values.some((value, place) => value !== others[place]);
+function foundTensors(parts: Parts): FoundTensors {
+  const valuesOf = (name: string) => (parts.get(name) as SourceTensor).read();
+  return {
+    has: (name) => parts.has(name),
+    async areEqual(one, other) {
+      const [values, others] = [await valuesOf(one), await valuesOf(other)];
+      return values.length === others.length && values.every((value, place) => value === others[place]);
+    },
+    rename(from, to) {
+      parts.set(to, parts.get(from) as SourceTensor);
+      parts.delete(from);
+    },
+  };
 }
 
 /** The projection to the language model. */
