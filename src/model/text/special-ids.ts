@@ -11,7 +11,8 @@ export interface SpecialIds {
   pad: number;
 }
 
-type Named = Pick<LlamaConfig, 'bos_token_id' | 'eos_token_id' | 'pad_token_id'>;
+/** What a config says of them. */
+export type NamedIds = Pick<LlamaConfig, 'bos_token_id' | 'eos_token_id' | 'pad_token_id'>;
 type TokenizerIds = Pick<Tokenizer, 'beginToken' | 'endToken' | 'padToken'>;
 
 /** As `LlamaConfig` of transformers has it. */
@@ -19,7 +20,7 @@ const DEFAULT_BEGIN = 1;
 
 /** @param ownEnds those of `generation_config.json`, which count instead of the config's */
 export function specialIds(
-  config: Named,
+  config: NamedIds,
   { beginToken, endToken, padToken }: TokenizerIds,
   ownEnds: readonly number[] = endsOf(config),
 ): SpecialIds {
@@ -33,7 +34,7 @@ export function specialIds(
 }
 
 /** What is wrong in the config, a sentence; undefined where it agrees with the tokenizer. */
-export function specialIdProblem(config: Named, { beginToken, endToken }: TokenizerIds): string | undefined {
+export function specialIdProblem(config: NamedIds, { beginToken, endToken }: TokenizerIds): string | undefined {
   const begin = config.bos_token_id;
   const ends = endsOf(config);
   const problems = [
@@ -47,6 +48,6 @@ export function specialIdProblem(config: Named, { beginToken, endToken }: Tokeni
   return problems.length === 0 ? undefined : `config.json: ${problems.join('; ')}: the tokenizer's ids are used`;
 }
 
-function endsOf({ eos_token_id }: Named): number[] {
+function endsOf({ eos_token_id }: NamedIds): number[] {
   return [eos_token_id ?? []].flat();
 }

@@ -9,8 +9,7 @@ import { z } from 'zod';
 import { fileExists } from '../../../../core/files.ts';
 import { InputError } from '../../../../core/input-error.ts';
 import { readJson } from '../../../../core/read-json.ts';
-import type { LlamaConfig } from '../../../files/llama.ts';
-import { specialIds } from '../../../text/special-ids.ts';
+import { type NamedIds, specialIds } from '../../../text/special-ids.ts';
 import { loadTokenizer, type Tokenizer } from '../../../text/tokenizer.ts';
 import type { FindPython } from './tensor-source.ts';
 
@@ -52,10 +51,8 @@ export async function assembledTokenizer(
   }
 }
 
-type Named = Pick<LlamaConfig, 'bos_token_id' | 'eos_token_id' | 'pad_token_id'>;
-
 /** A LLaMA's config with the tokenizer's ids where the two differ. */
-export function withTokenizersIds<T extends Named>(text: T, tokenizer: Tokenizer): T {
+export function withTokenizersIds<T extends NamedIds>(text: T, tokenizer: Tokenizer): T {
   const { beginToken, padToken } = tokenizer;
   const pad = text.pad_token_id === undefined ? padToken : specialIds(text, tokenizer).pad;
   return {
@@ -69,7 +66,7 @@ export function withTokenizersIds<T extends Named>(text: T, tokenizer: Tokenizer
 const generationSchema = z.looseObject({ eos_token_id: z.union([z.number(), z.array(z.number())]).nullish() });
 
 /** The LLaMA's `generation_config.json`, with the ids of the whole's config. */
-export async function generationConfig(llama: string, text: Named, tokenizer: Tokenizer): Promise<object> {
+export async function generationConfig(llama: string, text: NamedIds, tokenizer: Tokenizer): Promise<object> {
   const file = path.join(llama, 'generation_config.json');
   const own = (await fileExists(file)) ? await readJson(file, generationSchema) : {};
   const { bos_token_id, eos_token_id, pad_token_id } = text;
@@ -81,6 +78,6 @@ export async function generationConfig(llama: string, text: Named, tokenizer: To
   };
 }
 
-function endOf(own: Named['eos_token_id'], { endToken }: Tokenizer): Named['eos_token_id'] {
+function endOf(own: NamedIds['eos_token_id'], { endToken }: Tokenizer): NamedIds['eos_token_id'] {
   return endToken === undefined || [own ?? []].flat().includes(endToken) ? own : endToken;
 }
