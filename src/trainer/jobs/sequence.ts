@@ -45,7 +45,7 @@ export interface TrainingSequence extends Sequence {
  * The settings of a model's family.
  *
  * @param form default: the family's own
- * @param note told once when `config.json` and the tokenizer disagree
+ * @param note called once when `config.json` and the tokenizer disagree
  * @throws InputError for a tokenizer without the token that the family's image mark needs
  */
 export function promptSettings(

@@ -1,6 +1,6 @@
 """
-PaliGemma: what precedes an answer is seen in both directions, so the model is told where the answer begins. transformers calls
-it the suffix: https://huggingface.co/docs/transformers/model_doc/paligemma
+PaliGemma: what precedes an answer is seen in both directions, so its inputs mark the answer's tokens. transformers calls an
+answer the suffix: https://huggingface.co/docs/transformers/model_doc/paligemma
 """
 
 import torch
