@@ -1,3 +1,5 @@
+import { isRight } from '../evaluation/bad-cases.ts';
+
 /**
  * The content of a report. The report itself reads no run directory and no config. All accuracies and rates are fractions
  * in [0, 1].
@@ -95,7 +97,7 @@ export function isCorrectChoice(
   { choices, correct }: Pick<ReportBadCase, 'choices' | 'correct'>,
   choice: number,
 ): boolean {
-  return choices[choice] === choices[correct];
+  return isRight({ choices, model_choice_idx: choice, correct_choice_idx: correct });
 }
 
 export interface ReportGeneratedSample {

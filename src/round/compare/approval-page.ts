@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { type EngineSample, readEngineData } from '../../datasets/engine-data.ts';
-import type { EvaluatedQuestion } from '../../evaluation/bad-cases.ts';
-import { isRight } from '../../evaluation/bad-cases.ts';
+import { type EvaluatedQuestion, isRight } from '../../evaluation/bad-cases.ts';
 import { type ShownSample, writeSamplePage } from '../../report/sample-page.ts';
 import { engineDataFile } from '../append/generated-data.ts';
 import { poolFolder, type QuestionSet, questionSet } from '../dataset-paths.ts';
