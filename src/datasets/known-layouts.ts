@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { describeFirstIssue, InputError } from '../core/input-error.ts';
+import { InputError } from '../core/input-error.ts';
 import { parseJson, readTextFile } from '../core/read-json.ts';
 
 export const layoutName = { aokvqa: 'A-OKVQA', seedBench: 'SEED-Bench' } as const;
@@ -17,7 +17,7 @@ const layouts: readonly { name: string; fields: readonly string[]; dataTypes?: r
 ];
 
 /** What a JSON file is the layout of, by its first record; undefined where it is none of the known ones. */
-export function layoutOf(value: unknown): string | undefined {
+function layoutOf(value: unknown): string | undefined {
   const record = firstRecord(value);
   return layouts.find(
     ({ fields, dataTypes }) =>
@@ -54,7 +54,8 @@ function otherLayout(file: string, found: string, layout: string): InputError {
 }
 
 /**
- * Reads a JSON file of one of the layouts, as `readJson` does; one that has another known layout is said to.
+ * Reads a JSON file of one of the layouts, as `readJson` does. The error for a file with another known layout names that
+ * layout.
  *
  * @param layout its name here
  * @throws InputError when the file is missing, is not JSON, has another layout, or does not fit the schema
@@ -63,11 +64,11 @@ export async function readLayout<S extends z.ZodType>(file: string, layout: stri
   const text = await readTextFile(file);
   const other = layoutOfLines(text);
   if (other !== undefined) throw otherLayout(file, other, layout);
-  const value = parseJson(text, file, z.unknown());
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const found = layoutOf(value);
-  if (found !== undefined && found !== layout) throw otherLayout(file, found, layout);
-  const { field, problem } = describeFirstIssue(result.error);
-  throw new InputError({ file, field, problem, remedy: 'Correct this value' }, { cause: result.error });
+  try {
+    return parseJson(text, file, schema);
+  } catch (error) {
+    // What is not JSON fails here again, with the same error.
+    const found = layoutOf(parseJson(text, file, z.unknown()));
+    throw found === undefined || found === layout ? error : otherLayout(file, found, layout);
+  }
 }
