@@ -15,7 +15,7 @@ import { versionHistory, versionObject } from '../datasets/versions.ts';
 import { type PromptForm, questionTurn } from '../model/families/prompt-form.ts';
 import { loadTokenizer } from '../model/text/tokenizer.ts';
 import { promptFormOf } from './base-model.ts';
-import { configuredSplits, type QuestionSet, questionSet } from './dataset-paths.ts';
+import { configuredSplits, poolFolder, type QuestionSet, questionSet } from './dataset-paths.ts';
 import { baseDataset, generatedDataset, type LocatedDataset } from './mixture-parts.ts';
 
 /** A sample of a dataset, as it is counted and shown. */
@@ -108,10 +108,11 @@ async function allDatasets(config: Config, run: RunDirectory): Promise<Dataset[]
     const { file, images, limit } = questionSet(config, split) as QuestionSet;
     return { name: split, records: () => questionsOf(file, images, limit) };
   });
+  const pool = poolFolder(config);
   const current = (await versionHistory(run.root)).filter((entry) => entry.current);
   const generated = current.flatMap(({ version, setAside }) => {
     const name = `round ${version.round}${setAside ? ' (set aside)' : ''}`;
-    return version.files.map((file) => located(generatedDataset(config, name, versionObject(run.root, file))));
+    return version.files.map((file) => located(generatedDataset(pool, name, versionObject(run.root, file))));
   });
   return [...base, ...splits, ...generated];
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Config } from '../config/schema.ts';
 import { hashInputFile } from '../core/read-json.ts';
 import { gptvqa } from '../datasets/engine-data.ts';
+import type { ImageFolder } from '../datasets/image-folder.ts';
 import { type TrainDataset, type TrainingSample, type TrainSource, trainingSample } from '../datasets/train-dataset.ts';
 import { trainDatasets } from '../datasets/train-datasets.ts';
 import type { GeneratedData } from './append/generated-data.ts';
@@ -32,8 +33,9 @@ export async function mixtureParts(config: Config, generated: GeneratedData[]): 
       return { ...part, hash: await hashInputFile(dataset.contentFile?.(path) ?? path) };
     }),
   );
+  const pool = poolFolder(config);
   const added = generated.map(({ round, file, hash }) => ({
-    ...generatedDataset(config, `round${round}`, file),
+    ...generatedDataset(pool, `round${round}`, file),
     hash,
     sampleRatio: config.finetune.generatedSampleRatios?.[round - 1],
   }));
@@ -55,8 +57,8 @@ export function baseDataset(config: Config, part: Config['data']['train'][number
 }
 
 /** Generated samples, which are about images of the pool. */
-export function generatedDataset(config: Config, name: string, path: string): LocatedDataset {
-  return { dataset: gptvqa, name, path, images: poolFolder(config) };
+export function generatedDataset(pool: ImageFolder, name: string, path: string): LocatedDataset {
+  return { dataset: gptvqa, name, path, images: pool };
 }
 
 async function* samplesOf(

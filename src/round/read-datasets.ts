@@ -95,8 +95,9 @@ export async function readDatasets(
   }
   await attempt(() =>
     withPool(config, async (coco) => {
+      const folder = poolFolder(config).path;
       for (const { fileName, width, height } of imagesInPool(await coco.list(), config.sampling)) {
-        use({ file: join(poolFolder(config).path, fileName), width, height });
+        use({ file: join(folder, fileName), width, height });
       }
     }),
   );

@@ -47,10 +47,11 @@ export async function listImages({
   const pool = await withPool(config, async (coco) => imagesInPool(await coco.list(), config.sampling));
   const asked = (await readAokvqa(questions.file)).slice(0, questions.limit);
   const validation = [...new Set(asked.map((question) => question.image_id))].sort((left, right) => left - right);
+  const folder = poolFolder(config).path;
   return {
     ids: { pool: pool.map((image) => image.id), validation },
     images: [
-      ...pool.map((image) => join(poolFolder(config).path, image.fileName)),
+      ...pool.map((image) => join(folder, image.fileName)),
       ...(await Promise.all(validation.map((imageId) => questions.images.fileOf(imageId)))),
     ],
   };

@@ -7,6 +7,7 @@ import type { Config } from '../../config/schema.ts';
 import type { Manifest } from '../../core/manifest.ts';
 import type { RunDirectory } from '../../core/run-directory.ts';
 import { readEngineData } from '../../datasets/engine-data.ts';
+import type { ImageFolder } from '../../datasets/image-folder.ts';
 import { readScores, scoresFile } from '../../evaluation/evaluation-files.ts';
 import {
   isCorrectChoice,
@@ -18,7 +19,7 @@ import {
 import { engineDataFile } from '../append/generated-data.ts';
 import { readErrorWeights } from '../classify/results.ts';
 import { readComparison, readForgotten } from '../compare/results.ts';
-import { poolFolder, type QuestionSet, questionSet } from '../dataset-paths.ts';
+import { type QuestionSet, questionSet } from '../dataset-paths.ts';
 import { readAnswers } from '../evaluate/results.ts';
 import { evaluationSets } from '../evaluation-sets.ts';
 import { readLosses } from '../finetune/results.ts';
@@ -176,16 +177,15 @@ export async function readReportBadCases(
   );
 }
 
-/** The samples that a round added. */
+/** The samples that a round added, which are about images of the pool. */
 export async function readReportSamples(
-  config: Config,
+  pool: ImageFolder,
   run: RunDirectory,
   round: number,
 ): Promise<ReportGeneratedSample[]> {
   if (round === 0) return [];
   const { directory } = await finishedStep(run, round, 'refine');
   const samples = await readEngineData(join(directory, engineDataFile(round)));
-  const pool = poolFolder(config);
   return Promise.all(
     samples.map(async (sample) => ({
       round,
@@ -201,14 +201,13 @@ export async function readReportSamples(
 
 /** The answers of the teacher that were filtered out in a round. */
 export async function readReportRejected(
-  config: Config,
+  pool: ImageFolder,
   run: RunDirectory,
   round: number,
 ): Promise<ReportRejectedAnswer[]> {
   if (round === 0) return [];
   const { directory } = await finishedStep(run, round, 'refine');
   const rejected = await readRejected(directory);
-  const pool = poolFolder(config);
   return Promise.all(
     rejected.map(async ({ image_id, ...answer }) => ({ round, image: await pool.fileOf(image_id), ...answer })),
   );

@@ -5,6 +5,7 @@ import { readJson } from '../../core/read-json.ts';
 import type { RunDirectory } from '../../core/run-directory.ts';
 import type { ReportInput } from '../../report/report-input.ts';
 import { writeReport } from '../../report/write-report.ts';
+import { poolFolder } from '../dataset-paths.ts';
 import { manifestIn } from '../finished-step.ts';
 import { agreementFile } from '../question-types.ts';
 import type { StepContext } from '../step-context.ts';
@@ -23,11 +24,12 @@ export async function report(context: StepContext): Promise<ReportOutcome> {
   const rounds: ReportInput['rounds'] = [];
   const generated: ReportInput['generated'] = [];
   const rejected: ReportInput['rejected'] = [];
+  const pool = poolFolder(config);
   for (let round = 0; (await manifestIn(run, stepDirectory(run, round, 'classify'))) !== undefined; round += 1) {
     signal.throwIfAborted();
     rounds.push(await readReportRound(context, round));
-    generated.push(...(await readReportSamples(config, run, round)));
-    rejected.push(...(await readReportRejected(config, run, round)));
+    generated.push(...(await readReportSamples(pool, run, round)));
+    rejected.push(...(await readReportRejected(pool, run, round)));
   }
   const numbers = rounds.map(({ round }) => round);
   const file = join(run.root, 'report.html');
