@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import type { Config } from '../config/schema.ts';
 import { InputError } from '../core/input-error.ts';
-import { emptyRecord } from '../core/records.ts';
+import { countBy, emptyRecord } from '../core/records.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
 import { questionRecord, readAokvqa } from '../datasets/aokvqa.ts';
 import type { ImageFolder } from '../datasets/image-folder.ts';
@@ -139,11 +139,8 @@ async function count(
   const correctByLetter: number[] = [];
   const evenByLetter: number[] = [];
   const examples: CountedSample[] = [];
-  const leftOut = emptyRecord<number>();
-  const countLeftOut = (reason: string) => {
-    leftOut[reason] = (leftOut[reason] ?? 0) + 1;
-  };
-  for await (const record of records(countLeftOut)) {
+  const leftOut: string[] = [];
+  for await (const record of records((reason) => leftOut.push(reason))) {
     const sample = sampleOf(record);
     const type = sample.questionType ?? 'no type';
     countsByType[type] = (countsByType[type] ?? 0) + 1;
@@ -163,7 +160,7 @@ async function count(
   return {
     name,
     samples: lengths.length,
-    leftOut,
+    leftOut: countBy(leftOut, (reason) => reason),
     images: images.size,
     countsByType,
     length: {

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { Config } from '../config/schema.ts';
 import { fileExists } from '../core/files.ts';
 import { InputError } from '../core/input-error.ts';
-import { emptyRecord } from '../core/records.ts';
+import { countBy } from '../core/records.ts';
 import type { Benchmark } from '../evaluation/benchmarks/benchmark.ts';
 import { benchmarkNames, benchmarkOf } from '../evaluation/benchmarks/index.ts';
 import { readQuestionTypes } from '../generation/question-types.ts';
@@ -76,12 +76,10 @@ export async function readDatasets(
   for (const part of config.data.train) {
     const { dataset, ...source } = baseDataset(config, part);
     await attempt(async () => {
-      const countsByReason: Record<string, number> = emptyRecord();
-      const countLeftOut = (reason: string) => {
-        countsByReason[reason] = (countsByReason[reason] ?? 0) + 1;
-      };
-      for await (const { image } of dataset.read(source, countLeftOut)) use({ file: image });
-      if (Object.keys(countsByReason).length === 0) return;
+      const reasons: string[] = [];
+      for await (const { image } of dataset.read(source, (reason) => reasons.push(reason))) use({ file: image });
+      if (reasons.length === 0) return;
+      const countsByReason = countBy(reasons, (reason) => reason);
       leftOut.push({ item: pathUnder(config.data.root, source.path), countsByReason });
     });
   }

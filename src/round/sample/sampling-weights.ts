@@ -62,7 +62,8 @@ async function strategyWeights(
       const results: TypeResults[] = [];
       for (const round of lineage) results.push(await typeResults(run, round));
       const samplesAdded = [];
-      for (const { file } of added) samplesAdded.push(samplesByType(await readEngineData(file)));
+      for (const { file } of added)
+        samplesAdded.push(countBy(await readEngineData(file), (sample) => sample.question_type));
       const gains = expectedGain({ results, samplesAdded });
       await writeJson(join(directory, gainFile), gains);
       return Object.fromEntries(Object.entries(gains).map(([type, { weight }]) => [type, weight]));
@@ -105,8 +106,4 @@ async function failedAttempts(
 async function typeResults(run: RunDirectory, round: number): Promise<TypeResults> {
   const { directory } = await finishedStep(run, round, 'evaluate');
   return countByType(await readAnswers(directory));
-}
-
-function samplesByType(samples: readonly { question_type: string }[]): Record<string, number> {
-  return countBy(samples, ({ question_type }) => question_type);
 }
