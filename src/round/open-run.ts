@@ -35,7 +35,7 @@ export async function withRun<R>(
   if (!isRemote(reference)) {
     const root = localPath(reference);
     await requireRunsAccess(access, root);
-    const config = inPlaces(await readFrozenConfig(root), cacheOf(access));
+    const config = { ...(await readFrozenConfig(root)), ...cacheOf(access) };
     return work({ config, run: { root }, signal, extensions, access });
   }
   requireStoreAccess(access, reference);
@@ -51,7 +51,7 @@ export async function withRun<R>(
       owns: async (run) => owns?.({ config: await readFrozenConfig(run.root), run }) ?? [],
     },
     async (run, stopped) => {
-      const config = inPlaces(await readFrozenConfig(run.root), places ?? {});
+      const config = { ...(await readFrozenConfig(run.root)), ...places };
       // A bucket's writer wrote it. What a data source makes is made below the data root.
       await requireDataAccess(access, config.data.root);
       // Each machine has the data on its own disk: what a data source makes is made on each.
@@ -75,10 +75,6 @@ function cacheOf(access: Access): Partial<Pick<Config, 'cacheDirectory'>> {
   return access ? { cacheDirectory: access.cache } : {};
 }
 
-function inPlaces(config: Config, places: Partial<Pick<Config, 'runsDirectory' | 'cacheDirectory'>>): Config {
-  return { ...config, ...places };
-}
-
 /**
  * Starts a run, or resumes the one of that name: freezes the config in its folder, then does the work.
  *
@@ -95,7 +91,7 @@ export async function withNewRun<R>(
   if (config.store === undefined) {
     await requireRunsAccess(access, config.runsDirectory);
     const { config: frozen, directory } = await freezeConfig(config, name);
-    return work({ config: inPlaces(frozen, cacheOf(access)), run: directory, signal, extensions, access });
+    return work({ config: { ...frozen, ...cacheOf(access) }, run: directory, signal, extensions, access });
   }
   requireStoreAccess(access, config.store);
   const { openStore, requireConditionalWrites, runUri, withStoredRun } = await loadStores();
@@ -104,7 +100,8 @@ export async function withNewRun<R>(
     openStore(config.store, () => signal),
     `runs/${name}/conditional-writes`,
   );
-  const here = withAbsolutePaths(inPlaces(config, placesOf(access) ?? {}));
+  const places = placesOf(access);
+  const here = withAbsolutePaths({ ...config, ...places });
   const transfers = transferReporter(onProgress);
   return withStoredRun(
     uri,
@@ -117,7 +114,7 @@ export async function withNewRun<R>(
     async (run, stopped) => {
       const { config: frozen } = await freezeConfig(config, name, here.runsDirectory);
       return transfers.silenced(() =>
-        work({ config: inPlaces(frozen, placesOf(access) ?? {}), run, signal: stopped, extensions, access }),
+        work({ config: { ...frozen, ...places }, run, signal: stopped, extensions, access }),
       );
     },
     here,
