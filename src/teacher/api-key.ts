@@ -7,7 +7,7 @@ import { keepSecret } from '../core/without-secrets.ts';
 export interface ApiKeyPlace {
   apiKeyVariable: string;
   apiKeyFile?: string | undefined;
-  /** Absent for work that a person typed. */
+  /** Which secrets may go to which hosts; absent for work that a person typed. */
   access?: Access;
 }
 

@@ -1,5 +1,4 @@
 import type { OpenAI } from 'openai';
-import type { Access } from '../core/access.ts';
 import type { ApiKeyPlace } from './api-key.ts';
 import type { Rate } from './pacer.ts';
 
@@ -12,8 +11,6 @@ export interface ConnectionSettings extends ApiKeyPlace {
   requestTimeoutSeconds: number;
   mistakeRate?: number;
   seed?: number;
-  /** Which secrets may go to which hosts; absent for work that a person typed. */
-  access?: Access;
 }
 
 /** How many requests are asked: each by itself, or in batches of the Batch API. */
