@@ -24,8 +24,8 @@ export function clientOptions({ requestTimeoutSeconds }: { requestTimeoutSeconds
 /**
  * A `fetch` for the `openai` client that sends and receives short messages over Node's own HTTP client: less
  * processor time a request than the built-in `fetch` (figures in `docs/teacher.md`). Uploads, streams and bodies other
- * than text use the built-in one. Neither follows a redirect, which could lead
- * the key to another host: the error for one names the new address.
+ * than text use the built-in one. Neither follows a redirect, which could lead the key to another host: the error for one
+ * names the new address.
  *
  * @throws the socket's error, with its `code`, or that of a body that can't be decompressed; an AbortError when the signal
  *   is aborted.
@@ -77,18 +77,17 @@ async function leanFetch(input: string | URL | Request, init: RequestInit = {}):
 const mostBytes = 64e6;
 
 const limited = { maxOutputLength: mostBytes };
-const gunzip = (data: Buffer) => promisify<Buffer, typeof limited, Buffer>(unzip)(data, limited);
-const decompressors: Readonly<Record<string, (data: Buffer) => Promise<Buffer>>> = {
-  gzip: gunzip,
-  'x-gzip': gunzip,
-  deflate: (data) => promisify<Buffer, typeof limited, Buffer>(inflate)(data, limited),
-  br: (data) => promisify<Buffer, typeof limited, Buffer>(brotliDecompress)(data, limited),
+const decompressors = {
+  gzip: promisify<Buffer, typeof limited, Buffer>(unzip),
+  'x-gzip': promisify<Buffer, typeof limited, Buffer>(unzip),
+  deflate: promisify<Buffer, typeof limited, Buffer>(inflate),
+  br: promisify<Buffer, typeof limited, Buffer>(brotliDecompress),
 };
 
 // Some servers compress without being asked to.
 async function decompress(data: Buffer, encoding: string | undefined): Promise<Buffer> {
   const read = valueIn(decompressors, encoding?.trim().toLowerCase() ?? '');
-  return read === undefined || data.length === 0 ? data : read(data);
+  return read === undefined || data.length === 0 ? data : read(data, limited);
 }
 
 /** The client reads the words of an error in `error` alone; older vLLM servers and gateways write them beside it. */
