@@ -43,7 +43,8 @@ export function imageFolder(
 function chooseName(folder: string, imageId: number, names: readonly string[]): string {
   const official = `${String(imageId).padStart(12, '0')}.jpg`;
   const [first = official, second] = names;
-  if (second === undefined || names.includes(official)) return second === undefined ? first : official;
+  if (second === undefined) return first;
+  if (names.includes(official)) return official;
   throw new InputError({
     file: folder,
     problem: `${first} and ${second} both may be the image ${imageId}`,

@@ -68,15 +68,10 @@ export const mmbench: Benchmark<MmbenchItem> = {
   score(answered): Measures {
     const scored = answered.filter(({ question }) => question.answer !== undefined);
     if (scored.length === 0) return {};
-    const { circular, vanilla } = scoresOf(scored);
-    const official = { ...(circular && { circular }), vanilla };
+    const official = scoresOf(scored);
     if (scored.every(({ text }) => text === undefined)) return official;
-    const lenient = scoresOf(scored.map((one) => ({ ...one, choice: one.lenientChoice })));
-    return {
-      ...official,
-      ...(lenient.circular && { lenientCircular: lenient.circular }),
-      lenientVanilla: lenient.vanilla,
-    };
+    const { circular, vanilla } = scoresOf(scored.map((one) => ({ ...one, choice: one.lenientChoice })));
+    return { ...official, ...(circular && { lenientCircular: circular }), lenientVanilla: vanilla };
   },
 
   async write(answered, folder) {

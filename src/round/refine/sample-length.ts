@@ -123,7 +123,7 @@ export async function fittingSamples(samples: readonly EngineSample[], check: Le
     samples.map(async (sample) => {
       const { question, choices, correct_choice_idx: correctChoiceIndex, rationales } = sample;
       const [explanation = ''] = rationales;
-      const shuffled = { question, choices: choices as ParsedAnswer['choices'], correctChoiceIndex, explanation };
+      const shuffled = { question, choices, correctChoiceIndex, explanation };
       if ((await check(shuffled)) === undefined) return sample;
       const written = readAnswer(sample);
       return isRejection(written) ? sample : engineSample(sample, written);
