@@ -30,7 +30,8 @@ export interface MixtureSettings {
  * slot b trains on line `order[s * batchSize + b]`, from 0. The order for a larger count starts with the samples of the
  * order for a smaller one.
  *
- * The parts are streamed; two numbers per sample and one per draw are in memory.
+ * The parts are streamed; in memory are two numbers per sample and one per draw. With `requests`, a sample has one more for
+ * each of them.
  *
  * @param input.count length of the order: steps times batch size
  * @param input.drawsOfOnePart so many draws in a row are of one part; default: parts are mixed

@@ -1,5 +1,6 @@
-/** How far two classifications of the same questions agree. */
 import { emptyRecord } from '../core/records.ts';
+
+/** How far two classifications of the same questions agree. */
 export interface TypeAgreement {
   /** Questions that both have classified. */
   questions: number;

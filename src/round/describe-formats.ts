@@ -38,7 +38,7 @@ const formats: Readonly<Record<string, Format>> = {
   'bad-case': { title: '`bad_case_aokvqa_classified.json`', schema: badCaseSchema },
 };
 
-/** What a person brings. */
+/** The formats of files that a person provides. */
 const inputFormats = ['question', 'training-question', 'filter-cap', 'coco-instances', 'coco-captions'];
 
 /**

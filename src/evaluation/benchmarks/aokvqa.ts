@@ -119,12 +119,12 @@ function shortAnswer(text: string): string {
     .trim();
 }
 
-/** Two names of the id: the reference system's scorer reads `idx`. */
 function requireChoice({ question, choice }: AnsweredQuestion<Question>): number {
   if (choice === undefined) throw new Error(`Question ${question.id} has no choice`);
   return choice;
 }
 
+/** Two names of the id: the reference system's scorer reads `idx`. */
 function recordOf(answered: Scored): EvaluatedQuestion {
   const { question, losses } = answered;
   const choice = requireChoice(answered);

@@ -8,7 +8,7 @@ import type { TrainingSample } from '../../datasets/train-dataset.ts';
 import { runJob, type TrainerContext } from '../../trainer/supervisor/trainer-step.ts';
 import { parityTolerance } from './merge.ts';
 
-/** A picture of noise, 8 × 8 pixels: merged and unmerged models are compared on it. */
+/** An image of noise, 8 × 8 pixels: merged and unmerged models are compared on it. */
 const image = Buffer.from(
   'iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAA00lEQVR42gHIADf/AEQggjz95vHCazD5DsfdAeSIdTSiDwsNBADDbtgOceD9d7' +
     'B2cOuUC9UzX5c9qthhm5EA/8kR9XzO1Fi7vyzgN1PJvfoP8BadyVdWAHQGZnbPsLTriQLEQmnaHPa6ZtP4ttSxAACp6g51WlwughAkKgjnB49/' +
