@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { budget } from '../../src/core/budget.ts';
 
-/** Work of a cost that runs until it is told to end. */
+/** Work of a cost that runs until the test ends it. */
 function heldWork(spend: ReturnType<typeof budget>, started: string[]) {
   const ends = new Map<string, () => void>();
   const start = (name: string, cost: number) =>

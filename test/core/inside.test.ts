@@ -13,7 +13,7 @@ test('a path is joined inside its folder only', () => {
     );
 });
 
-test('a folder below another is told from one with a longer name', () => {
+test('a folder below another is distinguished from one with a longer name', () => {
   expect(isBelow('/runs/a', ['/runs'])).toBe(true);
   expect(isBelow('/runs', ['/runs'])).toBe(true);
   expect(isBelow('/runs-of-others', ['/runs'])).toBe(false);

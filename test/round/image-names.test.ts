@@ -31,7 +31,7 @@ import { tinyContext, writeTinyRun } from './tiny-run.ts';
 
 const namings = {
   'COCO 2014': (split: string, id: number) => `COCO_${split}2014_${imageName(id)}`,
-  // Only the annotations can tell; a split without any has COCO 2014's names.
+  // Only the annotations name the file of an id; a split without any has COCO 2014's names.
   'names of its own': (split: string, id: number) =>
     split === 'train' ? `photo ${id} of the pool.jpg` : `COCO_${split}2014_${imageName(id)}`,
 };

@@ -99,7 +99,7 @@ describe('the streams of the command line', () => {
     expect(received()).toBe(`${own}xyxyxyxyhalf of one ]52;c;eA==`);
   });
 
-  test('an error about a file with such a name has none, and NO_COLOR has no color', async () => {
+  test('an error about a file with such a name has none', async () => {
     const folder = await temporaryFolder();
     const file = join(folder, `a${attacks['OSC 52, ended by BEL']}b.yaml`);
     await writeFile(file, 'model: { path: x }\nrun: "\u001b[2Jx"\n');

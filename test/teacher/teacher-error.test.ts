@@ -58,7 +58,7 @@ describe('an error of the client', () => {
 describe('an error in a batch', () => {
   const error = (code: string | undefined, message: string) => ({ error: { code, message } });
 
-  test('is told apart by its code or its words, as one of a request by itself', () => {
+  test('is recognized by its code or its words, like that of a single request', () => {
     expect(isTooLong(errorOfStatus(400, error('context_length_exceeded', 'No')))).toBe(true);
     expect(isTooLong(errorOfStatus(400, error(undefined, "This model's maximum context length is 1024 tokens")))).toBe(
       true,

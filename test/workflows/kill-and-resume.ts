@@ -29,7 +29,7 @@ export interface KilledRunInput {
   kills?: { trainerAfterStep: number; workerAfterStep: number };
 }
 
-/** Starts the run, kills what `kill` names, starts a worker again, and returns the run's result. */
+/** Starts the run, kills the processes that `kills` names, starts a worker again, and returns the run's result. */
 export async function runWithKills(input: KilledRunInput): Promise<DataEngineResult> {
   const { environment, configFile, run, cpuQueue, gpuQueue, kills } = input;
   const { client } = environment.temporal;

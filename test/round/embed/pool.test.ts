@@ -37,7 +37,7 @@ test('images without boxes or captions are in the pool where sampling.pool is al
   expect((await whatIsEmbedded({ config: all })).cached).not.toBe((await whatIsEmbedded({ config: described })).cached);
 });
 
-test('the teacher is told of no box, and of no caption, where there is none', async () => {
+test('a prompt has no boxes, or no captions, where an image has none', async () => {
   const { all } = await setUp();
   const images = await withPool(all, (coco) => coco.read([1, 2]));
   const template = await readPromptTemplate('configs/prompts/generate-v1.md');

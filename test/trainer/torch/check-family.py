@@ -93,8 +93,8 @@ class Reference:
         self.module = AutoModelForImageTextToText.from_pretrained(directory, dtype=torch.float32).eval()
 
     def loss(self, answer, image):
-        told, labels = self._inputs(answer, image)
-        logits = self.module(**told).logits[0, :-1]
+        inputs, labels = self._inputs(answer, image)
+        logits = self.module(**inputs).logits[0, :-1]
         return torch.nn.functional.cross_entropy(logits, labels[0, 1:]).item()
 
     def written(self, image, ends):
@@ -115,20 +115,20 @@ class Reference:
         asked = self.processor(text=[prompt], **settings)
         if answer is None:
             return asked, None
-        told = self.processor(text=[prompt + answer], **settings)
-        labels = told["input_ids"].clone()
+        inputs = self.processor(text=[prompt + answer], **settings)
+        labels = inputs["input_ids"].clone()
         labels[:, : asked["input_ids"].shape[1]] = -100
-        return told, labels
+        return inputs, labels
 
     def _with_suffix(self, prompt, answer, images):
         """Its processor knows which is which, and makes the labels; it ends every answer with its end token."""
         end = self.processor.tokenizer.eos_token
         given = {} if answer is None else {"suffix": [answer.removesuffix(end)]}
-        told = self.processor(text=[prompt], images=images, return_tensors="pt", add_special_tokens=False, **given)
-        labels = told.pop("labels")
+        inputs = self.processor(text=[prompt], images=images, return_tensors="pt", add_special_tokens=False, **given)
+        labels = inputs.pop("labels")
         if answer is not None and not answer.endswith(end):
             labels[:, -1] = -100
-        return told, labels
+        return inputs, labels
 
 
 if __name__ == "__main__":

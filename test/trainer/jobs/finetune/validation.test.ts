@@ -149,15 +149,15 @@ test('killed after the best state, it has it still: each checkpoint holds it', a
 function stoppingInValidation(count: number): ReturnType<typeof recordingReporter> {
   const abort = new AbortController();
   const reporter = recordingReporter();
-  let begun = 0;
+  let started = 0;
   return {
     ...reporter,
     signal: abort.signal,
     progress(progress) {
       reporter.progress(progress);
       if (progress.phase !== 'validation' || progress.step !== 1) return;
-      begun += 1;
-      if (begun === count) abort.abort(new Error('asked to stop'));
+      started += 1;
+      if (started === count) abort.abort(new Error('asked to stop'));
     },
   };
 }

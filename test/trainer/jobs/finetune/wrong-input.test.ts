@@ -29,7 +29,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-test('engine_prompt_longer_than_160_tokens.json: it is cut, and training goes on with nothing learned of it', async () => {
+test('engine_prompt_longer_than_160_tokens.json: it is cut, and training continues with nothing learned of it', async () => {
   const output = await temporaryFolder();
   const samples = path.join(output, 'samples.jsonl');
   const order = path.join(output, 'order.json');
