@@ -7,10 +7,10 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { promisify } from 'node:util';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { formatRounds } from '../../cli/rounds-table.ts';
 import { formatScores } from '../../cli/scores-table.ts';
-import { textTable } from '../../cli/text-table.ts';
+import { textTable, usesColor } from '../../cli/text-table.ts';
 import { projectFile } from '../../src/core/files.ts';
 import { guardTerminal, printable, printableTexts } from '../../src/core/printable.ts';
 import { describeRounds, describeStanding, describeSteps } from '../../workflows/details.ts';
@@ -116,15 +116,12 @@ describe('the streams of the command line', () => {
   });
 });
 
-test('bugs/16-small: a table has no color with NO_COLOR, or where no terminal reads it', async () => {
-  const { usesColor } = await import('../../cli/text-table.ts');
+test('bugs/16-small: a table has no color with NO_COLOR, or where no terminal reads it', () => {
   expect(usesColor({ isTTY: false })).toBe(false);
-  const before = process.env.NO_COLOR;
-  process.env.NO_COLOR = '1';
+  vi.stubEnv('NO_COLOR', '1');
+  onTestFinished(() => void vi.unstubAllEnvs());
   expect(usesColor({ isTTY: true })).toBe(false);
   expect(textTable(['a'], [['b']])).not.toMatch(orders);
-  if (before === undefined) delete process.env.NO_COLOR;
-  else process.env.NO_COLOR = before;
 });
 
 describe('Markdown', () => {
