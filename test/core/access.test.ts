@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   mayReceiveSecret,
   requireConfigAccess,
@@ -31,6 +31,8 @@ beforeAll(async () => {
     stores: ['s3://runs/team'],
   };
 });
+
+afterAll(() => rm(folder, { recursive: true, force: true }));
 
 describe("a config of a workflow's input", () => {
   test("lies in one of the worker's folders", async () => {
