@@ -1,8 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, test, vi } from 'vitest';
-import { createProgram } from '../../cli/program.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { readJsonLines } from '../../src/core/read-json.ts';
 import { type AokvqaQuestion, readAokvqa } from '../../src/datasets/aokvqa.ts';
 import { readAokvqaPredictions } from '../../src/evaluation/aokvqa-predictions.ts';
@@ -12,6 +11,7 @@ import { maximumDifference } from '../helpers/jobs.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { type TinyQuestions, writeTinyModel, writeTinyQuestions } from '../helpers/tiny-model.ts';
 import { torchIsSetUp } from '../trainer/torch/torch-jobs.ts';
+import { printedBy } from './in-this-process.ts';
 
 describe('dataengine evaluate --benchmark', { timeout: 120_000 }, () => {
   let model: string;
@@ -27,15 +27,7 @@ describe('dataengine evaluate --benchmark', { timeout: 120_000 }, () => {
 
   async function evaluate(...options: string[]) {
     const output = join(await temporaryFolder(), 'scores');
-    const write = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
-    const program = createProgram(new AbortController().signal);
-    const files = ['--model', model, '--output', output];
-    try {
-      await program.parseAsync(['evaluate', ...files, ...options], { from: 'user' });
-      return { output, printed: write.mock.calls.map(([text]) => text).join('') };
-    } finally {
-      write.mockRestore();
-    }
+    return { output, printed: await printedBy('evaluate', '--model', model, '--output', output, ...options) };
   }
   const aokvqa = () => ['--benchmark', 'aokvqa', '--file', tiny.file, '--images', tiny.images];
   const answersIn = (output: string) => readJsonLines(join(output, 'ranking', 'losses.jsonl'), evaluationAnswerSchema);

@@ -1,8 +1,7 @@
 import { access, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, test, vi } from 'vitest';
-import { createProgram } from '../../cli/program.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { readScores } from '../../src/evaluation/evaluation-files.ts';
 import { readAdapter } from '../../src/model/files/adapter.ts';
 import { readModelDirectory } from '../../src/model/files/model-directory.ts';
@@ -12,16 +11,7 @@ import { maximumDifference } from '../helpers/jobs.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { writeTinyModel, writeTinyQuestions } from '../helpers/tiny-model.ts';
 import { torchIsSetUp } from '../trainer/torch/torch-jobs.ts';
-
-async function dataengine(...input: string[]): Promise<string> {
-  const write = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
-  try {
-    await createProgram(new AbortController().signal).parseAsync(input, { from: 'user' });
-    return write.mock.calls.map(([text]) => text).join('');
-  } finally {
-    write.mockRestore();
-  }
-}
+import { printedBy } from './in-this-process.ts';
 
 describe('a published LoRA checkpoint, without a run', { timeout: 240_000 }, () => {
   let folder: string;
@@ -43,7 +33,7 @@ describe('a published LoRA checkpoint, without a run', { timeout: 240_000 }, () 
     });
     await writeSafetensors(checkpoint, tensors);
     adapter = join(folder, 'adapter');
-    const printed = await dataengine('model', 'import-lora', '--ckpt', checkpoint, '--output', adapter);
+    const printed = await printedBy('model', 'import-lora', '--ckpt', checkpoint, '--output', adapter);
     expect(printed).toBe(`${adapter}: 2 layers, rank 2, alpha 4\n`);
     return () => rm(folder, { recursive: true, force: true });
   });
@@ -52,7 +42,7 @@ describe('a published LoRA checkpoint, without a run', { timeout: 240_000 }, () 
   test.each(trainers)('is imported, merged and evaluated: %s', async (trainer) => {
     const output = join(await temporaryFolder(), 'merged');
     const options = ['--base', base, '--adapter', adapter, '--output', output, '--trainer', trainer];
-    expect(await dataengine('merge', ...options)).toMatch(/merged: logits within \d\.\de-\d+ of base \+ adapter\n$/);
+    expect(await printedBy('merge', ...options)).toMatch(/merged: logits within \d\.\de-\d+ of base \+ adapter\n$/);
     const [before, after] = [await readModelDirectory(base), await readModelDirectory(output)];
     const { tensors } = await readAdapter(adapter);
     for (const name of before.names()) {
@@ -69,12 +59,12 @@ describe('a published LoRA checkpoint, without a run', { timeout: 240_000 }, () 
     const { file, images } = await writeTinyQuestions(join(await temporaryFolder(), 'data'), 4);
     const scores = join(await temporaryFolder(), 'scores');
     const set = ['--benchmark', 'aokvqa', '--file', file, '--images', images, '--answers', 'ranked'];
-    await dataengine('evaluate', ...set, '--model', output, '--output', scores);
+    await printedBy('evaluate', ...set, '--model', output, '--output', scores);
     expect((await readScores(scores)).questions).toBe(4);
   });
 
   test('an output that holds something is left alone, and what is missing is named', async () => {
-    const merge = (...options: string[]) => dataengine('merge', ...options);
+    const merge = (...options: string[]) => printedBy('merge', ...options);
     const pair = ['--base', base, '--adapter', adapter];
     await expect(merge(...pair, '--output', base)).rejects.toThrow(/is not empty/);
     await expect(merge(...pair)).rejects.toThrow(/command line: --output: is missing/);
@@ -86,7 +76,7 @@ describe('a published LoRA checkpoint, without a run', { timeout: 240_000 }, () 
     const wider = join(folder, 'wider');
     await writeTinyModel(wider, { hidden: 64 });
     const output = join(folder, 'never');
-    const merging = dataengine('merge', '--base', wider, '--adapter', adapter, '--output', output);
+    const merging = printedBy('merge', '--base', wider, '--adapter', adapter, '--output', output);
     await expect(merging).rejects.toThrow(/adapts a weight of \[32, 32\], the model's is \[64, 64\]/);
     await expect(access(output)).rejects.toThrow();
   });

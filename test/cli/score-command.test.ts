@@ -1,24 +1,17 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test, vi } from 'vitest';
-import { createProgram } from '../../cli/program.ts';
+import { expect, test } from 'vitest';
 import { question } from '../evaluation/questions.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
+import { printedBy } from './in-this-process.ts';
 
 async function score(predictions: object, ...options: string[]): Promise<string> {
   const folder = await temporaryFolder();
   const questions = ['a', 'b'].map((question_id) => question({ question_id }));
   await writeFile(join(folder, 'questions.json'), JSON.stringify(questions));
   await writeFile(join(folder, 'predictions.json'), JSON.stringify(predictions));
-  const write = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
-  try {
-    const program = createProgram(new AbortController().signal);
-    const files = [join(folder, 'predictions.json'), '--questions', join(folder, 'questions.json')];
-    await program.parseAsync(['score', ...files, ...options], { from: 'user' });
-    return write.mock.calls.map(([text]) => text).join('');
-  } finally {
-    write.mockRestore();
-  }
+  const files = [join(folder, 'predictions.json'), '--questions', join(folder, 'questions.json')];
+  return printedBy('score', ...files, ...options);
 }
 
 const predictions = { a: { multiple_choice: 'baseball' }, elsewhere: { multiple_choice: 'cricket' } };
