@@ -8,18 +8,19 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createCpuActivities } from '../../activities/cpu.ts';
 import { createGpuActivities } from '../../activities/gpu.ts';
 import { runningWith } from '../../bench/support/processes.ts';
-import { loadWorkerSettings } from '../../src/core/worker-settings.ts';
 import { typescriptTrainer } from '../../src/trainer/supervisor/trainer-command.ts';
-import { extensions } from '../../workers/extensions.ts';
 import type { DataEngineResult } from '../../workflows/messages.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { pretendTrainerEntry, writeTinyRun } from '../round/tiny-run.ts';
-import { createWorker, startEnvironment, type WorkflowTestEnvironment } from '../workflows/environment.ts';
+import {
+  createWorker,
+  dependencies,
+  startEnvironment,
+  type WorkflowTestEnvironment,
+} from '../workflows/environment.ts';
 import { lossCurve } from '../workflows/kill-and-resume.ts';
 import { until } from '../workflows/until.ts';
 import { dataengine } from './in-this-process.ts';
-
-const settings = await loadWorkerSettings();
 
 let environment: WorkflowTestEnvironment;
 
@@ -41,8 +42,8 @@ test('pause --now stops the trainer with its checkpoints kept, and the run resum
     ...typescriptTrainer(pretendTrainerEntry),
     environment: { DATAENGINE_PRETEND_STEP_MILLISECONDS: '60' },
   };
-  const cpuWorker = await createWorker(environment, 'now-cpu', createCpuActivities({ extensions, settings }));
-  const gpuWorker = await createWorker(environment, 'now-gpu', createGpuActivities({ extensions, settings, trainer }));
+  const cpuWorker = await createWorker(environment, 'now-cpu', createCpuActivities(dependencies));
+  const gpuWorker = await createWorker(environment, 'now-gpu', createGpuActivities({ ...dependencies, trainer }));
   const steer = (...input: string[]) => dataengine(environment.temporal.address, ...input);
   const directory = join(folder, 'runs', 'now', 'round-0', 'finetune');
   const steps = async () =>

@@ -8,23 +8,18 @@ import { delimiter, join } from 'node:path';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { createCpuActivities } from '../../activities/cpu.ts';
 import { createGpuActivities } from '../../activities/gpu.ts';
-import { createTeacherActivities } from '../../activities/teacher.ts';
 import { freePorts } from '../../demo/command/child-process.ts';
 import { temporalExecutable } from '../../demo/command/temporal-server.ts';
-import { loadWorkerSettings } from '../../src/core/worker-settings.ts';
 import { typescriptTrainer } from '../../src/trainer/supervisor/trainer-command.ts';
-import { extensions } from '../../workers/extensions.ts';
 import { watchGpuMemory } from '../../workers/gpu-memory.ts';
 import { serveHealth } from '../../workers/health.ts';
 import { installTelemetry, logLine, openTraces } from '../../workers/telemetry.ts';
 import { workflowsPath } from '../../workers/worker-flags.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { pretendTrainerEntry, writeTinyRun } from '../round/tiny-run.ts';
+import { cpuAndTeacherActivities, dependencies } from '../workflows/environment.ts';
 import { until } from '../workflows/until.ts';
-
-const settings = await loadWorkerSettings();
 
 test('metrics, health and traces of a run', async () => {
   const received: string[] = [];
@@ -59,9 +54,8 @@ test('metrics, health and traces of a run', async () => {
     taskQueue: 'telemetry',
     workflowsPath,
     activities: {
-      ...createCpuActivities({ extensions, settings }),
-      ...createTeacherActivities({ extensions, settings }),
-      ...createGpuActivities({ extensions, settings, trainer: typescriptTrainer(pretendTrainerEntry) }),
+      ...cpuAndTeacherActivities(),
+      ...createGpuActivities({ ...dependencies, trainer: typescriptTrainer(pretendTrainerEntry) }),
     },
     plugins: traces && [traces.plugin],
   });

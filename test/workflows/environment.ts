@@ -16,7 +16,8 @@ import type { TrainerCommand } from '../../src/trainer/supervisor/trainer-comman
 import { extensions } from '../../workers/extensions.ts';
 import { workflowsPath } from '../../workers/worker-flags.ts';
 
-const settings = await loadWorkerSettings();
+/** What activities of the tests' workers depend on. */
+export const dependencies = { extensions, settings: await loadWorkerSettings() };
 
 /** A real Temporal server for a test file, and the workflows bundled once. */
 export interface WorkflowTestEnvironment {
@@ -40,8 +41,8 @@ export async function startEnvironment(extraArgs: string[] = []): Promise<Workfl
 
 /** The activities of CPU workers and of the teacher's queue, for tests where one worker has them all. */
 export const cpuAndTeacherActivities = () => ({
-  ...createCpuActivities({ extensions, settings }),
-  ...createTeacherActivities({ extensions, settings }),
+  ...createCpuActivities(dependencies),
+  ...createTeacherActivities(dependencies),
 });
 
 /** Runs the work while a worker for each queue of a config without `temporal.taskQueues` is up. */
@@ -50,17 +51,9 @@ export async function withWorkers<R>(
   trainer: TrainerCommand,
   work: () => Promise<R>,
 ): Promise<R> {
-  const cpu = await createWorker(environment, 'data-engine', createCpuActivities({ extensions, settings }));
-  const teacher = await createWorker(
-    environment,
-    'data-engine-teacher',
-    createTeacherActivities({ extensions, settings }),
-  );
-  const gpu = await createWorker(
-    environment,
-    'data-engine-gpu',
-    createGpuActivities({ extensions, settings, trainer }),
-  );
+  const cpu = await createWorker(environment, 'data-engine', createCpuActivities(dependencies));
+  const teacher = await createWorker(environment, 'data-engine-teacher', createTeacherActivities(dependencies));
+  const gpu = await createWorker(environment, 'data-engine-gpu', createGpuActivities({ ...dependencies, trainer }));
   return cpu.runUntil(teacher.runUntil(gpu.runUntil(work())));
 }
 

@@ -9,11 +9,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createCpuActivities } from '../../activities/cpu.ts';
 import { createGpuActivities } from '../../activities/gpu.ts';
 import { createTeacherActivities } from '../../activities/teacher.ts';
-import { loadWorkerSettings } from '../../src/core/worker-settings.ts';
-import { extensions } from '../../workers/extensions.ts';
-import { createWorker, startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
+import { createWorker, dependencies, startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
 
-const settings = await loadWorkerSettings();
 let environment: WorkflowTestEnvironment;
 
 beforeAll(async () => {
@@ -99,7 +96,6 @@ describe('a workflow ends at once with a sentence when its input is', () => {
 });
 
 describe('an activity refuses an input that', () => {
-  const dependencies = { extensions, settings };
   const activities: Record<string, (input: never) => Promise<unknown>> = {
     ...createCpuActivities(dependencies),
     ...createGpuActivities(dependencies),

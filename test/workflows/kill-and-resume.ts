@@ -6,13 +6,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createCpuActivities } from '../../activities/cpu.ts';
-import { loadWorkerSettings } from '../../src/core/worker-settings.ts';
-import { extensions } from '../../workers/extensions.ts';
 import type { DataEngineResult } from '../../workflows/messages.ts';
-import { createWorker, type WorkflowTestEnvironment } from './environment.ts';
+import { createWorker, dependencies, type WorkflowTestEnvironment } from './environment.ts';
 import { startGpuWorker } from './gpu-worker-process.ts';
-
-const settings = await loadWorkerSettings();
 
 export interface KilledRunInput {
   environment: WorkflowTestEnvironment;
@@ -41,7 +37,7 @@ export async function runWithKills(input: KilledRunInput): Promise<DataEngineRes
       trainerEntry: input.trainerEntry,
       environment: input.trainerEnvironment,
     });
-  const cpuWorker = await createWorker(environment, cpuQueue, createCpuActivities({ extensions, settings }));
+  const cpuWorker = await createWorker(environment, cpuQueue, createCpuActivities(dependencies));
   let gpuWorker = await startWorker();
   try {
     return await cpuWorker.runUntil(async () => {

@@ -9,18 +9,14 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createCpuActivities } from '../../activities/cpu.ts';
 import { createGpuActivities } from '../../activities/gpu.ts';
 import { runningWith } from '../../bench/support/processes.ts';
-import { loadWorkerSettings } from '../../src/core/worker-settings.ts';
 import { finetune } from '../../src/round/finetune/finetune.ts';
 import { defaultTrainerEntry } from '../../src/trainer/supervisor/trainer-command.ts';
-import { extensions } from '../../workers/extensions.ts';
 import { maximumDifference } from '../helpers/jobs.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { writeTinyModel } from '../helpers/tiny-model.ts';
 import { tinyContext, writeTinyRun } from '../round/tiny-run.ts';
-import { createWorker, startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
+import { createWorker, dependencies, startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
 import { lossCurve, runWithKills } from './kill-and-resume.ts';
-
-const settings = await loadWorkerSettings();
 
 let environment: WorkflowTestEnvironment;
 
@@ -79,8 +75,8 @@ test('after kill -9 of the trainer, then of the GPU worker, the run ends with th
 
 test('cancelling during finetune leaves a checkpoint and no process', async () => {
   const { folder, configFile } = await tinyRun({ cpu: 'cancel-real-cpu', gpu: 'cancel-real-gpu' }, 20_000);
-  const cpuWorker = await createWorker(environment, 'cancel-real-cpu', createCpuActivities({ extensions, settings }));
-  const gpuWorker = await createWorker(environment, 'cancel-real-gpu', createGpuActivities({ extensions, settings }));
+  const cpuWorker = await createWorker(environment, 'cancel-real-cpu', createCpuActivities(dependencies));
+  const gpuWorker = await createWorker(environment, 'cancel-real-gpu', createGpuActivities(dependencies));
   const directory = join(folder, 'runs', 'cancelled', 'round-0', 'finetune');
   const work = async () => {
     const handle = await environment.temporal.client.workflow.start('dataEngine', {
@@ -106,8 +102,8 @@ test('a worker that is to stop has its trainer write a checkpoint first, and the
   const finetuneFolder = join(folder, 'runs', 'ending', 'round-0', 'finetune');
   const steps = async () =>
     (await readFile(join(finetuneFolder, 'loss.jsonl'), 'utf8').catch(() => '')).split('\n').length - 1;
-  const cpuWorker = await createWorker(environment, 'ending-real-cpu', createCpuActivities({ extensions, settings }));
-  const first = await createWorker(environment, 'ending-real-gpu', createGpuActivities({ extensions, settings }));
+  const cpuWorker = await createWorker(environment, 'ending-real-cpu', createCpuActivities(dependencies));
+  const first = await createWorker(environment, 'ending-real-gpu', createGpuActivities(dependencies));
 
   await cpuWorker.runUntil(async () => {
     const handle = await environment.temporal.client.workflow.start('dataEngine', {
@@ -124,7 +120,7 @@ test('a worker that is to stop has its trainer write a checkpoint first, and the
     expect(stoppedAt).toBeLessThan(600);
     const log = await readFile(join(finetuneFolder, 'trainer.log'), 'utf8');
     expect(log).not.toContain('resumed');
-    const second = await createWorker(environment, 'ending-real-gpu', createGpuActivities({ extensions, settings }));
+    const second = await createWorker(environment, 'ending-real-gpu', createGpuActivities(dependencies));
     await second.runUntil(handle.result());
     expect(await readFile(join(finetuneFolder, 'trainer.log'), 'utf8')).toContain(`resumed at step ${stoppedAt}`);
   });

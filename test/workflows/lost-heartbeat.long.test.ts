@@ -8,18 +8,14 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { createCpuActivities } from '../../activities/cpu.ts';
 import { runningWith } from '../../bench/support/processes.ts';
 import { readManifest } from '../../src/core/manifest.ts';
-import { loadWorkerSettings } from '../../src/core/worker-settings.ts';
 import { processStartTime } from '../../src/trainer/supervisor/process-identity.ts';
-import { extensions } from '../../workers/extensions.ts';
 import type { DataEngineResult } from '../../workflows/messages.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { pretendTrainerEntry, writeTinyRun } from '../round/tiny-run.ts';
-import { createWorker, startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
+import { createWorker, dependencies, startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
 import { startGpuWorker } from './gpu-worker-process.ts';
 import { finetuneDirectory, lossCurve, runWithKills, trainerAfterStep } from './kill-and-resume.ts';
 import { until } from './until.ts';
-
-const settings = await loadWorkerSettings();
 
 let environment: WorkflowTestEnvironment;
 
@@ -50,7 +46,7 @@ test('another worker takes over; the first one, when it returns, neither commits
     onTestFinished(() => worker.stop(5));
     return worker;
   };
-  const cpuWorker = await createWorker(environment, queues.cpu, createCpuActivities({ extensions, settings }));
+  const cpuWorker = await createWorker(environment, queues.cpu, createCpuActivities(dependencies));
   const result = await cpuWorker.runUntil(async () => {
     const lost = await startWorker();
     const handle = await environment.temporal.client.workflow.start('dataEngine', {

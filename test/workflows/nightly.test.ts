@@ -11,17 +11,13 @@ import { readRoundRecords, writeRoundRecord } from '../../activities/round-recor
 import { fakeActivities } from '../../bench/support/fake-activities.ts';
 import { scheduleOptions } from '../../cli/schedule-commands.ts';
 import { temporalExecutable } from '../../demo/command/temporal-server.ts';
-import { loadWorkerSettings } from '../../src/core/worker-settings.ts';
-import { extensions } from '../../workers/extensions.ts';
 import { knowsSearchAttributes, registerSearchAttributes } from '../../workers/search-attributes.ts';
 import type { DataEngineResult } from '../../workflows/messages.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { writeTinyRun } from '../round/tiny-run.ts';
-import { createWorker, startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
+import { createWorker, dependencies, startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
 import { planOn } from './histories/scenarios.ts';
 import { until } from './until.ts';
-
-const settings = await loadWorkerSettings();
 
 const run = promisify(execFile);
 let environment: WorkflowTestEnvironment;
@@ -40,8 +36,7 @@ function nightlyActivities(queue: string, searchAttributes = false) {
     calls,
     activities: {
       ...activities,
-      prepareRun: (input: Parameters<typeof prepareRun>[0]) =>
-        prepareRun(input, { searchAttributes, extensions, settings }),
+      prepareRun: (input: Parameters<typeof prepareRun>[0]) => prepareRun(input, { searchAttributes, ...dependencies }),
       recordRound: ({ runDirectory, summary }: Parameters<typeof activities.recordRound>[0]) =>
         writeRoundRecord({ root: runDirectory }, summary),
     },
@@ -106,7 +101,7 @@ test('the plain temporal command creates such a schedule too', async () => {
   expect((await handle.describe()).policies).toMatchObject({ overlap: 'SKIP', pauseOnFailure: true });
   await handle.delete();
   const scheduled = { config, workflowId: 'plain-2026-01-01T02:00:00Z', scheduledBy: 'plain' };
-  const prepared = await new MockActivityEnvironment().run(() => prepareRun(scheduled, { extensions, settings }));
+  const prepared = await new MockActivityEnvironment().run(() => prepareRun(scheduled, dependencies));
   expect(prepared).toMatchObject({ run: 'plain', rounds: 1, earlier: [] });
 });
 
