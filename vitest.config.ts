@@ -7,7 +7,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     exclude: longTests,
-    globalSetup: 'test/worker-settings.ts',
+    globalSetup: 'test/helpers/worker-settings.ts',
     pool: 'forks',
     maxWorkers: 2,
     // Some tests start a Temporal server or train a small model, on machines of two cores.
