@@ -2,7 +2,8 @@
  * A MiniGPT-4 with random weights, small enough to train in a second, and a little of the demo domain for it.
  */
 
-import { cp, mkdir, readFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { drawImages, type SceneImage, writeImages } from '../../demo/scenes/images.ts';
 import { type QuestionRecord, skewedQuestions } from '../../demo/scenes/question-sets.ts';
@@ -217,6 +218,20 @@ export async function writeTinyMixture(folder: string, count: number): Promise<T
     samplesFile,
     orderFile: path.join(folder, 'order.json'),
   };
+}
+
+/**
+ * Makes a folder with a tiny MiniGPT-4 and a mixture to train it on. The caller removes the folder.
+ *
+ * @param count as of `writeTinyMixture`
+ */
+export async function makeTinyTraining(
+  count: number,
+): Promise<{ folder: string; model: string; mixture: TinyMixture }> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'dataengine-'));
+  const model = path.join(folder, 'model');
+  await writeTinyModel(model);
+  return { folder, model, mixture: await writeTinyMixture(path.join(folder, 'mixture'), count) };
 }
 
 /** Copies a model directory, with the fields of one of its JSON files changed. */

@@ -1,8 +1,7 @@
 /** The trainer process itself, spoken to over its protocol. */
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { access, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { access, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
@@ -13,7 +12,7 @@ import { runTrainer } from '../../src/trainer/supervisor/run-trainer.ts';
 import { typescriptTrainer } from '../../src/trainer/supervisor/trainer-command.ts';
 import { lossesIn, maximumDifference, tinyFinetune } from '../helpers/jobs.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
-import { type TinyMixture, writeTinyMixture, writeTinyModel } from '../helpers/tiny-model.ts';
+import { makeTinyTraining, type TinyMixture, writeTinyMixture } from '../helpers/tiny-model.ts';
 
 const STEPS = 20;
 /** So many that no test can be too late to interrupt it. */
@@ -23,10 +22,7 @@ let model: string;
 let mixture: TinyMixture;
 
 beforeAll(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'trainer-'));
-  model = path.join(folder, 'model');
-  await writeTinyModel(model);
-  mixture = await writeTinyMixture(path.join(folder, 'mixture'), ENDLESS);
+  ({ folder, model, mixture } = await makeTinyTraining(ENDLESS));
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 

@@ -1,5 +1,4 @@
-import { cp, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readAdapter } from '../../../../src/model/files/adapter.ts';
@@ -8,7 +7,7 @@ import { learningRateAt } from '../../../../src/trainer/jobs/finetune/optimizer.
 import { lossesIn, maximumDifference, recordingReporter, tinyFinetune } from '../../../helpers/jobs.ts';
 import { temporaryFolder } from '../../../helpers/temporary-folder.ts';
 import { noTinyDisk, tinyDisk } from '../../../helpers/tiny-disk.ts';
-import { type TinyMixture, writeTinyMixture, writeTinyModel } from '../../../helpers/tiny-model.ts';
+import { makeTinyTraining, type TinyMixture, writeTinyModel } from '../../../helpers/tiny-model.ts';
 
 const STEPS = 20;
 let folder: string;
@@ -18,11 +17,8 @@ let uninterrupted: string;
 const reporter = recordingReporter();
 
 beforeAll(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'finetune-'));
-  model = path.join(folder, 'model');
+  ({ folder, model, mixture } = await makeTinyTraining(STEPS * 2));
   uninterrupted = path.join(folder, 'uninterrupted');
-  await writeTinyModel(model);
-  mixture = await writeTinyMixture(path.join(folder, 'mixture'), STEPS * 2);
   await finetune(tinyFinetune(model, mixture, uninterrupted), reporter);
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));

@@ -1,13 +1,12 @@
 /** What makes a large model fit one GPU must leave the training as it is. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { finetune } from '../../../../src/trainer/jobs/finetune/finetune.ts';
 import type { FinetuneJob } from '../../../../src/trainer/protocol.ts';
 import { lossesIn, maximumDifference, recordingReporter, tinyFinetune } from '../../../helpers/jobs.ts';
 import { temporaryFolder } from '../../../helpers/temporary-folder.ts';
-import { type TinyMixture, writeTinyMixture, writeTinyModel } from '../../../helpers/tiny-model.ts';
+import { makeTinyTraining, type TinyMixture } from '../../../helpers/tiny-model.ts';
 
 const STEPS = 8;
 let folder: string;
@@ -28,10 +27,7 @@ async function curve(changes: Partial<FinetuneJob>): Promise<number[]> {
 }
 
 beforeAll(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'less-memory-'));
-  model = path.join(folder, 'model');
-  await writeTinyModel(model);
-  mixture = await writeTinyMixture(path.join(folder, 'mixture'), STEPS * 4);
+  ({ folder, model, mixture } = await makeTinyTraining(STEPS * 4));
   const output = path.join(folder, 'plain');
   await finetune(job(output, {}), recordingReporter());
   plain = await lossesIn(output);

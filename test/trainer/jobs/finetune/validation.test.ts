@@ -1,5 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readJsonLines } from '../../../../src/core/read-json.ts';
@@ -18,7 +17,7 @@ import {
 } from '../../../../src/trainer/protocol.ts';
 import { lossesIn, maximumDifference, recordingReporter, tinyFinetune } from '../../../helpers/jobs.ts';
 import { temporaryFolder } from '../../../helpers/temporary-folder.ts';
-import { type TinyMixture, writeTinyMixture, writeTinyModel } from '../../../helpers/tiny-model.ts';
+import { makeTinyTraining, type TinyMixture } from '../../../helpers/tiny-model.ts';
 
 const STEPS = 12;
 let folder: string;
@@ -26,10 +25,7 @@ let model: string;
 let mixture: TinyMixture;
 
 beforeAll(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'validation-'));
-  model = path.join(folder, 'model');
-  await writeTinyModel(model);
-  mixture = await writeTinyMixture(path.join(folder, 'mixture'), STEPS * 2);
+  ({ folder, model, mixture } = await makeTinyTraining(STEPS * 2));
 });
 
 afterAll(() => rm(folder, { recursive: true, force: true }));

@@ -1,6 +1,5 @@
 /** Samples that are too long, and what a job refuses. */
-import { cp, mkdtemp, readdir, rm, truncate, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { writeJsonLines } from '../../../../src/core/write-file.ts';
@@ -10,7 +9,7 @@ import { type TrainRecord, trainingSample } from '../../../../src/datasets/train
 import { finetune } from '../../../../src/trainer/jobs/finetune/finetune.ts';
 import { lossesIn, recordingReporter, tinyFinetune } from '../../../helpers/jobs.ts';
 import { temporaryFolder } from '../../../helpers/temporary-folder.ts';
-import { type TinyMixture, writeTinyMixture, writeTinyModel } from '../../../helpers/tiny-model.ts';
+import { makeTinyTraining, type TinyMixture, writeTinyMixture } from '../../../helpers/tiny-model.ts';
 
 const STEPS = 20;
 const longPrompt = path.join(
@@ -22,10 +21,7 @@ let model: string;
 let mixture: TinyMixture;
 
 beforeAll(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'finetune-'));
-  model = path.join(folder, 'model');
-  await writeTinyModel(model);
-  mixture = await writeTinyMixture(path.join(folder, 'mixture'), STEPS * 2);
+  ({ folder, model, mixture } = await makeTinyTraining(STEPS * 2));
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 

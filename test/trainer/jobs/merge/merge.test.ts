@@ -1,5 +1,4 @@
-import { cp, mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, mkdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readAdapter } from '../../../../src/model/files/adapter.ts';
@@ -9,7 +8,7 @@ import { merge } from '../../../../src/trainer/jobs/merge/merge.ts';
 import type { JobOutcome, MergeJob } from '../../../../src/trainer/protocol.ts';
 import { maximumDifference, recordingReporter, tinyFinetune } from '../../../helpers/jobs.ts';
 import { temporaryFolder } from '../../../helpers/temporary-folder.ts';
-import { type TinyMixture, writeTinyMixture, writeTinyModel } from '../../../helpers/tiny-model.ts';
+import { makeTinyTraining, type TinyMixture, writeTinyModel } from '../../../helpers/tiny-model.ts';
 
 let folder: string;
 let mixture: TinyMixture;
@@ -17,11 +16,8 @@ let model: string;
 let adapter: string;
 
 beforeAll(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'merge-'));
-  model = path.join(folder, 'model');
+  ({ folder, model, mixture } = await makeTinyTraining(16));
   adapter = path.join(folder, 'adapter');
-  await writeTinyModel(model);
-  mixture = await writeTinyMixture(path.join(folder, 'mixture'), 16);
   await finetune(tinyFinetune(model, mixture, adapter, { steps: 8 }), recordingReporter());
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
