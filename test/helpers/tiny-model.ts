@@ -2,7 +2,7 @@
  * A MiniGPT-4 with random weights, small enough to train in a second, and a little of the demo domain for it.
  */
 
-import { cp, mkdir, mkdtemp, readFile } from 'node:fs/promises';
+import { mkdir, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { drawImages, type SceneImage, writeImages } from '../../demo/scenes/images.ts';
@@ -232,16 +232,4 @@ export async function makeTinyTraining(
   const model = path.join(folder, 'model');
   await writeTinyModel(model);
   return { folder, model, mixture: await writeTinyMixture(path.join(folder, 'mixture'), count) };
-}
-
-/** Copies a model directory, with the fields of one of its JSON files changed. */
-export async function copyWith(
-  model: string,
-  copy: string,
-  file: string,
-  change: (content: Record<string, unknown>) => Record<string, unknown>,
-): Promise<void> {
-  if (model !== copy) await cp(model, copy, { recursive: true });
-  const place = path.join(copy, file);
-  await writeJson(place, change(JSON.parse(await readFile(place, 'utf8')) as Record<string, unknown>));
 }

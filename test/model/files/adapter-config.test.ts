@@ -2,7 +2,6 @@
  * Every field of PEFT's `adapter_config.json`, changed one at a time, against what PEFT then makes of the adapter
  * (`test/fixtures/make-adapter-fields-fixture.py`).
  */
-import { cp, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -10,6 +9,7 @@ import { InputError } from '../../../src/core/input-error.ts';
 import { readJson } from '../../../src/core/read-json.ts';
 import { readAdapter } from '../../../src/model/files/adapter.ts';
 import { fieldsWithoutEffect } from '../../../src/model/files/adapter-config.ts';
+import { copyWith } from '../../helpers/copy-with.ts';
 import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 
 const fixtures = path.join(import.meta.dirname, '../../fixtures');
@@ -26,9 +26,8 @@ const recorded = await readJson(
 
 async function readChanged(change: Record<string, unknown>) {
   const directory = path.join(await temporaryFolder(), 'adapter');
-  await cp(path.join(fixtures, 'tiny-llava-adapter'), directory, { recursive: true });
-  const file = path.join(directory, 'adapter_config.json');
-  await writeFile(file, JSON.stringify({ ...JSON.parse(await readFile(file, 'utf8')), ...change }));
+  const adapter = path.join(fixtures, 'tiny-llava-adapter');
+  await copyWith(adapter, directory, 'adapter_config.json', (content) => ({ ...content, ...change }));
   return readAdapter(directory);
 }
 

@@ -1,9 +1,10 @@
-import { cp, readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { readAdapter, writeAdapter } from '../../../src/model/files/adapter.ts';
 import { openSafetensors, writeSafetensors } from '../../../src/model/files/safetensors.ts';
+import { copyWith } from '../../helpers/copy-with.ts';
 import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 
 const fixture = fileURLToPath(new URL('../../fixtures/tiny-blip2-adapter/', import.meta.url));
@@ -12,11 +13,8 @@ beforeEach(async () => {
   directory = path.join(await temporaryFolder(), 'adapter');
 });
 
-async function copyWith(changes: Record<string, unknown>): Promise<string> {
-  await cp(fixture, directory, { recursive: true });
-  const file = path.join(directory, 'adapter_config.json');
-  const settings = JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
-  await writeFile(file, JSON.stringify({ ...settings, ...changes }));
+async function changedAdapter(changes: Record<string, unknown>): Promise<string> {
+  await copyWith(fixture, directory, 'adapter_config.json', (settings) => ({ ...settings, ...changes }));
   return directory;
 }
 
@@ -64,15 +62,15 @@ describe('an adapter that is not plain LoRA', () => {
     ['modules_to_save', ['lm_head']],
     ['layer_replication', [[0, 1]]],
   ])('is refused by the name of the setting: %s', async (setting, value) => {
-    await expect(readAdapter(await copyWith({ [setting]: value }))).rejects.toMatchObject({
+    await expect(readAdapter(await changedAdapter({ [setting]: value }))).rejects.toMatchObject({
       name: 'InputError',
       field: setting,
     });
   });
 
   it('reports that a setting is not supported', async () => {
-    await expect(readAdapter(await copyWith({ use_dora: true }))).rejects.toThrow('use_dora: is not supported');
-    await expect(readAdapter(await copyWith({ bias: 'all' }))).rejects.toThrow('bias: is not supported');
+    await expect(readAdapter(await changedAdapter({ use_dora: true }))).rejects.toThrow('use_dora: is not supported');
+    await expect(readAdapter(await changedAdapter({ bias: 'all' }))).rejects.toThrow('bias: is not supported');
   });
 });
 
@@ -83,7 +81,7 @@ describe('a damaged adapter', () => {
       shape,
       data: new Float32Array(shape.reduce((a, b) => a * b)),
     });
-    const file = path.join(await copyWith({}), 'adapter_model.safetensors');
+    const file = path.join(await changedAdapter({}), 'adapter_model.safetensors');
     const [A, B] = ['base_model.model.x.q_proj.lora_A.weight', 'base_model.model.x.q_proj.lora_B.weight'] as const;
 
     await writeSafetensors(file, [tensor(A, [4, 8])]);

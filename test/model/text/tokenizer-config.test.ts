@@ -9,6 +9,7 @@ import { describe, expect, test } from 'vitest';
 import { InputError } from '../../../src/core/input-error.ts';
 import { loadTokenizer } from '../../../src/model/text/tokenizer.ts';
 import { tokenizerConfigFields } from '../../../src/model/text/tokenizer-config.ts';
+import { copyWith } from '../../helpers/copy-with.ts';
 import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 
 const fixture = path.join(import.meta.dirname, '../../fixtures/tokenizer-config');
@@ -73,9 +74,7 @@ test('the directory as it is gives what transformers gives', async () => {
 
 async function changed(file: string, change: Record<string, unknown>): Promise<string> {
   const directory = await temporaryFolder();
-  await cp(fixture, directory, { recursive: true });
-  const content = JSON.parse(readFileSync(path.join(fixture, file), 'utf8')) as Record<string, unknown>;
-  await writeFile(path.join(directory, file), JSON.stringify({ ...content, ...change }));
+  await copyWith(fixture, directory, file, (content) => ({ ...content, ...change }));
   return directory;
 }
 

@@ -5,9 +5,10 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { evaluate } from '../../../src/trainer/jobs/evaluate/evaluate.ts';
 import { finetune } from '../../../src/trainer/jobs/finetune/finetune.ts';
+import { copyWith } from '../../helpers/copy-with.ts';
 import { recordingReporter, tinyFinetune } from '../../helpers/jobs.ts';
 import { temporaryFolder } from '../../helpers/temporary-folder.ts';
-import { copyWith, type TinyMixture, writeTinyMixture, writeTinyModel } from '../../helpers/tiny-model.ts';
+import { type TinyMixture, writeTinyMixture, writeTinyModel } from '../../helpers/tiny-model.ts';
 
 describe.each(['minigpt4', 'llava'] as const)('%s', (family) => {
   let folder: string;
