@@ -3,19 +3,16 @@
  * gave the language model (`test/fixtures/make-reference-tokens.py`).
  */
 import { readFileSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { ANSWER_START, answerStem, listedQuestion } from '../../src/datasets/question-text.ts';
 import { miniGpt4PromptForm, miniGpt4ReferenceForm } from '../../src/model/families/minigpt4/prompt.ts';
 import { type PromptForm, questionTurn } from '../../src/model/families/prompt-form.ts';
-import { loadTokenizer } from '../../src/model/text/tokenizer.ts';
 import { type PromptSettings, rankedIds, trainingSequence } from '../../src/trainer/jobs/sequence.ts';
-import { temporaryFolder } from '../helpers/temporary-folder.ts';
+import { loadContent, styleNamed } from '../helpers/tokenizer-styles.ts';
 
-const fixture = (name: string) => path.join(import.meta.dirname, '../fixtures', name);
+const recording = path.join(import.meta.dirname, '../fixtures/reference-system/tokens.json');
 const ids = z.array(z.number());
 const seen = z.array(z.object({ ids, labels: ids }));
 const recordSchema = z.object({
@@ -26,18 +23,11 @@ const recordSchema = z.object({
 });
 type Recorded = z.output<typeof recordSchema>['tokenizers'][number];
 
-const record = recordSchema.parse(JSON.parse(readFileSync(fixture('reference-system/tokens.json'), 'utf8')));
+const record = recordSchema.parse(JSON.parse(readFileSync(recording, 'utf8')));
 
 /** An image's places are -1, as the recording has them. */
-async function settingsOf({ name: wanted, begin }: Recorded, form: PromptForm): Promise<PromptSettings> {
-  const styles = gunzipSync(readFileSync(fixture('tokenizer-styles.jsonl.gz')))
-    .toString('utf8')
-    .trimEnd()
-    .split('\n');
-  const style = styles.map((line) => JSON.parse(line)).find(({ name }) => name === wanted);
-  const directory = await temporaryFolder();
-  await writeFile(path.join(directory, 'tokenizer.json'), JSON.stringify(style.tokenizer));
-  const tokenizer = { ...(await loadTokenizer(directory)), tokenId: () => -1 };
+async function settingsOf({ name, begin }: Recorded, form: PromptForm): Promise<PromptSettings> {
+  const tokenizer = { ...(await loadContent(styleNamed(name).tokenizer)), tokenId: () => -1 };
   return { tokenizer, queries: record.queries, beginToken: begin, form };
 }
 
