@@ -36,7 +36,10 @@ export async function requireConfigAccess(access: Access, file: string): Promise
   }
 }
 
-/** @throws InputError unless the data root that a workflow's input names is in one of the worker's folders */
+/**
+ * @throws InputError unless a data root that a workflow's input names, or the config of a run in a store, is in one of the
+ *   worker's folders
+ */
 export async function requireDataAccess(access: Access, folder: string | undefined): Promise<void> {
   if (access === undefined || folder === undefined) return;
   await requireBelow(access, 'data', folder, 'the data root is in none of the folders of this worker');

@@ -46,7 +46,12 @@ const usualSecrets = [
 /** The file `worker.yaml`. Relative paths start in the worker's working directory. */
 export const workerSettingsSchema = z.strictObject({
   configs: z.array(folder).default(['configs']).describe("Folders with the configs that a workflow's input may name."),
-  data: z.array(folder).default(['data']).describe("Folders that `dataRoot` of a workflow's input may name."),
+  data: z
+    .array(folder)
+    .default(['data'])
+    .describe(
+      "Folders with the datasets: what `dataRoot` of a workflow's input may name, and `data.root` of a run in a store.",
+    ),
   runs: z
     .array(folder)
     .min(1)
