@@ -75,7 +75,8 @@ export async function runWithChaos(input: ChaosInput): Promise<ChaosRun> {
     ...input.trainerEnvironment,
     TEMPORAL_ADDRESS: address,
     TEMPORAL_NAMESPACE: 'default',
-    ...(await accessTo(folder)),
+    // The config that is extended, what that extends in turn, and their data.
+    ...(await accessTo(folder, [dirname(input.configFile), projectFile('.')])),
   };
   const node = (name: string, entry: string, ...rest: string[]): Supervised =>
     supervise({

@@ -7,13 +7,14 @@ import { bucket } from './s3-server.ts';
 /**
  * Lets a worker touch what lies in a folder, and the store of tests. Written into the folder as `worker.yaml`.
  *
+ * @param also further folders whose configs and data the worker may read
  * @returns the environment variable that the worker takes
  */
-export async function accessTo(folder: string): Promise<Record<string, string>> {
+export async function accessTo(folder: string, also: string[] = []): Promise<Record<string, string>> {
   const file = join(folder, 'worker.yaml');
   const settings: z.input<typeof workerSettingsSchema> = {
-    configs: [folder],
-    data: [folder],
+    configs: [folder, ...also],
+    data: [folder, ...also],
     runs: [join(folder, 'runs')],
     cache: join(folder, 'cache'),
     stores: [`s3://${bucket}`],

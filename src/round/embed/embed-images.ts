@@ -1,13 +1,13 @@
 /** Which images are embedded, and the job of the trainer that embeds them. */
 import { join } from 'node:path';
+import type { Config } from '../../config/schema.ts';
 import { hashValue } from '../../core/hash.ts';
 import type { Manifest } from '../../core/manifest.ts';
 import { hashInputFile } from '../../core/read-json.ts';
 import { writeJson } from '../../core/write-file.ts';
 import { readAokvqa } from '../../datasets/aokvqa.ts';
 import { imagesInPool } from '../../generation/sample-requests.ts';
-import { trainerVersion } from '../../trainer/protocol.ts';
-import { runTrainerStep } from '../../trainer/supervisor/trainer-step.ts';
+import { inputsOfTrainer, runTrainerStep } from '../../trainer/supervisor/trainer-step.ts';
 import { baseModelHash, hashModelFiles, isBuiltInFamily } from '../base-model.ts';
 import { poolAnnotations, poolFolder, type QuestionSet, questionSet, withPool } from '../dataset-paths.ts';
 import { outcomeOf, type StepContext } from '../step-context.ts';
@@ -26,15 +26,14 @@ export async function whatIsEmbedded({
   const questions = questionSet(config, 'validation') as QuestionSet;
   const clip = config.sampling.embeddings?.model;
   const inputs = {
-    // The step's inputs are the same whether the rows are computed, which adds this to them, or taken from the cache.
-    trainerVersion,
+    // The step's inputs are the same whether the rows are computed, which adds these to them, or taken from the cache.
+    ...inputsOfTrainer(config, await embeddingTrainer(config)),
     model: clip === undefined ? await baseModelHash(config) : hashValue(await hashModelFiles(clip)),
     instances: await hashInputFile(annotations.instances),
     captions: await hashInputFile(annotations.captions),
     questions: await hashInputFile(questions.file),
     limit: questions.limit,
     ...(config.sampling.pool === 'all' ? { pool: 'all' } : { maximumBoxes: config.sampling.maximumBoxes }),
-    exif: config.data.exif,
   };
   return { inputs, cached: join(config.cacheDirectory, 'embeddings', hashValue(inputs).slice(0, 32)) };
 }
@@ -84,7 +83,7 @@ export async function embedImages(
     directory,
     step,
     inputs,
-    trainer: clip !== undefined || (await isBuiltInFamily(config)) ? 'tensorflow' : config.trainer,
+    trainer: await embeddingTrainer(config),
     prepare: async () => {
       const { ids, images } = await listImages(context);
       await writeJson(join(directory, imageIdsFile), ids);
@@ -98,6 +97,11 @@ export async function embedImages(
     },
     finish: async ({ metrics }) => ({ outputs: [...embeddingFiles], metrics }),
   });
+}
+
+async function embeddingTrainer(config: Config): Promise<Config['trainer']> {
+  const isOurs = config.sampling.embeddings !== undefined || (await isBuiltInFamily(config));
+  return isOurs ? 'tensorflow' : config.trainer;
 }
 
 /** The outcome of a step that embedded images. */

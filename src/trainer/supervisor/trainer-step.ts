@@ -61,17 +61,26 @@ export async function runTrainerStep({
 }: TrainerStep): Promise<{ manifest: Manifest; skipped: boolean }> {
   // Before anything is removed from the folder: a trainer that outlived its worker may still write there.
   await killPreviousTrainer(directory);
-  const exif = context.config.data?.exif ?? 'apply';
-  const tokenBoundaries = context.config.model?.tokenBoundaries ?? 'separate';
+  const { exif } = inputsOfTrainer(context.config, trainer);
   return runStepOnce({
     directory,
     step,
-    inputs: { ...inputs, exif, tokenBoundaries, trainerVersion, ...(trainer === 'torchrun' && { trainer }) },
+    inputs: { ...inputs, ...inputsOfTrainer(context.config, trainer) },
     work: async () => {
       const outcome = await runJob(context, directory, { ...(await prepare()), exif }, trainer);
       return finish === undefined ? outcome : finish(outcome);
     },
   });
+}
+
+/** What the result of every job depends on, besides the job: a part of the inputs of each step that runs the trainer. */
+export function inputsOfTrainer(config: TrainerContext['config'], trainer: Config['trainer'] | undefined) {
+  return {
+    exif: config.data?.exif ?? 'apply',
+    tokenBoundaries: config.model?.tokenBoundaries ?? 'separate',
+    trainerVersion,
+    ...(trainer === 'torchrun' && { trainer }),
+  };
 }
 
 /** Runs the trainer on a job, whatever was done before. `directory` is for its log and what else it leaves. */
