@@ -1,4 +1,3 @@
-import { Context } from '@temporalio/activity';
 import { loadConfig } from '../src/config/load-config.ts';
 import { taskQueuesOf } from '../src/config/workflow-schemas.ts';
 import { hashValue } from '../src/core/hash.ts';
@@ -8,7 +7,7 @@ import { verifies } from '../src/round/verify/verify.ts';
 import { compactRounds } from '../workflows/details.ts';
 import type { DataEngineInput, RoundSummary, RunPlan } from '../workflows/inputs.ts';
 import { readRoundRecords } from './round-records.ts';
-import type { ActivityDependencies } from './run-step.ts';
+import type { TaskHost } from './run-step.ts';
 
 export type PrepareRunInput = Omit<DataEngineInput, 'state'> & {
   workflowId: string;
@@ -28,14 +27,14 @@ export interface PreparedRun extends RunPlan {
  */
 export async function prepareRun(
   input: PrepareRunInput,
-  { searchAttributes = false, extensions, settings: access }: ActivityDependencies,
+  { searchAttributes = false, extensions, settings: access, signal, onProgress }: TaskHost,
 ): Promise<PreparedRun> {
   const { config: file, dataRoot, run, seed, rounds, samplingStrategy, workflowId, scheduledBy } = input;
   const config = await loadConfig(file, { dataRoot, run, seed, rounds, samplingStrategy }, access);
   const name = config.run ?? runNameOf(scheduledBy ?? workflowId);
   // A schedule without a number of rounds adds one each time.
   const more = input.more ?? (scheduledBy !== undefined && rounds === undefined ? 1 : undefined);
-  const work = { signal: Context.current().cancellationSignal, onProgress: () => undefined, extensions, access };
+  const work = { signal, onProgress, extensions, access };
   const started = await withNewRun(config, name, work, async ({ run }) => ({
     directory: run.stored?.uri ?? run.root,
     earlier: more === undefined ? undefined : await readRoundRecords(run),

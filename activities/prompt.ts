@@ -1,24 +1,17 @@
 /**
  * The activities of Interactive Prompt Optimization: those of the CPU workers, and the requests to the teacher.
  */
-import { Context } from '@temporalio/activity';
-import { loadConfig } from '../src/config/load-config.ts';
-import { taskQueuesOf } from '../src/config/workflow-schemas.ts';
-import { withNewRun } from '../src/round/open-run.ts';
 import {
-  acceptIteration,
   iterationDiff,
   iterationPrompt,
   iterationSamples,
   makeIterationSamples,
-  preparePrompt,
   reviseIteration,
 } from '../src/round/prompt-optimization.ts';
 import type { PromptOptimizationInput } from '../workflows/inputs.ts';
 import type { AcceptedPrompt, PromptIteration, PromptPlan, SampleVerdict } from '../workflows/prompt-messages.ts';
-import { runNameOf } from './prepare-run.ts';
 import type { StepReference } from './references.ts';
-import { type ActivityDependencies, asActivity, runStep } from './run-step.ts';
+import { type ActivityDependencies, runStep } from './run-step.ts';
 
 /** On the queue of the CPU workers. */
 export interface PromptActivities {
@@ -39,23 +32,6 @@ export interface PromptRequests {
 
 // Payloads stay below 10 KB; the file has the whole diff.
 const diffCharacters = 4000;
-
-export function createPromptActivities(dependencies: ActivityDependencies): PromptActivities {
-  return {
-    preparePromptOptimization: ({ config: file, dataRoot, seed, forRun, workflowId }) =>
-      asActivity(async () => {
-        const { extensions, settings: access } = dependencies;
-        const config = await loadConfig(file, { dataRoot, seed }, access);
-        const work = { signal: Context.current().cancellationSignal, onProgress: () => undefined, extensions, access };
-        return withNewRun(config, runNameOf(workflowId), work, async (open) => {
-          await preparePrompt({ ...work, ...open, round: 0 }, forRun);
-          const { stored, root } = open.run;
-          return { directory: stored?.uri ?? root, queues: taskQueuesOf(config) };
-        });
-      }),
-    acceptPrompt: (input) => runStep(input, dependencies, (context) => acceptIteration(context, input)),
-  };
-}
 
 export function createPromptRequests(dependencies: ActivityDependencies): PromptRequests {
   return {

@@ -9,6 +9,7 @@ import { interrupted, toActivityFailure } from './errors.ts';
 import { type AttemptLimit, withHeartbeat } from './heartbeat.ts';
 import { stepMetrics } from './metrics.ts';
 import type { StepReference } from './references.ts';
+import type { StepProcesses } from './step-processes.ts';
 
 /** What the activities need from the worker; tests pass a trainer of their own. */
 export interface ActivityDependencies {
@@ -20,6 +21,34 @@ export interface ActivityDependencies {
   trainer?: TrainerCommand;
   /** Whether the namespace has the search attributes. */
   searchAttributes?: boolean;
+  /** What computes the work of the CPU activities. Default: this process. */
+  processes?: StepProcesses;
+}
+
+/** What a task is given besides its input. */
+export interface TaskHost extends Omit<ActivityDependencies, 'processes'> {
+  signal: AbortSignal;
+  onProgress: StepContext['onProgress'];
+  /** Called when the work on a run has ended, before its results are saved. */
+  onWorked?: () => void;
+}
+
+/** What the processes are given of it: plain values. The rest is theirs. */
+export interface StepFacts extends Pick<ActivityDependencies, 'settings' | 'trainer' | 'searchAttributes'> {
+  input: unknown;
+}
+
+/** Does a task by its name, in a process of its own where the worker has those. */
+export async function runTask<Input, R>(
+  { processes, ...dependencies }: ActivityDependencies,
+  name: string,
+  task: (input: Input, host: TaskHost) => Promise<R>,
+  input: Input,
+  options: Pick<TaskHost, 'signal' | 'onProgress'>,
+): Promise<R> {
+  if (processes === undefined) return task(input, { ...dependencies, ...options });
+  const { extensions: _, ...facts } = dependencies;
+  return (await processes.run(name, { ...facts, input } satisfies StepFacts, options)) as R;
 }
 
 /**
@@ -34,12 +63,29 @@ export async function runStep<R>(
   step: (context: StepContext) => Promise<R>,
   { owns, ...limit }: AttemptLimit & Pick<RunWork, 'owns'> = {},
 ): Promise<R> {
+  const { trainer, extensions, settings: access } = dependencies;
+  const { runDirectory, round } = reference;
+  return asStep(
+    reference,
+    (options) =>
+      withRun(runDirectory, { ...options, owns, extensions, access }, (run) =>
+        step({ ...run, round, onProgress: options.onProgress, trainer }),
+      ),
+    limit,
+  );
+}
+
+/** Work on a run as an activity: heartbeats, metrics, log lines, cancellation and errors. */
+export async function asStep<R>(
+  { runDirectory, round }: StepReference,
+  work: (options: Pick<TaskHost, 'signal' | 'onProgress'>) => Promise<R>,
+  limit: AttemptLimit = {},
+): Promise<R> {
   return asActivity(() =>
     withHeartbeat(
-      reference.round,
+      round,
       async (report) => {
-        const { log, cancellationSignal } = Context.current();
-        const { runDirectory, round } = reference;
+        const { log, cancellationSignal: signal } = Context.current();
         const place = { run: runDirectory.split('/').at(-1), round };
         const metrics = stepMetrics();
         const onProgress: StepContext['onProgress'] = (progress) => {
@@ -47,9 +93,7 @@ export async function runStep<R>(
           metrics.progress(progress);
         };
         log.info('step starts', place);
-        const { trainer, extensions, settings: access } = dependencies;
-        const work = { owns, signal: cancellationSignal, onProgress, extensions, access };
-        const outcome = await withRun(runDirectory, work, (run) => step({ ...run, round, onProgress, trainer }));
+        const outcome = await work({ signal, onProgress });
         metrics.done(outcome);
         log.info('step done', { ...place, ...outcomeFacts(outcome) });
         return outcome;

@@ -2,6 +2,7 @@ import { Worker, type WorkerOptions } from '@temporalio/worker';
 import { createCpuActivities } from '../activities/cpu.ts';
 import { createGpuActivities } from '../activities/gpu.ts';
 import type { ActivityDependencies } from '../activities/run-step.ts';
+import { openStepProcesses } from '../activities/step-processes.ts';
 import { createTeacherActivities } from '../activities/teacher.ts';
 import type { WorkerConnection } from './connection.ts';
 import { extensions } from './extensions.ts';
@@ -22,15 +23,20 @@ export interface WorkerPlace extends WorkerConnection {
 
 type Flags = WorkerFlags & { taskQueue: string };
 
-type Dependencies = Omit<ActivityDependencies, 'extensions'>;
+type Dependencies = Omit<ActivityDependencies, 'extensions' | 'processes'>;
+
+/** The program of the processes that compute a CPU worker's steps. */
+export const stepProcess = new URL('step-process.ts', import.meta.url);
 
 /** A worker for the workflows and the steps that need no GPU. */
 export async function createCpuWorker(place: WorkerPlace, flags: Flags, dependencies: Dependencies): Promise<Worker> {
   const { workflowBundle, slots } = flags;
+  const heapMegabytes = dependencies.settings.limits.stepMegabytes;
+  const processes = openStepProcesses({ entry: stepProcess, heapMegabytes });
   return Worker.create({
     ...place,
     ...(workflowBundle === undefined ? { workflowsPath } : { workflowBundle: { codePath: workflowBundle } }),
-    activities: createCpuActivities({ extensions, ...dependencies }),
+    activities: createCpuActivities({ extensions, ...dependencies, processes }),
     ...slotOptions(slots),
     ...commonOptions(flags),
   });

@@ -81,6 +81,14 @@ export const workerSettingsSchema = z.strictObject({
   limits: z
     .strictObject({
       configBytes: z.int().positive().default(1_000_000).describe('Largest config that is read.'),
+      stepMegabytes: z
+        .int()
+        .positive()
+        .optional()
+        .describe(
+          "JavaScript heap of each process that computes a step of a CPU worker, in MB. Default: Node's own, by the memory " +
+            'of the machine or container.',
+        ),
     })
     .prefault({}),
 });

@@ -9,10 +9,12 @@ import {
 } from '@temporalio/worker';
 import { createCpuActivities } from '../../activities/cpu.ts';
 import { createGpuActivities } from '../../activities/gpu.ts';
+import { openStepProcesses } from '../../activities/step-processes.ts';
 import { createTeacherActivities } from '../../activities/teacher.ts';
 import { temporalExecutable } from '../../demo/command/temporal-server.ts';
 import { loadWorkerSettings } from '../../src/core/worker-settings.ts';
 import type { TrainerCommand } from '../../src/trainer/supervisor/trainer-command.ts';
+import { stepProcess } from '../../workers/create-worker.ts';
 import { extensions } from '../../workers/extensions.ts';
 import { workflowsPath } from '../../workers/worker-flags.ts';
 
@@ -51,10 +53,13 @@ export async function withWorkers<R>(
   trainer: TrainerCommand,
   work: () => Promise<R>,
 ): Promise<R> {
-  const cpu = await createWorker(environment, 'data-engine', createCpuActivities(dependencies));
+  // As a worker's own program does it.
+  const processes = openStepProcesses({ entry: stepProcess });
+  const activities = createCpuActivities({ ...dependencies, processes });
+  const cpu = await createWorker(environment, 'data-engine', activities);
   const teacher = await createWorker(environment, 'data-engine-teacher', createTeacherActivities(dependencies));
   const gpu = await createWorker(environment, 'data-engine-gpu', createGpuActivities({ ...dependencies, trainer }));
-  return cpu.runUntil(teacher.runUntil(gpu.runUntil(work())));
+  return cpu.runUntil(teacher.runUntil(gpu.runUntil(work()))).finally(() => processes.close());
 }
 
 /** A worker for workflows and the given activities on one queue. */

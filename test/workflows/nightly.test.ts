@@ -19,6 +19,9 @@ import { createWorker, dependencies, startEnvironment, type WorkflowTestEnvironm
 import { planOn } from './histories/scenarios.ts';
 import { until } from './until.ts';
 
+/** What an activity is given of Temporal: nothing stops it. */
+const idle = { signal: new AbortController().signal, onProgress: () => undefined };
+
 const run = promisify(execFile);
 let environment: WorkflowTestEnvironment;
 
@@ -36,7 +39,8 @@ function nightlyActivities(queue: string, searchAttributes = false) {
     calls,
     activities: {
       ...activities,
-      prepareRun: (input: Parameters<typeof prepareRun>[0]) => prepareRun(input, { searchAttributes, ...dependencies }),
+      prepareRun: (input: Parameters<typeof prepareRun>[0]) =>
+        prepareRun(input, { searchAttributes, ...dependencies, ...idle }),
       recordRound: ({ runDirectory, summary }: Parameters<typeof activities.recordRound>[0]) =>
         writeRoundRecord({ root: runDirectory }, summary),
     },
@@ -101,7 +105,7 @@ test('the plain temporal command creates such a schedule too', async () => {
   expect((await handle.describe()).policies).toMatchObject({ overlap: 'SKIP', pauseOnFailure: true });
   await handle.delete();
   const scheduled = { config, workflowId: 'plain-2026-01-01T02:00:00Z', scheduledBy: 'plain' };
-  const prepared = await new MockActivityEnvironment().run(() => prepareRun(scheduled, dependencies));
+  const prepared = await new MockActivityEnvironment().run(() => prepareRun(scheduled, { ...dependencies, ...idle }));
   expect(prepared).toMatchObject({ run: 'plain', rounds: 1, earlier: [] });
 });
 

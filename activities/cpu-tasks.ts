@@ -1,0 +1,108 @@
+/**
+ * What the activities of the CPU workers compute, by the activity's name. A task is given plain values, so that another
+ * process can do it.
+ */
+import { loadConfig } from '../src/config/load-config.ts';
+import { taskQueuesOf } from '../src/config/workflow-schemas.ts';
+import { recordTopUp } from '../src/round/asking/chunk.ts';
+import type { GenerationPlan } from '../src/round/asking/plan.ts';
+import { gate } from '../src/round/gate/gate.ts';
+import type { GateOutcome } from '../src/round/gate/results.ts';
+import { finishGeneration, startGeneration } from '../src/round/generate/generate.ts';
+import type { GenerateOutcome } from '../src/round/generate/results.ts';
+import { loadStep } from '../src/round/load-step.ts';
+import { notify } from '../src/round/notify.ts';
+import { withNewRun, withRun } from '../src/round/open-run.ts';
+import { ownFolders } from '../src/round/own-folders.ts';
+import { acceptIteration, preparePrompt } from '../src/round/prompt-optimization.ts';
+import type { StepContext } from '../src/round/step-context.ts';
+import { rowOf, type StepName, stepNames } from '../src/round/steps.ts';
+import type { VerifyOutcome } from '../src/round/verify/results.ts';
+import { finishVerification, startVerification } from '../src/round/verify/verify.ts';
+import type { RoundSummary } from '../workflows/inputs.ts';
+import { type PreparedRun, type PrepareRunInput, prepareRun, runNameOf } from './prepare-run.ts';
+import type { PromptActivities } from './prompt.ts';
+import type { GateReference, NotificationReference, StepReference } from './references.ts';
+import { writeRoundRecord } from './round-records.ts';
+import type { TaskHost } from './run-step.ts';
+import type { StepActivities } from './step-activities.ts';
+
+export interface CpuActivities extends StepActivities<'cpu'>, PromptActivities {
+  prepareRun(input: PrepareRunInput): Promise<PreparedRun>;
+  /** Keeps a finished round's row for later workflows that continue the run. */
+  recordRound(input: StepReference & { summary: RoundSummary }): Promise<void>;
+  startGeneration(reference: StepReference): Promise<GenerationPlan>;
+  finishGeneration(reference: StepReference): Promise<GenerateOutcome>;
+  startVerification(reference: StepReference): Promise<GenerationPlan>;
+  finishVerification(reference: StepReference): Promise<VerifyOutcome>;
+  /** Recording a top-up again changes nothing. */
+  recordTopUp(reference: StepReference & { id: string; amount: number }): Promise<void>;
+  /** Decides whether the round is built upon; a person's decision counts under the policy `approve`. */
+  gate(reference: GateReference): Promise<GateOutcome>;
+  /** Posts to the config's webhook. */
+  notify(notification: NotificationReference): Promise<void>;
+}
+
+/** The input of each activity → its outcome. */
+export type CpuTasks = {
+  [Name in keyof CpuActivities]: (
+    input: Parameters<CpuActivities[Name]>[0],
+    host: TaskHost,
+  ) => ReturnType<CpuActivities[Name]>;
+};
+
+/** Loads the steps when a process starts, so that later changes of the code on the disk don't get mixed in. */
+async function stepTasks() {
+  const rows = stepNames.map((name) => ({ name, ...rowOf(name) })).filter(({ queue }) => queue === 'cpu');
+  const loaded = rows.flatMap(({ name, activity }) =>
+    activity === undefined
+      ? []
+      : [
+          loadStep(name).then((step) => [
+            activity,
+            (reference: StepReference, host: TaskHost) => onRun(host, reference, step.activity, name),
+          ]),
+        ],
+  );
+  return Object.fromEntries(await Promise.all(loaded));
+}
+
+/** Works on the run of a reference. @param writes the step whose folders the work writes */
+export function onRun<R>(
+  { signal, onProgress, onWorked, extensions, settings: access, trainer }: TaskHost,
+  { runDirectory, round }: StepReference,
+  work: (context: StepContext) => Promise<R>,
+  writes?: StepName,
+): Promise<R> {
+  const owns = writes && ownFolders(round, writes);
+  return withRun(runDirectory, { owns, signal, onProgress, extensions, access }, (run) =>
+    work({ ...run, round, onProgress, trainer }).finally(onWorked),
+  );
+}
+
+export const cpuTasks: CpuTasks = {
+  ...(await stepTasks()),
+  // A run that moves into a store is uploaded first, which may take a while.
+  prepareRun,
+  recordRound: ({ summary, ...reference }, host) =>
+    onRun(host, reference, (context) => writeRoundRecord(context.run, summary)),
+  startGeneration: (reference, host) => onRun(host, reference, startGeneration, 'generate'),
+  recordTopUp: ({ id, amount, ...reference }, host) =>
+    onRun(host, reference, (context) => recordTopUp(context, { id, amount })),
+  finishGeneration: (reference, host) => onRun(host, reference, finishGeneration, 'generate'),
+  startVerification: (reference, host) => onRun(host, reference, startVerification, 'verify'),
+  finishVerification: (reference, host) => onRun(host, reference, finishVerification, 'verify'),
+  gate: ({ given, ...reference }, host) => onRun(host, reference, (context) => gate(context, given), 'gate'),
+  notify: ({ text, ...reference }, host) => onRun(host, reference, (context) => notify(context, { text })),
+  acceptPrompt: (input, host) => onRun(host, input, (context) => acceptIteration(context, input)),
+  async preparePromptOptimization({ config: file, dataRoot, seed, forRun, workflowId }, host) {
+    const { signal, onProgress, extensions, settings: access } = host;
+    const config = await loadConfig(file, { dataRoot, seed }, access);
+    const work = { signal, onProgress, extensions, access };
+    return withNewRun(config, runNameOf(workflowId), work, async (open) => {
+      await preparePrompt({ ...work, ...open, round: 0 }, forRun);
+      const { stored, root } = open.run;
+      return { directory: stored?.uri ?? root, queues: taskQueuesOf(config) };
+    });
+  },
+};
