@@ -5,7 +5,7 @@ import { createCpuActivities } from '../../activities/cpu.ts';
 import { openStepProcesses } from '../../activities/step-processes.ts';
 import { stepProcess } from '../../workers/create-worker.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
-import { dependencies } from '../workflows/environment.ts';
+import { dependencies } from '../workflows/worker-activities.ts';
 import { longestHold, writeLargeRun } from './large-data.ts';
 
 test('with 1,000,000 records and 448 MB of annotations the loop is never held over 200 ms', async () => {

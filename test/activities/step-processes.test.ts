@@ -7,7 +7,7 @@ import { createCpuActivities } from '../../activities/cpu.ts';
 import { openStepProcesses } from '../../activities/step-processes.ts';
 import { stepProcess } from '../../workers/create-worker.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
-import { dependencies } from '../workflows/environment.ts';
+import { dependencies } from '../workflows/worker-activities.ts';
 import { longestHold, writeLargeRun } from './large-data.ts';
 
 const processes = openStepProcesses({ entry: stepProcess });

@@ -12,14 +12,10 @@ import { typescriptTrainer } from '../../src/trainer/supervisor/trainer-command.
 import type { DataEngineResult } from '../../workflows/messages.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { pretendTrainerEntry, writeTinyRun } from '../round/tiny-run.ts';
-import {
-  createWorker,
-  dependencies,
-  startEnvironment,
-  type WorkflowTestEnvironment,
-} from '../workflows/environment.ts';
+import { createWorker, startEnvironment, type WorkflowTestEnvironment } from '../workflows/environment.ts';
 import { lossCurve } from '../workflows/kill-and-resume.ts';
 import { until } from '../workflows/until.ts';
+import { dependencies } from '../workflows/worker-activities.ts';
 import { dataengine } from './in-this-process.ts';
 
 let environment: WorkflowTestEnvironment;

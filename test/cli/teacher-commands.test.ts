@@ -10,12 +10,8 @@ import { startLocalTeacher } from '../../demo/local-teacher/server.ts';
 import { appendToLedger, readLedger } from '../../src/teacher/ledger.ts';
 import { generationProgressQuery } from '../../workflows/messages.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
-import {
-  cpuAndTeacherActivities,
-  createWorker,
-  startEnvironment,
-  type WorkflowTestEnvironment,
-} from '../workflows/environment.ts';
+import { createWorker, startEnvironment, type WorkflowTestEnvironment } from '../workflows/environment.ts';
+import { cpuAndTeacherActivities } from '../workflows/worker-activities.ts';
 
 const launcher = fileURLToPath(new URL('../../bin/dataengine.mjs', import.meta.url));
 const requests = 40;

@@ -18,8 +18,8 @@ import { installTelemetry, logLine, openTraces } from '../../workers/telemetry.t
 import { workflowsPath } from '../../workers/worker-flags.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { pretendTrainerEntry, writeTinyRun } from '../round/tiny-run.ts';
-import { cpuAndTeacherActivities, dependencies } from '../workflows/environment.ts';
 import { until } from '../workflows/until.ts';
+import { cpuAndTeacherActivities, dependencies } from '../workflows/worker-activities.ts';
 
 test('metrics, health and traces of a run', async () => {
   const received: string[] = [];

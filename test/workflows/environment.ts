@@ -12,14 +12,10 @@ import { createGpuActivities } from '../../activities/gpu.ts';
 import { openStepProcesses } from '../../activities/step-processes.ts';
 import { createTeacherActivities } from '../../activities/teacher.ts';
 import { temporalExecutable } from '../../demo/command/temporal-server.ts';
-import { loadWorkerSettings } from '../../src/core/worker-settings.ts';
 import type { TrainerCommand } from '../../src/trainer/supervisor/trainer-command.ts';
 import { stepProcess } from '../../workers/create-worker.ts';
-import { extensions } from '../../workers/extensions.ts';
 import { workflowsPath } from '../../workers/worker-flags.ts';
-
-/** What activities of the tests' workers depend on. */
-export const dependencies = { extensions, settings: await loadWorkerSettings() };
+import { dependencies } from './worker-activities.ts';
 
 /** A real Temporal server for a test file, and the workflows bundled once. */
 export interface WorkflowTestEnvironment {
@@ -40,12 +36,6 @@ export async function startEnvironment(extraArgs: string[] = []): Promise<Workfl
   ]);
   return { temporal, workflowBundle };
 }
-
-/** The activities of CPU workers and of the teacher's queue, for tests where one worker has them all. */
-export const cpuAndTeacherActivities = () => ({
-  ...createCpuActivities(dependencies),
-  ...createTeacherActivities(dependencies),
-});
 
 /** Runs the work while a worker for each queue of a config without `temporal.taskQueues` is up. */
 export async function withWorkers<R>(

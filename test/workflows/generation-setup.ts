@@ -8,7 +8,8 @@ import { generate } from '../../src/round/generate/generate.ts';
 import { generationFolder } from '../../src/round/generate/work.ts';
 import type { StepContext } from '../../src/round/step-context.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
-import { cpuAndTeacherActivities, createWorker, type WorkflowTestEnvironment } from './environment.ts';
+import { createWorker, type WorkflowTestEnvironment } from './environment.ts';
+import { cpuAndTeacherActivities } from './worker-activities.ts';
 
 /** How many requests a run has, and the `teacher` part of its config. */
 export interface GenerationSetup {

@@ -9,7 +9,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createCpuActivities } from '../../activities/cpu.ts';
 import { createGpuActivities } from '../../activities/gpu.ts';
 import { createTeacherActivities } from '../../activities/teacher.ts';
-import { createWorker, dependencies, startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
+import { createWorker, startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
+import { dependencies } from './worker-activities.ts';
 
 let environment: WorkflowTestEnvironment;
 

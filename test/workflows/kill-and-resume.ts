@@ -7,8 +7,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createCpuActivities } from '../../activities/cpu.ts';
 import type { DataEngineResult } from '../../workflows/messages.ts';
-import { createWorker, dependencies, type WorkflowTestEnvironment } from './environment.ts';
+import { createWorker, type WorkflowTestEnvironment } from './environment.ts';
 import { startGpuWorker } from './gpu-worker-process.ts';
+import { dependencies } from './worker-activities.ts';
 
 export interface KilledRunInput {
   environment: WorkflowTestEnvironment;

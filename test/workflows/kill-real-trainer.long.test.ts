@@ -15,8 +15,9 @@ import { maximumDifference } from '../helpers/jobs.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { writeTinyModel } from '../helpers/tiny-model.ts';
 import { tinyContext, writeTinyRun } from '../round/tiny-run.ts';
-import { createWorker, dependencies, startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
+import { createWorker, startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
 import { lossCurve, runWithKills } from './kill-and-resume.ts';
+import { dependencies } from './worker-activities.ts';
 
 let environment: WorkflowTestEnvironment;
 

@@ -12,10 +12,11 @@ import { processStartTime } from '../../src/trainer/supervisor/process-identity.
 import type { DataEngineResult } from '../../workflows/messages.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { pretendTrainerEntry, writeTinyRun } from '../round/tiny-run.ts';
-import { createWorker, dependencies, startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
+import { createWorker, startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
 import { startGpuWorker } from './gpu-worker-process.ts';
 import { finetuneDirectory, lossCurve, runWithKills, trainerAfterStep } from './kill-and-resume.ts';
 import { until } from './until.ts';
+import { dependencies } from './worker-activities.ts';
 
 let environment: WorkflowTestEnvironment;
 

@@ -15,9 +15,10 @@ import { knowsSearchAttributes, registerSearchAttributes } from '../../workers/s
 import type { DataEngineResult } from '../../workflows/messages.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { writeTinyRun } from '../round/tiny-run.ts';
-import { createWorker, dependencies, startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
+import { createWorker, startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
 import { planOn } from './histories/scenarios.ts';
 import { until } from './until.ts';
+import { dependencies } from './worker-activities.ts';
 
 /** What an activity is given of Temporal: nothing stops it. */
 const idle = { signal: new AbortController().signal, onProgress: () => undefined };

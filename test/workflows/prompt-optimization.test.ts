@@ -19,12 +19,8 @@ import type { PromptOptimizationResult, PromptProgress } from '../../workflows/p
 import type { dataEnginePromptOptimization } from '../../workflows/prompt-optimization.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { tinyConfig, tinyContext, writeTinyRun } from '../round/tiny-run.ts';
-import {
-  cpuAndTeacherActivities,
-  createWorker,
-  startEnvironment,
-  type WorkflowTestEnvironment,
-} from './environment.ts';
+import { createWorker, startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
+import { cpuAndTeacherActivities } from './worker-activities.ts';
 
 const run = promisify(execFile);
 let environment: WorkflowTestEnvironment;
