@@ -10,13 +10,12 @@ import { gate } from '../src/round/gate/gate.ts';
 import type { GateOutcome } from '../src/round/gate/results.ts';
 import { finishGeneration, startGeneration } from '../src/round/generate/generate.ts';
 import type { GenerateOutcome } from '../src/round/generate/results.ts';
-import { loadStep } from '../src/round/load-step.ts';
 import { notify } from '../src/round/notify.ts';
-import { withNewRun, withRun } from '../src/round/open-run.ts';
+import { withNewRun } from '../src/round/open-run.ts';
 import { ownFolders } from '../src/round/own-folders.ts';
 import { acceptIteration, preparePrompt } from '../src/round/prompt-optimization.ts';
 import type { StepContext } from '../src/round/step-context.ts';
-import { rowOf, type StepName, stepNames } from '../src/round/steps.ts';
+import type { StepName } from '../src/round/steps.ts';
 import type { VerifyOutcome } from '../src/round/verify/results.ts';
 import { finishVerification, startVerification } from '../src/round/verify/verify.ts';
 import type { RoundSummary } from '../workflows/inputs.ts';
@@ -24,8 +23,8 @@ import { type PreparedRun, type PrepareRunInput, prepareRun, runNameOf } from '.
 import type { PromptActivities } from './prompt.ts';
 import type { GateReference, NotificationReference, StepReference } from './references.ts';
 import { writeRoundRecord } from './round-records.ts';
-import type { TaskHost } from './run-step.ts';
-import type { StepActivities } from './step-activities.ts';
+import { type TaskHost, workOnRun } from './run-step.ts';
+import { loadStepsOf, type StepActivities } from './step-activities.ts';
 
 export interface CpuActivities extends StepActivities<'cpu'>, PromptActivities {
   prepareRun(input: PrepareRunInput): Promise<PreparedRun>;
@@ -51,33 +50,24 @@ export type CpuTasks = {
   ) => ReturnType<CpuActivities[Name]>;
 };
 
-/** Loads the steps when a process starts, so that later changes of the code on the disk don't get mixed in. */
 async function stepTasks() {
-  const rows = stepNames.map((name) => ({ name, ...rowOf(name) })).filter(({ queue }) => queue === 'cpu');
-  const loaded = rows.flatMap(({ name, activity }) =>
-    activity === undefined
-      ? []
-      : [
-          loadStep(name).then((step) => [
-            activity,
-            (reference: StepReference, host: TaskHost) => onRun(host, reference, step.activity, name),
-          ]),
-        ],
-  );
-  return Object.fromEntries(await Promise.all(loaded));
+  const loaded = await loadStepsOf('cpu');
+  return Object.fromEntries(
+    loaded.map(({ name, activity, step }) => [
+      activity,
+      (reference: StepReference, host: TaskHost) => onRun(host, reference, step, name),
+    ]),
+  ) as Pick<CpuTasks, keyof StepActivities<'cpu'>>;
 }
 
 /** Works on the run of a reference. @param writes the step whose folders the work writes */
-export function onRun<R>(
-  { signal, onProgress, onWorked, extensions, settings: access, trainer }: TaskHost,
-  { runDirectory, round }: StepReference,
+function onRun<R>(
+  host: TaskHost,
+  reference: StepReference,
   work: (context: StepContext) => Promise<R>,
   writes?: StepName,
 ): Promise<R> {
-  const owns = writes && ownFolders(round, writes);
-  return withRun(runDirectory, { owns, signal, onProgress, extensions, access }, (run) =>
-    work({ ...run, round, onProgress, trainer }).finally(onWorked),
-  );
+  return workOnRun(host, reference, work, writes && ownFolders(reference.round, writes));
 }
 
 export const cpuTasks: CpuTasks = {

@@ -9,8 +9,8 @@ import { type ActivityDependencies, asActivity, asStep, runTask, type TaskHost }
 
 export type { CpuActivities };
 
-/** Their input names a config; there is no run yet. */
-const tasksOfRuns = new Set<keyof CpuActivities>(['prepareRun', 'preparePromptOptimization']);
+/** Their input names a config: there is no run yet. */
+const tasksWithoutRun = new Set<keyof CpuActivities>(['prepareRun', 'preparePromptOptimization']);
 
 /** Makes the CPU worker's activities. Where the worker has processes for them, these do the work. */
 export function createCpuActivities(dependencies: ActivityDependencies): CpuActivities {
@@ -20,7 +20,7 @@ export function createCpuActivities(dependencies: ActivityDependencies): CpuActi
       runTask(dependencies, name, work, input, options);
     return [
       name,
-      tasksOfRuns.has(name as keyof CpuActivities)
+      tasksWithoutRun.has(name as keyof CpuActivities)
         ? (input: unknown) => asActivity(() => withHeartbeat(0, (onProgress) => compute(input, optionsOf(onProgress))))
         : (input: StepReference) => asStep(input, (options) => compute(input, options)),
     ];

@@ -63,15 +63,18 @@ export async function runStep<R>(
   step: (context: StepContext) => Promise<R>,
   { owns, ...limit }: AttemptLimit & Pick<RunWork, 'owns'> = {},
 ): Promise<R> {
-  const { trainer, extensions, settings: access } = dependencies;
-  const { runDirectory, round } = reference;
-  return asStep(
-    reference,
-    (options) =>
-      withRun(runDirectory, { ...options, owns, extensions, access }, (run) =>
-        step({ ...run, round, onProgress: options.onProgress, trainer }),
-      ),
-    limit,
+  return asStep(reference, (options) => workOnRun({ ...dependencies, ...options }, reference, step, owns), limit);
+}
+
+/** Opens the run of a reference for a step's work. @param owns the folders of the run that the work writes */
+export function workOnRun<R>(
+  { signal, onProgress, onWorked, extensions, settings: access, trainer }: TaskHost,
+  { runDirectory, round }: StepReference,
+  work: (context: StepContext) => Promise<R>,
+  owns: RunWork['owns'],
+): Promise<R> {
+  return withRun(runDirectory, { owns, signal, onProgress, extensions, access }, (run) =>
+    work({ ...run, round, onProgress, trainer }).finally(onWorked),
   );
 }
 

@@ -25,16 +25,24 @@ export type StepActivityFactory<Q extends Queue> = (
   options?: { maxAttemptsWithoutProgress?: number },
 ) => StepActivities<Q>;
 
-/** Loads the steps of a queue when a worker starts, so that later changes of the code on the disk don't get mixed in. */
-export async function loadStepActivities<Q extends Queue>(queue: Q): Promise<StepActivityFactory<Q>> {
+/**
+ * Loads the steps of a queue that have an activity: when a process starts, so that later changes of the code on the disk
+ * don't get mixed in.
+ */
+export async function loadStepsOf(queue: Queue) {
   const rows = stepNames.map((name) => ({ name, ...rowOf(name) })).filter((row) => row.queue === queue);
-  const loaded = await Promise.all(
+  return Promise.all(
     rows.flatMap(({ name, activity }) =>
       activity === undefined
         ? []
         : [loadStep(name).then((functions) => ({ name, activity, step: functions.activity }))],
     ),
   );
+}
+
+/** Makes the activities of the steps of a queue. */
+export async function loadStepActivities<Q extends Queue>(queue: Q): Promise<StepActivityFactory<Q>> {
+  const loaded = await loadStepsOf(queue);
   return (dependencies, options) =>
     Object.fromEntries(
       loaded.map(({ name, activity, step }) => [

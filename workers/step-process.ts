@@ -4,11 +4,14 @@
 import { cpuTasks } from '../activities/cpu-tasks.ts';
 import type { StepFacts } from '../activities/run-step.ts';
 import { serveSteps } from '../activities/step-process.ts';
+import { valueIn } from '../src/core/records.ts';
 import { extensions } from './extensions.ts';
 
 const tasks = cpuTasks as unknown as Record<string, (input: unknown, host: object) => Promise<unknown>>;
 
 serveSteps(async (name, facts, task) => {
   const { input, ...dependencies } = facts as StepFacts;
-  return tasks[name]?.(input, { ...task, ...dependencies, extensions });
+  const work = valueIn(tasks, name);
+  if (work === undefined) throw new Error(`no task of a CPU worker is called ${name}`);
+  return work(input, { ...task, ...dependencies, extensions });
 });
