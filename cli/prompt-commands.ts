@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { loadConfig } from '../src/config/load-config.ts';
+import { describeFailure } from './failures.ts';
 import { addConfigOptions, type ConfigOptions, integer } from './options.ts';
 import { withClient } from './temporal-client.ts';
 
@@ -67,7 +68,8 @@ async function review(workflowId: string, { web, port }: ReviewOptions, signal: 
     const session = openReview(client, workflowId);
     if (web) {
       const { serveReview } = await import('./prompt-review/web.ts');
-      const page = await serveReview(session, { port });
+      const report = (error: unknown) => process.stderr.write(`${describeFailure(error).message}\n`);
+      const page = await serveReview(session, { port, report });
       process.stderr.write(`Open ${page.address}\nCtrl-C ends the page; the workflow keeps waiting.\n`);
       await page.ended(signal);
     } else {

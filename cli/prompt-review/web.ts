@@ -4,6 +4,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { z } from 'zod';
 import { portableImage } from '../../src/core/images/open-image.ts';
+import { readRequestBody } from '../../src/core/request-body.ts';
+import { maxCommentLength } from '../../workflows/prompt-messages.ts';
 import { reviewPage } from './page.ts';
 import type { Review } from './review.ts';
 
@@ -16,18 +18,28 @@ export interface ReviewPage {
 }
 
 const maximumBodyBytes = 64 * 1024;
-const formSchema = z.object({
-  sample: z.string().optional(),
-  verdict: z.enum(['good', 'bad']).optional(),
-  action: z.enum(['revise', 'accept', 'stop']).optional(),
-  comment: z.string().optional(),
-});
+// Browsers send a line break as two characters, and count it as one.
+const comment = z.string().overwrite((text) => text.replaceAll('\r\n', '\n').trim());
+const shortComment = comment
+  .max(maxCommentLength)
+  .transform((text) => text || undefined)
+  .optional();
+/** The two forms of the page. */
+const formSchema = z.union([
+  z.strictObject({ sample: z.string().min(1), verdict: z.enum(['good', 'bad']), comment: shortComment }),
+  z.strictObject({ action: z.enum(['revise', 'accept', 'stop']), comment: shortComment }),
+]);
 
 /**
  * Serves a page to judge the samples on, to this machine alone. The address has a random key in it, and requests under
  * another host name are refused, so that no other page in the browser can reach it.
+ *
+ * @param options.report is given why a request could not be answered
  */
-export async function serveReview(review: Review, { port }: { port: number }): Promise<ReviewPage> {
+export async function serveReview(
+  review: Review,
+  { port, report = () => undefined }: { port: number; report?: (error: unknown) => void },
+): Promise<ReviewPage> {
   const key = randomBytes(16).toString('hex');
   let finish: () => void = () => undefined;
   const finished = new Promise<void>((resolve) => {
@@ -58,18 +70,18 @@ export async function serveReview(review: Review, { port }: { port: number }): P
   }
 
   async function take(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const body = await readBody(request);
-    const form = body === undefined ? undefined : formSchema.safeParse(Object.fromEntries(new URLSearchParams(body)));
-    if (!form?.success) return send(response, 400, 'The form is not as it was served');
-    const { sample, verdict, action } = form.data;
-    const comment = form.data.comment?.trim() || undefined;
-    const result =
-      action !== undefined
-        ? await review.decide({ action, comment })
-        : await review.judge({ sample: sample ?? '', verdict: verdict ?? 'good', comment });
+    const body = await readRequestBody(request, maximumBodyBytes);
+    if (body === undefined) return send(response, 413, 'The form is too large');
+    const fields = new URLSearchParams(body.toString('utf8'));
+    const form = formSchema.safeParse(Object.fromEntries(fields));
+    // Of a field that is there twice, only one would be read.
+    if (!form.success || new Set(fields.keys()).size < fields.size)
+      return send(response, 400, 'The form is not as it was served');
+    const result = 'action' in form.data ? await review.decide(form.data) : await review.judge(form.data);
     if ('refused' in result) return show(response, result.refused);
     // A reload of the page must not submit the form again.
-    response.writeHead(303, { location: sample === undefined ? `/${key}/` : `/${key}/#${sample}` }).end();
+    const place = 'action' in form.data ? '' : `#${encodeURIComponent(form.data.sample)}`;
+    response.writeHead(303, { location: `/${key}/${place}` }).end();
   }
 
   async function sendImage(response: ServerResponse, id: string): Promise<void> {
@@ -82,7 +94,9 @@ export async function serveReview(review: Review, { port }: { port: number }): P
 
   const server = createServer((request, response) => {
     answer(request, response).catch((error: unknown) => {
-      if (!response.headersSent) send(response, 500, error instanceof Error ? error.message : String(error));
+      // The message may quote files and addresses: it is for the terminal.
+      report(error);
+      if (!response.headersSent) send(response, 500, 'Failed. The terminal shows why');
     });
   });
   server.listen(port, '127.0.0.1');
@@ -114,14 +128,4 @@ const headers = {
 
 function send(response: ServerResponse, status: number, text: string, type = 'text/plain; charset=utf-8'): void {
   response.writeHead(status, { ...headers, 'content-type': type }).end(text);
-}
-
-async function readBody(request: IncomingMessage): Promise<string | undefined> {
-  const pieces: Buffer[] = [];
-  let bytes = 0;
-  for await (const piece of request as AsyncIterable<Buffer>) {
-    bytes += piece.length;
-    if (bytes <= maximumBodyBytes) pieces.push(piece);
-  }
-  return bytes <= maximumBodyBytes ? Buffer.concat(pieces).toString('utf8') : undefined;
 }

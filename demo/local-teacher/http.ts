@@ -1,27 +1,13 @@
 /**
- * Reading requests and writing answers as OpenAI's servers do.
+ * Answers as OpenAI's servers write them.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 
 /** A response: a status with a JSON body, or a file's bytes. */
 export interface Reply {
   status: number;
   body: object | Uint8Array;
   headers?: Record<string, string>;
-}
-
-/** @returns the whole body; undefined when it is larger than allowed */
-export function readBody(request: IncomingMessage, maximumBytes: number): Promise<Buffer | undefined> {
-  return new Promise((resolve, reject) => {
-    const pieces: Buffer[] = [];
-    let bytes = 0;
-    request.on('data', (piece: Buffer) => {
-      bytes += piece.length;
-      if (bytes <= maximumBytes) pieces.push(piece);
-    });
-    request.once('end', () => resolve(bytes <= maximumBytes ? Buffer.concat(pieces) : undefined));
-    request.once('error', reject);
-  });
 }
 
 export function send(response: ServerResponse, { status, body, headers }: Reply): void {

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
 import { emptyRecord } from '../../src/core/records.ts';
+import { readRequestBody } from '../../src/core/request-body.ts';
 import { createBatchService } from './batches.ts';
 import { type AskedAndAnswered, type LocalTeacherCounts, openBooks } from './bookkeeping.ts';
 import {
@@ -16,7 +17,7 @@ import {
 } from './chat.ts';
 import { type Fault, type Faults, faultOf } from './faults.ts';
 import { createFileStore } from './files.ts';
-import { errorReply, parseOrUndefined, type Reply, readBody, send } from './http.ts';
+import { errorReply, parseOrUndefined, type Reply, send } from './http.ts';
 import { keepLimits, type TeacherLimits } from './limits.ts';
 
 export type { LocalTeacherCounts } from './bookkeeping.ts';
@@ -75,7 +76,7 @@ export async function startLocalTeacher(options: LocalTeacherOptions = {}): Prom
   const complete = async (request: IncomingMessage, response: ServerResponse): Promise<Reply | undefined> => {
     const number = books.counts.requests;
     books.counts.requests += 1;
-    const body = await readBody(request, maximumBodyBytes);
+    const body = await readRequestBody(request, maximumBodyBytes);
     if (faults.requiredKey !== undefined && request.headers.authorization !== `Bearer ${faults.requiredKey}`) {
       return errorReply(401, 'Incorrect API key provided', 'invalid_api_key');
     }
@@ -115,13 +116,15 @@ export async function startLocalTeacher(options: LocalTeacherOptions = {}): Prom
 
   const route = async (request: IncomingMessage, response: ServerResponse): Promise<Reply | undefined> => {
     if (!comesFromThisMachine(request)) return errorReply(403, 'Requests of web pages are refused');
-    const { pathname: path, searchParams: query } = new URL(request.url ?? '/', 'http://teacher');
+    if (!request.url?.startsWith('/')) return errorReply(400, 'The path must start with a slash');
+    // Never resolved as a reference: a path that starts with two slashes would name a host.
+    const { pathname: path, searchParams: query } = new URL(`http://teacher${request.url}`);
     const method = request.method ?? 'GET';
     if (path === '/v1/chat/completions') {
       return method === 'POST' ? complete(request, response) : { status: 200, body: listStored(stored, query) };
     }
     if (path.startsWith('/v1/files') || path.startsWith('/v1/batches')) {
-      const body = await readBody(request, maximumFileBytes);
+      const body = await readRequestBody(request, maximumFileBytes);
       if (body === undefined) return errorReply(413, 'The file is too large');
       if (path.startsWith('/v1/files')) {
         return files.handle(method, path, body, request.headers['content-type'] ?? '');

@@ -83,6 +83,64 @@ describe('the page', () => {
     await ended;
   });
 
+  test('refuses forms that it did not serve, and takes none for a verdict', async () => {
+    const { page, send, verdicts, decisions } = await opened();
+    const forms: [string, string][][] = [
+      [],
+      [['sample', 'one']],
+      [['verdict', 'good']],
+      [
+        ['sample', ''],
+        ['verdict', 'good'],
+      ],
+      [
+        ['sample', 'one'],
+        ['verdict', 'bad'],
+        ['verdict', 'good'],
+      ],
+      [
+        ['sample', 'one'],
+        ['verdict', 'good'],
+        ['action', 'accept'],
+      ],
+      [
+        ['action', 'revise'],
+        ['comment', 'x'.repeat(501)],
+      ],
+      [
+        ['action', 'stop'],
+        ['__proto__', 'x'],
+      ],
+    ];
+    for (const form of forms) {
+      const body = new URLSearchParams(form);
+      const { status } = await fetch(page.address, { method: 'POST', body, redirect: 'manual' });
+      expect(status, String(body)).toBe(400);
+    }
+    expect((await send({ action: 'revise', comment: 'x'.repeat(70_000) })).status).toBe(413);
+    expect([...verdicts, ...decisions]).toEqual([]);
+  });
+
+  test('counts a line break once, as the browser does', async () => {
+    const { send, decisions } = await opened();
+    const comment = `${'x'.repeat(249)}\r\n`.repeat(2);
+    expect((await send({ action: 'revise', comment: `${comment}y` })).status).toBe(400);
+    expect((await send({ action: 'revise', comment: `${comment.slice(2)}y` })).status).toBe(303);
+    expect(decisions[0]?.comment).toHaveLength(499);
+  });
+
+  test('shows no reason of a failure, which may quote files, but reports it', async () => {
+    const { review } = await playedReview();
+    const failing = { ...review, progress: () => Promise.reject(new Error('/home/somebody/secret')) };
+    const reported: unknown[] = [];
+    const page = await serveReview(failing, { port: 0, report: (error) => reported.push(error) });
+    onTestFinished(() => page.close());
+    const response = await fetch(page.address);
+    expect(response.status).toBe(500);
+    expect(await response.text()).toBe('Failed. The terminal shows why');
+    expect(reported).toMatchObject([{ message: '/home/somebody/secret' }]);
+  });
+
   test('answers nothing without its key, and to no other page', async () => {
     const { page, send, verdicts } = await opened();
     const { origin } = new URL(page.address);

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { get, request as httpRequest, type IncomingMessage } from 'node:http';
 import { createInterface } from 'node:readline';
 import OpenAI from 'openai';
 import { zodResponseFormat } from 'openai/helpers/zod';
@@ -78,6 +78,21 @@ describe('the protocol', () => {
       body: { error: { message: expect.any(String), type: 'invalid_request_error', param: null, code: null } },
     });
   });
+
+  test.each(['//', '//v1/models', '///x', '/\\\\', '/%', 'http://127.0.0.1/v1/models', '*'])(
+    'the path %s is answered as no address of the teacher',
+    async (path) => {
+      const { teacher } = await runningTeacher();
+      const { port } = teacher;
+      const answer = await new Promise<number | undefined>((resolve, reject) => {
+        get({ port, path, headers: { host: `127.0.0.1:${port}` } }, ({ statusCode }) => resolve(statusCode)).once(
+          'error',
+          reject,
+        );
+      });
+      expect(answer).toBe(path.startsWith('/') ? 404 : 400);
+    },
+  );
 
   test('another address is not found', async () => {
     const { teacher } = await runningTeacher();
