@@ -3,6 +3,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { z } from 'zod';
 import type { Progress } from '../src/trainer/protocol.ts';
 import { toActivityFailure } from './errors.ts';
+import { signOfLife } from './signs-of-life.ts';
 
 const intervalMilliseconds = 1000;
 const maximumDelay = 60_000;
@@ -52,8 +53,12 @@ export async function withHeartbeat<R>(
     );
   }
   let details: HeartbeatDetails = { round, furthest };
-  context.heartbeat(details);
-  const timer = setInterval(() => context.heartbeat(details), intervalMilliseconds);
+  const heartbeat = () => {
+    context.heartbeat(details);
+    signOfLife(context);
+  };
+  heartbeat();
+  const timer = setInterval(heartbeat, intervalMilliseconds);
   try {
     return await work((progress) => {
       if (progress.phase === undefined && progress.step > (furthest?.step ?? 0)) {

@@ -2,6 +2,7 @@ import { Worker, type WorkerOptions } from '@temporalio/worker';
 import { createCpuActivities } from '../activities/cpu.ts';
 import { createGpuActivities } from '../activities/gpu.ts';
 import type { ActivityDependencies } from '../activities/run-step.ts';
+import { countActivities } from '../activities/signs-of-life.ts';
 import { openStepProcesses } from '../activities/step-processes.ts';
 import { createTeacherActivities } from '../activities/teacher.ts';
 import type { WorkerConnection } from './connection.ts';
@@ -69,6 +70,7 @@ export async function createGpuWorker(place: WorkerPlace, flags: Flags, dependen
 function commonOptions(flags: Flags): Pick<WorkerOptions, 'taskQueue'> & Partial<WorkerOptions> {
   return {
     taskQueue: flags.taskQueue,
+    interceptors: { activity: [countActivities] },
     ...versioningOptions(flags),
     ...heartbeatOptions(flags),
     shutdownForceTime: `${shutdownForceSeconds} seconds`,

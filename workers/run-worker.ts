@@ -5,10 +5,10 @@ import { typescriptTrainer } from '../src/trainer/supervisor/trainer-command.ts'
 import { connectWorker } from './connection.ts';
 import { createCpuWorker, createGpuWorker, createTeacherWorker, type WorkerPlace } from './create-worker.ts';
 import { watchGpuMemory } from './gpu-memory.ts';
-import { serveHealth } from './health.ts';
+import { serveHealth, type WatchedWorker } from './health.ts';
 import { knowsSearchAttributes, registerSearchAttributes } from './search-attributes.ts';
 import { installTelemetry, openTraces } from './telemetry.ts';
-import type { WorkerFlags } from './worker-flags.ts';
+import { slotCount, teacherSlots, type WorkerFlags } from './worker-flags.ts';
 
 /** Runs a CPU worker until SIGINT or SIGTERM, and with it, in the same process, one for the teacher's queue. */
 export async function runCpuWorker(flags: WorkerFlags = {}): Promise<void> {
@@ -19,9 +19,10 @@ export async function runCpuWorker(flags: WorkerFlags = {}): Promise<void> {
     await registerSearchAttributes(connection, namespace).catch(() => undefined);
     const searchAttributes = await knowsSearchAttributes(connection, namespace);
     const worker = await createCpuWorker(place, { ...flags, taskQueue }, { settings, searchAttributes });
-    if (!teacher) return [worker];
+    const watched = { worker, slots: slotCount(flags.slots) };
+    if (!teacher) return [watched];
     const forTeacher = { ...flags, taskQueue: teacherQueueOf(taskQueue), slots: undefined };
-    return [worker, await createTeacherWorker(place, forTeacher, { settings })];
+    return [watched, { worker: await createTeacherWorker(place, forTeacher, { settings }), slots: teacherSlots }];
   });
 }
 
@@ -29,7 +30,10 @@ export async function runCpuWorker(flags: WorkerFlags = {}): Promise<void> {
 export async function runTeacherWorker(flags: WorkerFlags = {}): Promise<void> {
   const { taskQueue = teacherQueueOf('data-engine') } = flags;
   await runWorkers('teacher', flags, async (place, settings) => [
-    await createTeacherWorker(place, { ...flags, taskQueue }, { settings }),
+    {
+      worker: await createTeacherWorker(place, { ...flags, taskQueue }, { settings }),
+      slots: slotCount(flags.slots ?? teacherSlots),
+    },
   ]);
 }
 
@@ -39,14 +43,14 @@ export async function runGpuWorker(flags: WorkerFlags = {}, trainerEntry?: strin
   await runWorkers('gpu', flags, async (place, settings) => {
     if (flags.metricsAddress !== undefined) await watchGpuMemory();
     const trainer = trainerEntry === undefined ? undefined : typescriptTrainer(trainerEntry);
-    return [await createGpuWorker(place, { ...flags, taskQueue }, { settings, trainer })];
+    return [{ worker: await createGpuWorker(place, { ...flags, taskQueue }, { settings, trainer }), slots: 1 }];
   });
 }
 
 async function runWorkers(
   kind: 'cpu' | 'gpu' | 'teacher',
   flags: WorkerFlags,
-  create: (place: WorkerPlace, settings: WorkerSettings) => Promise<Worker[]>,
+  create: (place: WorkerPlace, settings: WorkerSettings) => Promise<WatchedWorker[]>,
 ): Promise<void> {
   const settings = await loadWorkerSettings();
   // Before anything is written; trainers inherit it.
@@ -55,11 +59,11 @@ async function runWorkers(
   const traces = openTraces(`dataengine-${kind}-worker`);
   const connected = await connectWorker();
   try {
-    const workers = await create({ ...connected, plugins: traces && [traces.plugin] }, settings);
+    const watched = await create({ ...connected, plugins: traces && [traces.plugin] }, settings);
     const { healthPort: port, healthHost: host } = flags;
-    const health = port === undefined ? undefined : await serveHealth(workers, { port, host });
+    const health = port === undefined ? undefined : await serveHealth(watched, { port, host });
     try {
-      await runUntilSignal(workers);
+      await runUntilSignal(watched.map(({ worker }) => worker));
     } finally {
       await health?.close();
     }

@@ -42,13 +42,22 @@ export interface WorkerFlags {
   deploymentName?: string;
 }
 
+/** Of a CPU worker. */
+const usualSlots = 4;
+const mostSlotsByResources = 64;
+
+/** How many activities a worker takes at most. */
+export function slotCount(slots: WorkerFlags['slots'] = usualSlots): number {
+  return slots === 'resources' ? mostSlotsByResources : slots;
+}
+
 /** Activity slots. A GPU worker always has one, for a GPU's memory holds one trainer. */
-export function slotOptions(slots: WorkerFlags['slots'] = 4): Partial<WorkerOptions> {
+export function slotOptions(slots: WorkerFlags['slots'] = usualSlots): Partial<WorkerOptions> {
   if (slots !== 'resources') return { maxConcurrentActivityTaskExecutions: slots };
   return {
     tuner: {
       tunerOptions: { targetMemoryUsage: 0.8, targetCpuUsage: 0.9 },
-      activityTaskSlotOptions: { maximumSlots: 64 },
+      activityTaskSlotOptions: { maximumSlots: mostSlotsByResources },
     },
   };
 }

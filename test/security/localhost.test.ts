@@ -3,7 +3,6 @@
  */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Worker } from '@temporalio/worker';
 import { expect, onTestFinished, test } from 'vitest';
 import { processesInGroup } from '../../bench/support/processes.ts';
 import type { Review } from '../../cli/prompt-review/review.ts';
@@ -31,7 +30,7 @@ test('the local teacher, the review of prompts, the health of a worker and its m
   onTestFinished(() => teacher.close());
   const review = await serveReview({} as Review, { port: 0 });
   onTestFinished(() => review.close());
-  const health = await serveHealth([] as Worker[], { port: 0 });
+  const health = await serveHealth([], { port: 0 });
   onTestFinished(() => health.close());
   const [metricsPort] = (await freePorts(1)) as [number];
   installTelemetry({ metricsAddress: `127.0.0.1:${metricsPort}` });

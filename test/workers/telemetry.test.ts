@@ -61,7 +61,7 @@ test('metrics, health and traces of a run', async () => {
   });
   const stopWatching = await withNvidiaSmi('0, 1024, 81920', () => watchGpuMemory());
   onTestFinished(stopWatching);
-  const health = await serveHealth([worker], { port: 0 });
+  const health = await serveHealth([{ worker, slots: 100 }], { port: 0 });
   const ask = () => fetch(`http://127.0.0.1:${health.port}/healthz`);
   expect((await ask()).status).toBe(503);
   await worker.runUntil(async () => {
