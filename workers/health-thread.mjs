@@ -41,7 +41,20 @@ function problemOf(state) {
   return `${held} for ${Math.floor(stuck[index])} s with neither heartbeat nor completion`;
 }
 
+/**
+ * Against DNS rebinding: a page in a browser reaches this server by a domain name of its own only. Probes send an address
+ * (kubelet that of the pod), a name without a dot (of a container), the name that the worker was given, or no name at all.
+ */
+function isProbe({ host: given }) {
+  const name = given?.replace(/:\d+$/, '').toLowerCase();
+  return name === undefined || name === host || !name.includes('.') || /^[\d.]+$|^\[.*\]$/.test(name);
+}
+
 const server = createServer((request, response) => {
+  if (!isProbe(request.headers)) {
+    response.writeHead(403).end('Use the address of this machine or its name without a domain\n');
+    return;
+  }
   if (request.method !== 'GET' || request.url !== '/healthz') {
     response.writeHead(404).end();
     return;

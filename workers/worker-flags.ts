@@ -44,11 +44,10 @@ export interface WorkerFlags {
 
 /** Of a CPU worker. */
 const usualSlots = 4;
-const mostSlotsByResources = 64;
 
-/** How many activities a worker takes at most. */
+/** How many activities may hold all slots. Where memory and CPU decide, nobody knows whether there is one more. */
 export function slotCount(slots: WorkerFlags['slots'] = usualSlots): number {
-  return slots === 'resources' ? mostSlotsByResources : slots;
+  return slots === 'resources' ? 1 : slots;
 }
 
 /** Activity slots. A GPU worker always has one, for a GPU's memory holds one trainer. */
@@ -57,7 +56,7 @@ export function slotOptions(slots: WorkerFlags['slots'] = usualSlots): Partial<W
   return {
     tuner: {
       tunerOptions: { targetMemoryUsage: 0.8, targetCpuUsage: 0.9 },
-      activityTaskSlotOptions: { maximumSlots: mostSlotsByResources },
+      activityTaskSlotOptions: { maximumSlots: 64 },
     },
   };
 }

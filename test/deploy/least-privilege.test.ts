@@ -1,6 +1,7 @@
 /**
  * What the containers of `deploy/` may do, have and reach. Read from the files; none was started on a cluster.
  */
+import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -241,12 +242,17 @@ describe('the images', () => {
     },
   );
 
-  test.each(['data/stage1', 'src/core/hash.ts', 'configs/demo.yaml', 'deploy/worker-settings/cpu-worker.yaml'])(
-    'contain %s',
-    async (path) => {
-      expect(await isLeftOut(path)).toBe(false);
-    },
-  );
+  const started = ['workers/step-process.ts', 'workers/health-thread.mjs'];
+  test.each([
+    ...started,
+    'data/stage1',
+    'src/core/hash.ts',
+    'configs/demo.yaml',
+    'deploy/worker-settings/cpu-worker.yaml',
+  ])('contain %s', async (path) => {
+    expect(existsSync(path)).toBe(true);
+    expect(await isLeftOut(path)).toBe(false);
+  });
 });
 
 /** By the last pattern that fits (https://docs.docker.com/build/concepts/context/#dockerignore-files). */
