@@ -1,6 +1,7 @@
-import { OpenAI } from 'openai';
-import { clientOptions } from '../../src/teacher/chat-client.ts';
+import type { OpenAI } from 'openai';
+import { clientOptions, noAccount } from '../../src/teacher/chat-client.ts';
 import type { ConnectionSettings, TeacherProvider } from '../../src/teacher/provider.ts';
+import { ForeignClient } from '../../src/teacher/providers/openai.ts';
 
 /**
  * The rule-based teacher of the demo. One is started on this machine for each piece of work, unless `teacher.baseUrl`
@@ -27,11 +28,5 @@ export const localTeacher: TeacherProvider = {
 
 /** A client for a local teacher that runs. A key for OpenAI must not reach it by accident, so it gets none. */
 export function localClient(settings: Pick<ConnectionSettings, 'requestTimeoutSeconds'>, baseURL: string): OpenAI {
-  return new OpenAI({
-    ...clientOptions(settings),
-    apiKey: 'local-teacher',
-    baseURL,
-    organization: null,
-    project: null,
-  });
+  return new ForeignClient({ ...clientOptions(settings), ...noAccount, apiKey: 'local-teacher', baseURL });
 }

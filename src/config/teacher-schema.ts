@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { extraBodySchema } from './extra-body.ts';
 
 const count = z.int().positive();
 const path = z.string().min(1);
@@ -26,34 +27,6 @@ const batchSchema = z.strictObject({
   maxConcurrent: count.default(4).describe('Batches that may run at the same time.'),
   pollSeconds: z.number().positive().default(15).describe('First wait before the state of a batch is read; it grows.'),
   maximumPollSeconds: z.number().positive().default(300).describe('Longest of these waits.'),
-});
-
-/** What the budget, the answers' meaning, or the files of a run depend on has keys of its own, or none. */
-const ownFields = [
-  'model',
-  'messages',
-  'max_tokens',
-  'max_completion_tokens',
-  'n',
-  'best_of',
-  'stream',
-  'store',
-  'metadata',
-  'response_format',
-  'temperature',
-  'top_p',
-  'stop',
-  'logit_bias',
-];
-
-const extraBodySchema = z.record(z.string(), z.json()).superRefine((body, context) => {
-  for (const field of ownFields.filter((name) => Object.hasOwn(body, name))) {
-    context.addIssue({
-      code: 'custom',
-      path: [field],
-      message: 'is set by the other keys of teacher, not by extraBody',
-    });
-  }
 });
 
 function hasNoPassword(address: string): boolean {
@@ -106,7 +79,9 @@ export const teacherSchema = z.strictObject({
     ),
   extraBody: extraBodySchema
     .default({})
-    .describe('More fields of the request, such as { reasoning_effort: low, seed: null }; null leaves a field out.'),
+    .describe(
+      'More fields of the request that change how an answer is sampled, such as { reasoning_effort: low, seed: null }; null leaves one out.',
+    ),
   prompt: path
     .default('configs/prompts/generate-v1.md')
     .describe('Prompt file; its version is kept with every sample.'),

@@ -21,6 +21,18 @@ export function clientOptions({ requestTimeoutSeconds }: { requestTimeoutSeconds
   return { fetch: leanFetch, maxRetries: 0, timeout: requestTimeoutSeconds * 1000, logLevel: 'off' as const };
 }
 
+/** What a client is given of an account: nothing of the environment that no config and no setting of a worker binds to a host. */
+export const noAccount = { organization: null, project: null, adminAPIKey: null, webhookSecret: null };
+
+/**
+ * Whether an address is OpenAI's own, regions such as `eu.api.openai.com` included. What else the environment says of an
+ * account there (OPENAI_ORG_ID, OPENAI_PROJECT_ID, OPENAI_CUSTOM_HEADERS) goes nowhere else.
+ */
+export function isOpenAi(address: string): boolean {
+  const { protocol, host } = new URL(address);
+  return protocol === 'https:' && /^([a-z]+\.)?api\.openai\.com$/.test(host);
+}
+
 /**
  * A `fetch` for the `openai` client that sends and receives short messages over Node's own HTTP client: less
  * processor time a request than the built-in `fetch` (figures in `docs/teacher.md`). Uploads, streams and bodies other

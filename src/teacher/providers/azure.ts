@@ -1,7 +1,7 @@
 import { AzureOpenAI } from 'openai';
 import { InputError } from '../../core/input-error.ts';
 import { readApiKey } from '../api-key.ts';
-import { clientOptions } from '../chat-client.ts';
+import { clientOptions, noAccount } from '../chat-client.ts';
 import type { ConnectionSettings, TeacherProvider } from '../provider.ts';
 
 /** Azure OpenAI: `teacher.model` names the deployment, `teacher.baseUrl` the resource. */
@@ -27,5 +27,13 @@ export function azureClient(
     });
   }
   const apiKey = readApiKey(settings, baseUrl, environment);
-  return new AzureOpenAI({ ...clientOptions(settings), apiKey, baseURL: baseUrl, apiVersion });
+  return new AzureClient({ ...clientOptions(settings), ...noAccount, apiKey, baseURL: baseUrl, apiVersion });
+}
+
+/** Without the headers of OPENAI_CUSTOM_HEADERS, which the library would send. */
+class AzureClient extends AzureOpenAI {
+  constructor(options: ConstructorParameters<typeof AzureOpenAI>[0] & object) {
+    super(options);
+    this._options.defaultHeaders = options.defaultHeaders;
+  }
 }

@@ -1,6 +1,6 @@
-import { OpenAI } from 'openai';
+import { type ClientOptions, OpenAI } from 'openai';
 import { readApiKey } from '../api-key.ts';
-import { clientOptions } from '../chat-client.ts';
+import { clientOptions, isOpenAi, noAccount } from '../chat-client.ts';
 import type { ConnectionSettings, TeacherProvider } from '../provider.ts';
 
 /** OpenAI, or with `teacher.baseUrl` any server that speaks its protocol and takes a key. */
@@ -18,11 +18,21 @@ export function openaiClient(
 ): OpenAI {
   // Undefined would let the client take it from the environment.
   const baseURL = settings.baseUrl ?? 'https://api.openai.com/v1';
-  return new OpenAI({
+  const options = {
     ...clientOptions(settings),
+    ...noAccount,
     apiKey: readApiKey(settings, baseURL, environment),
     baseURL,
-    organization: environment.OPENAI_ORG_ID ?? null,
-    project: environment.OPENAI_PROJECT_ID ?? null,
-  });
+  };
+  if (!isOpenAi(baseURL)) return new ForeignClient(options);
+  const { OPENAI_ORG_ID: organization = null, OPENAI_PROJECT_ID: project = null } = environment;
+  return new OpenAI({ ...options, organization, project });
+}
+
+/** A client of a server that is not OpenAI's: the library would send it the headers of OPENAI_CUSTOM_HEADERS. */
+export class ForeignClient extends OpenAI {
+  constructor(options: ClientOptions) {
+    super(options);
+    this._options.defaultHeaders = options.defaultHeaders;
+  }
 }
