@@ -9,10 +9,15 @@ import { ApplicationFailure, defaultFailureConverter, defaultPayloadConverter } 
 import type { Progress } from '../src/trainer/protocol.ts';
 import type { FromStepProcess, ToStepProcess } from './step-process.ts';
 
-/** How long a task that is to stop may take: computing does not wait for anybody, and is killed. */
-const stopMilliseconds = 4000;
-/** After its work has ended, a task may still upload what a later attempt resumes from. */
-const keepMilliseconds = 45_000;
+/** How long a canceled task may take before its process is killed. */
+export interface StopLimits {
+  /** Until its work has ended: a process that computes may not notice that it is to stop. */
+  stopMilliseconds: number;
+  /** After that, while it uploads what a later attempt resumes from. */
+  saveMilliseconds: number;
+}
+
+const usualLimits: StopLimits = { stopMilliseconds: 4000, saveMilliseconds: 45_000 };
 const idleMilliseconds = 60_000;
 
 export interface StepProcessesOptions {
@@ -20,6 +25,7 @@ export interface StepProcessesOptions {
   entry: URL;
   /** The largest heap of a process. Default: Node's own, by the memory of the machine or the container. */
   heapMegabytes?: number | undefined;
+  limits?: StopLimits;
 }
 
 /** What accompanies a task. */
@@ -42,7 +48,7 @@ export interface StepProcesses {
 }
 
 /** Opens the processes of a worker. The first one starts at once, the others when they are needed. */
-export function openStepProcesses({ entry, heapMegabytes }: StepProcessesOptions): StepProcesses {
+export function openStepProcesses({ entry, heapMegabytes, limits = usualLimits }: StepProcessesOptions): StepProcesses {
   const idle = new Map<ChildProcess, NodeJS.Timeout>();
   let closed = false;
 
@@ -91,7 +97,7 @@ export function openStepProcesses({ entry, heapMegabytes }: StepProcessesOptions
       options.signal.throwIfAborted();
       const child = take();
       try {
-        return await runIn(child, { name, facts }, options);
+        return await runIn(child, { name, facts }, { ...options, ...limits });
       } finally {
         if (child.connected && child.exitCode === null && !child.killed) rest(child);
       }
@@ -110,7 +116,7 @@ export function openStepProcesses({ entry, heapMegabytes }: StepProcessesOptions
 function runIn(
   child: ChildProcess,
   task: { name: string; facts: unknown },
-  { signal, onProgress }: TaskOptions,
+  { signal, onProgress, stopMilliseconds, saveMilliseconds }: TaskOptions & StopLimits,
 ): Promise<unknown> {
   return new Promise((resolve, reject) => {
     let killTimer: NodeJS.Timeout | undefined;
@@ -122,7 +128,7 @@ function runIn(
     const send = (message: ToStepProcess) => child.send(message, () => undefined);
     const stop = () => {
       send({ type: 'stop', reason: String(signal.reason) });
-      killAfter(worked ? keepMilliseconds : stopMilliseconds);
+      killAfter(worked ? saveMilliseconds : stopMilliseconds);
     };
     const settle = (end: () => void) => {
       clearTimeout(killTimer);
@@ -137,7 +143,7 @@ function runIn(
       if (message.type === 'progress') onProgress(message.progress);
       if (message.type === 'worked') {
         worked = true;
-        if (signal.aborted) killAfter(keepMilliseconds);
+        if (signal.aborted) killAfter(saveMilliseconds);
       }
       if (message.type === 'done') settle(() => resolve(message.outcome));
       if (message.type === 'failed') {

@@ -1,10 +1,12 @@
 /** The processes that compute the steps of a CPU worker. */
-
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { createCpuActivities } from '../../activities/cpu.ts';
-import { openStepProcesses } from '../../activities/step-processes.ts';
+import { openStepProcesses, type StopLimits } from '../../activities/step-processes.ts';
 import { stepProcess } from '../../workers/create-worker.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { dependencies } from '../workflows/worker-activities.ts';
@@ -66,4 +68,49 @@ test('a process that computes without end is killed within five seconds, and ano
     message: 'the process that computed exit was ended by exit code 3',
   });
   stuck.close();
+});
+
+describe('a canceled task whose work has ended', () => {
+  const entry = new URL('stuck-process.ts', import.meta.url);
+  /** Cancels a task that takes so long to save what it did. @returns the error, how long it took, and what was saved */
+  async function cancelWhileSaving(milliseconds: number, limits?: StopLimits) {
+    const saving = openStepProcesses({ entry, ...(limits && { limits }) });
+    onTestFinished(() => saving.close());
+    const file = join(await temporaryFolder(), 'saved');
+    const controller = new AbortController();
+    // Once it has an answer, the process does not have to start first.
+    await saving.run('echo', 1, { signal: controller.signal, onProgress: () => undefined });
+    const work = saving.run('save', { file, milliseconds }, { signal: controller.signal, onProgress: () => undefined });
+    await sleep(200);
+    controller.abort(new Error('canceled'));
+    const started = performance.now();
+    await expect(work).rejects.toThrow('canceled');
+    return { took: performance.now() - started, saved: await readFile(file, 'utf8').catch(() => undefined) };
+  }
+
+  test('saves for longer than it may compute', async () => {
+    const { took, saved } = await cancelWhileSaving(6000);
+    expect(saved).toBe('saved');
+    expect(took).toBeGreaterThan(5900);
+  });
+
+  test('is killed when saving takes too long', async () => {
+    const { took, saved } = await cancelWhileSaving(60_000, { stopMilliseconds: 500, saveMilliseconds: 2000 });
+    expect(saved).toBeUndefined();
+    expect(took).toBeGreaterThan(1900);
+    expect(took).toBeLessThan(6000);
+  });
+});
+
+test('a process whose heap is full ends with an error that names the limit, and the next task has another one', async () => {
+  const small = openStepProcesses({ entry: new URL('stuck-process.ts', import.meta.url), heapMegabytes: 100 });
+  onTestFinished(() => small.close());
+  const options = { signal: new AbortController().signal, onProgress: () => undefined };
+  await expect(small.run('fill-heap', 1, options)).rejects.toMatchObject({
+    type: 'StepProcessEnded',
+    nonRetryable: false,
+    message:
+      'the process that computed fill-heap was ended by SIGABRT. It may have lacked memory: see limits.stepMegabytes',
+  });
+  expect(await small.run('echo', 1, options)).toBe(1);
 });

@@ -1,4 +1,4 @@
-/** A failing network: a proxy between a client and a server that cuts or holds connections on request. */
+/** A failing network: a proxy between a client and a server that cuts, slows or holds connections on request. */
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 
@@ -7,6 +7,8 @@ export interface ProxyFaults {
   cutAfterSent?: (connection: number) => number | undefined;
   /** Connections that are cut once the server has answered this many bytes. Default: none. */
   cutAfterAnswered?: (connection: number) => number | undefined;
+  /** Connections on which each piece that the client sends is followed by a pause of so many milliseconds. */
+  delaysSent?: (connection: number) => number | undefined;
   /** Connections on which no answer comes through. */
   holds?: (connection: number) => boolean;
 }
@@ -27,7 +29,7 @@ export async function faultyProxy(port: number): Promise<FaultyProxy> {
   const sockets = new Set<Socket>();
   const server = createServer((client) => {
     proxy.connections += 1;
-    const { cutAfterSent, cutAfterAnswered, holds } = proxy.faults;
+    const { cutAfterSent, cutAfterAnswered, delaysSent, holds } = proxy.faults;
     const number = proxy.connections;
     const upstream = connect(port, '127.0.0.1');
     const cut = () => {
@@ -40,6 +42,10 @@ export async function faultyProxy(port: number): Promise<FaultyProxy> {
       sent += piece.length;
       proxy.sent += piece.length;
       if (sent > (cutAfterSent?.(number) ?? Number.POSITIVE_INFINITY)) cut();
+      const pause = delaysSent?.(number);
+      if (pause === undefined) return;
+      client.pause();
+      setTimeout(() => client.resume(), pause);
     });
     client.pipe(upstream);
     upstream.on('data', (piece: Buffer) => {
