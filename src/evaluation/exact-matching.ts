@@ -4,6 +4,7 @@
  */
 import type { LetteredChoice } from './benchmarks/benchmark.ts';
 import { isMissing } from './pandas-missing.ts';
+import { splitWords, whiteSpace } from './python-text.ts';
 
 /** The letter of a choice; `none` when the answer says that it is none of them; undefined when the rules can't decide. */
 export type ExtractedChoice = { letter: string } | 'none' | undefined;
@@ -20,9 +21,6 @@ const failedCall = 'Failed to obtain answer via API';
 const punctuation = /[.()[\],:;!*#{}]/g;
 /** A letter counts only among the last words: earlier, an `A` is more likely the article. */
 const lastWords = 5;
-// Python's white space, which has the separators U+001C to U+001F and no byte order mark.
-const whiteSpace = String.raw`[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]`;
-const words = new RegExp(`${whiteSpace}+`, 'u');
 /** Not only a whole word: of `answer is dark`, the official rule takes the D. */
 const statedLetter = new RegExp(String.raw`answer${whiteSpace}+is${whiteSpace}+\**([ABCD])`, 'iu');
 
@@ -47,7 +45,7 @@ function matchLetter(answer: string, choices: readonly LetteredChoice[]): Extrac
   if (answer.includes(failedCall)) return undefined;
   if (refusals.some((refusal) => answer.includes(refusal))) return 'none';
   const letters = choices.map(({ letter }) => letter);
-  const written = answer.replace(punctuation, ' ').split(words).filter(Boolean);
+  const written = splitWords(answer.replace(punctuation, ' '));
   const named = letters.filter((letter) => written.includes(letter));
   const [only] = named;
   if (only !== undefined && named.length === 1 && written.indexOf(only) > written.length - lastWords) {

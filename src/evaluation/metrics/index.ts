@@ -1,0 +1,99 @@
+import type { Metric } from './metric.ts';
+import { haveSameItems, isRelaxedCorrect, levenshteinSimilarity, listItems, readYesOrNo } from './short-answers.ts';
+import { normalizeVqaAnswer, textVqaAccuracy, vqaAccuracy } from './vqa-answers.ts';
+
+export type { Metric, MetricSettings } from './metric.ts';
+
+const lmmsEval = 'lmms-eval 75571cf';
+const vlmEvalKit = 'VLMEvalKit e8e78f0';
+const vqaEval = 'GT-Vision-Lab/VQA a013f00';
+
+/** Enough for a few words or a number. */
+const FEW_TOKENS = 32;
+/** Each reference is compared with the others; with fewer, no answer could reach 1. */
+const LEAST_VQA_REFERENCES = 4;
+
+/** The best over the references. */
+function best(references: readonly string[], score: (reference: string) => number): number {
+  return references.reduce((highest, reference) => Math.max(highest, score(reference)), 0);
+}
+
+function tooFewForVqa(references: readonly string[]): string | undefined {
+  if (references.length >= LEAST_VQA_REFERENCES) return undefined;
+  return `has ${references.length} references, and VQA accuracy takes at least ${LEAST_VQA_REFERENCES}`;
+}
+
+/** All metrics of written answers, by the name that a config gives. A new one is its function and its entry here. */
+export const metrics = {
+  'exact-match': {
+    title: 'Exact match',
+    source: `normalization of ${vqaEval}, against each reference`,
+    maximumNewTokens: FEW_TOKENS,
+    score: (answer, references) => {
+      const given = normalizeVqaAnswer(answer);
+      return { exactMatch: best(references, (reference) => (normalizeVqaAnswer(reference) === given ? 1 : 0)) };
+    },
+  },
+  'vqa-accuracy': {
+    title: 'VQA accuracy',
+    source: `vqaEval.py of ${vqaEval}`,
+    maximumNewTokens: FEW_TOKENS,
+    problem: tooFewForVqa,
+    score: (answer, references) => ({ vqaAccuracy: vqaAccuracy(answer, references) }),
+  },
+  'textvqa-accuracy': {
+    title: 'VQA accuracy (TextVQA)',
+    source: `tasks/textvqa of ${lmmsEval}`,
+    maximumNewTokens: FEW_TOKENS,
+    problem: tooFewForVqa,
+    score: (answer, references) => ({ vqaAccuracy: textVqaAccuracy(answer, references) }),
+  },
+  anls: {
+    title: 'ANLS',
+    source: `api/metrics.py of ${lmmsEval}`,
+    maximumNewTokens: FEW_TOKENS,
+    score: (answer, references) => ({
+      anls: best(references, (reference) => levenshteinSimilarity(answer, reference)),
+    }),
+  },
+  'relaxed-accuracy': {
+    title: 'Relaxed accuracy',
+    source: `dataset/utils/vqa_eval.py of ${vlmEvalKit}`,
+    settings: ['tolerance'],
+    maximumNewTokens: FEW_TOKENS,
+    score: (answer, references, { tolerance = 0.05 } = {}) => ({
+      relaxedAccuracy: best(references, (reference) => (isRelaxedCorrect(answer, reference, tolerance) ? 1 : 0)),
+    }),
+  },
+  'list-match': {
+    title: 'List match',
+    source: `StringSetEqualityCommaSplit of tasks/megabench of ${lmmsEval}`,
+    maximumNewTokens: 2 * FEW_TOKENS,
+    score: (answer, references) => {
+      const items = listItems(answer);
+      return { listMatch: best(references, (reference) => (haveSameItems(items, listItems(reference)) ? 1 : 0)) };
+    },
+  },
+  'yes-no': {
+    title: 'Yes or no',
+    source: `YOrN_Extraction of ${vlmEvalKit}`,
+    maximumNewTokens: FEW_TOKENS,
+    problem: (references) => {
+      const other = references.find((reference) => !/^(?:yes|no)$/i.test(reference));
+      return other === undefined ? undefined : `is '${other}', which is neither yes nor no`;
+    },
+    score: (answer, references) => {
+      const given = readYesOrNo(answer);
+      return { accuracy: best(references, (reference) => (reference.toLowerCase() === given ? 1 : 0)) };
+    },
+  },
+} as const satisfies Record<string, Metric>;
+
+export type MetricName = keyof typeof metrics;
+
+export const metricNames = Object.keys(metrics) as [MetricName, ...MetricName[]];
+
+/** The metric of a name. */
+export function metricOf(name: MetricName): Metric {
+  return metrics[name];
+}

@@ -1,0 +1,22 @@
+/** What a metric defines: how a written answer is scored against the references of its question. Pure functions. */
+
+/** What a config may say about a metric. Each metric lists the settings that it has. */
+export interface MetricSettings {
+  /** Allowed deviation of a number, as a share of the reference. */
+  tolerance?: number | undefined;
+}
+
+export interface Metric {
+  /** As people write it. */
+  title: string;
+  /** Whose definition it is, and the code that it is checked against. */
+  source: string;
+  /** The settings that it takes. */
+  settings?: readonly (keyof MetricSettings)[];
+  /** Tokens that an answer may have. */
+  maximumNewTokens: number;
+  /** Why answers can't be scored against these references; undefined when they can. There is at least one. */
+  problem?(references: readonly string[]): string | undefined;
+  /** 0 for wrong to 1 for right, by measure; the first is the main one. */
+  score(answer: string, references: readonly string[], settings?: MetricSettings): Readonly<Record<string, number>>;
+}
