@@ -16,12 +16,16 @@ import {
   type BenchmarkName,
   benchmarkNames,
   benchmarkOf,
+  metricNames,
+  metricsWith,
   type PromptName,
   promptNames,
+  type QuestionSettings,
+  tableFormats,
 } from '../src/evaluation/benchmarks/index.ts';
 import type { EvaluationSet } from '../src/round/evaluation-sets.ts';
 import { stepDirectory } from '../src/round/step-directory.ts';
-import { addConfigOptions, type ConfigOptions, integer, loadNamedConfig, missingOption } from './options.ts';
+import { addConfigOptions, type ConfigOptions, integer, loadNamedConfig, missingOption, share } from './options.ts';
 import { createProgressDisplay } from './progress-display.ts';
 import { formatScores } from './scores-table.ts';
 import { runStepCommand } from './step-commands.ts';
@@ -42,6 +46,10 @@ interface EvaluateOptions extends Omit<ConfigOptions, 'config'> {
   trainer?: Config['trainer'];
   answers?: AnswerMode;
   prompt?: PromptName;
+  metric?: QuestionSettings['metric'];
+  tolerance?: number;
+  instruction?: string;
+  format?: QuestionSettings['format'];
   output?: string;
 }
 
@@ -94,12 +102,23 @@ export function addEvaluateCommand(program: Command, signal: AbortSignal): void 
         "how written answers are asked for (default: the config's, or the words of training)",
       ).choices(promptNames),
     )
+    .addOption(
+      new Option('--metric <name>', 'how short answers to questions of your own are scored').choices(metricNames),
+    )
+    .option('--tolerance <share>', `of a number, for ${metricsWith('tolerance').join(', ')}`, share)
+    .option('--instruction <text>', 'what questions of your own with short answers end with')
+    .addOption(
+      new Option('--format <name>', "of a file of questions of your own (default: by the file's content)").choices(
+        tableFormats,
+      ),
+    )
     .option('--output <folder>', 'default: runs/evaluations/<model>/<set>')
     .addHelpText(
       'after',
       '\nExamples:\n  dataengine evaluate --config configs/demo.yaml --round 0\n' +
         '  dataengine evaluate --benchmark mmbench --file mmbench_dev.tsv --model data/stage1 --blind\n' +
-        '  dataengine evaluate --config configs/demo.yaml --benchmark test --round 2 --blind',
+        '  dataengine evaluate --config configs/demo.yaml --benchmark test --round 2 --blind\n' +
+        '  dataengine evaluate --benchmark questions --file receipts.csv --images receipts --metric anls --model data/stage1',
     )
     .action((options: EvaluateOptions) => {
       const { benchmark, config, ...step } = options;
@@ -165,7 +184,8 @@ async function chooseSet(options: EvaluateOptions & { benchmark: string }, confi
       answerMode,
       prompt: requirePrompt(set.benchmark, answerMode, prompt ?? (answerMode === 'generated' ? set.prompt : undefined)),
     };
-    return { ...set, ...asked, limit: limit ?? set.limit, ...(blind && { blind, name: blindName }) };
+    const questions = questionSettings(set.benchmark, options, set.questions);
+    return { ...set, ...asked, questions, limit: limit ?? set.limit, ...(blind && { blind, name: blindName }) };
   }
   if (!isBenchmark(benchmark)) {
     throw new InputError({
@@ -177,7 +197,33 @@ async function chooseSet(options: EvaluateOptions & { benchmark: string }, confi
   }
   const answerMode = requireMode(benchmark, answers ?? benchmarkOf(benchmark).answerModes[0]);
   const asked = { answerMode, prompt: requirePrompt(benchmark, answerMode, prompt) };
-  return { name: blind ? `${benchmark}-blind` : benchmark, benchmark, file, images, limit, blind, ...asked };
+  const questions = questionSettings(benchmark, options);
+  return { name: blind ? `${benchmark}-blind` : benchmark, benchmark, file, images, limit, blind, questions, ...asked };
+}
+
+/** The settings of the config, but for those of the command line. */
+function questionSettings(
+  benchmark: BenchmarkName,
+  { metric, tolerance, instruction, format }: EvaluateOptions,
+  configured?: QuestionSettings,
+): QuestionSettings | undefined {
+  const given = { metric, tolerance, instruction, format };
+  const [first] = Object.entries(given).filter(([, value]) => value !== undefined);
+  if (first === undefined) return configured;
+  const wrong = (option: string, problem: string) =>
+    new InputError({ file: 'command line', field: `--${option}`, problem, remedy: 'Leave it out' });
+  if (!benchmarkOf(benchmark).takesQuestionSettings) {
+    throw wrong(first[0], `${benchmark} is read and scored as its authors say`);
+  }
+  const settings = {
+    ...configured,
+    ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
+  };
+  const scoredBy = settings.metric ?? 'exact-match';
+  if (settings.tolerance !== undefined && !metricsWith('tolerance').includes(scoredBy)) {
+    throw wrong('tolerance', `${scoredBy} has none`);
+  }
+  return settings;
 }
 
 function requireMode(benchmark: BenchmarkName, mode: AnswerMode): AnswerMode {

@@ -88,3 +88,11 @@ export function integer(minimum: number): (text: string) => number {
     return value;
   };
 }
+
+/** For commander: a number within 0 and 1. */
+export function share(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !(value >= 0 && value <= 1))
+    throw new InvalidArgumentError('Give a number within 0 and 1.');
+  return value;
+}

@@ -1,11 +1,49 @@
 import { z } from 'zod';
-import { answerModes, benchmarkNames, benchmarkOf, promptNames } from '../evaluation/benchmarks/index.ts';
+import {
+  answerModes,
+  benchmarkNames,
+  benchmarkOf,
+  metricNames,
+  metricsWith,
+  promptNames,
+  questionColumns,
+  tableFormats,
+} from '../evaluation/benchmarks/index.ts';
 import { computeDtypes, type NumberFormats, weightDtypes } from './finetune-schema.ts';
 
 const count = z.int().positive();
 const path = z.string().min(1);
 
 const defaultModes = benchmarkNames.map((name) => `${benchmarkOf(name).answerModes[0]} (${name})`);
+
+const columnName = z.string().min(1);
+const tolerant = metricsWith('tolerance');
+
+const questionSettingsSchema = z
+  .strictObject({
+    metric: z.enum(metricNames).default('exact-match').describe('How short answers are scored.'),
+    tolerance: z
+      .number()
+      .min(0)
+      .max(1)
+      .optional()
+      .describe(`Allowed deviation of a number, as a share of the reference (${tolerant.join(', ')}). Default: 0.05.`),
+    instruction: z
+      .string()
+      .min(1)
+      .max(2000)
+      .optional()
+      .describe('What a question with a short answer ends with, such as "Answer with a single word or phrase.".'),
+    format: z.enum(tableFormats).optional().describe("Format of the file. Default: by the file's content."),
+    columns: z
+      .partialRecord(z.enum(questionColumns), columnName)
+      .optional()
+      .describe('Names of columns, where the file has other ones.'),
+  })
+  .superRefine(({ metric, tolerance }, context) => {
+    if (tolerance === undefined || tolerant.some((name) => name === metric)) return;
+    context.addIssue({ code: 'custom', path: ['tolerance'], message: `${metric} has none` });
+  });
 
 const benchmarkSchema = z
   .strictObject({
@@ -33,10 +71,16 @@ const benchmarkSchema = z
       .describe(
         "How written answers are asked for: in the words of training, or in OpenCompass's, by which the reference system's MMBench is (mmbench only).",
       ),
+    questions: questionSettingsSchema
+      .optional()
+      .describe('How questions of your own are read and scored (benchmark `questions` only).'),
   })
-  .superRefine(({ benchmark, answers, prompt }, context) => {
+  .superRefine(({ benchmark, answers, prompt, questions }, context) => {
     const problem = (field: string, message: string) => context.addIssue({ code: 'custom', path: [field], message });
-    const { answerModes: modes, prompts = ['training'] } = benchmarkOf(benchmark);
+    const { answerModes: modes, prompts = ['training'], takesQuestionSettings = false } = benchmarkOf(benchmark);
+    if (questions !== undefined && !takesQuestionSettings) {
+      problem('questions', `${benchmark} is read and scored as its authors say`);
+    }
     if (answers !== undefined && !modes.includes(answers)) {
       problem('answers', `${benchmark} is ${modes.join(' or ')} only`);
     }

@@ -3,11 +3,12 @@
  * out as by the reference system's class for both (`AOKVQADataset`, `minigpt4/datasets/datasets/vqa_dataset.py`).
  */
 import { z } from 'zod';
-import { LETTERS } from './question-text.ts';
 import { streamRecords } from './stream-records.ts';
 
-/** Choices, a letter for each. */
-export const choicesSchema = z.array(z.string()).min(1).max(LETTERS.length);
+/** The reference system has letters for seven. */
+const MOST_CHOICES = 7;
+
+export const choicesSchema = z.array(z.string()).min(1).max(MOST_CHOICES);
 
 /** What training needs of a record; other fields don't matter. */
 export const trainingQuestionSchema = z

@@ -9,8 +9,8 @@ export const ANSWER_START = 'The answer is';
 /** Asks for a description: the first of MiniGPT-4's requests. */
 export const captionRequest = 'Describe this image in detail.';
 
-/** The letters of choices. The reference system has as many. */
-export const LETTERS = ['A', 'B', 'C', 'D', 'E', 'F', 'G'] as const;
+/** The letters of choices. */
+export const LETTERS = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZ'] as readonly string[];
 
 /** The letter of a choice. @throws RangeError for a choice that has none */
 export function letterOf(choice: number): string {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { readJson } from '../core/read-json.ts';
 import { valueIn } from '../core/records.ts';
+import { choiceText, letterOf } from '../datasets/question-text.ts';
 
 export const badCaseSchema = z.object({
   idx: z.string().describe("The question's id, by which the reference system's scorer finds it"),
@@ -64,8 +65,6 @@ export function readWeights(file: string): Promise<Weights> {
   return readJson(file, z.record(z.string(), z.number().min(0).max(1)));
 }
 
-const letters = ['A', 'B', 'C', 'D', 'E', 'F', 'G', 'H'];
-
 /**
  * A bad case as the teacher sees it among the in-context examples. The wording is the reference system's file
  * format (`bad_case_aokvqa_classified.json`), spaces included.
@@ -73,8 +72,8 @@ const letters = ['A', 'B', 'C', 'D', 'E', 'F', 'G', 'H'];
 export function badCasePrompt(
   question: Pick<BadCase, 'question' | 'choices' | 'correct_choice_idx' | 'question_type'>,
 ): string {
-  const choices = question.choices.map((choice, index) => `(${letters[index]}) ${choice}`).join(' ');
-  const letter = letters[question.correct_choice_idx];
+  const choices = question.choices.map((_, index) => choiceText(question.choices, index)).join(' ');
+  const letter = letterOf(question.correct_choice_idx);
   const answer = question.choices[question.correct_choice_idx];
   return [
     `Question: ${question.question}`,

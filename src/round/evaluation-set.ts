@@ -12,7 +12,13 @@ import { benchmarkOf } from '../evaluation/benchmarks/index.ts';
 import { questionText } from '../generation/duplicates.ts';
 import { leakFinder } from '../generation/leaks.ts';
 import { configuredSplits, poolFolder, type QuestionSet, questionSet } from './dataset-paths.ts';
-import { type EvaluationSet, evaluationSets, extractedImagesFolder, readEvaluationSet } from './evaluation-sets.ts';
+import {
+  type EvaluationSet,
+  evaluationSets,
+  extractedImagesFolder,
+  hashQuestions,
+  readEvaluationSet,
+} from './evaluation-sets.ts';
 import type { StepContext } from './step-context.ts';
 
 function questionSets(config: Config): QuestionSet[] {
@@ -26,7 +32,7 @@ export async function questionFiles(config: Config): Promise<string[]> {
 
 /** The hashes of all files that anything is evaluated on: the leak check depends on them. */
 export async function evaluationFiles({ config, run }: Pick<StepContext, 'config' | 'run'>): Promise<string[]> {
-  return hashFiles(evaluatedFiles(config, run).map(({ file }) => file));
+  return Promise.all(evaluatedFiles(config, run).map(hashQuestions));
 }
 
 /** The ids of all images of the validation and test questions. A limit on the questions does not matter here. */

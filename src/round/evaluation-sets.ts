@@ -1,11 +1,14 @@
 /**
  * What a round's model is scored on: the validation questions, the test questions, and the benchmarks of the config.
  */
-import { join } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { join, relative } from 'node:path';
 import type { Config } from '../config/schema.ts';
 import { hashValue } from '../core/hash.ts';
 import { InputError } from '../core/input-error.ts';
+import { hashInputFile, inputErrorOfFile } from '../core/read-json.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
+import { parquetFilesOf } from '../datasets/tables/parquet.ts';
 import type { AnswerMode, BenchmarkQuestion, BenchmarkSource, PromptName } from '../evaluation/benchmarks/benchmark.ts';
 import { type BenchmarkName, benchmarkOf } from '../evaluation/benchmarks/index.ts';
 import type { EvaluationQuestion } from '../trainer/protocol.ts';
@@ -26,6 +29,8 @@ export interface EvaluationSet {
   answerMode: AnswerMode;
   /** Default: training. */
   prompt?: PromptName;
+  /** How questions of your own are read and scored. */
+  questions?: BenchmarkSource['questions'];
   /** A round is judged by its answers. */
   answersRequired?: boolean;
 }
@@ -69,7 +74,7 @@ export function configuredSets(config: Config): EvaluationSet[] {
     };
   });
   const named = config.evaluate.benchmarks.map(
-    ({ benchmark, name, file, images, limit, blind, answers, prompt }): EvaluationSet => ({
+    ({ benchmark, name, file, images, limit, blind, answers, prompt, questions }): EvaluationSet => ({
       name: name ?? (blind ? `${benchmark}-blind` : benchmark),
       benchmark,
       file: join(root, file),
@@ -79,6 +84,7 @@ export function configuredSets(config: Config): EvaluationSet[] {
       blind,
       answerMode: answers ?? benchmarkOf(benchmark).answerModes[0],
       prompt,
+      questions,
     }),
   );
   return [...splits, ...named];
@@ -114,6 +120,16 @@ export function askQuestions(set: EvaluationSet, questions: readonly BenchmarkQu
     const asked = { question_id: question.id, ...benchmark.ask(question, set.answerMode, set.prompt) };
     return set.blind ? asked : { ...asked, image: question.image };
   });
+}
+
+/** SHA-256 of the file of a set's questions, or of all files of a folder of shards. */
+export async function hashQuestions({ file }: Pick<EvaluationSet, 'file'>): Promise<string> {
+  const found = await stat(file).catch((cause: unknown) => {
+    throw inputErrorOfFile(file, cause);
+  });
+  if (!found.isDirectory()) return hashInputFile(file);
+  const shards = await parquetFilesOf(file);
+  return hashValue(await Promise.all(shards.map(async (shard) => [relative(file, shard), await hashInputFile(shard)])));
 }
 
 /** Hash of the questions as they are put to the model; the paths of images don't count. */

@@ -107,7 +107,7 @@ export async function readDatasets(
 function groupBySource(sets: readonly EvaluationSet[]): EvaluationSet[][] {
   const groups = new Map<string, EvaluationSet[]>();
   for (const set of sets) {
-    const source = JSON.stringify([set.benchmark, set.file, set.images, set.limit]);
+    const source = JSON.stringify([set.benchmark, set.file, set.images, set.limit, set.questions]);
     groups.set(source, [...(groups.get(source) ?? []), set]);
   }
   return [...groups.values()];

@@ -72,6 +72,16 @@ describe('dataengine evaluate --benchmark', { timeout: 120_000 }, () => {
     expect(asked.choices).toContain(predictions[asked.question_id]?.multiple_choice);
   });
 
+  test('rejects a metric for a benchmark that has its own, and a tolerance for a metric that has none', async () => {
+    const files = ['--file', tiny.file, '--images', tiny.images];
+    await expect(evaluate('--benchmark', 'aokvqa', ...files, '--metric', 'anls')).rejects.toThrow(
+      /--metric: aokvqa is read and scored as its authors say/,
+    );
+    await expect(evaluate('--benchmark', 'questions', ...files, '--tolerance', '0.1')).rejects.toThrow(
+      /--tolerance: exact-match has none/,
+    );
+  });
+
   test('rejects written answers for a benchmark that is only ranked, and an unknown way', async () => {
     const seed = ['--benchmark', 'seed-bench', '--file', tiny.file, '--images', tiny.images];
     await expect(evaluate(...seed, '--answers', 'generated')).rejects.toThrow(/--answers: seed-bench is ranked only/);

@@ -121,6 +121,14 @@ describe('loadConfig', () => {
       'run.yaml:3: evaluate.benchmarks[0].answers: seed-bench is ranked only',
     ],
     [
+      'evaluate: { benchmarks: [{ benchmark: seed-bench, file: a, questions: { metric: anls } }] }\n',
+      'run.yaml:3: evaluate.benchmarks[0].questions: seed-bench is read and scored as its authors say',
+    ],
+    [
+      'evaluate: { benchmarks: [{ benchmark: questions, file: a, questions: { metric: anls, tolerance: 0.1 } }] }\n',
+      'run.yaml:3: evaluate.benchmarks[0].questions.tolerance: anls has none',
+    ],
+    [
       'evaluate: { benchmarks: [{ benchmark: seed-bench, file: a, prompt: opencompass }] }\n',
       'run.yaml:3: evaluate.benchmarks[0].prompt: seed-bench is asked for in the words of training only',
     ],

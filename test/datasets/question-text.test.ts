@@ -25,7 +25,8 @@ it('explains with the longest rationale, its heading included, as the reference 
   expect(answerQmae(choices, 0, [])).toBe('The answer is (A) cat.');
 });
 
-it('has letters for seven choices, as the reference system has, and none for an eighth', () => {
-  expect(answerQma([...choices, 'car', 'hat', 'key'], 6)).toBe('The answer is (G) key.');
-  expect(() => answerQma([...choices, 'car', 'hat', 'key', 'pen'], 7)).toThrow('Choice 7 has no letter');
+it('has letters for 26 choices, and none for another', () => {
+  const many = Array.from({ length: 27 }, (_, index) => `thing ${index}`);
+  expect(answerQma(many, 25)).toBe('The answer is (Z) thing 25.');
+  expect(() => answerQma(many, 26)).toThrow('Choice 26 has no letter');
 });

@@ -1,8 +1,8 @@
 /**
- * MMBench and SEED-Bench through the evaluate step, with a real (tiny) model and the real trainer.
+ * MMBench, SEED-Bench and questions of your own through the evaluate step, with a real (tiny) model and the real trainer.
  */
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -30,6 +30,12 @@ import { tinyContext, writeTinyRun } from './tiny-run.ts';
 
 let folder: string;
 let context: StepContext;
+const image = '1454426_2591111986';
+const ownQuestions = [
+  { id: 'n-1', image, question: 'How many towels?', answer: 4 },
+  { id: 'n-2', image, question: 'Which room?', choices: ['bath', 'kitchen', 'hall'], answer: 'bath' },
+  { id: 'n-3', image, question: 'How many doors?', answer: ['1', 'one'] },
+];
 const bootstrap = { samples: 200, seed: 7 };
 const file = (...parts: string[]) => join(context.run.root, 'round-0', ...parts);
 
@@ -38,6 +44,12 @@ beforeAll(async () => {
   const benchmarks = [
     { benchmark: 'mmbench', file: 'MMBench/mmbench_dev.tsv' },
     { benchmark: 'seed-bench', file: 'SEED-Bench/SEED-Bench.json', images: 'SEED-Bench/SEED-Bench-image' },
+    {
+      benchmark: 'questions',
+      file: 'own.jsonl',
+      images: 'SEED-Bench/SEED-Bench-image',
+      questions: { metric: 'relaxed-accuracy', tolerance: 0.1, instruction: 'Answer with a number.' },
+    },
   ];
   const evaluateSettings = { shards: 3, batchSize: 4, benchmarks, bootstrapSamples: bootstrap.samples };
   const config = await writeTinyRun(folder, ({ data: { test: _, ...data }, ...settings }) => ({
@@ -47,6 +59,10 @@ beforeAll(async () => {
   }));
   await writeTable(join(folder, 'data', 'MMBench', 'mmbench_dev.tsv'), await mmbenchRows());
   await writeSeedBench(join(folder, 'data', 'SEED-Bench'));
+  await writeFile(
+    join(folder, 'data', 'own.jsonl'),
+    ownQuestions.map((question) => JSON.stringify(question)).join('\n'),
+  );
   context = await tinyContext(config);
   const directory = stepDirectory(context.run, 0, 'merge');
   await runStepOnce({
@@ -78,7 +94,7 @@ async function alone(name: string) {
 }
 
 test('three shards give the same scores as one, for every benchmark of the config', async () => {
-  for (const set of ['mmbench', 'seed-bench']) {
+  for (const set of ['mmbench', 'seed-bench', 'questions']) {
     const real = { ...context, trainer: typescriptTrainer() };
     for (const shard of [0, 1, 2]) await evaluateShard(real, { set, shard });
   }
@@ -88,7 +104,7 @@ test('three shards give the same scores as one, for every benchmark of the confi
   expect(outcome).toMatchObject({ questions: 8, reused: false });
   expect(await joinShards(context)).toMatchObject({ reused: true });
 
-  for (const set of ['mmbench', 'seed-bench']) {
+  for (const set of ['mmbench', 'seed-bench', 'questions']) {
     const { asked, measures, questions, weights } = await readScores(file('evaluate', set));
     expect(await alone(set)).toMatchObject({ asked, measures, questions, weights });
   }
@@ -106,6 +122,35 @@ test('questions about one image are in one shard, unless a shard ends between th
   const computed = parts.reduce((sum, part) => sum + part.size, 0);
   expect(computed).toBeLessThanOrEqual(distinct.size + parts.length - 1);
 });
+
+test('questions of your own: choices are ranked, short answers are written, and both are scored', async () => {
+  const { measures, unanswered } = await readScores(file('evaluate', 'questions'));
+  expect(Object.keys(measures)).toEqual(['accuracy', 'multipleChoice', 'relaxedAccuracy']);
+  expect(Object.values(measures).map(({ count }) => count)).toEqual([3, 1, 2]);
+  expect(unanswered).toBe(0);
+  const lines = (await readFile(file('evaluate', 'questions', 'predictions.jsonl'), 'utf8')).trim().split('\n');
+  const predictions = lines.map((line) => JSON.parse(line) as { losses: number[]; text?: string });
+  expect(predictions.map(({ losses, text }) => [losses.length, typeof text])).toEqual([
+    [0, 'string'],
+    [3, 'undefined'],
+    [0, 'string'],
+  ]);
+});
+
+test('another right answer in the file is scored anew, though the model is asked the same', async () => {
+  const own = join(folder, 'data', 'own.jsonl');
+  const before = await readFile(own, 'utf8');
+  const real = { ...context, trainer: typescriptTrainer() };
+  try {
+    await writeFile(own, before.replace('"answer":"bath"', '"answer":"hall"'));
+    for (const shard of [0, 1, 2]) await evaluateShard(real, { set: 'questions', shard });
+    expect(await joinShards(context)).toMatchObject({ reused: false });
+  } finally {
+    await writeFile(own, before);
+    for (const shard of [0, 1, 2]) await evaluateShard(real, { set: 'questions', shard });
+    await joinShards(context);
+  }
+}, 120_000);
 
 test('each benchmark has its own measures, by group, and official files', async () => {
   const mmbench = await readScores(file('evaluate', 'mmbench'));

@@ -4,7 +4,10 @@
  * docs/benchmarks.md.
  */
 import { InputError } from '../../core/input-error.ts';
+import type { QuestionColumn } from '../../datasets/own-questions.ts';
+import type { TableFormat } from '../../datasets/tables/index.ts';
 import type { EvaluationQuestion } from '../../trainer/protocol.ts';
+import type { MetricName } from '../metrics/index.ts';
 
 /** Where a benchmark's files are; absolute or as a person gave them. */
 export interface BenchmarkSource {
@@ -18,8 +21,24 @@ export interface BenchmarkSource {
   limit?: number | undefined;
   /** The file must have answers. */
   answersRequired?: boolean | undefined;
+  /** For a benchmark that takes them. */
+  questions?: QuestionSettings | undefined;
   /** A folder for images that the file itself holds. Several processes may fill it at once. */
   extractedImages: string;
+}
+
+/** How questions of your own are read and scored. */
+export interface QuestionSettings {
+  /** How short answers are scored; default exact-match. */
+  metric?: MetricName | undefined;
+  /** Of a metric that has one. */
+  tolerance?: number | undefined;
+  /** What a question with a short answer ends with. */
+  instruction?: string | undefined;
+  /** Default: by the file's content. */
+  format?: TableFormat | undefined;
+  /** The names of columns that have other names than those of docs/data.md. */
+  columns?: Partial<Record<QuestionColumn, string>> | undefined;
 }
 
 /** The fields of every question, of any benchmark. */
@@ -88,6 +107,8 @@ export interface Benchmark<Q extends BenchmarkQuestion = BenchmarkQuestion> {
   answerModes: readonly [AnswerMode, ...AnswerMode[]];
   /** Whether a written answer may be asked for by a prompt other than `training`. */
   prompts?: readonly PromptName[];
+  /** Whether how it is read and scored is for the config to say (`BenchmarkSource.questions`). */
+  takesQuestionSettings?: boolean;
   /** Path under the data root, a file or a folder → how to download what belongs there. */
   downloads: Readonly<Record<string, string>>;
   /** The official files that `data check` looks for under the data root, and checks where the folder is there. */

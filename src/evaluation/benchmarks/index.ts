@@ -1,15 +1,20 @@
 import { aokvqa } from './aokvqa.ts';
 import type { Benchmark } from './benchmark.ts';
 import { mmbench } from './mmbench.ts';
+import { questions } from './questions.ts';
 import { seedBench } from './seed-bench.ts';
 
-export { type AnswerMode, answerModes, type PromptName, promptNames } from './benchmark.ts';
+export { questionColumns } from '../../datasets/own-questions.ts';
+export { tableFormats } from '../../datasets/tables/index.ts';
+export { metricNames, metricsWith } from '../metrics/index.ts';
+export { type AnswerMode, answerModes, type PromptName, promptNames, type QuestionSettings } from './benchmark.ts';
 
 /** All benchmarks, by the name that a config or the command line gives. A new one is a file and its line here. */
 export const benchmarks = {
   aokvqa,
   mmbench,
   'seed-bench': seedBench,
+  questions,
 } as const;
 
 export type BenchmarkName = keyof typeof benchmarks;

@@ -2,15 +2,13 @@
  * MMBench's own file (https://github.com/open-compass/MMBench): tab-separated, a question a row, its image in base64.
  */
 import { createReadStream } from 'node:fs';
-import { join } from 'node:path';
 import { CsvError, parse } from 'csv-parse';
 import { z } from 'zod';
-import { fileExists } from '../../core/files.ts';
-import { hashBytes } from '../../core/hash.ts';
 import { describeFirstIssue, InputError } from '../../core/input-error.ts';
 import { inputErrorOfFile } from '../../core/read-json.ts';
-import { writeFileAtomically } from '../../core/write-file.ts';
+import { LETTERS } from '../../datasets/question-text.ts';
 import { isMissing } from '../pandas-missing.ts';
+import { keepImage } from './keep-image.ts';
 
 /** One row: a question, or one of its rotations for CircularEval. */
 export interface MmbenchQuestion {
@@ -37,7 +35,6 @@ export function groupIndex({ index }: Pick<MmbenchQuestion, 'index'>): number {
   return index % ROTATION_STEP;
 }
 
-const LETTERS = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZ'];
 /** An image in base64 is never as short; what is, is the index of the row that has the image. */
 const LONGEST_REFERENCE = 64;
 const LARGEST_ROW = 256 * 1024 * 1024;
@@ -195,14 +192,6 @@ function decodeImage(cell: string, file: string, line: number): Buffer {
     throw wrong(file, line, 'image', 'is not base64');
   }
   return content;
-}
-
-/** Several processes may do it at once: they write the same bytes under the same name. */
-async function keepImage(content: Buffer, folder: string): Promise<string> {
-  const image = join(folder, hashBytes(content));
-  const isThere = await fileExists(image);
-  if (!isThere) await writeFileAtomically(image, content);
-  return image;
 }
 
 function wrong(file: string, line: number, field: string | undefined, problem: string): InputError {

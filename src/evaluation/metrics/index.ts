@@ -1,4 +1,4 @@
-import type { Metric } from './metric.ts';
+import type { Metric, MetricSettings } from './metric.ts';
 import { haveSameItems, isRelaxedCorrect, levenshteinSimilarity, listItems, readYesOrNo } from './short-answers.ts';
 import { normalizeVqaAnswer, textVqaAccuracy, vqaAccuracy } from './vqa-answers.ts';
 
@@ -92,6 +92,11 @@ export const metrics = {
 export type MetricName = keyof typeof metrics;
 
 export const metricNames = Object.keys(metrics) as [MetricName, ...MetricName[]];
+
+/** The names of the metrics that have a setting. */
+export function metricsWith(setting: keyof MetricSettings): MetricName[] {
+  return metricNames.filter((name) => metricOf(name).settings?.includes(setting));
+}
 
 /** The metric of a name. */
 export function metricOf(name: MetricName): Metric {

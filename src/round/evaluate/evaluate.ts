@@ -5,7 +5,6 @@
 
 import { join } from 'node:path';
 import { evaluationNumberFormats } from '../../config/evaluate-schema.ts';
-import { hashFile } from '../../core/hash.ts';
 import { runStepOnce } from '../../core/manifest.ts';
 import { readJsonLines } from '../../core/read-json.ts';
 import { emptyRecord } from '../../core/records.ts';
@@ -19,6 +18,7 @@ import {
   evaluationSets,
   extractedImagesFolder,
   hashAsked,
+  hashQuestions,
   readEvaluationSet,
   requireEvaluationSet,
 } from '../evaluation-sets.ts';
@@ -64,7 +64,7 @@ export async function evaluateShard(
     asked,
     batchSize: config.evaluate.batchSize,
     ...evaluationNumberFormats(config),
-    inputs: { questions: await hashFile(set.file), shard, count },
+    inputs: { questions: await hashQuestions(set), shard, count },
   });
   return { ...outcomeOf(done), questions: asked.length };
 }
@@ -80,11 +80,14 @@ export async function joinShards(context: StepContext): Promise<EvaluateOutcome>
   const sets = evaluationSets(config, run);
   const shards: Record<string, unknown> = emptyRecord();
   const asked: Record<string, string> = emptyRecord();
+  const contents: Record<string, unknown> = emptyRecord();
   const questionsOf = new Map<string, BenchmarkQuestion[]>();
   for (const set of sets) {
     const questions = await readTypedQuestions(context, set);
     questionsOf.set(set.name, questions);
     asked[set.name] = hashAsked(askQuestions(set, questions));
+    // The right answers are in the file alone.
+    contents[set.name] = { file: await hashQuestions(set), settings: set.questions };
     for (let shard = 0; shard < config.evaluate.shards; shard += 1) {
       const folder = evaluationShardDirectory(context, { set: set.name, shard });
       shards[`${set.name}-${shard}`] = (await requireShard(context, 'evaluate', folder)).outputs;
@@ -98,6 +101,7 @@ export async function joinShards(context: StepContext): Promise<EvaluateOutcome>
       version: resultsVersion,
       shards,
       asked,
+      contents,
       types,
       ...extractionOf(context, sets),
       bootstrapSamples: config.evaluate.bootstrapSamples,

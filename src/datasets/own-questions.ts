@@ -1,0 +1,211 @@
+/** Questions of your own about images of your own: a row each, with choices or with short answers. */
+import { z } from 'zod';
+import { describeFirstIssue, InputError } from '../core/input-error.ts';
+import { innerPath } from '../core/inside.ts';
+import { LETTERS } from './question-text.ts';
+import type { TableFormat, TableRow } from './tables/index.ts';
+import { tableRows } from './tables/index.ts';
+
+/** The names that a column may have, the first one that a row has counts; a config may give another. */
+const columnNames = {
+  id: ['id', 'question_id', 'index'],
+  image: ['image', 'image_path'],
+  question: ['question'],
+  choices: ['choices'],
+  answers: ['answers', 'answer'],
+  type: ['question_type', 'type'],
+} as const;
+
+export type QuestionColumn = keyof typeof columnNames;
+
+export const questionColumns = Object.keys(columnNames) as [QuestionColumn, ...QuestionColumn[]];
+
+/** Where a question's image is: a path within the folder of images, or the image itself. */
+export type ImageOfQuestion = { path: string } | { content: Uint8Array };
+
+export interface OwnQuestion {
+  /** Unique within the file. */
+  id: string;
+  image: ImageOfQuestion;
+  question: string;
+  /** Two to 26; none for a question with short answers. */
+  choices?: string[];
+  /** Index of the right choice. */
+  correct?: number;
+  /** References, at least one; none for a question with choices. */
+  answers?: string[];
+  type?: string;
+}
+
+export interface OwnQuestionsSource {
+  file: string;
+  format?: TableFormat | undefined;
+  columns?: Partial<Record<QuestionColumn, string>> | undefined;
+  limit?: number | undefined;
+}
+
+/**
+ * Reads questions from JSON, JSON lines, comma- or tab-separated text or Parquet (docs/data.md).
+ *
+ * @throws InputError naming the row and column of what does not fit
+ */
+export async function readOwnQuestions({
+  file,
+  format,
+  columns = {},
+  limit,
+}: OwnQuestionsSource): Promise<OwnQuestion[]> {
+  const questions: OwnQuestion[] = [];
+  const rowOfId = new Map<string, TableRow>();
+  let number = 0;
+  for await (const row of tableRows(file, format)) {
+    number += 1;
+    if (questions.length === limit) break;
+    const cell = (column: QuestionColumn) =>
+      cellOf(row, columns[column] === undefined ? columnNames[column] : [columns[column]]);
+    const question = questionOf(file, row, cell, String(number));
+    const earlier = rowOfId.get(question.id);
+    if (earlier !== undefined) {
+      const where = earlier.place.line === undefined ? earlier.place.field : `line ${earlier.place.line}`;
+      throw wrong(file, row, cell('id').column, `'${question.id}' is also the id of ${where}`);
+    }
+    rowOfId.set(question.id, row);
+    questions.push(question);
+  }
+  if (questions.length > 0) return questions;
+  throw new InputError({ file, problem: 'has no questions', remedy: 'Name a file with at least one' });
+}
+
+interface Cell {
+  /** The column's name; that of the first choice of names where the row has none. */
+  column: string;
+  /** Undefined where there is none. */
+  value: unknown;
+}
+
+function cellOf({ values }: TableRow, names: readonly string[]): Cell {
+  const column = names.find((name) => isThere(values.get(name))) ?? (names[0] as string);
+  const value = values.get(column);
+  return { column, value: isThere(value) ? value : undefined };
+}
+
+function isThere(value: unknown): boolean {
+  return value !== undefined && value !== null && value !== '';
+}
+
+function questionOf(file: string, row: TableRow, cell: (column: QuestionColumn) => Cell, number: string): OwnQuestion {
+  const read = <S extends z.ZodType>({ column, value }: Cell, schema: S): z.output<S> => {
+    const parsed = schema.safeParse(value);
+    if (parsed.success) return parsed.data;
+    const { field, problem } = describeFirstIssue(parsed.error);
+    throw wrong(file, row, `${column}${field}`, problem);
+  };
+  for (const medium of ['video', 'audio']) {
+    if (isThere(row.values.get(medium)))
+      throw wrong(file, row, medium, `${medium} is not supported: questions are about images`);
+  }
+  const id = cell('id');
+  const type = cell('type');
+  const common = {
+    id: id.value === undefined ? number : read(id, textSchema),
+    image: read(cell('image'), imageSchema),
+    question: read(cell('question'), textSchema),
+    ...(type.value !== undefined && { type: read(type, textSchema) }),
+  };
+  const choices = choicesOf(row, cell('choices'), read);
+  const answers = cell('answers');
+  if (choices === undefined) return { ...common, answers: read(answers, answersSchema) };
+  return { ...common, choices: choices.texts, correct: correctOf(file, row, answers, choices.texts) };
+}
+
+/** Numbers as JSON, Parquet and a table write them. */
+const textSchema = z
+  .union([z.string(), z.number(), z.bigint(), z.boolean()], 'must be a text or a number')
+  .transform(String)
+  .pipe(z.string().trim().min(1, 'is empty'));
+
+/** A cell of separated text holds a list as JSON. */
+const listSchema = <S extends z.ZodType>(items: S) =>
+  z.preprocess(
+    (value) => (typeof value === 'string' && value.trimStart().startsWith('[') ? parsedList(value) : value),
+    items,
+  );
+
+function parsedList(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+const answersSchema = listSchema(
+  z.union(
+    [z.array(textSchema).min(1, 'has no answer'), textSchema.transform((text) => [text])],
+    'must be an answer or a list of answers',
+  ),
+);
+const choicesSchema = listSchema(
+  z
+    .array(textSchema, 'must be a list of choices')
+    .min(2, 'must have at least two choices')
+    .max(LETTERS.length, `must have at most ${LETTERS.length} choices`),
+);
+
+const bytesSchema = z.instanceof(Uint8Array);
+/** What `datasets` writes for an image: its bytes, its path, or both. */
+const imageSchema = z.unknown().transform((value, context): ImageOfQuestion => {
+  const { bytes = value, path = value } = (typeof value === 'object' ? value : {}) as {
+    bytes?: unknown;
+    path?: unknown;
+  };
+  const content = bytesSchema.safeParse(bytes);
+  if (content.success) return { content: content.data };
+  const problem = typeof path === 'string' ? problemOfPath(path) : 'must be the path of an image, or its bytes';
+  if (problem === undefined) return { path: path as string };
+  context.addIssue({ code: 'custom', message: problem });
+  return z.NEVER;
+});
+
+function problemOfPath(path: string): string | undefined {
+  const scheme = /^(https?|data|s3|gs|hf|file):/i.exec(path)?.[1];
+  if (scheme === undefined) return innerPath.safeParse(path).error?.issues[0]?.message;
+  return `is a ${scheme.toLowerCase()} address: download the image, and give its path within the folder of images`;
+}
+
+function choicesOf(
+  { values }: TableRow,
+  choices: Cell,
+  read: <S extends z.ZodType>(cell: Cell, schema: S) => z.output<S>,
+): { texts: string[] } | undefined {
+  if (choices.value !== undefined && !isEmptyList(choices.value)) return { texts: read(choices, choicesSchema) };
+  // As VLMEvalKit's tables have them: a column for each letter.
+  const letters = LETTERS.slice(0, LETTERS.findLastIndex((letter) => isThere(values.get(letter))) + 1);
+  if (letters.length === 0) return undefined;
+  const texts = letters.map((letter) => read({ column: letter, value: values.get(letter) }, textSchema));
+  return { texts: read({ column: 'A', value: texts }, choicesSchema) };
+}
+
+function isEmptyList(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0;
+}
+
+/** The right choice by its words, else by its letter. A text that is both, of two choices, is refused. */
+function correctOf(file: string, row: TableRow, { column, value }: Cell, choices: readonly string[]): number {
+  const parsed = textSchema.safeParse(Array.isArray(value) && value.length === 1 ? value[0] : value);
+  if (!parsed.success) throw wrong(file, row, column, 'must be the one right choice, by its words or its letter');
+  const byWords = choices.indexOf(parsed.data);
+  const byLetter = LETTERS.slice(0, choices.length).indexOf(parsed.data);
+  if (byWords >= 0 && byLetter >= 0 && byWords !== byLetter) {
+    throw wrong(file, row, column, `'${parsed.data}' is the words of one choice and the letter of another`);
+  }
+  if (byWords < 0 && byLetter < 0) {
+    throw wrong(file, row, column, `'${parsed.data.slice(0, 100)}' is neither a choice nor the letter of one`);
+  }
+  return Math.max(byWords, byLetter);
+}
+
+function wrong(file: string, { place }: TableRow, column: string, problem: string): InputError {
+  const field = place.field === undefined ? column : `${place.field}.${column}`;
+  return new InputError({ file, line: place.line, field, problem, remedy: 'Correct this row' });
+}

@@ -1,0 +1,89 @@
+/** Files that hold a record a row, whatever their format: each row as the values of its named columns. */
+import { open, stat } from 'node:fs/promises';
+import { z } from 'zod';
+import { InputError } from '../../core/input-error.ts';
+import { inputErrorOfFile } from '../../core/read-json.ts';
+import { streamRecords } from '../stream-records.ts';
+import { rowsOfJsonLines } from './json-lines.ts';
+import { rowsOfParquet } from './parquet.ts';
+import { rowsOfSeparatedText } from './separated-text.ts';
+import type { TableRow } from './table-row.ts';
+
+const rowsOf = {
+  json: rowsOfJson,
+  jsonl: rowsOfJsonLines,
+  csv: (file: string) => rowsOfSeparatedText(file, ','),
+  tsv: (file: string) => rowsOfSeparatedText(file, '\t'),
+  parquet: rowsOfParquet,
+} satisfies Record<string, (file: string) => AsyncIterable<TableRow>>;
+
+export type { TableRow } from './table-row.ts';
+export type TableFormat = keyof typeof rowsOf;
+
+export const tableFormats = Object.keys(rowsOf) as [TableFormat, ...TableFormat[]];
+
+/**
+ * The rows of a file, in its order; a few of them are in memory.
+ *
+ * @param format default: `formatOf` the file
+ * @throws InputError naming file and row, for a file that is missing or is not of the format
+ */
+export async function* tableRows(file: string, format?: TableFormat): AsyncGenerator<TableRow> {
+  yield* rowsOf[format ?? (await formatOf(file))](file);
+}
+
+/** Enough for the names of the columns. */
+const HEAD = 64 * 1024;
+
+/**
+ * The format of a file by its content: Parquet by its mark, JSON and JSON lines by the first character, else by what
+ * separates the names in the first line.
+ *
+ * @throws InputError for a file that is missing, or is none of these
+ */
+export async function formatOf(file: string): Promise<TableFormat> {
+  const isFolder = await stat(file).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  if (isFolder) return 'parquet';
+  const head = await readHead(file);
+  if (head.subarray(0, 4).toString('latin1') === 'PAR1') return 'parquet';
+  const text = head
+    .toString('utf8')
+    .replace(/^\ufeff/, '')
+    .trimStart();
+  if (text.startsWith('[')) return 'json';
+  if (text.startsWith('{')) return 'jsonl';
+  const [names = ''] = text.split(/\r?\n/, 1);
+  if (names.includes('\t')) return 'tsv';
+  if (names.includes(',')) return 'csv';
+  const problem = `is none of ${tableFormats.join(', ')} by its content`;
+  throw new InputError({ file, problem, remedy: 'Name its format (`format`), or convert it' });
+}
+
+async function readHead(file: string): Promise<Buffer> {
+  try {
+    const handle = await open(file, 'r');
+    try {
+      // A FIFO would never end.
+      if (!(await handle.stat()).isFile()) {
+        throw new InputError({ file, problem: 'is not a regular file', remedy: 'Name a file' });
+      }
+      const { buffer, bytesRead } = await handle.read(Buffer.alloc(HEAD), 0, HEAD, 0);
+      return buffer.subarray(0, bytesRead);
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw inputErrorOfFile(file, error);
+  }
+}
+
+async function* rowsOfJson(file: string): AsyncGenerator<TableRow> {
+  for await (const batch of streamRecords(file, { '': z.record(z.string(), z.unknown()) })) {
+    for (const { index, value } of batch) {
+      yield { values: new Map(Object.entries(value)), place: { field: `[${index}]` } };
+    }
+  }
+}

@@ -1,0 +1,50 @@
+import { createReadStream } from 'node:fs';
+import { z } from 'zod';
+import { InputError } from '../../core/input-error.ts';
+import { inputErrorOfFile, parseJson } from '../../core/read-json.ts';
+import type { TableRow } from './table-row.ts';
+
+/** As much as a record of a JSON array may have. */
+const LONGEST_LINE = 64 * 1024 * 1024;
+const LINE_BREAK = 0x0a;
+
+/**
+ * The rows of a file of one JSON object a line; empty lines are skipped.
+ *
+ * @throws InputError naming the line that is not a JSON object, or is longer than 64 MiB
+ */
+export async function* rowsOfJsonLines(file: string): AsyncGenerator<TableRow> {
+  let line = 0;
+  for await (const bytes of linesOf(file)) {
+    line += 1;
+    const text = bytes.toString('utf8').replace(/^\ufeff/, '');
+    if (text.trim() === '') continue;
+    const value = parseJson(text, file, z.record(z.string(), z.unknown()), line);
+    yield { values: new Map(Object.entries(value)), place: { line } };
+  }
+}
+
+async function* linesOf(file: string): AsyncGenerator<Buffer> {
+  let parts: Buffer[] = [];
+  let length = 0;
+  let line = 1;
+  try {
+    for await (const piece of createReadStream(file, { highWaterMark: 1024 * 1024 }) as AsyncIterable<Buffer>) {
+      let start = 0;
+      for (let end = piece.indexOf(LINE_BREAK); end >= 0; end = piece.indexOf(LINE_BREAK, start)) {
+        yield parts.length === 0 ? piece.subarray(start, end) : Buffer.concat([...parts, piece.subarray(start, end)]);
+        [parts, length, start] = [[], 0, end + 1];
+        line += 1;
+      }
+      parts.push(piece.subarray(start));
+      length += piece.length - start;
+      if (length > LONGEST_LINE) {
+        const problem = `the line is longer than ${LONGEST_LINE / 1024 / 1024} MiB`;
+        throw new InputError({ file, line, problem, remedy: 'Write one JSON object a line' });
+      }
+    }
+  } catch (error) {
+    throw inputErrorOfFile(file, error);
+  }
+  if (length > 0) yield Buffer.concat(parts);
+}
