@@ -35,7 +35,7 @@ export function addWorkerCommand(program: Command): void {
       'how often activities report progress, 1 to 10 (default: 1); set it higher for hundreds of workers',
       heartbeatSeconds,
     )
-    .option('--workflow-bundle <file>', 'workflows made by `npm run bundle`')
+    .option('--workflow-bundle <file>', 'workflows made by `npm run bundle`, with their SHA-256 beside them')
     .option('--build-id <id>', 'enables Worker Versioning: workflows are pinned to the build that they started with')
     .option('--deployment-name <name>', 'of Worker Versioning (default: data-engine)')
     .option('--trainer <file>', 'gpu: another program in TypeScript that speaks the trainer protocol')

@@ -10,7 +10,7 @@ RUN apt-get update \
   && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
 COPY . .
-# The trainer is bundled here, for nobody writes into /app later.
+# The trainer is bundled here, into build/, for nobody writes into /app later.
 RUN node scripts/setup.mjs && npm run bundle \
   && node src/trainer/supervisor/bundle.mjs src/trainer/main.ts \
   && mkdir runs
@@ -28,4 +28,4 @@ ENV NODE_ENV=production HOME=/cache DATAENGINE_IMAGE_CACHE=/cache/image-features
 VOLUME ["/app/runs", "/cache"]
 # SIGTERM must reach the worker, which then lets its activities stop in order.
 ENTRYPOINT ["tini", "--", "node", "--import", "tsx", "cli/main.ts", "worker"]
-CMD ["cpu", "--workflow-bundle", ".cache/workflow-bundle.js", "--log-format", "json", "--health-host", "0.0.0.0", "--health-port", "8080", "--metrics-address", "0.0.0.0:9464"]
+CMD ["cpu", "--workflow-bundle", "build/workflow-bundle.js", "--log-format", "json", "--health-host", "0.0.0.0", "--health-port", "8080", "--metrics-address", "0.0.0.0:9464"]

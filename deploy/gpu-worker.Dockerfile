@@ -9,7 +9,7 @@ RUN apt-get update \
   && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
 COPY . .
-# The trainer is bundled here, for nobody writes into /app later.
+# The trainer is bundled here, into build/, for nobody writes into /app later.
 RUN node scripts/setup.mjs --gpu \
   && node src/trainer/supervisor/bundle.mjs src/trainer/main.ts \
   && mkdir runs

@@ -16,6 +16,7 @@ import {
   type WorkerFlags,
   workflowsPath,
 } from './worker-flags.ts';
+import { readWorkflowBundle } from './workflow-bundle.ts';
 
 /** Where a worker belongs: its connection, and the SDK's plugins. */
 export interface WorkerPlace extends WorkerConnection {
@@ -36,7 +37,9 @@ export async function createCpuWorker(place: WorkerPlace, flags: Flags, dependen
   const processes = openStepProcesses({ entry: stepProcess, heapMegabytes });
   return Worker.create({
     ...place,
-    ...(workflowBundle === undefined ? { workflowsPath } : { workflowBundle: { codePath: workflowBundle } }),
+    ...(workflowBundle === undefined
+      ? { workflowsPath }
+      : { workflowBundle: await readWorkflowBundle(workflowBundle, dependencies.settings) }),
     activities: createCpuActivities({ extensions, ...dependencies, processes }),
     ...slotOptions(slots),
     ...commonOptions(flags),

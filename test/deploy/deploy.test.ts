@@ -8,7 +8,9 @@ import { expect, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { createProgram } from '../../cli/program.ts';
+import { isBelow } from '../../src/core/inside.ts';
 import { shutdownForceSeconds } from '../../workers/worker-flags.ts';
+import { defaultWorkflowBundle } from '../../workers/workflow-bundle.ts';
 
 const container = z.looseObject({
   name: z.string(),
@@ -98,6 +100,16 @@ test('Kubernetes starts each worker’s image with options that exist, and probe
       expect(probe.httpGet).toEqual({ path: '/healthz', port: 'health' });
     }
   }
+});
+
+test('the CPU worker’s workflows are the bundle of the image, which lies in no folder that is written to', async () => {
+  const image = await commandOf('cpu');
+  expect(image[image.indexOf('--workflow-bundle') + 1]).toBe(defaultWorkflowBundle);
+  const worker = deployments[0]?.spec.template.spec.containers[0];
+  expect(worker?.args).toContain(`--workflow-bundle=${defaultWorkflowBundle}`);
+  const places = worker?.volumeMounts.map(({ mountPath }) => mountPath) ?? [];
+  expect(places).toContain('/app/runs');
+  expect(isBelow(`/app/${defaultWorkflowBundle}`, places)).toBe(false);
 });
 
 test('a worker has more time to stop than it waits for its activities', async () => {
