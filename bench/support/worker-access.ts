@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { z } from 'zod';
+import { projectFile } from '../../src/core/files.ts';
 import { type workerSettingsSchema, workerSettingsVariable } from '../../src/core/worker-settings.ts';
 import { writeJson } from '../../src/core/write-file.ts';
 import { bucket } from './s3-server.ts';
@@ -13,8 +14,9 @@ import { bucket } from './s3-server.ts';
 export async function accessTo(folder: string, also: string[] = []): Promise<Record<string, string>> {
   const file = join(folder, 'worker.yaml');
   const settings: z.input<typeof workerSettingsSchema> = {
-    configs: [folder, ...also],
+    configs: [folder, projectFile('configs'), ...also],
     data: [folder, ...also],
+    models: [folder, projectFile('.'), ...also],
     runs: [join(folder, 'runs')],
     cache: join(folder, 'cache'),
     stores: [`s3://${bucket}`],

@@ -8,8 +8,9 @@ import type { z } from 'zod';
 import { formatRounds } from '../../cli/rounds-table.ts';
 import { connectClient } from '../../cli/temporal-client.ts';
 import { watch } from '../../cli/watch/watch.ts';
+import { type PathKind, pathsIn } from '../../src/config/config-paths.ts';
 import { loadConfig } from '../../src/config/load-config.ts';
-import type { Config } from '../../src/config/schema.ts';
+import { type Config, configSchema } from '../../src/config/schema.ts';
 import { fileExists, projectFile } from '../../src/core/files.ts';
 import { type workerSettingsSchema, workerSettingsVariable } from '../../src/core/worker-settings.ts';
 import { writeJson } from '../../src/core/write-file.ts';
@@ -115,8 +116,12 @@ export async function runDemo(options: DemoOptions): Promise<DataEngineResult> {
 async function writeWorkerSettings(file: string, configFile: string, config: Config): Promise<string> {
   const { store, teacher, notify } = config;
   const secret = teacher.apiKeyFile === undefined ? { variable: teacher.apiKeyVariable } : { file: teacher.apiKeyFile };
+  const named = pathsIn(configSchema, config);
+  const pathsOf = (kind: PathKind) => named.filter((one) => one.kind === kind).map(({ path }) => resolve(path));
   const settings: z.input<typeof workerSettingsSchema> = {
-    configs: [dirname(resolve(configFile)), process.cwd(), projectFile('configs')],
+    configs: [dirname(resolve(configFile)), process.cwd(), projectFile('configs'), ...pathsOf('configs').map(dirname)],
+    data: pathsOf('data'),
+    models: pathsOf('models'),
     runs: [resolve(config.runsDirectory)],
     cache: resolve(config.cacheDirectory),
     stores: store === undefined ? [] : [store],

@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { exifModes } from '../core/images/image-kind.ts';
 import { trainDatasetNames, trainDatasets } from '../datasets/train-datasets.ts';
+import { pathIn } from './config-paths.ts';
 
 const count = z.int().positive();
-const path = z.string().min(1);
+const path = pathIn('the data root');
 
 const defaultPaths = trainDatasetNames.flatMap((name) => {
   const { defaultPath } = trainDatasets[name];
@@ -34,7 +35,7 @@ const questionFileSchema = z.strictObject({
 
 /** Where images, questions and training data are, in the official layout. */
 export const dataSchema = z.strictObject({
-  root: path.describe('Folder in the official layout (A-OKVQA, COCO2017, cc_sbu_align).'),
+  root: pathIn('data').describe('Folder in the official layout (A-OKVQA, COCO2017, cc_sbu_align).'),
   scenes: z
     .strictObject({
       seed: z.int().describe('Other images and questions for another seed.'),
@@ -93,7 +94,7 @@ export const dataSchema = z.strictObject({
     })
     .prefault({})
     .describe('COCO annotations of the pool.'),
-  questionTypes: path
+  questionTypes: pathIn('configs')
     .default('configs/question-types.yaml')
     .describe('Names and explanations of the question types; use your own file for another domain.'),
 });

@@ -9,10 +9,11 @@ import {
   questionColumns,
   tableFormats,
 } from '../evaluation/benchmarks/index.ts';
+import { pathIn } from './config-paths.ts';
 import { computeDtypes, type NumberFormats, weightDtypes } from './finetune-schema.ts';
 
 const count = z.int().positive();
-const path = z.string().min(1);
+const path = pathIn('the data root');
 
 const defaultModes = benchmarkNames.map((name) => `${benchmarkOf(name).answerModes[0]} (${name})`);
 

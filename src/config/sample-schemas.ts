@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { pathIn } from './config-paths.ts';
 
 const count = z.int().positive();
 
@@ -21,7 +22,7 @@ export const samplingSchema = z.strictObject({
     ),
   embeddings: z
     .strictObject({
-      model: z.string().min(1).describe('Directory of a CLIP model in Hugging Face format.'),
+      model: pathIn('models').describe('Directory of a CLIP model in Hugging Face format.'),
     })
     .optional()
     .describe("Model whose embeddings images are compared by. Default: the base model's vision encoder."),
@@ -50,10 +51,8 @@ export const verifySchema = z.strictObject({
     .describe('A question with at least this share of correct answers needs no image. Guessing gives 0.25.'),
   keepNeedsNoImage: share.default(0).describe('Share of the questions that need no image which is kept; 0 drops all.'),
   temperature: z.number().min(0).max(2).default(0.7).describe('Sampling temperature of these answers.'),
-  blindPrompt: z.string().min(1).default('configs/prompts/verify-v1.md').describe('Prompt file of blindAnswers.'),
-  languageOnlyPrompt: z
-    .string()
-    .min(1)
+  blindPrompt: pathIn('configs').default('configs/prompts/verify-v1.md').describe('Prompt file of blindAnswers.'),
+  languageOnlyPrompt: pathIn('configs')
     .default('configs/prompts/verify-without-picture-v1.md')
     .describe('Prompt file of languageOnlyAnswers.'),
 });

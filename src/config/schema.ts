@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { storeUri } from '../core/remote/store-uri.ts';
+import { pathIn } from './config-paths.ts';
 import { dataSchema } from './data-schema.ts';
 import { evaluateSchema } from './evaluate-schema.ts';
 import { finetuneSchema } from './finetune-schema.ts';
@@ -7,32 +9,30 @@ import { refineSchema, samplingSchema, verifySchema } from './sample-schemas.ts'
 import { teacherSchema } from './teacher-schema.ts';
 import { notifySchema, temporalSchema } from './workflow-schemas.ts';
 
-const path = z.string().min(1);
-
 /**
  * A run's configuration. Every key except for the model and the data has a default, which is the reference system's
  * figure where that has one.
  */
 export const configSchema = z
   .strictObject({
-    extends: path.optional().describe('Another config, relative to this file; keys of this file override its keys.'),
+    extends: pathIn('configs')
+      .optional()
+      .describe('Another config, relative to this file; keys of this file override its keys.'),
     run: z.string().min(1).optional().describe("The run's name, the folder under runsDirectory."),
     seed: z.int().default(42).describe('Seed of all random draws: the same seed and inputs give the same data.'),
     rounds: z.int().nonnegative().default(2).describe('Data-engine rounds after round 0, the base finetune.'),
-    runsDirectory: path.default('runs').describe('Folder of the run folders.'),
-    store: z
-      .string()
-      .regex(/^s3:\/\/[^/\s]+(\/[^\s]*)?$/, 'write s3://bucket or s3://bucket/prefix')
+    runsDirectory: pathIn('runs').default('runs').describe('Folder of the run folders.'),
+    store: storeUri
       .optional()
       .describe(
         'Object store of the runs, s3://bucket/prefix, for several machines; runsDirectory is then the local copy of each ' +
           'machine. Default: none, runsDirectory only. Credentials come from the environment of each worker.',
       ),
-    cacheDirectory: path
+    cacheDirectory: pathIn('cache')
       .default('.cache')
       .describe('Cache of results that all runs share, by content hash. Safe to remove.'),
     model: z.strictObject({
-      path: path.describe(
+      path: pathIn('models').describe(
         'Model directory in Hugging Face format: MiniGPT-4 or LLaVA-1.5; with trainer: torchrun a vision-language model of the families that docs/torchrun.md lists.',
       ),
       tokenBoundaries: z

@@ -1,8 +1,8 @@
 import { z } from 'zod';
+import { pathIn } from './config-paths.ts';
 import { extraBodySchema } from './extra-body.ts';
 
 const count = z.int().positive();
-const path = z.string().min(1);
 
 const limitsSchema = z
   .strictObject({
@@ -50,7 +50,9 @@ export const teacherSchema = z.strictObject({
   apiVersion: z.string().min(1).optional().describe("azure only: the protocol's version."),
   model: z.string().min(1).default('gpt-4').describe('azure: the name of the deployment.'),
   apiKeyVariable: z.string().min(1).default('OPENAI_API_KEY').describe('Environment variable with the key.'),
-  apiKeyFile: path.optional().describe('File with the key, instead of the variable, read before each use.'),
+  apiKeyFile: pathIn('secrets')
+    .optional()
+    .describe('File with the key, instead of the variable, read before each use.'),
   temperature: z.number().min(0).max(2).default(0.7).describe('A higher one gives more varied questions.'),
   topP: z.number().gt(0).max(1).default(0.9).describe('Nucleus sampling.'),
   maximumTokens: count
@@ -82,7 +84,7 @@ export const teacherSchema = z.strictObject({
     .describe(
       'More fields of the request that change how an answer is sampled, such as { reasoning_effort: low, seed: null }; null leaves one out.',
     ),
-  prompt: path
+  prompt: pathIn('configs')
     .default('configs/prompts/generate-v1.md')
     .describe('Prompt file; its version is kept with every sample.'),
   mode: z.enum(['online', 'batch']).default('online').describe('batch: the Batch API, at half the price within a day.'),
@@ -100,7 +102,7 @@ export const teacherSchema = z.strictObject({
     .describe('Activities with requests that may run at the same time, over all workers.'),
   limits: limitsSchema.prefault({}),
   budget: budgetSchema.optional(),
-  prices: path.default('configs/prices.yaml').describe('What models cost, for estimates and the budget.'),
+  prices: pathIn('configs').default('configs/prices.yaml').describe('What models cost, for estimates and the budget.'),
   batch: batchSchema.prefault({}),
   requestTimeoutSeconds: z
     .number()

@@ -6,6 +6,7 @@ import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { InputError } from './input-error.ts';
 import { followLinks, isBelow } from './inside.ts';
+import { isHost } from './secret-hosts.ts';
 import { type WorkerSettings, workerSettingsVariable } from './worker-settings.ts';
 
 /** Settings of the worker, or undefined for work that a person typed. */
@@ -22,10 +23,31 @@ const listIt = (key: keyof WorkerSettings) =>
 export async function requireConfigAccess(access: Access, file: string): Promise<void> {
   if (access === undefined) return;
   await requireBelow(access, 'configs', file, 'the config is in none of the folders of this worker');
+  await requireSmallFile(access, file);
+}
+
+/**
+ * Checks a path in the config of a run, whoever wrote it.
+ *
+ * @param key of the worker's settings: those of `configs` are files
+ * @param field of the config
+ * @throws InputError unless it is in one of those folders, and a file of `configs` a regular one of at most
+ *   `limits.configBytes`
+ */
+export async function requirePathAccess(
+  access: WorkerSettings,
+  key: 'configs' | 'data' | 'models' | 'runs',
+  { path, field }: { path: string; field: string },
+): Promise<void> {
+  await requireBelow(access, key, path, 'is in none of the folders of this worker', field);
+  if (key === 'configs') await requireSmallFile(access, path);
+}
+
+async function requireSmallFile(access: WorkerSettings, file: string): Promise<void> {
   const info = await stat(file).catch(() => undefined);
   // What is missing is reported by its reader.
   if (info === undefined || info.isDirectory()) return;
-  if (!info.isFile()) throw new InputError({ file, problem: 'is not a regular file', remedy: 'Name a YAML file' });
+  if (!info.isFile()) throw new InputError({ file, problem: 'is not a regular file', remedy: 'Name a text file' });
   const { configBytes } = access.limits;
   if (info.size > configBytes) {
     throw new InputError({
@@ -36,10 +58,7 @@ export async function requireConfigAccess(access: Access, file: string): Promise
   }
 }
 
-/**
- * @throws InputError unless a data root that a workflow's input names, or the config of a run in a store, is in one of the
- *   worker's folders
- */
+/** @throws InputError unless a data root that a workflow's input names is in one of the worker's folders */
 export async function requireDataAccess(access: Access, folder: string | undefined): Promise<void> {
   if (access === undefined || folder === undefined) return;
   await requireBelow(access, 'data', folder, 'the data root is in none of the folders of this worker');
@@ -123,22 +142,14 @@ function reaches(secrets: WorkerSettings['secrets'], url: URL): boolean {
   return secrets.some(({ hosts }) => hosts.some((host) => isHost(url, host)));
 }
 
-function isHost(url: URL, written: string): boolean {
-  const [, scheme = 'https:', name = ''] = /^(https?:)?(?:\/\/)?(.*)$/i.exec(written) ?? [];
-  if (url.protocol !== 'https:' && url.protocol !== scheme.toLowerCase()) return false;
-  // A URL leaves its scheme's own port out.
-  const usual = url.protocol === 'https:' ? /:443$/ : /:80$/;
-  const bare = name.replace(usual, '').toLowerCase();
-  return bare.startsWith('*.') ? url.host.endsWith(bare.slice(1)) : url.host === bare;
-}
-
 async function requireBelow(
   access: WorkerSettings,
-  key: 'configs' | 'data' | 'runs',
+  key: 'configs' | 'data' | 'models' | 'runs',
   path: string,
   problem: string,
+  field?: string,
 ): Promise<void> {
   const [real, ...allowed] = await Promise.all([resolve(path), ...access[key]].map(followLinks));
   if (isBelow(real as string, allowed)) return;
-  throw new InputError({ file: path, problem, remedy: listIt(key) });
+  throw new InputError({ file: path, field, problem, remedy: listIt(key) });
 }

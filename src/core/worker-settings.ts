@@ -7,17 +7,24 @@ import { z } from 'zod';
 import { describeFirstIssue, InputError } from './input-error.ts';
 import { plainYamlValue } from './plain-yaml.ts';
 import { readTextFile } from './read-json.ts';
+import { storeUri } from './remote/store-uri.ts';
+import { hostProblem } from './secret-hosts.ts';
 
 /** The environment variable with the path of the file. */
 export const workerSettingsVariable = 'DATAENGINE_WORKER_SETTINGS';
 
-const folder = z.string().min(1);
-const host = z
+/** A path of the worker's disk, as it is: no shell reads it. */
+const path = z
   .string()
-  .regex(
-    /^(https?:\/\/)?(\*\.)?[A-Za-z0-9.[\]:-]+$/,
-    'write a host such as api.openai.com, *.openai.azure.com, 10.0.0.5:8000 or http://10.0.0.5:8000',
-  );
+  .min(1)
+  .refine((text) => !/^~|\$\{|\0/.test(text), 'write the whole path: ~ and variables are not expanded');
+const variable = z
+  .string()
+  .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'write the name of an environment variable, not its value');
+const host = z.string().superRefine((text, context) => {
+  const message = hostProblem(text);
+  if (message !== undefined) context.addIssue({ code: 'custom', message });
+});
 const hosts = z
   .array(host)
   .min(1)
@@ -27,12 +34,8 @@ const hosts = z
 
 const secretSchema = z
   .strictObject({
-    variable: z
-      .string()
-      .min(1)
-      .optional()
-      .describe('Environment variable with the secret, as teacher.apiKeyVariable names it.'),
-    file: z.string().min(1).optional().describe('File with the secret, as teacher.apiKeyFile names it.'),
+    variable: variable.optional().describe('Environment variable with the secret, as teacher.apiKeyVariable names it.'),
+    file: path.optional().describe('File with the secret, as teacher.apiKeyFile names it.'),
     hosts,
   })
   .refine(({ variable, file }) => (variable === undefined) !== (file === undefined), 'give one of variable and file');
@@ -43,31 +46,39 @@ const usualSecrets = [
   { variable: 'AZURE_OPENAI_API_KEY', hosts: ['*.openai.azure.com', '*.cognitiveservices.azure.com'] },
 ];
 
+// A folder, a host or a store that can't be meant is refused with the reason, never matched loosely.
 /** The file `worker.yaml`. Relative paths start in the worker's working directory. */
 export const workerSettingsSchema = z.strictObject({
-  configs: z.array(folder).default(['configs']).describe("Folders with the configs that a workflow's input may name."),
-  data: z
-    .array(folder)
-    .default(['data'])
+  configs: z
+    .array(path)
+    .default(['configs'])
     .describe(
-      "Folders with the datasets: what `dataRoot` of a workflow's input may name, and `data.root` of a run in a store.",
+      "Folders with the configs that a workflow's input may name, and with the prompts, prices and question types that a config names.",
     ),
+  data: z
+    .array(path)
+    .default(['data', '.cache/scenes'])
+    .describe(
+      "Folders with the datasets: what `dataRoot` of a workflow's input and `data.root` of a config may name. The demo " +
+        'renders its own into .cache/scenes. Symbolic links inside a dataset are followed.',
+    ),
+  models: z
+    .array(path)
+    .optional()
+    .describe('Folders with the models that a config may name. Default: those of `data`.'),
   runs: z
-    .array(folder)
+    .array(path)
     .min(1)
     .default(['runs'])
     .describe('Folders with the runs. Copies of runs in a store are in the first one.'),
-  cache: folder.default('.cache').describe('Cache of runs in a store.'),
-  stores: z
-    .array(z.string().regex(/^s3:\/\/[^/\s]+(\/[^\s]*)?$/, 'write s3://bucket or s3://bucket/prefix'))
-    .default([])
-    .describe('Object stores with the runs.'),
+  cache: path.default('.cache').describe('Cache of runs in a store.'),
+  stores: z.array(storeUri).default([]).describe('Object stores with the runs.'),
   secrets: z
     .array(secretSchema)
     .default(usualSecrets)
     .describe('Which secret may be sent to which host. A server on this machine gets none unless it is listed.'),
   webhooks: z
-    .array(z.string().min(1))
+    .array(variable)
     .default([])
     .describe('Environment variables with addresses of webhooks, as notify.webhookVariable names them.'),
   umask: z
@@ -94,7 +105,7 @@ export const workerSettingsSchema = z.strictObject({
 });
 
 /** Settings with absolute paths. */
-export type WorkerSettings = z.output<typeof workerSettingsSchema>;
+export type WorkerSettings = z.output<typeof workerSettingsSchema> & { models: string[] };
 
 /**
  * Reads the settings of this process's worker: the file that `DATAENGINE_WORKER_SETTINGS` names, or the defaults.
@@ -132,12 +143,13 @@ function parseWorkerSettings(text: string, file: string): WorkerSettings {
   });
 }
 
-function withAbsolutePaths(settings: WorkerSettings): WorkerSettings {
+function withAbsolutePaths(settings: z.output<typeof workerSettingsSchema>): WorkerSettings {
   const all = (folders: readonly string[]) => folders.map((path) => resolve(path));
   return {
     ...settings,
     configs: all(settings.configs),
     data: all(settings.data),
+    models: all(settings.models ?? settings.data),
     runs: all(settings.runs),
     cache: resolve(settings.cache),
     secrets: settings.secrets.map((secret) =>

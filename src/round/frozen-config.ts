@@ -3,6 +3,7 @@
  * change nothing.
  */
 import { join, resolve } from 'node:path';
+import { mapPaths } from '../config/config-paths.ts';
 import { type Config, configSchema } from '../config/schema.ts';
 import { readJson } from '../core/read-json.ts';
 import { openRunDirectory, type RunDirectory } from '../core/run-directory.ts';
@@ -30,28 +31,7 @@ export async function readFrozenConfig(runDirectory: string): Promise<Config> {
   return withAbsolutePaths(await readJson(configFile(runDirectory), configSchema));
 }
 
-/** The config with absolute paths on this machine, resolved against the working directory. */
+/** The config with absolute paths on this machine, resolved against the working directory; those in the data root stay. */
 export function withAbsolutePaths(config: Config): Config {
-  return {
-    ...config,
-    runsDirectory: resolve(config.runsDirectory),
-    cacheDirectory: resolve(config.cacheDirectory),
-    model: { ...config.model, path: resolve(config.model.path) },
-    data: { ...config.data, root: resolve(config.data.root), questionTypes: resolve(config.data.questionTypes) },
-    sampling: {
-      ...config.sampling,
-      embeddings: config.sampling.embeddings && { model: resolve(config.sampling.embeddings.model) },
-    },
-    teacher: {
-      ...config.teacher,
-      prompt: resolve(config.teacher.prompt),
-      prices: resolve(config.teacher.prices),
-      ...(config.teacher.apiKeyFile !== undefined && { apiKeyFile: resolve(config.teacher.apiKeyFile) }),
-    },
-    verify: {
-      ...config.verify,
-      blindPrompt: resolve(config.verify.blindPrompt),
-      languageOnlyPrompt: resolve(config.verify.languageOnlyPrompt),
-    },
-  };
+  return mapPaths(configSchema, config, ({ kind, path }) => (kind === 'the data root' ? path : resolve(path)));
 }

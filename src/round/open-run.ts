@@ -1,6 +1,8 @@
 /** Opens runs for work on them. Steps don't see whether a run is a folder on this disk or in an object store. */
-import type { Config } from '../config/schema.ts';
-import { type Access, requireDataAccess, requireRunsAccess, requireStoreAccess } from '../core/access.ts';
+import { pathsIn } from '../config/config-paths.ts';
+import { type Config, configSchema } from '../config/schema.ts';
+import { type Access, requirePathAccess, requireRunsAccess, requireStoreAccess } from '../core/access.ts';
+import { fieldPath } from '../core/input-error.ts';
 import { isRemote, localPath } from '../core/remote/store-uri.ts';
 import { openRunDirectory, type RunDirectory } from '../core/run-directory.ts';
 import { findTeacher } from '../teacher/providers/index.ts';
@@ -36,6 +38,7 @@ export async function withRun<R>(
     const root = localPath(reference);
     await requireRunsAccess(access, root);
     const config = { ...(await readFrozenConfig(root)), ...cacheOf(access) };
+    await requireConfigPaths(access, config);
     return work({ config, run: { root }, signal, extensions, access });
   }
   requireStoreAccess(access, reference);
@@ -53,13 +56,27 @@ export async function withRun<R>(
     async (run, stopped) => {
       const config = { ...(await readFrozenConfig(run.root)), ...places };
       // A bucket's writer wrote it. What a data source makes is made below the data root.
-      await requireDataAccess(access, config.data.root);
+      await requireConfigPaths(access, config);
       // Each machine has the data on its own disk: what a data source makes is made on each.
       await prepareDataSources({ config, extensions, signal: stopped, onProgress });
       return transfers.silenced(() => work({ config, run, signal: stopped, extensions, access }));
     },
     places,
   );
+}
+
+/**
+ * Checks all paths of a run's config: somebody wrote it who may choose among what the worker has, and nothing else. The cache
+ * is the worker's own, a secret's file is bound to hosts, and what is named in the data root stays there by the schema.
+ *
+ * @throws InputError naming the field whose path is in none of the worker's folders
+ */
+async function requireConfigPaths(access: Access, config: Config): Promise<void> {
+  if (access === undefined) return;
+  for (const { kind, keys, path } of pathsIn(configSchema, config)) {
+    if (kind === 'cache' || kind === 'secrets' || kind === 'the data root') continue;
+    await requirePathAccess(access, kind, { path, field: fieldPath(keys) });
+  }
 }
 
 /**
@@ -88,10 +105,11 @@ export async function withNewRun<R>(
 ): Promise<R> {
   // Before anything is written: otherwise a misspelled provider would be noticed only after a finetune.
   findTeacher(config.teacher, extensions.teacherProviders);
+  const places = config.store === undefined ? cacheOf(access) : placesOf(access);
+  await requireConfigPaths(access, { ...config, ...places });
   if (config.store === undefined) {
-    await requireRunsAccess(access, config.runsDirectory);
     const { config: frozen, directory } = await freezeConfig(config, name);
-    return work({ config: { ...frozen, ...cacheOf(access) }, run: directory, signal, extensions, access });
+    return work({ config: { ...frozen, ...places }, run: directory, signal, extensions, access });
   }
   requireStoreAccess(access, config.store);
   const { openStore, requireConditionalWrites, runUri, withStoredRun } = await loadStores();
@@ -100,7 +118,6 @@ export async function withNewRun<R>(
     openStore(config.store, () => signal),
     `runs/${name}/conditional-writes`,
   );
-  const places = placesOf(access);
   const here = withAbsolutePaths({ ...config, ...places });
   const transfers = transferReporter(onProgress);
   return withStoredRun(

@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
 import { InputError } from '../input-error.ts';
 
 /** Where objects are kept: a bucket, and what all their keys start with. */
@@ -9,7 +10,31 @@ export interface StoreUri {
 }
 
 // Amazon's rules for buckets, which other servers share.
-const s3Uri = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/(.*?))?\/*$/;
+const bucketName = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
+
+/** The address of a store as a config or a worker's settings give it. */
+export const storeUri = z
+  .string()
+  .regex(/^s3:\/\/[^/\s]+(\/[^\s]*)?$/, { error: 'write s3://bucket or s3://bucket/prefix', abort: true })
+  .superRefine((uri, context) => {
+    const message = storeProblem(uri);
+    if (message !== undefined) context.addIssue({ code: 'custom', message });
+  });
+
+/** Why a text is no address of a store. */
+function storeProblem(uri: string): string | undefined {
+  const [, bucket, prefix = ''] = /^s3:\/\/([^/]*)(?:\/(.*))?$/s.exec(uri) ?? [];
+  if (bucket === undefined || bucket === '') return 'write s3://bucket or s3://bucket/prefix';
+  if (!bucketName.test(bucket)) {
+    return `${JSON.stringify(bucket)} is no bucket: its name has 3 to 63 small letters, digits, dots and hyphens`;
+  }
+  if (/[?#\s\\]/.test(prefix)) return 'a prefix has no spaces, and none of the characters ? # \\';
+  const folders = prefix.replace(/\/+$/, '').split('/');
+  if (prefix !== '' && folders.some((one) => one === '' || one === '.' || one === '..')) {
+    return 'a prefix is a plain path: without ., .. and empty folders';
+  }
+  return undefined;
+}
 
 /** Whether a reference is to an object store; otherwise it is to this machine's disk: a path, or `file:///…`. */
 export function isRemote(reference: string): boolean {
@@ -18,12 +43,15 @@ export function isRemote(reference: string): boolean {
 
 /** @throws InputError unless it is `s3://bucket` or `s3://bucket/prefix` */
 export function parseStoreUri(uri: string): StoreUri {
-  const [, bucket, prefix = ''] = s3Uri.exec(uri) ?? [];
-  if (bucket !== undefined && !/(^|\/)\.{1,2}(\/|$)|\/\/|[?#\s]/.test(prefix)) return { bucket, prefix };
+  const problem = storeProblem(uri);
+  if (problem === undefined) {
+    const [bucket = '', ...prefix] = uri.slice('s3://'.length).replace(/\/+$/, '').split('/');
+    return { bucket, prefix: prefix.join('/') };
+  }
   throw new InputError({
     file: uri,
     field: 'store',
-    problem: 'is not the address of a bucket',
+    problem: `is not the address of a bucket (${problem})`,
     remedy: 'Write s3://bucket or s3://bucket/prefix',
   });
 }
