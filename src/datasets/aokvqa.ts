@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { imageIdSchema } from '../core/images/image-id.ts';
 import { InputError } from '../core/input-error.ts';
 import type { ImageFolder } from './image-folder.ts';
 import { layoutName, readLayout } from './known-layouts.ts';
@@ -7,7 +8,7 @@ import type { QuestionRecord, TrainDataset } from './train-dataset.ts';
 
 const questionSchema = z.object({
   split: z.string().optional(),
-  image_id: z.int().nonnegative().describe("COCO's"),
+  image_id: imageIdSchema.describe("COCO's, or a path below the folder of images"),
   question_id: z.string().min(1).describe('Unique in the file'),
   question: z.string(),
   choices: choicesSchema,

@@ -1,3 +1,4 @@
+import type { ImageId } from '../core/images/image-id.ts';
 /** COCO's annotation files of one split. */
 export interface CocoFiles {
   /** `instances_*.json` */
@@ -7,8 +8,8 @@ export interface CocoFiles {
 }
 
 export interface CocoImage {
-  id: number;
-  /** Without folder. */
+  id: ImageId;
+  /** Below the folder of images. */
   fileName: string;
   /** Pixels. */
   width: number;
@@ -40,7 +41,7 @@ export interface CocoIndex {
    *
    * @throws Error when one of them is not there
    */
-  read(imageIds: readonly number[]): Promise<Map<number, AnnotatedImage>>;
+  read(imageIds: readonly ImageId[]): Promise<Map<ImageId, AnnotatedImage>>;
 }
 
 /** Path under the data root → how to download COCO's part of that name. */

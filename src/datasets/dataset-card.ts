@@ -1,9 +1,12 @@
 import { stringify } from 'yaml';
 import type { DatasetVersion } from './versions.ts';
 
-const features = (images: boolean) => [
+/** As the Parquet files have the ids of images: numbers, or texts where one of them is a text. */
+type ImageIdType = 'BIGINT' | 'VARCHAR';
+
+const features = (images: boolean, imageIdType: ImageIdType) => [
   images ? { name: 'image', dtype: 'image' } : { name: 'image_file', dtype: 'string' },
-  { name: 'image_id', dtype: 'int64' },
+  { name: 'image_id', dtype: imageIdType === 'VARCHAR' ? 'string' : 'int64' },
   { name: 'round', dtype: 'int64' },
   { name: 'question_type', dtype: 'string' },
   { name: 'question', dtype: 'string' },
@@ -19,14 +22,15 @@ export function datasetCard(input: {
   lineage: readonly DatasetVersion[];
   samples: number;
   images: boolean;
+  imageIdType: ImageIdType;
 }): string {
-  const { version, lineage, samples, images } = input;
+  const { version, lineage, samples, images, imageIdType } = input;
   const metadata = {
     pretty_name: `MLLM-DataEngine, version ${version.id.slice(0, 12)}`,
     task_categories: ['visual-question-answering', 'multiple-choice'],
     size_categories: [sizeCategory(samples)],
     configs: [{ config_name: 'default', data_files: [{ split: 'train', path: 'data/train-*' }] }],
-    dataset_info: { features: features(images) },
+    dataset_info: { features: features(images, imageIdType) },
   };
   const rows = lineage.map(
     ({ id, round, files, teacher, promptVersion, rejected, cost }) =>

@@ -22,7 +22,7 @@ export const engineSampleSchema = z
   })
   .superRefine(checkCorrectChoice);
 
-export type EngineSample = Omit<z.output<typeof engineSampleSchema>, 'image_id'> & { image_id: number };
+export type EngineSample = z.output<typeof engineSampleSchema>;
 
 /**
  * Reads generated samples one after another; the file may be larger than memory.

@@ -1,6 +1,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import type { ImageId } from '../core/images/image-id.ts';
 import type { ExifMode } from '../core/images/image-kind.ts';
 import { portableImage } from '../core/images/open-image.ts';
 import { writeFileAtomically, writeJsonLines } from '../core/write-file.ts';
@@ -42,7 +43,7 @@ export async function writeParquetDataset(folder: string, input: ExportInput): P
   });
   const connection = await instance.connect();
   try {
-    const samples = await readSamples(connection, input);
+    const { samples, imageIdType } = await readSamples(connection, input);
     const rows = input.embedImages ? ROWS_WITH_IMAGES : ROWS;
     const shards = Math.max(1, Math.ceil(samples / rows));
     const files: string[] = [];
@@ -52,7 +53,13 @@ export async function writeParquetDataset(folder: string, input: ExportInput): P
       files.push(name);
     }
     const lineage = await lineageOf(input.runRoot, input.version);
-    const card = datasetCard({ version: input.version, lineage, samples, images: input.embedImages === true });
+    const card = datasetCard({
+      version: input.version,
+      lineage,
+      samples,
+      imageIdType,
+      images: input.embedImages === true,
+    });
     await writeFileAtomically(join(folder, 'README.md'), card);
     return ['README.md', ...files];
   } finally {
@@ -61,11 +68,15 @@ export async function writeParquetDataset(folder: string, input: ExportInput): P
   }
 }
 
-async function readSamples(connection: DuckDBConnection, { runRoot, version }: ExportInput): Promise<number> {
+/** Reads all samples into the table `samples`. Its image ids are numbers, or texts where one of them is a text. */
+async function readSamples(
+  connection: DuckDBConnection,
+  { runRoot, version }: ExportInput,
+): Promise<{ samples: number; imageIdType: 'BIGINT' | 'VARCHAR' }> {
   await connection.run('CREATE SEQUENCE row_number MINVALUE 0 START 0');
   await connection.run(`
     CREATE TEMP TABLE samples (
-      row BIGINT, image_id BIGINT, round BIGINT, question_type VARCHAR, question VARCHAR, choices VARCHAR[],
+      row BIGINT, image_id VARCHAR, round BIGINT, question_type VARCHAR, question VARCHAR, choices VARCHAR[],
       correct_choice_idx BIGINT, rationales VARCHAR[], raw_instructions VARCHAR
     )`);
   for (const { round, files } of await lineageOf(runRoot, version)) {
@@ -75,13 +86,16 @@ async function readSamples(connection: DuckDBConnection, { runRoot, version }: E
         SELECT nextval('row_number'), image_id, ${round}, question_type, question, choices, correct_choice_idx,
           rationales, raw_instructions
         FROM read_json(${text(versionObject(runRoot, file))}, format = 'array', columns = {
-          image_id: 'BIGINT', raw_instructions: 'VARCHAR', question_type: 'VARCHAR', question: 'VARCHAR',
+          image_id: 'VARCHAR', raw_instructions: 'VARCHAR', question_type: 'VARCHAR', question: 'VARCHAR',
           choices: 'VARCHAR[]', correct_choice_idx: 'BIGINT', rationales: 'VARCHAR[]'
         })`);
     }
   }
-  const [row] = (await connection.runAndReadAll('SELECT count(*) FROM samples')).getRows();
-  return Number(row?.[0]);
+  const facts = `SELECT count(*), count(*) FILTER (NOT regexp_full_match(image_id, '[0-9]+')) FROM samples`;
+  const [[samples, texts] = []] = (await connection.runAndReadAll(facts)).getRows();
+  const imageIdType = Number(texts) > 0 ? 'VARCHAR' : 'BIGINT';
+  if (imageIdType === 'BIGINT') await connection.run('ALTER TABLE samples ALTER image_id TYPE BIGINT');
+  return { samples: Number(samples), imageIdType };
 }
 
 async function writeShard(
@@ -98,10 +112,10 @@ async function writeShard(
     const names = await imageNames(connection, rows, input, folder);
     const source = input.embedImages
       ? `SELECT {'bytes': content, 'path': name} AS image, ${columns}
-         FROM (SELECT * FROM ${rows}) JOIN image_files USING (image_id)
+         FROM (SELECT * FROM ${rows}) JOIN image_files ON image_id::VARCHAR = id
          JOIN read_blob([${names.map(({ file }) => text(file)).join(', ')}]) ON filename = file ORDER BY row`
       : `SELECT ${text(`${input.images.path}/`)} || name AS image_file, ${columns}
-         FROM (SELECT * FROM ${rows}) JOIN image_files USING (image_id) ORDER BY row`;
+         FROM (SELECT * FROM ${rows}) JOIN image_files ON image_id::VARCHAR = id ORDER BY row`;
     await connection.run(`COPY (${source}) TO ${text(file)} (FORMAT parquet, COMPRESSION zstd)`);
   } finally {
     await rm(folder, { recursive: true });
@@ -109,7 +123,7 @@ async function writeShard(
 }
 
 interface ImageName {
-  image_id: number;
+  id: ImageId;
   /** Relative to the folder of the images. */
   name: string;
   file: string;
@@ -124,23 +138,29 @@ async function imageNames(
 ): Promise<ImageName[]> {
   const ids = (await connection.runAndReadAll(`SELECT DISTINCT image_id FROM ${rows} ORDER BY image_id`)).getRows();
   const names: ImageName[] = [];
-  for (const image_id of ids.map(([id]) => Number(id))) {
+  for (const [index, image_id] of ids.map(([id]) => imageIdOf(id)).entries()) {
     const file = await images.folder.fileOf(image_id);
-    const found = { image_id, name: relative(images.folder.path, file), file };
-    names.push(embedImages ? await readableByAll(found, temporary, exif) : found);
+    const found = { id: image_id, name: relative(images.folder.path, file), file };
+    names.push(embedImages ? await readableByAll(found, join(temporary, String(index)), exif) : found);
   }
   const list = join(temporary, 'names.jsonl');
   await writeJsonLines(list, names);
   await connection.run(`CREATE OR REPLACE TEMP TABLE image_files AS SELECT * FROM read_json(${text(list)},
-    format = 'newline_delimited', columns = {image_id: 'BIGINT', name: 'VARCHAR', file: 'VARCHAR'})`);
+    format = 'newline_delimited', columns = {id: 'VARCHAR', name: 'VARCHAR', file: 'VARCHAR'})`);
   return names;
 }
 
+/** A table's id of an image, in which a number may be written as a text. */
+function imageIdOf(value: unknown): ImageId {
+  const text = String(value);
+  return /^\d+$/.test(text) ? Number(text) : text;
+}
+
 /** The image itself, or a copy of it that every reader opens alike; one whose name is a pattern to DuckDB is copied too. */
-async function readableByAll(image: ImageName, folder: string, exif: ExifMode | undefined): Promise<ImageName> {
+async function readableByAll(image: ImageName, copy: string, exif: ExifMode | undefined): Promise<ImageName> {
   const { kind, content, isCopy } = await portableImage(image.file, { exif });
   if (!isCopy && !/[*?[\]{}]/.test(image.file)) return image;
-  const file = join(folder, `${image.image_id}.${kind}`);
+  const file = `${copy}.${kind}`;
   await writeFile(file, content);
   return { ...image, name: isCopy ? `${image.name}.${kind}` : image.name, file };
 }

@@ -1,8 +1,10 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rename } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { fillFolder } from '../core/files.ts';
+import type { ImageId } from '../core/images/image-id.ts';
 import { writeJson } from '../core/write-file.ts';
-import { writeLlavaFile } from './export-llava.ts';
+import { streamEngineData } from './engine-data.ts';
+import { writeJsonList, writeLlavaFile } from './export-llava.ts';
 import { type ExportInput, writeParquetDataset } from './export-parquet.ts';
 import { checkOutObject } from './version-objects.ts';
 import { type DatasetVersion, lineageOf, versionsFolder } from './versions.ts';
@@ -23,7 +25,8 @@ export async function checkOutVersion(runRoot: string, version: DatasetVersion, 
 /**
  * Writes all data at a version in another program's format.
  *
- * - `reference`: `gptvqa/DataEngine_round<k>_data.json`, as the reference system's training reads it
+ * - `reference`: `gptvqa/DataEngine_round<k>_data.json`, as the reference system's training reads it; images whose ids are texts
+ *   get numbers, with the table `image_ids.json` beside them
  * - `llava`: `llava.json`, conversations; images are named relative to the data root
  * - `parquet`: a Hugging Face dataset: `README.md`, the dataset card, and `data/train-*.parquet`
  *
@@ -33,7 +36,10 @@ export async function checkOutVersion(runRoot: string, version: DatasetVersion, 
 export async function exportVersion(format: ExportFormat, input: ExportInput): Promise<string[]> {
   const { runRoot, version, output } = input;
   return fillFolder(output, async (folder) => {
-    if (format === 'reference') return writeFiles(runRoot, version, join(folder, 'gptvqa'), folder);
+    if (format === 'reference') {
+      const files = await writeFiles(runRoot, version, join(folder, 'gptvqa'), folder);
+      return [...files, ...(await numberImages(folder, files))];
+    }
     if (format === 'parquet') return writeParquetDataset(folder, input);
     return writeLlavaFile(folder, input);
   });
@@ -53,4 +59,39 @@ async function writeFiles(
   await writeJson(join(manifestFolder, 'versions.json'), lineage);
   const written = lineage.flatMap(({ files }) => files.map(({ name }) => join(folder, name)));
   return [...written.map((file) => relative(manifestFolder, file)), 'versions.json'];
+}
+
+/** Number → the text that was the id of the image. */
+const imageNumbersFile = 'image_ids.json';
+
+/**
+ * Gives the images of exported files numbers where their ids are texts, which the reference system can't read: the smallest
+ * that no image has, in the order of the samples. Files without such ids stay as they are.
+ *
+ * @returns the table of the numbers, if there is one
+ */
+async function numberImages(folder: string, files: readonly string[]): Promise<string[]> {
+  const data = files.filter((name) => name !== 'versions.json').map((name) => join(folder, name));
+  const ids = new Set<ImageId>();
+  for (const file of data) for await (const { image_id } of streamEngineData(file)) ids.add(image_id);
+  const numbers = new Map<string, number>();
+  let next = 1;
+  for (const id of ids) {
+    if (typeof id === 'number') continue;
+    while (ids.has(next)) next += 1;
+    numbers.set(id, next);
+    next += 1;
+  }
+  if (numbers.size === 0) return [];
+  for (const file of data) {
+    async function* numbered() {
+      for await (const { image_id, ...sample } of streamEngineData(file)) {
+        yield { image_id: typeof image_id === 'string' ? numbers.get(image_id) : image_id, ...sample };
+      }
+    }
+    await writeJsonList(`${file}.tmp`, numbered());
+    await rename(`${file}.tmp`, file);
+  }
+  await writeJson(join(folder, imageNumbersFile), Object.fromEntries([...numbers].map(([id, number]) => [number, id])));
+  return [imageNumbersFile];
 }

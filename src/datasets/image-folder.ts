@@ -1,6 +1,9 @@
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative, sep } from 'node:path';
+import { fileExists } from '../core/files.ts';
+import { compareImageIds, type ImageId, imageFileName } from '../core/images/image-id.ts';
 import { InputError } from '../core/input-error.ts';
+import { joinInside } from '../core/inside.ts';
 
 /** A folder of images that have ids. */
 export interface ImageFolder {
@@ -9,14 +12,15 @@ export interface ImageFolder {
   /**
    * The file of an image, whether it exists or not.
    *
-   * @throws InputError when several files have the number of the id in their names
+   * @throws InputError when several files have the number of the id in their names, or the path that the id is
    */
-  fileOf(imageId: number): Promise<string>;
+  fileOf(imageId: ImageId): Promise<string>;
 }
 
 /**
  * The one way from an image's id to its file: the name that annotations give it; else COCO's own name of twelve digits; else
- * the name in the folder that ends with the id, such as `COCO_train2014_000000000012.jpg`.
+ * the name in the folder that ends with the id, such as `COCO_train2014_000000000012.jpg`. An id that is a text is the path
+ * of the file below the folder, with or without its extension, whichever way Unicode writes its letters.
  *
  * @param annotatedNames id → file name, of the annotations that belong to the folder; asked once, when it is needed
  * @example
@@ -24,23 +28,30 @@ export interface ImageFolder {
  */
 export function imageFolder(
   path: string,
-  annotatedNames: () => Promise<ReadonlyMap<number, string>> = async () => new Map(),
+  annotatedNames: () => Promise<ReadonlyMap<ImageId, string>> = async () => new Map(),
 ): ImageFolder {
-  let annotated: Promise<ReadonlyMap<number, string>> | undefined;
+  let annotated: Promise<ReadonlyMap<ImageId, string>> | undefined;
   let listed: Promise<Map<number, string[]>> | undefined;
+  let paths: Promise<Map<string, string[]>> | undefined;
   return {
     path,
     async fileOf(imageId) {
       annotated ??= annotatedNames();
       const name = (await annotated).get(imageId);
       if (name !== undefined) return join(path, name);
+      if (typeof imageId === 'string') {
+        const file = joinInside(path, imageId);
+        if (imageFileName.test(imageId) && (await fileExists(file))) return file;
+        paths ??= pathsByText(path);
+        return join(path, choosePath(path, imageId, (await paths).get(imageId.normalize()) ?? []));
+      }
       listed ??= namesByNumber(path);
       return join(path, chooseName(path, imageId, (await listed).get(imageId) ?? []));
     },
   };
 }
 
-function chooseName(folder: string, imageId: number, names: readonly string[]): string {
+function chooseName(folder: string, imageId: ImageId, names: readonly string[]): string {
   const official = `${String(imageId).padStart(12, '0')}.jpg`;
   const [first = official, second] = names;
   if (second === undefined) return first;
@@ -52,13 +63,50 @@ function chooseName(folder: string, imageId: number, names: readonly string[]): 
   });
 }
 
+function choosePath(folder: string, imageId: string, paths: readonly string[]): string {
+  const [first = imageId, second] = paths;
+  if (second === undefined) return first;
+  throw new InputError({
+    file: folder,
+    problem: `${first} and ${second} both may be the image ${imageId}`,
+    remedy: 'Remove one of them, or give the image by its path with the extension',
+  });
+}
+
+/**
+ * The paths of all image files below a folder, those of folders below it too, by code units. Hidden files are none, such as
+ * `.DS_Store` and the `._name.jpg` of macOS. A folder that is not there has none.
+ */
+export async function imagePathsIn(folder: string): Promise<string[]> {
+  const found = await readdir(folder, { recursive: true, withFileTypes: true }).catch(noneIfAbsent);
+  return found
+    .filter((entry) => !entry.isDirectory() && imageFileName.test(entry.name))
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/'))
+    .filter((path) => !path.split('/').some((name) => name.startsWith('.')))
+    .sort(compareImageIds);
+}
+
+/** Paths below a folder by what an id may call them: the path, and the path without the extension, in Unicode's form C. */
+async function pathsByText(folder: string): Promise<Map<string, string[]>> {
+  const paths = new Map<string, string[]>();
+  for (const path of await imagePathsIn(folder)) {
+    for (const text of [path, path.replace(imageFileName, '')]) {
+      const key = text.normalize();
+      paths.set(key, [...(paths.get(key) ?? []), path]);
+    }
+  }
+  return paths;
+}
+
+function noneIfAbsent(error: NodeJS.ErrnoException): [] {
+  if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return [];
+  throw error;
+}
+
 /** Names of image files by the number before their extension. A folder that is not there has none. */
 async function namesByNumber(folder: string): Promise<Map<number, string[]>> {
   const names = new Map<number, string[]>();
-  const found = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return [];
-    throw error;
-  });
+  const found = await readdir(folder).catch(noneIfAbsent);
   for (const name of found.sort()) {
     const number = /(\d+)\.(?:jpe?g|png|gif|webp|tiff?)$/i.exec(name)?.[1];
     if (number === undefined) continue;

@@ -2,7 +2,9 @@
  * Multiple-choice questions to train on, in the fields that A-OKVQA and generated samples share. Records are taken and left
  * out as by the reference system's class for both (`AOKVQADataset`, `minigpt4/datasets/datasets/vqa_dataset.py`).
  */
+
 import { z } from 'zod';
+import { imageIdSchema } from '../core/images/image-id.ts';
 import { streamRecords } from './stream-records.ts';
 
 /** The reference system has letters for seven. */
@@ -13,11 +15,9 @@ export const choicesSchema = z.array(z.string()).min(1).max(MOST_CHOICES);
 /** What training needs of a record; other fields don't matter. */
 export const trainingQuestionSchema = z
   .object({
-    image_id: z
-      .union([z.int().nonnegative(), z.string()], {
-        error: ({ input }) => (input === undefined ? 'is missing' : 'is not a whole number'),
-      })
-      .describe("COCO's; a record with a text is left out"),
+    image_id: imageIdSchema.describe(
+      "COCO's, or a path below the folder of images; a record with digits as a text is left out",
+    ),
     question: z.string(),
     choices: choicesSchema.describe('A record with an empty one is left out'),
     correct_choice_idx: z.int().describe('Place of the correct choice, from 0'),
@@ -44,12 +44,15 @@ export function checkCorrectChoice(
 }
 
 /** Why a record is not trained on. */
-export type LeftOutReason = 'a choice is empty' | 'the explanation mentions a description' | 'the image id is a text';
+export type LeftOutReason =
+  | 'a choice is empty'
+  | 'the explanation mentions a description'
+  | 'the image id is a text of digits';
 
 /** A record that is trained on, and its place in the file. */
 interface KeptQuestion<T> {
   index: number;
-  record: Omit<T, 'image_id'> & { image_id: number };
+  record: T;
 }
 
 /**
@@ -67,7 +70,7 @@ export async function* streamQuestions<T extends Pick<TrainingQuestion, 'image_i
   for await (const batch of streamRecords(file, { '': schema })) {
     for (const { index, value } of batch) {
       const reason = reasonToLeaveOut(value);
-      if (reason === undefined) yield { index, record: value as KeptQuestion<T>['record'] };
+      if (reason === undefined) yield { index, record: value };
       else onLeftOut(reason);
     }
   }
@@ -80,5 +83,5 @@ function reasonToLeaveOut({
 }: Pick<TrainingQuestion, 'image_id' | 'choices' | 'rationales'>): LeftOutReason | undefined {
   if (choices.includes('')) return 'a choice is empty';
   if (rationales[0]?.includes('description')) return 'the explanation mentions a description';
-  return typeof image_id === 'string' ? 'the image id is a text' : undefined;
+  return typeof image_id === 'string' && /^\d+$/.test(image_id) ? 'the image id is a text of digits' : undefined;
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { imageIdSchema } from '../core/images/image-id.ts';
 import { readJson } from '../core/read-json.ts';
 import { valueIn } from '../core/records.ts';
 import { choiceText, letterOf } from '../datasets/question-text.ts';
@@ -14,12 +15,12 @@ export const badCaseSchema = z.object({
   question_type: z.string(),
   prompt: z.string().describe('The question as the teacher sees it among the in-context examples'),
   image_path: z.string().describe('With the folder of images before it'),
-  image_id: z.int().nonnegative().optional().describe("COCO's"),
+  image_id: imageIdSchema.optional().describe("COCO's, or a path"),
 });
 
 export const evaluatedQuestionSchema = badCaseSchema.extend({
   question_id: z.string(),
-  image_id: z.int().nonnegative(),
+  image_id: imageIdSchema,
   model_choice_idx: z.number().int().nonnegative(),
   losses: z.array(z.number()).describe('The mean loss of each choice'),
 });

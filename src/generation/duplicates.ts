@@ -1,9 +1,10 @@
+import type { ImageId } from '../core/images/image-id.ts';
 import type { Rejection } from './filters.ts';
 import { jaccard, type Shingles, shinglesOf, similarTexts } from './min-hash.ts';
 
 /** A question about an image. */
 export interface AskedQuestion {
-  image_id: number;
+  image_id: ImageId;
   question: string;
   choices: readonly string[];
 }
@@ -25,7 +26,7 @@ export function duplicateFinder(
   earlier: readonly AskedQuestion[],
   { similarity, maximumAlike }: DuplicateLimits,
 ): (asked: AskedQuestion) => Rejection | undefined {
-  const byImage = new Map<number, { question: string; shingles: Shingles }[]>();
+  const byImage = new Map<ImageId, { question: string; shingles: Shingles }[]>();
   const everywhere = maximumAlike === undefined ? undefined : similarTexts(similarity);
   const add = (asked: AskedQuestion, shingles: Shingles) => {
     const ofImage = byImage.get(asked.image_id);

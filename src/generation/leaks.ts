@@ -1,10 +1,11 @@
+import type { ImageId } from '../core/images/image-id.ts';
 import { questionText } from './duplicates.ts';
 import type { Rejection } from './filters.ts';
 import { similarTexts } from './min-hash.ts';
 
 /** What the model is evaluated on, and must not be trained on. */
 export interface EvaluationSet {
-  imageIds: ReadonlySet<number>;
+  imageIds: ReadonlySet<ImageId>;
   /** SHA-256 of the evaluation images' files. */
   imageHashes: ReadonlySet<string>;
   questions: readonly { question_id: string; question: string; choices: readonly string[] }[];
@@ -21,8 +22,8 @@ export interface EvaluationSet {
 export function leakFinder(
   evaluation: EvaluationSet,
   questionSimilarity: number | undefined,
-  imageHash: (imageId: number) => string | undefined,
-): (sample: { image_id: number; question: string; choices: readonly string[] }) => Rejection | undefined {
+  imageHash: (imageId: ImageId) => string | undefined,
+): (sample: { image_id: ImageId; question: string; choices: readonly string[] }) => Rejection | undefined {
   const asked = questionSimilarity === undefined ? undefined : similarTexts(questionSimilarity);
   for (const question of asked ? evaluation.questions : []) asked?.add(question.question_id, questionText(question));
   return (sample) => {

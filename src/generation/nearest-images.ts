@@ -1,3 +1,4 @@
+import type { ImageId } from '../core/images/image-id.ts';
 /**
  * Finds the images whose embeddings are closest to a query by cosine. Exact: every image is compared.
  * Images equally close come in their given order.
@@ -9,13 +10,13 @@
  * @returns image ids, closest first
  * @throws RangeError when the sizes don't match
  */
-export function nearestImages(input: {
+export function nearestImages<Id extends ImageId>(input: {
   embeddings: Float32Array;
   width: number;
-  imageIds: readonly number[];
+  imageIds: readonly Id[];
   query: Float32Array;
   count: number;
-}): number[] {
+}): Id[] {
   const { embeddings, width, imageIds, query, count } = input;
   if (embeddings.length !== imageIds.length * width) {
     throw new RangeError(`${imageIds.length} embeddings of ${width} numbers can't have ${embeddings.length} numbers`);
@@ -39,5 +40,5 @@ export function nearestImages(input: {
 
   const rows = Uint32Array.from(imageIds, (_, row) => row);
   rows.sort((left, right) => (similarities[right] as number) - (similarities[left] as number) || left - right);
-  return Array.from(rows.subarray(0, Math.max(0, count)), (row) => imageIds[row] as number);
+  return Array.from(rows.subarray(0, Math.max(0, count)), (row) => imageIds[row] as Id);
 }

@@ -1,3 +1,4 @@
+import type { ImageId } from '../core/images/image-id.ts';
 import type { AnnotatedImage } from '../datasets/coco.ts';
 import { type ChatMessage, fillTemplate, type PromptTemplate } from '../teacher/prompt-template.ts';
 import { findQuestionType, type QuestionType } from './question-types.ts';
@@ -28,8 +29,8 @@ export function buildMessages(input: {
 
 /** The image of a request. @throws Error when it is not among the images */
 export function imageOf(
-  images: ReadonlyMap<number, AnnotatedImage>,
-  { image_id }: { image_id: number },
+  images: ReadonlyMap<ImageId, AnnotatedImage>,
+  { image_id }: { image_id: ImageId },
 ): AnnotatedImage {
   const image = images.get(image_id);
   if (image === undefined) throw new Error(`The annotations of image ${image_id} were not read`);

@@ -1,3 +1,4 @@
+import type { ImageId } from '../core/images/image-id.ts';
 import { seededRandom } from '../core/seeded-random.ts';
 import type { EngineSample } from '../datasets/engine-data.ts';
 import type { RawAnswer } from '../teacher/call-log.ts';
@@ -16,7 +17,7 @@ import { shuffleAll } from './shuffle-choices.ts';
 /** One line of `rejected.jsonl`. */
 export interface RejectedAnswer {
   request_id: string;
-  image_id: number;
+  image_id: ImageId;
   reason: RejectionReason;
   /** The words of the answer that the reason refers to, or what is missing. */
   detail: string;
@@ -45,7 +46,7 @@ export interface KeepRules {
   /** Request id → why its sample is too long to be trained on. Default: none is. */
   tooLong?: ReadonlyMap<string, Rejection>;
   /** Finds leaks of the evaluation (see `leaks.ts`). Default: there are none. */
-  findLeak?: (sample: { image_id: number; question: string; choices: readonly string[] }) => Rejection | undefined;
+  findLeak?: (sample: { image_id: ImageId; question: string; choices: readonly string[] }) => Rejection | undefined;
 }
 
 const usualLimits: DuplicateLimits = { similarity: 0.85 };

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { hashValue } from '../core/hash.ts';
+import { type ImageId, imageIdSchema } from '../core/images/image-id.ts';
 import { readJsonLines } from '../core/read-json.ts';
 import { emptyRecord, valueIn } from '../core/records.ts';
 import { type SeededRandom, seededRandom } from '../core/seeded-random.ts';
@@ -8,7 +9,7 @@ import type { CocoImage } from '../datasets/coco.ts';
 /** The schema of a line of `requests.jsonl`. */
 export const generationRequest = z.object({
   id: z.string(),
-  image_id: z.number().int(),
+  image_id: imageIdSchema,
   question_type: z.string(),
   examples: z.array(z.object({ idx: z.string(), prompt: z.string() })),
   source: z.enum(['nearest', 'random']),
@@ -35,7 +36,7 @@ export interface BadCaseExample {
   /** Such as `val2017/000000370270.jpg`. */
   image_path: string;
   /** COCO's; files of the reference system have it in the path alone. */
-  image_id?: number | undefined;
+  image_id?: ImageId | undefined;
 }
 
 /** The requests of a round. */
@@ -68,8 +69,8 @@ export function sampleRequests(input: {
   badCases: Readonly<Record<string, readonly BadCaseExample[]>>;
   weights: Readonly<Record<string, number>>;
   images: readonly CocoImage[];
-  usedImageIds: ReadonlySet<number>;
-  nearest: (badCaseImageId: number) => readonly number[];
+  usedImageIds: ReadonlySet<ImageId>;
+  nearest: (badCaseImageId: ImageId) => readonly ImageId[];
   pool: PoolRules['pool'];
   maximumBoxes: number;
   inContextExamples: number;
@@ -123,8 +124,8 @@ const mostRedraws = 10_000;
 
 function freeImages(
   inPool: readonly CocoImage[],
-  { usedImageIds, maximumBoxes }: { usedImageIds: ReadonlySet<number>; maximumBoxes: number },
-): number[] {
+  { usedImageIds, maximumBoxes }: { usedImageIds: ReadonlySet<ImageId>; maximumBoxes: number },
+): ImageId[] {
   return inPool.filter(({ id, boxCount }) => boxCount <= maximumBoxes && !usedImageIds.has(id)).map(({ id }) => id);
 }
 
@@ -156,8 +157,8 @@ function questionTypeDrawer(
   return (random) => (uniform ? random.pick(questionTypes) : random.pickWeighted(questionTypes, byWeight));
 }
 
-/** The COCO id of a bad case's image. @throws Error when its path names none */
-export function imageIdOf(badCase: BadCaseExample): number {
+/** The id of a bad case's image; in files of the reference system the number in its path. @throws Error when its path names none */
+export function imageIdOf(badCase: BadCaseExample): ImageId {
   if (badCase.image_id !== undefined) return badCase.image_id;
   const digits = /(\d+)\.[a-z]+$/i.exec(badCase.image_path)?.[1];
   if (digits === undefined) {
@@ -185,16 +186,16 @@ export function imagesInPool(images: readonly CocoImage[], { pool, maximumBoxes 
 /** The images that may still be drawn. Drawing and removing take constant time. */
 interface ImagePool {
   size(): number;
-  isFree(imageId: number): boolean;
+  isFree(imageId: ImageId): boolean;
   /** The given images that may still be drawn, in the given order. */
-  onlyFree(imageIds: readonly number[]): number[];
+  onlyFree(imageIds: readonly ImageId[]): ImageId[];
   /** A free image, each as likely as the others. */
-  pick(random: SeededRandom): number;
-  take(imageId: number): void;
+  pick(random: SeededRandom): ImageId;
+  take(imageId: ImageId): void;
 }
 
 /** Makes a pool in which each image is free once. */
-function imagePool(imageIds: readonly number[]): ImagePool {
+function imagePool(imageIds: readonly ImageId[]): ImagePool {
   const free = [...new Set(imageIds)];
   const positions = new Map(free.map((id, position) => [id, position]));
   return {

@@ -2,8 +2,10 @@
  * Asks the teacher its own questions again: without its answer (blind), and without what is known of the image (language
  * only).
  */
+
 import { z } from 'zod';
 import { hashValue } from '../core/hash.ts';
+import { type ImageId, imageIdSchema } from '../core/images/image-id.ts';
 import { seededRandom } from '../core/seeded-random.ts';
 import type { AnnotatedImage } from '../datasets/coco.ts';
 import { letterOf } from '../datasets/question-text.ts';
@@ -21,7 +23,7 @@ export type VerificationKind = 'blind' | 'language_only';
 /** A sample whose question is asked again. */
 export interface SampleToVerify {
   request_id: string;
-  image_id: number;
+  image_id: ImageId;
   questionType: string;
   question: string;
   choices: readonly string[];
@@ -32,7 +34,7 @@ export interface SampleToVerify {
 export const verificationRequest = z.object({
   id: z.string(),
   request_id: z.string(),
-  image_id: z.int(),
+  image_id: imageIdSchema,
   question_type: z.string(),
   prompt_version: z.string(),
   kind: z.enum(['blind', 'language_only']),
@@ -111,7 +113,7 @@ export function verificationRequests(input: {
 /** Makes the messages of a request. @param images the images of blind requests, by id */
 export function verificationMessages(
   request: VerificationRequest,
-  images: ReadonlyMap<number, AnnotatedImage>,
+  images: ReadonlyMap<ImageId, AnnotatedImage>,
   templates: Record<VerificationKind, PromptTemplate>,
 ): ChatMessage[] {
   const choices = request.choices.map((choice, index) => `(${letterOf(index)}) ${choice}`).join('\n');

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Config } from '../config/schema.ts';
 import { fileExists } from '../core/files.ts';
+import type { ImageId } from '../core/images/image-id.ts';
 import { portableImage } from '../core/images/open-image.ts';
 import type { CocoIndex } from '../datasets/coco.ts';
 import { withCoco } from '../datasets/coco-index.ts';
@@ -50,7 +51,7 @@ export function imagesIn(config: Config, folder: string): ImageFolder {
 }
 
 /** A machine that only trains or scores may lack the annotations; names are then those in the folder. */
-async function annotatedNames(config: Config): Promise<Map<number, string>> {
+async function annotatedNames(config: Config): Promise<Map<ImageId, string>> {
   const { instances, captions } = poolAnnotations(config);
   if (!(await fileExists(instances)) || !(await fileExists(captions))) return new Map();
   return withPool(config, async (coco) => new Map((await coco.list()).map(({ id, fileName }) => [id, fileName])));

@@ -1,10 +1,12 @@
 /**
  * The questions and images of all evaluations, for the check that nothing of them is trained on.
  */
+
 import { stat } from 'node:fs/promises';
 import limitConcurrency from 'p-limit';
 import type { Config } from '../config/schema.ts';
 import { hashFile } from '../core/hash.ts';
+import type { ImageId } from '../core/images/image-id.ts';
 import { hashInputFile } from '../core/read-json.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
 import { readAokvqa } from '../datasets/aokvqa.ts';
@@ -36,8 +38,8 @@ export async function evaluationFiles({ config, run }: Pick<StepContext, 'config
 }
 
 /** The ids of all images of the validation and test questions. A limit on the questions does not matter here. */
-export async function evaluationImageIds(config: Config): Promise<Set<number>> {
-  const ids = new Set<number>();
+export async function evaluationImageIds(config: Config): Promise<Set<ImageId>> {
+  const ids = new Set<ImageId>();
   for (const { file } of questionSets(config)) {
     for (const { image_id } of await readAokvqa(file)) ids.add(image_id);
   }
@@ -51,11 +53,11 @@ export async function evaluationImageIds(config: Config): Promise<Set<number>> {
  */
 export async function leakFinderOf(
   { config, run, signal }: Pick<StepContext, 'config' | 'run' | 'signal'>,
-  imageIds: readonly number[],
+  imageIds: readonly ImageId[],
 ): Promise<ReturnType<typeof leakFinder>> {
   const questions = new Map<string, { question_id: string; question: string; choices: readonly string[] }>();
   const images = new Set<string>();
-  const evaluatedIds = new Set<number>();
+  const evaluatedIds = new Set<ImageId>();
   for (const set of evaluatedFiles(config, run)) {
     for (const asked of await readEvaluationSet({ ...set, limit: undefined }, extractedImagesFolder(run))) {
       const { question, choices, imageId } = benchmarkOf(set.benchmark).content(asked);
@@ -68,10 +70,10 @@ export async function leakFinderOf(
   }
   const evaluated = await hashesOf([...images], signal);
   const folder = poolFolder(config);
-  const pool = new Map<string, number>();
+  const pool = new Map<string, ImageId>();
   for (const id of new Set(imageIds)) pool.set(await folder.fileOf(id), id);
   const hashes = await hashesOf([...pool.keys()], signal);
-  const hashOfImage = new Map([...hashes].map(([file, hash]) => [pool.get(file) as number, hash]));
+  const hashOfImage = new Map([...hashes].map(([file, hash]) => [pool.get(file) as ImageId, hash]));
   const { evaluationSimilarity } = config.refine;
   return leakFinder(
     { imageIds: evaluatedIds, imageHashes: new Set(evaluated.values()), questions: [...questions.values()] },

@@ -252,7 +252,7 @@ function describeGate({ accepted, by, reason, change, builtOn }: GateOutcome): s
   return `${accepted ? 'accepted' : 'set aside'}${who}, ${signedPoints(change)} points against round ${builtOn}; ${reason}`;
 }
 
-/** Reasons with their counts, such as "a choice is empty (2), the image id is a text (1)". */
+/** Reasons with their counts, such as "a choice is empty (2), the image id is a text of digits (1)". */
 export function describeCounts(countsByReason: Readonly<Record<string, number>>): string {
   return Object.entries(countsByReason)
     .map(([reason, count]) => `${reason} (${count})`)

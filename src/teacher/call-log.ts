@@ -3,11 +3,13 @@
  * `chunk-<number>.<process>.jsonl` for each process that has worked on it: two processes that overlap, because one was
  * taken for dead, never write into the same file.
  */
+
 import { randomBytes } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { type JsonLinesAppender, openJsonLines } from '../core/append-json-lines.ts';
+import { type ImageId, imageIdSchema } from '../core/images/image-id.ts';
 import { readJsonLines } from '../core/read-json.ts';
 import type { TokenSum } from './prices.ts';
 import type { TeacherAnswer } from './read-completion.ts';
@@ -16,7 +18,7 @@ import type { TeacherAnswer } from './read-completion.ts';
 export interface TeacherRequest {
   /** A hash of all that the answer depends on. */
   id: string;
-  image_id: number;
+  image_id: ImageId;
   question_type: string;
   prompt_version: string;
   /** Sent to the teacher's API. */
@@ -26,7 +28,7 @@ export interface TeacherRequest {
 /** One line of `gptvqa_result.jsonl`: an answer of the teacher, before it is parsed. */
 export const rawAnswer = z.object({
   request_id: z.string().describe('A hash of all that the answer depends on'),
-  image_id: z.number().int(),
+  image_id: imageIdSchema,
   raw_instructions: z.string().describe('The answer'),
   question_type: z.string(),
   model: z.string(),

@@ -67,11 +67,23 @@ describe('records of other data engines, taken and left out as by the reference 
   it.each([
     ['engine_empty_choice.json', 'a choice is empty'],
     ['engine_rationale_description.json', 'the explanation mentions a description'],
-    ['engine_image_id_text.json', 'the image id is a text'],
+    ['engine_image_id_text.json', 'the image id is a text of digits'],
   ])('%s: the first is left out, because %s', async (name, reason) => {
     const reasons: string[] = [];
     expect(await readEngineData(fileOf(name), (one) => reasons.push(one))).toMatchObject([boat]);
     expect(reasons).toEqual([reason]);
+  });
+
+  it('takes the path of an image as its id', async () => {
+    const file = join(await temporaryFolder(), 'data.json');
+    await writeJson(file, [sample({ image_id: 'line 2/küche 山.png' }), sample({ image_id: '../secret.png' })]);
+    await expect(readEngineData(file)).rejects.toThrow('[1].image_id: leads out of its folder');
+    await writeJson(file, [sample({ image_id: 'line 2/küche 山.png' })]);
+    expect(await readEngineData(file)).toMatchObject([{ image_id: 'line 2/küche 山.png' }]);
+    const records = [];
+    const source = { name: 'x', path: file, images: imageFolder('/images') };
+    for await (const record of gptvqa.read(source)) records.push(record);
+    expect(records).toMatchObject([{ image: '/images/line 2/küche 山.png' }]);
   });
 
   it('a dataset for training leaves out the same, and numbers the others by their places', async () => {

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { DuckDBInstance } from '@duckdb/node-api';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { readEngineData } from '../../src/datasets/engine-data.ts';
@@ -122,3 +123,73 @@ print(json.dumps({"rows": rows, "features": {name: type(feature).__name__ for na
     ]);
   });
 });
+
+describe('exportVersion, of images whose ids are paths', () => {
+  const ids = ['line 2/a.jpg', 2, 'küche/山 [1].jpg'] as const;
+
+  async function exportedPaths(format: ExportFormat, changes: { embedImages?: boolean } = {}) {
+    const { runRoot, append } = await versionedRun();
+    const { version } = await append(
+      1,
+      [...ids, ids[0]].map((image_id, index) => engineSample(index, { image_id })),
+    );
+    const folder = join(runRoot, 'images');
+    for (const id of ids) {
+      const file = join(folder, typeof id === 'number' ? `${String(id).padStart(12, '0')}.jpg` : id);
+      await mkdir(join(file, '..'), { recursive: true });
+      await writeFile(
+        file,
+        await sharp({ create: { width: 8, height: 8, channels: 3, background: 'red' } })
+          .jpeg()
+          .toBuffer(),
+      );
+    }
+    const output = join(runRoot, 'out');
+    const images = { folder: imageFolder(folder), path: 'photos' };
+    const files = await exportVersion(format, { runRoot, version, output, images, answerFormat: 'QMA', ...changes });
+    return { output, files };
+  }
+
+  it("the reference system's layout has numbers for them, with a table beside", async () => {
+    const { output, files } = await exportedPaths('reference');
+    expect(files).toContain('image_ids.json');
+    const samples = await readEngineData(join(output, 'gptvqa', 'DataEngine_round1_data.json'));
+    expect(samples.map(({ image_id }) => image_id)).toEqual([1, 2, 3, 1]);
+    expect(samples[2]).toEqual(engineSample(2, { image_id: 3 }));
+    expect(JSON.parse(await readFile(join(output, 'image_ids.json'), 'utf8'))).toEqual({ 1: ids[0], 3: ids[2] });
+  });
+
+  it("LLaVA's conversations name the files", async () => {
+    const { output } = await exportedPaths('llava');
+    const samples: { image: string }[] = JSON.parse(await readFile(join(output, 'llava.json'), 'utf8'));
+    expect(samples.map(({ image }) => image)).toEqual([
+      'photos/line 2/a.jpg',
+      'photos/000000000002.jpg',
+      'photos/küche/山 [1].jpg',
+      'photos/line 2/a.jpg',
+    ]);
+  });
+
+  it.each([false, true])('Parquet has them as texts (images included: %s)', async (embedImages) => {
+    const { output } = await exportedPaths('parquet', { embedImages });
+    const name = embedImages ? 'image.path' : 'image_file';
+    const rows = await parquetRows(
+      join(output, 'data'),
+      `image_id, ${name}, ${embedImages ? 'octet_length(image.bytes) > 99' : true}`,
+    );
+    const folder = embedImages ? '' : 'photos/';
+    expect(rows).toEqual([
+      ['line 2/a.jpg', `${folder}line 2/a.jpg`, true],
+      ['2', `${folder}000000000002.jpg`, true],
+      ['küche/山 [1].jpg', `${folder}küche/山 [1].jpg`, true],
+      ['line 2/a.jpg', `${folder}line 2/a.jpg`, true],
+    ]);
+    expect(await readFile(join(output, 'README.md'), 'utf8')).toMatch(/name: image_id\n\s+dtype: string/);
+  });
+});
+
+async function parquetRows(folder: string, columns: string): Promise<unknown[][]> {
+  const connection = await (await DuckDBInstance.create(':memory:')).connect();
+  const rows = await connection.runAndReadAll(`SELECT ${columns} FROM '${folder}/*.parquet'`);
+  return rows.getRowsJS() as unknown[][];
+}

@@ -1,6 +1,7 @@
+import type { ImageId } from '../../src/core/images/image-id.ts';
 import type { AnnotatedImage } from '../../src/datasets/coco.ts';
 
-type Given = { id: number } & Partial<Pick<AnnotatedImage, 'captions' | 'boxes'>>;
+type Given = { id: ImageId } & Partial<Pick<AnnotatedImage, 'captions' | 'boxes'>>;
 
 /** An annotated image of 100 by 200 pixels; it has one box and one caption by default. */
 export function annotatedImage({

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { ImageId } from '../../src/core/images/image-id.ts';
 import { leakFinder } from '../../src/generation/leaks.ts';
 
 const choices = ['toothpick', 'food', 'popsicle stick', 'cigarette'];
@@ -7,7 +8,7 @@ const evaluation = {
   imageHashes: new Set(['aaa']),
   questions: [{ question_id: 'q1', question: "What is in the motorcyclist's mouth?", choices }],
 };
-const fileHashes = new Map([
+const fileHashes = new Map<ImageId, string>([
   [1, 'aaa'],
   [2, 'bbb'],
 ]);

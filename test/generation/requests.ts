@@ -1,7 +1,8 @@
+import type { ImageId } from '../../src/core/images/image-id.ts';
 import type { GenerationRequest } from '../../src/generation/sample-requests.ts';
 
 /** A request for tests; its number is also its image. */
-export function request(number: number, values: Partial<GenerationRequest> = {}): GenerationRequest {
+export function request(number: ImageId, values: Partial<GenerationRequest> = {}): GenerationRequest {
   return {
     id: `request-${number}`,
     image_id: number,
@@ -9,7 +10,7 @@ export function request(number: number, values: Partial<GenerationRequest> = {})
     examples: [],
     source: 'random',
     prompt_version: 'generate-v1',
-    seed: number,
+    seed: Number(number),
     ...values,
   };
 }

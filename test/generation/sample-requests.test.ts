@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import type { ImageId } from '../../src/core/images/image-id.ts';
 import { type BadCaseExample, drawableWeights, sampleRequests } from '../../src/generation/sample-requests.ts';
 import { annotatedImage, manyImages } from './images.ts';
 
@@ -75,7 +76,7 @@ describe('examples', () => {
 
 describe('images', () => {
   test('come in turn from those nearest to the first example and from all', () => {
-    const nearest = (imageId: number) => [1, 2, 3, 4, 5].map((step) => (imageId - 9000) * 100 + step);
+    const nearest = (imageId: ImageId) => [1, 2, 3, 4, 5].map((step) => (Number(imageId) - 9000) * 100 + step);
     const { requests } = sample({ requests: 10, weights: { image_scene: 1 }, nearest });
     expect(requests.map(({ source }) => source)).toEqual(Array(5).fill(['nearest', 'random']).flat());
     for (const { source, image_id, examples } of requests) {
@@ -91,7 +92,7 @@ describe('images', () => {
   });
 
   test('come once only, and not when an earlier round used them', () => {
-    const usedImageIds = new Set([1, 2, 3, 4, 5]);
+    const usedImageIds = new Set<ImageId>([1, 2, 3, 4, 5]);
     const { requests } = sample({
       images: manyImages(50),
       requests: 45,
@@ -136,7 +137,8 @@ describe('the pool of all images, as in the reference system', () => {
 
   test('repeats the whole draw, question type included, when the image can’t be drawn', () => {
     // All that is near to the bad cases of image_topic is used or has too many boxes.
-    const nearest = (imageId: number) => (imageId === 9004 ? [1, 2] : manyImages(900).map(({ id }) => id + 10));
+    const nearest = (imageId: ImageId) =>
+      imageId === 9004 ? [1, 2] : manyImages(900).map(({ id }) => Number(id) + 10);
     const images = [annotatedImage(crowded), ...manyImages(1000).filter(({ id }) => id !== 2)];
     const { requests } = sample({ pool: 'all', images, nearest, usedImageIds: new Set([1]), inContextExamples: 1 });
     expect(requests).toHaveLength(100);

@@ -117,7 +117,7 @@ describe('scores', () => {
     const asked = await aokvqa.read({ file: questions, images: '/data/val2017', extractedImages: '' });
     const answered = asked.map((question, index) => ({
       question,
-      choice: (index * 7 + question.image_id) % question.choices.length,
+      choice: (index * 7 + Number(question.image_id)) % question.choices.length,
       losses: question.choices.map(() => 1),
     }));
     const folder = await temporaryFolder();

@@ -1,6 +1,7 @@
 import { appendFile, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import type { ImageId } from '../../src/core/images/image-id.ts';
 import { buildMessages } from '../../src/generation/prompt.ts';
 import { readQuestionTypes } from '../../src/generation/question-types.ts';
 import type { GenerationRequest } from '../../src/generation/sample-requests.ts';
@@ -20,7 +21,7 @@ import { noTinyDisk, tinyDisk } from '../helpers/tiny-disk.ts';
 const requests = Array.from({ length: 20 }, (_, index) => request(index + 1));
 const template = await readPromptTemplate('configs/prompts/generate-v1.md');
 const questionTypes = await readQuestionTypes('configs/question-types.yaml');
-const imageOf = (id: number) => annotatedImage({ id, captions: [`cat number ${id} on a door`] });
+const imageOf = (id: ImageId) => annotatedImage({ id, captions: [`cat number ${id} on a door`] });
 const never = new AbortController().signal;
 
 /** A real teacher over HTTP, asked with real prompts. */
@@ -208,7 +209,7 @@ describe('when something goes wrong', () => {
 
   test('a request that fails too often is given up, but not when all do', async () => {
     const { input, asker } = await setUp();
-    const broken = (isBroken: (number: number) => boolean): RequestAsker<GenerationRequest> => ({
+    const broken = (isBroken: (number: ImageId) => boolean): RequestAsker<GenerationRequest> => ({
       ...asker,
       ask: (one, ...rest) =>
         isBroken(one.image_id)

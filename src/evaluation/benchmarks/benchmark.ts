@@ -3,6 +3,7 @@
  * scored. Everything else (shards, blind mode, confidence intervals, comparison, report) is the same for all; see
  * docs/benchmarks.md.
  */
+import type { ImageId } from '../../core/images/image-id.ts';
 import { InputError } from '../../core/input-error.ts';
 import type { QuestionColumn } from '../../datasets/own-questions.ts';
 import type { TableFormat } from '../../datasets/tables/index.ts';
@@ -16,7 +17,7 @@ export interface BenchmarkSource {
   /** The folder of its images, for benchmarks whose file does not hold them. */
   images?: string | undefined;
   /** Where the image of an id is. Default: by the names in the folder (`src/datasets/image-folder.ts`). */
-  imageFile?: ((imageId: number) => Promise<string>) | undefined;
+  imageFile?: ((imageId: ImageId) => Promise<string>) | undefined;
   /** Takes only this many questions, from the start of the file. */
   limit?: number | undefined;
   /** The file must have answers. */
@@ -78,8 +79,8 @@ export type Measures = Record<string, QuestionScore[]>;
 export interface QuestionContent {
   question: string;
   choices: readonly string[];
-  /** COCO's id of the image, for a benchmark about COCO's images. */
-  imageId?: number;
+  /** The id of the image, for a benchmark about images that have ids, such as COCO's. */
+  imageId?: ImageId;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { openJsonLines } from '../../core/append-json-lines.ts';
+import { type ImageId, imageIdSchema } from '../../core/images/image-id.ts';
 import { readJsonLines } from '../../core/read-json.ts';
 import type { AnnotatedImage } from '../../datasets/coco.ts';
 import { askAll } from '../../teacher/ask-with-retries.ts';
@@ -13,7 +14,7 @@ import type { GenerationRequest } from '../sample-requests.ts';
 
 export const promptSampleSchema = z.object({
   id: z.string(),
-  image_id: z.number().int(),
+  image_id: imageIdSchema,
   question_type: z.string(),
   /** Whether the image is one of the first iteration's. */
   images: z.enum(['same', 'fresh']),
@@ -41,7 +42,7 @@ export async function makePromptSamples(input: {
   same: number;
   file: string;
   /** Of the requests, by id. */
-  images: ReadonlyMap<number, AnnotatedImage>;
+  images: ReadonlyMap<ImageId, AnnotatedImage>;
   questionTypes: readonly QuestionType[];
   template: PromptTemplate;
   ask: (messages: ChatMessage[], options: { seed: number }) => Promise<TeacherAnswer>;

@@ -1,7 +1,9 @@
 /** Which images are embedded, and the job of the trainer that embeds them. */
+
 import { join } from 'node:path';
 import type { Config } from '../../config/schema.ts';
 import { hashValue } from '../../core/hash.ts';
+import { compareImageIds } from '../../core/images/image-id.ts';
 import type { Manifest } from '../../core/manifest.ts';
 import { hashInputFile } from '../../core/read-json.ts';
 import { writeJson } from '../../core/write-file.ts';
@@ -45,7 +47,7 @@ export async function listImages({
   const questions = questionSet(config, 'validation') as QuestionSet;
   const pool = await withPool(config, async (coco) => imagesInPool(await coco.list(), config.sampling));
   const asked = (await readAokvqa(questions.file)).slice(0, questions.limit);
-  const validation = [...new Set(asked.map((question) => question.image_id))].sort((left, right) => left - right);
+  const validation = [...new Set(asked.map((question) => question.image_id))].sort(compareImageIds);
   const folder = poolFolder(config).path;
   return {
     ids: { pool: pool.map((image) => image.id), validation },

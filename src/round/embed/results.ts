@@ -1,7 +1,9 @@
 /**
  * What the step `embed` leaves: one row an image, of the pool and of the validation questions.
  */
+
 import { z } from 'zod';
+import { imageIdSchema } from '../../core/images/image-id.ts';
 import { openSafetensors } from '../../model/files/safetensors.ts';
 import type { StepOutcome } from '../step-context.ts';
 
@@ -11,7 +13,7 @@ export interface EmbedOutcome extends StepOutcome {
 
 export const embeddingsFile = 'embeddings.safetensors';
 export const imageIdsFile = 'image_ids.json';
-export const imageIdsSchema = z.object({ pool: z.array(z.number().int()), validation: z.array(z.number().int()) });
+export const imageIdsSchema = z.object({ pool: z.array(imageIdSchema), validation: z.array(imageIdSchema) });
 
 /** The image ids of the rows: first those of the pool, then those of the validation questions. */
 export type EmbeddedImageIds = z.output<typeof imageIdsSchema>;

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { z } from 'zod';
+import { imageIdSchema } from '../../core/images/image-id.ts';
 import { readJson, readJsonLines } from '../../core/read-json.ts';
 import type { StepOutcome } from '../step-context.ts';
 
@@ -11,7 +12,7 @@ export interface RefineOutcome extends StepOutcome {
 export const rejectedFile = 'rejected.jsonl';
 export const rejectedByReasonFile = 'rejected_by_reason.json';
 
-const rejectedSchema = z.object({ image_id: z.int(), reason: z.string(), detail: z.string(), raw: z.string() });
+const rejectedSchema = z.object({ image_id: imageIdSchema, reason: z.string(), detail: z.string(), raw: z.string() });
 
 /** Reads the teacher's answers that were filtered out, with the reason. */
 export function readRejected(directory: string): Promise<z.output<typeof rejectedSchema>[]> {

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { ImageId } from '../../core/images/image-id.ts';
 import { readJson } from '../../core/read-json.ts';
 import type { RunDirectory } from '../../core/run-directory.ts';
 import { nearestImages } from '../../generation/nearest-images.ts';
@@ -19,10 +20,10 @@ const margin = 64;
  */
 export async function findNearestInPool(input: {
   run: RunDirectory;
-  imageIds: Iterable<number>;
+  imageIds: Iterable<ImageId>;
   count: number;
   signal?: AbortSignal;
-}): Promise<ReadonlyMap<number, readonly number[]>> {
+}): Promise<ReadonlyMap<ImageId, readonly ImageId[]>> {
   const directory = directoryOf(input.run, 0, 'embed') as string;
   const { pool, validation } = await readJson(join(directory, imageIdsFile), imageIdsSchema);
   const { embeddings, width } = await readEmbeddings(join(directory, embeddingsFile));
@@ -35,8 +36,8 @@ export interface EmbeddedImages {
   /** float32, a row an image, each of length one: first the pool's, then the others'. */
   embeddings: Float32Array;
   width: number;
-  pool: readonly number[];
-  others: readonly number[];
+  pool: readonly ImageId[];
+  others: readonly ImageId[];
 }
 
 /**
@@ -47,19 +48,19 @@ export interface EmbeddedImages {
  */
 export async function nearestInPool(
   { embeddings, width, pool, others }: EmbeddedImages,
-  imageIds: readonly number[],
+  imageIds: readonly ImageId[],
   count: number,
   signal?: AbortSignal,
-): Promise<Map<number, number[]>> {
+): Promise<Map<ImageId, ImageId[]>> {
   const rowOf = new Map(others.map((id, index) => [id, pool.length + index]));
   const row = (number: number) => embeddings.subarray(number * width, (number + 1) * width);
   const rows = embeddings.subarray(0, pool.length * width);
-  const queryOf = (imageId: number) => {
+  const queryOf = (imageId: ImageId) => {
     const number = rowOf.get(imageId);
     if (number === undefined) throw new Error(`Image ${imageId} has no embedding`);
     return row(number);
   };
-  const nearest = new Map<number, number[]>();
+  const nearest = new Map<ImageId, ImageId[]>();
   for (let start = 0; start < imageIds.length; start += batchSize) {
     const batch = imageIds.slice(start, start + batchSize);
     const queries = new Float32Array(batch.length * width);
@@ -70,7 +71,7 @@ export async function nearestInPool(
       const found = (candidates[index] as Uint32Array).sort();
       const gathered = new Float32Array(found.length * width);
       found.forEach((number, place) => gathered.set(row(number), place * width));
-      const ids = Array.from(found, (number) => pool[number] as number);
+      const ids = Array.from(found, (number) => pool[number] as ImageId);
       const query = queryOf(imageId);
       nearest.set(imageId, nearestImages({ embeddings: gathered, width, imageIds: ids, query, count }));
     });

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { ImageId } from '../../core/images/image-id.ts';
 import { runStepOnce } from '../../core/manifest.ts';
 import { hashInputFile } from '../../core/read-json.ts';
 import { writeJson, writeJsonLines } from '../../core/write-file.ts';
@@ -96,9 +97,9 @@ export async function sample(context: StepContext): Promise<SampleOutcome> {
 
 async function earlierRequests(
   context: StepContext,
-): Promise<{ hashes: (string | undefined)[]; imageIds: Set<number> }> {
+): Promise<{ hashes: (string | undefined)[]; imageIds: Set<ImageId> }> {
   const hashes: (string | undefined)[] = [];
-  const imageIds = new Set<number>();
+  const imageIds = new Set<ImageId>();
   const dataRounds = (await lineageBefore(context, context.round)).filter((round) => round > 0);
   for (const round of dataRounds) {
     const { directory, manifest } = await finishedStep(context.run, round, 'sample');
