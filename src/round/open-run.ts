@@ -1,8 +1,10 @@
 /** Opens runs for work on them. Steps don't see whether a run is a folder on this disk or in an object store. */
+import { resolve } from 'node:path';
 import { pathsIn } from '../config/config-paths.ts';
 import { type Config, configSchema } from '../config/schema.ts';
 import { type Access, requirePathAccess, requireRunsAccess, requireStoreAccess } from '../core/access.ts';
 import { fieldPath } from '../core/input-error.ts';
+import { refuseCopy } from '../core/remote/run-claim.ts';
 import { isRemote, localPath } from '../core/remote/store-uri.ts';
 import { openRunDirectory, type RunDirectory } from '../core/run-directory.ts';
 import { findTeacher } from '../teacher/providers/index.ts';
@@ -27,7 +29,7 @@ const reportedBytes = 50e6;
  * Works on a run that was started before.
  *
  * @param reference absolute path of its folder, or its URI
- * @throws InputError when there is no such run, or it may not be touched
+ * @throws InputError when there is no such run, it may not be touched, or it is named by the folder of its copy
  */
 export async function withRun<R>(
   reference: string,
@@ -37,6 +39,7 @@ export async function withRun<R>(
   if (!isRemote(reference)) {
     const root = localPath(reference);
     await requireRunsAccess(access, root);
+    await refuseCopy(root);
     const config = { ...(await readFrozenConfig(root)), ...cacheOf(access) };
     await requireConfigPaths(access, config);
     return work({ config, run: { root }, signal, extensions, access });
@@ -61,9 +64,12 @@ export async function withRun<R>(
       await prepareDataSources({ config, extensions, signal: stopped, onProgress });
       return transfers.silenced(() => work({ config, run, signal: stopped, extensions, access }));
     },
-    places,
+    { ...placesWithoutSettings, ...places },
   );
 }
+
+/** Of a run in a store that a person opened by its address. */
+const placesWithoutSettings = { runsDirectory: 'runs', cacheDirectory: '.cache' };
 
 /**
  * Checks all paths of a run's config: somebody wrote it who may choose among what the worker has, and nothing else. The cache
@@ -108,6 +114,7 @@ export async function withNewRun<R>(
   const places = config.store === undefined ? cacheOf(access) : placesOf(access);
   await requireConfigPaths(access, { ...config, ...places });
   if (config.store === undefined) {
+    await refuseCopy(openRunDirectory(resolve(config.runsDirectory), name).root);
     const { config: frozen, directory } = await freezeConfig(config, name);
     return work({ config: { ...frozen, ...places }, run: directory, signal, extensions, access });
   }
@@ -124,6 +131,7 @@ export async function withNewRun<R>(
     uri,
     {
       rules: storeRules,
+      starts: true,
       signal,
       onTransfer: transfers.report,
       owns: async (run) => owns?.({ config: here, run }) ?? [],
@@ -146,11 +154,16 @@ export async function withOtherRun<R>(
 ): Promise<R> {
   if (config.store === undefined) {
     await requireRunsAccess(access, config.runsDirectory);
-    return work(openRunDirectory(config.runsDirectory, name));
+    const run = openRunDirectory(config.runsDirectory, name);
+    await refuseCopy(run.root);
+    return work(run);
   }
   requireStoreAccess(access, config.store);
   const { runUri, withStoredRun } = await loadStores();
-  return withStoredRun(runUri(config.store, name), { rules: storeRules, signal }, work, placesOf(access));
+  return withStoredRun(runUri(config.store, name), { rules: storeRules, signal }, work, {
+    ...config,
+    ...placesOf(access),
+  });
 }
 
 /** Only for runs in a store: the SDK of S3 takes a while to load. */

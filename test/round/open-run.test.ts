@@ -9,7 +9,7 @@ import { loadConfig } from '../../src/config/load-config.ts';
 import { type Config, configSchema } from '../../src/config/schema.ts';
 import { fileExists, projectFile } from '../../src/core/files.ts';
 import { usualWorkerSettings, type WorkerSettings } from '../../src/core/worker-settings.ts';
-import { withNewRun, withRun } from '../../src/round/open-run.ts';
+import { withNewRun, withOtherRun, withRun } from '../../src/round/open-run.ts';
 import { extensions } from '../../workers/extensions.ts';
 import { useS3Server } from '../helpers/s3-server.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
@@ -123,5 +123,51 @@ describe('a path of a config that is in none of the worker’s folders is refuse
     await withNewRun(theirs, 'good', work, async () => undefined);
     const root = await withRun(`${store}/runs/good`, { ...work, access }, async ({ run }) => run.root);
     expect(JSON.parse(await readFile(join(root, 'config.json'), 'utf8'))).toMatchObject({ store });
+  });
+});
+
+describe.skipIf(s3Server === undefined)('the copy of a run in a store', () => {
+  async function copyOfRun() {
+    const folder = await temporaryFolder();
+    const store = `s3://${bucket}/${folder.split('/').at(-1)?.toLowerCase()}`;
+    const config = await loadConfig(await writeTinyRun(folder, (tiny) => ({ ...tiny, store })));
+    const access = { ...settingsFor(folder), stores: [store] };
+    const root = await withNewRun(config, 'run', { ...work, access }, async ({ run }) => run.root);
+    return { folder, store, config, access, root };
+  }
+
+  test('can’t be named as a run of this disk, nor can a folder in it', async () => {
+    const { access, root, store } = await copyOfRun();
+    await mkdir(join(root, 'inner'));
+    await writeFile(join(root, 'inner', 'config.json'), await readFile(join(root, 'config.json')));
+    for (const named of [root, `${root}/`, `${root}/../run`, join(root, 'inner'), `file://${root}`]) {
+      for (const settings of [access, undefined]) {
+        const opening = withRun(named, { ...work, access: settings }, async () => 'opened');
+        await expect(opening).rejects.toThrow(`is the copy of ${store}/runs/run, and no run of this disk`);
+      }
+    }
+  });
+
+  test('is not what a run without a store of that name works on', async () => {
+    const { access, root, config } = await copyOfRun();
+    const before = await readFile(join(root, 'config.json'), 'utf8');
+    const local = { ...config, store: undefined };
+    await expect(withNewRun(local, 'run', { ...work, access }, async () => 'opened')).rejects.toThrow(/is the copy of/);
+    const other = withOtherRun({ config: local, signal: work.signal, access }, 'run', async () => 'opened');
+    await expect(other).rejects.toThrow(/is the copy of/);
+    expect(await readFile(join(root, 'config.json'), 'utf8')).toBe(before);
+  });
+
+  test('a run of this disk goes into a store when it is started there, never by being opened', async () => {
+    const { folder, store, config, access } = await copyOfRun();
+    const local = { ...config, store: undefined };
+    await withNewRun(local, 'mine', { ...work, access }, async () => undefined);
+    const opening = withRun(`${store}/runs/mine`, { ...work, access }, async () => 'opened');
+    await expect(opening).rejects.toThrow(/there is no such run in the store/);
+    const other = withOtherRun({ config, signal: work.signal, access }, 'mine', async () => 'opened');
+    await expect(other).rejects.toThrow(/there is no such run in the store/);
+    expect(await withRun(join(folder, 'runs', 'mine'), { ...work, access }, async () => 'opened')).toBe('opened');
+    await withNewRun(config, 'mine', { ...work, access }, async () => undefined);
+    expect(await withRun(`${store}/runs/mine`, { ...work, access }, async () => 'opened')).toBe('opened');
   });
 });

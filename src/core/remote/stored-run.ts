@@ -2,17 +2,16 @@
 import { readFile } from 'node:fs/promises';
 import { extname, join, resolve } from 'node:path';
 import type { S3Client } from '@aws-sdk/client-s3';
-import { z } from 'zod';
 import { InputError } from '../input-error.ts';
-import { parseJson } from '../read-json.ts';
-import type { RunDirectory } from '../run-directory.ts';
+import { openRunDirectory, type RunDirectory } from '../run-directory.ts';
 import { commitRunFiles } from './commit-run-files.ts';
 import { downloadAllFolders, downloadFolder, withoutWeights } from './download-folder.ts';
-import { readRecord, recordName } from './folder-record.ts';
+import { readRecord } from './folder-record.ts';
 import { openObjectCache } from './object-cache.ts';
 import type { ObjectStore } from './object-store.ts';
 import { type OwnFolder, ownFolder } from './own-folder.ts';
-import { type CopyOfRun, folderName } from './run-copy.ts';
+import { claimCopy } from './run-claim.ts';
+import { type CopyOfRun, folderName, recordKey } from './run-copy.ts';
 import { finishedFolders, type RunRules } from './run-files.ts';
 import { createS3Client, openS3Store } from './s3-store.ts';
 import { type SyncedFiles, syncedFiles } from './synced-files.ts';
@@ -23,14 +22,18 @@ const saveMilliseconds = 2000;
 const keepMilliseconds = 40_000;
 const contentTypes: Record<string, string> = { '.html': 'text/html; charset=utf-8' };
 
-/** The fields of the frozen config that say where runs and caches are on this machine. */
-const placesSchema = z.looseObject({ runsDirectory: z.string(), cacheDirectory: z.string() });
-type Places = z.output<typeof placesSchema>;
+/** Where runs and caches are on this machine: never by what is in the store, which others write. */
+interface Places {
+  runsDirectory: string;
+  cacheDirectory: string;
+}
 
 export interface StoredWork {
   rules: RunRules;
   /** The folders of steps that the work writes. When it is called, the files of the run itself are on this disk. */
   owns?: (run: RunDirectory) => Promise<readonly string[]>;
+  /** Whether the run may be new to the store. It then gets the steps of a run of that name that was on this disk only. */
+  starts?: boolean;
   signal: AbortSignal;
   /** Called while a large file is transferred. */
   onTransfer?: CopyOfRun['onTransfer'];
@@ -58,18 +61,18 @@ function splitRunUri(uri: string): { store: string; run: string } {
  * finished the same step in the meantime, its result is downloaded, and the work runs again and finds it.
  *
  * @param uri of the run
- * @param places where runs and caches are on this machine; default: by the run's frozen config
- * @throws InputError when there is no such run; StepTakenElsewhere; what the work throws
+ * @throws InputError when there is no such run, or a run of this disk has its name; StepTakenElsewhere; what the work throws
  */
 export async function withStoredRun<R>(
   uri: string,
-  { owns, ...options }: StoredWork,
+  { owns, starts = false, ...options }: StoredWork,
   work: (run: RunDirectory, signal: AbortSignal) => Promise<R>,
-  places?: Places,
+  places: Places,
 ): Promise<R> {
   const { signal, rules } = options;
-  const copy = await openCopy(uri, options, places);
+  const copy = openCopy(uri, options, places);
   const { store, key } = copy;
+  await claimRun(copy, starts);
   const known = await downloadFolder(copy, '', rules.isReadBySteps);
   // Until now the run was on this disk only.
   if (known === undefined) await adoptSteps(copy);
@@ -135,24 +138,35 @@ async function syncRunFolders(copy: CopyOfRun): Promise<SyncedFiles> {
   return synced;
 }
 
-async function openCopy(
+function openCopy(
   uri: string,
-  { rules, signal, onTransfer }: Omit<StoredWork, 'owns'>,
-  places?: Places,
-): Promise<CopyOfRun> {
+  { rules, signal, onTransfer }: Pick<StoredWork, 'rules' | 'signal' | 'onTransfer'>,
+  { runsDirectory, cacheDirectory }: Places,
+): CopyOfRun {
   const { store: storeUri, run: name } = splitRunUri(uri);
-  const key = `runs/${name}`;
   const store = openStore(storeUri, () => copy.signal);
-  const { runsDirectory, cacheDirectory } =
-    places ??
-    (await readPlaces(
-      openStore(storeUri, () => signal),
-      key,
-    ));
   const cache = openObjectCache(store, join(resolve(cacheDirectory), 'objects'));
-  const root = join(resolve(runsDirectory), name);
-  const copy: CopyOfRun = { store, cache, key, root, rules, signal, onTransfer };
+  const { root } = openRunDirectory(resolve(runsDirectory), name);
+  const copy: CopyOfRun = { store, cache, key: `runs/${name}`, root, rules, signal, onTransfer };
   return copy;
+}
+
+/**
+ * Makes the run's folder on this disk the copy of the run in the store.
+ *
+ * @throws InputError when the store has no such run and the work does not start it, or a run of this disk has its name
+ */
+async function claimRun(copy: CopyOfRun, starts: boolean): Promise<void> {
+  const { store, key, root } = copy;
+  const isStored = (await readRecord(store, recordKey(copy, ''))) !== undefined;
+  if (!isStored && !starts) {
+    throw new InputError({
+      file: `${store.uri}/${key}`,
+      problem: 'there is no such run in the store',
+      remedy: 'Start it with `dataengine run`, or correct the name',
+    });
+  }
+  await claimCopy(root, `${store.uri}/${key}`, !isStored);
 }
 
 /**
@@ -163,10 +177,11 @@ async function openCopy(
  */
 export async function pullRun(
   uri: string,
-  { weights, ...options }: Omit<StoredWork, 'owns'> & { weights: boolean },
-  places?: Places,
+  { weights, ...options }: Omit<StoredWork, 'owns' | 'starts'> & { weights: boolean },
+  places: Places,
 ): Promise<string> {
-  const copy = await openCopy(uri, options, places);
+  const copy = openCopy(uri, options, places);
+  await claimRun(copy, false);
   await downloadFolder(copy, '');
   await downloadAllFolders(copy, '', weights ? () => true : withoutWeights);
   await syncRunFolders(copy);
@@ -208,17 +223,4 @@ let client: S3Client | undefined;
 export function openStore(uri: string, signal?: () => AbortSignal | undefined): ObjectStore {
   client ??= createS3Client();
   return openS3Store(uri, client, signal);
-}
-
-/** The run's frozen config says where its folder is on each machine. Relative paths start where the worker was started. */
-async function readPlaces(store: ObjectStore, key: string): Promise<Places> {
-  const stored = await readRecord(store, `${key}/${recordName}`);
-  const config = stored?.record.files['config.json'];
-  const object = config && (await store.read(`objects/${config.sha256}`));
-  if (object !== undefined) return parseJson(object.body.toString(), `${store.uri}/${key}/config.json`, placesSchema);
-  throw new InputError({
-    file: `${store.uri}/${key}`,
-    problem: 'there is no such run in the store',
-    remedy: 'Start it with `dataengine run`, or correct the name',
-  });
 }

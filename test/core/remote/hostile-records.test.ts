@@ -38,7 +38,7 @@ async function hostileRun(records: Record<string, { state?: string; files: Recor
     open: (download?: string) =>
       withStoredRun(
         runUri(address, 'demo'),
-        { rules: storeRules, signal: new AbortController().signal },
+        { rules: storeRules, starts: true, signal: new AbortController().signal },
         async ({ root, stored }) => {
           if (download === undefined) await stored?.downloadAll(root);
           else if (download.startsWith('sync:')) await stored?.sync(join(root, download.slice(5)));
