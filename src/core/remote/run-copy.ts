@@ -6,8 +6,9 @@
  *   runs/<run>/folder.json                 the same for the files of the run that are no step's
  *   objects/<hash>                         the files of all runs, by content
  *
- * On the disk, `.store/` in the run's folder notes whose copy it is (`run-claim.ts`), and which record each folder is a copy of. While that record is the newest,
- * what is on the disk is at least as new as what the store has, and stays; otherwise it is made the same as in the store.
+ * On the disk, `.store/` in the run's folder notes whose copy it is (`run-claim.ts`), and which record each folder is a copy of.
+ * While that record is the newest, what is on the disk is at least as new as what the store has, and stays; otherwise it is
+ * made the same as in the store.
  */
 import { join, relative, sep } from 'node:path';
 import limitConcurrency from 'p-limit';

@@ -3,72 +3,16 @@ import { randomBytes } from 'node:crypto';
 import { appendFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { bucket, s3Server } from '../../../bench/support/s3-server.ts';
+import { s3Server } from '../../../bench/support/s3-server.ts';
 import { fileExists } from '../../../src/core/files.ts';
 import { runStepOnce } from '../../../src/core/manifest.ts';
-import type { RunRules } from '../../../src/core/remote/run-files.ts';
-import { openStore, pullRun, runUri, type StoredWork, withStoredRun } from '../../../src/core/remote/stored-run.ts';
 import type { RunDirectory } from '../../../src/core/run-directory.ts';
 import { writeJson } from '../../../src/core/write-file.ts';
 import { gate } from '../../helpers/gate.ts';
 import { useS3Server } from '../../helpers/s3-server.ts';
-import { temporaryFolder } from '../../helpers/temporary-folder.ts';
+import { fleet, step } from './fleet.ts';
 
 useS3Server();
-
-const never = new AbortController().signal;
-
-/** Of a program with checkpoints, partial results and a file about its process. */
-const rules: RunRules = {
-  stepFiles: () => ({
-    isLocal: (path) => path === 'process.json',
-    isForResuming: (path) => path.startsWith('checkpoints/') || path.endsWith('.part.jsonl'),
-  }),
-  isOfRun: (path) => !/^round-0\/.+\//.test(path) && path !== 'ledger/',
-  isReadBySteps: () => true,
-  syncedFolders: ['ledger'],
-};
-
-/** A run of its own for a test, and machines that work on it. */
-async function fleet() {
-  const folder = await temporaryFolder();
-  const store = `s3://${bucket}/${folder.split('/').at(-1)?.toLowerCase()}`;
-  const uri = runUri(store, 'demo');
-  const machine = (name: string) => {
-    const places = { runsDirectory: join(folder, name, 'runs'), cacheDirectory: join(folder, name, 'cache') };
-    const root = join(places.runsDirectory, 'demo');
-    return {
-      root,
-      file: (path: string) => join(root, path),
-      work: <R>(
-        work: (run: RunDirectory, signal: AbortSignal) => Promise<R>,
-        { owns = [], signal = never, starts = true }: { owns?: string[]; signal?: AbortSignal; starts?: boolean } = {},
-      ) => {
-        const ownFolders = async (run: RunDirectory) => owns.map((name) => join(run.root, name));
-        const options: StoredWork = { rules, signal, starts, owns: ownFolders };
-        return withStoredRun(uri, options, work, places);
-      },
-      pull: () => pullRun(uri, { rules, signal: never, weights: false }, places),
-    };
-  };
-  return { store: openStore(store), a: machine('a'), b: machine('b') };
-}
-
-/** A step that leaves one small and one large file. */
-function step(run: RunDirectory, text: string, work: () => Promise<void> = async () => undefined) {
-  const directory = join(run.root, 'round-0/merged');
-  return runStepOnce({
-    directory,
-    step: 'merge',
-    inputs: { text: text.split(':')[0] },
-    work: async () => {
-      await work();
-      await writeFile(join(directory, 'config.json'), text);
-      await writeFile(join(directory, 'model.safetensors'), text.repeat(200_000));
-      return { outputs: ['config.json', 'model.safetensors'], metrics: {} };
-    },
-  });
-}
 
 const owns = ['round-0/merged'];
 
@@ -302,57 +246,5 @@ describe.skipIf(s3Server === undefined)('a run in a store', () => {
     await b.work(async ({ stored }) => stored?.download(b.file('round-0/merged'), { weights: true }));
     expect(await readFile(b.file('round-0/merged/model.safetensors'), 'utf8')).toBe('one'.repeat(200_000));
     expect((await b.work((run) => step(run, 'one'), { owns })).skipped).toBe(true);
-  });
-
-  it('is not found under a wrong name', async () => {
-    const { store, a } = await fleet();
-    const places = { runsDirectory: join(a.root, '..'), cacheDirectory: join(a.root, '..', 'cache') };
-    const unknown = withStoredRun(runUri(store.uri, 'demmo'), { rules, signal: never }, async () => undefined, places);
-    await expect(unknown).rejects.toThrow(/runs\/demmo: there is no such run in the store/);
-    const pulling = pullRun(runUri(store.uri, 'demmo'), { rules, signal: never, weights: false }, places);
-    await expect(pulling).rejects.toThrow(/there is no such run in the store/);
-    expect(await fileExists(join(a.root, '..', 'demmo'))).toBe(false);
-  });
-
-  it('does not get a run of this disk by being opened: only where a run is started', async () => {
-    const { store, a } = await fleet();
-    await step({ root: a.root }, 'mine');
-    await expect(a.work(async () => undefined, { starts: false })).rejects.toThrow(/there is no such run in the store/);
-    const keys: string[] = [];
-    for await (const { key } of store.list('')) keys.push(key);
-    expect(keys).toEqual([]);
-    expect(await fileExists(a.file('.store'))).toBe(false);
-  });
-
-  it.each([true, false])(
-    'leaves a run of this disk that has its name as it is (the work starts a run: %s)',
-    async (starts) => {
-      const { a, b } = await fleet();
-      await writeJson(a.file('config.json'), { mine: true });
-      await step({ root: a.root }, 'mine');
-      await b.work((run) => writeJson(join(run.root, 'config.json'), { theirs: true }));
-      await b.work((run) => step(run, 'theirs'), { owns });
-      const opening = a.work(async ({ stored }) => stored?.downloadAll(a.root), { starts });
-      await expect(opening).rejects.toMatchObject({ name: 'InputError', file: a.root });
-      await expect(opening).rejects.toThrow(
-        /is a run of this disk, and not the copy of s3:.*\/runs\/demo\. Give the new run/,
-      );
-      expect(await readFile(a.file('config.json'), 'utf8')).toContain('mine');
-      expect(await readFile(a.file('round-0/merged/config.json'), 'utf8')).toBe('mine');
-      await expect(a.pull()).rejects.toThrow(/is a run of this disk/);
-    },
-  );
-
-  it('is not mixed with a run of the same name in another store', async () => {
-    const { a, b } = await fleet();
-    const other = await fleet();
-    await b.work((run) => writeJson(join(run.root, 'config.json'), { theirs: true }));
-    await other.b.work((run) => writeJson(join(run.root, 'config.json'), { others: true }));
-    await a.work(async () => undefined);
-    const places = { runsDirectory: join(a.root, '..'), cacheDirectory: join(a.root, '..', '..', 'cache') };
-    const uri = runUri(other.store.uri, 'demo');
-    const opening = withStoredRun(uri, { rules, signal: never }, async () => undefined, places);
-    await expect(opening).rejects.toThrow(/is the copy of s3:.*, and not of s3:/);
-    expect(await readFile(a.file('config.json'), 'utf8')).toContain('theirs');
   });
 });
