@@ -1,9 +1,8 @@
 /** A config as written: one YAML file, or several files, each extending the next. */
 import { dirname, resolve } from 'node:path';
-import { isMap, isNode, LineCounter, parseDocument } from 'yaml';
+import { isMap, isNode } from 'yaml';
 import { fieldPath, InputError } from '../core/input-error.ts';
-import { plainYamlValue } from '../core/plain-yaml.ts';
-import { readTextFile } from '../core/read-json.ts';
+import { readPlainYaml } from '../core/plain-yaml.ts';
 import { valueIn } from '../core/records.ts';
 import { looksSecret } from '../core/without-secrets.ts';
 
@@ -81,7 +80,7 @@ async function readChain(file: string, read: (file: string) => Promise<OneFile>)
 }
 
 async function readOne(file: string): Promise<OneFile> {
-  const { value, lineOf } = parseYaml(await readTextFile(file), file);
+  const { value, lineOf } = await readYaml(file);
   const expanded = expandVariables(value, file, process.env);
   if (!isRecord(expanded)) {
     throw new InputError({ file, problem: 'is not a config: it has no keys', remedy: 'Write `key: value` lines' });
@@ -95,26 +94,16 @@ async function readOne(file: string): Promise<OneFile> {
   return { file, own, extends: base, lineOf };
 }
 
-function parseYaml(text: string, file: string): { value: unknown; lineOf: OneFile['lineOf'] } {
-  const lineCounter = new LineCounter();
-  const document = parseDocument(text, { lineCounter, prettyErrors: false });
-  const broken = document.errors[0];
-  if (broken) {
-    const { line, col: column } = lineCounter.linePos(broken.pos[0]);
-    const problem = `is not valid YAML: ${broken.message}`;
-    throw new InputError({ file, line, column, problem, remedy: 'Correct the file here' }, { cause: broken });
-  }
+async function readYaml(file: string): Promise<{ value: unknown; lineOf: OneFile['lineOf'] }> {
+  const { value, document, lineAt } = await readPlainYaml(file);
   const lineOf = (keys: readonly PropertyKey[]): number | undefined => {
     const parent = keys.slice(0, -1);
     const map = parent.length > 0 ? document.getIn(parent, true) : document.contents;
     const key = isMap(map) ? map.items.find((item) => String(item.key) === String(keys.at(-1)))?.key : undefined;
     const node = isNode(key) ? key : document.getIn(keys, true);
-    return isNode(node) && node.range ? lineCounter.linePos(node.range[0]).line : undefined;
+    return isNode(node) && node.range ? lineAt(node.range[0]) : undefined;
   };
-  return {
-    value: plainYamlValue(document, file, { lineOf: (offset) => lineCounter.linePos(offset).line }) ?? {},
-    lineOf,
-  };
+  return { value: value ?? {}, lineOf };
 }
 
 function join(base: unknown, over: unknown): unknown {
@@ -141,24 +130,33 @@ function expandVariables(value: unknown, file: string, environment: NodeJS.Proce
     if (part === null || typeof part !== 'object') return part;
     return Object.fromEntries(Object.entries(part).map(([key, item]) => [key, expand(item, [...keys, key])]));
   };
-  const expandText = (text: string, keys: PropertyKey[]) =>
-    text.replace(/\$\{(\w+)(?::-([^}]*))?\}/g, (_, name: string, fallback: string | undefined) => {
-      if (looksSecret(name)) {
-        throw new InputError({
-          file,
-          field: fieldPath(keys),
-          problem: `the environment variable ${name} looks like a secret, and the values of a config are kept with the run`,
-          remedy: 'Name the variable in the key that takes a name, such as teacher.apiKeyVariable, or rename it',
-        });
-      }
-      const found = valueIn(environment, name) || fallback;
-      if (found !== undefined) return found;
+  const valueOfVariable = (name: string, fallback: string | undefined, keys: PropertyKey[]) => {
+    if (looksSecret(name)) {
       throw new InputError({
         file,
         field: fieldPath(keys),
-        problem: `the environment variable ${name} is not set`,
-        remedy: `Set it, or give a default as in \${${name}:-default}`,
+        problem: `the environment variable ${name} looks like a secret, and the values of a config are kept with the run`,
+        remedy: 'Name the variable in the key that takes a name, such as teacher.apiKeyVariable, or rename it',
       });
+    }
+    const found = valueIn(environment, name) || fallback;
+    if (found !== undefined) return found;
+    throw new InputError({
+      file,
+      field: fieldPath(keys),
+      problem: `the environment variable ${name} is not set`,
+      remedy: `Set it, or give a default as in \${${name}:-default}`,
     });
+  };
+  const expandText = (text: string, keys: PropertyKey[]) => {
+    // Past the last brace no variable can end: there, each `${` would be searched to the end of the text.
+    const end = text.lastIndexOf('}') + 1;
+    const expanded = text
+      .slice(0, end)
+      .replace(/\$\{(\w+)(?::-([^}]*))?\}/g, (_, name: string, fallback: string | undefined) =>
+        valueOfVariable(name, fallback, keys),
+      );
+    return expanded + text.slice(end);
+  };
   return expand(value, []);
 }

@@ -1,16 +1,24 @@
 import { createHash, hash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { pipeline } from 'node:stream/promises';
+import { openWithoutWaiting, piecesOfOpen } from './regular-file.ts';
 
 /** SHA-256 of bytes or of a text's UTF-8, in hexadecimal. */
 export function hashBytes(data: string | Uint8Array): string {
   return hash('sha256', data, 'hex');
 }
 
-/** SHA-256 of a file's content, in hexadecimal. The file is read in pieces, so it may be larger than memory. */
+/**
+ * SHA-256 of a file's content, in hexadecimal. The file is read in pieces, so it may be larger than memory.
+ *
+ * @throws the system's error; InputError for what is no regular file
+ */
 export async function hashFile(file: string): Promise<string> {
   const sum = createHash('sha256');
-  await pipeline(createReadStream(file, { highWaterMark: 1024 * 1024 }), sum);
+  const handle = await openWithoutWaiting(file);
+  try {
+    for await (const piece of piecesOfOpen(handle)) sum.update(piece);
+  } finally {
+    await handle.close();
+  }
   return sum.digest('hex');
 }
 

@@ -29,7 +29,8 @@ export class InputError extends Error {
   readonly problem: string;
   readonly remedy: string;
 
-  constructor(input: InputProblem, options?: { cause?: unknown }) {
+  constructor(given: InputProblem, options?: { cause?: unknown }) {
+    const input = shortened(given);
     super(messageOf(input), options);
     this.name = 'InputError';
     this.file = input.file;
@@ -39,6 +40,18 @@ export class InputError extends Error {
     this.problem = input.problem;
     this.remedy = input.remedy;
   }
+}
+
+/** Much of a file may stand where a name is expected, and messages get into histories and pages. */
+function shortened(input: InputProblem): InputProblem {
+  const { field, problem, remedy } = input;
+  return { ...input, ...(field !== undefined && { field: cut(field) }), problem: cut(problem), remedy: cut(remedy) };
+}
+
+const longestPart = 1000;
+
+function cut(text: string): string {
+  return text.length <= longestPart ? text : `${text.slice(0, longestPart)} …`;
 }
 
 function messageOf({ file, field, line, column, problem, remedy }: InputProblem): string {
@@ -72,6 +85,10 @@ export function describeFirstIssue(error: z.ZodError): { field: string; problem:
 
 /** A problem that a schema found, in words for a person, without a full stop. */
 export function describeIssue(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'unrecognized_keys' && issue.keys.length > 3) {
+    const some = issue.keys.slice(0, 3).map((key) => JSON.stringify(cut(key)));
+    return `Unrecognized keys: ${some.join(', ')} and ${issue.keys.length - some.length} more`;
+  }
   // The schema of a key has words of its own.
   const { message } = issue.code === 'invalid_key' ? (issue.issues[0] ?? issue) : issue;
   const text = message.replace(/^Invalid input: .* received undefined$/, 'is missing').replace(/^Invalid input: /, '');

@@ -1,17 +1,30 @@
-import { readFile } from 'node:fs/promises';
-import { type ParseError, parse, printParseErrorCode } from 'jsonc-parser';
 import type { z } from 'zod';
 import { hashFile } from './hash.ts';
 import { describeFirstIssue, InputError } from './input-error.ts';
+import { findDeepNesting, findSyntaxError, type SyntaxProblem } from './json-syntax.ts';
+import { inputErrorOfFile, longestText, readRegularFile } from './regular-file.ts';
+
+/** Files of settings, such as a model's `config.json`, have a few thousand. */
+const mostBytesOfSettings = 16 * 1024 * 1024;
 
 /**
  * Reads a JSON file and checks it.
  *
- * @throws InputError when the file is missing, is not JSON (with line and column), or does not fit the
- *   schema (with the path of the field).
+ * @param options.mostBytes its size at most; without it, as much as Node can hold
+ * @throws InputError when the file is missing, is no regular file, is too large, is not JSON (with line and column), is
+ *   nested too deeply, or does not fit the schema (with the path of the field).
  */
-export async function readJson<S extends z.ZodType>(file: string, schema: S): Promise<z.output<S>> {
-  return parseJson(await readTextFile(file), file, schema);
+export async function readJson<S extends z.ZodType>(
+  file: string,
+  schema: S,
+  { mostBytes }: { mostBytes?: number } = {},
+): Promise<z.output<S>> {
+  return parseJson(await readTextFile(file, mostBytes), file, schema);
+}
+
+/** Reads a JSON file of settings, of at most 16 MiB. @throws InputError as `readJson` does */
+export async function readSettings<S extends z.ZodType>(file: string, schema: S): Promise<z.output<S>> {
+  return readJson(file, schema, { mostBytes: mostBytesOfSettings });
 }
 
 /**
@@ -51,21 +64,13 @@ export function parseJson<S extends z.ZodType>(
   firstLine?: number,
   firstColumn = 1,
 ): z.output<S> {
+  const deep = findDeepNesting(text);
+  if (deep !== undefined) throw syntaxError(file, deep, firstLine, firstColumn);
   let value: unknown;
   try {
     value = JSON.parse(text);
-  } catch (cause) {
-    const { line, column, problem } = findSyntaxError(text);
-    throw new InputError(
-      {
-        file,
-        line: (firstLine ?? 1) + line - 1,
-        column: line === 1 ? firstColumn + column - 1 : column,
-        problem: `is not valid JSON: ${problem}`,
-        remedy: 'Correct the file here, or download it again if it was cut short',
-      },
-      { cause },
-    );
+  } catch {
+    throw syntaxError(file, findSyntaxError(text), firstLine, firstColumn);
   }
   const result = schema.safeParse(value);
   if (result.success) return result.data;
@@ -76,17 +81,25 @@ export function parseJson<S extends z.ZodType>(
   );
 }
 
+function syntaxError(file: string, found: SyntaxProblem, firstLine = 1, firstColumn = 1): InputError {
+  const { line, column, problem } = found;
+  return new InputError({
+    file,
+    line: firstLine + line - 1,
+    column: line === 1 ? firstColumn + column - 1 : column,
+    problem,
+    remedy: 'Correct the file here, or download it again if it was cut short',
+  });
+}
+
 /**
  * Reads a text file that a person named. A byte order mark at its start, as some editors write, is not part of the text.
  *
- * @throws InputError when it is missing, is a folder, or may not be read.
+ * @param mostBytes its size at most
+ * @throws InputError when it is missing, is no regular file, is too large, or may not be read.
  */
-export async function readTextFile(file: string): Promise<string> {
-  try {
-    return (await readFile(file, 'utf8')).replace(/^\ufeff/, '');
-  } catch (cause) {
-    throw inputErrorOfFile(file, cause);
-  }
+export async function readTextFile(file: string, mostBytes = longestText): Promise<string> {
+  return (await readRegularFile(file, mostBytes)).toString('utf8').replace(/^\ufeff/, '');
 }
 
 /**
@@ -100,19 +113,6 @@ export async function hashInputFile(file: string): Promise<string> {
   });
 }
 
-/** The error of opening or reading a file that a person named: an InputError where that person can repair it. */
-export function inputErrorOfFile(file: string, cause: unknown): unknown {
-  const code = (cause as NodeJS.ErrnoException).code;
-  if (code === 'ENOENT') return new InputError({ file, problem: 'no such file', remedy: 'Check the path' }, { cause });
-  if (code === 'EISDIR') {
-    return new InputError({ file, problem: 'is a folder, not a file', remedy: 'Name the file inside it' }, { cause });
-  }
-  if (code === 'EACCES') {
-    return new InputError({ file, problem: 'may not be read', remedy: 'Check its permissions' }, { cause });
-  }
-  return cause;
-}
-
 function isJson(text: string): boolean {
   try {
     JSON.parse(text);
@@ -120,22 +120,4 @@ function isJson(text: string): boolean {
   } catch {
     return false;
   }
-}
-
-// JSON.parse names a position only for some errors, and differently in each version of V8.
-function findSyntaxError(text: string): { line: number; column: number; problem: string } {
-  const errors: ParseError[] = [];
-  parse(text, errors, { disallowComments: true, allowTrailingComma: false, allowEmptyContent: false });
-  const offset = Math.min(errors[0]?.offset ?? text.length, text.length);
-  const before = text.slice(0, offset).split('\n');
-  const problem = text.slice(offset).trim() === '' ? 'it ends too early' : wordsOf(errors[0]);
-  return { line: before.length, column: (before.at(-1)?.length ?? 0) + 1, problem };
-}
-
-// 'CommaExpected' → 'comma expected'
-function wordsOf(error: ParseError | undefined): string {
-  if (!error) return 'unexpected text';
-  return printParseErrorCode(error.error)
-    .replace(/(?<=[a-z])(?=[A-Z])/g, ' ')
-    .toLowerCase();
 }

@@ -2,11 +2,9 @@
  * What a worker may touch: said by whoever runs it, in `worker.yaml`, never by a config, a record or a message.
  */
 import { resolve } from 'node:path';
-import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { describeFirstIssue, InputError } from './input-error.ts';
-import { plainYamlValue } from './plain-yaml.ts';
-import { readTextFile } from './read-json.ts';
+import { readPlainYaml } from './plain-yaml.ts';
 import { storeUri } from './remote/store-uri.ts';
 import { hostProblem } from './secret-hosts.ts';
 
@@ -116,7 +114,7 @@ export async function loadWorkerSettings(
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): Promise<WorkerSettings> {
   const file = environment[workerSettingsVariable];
-  return file ? parseWorkerSettings(await readTextFile(file), file) : usualWorkerSettings();
+  return file ? readWorkerSettings(file) : usualWorkerSettings();
 }
 
 /** What holds without a file. */
@@ -125,14 +123,8 @@ export function usualWorkerSettings(): WorkerSettings {
 }
 
 /** @throws InputError that names file and field */
-function parseWorkerSettings(text: string, file: string): WorkerSettings {
-  const document = parseDocument(text);
-  const [broken] = document.errors;
-  if (broken !== undefined) {
-    const problem = `is not valid YAML: ${broken.message.split('\n')[0]}`;
-    throw new InputError({ file, line: broken.linePos?.[0].line, problem, remedy: 'Correct the file here' });
-  }
-  const parsed = workerSettingsSchema.safeParse(plainYamlValue(document, file) ?? {});
+async function readWorkerSettings(file: string): Promise<WorkerSettings> {
+  const parsed = workerSettingsSchema.safeParse((await readPlainYaml(file)).value ?? {});
   if (parsed.success) return withAbsolutePaths(parsed.data);
   const { field, problem } = describeFirstIssue(parsed.error);
   throw new InputError({

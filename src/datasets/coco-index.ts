@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { fileExists } from '../core/files.ts';
 import { hashFile, hashValue } from '../core/hash.ts';
 import type { ImageId } from '../core/images/image-id.ts';
-import { inputErrorOfFile } from '../core/read-json.ts';
+import { inputErrorOfFile } from '../core/regular-file.ts';
 import { buildCocoIndex, cocoIndexVersion } from './build-coco-index.ts';
 import type { AnnotatedImage, CocoFiles, CocoImage, CocoIndex } from './coco.ts';
 

@@ -8,6 +8,8 @@
  * syntax error, for its line and column.
  */
 
+import { deepestNesting } from '../core/json-syntax.ts';
+
 /** Bytes of one element, and where they are. */
 export interface ElementBytes {
   /** The array's key; the empty string when the document itself is the array. */
@@ -109,14 +111,8 @@ export class RecordScanner {
   }
 
   private dropScanned(): void {
-    const keep = this.started ?? this.position;
-    if (this.started !== undefined && this.role === 'skipped') {
-      this.base += this.position;
-      this.rest = this.rest.subarray(this.position);
-      this.started = 0;
-      this.position = 0;
-      return;
-    }
+    // Of a skipped value only what is not scanned yet: a string whose end is not here.
+    const keep = this.role === 'skipped' ? this.position : (this.started ?? this.position);
     this.base += keep;
     this.rest = this.rest.subarray(keep);
     this.position -= keep;
@@ -225,7 +221,13 @@ export class RecordScanner {
         if (end === undefined) break;
         position = end;
         if (depth === 0) return position + 1;
-      } else if (kind === OPENING) depth += 1;
+      } else if (kind === OPENING) {
+        depth += 1;
+        if (depth > deepestNesting && this.role === 'element') {
+          this.position = position;
+          this.fail(`nested deeper than ${deepestNesting} levels`);
+        }
+      }
       // A number or a word ends before what separates it, or before the bracket around it.
       else if (depth === 0) return position;
       else {

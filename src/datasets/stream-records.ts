@@ -1,10 +1,9 @@
-import { createReadStream } from 'node:fs';
 import type { z } from 'zod';
 import { describeFirstIssue, fieldPath, InputError } from '../core/input-error.ts';
-import { inputErrorOfFile, parseJson } from '../core/read-json.ts';
+import { parseJson } from '../core/read-json.ts';
+import { piecesOf } from '../core/regular-file.ts';
 import { type ElementBytes, RecordScanner, ScanError } from './record-scanner.ts';
 
-const PIECE = 1024 * 1024;
 const LINE_BREAK = 0x0a;
 const BYTE_ORDER_MARK = Buffer.from('\ufeff');
 
@@ -32,7 +31,7 @@ export async function* streamRecords<Schemas extends Record<string, z.ZodType>>(
   const scanner = new RecordScanner(Object.keys(schemas));
   let isFirst = true;
   try {
-    for await (const piece of createReadStream(file, { highWaterMark: PIECE }) as AsyncIterable<Buffer>) {
+    for await (const piece of piecesOf(file)) {
       const elements = scanner.push(isFirst ? blankByteOrderMark(piece) : piece);
       isFirst = false;
       if (elements.length === 0) continue;
@@ -48,7 +47,7 @@ export async function* streamRecords<Schemas extends Record<string, z.ZodType>>(
     scanner.end();
   } catch (error) {
     if (error instanceof ScanError) throw await brokenFile(file, error.offset, error.message, error);
-    throw inputErrorOfFile(file, error);
+    throw error;
   }
   const missing = Object.keys(schemas).find((key) => !scanner.found.has(key));
   if (missing !== undefined) throw notThisKind(file, missing);
@@ -119,8 +118,8 @@ async function placeInFile(file: string, offset: number): Promise<{ line: number
   let line = 1;
   let column = 1;
   if (offset === 0) return { line, column };
-  for await (const piece of createReadStream(file, { end: offset - 1, highWaterMark: 1024 * 1024 })) {
-    for (const byte of piece as Buffer) {
+  for await (const piece of piecesOf(file, offset - 1)) {
+    for (const byte of piece) {
       if (byte === LINE_BREAK) {
         line += 1;
         column = 1;

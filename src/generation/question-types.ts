@@ -1,10 +1,9 @@
-import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { fileExists } from '../core/files.ts';
 import { hashValue } from '../core/hash.ts';
 import { describeFirstIssue, InputError } from '../core/input-error.ts';
-import { plainYamlValue } from '../core/plain-yaml.ts';
-import { readJson, readTextFile } from '../core/read-json.ts';
+import { readPlainYaml } from '../core/plain-yaml.ts';
+import { readJson } from '../core/read-json.ts';
 import { writeJson } from '../core/write-file.ts';
 import { type ChatMessage, fillTemplate, type PromptTemplate, readPromptTemplate } from '../teacher/prompt-template.ts';
 import { type StructuredFormat, structuredFormat } from '../teacher/teacher.ts';
@@ -37,14 +36,7 @@ export type QuestionType = z.output<typeof questionType>;
  * @throws InputError with the line of invalid YAML, or the field that does not fit
  */
 export async function readQuestionTypes(file: string): Promise<QuestionType[]> {
-  const document = parseDocument(await readTextFile(file), { prettyErrors: true });
-  const [broken] = document.errors;
-  if (broken) {
-    const place = broken.linePos?.[0];
-    const problem = (broken.message.split('\n')[0] ?? '').replace(/ at line \d+.*$/, '');
-    throw new InputError({ file, line: place?.line, column: place?.col, problem, remedy: 'Correct the YAML here' });
-  }
-  const result = questionTypes.safeParse(plainYamlValue(document, file));
+  const result = questionTypes.safeParse((await readPlainYaml(file)).value);
   if (result.success) return result.data;
   const { field, problem } = describeFirstIssue(result.error);
   throw new InputError({

@@ -1,8 +1,6 @@
-import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { describeFirstIssue, InputError } from '../core/input-error.ts';
-import { plainYamlValue } from '../core/plain-yaml.ts';
-import { readTextFile } from '../core/read-json.ts';
+import { readPlainYaml } from '../core/plain-yaml.ts';
 
 const price = z.number().nonnegative();
 const pricesSchema = z.strictObject({
@@ -39,11 +37,7 @@ export async function readPrice(
   model: string,
   mode: 'online' | 'batch',
 ): Promise<TokenPrice | undefined> {
-  const document = parseDocument(await readTextFile(file));
-  const [broken] = document.errors;
-  if (broken)
-    throw new InputError({ file, line: broken.linePos?.[0].line, problem: 'is not valid YAML', remedy: 'Correct it' });
-  const result = pricesSchema.safeParse(plainYamlValue(document, file));
+  const result = pricesSchema.safeParse((await readPlainYaml(file)).value);
   if (!result.success)
     throw new InputError({ file, ...describeFirstIssue(result.error), remedy: 'Correct this value' });
   const { currency, models } = result.data;

@@ -1,9 +1,10 @@
-import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { hashBytes } from '../core/hash.ts';
 import { describeFirstIssue, InputError } from '../core/input-error.ts';
-import { plainYamlValue } from '../core/plain-yaml.ts';
+import { parsePlainYaml } from '../core/plain-yaml.ts';
 import { readTextFile } from '../core/read-json.ts';
+
+const mostBytesOfPrompt = 1_000_000;
 
 const frontMatter = z.strictObject({
   /** The name of the file of a version that is made from this one. */
@@ -39,7 +40,7 @@ export async function readPromptTemplate(
   file: string,
   placeholders: readonly string[] = generationPlaceholders,
 ): Promise<PromptTemplate> {
-  return parsePromptTemplate(await readTextFile(file), file, placeholders);
+  return parsePromptTemplate(await readTextFile(file, mostBytesOfPrompt), file, placeholders);
 }
 
 /**
@@ -54,17 +55,28 @@ export function parsePromptTemplate(
   placeholders: readonly string[] = generationPlaceholders,
 ): PromptTemplate {
   const text = source.replaceAll('\r\n', '\n');
-  const parts = /^---\n(.*?)\n---\n\s*# System\n(.*?)\n# User\n(.*)$/s.exec(text);
-  if (!parts) {
+  const parts = partsOf(text);
+  if (parts === undefined) {
     throw new InputError({
       file,
       problem: 'is not a prompt',
       remedy: 'Start it with front matter between two lines "---", then a part "# System" and a part "# User"',
     });
   }
-  const [, settings = '', system = '', user = ''] = parts;
+  const { settings, system, user } = parts;
   checkPlaceholders(file, `${system}\n${user}`, placeholders);
   return { ...readFrontMatter(file, settings), system: system.trim(), user: user.trim(), hash: hashBytes(text) };
+}
+
+/** By searches that go over the text once, as no expression for all of it would. */
+function partsOf(text: string): { settings: string; system: string; user: string } | undefined {
+  const start = /\n---\n\s*# System(?=\n)/.exec(text);
+  if (!text.startsWith('---\n') || start === null || start.index < 3) return undefined;
+  const rest = text.slice(start.index + start[0].length);
+  const end = rest.indexOf('\n# User\n');
+  if (end < 0) return undefined;
+  const settings = text.slice('---\n'.length, start.index);
+  return { settings, system: rest.slice(1, end), user: rest.slice(end + '\n# User\n'.length) };
 }
 
 /** The placeholders of a prompt for generation. */
@@ -91,19 +103,8 @@ export function fillTemplate(template: PromptTemplate, values: Readonly<Record<s
 const placeholderPattern = /\{\{(\w+)\}\}/g;
 
 function readFrontMatter(file: string, text: string): z.output<typeof frontMatter> {
-  const document = parseDocument(text);
-  const [broken] = document.errors;
-  if (broken) {
-    // The front matter starts on the file's second line.
-    const line = (broken.linePos?.[0].line ?? 1) + 1;
-    throw new InputError({
-      file,
-      line,
-      problem: broken.message.split('\n')[0] ?? '',
-      remedy: 'Correct the front matter',
-    });
-  }
-  const result = frontMatter.safeParse(plainYamlValue(document, file, { firstLine: 2 }));
+  // It starts on the file's second line.
+  const result = frontMatter.safeParse(parsePlainYaml(text, file, { firstLine: 2 }).value);
   if (result.success) return result.data;
   throw new InputError({ file, ...describeFirstIssue(result.error), remedy: 'Correct the front matter' });
 }

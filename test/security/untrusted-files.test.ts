@@ -71,7 +71,7 @@ describe('a name in a dataset', () => {
 describe('a YAML file', () => {
   test('with a tag is rejected, with its line', async () => {
     const path = await file('config.yaml', 'run: x\nmodel: !!js/function "function () {}"\n');
-    await expect(loadConfig(path)).rejects.toThrow(/config\.yaml:2: .*[Tt]ag.*Write the value without a tag/);
+    await expect(loadConfig(path)).rejects.toThrow(/config\.yaml:2:\d+: .*[Tt]ag.*Write the value without a tag/);
     const types = await file('types.yaml', '- name: !new x\n  title: X\n  explanation: x\n');
     await expect(readQuestionTypes(types)).rejects.toThrow('Write the value without a tag');
   });

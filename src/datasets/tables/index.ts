@@ -2,7 +2,7 @@
 import { open, stat } from 'node:fs/promises';
 import { z } from 'zod';
 import { InputError } from '../../core/input-error.ts';
-import { inputErrorOfFile } from '../../core/read-json.ts';
+import { inputErrorOfFile } from '../../core/regular-file.ts';
 import { streamRecords } from '../stream-records.ts';
 import { rowsOfJsonLines } from './json-lines.ts';
 import { rowsOfParquet } from './parquet.ts';

@@ -1,7 +1,7 @@
-import { createReadStream } from 'node:fs';
 import { z } from 'zod';
 import { InputError } from '../../core/input-error.ts';
-import { inputErrorOfFile, parseJson } from '../../core/read-json.ts';
+import { parseJson } from '../../core/read-json.ts';
+import { piecesOf } from '../../core/regular-file.ts';
 import type { TableRow } from './table-row.ts';
 
 /** As much as a record of a JSON array may have. */
@@ -28,23 +28,19 @@ async function* linesOf(file: string): AsyncGenerator<Buffer> {
   let parts: Buffer[] = [];
   let length = 0;
   let line = 1;
-  try {
-    for await (const piece of createReadStream(file, { highWaterMark: 1024 * 1024 }) as AsyncIterable<Buffer>) {
-      let start = 0;
-      for (let end = piece.indexOf(LINE_BREAK); end >= 0; end = piece.indexOf(LINE_BREAK, start)) {
-        yield parts.length === 0 ? piece.subarray(start, end) : Buffer.concat([...parts, piece.subarray(start, end)]);
-        [parts, length, start] = [[], 0, end + 1];
-        line += 1;
-      }
-      parts.push(piece.subarray(start));
-      length += piece.length - start;
-      if (length > LONGEST_LINE) {
-        const problem = `the line is longer than ${LONGEST_LINE / 1024 / 1024} MiB`;
-        throw new InputError({ file, line, problem, remedy: 'Write one JSON object a line' });
-      }
+  for await (const piece of piecesOf(file)) {
+    let start = 0;
+    for (let end = piece.indexOf(LINE_BREAK); end >= 0; end = piece.indexOf(LINE_BREAK, start)) {
+      yield parts.length === 0 ? piece.subarray(start, end) : Buffer.concat([...parts, piece.subarray(start, end)]);
+      [parts, length, start] = [[], 0, end + 1];
+      line += 1;
     }
-  } catch (error) {
-    throw inputErrorOfFile(file, error);
+    parts.push(piece.subarray(start));
+    length += piece.length - start;
+    if (length > LONGEST_LINE) {
+      const problem = `the line is longer than ${LONGEST_LINE / 1024 / 1024} MiB`;
+      throw new InputError({ file, line, problem, remedy: 'Write one JSON object a line' });
+    }
   }
   if (length > 0) yield Buffer.concat(parts);
 }

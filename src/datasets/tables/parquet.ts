@@ -2,7 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { InputError } from '../../core/input-error.ts';
-import { inputErrorOfFile } from '../../core/read-json.ts';
+import { inputErrorOfFile, openRegularFile } from '../../core/regular-file.ts';
 import type { TableRow } from './table-row.ts';
 
 /**
@@ -22,6 +22,8 @@ export async function* rowsOfParquet(path: string): AsyncGenerator<TableRow> {
   const connection = await instance.connect();
   try {
     for (const file of files) {
+      // DuckDB would wait for a pipe.
+      await (await openRegularFile(file)).close();
       let row = 0;
       const result = await connection.stream(`SELECT * FROM read_parquet(${literal(file)})`).catch((cause: unknown) => {
         throw notParquet(file, cause);

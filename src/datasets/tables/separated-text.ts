@@ -1,7 +1,7 @@
-import { createReadStream } from 'node:fs';
+import { Readable } from 'node:stream';
 import { CsvError, parse } from 'csv-parse';
 import { InputError } from '../../core/input-error.ts';
-import { inputErrorOfFile } from '../../core/read-json.ts';
+import { piecesOf } from '../../core/regular-file.ts';
 import type { TableRow } from './table-row.ts';
 
 const LONGEST_ROW = 64 * 1024 * 1024;
@@ -13,7 +13,7 @@ const LONGEST_ROW = 64 * 1024 * 1024;
  * @throws InputError naming the line of a row that has another number of cells, or a quote in the wrong place
  */
 export async function* rowsOfSeparatedText(file: string, delimiter: ',' | '\t'): AsyncGenerator<TableRow> {
-  const parser = createReadStream(file, { highWaterMark: 1024 * 1024 })
+  const parser = Readable.from(piecesOf(file), { objectMode: false })
     .on('error', (error) => parser.destroy(error))
     .pipe(
       parse({
@@ -40,13 +40,14 @@ export async function* rowsOfSeparatedText(file: string, delimiter: ',' | '\t'):
 
 function checkedNames(file: string, names: readonly string[]): string[] {
   const trimmed = names.map((name) => name.trim());
-  const twice = trimmed.find((name, index) => trimmed.indexOf(name) !== index);
+  const seen = new Set<string>();
+  const twice = trimmed.find((name) => seen.size === seen.add(name).size);
   if (twice === undefined) return trimmed;
   throw new InputError({ file, line: 1, field: twice, problem: 'two columns have this name', remedy: 'Rename one' });
 }
 
 function explain(file: string, delimiter: string, cause: unknown): unknown {
-  if (!(cause instanceof CsvError)) return inputErrorOfFile(file, cause);
+  if (!(cause instanceof CsvError)) return cause;
   const kind = delimiter === ',' ? 'comma' : 'tab';
   const line = typeof cause.lines === 'number' ? cause.lines : undefined;
   const problem = `is not ${kind}-separated text: ${cause.code.replace(/^CSV_/, '').replaceAll('_', ' ').toLowerCase()}`;

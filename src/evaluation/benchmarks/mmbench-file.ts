@@ -1,11 +1,11 @@
 /**
  * MMBench's own file (https://github.com/open-compass/MMBench): tab-separated, a question a row, its image in base64.
  */
-import { createReadStream } from 'node:fs';
+import { Readable } from 'node:stream';
 import { CsvError, parse } from 'csv-parse';
 import { z } from 'zod';
 import { describeFirstIssue, InputError } from '../../core/input-error.ts';
-import { inputErrorOfFile } from '../../core/read-json.ts';
+import { piecesOf } from '../../core/regular-file.ts';
 import { LETTERS } from '../../datasets/question-text.ts';
 import { isMissing } from '../pandas-missing.ts';
 import { keepImage } from './keep-image.ts';
@@ -120,7 +120,7 @@ async function readQuestions(
 }
 
 async function* rowsOf(file: string): AsyncGenerator<{ record: Record<string, string>; line: number }> {
-  const parser = createReadStream(file, { highWaterMark: 1024 * 1024 })
+  const parser = Readable.from(piecesOf(file), { objectMode: false })
     .on('error', (error) => parser.destroy(error))
     .pipe(
       parse({
@@ -152,7 +152,7 @@ function explain(file: string, cause: unknown): unknown {
     const problem = `is not a tab-separated file of MMBench, or was cut short: ${cause.message.split('\n')[0]}`;
     return new InputError({ file, line, problem, remedy: 'Download the file again' }, { cause });
   }
-  return inputErrorOfFile(file, cause);
+  return cause;
 }
 
 function parseRow(
