@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { fileExists } from './files.ts';
 import { InputError } from './input-error.ts';
-import { readJson } from './read-json.ts';
+import { readSettings } from './read-json.ts';
 
 export const setupFile = fileURLToPath(new URL('../../.cache/setup.json', import.meta.url));
 
@@ -22,7 +22,7 @@ export type Setup = z.output<typeof setupSchema>;
 
 /** Reads the result of the set-up; undefined when it has not run. */
 export async function readSetup(): Promise<Setup | undefined> {
-  return (await fileExists(setupFile)) ? readJson(setupFile, setupSchema) : undefined;
+  return (await fileExists(setupFile)) ? readSettings(setupFile, setupSchema) : undefined;
 }
 
 /** The optional environments, and what the Python of each must have. */

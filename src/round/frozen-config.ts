@@ -5,7 +5,7 @@
 import { join, resolve } from 'node:path';
 import { mapPaths } from '../config/config-paths.ts';
 import { type Config, configSchema } from '../config/schema.ts';
-import { readJson } from '../core/read-json.ts';
+import { readSettings } from '../core/read-json.ts';
 import { openRunDirectory, type RunDirectory } from '../core/run-directory.ts';
 import { writeJson } from '../core/write-file.ts';
 
@@ -28,7 +28,7 @@ export async function freezeConfig(
 
 /** Reads what `freezeConfig` wrote. */
 export async function readFrozenConfig(runDirectory: string): Promise<Config> {
-  return withAbsolutePaths(await readJson(configFile(runDirectory), configSchema));
+  return withAbsolutePaths(await readSettings(configFile(runDirectory), configSchema));
 }
 
 /** The config with absolute paths on this machine, resolved against the working directory; those in the data root stay. */

@@ -1,21 +1,22 @@
 /** PEFT's `adapter_config.json`: each of its fields is used, known to have no effect here, or refused by name. */
 import { z } from 'zod';
 import { InputError } from '../../core/input-error.ts';
-import { readJson } from '../../core/read-json.ts';
+import { readSettings } from '../../core/read-json.ts';
+import { sizes } from './config-sizes.ts';
 
 const unsupported = 'is not supported';
 const names = z.union([z.array(z.string()), z.string()]);
 const positive = z.number().positive();
-const index = z.number().int().nonnegative();
+const index = z.number().int().nonnegative().max(1024);
 
 /** The fields that are used. */
 const used = {
   peft_type: z.literal('LORA'),
-  r: z.number().int().positive(),
+  r: sizes.rank,
   lora_alpha: positive,
   lora_dropout: z.number().min(0).max(1).default(0),
   use_rslora: z.boolean().nullish(),
-  rank_pattern: z.record(z.string(), z.number().int().positive()).optional(),
+  rank_pattern: z.record(z.string(), sizes.rank).optional(),
   alpha_pattern: z.record(z.string(), positive).optional(),
   target_modules: z.union([z.array(z.string()).min(1), z.string()]),
   exclude_modules: names.nullish(),
@@ -77,7 +78,7 @@ const isOff = (value: unknown) =>
  * @throws InputError naming the file and the field that is missing or not supported
  */
 export async function readAdapterConfig(file: string): Promise<AdapterConfig> {
-  const config = await readJson(file, adapterConfigSchema);
+  const config = await readSettings(file, adapterConfigSchema);
   const refuse = (field: string, problem: string, remedy: string) => new InputError({ file, field, problem, remedy });
   const plain = 'Use an adapter of plain LoRA, or merge this one into its model with PEFT';
   for (const [field, value] of Object.entries(config)) {

@@ -1,24 +1,23 @@
 /** CLIP's files: `config.json`, the tensors, and the directory of both. */
 import path from 'node:path';
 import { z } from 'zod';
-import { readJson } from '../../core/read-json.ts';
+import { readSettings } from '../../core/read-json.ts';
 import { withoutEffect } from './config-fields.ts';
+import { sizes } from './config-sizes.ts';
 import { onlyKnownFields } from './known-fields.ts';
 import { openTensors, type TensorDirectory } from './tensor-directory.ts';
 import { linear, norm, numbered, prefixed, type Shapes } from './tensor-shapes.ts';
 
-const size = z.number().int().positive();
-
 const plainVisionSchema = onlyKnownFields(
   z.looseObject({
     model_type: z.literal('clip_vision_model', { error: 'only CLIP is supported' }).default('clip_vision_model'),
-    hidden_size: size.default(768),
-    intermediate_size: size.default(3072),
-    num_hidden_layers: size.default(12),
-    num_attention_heads: size.default(12),
-    image_size: size.default(224),
-    patch_size: size.default(32),
-    projection_dim: size.default(512),
+    hidden_size: sizes.width.default(768),
+    intermediate_size: sizes.width.default(3072),
+    num_hidden_layers: sizes.layers.default(12),
+    num_attention_heads: sizes.heads.default(12),
+    image_size: sizes.edge.default(224),
+    patch_size: sizes.edge.default(32),
+    projection_dim: sizes.width.default(512),
     num_channels: z.literal(3).default(3),
     layer_norm_eps: z.number().positive().default(1e-5),
     hidden_act: z.enum(['quick_gelu', 'gelu']).default('quick_gelu'),
@@ -48,7 +47,7 @@ const clipConfigSchema = z.preprocess(
   onlyKnownFields(
     z.looseObject({
       model_type: z.literal('clip', { error: "must be 'clip' or 'clip_vision_model'" }),
-      projection_dim: size.default(512),
+      projection_dim: sizes.width.default(512),
       vision_config: clipVisionSchema.prefault({}),
     }),
     withoutEffect.clip,
@@ -72,7 +71,7 @@ function asClipConfig(value: unknown): unknown {
  * @throws InputError naming the file and the setting that is missing or not supported.
  */
 async function readClipConfig(directory: string): Promise<ClipVisionConfig> {
-  return readJson(path.join(directory, 'config.json'), clipConfigSchema);
+  return readSettings(path.join(directory, 'config.json'), clipConfigSchema);
 }
 
 /** The tensors of `CLIPVisionTransformer`, `pre_layrnorm` misspelt as there. */

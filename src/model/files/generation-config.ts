@@ -2,8 +2,9 @@
 import path from 'node:path';
 import { z } from 'zod';
 import { fileExists } from '../../core/files.ts';
-import { readJson } from '../../core/read-json.ts';
+import { readSettings } from '../../core/read-json.ts';
 import { generationFields } from './config-fields.ts';
+import { tokenId } from './config-sizes.ts';
 import { onlyKnownFields } from './known-fields.ts';
 
 /**
@@ -46,7 +47,6 @@ export const withoutEffectOnText = [
   ...['assistant_confidence_threshold', 'max_matching_ngram_size', 'transformers_version'],
 ] as const;
 
-const tokenId = z.number().int().nonnegative();
 const ends = z.union([tokenId, z.array(tokenId)]).nullish();
 
 /** Reports a field that would change the likeliest tokens. */
@@ -54,7 +54,7 @@ function refuseChanges(content: Record<string, unknown>, context: z.RefinementCt
   for (const [field, harmless] of Object.entries(neutral)) {
     const value = content[field] ?? undefined;
     if (value === undefined || harmless.includes(value) || (Array.isArray(value) && value.length === 0)) continue;
-    const message = `is ${JSON.stringify(value)}: answers are written without it. Remove the field to have them written so`;
+    const message = `is ${JSON.stringify(value).slice(0, 100)}: answers are written without it. Remove the field to have them written so`;
     context.addIssue({ code: 'custom', path: [field], message });
   }
 }
@@ -82,9 +82,9 @@ const legacySchema = z
 export async function readEndTokens(directory: string): Promise<number[] | undefined> {
   const file = path.join(directory, 'generation_config.json');
   if (await fileExists(file)) {
-    const { eos_token_id } = await readJson(file, generationSchema);
+    const { eos_token_id } = await readSettings(file, generationSchema);
     return eos_token_id === null || eos_token_id === undefined ? undefined : [eos_token_id].flat();
   }
-  await readJson(path.join(directory, 'config.json'), legacySchema);
+  await readSettings(path.join(directory, 'config.json'), legacySchema);
   return undefined;
 }

@@ -2,16 +2,14 @@
 
 import path from 'node:path';
 import { z } from 'zod';
-import { readJson } from '../../core/read-json.ts';
+import { readSettings } from '../../core/read-json.ts';
 import { withoutEffect } from './config-fields.ts';
+import { sizes, tokenId } from './config-sizes.ts';
 import { onlyKnownFields } from './known-fields.ts';
 import { ropeScalingSchema, withOneRope } from './rope.ts';
 import { openTensors, type TensorDirectory } from './tensor-directory.ts';
 import { linear, numbered, prefixed, type Shapes } from './tensor-shapes.ts';
 import { hasTiedHead } from './tied-head.ts';
-
-const size = z.number().int().positive();
-const tokenId = z.number().int().nonnegative();
 
 /** `text_config`: LLaMA, `rope_theta` and `rope_scaling` whatever spelling the file had. */
 export const llamaSchema = z.preprocess(
@@ -19,13 +17,13 @@ export const llamaSchema = z.preprocess(
   onlyKnownFields(
     z.looseObject({
       model_type: z.literal('llama'),
-      hidden_size: size.default(4096),
-      intermediate_size: size.default(11008),
-      num_hidden_layers: size.default(32),
-      num_attention_heads: size.default(32),
-      num_key_value_heads: size,
-      head_dim: size.nullish().transform((value) => value ?? undefined),
-      vocab_size: size.default(32000),
+      hidden_size: sizes.width.default(4096),
+      intermediate_size: sizes.width.default(11008),
+      num_hidden_layers: sizes.layers.default(32),
+      num_attention_heads: sizes.heads.default(32),
+      num_key_value_heads: sizes.heads,
+      head_dim: sizes.width.nullish().transform((value) => value ?? undefined),
+      vocab_size: sizes.vocabulary.default(32000),
       rms_norm_eps: z.number().positive().default(1e-6),
       rope_theta: z.number().positive().default(10000),
       rope_scaling: ropeScalingSchema,
@@ -34,7 +32,7 @@ export const llamaSchema = z.preprocess(
       attention_bias: z.literal(false).default(false),
       mlp_bias: z.literal(false).default(false),
       hidden_act: z.literal('silu').default('silu'),
-      max_position_embeddings: size.default(2048),
+      max_position_embeddings: sizes.positions.default(2048),
       bos_token_id: tokenId.nullish().transform((value) => value ?? undefined),
       eos_token_id: z
         .union([tokenId, z.array(tokenId).min(1)])
@@ -116,7 +114,7 @@ const configSchema = llamaSchema.superRefine((config, context) =>
  * @throws InputError naming the file and the setting or tensor that is missing or not as expected
  */
 export async function readLlamaDirectory(directory: string): Promise<LlamaDirectory> {
-  let config = await readJson(path.join(directory, 'config.json'), configSchema);
+  let config = await readSettings(path.join(directory, 'config.json'), configSchema);
   const tensors = await openTensors(directory, {
     shapes: async (found) => {
       config = { ...config, tie_word_embeddings: await hasTiedHead(found, config.tie_word_embeddings) };

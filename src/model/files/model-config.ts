@@ -1,7 +1,7 @@
 /** `config.json` of a model directory. */
 import path from 'node:path';
 import { z } from 'zod';
-import { readJson } from '../../core/read-json.ts';
+import { readSettings } from '../../core/read-json.ts';
 import { families, familyOf, type ModelConfig, modelConfigSchema } from '../families/index.ts';
 
 /**
@@ -11,7 +11,7 @@ import { families, familyOf, type ModelConfig, modelConfigSchema } from '../fami
  * @throws InputError naming the file and the setting that is missing or not supported.
  */
 export async function readModelConfig(directory: string): Promise<ModelConfig> {
-  const config = await readJson(path.join(directory, 'config.json'), modelConfigSchema);
+  const config = await readSettings(path.join(directory, 'config.json'), modelConfigSchema);
   const { asksForTiedHead } = familyOf(config);
   return { ...config, text_config: { ...config.text_config, tie_word_embeddings: asksForTiedHead } };
 }
@@ -27,7 +27,7 @@ const builtInSchema = z.looseObject({
  * @throws InputError when the directory has no `config.json`
  */
 export async function isOfBuiltInFamily(directory: string): Promise<boolean> {
-  const config = await readJson(path.join(directory, 'config.json'), z.looseObject({ model_type: z.string() }));
+  const config = await readSettings(path.join(directory, 'config.json'), z.looseObject({ model_type: z.string() }));
   return builtInSchema.safeParse(config).success;
 }
 

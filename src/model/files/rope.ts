@@ -1,7 +1,6 @@
 /** Rotary positions as `config.json` gives them: one form of the spellings that versions of `transformers` wrote. */
 import { z } from 'zod';
-
-const size = z.number().int().positive();
+import { sizes } from './config-sizes.ts';
 
 /** Fields of other kinds of positions, which `transformers` keeps and does not read. */
 const ofOtherKinds = {
@@ -30,7 +29,7 @@ const llama3 = z.strictObject({
   factor: z.number().positive(),
   low_freq_factor: z.number().positive(),
   high_freq_factor: z.number().positive(),
-  original_max_position_embeddings: size,
+  original_max_position_embeddings: sizes.positions,
 });
 const known = z.discriminatedUnion('rope_type', [plain, linear, llama3]).transform((rope) => {
   if (rope.rope_type === 'default') return undefined;

@@ -1,5 +1,6 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { InputError } from '../../core/input-error.ts';
+import { openWithoutWaiting } from '../../core/regular-file.ts';
 import { narrowToBfloat16, narrowToFloat16, widenBfloat16, widenFloat16 } from './half-precision.ts';
 import {
   bytesPerValue,
@@ -69,8 +70,9 @@ export async function openSafetensors(file: string): Promise<SafetensorsFile> {
 
 async function openForReading(file: string): Promise<FileHandle> {
   try {
-    return await open(file, 'r');
+    return await openWithoutWaiting(file);
   } catch (error) {
+    if (error instanceof InputError) throw error;
     throw new InputError({
       file,
       problem: `can't be opened (${(error as NodeJS.ErrnoException).code})`,

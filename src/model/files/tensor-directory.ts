@@ -40,6 +40,8 @@ export interface FoundTensors {
   rename(from: string, to: string): void;
 }
 
+/** An entry for each tensor: the largest models have some hundred thousand. */
+export const mostBytesOfIndex = 128 * 1024 * 1024;
 const indexSchema = z.looseObject({ weight_map: z.record(z.string(), z.string()) });
 
 /**
@@ -100,7 +102,7 @@ async function openWeights(
     );
     return { places, opened: [file] };
   }
-  const { weight_map: shardOfTensor } = await readJson(index, indexSchema);
+  const { weight_map: shardOfTensor } = await readJson(index, indexSchema, { mostBytes: mostBytesOfIndex });
   const shards = new Map<string, SafetensorsFile>();
   try {
     for (const shard of new Set(Object.values(shardOfTensor))) {

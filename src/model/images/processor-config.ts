@@ -2,11 +2,12 @@
 import path from 'node:path';
 import { z } from 'zod';
 import { fileExists } from '../../core/files.ts';
-import { readJson } from '../../core/read-json.ts';
+import { readSettings } from '../../core/read-json.ts';
+import { sizes } from '../files/config-sizes.ts';
 import { onlyKnownFields } from '../files/known-fields.ts';
 import type { ResampleFilter } from './resample.ts';
 
-const edge = z.number().int().positive();
+const { edge } = sizes;
 const bothEdges = z.strictObject({ height: edge, width: edge });
 const sizeSchema = z.union([bothEdges, edge, z.tuple([edge, edge])]);
 const mean = z.number();
@@ -163,7 +164,7 @@ export type PreprocessorConfig = z.output<typeof settingsSchema>;
 export async function readPreprocessorConfig(directory: string): Promise<PreprocessorConfig> {
   const config = path.join(directory, 'config.json');
   const anyModel = z.looseObject({ model_type: z.string().optional() });
-  const { model_type } = (await fileExists(config)) ? await readJson(config, anyModel) : {};
+  const { model_type } = (await fileExists(config)) ? await readSettings(config, anyModel) : {};
   const image_processor = processorSchema(model_type);
   const newerFile = path.join(directory, 'processor_config.json');
   if (await fileExists(newerFile)) {
@@ -171,10 +172,10 @@ export async function readPreprocessorConfig(directory: string): Promise<Preproc
       z.looseObject({ image_processor: image_processor.optional() }),
       withoutEffectOnImages,
     );
-    const found = (await readJson(newerFile, newer)).image_processor;
+    const found = (await readSettings(newerFile, newer)).image_processor;
     if (found !== undefined) return found;
   }
-  return readJson(path.join(directory, 'preprocessor_config.json'), image_processor);
+  return readSettings(path.join(directory, 'preprocessor_config.json'), image_processor);
 }
 
 /** Whether the directory says anything of an image processor. */

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { fileExists } from '../../core/files.ts';
 import { InputError } from '../../core/input-error.ts';
-import { readJson } from '../../core/read-json.ts';
+import { readSettings } from '../../core/read-json.ts';
 import { checkFields, type KnownFields } from '../files/known-fields.ts';
 
 /** A token that is found in a text before all else, and what is then cut off around it. */
@@ -196,7 +196,7 @@ export async function readTokenizerConfig(directory: string, tokenizer: Tokenize
 }
 
 async function readIfThere<S extends z.ZodType>(file: string, schema: S): Promise<z.output<S>> {
-  return (await fileExists(file)) ? readJson(file, schema) : schema.parse({});
+  return (await fileExists(file)) ? readSettings(file, schema) : schema.parse({});
 }
 
 const mapSchema = z.looseObject({

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import type { OpenSettings } from '../../core/images/open-image.ts';
 import { InputError } from '../../core/input-error.ts';
-import { readJson } from '../../core/read-json.ts';
+import { readSettings } from '../../core/read-json.ts';
 import { listedQuestion } from '../../datasets/question-text.ts';
 import { type GeneratedText, type GenerationRequest, traceGenerator } from '../../model/decoding/generate.ts';
 import type { DecodingSettings } from '../../model/decoding/settings.ts';
@@ -45,7 +45,10 @@ export async function generateTexts(
   settings: TextSettings,
   { batchSize = 8, ...rest }: GenerateOptions = {},
 ): Promise<GeneratedText[]> {
-  const { model_type } = await readJson(path.join(directory, 'config.json'), z.looseObject({ model_type: z.string() }));
+  const { model_type } = await readSettings(
+    path.join(directory, 'config.json'),
+    z.looseObject({ model_type: z.string() }),
+  );
   return model_type === 'llama'
     ? continueTexts(directory, requests, settings, { batchSize, ...rest })
     : answerAboutImages(directory, requests, settings, { batchSize, ...rest });

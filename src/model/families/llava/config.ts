@@ -1,15 +1,11 @@
 import { z } from 'zod';
 import { clipVisionSchema } from '../../files/clip.ts';
 import { ofEveryPart, tokenIds } from '../../files/config-fields.ts';
+import { tokenId } from '../../files/config-sizes.ts';
 import { onlyKnownFields } from '../../files/known-fields.ts';
 import { checkLlama, llamaSchema } from '../../files/llama.ts';
 
-const tokenId = z
-  .number()
-  .int()
-  .nonnegative()
-  .nullish()
-  .transform((value) => value ?? undefined);
+const optionalTokenId = tokenId.nullish().transform((value) => value ?? undefined);
 
 /** Fields of the config itself that change nothing here. */
 export const withoutEffect = [...ofEveryPart, ...tokenIds, 'image_seq_length', 'ignore_index', 'vocab_size'];
@@ -32,8 +28,8 @@ const VISION_DEFAULTS = {
 export const llavaConfigSchema = onlyKnownFields(
   z.looseObject({
     model_type: z.literal('llava'),
-    image_token_index: tokenId,
-    image_token_id: tokenId,
+    image_token_index: optionalTokenId,
+    image_token_id: optionalTokenId,
     projector_hidden_act: z.literal('gelu').default('gelu'),
     multimodal_projector_bias: z.boolean().default(true),
     vision_feature_layer: z.number({ error: 'only a single layer is supported' }).int().default(-2),

@@ -1,10 +1,8 @@
 import { z } from 'zod';
 import { ofEveryPart, tokenIds } from '../../files/config-fields.ts';
+import { sizes, tokenId } from '../../files/config-sizes.ts';
 import { onlyKnownFields } from '../../files/known-fields.ts';
 import { checkLlama, llamaSchema } from '../../files/llama.ts';
-
-const size = z.number().int().positive();
-const tokenId = z.number().int().nonnegative();
 
 /** Fields that change nothing here, by the part of the config. */
 export const withoutEffect = {
@@ -20,12 +18,12 @@ const visionSchema = onlyKnownFields(
   z.looseObject({
     model_type: z.literal('blip_2_vision_model').optional(),
     num_channels: z.literal(3).optional(),
-    hidden_size: size.default(1408),
-    intermediate_size: size.default(6144),
-    num_hidden_layers: size.default(39),
-    num_attention_heads: size.default(16),
-    image_size: size.default(224),
-    patch_size: size.default(14),
+    hidden_size: sizes.width.default(1408),
+    intermediate_size: sizes.width.default(6144),
+    num_hidden_layers: sizes.layers.default(39),
+    num_attention_heads: sizes.heads.default(16),
+    image_size: sizes.edge.default(224),
+    patch_size: sizes.edge.default(14),
     layer_norm_eps: z.number().positive().default(1e-6),
     qkv_bias: z.boolean().default(true),
     hidden_act: z.literal('gelu').default('gelu'),
@@ -37,12 +35,12 @@ const queryTransformerSchema = onlyKnownFields(
   z.looseObject({
     model_type: z.literal('blip_2_qformer').optional(),
     position_embedding_type: z.literal('absolute').nullish(),
-    hidden_size: size.default(768),
-    intermediate_size: size.default(3072),
-    num_hidden_layers: size.default(12),
-    num_attention_heads: size.default(12),
-    cross_attention_frequency: size.default(2),
-    encoder_hidden_size: size.default(1408),
+    hidden_size: sizes.width.default(768),
+    intermediate_size: sizes.width.default(3072),
+    num_hidden_layers: sizes.layers.default(12),
+    num_attention_heads: sizes.heads.default(12),
+    cross_attention_frequency: sizes.layers.default(2),
+    encoder_hidden_size: sizes.width.default(1408),
     layer_norm_eps: z.number().positive().default(1e-12),
     hidden_act: z.literal('gelu').default('gelu'),
     use_qformer_text_input: z.literal(false).default(false),
@@ -58,7 +56,7 @@ const queryTransformerSchema = onlyKnownFields(
 export const blip2ConfigSchema = onlyKnownFields(
   z.looseObject({
     model_type: z.literal('blip-2'),
-    num_query_tokens: size.default(32),
+    num_query_tokens: sizes.queries.default(32),
     image_token_index: tokenId.nullish().transform((value) => value ?? undefined),
     image_token_id: tokenId.nullish().transform((value) => value ?? undefined),
     tie_word_embeddings: z.boolean().nullish(),

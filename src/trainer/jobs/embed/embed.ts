@@ -1,7 +1,7 @@
 /** The embed job: one vector an image, for finding the images nearest to another. */
 import path from 'node:path';
 import { z } from 'zod';
-import { readJson } from '../../../core/read-json.ts';
+import { readJson, readSettings } from '../../../core/read-json.ts';
 import { clipImageEmbeddings } from '../../../model/clip-vision.ts';
 import { familyOf } from '../../../model/families/index.ts';
 import { readClipDirectory } from '../../../model/files/clip.ts';
@@ -58,7 +58,7 @@ interface Embedder {
 }
 
 async function openEmbedder(directory: string): Promise<Embedder> {
-  const kind = await readJson(path.join(directory, 'config.json'), z.looseObject({ model_type: z.string() }));
+  const kind = await readSettings(path.join(directory, 'config.json'), z.looseObject({ model_type: z.string() }));
   if (kind.model_type.startsWith('clip')) {
     const clip = await readClipDirectory(directory);
     return {

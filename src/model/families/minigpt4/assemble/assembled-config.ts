@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { z } from 'zod';
 import { InputError } from '../../../../core/input-error.ts';
-import { readJson } from '../../../../core/read-json.ts';
+import { readSettings } from '../../../../core/read-json.ts';
 import type { Parts } from './parts.ts';
 
 const llamaConfigSchema = z.looseObject({
@@ -21,13 +21,13 @@ const ofTheFile = ['_name_or_path', 'architectures', 'dtype', 'torch_dtype', 'tr
 
 /** The `text_config`: LLaMA's own `config.json`. */
 export async function llamaConfig(directory: string): Promise<z.output<typeof llamaConfigSchema>> {
-  const config = await readJson(path.join(directory, 'config.json'), llamaConfigSchema);
+  const config = await readSettings(path.join(directory, 'config.json'), llamaConfigSchema);
   return Object.fromEntries(Object.entries(config).filter(([key]) => !ofTheFile.includes(key))) as typeof config;
 }
 
 /** The vision side's part of `config.json`, from a BLIP-2 directory in Hugging Face's layout. */
 export async function visionConfigOf(directory: string): Promise<Record<string, unknown>> {
-  const { num_query_tokens, vision_config, qformer_config } = await readJson(
+  const { num_query_tokens, vision_config, qformer_config } = await readSettings(
     path.join(directory, 'config.json'),
     blip2ConfigSchema,
   );

@@ -7,6 +7,7 @@ import { InputError } from '../../../../core/input-error.ts';
 import { joinInside } from '../../../../core/inside.ts';
 import { readJson } from '../../../../core/read-json.ts';
 import { openSafetensors } from '../../../files/safetensors.ts';
+import { mostBytesOfIndex } from '../../../files/tensor-directory.ts';
 import { openPickle } from './pickle.ts';
 import type { SourceTensor, TensorSource } from './source-tensor.ts';
 
@@ -64,7 +65,9 @@ async function shardsIn(directory: string): Promise<{ files: string[]; byName?: 
     const single = path.join(directory, singles[kind] as string);
     if (await fileExists(single)) return { files: [single] };
     if (await fileExists(path.join(directory, index))) {
-      const { weight_map: names } = await readJson(path.join(directory, index), indexSchema);
+      const { weight_map: names } = await readJson(path.join(directory, index), indexSchema, {
+        mostBytes: mostBytesOfIndex,
+      });
       const byName = new Map(Object.entries(names).map(([name, file]) => [name, joinInside(directory, file, index)]));
       return { files: [...byName.values()], byName };
     }

@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { z } from 'zod';
 import { fileExists } from '../../../../core/files.ts';
 import { InputError } from '../../../../core/input-error.ts';
-import { readJson } from '../../../../core/read-json.ts';
+import { readSettings } from '../../../../core/read-json.ts';
 import { type NamedIds, specialIds } from '../../../text/special-ids.ts';
 import { loadTokenizer, type Tokenizer } from '../../../text/tokenizer.ts';
 import type { FindPython } from './tensor-source.ts';
@@ -68,7 +68,7 @@ const generationSchema = z.looseObject({ eos_token_id: z.union([z.number(), z.ar
 /** The LLaMA's `generation_config.json`, with the ids of the whole's config. */
 export async function generationConfig(llama: string, text: NamedIds, tokenizer: Tokenizer): Promise<object> {
   const file = path.join(llama, 'generation_config.json');
-  const own = (await fileExists(file)) ? await readJson(file, generationSchema) : {};
+  const own = (await fileExists(file)) ? await readSettings(file, generationSchema) : {};
   const { bos_token_id, eos_token_id, pad_token_id } = text;
   return {
     ...own,
