@@ -25,7 +25,7 @@ import { roundSearchAttributes } from './search-attributes.ts';
  * After `temporal.roundsPerExecution` rounds it continues as new, with its state as its input.
  */
 export async function dataEngine(given: DataEngineInput): Promise<DataEngineResult> {
-  const input = parseContinued(dataEngineInputSchema, given, workflowInfo().continuedFromExecutionRunId);
+  const input = parseContinued(dataEngineInputSchema, given, workflowInfo());
   const run = new RunState(input);
   handleRunMessages(run);
   try {

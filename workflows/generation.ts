@@ -16,7 +16,7 @@ import type { GenerateOutcome } from '../src/round/generate/results.ts';
 import type { VerifyOutcome } from '../src/round/verify/results.ts';
 import { cpuActivities } from './activity-options.ts';
 import { ChunkWindow } from './chunk-window.ts';
-import { type GenerationInput, generationInputSchema, parseContinued } from './inputs.ts';
+import { type GenerationInput, generationInputSchema, generationState, parseContinued } from './inputs.ts';
 import { finishEarlyUpdate, generationProgressQuery, topUpUpdate } from './messages.ts';
 import { steerSignal } from './steering-messages.ts';
 
@@ -55,7 +55,7 @@ interface Work<Outcome> {
 }
 
 async function askTeacher<Outcome>(given: GenerationInput, work: Work<Outcome>): Promise<Outcome> {
-  const input = parseContinued(generationInputSchema, given, workflowInfo().continuedFromExecutionRunId);
+  const input = parseContinued(generationInputSchema, given, workflowInfo());
   const { queues, runDirectory, round } = input;
   const reference = { runDirectory, round };
   const cpu = (summary: string, minutes: number) => cpuActivities(queues.cpu, summary, minutes);
@@ -66,7 +66,8 @@ async function askTeacher<Outcome>(given: GenerationInput, work: Work<Outcome>):
   if (!window.plan.done) {
     window.enter('asking');
     if (!(await askChunks(window))) {
-      return continueAsNew<typeof dataEngineGeneration>({ ...input, state: window.state, paused: window.paused });
+      const state = generationState.carried(window.state);
+      return continueAsNew<typeof dataEngineGeneration>({ ...input, state, paused: window.paused });
     }
   }
   window.enter('joining');

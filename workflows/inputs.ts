@@ -4,11 +4,14 @@
  * sandbox too, so they are stricter only as far as the stored histories allow.
  */
 import { ApplicationFailure } from '@temporalio/common';
+import type { WorkflowInfo } from '@temporalio/workflow';
 import { z } from 'zod';
+import { teacherQueueOf } from '../src/config/workflow-schemas.ts';
 import { describeIssue } from '../src/core/input-error.ts';
 import type { Stop } from '../src/evaluation/stop-rules.ts';
 import type { GenerationPlan } from '../src/round/asking/plan.ts';
 import type { Verdict } from '../src/round/gate/gate.ts';
+import { defineCarriedState, isRecord } from './carried-state.ts';
 
 // The sandbox has no `eval`, which the compiled parsers of zod need.
 z.config({ jitless: true });
@@ -110,27 +113,22 @@ export const roundSummarySchema = z.object({
   seconds: z.record(z.string(), z.number()),
 });
 
-/**
- * What the next execution of a run continues from. Older versions are migrated when they are read: runs under way outlive
- * the workers that started them.
- */
-export type DataEngineState = Omit<z.output<typeof stateSchema>, 'version'>;
-const stateVersion = 2;
-const stateFields = {
+/** What the next execution of a run continues from. */
+export type DataEngineState = z.output<typeof dataEngineStateSchema>;
+const dataEngineStateSchema = z.strictObject({
   plan: runPlanSchema,
   nextRound: count,
   rounds: z.array(roundSummarySchema),
   paused: pauseSchema.optional(),
-};
-const stateSchema = z.preprocess(
-  // Version 1 had no number.
-  (state) => (isRecord(state) && state.version === undefined ? { ...state, version: stateVersion } : state),
-  z.strictObject({ version: z.literal(stateVersion), ...stateFields }),
-);
+});
+export const dataEngineState = defineCarriedState(dataEngineStateSchema, [
+  // At first the teacher was asked on the queue of the CPU workers, which poll its own queue now too.
+  ({ plan, ...state }) => ({ ...state, plan: withTeacherQueue(plan) }),
+]);
 
-/** The state as the next execution is given it. */
-export function carriedState(state: DataEngineState): z.output<typeof stateSchema> {
-  return { version: stateVersion, ...state };
+function withTeacherQueue(plan: unknown): unknown {
+  if (!isRecord(plan) || !isRecord(plan.queues) || typeof plan.queues.cpu !== 'string') return plan;
+  return { ...plan, queues: { teacher: teacherQueueOf(plan.queues.cpu), ...plan.queues } };
 }
 
 /** `temporal workflow start --type dataEngine --input '{"config":"configs/demo.yaml"}'` */
@@ -152,7 +150,7 @@ export const dataEngineInputSchema = z.strictObject({
     .enum(['adaptive', 'expected-gain', 'uniform'])
     .optional()
     .describe("Instead of the config's sampling.strategy."),
-  state: stateSchema.optional().describe('Set by continue-as-new only.'),
+  state: dataEngineState.schema.optional().describe('Set by continue-as-new only.'),
 });
 
 export type RoundInput = z.output<typeof roundInputSchema>;
@@ -209,6 +207,10 @@ const generationStateSchema = z.object({
   /** A person has ended the generation with the answers there are. */
   finishEarly: z.boolean(),
 });
+export const generationState = defineCarriedState(generationStateSchema, [
+  // Only the number was added.
+  (state) => state,
+]);
 
 export type GenerationInput = z.output<typeof generationInputSchema>;
 export const generationInputSchema = z.strictObject({
@@ -216,7 +218,7 @@ export const generationInputSchema = z.strictObject({
   round: count,
   queues: queuesSchema.omit({ gpu: true }),
   /** Set by continue-as-new only. */
-  state: generationStateSchema.optional(),
+  state: generationState.schema.optional(),
   paused: z.boolean().optional(),
 });
 
@@ -253,23 +255,28 @@ export function parseInput<S extends z.ZodType>(schema: S, input: unknown): z.ou
 }
 
 /**
- * Parses the input of a workflow that continues as new.
+ * Parses the input of a workflow that continues as new. A state is taken only where this execution continues another as
+ * new: the input of a retry, and of later executions of a cron, is as its starter wrote it.
  *
- * @param continuedFrom the execution before, of the workflow's own info
+ * @param info the workflow's own
  * @throws ApplicationFailure as `parseInput` does, and for a state that no execution handed over
  */
 export function parseContinued<S extends z.ZodType<{ state?: unknown }>>(
   schema: S,
   input: unknown,
-  continuedFrom: string | undefined,
+  { continuedFromExecutionRunId, attempt, cronSchedule }: ExecutionInfo,
 ): z.output<S> {
   const parsed = parseInput(schema, input);
-  if (parsed.state === undefined || continuedFrom !== undefined) return parsed;
+  const isContinued = continuedFromExecutionRunId !== undefined && attempt === 1 && cronSchedule === undefined;
+  if (parsed.state === undefined || isContinued) return parsed;
   throw ApplicationFailure.nonRetryable(
-    'The input is wrong: state: is set by continue-as-new only. Leave it out',
+    'The input is wrong: state: is set by continue-as-new only, and not taken in a retry or a cron. Leave it out: ' +
+      'finished steps are not repeated',
     'InputError',
   );
 }
+
+type ExecutionInfo = Pick<WorkflowInfo, 'continuedFromExecutionRunId' | 'attempt' | 'cronSchedule'>;
 
 function describeProblem(schema: z.ZodType, error: z.ZodError): string {
   // An unknown key is said first: it is often the reason why a needed key seems to be missing.
@@ -288,8 +295,4 @@ function describeProblem(schema: z.ZodType, error: z.ZodError): string {
   const problem = describeIssue(issue);
   if (path.length === 0) return `${problem}. Give an object, such as {"config": "configs/demo.yaml"}`;
   return `${path.join('.')}: ${problem}`;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

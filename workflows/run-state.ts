@@ -10,9 +10,9 @@ import {
 } from '@temporalio/workflow';
 import { compactRounds, describeRounds, describeStanding } from './details.ts';
 import {
-  carriedState,
   type DataEngineInput,
   type DataEngineState,
+  dataEngineState,
   type Pause,
   type RoundSummary,
   type RunPlan,
@@ -155,7 +155,7 @@ export class RunState extends Steered {
   /** The input of the next execution. */
   handOver(): DataEngineInput {
     const { plan, nextRound, rounds } = this.prepared;
-    const state = carriedState({ plan, nextRound, rounds: compactRounds(rounds), paused: this.paused });
+    const state = dataEngineState.carried({ plan, nextRound, rounds: compactRounds(rounds), paused: this.paused });
     return { ...this.input, state };
   }
 
