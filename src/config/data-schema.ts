@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { exifModes } from '../core/images/image-kind.ts';
-import { trainDatasetNames, trainDatasets } from '../datasets/train-datasets.ts';
+import { questionColumns, tableFormats, trainDatasetNames, trainDatasets } from '../datasets/train-datasets.ts';
 import { pathIn } from './config-paths.ts';
 
 const count = z.int().positive();
@@ -17,13 +17,30 @@ const trainPartSchema = z
     dataset: z
       .enum(trainDatasetNames)
       .describe(
-        'gptvqa: generated samples of an earlier run or of the reference system, a DataEngine_round<k>_data.json.',
+        'gptvqa: generated samples of an earlier run or of the reference system, a DataEngine_round<k>_data.json. conversations: LLaVA, ShareGPT or OpenAI messages. questions: questions of your own.',
       ),
     file: path.optional().describe(`File or folder under data.root. Default: ${defaultPaths.join(', ')}.`),
     images: path.optional().describe('Image folder under data.root. Default: data.images.train.'),
     sampleRatio: z.number().positive().optional().describe('Default: the square root of the number of samples.'),
+    format: z
+      .enum(tableFormats)
+      .optional()
+      .describe("Format of a file of conversations or questions. Default: by the file's content."),
+    columns: z
+      .partialRecord(z.enum(questionColumns), z.string().min(1))
+      .optional()
+      .describe('Names of columns of questions, where the file has other ones.'),
+    skipInvalid: z
+      .boolean()
+      .optional()
+      .describe('Leaves conversations or questions that do not fit out, and counts them by reason. Default: false.'),
   })
-  .superRefine(({ dataset, file }, context) => {
+  .superRefine(({ dataset, file, ...given }, context) => {
+    const { settings = [] } = trainDatasets[dataset];
+    for (const field of ['format', 'columns', 'skipInvalid'] as const) {
+      if (given[field] === undefined || settings.includes(field)) continue;
+      context.addIssue({ code: 'custom', path: [field], message: `a ${dataset} dataset has one way to be read` });
+    }
     if (file !== undefined || trainDatasets[dataset].defaultPath !== undefined) return;
     context.addIssue({ code: 'custom', path: ['file'], message: `a ${dataset} dataset must name its file` });
   });

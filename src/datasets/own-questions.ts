@@ -3,8 +3,7 @@ import { z } from 'zod';
 import { describeFirstIssue, InputError } from '../core/input-error.ts';
 import { innerPath } from '../core/inside.ts';
 import { LETTERS } from './question-text.ts';
-import type { TableFormat, TableRow } from './tables/index.ts';
-import { tableRows } from './tables/index.ts';
+import { rowError, type TableFormat, type TableRow, tableRows } from './tables/index.ts';
 
 /** The names that a column may have, the first one that a row has counts; a config may give another. */
 const columnNames = {
@@ -42,38 +41,64 @@ export interface OwnQuestionsSource {
   format?: TableFormat | undefined;
   columns?: Partial<Record<QuestionColumn, string>> | undefined;
   limit?: number | undefined;
+  /** Leaves rows that do not fit out. */
+  skipInvalid?: boolean | undefined;
+  /** Called with the reason for each row that is left out. */
+  onLeftOut?: ((reason: string) => void) | undefined;
 }
 
 /**
- * Reads questions from JSON, JSON lines, comma- or tab-separated text or Parquet (docs/data.md).
+ * Reads questions as `readQuestionRows` does, all at once.
  *
- * @throws InputError naming the row and column of what does not fit
+ * @throws InputError as that does, or when there are none
  */
-export async function readOwnQuestions({
-  file,
-  format,
-  columns = {},
-  limit,
-}: OwnQuestionsSource): Promise<OwnQuestion[]> {
+export async function readOwnQuestions(source: OwnQuestionsSource): Promise<OwnQuestion[]> {
   const questions: OwnQuestion[] = [];
-  const rowOfId = new Map<string, TableRow>();
+  for await (const question of readQuestionRows(source)) questions.push(question);
+  return questions;
+}
+
+/**
+ * Reads questions from JSON, JSON lines, comma- or tab-separated text or Parquet (docs/data.md), one after another.
+ *
+ * @throws InputError naming the row and column of what does not fit, unless such rows are to be skipped; or for a file
+ *   without questions
+ */
+export async function* readQuestionRows(source: OwnQuestionsSource): AsyncGenerator<OwnQuestion> {
+  const { file, format, columns = {}, limit, skipInvalid = false, onLeftOut } = source;
+  /** Id → the number of its row. */
+  const rowOfId = new Map<string, number>();
   let number = 0;
   for await (const row of tableRows(file, format)) {
     number += 1;
-    if (questions.length === limit) break;
-    const cell = (column: QuestionColumn) =>
-      cellOf(row, columns[column] === undefined ? columnNames[column] : [columns[column]]);
-    const question = questionOf(file, row, cell, String(number));
-    const earlier = rowOfId.get(question.id);
-    if (earlier !== undefined) {
-      const where = earlier.place.line === undefined ? earlier.place.field : `line ${earlier.place.line}`;
-      throw wrong(file, row, cell('id').column, `'${question.id}' is also the id of ${where}`);
+    if (rowOfId.size === limit) break;
+    const cell = (column: QuestionColumn) => {
+      const named = columns[column];
+      return cellOf(row, named === undefined ? columnNames[column] : [named]);
+    };
+    let question: OwnQuestion;
+    try {
+      question = questionOf(file, row, cell, String(number));
+      const earlier = rowOfId.get(question.id);
+      if (earlier !== undefined) {
+        throw rowError(file, row, cell('id').column, `'${question.id}' is also the id of row ${earlier}`);
+      }
+    } catch (error) {
+      if (!skipInvalid || !(error instanceof InputError)) throw error;
+      onLeftOut?.(reasonOf(error));
+      continue;
     }
-    rowOfId.set(question.id, row);
-    questions.push(question);
+    rowOfId.set(question.id, number);
+    yield question;
   }
-  if (questions.length > 0) return questions;
+  if (rowOfId.size > 0) return;
   throw new InputError({ file, problem: 'has no questions', remedy: 'Name a file with at least one' });
+}
+
+/** Without what differs from row to row. */
+function reasonOf({ field = '', problem }: InputError): string {
+  const column = field.replace(/^.*\]\./, '');
+  return `${column}: ${problem.replace(/'.*'/, '…')}`;
 }
 
 interface Cell {
@@ -98,11 +123,11 @@ function questionOf(file: string, row: TableRow, cell: (column: QuestionColumn) 
     const parsed = schema.safeParse(value);
     if (parsed.success) return parsed.data;
     const { field, problem } = describeFirstIssue(parsed.error);
-    throw wrong(file, row, `${column}${field}`, problem);
+    throw rowError(file, row, `${column}${field}`, problem);
   };
   for (const medium of ['video', 'audio']) {
     if (isThere(row.values.get(medium)))
-      throw wrong(file, row, medium, `${medium} is not supported: questions are about images`);
+      throw rowError(file, row, medium, `${medium} is not supported: questions are about images`);
   }
   const id = cell('id');
   const type = cell('type');
@@ -154,7 +179,7 @@ const choicesSchema = listSchema(
 
 const bytesSchema = z.instanceof(Uint8Array);
 /** What `datasets` writes for an image: its bytes, its path, or both. */
-const imageSchema = z.unknown().transform((value, context): ImageOfQuestion => {
+export const imageSchema = z.unknown().transform((value, context): ImageOfQuestion => {
   const { bytes = value, path = value } = (typeof value === 'object' ? value : {}) as {
     bytes?: unknown;
     path?: unknown;
@@ -193,19 +218,14 @@ function isEmptyList(value: unknown): boolean {
 /** The right choice by its words, else by its letter. A text that is both, of two choices, is refused. */
 function correctOf(file: string, row: TableRow, { column, value }: Cell, choices: readonly string[]): number {
   const parsed = textSchema.safeParse(Array.isArray(value) && value.length === 1 ? value[0] : value);
-  if (!parsed.success) throw wrong(file, row, column, 'must be the one right choice, by its words or its letter');
+  if (!parsed.success) throw rowError(file, row, column, 'must be the one right choice, by its words or its letter');
   const byWords = choices.indexOf(parsed.data);
   const byLetter = LETTERS.slice(0, choices.length).indexOf(parsed.data);
   if (byWords >= 0 && byLetter >= 0 && byWords !== byLetter) {
-    throw wrong(file, row, column, `'${parsed.data}' is the words of one choice and the letter of another`);
+    throw rowError(file, row, column, `'${parsed.data}' is the words of one choice and the letter of another`);
   }
   if (byWords < 0 && byLetter < 0) {
-    throw wrong(file, row, column, `'${parsed.data.slice(0, 100)}' is neither a choice nor the letter of one`);
+    throw rowError(file, row, column, `'${parsed.data.slice(0, 100)}' is neither a choice nor the letter of one`);
   }
   return Math.max(byWords, byLetter);
-}
-
-function wrong(file: string, { place }: TableRow, column: string, problem: string): InputError {
-  const field = place.field === undefined ? column : `${place.field}.${column}`;
-  return new InputError({ file, line: place.line, field, problem, remedy: 'Correct this row' });
 }

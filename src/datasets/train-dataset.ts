@@ -1,12 +1,16 @@
 import { z } from 'zod';
 import type { ImageFolder } from './image-folder.ts';
+import type { QuestionColumn } from './own-questions.ts';
 import { answerQma, answerQmae, listedQuestion } from './question-text.ts';
+import type { TableFormat } from './tables/index.ts';
 
 /** Must be raised whenever the same file gives other samples: rounds are then trained again. */
 export const trainRecordsVersion = 3;
 
 /** A base dataset that models are finetuned on. One file each in this folder; `train-datasets.ts` lists them. */
 export interface TrainDataset {
+  /** What the config may say about how its file is read. */
+  settings?: readonly (keyof TrainFileSettings)[];
   /** Its file or folder under the data root. Without one, the config has to name it. */
   defaultPath?: string;
   /** Path under the data root, a file or a folder → how to download what belongs there. */
@@ -32,13 +36,27 @@ export interface TrainSource {
   path: string;
   /** The folder of its images, for datasets that have none of their own. */
   images: ImageFolder;
+  /** A folder for images that the file itself holds, for datasets that may. Several processes may fill it at once. */
+  extractedImages?: string;
+  /** How the file is read, for datasets that take it. */
+  settings?: TrainFileSettings | undefined;
+}
+
+/** How a file of your own is read. */
+export interface TrainFileSettings {
+  /** Default: by the file's content. */
+  format?: TableFormat | undefined;
+  /** The names of columns that have other names than those of docs/data.md. */
+  columns?: Partial<Record<QuestionColumn, string>> | undefined;
+  /** Leaves records that do not fit out, and counts them by reason, instead of ending with an error. */
+  skipInvalid?: boolean | undefined;
 }
 
 interface RecordPlace {
   /** Unique within its dataset. */
   id: string;
-  /** Absolute path. */
-  image: string;
+  /** Absolute path; none for a record of words alone. */
+  image?: string | undefined;
 }
 
 /** A multiple-choice question about an image. */
@@ -58,7 +76,14 @@ export interface RequestRecord extends RecordPlace {
   answer: string;
 }
 
-export type TrainRecord = QuestionRecord | RequestRecord;
+/** A question with its whole answer, in whatever words. */
+export interface AnswerRecord extends RecordPlace {
+  question: string;
+  answer: string;
+  questionType?: string | undefined;
+}
+
+export type TrainRecord = QuestionRecord | RequestRecord | AnswerRecord;
 
 /** One thing to learn from, whatever dataset it comes from. */
 export const trainingSampleSchema = z.object({
@@ -90,6 +115,10 @@ export function trainingSample(
   const { id, image } = record;
   if ('request' in record) {
     return { id, source, image, prompt: listedQuestion(record.request), answer: record.answer, kind: 'request' };
+  }
+  if ('answer' in record) {
+    const { question, answer, questionType } = record;
+    return { id, source, image, prompt: listedQuestion(question), answer, questionType };
   }
   const { question, choices, correct, rationales, questionType } = record;
   const answer = format === 'QMAE' ? answerQmae(choices, correct, rationales) : answerQma(choices, correct);

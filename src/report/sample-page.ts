@@ -5,7 +5,8 @@ import { choiceLine } from './sample-galleries.ts';
 
 /** A sample to show. */
 export interface ShownSample {
-  image: string;
+  /** None for words alone. */
+  image?: string | undefined;
   answer: string;
   questionType?: string;
   question?: string;
@@ -34,7 +35,7 @@ async function card({ image, answer, questionType, question, choices, correct }:
   const text =
     question === undefined
       ? `<p>${escapeHtml(answer)}</p>`
-      : `<p class="question">${escapeHtml(question)}</p><ol type="A">${lines.join('')}</ol>`;
+      : `<p class="question">${escapeHtml(question)}</p>${choices === undefined ? `<p>${escapeHtml(answer)}</p>` : `<ol type="A">${lines.join('')}</ol>`}`;
   const type = questionType === undefined ? '' : `<p class="type">${escapeHtml(questionType)}</p>`;
-  return `<article>${await inlineImage(image)}<div>${type}${text}</div></article>`;
+  return `<article>${image === undefined ? '' : await inlineImage(image)}<div>${type}${text}</div></article>`;
 }

@@ -20,7 +20,8 @@ import { baseDataset, generatedDataset, type LocatedDataset } from './mixture-pa
 
 /** A sample of a dataset, as it is counted and shown. */
 export interface CountedSample {
-  image: string;
+  /** None for words alone. */
+  image?: string | undefined;
   /** What the model reads, and what it should write. */
   prompt: string;
   answer: string;
@@ -62,10 +63,14 @@ export async function dataStats(config: Config, run: RunDirectory): Promise<Data
     const sampleOf = (record: TrainRecord): CountedSample => {
       const sample = trainingSample(record, { source: dataset.name, format: config.data.format });
       return {
-        ...('question' in record && { question: record.question, choices: record.choices, correct: record.correct }),
+        ...('question' in record && { question: record.question }),
+        ...('choices' in record && { choices: record.choices, correct: record.correct }),
         ...sample,
         image: record.image,
-        prompt: form === undefined ? sample.prompt : questionTurn(form, sample.prompt, { withImage: true }),
+        prompt:
+          form === undefined
+            ? sample.prompt
+            : questionTurn(form, sample.prompt, { withImage: record.image !== undefined }),
       };
     };
     datasets.push(await count(dataset, sampleOf, lengthOf));
@@ -145,7 +150,7 @@ async function count(
     const type = sample.questionType ?? 'no type';
     countsByType[type] = (countsByType[type] ?? 0) + 1;
     if ((countsByType[type] ?? 0) <= EXAMPLES_OF_A_TYPE) examples.push(sample);
-    images.add(sample.image);
+    if (sample.image !== undefined) images.add(sample.image);
     pending.push(lengthOf(`${sample.prompt}${sample.answer}`));
     if (sample.correct === undefined) continue;
     const choices = sample.choices?.length ?? 0;

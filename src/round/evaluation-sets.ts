@@ -1,15 +1,12 @@
 /**
  * What a round's model is scored on: the validation questions, the test questions, and the benchmarks of the config.
  */
-import { stat } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import type { Config } from '../config/schema.ts';
 import { hashValue } from '../core/hash.ts';
 import { InputError } from '../core/input-error.ts';
-import { hashInputFile } from '../core/read-json.ts';
-import { inputErrorOfFile } from '../core/regular-file.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
-import { parquetFilesOf } from '../datasets/tables/parquet.ts';
+import { hashTable } from '../datasets/tables/parquet.ts';
 import type { AnswerMode, BenchmarkQuestion, BenchmarkSource, PromptName } from '../evaluation/benchmarks/benchmark.ts';
 import { type BenchmarkName, benchmarkOf } from '../evaluation/benchmarks/index.ts';
 import type { EvaluationQuestion } from '../trainer/protocol.ts';
@@ -124,13 +121,8 @@ export function askQuestions(set: EvaluationSet, questions: readonly BenchmarkQu
 }
 
 /** SHA-256 of the file of a set's questions, or of all files of a folder of shards. */
-export async function hashQuestions({ file }: Pick<EvaluationSet, 'file'>): Promise<string> {
-  const found = await stat(file).catch((cause: unknown) => {
-    throw inputErrorOfFile(file, cause);
-  });
-  if (!found.isDirectory()) return hashInputFile(file);
-  const shards = await parquetFilesOf(file);
-  return hashValue(await Promise.all(shards.map(async (shard) => [relative(file, shard), await hashInputFile(shard)])));
+export function hashQuestions({ file }: Pick<EvaluationSet, 'file'>): Promise<string> {
+  return hashTable(file);
 }
 
 /** Hash of the questions as they are put to the model; the paths of images don't count. */

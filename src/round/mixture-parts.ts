@@ -3,9 +3,9 @@
  */
 import { join } from 'node:path';
 import type { Config } from '../config/schema.ts';
-import { hashInputFile } from '../core/read-json.ts';
 import { gptvqa } from '../datasets/engine-data.ts';
 import type { ImageFolder } from '../datasets/image-folder.ts';
+import { hashTable } from '../datasets/tables/parquet.ts';
 import { type TrainDataset, type TrainingSample, type TrainSource, trainingSample } from '../datasets/train-dataset.ts';
 import { trainDatasets } from '../datasets/train-datasets.ts';
 import type { GeneratedData } from './append/generated-data.ts';
@@ -30,7 +30,7 @@ export async function mixtureParts(config: Config, generated: GeneratedData[]): 
   const parts = await Promise.all(
     base.map(async (part) => {
       const { dataset, path } = part;
-      return { ...part, hash: await hashInputFile(dataset.contentFile?.(path) ?? path) };
+      return { ...part, hash: await hashTable(dataset.contentFile?.(path) ?? path) };
     }),
   );
   const pool = poolFolder(config);
@@ -53,7 +53,15 @@ export function baseDataset(config: Config, part: Config['data']['train'][number
   const dataset = trainDatasets[part.dataset];
   const path = join(root, part.file ?? dataset.defaultPath ?? '');
   const images = imagesIn(config, part.images ?? config.data.images.train);
-  return { dataset, name: dataset.nameOf?.(path) ?? part.dataset, path, images };
+  const { format, columns, skipInvalid } = part;
+  return {
+    dataset,
+    name: dataset.nameOf?.(path) ?? part.dataset,
+    path,
+    images,
+    extractedImages: join(config.cacheDirectory, 'extracted-images'),
+    settings: { format, columns, skipInvalid },
+  };
 }
 
 /** Generated samples, which are about images of the pool. */

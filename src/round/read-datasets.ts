@@ -77,7 +77,9 @@ export async function readDatasets(
     const { dataset, ...source } = baseDataset(config, part);
     await attempt(async () => {
       const reasons: string[] = [];
-      for await (const { image } of dataset.read(source, (reason) => reasons.push(reason))) use({ file: image });
+      for await (const { image } of dataset.read(source, (reason) => reasons.push(reason))) {
+        if (image !== undefined) use({ file: image });
+      }
       if (reasons.length === 0) return;
       const countsByReason = countBy(reasons, (reason) => reason);
       leftOut.push({ item: pathUnder(config.data.root, source.path), countsByReason });

@@ -92,7 +92,7 @@ test.each([
     "[0].answer: 'A' is the words of one choice and the letter of another",
   ],
   ['two right choices', [{ ...choice, answer: ['cat', 'dog'] }], '[0].answer: must be the one right choice'],
-  ['an id that is there twice', [open, { ...choice, id: 'r-1' }], "[1].id: 'r-1' is also the id of [0]"],
+  ['an id that is there twice', [open, { ...choice, id: 'r-1' }], "[1].id: 'r-1' is also the id of row 1"],
   ['no records', [], 'has no questions'],
 ])('%s is named by row and column', async (_, records, problem) => {
   await expect(readJson(...records)).rejects.toMatchObject({

@@ -55,6 +55,21 @@ describe('the train datasets', () => {
     expect(contentFile?.(path)).toBe(join(path, 'filter_cap.json'));
   });
 
+  it('questions of your own give choices as they are, and the first of several answers', async () => {
+    const path = join(await temporaryFolder(), 'questions.json');
+    const open = { id: 'o', image: 'a b.jpg', question: 'How many?', answers: ['2', 'two'], type: 'count' };
+    const closed = { id: 'c', image: 'x/y.jpg', question: 'Which?', choices: ['cup', 'hat'], answer: 'B' };
+    await writeJson(path, [open, { ...closed, image: undefined }, closed]);
+    const leftOut: string[] = [];
+    const source = { name: 'mine', path, images: imageFolder('/images'), settings: { skipInvalid: true } };
+    expect(await all(trainDatasets.questions.read(source, (reason) => leftOut.push(reason)))).toEqual([
+      { id: 'o', image: '/images/a b.jpg', question: 'How many?', answer: '2', questionType: 'count' },
+      { id: 'c', image: '/images/x/y.jpg', question: 'Which?', choices: ['cup', 'hat'], correct: 1, rationales: [] },
+    ]);
+    expect(leftOut).toEqual(['image: must be the path of an image, or its bytes']);
+    await expect(all(trainDatasets.questions.read({ ...source, settings: {} }))).rejects.toThrow('[1].image');
+  });
+
   it('gptvqa gives generated samples, under the name of their file and their place in it', async () => {
     const path = join(await temporaryFolder(), 'DataEngine_round1_data.json');
     await writeJson(

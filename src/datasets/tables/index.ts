@@ -17,7 +17,7 @@ const rowsOf = {
   parquet: rowsOfParquet,
 } satisfies Record<string, (file: string) => AsyncIterable<TableRow>>;
 
-export type { TableRow } from './table-row.ts';
+export { rowError, type TableRow } from './table-row.ts';
 export type TableFormat = keyof typeof rowsOf;
 
 export const tableFormats = Object.keys(rowsOf) as [TableFormat, ...TableFormat[]];

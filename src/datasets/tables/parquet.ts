@@ -1,7 +1,9 @@
 import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
+import { hashValue } from '../../core/hash.ts';
 import { InputError } from '../../core/input-error.ts';
+import { hashInputFile } from '../../core/read-json.ts';
 import { inputErrorOfFile, openRegularFile } from '../../core/regular-file.ts';
 import type { TableRow } from './table-row.ts';
 
@@ -62,6 +64,20 @@ function requirePlainName(file: string): string {
   if (!/[*?[\]{}]/.test(file)) return file;
   const problem = 'a path with one of * ? [ ] { } can not be opened as Parquet';
   throw new InputError({ file, problem, remedy: 'Rename it' });
+}
+
+/**
+ * SHA-256 of a file of rows in any format, or of all Parquet files of a folder.
+ *
+ * @throws InputError when it is missing, or is a folder without any
+ */
+export async function hashTable(path: string): Promise<string> {
+  const found = await stat(path).catch((cause: unknown) => {
+    throw inputErrorOfFile(path, cause);
+  });
+  if (!found.isDirectory()) return hashInputFile(path);
+  const shards = await parquetFilesOf(path);
+  return hashValue(await Promise.all(shards.map(async (shard) => [relative(path, shard), await hashInputFile(shard)])));
 }
 
 function notParquet(file: string, cause: unknown): unknown {

@@ -1,4 +1,4 @@
-import type { InputProblem } from '../../core/input-error.ts';
+import { InputError, type InputProblem } from '../../core/input-error.ts';
 
 /** One row of a file. */
 export interface TableRow {
@@ -6,4 +6,15 @@ export interface TableRow {
   values: ReadonlyMap<string, unknown>;
   /** Where the row is, for an error: its line, or a field such as `[12]`. */
   place: Pick<InputProblem, 'line' | 'field'>;
+}
+
+/** The error of a row: it names line or place, and the column. */
+export function rowError(
+  file: string,
+  { place }: Pick<TableRow, 'place'>,
+  column: string,
+  problem: string,
+): InputError {
+  const field = place.field === undefined ? column : `${place.field}.${column}`;
+  return new InputError({ file, line: place.line, field, problem, remedy: 'Correct this row' });
 }

@@ -4,11 +4,11 @@
 import { Readable } from 'node:stream';
 import { CsvError, parse } from 'csv-parse';
 import { z } from 'zod';
+import { keepImage } from '../../core/images/keep-image.ts';
 import { describeFirstIssue, InputError } from '../../core/input-error.ts';
 import { piecesOf } from '../../core/regular-file.ts';
 import { LETTERS } from '../../datasets/question-text.ts';
 import { isMissing } from '../pandas-missing.ts';
-import { keepImage } from './keep-image.ts';
 
 /** One row: a question, or one of its rotations for CircularEval. */
 export interface MmbenchQuestion {

@@ -3,6 +3,7 @@
  * the model and scored by the metric that the config names.
  */
 
+import { keepImage } from '../../core/images/keep-image.ts';
 import { InputError } from '../../core/input-error.ts';
 import { joinInside } from '../../core/inside.ts';
 import { type OwnQuestion, readOwnQuestions } from '../../datasets/own-questions.ts';
@@ -16,7 +17,6 @@ import {
   type QuestionScore,
   requireImageFolder,
 } from './benchmark.ts';
-import { keepImage } from './keep-image.ts';
 
 type Question = Omit<OwnQuestion, 'image'> & {
   /** Absolute path. */

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
-import { fileExists } from '../../core/files.ts';
-import { hashBytes } from '../../core/hash.ts';
-import { writeFileAtomically } from '../../core/write-file.ts';
+import { fileExists } from '../files.ts';
+import { hashBytes } from '../hash.ts';
+import { writeFileAtomically } from '../write-file.ts';
 
 /**
- * Writes an image that a benchmark's file contains into the folder, under the hash of its content. Several processes may do
+ * Writes an image that a dataset's file contains into the folder, under the hash of its content. Several processes may do
  * it at once: they write the same bytes under the same name.
  *
  * @returns its path
