@@ -1,5 +1,4 @@
 import { keepImage } from '../core/images/keep-image.ts';
-import { joinInside } from '../core/inside.ts';
 import type { ImageOfQuestion } from './own-questions.ts';
 import type { TrainSource } from './train-dataset.ts';
 
@@ -12,7 +11,7 @@ export async function locateImage(
   image: ImageOfQuestion,
   { path, images, extractedImages }: Pick<TrainSource, 'path' | 'images' | 'extractedImages'>,
 ): Promise<string> {
-  if ('path' in image) return joinInside(images.path, image.path, path);
+  if ('path' in image) return images.fileOf(image.path);
   if (extractedImages === undefined) throw new Error(`There is no folder for the images of ${path}`);
   return keepImage(image.content, extractedImages);
 }

@@ -8,6 +8,7 @@ import { configSchema } from '../../src/config/schema.ts';
 const notPaths = [
   'run', // openRunDirectory checks it
   'store', // a bucket; requireStoreAccess checks it
+  'data.train[].columns{}', // of a table
   'data.captionPrompts[]',
   'finetune.lora.targetModules[]',
   'evaluate.benchmarks[].name', // its schema allows no slash
