@@ -19,7 +19,7 @@ import { promptFormSchema } from '../model/families/prompt-form.ts';
  * Raised when the same job gives another result than before, so that nothing done by an earlier version passes for it.
  * Written in src/trainer/torch/protocol.py too.
  */
-export const trainerVersion = 2;
+export const trainerVersion = 3;
 
 const positiveInteger = z.number().int().positive();
 const naturalNumber = z.number().int().nonnegative();

@@ -30,10 +30,18 @@ export type PromptForm = z.output<typeof promptFormSchema>;
 /** Where texts are split before they are tokenized: see `model.tokenBoundaries` of the config. */
 export type TokenBoundaries = 'separate' | 'reference';
 
-/** What the model reads before it answers. An image mark in the question's own words is text. */
-export function questionTurn(form: PromptForm, question: string, { withImage }: { withImage: boolean }): string {
+/**
+ * What the model reads before it answers. An image mark in the question's own words is text.
+ *
+ * @param plainText the tokenizer's, which keeps its special tokens out of the question's words
+ */
+export function questionTurn(
+  form: PromptForm,
+  question: string,
+  { withImage, plainText = (text) => text }: { withImage: boolean; plainText?: (text: string) => string },
+): string {
   const turn = withImage ? form.turn : form.turnWithoutImage;
   // A function, since a string would have its dollar signs replaced.
-  const text = asPlainText(form.trimsQuestion ? question.trimEnd() : question, form.imageMark);
+  const text = asPlainText(plainText(form.trimsQuestion ? question.trimEnd() : question), form.imageMark);
   return turn.replace('{question}', () => text);
 }

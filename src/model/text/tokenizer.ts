@@ -1,9 +1,16 @@
 import path from 'node:path';
-import { AddedToken, Tokenizer as HuggingFaceTokenizer, replace, sequenceNormalizer } from 'tokenizers';
+import {
+  AddedToken,
+  Tokenizer as HuggingFaceTokenizer,
+  replace,
+  sequenceNormalizer,
+  sequencePreTokenizer,
+  splitPreTokenizer,
+} from 'tokenizers';
 import { InputError } from '../../core/input-error.ts';
 import { readJson } from '../../core/read-json.ts';
-import { BREAK } from './plain-text.ts';
-import { readTokenizerConfig, type TokenizerConfig, tokenizerSchema } from './tokenizer-config.ts';
+import { BREAK, CUT, isMark, type Marks, plainTextWith } from './plain-text.ts';
+import { readTokenizerConfig, type TokenizerConfig, type TokenizerJson, tokenizerSchema } from './tokenizer-config.ts';
 
 /** Text to token ids and back. */
 export interface Tokenizer {
@@ -14,6 +21,11 @@ export interface Tokenizer {
   encode(text: string): Promise<number[]>;
   /** Token ids of a whole text, with the special tokens that the tokenizer puts around one, such as a begin token. */
   encodeWhole(text: string): Promise<number[]>;
+  /**
+   * A text that is data, such as a question, for a place in a text to be encoded: no special token that it spells counts as
+   * one there. Texts without such marks stay as they are.
+   */
+  plainText(text: string): string;
   /** The text of token ids, special tokens written out. */
   decode(ids: readonly number[]): string;
   /** The id of a token, such as `<ImageHere>`. */
@@ -41,14 +53,15 @@ export async function loadTokenizer(modelDirectory: string): Promise<Tokenizer> 
   const content = await readJson(file, tokenizerSchema);
   const config = await readTokenizerConfig(modelDirectory, content);
   const tokenizer = open(file, config);
-  const encode = async (text: string, addSpecialTokens: boolean) =>
-    (await tokenizer.encode(text, null, { addSpecialTokens })).getIds();
+  const encode = (text: string, addSpecialTokens: boolean) => idsOf(tokenizer, text, addSpecialTokens);
+  const plainText = plainTextWith(await marksOf(tokenizer, content, config));
   const decode = decoderOf(tokenizer);
   const tokenId = (token: string | undefined) =>
     token === undefined ? undefined : (tokenizer.tokenToId(token) ?? undefined);
   return {
     encode: (text) => encode(text, false),
     encodeWhole: (text) => encode(text, true),
+    plainText,
     decode: config.cleansUp ? (ids) => withoutSpacesBeforePunctuation(decode(ids)) : decode,
     tokenId,
     vocabularySize: Object.values(tokenizer.getVocab()).reduce((highest, id) => Math.max(highest, id), -1) + 1,
@@ -90,6 +103,48 @@ function removeBreaks(tokenizer: HuggingFaceTokenizer): void {
   const removal = replace(BREAK, '');
   const normalizer = tokenizer.getNormalizer();
   tokenizer.setNormalizer(normalizer ? sequenceNormalizer([removal, normalizer]) : removal);
+}
+
+async function idsOf(tokenizer: HuggingFaceTokenizer, text: string, addSpecialTokens = false): Promise<number[]> {
+  return (await tokenizer.encode(text, null, { addSpecialTokens })).getIds();
+}
+
+/** The marks of a tokenizer; it is made to cut texts at what `plainTextWith` writes into the late ones. */
+async function marksOf(
+  tokenizer: HuggingFaceTokenizer,
+  content: TokenizerJson,
+  { added }: TokenizerConfig,
+): Promise<Marks> {
+  const tokens = new Map([...content.added_tokens, ...added].map((token) => [token.content, token]));
+  const marks = [...tokens.values()].filter(isMark);
+  const normalizer = tokenizer.getNormalizer();
+  const normalize = (text: string) => normalizer?.normalizeString(text) ?? text;
+  const contents = (normalized: boolean) =>
+    marks.filter((token) => token.normalized === normalized).map((token) => token.content);
+  const found = await foundByModel(tokenizer, contents(false));
+  const late = [...contents(true), ...found];
+  if (late.length > 0) cutAtBreaks(tokenizer, content);
+  return { early: contents(false).filter((mark) => !found.has(mark)), late, normalize };
+}
+
+/** Those marks that are tokens although they are broken: they are pieces of the model's vocabulary too. */
+async function foundByModel(tokenizer: HuggingFaceTokenizer, marks: readonly string[]): Promise<Set<string>> {
+  const plainText = plainTextWith({ early: marks, late: [], normalize: (text) => text });
+  const idOf = (mark: string) => tokenizer.tokenToId(mark) ?? -1;
+  const all = new Set(await idsOf(tokenizer, marks.map(plainText).join(' ')));
+  const suspects = marks.filter((mark) => all.has(idOf(mark)));
+  const found = await Promise.all(
+    suspects.map(async (mark) => (await idsOf(tokenizer, `a ${plainText(mark)}`)).includes(idOf(mark))),
+  );
+  return new Set(suspects.filter((_, index) => found[index]));
+}
+
+function cutAtBreaks(tokenizer: HuggingFaceTokenizer, { pre_tokenizer: content }: TokenizerJson): void {
+  const cut = splitPreTokenizer(CUT, 'removed');
+  const words = tokenizer.getPreTokenizer();
+  // Behind what writes bytes there is no such character; behind what puts a space before a text no second one is put.
+  const isFirst = JSON.stringify(content ?? null).includes('"ByteLevel"');
+  tokenizer.setPreTokenizer(words ? sequencePreTokenizer(isFirst ? [cut, words] : [words, cut]) : cut);
 }
 
 /** `Tokenizer.decode` of the library as its Rust code defines it; its own is asynchronous, and called for every token. */

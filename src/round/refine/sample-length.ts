@@ -11,10 +11,9 @@ import { answerQma, answerQmae, listedQuestion } from '../../datasets/question-t
 import { isRejection, type ParsedAnswer, type Rejection } from '../../generation/filters.ts';
 import { type AnswerToRefine, engineSample, readAnswer } from '../../generation/refine.ts';
 import { familyOf, promptFormWith } from '../../model/families/index.ts';
-import { questionTurn } from '../../model/families/prompt-form.ts';
 import { readModelConfig } from '../../model/files/model-config.ts';
 import { loadTokenizer } from '../../model/text/tokenizer.ts';
-import { promptSettings, trainingSequence } from '../../trainer/jobs/sequence.ts';
+import { promptOf, promptSettings, trainingSequence } from '../../trainer/jobs/sequence.ts';
 import { isBuiltInFamily } from '../base-model.ts';
 
 /** Why a sample is too long; undefined for one that is not. */
@@ -77,7 +76,7 @@ async function limitOf(config: Config): Promise<Limit> {
     promptFormWith(familyOf(model.config), tokenBoundaries, directory),
   );
   return async (question, answer) => {
-    const turn = questionTurn(settings.form, question, { withImage: true });
+    const turn = promptOf(question, settings, true);
     return (await trainingSequence(turn, answer, { ...settings, maximumTokens })).cut;
   };
 }
@@ -92,9 +91,9 @@ const tokensOfTemplate = 16;
  */
 async function templateLimit(directory: string, maximumTokens: number): Promise<Limit> {
   if (!(await fileExists(join(directory, 'tokenizer.json')))) return async () => 0;
-  const { encode } = await loadTokenizer(directory);
+  const { encode, plainText } = await loadTokenizer(directory);
   return async (question, answer) => {
-    const [asked, answered] = await Promise.all([encode(question.trim()), encode(answer)]);
+    const [asked, answered] = await Promise.all([encode(plainText(question.trim())), encode(plainText(answer))]);
     return asked.length + answered.length + tokensOfTemplate - maximumTokens;
   };
 }

@@ -7,7 +7,6 @@ import { readSettings } from '../../core/read-json.ts';
 import { listedQuestion } from '../../datasets/question-text.ts';
 import { type GeneratedText, type GenerationRequest, traceGenerator } from '../../model/decoding/generate.ts';
 import type { DecodingSettings } from '../../model/decoding/settings.ts';
-import { questionTurn } from '../../model/families/prompt-form.ts';
 import { readEndTokens } from '../../model/files/generation-config.ts';
 import { readLlamaDirectory } from '../../model/files/llama.ts';
 import { type ModelDirectory, readModelDirectory } from '../../model/files/model-directory.ts';
@@ -17,7 +16,7 @@ import { Program, type WeightDtype } from '../../model/ops/program.ts';
 import { specialIds } from '../../model/text/special-ids.ts';
 import { loadTokenizer, type Tokenizer } from '../../model/text/tokenizer.ts';
 import { frozenWeights, loadWeights } from './frozen-weights.ts';
-import { promptIds, promptSettings } from './sequence.ts';
+import { promptIds, promptOf, promptSettings } from './sequence.ts';
 import { imageFeatures } from './vision/image-features.ts';
 
 export interface TextRequest {
@@ -105,7 +104,7 @@ async function answerAboutImages(
   try {
     const tokenizer = await loadTokenizer(directory);
     const words = promptSettings(model, tokenizer);
-    const turn = (question: string) => questionTurn(words.form, listedQuestion(question), { withImage: true });
+    const turn = (question: string) => promptOf(listedQuestion(question), words, true);
     const prompts = await Promise.all(
       requests.map(async ({ id, prompt, isRaw, image }) => {
         const { ids, imageStart } = await promptIds(isRaw ? prompt : turn(prompt), words);

@@ -74,6 +74,20 @@ export function promptSettings(
   };
 }
 
+/** The prompt of a question. Special tokens in its words are text. */
+export function promptOf(
+  question: string,
+  { tokenizer, form }: Pick<PromptSettings, 'tokenizer' | 'form'>,
+  withImage: boolean,
+): string {
+  return questionTurn(form, question, { withImage, plainText: tokenizer.plainText });
+}
+
+/** An answer, or a part of one, in whose words special tokens are text. */
+function answerText(answer: string, { tokenizer, form }: PromptSettings): string {
+  return asPlainText(tokenizer.plainText(answer), form.imageMark);
+}
+
 /** A prompt as ids: begin token, text, `queries` places for the image, text. Its first image mark is the image's place. */
 export async function promptIds(
   prompt: string,
@@ -110,10 +124,10 @@ function commonStart(one: readonly number[], other: readonly number[]): number {
   return differs < 0 ? one.length : differs;
 }
 
-/** The ids of an answer, or of its beginning, after a prompt. An image mark in it is text. */
-export async function answerIds(prompt: string, answer: string, settings: PromptSettings): Promise<number[]> {
+/** The ids of an answer, or of its beginning, and of what ends it, after a prompt. Special tokens in its words are text. */
+export async function answerIds(prompt: string, answer: string, settings: PromptSettings, end = ''): Promise<number[]> {
   const { tokenizer, form } = settings;
-  const text = asPlainText(form.answerSeparator + answer, form.imageMark);
+  const text = answerText(form.answerSeparator + answer, settings) + end;
   return form.tokenized === 'together' ? continuationIds(tokenizer, prompt, text) : tokenizer.encode(text);
 }
 
@@ -133,15 +147,14 @@ export async function rankedIds(
   const { form, tokenizer } = settings;
   const rests = answers.map((answer) => answer.slice(answerStart.length));
   if (form.tokenized === 'questionWithAnswer') {
-    const prompt = questionTurn({ ...form, turn: form.rankedTurn ?? form.turn }, question, { withImage });
-    const { ids, imageStart } = await promptIds(prompt + answerStart, settings);
-    const encoded = await Promise.all(
-      rests.map((rest) => tokenizer.encode(asPlainText(rest.trimStart(), form.imageMark))),
-    );
+    const ranked = { tokenizer, form: { ...form, turn: form.rankedTurn ?? form.turn } };
+    const prompt = promptOf(question, ranked, withImage);
+    const { ids, imageStart } = await promptIds(prompt + answerText(answerStart, settings), settings);
+    const encoded = await Promise.all(rests.map((rest) => tokenizer.encode(answerText(rest.trimStart(), settings))));
     if (!withImage || form.rankedTurn === undefined) return { ids, imageStart, answers: encoded };
     return { ids: ids.slice(1), imageStart: imageStart - 1, answers: encoded };
   }
-  const prompt = questionTurn(form, question, { withImage });
+  const prompt = promptOf(question, settings, withImage);
   const { ids, imageStart } = await promptIds(prompt, settings);
   if (answerStart === '') {
     return {
@@ -189,7 +202,7 @@ export async function trainingSequence(
   const { ids, imageStart } = await promptIds(prompt, settings);
   const uncounted = kind === 'request' ? ids.length : await tokensBeforeQuestion(ids, imageStart, settings);
   const limit = uncounted + settings.maximumTokens;
-  const whole = [...ids, ...(await answerIds(prompt, answer + settings.form.endMark, settings))];
+  const whole = [...ids, ...(await answerIds(prompt, answer, settings, settings.form.endMark))];
   const tokenIds = whole.slice(0, limit);
   return {
     tokenIds,
@@ -211,7 +224,7 @@ async function questionWithAnswer(
   const question = asPlainText(prompt.slice(before.length), form.imageMark);
   const [asked, whole] = await Promise.all([
     tokenizer.encode(question),
-    tokenizer.encode(question + asPlainText(form.answerSeparator + answer, form.imageMark) + form.endMark),
+    tokenizer.encode(question + answerText(form.answerSeparator + answer, settings) + form.endMark),
   ]);
   const tokenIds = [...ids, ...whole.slice(0, maximumTokens)];
   return {

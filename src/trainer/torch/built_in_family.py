@@ -14,7 +14,7 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 from transformers.models.llava.image_processing_pil_llava import LlavaImageProcessorPil
 
 from images import read_image
-from plain_text import as_plain_text, removing_breaks
+from plain_text import as_plain_text, plain_text_of
 from protocol import JobError, any_rank
 from random_crop import random_crop
 
@@ -52,10 +52,11 @@ class BuiltInFamily:
         self.directory, self.config, self.device = directory, config, device
         self.form, self.image_tokens = family["promptForm"], family["imageTokens"]
         self.together = self.form["tokenized"] == "together"
-        self.tokenizer = removing_breaks(PreTrainedTokenizerFast.from_pretrained(directory).backend_tokenizer)
+        self.tokenizer = PreTrainedTokenizerFast.from_pretrained(directory).backend_tokenizer
         # Lengths are limited by the job and a batch is padded here: the ids of a text depend on neither.
         self.tokenizer.no_truncation()
         self.tokenizer.no_padding()
+        self.plain_text = plain_text_of(self.tokenizer)
         self.image_id = config.image_token_id if config.image_token_id is not None else config.image_token_index
         self.processor = self._processor()
         special = family["specialIds"]  # There is a tokenizer, so the job has them.
@@ -75,7 +76,7 @@ class BuiltInFamily:
         # The words of a fixed request don't count.
         before = len(ids) if sample.get("kind") == "request" else self._before_question(ids, image)
         limit = before + maximum_tokens
-        answered = [*ids, *self._answer_ids(prompt, sample["answer"] + self.form["endMark"])]
+        answered = [*ids, *self._answer_ids(prompt, sample["answer"], self.form["endMark"])]
         kept = answered[:limit]
         return Sequence(kept, image, min(len(ids), len(kept)), len(answered) - len(kept))
 
@@ -162,8 +163,8 @@ class BuiltInFamily:
         return turn.replace("{question}", self._plain(question.rstrip() if self.form["trimsQuestion"] else question), 1)
 
     def _plain(self, text):
-        """The image's mark in a question's or answer's own words is text."""
-        return as_plain_text(text, [self.form["imageMark"]])
+        """Special tokens and the image's mark in a question's or answer's own words are text."""
+        return as_plain_text(self.plain_text(text), [self.form["imageMark"]])
 
     def _prompt_ids(self, prompt):
         """Ids of a prompt, with the places for the image if it shows one."""
@@ -193,7 +194,7 @@ class BuiltInFamily:
     def _answers_apart(self, question, image):
         """What the answers start with is one text with the question, and what each adds a text of its own."""
         ranked = self.form.get("rankedTurn") if image else None
-        ids = self._prompt_ids(self._turn(question["question"], image, ranked) + question["answerStart"])
+        ids = self._prompt_ids(self._turn(question["question"], image, ranked) + self._plain(question["answerStart"]))
         # Without a begin token, where the words around the question are others.
         ids = ids[1:] if ranked else ids
         rests = [answer[len(question["answerStart"]) :].lstrip() for answer in question["answers"]]
@@ -204,8 +205,8 @@ class BuiltInFamily:
         before, _, _ = self.form["turn" if image else "turnWithoutImage"].partition("{question}")
         return common_start(self._prompt_ids(before), ids)
 
-    def _answer_ids(self, prompt, answer):
-        text = self._plain(self.form["answerSeparator"] + answer)
+    def _answer_ids(self, prompt, answer, end=""):
+        text = self._plain(self.form["answerSeparator"] + answer) + end
         if not self.together:
             return self._encode(text)
         start, whole = self._encode(prompt), self._encode(prompt + text)

@@ -8,7 +8,7 @@ from transformers import GenerationConfig
 
 from built_in_family import common_start
 from images import read_image, read_images
-from plain_text import as_plain_text, removing_breaks
+from plain_text import as_plain_text, plain_text_of
 from processors import check_supported, processor_of
 from protocol import JobError
 from random_crop import random_crop
@@ -46,6 +46,9 @@ class ChatFamily:
                 "template (chat_template.jinja)"
             )
         self.tokenizer.pad_token = self.tokenizer.pad_token or self.tokenizer.eos_token
+        if not hasattr(self.tokenizer, "backend_tokenizer"):
+            raise JobError(f"{type(self.tokenizer).__name__} is no tokenizer of the tokenizers library (tokenizer.json)")
+        self.plain_text = plain_text_of(self.tokenizer.backend_tokenizer)
         self.image_marks = self._image_marks()
         self.before_answer, self.end_mark = self._around_answer()
         self.ends = self._end_tokens(directory, config)
@@ -156,16 +159,13 @@ class ChatFamily:
         return {"role": role, "content": [*shown, {"type": "text", "text": text}]}
 
     def _plain(self, text):
-        """What stands for an image or a video in the prompts of this model is text in a question's or answer's own words."""
-        return as_plain_text(text, self.image_marks)
+        """Special tokens, and what stands for an image or a video, are text in a question's or answer's own words."""
+        return as_plain_text(self.plain_text(text), self.image_marks)
 
     def _image_marks(self):
-        """The processor's tokens; its tokenizer is made to take them for text where `_plain` says so."""
+        """The processor's own, which it may look for in a text by itself."""
         names = [name for name in dir(self.processor) if name.endswith("_token")]
         marks = {mark for name in names if isinstance(mark := getattr(self.processor, name, None), str) and mark}
-        if not hasattr(self.tokenizer, "backend_tokenizer"):
-            raise JobError(f"{type(self.tokenizer).__name__} is no tokenizer of the tokenizers library (tokenizer.json)")
-        removing_breaks(self.tokenizer.backend_tokenizer)
         return sorted(marks, key=len, reverse=True)
 
     def _around_answer(self):

@@ -12,7 +12,7 @@ import torch.distributed as dist
 
 PROGRESS_SECONDS = 0.2
 # As in src/trainer/protocol.ts.
-TRAINER_VERSION = 2
+TRAINER_VERSION = 3
 
 
 class JobError(Exception):

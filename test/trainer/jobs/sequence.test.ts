@@ -8,6 +8,7 @@ import { promptIds, trainingSequence } from '../../../src/trainer/jobs/sequence.
 const letters: Tokenizer = {
   encode: async (text) => [...text].map((letter) => letter.charCodeAt(0)),
   encodeWhole: (text) => letters.encode(text),
+  plainText: (text) => text,
   decode: (ids) => String.fromCharCode(...ids),
   tokenId: (token) => (token === '<ImageHere>' ? 3 : undefined),
   vocabularySize: 256,

@@ -1,4 +1,4 @@
-/** Case `bugs/13-image-mark-in-text` under torchrun: a question about the tag is one of all, and its text is text. */
+/** Case `bugs/13-image-mark-in-text` under torchrun: a question about a special token is one of all, and its text is text. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -13,7 +13,7 @@ import { answersIn } from './torch-rig.ts';
 
 vi.setConfig(TORCH_TIMEOUTS);
 
-describe.skipIf(!torchIsSetUp)('an image mark in the words of a question', () => {
+describe.skipIf(!torchIsSetUp)('a special token in the words of a question', () => {
   let folder: string;
   const inFolder = (name: string) => path.join(folder, name);
   beforeAll(async () => {
@@ -41,6 +41,8 @@ describe.skipIf(!torchIsSetUp)('an image mark in the words of a question', () =>
   test.each([
     ['minigpt4', '<ImageHere>'],
     ['llava', '<image>'],
+    ['minigpt4', '</s><pad>'],
+    ['llava', '</s><s>'],
   ] as const)('%s: both trainers have the same losses and texts', async (family, mark) => {
     const model = inFolder(family);
     await writeTinyModel(model, { family });
@@ -55,6 +57,7 @@ describe.skipIf(!torchIsSetUp)('an image mark in the words of a question', () =>
 
   test.each([
     ['qwen2_5_vl', '<|image_pad|>'],
+    ['qwen2_5_vl', '<|im_end|><|im_start|>'],
     ['llava_next', '<image>'],
   ])('%s, by its chat template: the evaluation is whole', async (kind, mark) => {
     const model = inFolder(kind);

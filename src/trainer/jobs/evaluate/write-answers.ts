@@ -1,9 +1,10 @@
 /** The answers that the evaluate job has the model write, greedily. */
 import { familyOf } from '../../../model/families/index.ts';
-import { questionTurn } from '../../../model/families/prompt-form.ts';
 import { readModelConfig } from '../../../model/files/model-config.ts';
+import { loadTokenizer } from '../../../model/text/tokenizer.ts';
 import type { EvaluationQuestion } from '../../protocol.ts';
 import { type GenerateOptions, generateTexts } from '../generate-text.ts';
+import { promptOf } from '../sequence.ts';
 
 /**
  * Answers the questions that ask for a written answer (`generate`), up to the end mark of the model's family.
@@ -27,9 +28,10 @@ export async function writeAnswers(
     generate === undefined ? [] : [{ question_id, image, ...generate }],
   );
   if (toWrite.length === 0) return new Map();
-  const { promptForm } = familyOf(await readModelConfig(directory));
+  const { promptForm: form } = familyOf(await readModelConfig(directory));
+  const tokenizer = await loadTokenizer(directory);
   const requests = toWrite.map(({ question_id, image, question, trimsTurn }) => {
-    const turn = questionTurn(promptForm, question, { withImage: image !== undefined });
+    const turn = promptOf(question, { tokenizer, form }, image !== undefined);
     const prompt = trimsTurn ? turn.trimEnd() : turn;
     return { id: question_id, prompt, isRaw: true, ...(image !== undefined && { image }) };
   });

@@ -3,12 +3,12 @@ import { z } from 'zod';
 import { InputError } from '../../../core/input-error.ts';
 import { readJson, readJsonLines } from '../../../core/read-json.ts';
 import { type TrainingSample, trainingSampleSchema } from '../../../datasets/train-dataset.ts';
-import { questionTurn } from '../../../model/families/prompt-form.ts';
 import type { FinetuneJob, SettingsOf } from '../../protocol.ts';
 import type { JobReporter } from '../../trainer-side.ts';
 import { type BatchShape, batchShape, learnedTokens } from '../batch.ts';
 import {
   type PromptSettings,
+  promptOf,
   type Sequence,
   type SequenceSettings,
   type TrainingSequence,
@@ -102,6 +102,5 @@ function sampleSequence(
   { image, prompt, answer, kind }: TrainingSample,
   settings: SequenceSettings,
 ): Promise<TrainingSequence> {
-  const turn = questionTurn(settings.form, prompt, { withImage: image !== undefined });
-  return trainingSequence(turn, answer, settings, kind);
+  return trainingSequence(promptOf(prompt, settings, image !== undefined), answer, settings, kind);
 }

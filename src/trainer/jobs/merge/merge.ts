@@ -3,7 +3,6 @@ import { InputError } from '../../../core/input-error.ts';
 import { readJsonLines } from '../../../core/read-json.ts';
 import { trainingSampleSchema } from '../../../datasets/train-dataset.ts';
 import { familyOf } from '../../../model/families/index.ts';
-import { questionTurn } from '../../../model/families/prompt-form.ts';
 import { type Adapter, type LoraPair, readAdapter } from '../../../model/files/adapter.ts';
 import {
   type ModelDirectory,
@@ -16,7 +15,7 @@ import { loadTokenizer } from '../../../model/text/tokenizer.ts';
 import type { JobOutcome, MergeJob, SettingsOf } from '../../protocol.ts';
 import type { JobReporter } from '../../trainer-side.ts';
 import { batchShape, collate } from '../batch.ts';
-import { promptSettings, trainingSequence } from '../sequence.ts';
+import { promptOf, promptSettings, trainingSequence } from '../sequence.ts';
 import { adaptsVision } from '../vision/adapted-vision.ts';
 import { imageFeatures } from '../vision/image-features.ts';
 import { batchLogits } from './logits.ts';
@@ -122,10 +121,10 @@ async function parity(base: ModelDirectory, adapter: Adapter, settings: Settings
     ...promptSettings(base, tokenizer, undefined, settings.family?.promptForm),
     maximumTokens: MAXIMUM_TOKENS,
   };
-  const { queries, form } = sequenceSettings;
+  const { queries } = sequenceSettings;
   const sequences = await Promise.all(
     samples.map(({ image, prompt, answer }) =>
-      trainingSequence(questionTurn(form, prompt, { withImage: image !== undefined }), answer, sequenceSettings),
+      trainingSequence(promptOf(prompt, sequenceSettings, image !== undefined), answer, sequenceSettings),
     ),
   );
   const shape = batchShape(sequences);
