@@ -1,6 +1,7 @@
 import { distance } from 'fastest-levenshtein';
 import type { z } from 'zod';
 import { fieldPath } from '../core/input-error.ts';
+import { valueIn } from '../core/records.ts';
 
 /** Former names of keys → their present names; `[]` stands for any item of a list. */
 export const renamedKeys: Readonly<Record<string, string>> = {
@@ -26,7 +27,7 @@ export const renamedKeys: Readonly<Record<string, string>> = {
 
 /** The present name of a key, such as `data.train[0].images`, or undefined for one that was not renamed. */
 export function newNameOf(keys: readonly PropertyKey[]): string | undefined {
-  const renamed = renamedKeys[keys.map((key, index) => patternOf(key, index)).join('')];
+  const renamed = valueIn(renamedKeys, keys.map((key, index) => patternOf(key, index)).join(''));
   const places = keys.filter((key) => typeof key === 'number');
   return renamed?.replaceAll('[]', (item) => {
     const place = places.shift();

@@ -9,6 +9,7 @@ import { loadConfig } from '../../src/config/load-config.ts';
 import { openImage } from '../../src/core/images/open-image.ts';
 import { InputError } from '../../src/core/input-error.ts';
 import { innerPath } from '../../src/core/inside.ts';
+import { readAokvqa } from '../../src/datasets/aokvqa.ts';
 import { readCcSbuAlign } from '../../src/datasets/cc-sbu-align.ts';
 import { checkImage } from '../../src/datasets/check-images.ts';
 import { readQuestionTypes } from '../../src/generation/question-types.ts';
@@ -84,6 +85,23 @@ describe('a YAML file', () => {
     const path = await file('bomb.yaml', layers.join('\n'));
     await expect(loadConfig(path)).rejects.toThrow(/bomb\.yaml: aliases \(\*name\) repeat too much/);
   });
+});
+
+test('a config with a key that all objects have is rejected by its name', async () => {
+  for (const key of ['__proto__', 'constructor', 'toString']) {
+    const path = await file('config.yaml', `run: x\n"${key}": { polluted: true }\n`);
+    await expect(loadConfig(path)).rejects.toThrow(new RegExp(`config\\.yaml:2: ${key}: `));
+  }
+  expect(({} as Record<string, unknown>).polluted).toBeUndefined();
+});
+
+test.each([
+  ['lists', '['.repeat(200_000)],
+  ['objects', '{"a":'.repeat(200_000)],
+])('a JSON file of a great many nested %s is rejected', async (_, content) => {
+  await expect(readAokvqa(await file('questions.json', content))).rejects.toThrow(
+    /questions\.json:1:\d+: is nested deeper than 200 levels\./,
+  );
 });
 
 describe('a safetensors file', () => {
