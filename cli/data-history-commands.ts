@@ -9,7 +9,7 @@ import { printable } from '../src/core/printable.ts';
 import { valueIn } from '../src/core/records.ts';
 import { openRunDirectory } from '../src/core/run-directory.ts';
 import type { EngineSample } from '../src/datasets/engine-data.ts';
-import type { ExportFormat } from '../src/datasets/export-version.ts';
+import { type ExportFormat, exportFormats } from '../src/datasets/export-formats.ts';
 import { type DatasetVersion, findVersion, versionHistory } from '../src/datasets/versions.ts';
 import { addRunOptions, loadNamedConfig, type RunOptions } from './options.ts';
 import { textTable } from './text-table.ts';
@@ -58,7 +58,7 @@ export function addDataHistoryCommands(data: Command): void {
   addRunOptions(
     data.command('export <config> [version]').description("write all data at a version in another program's format"),
   )
-    .addOption(new Option('--format <name>').choices(['reference', 'llava', 'parquet']).makeOptionMandatory())
+    .addOption(new Option('--format <name>').choices(exportFormats).makeOptionMandatory())
     .requiredOption('--output <folder>', 'a folder that does not exist yet')
     .option('--images', 'parquet: include the images in the files', false)
     .addHelpText(

@@ -27,7 +27,14 @@ export const conversations: TrainDataset = {
       }
       kept += 1;
       const image = read.image && (await locateImage(read.image, source));
-      yield { id: read.id ?? `${name}-${number}`, image, question: read.question, answer: read.answer };
+      const { question, answer, questionType } = read;
+      yield {
+        id: read.id ?? `${name}-${number}`,
+        image,
+        question,
+        answer,
+        ...(questionType !== undefined && { questionType }),
+      };
     }
     if (kept > 0) return;
     throw new InputError({ file, problem: 'has no conversation to train on', remedy: 'Name a file with at least one' });
@@ -39,6 +46,7 @@ interface Exchange {
   image?: ImageOfQuestion | undefined;
   question: string;
   answer: string;
+  questionType?: string;
 }
 
 /** Why a record is not taken. */
@@ -173,8 +181,14 @@ function exchangeOf(
   const asked = question.replace(IMAGE_MARK, '').trim();
   if (asked === '') return refusal(`${list}[0]`, 'has no words');
   if (answer.trim() === '') return refusal(`${list}[1]`, 'has no words');
-  const id = values.get('id');
-  return { id: isNothing(id) ? undefined : String(id), image, question: asked, answer: answer.trim() };
+  const [id, type] = ['id', 'question_type'].map((name) => values.get(name));
+  return {
+    id: isNothing(id) ? undefined : String(id),
+    image,
+    question: asked,
+    answer: answer.trim(),
+    ...(typeof type === 'string' && { questionType: type }),
+  };
 }
 
 /** The images beside the turns: LLaVA's `image`, ShareGPT's `images`. */

@@ -4,13 +4,12 @@ import { fillFolder } from '../core/files.ts';
 import type { ImageId } from '../core/images/image-id.ts';
 import { writeJson } from '../core/write-file.ts';
 import { streamEngineData } from './engine-data.ts';
+import { writeConversations } from './export-conversations.ts';
+import type { ExportFormat } from './export-formats.ts';
 import { writeJsonList, writeLlavaFile } from './export-llava.ts';
 import { type ExportInput, writeParquetDataset } from './export-parquet.ts';
 import { checkOutObject } from './version-objects.ts';
 import { type DatasetVersion, lineageOf, versionsFolder } from './versions.ts';
-
-const exportFormats = ['reference', 'llava', 'parquet'] as const;
-export type ExportFormat = (typeof exportFormats)[number];
 
 /**
  * Writes the files of a version and of those it adds to, byte for byte as they were appended, with the manifests
@@ -28,6 +27,7 @@ export async function checkOutVersion(runRoot: string, version: DatasetVersion, 
  * - `reference`: `gptvqa/DataEngine_round<k>_data.json`, as the reference system's training reads it; images whose ids are texts
  *   get numbers, with the table `image_ids.json` beside them
  * - `llava`: `llava.json`, conversations; images are named relative to the data root
+ * - `sharegpt`: `sharegpt.json`, and `messages`: `messages.jsonl`, in the words of training; `dataset_info.json` for LLaMA-Factory
  * - `parquet`: a Hugging Face dataset: `README.md`, the dataset card, and `data/train-*.parquet`
  *
  * @returns the files, relative to the folder
@@ -41,7 +41,8 @@ export async function exportVersion(format: ExportFormat, input: ExportInput): P
       return [...files, ...(await numberImages(folder, files))];
     }
     if (format === 'parquet') return writeParquetDataset(folder, input);
-    return writeLlavaFile(folder, input);
+    if (format === 'llava') return writeLlavaFile(folder, input);
+    return writeConversations(format, folder, input);
   });
 }
 

@@ -1,13 +1,17 @@
 import { execFile } from 'node:child_process';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { DuckDBInstance } from '@duckdb/node-api';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
+import { conversations } from '../../src/datasets/conversations.ts';
 import { readEngineData } from '../../src/datasets/engine-data.ts';
-import { type ExportFormat, exportVersion } from '../../src/datasets/export-version.ts';
+import type { ExportFormat } from '../../src/datasets/export-formats.ts';
+import { exportVersion } from '../../src/datasets/export-version.ts';
 import { imageFolder } from '../../src/datasets/image-folder.ts';
+import { type TrainRecord, trainingSample } from '../../src/datasets/train-dataset.ts';
+import { trainDatasets } from '../../src/datasets/train-datasets.ts';
 import { engineSample, versionedRun } from './versioned-run.ts';
 
 const run = promisify(execFile);
@@ -68,15 +72,63 @@ describe('exportVersion', () => {
     expect(first.conversations[1]).toEqual({ from: 'gpt', value: 'B. one sees it.' });
   });
 
+  it.each([
+    ['sharegpt', 'sharegpt.json', 'QMA'],
+    ['messages', 'messages.jsonl', 'QMAE'],
+  ] as const)('writes %s, of which our own reader trains on the same words', async (format, file, answerFormat) => {
+    const { output, files } = await exported(format, { answerFormat });
+    expect(files).toEqual([file, 'dataset_info.json']);
+    const root = join(output, '..');
+    const images = { ...imageFolder(root), fileOf: async (id: unknown) => join(root, String(id)) };
+    const all = async (records: AsyncIterable<TrainRecord>) => {
+      const samples = [];
+      for await (const record of records) {
+        const { id: _, source: __, ...sample } = trainingSample(record, { source: 'x', format: answerFormat });
+        samples.push({ ...sample, image: basename(sample.image ?? '') });
+      }
+      return samples;
+    };
+    const written = await all(conversations.read({ name: 'x', path: join(output, file), images }));
+    const appended = [];
+    const reference = await exported('reference');
+    for (const round of [1, 2]) {
+      const path = join(reference.output, 'gptvqa', `DataEngine_round${round}_data.json`);
+      appended.push(...(await all(trainDatasets.gptvqa.read({ name: 'x', path, images: imageFolder('/') }))));
+    }
+    expect(written).toEqual(appended);
+  });
+
+  it('tells LLaMA-Factory the columns and tags', async () => {
+    const info = async (format: ExportFormat) =>
+      JSON.parse(await readFile(join((await exported(format)).output, 'dataset_info.json'), 'utf8'));
+    expect(await info('messages')).toEqual({
+      data_engine: {
+        file_name: 'messages.jsonl',
+        formatting: 'sharegpt',
+        columns: { messages: 'messages', images: 'images' },
+        tags: { role_tag: 'role', content_tag: 'content', user_tag: 'user', assistant_tag: 'assistant' },
+      },
+    });
+    expect(await info('sharegpt')).toEqual({
+      data_engine: {
+        file_name: 'sharegpt.json',
+        formatting: 'sharegpt',
+        columns: { messages: 'conversations', images: 'images' },
+      },
+    });
+  });
+
   it("names a sample whose words have LLaVA's image mark, which would stand for another image", async () => {
     const { runRoot, append } = await versionedRun();
     const { version } = await append(1, [engineSample(1, { question: 'What does the <image> tag mean?' })]);
     const input = { runRoot, version, output: join(runRoot, 'out'), answerFormat: 'QMA' as const };
     const images = { folder: imageFolder('/nowhere'), path: 'x' };
-    await expect(exportVersion('llava', { ...input, images })).rejects.toMatchObject({
-      name: 'InputError',
-      problem: expect.stringContaining('<image>'),
-    });
+    for (const format of ['llava', 'sharegpt', 'messages'] as const) {
+      await expect(exportVersion(format, { ...input, images })).rejects.toMatchObject({
+        name: 'InputError',
+        problem: expect.stringContaining('<image>'),
+      });
+    }
   });
 
   it('names an image that is not there', async () => {
