@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { describeFirstIssue } from '../core/input-error.ts';
+import { findChatMark, findHidden } from './chat-marks.ts';
 import { plainText } from './plain-text.ts';
 
 /** Why an answer of the teacher can't be used for training. */
@@ -22,6 +23,8 @@ export type RejectionReason =
   | 'not_a_sample'
   | 'too_long'
   | 'prompt_text'
+  | 'chat_mark'
+  | 'hidden_characters'
   | 'choice_about_choices'
   | 'explanation_contradicts_answer'
   // It exists already, or must not be learned.
@@ -118,19 +121,19 @@ export function checkSample(parsed: ParsedAnswer): Rejection | undefined {
   return findPromptText(parsed) ?? findChoiceAboutChoices(parsed) ?? findContradiction(parsed);
 }
 
-// The marks would end a turn of the training prompt; the sentences come from a caption that gives the teacher orders, or
-// from a teacher that mentions itself.
+// These sentences come from a caption that gives the teacher orders, or from a teacher that mentions itself.
 const promptText = [
-  /###|<\/?Img>|<ImageHere>|<(?:image|video)>|<\|\w+\|>|\[\/?INST\]/i,
   /\bas an? (?:AI|artificial intelligence|(?:large )?language model)\b/i,
   /\b(?:ignore|disregard|forget) (?:all |any |the |my |your )*(?:previous|above|earlier|prior) (?:instruction|prompt|message|rule)/i,
   /\bsystem prompt|\bin-context example|\baccording to the captions?\b|\bcaptions? (?:says?|states?|mentions?|describes?|indicates?|suggests?)\b/i,
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these characters are what is looked for
-  /[\u0000-\u0008\u000e-\u001f\u007f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]/,
 ];
 
 function findPromptText({ question, choices, explanation }: ParsedAnswer): Rejection | undefined {
   for (const text of [question, ...choices, explanation]) {
+    const hidden = findHidden(text);
+    if (hidden !== undefined) return { reason: 'hidden_characters', detail: hidden };
+    const mark = findChatMark(text);
+    if (mark !== undefined) return { reason: 'chat_mark', detail: mark };
     for (const pattern of promptText) {
       const match = pattern.exec(text);
       if (match) return { reason: 'prompt_text', detail: around(text, match.index) };

@@ -9,7 +9,7 @@ import { plainText, stripBoxes, wordsOf } from './plain-text.ts';
  * Must be raised whenever the parser or a filter treats some answer differently. The step `refine` depends on it: after
  * an update of this program it runs again on the raw answers, at no cost.
  */
-export const parserVersion = 7;
+export const parserVersion = 8;
 
 /**
  * Parses an answer of the teacher: question, two to five choices from (A) on, the letter of the correct one, and

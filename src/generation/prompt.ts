@@ -1,6 +1,7 @@
 import type { ImageId } from '../core/images/image-id.ts';
 import type { AnnotatedImage } from '../datasets/coco.ts';
 import { type ChatMessage, fillTemplate, type PromptTemplate } from '../teacher/prompt-template.ts';
+import { withoutHidden } from './chat-marks.ts';
 import { findQuestionType, type QuestionType } from './question-types.ts';
 import type { GenerationRequest } from './sample-requests.ts';
 
@@ -37,7 +38,7 @@ export function imageOf(
   return image;
 }
 
-/** One caption per line. Line breaks in a caption could imitate a part of the prompt, so they are removed. */
+/** One caption per line. Line breaks in a caption could imitate a part of the prompt, so they are removed, and what nobody sees. */
 export function describeCaptions(captions: readonly string[]): string {
   return captions.map((caption) => `- ${oneLine(caption)}`).join('\n');
 }
@@ -47,20 +48,27 @@ export function describeBoxes(image: AnnotatedImage): string {
   return image.boxes
     .map(({ category, box: [x, y, width, height] }) => {
       const edges = [x / image.width, y / image.height, (x + width) / image.width, (y + height) / image.height];
-      return `${category}: [${edges.map(roundShare).join(', ')}]`;
+      return `${oneLine(category)}: [${edges.map(roundShare).join(', ')}]`;
     })
     .join('\n');
 }
 
 function describeExamples(examples: GenerationRequest['examples']): string {
   if (examples.length === 0) return '(none this time)';
-  return examples.map(({ prompt }, index) => `Example ${index + 1}:\n${prompt}`).join('\n\n');
+  return examples.map(({ prompt }, index) => `Example ${index + 1}:\n${exampleLines(prompt)}`).join('\n\n');
+}
+
+/** The lines of a bad case, as `badCasePrompt` writes them: any other continues the line before it. */
+function exampleLines(prompt: string): string {
+  const lines = prompt.split(/\s*\n(?=(?:Question|Choices|Answer|Question type): )/);
+  return lines.map(oneLine).join('\n');
 }
 
 function roundShare(share: number): number {
   return Math.round(Math.min(1, Math.max(0, share)) * 1000) / 1000;
 }
 
-function oneLine(text: string): string {
-  return text.replace(/\s+/g, ' ').trim();
+/** The text on one line, without characters that nobody sees. */
+export function oneLine(text: string): string {
+  return withoutHidden(text).replace(/\s+/g, ' ').trim();
 }

@@ -13,7 +13,7 @@ import { withoutFence, withoutReasoning } from '../teacher/answer-text.ts';
 import { type ChatMessage, fillTemplate, type PromptTemplate } from '../teacher/prompt-template.ts';
 import { type StructuredFormat, structuredFormat } from '../teacher/teacher.ts';
 import { answerLetters } from './filters.ts';
-import { describeBoxes, describeCaptions, imageOf } from './prompt.ts';
+import { describeBoxes, describeCaptions, imageOf, oneLine } from './prompt.ts';
 
 export const blindPlaceholders = ['captions', 'boxes', 'question', 'choices'] as const;
 export const languageOnlyPlaceholders = ['question', 'choices'] as const;
@@ -116,8 +116,8 @@ export function verificationMessages(
   images: ReadonlyMap<ImageId, AnnotatedImage>,
   templates: Record<VerificationKind, PromptTemplate>,
 ): ChatMessage[] {
-  const choices = request.choices.map((choice, index) => `(${letterOf(index)}) ${choice}`).join('\n');
-  const asked = { question: request.question, choices };
+  const choices = request.choices.map((choice, index) => `(${letterOf(index)}) ${oneLine(choice)}`).join('\n');
+  const asked = { question: oneLine(request.question), choices };
   if (request.kind === 'language_only') return fillTemplate(templates.language_only, asked);
   const image = imageOf(images, request);
   return fillTemplate(templates.blind, {

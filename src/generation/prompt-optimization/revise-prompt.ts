@@ -6,6 +6,7 @@ import {
   parsePromptTemplate,
 } from '../../teacher/prompt-template.ts';
 import { TeacherError } from '../../teacher/teacher-error.ts';
+import { oneLine } from '../prompt.ts';
 import type { PromptSample } from './prompt-samples.ts';
 
 export const diagnosePlaceholders = ['prompt', 'verdicts'] as const;
@@ -110,10 +111,6 @@ function describeVerdicts({
 function factsOf(prompt: string): string {
   const captions = /^## Captions\n([\s\S]*?)^## /m.exec(prompt)?.[1] ?? '';
   return oneLine(captions.replace(/^- /gm, '')) || 'see the prompt';
-}
-
-function oneLine(text: string): string {
-  return text.replace(/\s+/g, ' ').trim();
 }
 
 function splitFrontMatter(text: string): { frontMatter: string; body: string } {

@@ -12,7 +12,8 @@ import { isRejection, type ParsedAnswer, type Rejection } from '../../generation
 import { type AnswerToRefine, engineSample, readAnswer } from '../../generation/refine.ts';
 import { familyOf, promptFormWith } from '../../model/families/index.ts';
 import { readModelConfig } from '../../model/files/model-config.ts';
-import { loadTokenizer } from '../../model/text/tokenizer.ts';
+import { BREAK, CUT } from '../../model/text/plain-text.ts';
+import { loadTokenizer, type Tokenizer } from '../../model/text/tokenizer.ts';
 import { promptOf, promptSettings, trainingSequence } from '../../trainer/jobs/sequence.ts';
 import { isBuiltInFamily } from '../base-model.ts';
 
@@ -39,19 +40,24 @@ export async function lengthInputs({ model, finetune, data, trainer }: Config): 
 }
 
 /**
- * Rejects samples that the trainer would cut (`finetune.maximumTokens`). An explanation may be cut, as in the reference
+ * Rejects samples that spell a special token of the model's tokenizer, and those that the trainer would cut
+ * (`finetune.maximumTokens`). An explanation may be cut, as in the reference
  * system, unless `finetune.tooLong` is `error`.
  *
  * @throws InputError naming what of the model's config or tokenizer is missing or not supported
  */
 export async function lengthCheck(config: Config): Promise<LengthCheck> {
   const { maximumTokens, tooLong } = config.finetune;
-  const tokensBeyond = await limitOf(config);
+  const { tokensBeyond, plainText } = await limitOf(config);
   const explains = config.data.format === 'QMAE' && tooLong === 'error';
   return async ({ question, choices, correctChoiceIndex, explanation }) => {
     const answer = explains
       ? answerQmae(choices, correctChoiceIndex, [explanation])
       : answerQma(choices, correctChoiceIndex);
+    for (const text of [question, ...choices, explanation]) {
+      const place = plainText(text).search(breaks);
+      if (place >= 0) return { reason: 'chat_mark', detail: text.slice(Math.max(0, place - 31), place + 60).trim() };
+    }
     const beyond = await tokensBeyond(listedQuestion(question, choices), answer);
     if (beyond <= 0) return undefined;
     return {
@@ -61,24 +67,30 @@ export async function lengthCheck(config: Config): Promise<LengthCheck> {
   };
 }
 
-/** How many tokens of a question and its answer are beyond the limit, as the trainer counts them; 0 or less for none. */
-type Limit = (question: string, answer: string) => Promise<number>;
+const breaks = new RegExp(`[${BREAK}${CUT}]`, 'u');
+
+interface Limit extends Pick<Tokenizer, 'plainText'> {
+  /** How many tokens of a question and its answer are beyond the limit, as the trainer counts them; 0 or less for none. */
+  tokensBeyond(question: string, answer: string): Promise<number>;
+}
 
 async function limitOf(config: Config): Promise<Limit> {
   const { path: directory, tokenBoundaries } = config.model;
   const { maximumTokens } = config.finetune;
   if (!(await isBuiltInFamily(config))) return templateLimit(directory, maximumTokens);
   const model = { directory, config: await readModelConfig(directory) };
+  const tokenizer = await loadTokenizer(directory);
   const settings = promptSettings(
     model,
-    await loadTokenizer(directory),
+    tokenizer,
     undefined,
     promptFormWith(familyOf(model.config), tokenBoundaries, directory),
   );
-  return async (question, answer) => {
+  const tokensBeyond = async (question: string, answer: string) => {
     const turn = promptOf(question, settings, true);
     return (await trainingSequence(turn, answer, { ...settings, maximumTokens })).cut;
   };
+  return { tokensBeyond, plainText: tokenizer.plainText };
 }
 
 /** More than the chat templates of known models put between a question and its answer, and behind it. */
@@ -90,15 +102,17 @@ const tokensOfTemplate = 16;
  * without `tokenizer.json` has its tokenizer made by Python too: nothing is rejected.
  */
 async function templateLimit(directory: string, maximumTokens: number): Promise<Limit> {
-  if (!(await fileExists(join(directory, 'tokenizer.json')))) return async () => 0;
+  if (!(await fileExists(join(directory, 'tokenizer.json'))))
+    return { tokensBeyond: async () => 0, plainText: (text) => text };
   const { encode, plainText } = await loadTokenizer(directory);
-  return async (question, answer) => {
+  const tokensBeyond = async (question: string, answer: string) => {
     const [asked, answered] = await Promise.all([encode(plainText(question.trim())), encode(plainText(answer))]);
     return asked.length + answered.length + tokensOfTemplate - maximumTokens;
   };
+  return { tokensBeyond, plainText };
 }
 
-/** Request id → why its sample is too long. */
+/** Request id → why its sample is too long, or holds a special token. */
 export async function findTooLong(
   answers: readonly AnswerToRefine[],
   check: LengthCheck,

@@ -73,6 +73,19 @@ test('teacher_answer_kept_by_refine_kills_finetune.json: what the trainer would 
   expect(countsByReason).toEqual({ too_long: 1 });
 });
 
+test("a sample that spells a token of the model's own tokenizer is rejected, whatever it looks like", async () => {
+  const config = await setUp();
+  const file = join(config.model.path, 'tokenizer.json');
+  const content = JSON.parse(await readFile(file, 'utf8')) as { added_tokens: object[] };
+  const flags = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: true };
+  content.added_tokens.push({ id: 1_000_000, content: 'TURN~OVER', ...flags });
+  await writeFile(file, JSON.stringify(content));
+  const check = await lengthCheck(config);
+  const spelled = { ...short, explanation: 'So it is TURN~OVER now.' };
+  expect(await check(spelled)).toEqual({ reason: 'chat_mark', detail: 'So it is TURN~OVER now.' });
+  expect(await check(short)).toBeUndefined();
+});
+
 test('the limit is the trainer’s, to the token', async () => {
   const { model } = await setUp();
   const settings = promptSettings(
