@@ -6,7 +6,6 @@
 import { ApplicationFailure } from '@temporalio/common';
 import type { WorkflowInfo } from '@temporalio/workflow';
 import { z } from 'zod';
-import { teacherQueueOf } from '../src/config/workflow-schemas.ts';
 import { describeIssue } from '../src/core/input-error.ts';
 import type { Stop } from '../src/evaluation/stop-rules.ts';
 import type { GenerationPlan } from '../src/round/asking/plan.ts';
@@ -128,7 +127,7 @@ export const dataEngineState = defineCarriedState(dataEngineStateSchema, [
 
 function withTeacherQueue(plan: unknown): unknown {
   if (!isRecord(plan) || !isRecord(plan.queues) || typeof plan.queues.cpu !== 'string') return plan;
-  return { ...plan, queues: { teacher: teacherQueueOf(plan.queues.cpu), ...plan.queues } };
+  return { ...plan, queues: { teacher: `${plan.queues.cpu}-teacher`, ...plan.queues } };
 }
 
 /** `temporal workflow start --type dataEngine --input '{"config":"configs/demo.yaml"}'` */
