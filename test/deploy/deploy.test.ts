@@ -26,6 +26,7 @@ const container = z.looseObject({
     }),
   ),
   volumeMounts: z.array(z.object({ name: z.string(), mountPath: z.string(), readOnly: z.boolean().default(false) })),
+  resources: z.looseObject({ limits: z.looseObject({ memory: z.string() }) }),
   securityContext: z.looseObject({}),
 });
 const deploymentSchema = z.looseObject({
@@ -121,6 +122,17 @@ test('a worker has more time to stop than it waits for its activities', async ()
     expect(Number.parseInt(compose.services[name].stop_grace_period, 10)).toBeGreaterThan(shutdownForceSeconds);
     expect(existsSync(compose.services[name].build.dockerfile)).toBe(true);
   }
+});
+
+test('the memory of a CPU worker is enough for a process in each slot', async () => {
+  const [cpuWorker] = deployments as [z.output<typeof deploymentSchema>];
+  const [{ args, resources }] = cpuWorker.spec.template.spec.containers as [z.output<typeof container>];
+  const slots = Number(args.find((one) => one.startsWith('--slots='))?.replace('--slots=', ''));
+  const { limits } = parse(await readFile('deploy/worker-settings/cpu-worker.yaml', 'utf8'));
+  // The worker itself; a process's code and 118,287 embeddings of 1408 numbers.
+  const [worker, besideHeap] = [1024, 700];
+  const gibibytes = Number(/^(\d+)Gi$/.exec(resources.limits.memory)?.[1]);
+  expect(1024 * gibibytes).toBeGreaterThanOrEqual(worker + slots * (limits.stepMegabytes + besideHeap));
 });
 
 test('every name in the manifests exists', async () => {
