@@ -1,73 +1,110 @@
 /**
- * Feeds every parser of external input with random data, and with real files whose bytes are changed, removed or repeated. A parser may return, or throw an InputError that names the file; anything else,
- * and a hang, is a defect.
+ * Feeds everything that takes input from outside with random and with damaged valid inputs: inputs of workflows and
+ * activities, records of stores and runs, requests to every server of ours, files. Each may take an input, or refuse it as it
+ * refuses wrong input; anything else is a defect: another error, a hang, a changed prototype, a file touched outside.
  *
- * Usage: npm run fuzz [-- --runs 2000 --seed 1 --only yaml]. A failure prints the seed and the input to reproduce it.
+ * Usage: npm run fuzz -- --minutes 15 [--seed 1] [--only yaml]
+ *        npm run fuzz -- --runs 500       a number of inputs for each target, however long they take
+ * A failure prints the input, as small as it could be made, and the command that runs it again. Exit code 1.
  */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import fc from 'fast-check';
-import { parsers } from './fuzz/parsers.ts';
+import type { FuzzMessage, FuzzTask } from './fuzz/process.ts';
+import { type FuzzOutcome, rerunCommand } from './fuzz/target.ts';
+import { fuzzTargets } from './fuzz/targets.ts';
 
 const { values } = parseArgs({
   options: {
-    runs: { type: 'string', default: '500' },
-    seed: { type: 'string', default: '1' },
+    minutes: { type: 'string' },
+    runs: { type: 'string' },
+    seed: { type: 'string' },
     only: { type: 'string' },
+    path: { type: 'string' },
+    list: { type: 'boolean' },
   },
 });
-const [runs, seed] = [Number(values.runs), Number(values.seed)];
-const folder = await mkdtemp(join(tmpdir(), 'dataengine-fuzz-'));
 
-/** A real file with a few things done to it. */
-function damaged(content: Buffer): fc.Arbitrary<Buffer> {
-  const place = fc.nat(Math.max(0, content.length - 1));
-  const change = fc.oneof(
-    fc.record({ kind: fc.constant('set' as const), at: place, bytes: fc.uint8Array({ minLength: 1, maxLength: 4 }) }),
-    fc.record({ kind: fc.constant('cut' as const), at: place, bytes: fc.uint8Array({ maxLength: 64 }) }),
-    fc.record({ kind: fc.constant('insert' as const), at: place, bytes: fc.uint8Array({ maxLength: 16 }) }),
-  );
-  return fc.array(change, { minLength: 1, maxLength: 4 }).map((changes) =>
-    changes.reduce((current, { kind, at, bytes }) => {
-      const rest = kind === 'insert' ? at : at + bytes.length;
-      const middle = kind === 'cut' ? Buffer.alloc(0) : Buffer.from(bytes);
-      return Buffer.concat([current.subarray(0, at), middle, current.subarray(rest)]);
-    }, content),
-  );
+// Each input is a few files, which are flushed to the disk.
+const inMemory = '/dev/shm';
+const noSignMilliseconds = 40_000;
+const seed = values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : numberOf('seed', values.seed);
+const minutes = numberOf('minutes', values.minutes ?? (values.runs || values.path ? '600' : '1'));
+const runs = values.runs === undefined ? undefined : numberOf('runs', values.runs);
+const names = fuzzTargets.map(({ name }) => name).filter((name) => values.only === undefined || values.only === name);
+if (names.length === 0) {
+  console.error(`There is no target ${values.only}. There are: ${fuzzTargets.map(({ name }) => name).join(', ')}`);
+  process.exit(1);
+}
+if (values.list) {
+  console.log(names.join('\n'));
+  process.exit(0);
 }
 
-let failed = 0;
-try {
-  for (const { name, extension, sample, parse } of parsers) {
-    if (values.only !== undefined && values.only !== name) continue;
-    const content = await sample();
-    const input = fc.oneof(
-      { weight: 3, arbitrary: damaged(content) },
-      { weight: 1, arbitrary: fc.uint8Array({ maxLength: 400 }).map((bytes) => Buffer.from(bytes)) },
-      { weight: 1, arbitrary: fc.json({ maxDepth: 3 }).map((text) => Buffer.from(text)) },
-      { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 200 }).map((text) => Buffer.from(text)) },
-    );
-    const file = join(folder, `input${extension}`);
-    const startedAt = performance.now();
-    const property = fc.asyncProperty(input, async (bytes) => {
-      await writeFile(file, bytes);
-      await parse(file, bytes);
-    });
-    const result = await fc.check(property, { numRuns: runs, seed, interruptAfterTimeLimit: 120_000, timeout: 20_000 });
-    const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
-    if (!result.failed) {
-      console.log(`✓ ${name.padEnd(16)} ${result.numRuns} inputs in ${seconds} s`);
-      continue;
+const endsAt = performance.now() + minutes * 60_000;
+const failed: string[] = [];
+let inputs = 0;
+let left = names;
+console.log(`seed ${seed}, ${names.length} targets`);
+while (left.length > 0) left = await work(left);
+console.log(JSON.stringify({ fuzz: { seed, targets: names.length, inputs, failed } }));
+process.exit(failed.length > 0 ? 1 : 0);
+
+/** Works through targets in a process. @returns those that are left when it ended before its last target */
+async function work(targets: string[]): Promise<string[]> {
+  const folder = await mkdtemp(join(existsSync(inMemory) ? inMemory : tmpdir(), 'dataengine-fuzz-'));
+  const milliseconds = Math.max(0, endsAt - performance.now());
+  const task: FuzzTask = { names: targets, seed, path: values.path, runs, milliseconds, folder };
+  const child = fork(fileURLToPath(new URL('./fuzz/process.ts', import.meta.url)), [JSON.stringify(task)]);
+  let done = 0;
+  let number = 0;
+  let hangs = false;
+  const kill = () => {
+    hangs = true;
+    child.kill('SIGKILL');
+  };
+  let watch = setTimeout(kill, noSignMilliseconds);
+  child.on('message', (message: FuzzMessage) => {
+    clearTimeout(watch);
+    watch = setTimeout(kill, noSignMilliseconds);
+    if ('number' in message) number = message.number;
+    else {
+      done += 1;
+      number = 0;
+      report(message.outcome);
     }
-    failed += 1;
-    const [bytes] = result.counterexample ?? [];
-    console.log(`✗ ${name.padEnd(16)} ${String(result.errorInstance)}`);
-    console.log(`  seed ${result.seed}, input ${bytes?.subarray(0, 300).toString('base64')}`);
-  }
-  console.log(JSON.stringify({ fuzz: { runs, seed, failed } }));
-  if (failed > 0) process.exitCode = 1;
-} finally {
+  });
+  const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
+  clearTimeout(watch);
   await rm(folder, { recursive: true, force: true });
+  const name = targets[done];
+  if (name === undefined) return [];
+  const problem = hangs
+    ? `works for more than ${noSignMilliseconds / 1000} s`
+    : `ended the process (${signal ?? code})`;
+  const command = rerunCommand(name, seed, values.path ?? String(number));
+  report({ name, inputs: number, seconds: 0, failure: { problem, input: '(it can only be run again)', command } });
+  return targets.slice(done + 1);
+}
+
+function report({ name, inputs: count, seconds, failure }: FuzzOutcome): void {
+  inputs += count;
+  console.log(
+    `${failure ? '✗' : '✓'} ${name.padEnd(28)} ${String(count).padStart(7)} inputs in ${seconds.toFixed(1)} s`,
+  );
+  if (failure === undefined) return;
+  failed.push(name);
+  console.log(`  ${failure.problem}\n  input: ${failure.input}\n  again: ${failure.command}`);
+}
+
+function numberOf(option: string, text: string): number {
+  const number = Number(text);
+  if (Number.isFinite(number) && number >= 0) return number;
+  console.error(`--${option} takes a number, not ${text}`);
+  process.exit(1);
 }

@@ -5,7 +5,11 @@ import { z } from 'zod';
 import { InputError } from './input-error.ts';
 
 /** The path of a file as a dataset or a record may give it: inside its own folder, never outside. */
-export const innerPath = z.string().min(1).refine(staysInside, 'leads out of its folder');
+export const innerPath = z
+  .string()
+  .min(1)
+  .refine(staysInside, 'leads out of its folder')
+  .refine(isShort, 'is too long for a path');
 
 /** SHA-256 in hexadecimal, as a record gives it: it becomes the name of a file. */
 export const sha256Text = z.string().regex(/^[0-9a-f]{64}$/, 'is no SHA-256');
@@ -14,13 +18,14 @@ export const sha256Text = z.string().regex(/^[0-9a-f]{64}$/, 'is no SHA-256');
  * Joins a path that comes from a record, a listing or a dataset to the folder it belongs to.
  *
  * @param file the file that the path is written in, for the error
- * @throws InputError when it leads out of the folder
+ * @throws InputError when it leads out of the folder, is the folder itself, or is longer than paths can be
  */
 export function joinInside(root: string, path: string, file: string = root): string {
-  if (path !== '' && staysInside(path)) return join(root, path);
+  const inside = path !== '' && staysInside(path);
+  if (inside && isShort(path)) return join(root, path);
   throw new InputError({
     file,
-    problem: `the path ${JSON.stringify(path.slice(0, 200))} leads out of its folder`,
+    problem: `the path ${JSON.stringify(path.slice(0, 200))} ${inside ? 'is too long' : 'leads out of its folder'}`,
     remedy: 'Do not use this file: it was not written by this program, or was changed',
   });
 }
@@ -52,5 +57,12 @@ export async function followLinks(path: string): Promise<string> {
 }
 
 function staysInside(path: string): boolean {
-  return !isAbsolute(path) && !win32.isAbsolute(path) && !path.split(/[\\/]/).includes('..') && !path.includes('\0');
+  if (isAbsolute(path) || win32.isAbsolute(path) || path.includes('\0')) return false;
+  const parts = path.split(/[\\/]/);
+  return !parts.includes('..') && parts.some((part) => part !== '' && part !== '.');
+}
+
+/** Whether disks take it: a name has at most 255 bytes, and the folder needs bytes of the path, too. */
+function isShort(path: string): boolean {
+  return path.length <= 1024 && path.split(/[\\/]/).every((part) => Buffer.byteLength(part) <= 255);
 }

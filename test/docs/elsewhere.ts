@@ -8,6 +8,7 @@ export const elsewhere: Record<string, string> = {
   'npm run check': '.ci/run',
   'npm run format': '.ci/run',
   'npm run audit': '.ci/run',
+  'npm run fuzz -- --minutes 15': 'test/security/fuzz.long.test.ts',
   'npm run sbom': 'test/scripts/sbom.test.ts',
   'bash .ci/run': '.ci/run',
   "docker buildx imagetools inspect node:20.20-bookworm-slim --format '{{.Manifest.Digest}}'":

@@ -79,7 +79,7 @@ function refuseMarks(copy: CopyOfRun, folder: string, { files }: FolderRecord): 
 
 /** Removes what the store does not have: files of an older attempt, or a result of other inputs. */
 async function removeOthers(copy: CopyOfRun, folder: string, record: FolderRecord, mark: Mark): Promise<void> {
-  const gone = (path: string) => !(path in record.files);
+  const gone = (path: string) => !Object.hasOwn(record.files, path);
   if (isRun(folder)) {
     for (const path of Object.keys(mark.files).filter(gone)) await rm(joinInside(copy.root, path), { force: true });
     return;

@@ -1,0 +1,191 @@
+/** Requests to every server that this program starts, over real sockets. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import type { Review } from '../../cli/prompt-review/review.ts';
+import { serveReview } from '../../cli/prompt-review/web.ts';
+import { startLocalTeacher } from '../../demo/local-teacher/server.ts';
+import { serveHealth } from '../../workers/health.ts';
+import { maxCommentLength } from '../../workflows/prompt-messages.ts';
+import { PromptState } from '../../workflows/prompt-state.ts';
+import { isHttp, type RawRequest, requestsLike, sendRaw, showRequest, type ValidRequest } from './send-raw.ts';
+import { type FuzzTarget, fuzzTarget } from './target.ts';
+
+interface OpenServer {
+  port: number;
+  /** What it takes. */
+  valid: readonly ValidRequest[];
+  /** Answered with 200 at any time. */
+  good: string;
+  /** What it may answer besides. */
+  statuses: readonly number[];
+  /** Before each request. */
+  reset?(): void;
+  /** After it. @throws where something was done that must not be */
+  check?(): void;
+  close(): Promise<void>;
+}
+
+/** What Node's server itself answers to what is no HTTP, or too large. */
+const ofHttp = [400, 408, 413, 417, 431];
+
+function serverTarget(name: string, start: (folder: string) => Promise<OpenServer>): FuzzTarget {
+  return fuzzTarget<RawRequest>(name, async (folder) => {
+    const { port, valid, good, statuses, reset, check, close } = await start(folder);
+    const host: RawRequest['headers'] = [['host', `127.0.0.1:${port}`]];
+    const requireGood = async () => {
+      const status = await sendRaw(port, {
+        method: 'GET',
+        path: good,
+        headers: host,
+        body: Buffer.alloc(0),
+        lengthOff: 0,
+      });
+      if (status !== 200) throw new Error(`the next good request is answered with ${status}`);
+    };
+    await requireGood();
+    return {
+      input: requestsLike(valid, port),
+      show: showRequest,
+      close,
+      async take(request) {
+        reset?.();
+        const status = await sendRaw(port, request);
+        if (status === undefined ? isHttp(request) : ![200, ...statuses, ...ofHttp].includes(status)) {
+          throw new Error(`it is answered with ${status ?? 'nothing'}`);
+        }
+        check?.();
+        await requireGood();
+      },
+    };
+  });
+}
+
+const json = { 'content-type': 'application/json' };
+const prompt =
+  '## Question type\n\ncounting: how many\n\n## Captions\n\n- a cat\n\n## Objects\n\ncat [0.1, 0.2, 0.3, 0.4]\n';
+const chat = {
+  model: 'gpt-4',
+  messages: [{ role: 'user', content: prompt }],
+  max_tokens: 50,
+  store: true,
+  metadata: { a: 'b' },
+};
+const line = { custom_id: 'a', method: 'POST', url: '/v1/chat/completions', body: chat };
+const form = [
+  '--x\r\ncontent-disposition: form-data; name="purpose"\r\n\r\nbatch\r\n',
+  `--x\r\ncontent-disposition: form-data; name="file"; filename="a.jsonl"\r\n\r\n${JSON.stringify(line)}\n\r\n--x--\r\n`,
+].join('');
+const batch = {
+  input_file_id: 'file-1',
+  endpoint: '/v1/chat/completions',
+  completion_window: '24h',
+  metadata: { a: 'b' },
+};
+
+const teacher = serverTarget('server-local-teacher', async () => {
+  const server = await startLocalTeacher({ mistakeRate: 0.5 });
+  return {
+    port: server.port,
+    good: '/v1/models',
+    statuses: [403, 404, 405, 409],
+    close: server.close,
+    valid: [
+      { method: 'POST', path: '/v1/chat/completions', headers: json, body: JSON.stringify(chat) },
+      { method: 'GET', path: '/v1/chat/completions?limit=2&metadata[a]=b' },
+      { method: 'POST', path: '/v1/files', headers: { 'content-type': 'multipart/form-data; boundary=x' }, body: form },
+      { method: 'GET', path: '/v1/files/file-1' },
+      { method: 'GET', path: '/v1/files/file-1/content' },
+      { method: 'POST', path: '/v1/batches', headers: json, body: JSON.stringify(batch) },
+      { method: 'GET', path: '/v1/batches?limit=1&after=batch_1' },
+      { method: 'GET', path: '/v1/batches/batch_1' },
+      { method: 'POST', path: '/v1/batches/batch_2/cancel' },
+      { method: 'GET', path: '/admin/counts' },
+      { method: 'GET', path: '/admin/requests' },
+    ],
+  };
+});
+
+/** The page, of a workflow that waits for verdicts, and refuses what the real one refuses. */
+const review = serverTarget('server-prompt-review', async (folder) => {
+  const image = join(folder, 'image.jpg');
+  await mkdir(folder, { recursive: true });
+  await sharp({ create: { width: 16, height: 16, channels: 3, background: '#826' } }).toFile(image);
+  const samples = ['one', 'two'].map((id) => ({
+    id,
+    image_id: 1,
+    question_type: 'counting',
+    images: 'same' as const,
+    prompt,
+    answer: 'Question: <b>',
+    image,
+  }));
+  let state = new PromptState();
+  let taken: { comment?: string | undefined; verdict?: string; sample?: string; action?: string }[] = [];
+  const attempt = async <V extends (typeof taken)[number], R>(value: V, check: () => void, work: () => R) => {
+    try {
+      check();
+    } catch (error) {
+      return { refused: (error as Error).message };
+    }
+    taken.push(value);
+    return work();
+  };
+  const played: Review = {
+    workflowId: 'w',
+    progress: async () => state.progress,
+    samples: async () => samples,
+    waitForSamples: async () => ({ progress: state.progress, samples }),
+    judge: (verdict) =>
+      attempt(
+        verdict,
+        () => state.checkVerdict(verdict),
+        () => state.judge(verdict),
+      ),
+    decide: (decision) =>
+      attempt(
+        decision,
+        () => state.checkDecision(decision),
+        () => state.decide(decision),
+      ),
+    result: async () => ({ iterations: 1, directory: folder }),
+  };
+  const reset = () => {
+    state = new PromptState();
+    taken = [];
+    const of = samples.map(({ id }) => ({ id, images: 'same' as const, dropped: false }));
+    state.showSamples({ iteration: 1, samples: of, samplesFile: 'samples.jsonl', promptFile: 'prompt.md' });
+    state.progress.phase = 'waiting for verdicts';
+  };
+  reset();
+  const page = await serveReview(played, { port: 0 });
+  const { port, pathname } = new URL(page.address);
+  const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+  return {
+    port: Number(port),
+    good: pathname,
+    statuses: [303, 403, 404, 405, 409],
+    close: page.close,
+    reset,
+    check() {
+      for (const { comment = '', verdict, sample, action } of taken) {
+        const isVerdict = ['one', 'two'].includes(sample ?? '') && ['good', 'bad'].includes(verdict ?? '');
+        const isDecision = ['revise', 'accept', 'stop'].includes(action ?? '');
+        if (comment.length > maxCommentLength || isVerdict === isDecision) throw new Error(JSON.stringify(taken));
+      }
+    },
+    valid: [
+      { method: 'GET', path: pathname },
+      { method: 'GET', path: `${pathname}image/one` },
+      { method: 'POST', path: pathname, headers, body: 'sample=one&verdict=bad&comment=too+long' },
+      { method: 'POST', path: pathname, headers, body: 'action=revise&comment=be+brief' },
+    ],
+  };
+});
+
+const health = serverTarget('server-health', async () => {
+  const { port, close } = await serveHealth([], { port: 0 });
+  return { port, close, good: '/healthz', statuses: [403, 404], valid: [{ method: 'GET', path: '/healthz' }] };
+});
+
+export const serverTargets: readonly FuzzTarget[] = [review, health, teacher];

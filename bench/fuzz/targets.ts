@@ -1,0 +1,15 @@
+/** All that `npm run fuzz` feeds. */
+import { inputTargets } from './inputs.ts';
+import { parserTargets } from './parsers.ts';
+import { runRecordTargets } from './records.ts';
+import { serverTargets } from './servers.ts';
+import { storeTargets } from './store.ts';
+import type { FuzzTarget } from './target.ts';
+
+export const fuzzTargets: readonly FuzzTarget[] = [
+  ...inputTargets,
+  ...runRecordTargets,
+  ...storeTargets,
+  ...serverTargets,
+  ...parserTargets,
+];
