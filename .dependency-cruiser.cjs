@@ -4,7 +4,11 @@ const programs = '^(workflows|activities|workers|cli|bench|scripts|examples|test
 const oursExcept = (...below) => ({ path: '^(src|demo)/', pathNot: below });
 
 /** Files that list what there is, by the names that configs use. */
-const registries = ['^src/evaluation/benchmarks/index\\.ts$', '^src/datasets/train-datasets\\.ts$'];
+const registries = [
+  '^src/evaluation/benchmarks/index\\.ts$',
+  '^src/datasets/train-datasets\\.ts$',
+  '^src/datasets/descriptions/index\\.ts$',
+];
 
 module.exports = {
   forbidden: [

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { exifModes } from '../core/images/image-kind.ts';
+import { descriptionSourceNames, descriptionSources } from '../datasets/descriptions/index.ts';
 import { questionColumns, tableFormats, trainDatasetNames, trainDatasets } from '../datasets/train-datasets.ts';
 import { pathIn } from './config-paths.ts';
 
@@ -49,6 +50,23 @@ const questionFileSchema = z.strictObject({
   file: path.describe('Questions in A-OKVQA format, under data.root.'),
   limit: count.optional().describe('Take only this many questions, from the start of the file.'),
 });
+
+const sources = descriptionSourceNames.map((name) => `${name}: ${descriptionSources[name].summary}`);
+
+const descriptionsSchema = z
+  .strictObject({
+    source: z
+      .enum(descriptionSourceNames)
+      .default('coco')
+      .describe(`${sources.join('. ')}. With image and facts, the pool is every image below data.images.train.`),
+    file: path.optional().describe('JSON lines under data.root, with source: facts.'),
+  })
+  .superRefine(({ source, file }, context) => {
+    const { readsFile } = descriptionSources[source];
+    if (readsFile === (file !== undefined)) return;
+    const message = readsFile ? `is missing: source ${source} reads it` : `source ${source} reads no file`;
+    context.addIssue({ code: 'custom', path: ['file'], message });
+  });
 
 /** Where images, questions and training data are, in the official layout. */
 export const dataSchema = z.strictObject({
@@ -111,6 +129,7 @@ export const dataSchema = z.strictObject({
     })
     .prefault({})
     .describe('COCO annotations of the pool.'),
+  descriptions: descriptionsSchema.prefault({}).describe('What the teacher is told about the images of the pool.'),
   questionTypes: pathIn('configs')
     .default('configs/question-types.yaml')
     .describe('Names and explanations of the question types; use your own file for another domain.'),

@@ -7,7 +7,7 @@ import { hashFile, hashValue } from '../core/hash.ts';
 import type { ImageId } from '../core/images/image-id.ts';
 import { inputErrorOfFile } from '../core/regular-file.ts';
 import { buildCocoIndex, cocoIndexVersion } from './build-coco-index.ts';
-import type { AnnotatedImage, CocoFiles, CocoImage, CocoIndex } from './coco.ts';
+import type { AnnotatedImage, CocoFiles, ImagePool, PoolImage } from './coco.ts';
 
 /**
  * Opens the index of COCO's annotations while the work runs, and builds it first unless the cache has one for files of
@@ -22,7 +22,7 @@ import type { AnnotatedImage, CocoFiles, CocoImage, CocoIndex } from './coco.ts'
 export async function withCoco<R>(
   files: CocoFiles,
   cacheFolder: string,
-  work: (coco: CocoIndex) => Promise<R>,
+  work: (coco: ImagePool) => Promise<R>,
 ): Promise<R> {
   const file = await cocoIndexFile(files, cacheFolder);
   const instance = await DuckDBInstance.fromCache(file, {
@@ -58,17 +58,17 @@ const annotationsSchema = z.object({
 });
 const columns = 'id, file_name, width, height, box_count, caption_count';
 
-function openIndex(connection: DuckDBConnection): CocoIndex {
+function openIndex(connection: DuckDBConnection): ImagePool {
   return {
     async list() {
-      const images: CocoImage[] = [];
+      const images: PoolImage[] = [];
       const found = await connection.stream(`SELECT ${columns} FROM images ORDER BY id`);
       for await (const rows of found.yieldRowsJs()) for (const row of rows) images.push(imageOf(row));
       return images;
     },
     async read(imageIds) {
       const images = new Map<ImageId, AnnotatedImage>();
-      const wanted = imageIds.map((id) => z.int().parse(id)).join(', ');
+      const wanted = imageIds.filter((id) => typeof id === 'number').join(', ');
       // With its ids written out, a query for 250 of COCO's 118,287 images takes 13 ms of processor time; with a list as
       // its parameter, 100 to 180 ms, because that reads the whole table. Integers need no quoting.
       const found = await connection.runAndReadAll(
@@ -85,7 +85,7 @@ function openIndex(connection: DuckDBConnection): CocoIndex {
   };
 }
 
-function imageOf(row: unknown): CocoImage {
+function imageOf(row: unknown): Required<Pick<PoolImage, 'width' | 'height'>> & PoolImage {
   const [id, fileName, width, height, boxCount, captionCount] = imageRow.parse(row);
   return { id, fileName, width, height, boxCount, captionCount };
 }

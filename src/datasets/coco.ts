@@ -1,4 +1,5 @@
 import type { ImageId } from '../core/images/image-id.ts';
+
 /** COCO's annotation files of one split. */
 export interface CocoFiles {
   /** `instances_*.json` */
@@ -7,16 +8,21 @@ export interface CocoFiles {
   captions: string;
 }
 
-export interface CocoImage {
+/** An image of the pool, about which new samples are written. */
+export interface PoolImage {
   id: ImageId;
   /** Below the folder of images. */
   fileName: string;
-  /** Pixels. */
-  width: number;
-  /** Pixels. */
-  height: number;
+  /** Pixels, by the annotations. */
+  width?: number;
+  /** Pixels, by the annotations. */
+  height?: number;
   boxCount: number;
   captionCount: number;
+  /** Whether enough is known of it for a sample. Default: with a caption and a box, as in COCO. */
+  isDescribed?: boolean;
+  /** SHA-256 of its file, where it was read. */
+  sha256?: string;
 }
 
 export interface CocoBox {
@@ -26,18 +32,24 @@ export interface CocoBox {
   box: [x: number, y: number, width: number, height: number];
 }
 
-/** All annotations of an image; boxes and captions in the order of their files. */
-export interface AnnotatedImage extends CocoImage {
+/** All that the teacher may be told about an image; boxes and captions in the order of their files. */
+export interface AnnotatedImage extends PoolImage {
+  /** Pixels. */
+  width: number;
+  /** Pixels. */
+  height: number;
   boxes: CocoBox[];
   captions: string[];
 }
 
-/** The annotations of the images of a split, read from the disk as needed. */
-export interface CocoIndex {
+/** The images that new samples are written about, with what is known of them, read from the disk as needed. */
+export interface ImagePool {
+  /** Reason → how many images of the folder are not in the pool. */
+  leftOut?: Readonly<Record<string, number>>;
   /** All images, by ascending id. */
-  list(): Promise<CocoImage[]>;
+  list(): Promise<PoolImage[]>;
   /**
-   * The annotations of these images, by id. One call for many images is much cheaper than one for each.
+   * What is known of these images, by id. One call for many images is much cheaper than one for each.
    *
    * @throws Error when one of them is not there
    */

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { fileExists } from '../core/files.ts';
-import { compareImageIds, type ImageId, imageFileName } from '../core/images/image-id.ts';
+import { compareImageIds, type ImageId, imageFileName, otherImageFileName } from '../core/images/image-id.ts';
 import { InputError } from '../core/input-error.ts';
 import { joinInside } from '../core/inside.ts';
 
@@ -77,10 +77,19 @@ function choosePath(folder: string, imageId: string, paths: readonly string[]): 
  * The paths of all image files below a folder, those of folders below it too, by code units. Hidden files are none, such as
  * `.DS_Store` and the `._name.jpg` of macOS. A folder that is not there has none.
  */
-export async function imagePathsIn(folder: string): Promise<string[]> {
+export function imagePathsIn(folder: string): Promise<string[]> {
+  return pathsIn(folder, imageFileName);
+}
+
+/** The same of images of kinds that are not read, such as BMP and HEIC. */
+export function otherImagesIn(folder: string): Promise<string[]> {
+  return pathsIn(folder, otherImageFileName);
+}
+
+async function pathsIn(folder: string, names: RegExp): Promise<string[]> {
   const found = await readdir(folder, { recursive: true, withFileTypes: true }).catch(noneIfAbsent);
   return found
-    .filter((entry) => !entry.isDirectory() && imageFileName.test(entry.name))
+    .filter((entry) => !entry.isDirectory() && names.test(entry.name))
     .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/'))
     .filter((path) => !path.split('/').some((name) => name.startsWith('.')))
     .sort(compareImageIds);

@@ -4,7 +4,7 @@ import { type ImageId, imageIdSchema } from '../core/images/image-id.ts';
 import { readJsonLines } from '../core/read-json.ts';
 import { emptyRecord, valueIn } from '../core/records.ts';
 import { type SeededRandom, seededRandom } from '../core/seeded-random.ts';
-import type { CocoImage } from '../datasets/coco.ts';
+import type { PoolImage } from '../datasets/coco.ts';
 
 /** The schema of a line of `requests.jsonl`. */
 export const generationRequest = z.object({
@@ -60,7 +60,7 @@ export interface SampledRequests {
  * @param input.requests how many to draw
  * @param input.badCases question type → bad cases
  * @param input.weights question type → weight; question types without a weight are never drawn
- * @param input.images those of the annotations, of which `imagesInPool` are drawn
+ * @param input.images those of the pool, of which `imagesInPool` are drawn
  * @param input.nearest image of a bad case → image ids of the pool, closest first; they count as equally near
  */
 export function sampleRequests(input: {
@@ -68,7 +68,7 @@ export function sampleRequests(input: {
   requests: number;
   badCases: Readonly<Record<string, readonly BadCaseExample[]>>;
   weights: Readonly<Record<string, number>>;
-  images: readonly CocoImage[];
+  images: readonly PoolImage[];
   usedImageIds: ReadonlySet<ImageId>;
   nearest: (badCaseImageId: ImageId) => readonly ImageId[];
   pool: PoolRules['pool'];
@@ -123,7 +123,7 @@ export function sampleRequests(input: {
 const mostRedraws = 10_000;
 
 function freeImages(
-  inPool: readonly CocoImage[],
+  inPool: readonly PoolImage[],
   { usedImageIds, maximumBoxes }: { usedImageIds: ReadonlySet<ImageId>; maximumBoxes: number },
 ): ImageId[] {
   return inPool.filter(({ id, boxCount }) => boxCount <= maximumBoxes && !usedImageIds.has(id)).map(({ id }) => id);
@@ -169,7 +169,7 @@ export function imageIdOf(badCase: BadCaseExample): ImageId {
 
 /** What `sampling` says about the images that new samples are about. */
 export interface PoolRules {
-  /** `described`: images with captions and boxes, but not too many; `all`: those without any too. */
+  /** `described`: images of which enough is known, with not too many boxes; `all`: the others too. */
   pool: 'described' | 'all';
   maximumBoxes: number;
 }
@@ -178,9 +178,12 @@ export interface PoolRules {
  * The images that are compared with those of bad cases. With `all` these are also the ones with too many boxes, which are
  * never drawn, as in the reference system.
  */
-export function imagesInPool(images: readonly CocoImage[], { pool, maximumBoxes }: PoolRules): readonly CocoImage[] {
+export function imagesInPool(images: readonly PoolImage[], { pool, maximumBoxes }: PoolRules): readonly PoolImage[] {
   if (pool === 'all') return images;
-  return images.filter(({ boxCount, captionCount }) => boxCount > 0 && boxCount <= maximumBoxes && captionCount > 0);
+  return images.filter(
+    ({ boxCount, captionCount, isDescribed = boxCount > 0 && captionCount > 0 }) =>
+      isDescribed && boxCount <= maximumBoxes,
+  );
 }
 
 /** The images that may still be drawn. Drawing and removing take constant time. */

@@ -15,7 +15,6 @@ import { type StructuredFormat, structuredFormat } from '../teacher/teacher.ts';
 import { answerLetters } from './filters.ts';
 import { describeBoxes, describeCaptions, imageOf, oneLine } from './prompt.ts';
 
-export const blindPlaceholders = ['captions', 'boxes', 'question', 'choices'] as const;
 export const languageOnlyPlaceholders = ['question', 'choices'] as const;
 
 export type VerificationKind = 'blind' | 'language_only';

@@ -3,8 +3,8 @@ import type { Config } from '../config/schema.ts';
 import { fileExists } from '../core/files.ts';
 import type { ImageId } from '../core/images/image-id.ts';
 import { portableImage } from '../core/images/open-image.ts';
-import type { CocoIndex } from '../datasets/coco.ts';
-import { withCoco } from '../datasets/coco-index.ts';
+import type { ImagePool } from '../datasets/coco.ts';
+import { type DescriptionSource, descriptionSource, type PoolFiles } from '../datasets/descriptions/index.ts';
 import { type ImageFolder, imageFolder } from '../datasets/image-folder.ts';
 
 export type Split = 'validation' | 'test';
@@ -30,12 +30,38 @@ export function configuredSplits(config: Config): Split[] {
   return config.data.test === undefined ? ['validation'] : ['validation', 'test'];
 }
 
-/** The COCO annotations of the pool, the images that new samples are about. */
-export function poolAnnotations({ data }: Config): { instances: string; captions: string } {
+/** Where the pool's images come from, and what the teacher is told about them. */
+export function poolSource({ data }: Config): DescriptionSource {
+  return descriptionSource(data.descriptions.source);
+}
+
+/** Whether the teacher is sent the images that it writes about. */
+export function showsImages(config: Config): boolean {
+  return config.teacher.attachImage || poolSource(config).showsImages;
+}
+
+function poolFiles({ data, cacheDirectory }: Config): PoolFiles {
+  const { annotations, descriptions, images, exif, root } = data;
   return {
-    instances: join(data.root, data.annotations.instances),
-    captions: join(data.root, data.annotations.captions),
+    folder: join(root, images.train),
+    annotations: { instances: join(root, annotations.instances), captions: join(root, annotations.captions) },
+    file: descriptions.file === undefined ? undefined : join(root, descriptions.file),
+    exif,
+    cacheDirectory,
   };
+}
+
+/**
+ * What the teacher knows of images by other sources than COCO's annotations, for the inputs of requests. Answers that were paid
+ * for before there were other sources are used again.
+ */
+export async function ownDescriptions(config: Config): Promise<Record<string, unknown>> {
+  return config.data.descriptions.source === 'coco' ? {} : { pool: await poolInputs(config) };
+}
+
+/** Everything that the pool depends on, by content. */
+export function poolInputs(config: Config): Promise<Record<string, unknown>> {
+  return poolSource(config).inputs(poolFiles(config));
 }
 
 /** The pool's images. */
@@ -52,18 +78,19 @@ export function imagesIn(config: Config, folder: string): ImageFolder {
 
 /** A machine that only trains or scores may lack the annotations; names are then those in the folder. */
 async function annotatedNames(config: Config): Promise<Map<ImageId, string>> {
-  const { instances, captions } = poolAnnotations(config);
+  if (config.data.descriptions.source !== 'coco') return new Map();
+  const { instances, captions } = poolFiles(config).annotations;
   if (!(await fileExists(instances)) || !(await fileExists(captions))) return new Map();
   return withPool(config, async (coco) => new Map((await coco.list()).map(({ id, fileName }) => [id, fileName])));
 }
 
 /**
- * Gives the work the annotations of the pool: of the images that new samples are written about.
+ * Gives the work the pool: the images that new samples are written about, with what is known of them.
  *
- * @throws InputError naming the file and place of an error in the annotations
+ * @throws InputError naming the file and place of what is wrong in the annotations, or the image
  */
-export function withPool<R>(config: Config, work: (coco: CocoIndex) => Promise<R>): Promise<R> {
-  return withCoco(poolAnnotations(config), join(config.cacheDirectory, 'coco'), work);
+export function withPool<R>(config: Config, work: (pool: ImagePool) => Promise<R>): Promise<R> {
+  return poolSource(config).withPool(poolFiles(config), work);
 }
 
 /** An image of the pool as a data URL. @throws InputError when its file is missing */

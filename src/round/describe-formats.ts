@@ -4,6 +4,7 @@ import { type Row, schemaRows } from '../config/describe-schema.ts';
 import { aokvqaQuestionSchema } from '../datasets/aokvqa.ts';
 import { boxSchema, captionSchema, categorySchema, imageSchema } from '../datasets/build-coco-index.ts';
 import { alignSchema } from '../datasets/cc-sbu-align.ts';
+import { factsSchema } from '../datasets/descriptions/facts.ts';
 import { engineSampleSchema } from '../datasets/engine-data.ts';
 import { trainingQuestionSchema } from '../datasets/question-records.ts';
 import { badCaseSchema, evaluatedQuestionSchema } from '../evaluation/bad-cases.ts';
@@ -32,6 +33,7 @@ const formats: Readonly<Record<string, Format>> = {
     title: 'COCO captions',
     schema: z.object({ images: z.array(imageSchema), annotations: z.array(captionSchema) }),
   },
+  facts: { title: '`data.descriptions.file`, a line of facts', schema: factsSchema },
   'engine-sample': { title: '`DataEngine_round<k>_data.json`', schema: engineSampleSchema },
   'raw-answer': { title: '`gptvqa_result.jsonl`', schema: rawAnswer },
   'evaluated-question': { title: '`aokvqa_eval.json`', schema: evaluatedQuestionSchema },
@@ -39,7 +41,7 @@ const formats: Readonly<Record<string, Format>> = {
 };
 
 /** The formats of files that a person provides. */
-const inputFormats = ['question', 'training-question', 'filter-cap', 'coco-instances', 'coco-captions'];
+const inputFormats = ['question', 'training-question', 'filter-cap', 'coco-instances', 'coco-captions', 'facts'];
 
 /**
  * The page with the fields of each format between its marks, such as `<!-- fields-question:begin -->`, and those that are

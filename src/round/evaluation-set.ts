@@ -10,6 +10,7 @@ import type { ImageId } from '../core/images/image-id.ts';
 import { hashInputFile } from '../core/read-json.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
 import { readAokvqa } from '../datasets/aokvqa.ts';
+import type { PoolImage } from '../datasets/coco.ts';
 import { benchmarkOf } from '../evaluation/benchmarks/index.ts';
 import { questionText } from '../generation/duplicates.ts';
 import { leakFinder } from '../generation/leaks.ts';
@@ -27,7 +28,7 @@ function questionSets(config: Config): QuestionSet[] {
   return configuredSplits(config).map((split) => questionSet(config, split) as QuestionSet);
 }
 
-/** The hashes of the validation and test files: `evaluationImageIds` depends on them. */
+/** The hashes of the validation and test files: `evaluatedImages` depends on them. */
 export async function questionFiles(config: Config): Promise<string[]> {
   return hashFiles(questionSets(config).map(({ file }) => file));
 }
@@ -37,12 +38,25 @@ export async function evaluationFiles({ config, run }: Pick<StepContext, 'config
   return Promise.all(evaluatedFiles(config, run).map(hashQuestions));
 }
 
-/** The ids of all images of the validation and test questions. A limit on the questions does not matter here. */
-export async function evaluationImageIds(config: Config): Promise<Set<ImageId>> {
+/**
+ * The ids of all images of the validation and test questions, and of the images of the pool with the same content, where that
+ * is known. A limit on the questions does not matter here.
+ */
+export async function evaluatedImages(
+  { config, signal }: Pick<StepContext, 'config' | 'signal'>,
+  pool: readonly PoolImage[],
+): Promise<Set<ImageId>> {
   const ids = new Set<ImageId>();
-  for (const { file } of questionSets(config)) {
-    for (const { image_id } of await readAokvqa(file)) ids.add(image_id);
+  const knowsContent = pool.some(({ sha256 }) => sha256 !== undefined);
+  const files = new Set<string>();
+  for (const { file, images } of questionSets(config)) {
+    for (const { image_id } of await readAokvqa(file)) {
+      ids.add(image_id);
+      if (knowsContent) files.add(await images.fileOf(image_id));
+    }
   }
+  const contents = new Set((await hashesOf([...files], signal)).values());
+  for (const { id, sha256 } of pool) if (sha256 !== undefined && contents.has(sha256)) ids.add(id);
   return ids;
 }
 

@@ -1,10 +1,13 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Config } from '../config/schema.ts';
+import { InputError } from '../core/input-error.ts';
 import { innerPath } from '../core/inside.ts';
-import { readJson } from '../core/read-json.ts';
+import { readJson, readTextFile } from '../core/read-json.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
 import { writeJson } from '../core/write-file.ts';
+import { type PromptTemplate, parsePromptTemplate } from '../teacher/prompt-template.ts';
+import { poolSource } from './dataset-paths.ts';
 import { manifestIn } from './finished-step.ts';
 import { stepDirectory } from './step-directory.ts';
 
@@ -22,6 +25,40 @@ export async function promptFile(config: Config, run: RunDirectory, round: numbe
   const accepted = await readAccepted(run);
   const ofRound = accepted.findLast(({ fromRound }) => fromRound <= round);
   return ofRound === undefined ? config.teacher.prompt : join(runPromptFolder(run), ofRound.file);
+}
+
+/** What a prompt for new samples has a place for, by what the teacher is told about images. */
+export function generationPlaceholders(config: Config): string[] {
+  return [...poolSource(config).tells, 'type_title', 'type_explanation', 'examples'];
+}
+
+/** Reads a prompt for new samples. @throws InputError when it is none, or not one for `data.descriptions` */
+export function readGenerationPrompt(config: Config, file: string): Promise<PromptTemplate> {
+  const fitting = { key: 'teacher.prompt', prompt: 'configs/prompts/generate-from-image-v1.md' };
+  return readFittingPrompt(config, file, generationPlaceholders(config), fitting);
+}
+
+/** Reads the prompt for blind answers. @throws InputError as `readGenerationPrompt` does */
+export function readBlindPrompt(config: Config): Promise<PromptTemplate> {
+  const placeholders = [...poolSource(config).tells, 'question', 'choices'];
+  const fitting = { key: 'verify.blindPrompt', prompt: 'configs/prompts/verify-from-image-v1.md' };
+  return readFittingPrompt(config, config.verify.blindPrompt, placeholders, fitting);
+}
+
+async function readFittingPrompt(
+  config: Config,
+  file: string,
+  placeholders: readonly string[],
+  fitting: { key: string; prompt: string },
+): Promise<PromptTemplate> {
+  const text = await readTextFile(file);
+  const told = ['captions', 'boxes'].find((name) => text.includes(`{{${name}}}`) && !placeholders.includes(name));
+  if (told === undefined) return parsePromptTemplate(text, file, placeholders);
+  throw new InputError({
+    file,
+    problem: `has a place {{${told}}}, but data.descriptions.source: ${config.data.descriptions.source} tells none`,
+    remedy: `Set ${fitting.key} to a prompt without it, such as ${fitting.prompt}`,
+  });
 }
 
 /**

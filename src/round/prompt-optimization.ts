@@ -28,11 +28,17 @@ import { readQuestionTypes } from '../generation/question-types.ts';
 import { type BadCaseExample, sampleRequests } from '../generation/sample-requests.ts';
 import { readPromptTemplate } from '../teacher/prompt-template.ts';
 import { readClassifiedBadCases } from './classify/results.ts';
-import { withPool } from './dataset-paths.ts';
-import { evaluationImageIds } from './evaluation-set.ts';
+import { poolImageUrl, showsImages, withPool } from './dataset-paths.ts';
+import { evaluatedImages } from './evaluation-set.ts';
 import { manifestIn } from './finished-step.ts';
 import { withOtherRun } from './open-run.ts';
-import { promptFile, runPromptFolder, usePromptInRun } from './prompt-file.ts';
+import {
+  generationPlaceholders,
+  promptFile,
+  readGenerationPrompt,
+  runPromptFolder,
+  usePromptInRun,
+} from './prompt-file.ts';
 import type { StepContext } from './step-context.ts';
 import { stepDirectory } from './step-directory.ts';
 import { withTeacher } from './teacher.ts';
@@ -51,7 +57,7 @@ export async function preparePrompt(context: StepContext, forRun: string | undef
   const { config, run } = context;
   const newest = (from: RunDirectory) => promptFile(config, from, Number.MAX_SAFE_INTEGER);
   const file = forRun === undefined ? config.teacher.prompt : await withOtherRun(context, forRun, newest);
-  await readPromptTemplate(file);
+  await readGenerationPrompt(config, file);
   await readQuestionTypes(config.data.questionTypes);
   await mkdir(dirname(iterationPrompt(run, 0)), { recursive: true });
   await copyFile(file, iterationPrompt(run, 0));
@@ -70,17 +76,18 @@ export async function makeIterationSamples(
 ): Promise<PromptSample[]> {
   const { config, run, onProgress } = context;
   const { iteration, count, forRun } = input;
-  const template = await readPromptTemplate(iterationPrompt(run, iteration));
+  const template = await readGenerationPrompt(config, iterationPrompt(run, iteration));
   const questionTypes = await readQuestionTypes(config.data.questionTypes);
   const badCases = await newestBadCases(context, forRun);
+  const pool = await withPool(config, (images) => images.list());
   const { requests } = sampleRequests({
     ...config.sampling,
     strategy: 'uniform',
     requests: count * (iteration + 1),
     badCases,
     weights: Object.fromEntries(questionTypes.map(({ name }) => [name, 1])),
-    images: await withPool(config, (coco) => coco.list()),
-    usedImageIds: await evaluationImageIds(config),
+    images: pool,
+    usedImageIds: await evaluatedImages(context, pool),
     nearest: () => [],
     promptVersion: template.version,
     seed: `${config.seed}/prompt-optimization`,
@@ -98,6 +105,7 @@ export async function makeIterationSamples(
       images,
       questionTypes,
       template,
+      imageUrl: showsImages(config) ? (image) => poolImageUrl(config, image.fileName) : undefined,
       ask: (messages, options) => ask(messages, { ...options, asForSamples: true }),
       concurrency: config.teacher.concurrency,
     });
@@ -109,7 +117,7 @@ export async function reviseIteration(
   context: StepContext,
   input: { iteration: number; verdicts: readonly SampleVerdict[]; comment?: string | undefined },
 ): Promise<{ diff: string }> {
-  const { run } = context;
+  const { config, run } = context;
   const { iteration, verdicts, comment } = input;
   await writeJson(join(run.root, 'verdicts', `iteration-${iteration}.json`), { verdicts, comment });
   const templates = {
@@ -125,6 +133,7 @@ export async function reviseIteration(
       verdicts,
       comment,
       templates,
+      placeholders: generationPlaceholders(config),
       ask: (messages, { temperature, maximumTokens }) => ask(messages, { temperature, maximumTokens }),
     }),
   );
@@ -147,7 +156,7 @@ export async function acceptIteration(
   const { config, run } = context;
   const { iteration, forRun } = input;
   const text = await readFile(iterationPrompt(run, iteration), 'utf8');
-  const { version } = await readPromptTemplate(iterationPrompt(run, 0));
+  const { version } = await readGenerationPrompt(config, iterationPrompt(run, 0));
   if (forRun === undefined) {
     await requireConfigAccess(context.access, config.teacher.prompt);
     return writePromptVersion({ folder: dirname(config.teacher.prompt), version, text });

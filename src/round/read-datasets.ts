@@ -12,11 +12,11 @@ import type { Benchmark } from '../evaluation/benchmarks/benchmark.ts';
 import { benchmarkNames, benchmarkOf } from '../evaluation/benchmarks/index.ts';
 import { readQuestionTypes } from '../generation/question-types.ts';
 import { imagesInPool } from '../generation/sample-requests.ts';
-import { readPromptTemplate } from '../teacher/prompt-template.ts';
 import { type DataProblem, pathUnder, problemOf } from './data-problem.ts';
 import { poolFolder, withPool } from './dataset-paths.ts';
 import { configuredSets, type EvaluationSet } from './evaluation-sets.ts';
 import { baseDataset } from './mixture-parts.ts';
+import { readGenerationPrompt } from './prompt-file.ts';
 
 /** An image that a run may read, with its size by the annotations. */
 export interface UsedImage {
@@ -72,7 +72,7 @@ export async function readDatasets(
   };
 
   await attempt(async () => void (await readQuestionTypes(config.data.questionTypes)));
-  await attempt(async () => void (await readPromptTemplate(config.teacher.prompt)));
+  await attempt(async () => void (await readGenerationPrompt(config, config.teacher.prompt)));
   for (const part of config.data.train) {
     const { dataset, ...source } = baseDataset(config, part);
     await attempt(async () => {
@@ -94,11 +94,14 @@ export async function readDatasets(
     });
   }
   await attempt(() =>
-    withPool(config, async (coco) => {
-      const folder = poolFolder(config).path;
-      for (const { fileName, width, height } of imagesInPool(await coco.list(), config.sampling)) {
-        use({ file: join(folder, fileName), width, height });
+    withPool(config, async (pool) => {
+      const { path } = poolFolder(config);
+      for (const { fileName, width, height } of imagesInPool(await pool.list(), config.sampling)) {
+        use({ file: join(path, fileName), ...(width !== undefined && height !== undefined && { width, height }) });
       }
+      const countsByReason = pool.leftOut ?? {};
+      if (Object.keys(countsByReason).length > 0)
+        leftOut.push({ item: pathUnder(config.data.root, path), countsByReason });
     }),
   );
   for (const name of benchmarkNames) await attempt(() => checkOtherFiles(config.data.root, benchmarkOf(name), sets));

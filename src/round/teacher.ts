@@ -7,14 +7,15 @@ import { InputError } from '../core/input-error.ts';
 import type { SettleUnclear } from '../evaluation/extract-choice.ts';
 import { extractWithTeacher } from '../evaluation/extract-with-teacher.ts';
 import { withoutReasoning } from '../teacher/answer-text.ts';
-import { countPromptTokens } from '../teacher/count-tokens.ts';
+import { countPromptTokens, tokensOfImage } from '../teacher/count-tokens.ts';
 import { readPrice, type TokenPrice } from '../teacher/prices.ts';
 import type { ChatMessage } from '../teacher/prompt-template.ts';
 import { findTeacher, type Teacher } from '../teacher/providers/index.ts';
 import type { TeacherAnswer } from '../teacher/read-completion.ts';
 import { openSpending } from '../teacher/spending.ts';
-import { askTeacher, type SamplingSettings, type StructuredFormat } from '../teacher/teacher.ts';
+import { askTeacher, type SamplingSettings, type StructuredFormat, withImage } from '../teacher/teacher.ts';
 import { TeacherError } from '../teacher/teacher-error.ts';
+import { showsImages } from './dataset-paths.ts';
 import type { StepContext } from './step-context.ts';
 
 /** The part of a step's context that the teacher follows from. */
@@ -41,6 +42,8 @@ export type AskTeacher = (
     temperature?: number;
     maximumTokens?: number;
     format?: StructuredFormat | undefined;
+    /** Data URL of an image that goes with the prompt. */
+    image?: string | undefined;
     /** Sends the config's `stop` and `logitBias` too. Default: no, since a prompt or a reply may well contain them. */
     asForSamples?: boolean;
   },
@@ -69,18 +72,22 @@ export async function withTeacher<R>(
     limit: teacher.budget?.limit,
   });
   return connectTeacher(context, (client) =>
-    work(async (messages, { temperature, maximumTokens, format, asForSamples = false, ...options }) => {
+    work(async (messages, { temperature, maximumTokens, format, image, asForSamples = false, ...options }) => {
       const asked = {
         ...(asForSamples ? teacher : withoutStops(teacher)),
         format,
         temperature: temperature ?? teacher.temperature,
         maximumTokens: maximumTokens ?? teacher.maximumTokens,
       };
-      const most = { promptTokens: countPromptTokens(messages), completionTokens: asked.maximumTokens };
+      const promptTokens = countPromptTokens(messages) + (image === undefined ? 0 : tokensOfImage);
+      const most = { promptTokens, completionTokens: asked.maximumTokens };
       const reservation = await spending.reserve(most);
       let answer: TeacherAnswer;
       try {
-        answer = await askTeacher(client, messages, asked, { signal, ...options });
+        answer = await askTeacher(client, image === undefined ? messages : withImage(messages, image), asked, {
+          signal,
+          ...options,
+        });
       } catch (error) {
         const isKnown = error instanceof TeacherError && !error.outcomeUnknown;
         await (isKnown ? reservation.failed(error.charged) : reservation.lost());
@@ -114,8 +121,8 @@ export function teacherIdentity(teacher: Config['teacher']): Record<string, unkn
 }
 
 /** How the teacher is shown images, as far as answers depend on it; undefined where that changes nothing. */
-export function shownImages({ teacher, data }: Pick<Config, 'teacher' | 'data'>): 'ignore' | undefined {
-  return teacher.attachImage && data.exif === 'ignore' ? 'ignore' : undefined;
+export function shownImages(config: Config): 'ignore' | undefined {
+  return showsImages(config) && config.data.exif === 'ignore' ? 'ignore' : undefined;
 }
 
 /** How dataset versions name who wrote their samples. */

@@ -79,7 +79,7 @@ function partsOf(text: string): { settings: string; system: string; user: string
   return { settings, system: rest.slice(1, end), user: rest.slice(end + '\n# User\n'.length) };
 }
 
-/** The placeholders of a prompt for generation. */
+/** The placeholders of a prompt for generation about images of which the teacher is told captions and boxes. */
 const generationPlaceholders = ['captions', 'boxes', 'type_title', 'type_explanation', 'examples'] as const;
 
 /**

@@ -6,7 +6,7 @@ import type { TeacherRequest } from './call-log.ts';
 import { countPromptTokens, tokensOfImage } from './count-tokens.ts';
 import type { ChatMessage } from './prompt-template.ts';
 import { readCompletion } from './read-completion.ts';
-import { askTeacher, requestBody, type SamplingSettings, type TeacherMessage } from './teacher.ts';
+import { askTeacher, requestBody, type SamplingSettings, type TeacherMessage, withImage } from './teacher.ts';
 import { isRefusalOfContent, isTooLong, teacherErrorFrom } from './teacher-error.ts';
 
 /** A `RequestAsker` that also makes the bodies of requests in batches. */
@@ -105,18 +105,4 @@ export function createTeacherAsker<Request extends TeacherRequest>(input: {
         },
       } satisfies Pick<RequestAsker<Request>, 'find'>)),
   };
-}
-
-function withImage(messages: readonly ChatMessage[], url: string): TeacherMessage[] {
-  return messages.map((message, index) =>
-    index === messages.length - 1 && message.role === 'user'
-      ? {
-          role: 'user',
-          content: [
-            { type: 'text', text: message.content },
-            { type: 'image_url', image_url: { url, detail: 'low' } },
-          ],
-        }
-      : message,
-  );
 }

@@ -12,6 +12,21 @@ export type MessagePart =
   | { type: 'text'; text: string }
   | { type: 'image_url'; image_url: { url: string; detail?: 'low' | 'high' | 'auto' } };
 
+/** The messages with an image in the last one. @param url data URL */
+export function withImage(messages: readonly ChatMessage[], url: string): TeacherMessage[] {
+  return messages.map((message, index) =>
+    index === messages.length - 1 && message.role === 'user'
+      ? {
+          role: 'user',
+          content: [
+            { type: 'text', text: message.content },
+            { type: 'image_url', image_url: { url, detail: 'low' } },
+          ],
+        }
+      : message,
+  );
+}
+
 /** The options of one call. */
 export interface CallOptions {
   signal?: AbortSignal;

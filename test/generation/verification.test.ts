@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { countVerdicts, verdictJudge } from '../../src/generation/verdicts.ts';
 import {
-  blindPlaceholders,
   choiceFormat,
   languageOnlyPlaceholders,
   readChosenLetter,
@@ -13,7 +12,7 @@ import { askTeacher } from '../../src/teacher/teacher.ts';
 import { runningTeacher } from '../demo/local-teacher/running-teacher.ts';
 
 const templates = {
-  blind: await readPromptTemplate('configs/prompts/verify-v1.md', blindPlaceholders),
+  blind: await readPromptTemplate('configs/prompts/verify-v1.md', ['captions', 'boxes', 'question', 'choices']),
   language_only: await readPromptTemplate('configs/prompts/verify-without-picture-v1.md', languageOnlyPlaceholders),
 };
 // A scene of the demo domain, as its annotations describe it.

@@ -3,6 +3,8 @@ import { innerPath } from '../inside.ts';
 
 /** File names of images. */
 export const imageFileName = /\.(?:jpe?g|png|gif|webp|tiff?)$/i;
+/** File names of images of kinds that are not read. */
+export const otherImageFileName = /\.(?:avif|bmp|dng|hei[cf]|ico|jp2|jxl|p[bgnp]m|psd|raw|svg|tga)$/i;
 
 /**
  * What identifies an image: COCO's number, or a text: the path of its file below the folder of images, such as

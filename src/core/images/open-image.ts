@@ -73,6 +73,16 @@ export async function portableImage(file: string, settings: OpenSettings): Promi
   });
 }
 
+/** Width and height of an image as `openImage` gives it, by its head alone. @throws InputError as `openImage` does */
+export async function imageSize(
+  file: string,
+  { exif = 'apply' }: OpenSettings,
+): Promise<{ width: number; height: number }> {
+  return withContent(file, async ({ facts: { format, width, height, autoOrient } }) =>
+    exif === 'apply' || format === 'tiff' ? { width: autoOrient.width, height: autoOrient.height } : { width, height },
+  );
+}
+
 /** A small copy of an image, no larger than a square of this side and never larger than the image itself. */
 export async function shrinkImage(file: string, side: number, settings: OpenSettings = {}): Promise<RgbImage> {
   return openImage(file, settings, async (image) => {

@@ -45,18 +45,22 @@ export async function makePromptSamples(input: {
   images: ReadonlyMap<ImageId, AnnotatedImage>;
   questionTypes: readonly QuestionType[];
   template: PromptTemplate;
-  ask: (messages: ChatMessage[], options: { seed: number }) => Promise<TeacherAnswer>;
+  /** Data URL of an image that the teacher is shown. */
+  imageUrl?: ((image: AnnotatedImage) => Promise<string>) | undefined;
+  ask: (messages: ChatMessage[], options: { seed: number; image?: string | undefined }) => Promise<TeacherAnswer>;
   concurrency: number;
 }): Promise<PromptSample[]> {
-  const { requests, same, file, images, questionTypes, template, ask } = input;
+  const { requests, same, file, images, questionTypes, template, imageUrl, ask } = input;
   const lines = await openJsonLines(file);
   try {
     const samples = new Map((await readJsonLines(file, promptSampleSchema)).map((sample) => [sample.id, sample]));
     const make = async (request: GenerationRequest, index: number) => {
       const id = sampleId(request);
       if (samples.has(id)) return;
-      const messages = buildMessages({ request, image: imageOf(images, request), questionTypes, template });
-      const { text: answer, finishReason, refusal } = await ask(messages, { seed: request.seed });
+      const image = imageOf(images, request);
+      const messages = buildMessages({ request, image, questionTypes, template });
+      const options = { seed: request.seed, image: await imageUrl?.(image) };
+      const { text: answer, finishReason, refusal } = await ask(messages, options);
       const unfinished = findUnfinished({ finish_reason: finishReason, refusal });
       const parsed = unfinished ?? filterRawAnswer(answer) ?? parseAnswer(answer);
       const sample: PromptSample = {

@@ -44,9 +44,11 @@ export async function revisePrompt(input: {
   verdicts: readonly SampleVerdict[];
   comment?: string | undefined;
   templates: { diagnose: PromptTemplate; revise: PromptTemplate };
+  /** What the prompt must have a place for. Default: those with captions and boxes. */
+  placeholders?: readonly string[];
   ask: (messages: ChatMessage[], template: PromptTemplate) => Promise<{ text: string }>;
 }): Promise<PromptProposal> {
-  const { templates, ask } = input;
+  const { templates, placeholders, ask } = input;
   const { frontMatter, body } = splitFrontMatter(input.prompt);
   const values = { prompt: body.trim(), verdicts: describeVerdicts(input) };
   const { text: diagnosis } = await ask(fillTemplate(templates.diagnose, values), templates.diagnose);
@@ -59,17 +61,20 @@ export async function revisePrompt(input: {
     );
     const revised = /<prompt>\n([\s\S]*)\n<\/prompt>/.exec(answer)?.[1]?.trim();
     const text = `${frontMatter}${revised ?? ''}\n`;
-    const defect = revised === undefined ? 'it was not between <prompt> and </prompt>' : findDefect(text, input.prompt);
+    const defect =
+      revised === undefined
+        ? 'it was not between <prompt> and </prompt>'
+        : findDefect(text, input.prompt, placeholders);
     if (defect === undefined) return { text, diagnosis, diff: diffOf(input.prompt, text) };
     problem = `Your last proposal can't be used: ${defect}.`;
   }
   throw new TeacherError(`The teacher proposed no prompt that can be used. ${problem}`, { retryable: false });
 }
 
-function findDefect(text: string, before: string): string | undefined {
+function findDefect(text: string, before: string, placeholders?: readonly string[]): string | undefined {
   if (text.trim() === before.trim()) return 'it is the same as before';
   try {
-    parsePromptTemplate(text, 'the prompt');
+    parsePromptTemplate(text, 'the prompt', placeholders);
     return undefined;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);

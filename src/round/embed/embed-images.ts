@@ -11,7 +11,7 @@ import { readAokvqa } from '../../datasets/aokvqa.ts';
 import { imagesInPool } from '../../generation/sample-requests.ts';
 import { inputsOfTrainer, runTrainerStep } from '../../trainer/supervisor/trainer-step.ts';
 import { baseModelHash, hashModelFiles, isBuiltInFamily } from '../base-model.ts';
-import { poolAnnotations, poolFolder, type QuestionSet, questionSet, withPool } from '../dataset-paths.ts';
+import { poolFolder, poolInputs, type QuestionSet, questionSet, withPool } from '../dataset-paths.ts';
 import { outcomeOf, type StepContext } from '../step-context.ts';
 import { type EmbeddedImageIds, type EmbedOutcome, embeddingsFile, imageIdsFile } from './results.ts';
 
@@ -24,15 +24,13 @@ export const embeddingFiles = [embeddingsFile, imageIdsFile];
 export async function whatIsEmbedded({
   config,
 }: Pick<StepContext, 'config'>): Promise<{ inputs: Record<string, unknown>; cached: string }> {
-  const annotations = poolAnnotations(config);
   const questions = questionSet(config, 'validation') as QuestionSet;
   const clip = config.sampling.embeddings?.model;
   const inputs = {
     // The step's inputs are the same whether the rows are computed, which adds these to them, or taken from the cache.
     ...inputsOfTrainer(config, await embeddingTrainer(config)),
     model: clip === undefined ? await baseModelHash(config) : hashValue(await hashModelFiles(clip)),
-    instances: await hashInputFile(annotations.instances),
-    captions: await hashInputFile(annotations.captions),
+    ...(await poolInputs(config)),
     questions: await hashInputFile(questions.file),
     limit: questions.limit,
     ...(config.sampling.pool === 'all' ? { pool: 'all' } : { maximumBoxes: config.sampling.maximumBoxes }),

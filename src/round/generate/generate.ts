@@ -10,12 +10,12 @@ import { readCallLog } from '../../teacher/call-log.ts';
 import { countChunks, indexChunks, readChunk } from '../../teacher/chunks.ts';
 import { estimateGeneration, type GenerationEstimate } from '../../teacher/estimate.ts';
 import { readLedger } from '../../teacher/ledger.ts';
-import { readPromptTemplate } from '../../teacher/prompt-template.ts';
 import { askInThisProcess } from '../asking/in-this-process.ts';
 import { type GenerationPlan, planWork } from '../asking/plan.ts';
 import { readPlan, syncCalls } from '../asking/work.ts';
+import { ownDescriptions } from '../dataset-paths.ts';
 import { finishedStep, requireRoundOf } from '../finished-step.ts';
-import { promptFile } from '../prompt-file.ts';
+import { promptFile, readGenerationPrompt } from '../prompt-file.ts';
 import { requestsFile } from '../sample/results.ts';
 import { outcomeOf, type StepContext } from '../step-context.ts';
 import { paidPrice, refuseUnknownPrice, shownImages, teacherIdentity, teacherOf } from '../teacher.ts';
@@ -67,7 +67,7 @@ async function generationStep(
   { directory }: GenerationFolder,
 ): Promise<StepToRun> {
   const sampled = await finishedStep(run, round, 'sample');
-  const template = await readPromptTemplate(await promptFile(config, run, round));
+  const template = await readGenerationPrompt(config, await promptFile(config, run, round));
   return {
     directory,
     step: 'generate',
@@ -77,6 +77,7 @@ async function generationStep(
       questionTypes: await hashInputFile(config.data.questionTypes),
       teacher: teacherIdentity(config.teacher),
       exif: shownImages(config),
+      ...(await ownDescriptions(config)),
     },
     inSeveralCalls: true,
     // The budget was used up before the first answer; it may have been increased since.

@@ -6,12 +6,11 @@ import { sampleFormat } from '../../generation/parse-answer.ts';
 import { buildMessages, imageOf } from '../../generation/prompt.ts';
 import { readQuestionTypes } from '../../generation/question-types.ts';
 import { type GenerationRequest, generationRequest } from '../../generation/sample-requests.ts';
-import { readPromptTemplate } from '../../teacher/prompt-template.ts';
 import { createTeacherAsker, type TeacherAsker } from '../../teacher/request-asker.ts';
 import { ledgerSource, type TeacherWork } from '../asking/work.ts';
-import { poolImageUrl, withPool } from '../dataset-paths.ts';
+import { poolImageUrl, showsImages, withPool } from '../dataset-paths.ts';
 import { finishedStep } from '../finished-step.ts';
-import { promptFile } from '../prompt-file.ts';
+import { promptFile, readGenerationPrompt } from '../prompt-file.ts';
 import { requestsFile } from '../sample/results.ts';
 import type { StepContext } from '../step-context.ts';
 import { stepDirectory } from '../step-directory.ts';
@@ -61,7 +60,7 @@ async function withGenerationAsker<R>(
   const { config, run, round } = context;
   const { teacher } = config;
   const questionTypes = await readQuestionTypes(config.data.questionTypes);
-  const template = await readPromptTemplate(await promptFile(config, run, round));
+  const template = await readGenerationPrompt(config, await promptFile(config, run, round));
   const images = await withPool(config, (coco) => coco.read(requests.map(({ image_id }) => image_id)));
   return connectTeacher(context, (client) =>
     work(
@@ -75,7 +74,7 @@ async function withGenerationAsker<R>(
           const image = imageOf(images, request);
           return buildMessages({ request: { ...request, examples }, image, questionTypes, template });
         },
-        image: teacher.attachImage ? (request) => poolImageUrl(config, imageOf(images, request).fileName) : undefined,
+        image: showsImages(config) ? (request) => poolImageUrl(config, imageOf(images, request).fileName) : undefined,
       }),
     ),
   );

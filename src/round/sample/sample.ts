@@ -1,16 +1,14 @@
 import { join } from 'node:path';
 import type { ImageId } from '../../core/images/image-id.ts';
 import { runStepOnce } from '../../core/manifest.ts';
-import { hashInputFile } from '../../core/read-json.ts';
 import { writeJson, writeJsonLines } from '../../core/write-file.ts';
 import { drawableWeights, imageIdOf, sampleRequests } from '../../generation/sample-requests.ts';
-import { readPromptTemplate } from '../../teacher/prompt-template.ts';
 import { readClassifiedBadCases } from '../classify/results.ts';
-import { poolAnnotations, withPool } from '../dataset-paths.ts';
-import { evaluationImageIds, questionFiles } from '../evaluation-set.ts';
+import { poolInputs, withPool } from '../dataset-paths.ts';
+import { evaluatedImages, questionFiles } from '../evaluation-set.ts';
 import { finishedStep, manifestIn, requireRoundOf } from '../finished-step.ts';
 import { lastGoodRound, lineageBefore } from '../gate/lineage.ts';
-import { promptFile } from '../prompt-file.ts';
+import { promptFile, readGenerationPrompt } from '../prompt-file.ts';
 import { outcomeOf, type StepContext } from '../step-context.ts';
 import { directoryOf, stepDirectory } from '../step-directory.ts';
 import { findNearestInPool } from './nearest-in-pool.ts';
@@ -34,8 +32,7 @@ export async function sample(context: StepContext): Promise<SampleOutcome> {
   const { config, run, round, signal } = context;
   requireRoundOf('sample', round);
   const classified = await finishedStep(run, await lastGoodRound(context, round), 'classify');
-  const annotations = poolAnnotations(config);
-  const template = await readPromptTemplate(await promptFile(config, run, round));
+  const template = await readGenerationPrompt(config, await promptFile(config, run, round));
   const earlier = await earlierRequests(context);
   const weights = await samplingWeights(context);
   const directory = stepDirectory(run, round, 'sample');
@@ -45,8 +42,7 @@ export async function sample(context: StepContext): Promise<SampleOutcome> {
     inputs: {
       version: samplingVersion,
       classified: classified.manifest.outputs,
-      instances: await hashInputFile(annotations.instances),
-      captions: await hashInputFile(annotations.captions),
+      ...(await poolInputs(config)),
       embeddings: (await manifestIn(run, directoryOf(run, 0, 'embed') as string, { weights: true }))?.outputs,
       earlierRequests: earlier.hashes,
       evaluation: await questionFiles(config),
@@ -66,6 +62,7 @@ export async function sample(context: StepContext): Promise<SampleOutcome> {
         count: config.sampling.nearestImages,
         signal,
       });
+      const images = await withPool(config, (pool) => pool.list());
       const { inContextExamples, strategy } = config.sampling;
       const given = await weights.read(directory);
       const used = strategy === 'uniform' ? given : drawableWeights({ weights: given, badCases, inContextExamples });
@@ -74,8 +71,8 @@ export async function sample(context: StepContext): Promise<SampleOutcome> {
         strategy: strategy === 'uniform' ? 'uniform' : 'adaptive',
         badCases,
         weights: used,
-        images: await withPool(config, (coco) => coco.list()),
-        usedImageIds: new Set([...earlier.imageIds, ...(await evaluationImageIds(config))]),
+        images,
+        usedImageIds: new Set([...earlier.imageIds, ...(await evaluatedImages(context, images))]),
         nearest: (imageId) => nearest.get(imageId) ?? [],
         promptVersion: template.version,
         seed: `${config.seed}/round-${round}`,

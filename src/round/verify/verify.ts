@@ -15,6 +15,7 @@ import { type SampleToVerify, type VerificationRequest, verificationRequests } f
 import { readRawAnswers } from '../../teacher/call-log.ts';
 import { askInThisProcess } from '../asking/in-this-process.ts';
 import { type GenerationPlan, planWork } from '../asking/plan.ts';
+import { ownDescriptions } from '../dataset-paths.ts';
 import { finishedStep, requireRoundOf } from '../finished-step.ts';
 import { rawAnswersFile } from '../generate/results.ts';
 import { keepRules } from '../refine/keep-rules.ts';
@@ -100,6 +101,7 @@ async function requestsAboutSamples(context: StepContext): Promise<VerificationR
     identity: {
       teacher: teacherIdentity(withoutStops(config.teacher)),
       exif: shownImages(config),
+      ...(await ownDescriptions(config)),
       temperature,
       prompts: [blind.hash, language_only.hash],
     },

@@ -10,7 +10,6 @@ import { type RunDirectory, roundDirectory } from '../../core/run-directory.ts';
 import { writeJson, writeJsonLines } from '../../core/write-file.ts';
 import { imageOf } from '../../generation/prompt.ts';
 import {
-  blindPlaceholders,
   choiceFormat,
   languageOnlyPlaceholders,
   type VerificationRequest,
@@ -22,7 +21,8 @@ import { readAllCalls } from '../../teacher/call-log.ts';
 import { readPromptTemplate } from '../../teacher/prompt-template.ts';
 import { createTeacherAsker, type TeacherAsker } from '../../teacher/request-asker.ts';
 import { ledgerSource, type TeacherWork } from '../asking/work.ts';
-import { poolImageUrl, withPool } from '../dataset-paths.ts';
+import { poolImageUrl, showsImages, withPool } from '../dataset-paths.ts';
+import { readBlindPrompt } from '../prompt-file.ts';
 import type { StepContext } from '../step-context.ts';
 import { stepDirectory } from '../step-directory.ts';
 import { connectTeacher, withoutStops } from '../teacher.ts';
@@ -89,7 +89,7 @@ export async function verificationWork(context: StepContext): Promise<TeacherWor
 /** The prompts for verification. @throws InputError when a file is not such a prompt */
 export async function verificationTemplates({ config }: Pick<StepContext, 'config'>) {
   return {
-    blind: await readPromptTemplate(config.verify.blindPrompt, blindPlaceholders),
+    blind: await readBlindPrompt(config),
     language_only: await readPromptTemplate(config.verify.languageOnlyPrompt, languageOnlyPlaceholders),
   };
 }
@@ -119,7 +119,7 @@ async function withVerificationAsker<R>(
         examples: () => 0,
         messages: (request) => verificationMessages(request, images, templates),
         // Only blind requests include the image: language-only ones test what the words alone give away.
-        image: teacher.attachImage
+        image: showsImages(config)
           ? (request) =>
               request.kind === 'blind' ? poolImageUrl(config, imageOf(images, request).fileName) : undefined
           : undefined,
