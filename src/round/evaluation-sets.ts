@@ -6,7 +6,7 @@ import type { Config } from '../config/schema.ts';
 import { hashValue } from '../core/hash.ts';
 import { InputError } from '../core/input-error.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
-import { hashTable } from '../datasets/tables/parquet.ts';
+import { hashTable } from '../datasets/tables/shards.ts';
 import type { AnswerMode, BenchmarkQuestion, BenchmarkSource, PromptName } from '../evaluation/benchmarks/benchmark.ts';
 import { type BenchmarkName, benchmarkOf } from '../evaluation/benchmarks/index.ts';
 import type { EvaluationQuestion } from '../trainer/protocol.ts';

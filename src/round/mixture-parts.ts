@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Config } from '../config/schema.ts';
 import { gptvqa } from '../datasets/engine-data.ts';
 import type { ImageFolder } from '../datasets/image-folder.ts';
-import { hashTable } from '../datasets/tables/parquet.ts';
+import { hashTable } from '../datasets/tables/shards.ts';
 import { type TrainDataset, type TrainingSample, type TrainSource, trainingSample } from '../datasets/train-dataset.ts';
 import { trainDatasets } from '../datasets/train-datasets.ts';
 import type { GeneratedData } from './append/generated-data.ts';

@@ -1,13 +1,14 @@
 /** Files that hold a record a row, whatever their format: each row as the values of its named columns. */
-import { open, stat } from 'node:fs/promises';
 import { z } from 'zod';
 import { InputError } from '../../core/input-error.ts';
-import { inputErrorOfFile } from '../../core/regular-file.ts';
+import { openRegularFile } from '../../core/regular-file.ts';
 import { streamRecords } from '../stream-records.ts';
 import { rowsOfJsonLines } from './json-lines.ts';
 import { rowsOfParquet } from './parquet.ts';
 import { rowsOfSeparatedText } from './separated-text.ts';
+import { formatOfShards, isFolder } from './shards.ts';
 import type { TableRow } from './table-row.ts';
+import { rowsOfWebDataset } from './webdataset.ts';
 
 const rowsOf = {
   json: rowsOfJson,
@@ -15,6 +16,7 @@ const rowsOf = {
   csv: (file: string) => rowsOfSeparatedText(file, ','),
   tsv: (file: string) => rowsOfSeparatedText(file, '\t'),
   parquet: rowsOfParquet,
+  webdataset: rowsOfWebDataset,
 } satisfies Record<string, (file: string) => AsyncIterable<TableRow>>;
 
 export { rowError, type TableRow } from './table-row.ts';
@@ -36,19 +38,16 @@ export async function* tableRows(file: string, format?: TableFormat): AsyncGener
 const HEAD = 64 * 1024;
 
 /**
- * The format of a file by its content: Parquet by its mark, JSON and JSON lines by the first character, else by what
- * separates the names in the first line.
+ * The format of a file by its content: Parquet and tar by their marks, JSON and JSON lines by the first character, else by what
+ * separates the names in the first line. That of a folder is by the names in it.
  *
  * @throws InputError for a file that is missing, or is none of these
  */
 export async function formatOf(file: string): Promise<TableFormat> {
-  const isFolder = await stat(file).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
-  if (isFolder) return 'parquet';
+  if (await isFolder(file)) return formatOfShards(file);
   const head = await readHead(file);
   if (head.subarray(0, 4).toString('latin1') === 'PAR1') return 'parquet';
+  if (head.subarray(257, 262).toString('latin1') === 'ustar') return 'webdataset';
   const text = head
     .toString('utf8')
     .replace(/^\ufeff/, '')
@@ -63,20 +62,12 @@ export async function formatOf(file: string): Promise<TableFormat> {
 }
 
 async function readHead(file: string): Promise<Buffer> {
+  const handle = await openRegularFile(file);
   try {
-    const handle = await open(file, 'r');
-    try {
-      // A FIFO would never end.
-      if (!(await handle.stat()).isFile()) {
-        throw new InputError({ file, problem: 'is not a regular file', remedy: 'Name a file' });
-      }
-      const { buffer, bytesRead } = await handle.read(Buffer.alloc(HEAD), 0, HEAD, 0);
-      return buffer.subarray(0, bytesRead);
-    } finally {
-      await handle.close();
-    }
-  } catch (error) {
-    throw inputErrorOfFile(file, error);
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(HEAD), 0, HEAD, 0);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await handle.close();
   }
 }
 

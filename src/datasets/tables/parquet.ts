@@ -1,10 +1,7 @@
-import { readdir, stat } from 'node:fs/promises';
-import { join, relative } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
-import { hashValue } from '../../core/hash.ts';
 import { InputError } from '../../core/input-error.ts';
-import { hashInputFile } from '../../core/read-json.ts';
-import { inputErrorOfFile, openRegularFile } from '../../core/regular-file.ts';
+import { openRegularFile } from '../../core/regular-file.ts';
+import { parquetFilesOf } from './shards.ts';
 import type { TableRow } from './table-row.ts';
 
 /**
@@ -14,7 +11,7 @@ import type { TableRow } from './table-row.ts';
  * @throws InputError naming a file that is not Parquet, or a folder without one
  */
 export async function* rowsOfParquet(path: string): AsyncGenerator<TableRow> {
-  const files = await parquetFilesOf(path);
+  const files = (await parquetFilesOf(path)).map(requirePlainName);
   const instance = await DuckDBInstance.create(':memory:', {
     memory_limit: '512MB',
     threads: '2',
@@ -43,41 +40,11 @@ export async function* rowsOfParquet(path: string): AsyncGenerator<TableRow> {
   }
 }
 
-/**
- * A Parquet file, or all files of a folder of them.
- *
- * @throws InputError for a folder without any, or a path that DuckDB can't open
- */
-export async function parquetFilesOf(path: string): Promise<string[]> {
-  const found = await stat(path).catch((cause: unknown) => {
-    throw inputErrorOfFile(path, cause);
-  });
-  if (!found.isDirectory()) return [requirePlainName(path)];
-  const names = await readdir(path, { recursive: true });
-  const shards = names.filter((name) => name.endsWith('.parquet')).sort();
-  if (shards.length > 0) return shards.map((name) => requirePlainName(join(path, name)));
-  throw new InputError({ file: path, problem: 'has no Parquet file', remedy: 'Name a folder with *.parquet in it' });
-}
-
 /** DuckDB takes these characters for a pattern, with no way to say otherwise. */
 function requirePlainName(file: string): string {
   if (!/[*?[\]{}]/.test(file)) return file;
   const problem = 'a path with one of * ? [ ] { } can not be opened as Parquet';
   throw new InputError({ file, problem, remedy: 'Rename it' });
-}
-
-/**
- * SHA-256 of a file of rows in any format, or of all Parquet files of a folder.
- *
- * @throws InputError when it is missing, or is a folder without any
- */
-export async function hashTable(path: string): Promise<string> {
-  const found = await stat(path).catch((cause: unknown) => {
-    throw inputErrorOfFile(path, cause);
-  });
-  if (!found.isDirectory()) return hashInputFile(path);
-  const shards = await parquetFilesOf(path);
-  return hashValue(await Promise.all(shards.map(async (shard) => [relative(path, shard), await hashInputFile(shard)])));
 }
 
 function notParquet(file: string, cause: unknown): unknown {

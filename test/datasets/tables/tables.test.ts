@@ -111,7 +111,7 @@ test.each([
 test('a file of no known format is refused, and the format may be named', async () => {
   const file = await write('question\nWhat?\nWho?\n');
   await expect(read(file)).rejects.toMatchObject({
-    problem: 'is none of json, jsonl, csv, tsv, parquet by its content',
+    problem: 'is none of json, jsonl, csv, tsv, parquet, webdataset by its content',
   });
   expect(await read(file, 'csv')).toEqual([{ question: 'What?' }, { question: 'Who?' }]);
 });
@@ -120,6 +120,9 @@ test.each(['json', 'jsonl', 'csv', 'tsv', 'parquet'] as const)('a missing file i
   await expect(read('/nowhere/rows', format)).rejects.toMatchObject({ name: 'InputError', problem: 'no such file' });
 });
 
-test('a folder without Parquet files is named', async () => {
-  await expect(read(await temporaryFolder())).rejects.toMatchObject({ problem: 'has no Parquet file' });
+test('a folder without shards, and one with two kinds, are named', async () => {
+  const folder = await temporaryFolder();
+  await expect(read(folder)).rejects.toMatchObject({ problem: 'has neither Parquet files nor tar archives' });
+  for (const name of ['a.parquet', 'b.tar']) await writeFile(join(folder, name), '');
+  await expect(read(folder)).rejects.toMatchObject({ problem: 'has both Parquet files and tar archives' });
 });

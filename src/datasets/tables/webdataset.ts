@@ -1,0 +1,101 @@
+import type { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { extract, type Header } from 'tar-stream';
+import { z } from 'zod';
+import { InputError } from '../../core/input-error.ts';
+import { parseJson } from '../../core/read-json.ts';
+import { inputErrorOfFile, openRegularFile } from '../../core/regular-file.ts';
+import { tarFilesOf } from './shards.ts';
+import type { TableRow } from './table-row.ts';
+
+/** As much as an image may have. */
+const LARGEST_MEMBER = 256 * 1024 * 1024;
+
+/** Extensions → the column that a member of the archive becomes; those of `.json` become columns by their names. */
+const columnOf = new Map([
+  ...['jpg', 'jpeg', 'png', 'gif', 'webp', 'tif', 'tiff'].map((extension) => [extension, 'image'] as const),
+  ...['mp4', 'webm', 'avi', 'mov', 'mkv'].map((extension) => [extension, 'video'] as const),
+  ...['mp3', 'wav', 'flac', 'ogg'].map((extension) => [extension, 'audio'] as const),
+]);
+const texts = ['txt', 'cls', 'caption'];
+
+/**
+ * The rows of WebDataset's tar archives (https://github.com/webdataset/webdataset): members in a row whose names are the same up
+ * to the first dot are one row, such as `0017.jpg` and `0017.json`. That name is the row's `id` where its JSON has none.
+ *
+ * @throws InputError naming the archive and the row, for one that is damaged, or with a member above 256 MiB
+ */
+export async function* rowsOfWebDataset(path: string): AsyncGenerator<TableRow> {
+  for (const file of await tarFilesOf(path)) yield* rowsOfArchive(file);
+}
+
+async function* rowsOfArchive(file: string): AsyncGenerator<TableRow> {
+  const handle = await openRegularFile(file);
+  const content = handle.createReadStream({ highWaterMark: 1024 * 1024 });
+  const archive = extract();
+  content.on('error', (error) => archive.destroy(error));
+  content.pipe(archive);
+  let key: string | undefined;
+  let values = new Map<string, unknown>();
+  const row = (): TableRow => ({
+    values: values.has('id') ? values : new Map([['id', key], ...values]),
+    place: { field: `[${key}]` },
+  });
+  try {
+    for await (const member of archive as AsyncIterable<Readable & { header: Header }>) {
+      const { name, type } = member.header;
+      const [found, extension] = splitName(name);
+      if (type !== 'file' || found.split('/').at(-1) === '') {
+        member.resume();
+        continue;
+      }
+      if (key !== undefined && key !== found && values.size > 0) {
+        yield row();
+        values = new Map();
+      }
+      key = found;
+      await addMember(file, { name, extension, size: member.header.size ?? 0, content: member }, values);
+    }
+  } catch (cause) {
+    throw explain(file, key, cause);
+  } finally {
+    content.destroy();
+  }
+  if (values.size > 0) yield row();
+}
+
+async function addMember(
+  file: string,
+  { name, extension, size, content }: { name: string; extension: string; size: number; content: Readable },
+  values: Map<string, unknown>,
+): Promise<void> {
+  const problem = (words: string) =>
+    new InputError({ file, field: name, problem: words, remedy: 'Write the archive again without it' });
+  if (size > LARGEST_MEMBER) throw problem(`has ${size} bytes, more than ${LARGEST_MEMBER / 1024 / 1024} MiB`);
+  const column = columnOf.get(extension) ?? extension;
+  const bytes = await buffer(content);
+  if (extension === 'json') {
+    const fields = parseJson(bytes.toString('utf8'), `${file}/${name}`, z.record(z.string(), z.unknown()));
+    for (const [field, value] of Object.entries(fields)) if (!values.has(field)) values.set(field, value);
+    return;
+  }
+  if (column === 'image' && values.get('image') instanceof Uint8Array) throw problem('is a second image of its row');
+  values.set(column, texts.includes(extension) ? bytes.toString('utf8').trim() : bytes);
+}
+
+/** The key of the row, with its folder, and the extension in small letters. */
+function splitName(name: string): [key: string, extension: string] {
+  const clean = name.replace(/^\.\//, '');
+  const start = clean.lastIndexOf('/') + 1;
+  const dot = clean.indexOf('.', start);
+  return dot < 0 ? [clean, ''] : [clean.slice(0, dot), clean.slice(dot + 1).toLowerCase()];
+}
+
+function explain(file: string, key: string | undefined, cause: unknown): unknown {
+  if (cause instanceof InputError) return cause;
+  const known = inputErrorOfFile(file, cause);
+  if (known !== cause || !(cause instanceof Error)) return known;
+  const after = key === undefined ? '' : ` after ${key}`;
+  const problem = `is damaged or cut short${after}: ${cause.message.split('\n')[0]}`;
+  return new InputError({ file, problem, remedy: 'Download or write it again' }, { cause });
+}
