@@ -19,7 +19,7 @@ const { name, version } = JSON.parse(readFileSync(join(root, 'package.json'), 'u
 
 /** The requirements of each environment of `dataengine setup`. */
 const pythonEnvironments = {
-  python: 'scripts/setup/requirements.txt',
+  python: 'scripts/setup/requirements.lock.txt',
   torch: 'src/trainer/torch/requirements.lock.txt',
   deepspeed: 'src/trainer/torch/requirements-deepspeed.lock.txt',
 };

@@ -27,8 +27,9 @@ export const deepspeedStep = {
 
   async make({ cache, state }) {
     requireSpace(cache, 1e8);
-    // It comes as source only.
-    const sources = ['--only-binary=:all:', '--no-binary=deepspeed', '--require-hashes'];
+    // It comes as source only. It is built with the locked setuptools that `torchStep` has installed: pip would download
+    // another one for the build alone, by no hash.
+    const sources = ['--only-binary=:all:', '--no-binary=deepspeed', '--no-build-isolation', '--require-hashes'];
     const install = ['-m', 'pip', 'install', ...sources, '--disable-pip-version-check', '--requirement', requirements];
     const env = { ...process.env, DS_BUILD_OPS: '0' };
     const { ok, output } = await runProgram(state.torch, install, { env });

@@ -6,8 +6,8 @@ import { findPython, lastLines, requireSpace, runProgram } from './programs.mjs'
 import { SetupError } from './setup-error.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
-// What transformers and gguf require.
-const oldestPython = [3, 10];
+// What the locks were made for; their versions of NumPy and NetworkX require it too.
+const oldestPython = [3, 11];
 
 /**
  * A Python with PyTorch and transformers, for checkpoints that only Python reads. Optional: training
@@ -17,7 +17,7 @@ export const pythonStep = pythonEnvironment({
   name: 'Python environment',
   key: 'python',
   variable: 'DATAENGINE_PYTHON',
-  requirements: join(here, 'requirements.txt'),
+  requirements: join(here, 'requirements.lock.txt'),
   // transformers reads GGUF with the help of gguf and accelerate.
   modules: ['torch', 'transformers', 'gguf', 'accelerate', 'safetensors'],
 });
@@ -28,8 +28,6 @@ export const torchStep = pythonEnvironment({
   key: 'torch',
   variable: 'DATAENGINE_TORCH_PYTHON',
   requirements: join(here, '../../src/trainer/torch/requirements.lock.txt'),
-  hashed: true,
-  oldest: [3, 11],
   modules: ['torch', 'transformers', 'peft', 'safetensors', 'tokenizers', 'PIL'],
 });
 
@@ -37,7 +35,7 @@ export const torchStep = pythonEnvironment({
  * A virtual environment with pinned packages, in `<cache>/<key>`; the environment variable names another Python that has
  * them.
  */
-function pythonEnvironment({ name, key, variable, requirements, modules, hashed = false, oldest = oldestPython }) {
+function pythonEnvironment({ name, key, variable, requirements, modules }) {
   const folder = ({ cache }) => join(cache, key);
   const ownPython = (context) => join(folder(context), 'bin/python');
   const stampFile = (context) => join(folder(context), 'made-from.sha256');
@@ -81,7 +79,7 @@ function pythonEnvironment({ name, key, variable, requirements, modules, hashed 
 
     async make(context) {
       requireSpace(context.cache, 3e9);
-      const python = await findPython(oldest, 'pip and venv');
+      const python = await findPython(oldestPython, 'pip and venv');
       rmSync(folder(context), { recursive: true, force: true });
       const remedy =
         'check the network and the proxy settings, then run the set-up again; or name a Python that has the ' +
@@ -94,9 +92,15 @@ function pythonEnvironment({ name, key, variable, requirements, modules, hashed 
           remedy: 'install what is missing, for instance with `apt-get install python3-venv`',
         });
       }
-      const install = ['-m', 'pip', 'install', '--only-binary=:all:', '--disable-pip-version-check'];
       // Every package is in the lock, those that others require too; another file than the locked one is refused.
-      if (hashed) install.push('--require-hashes');
+      const install = [
+        '-m',
+        'pip',
+        'install',
+        '--only-binary=:all:',
+        '--require-hashes',
+        '--disable-pip-version-check',
+      ];
       const packages = await runProgram(ownPython(context), [...install, '--requirement', requirements]);
       if (!packages.ok) {
         throw new SetupError({

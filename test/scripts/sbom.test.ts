@@ -72,7 +72,7 @@ test('npm’s has every package of package-lock.json, with its hash', async () =
 
 describe('those of Python', () => {
   test.each([
-    ['python', ['scripts/setup/requirements.txt']],
+    ['python', ['scripts/setup/requirements.lock.txt']],
     ['torch', ['src/trainer/torch/requirements.lock.txt']],
     ['deepspeed', ['src/trainer/torch/requirements-deepspeed.lock.txt']],
   ] as const)('%s: have every pinned package', async (name, files) => {

@@ -50,7 +50,7 @@ describe('setup.mjs', () => {
     expect(stderr).toContain(
       'Set-up failed at "Python environment": DATAENGINE_PYTHON names /no/such/python, which lacks what is needed',
     );
-    expect(stderr).toMatch(/What to do: install the packages of \S+requirements\.txt there, or unset/);
+    expect(stderr).toMatch(/What to do: install the packages of \S+requirements\.lock\.txt there, or unset/);
   });
 
   it('finds the server for the tests of the store, or says that they are skipped', () => {

@@ -33,7 +33,7 @@ describe('DeepSpeed', () => {
     expect(await deepspeedStep.find(context)).toMatchObject({ text: expect.stringContaining(`${pinned} at `) });
     const called = await readFile(join(context.cache, 'called'), 'utf8');
     expect(called).toMatch(
-      /^DS_BUILD_OPS=0 .*--only-binary=:all: --no-binary=deepspeed --require-hashes .*requirements-deepspeed\.lock\.txt$/m,
+      /^DS_BUILD_OPS=0 .*--only-binary=:all: --no-binary=deepspeed --no-build-isolation --require-hashes .*requirements-deepspeed\.lock\.txt$/m,
     );
   });
 

@@ -3,27 +3,30 @@ import { existsSync } from 'node:fs';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { pythonStep } from '../../../scripts/setup/python.mjs';
+import { pythonStep, torchStep } from '../../../scripts/setup/python.mjs';
 import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 
-/** Stands before `python3` on the PATH: makes a folder like a virtual environment, whose pip behaves as the test wants. */
-async function pretendPython(pipExit: number) {
+/** Stands before the Python of this machine on the PATH: makes a folder like a virtual environment, whose pip behaves as the test wants. */
+async function pretendPython(pipExit: number, version = '3.11.0') {
   const folder = await temporaryFolder();
   const cache = join(folder, 'cache');
   await mkdir(cache);
   const program = `#!/bin/sh
 case "$*" in
-  *'import platform, pip'*) echo 3.11.0 ;;
+  *'import platform, pip'*) echo ${version} ;;
   '-m venv '*) mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
-  '-m pip install'*) echo "pip's last line"; exit ${pipExit} ;;
+  '-m pip install'*) echo "$*" > ${folder}/called; echo "pip's last line"; exit ${pipExit} ;;
   *'import torch'*) echo 'PyTorch 2.13.0 and transformers 5.23.0' ;;
 esac
 `;
-  await writeFile(join(folder, 'python3'), program);
-  await chmod(join(folder, 'python3'), 0o755);
+  for (const name of ['python3', 'python']) {
+    await writeFile(join(folder, name), program);
+    await chmod(join(folder, name), 0o755);
+  }
   vi.stubEnv('PATH', `${folder}:${process.env.PATH}`);
   vi.stubEnv('DATAENGINE_PYTHON', '');
-  return { cache, state: {} as { python?: string } };
+  vi.stubEnv('DATAENGINE_TORCH_PYTHON', '');
+  return { cache, called: join(folder, 'called'), state: {} as { python?: string } };
 }
 
 afterEach(() => vi.unstubAllEnvs());
@@ -55,11 +58,23 @@ describe('the Python environment', () => {
     expect(await pythonStep.find(context)).toBeUndefined();
   });
 
-  it('pins every package exactly', async () => {
-    const lines = (await readFile('scripts/setup/requirements.txt', 'utf8')).split('\n').filter(Boolean);
-    const packages = lines.filter((line) => !line.startsWith('#'));
-    expect(packages).toContainEqual(expect.stringMatching(/^torch==/));
-    for (const line of packages) expect(line).toMatch(/^[\w.-]+==[\w.]+$/);
+  it.each([
+    ['scripts/setup/requirements.lock.txt', pythonStep],
+    ['src/trainer/torch/requirements.lock.txt', torchStep],
+  ])('is installed from %s alone, each file by its hash', async (lock, step) => {
+    const context = await pretendPython(0);
+    await step.make(context);
+    expect(await readFile(context.called, 'utf8')).toMatch(
+      new RegExp(`^-m pip install --only-binary=:all: --require-hashes .*--requirement /\\S*/${lock}\n$`),
+    );
+  });
+
+  it('needs the Python that its lock was made for', async () => {
+    const failure = await pythonStep.make(await pretendPython(0, '3.10.14')).catch((error: unknown) => error);
+    expect(failure).toMatchObject({
+      message: expect.stringContaining('no Python 3.11 or newer'),
+      tried: expect.arrayContaining([expect.stringContaining('is 3.10.14, older than 3.11')]),
+    });
   });
 
   it.skipIf(!existsSync('.cache/python/made-from.sha256'))('holds what is pinned', { timeout: 60_000 }, () => {
