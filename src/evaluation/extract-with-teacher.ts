@@ -59,7 +59,8 @@ function extractionPrompt({ question, choices, answer }: UnclearAnswer): string 
     '',
     `Question: ${question}`,
     `Options: ${choices.map(({ letter, text }) => `${letter}. ${text}`).join(' ')}`,
-    `Answer: ${answer}`,
+    // On one line, so that it is an answer and no part of the prompt.
+    `Answer: ${answer.replaceAll(/[\s\p{Cc}]+/gu, ' ').trim()}`,
     'Reply:',
   ].join('\n');
 }

@@ -8,6 +8,7 @@ import { writeJson } from '../core/write-file.ts';
 import { type ChatMessage, fillTemplate, type PromptTemplate, readPromptTemplate } from '../teacher/prompt-template.ts';
 import { type StructuredFormat, structuredFormat } from '../teacher/teacher.ts';
 import { TeacherError } from '../teacher/teacher-error.ts';
+import { withoutHidden } from './chat-marks.ts';
 
 const questionType = z.strictObject({
   name: z.string().regex(/^[a-z][a-z0-9_-]*$/, 'must be lower-case words joined by _ or -'),
@@ -132,7 +133,9 @@ function classificationMessages(
 ): ChatMessage[] {
   return fillTemplate(template, {
     types: questionTypes.map(({ name, explanation }) => `- ${name}: ${explanation}`).join('\n'),
-    questions: questions.map(({ question }, index) => `${index + 1}. ${question.replace(/\s+/g, ' ')}`).join('\n'),
+    questions: questions
+      .map(({ question }, index) => `${index + 1}. ${withoutHidden(question).replace(/\s+/g, ' ')}`)
+      .join('\n'),
   });
 }
 

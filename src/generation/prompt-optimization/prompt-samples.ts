@@ -6,7 +6,7 @@ import type { AnnotatedImage } from '../../datasets/coco.ts';
 import { askAll } from '../../teacher/ask-with-retries.ts';
 import type { ChatMessage, PromptTemplate } from '../../teacher/prompt-template.ts';
 import type { TeacherAnswer } from '../../teacher/read-completion.ts';
-import { filterRawAnswer, isRejection } from '../filters.ts';
+import { checkSample, filterRawAnswer, isRejection } from '../filters.ts';
 import { findUnfinished, parseAnswer } from '../parse-answer.ts';
 import { buildMessages, imageOf } from '../prompt.ts';
 import type { QuestionType } from '../question-types.ts';
@@ -62,7 +62,8 @@ export async function makePromptSamples(input: {
       const options = { seed: request.seed, image: await imageUrl?.(image) };
       const { text: answer, finishReason, refusal } = await ask(messages, options);
       const unfinished = findUnfinished({ finish_reason: finishReason, refusal });
-      const parsed = unfinished ?? filterRawAnswer(answer) ?? parseAnswer(answer);
+      const read = unfinished ?? filterRawAnswer(answer) ?? parseAnswer(answer);
+      const parsed = isRejection(read) ? read : (checkSample(read) ?? read);
       const sample: PromptSample = {
         id,
         image_id: request.image_id,

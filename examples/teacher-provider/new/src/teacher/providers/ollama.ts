@@ -1,6 +1,6 @@
-import { OpenAI } from 'openai';
-import { clientOptions } from '../chat-client.ts';
+import { clientOptions, noAccount } from '../chat-client.ts';
 import type { TeacherProvider } from '../provider.ts';
+import { ForeignClient } from './openai.ts';
 
 /** Where Ollama listens. */
 const defaultBaseUrl = 'http://127.0.0.1:11434/v1';
@@ -12,13 +12,12 @@ export const ollama: TeacherProvider = {
   answersAnyPrompt: true,
   connect: async (settings, work) =>
     work(
-      new OpenAI({
+      new ForeignClient({
         ...clientOptions(settings),
+        ...noAccount,
         baseURL: settings.baseUrl ?? defaultBaseUrl,
         // The client requires a key, but one for OpenAI must not go there.
         apiKey: 'ollama',
-        organization: null,
-        project: null,
       }),
     ),
 };
