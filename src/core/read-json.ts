@@ -72,13 +72,15 @@ export function parseJson<S extends z.ZodType>(
   } catch {
     throw syntaxError(file, findSyntaxError(text), firstLine, firstColumn);
   }
+  return requireShape(value, file, schema, firstLine);
+}
+
+/** Checks a value that came from a JSON file. @throws InputError with the path of the field that does not fit */
+export function requireShape<S extends z.ZodType>(value: unknown, file: string, schema: S, line?: number): z.output<S> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const { field, problem } = describeFirstIssue(result.error);
-  throw new InputError(
-    { file, field, line: firstLine, problem, remedy: 'Correct this value' },
-    { cause: result.error },
-  );
+  throw new InputError({ file, field, line, problem, remedy: 'Correct this value' }, { cause: result.error });
 }
 
 function syntaxError(file: string, found: SyntaxProblem, firstLine = 1, firstColumn = 1): InputError {

@@ -2,10 +2,15 @@
 import { z } from 'zod';
 import { InputError } from '../../core/input-error.ts';
 import { readSettings } from '../../core/read-json.ts';
+import { problemOfPattern } from '../text/pattern-cost.ts';
 import { sizes } from './config-sizes.ts';
 
 const unsupported = 'is not supported';
-const names = z.union([z.array(z.string()), z.string()]);
+/** Searches within one another, such as `.*`: a module's path has a hundred characters. */
+const mostSearches = 5;
+/** An adapter may name each of its modules. */
+const mostNames = 10_000;
+const names = z.union([z.array(z.string()).max(mostNames), z.string()]);
 const positive = z.number().positive();
 const index = z.number().int().nonnegative().max(1024);
 
@@ -18,7 +23,7 @@ const used = {
   use_rslora: z.boolean().nullish(),
   rank_pattern: z.record(z.string(), sizes.rank).optional(),
   alpha_pattern: z.record(z.string(), positive).optional(),
-  target_modules: z.union([z.array(z.string()).min(1), z.string()]),
+  target_modules: z.union([z.array(z.string()).min(1).max(mostNames), z.string()]),
   exclude_modules: names.nullish(),
   layers_to_transform: z.union([z.array(index), index]).nullish(),
   layers_pattern: names.nullish(),
@@ -172,10 +177,14 @@ function layerTest(config: AdapterConfig, expression: (pattern: string) => RegEx
 
 /** With `u` an escape that JavaScript does not know, such as Python's `\Z`, is an error and not a letter. */
 function pythonExpression(file: string, field: string, text: string, pattern: string): RegExp {
+  let expression: RegExp;
   try {
-    return new RegExp(text.replaceAll('(?P<', '(?<'), 'u');
+    expression = new RegExp(text.replaceAll('(?P<', '(?<'), 'u');
   } catch (cause) {
     const problem = `'${pattern}' is no regular expression that JavaScript and Python read alike`;
     throw new InputError({ file, field, problem, remedy: 'Write it without extensions of Python' }, { cause });
   }
+  const costs = problemOfPattern(text, mostSearches);
+  if (costs === undefined) return expression;
+  throw new InputError({ file, field, problem: `'${pattern}' ${costs}`, remedy: 'Name the modules in a list' });
 }

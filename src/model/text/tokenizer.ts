@@ -7,10 +7,15 @@ import {
   sequencePreTokenizer,
   splitPreTokenizer,
 } from 'tokenizers';
+import { z } from 'zod';
 import { InputError } from '../../core/input-error.ts';
-import { readJson } from '../../core/read-json.ts';
+import { readJson, requireShape } from '../../core/read-json.ts';
 import { BREAK, CUT, isMark, type Marks, plainTextWith } from './plain-text.ts';
 import { readTokenizerConfig, type TokenizerConfig, type TokenizerJson, tokenizerSchema } from './tokenizer-config.ts';
+import { requireUsableParts } from './tokenizer-parts.ts';
+
+/** The largest vocabularies of published models take 35 MB. */
+const mostBytesOfTokenizer = 128 * 1024 * 1024;
 
 /** Text to token ids and back. */
 export interface Tokenizer {
@@ -50,9 +55,11 @@ export interface Tokenizer {
  */
 export async function loadTokenizer(modelDirectory: string): Promise<Tokenizer> {
   const file = path.join(modelDirectory, 'tokenizer.json');
-  const content = await readJson(file, tokenizerSchema);
+  const parsed = await readJson(file, z.unknown(), { mostBytes: mostBytesOfTokenizer });
+  const content = requireShape(parsed, file, tokenizerSchema);
+  requireUsableParts(file, parsed);
   const config = await readTokenizerConfig(modelDirectory, content);
-  const tokenizer = open(file, config);
+  const tokenizer = open(file, parsed, config);
   const encode = (text: string, addSpecialTokens: boolean) => idsOf(tokenizer, text, addSpecialTokens);
   const plainText = plainTextWith(await marksOf(tokenizer, content, config));
   const decode = decoderOf(tokenizer);
@@ -76,9 +83,10 @@ function firstOf([whole]: readonly number[], [text]: readonly number[]): number 
   return whole === text ? undefined : whole;
 }
 
-function open(file: string, { added }: TokenizerConfig): HuggingFaceTokenizer {
+function open(file: string, parsed: unknown, { added }: TokenizerConfig): HuggingFaceTokenizer {
   try {
-    const tokenizer = HuggingFaceTokenizer.fromFile(file);
+    // What was checked, not the file: of a key that is there twice, each reader takes its own.
+    const tokenizer = HuggingFaceTokenizer.fromString(JSON.stringify(parsed));
     // The caller limits lengths and a batch pads: the ids of a text don't depend on either.
     tokenizer.disableTruncation();
     tokenizer.disablePadding();

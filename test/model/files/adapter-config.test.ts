@@ -105,4 +105,19 @@ describe('adapter_config.json', () => {
     await expect(readChanged({ alpha_pattern: { '(': 2 } })).rejects.toMatchObject({ field: 'alpha_pattern' });
     await expect(readChanged({ target_modules: '(?P<layer>.*)_proj' })).resolves.toBeDefined();
   });
+
+  it('names the pattern that may take forever over the path of a module', async () => {
+    const pattern = '([a-z_.0-9]+)+!';
+    for (const change of [
+      { target_modules: pattern },
+      { exclude_modules: pattern },
+      { rank_pattern: { [pattern]: 2 } },
+    ]) {
+      const [field] = Object.keys(change);
+      await expect(readChanged(change)).rejects.toMatchObject({
+        field,
+        problem: expect.stringContaining('may take forever'),
+      });
+    }
+  });
 });
