@@ -6,6 +6,8 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { ApplicationFailure, defaultFailureConverter, defaultPayloadConverter } from '@temporalio/common';
+import { stepEnvironment } from '../src/core/child-environment.ts';
+import { usualWorkerSettings } from '../src/core/worker-settings.ts';
 import type { Progress } from '../src/trainer/protocol.ts';
 import type { FromStepProcess, ToStepProcess } from './step-process.ts';
 
@@ -23,6 +25,8 @@ const idleMilliseconds = 60_000;
 export interface StepProcessesOptions {
   /** The program, which calls `serveSteps`. */
   entry: URL;
+  /** Of the processes. Default: what processes of a worker with the usual settings get. */
+  environment?: Record<string, string>;
   /** The largest heap of a process. Default: Node's own, by the memory of the machine or the container. */
   heapMegabytes?: number | undefined;
   limits?: StopLimits;
@@ -48,7 +52,12 @@ export interface StepProcesses {
 }
 
 /** Opens the processes of a worker. The first one starts at once, the others when they are needed. */
-export function openStepProcesses({ entry, heapMegabytes, limits = usualLimits }: StepProcessesOptions): StepProcesses {
+export function openStepProcesses({
+  entry,
+  environment = stepEnvironment(usualWorkerSettings()),
+  heapMegabytes,
+  limits = usualLimits,
+}: StepProcessesOptions): StepProcesses {
   const idle = new Map<ChildProcess, NodeJS.Timeout>();
   let closed = false;
 
@@ -58,6 +67,7 @@ export function openStepProcesses({ entry, heapMegabytes, limits = usualLimits }
       // Standard output is for results.
       stdio: ['ignore', 2, 2, 'ipc'],
       serialization: 'advanced',
+      env: environment,
     });
     child.on('error', () => undefined);
     child.once('exit', () => {

@@ -36,6 +36,7 @@ export function addWorkerCommand(program: Command): void {
       heartbeatSeconds,
     )
     .option('--workflow-bundle <file>', 'workflows made by `npm run bundle`, with their SHA-256 beside them')
+    .option('--payload-key-file <file>', 'file with the payload keys (default: DATAENGINE_PAYLOAD_KEY_FILE)')
     .option('--build-id <id>', 'enables Worker Versioning: workflows are pinned to the build that they started with')
     .option('--deployment-name <name>', 'of Worker Versioning (default: data-engine)')
     .option('--trainer <file>', 'gpu: another program in TypeScript that speaks the trainer protocol')

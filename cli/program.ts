@@ -1,6 +1,7 @@
 import tab from '@bomb.sh/tab/commander';
 import { Command, type OutputConfiguration } from 'commander';
 import { addDemoCommand, addPretrainCommand } from '../demo/command/demo-commands.ts';
+import { addCodecServerCommand } from './codec-server-command.ts';
 import { addCompareCommand } from './compare-command.ts';
 import { addDataCommands } from './data-commands.ts';
 import { addEvaluateCommand } from './evaluate-command.ts';
@@ -53,6 +54,7 @@ export function createProgram(signal: AbortSignal): Command {
   addModelCommands(program, signal);
   addPretrainCommand(program, signal);
   addWorkerCommand(program);
+  addCodecServerCommand(program, signal);
   addSetupCommand(program);
   addDoctorCommand(program);
   // Last: it reads the names and options of the others.

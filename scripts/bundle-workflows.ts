@@ -1,16 +1,23 @@
 /**
- * `npm run bundle [file]`: the workflows bundled ahead of time, for `dataengine worker cpu --workflow-bundle`. Its SHA-256
- * is written beside it, in `FILE.sha256`.
+ * `npm run bundle [file]`: the workflows bundled ahead of time, for `dataengine worker cpu --workflow-bundle`. Beside that file
+ * is the bundle for workers with a payload key, which holds their converters, and the SHA-256 of each, in `FILE.sha256`.
  */
 import { resolve } from 'node:path';
 import { bundleWorkflowCode } from '@temporalio/worker';
+import { encryptedBundle, encryptingConverters } from '../workers/payload-codec.ts';
 import { openTraces } from '../workers/telemetry.ts';
 import { workflowsPath } from '../workers/worker-flags.ts';
 import { defaultWorkflowBundle, writeWorkflowBundle } from '../workers/workflow-bundle.ts';
 
 const file = resolve(process.argv[2] ?? defaultWorkflowBundle);
-// With traces on, the bundle holds their interceptors too: make it in the environment that the worker runs in.
+// With traces on, the bundles hold their interceptors too: make them in the environment that the worker runs in.
 const traces = openTraces('dataengine-bundle');
-const { code } = await bundleWorkflowCode({ workflowsPath, plugins: traces && [traces.plugin] });
-await writeWorkflowBundle(file, code);
-process.stdout.write(`${file}\n`);
+const options = { workflowsPath, plugins: traces && [traces.plugin] };
+for (const [path, converters] of [
+  [file, {}],
+  [encryptedBundle(file), encryptingConverters],
+] as const) {
+  const { code } = await bundleWorkflowCode({ ...options, ...converters });
+  await writeWorkflowBundle(path, code);
+  process.stdout.write(`${path}\n`);
+}

@@ -1,3 +1,4 @@
+import type { DataConverter } from '@temporalio/common';
 import { Worker, type WorkerOptions } from '@temporalio/worker';
 import { createCpuActivities } from '../activities/cpu.ts';
 import { createGpuActivities } from '../activities/gpu.ts';
@@ -5,8 +6,13 @@ import type { ActivityDependencies } from '../activities/run-step.ts';
 import { countActivities } from '../activities/signs-of-life.ts';
 import { openStepProcesses } from '../activities/step-processes.ts';
 import { createTeacherActivities } from '../activities/teacher.ts';
+import { stepEnvironment } from '../src/core/child-environment.ts';
+import { InputError } from '../src/core/input-error.ts';
+import type { WorkerSettings } from '../src/core/worker-settings.ts';
 import type { WorkerConnection } from './connection.ts';
+import { bundleMark } from './encrypted-converters.cjs';
 import { extensions } from './extensions.ts';
+import { encryptedBundle } from './payload-codec.ts';
 import {
   heartbeatOptions,
   shutdownForceSeconds,
@@ -21,6 +27,8 @@ import { readWorkflowBundle } from './workflow-bundle.ts';
 /** Where a worker belongs: its connection, and the SDK's plugins. */
 export interface WorkerPlace extends WorkerConnection {
   plugins?: WorkerOptions['plugins'];
+  /** Of `payloadConverterOf`. */
+  dataConverter?: DataConverter;
 }
 
 type Flags = WorkerFlags & { taskQueue: string };
@@ -30,16 +38,34 @@ type Dependencies = Omit<ActivityDependencies, 'extensions' | 'processes'>;
 /** The program of the processes that compute a CPU worker's steps. */
 export const stepProcess = new URL('step-process.ts', import.meta.url);
 
+/**
+ * The bundle for this worker. One holds the converters it was made with: with a payload key, those that encrypt errors.
+ *
+ * @throws InputError
+ */
+async function readBundle(bundle: string, { dataConverter }: WorkerPlace, settings: WorkerSettings) {
+  const encrypts = dataConverter?.failureConverterPath !== undefined;
+  const file = encrypts ? encryptedBundle(bundle) : bundle;
+  const { code } = await readWorkflowBundle(file, settings);
+  if (code.includes(bundleMark) === encrypts) return { code };
+  const problem = encrypts ? 'was made for workers without a payload key' : 'was made for workers with a payload key';
+  throw new InputError({ file, problem, remedy: 'Name the first file that `npm run bundle` prints' });
+}
+
 /** A worker for the workflows and the steps that need no GPU. */
 export async function createCpuWorker(place: WorkerPlace, flags: Flags, dependencies: Dependencies): Promise<Worker> {
   const { workflowBundle, slots } = flags;
-  const heapMegabytes = dependencies.settings.limits.stepMegabytes;
-  const processes = openStepProcesses({ entry: stepProcess, heapMegabytes });
+  const { settings } = dependencies;
+  const bundle = workflowBundle === undefined ? undefined : await readBundle(workflowBundle, place, settings);
+  const environment = stepEnvironment(settings);
+  const processes = openStepProcesses({
+    entry: stepProcess,
+    environment,
+    heapMegabytes: settings.limits.stepMegabytes,
+  });
   return Worker.create({
     ...place,
-    ...(workflowBundle === undefined
-      ? { workflowsPath }
-      : { workflowBundle: await readWorkflowBundle(workflowBundle, dependencies.settings) }),
+    ...(bundle === undefined ? { workflowsPath } : { workflowBundle: bundle }),
     activities: createCpuActivities({ extensions, ...dependencies, processes }),
     ...slotOptions(slots),
     ...commonOptions(flags),

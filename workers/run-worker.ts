@@ -6,6 +6,7 @@ import { connectWorker } from './connection.ts';
 import { createCpuWorker, createGpuWorker, createTeacherWorker, type WorkerPlace } from './create-worker.ts';
 import { watchGpuMemory } from './gpu-memory.ts';
 import { serveHealth, type WatchedWorker } from './health.ts';
+import { loadPayloadKeys, payloadConverterOf } from './payload-codec.ts';
 import { knowsSearchAttributes, registerSearchAttributes } from './search-attributes.ts';
 import { installTelemetry, openTraces } from './telemetry.ts';
 import { slotCount, teacherSlots, type WorkerFlags } from './worker-flags.ts';
@@ -55,11 +56,12 @@ async function runWorkers(
   const settings = await loadWorkerSettings();
   // Before anything is written; trainers inherit it.
   if (settings.umask !== undefined) process.umask(settings.umask);
+  const dataConverter = payloadConverterOf(await loadPayloadKeys(flags.payloadKeyFile));
   installTelemetry(flags);
   const traces = openTraces(`dataengine-${kind}-worker`);
   const connected = await connectWorker();
   try {
-    const watched = await create({ ...connected, plugins: traces && [traces.plugin] }, settings);
+    const watched = await create({ ...connected, dataConverter, plugins: traces && [traces.plugin] }, settings);
     const { healthPort: port, healthHost: host } = flags;
     const health = port === undefined ? undefined : await serveHealth(watched, { port, host });
     try {

@@ -36,6 +36,8 @@ export interface WorkerFlags {
   heartbeatSeconds?: number;
   /** Workflows made by `npm run bundle`. */
   workflowBundle?: string;
+  /** File with the keys that payloads are encrypted with. Default: the one in the environment, or none. */
+  payloadKeyFile?: string;
   /** Turns Worker Versioning on: workflows are pinned to the build that they started with. */
   buildId?: string;
   /** Default: `data-engine`. */

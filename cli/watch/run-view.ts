@@ -2,7 +2,11 @@
  * What can be seen of a run: read from its queries, and from the heartbeats that the server keeps, so that progress
  * shows even while a worker is away.
  */
-import { type Client, defaultPayloadConverter } from '@temporalio/client';
+import { ApplicationFailure, type Client } from '@temporalio/client';
+import {
+  decodeFromPayloadsAtIndex,
+  decodeOptionalFailureToOptionalError,
+} from '@temporalio/common/lib/internal-non-workflow/index.js';
 import type { HeartbeatDetails } from '../../activities/heartbeat.ts';
 import { rowOf, stepNames } from '../../src/round/steps.ts';
 import type { RoundSummary } from '../../workflows/inputs.ts';
@@ -49,7 +53,7 @@ export async function readRunView(client: Client, workflowId: string): Promise<R
     progress: await query<DataEngineProgress>(client, workflowId),
     rounds: (await query<RoundSummary[]>(client, workflowId, 'rounds')) ?? [],
     steps: [],
-    activities: activitiesOf(description),
+    activities: await activitiesOf(client, description),
   };
   const [child] = childrenOf(description);
   // A round that has ended is shown until the next one starts.
@@ -62,7 +66,7 @@ export async function readRunView(client: Client, workflowId: string): Promise<R
 
 async function addChild(client: Client, workflowId: string, view: RunView): Promise<void> {
   const description = await client.workflow.getHandle(workflowId).describe();
-  view.activities.push(...activitiesOf(description));
+  view.activities.push(...(await activitiesOf(client, description)));
   for (const grandchild of childrenOf(description)) {
     const progress = await query<GenerationProgress>(client, grandchild);
     const step = grandchild.endsWith('/verification') ? 'verify' : 'generate';
@@ -70,32 +74,40 @@ async function addChild(client: Client, workflowId: string, view: RunView): Prom
   }
 }
 
-/** Only a worker can answer; undefined without one. */
+/** Only a worker can answer; undefined without one. An answer that can't be decrypted is an error. */
 function query<R>(client: Client, workflowId: string, name = 'progress'): Promise<R | undefined> {
   return client.workflow
     .getHandle(workflowId)
     .query<R>(name)
-    .catch(() => undefined);
+    .catch((error: unknown) => {
+      if (error instanceof ApplicationFailure) throw error;
+      return undefined;
+    });
 }
 
 function childrenOf({ raw }: Description): string[] {
   return (raw.pendingChildren ?? []).flatMap(({ workflowId }) => (workflowId ? [workflowId] : []));
 }
 
-function activitiesOf({ raw }: Description): ActivityView[] {
-  return (raw.pendingActivities ?? []).map(
-    ({ activityId, activityType, attempt, heartbeatDetails, lastFailure, paused }) => {
-      const payload = heartbeatDetails?.payloads?.[0];
+function activitiesOf(client: Client, { raw }: Description): Promise<ActivityView[]> {
+  const { loadedDataConverter: converter } = client.options;
+  const pending = (raw.pendingActivities ?? []).map(
+    async ({ activityId, activityType, attempt, heartbeatDetails, lastFailure, paused }) => {
+      const payloads = heartbeatDetails?.payloads;
+      const failure = await decodeOptionalFailureToOptionalError(converter, lastFailure);
       return {
         id: activityId ?? '',
         name: stepOfActivity(activityType?.name ?? ''),
         attempt: attempt ?? 1,
         paused: paused ?? false,
-        details: payload == null ? undefined : defaultPayloadConverter.fromPayload<HeartbeatDetails>(payload),
-        lastFailure: lastFailure?.message?.split('\n', 1)[0],
+        details: payloads?.length
+          ? await decodeFromPayloadsAtIndex<HeartbeatDetails>(converter, 0, payloads)
+          : undefined,
+        lastFailure: failure?.message.split('\n', 1)[0],
       };
     },
   );
+  return Promise.all(pending);
 }
 
 /** The step that an activity or a shard of it does, by its name in the table of steps; of another activity its own name. */

@@ -1,5 +1,6 @@
 /** What programs that this one starts get of its environment. */
 import { looksSecret } from './without-secrets.ts';
+import type { WorkerSettings } from './worker-settings.ts';
 
 /** Of the system, of a user, of Node and Python, of GPUs and of the libraries that compute. */
 const passedOn =
@@ -17,6 +18,23 @@ export function childEnvironment(
   const all = [...passed, ...Object.entries(own)];
   return Object.fromEntries(all.filter((entry): entry is [string, string] => entry[1] !== undefined));
 }
+
+/**
+ * The environment of a process that computes the steps of a worker with these settings. Configs may name any variable that
+ * is no secret. Of the others it gets the secrets and webhooks that the settings list, and those of stores; never Temporal's
+ * and the payload key, which are the worker's alone.
+ */
+export function stepEnvironment(
+  { secrets, webhooks }: Pick<WorkerSettings, 'secrets' | 'webhooks'>,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): Record<string, string> {
+  const listed = new Set([...secrets.map(({ variable }) => variable), ...webhooks]);
+  const isFor = (name: string) => !isSecret(name) || listed.has(name) || name.startsWith('AWS_');
+  const passed = Object.entries(environment).filter(([name]) => isFor(name) && !workersOwn.test(name));
+  return Object.fromEntries(passed.filter((entry): entry is [string, string] => entry[1] !== undefined));
+}
+
+const workersOwn = /^(TEMPORAL|DATAENGINE_PAYLOAD_KEY)/;
 
 /** Of the names above, `TOKENIZERS_PARALLELISM` only looks like a token's. */
 function isSecret(name: string): boolean {

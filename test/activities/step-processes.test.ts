@@ -7,12 +7,14 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { createCpuActivities } from '../../activities/cpu.ts';
 import { openStepProcesses, type StopLimits } from '../../activities/step-processes.ts';
+import { stepEnvironment } from '../../src/core/child-environment.ts';
+import { usualWorkerSettings } from '../../src/core/worker-settings.ts';
 import { stepProcess } from '../../workers/create-worker.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { dependencies } from '../workflows/worker-activities.ts';
 import { longestHold, writeLargeRun } from './large-data.ts';
 
-const processes = openStepProcesses({ entry: stepProcess });
+const processes = openStepProcesses({ entry: stepProcess, environment: stepEnvironment(dependencies.settings) });
 const activities = createCpuActivities({ ...dependencies, processes });
 afterAll(() => processes.close());
 
@@ -43,8 +45,37 @@ test('an error keeps its type, its words and that it must not be retried', async
   expect((error as Error).message).toContain('config.json: no such file');
 });
 
+const workersEnvironment = {
+  PATH: process.env.PATH,
+  MY_MODEL: '/models/mine',
+  AWS_SECRET_ACCESS_KEY: 'of the store',
+  OPENAI_API_KEY: 'of the teacher',
+  MATTERMOST: 'http://localhost/hook',
+  OTHER_API_KEY: 'x',
+  TEMPORAL_ADDRESS: 'x',
+  TEMPORAL_TLS_CLIENT_KEY_DATA: 'x',
+  DATAENGINE_PAYLOAD_KEY: 'x',
+  DATAENGINE_PAYLOAD_KEY_FILE: 'x',
+};
+const settings = { ...usualWorkerSettings(), webhooks: ['MATTERMOST'] };
+const environment = stepEnvironment(settings, workersEnvironment);
+
+test('a process has the secrets that the settings list and those of stores, not the payload key and Temporal’s', async () => {
+  const { signal } = new AbortController();
+  const stuck = openStepProcesses({ entry: new URL('stuck-process.ts', import.meta.url), environment });
+  const names = await stuck.run('environment', undefined, { signal, onProgress: () => undefined });
+  expect([...(names as string[])].sort()).toEqual([
+    'AWS_SECRET_ACCESS_KEY',
+    'MATTERMOST',
+    'MY_MODEL',
+    'OPENAI_API_KEY',
+    'PATH',
+  ]);
+  stuck.close();
+});
+
 test('a process that computes without end is killed within five seconds, and another one takes its place', async () => {
-  const stuck = openStepProcesses({ entry: new URL('stuck-process.ts', import.meta.url) });
+  const stuck = openStepProcesses({ entry: new URL('stuck-process.ts', import.meta.url), environment });
   const options = (signal: AbortSignal) => ({ signal, onProgress: () => undefined });
   const controller = new AbortController();
   const work = stuck.run('forever', undefined, options(controller.signal));

@@ -7,6 +7,7 @@ serveSteps(async (name, facts, { signal, onWorked }) => {
   if (name === 'exit') process.exit(3);
   if (name === 'fill-heap') fillHeap();
   if (name === 'save') await saveOnceStopped(facts as { file: string; milliseconds: number }, signal, onWorked);
+  if (name === 'environment') return Object.keys(process.env).filter((key) => !key.startsWith('NODE_'));
   while (name === 'forever' || name === 'prepareData') Math.random();
   return name === 'pid' ? process.pid : facts;
 });

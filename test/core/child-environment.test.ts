@@ -22,6 +22,7 @@ test('a child that computes gets what it needs, and no secret', () => {
     TEMPORAL_API_KEY: 'x',
     HF_TOKEN: 'x',
     DATAENGINE_PAYLOAD_KEY: 'x',
+    DATAENGINE_PAYLOAD_KEY_FILE: 'x',
     DATABASE_PASSWORD: 'x',
     SLACK_WEBHOOK: 'x',
     MY_OWN_VARIABLE: 'x',

@@ -39,7 +39,7 @@ const service = z.looseObject({
   security_opt: z.array(z.string()),
   read_only: z.boolean(),
   networks: z.array(z.string()),
-  environment: z.record(z.string(), z.string()).default({}),
+  environment: z.record(z.string(), z.string().nullable()).default({}),
   volumes: z.array(z.string()).default([]),
   tmpfs: z.array(z.string()).default([]),
 });
@@ -88,8 +88,8 @@ describe('Kubernetes', () => {
       (await podOf(kind)).container.envFrom.flatMap(
         (one) => (one as { secretRef?: { name: string } }).secretRef?.name ?? [],
       );
-    expect(await secrets('cpu-worker')).toEqual(['data-engine', 'data-engine-teacher']);
-    expect(await secrets('gpu-worker')).toEqual(['data-engine']);
+    expect(await secrets('cpu-worker')).toEqual(['data-engine', 'data-engine-payload', 'data-engine-teacher']);
+    expect(await secrets('gpu-worker')).toEqual(['data-engine', 'data-engine-payload']);
     const other = (await readdir('deploy/kubernetes')).filter((name) => name !== 'cpu-worker.yaml');
     for (const name of other.filter((one) => one !== 'configuration.yaml')) {
       expect(await read(`kubernetes/${name}`)).not.toMatch(/data-engine-teacher|OPENAI_API_KEY/);
@@ -156,11 +156,14 @@ describe('Compose', () => {
     }
   });
 
-  test('the CPU worker alone has the teacher’s key and a way to the internet', () => {
+  test('the CPU worker alone has the teacher’s key and a way to the internet; the workers alone the payload key', () => {
     const having = (isSo: (one: z.output<typeof service>) => boolean) =>
       Object.entries(services).flatMap(([name, one]) => (isSo(one) ? [name] : []));
     expect(having(({ environment }) => 'OPENAI_API_KEY' in environment)).toEqual(['cpu-worker']);
     expect(having((one) => one.networks.includes('internet'))).toEqual(['cpu-worker']);
+    // Both write payloads. Its value is the host's.
+    const withKey = having(({ environment }) => environment.DATAENGINE_PAYLOAD_KEY === null);
+    expect(withKey).toEqual(['cpu-worker', 'gpu-worker']);
     // A published port takes a network that is not internal.
     expect(having((one) => one.networks.includes('host'))).toEqual(['temporal', 'temporal-ui']);
     expect([networks.database?.internal, networks.workers?.internal]).toEqual([true, true]);

@@ -47,4 +47,16 @@ export const elsewhere: Record<string, string> = {
   'dataengine evaluate --benchmark aokvqa --file aokvqa_v1p0_val.json --images COCO2017/val2017 --model models/7b-qma':
     'test/cli/merge-command.test.ts',
   'python test/fixtures/check-adapters.py /tmp/adapters': 'test/model/parity/adapters.test.ts',
+  'echo "k1:$(openssl rand -base64 32)"': 'test/cli/codec-server.test.ts',
+  'dataengine codec-server': 'test/cli/codec-server.test.ts',
+  'temporal workflow start --type dataEngine --task-queue data-engine --workflow-id my-run --input \'{"config":"configs/demo.yaml","run":"my-run"}\' --codec-endpoint http://127.0.0.1:8234':
+    'test/security/codec-commands.test.ts',
+  'temporal workflow query --workflow-id my-run --type rounds --codec-endpoint http://127.0.0.1:8234':
+    'test/security/codec-commands.test.ts',
+  'temporal workflow update execute --workflow-id tuesday --name pause --input \'{"reason":"the GPU is needed"}\' --codec-endpoint http://127.0.0.1:8234':
+    'test/security/codec-commands.test.ts',
+  'temporal workflow show --workflow-id my-run --output json --codec-endpoint http://127.0.0.1:8234':
+    'test/security/codec-commands.test.ts',
+  'temporal schedule create --schedule-id nightly --cron \'0 2 * * *\' --overlap-policy Skip --catchup-window 1h --type dataEngine --task-queue data-engine --workflow-id nightly --input \'{"config":"configs/demo.yaml"}\' --codec-endpoint http://127.0.0.1:8234':
+    'test/security/codec-commands.test.ts',
 };

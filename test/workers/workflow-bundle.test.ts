@@ -22,7 +22,7 @@ beforeAll(async () => {
   made = join(whole, 'bundle.js');
   const script = ['--import', import.meta.resolve('tsx'), projectFile('scripts/bundle-workflows.ts'), made];
   const { stdout } = await promisify(execFile)(process.execPath, script);
-  expect(stdout).toBe(`${made}\n`);
+  expect(stdout).toBe(`${made}\n${join(whole, 'bundle.encrypted.js')}\n`);
 }, 120_000);
 
 afterAll(() => rm(whole, { recursive: true, force: true }));

@@ -12,6 +12,7 @@ import { createGpuActivities } from '../../activities/gpu.ts';
 import { openStepProcesses } from '../../activities/step-processes.ts';
 import { createTeacherActivities } from '../../activities/teacher.ts';
 import { temporalExecutable } from '../../demo/command/temporal-server.ts';
+import { stepEnvironment } from '../../src/core/child-environment.ts';
 import type { TrainerCommand } from '../../src/trainer/supervisor/trainer-command.ts';
 import { stepProcess } from '../../workers/create-worker.ts';
 import { workflowsPath } from '../../workers/worker-flags.ts';
@@ -44,7 +45,7 @@ export async function withWorkers<R>(
   work: () => Promise<R>,
 ): Promise<R> {
   // As a worker's own program does it.
-  const processes = openStepProcesses({ entry: stepProcess });
+  const processes = openStepProcesses({ entry: stepProcess, environment: stepEnvironment(dependencies.settings) });
   const activities = createCpuActivities({ ...dependencies, processes });
   const cpu = await createWorker(environment, 'data-engine', activities);
   const teacher = await createWorker(environment, 'data-engine-teacher', createTeacherActivities(dependencies));
