@@ -30,6 +30,16 @@ export function addStepCommands(program: Command, signal: AbortSignal): void {
     },
     signal,
   );
+  addStepCommand(
+    program,
+    'describe-images',
+    {
+      description: 'have a teacher with vision write facts of the images in a folder, into data.descriptions.file',
+      firstRound: 0,
+      load: async () => (await import('../src/round/describe-images.ts')).describeImages,
+    },
+    signal,
+  );
 }
 
 function addStepCommand(

@@ -93,6 +93,11 @@ export function withPool<R>(config: Config, work: (pool: ImagePool) => Promise<R
   return poolSource(config).withPool(poolFiles(config), work);
 }
 
+/** The same for every image below the pool's folder, whatever is known of it. */
+export function withFolderPool<R>(config: Config, work: (pool: ImagePool) => Promise<R>): Promise<R> {
+  return descriptionSource('image').withPool(poolFiles(config), work);
+}
+
 /** An image of the pool as a data URL. @throws InputError when its file is missing */
 export async function poolImageUrl(config: Config, fileName: string): Promise<string> {
   const file = join(poolFolder(config).path, fileName);

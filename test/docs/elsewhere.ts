@@ -21,6 +21,7 @@ export const elsewhere: Record<string, string> = {
   'DATABASE_PASSWORD=choose-one docker compose --file deploy/compose.yaml --profile gpu up --build':
     'test/deploy/deploy.test.ts',
   'kubectl apply --kustomize deploy/kubernetes': 'test/deploy/deploy.test.ts',
+  'dataengine describe-images --config my-facts.yaml': 'test/round/describe-images.test.ts',
   'npm run schema': 'test/config/load-config.test.ts',
   'npm run dataengine -- doctor': 'test/cli/doctor.test.ts',
   'npm run setup -- --python': 'test/scripts/setup/python.test.ts',
