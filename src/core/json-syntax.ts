@@ -1,4 +1,4 @@
-import { type ParseError, parse, printParseErrorCode } from 'jsonc-parser';
+import { type ParseError, printParseErrorCode, visit } from 'jsonc-parser';
 
 /** What is wrong with a JSON text, and where. */
 export interface SyntaxProblem {
@@ -41,11 +41,26 @@ export function findDeepNesting(text: string): SyntaxProblem | undefined {
  * @param text nested no deeper than `deepestNesting`
  */
 export function findSyntaxError(text: string): SyntaxProblem {
-  const errors: ParseError[] = [];
-  parse(text, errors, { disallowComments: true, allowTrailingComma: false, allowEmptyContent: false });
-  const offset = Math.min(errors[0]?.offset ?? text.length, text.length);
-  const problem = text.slice(offset).trim() === '' ? 'it ends too early' : wordsOf(errors[0]);
+  const first = firstError(text);
+  const offset = Math.min(first?.offset ?? text.length, text.length);
+  const problem = text.slice(offset).trim() === '' ? 'it ends too early' : wordsOf(first);
   return problemAt(text, offset, `is not valid JSON: ${problem}`);
+}
+
+/** The parser must not go on behind the error: what was a text before may be taken for deep nesting then. */
+function firstError(text: string): ParseError | undefined {
+  let first: ParseError | undefined;
+  const found = new Error('found');
+  const onError = (error: ParseError['error'], offset: number, length: number) => {
+    first = { error, offset, length };
+    throw found;
+  };
+  try {
+    visit(text, { onError }, { disallowComments: true, allowTrailingComma: false, allowEmptyContent: false });
+  } catch (error) {
+    if (error !== found) throw error;
+  }
+  return first;
 }
 
 function problemAt(text: string, offset: number, problem: string): SyntaxProblem {

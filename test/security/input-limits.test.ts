@@ -118,6 +118,13 @@ describe('JSON that is nested deeply', () => {
     expect(() => parseJson(text, 'a.json', anything)).toThrow(/^a\.json:1:\d+: is nested deeper than 200 levels\./);
   });
 
+  test('is not read behind an error that turns a text into brackets', () => {
+    for (const piece of ['[', '{"a":']) {
+      const text = `{"a: 0,\n "b": "${piece.repeat(20_000)}"}`;
+      expect(() => parseJson(text, 'a.json', anything)).toThrow(/^a\.json:[12]:\d+: is not valid JSON: /);
+    }
+  });
+
   test('is not what only looks so', () => {
     const text = JSON.stringify([...Array(300).fill([]), '['.repeat(300), '\\"'.repeat(300)]);
     expect(parseJson(text, 'a.json', anything)).toEqual(JSON.parse(text));
