@@ -9,6 +9,7 @@ import { computeDtypes, weightDtypes } from '../src/config/finetune-schema.ts';
 import type { Config } from '../src/config/schema.ts';
 import { type ExifMode, exifModes } from '../src/core/images/image-kind.ts';
 import { InputError } from '../src/core/input-error.ts';
+import { joinInside } from '../src/core/inside.ts';
 import { openRunDirectory } from '../src/core/run-directory.ts';
 import {
   type AnswerMode,
@@ -135,7 +136,9 @@ async function evaluateBenchmark(options: EvaluateOptions & { benchmark: string 
   const formats = config && evaluationNumberFormats(config);
   const set = await chooseSet(options, config);
   const model = options.model ?? mergedModel(options, config);
-  const output = options.output ?? join('runs', 'evaluations', model.replace(/[^A-Za-z0-9._]+/g, '-'), set.name);
+  const output =
+    options.output ??
+    joinInside(joinInside(join('runs', 'evaluations'), model.replace(/[^A-Za-z0-9._]+/g, '-')), set.name);
   const display = createProgressDisplay();
   try {
     const scores = await evaluateModel({

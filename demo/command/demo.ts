@@ -12,6 +12,7 @@ import { type PathKind, pathsIn } from '../../src/config/config-paths.ts';
 import { loadConfig } from '../../src/config/load-config.ts';
 import { type Config, configSchema } from '../../src/config/schema.ts';
 import { fileExists, projectFile } from '../../src/core/files.ts';
+import { openRunDirectory } from '../../src/core/run-directory.ts';
 import { type workerSettingsSchema, workerSettingsVariable } from '../../src/core/worker-settings.ts';
 import { writeJson } from '../../src/core/write-file.ts';
 import { formatSeconds } from '../../src/report/tables.ts';
@@ -45,7 +46,7 @@ export async function runDemo(options: DemoOptions): Promise<DataEngineResult> {
   const config = await loadConfig(configFile, { seed: options.seed });
   const runsDirectory = resolve(config.runsDirectory);
   const run = await demoRunName(runsDirectory, `${config.run ?? name}-seed${config.seed}`);
-  const directory = join(runsDirectory, run);
+  const directory = openRunDirectory(runsDirectory, run).root;
   const logs = join(directory, 'logs');
   await mkdir(logs, { recursive: true });
 

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { joinInside } from '../../src/core/inside.ts';
 import { seededRandom } from '../../src/core/seeded-random.ts';
 import { writeJson } from '../../src/core/write-file.ts';
 import { alignmentCaption } from './captions.ts';
@@ -90,8 +91,8 @@ export async function writeSceneDataset(options: SceneDatasetOptions): Promise<S
   const annotations = join(root, 'COCO2017', 'annotations');
   await mkdir(annotations, { recursive: true });
   for (const [split, images] of Object.entries(splits)) {
-    await writeJson(join(annotations, `instances_${split}2017.json`), instanceAnnotations(images));
-    await writeJson(join(annotations, `captions_${split}2017.json`), captionAnnotations(images));
+    await writeJson(joinInside(annotations, `instances_${split}2017.json`), instanceAnnotations(images));
+    await writeJson(joinInside(annotations, `captions_${split}2017.json`), captionAnnotations(images));
   }
 
   const questions = join(root, 'A-OKVQA');

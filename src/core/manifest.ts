@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { readdir, rm } from 'node:fs/promises';
-import { isAbsolute, join, relative, sep } from 'node:path';
+import { dirname, isAbsolute, join, relative, sep } from 'node:path';
 import { z } from 'zod';
 import { hashFile, hashValue } from './hash.ts';
 import { InputError } from './input-error.ts';
-import { innerPath, sha256Text } from './inside.ts';
+import { innerPath, joinInside, sha256Text } from './inside.ts';
 import { readJson } from './read-json.ts';
 import { emptyRecord } from './records.ts';
 import { writeJson } from './write-file.ts';
@@ -153,7 +153,7 @@ export async function startStep(
   if (earlier?.inputsHash === inputsHash && !redo(earlier)) {
     const damaged = await findDamagedOutputs(directory, earlier);
     if (damaged.length === 0) return { manifest: earlier };
-    await Promise.all(damaged.map((file) => rm(join(directory, file), { force: true })));
+    await Promise.all(damaged.map((file) => rm(outputFile(directory, file), { force: true })));
   }
 
   const before = earlier ?? (await readIfReadable(join(directory, startedName), startedSchema));
@@ -188,10 +188,22 @@ async function readIfReadable<S extends z.ZodType>(file: string, schema: S): Pro
   }
 }
 
+/**
+ * The file of an output that a manifest names: in the step's folder, or beside it.
+ *
+ * @throws InputError when it is elsewhere
+ */
+export function outputFile(directory: string, output: string): string {
+  const file = join(directory, manifestName);
+  return output.startsWith('../')
+    ? joinInside(dirname(directory), output.slice('../'.length), file)
+    : joinInside(directory, output, file);
+}
+
 async function findDamagedOutputs(directory: string, manifest: Manifest): Promise<string[]> {
   const damaged: string[] = [];
   for (const [file, hash] of Object.entries(manifest.outputs)) {
-    if ((await hashIfPresent(join(directory, file))) !== hash) damaged.push(file);
+    if ((await hashIfPresent(outputFile(directory, file))) !== hash) damaged.push(file);
   }
   return damaged;
 }
@@ -200,7 +212,7 @@ async function hashOutputs(directory: string, step: string, files: string[]): Pr
   const hashes: Record<string, string> = emptyRecord();
   for (const file of files) {
     const name = isAbsolute(file) ? relative(directory, file).replaceAll(sep, '/') : file;
-    const hash = await hashIfPresent(join(directory, name));
+    const hash = await hashIfPresent(outputFile(directory, name));
     if (hash === undefined)
       throw new Error(`Step ${step} names ${name} as its output, but did not write it in ${directory}`);
     hashes[name] = hash;

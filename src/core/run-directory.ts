@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { InputError } from './input-error.ts';
+import { joinInside } from './inside.ts';
 
 /** The folder of a run: `<runs>/<run>`. */
 export interface RunDirectory {
@@ -46,7 +47,7 @@ export function openRunDirectory(runsDirectory: string, run: string): RunDirecto
       remedy: 'Use letters, digits, ".", "_" and "-", and start with a letter or a digit',
     });
   }
-  return { root: join(runsDirectory, run) };
+  return { root: joinInside(runsDirectory, run) };
 }
 
 /** `<runs>/<run>/round-<round>` */

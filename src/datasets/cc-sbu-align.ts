@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { z } from 'zod';
+import { joinInside } from '../core/inside.ts';
 import { readJson } from '../core/read-json.ts';
 import { captionRequest } from './question-text.ts';
 import type { TrainDataset } from './train-dataset.ts';
@@ -39,7 +40,7 @@ export async function readCcSbuAlign(folder: string): Promise<AlignmentPair[]> {
   return annotations.map(({ image_id, caption }) => ({
     imageId: String(image_id),
     caption,
-    image: join(folder, 'image', `${image_id}.jpg`),
+    image: joinInside(join(folder, 'image'), `${image_id}.jpg`, annotationsFile),
   }));
 }
 

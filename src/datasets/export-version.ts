@@ -2,6 +2,7 @@ import { mkdir, rename } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { fillFolder } from '../core/files.ts';
 import type { ImageId } from '../core/images/image-id.ts';
+import { joinInside } from '../core/inside.ts';
 import { writeJson } from '../core/write-file.ts';
 import { streamEngineData } from './engine-data.ts';
 import { writeConversations } from './export-conversations.ts';
@@ -55,10 +56,10 @@ async function writeFiles(
   const lineage = await lineageOf(runRoot, version);
   await mkdir(folder, { recursive: true });
   for (const { name, sha256 } of lineage.flatMap(({ files }) => files)) {
-    await checkOutObject(join(runRoot, versionsFolder), sha256, join(folder, name));
+    await checkOutObject(join(runRoot, versionsFolder), sha256, joinInside(folder, name));
   }
   await writeJson(join(manifestFolder, 'versions.json'), lineage);
-  const written = lineage.flatMap(({ files }) => files.map(({ name }) => join(folder, name)));
+  const written = lineage.flatMap(({ files }) => files.map(({ name }) => joinInside(folder, name)));
   return [...written.map((file) => relative(manifestFolder, file)), 'versions.json'];
 }
 
@@ -72,7 +73,7 @@ const imageNumbersFile = 'image_ids.json';
  * @returns the table of the numbers, if there is one
  */
 async function numberImages(folder: string, files: readonly string[]): Promise<string[]> {
-  const data = files.filter((name) => name !== 'versions.json').map((name) => join(folder, name));
+  const data = files.filter((name) => name !== 'versions.json').map((name) => joinInside(folder, name));
   const ids = new Set<ImageId>();
   for (const file of data) for await (const { image_id } of streamEngineData(file)) ids.add(image_id);
   const numbers = new Map<string, number>();

@@ -38,15 +38,15 @@ export function imageFolder(
     async fileOf(imageId) {
       annotated ??= annotatedNames();
       const name = (await annotated).get(imageId);
-      if (name !== undefined) return join(path, name);
+      if (name !== undefined) return joinInside(path, name);
       if (typeof imageId === 'string') {
         const file = joinInside(path, imageId);
         if (imageFileName.test(imageId) && (await fileExists(file))) return file;
         paths ??= pathsByText(path);
-        return join(path, choosePath(path, imageId, (await paths).get(imageId.normalize()) ?? []));
+        return joinInside(path, choosePath(path, imageId, (await paths).get(imageId.normalize()) ?? []));
       }
       listed ??= namesByNumber(path);
-      return join(path, chooseName(path, imageId, (await listed).get(imageId) ?? []));
+      return joinInside(path, chooseName(path, imageId, (await listed).get(imageId) ?? []));
     },
   };
 }

@@ -4,11 +4,12 @@ import { copyFile, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { hashFile } from '../core/hash.ts';
 import { InputError } from '../core/input-error.ts';
+import { joinInside } from '../core/inside.ts';
 import { StorageError } from '../core/write-file.ts';
 
 /** The object file for this content. */
 export function objectFile(folder: string, sha256: string): string {
-  return join(folder, 'objects', sha256);
+  return joinInside(join(folder, 'objects'), sha256);
 }
 
 /** Stores a file by its content, unless that content is stored already. @returns its SHA-256 */

@@ -14,7 +14,7 @@ import { openJsonLines } from '../core/append-json-lines.ts';
 import { fileExists } from '../core/files.ts';
 import { hashValue } from '../core/hash.ts';
 import { InputError } from '../core/input-error.ts';
-import { innerPath, sha256Text } from '../core/inside.ts';
+import { innerPath, joinInside, sha256Text } from '../core/inside.ts';
 import { readJson, readJsonLines } from '../core/read-json.ts';
 import { writeJson } from '../core/write-file.ts';
 import { keepObject, objectFile } from './version-objects.ts';
@@ -201,5 +201,5 @@ async function readVersion(runRoot: string, wanted: string): Promise<DatasetVers
   });
 }
 
-const versionFile = (runRoot: string, id: string) => join(runRoot, versionsFolder, `${id}.json`);
+const versionFile = (runRoot: string, id: string) => joinInside(join(runRoot, versionsFolder), `${id}.json`);
 const logFile = (runRoot: string) => join(runRoot, versionsFolder, 'log.jsonl');

@@ -1,8 +1,8 @@
-import { join } from 'node:path';
 import type { Config } from '../config/schema.ts';
 import { fileExists } from '../core/files.ts';
 import type { ImageId } from '../core/images/image-id.ts';
 import { portableImage } from '../core/images/open-image.ts';
+import { joinInside } from '../core/inside.ts';
 import type { ImagePool } from '../datasets/coco.ts';
 import { type DescriptionSource, descriptionSource, type PoolFiles } from '../datasets/descriptions/index.ts';
 import { type ImageFolder, imageFolder } from '../datasets/image-folder.ts';
@@ -22,7 +22,7 @@ export function questionSet(config: Config, split: Split): QuestionSet | undefin
   const set = data[split];
   if (set === undefined) return undefined;
   const images = split === 'test' ? (data.images.test ?? data.images.validation) : data.images.validation;
-  return { file: join(data.root, set.file), images: imagesIn(config, images), limit: set.limit };
+  return { file: joinInside(data.root, set.file), images: imagesIn(config, images), limit: set.limit };
 }
 
 /** The splits that the config has. */
@@ -43,9 +43,12 @@ export function showsImages(config: Config): boolean {
 function poolFiles({ data, cacheDirectory }: Config): PoolFiles {
   const { annotations, descriptions, images, exif, root } = data;
   return {
-    folder: join(root, images.train),
-    annotations: { instances: join(root, annotations.instances), captions: join(root, annotations.captions) },
-    file: descriptions.file === undefined ? undefined : join(root, descriptions.file),
+    folder: joinInside(root, images.train),
+    annotations: {
+      instances: joinInside(root, annotations.instances),
+      captions: joinInside(root, annotations.captions),
+    },
+    file: descriptions.file === undefined ? undefined : joinInside(root, descriptions.file),
     exif,
     cacheDirectory,
   };
@@ -72,8 +75,8 @@ export function poolFolder(config: Config): ImageFolder {
 /** The images in a folder under the data root. Those of the pool's folder have the names that its annotations give them. */
 export function imagesIn(config: Config, folder: string): ImageFolder {
   const { root, images } = config.data;
-  const path = join(root, folder);
-  return path === join(root, images.train) ? imageFolder(path, () => annotatedNames(config)) : imageFolder(path);
+  const path = joinInside(root, folder);
+  return path === joinInside(root, images.train) ? imageFolder(path, () => annotatedNames(config)) : imageFolder(path);
 }
 
 /** A machine that only trains or scores may lack the annotations; names are then those in the folder. */
@@ -100,7 +103,7 @@ export function withFolderPool<R>(config: Config, work: (pool: ImagePool) => Pro
 
 /** An image of the pool as a data URL. @throws InputError when its file is missing */
 export async function poolImageUrl(config: Config, fileName: string): Promise<string> {
-  const file = join(poolFolder(config).path, fileName);
+  const file = joinInside(poolFolder(config).path, fileName);
   const { kind, content } = await portableImage(file, { exif: config.data.exif });
   return `data:image/${kind};base64,${content.toString('base64')}`;
 }

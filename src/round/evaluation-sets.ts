@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Config } from '../config/schema.ts';
 import { hashValue } from '../core/hash.ts';
 import { InputError } from '../core/input-error.ts';
+import { joinInside } from '../core/inside.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
 import { hashTable } from '../datasets/tables/shards.ts';
 import type { AnswerMode, BenchmarkQuestion, BenchmarkSource, PromptName } from '../evaluation/benchmarks/benchmark.ts';
@@ -75,8 +76,8 @@ export function configuredSets(config: Config): EvaluationSet[] {
     ({ benchmark, name, file, images, limit, blind, answers, prompt, questions }): EvaluationSet => ({
       name: name ?? (blind ? `${benchmark}-blind` : benchmark),
       benchmark,
-      file: join(root, file),
-      images: images === undefined ? undefined : join(root, images),
+      file: joinInside(root, file),
+      images: images === undefined ? undefined : joinInside(root, images),
       imageFile: images === undefined ? undefined : imagesIn(config, images).fileOf,
       limit,
       blind,

@@ -3,6 +3,7 @@
  */
 import { join } from 'node:path';
 import type { Config } from '../config/schema.ts';
+import { joinInside } from '../core/inside.ts';
 import { gptvqa } from '../datasets/engine-data.ts';
 import type { ImageFolder } from '../datasets/image-folder.ts';
 import { hashTable } from '../datasets/tables/shards.ts';
@@ -51,7 +52,7 @@ export async function mixtureParts(config: Config, generated: GeneratedData[]): 
 export function baseDataset(config: Config, part: Config['data']['train'][number]): LocatedDataset {
   const { root } = config.data;
   const dataset = trainDatasets[part.dataset];
-  const path = join(root, part.file ?? dataset.defaultPath ?? '');
+  const path = joinInside(root, part.file ?? dataset.defaultPath ?? '');
   const images = imagesIn(config, part.images ?? config.data.images.train);
   const { format, columns, skipInvalid } = part;
   return {

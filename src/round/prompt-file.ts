@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import type { Config } from '../config/schema.ts';
 import { InputError } from '../core/input-error.ts';
-import { innerPath } from '../core/inside.ts';
+import { innerPath, joinInside } from '../core/inside.ts';
 import { readJson, readTextFile } from '../core/read-json.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
 import { writeJson } from '../core/write-file.ts';
@@ -24,7 +24,9 @@ const acceptedFile = (run: RunDirectory) => join(runPromptFolder(run), 'accepted
 export async function promptFile(config: Config, run: RunDirectory, round: number): Promise<string> {
   const accepted = await readAccepted(run);
   const ofRound = accepted.findLast(({ fromRound }) => fromRound <= round);
-  return ofRound === undefined ? config.teacher.prompt : join(runPromptFolder(run), ofRound.file);
+  return ofRound === undefined
+    ? config.teacher.prompt
+    : joinInside(runPromptFolder(run), ofRound.file, acceptedFile(run));
 }
 
 /** What a prompt for new samples has a place for, by what the teacher is told about images. */

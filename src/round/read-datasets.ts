@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { Config } from '../config/schema.ts';
 import { fileExists } from '../core/files.ts';
 import { InputError } from '../core/input-error.ts';
+import { joinInside } from '../core/inside.ts';
 import { countBy } from '../core/records.ts';
 import type { Benchmark } from '../evaluation/benchmarks/benchmark.ts';
 import { benchmarkNames, benchmarkOf } from '../evaluation/benchmarks/index.ts';
@@ -97,7 +98,10 @@ export async function readDatasets(
     withPool(config, async (pool) => {
       const { path } = poolFolder(config);
       for (const { fileName, width, height } of imagesInPool(await pool.list(), config.sampling)) {
-        use({ file: join(path, fileName), ...(width !== undefined && height !== undefined && { width, height }) });
+        use({
+          file: joinInside(path, fileName),
+          ...(width !== undefined && height !== undefined && { width, height }),
+        });
       }
       const countsByReason = pool.leftOut ?? {};
       if (Object.keys(countsByReason).length > 0)

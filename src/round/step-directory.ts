@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { joinInside } from '../core/inside.ts';
 import { type RunDirectory, roundDirectory } from '../core/run-directory.ts';
 import type { StepContext } from './step-context.ts';
 import { type RoundStep, rowOf, type StepName } from './steps.ts';
@@ -20,7 +21,7 @@ export function evaluationShardDirectory(
   { config, run, round }: Pick<StepContext, 'config' | 'run' | 'round'>,
   { set, shard }: { set: string; shard: number },
 ): string {
-  return join(shardsDirectory(run, round, 'evaluate'), `${set}-${shard}-of-${config.evaluate.shards}`);
+  return joinInside(shardsDirectory(run, round, 'evaluate'), `${set}-${shard}-of-${config.evaluate.shards}`);
 }
 
 /** The folder of a shard of the embeddings: `<run>/embedding-shards/<i>-of-<n>/`. */

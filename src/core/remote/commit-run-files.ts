@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { joinInside } from '../inside.ts';
 import { emptyRecord } from '../records.ts';
 import { type RecordedFiles, readRecord, writeRecord } from './folder-record.ts';
 import { type CopyOfRun, type Mark, readMark, recordKey, writeMark } from './run-copy.ts';
@@ -22,7 +22,7 @@ export async function commitRunFiles(copy: CopyOfRun): Promise<void> {
     const changed: RecordedFiles = emptyRecord();
     for (const path of await filesOfTheRun(root, rules)) {
       const known = mark.files[path];
-      const here = await factsOf(join(root, path));
+      const here = await factsOf(joinInside(root, path));
       if (known !== undefined && here?.size === known.size && here.mtimeMs === known.mtimeMs) continue;
       const content = await uploadRunFile(copy, path, hashes, (sha256) => `objects/${sha256}`, {
         isStored: (sha256) => known?.sha256 === sha256,

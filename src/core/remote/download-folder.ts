@@ -1,6 +1,5 @@
 /** From the store to this disk. */
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { fieldPath, InputError } from '../input-error.ts';
 import { joinInside } from '../inside.ts';
 import { inputsHashIn, manifestName } from '../manifest.ts';
@@ -93,7 +92,7 @@ async function removeOthers(copy: CopyOfRun, folder: string, record: FolderRecor
   const rules = copy.rules.stepFiles(folder);
   for (const name of await filesIn(directory)) {
     const isStored = isKept(name, 'started', rules) || isKept(name, 'finished', rules);
-    if (isStored && gone(`${folder}/${name}`)) await rm(join(directory, name), { force: true });
+    if (isStored && gone(`${folder}/${name}`)) await rm(joinInside(directory, name), { force: true });
   }
 }
 

@@ -4,7 +4,8 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { hashFile } from '../hash.ts';
-import { inputsHashIn, manifestName, readManifest } from '../manifest.ts';
+import { joinInside } from '../inside.ts';
+import { inputsHashIn, manifestName, outputFile, readManifest } from '../manifest.ts';
 import { emptyRecord } from '../records.ts';
 import { downloadFolder } from './download-folder.ts';
 import { type FolderRecord, type ReadRecord, type RecordedFiles, writeRecord } from './folder-record.ts';
@@ -53,7 +54,7 @@ export interface OwnFolder {
 export async function ownFolder(copy: CopyOfRun, folder: string): Promise<OwnFolder> {
   const { store, root } = copy;
   const rules = copy.rules.stepFiles(folder);
-  const directory = join(root, folder);
+  const directory = joinInside(root, folder);
   const attempt = randomUUID();
   let last = await downloadFolder(copy, folder);
   const hashes = new Map<string, { sha256: string; size: number; mtimeMs: number }>(
@@ -107,7 +108,7 @@ export async function ownFolder(copy: CopyOfRun, folder: string): Promise<OwnFol
   /** The state of the files to resume from, by size and time: they are large. */
   const progressSoFar = async () => {
     const names = (await namesIn('started')).filter(rules.isForResuming).sort();
-    const facts = await Promise.all(names.map(async (name) => [name, await factsOf(join(directory, name))]));
+    const facts = await Promise.all(names.map(async (name) => [name, await factsOf(joinInside(directory, name))]));
     return facts.length === 0 ? '' : JSON.stringify(facts);
   };
 
@@ -143,7 +144,7 @@ export async function ownFolder(copy: CopyOfRun, folder: string): Promise<OwnFol
         const here = await hashFile(join(directory, manifestName));
         if (before.record.files[manifestPath]?.sha256 === here) return { takenFromAnother: false };
       }
-      const outputs = Object.keys(manifest.outputs).map((output) => folderName(copy, join(directory, output)));
+      const outputs = Object.keys(manifest.outputs).map((output) => folderName(copy, outputFile(directory, output)));
       const others = (await namesIn('finished')).map((name) => `${folder}/${name}`);
       const files = await upload([...new Set([...outputs, ...others])], 'finished');
       const { inputsHash } = manifest;

@@ -14,7 +14,7 @@ import { join, relative, sep } from 'node:path';
 import limitConcurrency from 'p-limit';
 import { z } from 'zod';
 import { hashFile } from '../hash.ts';
-import { innerPath, sha256Text } from '../inside.ts';
+import { innerPath, joinInside, sha256Text } from '../inside.ts';
 import { readJson } from '../read-json.ts';
 import { writeJson } from '../write-file.ts';
 import { type FolderRecord, recordName } from './folder-record.ts';
@@ -66,7 +66,7 @@ export function folderName({ root }: Pick<CopyOfRun, 'root'>, folder: string): s
 }
 
 const markFile = ({ root }: CopyOfRun, folder: string) =>
-  join(root, copyFolder, `${isRun(folder) ? 'run' : folder.replaceAll('/', '+')}.json`);
+  joinInside(join(root, copyFolder), `${isRun(folder) ? 'run' : folder.replaceAll('/', '+')}.json`);
 
 /** What is known of a folder on this disk; empty when it is a copy from no store, or from another. */
 export async function readMark(copy: CopyOfRun, folder: string): Promise<Mark> {

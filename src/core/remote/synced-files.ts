@@ -3,7 +3,6 @@
  * calls to the teacher, the ledger. Of two states of such a file the longer one is the newer.
  */
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { joinInside } from '../inside.ts';
 import { writeFileAtomically } from '../write-file.ts';
 import { type CopyOfRun, folderName } from './run-copy.ts';
@@ -51,9 +50,9 @@ export function syncedFiles(copy: CopyOfRun): SyncedFiles {
       for (const { folder, key, startingWith, uploaded } of all) {
         for (const name of await filesIn(folder)) {
           if (!name.startsWith(startingWith) || name.endsWith('.tmp')) continue;
-          const here = await factsOf(join(folder, name));
+          const here = await factsOf(joinInside(folder, name));
           if (here === undefined || here.size <= (uploaded.get(name) ?? 0)) continue;
-          const body = await readFile(join(folder, name));
+          const body = await readFile(joinInside(folder, name));
           await store.write(`${key}/${name}`, body);
           uploaded.set(name, body.length);
         }

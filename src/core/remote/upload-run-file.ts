@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { hashBytes } from '../hash.ts';
+import { joinInside } from '../inside.ts';
 import type { RecordedFiles } from './folder-record.ts';
 import { type CopyOfRun, hashHere, type Mark } from './run-copy.ts';
 import { factsOf } from './run-files.ts';
@@ -23,7 +23,7 @@ export async function uploadRunFile(
   keyOf: (sha256: string) => string,
   { isStored }: { isStored: (sha256: string) => boolean },
 ): Promise<RecordedFiles[string] | undefined> {
-  const file = join(root, path);
+  const file = joinInside(root, path);
   const here = await factsOf(file);
   if (here === undefined) return undefined;
   const { mtimeMs } = here;

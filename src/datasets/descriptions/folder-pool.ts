@@ -8,7 +8,7 @@ import type { ExifMode } from '../../core/images/image-kind.ts';
 import { imageSize } from '../../core/images/open-image.ts';
 import { imageError } from '../../core/images/read-image-file.ts';
 import { InputError } from '../../core/input-error.ts';
-import { sha256Text } from '../../core/inside.ts';
+import { joinInside, sha256Text } from '../../core/inside.ts';
 import { readJson } from '../../core/read-json.ts';
 import { writeJson } from '../../core/write-file.ts';
 import type { CocoBox, ImagePool, PoolImage } from '../coco.ts';
@@ -50,14 +50,14 @@ export async function folderImages(folder: string, cacheFolder: string): Promise
   const images: FolderImage[] = [];
   for (const { path, sha256 } of found) {
     const id = path.normalize();
-    if (ids.has(id)) throw imageError(join(folder, path), `has the same name as another one, ${ids.get(id)}`);
+    if (ids.has(id)) throw imageError(joinInside(folder, path), `has the same name as another one, ${ids.get(id)}`);
     ids.set(id, path);
     if (contents.has(sha256)) continue;
     contents.add(sha256);
     images.push({ id, path, sha256 });
   }
   images.sort((left, right) => compareImageIds(left.id, right.id));
-  return { images, sha256Of: new Map(found.map(({ path, sha256 }) => [join(folder, path), sha256])) };
+  return { images, sha256Of: new Map(found.map(({ path, sha256 }) => [joinInside(folder, path), sha256])) };
 }
 
 /**
@@ -97,7 +97,7 @@ export function folderPool(input: {
             const image = byId.get(id);
             if (image === undefined) throw new Error(`Image ${id} is not in ${folder}`);
             const facts = known(image);
-            const size = await imageSize(join(folder, image.path), { exif });
+            const size = await imageSize(joinInside(folder, image.path), { exif });
             return [id, { ...inPool(image, facts), ...size, ...facts }] as const;
           }),
         ),
@@ -125,11 +125,11 @@ async function hashImages(folder: string, cacheFolder: string): Promise<{ path: 
   const found = await Promise.all(
     paths.map((path) =>
       limit(async () => {
-        const unchanged = await stateOf(join(folder, path));
+        const unchanged = await stateOf(joinInside(folder, path));
         const known = earlier.get(path);
         if (known?.unchanged === unchanged) return { path, ...known };
         read += 1;
-        return { path, unchanged, sha256: await hashFile(join(folder, path)) };
+        return { path, unchanged, sha256: await hashFile(joinInside(folder, path)) };
       }),
     ),
   );
@@ -155,7 +155,7 @@ async function refuseOtherImages(folder: string, count: number): Promise<void> {
   if (first !== undefined) {
     const more = others.length > 0 ? `, and so are ${others.length} more` : '';
     throw new InputError({
-      file: join(folder, first),
+      file: joinInside(folder, first),
       problem: `is an image of a kind that is not read${more}`,
       remedy: 'Convert it to JPEG or PNG, or take it out of the folder',
     });

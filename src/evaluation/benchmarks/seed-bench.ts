@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { InputError } from '../../core/input-error.ts';
-import { innerPath } from '../../core/inside.ts';
+import { innerPath, joinInside } from '../../core/inside.ts';
 import { writeJsonLines } from '../../core/write-file.ts';
 import { layoutName, readLayout } from '../../datasets/known-layouts.ts';
 import { listedQuestion } from '../../datasets/question-text.ts';
@@ -31,7 +31,7 @@ export const seedBench: Benchmark<Question> = {
     return questions.map((question) => ({
       ...question,
       id: question.questionId,
-      image: join(images, question.dataId),
+      image: joinInside(images, question.dataId, file),
     }));
   },
 

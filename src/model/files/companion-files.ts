@@ -1,6 +1,7 @@
 /** What belongs to a model beside its config and weights: tokenizer, image processor, chat templates, license. */
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { joinInside } from '../../core/inside.ts';
 import { writeFileAtomically } from '../../core/write-file.ts';
 
 /** Weights in any format, indexes of their shards, and what belongs to an adapter or to a training. */
@@ -27,8 +28,8 @@ export async function companionFiles(directory: string): Promise<string[]> {
 /** Copies the companion files of a model directory into another. */
 export async function copyCompanionFiles(from: string, to: string): Promise<void> {
   for (const name of await companionFiles(from)) {
-    const target = path.join(to, name);
+    const target = joinInside(to, name);
     await mkdir(path.dirname(target), { recursive: true });
-    await writeFileAtomically(target, await readFile(path.join(from, name)));
+    await writeFileAtomically(target, await readFile(joinInside(from, name)));
   }
 }

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { fileExists } from '../../core/files.ts';
 import { InputError } from '../../core/input-error.ts';
+import { joinInside } from '../../core/inside.ts';
 import { readJson } from '../../core/read-json.ts';
 import { openSafetensors, type SafetensorsFile } from './safetensors.ts';
 
@@ -114,7 +115,7 @@ async function openWeights(
           remedy: 'Correct the index',
         });
       }
-      shards.set(shard, await openSafetensors(path.join(directory, shard)));
+      shards.set(shard, await openSafetensors(joinInside(directory, shard, index)));
     }
     const places = new Map<string, Place>();
     for (const [name, shard] of Object.entries(shardOfTensor)) {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { joinInside } from '../../core/inside.ts';
 import { StorageError, writeFileAtomically, writeJson } from '../../core/write-file.ts';
 import { familyOf, type ModelConfig } from '../families/index.ts';
 import { copyCompanionFiles } from './companion-files.ts';
@@ -44,7 +45,7 @@ export async function writeModelDirectory(
     await writeWeights(temporary, tensors, dtype, maximumShardBytes);
     if (copyFrom) await copyCompanionFiles(copyFrom, temporary);
     for (const [name, content] of Object.entries(files)) {
-      await writeFileAtomically(path.join(temporary, name), content);
+      await writeFileAtomically(joinInside(temporary, name), content);
     }
     await writeFileAtomically(path.join(temporary, 'config.json'), toConfigJson(config, dtype));
     await moveInto(temporary, place);

@@ -25,7 +25,9 @@ export async function generatedData(run: RunDirectory, rounds: readonly number[]
   for (const round of rounds.filter((number) => number > 0)) {
     const { manifest } = await finishedStep(run, round, 'append');
     const name = engineDataFile(round);
-    data.push({ round, file: join(roundDirectory(run, round), name), hash: manifest.outputs[`../../${name}`] ?? '' });
+    const hash = manifest.outputs[`../${name}`];
+    if (hash === undefined) throw new Error(`The step append of round ${round} has not published ${name}`);
+    data.push({ round, file: join(roundDirectory(run, round), name), hash });
   }
   return data;
 }

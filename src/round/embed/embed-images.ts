@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Config } from '../../config/schema.ts';
 import { hashValue } from '../../core/hash.ts';
 import { compareImageIds } from '../../core/images/image-id.ts';
+import { joinInside } from '../../core/inside.ts';
 import type { Manifest } from '../../core/manifest.ts';
 import { hashInputFile } from '../../core/read-json.ts';
 import { writeJson } from '../../core/write-file.ts';
@@ -50,7 +51,7 @@ export async function listImages({
   return {
     ids: { pool: pool.map((image) => image.id), validation },
     images: [
-      ...pool.map((image) => join(folder, image.fileName)),
+      ...pool.map((image) => joinInside(folder, image.fileName)),
       ...(await Promise.all(validation.map((imageId) => questions.images.fileOf(imageId)))),
     ],
   };

@@ -5,6 +5,7 @@
 
 import { join } from 'node:path';
 import { evaluationNumberFormats } from '../../config/evaluate-schema.ts';
+import { joinInside } from '../../core/inside.ts';
 import { runStepOnce } from '../../core/manifest.ts';
 import { readJsonLines } from '../../core/read-json.ts';
 import { emptyRecord } from '../../core/records.ts';
@@ -117,7 +118,7 @@ export async function joinShards(context: StepContext): Promise<EvaluateOutcome>
           set,
           questions,
           losses: await readLosses(context, set),
-          folder: join(directory, folder),
+          folder: folder === '' ? directory : joinInside(directory, folder),
           modelFiles: merged.manifest.outputs,
           settleUnclear: settleUnclearOf(context),
           bootstrap: { samples: config.evaluate.bootstrapSamples, seed: config.seed },

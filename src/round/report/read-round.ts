@@ -4,6 +4,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from '../../config/schema.ts';
+import { joinInside } from '../../core/inside.ts';
 import type { Manifest } from '../../core/manifest.ts';
 import type { RunDirectory } from '../../core/run-directory.ts';
 import { readEngineData } from '../../datasets/engine-data.ts';
@@ -65,7 +66,7 @@ async function readMeasures(config: Config, run: RunDirectory, round: number): P
   for (const { name } of evaluationSets(config, run)) {
     const folder = name === 'validation' ? '' : name;
     if (!(join(folder, scoresFile) in manifest.outputs)) continue;
-    const scores = await readScores(join(directory, folder));
+    const scores = await readScores(folder === '' ? directory : joinInside(directory, folder));
     const title = scores.blind ? `${scores.title}, blind` : scores.title;
     for (const [measure, estimate] of Object.entries(scores.measures)) {
       const { unanswered: exact, lenientUnanswered = exact } = scores;

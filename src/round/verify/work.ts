@@ -5,6 +5,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { hashValue } from '../../core/hash.ts';
+import { joinInside } from '../../core/inside.ts';
 import { readJson, readJsonLines } from '../../core/read-json.ts';
 import { type RunDirectory, roundDirectory } from '../../core/run-directory.ts';
 import { writeJson, writeJsonLines } from '../../core/write-file.ts';
@@ -31,7 +32,7 @@ import { connectTeacher, withoutStops } from '../teacher.ts';
 export const verificationRequestsFile = 'requests.jsonl';
 const openFile = 'open.jsonl';
 const listFile = 'list.json';
-const listSchema = z.object({ list: z.string() });
+const listSchema = z.object({ list: z.string().regex(/^[0-9a-f]{12}$/, 'is no hash') });
 
 type Round = { run: RunDirectory; round: number };
 
@@ -80,7 +81,7 @@ export async function verificationWork(context: StepContext): Promise<TeacherWor
     requestsFile,
     schema: verificationRequest,
     planFile: join(directory, 'plan.json'),
-    calls: join(callsFolder(context), list),
+    calls: joinInside(callsFolder(context), list, join(directory, listFile)),
     ledgerSource: (chunk) => ledgerSource(round, `verify/${list}`, chunk),
     withAsker: (requests, work) => withVerificationAsker(context, requests, work),
   };

@@ -78,7 +78,7 @@ async function measured(round: number, right: Record<string, number>): Promise<v
   await writeJson(join(roundDirectory(context.run, round), name), records);
   await finish(round, 'sample', { 'requests_by_type.json': { color: 40, count: 20 } });
   await finish(round, 'refine', { [name]: records });
-  await finish(round, 'append', { [`../../${name}`]: records });
+  await finish(round, 'append', { [`../${name}`]: records });
   await appendVersion(context.run.root, {
     round,
     files: [{ name, path: join(roundDirectory(context.run, round), name), samples: 1 }],

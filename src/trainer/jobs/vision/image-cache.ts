@@ -11,6 +11,7 @@ import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'n
 import path from 'node:path';
 import pLimit from 'p-limit';
 import { InputError } from '../../../core/input-error.ts';
+import { joinInside } from '../../../core/inside.ts';
 
 const DEFAULT_FOLDER = '.cache/image-features';
 const DEFAULT_GIGABYTES = 20;
@@ -56,8 +57,8 @@ export interface ImageCache {
 
 /** @param computation hash of all that the values depend on beside the image */
 export function openImageCache({ folder, maximumBytes }: ImageCacheSettings, computation: string): ImageCache {
-  const own = path.join(folder, computation);
-  const fileOf = (imageHash: string) => path.join(own, `${imageHash}.f32`);
+  const own = joinInside(folder, computation);
+  const fileOf = (imageHash: string) => joinInside(own, `${imageHash}.f32`);
   return {
     async read(imageHash, length) {
       const file = fileOf(imageHash);
@@ -73,7 +74,7 @@ export function openImageCache({ folder, maximumBytes }: ImageCacheSettings, com
     },
     async write(imageHash, values) {
       const bytes = Buffer.from(values.buffer, values.byteOffset, values.byteLength);
-      const temporary = path.join(own, `.${imageHash}.${randomBytes(6).toString('hex')}.tmp`);
+      const temporary = joinInside(own, `.${imageHash}.${randomBytes(6).toString('hex')}.tmp`);
       await mkdir(own, { recursive: true });
       try {
         await writeFile(temporary, Buffer.concat([bytes, checksum(bytes)]));
