@@ -56,7 +56,7 @@ function inputErrorOf({ placeOf }: ConfigSource, error: z.ZodError): InputError 
   const { field, problem } = describeFirstIssue(error);
   const remedy = 'configs/schema.json says what is allowed';
   const place = placeOf(error.issues[0]?.path ?? []);
-  return new InputError({ ...place, field: field || undefined, problem, remedy }, { cause: error });
+  return new InputError({ ...place, field: field || undefined, problem, remedy });
 }
 
 function aboutUnknown(place: readonly PropertyKey[], key: string): { problem: string; remedy: string } {

@@ -80,7 +80,8 @@ export function requireShape<S extends z.ZodType>(value: unknown, file: string, 
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const { field, problem } = describeFirstIssue(result.error);
-  throw new InputError({ file, field, line, problem, remedy: 'Correct this value' }, { cause: result.error });
+  // Without the schema's own error: that lists every problem, and causes get into histories.
+  throw new InputError({ file, field, line, problem, remedy: 'Correct this value' });
 }
 
 function syntaxError(file: string, found: SyntaxProblem, firstLine = 1, firstColumn = 1): InputError {

@@ -76,15 +76,12 @@ async function checkElement<S extends z.ZodType>(
   if (result.success) return result.data;
   const { field, problem } = describeFirstIssue(result.error);
   const place = array === '' ? fieldPath([index]) : fieldPath([array, index]);
-  throw new InputError(
-    {
-      file,
-      field: `${place}${field === '' || field.startsWith('[') ? field : `.${field}`}`,
-      problem,
-      remedy: 'Correct this value',
-    },
-    { cause: result.error },
-  );
+  throw new InputError({
+    file,
+    field: `${place}${field === '' || field.startsWith('[') ? field : `.${field}`}`,
+    problem,
+    remedy: 'Correct this value',
+  });
 }
 
 async function brokenFile(file: string, offset: number, problem: string, cause: unknown): Promise<InputError> {

@@ -4,8 +4,10 @@
 import { execFileSync } from 'node:child_process';
 import { truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { defaultFailureConverter, defaultPayloadConverter } from '@temporalio/common';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { toActivityFailure } from '../../activities/errors.ts';
 import { loadConfig } from '../../src/config/load-config.ts';
 import { hashFile } from '../../src/core/hash.ts';
 import { InputError } from '../../src/core/input-error.ts';
@@ -217,6 +219,19 @@ test('a message has a bounded length, whatever it names', async () => {
   await expect(loadConfig(await file(`${'k'.repeat(100_000)}: 1`))).rejects.toSatisfy(
     ({ message }: Error) => message.length < 4000,
   );
+});
+
+test('a failure that goes to the server is bounded too, with its causes', async () => {
+  const wrong = await file(JSON.stringify(Array(100_000).fill({ image: 1 })));
+  const schema = z.array(z.object({ image: z.string() }));
+  const failures = await Promise.all(
+    [() => readJson(wrong, schema), () => readLayout(wrong, 'a layout', schema)].map((read) =>
+      read().catch((error: unknown) =>
+        defaultFailureConverter.errorToFailure(toActivityFailure(error), defaultPayloadConverter),
+      ),
+    ),
+  );
+  for (const failure of failures) expect(JSON.stringify(failure).length).toBeLessThan(20_000);
 });
 
 test('a file that is not JSON is not quoted, in causes neither', () => {

@@ -180,9 +180,9 @@ function pythonExpression(file: string, field: string, text: string, pattern: st
   let expression: RegExp;
   try {
     expression = new RegExp(text.replaceAll('(?P<', '(?<'), 'u');
-  } catch (cause) {
+  } catch {
     const problem = `'${pattern}' is no regular expression that JavaScript and Python read alike`;
-    throw new InputError({ file, field, problem, remedy: 'Write it without extensions of Python' }, { cause });
+    throw new InputError({ file, field, problem, remedy: 'Write it without extensions of Python' });
   }
   const costs = problemOfPattern(text, mostSearches);
   if (costs === undefined) return expression;

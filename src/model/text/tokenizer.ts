@@ -99,10 +99,7 @@ function open(file: string, parsed: unknown, { added }: TokenizerConfig): Huggin
     return tokenizer;
   } catch (cause) {
     const problem = `can't be used as a tokenizer: ${(cause as Error).message}`;
-    throw new InputError(
-      { file, problem, remedy: 'Download the file again, or use a model of a known kind' },
-      { cause },
-    );
+    throw new InputError({ file, problem, remedy: 'Download the file again, or use a model of a known kind' });
   }
 }
 
