@@ -53,7 +53,7 @@ export function gpuActivities(taskQueue: string, summary: string, minutes: numbe
 }
 
 /**
- * Activities of the CPU workers. They compute in the worker itself, which can delay heartbeats for a while.
+ * Activities of the CPU workers. They compute in processes of their own; on a busy machine heartbeats may still be late.
  *
  * @param taskQueue default: the workflow's own
  */

@@ -13,6 +13,7 @@ import { stepProcess } from '../../workers/create-worker.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { dependencies } from '../workflows/worker-activities.ts';
 import { longestHold, writeLargeRun } from './large-data.ts';
+import type { ToSave } from './stuck-process.ts';
 
 const processes = openStepProcesses({ entry: stepProcess, environment: stepEnvironment(dependencies.settings) });
 const activities = createCpuActivities({ ...dependencies, processes });
@@ -104,14 +105,18 @@ test('a process that computes without end is killed within five seconds, and ano
 describe('a canceled task whose work has ended', () => {
   const entry = new URL('stuck-process.ts', import.meta.url);
   /** Cancels a task that takes so long to save what it did. @returns the error, how long it took, and what was saved */
-  async function cancelWhileSaving(milliseconds: number, limits?: StopLimits) {
+  async function cancelWhileSaving({ milliseconds, worked = false }: Partial<ToSave>, limits?: StopLimits) {
     const saving = openStepProcesses({ entry, ...(limits && { limits }) });
     onTestFinished(() => saving.close());
     const file = join(await temporaryFolder(), 'saved');
     const controller = new AbortController();
     // Once it has an answer, the process does not have to start first.
     await saving.run('echo', 1, { signal: controller.signal, onProgress: () => undefined });
-    const work = saving.run('save', { file, milliseconds }, { signal: controller.signal, onProgress: () => undefined });
+    const work = saving.run(
+      'save',
+      { file, milliseconds, worked },
+      { signal: controller.signal, onProgress: () => undefined },
+    );
     await sleep(200);
     controller.abort(new Error('canceled'));
     const started = performance.now();
@@ -120,13 +125,23 @@ describe('a canceled task whose work has ended', () => {
   }
 
   test('saves for longer than it may compute', async () => {
-    const { took, saved } = await cancelWhileSaving(6000);
+    const { took, saved } = await cancelWhileSaving({ milliseconds: 6000 });
     expect(saved).toBe('saved');
     expect(took).toBeGreaterThan(5900);
   });
 
+  test('saves as long when its work had ended before it was canceled', async () => {
+    const limits = { stopMilliseconds: 500, saveMilliseconds: 30_000 };
+    const { took, saved } = await cancelWhileSaving({ milliseconds: 4000, worked: true }, limits);
+    expect(saved).toBe('saved');
+    expect(took).toBeGreaterThan(1500);
+  });
+
   test('is killed when saving takes too long', async () => {
-    const { took, saved } = await cancelWhileSaving(60_000, { stopMilliseconds: 500, saveMilliseconds: 2000 });
+    const { took, saved } = await cancelWhileSaving(
+      { milliseconds: 60_000 },
+      { stopMilliseconds: 500, saveMilliseconds: 2000 },
+    );
     expect(saved).toBeUndefined();
     expect(took).toBeGreaterThan(1900);
     expect(took).toBeLessThan(6000);

@@ -6,19 +6,26 @@ import { serveSteps } from '../../activities/step-process.ts';
 serveSteps(async (name, facts, { signal, onWorked }) => {
   if (name === 'exit') process.exit(3);
   if (name === 'fill-heap') fillHeap();
-  if (name === 'save') await saveOnceStopped(facts as { file: string; milliseconds: number }, signal, onWorked);
+  if (name === 'save') await saveOnceStopped(facts as ToSave, signal, onWorked);
   if (name === 'environment') return Object.keys(process.env).filter((key) => !key.startsWith('NODE_'));
   while (name === 'forever' || name === 'prepareData') Math.random();
   return name === 'pid' ? process.pid : facts;
 });
 
-/** Its work ends as soon as it is to stop, and saving what was done takes a while. */
+export interface ToSave {
+  file: string;
+  milliseconds: number;
+  /** Whether the work ends before it is to stop. */
+  worked: boolean;
+}
+
+/** Its work ends as soon as it is to stop, or at once, and saving what was done takes a while. */
 async function saveOnceStopped(
-  { file, milliseconds }: { file: string; milliseconds: number },
+  { file, milliseconds, worked }: ToSave,
   signal: AbortSignal,
   onWorked: () => void,
 ): Promise<void> {
-  await new Promise((resolve) => signal.addEventListener('abort', resolve));
+  if (!worked) await new Promise((resolve) => signal.addEventListener('abort', resolve));
   onWorked();
   await sleep(milliseconds);
   await appendFile(file, 'saved');
