@@ -6,6 +6,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { ApplicationFailure, type PayloadCodec } from '@temporalio/common';
 import { z } from 'zod';
+import { readRequestBody } from '../src/core/request-body.ts';
 
 export interface CodecServerOptions {
   codec: PayloadCodec;
@@ -45,9 +46,9 @@ export async function serveCodec({ codec, port, ui, namespace }: CodecServerOpti
     // Requests of this type a page may send only after a preflight, which other origins do not get.
     if (!/^application\/json\s*(;|$)/i.test(type)) return send(response, 415, 'Send application/json');
     if (given !== namespace) return send(response, 403, `Refused: X-Namespace must be ${namespace}`);
-    const body = await readBody(request);
+    const body = await readRequestBody(request, maximumBodyBytes);
     if (body === undefined) return send(response, 413, `A body may have ${maximumBodyBytes} bytes`);
-    const parsed = bodySchema.safeParse(jsonOrUndefined(body));
+    const parsed = bodySchema.safeParse(jsonOrUndefined(body.toString('utf8')));
     if (!parsed.success) return send(response, 400, 'The body is not a list of payloads');
     const payloads = await codec[request.url === '/encode' ? 'encode' : 'decode'](parsed.data.payloads);
     const result = payloads.map(({ metadata, data }) => ({
@@ -93,16 +94,6 @@ function send(response: ServerResponse, status: number, text: string): void {
 }
 
 const toBase64 = (bytes: Uint8Array | null | undefined) => Buffer.from(bytes ?? []).toString('base64');
-
-async function readBody(request: IncomingMessage): Promise<string | undefined> {
-  const pieces: Buffer[] = [];
-  let bytes = 0;
-  for await (const piece of request as AsyncIterable<Buffer>) {
-    bytes += piece.length;
-    if (bytes <= maximumBodyBytes) pieces.push(piece);
-  }
-  return bytes <= maximumBodyBytes ? Buffer.concat(pieces).toString('utf8') : undefined;
-}
 
 function jsonOrUndefined(text: string): unknown {
   try {

@@ -2,10 +2,12 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
+import { serveCodec } from '../../cli/codec-server.ts';
 import type { Review } from '../../cli/prompt-review/review.ts';
 import { serveReview } from '../../cli/prompt-review/web.ts';
 import { startLocalTeacher } from '../../demo/local-teacher/server.ts';
 import { serveHealth } from '../../workers/health.ts';
+import { parsePayloadKeys, payloadCodec } from '../../workers/payload-codec.ts';
 import { maxCommentLength } from '../../workflows/prompt-messages.ts';
 import { PromptState } from '../../workflows/prompt-state.ts';
 import { isHttp, type RawRequest, requestsLike, sendRaw, showRequest, type ValidRequest } from './send-raw.ts';
@@ -15,8 +17,8 @@ interface OpenServer {
   port: number;
   /** What it takes. */
   valid: readonly ValidRequest[];
-  /** Answered with 200 at any time. */
-  good: string;
+  /** Answered with 200 at any time; a path is for GET. */
+  good: string | ValidRequest;
   /** What it may answer besides. */
   statuses: readonly number[];
   /** Before each request. */
@@ -33,12 +35,13 @@ function serverTarget(name: string, start: (folder: string) => Promise<OpenServe
   return fuzzTarget<RawRequest>(name, async (folder) => {
     const { port, valid, good, statuses, reset, check, close } = await start(folder);
     const host: RawRequest['headers'] = [['host', `127.0.0.1:${port}`]];
+    const { method, path, headers = {}, body = '' } = typeof good === 'string' ? { method: 'GET', path: good } : good;
     const requireGood = async () => {
       const status = await sendRaw(port, {
-        method: 'GET',
-        path: good,
-        headers: host,
-        body: Buffer.alloc(0),
+        method,
+        path,
+        headers: [...host, ...Object.entries(headers)],
+        body: Buffer.from(body),
         lengthOff: 0,
       });
       if (status !== 200) throw new Error(`the next good request is answered with ${status}`);
@@ -188,4 +191,28 @@ const health = serverTarget('server-health', async () => {
   return { port, close, good: '/healthz', statuses: [403, 404], valid: [{ method: 'GET', path: '/healthz' }] };
 });
 
-export const serverTargets: readonly FuzzTarget[] = [review, health, teacher];
+const codec = serverTarget('server-codec', async () => {
+  const keys = parsePayloadKeys(`k1:${Buffer.alloc(32).toString('base64')}`, 'keys');
+  const ui = 'http://localhost:8233';
+  const server = await serveCodec({ codec: payloadCodec(keys), port: 0, ui, namespace: 'default' });
+  const headers = { ...json, 'x-namespace': 'default', origin: ui };
+  const payload = { metadata: { encoding: btoa('json/plain') }, data: btoa('"a"') };
+  const [encrypted] = await payloadCodec(keys).encode([{ metadata: { encoding: Buffer.from('json/plain') } }]);
+  const inBase64 = {
+    metadata: Object.fromEntries(
+      Object.entries(encrypted?.metadata ?? {}).map(([name, value]) => [name, Buffer.from(value).toString('base64')]),
+    ),
+    data: Buffer.from(encrypted?.data ?? []).toString('base64'),
+  };
+  const encode = { method: 'POST', path: '/encode', headers, body: JSON.stringify({ payloads: [payload] }) };
+  const decode = { method: 'POST', path: '/decode', headers, body: JSON.stringify({ payloads: [inBase64] }) };
+  return {
+    port: Number(new URL(server.address).port),
+    good: decode,
+    statuses: [204, 403, 404, 405, 415, 422],
+    valid: [encode, decode, { method: 'OPTIONS', path: '/decode', headers: { origin: ui } }],
+    close: server.close,
+  };
+});
+
+export const serverTargets: readonly FuzzTarget[] = [review, health, teacher, codec];
