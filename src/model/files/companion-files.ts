@@ -1,7 +1,8 @@
 /** What belongs to a model beside its config and weights: tokenizer, image processor, chat templates, license. */
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { joinInside } from '../../core/inside.ts';
+import { readRegularFile } from '../../core/regular-file.ts';
 import { writeFileAtomically } from '../../core/write-file.ts';
 
 /** Weights in any format, indexes of their shards, and what belongs to an adapter or to a training. */
@@ -25,11 +26,14 @@ export async function companionFiles(directory: string): Promise<string[]> {
   return [...files.filter(isCompanion), ...named].toSorted();
 }
 
+/** Tokenizers are the largest. */
+const mostBytes = 512 * 1024 * 1024;
+
 /** Copies the companion files of a model directory into another. */
 export async function copyCompanionFiles(from: string, to: string): Promise<void> {
   for (const name of await companionFiles(from)) {
     const target = joinInside(to, name);
     await mkdir(path.dirname(target), { recursive: true });
-    await writeFileAtomically(target, await readFile(joinInside(from, name)));
+    await writeFileAtomically(target, await readRegularFile(joinInside(from, name), mostBytes));
   }
 }

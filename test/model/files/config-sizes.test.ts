@@ -8,6 +8,7 @@ import { describe, expect, test } from 'vitest';
 import { InputError } from '../../../src/core/input-error.ts';
 import { readAdapterConfig } from '../../../src/model/files/adapter-config.ts';
 import { readClipDirectory } from '../../../src/model/files/clip.ts';
+import { copyCompanionFiles } from '../../../src/model/files/companion-files.ts';
 import { readLlamaDirectory } from '../../../src/model/files/llama.ts';
 import { readModelConfig } from '../../../src/model/files/model-config.ts';
 import { openSafetensors } from '../../../src/model/files/safetensors.ts';
@@ -80,6 +81,12 @@ describe("a model's file", () => {
     const directory = await directoryWith('config.json', {});
     await truncate(join(directory, 'config.json'), 2 ** 25);
     await expect(readModelConfig(directory)).rejects.toThrow('config.json: has 33554432 bytes');
+  });
+
+  test('beside its weights is no pipe', async () => {
+    const directory = await directoryWith('config.json', {});
+    execFileSync('mkfifo', [join(directory, 'LICENSE')]);
+    await expect(copyCompanionFiles(directory, await temporaryFolder())).rejects.toThrow('is not a regular file');
   });
 
   test('of weights is no pipe', async () => {
