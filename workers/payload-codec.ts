@@ -3,11 +3,12 @@
  * errors. Every client and worker of a namespace has the same keys.
  */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
-import { join, parse } from 'node:path';
+import { parse } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ApplicationFailure, type DataConverter, type Payload, type PayloadCodec } from '@temporalio/common';
 import proto from '@temporalio/proto';
 import { InputError } from '../src/core/input-error.ts';
+import { joinInside } from '../src/core/inside.ts';
 import { readTextFile } from '../src/core/read-json.ts';
 import { keepSecret } from '../src/core/without-secrets.ts';
 import { damagedEncoding } from './encrypted-converters.cjs';
@@ -92,7 +93,7 @@ function decodeOrMark(codec: PayloadCodec, payload: Payload): Promise<Payload[]>
 /** Where the bundle for workers with a payload key is, beside the one for others. */
 export function encryptedBundle(file: string): string {
   const { dir, name, ext } = parse(file);
-  return join(dir, `${name}.encrypted${ext}`);
+  return joinInside(dir, `${name}.encrypted${ext}`);
 }
 
 /** Encrypts with the first key. Plain payloads are decoded to themselves: runs may be started without a key. */

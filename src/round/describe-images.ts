@@ -1,11 +1,11 @@
 /** Facts of a folder's images, written once by a teacher with vision: a text-only teacher can write samples from them. */
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { openJsonLines } from '../core/append-json-lines.ts';
 import { fileExists } from '../core/files.ts';
 import type { ImageId } from '../core/images/image-id.ts';
 import { InputError } from '../core/input-error.ts';
+import { joinInside } from '../core/inside.ts';
 import type { AnnotatedImage } from '../datasets/coco.ts';
 import { withoutFence } from '../teacher/answer-text.ts';
 import { askAll, askWithRetries } from '../teacher/ask-with-retries.ts';
@@ -51,7 +51,7 @@ export async function describeImages(context: StepContext): Promise<DescribeOutc
     });
   }
   const started = Date.now();
-  const file = join(config.data.root, name);
+  const file = joinInside(config.data.root, name);
   const known = (await fileExists(file)) ? await describedIds(context) : new Set<ImageId>();
   const template = await readPromptTemplate(promptFile, []);
   const { temperature, maximumTokens } = template;
