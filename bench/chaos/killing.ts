@@ -2,8 +2,8 @@
  * Kills processes of a run at random moments, each while it is busy.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { processStartTime } from '../../src/core/process-identity.ts';
 import { seededRandom } from '../../src/core/seeded-random.ts';
-import { processStartTime } from '../../src/trainer/supervisor/process-identity.ts';
 import { type AtWork, atWork, type Place, type Victim } from './at-work.ts';
 import { killOne } from './supervised.ts';
 

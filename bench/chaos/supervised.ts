@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type OwnedProcess, startOwned } from '../../demo/command/child-process.ts';
-import { signalGroup } from '../../src/trainer/supervisor/process-identity.ts';
+import { signalGroup } from '../../src/core/process-identity.ts';
 
 /** A process that is started again whenever it ends, as systemd or Kubernetes would. */
 export interface Supervised {

@@ -5,7 +5,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { open } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { signalGroup } from '../../src/trainer/supervisor/process-identity.ts';
+import { signalGroup } from '../../src/core/process-identity.ts';
 
 export interface OwnedProcess {
   name: string;

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { InputError } from '../core/input-error.ts';
 import { withLock } from '../core/with-lock.ts';
 import type { StepContext } from './step-context.ts';
@@ -29,6 +30,6 @@ export async function prepareDataSources({
     }
     const report = (step: number, steps: number) => onProgress({ phase: 'render', step, steps });
     const prepare = () => source.prepare({ config, signal, onProgress: report });
-    await withLock(`${name} ${config.data.root}`, prepare, signal);
+    await withLock(join(config.data.root, `.${name}.lock`), prepare, { signal });
   }
 }

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { createCpuActivities } from '../../activities/cpu.ts';
 import { runningWith } from '../../bench/support/processes.ts';
 import { readManifest } from '../../src/core/manifest.ts';
-import { processStartTime } from '../../src/trainer/supervisor/process-identity.ts';
+import { processStartTime } from '../../src/core/process-identity.ts';
 import type { DataEngineResult } from '../../workflows/messages.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { pretendTrainerEntry, writeTinyRun } from '../round/tiny-run.ts';

@@ -30,6 +30,7 @@ const limitVariable = 'DATAENGINE_STORE_CACHE_GIGABYTES';
 const defaultGigabytes = 100;
 /** Smaller objects are downloaded whenever they are needed. */
 const smallBytes = 1024 * 1024;
+const lockEnding = '.lock';
 
 /** What the cache may take by the environment, in bytes. @throws InputError for what is no number */
 export function cacheLimit(environment: Readonly<Record<string, string | undefined>> = process.env): number {
@@ -57,7 +58,7 @@ export function openObjectCache(store: ObjectStore, folder: string, limitBytes =
         await chmod(cached, 0o444 & ~process.umask());
         await removeUnused(folder, limitBytes, content.sha256);
       };
-      await withLock(cached, downloadOnce, options.signal);
+      await withLock(`${cached}${lockEnding}`, downloadOnce, { signal: options.signal });
       await utimes(cached, new Date(), new Date());
       await place(cached, file);
     },
@@ -106,7 +107,7 @@ async function removeUnused(folder: string, limitBytes: number, kept: string): P
   let total = files.reduce((sum, { size }) => sum + size, 0);
   for (const { name, size, usedAt } of files.sort((left, right) => left.usedAt - right.usedAt)) {
     if (total <= limitBytes) return;
-    if (name.startsWith(kept) || isUnderWay(name, usedAt)) continue;
+    if (name.startsWith(kept) || name.includes(lockEnding) || isUnderWay(name, usedAt)) continue;
     await rm(join(folder, name), { force: true });
     total -= size;
   }

@@ -9,7 +9,7 @@ import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { processArguments, processStartTime, signalGroup } from './process-identity.ts';
+import { processArguments, processStartTime, signalGroup } from '../../core/process-identity.ts';
 import { TrainerError } from './trainer-error.ts';
 import { openTrainerLog } from './trainer-log.ts';
 

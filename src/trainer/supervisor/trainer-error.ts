@@ -1,3 +1,4 @@
+import { printable } from '../../core/printable.ts';
 import type { FailureKind } from '../protocol.ts';
 
 /**
@@ -15,7 +16,8 @@ export class TrainerError extends Error {
   readonly retryable: boolean;
 
   constructor(input: { kind: TrainerErrorKind; retryable: boolean; message: string }) {
-    super(input.message);
+    // A trainer's words, which are shown on terminals and kept in histories.
+    super(printable(input.message));
     this.kind = input.kind;
     this.retryable = input.retryable;
   }

@@ -1,6 +1,7 @@
 import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
+import { printable } from '../../core/printable.ts';
 
 const quotedLines = 20;
 const longestQuotedLine = 500;
@@ -26,7 +27,8 @@ export function openTrainerLog(directory: string): TrainerLog {
   return {
     file,
     write(line) {
-      recent.push(line.slice(0, longestQuotedLine));
+      // Errors are shown on terminals, and kept in histories. The file has the line as it came.
+      recent.push(printable(line.slice(0, longestQuotedLine)));
       if (recent.length > quotedLines) recent.shift();
       if (writable) stream.write(`${line}\n`);
     },

@@ -5,8 +5,8 @@ import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { processStartTime } from '../../../src/core/process-identity.ts';
 import { fenceName, killPreviousTrainer, raiseFence, runningTrainer } from '../../../src/trainer/supervisor/fence.ts';
-import { processStartTime } from '../../../src/trainer/supervisor/process-identity.ts';
 import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 
 /** A process in a group of its own, as trainers are. */

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { processStartTime } from '../../../src/core/process-identity.ts';
 import type { JobSpec, TrainerMessage } from '../../../src/trainer/protocol.ts';
 import { killPreviousTrainer } from '../../../src/trainer/supervisor/fence.ts';
-import { processStartTime } from '../../../src/trainer/supervisor/process-identity.ts';
 import { runTrainer } from '../../../src/trainer/supervisor/run-trainer.ts';
 import { typescriptTrainer } from '../../../src/trainer/supervisor/trainer-command.ts';
 import type { TrainerError } from '../../../src/trainer/supervisor/trainer-error.ts';
@@ -83,6 +83,17 @@ test('an exit without done is retryable and quotes the last log lines', async ()
   expect(error).toMatchObject({ name: 'TrainerError', kind: 'crashed', retryable: true });
   expect(error.message).toContain('exited with code 3');
   expect(error.message).toContain('CUDA went away');
+});
+
+test('an error quotes no escape sequences and control characters of the log, which has them as they came', async () => {
+  const orders = '\u001b]52;c;cm0gLXJm\u0007\u001b[2Jlost\r the\u009b1m GPU\u202e\u0000';
+  const error = await failureOf(runScript([{ complain: orders }, { print: orders }, { exit: 3 }]));
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for.
+  expect(error.message).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202e]/);
+  expect(error.message.match(/lost/g)).toHaveLength(2);
+  const failed: Action = { say: { type: 'failed', kind: 'input', retryable: false, message: orders } };
+  expect((await failureOf(runScript([failed, { exit: 1 }]))).message).toBe('lost the GPU');
+  expect(await readFile(join(directory, 'trainer.log'), 'utf8')).toContain('\u001b]52;c;cm0gLXJm');
 });
 
 test('a killed trainer is retryable', async () => {
