@@ -1,7 +1,7 @@
 /**
  * A key is used, and is found nowhere afterwards.
  */
-import { writeFile } from 'node:fs/promises';
+import { symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -95,9 +95,12 @@ test.each([
   ['is not there', undefined, /ENOENT/],
   ['is empty', '\n', /is empty/],
   ['holds other things too', 'sk-marker-first-0123\nsk-marker-second-0123\n', /more than one word/],
+  ['is longer than any key', 'sk-marker'.repeat(10_000), /longer than any key/],
+  ['never ends', '/dev/zero', /not a regular file/],
 ])('a file that %s is named, and not quoted', async (_, content, problem) => {
   const apiKeyFile = join(await temporaryFolder(), 'key');
-  if (content !== undefined) await writeFile(apiKeyFile, content);
+  if (content === '/dev/zero') await symlink(content, apiKeyFile);
+  else if (content !== undefined) await writeFile(apiKeyFile, content);
   const context = await writeGenerationRun(await temporaryFolder(), 2, {
     ...openai('http://127.0.0.1:1/v1'),
     apiKeyFile,

@@ -29,12 +29,15 @@ export interface ReadRecord {
   version: string;
 }
 
+/** Hundreds of thousands of files. */
+const MOST_BYTES = 64 * 1024 * 1024;
+
 /** The name of a record's object in its folder. */
 export const recordName = 'folder.json';
 
 /** Undefined when there is none. @throws InputError for one that a newer version of this program wrote */
 export async function readRecord(store: ObjectStore, key: string): Promise<ReadRecord | undefined> {
-  const object = await store.read(key);
+  const object = await store.read(key, { mostBytes: MOST_BYTES });
   if (object === undefined) return undefined;
   const file = `${store.uri}/${key}`;
   const { schemaVersion: found } = parseJson(

@@ -17,8 +17,13 @@ export interface TransferOptions {
 export interface ObjectStore {
   /** `s3://bucket/prefix` */
   uri: string;
-  /** Undefined when there is none. */
-  read(key: string): Promise<SmallObject | undefined>;
+  /**
+   * Undefined when there is none.
+   *
+   * @param options.mostBytes its size at most; default 256 MiB
+   * @throws InputError when it is larger
+   */
+  read(key: string, options?: { mostBytes?: number }): Promise<SmallObject | undefined>;
   /** Bytes; undefined when there is none. */
   sizeOf(key: string): Promise<number | undefined>;
   /**

@@ -1,4 +1,5 @@
 /** An object store in a bucket of S3, or of a server with its protocol. */
+import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   DeleteObjectsCommand,
@@ -38,7 +39,8 @@ export function openS3Store(
   const place = (key: string) => ({ bucket, key: keyOf(key) });
   const retried = <R>(where: RequestPlace, request: () => Promise<R>) =>
     withRetries(where, request, { signal: signal() });
-  const read = (key: string) => retried(place(key), () => readObject(client, place(key)));
+  const read: ObjectStore['read'] = (key, options) =>
+    retried(place(key), () => readObject(client, place(key), options));
   return {
     uri: prefix === '' ? `s3://${bucket}` : `s3://${bucket}/${prefix}`,
     read,
@@ -109,10 +111,32 @@ interface Place {
   key: string;
 }
 
-async function readObject(client: S3Client, { bucket, key }: Place): Promise<SmallObject | undefined> {
+/** Whoever writes into the bucket must not fill the memory of those that read from it. */
+async function readObject(
+  client: S3Client,
+  { bucket, key }: Place,
+  { mostBytes = 256 * 1024 * 1024 }: { mostBytes?: number } = {},
+): Promise<SmallObject | undefined> {
   const answer = await client.send(new GetObjectCommand({ Bucket: bucket, Key: key })).catch(undefinedIfMissing);
   if (answer?.Body === undefined) return undefined;
-  return { body: Buffer.from(await answer.Body.transformToByteArray()), version: answer.ETag ?? '' };
+  const body = answer.Body as Readable;
+  const pieces: Buffer[] = [];
+  let length = answer.ContentLength ?? 0;
+  if (length <= mostBytes) {
+    length = 0;
+    for await (const piece of body as AsyncIterable<Buffer>) {
+      length += piece.length;
+      if (length > mostBytes) break;
+      pieces.push(piece);
+    }
+  }
+  if (length <= mostBytes) return { body: Buffer.concat(pieces), version: answer.ETag ?? '' };
+  body.destroy();
+  throw new InputError({
+    file: `s3://${bucket}/${key}`,
+    problem: `has ${length} bytes or more, and such an object may have ${mostBytes}`,
+    remedy: 'Do not use this store, or remove the object: this program did not write it',
+  });
 }
 
 async function putIf(

@@ -22,6 +22,31 @@ async function keysIn(list: AsyncIterable<{ key: string; size: number }>) {
 
 const failure = (work: Promise<unknown>) => work.then(() => undefined).catch((error: unknown) => error);
 
+it('stops reading an object of which the server does not say how long it is', async () => {
+  let sent = 0;
+  const server = createServer((_, response) => {
+    response.writeHead(200, { etag: '"x"' });
+    const send = () => {
+      if (response.destroyed) return;
+      sent += 65536;
+      response.write(Buffer.alloc(65536), send);
+    };
+    send();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void server.close());
+  const { port } = server.address() as AddressInfo;
+  vi.stubEnv('AWS_ENDPOINT_URL_S3', `http://127.0.0.1:${port}`);
+  vi.stubEnv('AWS_ACCESS_KEY_ID', 'a');
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'b');
+  const reading = openS3Store('s3://endless').read('runs/a/folder.json', { mostBytes: 1_000_000 });
+  await expect(reading).rejects.toMatchObject({
+    name: 'InputError',
+    problem: expect.stringContaining('may have 1000000'),
+  });
+  expect(sent).toBeLessThan(20_000_000);
+});
+
 describe.skipIf(s3Server === undefined)('a store on S3', () => {
   it('reads what was written, with a version for each write; a missing object is undefined', async () => {
     const store = openS3Store(`s3://${bucket}/some/prefix/`);
@@ -33,6 +58,17 @@ describe.skipIf(s3Server === undefined)('a store on S3', () => {
     expect(await store.sizeOf('a.json')).toBe(3);
     expect(await store.read('b.json')).toBeUndefined();
     expect(await store.sizeOf('b.json')).toBeUndefined();
+  });
+
+  it('does not read an object that is larger than a small one may be', async () => {
+    const store = openS3Store(`s3://${bucket}/large`);
+    await store.write('a.json', 'x'.repeat(5000));
+    expect((await store.read('a.json', { mostBytes: 5000 }))?.body.length).toBe(5000);
+    await expect(store.read('a.json', { mostBytes: 4999 })).rejects.toMatchObject({
+      name: 'InputError',
+      file: `s3://${bucket}/large/a.json`,
+      problem: 'has 5000 bytes or more, and such an object may have 4999',
+    });
   });
 
   it('lists all keys below a prefix, over many pages, and removes them', async () => {
