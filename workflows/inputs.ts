@@ -6,6 +6,7 @@
 import { ApplicationFailure } from '@temporalio/common';
 import type { WorkflowInfo } from '@temporalio/workflow';
 import { z } from 'zod';
+import { pollSeconds, timeoutMinutes, waitHours } from '../src/config/workflow-schemas.ts';
 import { describeIssue } from '../src/core/input-error.ts';
 import type { Stop } from '../src/evaluation/stop-rules.ts';
 import type { GenerationPlan } from '../src/round/asking/plan.ts';
@@ -24,6 +25,9 @@ const runName = z
   );
 const count = z.int().nonnegative();
 const queue = z.string().min(1).max(1000);
+// No history has more: each would have three events.
+const mostShards = 100_000;
+const shards = z.int().positive().max(mostShards);
 
 const queuesSchema = z.strictObject({ cpu: queue, gpu: queue, teacher: queue });
 
@@ -38,40 +42,47 @@ const pauseSchema = z.strictObject({
 
 /** What the workflows need to know of the frozen config (`<directory>/config.json`). */
 export type RunPlan = z.output<typeof runPlanSchema>;
-const runPlanSchema = z.object({
-  run: runName,
-  /** Absolute path of the run directory, shared by all workers, or the run's URI in a store. */
-  directory: text,
-  configHash: text,
-  /** Data-engine rounds after round 0. */
-  rounds: count,
-  roundsPerExecution: z.int().positive(),
-  evaluationShards: z.int().positive(),
-  /** Shards that the images are embedded in; absent when it is one. */
-  embeddingShards: z.int().positive().optional(),
-  /** Shards of a step that run on the GPU workers, or wait for one, at a time. */
-  maxConcurrentShards: z.int().positive().optional(),
-  hasTest: z.boolean(),
-  /** What each round's model is scored on, by name; `validation` is among them. */
-  evaluationSets: z.array(text),
-  /** Whether rounds have the step `verify`. */
-  verifies: z.boolean().optional(),
-  queues: queuesSchema,
-  finetuneTimeoutMinutes: z.number().positive(),
-  /** What people are notified of; absent where there is no webhook. */
-  notifyOn: z.array(z.enum(['round', 'failed', 'approval', 'done'])).optional(),
-  /** Under the policy `approve`: how long a round waits for a person, and what is decided when none answers. */
-  approval: z
-    .strictObject({
-      timeoutHours: z.number().positive(),
-      defaultDecision: z.enum(['accept', 'reject', 'gate']) satisfies z.ZodType<Verdict['decision']>,
-    })
-    .optional(),
-  /** How long a failed step waits for a person; without it, the run fails at once. */
-  failedStep: z.looseObject({ waitHours: z.number().positive() }).optional(),
-  /** Whether the namespace knows the search attributes. */
-  searchAttributes: z.boolean().optional(),
-});
+const runPlanSchema = z
+  .object({
+    run: runName,
+    /** Absolute path of the run directory, shared by all workers, or the run's URI in a store. */
+    directory: text,
+    configHash: text,
+    /** Data-engine rounds after round 0. */
+    rounds: count,
+    roundsPerExecution: z.int().positive(),
+    evaluationShards: shards,
+    /** Shards that the images are embedded in; absent when it is one. */
+    embeddingShards: shards.optional(),
+    /** Shards of a step that run on the GPU workers, or wait for one, at a time. */
+    maxConcurrentShards: z.int().positive().optional(),
+    hasTest: z.boolean(),
+    /** What each round's model is scored on, by name; `validation` is among them. */
+    evaluationSets: z.array(text),
+    /** Whether rounds have the step `verify`. */
+    verifies: z.boolean().optional(),
+    queues: queuesSchema,
+    finetuneTimeoutMinutes: timeoutMinutes,
+    /** What people are notified of; absent where there is no webhook. */
+    notifyOn: z.array(z.enum(['round', 'failed', 'approval', 'done'])).optional(),
+    /** Under the policy `approve`: how long a round waits for a person, and what is decided when none answers. */
+    approval: z
+      .strictObject({
+        timeoutHours: waitHours,
+        defaultDecision: z.enum(['accept', 'reject', 'gate']) satisfies z.ZodType<Verdict['decision']>,
+      })
+      .optional(),
+    /** How long a failed step waits for a person; without it, the run fails at once. */
+    failedStep: z.looseObject({ waitHours }).optional(),
+    /** Whether the namespace knows the search attributes. */
+    searchAttributes: z.boolean().optional(),
+  })
+  .superRefine(({ evaluationSets, evaluationShards }, context) => {
+    const all = evaluationSets.length * evaluationShards;
+    if (all <= mostShards) return;
+    const message = `all sets together have ${all} shards, and a round may have ${mostShards}`;
+    context.addIssue({ code: 'custom', path: ['evaluationShards'], message });
+  });
 
 const stopSchema = z.strictObject({
   rule: z.enum(['rounds', 'target', 'plateau', 'budget', 'nothing-new']),
@@ -179,7 +190,7 @@ const generationPlanSchema = z.object({
   spent: z.number(),
   limit: z.number().optional(),
   whenReached: z.enum(['wait', 'finish']),
-  poll: z.object({ seconds: z.number().positive(), maximumSeconds: z.number().positive() }),
+  poll: z.object({ seconds: pollSeconds, maximumSeconds: pollSeconds }),
 }) satisfies z.ZodType<GenerationPlan>;
 
 export type OpenChunk = z.output<typeof openChunkSchema>;

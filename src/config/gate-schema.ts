@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { waitHours } from './workflow-schemas.ts';
 
 const share = z.number().min(0).max(1);
 
@@ -23,7 +24,7 @@ export const gateSchema = z.strictObject({
     .describe('Tolerances of single question types, instead of typeTolerance.'),
   approval: z
     .strictObject({
-      timeoutHours: z.number().positive().default(72).describe('After this long, the default decision applies.'),
+      timeoutHours: waitHours.default(72).describe('After this long, the default decision applies.'),
       defaultDecision: z
         .enum(['gate', 'accept', 'reject'])
         .default('gate')

@@ -26,7 +26,10 @@ export const samplingSchema = z.strictObject({
     })
     .optional()
     .describe("Model whose embeddings images are compared by. Default: the base model's vision encoder."),
-  embeddingShards: count.default(1).describe('Shards of the images, embedded in parallel by the GPU workers.'),
+  embeddingShards: count
+    .max(1000)
+    .default(1)
+    .describe('Shards of the images, embedded in parallel by the GPU workers.'),
   inContextExamples: z
     .int()
     .nonnegative()

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { pathIn } from './config-paths.ts';
 import { extraBodySchema } from './extra-body.ts';
+import { pollSeconds } from './workflow-schemas.ts';
 
 const count = z.int().positive();
 
@@ -25,8 +26,8 @@ const budgetSchema = z.strictObject({
 const batchSchema = z.strictObject({
   requests: count.max(50_000).default(5000).describe('Requests in a batch.'),
   maxConcurrent: count.default(4).describe('Batches that may run at the same time.'),
-  pollSeconds: z.number().positive().default(15).describe('First wait before the state of a batch is read; it grows.'),
-  maximumPollSeconds: z.number().positive().default(300).describe('Longest of these waits.'),
+  pollSeconds: pollSeconds.default(15).describe('First wait before the state of a batch is read; it grows.'),
+  maximumPollSeconds: pollSeconds.default(300).describe('Longest of these waits.'),
 });
 
 function hasNoPassword(address: string): boolean {

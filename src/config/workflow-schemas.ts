@@ -2,6 +2,19 @@ import { z } from 'zod';
 
 const count = z.int().positive();
 
+// Temporal takes neither times of many centuries nor, in words, some of less than a millisecond: a workflow that asks for one
+// would be tried again for ever.
+const hundredYears = 100 * 365.25 * 24;
+export const timeoutMinutes = z
+  .number()
+  .min(0.001)
+  .max(hundredYears * 60);
+export const waitHours = z.number().positive().max(hundredYears);
+export const pollSeconds = z
+  .number()
+  .positive()
+  .max(hundredYears * 3600);
+
 /** Task queues and timeouts of the workflows. */
 export const temporalSchema = z.strictObject({
   taskQueues: z
@@ -28,9 +41,7 @@ export const temporalSchema = z.strictObject({
     .describe(
       'Shards of an evaluation or embedding that are scheduled at a time. More than there are GPU workers, but not many more: each one that waits makes the server slower.',
     ),
-  finetuneTimeoutMinutes: z
-    .number()
-    .positive()
+  finetuneTimeoutMinutes: timeoutMinutes
     .default(24 * 60)
     .describe('A finetune that takes longer is stopped and retried.'),
   stallTimeoutSeconds: z
@@ -46,7 +57,7 @@ export const temporalSchema = z.strictObject({
         .describe(
           'When the retries of a step are used up: fail ends the run; wait waits for `retryStep`, `skipStep` or `giveUp`.',
         ),
-      waitHours: z.number().positive().default(72).describe('The run ends when nobody has answered in this time.'),
+      waitHours: waitHours.default(72).describe('The run ends when nobody has answered in this time.'),
     })
     .prefault({}),
 });

@@ -61,6 +61,29 @@ describe('a workflow ends at once with a sentence when its input is', () => {
     ['dataEngine', { config: 'x', state: { version: 99, plan, nextRound: 1, rounds: [] } }, /state\.version: /],
     ['dataEngineRound', {}, /plan: is missing/],
     ['dataEngineRound', { plan, round: '../..' }, /round: expected number/],
+    ['dataEngineRound', { plan: { ...plan, evaluationShards: 2 ** 40 }, round: 0 }, /plan\.evaluationShards: Too big/],
+    ['dataEngineRound', { plan: { ...plan, embeddingShards: 2 ** 40 }, round: 0 }, /plan\.embeddingShards: Too big/],
+    [
+      'dataEngineRound',
+      { plan: { ...plan, evaluationSets: Array(1000).fill('x'), evaluationShards: 1000 }, round: 0 },
+      /plan\.evaluationShards: all sets together have 1000000 shards/,
+    ],
+    // As text such times are none that Temporal reads, and none that its server takes.
+    ...[1e-7, 1e300].map((finetuneTimeoutMinutes): [string, unknown, RegExp] => [
+      'dataEngineRound',
+      { plan: { ...plan, finetuneTimeoutMinutes }, round: 0 },
+      /plan\.finetuneTimeoutMinutes: Too (small|big)/,
+    ]),
+    [
+      'dataEngineRound',
+      { plan: { ...plan, approval: { timeoutHours: 1e300, defaultDecision: 'gate' } }, round: 0 },
+      /plan\.approval\.timeoutHours: Too big/,
+    ],
+    [
+      'dataEngineRound',
+      { plan: { ...plan, failedStep: { waitHours: 1e300 } }, round: 0 },
+      /plan\.failedStep\.waitHours: Too big/,
+    ],
     ['dataEngineGeneration', null, /expected object/],
     ['dataEngineGeneration', { runDirectory: '/x', round: 1, queues: {} }, /queues\.cpu: is missing/],
     ['dataEngineVerification', none, /is missing/],
