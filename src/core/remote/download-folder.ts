@@ -29,10 +29,11 @@ export async function downloadFolder(
   folder: string,
   wanted: (path: string) => boolean = () => true,
 ): Promise<ReadRecord | undefined> {
-  if (!isRun(folder)) joinInside(copy.root, folder, `${copy.store.uri}/${recordKey(copy, folder)}`);
+  if (!isRun(folder)) refuseFolder(copy, folder);
   const stored = await readRecord(copy.store, recordKey(copy, folder));
   if (stored === undefined) return undefined;
   const { record, version } = stored;
+  refuseMarks(copy, folder, record);
   const mark = await readMark(copy, folder);
   const isNewest = mark.version === version;
   if (!isNewest) await removeOthers(copy, folder, record, mark);
@@ -51,7 +52,6 @@ export async function downloadFolder(
     const facts = await factsOf(file);
     if (facts !== undefined) files[path] = { ...content, mtimeMs: facts.mtimeMs };
   };
-  refuseMarks(copy, folder, record);
   const paths = Object.keys(record.files).filter(wanted);
   // The manifest says that a folder is complete, so it comes last.
   const isLast = (path: string) => path === `${folder}/${manifestName}`;
@@ -64,9 +64,27 @@ export async function downloadFolder(
   return stored;
 }
 
+/** A folder's mark must be no other one, and not `store.json`, which says whose copy the run is. */
+function refuseFolder(copy: CopyOfRun, folder: string): void {
+  const file = `${copy.store.uri}/${recordKey(copy, folder)}`;
+  joinInside(copy.root, folder, file);
+  if (isPlain(folder) && !/^(?:run|store)$|\+/.test(folder)) return;
+  throw new InputError({
+    file,
+    problem: 'is no folder of a run',
+    remedy: 'Do not use this run: it was not written by this program, or was changed',
+  });
+}
+
+/** Whether a path is in its shortest spelling, and leads to no mark. */
+function isPlain(path: string): boolean {
+  const parts = path.split(/[\\/]/);
+  return parts[0] !== copyFolder && !parts.some((part) => part === '' || part === '.');
+}
+
 /** This disk's marks are not the store's to write. */
 function refuseMarks(copy: CopyOfRun, folder: string, { files }: FolderRecord): void {
-  const other = Object.keys(files).find((path) => path.split(/[\\/]/)[0] === copyFolder);
+  const other = Object.keys(files).find((path) => !isPlain(path));
   if (other === undefined) return;
   throw new InputError({
     file: `${copy.store.uri}/${recordKey(copy, folder)}`,

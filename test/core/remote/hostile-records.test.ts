@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { bucket, s3Server } from '../../../bench/support/s3-server.ts';
 import { hashBytes } from '../../../src/core/hash.ts';
 import { runStepOnce } from '../../../src/core/manifest.ts';
+import { downloadAllFolders } from '../../../src/core/remote/download-folder.ts';
 import type { ObjectStore } from '../../../src/core/remote/object-store.ts';
 import type { CopyOfRun } from '../../../src/core/remote/run-copy.ts';
 import { openStore, runUri, withStoredRun } from '../../../src/core/remote/stored-run.ts';
@@ -66,10 +67,36 @@ describe.skipIf(s3Server === undefined)('a record in the bucket is refused that'
     }
   });
 
-  test('names a mark of this disk', async () => {
-    const marks = await hostileRun({ '': { files: { '.store/run.json': good } } });
+  test.each([
+    '.store/run.json',
+    './.store/store.json',
+    './/.store/store.json',
+    '.store//store.json',
+    '.\\.store\\store.json',
+  ])('names a mark of this disk: %s', async (path) => {
+    const marks = await hostileRun({ '': { files: { [path]: good } } });
     await expect(marks.open()).rejects.toThrow(/is no file of a run/);
   });
+
+  // The folder's own mark would be the one that says whose copy the run's folder is.
+  test.each(['.store', './.store', 'store', './store', 'run', 'round-0/./merged'])(
+    'is of a folder with the name of a mark: %s',
+    async (name) => {
+      const run = await hostileRun({ '': { files: {} } });
+      await run.open();
+      const claim = join(run.root, '.store', 'store.json');
+      const before = await readFile(claim, 'utf8');
+      const record = { schemaVersion: 1, state: 'finished', attempt: 'x', host: 'x', at: 'x', files: {} };
+      const list = async function* () {
+        yield { key: `runs/demo/${name}/folder.json`, size: 100 };
+      };
+      const read = async () => ({ body: Buffer.from(JSON.stringify(record)), version: '2' });
+      const store = { ...run.store, list, read } as ObjectStore;
+      const copy = { store, key: 'runs/demo', root: run.root, rules: storeRules } as CopyOfRun;
+      await expect(downloadAllFolders(copy, '', () => true)).rejects.toThrow(/is no folder of a run/);
+      expect(await readFile(claim, 'utf8')).toBe(before);
+    },
+  );
 
   test('gives a hash that is none', async () => {
     for (const sha256 of ['../../authorized_keys', `${good.sha256}/..`, good.sha256.toUpperCase()]) {
