@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { hashBytes } from '../../src/core/hash.ts';
-import { countTokens, firstTokens, tokensOfImage, tokensOfMessage } from '../../src/teacher/count-tokens.ts';
+import { countTokens, firstTokens, tokensOfMessage } from '../../src/teacher/count-tokens.ts';
 import type { LocalAnswer } from './answer-format.ts';
 import { structuredContent } from './answer-format.ts';
 import { answerPrompt } from './answer-prompt.ts';
@@ -54,6 +54,8 @@ export interface ChatCompletion {
 }
 
 const defaultMaximumTokens = 16;
+/** It counts every image alike, as OpenAI's older models do at low detail. */
+const tokensOfImage = 85;
 
 export function readChat({ messages, max_tokens, max_completion_tokens }: ChatRequest): ReadChat {
   const prompt = messages.map(({ content }) => textOf(content)).join('\n\n');

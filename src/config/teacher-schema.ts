@@ -30,6 +30,21 @@ const batchSchema = z.strictObject({
   maximumPollSeconds: pollSeconds.default(300).describe('Longest of these waits.'),
 });
 
+const imagesSchema = z
+  .strictObject({
+    longestSide: z
+      .int()
+      .min(32)
+      .max(8192)
+      .default(1024)
+      .describe('Larger images are scaled down to this many pixels before they are sent.'),
+    detail: z
+      .enum(['low', 'high'])
+      .default('low')
+      .describe("The protocol's field; high: for small text and small things, at more tokens (OpenAI)."),
+  })
+  .describe('How images are sent, by attachImage, data.descriptions.source: image and describe-images.');
+
 function hasNoPassword(address: string): boolean {
   if (!URL.canParse(address)) return true;
   const { username, password } = new URL(address);
@@ -91,6 +106,7 @@ export const teacherSchema = z.strictObject({
   mode: z.enum(['online', 'batch']).default('online').describe('batch: the Batch API, at half the price within a day.'),
   answerFormat: z.enum(['text', 'structured']).default('text').describe('structured: JSON by a schema.'),
   attachImage: z.boolean().default(false).describe('Send the image too, to a model with vision.'),
+  images: imagesSchema.prefault({}),
   storeAnswers: z
     .boolean()
     .default(false)

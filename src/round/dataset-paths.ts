@@ -1,11 +1,12 @@
 import type { Config } from '../config/schema.ts';
 import { fileExists } from '../core/files.ts';
 import type { ImageId } from '../core/images/image-id.ts';
-import { portableImage } from '../core/images/open-image.ts';
+import { encodeAnew } from '../core/images/open-image.ts';
 import { joinInside } from '../core/inside.ts';
 import type { ImagePool } from '../datasets/coco.ts';
 import { type DescriptionSource, descriptionSource, type PoolFiles } from '../datasets/descriptions/index.ts';
 import { type ImageFolder, imageFolder } from '../datasets/image-folder.ts';
+import { type AttachedImage, type ImageSize, limitedSize } from '../teacher/image-tokens.ts';
 
 export type Split = 'validation' | 'test';
 
@@ -101,9 +102,22 @@ export function withFolderPool<R>(config: Config, work: (pool: ImagePool) => Pro
   return descriptionSource('image').withPool(poolFiles(config), work);
 }
 
-/** An image of the pool as a data URL. @throws InputError when its file is missing */
+/** An image of the pool, to go with a request. @param image with the size that is known of it */
+export function poolImage(config: Config, image: ImageSize & { fileName: string }): AttachedImage {
+  return {
+    size: limitedSize(image, config.teacher.images.longestSide),
+    url: () => poolImageUrl(config, image.fileName),
+  };
+}
+
+/**
+ * An image of the pool as a data URL: the only way in which images are sent to a teacher, encoded anew, without metadata.
+ *
+ * @throws InputError when its file is missing
+ */
 export async function poolImageUrl(config: Config, fileName: string): Promise<string> {
+  const { data, teacher } = config;
   const file = joinInside(poolFolder(config).path, fileName);
-  const { kind, content } = await portableImage(file, { exif: config.data.exif });
+  const { kind, content } = await encodeAnew(file, { exif: data.exif, longestSide: teacher.images.longestSide });
   return `data:image/${kind};base64,${content.toString('base64')}`;
 }

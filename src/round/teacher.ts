@@ -7,7 +7,8 @@ import { InputError } from '../core/input-error.ts';
 import type { SettleUnclear } from '../evaluation/extract-choice.ts';
 import { extractWithTeacher } from '../evaluation/extract-with-teacher.ts';
 import { withoutReasoning } from '../teacher/answer-text.ts';
-import { countPromptTokens, tokensOfImage } from '../teacher/count-tokens.ts';
+import { countPromptTokens } from '../teacher/count-tokens.ts';
+import { imageUrlTokens } from '../teacher/image-tokens.ts';
 import { readPrice, type TokenPrice } from '../teacher/prices.ts';
 import type { ChatMessage } from '../teacher/prompt-template.ts';
 import { findTeacher, type Teacher } from '../teacher/providers/index.ts';
@@ -79,12 +80,14 @@ export async function withTeacher<R>(
         temperature: temperature ?? teacher.temperature,
         maximumTokens: maximumTokens ?? teacher.maximumTokens,
       };
-      const promptTokens = countPromptTokens(messages) + (image === undefined ? 0 : tokensOfImage);
+      const { detail } = teacher.images;
+      const inImage = image === undefined ? 0 : imageUrlTokens(teacher.model, image, detail);
+      const promptTokens = countPromptTokens(messages) + inImage;
       const most = { promptTokens, completionTokens: asked.maximumTokens };
       const reservation = await spending.reserve(most);
       let answer: TeacherAnswer;
       try {
-        answer = await askTeacher(client, image === undefined ? messages : withImage(messages, image), asked, {
+        answer = await askTeacher(client, image === undefined ? messages : withImage(messages, image, detail), asked, {
           signal,
           ...options,
         });
@@ -120,9 +123,13 @@ export function teacherIdentity(teacher: Config['teacher']): Record<string, unkn
   };
 }
 
-/** How the teacher is shown images, as far as answers depend on it; undefined where that changes nothing. */
-export function shownImages(config: Config): 'ignore' | undefined {
-  return showsImages(config) && config.data.exif === 'ignore' ? 'ignore' : undefined;
+/** The way of encoding images: other bytes for the same file are another version. */
+const imageEncoding = 2;
+
+/** How the teacher is shown images, as far as answers depend on it; undefined where it is shown none. */
+export function shownImages(config: Config): Record<string, unknown> | undefined {
+  const { data, teacher } = config;
+  return showsImages(config) ? { encoding: imageEncoding, exif: data.exif, ...teacher.images } : undefined;
 }
 
 /** How dataset versions name who wrote their samples. */

@@ -18,8 +18,6 @@ export function countTokens(text: string): number {
 
 /** The tokens around a message, as OpenAI counts them. */
 export const tokensOfMessage = 4;
-/** The tokens of an image at low detail, by OpenAI's page on vision. */
-export const tokensOfImage = 85;
 
 /** How many tokens a prompt of these messages has, without images. */
 export function countPromptTokens(messages: readonly ChatMessage[]): number {

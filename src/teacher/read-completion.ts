@@ -4,7 +4,8 @@
 import type { ChatCompletionCreateParamsNonStreaming } from 'openai/resources/chat/completions';
 import { z } from 'zod';
 import { hashBytes } from '../core/hash.ts';
-import { countTokens, tokensOfImage, tokensOfMessage } from './count-tokens.ts';
+import { countTokens, tokensOfMessage } from './count-tokens.ts';
+import { imageUrlTokens } from './image-tokens.ts';
 import { errorInBody, TeacherError } from './teacher-error.ts';
 
 /** Tokens as counted by the teacher; where it counts none, by our own count. */
@@ -101,18 +102,23 @@ function choicesOf(value: unknown): unknown[] {
   return z.looseObject({ choices: z.array(z.unknown()) }).safeParse(value).data?.choices ?? [];
 }
 
-/** The tokens of a prompt by our own count; an image counts as one at low detail. */
-function countRequest({ messages }: ChatCompletionCreateParamsNonStreaming): number {
-  return messages.reduce((sum, { content }) => {
-    const parts = typeof content === 'string' ? [{ type: 'text' as const, text: content }] : (content ?? []);
-    const tokens = parts.map((part) => ('text' in part ? countTokens(part.text) : tokensOfImage));
-    return sum + tokensOfMessage + tokens.reduce((all, count) => all + count, 0);
-  }, 0);
+/** The tokens of a prompt by our own count, and those of its images by the model's rule. */
+function countRequest({ messages, model }: ChatCompletionCreateParamsNonStreaming): { text: number; images: number } {
+  const count = { text: messages.length * tokensOfMessage, images: 0 };
+  for (const { content } of messages) {
+    for (const part of typeof content === 'string' ? [{ text: content }] : (content ?? [])) {
+      if ('text' in part) count.text += countTokens(part.text);
+      if (!('image_url' in part)) continue;
+      const { url, detail } = part.image_url;
+      count.images += imageUrlTokens(model, url, detail === 'low' ? detail : 'high');
+    }
+  }
+  return count;
 }
 
 /**
  * The server's counts where they are plausible: other models' tokenizers differ from ours by some percent, never by half.
- * So a budget holds with a server that counts nothing.
+ * So a budget holds with a server that counts nothing. What an image counts is the server's to say: it is not compared.
  */
 function tokensUsed(
   usage: unknown,
@@ -122,15 +128,15 @@ function tokensUsed(
   const { prompt_tokens, completion_tokens, total_tokens } = usageSchema.parse(usage);
   const ownPrompt = countRequest(body);
   const ownCompletion = written.reduce((sum, text) => sum + countTokens(text ?? ''), 0);
-  const promptTokens = plausible(prompt_tokens, ownPrompt);
+  const promptTokens = plausible(prompt_tokens, ownPrompt.text, ownPrompt.images);
   // Some servers count the tokens of reasoning in the total alone.
   const rest = prompt_tokens === undefined || total_tokens === undefined ? 0 : total_tokens - prompt_tokens;
   const completionTokens = plausible(Math.max(completion_tokens ?? 0, rest), ownCompletion);
   return { promptTokens, completionTokens, totalTokens: promptTokens + completionTokens };
 }
 
-function plausible(reported: number | undefined, own: number): number {
-  return reported !== undefined && reported >= own / 2 ? reported : own;
+function plausible(reported: number | undefined, own: number, ownImages = 0): number {
+  return reported !== undefined && reported >= own / 2 ? reported : own + ownImages;
 }
 
 function textOf(content: z.output<typeof message>['content']): string {

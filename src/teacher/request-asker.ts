@@ -3,10 +3,18 @@ import type { ChatCompletionCreateParamsNonStreaming } from 'openai/resources/ch
 import { hashValue } from '../core/hash.ts';
 import type { AnswerToRequest, RequestAsker } from './ask-chunk.ts';
 import type { TeacherRequest } from './call-log.ts';
-import { countPromptTokens, tokensOfImage } from './count-tokens.ts';
+import { countPromptTokens } from './count-tokens.ts';
+import { type AttachedImage, imageTokens } from './image-tokens.ts';
 import type { ChatMessage } from './prompt-template.ts';
 import { readCompletion } from './read-completion.ts';
-import { askTeacher, requestBody, type SamplingSettings, type TeacherMessage, withImage } from './teacher.ts';
+import {
+  askTeacher,
+  defaultDetail,
+  requestBody,
+  type SamplingSettings,
+  type TeacherMessage,
+  withImage,
+} from './teacher.ts';
 import { isRefusalOfContent, isTooLong, teacherErrorFrom } from './teacher-error.ts';
 
 /** A `RequestAsker` that also makes the bodies of requests in batches. */
@@ -30,7 +38,7 @@ export interface TeacherAsker<Request extends TeacherRequest> extends RequestAsk
  * @param input.messages makes the prompt of a request, without the last `dropped` in-context examples
  * @param input.examples how many in-context examples a request has
  * @param input.settings the sampling settings of a request
- * @param input.image reads an image as a data URL, to attach it for a model with vision
+ * @param input.image the image to attach to a request, for a model with vision
  * @param input.storeAnswers has the teacher store its answers, so that lost ones can be found
  */
 export function createTeacherAsker<Request extends TeacherRequest>(input: {
@@ -39,7 +47,7 @@ export function createTeacherAsker<Request extends TeacherRequest>(input: {
   messages: (request: Request, dropped: number) => ChatMessage[];
   examples: (request: Request) => number;
   settings: (request: Request) => SamplingSettings;
-  image?: ((request: Request) => Promise<string> | undefined) | undefined;
+  image?: ((request: Request) => AttachedImage | undefined) | undefined;
 }): TeacherAsker<Request> {
   const { client, storeAnswers, messages, examples, settings, image } = input;
   const built = new WeakMap<Request, ChatMessage[]>();
@@ -50,8 +58,8 @@ export function createTeacherAsker<Request extends TeacherRequest>(input: {
   };
   const toSend = async (request: Request, dropped = 0): Promise<TeacherMessage[]> => {
     const text = dropped === 0 ? messagesOf(request) : messages(request, dropped);
-    const url = await image?.(request);
-    return url === undefined ? text : withImage(text, url);
+    const attached = image?.(request);
+    return attached === undefined ? text : withImage(text, await attached.url(), settings(request).images?.detail);
   };
   const refused = (request: Request, refusal: string): AnswerToRequest => ({
     text: '',
@@ -85,8 +93,10 @@ export function createTeacherAsker<Request extends TeacherRequest>(input: {
   return {
     client,
     most(request) {
-      const promptTokens = countPromptTokens(messagesOf(request)) + (image ? tokensOfImage : 0);
-      return { promptTokens, completionTokens: settings(request).maximumTokens };
+      const { model, maximumTokens, images = { detail: defaultDetail } } = settings(request);
+      const attached = image?.(request);
+      const inImage = attached === undefined ? 0 : imageTokens(model, attached.size, images.detail);
+      return { promptTokens: countPromptTokens(messagesOf(request)) + inImage, completionTokens: maximumTokens };
     },
     ask,
     body,

@@ -2,6 +2,7 @@ import type { OpenAI } from 'openai';
 import { zodResponseFormat } from 'openai/helpers/zod';
 import type { ChatCompletionCreateParamsNonStreaming } from 'openai/resources/chat/completions';
 import type { z } from 'zod';
+import type { ImageDetail } from './image-tokens.ts';
 import type { ChatMessage } from './prompt-template.ts';
 import { readCompletion, type TeacherAnswer } from './read-completion.ts';
 import { limitReset, teacherErrorFrom } from './teacher-error.ts';
@@ -13,19 +14,26 @@ export type MessagePart =
   | { type: 'image_url'; image_url: { url: string; detail?: 'low' | 'high' | 'auto' } };
 
 /** The messages with an image in the last one. @param url data URL */
-export function withImage(messages: readonly ChatMessage[], url: string): TeacherMessage[] {
+export function withImage(
+  messages: readonly ChatMessage[],
+  url: string,
+  detail: ImageDetail = defaultDetail,
+): TeacherMessage[] {
   return messages.map((message, index) =>
     index === messages.length - 1 && message.role === 'user'
       ? {
           role: 'user',
           content: [
             { type: 'text', text: message.content },
-            { type: 'image_url', image_url: { url, detail: 'low' } },
+            { type: 'image_url', image_url: { url, detail } },
           ],
         }
       : message,
   );
 }
+
+/** How closely a teacher looks at an image where nothing else is set. */
+export const defaultDetail: ImageDetail = 'low';
 
 /** The options of one call. */
 export interface CallOptions {
@@ -55,6 +63,8 @@ export interface SamplingSettings {
   logitBias?: Readonly<Record<string, number>> | undefined;
   /** More fields of the request's body; null leaves one out. */
   extraBody?: Readonly<Record<string, unknown>> | undefined;
+  /** How images are sent; default: at low detail. */
+  images?: { detail: ImageDetail } | undefined;
   /** A JSON schema for the answer, made by `structuredFormat`; default: text. */
   format?: StructuredFormat | undefined;
 }

@@ -1,12 +1,13 @@
 /**
  * Generation for a teacher that sees: the image goes along with every prompt, to the real local teacher.
  */
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { writeGenerationRun } from '../../bench/support/generation-run.ts';
 import { startLocalTeacher } from '../../demo/local-teacher/server.ts';
 import { readJsonLines } from '../../src/core/read-json.ts';
+import { poolImageUrl } from '../../src/round/dataset-paths.ts';
 import { generate } from '../../src/round/generate/generate.ts';
 import { generationFolder } from '../../src/round/generate/work.ts';
 import { verify } from '../../src/round/verify/verify.ts';
@@ -54,12 +55,12 @@ const wordsOf = ({ body }: RecordedRequest) =>
 test('each prompt contains its own image, at low detail, beside the same text', async () => {
   const blind = await generationRun({ attachImage: false, concurrency: 1 });
   await generate(blind.context);
-  const { folder, context, sent, answers } = await generationRun({ attachImage: true, concurrency: 1 });
+  const { context, sent, answers } = await generationRun({ attachImage: true, concurrency: 1 });
   expect(await generate(context)).toMatchObject({ answers: requests, unanswered: 0 });
   expect(sent).toHaveLength(requests);
   for (const [index, request] of sent.entries()) {
-    const image = await readFile(join(folder, 'images', `${index + 1}.jpg`));
-    expect(urlsOf(request)).toEqual([{ url: `data:image/jpeg;base64,${image.toString('base64')}`, detail: 'low' }]);
+    const url = await poolImageUrl(context.config, `${index + 1}.jpg`);
+    expect(urlsOf(request)).toEqual([{ url, detail: 'low' }]);
   }
   expect(sent.map(wordsOf)).toEqual(blind.sent.map(wordsOf));
   // The local teacher goes by the words alone.

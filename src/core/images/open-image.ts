@@ -1,6 +1,6 @@
 /**
- * The one place that opens images: what a model is trained on, evaluated on and embeds, what the teacher is shown, and what
- * exports and reports contain is the same pixels. `src/trainer/torch/images.py` opens them alike for PyTorch.
+ * The one place that opens images: what a model is trained on, evaluated on and embeds, and what exports and reports contain
+ * is the same pixels. `src/trainer/torch/images.py` opens them alike for PyTorch. A teacher is shown the same, in sRGB.
  */
 import sharp, { type Metadata } from 'sharp';
 import { budget } from '../budget.ts';
@@ -18,6 +18,8 @@ export interface RgbImage {
 export interface OpenSettings {
   /** Default: apply. */
   exif?: ExifMode | undefined;
+  /** What becomes of a color profile; `convert`: colors are converted to sRGB by it. Default: ignore. */
+  profile?: 'ignore' | 'convert' | undefined;
 }
 
 /** Enough for photographs of the largest cameras; a file of a few kilobytes can claim to be far larger. */
@@ -73,6 +75,32 @@ export async function portableImage(file: string, settings: OpenSettings): Promi
   });
 }
 
+const [freshQuality, freshChroma] = [90, '4:4:4'];
+
+/**
+ * An image file for a service that is shown it: its pixels as `openImage` gives them, in sRGB, encoded anew, so that nothing
+ * else of the file is left: no EXIF, GPS, XMP, IPTC, text, color profile or thumbnail. A JPEG becomes a JPEG, of quality 90
+ * and without chroma subsampling; any other kind a PNG. The same file gives the same bytes, with the same version of sharp.
+ *
+ * @param settings.longestSide pixels; a larger image is scaled down
+ * @throws InputError as `openImage` does
+ */
+export async function encodeAnew(
+  file: string,
+  { longestSide, ...settings }: OpenSettings & { longestSide: number },
+): Promise<{ kind: 'jpeg' | 'png'; content: Buffer }> {
+  return withContent(file, async (image) => {
+    const kind = requireImageKind(image.content, file) === 'jpeg' ? 'jpeg' : 'png';
+    const content = await withPixels(image, { profile: 'convert', ...settings }, (pixels) => {
+      const small = shrunk(pixels, longestSide);
+      return (
+        kind === 'jpeg' ? small.jpeg({ quality: freshQuality, chromaSubsampling: freshChroma }) : small.png()
+      ).toBuffer();
+    });
+    return { kind, content };
+  });
+}
+
 /** Width and height of an image as `openImage` gives it, by its head alone. @throws InputError as `openImage` does */
 export async function imageSize(
   file: string,
@@ -86,10 +114,7 @@ export async function imageSize(
 /** A small copy of an image, no larger than a square of this side and never larger than the image itself. */
 export async function shrinkImage(file: string, side: number, settings: OpenSettings = {}): Promise<RgbImage> {
   return openImage(file, settings, async (image) => {
-    const { data, info } = await encoder(image)
-      .resize({ width: side, height: side, fit: 'inside', withoutEnlargement: true })
-      .raw()
-      .toBuffer({ resolveWithObject: true });
+    const { data, info } = await shrunk(image, side).raw().toBuffer({ resolveWithObject: true });
     return { width: info.width, height: info.height, data };
   });
 }
@@ -97,6 +122,10 @@ export async function shrinkImage(file: string, side: number, settings: OpenSett
 /** @param quality 1 to 100 */
 export function encodeJpeg(image: RgbImage, quality: number): Promise<Buffer> {
   return encoder(image).jpeg({ quality }).toBuffer();
+}
+
+function shrunk(image: RgbImage, side: number) {
+  return encoder(image).resize({ width: side, height: side, fit: 'inside', withoutEnlargement: true });
 }
 
 function encoder({ data, width, height }: RgbImage) {
@@ -145,17 +174,21 @@ function looksTheSameAnywhere({ format, space, depth, hasAlpha, orientation = 1,
   return isPlain && orientation === 1 && pages === 1 && format !== 'tiff';
 }
 
-async function decode({ content, file, facts }: StoredImage, { exif = 'apply' }: OpenSettings): Promise<RgbImage> {
-  const { format, space, depth, hasAlpha } = facts;
+async function decode(
+  { content, file, facts }: StoredImage,
+  { exif = 'apply', profile = 'ignore' }: OpenSettings,
+): Promise<RgbImage> {
+  const { format, space, depth, hasAlpha, hasProfile } = facts;
   // A color of 16 bits that stands for what is transparent: Pillow can't tell it from its neighbors.
   const isKeyed = format === 'png' && space === 'rgb16' && hasAlpha && content[pngColorTypeAt] === pngRgb;
   if (depth === 'uint' || depth === 'int' || space === 'lab' || isKeyed) {
     throw imageError(file, `has a color space or depth that no photograph has (${space}, ${depth})`);
   }
+  const ignoreIcc = profile === 'ignore' || !hasProfile;
   try {
-    const stored = sharp(content, { failOn: 'truncated', ignoreIcc: true, limitInputPixels: maximumImagePixels });
+    const stored = sharp(content, { failOn: 'truncated', ignoreIcc, limitInputPixels: maximumImagePixels });
     const image = exif === 'apply' || format === 'tiff' ? stored.autoOrient() : stored;
-    const isCmyk = space === 'cmyk';
+    const isCmyk = space === 'cmyk' && ignoreIcc;
     const converted = isCmyk ? image.pipelineColourspace('cmyk').toColourspace('cmyk') : image.toColourspace('srgb');
     const { data, info } = await converted.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
     const rgb = isCmyk ? fromCmyk(data) : info.channels === 3 ? data : withoutAlpha(data, info.channels);

@@ -76,7 +76,7 @@ async function generationStep(
       prompt: template.hash,
       questionTypes: await hashInputFile(config.data.questionTypes),
       teacher: teacherIdentity(config.teacher),
-      exif: shownImages(config),
+      images: shownImages(config),
       ...(await ownDescriptions(config)),
     },
     inSeveralCalls: true,

@@ -8,7 +8,7 @@ import { readQuestionTypes } from '../../generation/question-types.ts';
 import { type GenerationRequest, generationRequest } from '../../generation/sample-requests.ts';
 import { createTeacherAsker, type TeacherAsker } from '../../teacher/request-asker.ts';
 import { ledgerSource, type TeacherWork } from '../asking/work.ts';
-import { poolImageUrl, showsImages, withPool } from '../dataset-paths.ts';
+import { poolImage, showsImages, withPool } from '../dataset-paths.ts';
 import { finishedStep } from '../finished-step.ts';
 import { promptFile, readGenerationPrompt } from '../prompt-file.ts';
 import { requestsFile } from '../sample/results.ts';
@@ -74,7 +74,7 @@ async function withGenerationAsker<R>(
           const image = imageOf(images, request);
           return buildMessages({ request: { ...request, examples }, image, questionTypes, template });
         },
-        image: showsImages(config) ? (request) => poolImageUrl(config, imageOf(images, request).fileName) : undefined,
+        image: showsImages(config) ? (request) => poolImage(config, imageOf(images, request)) : undefined,
       }),
     ),
   );

@@ -100,7 +100,7 @@ async function requestsAboutSamples(context: StepContext): Promise<VerificationR
     languageOnlyAnswers,
     identity: {
       teacher: teacherIdentity(withoutStops(config.teacher)),
-      exif: shownImages(config),
+      images: shownImages(config),
       ...(await ownDescriptions(config)),
       temperature,
       prompts: [blind.hash, language_only.hash],

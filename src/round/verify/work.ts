@@ -22,7 +22,7 @@ import { readAllCalls } from '../../teacher/call-log.ts';
 import { readPromptTemplate } from '../../teacher/prompt-template.ts';
 import { createTeacherAsker, type TeacherAsker } from '../../teacher/request-asker.ts';
 import { ledgerSource, type TeacherWork } from '../asking/work.ts';
-import { poolImageUrl, showsImages, withPool } from '../dataset-paths.ts';
+import { poolImage, showsImages, withPool } from '../dataset-paths.ts';
 import { readBlindPrompt } from '../prompt-file.ts';
 import type { StepContext } from '../step-context.ts';
 import { stepDirectory } from '../step-directory.ts';
@@ -121,8 +121,7 @@ async function withVerificationAsker<R>(
         messages: (request) => verificationMessages(request, images, templates),
         // Only blind requests include the image: language-only ones test what the words alone give away.
         image: showsImages(config)
-          ? (request) =>
-              request.kind === 'blind' ? poolImageUrl(config, imageOf(images, request).fileName) : undefined
+          ? (request) => (request.kind === 'blind' ? poolImage(config, imageOf(images, request)) : undefined)
           : undefined,
       }),
     ),

@@ -9,9 +9,10 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { hashBytes } from '../../../src/core/hash.ts';
 import type { ExifMode } from '../../../src/core/images/image-kind.ts';
-import { openImage, portableImage, shrinkImage } from '../../../src/core/images/open-image.ts';
+import { encodeAnew, openImage, portableImage, shrinkImage } from '../../../src/core/images/open-image.ts';
 import { InputError } from '../../../src/core/input-error.ts';
 import { readJson } from '../../../src/core/read-json.ts';
+import { photoWithMetadata, secretWords } from '../../helpers/photo.ts';
 import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 
 const fixtures = fileURLToPath(new URL('../../fixtures/', import.meta.url));
@@ -70,6 +71,61 @@ describe('an image for programs that open it in their own way', () => {
   it('is small on request, and never enlarged', async () => {
     expect(await shrinkImage(file('ugly-images/130x90.png'), 13)).toMatchObject({ width: 13, height: 9 });
     expect(await shrinkImage(file('ugly-images/2x3.png'), 13)).toMatchObject({ width: 2, height: 3 });
+  });
+});
+
+describe('an image encoded anew', () => {
+  const whole = { longestSide: 8192 };
+
+  it('has the pixels that every reader sees, and nothing but pixels', async () => {
+    for (const name of ['exif6.png', 'exif6.webp', 'rgba.png', 'gray16.png', 'rgb.tif', 'anim.gif', 'text-exif.png']) {
+      const { kind, content } = await encodeAnew(file(`ugly-images/${name}`), whole);
+      expect(kind, name).toBe('png');
+      expect(await facts(content, 'ignore'), name).toEqual((expected[name] as { apply: unknown }).apply);
+      const chunks = content.toString('latin1').match(/IHDR|PLTE|tEXt|zTXt|iTXt|eXIf|iCCP|tIME|IDAT|IEND/g);
+      expect(new Set(chunks), name).toEqual(new Set(['IHDR', 'IDAT', 'IEND']));
+    }
+    const asStored = await encodeAnew(file('ugly-images/exif6.png'), { ...whole, exif: 'ignore' });
+    expect(await facts(asStored.content)).toEqual((expected['exif6.png'] as { ignore: unknown }).ignore);
+  });
+
+  it.each(['jpeg', 'png'] as const)('keeps no metadata of a photo, is upright and in sRGB: %s', async (kind) => {
+    const source = path.join(await temporaryFolder(), 'photo');
+    const photo = await photoWithMetadata(60, 40, kind);
+    await writeFile(source, photo);
+    expect(await sharp(photo).metadata()).toMatchObject({ width: 40, height: 60, orientation: 6, hasProfile: true });
+    const fresh = await encodeAnew(source, whole);
+    expect(fresh.kind).toBe(kind);
+    for (const word of secretWords) expect(fresh.content.includes(word), word).toBe(false);
+    const { width, height, exif, xmp, iptc, icc, orientation } = await sharp(fresh.content).metadata();
+    expect({ width, height, exif, xmp, iptc, icc, orientation }).toEqual({ width: 60, height: 40 });
+    const [first, last] = await openImage(fresh.content, {}, ({ data }) => [
+      [...data.slice(0, 3)],
+      [...data.slice(-3)],
+    ]);
+    const near = (color: number[] | undefined, wanted: number[]) =>
+      color?.forEach((value, channel) => {
+        expect(Math.abs(value - (wanted[channel] as number))).toBeLessThanOrEqual(6);
+      });
+    near(first, [255, 0, 0]);
+    near(last, [0, 0, 255]);
+    expect((await encodeAnew(source, whole)).content.equals(fresh.content)).toBe(true);
+  });
+
+  it('has a longest side, and is never enlarged', async () => {
+    const sizeOf = async (name: string, longestSide: number) => {
+      const { content } = await encodeAnew(file(`ugly-images/${name}`), { longestSide });
+      const { width, height } = await sharp(content).metadata();
+      return [width, height];
+    };
+    expect(await sizeOf('130x90.png', 65)).toEqual([65, 45]);
+    expect(await sizeOf('7x600.png', 60)).toEqual([1, 60]);
+    expect(await sizeOf('2x3.png', 65)).toEqual([2, 3]);
+  });
+
+  it('is refused by its name when it is cut short', async () => {
+    const cut = file('ugly-images/cut-q75.jpg');
+    await expect(encodeAnew(cut, whole)).rejects.toThrow(`${cut}: is cut short or not an image`);
   });
 });
 
