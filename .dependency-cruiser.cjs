@@ -121,7 +121,7 @@ module.exports = {
       from: { path: '^workflows/' },
       to: {
         pathNot:
-          '^(workflows/|src/round/steps\\.ts$|src/core/input-error\\.ts$|node_modules/@temporalio/(workflow|common)/|node_modules/zod/)',
+          '^(workflows/|src/round/steps\\.ts$|src/core/(durations|input-error)\\.ts$|node_modules/@temporalio/(workflow|common)/|node_modules/zod/)',
         dependencyTypesNot: ['type-only'],
       },
     },

@@ -6,7 +6,7 @@
 import { ApplicationFailure } from '@temporalio/common';
 import type { WorkflowInfo } from '@temporalio/workflow';
 import { z } from 'zod';
-import { pollSeconds, timeoutMinutes, waitHours } from '../src/config/workflow-schemas.ts';
+import { pollSeconds, timeoutMinutes, waitHours } from '../src/core/durations.ts';
 import { describeIssue } from '../src/core/input-error.ts';
 import type { Stop } from '../src/evaluation/stop-rules.ts';
 import type { GenerationPlan } from '../src/round/asking/plan.ts';

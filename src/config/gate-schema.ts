@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { waitHours } from './workflow-schemas.ts';
+import { waitHours } from '../core/durations.ts';
 
 const share = z.number().min(0).max(1);
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import { pollSeconds } from '../core/durations.ts';
 import { pathIn } from './config-paths.ts';
 import { extraBodySchema } from './extra-body.ts';
-import { pollSeconds } from './workflow-schemas.ts';
 
 const count = z.int().positive();
 

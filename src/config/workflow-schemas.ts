@@ -1,19 +1,7 @@
 import { z } from 'zod';
+import { timeoutMinutes, waitHours } from '../core/durations.ts';
 
 const count = z.int().positive();
-
-// Temporal takes neither times of many centuries nor, in words, some of less than a millisecond: a workflow that asks for one
-// would be tried again for ever.
-const hundredYears = 100 * 365.25 * 24;
-export const timeoutMinutes = z
-  .number()
-  .min(0.001)
-  .max(hundredYears * 60);
-export const waitHours = z.number().positive().max(hundredYears);
-export const pollSeconds = z
-  .number()
-  .positive()
-  .max(hundredYears * 3600);
 
 /** Task queues and timeouts of the workflows. */
 export const temporalSchema = z.strictObject({

@@ -19,7 +19,7 @@ const longestBounded = 16;
 export function problemOfPattern(pattern: string, degree: number): string | undefined {
   try {
     const tree = parsePattern(pattern);
-    const cost = costOf(tree, false);
+    const cost = costOf(tree, false, false);
     return cost.degree > degree || cost.ways > mostWays ? 'may take too long: parts of it fit in many ways' : undefined;
   } catch (error) {
     if (error instanceof PatternError) return error.message;
@@ -74,39 +74,46 @@ function areDistinct(letters: readonly (string | undefined)[]): boolean {
 interface Cost {
   degree: number;
   ways: number;
+  /** The greatest degree of what is looked at. A repeat around it looks anew at each turn. */
+  looks: number;
 }
 
 /**
  * The tries of a part, from one place on.
  *
  * @param isFollowed whether something after it may fail, so that its other ways are tried too
+ * @param isLooked whether it is looked at only: then not even what a fixed count reads is read only once
  * @throws PatternError for a repeated part that fits a text in more than one way: each turn would multiply the ways
  */
-function costOf(node: PatternNode, isFollowed: boolean): Cost {
+function costOf(node: PatternNode, isFollowed: boolean, isLooked: boolean): Cost {
   switch (node.kind) {
     case 'character':
       // Ignoring case, ß fits ss.
-      return { degree: 0, ways: node.folds && isFollowed ? 2 : 1 };
+      return { degree: 0, ways: node.folds && isFollowed ? 2 : 1, looks: 0 };
     case 'place':
-      return { degree: 0, ways: 1 };
-    case 'look':
+      return { degree: 0, ways: 1, looks: 0 };
+    case 'look': {
       // It is looked at anew for each way of what is before it, however it ends itself.
-      return costOf(node.body, true);
+      const cost = costOf(node.body, true, true);
+      return { ...cost, looks: cost.degree };
+    }
     case 'choice': {
-      const costs = node.branches.map((branch) => costOf(branch, isFollowed));
+      const costs = node.branches.map((branch) => costOf(branch, isFollowed, isLooked));
       const ways = costs.reduce((sum, cost) => sum + cost.ways, 0);
-      return { degree: Math.max(...costs.map((cost) => cost.degree)), ways };
+      const most = (key: 'degree' | 'looks') => Math.max(...costs.map((cost) => cost[key]));
+      return { degree: most('degree'), ways, looks: most('looks') };
     }
     case 'sequence': {
       let follows = isFollowed;
-      let [degree, ways] = [0, 1];
+      let [degree, ways, looks] = [0, 1, 0];
       for (const item of node.items.toReversed()) {
-        const cost = costOf(item, follows);
+        const cost = costOf(item, follows, isLooked);
         degree += cost.degree;
         ways *= cost.ways;
+        looks = Math.max(looks, cost.looks);
         follows ||= mayFail(item);
       }
-      return { degree, ways };
+      return { degree, ways, looks };
     }
     case 'repeat': {
       const { body, least, most } = node;
@@ -116,12 +123,25 @@ function costOf(node: PatternNode, isFollowed: boolean): Cost {
       if (isLoop && isTriedAgain && !hasOneReading(body)) {
         throw new PatternError('may take forever: what it repeats can fit one text in several ways');
       }
-      const inner = costOf(body, isTriedAgain);
-      if (least === most || !isFollowed) return inner;
-      if (most > longestBounded) return { degree: inner.degree + 1, ways: inner.ways };
-      return { degree: inner.degree, ways: inner.ways + most - least };
+      if (isLoop && isEmpty(body)) throw new PatternError('repeats what has no length');
+      const isLong = most > longestBounded;
+      const { degree, ways, looks } = costOf(body, isTriedAgain, isLooked);
+      if (isLong) {
+        const isFree = least === most ? !isLooked : !isFollowed;
+        return { degree: degree + (isFree && looks === 0 ? 0 : 1), ways, looks };
+      }
+      if (least === most) return { degree, ways: isLooked ? ways * Math.max(1, most) : ways, looks };
+      return { degree, ways: isFollowed ? ways + most - least : ways, looks };
     }
   }
+}
+
+/** Whether it reads no character. */
+function isEmpty(node: PatternNode): boolean {
+  if (node.kind === 'sequence') return node.items.every(isEmpty);
+  if (node.kind === 'choice') return node.branches.every(isEmpty);
+  if (node.kind === 'repeat') return isEmpty(node.body);
+  return node.kind !== 'character';
 }
 
 function mayFail(node: PatternNode): boolean {

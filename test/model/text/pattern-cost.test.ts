@@ -58,9 +58,22 @@ describe("a tokenizer's pattern", () => {
     ['a+(?=.*b)c'],
     [`${'(?:a|a)'.repeat(30)}c`],
     [`${'a?'.repeat(40)}b`],
+    // Each turn looks at the same letters anew.
+    ['(?:(?=a*b)a)+'],
+    ['(?:(?=a{9999})a)+'],
+    ['(?:(?=(?:(?=a{999})a){999})a)+'],
+    [`(?=${'(?:a(?='.repeat(3)}a${')){16}'.repeat(3)})`],
   ])('is refused where a long text would take long: %s', (pattern) => {
     expect(problemOfPattern(pattern, 1)).toMatch(/^may take too long/);
   });
+
+  // Python counts the turns of a place, too: these are 10 to the power of 12.
+  it.each([['(?:(?:(?:\\b){9999}){9999}){9999}'], ['(?:(?=a)){2,}'], ['(?:^|$)+']])(
+    'is refused where it repeats what has no length: %s',
+    (pattern) => {
+      expect(problemOfPattern(pattern, 5)).toBe('repeats what has no length');
+    },
+  );
 
   it.each([
     ['(a)\\1', 'an escape'],

@@ -1,0 +1,16 @@
+/**
+ * Times for which a workflow may ask. Temporal takes none of many centuries nor, in words, some of less than a millisecond: a
+ * workflow that asks for one is tried again for ever. Workflows import this file.
+ */
+import { z } from 'zod';
+
+const hundredYears = 100 * 365.25 * 24;
+export const timeoutMinutes = z
+  .number()
+  .min(0.001)
+  .max(hundredYears * 60);
+export const waitHours = z.number().positive().max(hundredYears);
+export const pollSeconds = z
+  .number()
+  .positive()
+  .max(hundredYears * 3600);
