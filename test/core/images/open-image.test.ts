@@ -112,6 +112,32 @@ describe('an image encoded anew', () => {
     expect((await encodeAnew(source, whole)).content.equals(fresh.content)).toBe(true);
   });
 
+  it('is converted by the profile of a CMYK image too, and by none where the profile is broken', async () => {
+    const folder = await temporaryFolder();
+    const firstPixel = async (name: string, content: Buffer) => {
+      await writeFile(path.join(folder, name), content);
+      const fresh = await encodeAnew(path.join(folder, name), whole);
+      const pixel = (source: string | Buffer) => openImage(source, {}, ({ data }) => [...data.slice(0, 3)]);
+      return { fresh: await pixel(fresh.content), asIs: await pixel(path.join(folder, name)) };
+    };
+    const red = sharp({ create: { width: 30, height: 30, channels: 3, background: 'red' } });
+    const printed = red.clone().withIccProfile('cmyk').toColourspace('cmyk').jpeg();
+    const cmyk = await firstPixel('cmyk.jpg', await printed.toBuffer());
+    const expectedRed = (
+      await sharp(await printed.toBuffer())
+        .raw()
+        .toBuffer()
+    ).subarray(0, 3);
+    for (const [channel, value] of expectedRed.entries()) {
+      expect(Math.abs((cmyk.fresh[channel] as number) - value)).toBeLessThanOrEqual(3);
+    }
+    expect(cmyk.fresh).not.toEqual(cmyk.asIs);
+    const broken = await red.clone().withIccProfile('p3').jpeg().toBuffer();
+    const profile = broken.indexOf('ICC_PROFILE');
+    const { fresh, asIs } = await firstPixel('broken.jpg', broken.fill(7, profile + 20, profile + 200));
+    expect(fresh).toEqual(asIs);
+  });
+
   it('has a longest side, and is never enlarged', async () => {
     const sizeOf = async (name: string, longestSide: number) => {
       const { content } = await encodeAnew(file(`ugly-images/${name}`), { longestSide });
