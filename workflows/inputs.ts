@@ -7,7 +7,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import type { WorkflowInfo } from '@temporalio/workflow';
 import { z } from 'zod';
 import { pollSeconds, timeoutMinutes, waitHours } from '../src/core/durations.ts';
-import { describeIssue } from '../src/core/input-error.ts';
+import { cut, describeIssue } from '../src/core/input-error.ts';
 import type { Stop } from '../src/evaluation/stop-rules.ts';
 import type { GenerationPlan } from '../src/round/asking/plan.ts';
 import type { Verdict } from '../src/round/gate/gate.ts';
@@ -261,7 +261,10 @@ export const promptOptimizationInputSchema = z.strictObject({
 export function parseInput<S extends z.ZodType>(schema: S, input: unknown): z.output<S> {
   const parsed = schema.safeParse(input);
   if (parsed.success) return parsed.data;
-  throw ApplicationFailure.nonRetryable(`The input is wrong: ${describeProblem(schema, parsed.error)}`, 'InputError');
+  throw ApplicationFailure.nonRetryable(
+    `The input is wrong: ${cut(describeProblem(schema, parsed.error))}`,
+    'InputError',
+  );
 }
 
 /**
@@ -304,5 +307,5 @@ function describeProblem(schema: z.ZodType, error: z.ZodError): string {
   }
   const problem = describeIssue(issue);
   if (path.length === 0) return `${problem}. Give an object, such as {"config": "configs/demo.yaml"}`;
-  return `${path.join('.')}: ${problem}`;
+  return `${path.join('.').slice(0, 200)}: ${problem}`;
 }

@@ -50,7 +50,8 @@ function shortened(input: InputProblem): InputProblem {
 
 const longestPart = 1000;
 
-function cut(text: string): string {
+/** A text of a message, of at most a thousand characters. */
+export function cut(text: string): string {
   return text.length <= longestPart ? text : `${text.slice(0, longestPart)} …`;
 }
 

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createCpuActivities } from '../../activities/cpu.ts';
 import { createGpuActivities } from '../../activities/gpu.ts';
 import { createTeacherActivities } from '../../activities/teacher.ts';
+import { dataEngineInputSchema, parseInput } from '../../workflows/inputs.ts';
 import { createWorker, startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
 import { dependencies } from './worker-activities.ts';
 
@@ -156,4 +157,16 @@ describe('an activity refuses an input that', () => {
       message: expect.stringMatching(words),
     });
   });
+});
+
+test('a key as long as a book is not repeated in the sentence', () => {
+  const state = { version: 2, plan, nextRound: 1, rounds: [{ errorByType: { ['x'.repeat(100_000)]: {} } }] };
+  let message = '';
+  try {
+    parseInput(dataEngineInputSchema, { config: 'x', state });
+  } catch (error) {
+    message = (error as Error).message;
+  }
+  expect(message).toMatch(/^The input is wrong: state\.rounds\.0\./);
+  expect(message.length).toBeLessThan(1100);
 });
