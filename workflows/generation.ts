@@ -18,7 +18,7 @@ import { cpuActivities } from './activity-options.ts';
 import { ChunkWindow } from './chunk-window.ts';
 import { type GenerationInput, generationInputSchema, generationState, parseContinued } from './inputs.ts';
 import { finishEarlyUpdate, generationProgressQuery, topUpUpdate } from './messages.ts';
-import { steerSignal } from './steering-messages.ts';
+import { steerSchema, steerSignal, takeSignal } from './steering-messages.ts';
 
 /**
  * Asks the teacher for new samples, in chunks as activities, or in batches of the Batch API.
@@ -81,9 +81,10 @@ const maxTopUp = 1e9;
 
 function handleMessages(window: ChunkWindow): void {
   setHandler(generationProgressQuery, () => window.progress);
-  setHandler(steerSignal, ({ paused }) => {
+  const steer = takeSignal(steerSchema, ({ paused }) => {
     if (paused !== undefined) window.paused = paused !== null;
   });
+  setHandler(steerSignal, steer);
   setHandler(topUpUpdate, ({ amount }) => window.topUp(amount), {
     validator: ({ amount }) => {
       if (!(typeof amount === 'number' && amount > 0 && amount <= maxTopUp))

@@ -33,7 +33,7 @@ const queuesSchema = z.strictObject({ cpu: queue, gpu: queue, teacher: queue });
 
 /** Why no further step starts. */
 export type Pause = z.output<typeof pauseSchema>;
-const pauseSchema = z.strictObject({
+export const pauseSchema = z.strictObject({
   /** Given by the person. */
   reason: z.string().optional(),
 });

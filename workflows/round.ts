@@ -8,13 +8,16 @@ import { parseInput, type RoundInput, type RoundSummary, roundInputSchema } from
 import { decideRoundUpdate, type EndedEarly, roundProgressQuery } from './messages.ts';
 import { RoundState } from './round-state.ts';
 import { runRoundStep } from './round-steps.ts';
-import { steerSignal } from './steering-messages.ts';
+import { steerSchema, steerSignal, takeSignal } from './steering-messages.ts';
 
 /** Runs the steps of a round in order. Round 0 trains and measures only; later rounds first make the data to train on. */
 export async function dataEngineRound(input: RoundInput): Promise<RoundSummary | EndedEarly> {
   const state = new RoundState(parseInput(roundInputSchema, input));
   setHandler(roundProgressQuery, () => state.progress);
-  setHandler(steerSignal, (steer) => state.steer(steer));
+  setHandler(
+    steerSignal,
+    takeSignal(steerSchema, (steer) => state.steer(steer)),
+  );
   setHandler(decideRoundUpdate, (decision) => state.decide(decision), {
     validator: (decision) => state.checkDecision(decision),
   });

@@ -19,6 +19,8 @@ import {
   retryStepUpdate,
   type StepChoice,
   skipStepUpdate,
+  stepReportSchema,
+  takeSignal,
 } from './steering-messages.ts';
 
 /** Call it before anything is waited for, so that no update is refused for coming early. */
@@ -46,7 +48,10 @@ export function handleRunMessages(run: RunState): void {
   });
   setHandler(addRoundsUpdate, ({ more }) => run.addRounds(more), { validator: (given) => checkMore(run, given) });
   setHandler(joinUpdate, () => run.progress, { validator: (given) => checkSameRun(run.input, given) });
-  setHandler(reportStepSignal, (news) => run.onStepReport(news));
+  setHandler(
+    reportStepSignal,
+    takeSignal(stepReportSchema, (news) => run.onStepReport(news)),
+  );
 }
 
 function checkPause({ paused }: DataEngineProgress, { reason }: Pause = {}): void {

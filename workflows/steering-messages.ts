@@ -3,7 +3,8 @@
  * id is all that is needed.
  */
 import { defineSignal, defineUpdate } from '@temporalio/workflow';
-import type { DataEngineInput, Pause } from './inputs.ts';
+import { z } from 'zod';
+import { type DataEngineInput, type Pause, pauseSchema } from './inputs.ts';
 import type { DataEngineProgress, WaitingStep } from './messages.ts';
 
 export const maxReasonLength = 500;
@@ -32,17 +33,34 @@ export const addRoundsUpdate = defineUpdate<{ rounds: number }, [{ more: number 
 export const joinUpdate = defineUpdate<DataEngineProgress, [DataEngineInput]>('join');
 
 /** From `dataEngine` to `dataEngineRound`, and from `dataEngineRound` to `dataEngineGeneration`. */
-export interface Steer {
+export type Steer = z.output<typeof steerSchema>;
+export const steerSchema = z.object({
   /** Null: resume. */
-  paused?: Pause | null;
-  answer?: Answer;
-}
+  paused: pauseSchema.nullable().optional(),
+  answer: z.enum(['retry', 'skip', 'giveUp']).optional() satisfies z.ZodType<Answer | undefined>,
+});
 export const steerSignal = defineSignal<[Steer]>('steer');
 
 /** From `dataEngineRound` to `dataEngine`: its current step. */
-export interface StepReport {
-  round: number;
-  step: string;
-  waiting?: WaitingStep;
-}
+export type StepReport = z.output<typeof stepReportSchema>;
+export const stepReportSchema = z.object({
+  round: z.number(),
+  step: z.string(),
+  waiting: z
+    .object({
+      round: z.number().optional(),
+      step: z.string(),
+      problem: z.string(),
+      skip: z.literal('step').optional(),
+    })
+    .optional() satisfies z.ZodType<WaitingStep | undefined>,
+});
 export const reportStepSignal = defineSignal<[StepReport]>('reportStep');
+
+/** Calls the handler of a signal. A wrong one, which nobody can answer, is ignored: it must not stop the run for good. */
+export function takeSignal<S extends z.ZodType, R>(schema: S, take: (signal: z.output<S>) => R) {
+  return (given: unknown): R | undefined => {
+    const parsed = schema.safeParse(given);
+    return parsed.success ? take(parsed.data) : undefined;
+  };
+}

@@ -223,7 +223,16 @@ function remedyFor(parameter: string | undefined): string {
  *
  * @returns seconds, or undefined without a valid header
  */
-export function retryAfter(headers: Headers | undefined, now: () => number = Date.now): number | undefined {
+export function retryAfter(headers: Headers | undefined, now?: () => number): number | undefined {
+  return atMostADay(statedWait(headers, now));
+}
+
+/** No limit lasts longer, and a timer of many days would fire at once. */
+function atMostADay(seconds: number | undefined): number | undefined {
+  return seconds === undefined ? undefined : Math.min(24 * 60 * 60, seconds);
+}
+
+function statedWait(headers: Headers | undefined, now: () => number = Date.now): number | undefined {
   const milliseconds = headers?.get('retry-after-ms');
   if (milliseconds) return secondsOrUndefined(Number(milliseconds) / 1000);
   const value = headers?.get('retry-after');
@@ -246,7 +255,7 @@ export function limitReset(headers: Headers): number | undefined {
     const seconds = remaining !== null && Number(remaining) <= 0 && reset ? secondsOf(reset) : undefined;
     return seconds === undefined ? [] : [seconds];
   });
-  return waits.length === 0 ? undefined : Math.max(...waits);
+  return waits.length === 0 ? undefined : atMostADay(Math.max(...waits));
 }
 
 // Such as 1s, 6m0s, 20ms or 1h2m3.5s.

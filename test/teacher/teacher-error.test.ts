@@ -16,6 +16,10 @@ describe('retryAfter reads', () => {
     [{ 'retry-after-ms': '100', 'retry-after': '9' }, 0.1],
     [{ 'retry-after': 'Wed, 01 Jan 2025 00:00:10 GMT' }, 10],
     [{ 'retry-after': 'Wed, 01 Jan 2020 00:00:00 GMT' }, 0],
+    // No longer than a day: Temporal takes no such delay, and a timer of many days fires at once.
+    [{ 'retry-after': '1e300' }, 86_400],
+    [{ 'retry-after-ms': '1e15' }, 86_400],
+    [{ 'retry-after': 'Wed, 01 Jan 9999 00:00:00 GMT' }, 86_400],
     [{ 'retry-after': 'soon' }, undefined],
     [{ 'retry-after': '-1' }, undefined],
     [{}, undefined],

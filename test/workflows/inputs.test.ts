@@ -120,6 +120,36 @@ describe('a workflow ends at once with a sentence when its input is', () => {
   });
 });
 
+test('a wrong signal changes nothing, and a workflow that got one goes on', { timeout: 120_000 }, async () => {
+  const worker = await createWorker(environment, 'inputs', {});
+  const { client } = environment.temporal;
+  const started: [workflow: string, input: unknown, signal: string][] = [
+    ['dataEngine', { config: 'x' }, 'reportStep'],
+    ['dataEngineRound', { plan, round: 0 }, 'steer'],
+    ['dataEngineGeneration', { runDirectory: '/x', round: 1, queues: { cpu: 'inputs', teacher: 'inputs' } }, 'steer'],
+  ];
+  await worker.runUntil(async () => {
+    for (const [workflow, input, signal] of started) {
+      const workflowId = `signal-${workflow}`;
+      const handle = await client.workflow.start(workflow, { taskQueue: 'inputs', workflowId, args: [input] });
+      await handle.signal(signal);
+      for (const wrong of [
+        null,
+        'x',
+        [],
+        { paused: 5, round: {}, step: {} },
+        { answer: '', round: 1, step: 'a', waiting: 1 },
+      ])
+        await handle.signal(signal, wrong);
+      const before = await handle.query('progress');
+      const { events } = await handle.fetchHistory();
+      expect(events?.filter((event) => event.workflowTaskFailedEventAttributes)).toEqual([]);
+      expect(JSON.stringify(before)).not.toMatch(/paused|waiting/);
+      await handle.terminate();
+    }
+  });
+});
+
 describe('an activity refuses an input that', () => {
   const activities: Record<string, (input: never) => Promise<unknown>> = {
     ...createCpuActivities(dependencies),
