@@ -149,7 +149,12 @@ async function requireBelow(
   problem: string,
   field?: string,
 ): Promise<void> {
-  const [real, ...allowed] = await Promise.all([resolve(path), ...access[key]].map(followLinks));
-  if (isBelow(real as string, allowed)) return;
+  const allowed = await Promise.all(access[key].map(followLinks));
+  const real = await followLinks(resolve(path)).catch((error: unknown) => {
+    // Elsewhere not even what is a file, and what may be read, is said.
+    if (isBelow(resolve(path), [...access[key], ...allowed])) throw error;
+    return undefined;
+  });
+  if (real !== undefined && isBelow(real, allowed)) return;
   throw new InputError({ file: path, field, problem, remedy: listIt(key) });
 }

@@ -162,3 +162,10 @@ test('work that a person typed trusts the config', async () => {
   requireWebhookAccess(undefined, 'ANY');
   expect(mayReceiveSecret(undefined, { variable: 'ANY' }, 'https://any.example')).toBe(true);
 });
+
+test('of a path elsewhere a refusal does not say what is there', async () => {
+  const access = usualWorkerSettings();
+  for (const path of ['/etc/passwd/x', '/etc/no-such-file/x', '/root/x/y', '/proc/self/fd/0/x']) {
+    await expect(requireConfigAccess(access, path)).rejects.toThrow(/is in none of the folders of this worker/);
+  }
+});
