@@ -140,6 +140,15 @@ function expandVariables(value: unknown, file: string, environment: NodeJS.Proce
       });
     }
     const found = valueIn(environment, name) || fallback;
+    // Of a proxy or a database, such as https://user:password@host.
+    if (found !== undefined && /:\/\/[^/\s@]*@/.test(found)) {
+      throw new InputError({
+        file,
+        field: fieldPath(keys),
+        problem: `the environment variable ${name} is an address with a password, and the values of a config are kept with the run`,
+        remedy: 'Give the address without user and password',
+      });
+    }
     if (found !== undefined) return found;
     throw new InputError({
       file,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { pollSeconds } from '../core/durations.ts';
+import { pollSeconds, timerSeconds } from '../core/durations.ts';
 import { pathIn } from './config-paths.ts';
 import { extraBodySchema } from './extra-body.ts';
 
@@ -121,10 +121,6 @@ export const teacherSchema = z.strictObject({
   budget: budgetSchema.optional(),
   prices: pathIn('configs').default('configs/prices.yaml').describe('What models cost, for estimates and the budget.'),
   batch: batchSchema.prefault({}),
-  requestTimeoutSeconds: z
-    .number()
-    .positive()
-    .default(120)
-    .describe('A request without an answer in this time is retried.'),
+  requestTimeoutSeconds: timerSeconds.default(120).describe('A request without an answer in this time is retried.'),
   mistakeRate: z.number().min(0).max(1).default(0).describe('local only: share of answers with a deliberate mistake.'),
 });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { timeoutMinutes, waitHours } from '../core/durations.ts';
+import { timeoutMinutes, timerSeconds, waitHours } from '../core/durations.ts';
 
 const count = z.int().positive();
 
@@ -32,11 +32,7 @@ export const temporalSchema = z.strictObject({
   finetuneTimeoutMinutes: timeoutMinutes
     .default(24 * 60)
     .describe('A finetune that takes longer is stopped and retried.'),
-  stallTimeoutSeconds: z
-    .number()
-    .positive()
-    .default(600)
-    .describe('A trainer without progress for this long is stopped.'),
+  stallTimeoutSeconds: timerSeconds.default(600).describe('A trainer without progress for this long is stopped.'),
   failedStep: z
     .strictObject({
       action: z

@@ -9,6 +9,11 @@ export const timeoutMinutes = z
   .number()
   .min(0.001)
   .max(hundredYears * 60);
+/** A timer of Node's that is set for longer than 24.8 days fires at once. */
+export const timerSeconds = z
+  .number()
+  .positive()
+  .max(20 * 24 * 3600);
 export const waitHours = z.number().positive().max(hundredYears);
 export const pollSeconds = z
   .number()

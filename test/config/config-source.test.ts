@@ -106,6 +106,19 @@ describe('a config that may come from anyone', () => {
     }
   });
 
+  it('has no address with a password in it', async () => {
+    vi.stubEnv('HTTPS_PROXY', 'http://me:1234567890@proxy.example:3128');
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const message = await messageOf({ 'run.yaml': `${base}run: r-\${HTTPS_PROXY}\n` }, 'run.yaml');
+    expect(message).toMatch(/run: the environment variable HTTPS_PROXY is an address with a password/);
+    expect(message).not.toContain('1234567890');
+  });
+
+  it('waits for nothing longer than a timer can', async () => {
+    const message = await messageOf({ 'run.yaml': `${base}temporal: { stallTimeoutSeconds: 1e300 }\n` }, 'run.yaml');
+    expect(message).toMatch(/temporal.stallTimeoutSeconds: Too big/);
+  });
+
   it('gives the teacher an address without a password', async () => {
     const teacher = (address: string) => ({ 'run.yaml': `${base}teacher: { baseUrl: "${address}" }\n` });
     expect(await messageOf(teacher('https://user:pass@api.example/v1'), 'run.yaml')).toMatch(
