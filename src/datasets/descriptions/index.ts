@@ -2,9 +2,7 @@ import { hashValue } from '../../core/hash.ts';
 import type { ExifMode } from '../../core/images/image-kind.ts';
 import { hashInputFile } from '../../core/read-json.ts';
 import type { CocoFiles, ImagePool } from '../coco.ts';
-import { withCoco } from '../coco-index.ts';
-import { readFacts } from './facts.ts';
-import { type FolderImages, folderImages, folderPool } from './folder-pool.ts';
+import type { FolderImages } from './folder-pool.ts';
 
 /** Where the files of a config's pool are. All paths are absolute. */
 export interface PoolFiles {
@@ -35,7 +33,10 @@ export interface DescriptionSource {
 
 const toldInWords = ['captions', 'boxes'] as const;
 
-/** All sources of descriptions by the name that configs give them; a source is added here. */
+/**
+ * All sources of descriptions by the name that configs give them; a source is added here. Their code is loaded when it is
+ * used: the schema of a config lists the names, and every command reads a config.
+ */
 export const descriptionSources = {
   coco: {
     summary: 'captions and boxes from data.annotations',
@@ -46,7 +47,10 @@ export const descriptionSources = {
       instances: await hashInputFile(annotations.instances),
       captions: await hashInputFile(annotations.captions),
     }),
-    withPool: ({ annotations, cacheDirectory }, work) => withCoco(annotations, `${cacheDirectory}/coco`, work),
+    withPool: async ({ annotations, cacheDirectory }, work) => {
+      const { withCoco } = await import('../coco-index.ts');
+      return withCoco(annotations, `${cacheDirectory}/coco`, work);
+    },
   },
   image: {
     summary: 'the image itself, for a teacher with vision',
@@ -54,7 +58,10 @@ export const descriptionSources = {
     showsImages: true,
     tells: [],
     inputs: async (files) => ({ descriptions: 'image', ...contentOf(await imagesOf(files)) }),
-    withPool: async (files, work) => work(folderPool({ ...files, ...(await imagesOf(files)) })),
+    withPool: async (files, work) => {
+      const { folderPool } = await import('./folder-pool.ts');
+      return work(folderPool({ ...files, ...(await imagesOf(files)) }));
+    },
   },
   facts: {
     summary: 'sentences and boxes of your own, from data.descriptions.file',
@@ -67,6 +74,8 @@ export const descriptionSources = {
       ...contentOf(await imagesOf(files)),
     }),
     withPool: async (files, work) => {
+      const { readFacts } = await import('./facts.ts');
+      const { folderPool } = await import('./folder-pool.ts');
       const found = await imagesOf(files);
       const facts = await readFacts(files.file as string, files.folder, (path) => found.sha256Of.get(path));
       const isDescribed = ({ captions, boxes }: { captions: unknown[]; boxes: unknown[] }) =>
@@ -89,7 +98,8 @@ export function descriptionSource(name: DescriptionSourceName): DescriptionSourc
   return descriptionSources[name];
 }
 
-function imagesOf({ folder, cacheDirectory }: PoolFiles): Promise<FolderImages> {
+async function imagesOf({ folder, cacheDirectory }: PoolFiles): Promise<FolderImages> {
+  const { folderImages } = await import('./folder-pool.ts');
   return folderImages(folder, `${cacheDirectory}/pools`);
 }
 
