@@ -10,9 +10,9 @@ import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { streamEngineData } from '../src/datasets/engine-data.ts';
-import { writeJsonList } from '../src/datasets/export-llava.ts';
 import { type MixturePart, writeMixture } from '../src/datasets/mixture.ts';
 import { answerQma, listedQuestion } from '../src/datasets/question-text.ts';
+import { writeJsonList } from '../src/datasets/write-conversations.ts';
 
 const [AOKVQA, DRAWS] = [17_000, 3000 * 64];
 const { values: flags } = parseArgs({

@@ -35,6 +35,7 @@ import { readCompletion } from '../../src/teacher/read-completion.ts';
 import { errorOfStatus, TeacherError } from '../../src/teacher/teacher-error.ts';
 import { parseTrainerLine } from '../../src/trainer/protocol.ts';
 import { bytesLike, damagedJsonText } from './arbitraries.ts';
+import { engineSample } from './samples.ts';
 import { type FuzzTarget, fuzzTarget } from './target.ts';
 
 interface FuzzedParser {
@@ -73,15 +74,6 @@ const question = {
   correct_choice_idx: 1,
   direct_answers: ['blue'],
   difficult_direct_answer: false,
-  rationales: ['It is blue.'],
-};
-const engineSample = {
-  image_id: 17,
-  raw_instructions: 'Question: …',
-  question_type: 'color',
-  question: 'Which?',
-  choices: ['red', 'blue', 'green', 'black'],
-  correct_choice_idx: 1,
   rationales: ['It is blue.'],
 };
 const answer = [

@@ -22,6 +22,7 @@ import { readLedger } from '../../src/teacher/ledger.ts';
 import { fenceName, runningTrainer } from '../../src/trainer/supervisor/fence.ts';
 import { damagedBytes, damagedJson, damagedJsonLines, damagedJsonText } from './arbitraries.ts';
 import { roundSummary } from './inputs.ts';
+import { engineSample } from './samples.ts';
 import { allowRefusal, placeSentinel } from './sentinel.ts';
 import { type FuzzTarget, fuzzTarget } from './target.ts';
 
@@ -37,15 +38,6 @@ interface RecordCase {
 
 type Damage = { file: string; content: Buffer }[];
 
-const sample = {
-  image_id: 17,
-  raw_instructions: 'Question: …',
-  question_type: 'color',
-  question: 'Which?',
-  choices: ['red', 'blue', 'green', 'black'],
-  correct_choice_idx: 1,
-  rationales: ['It is blue.'],
-};
 const config = await loadConfig('configs/demo.yaml');
 const stepFolder = (root: string) => join(root, 'round-0', 'merged');
 
@@ -76,7 +68,7 @@ const versionFacts = (round: number) => ({
 async function appendTwoVersions(root: string) {
   for (const round of [1, 2]) {
     const path = join(root, `data-${round}.json`);
-    await writeJson(path, [{ ...sample, image_id: round }]);
+    await writeJson(path, [{ ...engineSample, image_id: round }]);
     await appendVersion(root, { ...versionFacts(round), files: [{ name: `data-${round}.json`, path, samples: 1 }] });
   }
 }

@@ -3,11 +3,13 @@
  * `messages`, as a JSON list, JSON lines or Parquet (docs/data.md).
  */
 import { z } from 'zod';
+import { decodeBase64 } from '../core/base64.ts';
 import { describeFirstIssue, InputError } from '../core/input-error.ts';
 import { locateImage } from './locate-image.ts';
 import { type ImageOfQuestion, imageSchema } from './own-questions.ts';
-import { rowError, type TableRow, tableRows } from './tables/index.ts';
+import { isEmptyList, isThere, rowError, type TableRow, tableRows } from './tables/index.ts';
 import type { TrainDataset } from './train-dataset.ts';
+import { IMAGE_MARK } from './write-conversations.ts';
 
 export const conversations: TrainDataset = {
   settings: ['format', 'skipInvalid'],
@@ -65,8 +67,6 @@ interface Turn {
   field: string;
 }
 
-/** The mark by which LLaVA's and ShareGPT's texts say where an image is. Trainers put the image where their family has it. */
-const IMAGE_MARK = '<image>';
 const otherMedia = ['video', 'audio'] as const;
 
 const roles = new Map<string, Turn['role']>([
@@ -113,11 +113,8 @@ const contentImageSchema = z
     if (typeof value !== 'string') return value;
     const data = /^data:image\/[\w.+-]+;base64,/.exec(value);
     if (data === null) return value.replace(/^file:(\/\/)?/, '');
-    const base64 = value.slice(data[0].length);
-    const content = Buffer.from(base64, 'base64');
-    // Node ignores what is not base64.
-    if (content.length > 0 && content.length >= Math.floor((base64.replace(/\s|=+$/g, '').length * 3) / 4))
-      return content;
+    const content = decodeBase64(value.slice(data[0].length));
+    if (content !== undefined && content.length > 0) return content;
     context.addIssue({ code: 'custom', message: 'is not base64' });
     return z.NEVER;
   })
@@ -215,5 +212,5 @@ function refusal(field: string, problem: string, reason = problem): Refusal {
 }
 
 function isNothing(value: unknown): boolean {
-  return value === undefined || value === null || value === '' || (Array.isArray(value) && value.length === 0);
+  return !isThere(value) || isEmptyList(value);
 }

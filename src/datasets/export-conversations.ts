@@ -2,19 +2,14 @@
  * Generated samples as conversations in the words that this program trains on: OpenAI's messages and ShareGPT, with the
  * fields and marks that LLaMA-Factory and ms-swift read (LLaMA-Factory, `data/README.md`, "Sharegpt Format").
  */
-import { createWriteStream } from 'node:fs';
 import { join, relative } from 'node:path';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { InputError } from '../core/input-error.ts';
-import { StorageError, writeJson } from '../core/write-file.ts';
+import { writeJson } from '../core/write-file.ts';
 import { samplesAt } from './compare-versions.ts';
 import type { EngineSample } from './engine-data.ts';
-import { writeJsonList } from './export-llava.ts';
 import type { ExportInput } from './export-parquet.ts';
 import { answerQma, answerQmae, listedQuestion } from './question-text.ts';
-
-const IMAGE_MARK = '<image>';
+import { IMAGE_MARK, writeJsonItems, writeJsonList } from './write-conversations.ts';
 
 /** What all conversations of a sample have. */
 interface Exchange {
@@ -37,7 +32,7 @@ const forms = {
         { role: 'assistant', content: answer },
       ],
     }),
-    write: writeLines,
+    write: writeJsonItems,
     columns: {
       columns: { messages: 'messages', images: 'images' },
       tags: { role_tag: 'role', content_tag: 'content', user_tag: 'user', assistant_tag: 'assistant' },
@@ -112,16 +107,4 @@ function exchangeOf(
     problem: `its text holds ${IMAGE_MARK}, which readers take for another image`,
     remedy: 'Reject the sample in review, or export as parquet',
   });
-}
-
-async function writeLines(file: string, items: AsyncIterable<unknown>): Promise<void> {
-  async function* lines() {
-    for await (const item of items) yield `${JSON.stringify(item)}\n`;
-  }
-  const sink = createWriteStream(file, { flush: true });
-  try {
-    await pipeline(Readable.from(lines()), sink);
-  } catch (cause) {
-    throw sink.errored === cause && !(cause instanceof InputError) ? new StorageError(file, cause) : cause;
-  }
 }

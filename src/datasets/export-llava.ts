@@ -1,13 +1,10 @@
-import { createWriteStream } from 'node:fs';
 import { join, relative } from 'node:path';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { InputError } from '../core/input-error.ts';
-import { StorageError } from '../core/write-file.ts';
 import { samplesAt } from './compare-versions.ts';
 import type { EngineSample } from './engine-data.ts';
 import type { ExportInput } from './export-parquet.ts';
 import { letterOf } from './question-text.ts';
+import { IMAGE_MARK, writeJsonList } from './write-conversations.ts';
 
 /** A training sample of LLaVA (https://github.com/haotian-liu/LLaVA, docs/Finetune_Custom_Data.md). */
 interface LlavaSample {
@@ -18,7 +15,6 @@ interface LlavaSample {
 }
 
 const llavaFile = 'llava.json';
-const IMAGE_MARK = '<image>';
 // The request that LLaVA-1.5 adds to the multiple-choice questions of its own mixture.
 const REQUEST = "Answer with the option's letter from the given choices directly.";
 const REQUEST_WITH_REASON = "Answer with the option's letter from the given choices, and explain your answer.";
@@ -52,26 +48,6 @@ function llavaSample(
       { from: 'gpt', value: reason === '' ? letter : `${letter}. ${reason}` },
     ],
   };
-}
-
-/** Writes a JSON list item by item, so that it may be larger than memory. @returns how many items it has */
-export async function writeJsonList(file: string, items: AsyncIterable<unknown>): Promise<number> {
-  let count = 0;
-  async function* pieces() {
-    for await (const item of items) {
-      yield `${count === 0 ? '[\n' : ',\n'}${JSON.stringify(item)}`;
-      count += 1;
-    }
-    yield count === 0 ? '[]\n' : '\n]\n';
-  }
-  const sink = createWriteStream(file, { flush: true });
-  try {
-    await pipeline(Readable.from(pieces()), sink);
-  } catch (cause) {
-    // An item that is refused ends the file too, and is no fault of the disk.
-    throw sink.errored === cause && !(cause instanceof InputError) ? new StorageError(file, cause) : cause;
-  }
-  return count;
 }
 
 /** Writes all samples at a version as `llava.json`; images are named relative to the data root. */

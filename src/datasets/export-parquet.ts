@@ -7,6 +7,7 @@ import { portableImage } from '../core/images/open-image.ts';
 import { writeFileAtomically, writeJsonLines } from '../core/write-file.ts';
 import { datasetCard } from './dataset-card.ts';
 import type { ImageFolder } from './image-folder.ts';
+import { sqlText } from './tables/parquet.ts';
 import { type DatasetVersion, lineageOf, versionObject } from './versions.ts';
 
 /** Which data to export, and how. */
@@ -85,7 +86,7 @@ async function readSamples(
         INSERT INTO samples
         SELECT nextval('row_number'), image_id, ${round}, question_type, question, choices, correct_choice_idx,
           rationales, raw_instructions
-        FROM read_json(${text(versionObject(runRoot, file))}, format = 'array', columns = {
+        FROM read_json(${sqlText(versionObject(runRoot, file))}, format = 'array', columns = {
           image_id: 'VARCHAR', raw_instructions: 'VARCHAR', question_type: 'VARCHAR', question: 'VARCHAR',
           choices: 'VARCHAR[]', correct_choice_idx: 'BIGINT', rationales: 'VARCHAR[]'
         })`);
@@ -113,10 +114,10 @@ async function writeShard(
     const source = input.embedImages
       ? `SELECT {'bytes': content, 'path': name} AS image, ${columns}
          FROM (SELECT * FROM ${rows}) JOIN image_files ON image_id::VARCHAR = id
-         JOIN read_blob([${names.map(({ file }) => text(file)).join(', ')}]) ON filename = file ORDER BY row`
-      : `SELECT ${text(`${input.images.path}/`)} || name AS image_file, ${columns}
+         JOIN read_blob([${names.map(({ file }) => sqlText(file)).join(', ')}]) ON filename = file ORDER BY row`
+      : `SELECT ${sqlText(`${input.images.path}/`)} || name AS image_file, ${columns}
          FROM (SELECT * FROM ${rows}) JOIN image_files ON image_id::VARCHAR = id ORDER BY row`;
-    await connection.run(`COPY (${source}) TO ${text(file)} (FORMAT parquet, COMPRESSION zstd)`);
+    await connection.run(`COPY (${source}) TO ${sqlText(file)} (FORMAT parquet, COMPRESSION zstd)`);
   } finally {
     await rm(folder, { recursive: true });
   }
@@ -145,7 +146,7 @@ async function imageNames(
   }
   const list = join(temporary, 'names.jsonl');
   await writeJsonLines(list, names);
-  await connection.run(`CREATE OR REPLACE TEMP TABLE image_files AS SELECT * FROM read_json(${text(list)},
+  await connection.run(`CREATE OR REPLACE TEMP TABLE image_files AS SELECT * FROM read_json(${sqlText(list)},
     format = 'newline_delimited', columns = {id: 'VARCHAR', name: 'VARCHAR', file: 'VARCHAR'})`);
   return names;
 }
@@ -165,6 +166,4 @@ async function readableByAll(image: ImageName, copy: string, exif: ExifMode | un
   return { ...image, name: isCopy ? `${image.name}.${kind}` : image.name, file };
 }
 
-/** A text in SQL. */
-const text = (value: string) => `'${value.replaceAll("'", "''")}'`;
 const fiveDigits = (value: number) => String(value).padStart(5, '0');

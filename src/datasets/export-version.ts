@@ -7,10 +7,11 @@ import { writeJson } from '../core/write-file.ts';
 import { streamEngineData } from './engine-data.ts';
 import { writeConversations } from './export-conversations.ts';
 import type { ExportFormat } from './export-formats.ts';
-import { writeJsonList, writeLlavaFile } from './export-llava.ts';
+import { writeLlavaFile } from './export-llava.ts';
 import { type ExportInput, writeParquetDataset } from './export-parquet.ts';
 import { checkOutObject } from './version-objects.ts';
 import { type DatasetVersion, lineageOf, versionsFolder } from './versions.ts';
+import { writeJsonList } from './write-conversations.ts';
 
 /**
  * Writes the files of a version and of those it adds to, byte for byte as they were appended, with the manifests

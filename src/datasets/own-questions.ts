@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { describeFirstIssue, InputError } from '../core/input-error.ts';
 import { innerPath } from '../core/inside.ts';
 import { LETTERS } from './question-text.ts';
-import { rowError, type TableFormat, type TableRow, tableRows } from './tables/index.ts';
+import { isEmptyList, isThere, rowError, type TableFormat, type TableRow, tableRows } from './tables/index.ts';
 
 /** The names that a column may have, the first one that a row has counts; a config may give another. */
 const columnNames = {
@@ -114,10 +114,6 @@ function cellOf({ values }: TableRow, names: readonly string[]): Cell {
   return { column, value: isThere(value) ? value : undefined };
 }
 
-function isThere(value: unknown): boolean {
-  return value !== undefined && value !== null && value !== '';
-}
-
 function questionOf(file: string, row: TableRow, cell: (column: QuestionColumn) => Cell, number: string): OwnQuestion {
   const read = <S extends z.ZodType>({ column, value }: Cell, schema: S): z.output<S> => {
     const parsed = schema.safeParse(value);
@@ -209,10 +205,6 @@ function choicesOf(
   if (letters.length === 0) return undefined;
   const texts = letters.map((letter) => read({ column: letter, value: values.get(letter) }, textSchema));
   return { texts: read({ column: 'A', value: texts }, choicesSchema) };
-}
-
-function isEmptyList(value: unknown): boolean {
-  return Array.isArray(value) && value.length === 0;
 }
 
 /** The right choice by its words, else by its letter. A text that is both, of two choices, is refused. */

@@ -11,17 +11,12 @@ import { hashInputFile } from '../core/read-json.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
 import { readAokvqa } from '../datasets/aokvqa.ts';
 import type { PoolImage } from '../datasets/coco.ts';
+import { hashTable } from '../datasets/tables/shards.ts';
 import { benchmarkOf } from '../evaluation/benchmarks/index.ts';
 import { questionText } from '../generation/duplicates.ts';
 import { leakFinder } from '../generation/leaks.ts';
 import { configuredSplits, poolFolder, type QuestionSet, questionSet } from './dataset-paths.ts';
-import {
-  type EvaluationSet,
-  evaluationSets,
-  extractedImagesFolder,
-  hashQuestions,
-  readEvaluationSet,
-} from './evaluation-sets.ts';
+import { type EvaluationSet, evaluationSets, extractedImagesFolder, readEvaluationSet } from './evaluation-sets.ts';
 import type { StepContext } from './step-context.ts';
 
 function questionSets(config: Config): QuestionSet[] {
@@ -35,7 +30,7 @@ export async function questionFiles(config: Config): Promise<string[]> {
 
 /** The hashes of all files that anything is evaluated on: the leak check depends on them. */
 export async function evaluationFiles({ config, run }: Pick<StepContext, 'config' | 'run'>): Promise<string[]> {
-  return Promise.all(evaluatedFiles(config, run).map(hashQuestions));
+  return Promise.all(evaluatedFiles(config, run).map(({ file }) => hashTable(file)));
 }
 
 /**

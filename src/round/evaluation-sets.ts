@@ -7,7 +7,6 @@ import { hashValue } from '../core/hash.ts';
 import { InputError } from '../core/input-error.ts';
 import { joinInside } from '../core/inside.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
-import { hashTable } from '../datasets/tables/shards.ts';
 import type { AnswerMode, BenchmarkQuestion, BenchmarkSource, PromptName } from '../evaluation/benchmarks/benchmark.ts';
 import { type BenchmarkName, benchmarkOf } from '../evaluation/benchmarks/index.ts';
 import type { EvaluationQuestion } from '../trainer/protocol.ts';
@@ -119,11 +118,6 @@ export function askQuestions(set: EvaluationSet, questions: readonly BenchmarkQu
     const asked = { question_id: question.id, ...benchmark.ask(question, set.answerMode, set.prompt) };
     return set.blind ? asked : { ...asked, image: question.image };
   });
-}
-
-/** SHA-256 of the file of a set's questions, or of all files of a folder of shards. */
-export function hashQuestions({ file }: Pick<EvaluationSet, 'file'>): Promise<string> {
-  return hashTable(file);
 }
 
 /** Hash of the questions as they are put to the model; the paths of images don't count. */

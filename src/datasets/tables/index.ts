@@ -19,7 +19,7 @@ const rowsOf = {
   webdataset: rowsOfWebDataset,
 } satisfies Record<string, (file: string) => AsyncIterable<TableRow>>;
 
-export { rowError, type TableRow } from './table-row.ts';
+export { isEmptyList, isThere, rowError, type TableRow } from './table-row.ts';
 export type TableFormat = keyof typeof rowsOf;
 
 export const tableFormats = Object.keys(rowsOf) as [TableFormat, ...TableFormat[]];

@@ -1,4 +1,3 @@
-import { DuckDBInstance } from '@duckdb/node-api';
 import { InputError } from '../../core/input-error.ts';
 import { openRegularFile } from '../../core/regular-file.ts';
 import { parquetFilesOf } from './shards.ts';
@@ -12,6 +11,8 @@ import type { TableRow } from './table-row.ts';
  */
 export async function* rowsOfParquet(path: string): AsyncGenerator<TableRow> {
   const files = (await parquetFilesOf(path)).map(requirePlainName);
+  // Loaded only here: schemas of configs list the formats, and every command reads a config.
+  const { DuckDBInstance } = await import('@duckdb/node-api');
   const instance = await DuckDBInstance.create(':memory:', {
     memory_limit: '512MB',
     threads: '2',
@@ -24,7 +25,7 @@ export async function* rowsOfParquet(path: string): AsyncGenerator<TableRow> {
       // DuckDB would wait for a pipe.
       await (await openRegularFile(file)).close();
       let row = 0;
-      const result = await connection.stream(`SELECT * FROM read_parquet(${literal(file)})`).catch((cause: unknown) => {
+      const result = await connection.stream(`SELECT * FROM read_parquet(${sqlText(file)})`).catch((cause: unknown) => {
         throw notParquet(file, cause);
       });
       for await (const rows of result.yieldRowObjectJs()) {
@@ -60,4 +61,4 @@ function notParquet(file: string, cause: unknown): unknown {
 }
 
 /** A text in SQL. */
-const literal = (value: string) => `'${value.replaceAll("'", "''")}'`;
+export const sqlText = (value: string) => `'${value.replaceAll("'", "''")}'`;

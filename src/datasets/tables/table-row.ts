@@ -18,3 +18,12 @@ export function rowError(
   const field = place.field === undefined ? column : `${place.field}.${column}`;
   return new InputError({ file, line: place.line, field, problem, remedy: 'Correct this row' });
 }
+
+/** Whether a cell has a value: formats write none as null, as an empty text, or not at all. */
+export function isThere(value: unknown): boolean {
+  return value !== undefined && value !== null && value !== '';
+}
+
+export function isEmptyList(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0;
+}

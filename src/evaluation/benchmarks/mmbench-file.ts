@@ -4,6 +4,7 @@
 import { Readable } from 'node:stream';
 import { CsvError, parse } from 'csv-parse';
 import { z } from 'zod';
+import { decodeBase64 } from '../../core/base64.ts';
 import { keepImage } from '../../core/images/keep-image.ts';
 import { describeFirstIssue, InputError } from '../../core/input-error.ts';
 import { piecesOf } from '../../core/regular-file.ts';
@@ -186,11 +187,8 @@ function isOption(text: string, isAnswer: boolean): boolean {
 }
 
 function decodeImage(cell: string, file: string, line: number): Buffer {
-  const content = Buffer.from(cell, 'base64');
-  // Node ignores what is not base64; without this check, that would go unnoticed.
-  if (content.length < Math.floor((cell.replace(/\s|=+$/g, '').length * 3) / 4)) {
-    throw wrong(file, line, 'image', 'is not base64');
-  }
+  const content = decodeBase64(cell);
+  if (content === undefined) throw wrong(file, line, 'image', 'is not base64');
   return content;
 }
 

@@ -8,6 +8,7 @@ import { InputError } from '../../core/input-error.ts';
 import { joinInside } from '../../core/inside.ts';
 import { type OwnQuestion, readOwnQuestions } from '../../datasets/own-questions.ts';
 import { ANSWER_START, answerStem, listedQuestion } from '../../datasets/question-text.ts';
+import { isRight } from '../bad-cases.ts';
 import { type MetricName, type MetricSettings, metricOf } from '../metrics/index.ts';
 import {
   type AnsweredQuestion,
@@ -99,9 +100,10 @@ function requireScorable(
 }
 
 function scoreOfChoice({ question, choice }: AnsweredQuestion<Question>): QuestionScore {
-  const { choices = [], correct } = question;
-  const isRight = choice !== undefined && choices[choice] === choices[correct as number];
-  return { id: question.id, score: isRight ? 1 : 0, groups: groupsOf(question) };
+  const { choices = [], correct = 0 } = question;
+  const isAnswered = choice !== undefined;
+  const right = isAnswered && isRight({ choices, model_choice_idx: choice, correct_choice_idx: correct });
+  return { id: question.id, score: right ? 1 : 0, groups: groupsOf(question) };
 }
 
 function scoreOfText({ question, text = '' }: AnsweredQuestion<Question>): { measure: string; score: QuestionScore } {

@@ -4,12 +4,13 @@
 import { join } from 'node:path';
 import type { NumberFormats } from '../../config/finetune-schema.ts';
 import { readJsonLines } from '../../core/read-json.ts';
+import { hashTable } from '../../datasets/tables/shards.ts';
 import type { Scores } from '../../evaluation/evaluation-files.ts';
 import type { BootstrapSettings } from '../../evaluation/statistics/bootstrap.ts';
 import { evaluationAnswerSchema } from '../../trainer/protocol.ts';
 import type { TrainerContext } from '../../trainer/supervisor/trainer-step.ts';
 import { hashModelFiles } from '../base-model.ts';
-import { askQuestions, type EvaluationSet, hashQuestions, readEvaluationSet } from '../evaluation-sets.ts';
+import { askQuestions, type EvaluationSet, readEvaluationSet } from '../evaluation-sets.ts';
 import { writeScores } from '../score-questions.ts';
 import { lossesFile, rankQuestions } from './rank-questions.ts';
 
@@ -43,7 +44,7 @@ export async function evaluateModel(input: EvaluateModelInput): Promise<Scores> 
     asked: askQuestions(set, questions),
     batchSize,
     ...input.numberFormats,
-    inputs: { questions: await hashQuestions(set) },
+    inputs: { questions: await hashTable(set.file) },
   });
   const losses = await readJsonLines(join(directory, lossesFile), evaluationAnswerSchema);
   return (await writeScores({ set, questions, losses, folder: output, modelFiles, bootstrap })).scores;

@@ -10,6 +10,7 @@ import { runStepOnce } from '../../core/manifest.ts';
 import { readJsonLines } from '../../core/read-json.ts';
 import { emptyRecord } from '../../core/records.ts';
 import type { AokvqaQuestion } from '../../datasets/aokvqa.ts';
+import { hashTable } from '../../datasets/tables/shards.ts';
 import type { BenchmarkQuestion } from '../../evaluation/benchmarks/benchmark.ts';
 import { benchmarkOf } from '../../evaluation/benchmarks/index.ts';
 import { type EvaluationQuestion, evaluationAnswerSchema } from '../../trainer/protocol.ts';
@@ -19,7 +20,6 @@ import {
   evaluationSets,
   extractedImagesFolder,
   hashAsked,
-  hashQuestions,
   readEvaluationSet,
   requireEvaluationSet,
 } from '../evaluation-sets.ts';
@@ -65,7 +65,7 @@ export async function evaluateShard(
     asked,
     batchSize: config.evaluate.batchSize,
     ...evaluationNumberFormats(config),
-    inputs: { questions: await hashQuestions(set), shard, count },
+    inputs: { questions: await hashTable(set.file), shard, count },
   });
   return { ...outcomeOf(done), questions: asked.length };
 }
@@ -88,7 +88,7 @@ export async function joinShards(context: StepContext): Promise<EvaluateOutcome>
     questionsOf.set(set.name, questions);
     asked[set.name] = hashAsked(askQuestions(set, questions));
     // The right answers are in the file alone.
-    contents[set.name] = { file: await hashQuestions(set), settings: set.questions };
+    contents[set.name] = { file: await hashTable(set.file), settings: set.questions };
     for (let shard = 0; shard < config.evaluate.shards; shard += 1) {
       const folder = evaluationShardDirectory(context, { set: set.name, shard });
       shards[`${set.name}-${shard}`] = (await requireShard(context, 'evaluate', folder)).outputs;
