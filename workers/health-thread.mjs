@@ -27,7 +27,11 @@ const slots = queues.map((taskQueue, index) => {
   const sinceSign = watch(held, held + 1);
   return { taskQueue, stuckFor: () => (sinceSign() > 0 && Atomics.load(numbers, held) === 1 ? sinceSign() : 0) };
 });
-const look = () => [sinceBeat(), sinceFileRead(), ...slots.map(({ stuckFor }) => stuckFor())];
+/** A blocked loop looks up no file and sends no heartbeat, so only what was missing before its last beat counts. */
+function look() {
+  const blocked = sinceBeat();
+  return [blocked, sinceFileRead() - blocked, ...slots.map(({ stuckFor }) => stuckFor() - blocked)];
+}
 setInterval(look, interval);
 
 function problemOf(state) {
