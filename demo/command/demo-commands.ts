@@ -30,13 +30,14 @@ export function addPretrainCommand(program: Command, signal: AbortSignal): void 
     .option('--work <directory>', 'folder of the checkpoints, from which an interrupted run resumes', '.cache/pretrain')
     .addHelpText('after', '\nExample:\n  dataengine pretrain --output /tmp/stage1')
     .action(async ({ output, work }: { output: string; work: string }) => {
-      const [{ makeStage1 }, { STAGE1 }] = await Promise.all([
+      const [{ makeStage1 }, { STAGE1 }, { scenesDomain }] = await Promise.all([
         import('../pretrain/stage1.ts'),
         import('../pretrain/stage1-settings.ts'),
+        import('../pretrain/scenes-domain.ts'),
       ]);
       const display = createProgressDisplay();
       try {
-        const { loss } = await makeStage1(output, STAGE1, work, {
+        const { loss } = await makeStage1(scenesDomain, output, STAGE1, work, {
           progress: (progress) => display.show('pretrain', progress),
           checkpoint: () => {},
           note: (message) => process.stderr.write(`${message}\n`),

@@ -23,11 +23,7 @@ import {
   QUALITIES,
   SIZES,
 } from '../scenes/vocabulary.ts';
-
-export interface Stage1Text {
-  prompt: string;
-  answer: string;
-}
+import type { Stage1Text } from './domain.ts';
 
 const withImage = (request: string) => questionTurn(miniGpt4PromptForm, `${request}\n`, { withImage: true });
 const withoutImage = (request: string) => questionTurn(miniGpt4PromptForm, `${request}\n`, { withImage: false });

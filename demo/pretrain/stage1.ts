@@ -1,4 +1,4 @@
-/** Makes the demo's stage-1 checkpoint from scratch: tokenizer, then every weight, from rendered scenes. */
+/** Makes a domain's stage-1 checkpoint from scratch: tokenizer, then every weight, from rendered images. */
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
@@ -20,11 +20,9 @@ import { readNewestCheckpoint, writeCheckpoint } from '../../src/trainer/jobs/fi
 import { learningRateAt } from '../../src/trainer/jobs/finetune/optimizer.ts';
 import { type Sequence, trainingSequence } from '../../src/trainer/jobs/sequence.ts';
 import type { JobReporter } from '../../src/trainer/trainer-side.ts';
-import { renderScenePixels } from '../scenes/render.ts';
-import { randomScene, type Scene } from '../scenes/scene.ts';
+import type { PretrainingDomain } from './domain.ts';
 import { pretrainProgram } from './pretrain-program.ts';
 import { STAGE1_MODEL, type Stage1Settings } from './stage1-settings.ts';
-import { stage1Text, TEXT_KINDS, type TextKind } from './stage1-texts.ts';
 import { writeStage1Tokenizer } from './stage1-tokenizer.ts';
 import { visionProgram } from './vision-program.ts';
 
@@ -33,8 +31,6 @@ const SHAPE_SURVEY = 1024;
 const CHECKPOINT_EVERY_STEPS = 500;
 const RENDERED_TOGETHER = 8;
 /** Pixels are normalized as (value / 255 - 0.5) / 0.5, which `preprocessor_config.json` says too. */
-const textKinds = Object.keys(TEXT_KINDS) as TextKind[];
-const kindWeights = Object.values(TEXT_KINDS);
 const toInput = Float32Array.from({ length: 256 }, (_, value) => value / 127.5 - 1);
 
 /**
@@ -45,13 +41,16 @@ const toInput = Float32Array.from({ length: 256 }, (_, value) => value / 127.5 -
  *
  * @param work folder for checkpoints: an interrupted run resumes from there
  */
-export async function makeStage1(
+export async function makeStage1<Scene>(
+  domain: PretrainingDomain<Scene>,
   output: string,
   settings: Stage1Settings,
   work: string,
   reporter: JobReporter,
 ): Promise<{ loss: number }> {
-  await writeStage1Tokenizer(work, settings);
+  const textKinds = Object.keys(domain.textKinds);
+  const kindWeights = Object.values(domain.textKinds);
+  await writeStage1Tokenizer(domain, work, settings);
   const tokenizer = await loadTokenizer(work);
   const config = blip2ConfigSchema.parse({
     ...STAGE1_MODEL,
@@ -65,23 +64,23 @@ export async function makeStage1(
     },
   });
   reporter.note(`tokenizer: ${tokenizer.vocabularySize} tokens; rendering ${settings.images} images`);
-  const scenes = stage1Scenes(settings);
-  const images = await renderAll(scenes, config.vision_config.image_size);
+  const scenes = stage1Scenes(domain, settings);
+  const images = await renderAll(domain, scenes, config.vision_config.image_size);
 
-  const visionTensors = await trainVision({ config, scenes, images, settings, work, reporter });
+  const visionTensors = await trainVision({ domain, config, scenes, images, settings, work, reporter });
 
   reporter.note('image features');
   const features = queryFeatures(config, visionTensors, images);
 
-  const sample = sampler(scenes, tokenizer, config.num_query_tokens, settings);
-  const shapes = new Map<TextKind, BatchShape>();
+  const sample = sampler(domain, scenes, tokenizer, config.num_query_tokens, settings);
+  const shapes = new Map<string, BatchShape>();
   for (const kind of textKinds) {
     const survey = await samplesFrom(sample, kind, 0, SHAPE_SURVEY);
     const shape = batchShape(survey.map(({ sequence }) => sequence));
     shapes.set(kind, { ...shape, batch: settings.language.batchSize });
   }
   const program = pretrainProgram(config, [...shapes.values()], settings.seed);
-  const jobHash = hashValue({ settings, config: STAGE1_MODEL, texts: TEXT_KINDS });
+  const jobHash = hashValue({ settings, config: STAGE1_MODEL, texts: domain.textKinds });
   const checkpoints = path.join(work, 'language');
   const resumed = await readNewestCheckpoint(checkpoints, jobHash, reporter.note);
   if (resumed) program.write(resumed.arrays);
@@ -105,7 +104,7 @@ export async function makeStage1(
       learningRate,
       weightDecay: settings.weightDecay,
     });
-    if (kind === 'match') smoothed = Number.isNaN(smoothed) ? loss : 0.95 * smoothed + 0.05 * loss;
+    if (kind === domain.reportedKind) smoothed = Number.isNaN(smoothed) ? loss : 0.95 * smoothed + 0.05 * loss;
     const seconds = (performance.now() - started) / 1000;
     const etaSeconds = (seconds / (step + 1 - first)) * (steps - step - 1);
     reporter.progress({ step: step + 1, steps, loss: smoothed, learningRate, etaSeconds });
@@ -130,7 +129,8 @@ export async function makeStage1(
   return { loss: smoothed };
 }
 
-interface VisionTraining {
+interface VisionTraining<Scene> {
+  domain: PretrainingDomain<Scene>;
   config: Blip2Config;
   scenes: readonly Scene[];
   images: readonly Uint8Array[];
@@ -140,14 +140,15 @@ interface VisionTraining {
 }
 
 /** The first phase. Its result is kept in `work`, so that the second phase can be repeated without it. */
-async function trainVision({
+async function trainVision<Scene>({
+  domain,
   config,
   scenes,
   images,
   settings,
   work,
   reporter,
-}: VisionTraining): Promise<Map<string, Float32Array>> {
+}: VisionTraining<Scene>): Promise<Map<string, Float32Array>> {
   const { steps, batchSize, learningRate: schedule } = settings.vision;
   const { language: _later, ...own } = settings;
   const directory = path.join(
@@ -157,7 +158,7 @@ async function trainVision({
   const file = path.join(directory, 'model.safetensors');
   const known = await readTensors(file);
   if (known) return known;
-  const program = visionProgram(config, batchSize, settings.seed);
+  const program = visionProgram(domain.vision, config, batchSize, settings.seed);
   const random = seededRandom(settings.seed).fork('vision');
   let smoothed = Number.NaN;
   for (let step = 0; step < steps; step++) {
@@ -239,39 +240,49 @@ async function readTensors(file: string): Promise<Map<string, Float32Array> | un
 }
 
 /** The scenes of stage 1. */
-function stage1Scenes({ seed, images }: Stage1Settings): Scene[] {
-  return Array.from({ length: images }, (_, index) => randomScene(seededRandom(seed).fork('scene').fork(index)));
+function stage1Scenes<Scene>(domain: PretrainingDomain<Scene>, { seed, images }: Stage1Settings): Scene[] {
+  return Array.from({ length: images }, (_, index) => domain.draw(seededRandom(seed).fork('scene').fork(index)));
 }
 
-async function renderAll(scenes: readonly Scene[], size: number): Promise<Uint8Array[]> {
+async function renderAll<Scene>(
+  domain: PretrainingDomain<Scene>,
+  scenes: readonly Scene[],
+  size: number,
+): Promise<Uint8Array[]> {
   const images: Uint8Array[] = [];
   for (let start = 0; start < scenes.length; start += RENDERED_TOGETHER) {
     const group = scenes.slice(start, start + RENDERED_TOGETHER);
-    images.push(...(await Promise.all(group.map((scene) => renderScenePixels(scene, size)))));
+    images.push(...(await Promise.all(group.map((scene) => domain.pixels(scene, size)))));
   }
   return images;
 }
 
 /** Sample `index` of the endless stream of a kind: a scene, and a text about it. */
-type Sampler = (kind: TextKind, index: number) => Promise<{ scene: number; sequence: Sequence }>;
+type Sampler = (kind: string, index: number) => Promise<{ scene: number; sequence: Sequence }>;
 
 function samplesFrom(
   sample: Sampler,
-  kind: TextKind,
+  kind: string,
   first: number,
   count: number,
 ): Promise<Awaited<ReturnType<Sampler>>[]> {
   return Promise.all(Array.from({ length: count }, (_, index) => sample(kind, first + index)));
 }
 
-function sampler(scenes: readonly Scene[], tokenizer: Tokenizer, queries: number, { seed }: Stage1Settings): Sampler {
+function sampler<Scene>(
+  domain: PretrainingDomain<Scene>,
+  scenes: readonly Scene[],
+  tokenizer: Tokenizer,
+  queries: number,
+  { seed }: Stage1Settings,
+): Sampler {
   const beginToken = tokenizer.tokenId('<s>') ?? 0;
   const settings = { tokenizer, queries, maximumTokens: 128, beginToken, form: miniGpt4PromptForm };
   const root = seededRandom(seed).fork('text');
   return async (kind, index) => {
     const random = root.fork(kind).fork(index);
     const scene = random.integer(scenes.length);
-    const { prompt, answer } = stage1Text(kind, scenes[scene] as Scene, random);
+    const { prompt, answer } = domain.text(kind, scenes[scene] as Scene, random);
     return { scene, sequence: await trainingSequence(prompt, answer, settings) };
   };
 }

@@ -1,17 +1,18 @@
 /** What is where in a scene, as class numbers: the targets of vision pretraining. */
 import type { Scene } from '../scenes/scene.ts';
 import { BACKGROUNDS, CATEGORY_NAMES, COLORS, PLACES, QUALITIES, SIZES } from '../scenes/vocabulary.ts';
+import type { VisionTargets } from './domain.ts';
 
 /** Classes of each label; the last of an object's classes means that there is no object. */
-export const OBJECT_CLASSES = {
+const OBJECT_CLASSES = {
   category: CATEGORY_NAMES.length + 1,
   color: COLORS.length + 1,
   size: SIZES.length + 1,
 } as const;
-export const IMAGE_CLASSES = { background: BACKGROUNDS.length, quality: QUALITIES.length } as const;
+const IMAGE_CLASSES = { background: BACKGROUNDS.length, quality: QUALITIES.length } as const;
 
-export type ObjectLabel = keyof typeof OBJECT_CLASSES;
-export type ImageLabel = keyof typeof IMAGE_CLASSES;
+type ObjectLabel = keyof typeof OBJECT_CLASSES;
+type ImageLabel = keyof typeof IMAGE_CLASSES;
 
 const nothing: Record<ObjectLabel, number> = {
   category: CATEGORY_NAMES.length,
@@ -31,12 +32,12 @@ function labelsOf(object: SceneObject | undefined): Record<ObjectLabel, number> 
 }
 
 /** Labels of the nine places, in the order of `PLACES`. */
-export function placeLabels(scene: Scene): Record<ObjectLabel, number>[] {
+function placeLabels(scene: Scene): Record<ObjectLabel, number>[] {
   return PLACES.map((place) => labelsOf(scene.objects.find((object) => object.place === place)));
 }
 
 /** Labels of a grid of patches, row by row: the object whose box holds the patch's center. */
-export function patchLabels(scene: Scene, patchesPerSide: number): Record<ObjectLabel, number>[] {
+function patchLabels(scene: Scene, patchesPerSide: number): Record<ObjectLabel, number>[] {
   return Array.from({ length: patchesPerSide ** 2 }, (_, patch) => {
     const x = ((patch % patchesPerSide) + 0.5) * (scene.width / patchesPerSide);
     const y = (Math.floor(patch / patchesPerSide) + 0.5) * (scene.height / patchesPerSide);
@@ -47,6 +48,15 @@ export function patchLabels(scene: Scene, patchesPerSide: number): Record<Object
 }
 
 /** Labels of the whole image. */
-export function imageLabels(scene: Scene): Record<ImageLabel, number> {
+function imageLabels(scene: Scene): Record<ImageLabel, number> {
   return { background: BACKGROUNDS.indexOf(scene.background), quality: QUALITIES.indexOf(scene.quality) };
 }
+
+export const sceneTargets: VisionTargets<Scene> = {
+  objectClasses: OBJECT_CLASSES,
+  imageClasses: IMAGE_CLASSES,
+  places: PLACES.length,
+  placeLabels,
+  patchLabels,
+  imageLabels,
+};

@@ -2,8 +2,8 @@
  * Vision pretraining: encoder and Q-Former learn which object is where, before any text.
  *
  * It replaces what MiniGPT-4 takes from other models, EVA's pretrained encoder and BLIP-2's first stage: every patch
- * predicts the object it shows, nine of the queries the content of the nine places, a tenth the image's background and
- * quality. The classifiers are discarded afterwards.
+ * predicts the object it shows, as many queries as there are places the content of each, and one more the labels of the
+ * whole image. The classifiers are discarded afterwards.
  */
 
 import { familyOf } from '../../src/model/families/index.ts';
@@ -25,25 +25,16 @@ import {
   optimize,
   SCALARS_INPUT,
 } from '../../src/trainer/jobs/finetune/optimizer.ts';
-import type { Scene } from '../scenes/scene.ts';
-import { PLACES } from '../scenes/vocabulary.ts';
+import type { Labels, VisionTargets } from './domain.ts';
 import { initialParameters } from './initial-parameters.ts';
-import {
-  IMAGE_CLASSES,
-  type ImageLabel,
-  imageLabels,
-  OBJECT_CLASSES,
-  type ObjectLabel,
-  patchLabels,
-  placeLabels,
-} from './vision-labels.ts';
 
 const MAXIMUM_GRADIENT_NORM = 1;
-const objectLabels = Object.keys(OBJECT_CLASSES) as ObjectLabel[];
-const wholeLabels = Object.keys(IMAGE_CLASSES) as ImageLabel[];
 
 /** Tensors that vision pretraining trains, classifiers included. */
-function visionLayout(config: Blip2Config): FlatParameters {
+function visionLayout<Scene>(
+  config: Blip2Config,
+  { objectClasses, imageClasses }: VisionTargets<Scene>,
+): FlatParameters {
   const shapes = new Map<string, readonly number[]>();
   for (const [name, shape] of familyOf(config).expectedTensors()) {
     if (/^(vision_model|query_tokens|qformer)/.test(name)) shapes.set(name, shape);
@@ -53,15 +44,15 @@ function visionLayout(config: Blip2Config): FlatParameters {
     shapes.set(`${name}.bias`, [classes]);
   };
   const { vision_config: vision, qformer_config: queries } = config;
-  for (const label of objectLabels) {
-    head(`patch.${label}`, OBJECT_CLASSES[label], vision.hidden_size);
-    head(`place.${label}`, OBJECT_CLASSES[label], queries.hidden_size);
+  for (const [label, classes] of Object.entries(objectClasses)) {
+    head(`patch.${label}`, classes, vision.hidden_size);
+    head(`place.${label}`, classes, queries.hidden_size);
   }
-  for (const label of wholeLabels) head(`image.${label}`, IMAGE_CLASSES[label], queries.hidden_size);
+  for (const [label, classes] of Object.entries(imageClasses)) head(`image.${label}`, classes, queries.hidden_size);
   return flatParameters(shapes);
 }
 
-export interface VisionProgram {
+export interface VisionProgram<Scene> {
   step(input: {
     scenes: readonly Scene[];
     /** float32 `[batch, 3, size, size]` */
@@ -76,14 +67,21 @@ export interface VisionProgram {
 }
 
 /** Traces and loads the program for one batch size. */
-export function visionProgram(config: Blip2Config, batch: number, seed: number): VisionProgram {
-  const layout = visionLayout(config);
+export function visionProgram<Scene>(
+  targets: VisionTargets<Scene>,
+  config: Blip2Config,
+  batch: number,
+  seed: number,
+): VisionProgram<Scene> {
+  const { objectClasses, imageClasses, places, placeLabels, patchLabels, imageLabels } = targets;
+  const objectLabels = Object.keys(objectClasses);
+  const wholeLabels = Object.keys(imageClasses);
+  const layout = visionLayout(config, targets);
   const program = new Program({ productType: 'bfloat16' });
   const flat = declareParameters(program, layout);
   const side = config.vision_config.image_size;
   const perSide = side / config.vision_config.patch_size;
   const patches = perSide ** 2;
-  const places = PLACES.length;
   const int32 = (length: number) => ({ shape: [length], dataType: 'int32' }) as const;
   const inputs: Record<string, InputSpecification> = {
     ...SCALARS_INPUT,
@@ -133,16 +131,17 @@ export function visionProgram(config: Blip2Config, batch: number, seed: number):
     step: ({ scenes, pixels, step, learningRate, weightDecay }) => {
       const labels: Record<string, Int32Array | Float32Array> = {};
       for (const label of objectLabels) {
-        labels[`patch.${label}`] = flatLabels(scenes, (scene) =>
-          patchLabels(scene, perSide).map((each) => each[label]),
-        );
-        labels[`place.${label}`] = flatLabels(scenes, (scene) => placeLabels(scene).map((each) => each[label]));
+        const ofEach = (all: readonly Labels[]) => all.map((each) => each[label] as number);
+        labels[`patch.${label}`] = Int32Array.from(scenes.flatMap((scene) => ofEach(patchLabels(scene, perSide))));
+        labels[`place.${label}`] = Int32Array.from(scenes.flatMap((scene) => ofEach(placeLabels(scene))));
       }
       for (const label of wholeLabels) {
-        labels[`image.${label}`] = flatLabels(scenes, (scene) => [imageLabels(scene)[label]]);
+        labels[`image.${label}`] = Int32Array.from(scenes, (scene) => imageLabels(scene)[label] as number);
       }
-      labels.patchWeights = balancedWeights(labels['patch.category'] as Int32Array);
-      labels.placeWeights = balancedWeights(labels['place.category'] as Int32Array);
+      const [first, classes] = Object.entries(objectClasses)[0] as [string, number];
+      for (const part of ['patch', 'place']) {
+        labels[`${part}Weights`] = balancedWeights(labels[`${part}.${first}`] as Int32Array, classes - 1);
+      }
       labels.imageWeights = new Float32Array(batch).fill(1 / batch);
       const scalars = adamScalars(step + 1, learningRate, weightDecay);
       const { loss, placeLoss } = program.run('step', { ...labels, pixels, scalars });
@@ -151,10 +150,6 @@ export function visionProgram(config: Blip2Config, batch: number, seed: number):
     tensors: () => viewsOf(layout, program.read('parameters')),
     dispose: () => program.dispose(),
   };
-}
-
-function flatLabels(scenes: readonly Scene[], labels: (scene: Scene) => number[]): Int32Array {
-  return Int32Array.from(scenes.flatMap(labels));
 }
 
 /** Rows `from` to `from + count` of every image's `perImage` rows. */
@@ -195,9 +190,8 @@ const POSITION_SCALE = 0.5;
 const WEIGHT_OF_NOTHING = 0.1;
 
 /** Weights that sum to one, with less for what shows no object. */
-function balancedWeights(categories: Int32Array): Float32Array {
-  const nothing = OBJECT_CLASSES.category - 1;
-  const weights = Float32Array.from(categories, (category) => (category === nothing ? WEIGHT_OF_NOTHING : 1));
+function balancedWeights(classes: Int32Array, nothing: number): Float32Array {
+  const weights = Float32Array.from(classes, (each) => (each === nothing ? WEIGHT_OF_NOTHING : 1));
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   return weights.map((weight) => weight / total);
 }
