@@ -5,6 +5,7 @@ import { dataSchema } from './data-schema.ts';
 import { evaluateSchema } from './evaluate-schema.ts';
 import { finetuneSchema } from './finetune-schema.ts';
 import { gateSchema, stopSchema } from './gate-schema.ts';
+import { imageSchema } from './image-schema.ts';
 import { refineSchema, samplingSchema, verifySchema } from './sample-schemas.ts';
 import { teacherSchema } from './teacher-schema.ts';
 import { notifySchema, temporalSchema } from './workflow-schemas.ts';
@@ -41,6 +42,11 @@ export const configSchema = z
         .describe(
           'Where texts of MiniGPT-4 are split before they are tokenized. separate: at the image and before the answer. reference: as the reference system trains and ranks, with question and answer as one text.',
         ),
+      image: imageSchema
+        .optional()
+        .describe(
+          "torchrun: how large the model sees images, in training, evaluation and embedding; written into the merged model. Default: as the model's files say.",
+        ),
     }),
     trainer: z
       .enum(['tensorflow', 'torchrun'])
@@ -66,6 +72,10 @@ export const configSchema = z
     stop: stopSchema.prefault({}),
     temporal: temporalSchema.prefault({}),
     notify: notifySchema.prefault({}),
+  })
+  .refine(({ trainer, model }) => trainer === 'torchrun' || model.image === undefined, {
+    path: ['model', 'image'],
+    message: 'requires trainer: torchrun; MiniGPT-4 and LLaVA-1.5 resize each image to one size',
   })
   .refine(({ trainer, processes }) => trainer === 'torchrun' || processes === 1, {
     path: ['processes'],

@@ -13,6 +13,7 @@ import type { Benchmark } from '../evaluation/benchmarks/benchmark.ts';
 import { benchmarkNames, benchmarkOf } from '../evaluation/benchmarks/index.ts';
 import { readQuestionTypes } from '../generation/question-types.ts';
 import { imagesInPool } from '../generation/sample-requests.ts';
+import { imageFields } from '../trainer/supervisor/image-fields.ts';
 import { type DataProblem, pathUnder, problemOf } from './data-problem.ts';
 import { poolFolder, withPool } from './dataset-paths.ts';
 import { configuredSets, type EvaluationSet } from './evaluation-sets.ts';
@@ -73,6 +74,11 @@ export async function readDatasets(
   };
 
   await attempt(async () => void (await readQuestionTypes(config.data.questionTypes)));
+  await attempt(async () => {
+    const { image, path } = config.model;
+    // The model may be on the GPU workers' machines alone.
+    if (image && (await fileExists(join(path, 'config.json')))) await imageFields(path, image);
+  });
   await attempt(async () => void (await readGenerationPrompt(config, config.teacher.prompt)));
   for (const part of config.data.train) {
     const { dataset, ...source } = baseDataset(config, part);

@@ -51,12 +51,21 @@ const family = familySchema.optional();
 /** How images are opened; default apply. */
 const exif = z.enum(exifModes).optional();
 
+/** Fields that stand in place of those in the model's files: of its image processor, and of its `config.json`. */
+const image = z
+  .strictObject({
+    processor: z.record(z.string(), z.unknown()),
+    model: z.record(z.string(), z.unknown()).optional(),
+  })
+  .optional();
+
 /** Finetunes LoRA adapters; `output` receives the adapter (PEFT), `checkpoints/`, `tensorboard/` and `loss.jsonl`. */
 export const finetuneJobSchema = z.strictObject({
   kind: z.literal('finetune'),
   model: z.string(),
   family,
   exif,
+  image,
   /** `samples.jsonl` of the mixture, a `TrainingSample` a line (src/datasets/train-dataset.ts). */
   samples: z.string(),
   /** `order.json` of the mixture: step s, slot b trains on sample `order[s * batchSize + b]`. */
@@ -114,6 +123,7 @@ export const mergeJobSchema = z.strictObject({
   model: z.string(),
   family,
   exif,
+  image,
   adapter: z.string(),
   output: z.string(),
   parity: z.strictObject({
@@ -131,6 +141,7 @@ export const evaluateJobSchema = z.strictObject({
   model: z.string(),
   family,
   exif,
+  image,
   /** An `EvaluationQuestion` a line. */
   questions: z.string(),
   batchSize: positiveInteger,
@@ -150,6 +161,7 @@ export const embedJobSchema = z.strictObject({
   model: z.string(),
   family,
   exif,
+  image,
   /** Absolute image paths, or a file holding a JSON list of them. Row i of the output belongs to image i. */
   images: z.union([z.string(), z.array(z.string())]),
   output: z.string(),
@@ -167,6 +179,7 @@ export type MergeJob = z.output<typeof mergeJobSchema>;
 export type EvaluateJob = z.output<typeof evaluateJobSchema>;
 export type EmbedJob = z.output<typeof embedJobSchema>;
 export type JobSpec = z.output<typeof jobSpecSchema>;
+export type ImageFields = NonNullable<z.output<typeof image>>;
 /** The jobs of one kind. */
 export type JobOf<Kind extends JobSpec['kind']> = Extract<JobSpec, { kind: Kind }>;
 /** A job without its kind, as the function that does it needs it. */

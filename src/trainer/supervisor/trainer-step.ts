@@ -16,6 +16,7 @@ import { specialIdProblem, specialIds } from '../../model/text/special-ids.ts';
 import { loadTokenizer } from '../../model/text/tokenizer.ts';
 import { type JobOutcome, type JobSpec, type Progress, type TrainerMessage, trainerVersion } from '../protocol.ts';
 import { killPreviousTrainer } from './fence.ts';
+import { imageFields } from './image-fields.ts';
 import { retryWithSmallerBatch } from './retry-with-smaller-batch.ts';
 import { runTrainer } from './run-trainer.ts';
 import { type TorchSettings, type TrainerCommand, torchTrainer } from './trainer-command.ts';
@@ -24,7 +25,7 @@ import { type TorchSettings, type TrainerCommand, torchTrainer } from './trainer
 export interface TrainerContext {
   config: Partial<Pick<Config, 'trainer' | 'processes' | 'sharding'>> & {
     data?: Pick<Config['data'], 'exif'> | undefined;
-    model?: Partial<Pick<Config['model'], 'tokenBoundaries'>> | undefined;
+    model?: Partial<Pick<Config['model'], 'tokenBoundaries' | 'image'>> | undefined;
     temporal: { stallTimeoutSeconds: number };
   };
   onProgress(progress: Progress): void;
@@ -79,7 +80,7 @@ export function inputsOfTrainer(config: TrainerContext['config'], trainer: Confi
     exif: config.data?.exif ?? 'apply',
     tokenBoundaries: config.model?.tokenBoundaries ?? 'separate',
     trainerVersion,
-    ...(trainer === 'torchrun' && { trainer }),
+    ...(trainer === 'torchrun' && { trainer, image: config.model?.image }),
   };
 }
 
@@ -90,9 +91,13 @@ export async function runJob(
   job: JobSpec,
   trainer = context.config.trainer,
 ): Promise<JobOutcome> {
+  const limits = trainer === 'torchrun' ? context.config.model?.image : undefined;
   return retryWithSmallerBatch(
     directory,
-    await withFamily(job, context.config.model?.tokenBoundaries),
+    await withFamily(
+      limits ? { ...job, image: await imageFields(job.model, limits) } : job,
+      context.config.model?.tokenBoundaries,
+    ),
     async (attempted) =>
       runTrainer({
         job: attempted,

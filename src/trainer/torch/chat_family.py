@@ -35,10 +35,10 @@ class Sequence:
 class ChatFamily:
     """A question is a turn of the user's, an answer one of the assistant's."""
 
-    def __init__(self, directory, config, device):
+    def __init__(self, directory, config, device, image=None):
         check_supported(directory, config)
         self.device = device
-        self.processor = processor_of(directory, config)
+        self.processor = processor_of(directory, config, image)
         self.tokenizer = getattr(self.processor, "tokenizer", None)
         if self.tokenizer is None or not getattr(self.processor, "chat_template", None):
             raise JobError(

@@ -15,7 +15,7 @@ from sharing import Progress, distributed
 @torch.no_grad()
 def embed(job, reporter, device, sharding):
     """As src/trainer/jobs/embed/embed.ts: the mean over all places of an image, of length one; `embeddings` `[images, width]`."""
-    model = Model(job["model"], device, job.get("family"), sharding=sharding)
+    model = Model(job["model"], device, job.get("family"), sharding=sharding, image=job.get("image"))
     if not hasattr(model.family, "image_inputs"):
         raise JobError(f"{job['model']}: images of this family are embedded by the TensorFlow trainer")
     images = job["images"]

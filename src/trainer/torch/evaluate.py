@@ -15,7 +15,7 @@ from sharing import Progress, distributed
 @torch.no_grad()
 def evaluate(job, reporter, device, sharding):
     weight_dtype, compute_dtype = job.get("weightDtype", "float32"), job.get("computeDtype", "float32")
-    model = Model(job["model"], device, job.get("family"), weight_dtype, compute_dtype, sharding=sharding)
+    model = Model(job["model"], device, job.get("family"), weight_dtype, compute_dtype, sharding=sharding, image=job.get("image"))
     questions = read_lines(job["questions"])
     for question in questions:
         with _naming(question):

@@ -39,7 +39,7 @@ def finetune(job, reporter, device, sharding):
     start = job.get("startAdapter")
     adapt = stored_adapter(start, trainable=True) if start else new_adapter(job["lora"], job["seed"])
     dtypes = job["weightDtype"], job["computeDtype"]
-    model = Model(job["model"], device, job.get("family"), *dtypes, adapt=adapt, sharding=sharding)
+    model = Model(job["model"], device, job.get("family"), *dtypes, adapt=adapt, sharding=sharding, image=job.get("image"))
     kept, whole = megabytes(model)
     reporter.note(f"this process keeps {kept:.3f} of {whole:.3f} MB of weights")
     sequences = tokenized(samples, order[: steps * batch_size], model.family, job, reporter)

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from models import Model, stored_adapter
+from processors import write_image_fields
 from protocol import JobError, read_lines
 
 # As src/model/files/companion-files.ts.
@@ -22,7 +23,7 @@ def merge(job, reporter, device, sharding):
     # What has to be sharded does not fit one device in float32, and merging takes one process.
     device = torch.device("cpu") if sharding.SHARDED else device
     output = Path(job["output"])
-    model = Model(job["model"], device, job.get("family"), adapt=stored_adapter(job["adapter"]))
+    model = Model(job["model"], device, job.get("family"), adapt=stored_adapter(job["adapter"]), image=job.get("image"))
     wanted = _answers(model, job)
     reporter.progress(1, 3)
     output.mkdir(parents=True, exist_ok=True)
@@ -30,6 +31,8 @@ def merge(job, reporter, device, sharding):
     # One model in memory at a time.
     del model
     _copy_companions(Path(job["model"]), output)
+    if image := job.get("image"):
+        write_image_fields(output, image)
     reporter.progress(2, 3)
     parity = _difference(wanted, _answers(Model(output, device, job.get("family")), job))
     reporter.progress(3, 3)

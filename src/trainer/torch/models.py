@@ -32,10 +32,10 @@ class Model:
     """A model directory: `family` makes its inputs, `scorer` computes; `module` is transformers' or PEFT's own."""
 
     def __init__(
-        self, directory, device, family=None, weight_dtype="float32", compute_dtype="float32", adapt=None, sharding=None
+        self, directory, device, family=None, weight_dtype="float32", compute_dtype="float32", adapt=None, sharding=None, image=None
     ):
         """
-        `family` is the job's, without one the model has a chat template; `adapt` puts an adapter on. Sharded, every process
+        `family` and `image` are the job's, without a family the model has a chat template; `adapt` puts an adapter on. Sharded, every process
         must make the model, and call it as often as the others.
         """
         self.device = device
@@ -48,7 +48,7 @@ class Model:
         def loaded():
             with kept_in(dtype, compute_dtype):
                 module, info = AutoModelForImageTextToText.from_pretrained(
-                    directory, dtype=torch.float32, output_loading_info=True
+                    directory, dtype=torch.float32, output_loading_info=True, **changed
                 )
             if info["missing_keys"]:
                 # transformers makes up what the files lack.
@@ -65,10 +65,11 @@ class Model:
 
         try:
             config = AutoConfig.from_pretrained(directory, trust_remote_code=False)
+            changed = {"config": _with_fields(config, image["model"])} if (image or {}).get("model") else {}
             self.family = (
                 BuiltInFamily(directory, config, device, family)
                 if family
-                else CHAT_FAMILIES.get(config.model_type, ChatFamily)(directory, config, device)
+                else CHAT_FAMILIES.get(config.model_type, ChatFamily)(directory, config, device, image)
             )
             self.scorer = self.sharding.placed(loaded, empty, device, adapt is not None)
         except (OSError, ValueError, ImportError, StrictDataclassError) as error:
@@ -209,6 +210,12 @@ def start_training(model, dropout, activation_checkpointing):
 
 def _bare(module):
     return module.get_base_model() if isinstance(module, PeftModel) else module
+
+
+def _with_fields(config, fields):
+    for name, value in fields.items():
+        setattr(config, name, value)
+    return config
 
 
 def _language_model(module):

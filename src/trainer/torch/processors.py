@@ -1,5 +1,6 @@
 """Processors of transformers, which make a model's inputs, and the models whose inputs can't be made right here."""
 
+import json
 from contextlib import contextmanager
 
 from transformers import AutoProcessor, processing_utils
@@ -66,8 +67,27 @@ def check_supported(directory, config):
         raise JobError(f"{directory}/config.json: model_type: {config.model_type} is not supported: {reason}")
 
 
-def processor_of(directory, config):
-    """The model's own. Without videos where torchvision is missing."""
+def processor_of(directory, config, image=None):
+    """The model's own, with `image` as a job has it. Without videos where torchvision is missing."""
+    processor = _stored_processor(directory, config)
+    if image:
+        own = processor.image_processor
+        processor.image_processor = type(own).from_dict({**own.to_dict(), **image["processor"]})
+    return processor
+
+
+def write_image_fields(directory, image):
+    """Has a model's files say what `image` of a job says, whichever of them readers take."""
+    for name, section in (("preprocessor_config.json", None), ("processor_config.json", "image_processor")):
+        file = directory / name
+        content = json.loads(file.read_text("utf8")) if file.exists() else {}
+        settings = content.get(section) if section else content
+        if settings:
+            settings.update(image["processor"])
+            file.write_text(f"{json.dumps(content, indent=2, ensure_ascii=False)}\n", "utf8")
+
+
+def _stored_processor(directory, config):
     if is_torchvision_available() or type(config) not in PROCESSOR_MAPPING:
         return AutoProcessor.from_pretrained(directory, trust_remote_code=False)
     kind = PROCESSOR_MAPPING[type(config)]

@@ -127,6 +127,36 @@ def glm4v(vocabulary):
     return config, {"image_processor_type": "Glm4vImageProcessor", **images}, {"processor_class": "Glm4vProcessor"}
 
 
+def qwen3_vl(vocabulary):
+    config = {
+        "text_config": {
+            "model_type": "qwen3_vl_text",
+            **TEXT,
+            **IDS,
+            "vocab_size": len(vocabulary),
+            "head_dim": 8,
+            "rope_parameters": {**PLAIN_ROPE, "mrope_section": [1, 1, 2]},
+        },
+        "vision_config": {
+            "depth": 2,
+            "hidden_size": 32,
+            "num_heads": 4,
+            "patch_size": 8,
+            "out_hidden_size": 32,
+            "intermediate_size": 64,
+            "num_position_embeddings": 16,
+            "deepstack_visual_indexes": [0],
+        },
+        "image_token_id": vocabulary["<|image_pad|>"],
+        "video_token_id": vocabulary["<|video_pad|>"],
+        "vision_start_token_id": vocabulary["<|vision_start|>"],
+        "vision_end_token_id": vocabulary["<|vision_end|>"],
+    }
+    size = {"shortest_edge": 256, "longest_edge": 4096}
+    images = {"patch_size": 8, "temporal_patch_size": 2, "merge_size": 2, "size": size}
+    return config, {"image_processor_type": "Qwen2VLImageProcessor", **images}, {"processor_class": "Qwen3VLProcessor"}
+
+
 def vipllava(vocabulary):
     config = {
         "text_config": {"model_type": "llama", **TEXT, **IDS, "vocab_size": len(vocabulary)},
@@ -232,6 +262,12 @@ FAMILIES = {
         {"eos_token": "<|im_end|>", "pad_token": "<pad>"},
         turns("<|im_start|>", "\n", "<|im_end|>\n", "<|im_start|>assistant\n", "<|begin_of_image|><|image|><|end_of_image|>"),
         glm4v,
+    ),
+    "qwen3_vl": (
+        ["<s>", "<|im_end|>", "<pad>", "<|im_start|>", "<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|vision_end|>"],
+        {"eos_token": "<|im_end|>", "pad_token": "<pad>"},
+        turns("<|im_start|>", "\n", "<|im_end|>\n", "<|im_start|>assistant\n", "<|vision_start|><|image_pad|><|vision_end|>"),
+        qwen3_vl,
     ),
     "vipllava": (LLAMA_NAMES, LLAMA, LLAVA, vipllava),
     "llava_next_video": (LLAMA_NAMES, LLAMA, LLAVA, llava_next_video),
