@@ -11,7 +11,7 @@ import { openRunDirectory } from '../src/core/run-directory.ts';
 import type { EngineSample } from '../src/datasets/engine-data.ts';
 import { type ExportFormat, exportFormats } from '../src/datasets/export-formats.ts';
 import { type DatasetVersion, findVersion, versionHistory } from '../src/datasets/versions.ts';
-import { addRunOptions, loadNamedConfig, type RunOptions } from './options.ts';
+import { addRunOptions, integer, loadNamedConfig, type RunOptions } from './options.ts';
 import { textTable } from './text-table.ts';
 
 /** Adds the commands about dataset versions to `dataengine data`. */
@@ -61,6 +61,7 @@ export function addDataHistoryCommands(data: Command): void {
     .addOption(new Option('--format <name>').choices(exportFormats).makeOptionMandatory())
     .requiredOption('--output <folder>', 'a folder that does not exist yet')
     .option('--images', 'parquet: include the images in the files', false)
+    .option('--shard-size <MiB>', 'webdataset: the most that an archive may have (default: 1024)', integer(1))
     .addHelpText(
       'after',
       '\nExample:\n  dataengine data export configs/demo.yaml latest --format parquet --output my-dataset',
@@ -69,7 +70,7 @@ export function addDataHistoryCommands(data: Command): void {
       async (
         file: string,
         name: string | undefined,
-        options: RunOptions & { format: ExportFormat; output: string; images: boolean },
+        options: RunOptions & { format: ExportFormat; output: string; images: boolean; shardSize?: number },
       ) => {
         const { config, runRoot } = await openRun(file, options);
         const { exportVersion } = await import('../src/datasets/export-version.ts');
@@ -83,6 +84,7 @@ export function addDataHistoryCommands(data: Command): void {
           exif: config.data.exif,
           answerFormat: config.data.format,
           embedImages: options.images,
+          shardSize: options.shardSize,
         });
         writeFiles(options.output, files);
       },

@@ -77,7 +77,7 @@ async function useVersions(root: string) {
   await versionHistory(root);
   const version = await findVersion(root, 'latest');
   const lineage = await lineageOf(root, version);
-  datasetCard({ version, lineage, samples: 1, images: false, imageIdType: 'BIGINT' });
+  datasetCard({ version, lineage, samples: 1, layout: 'parquet', imageIdType: 'BIGINT' });
   await compareVersions(root, lineage[0] as typeof version, version);
   await checkOutVersion(root, version, join(root, 'out'));
   const images = { folder: root, fileOf: async () => join(root, 'x.jpg') };

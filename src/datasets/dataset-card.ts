@@ -4,8 +4,10 @@ import type { DatasetVersion } from './versions.ts';
 /** As the Parquet files have the ids of images: numbers, or texts where one of them is a text. */
 type ImageIdType = 'BIGINT' | 'VARCHAR';
 
-const features = (images: boolean, imageIdType: ImageIdType) => [
-  images ? { name: 'image', dtype: 'image' } : { name: 'image_file', dtype: 'string' },
+/** What the files are, and whether the images are in them. */
+type Layout = 'parquet' | 'parquet with images' | 'webdataset';
+
+const columns = (imageIdType: ImageIdType) => [
   { name: 'image_id', dtype: imageIdType === 'VARCHAR' ? 'string' : 'int64' },
   { name: 'round', dtype: 'int64' },
   { name: 'question_type', dtype: 'string' },
@@ -16,21 +18,36 @@ const features = (images: boolean, imageIdType: ImageIdType) => [
   { name: 'raw_instructions', dtype: 'string' },
 ];
 
+/** As `datasets` names and types the columns. */
+function featuresOf(layout: Layout, imageIdType: ImageIdType, extension: string): object[] {
+  const image_file = { name: 'image_file', dtype: 'string' };
+  if (layout === 'parquet') return [image_file, ...columns(imageIdType)];
+  if (layout === 'parquet with images') return [{ name: 'image', dtype: 'image' }, ...columns(imageIdType)];
+  return [
+    { name: extension, dtype: 'image' },
+    { name: 'json', struct: [image_file, ...columns(imageIdType)] },
+    { name: '__key__', dtype: 'string' },
+    { name: '__url__', dtype: 'string' },
+  ];
+}
+
 /** The README of a Hugging Face dataset: the metadata that `datasets` reads, then where the data comes from. */
 export function datasetCard(input: {
   version: DatasetVersion;
   lineage: readonly DatasetVersion[];
   samples: number;
-  images: boolean;
+  layout: Layout;
   imageIdType: ImageIdType;
+  /** Of the images of WebDataset. */
+  extension?: string;
 }): string {
-  const { version, lineage, samples, images, imageIdType } = input;
+  const { version, lineage, samples, layout, imageIdType, extension = 'jpg' } = input;
   const metadata = {
     pretty_name: `MLLM-DataEngine, version ${version.id.slice(0, 12)}`,
     task_categories: ['visual-question-answering', 'multiple-choice'],
     size_categories: [sizeCategory(samples)],
     configs: [{ config_name: 'default', data_files: [{ split: 'train', path: 'data/train-*' }] }],
-    dataset_info: { features: features(images, imageIdType) },
+    dataset_info: { features: featuresOf(layout, imageIdType, extension) },
   };
   const rows = lineage.map(
     ({ id, round, files, teacher, promptVersion, rejected, cost }) =>
@@ -43,7 +60,7 @@ ${stringify(metadata)}---
 
 ${samples} questions that a teacher model wrote for the question types that a multimodal model was worst at, by the
 method of [MLLM-DataEngine](https://arxiv.org/abs/2308.13566). ${
-    images
+    layout !== 'parquet'
       ? 'The images are in the files; they are under the licenses that COCO names for each.'
       : 'Images are named, not included: `image_file` is the path of a COCO 2017 image.'
   }

@@ -23,6 +23,8 @@ export interface ExportInput {
   answerFormat: 'QMA' | 'QMAE';
   /** Puts the images themselves into Parquet files. */
   embedImages?: boolean;
+  /** MiB that an archive of WebDataset may have; default 1024. */
+  shardSize?: number | undefined;
   /** How the images are opened that readers would see in different ways; default apply. */
   exif?: ExifMode;
 }
@@ -59,7 +61,7 @@ export async function writeParquetDataset(folder: string, input: ExportInput): P
       lineage,
       samples,
       imageIdType,
-      images: input.embedImages === true,
+      layout: input.embedImages ? 'parquet with images' : 'parquet',
     });
     await writeFileAtomically(join(folder, 'README.md'), card);
     return ['README.md', ...files];

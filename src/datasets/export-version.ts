@@ -9,6 +9,7 @@ import { writeConversations } from './export-conversations.ts';
 import type { ExportFormat } from './export-formats.ts';
 import { writeLlavaFile } from './export-llava.ts';
 import { type ExportInput, writeParquetDataset } from './export-parquet.ts';
+import { writeWebDataset } from './export-webdataset.ts';
 import { checkOutObject } from './version-objects.ts';
 import { type DatasetVersion, lineageOf, versionsFolder } from './versions.ts';
 import { writeJsonList } from './write-conversations.ts';
@@ -31,6 +32,7 @@ export async function checkOutVersion(runRoot: string, version: DatasetVersion, 
  * - `llava`: `llava.json`, conversations; images are named relative to the data root
  * - `sharegpt`: `sharegpt.json`, and `messages`: `messages.jsonl`, in the words of training; `dataset_info.json` for LLaMA-Factory
  * - `parquet`: a Hugging Face dataset: `README.md`, the dataset card, and `data/train-*.parquet`
+ * - `webdataset`: a Hugging Face dataset too: the card, and `data/train-*.tar` with the images
  *
  * @returns the files, relative to the folder
  * @throws InputError when the folder is not empty, or a file of the history or an image is missing
@@ -43,6 +45,7 @@ export async function exportVersion(format: ExportFormat, input: ExportInput): P
       return [...files, ...(await numberImages(folder, files))];
     }
     if (format === 'parquet') return writeParquetDataset(folder, input);
+    if (format === 'webdataset') return writeWebDataset(folder, input);
     if (format === 'llava') return writeLlavaFile(folder, input);
     return writeConversations(format, folder, input);
   });

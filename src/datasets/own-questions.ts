@@ -8,10 +8,12 @@ import { isEmptyList, isThere, rowError, type TableFormat, type TableRow, tableR
 /** The names that a column may have, the first one that a row has counts; a config may give another. */
 const columnNames = {
   id: ['id', 'question_id', 'index'],
-  image: ['image', 'image_path'],
+  image: ['image', 'image_path', 'image_file'],
   question: ['question'],
   choices: ['choices'],
   answers: ['answers', 'answer'],
+  correct: ['correct_choice_idx'],
+  rationales: ['rationales'],
   type: ['question_type', 'type'],
 } as const;
 
@@ -31,6 +33,8 @@ export interface OwnQuestion {
   choices?: string[];
   /** Index of the right choice. */
   correct?: number;
+  /** Why that one is right; of a question with choices. */
+  rationales?: string[];
   /** References, at least one; none for a question with choices. */
   answers?: string[];
   type?: string;
@@ -136,7 +140,19 @@ function questionOf(file: string, row: TableRow, cell: (column: QuestionColumn) 
   const choices = choicesOf(row, cell('choices'), read);
   const answers = cell('answers');
   if (choices === undefined) return { ...common, answers: read(answers, answersSchema) };
-  return { ...common, choices: choices.texts, correct: correctOf(file, row, answers, choices.texts) };
+  const { texts } = choices;
+  const place = cell('correct');
+  const correct =
+    answers.value === undefined && place.value !== undefined
+      ? read(place, placeSchema(texts.length))
+      : correctOf(file, row, answers, texts);
+  const rationales = cell('rationales');
+  return {
+    ...common,
+    choices: texts,
+    correct,
+    ...(rationales.value !== undefined && { rationales: read(rationales, rationalesSchema) }),
+  };
 }
 
 /** Numbers as JSON, Parquet and a table write them. */
@@ -166,6 +182,17 @@ const answersSchema = listSchema(
     'must be an answer or a list of answers',
   ),
 );
+const rationalesSchema = listSchema(z.array(z.string(), 'must be a list of texts'));
+/** The place of a choice among so many, from 0, as A-OKVQA has it; a table has it as a text. */
+const placeSchema = (choices: number) =>
+  z
+    .unknown()
+    .transform((value) => (typeof value === 'string' ? Number(value.trim() || Number.NaN) : Number(value)))
+    .pipe(
+      z.int('must be the place of a choice, from 0').refine((place) => place >= 0 && place < choices, {
+        error: ({ input }) => `is ${String(input)}, but the choices are 0 to ${choices - 1}`,
+      }),
+    );
 const choicesSchema = listSchema(
   z
     .array(textSchema, 'must be a list of choices')

@@ -10,10 +10,10 @@ export const questionsTrain: TrainDataset = {
   async *read(source, onLeftOut) {
     const { path: file, settings } = source;
     for await (const question of readQuestionRows({ file, ...settings, onLeftOut })) {
-      const { id, question: words, choices, correct, answers = [], type: questionType } = question;
+      const { id, question: words, choices, correct, rationales = [], answers = [], type: questionType } = question;
       const image = await locateImage(question.image, source);
       if (choices === undefined) yield { id, image, question: words, answer: answers[0] as string, questionType };
-      else yield { id, image, question: words, choices, correct: correct as number, rationales: [], questionType };
+      else yield { id, image, question: words, choices, correct: correct as number, rationales, questionType };
     }
   },
 };

@@ -57,6 +57,15 @@ test('columns may have other names', async () => {
   ]);
 });
 
+test("the right choice by its place, and why, as in A-OKVQA's columns", async () => {
+  const { answer: _, ...columns } = choice;
+  const rationales = ['It barks.'];
+  const [read] = await readJson({ ...columns, correct_choice_idx: 1, rationales });
+  expect(read).toMatchObject({ correct: 1, rationales });
+  const file = await write('image,question,A,B,correct_choice_idx\na.jpg,Which?,cat,dog,1\n');
+  expect(await readOwnQuestions({ file })).toMatchObject([{ choices: ['cat', 'dog'], correct: 1 }]);
+});
+
 test('26 choices, numbers as answers, and a limit', async () => {
   const choices = Array.from({ length: 26 }, (_, index) => index);
   const file = await write(JSON.stringify([{ ...choice, choices, answer: 'Z' }, { ...open, answers: 12 }, open]));
@@ -91,6 +100,17 @@ test.each([
     [{ ...choice, choices: ['B', 'A'], answer: 'A' }],
     "[0].answer: 'A' is the words of one choice and the letter of another",
   ],
+  [
+    'a place of no choice',
+    [{ ...choice, answer: undefined, correct_choice_idx: 3 }],
+    '[0].correct_choice_idx: is 3, but the choices are 0 to 2',
+  ],
+  [
+    'a place that is none',
+    [{ ...choice, answer: undefined, correct_choice_idx: 'dog' }],
+    '[0].correct_choice_idx: must be the place of a choice, from 0',
+  ],
+  ['rationales that are none', [{ ...choice, rationales: 'because' }], '[0].rationales: must be a list of texts'],
   ['two right choices', [{ ...choice, answer: ['cat', 'dog'] }], '[0].answer: must be the one right choice'],
   ['an id that is there twice', [open, { ...choice, id: 'r-1' }], "[1].id: 'r-1' is also the id of row 1"],
   ['no records', [], 'has no questions'],

@@ -28,9 +28,9 @@ export function engineSample(imageId: number, changes: Partial<EngineSample> = {
   };
 }
 
-/** A run's folder, and a way to append a round's samples to it. */
-export async function versionedRun() {
-  const runRoot = await temporaryFolder();
+/** A run's folder, by default one of this test, and a way to append a round's samples to it. */
+export async function versionedRun(folder?: string) {
+  const runRoot = folder ?? (await temporaryFolder());
   const append = async (round: number, samples: EngineSample[]) => {
     const name = `DataEngine_round${round}_data.json`;
     const path = join(runRoot, name);

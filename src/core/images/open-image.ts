@@ -75,6 +75,13 @@ export async function portableImage(file: string, settings: OpenSettings): Promi
   });
 }
 
+/** The kind that `portableImage` gives; nothing is decoded. @throws InputError as that does */
+export async function portableKind(file: string): Promise<ImageKind> {
+  return withContent(file, async ({ content, facts }) =>
+    looksTheSameAnywhere(facts) ? requireImageKind(content, file) : 'png',
+  );
+}
+
 const [freshQuality, freshChroma] = [90, '4:4:4'];
 
 /**
