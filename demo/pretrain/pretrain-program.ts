@@ -7,8 +7,9 @@ import { familyOf } from '../../src/model/families/index.ts';
 import type { Blip2Config } from '../../src/model/families/minigpt4/config.ts';
 import { type FlatParameters, flatParameters, unpack } from '../../src/model/flat-parameters.ts';
 import { linear } from '../../src/model/layers/linear.ts';
+import { adamScalars } from '../../src/model/ops/adam.ts';
 import type { InputSpecification } from '../../src/model/ops/program.ts';
-import { adamScalars, Program } from '../../src/model/ops/program.ts';
+import { Program } from '../../src/model/ops/program.ts';
 import { frozen, Tape } from '../../src/model/ops/tape.ts';
 import type { Batch, BatchShape } from '../../src/trainer/jobs/batch.ts';
 import type { OptimizerState } from '../../src/trainer/jobs/finetune/finetune-program.ts';
@@ -73,7 +74,7 @@ export function pretrainProgram(config: Blip2Config, shapes: readonly BatchShape
       );
       const loss = batchLoss(tape, weights, config, shape, values, images);
       const all = [...variables.values()];
-      const gradientNorm = optimize(tape, update, loss, all, values.scalars, MAXIMUM_GRADIENT_NORM);
+      const gradientNorm = optimize(tape, update, loss, all, values.scalars, { maximumNorm: MAXIMUM_GRADIENT_NORM });
       return { loss: loss.value, gradientNorm };
     });
   }

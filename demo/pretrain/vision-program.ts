@@ -14,8 +14,9 @@ import { type FlatParameters, flatParameters, unpack, viewsOf } from '../../src/
 import { crossEntropy } from '../../src/model/layers/cross-entropy.ts';
 import { gatherRows } from '../../src/model/layers/embedding.ts';
 import { add, linear } from '../../src/model/layers/linear.ts';
+import { adamScalars } from '../../src/model/ops/adam.ts';
 import type { Ops } from '../../src/model/ops/ops.ts';
-import { adamScalars, type InputSpecification, Program } from '../../src/model/ops/program.ts';
+import { type InputSpecification, Program } from '../../src/model/ops/program.ts';
 import { Tape, type Variable } from '../../src/model/ops/tape.ts';
 import type { Value } from '../../src/model/ops/value.ts';
 import { trainedVariables } from '../../src/trainer/jobs/finetune/lora.ts';
@@ -118,7 +119,9 @@ export function visionProgram<Scene>(
     const placeLoss = sum(objectLabels.map((label) => classified(placeRows, 'place', label)));
     const imageLoss = sum(wholeLabels.map((label) => classified(imageRows, 'image', label)));
     const loss = sum([patchLoss, placeLoss, imageLoss]);
-    optimize(tape, update, loss, [...variables.values()], values.scalars as Value, MAXIMUM_GRADIENT_NORM);
+    optimize(tape, update, loss, [...variables.values()], values.scalars as Value, {
+      maximumNorm: MAXIMUM_GRADIENT_NORM,
+    });
     return { loss: loss.value, placeLoss: placeLoss.value };
   });
   program.load();

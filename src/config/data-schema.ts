@@ -13,7 +13,7 @@ const defaultPaths = trainDatasetNames.flatMap((name) => {
 });
 
 /** One of the base SFT datasets. Their sizes decide how often each is drawn, unless `sampleRatio` does. */
-const trainPartSchema = z
+export const trainPartSchema = z
   .strictObject({
     dataset: z
       .enum(trainDatasetNames)

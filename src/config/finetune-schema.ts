@@ -1,9 +1,13 @@
 import { z } from 'zod';
+import { trainPartSchema } from './data-schema.ts';
 
 export const computeDtypes = ['float32', 'tensorfloat32', 'bfloat16'] as const;
 export const weightDtypes = ['float32', 'bfloat16'] as const;
 export const augmentations = ['none', 'random-resized-crop'] as const;
 export const tooLongPolicies = ['truncate', 'error'] as const;
+export const schedules = ['reference', 'cosine', 'linear', 'constant'] as const;
+/** What of a finetune is trained, besides the modules by their own names: all of it, and both factors of each update. */
+export const trainedParts = ['language', 'lora_A', 'lora_B'] as const;
 
 /** Data types of a language model's matrix products, and of its matrices in memory. */
 export interface NumberFormats {
@@ -16,12 +20,39 @@ const rate = z.number().nonnegative();
 
 const learningRateSchema = z
   .strictObject({
-    initial: rate.default(1e-6).describe('At step 0.'),
+    schedule: z
+      .enum(schedules)
+      .default('reference')
+      .describe(
+        'What follows the warm-up. reference: a cosine to final that counts from the first step, as in the reference system. cosine, linear: to final, counted from the end of the warm-up, as of transformers. constant: peak up to the end.',
+      ),
+    initial: rate.optional().describe('At step 0. Default: 1e-6 with schedule: reference, else 0.'),
     peak: rate.default(3e-4).describe('After the warm-up.'),
-    final: rate.default(1e-5).describe('At the last step.'),
-    warmupSteps: z.int().nonnegative().default(200).describe('Length of the warm-up.'),
+    final: rate
+      .optional()
+      .describe('At the end; not used with schedule: constant. Default: 1e-5 with schedule: reference, else 0.'),
+    warmupSteps: rate
+      .refine((steps) => steps < 1 || Number.isInteger(steps), 'neither a number of steps nor a share below 1')
+      .optional()
+      .describe(
+        'Length of the warm-up, linear from initial to peak: steps, or below 1 a share of all steps. Default: 200, with stepsPerEpoch: auto 0.03.',
+      ),
+    byPart: z
+      .record(z.string().min(1), z.number().nonnegative())
+      .optional()
+      .describe(
+        'Part of what is trained → what its learning rate is multiplied by: a name of lora.targetModules, language, or a factor of each update, lora_A or lora_B. A tensor of several parts has the product.',
+      ),
   })
-  .describe('Linear from initial to peak over the warm-up, then along a cosine to final.');
+  .describe("The learning rate's course.");
+
+const adamSchema = z
+  .strictObject({
+    beta1: z.number().min(0).lt(1).default(0.9).describe('Decay of the mean of the gradients.'),
+    beta2: z.number().min(0).lt(1).default(0.999).describe('Decay of the mean of their squares.'),
+    epsilon: z.number().positive().default(1e-8).describe('Added to the root of that mean.'),
+  })
+  .describe('AdamW. Default: as of PyTorch, and the reference system.');
 
 const loraSchema = z.strictObject({
   rank: count.default(8).describe('Rank of the update to each matrix: a higher one learns more and costs more.'),
@@ -34,6 +65,36 @@ const loraSchema = z.strictObject({
     .describe("Names of the language model's projections that get an adapter."),
 });
 
+const validationLossSchema = z
+  .strictObject({
+    heldOut: z
+      .number()
+      .gt(0)
+      .lt(1)
+      .optional()
+      .describe(
+        'Share of the images of the training data whose samples are not trained on, drawn by the seed; an image that is held out in one round is in all of them. Samples without an image are drawn on their own.',
+      ),
+    dataset: trainPartSchema.optional().describe('A dataset like those of data.train, in place of heldOut.'),
+    everySteps: count.optional().describe('Steps between two computations. Default: those of an epoch.'),
+    stopAfter: count
+      .optional()
+      .describe('Training stops after so many computations in a row without improvement. Default: it does not.'),
+    minimumChange: rate.optional().describe('What a lower loss must gain to be an improvement. Default: 0.'),
+  })
+  .refine(({ heldOut, dataset }) => (heldOut === undefined) !== (dataset === undefined), {
+    path: ['heldOut'],
+    message: 'set this or dataset, and not both',
+  })
+  .refine(({ dataset }) => dataset?.sampleRatio === undefined, {
+    path: ['dataset', 'sampleRatio'],
+    message: 'has no meaning here: each sample is used once',
+  })
+  .refine(({ minimumChange, stopAfter }) => minimumChange === undefined || stopAfter !== undefined, {
+    path: ['minimumChange'],
+    message: 'requires stopAfter',
+  });
+
 /** How a round finetunes: the reference system's figures by default. */
 export const finetuneSchema = z
   .strictObject({
@@ -44,7 +105,12 @@ export const finetuneSchema = z
         'base: a new adapter on the base model, as in the reference system. previous: the adapter of the last good round.',
       ),
     epochs: count.default(10).describe('A finetune has epochs × stepsPerEpoch steps.'),
-    stepsPerEpoch: count.default(300).describe('Optimizer steps in an epoch.'),
+    stepsPerEpoch: z
+      .union([count, z.literal('auto')])
+      .default(300)
+      .describe(
+        'Optimizer steps in an epoch. auto: one pass over the data, as many steps as take as many samples as there are.',
+      ),
     batchSize: count.default(16).describe('Samples per step.'),
     microBatchSize: count
       .optional()
@@ -76,6 +142,14 @@ export const finetuneSchema = z
         'What becomes of samples longer than maximumTokens. truncate: they are cut at the end, as in the reference system. error: the finetune fails, naming the sample.',
       ),
     weightDecay: rate.default(0.05).describe('Weight decay of AdamW.'),
+    adam: adamSchema.optional(),
+    maximumGradientNorm: z
+      .number()
+      .positive()
+      .optional()
+      .describe(
+        'Gradients whose norm, over all trained tensors, is larger are scaled down to it; loss.jsonl then has the norm of each step. Default: none, as in the reference system.',
+      ),
     learningRate: learningRateSchema.prefault({}),
     lora: loraSchema.prefault({}),
     checkpointEverySteps: count.default(100).describe('An interrupted finetune resumes from the newest checkpoint.'),
@@ -86,19 +160,34 @@ export const finetuneSchema = z
         'How images of training samples are changed each time they are shown. random-resized-crop: a random part of 50 to 100 % of the area, as in the reference system; the vision side is then computed in each step.',
       ),
     keep: z
-      .enum(['last', 'best-validation'])
+      .enum(['last', 'best-validation', 'best-validation-loss'])
       .default('last')
       .describe(
-        'Which state becomes the adapter. last: that of the last step. best-validation: of the states after each epoch the one with the highest direct-answer score on data.validation, as in the reference system; it takes an evaluation each epoch.',
+        'Which state becomes the adapter. last: that of the last step. best-validation: of the states after each epoch the one with the highest direct-answer score on data.validation, as in the reference system; it takes an evaluation each epoch. best-validation-loss: of the states whose validationLoss was computed the one of the lowest.',
       ),
+    validationLoss: validationLossSchema
+      .optional()
+      .describe('The loss on samples that are not trained on: validation-loss.jsonl, TensorBoard and the report.'),
     generatedSampleRatios: z
       .array(z.number().positive())
       .optional()
       .describe("Sample ratios of the data of round 1, round 2, … Default: the square root of each one's size."),
   })
-  .refine(({ epochs, stepsPerEpoch, learningRate }) => learningRate.warmupSteps <= epochs * stepsPerEpoch, {
+  .refine((finetune) => finetune.stepsPerEpoch === 'auto' || warmupOf(finetune, stepsOf(finetune, 0)) !== undefined, {
     path: ['learningRate', 'warmupSteps'],
     message: 'more steps than the whole finetune has (epochs × stepsPerEpoch)',
+  })
+  .superRefine(({ lora, learningRate }, context) => {
+    const trained: readonly string[] = [...lora.targetModules, ...trainedParts];
+    for (const part of Object.keys(learningRate.byPart ?? {})) {
+      if (trained.includes(part)) continue;
+      const message = `is not trained; a finetune trains ${trained.join(', ')}`;
+      context.addIssue({ code: 'custom', path: ['learningRate', 'byPart', part], message });
+    }
+  })
+  .refine(({ keep, validationLoss }) => keep !== 'best-validation-loss' || validationLoss !== undefined, {
+    path: ['keep'],
+    message: 'best-validation-loss requires finetune.validationLoss',
   })
   .refine(({ batchSize, microBatchSize = batchSize }) => batchSize % microBatchSize === 0, {
     path: ['microBatchSize'],
@@ -109,3 +198,35 @@ export const finetuneSchema = z
     message: 'does not divide finetune.batchSize',
   })
   .prefault({});
+
+interface Length {
+  epochs: number;
+  stepsPerEpoch: number | 'auto';
+  batchSize: number;
+}
+
+/**
+ * Optimizer steps of a finetune. With `stepsPerEpoch: auto` an epoch takes as many samples as there are, and its last batch is
+ * filled up with those of the next: the steps of `transformers.Trainer` with so many epochs.
+ *
+ * @param samples of all datasets
+ */
+export function stepsOf(length: Length, samples: number): number {
+  return length.epochs * epochSteps(length, samples);
+}
+
+/** Optimizer steps of one epoch. */
+export function epochSteps({ stepsPerEpoch, batchSize }: Length, samples: number): number {
+  return stepsPerEpoch === 'auto' ? Math.ceil(samples / batchSize) : stepsPerEpoch;
+}
+
+/** Steps of the warm-up of a finetune of so many steps, or undefined where it is longer than that. */
+export function warmupOf(
+  { stepsPerEpoch, learningRate }: Length & { learningRate: { warmupSteps?: number | undefined } },
+  steps: number,
+): number | undefined {
+  const { warmupSteps = stepsPerEpoch === 'auto' ? 0.03 : 200 } = learningRate;
+  // A share as transformers rounds it.
+  const warmup = warmupSteps < 1 ? Math.ceil(warmupSteps * steps) : warmupSteps;
+  return warmup > steps ? undefined : warmup;
+}

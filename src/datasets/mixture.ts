@@ -20,7 +20,8 @@ export interface MixturePart {
 export interface MixtureSettings {
   parts: readonly MixturePart[];
   seed: number;
-  count: number;
+  /** Length of the order, which may depend on the number of samples of all parts. */
+  count: number | ((samples: number) => number);
   drawsOfOnePart?: number | undefined;
   requests?: readonly string[] | undefined;
 }
@@ -33,7 +34,7 @@ export interface MixtureSettings {
  * The parts are streamed; in memory are two numbers per sample and one per draw. With `requests`, a sample has one more for
  * each of them.
  *
- * @param input.count length of the order: steps times batch size
+ * @param input.count steps times batch size
  * @param input.drawsOfOnePart so many draws in a row are of one part; default: parts are mixed
  * @param input.requests texts that replace the request of samples that are one (`kind`): one is drawn for each draw, or
  * for all of `drawsOfOnePart`. Default: their own
@@ -63,7 +64,8 @@ export async function writeMixture(
     return sample * variants + random.fork(Math.floor(draw / (drawsOfOnePart ?? 1))).integer(variants);
   };
 
-  const order = Float64Array.from({ length: count }, (_, draw) => variantAt(draw));
+  const length = typeof count === 'number' ? count : count(total);
+  const order = Float64Array.from({ length }, (_, draw) => variantAt(draw));
   // Samples that are never drawn are not written: a short run on a million samples stays a short file.
   const lineOf = new Int32Array(total * variants).fill(-1);
   for (const variant of order) lineOf[variant] = 0;

@@ -20,6 +20,8 @@ export interface MixturePart {
   samples(): AsyncIterable<TrainingSample>;
 }
 
+type TrainPart = Config['data']['train'][number];
+
 /** A dataset and where it is. */
 export interface LocatedDataset extends TrainSource {
   dataset: TrainDataset;
@@ -27,29 +29,36 @@ export interface LocatedDataset extends TrainSource {
 
 /** The parts of a round's mixture, in a fixed order. */
 export async function mixtureParts(config: Config, generated: GeneratedData[]): Promise<MixturePart[]> {
-  const base = config.data.train.map((part) => ({ ...baseDataset(config, part), sampleRatio: part.sampleRatio }));
-  const parts = await Promise.all(
-    base.map(async (part) => {
-      const { dataset, path } = part;
-      return { ...part, hash: await hashTable(dataset.contentFile?.(path) ?? path) };
-    }),
-  );
+  const base = await Promise.all(config.data.train.map((part) => datasetPart(config, part)));
   const pool = poolFolder(config);
   const added = generated.map(({ round, file, hash }) => ({
     ...generatedDataset(pool, `round${round}`, file),
     hash,
     sampleRatio: config.finetune.generatedSampleRatios?.[round - 1],
   }));
-  return [...parts, ...added].map((part) => ({
-    name: part.name,
-    hash: part.hash,
-    sampleRatio: part.sampleRatio,
+  return [...base, ...added.map((part) => mixturePart(config, part))];
+}
+
+/** A dataset of the config as a part of a mixture. */
+export async function datasetPart(config: Config, part: TrainPart): Promise<MixturePart> {
+  const located = baseDataset(config, part);
+  const { dataset, path } = located;
+  const hash = await hashTable(dataset.contentFile?.(path) ?? path);
+  return mixturePart(config, { ...located, hash, sampleRatio: part.sampleRatio });
+}
+
+function mixturePart(config: Config, part: LocatedDataset & Omit<MixturePart, 'samples'>): MixturePart {
+  const { name, hash, sampleRatio } = part;
+  return {
+    name,
+    hash,
+    ...(sampleRatio !== undefined && { sampleRatio }),
     samples: () => samplesOf(part, config.data.format),
-  }));
+  };
 }
 
 /** A base dataset of the config. */
-export function baseDataset(config: Config, part: Config['data']['train'][number]): LocatedDataset {
+export function baseDataset(config: Config, part: TrainPart): LocatedDataset {
   const { root } = config.data;
   const dataset = trainDatasets[part.dataset];
   const path = joinInside(root, part.file ?? dataset.defaultPath ?? '');

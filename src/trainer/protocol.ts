@@ -11,7 +11,7 @@
  * Nothing here is TensorFlow's: `torchrun` fits the same protocol.
  */
 import { z } from 'zod';
-import { augmentations, computeDtypes, tooLongPolicies, weightDtypes } from '../config/finetune-schema.ts';
+import { augmentations, computeDtypes, schedules, tooLongPolicies, weightDtypes } from '../config/finetune-schema.ts';
 import { exifModes } from '../core/images/image-kind.ts';
 import { promptFormSchema } from '../model/families/prompt-form.ts';
 
@@ -80,11 +80,25 @@ export const finetuneJobSchema = z.strictObject({
     targetModules: z.array(z.string()).nonempty(),
   }),
   weightDecay: z.number().nonnegative(),
+  /** Of AdamW. Default: PyTorch's. */
+  adam: z
+    .strictObject({
+      beta1: z.number().min(0).lt(1),
+      beta2: z.number().min(0).lt(1),
+      epsilon: z.number().positive(),
+    })
+    .optional(),
+  /** Gradients of a larger norm, over all trained tensors and all processes, are scaled down to it. */
+  maximumGradientNorm: z.number().positive().optional(),
   learningRate: z.strictObject({
+    /** Default: reference. */
+    schedule: z.enum(schedules).optional(),
     initial: z.number().nonnegative(),
     peak: z.number().positive(),
     final: z.number().nonnegative(),
     warmupSteps: naturalNumber,
+    /** Module, `language`, `lora_A` or `lora_B` → what its learning rate is multiplied by; see `rateFactor`. */
+    byPart: z.record(z.string(), z.number().nonnegative()).optional(),
   }),
   steps: positiveInteger,
   batchSize: positiveInteger,
@@ -114,8 +128,30 @@ export const finetuneJobSchema = z.strictObject({
       batchSize: positiveInteger,
     })
     .optional(),
+  /** The loss on samples that are not trained on: `validation-loss.jsonl`, a `ValidationLossRecord` a line. */
+  validationLoss: z
+    .strictObject({
+      /** A `TrainingSample` a line, in batches of `batchSize`. */
+      samples: z.string(),
+      everySteps: positiveInteger,
+      /** Training ends after so many computations in a row without improvement. Default: at the last step. */
+      stopAfter: positiveInteger.optional(),
+      /** What a lower loss must gain to be an improvement. Default: 0. */
+      minimumChange: z.number().nonnegative().optional(),
+      /** Whether the state of the lowest loss is kept; not with `validation`. */
+      keepsBest: z.boolean(),
+    })
+    .optional(),
   seed: z.number().int(),
 });
+
+/** A line of `validation-loss.jsonl`. */
+export const validationLossSchema = z.object({
+  /** Steps done. */
+  step: positiveInteger,
+  loss: z.number(),
+});
+export type ValidationLossRecord = z.output<typeof validationLossSchema>;
 
 /** Writes `model` + `adapter` as one model directory and checks it against the unmerged pair on a few samples. */
 export const mergeJobSchema = z.strictObject({

@@ -8,6 +8,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { AdamInputs } from './adam.ts';
 import { type Assignments, assignments } from './assignments.ts';
 import type { Feed } from './eager-ops.ts';
 import { savedModelBytes } from './graph-definition.ts';
@@ -46,20 +47,6 @@ export interface InputSpecification {
   shape: readonly number[];
   dataType: DataType;
 }
-
-export interface AdamInputs {
-  gradient: Value;
-  /** All scalars, float32 `[]`. `epsilon` is the one inside TensorFlow's formula: see `adamScalars`. */
-  learningRate: Value;
-  beta1Power: Value;
-  beta2Power: Value;
-  epsilon: Value;
-  /** `learningRate * weightDecay`, for the decoupled decay of AdamW. */
-  decay: Value;
-}
-
-const BETA1 = 0.9;
-const BETA2 = 0.999;
 
 export class Program {
   private readonly graph: GraphOps;
@@ -185,8 +172,8 @@ export class Program {
         text(adam.beta1Power),
         text(adam.beta2Power),
         text(adam.learningRate),
-        text(graph.scalar(BETA1)),
-        text(graph.scalar(BETA2)),
+        text(graph.scalar(adam.betas.beta1)),
+        text(graph.scalar(adam.betas.beta2)),
         text(adam.epsilon),
         text(adam.gradient),
         `^${decay}`,
@@ -328,21 +315,4 @@ export class Program {
 export interface Updates extends Assignments {
   /** One AdamW step on `variable`, whose moments are the variables `variable/m` and `variable/v`. */
   applyAdam(variable: string, adam: AdamInputs): void;
-}
-
-/**
- * The scalars of AdamW's step number `step` (from 1), so that TensorFlow's fused kernel, which puts epsilon
- * before the bias correction, computes PyTorch's update exactly.
- *
- * @returns float32 `[5]`: learning rate, beta1^step, beta2^step, epsilon, decay.
- */
-export function adamScalars(step: number, learningRate: number, weightDecay: number): Float32Array {
-  const beta2Power = BETA2 ** step;
-  return Float32Array.of(
-    learningRate,
-    BETA1 ** step,
-    beta2Power,
-    1e-8 * Math.sqrt(1 - beta2Power),
-    learningRate * weightDecay,
-  );
 }

@@ -1,3 +1,4 @@
+import { epochSteps, stepsOf } from '../../config/finetune-schema.ts';
 import { hashValue } from '../../core/hash.ts';
 import { writeJsonLines } from '../../core/write-file.ts';
 import { trainRecordsVersion } from '../../datasets/train-dataset.ts';
@@ -8,8 +9,15 @@ import { finishedStep } from '../finished-step.ts';
 import { lineageBefore } from '../gate/lineage.ts';
 import { outcomeOf, type StepContext } from '../step-context.ts';
 import { stepDirectory } from '../step-directory.ts';
-import { adapterFile, type FinetuneOutcome, finetuneFiles, validationScoresFile } from './results.ts';
-import { mixtureFiles, roundMixture } from './round-mixture.ts';
+import {
+  adapterFile,
+  type FinetuneOutcome,
+  finetuneFiles,
+  validationLossFile,
+  validationScoresFile,
+} from './results.ts';
+import { mixtureFiles, roundMixture, validationSamplesFile } from './round-mixture.ts';
+import { learningRateOf } from './settings.ts';
 import { validationQuestions, validationQuestionsFile } from './validation-questions.ts';
 
 /**
@@ -26,21 +34,27 @@ export async function finetune(context: StepContext): Promise<FinetuneOutcome> {
     generatedSampleRatios: _,
     startFrom,
     keep,
+    validationLoss,
     ...given
   } = config.finetune;
   const { batchSize } = given;
-  const steps = epochs * stepsPerEpoch;
   const directory = stepDirectory(run, round, 'finetune');
   const lineage = await lineageBefore(context, round);
   const mixture = await roundMixture(context);
-  const settings = { ...given, microBatchSize: given.microBatchSize ?? batchSize, steps, seed: config.seed };
+  const shared = { ...given, microBatchSize: given.microBatchSize ?? batchSize, seed: config.seed };
+  /** Of so many samples. */
+  const settingsFor = (samples: number) => {
+    const steps = stepsOf(config.finetune, samples);
+    return { ...shared, learningRate: learningRateOf(config.finetune, steps), steps };
+  };
   const lastGood = lineage.at(-1);
   const previous =
     startFrom === 'previous' && lastGood !== undefined
       ? await finishedStep(run, lastGood, 'finetune', { weights: true })
       : undefined;
   const validation = keep === 'best-validation' ? await validationQuestions(context) : undefined;
-  let samples = 0;
+  const keepsBest = keep === 'best-validation-loss';
+  let planned = { samples: 0, steps: 0 };
   const done = await runTrainerStep({
     context,
     directory,
@@ -52,17 +66,26 @@ export async function finetune(context: StepContext): Promise<FinetuneOutcome> {
       format: config.data.format,
       batching: config.data.batching,
       captionPrompts: config.data.captionPrompts,
-      settings,
+      // How many samples there are follows from the parts: it takes reading them all.
+      settings: stepsPerEpoch === 'auto' ? { ...shared, epochs, stepsPerEpoch } : settingsFor(0),
       start: previous?.manifest.outputs[adapterFile],
+      validationLoss: validationLoss && {
+        ...validationLoss,
+        dataset: mixture.validation && { name: mixture.validation.name, hash: mixture.validation.hash },
+        keepsBest,
+      },
       validation: validation && {
         questions: hashValue(validation.map(({ image, ...rest }) => rest)),
         everySteps: stepsPerEpoch,
       },
     },
     prepare: async (): Promise<FinetuneJob> => {
-      samples = await mixture.write(directory);
+      const samples = await mixture.write(directory);
       const questions = validationQuestionsFile(directory);
       if (validation) await writeJsonLines(questions, validation);
+      const settings = settingsFor(samples);
+      planned = { samples, steps: settings.steps };
+      const everySteps = epochSteps(config.finetune, samples);
       return {
         kind: 'finetune',
         model: config.model.path,
@@ -71,14 +94,26 @@ export async function finetune(context: StepContext): Promise<FinetuneOutcome> {
         startAdapter: previous?.directory,
         ...settings,
         checkpointEverySteps,
-        validation: validation && { questions, everySteps: stepsPerEpoch, batchSize: config.evaluate.batchSize },
+        validationLoss: validationLoss && {
+          samples: validationSamplesFile(directory),
+          everySteps: validationLoss.everySteps ?? everySteps,
+          stopAfter: validationLoss.stopAfter,
+          minimumChange: validationLoss.minimumChange,
+          keepsBest,
+        },
+        validation: validation && { questions, everySteps, batchSize: config.evaluate.batchSize },
       };
     },
     finish: async ({ metrics }) => ({
-      outputs: validation ? [...finetuneFiles, validationScoresFile] : finetuneFiles,
-      metrics: { ...metrics, samples, steps },
+      outputs: [
+        ...finetuneFiles,
+        ...(validation ? [validationScoresFile] : []),
+        ...(validationLoss ? [validationLossFile] : []),
+      ],
+      metrics: { ...planned, ...metrics },
     }),
   });
   const { metrics } = done.manifest;
-  return { ...outcomeOf(done), samples: metrics.samples ?? 0, steps, loss: metrics.loss };
+  const { samples = 0, steps = 0, loss } = metrics;
+  return { ...outcomeOf(done), samples, steps, loss };
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { z } from 'zod';
+import { fileExists } from '../../core/files.ts';
 import { readJsonLines } from '../../core/read-json.ts';
 import type { StepOutcome } from '../step-context.ts';
 
@@ -15,6 +16,8 @@ export const adapterFile = 'adapter_model.safetensors';
 export const lossFile = 'loss.jsonl';
 /** The score of the state after each epoch; only with `finetune.keep: best-validation`. */
 export const validationScoresFile = 'validation.jsonl';
+/** The validation loss of states; only with `finetune.validationLoss`. */
+export const validationLossFile = 'validation-loss.jsonl';
 export const finetuneFiles = ['adapter_config.json', adapterFile, lossFile];
 
 const lossSchema = z.object({ step: z.number(), loss: z.number() });
@@ -22,4 +25,10 @@ const lossSchema = z.object({ step: z.number(), loss: z.number() });
 /** Reads the loss of each optimizer step. */
 export function readLosses(directory: string): Promise<z.output<typeof lossSchema>[]> {
   return readJsonLines(join(directory, lossFile), lossSchema);
+}
+
+/** Reads the validation losses; none where the finetune has no file of them. */
+export async function readValidationLosses(directory: string): Promise<z.output<typeof lossSchema>[]> {
+  const file = join(directory, validationLossFile);
+  return (await fileExists(file)) ? readJsonLines(file, lossSchema) : [];
 }

@@ -50,13 +50,15 @@ export async function report(context: StepContext): Promise<ReportOutcome> {
 function summarize(context: TeacherContext): ReportInput['configSummary'] {
   const { seed, model, data, finetune, sampling } = context.config;
   const { epochs, stepsPerEpoch, batchSize, lora, learningRate } = finetune;
+  const passes = `${epochs} ${epochs === 1 ? 'pass' : 'passes'} over the data in batches`;
+  const length = stepsPerEpoch === 'auto' ? passes : `${epochs * stepsPerEpoch} steps`;
   return [
     { label: 'Seed', value: String(seed) },
     { label: 'Base model', value: model.path },
     { label: 'Answer format', value: data.format },
     {
       label: 'Finetune',
-      value: `${epochs * stepsPerEpoch} steps of ${batchSize} samples, peak learning rate ${learningRate.peak}`,
+      value: `${length} of ${batchSize} samples, peak learning rate ${learningRate.peak}`,
     },
     { label: 'LoRA', value: `rank ${lora.rank}, alpha ${lora.alpha}, on ${lora.targetModules.join(', ')}` },
     { label: 'Sampling', value: `${sampling.strategy}, ${sampling.requests} requests a round` },

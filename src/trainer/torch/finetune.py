@@ -13,18 +13,11 @@ import torch.distributed as dist
 
 from checkpoints import job_hash, read_newest_checkpoint, write_checkpoint
 from models import Model, start_training, megabytes, new_adapter, stored_adapter, token_losses, trainable_parameters
+from optimization import Optimization, learning_rate
 from protocol import JobError, Stopped, any_rank, read_lines, write_atomically
 from validation import SCORES_FILE, Validation
 
 PARTS_AHEAD = 2
-
-
-def learning_rate(step, steps, schedule):
-    """`linear_warmup_cosine_lr` of MiniGPT-4: the cosine counts from the first step."""
-    initial, peak, final, warmup = (schedule[key] for key in ("initial", "peak", "final", "warmupSteps"))
-    if step < warmup:
-        return initial + (peak - initial) * step / warmup
-    return final + (peak - final) * 0.5 * (1 + math.cos(math.pi * step / steps))
 
 
 def finetune(job, reporter, device, sharding):
@@ -48,7 +41,7 @@ def finetune(job, reporter, device, sharding):
     job_id = job_hash(job, samples, order)
     first, states, validated = read_newest_checkpoint(output / "checkpoints", job_id, reporter.note)
     start_training(model, job["lora"]["dropout"], job["activationCheckpointing"])
-    training = sharding.Training(model.scorer, trainable_parameters(model), job["weightDecay"], states, first)
+    training = sharding.Training(model.scorer, trainable_parameters(model), Optimization(job), states, first)
     if first:
         reporter.note(f"resumed at step {first}")
     # Every rank has read it before rank 0 writes the next.
@@ -92,9 +85,9 @@ def finetune(job, reporter, device, sharding):
         loss, step_tokens = step_loss(training, prepared, batch_of(step), job, device)
         if not math.isfinite(loss):
             raise JobError(f"finetune.learningRate: the loss is {loss} at step {step + 1}: training diverged. Lower it")
-        training.step(rate)
+        norm = training.step(rate)
         tokens += step_tokens
-        log.write({"step": step + 1, "loss": loss, "learningRate": rate})
+        log.write({"step": step + 1, "loss": loss, "learningRate": rate} | ({} if norm is None else {"gradientNorm": norm}))
         seconds = time.monotonic() - started
         reporter.progress(
             step + 1,

@@ -59,13 +59,13 @@ def elements(parameter):
 
 
 class Training:
-    def __init__(self, scorer, parameters, weight_decay, states, step):
-        self.parameters = parameters
+    def __init__(self, scorer, parameters, optimization, states, step):
+        self.parameters, self.optimization = parameters, optimization
         if states:
             self._restore_parameters(states)
         bucket = min(LARGEST_BUCKET, sum(parameter.ds_numel for parameter in parameters.values()))
-        optimizer = torch.optim.AdamW(parameters.values(), lr=0.0, weight_decay=weight_decay)
-        config = _settings(**_limits(scorer), reduce_bucket_size=bucket)
+        optimizer = optimization.adamw(parameters)
+        config = _settings(optimization.maximum_norm, **_limits(scorer), reduce_bucket_size=bucket)
         self.scorer, self.optimizer, *_ = deepspeed.initialize(model=scorer, optimizer=optimizer, config=config)
         if states:
             self._restore_moments(states, step)
@@ -78,10 +78,11 @@ class Training:
         self.scorer.backward(loss)
 
     def step(self, rate):
-        self.optimizer.set_lr(rate)
+        self.optimization.set_rate(self.optimizer, rate)
         self.scorer.step()
         if not self.scorer.was_step_applied():
             raise JobError("finetune.learningRate: a gradient is not finite: training diverged. Lower it")
+        return None if self.optimization.maximum_norm is None else float(self.scorer.get_global_grad_norm())
 
     def states(self):
         def of(parameter):
@@ -105,13 +106,13 @@ class Training:
                 safe_set_local_optimizer_state(parameter, _own_part(whole, parameter), moment)
 
 
-def _settings(**limits):
+def _settings(maximum_norm=None, **limits):
     return {
         # Required, and unused: batches are made elsewhere, and a step comes when `step` is called.
         "train_micro_batch_size_per_gpu": 1,
         "managed_gradient_accumulation": False,
-        # 1 by default; the other ways do not clip.
-        "gradient_clipping": 0.0,
+        # 1 by default.
+        "gradient_clipping": maximum_norm or 0.0,
         "zero_optimization": {"stage": 3, "stage3_param_persistence_threshold": 0, **limits},
     }
 

@@ -54,7 +54,7 @@ class Training(sharding_none.Training):
         # As of a parameter that no text of the batch used, without sharding.
         for parameter in self.parameters.values():
             parameter.grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
-        super().step(rate)
+        return super().step(rate)
 
     def _wrapped(self, scorer):
         return scorer

@@ -17,9 +17,9 @@ def elements(parameter):
 
 
 class Training:
-    def __init__(self, scorer, parameters, weight_decay, states, step):
-        self.parameters = parameters
-        self.optimizer = torch.optim.AdamW(parameters.values(), lr=0.0, weight_decay=weight_decay)
+    def __init__(self, scorer, parameters, optimization, states, step):
+        self.parameters, self.optimization = parameters, optimization
+        self.optimizer = optimization.adamw(parameters)
         if states:
             self._restore(states, step)
         self.scorer = self._wrapped(scorer)
@@ -32,10 +32,13 @@ class Training:
         (loss + sum(0 * parameter.sum() for parameter in self.parameters.values())).backward()
 
     def step(self, rate):
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        norm, most = None, self.optimization.maximum_norm
+        if most is not None:
+            norm = self._whole(torch.nn.utils.clip_grad_norm_(self.parameters.values(), most)).item()
+        self.optimization.set_rate(self.optimizer, rate)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
+        return norm
 
     def states(self):
         def of(parameter):

@@ -6,12 +6,12 @@ Which process keeps which part of the weights, by the config's `sharding`. Each 
   `loaded()` reads it from its files into main memory, `empty()` makes one without values; `trained` says whether a
   `Training` follows, or answers only.
 - `elements(parameter)`: of a parameter, how many elements this process keeps, and of how many.
-- `Training(scorer, parameters, weight_decay, states, step)`: AdamW over several processes, whose gradients are averaged. It
-  resumes from a checkpoint's `states` after that many steps, where there are some.
+- `Training(scorer, parameters, optimization, states, step)`: AdamW over several processes, whose gradients are averaged, as an
+  `Optimization` says. It resumes from a checkpoint's `states` after that many steps, where there are some.
   - `scorer`: what to call.
   - `part(last)`: a context to compute a part of a batch in; gradients go over the network with the last, where they can.
   - `backward(loss)`
-  - `step(rate)`
+  - `step(rate)`: returns the gradient's norm before it was scaled down, where it may be, else none.
   - `states()`: name → parameter, first and second moment, whole and in main memory. All processes must call it.
 """
 

@@ -7,6 +7,7 @@ import { sha256Text } from '../../../core/inside.ts';
 import { readJson } from '../../../core/read-json.ts';
 import { writeJson } from '../../../core/write-file.ts';
 import { openSafetensors, writeSafetensors } from '../../../model/files/safetensors.ts';
+import { validationLossSchema } from '../../protocol.ts';
 import type { OptimizerState } from './finetune-program.ts';
 import { OPTIMIZER_STATE } from './optimizer.ts';
 import { type Validated, validationScoreSchema } from './validation.ts';
@@ -19,8 +20,12 @@ const recordSchema = z.object({
   jobHash: z.string(),
   sha256: sha256Text,
   validated: z
-    .object({ scores: z.array(validationScoreSchema), best: validationScoreSchema.optional() })
-    .default({ scores: [] }),
+    .object({
+      scores: z.array(validationScoreSchema),
+      losses: z.array(validationLossSchema).default([]),
+      best: validationScoreSchema.partial({ score: true }).optional(),
+    })
+    .default({ scores: [], losses: [] }),
 });
 
 /** The parameters of the best state so far, beside the newest. */
@@ -46,7 +51,7 @@ export async function writeCheckpoint(
 ): Promise<string> {
   await mkdir(directory, { recursive: true });
   const file = fileOf(directory, state.step);
-  const { best, ...validated } = state.validated ?? { scores: [] };
+  const { best, ...validated } = state.validated ?? { scores: [], losses: [] };
   const arrays = OPTIMIZER_STATE.map((name): [string, Float32Array] => [name, state.arrays[name]]);
   if (best) arrays.push([BEST, best.parameters]);
   await writeSafetensors(
@@ -95,13 +100,13 @@ export async function readNewestCheckpoint(
         continue;
       }
       if ((await hashFile(file)) !== record.sha256) throw new Error('its hash differs from the recorded one');
-      const { best, scores } = record.validated;
+      const { best, ...found } = record.validated;
       const { arrays, parameters } = await readArrays(file);
       if (best && !parameters) throw new Error('the best state is missing');
       return {
         step: record.step,
         arrays,
-        validated: { scores, ...(best && parameters && { best: { ...best, parameters } }) },
+        validated: { ...found, ...(best && parameters && { best: { ...best, parameters } }) },
       };
     } catch (error) {
       note(`${file}: damaged (${(error as Error).message}); the checkpoint before it is used`);

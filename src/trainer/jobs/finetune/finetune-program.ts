@@ -2,10 +2,11 @@
 
 import { familyOf, type ModelConfig } from '../../../model/families/index.ts';
 import type { ModelDirectory } from '../../../model/files/model-directory.ts';
-import { type FlatParameters, flatParameters, unpack } from '../../../model/flat-parameters.ts';
+import { type FlatParameters, flatParameters, unpack, viewsOf } from '../../../model/flat-parameters.ts';
+import { adamScalars } from '../../../model/ops/adam.ts';
 import type { Ops, ProductType } from '../../../model/ops/ops.ts';
 import type { InputSpecification } from '../../../model/ops/program.ts';
-import { adamScalars, Program } from '../../../model/ops/program.ts';
+import { Program } from '../../../model/ops/program.ts';
 import { frozen, Tape } from '../../../model/ops/tape.ts';
 import type { TypedArray } from '../../../model/ops/tensorflow.ts';
 import type { Value } from '../../../model/ops/value.ts';
@@ -21,6 +22,8 @@ import {
   flatGradient,
   OPTIMIZER_STATE,
   optimize,
+  RATE_FACTORS,
+  rateFactor,
   SCALARS_INPUT,
   updateParameters,
 } from './optimizer.ts';
@@ -50,8 +53,12 @@ export interface FinetuneProgram {
    * collated with the learned tokens of the whole batch, so that their losses, which this returns, add up.
    */
   accumulate(input: BatchPart & { step: number; part: number }): number;
+  /** The norm of the last update's gradient before it was shortened; only with `maximumGradientNorm`. */
+  gradientNorm(): number | undefined;
   /** Trains on what was accumulated. */
   update(input: { step: number; learningRate: number }): void;
+  /** The loss of a part of a batch of one of `lossShapes`, by the trained model, without dropout. */
+  lossOf(input: BatchPart): number;
   /** Losses of a batch of `ranked` questions' choices by the trained model, without dropout; see `ChoiceScorer`. */
   rank: ChoiceScorer['score'];
   read(): OptimizerState['arrays'];
@@ -61,13 +68,19 @@ export interface FinetuneProgram {
 
 export interface FinetuneProgramSettings
   extends Pick<FinetuneJob, 'weightDecay' | 'seed'>,
-    Partial<Pick<FinetuneJob, 'activationCheckpointing' | 'weightDtype' | 'augmentation'>> {
+    Partial<
+      Pick<FinetuneJob, 'activationCheckpointing' | 'weightDtype' | 'augmentation' | 'adam' | 'maximumGradientNorm'>
+    > {
+  /** What the learning rates of parts of what is trained are multiplied by, see `rateFactor`. Default: all by one. */
+  rateFactors?: FinetuneJob['learningRate']['byPart'];
   /** Values by tensor to start from. Default: PEFT's start, at which the adapter changes nothing. */
   start?: ReadonlyMap<string, Float32Array>;
   /** Parts of a batch that are computed one after the other. With more than one, `accumulate` and `update` train. */
   parts?: number;
   /** What matrix products by weights are computed in. */
   productType?: ProductType;
+  /** Shapes whose loss is computed in between. */
+  lossShapes?: readonly BatchShape[] | undefined;
   /** Questions whose choices are ranked in between, in their batches. */
   ranked?: { batches: readonly (readonly PackedQuestion[])[]; batchSize: number } | undefined;
 }
@@ -78,6 +91,7 @@ const UPDATE = 'update';
 const KEEP_INPUT = { keep: { shape: [], dataType: 'float32' } } as const satisfies Record<string, InputSpecification>;
 /** The name of a shape's function. */
 export const shapeName = ({ batch, tokens, targets }: BatchShape) => `step-${batch}-${tokens}-${targets}`;
+const lossName = (shape: BatchShape) => `loss of ${shapeName(shape)}`;
 
 /**
  * Traces and loads the program, with freshly initialized adapters.
@@ -106,12 +120,20 @@ export async function finetuneProgram(
   if (gradients) program.assign(GRADIENT, new Float32Array(layout.total));
   write({ parameters, [first]: new Float32Array(layout.total), [second]: new Float32Array(layout.total) });
 
-  const scalarsOf = (step: number, learningRate: number) => adamScalars(step + 1, learningRate, settings.weightDecay);
+  if (settings.rateFactors) program.assign(RATE_FACTORS, factorsOf(layout, settings.rateFactors));
+
+  const scalarsOf = (step: number, learningRate: number) =>
+    adamScalars(step + 1, learningRate, settings.weightDecay, settings.adam);
   /** Every part of every step draws its own. */
   const dropoutSeed = (step: number, part: number) =>
     Int32Array.of(settings.seed, (step * parts + part) * layout.names.length);
-  const lossOf = (shape: BatchShape, inputs: Record<string, TypedArray>) =>
-    program.run(shapeName(shape), inputs).loss?.[0] as number;
+  let gradientNorm: number | undefined;
+  const run = (name: string, inputs: Record<string, TypedArray>) => {
+    const { loss, norm } = program.run(name, inputs);
+    gradientNorm = norm?.[0] ?? gradientNorm;
+    return loss?.[0] as number;
+  };
+  const lossOf = (shape: BatchShape, inputs: Record<string, TypedArray>) => run(shapeName(shape), inputs);
 
   return {
     layout,
@@ -130,8 +152,10 @@ export async function finetuneProgram(
         dropoutSeed: dropoutSeed(step, part),
       }),
     update: ({ step, learningRate }) => {
-      program.run(UPDATE, { scalars: scalarsOf(step, learningRate) });
+      run(UPDATE, { scalars: scalarsOf(step, learningRate) });
     },
+    gradientNorm: () => gradientNorm,
+    lossOf: ({ shape, batch, images }) => run(lossName(shape), { ...batch, images }),
     rank: (questions, images) => {
       if (!scorer) throw new Error('the program was traced without questions to rank');
       return scorer.score(questions, images);
@@ -141,6 +165,16 @@ export async function finetuneProgram(
     write,
     dispose: () => program.dispose(),
   };
+}
+
+/** Each shape once. */
+const each = (shapes: readonly BatchShape[]) => new Map(shapes.map((shape) => [shapeName(shape), shape])).values();
+
+/** What each value's learning rate is multiplied by, float32 `[total]`. */
+function factorsOf(layout: FlatParameters, byPart: NonNullable<FinetuneProgramSettings['rateFactors']>): Float32Array {
+  const flat = new Float32Array(layout.total);
+  for (const [name, values] of viewsOf(layout, flat)) values.fill(rateFactor(name, byPart));
+  return flat;
 }
 
 /**
@@ -162,6 +196,11 @@ export function defineFinetune(
   const program = new Program({ productType });
   const flat = declareParameters(program, layout);
   const gradients = parts > 1 ? program.variable(GRADIENT, [layout.total]) : undefined;
+  const { maximumGradientNorm: maximumNorm, adam, rateFactors } = settings;
+  if (rateFactors) program.variable(RATE_FACTORS, [layout.total]);
+  const optimizer = { maximumNorm, adam, hasRateFactors: rateFactors !== undefined };
+  /** An output is computed whether it is read or not. */
+  const withNorm = (norm: Value): Record<string, Value> => (maximumNorm === undefined ? {} : { norm });
   const weights = frozenWeights(
     program,
     { shapes: familyOf(config).expectedTensors() },
@@ -172,11 +211,15 @@ export function defineFinetune(
   );
   const hidden = config.text_config.hidden_size;
 
-  for (const shape of new Map(shapes.map((shape) => [shapeName(shape), shape])).values()) {
-    const inputs = {
+  const inputsOf = (shape: BatchShape) =>
+    ({
       ...batchInputs(shape),
-      dropoutSeed: { shape: [2], dataType: 'int32' },
       images: { shape: [shape.batch * familyOf(config).imageTokens, hidden], dataType: 'float32' },
+    }) as const satisfies Record<string, InputSpecification>;
+  for (const shape of each(shapes)) {
+    const inputs = {
+      ...inputsOf(shape),
+      dropoutSeed: { shape: [2], dataType: 'int32' },
     } as const satisfies Record<string, InputSpecification>;
     const traceLoss = (ops: Ops, values: Record<keyof typeof inputs, Value>) => {
       const tape = new Tape(ops);
@@ -196,19 +239,25 @@ export function defineFinetune(
     } else {
       program.define(shapeName(shape), { ...inputs, ...SCALARS_INPUT }, (ops, values, update) => {
         const { tape, loss, trained } = traceLoss(ops, values);
-        optimize(tape, update, loss, trained, values.scalars);
-        return { loss: loss.value };
+        const norm = optimize(tape, update, loss, trained, values.scalars, optimizer);
+        return { loss: loss.value, ...withNorm(norm) };
       });
     }
   }
   if (gradients) {
     program.define(UPDATE, SCALARS_INPUT, (ops, { scalars }, update) => {
-      updateParameters(ops, update, gradients, scalars);
-      return { done: ops.scalar(1) };
+      const norm = updateParameters(ops, update, gradients, scalars, optimizer);
+      return { done: ops.scalar(1), ...withNorm(norm) };
     });
   }
   const trained = (ops: Ops) =>
     traceAdapters(ops, trainedVariables(unpack(ops, layout, flat)), { ...lora, dropout: 0 });
+  for (const shape of each(settings.lossShapes ?? [])) {
+    program.define(lossName(shape), inputsOf(shape), (ops, values) => {
+      const images = frozen(values.images);
+      return { loss: batchLoss(new Tape(ops), weights, config, shape, values, images, trained(ops)).value };
+    });
+  }
   const scorer = ranked && traceScorer(program, weights, config, ranked.batches, ranked.batchSize, trained);
   return { program, layout, gradients, scorer };
 }

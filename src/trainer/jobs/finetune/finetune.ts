@@ -5,7 +5,7 @@ import { familyOf } from '../../../model/families/index.ts';
 import { type ModelDirectory, readModelDirectory } from '../../../model/files/model-directory.ts';
 import { useComputeDtype } from '../../../model/ops/tensorflow.ts';
 import { loadTokenizer } from '../../../model/text/tokenizer.ts';
-import type { FinetuneJob, JobOutcome, SettingsOf } from '../../protocol.ts';
+import type { FinetuneJob, JobOutcome, SettingsOf, ValidationLossRecord } from '../../protocol.ts';
 import type { JobReporter } from '../../trainer-side.ts';
 import { collate, tokenWeights } from '../batch.ts';
 import { promptSettings } from '../sequence.ts';
@@ -16,10 +16,11 @@ import { readNewestCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import { type BatchPart, type FinetuneProgram, finetuneProgram } from './finetune-program.ts';
 import { hashOfJob } from './job-hash.ts';
 import { adaptedModules, loraShapes } from './lora.ts';
-import { openLossLog } from './loss-log.ts';
+import { openLossLog, VALIDATION_LOSS_FILE } from './loss-log.ts';
 import { learningRateAt } from './optimizer.ts';
 import { planSteps, type StepPart } from './plan.ts';
 import { prepareValidation, type Validated, type Validation, withScore, writeScores } from './validation.ts';
+import { prepareValidationLoss, stopsEarly, type ValidationLoss, withLoss } from './validation-loss.ts';
 
 type FinetuneSettings = SettingsOf<FinetuneJob>;
 
@@ -49,9 +50,11 @@ export async function finetune(settings: FinetuneSettings, reporter: JobReporter
     const prompts = promptSettings(model, tokenizer, reporter.note, settings.family?.promptForm);
     const plan = await planSteps(prompts, settings, reporter.note);
     const validation = await prepareValidation(model, prompts, settings, reporter);
+    const validationLoss = await prepareValidationLoss(prompts, settings, reporter);
     const shown = plan.flatMap((parts) => parts.flatMap(({ samples }) => samples.flatMap(({ image }) => image ?? [])));
+    const seenBetween = [...(validation?.images ?? []), ...(validationLoss?.images ?? [])];
     const augments = settings.augmentation === 'random-resized-crop';
-    const features = await imageFeatures(model, [...(augments ? [] : shown), ...(validation?.images ?? [])], {
+    const features = await imageFeatures(model, [...(augments ? [] : shown), ...seenBetween], {
       exif: settings.exif,
       signal: reporter.signal,
       onProgress: (done, total) => reporter.progress({ phase: 'images', step: done, steps: total }),
@@ -62,13 +65,25 @@ export async function finetune(settings: FinetuneSettings, reporter: JobReporter
       if (augments) augmented = await augmentedImages(model, { count: settings.microBatchSize, exif: settings.exif });
       const program = await finetuneProgram(model, settings.lora, shapes, {
         ...settings,
+        rateFactors: settings.learningRate.byPart,
         start,
         parts: settings.batchSize / settings.microBatchSize,
         productType,
         ranked: validation?.ranked,
+        lossShapes: validationLoss?.shapes,
       });
       try {
-        return await train({ settings, model, plan, features, augmented, program, validation, reporter });
+        return await train({
+          settings,
+          model,
+          plan,
+          features,
+          augmented,
+          program,
+          validation,
+          validationLoss,
+          reporter,
+        });
       } finally {
         program.dispose();
       }
@@ -85,16 +100,17 @@ interface Training {
   settings: FinetuneSettings;
   model: ModelDirectory;
   plan: StepPart[][];
-  /** Of validation questions, and of samples unless they are augmented. */
+  /** Of what is looked at in between, and of samples unless they are augmented. */
   features: ImageFeatures;
   augmented: AugmentedImages | undefined;
   program: FinetuneProgram;
   validation: Validation | undefined;
+  validationLoss: ValidationLoss | undefined;
   reporter: JobReporter;
 }
 
 async function train(training: Training): Promise<JobOutcome> {
-  const { settings, model, features, program, validation, reporter } = training;
+  const { settings, model, features, program, validation, validationLoss, reporter } = training;
   const { output, steps } = settings;
   const checkpoints = path.join(output, 'checkpoints');
   const jobHash = await hashOfJob(settings, model.weightsHash);
@@ -102,7 +118,7 @@ async function train(training: Training): Promise<JobOutcome> {
   if (resumed) program.write(resumed.arrays);
   const first = resumed?.step ?? 0;
   if (resumed) reporter.note(`resumed at step ${first}`);
-  let validated: Validated = resumed?.validated ?? { scores: [] };
+  let validated: Validated = resumed?.validated ?? { scores: [], losses: [] };
 
   const log = await openLossLog(output, first);
   const checkpoint = async (step: number) => {
@@ -111,27 +127,38 @@ async function train(training: Training): Promise<JobOutcome> {
     reporter.checkpoint({ step, uri });
   };
   const validate = async (step: number) => {
-    if (!validation?.isDue(step, validated)) return;
+    const read = () => program.read().parameters;
+    if (validation?.isDue(step, validated)) {
+      validated = withScore(validated, { step, score: await validation.score(program, features), read });
+    }
+    if (validationLoss?.isDue(step, validated)) {
+      const { keepsBest } = validationLoss.settings;
+      validated = withLoss(validated, { step, loss: await validationLoss.compute(program, features), keepsBest, read });
+      await log.writeValidation(validated.losses);
+    }
+  };
+  /** Looks at the state after so many steps. Returns whether it is the last. */
+  const isOver = async (step: number) => {
     try {
-      const score = validation.score(program, features);
-      validated = withScore(validated, { step, score: await score, read: () => program.read().parameters });
+      await validate(step);
     } catch (error) {
       if (reporter.signal.aborted && step < steps) await checkpoint(step);
       throw error;
     }
+    return step === steps || (validationLoss !== undefined && stopsEarly(validated.losses, validationLoss.settings));
   };
   const started = performance.now();
   let tokens = 0;
   let loss = Number.NaN;
+  let step = first;
   try {
-    for (let step = first; step < steps; step++) {
-      await validate(step);
+    for (; !(await isOver(step)); step++) {
       const learningRate = learningRateAt(step, steps, settings.learningRate);
       const parts = training.plan[step] as StepPart[];
       loss = await trainStep(training, step, learningRate);
       if (!Number.isFinite(loss)) throw divergence(settings, step, loss);
       tokens += parts.reduce((sum, { shape }) => sum + shape.batch * shape.tokens, 0);
-      log.write({ step: step + 1, loss, learningRate });
+      log.write({ step: step + 1, loss, learningRate, gradientNorm: program.gradientNorm() });
 
       const seconds = (performance.now() - started) / 1000;
       reporter.progress({
@@ -145,24 +172,39 @@ async function train(training: Training): Promise<JobOutcome> {
       // TensorFlow blocks the event loop; signals and the parent's end are only noticed between steps.
       await new Promise(setImmediate);
       // Aborted after the last step: all that is left is to write the adapter.
-      if (step + 1 === steps) break;
+      if (step + 1 === steps) continue;
       if ((step + 1) % settings.checkpointEverySteps === 0 || reporter.signal.aborted) await checkpoint(step + 1);
       reporter.signal.throwIfAborted();
     }
-    await validate(steps);
+    if (validationLoss) await log.writeValidation(validated.losses);
   } finally {
     await log.close();
   }
   const parameters = validated.best?.parameters ?? program.read().parameters;
   const files = await saveAdapter(output, { ...settings, config: model.config }, program.layout, parameters);
-  const metrics = { loss, steps, resumedAtStep: first };
-  if (!validation) return { outputs: [...files, path.basename(log.file)], metrics };
+  if (step < steps) reporter.note(`stopped after step ${step} of ${steps}: the validation loss did not improve`);
   const { best } = validated;
-  const scoresFile = await writeScores(output, validated);
   return {
-    outputs: [...files, path.basename(log.file), scoresFile],
-    metrics: { ...metrics, keptStep: best?.step ?? steps, validationScore: best?.score ?? 0 },
+    outputs: [
+      ...files,
+      path.basename(log.file),
+      ...(validation ? [await writeScores(output, validated)] : []),
+      ...(validationLoss ? [VALIDATION_LOSS_FILE] : []),
+    ],
+    metrics: {
+      loss,
+      steps: step,
+      resumedAtStep: first,
+      ...(validation && { keptStep: best?.step ?? step, validationScore: best?.score ?? 0 }),
+      ...(validationLoss && lossMetrics(validationLoss, validated, step)),
+    },
   };
+}
+
+function lossMetrics({ settings }: ValidationLoss, { losses, best }: Validated, step: number): Record<string, number> {
+  const lowest = Math.min(...losses.map(({ loss }) => loss));
+  if (!settings.keepsBest) return { validationLoss: (losses.at(-1) as ValidationLossRecord).loss };
+  return { keptStep: best?.step ?? step, validationLoss: lowest };
 }
 
 /** Trains on the batch of a step. Returns its loss. */

@@ -17,13 +17,15 @@ export async function hashOfJob(settings: SettingsOf<FinetuneJob>, weightsHash: 
     startAdapter,
     checkpointEverySteps: _every,
     validation,
+    validationLoss,
     ...rest
   } = settings;
-  const [samplesHash, orderHash, startHash, validationHash] = await Promise.all([
+  const [samplesHash, orderHash, startHash, validationHash, validationSamplesHash] = await Promise.all([
     contentHash(samples),
     hashFile(order),
     startAdapter ? hashFile(path.join(startAdapter, 'adapter_model.safetensors')) : undefined,
     validation && hashOfValidation(validation),
+    validationLoss && contentHash(validationLoss.samples),
   ]);
   return hashValue({
     ...rest,
@@ -33,6 +35,7 @@ export async function hashOfJob(settings: SettingsOf<FinetuneJob>, weightsHash: 
     orderHash,
     startHash,
     validationHash,
+    validationLoss: validationLoss && { ...validationLoss, samples: validationSamplesHash },
     tokenized: tokenizedOf(family),
   });
 }

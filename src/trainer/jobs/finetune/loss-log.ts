@@ -7,20 +7,26 @@ import { z } from 'zod';
 import { readJsonLines } from '../../../core/read-json.ts';
 import { writeJsonLines } from '../../../core/write-file.ts';
 import { summaryWriter } from '../../../model/ops/summary-writer.ts';
+import type { ValidationLossRecord } from '../../protocol.ts';
 
 export const lossRecordSchema = z.object({
   /** From 1. */
   step: z.number().int().positive(),
   loss: z.number(),
   learningRate: z.number(),
+  /** Before it was shortened; only with finetune.maximumGradientNorm. */
+  gradientNorm: z.number().optional(),
 });
 export type LossRecord = z.output<typeof lossRecordSchema>;
 
+export const VALIDATION_LOSS_FILE = 'validation-loss.jsonl';
 const TENSORBOARD_EVERY_STEPS = 10;
 
 export interface LossLog {
   file: string;
   write(record: LossRecord): void;
+  /** Writes all validation losses so far: `validation-loss.jsonl`. */
+  writeValidation(losses: readonly ValidationLossRecord[]): Promise<void>;
   /** Waits until everything written is with the operating system. */
   flush(): Promise<void>;
   close(): Promise<void>;
@@ -50,6 +56,12 @@ export async function openLossLog(directory: string, steps: number): Promise<Los
       if (record.step % TENSORBOARD_EVERY_STEPS !== 0) return;
       tensorBoard.scalar('loss', record.loss, record.step);
       tensorBoard.scalar('learning rate', record.learningRate, record.step);
+      if (record.gradientNorm !== undefined) tensorBoard.scalar('gradient norm', record.gradientNorm, record.step);
+    },
+    writeValidation: async (losses) => {
+      await writeJsonLines(path.join(directory, VALIDATION_LOSS_FILE), losses);
+      const newest = losses.at(-1);
+      if (newest) tensorBoard.scalar('validation loss', newest.loss, newest.step);
     },
     flush,
     close: async () => {

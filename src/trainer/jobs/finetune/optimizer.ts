@@ -1,6 +1,7 @@
 /** AdamW (arXiv 1711.05101) over flat parameters, inside a traced program, and its learning rate. */
 import type { FlatParameters } from '../../../model/flat-parameters.ts';
 import { pack } from '../../../model/flat-parameters.ts';
+import { type AdamInputs, type AdamSettings, standardAdam } from '../../../model/ops/adam.ts';
 import type { Ops } from '../../../model/ops/ops.ts';
 import type { InputSpecification, Program, Updates } from '../../../model/ops/program.ts';
 import type { Tape, Variable } from '../../../model/ops/tape.ts';
@@ -27,19 +28,65 @@ export function flatGradient(tape: Tape, loss: Variable, variables: readonly Var
   return pack(tape.ops, tape.gradients(loss, variables));
 }
 
-/** One AdamW step by a flat gradient. */
-export function updateParameters(ops: Ops, update: Updates, gradient: Value, scalars: Value): void {
+export interface OptimizerSettings {
+  /** Gradients longer than this are shortened to it, as by `torch.nn.utils.clip_grad_norm_`. */
+  maximumNorm?: number | undefined;
+  /** Default: PyTorch's. */
+  adam?: Pick<AdamSettings, 'beta1' | 'beta2'> | undefined;
+  /** Whether each value's learning rate is multiplied by that of `RATE_FACTORS`. */
+  hasRateFactors?: boolean | undefined;
+}
+
+/** What each value's learning rate is multiplied by; a variable of programs that have such factors. */
+export const RATE_FACTORS = 'rate factors';
+
+/**
+ * One AdamW step by a flat gradient.
+ *
+ * @returns the gradient's norm before shortening, scalar
+ */
+export function updateParameters(
+  ops: Ops,
+  update: Updates,
+  gradient: Value,
+  scalars: Value,
+  { maximumNorm, adam: betas = standardAdam, hasRateFactors }: OptimizerSettings = {},
+): Value {
+  const norm = ops.sqrt(ops.sum(ops.square(gradient), [0]));
+  const bounded = maximumNorm === undefined ? gradient : shortened(ops, gradient, norm, maximumNorm);
   const [learningRate, beta1Power, beta2Power, epsilon, decay] = ops
     .split(scalars, [1, 1, 1, 1, 1], 0)
     .map((value) => ops.reshape(value, [])) as [Value, Value, Value, Value, Value];
-  update.applyAdam(PARAMETERS, { gradient, learningRate, beta1Power, beta2Power, epsilon, decay });
+  const inputs = { gradient: bounded, learningRate, beta1Power, beta2Power, epsilon, decay, betas };
+  if (hasRateFactors) updateByFactors(ops, update, inputs);
+  else update.applyAdam(PARAMETERS, inputs);
+  return norm;
+}
+
+/** What TensorFlow's kernel does, with a learning rate for each value: it takes only one for all. */
+function updateByFactors(ops: Ops, update: Updates, inputs: AdamInputs): void {
+  const { gradient, learningRate, beta1Power, beta2Power, epsilon, decay, betas } = inputs;
+  const [parameters, first, second] = OPTIMIZER_STATE.map((name) => update.read(name)) as [Value, Value, Value];
+  const mean = (old: Value, value: Value, beta: number) =>
+    ops.add(ops.multiply(old, ops.scalar(beta)), ops.multiply(value, ops.scalar(1 - beta)));
+  const newFirst = mean(first, gradient, betas.beta1);
+  const newSecond = mean(second, ops.square(gradient), betas.beta2);
+  const one = ops.scalar(1);
+  const corrected = ops.divide(ops.sqrt(ops.subtract(one, beta2Power)), ops.subtract(one, beta1Power));
+  const direction = ops.divide(newFirst, ops.add(ops.sqrt(newSecond), epsilon));
+  const change = ops.add(
+    ops.multiply(parameters, decay),
+    ops.multiply(direction, ops.multiply(learningRate, corrected)),
+  );
+  update.assign(PARAMETERS, ops.subtract(parameters, ops.multiply(change, update.read(RATE_FACTORS))));
+  update.assign(OPTIMIZER_STATE[1], newFirst);
+  update.assign(OPTIMIZER_STATE[2], newSecond);
 }
 
 /**
  * Differentiates the loss and updates the parameters.
  *
  * @param variables the trained tensors, in the layout's order
- * @param maximumNorm gradients longer than this are shortened to it
  * @returns the gradient's norm before shortening, scalar
  */
 export function optimize(
@@ -48,14 +95,9 @@ export function optimize(
   loss: Variable,
   variables: readonly Variable[],
   scalars: Value,
-  maximumNorm?: number,
+  settings: OptimizerSettings = {},
 ): Value {
-  const { ops } = tape;
-  const gradient = flatGradient(tape, loss, variables);
-  const norm = ops.sqrt(ops.sum(ops.square(gradient), [0]));
-  const bounded = maximumNorm === undefined ? gradient : shortened(ops, gradient, norm, maximumNorm);
-  updateParameters(ops, update, bounded, scalars);
-  return norm;
+  return updateParameters(tape.ops, update, flatGradient(tape, loss, variables), scalars, settings);
 }
 
 function shortened(ops: Ops, gradient: Value, norm: Value, maximum: number): Value {
@@ -64,14 +106,34 @@ function shortened(ops: Ops, gradient: Value, norm: Value, maximum: number): Val
 }
 
 /**
- * Linear warm-up from `initial` to `peak`, then a cosine from `peak` to `final`, as the reference system's
- * `linear_warmup_cosine_lr` (MiniGPT-4, `minigpt4/common/optims.py`): the cosine counts from the first step of the
- * run, so that it is a little past its top when the warm-up ends.
+ * Linear warm-up from `initial` to `peak`, then as the schedule says:
+ *
+ * - `reference`: a cosine from `peak` to `final`, as the reference system's `linear_warmup_cosine_lr` (MiniGPT-4,
+ *   `minigpt4/common/optims.py`): it counts from the first step of the run, so that it is a little past its top when the
+ *   warm-up ends.
+ * - `cosine`, `linear`, `constant`: as transformers' `get_scheduler` (`constant_with_warmup` with a warm-up) for `initial`
+ *   and `final` zero.
  *
  * @param step from 0
  */
 export function learningRateAt(step: number, steps: number, schedule: LearningRateSchedule): number {
-  const { initial, peak, final, warmupSteps } = schedule;
+  const { schedule: kind = 'reference', initial, peak, final, warmupSteps } = schedule;
   if (step < warmupSteps) return initial + ((peak - initial) * step) / warmupSteps;
-  return final + (peak - final) * 0.5 * (1 + Math.cos((Math.PI * step) / steps));
+  if (kind === 'constant') return peak;
+  const done = (step - warmupSteps) / Math.max(1, steps - warmupSteps);
+  if (kind === 'linear') return final + (peak - final) * (1 - done);
+  return final + (peak - final) * 0.5 * (1 + Math.cos(Math.PI * (kind === 'cosine' ? done : step / steps)));
+}
+
+/**
+ * What the learning rate of a trained tensor is multiplied by.
+ *
+ * @param name such as `language_model.model.layers.0.self_attn.q_proj.lora_A`
+ */
+export function rateFactor(name: string, byPart: NonNullable<LearningRateSchedule['byPart']>): number {
+  // A tensor's module may be within several that are named: `self_attn.q_proj` and `q_proj`.
+  const parts = name.split('.');
+  const isOf = (part: string) =>
+    part === 'language' || parts.at(-1) === part || parts.slice(0, -1).join('.').endsWith(`.${part}`);
+  return Object.entries(byPart).reduce((factor, [part, one]) => (isOf(part) ? factor * one : factor), 1);
 }

@@ -41,9 +41,8 @@ export async function planSteps(
       remedy: 'Materialize the mixture again for this number of steps',
     });
   }
-  const sequenceSettings = { ...prompts, maximumTokens: settings.maximumTokens };
-  const tokenized = await Promise.all(samples.map((sample) => sampleSequence(sample, sequenceSettings)));
-  checkLengths(tokenized, new Set(order.slice(0, steps * batchSize)), settings, note);
+  const used = new Set(order.slice(0, steps * batchSize));
+  const tokenized = await tokenizeSamples(samples, prompts, settings, note, used);
   const partOf = (indices: readonly number[]): StepPart => {
     const sequences = indices.map((index) => tokenized[index] as Sequence);
     return {
@@ -59,6 +58,26 @@ export async function planSteps(
   const shapes = padToFewShapes(all.map(({ shape }) => shape));
   const padded = all.map((part, place) => ({ ...part, shape: shapes[place] as BatchShape }));
   return Array.from({ length: steps }, (_, step) => padded.slice(step * parts, (step + 1) * parts));
+}
+
+/**
+ * Tokens of samples.
+ *
+ * @param settings.samples the file that the samples come from
+ * @param used those that count, by their place. Default: all
+ * @throws InputError for the first that is too long where it must not be, or when nothing is left to learn at all
+ */
+export async function tokenizeSamples(
+  samples: readonly TrainingSample[],
+  prompts: PromptSettings,
+  settings: FinetuneSettings,
+  note: JobReporter['note'],
+  used: ReadonlySet<number> = new Set(samples.keys()),
+): Promise<TrainingSequence[]> {
+  const sequenceSettings = { ...prompts, maximumTokens: settings.maximumTokens };
+  const tokenized = await Promise.all(samples.map((sample) => sampleSequence(sample, sequenceSettings)));
+  checkLengths(tokenized, used, settings, note);
+  return tokenized;
 }
 
 /**

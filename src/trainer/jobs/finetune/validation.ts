@@ -10,6 +10,7 @@ import type { ModelDirectory } from '../../../model/files/model-directory.ts';
 import {
   type FinetuneJob,
   type SettingsOf,
+  type ValidationLossRecord,
   type ValidationQuestion,
   validationQuestionSchema,
 } from '../../protocol.ts';
@@ -31,8 +32,9 @@ export type ValidationScore = z.output<typeof validationScoreSchema>;
 /** What was found so far. */
 export interface Validated {
   scores: ValidationScore[];
-  /** The first of the highest score above zero, with its flat parameters. */
-  best?: ValidationScore & { parameters: Float32Array };
+  losses: ValidationLossRecord[];
+  /** The state that is kept so far, with its flat parameters: the first of the highest score above zero, or of the lowest loss. */
+  best?: { step: number; score?: number | undefined; parameters: Float32Array } | undefined;
 }
 
 export interface Validation {
@@ -94,11 +96,11 @@ function lowest(losses: readonly number[]): number {
 
 /** Adds the score of a state, which becomes the best one if it is higher than all before it. */
 export function withScore(
-  { scores, best }: Validated,
+  { scores, best, ...rest }: Validated,
   { step, score, read }: ValidationScore & { read: () => Float32Array },
 ): Validated {
   const isBest = score > (best?.score ?? 0);
-  return { scores: [...scores, { step, score }], best: isBest ? { step, score, parameters: read() } : best };
+  return { ...rest, scores: [...scores, { step, score }], best: isBest ? { step, score, parameters: read() } : best };
 }
 
 const scoresFile = 'validation.jsonl';
