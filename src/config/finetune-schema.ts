@@ -22,21 +22,17 @@ const learningRateSchema = z
   .strictObject({
     schedule: z
       .enum(schedules)
-      .default('reference')
-      .describe(
-        'What follows the warm-up. reference: a cosine to final that counts from the first step, as in the reference system. cosine, linear: to final, counted from the end of the warm-up, as of transformers. constant: peak up to the end.',
-      ),
-    initial: rate.optional().describe('At step 0. Default: 1e-6 with schedule: reference, else 0.'),
-    peak: rate.default(3e-4).describe('After the warm-up.'),
-    final: rate
       .optional()
-      .describe('At the end; not used with schedule: constant. Default: 1e-5 with schedule: reference, else 0.'),
+      .describe(
+        'What follows the warm-up. reference: a cosine to final that counts from the first step, as in the reference system. cosine, linear: to final, counted from the end of the warm-up, as of transformers. constant: peak up to the end. Default: reference.',
+      ),
+    initial: rate.default(1e-6).describe('At step 0; 0 as of transformers.'),
+    peak: rate.default(3e-4).describe('After the warm-up.'),
+    final: rate.default(1e-5).describe('At the last step; 0 as of transformers. Not used with schedule: constant.'),
     warmupSteps: rate
       .refine((steps) => steps < 1 || Number.isInteger(steps), 'neither a number of steps nor a share below 1')
-      .optional()
-      .describe(
-        'Length of the warm-up, linear from initial to peak: steps, or below 1 a share of all steps. Default: 200, with stepsPerEpoch: auto 0.03.',
-      ),
+      .default(200)
+      .describe('Length of the warm-up, linear from initial to peak: steps, or below 1 a share of all steps.'),
     byPart: z
       .record(z.string().min(1), z.number().nonnegative())
       .optional()
@@ -173,10 +169,14 @@ export const finetuneSchema = z
       .optional()
       .describe("Sample ratios of the data of round 1, round 2, … Default: the square root of each one's size."),
   })
-  .refine((finetune) => finetune.stepsPerEpoch === 'auto' || warmupOf(finetune, stepsOf(finetune, 0)) !== undefined, {
-    path: ['learningRate', 'warmupSteps'],
-    message: 'more steps than the whole finetune has (epochs × stepsPerEpoch)',
-  })
+  .refine(
+    (finetune) =>
+      finetune.stepsPerEpoch === 'auto' || warmupOf(finetune.learningRate, stepsOf(finetune, 0)) !== undefined,
+    {
+      path: ['learningRate', 'warmupSteps'],
+      message: 'more steps than the whole finetune has (epochs × stepsPerEpoch)',
+    },
+  )
   .superRefine(({ lora, learningRate }, context) => {
     const trained: readonly string[] = [...lora.targetModules, ...trainedParts];
     for (const part of Object.keys(learningRate.byPart ?? {})) {
@@ -221,11 +221,7 @@ export function epochSteps({ stepsPerEpoch, batchSize }: Length, samples: number
 }
 
 /** Steps of the warm-up of a finetune of so many steps, or undefined where it is longer than that. */
-export function warmupOf(
-  { stepsPerEpoch, learningRate }: Length & { learningRate: { warmupSteps?: number | undefined } },
-  steps: number,
-): number | undefined {
-  const { warmupSteps = stepsPerEpoch === 'auto' ? 0.03 : 200 } = learningRate;
+export function warmupOf({ warmupSteps }: { warmupSteps: number }, steps: number): number | undefined {
   // A share as transformers rounds it.
   const warmup = warmupSteps < 1 ? Math.ceil(warmupSteps * steps) : warmupSteps;
   return warmup > steps ? undefined : warmup;

@@ -168,18 +168,27 @@ export function costChart(rounds: ReportRound[]): TopLevelSpec | undefined {
   };
 }
 
-/** Training loss of every round's finetune against the step. */
+/** Training loss of every round's finetune against the step, and validation loss where it was computed. */
 export function lossChart(rounds: ReportRound[]): TopLevelSpec {
   const values = rounds.flatMap(({ round, lossCurve }) =>
     lossCurve.map(({ step, loss }) => ({ round: `round ${round}`, step, loss })),
+  );
+  const validation = rounds.flatMap(({ round, validationLosses = [] }) =>
+    validationLosses.map(({ step, loss }) => ({ round: `round ${round}`, step, loss })),
   );
   // A line through a single step is invisible.
   const point = rounds.some(({ lossCurve }) => lossCurve.length === 1);
   return {
     width: 420,
     height: 260,
-    data: { values },
-    mark: { type: 'line', strokeWidth: 1.5, point },
+    ...(validation.length === 0
+      ? { data: { values }, mark: { type: 'line', strokeWidth: 1.5, point } }
+      : {
+          layer: [
+            { data: { values }, mark: { type: 'line', strokeWidth: 1.5, point, opacity: 0.5 } },
+            { data: { values: validation }, mark: { type: 'line', strokeWidth: 2, strokeDash: [6, 3], point: true } },
+          ],
+        }),
     encoding: {
       x: { field: 'step', type: 'quantitative', title: 'Step' },
       y: { field: 'loss', type: 'quantitative', title: 'Loss', scale: { zero: false } },

@@ -60,6 +60,8 @@ export interface ReportRound {
   forgotten?: Record<string, { bestRound: number; right: number; lost: number }>;
   /** Of the finetune, in steps counted from 1. */
   lossCurve: { step: number; loss: number }[];
+  /** On samples that are not trained on, where the config asks for it. */
+  validationLosses?: { step: number; loss: number }[];
 }
 
 export interface ReportMeasure {

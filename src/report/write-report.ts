@@ -45,7 +45,12 @@ function scoreFigures(rounds: ReportRound[]): Figure[] {
   if (rounds.length === 0) return [];
   return [
     { caption: 'Accuracy by round', chart: accuracyChart(rounds) },
-    { caption: 'Training loss', chart: lossChart(rounds) },
+    {
+      caption: rounds.some(({ validationLosses = [] }) => validationLosses.length > 0)
+        ? 'Training loss, and dashed the validation loss'
+        : 'Training loss',
+      chart: lossChart(rounds),
+    },
     { caption: 'Validation error by question type', chart: errorByTypeChart(rounds) },
   ];
 }

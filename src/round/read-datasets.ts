@@ -80,7 +80,8 @@ export async function readDatasets(
     if (image && (await fileExists(join(path, 'config.json')))) await imageFields(path, image);
   });
   await attempt(async () => void (await readGenerationPrompt(config, config.teacher.prompt)));
-  for (const part of config.data.train) {
+  const validation = config.finetune.validationLoss?.dataset;
+  for (const part of validation ? [...config.data.train, validation] : config.data.train) {
     const { dataset, ...source } = baseDataset(config, part);
     await attempt(async () => {
       const reasons: string[] = [];

@@ -11,6 +11,7 @@ const notPaths = [
   'data.train[].columns{}', // of a table
   'data.captionPrompts[]',
   'finetune.lora.targetModules[]',
+  'finetune.validationLoss.dataset.columns{}', // of a table
   'evaluate.benchmarks[].name', // its schema allows no slash
   'evaluate.benchmarks[].questions.instruction',
   'evaluate.benchmarks[].questions.columns{}', // of a table

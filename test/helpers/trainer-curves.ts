@@ -6,7 +6,9 @@ import { z } from 'zod';
 import { readJson, readJsonLines } from '../../src/core/read-json.ts';
 import { writeJsonLines } from '../../src/core/write-file.ts';
 import { trainingSampleSchema } from '../../src/datasets/train-dataset.ts';
-import { type FinetuneJob, finetuneJobSchema } from '../../src/trainer/protocol.ts';
+import { openSafetensors } from '../../src/model/files/safetensors.ts';
+import { type FinetuneJob, finetuneJobSchema, validationLossSchema } from '../../src/trainer/protocol.ts';
+import { maximumDifference } from './jobs.ts';
 
 const fixtures = fileURLToPath(new URL('../fixtures', import.meta.url));
 const folder = path.join(fixtures, 'trainer-curves');
@@ -39,9 +41,6 @@ const recordedSchema = z.strictObject({
 
 /** What Trainer did. */
 export const recorded = await readJson(path.join(folder, 'curves.json'), recordedSchema);
-
-/** The adapter that Trainer kept of the finetune that stopped early. */
-export const keptAdapter = path.join(folder, 'kept', 'adapter_model.safetensors');
 
 /**
  * Writes what the jobs read into a folder.
@@ -81,4 +80,34 @@ export async function trainerCurveJobs(
     learningRate: { initial: 0, peak: 1, final: 0, warmupSteps: 0, ...curve.job.learningRate },
     ...changes,
   });
+}
+
+/** The finetune that ended when its validation loss no longer fell, and what its job has besides the curve's. */
+export function stoppedEarly(inFolder: string) {
+  const curve = recorded.curves.find(({ validation }) => validation !== undefined);
+  if (!curve?.validation) throw new Error('no such curve');
+  const { everySteps, patience, minimumChange } = curve.validation;
+  const samples = path.join(inFolder, 'held-out.jsonl');
+  const validationLoss = { samples, everySteps, stopAfter: patience, minimumChange, keepsBest: true };
+  return { curve, changes: { validationLoss } };
+}
+
+/** The validation losses of a finetune. */
+export function validationLossesIn(output: string) {
+  return readJsonLines(path.join(output, 'validation-loss.jsonl'), validationLossSchema);
+}
+
+/** The largest difference between the adapter that a job kept and the one that Trainer kept. */
+export async function differenceFromKept(output: string): Promise<number> {
+  const [ours, theirs] = await Promise.all(
+    [output, path.join(folder, 'kept')].map((one) => openSafetensors(path.join(one, 'adapter_model.safetensors'))),
+  );
+  if (!ours || !theirs) throw new Error('no adapters');
+  if (ours.tensors.size !== theirs.tensors.size) throw new Error('other tensors');
+  let most = 0;
+  for (const name of ours.tensors.keys()) {
+    most = Math.max(most, maximumDifference(await ours.read(name), await theirs.read(name)));
+  }
+  await Promise.all([ours.close(), theirs.close()]);
+  return most;
 }

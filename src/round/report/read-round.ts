@@ -23,7 +23,7 @@ import { readComparison, readForgotten } from '../compare/results.ts';
 import { type QuestionSet, questionSet } from '../dataset-paths.ts';
 import { readAnswers } from '../evaluate/results.ts';
 import { evaluationSets } from '../evaluation-sets.ts';
-import { readLosses } from '../finetune/results.ts';
+import { readLosses, readValidationLosses } from '../finetune/results.ts';
 import { finishedStep, manifestIn } from '../finished-step.ts';
 import { readDecision } from '../gate/lineage.ts';
 import { readRejected, readRejectedByReason } from '../refine/results.ts';
@@ -54,6 +54,7 @@ export async function readReportRound(
     benchmarks: await readMeasures(config, run, round),
     secondsByStep: await secondsByStep(run, round),
     lossCurve: await readLossCurve(run, round),
+    validationLosses: await readValidationLosses((await finishedStep(run, round, 'finetune')).directory),
     ...(await readGateFigures(run, round)),
     ...(await readDataFigures(context, round)),
   };

@@ -19,24 +19,29 @@ BEST = "best"
 
 def job_hash(job, samples, order):
     """What a checkpoint belongs to: the job without its paths; the same data elsewhere is the same job."""
-    left_out = {"model", "output", "samples", "order", "startAdapter", "checkpointEverySteps", "validation"}
-    texts = [
-        [one["id"], one["prompt"], one["answer"], os.path.basename(one.get("image") or ""), one.get("kind") or ""]
-        for one in samples
-    ]
+    left_out = {"model", "output", "samples", "order", "startAdapter", "checkpointEverySteps", "validation", "validationLoss"}
     start = job.get("startAdapter")
     content = {
         "version": TRAINER_VERSION,
         "job": {key: value for key, value in job.items() if key not in left_out},
         "model": _hash_of_files(Path(job["model"]).glob("*.safetensors")),
         "start": _hash_of_files([Path(start, "adapter_model.safetensors")]) if start else None,
-        "samples": texts,
+        "samples": _texts(samples),
         "order": order,
     }
     if validation := job.get("validation"):
         questions = [{**one, "image": os.path.basename(one.get("image") or "")} for one in read_lines(validation["questions"])]
         content["validation"] = [validation["everySteps"], questions]
+    if validation := job.get("validationLoss"):
+        content["validationLoss"] = validation | {"samples": _texts(read_lines(validation["samples"]))}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _texts(samples):
+    return [
+        [one["id"], one["prompt"], one["answer"], os.path.basename(one.get("image") or ""), one.get("kind") or ""]
+        for one in samples
+    ]
 
 
 def _hash_of_files(files):
@@ -61,7 +66,8 @@ def write_checkpoint(folder, job, step, states, validated):
     tensors |= {f"{BEST}/{name}": one for name, one in validated.parameters.items()}
     save_file(tensors, temporary)
     os.replace(temporary, file)
-    record = {"step": step, "jobHash": job, "sha256": _hash(file), "scores": validated.scores, "best": validated.best}
+    record = {"step": step, "jobHash": job, "sha256": _hash(file)}
+    record |= {"scores": validated.scores, "losses": validated.losses, "best": validated.best}
     write_atomically(file.with_suffix(".json"), f"{json.dumps(record)}\n".encode())
     for old in sorted(folder.glob("torch-*.safetensors"))[:-KEPT]:
         old.with_suffix(".json").unlink(missing_ok=True)
@@ -81,7 +87,8 @@ def read_newest_checkpoint(folder, job, note):
                 raise ValueError("its hash is wrong")
             tensors = load_file(file)
             parameters = {name.partition("/")[2]: one for name, one in tensors.items() if name.startswith(f"{BEST}/")}
-            validated = Validated(record.get("scores") or [], record.get("best"), parameters)
+            scores, losses = (record.get(key) or [] for key in ("scores", "losses"))
+            validated = Validated(scores, record.get("best"), parameters, losses)
             return record["step"], _states(tensors), validated
         except (OSError, ValueError, KeyError) as error:
             note(f"{file}: damaged ({error}); the checkpoint before it is used")

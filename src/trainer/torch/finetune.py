@@ -16,6 +16,7 @@ from models import Model, start_training, megabytes, new_adapter, stored_adapter
 from optimization import Optimization, learning_rate
 from protocol import JobError, Stopped, any_rank, read_lines, write_atomically
 from validation import SCORES_FILE, Validation
+from validation_loss import LOSS_FILE, ValidationLoss, stops_early, write_losses
 
 PARTS_AHEAD = 2
 
@@ -48,6 +49,7 @@ def finetune(job, reporter, device, sharding):
     dist.barrier()
     log = LossLog(output / "loss.jsonl", first, rank)
     validation = Validation(job) if job.get("validation") else None
+    validation_loss = ValidationLoss(job, validation_sequences(job, model.family, reporter)) if job.get("validationLoss") else None
 
     def checkpoint(step):
         log.flush()
@@ -57,14 +59,23 @@ def finetune(job, reporter, device, sharding):
             reporter.send("checkpoint", step=step, uri=uri)
 
     def validate(step):
-        if not validation or not validation.due(step, validated):
-            return
-        try:
+        if validation and validation.due(step, validated):
             validated.add(step, validation.score(model, reporter, device), training)
+        if validation_loss and validation_loss.due(step, validated):
+            loss = validation_loss.compute(model, reporter, device)
+            validated.add_loss(step, loss, training, validation_loss.settings["keepsBest"])
+            if rank == 0:
+                write_losses(output, validated.losses)
+
+    def is_last(step):
+        """Looks at the state after so many steps."""
+        try:
+            validate(step)
         except Stopped:
             if step < steps:
                 checkpoint(step)
             raise
+        return step == steps or validation_loss is not None and stops_early(validated.losses, validation_loss.settings)
 
     def batch_of(step):
         draws = range(step * batch_size, (step + 1) * batch_size)
@@ -78,8 +89,8 @@ def finetune(job, reporter, device, sharding):
     computed = (with_companion(part, batch, sharding) for batch in batches for part in parts_of(batch, job))
     prepared = ahead(computed, model.family.collate)
     started, tokens, loss = time.monotonic(), 0, math.nan
-    for step in range(first, steps):
-        validate(step)
+    step = first
+    while not is_last(step):
         rate = learning_rate(step, steps, job["learningRate"])
         torch.manual_seed(job["seed"] * 1_000_003 + step * world + rank)
         loss, step_tokens = step_loss(training, prepared, batch_of(step), job, device)
@@ -87,37 +98,54 @@ def finetune(job, reporter, device, sharding):
             raise JobError(f"finetune.learningRate: the loss is {loss} at step {step + 1}: training diverged. Lower it")
         norm = training.step(rate)
         tokens += step_tokens
-        log.write({"step": step + 1, "loss": loss, "learningRate": rate} | ({} if norm is None else {"gradientNorm": norm}))
+        step += 1
+        log.write({"step": step, "loss": loss, "learningRate": rate} | ({} if norm is None else {"gradientNorm": norm}))
         seconds = time.monotonic() - started
         reporter.progress(
-            step + 1,
+            step,
             steps,
             loss=loss,
             learningRate=rate,
             tokensPerSecond=tokens / seconds,
-            etaSeconds=seconds / (step + 1 - first) * (steps - step - 1),
+            etaSeconds=seconds / (step - first) * (steps - step),
         )
-        if step + 1 == steps:
-            break
+        if step == steps:
+            continue
         stopping = any_rank(reporter.stop_requested, device)
-        if (step + 1) % job["checkpointEverySteps"] == 0 or stopping:
-            checkpoint(step + 1)
+        if step % job["checkpointEverySteps"] == 0 or stopping:
+            checkpoint(step)
         if stopping:
             raise Stopped
-    validate(steps)
+    if step < steps:
+        reporter.note(f"stopped after step {step} of {steps}: the validation loss did not improve")
     log.close()
     adapter = {name: parameter for name, (parameter, *_) in training.states().items()} | validated.parameters
     if rank == 0:
         model.module.save_pretrained(output, state_dict=adapter)
         (output / "README.md").unlink(missing_ok=True)
     outputs = ["adapter_model.safetensors", "adapter_config.json", "loss.jsonl"]
-    metrics = {"loss": loss, "steps": steps, "resumedAtStep": first}
-    if not validation:
-        return outputs, metrics
-    if rank == 0:
-        validated.write(output)
-    best = validated.best or {"step": steps, "score": 0}
-    return [*outputs, SCORES_FILE], metrics | {"keptStep": best["step"], "validationScore": best["score"]}
+    metrics = {"loss": loss, "steps": step, "resumedAtStep": first}
+    best = validated.best or {"step": step}
+    if validation:
+        if rank == 0:
+            validated.write(output)
+        outputs.append(SCORES_FILE)
+        metrics |= {"keptStep": best["step"], "validationScore": best.get("score", 0)}
+    if validation_loss:
+        if rank == 0:
+            write_losses(output, validated.losses)
+        outputs.append(LOSS_FILE)
+        losses = [one["loss"] for one in validated.losses]
+        keeps_best = validation_loss.settings["keepsBest"]
+        metrics |= {"keptStep": best["step"], "validationLoss": min(losses)} if keeps_best else {"validationLoss": losses[-1]}
+    return outputs, metrics
+
+
+def validation_sequences(job, family, reporter):
+    """Of the samples of the validation loss, in their order."""
+    file = job["validationLoss"]["samples"]
+    samples = read_lines(file)
+    return list(tokenized(samples, range(len(samples)), family, job | {"samples": file}, reporter).values())
 
 
 def tokenized(samples, used, family, job, reporter):

@@ -3,9 +3,11 @@ import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { stepsOf } from '../../../src/config/finetune-schema.ts';
 import { loadConfig } from '../../../src/config/load-config.ts';
-import { readJson } from '../../../src/core/read-json.ts';
+import { readJson, readJsonLines } from '../../../src/core/read-json.ts';
+import { trainingSampleSchema } from '../../../src/datasets/train-dataset.ts';
 import { finetune } from '../../../src/round/finetune/finetune.ts';
 import { learningRateOf } from '../../../src/round/finetune/settings.ts';
+import type { StepContext } from '../../../src/round/step-context.ts';
 import { finetuneJobSchema } from '../../../src/trainer/protocol.ts';
 import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 import { recorded } from '../../helpers/trainer-curves.ts';
@@ -29,7 +31,7 @@ describe('stepsPerEpoch: auto', () => {
   });
 
   test('takes as many samples as the datasets have together; the trainer knows the steps from the start', async () => {
-    const { file } = await withFinetune({ epochs: 3, stepsPerEpoch: 'auto' });
+    const { file } = await withFinetune({ epochs: 3, stepsPerEpoch: 'auto', learningRate: { warmupSteps: 0.1 } });
     const context = await tinyContext(file);
     const outcome = await finetune({ ...context, round: 0 });
     expect(outcome.samples).toBeGreaterThan(4);
@@ -39,14 +41,18 @@ describe('stepsPerEpoch: auto', () => {
     expect(job.steps).toBe(outcome.steps);
     const order = await readJson(job.order, orderSchema);
     expect(order).toHaveLength(outcome.steps * 2);
-    // 3 % of them, where the config says nothing.
-    expect(job.learningRate.warmupSteps).toBe(Math.ceil(0.03 * outcome.steps));
+    expect(job.learningRate.warmupSteps).toBe(Math.ceil(0.1 * outcome.steps));
 
     expect(await finetune({ ...context, round: 0 })).toMatchObject({ reused: true, steps: outcome.steps });
   });
 
   test('with one dataset an epoch is every sample once, in another order each time', async () => {
-    const { file } = await withFinetune({ epochs: 2, stepsPerEpoch: 'auto', batchSize: 1 });
+    const { file } = await withFinetune({
+      epochs: 2,
+      stepsPerEpoch: 'auto',
+      batchSize: 1,
+      learningRate: { warmupSteps: 0 },
+    });
     const context = await tinyContext(file);
     const [part] = context.config.data.train;
     const config = { ...context.config, data: { ...context.config.data, train: part ? [part] : [] } };
@@ -70,15 +76,14 @@ describe('the learning rate of a config', () => {
     expect(await rateOf({}, 3000)).toEqual({ initial: 1e-6, peak: 3e-4, final: 1e-5, warmupSteps: 200 });
   });
 
-  test("is transformers' with its schedules: from zero, and to zero", async () => {
-    expect(await rateOf({ schedule: 'cosine', peak: 1e-4, warmupSteps: 0.1 }, 95)).toEqual({
+  test('may have another schedule, and a share of all steps as its warm-up, rounded as transformers rounds it', async () => {
+    expect(await rateOf({ schedule: 'cosine', initial: 0, peak: 1e-4, final: 0, warmupSteps: 0.1 }, 95)).toEqual({
       schedule: 'cosine',
       initial: 0,
       peak: 1e-4,
       final: 0,
       warmupSteps: 10,
     });
-    expect(await rateOf({ schedule: 'linear', final: 1e-6 }, 300)).toMatchObject({ schedule: 'linear', final: 1e-6 });
   });
 
   test('has no warm-up that is longer than all', async () => {
@@ -102,8 +107,80 @@ describe('a config names', () => {
     [{ maximumGradientNorm: 0 }, 'finetune.maximumGradientNorm'],
     [{ adam: { beta2: 1 } }, 'finetune.adam.beta2'],
     [{ stepsPerEpoch: 'all' }, 'finetune.stepsPerEpoch'],
+    [{ keep: 'best-validation-loss' }, 'finetune.keep: best-validation-loss requires finetune.validationLoss'],
+    [{ validationLoss: {} }, 'finetune.validationLoss.heldOut: set this or dataset, and not both'],
+    [
+      { validationLoss: { heldOut: 0.1, minimumChange: 1 } },
+      'finetune.validationLoss.minimumChange: requires stopAfter',
+    ],
+    [
+      { validationLoss: { dataset: { dataset: 'aokvqa', sampleRatio: 2 } } },
+      'finetune.validationLoss.dataset.sampleRatio: has no meaning here',
+    ],
+    [{ validationLoss: { heldOut: 1 } }, 'finetune.validationLoss.heldOut'],
   ])('what it can not have: %j', async (keys, problem) => {
     const { config } = await withFinetune(keys);
     await expect(config()).rejects.toThrow(problem);
+  });
+});
+
+describe('the validation loss', () => {
+  const samplesOf = async (context: StepContext, round = 0) => {
+    const folder = join(context.run.root, `round-${round}/finetune/mixture`);
+    const read = (name: string) => readJsonLines(join(folder, name), trainingSampleSchema);
+    return { trained: await read('samples.jsonl'), heldOut: await read('validation.jsonl') };
+  };
+  const auto = { epochs: 1, stepsPerEpoch: 'auto', learningRate: { warmupSteps: 0 } };
+
+  test('has the samples of some of the images, and no image is trained on too', async () => {
+    const { file } = await withFinetune({ ...auto, validationLoss: { heldOut: 0.4 } });
+    const context = await tinyContext(file);
+    const { samples } = await finetune({ ...context, round: 0 });
+    const { trained, heldOut } = await samplesOf(context);
+    expect(heldOut.length).toBeGreaterThan(0);
+    expect(trained.length).toBeGreaterThan(0);
+    const images = new Set(trained.map(({ image }) => image));
+    expect(heldOut.filter(({ image }) => images.has(image))).toEqual([]);
+    // Held out of what is drawn from, and of what an epoch is.
+    const all = await finetune({ ...(await tinyContext((await withFinetune(auto)).file)), round: 0 });
+    expect(samples + heldOut.length).toBe(all.samples);
+    const job = await readJson(join(context.run.root, 'round-0/finetune/job.json'), finetuneJobSchema);
+    expect(job.validationLoss).toEqual({
+      samples: expect.stringMatching(/validation\.jsonl$/),
+      everySteps: Math.ceil(samples / 2),
+      keepsBest: false,
+    });
+  });
+
+  test('another seed holds out other images; another folder the same', async () => {
+    const heldOutBy = async (seed: number) => {
+      const { file } = await withFinetune({ ...auto, validationLoss: { heldOut: 0.4 } });
+      const context = await tinyContext(file);
+      await finetune({ ...context, config: { ...context.config, seed }, round: 0 });
+      return (await samplesOf(context)).heldOut.map(({ id }) => id);
+    };
+    const first = await heldOutBy(1);
+    expect(await heldOutBy(1)).toEqual(first);
+    expect(await heldOutBy(2)).not.toEqual(first);
+  });
+
+  test('or those of a dataset of its own', async () => {
+    const { file } = await withFinetune({
+      ...auto,
+      validationLoss: { dataset: { dataset: 'cc_sbu_align' }, everySteps: 3, stopAfter: 2, minimumChange: 0.1 },
+    });
+    const context = await tinyContext(file);
+    await finetune({ ...context, round: 0 });
+    const { heldOut } = await samplesOf(context);
+    expect(new Set(heldOut.map(({ source }) => source))).toEqual(new Set(['cc_sbu_align']));
+    const job = await readJson(join(context.run.root, 'round-0/finetune/job.json'), finetuneJobSchema);
+    expect(job.validationLoss).toMatchObject({ everySteps: 3, stopAfter: 2, minimumChange: 0.1 });
+  });
+
+  test('is an error where no image is held out', async () => {
+    const { file } = await withFinetune({ ...auto, validationLoss: { heldOut: 1e-9 } });
+    await expect(finetune({ ...(await tinyContext(file)), round: 0 })).rejects.toThrow(
+      'configuration: finetune.validationLoss.heldOut: 1e-9 of the images of this data is none',
+    );
   });
 });

@@ -48,7 +48,13 @@ async function finetune(job: FinetuneJob): Promise<string[]> {
     data: Float32Array.of(seededRandom(`${job.seed} ${samples.length}`).uniform()),
   };
   await writeSafetensors(join(job.output, 'adapter_model.safetensors'), [weights]);
-  return ['adapter_config.json', 'adapter_model.safetensors', 'loss.jsonl'];
+  const written = ['adapter_config.json', 'adapter_model.safetensors', 'loss.jsonl'];
+  if (!job.validationLoss) return written;
+  const { everySteps } = job.validationLoss;
+  const steps = Array.from({ length: job.steps }, (_, index) => index + 1).filter((step) => step % everySteps === 0);
+  const lines = steps.map((step) => `${JSON.stringify({ step, loss: 3.5 / step })}\n`);
+  writeFileSync(join(job.output, 'validation-loss.jsonl'), lines.join(''));
+  return [...written, 'validation-loss.jsonl'];
 }
 
 function merge(job: MergeJob): string[] {
