@@ -76,6 +76,10 @@ export function addDataCheckCommands(data: Command, signal: AbortSignal): void {
           `${name}: the correct choice is (${favoredLetter}) more often than chance explains; ${advice}.\n`,
         );
       }
+      const { plannedFinetune } = await import('../src/round/finetune/round-mixture.ts');
+      const { samples, steps } = await plannedFinetune({ config, run, round: 0 });
+      const { batchSize } = config.finetune;
+      process.stdout.write(`Round 0 trains ${steps} steps of ${batchSize} samples, drawn from ${samples}.\n`);
       const { writeSamplePage } = await import('../src/report/sample-page.ts');
       const page = options.page ?? samplePage(run);
       const shown = datasets.map(({ name, examples }) => ({ name, samples: examples }));

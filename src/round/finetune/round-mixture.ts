@@ -14,6 +14,8 @@ import type { StepContext } from '../step-context.ts';
 /** What a round trains on: the base data, its own and that of the rounds it is built upon. */
 export interface RoundMixture {
   parts: MixturePart[];
+  /** The same without what is held out. */
+  drawn: MixturePart[];
   /** The dataset of the validation loss, where it has one of its own. */
   validation?: MixturePart | undefined;
   /**
@@ -34,13 +36,15 @@ export async function roundMixture(context: Pick<StepContext, 'config' | 'run' |
   const { validationLoss } = config.finetune;
   const share = validationLoss?.heldOut ?? 0;
   const validation = validationLoss?.dataset && (await datasetPart(config, validationLoss.dataset));
+  const drawn = share === 0 ? parts : parts.map((part) => withoutHeldOut(config, part, share));
   return {
     parts,
+    drawn,
     validation,
     write: async (finetuneDirectory) => {
       if (validationLoss) await writeValidation(config, validation ? [validation] : parts, share, finetuneDirectory);
       return writeMixture(folderIn(finetuneDirectory), {
-        parts: share === 0 ? parts : parts.map((part) => withoutHeldOut(config, part, share)),
+        parts: drawn,
         seed: config.seed,
         count: (samples) => stepsOf(config.finetune, samples) * batchSize,
         drawsOfOnePart: batching === 'one-dataset' ? groupSize : undefined,
@@ -48,6 +52,16 @@ export async function roundMixture(context: Pick<StepContext, 'config' | 'run' |
       });
     },
   };
+}
+
+/** How many samples the finetune of a round draws from, and its steps: it takes reading all of them. */
+export async function plannedFinetune(
+  context: Pick<StepContext, 'config' | 'run' | 'round'>,
+): Promise<{ samples: number; steps: number }> {
+  const { drawn } = await roundMixture(context);
+  let samples = 0;
+  for (const part of drawn) for await (const _ of part.samples()) samples += 1;
+  return { samples, steps: stepsOf(context.config.finetune, samples) };
 }
 
 /** The samples of the validation loss, in the order of the data. A request is worded as the first of the config's. */

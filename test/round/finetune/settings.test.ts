@@ -6,6 +6,7 @@ import { loadConfig } from '../../../src/config/load-config.ts';
 import { readJson, readJsonLines } from '../../../src/core/read-json.ts';
 import { trainingSampleSchema } from '../../../src/datasets/train-dataset.ts';
 import { finetune } from '../../../src/round/finetune/finetune.ts';
+import { plannedFinetune } from '../../../src/round/finetune/round-mixture.ts';
 import { learningRateOf } from '../../../src/round/finetune/settings.ts';
 import type { StepContext } from '../../../src/round/step-context.ts';
 import { finetuneJobSchema } from '../../../src/trainer/protocol.ts';
@@ -33,7 +34,9 @@ describe('stepsPerEpoch: auto', () => {
   test('takes as many samples as the datasets have together; the trainer knows the steps from the start', async () => {
     const { file } = await withFinetune({ epochs: 3, stepsPerEpoch: 'auto', learningRate: { warmupSteps: 0.1 } });
     const context = await tinyContext(file);
+    const planned = await plannedFinetune({ ...context, round: 0 });
     const outcome = await finetune({ ...context, round: 0 });
+    expect(outcome).toMatchObject(planned);
     expect(outcome.samples).toBeGreaterThan(4);
     expect(outcome.steps).toBe(3 * Math.ceil(outcome.samples / 2));
     const directory = join(context.run.root, 'round-0/finetune');
@@ -144,6 +147,7 @@ describe('the validation loss', () => {
     // Held out of what is drawn from, and of what an epoch is.
     const all = await finetune({ ...(await tinyContext((await withFinetune(auto)).file)), round: 0 });
     expect(samples + heldOut.length).toBe(all.samples);
+    expect(await plannedFinetune({ ...context, round: 0 })).toMatchObject({ samples });
     const job = await readJson(join(context.run.root, 'round-0/finetune/job.json'), finetuneJobSchema);
     expect(job.validationLoss).toEqual({
       samples: expect.stringMatching(/validation\.jsonl$/),
