@@ -39,7 +39,17 @@ export function joinParts(parts: Partial<AnswerParts>): string {
 /** An answer, and its kind. */
 export interface LocalAnswer {
   text: string;
-  kind: 'question' | 'skip' | 'classification' | 'letter' | 'diagnose' | 'revise' | 'refusal' | 'other' | MistakeKind;
+  kind:
+    | 'question'
+    | 'skip'
+    | 'classification'
+    | 'letter'
+    | 'diagnose'
+    | 'revise'
+    | 'facts'
+    | 'refusal'
+    | 'other'
+    | MistakeKind;
 }
 
 /** Mistakes that teachers make now and then. A wrong letter is the one that no filter can find. */
@@ -87,7 +97,7 @@ export function answerWithMistake(kind: MistakeKind, question: TeacherQuestion, 
  * the reason and the letter.
  */
 export function structuredContent({ text, kind }: LocalAnswer): string {
-  if (kind === 'classification') return text;
+  if (kind === 'classification' || kind === 'facts') return text;
   if (kind === 'letter') {
     const [reason = '', last = ''] = text.split('\n');
     return JSON.stringify({ reason, answer: /\(([A-D])\)/.exec(last)?.[1] ?? 'none' });

@@ -1,8 +1,9 @@
-import { hashBytes } from '../../src/core/hash.ts';
+import { hashBytes, hashValue } from '../../src/core/hash.ts';
 import { type SeededRandom, seededRandom } from '../../src/core/seeded-random.ts';
 import { askQuestion, QUESTION_TYPES } from '../scenes/questions.ts';
 import type { PartialScene } from '../scenes/scene.ts';
 import { sceneFromAnnotations } from '../scenes/scene-from-annotations.ts';
+import { findCategory } from '../scenes/vocabulary.ts';
 import {
   answerWithMistake,
   joinParts,
@@ -12,6 +13,10 @@ import {
   writeParts,
 } from './answer-format.ts';
 import { classifyByKeywords } from './classify-by-keywords.ts';
+import { describeSeen } from './eyes/describe-seen.ts';
+import type { Seen } from './eyes/look.ts';
+import { readPhoto } from './photos/photo.ts';
+import { answerAboutPhoto, askAboutPhoto } from './photos/questions.ts';
 import {
   type AnswerPrompt,
   type GenerationPrompt,
@@ -20,16 +25,26 @@ import {
   readPrompt,
 } from './read-prompt.ts';
 
+export interface AnswerOptions {
+  /** Share of the questions that get a mistake, 0 to 1. */
+  mistakeRate: number;
+  seed: number | string;
+  /** What was recognized in the prompt's image; undefined for a prompt without one. */
+  seen?: Seen | undefined;
+}
+
 /**
- * Answers a prompt by rules, from the prompt alone. The same prompt always gets the same answer.
+ * Answers a prompt by rules: from its image alone where it has one, otherwise from its facts about one. The same prompt
+ * with the same image always gets the same answer.
  *
  * @param prompt the whole text of the conversation
- * @param options.mistakeRate share of the questions that get a mistake, 0 to 1
  */
-export function answerPrompt(prompt: string, options: { mistakeRate: number; seed: number | string }): LocalAnswer {
-  const read = readPrompt(prompt);
+export function answerPrompt(prompt: string, options: AnswerOptions): LocalAnswer {
+  const { seen } = options;
+  const read = readPrompt(prompt, seen !== undefined);
   if (read.kind === 'classify') return { kind: 'classification', text: classifyByKeywords(read) };
-  if (read.kind === 'answer') return { kind: 'letter', text: answerQuestion(read, options.seed) };
+  if (read.kind === 'answer') return { kind: 'letter', text: answerQuestion(read, options) };
+  if (read.kind === 'describe') return describeSeen(seen);
   if ('complaints' in read) return { kind: read.kind, text: answerRevision(read) };
   if (read.kind === 'other') {
     return {
@@ -37,8 +52,9 @@ export function answerPrompt(prompt: string, options: { mistakeRate: number; see
       text: 'I am the local teacher. I write questions about a picture that I am told about, and sort questions into types.',
     };
   }
-  const random = seededRandom(String(options.seed)).fork(hashBytes(prompt));
-  const question = makeQuestion(read, random.fork('question'));
+  const fromPrompt = seededRandom(String(options.seed)).fork(hashBytes(prompt));
+  const random = seen ? fromPrompt.fork(hashValue(seen)) : fromPrompt;
+  const question = seen ? questionFromImage(read, seen, random) : makeQuestion(read, random.fork('question'));
   if (!question) {
     const type = read.questionType.replaceAll('_', ' ');
     return { kind: 'skip', text: `Skip: what is known of this picture allows no good ${type} question.` };
@@ -49,12 +65,20 @@ export function answerPrompt(prompt: string, options: { mistakeRate: number; see
   return { kind, text: answerWithMistake(kind, question, mistakes) };
 }
 
-function makeQuestion(prompt: GenerationPrompt, random: SeededRandom): TeacherQuestion | undefined {
-  const scene = sceneOf(prompt);
+/** From the pixels alone: whatever facts the prompt has, and the places that it gives, are left aside. */
+function questionFromImage(prompt: GenerationPrompt, { scene }: Seen, random: SeededRandom) {
+  return scene && makeQuestion({ ...prompt, captions: [], boxes: [] }, random.fork('question'), scene);
+}
+
+function makeQuestion(
+  prompt: GenerationPrompt,
+  random: SeededRandom,
+  scene: PartialScene = sceneOf(prompt),
+): TeacherQuestion | undefined {
   const candidates = [0, 1, 2].flatMap(
     (attempt) => askQuestion(prompt.questionType, scene, random.fork(attempt)) ?? [],
   );
-  const chosen = mostSimilar(candidates, prompt.exampleQuestions);
+  const chosen = mostSimilar(candidates, prompt.exampleQuestions) ?? questionOfPhoto(prompt, scene, random);
   if (!chosen) return undefined;
   return {
     question: chosen.question,
@@ -62,6 +86,16 @@ function makeQuestion(prompt: GenerationPrompt, random: SeededRandom): TeacherQu
     correctChoiceIndex: chosen.correctChoiceIndex,
     explanation: withBoxes(longest(chosen.rationales), prompt.boxes, random.fork('boxes')),
   };
+}
+
+/** The demo domain's captions say all of its scenes: what those don't allow to ask can't be asked. */
+function questionOfPhoto(prompt: GenerationPrompt, scene: PartialScene, random: SeededRandom) {
+  if (isOfDemo(scene) || prompt.captions.length === 0) return undefined;
+  return askAboutPhoto(prompt.questionType, readPhoto(prompt), random.fork('photo'));
+}
+
+function isOfDemo({ objects }: PartialScene): boolean {
+  return objects.every(({ category, size, color }) => findCategory(category) && size && color);
 }
 
 /** In-context examples guide a teacher: of its possible questions it asks the most similar one. */
@@ -113,16 +147,17 @@ const attempts = 60;
  * Answers a question from the facts: makes questions about the scene until one is the same, whose answer is known then.
  * Without facts, or for a question that it would never ask, it guesses, the same each time.
  */
-function answerQuestion(prompt: AnswerPrompt, seed: number | string): string {
+function answerQuestion(prompt: AnswerPrompt, { seed, seen }: Pick<AnswerOptions, 'seed' | 'seen'>): string {
   const random = seededRandom(String(seed)).fork(`${prompt.question} ${prompt.choices.join(' ')}`);
-  const known = prompt.captions.length > 0 ? lookUp(prompt) : undefined;
+  const scene = seen ? seen.scene : prompt.captions.length > 0 ? sceneOf(prompt) : undefined;
+  const known = scene && (lookUp(prompt, scene) ?? (seen ? undefined : lookUpInFacts(prompt, scene)));
   const place = known === undefined ? random.integer(Math.max(1, prompt.choices.length)) : known;
-  const reason = known === undefined ? 'It seems the most likely.' : 'The facts say so.';
+  const reason =
+    known === undefined ? 'It seems the most likely.' : seen ? 'The picture shows it.' : 'The facts say so.';
   return `${reason}\nAnswer: (${'ABCDEFGH'[place]})`;
 }
 
-function lookUp(prompt: AnswerPrompt): number | undefined {
-  const scene = sceneOf(prompt);
+function lookUp(prompt: AnswerPrompt, scene: PartialScene): number | undefined {
   const random = seededRandom('look up');
   for (let attempt = 0; attempt < attempts; attempt += 1) {
     for (const type of QUESTION_TYPES) {
@@ -133,6 +168,13 @@ function lookUp(prompt: AnswerPrompt): number | undefined {
     }
   }
   return undefined;
+}
+
+function lookUpInFacts(prompt: AnswerPrompt, scene: PartialScene): number | undefined {
+  if (isOfDemo(scene)) return undefined;
+  const answers = answerAboutPhoto(prompt.question, readPhoto(prompt), seededRandom('look up'));
+  const place = prompt.choices.findIndex((choice) => answers.includes(choice));
+  return place < 0 ? undefined : place;
 }
 
 /** Says what was confusing, or adds each complaint as a rule to the prompt, after the existing rules. */

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
 import { seededRandom } from '../../src/core/seeded-random.ts';
 import type { BatchFaults } from './faults.ts';
@@ -34,9 +35,20 @@ interface Batch {
   metadata: Record<string, string> | null;
 }
 
+const mostWaitMilliseconds = 2000;
+
+interface OpenBatch {
+  batch: Batch;
+  lines: InputLine[];
+  endsAt: number;
+  end: Batch['status'];
+  /** The writing of its results: two requests for its state must not both write them. */
+  ending?: Promise<void>;
+}
+
 /** Answers `/v1/batches…`. */
 export interface BatchService {
-  handle(method: string, path: string, body: string, query: URLSearchParams): Reply;
+  handle(method: string, path: string, body: string, query: URLSearchParams): Promise<Reply>;
 }
 
 /**
@@ -49,13 +61,13 @@ export function createBatchService(input: {
   files: FileStore;
   faults: BatchFaults;
   seed: number | string;
-  complete: (body: unknown, id: string) => Reply;
+  complete: (body: unknown, id: string) => Promise<Reply>;
   onCreated: () => void;
   onCancelled: () => void;
   now?: () => number;
 }): BatchService {
   const { files, faults, seed, complete, now = Date.now } = input;
-  const batches = new Map<string, { batch: Batch; lines: InputLine[]; endsAt: number; end: Batch['status'] }>();
+  const batches = new Map<string, OpenBatch>();
 
   const create = (body: string): Reply => {
     const request = createRequest.safeParse(parseOrUndefined(body));
@@ -86,7 +98,7 @@ export function createBatchService(input: {
     return { status: 200, body: { ...batch, status: 'validating' } };
   };
 
-  const writeResults = (batch: Batch, done: InputLine[], undone: InputLine[]) => {
+  const writeResults = async (batch: Batch, done: InputLine[], undone: InputLine[]) => {
     const random = seededRandom(String(seed)).fork('batch').fork(batch.id);
     const answers: string[] = [];
     const failures: string[] = [];
@@ -94,7 +106,7 @@ export function createBatchService(input: {
       const fails = random.fork(custom_id).uniform() < (faults.failedRequests ?? 0);
       const { status, body: answer } = fails
         ? errorReply(500, 'A fault that was asked for')
-        : complete(body, custom_id);
+        : await complete(body, custom_id);
       const response = { status_code: status, request_id: `req_${custom_id}`, body: answer };
       const line = JSON.stringify({ id: `batch_req_${custom_id}`, custom_id, response, error: null });
       (status === 200 ? answers : failures).push(line);
@@ -110,19 +122,27 @@ export function createBatchService(input: {
     batch.request_counts = { total: done.length + undone.length, completed: answers.length, failed: failures.length };
   };
 
-  const advance = (id: string): Batch | undefined => {
+  const finish = async ({ batch, lines, end }: OpenBatch) => {
+    const half = Math.ceil(lines.length / 2);
+    const status = batch.status === 'cancelling' ? 'cancelled' : end;
+    try {
+      if (status === 'completed') await writeResults(batch, lines, []);
+      if (status === 'expired') await writeResults(batch, lines.slice(0, half), lines.slice(half));
+      if (status === 'cancelled') await writeResults(batch, lines.slice(0, half), []);
+      batch.status = status;
+    } catch {
+      batch.status = 'failed';
+    }
+  };
+
+  const advance = async (id: string): Promise<Batch | undefined> => {
     const entry = batches.get(id);
     if (!entry) return undefined;
-    const { batch, lines, endsAt, end } = entry;
-    const half = Math.ceil(lines.length / 2);
-    if (batch.status === 'cancelling') {
-      writeResults(batch, lines.slice(0, half), []);
-      batch.status = 'cancelled';
-    } else if (batch.status === 'in_progress' && now() >= endsAt) {
-      if (end === 'completed') writeResults(batch, lines, []);
-      if (end === 'expired') writeResults(batch, lines.slice(0, half), lines.slice(half));
-      batch.status = end;
-    }
+    const { batch, endsAt } = entry;
+    const isOver = batch.status === 'cancelling' || (batch.status === 'in_progress' && now() >= endsAt);
+    if (isOver) entry.ending ??= finish(entry);
+    // Images take a while to look at: whoever asks in the meantime is answered with the state so far.
+    await Promise.race([entry.ending, wait(mostWaitMilliseconds, undefined, { ref: false })]);
     return batch;
   };
 
@@ -134,7 +154,7 @@ export function createBatchService(input: {
   };
 
   return {
-    handle(method, path, body, query) {
+    async handle(method, path, body, query) {
       if (method === 'POST' && path === '/v1/batches') return create(body);
       if (method === 'GET' && path === '/v1/batches') {
         const newestFirst = [...batches.values()].map(({ batch }) => batch).reverse();
@@ -143,7 +163,7 @@ export function createBatchService(input: {
         return { status: 200, body: { object: 'list', data, has_more: start + data.length < newestFirst.length } };
       }
       const [, id = '', action] = /^\/v1\/batches\/([^/]+)(\/cancel)?$/.exec(path) ?? [];
-      const batch = action ? batches.get(id)?.batch : advance(id);
+      const batch = action ? batches.get(id)?.batch : await advance(id);
       if (!batch) return errorReply(404, `No such batch: ${id || path}`);
       if (action) return method === 'POST' ? cancel(batch) : errorReply(405, 'POST it');
       return { status: 200, body: batch };

@@ -9,7 +9,7 @@ import type { TokenCounts } from './bookkeeping.ts';
 export const modelName = 'local-teacher';
 
 const textPart = z.object({ type: z.literal('text'), text: z.string() });
-const imagePart = z.object({ type: z.literal('image_url') });
+const imagePart = z.object({ type: z.literal('image_url'), image_url: z.object({ url: z.string() }) });
 const content = z.union([z.string(), z.array(z.union([textPart, imagePart, z.looseObject({})]))]);
 
 /** The part of a chat-completions request that this teacher uses. */
@@ -36,7 +36,9 @@ export type ChatRequest = z.output<typeof chatRequest>;
 /** A request's text, and how many tokens it has. */
 export interface ReadChat {
   prompt: string;
-  /** SHA-256 of the text. */
+  /** The addresses of its images. */
+  images: string[];
+  /** SHA-256 of the text, and of the images where it has some. */
   hash: string;
   promptTokens: number;
   /** With the longest answer: what OpenAI counts for a limit. */
@@ -60,20 +62,27 @@ const tokensOfImage = 85;
 export function readChat({ messages, max_tokens, max_completion_tokens }: ChatRequest): ReadChat {
   const prompt = messages.map(({ content }) => textOf(content)).join('\n\n');
   const images = messages.flatMap(({ content }) =>
-    typeof content === 'string' ? [] : content.filter((part) => imagePart.safeParse(part).success),
+    typeof content === 'string' ? [] : content.flatMap((part) => imagePart.safeParse(part).data?.image_url.url ?? []),
   );
   const promptTokens = countTokens(prompt) + tokensOfMessage * messages.length + tokensOfImage * images.length;
   const mostTokens = promptTokens + (max_completion_tokens ?? max_tokens ?? defaultMaximumTokens);
-  return { prompt, hash: hashBytes(prompt), promptTokens, mostTokens };
+  const hash = hashBytes([prompt, ...images].join('\n'));
+  return { prompt, images, hash, promptTokens, mostTokens };
 }
 
-/** Answers a request by rules: the same prompt gives the same answer. */
-export function completeChat(
+/**
+ * Answers a request by rules: the same prompt gives the same answer. Of several images the last one is looked at.
+ *
+ * @throws InputError for an image that is no data URL or can't be read
+ */
+export async function completeChat(
   request: ChatRequest,
-  { prompt, hash, promptTokens }: ReadChat,
+  { prompt, images, hash, promptTokens }: ReadChat,
   options: { mistakeRate: number; seed: number | string; refused: boolean },
-): { completion: ChatCompletion; kind: LocalAnswer['kind'] } {
-  const answer = answerPrompt(prompt, options);
+): Promise<{ completion: ChatCompletion; kind: LocalAnswer['kind'] }> {
+  const image = images.at(-1);
+  const seen = image === undefined ? undefined : await seeImage(image);
+  const answer = answerPrompt(prompt, { ...options, seen });
   const text = request.response_format?.type === 'json_schema' ? structuredContent(answer) : answer.text;
   const refusal = options.refused ? "I'm sorry, I can't help with that." : null;
   const whole = refusal ?? text;
@@ -107,6 +116,12 @@ export function completeChat(
     ...(request.store && request.metadata ? { metadata: request.metadata } : {}),
   };
   return { completion, kind: options.refused ? 'refusal' : answer.kind };
+}
+
+/** Loaded when it is needed: most requests have no image. */
+async function seeImage(url: string) {
+  const { lookAt } = await import('./eyes/look.ts');
+  return lookAt(url);
 }
 
 function textOf(content: ChatRequest['messages'][number]['content']): string {

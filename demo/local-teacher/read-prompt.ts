@@ -1,5 +1,11 @@
 /** What the teacher reads from a prompt: everything that it answers from. */
-export type ReadPrompt = GenerationPrompt | ClassificationPrompt | AnswerPrompt | RevisionPrompt | { kind: 'other' };
+export type ReadPrompt =
+  | GenerationPrompt
+  | ClassificationPrompt
+  | AnswerPrompt
+  | RevisionPrompt
+  | { kind: 'describe' }
+  | { kind: 'other' };
 
 /** What a prompt says about an image; empty when it says nothing. */
 export interface ImageFacts {
@@ -39,8 +45,12 @@ export interface RevisionPrompt {
   complaints: string[];
 }
 
-/** Finds out what a prompt asks for by its headings, and reads the facts below them. */
-export function readPrompt(text: string): ReadPrompt {
+/**
+ * Finds out what a prompt asks for by its headings, and reads the facts below them.
+ *
+ * @param hasImage whether an image goes with it, so that it need not have captions
+ */
+export function readPrompt(text: string, hasImage = false): ReadPrompt {
   // The prompt under review has headings of its own, so this comes first.
   const revision = readRevision(text);
   if (revision) return revision;
@@ -61,7 +71,8 @@ export function readPrompt(text: string): ReadPrompt {
     return { kind: 'answer', question: question.trim(), choices, ...facts };
   }
   const type = sections.get('question type');
-  if (type === undefined || captions === undefined) return { kind: 'other' };
+  if (hasImage && /"facts":.*"boxes":/.test(sections.get('answer format') ?? '')) return { kind: 'describe' };
+  if (type === undefined || (captions === undefined && !hasImage)) return { kind: 'other' };
   return {
     kind: 'generate',
     questionType: (type.split(':')[0] ?? '').trim().replaceAll(' ', '_').toLowerCase(),

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
+import { InputError } from '../../src/core/input-error.ts';
 import { emptyRecord } from '../../src/core/records.ts';
 import { readRequestBody } from '../../src/core/request-body.ts';
 import { createBatchService } from './batches.ts';
@@ -44,14 +45,15 @@ export interface LocalTeacherOptions {
   limits?: TeacherLimits;
 }
 
-const maximumBodyBytes = 4 * 1024 * 1024;
+// An image may have some megabytes.
+const maximumBodyBytes = 20 * 1024 * 1024;
 // OpenAI's own limit for the input of a batch.
 const maximumFileBytes = 200 * 1024 * 1024;
 
 /**
  * Starts a server on this machine that speaks OpenAI's protocol (chat completions with structured output and stored
  * answers, files, batches, models) and answers by rules, so that the loop runs with no key and no network. It knows
- * only the prompts that it receives. Its counts can be read at `/admin/counts`, and by the client's ids of requests
+ * only the prompts that it receives, and the pixels of their images. Its counts can be read at `/admin/counts`, and by the client's ids of requests
  * (`X-Client-Request-Id`, or a batch's `custom_id`) at `/admin/requests`.
  */
 export async function startLocalTeacher(options: LocalTeacherOptions = {}): Promise<LocalTeacher> {
@@ -62,12 +64,21 @@ export async function startLocalTeacher(options: LocalTeacherOptions = {}): Prom
   const stored: ChatCompletion[] = [];
   const counts = (): LocalTeacherCounts => ({ ...structuredClone(books.counts), ...limits.counts() });
 
-  const answer = (request: ChatRequest, chat: ReadChat, id: string, refused: boolean, inBatch: boolean): Reply => {
+  const answer = async (
+    request: ChatRequest,
+    chat: ReadChat,
+    { id, refused, inBatch }: { id: string; refused: boolean; inBatch: boolean },
+  ): Promise<Reply> => {
     if (faults.contextTokens !== undefined && chat.mostTokens > faults.contextTokens) {
       const message = `The model takes ${faults.contextTokens} tokens, and ${chat.mostTokens} were asked for`;
       return errorReply(400, message, 'context_length_exceeded');
     }
-    const { completion, kind } = completeChat(request, chat, { mistakeRate, seed, refused });
+    const completed = await completeChat(request, chat, { mistakeRate, seed, refused }).catch((error: unknown) => {
+      if (error instanceof InputError) return error;
+      throw error;
+    });
+    if (completed instanceof InputError) return errorReply(400, completed.message, 'invalid_image_format');
+    const { completion, kind } = completed;
     books.answered(id, chat.hash, kind, completion.usage, inBatch);
     if (completion.metadata) stored.push(completion);
     return { status: 200, body: completion };
@@ -94,17 +105,17 @@ export async function startLocalTeacher(options: LocalTeacherOptions = {}): Prom
     if (fault?.kind === 'cut_connection') return void request.socket.destroy();
     if (fault && fault.kind !== 'refused') return replyOfFault(fault);
     if (!parsed.success || !chat) return errorReply(400, z.prettifyError(parsed.error as z.ZodError));
-    return answer(parsed.data, chat, id, fault?.kind === 'refused', false);
+    return answer(parsed.data, chat, { id, refused: fault?.kind === 'refused', inBatch: false });
   };
 
   const batches = createBatchService({
     files,
     faults: faults.batches ?? {},
     seed,
-    complete: (body, id) => {
+    complete: async (body, id) => {
       const request = chatRequest.safeParse(body);
       if (!request.success) return errorReply(400, z.prettifyError(request.error));
-      return answer(request.data, readChat(request.data), id, false, true);
+      return answer(request.data, readChat(request.data), { id, refused: false, inBatch: true });
     },
     onCreated: () => {
       books.counts.batch.created += 1;

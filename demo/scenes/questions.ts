@@ -1,6 +1,6 @@
 import type { SeededRandom } from '../../src/core/seeded-random.ts';
 import { askColor, askComparison, askIdentity } from './questions/appearance.ts';
-import type { Ask } from './questions/draft.ts';
+import type { Ask, Draft } from './questions/draft.ts';
 import { askFunction, askKnowledge, askPhysicalProperty } from './questions/knowledge.ts';
 import { askPlace, askRelation } from './questions/places.ts';
 import { askQuality, askScene, askTopic } from './questions/whole-image.ts';
@@ -51,7 +51,11 @@ const MAXIMUM_SYNONYMS = 2;
 export function askQuestion(type: string, scene: PartialScene, random: SeededRandom): SceneQuestion | undefined {
   if (!isSceneQuestionType(type)) return undefined;
   const draft = ASKERS[type](scene, random);
-  if (!draft) return undefined;
+  return draft && finishQuestion(draft, random);
+}
+
+/** Puts the answer among three wrong ones. @returns undefined when there are fewer */
+export function finishQuestion(draft: Draft, random: SeededRandom): SceneQuestion | undefined {
   const wrong = [...new Set(draft.wrong)].filter((choice) => choice !== draft.answer).slice(0, 3);
   if (wrong.length < 3) return undefined;
 

@@ -1,5 +1,6 @@
 import sharp from 'sharp';
 import { hashValue } from '../../src/core/hash.ts';
+import type { RgbImage } from '../../src/core/images/open-image.ts';
 import { BACKGROUND_DRAWINGS } from './backgrounds.ts';
 import type { Scene, SceneObject } from './scene.ts';
 import { type Paint, SHAPES } from './shapes.ts';
@@ -20,7 +21,8 @@ const OUTLINE = '#262626';
 const DARK_MARK = '#262626';
 const LIGHT_MARK = '#c4c4c4';
 
-function paintOf(color: Color): Paint {
+/** How a thing of this color is painted. */
+export function paintOf(color: Color): Paint {
   return { fill: FILLS[color], outline: OUTLINE, mark: color === 'black' ? LIGHT_MARK : DARK_MARK };
 }
 
@@ -29,9 +31,9 @@ function drawObject({ category, color, box: [x, y, width, height] }: SceneObject
 }
 
 /** The standard deviation of the blur in pixels of the canvas. */
-const BLUR = 2.1;
+export const BLUR = 2.1;
 /** The share of light that a dark image keeps. */
-const BRIGHTNESS = 0.5;
+export const BRIGHTNESS = 0.5;
 /** The largest change of a channel in a noisy image, of 255. */
 const NOISE = 75;
 
@@ -90,6 +92,35 @@ export async function renderScenePixels(scene: Scene, imageSize: number): Promis
   const pixels = await drawPixels(scene);
   return sharp(pixels, { raw: { width: scene.width, height: scene.height, channels: 3 } })
     .resize(imageSize, imageSize, { kernel: 'cubic', fit: 'fill' })
+    .raw()
+    .toBuffer();
+}
+
+/**
+ * Draws elements of SVG over nothing.
+ *
+ * @param blur standard deviations in pixels, 0 for none: as blurry images have it, and as scaling down and up has it
+ * @returns RGBA bytes, [height, width, 4]
+ */
+export async function drawElements(
+  elements: string,
+  { width, height, blur: [blurry, scaled] }: { width: number; height: number; blur: readonly [number, number] },
+): Promise<Uint8Array> {
+  const region = `filterUnits="userSpaceOnUse" x="0" y="0" width="${width}" height="${height}"`;
+  const steps = [
+    blurry > 0 ? `<feGaussianBlur stdDeviation="${blurry}"/>` : '',
+    scaled > 0 ? `<feGaussianBlur stdDeviation="${scaled}" color-interpolation-filters="sRGB"/>` : '',
+  ].join('');
+  const filter = `<defs><filter id="blur" ${region}>${steps}</filter></defs>`;
+  const drawing = steps === '' ? elements : `${filter}<g filter="url(#blur)">${elements}</g>`;
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">${drawing}</svg>`;
+  return sharp(Buffer.from(svg)).ensureAlpha().raw().toBuffer();
+}
+
+/** Scales an image to a square. @returns RGB bytes, [side, side, 3] */
+export async function scalePixels({ data, width, height }: RgbImage, side: number): Promise<Uint8Array> {
+  return sharp(data, { raw: { width, height, channels: 3 } })
+    .resize(side, side, { fit: 'fill' })
     .raw()
     .toBuffer();
 }

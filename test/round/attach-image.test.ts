@@ -6,14 +6,16 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { writeGenerationRun } from '../../bench/support/generation-run.ts';
 import { startLocalTeacher } from '../../demo/local-teacher/server.ts';
+import { renderScene } from '../../demo/scenes/render.ts';
+import { randomScene } from '../../demo/scenes/scene.ts';
 import { readJsonLines } from '../../src/core/read-json.ts';
+import { seededRandom } from '../../src/core/seeded-random.ts';
 import { poolImageUrl } from '../../src/round/dataset-paths.ts';
 import { generate } from '../../src/round/generate/generate.ts';
 import { generationFolder } from '../../src/round/generate/work.ts';
 import { verify } from '../../src/round/verify/verify.ts';
 import { rawAnswer } from '../../src/teacher/call-log.ts';
 import { readLedger } from '../../src/teacher/ledger.ts';
-import { plainImage } from '../evaluation/benchmarks/official-files.ts';
 import { type RecordedRequest, recordingProxy } from '../helpers/recording-proxy.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
@@ -32,15 +34,16 @@ async function generationRun(settings: Record<string, unknown>) {
     { blindAnswers: 1, languageOnlyAnswers: 1 },
   );
   await mkdir(join(folder, 'images'));
-  const colors = ['red', 'green', 'blue', 'yellow', 'white'];
-  for (const [index, color] of colors.entries()) {
-    await writeFile(join(folder, 'images', `${index + 1}.jpg`), await plainImage(color));
+  const random = seededRandom('attached');
+  const scenes = Array.from({ length: requests }, (_, index) => randomScene(random.fork(index)));
+  for (const [index, scene] of scenes.entries()) {
+    await writeFile(join(folder, 'images', `${index + 1}.jpg`), await renderScene(scene));
   }
   const answers = async () =>
     (await readJsonLines((await generationFolder(context)).resultFile, rawAnswer)).map(
       ({ image_id, raw_instructions }) => ({ image_id, raw_instructions }),
     );
-  return { folder, context, teacher, sent: proxy.requests, answers };
+  return { folder, context, teacher, sent: proxy.requests, answers, scenes };
 }
 
 const urlsOf = ({ body }: RecordedRequest) =>
@@ -55,7 +58,7 @@ const wordsOf = ({ body }: RecordedRequest) =>
 test('each prompt contains its own image, at low detail, beside the same text', async () => {
   const blind = await generationRun({ attachImage: false, concurrency: 1 });
   await generate(blind.context);
-  const { context, sent, answers } = await generationRun({ attachImage: true, concurrency: 1 });
+  const { context, sent, answers, scenes } = await generationRun({ attachImage: true, concurrency: 1 });
   expect(await generate(context)).toMatchObject({ answers: requests, unanswered: 0 });
   expect(sent).toHaveLength(requests);
   for (const [index, request] of sent.entries()) {
@@ -63,8 +66,15 @@ test('each prompt contains its own image, at low detail, beside the same text', 
     expect(urlsOf(request)).toEqual([{ url, detail: 'low' }]);
   }
   expect(sent.map(wordsOf)).toEqual(blind.sent.map(wordsOf));
-  // The local teacher goes by the words alone.
-  expect(await answers()).toEqual(await blind.answers());
+  // The local teacher goes by the image alone, and the captions are about others.
+  const [seen, told] = [await answers(), await blind.answers()];
+  expect(seen).not.toEqual(told);
+  const things = scenes.map(({ objects }) => objects.map(({ category }) => category));
+  for (const [index, { raw_instructions }] of seen.entries()) {
+    if (raw_instructions.startsWith('Skip')) continue;
+    const [question] = /^Question: .*\n.*\n.*$/m.exec(raw_instructions) ?? [];
+    expect([question, things[index]?.some((name) => question?.includes(name))]).toEqual([question, true]);
+  }
 });
 
 test('batches contain the images too', async () => {

@@ -10,6 +10,7 @@ import { structuredAnswer } from '../../../src/generation/parse-answer.ts';
 import { buildMessages } from '../../../src/generation/prompt.ts';
 import { readQuestionTypes } from '../../../src/generation/question-types.ts';
 import { readPromptTemplate } from '../../../src/teacher/prompt-template.ts';
+import { plainImage } from '../../evaluation/benchmarks/official-files.ts';
 import { annotatedImage } from '../../generation/images.ts';
 import { request } from '../../generation/requests.ts';
 import { runningTeacher } from './running-teacher.ts';
@@ -55,7 +56,10 @@ describe('the protocol', () => {
     const { teacher } = await runningTeacher();
     const content = [
       { type: 'text', text: 'hello' },
-      { type: 'image_url', image_url: { url: 'data:,' } },
+      {
+        type: 'image_url',
+        image_url: { url: `data:image/png;base64,${(await plainImage('red')).toString('base64')}` },
+      },
     ];
     const { status } = await post(teacher.baseUrl, JSON.stringify({ ...body, messages: [{ role: 'user', content }] }));
     expect(status).toBe(200);
@@ -70,7 +74,7 @@ describe('the protocol', () => {
     ['broken JSON', '{"model":', 400],
     ['no messages', '{"model":"gpt-4","messages":[]}', 400],
     ['streaming', JSON.stringify({ ...body, stream: true }), 400],
-    ['far too much', JSON.stringify({ ...body, messages: [{ role: 'user', content: 'x'.repeat(5e6) }] }), 413],
+    ['far too much', JSON.stringify({ ...body, messages: [{ role: 'user', content: 'x'.repeat(21e6) }] }), 413],
   ])("%s is an error of OpenAI's shape", async (_, content, status) => {
     const { teacher } = await runningTeacher();
     expect(await post(teacher.baseUrl, content)).toMatchObject({
