@@ -85,6 +85,21 @@ module.exports = {
     { name: 'libraries-know-no-programs', severity: 'error', from: { path: '^src/' }, to: { path: programs } },
     { name: 'libraries-know-no-demo', severity: 'error', from: { path: '^src/' }, to: { path: '^demo/' } },
     {
+      name: 'wording-knows-no-domain',
+      comment:
+        'The local teacher finds question types by the text of a request alone: no scenes, templates or names of types.',
+      severity: 'error',
+      from: { path: '^demo/local-teacher/wording/' },
+      to: { pathNot: '^demo/local-teacher/wording/' },
+    },
+    {
+      name: 'discovery-knows-no-domain',
+      comment: 'Nor may what asks it for types reach any of these, through other files either.',
+      severity: 'error',
+      from: { path: '^src/generation/discover-types\\.ts$' },
+      to: { path: '^(demo|configs)/', reachable: true },
+    },
+    {
       name: 'demo-imports-libraries',
       comment: "The demo's commands are the one part of it that starts programs.",
       severity: 'error',
@@ -121,7 +136,7 @@ module.exports = {
       from: { path: '^workflows/' },
       to: {
         pathNot:
-          '^(workflows/|src/round/steps\\.ts$|src/core/(durations|input-error)\\.ts$|node_modules/@temporalio/(workflow|common)/|node_modules/zod/)',
+          '^(workflows/|src/round/steps\\.ts$|src/core/(durations|input-error)\\.ts$|src/generation/question-type\\.ts$|node_modules/@temporalio/(workflow|common)/|node_modules/zod/)',
         dependencyTypesNot: ['type-only'],
       },
     },

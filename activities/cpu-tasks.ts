@@ -6,6 +6,7 @@ import { loadConfig } from '../src/config/load-config.ts';
 import { taskQueuesOf } from '../src/config/workflow-schemas.ts';
 import { recordTopUp } from '../src/round/asking/chunk.ts';
 import type { GenerationPlan } from '../src/round/asking/plan.ts';
+import { approveTypes } from '../src/round/discover/discover.ts';
 import { gate } from '../src/round/gate/gate.ts';
 import type { GateOutcome } from '../src/round/gate/results.ts';
 import { finishGeneration, startGeneration } from '../src/round/generate/generate.ts';
@@ -21,7 +22,7 @@ import { finishVerification, startVerification } from '../src/round/verify/verif
 import type { RoundSummary } from '../workflows/inputs.ts';
 import { type PreparedRun, type PrepareRunInput, prepareRun, runNameOf } from './prepare-run.ts';
 import type { PromptActivities } from './prompt.ts';
-import type { GateReference, NotificationReference, StepReference } from './references.ts';
+import type { ApproveTypesReference, GateReference, NotificationReference, StepReference } from './references.ts';
 import { writeRoundRecord } from './round-records.ts';
 import { type TaskHost, workOnRun } from './run-step.ts';
 import { loadStepsOf, type StepActivities } from './step-activities.ts';
@@ -38,6 +39,8 @@ export interface CpuActivities extends StepActivities<'cpu'>, PromptActivities {
   recordTopUp(reference: StepReference & { id: string; amount: number }): Promise<void>;
   /** Decides whether the round is built upon; a person's decision counts under the policy `approve`. */
   gate(reference: GateReference): Promise<GateOutcome>;
+  /** Records that a round's discovered question types may be used. @throws InputError for a list that is none */
+  approveTypes(reference: ApproveTypesReference): Promise<{ types: number }>;
   /** Posts to the config's webhook. */
   notify(notification: NotificationReference): Promise<void>;
 }
@@ -83,6 +86,7 @@ export const cpuTasks: CpuTasks = {
   startVerification: (reference, host) => onRun(host, reference, startVerification, 'verify'),
   finishVerification: (reference, host) => onRun(host, reference, finishVerification, 'verify'),
   gate: ({ given, ...reference }, host) => onRun(host, reference, (context) => gate(context, given), 'gate'),
+  approveTypes: ({ given, ...reference }, host) => onRun(host, reference, (context) => approveTypes(context, given)),
   notify: ({ text, ...reference }, host) => onRun(host, reference, (context) => notify(context, { text })),
   acceptPrompt: (input, host) => onRun(host, input, (context) => acceptIteration(context, input)),
   async preparePromptOptimization({ config: file, dataRoot, seed, forRun, workflowId }, host) {

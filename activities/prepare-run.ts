@@ -59,6 +59,9 @@ export async function prepareRun(
     finetuneTimeoutMinutes: config.temporal.finetuneTimeoutMinutes,
     ...(config.notify.webhookVariable === undefined ? {} : { notifyOn: config.notify.on }),
     ...(config.gate.policy === 'approve' && { approval: config.gate.approval }),
+    ...(config.questionTypes.source === 'discover' && {
+      discovery: { timeoutHours: config.questionTypes.timeoutHours },
+    }),
     failedStep: config.temporal.failedStep.action === 'wait' ? config.temporal.failedStep : undefined,
   };
 }

@@ -4,6 +4,8 @@
  */
 import { z } from 'zod';
 import { valueIn } from '../src/core/records.ts';
+import { questionTypesSchema } from '../src/generation/question-type.ts';
+import type { TypesApproval } from '../src/round/discover/type-lists.ts';
 import type { Verdict } from '../src/round/gate/gate.ts';
 import {
   dataEngineInputSchema,
@@ -47,6 +49,16 @@ const gateReference = stepReference.extend({
     .optional() satisfies z.ZodType<Verdict | undefined>,
 });
 
+export type ApproveTypesReference = z.output<typeof approveTypesReference>;
+const approveTypesReference = stepReference.extend({
+  given: z.strictObject({
+    by: z.enum(['person', 'default']),
+    /** Instead of those in the run's folder. */
+    types: questionTypesSchema.optional(),
+    comment: z.string().max(10_000).optional(),
+  }) satisfies z.ZodType<TypesApproval>,
+});
+
 /** A chunk of a round's requests to the teacher. */
 export type ChunkReference = z.output<typeof chunkReference>;
 const chunkReference = stepReference.extend({
@@ -78,6 +90,7 @@ const inputs: Readonly<Record<string, z.ZodType>> = {
   recordRound: stepReference.extend({ summary: roundSummarySchema }),
   recordTopUp: stepReference.extend({ id, amount: z.number().positive() }),
   gate: gateReference,
+  approveTypes: approveTypesReference,
   notify: notificationReference,
   evaluateShard: evaluateShardReference,
   embedShard: embedShardReference,

@@ -57,7 +57,7 @@ async function approve(workflowId: string, { reject, comment }: { reject: boolea
 }
 
 /** The id of the round under way, by that of its run; a round's own id is returned as it is. */
-async function roundWorkflow(client: Client, workflowId: string): Promise<string> {
+export async function roundWorkflow(client: Client, workflowId: string): Promise<string> {
   const progress = await client.workflow.getHandle(workflowId).query<{ roundWorkflowId?: string }>('progress');
   return progress.roundWorkflowId ?? workflowId;
 }

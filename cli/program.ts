@@ -4,6 +4,7 @@ import { addDemoCommand, addPretrainCommand } from '../demo/command/demo-command
 import { addCodecServerCommand } from './codec-server-command.ts';
 import { addCompareCommand } from './compare-command.ts';
 import { addDataCommands } from './data-commands.ts';
+import { addDiscoverCommands } from './discover-commands.ts';
 import { addEvaluateCommand } from './evaluate-command.ts';
 import { addGateCommands } from './gate-commands.ts';
 import { addDoctorCommand, addSetupCommand, addWorkerCommand } from './machine-commands.ts';
@@ -41,6 +42,7 @@ export function createProgram(signal: AbortSignal): Command {
   addSteerCommands(program);
   addScheduleCommands(program);
   addStepCommands(program, signal);
+  addDiscoverCommands(program, signal);
   addGateCommands(program, signal);
   addDataCommands(program, signal);
   addTeacherCommands(program, signal);

@@ -3,6 +3,7 @@
  */
 import { rootCause } from '@temporalio/workflow';
 import type { CompareOutcome } from '../src/round/compare/results.ts';
+import type { DiscoverOutcome } from '../src/round/discover/results.ts';
 import type { GenerateOutcome } from '../src/round/generate/results.ts';
 import { signedPoints } from '../src/round/steps.ts';
 import type { DataEngineState, RoundSummary } from './inputs.ts';
@@ -75,6 +76,17 @@ export function describeWaiting(
     `- Cost: ${append?.samplesAdded ?? 0} samples for ${tokens} teacher tokens${money}.`,
     `- Samples, and the answers that changed: ${codeSpan(samplesPage ?? '–')}`,
     `- Decide: ${codeSpan(`dataengine approve ${workflowId}`)} or ${codeSpan(`dataengine approve ${workflowId} --reject`)}, or send the update \`decideRound\`.`,
+  ].join('\n');
+}
+
+/** What a person needs to approve a round's question types, below the table of its steps. */
+export function describeWaitingTypes(workflowId: string, { types, proposed, file = '' }: DiscoverOutcome): string {
+  return [
+    '',
+    '',
+    '**This round waits for the approval of its question types.**',
+    `- Types: ${types}, of which ${proposed} are new, in ${codeSpan(file)}`,
+    `- Edit that file, then approve it: ${codeSpan(`dataengine approve-types ${workflowId}`)}. Or approve a file of yours: ${codeSpan(`dataengine approve-types ${workflowId} --types FILE`)}. Or send the update \`approveTypes\`.`,
   ].join('\n');
 }
 

@@ -72,6 +72,8 @@ const runPlanSchema = z
         defaultDecision: z.enum(['accept', 'reject', 'gate']) satisfies z.ZodType<Verdict['decision']>,
       })
       .optional(),
+    /** Rounds have the step `discover`, whose types may wait for a person so long. */
+    discovery: z.object({ timeoutHours: waitHours }).optional(),
     /** How long a failed step waits for a person; without it, the run fails at once. */
     failedStep: z.looseObject({ waitHours }).optional(),
     /** Whether the namespace knows the search attributes. */

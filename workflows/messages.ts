@@ -4,6 +4,7 @@
  */
 import { defineQuery, defineUpdate } from '@temporalio/workflow';
 import type { Stop } from '../src/evaluation/stop-rules.ts';
+import type { QuestionType } from '../src/generation/question-type.ts';
 import type { GenerationPlan } from '../src/round/asking/plan.ts';
 import type { Pause, RoundSummary } from './inputs.ts';
 
@@ -81,6 +82,19 @@ export interface RoundDecision {
 export const decideRoundUpdate = defineUpdate<{ round: number; decision: RoundDecision['decision'] }, [RoundDecision]>(
   'decideRound',
 );
+
+/** A person's approval of a round's discovered question types. */
+export interface TypesApproval {
+  /** Instead of those in the run's folder. */
+  types?: QuestionType[];
+  comment?: string;
+}
+
+/**
+ * Of `dataEngineRound`, with `questionTypes.approve: manual`: its question types may be used. Refused while it does not wait for
+ * that, and for a list that is none.
+ */
+export const approveTypesUpdate = defineUpdate<{ round: number; types: number }, [TypesApproval]>('approveTypes');
 
 export interface GenerationProgress {
   round: number;

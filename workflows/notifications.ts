@@ -38,6 +38,11 @@ export function failureNotification(error: unknown): string {
 }
 
 /** @param workflowId of the round */
+export function typesNotification(workflowId: string, { round, types }: { round: number; types: number }): string {
+  return `round ${round} has found ${types} question types, which wait for approval: dataengine approve-types ${workflowId}`;
+}
+
+/** @param workflowId of the round */
 export function approvalNotification(workflowId: string, { round, change }: { round: number; change: number }): string {
   const points = `${change >= 0 ? '+' : ''}${roundNumber(change, 1)} points`;
   return `round ${round} waits for a decision (${points}): dataengine approve ${workflowId} [--reject]`;

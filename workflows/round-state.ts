@@ -17,6 +17,7 @@ import type { RoundInput, RunPlan } from './inputs.ts';
 import type { RoundDecision, RoundProgress, StepRecord } from './messages.ts';
 import { Steered } from './steered.ts';
 import { reportStepSignal, type Steer, steerSignal } from './steering-messages.ts';
+import { TypesWait } from './types-approval.ts';
 
 const maxCommentLength = 500;
 
@@ -27,6 +28,8 @@ export class RoundState extends Steered {
   readonly reference: StepReference;
   /** Of the steps that are done. */
   readonly outcomes: { [Name in StepName]?: OutcomeOf<Name> } = {};
+  /** Of its discovered question types. */
+  readonly types: TypesWait;
   private readonly steps: StepRecord[] = [];
   /** The generation or verification under way. */
   private child: Child | undefined;
@@ -37,6 +40,7 @@ export class RoundState extends Steered {
     super({ round, paused });
     this.plan = plan;
     this.reference = { runDirectory: plan.directory, round };
+    this.types = new TypesWait(plan, this.reference);
   }
 
   get progress(): RoundProgress {
@@ -101,8 +105,19 @@ export class RoundState extends Steered {
   /** From now on the update `decideRound` is taken. */
   awaitDecision(description: string): void {
     this.isDecisionAwaited = true;
+    this.awaitPerson(description);
+  }
+
+  /** The step under way waits for a person. */
+  awaitPerson(description: string): void {
     (this.steps.at(-1) as StepRecord).state = 'waiting';
     this.show(description);
+  }
+
+  /** The person has answered, and the step has more to do. */
+  resumeStep(): void {
+    (this.steps.at(-1) as StepRecord).state = 'running';
+    this.show();
   }
 
   /** @returns the person's decision, or undefined when none came in time */

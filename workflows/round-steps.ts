@@ -5,6 +5,7 @@
 import { startChild, workflowInfo } from '@temporalio/workflow';
 import { type OutcomeOf, type StepName, steps } from '../src/round/steps.ts';
 import { cpuActivities, gpuActivities, stepActivity } from './activity-options.ts';
+import { discoverTypes } from './discover.ts';
 import { passGate } from './gate.ts';
 import { dataEngineGeneration, dataEngineVerification } from './generation.ts';
 import type { GenerationInput } from './inputs.ts';
@@ -29,6 +30,7 @@ const runs: Runs = {
     askTeacher(state, 'verification', dataEngineVerification, 'Ask the teacher its own questions again'),
   finetune: ({ plan, reference }) => stepActivity(plan, 'finetune', plan.finetuneTimeoutMinutes)(reference),
   evaluate,
+  discover: discoverTypes,
   gate: passGate,
 };
 

@@ -5,7 +5,7 @@
 import { allHandlersFinished, condition, setHandler } from '@temporalio/workflow';
 import type { OutcomeOf, StepName } from '../src/round/steps.ts';
 import { parseInput, type RoundInput, type RoundSummary, roundInputSchema } from './inputs.ts';
-import { decideRoundUpdate, type EndedEarly, roundProgressQuery } from './messages.ts';
+import { approveTypesUpdate, decideRoundUpdate, type EndedEarly, roundProgressQuery } from './messages.ts';
 import { RoundState } from './round-state.ts';
 import { runRoundStep } from './round-steps.ts';
 import { steerSchema, steerSignal, takeSignal } from './steering-messages.ts';
@@ -20,6 +20,9 @@ export async function dataEngineRound(input: RoundInput): Promise<RoundSummary |
   );
   setHandler(decideRoundUpdate, (decision) => state.decide(decision), {
     validator: (decision) => state.checkDecision(decision),
+  });
+  setHandler(approveTypesUpdate, (approval) => state.types.approve(approval), {
+    validator: (approval) => state.types.check(approval),
   });
   const result = await runSteps(state);
   await condition(allHandlersFinished);
@@ -44,6 +47,7 @@ async function runSteps(state: RoundState): Promise<RoundSummary | EndedEarly> {
   await step('finetune');
   await step('merge');
   const scores = await step('evaluate');
+  if (state.plan.discovery !== undefined) await step('discover');
   const badCases = await step('classify');
   const decision = await step('gate');
   return summarize(state, scores, badCases, decision);

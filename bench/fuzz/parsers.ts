@@ -18,7 +18,9 @@ import { readWeights } from '../../src/evaluation/bad-cases.ts';
 import { checkMmbench } from '../../src/evaluation/benchmarks/mmbench-file.ts';
 import { readSeedBench } from '../../src/evaluation/benchmarks/seed-bench.ts';
 import { extractChoice } from '../../src/evaluation/extract-choice.ts';
+import { readProposedTypes } from '../../src/generation/discover-types.ts';
 import { parseAnswer } from '../../src/generation/parse-answer.ts';
+import { questionTypeSchema } from '../../src/generation/question-type.ts';
 import { readQuestionTypes } from '../../src/generation/question-types.ts';
 import { readChosenLetter } from '../../src/generation/verification.ts';
 import { moduleSettings, readAdapterConfig } from '../../src/model/files/adapter-config.ts';
@@ -236,6 +238,16 @@ const parsers: FuzzedParser[] = [
     file: 'answer.txt',
     sample: textSample('The facts say so.\nAnswer: (B)'),
     parse: async (_, bytes) => [readChosenLetter(textOf(bytes)), extractChoice(textOf(bytes), choices)],
+  },
+  {
+    name: 'proposed-types',
+    file: 'answer.txt',
+    sample: textSample({ types: [{ name: 'color', title: 'Color', explanation: 'Name a color.' }] }),
+    parse: async (_, bytes) => {
+      // A list that is written can be read.
+      const types = readProposedTypes(textOf(bytes)) ?? [];
+      for (const type of types) questionTypeSchema.parse(type);
+    },
   },
   {
     name: 'trainer-line',

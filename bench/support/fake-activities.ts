@@ -96,6 +96,11 @@ export function fakeActivities(plan: RunPlan, calls: string[]): CpuActivities & 
       const by = round === 0 ? 'first' : (given?.by ?? 'test');
       return { ...outcome, ...comparison(round), accepted, by, reason: '', lastGood: accepted ? round : round - 1 };
     },
+    discover: called('discover', { ...outcome, types: 5, proposed: 0, waits: false }),
+    approveTypes: async ({ round, given }) => {
+      calls.push(`approveTypes ${round} ${given.by}`);
+      return { types: given.types?.length ?? 5 };
+    },
     report: called('report', { ...outcome, file: '/run/report.html' }),
     notify: async ({ text }) => {
       calls.push(`notify ${text}`);

@@ -24,8 +24,10 @@ export function createLineRenderer(display: ProgressDisplay): (view: RunView | u
         );
       if (state === 'waiting')
         logOnce(
-          `${round} waits`,
-          `  round ${round} waits for a decision: \`dataengine approve ${progress?.roundWorkflowId}\`, with --reject to set it aside`,
+          `${round} ${name} waits`,
+          name === 'discover'
+            ? `  round ${round} waits for the approval of its question types: \`dataengine approve-types ${progress?.roundWorkflowId}\``
+            : `  round ${round} waits for a decision: \`dataengine approve ${progress?.roundWorkflowId}\`, with --reject to set it aside`,
         );
     }
   }

@@ -43,6 +43,7 @@ export interface LocalAnswer {
     | 'question'
     | 'skip'
     | 'classification'
+    | 'types'
     | 'letter'
     | 'diagnose'
     | 'revise'
@@ -97,7 +98,7 @@ export function answerWithMistake(kind: MistakeKind, question: TeacherQuestion, 
  * the reason and the letter.
  */
 export function structuredContent({ text, kind }: LocalAnswer): string {
-  if (kind === 'classification' || kind === 'facts') return text;
+  if (kind === 'classification' || kind === 'types' || kind === 'facts') return text;
   if (kind === 'letter') {
     const [reason = '', last = ''] = text.split('\n');
     return JSON.stringify({ reason, answer: /\(([A-D])\)/.exec(last)?.[1] ?? 'none' });

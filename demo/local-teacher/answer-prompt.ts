@@ -12,7 +12,7 @@ import {
   type TeacherQuestion,
   writeParts,
 } from './answer-format.ts';
-import { classifyByKeywords } from './classify-by-keywords.ts';
+import { answerAboutTypes } from './answer-types.ts';
 import { describeSeen } from './eyes/describe-seen.ts';
 import type { Seen } from './eyes/look.ts';
 import { readPhoto } from './photos/photo.ts';
@@ -42,7 +42,7 @@ export interface AnswerOptions {
 export function answerPrompt(prompt: string, options: AnswerOptions): LocalAnswer {
   const { seen } = options;
   const read = readPrompt(prompt, seen !== undefined);
-  if (read.kind === 'classify') return { kind: 'classification', text: classifyByKeywords(read) };
+  if (read.kind === 'classify' || read.kind === 'discover' || read.kind === 'merge') return answerAboutTypes(read);
   if (read.kind === 'answer') return { kind: 'letter', text: answerQuestion(read, options) };
   if (read.kind === 'describe') return describeSeen(seen);
   if ('complaints' in read) return { kind: read.kind, text: answerRevision(read) };
@@ -75,10 +75,7 @@ function makeQuestion(
   random: SeededRandom,
   scene: PartialScene = sceneOf(prompt),
 ): TeacherQuestion | undefined {
-  const candidates = [0, 1, 2].flatMap(
-    (attempt) => askQuestion(prompt.questionType, scene, random.fork(attempt)) ?? [],
-  );
-  const chosen = mostSimilar(candidates, prompt.exampleQuestions) ?? questionOfPhoto(prompt, scene, random);
+  const chosen = questionOfScene(prompt, random, scene) ?? questionOfPhoto(prompt, scene, random);
   if (!chosen) return undefined;
   return {
     question: chosen.question,
@@ -96,6 +93,18 @@ function questionOfPhoto(prompt: GenerationPrompt, scene: PartialScene, random: 
 
 function isOfDemo({ objects }: PartialScene): boolean {
   return objects.every(({ category, size, color }) => findCategory(category) && size && color);
+}
+
+/** Of a type that it has no name for, the question of any type that is most like those that the prompt quotes. */
+function questionOfScene(prompt: GenerationPrompt, random: SeededRandom, scene: PartialScene) {
+  const { questionType, exampleQuestions, quoted } = prompt;
+  const isKnown = quoted.length === 0 || (QUESTION_TYPES as readonly string[]).includes(questionType);
+  const candidates = [0, 1, 2].flatMap((attempt) =>
+    isKnown
+      ? (askQuestion(questionType, scene, random.fork(attempt)) ?? [])
+      : QUESTION_TYPES.flatMap((type) => askQuestion(type, scene, random.fork(`${type} ${attempt}`)) ?? []),
+  );
+  return mostSimilar(candidates, isKnown ? exampleQuestions : [...exampleQuestions, ...quoted]);
 }
 
 /** In-context examples guide a teacher: of its possible questions it asks the most similar one. */

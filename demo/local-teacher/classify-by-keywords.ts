@@ -61,13 +61,17 @@ const rules: readonly [type: string, pattern: RegExp][] = [
   ],
 ];
 
-/** Sorts questions by the words in them, as a JSON answer; a type that is not on offer is not used. */
-export function classifyByKeywords(prompt: ClassificationPrompt): string {
-  const classified = prompt.questions.map(({ number, question }) => ({
-    number,
-    question_type: typeByKeywords(question, prompt.types),
-  }));
-  return JSON.stringify({ classified });
+const known = new Set(rules.map(([type]) => type));
+
+/** Whether there are rules for all types of a prompt. */
+export function knowsTypes({ types }: ClassificationPrompt): boolean {
+  return types.every(({ name }) => known.has(name));
+}
+
+/** Sorts questions by the words in them; a type that is not on offer is not used. */
+export function classifyByKeywords(prompt: ClassificationPrompt): (string | undefined)[] {
+  const types = prompt.types.map(({ name }) => name);
+  return prompt.questions.map(({ question }) => typeByKeywords(question, types));
 }
 
 function typeByKeywords(question: string, types: readonly string[]): string | undefined {

@@ -1,7 +1,11 @@
+import { quotedIn } from './wording/propose.ts';
+
 /** What the teacher reads from a prompt: everything that it answers from. */
 export type ReadPrompt =
   | GenerationPrompt
   | ClassificationPrompt
+  | DiscoveryPrompt
+  | MergePrompt
   | AnswerPrompt
   | RevisionPrompt
   | { kind: 'describe' }
@@ -18,6 +22,8 @@ export interface ImageFacts {
 export interface GenerationPrompt extends ImageFacts {
   kind: 'generate';
   questionType: string;
+  /** The wordings that the type's explanation quotes. */
+  quoted: string[];
   /** The questions of the in-context examples. */
   exampleQuestions: string[];
 }
@@ -25,8 +31,23 @@ export interface GenerationPrompt extends ImageFacts {
 /** A prompt that asks for the types of questions (`configs/prompts/classify-v1.md`). */
 export interface ClassificationPrompt {
   kind: 'classify';
-  types: string[];
+  types: { name: string; explanation: string }[];
   questions: { number: number; question: string }[];
+}
+
+/** A prompt that asks for types of answered questions (`configs/prompts/discover-types-v1.md`). */
+export interface DiscoveryPrompt {
+  kind: 'discover';
+  questions: { question: string; answer: string }[];
+  known: ClassificationPrompt['types'];
+  maximum: number;
+}
+
+/** A prompt that asks to merge proposed types (`configs/prompts/merge-types-v1.md`). */
+export interface MergePrompt {
+  kind: 'merge';
+  types: ClassificationPrompt['types'];
+  maximum: number;
 }
 
 /** A prompt that asks for the answer of a question (`configs/prompts/verify-v1.md` and its like). */
@@ -60,6 +81,14 @@ export function readPrompt(text: string, hasImage = false): ReadPrompt {
   if (questions !== undefined && types !== undefined) {
     return { kind: 'classify', types: readTypes(types), questions: readNumbered(questions) };
   }
+  const answered = sections.get('answered questions');
+  const maximum = readMaximum(sections.get('task') ?? '');
+  if (answered !== undefined) {
+    const known = readTypes(sections.get('known types') ?? '');
+    return { kind: 'discover', questions: readAnswered(answered), known, maximum };
+  }
+  const proposed = sections.get('proposed types');
+  if (proposed !== undefined) return { kind: 'merge', types: readTypes(proposed), maximum };
   const captions = sections.get('captions');
   const facts: ImageFacts = {
     captions: lines(captions ?? '').map((line) => line.replace(/^- /, '')),
@@ -76,6 +105,7 @@ export function readPrompt(text: string, hasImage = false): ReadPrompt {
   return {
     kind: 'generate',
     questionType: (type.split(':')[0] ?? '').trim().replaceAll(' ', '_').toLowerCase(),
+    quoted: quotedIn(type),
     ...facts,
     exampleQuestions: lines(sections.get('examples') ?? '').flatMap((line) => /^Question: (.*)$/.exec(line)?.[1] ?? []),
   };
@@ -113,8 +143,22 @@ function readBox(line: string): GenerationPrompt['boxes'][number] | undefined {
   return { category: match[1] as string, edges: [left, top, right, bottom] };
 }
 
-function readTypes(text: string): string[] {
-  return lines(text).flatMap((line) => /^- ([\w-]+):/.exec(line)?.[1] ?? []);
+function readTypes(text: string): ClassificationPrompt['types'] {
+  return lines(text).flatMap((line) => {
+    const match = /^- ([\w-]+): ?(.*)$/.exec(line);
+    return match ? { name: match[1] as string, explanation: match[2] as string } : [];
+  });
+}
+
+function readMaximum(task: string): number {
+  return Number(/at\s+most (\d+) types/.exec(task)?.[1] ?? Number.POSITIVE_INFINITY);
+}
+
+function readAnswered(text: string): DiscoveryPrompt['questions'] {
+  return readNumbered(text).map(({ question: line }) => {
+    const match = /^(.*) \(right answer: (.*); the model's: .*\)$/.exec(line);
+    return { question: match?.[1] ?? line, answer: match?.[2] ?? '' };
+  });
 }
 
 function readNumbered(text: string): ClassificationPrompt['questions'] {

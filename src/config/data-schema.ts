@@ -132,5 +132,7 @@ export const dataSchema = z.strictObject({
   descriptions: descriptionsSchema.prefault({}).describe('What the teacher is told about the images of the pool.'),
   questionTypes: pathIn('configs')
     .default('configs/question-types.yaml')
-    .describe('Names and explanations of the question types; use your own file for another domain.'),
+    .describe(
+      'Names and explanations of the question types, with questionTypes.source: file; use your own file for another domain.',
+    ),
 });

@@ -6,6 +6,7 @@ import { evaluateSchema } from './evaluate-schema.ts';
 import { finetuneSchema } from './finetune-schema.ts';
 import { gateSchema, stopSchema } from './gate-schema.ts';
 import { imageSchema } from './image-schema.ts';
+import { questionTypesSchema } from './question-types-schema.ts';
 import { refineSchema, samplingSchema, verifySchema } from './sample-schemas.ts';
 import { teacherSchema } from './teacher-schema.ts';
 import { notifySchema, temporalSchema } from './workflow-schemas.ts';
@@ -68,6 +69,7 @@ export const configSchema = z
     teacher: teacherSchema.prefault({}),
     verify: verifySchema.prefault({}),
     refine: refineSchema.prefault({}),
+    questionTypes: questionTypesSchema.prefault({}),
     gate: gateSchema.prefault({}),
     stop: stopSchema.prefault({}),
     temporal: temporalSchema.prefault({}),

@@ -9,27 +9,9 @@ import { type ChatMessage, fillTemplate, type PromptTemplate, readPromptTemplate
 import { type StructuredFormat, structuredFormat } from '../teacher/teacher.ts';
 import { TeacherError } from '../teacher/teacher-error.ts';
 import { withoutHidden } from './chat-marks.ts';
+import { type QuestionType, questionTypesSchema } from './question-type.ts';
 
-const questionType = z.strictObject({
-  name: z.string().regex(/^[a-z][a-z0-9_-]*$/, 'must be lower-case words joined by _ or -'),
-  title: z.string().min(1),
-  explanation: z.string().min(1),
-});
-
-const questionTypes = z
-  .array(questionType)
-  .min(1)
-  .superRefine((types, context) => {
-    const seen = new Set<string>();
-    for (const [index, { name }] of types.entries()) {
-      if (seen.has(name))
-        context.addIssue({ code: 'custom', path: [index, 'name'], message: `${name} is there twice` });
-      seen.add(name);
-    }
-  });
-
-/** A kind of question: its name in the data, and its title and explanation as the teacher reads them. */
-export type QuestionType = z.output<typeof questionType>;
+export type { QuestionType };
 
 /**
  * Reads the list of question types from YAML.
@@ -37,7 +19,7 @@ export type QuestionType = z.output<typeof questionType>;
  * @throws InputError with the line of invalid YAML, or the field that does not fit
  */
 export async function readQuestionTypes(file: string): Promise<QuestionType[]> {
-  const result = questionTypes.safeParse((await readPlainYaml(file)).value);
+  const result = questionTypesSchema.safeParse((await readPlainYaml(file)).value);
   if (result.success) return result.data;
   const { field, problem } = describeFirstIssue(result.error);
   throw new InputError({
@@ -94,13 +76,15 @@ export async function classifyQuestions(input: {
   promptFile?: string;
   batchSize?: number;
   attempts?: number;
+  /** Sets the answers of this sorting apart from those of another one of the same questions. */
+  sorting?: string;
   signal?: AbortSignal | undefined;
 }): Promise<Map<string, string>> {
-  const { questions, questionTypes, ask, cacheFile, signal } = input;
+  const { questions, questionTypes, ask, cacheFile, sorting, signal } = input;
   const { promptFile = 'configs/prompts/classify-v1.md', batchSize = 50, attempts = 3 } = input;
   const template = await readPromptTemplate(promptFile, ['types', 'questions']);
   const cache = (await fileExists(cacheFile)) ? await readJson(cacheFile, cacheSchema) : {};
-  const version = hashValue({ prompt: template.hash, types: questionTypes });
+  const version = hashValue({ prompt: template.hash, types: questionTypes, ...(sorting !== undefined && { sorting }) });
   const keys = new Map(questions.map((question) => [question, hashValue({ question: question.question, version })]));
   const keyOf = (question: UnclassifiedQuestion) => keys.get(question) as string;
   const missing = () => questions.filter((question) => cache[keyOf(question)] === undefined);

@@ -9,6 +9,7 @@ import { copyFile, mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { requireConfigAccess } from '../core/access.ts';
+import { InputError } from '../core/input-error.ts';
 import { readJsonLines, readTextFile } from '../core/read-json.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
 import { writeFileAtomically, writeJson } from '../core/write-file.ts';
@@ -24,11 +25,12 @@ import {
   revisePrompt,
   type SampleVerdict,
 } from '../generation/prompt-optimization/revise-prompt.ts';
-import { readQuestionTypes } from '../generation/question-types.ts';
+import { type QuestionType, readQuestionTypes } from '../generation/question-types.ts';
 import { type BadCaseExample, sampleRequests } from '../generation/sample-requests.ts';
 import { readPromptTemplate } from '../teacher/prompt-template.ts';
 import { readClassifiedBadCases } from './classify/results.ts';
 import { poolImageUrl, showsImages, withPool } from './dataset-paths.ts';
+import { questionTypesFile } from './discover/type-lists.ts';
 import { evaluatedImages } from './evaluation-set.ts';
 import { manifestIn } from './finished-step.ts';
 import { withOtherRun } from './open-run.ts';
@@ -58,9 +60,23 @@ export async function preparePrompt(context: StepContext, forRun: string | undef
   const newest = (from: RunDirectory) => promptFile(config, from, Number.MAX_SAFE_INTEGER);
   const file = forRun === undefined ? config.teacher.prompt : await withOtherRun(context, forRun, newest);
   await readGenerationPrompt(config, file);
-  await readQuestionTypes(config.data.questionTypes);
+  await typesFor(context, forRun);
   await mkdir(dirname(iterationPrompt(run, 0)), { recursive: true });
   await copyFile(file, iterationPrompt(run, 0));
+}
+
+/** The question types of the run that the prompt is for, or the config's. @throws InputError for discovered ones without a run */
+async function typesFor(context: StepContext, forRun: string | undefined): Promise<QuestionType[]> {
+  const { config, run } = context;
+  const newest = (of: RunDirectory) => questionTypesFile(config, of, Number.MAX_SAFE_INTEGER).then(readQuestionTypes);
+  if (config.questionTypes.source === 'file') return readQuestionTypes(config.data.questionTypes);
+  if (forRun !== undefined) return withOtherRun(context, forRun, newest);
+  throw new InputError({
+    file: join(run.root, 'config.json'),
+    field: 'questionTypes.source',
+    problem: 'is discover, and only a run has such types',
+    remedy: 'Name a run that has discovered its types (`--run`), or set questionTypes.source: file',
+  });
 }
 
 /**
@@ -77,7 +93,7 @@ export async function makeIterationSamples(
   const { config, run, onProgress } = context;
   const { iteration, count, forRun } = input;
   const template = await readGenerationPrompt(config, iterationPrompt(run, iteration));
-  const questionTypes = await readQuestionTypes(config.data.questionTypes);
+  const questionTypes = await typesFor(context, forRun);
   const badCases = await newestBadCases(context, forRun);
   const pool = await withPool(config, (images) => images.list());
   const { requests } = sampleRequests({

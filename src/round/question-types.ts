@@ -2,12 +2,15 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { fileExists } from '../core/files.ts';
 import { InputError } from '../core/input-error.ts';
+import { seededRandom } from '../core/seeded-random.ts';
 import { writeJson } from '../core/write-file.ts';
 import { type AokvqaQuestion, readAokvqa } from '../datasets/aokvqa.ts';
-import { type TypeAgreement, typeAgreement } from '../evaluation/type-agreement.ts';
+import { alignTypes, type TypeAgreement, typeAgreement } from '../evaluation/type-agreement.ts';
+import { otherType, type QuestionType } from '../generation/question-type.ts';
 import { classificationFormat, classifyQuestions, readQuestionTypes } from '../generation/question-types.ts';
 import { readPromptTemplate } from '../teacher/prompt-template.ts';
-import { type QuestionSet, questionSet } from './dataset-paths.ts';
+import { type QuestionSet, questionSet, type Split } from './dataset-paths.ts';
+import { readTypeLists, type TypeList } from './discover/type-lists.ts';
 import type { StepContext, StepOutcome } from './step-context.ts';
 import { withTeacher } from './teacher.ts';
 
@@ -15,14 +18,22 @@ const promptFile = fileURLToPath(new URL('../../configs/prompts/classify-v1.md',
 
 export const agreementFile = 'question_types_agreement.json';
 
+/** What sorting needs of a question. */
+type SortedQuestion = Pick<AokvqaQuestion, 'question_id' | 'question'>;
+
 /**
  * The question type of each question: its own, or else the teacher's classification, which is kept in
- * `<run>/question_types.json` so that all rounds use the same.
+ * `<run>/question_types.json` so that all rounds use the same. Where types are discovered, none until there are any, and then
+ * the teacher's by the lists of the rounds so far.
  */
 export async function questionTypesOf(
   context: StepContext,
   questions: readonly AokvqaQuestion[],
 ): Promise<Map<string, string>> {
+  const { config, run, round } = context;
+  if (config.questionTypes.source === 'discover') {
+    return sortIntoTypes(context, questions, await readTypeLists(run, round));
+  }
   const { types, missing } = knownQuestionTypes(questions);
   return new Map([...types, ...(await askForTypes(context, missing))]);
 }
@@ -69,11 +80,11 @@ export async function reportAgreement(
   const classified = (await fileExists(beside)) ? await readAokvqa(beside) : [];
   const { types } = knownQuestionTypes(questions, classified);
   if (types.size === 0) return undefined;
-  const found = await askForTypes(
-    context,
-    questions.filter(({ question_id }) => types.has(question_id)),
-  );
-  const agreement = typeAgreement(types, found);
+  const known = questions.filter(({ question_id }) => types.has(question_id));
+  const isDiscovered = context.config.questionTypes.source === 'discover';
+  const found = isDiscovered ? await questionTypesOf(context, known) : await askForTypes(context, known);
+  // Discovered types have names of their own.
+  const agreement = typeAgreement(types, isDiscovered ? alignTypes(types, found) : found);
   await writeJson(join(context.run.root, agreementFile), agreement);
   return agreement;
 }
@@ -83,20 +94,79 @@ function classifiedFile(file: string): string {
   return file.replace(/(?:_classified)?\.json$/, '_classified.json');
 }
 
+/** The questions of a split, as many as the config takes. */
+export async function readSplit({ config }: StepContext, split: Split): Promise<AokvqaQuestion[]> {
+  const { file, limit } = questionSet(config, split) as QuestionSet;
+  return (await readAokvqa(file)).slice(0, limit);
+}
+
+/**
+ * Sorts questions into discovered types, by the lists of one round after another: a later one is for the questions that fitted
+ * no type so far, or whose type is gone.
+ *
+ * @param sorting which of two independent ones, in another order and with another seed
+ */
+export async function sortIntoTypes(
+  context: StepContext,
+  questions: readonly SortedQuestion[],
+  lists: readonly TypeList[],
+  sorting: Sorting = 'first',
+): Promise<Map<string, string>> {
+  const sorted = new Map<string, string>();
+  for (const { types } of lists) {
+    const names = new Set(types.map(({ name }) => name).filter((name) => name !== otherType.name));
+    const unsorted = questions.filter(({ question_id }) => !names.has(sorted.get(question_id) ?? ''));
+    for (const [id, type] of await sortWith(context, unsorted, types, sorting)) sorted.set(id, type);
+  }
+  return sorted;
+}
+
+type Sorting = 'first' | 'second';
+
+/** Sorts questions into the types of one list. */
+export function sortWith(
+  context: StepContext,
+  questions: readonly SortedQuestion[],
+  questionTypes: readonly QuestionType[],
+  sorting: Sorting = 'first',
+): Promise<Map<string, string>> {
+  const random = seededRandom(context.config.seed).fork(`sort questions, ${sorting}`);
+  const seed = random.fork('seed').integer(2 ** 31 - 1);
+  return askToSort(context, random.shuffle(questions), questionTypes, { sorting, seed });
+}
+
 async function askForTypes(context: StepContext, questions: readonly AokvqaQuestion[]): Promise<Map<string, string>> {
+  if (questions.length === 0) return new Map();
+  return askToSort(context, questions, await readQuestionTypes(context.config.data.questionTypes));
+}
+
+async function askToSort(
+  context: StepContext,
+  questions: readonly SortedQuestion[],
+  questionTypes: readonly QuestionType[],
+  { sorting, seed }: { sorting?: Sorting; seed?: number } = {},
+): Promise<Map<string, string>> {
   if (questions.length === 0) return new Map();
   const { config, run, signal } = context;
   const { temperature, maximumTokens } = await readPromptTemplate(promptFile, ['types', 'questions']);
-  const questionTypes = await readQuestionTypes(config.data.questionTypes);
   const format = config.teacher.answerFormat === 'structured' ? classificationFormat(questionTypes) : undefined;
   return withTeacher(context, (ask) =>
     classifyQuestions({
       questions,
       questionTypes,
       // Fifty question types are longer than a sample, and need no variety.
-      ask: (messages, options) => ask(messages, { ...options, temperature, maximumTokens, format, asForSamples: true }),
+      ask: (messages, options) =>
+        ask(messages, {
+          ...options,
+          temperature,
+          maximumTokens,
+          format,
+          asForSamples: true,
+          ...(seed !== undefined && { seed }),
+        }),
       cacheFile: join(run.root, 'question_types.json'),
       promptFile,
+      ...(sorting !== undefined && { sorting }),
       signal,
     }),
   );

@@ -73,7 +73,9 @@ export async function readDatasets(
     images.set(image.file, { ...images.get(image.file), ...image });
   };
 
-  await attempt(async () => void (await readQuestionTypes(config.data.questionTypes)));
+  if (config.questionTypes.source === 'file') {
+    await attempt(async () => void (await readQuestionTypes(config.data.questionTypes)));
+  }
   await attempt(async () => {
     const { image, path } = config.model;
     // The model may be on the GPU workers' machines alone.

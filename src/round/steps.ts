@@ -5,6 +5,7 @@
 import type { AppendOutcome } from './append/results.ts';
 import type { ClassifyOutcome } from './classify/results.ts';
 import type { CompareOutcome } from './compare/results.ts';
+import type { DiscoverOutcome } from './discover/results.ts';
 import type { EmbedOutcome } from './embed/results.ts';
 import type { EvaluateOutcome } from './evaluate/results.ts';
 import type { FinetuneOutcome } from './finetune/results.ts';
@@ -171,6 +172,20 @@ export const steps = {
     writes: '`evaluate/aokvqa_eval.json`; MC by loss ranking over the choices, DA',
     summary: ({ multipleChoice, testMultipleChoice }: EvaluateOutcome) =>
       `MC ${decimals(multipleChoice, 1)} %${testMultipleChoice === undefined ? '' : `, test MC ${decimals(testMultipleChoice, 1)} %`}`,
+  },
+  discover: {
+    folder: { of: 'round', name: 'discover' },
+    queue: 'cpu',
+    activity: 'discover',
+    firstRound: 0,
+    minutes: 360,
+    alsoWrites: ['evaluate'],
+    local: [],
+    resume: [],
+    description: 'have the teacher propose question types, with questionTypes.source: discover, and sort the questions',
+    writes: '`discover/`, where the config asks for it: question types that the teacher proposes',
+    summary: ({ types, proposed, kappa }: DiscoverOutcome) =>
+      `${types} question types, ${proposed} new${kappa === undefined ? '' : `, kappa of two sortings ${decimals(kappa, 2)}`}`,
   },
   classify: {
     folder: { of: 'round', name: 'classify' },

@@ -21,6 +21,10 @@ export const elsewhere: Record<string, string> = {
   'DATABASE_PASSWORD=choose-one docker compose --file deploy/compose.yaml --profile gpu up --build':
     'test/deploy/deploy.test.ts',
   'kubectl apply --kustomize deploy/kubernetes': 'test/deploy/deploy.test.ts',
+  'dataengine approve-types my-run': 'test/workflows/discover-types.test.ts',
+  'dataengine approve-types my-run --types my-types.yaml': 'test/workflows/discover-types.test.ts',
+  "temporal workflow update execute --workflow-id my-run/round-0 --name approveTypes --input '{}'":
+    'test/workflows/discover-types.test.ts',
   'dataengine describe-images --config my-facts.yaml': 'test/round/describe-images.test.ts',
   'npm run schema': 'test/config/load-config.test.ts',
   'npm run dataengine -- doctor': 'test/cli/doctor.test.ts',

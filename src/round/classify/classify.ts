@@ -1,7 +1,8 @@
 import { join } from 'node:path';
+import { InputError } from '../../core/input-error.ts';
 import { runStepOnce } from '../../core/manifest.ts';
 import { writeJson } from '../../core/write-file.ts';
-import { collectBadCases, errorWeights, scoringVersion } from '../../evaluation/bad-cases.ts';
+import { collectBadCases, type EvaluatedQuestion, errorWeights, scoringVersion } from '../../evaluation/bad-cases.ts';
 import { answersFile, readAnswers } from '../evaluate/results.ts';
 import { finishedStep } from '../finished-step.ts';
 import { outcomeOf, type StepContext } from '../step-context.ts';
@@ -19,6 +20,7 @@ export async function classify(context: StepContext): Promise<ClassifyOutcome> {
     inputs: { scoring: scoringVersion, evaluated: evaluated.manifest.outputs[answersFile] },
     work: async () => {
       const records = await readAnswers(evaluated.directory);
+      requireTypes(context, records);
       const badCases = collectBadCases(records);
       await writeJson(join(directory, badCasesFile), badCases);
       await writeJson(join(directory, weightsFile), errorWeights(records));
@@ -30,4 +32,15 @@ export async function classify(context: StepContext): Promise<ClassifyOutcome> {
     badCases: done.manifest.metrics.badCases ?? 0,
     errorByType: await readErrorWeights(directory),
   };
+}
+
+function requireTypes({ config, run, round }: StepContext, records: readonly EvaluatedQuestion[]): void {
+  if (config.questionTypes.source === 'file') return;
+  if (records.every(({ question_type }) => question_type !== 'unclassified')) return;
+  throw new InputError({
+    file: join(stepDirectory(run, round, 'evaluate'), answersFile),
+    field: 'question_type',
+    problem: 'the question types are not discovered yet, or wait for approval',
+    remedy: `Run \`dataengine discover --round ${round}\` with the same config first`,
+  });
 }

@@ -14,6 +14,7 @@ import { askInThisProcess } from '../asking/in-this-process.ts';
 import { type GenerationPlan, planWork } from '../asking/plan.ts';
 import { readPlan, syncCalls } from '../asking/work.ts';
 import { ownDescriptions } from '../dataset-paths.ts';
+import { questionTypesFile } from '../discover/type-lists.ts';
 import { finishedStep, requireRoundOf } from '../finished-step.ts';
 import { promptFile, readGenerationPrompt } from '../prompt-file.ts';
 import { requestsFile } from '../sample/results.ts';
@@ -74,7 +75,7 @@ async function generationStep(
     inputs: {
       requests: sampled.manifest.outputs[requestsFile],
       prompt: template.hash,
-      questionTypes: await hashInputFile(config.data.questionTypes),
+      questionTypes: await hashInputFile(await questionTypesFile(config, run, round)),
       teacher: teacherIdentity(config.teacher),
       images: shownImages(config),
       ...(await ownDescriptions(config)),

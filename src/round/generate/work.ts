@@ -9,6 +9,7 @@ import { type GenerationRequest, generationRequest } from '../../generation/samp
 import { createTeacherAsker, type TeacherAsker } from '../../teacher/request-asker.ts';
 import { ledgerSource, type TeacherWork } from '../asking/work.ts';
 import { poolImage, showsImages, withPool } from '../dataset-paths.ts';
+import { questionTypesFile } from '../discover/type-lists.ts';
 import { finishedStep } from '../finished-step.ts';
 import { promptFile, readGenerationPrompt } from '../prompt-file.ts';
 import { requestsFile } from '../sample/results.ts';
@@ -59,7 +60,7 @@ async function withGenerationAsker<R>(
 ): Promise<R> {
   const { config, run, round } = context;
   const { teacher } = config;
-  const questionTypes = await readQuestionTypes(config.data.questionTypes);
+  const questionTypes = await readQuestionTypes(await questionTypesFile(config, run, round));
   const template = await readGenerationPrompt(config, await promptFile(config, run, round));
   const images = await withPool(config, (coco) => coco.read(requests.map(({ image_id }) => image_id)));
   return connectTeacher(context, (client) =>

@@ -79,6 +79,8 @@ async function fingerprint(images: readonly UsedImage[]): Promise<string> {
 }
 
 async function classifyQuestionSets(context: StepContext): Promise<void> {
+  // Types that are discovered are known only after round 0 is evaluated.
+  if (context.config.questionTypes.source === 'discover') return;
   for (const split of configuredSplits(context.config)) {
     const set = questionSet(context.config, split) as QuestionSet;
     const questions = (await readAokvqa(set.file)).slice(0, set.limit);

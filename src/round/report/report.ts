@@ -15,7 +15,13 @@ import { readLineage } from './read-lineage.ts';
 import { readReportBadCases, readReportRejected, readReportRound, readReportSamples } from './read-round.ts';
 import type { ReportOutcome } from './results.ts';
 
-const agreementSchema = z.object({ share: z.number(), questions: z.number(), kappa: z.number() });
+const agreementSchema = z.object({
+  share: z.number(),
+  questions: z.number(),
+  kappa: z.number(),
+  /** Of two sortings into discovered types; absent where it is with a classified file. */
+  of: z.literal('sortings').optional(),
+});
 
 /** Writes `report.html` about all finished rounds, completely each time. */
 export async function report(context: StepContext): Promise<ReportOutcome> {
@@ -71,7 +77,11 @@ async function summarizeAgreement(run: RunDirectory): Promise<ReportInput['confi
   const file = join(run.root, agreementFile);
   const there = await fileExists(file);
   if (!there) return [];
-  const { share, questions, kappa } = await readJson(file, agreementSchema);
+  const { share, questions, kappa, of } = await readJson(file, agreementSchema);
   const value = `${(share * 100).toFixed(1)} % of ${questions} questions, kappa ${kappa.toFixed(2)}`;
-  return [{ label: "Teacher's question types agree with the classified file", value }];
+  const what =
+    of === 'sortings'
+      ? 'Two sortings into the discovered question types agree'
+      : "Teacher's question types agree with the classified file";
+  return [{ label: what, value }];
 }

@@ -17,6 +17,7 @@ test.each(questionTypes.map(({ name }) => name))('a prompt for %s is read back a
   expect(readPrompt(messages.map(({ content }) => content).join('\n\n'))).toEqual({
     kind: 'generate',
     questionType: question_type,
+    quoted: [],
     captions,
     boxes: [{ category: 'cat', edges: [0.1, 0.1, 0.6, 0.6] }],
     exampleQuestions: ['What now?'],
