@@ -48,7 +48,7 @@ function stepActivities(make: (activity: string) => unknown): StepActivities<'cp
   return Object.fromEntries(names.map((name) => [name, make(name)])) as ReturnType<typeof stepActivities>;
 }
 
-/** All activities, each adding its name and round to `calls`. With an `approval` in the plan, rounds ask a person. */
+/** All activities, each adding its name and round to `calls`. With an `approval` or a `discovery` in the plan, rounds ask a person. */
 export function fakeActivities(plan: RunPlan, calls: string[]): CpuActivities & GpuActivities & TeacherActivities {
   const called =
     <R>(name: string, result: R) =>
@@ -56,6 +56,7 @@ export function fakeActivities(plan: RunPlan, calls: string[]): CpuActivities & 
       calls.push(`${name} ${round}`);
       return { ...outcome, ...result };
     };
+  const approvedTypes = new Set<number>();
   return {
     ...stepActivities((name) => called(name, {})),
     prepareRun: async () => {
@@ -96,9 +97,14 @@ export function fakeActivities(plan: RunPlan, calls: string[]): CpuActivities & 
       const by = round === 0 ? 'first' : (given?.by ?? 'test');
       return { ...outcome, ...comparison(round), accepted, by, reason: '', lastGood: accepted ? round : round - 1 };
     },
-    discover: called('discover', { ...outcome, types: 5, proposed: 0, waits: false }),
+    discover: async ({ round }) => {
+      calls.push(`discover ${round}`);
+      const file = `/run/question-types/round-${round}.yaml`;
+      return { ...outcome, types: 5, proposed: 4, file, waits: !approvedTypes.has(round) };
+    },
     approveTypes: async ({ round, given }) => {
       calls.push(`approveTypes ${round} ${given.by}`);
+      approvedTypes.add(round);
       return { types: given.types?.length ?? 5 };
     },
     report: called('report', { ...outcome, file: '/run/report.html' }),

@@ -164,6 +164,19 @@ export const scenarios: Scenario[] = [
     },
   ),
   aRun('run-not-decided', { approval: { timeoutHours: 0.0001, defaultDecision: 'gate' } }, { children: ['/round-1'] }),
+  aRun(
+    'run-with-discovered-types',
+    { rounds: 0, discovery: { timeoutHours: 1 } },
+    {
+      children: ['/round-0'],
+      meanwhile: async (handle) => {
+        const round = handle.client.getHandle(`${handle.workflowId}/round-0`);
+        const steps = () => round.query<RoundProgress>('progress').catch(() => undefined);
+        await until(async () => (await steps())?.steps.at(-1)?.state === 'waiting');
+        await round.executeUpdate('approveTypes', { args: [{ comment: 'as proposed' }] });
+      },
+    },
+  ),
   steeredRun(),
   aRun(
     'run-with-nothing-new',
