@@ -42,6 +42,7 @@ export async function planFinetune(config: Config, tokens?: number): Promise<Pla
   const parts = batchSize / microBatchSize;
   const plan = planMemory(model, lora, shape, {
     ...rest,
+    rateFactors: rest.learningRate.byPart,
     seed: config.seed,
     parts,
     productType: productTypeOf(computeDtype),

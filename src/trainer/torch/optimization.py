@@ -15,10 +15,10 @@ def learning_rate(step, steps, schedule):
         return initial + (peak - initial) * step / warmup
     if kind == "constant":
         return peak
-    done = (step - warmup) / max(1, steps - warmup)
+    done, length = (step, steps) if kind == "reference" else (step - warmup, max(1, steps - warmup))
     if kind == "linear":
-        return final + (peak - final) * (1 - done)
-    return final + (peak - final) * 0.5 * (1 + math.cos(math.pi * (done if kind == "cosine" else step / steps)))
+        return final + (peak - final) * (1 - done / length)
+    return final + (peak - final) * 0.5 * (1 + math.cos(math.pi * done / length))
 
 
 class Optimization:

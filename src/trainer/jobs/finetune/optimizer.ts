@@ -120,9 +120,9 @@ export function learningRateAt(step: number, steps: number, schedule: LearningRa
   const { schedule: kind = 'reference', initial, peak, final, warmupSteps } = schedule;
   if (step < warmupSteps) return initial + ((peak - initial) * step) / warmupSteps;
   if (kind === 'constant') return peak;
-  const done = (step - warmupSteps) / Math.max(1, steps - warmupSteps);
-  if (kind === 'linear') return final + (peak - final) * (1 - done);
-  return final + (peak - final) * 0.5 * (1 + Math.cos(Math.PI * (kind === 'cosine' ? done : step / steps)));
+  const [done, all] = kind === 'reference' ? [step, steps] : [step - warmupSteps, Math.max(1, steps - warmupSteps)];
+  if (kind === 'linear') return final + (peak - final) * (1 - done / all);
+  return final + (peak - final) * 0.5 * (1 + Math.cos((Math.PI * done) / all));
 }
 
 /**

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { hashValue } from '../../../../src/core/hash.ts';
 import { learningRateAt } from '../../../../src/trainer/jobs/finetune/optimizer.ts';
 
 const reference = { initial: 1e-6, peak: 3e-4, final: 1e-5, warmupSteps: 200 };
@@ -19,4 +20,9 @@ test('falls as half a cosine that counts from the first step: halfway down at ha
 test('a run shorter than its warm-up never passes the peak', () => {
   const rates = Array.from({ length: 50 }, (_, step) => learningRateAt(step, 50, reference));
   expect(Math.max(...rates)).toBeLessThan(reference.peak);
+});
+
+test('the rates of the reference are the same bits as ever: recorded losses and adapters follow from them', () => {
+  const rates = Array.from({ length: 3000 }, (_, step) => learningRateAt(step, 3000, reference));
+  expect(hashValue(rates)).toBe('a0d20b8ced1934d54496cd2527469bc8ef86e05d6e67ab1bb517938c1c8dbe2e');
 });

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { finetune } from '../../../../src/trainer/jobs/finetune/finetune.ts';
@@ -75,6 +75,27 @@ test('without stopAfter all steps are done, and without keepsBest the last state
     [job, unwatched].map(({ output }) => readFile(path.join(output, 'adapter_model.safetensors'))),
   );
   expect(one?.equals(other as Buffer), 'looking at the loss changes nothing').toBe(true);
+
+  const events = path.join(job.output, 'tensorboard');
+  const [file] = await readdir(events);
+  expect(await readFile(path.join(events, file as string), 'latin1')).toContain('validation loss');
+});
+
+test('images are seen whole, where those that are trained on are seen in parts', async () => {
+  const folder = await temporaryFolder();
+  const jobOf = await trainerCurveJobs(folder);
+  const { curve, changes } = stoppedEarly(folder);
+  const { samples } = changes.validationLoss;
+  const lossesWith = async (output: string, augmentation: 'none' | 'random-resized-crop') => {
+    const validationLoss = { samples, everySteps: 1, keepsBest: false };
+    // Nothing is learned in the first step, whose learning rate is zero.
+    const job = jobOf(curve, output, { steps: 2, augmentation, validationLoss });
+    await finetune(job, recordingReporter());
+    return validationLossesIn(job.output);
+  };
+  const [whole, inParts] = [await lossesWith('whole', 'none'), await lossesWith('parts', 'random-resized-crop')];
+  expect(inParts[0]?.loss).toBeCloseTo(whole[0]?.loss as number, 5);
+  expect(inParts[1]?.loss).not.toBe(whole[1]?.loss);
 });
 
 test('patience counts computations that improve by no more than the minimum change upon the lowest', () => {
