@@ -30,13 +30,23 @@ export interface PlannedFinetune extends MemoryPlan {
  */
 export async function planFinetune(config: Config, tokens?: number): Promise<PlannedFinetune> {
   const model = await readModelConfig(config.model.path);
-  const { lora, batchSize, microBatchSize = batchSize, computeDtype, maximumTokens, ...rest } = config.finetune;
+  const {
+    lora,
+    batchSize,
+    microBatchSize = batchSize,
+    computeDtype,
+    maximumTokens,
+    maximumSequence,
+    ...rest
+  } = config.finetune;
   const text = Math.min(tokens ?? maximumTokens, maximumTokens);
   const roundUp = (value: number) => Math.ceil(value / TOKEN_STEP) * TOKEN_STEP;
   // At worst all of the text but a few words is answer.
   const shape = {
     batch: microBatchSize,
-    tokens: roundUp(text + WORDS_BEFORE + familyOf(model).imageTokens),
+    tokens: roundUp(
+      Math.min(text + WORDS_BEFORE + familyOf(model).imageTokens, maximumSequence ?? Number.POSITIVE_INFINITY),
+    ),
     targets: roundUp(text),
   };
   const parts = batchSize / microBatchSize;

@@ -131,11 +131,16 @@ export const finetuneSchema = z
     maximumTokens: count
       .default(160)
       .describe('Tokens of a question and its answer; the words before the question and the image do not count.'),
+    maximumSequence: count
+      .optional()
+      .describe(
+        "Tokens of a whole sample, those of its image and of the family's words among them. An image is never cut: one that leaves no room for words is an error. Default: none.",
+      ),
     tooLong: z
       .enum(tooLongPolicies)
       .default('truncate')
       .describe(
-        'What becomes of samples longer than maximumTokens. truncate: they are cut at the end, as in the reference system. error: the finetune fails, naming the sample.',
+        'What becomes of samples longer than maximumTokens or maximumSequence. truncate: they are cut at the end, as in the reference system. error: the finetune fails, naming the sample.',
       ),
     weightDecay: rate.default(0.05).describe('Weight decay of AdamW.'),
     adam: adamSchema.optional(),

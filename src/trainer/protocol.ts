@@ -113,6 +113,8 @@ export const finetuneJobSchema = z.strictObject({
   weightDtype: z.enum(weightDtypes),
   /** Tokens of question and answer together; what comes before the question does not count. */
   maximumTokens: positiveInteger,
+  /** Tokens of a whole sample, with those of its image; default: none. */
+  maximumSequence: positiveInteger.optional(),
   /** What becomes of longer samples: cut at their end, or an input error. Default: truncate. */
   tooLong: z.enum(tooLongPolicies).optional(),
   checkpointEverySteps: positiveInteger,

@@ -35,19 +35,20 @@ export async function lengthInputs({ model, finetune, data, trainer }: Config): 
     const file = join(model.path, name);
     if (await fileExists(file)) files[name] = await hashFile(file);
   }
-  const { maximumTokens, tooLong } = finetune;
-  return { files, trainer, tokenBoundaries: model.tokenBoundaries, maximumTokens, tooLong, format: data.format };
+  const { maximumTokens, maximumSequence, tooLong } = finetune;
+  const limits = { maximumTokens, maximumSequence, tooLong };
+  return { files, trainer, tokenBoundaries: model.tokenBoundaries, ...limits, format: data.format };
 }
 
 /**
  * Rejects samples that spell a special token of the model's tokenizer, and those that the trainer would cut
- * (`finetune.maximumTokens`). An explanation may be cut, as in the reference
+ * (`finetune.maximumTokens`, and for built-in families `maximumSequence`). An explanation may be cut, as in the reference
  * system, unless `finetune.tooLong` is `error`.
  *
  * @throws InputError naming what of the model's config or tokenizer is missing or not supported
  */
 export async function lengthCheck(config: Config): Promise<LengthCheck> {
-  const { maximumTokens, tooLong } = config.finetune;
+  const { maximumTokens, maximumSequence, tooLong } = config.finetune;
   const { tokensBeyond, plainText } = await limitOf(config);
   const explains = config.data.format === 'QMAE' && tooLong === 'error';
   return async ({ question, choices, correctChoiceIndex, explanation }) => {
@@ -58,20 +59,25 @@ export async function lengthCheck(config: Config): Promise<LengthCheck> {
       const place = plainText(text).search(breaks);
       if (place >= 0) return { reason: 'chat_mark', detail: text.slice(Math.max(0, place - 31), place + 60).trim() };
     }
-    const beyond = await tokensBeyond(listedQuestion(question, choices), answer);
-    if (beyond <= 0) return undefined;
-    return {
-      reason: 'too_long',
-      detail: `${maximumTokens + beyond} tokens; finetune.maximumTokens is ${maximumTokens}`,
-    };
+    const { beyond, inAll } = await tokensBeyond(listedQuestion(question, choices), answer);
+    if (beyond > 0) {
+      const detail = `${maximumTokens + beyond} tokens; finetune.maximumTokens is ${maximumTokens}`;
+      return { reason: 'too_long', detail };
+    }
+    if (inAll === undefined || inAll <= (maximumSequence ?? inAll)) return undefined;
+    const detail = `${inAll} tokens with its image; finetune.maximumSequence is ${maximumSequence}`;
+    return { reason: 'too_long', detail };
   };
 }
 
 const breaks = new RegExp(`[${BREAK}${CUT}]`, 'u');
 
 interface Limit extends Pick<Tokenizer, 'plainText'> {
-  /** How many tokens of a question and its answer are beyond the limit, as the trainer counts them; 0 or less for none. */
-  tokensBeyond(question: string, answer: string): Promise<number>;
+  /**
+   * How many tokens of a question and its answer are beyond the limit, as the trainer counts them, 0 or less for none; and how
+   * many the sample has in all with its image, where that is known here.
+   */
+  tokensBeyond(question: string, answer: string): Promise<{ beyond: number; inAll?: number }>;
 }
 
 async function limitOf(config: Config): Promise<Limit> {
@@ -88,7 +94,8 @@ async function limitOf(config: Config): Promise<Limit> {
   );
   const tokensBeyond = async (question: string, answer: string) => {
     const turn = promptOf(question, settings, true);
-    return (await trainingSequence(turn, answer, { ...settings, maximumTokens })).cut;
+    const { cut, tokenIds } = await trainingSequence(turn, answer, { ...settings, maximumTokens });
+    return { beyond: cut, inAll: tokenIds.length };
   };
   return { tokensBeyond, plainText: tokenizer.plainText };
 }
@@ -103,11 +110,11 @@ const tokensOfTemplate = 16;
  */
 async function templateLimit(directory: string, maximumTokens: number): Promise<Limit> {
   if (!(await fileExists(join(directory, 'tokenizer.json'))))
-    return { tokensBeyond: async () => 0, plainText: (text) => text };
+    return { tokensBeyond: async () => ({ beyond: 0 }), plainText: (text) => text };
   const { encode, plainText } = await loadTokenizer(directory);
   const tokensBeyond = async (question: string, answer: string) => {
     const [asked, answered] = await Promise.all([encode(plainText(question.trim())), encode(plainText(answer))]);
-    return asked.length + answered.length + tokensOfTemplate - maximumTokens;
+    return { beyond: asked.length + answered.length + tokensOfTemplate - maximumTokens };
   };
   return { tokensBeyond, plainText };
 }

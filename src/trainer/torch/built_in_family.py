@@ -3,7 +3,7 @@ The families of src/model/families: the same ids as src/trainer/jobs/sequence.ts
 words that a family puts around a question.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from PIL import Image
@@ -79,6 +79,20 @@ class BuiltInFamily:
         answered = [*ids, *self._answer_ids(prompt, sample["answer"], self.form["endMark"])]
         kept = answered[:limit]
         return Sequence(kept, image, min(len(ids), len(kept)), len(answered) - len(kept))
+
+    def within(self, sequence, maximum):
+        """As `ChatFamily.within`."""
+        beyond = len(sequence.ids) - maximum
+        if beyond <= 0:
+            return sequence, 0
+        before = len(sequence.ids) - sequence.ids[::-1].index(self.image_id) if sequence.image else 0
+        if before >= maximum:
+            raise JobError(
+                f"image: with the words before it has {before} tokens, which leave no room for more: finetune.maximumSequence "
+                f"is {maximum}. Raise it"
+            )
+        start = min(sequence.answer_start, maximum)
+        return replace(sequence, ids=sequence.ids[:maximum], answer_start=start, cut=sequence.cut + beyond), beyond
 
     def answers(self, question):
         """A sequence an answer, with the loss on what follows `answerStart`."""

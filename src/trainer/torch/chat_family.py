@@ -1,13 +1,13 @@
 """Any vision-language model of transformers: images by its own processor, words by its own chat template."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from PIL import Image
 from transformers import GenerationConfig
 
 from built_in_family import common_start
-from images import read_image, read_images
+from images import image_size, read_image, read_images
 from plain_text import as_plain_text, plain_text_of
 from processors import check_supported, processor_of
 from protocol import JobError
@@ -16,6 +16,8 @@ from random_crop import random_crop
 
 # Video-LLaVA's processor has a name that its model deprecates.
 RENAMED = {"pixel_values_images": "pixel_values"}
+# Inputs whose second dimension is that of tokens.
+BY_TOKEN = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids", "cross_attention_mask")
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Sequence:
     crop: str | None = None
     # What the text begins with, up to the answer.
     prompt: str = ""
+    # The question's own words, in the prompt.
+    question: str = ""
 
 
 class ChatFamily:
@@ -52,6 +56,8 @@ class ChatFamily:
         self.image_marks = self._image_marks()
         self.before_answer, self.end_mark = self._around_answer()
         self.ends = self._end_tokens(directory, config)
+        # By size and what is before it.
+        self.image_tokens = {}
 
     def check(self, _image):
         """Raises JobError for a sample or question that this family takes none of."""
@@ -70,7 +76,23 @@ class ChatFamily:
         # The words of a fixed request don't count.
         uncounted = prompt if sample.get("kind") == "request" else before_question
         cut = max(0, self._counted(uncounted, prompt, answer) - maximum_tokens)
-        return Sequence(prompt + answer, image, max(0, learned - cut), cut, prompt=prompt)
+        return Sequence(prompt + answer, image, max(0, learned - cut), cut, prompt=prompt, question=sample["prompt"].strip())
+
+    def within(self, sequence, maximum):
+        """
+        The sequence with its text cut at its end, so that it has at most so many tokens, all those of its image among them, and
+        how many were cut for that. Raises JobError where the image leaves no room for words.
+        """
+        whole, behind = self._whole_length(sequence)
+        beyond = whole - sequence.cut - maximum
+        if beyond <= 0:
+            return sequence, 0
+        if beyond >= behind - sequence.cut:
+            raise JobError(
+                f"image: with the words before it has {whole - behind} tokens, which leave no room for more: "
+                f"finetune.maximumSequence is {maximum}. Raise it, or have images smaller by model.image"
+            )
+        return replace(sequence, learned=max(0, sequence.learned - beyond), cut=sequence.cut + beyond), beyond
 
     def answers(self, question):
         """A sequence an answer, with the loss on what follows `answerStart`."""
@@ -93,7 +115,7 @@ class ChatFamily:
             end = int(mask[row].sum()) - sequence.cut
             labels[row, end - sequence.learned : end] = ids[row, end - sequence.learned : end]
             mask[row, end:] = 0
-        return inputs, labels
+        return without_cut(inputs, labels)
 
     def written(self, question, image, maximum, scorer, sharded, _trims_turn):
         """Greedily, whatever sampling the model's generation_config.json has. A template ends the turn as it does."""
@@ -120,6 +142,39 @@ class ChatFamily:
             add_special_tokens=self._adds_special_tokens(prompts[0][0]),
         )
         return self._placed(inputs)
+
+    def _whole_length(self, sequence):
+        """How many tokens a sequence has, its image's among them, and how many of them are behind the image."""
+        ids = self._text_ids(sequence.text)
+        if not sequence.image:
+            return len(ids), len(ids)
+        added, before = self._image_tokens(sequence)
+        return len(ids) + added, len(ids) - before
+
+    def _image_tokens(self, sequence):
+        """
+        How many more tokens an image of this size takes than its mark, and how many tokens a text has up to behind the mark.
+        By an empty image: which it is makes no difference.
+        """
+        size, start = image_size(sequence.image), self._image_start(sequence)
+        if (size, start) not in self.image_tokens:
+            given = {"text": [start], "images": [[Image.new("RGB", size)]]}
+            special = self._adds_special_tokens(start)
+            try:
+                whole = self.processor(**given, add_special_tokens=special)["input_ids"][0]
+            except ValueError as error:
+                raise JobError(f"{sequence.image}: {error}") from error
+            marked = len(self._text_ids(start))
+            self.image_tokens[size, start] = len(whole) - marked, marked
+        return self.image_tokens[size, start]
+
+    def _image_start(self, sequence):
+        """What a text with an image begins with, up to behind the image's mark."""
+        return sequence.prompt.partition(self._plain(sequence.question))[0]
+
+    def _text_ids(self, text):
+        """Ids of a text in which an image is its mark."""
+        return self.tokenizer(text, add_special_tokens=self._adds_special_tokens(text))["input_ids"]
 
     def _placed(self, inputs):
         """Tensors alone, without the labels that some processors make: they don't know which tokens are learned."""
@@ -192,3 +247,11 @@ class ChatFamily:
 def _enlarged_part(image, crop):
     """A random part in the size of the image: how many tokens an image takes may depend on it."""
     return random_crop(image, crop).resize(image.size, Image.Resampling.BICUBIC)
+
+
+def without_cut(inputs, labels):
+    """Inputs and labels without what is behind the last token of the longest sequence, where sequences are cut."""
+    length = int(inputs["attention_mask"].sum(1).max())
+    if length == labels.shape[1]:
+        return inputs, labels
+    return {name: value[:, :length] if name in BY_TOKEN else value for name, value in inputs.items()}, labels[:, :length]

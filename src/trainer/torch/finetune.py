@@ -150,30 +150,39 @@ def validation_sequences(job, family, reporter):
 
 def tokenized(samples, used, family, job, reporter):
     """Sequences by sample. Raises JobError for one that is used and must not be as long, or when nothing is left to learn."""
-    maximum, sequences = job["maximumTokens"], {}
+    maximum, whole, sequences, shortened = job["maximumTokens"], job.get("maximumSequence"), {}, 0
     for index in sorted(set(used)):
         place = f"{job['samples']}:{index + 1}"
         try:
             sequence = family.training(samples[index], maximum)
+            in_tokens = sequence.cut
+            sequence, beyond = family.within(sequence, whole) if whole else (sequence, 0)
         except JobError as error:
             raise JobError(f"{place}: {error}") from error
-        if sequence.cut and job.get("tooLong") == "error":
+        shortened += beyond > 0
+        if in_tokens and job.get("tooLong") == "error":
             raise JobError(
-                f"{place}: prompt: with its answer has {maximum + sequence.cut} tokens; finetune.maximumTokens is {maximum}. "
+                f"{place}: prompt: with its answer has {maximum + in_tokens} tokens; finetune.maximumTokens is {maximum}. "
                 "Raise finetune.maximumTokens or drop the sample"
+            )
+        if beyond and job.get("tooLong") == "error":
+            raise JobError(
+                f"{place}: prompt: has {whole + beyond} tokens in all; finetune.maximumSequence is {whole}. Raise "
+                "finetune.maximumSequence or drop the sample"
             )
         sequences[index] = sequence
     cut = sum(sequence.cut > 0 for sequence in sequences.values())
     empty = sum(sequence.learned == 0 for sequence in sequences.values())
+    limits = [f"finetune.maximumTokens ({maximum})"] if cut > shortened or not shortened else []
+    limit = " or ".join([*limits, *([f"finetune.maximumSequence ({whole})"] if shortened else [])])
     if empty == len(sequences):
         raise JobError(
-            f"{job['samples']}: prompt: is longer than finetune.maximumTokens ({maximum}) in every sample: nothing is left to "
-            "learn. Raise finetune.maximumTokens"
+            f"{job['samples']}: prompt: is longer than {limit} in every sample: nothing is left to learn. Raise "
+            f"{limit.replace(f' ({maximum})', '')}"
         )
     if cut:
         reporter.note(
-            f"{cut} of {len(sequences)} samples are cut to finetune.maximumTokens ({maximum}); of {empty} of them nothing is "
-            "left to learn"
+            f"{cut} of {len(sequences)} samples are cut to {limit}; of {empty} of them nothing is left to learn"
         )
     return sequences
 

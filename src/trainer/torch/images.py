@@ -18,6 +18,8 @@ MAXIMUM_PIXELS = 150_000_000
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "TIFF")
 MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "F", "I;16", "I;16L", "I;16B")
 ORIENTATION = 0x0112
+# Orientations that make a width of a height.
+SIDEWAYS = (5, 6, 7, 8)
 
 # The limit is `_opened`'s own, which is an error and not a warning.
 Image.MAX_IMAGE_PIXELS = None
@@ -48,6 +50,17 @@ def read_images(files):
     if len(images) > 1 and sum(image.width * image.height for image in images) > 10 * MAXIMUM_PIXELS:
         raise MemoryError(f"the images of a batch, such as {files[0]}, have more than {10 * MAXIMUM_PIXELS} pixels")
     return images
+
+
+def image_size(file):
+    """Width and height that `read_image` would give, without decoding."""
+    content = _content(file)
+    try:
+        image = Image.open(BytesIO(content), formats=FORMATS)
+        turned = settings["exif"] == "apply" and image.getexif().get(ORIENTATION, 1) in SIDEWAYS
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise JobError(f"{file}: is cut short or not an image ({error})") from error
+    return (image.height, image.width) if turned else image.size
 
 
 def _content(file):

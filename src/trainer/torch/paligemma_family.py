@@ -6,7 +6,7 @@ answer the suffix: https://huggingface.co/docs/transformers/model_doc/paligemma
 import torch
 
 from built_in_family import common_start
-from chat_family import ChatFamily
+from chat_family import ChatFamily, without_cut
 from protocol import JobError
 
 
@@ -37,7 +37,14 @@ class PaliGemmaFamily(ChatFamily):
             end = whole - sequence.cut
             mask[row, :end] = 1
             labels[row, end - sequence.learned : end] = ids[row, end - sequence.learned : end]
-        return {**prompts, "input_ids": ids, "attention_mask": mask, "token_type_ids": in_suffix}, labels
+        return without_cut({**prompts, "input_ids": ids, "attention_mask": mask, "token_type_ids": in_suffix}, labels)
+
+    def _whole_length(self, sequence):
+        asked = self._text_ids(sequence.prompt + BEHIND_PROMPT)
+        added, before = self._image_tokens(sequence)
+        whole = len(asked) + len(self._ids(sequence.text[len(sequence.prompt) :]))
+        # The start that is counted has a line break of its own.
+        return whole + added - 1, whole - before
 
     def _learned(self, prompt, start, answer):
         ids = self._ids(answer)

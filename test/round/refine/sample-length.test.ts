@@ -106,6 +106,14 @@ test('the limit is the trainer’s, to the token', async () => {
   });
 });
 
+test('maximumSequence counts the image too', async () => {
+  const inAll = /^(\d+) tokens with its image; finetune\.maximumSequence is 8$/;
+  const rejection = await (await lengthCheck(await setUp({ maximumSequence: 8 })))(short);
+  const [, tokens] = inAll.exec(rejection?.detail ?? '') ?? [];
+  expect(await (await lengthCheck(await setUp({ maximumSequence: Number(tokens) })))(short)).toBeUndefined();
+  expect(await (await lengthCheck(await setUp({ maximumSequence: Number(tokens) - 1 })))(short)).toBeDefined();
+});
+
 test('an explanation may be cut, as in the reference system, unless finetune.tooLong is error', async () => {
   const explained = { ...short, explanation: 'So it is. '.repeat(100) };
   const checkOf = async (format: 'QMA' | 'QMAE', tooLong: 'truncate' | 'error') =>

@@ -40,6 +40,8 @@ describe.skipIf(!torchIsSetUp)('limits on images', () => {
       'make-family.py',
       folder,
       'idefics2',
+      'mllama',
+      'paligemma',
       ...Object.keys(LIMITS).filter((kind) => !MADE_APART.includes(kind)),
     );
     for (const kind of MADE_APART) await torchPython('make-chat-model.py', kind, inFolder(kind));
@@ -77,6 +79,18 @@ describe.skipIf(!torchIsSetUp)('limits on images', () => {
     // Of 16 × 16 pixels each: 64 × 48 becomes 48 × 32, and 128 × 16 becomes 96 × 16.
     const [one, other] = found.qwen2_5_vl.before;
     expect(found.qwen2_5_vl.limited).toEqual([one - 6, other - 2]);
+  });
+
+  test('maximumSequence counts an image as its tokens, and cuts words alone', async () => {
+    const kinds = [...Object.keys(LIMITS), 'idefics2', 'mllama', 'paligemma'];
+    const found = JSON.parse(await torchPython('check-sequence-limit.py', folder, images[1] as string, ...kinds));
+    for (const kind of kinds) {
+      const { counted, tokens, beyond, cut, learned, unlearned, refused } = found[kind];
+      expect(counted, kind).toBe(tokens);
+      expect({ beyond, cut }, kind).toEqual({ beyond: 3, cut: [tokens - 3, learned - 3] });
+      expect(unlearned, kind).toEqual([tokens - learned, 0]);
+      expect(refused, kind).toMatch(/^image: with the words before it has \d+ tokens, which leave no room for more/);
+    }
   });
 
   test('hold in training and merge, and are in the merged model', async () => {

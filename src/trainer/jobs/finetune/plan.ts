@@ -14,6 +14,7 @@ import {
   type TrainingSequence,
   trainingSequence,
 } from '../sequence.ts';
+import { type LimitedSequence, withinSequence } from '../sequence-limit.ts';
 import { padToFewShapes } from './batch-shapes.ts';
 
 type FinetuneSettings = SettingsOf<FinetuneJob>;
@@ -75,7 +76,11 @@ export async function tokenizeSamples(
   used: ReadonlySet<number> = new Set(samples.keys()),
 ): Promise<TrainingSequence[]> {
   const sequenceSettings = { ...prompts, maximumTokens: settings.maximumTokens };
-  const tokenized = await Promise.all(samples.map((sample) => sampleSequence(sample, sequenceSettings)));
+  const tokenized = await Promise.all(
+    samples.map(async (sample) =>
+      withinSequence(await sampleSequence(sample, sequenceSettings), settings.maximumSequence, prompts.queries),
+    ),
+  );
   checkLengths(tokenized, used, settings, note);
   return tokenized;
 }
@@ -87,35 +92,61 @@ export async function tokenizeSamples(
  * @throws InputError for the first that is too long where it must not be, or when nothing is left to learn at all
  */
 function checkLengths(
-  sequences: readonly TrainingSequence[],
+  sequences: readonly LimitedSequence[],
   used: ReadonlySet<number>,
-  { samples, maximumTokens, tooLong }: FinetuneSettings,
+  { samples, maximumTokens, maximumSequence, tooLong }: FinetuneSettings,
   note: JobReporter['note'],
 ): void {
   const cut = [...used]
-    .filter((index) => (sequences[index] as TrainingSequence).cut > 0)
+    .filter((index) => (sequences[index] as LimitedSequence).cut > 0)
     .sort((one, other) => one - other);
   if (cut.length === 0) return;
+  const problemOf = (index: number, problem: string, remedy: string) =>
+    new InputError({ file: samples, line: index + 1, field: 'prompt', problem, remedy });
+  const crowded = cut.find((index) => sequences[index]?.hasNoRoom);
+  if (crowded !== undefined) {
+    throw problemOf(
+      crowded,
+      `has no room for words behind its image: finetune.maximumSequence is ${maximumSequence}`,
+      'Raise finetune.maximumSequence or drop the sample',
+    );
+  }
+  const limits = [
+    ...(cut.some((index) => withinTokens(sequences[index]) > 0) ? [`maximumTokens (${maximumTokens})`] : []),
+    ...(cut.some((index) => sequences[index]?.beyondSequence) ? [`maximumSequence (${maximumSequence})`] : []),
+  ].map((limit) => `finetune.${limit}`);
   const learned = (index: number) => learnedTokens([sequences[index] as TrainingSequence]);
   const empty = cut.filter((index) => learned(index) === 0).length;
   if (tooLong !== 'error' && empty < used.size) {
     note(
-      `${cut.length} of ${used.size} samples are cut to finetune.maximumTokens (${maximumTokens}); of ${empty} of them nothing is left to learn`,
+      `${cut.length} of ${used.size} samples are cut to ${limits.join(' or ')}; of ${empty} of them nothing is left to learn`,
     );
     return;
   }
   const [first] = cut as [number];
-  throw new InputError({
-    file: samples,
-    line: first + 1,
-    field: 'prompt',
-    problem:
-      tooLong === 'error'
-        ? `with its answer has ${maximumTokens + (sequences[first] as TrainingSequence).cut} tokens; finetune.maximumTokens is ${maximumTokens}`
-        : `is longer than finetune.maximumTokens (${maximumTokens}), as that of every sample: nothing is left to learn`,
-    remedy: 'Raise finetune.maximumTokens or drop the sample',
-  });
+  const sequence = sequences[first] as LimitedSequence;
+  if (tooLong !== 'error') {
+    throw problemOf(
+      first,
+      `is longer than ${limits.join(' or ')}, as that of every sample: nothing is left to learn`,
+      `Raise ${limits.join(' or ')} or drop the sample`,
+    );
+  }
+  throw withinTokens(sequence) > 0
+    ? problemOf(
+        first,
+        `with its answer has ${maximumTokens + withinTokens(sequence)} tokens; finetune.maximumTokens is ${maximumTokens}`,
+        'Raise finetune.maximumTokens or drop the sample',
+      )
+    : problemOf(
+        first,
+        `has ${sequence.tokenIds.length + sequence.cut} tokens in all; finetune.maximumSequence is ${maximumSequence}`,
+        'Raise finetune.maximumSequence or drop the sample',
+      );
 }
+
+/** Tokens of question and answer that are beyond `maximumTokens`. */
+const withinTokens = ({ cut = 0, beyondSequence = 0 }: Partial<LimitedSequence> = {}) => cut - beyondSequence;
 
 function sampleSequence(
   { image, prompt, answer, kind }: TrainingSample,

@@ -69,6 +69,21 @@ describe('wrong input', () => {
     });
   });
 
+  test('a whole sample longer than maximumSequence is cut, or named with its length; an image without room for words is named', async () => {
+    const output = await temporaryFolder();
+    const reporter = recordingReporter();
+    await finetune(tinyFinetune(model, mixture, output, { steps: 2, maximumSequence: 45 }), reporter);
+    expect(reporter.notes.join()).toMatch(/samples are cut to finetune\.maximumSequence \(45\);/);
+    await expect(failing({ maximumSequence: 45, tooLong: 'error' })).rejects.toMatchObject({
+      name: 'InputError',
+      message: expect.stringMatching(/samples\.jsonl:\d+: prompt: has \d+ tokens in all; .*maximumSequence is 45\./),
+    });
+    await expect(failing({ maximumSequence: 8 })).rejects.toMatchObject({
+      name: 'InputError',
+      message: expect.stringMatching(/samples\.jsonl:\d+: prompt: has no room for words behind its image/),
+    });
+  });
+
   test('samples that are all cut before their answer are refused: nothing would be learned', async () => {
     await expect(failing({ maximumTokens: 5 })).rejects.toMatchObject({
       name: 'InputError',
