@@ -4,11 +4,14 @@
 
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { InputError } from '../src/core/input-error.ts';
 import { valueIn } from '../src/core/records.ts';
 import { openRunDirectory } from '../src/core/run-directory.ts';
 import { LETTERS } from '../src/datasets/question-text.ts';
+import type { DatasetLengths } from '../src/round/data-lengths.ts';
 import type { DatasetStats } from '../src/round/data-stats.ts';
 import { describeCounts } from '../src/round/steps.ts';
+import { TrainerError } from '../src/trainer/supervisor/trainer-error.ts';
 import { exitCodes } from './failures.ts';
 import { addDataRootOption, addRunOptions, loadNamedConfig, type RunOptions } from './options.ts';
 import { createProgressDisplay } from './progress-display.ts';
@@ -21,9 +24,11 @@ export function addDataCheckCommands(data: Command, signal: AbortSignal): void {
   addDataRootOption(
     data
       .command('check <config>')
-      .description('report every file and image that is missing, cut short or inconsistent, and what to download'),
+      .description(
+        'report every file and image that is missing, cut short or inconsistent, what to download, and what is too long',
+      ),
   )
-    .option('--all', `more than ${SHOWN_OF_A_FOLDER} problems of a folder`, false)
+    .option('--all', `more than ${SHOWN_OF_A_FOLDER} problems of a folder, or samples that are too long`, false)
     .addHelpText('after', '\nExample:\n  dataengine data check configs/minigpt4-7b.yaml --data-root /data')
     .action(async (file: string, options: { dataRoot?: string; all: boolean }) => {
       const { config } = await loadNamedConfig(file, options);
@@ -36,6 +41,11 @@ export function addDataCheckCommands(data: Command, signal: AbortSignal): void {
       for (const { item, countsByReason } of leftOut) process.stdout.write(leftOutLine(item, countsByReason));
       if (problems.length === 0) {
         process.stdout.write(`The data is complete: ${questions} questions to score, ${images} images.\n`);
+        const { dataLengths } = await import('../src/round/data-lengths.ts');
+        await writeLengths(
+          () => dataLengths(config, { signal, onProgress }).finally(() => display.stop()),
+          options.all,
+        );
         return;
       }
       const rows = problemRows(problems, config.data.root, options.all ? Number.POSITIVE_INFINITY : SHOWN_OF_A_FOLDER);
@@ -86,6 +96,34 @@ export function addDataCheckCommands(data: Command, signal: AbortSignal): void {
       await writeSamplePage(page, `Samples of ${file}`, shown);
       process.stdout.write(`Samples ${page}\n`);
     });
+}
+
+/** Writes the spread of tokens, and what is too long. Without a model there is nothing to count by, which is no error. */
+async function writeLengths(count: () => Promise<DatasetLengths[]>, all: boolean): Promise<void> {
+  let datasets: DatasetLengths[];
+  try {
+    datasets = await count();
+  } catch (error) {
+    if (!(error instanceof InputError) && !(error instanceof TrainerError)) throw error;
+    process.stdout.write(`Tokens are not counted: ${error.message}\n`);
+    return;
+  }
+  const head = ['dataset', 'samples', 'least tokens', 'median', '95 %', 'most', 'too long'];
+  const rows = datasets.map(({ name, samples, tokens, tooLong }) => {
+    return [name, samples, tokens.least, tokens.median, tokens.p95, tokens.most, tooLong.length];
+  });
+  process.stdout.write(`${textTable(head, rows)}\n`);
+  for (const { name, samples, counted } of datasets) {
+    if (counted === samples) continue;
+    process.stdout.write(`${name}: ${counted} of ${samples} samples are counted, drawn at random and the longest.\n`);
+  }
+  const found = datasets.flatMap(({ item, tooLong }) => tooLong.map((sample) => ({ item, ...sample })));
+  if (found.length === 0) return;
+  const shown = found.slice(0, all ? found.length : SHOWN_OF_A_FOLDER);
+  const lines = shown.map(({ item, record, tokens, problem }) => [`${item}: ${record}`, tokens, problem]);
+  process.stdout.write(`${textTable(['too long', 'tokens', 'why'], lines, { wordWrap: true })}\n`);
+  if (shown.length < found.length) process.stdout.write(`${found.length - shown.length} more: --all lists them\n`);
+  if (found.some(({ isError }) => isError)) process.exitCode = exitCodes.wrongInput;
 }
 
 function leftOutLine(dataset: string, countsByReason: Readonly<Record<string, number>>): string {

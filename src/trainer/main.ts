@@ -7,6 +7,7 @@ import { InputError } from '../core/input-error.ts';
 import { embed } from './jobs/embed/embed.ts';
 import { evaluate } from './jobs/evaluate/evaluate.ts';
 import { finetune } from './jobs/finetune/finetune.ts';
+import { measure } from './jobs/measure.ts';
 import { merge } from './jobs/merge/merge.ts';
 import type { FailureKind, JobOf, JobOutcome, JobSpec } from './protocol.ts';
 import { exitWithParent, type JobReporter, protocolReporter, readJobSpec, sendMessage } from './trainer-side.ts';
@@ -17,6 +18,7 @@ const jobs: { [Kind in JobSpec['kind']]: (job: JobOf<Kind>, reporter: JobReporte
   merge,
   evaluate,
   embed,
+  measure,
 };
 
 function runJob<Kind extends JobSpec['kind']>(job: JobOf<Kind>, reporter: JobReporter): Promise<JobOutcome> {

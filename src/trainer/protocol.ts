@@ -205,17 +205,33 @@ export const embedJobSchema = z.strictObject({
   output: z.string(),
 });
 
+/** Counts the tokens of samples as a finetune would train on them; `output` has a `MeasuredSample` a line. */
+export const measureJobSchema = z.strictObject({
+  kind: z.literal('measure'),
+  model: z.string(),
+  family,
+  exif,
+  image,
+  /** A `TrainingSample` a line. */
+  samples: z.string(),
+  maximumTokens: positiveInteger,
+  maximumSequence: positiveInteger.optional(),
+  output: z.string(),
+});
+
 export const jobSpecSchema = z.discriminatedUnion('kind', [
   finetuneJobSchema,
   mergeJobSchema,
   evaluateJobSchema,
   embedJobSchema,
+  measureJobSchema,
 ]);
 
 export type FinetuneJob = z.output<typeof finetuneJobSchema>;
 export type MergeJob = z.output<typeof mergeJobSchema>;
 export type EvaluateJob = z.output<typeof evaluateJobSchema>;
 export type EmbedJob = z.output<typeof embedJobSchema>;
+export type MeasureJob = z.output<typeof measureJobSchema>;
 export type JobSpec = z.output<typeof jobSpecSchema>;
 export type ImageFields = NonNullable<z.output<typeof image>>;
 /** The jobs of one kind. */
@@ -258,6 +274,17 @@ export const evaluationAnswerSchema = z.object({
   text: z.string().optional(),
 });
 
+/** A line of a measure job's output. */
+export const measuredSampleSchema = z.strictObject({
+  /** All of them, those of the image among them. */
+  tokens: naturalNumber,
+  /** The limit of a finetune that it is beyond. */
+  limit: z.enum(['maximumTokens', 'maximumSequence']).optional(),
+  /** Why it can't be trained on. */
+  problem: z.string().optional(),
+});
+
+export type MeasuredSample = z.output<typeof measuredSampleSchema>;
 export type EvaluationQuestion = z.output<typeof evaluationQuestionSchema>;
 export type ValidationQuestion = z.output<typeof validationQuestionSchema>;
 export type EvaluationAnswer = z.output<typeof evaluationAnswerSchema>;

@@ -146,9 +146,9 @@ export async function withFamily(job: JobSpec, boundaries: TokenBoundaries = 'se
   return { ...job, family: { promptForm, imageTokens, specialIds: ids } };
 }
 
-/** A merge is done by one process. */
+/** A merge is done by one process, and so is counting. */
 function settingsFor({ kind }: JobSpec, { processes = 1, sharding }: TrainerContext['config']): TorchSettings {
-  return { processes: kind === 'merge' ? 1 : processes, sharding };
+  return { processes: kind === 'merge' || kind === 'measure' ? 1 : processes, sharding };
 }
 
 function progressReporter({ onProgress }: TrainerContext): (message: TrainerMessage) => void {

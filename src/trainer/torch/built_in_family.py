@@ -94,6 +94,10 @@ class BuiltInFamily:
         start = min(sequence.answer_start, maximum)
         return replace(sequence, ids=sequence.ids[:maximum], answer_start=start, cut=sequence.cut + beyond), beyond
 
+    def length(self, sequence):
+        """How many tokens a sequence has before it is cut, all those of its image among them."""
+        return len(sequence.ids) + sequence.cut
+
     def answers(self, question):
         """A sequence an answer, with the loss on what follows `answerStart`."""
         image = question.get("image")

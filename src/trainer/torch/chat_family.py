@@ -94,6 +94,10 @@ class ChatFamily:
             )
         return replace(sequence, learned=max(0, sequence.learned - beyond), cut=sequence.cut + beyond), beyond
 
+    def length(self, sequence):
+        """How many tokens a sequence has before it is cut, all those of its image among them."""
+        return self._whole_length(sequence)[0]
+
     def answers(self, question):
         """A sequence an answer, with the loss on what follows `answerStart`."""
         image = question.get("image")
@@ -148,24 +152,19 @@ class ChatFamily:
         ids = self._text_ids(sequence.text)
         if not sequence.image:
             return len(ids), len(ids)
-        added, before = self._image_tokens(sequence)
+        added, before = self._image_tokens(sequence, sequence.text)
         return len(ids) + added, len(ids) - before
 
-    def _image_tokens(self, sequence):
+    def _image_tokens(self, sequence, text):
         """
-        How many more tokens an image of this size takes than its mark, and how many tokens a text has up to behind the mark.
-        By an empty image: which it is makes no difference.
+        How many more tokens an image of this size takes in a text than its mark, and how many tokens the text has up to behind
+        the mark. An empty image takes as many; the text counts where a processor puts a space behind the image (Idefics 2's).
         """
         size, start = image_size(sequence.image), self._image_start(sequence)
         if (size, start) not in self.image_tokens:
-            given = {"text": [start], "images": [[Image.new("RGB", size)]]}
-            special = self._adds_special_tokens(start)
-            try:
-                whole = self.processor(**given, add_special_tokens=special)["input_ids"][0]
-            except ValueError as error:
-                raise JobError(f"{sequence.image}: {error}") from error
-            marked = len(self._text_ids(start))
-            self.image_tokens[size, start] = len(whole) - marked, marked
+            given = {"text": [text], "images": [[Image.new("RGB", size)]]}
+            whole = self.processor(**given, add_special_tokens=self._adds_special_tokens(text))["input_ids"][0]
+            self.image_tokens[size, start] = len(whole) - len(self._text_ids(text)), len(self._text_ids(start))
         return self.image_tokens[size, start]
 
     def _image_start(self, sequence):

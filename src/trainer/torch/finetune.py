@@ -157,7 +157,8 @@ def tokenized(samples, used, family, job, reporter):
             sequence = family.training(samples[index], maximum)
             in_tokens = sequence.cut
             sequence, beyond = family.within(sequence, whole) if whole else (sequence, 0)
-        except JobError as error:
+        except (JobError, ValueError) as error:
+            # ValueError: what processors raise for images of shapes that they don't take.
             raise JobError(f"{place}: {error}") from error
         shortened += beyond > 0
         if in_tokens and job.get("tooLong") == "error":

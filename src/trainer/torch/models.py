@@ -28,6 +28,13 @@ CHAT_FAMILIES = {"paligemma": PaliGemmaFamily}
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
+def family_of(directory, config, device, family=None, image=None):
+    """What makes a model's inputs; `family` and `image` are the job's."""
+    if family:
+        return BuiltInFamily(directory, config, device, family)
+    return CHAT_FAMILIES.get(config.model_type, ChatFamily)(directory, config, device, image)
+
+
 class Model:
     """A model directory: `family` makes its inputs, `scorer` computes; `module` is transformers' or PEFT's own."""
 
@@ -66,11 +73,7 @@ class Model:
         try:
             config = AutoConfig.from_pretrained(directory, trust_remote_code=False)
             changed = {"config": _with_fields(config, image["model"])} if (image or {}).get("model") else {}
-            self.family = (
-                BuiltInFamily(directory, config, device, family)
-                if family
-                else CHAT_FAMILIES.get(config.model_type, ChatFamily)(directory, config, device, image)
-            )
+            self.family = family_of(directory, config, device, family, image)
             self.scorer = self.sharding.placed(loaded, empty, device, adapt is not None)
         except (OSError, ValueError, ImportError, StrictDataclassError) as error:
             raise JobError(f"{directory}: {error}") from error

@@ -40,11 +40,10 @@ class PaliGemmaFamily(ChatFamily):
         return without_cut({**prompts, "input_ids": ids, "attention_mask": mask, "token_type_ids": in_suffix}, labels)
 
     def _whole_length(self, sequence):
-        asked = self._text_ids(sequence.prompt + BEHIND_PROMPT)
-        added, before = self._image_tokens(sequence)
-        whole = len(asked) + len(self._ids(sequence.text[len(sequence.prompt) :]))
-        # The start that is counted has a line break of its own.
-        return whole + added - 1, whole - before
+        added, before = self._image_tokens(sequence, sequence.prompt)
+        whole = len(self._text_ids(sequence.prompt)) + added + len(self._ids(sequence.text[len(sequence.prompt) :]))
+        # Up to behind the image, with all of its tokens but for the line break behind the prompt.
+        return whole, whole - before - added + 1
 
     def _learned(self, prompt, start, answer):
         ids = self._ids(answer)

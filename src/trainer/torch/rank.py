@@ -14,12 +14,13 @@ from embed import embed
 from evaluate import evaluate
 from finetune import finetune
 from images import open_with
+from measure import measure
 from merge import merge
 from protocol import JobError, Reporter, Stopped
 from shardings import sharding_of
 
 PR_SET_PDEATHSIG = 1
-JOBS = {"finetune": finetune, "merge": merge, "evaluate": evaluate, "embed": embed}
+JOBS = {"finetune": finetune, "merge": merge, "evaluate": evaluate, "embed": embed, "measure": measure}
 
 
 def main():

@@ -105,6 +105,8 @@ async function runJob(job: JobSpec): Promise<string[]> {
       return evaluate(job);
     case 'embed':
       return embed(job);
+    case 'measure':
+      throw new Error('samples are not counted here');
   }
 }
 
