@@ -9,12 +9,10 @@ export function formatRounds(rounds: RoundSummary[], options: { color?: boolean 
 }
 
 function scoreTable(rounds: RoundSummary[], options: { color?: boolean }): string {
+  const measure = rounds.at(-1)?.measure;
   const head = [
     'round',
-    'MC %',
-    'DA %',
-    'test MC %',
-    'test DA %',
+    ...(measure === undefined ? ['MC %', 'DA %', 'test MC %', 'test DA %'] : [`${measure} %`, `test ${measure} %`]),
     'bad cases',
     'samples added',
     'rejected',
@@ -25,10 +23,10 @@ function scoreTable(rounds: RoundSummary[], options: { color?: boolean }): strin
   ];
   const rows = rounds.map((row) => [
     row.round,
-    decimal(row.multipleChoice),
-    decimal(row.directAnswer),
-    decimal(row.testMultipleChoice),
-    decimal(row.testDirectAnswer),
+    ...(measure === undefined
+      ? [row.multipleChoice, row.directAnswer, row.testMultipleChoice, row.testDirectAnswer]
+      : [row.multipleChoice, row.testMultipleChoice]
+    ).map(decimal),
     row.badCases,
     row.samplesAdded,
     row.samplesRejected,

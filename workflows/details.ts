@@ -33,11 +33,12 @@ export function describeRounds({ plan, nextRound, rounds }: DataEngineState): st
   const stop = rounds.at(-1)?.gate?.stop;
   const next = nextRound > plan.rounds ? 'All rounds are done.' : `Round ${nextRound} of ${plan.rounds} is under way.`;
   const now = stop === undefined ? next : `It ended early: ${plainText(stop.reason)}.`;
+  const measure = plainText(rounds.at(-1)?.measure ?? 'MC');
   const rows = rounds.map((row) =>
     [
       row.round,
       roundNumber(row.multipleChoice, 1),
-      roundNumber(row.directAnswer, 1),
+      row.measure === undefined ? roundNumber(row.directAnswer, 1) : '–',
       percentOrBlank(row.testMultipleChoice),
       row.badCases,
       row.samplesAdded,
@@ -50,7 +51,7 @@ export function describeRounds({ plan, nextRound, rounds }: DataEngineState): st
   return [
     `**Run ${plainText(plan.run)}** (${codeSpan(plan.directory)}). ${now}`,
     '',
-    '| round | MC % | DA % | test MC % | bad cases | samples added | teacher tokens | seconds | forgotten | built upon |',
+    `| round | ${measure} % | DA % | test ${measure} % | bad cases | samples added | teacher tokens | seconds | forgotten | built upon |`,
     '| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |',
     ...rows.map((row) => `| ${row} |`),
   ].join('\n');

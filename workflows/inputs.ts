@@ -95,6 +95,8 @@ const stopSchema = z.strictObject({
 export type RoundSummary = z.output<typeof roundSummarySchema>;
 export const roundSummarySchema = z.object({
   round: count,
+  /** What the main score of questions of your own is; the two accuracies are then that score. None for A-OKVQA's. */
+  measure: z.string().optional(),
   multipleChoice: z.number(),
   directAnswer: z.number(),
   testMultipleChoice: z.number().optional(),

@@ -23,9 +23,15 @@ export async function notify(plan: RunPlan, kind: Kind, round: number, text: str
   }
 }
 
-export function roundNotification({ round, multipleChoice, testMultipleChoice, samplesAdded }: RoundSummary): string {
+export function roundNotification({
+  round,
+  measure = 'MC',
+  multipleChoice,
+  testMultipleChoice,
+  samplesAdded,
+}: RoundSummary): string {
   const test = testMultipleChoice === undefined ? '' : `, test ${roundNumber(testMultipleChoice, 1)} %`;
-  return `round ${round} is done, MC ${roundNumber(multipleChoice, 1)} %${test}, ${samplesAdded} samples added`;
+  return `round ${round} is done, ${measure} ${roundNumber(multipleChoice, 1)} %${test}, ${samplesAdded} samples added`;
 }
 
 export function waitingNotification({ round, step, problem }: WaitingStep): string {

@@ -62,6 +62,7 @@ function summarize(
   const { generate, verify, refine, append } = outcomes;
   return {
     round: reference.round,
+    measure: scores.measure,
     multipleChoice: scores.multipleChoice,
     directAnswer: scores.directAnswer,
     testMultipleChoice: scores.testMultipleChoice,

@@ -3,6 +3,7 @@ import { exifModes } from '../core/images/image-kind.ts';
 import { descriptionSourceNames, descriptionSources } from '../datasets/descriptions/index.ts';
 import { questionColumns, tableFormats, trainDatasetNames, trainDatasets } from '../datasets/train-datasets.ts';
 import { pathIn } from './config-paths.ts';
+import { questionSettingsSchema } from './questions-schema.ts';
 
 const count = z.int().positive();
 const path = pathIn('the data root');
@@ -47,8 +48,11 @@ export const trainPartSchema = z
   });
 
 const questionFileSchema = z.strictObject({
-  file: path.describe('Questions in A-OKVQA format, under data.root.'),
+  file: path.describe('Under data.root: questions in A-OKVQA format, or with `questions` a file of your own.'),
   limit: count.optional().describe('Take only this many questions, from the start of the file.'),
+  questions: questionSettingsSchema
+    .optional()
+    .describe('Set, if only to {}, for questions of your own: how they are read and scored.'),
 });
 
 const sources = descriptionSourceNames.map((name) => `${name}: ${descriptionSources[name].summary}`);

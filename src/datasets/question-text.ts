@@ -30,6 +30,11 @@ export function listedQuestion(question: string, choices: readonly string[] = []
   return `${question}\n${list === '' ? '' : `${list}\n`}`;
 }
 
+/** A question that asks for a short answer, with what says so. */
+export function withInstruction(question: string, instruction: string | undefined): string {
+  return instruction === undefined ? question : `${question}\n${instruction}`;
+}
+
 /** The answer as far as choices are ranked by it: `The answer is (A) cat`. */
 export function answerStem(choices: readonly string[], choice: number): string {
   return `${ANSWER_START} ${choiceText(choices, choice)}`;

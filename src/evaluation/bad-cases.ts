@@ -1,31 +1,53 @@
 import { z } from 'zod';
 import { imageIdSchema } from '../core/images/image-id.ts';
 import { readJson } from '../core/read-json.ts';
-import { valueIn } from '../core/records.ts';
+import { countBy, valueIn } from '../core/records.ts';
 import { choiceText, letterOf } from '../datasets/question-text.ts';
 
-export const badCaseSchema = z.object({
+const badCaseFields = z.object({
   idx: z.string().describe("The question's id, by which the reference system's scorer finds it"),
   question: z.string(),
-  choices: z.array(z.string()),
-  correct_choice_idx: z.number().int().nonnegative(),
-  direct_answers: z.array(z.string()),
+  choices: z.array(z.string()).describe('Empty for a question with a short answer'),
+  correct_choice_idx: z.number().int().nonnegative().optional().describe('Required with choices'),
+  direct_answers: z.array(z.string()).describe('The right ones, of a question with a short answer'),
   difficult_direct_answer: z.boolean(),
-  model_answer: z.string().describe('The words of the choice'),
+  model_answer: z.string().describe('The words of the choice, or what the model wrote'),
   question_type: z.string(),
   prompt: z.string().describe('The question as the teacher sees it among the in-context examples'),
   image_path: z.string().describe('With the folder of images before it'),
   image_id: imageIdSchema.optional().describe("COCO's, or a path"),
+  score: z.number().min(0).max(1).optional().describe('Of a short answer, by the metric'),
 });
 
-export const evaluatedQuestionSchema = badCaseSchema.extend({
-  question_id: z.string(),
-  image_id: imageIdSchema,
-  model_choice_idx: z.number().int().nonnegative(),
-  losses: z.array(z.number()).describe('The mean loss of each choice'),
-});
+/** The fields that show whether the model's answer is right. */
+export interface ChosenAnswer {
+  choices: readonly string[];
+  model_choice_idx?: number | undefined;
+  correct_choice_idx?: number | undefined;
+  score?: number | undefined;
+}
 
-/** One record of `aokvqa_eval.json`: an official A-OKVQA question with the model's answer, and all that a bad case has. */
+function requireAnswer(record: ChosenAnswer, context: z.RefinementCtx, fields: readonly (keyof ChosenAnswer)[]): void {
+  const missing = fields.find((field) => record[field] === undefined);
+  if (missing !== undefined) context.addIssue({ code: 'custom', path: [missing], message: 'is missing' });
+}
+
+export const badCaseSchema = badCaseFields.superRefine((record, context) =>
+  requireAnswer(record, context, record.choices.length > 0 ? ['correct_choice_idx'] : ['score']),
+);
+
+export const evaluatedQuestionSchema = badCaseFields
+  .extend({
+    question_id: z.string(),
+    image_id: imageIdSchema,
+    model_choice_idx: z.number().int().nonnegative().optional().describe('Required with choices'),
+    losses: z.array(z.number()).describe('The mean loss of each choice'),
+  })
+  .superRefine((record, context) =>
+    requireAnswer(record, context, record.choices.length > 0 ? ['correct_choice_idx', 'model_choice_idx'] : ['score']),
+  );
+
+/** One record of `aokvqa_eval.json`: a question with the model's answer, and all that a bad case has. */
 export type EvaluatedQuestion = z.output<typeof evaluatedQuestionSchema>;
 
 /** A question that the model answered wrongly, as in `bad_case_aokvqa_classified.json`. */
@@ -34,14 +56,16 @@ export type BadCase = z.output<typeof badCaseSchema>;
 /** Must be raised whenever other answers count as right: rounds are then scored and compared again. */
 export const scoringVersion = 2;
 
-/** The fields that show whether the model's choice is right. */
-export type ChosenAnswer = Pick<EvaluatedQuestion, 'choices' | 'model_choice_idx' | 'correct_choice_idx'>;
+/** From this score on a short answer counts as right, where an answer is either right or wrong. */
+const rightFrom = 0.5;
 
 /**
- * Whether the chosen words are those of the right choice, as A-OKVQA's official script compares them: some questions list the
- * right choice twice.
+ * Whether an answer is right. A chosen one is if its words are those of the right choice, as A-OKVQA's official script compares
+ * them: some questions list the right choice twice. A short answer is from a score of 0.5 on.
  */
-export function isRight({ choices, model_choice_idx, correct_choice_idx }: ChosenAnswer): boolean {
+export function isRight({ choices, model_choice_idx, correct_choice_idx, score = 0 }: ChosenAnswer): boolean {
+  if (choices.length === 0) return score >= rightFrom;
+  if (model_choice_idx === undefined || correct_choice_idx === undefined) return false;
   return choices[model_choice_idx] === choices[correct_choice_idx];
 }
 
@@ -67,21 +91,41 @@ export function readWeights(file: string): Promise<Weights> {
 }
 
 /**
- * A bad case as the teacher sees it among the in-context examples. The wording is the reference system's file
- * format (`bad_case_aokvqa_classified.json`), spaces included.
+ * A bad case as the teacher sees it among the in-context examples. The wording of one with choices is the reference system's
+ * file format (`bad_case_aokvqa_classified.json`), spaces included; one with a short answer also shows the model's own.
  */
 export function badCasePrompt(
-  question: Pick<BadCase, 'question' | 'choices' | 'correct_choice_idx' | 'question_type'>,
+  question: Pick<BadCase, 'question' | 'choices' | 'correct_choice_idx' | 'question_type'> &
+    Partial<Pick<BadCase, 'direct_answers' | 'model_answer'>>,
 ): string {
-  const choices = question.choices.map((_, index) => choiceText(question.choices, index)).join(' ');
-  const letter = letterOf(question.correct_choice_idx);
-  const answer = question.choices[question.correct_choice_idx];
+  const { choices, correct_choice_idx: correct, direct_answers = [], model_answer = '' } = question;
+  const type = `Question type: ${question.question_type.replaceAll('_', ' ')}`;
+  if (correct === undefined) {
+    const wrong = shown(model_answer) || '(none)';
+    const right = rightAnswers(direct_answers);
+    return [`Question: ${shown(question.question)}`, `Answer: ${right}`, `Wrong answer: ${wrong}`, type].join('\n');
+  }
   return [
     `Question: ${question.question}`,
-    `Choices: ${choices}`,
-    `Answer: The answer is (${letter}): ${answer}.`,
-    `Question type: ${question.question_type.replaceAll('_', ' ')}`,
+    `Choices: ${choices.map((_, index) => choiceText(choices, index)).join(' ')}`,
+    `Answer: The answer is (${letterOf(correct)}): ${choices[correct]}.`,
+    type,
   ].join('\n');
+}
+
+/** Up to three, those of most people first. */
+function rightAnswers(answers: readonly string[]): string {
+  const counts = Object.entries(countBy(answers, (answer) => answer)).sort(([, left], [, right]) => right - left);
+  const [first = '', ...others] = counts.slice(0, 3).map(([answer]) => shown(answer));
+  return others.length === 0 ? first : `${first} (or: ${others.join('; ')})`;
+}
+
+const mostCharacters = 500;
+
+/** On one line, and not too long: a model may write anything. */
+function shown(text: string): string {
+  const line = text.replace(/\s+/g, ' ').trim();
+  return line.length > mostCharacters ? `${line.slice(0, mostCharacters)} …` : line;
 }
 
 /**

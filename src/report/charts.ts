@@ -38,7 +38,7 @@ export function accuracyChart(rounds: ReportRound[]): TopLevelSpec {
   };
 }
 
-function accuracy({ round, benchmarks }: ReportRound, set: string, { mc, da }: { mc: number; da: number }) {
+function accuracy({ round, measure, benchmarks }: ReportRound, set: string, { mc, da }: { mc: number; da: number }) {
   const interval = (measure: string, value: number) => {
     const { low, high } = benchmarks.find((one) => one.set === set && one.measure === measure) ?? {
       low: value,
@@ -46,6 +46,7 @@ function accuracy({ round, benchmarks }: ReportRound, set: string, { mc, da }: {
     };
     return { round, set, accuracy: value, low, high };
   };
+  if (measure !== undefined) return [{ measure, ...interval(measure, mc) }];
   return [
     { measure: 'multiple choice (MC)', ...interval('multipleChoice', mc) },
     { measure: 'direct answer (DA)', ...interval('directAnswer', da) },

@@ -23,6 +23,8 @@ export interface ReportInput {
 
 export interface ReportRound {
   round: number;
+  /** What the main score of questions of your own is, such as `accuracy`: `mc` and `da` are then that score. */
+  measure?: string | undefined;
   /** mc: multiple choice; da: direct answer; errorByType: wrong / asked for each question type. */
   validation: { mc: number; da: number; errorByType: Record<string, number> };
   /** On questions that the loop does not use. */
@@ -87,11 +89,20 @@ export interface ReportBadCase {
   image: string;
   questionType: string;
   question: string;
+  /** Empty for a question with a short answer. */
   choices: string[];
   /** Index into `choices`. */
-  correct: number;
+  correct?: number | undefined;
   /** The choice of each round's model, indices into `choices`; undefined where it has no answer. */
   chosen: (number | undefined)[];
+  /** The same of a question with a short answer: its right answers, and what each round's model wrote. */
+  short?: { right: string[]; written: ({ text: string; isRight: boolean } | undefined)[] } | undefined;
+}
+
+/** Whether each round's answer is right; undefined where it has none. */
+export function rightByRound({ choices, correct, chosen, short }: ReportBadCase): (boolean | undefined)[] {
+  if (short !== undefined) return short.written.map((answer) => answer?.isRight);
+  return chosen.map((choice) => (choice === undefined ? undefined : isCorrectChoice({ choices, correct }, choice)));
 }
 
 /** Whether a choice has the words of the correct one, which some questions list twice. */
@@ -108,8 +119,11 @@ export interface ReportGeneratedSample {
   image: string;
   questionType: string;
   question: string;
+  /** Empty for a question with a short answer. */
   choices: string[];
-  correct: number;
+  correct?: number | undefined;
+  /** The short answer. */
+  answer?: string | undefined;
   rationale?: string;
 }
 

@@ -39,14 +39,15 @@ export async function writeRunsPage(
 }
 
 function runsTable(runs: RunOverview[]): Html {
+  const score = isOnlyAokvqa(runs) ? 'MC' : 'score';
   const labels = runs[0]?.settings.map(({ label }) => label) ?? [];
   const head = [
     'Run',
     ...labels,
     'Data rounds',
-    'Round 0 MC',
-    'Last MC',
-    'Last test MC',
+    `Round 0 ${score}`,
+    `Last ${score}`,
+    `Last test ${score}`,
     'Samples added',
     'Teacher tokens',
     'Time',
@@ -71,16 +72,22 @@ function runsTable(runs: RunOverview[]): Html {
   return `${table(head, rows)}<p>Reports: ${links.join(' ')}</p>`;
 }
 
+function isOnlyAokvqa(runs: RunOverview[]): boolean {
+  return runs.every(({ rounds }) => rounds.every(({ measure }) => measure === undefined));
+}
+
 function withInterval(round: ReportRound | undefined): string {
-  const interval = round?.benchmarks.find(({ set, measure }) => set === 'validation' && measure === 'multipleChoice');
+  const main = round?.measure ?? 'multipleChoice';
+  const interval = round?.benchmarks.find(({ set, measure }) => set === 'validation' && measure === main);
   if (!interval) return percent(round?.validation.mc);
   return `${percent(round?.validation.mc)} (${(interval.low * 100).toFixed(1)} to ${(interval.high * 100).toFixed(1)})`;
 }
 
 async function scoreCharts(runs: RunOverview[]): Promise<Html> {
+  const score = isOnlyAokvqa(runs) ? 'multiple choice' : 'main score';
   const scored = {
-    'Validation, multiple choice': ({ validation }: ReportRound) => validation.mc,
-    'Test, multiple choice': ({ test }: ReportRound) => test?.mc,
+    [`Validation, ${score}`]: ({ validation }: ReportRound) => validation.mc,
+    [`Test, ${score}`]: ({ test }: ReportRound) => test?.mc,
   };
   const figures: Html[] = [];
   for (const [caption, scoreOf] of Object.entries(scored)) {

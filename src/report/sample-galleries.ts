@@ -5,6 +5,7 @@ import {
   type ReportBadCase,
   type ReportGeneratedSample,
   type ReportRejectedAnswer,
+  rightByRound,
 } from './report-input.ts';
 
 // Together with charts and tables, the three stay within 5 MB.
@@ -67,24 +68,33 @@ export function rejectedGallery(rejected: ReportRejectedAnswer[]): Promise<Html>
 
 /** By the last round: whether the answer is correct now, and was before. */
 function fateOf(badCase: ReportBadCase): string {
-  const asked = badCase.chosen.filter((choice) => choice !== undefined);
-  const right = asked.map((choice) => isCorrectChoice(badCase, choice));
+  const right = rightByRound(badCase).filter((isRight) => isRight !== undefined);
   if (right.at(-1)) return 'fixed: right now';
   return right.includes(true) ? 'forgotten: was right before' : 'never right';
 }
 
 function answersByRound(badCase: ReportBadCase): Html {
-  if (badCase.chosen.length < 2) return '';
-  const answers = badCase.chosen.map((choice, round) => {
-    if (choice === undefined) return `<span>${round}: not asked</span>`;
-    const [mark, sign] = isCorrectChoice(badCase, choice) ? ['correct', '✓'] : ['chosen', '✗'];
-    return `<span class="${mark}">${round}: (${letter(choice)}) ${sign}</span>`;
+  const rights = rightByRound(badCase);
+  // A choice of one round is marked among the choices.
+  if (rights.length < 2 && badCase.short === undefined) return '';
+  const answers = rights.map((isRight, round) => {
+    if (isRight === undefined) return `<span>${round}: not asked</span>`;
+    const [mark, sign] = isRight ? ['correct', '✓'] : ['chosen', '✗'];
+    const written = badCase.short?.written[round]?.text;
+    const answer = written === undefined ? `(${letter(badCase.chosen[round] as number)})` : escapeHtml(cut(written));
+    return `<span class="${mark}">${round}: ${answer} ${sign}</span>`;
   });
   return `<p class="by-round">By round ${answers.join(' ')}</p>`;
 }
 
+const mostOfAnAnswer = 200;
+
+function cut(text: string): string {
+  return text.length > mostOfAnAnswer ? `${text.slice(0, mostOfAnAnswer)} …` : text;
+}
+
 async function questionCard(
-  { image, questionType, question, choices, correct }: Omit<ReportGeneratedSample, 'round' | 'rationale'>,
+  { image, questionType, question, choices, correct, answer, short }: ShownQuestion,
   chosen: number | undefined,
   below: Html,
 ): Promise<Html> {
@@ -94,7 +104,13 @@ async function questionCard(
   return `${await inlineImage(image)}
 <div><p class="type">${escapeHtml(questionType)}</p>
 <p class="question">${escapeHtml(question)}</p>
-<ol type="A">${lines.join('')}</ol>${below}</div>`;
+${choices.length > 0 ? `<ol type="A">${lines.join('')}</ol>` : rightAnswers(short?.right ?? [answer ?? ''])}${below}</div>`;
+}
+
+type ShownQuestion = Omit<ReportGeneratedSample, 'round' | 'rationale'> & Pick<ReportBadCase, 'short'>;
+
+function rightAnswers(answers: readonly string[]): Html {
+  return `<p class="correct">${escapeHtml(cut([...new Set(answers)].join(' · ')))} ✓</p>`;
 }
 
 /** A choice as an item of a list, marked when it is the correct one or the model's. */

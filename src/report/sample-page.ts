@@ -10,8 +10,8 @@ export interface ShownSample {
   answer: string;
   questionType?: string;
   question?: string;
-  choices?: readonly string[];
-  correct?: number;
+  choices?: readonly string[] | undefined;
+  correct?: number | undefined;
 }
 
 /** Writes one self-contained page with samples of each dataset: image, question, choices, the correct one marked. */

@@ -7,12 +7,12 @@ const nothing = '–';
 /** A row per round: scores, data added and rejected, cost. */
 export function roundsTable(rounds: ReportRound[]): Html {
   const hasCost = rounds.some((round) => round.cost);
+  const measure = rounds.at(-1)?.measure;
   const head = [
     'Round',
-    'Validation MC',
-    'Validation DA',
-    'Test MC',
-    'Test DA',
+    ...(measure === undefined
+      ? ['Validation MC', 'Validation DA', 'Test MC', 'Test DA']
+      : [`Validation ${measure}`, `Test ${measure}`]),
     'Samples added',
     'Rejected',
     'Teacher tokens',
@@ -21,10 +21,10 @@ export function roundsTable(rounds: ReportRound[]): Html {
   ];
   const rows = rounds.map((round) => [
     String(round.round),
-    percent(round.validation.mc),
-    percent(round.validation.da),
-    percent(round.test?.mc),
-    percent(round.test?.da),
+    ...(measure === undefined
+      ? [round.validation.mc, round.validation.da, round.test?.mc, round.test?.da]
+      : [round.validation.mc, round.test?.mc]
+    ).map(percent),
     count(round.samplesAdded),
     count(sum(Object.values(round.rejectedByReason))),
     count(round.teacherTokens),

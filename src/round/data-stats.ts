@@ -8,8 +8,8 @@ import { InputError } from '../core/input-error.ts';
 import { countBy, emptyRecord } from '../core/records.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
 import { questionRecord, readAokvqa } from '../datasets/aokvqa.ts';
-import type { ImageFolder } from '../datasets/image-folder.ts';
-import { letterOf } from '../datasets/question-text.ts';
+import { readQuestionRows } from '../datasets/own-questions.ts';
+import { letterOf, withInstruction } from '../datasets/question-text.ts';
 import { type TrainRecord, trainingSample } from '../datasets/train-dataset.ts';
 import { versionHistory, versionObject } from '../datasets/versions.ts';
 import { type PromptForm, questionTurn } from '../model/families/prompt-form.ts';
@@ -110,8 +110,8 @@ interface Dataset {
 async function allDatasets(config: Config, run: RunDirectory): Promise<Dataset[]> {
   const base = config.data.train.map((part) => located(baseDataset(config, part)));
   const splits = configuredSplits(config).map((split): Dataset => {
-    const { file, images, limit } = questionSet(config, split) as QuestionSet;
-    return { name: split, records: () => questionsOf(file, images, limit) };
+    const set = questionSet(config, split) as QuestionSet;
+    return { name: split, records: () => (set.questions === undefined ? aokvqaRecords(set) : ownRecords(set)) };
   });
   const pool = poolFolder(config);
   const current = (await versionHistory(run.root)).filter((entry) => entry.current);
@@ -126,9 +126,21 @@ function located({ dataset, ...source }: LocatedDataset): Dataset {
   return { name: source.name, records: (onLeftOut) => dataset.read(source, onLeftOut) };
 }
 
-async function* questionsOf(file: string, images: ImageFolder, limit?: number): AsyncGenerator<TrainRecord> {
+async function* aokvqaRecords({ file, images, limit }: QuestionSet): AsyncGenerator<TrainRecord> {
   const questions = (await readAokvqa(file)).slice(0, limit);
   for (const question of questions) yield { id: question.question_id, ...(await questionRecord(question, images)) };
+}
+
+/** Questions of your own. An image that their file holds is counted, and not shown. */
+async function* ownRecords({ file, images, limit, questions = {} }: QuestionSet): AsyncGenerator<TrainRecord> {
+  const { format, columns, instruction } = questions;
+  for await (const one of readQuestionRows({ file, limit, format, columns })) {
+    const { id, image: place, question, choices, correct = 0, answers = [], type: questionType } = one;
+    const image = 'path' in place ? await images.fileOf(place.path) : undefined;
+    if (choices !== undefined) yield { id, image, question, choices, correct, rationales: [], questionType };
+    else
+      yield { id, image, question: withInstruction(question, instruction), answer: answers[0] as string, questionType };
+  }
 }
 
 const EXAMPLES_OF_A_TYPE = 2;

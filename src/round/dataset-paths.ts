@@ -6,6 +6,7 @@ import { joinInside } from '../core/inside.ts';
 import type { ImagePool } from '../datasets/coco.ts';
 import { type DescriptionSource, descriptionSource, type PoolFiles } from '../datasets/descriptions/index.ts';
 import { type ImageFolder, imageFolder } from '../datasets/image-folder.ts';
+import type { QuestionSettings } from '../evaluation/benchmarks/index.ts';
 import { type AttachedImage, type ImageSize, limitedSize } from '../teacher/image-tokens.ts';
 
 export type Split = 'validation' | 'test';
@@ -15,6 +16,8 @@ export interface QuestionSet {
   file: string;
   images: ImageFolder;
   limit?: number;
+  /** How questions of your own are read and scored; none for A-OKVQA's. */
+  questions?: QuestionSettings;
 }
 
 /** Where a split's questions and images are, or undefined when the config has no such split. */
@@ -23,7 +26,12 @@ export function questionSet(config: Config, split: Split): QuestionSet | undefin
   const set = data[split];
   if (set === undefined) return undefined;
   const images = split === 'test' ? (data.images.test ?? data.images.validation) : data.images.validation;
-  return { file: joinInside(data.root, set.file), images: imagesIn(config, images), limit: set.limit };
+  return {
+    file: joinInside(data.root, set.file),
+    images: imagesIn(config, images),
+    limit: set.limit,
+    questions: set.questions,
+  };
 }
 
 /** The splits that the config has. */

@@ -7,16 +7,22 @@ import limitConcurrency from 'p-limit';
 import type { Config } from '../config/schema.ts';
 import { hashFile } from '../core/hash.ts';
 import type { ImageId } from '../core/images/image-id.ts';
-import { hashInputFile } from '../core/read-json.ts';
+import { joinInside } from '../core/inside.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
-import { readAokvqa } from '../datasets/aokvqa.ts';
 import type { PoolImage } from '../datasets/coco.ts';
 import { hashTable } from '../datasets/tables/shards.ts';
 import { benchmarkOf } from '../evaluation/benchmarks/index.ts';
 import { questionText } from '../generation/duplicates.ts';
 import { leakFinder } from '../generation/leaks.ts';
 import { configuredSplits, poolFolder, type QuestionSet, questionSet } from './dataset-paths.ts';
-import { type EvaluationSet, evaluationSets, extractedImagesFolder, readEvaluationSet } from './evaluation-sets.ts';
+import {
+  type EvaluationSet,
+  evaluationSets,
+  extractedImagesFolder,
+  readEvaluationSet,
+  requireEvaluationSet,
+} from './evaluation-sets.ts';
+import { questionInputs, readLoopSet } from './loop-questions.ts';
 import type { StepContext } from './step-context.ts';
 
 function questionSets(config: Config): QuestionSet[] {
@@ -24,8 +30,13 @@ function questionSets(config: Config): QuestionSet[] {
 }
 
 /** The hashes of the validation and test files: `evaluatedImages` depends on them. */
-export async function questionFiles(config: Config): Promise<string[]> {
-  return hashFiles(questionSets(config).map(({ file }) => file));
+export async function questionFiles(config: Config): Promise<unknown[]> {
+  return Promise.all(
+    questionSets(config).map(async (set) => {
+      const { questions } = await questionInputs(set);
+      return questions;
+    }),
+  );
 }
 
 /** The hashes of all files that anything is evaluated on: the leak check depends on them. */
@@ -38,20 +49,26 @@ export async function evaluationFiles({ config, run }: Pick<StepContext, 'config
  * is known. A limit on the questions does not matter here.
  */
 export async function evaluatedImages(
-  { config, signal }: Pick<StepContext, 'config' | 'signal'>,
+  { config, run, signal }: Pick<StepContext, 'config' | 'run' | 'signal'>,
   pool: readonly PoolImage[],
 ): Promise<Set<ImageId>> {
   const ids = new Set<ImageId>();
-  const knowsContent = pool.some(({ sha256 }) => sha256 !== undefined);
   const files = new Set<string>();
-  for (const { file, images } of questionSets(config)) {
-    for (const { image_id } of await readAokvqa(file)) {
-      ids.add(image_id);
-      if (knowsContent) files.add(await images.fileOf(image_id));
+  for (const split of configuredSplits(config)) {
+    const isOwn = questionSet(config, split)?.questions !== undefined;
+    const set = { ...requireEvaluationSet(config, run, split), limit: undefined };
+    for (const { image_id, image } of await readLoopSet(set, run)) {
+      // Paths in two folders may be the same; COCO's numbers are not.
+      if (!isOwn) ids.add(image_id);
+      files.add(image);
     }
   }
-  const contents = new Set((await hashesOf([...files], signal)).values());
-  for (const { id, sha256 } of pool) if (sha256 !== undefined && contents.has(sha256)) ids.add(id);
+  const knowsContent = pool.some(({ sha256 }) => sha256 !== undefined);
+  const contents = new Set(knowsContent ? (await hashesOf([...files], signal)).values() : []);
+  const { path } = poolFolder(config);
+  for (const { id, fileName, sha256 } of pool) {
+    if ((sha256 !== undefined && contents.has(sha256)) || files.has(joinInside(path, fileName))) ids.add(id);
+  }
   return ids;
 }
 
@@ -69,10 +86,14 @@ export async function leakFinderOf(
   const evaluatedIds = new Set<ImageId>();
   for (const set of evaluatedFiles(config, run)) {
     for (const asked of await readEvaluationSet({ ...set, limit: undefined }, extractedImagesFolder(run))) {
-      const { question, choices, imageId } = benchmarkOf(set.benchmark).content(asked);
-      // Rotations of a question have the same text.
-      const text = questionText({ question, choices });
-      if (!questions.has(text)) questions.set(text, { question_id: `${set.name}/${asked.id}`, question, choices });
+      const { question, choices, answers = [], imageId } = benchmarkOf(set.benchmark).content(asked);
+      // Of a short answer each of the right ones stands where the choices do.
+      for (const listed of choices.length > 0 || answers.length === 0 ? [choices] : answers.map((answer) => [answer])) {
+        // Rotations of a question have the same text.
+        const text = questionText({ question, choices: listed });
+        if (questions.has(text)) continue;
+        questions.set(text, { question_id: `${set.name}/${asked.id}`, question, choices: listed });
+      }
       images.add(asked.image);
       if (imageId !== undefined) evaluatedIds.add(imageId);
     }
@@ -98,10 +119,6 @@ function evaluatedFiles(config: Config, run: RunDirectory): EvaluationSet[] {
     ({ file, benchmark }, index) =>
       sets.findIndex((other) => other.file === file && other.benchmark === benchmark) === index,
   );
-}
-
-function hashFiles(files: readonly string[]): Promise<string[]> {
-  return Promise.all(files.map(hashInputFile));
 }
 
 async function hashesOf(files: readonly string[], signal: AbortSignal): Promise<Map<string, string>> {

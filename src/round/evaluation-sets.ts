@@ -57,17 +57,19 @@ export function evaluationSets(config: Config, run: RunDirectory): EvaluationSet
 export function configuredSets(config: Config): EvaluationSet[] {
   const { root } = config.data;
   const splits = configuredSplits(config).map((name): EvaluationSet => {
-    const { file, images, limit } = questionSet(config, name) as QuestionSet;
-    const answerMode = config.evaluate.directAnswers === 'generated' ? 'generated' : 'ranked';
+    const { file, images, limit, questions } = questionSet(config, name) as QuestionSet;
+    const isOwn = questions !== undefined;
+    const answerMode = !isOwn && config.evaluate.directAnswers === 'generated' ? 'generated' : 'ranked';
     return {
       name,
-      benchmark: 'aokvqa',
+      benchmark: isOwn ? 'questions' : 'aokvqa',
       file,
       images: images.path,
       imageFile: images.fileOf,
       limit,
       blind: false,
       answerMode,
+      questions,
       answersRequired: true,
     };
   });

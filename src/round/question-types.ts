@@ -4,13 +4,14 @@ import { fileExists } from '../core/files.ts';
 import { InputError } from '../core/input-error.ts';
 import { seededRandom } from '../core/seeded-random.ts';
 import { writeJson } from '../core/write-file.ts';
-import { type AokvqaQuestion, readAokvqa } from '../datasets/aokvqa.ts';
+import { readAokvqa } from '../datasets/aokvqa.ts';
 import { alignTypes, type TypeAgreement, typeAgreement } from '../evaluation/type-agreement.ts';
 import { otherType, type QuestionType } from '../generation/question-type.ts';
 import { classificationFormat, classifyQuestions, readQuestionTypes } from '../generation/question-types.ts';
 import { readPromptTemplate } from '../teacher/prompt-template.ts';
-import { type QuestionSet, questionSet, type Split } from './dataset-paths.ts';
+import { type QuestionSet, questionSet } from './dataset-paths.ts';
 import { readTypeLists, type TypeList } from './discover/type-lists.ts';
+import { readLoopQuestions } from './loop-questions.ts';
 import type { StepContext, StepOutcome } from './step-context.ts';
 import { withTeacher } from './teacher.ts';
 
@@ -19,7 +20,14 @@ const promptFile = fileURLToPath(new URL('../../configs/prompts/classify-v1.md',
 export const agreementFile = 'question_types_agreement.json';
 
 /** What sorting needs of a question. */
-type SortedQuestion = Pick<AokvqaQuestion, 'question_id' | 'question'>;
+type SortedQuestion = Pick<TypedQuestion, 'question_id' | 'question'>;
+
+/** A question that may have a type. */
+export interface TypedQuestion {
+  question_id: string;
+  question: string;
+  question_type?: string | undefined;
+}
 
 /**
  * The question type of each question: its own, or else the teacher's classification, which is kept in
@@ -28,7 +36,7 @@ type SortedQuestion = Pick<AokvqaQuestion, 'question_id' | 'question'>;
  */
 export async function questionTypesOf(
   context: StepContext,
-  questions: readonly AokvqaQuestion[],
+  questions: readonly TypedQuestion[],
 ): Promise<Map<string, string>> {
   const { config, run, round } = context;
   if (config.questionTypes.source === 'discover') {
@@ -51,14 +59,16 @@ export interface QuestionTypesOutcome extends StepOutcome, Pick<TypeAgreement, '
 export async function checkQuestionTypes(context: StepContext): Promise<QuestionTypesOutcome> {
   const startedAt = Date.now();
   const set = questionSet(context.config, 'validation') as QuestionSet;
-  const questions = (await readAokvqa(set.file)).slice(0, set.limit);
+  const questions = await readLoopQuestions(context, 'validation');
   const agreement = await reportAgreement(context, set, questions);
   if (agreement === undefined) {
     throw new InputError({
       file: set.file,
       field: '[0].question_type',
-      problem: 'no question has a type, and there is no classified file next to this one',
-      remedy: `Put ${classifiedFile(set.file)} there, or name it as data.validation.file`,
+      problem: `no question has a type${set.questions ? '' : ', and there is no classified file next to this one'}`,
+      remedy: set.questions
+        ? 'Give the questions types in a column'
+        : `Put ${classifiedFile(set.file)} there, or name it as data.validation.file`,
     });
   }
   const { questions: compared, share, kappa } = agreement;
@@ -74,11 +84,9 @@ export async function checkQuestionTypes(context: StepContext): Promise<Question
 export async function reportAgreement(
   context: StepContext,
   set: QuestionSet,
-  questions: readonly AokvqaQuestion[],
+  questions: readonly TypedQuestion[],
 ): Promise<TypeAgreement | undefined> {
-  const beside = classifiedFile(set.file);
-  const classified = (await fileExists(beside)) ? await readAokvqa(beside) : [];
-  const { types } = knownQuestionTypes(questions, classified);
+  const { types } = knownQuestionTypes(questions, await classifiedBeside(set));
   if (types.size === 0) return undefined;
   const known = questions.filter(({ question_id }) => types.has(question_id));
   const isDiscovered = context.config.questionTypes.source === 'discover';
@@ -89,15 +97,16 @@ export async function reportAgreement(
   return agreement;
 }
 
+/** The questions of a classified file next to that of A-OKVQA's questions. */
+async function classifiedBeside({ file, questions }: QuestionSet): Promise<TypedQuestion[]> {
+  const beside = classifiedFile(file);
+  if (questions !== undefined || !(await fileExists(beside))) return [];
+  return readAokvqa(beside);
+}
+
 /** `aokvqa_v1p0_val.json` → `aokvqa_v1p0_val_classified.json` */
 function classifiedFile(file: string): string {
   return file.replace(/(?:_classified)?\.json$/, '_classified.json');
-}
-
-/** The questions of a split, as many as the config takes. */
-export async function readSplit({ config }: StepContext, split: Split): Promise<AokvqaQuestion[]> {
-  const { file, limit } = questionSet(config, split) as QuestionSet;
-  return (await readAokvqa(file)).slice(0, limit);
 }
 
 /**
@@ -135,7 +144,7 @@ export function sortWith(
   return askToSort(context, random.shuffle(questions), questionTypes, { sorting, seed });
 }
 
-async function askForTypes(context: StepContext, questions: readonly AokvqaQuestion[]): Promise<Map<string, string>> {
+async function askForTypes(context: StepContext, questions: readonly TypedQuestion[]): Promise<Map<string, string>> {
   if (questions.length === 0) return new Map();
   return askToSort(context, questions, await readQuestionTypes(context.config.data.questionTypes));
 }
@@ -176,7 +185,7 @@ async function askToSort(
 export interface KnownQuestionTypes {
   /** Question id → question type. */
   types: Map<string, string>;
-  missing: AokvqaQuestion[];
+  missing: TypedQuestion[];
 }
 
 /**
@@ -184,12 +193,12 @@ export interface KnownQuestionTypes {
  * file (`aokvqa_v1p0_val_classified.json`). Official A-OKVQA questions have none.
  */
 export function knownQuestionTypes(
-  questions: readonly AokvqaQuestion[],
-  classified: readonly AokvqaQuestion[] = [],
+  questions: readonly TypedQuestion[],
+  classified: readonly TypedQuestion[] = [],
 ): KnownQuestionTypes {
   const classifiedTypes = new Map(classified.map((question) => [question.question_id, question.question_type]));
   const types = new Map<string, string>();
-  const missing: AokvqaQuestion[] = [];
+  const missing: TypedQuestion[] = [];
   for (const question of questions) {
     const type = question.question_type ?? classifiedTypes.get(question.question_id);
     if (type === undefined) missing.push(question);

@@ -9,7 +9,7 @@ import { fileExists } from '../core/files.ts';
 import { InputError } from '../core/input-error.ts';
 import { joinInside } from '../core/inside.ts';
 import { countBy } from '../core/records.ts';
-import type { Benchmark } from '../evaluation/benchmarks/benchmark.ts';
+import type { Benchmark, CheckedQuestions } from '../evaluation/benchmarks/benchmark.ts';
 import { benchmarkNames, benchmarkOf } from '../evaluation/benchmarks/index.ts';
 import { readQuestionTypes } from '../generation/question-types.ts';
 import { imagesInPool } from '../generation/sample-requests.ts';
@@ -131,12 +131,9 @@ function groupBySource(sets: readonly EvaluationSet[]): EvaluationSet[][] {
   return [...groups.values()];
 }
 
-async function readQuestions(
-  set: EvaluationSet,
-  extractedImages: string | undefined,
-): Promise<{ questions: number; images: string[] }> {
+async function readQuestions(set: EvaluationSet, extractedImages: string | undefined): Promise<CheckedQuestions> {
   const { read, check } = benchmarkOf(set.benchmark);
-  if (check !== undefined && extractedImages === undefined) return { questions: await check(set), images: [] };
+  if (check !== undefined && extractedImages === undefined) return check(set);
   const questions = await read({ ...set, extractedImages: extractedImages ?? '' });
   return { questions: questions.length, images: questions.map(({ image }) => image) };
 }

@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+import { writeJson } from '../core/write-file.ts';
 import type { AnsweredQuestion, BenchmarkQuestion } from '../evaluation/benchmarks/benchmark.ts';
 import { benchmarkOf } from '../evaluation/benchmarks/index.ts';
 import { hashOfWeights, type Scores, writeEvaluation } from '../evaluation/evaluation-files.ts';
@@ -6,6 +8,7 @@ import { rankAnswers } from '../evaluation/rank-answers.ts';
 import type { BootstrapSettings } from '../evaluation/statistics/bootstrap.ts';
 import { summarizeMeasures } from '../evaluation/summarize-measures.ts';
 import type { EvaluationAnswer } from '../trainer/protocol.ts';
+import { answersFile } from './evaluate/results.ts';
 import { askQuestions, type EvaluationSet, hashAsked } from './evaluation-sets.ts';
 
 /**
@@ -56,8 +59,10 @@ export async function writeScores({
   };
   const files = await writeEvaluation(folder, scores, measures, answered);
   const official = (await benchmark.write?.(answered, folder)) ?? [];
+  const records = set.answersRequired ? benchmark.records?.(answered) : undefined;
+  if (records !== undefined) await writeJson(join(folder, answersFile), records);
   return {
-    files: [...official, ...files],
+    files: [...official, ...(records === undefined ? [] : [answersFile]), ...files],
     metrics: {
       ...Object.fromEntries(Object.entries(scores.measures).map(([measure, { value }]) => [measure, 100 * value])),
       questions: scores.questions,

@@ -170,8 +170,8 @@ export const steps = {
     resume: ['*.part.jsonl'],
     description: 'score the merged model on the validation and test questions and the benchmarks',
     writes: '`evaluate/aokvqa_eval.json`; MC by loss ranking over the choices, DA',
-    summary: ({ multipleChoice, testMultipleChoice }: EvaluateOutcome) =>
-      `MC ${decimals(multipleChoice, 1)} %${testMultipleChoice === undefined ? '' : `, test MC ${decimals(testMultipleChoice, 1)} %`}`,
+    summary: ({ measure = 'MC', multipleChoice, testMultipleChoice }: EvaluateOutcome) =>
+      `${measure} ${decimals(multipleChoice, 1)} %${testMultipleChoice === undefined ? '' : `, test ${measure} ${decimals(testMultipleChoice, 1)} %`}`,
   },
   discover: {
     folder: { of: 'round', name: 'discover' },

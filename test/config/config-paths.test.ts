@@ -10,6 +10,10 @@ const notPaths = [
   'store', // a bucket; requireStoreAccess checks it
   'data.train[].columns{}', // of a table
   'data.captionPrompts[]',
+  'data.validation.questions.instruction',
+  'data.validation.questions.columns{}', // of a table
+  'data.test.questions.instruction',
+  'data.test.questions.columns{}', // of a table
   'finetune.lora.targetModules[]',
   'finetune.validationLoss.dataset.columns{}', // of a table
   'evaluate.benchmarks[].name', // its schema allows no slash

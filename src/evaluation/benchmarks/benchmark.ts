@@ -8,6 +8,7 @@ import { InputError } from '../../core/input-error.ts';
 import type { QuestionColumn } from '../../datasets/own-questions.ts';
 import type { TableFormat } from '../../datasets/tables/index.ts';
 import type { EvaluationQuestion } from '../../trainer/protocol.ts';
+import type { EvaluatedQuestion } from '../bad-cases.ts';
 import type { MetricName } from '../metrics/index.ts';
 
 /** Where a benchmark's files are; absolute or as a person gave them. */
@@ -75,10 +76,19 @@ export interface QuestionScore {
 /** Measure, such as `accuracy` → the scores that its mean is taken of. The first measure is the benchmark's main one. */
 export type Measures = Record<string, QuestionScore[]>;
 
+/** What a check of a benchmark's file finds. */
+export interface CheckedQuestions {
+  questions: number;
+  /** Absolute paths. */
+  images: readonly string[];
+}
+
 /** What would leak if a training sample had it. */
 export interface QuestionContent {
   question: string;
   choices: readonly string[];
+  /** The right answers, of a question with a short answer. */
+  answers?: readonly string[] | undefined;
   /** The id of the image, for a benchmark about images that have ids, such as COCO's. */
   imageId?: ImageId;
 }
@@ -119,10 +129,10 @@ export interface Benchmark<Q extends BenchmarkQuestion = BenchmarkQuestion> {
   /**
    * Checks the file as `read` does, but writes no images: for benchmarks whose file holds them.
    *
-   * @returns how many questions it has
+   * @returns how many questions it has, and their images that are files
    * @throws InputError as `read` does
    */
-  check?(source: Omit<BenchmarkSource, 'extractedImages'>): Promise<number>;
+  check?(source: Omit<BenchmarkSource, 'extractedImages'>): Promise<CheckedQuestions>;
   /** How a question is put to the model, and the answers that are ranked. */
   ask(question: Q, mode: AnswerMode, prompt?: PromptName): Omit<EvaluationQuestion, 'question_id' | 'image'>;
   /** What no training sample may have (see `src/generation/leaks.ts`). */
@@ -139,6 +149,8 @@ export interface Benchmark<Q extends BenchmarkQuestion = BenchmarkQuestion> {
    * @returns the files' names, relative to the folder
    */
   write?(answered: readonly AnsweredQuestion<Q>[], folder: string): Promise<string[]>;
+  /** The answers as the steps of a round read them, where rounds may be judged by its questions and `write` does not. */
+  records?(answered: readonly AnsweredQuestion<Q>[]): EvaluatedQuestion[];
 }
 
 /**
@@ -146,7 +158,7 @@ export interface Benchmark<Q extends BenchmarkQuestion = BenchmarkQuestion> {
  *
  * @throws InputError when none is named
  */
-export function requireImageFolder({ file, images }: BenchmarkSource): string {
+export function requireImageFolder({ file, images }: Pick<BenchmarkSource, 'file' | 'images'>): string {
   if (images !== undefined) return images;
   throw new InputError({ file, problem: 'does not hold its images', remedy: 'Name their folder (`images`)' });
 }

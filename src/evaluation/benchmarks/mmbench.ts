@@ -40,7 +40,7 @@ export const mmbench: Benchmark<MmbenchItem> = {
     return questions.map((question) => ({ ...question, id: String(question.index) }));
   },
 
-  check: async ({ file, limit }) => (await checkMmbench(file, limit)).length,
+  check: async ({ file, limit }) => ({ questions: (await checkMmbench(file, limit)).length, images: [] }),
 
   prompts: ['training', 'opencompass'],
 

@@ -3,12 +3,15 @@
  * the model and scored by the metric that the config names.
  */
 
+import { basename, dirname, join } from 'node:path';
+import { hashBytes } from '../../core/hash.ts';
+import type { ImageId } from '../../core/images/image-id.ts';
 import { keepImage } from '../../core/images/keep-image.ts';
 import { InputError } from '../../core/input-error.ts';
 import { joinInside } from '../../core/inside.ts';
 import { type OwnQuestion, readOwnQuestions } from '../../datasets/own-questions.ts';
-import { ANSWER_START, answerStem, listedQuestion } from '../../datasets/question-text.ts';
-import { isRight } from '../bad-cases.ts';
+import { ANSWER_START, answerStem, listedQuestion, withInstruction } from '../../datasets/question-text.ts';
+import { badCasePrompt, type EvaluatedQuestion, isRight } from '../bad-cases.ts';
 import { type MetricName, type MetricSettings, metricOf } from '../metrics/index.ts';
 import {
   type AnsweredQuestion,
@@ -19,9 +22,14 @@ import {
   requireImageFolder,
 } from './benchmark.ts';
 
-type Question = Omit<OwnQuestion, 'image'> & {
+type Question = Omit<OwnQuestion, 'image' | 'type'> & {
   /** Absolute path. */
   image: string;
+  /** The same as `id`. */
+  question_id: string;
+  /** Its path in the folder of images; of an image that the file itself holds, the hash of its content. */
+  image_id: ImageId;
+  question_type?: string | undefined;
   metric: MetricName;
   metricSettings: MetricSettings;
   /** What the question ends with where no choices are listed. */
@@ -35,24 +43,26 @@ export const questions: Benchmark<Question> = {
   downloads: {},
 
   async read(source) {
-    const { file, extractedImages, questions: settings = {}, ...rest } = source;
-    const { metric = 'exact-match', tolerance, instruction, ...format } = settings;
-    const read = await readOwnQuestions({ file, limit: rest.limit, ...format });
+    const { metric = 'exact-match', tolerance, instruction } = source.questions ?? {};
     return Promise.all(
-      read.map(async ({ image, ...question }) => {
-        requireScorable(source, metric, question);
-        return {
-          ...question,
-          metric,
-          metricSettings: { tolerance },
-          instruction,
-          image:
-            'content' in image
-              ? await keepImage(image.content, extractedImages)
-              : joinInside(requireImageFolder(source), image.path, file),
-        };
-      }),
+      (await readScorable(source)).map(async ({ image, type, ...question }) => ({
+        ...question,
+        question_id: question.id,
+        ...(type !== undefined && { question_type: type }),
+        metric,
+        metricSettings: { tolerance },
+        instruction,
+        image:
+          'content' in image ? await keepImage(image.content, source.extractedImages) : await fileOf(source, image),
+        image_id: 'content' in image ? hashBytes(image.content) : image.path,
+      })),
     );
+  },
+
+  async check(source) {
+    const read = await readScorable(source);
+    const inFolder = read.flatMap(({ image }) => ('path' in image ? [image] : []));
+    return { questions: read.length, images: await Promise.all(inFolder.map((image) => fileOf(source, image))) };
   },
 
   ask({ question, choices, metric, instruction }) {
@@ -63,12 +73,12 @@ export const questions: Benchmark<Question> = {
         answers: choices.map((_, index) => answerStem(choices, index)),
       };
     }
-    const words = listedQuestion(instruction === undefined ? question : `${question}\n${instruction}`);
+    const words = listedQuestion(withInstruction(question, instruction));
     const generate = { question: words, maximumNewTokens: metricOf(metric).maximumNewTokens };
     return { question: words, answerStart: '', answers: [], generate };
   },
 
-  content: ({ question, choices = [] }) => ({ question, choices }),
+  content: ({ question, choices = [], answers }) => ({ question, choices, answers }),
 
   // Both kinds together only where a file has both: the parts are then measures of their own.
   score(answered): Measures {
@@ -81,14 +91,27 @@ export const questions: Benchmark<Question> = {
     if (withChoices.length === 0 || written.length === 0) return parts;
     return { accuracy: [...withChoices, ...written.map(({ score }) => score)], ...parts };
   },
+
+  records: (answered) => answered.map(recordOf),
 };
 
+type Source = Omit<BenchmarkSource, 'extractedImages'>;
+
+async function readScorable(source: Source): Promise<OwnQuestion[]> {
+  const { file, limit, questions: settings = {} } = source;
+  const { metric = 'exact-match', format, columns } = settings;
+  const read = await readOwnQuestions({ file, limit, format, columns });
+  for (const question of read) requireScorable(source, metric, question);
+  return read;
+}
+
+async function fileOf(source: Source, { path }: { path: string }): Promise<string> {
+  const folder = requireImageFolder(source);
+  return source.imageFile === undefined ? joinInside(folder, path, source.file) : source.imageFile(path);
+}
+
 /** @throws InputError for references that the metric can not score by */
-function requireScorable(
-  { file }: BenchmarkSource,
-  metric: MetricName,
-  { id, answers }: Pick<OwnQuestion, 'id' | 'answers'>,
-) {
+function requireScorable({ file }: Source, metric: MetricName, { id, answers }: Pick<OwnQuestion, 'id' | 'answers'>) {
   const problem = answers && metricOf(metric).problem?.(answers);
   if (problem === undefined) return;
   throw new InputError({
@@ -114,8 +137,36 @@ function scoreOfText({ question, text = '' }: AnsweredQuestion<Question>): { mea
   return { measure, score: { id, score, groups: groupsOf(question) } };
 }
 
-function groupsOf({ type }: Question): Record<string, string> | undefined {
-  return type === undefined ? undefined : { 'question type': type };
+function groupsOf({ question_type }: Question): Record<string, string> | undefined {
+  return question_type === undefined ? undefined : { 'question type': question_type };
+}
+
+function recordOf(answered: AnsweredQuestion<Question>): EvaluatedQuestion {
+  const { question, choice, losses } = answered;
+  const { id, image, image_id, choices = [], correct, answers, question_type = 'unclassified' } = question;
+  const common = {
+    question_id: id,
+    idx: id,
+    image_id,
+    image_path: join(basename(dirname(image)), basename(image)),
+    question: question.question,
+    choices,
+    difficult_direct_answer: false,
+    losses,
+    question_type,
+  };
+  if (correct === undefined) {
+    const open = { ...common, direct_answers: answers ?? [], model_answer: (answered.text ?? '').trim() };
+    return { ...open, prompt: badCasePrompt(open), score: scoreOfText(answered).score.score };
+  }
+  return {
+    ...common,
+    correct_choice_idx: correct,
+    direct_answers: [choices[correct] as string],
+    model_answer: choice === undefined ? '' : (choices[choice] as string),
+    model_choice_idx: choice,
+    prompt: badCasePrompt({ ...common, correct_choice_idx: correct }),
+  };
 }
 
 /** All questions of a file have the same metric. */

@@ -3,8 +3,9 @@ import { type EngineSample, readEngineData } from '../../datasets/engine-data.ts
 import { type EvaluatedQuestion, isRight } from '../../evaluation/bad-cases.ts';
 import { type ShownSample, writeSamplePage } from '../../report/sample-page.ts';
 import { engineDataFile } from '../append/generated-data.ts';
-import { poolFolder, type QuestionSet, questionSet } from '../dataset-paths.ts';
+import { poolFolder } from '../dataset-paths.ts';
 import { finishedStep } from '../finished-step.ts';
+import { validationImages } from '../loop-questions.ts';
 import type { StepContext } from '../step-context.ts';
 
 const maximumShown = 36;
@@ -21,16 +22,16 @@ export async function writeApprovalPage(
 ): Promise<void> {
   const refined = await finishedStep(run, round, 'refine');
   const samples = await readEngineData(join(refined.directory, engineDataFile(round)));
-  const { images } = questionSet(config, 'validation') as QuestionSet;
+  const fileOf = await validationImages({ config, run });
   const was = new Map(input.before.map((answer) => [answer.question_id, isRight(answer)]));
   const changed = (from: boolean) =>
     input.now.filter((answer) => was.get(answer.question_id) === from && isRight(answer) === !from);
   const shownQuestion = async (answer: EvaluatedQuestion): Promise<ShownSample> => ({
-    image: await images.fileOf(answer.image_id),
-    answer: answer.model_answer,
+    image: await fileOf(answer.image_id),
+    answer: answer.direct_answers[0] ?? '',
     questionType: `${answer.question_type}; now answered: ${answer.model_answer}`,
     question: answer.question,
-    choices: answer.choices,
+    choices: answer.choices.length === 0 ? undefined : answer.choices,
     correct: answer.correct_choice_idx,
   });
   const pool = poolFolder(config);

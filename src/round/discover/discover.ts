@@ -31,7 +31,8 @@ import { configuredSplits } from '../dataset-paths.ts';
 import { joinShards } from '../evaluate/evaluate.ts';
 import { readAnswers } from '../evaluate/results.ts';
 import { finishedStep } from '../finished-step.ts';
-import { agreementFile, readSplit, sortIntoTypes, sortWith } from '../question-types.ts';
+import { readLoopQuestions } from '../loop-questions.ts';
+import { agreementFile, sortIntoTypes, sortWith } from '../question-types.ts';
 import { outcomeOf, type StepContext } from '../step-context.ts';
 import { stepDirectory } from '../step-directory.ts';
 import { type AskTeacher, teacherIdentity, withTeacher } from '../teacher.ts';
@@ -293,10 +294,10 @@ async function sortAll(
   { twice }: { twice: boolean },
 ): Promise<number | undefined> {
   for (const split of configuredSplits(context.config)) {
-    await sortIntoTypes(context, await readSplit(context, split), lists);
+    await sortIntoTypes(context, await readLoopQuestions(context, split), lists);
   }
   if (!twice) return undefined;
-  const questions = await readSplit(context, 'validation');
+  const questions = await readLoopQuestions(context, 'validation');
   const first = await sortIntoTypes(context, questions, lists);
   const second = await sortIntoTypes(context, questions, lists, 'second');
   const agreement = typeAgreement(first, second);

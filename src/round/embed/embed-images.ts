@@ -6,13 +6,12 @@ import { hashValue } from '../../core/hash.ts';
 import { compareImageIds } from '../../core/images/image-id.ts';
 import { joinInside } from '../../core/inside.ts';
 import type { Manifest } from '../../core/manifest.ts';
-import { hashInputFile } from '../../core/read-json.ts';
 import { writeJson } from '../../core/write-file.ts';
-import { readAokvqa } from '../../datasets/aokvqa.ts';
 import { imagesInPool } from '../../generation/sample-requests.ts';
 import { inputsOfTrainer, runTrainerStep } from '../../trainer/supervisor/trainer-step.ts';
 import { baseModelHash, hashModelFiles, isBuiltInFamily } from '../base-model.ts';
 import { poolFolder, poolInputs, type QuestionSet, questionSet, withPool } from '../dataset-paths.ts';
+import { questionInputs, readLoopQuestions } from '../loop-questions.ts';
 import { outcomeOf, type StepContext } from '../step-context.ts';
 import { type EmbeddedImageIds, type EmbedOutcome, embeddingsFile, imageIdsFile } from './results.ts';
 
@@ -32,8 +31,7 @@ export async function whatIsEmbedded({
     ...inputsOfTrainer(config, await embeddingTrainer(config)),
     model: clip === undefined ? await baseModelHash(config) : hashValue(await hashModelFiles(clip)),
     ...(await poolInputs(config)),
-    questions: await hashInputFile(questions.file),
-    limit: questions.limit,
+    ...(await questionInputs(questions)),
     ...(config.sampling.pool === 'all' ? { pool: 'all' } : { maximumBoxes: config.sampling.maximumBoxes }),
   };
   return { inputs, cached: join(config.cacheDirectory, 'embeddings', hashValue(inputs).slice(0, 32)) };
@@ -42,17 +40,18 @@ export async function whatIsEmbedded({
 /** The images of the rows, first those of the pool, then those of the validation questions. */
 export async function listImages({
   config,
-}: Pick<StepContext, 'config'>): Promise<{ ids: EmbeddedImageIds; images: string[] }> {
-  const questions = questionSet(config, 'validation') as QuestionSet;
+  run,
+}: Pick<StepContext, 'config' | 'run'>): Promise<{ ids: EmbeddedImageIds; images: string[] }> {
   const pool = await withPool(config, async (coco) => imagesInPool(await coco.list(), config.sampling));
-  const asked = (await readAokvqa(questions.file)).slice(0, questions.limit);
-  const validation = [...new Set(asked.map((question) => question.image_id))].sort(compareImageIds);
+  const asked = await readLoopQuestions({ config, run }, 'validation');
+  const fileOf = new Map(asked.map(({ image_id, image }) => [image_id, image]));
+  const validation = [...fileOf.keys()].sort(compareImageIds);
   const folder = poolFolder(config).path;
   return {
     ids: { pool: pool.map((image) => image.id), validation },
     images: [
       ...pool.map((image) => joinInside(folder, image.fileName)),
-      ...(await Promise.all(validation.map((imageId) => questions.images.fileOf(imageId)))),
+      ...validation.map((imageId) => fileOf.get(imageId) as string),
     ],
   };
 }

@@ -9,10 +9,10 @@ import { joinInside } from '../../core/inside.ts';
 import { runStepOnce } from '../../core/manifest.ts';
 import { readJsonLines } from '../../core/read-json.ts';
 import { emptyRecord } from '../../core/records.ts';
-import type { AokvqaQuestion } from '../../datasets/aokvqa.ts';
 import { hashTable } from '../../datasets/tables/shards.ts';
 import type { BenchmarkQuestion } from '../../evaluation/benchmarks/benchmark.ts';
 import { benchmarkOf } from '../../evaluation/benchmarks/index.ts';
+import { readScores } from '../../evaluation/evaluation-files.ts';
 import { type EvaluationQuestion, evaluationAnswerSchema } from '../../trainer/protocol.ts';
 import {
   askQuestions,
@@ -24,6 +24,7 @@ import {
   requireEvaluationSet,
 } from '../evaluation-sets.ts';
 import { finishedStep } from '../finished-step.ts';
+import type { LoopQuestion } from '../loop-questions.ts';
 import { questionTypesOf } from '../question-types.ts';
 import { writeScores } from '../score-questions.ts';
 import { itemsOfShard, requireShard } from '../shards.ts';
@@ -137,7 +138,29 @@ export async function joinShards(context: StepContext): Promise<EvaluateOutcome>
     directAnswer: metrics.validationDirectAnswer ?? 0,
     testMultipleChoice: metrics.testMultipleChoice,
     testDirectAnswer: metrics.testDirectAnswer,
+    ...(await ownScores(sets, directory)),
     questions: metrics.validationQuestions ?? 0,
+  };
+}
+
+/** Of questions of your own the main score alone, in place of all. */
+async function ownScores(sets: readonly EvaluationSet[], directory: string): Promise<Partial<EvaluateOutcome>> {
+  const [validation, test] = await Promise.all(
+    ['validation', 'test'].map(async (name) => {
+      const set = sets.find((one) => one.name === name);
+      if (set?.benchmark !== 'questions') return undefined;
+      const { measures } = await readScores(name === 'validation' ? directory : join(directory, name));
+      const [[measure, { value }] = ['score', { value: 0 }]] = Object.entries(measures);
+      return { measure, percent: 100 * value };
+    }),
+  );
+  return {
+    ...(validation && {
+      measure: validation.measure,
+      multipleChoice: validation.percent,
+      directAnswer: validation.percent,
+    }),
+    ...(test && { testMultipleChoice: test.percent, testDirectAnswer: test.percent }),
   };
 }
 
@@ -145,9 +168,9 @@ export async function joinShards(context: StepContext): Promise<EvaluateOutcome>
 async function readTypedQuestions(context: StepContext, set: EvaluationSet): Promise<BenchmarkQuestion[]> {
   const questions = await readEvaluationSet(set, extractedImagesFolder(context.run));
   if (set.name !== 'validation' && set.name !== 'test') return questions;
-  const aokvqaQuestions = questions as (BenchmarkQuestion & AokvqaQuestion)[];
-  const types = await questionTypesOf(context, aokvqaQuestions);
-  return aokvqaQuestions.map((question) => ({ ...question, question_type: types.get(question.question_id) }));
+  const loopQuestions = questions as LoopQuestion[];
+  const types = await questionTypesOf(context, loopQuestions);
+  return loopQuestions.map((question) => ({ ...question, question_type: types.get(question.question_id) }));
 }
 
 function typeOf(question: BenchmarkQuestion & { question_type?: string }): string | null {

@@ -6,8 +6,10 @@ export interface EvaluateShardOutcome extends StepOutcome {
   questions: number;
 }
 
-/** Accuracies in percent. */
+/** Accuracies in percent; of questions of your own all are the main score. */
 export interface EvaluateOutcome extends StepOutcome {
+  /** What the main score of questions of your own is, such as `accuracy`; none for A-OKVQA's. */
+  measure?: string;
   multipleChoice: number;
   directAnswer: number;
   testMultipleChoice?: number;
@@ -15,7 +17,7 @@ export interface EvaluateOutcome extends StepOutcome {
   questions: number;
 }
 
-/** The answers to the validation questions, as the reference system writes them. */
+/** The answers to the validation questions, as the reference system writes them; its name is the same for your own. */
 export const answersFile = 'aokvqa_eval.json';
 
 /** Reads the answers to the validation questions from the step's folder. */

@@ -10,10 +10,10 @@ export const validationQuestionsFile = (finetuneDirectory: string) =>
   join(finetuneDirectory, 'validation-questions.jsonl');
 
 /**
- * The validation questions as they are ranked, each with the direct-answer score of each of its choices. Questions that
- * do not count for direct answers are left out.
+ * The validation questions as they are ranked, each with the direct-answer score of each of its choices; of questions of your
+ * own, 1 for the right one. Questions without choices, or that do not count for direct answers, are left out.
  *
- * @throws InputError when none has direct answers
+ * @throws InputError when none is left
  */
 export async function validationQuestions({
   config,
@@ -22,15 +22,24 @@ export async function validationQuestions({
   const set = { ...requireEvaluationSet(config, run, 'validation'), answerMode: 'ranked' as const };
   const questions = await readEvaluationSet(set, extractedImagesFolder(run));
   const benchmark = benchmarkOf(set.benchmark);
+  const measure = set.questions === undefined ? 'directAnswer' : 'multipleChoice';
   const scored = askQuestions(set, questions).flatMap((asked, index): ValidationQuestion[] => {
     const question = questions[index] as (typeof questions)[number];
     const scores = asked.answers.flatMap((_, choice) => {
-      const [direct] = benchmark.score([{ question, choice, losses: [] }]).directAnswer ?? [];
-      return direct === undefined ? [] : [direct.score];
+      const [scored] = benchmark.score([{ question, choice, losses: [] }])[measure] ?? [];
+      return scored === undefined ? [] : [scored.score];
     });
     return scores.length === 0 ? [] : [{ ...asked, scores }];
   });
   if (scored.length > 0) return scored;
+  if (set.questions !== undefined) {
+    throw new InputError({
+      file: set.file,
+      field: 'choices',
+      problem: 'no question has choices, and finetune.keep: best-validation ranks them',
+      remedy: 'Set finetune.keep: last',
+    });
+  }
   throw new InputError({
     file: set.file,
     field: 'direct_answers',

@@ -7,12 +7,12 @@ import limitConcurrency from 'p-limit';
 import { hashValue } from '../../core/hash.ts';
 import { runStepOnce } from '../../core/manifest.ts';
 import { emptyRecord } from '../../core/records.ts';
-import { readAokvqa } from '../../datasets/aokvqa.ts';
 import { checkImages } from '../check-data.ts';
 import { refuseProblems } from '../data-problem.ts';
 import { prepareDataSources } from '../data-sources.ts';
 import { configuredSplits, type QuestionSet, questionSet } from '../dataset-paths.ts';
 import { evaluationSets, extractedImagesFolder } from '../evaluation-sets.ts';
+import { readLoopQuestions } from '../loop-questions.ts';
 import { knownQuestionTypes, questionTypesOf, reportAgreement } from '../question-types.ts';
 import { type LeftOutRecords, readDatasets, type UsedImage } from '../read-datasets.ts';
 import { lengthCheck } from '../refine/sample-length.ts';
@@ -83,7 +83,7 @@ async function classifyQuestionSets(context: StepContext): Promise<void> {
   if (context.config.questionTypes.source === 'discover') return;
   for (const split of configuredSplits(context.config)) {
     const set = questionSet(context.config, split) as QuestionSet;
-    const questions = (await readAokvqa(set.file)).slice(0, set.limit);
+    const questions = await readLoopQuestions(context, split);
     await questionTypesOf(context, questions);
     // For questions that the teacher classified, a classified file beside theirs shows how well.
     if (split === 'validation') await reportAgreement(context, set, knownQuestionTypes(questions).missing);

@@ -9,23 +9,24 @@ import type { Manifest } from '../../core/manifest.ts';
 import type { RunDirectory } from '../../core/run-directory.ts';
 import { readEngineData } from '../../datasets/engine-data.ts';
 import type { ImageFolder } from '../../datasets/image-folder.ts';
+import { isRight } from '../../evaluation/bad-cases.ts';
 import { readScores, scoresFile } from '../../evaluation/evaluation-files.ts';
 import {
-  isCorrectChoice,
   type ReportBadCase,
   type ReportGeneratedSample,
   type ReportRejectedAnswer,
   type ReportRound,
+  rightByRound,
 } from '../../report/report-input.ts';
 import { engineDataFile } from '../append/generated-data.ts';
 import { readErrorWeights } from '../classify/results.ts';
 import { readComparison, readForgotten } from '../compare/results.ts';
-import { type QuestionSet, questionSet } from '../dataset-paths.ts';
 import { readAnswers } from '../evaluate/results.ts';
 import { evaluationSets } from '../evaluation-sets.ts';
 import { readLosses, readValidationLosses } from '../finetune/results.ts';
 import { finishedStep, manifestIn } from '../finished-step.ts';
 import { readDecision } from '../gate/lineage.ts';
+import { validationImages } from '../loop-questions.ts';
 import { readRejected, readRejectedByReason } from '../refine/results.ts';
 import { readRequestsByType, readUsedWeights } from '../sample/results.ts';
 import { shardsDirectory, stepDirectory } from '../step-directory.ts';
@@ -44,19 +45,40 @@ export async function readReportRound(
   const classified = await finishedStep(run, round, 'classify');
   const errorByType = await readErrorWeights(classified.directory);
   const { metrics } = evaluated;
+  const benchmarks = await readMeasures(config, run, round);
+  const isOwn = config.data.validation.questions !== undefined;
   return {
     round,
-    validation: { mc: share(metrics.validationMultipleChoice), da: share(metrics.validationDirectAnswer), errorByType },
-    test:
-      metrics.testMultipleChoice === undefined
-        ? undefined
-        : { mc: share(metrics.testMultipleChoice), da: share(metrics.testDirectAnswer) },
-    benchmarks: await readMeasures(config, run, round),
+    ...(isOwn ? mainScores(benchmarks, errorByType) : aokvqaScores(metrics, errorByType)),
+    benchmarks,
     secondsByStep: await secondsByStep(run, round),
     lossCurve: await readLossCurve(run, round),
     validationLosses: await readValidationLosses((await finishedStep(run, round, 'finetune')).directory),
     ...(await readGateFigures(run, round)),
     ...(await readDataFigures(context, round)),
+  };
+}
+
+type Scored = Pick<ReportRound, 'measure' | 'validation' | 'test'>;
+
+function aokvqaScores(metrics: Manifest['metrics'], errorByType: Record<string, number>): Scored {
+  const validation = { mc: share(metrics.validationMultipleChoice), da: share(metrics.validationDirectAnswer) };
+  const test = { mc: share(metrics.testMultipleChoice), da: share(metrics.testDirectAnswer) };
+  return {
+    validation: { ...validation, errorByType },
+    test: metrics.testMultipleChoice === undefined ? undefined : test,
+  };
+}
+
+/** The first measure of a set is its main one. */
+function mainScores(benchmarks: ReportRound['benchmarks'], errorByType: Record<string, number>): Scored {
+  const mainOf = (name: string) => benchmarks.find(({ set }) => set === name);
+  const [validation, test] = [mainOf('validation'), mainOf('test')];
+  const score = validation?.value ?? 0;
+  return {
+    measure: validation?.measure ?? 'score',
+    validation: { mc: score, da: score, errorByType },
+    test: test && { mc: test.value, da: test.value },
   };
 }
 
@@ -157,26 +179,30 @@ export async function readReportBadCases(
   run: RunDirectory,
   rounds: readonly number[],
 ): Promise<ReportBadCase[]> {
-  const { images } = questionSet(config, 'validation') as QuestionSet;
+  const fileOf = await validationImages({ config, run });
   const cases = new Map<string, ReportBadCase>();
   for (const [place, round] of rounds.entries()) {
     const { directory } = await finishedStep(run, round, 'evaluate');
     for (const record of await readAnswers(directory)) {
       const known = cases.get(record.question_id) ?? {
-        image: await images.fileOf(record.image_id),
+        image: await fileOf(record.image_id),
         questionType: record.question_type,
         question: record.question,
         choices: record.choices,
         correct: record.correct_choice_idx,
         chosen: rounds.map(() => undefined),
+        ...(record.choices.length === 0 && {
+          short: { right: record.direct_answers, written: rounds.map(() => undefined) },
+        }),
       };
       known.chosen[place] = record.model_choice_idx;
+      if (known.short !== undefined) {
+        known.short.written[place] = { text: record.model_answer, isRight: isRight(record) };
+      }
       cases.set(record.question_id, known);
     }
   }
-  return [...cases.values()].filter((badCase) =>
-    badCase.chosen.some((choice) => choice !== undefined && !isCorrectChoice(badCase, choice)),
-  );
+  return [...cases.values()].filter((badCase) => rightByRound(badCase).includes(false));
 }
 
 /** The samples that a round added, which are about images of the pool. */

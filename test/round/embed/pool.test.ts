@@ -10,12 +10,12 @@ import { listImages, whatIsEmbedded } from '../../../src/round/embed/embed-image
 import { readPromptTemplate } from '../../../src/teacher/prompt-template.ts';
 import { request } from '../../generation/requests.ts';
 import { temporaryFolder } from '../../helpers/temporary-folder.ts';
-import { writeTinyRun } from '../tiny-run.ts';
+import { tinyContext, writeTinyRun } from '../tiny-run.ts';
 
 /** A pool of 24 images: image 1 has no boxes, image 2 no captions, image 3 eleven boxes. */
 async function setUp() {
   const file = await writeTinyRun(await temporaryFolder());
-  const config = await loadConfig(file);
+  const { config, run } = await tinyContext(file);
   const annotationsOf = async (name: string, change: (all: { image_id: number }[]) => { image_id: number }[]) => {
     const path = join(config.data.root, 'COCO2017/annotations', name);
     const content = JSON.parse(await readFile(path, 'utf8'));
@@ -26,12 +26,12 @@ async function setUp() {
   );
   await annotationsOf('captions_train2017.json', (captions) => captions.filter(({ image_id }) => image_id !== 2));
   const withPoolOf = (pool: 'described' | 'all') => ({ ...config, sampling: { ...config.sampling, pool } });
-  return { described: withPoolOf('described'), all: withPoolOf('all') };
+  return { described: withPoolOf('described'), all: withPoolOf('all'), run };
 }
 
 test('images without boxes or captions are in the pool where sampling.pool is all, and so are those with many boxes', async () => {
-  const { described, all } = await setUp();
-  const idsOf = async (config: typeof all) => (await listImages({ config })).ids.pool;
+  const { described, all, run } = await setUp();
+  const idsOf = async (config: typeof all) => (await listImages({ config, run })).ids.pool;
   expect(await idsOf(described)).toEqual(Array.from({ length: 21 }, (_, index) => index + 4));
   expect(await idsOf(all)).toEqual(Array.from({ length: 24 }, (_, index) => index + 1));
   expect((await whatIsEmbedded({ config: all })).cached).not.toBe((await whatIsEmbedded({ config: described })).cached);

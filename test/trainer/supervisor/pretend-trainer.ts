@@ -70,9 +70,9 @@ function evaluate(job: EvaluateJob): string[] {
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => {
-      const { question_id, answers } = JSON.parse(line) as EvaluationQuestion;
+      const { question_id, answers, generate } = JSON.parse(line) as EvaluationQuestion;
       const random = seededRandom(`${weights} ${question_id}`);
-      return `${JSON.stringify({ question_id, losses: answers.map(() => random.uniform()) })}\n`;
+      return `${JSON.stringify({ question_id, losses: answers.map(() => random.uniform()), ...(generate && { text: random.pick(['red', 'green', 'blue', 'yellow']) }) })}\n`;
     });
   sendMessage({ type: 'progress', step: lines.length, steps: lines.length });
   writeFileSync(job.output, lines.join(''));
