@@ -9,9 +9,8 @@ import { execFile } from 'node:child_process';
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
-import { streamEngineData } from '../src/datasets/engine-data.ts';
+import { engineTexts, streamEngineData } from '../src/datasets/engine-data.ts';
 import { type MixturePart, writeMixture } from '../src/datasets/mixture.ts';
-import { answerQma, listedQuestion } from '../src/datasets/question-text.ts';
 import { writeJsonList } from '../src/datasets/write-conversations.ts';
 
 const [AOKVQA, DRAWS] = [17_000, 3000 * 64];
@@ -41,13 +40,13 @@ function part(name: string, file: string, sampleRatio: number): MixturePart {
     sampleRatio,
     async *samples() {
       let index = 0;
-      for await (const { image_id, question, choices, correct_choice_idx } of streamEngineData(file)) {
-        const answer = answerQma(choices, correct_choice_idx);
+      for await (const sample of streamEngineData(file)) {
+        const { question, answer } = engineTexts(sample, 'QMA');
         yield {
           id: `${name}-${index}`,
           source: name,
-          image: `${image_id}.jpg`,
-          prompt: listedQuestion(question, choices),
+          image: `${sample.image_id}.jpg`,
+          prompt: question,
           answer,
         };
         index += 1;

@@ -8,7 +8,7 @@ import type { Config } from '../src/config/schema.ts';
 import { printable } from '../src/core/printable.ts';
 import { valueIn } from '../src/core/records.ts';
 import { openRunDirectory } from '../src/core/run-directory.ts';
-import type { EngineSample } from '../src/datasets/engine-data.ts';
+import { answerWords, type EngineSample } from '../src/datasets/engine-data.ts';
 import { type ExportFormat, exportFormats } from '../src/datasets/export-formats.ts';
 import { type DatasetVersion, findVersion, versionHistory } from '../src/datasets/versions.ts';
 import { addRunOptions, integer, loadNamedConfig, type RunOptions } from './options.ts';
@@ -123,8 +123,9 @@ function tokensOf({ cost }: DatasetVersion): string {
   return cost.amount === undefined ? tokens : `${tokens} (${cost.amount.toFixed(2)} ${cost.currency})`;
 }
 
-function sampleLine({ image_id, question_type, question, choices, correct_choice_idx }: EngineSample): string {
-  return printable(`${image_id} ${question_type}: ${question} → ${choices[correct_choice_idx]}`);
+function sampleLine(sample: EngineSample): string {
+  const { image_id, question_type, question } = sample;
+  return printable(`${image_id} ${question_type}: ${question} → ${answerWords(sample)}`);
 }
 
 function writeFiles(folder: string, files: readonly string[]): void {

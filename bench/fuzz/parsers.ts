@@ -20,6 +20,7 @@ import { readSeedBench } from '../../src/evaluation/benchmarks/seed-bench.ts';
 import { extractChoice } from '../../src/evaluation/extract-choice.ts';
 import { readProposedTypes } from '../../src/generation/discover-types.ts';
 import { parseAnswer } from '../../src/generation/parse-answer.ts';
+import { asThreeParts, parseShortAnswer } from '../../src/generation/parse-short-answer.ts';
 import { questionTypeSchema } from '../../src/generation/question-type.ts';
 import { readQuestionTypes } from '../../src/generation/question-types.ts';
 import { readChosenLetter } from '../../src/generation/verification.ts';
@@ -232,6 +233,12 @@ const parsers: FuzzedParser[] = [
     file: 'answer.txt',
     sample: textSample(answer),
     parse: async (_, bytes) => parseAnswer(textOf(bytes)),
+  },
+  {
+    name: 'short-answer',
+    file: 'answer.txt',
+    sample: textSample('Question: How many?\nAnswer: 4.\nExplanations: One counts four.'),
+    parse: async (_, bytes) => parseShortAnswer(asThreeParts(textOf(bytes))),
   },
   {
     name: 'chosen-letter',

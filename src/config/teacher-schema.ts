@@ -103,6 +103,11 @@ export const teacherSchema = z.strictObject({
   prompt: pathIn('configs')
     .default('configs/prompts/generate-v1.md')
     .describe('Prompt file; its version is kept with every sample.'),
+  shortAnswerPrompt: pathIn('configs')
+    .optional()
+    .describe(
+      'Prompt file of samples with a short answer. Default: configs/prompts/generate-short-v1.md, with data.descriptions.source: image generate-short-from-image-v1.md.',
+    ),
   mode: z.enum(['online', 'batch']).default('online').describe('batch: the Batch API, at half the price within a day.'),
   answerFormat: z.enum(['text', 'structured']).default('text').describe('structured: JSON by a schema.'),
   attachImage: z.boolean().default(false).describe('Send the image too, to a model with vision.'),

@@ -1,10 +1,22 @@
 import { basename } from 'node:path';
 import { z } from 'zod';
-import { questionRecord } from './aokvqa.ts';
-import { checkCorrectChoice, type LeftOutReason, streamQuestions, trainingQuestionSchema } from './question-records.ts';
-import type { TrainDataset } from './train-dataset.ts';
+import {
+  checkGenerated,
+  generatedFields,
+  generatedQuestionSchema,
+  type LeftOutReason,
+  streamQuestions,
+} from './question-records.ts';
+import { withInstruction } from './question-text.ts';
+import {
+  type AnswerFormat,
+  type AnswerRecord,
+  type QuestionRecord,
+  type TrainDataset,
+  trainingSample,
+} from './train-dataset.ts';
 
-const { image_id, question, choices, correct_choice_idx, rationales } = trainingQuestionSchema.shape;
+const { image_id, question, choices, correct_choice_idx, direct_answers, instruction, rationales } = generatedFields;
 
 /**
  * One generated sample, with the field names of the reference system's `DataEngine_round<k>_data.json`. The order of the
@@ -18,9 +30,11 @@ export const engineSampleSchema = z
     question,
     choices,
     correct_choice_idx,
+    direct_answers,
+    instruction,
     rationales,
   })
-  .superRefine(checkCorrectChoice);
+  .superRefine(checkGenerated);
 
 export type EngineSample = z.output<typeof engineSampleSchema>;
 
@@ -52,6 +66,27 @@ export async function readEngineData(
   return samples;
 }
 
+type GeneratedQuestion = z.output<typeof generatedQuestionSchema>;
+
+/** What a sample is for training, but for its image. */
+function partsOf(sample: GeneratedQuestion): Omit<QuestionRecord, 'id'> | Omit<AnswerRecord, 'id'> {
+  const { question, choices, correct_choice_idx: correct, rationales, question_type: questionType } = sample;
+  if (correct !== undefined) return { question, choices, correct, rationales, questionType };
+  const { direct_answers: [answer = ''] = [], instruction } = sample;
+  return { question: withInstruction(question, instruction), answer, questionType };
+}
+
+/** Question and answer of a sample, as they are trained on. */
+export function engineTexts(sample: GeneratedQuestion, format: AnswerFormat): { question: string; answer: string } {
+  const { prompt, answer } = trainingSample({ id: '', ...partsOf(sample) }, { source: '', format });
+  return { question: prompt, answer };
+}
+
+/** The words of the right choice, or the short answer. */
+export function answerWords({ choices, correct_choice_idx, direct_answers }: EngineSample): string {
+  return (correct_choice_idx === undefined ? direct_answers?.[0] : choices[correct_choice_idx]) ?? '';
+}
+
 /** Generated samples for training: a round's, or those of an earlier data engine as a base dataset. */
 export const gptvqa: TrainDataset = {
   downloads: {
@@ -61,8 +96,8 @@ export const gptvqa: TrainDataset = {
   nameOf: (path) => basename(path, '.json'),
 
   async *read({ name, path, images }, onLeftOut) {
-    for await (const { index, record } of streamQuestions(path, trainingQuestionSchema, onLeftOut)) {
-      yield { id: `${name}-${index}`, ...(await questionRecord(record, images)) };
+    for await (const { index, record } of streamQuestions(path, generatedQuestionSchema, onLeftOut)) {
+      yield { id: `${name}-${index}`, image: await images.fileOf(record.image_id), ...partsOf(record) };
     }
   },
 };

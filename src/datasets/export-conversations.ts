@@ -6,9 +6,8 @@ import { join, relative } from 'node:path';
 import { InputError } from '../core/input-error.ts';
 import { writeJson } from '../core/write-file.ts';
 import { samplesAt } from './compare-versions.ts';
-import type { EngineSample } from './engine-data.ts';
+import { type EngineSample, engineTexts } from './engine-data.ts';
 import type { ExportInput } from './export-parquet.ts';
-import { answerQma, answerQmae, listedQuestion } from './question-text.ts';
 import { IMAGE_MARK, writeJsonItems, writeJsonList } from './write-conversations.ts';
 
 /** What all conversations of a sample have. */
@@ -90,14 +89,12 @@ async function* exchangesOf(file: string, input: ExportInput): AsyncGenerator<Ex
 
 function exchangeOf(
   file: string,
-  { question, choices, correct_choice_idx, rationales, question_type }: EngineSample,
+  sample: EngineSample,
   { id, image, answerFormat }: { id: string; image: string; answerFormat: 'QMA' | 'QMAE' },
 ): Exchange {
-  const asked = listedQuestion(question, choices).trimEnd();
-  const answer =
-    answerFormat === 'QMAE'
-      ? answerQmae(choices, correct_choice_idx, rationales)
-      : answerQma(choices, correct_choice_idx);
+  const { question, answer } = engineTexts(sample, answerFormat);
+  const asked = question.trimEnd();
+  const { question_type } = sample;
   if (!asked.includes(IMAGE_MARK) && !answer.includes(IMAGE_MARK)) {
     return { id, question_type, question: `${IMAGE_MARK}${asked}`, answer, images: [image] };
   }

@@ -1,7 +1,7 @@
 import { join, relative } from 'node:path';
 import { InputError } from '../core/input-error.ts';
 import { samplesAt } from './compare-versions.ts';
-import type { EngineSample } from './engine-data.ts';
+import { answerWords, type EngineSample, engineTexts } from './engine-data.ts';
 import type { ExportInput } from './export-parquet.ts';
 import { letterOf } from './question-text.ts';
 import { IMAGE_MARK, writeJsonList } from './write-conversations.ts';
@@ -21,14 +21,17 @@ const REQUEST_WITH_REASON = "Answer with the option's letter from the given choi
 
 /** A sample in the form that A-OKVQA has in LLaVA-1.5's mixture: a line per choice, the letter as the answer. */
 function llavaSample(
-  { question, choices, correct_choice_idx, rationales }: EngineSample,
+  sample: EngineSample,
   options: { id: string; image: string; answerFormat: 'QMA' | 'QMAE' },
 ): LlavaSample {
-  const reason = options.answerFormat === 'QMAE' ? (rationales[0] ?? '').replace(/^Explanations?:\s*/i, '') : '';
+  const { question, choices, correct_choice_idx, rationales } = sample;
+  const isShort = correct_choice_idx === undefined;
+  const reason =
+    !isShort && options.answerFormat === 'QMAE' ? (rationales[0] ?? '').replace(/^Explanations?:\s*/i, '') : '';
   const lines = choices.map((choice, index) => `${letterOf(index)}. ${choice}`);
-  const letter = letterOf(correct_choice_idx);
-  const text = [question, ...lines];
-  const marked = [...text, reason].find((one) => one.includes(IMAGE_MARK));
+  const letter = isShort ? answerWords(sample) : letterOf(correct_choice_idx);
+  const text = isShort ? [engineTexts(sample, 'QMA').question.trimEnd()] : [question, ...lines];
+  const marked = [...text, letter, reason].find((one) => one.includes(IMAGE_MARK));
   if (marked !== undefined) {
     throw new InputError({
       file: llavaFile,
@@ -43,7 +46,7 @@ function llavaSample(
     conversations: [
       {
         from: 'human',
-        value: [IMAGE_MARK, ...text, reason === '' ? REQUEST : REQUEST_WITH_REASON].join('\n'),
+        value: [IMAGE_MARK, ...text, ...(isShort ? [] : [reason === '' ? REQUEST : REQUEST_WITH_REASON])].join('\n'),
       },
       { from: 'gpt', value: reason === '' ? letter : `${letter}. ${reason}` },
     ],

@@ -2,8 +2,10 @@ import { mkdir, rename } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { fillFolder } from '../core/files.ts';
 import type { ImageId } from '../core/images/image-id.ts';
+import { InputError } from '../core/input-error.ts';
 import { joinInside } from '../core/inside.ts';
 import { writeJson } from '../core/write-file.ts';
+import { samplesAt } from './compare-versions.ts';
 import { streamEngineData } from './engine-data.ts';
 import { writeConversations } from './export-conversations.ts';
 import type { ExportFormat } from './export-formats.ts';
@@ -39,6 +41,7 @@ export async function checkOutVersion(runRoot: string, version: DatasetVersion, 
  */
 export async function exportVersion(format: ExportFormat, input: ExportInput): Promise<string[]> {
   const { runRoot, version, output } = input;
+  if (format === 'reference' || format === 'parquet') await refuseShortAnswers(format, input);
   return fillFolder(output, async (folder) => {
     if (format === 'reference') {
       const files = await writeFiles(runRoot, version, join(folder, 'gptvqa'), folder);
@@ -49,6 +52,19 @@ export async function exportVersion(format: ExportFormat, input: ExportInput): P
     if (format === 'llava') return writeLlavaFile(folder, input);
     return writeConversations(format, folder, input);
   });
+}
+
+/** These have no place for a sample without choices. */
+async function refuseShortAnswers(format: ExportFormat, { runRoot, version }: ExportInput): Promise<void> {
+  for await (const { choices } of samplesAt(runRoot, version)) {
+    if (choices.length > 0) continue;
+    throw new InputError({
+      file: runRoot,
+      field: version.id.slice(0, 12),
+      problem: `has samples with short answers, and ${format} holds choices alone`,
+      remedy: 'Export as llava, sharegpt or messages',
+    });
+  }
 }
 
 async function writeFiles(

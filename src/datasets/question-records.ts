@@ -30,6 +30,46 @@ export const trainingQuestionSchema = z
 
 type TrainingQuestion = z.output<typeof trainingQuestionSchema>;
 
+const {
+  choices: { element: choice },
+  correct_choice_idx,
+  ...otherFields
+} = { ...trainingQuestionSchema.shape, choices: choicesSchema };
+
+/** The fields of a generated question, which may have a short answer in place of choices. */
+export const generatedFields = {
+  ...otherFields,
+  choices: z
+    .array(choice)
+    .max(MOST_CHOICES)
+    .describe('Empty for a short answer; a record with an empty one is left out'),
+  correct_choice_idx: correct_choice_idx
+    .optional()
+    .describe('Place of the correct choice, from 0; required with choices'),
+  direct_answers: z.array(z.string()).min(1).optional().describe('The short answer, in place of choices'),
+  instruction: z.string().optional().describe('What the question with a short answer ends with'),
+};
+
+/** Reports choices without a correct one, and neither choices nor a short answer. */
+export function checkGenerated(
+  {
+    choices,
+    correct_choice_idx,
+    direct_answers,
+  }: { choices: readonly string[]; correct_choice_idx?: number | undefined; direct_answers?: unknown },
+  context: z.RefinementCtx,
+): void {
+  const issue = (field: string, message: string) => context.addIssue({ code: 'custom', path: [field], message });
+  if (choices.length === 0 && direct_answers === undefined)
+    issue('choices', 'is empty, and there are no direct_answers');
+  if (choices.length === 0) return;
+  if (correct_choice_idx === undefined) issue('correct_choice_idx', 'is missing');
+  else checkCorrectChoice({ choices, correct_choice_idx }, context);
+}
+
+/** A generated question, as far as training needs it. */
+export const generatedQuestionSchema = z.object(generatedFields).superRefine(checkGenerated);
+
 /** Reports a correct choice that is not among the choices; zod calls it for records that are valid otherwise. */
 export function checkCorrectChoice(
   record: { choices: readonly string[]; correct_choice_idx: number },

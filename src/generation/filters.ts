@@ -21,6 +21,7 @@ export type RejectionReason =
   | 'two_answers'
   // Its parts make no valid sample.
   | 'not_a_sample'
+  | 'not_scorable'
   | 'too_long'
   | 'prompt_text'
   | 'chat_mark'
@@ -59,6 +60,27 @@ export interface ParsedAnswer {
   correctChoiceIndex: number;
   /** With its heading ("Explanation:" or "Explanations:"), as the reference system's training data has it. */
   explanation: string;
+}
+
+/** The parts of an answer that is a question with a short answer. */
+export interface ParsedShortAnswer {
+  question: string;
+  choices: readonly [];
+  answer: string;
+  explanation: string;
+}
+
+/** What was made of an answer of the teacher. */
+export type Parsed = ParsedAnswer | ParsedShortAnswer;
+
+/** Whether it is a question with a short answer. */
+export function isShortAnswer(parsed: Parsed): parsed is ParsedShortAnswer {
+  return 'answer' in parsed;
+}
+
+/** What a sample is compared by with others: a short answer stands where the choices do. */
+export function listedAnswers(parsed: Parsed): readonly string[] {
+  return isShortAnswer(parsed) ? [parsed.answer] : parsed.choices;
 }
 
 /**
@@ -106,18 +128,22 @@ const sampleSchema = z.object({
   explanation: words(2000),
 });
 
+/** The same with a short answer, which a list or an object may be. */
+const shortSampleSchema = sampleSchema.omit({ choices: true }).extend({ answer: z.string().regex(/\S/).max(1000) });
+
 /**
  * The checks of a parsed answer after the reference system's filters: lengths, text of a prompt instead of an image,
  * choices about other choices, and an explanation for another choice than the answer.
  *
  * @returns why it can't be used, or undefined
  */
-export function checkSample(parsed: ParsedAnswer): Rejection | undefined {
-  const fit = sampleSchema.safeParse(parsed);
+export function checkSample(parsed: Parsed): Rejection | undefined {
+  const fit = (isShortAnswer(parsed) ? shortSampleSchema : sampleSchema).safeParse(parsed);
   if (!fit.success) {
     const { field, problem } = describeFirstIssue(fit.error);
     return { reason: 'not_a_sample', detail: `${field}: ${problem}` };
   }
+  if (isShortAnswer(parsed)) return findPromptText(parsed);
   return findPromptText(parsed) ?? findChoiceAboutChoices(parsed) ?? findContradiction(parsed);
 }
 
@@ -128,8 +154,8 @@ const promptText = [
   /\bsystem prompt|\bin-context example|\baccording to the captions?\b|\bcaptions? (?:says?|states?|mentions?|describes?|indicates?|suggests?)\b/i,
 ];
 
-function findPromptText({ question, choices, explanation }: ParsedAnswer): Rejection | undefined {
-  for (const text of [question, ...choices, explanation]) {
+function findPromptText(parsed: Parsed): Rejection | undefined {
+  for (const text of [parsed.question, ...listedAnswers(parsed), parsed.explanation]) {
     const hidden = findHidden(text);
     if (hidden !== undefined) return { reason: 'hidden_characters', detail: hidden };
     const mark = findChatMark(text);

@@ -48,7 +48,9 @@ interface Parts {
 
 const explanationHeading = 'Explanations?|Explainations?|Reason(?:ing)?|Lecture|Explanatory note';
 
-const headings: [name: keyof Parts, pattern: string][] = [
+type Heading = readonly [name: keyof Parts, pattern: string];
+
+export const headings: readonly Heading[] = [
   ['question', 'Question'],
   ['choices', 'Choices'],
   ['answer', 'Answer'],
@@ -64,7 +66,8 @@ const boldHeading = new RegExp(
   'g',
 );
 
-function plainLayout(text: string): string {
+/** The text with headings and letters as an answer should have them. */
+export function plainLayout(text: string): string {
   return text
     .replaceAll('\r\n', '\n')
     .replace(decoratedHeading, '$1: ')
@@ -79,8 +82,13 @@ interface PartStart {
 }
 
 function splitParts(text: string): Parts | Rejection {
+  return splitByHeadings(text, headings) as Parts | Rejection;
+}
+
+/** The parts that have these headings, in their order. */
+export function splitByHeadings(text: string, wanted: readonly Heading[]): Partial<Parts> | Rejection {
   const starts: PartStart[] = [];
-  for (const [name, pattern] of headings) {
+  for (const [name, pattern] of wanted) {
     const matches = findHeading(text, pattern);
     const [match] = matches;
     if (matches.length > 1) return { reason: 'missing_part', detail: `more than one ${name}` };
@@ -98,7 +106,7 @@ function splitParts(text: string): Parts | Rejection {
     if (content === '') return { reason: 'missing_part', detail: `the ${name} is empty` };
     parts[name] = name === 'explanation' ? text.slice(start, next).trim() : content;
   }
-  return parts as Parts;
+  return parts;
 }
 
 /** Headings that start a line, since a text may contain "Answer:"; where there is none, those within a line. */
@@ -152,15 +160,21 @@ function findOtherAnswer({ choices, correctChoiceIndex }: ParsedAnswer, answer: 
 }
 
 function findDefect({ question, choices, explanation }: ParsedAnswer): Rejection | undefined {
-  if (question === '') return { reason: 'missing_part', detail: 'the question is nothing but boxes' };
-  if (explanation === '' || /:\s*$/.test(explanation))
-    return { reason: 'missing_part', detail: 'the explanation is nothing but boxes' };
+  const missing = findNothingButBoxes({ question, explanation });
+  if (missing) return missing;
   const empty = choices.indexOf('');
   if (empty >= 0) return { reason: 'missing_part', detail: `choice (${answerLetters[empty]}) is empty` };
   if (new Set(choices.map(plainText)).size < choices.length) {
     return { reason: 'choices_not_distinct', detail: choices.join(' | ') };
   }
   return undefined;
+}
+
+/** A part of which nothing was left without its boxes. */
+export function findNothingButBoxes({ question, explanation }: Pick<ParsedAnswer, 'question' | 'explanation'>) {
+  const missing = (part: string): Rejection => ({ reason: 'missing_part', detail: `the ${part} is nothing but boxes` });
+  if (question === '') return missing('question');
+  return explanation === '' || /:\s*$/.test(explanation) ? missing('explanation') : undefined;
 }
 
 function dropPeriod(text: string): string {
@@ -187,7 +201,7 @@ const answerToRead = structuredAnswer.extend({
 });
 
 /** Words of models for a value that they were told to leave out. */
-const noReason = /^\s*(?:null|none|n\/a)?\s*\.?\s*$/i;
+export const noReason = /^\s*(?:null|none|n\/a)?\s*\.?\s*$/i;
 
 /**
  * Converts a structured answer to the four lines of a text answer, so that one parser and one set of filters work for

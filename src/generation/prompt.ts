@@ -24,7 +24,7 @@ export function buildMessages(input: {
     boxes: describeBoxes(image),
     type_title: questionType.title,
     type_explanation: questionType.explanation,
-    examples: describeExamples(request.examples),
+    examples: describeExamples(request),
   });
 }
 
@@ -53,14 +53,19 @@ export function describeBoxes(image: AnnotatedImage): string {
     .join('\n');
 }
 
-function describeExamples(examples: GenerationRequest['examples']): string {
+function describeExamples({ examples, short_answer }: Pick<GenerationRequest, 'examples' | 'short_answer'>): string {
   if (examples.length === 0) return '(none this time)';
-  return examples.map(({ prompt }, index) => `Example ${index + 1}:\n${exampleLines(prompt)}`).join('\n\n');
+  const starts = short_answer ? shortAnswerStarts : choicesStarts;
+  return examples.map(({ prompt }, index) => `Example ${index + 1}:\n${exampleLines(prompt, starts)}`).join('\n\n');
 }
 
-/** The lines of a bad case, as `badCasePrompt` writes them: any other continues the line before it. */
-function exampleLines(prompt: string): string {
-  const lines = prompt.split(/\s*\n(?=(?:Question|Choices|Answer|Question type): )/);
+// Before the lines of a bad case, as `badCasePrompt` writes them.
+const choicesStarts = /\s*\n(?=(?:Question|Choices|Answer|Question type): )/;
+const shortAnswerStarts = /\s*\n(?=(?:Question|Answer|Wrong answer|Question type): )/;
+
+/** The lines of a bad case: any that starts otherwise continues the line before it. */
+function exampleLines(prompt: string, starts: RegExp): string {
+  const lines = prompt.split(starts);
   return lines.map(oneLine).join('\n');
 }
 

@@ -41,6 +41,14 @@ export function findQuestionType(questionTypes: readonly QuestionType[], name: s
   throw new Error(`There is no question type ${name}; known are ${questionTypes.map((one) => one.name).join(', ')}`);
 }
 
+/** The list, and the types of a column that it lacks: what such a type means, the examples show. */
+export function withOtherTypes(questionTypes: readonly QuestionType[], names: readonly string[]): QuestionType[] {
+  const known = new Set(questionTypes.map(({ name }) => name));
+  const others = [...new Set(names)].filter((name) => !known.has(name));
+  const explanation = 'Questions like those of the examples.';
+  return [...questionTypes, ...others.map((name) => ({ name, title: name.replaceAll('_', ' '), explanation }))];
+}
+
 /** A question without a question type. */
 export interface UnclassifiedQuestion {
   question_id: string;

@@ -2,16 +2,20 @@ import type { ImageId } from '../core/images/image-id.ts';
 import { seededRandom } from '../core/seeded-random.ts';
 import type { EngineSample } from '../datasets/engine-data.ts';
 import type { RawAnswer } from '../teacher/call-log.ts';
-import { type DuplicateLimits, duplicateFinder } from './duplicates.ts';
+import { type AskedQuestion, type DuplicateLimits, duplicateFinder } from './duplicates.ts';
 import {
   checkSample,
   filterRawAnswer,
   isRejection,
-  type ParsedAnswer,
+  isShortAnswer,
+  listedAnswers,
+  type Parsed,
   type Rejection,
   type RejectionReason,
 } from './filters.ts';
 import { asFourParts, findUnfinished, parseAnswer } from './parse-answer.ts';
+import { asThreeParts, parseShortAnswer } from './parse-short-answer.ts';
+import type { GenerationRequest } from './sample-requests.ts';
 import { shuffleAll } from './shuffle-choices.ts';
 
 /** One line of `rejected.jsonl`. */
@@ -28,7 +32,17 @@ export interface RejectedAnswer {
 export type AnswerToRefine = Pick<
   RawAnswer,
   'request_id' | 'image_id' | 'raw_instructions' | 'question_type' | 'finish_reason' | 'refusal'
->;
+> &
+  Pick<GenerationRequest, 'short_answer'>;
+
+/** The answers, each with what its request asked for. */
+export function answersTo<Answer extends { request_id: string }>(
+  requests: readonly Pick<GenerationRequest, 'id' | 'short_answer'>[],
+  answers: readonly Answer[],
+): (Answer & Pick<GenerationRequest, 'short_answer'>)[] {
+  const short = new Set(requests.flatMap(({ id, short_answer }) => (short_answer ? [id] : [])));
+  return answers.map((answer) => (short.has(answer.request_id) ? { ...answer, short_answer: true } : answer));
+}
 
 /** The accepted and the rejected answers of a round. */
 export interface RefinedAnswers {
@@ -47,6 +61,8 @@ export interface KeepRules {
   tooLong?: ReadonlyMap<string, Rejection>;
   /** Finds leaks of the evaluation (see `leaks.ts`). Default: there are none. */
   findLeak?: (sample: { image_id: ImageId; question: string; choices: readonly string[] }) => Rejection | undefined;
+  /** Why a short answer can't be scored by the metric. Default: any can. */
+  unscorable?: ((answer: string) => string | undefined) | undefined;
 }
 
 const usualLimits: DuplicateLimits = { similarity: 0.85 };
@@ -60,23 +76,41 @@ export function answerKeeper({
   duplicates = usualLimits,
   tooLong = new Map(),
   findLeak = () => undefined,
-}: KeepRules): (answer: AnswerToRefine) => ParsedAnswer | Rejection {
-  const findDuplicate = duplicateFinder(earlierSamples, duplicates);
+  unscorable = () => undefined,
+}: KeepRules): (answer: AnswerToRefine) => Parsed | Rejection {
+  const findDuplicate = duplicateFinder(earlierSamples.map(askedOf), duplicates);
+  const findUnscorable = (parsed: Parsed): Rejection | undefined => {
+    const detail = isShortAnswer(parsed) ? unscorable(parsed.answer) : undefined;
+    return detail === undefined ? undefined : { reason: 'not_scorable', detail };
+  };
   return (answer) => {
     const parsed = readAnswer(answer);
     if (isRejection(parsed)) return parsed;
-    const sample = { image_id: answer.image_id, ...parsed };
-    return checkSample(parsed) ?? tooLong.get(answer.request_id) ?? findLeak(sample) ?? findDuplicate(sample) ?? parsed;
+    const sample = { image_id: answer.image_id, question: parsed.question, choices: listedAnswers(parsed) };
+    return (
+      checkSample(parsed) ??
+      findUnscorable(parsed) ??
+      tooLong.get(answer.request_id) ??
+      findLeak(sample) ??
+      findDuplicate(sample) ??
+      parsed
+    );
   };
+}
+
+function askedOf({ image_id, question, choices, direct_answers = [] }: EngineSample): AskedQuestion {
+  return { image_id, question, choices: choices.length > 0 ? choices : direct_answers };
 }
 
 /** Parses an answer, unless it is none or the reference system's filters of the text reject it. */
 export function readAnswer({
   raw_instructions,
+  short_answer,
   ...outcome
-}: Pick<AnswerToRefine, 'raw_instructions' | 'finish_reason' | 'refusal'>): ParsedAnswer | Rejection {
-  const text = asFourParts(raw_instructions);
-  return findUnfinished(outcome) ?? filterRawAnswer(text) ?? parseAnswer(text);
+}: Pick<AnswerToRefine, 'raw_instructions' | 'finish_reason' | 'refusal' | 'short_answer'>): Parsed | Rejection {
+  const [asParts, parse] = short_answer ? [asThreeParts, parseShortAnswer] : [asFourParts, parseAnswer];
+  const text = asParts(raw_instructions);
+  return findUnfinished(outcome) ?? filterRawAnswer(text) ?? parse(text);
 }
 
 /**
@@ -85,6 +119,7 @@ export function readAnswer({
  * these are, the choices stay as they are. Samples come in the order of the answers.
  *
  * @param input.judge rejects an answer by its verification (see `verdicts.ts`). Default: rejects nothing
+ * @param input.instruction what questions with a short answer end with, where they are asked
  * @param input.shuffleChoices false leaves the choices as the teacher wrote them, as the reference system does
  */
 export function refineAnswers(
@@ -93,10 +128,11 @@ export function refineAnswers(
     seed: number | string;
     judge?: (answer: AnswerToRefine) => Rejection | undefined;
     shuffleChoices?: boolean;
+    instruction?: string | undefined;
   },
 ): RefinedAnswers {
   const keep = answerKeeper(input);
-  const kept: { answer: AnswerToRefine; parsed: ParsedAnswer }[] = [];
+  const kept: { answer: AnswerToRefine; parsed: Parsed }[] = [];
   const rejected: RejectedAnswer[] = [];
   const countsByReason: RefinedAnswers['countsByReason'] = {};
 
@@ -116,22 +152,19 @@ export function refineAnswers(
   const parsed = kept.map((sample) => sample.parsed);
   const trainedOn =
     input.shuffleChoices === false ? parsed : shuffleAll(parsed, seededRandom(input.seed).fork('refine'));
-  const samples = kept.map(({ answer }, index) => engineSample(answer, trainedOn[index] as ParsedAnswer));
+  const samples = kept.map(({ answer }, index) => engineSample(answer, trainedOn[index] as Parsed, input.instruction));
   return { samples, rejected, countsByReason };
 }
 
 /** The sample that an answer becomes. */
 export function engineSample(
   { image_id, raw_instructions, question_type }: Pick<RawAnswer, 'image_id' | 'raw_instructions' | 'question_type'>,
-  parsed: ParsedAnswer,
+  parsed: Parsed,
+  instruction?: string,
 ): EngineSample {
-  return {
-    image_id,
-    raw_instructions,
-    question_type,
-    question: parsed.question,
-    choices: parsed.choices,
-    correct_choice_idx: parsed.correctChoiceIndex,
-    rationales: [parsed.explanation],
-  };
+  const { question, explanation } = parsed;
+  const answer = isShortAnswer(parsed)
+    ? { choices: [], direct_answers: [parsed.answer], ...(instruction !== undefined && { instruction }) }
+    : { choices: parsed.choices, correct_choice_idx: parsed.correctChoiceIndex };
+  return { image_id, raw_instructions, question_type, question, ...answer, rationales: [explanation] };
 }

@@ -15,6 +15,7 @@ export const generationRequest = z.object({
   source: z.enum(['nearest', 'random']),
   prompt_version: z.string(),
   seed: z.number().int(),
+  short_answer: z.literal(true).optional().describe('Asks for a short answer in place of choices'),
 });
 
 /**
@@ -37,6 +38,8 @@ export interface BadCaseExample {
   image_path: string;
   /** COCO's; files of the reference system have it in the path alone. */
   image_id?: ImageId | undefined;
+  /** Empty where the answer is a short one; not in all files of the reference system. */
+  choices?: readonly string[] | undefined;
 }
 
 /** The requests of a round. */
@@ -52,6 +55,8 @@ export interface SampledRequests {
  * type as in-context examples, and an image, alternately from the images nearest to the first example's image and from all
  * images. No image is drawn twice, nor one of an earlier round. The same input gives the same requests.
  *
+ * A request is for a short answer where its first example has one; all examples of a request are of one kind.
+ *
  * With the pool `all` the question type is drawn again too when the image is one that can't be drawn, as in the reference
  * system (`engine_pipeline/step2_query_construct.py`): types whose near images are used up are drawn less.
  *
@@ -61,6 +66,7 @@ export interface SampledRequests {
  * @param input.badCases question type → bad cases
  * @param input.weights question type → weight; question types without a weight are never drawn
  * @param input.images those of the pool, of which `imagesInPool` are drawn
+ * @param input.shortAnswerTypes question types that are asked with short answers where they have no bad case
  * @param input.nearest image of a bad case → image ids of the pool, closest first; they count as equally near
  */
 export function sampleRequests(input: {
@@ -75,6 +81,9 @@ export function sampleRequests(input: {
   maximumBoxes: number;
   inContextExamples: number;
   promptVersion: string;
+  /** Of requests for short answers. */
+  shortPromptVersion?: string | undefined;
+  shortAnswerTypes?: ReadonlySet<string> | undefined;
   seed: number | string;
 }): SampledRequests {
   const random = seededRandom(input.seed).fork('sample');
@@ -91,13 +100,16 @@ export function sampleRequests(input: {
   while (requests.length < input.requests && pool.size() > 0) {
     const questionType = drawQuestionType(random);
     if (questionType === undefined) break;
-    const examples = random.shuffle(valueIn(input.badCases, questionType) ?? []).slice(0, input.inContextExamples);
+    const [first, ...others] = random.shuffle(valueIn(input.badCases, questionType) ?? []);
+    const isShort = first === undefined ? input.shortAnswerTypes?.has(questionType) === true : hasShortAnswer(first);
+    const alike = others.filter((one) => hasShortAnswer(one) === isShort);
+    const examples = (first === undefined ? [] : [first, ...alike]).slice(0, input.inContextExamples);
     const anchor = examples[0];
     const wanted = requests.length % 2 === 0 && anchor ? input.nearest(imageIdOf(anchor)) : [];
     const drawsAny = input.pool === 'all' && redraws < mostRedraws;
     const near = drawsAny ? wanted : pool.onlyFree(wanted);
-    const others = () => (drawsAny ? random.pick(inPool).id : pool.pick(random));
-    const imageId = near.length > 0 ? random.pick(near) : others();
+    const anyImage = () => (drawsAny ? random.pick(inPool).id : pool.pick(random));
+    const imageId = near.length > 0 ? random.pick(near) : anyImage();
     if (!pool.isFree(imageId)) {
       redraws += 1;
       continue;
@@ -110,13 +122,18 @@ export function sampleRequests(input: {
       question_type: questionType,
       examples: examples.map(({ idx, prompt }) => ({ idx, prompt })),
       source: near.length > 0 ? ('nearest' as const) : ('random' as const),
-      prompt_version: input.promptVersion,
+      prompt_version: isShort ? (input.shortPromptVersion ?? input.promptVersion) : input.promptVersion,
       seed: random.integer(2 ** 31 - 1),
+      ...(isShort && { short_answer: true as const }),
     };
     requests.push({ id: hashValue(content), ...content });
     requestsByType[questionType] = (requestsByType[questionType] ?? 0) + 1;
   }
   return { requests, exhausted: requests.length < input.requests, requestsByType };
+}
+
+function hasShortAnswer({ choices }: BadCaseExample): boolean {
+  return choices?.length === 0;
 }
 
 /** So many draws in a row that give no image, and then one that can be drawn is: the reference system would never end. */

@@ -1,25 +1,25 @@
 import type { SeededRandom } from '../core/seeded-random.ts';
 import { findLetters, renameLetters } from './choice-letters.ts';
-import { checkSample, isRejection, type ParsedAnswer } from './filters.ts';
+import { checkSample, isRejection, isShortAnswer, type Parsed, type ParsedAnswer } from './filters.ts';
 
 /**
  * Shuffles the choices of samples so that each of the letters is correct equally often, among samples with as many
  * choices. Letters in explanations follow their choices. A sample keeps its order where this can't be done surely, or where
- * the result would not pass `checkSample`; the other samples then make up for its letter.
+ * the result would not pass `checkSample`; the other samples then make up for its letter. Short answers have none.
  */
-export function shuffleAll(samples: readonly ParsedAnswer[], random: SeededRandom): ParsedAnswer[] {
+export function shuffleAll(samples: readonly Parsed[], random: SeededRandom): Parsed[] {
   const placesByCount = new Map<number, Places>();
   const placesOf = ({ choices: { length } }: ParsedAnswer): Places => {
     const places = placesByCount.get(length) ?? balancedPlaces(length, random);
     placesByCount.set(length, places);
     return places;
   };
-  const canShuffle = samples.map(hasKnownLetters);
+  const canShuffle = samples.map((sample) => !isShortAnswer(sample) && hasKnownLetters(sample));
   for (const [index, sample] of samples.entries()) {
-    if (!canShuffle[index]) placesOf(sample).take(sample.correctChoiceIndex);
+    if (!canShuffle[index] && !isShortAnswer(sample)) placesOf(sample).take(sample.correctChoiceIndex);
   }
   return samples.map((sample, index) => {
-    if (!canShuffle[index]) return sample;
+    if (!canShuffle[index] || isShortAnswer(sample)) return sample;
     const places = placesOf(sample);
     const place = places.draw();
     const shuffled = shuffleChoices(sample, place, random);

@@ -19,6 +19,8 @@ export interface LoopQuestion extends BenchmarkQuestion {
   question_id: string;
   image_id: ImageId;
   question: string;
+  /** None for a short answer. */
+  choices?: readonly string[] | undefined;
   /** Where the file has it. */
   question_type?: string | undefined;
 }

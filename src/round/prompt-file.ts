@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Config } from '../config/schema.ts';
+import { projectFile } from '../core/files.ts';
 import { InputError } from '../core/input-error.ts';
 import { innerPath, joinInside } from '../core/inside.ts';
 import { readJson, readTextFile } from '../core/read-json.ts';
@@ -37,6 +38,16 @@ export function generationPlaceholders(config: Config): string[] {
 /** Reads a prompt for new samples. @throws InputError when it is none, or not one for `data.descriptions` */
 export function readGenerationPrompt(config: Config, file: string): Promise<PromptTemplate> {
   const fitting = { key: 'teacher.prompt', prompt: 'configs/prompts/generate-from-image-v1.md' };
+  return readFittingPrompt(config, file, generationPlaceholders(config), fitting);
+}
+
+/** Reads the prompt for new samples with a short answer. @throws InputError as `readGenerationPrompt` does */
+export function readShortAnswerPrompt(config: Config): Promise<PromptTemplate> {
+  const fitting = {
+    key: 'teacher.shortAnswerPrompt',
+    prompt: `configs/prompts/generate-short${config.data.descriptions.source === 'image' ? '-from-image' : ''}-v1.md`,
+  };
+  const file = config.teacher.shortAnswerPrompt ?? projectFile(fitting.prompt);
   return readFittingPrompt(config, file, generationPlaceholders(config), fitting);
 }
 

@@ -196,6 +196,12 @@ async function newestBadCases(
       if (!(await manifestIn(run, directory))) break;
       newest = directory;
     }
-    return newest === undefined ? {} : readClassifiedBadCases(newest);
+    if (newest === undefined) return {};
+    // The prompt under review is the one for questions with choices.
+    const withChoices = Object.entries(await readClassifiedBadCases(newest)).map(([type, cases]) => [
+      type,
+      cases.filter(({ choices }) => choices.length > 0),
+    ]);
+    return Object.fromEntries(withChoices);
   });
 }

@@ -49,7 +49,7 @@ describe('samples', () => {
     const letters = [0, 1, 2, 3].map((index) => samples.filter((sample) => sample.correct_choice_idx === index).length);
     expect(letters).toEqual([10, 10, 10, 10]);
     for (const sample of samples) {
-      expect(sample.choices[sample.correct_choice_idx]).toBe('right');
+      expect(sample.choices[sample.correct_choice_idx ?? -1]).toBe('right');
       expect([...sample.choices].sort()).toEqual(['right', 'wrong1', 'wrong2', 'wrong3']);
     }
   });
@@ -70,7 +70,7 @@ describe('samples', () => {
     const letters = choices.map((_, index) => own.filter((sample) => sample.correct_choice_idx === index).length);
     expect(letters).toEqual(choices.map(() => 30 / choices.length));
     for (const sample of own) {
-      expect(sample.choices[sample.correct_choice_idx]).toBe('right');
+      expect(sample.choices[sample.correct_choice_idx ?? -1]).toBe('right');
       expect([...sample.choices].sort()).toEqual(choices);
       const [right, wrong] = ['right', 'wrong1'].map((choice) => 'ABCDE'[sample.choices.indexOf(choice)]);
       expect(sample.rationales).toEqual([`Explanations: It is (${right}), not (${wrong}).`]);
@@ -107,7 +107,7 @@ describe('explanation_letters_after_shuffle.json', () => {
       const { samples } = refineAnswers({ answers, earlierSamples: [], seed });
       expect(samples).toHaveLength(answers.length);
       for (const { raw_instructions: raw, choices, correct_choice_idx: correct, rationales } of samples) {
-        expect(choices[correct]).toBe('a glove');
+        expect(choices[correct ?? -1]).toBe('a glove');
         const [before, after] = [lettersOf(raw.split('Explanations:')[1]), lettersOf(rationales[0])];
         const formerChoices = ['a bat', 'a ball', 'a glove', 'a hat'];
         expect(after.map((letter) => choices['ABCD'.indexOf(letter)])).toEqual(

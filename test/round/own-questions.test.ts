@@ -1,9 +1,11 @@
 /** Rounds that are judged by questions of your own, with choices and with short answers. */
 import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { readJson, readJsonLines } from '../../src/core/read-json.ts';
+import { trainingSampleSchema } from '../../src/datasets/train-dataset.ts';
 import { isRight } from '../../src/evaluation/bad-cases.ts';
+import { append } from '../../src/round/append/append.ts';
 import { checkData } from '../../src/round/check-data.ts';
 import { classify } from '../../src/round/classify/classify.ts';
 import { readClassifiedBadCases } from '../../src/round/classify/results.ts';
@@ -15,10 +17,17 @@ import { readAnswers } from '../../src/round/evaluate/results.ts';
 import { evaluatedImages } from '../../src/round/evaluation-set.ts';
 import { finetune } from '../../src/round/finetune/finetune.ts';
 import { gate } from '../../src/round/gate/gate.ts';
+import { generate } from '../../src/round/generate/generate.ts';
 import { merge } from '../../src/round/merge/merge.ts';
 import { prepareData } from '../../src/round/prepare-data/prepare-data.ts';
+import { refine } from '../../src/round/refine/refine.ts';
 import { report } from '../../src/round/report/report.ts';
+import { readSampledRequests } from '../../src/round/sample/results.ts';
+import { sample } from '../../src/round/sample/sample.ts';
+import type { StepContext } from '../../src/round/step-context.ts';
 import { evaluationQuestionSchema } from '../../src/trainer/protocol.ts';
+import { writeTinyModel } from '../helpers/tiny-model.ts';
+import { completionOf, faultyServer, goodAnswer } from '../teacher/faulty-server.ts';
 import { imageOf, instruction, writeOwnRun } from './own-questions-run.ts';
 import { tinyContext } from './tiny-run.ts';
 
@@ -111,3 +120,80 @@ describe('round 0 on a mixed file', () => {
     expect(problems.map(({ error }) => error.message).join()).toContain('linie-1/none.jpg');
   });
 });
+
+describe('round 1 on a mixed file', { timeout: 240_000 }, () => {
+  test('the teacher is asked for both kinds, and what is trained on has the words of the evaluation', async () => {
+    const { received, baseUrl } = await faultyServer(({ number, body }) => {
+      const isShort = JSON.stringify(body).includes('Answer: <the short answer>');
+      return { body: completionOf(isShort ? shortAnswer(number) : goodAnswer(number)) };
+    });
+    const { file } = await writeOwnRun((config, folder) => ({
+      ...config,
+      model: { path: join(folder, 'model') },
+      sampling: { requests: 12, nearestImages: 4, inContextExamples: 1 },
+      teacher: { ...(config as { teacher: object }).teacher, baseUrl },
+      finetune: {
+        epochs: 1,
+        stepsPerEpoch: 4,
+        batchSize: 2,
+        checkpointEverySteps: 4,
+        learningRate: { warmupSteps: 2 },
+      },
+    }));
+    await writeTinyModel(join(dirname(file), 'model'));
+    const context = await tinyContext(file, { trainer: undefined });
+    const inRound = (round: number): StepContext => ({ ...context, round });
+    await prepareData(context);
+    const measure = async (round: number) => {
+      await finetune(inRound(round));
+      await merge(inRound(round));
+      const evaluated = await evaluate(inRound(round));
+      await classify(inRound(round));
+      await gate(inRound(round));
+      return evaluated;
+    };
+    expect(await measure(0)).toMatchObject({ measure: 'accuracy', questions: 12 });
+    await embed(context);
+    await sample(inRound(1));
+    const requests = await readSampledRequests(join(context.run.root, 'round-1/sample'));
+    const short = requests.filter(({ short_answer }) => short_answer);
+    expect(short.length).toBeGreaterThan(0);
+    expect(requests.length).toBeGreaterThan(short.length);
+    const evaluatedIds = Array.from({ length: 18 }, (_, number) => imageOf(number));
+    expect(requests.filter(({ image_id }) => evaluatedIds.includes(image_id as string))).toEqual([]);
+    await generate(inRound(1));
+    const prompts = received.map(({ body }) => JSON.stringify(body));
+    expect(prompts.filter((prompt) => prompt.includes('Answer: <the short answer>'))).toHaveLength(short.length);
+    expect(prompts.find((prompt) => prompt.includes('Wrong answer: '))).toContain(
+      'color in words: Questions like those',
+    );
+    expect(await refine(inRound(1))).toMatchObject({ accepted: requests.length, rejected: 0 });
+    await append(inRound(1));
+    expect(await measure(1)).toMatchObject({ questions: 12 });
+    const trained = await readJsonLines(
+      join(context.run.root, 'round-1/finetune/mixture/samples.jsonl'),
+      trainingSampleSchema,
+    );
+    const added = trained.filter(({ source, prompt }) => source === 'round1' && prompt.endsWith(`\n${instruction}\n`));
+    expect(added).toHaveLength(short.length);
+    for (const { prompt, answer } of added) {
+      expect(prompt).toMatch(new RegExp(`^What is number \\d+ of the parts made of\\?\\n${instruction}\\n$`));
+      expect(answer).toMatch(/^steel \d+$/);
+    }
+    const html = await readFile((await report(inRound(1))).file, 'utf8');
+    expect(html).toContain(added[0]?.answer);
+  });
+
+  test('verification of short answers is refused by name, before anything is trained', async () => {
+    const { file } = await writeOwnRun((config) => ({ ...config, verify: { blindAnswers: 1 } }));
+    await expect(prepareData(await tinyContext(file))).rejects.toThrow(/verify: is for questions with choices/);
+  });
+});
+
+function shortAnswer(number: number): string {
+  return [
+    `Question: What is number ${number} of the parts made of?`,
+    `Answer: steel ${number}.`,
+    'Explanations: It shines.',
+  ].join('\n');
+}

@@ -12,7 +12,7 @@ import { joinInside } from '../../core/inside.ts';
 import { type OwnQuestion, readOwnQuestions } from '../../datasets/own-questions.ts';
 import { ANSWER_START, answerStem, listedQuestion, withInstruction } from '../../datasets/question-text.ts';
 import { badCasePrompt, type EvaluatedQuestion, isRight } from '../bad-cases.ts';
-import { type MetricName, type MetricSettings, metricOf } from '../metrics/index.ts';
+import { type MetricName, type MetricSettings, metricOf, referencesProblem } from '../metrics/index.ts';
 import {
   type AnsweredQuestion,
   type Benchmark,
@@ -112,7 +112,7 @@ async function fileOf(source: Source, { path }: { path: string }): Promise<strin
 
 /** @throws InputError for references that the metric can not score by */
 function requireScorable({ file }: Source, metric: MetricName, { id, answers }: Pick<OwnQuestion, 'id' | 'answers'>) {
-  const problem = answers && metricOf(metric).problem?.(answers);
+  const problem = answers && referencesProblem(metricOf(metric), answers);
   if (problem === undefined) return;
   throw new InputError({
     file,

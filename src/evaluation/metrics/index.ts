@@ -78,10 +78,8 @@ export const metrics = {
     title: 'Yes or no',
     source: `YOrN_Extraction of ${vlmEvalKit}`,
     maximumNewTokens: FEW_TOKENS,
-    problem: (references) => {
-      const other = references.find((reference) => !/^(?:yes|no)$/i.test(reference));
-      return other === undefined ? undefined : `is '${other}', which is neither yes nor no`;
-    },
+    referenceProblem: (reference) =>
+      /^(?:yes|no)$/i.test(reference) ? undefined : `is '${reference}', which is neither yes nor no`,
     score: (answer, references) => {
       const given = readYesOrNo(answer);
       return { accuracy: best(references, (reference) => (reference.toLowerCase() === given ? 1 : 0)) };
@@ -96,6 +94,12 @@ export const metricNames = Object.keys(metrics) as [MetricName, ...MetricName[]]
 /** The names of the metrics that have a setting. */
 export function metricsWith(setting: keyof MetricSettings): MetricName[] {
   return metricNames.filter((name) => metricOf(name).settings?.includes(setting));
+}
+
+/** Why answers can't be scored against these references; undefined when they can. */
+export function referencesProblem(metric: Metric, references: readonly string[]): string | undefined {
+  const [found] = references.flatMap((reference) => metric.referenceProblem?.(reference) ?? []);
+  return found ?? metric.problem?.(references);
 }
 
 /** The metric of a name. */

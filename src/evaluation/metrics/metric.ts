@@ -17,6 +17,8 @@ export interface Metric {
   maximumNewTokens: number;
   /** Why answers can't be scored against these references; undefined when they can. There is at least one. */
   problem?(references: readonly string[]): string | undefined;
+  /** Why one reference can't be right or wrong by it, whatever the others are; new samples must have none such. */
+  referenceProblem?(reference: string): string | undefined;
   /** 0 for wrong to 1 for right, by measure; the first is the main one. */
   score(answer: string, references: readonly string[], settings?: MetricSettings): Readonly<Record<string, number>>;
 }

@@ -7,7 +7,7 @@ import { readEngineData } from '../../datasets/engine-data.ts';
 import { appendVersion, type DatasetVersion, parentOf } from '../../datasets/versions.ts';
 import { costOf, type TokenPrice } from '../../teacher/prices.ts';
 import { finishedStep, manifestIn, requireRoundOf } from '../finished-step.ts';
-import { promptFile, readGenerationPrompt } from '../prompt-file.ts';
+import { promptFile, readGenerationPrompt, readShortAnswerPrompt } from '../prompt-file.ts';
 import { readRejectedByReason, rejectedByReasonFile } from '../refine/results.ts';
 import { outcomeOf, type StepContext } from '../step-context.ts';
 import { stepDirectory } from '../step-directory.ts';
@@ -25,7 +25,7 @@ export async function append(context: StepContext): Promise<AppendOutcome> {
   const refined = await finishedStep(run, round, 'refine');
   const generated = await finishedStep(run, round, 'generate');
   const verified = await manifestIn(run, stepDirectory(run, round, 'verify'));
-  const template = await readGenerationPrompt(config, await promptFile(config, run, round));
+  const prompt = await promptOf(context);
   const price = await paidPrice(context);
   const name = engineDataFile(round);
   const published = join(roundDirectory(run, round), name);
@@ -38,7 +38,7 @@ export async function append(context: StepContext): Promise<AppendOutcome> {
       rejected: refined.manifest.outputs[rejectedByReasonFile],
       parent: (await parentOf(run.root, round))?.id ?? '',
       teacher: teacherName(context),
-      prompt: template.hash,
+      prompt: prompt.hash,
       seed: config.seed,
       round,
     },
@@ -50,7 +50,7 @@ export async function append(context: StepContext): Promise<AppendOutcome> {
         files: [{ name, path: published, samples: samples.length }],
         countsByType: countByType(samples),
         teacher: teacherName(context),
-        promptVersion: template.version,
+        promptVersion: prompt.version,
         seed: config.seed,
         cost: costOfAnswers([generated.manifest, verified], price),
         rejected: refined.manifest.metrics.rejected ?? 0,
@@ -64,6 +64,19 @@ export async function append(context: StepContext): Promise<AppendOutcome> {
     ...outcomeOf(done),
     version: await readVersionId(directory),
     samplesAdded: done.manifest.metrics.samples ?? 0,
+  };
+}
+
+/** The prompts of the round's requests. */
+async function promptOf({ config, run, round }: StepContext): Promise<{ hash: string; version: string }> {
+  const template = await readGenerationPrompt(config, await promptFile(config, run, round));
+  const { requests = 0, shortAnswers = 0 } = (await finishedStep(run, round, 'sample')).manifest.metrics;
+  if (shortAnswers === 0) return template;
+  const short = await readShortAnswerPrompt(config);
+  const used = shortAnswers === requests ? [short] : [template, short];
+  return {
+    hash: used.map(({ hash }) => hash).join(' '),
+    version: used.map(({ version }) => version).join(', '),
   };
 }
 

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type EngineSample, readEngineData } from '../../datasets/engine-data.ts';
+import { answerWords, type EngineSample, readEngineData } from '../../datasets/engine-data.ts';
 import { type EvaluatedQuestion, isRight } from '../../evaluation/bad-cases.ts';
 import { type ShownSample, writeSamplePage } from '../../report/sample-page.ts';
 import { engineDataFile } from '../append/generated-data.ts';
@@ -37,10 +37,10 @@ export async function writeApprovalPage(
   const pool = poolFolder(config);
   const shownSample = async (sample: EngineSample): Promise<ShownSample> => ({
     image: await pool.fileOf(sample.image_id),
-    answer: sample.choices[sample.correct_choice_idx] ?? '',
+    answer: answerWords(sample),
     questionType: sample.question_type,
     question: sample.question,
-    choices: sample.choices,
+    choices: sample.choices.length === 0 ? undefined : sample.choices,
     correct: sample.correct_choice_idx,
   });
   const section = async <T>(name: string, all: T[], show: (one: T) => Promise<ShownSample>) => ({

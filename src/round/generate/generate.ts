@@ -16,7 +16,7 @@ import { readPlan, syncCalls } from '../asking/work.ts';
 import { ownDescriptions } from '../dataset-paths.ts';
 import { questionTypesFile } from '../discover/type-lists.ts';
 import { finishedStep, requireRoundOf } from '../finished-step.ts';
-import { promptFile, readGenerationPrompt } from '../prompt-file.ts';
+import { promptFile, readGenerationPrompt, readShortAnswerPrompt } from '../prompt-file.ts';
 import { requestsFile } from '../sample/results.ts';
 import { outcomeOf, type StepContext } from '../step-context.ts';
 import { paidPrice, refuseUnknownPrice, shownImages, teacherIdentity, teacherOf } from '../teacher.ts';
@@ -75,6 +75,7 @@ async function generationStep(
     inputs: {
       requests: sampled.manifest.outputs[requestsFile],
       prompt: template.hash,
+      ...(sampled.manifest.metrics.shortAnswers && { shortPrompt: (await readShortAnswerPrompt(config)).hash }),
       questionTypes: await hashInputFile(await questionTypesFile(config, run, round)),
       teacher: teacherIdentity(config.teacher),
       images: shownImages(config),

@@ -3,15 +3,16 @@
  */
 import { join } from 'node:path';
 import { sampleFormat } from '../../generation/parse-answer.ts';
+import { shortSampleFormat } from '../../generation/parse-short-answer.ts';
 import { buildMessages, imageOf } from '../../generation/prompt.ts';
-import { readQuestionTypes } from '../../generation/question-types.ts';
+import { readQuestionTypes, withOtherTypes } from '../../generation/question-types.ts';
 import { type GenerationRequest, generationRequest } from '../../generation/sample-requests.ts';
 import { createTeacherAsker, type TeacherAsker } from '../../teacher/request-asker.ts';
 import { ledgerSource, type TeacherWork } from '../asking/work.ts';
 import { poolImage, showsImages, withPool } from '../dataset-paths.ts';
 import { questionTypesFile } from '../discover/type-lists.ts';
 import { finishedStep } from '../finished-step.ts';
-import { promptFile, readGenerationPrompt } from '../prompt-file.ts';
+import { promptFile, readGenerationPrompt, readShortAnswerPrompt } from '../prompt-file.ts';
 import { requestsFile } from '../sample/results.ts';
 import type { StepContext } from '../step-context.ts';
 import { stepDirectory } from '../step-directory.ts';
@@ -60,20 +61,31 @@ async function withGenerationAsker<R>(
 ): Promise<R> {
   const { config, run, round } = context;
   const { teacher } = config;
-  const questionTypes = await readQuestionTypes(await questionTypesFile(config, run, round));
+  const listed = await readQuestionTypes(await questionTypesFile(config, run, round));
+  // Questions of your own may have types in a column that no list explains.
+  const isOwn = config.data.validation.questions !== undefined;
+  const asked = requests.map(({ question_type }) => question_type);
+  const questionTypes = isOwn ? withOtherTypes(listed, asked) : listed;
   const template = await readGenerationPrompt(config, await promptFile(config, run, round));
+  const isShort = requests.some(({ short_answer }) => short_answer);
+  const shortTemplate = isShort ? await readShortAnswerPrompt(config) : template;
+  const formatOf = ({ short_answer }: GenerationRequest) => (short_answer ? shortSampleFormat : sampleFormat);
   const images = await withPool(config, (coco) => coco.read(requests.map(({ image_id }) => image_id)));
   return connectTeacher(context, (client) =>
     work(
       createTeacherAsker({
         client,
         storeAnswers: teacher.storeAnswers,
-        settings: () => ({ ...teacher, format: teacher.answerFormat === 'structured' ? sampleFormat : undefined }),
+        settings: (request) => ({
+          ...teacher,
+          format: teacher.answerFormat === 'structured' ? formatOf(request) : undefined,
+        }),
         examples: (request) => request.examples.length,
         messages: (request, dropped) => {
           const examples = request.examples.slice(0, request.examples.length - dropped);
           const image = imageOf(images, request);
-          return buildMessages({ request: { ...request, examples }, image, questionTypes, template });
+          const ofForm = request.short_answer ? shortTemplate : template;
+          return buildMessages({ request: { ...request, examples }, image, questionTypes, template: ofForm });
         },
         image: showsImages(config) ? (request) => poolImage(config, imageOf(images, request)) : undefined,
       }),

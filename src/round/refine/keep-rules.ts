@@ -1,10 +1,18 @@
 import { type EngineSample, readEngineData } from '../../datasets/engine-data.ts';
+import { metricOf } from '../../evaluation/metrics/index.ts';
 import type { AnswerToRefine, KeepRules } from '../../generation/refine.ts';
 import { generatedData } from '../append/generated-data.ts';
 import { leakFinderOf } from '../evaluation-set.ts';
 import { lineageBefore } from '../gate/lineage.ts';
 import type { StepContext } from '../step-context.ts';
 import { findTooLong, type LengthCheck } from './sample-length.ts';
+
+/** By the metric of the validation questions, which the samples are for. */
+function unscorable({ data }: StepContext['config']): KeepRules['unscorable'] {
+  const { metric } = data.validation.questions ?? {};
+  const problem = metric && metricOf(metric).referenceProblem;
+  return problem && ((answer) => problem(answer));
+}
 
 /** What of these answers is kept, by the config, the model, the earlier rounds and the evaluation. */
 export async function keepRules(
@@ -23,5 +31,6 @@ export async function keepRules(
     duplicates: { similarity, maximumAlike },
     tooLong: await findTooLong(answers, checkLength),
     findLeak: await leakFinderOf(context, imageIds),
+    unscorable: unscorable(config),
   };
 }

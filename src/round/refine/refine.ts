@@ -3,7 +3,7 @@ import { runStepOnce } from '../../core/manifest.ts';
 import { readJsonLines } from '../../core/read-json.ts';
 import { writeJson, writeJsonLines } from '../../core/write-file.ts';
 import { parserVersion } from '../../generation/parse-answer.ts';
-import { refineAnswers } from '../../generation/refine.ts';
+import { answersTo, refineAnswers } from '../../generation/refine.ts';
 import { readRequests } from '../../generation/sample-requests.ts';
 import { verdictJudge, verdictSchema } from '../../generation/verdicts.ts';
 import { readRawAnswers } from '../../teacher/call-log.ts';
@@ -33,6 +33,7 @@ export async function refine(context: StepContext): Promise<RefineOutcome> {
   const generated = await finishedStep(run, round, 'generate');
   const earlier = await generatedData(run, await lineageBefore(context, round));
   const verified = verifies(config) ? await finishedStep(run, round, 'verify') : undefined;
+  const { questions } = config.data.validation;
   const directory = stepDirectory(run, round, 'refine');
   const done = await runStepOnce({
     directory,
@@ -43,6 +44,7 @@ export async function refine(context: StepContext): Promise<RefineOutcome> {
       earlier: earlier.map(({ hash }) => hash),
       parser: parserVersion,
       refine: config.refine,
+      ...(questions && { questions }),
       length: await lengthInputs(config),
       verified: verified && { verdicts: verified.manifest.outputs[verifiedFile], limits: config.verify },
       evaluation: await evaluationFiles(context),
@@ -51,7 +53,8 @@ export async function refine(context: StepContext): Promise<RefineOutcome> {
     },
     work: async () => {
       const requests = await readRequests(join(sampled.directory, requestsFile));
-      const answers = await readRawAnswers(join(generated.directory, rawAnswersFile), requests);
+      const raw = await readRawAnswers(join(generated.directory, rawAnswersFile), requests);
+      const answers = answersTo(requests, raw);
       const verdicts = verified ? await readJsonLines(join(verified.directory, verifiedFile), verdictSchema) : [];
       const seed = `${config.seed}/round-${round}`;
       const checkLength = await lengthCheck(config);
@@ -60,6 +63,7 @@ export async function refine(context: StepContext): Promise<RefineOutcome> {
         judge: verdictJudge(verdicts, config.verify, seed),
         ...(await keepRules(context, answers, checkLength)),
         seed,
+        instruction: questions?.instruction,
       });
       await writeJson(join(directory, engineDataFile(round)), await fittingSamples(samples, checkLength));
       await writeJsonLines(join(directory, rejectedFile), rejected);

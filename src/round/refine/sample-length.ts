@@ -7,8 +7,8 @@ import type { Config } from '../../config/schema.ts';
 import { fileExists } from '../../core/files.ts';
 import { hashFile } from '../../core/hash.ts';
 import type { EngineSample } from '../../datasets/engine-data.ts';
-import { answerQma, answerQmae, listedQuestion } from '../../datasets/question-text.ts';
-import { isRejection, type ParsedAnswer, type Rejection } from '../../generation/filters.ts';
+import { engineTexts } from '../../datasets/engine-data.ts';
+import { isRejection, listedAnswers, type Parsed, type Rejection } from '../../generation/filters.ts';
 import { type AnswerToRefine, engineSample, readAnswer } from '../../generation/refine.ts';
 import { familyOf, promptFormWith } from '../../model/families/index.ts';
 import { readModelConfig } from '../../model/files/model-config.ts';
@@ -18,7 +18,7 @@ import { promptOf, promptSettings, trainingSequence } from '../../trainer/jobs/s
 import { isBuiltInFamily } from '../base-model.ts';
 
 /** Why a sample is too long; undefined for one that is not. */
-export type LengthCheck = (sample: ParsedAnswer) => Promise<Rejection | undefined>;
+export type LengthCheck = (sample: Parsed) => Promise<Rejection | undefined>;
 
 const lengthFiles = [
   'config.json',
@@ -50,16 +50,16 @@ export async function lengthInputs({ model, finetune, data, trainer }: Config): 
 export async function lengthCheck(config: Config): Promise<LengthCheck> {
   const { maximumTokens, maximumSequence, tooLong } = config.finetune;
   const { tokensBeyond, plainText } = await limitOf(config);
-  const explains = config.data.format === 'QMAE' && tooLong === 'error';
-  return async ({ question, choices, correctChoiceIndex, explanation }) => {
-    const answer = explains
-      ? answerQmae(choices, correctChoiceIndex, [explanation])
-      : answerQma(choices, correctChoiceIndex);
-    for (const text of [question, ...choices, explanation]) {
+  const format = config.data.format === 'QMAE' && tooLong === 'error' ? 'QMAE' : 'QMA';
+  const instruction = config.data.validation.questions?.instruction;
+  const nothing = { image_id: 0, raw_instructions: '', question_type: '' };
+  return async (sample) => {
+    const { question, answer } = engineTexts(engineSample(nothing, sample, instruction), format);
+    for (const text of [sample.question, ...listedAnswers(sample), sample.explanation]) {
       const place = plainText(text).search(breaks);
       if (place >= 0) return { reason: 'chat_mark', detail: text.slice(Math.max(0, place - 31), place + 60).trim() };
     }
-    const { beyond, inAll } = await tokensBeyond(listedQuestion(question, choices), answer);
+    const { beyond, inAll } = await tokensBeyond(question, answer);
     if (beyond > 0) {
       const detail = `${maximumTokens + beyond} tokens; finetune.maximumTokens is ${maximumTokens}`;
       return { reason: 'too_long', detail };
@@ -142,6 +142,7 @@ export async function fittingSamples(samples: readonly EngineSample[], check: Le
   return Promise.all(
     samples.map(async (sample) => {
       const { question, choices, correct_choice_idx: correctChoiceIndex, rationales } = sample;
+      if (correctChoiceIndex === undefined) return sample;
       const [explanation = ''] = rationales;
       const shuffled = { question, choices, correctChoiceIndex, explanation };
       if ((await check(shuffled)) === undefined) return sample;

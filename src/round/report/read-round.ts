@@ -7,7 +7,7 @@ import type { Config } from '../../config/schema.ts';
 import { joinInside } from '../../core/inside.ts';
 import type { Manifest } from '../../core/manifest.ts';
 import type { RunDirectory } from '../../core/run-directory.ts';
-import { readEngineData } from '../../datasets/engine-data.ts';
+import { answerWords, readEngineData } from '../../datasets/engine-data.ts';
 import type { ImageFolder } from '../../datasets/image-folder.ts';
 import { isRight } from '../../evaluation/bad-cases.ts';
 import { readScores, scoresFile } from '../../evaluation/evaluation-files.ts';
@@ -222,6 +222,7 @@ export async function readReportSamples(
       question: sample.question,
       choices: sample.choices,
       correct: sample.correct_choice_idx,
+      answer: answerWords(sample),
       rationale: sample.rationales[0],
     })),
   );

@@ -1,14 +1,16 @@
 import { join } from 'node:path';
 import type { ImageId } from '../../core/images/image-id.ts';
 import { runStepOnce } from '../../core/manifest.ts';
+import { countBy, valueIn } from '../../core/records.ts';
 import { writeJson, writeJsonLines } from '../../core/write-file.ts';
 import { drawableWeights, imageIdOf, sampleRequests } from '../../generation/sample-requests.ts';
 import { readClassifiedBadCases } from '../classify/results.ts';
 import { poolInputs, withPool } from '../dataset-paths.ts';
+import { answersFile, readAnswers } from '../evaluate/results.ts';
 import { evaluatedImages, questionFiles } from '../evaluation-set.ts';
 import { finishedStep, manifestIn, requireRoundOf } from '../finished-step.ts';
 import { lastGoodRound, lineageBefore } from '../gate/lineage.ts';
-import { promptFile, readGenerationPrompt } from '../prompt-file.ts';
+import { promptFile, readGenerationPrompt, readShortAnswerPrompt } from '../prompt-file.ts';
 import { outcomeOf, type StepContext } from '../step-context.ts';
 import { directoryOf, stepDirectory } from '../step-directory.ts';
 import { findNearestInPool } from './nearest-in-pool.ts';
@@ -33,6 +35,7 @@ export async function sample(context: StepContext): Promise<SampleOutcome> {
   requireRoundOf('sample', round);
   const classified = await finishedStep(run, await lastGoodRound(context, round), 'classify');
   const template = await readGenerationPrompt(config, await promptFile(config, run, round));
+  const short = await shortAnswers(context);
   const earlier = await earlierRequests(context);
   const weights = await samplingWeights(context);
   const directory = stepDirectory(run, round, 'sample');
@@ -47,6 +50,7 @@ export async function sample(context: StepContext): Promise<SampleOutcome> {
       earlierRequests: earlier.hashes,
       evaluation: await questionFiles(config),
       prompt: template.hash,
+      ...(short && { shortAnswers: short.inputs }),
       // The number of shards that the images were embedded in makes no difference.
       sampling: { ...config.sampling, embeddingShards: undefined },
       gain: weights.inputs,
@@ -75,6 +79,8 @@ export async function sample(context: StepContext): Promise<SampleOutcome> {
         usedImageIds: new Set([...earlier.imageIds, ...(await evaluatedImages(context, images))]),
         nearest: (imageId) => nearest.get(imageId) ?? [],
         promptVersion: template.version,
+        shortPromptVersion: short?.promptVersion,
+        shortAnswerTypes: await short?.types(),
         seed: `${config.seed}/round-${round}`,
       });
       await writeJsonLines(join(directory, requestsFile), requests);
@@ -84,12 +90,37 @@ export async function sample(context: StepContext): Promise<SampleOutcome> {
         outputs: [requestsFile, requestsByTypeFile, usedWeightsFile, ...weights.outputs],
         metrics: {
           requests: requests.length,
+          ...(short && { shortAnswers: requests.filter(({ short_answer }) => short_answer).length }),
           withFewerExamples: requests.filter(({ examples }) => examples.length < inContextExamples).length,
         },
       };
     },
   });
   return { ...outcomeOf(done), requests: done.manifest.metrics.requests ?? 0 };
+}
+
+/** What requests for short answers depend on; only questions of your own have them. */
+async function shortAnswers(context: StepContext) {
+  const { config, run, round } = context;
+  if (config.data.validation.questions === undefined) return undefined;
+  const { directory, manifest } = await finishedStep(run, await lastGoodRound(context, round), 'evaluate');
+  const { hash, version } = await readShortAnswerPrompt(config);
+  return {
+    promptVersion: version,
+    inputs: { prompt: hash, answers: manifest.outputs[answersFile] },
+    /** The question types that are mostly asked so. */
+    types: async () => {
+      const all = await readAnswers(directory);
+      const asked = countBy(all, ({ question_type }) => question_type);
+      const short = countBy(
+        all.filter(({ choices }) => choices.length === 0),
+        ({ question_type }) => question_type,
+      );
+      return new Set(
+        Object.keys(short).filter((type) => 2 * (valueIn(short, type) ?? 0) > (valueIn(asked, type) ?? 0)),
+      );
+    },
+  };
 }
 
 async function earlierRequests(

@@ -4,9 +4,10 @@
 import { join } from 'node:path';
 import type { Config } from '../../config/schema.ts';
 import { hashValue } from '../../core/hash.ts';
+import { InputError } from '../../core/input-error.ts';
 import { runStepOnce, type StepToRun, startStep } from '../../core/manifest.ts';
 import { writeJsonLines } from '../../core/write-file.ts';
-import { isRejection } from '../../generation/filters.ts';
+import { isRejection, isShortAnswer } from '../../generation/filters.ts';
 import { parserVersion } from '../../generation/parse-answer.ts';
 import { answerKeeper } from '../../generation/refine.ts';
 import { readRequests } from '../../generation/sample-requests.ts';
@@ -38,6 +39,17 @@ import {
 /** Whether the config asks for the step at all. */
 export function verifies({ verify }: Config): boolean {
   return verify.blindAnswers + verify.languageOnlyAnswers > 0;
+}
+
+/** @throws InputError where the step would have to compare short answers */
+export function refuseShortAnswers({ run }: Pick<StepContext, 'run'>, count = 0): void {
+  if (count === 0) return;
+  throw new InputError({
+    file: join(run.root, 'config.json'),
+    field: 'verify',
+    problem: 'is for questions with choices, and short answers are asked for too',
+    remedy: 'Set verify.blindAnswers and verify.languageOnlyAnswers to 0',
+  });
 }
 
 /**
@@ -85,12 +97,14 @@ async function requestsAboutSamples(context: StepContext): Promise<VerificationR
   const sampled = await finishedStep(run, round, 'sample');
   const generated = await finishedStep(run, round, 'generate');
   const requests = await readRequests(join(sampled.directory, requestsFile));
+  refuseShortAnswers(context, sampled.manifest.metrics.shortAnswers);
   const answers = await readRawAnswers(join(generated.directory, rawAnswersFile), requests);
   const keep = answerKeeper(await keepRules(context, answers, await lengthCheck(config)));
   const samples = answers.flatMap((answer): SampleToVerify[] => {
     const parsed = keep(answer);
+    if (isRejection(parsed) || isShortAnswer(parsed)) return [];
     const { request_id, image_id, question_type: questionType } = answer;
-    return isRejection(parsed) ? [] : [{ ...parsed, request_id, image_id, questionType }];
+    return [{ ...parsed, request_id, image_id, questionType }];
   });
   const { blindAnswers, languageOnlyAnswers, temperature } = config.verify;
   const { blind, language_only } = await verificationTemplates(context);
