@@ -3,7 +3,7 @@ import { exifModes } from '../core/images/image-kind.ts';
 import { descriptionSourceNames, descriptionSources } from '../datasets/descriptions/index.ts';
 import { questionColumns, tableFormats, trainDatasetNames, trainDatasets } from '../datasets/train-datasets.ts';
 import { pathIn } from './config-paths.ts';
-import { questionSettingsSchema } from './questions-schema.ts';
+import { instructionSchema, questionSettingsSchema } from './questions-schema.ts';
 
 const count = z.int().positive();
 const path = pathIn('the data root');
@@ -32,6 +32,9 @@ export const trainPartSchema = z
       .partialRecord(z.enum(questionColumns), z.string().min(1))
       .optional()
       .describe('Names of columns of questions, where the file has other ones.'),
+    instruction: instructionSchema
+      .optional()
+      .describe('What a question with a short answer ends with (questions only).'),
     skipInvalid: z
       .boolean()
       .optional()
@@ -39,7 +42,7 @@ export const trainPartSchema = z
   })
   .superRefine(({ dataset, file, ...given }, context) => {
     const { settings = [] } = trainDatasets[dataset];
-    for (const field of ['format', 'columns', 'skipInvalid'] as const) {
+    for (const field of ['format', 'columns', 'skipInvalid', 'instruction'] as const) {
       if (given[field] === undefined || settings.includes(field)) continue;
       context.addIssue({ code: 'custom', path: [field], message: `a ${dataset} dataset has one way to be read` });
     }

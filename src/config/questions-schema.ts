@@ -4,6 +4,8 @@ import { metricNames, metricsWith, questionColumns, tableFormats } from '../eval
 const columnName = z.string().min(1);
 const tolerant = metricsWith('tolerance');
 
+export const instructionSchema = z.string().min(1).max(2000);
+
 /** How questions of your own are read and scored, wherever a config names a file of them. */
 export const questionSettingsSchema = z
   .strictObject({
@@ -14,10 +16,7 @@ export const questionSettingsSchema = z
       .max(1)
       .optional()
       .describe(`Allowed deviation of a number, as a share of the reference (${tolerant.join(', ')}). Default: 0.05.`),
-    instruction: z
-      .string()
-      .min(1)
-      .max(2000)
+    instruction: instructionSchema
       .optional()
       .describe('What a question with a short answer ends with, such as "Answer with a single word or phrase.".'),
     format: z.enum(tableFormats).optional().describe("Format of the file. Default: by the file's content."),

@@ -41,7 +41,7 @@ export async function checkOutVersion(runRoot: string, version: DatasetVersion, 
  */
 export async function exportVersion(format: ExportFormat, input: ExportInput): Promise<string[]> {
   const { runRoot, version, output } = input;
-  if (format === 'reference' || format === 'parquet') await refuseShortAnswers(format, input);
+  if (['reference', 'parquet', 'webdataset'].includes(format)) await refuseShortAnswers(format, input);
   return fillFolder(output, async (folder) => {
     if (format === 'reference') {
       const files = await writeFiles(runRoot, version, join(folder, 'gptvqa'), folder);

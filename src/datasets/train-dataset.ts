@@ -48,6 +48,8 @@ export interface TrainFileSettings {
   format?: TableFormat | undefined;
   /** The names of columns that have other names than those of docs/data.md. */
   columns?: Partial<Record<QuestionColumn, string>> | undefined;
+  /** What a question with a short answer ends with. */
+  instruction?: string | undefined;
   /** Leaves records that do not fit out, and counts them by reason, instead of ending with an error. */
   skipInvalid?: boolean | undefined;
 }

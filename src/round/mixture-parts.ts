@@ -3,6 +3,7 @@
  */
 import { join } from 'node:path';
 import type { Config } from '../config/schema.ts';
+import { hashValue } from '../core/hash.ts';
 import { joinInside } from '../core/inside.ts';
 import { gptvqa } from '../datasets/engine-data.ts';
 import type { ImageFolder } from '../datasets/image-folder.ts';
@@ -14,7 +15,7 @@ import { imagesIn, poolFolder } from './dataset-paths.ts';
 
 export interface MixturePart {
   name: string;
-  /** Hash of the file that the samples come from. */
+  /** Hash of the file that the samples come from, and of how it is read where the config says so. */
   hash: string;
   sampleRatio?: number;
   samples(): AsyncIterable<TrainingSample>;
@@ -42,8 +43,9 @@ export async function mixtureParts(config: Config, generated: GeneratedData[]): 
 /** A dataset of the config as a part of a mixture. */
 export async function datasetPart(config: Config, part: TrainPart): Promise<MixturePart> {
   const located = baseDataset(config, part);
-  const { dataset, path } = located;
-  const hash = await hashTable(dataset.contentFile?.(path) ?? path);
+  const { dataset, path, settings } = located;
+  const content = await hashTable(dataset.contentFile?.(path) ?? path);
+  const hash = isSet(settings) ? hashValue([content, settings]) : content;
   return mixturePart(config, { ...located, hash, sampleRatio: part.sampleRatio });
 }
 
@@ -57,20 +59,24 @@ function mixturePart(config: Config, part: LocatedDataset & Omit<MixturePart, 's
   };
 }
 
+function isSet(settings: LocatedDataset['settings'] = {}): boolean {
+  return Object.values(settings).some((value) => value !== undefined);
+}
+
 /** A base dataset of the config. */
 export function baseDataset(config: Config, part: TrainPart): LocatedDataset {
   const { root } = config.data;
   const dataset = trainDatasets[part.dataset];
   const path = joinInside(root, part.file ?? dataset.defaultPath ?? '');
   const images = imagesIn(config, part.images ?? config.data.images.train);
-  const { format, columns, skipInvalid } = part;
+  const { format, columns, skipInvalid, instruction } = part;
   return {
     dataset,
     name: dataset.nameOf?.(path) ?? part.dataset,
     path,
     images,
     extractedImages: join(config.cacheDirectory, 'extracted-images'),
-    settings: { format, columns, skipInvalid },
+    settings: { format, columns, skipInvalid, instruction },
   };
 }
 

@@ -9,6 +9,7 @@ const notPaths = [
   'run', // openRunDirectory checks it
   'store', // a bucket; requireStoreAccess checks it
   'data.train[].columns{}', // of a table
+  'data.train[].instruction',
   'data.captionPrompts[]',
   'data.validation.questions.instruction',
   'data.validation.questions.columns{}', // of a table
