@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { metricNames, metricsWith, questionColumns, tableFormats } from '../evaluation/benchmarks/index.ts';
+import { fieldKinds, metricNames, metricsWith, questionColumns, tableFormats } from '../evaluation/benchmarks/index.ts';
 
 const columnName = z.string().min(1);
 const tolerant = metricsWith('tolerance');
+const withFields = metricsWith('fields');
 
 export const instructionSchema = z.string().min(1).max(2000);
 
@@ -16,6 +17,12 @@ export const questionSettingsSchema = z
       .max(1)
       .optional()
       .describe(`Allowed deviation of a number, as a share of the reference (${tolerant.join(', ')}). Default: 0.05.`),
+    fields: z
+      .record(z.string().min(1), z.enum(fieldKinds))
+      .optional()
+      .describe(
+        `Fields that count, by the path of their keys, such as { total: number, items.name: text } (${withFields.join(', ')}). Default: all, as texts.`,
+      ),
     instruction: instructionSchema
       .optional()
       .describe('What a question with a short answer ends with, such as "Answer with a single word or phrase.".'),
@@ -25,7 +32,8 @@ export const questionSettingsSchema = z
       .optional()
       .describe('Names of columns, where the file has other ones.'),
   })
-  .superRefine(({ metric, tolerance }, context) => {
-    if (tolerance === undefined || tolerant.some((name) => name === metric)) return;
-    context.addIssue({ code: 'custom', path: ['tolerance'], message: `${metric} has none` });
+  .superRefine(({ metric, tolerance, fields }, context) => {
+    const refuse = (path: string) => context.addIssue({ code: 'custom', path: [path], message: `${metric} has none` });
+    if (tolerance !== undefined && !tolerant.includes(metric)) refuse('tolerance');
+    if (fields !== undefined && !withFields.includes(metric)) refuse('fields');
   });

@@ -176,9 +176,15 @@ function parsedList(text: string): unknown {
   }
 }
 
+/** An object is its JSON. */
+const answerSchema = z.union([
+  textSchema,
+  z.record(z.string(), z.unknown()).transform((value) => JSON.stringify(value)),
+]);
+
 const answersSchema = listSchema(
   z.union(
-    [z.array(textSchema).min(1, 'has no answer'), textSchema.transform((text) => [text])],
+    [z.array(answerSchema).min(1, 'has no answer'), answerSchema.transform((text) => [text])],
     'must be an answer or a list of answers',
   ),
 );

@@ -93,7 +93,7 @@ describe('our own reader trains on the same as the run', () => {
           reason === '' ? ' directly.' : ', and explain your answer.'
         }`;
         const lines = choices.map((choice, place) => `${letters[place]}. ${choice}`);
-        const letter = letters[correct_choice_idx] as string;
+        const letter = letters[correct_choice_idx ?? -1] as string;
         return {
           image,
           prompt: `${[question, ...lines, request].join('\n')}\n`,

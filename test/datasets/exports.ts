@@ -25,7 +25,7 @@ export const exportedSamples: readonly (readonly EngineSample[])[] = [
     }),
     engineSample(0, { image_id: 'line 2/a.jpg', raw_instructions: '' }),
   ],
-].map((round) => round.map((sample) => ({ ...sample, correct_choice_idx: sample.correct_choice_idx % 2 })));
+].map((round) => round.map((sample) => ({ ...sample, correct_choice_idx: (sample.correct_choice_idx ?? 0) % 2 })));
 
 /** Of the images below the data root. */
 export const imagesPath = 'photos';

@@ -134,9 +134,9 @@ describe('round 1 on a mixed file', { timeout: 240_000 }, () => {
       teacher: { ...(config as { teacher: object }).teacher, baseUrl },
       finetune: {
         epochs: 1,
-        stepsPerEpoch: 4,
+        stepsPerEpoch: 20,
         batchSize: 2,
-        checkpointEverySteps: 4,
+        checkpointEverySteps: 20,
         learningRate: { warmupSteps: 2 },
       },
     }));

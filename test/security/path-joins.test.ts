@@ -33,6 +33,7 @@ const reviewed: Record<string, Record<string, string>> = {
       'fileOf stays in its folder; no file is opened',
   },
   'src/evaluation/benchmarks/aokvqa.ts': { 'basename(image)': 'a text in a file of results; no file is opened' },
+  'src/evaluation/benchmarks/questions.ts': { 'basename(image)': 'a text in a file of results; no file is opened' },
   'src/evaluation/compare-models.ts': { name: listed },
   'src/teacher/call-log.ts': { name: listed },
   'src/teacher/ledger.ts': { file: listed },

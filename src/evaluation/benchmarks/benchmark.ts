@@ -10,6 +10,7 @@ import type { TableFormat } from '../../datasets/tables/index.ts';
 import type { EvaluationQuestion } from '../../trainer/protocol.ts';
 import type { EvaluatedQuestion } from '../bad-cases.ts';
 import type { MetricName } from '../metrics/index.ts';
+import type { JsonFields } from '../metrics/json-fields.ts';
 
 /** Where a benchmark's files are; absolute or as a person gave them. */
 export interface BenchmarkSource {
@@ -35,6 +36,8 @@ export interface QuestionSettings {
   metric?: MetricName | undefined;
   /** Of a metric that has one. */
   tolerance?: number | undefined;
+  /** Of a metric that has them. */
+  fields?: JsonFields | undefined;
   /** What a question with a short answer ends with. */
   instruction?: string | undefined;
   /** Default: by the file's content. */

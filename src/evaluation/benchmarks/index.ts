@@ -6,7 +6,7 @@ import { seedBench } from './seed-bench.ts';
 
 export { questionColumns } from '../../datasets/own-questions.ts';
 export { tableFormats } from '../../datasets/tables/index.ts';
-export { metricNames, metricsWith } from '../metrics/index.ts';
+export { fieldKinds, metricNames, metricsWith } from '../metrics/index.ts';
 export { type AnswerMode, answerModes, type PromptName, promptNames, type QuestionSettings } from './benchmark.ts';
 
 /** All benchmarks, by the name that a config or the command line gives. A new one is a file and its line here. */

@@ -43,14 +43,14 @@ export const questions: Benchmark<Question> = {
   downloads: {},
 
   async read(source) {
-    const { metric = 'exact-match', tolerance, instruction } = source.questions ?? {};
+    const { metric = 'exact-match', tolerance, fields, instruction } = source.questions ?? {};
     return Promise.all(
       (await readScorable(source)).map(async ({ image, type, ...question }) => ({
         ...question,
         question_id: question.id,
         ...(type !== undefined && { question_type: type }),
         metric,
-        metricSettings: { tolerance },
+        metricSettings: { tolerance, fields },
         instruction,
         image:
           'content' in image ? await keepImage(image.content, source.extractedImages) : await fileOf(source, image),
@@ -83,13 +83,13 @@ export const questions: Benchmark<Question> = {
   // Both kinds together only where a file has both: the parts are then measures of their own.
   score(answered): Measures {
     const withChoices = answered.filter(({ question }) => question.choices !== undefined).map(scoreOfChoice);
-    const written = answered.filter(({ question }) => question.choices === undefined).map(scoreOfText);
+    const written = answered.filter(({ question }) => question.choices === undefined).map(scoresOfText);
     const parts: Measures = {
       ...(withChoices.length > 0 && { multipleChoice: withChoices }),
       ...groupByMeasure(written),
     };
     if (withChoices.length === 0 || written.length === 0) return parts;
-    return { accuracy: [...withChoices, ...written.map(({ score }) => score)], ...parts };
+    return { accuracy: [...withChoices, ...written.map(([main]) => main.score)], ...parts };
   },
 
   records: (answered) => answered.map(recordOf),
@@ -129,12 +129,20 @@ function scoreOfChoice({ question, choice }: AnsweredQuestion<Question>): Questi
   return { id: question.id, score: right ? 1 : 0, groups: groupsOf(question) };
 }
 
-function scoreOfText({ question, text = '' }: AnsweredQuestion<Question>): { measure: string; score: QuestionScore } {
+interface MeasuredScore {
+  measure: string;
+  score: QuestionScore;
+}
+
+/** All measures of the metric, the main one first. */
+function scoresOfText({ question, text = '' }: AnsweredQuestion<Question>): [MeasuredScore, ...MeasuredScore[]] {
   const { id, answers = [], metric, metricSettings } = question;
-  const [[measure, score] = ['score', 0]] = Object.entries(
-    metricOf(metric).score(text.trim(), answers, metricSettings),
-  );
-  return { measure, score: { id, score, groups: groupsOf(question) } };
+  const scores = Object.entries(metricOf(metric).score(text.trim(), answers, metricSettings));
+  const [main = { measure: 'score', score: { id, score: 0 } }, ...others] = scores.map(([measure, score]) => ({
+    measure,
+    score: { id, score, groups: groupsOf(question) },
+  }));
+  return [main, ...others];
 }
 
 function groupsOf({ question_type }: Question): Record<string, string> | undefined {
@@ -157,7 +165,7 @@ function recordOf(answered: AnsweredQuestion<Question>): EvaluatedQuestion {
   };
   if (correct === undefined) {
     const open = { ...common, direct_answers: answers ?? [], model_answer: (answered.text ?? '').trim() };
-    return { ...open, prompt: badCasePrompt(open), score: scoreOfText(answered).score.score };
+    return { ...open, prompt: badCasePrompt(open), score: scoresOfText(answered)[0].score.score };
   }
   return {
     ...common,
@@ -170,7 +178,8 @@ function recordOf(answered: AnsweredQuestion<Question>): EvaluatedQuestion {
 }
 
 /** All questions of a file have the same metric. */
-function groupByMeasure(scored: readonly { measure: string; score: QuestionScore }[]): Measures {
-  const [first] = scored;
-  return first === undefined ? {} : { [first.measure]: scored.map(({ score }) => score) };
+function groupByMeasure(scored: readonly (readonly MeasuredScore[])[]): Measures {
+  const measures: Measures = {};
+  for (const { measure, score } of scored.flat()) measures[measure] = [...(measures[measure] ?? []), score];
+  return measures;
 }

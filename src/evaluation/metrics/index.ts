@@ -1,15 +1,23 @@
+import { boxesFound, readBoxes } from './boxes.ts';
+import { compareFields, readJsonValue } from './json-fields.ts';
 import type { Metric, MetricSettings } from './metric.ts';
 import { haveSameItems, isRelaxedCorrect, levenshteinSimilarity, listItems, readYesOrNo } from './short-answers.ts';
 import { normalizeVqaAnswer, textVqaAccuracy, vqaAccuracy } from './vqa-answers.ts';
 
+export { fieldKinds } from './json-fields.ts';
 export type { Metric, MetricSettings } from './metric.ts';
 
 const lmmsEval = 'lmms-eval 75571cf';
 const vlmEvalKit = 'VLMEvalKit e8e78f0';
 const vqaEval = 'GT-Vision-Lab/VQA a013f00';
 
+const donut = 'clovaai/donut 4cfcf97';
+
 /** Enough for a few words or a number. */
 const FEW_TOKENS = 32;
+/** Enough for the fields of a receipt. */
+const MANY_TOKENS = 512;
+const noFields = { f1: 0, precision: 0, recall: 0 };
 /** Each reference is compared with the others; with fewer, no answer could reach 1. */
 const LEAST_VQA_REFERENCES = 4;
 
@@ -72,6 +80,34 @@ export const metrics = {
     score: (answer, references) => {
       const items = listItems(answer);
       return { listMatch: best(references, (reference) => (haveSameItems(items, listItems(reference)) ? 1 : 0)) };
+    },
+  },
+  json: {
+    title: 'JSON by field',
+    source: `JSONParseEvaluator of ${donut}, of one answer`,
+    settings: ['fields'],
+    maximumNewTokens: MANY_TOKENS,
+    referenceProblem: (reference) =>
+      readJsonValue(reference) === undefined ? `is '${reference.slice(0, 100)}', which is no JSON object` : undefined,
+    score: (answer, references, { fields } = {}) => {
+      const value = readJsonValue(answer);
+      const scores = references.flatMap((reference) => {
+        const wanted = readJsonValue(reference);
+        return value === undefined || wanted === undefined ? [] : [compareFields(value, wanted, fields)];
+      });
+      const { f1, precision, recall } = scores.sort((one, other) => other.f1 - one.f1)[0] ?? noFields;
+      return { fieldF1: f1, fieldPrecision: precision, fieldRecall: recall };
+    },
+  },
+  'box-iou': {
+    title: 'Boxes at IoU 0.5',
+    source: `tasks/refcoco of ${lmmsEval}`,
+    maximumNewTokens: 4 * FEW_TOKENS,
+    referenceProblem: (reference) =>
+      readBoxes(reference) === undefined ? `is '${reference.slice(0, 100)}', in which no box is found` : undefined,
+    score: (answer, references) => {
+      const given = readBoxes(answer) ?? [];
+      return { boxAccuracy: best(references, (reference) => boxesFound(given, readBoxes(reference) ?? [])) };
     },
   },
   'yes-no': {

@@ -64,7 +64,8 @@ type Field = readonly [path: string, text: string];
 function flatten(value: unknown, path = ''): Field[] {
   if (Array.isArray(value)) {
     if (value.every(isObject)) return value.flatMap((item) => flatten(item, path));
-    return value.flatMap((item) => (typeof item === 'number' || typeof item === 'string' ? fieldOf(path, item) : []));
+    const isText = (item: unknown) => typeof item === 'string' && item.trim() !== '';
+    return value.flatMap((item) => (typeof item === 'number' || isText(item) ? fieldOf(path, item) : []));
   }
   if (isObject(value)) {
     return Object.entries(value).flatMap(([key, item]) => flatten(item, path === '' ? key : `${path}.${key}`));
@@ -77,8 +78,11 @@ function fieldOf(path: string, value: unknown): Field[] {
   return [[path, text]];
 }
 
+const mostOfANumber = 100;
+
 /** The same text for the same number; any other text stays. */
 function numberText(text: string): string {
+  if (text.length > mostOfANumber) return text;
   const number = Number(text.replace(/^[^\d+-]+|[^\d.]+$/g, '').replaceAll(',', ''));
   return text === '' || Number.isNaN(number) ? text : String(number);
 }

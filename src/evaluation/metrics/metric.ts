@@ -1,9 +1,13 @@
 /** What a metric defines: how a written answer is scored against the references of its question. Pure functions. */
 
+import type { JsonFields } from './json-fields.ts';
+
 /** What a config may say about a metric. Each metric lists the settings that it has. */
 export interface MetricSettings {
   /** Allowed deviation of a number, as a share of the reference. */
   tolerance?: number | undefined;
+  /** The fields of an object that count. Default: all, as texts. */
+  fields?: JsonFields | undefined;
 }
 
 export interface Metric {

@@ -149,7 +149,7 @@ async function ownScores(sets: readonly EvaluationSet[], directory: string): Pro
     ['validation', 'test'].map(async (name) => {
       const set = sets.find((one) => one.name === name);
       if (set?.benchmark !== 'questions') return undefined;
-      const { measures } = await readScores(name === 'validation' ? directory : join(directory, name));
+      const { measures } = await readScores(name === 'validation' ? directory : joinInside(directory, name));
       const [[measure, { value }] = ['score', { value: 0 }]] = Object.entries(measures);
       return { measure, percent: 100 * value };
     }),

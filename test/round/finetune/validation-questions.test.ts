@@ -9,6 +9,7 @@ import { validationQuestions } from '../../../src/round/finetune/validation-ques
 import { validationScoreSchema } from '../../../src/trainer/jobs/finetune/validation.ts';
 import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 import { writeTinyModel } from '../../helpers/tiny-model.ts';
+import { writeOwnRun } from '../own-questions-run.ts';
 import { tinyContext, writeTinyRun } from '../tiny-run.ts';
 
 const questionsFile = 'data/A-OKVQA/aokvqa_v1p0_val.json';
@@ -55,4 +56,12 @@ test('a finetune with keep: best-validation scores the state after each epoch', 
   const scores = await readJsonLines(path.join(directory, 'validation.jsonl'), validationScoreSchema);
   expect(scores.map(({ step }) => step)).toEqual([3, 6]);
   expect(await finetune(context)).toMatchObject({ reused: true });
+});
+
+test('of questions of your own those with choices are ranked, with 1 for the right one', async () => {
+  const { file } = await writeOwnRun();
+  const asked = await validationQuestions(await tinyContext(file));
+  expect(asked.map(({ question_id }) => question_id)).toEqual([0, 2, 4, 6, 8, 10].map((number) => `frage ${number}`));
+  expect(asked.map(({ scores }) => scores.reduce((sum, score) => sum + score, 0))).toEqual(asked.map(() => 1));
+  expect(asked[1]?.scores).toEqual([0, 0, 1, 0]);
 });
