@@ -72,9 +72,11 @@ export async function* readQuestionRows(source: OwnQuestionsSource): AsyncGenera
   const { file, format, columns = {}, limit, skipInvalid = false, onLeftOut } = source;
   /** Id → the number of its row. */
   const rowOfId = new Map<string, number>();
+  const unseen = new Set(Object.values(columns));
   let number = 0;
   for await (const row of tableRows(file, format)) {
     number += 1;
+    for (const column of unseen) if (row.values.has(column)) unseen.delete(column);
     if (rowOfId.size === limit) break;
     const cell = (column: QuestionColumn) => {
       const named = columns[column];
@@ -94,6 +96,11 @@ export async function* readQuestionRows(source: OwnQuestionsSource): AsyncGenera
     }
     rowOfId.set(question.id, number);
     yield question;
+  }
+  const [absent] = rowOfId.size === limit ? [] : unseen;
+  if (absent !== undefined) {
+    const remedy = 'Correct its name';
+    throw new InputError({ file, field: absent, problem: 'no row has a value in this column', remedy });
   }
   if (rowOfId.size > 0) return;
   throw new InputError({ file, problem: 'has no questions', remedy: 'Name a file with at least one' });

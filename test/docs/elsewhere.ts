@@ -26,6 +26,8 @@ export const elsewhere: Record<string, string> = {
   "temporal workflow update execute --workflow-id my-run/round-0 --name approveTypes --input '{}'":
     'test/workflows/discover-types.test.ts',
   'dataengine describe-images --config my-facts.yaml': 'test/round/describe-images.test.ts',
+  'dataengine data split questions.csv --images photos --output split --validation 0.1 --test 0.1':
+    'test/datasets/split/split-questions.test.ts',
   'npm run schema': 'test/config/load-config.test.ts',
   'npm run dataengine -- doctor': 'test/cli/doctor.test.ts',
   'npm run setup -- --python': 'test/scripts/setup/python.test.ts',

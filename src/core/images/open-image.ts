@@ -126,6 +126,21 @@ export async function shrinkImage(file: string, side: number, settings: OpenSett
   });
 }
 
+/**
+ * The brightness of an image, squeezed into a square of this side: row by row, a byte a pixel.
+ *
+ * @throws InputError as `openImage` does
+ */
+export async function squareBrightness(
+  source: string | Buffer,
+  side: number,
+  settings: OpenSettings,
+): Promise<Uint8Array> {
+  return openImage(source, settings, (image) =>
+    encoder(image).resize({ width: side, height: side, fit: 'fill' }).toColourspace('b-w').raw().toBuffer(),
+  );
+}
+
 /** @param quality 1 to 100 */
 export function encodeJpeg(image: RgbImage, quality: number): Promise<Buffer> {
   return encoder(image).jpeg({ quality }).toBuffer();

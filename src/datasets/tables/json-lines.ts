@@ -24,7 +24,8 @@ export async function* rowsOfJsonLines(file: string): AsyncGenerator<TableRow> {
   }
 }
 
-async function* linesOf(file: string): AsyncGenerator<Buffer> {
+/** The lines of a file, without their line breaks. @throws InputError naming a line that is too long */
+export async function* linesOf(file: string): AsyncGenerator<Buffer> {
   let parts: Buffer[] = [];
   let length = 0;
   let line = 1;

@@ -30,43 +30,63 @@ export async function* rowsOfWebDataset(path: string): AsyncGenerator<TableRow> 
 }
 
 async function* rowsOfArchive(file: string): AsyncGenerator<TableRow> {
-  const handle = await openRegularFile(file);
-  const content = handle.createReadStream({ highWaterMark: 1024 * 1024 });
-  const archive = extract();
-  content.on('error', (error) => archive.destroy(error));
-  content.pipe(archive);
   let key: string | undefined;
   let values = new Map<string, unknown>();
   const row = (): TableRow => ({
     values: values.has('id') ? values : new Map([['id', key], ...values]),
     place: { field: `[${key}]` },
   });
+  for await (const member of membersOfArchive(file)) {
+    if (key !== undefined && key !== member.key) {
+      yield row();
+      values = new Map();
+    }
+    key = member.key;
+    await addMember(file, member, values);
+  }
+  if (key !== undefined) yield row();
+}
+
+/** A file in an archive. Its content must be read before the next one is. */
+export interface ArchiveMember {
+  /** Members of one key that follow one another are a row. */
+  key: string;
+  name: string;
+  /** In small letters. */
+  extension: string;
+  size: number;
+  content: Readable;
+}
+
+/** The members of an archive that belong to rows, in its order. @throws InputError naming an archive that is damaged */
+export async function* membersOfArchive(file: string): AsyncGenerator<ArchiveMember> {
+  const handle = await openRegularFile(file);
+  const stream = handle.createReadStream({ highWaterMark: 1024 * 1024 });
+  const archive = extract();
+  stream.on('error', (error) => archive.destroy(error));
+  stream.pipe(archive);
+  let key: string | undefined;
   try {
     for await (const member of archive as AsyncIterable<Readable & { header: Header }>) {
-      const { name, type } = member.header;
+      const { name, type, size = 0 } = member.header;
       const [found, extension] = splitName(name);
       if (type !== 'file' || found.split('/').at(-1) === '') {
         member.resume();
         continue;
       }
-      if (key !== undefined && key !== found && values.size > 0) {
-        yield row();
-        values = new Map();
-      }
       key = found;
-      await addMember(file, { name, extension, size: member.header.size ?? 0, content: member }, values);
+      yield { key, name, extension, size: size ?? 0, content: member };
     }
   } catch (cause) {
     throw explain(file, key, cause);
   } finally {
-    content.destroy();
+    stream.destroy();
   }
-  if (values.size > 0) yield row();
 }
 
 async function addMember(
   file: string,
-  { name, extension, size, content }: { name: string; extension: string; size: number; content: Readable },
+  { name, extension, size, content }: ArchiveMember,
   values: Map<string, unknown>,
 ): Promise<void> {
   const problem = (words: string) =>
