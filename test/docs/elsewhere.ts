@@ -1,5 +1,15 @@
 /** The documented commands that `run-commands.long.test.ts` does not type, and who runs them instead. */
 export const elsewhere: Record<string, string> = {
+  'dataengine run --config configs/minigpt4-7b.yaml': 'test/recipes/recipes.test.ts',
+  'export OPENAI_API_KEY=sk-…': 'test/recipes/recipes.test.ts',
+  'dataengine data check configs/recipes/qwen2.5-vl-own-images.yaml': 'test/recipes/recipes.test.ts',
+  'dataengine run --config configs/recipes/qwen2.5-vl-own-images.yaml': 'test/recipes/recipes.test.ts',
+  'dataengine estimate --config configs/recipes/qwen2.5-vl-own-images.yaml --round 1': 'test/recipes/recipes.test.ts',
+  'dataengine data check configs/recipes/llava-1.5-documents.yaml': 'test/recipes/recipes.test.ts',
+  'dataengine run --config configs/recipes/llava-1.5-documents.yaml': 'test/recipes/recipes.test.ts',
+  'dataengine estimate --config configs/recipes/llava-1.5-documents.yaml --round 1': 'test/recipes/recipes.test.ts',
+  'dataengine run --config configs/reference/7b-qma-base.yaml': 'test/recipes/recipes.test.ts',
+  'dataengine run --config configs/reference/7b-qma-round1.yaml': 'test/recipes/recipes.test.ts',
   'npm run demo': 'test/demo/command/demo.test.ts',
   'npm run demo -- --quick': 'test/demo/command/demo.test.ts',
   'npm test': '.ci/run',

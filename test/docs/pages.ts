@@ -5,7 +5,10 @@ import { readdir, readFile } from 'node:fs/promises';
 
 /** The text of each page, by its path from the project's folder. */
 export async function readPages(): Promise<Map<string, string>> {
-  const docs = (await readdir('docs')).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`);
+  const names = await Promise.all(
+    ['docs', 'docs/recipes'].map(async (folder) => (await readdir(folder)).map((name) => `${folder}/${name}`)),
+  );
+  const docs = names.flat().filter((name) => name.endsWith('.md'));
   const pages = new Map<string, string>();
   for (const page of ['README.md', 'CONTRIBUTING.md', ...docs]) pages.set(page, await readFile(page, 'utf8'));
   return pages;

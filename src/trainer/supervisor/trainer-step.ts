@@ -117,7 +117,8 @@ export async function withFamily(job: JobSpec, boundaries: TokenBoundaries = 'se
   if (job.family) return job;
   // A trainer of one's own may have models of a kind of its own.
   if (!(await fileExists(join(job.model, 'config.json'))) || !(await isOfBuiltInFamily(job.model))) {
-    if (boundaries === 'separate') return job;
+    // Images are embedded without words, and CLIP may do that for a MiniGPT-4.
+    if (boundaries === 'separate' || job.kind === 'embed') return job;
     throw new InputError({
       file: job.model,
       field: 'model.tokenBoundaries',
