@@ -6,8 +6,10 @@ import { loadConfig } from '../../../src/config/load-config.ts';
 import { readJson, readJsonLines } from '../../../src/core/read-json.ts';
 import { trainingSampleSchema } from '../../../src/datasets/train-dataset.ts';
 import { finetune } from '../../../src/round/finetune/finetune.ts';
+import { readValidationLosses } from '../../../src/round/finetune/results.ts';
 import { plannedFinetune } from '../../../src/round/finetune/round-mixture.ts';
 import { learningRateOf } from '../../../src/round/finetune/settings.ts';
+import { finishedStep } from '../../../src/round/finished-step.ts';
 import type { StepContext } from '../../../src/round/step-context.ts';
 import { finetuneJobSchema } from '../../../src/trainer/protocol.ts';
 import { temporaryFolder } from '../../helpers/temporary-folder.ts';
@@ -179,6 +181,11 @@ describe('the validation loss', () => {
     expect(new Set(heldOut.map(({ source }) => source))).toEqual(new Set(['cc_sbu_align']));
     const job = await readJson(join(context.run.root, 'round-0/finetune/job.json'), finetuneJobSchema);
     expect(job.validationLoss).toMatchObject({ everySteps: 3, stopAfter: 2, minimumChange: 0.1 });
+    const found = await finishedStep(context.run, 0, 'finetune');
+    expect(Object.keys(found.manifest.outputs)).toContain('validation-loss.jsonl');
+    const losses = await readValidationLosses(found.directory);
+    expect(losses.map(({ step }) => step)).toEqual(losses.map((_, index) => 3 * (index + 1)));
+    expect(losses.length).toBeGreaterThan(0);
   });
 
   test('is an error where no image is held out', async () => {
