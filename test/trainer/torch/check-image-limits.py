@@ -36,18 +36,21 @@ def checked(directory, image, images):
         processor = processor_of(stored, AutoConfig.from_pretrained(stored))
     found = {"before": [], "limited": [], "stored": [], "alike": True, "losses": []}
     for file in images:
-        asked = [(plain._prompt(QUESTION, file), file)]
-        before, now = plain._inputs(asked), limited.family._inputs(asked)
+        sample = {"prompt": QUESTION, "answer": "red", "image": file}
+        before, now = collated(plain, sample), collated(limited.family, sample)
         plain.processor, kept = processor, plain.processor
-        after = plain._inputs(asked)
+        after = collated(plain, sample)
         plain.processor = kept
         for name, inputs in (("before", before), ("limited", now), ("stored", after)):
             found[name].append(inputs["input_ids"].shape[1])
         found["alike"] &= all(torch.equal(now[name], after[name]) for name in now) and now.keys() == after.keys()
-        sequence = limited.family.training({"prompt": QUESTION, "answer": "red", "image": file}, 4096)
-        losses, counted = token_losses(limited.scorer, *limited.family.collate([sequence]))
+        losses, counted = token_losses(limited.scorer, *limited.family.collate([limited.family.training(sample, 4096)]))
         found["losses"].append(((losses * counted).sum() / counted.sum()).item())
     return found
+
+
+def collated(family, sample):
+    return family.collate([family.training(sample, 4096)])[0]
 
 
 if __name__ == "__main__":
