@@ -3,12 +3,19 @@
  * `messages`, as a JSON list, JSON lines or Parquet (docs/data.md).
  */
 import { z } from 'zod';
-import { decodeBase64 } from '../core/base64.ts';
 import { describeFirstIssue, InputError } from '../core/input-error.ts';
+import { isNothing, messageTurn, type Part, sharedTurn, type Turn } from './conversation-turns.ts';
 import { locateImage } from './locate-image.ts';
 import { type ImageOfQuestion, imageSchema } from './own-questions.ts';
-import { isEmptyList, isThere, rowError, type TableRow, tableRows } from './tables/index.ts';
-import type { TrainDataset } from './train-dataset.ts';
+import { rowError, type TableRow, tableRows } from './tables/index.ts';
+import {
+  type Turn as LocatedTurn,
+  type TrainDataset,
+  type TrainRecord,
+  type TrainSource,
+  turnImages,
+  turnText,
+} from './train-dataset.ts';
 import { IMAGE_MARK } from './write-conversations.ts';
 
 export const conversations: TrainDataset = {
@@ -28,27 +35,18 @@ export const conversations: TrainDataset = {
         continue;
       }
       kept += 1;
-      const image = read.image && (await locateImage(read.image, source));
-      const { question, answer, questionType } = read;
-      yield {
-        id: read.id ?? `${name}-${number}`,
-        image,
-        question,
-        answer,
-        ...(questionType !== undefined && { questionType }),
-      };
+      yield await recordOf(read, source, `${name}-${number}`);
     }
     if (kept > 0) return;
     throw new InputError({ file, problem: 'has no conversation to train on', remedy: 'Name a file with at least one' });
   },
 };
 
-interface Exchange {
+interface Conversation {
   id?: string | undefined;
-  image?: ImageOfQuestion | undefined;
-  question: string;
-  answer: string;
-  questionType?: string;
+  questionType?: string | undefined;
+  /** A system prompt or none, then turns of the user and the assistant one after the other. */
+  turns: Turn[];
 }
 
 /** Why a record is not taken. */
@@ -59,133 +57,189 @@ interface Refusal {
   reason: string;
 }
 
-interface Turn {
-  role: 'system' | 'user' | 'assistant';
-  text: string;
-  images: ImageOfQuestion[];
-  /** Place in the record. */
-  field: string;
+/**
+ * One question with at most one image and its answer is a record as of other datasets, everything else a conversation. A single
+ * image of a turn comes before its words; of several each stays where it is.
+ */
+async function recordOf(
+  { id: given, questionType, turns }: Conversation,
+  source: TrainSource,
+  number: string,
+): Promise<TrainRecord> {
+  const id = given ?? number;
+  const type = questionType !== undefined && { questionType };
+  const located = await Promise.all(turns.map((turn) => locatedTurn(turn, source)));
+  const [question, answer, ...others] = located as [LocatedTurn, LocatedTurn, ...LocatedTurn[]];
+  if (question.role === 'user' && others.length === 0 && turnImages(question).length < 2) {
+    return { id, image: turnImages(question)[0], question: turnText(question), answer: turnText(answer), ...type };
+  }
+  return { id, turns: [question, answer, ...others], ...type };
+}
+
+async function locatedTurn({ role, parts, isLearned }: Turn, source: TrainSource): Promise<LocatedTurn> {
+  const [first, ...others] = await Promise.all(
+    parts.map(async (part) => ('image' in part ? { image: await locateImage(part.image, source) } : part)),
+  );
+  if (first === undefined) throw new Error('a turn has neither words nor an image');
+  return { role, content: [first, ...others], ...(isLearned === false && { learned: false }) };
 }
 
 const otherMedia = ['video', 'audio'] as const;
 
-const roles = new Map<string, Turn['role']>([
-  ['system', 'system'],
-  ['human', 'user'],
-  ['user', 'user'],
-  ['gpt', 'assistant'],
-  ['assistant', 'assistant'],
+/** Columns of other programs that change what is learned. */
+const unsupportedColumns = new Map([
+  ['tools', 'tools are not supported'],
+  ['functions', 'tools are not supported'],
+  ['rejected_response', 'preferences are not supported'],
+  ['rejected', 'preferences are not supported'],
 ]);
-const roleSchema = z.string().transform((name, context) => {
-  const role = roles.get(name);
-  if (role !== undefined) return role;
-  context.addIssue({ code: 'custom', message: `'${name.slice(0, 50)}' is none of ${[...roles.keys()].join(', ')}` });
-  return z.NEVER;
-});
 
-const partSchema = z.unknown().transform((part, context): { text: string } | { image: ImageOfQuestion } => {
-  const { type, ...content } = z.looseObject({ type: z.string() }).catch({ type: 'of no type' }).parse(part);
-  if (type === 'text') {
-    const text = z.object({ text: z.string() }).safeParse(content);
-    if (text.success) return text.data;
-    context.addIssue({ code: 'custom', message: 'has no text' });
-    return z.NEVER;
-  }
-  if (type !== 'image_url' && type !== 'image') {
-    context.addIssue({
-      code: 'custom',
-      message: `a part ${type.slice(0, 50)} is not supported: text, image and image_url are`,
-    });
-    return z.NEVER;
-  }
-  const { image_url, image = image_url, path = image } = content;
-  const place = z.object({ url: z.string() }).safeParse(path);
-  const read = contentImageSchema.safeParse(place.success ? place.data.url : path);
-  if (read.success) return { image: read.data };
-  context.addIssue({ code: 'custom', message: read.error.issues[0]?.message ?? 'is no image' });
-  return z.NEVER;
-});
-
-/** A data address holds the image; `file:` stands before a path within the folder of images. */
-const contentImageSchema = z
-  .unknown()
-  .transform((value, context): unknown => {
-    if (typeof value !== 'string') return value;
-    const data = /^data:image\/[\w.+-]+;base64,/.exec(value);
-    if (data === null) return value.replace(/^file:(\/\/)?/, '');
-    const content = decodeBase64(value.slice(data[0].length));
-    if (content !== undefined && content.length > 0) return content;
-    context.addIssue({ code: 'custom', message: 'is not base64' });
-    return z.NEVER;
-  })
-  .pipe(imageSchema);
-
-const sharedTurn = z
-  .object({ from: roleSchema, value: z.string() })
-  .transform(({ from, value }) => ({ role: from, text: value, images: [] as ImageOfQuestion[] }));
-const messageTurn = z
-  .object({
-    role: roleSchema,
-    content: z.preprocess(
-      (content) => (typeof content === 'string' ? [{ type: 'text', text: content }] : content),
-      z.array(partSchema, 'must be a text or a list of parts'),
-    ),
-  })
-  .transform(({ role, content }) => ({
-    role,
-    text: content.flatMap((part) => ('text' in part ? [part.text] : [])).join('\n'),
-    images: content.flatMap((part) => ('image' in part ? [part.image] : [])),
-  }));
-
-function readConversation(row: TableRow): Exchange | Refusal {
+function readConversation(row: TableRow): Conversation | Refusal {
   const { values } = row;
   for (const medium of otherMedia) {
     const field = [medium, `${medium}s`].find((name) => !isNothing(values.get(name)));
     if (field !== undefined)
-      return refusal(field, `${medium} is not supported: records are about an image, or words alone`);
+      return refusal(field, `${medium} is not supported: records are about images, or words alone`);
+  }
+  for (const [column, problem] of unsupportedColumns) {
+    const value = values.get(column);
+    if (!isNothing(value) && value !== '' && value !== '[]') return refusal(column, problem);
   }
   const list = values.has('messages') ? 'messages' : 'conversations';
   const turns = read(row, list, list === 'messages' ? z.array(messageTurn) : z.array(sharedTurn));
   if ('problem' in turns) return turns;
   const named = readImages(row);
   if ('problem' in named) return named;
-  const [first, second, ...others] = turns.value;
-  if (first?.role === 'system') return refusal(`${list}[0]`, 'a system prompt is not supported');
-  if (first?.role !== 'user' || second?.role !== 'assistant') {
-    return refusal(list, 'does not start with a turn of the user and one of the assistant');
-  }
-  if (others.length > 0)
-    return refusal(`${list}[2]`, 'a second exchange is not supported: one question and its answer are');
-  if (second.images.length > 0) return refusal(`${list}[1]`, 'an image in an answer is not supported');
-  const images = [...named.value, ...first.images];
-  if (images.length > 1) return refusal('images', 'several images are not supported: one is, or none');
-  return exchangeOf(row, list, { question: first.text, answer: second.text, image: images[0] });
-}
-
-function exchangeOf(
-  { values }: TableRow,
-  list: string,
-  { question, answer, image }: { question: string; answer: string; image: ImageOfQuestion | undefined },
-): Exchange | Refusal {
-  for (const medium of otherMedia) {
-    if (question.includes(`<${medium}>`)) return refusal(`${list}[0]`, `${medium} is not supported`);
-  }
-  const marks = question.split(IMAGE_MARK).length - 1;
-  if (marks > (image === undefined ? 0 : 1)) {
-    const images = image === undefined ? 'no image' : 'one image';
-    return refusal(`${list}[0]`, `has ${IMAGE_MARK} ${marks} times, but ${images}`, `${IMAGE_MARK} without its image`);
-  }
-  const asked = question.replace(IMAGE_MARK, '').trim();
-  if (asked === '') return refusal(`${list}[0]`, 'has no words');
-  if (answer.trim() === '') return refusal(`${list}[1]`, 'has no words');
+  const system = values.get('system');
+  const beside = typeof system === 'string' && system.trim() !== '' ? system.trim() : undefined;
+  const order = checkOrder(list, turns.value, beside !== undefined);
+  if (order !== undefined) return order;
+  const placed = placeImages(list, turns.value, named.value);
+  if ('problem' in placed) return placed;
   const [id, type] = ['id', 'question_type'].map((name) => values.get(name));
   return {
     id: isNothing(id) ? undefined : String(id),
-    image,
-    question: asked,
-    answer: answer.trim(),
-    ...(typeof type === 'string' && { questionType: type }),
+    questionType: typeof type === 'string' ? type : undefined,
+    turns: beside === undefined ? placed.value : [{ role: 'system', parts: [{ text: beside }] }, ...placed.value],
   };
+}
+
+/** Whether who speaks when, and what is learned, can be trained on. */
+function checkOrder(list: string, turns: readonly Turn[], hasSystem: boolean): Refusal | undefined {
+  const at = (index: number, problem: string) => refusal(`${list}[${index}]`, problem);
+  const first = turns[0]?.role === 'system' ? 1 : 0;
+  if (first === 1 && hasSystem) return at(0, 'is a second system prompt, beside the column system');
+  for (const [index, { role }] of turns.entries()) {
+    if (role === 'system' && index > 0) return at(index, 'is a system prompt behind the first turn');
+  }
+  if (turns[first]?.role !== 'user' || turns.length < first + 2) {
+    return refusal(list, 'does not start with a turn of the user and one of the assistant');
+  }
+  for (const [index, { role }] of turns.entries()) {
+    const before = turns[index - 1]?.role;
+    if (role === before) return at(index, `is another turn of the ${role}: turns of user and assistant take turns`);
+  }
+  const last = turns.length - 1;
+  if (turns[last]?.role === 'user') return at(last, 'is a question that no answer follows');
+  if (turns.every(({ role, isLearned }) => role !== 'assistant' || isLearned === false)) {
+    return refusal(list, 'leaves every answer out of the loss: nothing is learned');
+  }
+  return undefined;
+}
+
+/** The turns with the images where they are shown, the marks of images taken out of the words. */
+function placeImages(
+  list: string,
+  turns: readonly Turn[],
+  named: readonly ImageOfQuestion[],
+): { value: Turn[] } | Refusal {
+  const inTurns = turns.flatMap(({ parts }) => parts.filter((part) => 'image' in part));
+  if (named.length > 0 && inTurns.length > 0) {
+    return refusal(list, 'has images in its turns, and others are named beside them');
+  }
+  const marks = turns.map((turn) => (turn.role === 'user' ? marksOf(turn) : 0));
+  const marked = marks.reduce((sum, count) => sum + count, 0);
+  const left = [...named];
+  const value: Turn[] = [];
+  for (const [index, turn] of turns.entries()) {
+    const field = `${list}[${index}]`;
+    const words = turn.parts.flatMap((part) => ('text' in part ? [part.text] : [])).join('\n');
+    if (turn.role !== 'user') {
+      if (turn.parts.some((part) => 'image' in part)) {
+        return refusal(
+          field,
+          `an image in ${turn.role === 'system' ? 'a system prompt' : 'an answer'} is not supported`,
+        );
+      }
+      if (words.trim() === '') return refusal(field, 'has no words');
+      value.push({ ...turn, parts: [{ text: words.trim() }] });
+      continue;
+    }
+    for (const medium of otherMedia) {
+      if (words.includes(`<${medium}>`)) return refusal(field, `${medium} is not supported`);
+    }
+    const own = turn.parts.flatMap((part) => ('image' in part ? [part.image] : []));
+    const count = marks[index] as number;
+    const wanted = inTurns.length > 0 ? own.length : marked === 0 && named.length === 1 ? 1 : count;
+    if (count > (inTurns.length > 0 ? own.length : left.length) || (count > 0 && count !== wanted)) {
+      const found = inTurns.length > 0 ? own.length : named.length;
+      const images = found === 0 ? 'no image' : found === 1 ? 'one image' : `${found} images`;
+      return refusal(
+        field,
+        `has ${IMAGE_MARK} ${inTurns.length > 0 ? count : marked} times, but ${images}`,
+        `${IMAGE_MARK} without its image`,
+      );
+    }
+    const shown = inTurns.length > 0 ? own : left.splice(0, wanted);
+    const parts = shown.length < 2 ? imageFirst(words, shown) : count > 0 ? atMarks(words, shown) : joined(turn.parts);
+    if (parts.every((part) => 'image' in part || part.text.trim() === '')) return refusal(field, 'has no words');
+    value.push({ ...turn, parts });
+  }
+  if (left.length === 0) return { value };
+  return refusal(
+    'images',
+    `are ${named.length}, but ${list} has ${IMAGE_MARK} ${marked} times`,
+    `images without their ${IMAGE_MARK}`,
+  );
+}
+
+const marksOf = ({ parts }: Turn) =>
+  parts.reduce((sum, part) => sum + ('text' in part ? part.text.split(IMAGE_MARK).length - 1 : 0), 0);
+
+function imageFirst(words: string, images: readonly ImageOfQuestion[]): Part[] {
+  const text = (images.length === 0 ? words : words.replace(IMAGE_MARK, '')).trim();
+  return [...images.map((image) => ({ image })), ...(text === '' ? [] : [{ text }])];
+}
+
+function atMarks(words: string, images: readonly ImageOfQuestion[]): Part[] {
+  const texts = words.split(IMAGE_MARK);
+  const parts = texts.flatMap((text, index): Part[] => {
+    const image = images[index];
+    return [{ text }, ...(image === undefined ? [] : [{ image }])];
+  });
+  return trimmed(parts);
+}
+
+/** Words in a row are one text, with a line break between. */
+function joined(parts: readonly Part[]): Part[] {
+  const result: Part[] = [];
+  for (const part of parts) {
+    const last = result.at(-1);
+    if ('text' in part && last !== undefined && 'text' in last) {
+      result[result.length - 1] = { text: `${last.text}\n${part.text}` };
+    } else result.push(part);
+  }
+  return trimmed(result);
+}
+
+/** Without spaces at the start and the end of a turn, and without empty texts. */
+function trimmed(parts: readonly Part[]): Part[] {
+  return parts.flatMap((part, index): Part[] => {
+    if ('image' in part) return [part];
+    const fromStart = index === 0 ? part.text.trimStart() : part.text;
+    const text = index === parts.length - 1 ? fromStart.trimEnd() : fromStart;
+    return text === '' ? [] : [{ text }];
+  });
 }
 
 /** The images beside the turns: LLaVA's `image`, ShareGPT's `images`. */
@@ -209,8 +263,4 @@ function read<S extends z.ZodType>({ values }: TableRow, field: string, schema: 
 
 function refusal(field: string, problem: string, reason = problem): Refusal {
   return { field, problem, reason };
-}
-
-function isNothing(value: unknown): boolean {
-  return !isThere(value) || isEmptyList(value);
 }

@@ -50,7 +50,7 @@ export async function writeMixture(
   const areRequests: boolean[] = [];
   for (const { name, sampleRatio, samples } of parts) {
     const before = areRequests.length;
-    for await (const { kind } of samples()) areRequests.push(kind === 'request');
+    for await (const sample of samples()) areRequests.push(isRequest(sample));
     shares.push({ name, sampleRatio, size: areRequests.length - before });
   }
   const total = areRequests.length;
@@ -80,6 +80,8 @@ export async function writeMixture(
   return total;
 }
 
+const isRequest = (sample: TrainingSample) => 'kind' in sample && sample.kind === 'request';
+
 async function* usedLines(
   parts: readonly MixturePart[],
   lineOf: Int32Array,
@@ -88,9 +90,9 @@ async function* usedLines(
   let next = 0;
   for (const part of parts) {
     for await (const sample of part.samples()) {
-      const prompts = requests.length > 0 ? requests : [sample.prompt];
-      for (const prompt of prompts) {
-        const shown = sample.kind === 'request' ? { ...sample, prompt } : sample;
+      // As many numbers as there are requests are given to each sample.
+      for (const prompt of requests.length > 0 ? requests : [undefined]) {
+        const shown = prompt !== undefined && isRequest(sample) ? { ...sample, prompt } : sample;
         if (lineOf[next] !== -1) yield `${JSON.stringify(shown)}\n`;
         next += 1;
       }

@@ -5,7 +5,7 @@ import { answerQma, answerQmae, listedQuestion } from './question-text.ts';
 import type { TableFormat } from './tables/index.ts';
 
 /** Must be raised whenever the same file gives other samples: rounds are then trained again. */
-export const trainRecordsVersion = 4;
+export const trainRecordsVersion = 5;
 
 /** A base dataset that models are finetuned on. One file each in this folder; `train-datasets.ts` lists them. */
 export interface TrainDataset {
@@ -85,10 +85,41 @@ export interface AnswerRecord extends RecordPlace {
   questionType?: string | undefined;
 }
 
-export type TrainRecord = QuestionRecord | RequestRecord | AnswerRecord;
+/** What one side says in a conversation. */
+export const turnSchema = z.object({
+  role: z.enum(['system', 'user', 'assistant']),
+  /** Words, and in turns of the user images (absolute paths), in their order. */
+  content: z.array(z.union([z.strictObject({ text: z.string() }), z.strictObject({ image: z.string() })])).nonempty(),
+  /** Of a turn of the assistant: left out of the loss. */
+  learned: z.literal(false).optional(),
+});
 
-/** One thing to learn from, whatever dataset it comes from. */
-export const trainingSampleSchema = z.object({
+export type Turn = z.output<typeof turnSchema>;
+
+/**
+ * A conversation: a system prompt or none, then turns of the user and the assistant one after the other. Each of the assistant
+ * is learned, unless it is left out.
+ */
+export interface ConversationRecord {
+  /** Unique within its dataset. */
+  id: string;
+  image?: undefined;
+  turns: [Turn, ...Turn[]];
+  questionType?: string | undefined;
+}
+
+export type TrainRecord = QuestionRecord | RequestRecord | AnswerRecord | ConversationRecord;
+
+/** A conversation to learn from. */
+const conversationSampleSchema = z.object({
+  id: z.string(),
+  source: z.string(),
+  turns: z.array(turnSchema).nonempty(),
+  questionType: z.string().optional(),
+});
+
+/** A single request and its answer to learn from. */
+const exchangeSampleSchema = z.object({
   /** Unique within its source. */
   id: z.string(),
   /** `aokvqa`, `cc_sbu_align`, `round1`, ... */
@@ -104,7 +135,16 @@ export const trainingSampleSchema = z.object({
   kind: z.literal('request').optional(),
 });
 
-export type TrainingSample = z.output<typeof trainingSampleSchema>;
+export type ExchangeSample = z.output<typeof exchangeSampleSchema>;
+export type ConversationSample = z.output<typeof conversationSampleSchema> &
+  Partial<Record<Exclude<keyof ExchangeSample, 'id' | 'source' | 'questionType'>, undefined>>;
+/** One thing to learn from, whatever dataset it comes from. */
+export type TrainingSample = ExchangeSample | ConversationSample;
+
+export const trainingSampleSchema: z.ZodType<TrainingSample> = z.union([
+  exchangeSampleSchema,
+  conversationSampleSchema,
+]);
 
 /** QMA answers with the choice alone, QMAE with an explanation too. */
 export type AnswerFormat = 'QMA' | 'QMAE';
@@ -114,6 +154,10 @@ export function trainingSample(
   record: TrainRecord,
   { source, format }: { source: string; format: AnswerFormat },
 ): TrainingSample {
+  if ('turns' in record) {
+    const { id, turns, questionType } = record;
+    return { id, source, turns, questionType };
+  }
   const { id, image } = record;
   if ('request' in record) {
     return { id, source, image, prompt: listedQuestion(record.request), answer: record.answer, kind: 'request' };
@@ -125,4 +169,20 @@ export function trainingSample(
   const { question, choices, correct, rationales, questionType } = record;
   const answer = format === 'QMAE' ? answerQmae(choices, correct, rationales) : answerQma(choices, correct);
   return { id, source, image, prompt: listedQuestion(question, choices), answer, questionType };
+}
+
+/** The words of a turn. */
+export function turnText({ content }: Turn): string {
+  return content.flatMap((part) => ('text' in part ? [part.text] : [])).join('');
+}
+
+/** Absolute paths of the images of a turn, in their order. */
+export function turnImages({ content }: Turn): string[] {
+  return content.flatMap((part) => ('image' in part ? [part.image] : []));
+}
+
+/** The images of a record or sample, in the order in which they are shown. */
+export function imagesOf(shown: { image?: string | undefined } | { turns: readonly Turn[] }): string[] {
+  if ('turns' in shown) return shown.turns.flatMap(turnImages);
+  return shown.image === undefined ? [] : [shown.image];
 }

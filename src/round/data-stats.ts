@@ -10,18 +10,27 @@ import type { RunDirectory } from '../core/run-directory.ts';
 import { questionRecord, readAokvqa } from '../datasets/aokvqa.ts';
 import { readQuestionRows } from '../datasets/own-questions.ts';
 import { letterOf, withInstruction } from '../datasets/question-text.ts';
-import { type TrainRecord, trainingSample } from '../datasets/train-dataset.ts';
+import {
+  type ConversationSample,
+  imagesOf,
+  type TrainRecord,
+  trainingSample,
+  turnText,
+} from '../datasets/train-dataset.ts';
 import { versionHistory, versionObject } from '../datasets/versions.ts';
 import { type PromptForm, questionTurn } from '../model/families/prompt-form.ts';
 import { loadTokenizer } from '../model/text/tokenizer.ts';
+import { conversationPieces } from '../trainer/jobs/conversation.ts';
 import { promptFormOf } from './base-model.ts';
 import { configuredSplits, poolFolder, type QuestionSet, questionSet } from './dataset-paths.ts';
 import { baseDataset, generatedDataset, type LocatedDataset } from './mixture-parts.ts';
 
 /** A sample of a dataset, as it is counted and shown. */
 export interface CountedSample {
-  /** None for words alone. */
+  /** The first one; none for words alone. */
   image?: string | undefined;
+  /** All of a conversation's. */
+  images?: readonly string[];
   /** What the model reads, and what it should write. */
   prompt: string;
   answer: string;
@@ -62,6 +71,7 @@ export async function dataStats(config: Config, run: RunDirectory): Promise<Data
   for (const dataset of await allDatasets(config, run)) {
     const sampleOf = (record: TrainRecord): CountedSample => {
       const sample = trainingSample(record, { source: dataset.name, format: config.data.format });
+      if ('turns' in sample) return countedConversation(sample, form);
       return {
         ...('question' in record && { question: record.question }),
         ...('choices' in record && { choices: record.choices, correct: record.correct }),
@@ -76,6 +86,23 @@ export async function dataStats(config: Config, run: RunDirectory): Promise<Data
     datasets.push(await count(dataset, sampleOf, lengthOf));
   }
   return { unit, datasets };
+}
+
+/** The last answer is shown as one, everything before it as what was asked. */
+function countedConversation(sample: ConversationSample, form: PromptForm | undefined): CountedSample {
+  const { turns, questionType } = sample;
+  const texts = form?.conversation
+    ? conversationPieces(turns, form).map(({ text }) => text)
+    : turns.map((turn) => `${turnText(turn)}\n`);
+  const images = imagesOf(sample);
+  return {
+    image: images[0],
+    images,
+    prompt: texts.slice(0, -1).join(''),
+    answer: texts.at(-1) ?? '',
+    question: turns.slice(0, -1).map(turnText).join('\n'),
+    ...(questionType !== undefined && { questionType }),
+  };
 }
 
 /** The prompt form of the model's family; none without a model, because the data can be counted without one. */
@@ -162,7 +189,7 @@ async function count(
     const type = sample.questionType ?? 'no type';
     countsByType[type] = (countsByType[type] ?? 0) + 1;
     if ((countsByType[type] ?? 0) <= EXAMPLES_OF_A_TYPE) examples.push(sample);
-    if (sample.image !== undefined) images.add(sample.image);
+    for (const image of sample.images ?? [sample.image]) if (image !== undefined) images.add(image);
     pending.push(lengthOf(`${sample.prompt}${sample.answer}`));
     if (sample.correct === undefined) continue;
     const choices = sample.choices?.length ?? 0;

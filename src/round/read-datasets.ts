@@ -9,6 +9,7 @@ import { fileExists } from '../core/files.ts';
 import { InputError } from '../core/input-error.ts';
 import { joinInside } from '../core/inside.ts';
 import { countBy } from '../core/records.ts';
+import { imagesOf } from '../datasets/train-dataset.ts';
 import type { Benchmark, CheckedQuestions } from '../evaluation/benchmarks/benchmark.ts';
 import { benchmarkNames, benchmarkOf } from '../evaluation/benchmarks/index.ts';
 import { readQuestionTypes } from '../generation/question-types.ts';
@@ -87,8 +88,8 @@ export async function readDatasets(
     const { dataset, ...source } = baseDataset(config, part);
     await attempt(async () => {
       const reasons: string[] = [];
-      for await (const { image } of dataset.read(source, (reason) => reasons.push(reason))) {
-        if (image !== undefined) use({ file: image });
+      for await (const record of dataset.read(source, (reason) => reasons.push(reason))) {
+        for (const file of imagesOf(record)) use({ file });
       }
       if (reasons.length === 0) return;
       const countsByReason = countBy(reasons, (reason) => reason);

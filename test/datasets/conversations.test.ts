@@ -100,6 +100,93 @@ describe('reads', () => {
   });
 });
 
+describe('reads conversations', () => {
+  const words = (role: string, text: string) => ({ role, content: [{ text }] });
+  const turnsIn = async (record: object) => {
+    const { records } = await read([record]);
+    const [first] = records;
+    if (first === undefined || !('turns' in first)) throw new Error('is no conversation');
+    return first.turns;
+  };
+
+  test("LLaVA's, with the image of the first turn", async () => {
+    const { records } = await read([
+      { id: 'c', image: 'a.jpg', conversations: [...exchange('<image>\nWhat?', 'A cat.'), ...exchange('Red?', 'No.')] },
+    ]);
+    expect(records).toEqual([
+      {
+        id: 'c',
+        turns: [
+          { role: 'user', content: [{ image: '/pictures/a.jpg' }, { text: 'What?' }] },
+          words('assistant', 'A cat.'),
+          words('user', 'Red?'),
+          words('assistant', 'No.'),
+        ],
+      },
+    ]);
+  });
+
+  test('with a system prompt, first or in a column of its own', async () => {
+    const wanted = [words('system', 'Be brief.'), words('user', 'a'), words('assistant', 'b')];
+    expect(await turnsIn({ messages: [{ role: 'system', content: 'Be brief.' }, ...messages('a', 'b')] })).toEqual(
+      wanted,
+    );
+    expect(await turnsIn({ conversations: exchange('a', 'b'), system: ' Be brief.\n' })).toEqual(wanted);
+    const { records } = await read([{ conversations: exchange('a', 'b'), system: '' }]);
+    expect(records).toEqual([{ id: 'mine-1', image: undefined, question: 'a', answer: 'b' }]);
+  });
+
+  test.each([
+    ["OpenAI's weight", { weight: 0 }, { weight: 1 }],
+    ["ms-swift's loss", { loss: false }, { loss: true }],
+  ])('with turns that are left out of the loss, by %s', async (_, out, learned) => {
+    const [user, assistant] = messages('a', 'b') as [object, object];
+    const list = [user, { ...assistant, ...out }, user, { ...assistant, ...learned }];
+    expect(await turnsIn({ messages: list })).toEqual([
+      words('user', 'a'),
+      { ...words('assistant', 'b'), learned: false },
+      words('user', 'a'),
+      words('assistant', 'b'),
+    ]);
+  });
+
+  test('with several images, each where its mark stands', async () => {
+    const images = ['a.jpg', 'b.jpg', 'c.jpg'];
+    const list = [...exchange('One: <image> two: <image>\nWhich?', 'One.'), ...exchange('<image>\nAnd here?', 'None.')];
+    expect(await turnsIn({ images, conversations: list })).toEqual([
+      {
+        role: 'user',
+        content: [
+          { text: 'One: ' },
+          { image: '/pictures/a.jpg' },
+          { text: ' two: ' },
+          { image: '/pictures/b.jpg' },
+          { text: '\nWhich?' },
+        ],
+      },
+      words('assistant', 'One.'),
+      { role: 'user', content: [{ image: '/pictures/c.jpg' }, { text: 'And here?' }] },
+      words('assistant', 'None.'),
+    ]);
+  });
+
+  test('with several images as parts of a turn', async () => {
+    const image = (url: string) => ({ type: 'image_url', image_url: { url } });
+    const content = [
+      image('a.jpg'),
+      image('b.jpg'),
+      { type: 'text', text: 'Which' },
+      { type: 'text', text: 'is red?' },
+    ];
+    const [first] = await turnsIn({ messages: messages(content, 'One.') });
+    expect(first?.content).toEqual([
+      { image: '/pictures/a.jpg' },
+      { image: '/pictures/b.jpg' },
+      { text: 'Which\nis red?' },
+    ]);
+  });
+});
+
 const valid = { id: 'ok', image: 'a.jpg', conversations: exchange('<image>\nWhat?', 'A cat.') };
 const refused: [string, object, string][] = [
   ['no turns', { conversations: [] }, 'conversations: does not start with a turn of the user and one of the assistant'],
@@ -115,19 +202,135 @@ const refused: [string, object, string][] = [
     'conversations: does not start with a turn of the user',
   ],
   [
-    'a system prompt',
+    'a system prompt alone',
     { messages: [{ role: 'system', content: 'x' }] },
-    'messages[0]: a system prompt is not supported',
+    'messages: does not start with a turn of the user',
   ],
   [
-    'two exchanges',
-    { conversations: [...exchange('a', 'b'), ...exchange('c', 'd')] },
-    'conversations[2]: a second exchange',
+    'a system prompt behind the first turn',
+    { conversations: [...exchange('a', 'b'), { from: 'system', value: 'x' }] },
+    'conversations[2]: is a system prompt behind the first turn',
   ],
   [
-    'two images',
+    'two system prompts',
+    { system: 'y', messages: [{ role: 'system', content: 'x' }, ...messages('a', 'b')] },
+    'messages[0]: is a second system prompt',
+  ],
+  [
+    'an empty system prompt',
+    { messages: [{ role: 'system', content: ' ' }, ...messages('a', 'b')] },
+    'messages[0]: has no words',
+  ],
+  [
+    'an image in a system prompt',
+    { messages: [{ role: 'system', content: [{ type: 'image', image: 'a.jpg' }] }, ...messages('a', 'b')] },
+    'messages[0]: an image in a system prompt is not supported',
+  ],
+  [
+    'two questions in a row',
+    { conversations: [...exchange('a', 'b'), { from: 'human', value: 'c' }, ...exchange('c', 'd')] },
+    'conversations[3]: is another turn of the user',
+  ],
+  [
+    'two answers in a row',
+    { conversations: [...exchange('a', 'b'), { from: 'gpt', value: 'c' }] },
+    'conversations[2]: is another turn of the assistant',
+  ],
+  [
+    'a question at the end',
+    { conversations: [...exchange('a', 'b'), { from: 'human', value: 'c' }] },
+    'conversations[2]: is a question that no answer follows',
+  ],
+  [
+    'an empty answer in between',
+    { messages: [...messages('a', ''), ...messages('c', 'd')] },
+    'messages[1]: has no words',
+  ],
+  [
+    'nothing to learn',
+    {
+      messages: [
+        { role: 'user', content: 'a' },
+        { role: 'assistant', content: 'b', weight: 0 },
+      ],
+    },
+    'messages: leaves every answer out of the loss',
+  ],
+  [
+    'half a weight',
+    {
+      messages: [
+        { role: 'user', content: 'a' },
+        { role: 'assistant', content: 'b', weight: 0.5 },
+      ],
+    },
+    'messages[1].weight: must be 0',
+  ],
+  [
+    'a weight and a loss that differ',
+    {
+      messages: [
+        { role: 'user', content: 'a' },
+        { role: 'assistant', content: 'b', weight: 1, loss: false },
+      ],
+    },
+    'messages[1]: has a weight and a loss',
+  ],
+  [
+    'a question to learn',
+    {
+      messages: [
+        { role: 'user', content: 'a', weight: 1 },
+        { role: 'assistant', content: 'b' },
+      ],
+    },
+    "messages[0]: is a turn of the user: only the assistant's",
+  ],
+  [
+    "axolotl's mark",
+    {
+      messages: [
+        { role: 'user', content: 'a' },
+        { role: 'assistant', content: 'b', train: false },
+      ],
+    },
+    'messages[1].train: is not supported: weight (0 or 1) or loss',
+  ],
+  [
+    'a call of a tool in a turn',
+    { messages: [...messages('a', 'b'), ...messages('c', 'd').map((one) => ({ ...one, tool_calls: [{ id: '1' }] }))] },
+    'messages[2].tool_calls: is not supported: tools are not',
+  ],
+  ['tools', { messages: messages('a', 'b'), tools: [{ type: 'function' }] }, 'tools: tools are not supported'],
+  ['a preference', { messages: messages('a', 'b'), rejected: 'c' }, 'rejected: preferences are not supported'],
+  [
+    'two images without marks',
     { conversations: exchange('a', 'b'), images: ['a.jpg', 'b.jpg'] },
-    'images: several images are not supported',
+    'images: are 2, but conversations has <image> 0 times',
+  ],
+  [
+    'more images than marks',
+    { conversations: exchange('<image>a', 'b'), images: ['a.jpg', 'b.jpg'] },
+    'images: are 2, but conversations has <image> 1 times',
+  ],
+  [
+    'more marks than images, in a later turn',
+    { image: 'a.jpg', conversations: [...exchange('<image>a', 'b'), ...exchange('<image>c', 'd')] },
+    'conversations[2]: has <image> 2 times, but one image',
+  ],
+  [
+    'images beside and within the turns',
+    {
+      images: ['a.jpg'],
+      messages: messages(
+        [
+          { type: 'image', image: 'b.jpg' },
+          { type: 'text', text: 'a' },
+        ],
+        'b',
+      ),
+    },
+    'messages: has images in its turns, and others',
   ],
   [
     'a mark without image',

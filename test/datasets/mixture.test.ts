@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type MixturePart, writeMixture } from '../../src/datasets/mixture.ts';
 import { mixtureOrder } from '../../src/datasets/mixture-order.ts';
-import type { TrainingSample } from '../../src/datasets/train-dataset.ts';
+import type { ExchangeSample, TrainingSample } from '../../src/datasets/train-dataset.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 const shares = [
@@ -167,7 +167,8 @@ describe('writeMixture', () => {
     const captions: MixturePart = {
       name: 'captions',
       async *samples() {
-        for await (const sample of part('captions', 20).samples()) yield { ...sample, kind: 'request' };
+        for await (const sample of part('captions', 20).samples())
+          yield { ...(sample as ExchangeSample), kind: 'request' };
       },
     };
     const requests = ['Describe it. ', 'Look at it. ', 'Say what it shows. '];
@@ -178,7 +179,7 @@ describe('writeMixture', () => {
       expect(await writeMixture(folder, { parts, seed: 1, count: 800, drawsOfOnePart, requests })).toBe(60);
       const lines = (await readFile(join(folder, 'samples.jsonl'), 'utf8')).trimEnd().split('\n');
       const order: number[] = JSON.parse(await readFile(join(folder, 'order.json'), 'utf8'));
-      return order.map((line) => (JSON.parse(lines[line] as string) as TrainingSample).prompt);
+      return order.map((line) => (JSON.parse(lines[line] as string) as ExchangeSample).prompt);
     }
 
     it('shows each request sample with one of them, drawn each time, and questions as they are', async () => {

@@ -23,6 +23,17 @@ export const promptFormSchema = z.strictObject({
   turnWithoutImage: z.string(),
   /** Whether spaces and line breaks at the end of a question are left out. */
   trimsQuestion: z.boolean(),
+  /** What conversations need beside this. Without it a sample has one question, and no system prompt. */
+  conversation: z
+    .strictObject({
+      /** What comes before the first turn where there is a system prompt; `{system}` stands for it. */
+      system: z.string(),
+      /** What stands for each image of a turn, before its question. */
+      image: z.string(),
+      /** A question behind an answer and what ends it, up to where its answer starts. */
+      laterTurn: z.string(),
+    })
+    .optional(),
 });
 
 export type PromptForm = z.output<typeof promptFormSchema>;
@@ -44,4 +55,31 @@ export function questionTurn(
   // A function, since a string would have its dollar signs replaced.
   const text = asPlainText(plainText(form.trimsQuestion ? question.trimEnd() : question), form.imageMark);
   return turn.replace('{question}', () => text);
+}
+
+/**
+ * What the model reads of a turn of the user's in a conversation, up to where its answer starts. All images are shown before the
+ * words.
+ *
+ * @param turn.system of the first turn: the system prompt
+ * @param turn.images how many images the turn has
+ */
+export function conversationTurn(
+  { conversation, ...form }: PromptForm,
+  {
+    question,
+    system,
+    images,
+    isFirst,
+  }: { question: string; system?: string | undefined; images: number; isFirst: boolean },
+  plainText: (text: string) => string = (text) => text,
+): string {
+  if (conversation === undefined) throw new Error('the family has no form for conversations');
+  const plain = (text: string) => asPlainText(plainText(text), form.imageMark);
+  const asked = plain(form.trimsQuestion ? question.trimEnd() : question);
+  const turn = (isFirst ? form.turnWithoutImage : conversation.laterTurn).replace(
+    '{question}',
+    () => conversation.image.repeat(images) + asked,
+  );
+  return system === undefined ? turn : conversation.system.replace('{system}', () => plain(system)) + turn;
 }

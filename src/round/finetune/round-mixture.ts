@@ -5,7 +5,7 @@ import { InputError } from '../../core/input-error.ts';
 import { seededRandom } from '../../core/seeded-random.ts';
 import { writeJsonLines } from '../../core/write-file.ts';
 import { writeMixture } from '../../datasets/mixture.ts';
-import type { TrainingSample } from '../../datasets/train-dataset.ts';
+import { imagesOf, type TrainingSample } from '../../datasets/train-dataset.ts';
 import { generatedData } from '../append/generated-data.ts';
 import { lineageBefore } from '../gate/lineage.ts';
 import { datasetPart, type MixturePart, mixtureParts } from '../mixture-parts.ts';
@@ -99,18 +99,15 @@ function withoutHeldOut(config: Config, part: MixturePart, share: number): Mixtu
   };
 }
 
-/** By the image alone, so that no image is on both sides, in whatever datasets and rounds it has samples. */
-function isHeldOut(
-  { seed, data, cacheDirectory }: Config,
-  { image, source, id }: TrainingSample,
-  share: number,
-): boolean {
-  return (
-    seededRandom(seed)
-      .fork('held out')
-      .fork(image === undefined ? `${source}/${id}` : place(image))
-      .uniform() < share
-  );
+/**
+ * By the image alone, so that no image that is held out is trained on, in whatever datasets and rounds it has samples; a
+ * conversation by each of its images.
+ */
+function isHeldOut({ seed, data, cacheDirectory }: Config, sample: TrainingSample, share: number): boolean {
+  const images = imagesOf(sample).map(place);
+  const random = seededRandom(seed).fork('held out');
+  const keys = images.length === 0 ? [`${sample.source}/${sample.id}`] : images;
+  return keys.some((key) => random.fork(key).uniform() < share);
 
   /** The same on all machines. */
   function place(file: string): string {

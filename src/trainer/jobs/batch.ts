@@ -9,7 +9,12 @@ export interface BatchShape {
   tokens: number;
   /** Places a sequence whose next token is learned. */
   targets: number;
+  /** Images, or sequences without one. Default: `batch`, one a sequence. */
+  images?: number;
 }
+
+/** Images that a batch of this shape has room for. */
+export const imagesIn = ({ batch, images = batch }: BatchShape) => images;
 
 const TOKEN_STEP = 8;
 const TARGET_STEP = 8;
@@ -27,9 +32,11 @@ export function inBatches<T>(items: readonly T[], size: number): T[][] {
 /** The smallest shape, in coarse steps so that few graphs are needed, that holds all sequences. */
 export function batchShape(sequences: readonly Sequence[]): BatchShape {
   const tokens = Math.max(...sequences.map(({ tokenIds }) => tokenIds.length));
-  const targets = Math.max(...sequences.map(({ tokenIds, answerStart }) => tokenIds.length - answerStart));
+  const targets = Math.max(...sequences.map((sequence) => learnedPlaces(sequence).length));
+  const images = sequences.reduce((sum, sequence) => sum + Math.max(1, imageCount(sequence)), 0);
   return {
     batch: sequences.length,
+    ...(images > sequences.length && { images }),
     tokens: roundUp(tokens, TOKEN_STEP),
     // At least one step, for a batch in which nothing is learned.
     targets: roundUp(Math.max(targets, 1), TARGET_STEP),
@@ -38,7 +45,18 @@ export function batchShape(sequences: readonly Sequence[]): BatchShape {
 
 /** Tokens that the loss is on. */
 export function learnedTokens(sequences: readonly Sequence[]): number {
-  return sequences.reduce((count, { tokenIds, answerStart }) => count + tokenIds.length - answerStart, 0);
+  return sequences.reduce((count, sequence) => count + learnedPlaces(sequence).length, 0);
+}
+
+/** How many images a sequence has places for. */
+export function imageCount({ imageStart, laterImages = [] }: Sequence): number {
+  return imageStart < 0 ? 0 : 1 + laterImages.length;
+}
+
+/** The places of the tokens that the loss is on. */
+export function learnedPlaces({ tokenIds, answerStart, unlearned = [] }: Sequence): number[] {
+  const all = Array.from({ length: tokenIds.length - answerStart }, (_, index) => answerStart + index);
+  return all.filter((place) => !unlearned.some(([start, end]) => start <= place && place < end));
 }
 
 /**
@@ -94,14 +112,20 @@ export function collate(
     labels: new Int32Array(batch * targets),
     weights: new Float32Array(batch * targets),
   };
-  sequences.forEach(({ tokenIds, imageStart, answerStart }, index) => {
+  let image = 0;
+  sequences.forEach((sequence, index) => {
+    const { tokenIds, imageStart, laterImages = [] } = sequence;
     result.tokenIds.set(tokenIds, index * tokens);
-    if (imageStart >= 0) placeImage(result, index * tokens + imageStart, index, queries);
+    for (const [shown, start] of [imageStart, ...laterImages].entries()) {
+      if (start >= 0) placeImage(result, index * tokens + start, image + shown, queries);
+    }
+    // A sequence without an image has an empty one.
+    image += 1 + laterImages.length;
     // Unused places read the sequence's first token, whose weight is zero.
     result.rows.fill(index * tokens, index * targets, (index + 1) * targets);
-    for (let target = 0; answerStart + target < tokenIds.length; target++) {
+    for (const [target, learned] of learnedPlaces(sequence).entries()) {
       const slot = index * targets + target;
-      const place = answerStart + target - 1;
+      const place = learned - 1;
       result.rows[slot] = index * tokens + place;
       result.tableRows[slot] = place;
       result.labels[slot] = tokenIds[place + 1] as number;

@@ -7,7 +7,8 @@ import { readModelConfig } from '../../model/files/model-config.ts';
 import { loadTokenizer } from '../../model/text/tokenizer.ts';
 import type { JobOutcome, MeasuredSample, MeasureJob, SettingsOf } from '../protocol.ts';
 import type { JobReporter } from '../trainer-side.ts';
-import { promptOf, promptSettings, trainingSequence } from './sequence.ts';
+import { requireConversations, sampleSequence } from './conversation.ts';
+import { promptSettings } from './sequence.ts';
 import { withinSequence } from './sequence-limit.ts';
 
 const AT_ONCE = 256;
@@ -21,13 +22,12 @@ export async function measure(
   const model = { directory, config: await readModelConfig(directory) };
   const prompts = promptSettings(model, await loadTokenizer(directory), reporter.note, settings.family?.promptForm);
   const samples = await readJsonLines(settings.samples, trainingSampleSchema);
+  requireConversations(settings.samples, samples, prompts.form, directory);
   const measured: MeasuredSample[] = [];
   for (let start = 0; start < samples.length; start += AT_ONCE) {
     reporter.signal.throwIfAborted();
     const counted = samples.slice(start, start + AT_ONCE).map(async (sample): Promise<MeasuredSample> => {
-      const { image, prompt, answer, kind } = sample;
-      const turn = promptOf(prompt, prompts, image !== undefined);
-      const sequence = await trainingSequence(turn, answer, { ...prompts, maximumTokens }, kind);
+      const sequence = await sampleSequence(sample, { ...prompts, maximumTokens });
       const { beyondSequence, hasNoRoom } = withinSequence(sequence, maximumSequence, prompts.queries);
       const within = beyondSequence ? 'maximumSequence' : undefined;
       const limit = sequence.cut > 0 ? 'maximumTokens' : within;

@@ -19,15 +19,23 @@ export function withinSequence(
   maximumSequence: number | undefined,
   queries: number,
 ): LimitedSequence {
-  const { tokenIds, answerStart, imageStart, cut } = sequence;
+  const { tokenIds, answerStart, imageStart, cut, laterImages, unlearned } = sequence;
   const beyond = tokenIds.length - (maximumSequence ?? tokenIds.length);
   if (maximumSequence === undefined || beyond <= 0) return sequence;
+  // Of a conversation, images behind the first one are shown whole or not.
+  const end = Math.min(maximumSequence, laterImages?.find((start) => start + queries > maximumSequence) ?? beyondAll);
   return {
     ...sequence,
-    tokenIds: tokenIds.slice(0, maximumSequence),
-    answerStart: Math.min(answerStart, maximumSequence),
+    tokenIds: tokenIds.slice(0, end),
+    answerStart: Math.min(answerStart, end),
+    ...(laterImages && { laterImages: laterImages.filter((start) => start < end) }),
+    ...(unlearned && {
+      unlearned: unlearned.flatMap(([from, to]): [number, number][] => (from < end ? [[from, Math.min(to, end)]] : [])),
+    }),
     cut: cut + beyond,
     beyondSequence: beyond,
     hasNoRoom: imageStart >= 0 && imageStart + queries >= maximumSequence,
   };
 }
+
+const beyondAll = Number.POSITIVE_INFINITY;

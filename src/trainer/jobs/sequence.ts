@@ -12,8 +12,12 @@ export interface Sequence {
   tokenIds: number[];
   /** Place of the first image embedding, or -1 where the prompt shows no image. */
   imageStart: number;
-  /** Index of the first token the loss is on; everything from here to the end counts. */
+  /** Index of the first token the loss is on; everything from here to the end counts, but for `unlearned`. */
   answerStart: number;
+  /** Places of the first embeddings of further images. */
+  laterImages?: readonly number[];
+  /** Ranges of tokens behind `answerStart` that the loss is not on: first, and first that is not of it. */
+  unlearned?: readonly (readonly [number, number])[];
 }
 
 /** How a model's prompts become ids. */
@@ -119,7 +123,7 @@ async function continuationIds(tokenizer: Tokenizer, before: string, text: strin
 }
 
 /** How many ids two lists have in common at their start. */
-function commonStart(one: readonly number[], other: readonly number[]): number {
+export function commonStart(one: readonly number[], other: readonly number[]): number {
   const differs = one.findIndex((id, index) => id !== other[index]);
   return differs < 0 ? one.length : differs;
 }

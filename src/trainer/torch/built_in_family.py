@@ -13,10 +13,11 @@ from transformers.models.blip.image_processing_pil_blip import BlipImageProcesso
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.llava.image_processing_pil_llava import LlavaImageProcessorPil
 
+from built_in_conversations import common_start, conversation
 from images import read_image
 from plain_text import as_plain_text, plain_text_of
 from protocol import JobError, any_rank
-from random_crop import random_crop
+from random_crop import crop_of, random_crop
 
 # By the name in the model's files; torchvision, which the faster ones need, is not required. Which fields are known was
 # checked before the job began, see src/model/images/processor-config.ts.
@@ -39,10 +40,19 @@ class Sequence:
     cut: int = 0
     # Seed of the part of the image that is shown; none for the whole image.
     crop: str | None = None
+    # Of a conversation: further images, and ranges behind `answer_start` that the loss is not on.
+    later_images: tuple = ()
+    unlearned: tuple = ()
 
     @property
     def learned(self):
-        return len(self.ids) - self.answer_start
+        return len(self.ids) - self.answer_start - sum(end - start for start, end in self.unlearned)
+
+    @property
+    def images(self):
+        """File and seed of each."""
+        files = [self.image, *self.later_images] if self.image else []
+        return [(file, crop_of(self.crop, number)) for number, file in enumerate(files)]
 
 
 class BuiltInFamily:
@@ -68,6 +78,9 @@ class BuiltInFamily:
 
     def training(self, sample, maximum_tokens):
         """Loss on the answer and the end mark only. Question and answer are cut to the limit, which may leave none."""
+        if "turns" in sample:
+            ids, images, start, unlearned, cut = conversation(self, sample["turns"], maximum_tokens)
+            return Sequence(ids, images[0] if images else None, start, cut, None, images[1:], unlearned)
         image = sample.get("image")
         prompt = self._turn(sample["prompt"], image)
         if self.form["tokenized"] == "questionWithAnswer" and sample.get("kind") != "request":
@@ -85,14 +98,26 @@ class BuiltInFamily:
         beyond = len(sequence.ids) - maximum
         if beyond <= 0:
             return sequence, 0
-        before = len(sequence.ids) - sequence.ids[::-1].index(self.image_id) if sequence.image else 0
+        # Where each image ends. The first must be whole, and words must follow; others are shown whole or not.
+        places = [place for place, one in enumerate(sequence.ids) if one == self.image_id] if sequence.image else []
+        ends = [place + 1 for place in places[self.image_tokens - 1 :: self.image_tokens]]
+        before = ends[0] if ends else 0
         if before >= maximum:
             raise JobError(
                 f"image: with the words before it has {before} tokens, which leave no room for more: finetune.maximumSequence "
                 f"is {maximum}. Raise it"
             )
-        start = min(sequence.answer_start, maximum)
-        return replace(sequence, ids=sequence.ids[:maximum], answer_start=start, cut=sequence.cut + beyond), beyond
+        kept = min([maximum, *(end - self.image_tokens for end in ends if end > maximum)])
+        shown = sum(end <= kept for end in ends)
+        unlearned = tuple((start, min(end, kept)) for start, end in sequence.unlearned if start < kept)
+        return replace(
+            sequence,
+            ids=sequence.ids[:kept],
+            answer_start=min(sequence.answer_start, kept),
+            cut=sequence.cut + beyond,
+            later_images=sequence.later_images[: max(0, shown - 1)],
+            unlearned=unlearned,
+        ), beyond
 
     def length(self, sequence):
         """How many tokens a sequence has before it is cut, all those of its image among them."""
@@ -121,11 +146,13 @@ class BuiltInFamily:
             ids[row, :count] = torch.tensor(sequence.ids)
             mask[row, :count] = 1
             labels[row, sequence.answer_start : count] = ids[row, sequence.answer_start : count]
+            for start, end in sequence.unlearned:
+                labels[row, start:end] = -100
         inputs = {"input_ids": ids.to(self.device), "attention_mask": mask.to(self.device)}
-        shown = [sequence for sequence in sequences if sequence.image]
+        shown = [image for sequence in sequences for image in sequence.images]
         if shown:
             # One image at a time is in memory.
-            pixels = torch.cat([self._pixels(sequence) for sequence in shown])
+            pixels = torch.cat([self._pixels(*image) for image in shown])
             inputs["pixel_values"] = pixels.to(self.device, torch.float32)
         return inputs, labels.to(self.device)
 
@@ -152,12 +179,12 @@ class BuiltInFamily:
             if not (any_rank(unfinished, self.device) if sharded else unfinished):
                 return text.strip()
 
-    def _pixels(self, sequence):
-        image, processor = read_image(sequence.image), self.processor
-        if sequence.crop is None:
+    def _pixels(self, file, crop):
+        image, processor = read_image(file), self.processor
+        if crop is None:
             return processor(images=[image], return_tensors="pt")["pixel_values"]
         side = self.config.vision_config.image_size
-        part = random_crop(image, sequence.crop).resize((side, side), Image.Resampling.BICUBIC)
+        part = random_crop(image, crop).resize((side, side), Image.Resampling.BICUBIC)
         # It has its size already.
         steps = {name: False for name in ("do_resize", "do_center_crop", "do_pad") if hasattr(processor, name)}
         return processor(images=[part], return_tensors="pt", **steps)["pixel_values"]
@@ -173,14 +200,14 @@ class BuiltInFamily:
             raise JobError(f"{self.directory}: image_processor_type: {kind} is not one of {', '.join(PROCESSORS)}")
         return PROCESSORS[kind].from_pretrained(self.directory)
 
-    def _encode(self, text):
+    def encode(self, text):
         return self.tokenizer.encode(text, add_special_tokens=False).ids
 
     def _turn(self, question, image, turn=None):
         turn = turn or self.form["turn" if image else "turnWithoutImage"]
-        return turn.replace("{question}", self._plain(question.rstrip() if self.form["trimsQuestion"] else question), 1)
+        return turn.replace("{question}", self.plain(question.rstrip() if self.form["trimsQuestion"] else question), 1)
 
-    def _plain(self, text):
+    def plain(self, text):
         """Special tokens and the image's mark in a question's or answer's own words are text."""
         return as_plain_text(self.plain_text(text), [self.form["imageMark"]])
 
@@ -188,7 +215,7 @@ class BuiltInFamily:
         """Ids of a prompt, with the places for the image if it shows one."""
         places = [self.image_id] * self.image_tokens
         if self.together:
-            ids = self._encode(prompt)
+            ids = self.encode(prompt)
             mark = self.tokenizer.token_to_id(self.form["imageMark"])
             if mark not in ids:
                 return [self.begin, *ids]
@@ -196,27 +223,27 @@ class BuiltInFamily:
             return [self.begin, *ids[:at], *places, *ids[at + 1 :]]
         before, found, after = prompt.partition(self.form["imageMark"])
         if not found:
-            return [self.begin, *self._encode(before)]
-        return [self.begin, *self._encode(before), *places, *self._encode(after)]
+            return [self.begin, *self.encode(before)]
+        return [self.begin, *self.encode(before), *places, *self.encode(after)]
 
     def _question_with_answer(self, sample, image, prompt, maximum_tokens):
         """Question and answer as one text: its first tokens, as many as the question has alone, count for no loss."""
         before, _, _ = self.form["turn" if image else "turnWithoutImage"].partition("{question}")
         ids = self._prompt_ids(before)
         question = prompt[len(before) :]
-        whole = self._encode(question + self._plain(self.form["answerSeparator"] + sample["answer"]) + self.form["endMark"])
+        whole = self.encode(question + self.plain(self.form["answerSeparator"] + sample["answer"]) + self.form["endMark"])
         kept = [*ids, *whole[:maximum_tokens]]
-        start = min(len(ids) + len(self._encode(question)), len(kept))
+        start = min(len(ids) + len(self.encode(question)), len(kept))
         return Sequence(kept, image, start, max(0, len(whole) - maximum_tokens))
 
     def _answers_apart(self, question, image):
         """What the answers start with is one text with the question, and what each adds a text of its own."""
         ranked = self.form.get("rankedTurn") if image else None
-        ids = self._prompt_ids(self._turn(question["question"], image, ranked) + self._plain(question["answerStart"]))
+        ids = self._prompt_ids(self._turn(question["question"], image, ranked) + self.plain(question["answerStart"]))
         # Without a begin token, where the words around the question are others.
         ids = ids[1:] if ranked else ids
         rests = [answer[len(question["answerStart"]) :].lstrip() for answer in question["answers"]]
-        return [Sequence([*ids, *self._encode(self._plain(rest))], image, len(ids)) for rest in rests]
+        return [Sequence([*ids, *self.encode(self.plain(rest))], image, len(ids)) for rest in rests]
 
     def _before_question(self, ids, image):
         """How many ids of a prompt come before the question: begin token, image, and the words of the family."""
@@ -224,13 +251,8 @@ class BuiltInFamily:
         return common_start(self._prompt_ids(before), ids)
 
     def _answer_ids(self, prompt, answer, end=""):
-        text = self._plain(self.form["answerSeparator"] + answer) + end
+        text = self.plain(self.form["answerSeparator"] + answer) + end
         if not self.together:
-            return self._encode(text)
-        start, whole = self._encode(prompt), self._encode(prompt + text)
+            return self.encode(text)
+        start, whole = self.encode(prompt), self.encode(prompt + text)
         return whole[common_start(start, whole) :]
-
-
-def common_start(one, other):
-    """How many ids two lists have in common at their start."""
-    return next((at for at, pair in enumerate(zip(one, other)) if pair[0] != pair[1]), min(len(one), len(other)))

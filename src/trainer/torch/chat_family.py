@@ -6,12 +6,13 @@ import torch
 from PIL import Image
 from transformers import GenerationConfig
 
-from built_in_family import common_start
+from built_in_conversations import common_start
+from chat_conversations import conversation
 from images import image_size, read_image, read_images
 from plain_text import as_plain_text, plain_text_of
 from processors import check_supported, processor_of
 from protocol import JobError
-from random_crop import random_crop
+from random_crop import crop_of, random_crop
 
 
 # Video-LLaVA's processor has a name that its model deprecates.
@@ -34,6 +35,21 @@ class Sequence:
     prompt: str = ""
     # The question's own words, in the prompt.
     question: str = ""
+    # Of a conversation: further images, and the learned tokens, which are not at the end.
+    later_images: tuple = ()
+    spans: tuple | None = None
+    # Of them, tokens at the end of the text past the limit, and those of turns behind it that are left out of the text.
+    tail: int = 0
+    dropped: int = 0
+
+    @property
+    def images(self):
+        return [self.image, *self.later_images] if self.image else []
+
+    @property
+    def crops(self):
+        """The seed of each image."""
+        return [crop_of(self.crop, number) for number in range(len(self.images))]
 
 
 class ChatFamily:
@@ -67,12 +83,14 @@ class ChatFamily:
         Loss on the answer and what ends it only. Question and answer are cut to the limit, which may leave none; what the
         template has before the question, images among it, does not count.
         """
+        if "turns" in sample:
+            return self.conversation(sample["turns"], maximum_tokens)
         image = sample.get("image")
         self.check(image)
         prompt = self._prompt(sample["prompt"], image)
-        answer = self.before_answer + self._plain(sample["answer"]) + self.end_mark
+        answer = self.before_answer + self.plain(sample["answer"]) + self.end_mark
         learned = self._learned(prompt, "", answer)
-        before_question = prompt.partition(self._plain(sample["prompt"].strip()))[0]
+        before_question = prompt.partition(self.plain(sample["prompt"].strip()))[0]
         # The words of a fixed request don't count.
         uncounted = prompt if sample.get("kind") == "request" else before_question
         cut = max(0, self._counted(uncounted, prompt, answer) - maximum_tokens)
@@ -83,6 +101,8 @@ class ChatFamily:
         The sequence with its text cut at its end, so that it has at most so many tokens, all those of its image among them, and
         how many were cut for that. Raises JobError where the image leaves no room for words.
         """
+        if sequence.spans is not None:
+            return self._conversation_within(sequence, maximum)
         whole, behind = self._whole_length(sequence)
         beyond = whole - sequence.cut - maximum
         if beyond <= 0:
@@ -95,35 +115,80 @@ class ChatFamily:
         return replace(sequence, learned=max(0, sequence.learned - beyond), cut=sequence.cut + beyond), beyond
 
     def length(self, sequence):
-        """How many tokens a sequence has before it is cut, all those of its image among them."""
+        """How many tokens a sequence has before it is cut, all those of its images among them."""
+        if sequence.spans is not None:
+            return self._shown_length(sequence) + sequence.dropped
         return self._whole_length(sequence)[0]
+
+    def conversation(self, turns, maximum_tokens):
+        """Loss on each answer and what ends it, but for turns that are left out."""
+        text, images, spans, cut, tail, dropped = conversation(self, turns, maximum_tokens)
+        image, *later = images or [None]
+        learned = sum(span.start - span.end for span in spans)
+        return Sequence(text, image, learned, cut, later_images=tuple(later), spans=spans, tail=tail, dropped=dropped)
+
+    def _conversation_within(self, sequence, maximum):
+        """A conversation is not cut to a number of tokens with those of its images."""
+        length = self._shown_length(sequence) - sequence.tail
+        if length <= maximum:
+            return sequence, 0
+        raise JobError(
+            f"turns: have {length} tokens with those of their images; finetune.maximumSequence is {maximum}, to which a conversation "
+            "is not cut. Lower finetune.maximumTokens, which counts words alone, raise finetune.maximumSequence, or drop the sample"
+        )
+
+    def _shown_length(self, sequence):
+        """How many tokens the text of a conversation has. Empty images take as many."""
+        images = [Image.new("RGB", image_size(file)) for file in sequence.images]
+        if not images:
+            return len(self._text_ids(sequence.text))
+        special = self.adds_special_tokens(sequence.text)
+        return len(self.processor(text=[sequence.text], images=[images], add_special_tokens=special)["input_ids"][0])
 
     def answers(self, question):
         """A sequence an answer, with the loss on what follows `answerStart`."""
         image = question.get("image")
         prompt = self._prompt(question["question"], image)
-        started = self._plain(question["answerStart"])
+        started = self.plain(question["answerStart"])
         start = self.before_answer + started if started else ""
-        answers = [self.before_answer + self._plain(answer) for answer in question["answers"]]
+        answers = [self.before_answer + self.plain(answer) for answer in question["answers"]]
         return [Sequence(prompt + one, image, self._learned(prompt, start, one), prompt=prompt) for one in answers]
 
     def collate(self, sequences):
         """The model's inputs, padded to the right, and labels `[batch, tokens]` int64 with -100 off the learned tokens."""
-        crops = [sequence.crop for sequence in sequences if sequence.image]
-        inputs = self._inputs([(sequence.text, sequence.image) for sequence in sequences], crops)
+        crops = [crop for sequence in sequences for crop in sequence.crops]
+        inputs = self._inputs([(sequence.text, sequence.images) for sequence in sequences], crops)
         ids, mask = inputs["input_ids"], inputs["attention_mask"]
         if not bool(mask[:, 0].all()):
             raise JobError(f"{type(self.processor).__name__} pads on the left, and can't be set to pad on the right")
         labels = torch.full_like(ids, -100)
         for row, sequence in enumerate(sequences):
+            if sequence.spans is not None:
+                count = int(mask[row].sum())
+                self._label_spans(sequence, ids[row, :count], labels[row])
+                mask[row, count - sequence.tail :] = 0
+                continue
             end = int(mask[row].sum()) - sequence.cut
             labels[row, end - sequence.learned : end] = ids[row, end - sequence.learned : end]
             mask[row, end:] = 0
         return without_cut(inputs, labels)
 
+    def _label_spans(self, sequence, ids, labels):
+        """Labels of a conversation's learned tokens; `ids` without padding."""
+        lengths = {None: len(ids)}
+        for anchor in dict.fromkeys(span.anchor for span in sequence.spans if span.anchor):
+            start = self._inputs([(anchor.text, sequence.images[: anchor.images])])["input_ids"][0]
+            if not torch.equal(start, ids[: len(start)]):
+                kind = type(self.processor).__name__
+                raise JobError(f"turns: {kind} reads an image in another way once another follows: show all images in the first turn")
+            lengths[anchor] = len(start)
+        for span in sequence.spans:
+            end = lengths[span.anchor]
+            labels[end - span.start : end - span.end] = ids[end - span.start : end - span.end]
+
     def written(self, question, image, maximum, scorer, sharded, _trims_turn):
         """Greedily, whatever sampling the model's generation_config.json has. A template ends the turn as it does."""
-        inputs = self._inputs([(self._prompt(question, image), image)])
+        inputs = self._inputs([(self._prompt(question, image), [image] if image else [])])
         ids = scorer("written", inputs, maximum, self.ends, self.tokenizer.pad_token_id, sharded)
         return self.tokenizer.decode(ids[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True).strip()
 
@@ -133,9 +198,9 @@ class ChatFamily:
 
     def _inputs(self, prompts, crops=None):
         """`crops`: of each image, the seed of the part that is shown, or none."""
-        images = read_images([image for _, image in prompts if image])
+        images = read_images([file for _, files in prompts for file in files])
         opened = (_enlarged_part(image, crop) if crop else image for image, crop in zip(images, crops or [None] * len(images)))
-        images = [[next(opened)] if image else [] for _, image in prompts]
+        images = [[next(opened) for _ in files] for _, files in prompts]
         inputs = self.processor(
             text=[text for text, _ in prompts],
             images=images if any(images) else None,
@@ -143,7 +208,7 @@ class ChatFamily:
             # Some processors pad on another side by default.
             padding_side="right",
             return_tensors="pt",
-            add_special_tokens=self._adds_special_tokens(prompts[0][0]),
+            add_special_tokens=self.adds_special_tokens(prompts[0][0]),
         )
         return self._placed(inputs)
 
@@ -163,17 +228,17 @@ class ChatFamily:
         size, start = image_size(sequence.image), self._image_start(sequence)
         if (size, start) not in self.image_tokens:
             given = {"text": [text], "images": [[Image.new("RGB", size)]]}
-            whole = self.processor(**given, add_special_tokens=self._adds_special_tokens(text))["input_ids"][0]
+            whole = self.processor(**given, add_special_tokens=self.adds_special_tokens(text))["input_ids"][0]
             self.image_tokens[size, start] = len(whole) - len(self._text_ids(text)), len(self._text_ids(start))
         return self.image_tokens[size, start]
 
     def _image_start(self, sequence):
         """What a text with an image begins with, up to behind the image's mark."""
-        return sequence.prompt.partition(self._plain(sequence.question))[0]
+        return sequence.prompt.partition(self.plain(sequence.question))[0]
 
     def _text_ids(self, text):
         """Ids of a text in which an image is its mark."""
-        return self.tokenizer(text, add_special_tokens=self._adds_special_tokens(text))["input_ids"]
+        return self.tokenizer(text, add_special_tokens=self.adds_special_tokens(text))["input_ids"]
 
     def _placed(self, inputs):
         """Tensors alone, without the labels that some processors make: they don't know which tokens are learned."""
@@ -183,7 +248,7 @@ class ChatFamily:
             if isinstance(value, torch.Tensor) and name != "labels"
         }
 
-    def _adds_special_tokens(self, text):
+    def adds_special_tokens(self, text):
         """Templates may have written the first token already."""
         begin = self.tokenizer.bos_token
         return begin is None or not text.startswith(begin)
@@ -198,21 +263,26 @@ class ChatFamily:
 
     def _tokens_after(self, start, text):
         """How many tokens follow those of `start`, an image as one."""
-        special = self._adds_special_tokens(text)
+        special = self.adds_special_tokens(text)
         before, whole = (self.tokenizer(one, add_special_tokens=special)["input_ids"] for one in (start, text))
         return len(whole) - common_start(before, whole)
 
     def _prompt(self, question, image):
-        return self._rendered([self._turn("user", self._plain(question.strip()), image)], add_generation_prompt=True)
+        return self.rendered([self._turn("user", self.plain(question.strip()), image)], add_generation_prompt=True)
 
-    def _rendered(self, turns, **settings):
+    def rendered(self, turns, **settings):
         return self.processor.apply_chat_template(turns, tokenize=False, **settings)
 
     def _turn(self, role, text, image=None):
         shown = [{"type": "image"}] if image else []
         return {"role": role, "content": [*shown, {"type": "text", "text": text}]}
 
-    def _plain(self, text):
+    def message(self, role, content):
+        """A turn of a conversation as templates take it, its images in their places."""
+        parts = [{"type": "text", "text": self.plain(part["text"])} if "text" in part else {"type": "image"} for part in content]
+        return {"role": role, "content": parts}
+
+    def plain(self, text):
         """Special tokens, and what stands for an image or a video, are text in a question's or answer's own words."""
         return as_plain_text(self.plain_text(text), self.image_marks)
 
@@ -226,7 +296,7 @@ class ChatFamily:
         """What the template puts before an answer and behind it. LLaVA's puts no token behind: the end token must follow."""
         answer = "ANSWER"
         prompt = self._prompt("QUESTION", None)
-        whole = self._rendered([self._turn("user", "QUESTION"), self._turn("assistant", answer)])
+        whole = self.rendered([self._turn("user", "QUESTION"), self._turn("assistant", answer)])
         before, end = "", ""
         if whole.startswith(prompt) and answer in whole[len(prompt) :]:
             before, _, end = whole[len(prompt) :].partition(answer)

@@ -38,10 +38,18 @@ def job_hash(job, samples, order):
 
 
 def _texts(samples):
-    return [
-        [one["id"], one["prompt"], one["answer"], os.path.basename(one.get("image") or ""), one.get("kind") or ""]
-        for one in samples
-    ]
+    return [_texts_of(sample) for sample in samples]
+
+
+def _texts_of(sample):
+    if "turns" in sample:
+        return [sample["id"], [{**turn, "content": _with_image_names(turn["content"])} for turn in sample["turns"]]]
+    image = os.path.basename(sample.get("image") or "")
+    return [sample["id"], sample["prompt"], sample["answer"], image, sample.get("kind") or ""]
+
+
+def _with_image_names(content):
+    return [{"image": os.path.basename(part["image"])} if "image" in part else part for part in content]
 
 
 def _hash_of_files(files):

@@ -58,8 +58,10 @@ def _answers(model, job):
     scores = []
     for sample in read_lines(job["parity"]["samples"])[: job["parity"]["count"]]:
         sequence = model.family.training(sample, 4096)
-        inputs, _ = model.family.collate([sequence])
-        scores.append(model.scorer("scores", inputs, sequence.learned + 1)[0].float().cpu())
+        inputs, labels = model.family.collate([sequence])
+        learned = (labels[0] != -100).nonzero()
+        kept = labels.shape[1] - int(learned[0]) + 1 if len(learned) else 1
+        scores.append(model.scorer("scores", inputs, kept)[0].float().cpu())
     return scores
 
 

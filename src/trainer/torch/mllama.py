@@ -5,6 +5,8 @@ text without an image is given does not depend on its batch.
 """
 
 import torch
+from chat_family import ChatFamily
+from protocol import JobError
 from transformers.models.mllama.modeling_mllama import MllamaCrossAttentionDecoderLayer
 
 
@@ -31,3 +33,13 @@ def mllama_features(module, inputs):
     states = module.model.vision_model(**{name: inputs[name] for name in names}).last_hidden_state
     filled = inputs["aspect_ratio_mask"].reshape(-1) > 0
     return module.model.multi_modal_projector(states).flatten(0, 2)[filled].flatten(0, 1)
+
+
+class MllamaFamily(ChatFamily):
+    def conversation(self, turns, maximum_tokens):
+        """In transformers the words before an image see it, and those of other texts' images that are padding in a batch."""
+        shown = [number for number, turn in enumerate(turns) for part in turn["content"] if "image" in part]
+        first = next(number for number, turn in enumerate(turns) if turn["role"] == "user")
+        if len(shown) > 1 or shown and shown[0] != first:
+            raise JobError("turns: Mllama takes one image, in the first turn of the user: leave conversations with others out")
+        return super().conversation(turns, maximum_tokens)

@@ -12,7 +12,7 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 
 from built_in_family import BuiltInFamily
 from chat_family import ChatFamily
-from mllama import mllama_features, without_other_images
+from mllama import MllamaFamily, mllama_features, without_other_images
 from paligemma_family import PaliGemmaFamily
 from protocol import JobError
 from shardings import sharding_of
@@ -23,7 +23,7 @@ from stored_weights import kept_in, narrowed, widened_where_used
 UNKNOWN_BASE = re.compile(r"corda|lora_ga|loftq|pissa_niter_\d+")
 
 # Of those that need more than a processor and a chat template.
-CHAT_FAMILIES = {"paligemma": PaliGemmaFamily}
+CHAT_FAMILIES = {"mllama": MllamaFamily, "paligemma": PaliGemmaFamily}
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 

@@ -5,7 +5,7 @@ answer the suffix: https://huggingface.co/docs/transformers/model_doc/paligemma
 
 import torch
 
-from built_in_family import common_start
+from built_in_conversations import common_start
 from chat_family import ChatFamily, without_cut
 from protocol import JobError
 
@@ -19,10 +19,13 @@ class PaliGemmaFamily(ChatFamily):
         if not image:
             raise JobError("has no image, and PaliGemma's processor takes no question without one")
 
+    def conversation(self, _turns, _maximum_tokens):
+        raise JobError("turns: PaliGemma learns one answer to a prompt, without a system prompt, about one image: leave others out")
+
     def collate(self, sequences):
         """As `ChatFamily.collate`; its processor makes the ids of the prompts alone, with a line break of its own behind them."""
-        crops = [sequence.crop for sequence in sequences if sequence.image]
-        prompts = self._inputs([(sequence.prompt, sequence.image) for sequence in sequences], crops)
+        crops = [crop for sequence in sequences for crop in sequence.crops]
+        prompts = self._inputs([(sequence.prompt, sequence.images) for sequence in sequences], crops)
         rows = [
             (ids[mask.bool()], torch.tensor(self._ids(sequence.text[len(sequence.prompt) :]), dtype=torch.long, device=self.device))
             for ids, mask, sequence in zip(prompts["input_ids"], prompts["attention_mask"], sequences, strict=True)

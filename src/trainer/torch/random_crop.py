@@ -15,6 +15,11 @@ def random_crop(image, seed):
     return image.crop((left, top, left + width, top + height))
 
 
+def crop_of(seed, number):
+    """The seed of one of a sample's images; none where images are shown whole."""
+    return seed if seed is None or number == 0 else f"{seed}/{number}"
+
+
 def crop_box(width, height, seed):
     """Left, top, width and height of the part."""
     numbers = _uniform(seed)

@@ -1,5 +1,5 @@
 /** How many graphs a finetune traces: padding costs a little in every step, a graph much in its first. */
-import type { BatchShape } from '../batch.ts';
+import { type BatchShape, imagesIn } from '../batch.ts';
 
 /** What TensorFlow takes to prepare one more graph, in steps: 1.2 s beside 0.25 s for the demo's model. */
 const GRAPH_STEPS = 4;
@@ -40,7 +40,7 @@ interface Group {
 function groupByShape(shapes: readonly BatchShape[]): Group[] {
   const groups = new Map<string, Group>();
   for (const [place, shape] of shapes.entries()) {
-    const key = `${shape.batch} ${shape.tokens} ${shape.targets}`;
+    const key = `${shape.batch} ${shape.tokens} ${shape.targets} ${shape.images}`;
     const group = groups.get(key);
     if (group) group.places.push(place);
     else groups.set(key, { shape, places: [place] });
@@ -55,10 +55,12 @@ function cheapestUnion(groups: readonly Group[]) {
   for (const [index, one] of groups.entries()) {
     for (const other of groups.slice(index + 1)) {
       if (one.shape.batch !== other.shape.batch) continue;
+      const images = Math.max(imagesIn(one.shape), imagesIn(other.shape));
       const union = {
         batch: one.shape.batch,
         tokens: Math.max(one.shape.tokens, other.shape.tokens),
         targets: Math.max(one.shape.targets, other.shape.targets),
+        ...(images > one.shape.batch && { images }),
       };
       const extraOf = ({ shape, places }: Group) => places.length * (cost(union) - cost(shape));
       const extra = extraOf(one) + extraOf(other);

@@ -11,7 +11,7 @@ import { frozen, Tape } from '../../../model/ops/tape.ts';
 import type { TypedArray } from '../../../model/ops/tensorflow.ts';
 import type { Value } from '../../../model/ops/value.ts';
 import type { FinetuneJob, LoraSettings } from '../../protocol.ts';
-import type { Batch, BatchShape } from '../batch.ts';
+import { type Batch, type BatchShape, imagesIn } from '../batch.ts';
 import type { PackedQuestion } from '../evaluate/packed-choices.ts';
 import { type ChoiceScorer, traceScorer } from '../evaluate/score-choices.ts';
 import { frozenWeights, loadWeights } from '../frozen-weights.ts';
@@ -40,7 +40,7 @@ export interface OptimizerState {
 export interface BatchPart {
   shape: BatchShape;
   batch: Batch;
-  /** float32 `[batch * queries, hidden]` */
+  /** float32 `[images * queries, hidden]` */
   images: Float32Array;
 }
 
@@ -90,7 +90,8 @@ const UPDATE = 'update';
 /** Zero for the first part of a batch, which drops what the batch before left; one for the others. */
 const KEEP_INPUT = { keep: { shape: [], dataType: 'float32' } } as const satisfies Record<string, InputSpecification>;
 /** The name of a shape's function. */
-export const shapeName = ({ batch, tokens, targets }: BatchShape) => `step-${batch}-${tokens}-${targets}`;
+export const shapeName = ({ batch, tokens, targets, images }: BatchShape) =>
+  `step-${batch}-${tokens}-${targets}${images === undefined ? '' : `-${images}`}`;
 const lossName = (shape: BatchShape) => `loss of ${shapeName(shape)}`;
 
 /**
@@ -214,7 +215,7 @@ export function defineFinetune(
   const inputsOf = (shape: BatchShape) =>
     ({
       ...batchInputs(shape),
-      images: { shape: [shape.batch * familyOf(config).imageTokens, hidden], dataType: 'float32' },
+      images: { shape: [imagesIn(shape) * familyOf(config).imageTokens, hidden], dataType: 'float32' },
     }) as const satisfies Record<string, InputSpecification>;
   for (const shape of each(shapes)) {
     const inputs = {

@@ -8,6 +8,7 @@ import { loadTokenizer } from '../../../model/text/tokenizer.ts';
 import type { FinetuneJob, JobOutcome, SettingsOf, ValidationLossRecord } from '../../protocol.ts';
 import type { JobReporter } from '../../trainer-side.ts';
 import { collate, tokenWeights } from '../batch.ts';
+import { imagesFor } from '../conversation.ts';
 import { promptSettings } from '../sequence.ts';
 import { type AugmentedImages, augmentedImages, type ShownImages } from '../vision/augmented-images.ts';
 import { type ImageFeatures, imageFeatures } from '../vision/image-features.ts';
@@ -51,7 +52,7 @@ export async function finetune(settings: FinetuneSettings, reporter: JobReporter
     const plan = await planSteps(prompts, settings, reporter.note);
     const validation = await prepareValidation(model, prompts, settings, reporter);
     const validationLoss = await prepareValidationLoss(prompts, settings, reporter);
-    const shown = plan.flatMap((parts) => parts.flatMap(({ samples }) => samples.flatMap(({ image }) => image ?? [])));
+    const shown = plan.flatMap((parts) => parts.flatMap(({ images }) => images.flat().flatMap((file) => file ?? [])));
     const seenBetween = [...(validation?.images ?? []), ...(validationLoss?.images ?? [])];
     const augments = settings.augmentation === 'random-resized-crop';
     const features = await imageFeatures(model, [...(augments ? [] : shown), ...seenBetween], {
@@ -238,17 +239,19 @@ async function imagesOf({ settings, plan, features, augmented }: Training, numbe
   const { seed, batchSize, microBatchSize } = settings;
   const shownAt = (place: number): ShownImages | undefined => {
     const parts = batchSize / microBatchSize;
-    const samples = plan[Math.floor(place / parts)]?.[place % parts]?.samples;
-    return (
-      samples && {
-        files: samples.map(({ image }) => image),
-        seeds: samples.map((_, slot) => `${seed}/augmentation/${place * microBatchSize + slot}`),
-      }
+    const part = plan[Math.floor(place / parts)]?.[place % parts];
+    if (part === undefined) return undefined;
+    const seeds = part.images.flatMap((files, slot) =>
+      files.map((_, index) => cropSeed(`${seed}/augmentation/${place * microBatchSize + slot}`, index)),
     );
+    return { files: imagesFor(part.images, part.shape), seeds };
   };
   const shown = shownAt(number) as ShownImages;
   return augmented ? augmented.embed(shown, shownAt(number + 1)) : features.batch(shown.files);
 }
+
+/** Of the images of a sample each is cropped in its own way. */
+const cropSeed = (seed: string, index: number) => (index === 0 ? seed : `${seed}/${index}`);
 
 function divergence(settings: FinetuneSettings, step: number, loss: number): InputError {
   return new InputError({

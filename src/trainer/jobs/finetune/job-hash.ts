@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { hashFile, hashValue } from '../../../core/hash.ts';
 import { readJsonLines } from '../../../core/read-json.ts';
-import { trainingSampleSchema } from '../../../datasets/train-dataset.ts';
+import { type Turn, trainingSampleSchema } from '../../../datasets/train-dataset.ts';
 import { type FinetuneJob, type SettingsOf, trainerVersion, validationQuestionSchema } from '../../protocol.ts';
 import { tokenizedOf } from '../sequence.ts';
 
@@ -46,9 +46,17 @@ async function contentHash(samples: string): Promise<string> {
   return hashValue(
     lines.map((line) => {
       const sample = trainingSampleSchema.parse(JSON.parse(line));
+      if ('turns' in sample) return [sample.id, withImageNames(sample.turns)];
       return [sample.id, sample.prompt, sample.answer, path.basename(sample.image ?? ''), sample.kind ?? ''];
     }),
   );
+}
+
+function withImageNames(turns: readonly Turn[]): unknown[] {
+  return turns.map((turn) => ({
+    ...turn,
+    content: turn.content.map((part) => ('image' in part ? { image: path.basename(part.image) } : part)),
+  }));
 }
 
 async function hashOfValidation({ questions, everySteps }: NonNullable<FinetuneJob['validation']>): Promise<string> {

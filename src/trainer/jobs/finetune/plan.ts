@@ -6,14 +6,8 @@ import { type TrainingSample, trainingSampleSchema } from '../../../datasets/tra
 import type { FinetuneJob, SettingsOf } from '../../protocol.ts';
 import type { JobReporter } from '../../trainer-side.ts';
 import { type BatchShape, batchShape, learnedTokens } from '../batch.ts';
-import {
-  type PromptSettings,
-  promptOf,
-  type Sequence,
-  type SequenceSettings,
-  type TrainingSequence,
-  trainingSequence,
-} from '../sequence.ts';
+import { requireConversations, sampleSequence, shownImages } from '../conversation.ts';
+import type { PromptSettings, Sequence, TrainingSequence } from '../sequence.ts';
 import { type LimitedSequence, withinSequence } from '../sequence-limit.ts';
 import { padToFewShapes } from './batch-shapes.ts';
 
@@ -21,7 +15,8 @@ type FinetuneSettings = SettingsOf<FinetuneJob>;
 
 /** What of a step is computed at once. */
 export interface StepPart {
-  samples: TrainingSample[];
+  /** The files of each sequence's images; undefined for a sequence without one. */
+  images: (string | undefined)[][];
   sequences: Sequence[];
   shape: BatchShape;
 }
@@ -47,7 +42,10 @@ export async function planSteps(
   const partOf = (indices: readonly number[]): StepPart => {
     const sequences = indices.map((index) => tokenized[index] as Sequence);
     return {
-      samples: indices.map((index) => samples[index] as TrainingSample),
+      images: shownImages(
+        indices.map((index) => samples[index] as TrainingSample),
+        sequences,
+      ),
       sequences,
       shape: batchShape(sequences),
     };
@@ -75,6 +73,7 @@ export async function tokenizeSamples(
   note: JobReporter['note'],
   used: ReadonlySet<number> = new Set(samples.keys()),
 ): Promise<TrainingSequence[]> {
+  requireConversations(settings.samples, samples, prompts.form, settings.model);
   const sequenceSettings = { ...prompts, maximumTokens: settings.maximumTokens };
   const tokenized = await Promise.all(
     samples.map(async (sample) =>
@@ -147,10 +146,3 @@ function checkLengths(
 
 /** Tokens of question and answer that are beyond `maximumTokens`. */
 const withinTokens = ({ cut = 0, beyondSequence = 0 }: Partial<LimitedSequence> = {}) => cut - beyondSequence;
-
-function sampleSequence(
-  { image, prompt, answer, kind }: TrainingSample,
-  settings: SequenceSettings,
-): Promise<TrainingSequence> {
-  return trainingSequence(promptOf(prompt, settings, image !== undefined), answer, settings, kind);
-}

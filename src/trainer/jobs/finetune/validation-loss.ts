@@ -4,10 +4,11 @@
  */
 import { InputError } from '../../../core/input-error.ts';
 import { readJsonLines } from '../../../core/read-json.ts';
-import { type TrainingSample, trainingSampleSchema } from '../../../datasets/train-dataset.ts';
+import { trainingSampleSchema } from '../../../datasets/train-dataset.ts';
 import type { FinetuneJob, SettingsOf, ValidationLossRecord } from '../../protocol.ts';
 import type { JobReporter } from '../../trainer-side.ts';
 import { type BatchShape, batchShape, collate, inBatches, learnedTokens, tokenWeights } from '../batch.ts';
+import { imagesFor, shownImages } from '../conversation.ts';
 import type { PromptSettings, Sequence } from '../sequence.ts';
 import type { ImageFeatures } from '../vision/image-features.ts';
 import { padToFewShapes } from './batch-shapes.ts';
@@ -38,7 +39,8 @@ interface Part {
   sequences: Sequence[];
   /** What each sequence's learned tokens weigh in the loss of its batch. */
   weights: number[];
-  files: (string | undefined)[];
+  /** The files of each sequence's images; undefined for a sequence without one. */
+  shown: (string | undefined)[][];
   shape: BatchShape;
 }
 
@@ -61,8 +63,9 @@ export async function prepareValidationLoss(
     { ...settings, samples: validationLoss.samples },
     reporter.note,
   );
+  const shown = shownImages(samples, sequences);
   const batches = inBatches(
-    sequences.map((sequence, index) => ({ sequence, file: (samples[index] as TrainingSample).image })),
+    sequences.map((sequence, index) => ({ sequence, images: shown[index] as (string | undefined)[] })),
     batchSize,
   );
   const parts = batches.map((batch) => partsOf(batch, microBatchSize));
@@ -74,7 +77,7 @@ export async function prepareValidationLoss(
   const counted = learning.reduce((sum, count) => sum + count, 0);
   return {
     settings: validationLoss,
-    images: samples.flatMap(({ image }) => image ?? []),
+    images: shown.flat().flatMap((file) => file ?? []),
     shapes,
     isDue: (step, { losses }) =>
       step > 0 && (step % validationLoss.everySteps === 0 || step === steps) && (losses.at(-1)?.step ?? 0) < step,
@@ -82,11 +85,11 @@ export async function prepareValidationLoss(
       let sum = 0;
       for (const [index, batch] of padded.entries()) {
         const share = learning[index] as number;
-        for (const { sequences, weights, files, shape } of share > 0 ? batch : []) {
+        for (const { sequences, weights, shown, shape } of share > 0 ? batch : []) {
           const input = {
             shape,
             batch: collate(sequences, shape, prompts.queries, weights),
-            images: features.batch(files),
+            images: features.batch(imagesFor(shown, shape)),
           };
           sum += share * program.lossOf(input);
           await new Promise(setImmediate);
@@ -108,7 +111,7 @@ export async function prepareValidationLoss(
 }
 
 /** A batch in parts of one size: the last is filled up with sequences that weigh nothing. */
-function partsOf(batch: readonly { sequence: Sequence; file: string | undefined }[], size: number): Part[] {
+function partsOf(batch: readonly { sequence: Sequence; images: (string | undefined)[] }[], size: number): Part[] {
   const weights = tokenWeights(batch.map(({ sequence }) => sequence));
   const places = inBatches(
     batch.map((_, index) => index),
@@ -121,7 +124,7 @@ function partsOf(batch: readonly { sequence: Sequence; file: string | undefined 
     return {
       sequences,
       weights: filled.map((index, at) => (at < indices.length ? (weights[index] as number) : 0)),
-      files: all.map(({ file }) => file),
+      shown: all.map(({ images }) => images),
       shape: batchShape(sequences),
     };
   });

@@ -6,14 +6,14 @@ import type { Adapters } from '../../../model/llama.ts';
 import { multimodal } from '../../../model/multimodal.ts';
 import { Program, type WeightDtype } from '../../../model/ops/program.ts';
 import { frozen, Tape } from '../../../model/ops/tape.ts';
-import type { Batch, BatchShape } from '../batch.ts';
+import { type Batch, type BatchShape, imagesIn } from '../batch.ts';
 import { batchInputs, causalTables } from '../finetune/loss.ts';
 import { frozenWeights, loadWeights } from '../frozen-weights.ts';
 
 /**
  * Logits at the batch's learned places, with an adapter if one is given.
  *
- * @param images float32 `[batch * queries, hidden]`
+ * @param images float32 `[images * queries, hidden]`
  * @param weightDtype of the language model's matrices
  * @returns float32 `[batch * targets, vocabulary]`
  */
@@ -40,7 +40,7 @@ export async function batchLogits(
   };
   const inputs = {
     ...batchInputs(shape),
-    images: { shape: [shape.batch * familyOf(config).imageTokens, hidden], dataType: 'float32' },
+    images: { shape: [imagesIn(shape) * familyOf(config).imageTokens, hidden], dataType: 'float32' },
   } as const;
   program.define('logits', inputs, (ops, values) => {
     const input = {

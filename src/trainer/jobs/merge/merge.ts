@@ -15,7 +15,8 @@ import { loadTokenizer } from '../../../model/text/tokenizer.ts';
 import type { JobOutcome, MergeJob, SettingsOf } from '../../protocol.ts';
 import type { JobReporter } from '../../trainer-side.ts';
 import { batchShape, collate } from '../batch.ts';
-import { promptOf, promptSettings, trainingSequence } from '../sequence.ts';
+import { requireConversations, sampleSequence, shownImages } from '../conversation.ts';
+import { promptSettings } from '../sequence.ts';
 import { adaptsVision } from '../vision/adapted-vision.ts';
 import { imageFeatures } from '../vision/image-features.ts';
 import { batchLogits } from './logits.ts';
@@ -122,15 +123,12 @@ async function parity(base: ModelDirectory, adapter: Adapter, settings: Settings
     maximumTokens: MAXIMUM_TOKENS,
   };
   const { queries } = sequenceSettings;
-  const sequences = await Promise.all(
-    samples.map(({ image, prompt, answer }) =>
-      trainingSequence(promptOf(prompt, sequenceSettings, image !== undefined), answer, sequenceSettings),
-    ),
-  );
+  requireConversations(settings.parity.samples, samples, sequenceSettings.form, settings.model);
+  const sequences = await Promise.all(samples.map((sample) => sampleSequence(sample, sequenceSettings)));
   const shape = batchShape(sequences);
   const batch = collate(sequences, shape, queries);
-  const paths = samples.flatMap(({ image }) => image ?? []);
-  const files = samples.map(({ image }) => image);
+  const files = shownImages(samples, sequences).flat();
+  const paths = files.flatMap((file) => file ?? []);
   const embedded = async (model: ModelDirectory, adaptedBy?: Adapter) => {
     const features = await imageFeatures(model, paths, { adapter: adaptedBy, exif: settings.exif });
     const embeddings = features.batch(files);

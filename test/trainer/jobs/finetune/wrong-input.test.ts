@@ -32,7 +32,7 @@ test('engine_prompt_longer_than_160_tokens.json: it is cut, and training continu
   const image = mixture.samples[0]?.image as string;
   const read: TrainRecord[] = [];
   for await (const record of gptvqa.read({ name: 'round1', path: longPrompt, images: imageFolder('') }))
-    read.push({ ...record, image });
+    read.push({ ...record, image } as TrainRecord);
   const [long] = read.map((record) => trainingSample(record, { source: 'round1', format: 'QMA' }));
   await writeJsonLines(samples, [long, ...mixture.samples.slice(0, 3)]);
   // A batch of it and another sample, one of it alone, one of others, and it in a micro-batch of its own.
