@@ -151,6 +151,11 @@ export type AnswerFormat = 'QMA' | 'QMAE';
 
 /** The sample that a record becomes. */
 export function trainingSample(
+  record: Exclude<TrainRecord, ConversationRecord>,
+  about: { source: string; format: AnswerFormat },
+): ExchangeSample;
+export function trainingSample(record: TrainRecord, about: { source: string; format: AnswerFormat }): TrainingSample;
+export function trainingSample(
   record: TrainRecord,
   { source, format }: { source: string; format: AnswerFormat },
 ): TrainingSample {

@@ -174,7 +174,7 @@ describe('round 1 on a mixed file', { timeout: 240_000 }, () => {
       join(context.run.root, 'round-1/finetune/mixture/samples.jsonl'),
       trainingSampleSchema,
     );
-    const added = trained.filter(({ source, prompt }) => source === 'round1' && prompt.endsWith(`\n${instruction}\n`));
+    const added = trained.filter(({ source, prompt }) => source === 'round1' && prompt?.endsWith(`\n${instruction}\n`));
     expect(added).toHaveLength(short.length);
     for (const { prompt, answer } of added) {
       expect(prompt).toMatch(new RegExp(`^What is number \\d+ of the parts made of\\?\\n${instruction}\\n$`));
