@@ -9,6 +9,7 @@
  *
  * Usage: npm run bench:ablation [-- --seeds 1,2,3]
  */
+
 import { cp, mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -17,6 +18,7 @@ import type { Config } from '../src/config/schema.ts';
 import { runStepOnce } from '../src/core/manifest.ts';
 import { openRunDirectory, roundDirectory } from '../src/core/run-directory.ts';
 import { writeJson } from '../src/core/write-file.ts';
+import { confidenceInterval, mean } from '../src/evaluation/statistics/student-t.ts';
 import { append } from '../src/round/append/append.ts';
 import { engineDataFile } from '../src/round/append/generated-data.ts';
 import { classify } from '../src/round/classify/classify.ts';
@@ -32,7 +34,6 @@ import { sample } from '../src/round/sample/sample.ts';
 import type { StepContext } from '../src/round/step-context.ts';
 import { stepDirectory } from '../src/round/step-directory.ts';
 import { extensions } from '../workers/extensions.ts';
-import { confidenceInterval, mean } from './support/statistics.ts';
 
 type Strategy = Config['sampling']['strategy'] | 'continued';
 const otherStrategies: Strategy[] = ['uniform', 'expected-gain', 'continued'];

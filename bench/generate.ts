@@ -10,18 +10,19 @@
  *
  * `npm run bench:generate -- [--requests 20000] [--workers 2] [--requests-per-minute 90000] [--binding-limit 9000]`
  */
+
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { localClient } from '../demo/local-teacher/provider.ts';
+import { mean } from '../src/evaluation/statistics/student-t.ts';
 import type { GenerateOutcome } from '../src/round/generate/results.ts';
 import { askTeacher } from '../src/teacher/teacher.ts';
 import { queues, startRig, taskQueue } from './support/generation-rig.ts';
 import { writeGenerationRun } from './support/generation-run.ts';
 import { examineHistories } from './support/histories.ts';
-import { mean } from './support/statistics.ts';
 
 const { values } = parseArgs({
   options: {

@@ -9,18 +9,20 @@
  *
  * `npm run bench:hosts -- [--workers 2] [--shards 8] [--turns 3] [--questions 2000] [--images 3000]`
  */
+
 import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { stringify } from 'yaml';
 import { writeSceneDataset } from '../demo/scenes/write-dataset.ts';
+import { mean } from '../src/evaluation/statistics/student-t.ts';
 import type { DataEngineResult } from '../workflows/messages.ts';
 import { type ConnectedHosts, connectHosts, copyProjectTo } from './support/connected-hosts.ts';
 import { type ShardTimes, shardTimes } from './support/histories.ts';
 import type { Host } from './support/hosts.ts';
 import { bucket } from './support/s3-server.ts';
-import { mean, median } from './support/statistics.ts';
+import { median } from './support/statistics.ts';
 
 const { values } = parseArgs({
   options: {
