@@ -6,10 +6,10 @@ const count = z.int().positive();
 /** Where question types come from. */
 export const questionTypesSchema = z.strictObject({
   source: z
-    .enum(['file', 'discover'])
+    .enum(['file', 'column', 'discover'])
     .default('file')
     .describe(
-      "file: data.questionTypes lists them. discover: the teacher proposes them from round 0's right and wrong answers, and sorts every validation and test question; types in the question files don't count.",
+      "file: data.questionTypes lists them. column: those that the validation questions have, explained by examples. discover: the teacher proposes them from round 0's right and wrong answers, and sorts every validation and test question; types in the question files don't count.",
     ),
   approve: z
     .enum(['automatic', 'manual'])

@@ -69,7 +69,7 @@ export async function preparePrompt(context: StepContext, forRun: string | undef
 async function typesFor(context: StepContext, forRun: string | undefined): Promise<QuestionType[]> {
   const { config, run } = context;
   const newest = (of: RunDirectory) => questionTypesFile(config, of, Number.MAX_SAFE_INTEGER).then(readQuestionTypes);
-  if (config.questionTypes.source === 'file') return readQuestionTypes(config.data.questionTypes);
+  if (config.questionTypes.source !== 'discover') return newest(run);
   if (forRun !== undefined) return withOtherRun(context, forRun, newest);
   throw new InputError({
     file: join(run.root, 'config.json'),

@@ -10,7 +10,7 @@ import { otherType, type QuestionType } from '../generation/question-type.ts';
 import { classificationFormat, classifyQuestions, readQuestionTypes } from '../generation/question-types.ts';
 import { readPromptTemplate } from '../teacher/prompt-template.ts';
 import { type QuestionSet, questionSet } from './dataset-paths.ts';
-import { readTypeLists, type TypeList } from './discover/type-lists.ts';
+import { questionTypesFile, readTypeLists, type TypeList } from './discover/type-lists.ts';
 import { readLoopQuestions } from './loop-questions.ts';
 import type { StepContext, StepOutcome } from './step-context.ts';
 import { withTeacher } from './teacher.ts';
@@ -146,7 +146,8 @@ export function sortWith(
 
 async function askForTypes(context: StepContext, questions: readonly TypedQuestion[]): Promise<Map<string, string>> {
   if (questions.length === 0) return new Map();
-  return askToSort(context, questions, await readQuestionTypes(context.config.data.questionTypes));
+  const { config, run, round } = context;
+  return askToSort(context, questions, await readQuestionTypes(await questionTypesFile(config, run, round)));
 }
 
 async function askToSort(

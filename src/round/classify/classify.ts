@@ -35,7 +35,7 @@ export async function classify(context: StepContext): Promise<ClassifyOutcome> {
 }
 
 function requireTypes({ config, run, round }: StepContext, records: readonly EvaluatedQuestion[]): void {
-  if (config.questionTypes.source === 'file') return;
+  if (config.questionTypes.source !== 'discover') return;
   if (records.every(({ question_type }) => question_type !== 'unclassified')) return;
   throw new InputError({
     file: join(stepDirectory(run, round, 'evaluate'), answersFile),

@@ -107,7 +107,7 @@ function requireDiscovery({ config, run }: StepContext): void {
   throw new InputError({
     file: join(run.root, 'config.json'),
     field: 'questionTypes.source',
-    problem: 'is file: the types are those that data.questionTypes lists',
+    problem: `is ${config.questionTypes.source}: the types are known`,
     remedy: 'Start a run with questionTypes.source: discover',
   });
 }

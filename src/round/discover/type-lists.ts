@@ -15,6 +15,7 @@ import type { RunDirectory } from '../../core/run-directory.ts';
 import { writeFileAtomically, writeJson } from '../../core/write-file.ts';
 import type { QuestionType } from '../../generation/question-type.ts';
 import { readQuestionTypes } from '../../generation/question-types.ts';
+import { columnTypesFile } from './column-types.ts';
 
 /** A list that is in use from a round on. */
 export interface TypeList {
@@ -114,12 +115,15 @@ export async function approveTypeList(
 }
 
 /**
- * The list that a round's requests are made by: the config's, or the newest discovered before the round.
+ * The list that a round's requests are made by: the config's, that of the questions' own types, or the newest discovered
+ * before the round.
  *
  * @throws InputError when types are discovered, and none are approved yet
  */
 export async function questionTypesFile(config: Config, run: RunDirectory, round: number): Promise<string> {
-  if (config.questionTypes.source === 'file') return config.data.questionTypes;
+  const { source } = config.questionTypes;
+  if (source === 'file') return config.data.questionTypes;
+  if (source === 'column') return columnTypesFile(config, run);
   const newest = (await readTypeLists(run, round - 1)).at(-1);
   if (newest !== undefined) return newest.file;
   throw new InputError({

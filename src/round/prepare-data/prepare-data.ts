@@ -11,6 +11,7 @@ import { checkImages } from '../check-data.ts';
 import { refuseProblems } from '../data-problem.ts';
 import { prepareDataSources } from '../data-sources.ts';
 import { configuredSplits, type QuestionSet, questionSet } from '../dataset-paths.ts';
+import { questionTypesFile } from '../discover/type-lists.ts';
 import { evaluationSets, extractedImagesFolder } from '../evaluation-sets.ts';
 import { readLoopQuestions } from '../loop-questions.ts';
 import { knownQuestionTypes, questionTypesOf, reportAgreement } from '../question-types.ts';
@@ -81,7 +82,9 @@ async function fingerprint(images: readonly UsedImage[]): Promise<string> {
 
 async function classifyQuestionSets(context: StepContext): Promise<void> {
   // Types that are discovered are known only after round 0 is evaluated.
-  if (context.config.questionTypes.source === 'discover') return;
+  const { config, run, round } = context;
+  if (config.questionTypes.source === 'discover') return;
+  if (config.questionTypes.source === 'column') await questionTypesFile(config, run, round);
   for (const split of configuredSplits(context.config)) {
     const set = questionSet(context.config, split) as QuestionSet;
     const questions = await readLoopQuestions(context, split);

@@ -72,12 +72,14 @@ test('what waits for a person is said with the command that answers', () => {
       { progress },
       { progress: { ...progress, waiting: { step: 'report', problem: 'no font', skip: 'step' } } },
       { progress, round: 1, steps: [{ name: 'gate', state: 'waiting' }] },
+      { progress, round: 1, steps: [{ name: 'discover', state: 'waiting' }] },
     ),
   ).toEqual([
     '  paused: the GPU is needed; `dataengine resume tuesday` resumes it',
     '  resumed',
     '  the step report failed and waits for `dataengine retry-step|skip-step|give-up tuesday`: no font',
     '  round 1 waits for a decision: `dataengine approve tuesday/round-1`, with --reject to set it aside',
+    '  round 1 waits for the approval of its question types: `dataengine approve-types tuesday/round-1`',
   ]);
 });
 

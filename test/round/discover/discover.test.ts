@@ -18,6 +18,7 @@ import { gate } from '../../../src/round/gate/gate.ts';
 import { generate } from '../../../src/round/generate/generate.ts';
 import { merge } from '../../../src/round/merge/merge.ts';
 import { prepareData } from '../../../src/round/prepare-data/prepare-data.ts';
+import { checkQuestionTypes } from '../../../src/round/question-types.ts';
 import { refine } from '../../../src/round/refine/refine.ts';
 import { sample } from '../../../src/round/sample/sample.ts';
 import type { StepContext } from '../../../src/round/step-context.ts';
@@ -127,6 +128,16 @@ describe.sequential('types are discovered', () => {
     expect(await evaluate(inRound(0))).toMatchObject({ reused: true });
     const record = JSON.parse(await readFile(join(context.run.root, 'question-types', 'round-0.json'), 'utf8'));
     expect(record.approved).toEqual({ by: 'person', comment: 'colors first' });
+  });
+
+  test('types that are known after all are compared with the discovered ones, assigned one to one', async () => {
+    const typed = untyped('val', 1001, 8).map((one, index) => ({
+      ...one,
+      question_type: ['hue', 'number'][index % 2],
+    }));
+    const file = join(context.config.data.root, 'A-OKVQA', 'aokvqa_v1p0_val_classified.json');
+    await writeFile(file, JSON.stringify(typed));
+    expect(await checkQuestionTypes(inRound(0))).toMatchObject({ questions: 24, share: 1, kappa: 1 });
   });
 
   test('a later round asks by the types of the rounds before, and adds a type for bad cases that fit none', async () => {
