@@ -2,7 +2,7 @@
  * Sorts questions into types by how they are worded and what the types' explanations say, from the text of a request alone.
  */
 import { type DescribedType, quotedIn } from './propose.ts';
-import { cosine, countAll, gramsOf, skeletonsOf, weighRare } from './words.ts';
+import { cosine, countAll, gramsOf, skeletonsOf } from './words.ts';
 
 /** Less alike than this, a question fits none of the types. */
 const alikeFrom = 0.25;
@@ -25,10 +25,16 @@ export function sortByWording(
       return { name, wordings: quoted.length > 0 ? quoted : [explanation] };
     });
   const wordings = described.flatMap((type) => type.wordings);
-  const skeletonOf = skeletonsOf([...questions, ...wordings].map((question) => ({ question })));
+  // A thing that one question and one wording name is a slot in both.
+  const skeletonOf = skeletonsOf(
+    [...questions, ...wordings].map((question) => ({ question })),
+    { fewest: 3 },
+  );
   const grams = (text: string) => gramsOf(skeletonOf(text));
   const withGram = countAll(wordings.flatMap((wording) => [...grams(wording).keys()]));
-  const vectorOf = (text: string) => weighRare(grams(text), withGram, wordings.length);
+  // Where types are few, what most wordings have must still count.
+  const vectorOf = (text: string) =>
+    new Map([...grams(text).keys()].map((gram) => [gram, Math.log(1 + wordings.length / (withGram.get(gram) ?? 1))]));
   const vectors = described.map((type) => ({ ...type, vectors: type.wordings.map(vectorOf) }));
   return questions.map((question) => {
     const vector = vectorOf(question);

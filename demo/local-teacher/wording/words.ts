@@ -31,12 +31,16 @@ export function wordsOf(text: string): string[] {
 /**
  * Learns from questions which words are slots: those that are rare, and those that answer another question.
  *
+ * @param options.fewest a word of fewer questions is a slot, however few questions there are
  * @returns the skeleton of a question: its words, with one slot for all that stand side by side
  */
-export function skeletonsOf(questions: readonly WordedQuestion[]): (question: string) => string[] {
+export function skeletonsOf(
+  questions: readonly WordedQuestion[],
+  { fewest = 2 }: { fewest?: number } = {},
+): (question: string) => string[] {
   const questionsWith = countAll(questions.flatMap(({ question }) => [...new Set(wordsOf(question))]));
   const answers = new Set(questions.flatMap(({ answer = '' }) => wordsOf(answer)));
-  const least = Math.max(2, frequentFrom * questions.length);
+  const least = Math.max(fewest, frequentFrom * questions.length);
   const isSlot = (word: string) =>
     !functionWords.has(word) && (answers.has(word) || (questionsWith.get(word) ?? 0) < least);
   return (question) => {
