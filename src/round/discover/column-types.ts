@@ -9,13 +9,11 @@ import { fileExists } from '../../core/files.ts';
 import { InputError } from '../../core/input-error.ts';
 import type { RunDirectory } from '../../core/run-directory.ts';
 import { writeFileAtomically } from '../../core/write-file.ts';
-import type { BenchmarkQuestion } from '../../evaluation/benchmarks/benchmark.ts';
 import { oneLine } from '../../generation/prompt.ts';
 import { type QuestionType, questionTypeSchema } from '../../generation/question-type.ts';
 import { readQuestionTypes } from '../../generation/question-types.ts';
-import { extractedImagesFolder, readEvaluationSet, requireEvaluationSet } from '../evaluation-sets.ts';
-
-type Typed = BenchmarkQuestion & { question_type?: string; question?: string };
+import { requireEvaluationSet } from '../evaluation-sets.ts';
+import { readLoopSet } from '../loop-questions.ts';
 
 const examples = 3;
 const longestExample = 200;
@@ -27,9 +25,9 @@ const longestExample = 200;
  */
 export async function columnTypesFile(config: Config, run: RunDirectory): Promise<string> {
   const set = requireEvaluationSet(config, run, 'validation');
-  const questions: Typed[] = await readEvaluationSet(set, extractedImagesFolder(run));
+  const questions = await readLoopSet(set, run);
   const wordings = new Map<string, Set<string>>();
-  for (const { question_type: type, question = '' } of questions) {
+  for (const { question_type: type, question } of questions) {
     if (type === undefined) continue;
     const known = wordings.get(type) ?? new Set();
     wordings.set(type, known.add(oneLine(question).replaceAll('"', "'").slice(0, longestExample)));
