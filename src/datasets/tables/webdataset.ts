@@ -42,7 +42,9 @@ async function* rowsOfArchive(file: string): AsyncGenerator<TableRow> {
       values = new Map();
     }
     key = member.key;
-    await addMember(file, member, values);
+    await addMember(file, member, values).catch((cause: unknown) => {
+      throw explain(file, key, cause);
+    });
   }
   if (key !== undefined) yield row();
 }
