@@ -147,7 +147,10 @@ describe('recipes', () => {
         ],
       })),
     );
-    await writeJson(join(root, 'validation.json'), names.slice(16).map(validationQuestion));
+    const asked = names
+      .slice(16)
+      .map((name, index) => `${name},${question},red,green,blue,yellow,${colorOf(index)},color`);
+    await writeFile(join(root, 'validation.csv'), `image,question,A,B,C,D,answer,type\n${asked.join('\n')}\n`);
     const found = await run(folder, 'configs/recipes/llava-1.5-documents.yaml', {
       model: { path: model },
       data: { root },
