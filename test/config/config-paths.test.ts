@@ -17,6 +17,7 @@ const notPaths = [
   'data.test.questions.columns{}', // of a table
   'finetune.lora.targetModules[]',
   'finetune.validationLoss.dataset.columns{}', // of a table
+  'finetune.validationLoss.dataset.instruction',
   'evaluate.benchmarks[].name', // its schema allows no slash
   'evaluate.benchmarks[].questions.instruction',
   'evaluate.benchmarks[].questions.columns{}', // of a table
