@@ -53,6 +53,7 @@ export async function prepareRun(
     maxConcurrentShards: config.temporal.maxConcurrentShards,
     ...(config.sampling.embeddingShards > 1 && { embeddingShards: config.sampling.embeddingShards }),
     verifies: verifies(config),
+    ...(config.refine.review === 'manual' && { reviews: true }),
     hasTest: config.data.test !== undefined,
     evaluationSets: started.evaluationSets,
     queues: taskQueuesOf(config),

@@ -109,9 +109,14 @@ function logTable(history: Awaited<ReturnType<typeof versionHistory>>): string {
     version.teacher,
     version.promptVersion,
     tokensOf(version),
-    setAside ? 'set aside' : current ? '' : 'replaced',
+    [setAside ? 'set aside' : current ? '' : 'replaced', reviewOf(version)].filter(Boolean).join(', '),
   ]);
   return textTable(head, rows);
+}
+
+/** `reviewed: 2 edited, 5 rejected` */
+function reviewOf({ review }: DatasetVersion): string {
+  return review === undefined ? '' : `reviewed: ${review.edited} edited, ${review.rejected} rejected`;
 }
 
 function samplesOf({ files }: DatasetVersion): number {

@@ -91,6 +91,27 @@ export function describeWaitingTypes(workflowId: string, { types, proposed, file
   ].join('\n');
 }
 
+/** Samples that wait for a person's decisions. */
+export interface WaitingReview {
+  /** Of the round. */
+  workflowId: string;
+  run: string;
+  round: number;
+  undecided: number;
+}
+
+/** How to review samples, below the table of the round's steps. */
+export function describeReview({ workflowId, run, round, undecided }: WaitingReview): string {
+  const command = `dataengine data review CONFIG --run ${run} --round ${round} --continue ${workflowId}`;
+  return [
+    '',
+    '',
+    `**This round waits for the review of ${undecided} samples.**`,
+    `- Review: ${codeSpan(command)}, where its config and folder are.`,
+    '- When all are decided without `--continue`, send the update `samplesReviewed`.',
+  ].join('\n');
+}
+
 /** `yes`, `set aside` or, for a round that was not judged, a dash. */
 export function decisionOf({ gate }: RoundSummary): string {
   return gate === undefined ? '–' : gate.accepted ? 'yes' : 'set aside';

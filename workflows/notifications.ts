@@ -3,7 +3,7 @@
  */
 import { isCancellation } from '@temporalio/workflow';
 import { cpuActivities } from './activity-options.ts';
-import { describeProblem, roundNumber } from './details.ts';
+import { describeProblem, roundNumber, type WaitingReview } from './details.ts';
 import type { RoundSummary, RunPlan } from './inputs.ts';
 import type { WaitingStep } from './messages.ts';
 
@@ -52,4 +52,8 @@ export function typesNotification(workflowId: string, { round, types }: { round:
 export function approvalNotification(workflowId: string, { round, change }: { round: number; change: number }): string {
   const points = `${change >= 0 ? '+' : ''}${roundNumber(change, 1)} points`;
   return `round ${round} waits for a decision (${points}): dataengine approve ${workflowId} [--reject]`;
+}
+
+export function reviewNotification({ workflowId, run, round, undecided }: WaitingReview): string {
+  return `round ${round} waits for the review of ${undecided} samples: dataengine data review CONFIG --run ${run} --round ${round} --continue ${workflowId}`;
 }

@@ -35,6 +35,7 @@ export class RoundState extends Steered {
   private child: Child | undefined;
   private isDecisionAwaited = false;
   private decision: RoundDecision | undefined;
+  private isReviewAwaited = false;
 
   constructor({ plan, round, paused }: RoundInput) {
     super({ round, paused });
@@ -74,6 +75,16 @@ export class RoundState extends Steered {
     if (decision !== 'accept' && decision !== 'reject') refuse('decision: accept or reject');
     if (comment !== undefined && (typeof comment !== 'string' || comment.length > maxCommentLength))
       refuse(`comment: a text of at most ${maxCommentLength} characters`);
+  }
+
+  takeReview(): { round: number } {
+    this.isReviewAwaited = false;
+    return { round: this.reference.round };
+  }
+
+  /** Throws where the update is refused. */
+  checkReview(): void {
+    if (!this.isReviewAwaited) refuse('Not now: the round does not wait for a review of its samples');
   }
 
   // What the workflow does.
@@ -125,6 +136,14 @@ export class RoundState extends Steered {
     await condition(() => this.decision !== undefined, timeoutHours * 3_600_000);
     this.isDecisionAwaited = false;
     return this.decision;
+  }
+
+  /** Waits until somebody says that the samples are reviewed. */
+  async untilReviewed(description: string): Promise<void> {
+    this.isReviewAwaited = true;
+    this.awaitPerson(description);
+    await condition(() => !this.isReviewAwaited);
+    this.resumeStep();
   }
 
   protected override get failedStep(): RunPlan['failedStep'] {

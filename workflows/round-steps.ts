@@ -5,10 +5,12 @@
 import { startChild, workflowInfo } from '@temporalio/workflow';
 import { type OutcomeOf, type StepName, steps } from '../src/round/steps.ts';
 import { cpuActivities, gpuActivities, stepActivity } from './activity-options.ts';
+import { describeReview } from './details.ts';
 import { discoverTypes } from './discover.ts';
 import { passGate } from './gate.ts';
 import { dataEngineGeneration, dataEngineVerification } from './generation.ts';
 import type { GenerationInput } from './inputs.ts';
+import { notify, reviewNotification } from './notifications.ts';
 import type { RoundState } from './round-state.ts';
 import { inShards } from './shards.ts';
 
@@ -28,11 +30,27 @@ const runs: Runs = {
   generate: (state) => askTeacher(state, 'generation', dataEngineGeneration, 'Ask the teacher for the samples'),
   verify: (state) =>
     askTeacher(state, 'verification', dataEngineVerification, 'Ask the teacher its own questions again'),
+  append,
   finetune: ({ plan, reference }) => stepActivity(plan, 'finetune', plan.finetuneTimeoutMinutes)(reference),
   evaluate,
   discover: discoverTypes,
   gate: passGate,
 };
+
+/** With `refine.review: manual` it waits, as often as samples are without a decision. */
+async function append(state: RoundState): Promise<OutcomeOf<'append'>> {
+  const { plan, reference } = state;
+  const { workflowId } = workflowInfo();
+  for (;;) {
+    const outcome = await stepActivity(plan, 'append')(reference);
+    const { undecided = 0 } = outcome;
+    if (undecided === 0) return outcome;
+    const waiting = { workflowId, run: plan.run, round: reference.round, undecided };
+    const notified = notify(plan, 'approval', reference.round, reviewNotification(waiting));
+    await state.untilReviewed(describeReview(waiting));
+    await notified;
+  }
+}
 
 async function embed({ plan, reference }: RoundState): Promise<OutcomeOf<'embed'>> {
   const { embeddingShards: count = 1, maxConcurrentShards = defaultMaxConcurrentShards } = plan;

@@ -5,7 +5,13 @@
 import { allHandlersFinished, condition, setHandler } from '@temporalio/workflow';
 import type { OutcomeOf, StepName } from '../src/round/steps.ts';
 import { parseInput, type RoundInput, type RoundSummary, roundInputSchema } from './inputs.ts';
-import { approveTypesUpdate, decideRoundUpdate, type EndedEarly, roundProgressQuery } from './messages.ts';
+import {
+  approveTypesUpdate,
+  decideRoundUpdate,
+  type EndedEarly,
+  roundProgressQuery,
+  samplesReviewedUpdate,
+} from './messages.ts';
 import { RoundState } from './round-state.ts';
 import { runRoundStep } from './round-steps.ts';
 import { steerSchema, steerSignal, takeSignal } from './steering-messages.ts';
@@ -24,6 +30,7 @@ export async function dataEngineRound(input: RoundInput): Promise<RoundSummary |
   setHandler(approveTypesUpdate, (approval) => state.types.approve(approval), {
     validator: (approval) => state.types.check(approval),
   });
+  setHandler(samplesReviewedUpdate, () => state.takeReview(), { validator: () => state.checkReview() });
   const result = await runSteps(state);
   await condition(allHandlersFinished);
   return result;
@@ -42,7 +49,8 @@ async function runSteps(state: RoundState): Promise<RoundSummary | EndedEarly> {
     if (state.plan.verifies) await step('verify');
     const { accepted } = await step('refine');
     if (accepted === 0) return endEarly(`none of the teacher's ${answers} answers is fit to learn from`);
-    await step('append');
+    const { samplesAdded } = await step('append');
+    if (samplesAdded === 0) return endEarly('all samples were rejected in their review');
   }
   await step('finetune');
   await step('merge');

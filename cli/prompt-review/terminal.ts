@@ -125,7 +125,7 @@ function fromRound(round: number | undefined): string {
 const columns = 64;
 
 /** An image in half blocks of 24-bit color, two pixels a character. */
-async function drawImage(file: string): Promise<string> {
+export async function drawImage(file: string): Promise<string> {
   if (process.env.NO_COLOR) return '';
   try {
     const { data, width, height } = await shrinkImage(file, columns);

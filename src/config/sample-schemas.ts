@@ -80,4 +80,10 @@ export const refineSchema = z.strictObject({
     .union([similarity, z.literal('off')])
     .default(0.85)
     .describe('A question with its choices this similar to an evaluation question is a leak. off: no comparison.'),
+  review: z
+    .enum(['manual'])
+    .optional()
+    .describe(
+      'manual: nothing is appended before a person has decided about every sample (`dataengine data review`); a round waits for it. Default: it does not, and what was decided all the same counts.',
+    ),
 });

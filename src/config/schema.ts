@@ -87,6 +87,10 @@ export const configSchema = z
     path: ['sharding'],
     message: 'requires trainer: torchrun; the TensorFlow trainer keeps the whole model on one GPU',
   })
+  .refine(({ runsDirectory, refine }) => refine.review === undefined || !runsDirectory.startsWith('s3://'), {
+    path: ['refine', 'review'],
+    message: 'requires a runsDirectory on a disk: samples of a run in a store are not reviewed',
+  })
   .meta({ title: 'MLLM-DataEngine configuration' });
 
 /** A validated configuration with all defaults filled in. */

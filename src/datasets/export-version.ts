@@ -18,12 +18,15 @@ import { writeJsonList } from './write-conversations.ts';
 
 /**
  * Writes the files of a version and of those it adds to, byte for byte as they were appended, with the manifests
- * (`versions.json`, the first version first).
+ * (`versions.json`, the first version first), and what a person decided about samples (`DataEngine_round<k>_review.jsonl`).
  *
  * @throws InputError when the folder is not empty, or a file of the history is missing
  */
 export async function checkOutVersion(runRoot: string, version: DatasetVersion, output: string): Promise<string[]> {
-  return fillFolder(output, (folder) => writeFiles(runRoot, version, folder, folder));
+  return fillFolder(output, async (folder) => [
+    ...(await writeFiles(runRoot, version, folder, folder)),
+    ...(await writeReviews(runRoot, version, folder)),
+  ]);
 }
 
 /**
@@ -81,6 +84,17 @@ async function writeFiles(
   await writeJson(join(manifestFolder, 'versions.json'), lineage);
   const written = lineage.flatMap(({ files }) => files.map(({ name }) => joinInside(folder, name)));
   return [...written.map((file) => relative(manifestFolder, file)), 'versions.json'];
+}
+
+async function writeReviews(runRoot: string, version: DatasetVersion, folder: string): Promise<string[]> {
+  const names: string[] = [];
+  for (const { round, review } of await lineageOf(runRoot, version)) {
+    if (review === undefined) continue;
+    const name = `DataEngine_round${round}_review.jsonl`;
+    await checkOutObject(join(runRoot, versionsFolder), review.sha256, joinInside(folder, name));
+    names.push(name);
+  }
+  return names;
 }
 
 /** Number → the text that was the id of the image. */

@@ -45,14 +45,25 @@ const versionSchema = z.object({
   /** The teacher's answers that were rejected. */
   rejected: z.int().nonnegative(),
   rejectedByReason: counts,
+  /** Where a person decided about samples: how many have which decision, and the decisions as a stored file. */
+  review: z
+    .object({
+      sha256: sha256Text,
+      kept: z.int().nonnegative(),
+      edited: z.int().nonnegative(),
+      rejected: z.int().nonnegative(),
+      undecided: z.int().nonnegative(),
+    })
+    .optional(),
 });
 
 /** What one round added to the data, and its origin. */
 export type DatasetVersion = z.output<typeof versionSchema>;
 
 /** A version to append, with its files on the disk. */
-export type NewVersion = Omit<DatasetVersion, 'schemaVersion' | 'id' | 'parents' | 'files'> & {
+export type NewVersion = Omit<DatasetVersion, 'schemaVersion' | 'id' | 'parents' | 'files' | 'review'> & {
   files: readonly { /** Of the file in the version, without folder. */ name: string; path: string; samples: number }[];
+  review?: Omit<NonNullable<DatasetVersion['review']>, 'sha256'> & { path: string };
 };
 
 const logEntrySchema = z.object({
@@ -83,7 +94,7 @@ export interface VersionInHistory {
  */
 export async function appendVersion(
   runRoot: string,
-  { files, ...facts }: NewVersion,
+  { files, review, ...facts }: NewVersion,
   now: () => Date = () => new Date(),
 ): Promise<{ version: DatasetVersion; appended: boolean }> {
   const parent = await parentOf(runRoot, facts.round);
@@ -91,13 +102,27 @@ export async function appendVersion(
   for (const { name, path, samples } of files) {
     kept.push({ name, samples, sha256: await keepObject(join(runRoot, versionsFolder), path) });
   }
-  const content = { schemaVersion: 2 as const, parents: parent ? [parent.id] : [], files: kept, ...facts };
+  const decided = review && (await keepReview(runRoot, review));
+  const content = {
+    schemaVersion: 2 as const,
+    parents: parent ? [parent.id] : [],
+    files: kept,
+    ...facts,
+    ...(decided && { review: decided }),
+  };
   const version = versionSchema.parse({ id: hashValue(content), ...content });
   await writeJson(versionFile(runRoot, version.id), version);
   const history = await versionHistory(runRoot);
   if (history.some(({ version: { id }, current }) => current && id === version.id)) return { version, appended: false };
   await log(runRoot, { id: version.id, round: version.round, at: now().toISOString() });
   return { version, appended: true };
+}
+
+async function keepReview(
+  runRoot: string,
+  { path, ...counts }: NonNullable<NewVersion['review']>,
+): Promise<DatasetVersion['review']> {
+  return { ...counts, sha256: await keepObject(join(runRoot, versionsFolder), path) };
 }
 
 /** Records whether the current version of a round is built upon. Repeating it changes nothing. */

@@ -134,7 +134,12 @@ export const steps = {
     resume: [],
     description: 'append the accepted samples as a new dataset version',
     writes: 'a dataset version: manifest with parents and hashes',
-    summary: ({ version }: AppendOutcome) => `version ${version.slice(0, 12)}`,
+    summary: ({ version, undecided }: AppendOutcome) =>
+      undecided
+        ? `${undecided} samples to review`
+        : version === ''
+          ? 'no sample left'
+          : `version ${version.slice(0, 12)}`,
   },
   finetune: {
     folder: { of: 'round', name: 'finetune' },

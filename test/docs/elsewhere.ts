@@ -38,6 +38,8 @@ export const elsewhere: Record<string, string> = {
   'dataengine describe-images --config my-facts.yaml': 'test/round/describe-images.test.ts',
   'dataengine data split questions.csv --images photos --output split --validation 0.1 --test 0.1':
     'test/datasets/split/split-questions.test.ts',
+  'dataengine data review configs/demo.yaml --round 1': 'test/cli/data-review.test.ts',
+  'dataengine data review configs/demo.yaml --round 1 --terminal': 'test/cli/data-review.test.ts',
   'npm run schema': 'test/config/load-config.test.ts',
   'npm run dataengine -- doctor': 'test/cli/doctor.test.ts',
   'npm run setup -- --python': 'test/scripts/setup/python.test.ts',

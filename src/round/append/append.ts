@@ -1,23 +1,25 @@
 import { join } from 'node:path';
 import { type Manifest, runStepOnce } from '../../core/manifest.ts';
 import { roundDirectory } from '../../core/run-directory.ts';
-import { writeJson } from '../../core/write-file.ts';
+import { writeJson, writeJsonLines } from '../../core/write-file.ts';
 import { countByType } from '../../datasets/compare-versions.ts';
 import { readEngineData } from '../../datasets/engine-data.ts';
-import { appendVersion, type DatasetVersion, parentOf } from '../../datasets/versions.ts';
+import { appendVersion, type DatasetVersion, type NewVersion, parentOf } from '../../datasets/versions.ts';
 import { costOf, type TokenPrice } from '../../teacher/prices.ts';
 import { finishedStep, manifestIn, requireRoundOf } from '../finished-step.ts';
 import { promptFile, readGenerationPrompt, readShortAnswerPrompt } from '../prompt-file.ts';
 import { readRejectedByReason, rejectedByReasonFile } from '../refine/results.ts';
+import { type AppliedReview, reviewOf } from '../review/apply-decisions.ts';
 import { outcomeOf, type StepContext } from '../step-context.ts';
 import { stepDirectory } from '../step-directory.ts';
 import { paidPrice, teacherName } from '../teacher.ts';
 import { engineDataFile } from './generated-data.ts';
-import { type AppendOutcome, readVersionId, versionFile } from './results.ts';
+import { type AppendOutcome, readVersionId, reviewFile, versionFile } from './results.ts';
 
 /**
  * Writes the round's samples to `round-<k>/DataEngine_round<k>_data.json` and adds them as a dataset version. Appending the
- * same data again changes nothing; other data for the same round becomes a new version beside the old one.
+ * same data again changes nothing; other data for the same round becomes a new version beside the old one. What a person decided
+ * about samples is applied, and kept with the version. With `refine.review: manual` nothing is appended before all are decided.
  */
 export async function append(context: StepContext): Promise<AppendOutcome> {
   const { config, run, round } = context;
@@ -30,6 +32,11 @@ export async function append(context: StepContext): Promise<AppendOutcome> {
   const name = engineDataFile(round);
   const published = join(roundDirectory(run, round), name);
   const directory = stepDirectory(run, round, 'append');
+  const refinedSamples = await readEngineData(join(refined.directory, name));
+  const review = await reviewOf(context, refinedSamples);
+  const undecided = config.refine.review === 'manual' ? review?.counts.undecided : 0;
+  const isAllRejected = review?.counts.rejected === refinedSamples.length;
+  if (undecided || isAllRejected) return { seconds: 0, reused: false, version: '', samplesAdded: 0, undecided };
   const done = await runStepOnce({
     directory,
     step: 'append',
@@ -41,9 +48,10 @@ export async function append(context: StepContext): Promise<AppendOutcome> {
       prompt: prompt.hash,
       seed: config.seed,
       round,
+      ...(review && { review: review.decisions }),
     },
     work: async () => {
-      const samples = await readEngineData(join(refined.directory, name));
+      const samples = review === undefined ? refinedSamples : await review.apply();
       await writeJson(published, samples);
       const { version } = await appendVersion(run.root, {
         round,
@@ -55,9 +63,11 @@ export async function append(context: StepContext): Promise<AppendOutcome> {
         cost: costOfAnswers([generated.manifest, verified], price),
         rejected: refined.manifest.metrics.rejected ?? 0,
         rejectedByReason: await readRejectedByReason(refined.directory),
+        ...(review && (await keptReview(review, directory))),
       });
       await writeJson(join(directory, versionFile), version);
-      return { outputs: [published, versionFile], metrics: { samples: samples.length } };
+      const outputs = [published, versionFile, ...(review ? [reviewFile] : [])];
+      return { outputs, metrics: { samples: samples.length } };
     },
   });
   return {
@@ -78,6 +88,16 @@ async function promptOf({ config, run, round }: StepContext): Promise<{ hash: st
     hash: used.map(({ hash }) => hash).join(' '),
     version: used.map(({ version }) => version).join(', '),
   };
+}
+
+/** Writes down the decisions that count, for the version. */
+async function keptReview(
+  { counts, decisions }: AppliedReview,
+  directory: string,
+): Promise<Pick<NewVersion, 'review'>> {
+  const path = join(directory, reviewFile);
+  await writeJsonLines(path, decisions);
+  return { review: { ...counts, path } };
 }
 
 /**

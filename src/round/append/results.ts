@@ -7,8 +7,12 @@ export interface AppendOutcome extends StepOutcome {
   /** Content hash of the dataset version. */
   version: string;
   samplesAdded: number;
+  /** Samples that a person has not decided about: nothing was appended. */
+  undecided?: number | undefined;
 }
 
+/** Where a person decided about samples: the decisions that count. */
+export const reviewFile = 'review.jsonl';
 export const versionFile = 'version.json';
 
 /** Reads the id of the dataset version. */

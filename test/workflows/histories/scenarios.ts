@@ -177,6 +177,31 @@ export const scenarios: Scenario[] = [
       },
     },
   ),
+  aRun(
+    'run-reviewed',
+    { rounds: 1, reviews: true },
+    {
+      children: ['/round-1'],
+      activities: (queue) => {
+        const { append, ...others } = fakeActivities(planOn(queue, { rounds: 1, reviews: true }), []);
+        const undecided = [3];
+        return {
+          ...others,
+          append: async (reference: Parameters<typeof append>[0]) => {
+            const left = undecided.shift();
+            const outcome = await append(reference);
+            return left === undefined ? outcome : { ...outcome, version: '', samplesAdded: 0, undecided: left };
+          },
+        };
+      },
+      meanwhile: async (handle) => {
+        const round = handle.client.getHandle(`${handle.workflowId}/round-1`);
+        const steps = () => round.query<RoundProgress>('progress').catch(() => undefined);
+        await until(async () => (await steps())?.steps.at(-1)?.state === 'waiting');
+        await round.executeUpdate('samplesReviewed');
+      },
+    },
+  ),
   steeredRun(),
   aRun(
     'run-with-nothing-new',

@@ -1,0 +1,102 @@
+import { createInterface } from 'node:readline/promises';
+import pc from 'picocolors';
+import { printable } from '../../src/core/printable.ts';
+import { LETTERS } from '../../src/datasets/question-text.ts';
+import { editOf } from '../../src/round/review/check-edit.ts';
+import type { GivenDecision, SampleEdit } from '../../src/round/review/decisions.ts';
+import { type ReviewedSample, reviewCounts, type SampleReview } from '../../src/round/review/open-review.ts';
+import { Interrupted } from '../failures.ts';
+import { drawImage } from '../prompt-review/terminal.ts';
+
+type Ask = (question: string) => Promise<string>;
+type Say = (text?: string) => void;
+
+/**
+ * Shows the samples without a decision one by one, with their images, and asks what to do with each.
+ *
+ * @throws the signal's reason when aborted; Interrupted when the input ends. What was decided so far is kept
+ */
+export async function reviewSamplesInTerminal(
+  review: SampleReview,
+  options: { input: NodeJS.ReadableStream; output: NodeJS.WritableStream; signal: AbortSignal },
+): Promise<void> {
+  const { input, output, signal } = options;
+  const lines = createInterface({ input, output });
+  const ended = new AbortController();
+  lines.once('close', () => ended.abort(new Interrupted('The input has ended; what was decided is kept.')));
+  const either = AbortSignal.any([signal, ended.signal]);
+  const say: Say = (text = '') => output.write(`${text}\n`);
+  const ask: Ask = async (question) => {
+    try {
+      return await lines.question(question, { signal: either });
+    } catch (error) {
+      throw either.aborted ? either.reason : error;
+    }
+  };
+  try {
+    const samples = await review.samples();
+    for (const [index, sample] of samples.entries()) {
+      if (sample.decision !== undefined) continue;
+      say(pc.bold(`\nSample ${index + 1} of ${samples.length} (${printable(sample.sample.question_type)})`));
+      say(await drawImage(sample.image));
+      say(printable(sample.image));
+      showSample(editOf(sample.sample), say);
+      if ((await decide(review, sample, ask, say)) === 'quit') break;
+    }
+    const { kept, edited, rejected, undecided } = reviewCounts(await review.samples());
+    say(`${kept} kept, ${edited} edited, ${rejected} rejected, ${undecided} left.`);
+  } finally {
+    lines.close();
+  }
+}
+
+function showSample({ question, choices, correct, answer, explanation }: SampleEdit, say: Say): void {
+  say(`\n${printable(question)}`);
+  for (const [index, choice] of choices.entries()) {
+    const line = `${index === correct ? '→' : ' '} (${LETTERS[index]}) ${printable(choice)}`;
+    say(index === correct ? pc.green(line) : line);
+  }
+  if (answer !== undefined) say(pc.green(printable(answer)));
+  say(printable(explanation));
+}
+
+async function decide(
+  review: SampleReview,
+  { key, sample }: ReviewedSample,
+  ask: Ask,
+  say: Say,
+): Promise<'quit' | 'next'> {
+  for (;;) {
+    const answer = (await ask('keep (k), reject (r), edit (e), later (l), quit (q)? ')).trim().toLowerCase().charAt(0);
+    if (answer === 'q') return 'quit';
+    if (answer === 'l') return 'next';
+    let given: GivenDecision | undefined;
+    if (answer === 'k') given = { sample: key, decision: 'keep' };
+    if (answer === 'r') {
+      const comment = (await ask('Why? (Enter: no reason) ')).trim();
+      given = { sample: key, decision: 'reject', ...(comment !== '' && { comment }) };
+    }
+    if (answer === 'e') given = { sample: key, decision: 'edit', edited: await askEdit(editOf(sample), ask) };
+    if (given === undefined) continue;
+    const refused = await review.decide(given);
+    if (refused === undefined) return 'next';
+    say(pc.red(printable(`${refused.field}: ${refused.problem}`)));
+  }
+}
+
+/** Enter leaves a part as it is. */
+async function askEdit(before: SampleEdit, ask: Ask): Promise<SampleEdit> {
+  const part = async (name: string, value: string) => (await ask(`${name} [${printable(value)}]: `)).trim() || value;
+  const question = await part('Question', before.question);
+  if (before.correct === undefined) {
+    const answer = await part('Answer', before.answer ?? '');
+    return { question, choices: [], answer, explanation: await part('Explanation', before.explanation) };
+  }
+  const choices: string[] = [];
+  for (const [index, choice] of before.choices.entries()) choices.push(await part(`(${LETTERS[index]})`, choice));
+  const letter = await part('Right choice', LETTERS[before.correct] as string);
+  const explanation = await part('Explanation', before.explanation);
+  // An unknown letter is refused with the edit.
+  const place = LETTERS.indexOf(letter.toUpperCase().replace(/[()]/g, ''));
+  return { question, choices, correct: place < 0 ? choices.length : place, explanation };
+}
