@@ -7,6 +7,7 @@ import { addDataCommands } from './data-commands.ts';
 import { addDiscoverCommands } from './discover-commands.ts';
 import { addEvaluateCommand } from './evaluate-command.ts';
 import { addGateCommands } from './gate-commands.ts';
+import { addHubCommands } from './hub-commands.ts';
 import { addDoctorCommand, addSetupCommand, addWorkerCommand } from './machine-commands.ts';
 import { addMergeCommand } from './merge-command.ts';
 import { addModelCommands } from './model/commands.ts';
@@ -52,6 +53,7 @@ export function createProgram(signal: AbortSignal): Command {
   addScoreCommand(program);
   addReportRunsCommand(program);
   addPullCommand(program, signal);
+  addHubCommands(program, signal);
   addPromptCommands(program, signal);
   addModelCommands(program, signal);
   addPretrainCommand(program, signal);

@@ -41,7 +41,7 @@ import { bytesLike, damagedJsonText } from './arbitraries.ts';
 import { engineSample } from './samples.ts';
 import { type FuzzTarget, fuzzTarget } from './target.ts';
 
-interface FuzzedParser {
+export interface FuzzedParser {
   name: string;
   /** Of the file, in a folder of its own. */
   file: string;
@@ -58,7 +58,7 @@ const textSample = (value: unknown) => async () =>
   Buffer.from(typeof value === 'string' ? value : JSON.stringify(value));
 
 /** A file's reader may refuse it, by the file's name; or another of its folder, where they contradict each other. */
-const ofFile = (read: (file: string) => Promise<unknown>) => async (file: string) => {
+export const ofFile = (read: (file: string) => Promise<unknown>) => async (file: string) => {
   try {
     await read(file);
   } catch (error) {
@@ -333,8 +333,11 @@ async function streamAsJson(file: string, bytes: Buffer): Promise<void> {
 }
 
 /** The parsers of files, and of texts of the teacher and of the trainer. */
-export const parserTargets: FuzzTarget[] = parsers.map(({ name, file, sample, beside = {}, parse }) =>
-  fuzzTarget<Buffer>(name, async (folder) => {
+export const parserTargets: FuzzTarget[] = parsers.map(parserTarget);
+
+/** A target that gives a parser its own file with a few parts changed. */
+export function parserTarget({ name, file, sample, beside = {}, parse }: FuzzedParser): FuzzTarget {
+  return fuzzTarget<Buffer>(name, async (folder) => {
     const content = await sample();
     for (const [other, read] of Object.entries(beside)) await writeFile(join(folder, other), await read());
     const json = jsonOr(content);
@@ -345,5 +348,5 @@ export const parserTargets: FuzzTarget[] = parsers.map(({ name, file, sample, be
         await parse(join(folder, file), bytes);
       },
     };
-  }),
-);
+  });
+}

@@ -4,6 +4,7 @@ import { parserTargets } from './parsers.ts';
 import { runRecordTargets } from './records.ts';
 import { serverTargets } from './servers.ts';
 import { storeTargets } from './store.ts';
+import { tableTargets } from './tables.ts';
 import type { FuzzTarget } from './target.ts';
 
 export const fuzzTargets: readonly FuzzTarget[] = [
@@ -12,4 +13,5 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   ...storeTargets,
   ...serverTargets,
   ...parserTargets,
+  ...tableTargets,
 ];

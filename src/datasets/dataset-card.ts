@@ -1,4 +1,5 @@
 import { stringify } from 'yaml';
+import { type CardScore, lineageTable, scoresSection } from './card-sections.ts';
 import type { DatasetVersion } from './versions.ts';
 
 /** As the Parquet files have the ids of images: numbers, or texts where one of them is a text. */
@@ -31,6 +32,13 @@ function featuresOf(layout: Layout, imageIdType: ImageIdType, extension: string)
   ];
 }
 
+/** What a card says beyond what is in the version. */
+export interface CardFacts {
+  /** As the Hub names it, such as `cc-by-4.0`. */
+  license: string;
+  scores: readonly CardScore[];
+}
+
 /** The README of a Hugging Face dataset: the metadata that `datasets` reads, then where the data comes from. */
 export function datasetCard(input: {
   version: DatasetVersion;
@@ -40,35 +48,31 @@ export function datasetCard(input: {
   imageIdType: ImageIdType;
   /** Of the images of WebDataset. */
   extension?: string;
+  facts?: CardFacts | undefined;
 }): string {
-  const { version, lineage, samples, layout, imageIdType, extension = 'jpg' } = input;
+  const { version, lineage, samples, layout, imageIdType, extension = 'jpg', facts } = input;
   const metadata = {
+    ...(facts && { license: facts.license }),
     pretty_name: `MLLM-DataEngine, version ${version.id.slice(0, 12)}`,
     task_categories: ['visual-question-answering', 'multiple-choice'],
     size_categories: [sizeCategory(samples)],
     configs: [{ config_name: 'default', data_files: [{ split: 'train', path: 'data/train-*' }] }],
     dataset_info: { features: featuresOf(layout, imageIdType, extension) },
   };
-  const rows = lineage.map(
-    ({ id, round, files, teacher, promptVersion, rejected, cost }) =>
-      `| ${round} | \`${id.slice(0, 12)}\` | ${sum(files.map((file) => file.samples))} | ${rejected} | ${teacher} | ${promptVersion} | ${cost.promptTokens + cost.completionTokens} |`,
-  );
   return `---
 ${stringify(metadata)}---
 
-# Generated multiple-choice questions about COCO images
+# Generated multiple-choice questions about images
 
 ${samples} questions that a teacher model wrote for the question types that a multimodal model was worst at, by the
 method of [MLLM-DataEngine](https://arxiv.org/abs/2308.13566). ${
     layout !== 'parquet'
-      ? 'The images are in the files; they are under the licenses that COCO names for each.'
-      : 'Images are named, not included: `image_file` is the path of a COCO 2017 image.'
+      ? 'The images are in the files; their own licenses hold for them.'
+      : 'Images are named, not included: `image_file` is the path of an image below the data root.'
   }
 
-| round | version | samples | rejected | teacher | prompt | teacher's tokens |
-| --- | --- | --- | --- | --- | --- | --- |
-${rows.join('\n')}
-
+${lineageTable(lineage)}
+${facts === undefined ? '' : scoresSection('Scores of the models that were trained with this data', facts.scores)}
 ## Samples by question type
 
 | type | samples |
@@ -102,5 +106,3 @@ function sizeCategory(samples: number): string {
   ];
   return limits.find(([limit]) => samples < limit)?.[1] ?? '1M<n<10M';
 }
-
-const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);

@@ -5,7 +5,7 @@ import type { ImageId } from '../core/images/image-id.ts';
 import type { ExifMode } from '../core/images/image-kind.ts';
 import { portableImage } from '../core/images/open-image.ts';
 import { writeFileAtomically, writeJsonLines } from '../core/write-file.ts';
-import { datasetCard } from './dataset-card.ts';
+import { type CardFacts, datasetCard } from './dataset-card.ts';
 import type { ImageFolder } from './image-folder.ts';
 import { sqlText } from './tables/parquet.ts';
 import { type DatasetVersion, lineageOf, versionObject } from './versions.ts';
@@ -23,6 +23,8 @@ export interface ExportInput {
   answerFormat: 'QMA' | 'QMAE';
   /** Puts the images themselves into Parquet files. */
   embedImages?: boolean;
+  /** For the card of a Hugging Face dataset. */
+  card?: CardFacts | undefined;
   /** MiB that an archive of WebDataset may have; default 1024. */
   shardSize?: number | undefined;
   /** How the images are opened that readers would see in different ways; default apply. */
@@ -61,6 +63,7 @@ export async function writeParquetDataset(folder: string, input: ExportInput): P
       lineage,
       samples,
       imageIdType,
+      facts: input.card,
       layout: input.embedImages ? 'parquet with images' : 'parquet',
     });
     await writeFileAtomically(join(folder, 'README.md'), card);

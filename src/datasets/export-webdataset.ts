@@ -5,6 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { type Pack, pack } from 'tar-stream';
 import type { ImageId } from '../core/images/image-id.ts';
 import { portableImage, portableKind } from '../core/images/open-image.ts';
+import { joinInside } from '../core/inside.ts';
 import { StorageError, writeFileAtomically } from '../core/write-file.ts';
 import { samplesAt } from './compare-versions.ts';
 import { datasetCard } from './dataset-card.ts';
@@ -69,7 +70,8 @@ export async function writeWebDataset(folder: string, input: ExportInput): Promi
     throw error;
   }
   const { version, runRoot } = input;
-  const card = datasetCard({ version, lineage: await lineageOf(runRoot, version), layout: 'webdataset', ...shape });
+  const lineage = await lineageOf(runRoot, version);
+  const card = datasetCard({ version, lineage, layout: 'webdataset', facts: input.card, ...shape });
   await writeFileAtomically(join(folder, 'README.md'), card);
   return ['README.md', ...files];
 }
@@ -109,7 +111,7 @@ async function membersOf(
   const file = await images.folder.fileOf(image_id);
   const { content } = await portableImage(file, { exif });
   const fields = {
-    image_file: join(images.path, relative(images.folder.path, file)),
+    image_file: joinInside(images.path, relative(images.folder.path, file)),
     image_id: imageIdType === 'VARCHAR' ? String(image_id) : image_id,
     round,
     ...question,

@@ -151,7 +151,7 @@ function questionOf(file: string, row: TableRow, cell: (column: QuestionColumn) 
   const place = cell('correct');
   const correct =
     answers.value === undefined && place.value !== undefined
-      ? read(place, placeSchema(texts.length))
+      ? read(place, placeSchemas[texts.length] as (typeof placeSchemas)[number])
       : correctOf(file, row, answers, texts);
   const rationales = cell('rationales');
   return {
@@ -196,9 +196,12 @@ const answersSchema = listSchema(
   ),
 );
 const rationalesSchema = listSchema(z.array(z.string(), 'must be a list of texts'));
+/** Schemas are made once: making one takes far longer than reading a row by it. */
+const placeSchemas = Array.from({ length: LETTERS.length + 1 }, (_, choices) => placeSchemaFor(choices));
+
 /** The place of a choice among so many, from 0, as A-OKVQA has it; a table has it as a text. */
-const placeSchema = (choices: number) =>
-  z
+function placeSchemaFor(choices: number) {
+  return z
     .unknown()
     .transform((value) => (typeof value === 'string' ? Number(value.trim() || Number.NaN) : Number(value)))
     .pipe(
@@ -206,6 +209,7 @@ const placeSchema = (choices: number) =>
         error: ({ input }) => `is ${String(input)}, but the choices are 0 to ${choices - 1}`,
       }),
     );
+}
 const choicesSchema = listSchema(
   z
     .array(textSchema, 'must be a list of choices')

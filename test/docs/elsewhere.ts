@@ -40,6 +40,14 @@ export const elsewhere: Record<string, string> = {
     'test/datasets/split/split-questions.test.ts',
   'dataengine data review configs/demo.yaml --round 1': 'test/cli/data-review.test.ts',
   'dataengine data review configs/demo.yaml --round 1 --terminal': 'test/cli/data-review.test.ts',
+  'dataengine hub push dataset configs/demo.yaml latest --repo me/my-dataset --license cc-by-4.0':
+    'test/cli/hub-commands.test.ts',
+  'dataengine hub push adapter configs/demo.yaml --round 1 --repo me/my-adapter --license apache-2.0':
+    'test/cli/hub-commands.test.ts',
+  'dataengine hub push model configs/demo.yaml --round 1 --repo me/my-model --license apache-2.0':
+    'test/cli/hub-commands.test.ts',
+  'dataengine hub pull me/my-dataset --output data/my-dataset': 'test/cli/hub-commands.test.ts',
+  'npm run bench:formats': 'bench',
   'npm run schema': 'test/config/load-config.test.ts',
   'npm run dataengine -- doctor': 'test/cli/doctor.test.ts',
   'npm run setup -- --python': 'test/scripts/setup/python.test.ts',

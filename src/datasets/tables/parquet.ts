@@ -28,7 +28,13 @@ export async function* rowsOfParquet(path: string): AsyncGenerator<TableRow> {
       const result = await connection.stream(`SELECT * FROM read_parquet(${sqlText(file)})`).catch((cause: unknown) => {
         throw notParquet(file, cause);
       });
-      for await (const rows of result.yieldRowObjectJs()) {
+      const chunks = result.yieldRowObjectJs()[Symbol.asyncIterator]();
+      for (;;) {
+        // Its first rows may be right where later ones are damaged.
+        const { done, value: rows } = await chunks.next().catch((cause: unknown) => {
+          throw notParquet(file, cause);
+        });
+        if (done) break;
         for (const values of rows) {
           yield { values: new Map<string, unknown>(Object.entries(values)), place: { field: `rows[${row}]` } };
           row += 1;

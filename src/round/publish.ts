@@ -1,0 +1,140 @@
+/** What `dataengine hub push` writes: folders with a card, as a repository of the Hub has them. */
+import { copyFile, link, mkdir, readdir } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { stringify } from 'yaml';
+import { z } from 'zod';
+import type { Config } from '../config/schema.ts';
+import { fileExists } from '../core/files.ts';
+import { InputError } from '../core/input-error.ts';
+import { joinInside } from '../core/inside.ts';
+import { readJson } from '../core/read-json.ts';
+import { type RunDirectory, roundDirectory } from '../core/run-directory.ts';
+import { writeFileAtomically, writeJson } from '../core/write-file.ts';
+import { type CardScore, lineageTable, scoresSection } from '../datasets/card-sections.ts';
+import { type DatasetVersion, lineageOf, parentOf, versionHistory } from '../datasets/versions.ts';
+import { readScores, scoresFile } from '../evaluation/evaluation-files.ts';
+
+export interface ModelToPublish {
+  run: RunDirectory;
+  config: Config;
+  round: number;
+  kind: 'adapter' | 'model';
+  /** As the Hub names it, such as `apache-2.0`. */
+  license: string;
+  /** The base model's name on the Hub, `owner/name`. */
+  baseModel?: string | undefined;
+}
+
+const adapterFiles = ['adapter_config.json', 'adapter_model.safetensors'];
+/** What steps write for themselves beside a merged model. */
+const stepsOwn = new Set(['job.json', 'manifest.json', 'trainer.log']);
+/** The card of the base model, which a merged model's folder has with all other files of it. */
+const baseCardFile = 'BASE_MODEL_README.md';
+
+/**
+ * The scores of rounds that are evaluated, with their intervals, one a benchmark and set.
+ *
+ * @throws InputError for a file of scores that is damaged
+ */
+export async function scoresOfRounds(run: RunDirectory, rounds: readonly number[]): Promise<CardScore[]> {
+  const scores: CardScore[] = [];
+  for (const round of rounds) {
+    const folder = join(roundDirectory(run, round), 'evaluate');
+    const inner = await readdir(folder, { withFileTypes: true }).catch(() => []);
+    const names = inner.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+    for (const one of [folder, ...names.sort().map((name) => joinInside(folder, name))]) {
+      if (!(await fileExists(join(one, scoresFile)))) continue;
+      const { title, set, blind, measures } = await readScores(one);
+      const of = `${title}, ${set}${blind ? ', without images' : ''}`;
+      for (const [measure, { value, low, high, count }] of Object.entries(measures)) {
+        scores.push({ round, of, measure, value, low, high, count });
+      }
+    }
+  }
+  return scores;
+}
+
+/**
+ * Fills a folder with a round's adapter or merged model and its card. Files are links to those of the run where the disk
+ * allows it. No path of this machine is in it: the adapter names its base model by `baseModel`, or by the folder's name.
+ *
+ * @throws InputError when the round has no such step
+ */
+export async function writeModelFolder(folder: string, model: ModelToPublish): Promise<void> {
+  const { run, round, kind, config, baseModel } = model;
+  const source = join(roundDirectory(run, round), kind === 'adapter' ? 'finetune' : 'merged');
+  if (!(await fileExists(join(source, 'manifest.json')))) {
+    const step = kind === 'adapter' ? 'finetune' : 'merge';
+    const problem = `round ${round} has no ${kind === 'adapter' ? 'adapter' : 'merged model'}`;
+    throw new InputError({
+      file: source,
+      problem,
+      remedy: `Run its step ${step} first, or name another round (--round)`,
+    });
+  }
+  const base = baseModel ?? basename(config.model.path);
+  for (const name of kind === 'adapter' ? adapterFiles : await modelFiles(source)) {
+    const target = joinInside(folder, name === 'README.md' ? baseCardFile : name);
+    await mkdir(dirname(target), { recursive: true });
+    await link(joinInside(source, name), target).catch(() => copyFile(joinInside(source, name), target));
+  }
+  if (kind === 'adapter') {
+    const settings = await readJson(join(source, 'adapter_config.json'), z.record(z.string(), z.unknown()));
+    await writeJson(join(folder, 'adapter_config.json'), { ...settings, base_model_name_or_path: base });
+  }
+  await writeFileAtomically(join(folder, 'README.md'), await modelCard(model, base));
+}
+
+async function modelFiles(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  return entries.filter((entry) => entry.isFile() && !stepsOwn.has(entry.name)).map(({ name }) => name);
+}
+
+async function modelCard({ run, round, kind, license, baseModel }: ModelToPublish, base: string): Promise<string> {
+  const lineage = await trainedOn(run.root, round);
+  const scores = await scoresOfRounds(run, [round]);
+  const metadata = {
+    license,
+    ...(baseModel !== undefined && { base_model: baseModel }),
+    library_name: kind === 'adapter' ? 'peft' : 'transformers',
+    pipeline_tag: 'image-text-to-text',
+    tags: ['mllm-dataengine'],
+    'model-index': modelIndex(basename(run.root), scores),
+  };
+  const what = kind === 'adapter' ? 'A LoRA adapter (PEFT)' : 'A merged model';
+  const data =
+    lineage.length === 0
+      ? 'No generated data: it was trained on the base datasets alone.\n'
+      : `Besides the base datasets, questions that a teacher model wrote for the question types that the model was worst at:\n\n${lineageTable(lineage)}`;
+  return `---
+${stringify(metadata)}---
+
+# ${basename(run.root)}, round ${round}
+
+${what} of ${base}, finetuned by [MLLM-DataEngine](https://arxiv.org/abs/2308.13566), round ${round} of its run.
+
+## Training data
+
+${data}${scoresSection('Scores', scores)}
+## License
+
+${license}. The license of the base model${kind === 'adapter' ? '' : ', whose files are part of this one,'} holds too.
+`;
+}
+
+/** The versions of generated data that a round's model was trained on, the first one first. */
+async function trainedOn(runRoot: string, round: number): Promise<DatasetVersion[]> {
+  const own = (await versionHistory(runRoot)).find(({ version, current }) => current && version.round === round);
+  const version = own?.version ?? (await parentOf(runRoot, round));
+  return version === undefined ? [] : lineageOf(runRoot, version);
+}
+
+/** As the Hub shows results (https://huggingface.co/docs/hub/model-cards#evaluation-results). */
+function modelIndex(name: string, scores: readonly CardScore[]): object[] {
+  const results = scores.map(({ of, measure, value, low, high, count }) => ({
+    task: { type: 'visual-question-answering' },
+    dataset: { type: of, name: of },
+    metrics: [{ type: measure, value, name: `${measure}, 95 % interval ${low} to ${high}, ${count} questions` }],
+  }));
+  return results.length === 0 ? [] : [{ name, results }];
+}
