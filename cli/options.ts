@@ -27,11 +27,20 @@ interface OptionTexts {
   run?: string;
   /** Whether `--config` must be given. */
   required?: boolean;
+  /** Of `--config`. */
+  byDefault?: string;
 }
 
+/** The config that `dataengine init` writes, in the current folder. */
+export const ownConfig = 'dataengine.yaml';
+
 /** Adds `--config`, `--run`, `--data-root` and `--seed`. */
-export function addConfigOptions(command: Command, { config = 'YAML config', run, required = true }: OptionTexts = {}) {
-  if (required) command.requiredOption('--config <file>', config);
+export function addConfigOptions(
+  command: Command,
+  { config = 'YAML config', run, required = true, byDefault }: OptionTexts = {},
+) {
+  if (byDefault !== undefined) command.option('--config <file>', config, byDefault);
+  else if (required) command.requiredOption('--config <file>', config);
   else command.option('--config <file>', config);
   return addRunOptions(command, run).option('--seed <number>', "instead of the config's seed", integer(0));
 }

@@ -2,14 +2,15 @@
  * `run` and `watch`: the loop as a Temporal workflow, started and followed from the terminal.
  */
 import { randomUUID } from 'node:crypto';
-import { resolve } from 'node:path';
+import { basename, extname, resolve } from 'node:path';
 import type { Client } from '@temporalio/client';
 import type { Workflow } from '@temporalio/common';
 import type { Command } from 'commander';
 import { loadConfig } from '../src/config/load-config.ts';
+import { InputError } from '../src/core/input-error.ts';
 import type { DataEngineInput } from '../workflows/inputs.ts';
 import type { DataEngineProgress } from '../workflows/messages.ts';
-import { addConfigOptions, type ConfigOptions, integer, toWorkflowInput } from './options.ts';
+import { addConfigOptions, type ConfigOptions, integer, ownConfig, toWorkflowInput } from './options.ts';
 import { formatRounds } from './rounds-table.ts';
 import { withClient } from './temporal-client.ts';
 
@@ -18,6 +19,7 @@ interface RunOptions extends ConfigOptions {
   rounds?: number;
   more?: number;
   detach: boolean;
+  local: boolean;
   json: boolean;
 }
 
@@ -26,9 +28,14 @@ export function addRunCommands(program: Command, signal: AbortSignal): void {
   const command = program
     .command('run')
     .description(
-      'start the loop on Temporal, or join it when it is under way, and watch it; requires a server and workers',
+      'start the loop on Temporal, or join it when it is under way, and watch it; requires a server and workers, or --local',
     );
-  addConfigOptions(command, { run: "run (default: the config's, or the workflow id)" })
+  addConfigOptions(command, { byDefault: ownConfig, run: "run (default: the config's, or the workflow id)" })
+    .option(
+      '--local',
+      'start a server and workers on this machine where there are none, and stop them at the end',
+      false,
+    )
     .option('--workflow-id <id>', 'default: the run’s name')
     .option('--rounds <number>', 'data-engine rounds after round 0', integer(0))
     .option('--more <number>', "instead: this many rounds after those in the run's directory", integer(1))
@@ -36,7 +43,7 @@ export function addRunCommands(program: Command, signal: AbortSignal): void {
     .option('--json', 'one line of JSON a change', false)
     .addHelpText(
       'after',
-      '\nExample:\n  dataengine run --config configs/demo.yaml --workflow-id tuesday\n\nCtrl-C stops watching; the workflow continues.',
+      '\nExample:\n  dataengine run --config configs/demo.yaml --workflow-id tuesday\n\nCtrl-C stops watching; the workflow continues. With --local it stops the run, which the same command resumes.',
     )
     .action((options: RunOptions) => startRun(options, signal));
   program
@@ -52,19 +59,27 @@ export function addRunCommands(program: Command, signal: AbortSignal): void {
 async function startRun(options: RunOptions, signal: AbortSignal): Promise<void> {
   const { dataRoot, run, seed, more } = options;
   const config = await loadConfig(options.config, { dataRoot, run, seed });
-  const workflowId = options.workflowId ?? config.run ?? `data-engine-${randomUUID()}`;
+  if (options.local && options.detach) {
+    const problem = 'does not go with --local, which stops what it has started when the command ends';
+    throw new InputError({ file: 'command line', field: '--detach', problem, remedy: 'Leave one of the two out' });
+  }
+  const ownName = options.local ? basename(options.config, extname(options.config)) : `data-engine-${randomUUID()}`;
+  const workflowId = options.workflowId ?? config.run ?? ownName;
   const input = { ...toWorkflowInput(options, options.rounds), more, config: resolve(options.config) };
-  await withClient(async (client) => {
+  const work = async (client: Client) => {
     const progress = await startOrJoin(client, config.temporal.taskQueues.cpu, workflowId, input, options.config);
     const where = progress?.directory === undefined ? '' : `, joined in round ${progress.round} of ${progress.rounds}`;
     process.stderr.write(`Workflow ${workflowId}${where}\n`);
-    if (progress === undefined) {
+    if (progress === undefined && !options.local) {
       process.stderr.write(
         `No worker answers yet on the queue ${config.temporal.taskQueues.cpu}: dataengine worker cpu\n`,
       );
     }
     if (!options.detach) await watchToTheEnd(client, workflowId, options.json, signal);
-  });
+  };
+  if (!options.local) return withClient(work);
+  const { runLocally } = await import('./run-locally.ts');
+  await runLocally({ config, configFile: options.config, run: workflowId, signal }, work);
 }
 
 const answerTimeoutMilliseconds = 15_000;

@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { formatSeconds } from '../src/report/tables.ts';
 import type { StepContext, StepOutcome } from '../src/round/step-context.ts';
 import { rowOf, type StepName, stepNames, steps } from '../src/round/steps.ts';
-import { addConfigOptions, type ConfigOptions, integer, loadNamedConfig } from './options.ts';
+import { addConfigOptions, type ConfigOptions, integer, loadNamedConfig, ownConfig } from './options.ts';
 import { createProgressDisplay } from './progress-display.ts';
 
 type Step = (context: StepContext) => Promise<StepOutcome>;
@@ -48,7 +48,9 @@ function addStepCommand(
   { description, firstRound, load }: { description: string; firstRound: number; load: () => Promise<Step> },
   signal: AbortSignal,
 ): void {
-  addConfigOptions(program.command(name).description(description))
+  // The last of the three commands from a folder to a report.
+  const byDefault = name === 'report' ? { byDefault: ownConfig } : {};
+  addConfigOptions(program.command(name).description(description), byDefault)
     .option('--round <number>', 'round', integer(0), 0)
     .addHelpText('after', `\nExample:\n  dataengine ${name} --config configs/demo.yaml --round ${firstRound}`)
     .action((options: ConfigOptions & { round: number }) => runStepCommand(name, load, options, signal));

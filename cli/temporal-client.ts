@@ -1,4 +1,5 @@
 import { Client, Connection } from '@temporalio/client';
+import type { Duration } from '@temporalio/common';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { reach } from '../workers/connection.ts';
 import { loadPayloadKeys, payloadConverterOf } from '../workers/payload-codec.ts';
@@ -10,10 +11,14 @@ import { loadPayloadKeys, payloadConverterOf } from '../workers/payload-codec.ts
  * @throws ServerUnreachable
  * @throws InputError when the payload key is wrong
  */
-export async function connectClient(address?: string): Promise<Client> {
+export async function connectClient(address?: string, connectTimeout?: Duration): Promise<Client> {
   const dataConverter = payloadConverterOf(await loadPayloadKeys());
   const { connectionOptions, namespace } = loadClientConnectConfig();
-  const options = { ...connectionOptions, ...(address === undefined ? {} : { address }) };
+  const options = {
+    ...connectionOptions,
+    ...(address !== undefined && { address }),
+    ...(connectTimeout !== undefined && { connectTimeout }),
+  };
   const connection = await reach(options.address, () => Connection.connect(options));
   return new Client({ connection, namespace, dataConverter });
 }

@@ -2,23 +2,20 @@
  * The demo: a Temporal server, a CPU worker and a GPU worker as child processes, and one run of the loop.
  */
 import { mkdir, rm } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { z } from 'zod';
 import { formatRounds } from '../../cli/rounds-table.ts';
 import { connectClient } from '../../cli/temporal-client.ts';
 import { watch } from '../../cli/watch/watch.ts';
-import { type PathKind, pathsIn } from '../../src/config/config-paths.ts';
 import { loadConfig } from '../../src/config/load-config.ts';
-import { type Config, configSchema } from '../../src/config/schema.ts';
-import { fileExists, projectFile } from '../../src/core/files.ts';
+import { fileExists } from '../../src/core/files.ts';
 import { openRunDirectory } from '../../src/core/run-directory.ts';
-import { type workerSettingsSchema, workerSettingsVariable } from '../../src/core/worker-settings.ts';
 import { writeJson } from '../../src/core/write-file.ts';
 import { formatSeconds } from '../../src/report/tables.ts';
 import type { DataEngineInput } from '../../workflows/inputs.ts';
 import type { DataEngineResult } from '../../workflows/messages.ts';
-import { type OwnedProcess, startOwned } from './child-process.ts';
+import type { OwnedProcess } from './child-process.ts';
+import { failWhenOneEnds, startWorkers, stopAll, workerKinds } from './local-processes.ts';
 import { databaseName, startTemporalServer } from './temporal-server.ts';
 
 export interface DemoOptions {
@@ -35,7 +32,6 @@ export interface DemoOptions {
 }
 
 const finishedMark = 'finished.json';
-const workerEntry = (name: 'cpu' | 'gpu') => fileURLToPath(new URL(`../../workers/${name}.ts`, import.meta.url));
 const shippedConfig = (name: string) => fileURLToPath(new URL(`../../configs/${name}.yaml`, import.meta.url));
 
 /** Runs the demo and prints its table. Stops all its processes, however it ends. */
@@ -60,30 +56,9 @@ export async function runDemo(options: DemoOptions): Promise<DataEngineResult> {
     say(`Temporal UI   ${server.ui}`);
     say(`Run directory ${directory}`);
 
-    const environment = {
-      TEMPORAL_ADDRESS: server.address,
-      TEMPORAL_NAMESPACE: 'default',
-      DATAENGINE_EXIT_WITH_PARENT: '1',
-      [workerSettingsVariable]: await writeWorkerSettings(join(directory, 'worker.yaml'), configFile, config),
-    };
-    for (const kind of ['cpu', 'gpu'] as const) {
-      const extra = kind === 'gpu' && options.trainerEntry !== undefined ? [options.trainerEntry] : [];
-      owned.push(
-        await startOwned({
-          name: `${kind.toUpperCase()} worker`,
-          program: process.execPath,
-          arguments: [
-            '--import',
-            import.meta.resolve('tsx'),
-            workerEntry(kind),
-            config.temporal.taskQueues[kind],
-            ...extra,
-          ],
-          logFile: join(logs, `worker-${kind}.log`),
-          environment,
-        }),
-      );
-    }
+    const { trainerEntry } = options;
+    const { address } = server;
+    await startWorkers({ config, configFile, directory, kinds: workerKinds, address, trainerEntry }, owned);
 
     const input: DataEngineInput = { config: configFile, run, seed: options.seed };
     const result = await startAndWatch({
@@ -107,31 +82,8 @@ export async function runDemo(options: DemoOptions): Promise<DataEngineResult> {
     }
     return result;
   } finally {
-    // Workers first: they stop their trainers and report the end of their activities to the server.
-    await Promise.all(owned.slice(1).map((process) => process.stop()));
-    await owned[0]?.stop();
+    await stopAll(owned.slice(1), owned[0]);
   }
-}
-
-/** The demo's workers may touch what the config names: the person who typed the command trusts it. */
-async function writeWorkerSettings(file: string, configFile: string, config: Config): Promise<string> {
-  const { store, teacher, notify } = config;
-  const secret = teacher.apiKeyFile === undefined ? { variable: teacher.apiKeyVariable } : { file: teacher.apiKeyFile };
-  const named = pathsIn(configSchema, config);
-  const pathsOf = (kind: PathKind) => named.filter((one) => one.kind === kind).map(({ path }) => resolve(path));
-  const settings: z.input<typeof workerSettingsSchema> = {
-    configs: [dirname(resolve(configFile)), process.cwd(), projectFile('configs'), ...pathsOf('configs').map(dirname)],
-    data: pathsOf('data'),
-    models: pathsOf('models'),
-    runs: [resolve(config.runsDirectory)],
-    cache: resolve(config.cacheDirectory),
-    stores: store === undefined ? [] : [store],
-    ...(teacher.baseUrl !== undefined && { secrets: [{ ...secret, hosts: [new URL(teacher.baseUrl).origin] }] }),
-    webhooks: notify.webhookVariable === undefined ? [] : [notify.webhookVariable],
-  };
-  // JSON is YAML.
-  await writeJson(file, settings);
-  return file;
 }
 
 /**
@@ -172,17 +124,11 @@ async function startAndWatch({
       args: [input],
       staticSummary: `Demo run ${workflowId}`,
     });
-    const processEnded = Promise.race(
-      owned.map(async (process) => {
-        const how = await process.ended;
-        throw new Error(`the ${process.name} ${how}; see ${process.logFile}`);
-      }),
-    );
     watched = watch(client, workflowId, {
       form: 'lines',
       signal: AbortSignal.any([signal, stopWatching.signal]),
     });
-    return await Promise.race([watched, processEnded]);
+    return await Promise.race([watched, failWhenOneEnds(owned)]);
   } finally {
     stopWatching.abort();
     // A call under way must end before its connection does.

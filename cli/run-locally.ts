@@ -1,0 +1,122 @@
+/**
+ * `dataengine run --local`: a Temporal server and workers of this machine's own, where there are none, for one run.
+ */
+import { setMaxListeners } from 'node:events';
+import { mkdir, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { Client } from '@temporalio/client';
+import type { OwnedProcess } from '../demo/command/child-process.ts';
+import {
+  failWhenOneEnds,
+  startWorkers,
+  stopAll,
+  type WorkerKind,
+  workerKinds,
+} from '../demo/command/local-processes.ts';
+import { databaseName, startTemporalServer } from '../demo/command/temporal-server.ts';
+import type { Config } from '../src/config/schema.ts';
+import { openRunDirectory } from '../src/core/run-directory.ts';
+import { withLock } from '../src/core/with-lock.ts';
+import { ServerUnreachable } from '../workers/connection.ts';
+import { connectClient } from './temporal-client.ts';
+
+export interface LocalRun {
+  config: Config;
+  configFile: string;
+  /** The run's name. */
+  run: string;
+  signal: AbortSignal;
+  /** Tests give a trainer of their own. */
+  trainerEntry?: string | undefined;
+}
+
+/**
+ * Runs the work with a client of the server that Temporal's settings point to, or of one that is started in the run's folder;
+ * and with workers, started for each queue that nobody polls. What was started is stopped at the end, however that comes about.
+ *
+ * @throws what the work throws; an error that names the log when a process ends before the work does
+ */
+export async function runLocally<R>(local: LocalRun, work: (client: Client) => Promise<R>): Promise<R> {
+  const { config, configFile, run, signal, trainerEntry } = local;
+  const directory = openRunDirectory(resolve(config.runsDirectory), run).root;
+  const logs = join(directory, 'logs');
+  await mkdir(logs, { recursive: true });
+  // A second command must not replace the server's database under the first one.
+  return withLock(
+    join(directory, 'local.lock'),
+    async () => {
+      const workers: OwnedProcess[] = [];
+      let server: OwnedProcess | undefined;
+      let client = await clientOfRunningServer();
+      try {
+        let address: string | undefined;
+        if (client === undefined) {
+          // The history of an interrupted run is not needed: it resumes from what its steps left.
+          for (const suffix of ['', '-wal', '-shm']) await rm(join(directory, databaseName + suffix), { force: true });
+          const started = await startTemporalServer(directory, logs);
+          server = started.process;
+          address = started.address;
+          say(`Temporal UI   ${started.ui}`);
+          client = await connectClient(address);
+        }
+        const kinds = await queuesWithoutWorkers(client, config);
+        await startWorkers({ config, configFile, directory, kinds, address, trainerEntry }, workers);
+        say(
+          `Started       ${[...(server ? ['server'] : []), ...kinds.map((kind) => `${kind} worker`)].join(', ') || 'nothing'}`,
+        );
+        say(`Logs          ${logs}`);
+        const started = [...workers, ...(server ? [server] : [])];
+        const ends = started.length === 0 ? [] : [failWhenOneEnds(started)];
+        const stopping = new AbortController();
+        const stopped = AbortSignal.any([signal, stopping.signal]);
+        // Each call of the client listens to it.
+        setMaxListeners(0, stopped);
+        const connected = client;
+        const done = connected.withAbortSignal(stopped, () => work(connected));
+        try {
+          return await Promise.race([done, ...ends]);
+        } finally {
+          // A call under way must end before its connection does.
+          stopping.abort();
+          await done.catch(() => undefined);
+          signal.throwIfAborted();
+        }
+      } finally {
+        await client?.connection.close();
+        await stopAll(workers, server);
+      }
+    },
+    { signal },
+  );
+}
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+async function clientOfRunningServer(): Promise<Client | undefined> {
+  try {
+    return await connectClient(undefined, '3 seconds');
+  } catch (error) {
+    if (error instanceof ServerUnreachable) return undefined;
+    throw error;
+  }
+}
+
+/** Of `TaskQueueType` in Temporal's API. */
+const activityQueue = 2;
+
+/** The kinds of workers whose queue nobody polls. */
+async function queuesWithoutWorkers(client: Client, config: Config): Promise<WorkerKind[]> {
+  const counts = await Promise.all(
+    workerKinds.map(async (kind) => {
+      const { pollers } = await client.workflowService.describeTaskQueue({
+        namespace: client.options.namespace,
+        taskQueue: { name: config.temporal.taskQueues[kind] },
+        taskQueueType: activityQueue,
+      });
+      return pollers?.length ?? 0;
+    }),
+  );
+  return workerKinds.filter((_, index) => counts[index] === 0);
+}

@@ -1,0 +1,77 @@
+/**
+ * `dataengine run --local` with a pretend trainer: its processes and its end, not its scores.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { beforeEach, expect, test, vi } from 'vitest';
+import { runningWith } from '../../bench/support/processes.ts';
+import { runLocally } from '../../cli/run-locally.ts';
+import { freePorts } from '../../demo/command/child-process.ts';
+import { loadConfig } from '../../src/config/load-config.ts';
+import type { DataEngineInput } from '../../workflows/inputs.ts';
+import type { DataEngineResult } from '../../workflows/messages.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
+import { pretendTrainerEntry, writeTinyRun } from '../round/tiny-run.ts';
+import { printedBy } from './in-this-process.ts';
+
+beforeEach(async () => {
+  // Nothing listens there: whoever has a server of their own must not be joined.
+  vi.stubEnv('TEMPORAL_ADDRESS', `127.0.0.1:${(await freePorts(1))[0]}`);
+  vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+  return () => {
+    vi.unstubAllEnvs();
+    vi.restoreAllMocks();
+  };
+});
+
+async function localRun(configFile: string, signal: AbortSignal): Promise<DataEngineResult> {
+  const config = await loadConfig(configFile);
+  const local = { config, configFile, run: 'tiny', signal, trainerEntry: pretendTrainerEntry };
+  return runLocally(local, async (client) => {
+    const args: [DataEngineInput] = [{ config: configFile, run: 'tiny' }];
+    const taskQueue = config.temporal.taskQueues.cpu;
+    return client.workflow.execute('dataEngine', { taskQueue, workflowId: 'tiny', args });
+  });
+}
+
+test('starts a server and workers where there are none, and leaves no process', async () => {
+  const folder = await temporaryFolder();
+  const config = await writeTinyRun(folder, (tiny) => ({ ...tiny, rounds: 0 }));
+  const result = await localRun(config, new AbortController().signal);
+  expect(result.rounds).toHaveLength(1);
+  expect(result.directory).toBe(join(folder, 'runs', 'tiny'));
+  // A killed process needs a moment to disappear.
+  await expect.poll(() => runningWith(folder), { timeout: 5000 }).toEqual([]);
+}, 300_000);
+
+test('stops everything when interrupted, and the same command resumes', async () => {
+  const folder = await temporaryFolder();
+  const config = await writeTinyRun(folder, (tiny) => ({
+    ...tiny,
+    rounds: 0,
+    finetune: { ...tiny.finetune, stepsPerEpoch: 60 },
+  }));
+  const finetune = join(folder, 'runs', 'tiny', 'round-0', 'finetune');
+  vi.stubEnv('DATAENGINE_PRETEND_STEP_MILLISECONDS', '100');
+  const interruption = new AbortController();
+  const interrupted = localRun(config, interruption.signal).catch((error: Error) => error.message);
+  while ((await readFile(join(finetune, 'loss.jsonl'), 'utf8').catch(() => '')).split('\n').length < 12)
+    await sleep(50);
+  interruption.abort(new Error('interrupted'));
+  expect(await interrupted).toBe('interrupted');
+  await expect.poll(() => runningWith(folder), { timeout: 5000 }).toEqual([]);
+
+  vi.stubEnv('DATAENGINE_PRETEND_STEP_MILLISECONDS', '0');
+  await localRun(config, new AbortController().signal);
+  expect(await readFile(join(finetune, 'trainer.log'), 'utf8')).toMatch(
+    /starting at step 0 [\s\S]*starting at step [1-9]0 /,
+  );
+}, 300_000);
+
+test('--detach does not go with it, and says why', async () => {
+  const config = await writeTinyRun(await temporaryFolder());
+  await expect(printedBy('run', '--config', config, '--local', '--detach')).rejects.toThrow(
+    /--detach: does not go with --local/,
+  );
+});
