@@ -8,6 +8,7 @@ import { addDiscoverCommands } from './discover-commands.ts';
 import { addEvaluateCommand } from './evaluate-command.ts';
 import { addGateCommands } from './gate-commands.ts';
 import { addHubCommands } from './hub-commands.ts';
+import { addInitCommand } from './init-command.ts';
 import { addDoctorCommand, addSetupCommand, addWorkerCommand } from './machine-commands.ts';
 import { addMergeCommand } from './merge-command.ts';
 import { addModelCommands } from './model/commands.ts';
@@ -39,6 +40,7 @@ export function createProgram(signal: AbortSignal): Command {
     .configureOutput(nameRenamedOptions)
     .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 wrong input, 130 interrupted.');
   addDemoCommand(program, signal);
+  addInitCommand(program, signal);
   addRunCommands(program, signal);
   addSteerCommands(program);
   addScheduleCommands(program);

@@ -5,6 +5,15 @@ import type { Command } from 'commander';
 import { integer } from '../../cli/options.ts';
 import { createProgressDisplay } from '../../cli/progress-display.ts';
 
+interface DemoCommandOptions {
+  quick: boolean;
+  seed?: number;
+  keep: boolean;
+  config?: string;
+  folder?: string;
+  images: number;
+}
+
 /** Adds `dataengine demo`. */
 export function addDemoCommand(program: Command, signal: AbortSignal): void {
   program
@@ -14,8 +23,16 @@ export function addDemoCommand(program: Command, signal: AbortSignal): void {
     .option('--seed <number>', "instead of the config's seed", integer(0))
     .option('--keep', 'keep the Temporal UI running until Ctrl-C', false)
     .option('--config <file>', 'another config')
+    .option('--folder <folder>', 'instead: render images and mixed questions into a new folder, to try `init` with')
+    .option('--images <number>', 'images of that folder', integer(20), 300)
     .addHelpText('after', '\nExample:\n  npm run demo -- --quick')
-    .action(async (options: { quick: boolean; seed?: number; keep: boolean; config?: string }) => {
+    .action(async ({ folder, images, ...options }: DemoCommandOptions) => {
+      if (folder !== undefined) {
+        const { writeOwnFolder } = await import('../scenes/write-own-folder.ts');
+        const questions = await writeOwnFolder({ folder, images, seed: options.seed ?? 1, signal });
+        process.stdout.write(`${folder}: ${images} images, ${questions} questions\n`);
+        return;
+      }
       const { runDemo } = await import('./demo.ts');
       await runDemo({ ...options, signal });
     });

@@ -29,6 +29,21 @@ export function writeParts({ question, choices, correctChoiceIndex, explanation 
   };
 }
 
+/** Writes a question with a short answer, as its prompt requires; the three parts, each one line. */
+export function writeShort({ question, choices, correctChoiceIndex, explanation }: TeacherQuestion): string {
+  const answer = choices[correctChoiceIndex];
+  return `Question: ${question}\nAnswer: ${answer}\nExplanations: ${explanation}`;
+}
+
+/** The mistakes that a question with a short answer may have too. */
+export const shortMistakeKinds = ['wrong_letter', 'coordinates', 'skip', 'description', 'nonsense'] as const;
+
+/** A mistake of that kind in a short answer: the same as among choices, without them. */
+export function shortAnswerWithMistake(kind: MistakeKind, question: TeacherQuestion, random: SeededRandom): string {
+  const text = answerWithMistake(kind, question, random).replace(/^Choices: .*\n/m, '');
+  return text.replace(/^Answer: The answer is \([A-Z]\): (.*)\.$/m, 'Answer: $1');
+}
+
 /** Joins the existing parts to one text. */
 export function joinParts(parts: Partial<AnswerParts>): string {
   return [parts.question, parts.choices, parts.answer, parts.explanation]

@@ -9,8 +9,11 @@ import {
   joinParts,
   type LocalAnswer,
   mistakeKinds,
+  shortAnswerWithMistake,
+  shortMistakeKinds,
   type TeacherQuestion,
   writeParts,
+  writeShort,
 } from './answer-format.ts';
 import { answerAboutTypes } from './answer-types.ts';
 import { describeSeen } from './eyes/describe-seen.ts';
@@ -60,7 +63,13 @@ export function answerPrompt(prompt: string, options: AnswerOptions): LocalAnswe
     return { kind: 'skip', text: `Skip: what is known of this picture allows no good ${type} question.` };
   }
   const mistakes = random.fork('mistake');
-  if (mistakes.uniform() >= options.mistakeRate) return { kind: 'question', text: joinParts(writeParts(question)) };
+  const isRight = mistakes.uniform() >= options.mistakeRate;
+  if (read.isShort && isRight) return { kind: 'question', text: writeShort(question) };
+  if (read.isShort) {
+    const kind = mistakes.pick(shortMistakeKinds);
+    return { kind, text: shortAnswerWithMistake(kind, question, mistakes) };
+  }
+  if (isRight) return { kind: 'question', text: joinParts(writeParts(question)) };
   const kind = mistakes.pick(mistakeKinds);
   return { kind, text: answerWithMistake(kind, question, mistakes) };
 }

@@ -26,6 +26,8 @@ export interface GenerationPrompt extends ImageFacts {
   quoted: string[];
   /** The questions of the in-context examples. */
   exampleQuestions: string[];
+  /** Whether the answer is to be a few words, without choices (`configs/prompts/generate-short-v1.md`). */
+  isShort: boolean;
 }
 
 /** A prompt that asks for the types of questions (`configs/prompts/classify-v1.md`). */
@@ -107,6 +109,7 @@ export function readPrompt(text: string, hasImage = false): ReadPrompt {
     questionType: (type.split(':')[0] ?? '').trim().replaceAll(' ', '_').toLowerCase(),
     quoted: quotedIn(type),
     ...facts,
+    isShort: !/^Choices: /m.test(sections.get('answer format') ?? 'Choices: '),
     exampleQuestions: lines(sections.get('examples') ?? '').flatMap((line) => /^Question: (.*)$/.exec(line)?.[1] ?? []),
   };
 }

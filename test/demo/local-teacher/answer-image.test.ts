@@ -10,6 +10,7 @@ import { sceneFromAnnotations } from '../../../demo/scenes/scene-from-annotation
 import { seededRandom } from '../../../src/core/seeded-random.ts';
 import { isRejection } from '../../../src/generation/filters.ts';
 import { parseAnswer } from '../../../src/generation/parse-answer.ts';
+import { parseShortAnswer } from '../../../src/generation/parse-short-answer.ts';
 import { fillTemplate, readPromptTemplate } from '../../../src/teacher/prompt-template.ts';
 import { withoutMetadata } from './encoded-anew.ts';
 import { runningTeacher } from './running-teacher.ts';
@@ -31,11 +32,14 @@ async function ask(prompt: string, values: Record<string, string>, address: stri
     { type: 'text', text: user.content },
     { type: 'image_url', image_url: { url: address, detail: 'low' } },
   ];
-  const answer = await client.chat.completions.create({
-    model: 'local-teacher',
-    max_tokens: 1000,
-    messages: [system, { role: 'user', content }] as never,
-  });
+  const answer = await client.chat.completions.create(
+    {
+      model: 'local-teacher',
+      max_tokens: 1000,
+      messages: [system, { role: 'user', content }] as never,
+    },
+    { timeout: 60_000 },
+  );
   return answer.choices[0]?.message.content ?? '';
 }
 
@@ -78,6 +82,13 @@ describe('a request for a question', () => {
     const facts = { captions: '- a small red cat on a beach', boxes: 'cat: [0.1, 0.1, 0.5, 0.5]' };
     expect(await ask('generate-v1', { ...colorQuestion, ...facts }, url(gray, 'png'))).toMatch(/^Skip: /);
   });
+});
+
+test('a short answer is true of the image, and has no choices', async () => {
+  const parsed = parseShortAnswer(await ask('generate-short-from-image-v1', colorQuestion, url(image)));
+  if (isRejection(parsed)) throw new Error(parsed.detail);
+  const asked = scene.objects.find(({ category }) => parsed.question.includes(category));
+  expect(parsed.answer).toBe(asked?.color);
 });
 
 test('a description has the facts and boxes from which the scene can be read back', async () => {

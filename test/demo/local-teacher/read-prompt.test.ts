@@ -16,6 +16,7 @@ test.each(questionTypes.map(({ name }) => name))('a prompt for %s is read back a
   const messages = buildMessages({ request: request(3, { question_type, examples }), image, questionTypes, template });
   expect(readPrompt(messages.map(({ content }) => content).join('\n\n'))).toEqual({
     kind: 'generate',
+    isShort: false,
     questionType: question_type,
     quoted: [],
     captions,

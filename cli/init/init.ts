@@ -1,0 +1,242 @@
+/** `dataengine init`: looks at a folder, writes a config, checks the data, and says what comes next. */
+import { basename, dirname, join, relative, resolve } from 'node:path';
+import { createInterface } from 'node:readline/promises';
+import { loadConfig } from '../../src/config/load-config.ts';
+import { fileExists, projectFile } from '../../src/core/files.ts';
+import { InputError } from '../../src/core/input-error.ts';
+import { printable } from '../../src/core/printable.ts';
+import { writeFileAtomically } from '../../src/core/write-file.ts';
+import { splitQuestions } from '../../src/datasets/split/split-questions.ts';
+import { missingOption, ownConfig } from '../options.ts';
+import { textTable } from '../text-table.ts';
+import {
+  folderOfImages,
+  imageFolder,
+  kindOfTable,
+  listFolder,
+  pathFrom,
+  type QuestionFacts,
+  questionFacts,
+  type SideName,
+  sideOf,
+  type TableKind,
+} from './look-at-folder.ts';
+import { type ConfigParts, configText } from './write-config.ts';
+
+export interface InitOptions {
+  images?: string;
+  questions?: string;
+  model?: string;
+  teacher?: string;
+  teacherModel?: string;
+  output: string;
+  replace: boolean;
+}
+
+/** Asks a person; undefined where there is no terminal. */
+export type Ask = ((question: string, proposed: string | undefined) => Promise<string>) | undefined;
+
+const splitFolder = 'dataengine-split';
+const stage1 = 'data/stage1';
+
+/**
+ * @throws InputError for what is missing and can't be asked for, naming the option; for a config that is there; for questions
+ *   that do not fit, naming file, row and column
+ */
+export async function initialize(folder: string, options: InitOptions, ask: Ask, signal: AbortSignal): Promise<void> {
+  const { output } = options;
+  if (!options.replace && (await fileExists(output))) {
+    throw new InputError({ file: output, problem: 'is there already', remedy: 'Give --replace, or another --output' });
+  }
+  const content = await listFolder(folder);
+  const given = async (option: keyof InitOptions, question: string, proposed?: string): Promise<string> => {
+    const value = options[option];
+    if (typeof value === 'string') return value;
+    if (ask !== undefined) return ask(question, proposed);
+    throw missingOption(`--${option}`, 'since there is no terminal to ask at');
+  };
+
+  const tables = await Promise.all(
+    content.tables.map(async (path) => ({ path, kind: await kindOfTable(join(folder, path)) })),
+  );
+  const found = tables.filter(({ kind }) => kind === 'questions' || kind === 'aokvqa');
+  const sides = Object.fromEntries(found.flatMap(({ path }) => (sideOf(path) ? [[sideOf(path), path]] : [])));
+  const areDivided = options.questions === undefined && 'train' in sides && 'validation' in sides;
+  const [only, ...others] = found;
+  const proposed = others.length === 0 ? only?.path : undefined;
+  const questions = areDivided
+    ? (sides.train as string)
+    : (options.questions ?? proposed ?? (await given('questions', 'File of questions')));
+  const file = (await fileExists(join(folder, questions))) ? join(folder, questions) : resolve(questions);
+  const kind = await kindOfTable(file);
+  requireQuestions(file, kind);
+
+  const facts = kind === 'aokvqa' ? await aokvqaFacts(file) : await questionFacts(file);
+  if (content.images.length === 0) {
+    throw new InputError({ file: folder, problem: 'has no images', remedy: 'Name the folder that has them' });
+  }
+  const candidates = [options.images ?? join(folder, imageFolder(content.images)), folder, dirname(file)];
+  const images = kind === 'aokvqa' ? (candidates[0] as string) : await folderOfImages(file, facts.samples, candidates);
+  // A data root has images in a folder of its own.
+  const isInside = (root: string, path: string) => !relative(root, resolve(path)).startsWith('..');
+  const isRoot = relative(folder, images) === '' || !isInside(folder, images);
+  const root = resolve(isRoot ? dirname(resolve(images)) : folder);
+
+  const model = await given('model', 'Model (a Hugging Face directory)', await proposedModel());
+  const teacher = teacherOf(await given('teacher', 'Teacher (openai, azure, local, or an address)', 'openai'), options);
+  const files = areDivided
+    ? Object.fromEntries(
+        Object.entries(sides).map(([side, path]) => [side, pathFrom(root, join(folder, path as string))]),
+      )
+    : await divide(file, { images, root, isReplaced: options.replace, signal });
+  const conversations = tables.flatMap(({ path, kind: other }) =>
+    other === 'conversations' ? pathFrom(root, join(folder, path)) : [],
+  );
+  const parts: ConfigParts = {
+    run: basename(resolve(folder)).replace(/[^\w.-]+/g, '-') || 'own',
+    model,
+    isSmall: resolve(model) === projectFile(stage1),
+    root,
+    images: pathFrom(root, images),
+    files,
+    isAokvqa: kind === 'aokvqa',
+    conversations,
+    facts,
+    poolImages: content.images.length,
+    teacher,
+  };
+  await writeFileAtomically(output, configText(parts));
+  process.stdout.write(describe(parts, kind as TableKind, output));
+  await checkOwnData(output, signal);
+  const config = output === ownConfig ? '' : ` --config ${output}`;
+  process.stdout.write(`Next: dataengine run --local${config}\n`);
+}
+
+/** A terminal's answers; undefined where there is none. */
+export function askAtTerminal(): Ask {
+  if (!process.stdin.isTTY || !process.stderr.isTTY) return undefined;
+  return async (question, proposed) => {
+    const terminal = createInterface({ input: process.stdin, output: process.stderr });
+    try {
+      for (;;) {
+        const answer = (
+          await terminal.question(`${question}${proposed === undefined ? '' : ` [${proposed}]`}: `)
+        ).trim();
+        if (answer !== '' || proposed !== undefined) return answer || (proposed as string);
+      }
+    } finally {
+      terminal.close();
+    }
+  };
+}
+
+function requireQuestions(file: string, kind: TableKind | undefined): void {
+  if (kind === 'questions' || kind === 'aokvqa') return;
+  const problem =
+    kind === 'conversations'
+      ? 'has conversations, which are trained on but not scored'
+      : "has no records with a question ('question', and 'answer' or 'choices')";
+  throw new InputError({ file, problem, remedy: 'Name a file of questions with right answers: --questions' });
+}
+
+async function aokvqaFacts(file: string): Promise<QuestionFacts> {
+  const { readAokvqa } = await import('../../src/datasets/aokvqa.ts');
+  const records = await readAokvqa(file);
+  return {
+    questions: records.length,
+    withChoices: records.length,
+    fewestChoices: 4,
+    mostChoices: 4,
+    shortAnswers: 0,
+    areNumbers: false,
+    types: new Set(records.flatMap(({ question_type }) => question_type ?? [])).size,
+    texts: new Set(records.map(({ question }) => question)).size,
+    samples: records.slice(0, 3).map(({ question_id, image_id, question, choices, correct_choice_idx }) => ({
+      id: question_id,
+      image: { path: String(image_id) },
+      question,
+      choices: [...choices],
+      correct: correct_choice_idx as number,
+    })),
+  };
+}
+
+async function proposedModel(): Promise<string | undefined> {
+  return (await fileExists(projectFile(stage1))) ? relative(process.cwd(), projectFile(stage1)) : undefined;
+}
+
+function teacherOf(name: string, { teacherModel: model }: InitOptions): ConfigParts['teacher'] {
+  if (/^https?:\/\//.test(name)) {
+    if (model === undefined) throw missingOption('--teacher-model', 'the name by which the server knows the model');
+    return { provider: 'openai', baseUrl: name, model };
+  }
+  return { provider: name, model: model ?? (name === 'openai' ? 'gpt-4o' : undefined) };
+}
+
+async function divide(
+  file: string,
+  { images, root, isReplaced, signal }: { images: string; root: string; isReplaced: boolean; signal: AbortSignal },
+): Promise<Partial<Record<SideName, string>>> {
+  const output = join(root, splitFolder);
+  const { sides } = await splitQuestions({
+    file,
+    images,
+    output,
+    validation: 0.25,
+    test: 0.15,
+    seed: 1,
+    replace: isReplaced,
+    signal,
+  });
+  return Object.fromEntries(
+    Object.entries(sides).map(([side, { file: name }]) => [side, pathFrom(root, join(output, name))]),
+  );
+}
+
+function describe(parts: ConfigParts, kind: TableKind, output: string): string {
+  const { facts, files, root } = parts;
+  const answers = [
+    ...(facts.withChoices === 0
+      ? []
+      : [
+          `${facts.withChoices} with ${facts.fewestChoices === facts.mostChoices ? '' : `${facts.fewestChoices} to `}${facts.mostChoices} choices`,
+        ]),
+    ...(facts.shortAnswers === 0
+      ? []
+      : [`${facts.shortAnswers} with ${facts.areNumbers ? 'numbers' : 'short answers'}`]),
+  ];
+  const rows = [
+    ['images', `${parts.poolImages} below ${join(root, parts.images)}`],
+    ['questions', `${facts.questions} (${kind}): ${answers.join(', ')}`],
+    ['question types', facts.types === 0 ? 'no column: the teacher classifies them' : `${facts.types} in a column`],
+    ...Object.entries(files).map(([side, file]) => [side, file as string]),
+    ...parts.conversations.map((file) => ['conversations', file]),
+    ['model', parts.model],
+    ['teacher', parts.teacher.baseUrl ?? parts.teacher.provider],
+  ];
+  const samples = facts.samples.map(({ image, question, choices, correct, answers: right }) => [
+    'path' in image ? image.path : '(in the file)',
+    question,
+    choices === undefined ? '' : choices.join(' / '),
+    choices === undefined ? (right ?? []).join(' / ') : (choices[correct as number] as string),
+  ]);
+  const sampleTable = textTable(['image', 'question', 'choices', 'answer'], samples, { wordWrap: true });
+  return printable(`${textTable(['found', ''], rows, { wordWrap: true })}\n${sampleTable}\nWrote ${output}\n`);
+}
+
+async function checkOwnData(output: string, signal: AbortSignal): Promise<void> {
+  const config = await loadConfig(output);
+  const { checkData, problemRows } = await import('../../src/round/check-data.ts');
+  const { problems, questions, images } = await checkData(config, { signal, onProgress: () => undefined });
+  if (problems.length === 0) {
+    process.stdout.write(`The data is complete: ${questions} questions to score, ${images} images.\n`);
+    return;
+  }
+  const rows = problemRows(problems, config.data.root, 10);
+  process.stdout.write(`${textTable(['item', 'problem', 'what to do'], rows, { wordWrap: true })}\n`);
+  throw new InputError({
+    file: output,
+    problem: `its data has ${problems.length} problems`,
+    remedy: `Correct them, then: dataengine data check ${output}`,
+  });
+}

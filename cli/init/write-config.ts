@@ -1,0 +1,122 @@
+/** The config that `dataengine init` writes: one file, with a comment for each decision. */
+import { relative, resolve } from 'node:path';
+import { projectFile } from '../../src/core/files.ts';
+import type { QuestionFacts, SideName } from './look-at-folder.ts';
+
+export interface ConfigParts {
+  run: string;
+  model: string;
+  /** Whether the model is the small one of the demo, which needs other settings than a large one. */
+  isSmall: boolean;
+  root: string;
+  /** Paths from the root. */
+  images: string;
+  files: Readonly<Partial<Record<SideName, string>>>;
+  isAokvqa: boolean;
+  /** Trained on beside the questions. */
+  conversations: readonly string[];
+  facts: QuestionFacts;
+  poolImages: number;
+  teacher: { provider: string; baseUrl?: string | undefined; model?: string | undefined };
+}
+
+/** Requests to the teacher in a round: as many as there are images, within reason. */
+const [fewestRequests, mostRequests] = [50, 2000];
+
+export function configText(parts: ConfigParts): string {
+  const { run, model, root, images, files, isAokvqa, conversations, facts, poolImages, teacher } = parts;
+  const requests = Math.min(mostRequests, Math.max(fewestRequests, poolImages));
+  const repeats = facts.questions > 0 && facts.texts / facts.questions < 0.8;
+  const instruction = facts.areNumbers ? 'Answer with a number.' : 'Answer with a single word or phrase.';
+  const metric = facts.areNumbers ? 'relaxed-accuracy' : 'exact-match';
+  const settings = facts.shortAnswers > 0 ? `{ metric: ${metric}, instruction: ${instruction} }` : '{}';
+  const scored = (file: string) =>
+    isAokvqa ? `{ file: ${quoted(file)} }` : `{ file: ${quoted(file)}, questions: ${settings} }`;
+  const trained = isAokvqa
+    ? `{ dataset: aokvqa, file: ${quoted(files.train)}, images: ${quoted(images)} }`
+    : `{ dataset: questions, file: ${quoted(files.train)}, images: ${quoted(images)}${facts.shortAnswers > 0 ? `, instruction: ${instruction}` : ''} }`;
+  const lines = [
+    '# Written by `dataengine init`. All keys: docs/configuration.md.',
+    `run: ${quoted(run)}`,
+    'seed: 1',
+    '# Rounds of new data after round 0, which trains on your own questions alone.',
+    'rounds: 1',
+    '',
+    `model: { path: ${quoted(model)} }`,
+    '',
+    'data:',
+    `  root: ${quoted(root)}`,
+    '  # The pool: new samples are written about the images of `train`; those of scored questions are never drawn.',
+    `  images: { train: ${quoted(images)}, validation: ${quoted(images)} }`,
+    '  # The teacher sees each image, and is told nothing else.',
+    '  descriptions: { source: image }',
+    '  train:',
+    `    - ${trained}`,
+    ...conversations.map(
+      (file) => `    - { dataset: conversations, file: ${quoted(file)}, images: ${quoted(images)} }`,
+    ),
+    '  # Wrong answers to these questions decide what the teacher is asked for.',
+    `  validation: ${scored(files.validation as string)}`,
+    ...(files.test === undefined
+      ? []
+      : ['  # Scored in every round, and used for nothing else.', `  test: ${scored(files.test)}`]),
+    `  questionTypes: ${quoted(shipped('configs/question-types.yaml'))}`,
+    '',
+    'finetune:',
+    '  epochs: 3',
+    '  # An epoch is a pass over the data.',
+    '  stepsPerEpoch: auto',
+    ...(parts.isSmall ? smallModel : []),
+    '',
+    'sampling:',
+    '  # Requests to the teacher in a round.',
+    `  requests: ${requests}`,
+    '',
+    'teacher:',
+    `  provider: ${teacher.provider}`,
+    ...(teacher.baseUrl === undefined ? [] : [`  baseUrl: ${quoted(teacher.baseUrl)}`]),
+    ...(teacher.model === undefined ? [] : [`  model: ${quoted(teacher.model)}`]),
+    `  prompt: ${quoted(shipped('configs/prompts/generate-from-image-v1.md'))}`,
+    ...(facts.shortAnswers === 0
+      ? []
+      : [`  shortAnswerPrompt: ${quoted(shipped('configs/prompts/generate-short-from-image-v1.md'))}`]),
+    `  prices: ${quoted(shipped('configs/prices.yaml'))}`,
+    ...(repeats
+      ? [
+          '',
+          'refine:',
+          '  # Your questions have the same texts again and again: the same one about another image leaks nothing.',
+          '  evaluationSimilarity: off',
+        ]
+      : []),
+    '',
+  ];
+  return lines.join('\n');
+}
+
+/** As the demo trains its model of a few million weights. */
+const smallModel = [
+  '  batchSize: 16',
+  '  maximumTokens: 96',
+  '  learningRate: { initial: 1e-4, peak: 2e-3, final: 1e-4, warmupSteps: 10 }',
+  '  lora:',
+  '    rank: 32',
+  '    alpha: 64',
+  '    dropout: 0',
+  '    targetModules: [q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj]',
+];
+
+/** As JSON where YAML would read a text as something else. */
+function quoted(text: string | undefined): string {
+  const plain = text ?? '';
+  return /^[A-Za-z/][\w./-]*$/.test(plain) && !/^(?:true|false|null|yes|no|on|off)$/i.test(plain)
+    ? plain
+    : JSON.stringify(plain);
+}
+
+/** A file of this program, from the current folder where it is below that. */
+function shipped(file: string): string {
+  const path = projectFile(file);
+  const inner = relative(process.cwd(), path);
+  return inner.startsWith('..') ? resolve(path) : inner;
+}

@@ -1,0 +1,128 @@
+/**
+ * `dataengine init` on folders such as people have, and what it writes.
+ */
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { type Ask, initialize } from '../../../cli/init/init.ts';
+import { writeOwnFolder } from '../../../demo/scenes/write-own-folder.ts';
+import { loadConfig } from '../../../src/config/load-config.ts';
+import { temporaryFolder } from '../../helpers/temporary-folder.ts';
+import { tinyModel } from '../../round/tiny-run.ts';
+import { printedBy } from '../in-this-process.ts';
+
+async function ownFolder(images = 40): Promise<{ parent: string; folder: string; output: string }> {
+  const parent = await temporaryFolder();
+  const folder = join(parent, 'line 2');
+  await writeOwnFolder({ folder, images, seed: 1 });
+  return { parent, folder, output: join(parent, 'own.yaml') };
+}
+
+const flags = ['--model', tinyModel, '--teacher', 'local'];
+
+test('writes a config that loads, with the questions divided by image, and says what it understood', async () => {
+  const { folder, output } = await ownFolder();
+  const printed = await printedBy('init', folder, ...flags, '--output', output);
+  expect(printed).toMatch(/questions +│ 160 \(questions\): \d+ with 4 choices, \d+ with short answers/);
+  expect(printed).toContain('no column: the teacher classifies them');
+  expect(printed.match(/shot-\w+\.jpg/g)).toHaveLength(3);
+  expect(printed).toMatch(/The data is complete: \d+ questions to score, 40 images/);
+  expect(printed.trimEnd().split('\n').at(-1)).toBe(`Next: dataengine run --local --config ${output}`);
+
+  const config = await loadConfig(output);
+  expect(config.data).toMatchObject({
+    root: folder,
+    images: { train: 'photos', validation: 'photos' },
+    descriptions: { source: 'image' },
+    train: [{ dataset: 'questions', file: 'dataengine-split/train.jsonl' }],
+    validation: { file: 'dataengine-split/validation.jsonl', questions: { metric: 'exact-match' } },
+  });
+  expect(config.finetune.stepsPerEpoch).toBe('auto');
+  expect(config.refine.evaluationSimilarity).toBe('off');
+  expect(await readFile(output, 'utf8')).toMatch(/^ *# /m);
+}, 120_000);
+
+test('takes files that are divided already, and images at the top of the folder', async () => {
+  const { parent, output } = await ownFolder(20);
+  const own = join(parent, 'flat');
+  await rename(join(parent, 'line 2', 'photos', 'hall'), own);
+  const text = await readFile(join(parent, 'line 2', 'questions.jsonl'), 'utf8');
+  const rows = text.split('\n').filter((line) => line.includes('"hall/'));
+  const plain = rows.map((line) => line.replaceAll('hall/', ''));
+  await writeFile(join(own, 'my_train.jsonl'), plain.slice(0, 12).join('\n'));
+  await writeFile(join(own, 'my_val.jsonl'), plain.slice(12).join('\n'));
+  await printedBy('init', own, ...flags, '--output', output);
+  const { data } = await loadConfig(output);
+  expect(data).toMatchObject({ root: parent, images: { train: 'flat' } });
+  expect(data.test).toBeUndefined();
+  expect(data.train).toMatchObject([{ file: 'flat/my_train.jsonl' }]);
+  expect(data.validation).toMatchObject({ file: 'flat/my_val.jsonl' });
+}, 120_000);
+
+test('asks at a terminal for what is not given, with a proposal', async () => {
+  const { folder, output } = await ownFolder(20);
+  const asked: string[] = [];
+  const ask: Ask = async (question, proposed) => {
+    asked.push(question);
+    return question.startsWith('Model') ? tinyModel : question.startsWith('Teacher') ? 'local' : (proposed as string);
+  };
+  await initialize(folder, { output, replace: false }, ask, new AbortController().signal);
+  expect(asked.map((question) => question.split(' ')[0])).toEqual(['Model', 'Teacher']);
+  expect((await loadConfig(output)).teacher.provider).toBe('local');
+}, 120_000);
+
+test.each([
+  ['--model', ['--teacher', 'local']],
+  ['--teacher', ['--model', tinyModel]],
+  ['--teacher-model', ['--model', tinyModel, '--teacher', 'http://127.0.0.1:8000/v1']],
+])(
+  'without a terminal, a missing %s is an error that names it',
+  async (option, given) => {
+    const { folder, output } = await ownFolder(20);
+    await expect(printedBy('init', folder, ...given, '--output', output)).rejects.toThrow(`${option}: is missing`);
+  },
+  60_000,
+);
+
+test.each([
+  [
+    'a file of questions without an answer',
+    '{"image":"a.jpg","question":"What?"}\n',
+    /other\.jsonl:1: answers: must be an answer/,
+  ],
+  [
+    'images that are nowhere',
+    '{"image":"nowhere/a.jpg","question":"What?","answer":"it"}\n',
+    /nowhere\/a\.jpg.*in none of/,
+  ],
+  [
+    'conversations alone',
+    '{"messages":[{"role":"user","content":"Hi"}]}\n',
+    /has conversations, which are trained on but not/,
+  ],
+])(
+  '%s: the error names file and record',
+  async (_, line, message) => {
+    const { folder, output } = await ownFolder(20);
+    const file = join(folder, 'other.jsonl');
+    await writeFile(file, line);
+    await expect(printedBy('init', folder, ...flags, '--questions', 'other.jsonl', '--output', output)).rejects.toThrow(
+      message,
+    );
+  },
+  60_000,
+);
+
+test('a config that is there stays, without --replace', async () => {
+  const { folder, output } = await ownFolder(20);
+  await writeFile(output, 'seed: 1\n');
+  await expect(printedBy('init', folder, ...flags, '--output', output)).rejects.toThrow(/is there already/);
+  expect(await readFile(output, 'utf8')).toBe('seed: 1\n');
+}, 60_000);
+
+test('a folder without images is named', async () => {
+  const folder = join(await temporaryFolder(), 'empty');
+  await mkdir(folder);
+  await writeFile(join(folder, 'q.csv'), 'image,question,answer\na.jpg,What?,it\n');
+  await expect(printedBy('init', folder, ...flags)).rejects.toThrow(/empty: has no images/);
+});
