@@ -6,7 +6,8 @@
  *   dataengine worker gpu --trainer examples/shortest-answer-trainer.ts
  */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { type EvaluationQuestion, evaluationQuestionSchema, jobSpecSchema } from '../src/trainer/protocol.ts';
+import { type EvaluationQuestion, evaluationQuestionSchema } from '../src/trainer/job-files.ts';
+import { jobSpecSchema } from '../src/trainer/protocol.ts';
 
 const say = (message: object) => process.stdout.write(`${JSON.stringify(message)}\n`);
 

@@ -315,10 +315,7 @@ async function streamAsJson(file: string, bytes: Buffer): Promise<void> {
       found.push(...batch.map(({ array, value }) => [array, value]));
     }
   };
-  const refused = await stream().then(
-    () => undefined,
-    (error: unknown) => error,
-  );
+  const refused: unknown = await stream().catch((error: unknown) => error);
   if (refused !== undefined && !(refused instanceof InputError)) throw refused;
   const value = jsonOr(bytes);
   const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);

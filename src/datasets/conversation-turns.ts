@@ -28,10 +28,15 @@ const roleSchema = z.string().transform((name, context) => {
   return z.NEVER;
 });
 
+// A schema is compiled when it is first used: one for all parts.
+const typedSchema = z.looseObject({ type: z.string() }).catch({ type: 'of no type' });
+const textSchema = z.object({ text: z.string() });
+const addressSchema = z.object({ url: z.string() });
+
 const partSchema = z.unknown().transform((part, context): { text: string } | { image: ImageOfQuestion } => {
-  const { type, ...content } = z.looseObject({ type: z.string() }).catch({ type: 'of no type' }).parse(part);
+  const { type, ...content } = typedSchema.parse(part);
   if (type === 'text') {
-    const text = z.object({ text: z.string() }).safeParse(content);
+    const text = textSchema.safeParse(content);
     if (text.success) return text.data;
     context.addIssue({ code: 'custom', message: 'has no text' });
     return z.NEVER;
@@ -44,7 +49,7 @@ const partSchema = z.unknown().transform((part, context): { text: string } | { i
     return z.NEVER;
   }
   const { image_url, image = image_url, path = image } = content;
-  const place = z.object({ url: z.string() }).safeParse(path);
+  const place = addressSchema.safeParse(path);
   const read = contentImageSchema.safeParse(place.success ? place.data.url : path);
   if (read.success) return { image: read.data };
   context.addIssue({ code: 'custom', message: read.error.issues[0]?.message ?? 'is no image' });

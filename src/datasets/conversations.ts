@@ -94,6 +94,10 @@ const unsupportedColumns = new Map([
   ['rejected', 'preferences are not supported'],
 ]);
 
+// A schema is compiled when it is first used: one for all records.
+const turnsSchemas = { messages: z.array(messageTurn), conversations: z.array(sharedTurn) };
+const imagesSchema = z.array(imageSchema);
+
 function readConversation(row: TableRow): Conversation | Refusal {
   const { values } = row;
   for (const medium of otherMedia) {
@@ -106,7 +110,7 @@ function readConversation(row: TableRow): Conversation | Refusal {
     if (!isNothing(value) && value !== '' && value !== '[]') return refusal(column, problem);
   }
   const list = values.has('messages') ? 'messages' : 'conversations';
-  const turns = read(row, list, list === 'messages' ? z.array(messageTurn) : z.array(sharedTurn));
+  const turns = read(row, list, turnsSchemas[list]);
   if ('problem' in turns) return turns;
   const named = readImages(row);
   if ('problem' in named) return named;
@@ -250,7 +254,7 @@ function readImages(row: TableRow): { value: ImageOfQuestion[] } | Refusal {
     return 'problem' in image ? image : { value: [image.value] };
   }
   if (isNothing(several)) return { value: [] };
-  return read(row, 'images', z.array(imageSchema));
+  return read(row, 'images', imagesSchema);
 }
 
 function read<S extends z.ZodType>({ values }: TableRow, field: string, schema: S): { value: z.output<S> } | Refusal {

@@ -1,4 +1,4 @@
-import type { EvaluationAnswer } from '../trainer/protocol.ts';
+import type { EvaluationAnswer } from '../trainer/job-files.ts';
 import type { AnsweredQuestion, BenchmarkQuestion } from './benchmarks/benchmark.ts';
 
 /**

@@ -9,7 +9,7 @@ import { joinInside } from '../core/inside.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
 import type { AnswerMode, BenchmarkQuestion, BenchmarkSource, PromptName } from '../evaluation/benchmarks/benchmark.ts';
 import { type BenchmarkName, benchmarkOf } from '../evaluation/benchmarks/index.ts';
-import type { EvaluationQuestion } from '../trainer/protocol.ts';
+import type { EvaluationQuestion } from '../trainer/job-files.ts';
 import { configuredSplits, imagesIn, type QuestionSet, questionSet } from './dataset-paths.ts';
 import { extractedImagesName } from './store-rules.ts';
 

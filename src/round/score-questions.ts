@@ -7,7 +7,7 @@ import { chooseFromTexts, type SettleUnclear } from '../evaluation/extract-choic
 import { rankAnswers } from '../evaluation/rank-answers.ts';
 import type { BootstrapSettings } from '../evaluation/statistics/bootstrap.ts';
 import { summarizeMeasures } from '../evaluation/summarize-measures.ts';
-import type { EvaluationAnswer } from '../trainer/protocol.ts';
+import type { EvaluationAnswer } from '../trainer/job-files.ts';
 import { answersFile } from './evaluate/results.ts';
 import { askQuestions, type EvaluationSet, hashAsked } from './evaluation-sets.ts';
 

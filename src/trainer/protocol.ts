@@ -147,14 +147,6 @@ export const finetuneJobSchema = z.strictObject({
   seed: z.number().int(),
 });
 
-/** A line of `validation-loss.jsonl`. */
-export const validationLossSchema = z.object({
-  /** Steps done. */
-  step: positiveInteger,
-  loss: z.number(),
-});
-export type ValidationLossRecord = z.output<typeof validationLossSchema>;
-
 /** Writes `model` + `adapter` as one model directory and checks it against the unmerged pair on a few samples. */
 export const mergeJobSchema = z.strictObject({
   kind: z.literal('merge'),
@@ -240,54 +232,6 @@ export type JobOf<Kind extends JobSpec['kind']> = Extract<JobSpec, { kind: Kind 
 export type SettingsOf<Job extends JobSpec> = Omit<Job, 'kind'>;
 export type LoraSettings = FinetuneJob['lora'];
 export type LearningRateSchedule = FinetuneJob['learningRate'];
-
-/** A line of an evaluate job's questions: a question as it is put to the model, whatever benchmark it comes from. */
-export const evaluationQuestionSchema = z.strictObject({
-  question_id: z.string(),
-  /** Absolute path; without one the question is put in words alone. */
-  image: z.string().optional(),
-  /** The question and the choices it lists; the trainer puts the words of the model's family around it. */
-  question: z.string(),
-  /** What every answer starts with, such as `The answer is`; it counts for none of the losses. */
-  answerStart: z.string(),
-  /** The answers to rank, each whole: `The answer is (A) cat`. None where the answer is only written. */
-  answers: z.array(z.string()),
-  /** Has the model write an answer too, to a question that may be another than the one it is ranked by. */
-  generate: z
-    .strictObject({
-      question: z.string(),
-      maximumNewTokens: positiveInteger,
-      /** The answer starts right behind the last word of the family's turn, without the blank that follows it. */
-      trimsTurn: z.boolean().optional(),
-    })
-    .optional(),
-});
-
-/** A line of a finetune's validation questions: what each of its answers scores, 0 to 1. */
-export const validationQuestionSchema = evaluationQuestionSchema.extend({ scores: z.array(z.number()) });
-
-/** A line of an evaluate job's output: the mean loss of each answer, in their order, and the answer that was written. */
-export const evaluationAnswerSchema = z.object({
-  question_id: z.string(),
-  losses: z.array(z.number()),
-  /** What the model wrote, where it had to. */
-  text: z.string().optional(),
-});
-
-/** A line of a measure job's output. */
-export const measuredSampleSchema = z.strictObject({
-  /** All of them, those of the image among them. */
-  tokens: naturalNumber,
-  /** The limit of a finetune that it is beyond. */
-  limit: z.enum(['maximumTokens', 'maximumSequence']).optional(),
-  /** Why it can't be trained on. */
-  problem: z.string().optional(),
-});
-
-export type MeasuredSample = z.output<typeof measuredSampleSchema>;
-export type EvaluationQuestion = z.output<typeof evaluationQuestionSchema>;
-export type ValidationQuestion = z.output<typeof validationQuestionSchema>;
-export type EvaluationAnswer = z.output<typeof evaluationAnswerSchema>;
 
 const startedSchema = z.looseObject({ type: z.literal('started') });
 

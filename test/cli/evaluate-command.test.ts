@@ -6,7 +6,7 @@ import { readJsonLines } from '../../src/core/read-json.ts';
 import { type AokvqaQuestion, readAokvqa } from '../../src/datasets/aokvqa.ts';
 import { readAokvqaPredictions } from '../../src/evaluation/aokvqa-predictions.ts';
 import { readScores } from '../../src/evaluation/evaluation-files.ts';
-import { evaluationAnswerSchema } from '../../src/trainer/protocol.ts';
+import { evaluationAnswerSchema } from '../../src/trainer/job-files.ts';
 import { maximumDifference } from '../helpers/jobs.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { type TinyQuestions, writeTinyModel, writeTinyQuestions } from '../helpers/tiny-model.ts';

@@ -9,7 +9,7 @@ import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { startLocalTeacher } from '../../demo/local-teacher/server.ts';
 import { readJsonLines } from '../../src/core/read-json.ts';
 import { readScores } from '../../src/evaluation/evaluation-files.ts';
-import { evaluationAnswerSchema } from '../../src/trainer/protocol.ts';
+import { evaluationAnswerSchema } from '../../src/trainer/job-files.ts';
 import type { StepRecord } from '../../workflows/messages.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { writeTinyRun } from '../round/tiny-run.ts';

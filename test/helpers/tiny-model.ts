@@ -22,7 +22,7 @@ import { writeModelDirectory } from '../../src/model/files/model-directory.ts';
 import { blipProcessorConfig } from '../../src/model/images/processor-config.ts';
 import { initialTensor } from '../../src/model/initialize.ts';
 import { type TokenizerJson, trainTokenizer, writeTokenizer } from '../../src/model/text/train-tokenizer.ts';
-import type { EvaluationQuestion } from '../../src/trainer/protocol.ts';
+import type { EvaluationQuestion } from '../../src/trainer/job-files.ts';
 
 const IMAGE_SIZE = 32;
 const LAYERS = 2;

@@ -7,7 +7,8 @@ import { readJson, readJsonLines } from '../../src/core/read-json.ts';
 import { writeJsonLines } from '../../src/core/write-file.ts';
 import { trainingSampleSchema } from '../../src/datasets/train-dataset.ts';
 import { openSafetensors } from '../../src/model/files/safetensors.ts';
-import { type FinetuneJob, finetuneJobSchema, validationLossSchema } from '../../src/trainer/protocol.ts';
+import { validationLossSchema } from '../../src/trainer/job-files.ts';
+import { type FinetuneJob, finetuneJobSchema } from '../../src/trainer/protocol.ts';
 import { maximumDifference } from './jobs.ts';
 
 const fixtures = fileURLToPath(new URL('../fixtures', import.meta.url));

@@ -24,7 +24,7 @@ import { prepareData } from '../../src/round/prepare-data/prepare-data.ts';
 import { refine } from '../../src/round/refine/refine.ts';
 import { sample } from '../../src/round/sample/sample.ts';
 import type { StepContext } from '../../src/round/step-context.ts';
-import { evaluationQuestionSchema } from '../../src/trainer/protocol.ts';
+import { evaluationQuestionSchema } from '../../src/trainer/job-files.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { imageName, writeTinyDataset } from './tiny-dataset.ts';
 import { tinyContext, writeTinyRun } from './tiny-run.ts';

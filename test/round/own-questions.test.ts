@@ -25,7 +25,7 @@ import { report } from '../../src/round/report/report.ts';
 import { readSampledRequests } from '../../src/round/sample/results.ts';
 import { sample } from '../../src/round/sample/sample.ts';
 import type { StepContext } from '../../src/round/step-context.ts';
-import { evaluationQuestionSchema } from '../../src/trainer/protocol.ts';
+import { evaluationQuestionSchema } from '../../src/trainer/job-files.ts';
 import { writeTinyModel } from '../helpers/tiny-model.ts';
 import { completionOf, faultyServer, goodAnswer } from '../teacher/faulty-server.ts';
 import { imageOf, instruction, writeOwnRun } from './own-questions-run.ts';

@@ -7,7 +7,7 @@ import type { ImageId } from '../../core/images/image-id.ts';
 import { InputError } from '../../core/input-error.ts';
 import type { QuestionColumn } from '../../datasets/own-questions.ts';
 import type { TableFormat } from '../../datasets/tables/index.ts';
-import type { EvaluationQuestion } from '../../trainer/protocol.ts';
+import type { EvaluationQuestion } from '../../trainer/job-files.ts';
 import type { EvaluatedQuestion } from '../bad-cases.ts';
 import type { MetricName } from '../metrics/index.ts';
 import type { JsonFields } from '../metrics/json-fields.ts';

@@ -7,7 +7,7 @@ import { readJsonLines } from '../../core/read-json.ts';
 import { hashTable } from '../../datasets/tables/shards.ts';
 import type { Scores } from '../../evaluation/evaluation-files.ts';
 import type { BootstrapSettings } from '../../evaluation/statistics/bootstrap.ts';
-import { evaluationAnswerSchema } from '../../trainer/protocol.ts';
+import { evaluationAnswerSchema } from '../../trainer/job-files.ts';
 import type { TrainerContext } from '../../trainer/supervisor/trainer-step.ts';
 import { hashModelFiles } from '../base-model.ts';
 import { askQuestions, type EvaluationSet, readEvaluationSet } from '../evaluation-sets.ts';

@@ -13,7 +13,7 @@ import { hashTable } from '../../datasets/tables/shards.ts';
 import type { BenchmarkQuestion } from '../../evaluation/benchmarks/benchmark.ts';
 import { benchmarkOf } from '../../evaluation/benchmarks/index.ts';
 import { readScores } from '../../evaluation/evaluation-files.ts';
-import { type EvaluationQuestion, evaluationAnswerSchema } from '../../trainer/protocol.ts';
+import { type EvaluationQuestion, evaluationAnswerSchema } from '../../trainer/job-files.ts';
 import {
   askQuestions,
   type EvaluationSet,

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { NumberFormats } from '../../config/finetune-schema.ts';
 import type { Manifest } from '../../core/manifest.ts';
 import { writeJsonLines } from '../../core/write-file.ts';
-import type { EvaluationQuestion } from '../../trainer/protocol.ts';
+import type { EvaluationQuestion } from '../../trainer/job-files.ts';
 import { runTrainerStep, type TrainerContext } from '../../trainer/supervisor/trainer-step.ts';
 import { hashAsked } from '../evaluation-sets.ts';
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { InputError } from '../../core/input-error.ts';
 import { benchmarkOf } from '../../evaluation/benchmarks/index.ts';
-import type { ValidationQuestion } from '../../trainer/protocol.ts';
+import type { ValidationQuestion } from '../../trainer/job-files.ts';
 import { askQuestions, extractedImagesFolder, readEvaluationSet, requireEvaluationSet } from '../evaluation-sets.ts';
 import type { StepContext } from '../step-context.ts';
 

@@ -8,14 +8,8 @@ import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { seededRandom } from '../../../src/core/seeded-random.ts';
 import { writeSafetensors } from '../../../src/model/files/safetensors.ts';
-import type {
-  EmbedJob,
-  EvaluateJob,
-  EvaluationQuestion,
-  FinetuneJob,
-  JobSpec,
-  MergeJob,
-} from '../../../src/trainer/protocol.ts';
+import type { EvaluationQuestion } from '../../../src/trainer/job-files.ts';
+import type { EmbedJob, EvaluateJob, FinetuneJob, JobSpec, MergeJob } from '../../../src/trainer/protocol.ts';
 import { exitWithParent, readJobSpec, sendMessage } from '../../../src/trainer/trainer-side.ts';
 
 const stepMilliseconds = Number(process.env.DATAENGINE_PRETEND_STEP_MILLISECONDS ?? 1);

@@ -3,9 +3,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { readJsonLines } from '../../../src/core/read-json.ts';
+import { evaluationAnswerSchema } from '../../../src/trainer/job-files.ts';
 import { finetune } from '../../../src/trainer/jobs/finetune/finetune.ts';
 import type { FinetuneJob, MergeJob } from '../../../src/trainer/protocol.ts';
-import { evaluationAnswerSchema } from '../../../src/trainer/protocol.ts';
 import { recordingReporter, tinyFinetune } from '../../helpers/jobs.ts';
 import { type TinyMixture, writeTinyMixture, writeTinyModel } from '../../helpers/tiny-model.ts';
 

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { z } from 'zod';
 import { openJsonLines } from '../../../core/append-json-lines.ts';
 import { readJsonLines } from '../../../core/read-json.ts';
-import { evaluationAnswerSchema } from '../../protocol.ts';
+import { evaluationAnswerSchema } from '../../job-files.ts';
 
 const headSchema = z.object({ job: z.string() });
 const foundSchema = evaluationAnswerSchema.partial({ losses: true });

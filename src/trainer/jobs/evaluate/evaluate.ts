@@ -9,14 +9,8 @@ import type { ProductType } from '../../../model/ops/ops.ts';
 import { Program } from '../../../model/ops/program.ts';
 import { useComputeDtype } from '../../../model/ops/tensorflow.ts';
 import { loadTokenizer } from '../../../model/text/tokenizer.ts';
-import {
-  type EvaluateJob,
-  type EvaluationQuestion,
-  evaluationQuestionSchema,
-  type JobOutcome,
-  type SettingsOf,
-  trainerVersion,
-} from '../../protocol.ts';
+import { type EvaluationQuestion, evaluationQuestionSchema } from '../../job-files.ts';
+import { type EvaluateJob, type JobOutcome, type SettingsOf, trainerVersion } from '../../protocol.ts';
 import type { JobReporter } from '../../trainer-side.ts';
 import { inBatches } from '../batch.ts';
 import { frozenWeights, loadWeights } from '../frozen-weights.ts';

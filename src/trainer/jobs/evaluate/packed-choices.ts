@@ -7,7 +7,7 @@ import { additiveMask } from '../../../model/layers/attention.ts';
 import { rotaryTables } from '../../../model/layers/rotary-embedding.ts';
 import { placeImage } from '../../../model/multimodal.ts';
 import type { TypedArray } from '../../../model/ops/tensorflow.ts';
-import type { EvaluationQuestion } from '../../protocol.ts';
+import type { EvaluationQuestion } from '../../job-files.ts';
 import { roundUp } from '../batch.ts';
 import { type PromptSettings, rankedIds } from '../sequence.ts';
 

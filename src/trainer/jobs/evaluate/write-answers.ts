@@ -2,7 +2,7 @@
 import { familyOf } from '../../../model/families/index.ts';
 import { readModelConfig } from '../../../model/files/model-config.ts';
 import { loadTokenizer } from '../../../model/text/tokenizer.ts';
-import type { EvaluationQuestion } from '../../protocol.ts';
+import type { EvaluationQuestion } from '../../job-files.ts';
 import { type GenerateOptions, generateTexts } from '../generate-text.ts';
 import { promptOf } from '../sequence.ts';
 

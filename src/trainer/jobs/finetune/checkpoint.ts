@@ -7,7 +7,7 @@ import { sha256Text } from '../../../core/inside.ts';
 import { readJson } from '../../../core/read-json.ts';
 import { writeJson } from '../../../core/write-file.ts';
 import { openSafetensors, writeSafetensors } from '../../../model/files/safetensors.ts';
-import { validationLossSchema } from '../../protocol.ts';
+import { validationLossSchema } from '../../job-files.ts';
 import type { OptimizerState } from './finetune-program.ts';
 import { OPTIMIZER_STATE } from './optimizer.ts';
 import { type Validated, validationScoreSchema } from './validation.ts';

@@ -3,7 +3,8 @@ import path from 'node:path';
 import { hashFile, hashValue } from '../../../core/hash.ts';
 import { readJsonLines } from '../../../core/read-json.ts';
 import { type Turn, trainingSampleSchema } from '../../../datasets/train-dataset.ts';
-import { type FinetuneJob, type SettingsOf, trainerVersion, validationQuestionSchema } from '../../protocol.ts';
+import { validationQuestionSchema } from '../../job-files.ts';
+import { type FinetuneJob, type SettingsOf, trainerVersion } from '../../protocol.ts';
 import { tokenizedOf } from '../sequence.ts';
 
 /** What a checkpoint belongs to: the job without its paths. */

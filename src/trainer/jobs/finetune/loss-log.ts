@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { readJsonLines } from '../../../core/read-json.ts';
 import { writeJsonLines } from '../../../core/write-file.ts';
 import { summaryWriter } from '../../../model/ops/summary-writer.ts';
-import type { ValidationLossRecord } from '../../protocol.ts';
+import type { ValidationLossRecord } from '../../job-files.ts';
 
 export const lossRecordSchema = z.object({
   /** From 1. */

@@ -5,7 +5,8 @@
 import { InputError } from '../../../core/input-error.ts';
 import { readJsonLines } from '../../../core/read-json.ts';
 import { trainingSampleSchema } from '../../../datasets/train-dataset.ts';
-import type { FinetuneJob, SettingsOf, ValidationLossRecord } from '../../protocol.ts';
+import type { ValidationLossRecord } from '../../job-files.ts';
+import type { FinetuneJob, SettingsOf } from '../../protocol.ts';
 import type { JobReporter } from '../../trainer-side.ts';
 import { type BatchShape, batchShape, collate, inBatches, learnedTokens, tokenWeights } from '../batch.ts';
 import { imagesFor, shownImages } from '../conversation.ts';

@@ -7,13 +7,8 @@ import { z } from 'zod';
 import { readJsonLines } from '../../../core/read-json.ts';
 import { writeJsonLines } from '../../../core/write-file.ts';
 import type { ModelDirectory } from '../../../model/files/model-directory.ts';
-import {
-  type FinetuneJob,
-  type SettingsOf,
-  type ValidationLossRecord,
-  type ValidationQuestion,
-  validationQuestionSchema,
-} from '../../protocol.ts';
+import { type ValidationLossRecord, type ValidationQuestion, validationQuestionSchema } from '../../job-files.ts';
+import type { FinetuneJob, SettingsOf } from '../../protocol.ts';
 import type { JobReporter } from '../../trainer-side.ts';
 import { inBatches } from '../batch.ts';
 import { type PackedQuestion, packQuestion } from '../evaluate/packed-choices.ts';

@@ -5,16 +5,16 @@ import { readJsonLines } from '../../../../src/core/read-json.ts';
 import { writeJsonLines } from '../../../../src/core/write-file.ts';
 import { readAdapter } from '../../../../src/model/files/adapter.ts';
 import { openSafetensors } from '../../../../src/model/files/safetensors.ts';
+import {
+  evaluationAnswerSchema,
+  evaluationQuestionSchema,
+  type ValidationQuestion,
+} from '../../../../src/trainer/job-files.ts';
 import { evaluate } from '../../../../src/trainer/jobs/evaluate/evaluate.ts';
 import { finetune } from '../../../../src/trainer/jobs/finetune/finetune.ts';
 import { validationScoreSchema } from '../../../../src/trainer/jobs/finetune/validation.ts';
 import { merge } from '../../../../src/trainer/jobs/merge/merge.ts';
-import {
-  evaluationAnswerSchema,
-  evaluationQuestionSchema,
-  type FinetuneJob,
-  type ValidationQuestion,
-} from '../../../../src/trainer/protocol.ts';
+import type { FinetuneJob } from '../../../../src/trainer/protocol.ts';
 import { lossesIn, maximumDifference, recordingReporter, tinyFinetune } from '../../../helpers/jobs.ts';
 import { temporaryFolder } from '../../../helpers/temporary-folder.ts';
 import { makeTinyTraining, type TinyMixture } from '../../../helpers/tiny-model.ts';
