@@ -55,7 +55,7 @@ module.exports = {
       name: 'evaluation-knows-no-model',
       severity: 'error',
       from: { path: src('evaluation') },
-      to: oursExcept(src('core', 'datasets', 'teacher', 'evaluation'), '^src/trainer/protocol\\.ts$'),
+      to: oursExcept(src('core', 'datasets', 'teacher', 'evaluation'), '^src/trainer/(protocol|job-files)\\.ts$'),
     },
     {
       name: 'trainer-knows-no-round',
