@@ -35,8 +35,11 @@ export const elsewhere: Record<string, string> = {
   'dataengine approve-types my-run --types my-types.yaml': 'test/workflows/discover-types.test.ts',
   "temporal workflow update execute --workflow-id my-run/round-0 --name approveTypes --input '{}'":
     'test/workflows/discover-types.test.ts',
+  'dataengine demo --folder photos --images 300': 'test/cli/own-folder.long.test.ts',
+  'dataengine init photos --model data/stage1 --teacher local': 'test/cli/own-folder.long.test.ts',
+  'dataengine run --local': 'test/cli/own-folder.long.test.ts',
+  'dataengine report': 'test/cli/own-folder.long.test.ts',
   'npm run dataengine -- run --local --config configs/demo.yaml': 'test/cli/run-locally.test.ts',
-  'dataengine init photos --model data/stage1 --teacher local': 'test/cli/init/init.test.ts',
   'dataengine describe-images --config my-facts.yaml': 'test/round/describe-images.test.ts',
   'dataengine data split questions.csv --images photos --output split --validation 0.1 --test 0.1':
     'test/datasets/split/split-questions.test.ts',
