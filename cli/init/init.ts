@@ -1,4 +1,5 @@
 /** `dataengine init`: looks at a folder, writes a config, checks the data, and says what comes next. */
+import { realpath } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { loadConfig } from '../../src/config/load-config.ts';
@@ -95,7 +96,7 @@ export async function initialize(folder: string, options: InitOptions, ask: Ask,
   const parts: ConfigParts = {
     run: basename(resolve(folder)).replace(/[^\w.-]+/g, '-') || 'own',
     model,
-    isSmall: resolve(model) === projectFile(stage1),
+    isSmall: (await realPath(model)) === (await realPath(projectFile(stage1))),
     root,
     images: pathFrom(root, images),
     files,
@@ -239,4 +240,9 @@ async function checkOwnData(output: string, signal: AbortSignal): Promise<void> 
     problem: `its data has ${problems.length} problems`,
     remedy: `Correct them, then: dataengine data check ${output}`,
   });
+}
+
+/** Through links; the path itself where nothing is there. */
+function realPath(path: string): Promise<string> {
+  return realpath(path).catch(() => resolve(path));
 }

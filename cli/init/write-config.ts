@@ -66,7 +66,9 @@ export function configText(parts: ConfigParts): string {
     '  epochs: 3',
     '  # An epoch is a pass over the data.',
     '  stepsPerEpoch: auto',
-    ...(parts.isSmall ? smallModel : []),
+    ...(parts.isSmall
+      ? smallModel
+      : ['  # Of all steps: few questions make few steps.', '  learningRate: { warmupSteps: 0.05 }']),
     '',
     'sampling:',
     '  # Requests to the teacher in a round.',
@@ -98,7 +100,7 @@ export function configText(parts: ConfigParts): string {
 const smallModel = [
   '  batchSize: 16',
   '  maximumTokens: 96',
-  '  learningRate: { initial: 1e-4, peak: 2e-3, final: 1e-4, warmupSteps: 10 }',
+  '  learningRate: { initial: 1e-4, peak: 2e-3, final: 1e-4, warmupSteps: 0.05 }',
   '  lora:',
   '    rank: 32',
   '    alpha: 64',

@@ -5,26 +5,22 @@
  */
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { parse } from 'yaml';
 import { runningWith } from '../../bench/support/processes.ts';
 import { freePorts } from '../../demo/command/child-process.ts';
-import { makeSandbox, type Sandbox } from '../docs/sandbox.ts';
+import { makeSandbox } from '../docs/sandbox.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
-let sandbox: Sandbox;
-
-beforeAll(async () => {
-  vi.stubEnv('TEMPORAL_ADDRESS', `127.0.0.1:${(await freePorts(1))[0]}`);
-  sandbox = await makeSandbox(await temporaryFolder(), { DATAENGINE_WORKER_SETTINGS: '' });
-});
-afterAll(async () => {
-  await sandbox.close();
-  vi.unstubAllEnvs();
-  await rm(sandbox.folder, { recursive: true, force: true });
-});
-
 test('init, run --local, report', async () => {
+  const environment = {
+    // Nothing listens there: a server on this machine must not be joined.
+    TEMPORAL_ADDRESS: `127.0.0.1:${(await freePorts(1))[0]}`,
+    // Workers have the settings of a newcomer.
+    DATAENGINE_WORKER_SETTINGS: '',
+  };
+  const sandbox = await makeSandbox(await temporaryFolder(), environment);
+  onTestFinished(() => sandbox.close());
   await sandbox.type('dataengine demo --folder photos --images 60');
   const files = await readdir(join(sandbox.folder, 'photos'), { recursive: true });
   expect(files.filter((file) => file.endsWith('.json'))).toEqual([]);
