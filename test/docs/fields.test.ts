@@ -47,10 +47,13 @@ async function readCaptions(file: string): Promise<unknown[]> {
 describe.each([
   ['question', readAokvqa, 'aokvqa_val_correct_choice_twice.json', { question_type: 'image_scene' }],
   ['training-question', readTrainingData, 'engine_3_choices.json', {}],
-  ['engine-sample', readEngineData, 'engine_3_choices.json', {}],
+  // With choices: what only short answers have is absent, and the right choice is needed.
+  ['engine-sample', readEngineData, 'engine_3_choices.json', {}, ['direct_answers', 'instruction']],
   ['filter-cap', readCaptions, undefined, { image_id: '2', caption: 'A view.' }],
-])('the fields of %s', (format, read: (file: string) => Promise<unknown[]>, name, others) => {
+])('the fields of %s', (format, read: (file: string) => Promise<unknown[]>, name, others, absent: string[] = []) => {
   const fields = listedFields(format);
+  for (const field of absent) fields.delete(field);
+  if (absent.length > 0) fields.set('correct_choice_idx', true);
   const whole = async () => (name ? (await records(name)).map((record) => ({ ...record, ...others })) : [others]);
 
   test('are there', async () => {
