@@ -167,6 +167,7 @@ const activityInputs: Record<string, object> = {
   recordRound: { ...step, summary: roundSummary },
   recordTopUp: { ...step, id: 'x', amount: 5 },
   gate: { ...step, given: { decision: 'accept', by: 'person', comment: 'good' } },
+  approveTypes: { ...step, given: { by: 'person', comment: 'good' } },
   notify: { ...step, text: 'done' },
   evaluateShard: { ...step, set: 'validation', shard: 0 },
   embedShard: { ...step, shard: 0 },

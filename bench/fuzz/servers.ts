@@ -167,7 +167,7 @@ const review = serverTarget('server-prompt-review', async (folder) => {
   return {
     port: Number(port),
     good: pathname,
-    statuses: [303, 403, 404, 405, 409],
+    statuses: [303, 403, 404, 405, 409, 415],
     close: page.close,
     reset,
     check() {

@@ -52,7 +52,13 @@ describe.skipIf(slice === undefined)(
           model: { path: model, tokenBoundaries: 'separate' },
           data: { ...config.data, validation: { ...config.data.validation, limit: QUESTIONS } },
           // The tiny tokenizer knows the demo's words only: real ones take a token for every letter or two.
-          finetune: { ...config.finetune, stepsPerEpoch: 4, batchSize: 4, maximumTokens: 400 },
+          finetune: {
+            ...config.finetune,
+            stepsPerEpoch: 4,
+            batchSize: 4,
+            maximumTokens: 400,
+            learningRate: { ...config.finetune.learningRate, warmupSteps: 1 },
+          },
           sampling: { ...config.sampling, requests: 12 },
         },
         'coco-slice',

@@ -102,6 +102,25 @@ test.each(modes)('a run is started, shown, paused and decided %s', async (_, wit
   });
 });
 
+test.each(modes)('discovered question types are approved %s', async (_, withCodec) => {
+  const plan = planOn('data-engine', { rounds: 0, discovery: { timeoutHours: 1 } });
+  await running(fakeActivities(plan, []), async () => {
+    const handle = await world.client.workflow.start('dataEngine', {
+      taskQueue: 'data-engine',
+      workflowId: 'my-run',
+      args: [{ config: 'configs/demo.yaml' }],
+    });
+    const round = world.client.workflow.getHandle('my-run/round-0');
+    await until(async () => {
+      const progress = await round.query<RoundProgress>('progress').catch(() => undefined);
+      return progress?.steps.at(-1)?.state === 'waiting';
+    });
+    const update = 'temporal workflow update execute --workflow-id my-run/round-0 --name approveTypes';
+    await type(`${update} --input '{}'`, withCodec);
+    await handle.result();
+  });
+});
+
 test.each(modes)('a generation is topped up, a schedule created %s', async (_, withCodec) => {
   await running(fakeGeneration({ ...generationPlan, limit: 0.3 }), async () => {
     const queues = { cpu: 'data-engine', teacher: 'data-engine' };

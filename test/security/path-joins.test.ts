@@ -11,6 +11,7 @@ import { dataJoinsOf } from './path-joins.ts';
 const checked = /^(activities|bin|cli|demo|src|workers|workflows)\//;
 
 const listed = 'a name that the system listed in this very folder: it has no separator, and is no ..';
+const atTerminal = 'named by the person at this terminal, or listed in the folder that they named';
 const own = "a name of the program's own tables";
 
 /** Joins that were looked at: file → argument → why it can't lead out. */
@@ -51,6 +52,15 @@ const reviewed: Record<string, Record<string, string>> = {
   'src/round/report/report-runs.ts': { name: listed },
   'src/trainer/jobs/vision/image-cache.ts': { name: listed },
   'src/trainer/jobs/finetune/checkpoint.ts': { name: listed },
+  'cli/init/look-at-folder.ts': { inner: listed, path: atTerminal },
+  'cli/init/init.ts': {
+    path: atTerminal,
+    questions: atTerminal,
+    'imageFolder(content.images)': atTerminal,
+    'path as string': atTerminal,
+    name: own,
+    'parts.images': atTerminal,
+  },
   'cli/data-history-commands.ts': { file: 'printed; no file is opened' },
   'demo/command/demo.ts': { name: 'the name of the run that was checked, with a number' },
   'demo/scenes/images.ts': { fileName: own },

@@ -73,7 +73,8 @@ test('VQA accuracy refuses fewer references than an answer can reach 1 with', ()
 });
 
 test('yes-no refuses a reference that is neither', () => {
-  expect(metricOf('yes-no').problem?.(['Yes', 'maybe'])).toContain("'maybe'");
+  expect(metricOf('yes-no').referenceProblem?.('Yes')).toBeUndefined();
+  expect(metricOf('yes-no').referenceProblem?.('maybe')).toContain("'maybe'");
 });
 
 test('scores are between 0 and 1 for any text', () => {
