@@ -1,8 +1,3 @@
-import { basename } from 'node:path';
-import { encodeJpeg, shrinkImage } from '../core/images/open-image.ts';
-
-const side = 160;
-
 /** A piece of HTML whose texts are already escaped. */
 export type Html = string;
 
@@ -21,18 +16,4 @@ export function table(head: string[], rows: string[][]): Html {
     return `<tr><th scope="row">${escapeHtml(name)}</th>${figures}</tr>`;
   });
   return `<div class="scroll"><table><thead><tr>${headCells}</tr></thead><tbody>${bodyRows.join('\n')}</tbody></table></div>`;
-}
-
-/**
- * An image as an element that contains its bytes: a JPEG of at most 160 x 160 px. An image that can't be read becomes a
- * gray box, because a report with gaps is better than none.
- */
-export async function inlineImage(file: string): Promise<Html> {
-  const name = escapeHtml(basename(file));
-  try {
-    const jpeg = await encodeJpeg(await shrinkImage(file, side), 70);
-    return `<img src="data:image/jpeg;base64,${jpeg.toString('base64')}" alt="${name}">`;
-  } catch {
-    return `<div class="no-image" role="img" aria-label="${name} can’t be read"></div>`;
-  }
 }

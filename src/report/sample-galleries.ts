@@ -1,5 +1,6 @@
 import { type Card, gallery } from './gallery.ts';
-import { escapeHtml, type Html, inlineImage } from './html.ts';
+import { escapeHtml, type Html } from './html.ts';
+import { inlineImage } from './inline-image.ts';
 import {
   isCorrectChoice,
   type ReportBadCase,

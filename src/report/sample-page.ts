@@ -1,5 +1,6 @@
 import { writeFileAtomically } from '../core/write-file.ts';
-import { escapeHtml, inlineImage } from './html.ts';
+import { escapeHtml } from './html.ts';
+import { inlineImage } from './inline-image.ts';
 import { page } from './page.ts';
 import { choiceLine } from './sample-galleries.ts';
 

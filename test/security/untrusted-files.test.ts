@@ -14,7 +14,7 @@ import { readCcSbuAlign } from '../../src/datasets/cc-sbu-align.ts';
 import { checkImage } from '../../src/datasets/check-images.ts';
 import { readQuestionTypes } from '../../src/generation/question-types.ts';
 import { openSafetensors } from '../../src/model/files/safetensors.ts';
-import { inlineImage } from '../../src/report/html.ts';
+import { inlineImage } from '../../src/report/inline-image.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 async function file(name: string, content: string | Uint8Array): Promise<string> {
