@@ -1,4 +1,5 @@
 /** The questions of a file as far as their division needs them: what image each is about, and its type. */
+import { relative } from 'node:path';
 import { hashBytes, hashFile } from '../../core/hash.ts';
 import type { ExifMode } from '../../core/images/image-kind.ts';
 import { InputError } from '../../core/input-error.ts';
@@ -133,11 +134,9 @@ function imageViewer({ file, images, exif }: QuestionsSource) {
       const hash = await hashFile(path).catch((cause: unknown) => {
         throw inputErrorOfFile(path, cause);
       });
-      const { look } = await once(byHash, hash, async () => {
-        const name = path.slice(folder.path.length).replace(/^[\\/]+/, '');
-        return { hash, look: await lookOf(path, { exif }), name };
-      });
-      return { hash, look, name: path.slice(folder.path.length).replace(/^[\\/]+/, '') };
+      const name = relative(folder.path, path);
+      const { look } = await once(byHash, hash, async () => ({ hash, look: await lookOf(path, { exif }), name }));
+      return { hash, look, name };
     });
   };
 }

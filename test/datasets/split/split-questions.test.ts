@@ -1,6 +1,6 @@
 /** A file of questions in every format becomes three that share no image. */
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative, sep } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { hashFile } from '../../../src/core/hash.ts';
@@ -195,7 +195,16 @@ describe('sides', () => {
     expect(await sidesOf({ result, read })).toEqual(sides);
   });
 
-  test('where all images look nearly alike, they are divided all the same, and it is said', async () => {
+  test('near duplicates are named by their paths in the folder, however the folder was given', async () => {
+    const { file, images, output, result } = await split(questionsAbout(pixels.keys()), 'jsonl');
+    const given = `.${sep}${relative(process.cwd(), images)}${sep}`;
+    const settings = { file, images: given, output: `${output}2`, validation: 0.2, test: 0.1, seed: 1 };
+    const again = await splitQuestions(settings);
+    expect(again.nearDuplicates).toEqual(result.nearDuplicates);
+    expect(result.nearDuplicates[0]?.images).toContain('copies/0.png');
+  });
+
+  test('where all images look nearly alike, they are divided all the same, and the command says so', async () => {
     const folder = await temporaryFolder();
     const images = await imagesIn(join(folder, 'images'));
     const paths = copiesOfFirst.map((_, index) => `copies/${index}.png`);
