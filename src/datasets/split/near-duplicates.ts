@@ -1,5 +1,5 @@
 /** Groups of images that look nearly alike, without comparing all with all. */
-import { bitsIn, fineBitsApart, type Look } from './looks.ts';
+import { bitsIn, fineBitsApart, type PerceptualHash } from './perceptual-hash.ts';
 
 /** The parts of the rough bits that are looked up. */
 const [PARTS, PART_BITS] = [4, 16];
@@ -14,7 +14,7 @@ export function roughRadius(fineBits: number): number {
 }
 
 /** Images that look alike, by their place in the list. */
-export interface LookGroup {
+export interface DuplicateGroup {
   members: number[];
   /** How many fine bits may differ between one and the next: fewer than wanted where the group would have been too large. */
   bits: number;
@@ -28,25 +28,25 @@ export interface LookGroup {
  * @param bits how many of 256 bits may differ
  * @returns all images, each in one group, groups by their first member
  */
-export function groupsOfLooks(
-  looks: readonly Look[],
+export function groupNearDuplicates(
+  hashes: readonly PerceptualHash[],
   { bits, largest }: { bits: number; largest: number },
-): LookGroup[] {
-  const join = (members: readonly number[], allowed: number): LookGroup[] =>
+): DuplicateGroup[] {
+  const join = (members: readonly number[], allowed: number): DuplicateGroup[] =>
     connected(
-      members.map((member) => looks[member] as Look),
+      members.map((member) => hashes[member] as PerceptualHash),
       allowed,
     ).flatMap((group) => {
       const inGroup = group.map((index) => members[index] as number);
       const isSmallEnough = inGroup.length <= largest || allowed === 0;
       return isSmallEnough ? [{ members: inGroup, bits: allowed }] : join(inGroup, allowed >> 1);
     });
-  return join([...looks.keys()], bits).sort((left, right) => (left.members[0] ?? 0) - (right.members[0] ?? 0));
+  return join([...hashes.keys()], bits).sort((left, right) => (left.members[0] ?? 0) - (right.members[0] ?? 0));
 }
 
 /** The connected components of those whose fine bits differ in at most `bits`. */
-function connected(looks: readonly Look[], bits: number): number[][] {
-  const parents = Int32Array.from(looks.keys());
+function connected(hashes: readonly PerceptualHash[], bits: number): number[][] {
+  const parents = Int32Array.from(hashes.keys());
   const rootOf = (index: number): number => {
     let root = index;
     while (parents[root] !== root) {
@@ -58,12 +58,12 @@ function connected(looks: readonly Look[], bits: number): number[][] {
   const visit = (left: number, right: number) => {
     const [leftRoot, rightRoot] = [rootOf(left), rootOf(right)];
     if (leftRoot === rightRoot) return;
-    if (fineBitsApart(looks[left] as Look, looks[right] as Look) > bits) return;
+    if (fineBitsApart(hashes[left] as PerceptualHash, hashes[right] as PerceptualHash) > bits) return;
     parents[Math.max(leftRoot, rightRoot)] = Math.min(leftRoot, rightRoot);
   };
-  for (let part = 0; part < PARTS; part += 1) forEachPairNearby(looks, { part, radius: roughRadius(bits) }, visit);
+  for (let part = 0; part < PARTS; part += 1) forEachPairNearby(hashes, { part, radius: roughRadius(bits) }, visit);
   const groups = new Map<number, number[]>();
-  for (const index of looks.keys()) {
+  for (const index of hashes.keys()) {
     const root = rootOf(index);
     const group = groups.get(root);
     if (group === undefined) groups.set(root, [index]);
@@ -77,20 +77,21 @@ function connected(looks: readonly Look[], bits: number): number[][] {
  * all values of the part that do (multi-index hashing, https://arxiv.org/abs/1307.2982). All parts together miss no pair.
  */
 function forEachPairNearby(
-  looks: readonly Look[],
+  hashes: readonly PerceptualHash[],
   { part, radius }: { part: number; radius: number },
   visit: (left: number, right: number) => void,
 ): void {
-  const keyOf = (look: Look) => ((look[part >> 1] as number) >>> ((part & 1) * PART_BITS)) & (PART_VALUES - 1);
+  const keyOf = (hash: PerceptualHash) =>
+    ((hash[part >> 1] as number) >>> ((part & 1) * PART_BITS)) & (PART_VALUES - 1);
   const ofPart = Math.floor(radius / PARTS);
   const changes = changesOf(ofPart);
-  const { starts, order } = sortedByKey(Uint16Array.from(looks, keyOf));
+  const { starts, order } = sortedByKey(Uint16Array.from(hashes, keyOf));
   // Side by side in memory, so that a look-up reads one place.
-  const first = Uint32Array.from(order, (index) => looks[index]?.[0] as number);
-  const second = Uint32Array.from(order, (index) => looks[index]?.[1] as number);
+  const first = Uint32Array.from(order, (index) => hashes[index]?.[0] as number);
+  const second = Uint32Array.from(order, (index) => hashes[index]?.[1] as number);
   for (let right = 0; right < order.length; right += 1) {
     const [rightFirst, rightSecond] = [first[right] as number, second[right] as number];
-    const key = keyOf(looks[order[right] as number] as Look);
+    const key = keyOf(hashes[order[right] as number] as PerceptualHash);
     for (let change = 0; change < changes.length; change += 1) {
       const found = key ^ (changes[change] as number);
       const end = Math.min(starts[found + 1] as number, right);

@@ -8,7 +8,7 @@ import { readAskedAokvqa } from '../aokvqa.ts';
 import { imageFolder } from '../image-folder.ts';
 import { type ImageOfQuestion, type QuestionColumn, readQuestionRows } from '../own-questions.ts';
 import { isThere, type TableFormat, tableRows } from '../tables/index.ts';
-import { type Look, lookOf } from './looks.ts';
+import { type PerceptualHash, perceptualHash } from './perceptual-hash.ts';
 
 export interface QuestionsSource {
   /** Questions of your own in any format, or A-OKVQA's. */
@@ -30,7 +30,7 @@ export interface QuestionsSource {
 export interface SeenImage {
   /** SHA-256 of its content. */
   hash: string;
-  look: Look;
+  perceptual: PerceptualHash;
   /** Its path below the folder, or for one within the file that of its question. */
   name: string;
 }
@@ -115,8 +115,8 @@ function imageViewer({ file, images, exif }: QuestionsSource) {
   const folder = images === undefined ? undefined : imageFolder(images);
   const byFile = new Map<string, Promise<SeenImage>>();
   const byHash = new Map<string, Promise<SeenImage>>();
-  const once = (seen: Map<string, Promise<SeenImage>>, key: string, look: () => Promise<SeenImage>) => {
-    const known = seen.get(key) ?? look();
+  const once = (seen: Map<string, Promise<SeenImage>>, key: string, open: () => Promise<SeenImage>) => {
+    const known = seen.get(key) ?? open();
     seen.set(key, known);
     return known;
   };
@@ -124,7 +124,11 @@ function imageViewer({ file, images, exif }: QuestionsSource) {
     if ('content' in image) {
       const content = Buffer.from(image.content);
       const hash = hashBytes(content);
-      return once(byHash, hash, async () => ({ hash, look: await lookOf(content, { exif }), name: `image of ${id}` }));
+      return once(byHash, hash, async () => ({
+        hash,
+        perceptual: await perceptualHash(content, { exif }),
+        name: `image of ${id}`,
+      }));
     }
     if (folder === undefined) {
       throw new InputError({ file, problem: 'names images by their paths', remedy: 'Give their folder (--images)' });
@@ -135,8 +139,12 @@ function imageViewer({ file, images, exif }: QuestionsSource) {
         throw inputErrorOfFile(path, cause);
       });
       const name = relative(folder.path, path);
-      const { look } = await once(byHash, hash, async () => ({ hash, look: await lookOf(path, { exif }), name }));
-      return { hash, look, name };
+      const { perceptual } = await once(byHash, hash, async () => ({
+        hash,
+        perceptual: await perceptualHash(path, { exif }),
+        name,
+      }));
+      return { hash, perceptual, name };
     });
   };
 }

@@ -11,7 +11,7 @@ import { writeJson } from '../../core/write-file.ts';
 import { formatOf, type TableFormat } from '../tables/index.ts';
 import { hashTable } from '../tables/shards.ts';
 import { chooseSides } from './choose-sides.ts';
-import { groupsOfLooks } from './near-duplicates.ts';
+import { groupNearDuplicates } from './near-duplicates.ts';
 import { type PlacedQuestion, type QuestionsSource, readPlacedQuestions, type SeenImage } from './read-questions.ts';
 import { defaultFineBits, type SideName, type Split, sideNames, splitManifest, splitSchema } from './split-manifest.ts';
 import { extensionOf, writeRows } from './write-rows.ts';
@@ -119,8 +119,8 @@ function groupQuestions(questions: readonly PlacedQuestion[], bits: number): Ima
     .sort(([left], [right]) => (left < right ? -1 : 1))
     .map(([, [first]]) => first?.image as SeenImage);
   const largest = Math.max(smallGroup, Math.floor(images.length * largestShare));
-  const looks = images.map(({ look }) => look);
-  return groupsOfLooks(looks, { bits, largest }).map((group) => {
+  const hashes = images.map(({ perceptual }) => perceptual);
+  return groupNearDuplicates(hashes, { bits, largest }).map((group) => {
     const members = group.members.map((member) => images[member] as SeenImage);
     const own = members.flatMap(({ hash }) => byImage.get(hash) ?? []);
     const counts = new Map(Object.entries(countBy(own, typeOf)));

@@ -1,6 +1,6 @@
 /**
- * What an image looks like, in a few bits: copies that were encoded again, resized, recolored or cropped a little have nearly
- * the same ones.
+ * Hashes by what images look like: those of copies that were encoded again, resized, recolored or cropped a little differ in
+ * few bits.
  */
 import { type OpenSettings, squareBrightness } from '../../core/images/open-image.ts';
 
@@ -8,31 +8,31 @@ import { type OpenSettings, squareBrightness } from '../../core/images/open-imag
  * Ten unsigned numbers of 32 bits. The first two are a rough hash, the other eight a finer one: which of the 63, or 255,
  * lowest frequencies of the brightness are above their median.
  */
-export type Look = Uint32Array;
+export type PerceptualHash = Uint32Array;
 
 /** Pixels a side that the transform sees; frequencies a side of the rough hash and of the fine one. */
 const [SIDE, ROUGH, FINE] = [64, 8, 16];
 const [ROUGH_WORDS, WORDS] = [2, 10];
 
 /**
- * The look of an image, by the method called pHash (http://www.hackerfactor.com/blog/index.php?/archives/432-Looks-Like-It.html):
+ * The hash of an image, by the method called pHash (http://www.hackerfactor.com/blog/index.php?/archives/432-Looks-Like-It.html):
  * the cosine transform of 64 × 64 pixels.
  *
  * @param source the path of a file, or its content
  * @throws InputError naming the file that can't be opened
  */
-export async function lookOf(source: string | Buffer, settings: OpenSettings): Promise<Look> {
-  return lookOfPixels(await squareBrightness(source, SIDE, settings));
+export async function perceptualHash(source: string | Buffer, settings: OpenSettings): Promise<PerceptualHash> {
+  return hashPixels(await squareBrightness(source, SIDE, settings));
 }
 
 /** @param pixels brightness of 64 × 64 pixels, row by row */
-export function lookOfPixels(pixels: ArrayLike<number>): Look {
+export function hashPixels(pixels: ArrayLike<number>): PerceptualHash {
   const fine = lowFrequencies(pixels);
   const rough = fine.filter((_, index) => index % FINE < ROUGH && index < ROUGH * FINE);
-  const look = new Uint32Array(WORDS);
-  writeBits(rough, look.subarray(0, ROUGH_WORDS));
-  writeBits(fine, look.subarray(ROUGH_WORDS));
-  return look;
+  const hash = new Uint32Array(WORDS);
+  writeBits(rough, hash.subarray(0, ROUGH_WORDS));
+  writeBits(fine, hash.subarray(ROUGH_WORDS));
+  return hash;
 }
 
 /** A bit for each value above the median; the first, the mean of the image, has none. */
@@ -70,16 +70,16 @@ function lowFrequencies(pixels: ArrayLike<number>): number[] {
 }
 
 /** How many of the 64 rough bits differ. */
-export function roughBitsApart(left: Look, right: Look): number {
+export function roughBitsApart(left: PerceptualHash, right: PerceptualHash): number {
   return differentBits(left, right, 0, ROUGH_WORDS);
 }
 
 /** How many of the 256 fine bits differ. */
-export function fineBitsApart(left: Look, right: Look): number {
+export function fineBitsApart(left: PerceptualHash, right: PerceptualHash): number {
   return differentBits(left, right, ROUGH_WORDS, WORDS);
 }
 
-function differentBits(left: Look, right: Look, from: number, to: number): number {
+function differentBits(left: PerceptualHash, right: PerceptualHash, from: number, to: number): number {
   let bits = 0;
   for (let index = from; index < to; index += 1) bits += bitsIn((left[index] as number) ^ (right[index] as number));
   return bits;
