@@ -35,17 +35,8 @@ export async function seeScene(image: RgbImage): Promise<PartialScene | undefine
   const behind = (await loadBackgrounds(blur)).get(background) as Float32Array;
   const { things, explained } = findThings(pixels, behind, await loadThings(blur), factor);
   // A photograph may resemble a background, but what covers it then are not things.
-  console.log(
-    quality,
-    'bg',
-    distance.toFixed(1),
-    'left',
-    difference(quarter(pixels), quarter(explained), 1, 0.95).toFixed(1),
-  );
-  if (
-    difference(quarter(pixels), quarter(explained), 1, 0.95) > mostUnexplained[quality === 'noisy' ? 'noisy' : 'other']
-  )
-    return undefined;
+  const unexplained = difference(quarter(pixels), quarter(explained), 1, 0.95);
+  if (unexplained > mostUnexplained[quality === 'noisy' ? 'noisy' : 'other']) return undefined;
   const isTooSmall = Math.min(width, height) < leastSideForSharpness && (quality === 'sharp' || quality === 'blurry');
   const objects = things.map(({ category, color, box }): PartialObject => {
     const size = box[2] > 38 ? 'large' : 'small';
