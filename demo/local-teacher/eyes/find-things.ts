@@ -50,11 +50,9 @@ export function findThings(
 ): { things: SeenThing[]; explained: Float32Array } {
   const sight = { image: pixels, behind: background.map((value) => value * factor), side: canvasSide, factor };
   const half = (image: Float32Array) => halved(image, canvasSide, canvasSide, 3);
-  const image = half(pixels);
-  const look = (cell: number): Match[] => {
-    const small = { image, behind: half(sight.behind), side: canvasSide / 2, factor };
-    return coversCell(small, cell) ? bestMatch(small, sight, cell, { coarse, fine }) : [];
-  };
+  const small = { image: half(pixels), behind: half(sight.behind), side: canvasSide / 2, factor };
+  const look = (cell: number): Match[] =>
+    coversCell(small, cell) ? bestMatch(small, sight, cell, { coarse, fine }) : [];
   const matches = new Map(Array.from({ length: cells }, (_, cell) => [cell, look(cell)]));
   const found: SeenThing[] = [];
   for (;;) {
@@ -63,6 +61,7 @@ export function findThings(
     const { template, x, y } = best.match;
     found.push({ category: template.category, color: template.color, box: [x, y, template.side, template.side] });
     paste(sight, best.match);
+    small.behind = half(sight.behind);
     matches.delete(best.cell);
     for (const cell of matches.keys()) if (areNeighbors(cell, best.cell)) matches.set(cell, look(cell));
   }
