@@ -37,26 +37,35 @@ export async function makeFolder(folder: string): Promise<void> {
  */
 export async function fillFolder<R>(folder: string, work: (temporary: string) => Promise<R>): Promise<R> {
   const target = resolve(folder);
-  const names = await readdir(target).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    if (error.code === 'ENOTDIR') return ['a file'];
-    throw error;
-  });
-  if (names !== undefined && names.length > 0) {
-    throw new InputError({ file: folder, problem: 'is not empty', remedy: 'Name a folder that does not exist yet' });
-  }
+  const isThere = await requireEmptyOrMissing(folder);
   const temporary = `${target}.${randomBytes(6).toString('hex')}.tmp`;
   await mkdir(dirname(target), { recursive: true });
   await mkdir(temporary);
   try {
     const result = await work(temporary);
-    if (names !== undefined) await rmdir(target);
+    if (isThere) await rmdir(target);
     await rename(temporary, target);
     return result;
   } catch (error) {
     await rm(temporary, { recursive: true, force: true });
     throw error;
   }
+}
+
+/**
+ * Checks that a folder may be filled.
+ *
+ * @returns whether it exists
+ * @throws InputError when it is not empty, or a file
+ */
+export async function requireEmptyOrMissing(folder: string): Promise<boolean> {
+  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    if (error.code === 'ENOTDIR') return ['a file'];
+    throw error;
+  });
+  if (names === undefined || names.length === 0) return names !== undefined;
+  throw new InputError({ file: folder, problem: 'is not empty', remedy: 'Name a folder that does not exist yet' });
 }
 
 /** The absolute path of a file of this project, from its path in the project: independent of the working directory. */

@@ -1,8 +1,7 @@
 /** A repository on the Hub: its commit, its files, and what its errors mean. */
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { datasetInfo, downloadFile, HubApiError, listFiles, modelInfo } from '@huggingface/hub';
-import { hashFile } from '../hash.ts';
 import { InputError } from '../input-error.ts';
 import { piecesOf } from '../regular-file.ts';
 import type { HubAccess } from './hub-access.ts';
@@ -100,7 +99,7 @@ export async function contentOf(hub: HubAccess, repo: HubRepo, revision: string,
   const folder = repo.type === 'model' ? '' : `${repo.type}s/`;
   const downloadInfo = {
     size: file.size,
-    etag: 'sha256' in file.hash ? file.hash.sha256 : file.hash.gitSha1,
+    etag: listedHash(file),
     url: `${hub.endpoint}/${folder}${repo.name}/resolve/${revision}/${path}`,
   };
   const content = await downloadFile({ repo, revision, path, downloadInfo, xet: false, ...askedAs(hub) });
@@ -109,16 +108,22 @@ export async function contentOf(hub: HubAccess, repo: HubRepo, revision: string,
 }
 
 /** Whether a file of this disk has the content of one of the Hub. */
-export async function isSameContent(file: string, { size, hash }: HubFile): Promise<boolean> {
+export async function isSameContent(file: string, listed: HubFile): Promise<boolean> {
   const found = await stat(file).catch(() => undefined);
-  if (found === undefined || !found.isFile() || found.size !== size) return false;
-  return 'sha256' in hash ? (await hashFile(file)) === hash.sha256 : (await gitSha1Of(file, size)) === hash.gitSha1;
+  if (found === undefined || !found.isFile() || found.size !== listed.size) return false;
+  const hash = startListedHash(listed);
+  for await (const piece of piecesOf(file)) hash.update(piece);
+  return hash.digest('hex') === listedHash(listed);
 }
 
-async function gitSha1Of(file: string, size: number): Promise<string> {
-  const hash = createHash('sha1').update(`blob ${size}\0`);
-  for await (const piece of piecesOf(file)) hash.update(piece);
-  return hash.digest('hex');
+/** The hash by which the Hub lists a file, in hexadecimal. */
+export function listedHash({ hash }: HubFile): string {
+  return 'sha256' in hash ? hash.sha256 : hash.gitSha1;
+}
+
+/** Computes that hash from the file's content. */
+export function startListedHash({ size, hash }: HubFile): Hash {
+  return 'sha256' in hash ? createHash('sha256') : createHash('sha1').update(`blob ${size}\0`);
 }
 
 /** What a person can do about an error of the Hub; others are passed on. */

@@ -1,15 +1,25 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { mkdir, open, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
-import { fileExists, makeFolder } from '../files.ts';
+import { fileExists, makeFolder, requireEmptyOrMissing } from '../files.ts';
 import { hashFile } from '../hash.ts';
 import { InputError } from '../input-error.ts';
 import { joinInside } from '../inside.ts';
 import { readJson } from '../read-json.ts';
 import { StorageError, writeJson } from '../write-file.ts';
 import type { HubAccess } from './hub-access.ts';
-import { contentOf, filesAt, findCommit, type HubFile, type HubRepo, hubError, isSameContent } from './hub-repo.ts';
+import {
+  contentOf,
+  filesAt,
+  findCommit,
+  type HubFile,
+  type HubRepo,
+  hubError,
+  isSameContent,
+  listedHash,
+  startListedHash,
+} from './hub-repo.ts';
 
 /** In a folder that was pulled: what it is a copy of. */
 export const pulledFile = '.dataengine-hub.json';
@@ -57,14 +67,7 @@ export async function pullRepo(
   const paths = files.map(({ path }) => path);
   requireFitting(pull, files, mostBytes);
   if (await isCopyOf(output, commit, paths)) return { commit, files: paths, isNew: false };
-  const names = await readdir(output).catch(() => []);
-  if (names.length > 0) {
-    throw new InputError({
-      file: pull.output,
-      problem: 'is not empty',
-      remedy: 'Name a folder that does not exist yet',
-    });
-  }
+  await requireEmptyOrMissing(pull.output);
   const part = `${output}.${commit.slice(0, 12)}.part`;
   await mkdir(part, { recursive: true }).catch((cause: unknown) => Promise.reject(new StorageError(part, cause)));
   const record: z.output<typeof pulledSchema>['files'] = {};
@@ -72,7 +75,9 @@ export async function pullRepo(
     pull.signal?.throwIfAborted();
     const target = joinInside(part, file.path);
     if (!(await isSameContent(target, file))) await download(hub, pull, commit, file, target);
-    record[file.path] = { size: file.size, sha256: await hashFile(target) };
+    // Content with another hash than the listed one was refused.
+    const sha256 = 'sha256' in file.hash ? file.hash.sha256 : await hashFile(target);
+    record[file.path] = { size: file.size, sha256 };
   }
   await writeJson(joinInside(part, pulledFile), { endpoint: hub.endpoint, ...repo, revision, commit, files: record });
   if (await fileExists(output)) await rmdir(output);
@@ -130,7 +135,7 @@ async function download(
   await makeFolder(dirname(target));
   const temporary = `${target}.${randomBytes(6).toString('hex')}.tmp`;
   try {
-    const hash = 'sha256' in file.hash ? createHash('sha256') : createHash('sha1').update(`blob ${file.size}\0`);
+    const hash = startListedHash(file);
     const handle = await open(temporary, 'wx').catch((cause: unknown) =>
       Promise.reject(new StorageError(target, cause)),
     );
@@ -149,8 +154,9 @@ async function download(
       await handle.close();
     }
     if (length < file.size) throw wrongFile(place, file, `ends after ${length} of ${file.size} bytes`);
-    const wanted = 'sha256' in file.hash ? file.hash.sha256 : file.hash.gitSha1;
-    if (hash.digest('hex') !== wanted) throw wrongFile(place, file, 'has another content than its hash says');
+    if (hash.digest('hex') !== listedHash(file)) {
+      throw wrongFile(place, file, 'has another content than its hash says');
+    }
     await rename(temporary, target);
   } catch (error) {
     await rm(temporary, { force: true });

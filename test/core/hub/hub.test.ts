@@ -168,7 +168,10 @@ describe('a pull writes nothing that it has not checked', () => {
     await expect(pull(access, join(await temporaryFolder(), 'out'))).rejects.toThrow(/is not on the Hub/);
     await hub.commit('datasets/me/my-data', { 'b.bin': large });
     await expect(pull(access, join(await temporaryFolder(), 'out'), 1000)).rejects.toThrow(/--max-size/);
-    await expect(pull(access, await folderWith({ x: 'y' }))).rejects.toThrow(/is not empty/);
+    const folder = await folderWith({ x: 'y' });
+    await expect(pull(access, folder)).rejects.toThrow(/is not empty/);
+    await expect(pull(access, join(folder, 'x'))).rejects.toThrow(/is not empty/);
+    expect(await readdir(folder)).toEqual(['x']);
   });
 
   test('a copy that was changed is no copy', async () => {
