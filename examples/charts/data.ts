@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { type SeededRandom, seededRandom } from '../../src/core/seeded-random.ts';
 import { writeJsonLines } from '../../src/core/write-file.ts';
+import { sqlText } from '../../src/datasets/tables/parquet.ts';
 import { factsOf, randomChart, renderChart } from './chart.ts';
 import { askAboutChart, CHART_QUESTION_TYPES, type ChartQuestionType } from './questions.ts';
 
@@ -51,13 +52,12 @@ async function writeParquet(file: string, rows: readonly Row[], images: string):
   await writeJsonLines(list, rows);
   const instance = await DuckDBInstance.create(':memory:');
   const connection = await instance.connect();
-  const quoted = (text: string) => `'${text.replaceAll("'", "''")}'`;
   await connection.run(`
     COPY (
       SELECT id, {'bytes': content, 'path': chart} AS image, question, answer, question_type
-      FROM read_json(${quoted(list)}, format = 'newline_delimited')
-      JOIN read_blob(${quoted(join(images, '*.png'))}) ON parse_filename(read_blob.filename) = chart ORDER BY id
-    ) TO ${quoted(file)} (FORMAT parquet)`);
+      FROM read_json(${sqlText(list)}, format = 'newline_delimited')
+      JOIN read_blob(${sqlText(join(images, '*.png'))}) ON parse_filename(read_blob.filename) = chart ORDER BY id
+    ) TO ${sqlText(file)} (FORMAT parquet)`);
   connection.closeSync();
   instance.closeSync();
   await rm(list);
