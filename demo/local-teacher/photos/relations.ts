@@ -1,4 +1,6 @@
 import { withArticle } from '../../scenes/captions.ts';
+import { placeOfBox } from '../../scenes/scene.ts';
+import { PLACES } from '../../scenes/vocabulary.ts';
 import {
   type AskAboutPhoto,
   heldThings,
@@ -10,17 +12,6 @@ import {
 } from './photo.ts';
 import { GROUPS_OF_PEOPLE } from './words.ts';
 
-const PARTS = [
-  'top left',
-  'top',
-  'top right',
-  'left',
-  'middle',
-  'right',
-  'bottom left',
-  'bottom',
-  'bottom right',
-] as const;
 /** More than this many of a kind are hard to count. */
 const mostToCount = 6;
 /** Boxes below this share of the image are too small to ask about. */
@@ -40,12 +31,12 @@ export const askWhereabouts: AskAboutPhoto = ({ present }, random) =>
         rationale: `one can count ${boxes.length} of the kind ${name}.`,
       };
     }
-    const third = (share: number) => Math.min(2, Math.max(0, Math.floor(share * 3)));
-    const place = PARTS[third((first[1] + first[3]) / 2) * 3 + third((first[0] + first[2]) / 2)] as string;
+    const [left, top, right, bottom] = first;
+    const place = placeOfBox([left, top, right - left, bottom - top], 1, 1);
     return {
       question: `In which part of the picture is the ${name}?`,
       answer: place,
-      wrong: random.shuffle(PARTS.filter((other) => other !== place)),
+      wrong: random.shuffle(PLACES.filter((other) => other !== place)),
       rationale: `the ${name} is at the ${place}.`,
     };
   });

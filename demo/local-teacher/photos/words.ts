@@ -77,6 +77,10 @@ function action(name: string, forms: string, next: string) {
   return { name, forms: new RegExp(`\\b(?:${forms})\\b`), next };
 }
 
+function withPattern([name = '', words]: readonly string[]) {
+  return { name, pattern: new RegExp(`\\b(?:${words})\\b`) };
+}
+
 /** Surroundings, the narrow ones first. */
 export const SURROUNDINGS: readonly { name: string; pattern: RegExp }[] = [
   ['a living room', 'living room|couch'],
@@ -101,7 +105,7 @@ export const SURROUNDINGS: readonly { name: string; pattern: RegExp }[] = [
   ['a forest', 'forest|forested|woods|trees|tree'],
   ['a shop', 'store|shop|market|buffet'],
   ['the sky', 'sky|flying'],
-].map(([name = '', words]) => ({ name, pattern: new RegExp(`\\b(?:${words})\\b`) }));
+].map(withPattern);
 
 export const MOODS: readonly { name: string; pattern: RegExp }[] = [
   ['cozy', 'christmas|decorat\\w+|candle\\w*|teddy|stuffed'],
@@ -115,7 +119,7 @@ export const MOODS: readonly { name: string; pattern: RegExp }[] = [
   ],
   ['friendly', 'cute|pretty|smil\\w+|family|friends'],
   ['neutral', 'plate|room|table|kitchen|station|airport'],
-].map(([name = '', words]) => ({ name, pattern: new RegExp(`\\b(?:${words})\\b`) }));
+].map(withPattern);
 
 export const STYLES: readonly { name: string; pattern: RegExp }[] = [
   ['a cartoon or computer image', 'cartoon|animated|cgi|surreal\\w*|illustration'],
@@ -123,13 +127,13 @@ export const STYLES: readonly { name: string; pattern: RegExp }[] = [
   ['a painting', 'painting|painted by'],
   ['a model of toys', 'lego|diorama|miniature'],
   ['a black and white photo', 'black and white (?:photo|picture|image)'],
-].map(([name = '', words]) => ({ name, pattern: new RegExp(`\\b(?:${words})\\b`) }));
+].map(withPattern);
 
 export const QUALITY_WORDS: readonly { name: string; pattern: RegExp }[] = [
   ['blurry', 'blurry|blurred|out of focus'],
   ['dark', 'dark|dimly|night|dusk'],
   ['bright', 'bright|brightly|sunny|lit'],
-].map(([name = '', words]) => ({ name, pattern: new RegExp(`\\b(?:${words})\\b`) }));
+].map(withPattern);
 
 export const GROUPS_OF_PEOPLE = ['nobody', 'one person alone', 'two people', 'three or more people'] as const;
 
