@@ -52,6 +52,11 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
   skis: 'skis?|skiing|skies',
 };
 
+/** Finds a category in a caption. */
+const mentions = new Map(
+  Array.from(THINGS.keys(), (name) => [name, new RegExp(`\\b(?:${name}s?|${OTHER_NAMES[name] ?? name})\\b`)]),
+);
+
 export function readPhoto({ captions, boxes }: ImageFacts): Photo {
   const texts = captions.map((caption) => caption.toLowerCase());
   const names = [...new Set(boxes.map(({ category }) => category))];
@@ -59,8 +64,7 @@ export function readPhoto({ captions, boxes }: ImageFacts): Photo {
     const thing = THINGS.get(name);
     return thing ? { thing, boxes: boxes.filter(({ category }) => category === name).map(({ edges }) => edges) } : [];
   });
-  const isNamed = ({ name }: Thing) =>
-    texts.some((text) => new RegExp(`\\b(?:${name}s?|${OTHER_NAMES[name] ?? name})\\b`).test(text));
+  const isNamed = ({ name }: Thing) => texts.some((text) => mentions.get(name)?.test(text));
   const absent = [...THINGS.values()].filter((thing) => !names.includes(thing.name) && !isNamed(thing));
   return { captions: texts, present, absent };
 }
