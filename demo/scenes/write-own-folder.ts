@@ -15,14 +15,14 @@ export interface OwnFolderOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** Every so manieth question has a short answer instead of choices. */
+/** About one question in three has a short answer instead of choices. */
 const everyShort = 3;
 const questionsPerImage = 4;
 const rooms = ['hall', 'yard', 'gate 2'] as const;
 
 /**
- * Renders scenes into `photos/` in folders in folders, and writes `questions.jsonl`: a third of it with short answers, the others
- * with four choices. The types of questions are not told.
+ * Renders scenes into folders below `photos/`, and writes `questions.jsonl`: about a third of the questions with short answers,
+ * the others with four choices, none with its type.
  *
  * @throws InputError for a folder that is there
  */

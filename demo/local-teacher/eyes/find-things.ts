@@ -128,7 +128,7 @@ function byMatchGain(left: Match, right: Match): number {
   return right.gain - left.gain;
 }
 
-/** The best place around a corner. @param stride only every so manieth pixel is compared */
+/** The best place around a corner. @param stride 4 compares every fourth pixel */
 function bestPlace(
   sight: Sight,
   template: Template,
