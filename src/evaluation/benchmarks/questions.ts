@@ -123,9 +123,8 @@ function requireScorable({ file }: Source, metric: MetricName, { id, answers }: 
 }
 
 function scoreOfChoice({ question, choice }: AnsweredQuestion<Question>): QuestionScore {
-  const { choices = [], correct = 0 } = question;
-  const isAnswered = choice !== undefined;
-  const right = isAnswered && isRight({ choices, model_choice_idx: choice, correct_choice_idx: correct });
+  const { choices = [], correct } = question;
+  const right = isRight({ choices, model_choice_idx: choice, correct_choice_idx: correct });
   return { id: question.id, score: right ? 1 : 0, groups: groupsOf(question) };
 }
 
@@ -180,6 +179,9 @@ function recordOf(answered: AnsweredQuestion<Question>): EvaluatedQuestion {
 /** All questions of a file have the same metric. */
 function groupByMeasure(scored: readonly (readonly MeasuredScore[])[]): Measures {
   const measures: Measures = {};
-  for (const { measure, score } of scored.flat()) measures[measure] = [...(measures[measure] ?? []), score];
+  for (const { measure, score } of scored.flat()) {
+    measures[measure] ??= [];
+    measures[measure].push(score);
+  }
   return measures;
 }
