@@ -201,26 +201,34 @@ const answerToRead = structuredAnswer.extend({
 });
 
 /** Words of models for a value that they were told to leave out. */
-export const noReason = /^\s*(?:null|none|n\/a)?\s*\.?\s*$/i;
+const noReason = /^\s*(?:null|none|n\/a)?\s*\.?\s*$/i;
 
 /**
  * Converts a structured answer to the four lines of a text answer, so that one parser and one set of filters work for
  * both. Another text stays as it is, without the reasoning and the code fence around it.
  */
 export function asFourParts(raw: string): string {
+  return asLines(raw, answerToRead, ({ question, choices, answer, explanation }) => [
+    `Question: ${question}`,
+    `Choices: ${choices.map((choice, place) => `(${String.fromCharCode(65 + place)}) ${choice}`).join(' ')}`,
+    `Answer: The answer is (${answer}): ${choices[answerLetters.indexOf(answer)] ?? ''}.`,
+    `Explanations: ${explanation}`,
+  ]);
+}
+
+/** A structured answer as lines, one of a part or the reason why there is none; another text as `asFourParts` leaves it. */
+export function asLines<Answer extends { skip_reason?: string | null | undefined }>(
+  raw: string,
+  schema: z.ZodType<Answer>,
+  linesOf: (answer: Answer) => string[],
+): string {
   const text = withoutFence(withoutReasoning(raw));
   if (!text.trimStart().startsWith('{')) return text;
-  const answer = readStructuredAnswer(text);
+  const answer = readStructured(text, schema);
   // The key's name would count as the word "skip".
   if (!answer) return text.replace(/"skip_reason"\s*:\s*(?:null|"")\s*,?/, '');
   if (!noReason.test(answer.skip_reason ?? '')) return `Skip: ${answer.skip_reason}`;
-  const index = answerLetters.indexOf(answer.answer);
-  return [
-    `Question: ${answer.question}`,
-    `Choices: ${answer.choices.map((choice, place) => `(${String.fromCharCode(65 + place)}) ${choice}`).join(' ')}`,
-    `Answer: The answer is (${answer.answer}): ${answer.choices[index] ?? ''}.`,
-    `Explanations: ${answer.explanation}`,
-  ].join('\n');
+  return linesOf(answer).join('\n');
 }
 
 /** Why an answer is no whole answer: the teacher refused it, a filter stopped it, or its longest length did. */
@@ -236,9 +244,9 @@ export function findUnfinished({
   return { reason: 'truncated', detail: `finish_reason ${finish_reason}: longer than teacher.maximumTokens` };
 }
 
-function readStructuredAnswer(text: string): z.output<typeof answerToRead> | undefined {
+function readStructured<Answer>(text: string, schema: z.ZodType<Answer>): Answer | undefined {
   try {
-    return answerToRead.safeParse(JSON.parse(text)).data;
+    return schema.safeParse(JSON.parse(text)).data;
   } catch {
     return undefined;
   }

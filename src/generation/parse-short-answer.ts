@@ -1,9 +1,8 @@
 /** Answers of the teacher that are a question with a short answer. */
 import { z } from 'zod';
-import { withoutFence, withoutReasoning } from '../teacher/answer-text.ts';
 import { structuredFormat } from '../teacher/teacher.ts';
 import { filterParts, isRejection, type ParsedShortAnswer, type Rejection } from './filters.ts';
-import { findNothingButBoxes, headings, noReason, plainLayout, splitByHeadings } from './parse-answer.ts';
+import { asLines, findNothingButBoxes, headings, plainLayout, splitByHeadings } from './parse-answer.ts';
 import { stripBoxes } from './plain-text.ts';
 
 const shortHeadings = headings.filter(([name]) => name !== 'choices');
@@ -59,19 +58,9 @@ const answerToRead = structuredShortAnswer.extend({
  * it is, without the reasoning and the code fence around it.
  */
 export function asThreeParts(raw: string): string {
-  const text = withoutFence(withoutReasoning(raw));
-  if (!text.trimStart().startsWith('{')) return text;
-  const answer = readStructured(text);
-  // The key's name would count as the word "skip".
-  if (!answer) return text.replace(/"skip_reason"\s*:\s*(?:null|"")\s*,?/, '');
-  if (!noReason.test(answer.skip_reason ?? '')) return `Skip: ${answer.skip_reason}`;
-  return [`Question: ${answer.question}`, `Answer: ${answer.answer}`, `Explanations: ${answer.explanation}`].join('\n');
-}
-
-function readStructured(text: string): z.output<typeof answerToRead> | undefined {
-  try {
-    return answerToRead.safeParse(JSON.parse(text)).data;
-  } catch {
-    return undefined;
-  }
+  return asLines(raw, answerToRead, ({ question, answer, explanation }) => [
+    `Question: ${question}`,
+    `Answer: ${answer}`,
+    `Explanations: ${explanation}`,
+  ]);
 }
