@@ -3,11 +3,13 @@
  */
 import { z } from 'zod';
 import { hashValue } from '../core/hash.ts';
+import { objectIn } from '../teacher/answer-text.ts';
 import { type ChatMessage, fillTemplate, type PromptTemplate } from '../teacher/prompt-template.ts';
 import { type StructuredFormat, structuredFormat } from '../teacher/teacher.ts';
 import { TeacherError } from '../teacher/teacher-error.ts';
 import { oneLine } from './prompt.ts';
 import { otherType, type QuestionType } from './question-type.ts';
+import { listTypes } from './question-types.ts';
 
 /** A question with its right answer, and what the model has answered. */
 export interface AnsweredQuestionText {
@@ -18,8 +20,7 @@ export interface AnsweredQuestionText {
 }
 
 /**
- * Asks the teacher for one reply that `read` can use, and keeps it: the same request is sent once only. `attempt` counts from 0;
- * another attempt is another request.
+ * Asks the teacher for one reply that `read` can use, and keeps it: the same request is sent once only.
  */
 export type AskForTypes = <T>(
   messages: ChatMessage[],
@@ -51,7 +52,7 @@ const longestExplanation = 2000;
  *
  * @param input.known types that need not be proposed; the result has none of their names
  * @param input.maximum of types
- * @param input.askAll does the work for each batch, several at a time
+ * @param input.mapAll does the work for each batch, several at a time
  * @returns possibly none
  * @throws TeacherError when the teacher gives no list; errors of `ask`
  */
@@ -93,7 +94,7 @@ export async function discoverTypes(input: {
  * @returns undefined when the reply has no list of types
  */
 export function readProposedTypes(text: string): QuestionType[] | undefined {
-  const found = proposalsSchema.safeParse(parseObject(text));
+  const found = proposalsSchema.safeParse(objectIn(text));
   if (!found.success) return undefined;
   return found.data.types.flatMap((proposal) => {
     const explanation = cutTo(oneLine(proposal.explanation), longestExplanation);
@@ -135,10 +136,6 @@ function mergeMessages(template: PromptTemplate, types: readonly QuestionType[],
   return fillTemplate(template, { maximum: String(maximum), types: listTypes(types) });
 }
 
-function listTypes(types: readonly QuestionType[]): string {
-  return types.map(({ name, explanation }) => `- ${name}: ${explanation}`).join('\n');
-}
-
 /** Names become folders' and tables' keys, and parts of other names: words of ASCII letters and digits, joined by `_`. */
 function nameOf(text: string): string {
   const words = text
@@ -162,15 +159,6 @@ function withUniqueNames(types: readonly QuestionType[], known: readonly Questio
 
 function cutTo(text: string, length: number): string {
   return Array.from(text).slice(0, length).join('').trim();
-}
-
-// Some models put the object between words or code fences, against the instructions.
-function parseObject(text: string): unknown {
-  try {
-    return JSON.parse(text.slice(text.indexOf('{'), text.lastIndexOf('}') + 1));
-  } catch {
-    return undefined;
-  }
 }
 
 /** As few batches as can be, all of nearly the same size. */

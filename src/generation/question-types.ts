@@ -5,6 +5,7 @@ import { describeFirstIssue, InputError } from '../core/input-error.ts';
 import { readPlainYaml } from '../core/plain-yaml.ts';
 import { readJson } from '../core/read-json.ts';
 import { writeJson } from '../core/write-file.ts';
+import { objectIn } from '../teacher/answer-text.ts';
 import { type ChatMessage, fillTemplate, type PromptTemplate, readPromptTemplate } from '../teacher/prompt-template.ts';
 import { type StructuredFormat, structuredFormat } from '../teacher/teacher.ts';
 import { TeacherError } from '../teacher/teacher-error.ts';
@@ -124,11 +125,16 @@ function classificationMessages(
   questions: readonly UnclassifiedQuestion[],
 ): ChatMessage[] {
   return fillTemplate(template, {
-    types: questionTypes.map(({ name, explanation }) => `- ${name}: ${explanation}`).join('\n'),
+    types: listTypes(questionTypes),
     questions: questions
       .map(({ question }, index) => `${index + 1}. ${withoutHidden(question).replace(/\s+/g, ' ')}`)
       .join('\n'),
   });
+}
+
+/** Question types as prompts list them. */
+export function listTypes(types: readonly QuestionType[]): string {
+  return types.map(({ name, explanation }) => `- ${name}: ${explanation}`).join('\n');
 }
 
 function readClassification(
@@ -138,23 +144,12 @@ function readClassification(
 ): Map<UnclassifiedQuestion, string> {
   const names = new Set(questionTypes.map(({ name }) => name));
   const found = new Map<UnclassifiedQuestion, string>();
-  for (const item of parseEntries(text)) {
+  for (const item of answerSchema.safeParse(objectIn(text)).data?.classified ?? []) {
     const entry = entrySchema.safeParse(item);
     const question = entry.success ? questions[entry.data.number - 1] : undefined;
     if (entry.success && question && names.has(entry.data.question_type)) found.set(question, entry.data.question_type);
   }
   return found;
-}
-
-// Some models put the object between words or code fences, against the instructions.
-function parseEntries(text: string): unknown[] {
-  try {
-    const json: unknown = JSON.parse(text.slice(text.indexOf('{'), text.lastIndexOf('}') + 1));
-    const answer = answerSchema.safeParse(json);
-    return answer.success ? answer.data.classified : [];
-  } catch {
-    return [];
-  }
 }
 
 function inBatches<T>(items: readonly T[], size: number): T[][] {

@@ -10,6 +10,15 @@ export function withoutReasoning(text: string): string {
   return /^\s*<think(?:ing)?>/i.test(text) ? '' : text;
 }
 
+/** The JSON object in a text, which some models put between words or code fences; undefined where there is none. */
+export function objectIn(text: string): unknown {
+  try {
+    return JSON.parse(text.slice(text.indexOf('{'), text.lastIndexOf('}') + 1));
+  } catch {
+    return undefined;
+  }
+}
+
 /** The text without a code fence around it; of a text with an object of JSON in a fence, the object. */
 export function withoutFence(text: string): string {
   const whole = /^\s*```[\w-]*[ \t]*\r?\n([\s\S]*?)\r?\n?```\s*$/.exec(text)?.[1];
