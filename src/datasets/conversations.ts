@@ -157,12 +157,13 @@ function placeImages(
   turns: readonly Turn[],
   named: readonly ImageOfQuestion[],
 ): { value: Turn[] } | Refusal {
-  const inTurns = turns.flatMap(({ parts }) => parts.filter((part) => 'image' in part));
-  if (named.length > 0 && inTurns.length > 0) {
+  const areInTurns = turns.some(({ parts }) => parts.some((part) => 'image' in part));
+  if (named.length > 0 && areInTurns) {
     return refusal(list, 'has images in its turns, and others are named beside them');
   }
   const marks = turns.map((turn) => (turn.role === 'user' ? marksOf(turn) : 0));
   const marked = marks.reduce((sum, count) => sum + count, 0);
+  const hasOneUnmarked = marked === 0 && named.length === 1;
   const left = [...named];
   const value: Turn[] = [];
   for (const [index, turn] of turns.entries()) {
@@ -184,17 +185,17 @@ function placeImages(
     }
     const own = turn.parts.flatMap((part) => ('image' in part ? [part.image] : []));
     const count = marks[index] as number;
-    const wanted = inTurns.length > 0 ? own.length : marked === 0 && named.length === 1 ? 1 : count;
-    if (count > (inTurns.length > 0 ? own.length : left.length) || (count > 0 && count !== wanted)) {
-      const found = inTurns.length > 0 ? own.length : named.length;
+    const isWrong = areInTurns ? count > 0 && count !== own.length : count > left.length;
+    if (isWrong) {
+      const found = areInTurns ? own.length : named.length;
       const images = found === 0 ? 'no image' : found === 1 ? 'one image' : `${found} images`;
       return refusal(
         field,
-        `has ${IMAGE_MARK} ${inTurns.length > 0 ? count : marked} times, but ${images}`,
+        `has ${IMAGE_MARK} ${areInTurns ? count : marked} times, but ${images}`,
         `${IMAGE_MARK} without its image`,
       );
     }
-    const shown = inTurns.length > 0 ? own : left.splice(0, wanted);
+    const shown = areInTurns ? own : left.splice(0, hasOneUnmarked ? 1 : count);
     const parts = shown.length < 2 ? imageFirst(words, shown) : count > 0 ? atMarks(words, shown) : joined(turn.parts);
     if (parts.every((part) => 'image' in part || part.text.trim() === '')) return refusal(field, 'has no words');
     value.push({ ...turn, parts });

@@ -70,7 +70,7 @@ export async function* membersOfArchive(file: string): AsyncGenerator<ArchiveMem
   let key: string | undefined;
   try {
     for await (const member of archive as AsyncIterable<Readable & { header: Header }>) {
-      const { name, type, size = 0 } = member.header;
+      const { name, type, size } = member.header;
       const [found, extension] = splitName(name);
       if (type !== 'file' || found.split('/').at(-1) === '') {
         member.resume();
