@@ -65,13 +65,13 @@ export async function prepareValidationLoss(
     reporter.note,
   );
   const shown = shownImages(samples, sequences);
-  const batches = inBatches(
-    sequences.map((sequence, index) => ({ sequence, images: shown[index] as (string | undefined)[] })),
-    batchSize,
-  );
-  const parts = batches.map((batch) => partsOf(batch, microBatchSize));
-  const shapes = padToFewShapes(parts.flat().map(({ shape }) => shape));
-  const padded = inOrder(parts, shapes);
+  const all = sequences.map((sequence, index) => ({ sequence, images: shown[index] as (string | undefined)[] }));
+  const batches = inBatches(all, batchSize);
+  const parts = batches.flatMap((batch) => partsOf(batch, microBatchSize));
+  const shapes = padToFewShapes(parts.map(({ shape }) => shape));
+  const padded = parts.map((part, index) => ({ ...part, shape: shapes[index] as BatchShape }));
+  // Only the last batch may have fewer parts.
+  const partsOfBatches = inBatches(padded, batchSize / microBatchSize);
   const learning = batches.map((batch) =>
     learnedTokens(batch.map(({ sequence }) => sequence)) > 0 ? batch.length : 0,
   );
@@ -84,7 +84,7 @@ export async function prepareValidationLoss(
       step > 0 && (step % validationLoss.everySteps === 0 || step === steps) && (losses.at(-1)?.step ?? 0) < step,
     async compute(program, features) {
       let sum = 0;
-      for (const [index, batch] of padded.entries()) {
+      for (const [index, batch] of partsOfBatches.entries()) {
         const share = learning[index] as number;
         for (const { sequences, weights, shown, shape } of share > 0 ? batch : []) {
           const input = {
@@ -95,7 +95,7 @@ export async function prepareValidationLoss(
           sum += share * program.lossOf(input);
           await new Promise(setImmediate);
         }
-        reporter.progress({ phase: 'validation', step: index + 1, steps: padded.length });
+        reporter.progress({ phase: 'validation', step: index + 1, steps: batches.length });
         await new Promise(setImmediate);
         reporter.signal.throwIfAborted();
       }
@@ -114,26 +114,18 @@ export async function prepareValidationLoss(
 /** A batch in parts of one size: the last is filled up with sequences that weigh nothing. */
 function partsOf(batch: readonly { sequence: Sequence; images: (string | undefined)[] }[], size: number): Part[] {
   const weights = tokenWeights(batch.map(({ sequence }) => sequence));
-  const places = inBatches(
-    batch.map((_, index) => index),
-    size,
-  );
-  return places.map((indices) => {
-    const filled = Array.from({ length: size }, (_, at) => indices[at] ?? (indices[0] as number));
-    const all = filled.map((index) => batch[index] as (typeof batch)[number]);
-    const sequences = all.map(({ sequence }) => sequence);
+  const weighted = batch.map((one, index) => ({ ...one, weight: weights[index] as number }));
+  return inBatches(weighted, size).map((own) => {
+    const filler = { ...(own[0] as (typeof own)[number]), weight: 0 };
+    const filled = Array.from({ length: size }, (_, at) => own[at] ?? filler);
+    const sequences = filled.map(({ sequence }) => sequence);
     return {
       sequences,
-      weights: filled.map((index, at) => (at < indices.length ? (weights[index] as number) : 0)),
-      shown: all.map(({ images }) => images),
+      weights: filled.map(({ weight }) => weight),
+      shown: filled.map(({ images }) => images),
       shape: batchShape(sequences),
     };
   });
-}
-
-function inOrder(parts: readonly Part[][], shapes: readonly BatchShape[]): Part[][] {
-  let next = 0;
-  return parts.map((some) => some.map((part) => ({ ...part, shape: shapes[next++] as BatchShape })));
 }
 
 /**
