@@ -75,11 +75,9 @@ export function conversationTurn(
   plainText: (text: string) => string = (text) => text,
 ): string {
   if (conversation === undefined) throw new Error('the family has no form for conversations');
-  const plain = (text: string) => asPlainText(plainText(text), form.imageMark);
-  const asked = plain(form.trimsQuestion ? question.trimEnd() : question);
-  const turn = (isFirst ? form.turnWithoutImage : conversation.laterTurn).replace(
-    '{question}',
-    () => conversation.image.repeat(images) + asked,
-  );
-  return system === undefined ? turn : conversation.system.replace('{system}', () => plain(system)) + turn;
+  const around = isFirst ? form.turnWithoutImage : conversation.laterTurn;
+  const turnWithoutImage = around.replace('{question}', () => `${conversation.image.repeat(images)}{question}`);
+  const turn = questionTurn({ ...form, turnWithoutImage }, question, { withImage: false, plainText });
+  if (system === undefined) return turn;
+  return conversation.system.replace('{system}', () => asPlainText(plainText(system), form.imageMark)) + turn;
 }

@@ -66,11 +66,10 @@ def _image_count(turn):
 
 
 def _turn(family, question, images, system, first):
-    form = family.form
-    asked = family.plain(question.rstrip() if form["trimsQuestion"] else question)
-    around = form["turnWithoutImage"] if first else form["conversation"]["laterTurn"]
-    turn = around.replace("{question}", form["conversation"]["image"] * images + asked, 1)
-    return turn if system is None else form["conversation"]["system"].replace("{system}", family.plain(system), 1) + turn
+    form = family.form["conversation"]
+    around = family.form["turnWithoutImage"] if first else form["laterTurn"]
+    turn = family.turn(question, None, around.replace("{question}", form["image"] * images + "{question}", 1))
+    return turn if system is None else form["system"].replace("{system}", family.plain(system), 1) + turn
 
 
 def _encoded(family, texts):

@@ -82,7 +82,7 @@ class BuiltInFamily:
             ids, images, start, unlearned, cut = conversation(self, sample["turns"], maximum_tokens)
             return Sequence(ids, images[0] if images else None, start, cut, None, images[1:], unlearned)
         image = sample.get("image")
-        prompt = self._turn(sample["prompt"], image)
+        prompt = self.turn(sample["prompt"], image)
         if self.form["tokenized"] == "questionWithAnswer" and sample.get("kind") != "request":
             return self._question_with_answer(sample, image, prompt, maximum_tokens)
         ids = self._prompt_ids(prompt)
@@ -128,7 +128,7 @@ class BuiltInFamily:
         image = question.get("image")
         if self.form["tokenized"] == "questionWithAnswer":
             return self._answers_apart(question, image)
-        prompt = self._turn(question["question"], image)
+        prompt = self.turn(question["question"], image)
         ids = self._prompt_ids(prompt)
         start = len(self._answer_ids(prompt, question["answerStart"])) if question["answerStart"] else 0
         return [
@@ -160,7 +160,7 @@ class BuiltInFamily:
         """Greedily, up to the end mark. With a sharded model all processes compute until the last has its answer."""
         if self.writing_problem:
             raise JobError(self.writing_problem)
-        turn = self._turn(question, image)
+        turn = self.turn(question, image)
         ids = self._prompt_ids(turn.rstrip() if trims_turn else turn)
         written, text = [], None
         while True:
@@ -203,7 +203,7 @@ class BuiltInFamily:
     def encode(self, text):
         return self.tokenizer.encode(text, add_special_tokens=False).ids
 
-    def _turn(self, question, image, turn=None):
+    def turn(self, question, image, turn=None):
         turn = turn or self.form["turn" if image else "turnWithoutImage"]
         return turn.replace("{question}", self.plain(question.rstrip() if self.form["trimsQuestion"] else question), 1)
 
@@ -239,7 +239,7 @@ class BuiltInFamily:
     def _answers_apart(self, question, image):
         """What the answers start with is one text with the question, and what each adds a text of its own."""
         ranked = self.form.get("rankedTurn") if image else None
-        ids = self._prompt_ids(self._turn(question["question"], image, ranked) + self.plain(question["answerStart"]))
+        ids = self._prompt_ids(self.turn(question["question"], image, ranked) + self.plain(question["answerStart"]))
         # Without a begin token, where the words around the question are others.
         ids = ids[1:] if ranked else ids
         rests = [answer[len(question["answerStart"]) :].lstrip() for answer in question["answers"]]
