@@ -29,7 +29,9 @@ def _measured(sample, family, job):
         sequence = family.training(sample, job["maximumTokens"])
         tokens = family.length(sequence)
         limit = "maximumTokens" if sequence.cut else None
-        if whole := job.get("maximumSequence"):
+        whole = job.get("maximumSequence")
+        # A processor may have to count again.
+        if whole and tokens > whole:
             _, beyond = family.within(sequence, whole)
             limit = limit or ("maximumSequence" if beyond else None)
     except (JobError, ValueError) as error:
