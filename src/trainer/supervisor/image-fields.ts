@@ -176,7 +176,7 @@ function pinpoints(title: string): Family {
   };
 }
 
-const none = (title: string, reason: string) => ({ title, limits: [], reason });
+const none = (title: string, reason: string) => ({ title, reason });
 const oneSize = 'brings every image to one size';
 
 /** By `model_type`; see `CHECKED` of src/trainer/torch/processors.py. */
