@@ -89,7 +89,7 @@ def _rendered(family, turns):
         if not prompt.startswith(done) or not until.startswith(prompt + answer):
             raise JobError(
                 f"turns[{number}]: the model's chat template writes the start of a conversation in another way once more follows, "
-                "so where its answers are can't be told. Train on single exchanges without a system prompt"
+                "so that its answers can't be located. Train on single exchanges without a system prompt"
             )
         after = until[len(prompt + answer) :]
         ends = after.lstrip().startswith(family.end_mark)

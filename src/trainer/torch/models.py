@@ -42,8 +42,8 @@ class Model:
         self, directory, device, family=None, weight_dtype="float32", compute_dtype="float32", adapt=None, sharding=None, image=None
     ):
         """
-        `family` and `image` are the job's, without a family the model has a chat template; `adapt` puts an adapter on. Sharded, every process
-        must make the model, and call it as often as the others.
+        `family` and `image` are the job's; without a family the model has a chat template. `adapt` puts an adapter on. Sharded,
+        every process must make the model, and call it as often as the others.
         """
         self.device = device
         self.sharding = sharding or sharding_of("none")

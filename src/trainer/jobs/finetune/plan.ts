@@ -111,7 +111,7 @@ function checkLengths(
     );
   }
   const limits = [
-    ...(cut.some((index) => withinTokens(sequences[index]) > 0) ? [`maximumTokens (${maximumTokens})`] : []),
+    ...(cut.some((index) => beyondTokens(sequences[index]) > 0) ? [`maximumTokens (${maximumTokens})`] : []),
     ...(cut.some((index) => sequences[index]?.beyondSequence) ? [`maximumSequence (${maximumSequence})`] : []),
   ].map((limit) => `finetune.${limit}`);
   const learned = (index: number) => learnedTokens([sequences[index] as TrainingSequence]);
@@ -131,10 +131,10 @@ function checkLengths(
       `Raise ${limits.join(' or ')} or drop the sample`,
     );
   }
-  throw withinTokens(sequence) > 0
+  throw beyondTokens(sequence) > 0
     ? problemOf(
         first,
-        `with its answer has ${maximumTokens + withinTokens(sequence)} tokens; finetune.maximumTokens is ${maximumTokens}`,
+        `with its answer has ${maximumTokens + beyondTokens(sequence)} tokens; finetune.maximumTokens is ${maximumTokens}`,
         'Raise finetune.maximumTokens or drop the sample',
       )
     : problemOf(
@@ -145,4 +145,4 @@ function checkLengths(
 }
 
 /** Tokens of question and answer that are beyond `maximumTokens`. */
-const withinTokens = ({ cut = 0, beyondSequence = 0 }: Partial<LimitedSequence> = {}) => cut - beyondSequence;
+const beyondTokens = ({ cut = 0, beyondSequence = 0 }: Partial<LimitedSequence> = {}) => cut - beyondSequence;
