@@ -2,7 +2,6 @@
  * `discover`: question types by the teacher, as a step without Temporal. `approve-types`: a person's approval, on Temporal.
  */
 import { type Command, InvalidArgumentError } from 'commander';
-import { readQuestionTypes } from '../src/generation/question-types.ts';
 import { rowOf } from '../src/round/steps.ts';
 import type { TypesApproval } from '../workflows/messages.ts';
 import { roundWorkflow } from './gate-commands.ts';
@@ -63,6 +62,7 @@ async function approveTypes(workflowId: string, options: ApprovalOptions): Promi
 
 /** @throws InputError naming the field of the file that does not fit */
 async function readApproval({ types, comment }: ApprovalOptions): Promise<TypesApproval> {
+  const { readQuestionTypes } = await import('../src/generation/question-types.ts');
   return {
     ...(types !== undefined && { types: await readQuestionTypes(types) }),
     ...(comment !== undefined && { comment }),
