@@ -7,6 +7,7 @@ import { isRemote } from '../src/core/remote/store-uri.ts';
 import { openRunDirectory } from '../src/core/run-directory.ts';
 import type { StepContext } from '../src/round/step-context.ts';
 import { describeFailure } from './failures.ts';
+import { roundWorkflow } from './gate-commands.ts';
 import { addRunOptions, integer, loadNamedConfig, type RunOptions } from './options.ts';
 import { withClient } from './temporal-client.ts';
 
@@ -87,10 +88,8 @@ async function contextOf(file: string, options: ReviewOptions, signal: AbortSign
 
 async function continueRound(workflowId: string, round: number): Promise<void> {
   await withClient(async (client) => {
-    const handle = client.workflow.getHandle(workflowId);
-    const { roundWorkflowId } = await handle.query<{ roundWorkflowId?: string }>('progress');
     await client.workflow
-      .getHandle(roundWorkflowId ?? workflowId)
+      .getHandle(await roundWorkflow(client, workflowId))
       .executeUpdate<{ round: number }, []>('samplesReviewed', { args: [] });
     process.stdout.write(`Round ${round} continues\n`);
   });
