@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import type { Command } from 'commander';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { createProgram } from '../../cli/program.ts';
@@ -39,6 +40,15 @@ test('help lists the steps and the exit codes', async () => {
     expect(output).toMatch(new RegExp(`^  ${step} `, 'm'));
   }
   expect(output).toContain('Exit codes: 0 done, 1 failed, 2 wrong input, 130 interrupted.');
+});
+
+test('starting loads no library of native code', async () => {
+  const program = new URL('../../cli/program.ts', import.meta.url);
+  const script = `await import('${program}'); console.log(process.report.getReport().sharedObjects.join('\\n'));`;
+  const input = ['--import', import.meta.resolve('tsx'), '--input-type=module', '--eval', script];
+  const { stdout } = await promisify(execFile)(process.execPath, input, { maxBuffer: 2 ** 26 });
+  expect(stdout).toContain('libc');
+  expect(stdout).not.toMatch(/sharp|vips|duckdb|tensorflow/i);
 });
 
 test('a wrong config is one line and exit code 2', async () => {
