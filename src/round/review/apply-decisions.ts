@@ -26,32 +26,33 @@ export async function reviewOf(
 ): Promise<AppliedReview | undefined> {
   const { config, run, round } = context;
   const found = await readDecisions(run, round);
-  const counts = countDecisions(samples, found);
-  const isEmpty = counts.undecided === samples.length;
-  if (isEmpty && config.refine.review === undefined) return undefined;
-  const decisions = samples.flatMap((sample) => found.get(keyOf(sample)) ?? []);
-  return { counts, decisions, apply: () => applyDecisions(context, samples, found) };
+  const given = samples.map((sample) => found.get(keyOf(sample)));
+  const decisions = given.filter((decision) => decision !== undefined);
+  if (decisions.length === 0 && config.refine.review === undefined) return undefined;
+  return { counts: countDecisions(given), decisions, apply: () => applyDecisions(context, samples, given) };
 }
 
-/** @throws InputError naming the edit that the parser or a filter refuses */
+/**
+ * @param decisions one for each sample; undefined where there is none
+ * @throws InputError naming the edit that the parser or a filter refuses
+ */
 async function applyDecisions(
   context: StepContext,
   samples: readonly EngineSample[],
-  decisions: ReadonlyMap<string, SampleDecision>,
+  decisions: readonly (SampleDecision | undefined)[],
 ): Promise<EngineSample[]> {
   const file = decisionsFile(context.run, context.round);
-  const left = samples.flatMap((sample) => {
-    const key = keyOf(sample);
-    const decision = decisions.get(key);
-    return decision?.decision === 'reject' ? [] : [{ key, sample, edited: decision?.edited }];
+  const left = samples.flatMap((sample, index) => {
+    const decision = decisions[index];
+    return decision?.decision === 'reject' ? [] : [{ sample, edited: decision?.edited }];
   });
   if (left.every(({ edited }) => edited === undefined)) return left.map(({ sample }) => sample);
   const check = await editCheck(context);
   const result = left.map(({ sample }) => sample);
-  for (const [index, { key, sample, edited }] of left.entries()) {
+  for (const [index, { sample, edited }] of left.entries()) {
     if (edited === undefined) continue;
     const made = await check(sample, edited, result.toSpliced(index, 1));
-    if ('problem' in made) throw refusedEdit(file, key, made);
+    if ('problem' in made) throw refusedEdit(file, keyOf(sample), made);
     result[index] = made;
   }
   return result;

@@ -82,15 +82,10 @@ export interface ReviewCounts {
   undecided: number;
 }
 
-export function countDecisions(
-  samples: readonly EngineSample[],
-  decisions: ReadonlyMap<string, SampleDecision>,
-): ReviewCounts {
+/** @param decisions one for each sample; undefined where there is none */
+export function countDecisions(decisions: readonly (SampleDecision | undefined)[]): ReviewCounts {
   const counts = { kept: 0, edited: 0, rejected: 0, undecided: 0 };
   const names = { keep: 'kept', edit: 'edited', reject: 'rejected' } as const;
-  for (const sample of samples) {
-    const decision = decisions.get(keyOf(sample))?.decision;
-    counts[decision === undefined ? 'undecided' : names[decision]] += 1;
-  }
+  for (const found of decisions) counts[found === undefined ? 'undecided' : names[found.decision]] += 1;
   return counts;
 }

@@ -90,11 +90,7 @@ export async function openSampleReview(context: StepContext, by: string): Promis
 
 /** How far a review is. */
 export function reviewCounts(samples: readonly ReviewedSample[]): ReviewCounts {
-  const decisions = new Map(samples.flatMap(({ key, decision }) => (decision ? [[key, decision] as const] : [])));
-  return countDecisions(
-    samples.map(({ sample }) => sample),
-    decisions,
-  );
+  return countDecisions(samples.map(({ decision }) => decision));
 }
 
 /**
