@@ -7,6 +7,7 @@ import { fileExists, projectFile } from '../../src/core/files.ts';
 import { InputError } from '../../src/core/input-error.ts';
 import { printable } from '../../src/core/printable.ts';
 import { writeFileAtomically } from '../../src/core/write-file.ts';
+import type { SideName } from '../../src/datasets/split/split-manifest.ts';
 import { splitQuestions } from '../../src/datasets/split/split-questions.ts';
 import { missingOption, ownConfig } from '../options.ts';
 import { textTable } from '../text-table.ts';
@@ -18,7 +19,6 @@ import {
   pathFrom,
   type QuestionFacts,
   questionFacts,
-  type SideName,
   sideOf,
   type TableKind,
 } from './look-at-folder.ts';

@@ -5,11 +5,8 @@ import { fileExists } from '../../src/core/files.ts';
 import { imageFileName } from '../../src/core/images/image-id.ts';
 import { InputError } from '../../src/core/input-error.ts';
 import { type OwnQuestion, readQuestionRows } from '../../src/datasets/own-questions.ts';
+import type { SideName } from '../../src/datasets/split/split-manifest.ts';
 import { tableRows } from '../../src/datasets/tables/index.ts';
-
-/** The sides of data that names of files tell. */
-export const sideNames = ['train', 'validation', 'test'] as const;
-export type SideName = (typeof sideNames)[number];
 
 const tableFileName = /\.(?:jsonl?|csv|tsv|parquet|tar)$/i;
 /** Folders of runs, splits and caches are no data. */

@@ -1,7 +1,8 @@
 /** The config that `dataengine init` writes: one file, with a comment for each decision. */
 import { relative, resolve } from 'node:path';
 import { projectFile } from '../../src/core/files.ts';
-import type { QuestionFacts, SideName } from './look-at-folder.ts';
+import type { SideName } from '../../src/datasets/split/split-manifest.ts';
+import type { QuestionFacts } from './look-at-folder.ts';
 
 export interface ConfigParts {
   run: string;
