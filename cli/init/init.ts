@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline/promises';
 import { loadConfig } from '../../src/config/load-config.ts';
 import { fileExists, projectFile } from '../../src/core/files.ts';
 import { InputError } from '../../src/core/input-error.ts';
+import { isBelow } from '../../src/core/inside.ts';
 import { printable } from '../../src/core/printable.ts';
 import { writeFileAtomically } from '../../src/core/write-file.ts';
 import type { SideName } from '../../src/datasets/split/split-manifest.ts';
@@ -79,8 +80,7 @@ export async function initialize(folder: string, options: InitOptions, ask: Ask,
   const candidates = [options.images ?? join(folder, imageFolder(content.images)), folder, dirname(file)];
   const images = kind === 'aokvqa' ? (candidates[0] as string) : await folderOfImages(file, facts.samples, candidates);
   // A data root has images in a folder of its own.
-  const isInside = (root: string, path: string) => !relative(root, resolve(path)).startsWith('..');
-  const isRoot = relative(folder, images) === '' || !isInside(folder, images);
+  const isRoot = relative(folder, images) === '' || !isBelow(images, [folder]);
   const root = resolve(isRoot ? dirname(resolve(images)) : folder);
 
   const model = await given('model', 'Model (a Hugging Face directory)', await proposedModel());

@@ -1,6 +1,7 @@
 /** The config that `dataengine init` writes: one file, with a comment for each decision. */
-import { relative, resolve } from 'node:path';
+import { relative } from 'node:path';
 import { projectFile } from '../../src/core/files.ts';
+import { isBelow } from '../../src/core/inside.ts';
 import type { SideName } from '../../src/datasets/split/split-manifest.ts';
 import type { QuestionFacts } from './look-at-folder.ts';
 
@@ -120,6 +121,5 @@ function quoted(text: string | undefined): string {
 /** A file of this program, from the current folder where it is below that. */
 function shipped(file: string): string {
   const path = projectFile(file);
-  const inner = relative(process.cwd(), path);
-  return inner.startsWith('..') ? resolve(path) : inner;
+  return isBelow(path, [process.cwd()]) ? relative(process.cwd(), path) : path;
 }

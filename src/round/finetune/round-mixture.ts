@@ -2,6 +2,7 @@ import { basename, join, relative, resolve } from 'node:path';
 import { stepsOf } from '../../config/finetune-schema.ts';
 import type { Config } from '../../config/schema.ts';
 import { InputError } from '../../core/input-error.ts';
+import { isBelow } from '../../core/inside.ts';
 import { seededRandom } from '../../core/seeded-random.ts';
 import { writeJsonLines } from '../../core/write-file.ts';
 import { writeMixture } from '../../datasets/mixture.ts';
@@ -111,7 +112,7 @@ function isHeldOut({ seed, data, cacheDirectory }: Config, sample: TrainingSampl
 
   /** The same on all machines. */
   function place(file: string): string {
-    const folder = [data.root, cacheDirectory].find((one) => !relative(resolve(one), file).startsWith('..'));
+    const folder = [data.root, cacheDirectory].find((one) => isBelow(file, [resolve(one)]));
     return folder === undefined ? basename(file) : relative(resolve(folder), file);
   }
 }
