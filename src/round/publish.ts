@@ -8,11 +8,13 @@ import { fileExists } from '../core/files.ts';
 import { InputError } from '../core/input-error.ts';
 import { joinInside } from '../core/inside.ts';
 import { readJson } from '../core/read-json.ts';
-import { type RunDirectory, roundDirectory } from '../core/run-directory.ts';
+import type { RunDirectory } from '../core/run-directory.ts';
 import { writeFileAtomically, writeJson } from '../core/write-file.ts';
 import { type CardScore, lineageTable, scoresSection } from '../datasets/card-sections.ts';
 import { type DatasetVersion, lineageOf, parentOf, versionHistory } from '../datasets/versions.ts';
 import { readScores, scoresFile } from '../evaluation/evaluation-files.ts';
+import { adapterFile } from './finetune/results.ts';
+import { stepDirectory } from './step-directory.ts';
 
 export interface ModelToPublish {
   run: RunDirectory;
@@ -25,7 +27,6 @@ export interface ModelToPublish {
   baseModel?: string | undefined;
 }
 
-const adapterFiles = ['adapter_config.json', 'adapter_model.safetensors'];
 /** What steps write for themselves beside a merged model. */
 const stepsOwn = new Set(['job.json', 'manifest.json', 'trainer.log']);
 /** The card of the base model, which a merged model's folder has with all other files of it. */
@@ -39,7 +40,7 @@ const baseCardFile = 'BASE_MODEL_README.md';
 export async function scoresOfRounds(run: RunDirectory, rounds: readonly number[]): Promise<CardScore[]> {
   const scores: CardScore[] = [];
   for (const round of rounds) {
-    const folder = join(roundDirectory(run, round), 'evaluate');
+    const folder = stepDirectory(run, round, 'evaluate');
     const inner = await readdir(folder, { withFileTypes: true }).catch(() => []);
     const names = inner.filter((entry) => entry.isDirectory()).map(({ name }) => name);
     for (const one of [folder, ...names.sort().map((name) => joinInside(folder, name))]) {
@@ -62,9 +63,9 @@ export async function scoresOfRounds(run: RunDirectory, rounds: readonly number[
  */
 export async function writeModelFolder(folder: string, model: ModelToPublish): Promise<void> {
   const { run, round, kind, config, baseModel } = model;
-  const source = join(roundDirectory(run, round), kind === 'adapter' ? 'finetune' : 'merged');
+  const step = kind === 'adapter' ? 'finetune' : 'merge';
+  const source = stepDirectory(run, round, step);
   if (!(await fileExists(join(source, 'manifest.json')))) {
-    const step = kind === 'adapter' ? 'finetune' : 'merge';
     const problem = `round ${round} has no ${kind === 'adapter' ? 'adapter' : 'merged model'}`;
     throw new InputError({
       file: source,
@@ -73,7 +74,8 @@ export async function writeModelFolder(folder: string, model: ModelToPublish): P
     });
   }
   const base = baseModel ?? basename(config.model.path);
-  for (const name of kind === 'adapter' ? adapterFiles : await modelFiles(source)) {
+  // The adapter's settings are written anew below.
+  for (const name of kind === 'adapter' ? [adapterFile] : await modelFiles(source)) {
     const target = joinInside(folder, name === 'README.md' ? baseCardFile : name);
     await mkdir(dirname(target), { recursive: true });
     await link(joinInside(source, name), target).catch(() => copyFile(joinInside(source, name), target));
