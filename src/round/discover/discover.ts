@@ -26,7 +26,7 @@ import {
 import { otherType, type QuestionType } from '../../generation/question-type.ts';
 import { readQuestionTypes } from '../../generation/question-types.ts';
 import { askAll } from '../../teacher/ask-with-retries.ts';
-import { readPromptTemplate } from '../../teacher/prompt-template.ts';
+import { type PromptTemplate, readPromptTemplate } from '../../teacher/prompt-template.ts';
 import { configuredSplits } from '../dataset-paths.ts';
 import { joinShards } from '../evaluate/evaluate.ts';
 import { readAnswers } from '../evaluate/results.ts';
@@ -150,11 +150,11 @@ async function propose(context: StepContext, answers: readonly EvaluatedQuestion
     work: async () => {
       if (read.length === 0) return { outputs: [], metrics: { proposed: 0 } };
       const questions = read.map(textOf);
-      const found = await withProposals(context, (ask) =>
+      const found = await withProposals(context, prompts.discover, (ask) =>
         discoverTypes({
           questions,
           known,
-          maximum: Math.max(1, maximum),
+          maximum,
           batchSize,
           prompts,
           ask,
@@ -162,7 +162,7 @@ async function propose(context: StepContext, answers: readonly EvaluatedQuestion
         }),
       );
       if (round === 0 && found.length === 0) refuseNoTypes(1);
-      const fitting = round === 0 ? found : await typesOfClusters(context, read, [...before], found);
+      const fitting = round === 0 ? found : await typesOfClusters(context, read, known, found);
       if (fitting.length === 0) return { outputs: [], metrics: { proposed: 0 } };
       const list = [...[...known, ...fitting].filter(({ name }) => name !== otherType.name), otherOf(known)];
       await writeFileAtomically(join(directory, proposalFile), stringify(list));
@@ -190,11 +190,10 @@ async function badCasesWithoutType(
 async function typesOfClusters(
   context: StepContext,
   badCases: readonly EvaluatedQuestion[],
-  before: TypeList[],
+  known: readonly QuestionType[],
   found: readonly QuestionType[],
 ): Promise<QuestionType[]> {
   const { newTypeFrom } = context.config.questionTypes;
-  const known = before.at(-1)?.types ?? [];
   const sorted = await sortWith(context, badCases, [...found, otherOf(known)]);
   const sizes = countBy([...sorted.values()], (type) => type);
   return found.filter(({ name }) => newTypeFrom !== 'off' && (sizes[name] ?? 0) >= newTypeFrom);
@@ -229,13 +228,13 @@ function textOf(answer: EvaluatedQuestion) {
 const keptSchema = z.object({ key: z.string(), reply: z.string() });
 
 /** Gives the work a teacher that is asked for types, each request once. Replies that can't be read are asked for again. */
-async function withProposals<R>(context: StepContext, work: (ask: AskForTypes) => Promise<R>): Promise<R> {
+async function withProposals<R>(
+  context: StepContext,
+  { temperature, maximumTokens }: PromptTemplate,
+  work: (ask: AskForTypes) => Promise<R>,
+): Promise<R> {
   const { config, run, signal } = context;
   const file = join(run.root, repliesFile);
-  const { temperature, maximumTokens } = await readPromptTemplate(
-    promptOf('discover-types-v1.md'),
-    discoverPlaceholders,
-  );
   const replies = await openJsonLines(file);
   try {
     const kept = new Map((await readJsonLines(file, keptSchema)).map(({ key, reply }) => [key, reply]));
