@@ -10,8 +10,7 @@ import { findTooLong, type LengthCheck } from './sample-length.ts';
 /** By the metric of the validation questions, which the samples are for. */
 function unscorable({ data }: StepContext['config']): KeepRules['unscorable'] {
   const { metric } = data.validation.questions ?? {};
-  const problem = metric && metricOf(metric).referenceProblem;
-  return problem && ((answer) => problem(answer));
+  return metric && metricOf(metric).referenceProblem;
 }
 
 /** What of these answers is kept, by the config, the model, the earlier rounds and the evaluation. */
