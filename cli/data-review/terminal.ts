@@ -1,15 +1,10 @@
-import { createInterface } from 'node:readline/promises';
 import pc from 'picocolors';
 import { printable } from '../../src/core/printable.ts';
 import { LETTERS } from '../../src/datasets/question-text.ts';
 import { editOf } from '../../src/round/review/check-edit.ts';
 import type { GivenDecision, SampleEdit } from '../../src/round/review/decisions.ts';
 import { type ReviewedSample, reviewCounts, type SampleReview } from '../../src/round/review/open-review.ts';
-import { Interrupted } from '../failures.ts';
-import { drawImage } from '../prompt-review/terminal.ts';
-
-type Ask = (question: string) => Promise<string>;
-type Say = (text?: string) => void;
+import { type Ask, drawImage, openDialog, type Say } from '../terminal-dialog.ts';
 
 /**
  * Shows the samples without a decision one by one, with their images, and asks what to do with each.
@@ -20,19 +15,8 @@ export async function reviewSamplesInTerminal(
   review: SampleReview,
   options: { input: NodeJS.ReadableStream; output: NodeJS.WritableStream; signal: AbortSignal },
 ): Promise<void> {
-  const { input, output, signal } = options;
-  const lines = createInterface({ input, output });
-  const ended = new AbortController();
-  lines.once('close', () => ended.abort(new Interrupted('The input has ended; what was decided is kept.')));
-  const either = AbortSignal.any([signal, ended.signal]);
-  const say: Say = (text = '') => output.write(`${text}\n`);
-  const ask: Ask = async (question) => {
-    try {
-      return await lines.question(question, { signal: either });
-    } catch (error) {
-      throw either.aborted ? either.reason : error;
-    }
-  };
+  const dialog = openDialog(options, 'The input has ended; what was decided is kept.');
+  const { ask, say } = dialog;
   try {
     const samples = await review.samples();
     for (const [index, sample] of samples.entries()) {
@@ -46,7 +30,7 @@ export async function reviewSamplesInTerminal(
     const { kept, edited, rejected, undecided } = reviewCounts(await review.samples());
     say(`${kept} kept, ${edited} edited, ${rejected} rejected, ${undecided} left.`);
   } finally {
-    lines.close();
+    dialog.close();
   }
 }
 

@@ -1,10 +1,8 @@
-import { createInterface } from 'node:readline/promises';
 import pc from 'picocolors';
-import { shrinkImage } from '../../src/core/images/open-image.ts';
 import { printable } from '../../src/core/printable.ts';
 import { readTextFile } from '../../src/core/read-json.ts';
 import type { PromptProgress } from '../../workflows/prompt-messages.ts';
-import { Interrupted } from '../failures.ts';
+import { type Ask, drawImage, openDialog, type Say } from '../terminal-dialog.ts';
 import type { Review, ReviewedSample } from './review.ts';
 
 /**
@@ -17,22 +15,11 @@ export async function reviewInTerminal(
   review: Review,
   options: { input: NodeJS.ReadableStream; output: NodeJS.WritableStream; signal: AbortSignal },
 ): Promise<void> {
-  const { input, output, signal } = options;
-  const lines = createInterface({ input, output });
-  const ended = new AbortController();
-  lines.once('close', () => ended.abort(new Interrupted('The input has ended; the workflow keeps waiting.')));
-  const either = AbortSignal.any([signal, ended.signal]);
-  const say = (text = '') => output.write(`${text}\n`);
-  const ask = async (question: string) => {
-    try {
-      return await lines.question(question, { signal: either });
-    } catch (error) {
-      throw either.aborted ? either.reason : error;
-    }
-  };
+  const dialog = openDialog(options, 'The input has ended; the workflow keeps waiting.');
+  const { ask, say, signal } = dialog;
   try {
     for (;;) {
-      const waiting = await review.waitForSamples(either);
+      const waiting = await review.waitForSamples(signal);
       if (waiting === undefined) break;
       const { progress, samples } = waiting;
       await showChange(progress, say);
@@ -51,11 +38,11 @@ export async function reviewInTerminal(
         : `Stopped after ${iterations} prompts.`,
     );
   } finally {
-    lines.close();
+    dialog.close();
   }
 }
 
-async function showChange({ current, problem }: PromptProgress, say: (text?: string) => void): Promise<void> {
+async function showChange({ current, problem }: PromptProgress, say: Say): Promise<void> {
   say(pc.bold(printable(`\nPrompt ${current?.iteration}: ${current?.promptFile}`)));
   if (problem) say(pc.red(printable(problem)));
   if (current?.diffFile === undefined) return;
@@ -65,7 +52,7 @@ async function showChange({ current, problem }: PromptProgress, say: (text?: str
   }
 }
 
-async function showSample(sample: ReviewedSample, say: (text?: string) => void): Promise<void> {
+async function showSample(sample: ReviewedSample, say: Say): Promise<void> {
   say(await drawImage(sample.image));
   say(printable(sample.image));
   say(pc.dim(printable(factsOf(sample.prompt))));
@@ -73,12 +60,7 @@ async function showSample(sample: ReviewedSample, say: (text?: string) => void):
   if (sample.problem) say(pc.yellow(printable(`The filters would drop it (${sample.problem}).`)));
 }
 
-async function judge(
-  review: Review,
-  sample: ReviewedSample,
-  ask: (question: string) => Promise<string>,
-  say: (text?: string) => void,
-): Promise<void> {
+async function judge(review: Review, sample: ReviewedSample, ask: Ask, say: Say): Promise<void> {
   for (;;) {
     const answer = (await ask('good (g), bad (b), whole prompt (p), later (l)? ')).trim().toLowerCase();
     if (answer === 'l' || answer === 'later') return;
@@ -95,12 +77,7 @@ async function judge(
   }
 }
 
-async function decide(
-  review: Review,
-  { current }: PromptProgress,
-  ask: (question: string) => Promise<string>,
-  say: (text?: string) => void,
-): Promise<void> {
+async function decide(review: Review, { current }: PromptProgress, ask: Ask, say: Say): Promise<void> {
   for (;;) {
     const accept = current?.iteration === 0 ? '' : 'accept this prompt (a), ';
     const answer = (await ask(`\n${accept}revise it (r), stop (s)? `)).trim().toLowerCase();
@@ -120,28 +97,4 @@ function factsOf(prompt: string): string {
 
 function fromRound(round: number | undefined): string {
   return round === undefined ? '' : `, used from round ${round} on`;
-}
-
-const columns = 64;
-
-/** An image in half blocks of 24-bit color, two pixels a character. */
-export async function drawImage(file: string): Promise<string> {
-  if (process.env.NO_COLOR) return '';
-  try {
-    const { data, width, height } = await shrinkImage(file, columns);
-    const color = (x: number, y: number) => {
-      const start = (Math.min(y, height - 1) * width + x) * 3;
-      return `${data[start]};${data[start + 1]};${data[start + 2]}`;
-    };
-    const rows = Array.from({ length: Math.ceil(height / 2) }, (_, row) => {
-      const cells = Array.from(
-        { length: width },
-        (_, x) => `\u001b[38;2;${color(x, 2 * row)}m\u001b[48;2;${color(x, 2 * row + 1)}m▀`,
-      );
-      return `${cells.join('')}\u001b[0m`;
-    });
-    return rows.join('\n');
-  } catch {
-    return '(the image can’t be read)';
-  }
 }
