@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { z } from 'zod';
 import { portableImage } from '../src/core/images/open-image.ts';
 import { readRequestBody } from '../src/core/request-body.ts';
 
@@ -28,6 +29,9 @@ export interface PageContent {
   /** The file of an image, by what the page calls it. */
   imageFile(id: string): Promise<string | undefined>;
 }
+
+/** A text field of a form. Browsers send a line break as two characters, and count it as one. */
+export const formText = z.string().overwrite((text) => text.replaceAll('\r\n', '\n').trim());
 
 const maximumBodyBytes = 64 * 1024;
 const formType = 'application/x-www-form-urlencoded';

@@ -2,12 +2,10 @@ import { z } from 'zod';
 import { sha256Text } from '../../src/core/inside.ts';
 import { type GivenDecision, givenDecisionSchema, maxReviewComment } from '../../src/round/review/decisions.ts';
 import { reviewCounts, type SampleReview } from '../../src/round/review/open-review.ts';
-import { type LocalPage, type PageAnswer, serveLocalPage } from '../local-page.ts';
+import { formText, type LocalPage, type PageAnswer, serveLocalPage } from '../local-page.ts';
 import { type RefusedForm, samplePage } from './page.ts';
 
-// Browsers send a line break as two characters.
-const typed = z.string().overwrite((text) => text.replaceAll('\r\n', '\n').trim());
-const comment = typed
+const comment = formText
   .max(maxReviewComment)
   .transform((text) => text || undefined)
   .optional();
@@ -18,10 +16,10 @@ const formSchema = z.union([
     .object({
       sample: sha256Text,
       decision: z.literal('edit'),
-      question: typed,
+      question: formText,
       correct: z.stringFormat('digit', /^\d$/).transform(Number).optional(),
-      answer: typed.optional(),
-      explanation: typed,
+      answer: formText.optional(),
+      explanation: formText,
     })
     .catchall(z.string()),
 ]);

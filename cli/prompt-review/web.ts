@@ -1,19 +1,17 @@
 import { z } from 'zod';
 import { maxCommentLength } from '../../workflows/prompt-messages.ts';
-import { type LocalPage, type PageAnswer, serveLocalPage } from '../local-page.ts';
+import { formText, type LocalPage, type PageAnswer, serveLocalPage } from '../local-page.ts';
 import { reviewPage } from './page.ts';
 import type { Review } from './review.ts';
 
-// Browsers send a line break as two characters, and count it as one.
-const comment = z.string().overwrite((text) => text.replaceAll('\r\n', '\n').trim());
-const shortComment = comment
+const comment = formText
   .max(maxCommentLength)
   .transform((text) => text || undefined)
   .optional();
 /** The two forms of the page. */
 const formSchema = z.union([
-  z.strictObject({ sample: z.string().min(1), verdict: z.enum(['good', 'bad']), comment: shortComment }),
-  z.strictObject({ action: z.enum(['revise', 'accept', 'stop']), comment: shortComment }),
+  z.strictObject({ sample: z.string().min(1), verdict: z.enum(['good', 'bad']), comment }),
+  z.strictObject({ action: z.enum(['revise', 'accept', 'stop']), comment }),
 ]);
 
 /**
