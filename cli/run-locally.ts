@@ -2,7 +2,7 @@
  * `dataengine run --local`: a Temporal server and workers of this machine's own, where there are none, for one run.
  */
 import { setMaxListeners } from 'node:events';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Client } from '@temporalio/client';
 import type { OwnedProcess } from '../demo/command/child-process.ts';
@@ -13,7 +13,7 @@ import {
   type WorkerKind,
   workerKinds,
 } from '../demo/command/local-processes.ts';
-import { databaseName, startTemporalServer } from '../demo/command/temporal-server.ts';
+import { removeServerState, startTemporalServer } from '../demo/command/temporal-server.ts';
 import type { Config } from '../src/config/schema.ts';
 import { openRunDirectory } from '../src/core/run-directory.ts';
 import { withLock } from '../src/core/with-lock.ts';
@@ -51,8 +51,7 @@ export async function runLocally<R>(local: LocalRun, work: (client: Client) => P
       try {
         let address: string | undefined;
         if (client === undefined) {
-          // The history of an interrupted run is not needed: it resumes from what its steps left.
-          for (const suffix of ['', '-wal', '-shm']) await rm(join(directory, databaseName + suffix), { force: true });
+          await removeServerState(directory);
           const started = await startTemporalServer(directory, logs);
           server = started.process;
           address = started.address;

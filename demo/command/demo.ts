@@ -1,7 +1,7 @@
 /**
  * The demo: a Temporal server, a CPU worker and a GPU worker as child processes, and one run of the loop.
  */
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { formatRounds } from '../../cli/rounds-table.ts';
@@ -16,7 +16,7 @@ import type { DataEngineInput } from '../../workflows/inputs.ts';
 import type { DataEngineResult } from '../../workflows/messages.ts';
 import type { OwnedProcess } from './child-process.ts';
 import { failWhenOneEnds, startWorkers, stopAll, workerKinds } from './local-processes.ts';
-import { databaseName, startTemporalServer } from './temporal-server.ts';
+import { removeServerState, startTemporalServer } from './temporal-server.ts';
 
 export interface DemoOptions {
   /** One small round instead of two. */
@@ -49,8 +49,7 @@ export async function runDemo(options: DemoOptions): Promise<DataEngineResult> {
   const owned: OwnedProcess[] = [];
   const say = (line: string) => process.stderr.write(`${line}\n`);
   try {
-    // An interrupted demo resumes from what its steps left; the history of its workflow is not needed for that.
-    for (const suffix of ['', '-wal', '-shm']) await rm(join(directory, databaseName + suffix), { force: true });
+    await removeServerState(directory);
     const server = await startTemporalServer(directory, logs);
     owned.push(server.process);
     say(`Temporal UI   ${server.ui}`);

@@ -1,6 +1,7 @@
 /**
  * Temporal's development server as a child process.
  */
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
@@ -9,7 +10,7 @@ import { readSetup, setupFile } from '../../src/core/setup-file.ts';
 import { endingWithUs, freePorts, type OwnedProcess, startOwned } from './child-process.ts';
 
 /** The file in the server's folder that keeps its state. */
-export const databaseName = 'temporal.db';
+const databaseName = 'temporal.db';
 
 export interface TemporalServer {
   address: string;
@@ -50,6 +51,11 @@ export async function startTemporalServer(folder: string, logFolder = folder): P
     await sleep(200);
   }
   return { address, ui: `http://127.0.0.1:${uiPort}`, process: server };
+}
+
+/** Removes the state that a server has left in its folder: a run resumes from what its steps left, without its history. */
+export async function removeServerState(folder: string): Promise<void> {
+  for (const suffix of ['', '-wal', '-shm']) await rm(join(folder, databaseName + suffix), { force: true });
 }
 
 /**
