@@ -2,7 +2,6 @@
  * A round: its steps so far, what its run and a person said to it, and what is shown of it.
  */
 import {
-  ApplicationFailure,
   type ChildWorkflowHandle,
   condition,
   getExternalWorkflowHandle,
@@ -16,7 +15,7 @@ import { describeSteps } from './details.ts';
 import type { RoundInput, RunPlan } from './inputs.ts';
 import type { RoundDecision, RoundProgress, StepRecord } from './messages.ts';
 import { Steered } from './steered.ts';
-import { reportStepSignal, type Steer, steerSignal } from './steering-messages.ts';
+import { refuse, reportStepSignal, type Steer, steerSignal } from './steering-messages.ts';
 import { TypesWait } from './types-approval.ts';
 
 const maxCommentLength = 500;
@@ -165,8 +164,4 @@ export class RoundState extends Steered {
   private show(more = ''): void {
     setCurrentDetails(describeSteps(this.reference.round, this.steps) + more);
   }
-}
-
-function refuse(words: string): never {
-  throw ApplicationFailure.nonRetryable(words);
 }

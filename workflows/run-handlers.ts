@@ -2,7 +2,7 @@
  * The queries, updates and signals of `dataEngine`. An update returns at once: it changes what the run waits for, and is
  * passed on to the round.
  */
-import { ApplicationFailure, setHandler } from '@temporalio/workflow';
+import { setHandler } from '@temporalio/workflow';
 import type { DataEngineInput, Pause } from './inputs.ts';
 import { type DataEngineProgress, engineProgressQuery, roundsQuery, type WaitingStep } from './messages.ts';
 import type { RunState } from './run-state.ts';
@@ -14,6 +14,7 @@ import {
   maxAddedRounds,
   maxReasonLength,
   pauseUpdate,
+  refuse,
   reportStepSignal,
   resumeUpdate,
   retryStepUpdate,
@@ -92,8 +93,4 @@ function checkSameRun(input: DataEngineInput, given: DataEngineInput | undefined
         `A run with this workflow id is under way with ${key} ${JSON.stringify(input[key]) ?? 'not given'}, not ${JSON.stringify(given?.[key]) ?? 'not given'}: choose another id, or cancel it first`,
       );
   }
-}
-
-function refuse(words: string): never {
-  throw ApplicationFailure.nonRetryable(words);
 }

@@ -2,6 +2,7 @@
  * How a person steers a run. All updates go to the workflow `dataEngine`, which passes them on to its round: one workflow
  * id is all that is needed.
  */
+import { ApplicationFailure } from '@temporalio/common';
 import { defineSignal, defineUpdate } from '@temporalio/workflow';
 import { z } from 'zod';
 import { type DataEngineInput, type Pause, pauseSchema } from './inputs.ts';
@@ -56,6 +57,11 @@ export const stepReportSchema = z.object({
     .optional() satisfies z.ZodType<WaitingStep | undefined>,
 });
 export const reportStepSignal = defineSignal<[StepReport]>('reportStep');
+
+/** Refuses an update with these words. */
+export function refuse(words: string): never {
+  throw ApplicationFailure.nonRetryable(words);
+}
 
 /** Calls the handler of a signal. A wrong one, which nobody can answer, is ignored: it must not stop the run for good. */
 export function takeSignal<S extends z.ZodType, R>(schema: S, take: (signal: z.output<S>) => R) {

@@ -1,7 +1,6 @@
 /**
  * The approval of a round's discovered question types by a person. Nothing runs while the round waits.
  */
-import { ApplicationFailure } from '@temporalio/common';
 import { condition } from '@temporalio/workflow';
 import { z } from 'zod';
 import type { StepReference } from '../activities/references.ts';
@@ -11,6 +10,7 @@ import { cpuActivities } from './activity-options.ts';
 import { describeProblem } from './details.ts';
 import type { RunPlan } from './inputs.ts';
 import type { TypesApproval } from './messages.ts';
+import { refuse } from './steering-messages.ts';
 
 const minutes = 10;
 
@@ -31,14 +31,14 @@ export class TypesWait {
 
   /** Throws where the update is refused. */
   check(given: unknown): void {
-    if (this.state !== 'awaited') throw refusal('Not now: the round does not wait for the approval of question types');
+    if (this.state !== 'awaited') refuse('Not now: the round does not wait for the approval of question types');
     const parsed = approvalSchema.safeParse(given ?? {});
     if (parsed.success) return;
     const { field, problem } = describeFirstIssue(parsed.error);
-    throw refusal(`${field ?? 'approval'}: ${problem}`);
+    refuse(`${field ?? 'approval'}: ${problem}`);
   }
 
-  /** Records the approval. A list with a mistake in it is refused, and the round goes on waiting. */
+  /** Records the approval. A list with a mistake in it is refused, and the round keeps waiting. */
   async approve(given: TypesApproval | undefined): Promise<{ round: number; types: number }> {
     this.state = 'approving';
     try {
@@ -47,7 +47,7 @@ export class TypesWait {
       return { round: this.reference.round, types };
     } catch (error) {
       this.state = 'awaited';
-      throw refusal(describeProblem(error));
+      refuse(describeProblem(error));
     }
   }
 
@@ -66,8 +66,4 @@ export class TypesWait {
     const { approveTypes } = cpuActivities(this.plan.queues.cpu, 'Record the approval of the question types', minutes);
     return approveTypes({ ...this.reference, given });
   }
-}
-
-function refusal(words: string): ApplicationFailure {
-  return ApplicationFailure.nonRetryable(words);
 }
