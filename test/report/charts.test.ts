@@ -2,17 +2,10 @@ import { expect, test } from 'vitest';
 import { lossChart } from '../../src/report/charts.ts';
 import { drawChart } from '../../src/report/draw-chart.ts';
 import type { ReportRound } from '../../src/report/report-input.ts';
+import { emptyRound } from './empty-round.ts';
 
 const round: ReportRound = {
-  round: 0,
-  validation: { mc: 0.5, da: 0.5, errorByType: {} },
-  benchmarks: [],
-  weights: {},
-  sampledByType: {},
-  samplesAdded: 0,
-  rejectedByReason: {},
-  teacherTokens: 0,
-  secondsByStep: {},
+  ...emptyRound,
   lossCurve: [1, 2, 3, 4].map((step) => ({ step, loss: 4 / step })),
 };
 

@@ -4,8 +4,10 @@ import { expect, test } from 'vitest';
 import type { ReportRound } from '../../src/report/report-input.ts';
 import { writeRunsPage } from '../../src/report/runs-page.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
+import { emptyRound } from './empty-round.ts';
 
 const round = (number: number, mc: number): ReportRound => ({
+  ...emptyRound,
   round: number,
   validation: { mc, da: mc, errorByType: {} },
   benchmarks: [
@@ -21,13 +23,9 @@ const round = (number: number, mc: number): ReportRound => ({
       groups: {},
     },
   ],
-  weights: {},
-  sampledByType: {},
   samplesAdded: number * 50,
-  rejectedByReason: {},
   teacherTokens: number * 1000,
   secondsByStep: { finetune: 60 },
-  lossCurve: [],
 });
 
 test('runs stand beside each other with links to their reports; one that cannot be read is named', async () => {

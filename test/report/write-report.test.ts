@@ -11,17 +11,12 @@ import type {
 } from '../../src/report/report-input.ts';
 import { writeReport } from '../../src/report/write-report.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
+import { emptyRound } from './empty-round.ts';
 
 const baseRound: ReportRound = {
-  round: 0,
+  ...emptyRound,
   validation: { mc: 0.4125, da: 0.3, errorByType: { 'count <objects>': 0.75, color: 0.25 } },
   test: { mc: 0.437, da: 0.281 },
-  benchmarks: [],
-  weights: {},
-  sampledByType: {},
-  samplesAdded: 0,
-  rejectedByReason: {},
-  teacherTokens: 0,
   secondsByStep: { finetune: 80, merge: 15 },
   lossCurve: [
     { step: 1, loss: 2.5 },
