@@ -96,7 +96,7 @@ export interface TypesApproval {
  */
 export const approveTypesUpdate = defineUpdate<{ round: number; types: number }, [TypesApproval]>('approveTypes');
 
-/** Of `dataEngineRound`, with `refine.review: manual`: it looks again whether all samples are decided. Refused while it does not wait. */
+/** Of `dataEngineRound`, with `refine.review: manual`: it checks again whether all samples are decided. Refused while it does not wait. */
 export const samplesReviewedUpdate = defineUpdate<{ round: number }, []>('samplesReviewed');
 
 export interface GenerationProgress {

@@ -50,7 +50,7 @@ export function configText(parts: ConfigParts): string {
     `  root: ${quoted(root)}`,
     '  # The pool: new samples are written about the images of `train`; those of scored questions are never drawn.',
     `  images: { train: ${quoted(images)}, validation: ${quoted(images)} }`,
-    '  # The teacher sees each image, and is told nothing else.',
+    '  # The teacher sees each image, and gets no other facts about it.',
     '  descriptions: { source: image }',
     '  train:',
     `    - ${trained}`,

@@ -70,7 +70,7 @@ test('it waits with nothing running, shows what to do, and resumes by the comman
       refused('types[0].name: must be lower-case words joined by _ or -'),
     );
     await expect(approve({ kinds: [] })).rejects.toThrow();
-    // A mistake in the run's own file is told, and the round goes on waiting.
+    // A mistake in the run's own file is reported, and the round keeps waiting.
     await expect(approve({ comment: 'wrong file' })).rejects.toThrow(
       refused('/run/question-types/round-0.yaml: [0].name: is missing'),
     );

@@ -58,7 +58,7 @@ async function untilWaiting(name: string): Promise<string> {
   return currentDetails;
 }
 
-test('the round waits before append, says how to review, and looks again when it is told', async () => {
+test('the round waits before append, says how to review, and checks again after the update', async () => {
   const { calls, result } = await startRun('reviewed', [3, 1], async (update) => {
     const details = await untilWaiting('reviewed');
     expect(details).toContain('This round waits for the review of 3 samples.');
