@@ -162,7 +162,10 @@ export class RunState extends Steered {
   /** From now on the run takes no more rounds. */
   end(): DataEngineResult['stop'] {
     this.ending = true;
-    this.stop ??= { rule: 'rounds', reason: `all ${this.plan.rounds} rounds after round 0 are done` };
+    this.stop ??= {
+      rule: 'rounds',
+      reason: `${this.plan.rounds} of ${this.plan.rounds} rounds after round 0 are done`,
+    };
     return this.stop;
   }
 

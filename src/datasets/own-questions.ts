@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { describeFirstIssue, InputError } from '../core/input-error.ts';
 import { innerPath } from '../core/inside.ts';
 import { LETTERS } from './question-text.ts';
+import { RowNumbers } from './row-numbers.ts';
 import { isEmptyList, isThere, rowError, type TableFormat, type TableRow, tableRows } from './tables/index.ts';
 
 /** The names that a column may have, the first one that a row has counts; a config may give another. */
@@ -70,14 +71,13 @@ export async function readOwnQuestions(source: OwnQuestionsSource): Promise<OwnQ
  */
 export async function* readQuestionRows(source: OwnQuestionsSource): AsyncGenerator<OwnQuestion> {
   const { file, format, columns = {}, limit, skipInvalid = false, onLeftOut } = source;
-  /** Id → the number of its row. */
-  const rowOfId = new Map<string, number>();
+  const rows = new RowNumbers();
   const unseen = new Set(Object.values(columns));
   let number = 0;
   for await (const row of tableRows(file, format)) {
     number += 1;
     for (const column of unseen) if (row.values.has(column)) unseen.delete(column);
-    if (rowOfId.size === limit) break;
+    if (rows.size === limit) break;
     const cell = (column: QuestionColumn) => {
       const named = columns[column];
       return cellOf(row, named === undefined ? columnNames[column] : [named]);
@@ -85,7 +85,7 @@ export async function* readQuestionRows(source: OwnQuestionsSource): AsyncGenera
     let question: OwnQuestion;
     try {
       question = questionOf(file, row, cell, String(number));
-      const earlier = rowOfId.get(question.id);
+      const earlier = rows.add(question.id, number);
       if (earlier !== undefined) {
         throw rowError(file, row, cell('id').column, `'${question.id}' is also the id of row ${earlier}`);
       }
@@ -94,15 +94,14 @@ export async function* readQuestionRows(source: OwnQuestionsSource): AsyncGenera
       onLeftOut?.(reasonOf(error));
       continue;
     }
-    rowOfId.set(question.id, number);
     yield question;
   }
-  const [absent] = rowOfId.size === limit ? [] : unseen;
+  const [absent] = rows.size === limit ? [] : unseen;
   if (absent !== undefined) {
     const remedy = 'Correct its name';
     throw new InputError({ file, field: absent, problem: 'no row has a value in this column', remedy });
   }
-  if (rowOfId.size > 0) return;
+  if (rows.size > 0) return;
   throw new InputError({ file, problem: 'has no questions', remedy: 'Name a file with at least one' });
 }
 
@@ -217,15 +216,13 @@ const choicesSchema = listSchema(
     .max(LETTERS.length, `must have at most ${LETTERS.length} choices`),
 );
 
-const bytesSchema = z.instanceof(Uint8Array);
 /** What `datasets` writes for an image: its bytes, its path, or both. */
 export const imageSchema = z.unknown().transform((value, context): ImageOfQuestion => {
   const { bytes = value, path = value } = (typeof value === 'object' ? value : {}) as {
     bytes?: unknown;
     path?: unknown;
   };
-  const content = bytesSchema.safeParse(bytes);
-  if (content.success) return { content: content.data };
+  if (bytes instanceof Uint8Array) return { content: bytes };
   const problem = typeof path === 'string' ? problemOfPath(path) : 'must be the path of an image, or its bytes';
   if (problem === undefined) return { path: path as string };
   context.addIssue({ code: 'custom', message: problem });

@@ -50,7 +50,7 @@ test('notifications report each round and the end, as far as the config asks for
   expect(notifications).toEqual([
     'Run tiny: round 0 is done, MC 50.0 %, test 45.0 %, 0 samples added',
     'Run tiny: round 1 is done, MC 50.0 %, test 45.0 %, 5 samples added',
-    'Run tiny: ended: all 1 rounds after round 0 are done',
+    'Run tiny: ended: 1 of 1 rounds after round 0 are done',
   ]);
   expect((await run('none', { rounds: 0 })).notifications).toEqual([]);
   expect((await run('some', { rounds: 0, notifyOn: ['done'] })).notifications).toHaveLength(1);

@@ -36,7 +36,7 @@ export async function* rowsOfParquet(path: string): AsyncGenerator<TableRow> {
         });
         if (done) break;
         for (const values of rows) {
-          yield { values: new Map<string, unknown>(Object.entries(values)), place: { field: `rows[${row}]` } };
+          yield { values: new Map<string, unknown>(Object.entries(values)), place: { file, field: `rows[${row}]` } };
           row += 1;
         }
       }

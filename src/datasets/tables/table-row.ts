@@ -4,11 +4,11 @@ import { InputError, type InputProblem } from '../../core/input-error.ts';
 export interface TableRow {
   /** Column → value. A cell of separated text is a text; the others have the types of their format. */
   values: ReadonlyMap<string, unknown>;
-  /** Where the row is, for an error: its line, or a field such as `[12]`. */
-  place: Pick<InputProblem, 'line' | 'field'>;
+  /** Where the row is, for an error: its line, or a field such as `[12]`; its shard, where the rows are in several files. */
+  place: Partial<Pick<InputProblem, 'file'>> & Pick<InputProblem, 'line' | 'field'>;
 }
 
-/** The error of a row: it names line or place, and the column. */
+/** The error of a row: it names shard, line or place, and the column. */
 export function rowError(
   file: string,
   { place }: Pick<TableRow, 'place'>,
@@ -16,7 +16,7 @@ export function rowError(
   problem: string,
 ): InputError {
   const field = place.field === undefined ? column : `${place.field}.${column}`;
-  return new InputError({ file, line: place.line, field, problem, remedy: 'Correct this row' });
+  return new InputError({ file: place.file ?? file, line: place.line, field, problem, remedy: 'Correct this row' });
 }
 
 /** Whether a cell has a value: formats write none as null, as an empty text, or not at all. */

@@ -17,6 +17,7 @@ const columnOf = new Map([
   ...['mp4', 'webm', 'avi', 'mov', 'mkv'].map((extension) => [extension, 'video'] as const),
   ...['mp3', 'wav', 'flac', 'ogg'].map((extension) => [extension, 'audio'] as const),
 ]);
+const fieldsSchema = z.record(z.string(), z.unknown());
 const texts = ['txt', 'cls', 'caption'];
 
 /**
@@ -34,7 +35,7 @@ async function* rowsOfArchive(file: string): AsyncGenerator<TableRow> {
   let values = new Map<string, unknown>();
   const row = (): TableRow => ({
     values: values.has('id') ? values : new Map([['id', key], ...values]),
-    place: { field: `[${key}]` },
+    place: { file, field: `[${key}]` },
   });
   for await (const member of membersOfArchive(file)) {
     if (key !== undefined && key !== member.key) {
@@ -97,7 +98,7 @@ async function addMember(
   const column = columnOf.get(extension) ?? extension;
   const bytes = await buffer(content);
   if (extension === 'json') {
-    const fields = parseJson(bytes.toString('utf8'), `${file}/${name}`, z.record(z.string(), z.unknown()));
+    const fields = parseJson(bytes.toString('utf8'), `${file}/${name}`, fieldsSchema);
     for (const [field, value] of Object.entries(fields)) if (!values.has(field)) values.set(field, value);
     return;
   }

@@ -3,6 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { describe, expect, test } from 'vitest';
+import { readOwnQuestions } from '../../../src/datasets/own-questions.ts';
 import { formatOf, type TableFormat, tableRows } from '../../../src/datasets/tables/index.ts';
 import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 
@@ -73,6 +74,18 @@ test('Parquet: a file, and a folder of shards in the order of their names', asyn
   }
   expect(await read(folder)).toEqual(records);
   expect(await read(join(folder, 'data', 'train-00001-of-00003.parquet'))).toEqual([records[1]]);
+});
+
+test('Parquet: an error in a folder of shards names the shard', async () => {
+  const folder = await temporaryFolder();
+  const row = (text: string) => `SELECT 'a.jpg' AS image, '${text}' AS question, 'yes' AS answer`;
+  await writeParquet(join(folder, 'train-00000-of-00002.parquet'), row('Is it there?'));
+  await writeParquet(join(folder, 'train-00001-of-00002.parquet'), row(' '));
+  await expect(readOwnQuestions({ file: folder })).rejects.toMatchObject({
+    file: join(folder, 'train-00001-of-00002.parquet'),
+    field: 'rows[0].question',
+    problem: 'is empty',
+  });
 });
 
 test('Parquet: lists, bytes and whole numbers', async () => {
