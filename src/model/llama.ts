@@ -1,7 +1,7 @@
 /** The LLaMA language model (arXiv 2302.13971, 2307.09288), as `LlamaForCausalLM` of transformers. */
 import { headSize, type LlamaConfig } from './files/llama.ts';
 import { gatedSilu } from './layers/activation.ts';
-import { type Adapter, adaptedLinear } from './layers/adapted-linear.ts';
+import { type Adapter, type AdapterChoice, adaptedLinear } from './layers/adapted-linear.ts';
 import { attention, headsFirst, headsLast } from './layers/attention.ts';
 import { gatherRows } from './layers/embedding.ts';
 import { add, linear } from './layers/linear.ts';
@@ -15,7 +15,11 @@ import type { Value } from './ops/value.ts';
 const PREFIX = 'language_model.';
 
 /** Finds the adapter of a module, by its name, for an input `[rows, in]` of this shape. */
-export type Adapters = (module: string, inputShape: readonly number[], tape: Tape) => Adapter | undefined;
+export type Adapters<One = Adapter | AdapterChoice> = (
+  module: string,
+  inputShape: readonly number[],
+  tape: Tape,
+) => One | undefined;
 
 /**
  * Takes the keys and values of a layer's new tokens, `[batch, heads, tokens, headSize]` each, and gives those of

@@ -1,5 +1,5 @@
 import type { Ops } from '../ops/ops.ts';
-import type { Tape, Variable } from '../ops/tape.ts';
+import { frozen, type Tape, type Variable } from '../ops/tape.ts';
 import type { Value } from '../ops/value.ts';
 import { backThroughWeight, linear, throughWeight } from './linear.ts';
 
@@ -15,6 +15,28 @@ export interface Adapter {
   dropout?: { kept: Value; scaling: number };
 }
 
+/** Several adapters of a linear layer, of which each sequence takes one; nothing is learned through them. */
+export interface AdapterChoice {
+  /** `[adapters, rank, in]` */
+  a: Variable;
+  /** `[adapters, out, rank]`, times what the adapter is scaled by */
+  b: Variable;
+  /** int32 `[sequences]`: the adapter of each */
+  chosen: Value;
+}
+
+/** `x Wᵀ` and what each sequence's adapter adds; the rows of a sequence lie together. */
+function chosenLinear(tape: Tape, x: Variable, weight: Variable, { a, b, chosen }: AdapterChoice): Variable {
+  const { ops } = tape;
+  const [rows, inputSize] = x.value.shape as [number, number];
+  const sequences = chosen.shape[0] as number;
+  const apart = ops.reshape(x.value, [sequences, rows / sequences, inputSize]);
+  const narrow = ops.batchMatMul(apart, ops.gather(a.value, chosen), { transposeB: true });
+  const update = ops.batchMatMul(narrow, ops.gather(b.value, chosen), { transposeB: true });
+  const whole = throughWeight(ops, x.value, weight);
+  return frozen(ops.add(whole, ops.reshape(update, whole.shape)));
+}
+
 /**
  * `y = x Wᵀ + scaling * (dropout(x) Aᵀ) Bᵀ`, the weight frozen.
  *
@@ -22,8 +44,9 @@ export interface Adapter {
  * @param weight `[out, in]`
  * @returns `[rows, out]`
  */
-export function adaptedLinear(tape: Tape, x: Variable, weight: Variable, adapter?: Adapter): Variable {
+export function adaptedLinear(tape: Tape, x: Variable, weight: Variable, adapter?: Adapter | AdapterChoice): Variable {
   if (!adapter) return linear(tape, x, weight);
+  if ('chosen' in adapter) return chosenLinear(tape, x, weight, adapter);
   const { ops } = tape;
   if (isMergingCheaper(ops, x, adapter)) return mergedLinear(tape, x, weight, adapter);
   const { a, b, dropout } = adapter;

@@ -1,7 +1,7 @@
 /** Updates that replace a variable of a program, or a part of it. */
 import type { NodeAttribute } from './graph-definition.ts';
 import type { GraphOps, GraphValue } from './graph-ops.ts';
-import type { Value } from './value.ts';
+import { sizeOf, type Value } from './value.ts';
 
 export interface Assignments {
   /** The float32 `variable` as it is after the updates so far. */
@@ -15,6 +15,15 @@ export interface Assignments {
    * @returns the variable afterwards
    */
   assignSlot(variable: string, slot: Value, value: Value): Value;
+  /**
+   * Replaces rows of a variable `[…, size]`, seen as `[rows, size]`, in its own memory: nothing else of it is copied. A function
+   * must not read the variable otherwise. Indices are not checked, so they must lie within.
+   *
+   * @param indices int32 `[n]`, each once
+   * @param value `[n, size]`
+   * @returns the variable afterwards
+   */
+  assignRows(variable: string, indices: Value, value: Value): Value;
 }
 
 interface KnownVariable {
@@ -88,6 +97,17 @@ export function assignments(
         },
       );
       return read(name);
+    },
+    assignRows(name, indices, value) {
+      const { value: current, shape } = known(name);
+      const size = shape.at(-1) as number;
+      const rows = graph.reshape(current, [sizeOf(shape) / size, size]);
+      // What is read of a variable is its memory, which this writes into; an assignment of the slice would have every later
+      // read of the variable copy all of it.
+      const inputs = [rows, indices, value].map((input) => (input as GraphValue).output);
+      const node = graph.node('InplaceUpdate', inputs, { T: dtype });
+      updates.push(node);
+      return graph.reshape({ shape: rows.shape, dataType: 'float32', output: `${node}:0` } as GraphValue, shape);
     },
   };
 }

@@ -7,6 +7,7 @@ import { asPlainText } from '../../model/text/plain-text.ts';
 import { type BatchShape, imageCount, imagesIn } from './batch.ts';
 import {
   commonStart,
+  type PromptSettings,
   promptOf,
   type Sequence,
   type SequenceSettings,
@@ -119,6 +120,27 @@ export async function conversationSequence(
 }
 
 /**
+ * The ids of a whole conversation, which may end with a question: then an answer starts behind them.
+ *
+ * @returns with the places of the first embedding of each image
+ */
+export async function conversationIds(
+  turns: readonly Turn[],
+  settings: PromptSettings,
+): Promise<{ tokenIds: number[]; images: number[] }> {
+  const { beginToken, queries, tokenizer, form } = settings;
+  const { ids } = await encoded(conversationPieces(turns, form, tokenizer.plainText), settings);
+  const mark = tokenizer.tokenId(form.imageMark) ?? 0;
+  const tokenIds = [beginToken];
+  const images: number[] = [];
+  for (const id of ids) {
+    if (id === IMAGE) images.push(tokenIds.length);
+    tokenIds.push(...(id === IMAGE ? new Array<number>(queries).fill(mark) : [id]));
+  }
+  return { tokenIds, images };
+}
+
+/**
  * A conversation in the words of its family: a piece for each turn, the system prompt with the first of the user's.
  *
  * @param plainText the tokenizer's, which keeps its special tokens out of the words
@@ -147,7 +169,7 @@ export function conversationPieces(
 /** Ids of pieces of text behind the begin token, each image as `IMAGE`, and where each piece ends among them. */
 async function encoded(
   pieces: readonly Pick<Piece, 'text'>[],
-  settings: SequenceSettings,
+  settings: PromptSettings,
 ): Promise<{ ids: number[]; ends: number[] }> {
   const { tokenizer, form } = settings;
   if (form.tokenized === 'together') {

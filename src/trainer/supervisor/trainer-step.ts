@@ -113,7 +113,10 @@ export async function runJob(
 }
 
 /** The job with what a trainer has to know of its model's family, if that is implemented here. */
-export async function withFamily(job: JobSpec, boundaries: TokenBoundaries = 'separate'): Promise<JobSpec> {
+export async function withFamily<Job extends { kind: JobSpec['kind'] | 'serve' } & Pick<JobSpec, 'model' | 'family'>>(
+  job: Job,
+  boundaries: TokenBoundaries = 'separate',
+): Promise<Job> {
   if (job.family) return job;
   // A trainer of one's own may have models of a kind of its own.
   if (!(await fileExists(join(job.model, 'config.json'))) || !(await isOfBuiltInFamily(job.model))) {

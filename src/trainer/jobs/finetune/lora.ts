@@ -89,7 +89,7 @@ export function traceAdapters(
   variables: ReadonlyMap<string, Variable>,
   settings: LoraSettings,
   dropoutSeed?: Value,
-): Adapters {
+): Adapters<Adapter> {
   const order = [...variables.keys()];
   return (module, inputShape, tape): Adapter | undefined => {
     const a = variables.get(`${module}.lora_A`);
