@@ -41,9 +41,10 @@ function formatComparisons(comparisons: readonly Comparison[]): string {
     'only first',
     'only second',
     'p',
+    'p (Holm)',
   ];
   const rows = comparisons.map((comparison) => {
-    const { set, measure, count, first, second, difference, onlyFirst, onlySecond, pValue } = comparison;
+    const { set, measure, count, first, second, difference, onlyFirst, onlySecond } = comparison;
     const { value, low, high } = difference;
     return [
       set,
@@ -54,7 +55,8 @@ function formatComparisons(comparisons: readonly Comparison[]): string {
       `${signed(value)} (${signed(low)} to ${signed(high)})`,
       onlyFirst ?? '–',
       onlySecond ?? '–',
-      pValue === undefined ? '–' : pValue < 0.001 ? '< 0.001' : pValue.toFixed(3),
+      formatP(comparison.pValue),
+      formatP(comparison.adjustedPValue),
     ];
   });
   const leftOut = comparisons.filter((comparison) => comparison.leftOut > 0);
@@ -62,7 +64,17 @@ function formatComparisons(comparisons: readonly Comparison[]): string {
     ({ set, measure, leftOut }) =>
       `${set}, ${measure}: ${leftOut} questions that only one evaluation has are left out.`,
   );
-  return [textTable(head, rows, { textColumns: 2, compact: true }), ...notes].join('\n');
+  const byImage = comparisons.filter(({ images }) => images !== undefined);
+  const byImageNotes = byImage.map(
+    ({ set, measure, count, images }) =>
+      `${set}, ${measure}: ${count} questions about ${images} images; interval and p are by image.`,
+  );
+  return [textTable(head, rows, { textColumns: 2, compact: true }), ...notes, ...byImageNotes].join('\n');
+}
+
+function formatP(pValue: number | undefined): string {
+  if (pValue === undefined) return '–';
+  return pValue < 0.001 ? '< 0.001' : pValue.toFixed(3);
 }
 
 function percent(share: number): string {

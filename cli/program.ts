@@ -12,6 +12,7 @@ import { addInitCommand } from './init-command.ts';
 import { addDoctorCommand, addSetupCommand, addWorkerCommand } from './machine-commands.ts';
 import { addMergeCommand } from './merge-command.ts';
 import { addModelCommands } from './model/commands.ts';
+import { addPowerCommand } from './power-command.ts';
 import { addPromptCommands } from './prompt-commands.ts';
 import { addRunCommands } from './run-commands.ts';
 import { addPullCommand, addReportRunsCommand } from './run-folder-commands.ts';
@@ -52,6 +53,7 @@ export function createProgram(signal: AbortSignal): Command {
   addMergeCommand(program, signal);
   addEvaluateCommand(program, signal);
   addCompareCommand(program);
+  addPowerCommand(program);
   addScoreCommand(program);
   addReportRunsCommand(program);
   addPullCommand(program, signal);

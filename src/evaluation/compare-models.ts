@@ -3,8 +3,15 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError } from '../core/input-error.ts';
 import { type QuestionScoreLine, readQuestionScores, readScores, type Scores, scoresFile } from './evaluation-files.ts';
-import { type BootstrapSettings, bootstrapMean, type Estimate } from './statistics/bootstrap.ts';
-import { mcNemarExact } from './statistics/paired-tests.ts';
+import {
+  type BootstrapSettings,
+  bootstrapMean,
+  type Estimate,
+  type ImageOfQuestion,
+  repeats,
+  sumsByImage,
+} from './statistics/bootstrap.ts';
+import { holmAdjusted, mcNemarExact, signFlipTest } from './statistics/paired-tests.ts';
 
 /** One measure of two models, on the questions that both have. */
 export interface Comparison {
@@ -18,25 +25,33 @@ export interface Comparison {
   /** Mean scores, 0 to 1. */
   first: number;
   second: number;
-  /** Second minus first, with the 95 % interval of the paired bootstrap. */
+  /** Second minus first, with the 95 % interval of the paired bootstrap; by image where images repeat. */
   difference: Estimate;
+  /** Where several questions are about one: how many images there are. */
+  images?: number;
   /** Questions that only the first, and only the second, answered correctly; for measures of right or wrong. */
   onlyFirst?: number;
   onlySecond?: number;
-  /** McNemar's exact test, two-sided; for measures of right or wrong. */
-  pValue?: number;
+  /** McNemar's exact test of answers that are right or wrong; else, or where images repeat, the sign-flip test by image. */
+  test: 'mcnemar' | 'sign-flip';
+  /** Two-sided. */
+  pValue: number;
+  /** Corrected by Holm for the benchmarks that were compared at once; of the main measure of each. */
+  adjustedPValue?: number;
 }
 
 /**
  * Compares scores question by question.
  *
  * @param first id → score of the first model
+ * @param imageOf the number of a question's image, where several questions are about one
  */
 export function comparePaired(
   first: ReadonlyMap<string, number>,
   second: ReadonlyMap<string, number>,
   bootstrap: BootstrapSettings,
-): Omit<Comparison, 'set' | 'title' | 'measure'> {
+  imageOf: (id: string) => ImageOfQuestion = () => undefined,
+): Omit<Comparison, 'set' | 'title' | 'measure' | 'adjustedPValue'> {
   const ids = [...first.keys()].filter((id) => second.has(id));
   const pairs = ids.map((id) => [first.get(id) as number, second.get(id) as number] as const);
   const mean = (values: number[]) =>
@@ -44,16 +59,25 @@ export function comparePaired(
   const rightOrWrong = pairs.flat().every((score) => score === 0 || score === 1);
   const onlyFirst = pairs.filter(([one, other]) => one > other).length;
   const onlySecond = pairs.filter(([one, other]) => one < other).length;
+  const differences = pairs.map(([one, other]) => other - one);
+  const images = ids.map(imageOf);
+  const byImage = sumsByImage(differences, images);
+  const isMcNemar = rightOrWrong && !repeats(images);
   return {
     count: ids.length,
     leftOut: first.size + second.size - 2 * ids.length,
     first: mean(pairs.map(([one]) => one)),
     second: mean(pairs.map(([, other]) => other)),
-    difference: bootstrapMean(
-      pairs.map(([one, other]) => other - one),
-      bootstrap,
-    ),
-    ...(rightOrWrong && { onlyFirst, onlySecond, pValue: mcNemarExact(onlyFirst, onlySecond) }),
+    difference: bootstrapMean(differences, bootstrap, images),
+    ...(repeats(images) && { images: byImage.length }),
+    ...(rightOrWrong && { onlyFirst, onlySecond }),
+    test: isMcNemar ? 'mcnemar' : 'sign-flip',
+    pValue: isMcNemar
+      ? mcNemarExact(onlyFirst, onlySecond)
+      : signFlipTest(
+          byImage.map(({ sum }) => sum),
+          bootstrap,
+        ),
   };
 }
 
@@ -68,6 +92,15 @@ export async function compareEvaluations(
   secondFolder: string,
   bootstrap: BootstrapSettings,
 ): Promise<Comparison[]> {
+  const comparisons: Comparison[] = [];
+  for (const [one, other] of await pairEvaluations(firstFolder, secondFolder)) {
+    comparisons.push(...(await compareSets(one, other, bootstrap)));
+  }
+  return withAdjustedPValues(comparisons);
+}
+
+/** The sets that both folders have. @throws InputError as `compareEvaluations` does */
+export async function pairEvaluations(firstFolder: string, secondFolder: string): Promise<[Evaluation, Evaluation][]> {
   const first = await evaluationsIn(firstFolder);
   const second = await evaluationsIn(secondFolder);
   // A single evaluation on each side is compared whatever the names are: blind or not, or of another round.
@@ -85,12 +118,26 @@ export async function compareEvaluations(
       remedy: 'Compare evaluations of the same benchmark',
     });
   }
-  const comparisons: Comparison[] = [];
-  for (const [one, other] of pairs) comparisons.push(...(await compareSets(one, other, bootstrap)));
-  return comparisons;
+  for (const [one, other] of pairs) requireSameBenchmark(one, other);
+  return pairs;
 }
 
-interface Evaluation {
+/**
+ * Holm's correction over the benchmarks. One measure of each is tested, its main one: its others (by letter and by rule,
+ * rotated and not) are of the same answers.
+ */
+function withAdjustedPValues(comparisons: readonly Comparison[]): Comparison[] {
+  const isMain = ({ set }: Comparison, index: number) => comparisons.findIndex((one) => one.set === set) === index;
+  const main = comparisons.filter(isMain);
+  const adjusted = holmAdjusted(main.map(({ pValue }) => pValue));
+  return comparisons.map((comparison) => {
+    const place = main.indexOf(comparison);
+    return place < 0 ? comparison : { ...comparison, adjustedPValue: adjusted[place] as number };
+  });
+}
+
+/** The files of one set. */
+export interface Evaluation {
   folder: string;
   scores: Scores;
 }
@@ -116,26 +163,32 @@ async function evaluationsIn(folder: string): Promise<Evaluation[]> {
   });
 }
 
+function requireSameBenchmark(first: Evaluation, second: Evaluation): void {
+  if (first.scores.benchmark === second.scores.benchmark) return;
+  throw new InputError({
+    file: second.folder,
+    field: 'benchmark',
+    problem: `is ${second.scores.benchmark}, the other's is ${first.scores.benchmark}`,
+    remedy: 'Compare evaluations of the same benchmark',
+  });
+}
+
 async function compareSets(first: Evaluation, second: Evaluation, bootstrap: BootstrapSettings): Promise<Comparison[]> {
-  if (first.scores.benchmark !== second.scores.benchmark) {
-    throw new InputError({
-      file: second.folder,
-      field: 'benchmark',
-      problem: `is ${second.scores.benchmark}, the other's is ${first.scores.benchmark}`,
-      remedy: 'Compare evaluations of the same benchmark',
-    });
-  }
   const [one, other] = [await readQuestionScores(first.folder), await readQuestionScores(second.folder)];
   const { set, title } = first.scores;
   return Object.keys(first.scores.measures).flatMap((measure) => {
-    const paired = comparePaired(scoresOf(one, measure), scoresOf(other, measure), {
-      ...bootstrap,
-      seed: `${bootstrap.seed}/${set}/${measure}`,
-    });
+    const images = new Map(one.flatMap((line) => (line.measure === measure ? [[line.id, line.image]] : [])));
+    const paired = comparePaired(
+      scoresOfMeasure(one, measure),
+      scoresOfMeasure(other, measure),
+      { ...bootstrap, seed: `${bootstrap.seed}/${set}/${measure}` },
+      (id) => images.get(id),
+    );
     return paired.count === 0 ? [] : [{ set, title, measure, ...paired }];
   });
 }
 
-function scoresOf(lines: readonly QuestionScoreLine[], measure: string): Map<string, number> {
+/** Id → score of one measure. */
+export function scoresOfMeasure(lines: readonly QuestionScoreLine[], measure: string): Map<string, number> {
   return new Map(lines.filter((line) => line.measure === measure).map(({ id, score }) => [id, score]));
 }

@@ -7,12 +7,20 @@ import { hashValue } from '../core/hash.ts';
 import { readJson, readJsonLines } from '../core/read-json.ts';
 import { writeJson, writeJsonLines } from '../core/write-file.ts';
 import type { AnsweredQuestion, Measures } from './benchmarks/benchmark.ts';
+import { rankings } from './endpoint/rankings.ts';
 
 export const scoresFile = 'scores.json';
 const questionScoresFile = 'question-scores.jsonl';
 const predictionsFile = 'predictions.jsonl';
 
-const estimateSchema = z.object({ value: z.number(), low: z.number(), high: z.number(), count: z.number() });
+const estimateSchema = z.object({
+  value: z.number(),
+  low: z.number(),
+  high: z.number(),
+  count: z.number(),
+  /** Where several questions are about one: how many images there are. The interval is by image then. */
+  images: z.number().optional(),
+});
 
 const scoresSchema = z.object({
   schemaVersion: z.literal(1),
@@ -21,8 +29,12 @@ const scoresSchema = z.object({
   benchmark: z.string(),
   title: z.string(),
   blind: z.boolean(),
-  /** Hash of the weights that gave the answers. */
+  /** Hash of the weights that gave the answers; of a foreign endpoint, its fingerprint. */
   weights: z.string(),
+  /** Who answered, where that was a server. */
+  endpoint: z.object({ url: z.string(), model: z.string(), fingerprint: z.string() }).optional(),
+  /** How a server's choices were found: ranked by log-probabilities of the prompt, or written. */
+  ranking: z.enum(rankings).optional(),
   /** Hash of the questions as they were put to the model. */
   asked: z.string(),
   questions: z.number(),
@@ -40,7 +52,13 @@ const scoresSchema = z.object({
 /** The content of `scores.json`. */
 export type Scores = z.output<typeof scoresSchema>;
 
-const questionScoreSchema = z.object({ measure: z.string(), id: z.string(), score: z.number() });
+const questionScoreSchema = z.object({
+  measure: z.string(),
+  id: z.string(),
+  score: z.number(),
+  /** Number of the question's image, where several questions of the measure are about one. */
+  image: z.number().optional(),
+});
 
 /** One line of `question-scores.jsonl`. */
 export type QuestionScoreLine = z.output<typeof questionScoreSchema>;

@@ -1,18 +1,23 @@
 import type { Measures, QuestionScore } from './benchmarks/benchmark.ts';
 import type { Scores } from './evaluation-files.ts';
-import { type BootstrapSettings, bootstrapMean } from './statistics/bootstrap.ts';
+import { type BootstrapSettings, bootstrapMean, repeats } from './statistics/bootstrap.ts';
 
 /** The mean of every measure, overall and by group, with confidence intervals. Groups are in alphabetical order. */
 export function summarizeMeasures(measures: Measures, { samples, seed }: BootstrapSettings): Scores['measures'] {
   return Object.fromEntries(
     Object.entries(measures).map(([measure, scores]) => {
-      const estimate = (list: readonly QuestionScore[], name: string) => ({
-        ...bootstrapMean(
-          list.map(({ score }) => score),
-          { samples, seed: `${seed}/${measure}/${name}` },
-        ),
-        count: list.length,
-      });
+      const estimate = (list: readonly QuestionScore[], name: string) => {
+        const images = list.map(({ image }) => image);
+        return {
+          ...bootstrapMean(
+            list.map(({ score }) => score),
+            { samples, seed: `${seed}/${measure}/${name}` },
+            images,
+          ),
+          count: list.length,
+          ...(repeats(images) && { images: new Set(images).size }),
+        };
+      };
       const groups = Object.fromEntries(
         waysOfSorting(scores).map((way) => [
           way,
@@ -20,6 +25,24 @@ export function summarizeMeasures(measures: Measures, { samples, seed }: Bootstr
         ]),
       );
       return [measure, { ...estimate(scores, ''), groups }];
+    }),
+  );
+}
+
+/** The measures with the number of each score's image, where several questions of the measure are about one. */
+export function withImages(measures: Measures, imageOf: (id: string) => string | undefined): Measures {
+  const numbers = new Map<string, number>();
+  const numberOf = (id: string) => {
+    const image = imageOf(id);
+    if (image === undefined) return undefined;
+    const number = numbers.get(image) ?? numbers.size;
+    numbers.set(image, number);
+    return number;
+  };
+  return Object.fromEntries(
+    Object.entries(measures).map(([measure, scores]) => {
+      const images = scores.map(({ id }) => numberOf(id));
+      return [measure, repeats(images) ? scores.map((score, index) => ({ ...score, image: images[index] })) : scores];
     }),
   );
 }

@@ -6,10 +6,13 @@ import { hashOfWeights, type Scores, writeEvaluation } from '../evaluation/evalu
 import { chooseFromTexts, type SettleUnclear } from '../evaluation/extract-choice.ts';
 import { rankAnswers } from '../evaluation/rank-answers.ts';
 import type { BootstrapSettings } from '../evaluation/statistics/bootstrap.ts';
-import { summarizeMeasures } from '../evaluation/summarize-measures.ts';
+import { summarizeMeasures, withImages } from '../evaluation/summarize-measures.ts';
 import type { EvaluationAnswer } from '../trainer/job-files.ts';
 import { answersFile } from './evaluate/results.ts';
 import { askQuestions, type EvaluationSet, hashAsked } from './evaluation-sets.ts';
+
+/** Who answered: a model directory (file → SHA-256), perhaps by a server of its own, or a foreign endpoint. */
+export type AnsweredBy = ({ modelFiles: Record<string, string> } | Pick<Scores, 'endpoint'>) & Pick<Scores, 'ranking'>;
 
 /**
  * Scores the answers to a set's questions and writes all files about them into the folder.
@@ -21,7 +24,7 @@ export async function writeScores({
   questions,
   losses,
   folder,
-  modelFiles,
+  answeredBy,
   bootstrap,
   settleUnclear,
 }: {
@@ -29,26 +32,30 @@ export async function writeScores({
   questions: readonly BenchmarkQuestion[];
   losses: readonly EvaluationAnswer[];
   folder: string;
-  /** File → SHA-256 of the model directory. */
-  modelFiles: Record<string, string>;
+  answeredBy: AnsweredBy;
   bootstrap: BootstrapSettings;
   /** Decides the written answers that the rules can't; without it they count as wrong. */
   settleUnclear?: SettleUnclear | undefined;
 }): Promise<{ files: string[]; metrics: Record<string, number>; scores: Scores }> {
   const benchmark = benchmarkOf(set.benchmark);
   const ranked = rankAnswers(questions, losses, (question) => benchmark.ask(question, set.answerMode).answers.length);
-  const answered = await chooseFromTexts(benchmark, ranked, settleUnclear);
-  const isUnanswered = ({ choice, losses }: AnsweredQuestion) =>
-    choice === undefined && (losses.length > 0 || benchmark.writtenChoices !== undefined);
+  const chosen = new Set(losses.flatMap(({ question_id, choice }) => (choice === undefined ? [] : [question_id])));
+  const isChosen = ({ question }: AnsweredQuestion) => chosen.has(question.id);
+  const open = ranked.filter((one) => !isChosen(one));
+  const found = (await chooseFromTexts(benchmark, open, settleUnclear)).values();
+  const answered = ranked.map((one) => (isChosen(one) ? one : (found.next().value as AnsweredQuestion)));
+  const isUnanswered = (one: AnsweredQuestion) =>
+    one.choice === undefined && (isChosen(one) || one.losses.length > 0 || benchmark.writtenChoices !== undefined);
   const lenient = answered.filter((one) => 'lenientChoice' in one);
-  const measures = benchmark.score(answered);
+  const imageOf = new Map(questions.map(({ id, image }) => [id, image]));
+  const measures = withImages(benchmark.score(answered), (id) => imageOf.get(id));
   const scores: Scores = {
     schemaVersion: 1,
     set: set.name,
     benchmark: set.benchmark,
     title: benchmark.title,
     blind: set.blind,
-    weights: hashOfWeights(modelFiles),
+    ...whoAnswered(answeredBy),
     asked: hashAsked(askQuestions(set, questions)),
     questions: questions.length,
     unanswered: answered.filter(isUnanswered).length,
@@ -69,4 +76,10 @@ export async function writeScores({
     },
     scores,
   };
+}
+
+function whoAnswered({ ranking, ...by }: AnsweredBy): Pick<Scores, 'weights' | 'endpoint' | 'ranking'> {
+  const said = ranking === undefined ? {} : { ranking };
+  if ('modelFiles' in by) return { weights: hashOfWeights(by.modelFiles), ...said };
+  return { weights: by.endpoint?.fingerprint ?? '', ...(by.endpoint && { endpoint: by.endpoint }), ...said };
 }

@@ -209,6 +209,7 @@ test('Benchmarks', async () => {
   await type('dataengine evaluate --benchmark mmbench --file mmbench_dev_20230712.tsv --model data/stage1 --blind');
   await type('dataengine evaluate --config configs/demo.yaml --benchmark test --round 2 --blind');
   await type('dataengine compare runs/demo/round-0/evaluate runs/demo/round-2/evaluate');
+  await type('dataengine power --difference 3 runs/demo/round-0/evaluate runs/demo/round-2/evaluate');
   const questions = join(sandbox.folder, '.cache', 'scenes', 'A-OKVQA', 'aokvqa_v1p0_val_classified.json');
   const predictions = join(sandbox.folder, 'runs', 'demo', 'round-2', 'evaluate', 'aokvqa_predictions.json');
   await copyFile(questions, join(sandbox.folder, 'aokvqa_v1p0_val.json'));

@@ -33,10 +33,24 @@ describe('comparePaired', () => {
     expect(pValue).toBeLessThan(1e-10);
   });
 
-  test('scores between right and wrong have a difference, but no test of right against wrong', () => {
+  test('scores between right and wrong have a difference and a sign-flip test, but no test of right against wrong', () => {
     const compared = comparePaired(byId({ a: 1 / 3, b: 1 }), byId({ a: 2 / 3, b: 1 }), bootstrap);
     expect(compared.difference.value).toBeCloseTo(1 / 6, 10);
-    expect(compared).not.toHaveProperty('pValue');
+    expect(compared).not.toHaveProperty('onlyFirst');
+    expect(compared).toMatchObject({ test: 'sign-flip', pValue: 1 });
+  });
+
+  test('where images repeat, interval and test are by image', () => {
+    const ids = Array.from({ length: 40 }, (_, index) => String(index));
+    const first = new Map(ids.map((id) => [id, 0]));
+    const second = new Map(ids.map((id, index) => [id, index < 16 ? 1 : 0]));
+    const apart = comparePaired(first, second, bootstrap);
+    const byImage = comparePaired(first, second, bootstrap, (id) => Math.floor(Number(id) / 8));
+    expect(apart).toMatchObject({ test: 'mcnemar', pValue: expect.closeTo(2 ** -15, 10) });
+    expect(byImage).toMatchObject({ test: 'sign-flip', pValue: expect.closeTo(0.5, 10), images: 5, onlySecond: 16 });
+    expect(byImage.difference.value).toBe(apart.difference.value);
+    const width = ({ low, high }: { low: number; high: number }) => high - low;
+    expect(width(byImage.difference)).toBeGreaterThan(1.8 * width(apart.difference));
   });
 
   test('questions that only one was asked are left out and counted', () => {
@@ -79,6 +93,27 @@ describe('compareEvaluations', () => {
     expect(comparisons.map(({ set, onlySecond, count }) => [set, onlySecond, count])).toEqual([
       ['validation', 1, 2],
       ['mmbench', 1, 3],
+    ]);
+  });
+
+  test('corrects the main measures for the number of benchmarks', async () => {
+    const [first, second] = [await temporaryFolder(), await temporaryFolder()];
+    const wrong = Array(8).fill(0);
+    const right = (count: number) => [...Array(count).fill(1), ...Array(8 - count).fill(0)];
+    for (const [name, count] of [
+      ['one', 8],
+      ['two', 6],
+      ['three', 1],
+    ] as const) {
+      await evaluation(join(first, name), name, name, wrong);
+      await evaluation(join(second, name), name, name, right(count));
+    }
+    const compared = await compareEvaluations(first, second, bootstrap);
+    const adjusted = compared.map(({ set, pValue, adjustedPValue }) => [set, pValue, adjustedPValue]);
+    expect(adjusted.sort()).toEqual([
+      ['one', expect.closeTo(2 ** -7, 10), expect.closeTo(3 * 2 ** -7, 10)],
+      ['three', 1, 1],
+      ['two', expect.closeTo(2 ** -5, 10), expect.closeTo(2 * 2 ** -5, 10)],
     ]);
   });
 

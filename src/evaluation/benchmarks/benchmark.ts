@@ -74,6 +74,8 @@ export interface QuestionScore {
   score: number;
   /** Grouping → group, such as `category` → `ocr`: each gets a score of its own. */
   groups?: Record<string, string> | undefined;
+  /** The number of its image, where several questions are about one: filled in by those who know all questions. */
+  image?: number | undefined;
 }
 
 /** Measure, such as `accuracy` → the scores that its mean is taken of. The first measure is the benchmark's main one. */

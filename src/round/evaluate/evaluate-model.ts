@@ -47,5 +47,5 @@ export async function evaluateModel(input: EvaluateModelInput): Promise<Scores> 
     inputs: { questions: await hashTable(set.file) },
   });
   const losses = await readJsonLines(join(directory, lossesFile), evaluationAnswerSchema);
-  return (await writeScores({ set, questions, losses, folder: output, modelFiles, bootstrap })).scores;
+  return (await writeScores({ set, questions, losses, folder: output, answeredBy: { modelFiles }, bootstrap })).scores;
 }

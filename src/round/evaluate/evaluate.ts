@@ -35,7 +35,7 @@ import { lossesFile, rankQuestions } from './rank-questions.ts';
 import type { EvaluateOutcome, EvaluateShardOutcome } from './results.ts';
 
 /** Must be raised whenever the same losses lead to other files: a round is then scored again. */
-const resultsVersion = 4;
+const resultsVersion = 5;
 
 /** Scores all shards of all sets one after another, and joins them. */
 export async function evaluate(context: StepContext): Promise<EvaluateOutcome> {
@@ -120,7 +120,7 @@ export async function joinShards(context: StepContext): Promise<EvaluateOutcome>
           questions,
           losses: await readLosses(context, set),
           folder: folder === '' ? directory : joinInside(directory, folder),
-          modelFiles: merged.manifest.outputs,
+          answeredBy: { modelFiles: merged.manifest.outputs },
           settleUnclear: settleUnclearOf(context),
           bootstrap: { samples: config.evaluate.bootstrapSamples, seed: config.seed },
         });
