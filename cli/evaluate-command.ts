@@ -26,12 +26,13 @@ import {
 } from '../src/evaluation/benchmarks/index.ts';
 import type { EvaluationSet } from '../src/round/evaluation-sets.ts';
 import { stepDirectory } from '../src/round/step-directory.ts';
+import { addEndpointOptions, type EndpointOptions, runEndpointEvaluation } from './evaluate-endpoint.ts';
 import { addConfigOptions, type ConfigOptions, integer, loadNamedConfig, missingOption, share } from './options.ts';
 import { createProgressDisplay } from './progress-display.ts';
 import { formatScores } from './scores-table.ts';
 import { runStepCommand } from './step-commands.ts';
 
-interface EvaluateOptions extends Omit<ConfigOptions, 'config'> {
+interface EvaluateOptions extends Omit<ConfigOptions, 'config'>, EndpointOptions {
   config?: string;
   round: number;
   benchmark?: string;
@@ -59,7 +60,7 @@ export function addEvaluateCommand(program: Command, signal: AbortSignal): void 
   const command = program
     .command('evaluate')
     .description("score a round's merged model, or with --benchmark any model on any benchmark");
-  addConfigOptions(command, { required: false })
+  addEndpointOptions(addConfigOptions(command, { required: false }))
     .option('--round <number>', 'round', integer(0), 0)
     .option('--benchmark <name>', `a set of the config, or with --file one of ${benchmarkNames.join(', ')}`)
     .option('--model <folder>', "model directory (default: the round's merged model)")
@@ -119,11 +120,14 @@ export function addEvaluateCommand(program: Command, signal: AbortSignal): void 
       '\nExamples:\n  dataengine evaluate --config configs/demo.yaml --round 0\n' +
         '  dataengine evaluate --benchmark mmbench --file mmbench_dev.tsv --model data/stage1 --blind\n' +
         '  dataengine evaluate --config configs/demo.yaml --benchmark test --round 2 --blind\n' +
+        '  dataengine evaluate --benchmark mmbench --file mmbench_dev.tsv --endpoint http://127.0.0.1:8000/v1\n' +
         '  dataengine evaluate --benchmark questions --file receipts.csv --images receipts --metric anls --model data/stage1',
     )
     .action((options: EvaluateOptions) => {
       const { benchmark, config, ...step } = options;
       if (benchmark !== undefined) return evaluateBenchmark({ ...options, benchmark }, signal);
+      if (step.endpoint !== undefined)
+        throw missingOption('--benchmark', 'and --file or --config: what the endpoint is asked');
       if (config === undefined) throw missingOption('--config', 'or --benchmark with --file and --model');
       const load = async () => (await import('../src/round/evaluate/evaluate.ts')).evaluate;
       return runStepCommand('evaluate', load, { ...step, config }, signal);
@@ -131,10 +135,11 @@ export function addEvaluateCommand(program: Command, signal: AbortSignal): void 
 }
 
 async function evaluateBenchmark(options: EvaluateOptions & { benchmark: string }, signal: AbortSignal): Promise<void> {
-  const { evaluateModel } = await import('../src/round/evaluate/evaluate-model.ts');
   const config = await readConfig(options);
   const formats = config && evaluationNumberFormats(config);
   const set = await chooseSet(options, config);
+  if (options.endpoint !== undefined) return runEndpointEvaluation(options, set, config, signal);
+  const { evaluateModel } = await import('../src/round/evaluate/evaluate-model.ts');
   const model = options.model ?? mergedModel(options, config);
   const output =
     options.output ??

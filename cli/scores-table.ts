@@ -2,9 +2,14 @@ import { printable } from '../src/core/printable.ts';
 import type { Scores } from '../src/evaluation/evaluation-files.ts';
 import { textTable } from './text-table.ts';
 
+const rankingNotes = {
+  'prompt-logprobs': 'Choices are ranked by the log-probabilities of the prompt.',
+  written: 'Choices are those that the model wrote: the server gives no log-probabilities of prompts.',
+};
+
 /** The scores of one evaluation as a table for a terminal: every measure, then its groups. */
 export function formatScores(scores: Scores): string {
-  const { title, blind, questions, unanswered, lenientUnanswered, weights, measures } = scores;
+  const { title, blind, questions, unanswered, lenientUnanswered, weights, measures, endpoint, ranking } = scores;
   const head = ['measure', 'score %', '95 % CI', 'of'];
   const rows: (string | number)[][] = [];
   for (const [measure, { groups, ...overall }] of Object.entries(measures)) {
@@ -15,7 +20,9 @@ export function formatScores(scores: Scores): string {
   }
   const lenient = lenientUnanswered === undefined ? '' : ` (by the lenient rule in ${lenientUnanswered})`;
   const facts = [
-    `${title}${blind ? ', blind' : ''}: ${questions} questions, weights ${weights.slice(0, 12)}`,
+    `${title}${blind ? ', blind' : ''}: ${questions} questions, ${endpoint === undefined ? 'weights' : 'fingerprint'} ${weights.slice(0, 12)}`,
+    ...(endpoint === undefined ? [] : [`Answered by ${endpoint.model} at ${endpoint.url}.`]),
+    ...(ranking === undefined ? [] : [rankingNotes[ranking]]),
     ...(unanswered > 0 ? [`No choice was found in ${unanswered} answers${lenient}; they count as wrong.`] : []),
     ...(Object.keys(measures).length === 0 ? ['The file has no answers: nothing to score.'] : []),
   ];

@@ -95,24 +95,30 @@ export function requireWebhookAccess(access: Access, variable: string): void {
  *
  * @throws InputError when the secret is not bound to the host of the address
  */
-export function mayReceiveSecret(
-  access: Access,
-  secret: { variable: string; file?: string | undefined },
-  address: string,
-): boolean {
-  if (access === undefined) return true;
+export function mayReceiveSecret(access: Access, secret: Secret, address: string, field = 'teacher.baseUrl'): boolean {
+  if (access === undefined || isSecretBound(access, secret, address)) return true;
   const url = new URL(address);
-  const bound = access.secrets.filter((one) =>
-    secret.file === undefined ? one.variable === secret.variable : one.file === resolve(secret.file),
-  );
-  if (reaches(bound, url)) return true;
   if (secret.file === undefined && isLoopback(url.hostname)) return false;
   throw new InputError({
     file: 'config',
-    field: 'teacher.baseUrl',
+    field,
     problem: `this worker may not send ${secret.file ?? secret.variable} to ${url.host}`,
     remedy: listIt('secrets'),
   });
+}
+
+/** A secret as a config or a command names it: a variable, or a file in place of it. */
+interface Secret {
+  variable: string;
+  file?: string | undefined;
+}
+
+/** Whether the settings bind a secret to the host of an address. */
+export function isSecretBound(access: WorkerSettings, { variable, file }: Secret, address: string): boolean {
+  const bound = access.secrets.filter((one) =>
+    file === undefined ? one.variable === variable : one.file === resolve(file),
+  );
+  return reaches(bound, new URL(address));
 }
 
 /**

@@ -31,12 +31,14 @@ export function rankAnswers<Q extends BenchmarkQuestion>(
   return questions.map((question) => {
     const entry = entryOf.get(question.id);
     if (!entry) throw new Error(`Question ${question.id} was not evaluated`);
-    const { losses: found, text } = entry;
+    const { losses: found, text, choice: written } = entry;
     const wanted = answerCount(question);
+    const withText = text !== undefined && { text };
+    if (written !== undefined) return { question, choice: written ?? undefined, losses: [], ...withText };
     if (found.length !== wanted) {
       throw new Error(`Question ${question.id} has ${wanted} answers to rank, but ${found.length} losses`);
     }
     const choice = wanted === 0 ? undefined : likeliestChoice(found);
-    return { question, choice, losses: found, ...(text !== undefined && { text }) };
+    return { question, choice, losses: found, ...withText };
   });
 }

@@ -35,6 +35,8 @@ export const evaluationAnswerSchema = z.object({
   losses: z.array(z.number()),
   /** What the model wrote, where it had to. */
   text: z.string().optional(),
+  /** From an endpoint without losses: the place of the choice that the model wrote, null where it wrote none. */
+  choice: z.int().nonnegative().nullable().optional(),
 });
 
 /** A line of a measure job's output. */

@@ -70,7 +70,7 @@ export async function portableImage(file: string, settings: OpenSettings): Promi
   return withContent(file, async (image) => {
     const { content, facts } = image;
     if (looksTheSameAnywhere(facts)) return { kind: requireImageKind(content, file), content, isCopy: false };
-    const png = await withPixels(image, settings, (pixels) => encoder(pixels).png().toBuffer());
+    const png = await withPixels(image, settings, encodePng);
     return { kind: 'png', content: png, isCopy: true };
   });
 }
@@ -139,6 +139,11 @@ export async function squareBrightness(
   return openImage(source, settings, (image) =>
     encoder(image).resize({ width: side, height: side, fit: 'fill' }).toColourspace('b-w').raw().toBuffer(),
   );
+}
+
+/** The pixels as they are, and nothing else. */
+export function encodePng(image: RgbImage): Promise<Buffer> {
+  return encoder(image).png().toBuffer();
 }
 
 /** @param quality 1 to 100 */

@@ -95,7 +95,9 @@ function predictionsOf(answered: readonly AnsweredQuestion<Question>[]): AokvqaP
   return Object.fromEntries(
     answered.map((one) => {
       const { id, choices } = one.question;
-      return [id, { multiple_choice: choices[requireChoice(one)] as string, direct_answer: directAnswerOf(one) }];
+      const { choice } = one;
+      const named = choice === undefined ? '' : (choices[choice] as string);
+      return [id, { multiple_choice: named, direct_answer: directAnswerOf(one) }];
     }),
   );
 }
@@ -119,15 +121,9 @@ function shortAnswer(text: string): string {
     .trim();
 }
 
-function requireChoice({ question, choice }: AnsweredQuestion<Question>): number {
-  if (choice === undefined) throw new Error(`Question ${question.id} has no choice`);
-  return choice;
-}
-
 /** Two names of the id: the reference system's scorer reads `idx`. */
 function recordOf(answered: Scored): EvaluatedQuestion {
-  const { question, losses } = answered;
-  const choice = requireChoice(answered);
+  const { question, losses, choice } = answered;
   const { question_id, image, image_id, choices, question_type = 'unclassified' } = question;
   return {
     question_id,
@@ -139,7 +135,7 @@ function recordOf(answered: Scored): EvaluatedQuestion {
     correct_choice_idx: question.correct_choice_idx,
     direct_answers: question.direct_answers,
     difficult_direct_answer: question.difficult_direct_answer,
-    model_answer: choices[choice] as string,
+    model_answer: choice === undefined ? '' : (choices[choice] as string),
     model_choice_idx: choice,
     losses,
     question_type,
