@@ -1,13 +1,13 @@
 /** What `dataengine hub push` writes: folders with a card, as a repository of the Hub has them. */
 import { copyFile, link, mkdir, readdir } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { stringify } from 'yaml';
 import { z } from 'zod';
 import type { Config } from '../config/schema.ts';
 import { fileExists } from '../core/files.ts';
 import { InputError } from '../core/input-error.ts';
 import { joinInside } from '../core/inside.ts';
-import { readJson } from '../core/read-json.ts';
+import { readJson, readSettings } from '../core/read-json.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
 import { writeFileAtomically, writeJson } from '../core/write-file.ts';
 import { type CardScore, lineageTable, scoresSection } from '../datasets/card-sections.ts';
@@ -28,7 +28,7 @@ export interface ModelToPublish {
 }
 
 /** What steps write for themselves beside a merged model. */
-const stepsOwn = new Set(['job.json', 'manifest.json', 'trainer.log']);
+const stepsOwn = /^(job|manifest|started|trainer\.pid|fits-in-memory)\.json$|^trainer\.log$|\.(tmp|partial)(\/|$)/;
 /** The card of the base model, which a merged model's folder has with all other files of it. */
 const baseCardFile = 'BASE_MODEL_README.md';
 
@@ -87,9 +87,13 @@ export async function writeModelFolder(folder: string, model: ModelToPublish): P
   await writeFileAtomically(join(folder, 'README.md'), await modelCard(model, base));
 }
 
+/** All files of a merged model, relative to its folder; named chat templates have a folder of their own. */
 async function modelFiles(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { withFileTypes: true });
-  return entries.filter((entry) => entry.isFile() && !stepsOwn.has(entry.name)).map(({ name }) => name);
+  const entries = await readdir(folder, { withFileTypes: true, recursive: true });
+  const files = entries.filter((entry) => entry.isFile());
+  return files
+    .map(({ parentPath, name }) => relative(folder, join(parentPath, name)))
+    .filter((name) => !stepsOwn.test(name));
 }
 
 async function modelCard({ run, round, kind, license, baseModel }: ModelToPublish, base: string): Promise<string> {
@@ -117,11 +121,20 @@ ${what} of ${base}, finetuned by [MLLM-DataEngine](https://arxiv.org/abs/2308.13
 
 ## Training data
 
-${data}${scoresSection('Scores', scores)}
+${data}${scoresSection('Scores', scores)}${kind === 'model' ? await askingSection(stepDirectory(run, round, 'merge')) : ''}
 ## License
 
 ${license}. The license of the base model${kind === 'adapter' ? '' : ', whose files are part of this one,'} holds too.
 `;
+}
+
+async function askingSection(model: string): Promise<string> {
+  const { model_type } = await readSettings(join(model, 'config.json'), z.looseObject({ model_type: z.string() }));
+  const how =
+    model_type === 'blip-2'
+      ? '`chat_template.jinja` writes the prompt of its training, with `<ImageHere>` for each image, whose embeddings stand there; an answer ends with `###`. transformers has no class for that: its `Blip2Processor` puts images before all words.'
+      : 'The chat template writes the prompt of its training, and `generation_config.json` answers greedily up to the end tokens of its training: `processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt")`, then `model.generate`. Ask a server with temperature 0.';
+  return `\n## How to ask it\n\n${how}\n`;
 }
 
 /** The versions of generated data that a round's model was trained on, the first one first. */

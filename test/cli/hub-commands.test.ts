@@ -29,6 +29,9 @@ beforeEach(async () => {
   await cp(join(fixtures, 'tiny-llava-adapter'), join(round, 'finetune'), { recursive: true });
   await cp(join(fixtures, 'tiny-llava'), join(round, 'merged'), { recursive: true });
   await writeFile(join(round, 'merged', 'README.md'), '# The base model');
+  await mkdir(join(round, 'merged', 'additional_chat_templates'));
+  await writeFile(join(round, 'merged', 'additional_chat_templates', 'rag.jinja'), 'of documents');
+  await writeFile(join(round, 'merged', 'fits-in-memory.json'), '{}');
   for (const step of ['finetune', 'merged']) await writeFile(join(round, step, 'manifest.json'), '{}');
   const adapter = JSON.parse(await readFile(join(round, 'finetune', 'adapter_config.json'), 'utf8'));
   const local = { ...adapter, base_model_name_or_path: join(root, 'models', 'base') };
@@ -100,8 +103,11 @@ test.each(['adapter', 'model'])('a %s is pushed with a card, without paths of th
     expect(JSON.parse(await readFile(own, 'utf8')).base_model_name_or_path).toBe(join(root, 'models', 'base'));
   } else {
     expect(textOf(`models/${repo}`, 'BASE_MODEL_README.md')).toBe('# The base model');
-    expect([...files.keys()]).toContain('model.safetensors');
-    expect([...files.keys()]).not.toContain('manifest.json');
+    expect([...files.keys()]).toEqual(
+      expect.arrayContaining(['model.safetensors', 'additional_chat_templates/rag.jinja']),
+    );
+    for (const name of ['manifest.json', 'fits-in-memory.json']) expect([...files.keys()]).not.toContain(name);
+    expect(card).toContain('processor.apply_chat_template(messages, add_generation_prompt=True');
   }
 });
 

@@ -53,6 +53,8 @@ export interface Family {
    * @returns `[rows, text hidden]`
    */
   project(tape: Tape, weights: Weights, features: Variable): Variable;
+  /** What `processor_config.json` must say for the processor of `transformers` to take as many tokens for an image. */
+  processorFields?: Record<string, unknown>;
   /** The words around a question that the model was trained with. */
   promptForm: PromptForm;
   /** The same with the token boundaries of the reference system, if it has models of this family. */

@@ -39,6 +39,8 @@ export interface Tokenizer {
   vocabularySize: number;
   /** Id of the token that begins a text: the one that the tokenizer's files name, or put before a whole text. */
   beginToken?: number | undefined;
+  /** Whether the tokenizer's files name the begin token. */
+  namesBegin?: boolean;
   /** Ids of the tokens that end a text and fill a batch, where the tokenizer's files name them. */
   endToken?: number | undefined;
   padToken?: number | undefined;
@@ -73,6 +75,7 @@ export async function loadTokenizer(modelDirectory: string): Promise<Tokenizer> 
     tokenId,
     vocabularySize: Object.values(tokenizer.getVocab()).reduce((highest, id) => Math.max(highest, id), -1) + 1,
     beginToken: tokenId(config.begin) ?? firstOf(await encode('a', true), await encode('a', false)),
+    namesBegin: tokenId(config.begin) !== undefined,
     endToken: tokenId(config.end),
     padToken: tokenId(config.pad),
   };

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fillFolder } from '../../core/files.ts';
 import { writeFileAtomically, writeJsonLines } from '../../core/write-file.ts';
 import type { TrainingSample } from '../../datasets/train-dataset.ts';
+import { writeAskingFiles } from '../../model/files/asking-files.ts';
 import { runJob, type TrainerContext } from '../../trainer/supervisor/trainer-step.ts';
 import { parityTolerance } from './merge.ts';
 
@@ -38,15 +39,17 @@ export async function mergePair({ base, adapter, output, context }: MergePairInp
   try {
     const samples = join(directory, 'samples.jsonl');
     await writeParitySamples(samples, join(directory, 'noise.png'));
-    const { metrics } = await fillFolder(output, (temporary) =>
-      runJob(context, directory, {
+    const { metrics } = await fillFolder(output, async (temporary) => {
+      const outcome = await runJob(context, directory, {
         kind: 'merge',
         model: base,
         adapter,
         output: temporary,
         parity: { samples, count: 2, tolerance: parityTolerance },
-      }),
-    );
+      });
+      await writeAskingFiles(temporary);
+      return outcome;
+    });
     return { parity: metrics?.maximumDifference ?? Number.NaN };
   } finally {
     await rm(directory, { recursive: true, force: true });

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { writeAskingFiles } from '../../model/files/asking-files.ts';
 import { modelFiles, replace } from '../../model/files/model-directory.ts';
 import { runTrainerStep } from '../../trainer/supervisor/trainer-step.ts';
 import { baseModelHash } from '../base-model.ts';
@@ -10,8 +11,8 @@ import { outcomeOf, type StepContext } from '../step-context.ts';
 import { stepDirectory } from '../step-directory.ts';
 import type { MergeOutcome } from './results.ts';
 
-/** 2: the model's companion files go along, chat templates too. */
-const mergeVersion = 2;
+/** 2: the model's companion files go along, chat templates too. 3: its chat template and generation config are those of training. */
+const mergeVersion = 3;
 const paritySamples = 4;
 /** The largest difference of a logit between the merged model and base + adapter. */
 export const parityTolerance = 1e-3;
@@ -54,6 +55,7 @@ export async function merge(context: StepContext): Promise<MergeOutcome> {
       };
     },
     finish: async ({ metrics }) => {
+      await writeAskingFiles(partial);
       const files = await modelFiles(partial);
       for (const name of await readdir(partial)) await replace(join(partial, name), join(directory, name));
       await rm(partial, { recursive: true });

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from asking import write_asking_files
 from models import Model, stored_adapter
 from processors import write_image_fields
 from protocol import JobError, read_lines
@@ -28,9 +29,11 @@ def merge(job, reporter, device, sharding):
     reporter.progress(1, 3)
     output.mkdir(parents=True, exist_ok=True)
     model.module.merge_and_unload().save_pretrained(output)
+    family = model.family
     # One model in memory at a time.
     del model
     _copy_companions(Path(job["model"]), output)
+    write_asking_files(output, family, reporter.note)
     if image := job.get("image"):
         write_image_fields(output, image)
     reporter.progress(2, 3)

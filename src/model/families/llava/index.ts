@@ -58,6 +58,14 @@ function llavaOf(config: LlavaConfig): Family {
       const inner = gelu(tape, linear(tape, features, ...dense('linear_1')));
       return linear(tape, inner, ...dense('linear_2'));
     },
+    processorFields: {
+      processor_class: 'LlavaProcessor',
+      patch_size: vision.patch_size,
+      // The class token, which the strategy `default` leaves out again.
+      num_additional_image_tokens: 1,
+      vision_feature_select_strategy: config.vision_feature_select_strategy,
+      image_token: llavaPromptForm.imageMark,
+    },
     promptForm: llavaPromptForm,
   };
 }
