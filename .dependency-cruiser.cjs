@@ -70,6 +70,12 @@ module.exports = {
       to: oursExcept(src('core', 'evaluation', 'report')),
     },
     {
+      name: 'serving-knows-no-round',
+      severity: 'error',
+      from: { path: src('serving') },
+      to: oursExcept(src('core', 'config', 'model', 'datasets', 'trainer', 'report', 'serving')),
+    },
+    {
       name: 'libraries-know-no-temporal',
       severity: 'error',
       from: { path: '^src/' },

@@ -6,10 +6,12 @@ import { serveCodec } from '../../cli/codec-server.ts';
 import type { Review } from '../../cli/prompt-review/review.ts';
 import { serveReview } from '../../cli/prompt-review/web.ts';
 import { startLocalTeacher } from '../../demo/local-teacher/server.ts';
+import { serveChat } from '../../src/serving/chat-server.ts';
 import { serveHealth } from '../../workers/health.ts';
 import { parsePayloadKeys, payloadCodec } from '../../workers/payload-codec.ts';
 import { maxCommentLength } from '../../workflows/prompt-messages.ts';
 import { PromptState } from '../../workflows/prompt-state.ts';
+import { wordsEngine } from '../support/words-engine.ts';
 import { isHttp, type RawRequest, requestsLike, sendRaw, showRequest, type ValidRequest } from './send-raw.ts';
 import { type FuzzTarget, fuzzTarget } from './target.ts';
 
@@ -215,4 +217,57 @@ const codec = serverTarget('server-codec', async () => {
   };
 });
 
-export const serverTargets: readonly FuzzTarget[] = [review, health, teacher, codec];
+const model = serverTarget('server-of-a-model', async () => {
+  const engine = wordsEngine();
+  const failures: unknown[] = [];
+  const server = await serveChat(engine, {
+    ...{ host: '127.0.0.1', port: 0, mostAnswers: 8, bodyBytes: 100_000, imagePixels: 100_000, defaultMaxTokens: 20 },
+    report: (error) => failures.push(error),
+  });
+  const pixels = await sharp({ create: { width: 4, height: 4, channels: 3, background: '#826' } })
+    .png()
+    .toBuffer();
+  const url = `data:image/png;base64,${pixels.toString('base64')}`;
+  const content = [
+    { type: 'image_url', image_url: { url } },
+    { type: 'text', text: 'What?' },
+  ];
+  const settings = {
+    max_tokens: 5,
+    temperature: 0.5,
+    top_p: 0.9,
+    n: 2,
+    stop: ['b'],
+    seed: 3,
+    logprobs: true,
+    top_logprobs: 1,
+  };
+  const messages = [
+    { role: 'system', content: 'Be brief.' },
+    { role: 'user', content },
+  ];
+  const answered = [...messages, { role: 'assistant', content: 'A cat.' }];
+  const scored = { model: 'north', messages: answered, prompt_logprobs: 0, add_generation_prompt: false };
+  const stream = { model: 'base', messages, stream: true, stream_options: { include_usage: true } };
+  const bodies = [{ model: 'base', messages, ...settings }, scored, stream];
+  return {
+    port: Number(new URL(server.address).port),
+    good: '/health',
+    statuses: [401, 403, 404, 405, 415, 429],
+    valid: [
+      ...bodies.map((body) => ({
+        ...{ method: 'POST', path: '/v1/chat/completions', headers: json },
+        body: JSON.stringify(body),
+      })),
+      { method: 'GET', path: '/v1/models/north' },
+      { method: 'GET', path: '/' },
+      { method: 'GET', path: '/metrics' },
+    ],
+    check() {
+      if (failures.length > 0) throw failures[0];
+    },
+    close: () => server.close(0),
+  };
+});
+
+export const serverTargets: readonly FuzzTarget[] = [review, health, teacher, codec, model];

@@ -22,7 +22,9 @@ export function readRequestBody(request: IncomingMessage, maximumBytes: number):
         return;
       }
       request.off('data', take).pause();
-      setTimeout(() => request.socket.destroy(), lingerMilliseconds).unref();
+      pieces.length = 0;
+      // Unless the caller has thrown away the rest, and the connection may serve another request.
+      setTimeout(() => request.complete || request.socket.destroy(), lingerMilliseconds).unref();
       resolve(undefined);
     };
     request.on('data', take);

@@ -63,6 +63,8 @@ export interface GenerationEnd {
 export interface PromptRequest {
   model: string;
   turns: ChatTurn[];
+  /** Whether the assistant's last turn stays open: no end mark follows it. */
+  openEnd?: boolean;
 }
 
 /** By token of the prompt, begin token first; an image has as many as it has embeddings. */

@@ -5,12 +5,14 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { processesInGroup } from '../../bench/support/processes.ts';
+import { wordsEngine } from '../../bench/support/words-engine.ts';
 import { serveCodec } from '../../cli/codec-server.ts';
 import type { Review } from '../../cli/prompt-review/review.ts';
 import { serveReview } from '../../cli/prompt-review/web.ts';
 import { freePorts } from '../../demo/command/child-process.ts';
 import { startTemporalServer } from '../../demo/command/temporal-server.ts';
 import { startLocalTeacher } from '../../demo/local-teacher/server.ts';
+import { serveChat } from '../../src/serving/chat-server.ts';
 import { serveHealth } from '../../workers/health.ts';
 import { payloadCodec } from '../../workers/payload-codec.ts';
 import { installTelemetry } from '../../workers/telemetry.ts';
@@ -25,7 +27,7 @@ test('listening sockets are found on every address', async (context) => {
   expect(addresses).toEqual([`0.0.0.0:${(server.address() as AddressInfo).port}`]);
 });
 
-test('the local teacher, the review of prompts, the codec server, the health of a worker and its metrics', async (context) => {
+test('the local teacher, the review of prompts, the codec server, a server of a model, the health of a worker and its metrics', async (context) => {
   const before = (await listeningAddresses(process.pid)) ?? context.skip(noListening);
   expect(before).toEqual([]);
   const teacher = await startLocalTeacher();
@@ -36,10 +38,15 @@ test('the local teacher, the review of prompts, the codec server, the health of 
   onTestFinished(() => health.close());
   const codec = await serveCodec({ codec: payloadCodec(new Map()), port: 0, ui: 'http://localhost', namespace: 'n' });
   onTestFinished(() => codec.close());
+  const model = await serveChat(wordsEngine(), {
+    ...{ host: 'localhost', port: 0, mostAnswers: 1, bodyBytes: 1, imagePixels: 1, defaultMaxTokens: 1 },
+    report: () => undefined,
+  });
+  onTestFinished(() => model.close(0));
   const [metricsPort] = (await freePorts(1)) as [number];
   installTelemetry({ metricsAddress: `127.0.0.1:${metricsPort}` });
   const ports = [teacher.port, Number(new URL(review.address).port), health.port, metricsPort];
-  ports.push(Number(new URL(codec.address).port));
+  ports.push(...[codec, model].map(({ address }) => Number(new URL(address).port)));
   expect(await listeningAddresses(process.pid)).toEqual(ports.map((port) => `127.0.0.1:${port}`).sort());
 });
 

@@ -110,10 +110,10 @@ export async function encodeAnew(
 
 /** Width and height of an image as `openImage` gives it, by its head alone. @throws InputError as `openImage` does */
 export async function imageSize(
-  file: string,
+  source: string | Buffer,
   { exif = 'apply' }: OpenSettings,
 ): Promise<{ width: number; height: number }> {
-  return withContent(file, async ({ facts: { format, width, height, autoOrient } }) =>
+  return withContent(source, async ({ facts: { format, width, height, autoOrient } }) =>
     exif === 'apply' || format === 'tiff' ? { width: autoOrient.width, height: autoOrient.height } : { width, height },
   );
 }

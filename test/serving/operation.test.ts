@@ -1,0 +1,94 @@
+/** Health, metrics, and the end of a server. */
+import OpenAI from 'openai';
+import { expect, test } from 'vitest';
+import { InputError } from '../../src/core/input-error.ts';
+import { post, question, serveWords } from './serve-words.ts';
+
+async function health(address: string) {
+  const response = await fetch(`${address}health`);
+  return { status: response.status, ...((await response.json()) as object) };
+}
+
+test('health says how much is under way, and when the model has failed', async () => {
+  const { address, engine } = await serveWords({ delay: 20, mostAnswers: 9 });
+  expect(await health(address)).toEqual({ status: 200, state: 'ok', answers: 0, mostAnswers: 9 });
+  const running = post(address, { ...question('a'), n: 2 });
+  await expect.poll(() => engine.running).toBe(2);
+  expect(await health(address)).toMatchObject({ answers: 2 });
+  await running;
+  engine.failure = new InputError({ file: 'request', problem: 'has too many tokens', remedy: 'Ask less' });
+  expect((await post(address, question('a'))).json.error?.message).toBe('has too many tokens. Ask less');
+  expect(await health(address)).toMatchObject({ status: 200 });
+  engine.failure = new Error('the process of the engine has ended');
+  await post(address, question('a'));
+  expect(await health(address)).toMatchObject({ status: 503, state: 'failed' });
+  engine.failure = undefined;
+  await post(address, question('a'));
+  expect(await health(address)).toMatchObject({ status: 200, state: 'ok' });
+});
+
+test('metrics are in the form of Prometheus', async () => {
+  const { address } = await serveWords();
+  await post(address, { ...question('a b'), n: 2, temperature: 0 });
+  await post(address, { ...question('a'), model: 'north', max_tokens: 1 });
+  await post(address, { ...question('a'), model: 'no "such" model' });
+  const response = await fetch(`${address}metrics`);
+  expect(response.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
+  const lines = (await response.text()).split('\n');
+  const sample = /^[a-z_]+(\{[a-z]+="[^"\\]*"\})? (\d+(\.\d+)?(e-\d+)?)$/;
+  expect(lines.filter((line) => line !== '' && !/^# (HELP|TYPE) /.test(line) && !sample.test(line))).toEqual([]);
+  expect(lines).toEqual(
+    expect.arrayContaining([
+      '# TYPE dataengine_serve_requests_total counter',
+      'dataengine_serve_requests_total{status="200"} 2',
+      'dataengine_serve_requests_total{status="404"} 1',
+      'dataengine_serve_completion_tokens_total{model="base"} 20',
+      'dataengine_serve_completion_tokens_total{model="north"} 1',
+      'dataengine_serve_prompt_tokens_total{model="base"} 6',
+      '# TYPE dataengine_serve_request_seconds histogram',
+      'dataengine_serve_request_seconds_bucket{le="+Inf"} 3',
+      'dataengine_serve_request_seconds_count 3',
+      'dataengine_serve_first_token_seconds_count 3',
+      'dataengine_serve_answers 0',
+      'dataengine_serve_answers_limit 64',
+    ]),
+  );
+});
+
+test('what is under way ends before the server does; nothing new is taken', async () => {
+  const { address, engine, server } = await serveWords({ delay: 20 });
+  const running = post(address, question('a'));
+  await expect.poll(() => engine.running).toBe(1);
+  const closing = server.close(10_000);
+  await expect(fetch(`${address}health`)).rejects.toThrow();
+  expect((await running).status).toBe(200);
+  await closing;
+  expect(engine.canceled).toBe(0);
+});
+
+test('what takes longer than the grace is canceled, and the client is told', async () => {
+  const { address, engine, server } = await serveWords({ delay: 200 });
+  const client = new OpenAI({ baseURL: `${address}v1`, apiKey: 'none', maxRetries: 0 });
+  const ask = (stream: boolean) =>
+    client.chat.completions.create({ model: 'base', messages: [{ role: 'user', content: 'a' }], stream });
+  const read = async () => {
+    for await (const _ of (await ask(true)) as AsyncIterable<unknown>);
+  };
+  const [whole, streamed] = [ask(false), read()];
+  const failures = Promise.allSettled([whole, streamed]);
+  await expect.poll(() => engine.running).toBe(2);
+  await server.close(300);
+  expect(engine.canceled).toBe(2);
+  expect(await failures).toMatchObject([
+    { reason: { status: 503, code: 'stopping' } },
+    { reason: { message: expect.stringContaining('The server has stopped') } },
+  ]);
+});
+
+test('a place that is taken is named', async () => {
+  const { address } = await serveWords();
+  const { port } = new URL(address);
+  await expect(serveWords({ port: Number(port) })).rejects.toThrow(
+    `command line: port ${port}: can't be listened on at 127.0.0.1 (EADDRINUSE). Name another one`,
+  );
+});
