@@ -1,0 +1,51 @@
+/** Asks any server of chat completions the questions of the serving gate. */
+import { usualWorkerSettings } from '../../core/worker-settings.ts';
+import { endpointClient } from '../../evaluation/endpoint/client.ts';
+import { rankingOf } from '../../evaluation/endpoint/fingerprint.ts';
+import { askQuestion } from '../../evaluation/endpoint/questions.ts';
+import type { GateAnswer } from '../../serving/gate/compare-answers.ts';
+import type { EvaluationQuestion } from '../../trainer/job-files.ts';
+import type { StepContext } from '../step-context.ts';
+
+export interface ServerToAsk extends Pick<StepContext, 'signal' | 'onProgress'> {
+  /** Such as `http://127.0.0.1:8000/v1`; no key goes there. */
+  url: string;
+  /** The model's name at the server. */
+  model: string;
+  exif: StepContext['config']['data']['exif'];
+}
+
+/** How long an answer may take. */
+const answerSeconds = 600;
+const mostOpenRequests = 8;
+
+/**
+ * Asks a server of chat completions. Losses are there where it gives log-probabilities of prompts.
+ *
+ * @throws TeacherError of the server's; InputError for an image that can't be read
+ */
+export async function askServer(
+  questions: readonly EvaluationQuestion[],
+  { url, model, exif, signal, onProgress }: ServerToAsk,
+): Promise<GateAnswer[]> {
+  const client = endpointClient(
+    { url, requestTimeoutSeconds: answerSeconds },
+    { ...usualWorkerSettings(), secrets: [] },
+  );
+  const ranking = await rankingOf(client, model, signal);
+  const answers: GateAnswer[] = new Array(questions.length);
+  const left = [...questions.entries()].reverse();
+  let done = 0;
+  const work = async () => {
+    for (let next = left.pop(); next !== undefined; next = left.pop()) {
+      const [index, question] = next;
+      const { question_id: id } = question;
+      const { losses, text = '' } = await askQuestion(question, { client, model, ranking, exif, signal, call: id });
+      answers[index] = { id, text, ...(ranking === 'prompt-logprobs' && { losses }) };
+      done += 1;
+      onProgress({ phase: 'served', step: done, steps: questions.length });
+    }
+  };
+  await Promise.all(Array.from({ length: mostOpenRequests }, work));
+  return answers;
+}
