@@ -11,6 +11,8 @@ import { gate } from '../src/round/gate/gate.ts';
 import type { GateOutcome } from '../src/round/gate/results.ts';
 import { finishGeneration, startGeneration } from '../src/round/generate/generate.ts';
 import type { GenerateOutcome } from '../src/round/generate/results.ts';
+import { finishJudging, startJudging } from '../src/round/judge/judge.ts';
+import type { JudgeOutcome } from '../src/round/judge/results.ts';
 import { notify } from '../src/round/notify.ts';
 import { withNewRun } from '../src/round/open-run.ts';
 import { ownFolders } from '../src/round/own-folders.ts';
@@ -35,6 +37,8 @@ export interface CpuActivities extends StepActivities<'cpu'>, PromptActivities {
   finishGeneration(reference: StepReference): Promise<GenerateOutcome>;
   startVerification(reference: StepReference): Promise<GenerationPlan>;
   finishVerification(reference: StepReference): Promise<VerifyOutcome>;
+  startJudging(reference: StepReference): Promise<GenerationPlan>;
+  finishJudging(reference: StepReference): Promise<JudgeOutcome>;
   /** Recording a top-up again changes nothing. */
   recordTopUp(reference: StepReference & { id: string; amount: number }): Promise<void>;
   /** Decides whether the round is built upon; a person's decision counts under the policy `approve`. */
@@ -85,6 +89,8 @@ export const cpuTasks: CpuTasks = {
   finishGeneration: (reference, host) => onRun(host, reference, finishGeneration, 'generate'),
   startVerification: (reference, host) => onRun(host, reference, startVerification, 'verify'),
   finishVerification: (reference, host) => onRun(host, reference, finishVerification, 'verify'),
+  startJudging: (reference, host) => onRun(host, reference, startJudging, 'judge'),
+  finishJudging: (reference, host) => onRun(host, reference, finishJudging, 'judge'),
   gate: ({ given, ...reference }, host) => onRun(host, reference, (context) => gate(context, given), 'gate'),
   approveTypes: ({ given, ...reference }, host) => onRun(host, reference, (context) => approveTypes(context, given)),
   notify: ({ text, ...reference }, host) => onRun(host, reference, (context) => notify(context, { text })),

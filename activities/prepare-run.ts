@@ -2,6 +2,7 @@ import { loadConfig } from '../src/config/load-config.ts';
 import { taskQueuesOf } from '../src/config/workflow-schemas.ts';
 import { hashValue } from '../src/core/hash.ts';
 import { evaluationSets } from '../src/round/evaluation-sets.ts';
+import { judges } from '../src/round/judge/work.ts';
 import { withNewRun } from '../src/round/open-run.ts';
 import { verifies } from '../src/round/verify/verify.ts';
 import { compactRounds } from '../workflows/details.ts';
@@ -53,6 +54,7 @@ export async function prepareRun(
     maxConcurrentShards: config.temporal.maxConcurrentShards,
     ...(config.sampling.embeddingShards > 1 && { embeddingShards: config.sampling.embeddingShards }),
     verifies: verifies(config),
+    ...(judges(config) && { judges: true }),
     ...(config.refine.review === 'manual' && { reviews: true }),
     hasTest: config.data.test !== undefined,
     evaluationSets: started.evaluationSets,

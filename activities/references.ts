@@ -63,8 +63,8 @@ const approveTypesReference = stepReference.extend({
 export type ChunkReference = z.output<typeof chunkReference>;
 const chunkReference = stepReference.extend({
   chunk: count,
-  /** generate: for new samples. verify: about them. Default: generate. */
-  purpose: z.enum(['generate', 'verify']).optional(),
+  /** generate: for new samples. verify: about them. judge: about the model's answers. Default: generate. */
+  purpose: z.enum(['generate', 'verify', 'judge']).optional(),
   /** What it may cost since the generation was started, in the currency of the prices; absent without a budget. */
   allowance: z.number().optional(),
 });

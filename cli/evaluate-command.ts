@@ -24,9 +24,11 @@ import {
   type QuestionSettings,
   tableFormats,
 } from '../src/evaluation/benchmarks/index.ts';
+import type { EvaluateModelInput } from '../src/round/evaluate/evaluate-model.ts';
 import type { EvaluationSet } from '../src/round/evaluation-sets.ts';
 import { stepDirectory } from '../src/round/step-directory.ts';
 import { addEndpointOptions, type EndpointOptions, runEndpointEvaluation } from './evaluate-endpoint.ts';
+import { withJudge } from './evaluate-judged.ts';
 import { addConfigOptions, type ConfigOptions, integer, loadNamedConfig, missingOption, share } from './options.ts';
 import { createProgressDisplay } from './progress-display.ts';
 import { formatScores } from './scores-table.ts';
@@ -146,7 +148,7 @@ async function evaluateBenchmark(options: EvaluateOptions & { benchmark: string 
     joinInside(joinInside(join('runs', 'evaluations'), model.replace(/[^A-Za-z0-9._]+/g, '-')), set.name);
   const display = createProgressDisplay();
   try {
-    const scores = await evaluateModel({
+    const input: EvaluateModelInput = {
       set,
       model,
       output,
@@ -167,7 +169,8 @@ async function evaluateBenchmark(options: EvaluateOptions & { benchmark: string 
         onProgress: (progress) => display.show(`evaluate ${set.name}`, progress),
         signal,
       },
-    });
+    };
+    const scores = await withJudge(set, options, config, input.context, (judge) => evaluateModel({ ...input, judge }));
     display.stop();
     process.stdout.write(`${formatScores(scores)}\nIn ${output}\n`);
   } finally {

@@ -4,8 +4,10 @@ import type { Config } from '../src/config/schema.ts';
 import type { ExifMode } from '../src/core/images/image-kind.ts';
 import { InputError } from '../src/core/input-error.ts';
 import { loadWorkerSettings } from '../src/core/worker-settings.ts';
+import type { EvaluateEndpointInput } from '../src/round/evaluate/evaluate-endpoint.ts';
 import type { EvaluationSet } from '../src/round/evaluation-sets.ts';
-import { integer } from './options.ts';
+import { withJudge } from './evaluate-judged.ts';
+import { type ConfigOptions, integer } from './options.ts';
 import { createProgressDisplay } from './progress-display.ts';
 import { formatScores } from './scores-table.ts';
 
@@ -43,7 +45,8 @@ const ofModels = ['model', 'batchSize', 'computeDtype', 'weightDtype', 'trainer'
 
 /** Evaluates an endpoint on a set, and prints the scores. */
 export async function runEndpointEvaluation(
-  options: EndpointOptions & { seed?: number; output?: string; exif?: ExifMode } & Partial<
+  options: EndpointOptions &
+    Omit<ConfigOptions, 'config'> & { config?: string; round: number; output?: string; exif?: ExifMode } & Partial<
       Record<(typeof ofModels)[number], unknown>
     >,
   set: EvaluationSet,
@@ -64,7 +67,7 @@ export async function runEndpointEvaluation(
   const { evaluateEndpoint } = await import('../src/round/evaluate/evaluate-endpoint.ts');
   const display = createProgressDisplay();
   try {
-    const { scores, folder } = await evaluateEndpoint({
+    const input: EvaluateEndpointInput = {
       set,
       endpoint: {
         url,
@@ -81,7 +84,10 @@ export async function runEndpointEvaluation(
       access: await loadWorkerSettings(),
       onProgress: (progress) => display.show(`evaluate ${set.name}`, progress),
       signal,
-    });
+    };
+    const { scores, folder } = await withJudge(set, options, config, input, (judge) =>
+      evaluateEndpoint({ ...input, judge }),
+    );
     display.stop();
     process.stdout.write(`${formatScores(scores)}\nIn ${folder}\n`);
   } finally {

@@ -1,5 +1,6 @@
 import { printable } from '../src/core/printable.ts';
 import type { Scores } from '../src/evaluation/evaluation-files.ts';
+import { describeJudge } from '../src/evaluation/judge/describe-judge.ts';
 import { textTable } from './text-table.ts';
 
 const rankingNotes = {
@@ -9,7 +10,8 @@ const rankingNotes = {
 
 /** The scores of one evaluation as a table for a terminal: every measure, then its groups. */
 export function formatScores(scores: Scores): string {
-  const { title, blind, questions, unanswered, lenientUnanswered, weights, measures, endpoint, ranking } = scores;
+  const { title, blind, questions, unanswered, lenientUnanswered, weights, measures, endpoint, ranking, judge } =
+    scores;
   const head = ['measure', 'score %', '95 % CI', 'of'];
   const rows: (string | number)[][] = [];
   for (const [measure, { groups, ...overall }] of Object.entries(measures)) {
@@ -24,6 +26,7 @@ export function formatScores(scores: Scores): string {
     ...(endpoint === undefined ? [] : [`Answered by ${endpoint.model} at ${endpoint.url}.`]),
     ...(ranking === undefined ? [] : [rankingNotes[ranking]]),
     ...(unanswered > 0 ? [`No choice was found in ${unanswered} answers${lenient}; they count as wrong.`] : []),
+    ...(judge === undefined ? [] : describeJudge(judge).map(({ label, text }) => `${label}: ${text}`)),
     ...(Object.keys(measures).length === 0 ? ['The file has no answers: nothing to score.'] : []),
   ];
   const table = rows.length > 0 ? [textTable(head, rows, { textColumns: 1, compact: true })] : [];

@@ -11,7 +11,7 @@ import { createProgressDisplay } from './progress-display.ts';
 type Step = (context: StepContext) => Promise<StepOutcome>;
 
 /** Steps with commands that have options of their own, or no command. */
-const otherSteps: readonly StepName[] = ['merge', 'evaluate', 'discover', 'compare', 'gate'];
+const otherSteps: readonly StepName[] = ['merge', 'evaluate', 'judge', 'discover', 'compare', 'gate'];
 
 /** Adds `dataengine finetune --config FILE …` and its like. */
 export function addStepCommands(program: Command, signal: AbortSignal): void {

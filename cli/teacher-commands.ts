@@ -2,6 +2,9 @@
  * What the teacher will cost, has cost, and may cost.
  */
 import { type Command, InvalidArgumentError } from 'commander';
+import type { Config } from '../src/config/schema.ts';
+import type { OtherRequests } from '../src/round/estimate-requests.ts';
+import type { RoundEstimate } from '../src/round/generate/generate.ts';
 import { addConfigOptions, type ConfigOptions, integer, loadNamedConfig } from './options.ts';
 import { withClient } from './temporal-client.ts';
 
@@ -10,7 +13,7 @@ export function addTeacherCommands(program: Command, signal: AbortSignal): void 
   addConfigOptions(
     program.command('estimate').description("what a round's requests to the teacher will take and cost; sends none"),
   )
-    .option('--round <number>', 'round', integer(1), 1)
+    .option('--round <number>', 'round', integer(0), 1)
     .addHelpText('after', '\nExample:\n  dataengine estimate --config configs/minigpt4-7b.yaml --round 1')
     .action((options: ConfigOptions & { round: number }) => printEstimate(options, signal));
   program
@@ -45,14 +48,35 @@ async function printEstimate(options: ConfigOptions & { round: number }, signal:
   const { withNewRun } = await import('../src/round/open-run.ts');
   const { extensions } = await import('../workers/extensions.ts');
   const { estimateRound } = await import('../src/round/generate/generate.ts');
+  const { estimateOtherRequests } = await import('../src/round/estimate-requests.ts');
   const { round } = options;
   const work = { signal, onProgress: () => undefined, extensions };
-  const estimate = await withNewRun(config, runName, work, (open) => estimateRound({ ...work, ...open, round }));
+  const [estimate, others] = await withNewRun(config, runName, work, async (open) => {
+    const context = { ...work, ...open, round };
+    // Round 0 asks for no samples.
+    return [round === 0 ? undefined : await estimateRound(context), await estimateOtherRequests(context)] as const;
+  });
+  const currency = estimate?.currency ?? (await currencyOf(config.teacher));
+  const lines = [
+    ...(estimate === undefined ? [] : describeSamples(config, round, estimate)),
+    ...others.map((other) => describeOther(round, other, currency)),
+    ...(estimate === undefined && others.length === 0
+      ? [`round ${round}: no requests to ${config.teacher.model}`]
+      : []),
+  ];
+  process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+async function currencyOf({ prices, model }: Config['teacher']): Promise<string | undefined> {
+  const { readPrice } = await import('../src/teacher/prices.ts');
+  return (await readPrice(prices, model, 'online'))?.currency;
+}
+
+function describeSamples({ teacher }: Config, round: number, estimate: RoundEstimate): string[] {
   const { requests, promptTokens, completionTokens, cost, maximumCost, seconds, currency, spent, toppedUp } = estimate;
   const money = (amount: number) => `${amount.toFixed(2)} ${currency}`;
-  const { teacher } = config;
-  const lines = [
-    `round ${options.round}: ${requests} requests to ${teacher.model} (${teacher.mode})`,
+  return [
+    `round ${round}: ${requests} requests to ${teacher.model} (${teacher.mode})`,
     `  prompt tokens:  ${promptTokens}`,
     `  answer tokens:  ${completionTokens}`,
     currency === undefined
@@ -61,7 +85,13 @@ async function printEstimate(options: ConfigOptions & { round: number }, signal:
     ...(seconds > 0 ? [`  time:           at least ${(seconds / 60).toFixed(1)} minutes, by the limits`] : []),
     ...(teacher.budget ? [`  budget:         ${describeBudget(teacher.budget.limit, toppedUp)} ${currency}`] : []),
   ];
-  process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+function describeOther(round: number, other: OtherRequests, currency: string | undefined): string {
+  const { kind, requests, promptTokens, completionTokens, cost, maximumCost } = other;
+  const price =
+    currency === undefined ? '' : `, ${cost.toFixed(2)} ${currency}, ${maximumCost.toFixed(2)} ${currency} at most`;
+  return `round ${round}, ${kind}: ${requests} requests, ${promptTokens} prompt tokens, ${completionTokens} answer tokens${price}`;
 }
 
 function describeBudget(limit: number, toppedUp: number): string {

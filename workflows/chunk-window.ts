@@ -35,7 +35,7 @@ export class ChunkWindow {
   private readonly scope = new CancellationScope({ cancellable: true });
   private failure: unknown;
 
-  constructor({ queues, runDirectory, round, state, paused = false }: GenerationInput, purpose?: 'verify') {
+  constructor({ queues, runDirectory, round, state, paused = false }: GenerationInput, purpose?: 'verify' | 'judge') {
     this.queues = queues;
     this.reference = { runDirectory, round };
     this.calls = new TeacherCalls(queues.teacher, this.reference, purpose);

@@ -13,6 +13,7 @@ import type { CpuActivities } from '../activities/cpu.ts';
 import type { StepReference } from '../activities/references.ts';
 import type { GenerationPlan } from '../src/round/asking/plan.ts';
 import type { GenerateOutcome } from '../src/round/generate/results.ts';
+import type { JudgeOutcome } from '../src/round/judge/results.ts';
 import type { VerifyOutcome } from '../src/round/verify/results.ts';
 import { cpuActivities } from './activity-options.ts';
 import { ChunkWindow } from './chunk-window.ts';
@@ -46,10 +47,19 @@ export function dataEngineVerification(input: GenerationInput): Promise<VerifyOu
   });
 }
 
-/** What the two differ in. */
+/** Asks the teacher to judge what a round's model has written, in the same way. */
+export function dataEngineJudging(input: GenerationInput): Promise<JudgeOutcome> {
+  return askTeacher(input, {
+    purpose: 'judge',
+    start: (cpu, reference) => cpu.startJudging(reference),
+    finish: (cpu, reference) => cpu.finishJudging(reference),
+  });
+}
+
+/** What they differ in. */
 interface Work<Outcome> {
   /** Of the chunks; absent for new samples. */
-  purpose?: 'verify';
+  purpose?: 'verify' | 'judge';
   start: (cpu: CpuActivities, reference: StepReference) => Promise<GenerationPlan>;
   finish: (cpu: CpuActivities, reference: StepReference) => Promise<Outcome>;
 }

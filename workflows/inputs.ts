@@ -61,6 +61,8 @@ const runPlanSchema = z
     evaluationSets: z.array(text),
     /** Whether rounds have the step `verify`. */
     verifies: z.boolean().optional(),
+    /** Whether the teacher judges written answers before an evaluation is joined. */
+    judges: z.boolean().optional(),
     /** Whether rounds wait until a person has decided about all samples. */
     reviews: z.boolean().optional(),
     queues: queuesSchema,

@@ -8,7 +8,7 @@ import { cpuActivities, gpuActivities, stepActivity } from './activity-options.t
 import { describeReview } from './details.ts';
 import { discoverTypes } from './discover.ts';
 import { passGate } from './gate.ts';
-import { dataEngineGeneration, dataEngineVerification } from './generation.ts';
+import { dataEngineGeneration, dataEngineJudging, dataEngineVerification } from './generation.ts';
 import type { GenerationInput } from './inputs.ts';
 import { notify, reviewNotification } from './notifications.ts';
 import type { RoundState } from './round-state.ts';
@@ -66,7 +66,8 @@ async function embed({ plan, reference }: RoundState): Promise<OutcomeOf<'embed'
   );
 }
 
-async function evaluate({ plan, reference }: RoundState): Promise<OutcomeOf<'evaluate'>> {
+async function evaluate(state: RoundState): Promise<OutcomeOf<'evaluate'>> {
+  const { plan, reference } = state;
   const { evaluationSets, evaluationShards: count, maxConcurrentShards = defaultMaxConcurrentShards } = plan;
   const { minutes } = steps.evaluate.shards;
   const { evaluate } = cpuActivities(
@@ -81,7 +82,12 @@ async function evaluate({ plan, reference }: RoundState): Promise<OutcomeOf<'eva
       const summary = `Score the ${set} questions (shard ${shard + 1} of ${count})`;
       return gpuActivities(plan.queues.gpu, summary, minutes).evaluateShard({ ...reference, set, shard });
     },
-    () => evaluate(reference),
+    async () => {
+      if (plan.judges !== true) return evaluate(reference);
+      const judged = await askTeacher(state, 'judging', dataEngineJudging, "Have the model's answers judged");
+      const joined = await evaluate(reference);
+      return { ...joined, seconds: joined.seconds + judged.seconds };
+    },
   );
 }
 

@@ -82,8 +82,9 @@ function summarize(
     samplesRejected: refine?.rejected ?? 0,
     datasetVersion: append?.version,
     teacherTokens: {
-      prompt: (generate?.promptTokens ?? 0) + (verify?.promptTokens ?? 0),
-      completion: (generate?.completionTokens ?? 0) + (verify?.completionTokens ?? 0),
+      prompt: (generate?.promptTokens ?? 0) + (verify?.promptTokens ?? 0) + (scores.judging?.promptTokens ?? 0),
+      completion:
+        (generate?.completionTokens ?? 0) + (verify?.completionTokens ?? 0) + (scores.judging?.completionTokens ?? 0),
     },
     seconds,
   };

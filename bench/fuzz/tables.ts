@@ -1,4 +1,4 @@
-/** What `npm run fuzz` feeds: the readers of training data and questions of one's own, in each format that they take. */
+/** What `npm run fuzz` feeds: the readers of training data, questions and judged answers of one's own, in each format that they take. */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -11,6 +11,8 @@ import { readOwnQuestions } from '../../src/datasets/own-questions.ts';
 import type { TableFormat } from '../../src/datasets/tables/index.ts';
 import { sqlText } from '../../src/datasets/tables/parquet.ts';
 import { trainDatasets } from '../../src/datasets/train-datasets.ts';
+import { readJudgedScore } from '../../src/evaluation/judge/judge-requests.ts';
+import { readLabelledAnswers } from '../../src/evaluation/judge/labelled-answers.ts';
 import { type FuzzedParser, ofFile, parserTarget } from './parsers.ts';
 
 const pixels = () =>
@@ -137,6 +139,25 @@ const readers: FuzzedParser[] = [
   { name: 'questions-csv', file: 'questions.csv', sample: async () => Buffer.from(table(',')), parse: askedAs('csv') },
   { name: 'questions-tsv', file: 'questions.tsv', sample: async () => Buffer.from(table('\t')), parse: askedAs('tsv') },
   { name: 'questions-parquet', file: 'questions.parquet', sample: parquet, parse: askedAs('parquet') },
+  {
+    name: 'judged-score',
+    file: 'answer.txt',
+    sample: async () => Buffer.from('It names the same cup.\nScore: 3'),
+    parse: async (_, bytes) => {
+      const score = readJudgedScore(bytes.toString());
+      if (score !== undefined && !(score >= 0 && score <= 1)) throw new Error(`a score of ${score}`);
+    },
+  },
+  {
+    name: 'labelled-answers',
+    file: 'labelled.jsonl',
+    sample: async () =>
+      lines([
+        { question: 'What?', references: ['a cup', 'cup'], answer: 'A mug', right: true },
+        { question: 'How many?', references: 3, answer: '4', right: 'no' },
+      ]),
+    parse: ofFile(readLabelledAnswers),
+  },
   { name: 'questions-webdataset', file: 'questions.tar', sample: archive, parse: askedAs('webdataset') },
 ];
 

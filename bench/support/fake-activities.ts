@@ -13,13 +13,21 @@ const outcome = { seconds: 1.5, reused: false };
 
 /** A generation that was done before; tests of the workflow `dataEngineGeneration` use the real activities. */
 function doneGeneration(calls: string[]): FakeGeneration {
-  const { finishGeneration, ...activities } = fakeGeneration({ ...generationPlan, done: true, requests: 6 });
+  const { finishGeneration, finishJudging, ...activities } = fakeGeneration({
+    ...generationPlan,
+    done: true,
+    requests: 6,
+  });
   return {
     ...activities,
     finishGeneration: async (reference) => {
       calls.push(`generate ${reference.round}`);
       const joined = await finishGeneration(reference);
       return { ...joined, promptTokens: 60, completionTokens: 30 };
+    },
+    finishJudging: async (reference) => {
+      calls.push(`judge ${reference.round}`);
+      return finishJudging(reference);
     },
     finishVerification: async ({ round }) => {
       calls.push(`verify ${round}`);

@@ -33,7 +33,13 @@ export const generationPlan: GenerationPlan = {
 export type FakeGeneration = Omit<TeacherActivities, keyof PromptRequests> &
   Pick<
     CpuActivities,
-    'startGeneration' | 'finishGeneration' | 'startVerification' | 'finishVerification' | 'recordTopUp'
+    | 'startGeneration'
+    | 'finishGeneration'
+    | 'startVerification'
+    | 'finishVerification'
+    | 'startJudging'
+    | 'finishJudging'
+    | 'recordTopUp'
   >;
 
 /** A generation in which each request costs 0.1; batches end at the second look, unless they never do. */
@@ -58,6 +64,7 @@ export function fakeGeneration(
   return {
     startGeneration: async () => structuredClone(plan),
     startVerification: async () => structuredClone(plan),
+    startJudging: async () => structuredClone(plan),
     askChunk: async ({ allowance }) => {
       await beforeChunk();
       return asked(allowance);
@@ -83,6 +90,14 @@ export function fakeGeneration(
       samples: plan.requests,
       answers: plan.requests,
       unanswered: 0,
+      promptTokens: 80,
+      completionTokens: 40,
+    }),
+    finishJudging: async () => ({
+      seconds: 1.5,
+      reused: false,
+      judged: plan.requests,
+      unjudged: 0,
       promptTokens: 80,
       completionTokens: 40,
     }),

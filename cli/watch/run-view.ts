@@ -25,7 +25,7 @@ export interface ActivityView {
 
 export interface GenerationView extends GenerationProgress {
   workflowId: string;
-  step: 'generate' | 'verify';
+  step: 'generate' | 'verify' | 'judge';
 }
 
 export interface RunView {
@@ -69,9 +69,13 @@ async function addChild(client: Client, workflowId: string, view: RunView): Prom
   view.activities.push(...(await activitiesOf(client, description)));
   for (const grandchild of childrenOf(description)) {
     const progress = await query<GenerationProgress>(client, grandchild);
-    const step = grandchild.endsWith('/verification') ? 'verify' : 'generate';
-    view.generation = progress && { ...progress, workflowId: grandchild, step };
+    view.generation = progress && { ...progress, workflowId: grandchild, step: stepOfChild(grandchild) };
   }
+}
+
+function stepOfChild(workflowId: string): GenerationView['step'] {
+  if (workflowId.endsWith('/verification')) return 'verify';
+  return workflowId.endsWith('/judging') ? 'judge' : 'generate';
 }
 
 /** Only a worker can answer; undefined without one. An answer that can't be decrypted is an error. */

@@ -60,6 +60,7 @@ export interface LocalAnswer {
     | 'classification'
     | 'types'
     | 'letter'
+    | 'score'
     | 'diagnose'
     | 'revise'
     | 'facts'
@@ -117,6 +118,10 @@ export function structuredContent({ text, kind }: LocalAnswer): string {
   if (kind === 'letter') {
     const [reason = '', last = ''] = text.split('\n');
     return JSON.stringify({ reason, answer: /\(([A-D])\)/.exec(last)?.[1] ?? 'none' });
+  }
+  if (kind === 'score') {
+    const [reason = '', last = ''] = text.split('\n');
+    return JSON.stringify({ reason, score: last.replace('Score: ', '') });
   }
   const part = (heading: string) => new RegExp(`^${heading}: (.*)$`, 'm').exec(text)?.[1] ?? '';
   const choices = part('Choices')

@@ -24,9 +24,11 @@ import {
   type AnswerPrompt,
   type GenerationPrompt,
   type ImageFacts,
+  type JudgePrompt,
   type RevisionPrompt,
   readPrompt,
 } from './read-prompt.ts';
+import { gradeByWords } from './wording/judge.ts';
 
 export interface AnswerOptions {
   /** Share of the questions that get a mistake, 0 to 1. */
@@ -47,6 +49,7 @@ export function answerPrompt(prompt: string, options: AnswerOptions): LocalAnswe
   const read = readPrompt(prompt, seen !== undefined);
   if (read.kind === 'classify' || read.kind === 'discover' || read.kind === 'merge') return answerAboutTypes(read);
   if (read.kind === 'answer') return { kind: 'letter', text: answerQuestion(read, options) };
+  if (read.kind === 'judge') return { kind: 'score', text: grade(read) };
   if (read.kind === 'describe') return describeSeen(seen);
   if ('complaints' in read) return { kind: read.kind, text: answerRevision(read) };
   if (read.kind === 'other') {
@@ -72,6 +75,11 @@ export function answerPrompt(prompt: string, options: AnswerOptions): LocalAnswe
   if (isRight) return { kind: 'question', text: joinParts(writeParts(question)) };
   const kind = mistakes.pick(mistakeKinds);
   return { kind, text: answerWithMistake(kind, question, mistakes) };
+}
+
+function grade({ references, answer }: JudgePrompt): string {
+  const score = gradeByWords(references, answer);
+  return `${score === 4 ? 'It says what a right answer says.' : 'It lacks words of the right answers.'}\nScore: ${score}`;
 }
 
 /** From the pixels alone: whatever facts the prompt has, and the places that it gives, are left aside. */

@@ -8,6 +8,7 @@ export type ReadPrompt =
   | MergePrompt
   | AnswerPrompt
   | RevisionPrompt
+  | JudgePrompt
   | { kind: 'describe' }
   | { kind: 'other' };
 
@@ -59,6 +60,13 @@ export interface AnswerPrompt extends ImageFacts {
   choices: string[];
 }
 
+/** A prompt that asks for the score of a written answer (`configs/prompts/judge-v1.md`). */
+export interface JudgePrompt {
+  kind: 'judge';
+  references: string[];
+  answer: string;
+}
+
 /** A prompt that asks what was confusing in another prompt, or for a better one (`configs/prompts/revise-v1.md`). */
 export interface RevisionPrompt {
   kind: 'diagnose' | 'revise';
@@ -91,6 +99,11 @@ export function readPrompt(text: string, hasImage = false): ReadPrompt {
   }
   const proposed = sections.get('proposed types');
   if (proposed !== undefined) return { kind: 'merge', types: readTypes(proposed), maximum };
+  const graded = sections.get('answer to grade');
+  if (graded !== undefined) {
+    const references = lines(sections.get('right answers') ?? '').map((line) => line.replace(/^- /, ''));
+    return { kind: 'judge', references, answer: graded.trim() };
+  }
   const captions = sections.get('captions');
   const facts: ImageFacts = {
     captions: lines(captions ?? '').map((line) => line.replace(/^- /, '')),

@@ -1,11 +1,31 @@
 import { z } from 'zod';
 import { fieldKinds, metricNames, metricsWith, questionColumns, tableFormats } from '../evaluation/benchmarks/index.ts';
+import { pathIn } from './config-paths.ts';
 
 const columnName = z.string().min(1);
 const tolerant = metricsWith('tolerance');
 const withFields = metricsWith('fields');
 
 export const instructionSchema = z.string().min(1).max(2000);
+
+const judgeSchema = z
+  .strictObject({
+    rubric: pathIn('configs')
+      .optional()
+      .describe('Prompt file by which the teacher scores an answer. Default: configs/prompts/judge-v1.md.'),
+    labelled: pathIn('the data root')
+      .optional()
+      .describe(
+        'Answers under data.root that people have called right or wrong: how far the teacher agrees with them is reported.',
+      ),
+    checks: z
+      .int()
+      .nonnegative()
+      .max(100_000)
+      .default(100)
+      .describe('Answers that are judged again in another order and with padding, to see whether the score changes.'),
+  })
+  .describe('How the teacher judges, with metric: judge.');
 
 /** How questions of your own are read and scored, wherever a config names a file of them. */
 export const questionSettingsSchema = z
@@ -23,6 +43,7 @@ export const questionSettingsSchema = z
       .describe(
         `Fields that count, by the path of their keys, such as { total: number, items.name: text } (${withFields.join(', ')}). Default: all, as texts.`,
       ),
+    judge: judgeSchema.optional(),
     instruction: instructionSchema
       .optional()
       .describe('What a question with a short answer ends with, such as "Answer with a single word or phrase.".'),
@@ -32,8 +53,9 @@ export const questionSettingsSchema = z
       .optional()
       .describe('Names of columns, where the file has other ones.'),
   })
-  .superRefine(({ metric, tolerance, fields }, context) => {
+  .superRefine(({ metric, tolerance, fields, judge }, context) => {
     const refuse = (path: string) => context.addIssue({ code: 'custom', path: [path], message: `${metric} has none` });
     if (tolerance !== undefined && !tolerant.includes(metric)) refuse('tolerance');
     if (fields !== undefined && !withFields.includes(metric)) refuse('fields');
+    if (judge !== undefined && metric !== 'judge') refuse('judge');
   });

@@ -64,9 +64,14 @@ const rightFrom = 0.5;
  * them: some questions list the right choice twice. A short answer is from a score of 0.5 on.
  */
 export function isRight({ choices, model_choice_idx, correct_choice_idx, score = 0 }: ChosenAnswer): boolean {
-  if (choices.length === 0) return score >= rightFrom;
+  if (choices.length === 0) return isRightScore(score);
   if (model_choice_idx === undefined || correct_choice_idx === undefined) return false;
   return choices[model_choice_idx] === choices[correct_choice_idx];
+}
+
+/** Whether the score of a short answer, 0 to 1, is that of a right one. */
+export function isRightScore(score: number): boolean {
+  return score >= rightFrom;
 }
 
 /** Question type → the bad cases of that type. */

@@ -8,6 +8,7 @@ import { readJson, readJsonLines } from '../core/read-json.ts';
 import { writeJson, writeJsonLines } from '../core/write-file.ts';
 import type { AnsweredQuestion, Measures } from './benchmarks/benchmark.ts';
 import { rankings } from './endpoint/rankings.ts';
+import { judgeFiguresSchema } from './judge/judge-figures.ts';
 
 export const scoresFile = 'scores.json';
 const questionScoresFile = 'question-scores.jsonl';
@@ -47,6 +48,8 @@ const scoresSchema = z.object({
     z.string(),
     estimateSchema.extend({ groups: z.record(z.string(), z.record(z.string(), estimateSchema)) }),
   ),
+  /** Of the metric `judge`: who judged, and how far it can be trusted. */
+  judge: judgeFiguresSchema.optional(),
 });
 
 /** The content of `scores.json`. */
@@ -85,12 +88,13 @@ export async function writeEvaluation(
   answered: readonly AnsweredQuestion[],
 ): Promise<string[]> {
   const scored = Object.entries(measures).flatMap(([measure, list]) => list.map((score) => ({ measure, ...score })));
-  const predictions = answered.map(({ question, choice, lenientChoice, losses, text }) => ({
+  const predictions = answered.map(({ question, choice, lenientChoice, losses, text, judged }) => ({
     question_id: question.id,
     choice,
     lenientChoice,
     losses,
     text,
+    judged,
   }));
   await writeJsonLines(join(folder, predictionsFile), predictions);
   await writeJsonLines(join(folder, questionScoresFile), scored);

@@ -114,7 +114,8 @@ export function refuseNoTypes(attempts: number): never {
   throw new TeacherError(`The teacher gave no list of question types in ${attempts} attempts`, { retryable: true });
 }
 
-function proposalMessages(
+/** Makes the messages of a request for types. */
+export function proposalMessages(
   template: PromptTemplate,
   questions: readonly AnsweredQuestionText[],
   known: readonly QuestionType[],
@@ -162,7 +163,7 @@ function cutTo(text: string, length: number): string {
 }
 
 /** As few batches as can be, all of nearly the same size. */
-function inEvenBatches<T>(items: readonly T[], size: number): T[][] {
+export function inEvenBatches<T>(items: readonly T[], size: number): T[][] {
   const count = Math.ceil(items.length / size);
   return Array.from({ length: count }, (_, batch) =>
     items.slice(Math.round((batch * items.length) / count), Math.round(((batch + 1) * items.length) / count)),

@@ -61,6 +61,9 @@ const cacheSchema = z.record(z.string(), z.string());
 const entrySchema = z.object({ number: z.number().int(), question_type: z.string() });
 const answerSchema = z.object({ classified: z.array(z.unknown()) });
 
+/** How many questions are classified in a call. */
+export const questionsPerRequest = 50;
+
 /** The structured output of a classification: it allows the known question types only. */
 export function classificationFormat(questionTypes: readonly QuestionType[]): StructuredFormat {
   const entry = entrySchema.extend({ question_type: z.enum(questionTypes.map(({ name }) => name)) });
@@ -90,7 +93,7 @@ export async function classifyQuestions(input: {
   signal?: AbortSignal | undefined;
 }): Promise<Map<string, string>> {
   const { questions, questionTypes, ask, cacheFile, sorting, signal } = input;
-  const { promptFile = 'configs/prompts/classify-v1.md', batchSize = 50, attempts = 3 } = input;
+  const { promptFile = 'configs/prompts/classify-v1.md', batchSize = questionsPerRequest, attempts = 3 } = input;
   const template = await readPromptTemplate(promptFile, ['types', 'questions']);
   const cache = (await fileExists(cacheFile)) ? await readJson(cacheFile, cacheSchema) : {};
   const version = hashValue({ prompt: template.hash, types: questionTypes, ...(sorting !== undefined && { sorting }) });
@@ -119,10 +122,11 @@ export async function classifyQuestions(input: {
   return new Map(questions.map((question) => [question.question_id, cache[keyOf(question)] as string]));
 }
 
-function classificationMessages(
+/** Makes the messages of a request to classify questions. */
+export function classificationMessages(
   template: PromptTemplate,
   questionTypes: readonly QuestionType[],
-  questions: readonly UnclassifiedQuestion[],
+  questions: readonly Pick<UnclassifiedQuestion, 'question'>[],
 ): ChatMessage[] {
   return fillTemplate(template, {
     types: listTypes(questionTypes),
@@ -152,7 +156,8 @@ function readClassification(
   return found;
 }
 
-function inBatches<T>(items: readonly T[], size: number): T[][] {
+/** Batches of that size; the last may be smaller. */
+export function inBatches<T>(items: readonly T[], size: number): T[][] {
   const batches: T[][] = [];
   for (let start = 0; start < items.length; start += size) batches.push(items.slice(start, start + size));
   return batches;

@@ -12,6 +12,24 @@ export function benchmarkTable(rounds: ReportRound[]): Html {
   return table(['Score (95 % confidence interval)', ...rounds.map(({ round }) => `Round ${round}`)], rows);
 }
 
+/** How far a judge can be trusted: a row per fact of a set, a column per round. Nothing where no answers are judged. */
+export function judgeTable(rounds: ReportRound[]): Html {
+  const facts = rounds.flatMap(({ judged = [] }) =>
+    judged.flatMap((one) => one.facts.map(({ label }) => ({ set: one.set, label }))),
+  );
+  const rowsOf = new Map(facts.map((fact) => [`${fact.set}: ${fact.label}`, fact]));
+  if (rowsOf.size === 0) return '';
+  const rows = [...rowsOf].map(([name, { set, label }]) => [
+    name,
+    ...rounds.map(({ judged = [] }) => {
+      const ofSet = judged.find((one) => one.set === set);
+      return ofSet?.facts.find((fact) => fact.label === label)?.text ?? '–';
+    }),
+  ]);
+  const head = ["The teacher's scores of written answers", ...rounds.map(({ round }) => `Round ${round}`)];
+  return table(head, rows);
+}
+
 /** The last round's scores by ability, dimension and question type: a collapsible table per measure. */
 export function abilityTables(rounds: ReportRound[]): Html {
   const last = rounds.at(-1);

@@ -31,6 +31,8 @@ export interface ReportRound {
   test?: { mc: number; da: number };
   /** Every measure of every set that the round's model was scored on, the validation questions first. */
   benchmarks: ReportMeasure[];
+  /** How far the teacher's scores of written answers can be trusted, for each set that has such; in words. */
+  judged?: { set: string; facts: { label: string; text: string }[] }[] | undefined;
   /** The weight of each type that this round sampled by; empty for round 0. */
   weights: Record<string, number>;
   /** How many requests of each type this round drew; empty for round 0. */

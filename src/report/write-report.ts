@@ -1,6 +1,6 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { writeFileAtomically } from '../core/write-file.ts';
-import { abilityTables, benchmarkTable } from './benchmark-tables.ts';
+import { abilityTables, benchmarkTable, judgeTable } from './benchmark-tables.ts';
 import { accuracyChart, costChart, errorByTypeChart, lossChart, samplingChart, timeChart } from './charts.ts';
 import { decisionsTable, forgettingTable } from './decisions-section.ts';
 import { drawChart } from './draw-chart.ts';
@@ -30,7 +30,7 @@ export async function writeReport(input: WriteReportInput): Promise<void> {
     { title: 'Built upon', body: decisionsTable(rounds) },
     { title: 'Forgotten', body: forgettingTable(rounds) },
     { title: 'Accuracy and loss', body: await figures(scoreFigures(rounds)) },
-    { title: 'Benchmarks', body: benchmarkTable(rounds) + abilityTables(rounds) },
+    { title: 'Benchmarks', body: benchmarkTable(rounds) + judgeTable(rounds) + abilityTables(rounds) },
     { title: 'Weights, what was sampled, and what it gained', body: await figures(samplingFigures(rounds)) },
     { title: 'Time and cost', body: await figures(costFigures(rounds)) },
     { title: 'Bad cases', body: await badCaseGallery(badCases) },

@@ -3,7 +3,7 @@ import type { ImageId } from '../core/images/image-id.ts';
 import { hashInputFile } from '../core/read-json.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
 import { hashTable } from '../datasets/tables/shards.ts';
-import type { BenchmarkQuestion } from '../evaluation/benchmarks/benchmark.ts';
+import type { BenchmarkQuestion, QuestionSettings } from '../evaluation/benchmarks/benchmark.ts';
 import { type QuestionSet, questionSet, type Split } from './dataset-paths.ts';
 import {
   type EvaluationSet,
@@ -40,7 +40,14 @@ export async function readLoopSet(set: EvaluationSet, run: RunDirectory): Promis
 /** What the questions of a split depend on, by content. */
 export async function questionInputs({ file, limit, questions }: QuestionSet): Promise<Record<string, unknown>> {
   if (questions === undefined) return { questions: await hashInputFile(file), limit };
-  return { questions: { file: await hashTable(file), settings: questions }, limit };
+  return { questions: { file: await hashTable(file), settings: contentSettings(questions) }, limit };
+}
+
+/** The settings by which questions are read: how they are judged is what the judging depends on alone. */
+export function contentSettings(questions: QuestionSettings | undefined): QuestionSettings | undefined {
+  if (questions?.judge === undefined) return questions;
+  const { judge: _, ...settings } = questions;
+  return settings;
 }
 
 /** Finds the image of a validation question by its id. */

@@ -1,5 +1,6 @@
 /** The folders that work writes. For runs in a store: no other attempt may finish them in the meantime. */
 import { evaluationSets } from './evaluation-sets.ts';
+import { judges } from './judge/work.ts';
 import type { StepContext } from './step-context.ts';
 import { directoryOf, embeddingShardDirectory, evaluationShardDirectory } from './step-directory.ts';
 import { rowOf, type StepName } from './steps.ts';
@@ -19,7 +20,11 @@ export function ownFolders(round: number, step: StepName): Folders {
 
 /** The same with the folders of all its shards, where one process does the whole step. */
 export function ownWholeStep(round: number, step: StepName): Folders {
-  return (place) => [...allShards(place, round, step), ...ownFolders(round, step)(place)];
+  return (place) => [
+    ...allShards(place, round, step),
+    ...(step === 'evaluate' && judges(place.config) ? ownFolders(round, 'judge')(place) : []),
+    ...ownFolders(round, step)(place),
+  ];
 }
 
 function allShards(place: Place, round: number, step: StepName): string[] {

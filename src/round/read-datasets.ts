@@ -18,6 +18,7 @@ import { imageFields } from '../trainer/supervisor/image-fields.ts';
 import { type DataProblem, pathUnder, problemOf } from './data-problem.ts';
 import { poolFolder, withPool } from './dataset-paths.ts';
 import { configuredSets, type EvaluationSet } from './evaluation-sets.ts';
+import { isJudged, judgeTools } from './judge/work.ts';
 import { baseDataset } from './mixture-parts.ts';
 import { readGenerationPrompt } from './prompt-file.ts';
 
@@ -102,6 +103,11 @@ export async function readDatasets(
       const read = await readQuestions(group[0] as EvaluationSet, extractedImages);
       questions += group.length * read.questions;
       if (group.some(({ blind }) => !blind)) for (const file of read.images) use({ file });
+    });
+  }
+  for (const { questions: settings = {} } of sets.filter(isJudged)) {
+    await attempt(async () => {
+      await judgeTools(config.data.root, settings);
     });
   }
   await attempt(() =>

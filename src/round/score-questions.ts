@@ -4,6 +4,7 @@ import type { AnsweredQuestion, BenchmarkQuestion } from '../evaluation/benchmar
 import { benchmarkOf } from '../evaluation/benchmarks/index.ts';
 import { hashOfWeights, type Scores, writeEvaluation } from '../evaluation/evaluation-files.ts';
 import { chooseFromTexts, type SettleUnclear } from '../evaluation/extract-choice.ts';
+import type { JudgedSet } from '../evaluation/judge/judge-figures.ts';
 import { rankAnswers } from '../evaluation/rank-answers.ts';
 import type { BootstrapSettings } from '../evaluation/statistics/bootstrap.ts';
 import { summarizeMeasures, withImages } from '../evaluation/summarize-measures.ts';
@@ -26,6 +27,7 @@ export async function writeScores({
   folder,
   answeredBy,
   bootstrap,
+  judged,
   settleUnclear,
 }: {
   set: EvaluationSet;
@@ -34,6 +36,8 @@ export async function writeScores({
   folder: string;
   answeredBy: AnsweredBy;
   bootstrap: BootstrapSettings;
+  /** Of a set whose written answers the teacher judges. */
+  judged?: JudgedSet | undefined;
   /** Decides the written answers that the rules can't; without it they count as wrong. */
   settleUnclear?: SettleUnclear | undefined;
 }): Promise<{ files: string[]; metrics: Record<string, number>; scores: Scores }> {
@@ -43,7 +47,10 @@ export async function writeScores({
   const isChosen = ({ question }: AnsweredQuestion) => chosen.has(question.id);
   const open = ranked.filter((one) => !isChosen(one));
   const found = (await chooseFromTexts(benchmark, open, settleUnclear)).values();
-  const answered = ranked.map((one) => (isChosen(one) ? one : (found.next().value as AnsweredQuestion)));
+  const answered = ranked.map((one) => {
+    const answer = isChosen(one) ? one : (found.next().value as AnsweredQuestion);
+    return judged === undefined ? answer : { ...answer, judged: judged.scores.get(answer.question.id) };
+  });
   const isUnanswered = (one: AnsweredQuestion) =>
     one.choice === undefined && (isChosen(one) || one.losses.length > 0 || benchmark.writtenChoices !== undefined);
   const lenient = answered.filter((one) => 'lenientChoice' in one);
@@ -63,6 +70,7 @@ export async function writeScores({
       lenientUnanswered: lenient.filter(({ lenientChoice }) => lenientChoice === undefined).length,
     }),
     measures: summarizeMeasures(measures, { ...bootstrap, seed: `${bootstrap.seed}/${set.name}` }),
+    ...(judged && { judge: judged.figures }),
   };
   const files = await writeEvaluation(folder, scores, measures, answered);
   const official = (await benchmark.write?.(answered, folder)) ?? [];

@@ -11,6 +11,7 @@ import type { EvaluateOutcome } from './evaluate/results.ts';
 import type { FinetuneOutcome } from './finetune/results.ts';
 import type { GateOutcome } from './gate/results.ts';
 import type { GenerateOutcome } from './generate/results.ts';
+import type { JudgeOutcome } from './judge/results.ts';
 import type { MergeOutcome } from './merge/results.ts';
 import type { PrepareDataOutcome } from './prepare-data/results.ts';
 import type { RefineOutcome } from './refine/results.ts';
@@ -177,6 +178,16 @@ export const steps = {
     writes: '`evaluate/aokvqa_eval.json`; MC by loss ranking over the choices, DA',
     summary: ({ measure = 'MC', multipleChoice, testMultipleChoice }: EvaluateOutcome) =>
       `${measure} ${decimals(multipleChoice, 1)} %${testMultipleChoice === undefined ? '' : `, test ${measure} ${decimals(testMultipleChoice, 1)} %`}`,
+  },
+  judge: {
+    folder: { of: 'round', name: 'judge' },
+    queue: 'cpu',
+    firstRound: 0,
+    local: [],
+    resume: [],
+    description: 'have the teacher score the written answers of sets with questions.metric: judge',
+    writes: "`judge/`, where the config asks for it: the teacher's scores of written answers, which `evaluate` joins",
+    summary: ({ judged, unjudged }: JudgeOutcome) => `${judged} answers judged${leftOut(unjudged)}`,
   },
   discover: {
     folder: { of: 'round', name: 'discover' },

@@ -8,6 +8,9 @@ import { rowOf, type StepRow, stepNames } from './steps.ts';
 /** Where images go that benchmark files hold inside: each machine extracts them for itself. */
 export const extractedImagesName = 'benchmark-images';
 
+/** The logs of what the teacher was asked to judge, which all rounds share. */
+export const judgeCallsName = 'judge_calls';
+
 const rows = stepNames.map(rowOf);
 
 /** Folders of the run's folder that are steps', or that each machine has or syncs for itself. */
@@ -15,6 +18,7 @@ const notOfRun = new Set([
   ...rows.flatMap(({ folder, shards }) => (folder?.of === 'run' ? [folder.name, shards?.folder] : [])),
   ledgerFolderName,
   extractedImagesName,
+  judgeCallsName,
 ]);
 
 const published = rows.flatMap(({ publishes }) => (publishes === undefined ? [] : [publishes]));

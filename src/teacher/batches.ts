@@ -297,7 +297,7 @@ async function readResult<Request extends TeacherRequest>(
   const { status_code: status = 0, body } = result.response ?? {};
   try {
     if (status !== 200) throw errorOfStatus(status, body);
-    const answer = readCompletion(body, await asker.body(request, dropped));
+    const answer = asker.requireUsable(readCompletion(body, await asker.body(request, dropped)));
     return { answer: rawAnswerOf(request, { ...answer, examplesDropped: dropped }) };
   } catch (error) {
     const next = asker.afterFailure(request, dropped, error);

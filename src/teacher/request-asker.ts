@@ -6,7 +6,7 @@ import type { TeacherRequest } from './call-log.ts';
 import { countPromptTokens } from './count-tokens.ts';
 import { type AttachedImage, imageTokens } from './image-tokens.ts';
 import type { ChatMessage } from './prompt-template.ts';
-import { readCompletion } from './read-completion.ts';
+import { readCompletion, type TeacherAnswer } from './read-completion.ts';
 import {
   askTeacher,
   defaultDetail,
@@ -15,13 +15,15 @@ import {
   type TeacherMessage,
   withImage,
 } from './teacher.ts';
-import { isRefusalOfContent, isTooLong, teacherErrorFrom } from './teacher-error.ts';
+import { isRefusalOfContent, isTooLong, TeacherError, teacherErrorFrom } from './teacher-error.ts';
 
 /** A `RequestAsker` that also makes the bodies of requests in batches. */
 export interface TeacherAsker<Request extends TeacherRequest> extends RequestAsker<Request> {
   client: OpenAI;
   /** The request in the protocol's form, without the last `dropped` in-context examples. */
   body(request: Request, dropped?: number): Promise<ChatCompletionCreateParamsNonStreaming>;
+  /** Passes an answer on that can be used. @throws TeacherError for one that can't be: the request is sent again */
+  requireUsable<Answer extends TeacherAnswer>(answer: Answer): Answer;
   /**
    * What a failure means for a request that was sent without `dropped` examples.
    *
@@ -39,6 +41,7 @@ export interface TeacherAsker<Request extends TeacherRequest> extends RequestAsk
  * @param input.examples how many in-context examples a request has
  * @param input.settings the sampling settings of a request
  * @param input.image the image to attach to a request, for a model with vision
+ * @param input.isReadable whether an answer is one of the kind that is asked for; default: any is
  * @param input.storeAnswers has the teacher store its answers, so that lost ones can be found
  */
 export function createTeacherAsker<Request extends TeacherRequest>(input: {
@@ -48,8 +51,9 @@ export function createTeacherAsker<Request extends TeacherRequest>(input: {
   examples: (request: Request) => number;
   settings: (request: Request) => SamplingSettings;
   image?: ((request: Request) => AttachedImage | undefined) | undefined;
+  isReadable?: (text: string) => boolean;
 }): TeacherAsker<Request> {
-  const { client, storeAnswers, messages, examples, settings, image } = input;
+  const { client, storeAnswers, messages, examples, settings, image, isReadable = () => true } = input;
   const built = new WeakMap<Request, ChatMessage[]>();
   const messagesOf = (request: Request): ChatMessage[] => {
     const known = built.get(request) ?? messages(request, 0);
@@ -76,12 +80,18 @@ export function createTeacherAsker<Request extends TeacherRequest>(input: {
     return dropped >= examples(request) ? refused(request, (error as Error).message) : 'shorten';
   };
 
+  const requireUsable: TeacherAsker<Request>['requireUsable'] = (answer) => {
+    if (answer.refusal !== undefined || isReadable(answer.text)) return answer;
+    const problem = `The teacher's reply is not in the form that was asked for: "${answer.text.slice(0, 200)}"`;
+    throw new TeacherError(problem, { retryable: true, unusable: true, charged: answer.usage });
+  };
+
   const ask: RequestAsker<Request>['ask'] = async (request, call, signal) => {
     for (let dropped = 0; ; dropped += 1) {
       try {
         const options = { signal, seed: request.seed, call, store: storeAnswers };
         const answer = await askTeacher(client, await toSend(request, dropped), settings(request), options);
-        return { ...answer, examplesDropped: dropped };
+        return requireUsable({ ...answer, examplesDropped: dropped });
       } catch (error) {
         const next = afterFailure(request, dropped, error);
         if (next === undefined) throw error;
@@ -100,6 +110,7 @@ export function createTeacherAsker<Request extends TeacherRequest>(input: {
     },
     ask,
     body,
+    requireUsable,
     afterFailure,
     ...(storeAnswers &&
       ({

@@ -82,6 +82,13 @@ describe('dataengine evaluate --benchmark', { timeout: 120_000 }, () => {
     );
   });
 
+  test('refuses the metric judge where no config names a teacher, and says what to do', async () => {
+    const files = ['--file', tiny.file, '--images', tiny.images];
+    await expect(evaluate('--benchmark', 'questions', ...files, '--metric', 'judge')).rejects.toThrow(
+      /--metric: judge has a teacher score the answers, and there is none without a config\. Name a config with a teacher/,
+    );
+  });
+
   test('rejects written answers for a benchmark that is only ranked, and an unknown way', async () => {
     const seed = ['--benchmark', 'seed-bench', '--file', tiny.file, '--images', tiny.images];
     await expect(evaluate(...seed, '--answers', 'generated')).rejects.toThrow(/--answers: seed-bench is ranked only/);

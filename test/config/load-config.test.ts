@@ -129,6 +129,10 @@ describe('loadConfig', () => {
       'run.yaml:3: evaluate.benchmarks[0].questions.tolerance: anls has none',
     ],
     [
+      'evaluate: { benchmarks: [{ benchmark: questions, file: a, questions: { metric: anls, judge: {} } }] }\n',
+      'run.yaml:3: evaluate.benchmarks[0].questions.judge: anls has none',
+    ],
+    [
       'evaluate: { benchmarks: [{ benchmark: seed-bench, file: a, prompt: opencompass }] }\n',
       'run.yaml:3: evaluate.benchmarks[0].prompt: seed-bench is asked for in the words of training only',
     ],

@@ -9,12 +9,13 @@ import { startLocalTeacher } from '../../demo/local-teacher/server.ts';
 import { hashBytes } from '../../src/core/hash.ts';
 import { readJsonLines } from '../../src/core/read-json.ts';
 import { verificationRequest } from '../../src/generation/verification.ts';
+import { keptRequestsFile } from '../../src/round/asking/kept-answers.ts';
 import { describeImages } from '../../src/round/describe-images.ts';
 import { estimateRound, generate } from '../../src/round/generate/generate.ts';
 import { makeIterationSamples, preparePrompt } from '../../src/round/prompt-optimization.ts';
 import type { StepContext } from '../../src/round/step-context.ts';
 import { verify } from '../../src/round/verify/verify.ts';
-import { verificationRequestsFile, verificationWork } from '../../src/round/verify/work.ts';
+import { verificationWork } from '../../src/round/verify/work.ts';
 import { readLedger } from '../../src/teacher/ledger.ts';
 import { photoWithMetadata, secretWords } from '../helpers/photo.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
@@ -162,7 +163,7 @@ test('the most that a request may cost has its image, where it has one', async (
   await generate(context);
   await verify(context);
   const work = await verificationWork(context);
-  const asked = await readJsonLines(join(work.directory, verificationRequestsFile), verificationRequest);
+  const asked = await readJsonLines(join(work.directory, keptRequestsFile), verificationRequest);
   const most = await work.withAsker(asked, async (asker) =>
     asked.map((request) => ({ kind: request.kind, tokens: asker.most(request).promptTokens })),
   );

@@ -44,7 +44,7 @@ const reviewed: Record<string, Record<string, string>> = {
   'src/model/families/minigpt4/assemble/tensor-source.ts': { index: own },
   'src/round/base-model.ts': { name: listed },
   'src/round/step-directory.ts': { 'folder.name': own, "shards?.folder ?? ''": own },
-  'src/round/verify/work.ts': { list: listed },
+  'src/round/asking/kept-answers.ts': { list: listed },
   'src/round/evaluate/evaluate.ts': { file: own },
   'src/round/read-datasets.ts': { 'officialFiles.folder': own, name: listed },
   'src/round/merge/merge.ts': { name: listed },

@@ -9,6 +9,7 @@ import type { QuestionColumn } from '../../datasets/own-questions.ts';
 import type { TableFormat } from '../../datasets/tables/index.ts';
 import type { EvaluationQuestion } from '../../trainer/job-files.ts';
 import type { EvaluatedQuestion } from '../bad-cases.ts';
+import type { AnswerToJudge } from '../judge/judge-requests.ts';
 import type { MetricName } from '../metrics/index.ts';
 import type { JsonFields } from '../metrics/json-fields.ts';
 
@@ -38,12 +39,23 @@ export interface QuestionSettings {
   tolerance?: number | undefined;
   /** Of a metric that has them. */
   fields?: JsonFields | undefined;
+  /** How the teacher judges, for the metric of that name. */
+  judge?: JudgeSettings | undefined;
   /** What a question with a short answer ends with. */
   instruction?: string | undefined;
   /** Default: by the file's content. */
   format?: TableFormat | undefined;
   /** The names of columns that have other names than those of docs/data.md. */
   columns?: Partial<Record<QuestionColumn, string>> | undefined;
+}
+
+export interface JudgeSettings {
+  /** The prompt. */
+  rubric?: string | undefined;
+  /** Answers that people have labelled, under the data root. */
+  labelled?: string | undefined;
+  /** How many answers are judged again, in another order and with padding. */
+  checks: number;
 }
 
 /** The fields of every question, of any benchmark. */
@@ -63,6 +75,8 @@ export interface AnsweredQuestion<Q extends BenchmarkQuestion = BenchmarkQuestio
   lenientChoice?: number | undefined;
   /** Mean loss of each answer. */
   losses: number[];
+  /** The score that a judge gave the written answer, 0 to 1. */
+  judged?: number | undefined;
   /** The written answer, where there is one. */
   text?: string | undefined;
 }
@@ -147,6 +161,8 @@ export interface Benchmark<Q extends BenchmarkQuestion = BenchmarkQuestion> {
    * looked for among them. Absent where what the model wrote is scored as it is.
    */
   writtenChoices?(question: Q): { question: string; choices: readonly LetteredChoice[] };
+  /** The written answer where the teacher is to judge it. */
+  toJudge?(answered: AnsweredQuestion<Q>): AnswerToJudge | undefined;
   score(answered: readonly AnsweredQuestion<Q>[]): Measures;
   /**
    * Writes the answers in formats that others expect, such as a leaderboard's submission.

@@ -80,10 +80,16 @@ export const questions: Benchmark<Question> = {
 
   content: ({ question, choices = [], answers }) => ({ question, choices, answers }),
 
+  toJudge({ question, text = '' }) {
+    const { id, image_id: imageId, question_type: questionType = 'unclassified', metric, choices } = question;
+    if (choices !== undefined || metricOf(metric).needsJudge !== true) return undefined;
+    return { id, imageId, questionType, question: question.question, references: question.answers ?? [], answer: text };
+  },
+
   // Both kinds together only where a file has both: the parts are then measures of their own.
   score(answered): Measures {
     const withChoices = answered.filter(({ question }) => question.choices !== undefined).map(scoreOfChoice);
-    const written = answered.filter(({ question }) => question.choices === undefined).map(scoresOfText);
+    const written = answered.filter(isWritten).map(scoresOfText);
     const parts: Measures = {
       ...(withChoices.length > 0 && { multipleChoice: withChoices }),
       ...groupByMeasure(written),
@@ -92,7 +98,7 @@ export const questions: Benchmark<Question> = {
     return { accuracy: [...withChoices, ...written.map(([main]) => main.score)], ...parts };
   },
 
-  records: (answered) => answered.map(recordOf),
+  records: (answered) => answered.filter((one) => one.question.choices !== undefined || isWritten(one)).map(recordOf),
 };
 
 type Source = Omit<BenchmarkSource, 'extractedImages'>;
@@ -128,15 +134,24 @@ function scoreOfChoice({ question, choice }: AnsweredQuestion<Question>): Questi
   return { id: question.id, score: right ? 1 : 0, groups: groupsOf(question) };
 }
 
+/** A short answer that has a score: one that a judge gave none is left out. */
+function isWritten({ question: { choices, metric }, judged }: AnsweredQuestion<Question>): boolean {
+  return choices === undefined && (metricOf(metric).needsJudge !== true || judged !== undefined);
+}
+
 interface MeasuredScore {
   measure: string;
   score: QuestionScore;
 }
 
 /** All measures of the metric, the main one first. */
-function scoresOfText({ question, text = '' }: AnsweredQuestion<Question>): [MeasuredScore, ...MeasuredScore[]] {
+function scoresOfText({
+  question,
+  text = '',
+  judged,
+}: AnsweredQuestion<Question>): [MeasuredScore, ...MeasuredScore[]] {
   const { id, answers = [], metric, metricSettings } = question;
-  const scores = Object.entries(metricOf(metric).score(text.trim(), answers, metricSettings));
+  const scores = Object.entries(metricOf(metric).score(text.trim(), answers, { ...metricSettings, judged }));
   const [main = { measure: 'score', score: { id, score: 0 } }, ...others] = scores.map(([measure, score]) => ({
     measure,
     score: { id, score, groups: groupsOf(question) },

@@ -121,6 +121,13 @@ export const metrics = {
       return { accuracy: best(references, (reference) => (reference.toLowerCase() === given ? 1 : 0)) };
     },
   },
+  judge: {
+    title: 'Judged by the teacher',
+    source: 'the rubric (configs/prompts/judge-v1.md)',
+    needsJudge: true,
+    maximumNewTokens: 8 * FEW_TOKENS,
+    score: (_answer, _references, { judged = 0 } = {}) => ({ judgeScore: judged }),
+  },
 } as const satisfies Record<string, Metric>;
 
 export type MetricName = keyof typeof metrics;

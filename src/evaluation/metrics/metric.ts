@@ -10,6 +10,12 @@ export interface MetricSettings {
   fields?: JsonFields | undefined;
 }
 
+/** The settings, and what is known of an answer besides its words. */
+export interface ScoringFacts extends MetricSettings {
+  /** The score that a judge has given, 0 to 1. */
+  judged?: number | undefined;
+}
+
 export interface Metric {
   /** As people write it. */
   title: string;
@@ -17,6 +23,8 @@ export interface Metric {
   source: string;
   /** The settings that it takes. */
   settings?: readonly (keyof MetricSettings)[];
+  /** A teacher gives the score, before the metric is asked for it. */
+  needsJudge?: boolean;
   /** Tokens that an answer may have. */
   maximumNewTokens: number;
   /** Why answers can't be scored against these references; undefined when they can. There is at least one. */
@@ -24,5 +32,5 @@ export interface Metric {
   /** Why one reference can't be right or wrong by it, whatever the others are; new samples must have none such. */
   referenceProblem?(reference: string): string | undefined;
   /** 0 for wrong to 1 for right, by measure; the first is the main one. */
-  score(answer: string, references: readonly string[], settings?: MetricSettings): Readonly<Record<string, number>>;
+  score(answer: string, references: readonly string[], facts?: ScoringFacts): Readonly<Record<string, number>>;
 }

@@ -93,6 +93,31 @@ function intervalByImage(
   return { low: quantile(means, LOWER), high: quantile(means, UPPER) };
 }
 
+/**
+ * Any statistic of items with its 95 % confidence interval by the percentile bootstrap: the items are drawn with replacement
+ * for each resample. The same seed gives the same interval.
+ *
+ * @param items at least one
+ */
+export function bootstrapStatistic<Item>(
+  items: readonly Item[],
+  statistic: (drawn: readonly Item[]) => number,
+  { samples, seed }: BootstrapSettings,
+): Estimate {
+  const value = statistic(items);
+  const random = seededRandom(seed);
+  const found = new Float64Array(samples);
+  const drawn = [...items];
+  for (let sample = 0; sample < samples; sample++) {
+    for (let place = 0; place < items.length; place++) {
+      drawn[place] = items[Math.floor(random.uniform() * items.length)] as Item;
+    }
+    found[sample] = statistic(drawn);
+  }
+  found.sort();
+  return { value, low: quantile(found, LOWER), high: quantile(found, UPPER) };
+}
+
 /** Linear between the two nearest ranks, as NumPy's default. */
 function quantile(sorted: Float64Array, share: number): number {
   const place = share * (sorted.length - 1);

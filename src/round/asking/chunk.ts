@@ -13,6 +13,7 @@ import { appendToLedger } from '../../teacher/ledger.ts';
 import { askChunkOnline } from '../../teacher/modes.ts';
 import type { AskedChunk, TeacherChunk } from '../../teacher/teacher-chunk.ts';
 import { generationWork } from '../generate/work.ts';
+import { judgeWork } from '../judge/work.ts';
 import type { StepContext } from '../step-context.ts';
 import { connectTeacher } from '../teacher.ts';
 import { verificationWork } from '../verify/work.ts';
@@ -21,6 +22,7 @@ import { openChunk, type Purpose, type TeacherWork } from './work.ts';
 const works: Readonly<Record<Purpose, (context: StepContext) => Promise<TeacherWork>>> = {
   generate: generationWork,
   verify: verificationWork,
+  judge: judgeWork,
 };
 
 /** A chunk of a list of requests; without a purpose: of the requests for new samples. */

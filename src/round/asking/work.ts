@@ -16,7 +16,7 @@ import type { StepContext } from '../step-context.ts';
 import { connectTeacher, teacherOf } from '../teacher.ts';
 
 /** What a list of requests is for. */
-export type Purpose = 'generate' | 'verify';
+export type Purpose = 'generate' | 'verify' | 'judge';
 
 export interface TeacherWork<Request extends TeacherRequest = TeacherRequest> {
   purpose: Purpose;

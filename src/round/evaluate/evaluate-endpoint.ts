@@ -12,11 +12,15 @@ import { runStepOnce } from '../../core/manifest.ts';
 import { readJsonLines } from '../../core/read-json.ts';
 import { writeJson, writeJsonLines } from '../../core/write-file.ts';
 import { hashTable } from '../../datasets/tables/shards.ts';
+import type { AnsweredQuestion } from '../../evaluation/benchmarks/benchmark.ts';
+import { benchmarkOf } from '../../evaluation/benchmarks/index.ts';
 import { askEndpoint } from '../../evaluation/endpoint/ask-endpoint.ts';
 import { type Endpoint, endpointClient, endpointUrl, listModels } from '../../evaluation/endpoint/client.ts';
 import { type Identified, identify, rankingOf } from '../../evaluation/endpoint/fingerprint.ts';
 import type { Ranking } from '../../evaluation/endpoint/rankings.ts';
 import type { Scores } from '../../evaluation/evaluation-files.ts';
+import type { JudgedSet } from '../../evaluation/judge/judge-figures.ts';
+import { rankAnswers } from '../../evaluation/rank-answers.ts';
 import type { BootstrapSettings } from '../../evaluation/statistics/bootstrap.ts';
 import { askWithRetries } from '../../teacher/ask-with-retries.ts';
 import type { CallSummary } from '../../teacher/call-log.ts';
@@ -42,6 +46,8 @@ export interface EvaluateEndpointInput {
   access: NonNullable<Access>;
   onProgress(progress: Progress): void;
   signal: AbortSignal;
+  /** Has the teacher score the written answers, for a set with the metric `judge`. */
+  judge?: ((answered: readonly AnsweredQuestion[], folder: string) => Promise<JudgedSet>) | undefined;
 }
 
 /** Raised whenever the same answers mean something else. */
@@ -96,6 +102,8 @@ export async function evaluateEndpoint(input: EvaluateEndpointInput): Promise<{ 
   });
   const losses = await readJsonLines(join(directory, answersFile), evaluationAnswerSchema);
   const isRanked = asked.some(({ answers }) => answers.length > 0);
+  const { ask } = benchmarkOf(set.benchmark);
+  const ranked = () => rankAnswers(questions, losses, (question) => ask(question, set.answerMode).answers.length);
   const { scores } = await writeScores({
     set,
     questions,
@@ -103,6 +111,7 @@ export async function evaluateEndpoint(input: EvaluateEndpointInput): Promise<{ 
     folder,
     answeredBy: { endpoint: { url, model, fingerprint }, ...(isRanked && { ranking }) },
     bootstrap: input.bootstrap,
+    judged: await input.judge?.(ranked(), folder),
   });
   if (done.skipped) input.onProgress({ step: asked.length, steps: asked.length });
   return { scores, folder };

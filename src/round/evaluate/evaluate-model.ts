@@ -5,7 +5,11 @@ import { join } from 'node:path';
 import type { NumberFormats } from '../../config/finetune-schema.ts';
 import { readJsonLines } from '../../core/read-json.ts';
 import { hashTable } from '../../datasets/tables/shards.ts';
+import type { AnsweredQuestion } from '../../evaluation/benchmarks/benchmark.ts';
+import { benchmarkOf } from '../../evaluation/benchmarks/index.ts';
 import type { Scores } from '../../evaluation/evaluation-files.ts';
+import type { JudgedSet } from '../../evaluation/judge/judge-figures.ts';
+import { rankAnswers } from '../../evaluation/rank-answers.ts';
 import type { BootstrapSettings } from '../../evaluation/statistics/bootstrap.ts';
 import { evaluationAnswerSchema } from '../../trainer/job-files.ts';
 import type { TrainerContext } from '../../trainer/supervisor/trainer-step.ts';
@@ -24,6 +28,8 @@ export interface EvaluateModelInput {
   numberFormats: NumberFormats;
   bootstrap: BootstrapSettings;
   context: TrainerContext;
+  /** Has the teacher score the written answers, for a set with the metric `judge`. */
+  judge?: ((answered: readonly AnsweredQuestion[], folder: string) => Promise<JudgedSet>) | undefined;
 }
 
 /**
@@ -47,5 +53,9 @@ export async function evaluateModel(input: EvaluateModelInput): Promise<Scores> 
     inputs: { questions: await hashTable(set.file) },
   });
   const losses = await readJsonLines(join(directory, lossesFile), evaluationAnswerSchema);
-  return (await writeScores({ set, questions, losses, folder: output, answeredBy: { modelFiles }, bootstrap })).scores;
+  const { ask } = benchmarkOf(set.benchmark);
+  const answered = () => rankAnswers(questions, losses, (question) => ask(question, set.answerMode).answers.length);
+  const judged = await input.judge?.(answered(), output);
+  const answeredBy = { modelFiles };
+  return (await writeScores({ set, questions, losses, folder: output, answeredBy, bootstrap, judged })).scores;
 }

@@ -6,14 +6,13 @@
 import { join } from 'node:path';
 import { evaluationNumberFormats } from '../../config/evaluate-schema.ts';
 import { joinInside } from '../../core/inside.ts';
-import { runStepOnce } from '../../core/manifest.ts';
-import { readJsonLines } from '../../core/read-json.ts';
+import { type Manifest, runStepOnce } from '../../core/manifest.ts';
 import { emptyRecord } from '../../core/records.ts';
 import { hashTable } from '../../datasets/tables/shards.ts';
 import type { BenchmarkQuestion } from '../../evaluation/benchmarks/benchmark.ts';
 import { benchmarkOf } from '../../evaluation/benchmarks/index.ts';
 import { readScores } from '../../evaluation/evaluation-files.ts';
-import { type EvaluationQuestion, evaluationAnswerSchema } from '../../trainer/job-files.ts';
+import type { EvaluationQuestion } from '../../trainer/job-files.ts';
 import {
   askQuestions,
   type EvaluationSet,
@@ -24,15 +23,19 @@ import {
   requireEvaluationSet,
 } from '../evaluation-sets.ts';
 import { finishedStep } from '../finished-step.ts';
-import type { LoopQuestion } from '../loop-questions.ts';
+import { judge } from '../judge/judge.ts';
+import { readJudged } from '../judge/results.ts';
+import { isJudged, judges } from '../judge/work.ts';
+import { contentSettings, type LoopQuestion } from '../loop-questions.ts';
 import { questionTypesOf } from '../question-types.ts';
 import { writeScores } from '../score-questions.ts';
 import { itemsOfShard, requireShard } from '../shards.ts';
 import { outcomeOf, type StepContext } from '../step-context.ts';
 import { evaluationShardDirectory, stepDirectory } from '../step-directory.ts';
 import { extractorOf, settleUnclearOf } from '../teacher.ts';
-import { lossesFile, rankQuestions } from './rank-questions.ts';
+import { rankQuestions } from './rank-questions.ts';
 import type { EvaluateOutcome, EvaluateShardOutcome } from './results.ts';
+import { readSetAnswers, shardFolders } from './set-answers.ts';
 
 /** Must be raised whenever the same losses lead to other files: a round is then scored again. */
 const resultsVersion = 5;
@@ -43,6 +46,7 @@ export async function evaluate(context: StepContext): Promise<EvaluateOutcome> {
   for (const { name } of evaluationSets(config, run)) {
     for (let shard = 0; shard < config.evaluate.shards; shard += 1) await evaluateShard(context, { set: name, shard });
   }
+  if (judges(config)) await judge(context);
   return joinShards(context);
 }
 
@@ -89,12 +93,13 @@ export async function joinShards(context: StepContext): Promise<EvaluateOutcome>
     questionsOf.set(set.name, questions);
     asked[set.name] = hashAsked(askQuestions(set, questions));
     // The right answers are in the file alone.
-    contents[set.name] = { file: await hashTable(set.file), settings: set.questions };
-    for (let shard = 0; shard < config.evaluate.shards; shard += 1) {
-      const folder = evaluationShardDirectory(context, { set: set.name, shard });
+    contents[set.name] = { file: await hashTable(set.file), settings: contentSettings(set.questions) };
+    for (const [shard, folder] of shardFolders(context, set).entries()) {
       shards[`${set.name}-${shard}`] = (await requireShard(context, 'evaluate', folder)).outputs;
     }
   }
+  const scored = sets.some(isJudged) ? await finishedStep(run, round, 'judge') : undefined;
+  const judged = scored && (await readJudged(scored.directory));
   const types = Object.fromEntries([...questionsOf].map(([name, questions]) => [name, questions.map(typeOf)]));
   const done = await runStepOnce({
     directory,
@@ -105,6 +110,7 @@ export async function joinShards(context: StepContext): Promise<EvaluateOutcome>
       asked,
       contents,
       types,
+      ...(scored && { judged: scored.manifest.outputs }),
       ...extractionOf(context, sets),
       bootstrapSamples: config.evaluate.bootstrapSamples,
       seed: config.seed,
@@ -118,7 +124,8 @@ export async function joinShards(context: StepContext): Promise<EvaluateOutcome>
         const written = await writeScores({
           set,
           questions,
-          losses: await readLosses(context, set),
+          losses: await readSetAnswers(context, set),
+          judged: judged?.(set.name),
           folder: folder === '' ? directory : joinInside(directory, folder),
           answeredBy: { modelFiles: merged.manifest.outputs },
           settleUnclear: settleUnclearOf(context),
@@ -140,7 +147,12 @@ export async function joinShards(context: StepContext): Promise<EvaluateOutcome>
     testDirectAnswer: metrics.testDirectAnswer,
     ...(await ownScores(sets, directory)),
     questions: metrics.validationQuestions ?? 0,
+    ...(scored && { judging: tokensOf(scored.manifest) }),
   };
+}
+
+function tokensOf({ metrics: { promptTokens = 0, completionTokens = 0 } }: Manifest) {
+  return { promptTokens, completionTokens };
 }
 
 /** Of questions of your own the main score alone, in place of all. */
@@ -175,15 +187,6 @@ async function readTypedQuestions(context: StepContext, set: EvaluationSet): Pro
 
 function typeOf(question: BenchmarkQuestion & { question_type?: string }): string | null {
   return question.question_type ?? null;
-}
-
-async function readLosses(context: StepContext, { name }: EvaluationSet) {
-  const losses = [];
-  for (let shard = 0; shard < context.config.evaluate.shards; shard += 1) {
-    const folder = evaluationShardDirectory(context, { set: name, shard });
-    losses.push(...(await readJsonLines(join(folder, lossesFile), evaluationAnswerSchema)));
-  }
-  return losses;
 }
 
 /** What finds the choices in written answers; empty where no answers are written. */

@@ -15,6 +15,8 @@ export interface EvaluateOutcome extends StepOutcome {
   testMultipleChoice?: number;
   testDirectAnswer?: number;
   questions: number;
+  /** What the teacher has read and written to judge the answers, where it does. */
+  judging?: { promptTokens: number; completionTokens: number };
 }
 
 /** The answers to the validation questions, as the reference system writes them; its name is the same for your own. */

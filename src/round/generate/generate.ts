@@ -49,10 +49,15 @@ export async function startGeneration(context: StepContext): Promise<GenerationP
   return planWork(context, await generationWork(context), { done: 'manifest' in started });
 }
 
+/** What a round's generation will take, and what the run has spent. */
+export interface RoundEstimate extends GenerationEstimate {
+  currency?: string;
+  spent: number;
+  toppedUp: number;
+}
+
 /** Estimates a round's generation without starting it. */
-export async function estimateRound(
-  context: StepContext,
-): Promise<GenerationEstimate & { currency?: string; spent: number; toppedUp: number }> {
+export async function estimateRound(context: StepContext): Promise<RoundEstimate> {
   const teacher = teacherOf(context);
   const work = await generationWork(context);
   const price = await teacher.mode.price(teacher.settings);

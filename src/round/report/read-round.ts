@@ -11,6 +11,7 @@ import { answerWords, readEngineData } from '../../datasets/engine-data.ts';
 import type { ImageFolder } from '../../datasets/image-folder.ts';
 import { isRight } from '../../evaluation/bad-cases.ts';
 import { readScores, scoresFile } from '../../evaluation/evaluation-files.ts';
+import { describeJudge } from '../../evaluation/judge/describe-judge.ts';
 import {
   type ReportBadCase,
   type ReportGeneratedSample,
@@ -45,12 +46,13 @@ export async function readReportRound(
   const classified = await finishedStep(run, round, 'classify');
   const errorByType = await readErrorWeights(classified.directory);
   const { metrics } = evaluated;
-  const benchmarks = await readMeasures(config, run, round);
+  const { benchmarks, judged } = await readMeasures(config, run, round);
   const isOwn = config.data.validation.questions !== undefined;
   return {
     round,
     ...(isOwn ? mainScores(benchmarks, errorByType) : aokvqaScores(metrics, errorByType)),
     benchmarks,
+    ...(judged.length > 0 && { judged }),
     secondsByStep: await secondsByStep(run, round),
     lossCurve: await readLossCurve(run, round),
     validationLosses: await readValidationLosses((await finishedStep(run, round, 'finetune')).directory),
@@ -83,13 +85,15 @@ function mainScores(benchmarks: ReportRound['benchmarks'], errorByType: Record<s
 }
 
 /** Empty for a run that an earlier version evaluated: it has no scores yet. */
-async function readMeasures(config: Config, run: RunDirectory, round: number): Promise<ReportRound['benchmarks']> {
+async function readMeasures(config: Config, run: RunDirectory, round: number) {
   const { directory, manifest } = await finishedStep(run, round, 'evaluate');
   const measures: ReportRound['benchmarks'] = [];
+  const judged: NonNullable<ReportRound['judged']> = [];
   for (const { name } of evaluationSets(config, run)) {
     const folder = name === 'validation' ? '' : name;
     if (!(join(folder, scoresFile) in manifest.outputs)) continue;
     const scores = await readScores(folder === '' ? directory : joinInside(directory, folder));
+    if (scores.judge !== undefined) judged.push({ set: name, facts: describeJudge(scores.judge) });
     const title = scores.blind ? `${scores.title}, blind` : scores.title;
     for (const [measure, estimate] of Object.entries(scores.measures)) {
       const { unanswered: exact, lenientUnanswered = exact } = scores;
@@ -97,7 +101,7 @@ async function readMeasures(config: Config, run: RunDirectory, round: number): P
       measures.push({ set: name, title, measure, unanswered, ...estimate });
     }
   }
-  return measures;
+  return { benchmarks: measures, judged };
 }
 
 async function readGateFigures(run: RunDirectory, round: number): Promise<Pick<ReportRound, 'gate' | 'forgotten'>> {
@@ -121,8 +125,9 @@ type DataFigures = Pick<
 
 async function readDataFigures(context: TeacherContext & { run: RunDirectory }, round: number): Promise<DataFigures> {
   const { run } = context;
+  const judged = tokens(await manifestIn(run, stepDirectory(run, round, 'judge')));
   if (round === 0) {
-    return { weights: {}, sampledByType: {}, samplesAdded: 0, rejectedByReason: {}, teacherTokens: 0 };
+    return { weights: {}, sampledByType: {}, samplesAdded: 0, rejectedByReason: {}, teacherTokens: judged };
   }
   const sampled = await finishedStep(run, round, 'sample');
   const generated = await finishedStep(run, round, 'generate');
@@ -134,7 +139,7 @@ async function readDataFigures(context: TeacherContext & { run: RunDirectory }, 
     sampledByType: await readRequestsByType(sampled.directory),
     samplesAdded: refined.manifest.metrics.accepted ?? 0,
     rejectedByReason: await readRejectedByReason(refined.directory),
-    teacherTokens: tokens(generated.manifest) + tokens(verified),
+    teacherTokens: tokens(generated.manifest) + tokens(verified) + judged,
     cost: price && { amount: costOfRound(generated.manifest, verified), currency: price.currency },
   };
 }

@@ -15,6 +15,7 @@ import { countVerdicts } from '../../generation/verdicts.ts';
 import { type SampleToVerify, type VerificationRequest, verificationRequests } from '../../generation/verification.ts';
 import { readRawAnswers } from '../../teacher/call-log.ts';
 import { askInThisProcess } from '../asking/in-this-process.ts';
+import { keptAnswers, keptRequestsFile, writeKeptRequests } from '../asking/kept-answers.ts';
 import { type GenerationPlan, planWork } from '../asking/plan.ts';
 import { ownDescriptions } from '../dataset-paths.ts';
 import { finishedStep, requireRoundOf } from '../finished-step.ts';
@@ -27,14 +28,7 @@ import { stepDirectory } from '../step-directory.ts';
 import { refuseUnknownPrice, shownImages, teacherIdentity, withoutStops } from '../teacher.ts';
 import type { VerifyOutcome } from './results.ts';
 import { verifiedFile } from './results.ts';
-import {
-  readVerificationRequests,
-  verificationAnswers,
-  verificationRequestsFile,
-  verificationTemplates,
-  verificationWork,
-  writeVerificationRequests,
-} from './work.ts';
+import { readVerificationRequests, verificationPlace, verificationTemplates, verificationWork } from './work.ts';
 
 /** Whether the config asks for the step at all. */
 export function verifies({ verify }: Config): boolean {
@@ -75,7 +69,7 @@ export async function startVerification(context: StepContext): Promise<Generatio
   const started = await startStep(verificationStep(context, toAsk));
   const done = 'manifest' in started;
   const written = await readVerificationRequests(context).catch(() => undefined);
-  if (!done && written === undefined) await writeVerificationRequests(context, toAsk);
+  if (!done && written === undefined) await writeKeptRequests(verificationPlace(context), toAsk);
   return planWork(context, await verificationWork(context), { done });
 }
 
@@ -131,7 +125,7 @@ export async function finishVerification(context: StepContext): Promise<VerifyOu
   const done = await runStepOnce({
     ...step,
     work: async () => {
-      const known = await verificationAnswers(context);
+      const known = await keptAnswers(verificationPlace(context));
       const answers = new Map(
         requests.flatMap(({ id }) => {
           const answer = known.get(id);
@@ -143,7 +137,7 @@ export async function finishVerification(context: StepContext): Promise<VerifyOu
       const sum = (key: 'promptTokens' | 'completionTokens') =>
         [...answers.values()].reduce((total, { usage }) => total + usage[key], 0);
       return {
-        outputs: [verifiedFile, verificationRequestsFile],
+        outputs: [verifiedFile, keptRequestsFile],
         metrics: {
           samples: new Set(requests.map(({ request_id }) => request_id)).size,
           answers: answers.size,

@@ -1,14 +1,9 @@
 /**
  * The files of the step `verify`, and its requests as work for the teacher.
  */
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
-import { hashValue } from '../../core/hash.ts';
-import { joinInside } from '../../core/inside.ts';
-import { readJson, readJsonLines } from '../../core/read-json.ts';
+import { readJsonLines } from '../../core/read-json.ts';
 import { type RunDirectory, roundDirectory } from '../../core/run-directory.ts';
-import { writeJson, writeJsonLines } from '../../core/write-file.ts';
 import { imageOf } from '../../generation/prompt.ts';
 import {
   choiceFormat,
@@ -17,10 +12,9 @@ import {
   verificationMessages,
   verificationRequest,
 } from '../../generation/verification.ts';
-import type { RawAnswer } from '../../teacher/call-log.ts';
-import { readAllCalls } from '../../teacher/call-log.ts';
 import { readPromptTemplate } from '../../teacher/prompt-template.ts';
 import { createTeacherAsker, type TeacherAsker } from '../../teacher/request-asker.ts';
+import { type KeptPlace, keptRequestsFile, keptWork } from '../asking/kept-answers.ts';
 import { ledgerSource, type TeacherWork } from '../asking/work.ts';
 import { poolImage, showsImages, withPool } from '../dataset-paths.ts';
 import { readBlindPrompt } from '../prompt-file.ts';
@@ -28,61 +22,30 @@ import type { StepContext } from '../step-context.ts';
 import { stepDirectory } from '../step-directory.ts';
 import { connectTeacher, withoutStops } from '../teacher.ts';
 
-/** All requests about the samples, one a line. */
-export const verificationRequestsFile = 'requests.jsonl';
-const openFile = 'open.jsonl';
-const listFile = 'list.json';
-const listSchema = z.object({ list: z.string().regex(/^[0-9a-f]{12}$/, 'is no hash') });
-
 type Round = { run: RunDirectory; round: number };
 
-/** The logs of calls, a folder for each list of requests. They are kept when the step's folder is replaced. */
-const callsFolder = ({ run, round }: Round) => join(roundDirectory(run, round), 'verify_calls');
-
-const requestsFileOf = ({ run, round }: Round) => join(stepDirectory(run, round, 'verify'), verificationRequestsFile);
-
-/** Writes all requests about the samples, and the list of those without an answer, which will be sent. */
-export async function writeVerificationRequests(place: Round, requests: readonly VerificationRequest[]): Promise<void> {
-  const known = await verificationAnswers(place);
-  const open = join(stepDirectory(place.run, place.round, 'verify'), openFile);
-  const asked = requests.filter(({ id }) => !known.has(id));
-  await writeJsonLines(open, asked);
-  // Calls are logged by chunk, and chunks belong to one list.
-  const list = hashValue(asked.map(({ id }) => id)).slice(0, 12);
-  await writeJson(join(stepDirectory(place.run, place.round, 'verify'), listFile), { list });
-  await writeJsonLines(requestsFileOf(place), requests);
+/** Where the requests about a round's samples are, and their answers. */
+export function verificationPlace({ run, round }: Round): KeptPlace {
+  return {
+    run,
+    directory: stepDirectory(run, round, 'verify'),
+    calls: join(roundDirectory(run, round), 'verify_calls'),
+  };
 }
 
+/** All requests about the round's samples. @throws InputError when they are not written yet */
 export function readVerificationRequests(place: Round): Promise<VerificationRequest[]> {
-  return readJsonLines(requestsFileOf(place), verificationRequest);
-}
-
-/** All answers of the round's verifications, by the id of the request. */
-export async function verificationAnswers(place: Round): Promise<Map<string, RawAnswer>> {
-  const answers = new Map<string, RawAnswer>();
-  const folder = callsFolder(place);
-  await place.run.stored?.sync(folder);
-  for (const list of (await readdir(folder).catch(() => [])).sort()) {
-    for (const [id, answer] of await readAllCalls(join(folder, list))) if (!answers.has(id)) answers.set(id, answer);
-  }
-  return answers;
+  return readJsonLines(join(verificationPlace(place).directory, keptRequestsFile), verificationRequest);
 }
 
 /** The requests about the round's samples that have no answer. @throws InputError when they are not written yet */
 export async function verificationWork(context: StepContext): Promise<TeacherWork<VerificationRequest>> {
-  const { run, round } = context;
-  const directory = stepDirectory(run, round, 'verify');
-  await run.stored?.download(directory);
-  const requestsFile = join(directory, openFile);
-  const { list } = await readJson(join(directory, listFile), listSchema);
+  const { list, ...files } = await keptWork(verificationPlace(context));
   return {
+    ...files,
     purpose: 'verify',
-    directory,
-    requestsFile,
     schema: verificationRequest,
-    planFile: join(directory, 'plan.json'),
-    calls: joinInside(callsFolder(context), list, join(directory, listFile)),
-    ledgerSource: (chunk) => ledgerSource(round, `verify/${list}`, chunk),
+    ledgerSource: (chunk) => ledgerSource(context.round, `verify/${list}`, chunk),
     withAsker: (requests, work) => withVerificationAsker(context, requests, work),
   };
 }

@@ -1,0 +1,25 @@
+/** What the model has answered to a set's questions: the joined shards. */
+import { join } from 'node:path';
+import { readJsonLines } from '../../core/read-json.ts';
+import { type EvaluationAnswer, evaluationAnswerSchema } from '../../trainer/job-files.ts';
+import type { EvaluationSet } from '../evaluation-sets.ts';
+import { requireShard } from '../shards.ts';
+import type { StepContext } from '../step-context.ts';
+import { evaluationShardDirectory } from '../step-directory.ts';
+import { lossesFile } from './rank-questions.ts';
+
+/** The folders of a set's shards. */
+export function shardFolders(context: StepContext, { name: set }: EvaluationSet): string[] {
+  const { shards } = context.config.evaluate;
+  return Array.from({ length: shards }, (_, shard) => evaluationShardDirectory(context, { set, shard }));
+}
+
+/** The answers of all shards. @throws InputError when one has not finished */
+export async function readSetAnswers(context: StepContext, set: EvaluationSet): Promise<EvaluationAnswer[]> {
+  const answers: EvaluationAnswer[] = [];
+  for (const folder of shardFolders(context, set)) {
+    await requireShard(context, 'evaluate', folder);
+    answers.push(...(await readJsonLines(join(folder, lossesFile), evaluationAnswerSchema)));
+  }
+  return answers;
+}
