@@ -1,6 +1,7 @@
 import tab from '@bomb.sh/tab/commander';
 import { Command, type OutputConfiguration } from 'commander';
 import { addDemoCommand, addPretrainCommand } from '../demo/command/demo-commands.ts';
+import { addAskCommand } from './ask/ask-command.ts';
 import { addCodecServerCommand } from './codec-server-command.ts';
 import { addCompareCommand } from './compare-command.ts';
 import { addDataCommands } from './data-commands.ts';
@@ -52,6 +53,7 @@ export function createProgram(signal: AbortSignal): Command {
   addTeacherCommands(program, signal);
   addMergeCommand(program, signal);
   addEvaluateCommand(program, signal);
+  addAskCommand(program, signal);
   addCompareCommand(program);
   addPowerCommand(program);
   addScoreCommand(program);
@@ -59,7 +61,7 @@ export function createProgram(signal: AbortSignal): Command {
   addPullCommand(program, signal);
   addHubCommands(program, signal);
   addPromptCommands(program, signal);
-  addModelCommands(program, signal);
+  addModelCommands(program);
   addPretrainCommand(program, signal);
   addWorkerCommand(program);
   addCodecServerCommand(program, signal);
@@ -75,7 +77,15 @@ const nameRenamedOptions: OutputConfiguration = {
   outputError: (text, write) => write(withNewName(text)),
 };
 
+/** Commands that were replaced → what to type now. */
+const replacedCommands: Readonly<Record<string, string>> = {
+  generate: '`model generate` was replaced by `dataengine ask MODEL IMAGE "question"`',
+};
+
 function withNewName(text: string): string {
+  const [, command = ''] = /^error: unknown command '(\w+)'/.exec(text) ?? [];
+  const replaced = replacedCommands[command];
+  if (replaced !== undefined) return `error: ${replaced}\n`;
   const [, option = ''] = /^error: unknown option '(--[\w-]+)/.exec(text) ?? [];
   const newName = renamedOptions[option];
   return newName === undefined ? text : `error: option '${option}' was renamed to ${newName}\n`;

@@ -20,17 +20,21 @@ export function textTable(
     color = usesColor(),
     compact = false,
     textColumns = head.length,
-    wordWrap = false,
+    columnWidth,
+    wordWrap = columnWidth !== undefined,
   }: {
     color?: boolean | undefined;
     compact?: boolean;
     textColumns?: number;
+    /** Of each column, in characters; default: as wide as its texts. */
+    columnWidth?: number;
     wordWrap?: boolean;
   } = {},
 ): string {
   const style = { head: color ? ['cyan'] : [], border: color ? ['grey'] : [], compact };
+  const widths = columnWidth !== undefined && { colWidths: head.map(() => columnWidth) };
   const colAligns = head.map((_, column) => (column < textColumns ? 'left' : 'right'));
-  const table = new Table({ head: head.map(printable), colAligns, style, wordWrap });
+  const table = new Table({ head: head.map(printable), colAligns, style, wordWrap, ...widths });
   for (const row of rows) table.push(row.map((cell) => (typeof cell === 'string' ? printable(cell) : cell)));
   return table.toString();
 }

@@ -1,11 +1,10 @@
 /**
- * Commands on models: assemble one from official checkpoints, plan the GPU memory of a config, ask one.
+ * Commands on models: assemble one from official checkpoints, plan the GPU memory of a config.
  */
 import { type Command, Option } from 'commander';
 import { pythonOfSetup } from '../../src/core/setup-file.ts';
 import { integer } from '../options.ts';
 import { createProgressDisplay } from '../progress-display.ts';
-import { addGenerateCommand } from './generate-command.ts';
 import { gpuBytes, gpuNames, parseBytes } from './gpu-memory.ts';
 import { addImportLoraCommand } from './import-lora-command.ts';
 import { addSmollm2Command } from './smollm2-command.ts';
@@ -13,13 +12,12 @@ import { addSmollm2Command } from './smollm2-command.ts';
 const dtypes = { float32: 'F32', float16: 'F16', bfloat16: 'BF16' } as const;
 
 /** Adds `dataengine model …`. */
-export function addModelCommands(program: Command, signal: AbortSignal): void {
-  const model = program.command('model').description('assemble, plan and try models');
+export function addModelCommands(program: Command): void {
+  const model = program.command('model').description('assemble and plan models');
   addPlanCommand(model);
   addAssembleCommand(model);
   addImportLoraCommand(model);
   addSmollm2Command(model);
-  addGenerateCommand(model, signal);
 }
 
 function addAssembleCommand(model: Command): void {

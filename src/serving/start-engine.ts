@@ -15,7 +15,7 @@ import { signalGroup } from '../core/process-identity.ts';
 import type { TokenBoundaries } from '../model/families/prompt-form.ts';
 import { isOfBuiltInFamily } from '../model/files/model-config.ts';
 import { jobFileName, killPreviousTrainer, lowerFence, raiseFence, watchFence } from '../trainer/supervisor/fence.ts';
-import { typescriptTrainer } from '../trainer/supervisor/trainer-command.ts';
+import { torchEngine, typescriptTrainer } from '../trainer/supervisor/trainer-command.ts';
 import { TrainerError } from '../trainer/supervisor/trainer-error.ts';
 import { openTrainerLog, type TrainerLog } from '../trainer/supervisor/trainer-log.ts';
 import { withFamily } from '../trainer/supervisor/trainer-step.ts';
@@ -73,11 +73,10 @@ export async function startEngine(settings: EngineSettings, signal?: AbortSignal
     },
     tokenBoundaries,
   );
-  if (kind === 'torch') {
-    const remedy = 'Serve a MiniGPT-4 or a LLaVA-1.5';
-    throw new InputError({ file: model, problem: 'there is no engine on PyTorch yet', remedy });
-  }
-  const command = typescriptTrainer(fileURLToPath(new URL('tensorflow/main.ts', import.meta.url)));
+  const command =
+    kind === 'torch'
+      ? await torchEngine()
+      : typescriptTrainer(fileURLToPath(new URL('tensorflow/main.ts', import.meta.url)));
   const directory = given ?? (await mkdtemp(join(tmpdir(), 'dataengine-engine-')));
   const remove = async () => {
     if (given === undefined) await rm(directory, { recursive: true, force: true });

@@ -12,6 +12,13 @@ export const elsewhere: Record<string, string> = {
   'dataengine run --config configs/reference/7b-qma-round1.yaml': 'test/recipes/recipes.test.ts',
   'npm run demo': 'test/demo/command/demo.test.ts',
   'npm run demo -- --quick': 'test/demo/command/demo.test.ts',
+  'dataengine ask runs/demo photo.jpg "How many dogs are there?"': 'test/cli/ask/ask-command.test.ts',
+  'dataengine ask data/stage1 photo.jpg "How many dogs are there?" --compare runs/demo':
+    'test/cli/ask/ask-command.test.ts',
+  'dataengine ask data/stage1 photo.jpg "How many dogs are there?" --adapter runs/demo/round-0/finetune':
+    'test/cli/ask/ask-command.test.ts',
+  "printf 'What is on the table?\\nWhat color is it?\\n' | dataengine ask runs/demo photo.jpg":
+    'test/cli/ask/ask-command.test.ts',
   'npm test': '.ci/run',
   'npm run test:all': '.ci/run',
   'npx vitest run test/evaluation': '.ci/run',

@@ -92,10 +92,12 @@ test('reports what is wrong with a request or a model as an input error', async 
     name: 'InputError',
     field: 'model',
   });
+  vi.stubEnv('TMPDIR', folder);
   const adapters = { wrong: inFolder('no-adapter') };
   await expect(startEngine({ model, adapters })).rejects.toMatchObject({ name: 'InputError' });
   await expect(startEngine({ model: inFolder('missing') })).rejects.toMatchObject({ name: 'InputError' });
-  expect((await readdir(tmpdir())).filter((name) => name.startsWith('dataengine-engine-'))).toEqual([]);
+  expect((await readdir(folder)).filter((name) => name.startsWith('dataengine-engine-'))).toEqual([]);
+  vi.unstubAllEnvs();
 });
 
 test('when the process is killed, what is being answered fails, and later requests too', async () => {

@@ -31,6 +31,23 @@ const launcher = fileURLToPath(new URL('../torch/launch.py', import.meta.url));
 /** Above it, glibc gives memory back as soon as it is freed; else gathered layers on a CPU fill up the heap. */
 const ONE_MEGABYTE = '1000000';
 
+const pythonEnvironment = {
+  // Weights and configs are read from folders only; nothing is looked for on a hub.
+  HF_HUB_OFFLINE: '1',
+  TOKENIZERS_PARALLELISM: 'false',
+  PYTHONDONTWRITEBYTECODE: '1',
+};
+
+/**
+ * The engine on PyTorch, one process (`src/serving/protocol.ts`).
+ *
+ * @throws InputError when its Python environment was not set up
+ */
+export async function torchEngine(): Promise<TrainerCommand> {
+  const program = fileURLToPath(new URL('../torch/serve.py', import.meta.url));
+  return { program: await pythonOfSetup('torch'), arguments: [program], environment: pythonEnvironment };
+}
+
 export type Sharding = Config['sharding'];
 
 export interface TorchSettings {
@@ -49,11 +66,8 @@ export async function torchTrainer({ processes, sharding = 'none' }: TorchSettin
   return {
     program: await pythonOfSetup('torch'),
     arguments: [launcher, String(processes), sharding],
-    // Weights and configs are read from folders only; nothing is looked for on a hub.
     environment: {
-      HF_HUB_OFFLINE: '1',
-      TOKENIZERS_PARALLELISM: 'false',
-      PYTHONDONTWRITEBYTECODE: '1',
+      ...pythonEnvironment,
       ...(sharding !== 'none' && { MALLOC_MMAP_THRESHOLD_: process.env.MALLOC_MMAP_THRESHOLD_ ?? ONE_MEGABYTE }),
     },
   };

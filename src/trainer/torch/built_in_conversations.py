@@ -41,6 +41,13 @@ def conversation(family, turns, maximum_tokens):
     return token_ids, tuple(files[:images]), learned[0][0] if learned else len(token_ids), unlearned, cut
 
 
+def conversation_ids(family, turns):
+    """Ids of a whole conversation, which may end with a question: then an answer starts behind them."""
+    ids, _ = _encoded(family, [text for text, _ in _pieces(family, turns)])
+    places = [family.image_id] * family.image_tokens
+    return [family.begin, *(one for known in ids for one in (places if known == IMAGE else [known]))]
+
+
 def words_of(turn):
     return "".join(part.get("text", "") for part in turn["content"])
 

@@ -85,7 +85,7 @@ class BuiltInFamily:
         prompt = self.turn(sample["prompt"], image)
         if self.form["tokenized"] == "questionWithAnswer" and sample.get("kind") != "request":
             return self._question_with_answer(sample, image, prompt, maximum_tokens)
-        ids = self._prompt_ids(prompt)
+        ids = self.prompt_ids(prompt)
         # The words of a fixed request don't count.
         before = len(ids) if sample.get("kind") == "request" else self._before_question(ids, image)
         limit = before + maximum_tokens
@@ -129,7 +129,7 @@ class BuiltInFamily:
         if self.form["tokenized"] == "questionWithAnswer":
             return self._answers_apart(question, image)
         prompt = self.turn(question["question"], image)
-        ids = self._prompt_ids(prompt)
+        ids = self.prompt_ids(prompt)
         start = len(self._answer_ids(prompt, question["answerStart"])) if question["answerStart"] else 0
         return [
             Sequence([*ids, *self._answer_ids(prompt, answer)], image, len(ids) + start) for answer in question["answers"]
@@ -161,7 +161,7 @@ class BuiltInFamily:
         if self.writing_problem:
             raise JobError(self.writing_problem)
         turn = self.turn(question, image)
-        ids = self._prompt_ids(turn.rstrip() if trims_turn else turn)
+        ids = self.prompt_ids(turn.rstrip() if trims_turn else turn)
         written, text = [], None
         while True:
             inputs, _ = self.collate([Sequence([*ids, *written], image, len(ids))])
@@ -211,7 +211,7 @@ class BuiltInFamily:
         """Special tokens and the image's mark in a question's or answer's own words are text."""
         return as_plain_text(self.plain_text(text), [self.form["imageMark"]])
 
-    def _prompt_ids(self, prompt):
+    def prompt_ids(self, prompt):
         """Ids of a prompt, with the places for the image if it shows one."""
         places = [self.image_id] * self.image_tokens
         if self.together:
@@ -229,7 +229,7 @@ class BuiltInFamily:
     def _question_with_answer(self, sample, image, prompt, maximum_tokens):
         """Question and answer as one text: its first tokens, as many as the question has alone, count for no loss."""
         before, _, _ = self.form["turn" if image else "turnWithoutImage"].partition("{question}")
-        ids = self._prompt_ids(before)
+        ids = self.prompt_ids(before)
         question = prompt[len(before) :]
         whole = self.encode(question + self.plain(self.form["answerSeparator"] + sample["answer"]) + self.form["endMark"])
         kept = [*ids, *whole[:maximum_tokens]]
@@ -239,7 +239,7 @@ class BuiltInFamily:
     def _answers_apart(self, question, image):
         """What the answers start with is one text with the question, and what each adds a text of its own."""
         ranked = self.form.get("rankedTurn") if image else None
-        ids = self._prompt_ids(self.turn(question["question"], image, ranked) + self.plain(question["answerStart"]))
+        ids = self.prompt_ids(self.turn(question["question"], image, ranked) + self.plain(question["answerStart"]))
         # Without a begin token, where the words around the question are others.
         ids = ids[1:] if ranked else ids
         rests = [answer[len(question["answerStart"]) :].lstrip() for answer in question["answers"]]
@@ -248,7 +248,7 @@ class BuiltInFamily:
     def _before_question(self, ids, image):
         """How many ids of a prompt come before the question: begin token, image, and the words of the family."""
         before, _, _ = self.form["turn" if image else "turnWithoutImage"].partition("{question}")
-        return common_start(self._prompt_ids(before), ids)
+        return common_start(self.prompt_ids(before), ids)
 
     def _answer_ids(self, prompt, answer, end=""):
         text = self.plain(self.form["answerSeparator"] + answer) + end

@@ -59,6 +59,25 @@ def conversation(family, turns, maximum_tokens):
     return text[: answers[count - 1][1]], shown, tuple(spans), max(0, len(whole) - limit), max(0, end - limit), len(whole) - end
 
 
+def rendered_conversation(family, turns):
+    """The text of a whole conversation as it is learned; one that ends with a question, up to where its answer starts."""
+    if [turn["role"] for turn in turns] in (["user"], ["user", "assistant"]):
+        # As single samples are learned and evaluated.
+        turns = [{**turns[0], "content": _stripped(turns[0]["content"])}, *turns[1:]]
+    if turns[-1]["role"] == "assistant":
+        return _rendered(family, turns)[0]
+    if len(turns) == 1:
+        return family.rendered([family.message("user", turns[0]["content"])], add_generation_prompt=True)
+    text, answers = _rendered(family, [*turns, {"role": "assistant", "content": [{"text": "ANSWER"}]}])
+    return text[: answers[-1][0]]
+
+
+def _stripped(content):
+    """A single question is learned without the blanks around it."""
+    words = [part for part in content if "text" in part]
+    return [{"text": part["text"].strip()} if len(words) == 1 and "text" in part else part for part in content]
+
+
 def _shown(turns, count):
     """Files of the images of the first exchanges; of each exchange how many it shows, and how many come before it."""
     files, exchanges = [], []

@@ -78,6 +78,9 @@ class ChatFamily:
     def check(self, _image):
         """Raises JobError for a sample or question that this family takes none of."""
 
+    def check_turns(self, _turns):
+        """Raises JobError for a conversation that this family takes none of."""
+
     def training(self, sample, maximum_tokens):
         """
         Loss on the answer and what ends it only. Question and answer are cut to the limit, which may leave none; what the
@@ -211,6 +214,10 @@ class ChatFamily:
             add_special_tokens=self.adds_special_tokens(prompts[0][0]),
         )
         return self._placed(inputs)
+
+    def inputs_of(self, text, files):
+        """The model's inputs for one text that shows these images."""
+        return self._inputs([(text, files)])
 
     def _whole_length(self, sequence):
         """How many tokens a sequence has, its image's among them, and how many of them are behind the image."""

@@ -36,10 +36,13 @@ def mllama_features(module, inputs):
 
 
 class MllamaFamily(ChatFamily):
-    def conversation(self, turns, maximum_tokens):
+    def check_turns(self, turns):
         """In transformers the words before an image see it, and those of other texts' images that are padding in a batch."""
         shown = [number for number, turn in enumerate(turns) for part in turn["content"] if "image" in part]
         first = next(number for number, turn in enumerate(turns) if turn["role"] == "user")
         if len(shown) > 1 or shown and shown[0] != first:
             raise JobError("turns: Mllama takes one image, in the first turn of the user: leave conversations with others out")
+
+    def conversation(self, turns, maximum_tokens):
+        self.check_turns(turns)
         return super().conversation(turns, maximum_tokens)

@@ -91,7 +91,7 @@ class Scorer(torch.nn.Module):
         super().__init__()
         self.module = module
         self.compute_dtype = compute_dtype
-        self.cuts_logits = "logits_to_keep" in inspect.signature(_bare(module).forward).parameters
+        self.cuts_logits = "logits_to_keep" in inspect.signature(bare_module(module).forward).parameters
 
     def forward(self, work, *given):
         """`work` is the name of one of the methods below; what is given to it must come in this order."""
@@ -101,7 +101,7 @@ class Scorer(torch.nn.Module):
 
     def scores(self, inputs, kept):
         """Logits of the last positions, `[batch, kept, vocabulary]`."""
-        bare = _bare(self.module)
+        bare = bare_module(self.module)
         if bare.config.model_type == "blip-2" and "pixel_values" not in inputs:
             # It takes no batch without images; the adapter's layers are in the language model itself.
             return bare.language_model(**inputs, use_cache=False, logits_to_keep=kept).logits
@@ -114,11 +114,11 @@ class Scorer(torch.nn.Module):
         settings = GenerationConfig(
             max_new_tokens=maximum, do_sample=False, num_beams=1, num_return_sequences=1, eos_token_id=ends, pad_token_id=pad
         )
-        return _bare(self.module).generate(**inputs, generation_config=settings, synced_gpus=sharded)
+        return bare_module(self.module).generate(**inputs, generation_config=settings, synced_gpus=sharded)
 
     def image_features(self, inputs):
         """What the language model is given for the images, `[places, width]`."""
-        bare = _bare(self.module)
+        bare = bare_module(self.module)
         if bare.config.model_type == "mllama":
             return mllama_features(bare, inputs)
         if not hasattr(bare, "get_image_features"):
@@ -204,14 +204,14 @@ def start_training(model, dropout, activation_checkpointing):
             layer.lora_dropout.train(dropout > 0)
     if not activation_checkpointing:
         return
-    _bare(model.module).activation_checkpointing_enable({"use_reentrant": False})
+    bare_module(model.module).activation_checkpointing_enable({"use_reentrant": False})
     for layer in model.module.modules():
         if isinstance(layer, GradientCheckpointingLayer):
             # Layers recompute in training mode only; what is inside them stays as it is.
             layer.training = True
 
 
-def _bare(module):
+def bare_module(module):
     return module.get_base_model() if isinstance(module, PeftModel) else module
 
 

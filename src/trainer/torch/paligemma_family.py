@@ -19,6 +19,10 @@ class PaliGemmaFamily(ChatFamily):
         if not image:
             raise JobError("has no image, and PaliGemma's processor takes no question without one")
 
+    def check_turns(self, turns):
+        if len(turns) > 1 or sum("image" in part for part in turns[0]["content"]) > 1:
+            self.conversation(turns, 0)
+
     def conversation(self, _turns, _maximum_tokens):
         raise JobError("turns: PaliGemma learns one answer to a prompt, without a system prompt, about one image: leave others out")
 
