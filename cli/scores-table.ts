@@ -12,12 +12,21 @@ const rankingNotes = {
 export function formatScores(scores: Scores): string {
   const { title, blind, questions, unanswered, lenientUnanswered, weights, measures, endpoint, ranking, judge } =
     scores;
+  const { combined = {} } = scores;
   const head = ['measure', 'score %', '95 % CI', 'of'];
   const rows: (string | number)[][] = [];
   for (const [measure, { groups, ...overall }] of Object.entries(measures)) {
     rows.push(row(measure, overall));
     for (const [way, classes] of Object.entries(groups)) {
       for (const [name, estimate] of Object.entries(classes)) rows.push(row(`  ${way}: ${name}`, estimate));
+    }
+  }
+  for (const [name, { groups = {}, ...overall }] of Object.entries(combined)) {
+    rows.push(combinedRow(name, overall));
+    for (const [way, classes] of Object.entries(groups)) {
+      for (const [group, value] of Object.entries(classes)) {
+        rows.push(combinedRow(`  ${way}: ${group}`, { ...overall, value }));
+      }
     }
   }
   const lenient = lenientUnanswered === undefined ? '' : ` (by the lenient rule in ${lenientUnanswered})`;
@@ -36,4 +45,9 @@ export function formatScores(scores: Scores): string {
 function row(name: string, { value, low, high, count }: { value: number; low: number; high: number; count: number }) {
   const percent = (share: number) => (100 * share).toFixed(1);
   return [name, percent(value), `${percent(low)} to ${percent(high)}`, count];
+}
+
+/** Points are as the benchmark's authors print them, not percent. */
+function combinedRow(name: string, { value, unit }: { value: number; unit: 'share' | 'points' }) {
+  return [name, unit === 'share' ? (100 * value).toFixed(1) : `${value.toFixed(1)} points`, '', ''];
 }

@@ -50,6 +50,17 @@ const scoresSchema = z.object({
   ),
   /** Of the metric `judge`: who judged, and how far it can be trusted. */
   judge: judgeFiguresSchema.optional(),
+  /** Figures that are no mean of the questions' scores, such as F1: shares of 0 to 1, or points as the authors print them. */
+  combined: z
+    .record(
+      z.string(),
+      z.object({
+        value: z.number(),
+        unit: z.enum(['share', 'points']),
+        groups: z.record(z.string(), z.record(z.string(), z.number())).optional(),
+      }),
+    )
+    .optional(),
 });
 
 /** The content of `scores.json`. */

@@ -29,3 +29,62 @@ export function parseFloatAsPython(text: string): number | undefined {
   }
   return floatPattern.test(stripped) ? Number(stripped.replaceAll('_', '')) : undefined;
 }
+
+const escaped: Readonly<Record<string, string>> = {
+  n: '\n',
+  t: '\t',
+  r: '\r',
+  a: '\x07',
+  b: '\b',
+  f: '\f',
+  v: '\v',
+  '0': '\0',
+};
+/** Marks of a list, a text in quotes, or anything else up to the next mark, such as a number. */
+const literal = /\s*(?:([[\],])|'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|([^\s[\],'"]+))/suy;
+
+/**
+ * A list of texts and numbers as Python writes it, each item as a text, such as `['a', "it's", 3]`; undefined for what is no
+ * such list, a list in a list among it.
+ */
+export function readPythonList(text: string): string[] | undefined {
+  const items: string[] = [];
+  let isOpen = false;
+  let expectsItem = true;
+  literal.lastIndex = 0;
+  while (literal.lastIndex < text.trimEnd().length) {
+    const [, mark, single, double, bare] = literal.exec(text) ?? [];
+    if (mark === '[') {
+      if (isOpen || items.length > 0) return undefined;
+      isOpen = true;
+    } else if (mark === ']') {
+      return isOpen && text.slice(literal.lastIndex).trim() === '' ? items : undefined;
+    } else if (mark === ',') {
+      if (!isOpen || expectsItem) return undefined;
+      expectsItem = true;
+    } else {
+      const quoted = single ?? double;
+      if (!isOpen || !expectsItem || (quoted === undefined && !isPlain(bare))) return undefined;
+      items.push(quoted === undefined ? (bare as string) : unescaped(quoted));
+      expectsItem = false;
+    }
+  }
+  return undefined;
+}
+
+function isPlain(bare: string | undefined): boolean {
+  return bare !== undefined && (parseFloatAsPython(bare) !== undefined || ['None', 'True', 'False'].includes(bare));
+}
+
+function unescaped(quoted: string): string {
+  return quoted.replace(
+    /\\(?:x([\da-f]{2})|u([\da-f]{4})|U([\da-f]{8})|(\n)|(.))/gisu,
+    (whole, two?: string, four?: string, eight?: string, lineBreak?: string, other?: string) => {
+      const code = Number.parseInt(two ?? four ?? eight ?? '', 16);
+      if (!Number.isNaN(code)) return code > 0x10ffff ? whole : String.fromCodePoint(code);
+      if (lineBreak !== undefined) return '';
+      if (other === undefined || /[\\'"]/.test(other)) return other ?? '';
+      return escaped[other] ?? whole;
+    },
+  );
+}

@@ -10,7 +10,7 @@ import type { ImageId } from '../core/images/image-id.ts';
 import { joinInside } from '../core/inside.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
 import type { PoolImage } from '../datasets/coco.ts';
-import { hashTable } from '../datasets/tables/shards.ts';
+import { questionImages } from '../evaluation/benchmarks/benchmark.ts';
 import { benchmarkOf } from '../evaluation/benchmarks/index.ts';
 import { questionText } from '../generation/duplicates.ts';
 import { leakFinder } from '../generation/leaks.ts';
@@ -19,6 +19,7 @@ import {
   type EvaluationSet,
   evaluationSets,
   extractedImagesFolder,
+  hashQuestions,
   readEvaluationSet,
   requireEvaluationSet,
 } from './evaluation-sets.ts';
@@ -41,7 +42,7 @@ export async function questionFiles(config: Config): Promise<unknown[]> {
 
 /** The hashes of all files that anything is evaluated on: the leak check depends on them. */
 export async function evaluationFiles({ config, run }: Pick<StepContext, 'config' | 'run'>): Promise<string[]> {
-  return Promise.all(evaluatedFiles(config, run).map(({ file }) => hashTable(file)));
+  return Promise.all(evaluatedFiles(config, run).map(hashQuestions));
 }
 
 /**
@@ -60,7 +61,7 @@ export async function evaluatedImages(
     for (const { image_id, image } of await readLoopSet(set, run)) {
       // Paths in two folders may be the same; COCO's numbers are not.
       if (!isOwn) ids.add(image_id);
-      files.add(image);
+      if (image !== undefined) files.add(image);
     }
   }
   const knowsContent = pool.some(({ sha256 }) => sha256 !== undefined);
@@ -94,7 +95,7 @@ export async function leakFinderOf(
         if (questions.has(text)) continue;
         questions.set(text, { question_id: `${set.name}/${asked.id}`, question, choices: listed });
       }
-      images.add(asked.image);
+      for (const image of questionImages(asked)) images.add(image);
       if (imageId !== undefined) evaluatedIds.add(imageId);
     }
   }

@@ -1,12 +1,14 @@
 /**
  * What a round's model is scored on: the validation questions, the test questions, and the benchmarks of the config.
  */
-import { join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import type { Config } from '../config/schema.ts';
 import { hashValue } from '../core/hash.ts';
 import { InputError } from '../core/input-error.ts';
 import { joinInside } from '../core/inside.ts';
+import { hashInputFile } from '../core/read-json.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
+import { hashTable } from '../datasets/tables/shards.ts';
 import type { AnswerMode, BenchmarkQuestion, BenchmarkSource, PromptName } from '../evaluation/benchmarks/benchmark.ts';
 import { type BenchmarkName, benchmarkOf } from '../evaluation/benchmarks/index.ts';
 import type { EvaluationQuestion } from '../trainer/job-files.ts';
@@ -108,6 +110,20 @@ export function readEvaluationSet(set: EvaluationSet, extractedImages: string): 
   return benchmarkOf(set.benchmark).read({ ...set, extractedImages });
 }
 
+/**
+ * SHA-256 of all that a set's questions and answers are read from.
+ *
+ * @throws InputError when a file is missing
+ */
+export async function hashQuestions({ benchmark, file }: Pick<EvaluationSet, 'benchmark' | 'file'>): Promise<string> {
+  const { contentFiles } = benchmarkOf(benchmark);
+  const files = (await contentFiles?.(file)) ?? [file];
+  if (files.length === 1) return hashTable(files[0] as string);
+  const hashes: [name: string, hash: string][] = [];
+  for (const one of files) hashes.push([relative(dirname(file), one), await hashInputFile(one)]);
+  return hashValue(hashes);
+}
+
 /** The folder for images that benchmark files contain. */
 export function extractedImagesFolder(run: RunDirectory): string {
   return join(run.root, extractedImagesName);
@@ -118,11 +134,22 @@ export function askQuestions(set: EvaluationSet, questions: readonly BenchmarkQu
   const benchmark = benchmarkOf(set.benchmark);
   return questions.map((question) => {
     const asked = { question_id: question.id, ...benchmark.ask(question, set.answerMode, set.prompt) };
-    return set.blind ? asked : { ...asked, image: question.image };
+    return set.blind ? asked : { ...asked, ...shownImages(question) };
   });
+}
+
+function shownImages({ image, laterImages }: BenchmarkQuestion): Pick<EvaluationQuestion, 'image' | 'laterImages'> {
+  if (image === undefined) return {};
+  return { image, ...(laterImages && { laterImages: [...laterImages] }) };
 }
 
 /** Hash of the questions as they are put to the model; the paths of images don't count. */
 export function hashAsked(asked: readonly EvaluationQuestion[]): string {
-  return hashValue(asked.map(({ image, ...words }) => ({ ...words, hasImage: image !== undefined })));
+  return hashValue(
+    asked.map(({ image, laterImages, ...words }) => ({
+      ...words,
+      hasImage: image !== undefined,
+      ...(laterImages && { laterImages: laterImages.length }),
+    })),
+  );
 }

@@ -10,7 +10,7 @@ import { InputError } from '../core/input-error.ts';
 import { joinInside } from '../core/inside.ts';
 import { countBy } from '../core/records.ts';
 import { imagesOf } from '../datasets/train-dataset.ts';
-import type { Benchmark, CheckedQuestions } from '../evaluation/benchmarks/benchmark.ts';
+import { type Benchmark, type CheckedQuestions, questionImages } from '../evaluation/benchmarks/benchmark.ts';
 import { benchmarkNames, benchmarkOf } from '../evaluation/benchmarks/index.ts';
 import { readQuestionTypes } from '../generation/question-types.ts';
 import { imagesInPool } from '../generation/sample-requests.ts';
@@ -142,7 +142,7 @@ async function readQuestions(set: EvaluationSet, extractedImages: string | undef
   const { read, check } = benchmarkOf(set.benchmark);
   if (check !== undefined && extractedImages === undefined) return check(set);
   const questions = await read({ ...set, extractedImages: extractedImages ?? '' });
-  return { questions: questions.length, images: questions.map(({ image }) => image) };
+  return { questions: questions.length, images: questions.flatMap(questionImages) };
 }
 
 /** Checks the files in a benchmark's official folder, where it exists, that are not in the config. */

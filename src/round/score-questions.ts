@@ -56,6 +56,7 @@ export async function writeScores({
   const lenient = answered.filter((one) => 'lenientChoice' in one);
   const imageOf = new Map(questions.map(({ id, image }) => [id, image]));
   const measures = withImages(benchmark.score(answered), (id) => imageOf.get(id));
+  const means = summarizeMeasures(measures, { ...bootstrap, seed: `${bootstrap.seed}/${set.name}` });
   const scores: Scores = {
     schemaVersion: 1,
     set: set.name,
@@ -69,8 +70,9 @@ export async function writeScores({
     ...(lenient.length > 0 && {
       lenientUnanswered: lenient.filter(({ lenientChoice }) => lenientChoice === undefined).length,
     }),
-    measures: summarizeMeasures(measures, { ...bootstrap, seed: `${bootstrap.seed}/${set.name}` }),
     ...(judged && { judge: judged.figures }),
+    measures: means,
+    ...(benchmark.combine && { combined: benchmark.combine(means) }),
   };
   const files = await writeEvaluation(folder, scores, measures, answered);
   const official = (await benchmark.write?.(answered, folder)) ?? [];

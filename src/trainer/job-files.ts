@@ -9,6 +9,8 @@ export const evaluationQuestionSchema = z.strictObject({
   question_id: z.string(),
   /** Absolute path; without one the question is put in words alone. */
   image: z.string().optional(),
+  /** Absolute paths of the images after it; all stand before the words, in this order. */
+  laterImages: z.array(z.string()).min(1).optional(),
   /** The question and the choices it lists; the trainer puts the words of the model's family around it. */
   question: z.string(),
   /** What every answer starts with, such as `The answer is`; it counts for none of the losses. */

@@ -62,8 +62,15 @@ export interface JudgeSettings {
 export interface BenchmarkQuestion {
   /** Unique within the file. */
   id: string;
-  /** Absolute path. */
-  image: string;
+  /** Absolute path; undefined for a question in words alone. */
+  image?: string | undefined;
+  /** Absolute paths of the images after it, in the order that the question shows them. */
+  laterImages?: readonly string[] | undefined;
+}
+
+/** The paths of a question's images, in the order that it shows them. */
+export function questionImages({ image, laterImages = [] }: BenchmarkQuestion): string[] {
+  return image === undefined ? [] : [image, ...laterImages];
 }
 
 /** A question and the model's answer. */
@@ -94,6 +101,22 @@ export interface QuestionScore {
 
 /** Measure, such as `accuracy` → the scores that its mean is taken of. The first measure is the benchmark's main one. */
 export type Measures = Record<string, QuestionScore[]>;
+
+/**
+ * A figure that is no mean of the questions' scores, such as an F1 score. A share is 0 to 1; points are as the benchmark's
+ * authors print them.
+ */
+export interface CombinedScore {
+  value: number;
+  unit: 'share' | 'points';
+  /** Grouping → group → its value, as those of `Measures`. */
+  groups?: Record<string, Record<string, number>> | undefined;
+}
+
+/** What `combine` is given: the mean of each measure, and of each of its groups. */
+export type MeasureMeans = Readonly<
+  Record<string, { value: number; groups: Readonly<Record<string, Readonly<Record<string, { value: number }>>>> }>
+>;
 
 /** What a check of a benchmark's file finds. */
 export interface CheckedQuestions {
@@ -143,6 +166,8 @@ export interface Benchmark<Q extends BenchmarkQuestion = BenchmarkQuestion> {
   downloads: Readonly<Record<string, string>>;
   /** The official files that `data check` looks for under the data root, and checks where the folder is there. */
   officialFiles?: { folder: string; extension: string };
+  /** All files that the questions and answers are read from, where `file` alone is not all of it, or is a folder. */
+  contentFiles?(file: string): Promise<string[]>;
   /** @throws InputError naming line or field of what is wrong in the file */
   read(source: BenchmarkSource): Promise<Q[]>;
   /**
@@ -164,6 +189,8 @@ export interface Benchmark<Q extends BenchmarkQuestion = BenchmarkQuestion> {
   /** The written answer where the teacher is to judge it. */
   toJudge?(answered: AnsweredQuestion<Q>): AnswerToJudge | undefined;
   score(answered: readonly AnsweredQuestion<Q>[]): Measures;
+  /** Figures that follow from the measures' means, by their names. */
+  combine?(means: MeasureMeans): Record<string, CombinedScore>;
   /**
    * Writes the answers in formats that others expect, such as a leaderboard's submission.
    *

@@ -1,8 +1,16 @@
+import { chartQa, docVqa, gqa, okVqa, textVqa, vizWiz, vqaV2 } from './answer-benchmarks.ts';
 import { aokvqa } from './aokvqa.ts';
 import type { Benchmark } from './benchmark.ts';
+import { ai2d, mmstar, realWorldQa, scienceQa } from './choice-benchmarks.ts';
+import { hallusionBench } from './hallusion-bench.ts';
 import { mmbench } from './mmbench.ts';
+import { mme } from './mme.ts';
+import { mmmu } from './mmmu.ts';
+import { pope } from './pope.ts';
 import { questions } from './questions.ts';
 import { seedBench } from './seed-bench.ts';
+import { seedBench2 } from './seed-bench-2.ts';
+import { tsv } from './tsv.ts';
 
 export { questionColumns } from '../../datasets/own-questions.ts';
 export { tableFormats } from '../../datasets/tables/index.ts';
@@ -14,7 +22,24 @@ export const benchmarks = {
   aokvqa,
   mmbench,
   'seed-bench': seedBench,
+  'seed-bench-2': seedBench2,
+  pope,
+  mme,
+  'scienceqa-img': scienceQa,
+  mmstar,
+  ai2d,
+  realworldqa: realWorldQa,
+  mmmu,
+  gqa,
+  textvqa: textVqa,
+  vqav2: vqaV2,
+  'ok-vqa': okVqa,
+  chartqa: chartQa,
+  docvqa: docVqa,
+  vizwiz: vizWiz,
+  'hallusion-bench': hallusionBench,
   questions,
+  tsv,
 } as const;
 
 export type BenchmarkName = keyof typeof benchmarks;

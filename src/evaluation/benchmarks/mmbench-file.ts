@@ -1,15 +1,12 @@
 /**
  * MMBench's own file (https://github.com/open-compass/MMBench): tab-separated, a question a row, its image in base64.
  */
-import { Readable } from 'node:stream';
-import { CsvError, parse } from 'csv-parse';
 import { z } from 'zod';
-import { decodeBase64 } from '../../core/base64.ts';
 import { keepImage } from '../../core/images/keep-image.ts';
-import { describeFirstIssue, InputError } from '../../core/input-error.ts';
-import { piecesOf } from '../../core/regular-file.ts';
+import { describeFirstIssue } from '../../core/input-error.ts';
 import { LETTERS } from '../../datasets/question-text.ts';
 import { isMissing } from '../pandas-missing.ts';
+import { type Cells, readTsvRows, wrongCell } from './tsv-rows.ts';
 
 /** One row: a question, or one of its rotations for CircularEval. */
 export interface MmbenchQuestion {
@@ -35,10 +32,6 @@ const ROTATION_STEP = 1_000_000;
 export function groupIndex({ index }: Pick<MmbenchQuestion, 'index'>): number {
   return index % ROTATION_STEP;
 }
-
-/** An image in base64 is never as short; what is, is the index of the row that has the image. */
-const LONGEST_REFERENCE = 64;
-const LARGEST_ROW = 256 * 1024 * 1024;
 
 const optionalText = z
   .string()
@@ -84,98 +77,41 @@ export async function checkMmbench(file: string, limit?: number): Promise<Omit<M
 /** @param keep stores an image and returns its path */
 async function readQuestions(
   file: string,
-  limit = Number.POSITIVE_INFINITY,
+  limit: number | undefined,
   keep: (content: Buffer) => Promise<string>,
 ): Promise<MmbenchQuestion[]> {
-  const groups = new Set<number>();
-  /** Index → its image, or the index of the row that has it. */
-  const images = new Map<number, { file: string } | { sameAs: string }>();
-  const questions: { question: Omit<MmbenchQuestion, 'image'>; line: number }[] = [];
-  for await (const { record, line } of rowsOf(file)) {
-    const { cell, ...question } = parseRow(record, file, line);
-    if (images.has(question.index)) throw wrong(file, line, 'index', `${question.index} is there twice`);
-    // Also for rows beyond the limit: others may refer to them.
-    const isReference = cell.length <= LONGEST_REFERENCE;
-    const image = isReference ? { sameAs: cell } : { file: await keep(decodeImage(cell, file, line)) };
-    images.set(question.index, image);
-    const group = groupIndex(question);
-    if (!groups.has(group) && groups.size >= limit) continue;
-    groups.add(group);
-    questions.push({ question, line });
-  }
-  const imageOf = (index: number, line: number): string => {
-    const seen = new Set<number>();
-    for (let at = index; ; ) {
-      const image = images.get(at);
-      if (image !== undefined && 'file' in image) return image.file;
-      if (image === undefined || seen.has(at)) {
-        const problem = `the image of ${index} is said to be that of ${at}, which has none`;
-        throw wrong(file, line, 'image', problem);
-      }
-      seen.add(at);
-      at = Number(image.sameAs);
-    }
+  const parse = (cells: Cells, line: number) => {
+    const question = parseRow(cells, file, line);
+    return { index: String(question.index), question };
   };
-  if (questions.length === 0) throw wrong(file, 1, undefined, 'has no questions');
-  return questions.map(({ question, line }) => ({ ...question, image: imageOf(question.index, line) }));
+  const rows = await readTsvRows({ file, limit, keep }, parse, ({ question }) => groupIndex(question));
+  return rows.map(({ row, line, images: [image, another] }) => {
+    if (image === undefined || another !== undefined) throw wrongCell(file, line, 'image', 'must be one image');
+    return { ...row.question, image };
+  });
 }
 
-async function* rowsOf(file: string): AsyncGenerator<{ record: Record<string, string>; line: number }> {
-  const parser = Readable.from(piecesOf(file), { objectMode: false })
-    .on('error', (error) => parser.destroy(error))
-    .pipe(
-      parse({
-        delimiter: '\t',
-        columns: true,
-        bom: true,
-        info: true,
-        // A quote inside a value is a quote, as pandas reads it.
-        relax_quotes: true,
-        skip_empty_lines: true,
-        max_record_size: LARGEST_ROW,
-      }),
-    );
-  try {
-    for await (const { record, info } of parser as AsyncIterable<{
-      record: Record<string, string>;
-      info: { lines: number };
-    }>) {
-      yield { record, line: info.lines };
-    }
-  } catch (cause) {
-    throw explain(file, cause);
-  }
-}
-
-function explain(file: string, cause: unknown): unknown {
-  if (cause instanceof CsvError) {
-    const line = typeof cause.lines === 'number' ? cause.lines : undefined;
-    const problem = `is not a tab-separated file of MMBench, or was cut short: ${cause.message.split('\n')[0]}`;
-    return new InputError({ file, line, problem, remedy: 'Download the file again' }, { cause });
-  }
-  return cause;
-}
-
-function parseRow(
-  record: Record<string, string>,
-  file: string,
-  line: number,
-): Omit<MmbenchQuestion, 'image'> & { cell: string } {
+function parseRow(record: Cells, file: string, line: number): Omit<MmbenchQuestion, 'image'> {
   const parsed = rowSchema.safeParse(record);
   if (!parsed.success) {
     const { field, problem } = describeFirstIssue(parsed.error);
-    throw wrong(file, line, field, problem);
+    throw wrongCell(file, line, field, problem);
   }
-  const { index, question, image, hint, answer, category, 'l2-category': l2Category, split } = parsed.data;
-  const options = LETTERS.flatMap((letter) => {
+  const { index, question, hint, answer, category, 'l2-category': l2Category, split } = parsed.data;
+  const options = lettered(record, answer);
+  if (options.length < 2) throw wrongCell(file, line, 'A', 'a question needs at least two options');
+  if (answer !== undefined && !options.some(({ letter }) => letter === answer)) {
+    throw wrongCell(file, line, 'answer', `'${answer}' is the letter of no option of this row`);
+  }
+  return { index, question, hint, options, answer, category, l2Category, split };
+}
+
+/** The options that a row has, by their letters. */
+export function lettered(record: Cells, answer: string | undefined): { letter: string; text: string }[] {
+  return LETTERS.flatMap((letter) => {
     const text = record[letter];
     return text !== undefined && isOption(text, letter === answer) ? [{ letter, text }] : [];
   });
-  if (options.length < 2) throw wrong(file, line, 'A', 'a question needs at least two options');
-  if (answer !== undefined && !options.some(({ letter }) => letter === answer)) {
-    throw wrong(file, line, 'answer', `'${answer}' is the letter of no option of this row`);
-  }
-  return { index, question, cell: image, hint, options, answer, category, l2Category, split };
 }
 
 /**
@@ -184,14 +120,4 @@ function parseRow(
  */
 function isOption(text: string, isAnswer: boolean): boolean {
   return text === 'None' || !isMissing(text) || (isAnswer && text !== '');
-}
-
-function decodeImage(cell: string, file: string, line: number): Buffer {
-  const content = decodeBase64(cell);
-  if (content === undefined) throw wrong(file, line, 'image', 'is not base64');
-  return content;
-}
-
-function wrong(file: string, line: number, field: string | undefined, problem: string): InputError {
-  return new InputError({ file, line, field, problem, remedy: 'Correct this row, or download the file again' });
 }

@@ -11,12 +11,12 @@ import { layoutName, readLayout } from '../../datasets/known-layouts.ts';
 import { listedQuestion } from '../../datasets/question-text.ts';
 import { type Benchmark, requireImageFolder } from './benchmark.ts';
 
-type Question = SeedBenchQuestion & { id: string; image: string };
+export type SeedBenchItem = SeedBenchQuestion & { id: string; image: string };
 
 const resultsFile = 'results.json';
 const letters = ['A', 'B', 'C', 'D'] as const;
 
-export const seedBench: Benchmark<Question> = {
+export const seedBench: Benchmark<SeedBenchItem> = {
   title: 'SEED-Bench (image)',
   answerModes: ['ranked'],
   officialFiles: { folder: 'SEED-Bench', extension: '.json' },

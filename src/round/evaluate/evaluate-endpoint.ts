@@ -11,7 +11,6 @@ import { joinInside } from '../../core/inside.ts';
 import { runStepOnce } from '../../core/manifest.ts';
 import { readJsonLines } from '../../core/read-json.ts';
 import { writeJson, writeJsonLines } from '../../core/write-file.ts';
-import { hashTable } from '../../datasets/tables/shards.ts';
 import type { AnsweredQuestion } from '../../evaluation/benchmarks/benchmark.ts';
 import { benchmarkOf } from '../../evaluation/benchmarks/index.ts';
 import { askEndpoint } from '../../evaluation/endpoint/ask-endpoint.ts';
@@ -29,7 +28,7 @@ import type { Rate } from '../../teacher/pacer.ts';
 import { tokensOf } from '../../teacher/teacher-chunk.ts';
 import { type EvaluationQuestion, evaluationAnswerSchema } from '../../trainer/job-files.ts';
 import type { Progress } from '../../trainer/protocol.ts';
-import { askQuestions, type EvaluationSet, hashAsked, readEvaluationSet } from '../evaluation-sets.ts';
+import { askQuestions, type EvaluationSet, hashAsked, hashQuestions, readEvaluationSet } from '../evaluation-sets.ts';
 import { writeScores } from '../score-questions.ts';
 
 export interface EvaluateEndpointInput {
@@ -93,7 +92,7 @@ export async function evaluateEndpoint(input: EvaluateEndpointInput): Promise<{ 
       ranking,
       exif: input.exif,
       asked: hashAsked(asked),
-      questions: await hashTable(set.file),
+      questions: await hashQuestions(set),
     },
     work: async () => {
       await askAndCompare(input, { client, model, url, ranking, asked, directory, identified, folder });

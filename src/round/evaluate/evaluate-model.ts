@@ -4,7 +4,6 @@
 import { join } from 'node:path';
 import type { NumberFormats } from '../../config/finetune-schema.ts';
 import { readJsonLines } from '../../core/read-json.ts';
-import { hashTable } from '../../datasets/tables/shards.ts';
 import type { AnsweredQuestion } from '../../evaluation/benchmarks/benchmark.ts';
 import { benchmarkOf } from '../../evaluation/benchmarks/index.ts';
 import type { Scores } from '../../evaluation/evaluation-files.ts';
@@ -14,7 +13,7 @@ import type { BootstrapSettings } from '../../evaluation/statistics/bootstrap.ts
 import { evaluationAnswerSchema } from '../../trainer/job-files.ts';
 import type { TrainerContext } from '../../trainer/supervisor/trainer-step.ts';
 import { hashModelFiles } from '../base-model.ts';
-import { askQuestions, type EvaluationSet, readEvaluationSet } from '../evaluation-sets.ts';
+import { askQuestions, type EvaluationSet, hashQuestions, readEvaluationSet } from '../evaluation-sets.ts';
 import { writeScores } from '../score-questions.ts';
 import { lossesFile, rankQuestions } from './rank-questions.ts';
 
@@ -50,7 +49,7 @@ export async function evaluateModel(input: EvaluateModelInput): Promise<Scores> 
     asked: askQuestions(set, questions),
     batchSize,
     ...input.numberFormats,
-    inputs: { questions: await hashTable(set.file) },
+    inputs: { questions: await hashQuestions(set) },
   });
   const losses = await readJsonLines(join(directory, lossesFile), evaluationAnswerSchema);
   const { ask } = benchmarkOf(set.benchmark);

@@ -8,7 +8,6 @@ import { evaluationNumberFormats } from '../../config/evaluate-schema.ts';
 import { joinInside } from '../../core/inside.ts';
 import { type Manifest, runStepOnce } from '../../core/manifest.ts';
 import { emptyRecord } from '../../core/records.ts';
-import { hashTable } from '../../datasets/tables/shards.ts';
 import type { BenchmarkQuestion } from '../../evaluation/benchmarks/benchmark.ts';
 import { benchmarkOf } from '../../evaluation/benchmarks/index.ts';
 import { readScores } from '../../evaluation/evaluation-files.ts';
@@ -19,6 +18,7 @@ import {
   evaluationSets,
   extractedImagesFolder,
   hashAsked,
+  hashQuestions,
   readEvaluationSet,
   requireEvaluationSet,
 } from '../evaluation-sets.ts';
@@ -70,7 +70,7 @@ export async function evaluateShard(
     asked,
     batchSize: config.evaluate.batchSize,
     ...evaluationNumberFormats(config),
-    inputs: { questions: await hashTable(set.file), shard, count },
+    inputs: { questions: await hashQuestions(set), shard, count },
   });
   return { ...outcomeOf(done), questions: asked.length };
 }
@@ -93,7 +93,7 @@ export async function joinShards(context: StepContext): Promise<EvaluateOutcome>
     questionsOf.set(set.name, questions);
     asked[set.name] = hashAsked(askQuestions(set, questions));
     // The right answers are in the file alone.
-    contents[set.name] = { file: await hashTable(set.file), settings: contentSettings(set.questions) };
+    contents[set.name] = { file: await hashQuestions(set), settings: contentSettings(set.questions) };
     for (const [shard, folder] of shardFolders(context, set).entries()) {
       shards[`${set.name}-${shard}`] = (await requireShard(context, 'evaluate', folder)).outputs;
     }
