@@ -38,6 +38,7 @@ interface EvaluateOptions extends Omit<ConfigOptions, 'config'>, EndpointOptions
   config?: string;
   round: number;
   benchmark?: string;
+  tsv?: string;
   model?: string;
   file?: string;
   images?: string;
@@ -65,6 +66,10 @@ export function addEvaluateCommand(program: Command, signal: AbortSignal): void 
   addEndpointOptions(addConfigOptions(command, { required: false }))
     .option('--round <number>', 'round', integer(0), 0)
     .option('--benchmark <name>', `a set of the config, or with --file one of ${benchmarkNames.join(', ')}`)
+    .option(
+      '--tsv <file>',
+      "any file of VLMEvalKit's layout, in place of --benchmark and --file; with --metric for short answers",
+    )
     .option('--model <folder>', "model directory (default: the round's merged model)")
     .option('--file <file>', "the benchmark's official file")
     .option('--images <folder>', "the benchmark's images, unless its file contains them")
@@ -107,7 +112,9 @@ export function addEvaluateCommand(program: Command, signal: AbortSignal): void 
       ).choices(promptNames),
     )
     .addOption(
-      new Option('--metric <name>', 'how short answers to questions of your own are scored').choices(metricNames),
+      new Option('--metric <name>', 'how short answers to questions of your own, or of --tsv, are scored').choices(
+        metricNames,
+      ),
     )
     .option('--tolerance <share>', `of a number, for ${metricsWith('tolerance').join(', ')}`, share)
     .option('--instruction <text>', 'what questions of your own with short answers end with')
@@ -123,10 +130,12 @@ export function addEvaluateCommand(program: Command, signal: AbortSignal): void 
         '  dataengine evaluate --benchmark mmbench --file mmbench_dev.tsv --model data/stage1 --blind\n' +
         '  dataengine evaluate --config configs/demo.yaml --benchmark test --round 2 --blind\n' +
         '  dataengine evaluate --benchmark mmbench --file mmbench_dev.tsv --endpoint http://127.0.0.1:8000/v1\n' +
+        '  dataengine evaluate --tsv TextVQA_VAL.tsv --metric textvqa-accuracy --model data/stage1\n' +
         '  dataengine evaluate --benchmark questions --file receipts.csv --images receipts --metric anls --model data/stage1',
     )
     .action((options: EvaluateOptions) => {
-      const { benchmark, config, ...step } = options;
+      const { benchmark, config, tsv, ...step } = options;
+      if (tsv !== undefined) return evaluateBenchmark(tsvOptions(tsv, options), signal);
       if (benchmark !== undefined) return evaluateBenchmark({ ...options, benchmark }, signal);
       if (step.endpoint !== undefined)
         throw missingOption('--benchmark', 'and --file or --config: what the endpoint is asked');
@@ -134,6 +143,16 @@ export function addEvaluateCommand(program: Command, signal: AbortSignal): void 
       const load = async () => (await import('../src/round/evaluate/evaluate.ts')).evaluate;
       return runStepCommand('evaluate', load, { ...step, config }, signal);
     });
+}
+
+/** The set's name is that of the file: several have scores beside each other. */
+function tsvOptions(file: string, options: EvaluateOptions): EvaluateOptions & { benchmark: string } {
+  for (const other of ['benchmark', 'file'] as const) {
+    if (options[other] === undefined) continue;
+    const problem = `stands in place of --${other}`;
+    throw new InputError({ file: 'command line', field: '--tsv', problem, remedy: 'Leave one of them out' });
+  }
+  return { ...options, benchmark: 'tsv', file };
 }
 
 async function evaluateBenchmark(options: EvaluateOptions & { benchmark: string }, signal: AbortSignal): Promise<void> {
@@ -209,7 +228,13 @@ async function chooseSet(options: EvaluateOptions & { benchmark: string }, confi
   const answerMode = requireMode(benchmark, answers ?? benchmarkOf(benchmark).answerModes[0]);
   const asked = { answerMode, prompt: requirePrompt(benchmark, answerMode, prompt) };
   const questions = questionSettings(benchmark, options);
-  return { name: blind ? `${benchmark}-blind` : benchmark, benchmark, file, images, limit, blind, questions, ...asked };
+  const name = options.tsv === undefined ? benchmark : nameOfTable(file);
+  return { name: blind ? `${name}-blind` : name, benchmark, file, images, limit, blind, questions, ...asked };
+}
+
+function nameOfTable(file: string): string {
+  const plain = basename(file, extname(file)).toLowerCase();
+  return plain.replace(/[^a-z0-9._-]+/g, '-').replace(/^[^a-z0-9]+/, '') || 'tsv';
 }
 
 /** The settings of the config, but for those of the command line. */

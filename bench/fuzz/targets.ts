@@ -1,4 +1,5 @@
 /** All that `npm run fuzz` feeds. */
+import { benchmarkTargets } from './benchmarks.ts';
 import { inputTargets } from './inputs.ts';
 import { parserTargets } from './parsers.ts';
 import { runRecordTargets } from './records.ts';
@@ -14,4 +15,5 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   ...serverTargets,
   ...parserTargets,
   ...tableTargets,
+  ...benchmarkTargets,
 ];

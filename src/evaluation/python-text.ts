@@ -78,7 +78,7 @@ function isPlain(bare: string | undefined): boolean {
 
 function unescaped(quoted: string): string {
   return quoted.replace(
-    /\\(?:x([\da-f]{2})|u([\da-f]{4})|U([\da-f]{8})|(\n)|(.))/gisu,
+    /\\(?:x([\da-fA-F]{2})|u([\da-fA-F]{4})|U([\da-fA-F]{8})|(\n)|(.))/gsu,
     (whole, two?: string, four?: string, eight?: string, lineBreak?: string, other?: string) => {
       const code = Number.parseInt(two ?? four ?? eight ?? '', 16);
       if (!Number.isNaN(code)) return code > 0x10ffff ? whole : String.fromCodePoint(code);

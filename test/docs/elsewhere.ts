@@ -71,6 +71,8 @@ export const elsewhere: Record<string, string> = {
   'dataengine pull s3://my-bucket/dataengine/runs/nightly --weights': 'test/round/rounds-on-two-machines.test.ts',
   'dataengine evaluate --trainer torchrun --model models/qwen2.5-vl-3b --benchmark mmbench --file mmbench_dev.tsv':
     'test/cli/evaluate-command.test.ts',
+  'dataengine evaluate --tsv TextVQA_VAL.tsv --metric textvqa-accuracy --model data/stage1':
+    'test/cli/evaluate-command.test.ts',
   'dataengine evaluate --benchmark aokvqa --file aokvqa_v1p0_test.json --images COCO2017/test2017 --model data/stage1':
     'test/cli/evaluate-command.test.ts',
   'node --import tsx examples/direct-answers.ts data/stage1 aokvqa_v1p0_val.json COCO2017/val2017 100':

@@ -37,7 +37,7 @@ beforeAll(async () => {
 
 test('a benchmark with written answers is one file and its registration', () => {
   expect(applied['benchmark-with-written-answers']).toEqual({
-    added: ['src/evaluation/benchmarks/vizwiz.ts'],
+    added: ['src/evaluation/benchmarks/lenient-vizwiz.ts'],
     changed: registrations['benchmark-with-written-answers'],
     changedLines: 2,
   });
@@ -91,9 +91,19 @@ test("the benchmark is evaluated: the model writes its answers, which are scored
   const questions = [question('red', 'other'), question('green', 'other'), question('blue', 'number')];
   await writeFile(file, JSON.stringify(questions));
   const output = join(folder, 'scores');
-  const command = ['evaluate', '--benchmark', 'vizwiz', '--file', file, '--images', images, '--model', 'data/stage1'];
+  const command = [
+    'evaluate',
+    '--benchmark',
+    'lenient-vizwiz',
+    '--file',
+    file,
+    '--images',
+    images,
+    '--model',
+    'data/stage1',
+  ];
   const printed = await copy.runProgram('cli/main.ts', ...command, '--output', output);
-  expect(printed).toContain('VizWiz-VQA');
+  expect(printed).toContain('VizWiz-VQA, lenient');
   const answers = await readJsonLines(join(output, 'ranking', 'losses.jsonl'), evaluationAnswerSchema);
   expect(answers.map(({ question_id, losses }) => [question_id, losses])).toEqual(
     questions.map(({ image }) => [image, []]),
@@ -111,7 +121,7 @@ test('a written answer is right as far as people gave the same, whatever it star
     const question = { id: 'a.jpg', answer_type: 'other', answers: ${JSON.stringify(people)}.map((answer) => ({ answer })) };
     const texts = ['Red', 'The answer is (C) red. It is warm.', 'blue one', 'green', 'yellow'];
     const answered = texts.map((text) => ({ question, text, losses: [] }));
-    console.log(JSON.stringify(benchmarkOf('vizwiz').score(answered).accuracy.map(({ score }) => score)));
+    console.log(JSON.stringify(benchmarkOf('lenient-vizwiz').score(answered).accuracy.map(({ score }) => score)));
   `;
   await writeFile(join(copy.folder, 'score.ts'), program);
   expect(JSON.parse(await copy.runProgram('score.ts'))).toEqual([1, 1, 2 / 3, 1 / 3, 0]);

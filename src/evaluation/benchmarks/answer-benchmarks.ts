@@ -1,9 +1,10 @@
 /** Benchmarks with short answers: for each what its official files look like, how it is asked, and the metric. */
 
 import { readdir } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { z } from 'zod';
 import { InputError } from '../../core/input-error.ts';
+import { joinInside } from '../../core/inside.ts';
 import { isFolder } from '../../datasets/tables/shards.ts';
 import { type MetricName, metricOf, referencesProblem } from '../metrics/index.ts';
 import { isSameText } from './choice-rules.ts';
@@ -141,7 +142,7 @@ const vqaAnnotation = z.object({
 
 /** The annotations beside the questions: `v2_mscoco_val2014_annotations.json` for `v2_OpenEnded_mscoco_val2014_questions.json`. */
 function annotationsOf(file: string): string {
-  return join(dirname(file), basename(file).replace('OpenEnded_', '').replace('_questions', '_annotations'));
+  return joinInside(dirname(file), basename(file).replace('OpenEnded_', '').replace('_questions', '_annotations'));
 }
 
 /** Questions and annotations as VQA publishes them; without annotations beside them the questions have no answers. */
@@ -224,7 +225,7 @@ export const chartQa = answerBenchmark({
 async function chartQaFiles(file: string): Promise<string[]> {
   if (!(await isFolder(file))) return [file];
   const names = (await readdir(file)).filter((name) => /_(?:human|augmented)\.json$/.test(name)).sort();
-  return names.map((name) => join(file, name));
+  return names.map((name) => joinInside(file, name));
 }
 
 /** DocVQA (arXiv 2007.00398; https://www.docvqa.org), `val_v1.0_withQT.json`. */

@@ -1,5 +1,6 @@
 /** Benchmarks of multiple choice whose answers are letters, each read by its authors' rule. */
 import { z } from 'zod';
+import { requireShape } from '../../core/read-json.ts';
 import { LETTERS } from '../../datasets/question-text.ts';
 import { strip } from '../python-text.ts';
 import { extractLetter, isAi2dLetter, isMmstarLetter, isScienceQaLetter } from './choice-rules.ts';
@@ -67,17 +68,15 @@ const problemSchema = z
 
 const splitOfTest = 'test';
 
+const anyProblem = z.looseObject({ split: z.string(), image: z.string().nullable() });
+
 /** `problems.json`: problems by their ids; the image of one is `<images>/test/<id>/<image>`. */
 async function* scienceQaProblems(source: RecordSource): AsyncGenerator<QuestionRecord> {
-  const schema = z.union([
-    z.looseObject({ split: z.enum(['train', 'val']) }),
-    z.looseObject({ image: z.null() }),
-    z.intersection(problemSchema, z.object({ split: z.literal(splitOfTest), image: z.string().min(1) })),
-  ]);
-  for (const [id, problem] of await keyed(source.file, schema)) {
-    if (problem.split !== splitOfTest || typeof problem.image !== 'string' || !('choices' in problem)) continue;
-    const read = problem as z.output<typeof problemSchema> & { image: string };
-    yield scienceQaRecord(id, read, await imageAt(source, { path: `${splitOfTest}/${id}/${read.image}` }));
+  for (const [id, problem] of await keyed(source.file, anyProblem)) {
+    if (problem.split !== splitOfTest || problem.image === null) continue;
+    const read = requireShape({ [id]: problem }, source.file, z.record(z.string(), problemSchema))[id];
+    const images = await imageAt(source, { path: `${splitOfTest}/${id}/${problem.image}` });
+    if (read !== undefined) yield scienceQaRecord(id, read, images);
   }
 }
 

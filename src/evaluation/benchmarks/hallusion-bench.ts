@@ -78,7 +78,7 @@ const recordSchema = z.object({
 async function* readOfficial(source: RecordSource): AsyncGenerator<QuestionRecord> {
   for await (const record of listed(source.file, '', recordSchema)) {
     const { category, subcategory, set_id: set, figure_id: figure, question_id: question, filename } = record;
-    const path = filename?.replace(/^(?:\.\/)?(?:hallusion_bench\/)?/, '');
+    const path = filename?.replace(/^\.\//, '');
     yield recordOf({ kind: category, subcategory, set, figure, question }, record.question, {
       images: record.visual_input === '0' ? [] : await imageAt(source, path === undefined ? undefined : { path }),
       correct: 1 - record.gt_answer,

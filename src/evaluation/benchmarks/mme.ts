@@ -3,9 +3,10 @@
  * images with both answers right; a category has the sum of both in percent, of which perception and cognition are the sums.
  */
 import { readdir } from 'node:fs/promises';
-import { basename, extname, join, relative } from 'node:path';
+import { basename, extname } from 'node:path';
 import { z } from 'zod';
 import { InputError } from '../../core/input-error.ts';
+import { joinInside } from '../../core/inside.ts';
 import { readTextFile } from '../../core/read-json.ts';
 import { isFolder } from '../../datasets/tables/shards.ts';
 import { strip } from '../python-text.ts';
@@ -177,7 +178,7 @@ interface QuestionFile {
 async function officialFiles(folder: string): Promise<QuestionFile[]> {
   const names = await readdir(folder, { recursive: true });
   const files = names.filter((name) => name.endsWith('.txt') && /[/\\]/.test(name)).sort();
-  return files.map((name) => ({ path: join(folder, name), category: name.split(/[/\\]/)[0] as string }));
+  return files.map((name) => ({ path: joinInside(folder, name), category: name.split(/[/\\]/)[0] as string }));
 }
 
 async function* readOfficial(source: RecordSource): AsyncGenerator<QuestionRecord> {
@@ -209,11 +210,11 @@ async function* readOfficial(source: RecordSource): AsyncGenerator<QuestionRecor
 }
 
 async function imageBeside(folder: string, category: string, name: string, file: string): Promise<string> {
-  for (const below of ['images', '']) {
-    const names = await readdir(join(folder, category, below)).catch(() => []);
+  for (const below of [`${category}/images`, category]) {
+    const names = await readdir(joinInside(folder, below)).catch(() => []);
     const image = names.find((one) => extname(one) !== '.txt' && basename(one, extname(one)) === name);
-    if (image !== undefined) return join(folder, category, below, image);
+    if (image !== undefined) return joinInside(folder, `${below}/${image}`);
   }
-  const remedy = `Put ${name}.jpg or ${name}.png into ${join(category, 'images')}`;
-  throw new InputError({ file: relative(folder, file), problem: 'is about an image that is not there', remedy });
+  const remedy = `Put ${name}.jpg or ${name}.png into ${category}/images`;
+  throw new InputError({ file, problem: 'is about an image that is not there', remedy });
 }

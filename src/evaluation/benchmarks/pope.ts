@@ -3,8 +3,9 @@
  * answers and the figures of its `evaluate.py`.
  */
 import { readdir } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import { z } from 'zod';
+import { joinInside } from '../../core/inside.ts';
 import { isFolder } from '../../datasets/tables/shards.ts';
 import type { CombinedScore, MeasureMeans, QuestionScore } from './benchmark.ts';
 import { imageAt, isTsv, readTsvFile, recordOfTsv, rows, yesOrNo } from './record-files.ts';
@@ -30,17 +31,19 @@ export const pope = writtenBenchmark({
     for (const file of await popeFiles(source.file)) yield* readOfficial(file, source);
   },
 
-  // An entry for each category of the question; they share questions in VLMEvalKit's file.
+  // An entry for each category of the question: VLMEvalKit's file has a question of several once.
   score(answered) {
     const all = answered.flatMap((one) => {
-      const { categories = '' } = one.question.facts ?? {};
-      return categories.split(',').map((category) => ({ ...judge(one), category }));
+      const categories = (one.question.facts?.categories ?? '').split(',');
+      const { id } = one.question;
+      const idIn = (category: string) => (categories.length === 1 ? id : `${category}/${id}`);
+      return categories.map((category) => ({ ...judge(one), id: idIn(category), category }));
     });
     const entries = (some: typeof all, score: (one: (typeof all)[0]) => boolean): QuestionScore[] =>
-      some.map((one) => ({
-        id: one.category === '' ? one.id : `${one.category}/${one.id}`,
-        score: Number(score(one)),
-        ...(one.category !== '' && { groups: { category: one.category } }),
+      some.map(({ id, category, ...one }) => ({
+        id,
+        score: Number(score({ id, category, ...one })),
+        ...(category !== '' && { groups: { category } }),
       }));
     return {
       accuracy: entries(all, ({ said, is }) => said === is),
@@ -67,7 +70,7 @@ export function saysYes(answer: string): boolean {
 }
 
 function judge(one: WrittenAnswer) {
-  return { id: one.question.id, said: saysYes(answerOf(one)), is: one.question.correct === 0 };
+  return { said: saysYes(answerOf(one)), is: one.question.correct === 0 };
 }
 
 /** F1 of precision and recall, overall and by category. */
@@ -94,7 +97,7 @@ const lineSchema = z.object({
 async function popeFiles(file: string): Promise<string[]> {
   if (!(await isFolder(file))) return [file];
   const names = (await readdir(file)).filter((name) => /_pope_.*\.jsonl?$/.test(name)).sort();
-  return names.map((name) => join(file, name));
+  return names.map((name) => joinInside(file, name));
 }
 
 async function* readOfficial(file: string, source: RecordSource): AsyncGenerator<QuestionRecord> {

@@ -39,7 +39,8 @@ export async function keyed<S extends z.ZodType>(
 /** The rows of JSON, JSON lines or Parquet, one file or a folder of shards. */
 export async function* rows<S extends z.ZodType>(file: string, schema: S): AsyncGenerator<z.output<S>> {
   for await (const row of tableRows(file)) {
-    const parsed = schema.safeParse(Object.fromEntries(row.values));
+    // Parquet writes null for no value.
+    const parsed = schema.safeParse(Object.fromEntries([...row.values].filter(([, value]) => value !== null)));
     if (!parsed.success) {
       const { field = '', problem } = describeFirstIssue(parsed.error);
       throw rowError(file, row, field, problem);

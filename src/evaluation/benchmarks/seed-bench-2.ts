@@ -2,7 +2,6 @@
  * SEED-Bench-2 (arXiv 2311.17092; https://github.com/AILab-CVC/SEED-Bench), the questions about one image, by the answer ranking of
  * its `SEED-Bench-2/eval.py`, which is SEED-Bench's.
  */
-import { join } from 'node:path';
 import { z } from 'zod';
 import { fileExists } from '../../core/files.ts';
 import { InputError } from '../../core/input-error.ts';
@@ -53,7 +52,8 @@ export const seedBench2: Benchmark<SeedBenchItem> = {
     const names = new Map(Object.entries(types).map(([name, id]) => [id, name]));
     const folders = new Map<string, string>();
     for (const [name, folder] of Object.entries(folderOf)) {
-      if (await fileExists(join(images, folder))) folders.set(name, join(images, folder));
+      const path = joinInside(images, folder);
+      if (await fileExists(path)) folders.set(name, path);
     }
     const places = new Map<string, number>();
     const read = questions.flatMap((question, index): SeedBenchItem[] => {

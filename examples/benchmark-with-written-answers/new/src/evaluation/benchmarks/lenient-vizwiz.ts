@@ -1,6 +1,7 @@
 /**
  * VizWiz-VQA (arXiv 1802.08218): questions that blind people asked about photographs that they took, each answered by ten
- * people in a few words. The model writes its answer; it counts as right as the share of people who gave the same one.
+ * people in a few words. As `vizwiz` among the benchmarks, but of what the model writes the first sentence alone counts, without
+ * the words that training put before it.
  */
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -19,8 +20,8 @@ const questionSchema = z.object({
 /** Answers are a word or three. */
 const MAXIMUM_NEW_TOKENS = 16;
 
-export const vizwiz: Benchmark<z.output<typeof questionSchema> & BenchmarkQuestion> = {
-  title: 'VizWiz-VQA',
+export const lenientVizWiz: Benchmark<z.output<typeof questionSchema> & BenchmarkQuestion> = {
+  title: 'VizWiz-VQA, lenient',
   answerModes: ['generated'],
   downloads: { VizWiz: 'Download val.json and the images of val from vizwiz.org (VQA), into VizWiz' },
 
