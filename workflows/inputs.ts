@@ -6,8 +6,9 @@
 import { ApplicationFailure } from '@temporalio/common';
 import type { WorkflowInfo } from '@temporalio/workflow';
 import { z } from 'zod';
+import { describeIssue } from '../src/core/describe-issue.ts';
 import { pollSeconds, timeoutMinutes, waitHours } from '../src/core/durations.ts';
-import { cut, describeIssue } from '../src/core/input-error.ts';
+import { cut } from '../src/core/input-error.ts';
 import type { Stop } from '../src/evaluation/stop-rules.ts';
 import type { GenerationPlan } from '../src/round/asking/plan.ts';
 import type { Verdict } from '../src/round/gate/gate.ts';
@@ -303,7 +304,8 @@ function describeProblem(schema: z.ZodType, error: z.ZodError): string {
   // An unknown key is said first: it is often the reason why a needed key seems to be missing.
   const issue = error.issues.find(({ code }) => code === 'unrecognized_keys') ?? error.issues[0];
   if (issue === undefined) return 'it does not have the expected shape';
-  const path = issue.path.map(String);
+  const { path: place, problem } = describeIssue(issue);
+  const path = place.map(String);
   if (issue.code === 'unrecognized_keys') {
     const known =
       path.length === 0 && schema instanceof z.ZodObject
@@ -313,7 +315,6 @@ function describeProblem(schema: z.ZodType, error: z.ZodError): string {
         : '';
     return `${[...path, issue.keys[0] ?? ''].join('.').slice(0, 200)}: no such key${known}`;
   }
-  const problem = describeIssue(issue);
   if (path.length === 0) return `${problem}. Give an object, such as {"config": "configs/demo.yaml"}`;
   return `${path.join('.').slice(0, 200)}: ${problem}`;
 }

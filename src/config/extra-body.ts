@@ -3,6 +3,7 @@
  * gateway may take fields by which it asks another host, or with another key, and nobody knows the fields of all gateways.
  */
 import { z } from 'zod';
+import { describeIssue } from '../core/describe-issue.ts';
 
 /** What may be sent, and the servers that take it. */
 const sampled = {
@@ -96,7 +97,10 @@ export const extraBodySchema = z.record(z.string(), z.json()).superRefine((body,
   const template = body.chat_template_kwargs ?? {};
   const parsed = templateArguments.safeParse(template);
   if (!parsed.success) {
-    for (const { path, message } of parsed.error.issues) refuse(['chat_template_kwargs', ...path.map(String)], message);
+    for (const issue of parsed.error.issues) {
+      const { path, problem } = describeIssue(issue);
+      refuse(['chat_template_kwargs', ...path.map(String)], problem);
+    }
     return;
   }
   for (const name of Object.keys(parsed.data).filter((one) => ownArguments.includes(one))) {

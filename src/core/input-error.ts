@@ -1,5 +1,6 @@
 /** Wrong input, in words for a person. Workflows import this file, so it uses nothing of Node. */
 import type { z } from 'zod';
+import { describeIssue } from './describe-issue.ts';
 
 /** What is wrong with a person's input, and where. */
 export interface InputProblem {
@@ -80,18 +81,7 @@ export function fieldPath(keys: readonly PropertyKey[]): string {
 export function describeFirstIssue(error: z.ZodError): { field: string; problem: string } {
   const [first, ...others] = error.issues;
   if (!first) return { field: '', problem: 'does not have the expected shape' };
+  const { path, problem } = describeIssue(first);
   const more = others.length > 0 ? ` (and ${others.length} more)` : '';
-  return { field: fieldPath(first.path), problem: `${describeIssue(first)}${more}` };
-}
-
-/** A problem that a schema found, in words for a person, without a full stop. */
-export function describeIssue(issue: z.core.$ZodIssue): string {
-  if (issue.code === 'unrecognized_keys' && issue.keys.length > 3) {
-    const some = issue.keys.slice(0, 3).map((key) => JSON.stringify(cut(key)));
-    return `Unrecognized keys: ${some.join(', ')} and ${issue.keys.length - some.length} more`;
-  }
-  // The schema of a key has words of its own.
-  const { message } = issue.code === 'invalid_key' ? (issue.issues[0] ?? issue) : issue;
-  const text = message.replace(/^Invalid input: .* received undefined$/, 'is missing').replace(/^Invalid input: /, '');
-  return text.replace(/\.$/, '');
+  return { field: fieldPath(path), problem: `${problem}${more}` };
 }

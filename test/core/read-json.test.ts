@@ -69,7 +69,7 @@ describe('parseJson', () => {
       { question: 'Who?', correct_choice_idx: '1' },
     ]);
     expect(failureOf(text).message).toBe(
-      'val.json: [1].correct_choice_idx: expected number, received string. Correct this value',
+      'val.json: [1].correct_choice_idx: must be a number, not a text. Correct this value',
     );
   });
 

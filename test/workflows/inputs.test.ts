@@ -39,21 +39,21 @@ const none = Symbol('no input at all');
 describe('a workflow ends at once with a sentence when its input is', () => {
   const cases: [workflow: string, input: unknown, words: RegExp][] = [
     ['dataEngine', none, /is missing\. Give an object, such as \{"config"/],
-    ['dataEngine', null, /expected object, received null/],
+    ['dataEngine', null, /has no value, and must be an object/],
     ['dataEngine', {}, /config: is missing/],
-    ['dataEngine', 'configs/demo.yaml', /expected object, received string/],
-    ['dataEngine', ['configs/demo.yaml'], /expected object, received array/],
+    ['dataEngine', 'configs/demo.yaml', /must be an object, not a text/],
+    ['dataEngine', ['configs/demo.yaml'], /must be an object, not a list/],
     [
       'dataEngine',
       { confg: 'configs/demo.yaml' },
       /confg: no such key\. Known are config, dataRoot, run, seed, rounds, more/,
     ],
     ['dataEngine', { config: 'configs/demo.yaml', round: 5 }, /round: no such key/],
-    ['dataEngine', { config: 5 }, /config: expected string, received number/],
-    ['dataEngine', { config: 'configs/demo.yaml', rounds: -3 }, /rounds: Too small/],
-    ['dataEngine', { config: 'configs/demo.yaml', more: '1' }, /more: expected number, received string/],
+    ['dataEngine', { config: 5 }, /config: must be a text, not a number/],
+    ['dataEngine', { config: 'configs/demo.yaml', rounds: -3 }, /rounds: must be at least 0/],
+    ['dataEngine', { config: 'configs/demo.yaml', more: '1' }, /more: must be a number, not a text/],
     ['dataEngine', { config: 'configs/demo.yaml', run: '../../etc' }, /run: use letters, digits/],
-    ['dataEngine', { config: 'configs/demo.yaml', samplingStrategy: 'best' }, /samplingStrategy: Invalid option/],
+    ['dataEngine', { config: 'configs/demo.yaml', samplingStrategy: 'best' }, /samplingStrategy: must be adaptive/],
     [
       'dataEngine',
       { config: 'configs/demo.yaml', state: { plan, nextRound: 1, rounds: [] } },
@@ -61,9 +61,17 @@ describe('a workflow ends at once with a sentence when its input is', () => {
     ],
     ['dataEngine', { config: 'x', state: { version: 99, plan, nextRound: 1, rounds: [] } }, /state\.version: /],
     ['dataEngineRound', {}, /plan: is missing/],
-    ['dataEngineRound', { plan, round: '../..' }, /round: expected number/],
-    ['dataEngineRound', { plan: { ...plan, evaluationShards: 2 ** 40 }, round: 0 }, /plan\.evaluationShards: Too big/],
-    ['dataEngineRound', { plan: { ...plan, embeddingShards: 2 ** 40 }, round: 0 }, /plan\.embeddingShards: Too big/],
+    ['dataEngineRound', { plan, round: '../..' }, /round: must be a number/],
+    [
+      'dataEngineRound',
+      { plan: { ...plan, evaluationShards: 2 ** 40 }, round: 0 },
+      /plan\.evaluationShards: must be at most/,
+    ],
+    [
+      'dataEngineRound',
+      { plan: { ...plan, embeddingShards: 2 ** 40 }, round: 0 },
+      /plan\.embeddingShards: must be at most/,
+    ],
     [
       'dataEngineRound',
       { plan: { ...plan, evaluationSets: Array(1000).fill('x'), evaluationShards: 1000 }, round: 0 },
@@ -73,23 +81,23 @@ describe('a workflow ends at once with a sentence when its input is', () => {
     ...[1e-7, 1e300].map((finetuneTimeoutMinutes): [string, unknown, RegExp] => [
       'dataEngineRound',
       { plan: { ...plan, finetuneTimeoutMinutes }, round: 0 },
-      /plan\.finetuneTimeoutMinutes: Too (small|big)/,
+      /plan\.finetuneTimeoutMinutes: must be (at least|at most|more than)/,
     ]),
     [
       'dataEngineRound',
       { plan: { ...plan, approval: { timeoutHours: 1e300, defaultDecision: 'gate' } }, round: 0 },
-      /plan\.approval\.timeoutHours: Too big/,
+      /plan\.approval\.timeoutHours: must be at most/,
     ],
     [
       'dataEngineRound',
       { plan: { ...plan, failedStep: { waitHours: 1e300 } }, round: 0 },
-      /plan\.failedStep\.waitHours: Too big/,
+      /plan\.failedStep\.waitHours: must be at most/,
     ],
-    ['dataEngineGeneration', null, /expected object/],
+    ['dataEngineGeneration', null, /must be an object/],
     ['dataEngineGeneration', { runDirectory: '/x', round: 1, queues: {} }, /queues\.cpu: is missing/],
     ['dataEngineVerification', none, /is missing/],
     ['dataEnginePromptOptimization', none, /is missing/],
-    ['dataEnginePromptOptimization', { config: 'configs/demo.yaml', samples: 9 }, /samples: Too big/],
+    ['dataEnginePromptOptimization', { config: 'configs/demo.yaml', samples: 9 }, /samples: must be at most/],
     ['dataEnginePromptOptimization', { config: 'configs/demo.yaml', forRun: '..' }, /forRun: use letters/],
   ];
 

@@ -1,5 +1,6 @@
 /** Rotary positions as `config.json` gives them: one form of the spellings that versions of `transformers` wrote. */
 import { z } from 'zod';
+import { describeIssue } from '../../core/describe-issue.ts';
 import { sizes } from './config-sizes.ts';
 
 /** Fields of other kinds of positions, which `transformers` keeps and does not read. */
@@ -70,8 +71,9 @@ export function withOneRope(value: unknown, context: z.RefinementCtx): unknown {
         2048,
     }),
   });
-  for (const { path, message } of rope.error?.issues ?? []) {
-    context.addIssue({ code: 'custom', path: [field, ...path], message });
+  for (const issue of rope.error?.issues ?? []) {
+    const { path, problem } = describeIssue(issue);
+    context.addIssue({ code: 'custom', path: [field, ...path], message: problem });
   }
   return { ...config, ...(theta !== undefined && { rope_theta: theta }), rope_scaling: rope.data };
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { InputError } from '../../core/input-error.ts';
+import { describeFirstIssue, InputError } from '../../core/input-error.ts';
 
 /** Bytes of one value of each number format that checkpoints of our models use. */
 export const bytesPerValue = { F32: 4, F16: 2, BF16: 2, I64: 8 } as const;
@@ -81,8 +81,8 @@ function parseObject(file: string, text: string): Record<string, unknown> {
 function parseEntry(file: string, name: string, entry: unknown, dataStart: number): TensorInfo {
   const parsed = entrySchema.safeParse(entry);
   if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    throw damaged(file, name, `${issue?.path.join('.') || 'entry'}: ${issue?.message ?? 'not as the format has it'}`);
+    const { field, problem } = describeFirstIssue(parsed.error);
+    throw damaged(file, name, `${field || 'entry'}: ${problem}`);
   }
   const { dtype, shape, data_offsets } = parsed.data;
   const byteLength = data_offsets[1] - data_offsets[0];

@@ -109,8 +109,8 @@ test('JSON lines: lines that come in pieces, empty lines, and none at the end', 
 
 test.each([
   ['a JSON line that is not JSON', 'jsonl', '{"a":1}\n{"a":', /rows:2:6: is not valid JSON: it ends too early/],
-  ['a JSON line that is no object', 'jsonl', '{"a":1}\n[1]', /rows:2: expected record/],
-  ['a record of a JSON list that is no object', 'json', '[{"a":1}, 7]', /rows: \[1\]: expected record/],
+  ['a JSON line that is no object', 'jsonl', '{"a":1}\n[1]', /rows:2: must be an object/],
+  ['a record of a JSON list that is no object', 'json', '[{"a":1}, 7]', /rows: \[1\]: must be an object/],
   ['a row with too many cells', 'csv', 'a,b\n1,2\n1,2,3\n', /rows:3: is not comma-separated text/],
   ['a quote that does not end', 'csv', 'a,b\n1,"2\n', /rows:\d+: is not comma-separated text: quote not closed/],
   ['two columns of one name', 'tsv', 'a\ta\n1\t2\n', /rows:1: a: two columns have this name/],

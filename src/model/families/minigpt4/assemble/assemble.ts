@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileExists } from '../../../../core/files.ts';
-import { InputError } from '../../../../core/input-error.ts';
+import { describeFirstIssue, InputError } from '../../../../core/input-error.ts';
 import { writeModelDirectory } from '../../../files/write-model-directory.ts';
 import { blipProcessorConfig } from '../../../images/processor-config.ts';
 import { specialIdProblem } from '../../../text/special-ids.ts';
@@ -101,10 +101,9 @@ export async function assemble(
 function parseConfig(config: unknown, { llama, blip2 }: AssembleSettings): Blip2Config {
   const result = blip2ConfigSchema.safeParse(config);
   if (result.success) return result.data;
-  const issue = result.error.issues[0];
-  const field = issue?.path.join('.');
-  const file = path.join(issue?.path[0] === 'text_config' ? llama : blip2, 'config.json');
-  throw new InputError({ file, field, problem: issue?.message ?? 'is not supported', remedy: checkFiles });
+  const { field, problem } = describeFirstIssue(result.error);
+  const file = path.join(field.startsWith('text_config') ? llama : blip2, 'config.json');
+  throw new InputError({ file, field, problem, remedy: checkFiles });
 }
 
 function checkParts(config: Blip2Config, parts: Parts, placeOf: (name: string) => TensorSource): void {
