@@ -1,7 +1,8 @@
 /** Requests to `/v1/chat/completions`: which fields and values are taken, and what they mean. */
 import { z } from 'zod';
 import { decodeBase64 } from '../core/base64.ts';
-import { cut, describeIssue, fieldPath, InputError } from '../core/input-error.ts';
+import { describeIssue } from '../core/describe-issue.ts';
+import { cut, fieldPath, InputError } from '../core/input-error.ts';
 import { parseJson } from '../core/read-json.ts';
 import { ApiError } from './api-error.ts';
 import type { ChatTurn } from './engine.ts';
@@ -154,8 +155,9 @@ function checked(body: string): Request {
     const param = fieldPath([...issue.path, issue.keys[0] ?? '']);
     throw refused(`Unsupported parameter: ${param}`, param, 'unsupported_parameter');
   }
-  const param = fieldPath(issue?.path ?? []);
-  throw refused(`${param || 'The body'}: ${issue ? describeIssue(issue) : 'is not a request'}`, param, 'invalid_value');
+  const { path, problem } = issue ? describeIssue(issue) : { path: [], problem: 'is not a request' };
+  const param = fieldPath(path);
+  throw refused(`${param || 'The body'}: ${problem}`, param, 'invalid_value');
 }
 
 /** Of a value that fits none of several shapes, what is wrong with the one that fits furthest. */
