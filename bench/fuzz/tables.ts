@@ -13,6 +13,7 @@ import { sqlText } from '../../src/datasets/tables/parquet.ts';
 import { trainDatasets } from '../../src/datasets/train-datasets.ts';
 import { readJudgedScore } from '../../src/evaluation/judge/judge-requests.ts';
 import { readLabelledAnswers } from '../../src/evaluation/judge/labelled-answers.ts';
+import { readWrittenAnswer } from '../../src/generation/verification.ts';
 import { type FuzzedParser, ofFile, parserTarget } from './parsers.ts';
 
 const pixels = () =>
@@ -147,6 +148,12 @@ const readers: FuzzedParser[] = [
       const score = readJudgedScore(bytes.toString());
       if (score !== undefined && !(score >= 0 && score <= 1)) throw new Error(`a score of ${score}`);
     },
+  },
+  {
+    name: 'written-answer',
+    file: 'answer.txt',
+    sample: async () => Buffer.from('One sees it.\nAnswer: a red cup'),
+    parse: async (_, bytes) => readWrittenAnswer(bytes.toString()),
   },
   {
     name: 'labelled-answers',

@@ -61,6 +61,7 @@ export interface LocalAnswer {
     | 'types'
     | 'letter'
     | 'score'
+    | 'short'
     | 'diagnose'
     | 'revise'
     | 'facts'
@@ -118,6 +119,10 @@ export function structuredContent({ text, kind }: LocalAnswer): string {
   if (kind === 'letter') {
     const [reason = '', last = ''] = text.split('\n');
     return JSON.stringify({ reason, answer: /\(([A-D])\)/.exec(last)?.[1] ?? 'none' });
+  }
+  if (kind === 'short') {
+    const [reason = '', last = ''] = text.split('\n');
+    return JSON.stringify({ reason, answer: last.replace('Answer: ', '') });
   }
   if (kind === 'score') {
     const [reason = '', last = ''] = text.split('\n');

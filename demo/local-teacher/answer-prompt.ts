@@ -48,7 +48,10 @@ export function answerPrompt(prompt: string, options: AnswerOptions): LocalAnswe
   const { seen } = options;
   const read = readPrompt(prompt, seen !== undefined);
   if (read.kind === 'classify' || read.kind === 'discover' || read.kind === 'merge') return answerAboutTypes(read);
-  if (read.kind === 'answer') return { kind: 'letter', text: answerQuestion(read, options) };
+  if (read.kind === 'answer') {
+    if (read.choices.length === 0) return { kind: 'short', text: answerInWords(read, options) };
+    return { kind: 'letter', text: answerQuestion(read, options) };
+  }
   if (read.kind === 'judge') return { kind: 'score', text: grade(read) };
   if (read.kind === 'describe') return describeSeen(seen);
   if ('complaints' in read) return { kind: read.kind, text: answerRevision(read) };
@@ -183,17 +186,41 @@ function answerQuestion(prompt: AnswerPrompt, { seed, seen }: Pick<AnswerOptions
   return `${reason}\nAnswer: (${'ABCDEFGH'[place]})`;
 }
 
+/** The same for a question without choices; without facts it knows nothing. */
+function answerInWords(prompt: AnswerPrompt, { seen }: Pick<AnswerOptions, 'seen'>): string {
+  const scene = seen ? seen.scene : prompt.captions.length > 0 ? sceneOf(prompt) : undefined;
+  const known = scene && (wordsFromScene(prompt, scene) ?? (seen ? undefined : wordsFromFacts(prompt, scene)));
+  if (known === undefined) return 'Nothing tells.\nAnswer: none';
+  return `${seen ? 'The picture shows it.' : 'The facts say so.'}\nAnswer: ${known}`;
+}
+
+function wordsFromScene(prompt: AnswerPrompt, scene: PartialScene): string | undefined {
+  const [asked] = sameQuestions(prompt, scene);
+  return asked?.choices[asked.correctChoiceIndex];
+}
+
+function wordsFromFacts(prompt: AnswerPrompt, scene: PartialScene): string | undefined {
+  if (isOfDemo(scene)) return undefined;
+  return answerAboutPhoto(prompt.question, readPhoto(prompt), seededRandom('look up'))[0];
+}
+
 function lookUp(prompt: AnswerPrompt, scene: PartialScene): number | undefined {
+  for (const { choices, correctChoiceIndex } of sameQuestions(prompt, scene)) {
+    const place = prompt.choices.indexOf(choices[correctChoiceIndex] as string);
+    if (place >= 0) return place;
+  }
+  return undefined;
+}
+
+/** The questions about a scene in the words of the given one. */
+function* sameQuestions({ question }: AnswerPrompt, scene: PartialScene) {
   const random = seededRandom('look up');
   for (let attempt = 0; attempt < attempts; attempt += 1) {
     for (const type of QUESTION_TYPES) {
       const asked = askQuestion(type, scene, random.fork(`${type} ${attempt}`));
-      if (asked?.question !== prompt.question) continue;
-      const place = prompt.choices.indexOf(asked.choices[asked.correctChoiceIndex] as string);
-      if (place >= 0) return place;
+      if (asked?.question === question) yield asked;
     }
   }
-  return undefined;
 }
 
 function lookUpInFacts(prompt: AnswerPrompt, scene: PartialScene): number | undefined {

@@ -57,6 +57,7 @@ export interface MergePrompt {
 export interface AnswerPrompt extends ImageFacts {
   kind: 'answer';
   question: string;
+  /** None for a short answer. */
   choices: string[];
 }
 
@@ -112,7 +113,9 @@ export function readPrompt(text: string, hasImage = false): ReadPrompt {
   const question = sections.get('question to answer');
   if (question !== undefined) {
     const choices = lines(sections.get('choices') ?? '').map((line) => line.replace(/^\([A-Z]\) /, ''));
-    return { kind: 'answer', question: question.trim(), choices, ...facts };
+    // An instruction about the form of a short answer stands on a line of its own.
+    const [asked = ''] = choices.length > 0 ? [question.trim()] : lines(question);
+    return { kind: 'answer', question: asked, choices, ...facts };
   }
   const type = sections.get('question type');
   if (hasImage && /"facts":.*"boxes":/.test(sections.get('answer format') ?? '')) return { kind: 'describe' };

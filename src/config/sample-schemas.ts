@@ -58,6 +58,14 @@ export const verifySchema = z.strictObject({
   languageOnlyPrompt: pathIn('configs')
     .default('configs/prompts/verify-without-picture-v1.md')
     .describe('Prompt file of languageOnlyAnswers.'),
+  shortBlindPrompt: pathIn('configs')
+    .optional()
+    .describe(
+      'The same for questions with a short answer. Default: configs/prompts/verify-short-v1.md, with data.descriptions.source: image verify-short-from-image-v1.md.',
+    ),
+  shortLanguageOnlyPrompt: pathIn('configs')
+    .default('configs/prompts/verify-short-without-image-v1.md')
+    .describe('Prompt file of languageOnlyAnswers to questions with a short answer.'),
 });
 
 const similarity = z.number().gt(0).max(1);

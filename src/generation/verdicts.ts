@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { seededRandom } from '../core/seeded-random.ts';
 import type { RawAnswer } from '../teacher/call-log.ts';
 import type { Rejection } from './filters.ts';
-import { readChosenLetter, type VerificationRequest } from './verification.ts';
+import { readChosenLetter, readWrittenAnswer, type VerificationRequest } from './verification.ts';
 
 const count = z.int().nonnegative();
 const tally = z.object({ asked: count, right: count });
@@ -23,13 +23,15 @@ export interface VerdictLimits {
  * Counts the answers to each sample's requests, in the order of the requests. An answer without a choice is not right.
  *
  * @param answers by the id of the request
+ * @param isSame whether two short answers are the same; default: word for word
  */
 export function countVerdicts(
   requests: readonly VerificationRequest[],
   answers: ReadonlyMap<string, Pick<RawAnswer, 'raw_instructions'>>,
+  isSame: (answer: string, expected: string) => boolean = (answer, expected) => answer === expected,
 ): Verdict[] {
   const verdicts = new Map<string, Verdict>();
-  for (const { id, request_id, kind, expected } of requests) {
+  for (const { id, request_id, kind, expected, expected_answer: wanted } of requests) {
     const answer = answers.get(id);
     if (!answer) continue;
     const verdict = verdicts.get(request_id) ?? {
@@ -39,7 +41,11 @@ export function countVerdicts(
     };
     verdicts.set(request_id, verdict);
     verdict[kind].asked += 1;
-    if (readChosenLetter(answer.raw_instructions) === expected) verdict[kind].right += 1;
+    const { raw_instructions: raw } = answer;
+    const written = wanted === undefined ? undefined : readWrittenAnswer(raw);
+    const isRight =
+      wanted === undefined ? readChosenLetter(raw) === expected : written !== undefined && isSame(written, wanted);
+    if (isRight) verdict[kind].right += 1;
   }
   return [...verdicts.values()];
 }

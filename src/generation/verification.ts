@@ -6,7 +6,7 @@
 import { z } from 'zod';
 import { hashValue } from '../core/hash.ts';
 import { type ImageId, imageIdSchema } from '../core/images/image-id.ts';
-import { seededRandom } from '../core/seeded-random.ts';
+import { type SeededRandom, seededRandom } from '../core/seeded-random.ts';
 import type { AnnotatedImage } from '../datasets/coco.ts';
 import { letterOf } from '../datasets/question-text.ts';
 import { withoutFence, withoutReasoning } from '../teacher/answer-text.ts';
@@ -16,18 +16,18 @@ import { answerLetters } from './filters.ts';
 import { describeBoxes, describeCaptions, imageOf, oneLine } from './prompt.ts';
 
 export const languageOnlyPlaceholders = ['question', 'choices'] as const;
+export const shortLanguageOnlyPlaceholders = ['question'] as const;
 
 export type VerificationKind = 'blind' | 'language_only';
 
 /** A sample whose question is asked again. */
-export interface SampleToVerify {
+export type SampleToVerify = {
   request_id: string;
   image_id: ImageId;
   questionType: string;
+  /** With the instruction behind it, of a question with a short answer. */
   question: string;
-  choices: readonly string[];
-  correctChoiceIndex: number;
-}
+} & ({ choices: readonly string[]; correctChoiceIndex: number } | { answer: string });
 
 /** The schema of a line of a verification's `requests.jsonl`. */
 export const verificationRequest = z.object({
@@ -39,14 +39,15 @@ export const verificationRequest = z.object({
   kind: z.enum(['blind', 'language_only']),
   question: z.string(),
   choices: z.array(z.string()),
-  expected: z.int().nonnegative(),
+  expected: z.int().nonnegative().optional(),
+  expected_answer: z.string().optional(),
   seed: z.int(),
 });
 
 /**
  * One question to ask again. `id` is a hash of all that the answer depends on; `request_id` is the sample's; `choices` are
  * in the order of the prompt, another one each time, because the teacher may favor a letter; `expected` is the place of the
- * sample's answer among them.
+ * sample's answer among them. A question with a short answer has no choices, and `expected_answer`.
  */
 export type VerificationRequest = z.output<typeof verificationRequest>;
 
@@ -59,8 +60,12 @@ const structuredChoiceOfFive = structuredChoice.extend({ answer: z.enum(['A', 'B
 const formatOfFour = structuredFormat(structuredChoice, 'choice');
 const formatOfFive = structuredFormat(structuredChoiceOfFive, 'choice');
 
-/** For teachers that answer with structured output, about a question with so many choices. */
+const structuredShort = z.object({ reason: z.string().describe('One sentence.'), answer: z.string() });
+const formatOfShort = structuredFormat(structuredShort, 'short_answer');
+
+/** For teachers that answer with structured output, about a question with so many choices; 0 for a short answer. */
 export function choiceFormat(choices: number): StructuredFormat {
+  if (choices === 0) return formatOfShort;
   return choices > 4 ? formatOfFive : formatOfFour;
 }
 
@@ -69,6 +74,7 @@ export function choiceFormat(choices: number): StructuredFormat {
  *
  * @param input.identity what the answers depend on besides the question: the teacher, its settings, the prompts
  * @param input.promptVersions versions of the prompts
+ * @param input.short the same of questions with a short answer; required with such
  */
 export function verificationRequests(input: {
   samples: readonly SampleToVerify[];
@@ -76,9 +82,10 @@ export function verificationRequests(input: {
   languageOnlyAnswers: number;
   identity: unknown;
   promptVersions: Record<VerificationKind, string>;
+  short?: { identity: unknown; promptVersions: Record<VerificationKind, string> } | undefined;
   seed: number | string;
 }): VerificationRequest[] {
-  const { samples, blindAnswers, languageOnlyAnswers, identity, promptVersions } = input;
+  const { samples, blindAnswers, languageOnlyAnswers } = input;
   const random = seededRandom(input.seed).fork('verify');
   const times: [VerificationKind, number][] = [
     ['blind', blindAnswers],
@@ -88,14 +95,13 @@ export function verificationRequests(input: {
     times.flatMap(([kind, count]) =>
       Array.from({ length: count }, (_, attempt) => {
         const own = random.fork(`${sample.request_id} ${kind} ${attempt}`);
-        const order = own.shuffle(sample.choices.map((_, index) => index));
+        const { identity, promptVersions } = 'answer' in sample ? (input.short ?? input) : input;
         const content = {
           request_id: sample.request_id,
           image_id: sample.image_id,
           kind,
           question: sample.question,
-          choices: order.map((index) => sample.choices[index] as string),
-          expected: order.indexOf(sample.correctChoiceIndex),
+          ...expectedOf(sample, own),
           seed: own.integer(2 ** 31 - 1),
         };
         return {
@@ -109,21 +115,73 @@ export function verificationRequests(input: {
   );
 }
 
+function expectedOf(sample: SampleToVerify, random: SeededRandom) {
+  if ('answer' in sample) return { choices: [], expected_answer: sample.answer };
+  const order = random.shuffle(sample.choices.map((_, index) => index));
+  return {
+    choices: order.map((index) => sample.choices[index] as string),
+    expected: order.indexOf(sample.correctChoiceIndex),
+  };
+}
+
+/** The prompts of questions with choices, and of those with a short answer. */
+export interface VerificationTemplates extends Record<VerificationKind, PromptTemplate> {
+  short?: Record<VerificationKind, PromptTemplate> | undefined;
+}
+
+/** The prompt of a request. */
+export function templateOf(
+  { kind, expected_answer }: Pick<VerificationRequest, 'kind' | 'expected_answer'>,
+  templates: VerificationTemplates,
+): PromptTemplate {
+  return (expected_answer === undefined ? templates : (templates.short ?? templates))[kind];
+}
+
 /** Makes the messages of a request. @param images the images of blind requests, by id */
 export function verificationMessages(
   request: VerificationRequest,
   images: ReadonlyMap<ImageId, AnnotatedImage>,
-  templates: Record<VerificationKind, PromptTemplate>,
+  templates: VerificationTemplates,
 ): ChatMessage[] {
   const choices = request.choices.map((choice, index) => `(${letterOf(index)}) ${oneLine(choice)}`).join('\n');
-  const asked = { question: oneLine(request.question), choices };
-  if (request.kind === 'language_only') return fillTemplate(templates.language_only, asked);
+  const question = request.expected_answer === undefined ? oneLine(request.question) : linesOf(request.question);
+  const asked = { question, choices };
+  const template = templateOf(request, templates);
+  if (request.kind === 'language_only') return fillTemplate(template, asked);
   const image = imageOf(images, request);
-  return fillTemplate(templates.blind, {
+  return fillTemplate(template, {
     ...asked,
     captions: describeCaptions(image.captions),
     boxes: describeBoxes(image),
   });
+}
+
+/** The question, and on a line of its own the instruction. */
+function linesOf(question: string): string {
+  return question.split('\n').map(oneLine).join('\n');
+}
+
+/** Reads the short answer: the last line that starts with `Answer:`; undefined when the teacher gave none. */
+export function readWrittenAnswer(raw: string): string | undefined {
+  const text = withoutFence(withoutReasoning(raw));
+  const answer = text.trimStart().startsWith('{') ? readStructuredShort(text) : answerLine(text);
+  return answer === undefined || answer === '' || /^none$/i.test(answer) ? undefined : answer;
+}
+
+function answerLine(text: string): string | undefined {
+  const lines = text.split('\n').map((line) => line.replaceAll('**', '').trim());
+  return lines
+    .findLast((line) => /^answer\s*:/i.test(line))
+    ?.replace(/^answer\s*:\s*/i, '')
+    .replace(/\.$/, '');
+}
+
+function readStructuredShort(text: string): string | undefined {
+  try {
+    return structuredShort.safeParse(JSON.parse(text)).data?.answer.trim();
+  } catch {
+    return undefined;
+  }
 }
 
 /** Reads the place of the chosen letter; undefined when the teacher chose none, or more than one. */

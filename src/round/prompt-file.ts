@@ -58,6 +58,21 @@ export function readBlindPrompt(config: Config): Promise<PromptTemplate> {
   return readFittingPrompt(config, config.verify.blindPrompt, placeholders, fitting);
 }
 
+/** Reads the prompt for blind answers to questions with a short answer. @throws InputError as `readGenerationPrompt` does */
+export function readShortBlindPrompt(config: Config): Promise<PromptTemplate> {
+  const placeholders = [...poolSource(config).tells, 'question'];
+  const fitting = {
+    key: 'verify.shortBlindPrompt',
+    prompt: `configs/prompts/verify-short${config.data.descriptions.source === 'image' ? '-from-image' : ''}-v1.md`,
+  };
+  return readFittingPrompt(
+    config,
+    config.verify.shortBlindPrompt ?? projectFile(fitting.prompt),
+    placeholders,
+    fitting,
+  );
+}
+
 async function readFittingPrompt(
   config: Config,
   file: string,

@@ -1,9 +1,13 @@
 import { describe, expect, test } from 'vitest';
+import { answerPrompt } from '../../demo/local-teacher/answer-prompt.ts';
 import { countVerdicts, verdictJudge } from '../../src/generation/verdicts.ts';
 import {
   choiceFormat,
   languageOnlyPlaceholders,
   readChosenLetter,
+  readWrittenAnswer,
+  shortLanguageOnlyPlaceholders,
+  type VerificationRequest,
   verificationMessages,
   verificationRequests,
 } from '../../src/generation/verification.ts';
@@ -51,7 +55,7 @@ describe('what is asked', () => {
     );
     expect(new Set(requests.map((request) => request.choices.join())).size).toBeGreaterThan(3);
     for (const request of requests) {
-      expect(request.choices[request.expected]).toBe(request.request_id === 'right' ? 'red' : 'green');
+      expect(request.choices[request.expected ?? -1]).toBe(request.request_id === 'right' ? 'red' : 'green');
     }
   });
 
@@ -158,5 +162,63 @@ describe('a sample is dropped', () => {
     expect(kept().length).toBeGreaterThan(60);
     expect(kept().length).toBeLessThan(140);
     expect(kept()).toEqual(kept());
+  });
+});
+
+describe('a question with a short answer', () => {
+  const short = {
+    identity: 'short',
+    promptVersions: { blind: 'short-v1', language_only: 'short-without-v1' },
+  };
+  const { choices: _, correctChoiceIndex: __, ...asked } = right;
+  const sample = { ...asked, question: 'What color is the car?\nAnswer with one word.', answer: 'red' };
+  const [blind, language] = verificationRequests({
+    samples: [sample],
+    ...settings,
+    blindAnswers: 1,
+    languageOnlyAnswers: 1,
+    short,
+  }) as [VerificationRequest, VerificationRequest];
+
+  test('is asked without choices, in its own prompt, and never with its answer', async () => {
+    expect(blind).toMatchObject({ choices: [], expected_answer: 'red', prompt_version: 'short-v1' });
+    expect(blind).not.toHaveProperty('expected');
+    const ofShort = {
+      blind: await readPromptTemplate('configs/prompts/verify-short-v1.md', ['captions', 'boxes', 'question']),
+      language_only: await readPromptTemplate(
+        'configs/prompts/verify-short-without-image-v1.md',
+        shortLanguageOnlyPlaceholders,
+      ),
+    };
+    const promptOf = (request: VerificationRequest) =>
+      verificationMessages(request, images, { ...templates, short: ofShort })
+        .map(({ content }) => content)
+        .join('\n');
+    expect(promptOf(blind)).toContain('## Question to answer\n\nWhat color is the car?\nAnswer with one word.\n\n');
+    expect(promptOf(blind)).toContain('a large red car on the left');
+    expect(promptOf(blind)).not.toContain('## Choices');
+    expect(promptOf(language)).not.toContain('red');
+    expect(answerPrompt(promptOf(blind), { mistakeRate: 0, seed: 1 }).text).toMatch(/\nAnswer: red$/);
+    expect(answerPrompt(promptOf(language), { mistakeRate: 0, seed: 1 }).text).toMatch(/\nAnswer: none$/);
+  });
+
+  test.each([
+    ['It is red.\nAnswer: Red.', 'Red'],
+    ['Answer: blue\nNo, wait.\n**Answer:** dark red', 'dark red'],
+    ['{"reason": "seen", "answer": " red "}', 'red'],
+    ['Nothing tells.\nAnswer: none', undefined],
+    ['Red, I think.', undefined],
+    ['<think>Answer: red</think>I do not know.', undefined],
+  ])('%j is read as %j', (reply, answer) => expect(readWrittenAnswer(reply)).toBe(answer));
+
+  test('is right where the metric says that the answers are the same', () => {
+    const answers = new Map([
+      [blind.id, { raw_instructions: 'Seen.\nAnswer: The red' }],
+      [language.id, { raw_instructions: 'A guess.\nAnswer: blue' }],
+    ]);
+    const isSame = (answer: string, expected: string) => answer.toLowerCase().endsWith(expected);
+    expect(countVerdicts([blind, language], answers, isSame)).toEqual([
+      { request_id: 'right', blind: { asked: 1, right: 1 }, language_only: { asked: 1, right: 0 } },
+    ]);
   });
 });

@@ -2,9 +2,11 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { projectFile } from '../../src/core/files.ts';
 import { readJson, readJsonLines } from '../../src/core/read-json.ts';
 import { trainingSampleSchema } from '../../src/datasets/train-dataset.ts';
 import { isRight } from '../../src/evaluation/bad-cases.ts';
+import { verificationRequest } from '../../src/generation/verification.ts';
 import { append } from '../../src/round/append/append.ts';
 import { checkData } from '../../src/round/check-data.ts';
 import { classify } from '../../src/round/classify/classify.ts';
@@ -25,6 +27,7 @@ import { report } from '../../src/round/report/report.ts';
 import { readSampledRequests } from '../../src/round/sample/results.ts';
 import { sample } from '../../src/round/sample/sample.ts';
 import type { StepContext } from '../../src/round/step-context.ts';
+import { verify } from '../../src/round/verify/verify.ts';
 import { evaluationQuestionSchema } from '../../src/trainer/job-files.ts';
 import { writeTinyModel } from '../helpers/tiny-model.ts';
 import { completionOf, faultyServer, goodAnswer } from '../teacher/faulty-server.ts';
@@ -184,9 +187,75 @@ describe('round 1 on a mixed file', { timeout: 240_000 }, () => {
     expect(html).toContain(added[0]?.answer);
   });
 
-  test('verification of short answers is refused by name, before anything is trained', async () => {
-    const { file } = await writeOwnRun((config) => ({ ...config, verify: { blindAnswers: 1 } }));
-    await expect(prepareData(await tinyContext(file))).rejects.toThrow(/verify: is for questions with choices/);
+  test('the teacher answers its own short-answer questions, and answers are compared by the metric', async () => {
+    const { received, baseUrl } = await faultyServer(({ number, body }) => {
+      const prompt = JSON.stringify(body.messages);
+      const [, made] = /number (\d+) of the parts made of/.exec(prompt.split('## Question to answer')[1] ?? '') ?? [];
+      const [, letter] = /\((\w)\) wooden cart/.exec(prompt.split('## Choices')[1] ?? '') ?? [];
+      if (letter !== undefined) return { body: completionOf(`Seen.\nAnswer: (${letter})`) };
+      if (made !== undefined && prompt.includes("images that you can't see")) {
+        return { body: completionOf('A guess.\nAnswer: wood') };
+      }
+      // Of each second one it is of another mind when it does not see its answer.
+      if (made !== undefined) {
+        return { body: completionOf(`Seen.\nAnswer: ${Number(made) % 2 === 0 ? `The Steel ${made}!` : 'wood'}`) };
+      }
+      const isShort = prompt.includes('Answer: <the short answer>');
+      return { body: completionOf(isShort ? shortAnswer(number) : goodAnswer(number)) };
+    });
+    const { file } = await writeOwnRun((config) => ({
+      ...config,
+      sampling: { requests: 12, nearestImages: 4, inContextExamples: 1 },
+      teacher: { ...(config as { teacher: object }).teacher, baseUrl },
+      verify: {
+        ...(config as { verify: object }).verify,
+        blindAnswers: 1,
+        languageOnlyAnswers: 1,
+        languageOnlyRight: 1,
+        keepNeedsNoImage: 1,
+        blindPrompt: projectFile('configs/prompts/verify-from-image-v1.md'),
+      },
+    }));
+    const context = await tinyContext(file);
+    const first: StepContext = { ...context, round: 1 };
+    await prepareData(context);
+    await finetune(context);
+    await merge(context);
+    await evaluate(context);
+    await classify(context);
+    await gate(context);
+    await embed(context);
+    await sample(first);
+    await generate(first);
+    const before = received.length;
+    const { samples, answers } = await verify(first);
+    expect([answers, received.length - before]).toEqual([2 * samples, 2 * samples]);
+    const asked = await readJsonLines(join(context.run.root, 'round-1/verify/requests.jsonl'), verificationRequest);
+    const short = asked.filter(({ kind, expected_answer }) => kind === 'blind' && expected_answer !== undefined);
+    expect(short.length).toBeGreaterThan(2);
+    expect(short.every(({ question }) => question.endsWith(`?\n${instruction}`))).toBe(true);
+    const odd = short.filter(({ expected_answer = '' }) => Number(expected_answer.replace(/\D/g, '')) % 2 === 1);
+    expect(odd.length).toBeGreaterThan(0);
+    const { accepted, rejected } = await refine(first);
+    expect(rejected).toBe(odd.length + (12 - samples));
+    expect(accepted).toBe(samples - odd.length);
+    expect(await readFile(join(context.run.root, 'round-1/refine/rejected.jsonl'), 'utf8')).toContain(
+      '"reason":"teacher_disagrees"',
+    );
+  });
+
+  test('verification by the metric judge is refused by name, before anything is trained', async () => {
+    const { file } = await writeOwnRun((config) => {
+      const { data, ...others } = config as { data: Record<string, object> };
+      return {
+        ...others,
+        verify: { blindAnswers: 1 },
+        data: { ...data, validation: { ...data.validation, questions: { metric: 'judge' } } },
+      };
+    });
+    await expect(prepareData(await tinyContext(file))).rejects.toThrow(
+      /verify: compares short answers by the metric of data\.validation, and judge is none that compares/,
+    );
   });
 });
 

@@ -19,7 +19,7 @@ import { type LeftOutRecords, readDatasets, type UsedImage } from '../read-datas
 import { lengthCheck } from '../refine/sample-length.ts';
 import { outcomeOf, type StepContext } from '../step-context.ts';
 import { directoryOf } from '../step-directory.ts';
-import { refuseShortAnswers, verifies } from '../verify/verify.ts';
+import { refuseJudgedAnswers, verifies } from '../verify/verify.ts';
 import type { PrepareDataOutcome } from './results.ts';
 
 /**
@@ -89,7 +89,7 @@ async function classifyQuestionSets(context: StepContext): Promise<void> {
     const set = questionSet(context.config, split) as QuestionSet;
     const questions = await readLoopQuestions(context, split);
     if (split === 'validation' && verifies(context.config)) {
-      refuseShortAnswers(context, questions.filter(({ choices = [] }) => choices.length === 0).length);
+      refuseJudgedAnswers(context, questions.filter(({ choices = [] }) => choices.length === 0).length);
     }
     await questionTypesOf(context, questions);
     // For questions that the teacher classified, a classified file beside theirs shows how well.

@@ -7,9 +7,12 @@ import { hashValue } from '../../core/hash.ts';
 import { InputError } from '../../core/input-error.ts';
 import { runStepOnce, type StepToRun, startStep } from '../../core/manifest.ts';
 import { writeJsonLines } from '../../core/write-file.ts';
+import { withInstruction } from '../../datasets/question-text.ts';
+import { isRightScore } from '../../evaluation/bad-cases.ts';
+import { metricOf } from '../../evaluation/metrics/index.ts';
 import { isRejection, isShortAnswer } from '../../generation/filters.ts';
 import { parserVersion } from '../../generation/parse-answer.ts';
-import { answerKeeper } from '../../generation/refine.ts';
+import { answerKeeper, answersTo } from '../../generation/refine.ts';
 import { readRequests } from '../../generation/sample-requests.ts';
 import { countVerdicts } from '../../generation/verdicts.ts';
 import { type SampleToVerify, type VerificationRequest, verificationRequests } from '../../generation/verification.ts';
@@ -35,15 +38,33 @@ export function verifies({ verify }: Config): boolean {
   return verify.blindAnswers + verify.languageOnlyAnswers > 0;
 }
 
-/** @throws InputError where the step would have to compare short answers */
-export function refuseShortAnswers({ run }: Pick<StepContext, 'run'>, count = 0): void {
-  if (count === 0) return;
+/** @throws InputError where the step would have to compare short answers by a metric that asks a teacher itself */
+export function refuseJudgedAnswers({ config, run }: Pick<StepContext, 'config' | 'run'>, count = 0): void {
+  if (count === 0 || config.data.validation.questions?.metric !== 'judge') return;
   throw new InputError({
     file: join(run.root, 'config.json'),
     field: 'verify',
-    problem: 'is for questions with choices, and short answers are asked for too',
-    remedy: 'Set verify.blindAnswers and verify.languageOnlyAnswers to 0',
+    problem: 'compares short answers by the metric of data.validation, and judge is none that compares',
+    remedy: 'Set verify.blindAnswers and verify.languageOnlyAnswers to 0, or take another metric',
   });
+}
+
+/** What the comparison of short answers depends on. */
+function metricSettings({ data }: Config): Record<string, unknown> {
+  const { metric, tolerance, fields } = data.validation.questions ?? {};
+  return { metric, tolerance, fields };
+}
+
+/** Whether two short answers are the same by the metric of the validation questions, which the samples are for. */
+function sameAnswer({ data }: Config): (answer: string, expected: string) => boolean {
+  const { metric = 'exact-match', ...settings } = data.validation.questions ?? {};
+  const { score, problem } = metricOf(metric);
+  return (answer, expected) => {
+    // Metrics of several people's answers: all of them have given this one.
+    const references = problem?.([expected]) === undefined ? [expected] : Array<string>(10).fill(expected);
+    const [main = 0] = Object.values(score(answer, references, settings));
+    return isRightScore(main);
+  };
 }
 
 /**
@@ -75,13 +96,18 @@ export async function startVerification(context: StepContext): Promise<Generatio
 
 /** The step, and all that its result depends on. */
 function verificationStep(
-  { run, round }: Pick<StepContext, 'run' | 'round'>,
+  { config, run, round }: Pick<StepContext, 'config' | 'run' | 'round'>,
   toAsk: readonly VerificationRequest[],
 ): StepToRun {
+  const isShort = toAsk.some(({ expected_answer }) => expected_answer !== undefined);
   return {
     directory: stepDirectory(run, round, 'verify'),
     step: 'verify',
-    inputs: { requests: hashValue(toAsk.map(({ id }) => id)), parser: parserVersion },
+    inputs: {
+      requests: hashValue(toAsk.map(({ id }) => id)),
+      parser: parserVersion,
+      ...(isShort && metricSettings(config)),
+    },
     inSeveralCalls: true,
   };
 }
@@ -91,29 +117,38 @@ async function requestsAboutSamples(context: StepContext): Promise<VerificationR
   const sampled = await finishedStep(run, round, 'sample');
   const generated = await finishedStep(run, round, 'generate');
   const requests = await readRequests(join(sampled.directory, requestsFile));
-  refuseShortAnswers(context, sampled.manifest.metrics.shortAnswers);
-  const answers = await readRawAnswers(join(generated.directory, rawAnswersFile), requests);
+  refuseJudgedAnswers(context, sampled.manifest.metrics.shortAnswers);
+  const raw = await readRawAnswers(join(generated.directory, rawAnswersFile), requests);
+  const answers = answersTo(requests, raw);
+  const { instruction } = config.data.validation.questions ?? {};
   const keep = answerKeeper(await keepRules(context, answers, await lengthCheck(config)));
   const samples = answers.flatMap((answer): SampleToVerify[] => {
     const parsed = keep(answer);
-    if (isRejection(parsed) || isShortAnswer(parsed)) return [];
+    if (isRejection(parsed)) return [];
     const { request_id, image_id, question_type: questionType } = answer;
-    return [{ ...parsed, request_id, image_id, questionType }];
+    const common = { request_id, image_id, questionType };
+    if (!isShortAnswer(parsed)) return [{ ...parsed, ...common }];
+    return [{ ...common, question: withInstruction(parsed.question, instruction), answer: parsed.answer }];
   });
   const { blindAnswers, languageOnlyAnswers, temperature } = config.verify;
-  const { blind, language_only } = await verificationTemplates(context);
+  const descriptions = await ownDescriptions(config);
+  const short = samples.some((one) => 'answer' in one);
+  const { short: shortPrompts, ...prompts } = await verificationTemplates(context, { short });
+  const identity = (of: typeof prompts) => ({
+    teacher: teacherIdentity(withoutStops(config.teacher)),
+    images: shownImages(config),
+    ...descriptions,
+    temperature,
+    prompts: [of.blind.hash, of.language_only.hash],
+  });
+  const versions = (of: typeof prompts) => ({ blind: of.blind.version, language_only: of.language_only.version });
   return verificationRequests({
     samples,
     blindAnswers,
     languageOnlyAnswers,
-    identity: {
-      teacher: teacherIdentity(withoutStops(config.teacher)),
-      images: shownImages(config),
-      ...(await ownDescriptions(config)),
-      temperature,
-      prompts: [blind.hash, language_only.hash],
-    },
-    promptVersions: { blind: blind.version, language_only: language_only.version },
+    identity: identity(prompts),
+    promptVersions: versions(prompts),
+    short: shortPrompts && { identity: identity(shortPrompts), promptVersions: versions(shortPrompts) },
     seed: `${config.seed}/round-${round}`,
   });
 }
@@ -132,7 +167,7 @@ export async function finishVerification(context: StepContext): Promise<VerifyOu
           return answer === undefined ? [] : [[id, answer] as const];
         }),
       );
-      const verdicts = countVerdicts(requests, answers);
+      const verdicts = countVerdicts(requests, answers, sameAnswer(context.config));
       await writeJsonLines(join(step.directory, verifiedFile), verdicts);
       const sum = (key: 'promptTokens' | 'completionTokens') =>
         [...answers.values()].reduce((total, { usage }) => total + usage[key], 0);

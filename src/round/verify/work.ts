@@ -8,7 +8,10 @@ import { imageOf } from '../../generation/prompt.ts';
 import {
   choiceFormat,
   languageOnlyPlaceholders,
+  shortLanguageOnlyPlaceholders,
+  templateOf,
   type VerificationRequest,
+  type VerificationTemplates,
   verificationMessages,
   verificationRequest,
 } from '../../generation/verification.ts';
@@ -17,7 +20,7 @@ import { createTeacherAsker, type TeacherAsker } from '../../teacher/request-ask
 import { type KeptPlace, keptRequestsFile, keptWork } from '../asking/kept-answers.ts';
 import { ledgerSource, type TeacherWork } from '../asking/work.ts';
 import { poolImage, showsImages, withPool } from '../dataset-paths.ts';
-import { readBlindPrompt } from '../prompt-file.ts';
+import { readBlindPrompt, readShortBlindPrompt } from '../prompt-file.ts';
 import type { StepContext } from '../step-context.ts';
 import { stepDirectory } from '../step-directory.ts';
 import { connectTeacher, withoutStops } from '../teacher.ts';
@@ -50,11 +53,25 @@ export async function verificationWork(context: StepContext): Promise<TeacherWor
   };
 }
 
-/** The prompts for verification. @throws InputError when a file is not such a prompt */
-export async function verificationTemplates({ config }: Pick<StepContext, 'config'>) {
+/**
+ * The prompts for verification; those of short answers where some are asked for.
+ *
+ * @throws InputError when a file is not such a prompt
+ */
+export async function verificationTemplates(
+  { config }: Pick<StepContext, 'config'>,
+  { short }: { short: boolean },
+): Promise<VerificationTemplates> {
+  const { languageOnlyPrompt, shortLanguageOnlyPrompt } = config.verify;
   return {
     blind: await readBlindPrompt(config),
-    language_only: await readPromptTemplate(config.verify.languageOnlyPrompt, languageOnlyPlaceholders),
+    language_only: await readPromptTemplate(languageOnlyPrompt, languageOnlyPlaceholders),
+    ...(short && {
+      short: {
+        blind: await readShortBlindPrompt(config),
+        language_only: await readPromptTemplate(shortLanguageOnlyPrompt, shortLanguageOnlyPlaceholders),
+      },
+    }),
   };
 }
 
@@ -66,7 +83,8 @@ async function withVerificationAsker<R>(
 ): Promise<R> {
   const { config } = context;
   const { teacher, verify } = config;
-  const templates = await verificationTemplates(context);
+  const short = requests.some(({ expected_answer }) => expected_answer !== undefined);
+  const templates = await verificationTemplates(context, { short });
   const blind = requests.filter(({ kind }) => kind === 'blind').map(({ image_id }) => image_id);
   const images = await withPool(config, (coco) => coco.read(blind));
   return connectTeacher(context, (client) =>
@@ -74,11 +92,11 @@ async function withVerificationAsker<R>(
       createTeacherAsker({
         client,
         storeAnswers: teacher.storeAnswers,
-        settings: ({ kind, choices }) => ({
+        settings: (request) => ({
           ...withoutStops(teacher),
           temperature: verify.temperature,
-          maximumTokens: templates[kind].maximumTokens,
-          format: teacher.answerFormat === 'structured' ? choiceFormat(choices.length) : undefined,
+          maximumTokens: templateOf(request, templates).maximumTokens,
+          format: teacher.answerFormat === 'structured' ? choiceFormat(request.choices.length) : undefined,
         }),
         examples: () => 0,
         messages: (request) => verificationMessages(request, images, templates),
