@@ -1,5 +1,6 @@
 /** All that `npm run fuzz` feeds. */
 import { benchmarkTargets } from './benchmarks.ts';
+import { endpointTargets } from './endpoints.ts';
 import { inputTargets } from './inputs.ts';
 import { parserTargets } from './parsers.ts';
 import { runRecordTargets } from './records.ts';
@@ -14,6 +15,7 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   ...storeTargets,
   ...serverTargets,
   ...parserTargets,
+  ...endpointTargets,
   ...tableTargets,
   ...benchmarkTargets,
 ];

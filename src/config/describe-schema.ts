@@ -67,6 +67,14 @@ export function workerSettingsPage(): string {
     'webhooks: [SLACK_WEBHOOK]',
     '```',
     '',
+    'A GPU worker that may start vLLM for `evaluate.serve: vllm` ([endpoints](endpoints.md#in-rounds)):',
+    '',
+    '```yaml',
+    'serve:',
+    '  vllm:',
+    '    command: [vllm, serve, "{model}", --host, 127.0.0.1, --port, "{port}"]',
+    '```',
+    '',
     '`secrets` replaces the defaults. The keys of a bucket are those of the environment, and go to its endpoint alone.',
     '',
   ].join('\n');
@@ -98,6 +106,8 @@ function table(rows: Row[]): string[] {
 function rowsOf(key: string, schema: Schema, required = false): Row[] {
   const children = childRows(`${key}.`, schema);
   const items = schema.items === undefined ? [] : childRows(`${key}[].`, asSchema(schema.items as Schema));
+  const { additionalProperties: values } = schema;
+  const named = typeof values === 'object' ? childRows(`${key}.<name>.`, asSchema(values)) : [];
   const own: Row = {
     key,
     type: typeOf(schema),
@@ -106,7 +116,7 @@ function rowsOf(key: string, schema: Schema, required = false): Row[] {
     meaning: (schema.description ?? '').replaceAll('|', '\\|'),
   };
   // A group without a description needs no row: each of its keys has one.
-  return children.length > 0 && own.meaning === '' ? children : [own, ...children, ...items];
+  return children.length > 0 && own.meaning === '' ? children : [own, ...children, ...items, ...named];
 }
 
 function childRows(prefix: string, schema: Schema): Row[] {

@@ -55,30 +55,50 @@ const benchmarkSchema = z
   });
 
 /** How the merged model is scored, and on which benchmarks. */
-export const evaluateSchema = z.strictObject({
-  batchSize: count.default(16).describe('Questions scored at once.'),
-  computeDtype: z
-    .enum(computeDtypes)
-    .optional()
-    .describe('Data type of matrix products. Default: finetune.computeDtype.'),
-  weightDtype: z
-    .enum(weightDtypes)
-    .optional()
-    .describe("Data type of the language model's matrices in memory. Default: finetune.weightDtype."),
-  // Each takes three events of the round's history, for each set of questions.
-  shards: count.max(1000).default(1).describe('Shards of each question set, scored in parallel by the GPU workers.'),
-  benchmarks: z
-    .array(benchmarkSchema)
-    .default([])
-    .describe('Scored every round, in addition to data.validation and data.test.'),
-  directAnswers: z
-    .enum(['choice', 'generated'])
-    .default('choice')
-    .describe(
-      'Direct answers to data.validation and data.test: the words of the choice, or written freely to the question without its choices.',
-    ),
-  bootstrapSamples: count.default(1000).describe('Bootstrap resamples for the confidence intervals.'),
-});
+export const evaluateSchema = z
+  .strictObject({
+    engine: z
+      .enum(['trainer', 'endpoint'])
+      .default('trainer')
+      .describe(
+        'What answers the questions. endpoint: a server that the GPU worker starts with the merged model (`serve`), as `dataengine evaluate --endpoint` asks one; see docs/endpoints.md.',
+      ),
+    serve: z
+      .string()
+      .min(1)
+      .optional()
+      .describe("engine: endpoint: the server's name in the worker's settings (`serve`), which have its command."),
+    concurrency: count.default(8).describe('engine: endpoint: open requests.'),
+    batchSize: count.default(16).describe('Questions scored at once.'),
+    computeDtype: z
+      .enum(computeDtypes)
+      .optional()
+      .describe('Data type of matrix products. Default: finetune.computeDtype.'),
+    weightDtype: z
+      .enum(weightDtypes)
+      .optional()
+      .describe("Data type of the language model's matrices in memory. Default: finetune.weightDtype."),
+    // Each takes three events of the round's history, for each set of questions.
+    shards: count.max(1000).default(1).describe('Shards of each question set, scored in parallel by the GPU workers.'),
+    benchmarks: z
+      .array(benchmarkSchema)
+      .default([])
+      .describe('Scored every round, in addition to data.validation and data.test.'),
+    directAnswers: z
+      .enum(['choice', 'generated'])
+      .default('choice')
+      .describe(
+        'Direct answers to data.validation and data.test: the words of the choice, or written freely to the question without its choices.',
+      ),
+    bootstrapSamples: count.default(1000).describe('Bootstrap resamples for the confidence intervals.'),
+  })
+  .superRefine(({ engine, serve }, context) => {
+    const problem = (message: string) => context.addIssue({ code: 'custom', path: ['serve'], message });
+    if (engine === 'endpoint' && serve === undefined) {
+      problem('is missing: name a server of the worker settings, which have its command');
+    }
+    if (engine === 'trainer' && serve !== undefined) problem('is for engine: endpoint');
+  });
 
 /** The number formats of a run's evaluations: those of its finetune, unless the config says otherwise. */
 export function evaluationNumberFormats({

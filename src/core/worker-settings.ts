@@ -3,6 +3,7 @@
  */
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { timerSeconds } from './durations.ts';
 import { describeFirstIssue, InputError } from './input-error.ts';
 import { readPlainYaml } from './plain-yaml.ts';
 import { storeUri } from './remote/store-uri.ts';
@@ -37,6 +38,34 @@ const secretSchema = z
     hosts,
   })
   .refine(({ variable, file }) => (variable === undefined) !== (file === undefined), 'give one of variable and file');
+
+const serveSchema = z
+  .strictObject({
+    command: z
+      .array(z.string().min(1))
+      .min(1)
+      .describe(
+        'Program and arguments; no shell reads them. {model} is the model directory, {port} the port that it listens to on 127.0.0.1.',
+      ),
+    port: z
+      .int()
+      .min(1)
+      .max(65_535)
+      .optional()
+      .describe('Its port, for a command without {port}. Default: a free one.'),
+    readySeconds: timerSeconds.default(900).describe('Longest time until it lists its models (GET /v1/models).'),
+  })
+  .refine(({ command }) => command.some((word) => word.includes('{model}')), {
+    path: ['command'],
+    message: 'has no {model}, and would serve another one',
+  })
+  .refine(({ command, port }) => port !== undefined || command.some((word) => word.includes('{port}')), {
+    path: ['command'],
+    message: 'has no {port}: write it, or give the port',
+  });
+
+/** How a server is started. */
+export type ServeSettings = z.output<typeof serveSchema>;
 
 /** OpenAI's key to OpenAI, Azure's to Azure. */
 const usualSecrets = [
@@ -79,6 +108,12 @@ export const workerSettingsSchema = z.strictObject({
     .array(variable)
     .default([])
     .describe('Environment variables with addresses of webhooks, as notify.webhookVariable names them.'),
+  serve: z
+    .record(z.string().regex(/^[a-z0-9][a-z0-9._-]*$/, 'use small letters, digits, ".", "_" and "-"'), serveSchema)
+    .default({})
+    .describe(
+      'Servers of chat completions that this worker may start, by the names that evaluate.serve has for them. They get no secret of the environment.',
+    ),
   umask: z
     .string({ error: 'write it in quotes, such as "027"' })
     .regex(/^0?[0-7]{3}$/, 'write three octal digits in quotes, such as "027"')

@@ -18,6 +18,7 @@ const notPaths = [
   'finetune.lora.targetModules[]',
   'finetune.validationLoss.dataset.columns{}', // of a table
   'finetune.validationLoss.dataset.instruction',
+  'evaluate.serve', // a key of the worker's settings
   'evaluate.benchmarks[].name', // its schema allows no slash
   'evaluate.benchmarks[].questions.instruction',
   'evaluate.benchmarks[].questions.columns{}', // of a table

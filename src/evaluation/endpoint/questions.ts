@@ -145,12 +145,7 @@ export function writtenChoice({ question, answerStart, answers }: EvaluationQues
 
 /** All that the answer to a question depends on, besides the server. Images count by their content. */
 export function requestId(
-  {
-    image,
-    laterImages,
-    question_id: _,
-    ...words
-  }: EvaluationQuestion & { laterImages?: readonly string[] | undefined },
+  { image, laterImages, question_id: _, ...words }: EvaluationQuestion,
   images: readonly string[],
   settings: { ranking: Ranking; exif: ExifMode },
 ): string {
@@ -158,10 +153,7 @@ export function requestId(
 }
 
 /** The paths of a question's images, in their order. */
-export function imagePaths({
-  image,
-  laterImages = [],
-}: Pick<EvaluationQuestion, 'image'> & { laterImages?: readonly string[] | undefined }): string[] {
+export function imagePaths({ image, laterImages = [] }: Pick<EvaluationQuestion, 'image' | 'laterImages'>): string[] {
   return image === undefined ? [] : [image, ...laterImages];
 }
 

@@ -5,11 +5,13 @@
 
 import { join } from 'node:path';
 import { evaluationNumberFormats } from '../../config/evaluate-schema.ts';
+import { InputError } from '../../core/input-error.ts';
 import { joinInside } from '../../core/inside.ts';
 import { type Manifest, runStepOnce } from '../../core/manifest.ts';
 import { emptyRecord } from '../../core/records.ts';
 import type { BenchmarkQuestion } from '../../evaluation/benchmarks/benchmark.ts';
 import { benchmarkOf } from '../../evaluation/benchmarks/index.ts';
+import type { Ranking } from '../../evaluation/endpoint/rankings.ts';
 import { readScores } from '../../evaluation/evaluation-files.ts';
 import type { EvaluationQuestion } from '../../trainer/job-files.ts';
 import {
@@ -35,6 +37,7 @@ import { evaluationShardDirectory, stepDirectory } from '../step-directory.ts';
 import { extractorOf, settleUnclearOf } from '../teacher.ts';
 import { rankQuestions } from './rank-questions.ts';
 import type { EvaluateOutcome, EvaluateShardOutcome } from './results.ts';
+import { answerByServer, readRanking } from './serve-shard.ts';
 import { readSetAnswers, shardFolders } from './set-answers.ts';
 
 /** Must be raised whenever the same losses lead to other files: a round is then scored again. */
@@ -62,16 +65,19 @@ export async function evaluateShard(
   const { shards: count } = config.evaluate;
   const all = askQuestions(set, questions);
   const asked = count === 1 ? all : itemsOfShard(byImage(all), shard, count);
-  const done = await rankQuestions({
+  const work = {
     context,
     directory: evaluationShardDirectory(context, { set: name, shard }),
     model: merged.directory,
     modelFiles: merged.manifest.outputs,
     asked,
-    batchSize: config.evaluate.batchSize,
-    ...evaluationNumberFormats(config),
     inputs: { questions: await hashQuestions(set), shard, count },
-  });
+  };
+  const { engine, batchSize } = config.evaluate;
+  const done =
+    engine === 'endpoint'
+      ? await answerByServer({ ...work, blind: set.blind })
+      : await rankQuestions({ ...work, batchSize, ...evaluationNumberFormats(config) });
   return { ...outcomeOf(done), questions: asked.length };
 }
 
@@ -127,7 +133,7 @@ export async function joinShards(context: StepContext): Promise<EvaluateOutcome>
           losses: await readSetAnswers(context, set),
           judged: judged?.(set.name),
           folder: folder === '' ? directory : joinInside(directory, folder),
-          answeredBy: { modelFiles: merged.manifest.outputs },
+          answeredBy: { modelFiles: merged.manifest.outputs, ...(await rankingOf(context, set)) },
           settleUnclear: settleUnclearOf(context),
           bootstrap: { samples: config.evaluate.bootstrapSamples, seed: config.seed },
         });
@@ -187,6 +193,21 @@ async function readTypedQuestions(context: StepContext, set: EvaluationSet): Pro
 
 function typeOf(question: BenchmarkQuestion & { question_type?: string }): string | null {
   return question.question_type ?? null;
+}
+
+/** How a server found the choices of a set. @throws InputError when two of its shards differ */
+async function rankingOf(context: StepContext, set: EvaluationSet): Promise<{ ranking?: Ranking }> {
+  if (context.config.evaluate.engine !== 'endpoint') return {};
+  const found = new Set<Ranking>();
+  for (const folder of shardFolders(context, set)) found.add(await readRanking(folder));
+  const [ranking] = found;
+  if (found.size === 1 && ranking !== undefined) return { ranking };
+  throw new InputError({
+    file: 'config',
+    field: 'evaluate.serve',
+    problem: `the servers of this name rank the shards of ${set.name} in different ways`,
+    remedy: 'Give all GPU workers the same server',
+  });
 }
 
 /** What finds the choices in written answers; empty where no answers are written. */

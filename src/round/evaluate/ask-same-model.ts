@@ -1,0 +1,77 @@
+/** Asks an endpoint all questions of a set, and sees to it that one model answers them all. */
+import { rm } from 'node:fs/promises';
+import type { OpenAI } from 'openai';
+import { InputError } from '../../core/input-error.ts';
+import { type AskEndpointInput, askEndpoint } from '../../evaluation/endpoint/ask-endpoint.ts';
+import { listModels } from '../../evaluation/endpoint/client.ts';
+import { type Identified, identify, rankingOf } from '../../evaluation/endpoint/fingerprint.ts';
+import type { Ranking } from '../../evaluation/endpoint/rankings.ts';
+import { askWithRetries } from '../../teacher/ask-with-retries.ts';
+import type { EvaluationAnswer } from '../../trainer/job-files.ts';
+
+/** Tries of a single request: half a minute. */
+const attempts = 6;
+
+/** A model at an endpoint, and what is known of it. */
+export interface Asked {
+  client: OpenAI;
+  model: string;
+  ranking: Ranking;
+  identified: Identified;
+}
+
+/**
+ * Finds out which model an endpoint has, and how it can rank.
+ *
+ * @param at.model default: the only one that it lists
+ * @throws InputError where it lists none, or several; TeacherError
+ */
+export async function identifyEndpoint(
+  client: OpenAI,
+  at: { url: string; model?: string | undefined; blind: boolean; signal: AbortSignal },
+): Promise<Asked> {
+  const { signal, blind } = at;
+  const retried = <R>(ask: () => Promise<R>) => askWithRetries(ask, { attempts, signal });
+  const model = at.model ?? onlyModel(await retried(() => listModels(client, signal)), at.url);
+  const identified = await retried(() => identify(client, model, { blind, signal }));
+  return { client, model, identified, ranking: await retried(() => rankingOf(client, model, signal)) };
+}
+
+/**
+ * Asks every question that has no answer in the folder yet, then whether the model is still the same.
+ *
+ * @throws InputError when it is not: the answers are removed then, since nobody knows by whom they are; what `askEndpoint` throws
+ */
+export async function askSameModel(
+  input: AskEndpointInput & { url: string; blind: boolean; identified: Identified },
+): Promise<EvaluationAnswer[]> {
+  const { client, model, url, blind, identified, signal, folder } = input;
+  const answers = await askEndpoint(input);
+  const after = await askWithRetries(() => identify(client, model, { blind, signal }), { attempts, signal });
+  if (after.fingerprint === identified.fingerprint) return answers;
+  await rm(folder, { recursive: true, force: true });
+  throw changed(url, model, identified, after);
+}
+
+function changed(url: string, model: string, before: Identified, after: Identified): InputError {
+  const place = before.answers.findIndex((answer, index) => answer !== after.answers[index]);
+  const [was, is] = [before, after].map(({ answers }) => JSON.stringify((answers[place] ?? '').slice(0, 60)));
+  return new InputError({
+    file: url,
+    field: model,
+    problem: `answers otherwise than when the evaluation started: ${was} then, ${is} now`,
+    remedy: 'Start again once the same model answers throughout; a server that answers alike one request at a time',
+  });
+}
+
+function onlyModel(models: readonly string[], url: string): string {
+  const [only] = models;
+  if (only !== undefined && models.length === 1) return only;
+  throw new InputError({
+    file: 'command line',
+    field: '--model-name',
+    problem:
+      models.length === 0 ? `is missing, and ${url} lists no model` : `is missing, and ${url} has several models`,
+    remedy: models.length === 0 ? 'Give it' : `Give one of ${models.slice(0, 20).join(', ')}`,
+  });
+}
