@@ -19,6 +19,7 @@ import { addRunCommands } from './run-commands.ts';
 import { addPullCommand, addReportRunsCommand } from './run-folder-commands.ts';
 import { addScheduleCommands } from './schedule-commands.ts';
 import { addScoreCommand } from './score-command.ts';
+import { addServeCommand } from './serve-command.ts';
 import { addSteerCommands } from './steer-commands.ts';
 import { addStepCommands } from './step-commands.ts';
 import { addTeacherCommands } from './teacher-commands.ts';
@@ -62,6 +63,7 @@ export function createProgram(signal: AbortSignal): Command {
   addHubCommands(program, signal);
   addPromptCommands(program, signal);
   addModelCommands(program);
+  addServeCommand(program, signal);
   addPretrainCommand(program, signal);
   addWorkerCommand(program);
   addCodecServerCommand(program, signal);

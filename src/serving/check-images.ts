@@ -1,4 +1,4 @@
-import { imageSize, openImage } from '../core/images/open-image.ts';
+import { imageSize, requireWholeImage } from '../core/images/open-image.ts';
 import { InputError } from '../core/input-error.ts';
 import { ApiError } from './api-error.ts';
 import type { ChatCall } from './chat-request.ts';
@@ -20,7 +20,7 @@ export async function checkImages({ images }: Pick<ChatCall, 'images'>, mostPixe
     }
   }
   for (const { content, param } of images) {
-    await openImage(content, {}, () => undefined).catch((error: unknown) => refuse(error, param));
+    await requireWholeImage(content).catch((error: unknown) => refuse(error, param));
   }
 }
 

@@ -58,7 +58,7 @@ export const engineRequestSchema = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('prompt'),
     id: z.number(),
-    request: z.strictObject({ model: z.string(), turns: turnsSchema }),
+    request: z.strictObject({ model: z.string(), turns: turnsSchema, openEnd: z.boolean().optional() }),
   }),
   z.strictObject({ type: z.literal('cancel'), id: z.number() }),
 ]);

@@ -231,13 +231,13 @@ async function connect(
         leave();
       }
     },
-    async promptLogprobs({ model, turns }, stop) {
+    async promptLogprobs({ model, turns, openEnd }, stop) {
       let leave: (() => void) | undefined;
       try {
         return await new Promise((resolveResult, fail) => {
           leave = open(
             { resolve: resolveResult, fail },
-            (id) => ({ type: 'prompt', id, request: { model, turns: turnsOf(turns) } }),
+            (id) => ({ type: 'prompt', id, request: { model, turns: turnsOf(turns), openEnd } }),
             stop,
           );
         });

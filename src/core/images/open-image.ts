@@ -118,6 +118,27 @@ export async function imageSize(
   );
 }
 
+/**
+ * Reads an image to its last row, and keeps none of its pixels: whoever opens it later finds it whole.
+ *
+ * @returns its width and height as it is stored
+ * @throws InputError as `openImage` does
+ */
+export async function requireWholeImage(source: string | Buffer): Promise<{ width: number; height: number }> {
+  return withContent(source, async ({ content, file, facts }) => {
+    requirePhotograph(content, file, facts);
+    const { width, height } = facts;
+    const lastPixel = { left: width - 1, top: height - 1, width: 1, height: 1 };
+    const options = { failOn: 'truncated', limitInputPixels: maximumImagePixels, sequentialRead: true } as const;
+    await spendPixels(width * height, () => sharp(content, options).extract(lastPixel).raw().toBuffer()).catch(
+      (cause: Error) => {
+        throw unreadable(file, cause);
+      },
+    );
+    return { width, height };
+  });
+}
+
 /** A small copy of an image, no larger than a square of this side and never larger than the image itself. */
 export async function shrinkImage(file: string, side: number, settings: OpenSettings = {}): Promise<RgbImage> {
   return openImage(file, settings, async (image) => {
@@ -205,12 +226,8 @@ async function decode(
   { content, file, facts }: StoredImage,
   { exif = 'apply', profile = 'ignore' }: OpenSettings,
 ): Promise<RgbImage> {
-  const { format, space, depth, hasAlpha, hasProfile } = facts;
-  // A color of 16 bits that stands for what is transparent: Pillow can't tell it from its neighbors.
-  const isKeyed = format === 'png' && space === 'rgb16' && hasAlpha && content[pngColorTypeAt] === pngRgb;
-  if (depth === 'uint' || depth === 'int' || space === 'lab' || isKeyed) {
-    throw imageError(file, `has a color space or depth that no photograph has (${space}, ${depth})`);
-  }
+  const { format, space, hasProfile } = facts;
+  requirePhotograph(content, file, facts);
   const ignoreIcc = profile === 'ignore' || !hasProfile;
   try {
     const stored = sharp(content, { failOn: 'truncated', ignoreIcc, limitInputPixels: maximumImagePixels });
@@ -223,6 +240,14 @@ async function decode(
   } catch (cause) {
     throw unreadable(file, cause as Error);
   }
+}
+
+/** @throws InputError for colors that no photograph has */
+function requirePhotograph(content: Buffer, file: string, { format, space, depth, hasAlpha }: Metadata): void {
+  // A color of 16 bits that stands for what is transparent: Pillow can't tell it from its neighbors.
+  const isKeyed = format === 'png' && space === 'rgb16' && hasAlpha && content[pngColorTypeAt] === pngRgb;
+  if (depth !== 'uint' && depth !== 'int' && space !== 'lab' && !isKeyed) return;
+  throw imageError(file, `has a color space or depth that no photograph has (${space}, ${depth})`);
 }
 
 function unreadable(file: string, cause: Error): InputError {

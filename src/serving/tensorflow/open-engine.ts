@@ -15,7 +15,7 @@ import type { ServeJob } from '../protocol.ts';
 import { tokenQueue } from '../token-queue.ts';
 import { readAdapters, stackAdapters } from './adapters.ts';
 import { serveImages } from './images.ts';
-import { chatIds, imagesOfTurns } from './prompt.ts';
+import { chatIds, type Expected, imagesOfTurns } from './prompt.ts';
 import { createScheduler } from './scheduler.ts';
 
 const DEFAULT_CAPACITY = 2048;
@@ -64,7 +64,7 @@ export async function openTensorflowEngine(job: ServeJob): Promise<Engine> {
     });
     closing.push(() => scheduler.close());
 
-    const promptOf = async (name: string, turns: readonly ChatTurn[], expects: 'question' | 'anything') => {
+    const promptOf = async (name: string, turns: readonly ChatTurn[], expects: Expected) => {
       const adapter = models.indexOf(name);
       if (adapter < 0) throw unknownModel(name, models);
       const { tokenIds, images: places } = await chatIds(turns, words, { model: name, expects });
@@ -106,9 +106,9 @@ export async function openTensorflowEngine(job: ServeJob): Promise<Engine> {
           leaving.abort(new Error('nobody reads the answer any more'));
         }
       },
-      async promptLogprobs({ model: name, turns }, signal = new AbortController().signal) {
+      async promptLogprobs({ model: name, turns, openEnd }, signal = new AbortController().signal) {
         signal.throwIfAborted();
-        const prompt = await promptOf(name, turns, 'anything');
+        const prompt = await promptOf(name, turns, openEnd ? 'openAnswer' : 'anything');
         const found = await scheduler.score(prompt, signal);
         const isImage = (place: number) =>
           prompt.images.some(({ start }) => place >= start && place < start + words.queries);

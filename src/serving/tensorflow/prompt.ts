@@ -5,6 +5,9 @@ import { conversationIds } from '../../trainer/jobs/conversation.ts';
 import { type PromptSettings, promptIds, promptOf } from '../../trainer/jobs/sequence.ts';
 import type { ChatTurn } from '../engine.ts';
 
+/** What the last turn is; an open answer has no end mark. */
+export type Expected = 'question' | 'anything' | 'openAnswer';
+
 /**
  * The ids of turns; places of images are those of `images` of the same turns, in their order.
  *
@@ -14,10 +17,12 @@ import type { ChatTurn } from '../engine.ts';
 export async function chatIds(
   turns: readonly ChatTurn[],
   settings: PromptSettings,
-  { model, expects }: { model: string; expects: 'question' | 'anything' },
+  { model, expects }: { model: string; expects: Expected },
 ): Promise<{ tokenIds: number[]; images: number[] }> {
   requireOrder(turns, model, expects);
-  if (settings.form.conversation !== undefined) return conversationIds(turns.map(trainingTurn), settings);
+  if (settings.form.conversation !== undefined) {
+    return conversationIds(turns.map(trainingTurn), settings, { openEnd: expects === 'openAnswer' });
+  }
   const [only] = turns;
   const [image, ...others] = only === undefined ? [] : imagesOfTurns([only]);
   if (turns.length !== 1 || only?.role !== 'user' || others.length > 0) {
@@ -39,7 +44,7 @@ export function imagesOfTurns(turns: readonly ChatTurn[]): Uint8Array[] {
 }
 
 /** A system prompt or none, then user and assistant one after the other. */
-export function requireOrder(turns: readonly ChatTurn[], model: string, expects: 'question' | 'anything'): void {
+export function requireOrder(turns: readonly ChatTurn[], model: string, expects: Expected): void {
   const refuse = (index: number, problem: string, remedy: string) =>
     new InputError({ file: model, field: `messages[${index}]`, problem, remedy });
   const first = turns[0]?.role === 'system' ? 1 : 0;

@@ -122,14 +122,20 @@ export async function conversationSequence(
 /**
  * The ids of a whole conversation, which may end with a question: then an answer starts behind them.
  *
+ * @param options.openEnd whether an answer that it ends with has no end mark
  * @returns with the places of the first embedding of each image
  */
 export async function conversationIds(
   turns: readonly Turn[],
   settings: PromptSettings,
+  { openEnd = false }: { openEnd?: boolean } = {},
 ): Promise<{ tokenIds: number[]; images: number[] }> {
   const { beginToken, queries, tokenizer, form } = settings;
-  const { ids } = await encoded(conversationPieces(turns, form, tokenizer.plainText), settings);
+  const pieces = conversationPieces(turns, form, tokenizer.plainText);
+  const last = pieces.at(-1);
+  if (openEnd && last && turns.at(-1)?.role === 'assistant')
+    last.text = last.text.slice(0, -form.endMark.length || undefined);
+  const { ids } = await encoded(pieces, settings);
   const mark = tokenizer.tokenId(form.imageMark) ?? 0;
   const tokenIds = [beginToken];
   const images: number[] = [];

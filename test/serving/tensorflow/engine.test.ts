@@ -103,6 +103,8 @@ describe.each(['minigpt4', 'llava'] as const)('a tiny %s', (family) => {
       const answered: ChatTurn[] = [...turns, { role: 'assistant', content: [{ type: 'text', text: answer }] }];
       const whole = await engine.promptLogprobs({ model: NAME, turns: answered });
       expect(whole.ids).toEqual((await trainingSequence(asked, answer, { ...settings, maximumTokens: 9999 })).tokenIds);
+      const open = await engine.promptLogprobs({ model: NAME, turns: answered, openEnd: true });
+      expect(open.tokens.join('') + settings.form.endMark).toBe(whole.tokens.join(''));
     }
     const image = mixture.samples[0]?.image as string;
     const conversation = [
