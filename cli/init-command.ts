@@ -12,6 +12,10 @@ export function addInitCommand(program: Command, signal: AbortSignal): void {
     .option('--model <directory>', 'model directory to start from')
     .option('--teacher <name>', 'openai, azure, local, or the address of a server with OpenAI’s protocol')
     .option('--teacher-model <name>', 'model of the teacher')
+    .option(
+      '--types <source>',
+      'question types: discover, column, or a file (default: asked for; else the column, or the list that comes with the program)',
+    )
     .option('--output <file>', 'config to write', ownConfig)
     .option('--replace', 'replace a config and a division of questions that are there', false)
     .addHelpText(

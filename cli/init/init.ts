@@ -10,6 +10,7 @@ import { printable } from '../../src/core/printable.ts';
 import { writeFileAtomically } from '../../src/core/write-file.ts';
 import type { SideName } from '../../src/datasets/split/split-manifest.ts';
 import { splitQuestions } from '../../src/datasets/split/split-questions.ts';
+import { readQuestionTypes } from '../../src/generation/question-types.ts';
 import { missingOption, ownConfig } from '../options.ts';
 import { textTable } from '../text-table.ts';
 import {
@@ -31,6 +32,8 @@ export interface InitOptions {
   model?: string;
   teacher?: string;
   teacherModel?: string;
+  /** Where question types come from: `discover`, `column`, or a file of them. */
+  types?: string;
   output: string;
   replace: boolean;
 }
@@ -85,6 +88,7 @@ export async function initialize(folder: string, options: InitOptions, ask: Ask,
 
   const model = await given('model', 'Model (a Hugging Face directory)', await proposedModel());
   const teacher = teacherOf(await given('teacher', 'Teacher (openai, azure, local, or an address)', 'openai'), options);
+  const types = await typesOf(facts, kind === 'aokvqa' && facts.types > 0, options, ask);
   const files = areDivided
     ? Object.fromEntries(
         Object.entries(sides).map(([side, path]) => [side, pathFrom(root, join(folder, path as string))]),
@@ -103,6 +107,7 @@ export async function initialize(folder: string, options: InitOptions, ask: Ask,
     isAokvqa: kind === 'aokvqa',
     conversations,
     facts,
+    types,
     poolImages: content.images.length,
     teacher,
   };
@@ -162,6 +167,28 @@ async function aokvqaFacts(file: string): Promise<QuestionFacts> {
   };
 }
 
+/** Where question types come from; undefined for the list that comes with the program. */
+async function typesOf(
+  { types }: QuestionFacts,
+  areKnown: boolean,
+  options: InitOptions,
+  ask: Ask,
+): Promise<string | undefined> {
+  const given = options.types ?? (types > 0 || areKnown ? undefined : await ask?.(typesQuestion, 'discover'));
+  if (given === undefined || given === 'discover') return given;
+  const wrong = (problem: string, remedy: string) =>
+    new InputError({ file: 'command line', field: '--types', problem, remedy });
+  if (given === 'column') {
+    if (types > 0) return given;
+    throw wrong('column: the questions have no column of types', 'Take discover, or a file of types');
+  }
+  if (!(await fileExists(given))) throw wrong(`there is no file ${given}`, 'Take discover, column, or a file of types');
+  await readQuestionTypes(given);
+  return given;
+}
+
+const typesQuestion = 'Question types (discover: the teacher finds them; or a YAML file)';
+
 async function proposedModel(): Promise<string | undefined> {
   return (await fileExists(projectFile(stage1))) ? relative(process.cwd(), projectFile(stage1)) : undefined;
 }
@@ -209,7 +236,7 @@ function describe(parts: ConfigParts, kind: TableKind, output: string): string {
   const rows = [
     ['images', `${parts.poolImages} below ${join(root, parts.images)}`],
     ['questions', `${facts.questions} (${kind}): ${answers.join(', ')}`],
-    ['question types', facts.types === 0 ? 'no column: the teacher classifies them' : `${facts.types} in a column`],
+    ['question types', describeTypes(parts)],
     ...Object.entries(files).map(([side, file]) => [side, file as string]),
     ...parts.conversations.map((file) => ['conversations', file]),
     ['model', parts.model],
@@ -223,6 +250,12 @@ function describe(parts: ConfigParts, kind: TableKind, output: string): string {
   ]);
   const sampleTable = textTable(['image', 'question', 'choices', 'answer'], samples, { wordWrap: true });
   return printable(`${textTable(['found', ''], rows, { wordWrap: true })}\n${sampleTable}\nWrote ${output}\n`);
+}
+
+function describeTypes({ facts, types }: ConfigParts): string {
+  if (types === 'discover') return 'the teacher discovers them after round 0';
+  const found = facts.types === 0 ? 'no column: the teacher classifies them' : `${facts.types} in a column`;
+  return types === undefined || types === 'column' ? found : `${found}, as ${types} explains`;
 }
 
 async function checkOwnData(output: string, signal: AbortSignal): Promise<void> {

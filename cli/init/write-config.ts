@@ -18,6 +18,8 @@ export interface ConfigParts {
   /** Trained on beside the questions. */
   conversations: readonly string[];
   facts: QuestionFacts;
+  /** Where question types come from: `discover`, `column` or a file; undefined: the list that comes with the program. */
+  types?: string | undefined;
   poolImages: number;
   teacher: { provider: string; baseUrl?: string | undefined; model?: string | undefined };
 }
@@ -62,7 +64,7 @@ export function configText(parts: ConfigParts): string {
     ...(files.test === undefined
       ? []
       : ['  # Scored in every round, and used for nothing else.', `  test: ${scored(files.test)}`]),
-    `  questionTypes: ${quoted(shipped('configs/question-types.yaml'))}`,
+    ...typesLines(parts.types),
     '',
     'finetune:',
     '  epochs: 3',
@@ -96,6 +98,20 @@ export function configText(parts: ConfigParts): string {
     '',
   ];
   return lines.join('\n');
+}
+
+function typesLines(types: string | undefined): string[] {
+  if (types === 'discover') {
+    return [
+      '',
+      '# The teacher proposes question types from right and wrong answers; manual: a person approves them.',
+      'questionTypes: { source: discover, approve: automatic }',
+    ];
+  }
+  if (types === 'column')
+    return ['', '# The types are those that the validation questions have.', 'questionTypes: { source: column }'];
+  const list = types ?? shipped('configs/question-types.yaml');
+  return ['  # Names and explanations of question types, for the teacher.', `  questionTypes: ${quoted(list)}`];
 }
 
 /** As the demo trains its model of a few million weights. */

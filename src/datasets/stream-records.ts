@@ -53,6 +53,28 @@ export async function* streamRecords<Schemas extends Record<string, z.ZodType>>(
   if (missing !== undefined) throw notThisKind(file, missing);
 }
 
+/**
+ * The elements of a JSON file that is a list, each as it is written there: numbers keep all of their digits.
+ *
+ * @throws InputError as `streamRecords` does, but for what is within an element
+ */
+export async function* streamElements(file: string): AsyncGenerator<string> {
+  const scanner = new RecordScanner(['']);
+  let isFirst = true;
+  try {
+    for await (const piece of piecesOf(file)) {
+      const elements = scanner.push(isFirst ? blankByteOrderMark(piece) : piece);
+      isFirst = false;
+      for (const { array, bytes } of elements) if (array === '') yield bytes.toString('utf8').trim();
+    }
+    scanner.end();
+  } catch (error) {
+    if (error instanceof ScanError) throw await brokenFile(file, error.offset, error.message, error);
+    throw error;
+  }
+  if (!scanner.found.has('')) throw notThisKind(file, '');
+}
+
 /** Some editors write a byte order mark at the start of a file. Blanks in its place leave all offsets as they are. */
 function blankByteOrderMark(piece: Buffer): Buffer {
   return piece.subarray(0, 3).equals(BYTE_ORDER_MARK) ? piece.fill(0x20, 0, 3) : piece;

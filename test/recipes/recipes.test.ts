@@ -31,6 +31,7 @@ afterEach(() => vi.unstubAllEnvs());
 const colors = ['red', 'green', 'blue', 'yellow'];
 const colorOf = (index: number) => colors[index % colors.length] as string;
 const question = 'What color is the label?';
+const types = ['image_scene', 'attribute_recognition'];
 
 /** Images of one color each, with a line of their own. */
 async function writeImages(folder: string, count: number): Promise<string[]> {
@@ -49,21 +50,6 @@ function plainImage(color: string, index: number): Promise<Buffer> {
     .composite([{ input: line, left: index, top: 2 }])
     .png()
     .toBuffer();
-}
-
-function validationQuestion(name: string, index: number) {
-  return {
-    split: 'val',
-    image_id: name,
-    question_id: `own-${index}`,
-    question,
-    choices: colors,
-    correct_choice_idx: colors.indexOf(colorOf(index)),
-    direct_answers: Array.from({ length: 10 }, () => colorOf(index)),
-    difficult_direct_answer: false,
-    rationales: ['It has that color.'],
-    question_type: index % 2 ? 'attribute_recognition' : 'image_scene',
-  };
 }
 
 /** The recipe's config with what a test must change, for round 0 and round 1 by a teacher that answers well. */
@@ -113,7 +99,10 @@ describe('recipes', () => {
     const names = await writeImages(join(root, 'photos'), 20);
     const rows = names.slice(0, 8).map((name, index) => `${name},${question},red,green,blue,yellow,${colorOf(index)}`);
     await writeFile(join(root, 'train.csv'), `image,question,A,B,C,D,answer\n${rows.join('\n')}\n`);
-    await writeJson(join(root, 'validation.json'), names.slice(16).map(validationQuestion));
+    const asked = names
+      .slice(16)
+      .map((name, index) => `${name},${question},red,green,blue,yellow,${colorOf(index)},${types[index % 2]}`);
+    await writeFile(join(root, 'validation.csv'), `image,question,A,B,C,D,answer,type\n${asked.join('\n')}\n`);
     const found = await run(folder, 'configs/recipes/qwen2.5-vl-own-images.yaml', {
       model: { path: model },
       data: { root },

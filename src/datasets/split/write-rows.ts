@@ -6,7 +6,8 @@ import { parse } from 'csv-parse';
 import { type Pack, pack } from 'tar-stream';
 import { piecesOf } from '../../core/regular-file.ts';
 import { StorageError, writeFileAtomically } from '../../core/write-file.ts';
-import { type TableFormat, tableRows } from '../tables/index.ts';
+import { streamElements } from '../stream-records.ts';
+import type { TableFormat } from '../tables/index.ts';
 import { linesOf } from '../tables/json-lines.ts';
 import { sqlText } from '../tables/parquet.ts';
 import { parquetFilesOf, tarFilesOf } from '../tables/shards.ts';
@@ -26,8 +27,8 @@ export const extensionOf = {
 } as const satisfies Record<TableFormat, string>;
 
 /**
- * Writes the chosen rows in the order of the source: lines of JSON and of separated text, and members of archives, as they are;
- * columns of Parquet in their types; records of a JSON list with the same values.
+ * Writes the chosen rows in the order of the source: records of a JSON list, lines of JSON and of separated text, and members of
+ * archives, as they are; columns of Parquet in their types.
  *
  * @param source a file, or a folder of shards, which become one file
  * @throws InputError when the source can't be read; StorageError when the target can't be written
@@ -45,10 +46,10 @@ export async function writeRows(
 async function* recordsOf(source: string, isChosen: RowChoice): AsyncGenerator<string> {
   let row = -1;
   let before = '[\n';
-  for await (const { values } of tableRows(source, 'json')) {
+  for await (const record of streamElements(source)) {
     row += 1;
     if (!isChosen(row)) continue;
-    yield `${before}${JSON.stringify(Object.fromEntries(values))}`;
+    yield `${before}${record}`;
     before = ',\n';
   }
   yield before === '[\n' ? '[]\n' : '\n]\n';

@@ -67,8 +67,11 @@ test('asks at a terminal for what is not given, with a proposal', async () => {
     return question.startsWith('Model') ? tinyModel : question.startsWith('Teacher') ? 'local' : (proposed as string);
   };
   await initialize(folder, { output, replace: false }, ask, new AbortController().signal);
-  expect(asked.map((question) => question.split(' ')[0])).toEqual(['Model', 'Teacher']);
-  expect((await loadConfig(output)).teacher.provider).toBe('local');
+  expect(asked.map((question) => question.split(' ')[0])).toEqual(['Model', 'Teacher', 'Question']);
+  const config = await loadConfig(output);
+  expect(config.teacher.provider).toBe('local');
+  // What it proposes where the questions have no types.
+  expect(config.questionTypes.source).toBe('discover');
 }, 120_000);
 
 test.each([
@@ -126,3 +129,30 @@ test('a folder without images is named', async () => {
   await writeFile(join(folder, 'q.csv'), 'image,question,answer\na.jpg,What?,it\n');
   await expect(printedBy('init', folder, ...flags)).rejects.toThrow(/empty: has no images/);
 });
+
+test('question types are discovered, from the column, or of a file, as --types says', async () => {
+  const { folder, output } = await ownFolder(20);
+  const initialized = async (...given: string[]) => {
+    const printed = await printedBy('init', folder, ...flags, '--replace', '--output', output, ...given);
+    const { data, questionTypes } = await loadConfig(output);
+    return { printed, list: data.questionTypes, source: questionTypes.source };
+  };
+  const discovered = await initialized('--types', 'discover');
+  expect(discovered).toMatchObject({ source: 'discover' });
+  expect(discovered.printed).toContain('the teacher discovers them after round 0');
+  await expect(initialized('--types', 'column')).rejects.toThrow(
+    /--types: column: the questions have no column of types/,
+  );
+  await expect(initialized('--types', 'none.yaml')).rejects.toThrow(/--types: there is no file none\.yaml/);
+
+  const file = join(folder, '../types.yaml');
+  await writeFile(file, '- { name: shape, title: shape, explanation: Which shape it has. }\n');
+  expect(await initialized('--types', file)).toMatchObject({ source: 'file', list: file });
+  await writeFile(file, '- { name: shape }\n');
+  await expect(initialized('--types', file)).rejects.toThrow(/types\.yaml: \[0\]\.title: is missing/);
+
+  const questions = join(folder, 'questions.jsonl');
+  const typed = (await readFile(questions, 'utf8')).replaceAll('{"', '{"type":"of mine","');
+  await writeFile(questions, typed);
+  expect(await initialized('--types', 'column')).toMatchObject({ source: 'column' });
+}, 180_000);

@@ -54,6 +54,25 @@ describe('every format', () => {
     }
   });
 
+  test.each(['json', 'jsonl'])('%s: numbers keep all of their digits, and records their form', async (format) => {
+    const folder = await temporaryFolder();
+    const images = await imagesIn(join(folder, 'images'));
+    const records = [...pixels.keys()]
+      .slice(0, 12)
+      .map(
+        (path, index) =>
+          `{"id": "${index}", "image": ${JSON.stringify(path)}, "question": "What?", "answer": "it", "big": 9007199254740993${index}, "small": 1.10}`,
+      );
+    const file = join(folder, `q.${format}`);
+    await writeFile(file, format === 'json' ? `[\n  ${records.join(',\n  ')}\n]\n` : `${records.join('\n')}\n`);
+    const output = join(folder, 'out');
+    const { sides } = await splitQuestions({ file, images, output, validation: 4, test: 0, seed: 1 });
+    const texts = await Promise.all(
+      Object.values(sides).map((side) => readFile(join(output, side?.file as string), 'utf8')),
+    );
+    for (const record of records) expect(texts.filter((text) => text.includes(record))).toHaveLength(1);
+  });
+
   test("a folder of Parquet shards with images inside; `datasets`' own types are kept", async () => {
     const folder = await temporaryFolder();
     const connection = await (await DuckDBInstance.create(':memory:')).connect();
