@@ -118,12 +118,13 @@ export function lossBehind({ tokens: start }: ScoredPrompt, { tokens }: ScoredPr
 
 /**
  * Whether a server leaves the assistant's message open and scores it: the tokens of its start are a beginning of the whole's,
- * save for one at the seam.
+ * save for one at the seam, and both do not end alike, as they would with the mark that ends a message.
  */
-export function leavesOpen(start: ScoredPrompt, whole: ScoredPrompt): boolean {
-  const differs = start.tokens.findIndex((token, place) => token?.id !== whole.tokens[place]?.id);
-  const shared = differs < 0 ? start.tokens.length : differs;
-  return shared >= start.tokens.length - 1 && whole.tokens.length > shared;
+export function leavesOpen({ tokens: start }: ScoredPrompt, { tokens: whole }: ScoredPrompt): boolean {
+  const differs = start.findIndex((token, place) => token?.id !== whole[place]?.id);
+  const shared = differs < 0 ? start.length : differs;
+  const endAlike = start.at(-1)?.id === whole.at(-1)?.id;
+  return shared >= start.length - 1 && whole.length > start.length && !endAlike;
 }
 
 /** A question with choices to be answered by a letter, and the choices; those that the question does not list are listed. */

@@ -1,7 +1,7 @@
 /**
  * A server of chat completions with a model that is a hash: it writes and scores texts, the same for the same words and
- * pixels. It speaks vLLM's form of prompt log-probabilities, refuses its fields as strict servers do, or ignores them as
- * llama.cpp does. `toy-server-process.ts` runs it as a process of its own.
+ * pixels. It speaks vLLM's form of prompt log-probabilities, does so but ends the assistant's message, refuses its fields as
+ * strict servers do, or ignores them as llama.cpp does. `toy-server-process.ts` runs it as a process of its own.
  */
 
 import { hash } from 'node:crypto';
@@ -13,7 +13,7 @@ import { z } from 'zod';
 export interface ToySettings {
   /** Another seed is another model. */
   seed: string;
-  logprobs: 'vllm' | 'refused' | 'ignored';
+  logprobs: 'vllm' | 'closed' | 'refused' | 'ignored';
   port?: number;
   /** Of each answer, in milliseconds. */
   delay?: number;
@@ -98,12 +98,13 @@ function reply(response: ServerResponse, status: number, body: unknown, headers:
 async function completion(request: ToyRequest, { seed, logprobs }: ToySettings): Promise<object> {
   const { messages, continue_final_message: isOpen = false } = request;
   const last = messages.at(-1);
-  const openText = last?.role === 'assistant' && isOpen && logprobs === 'vllm' ? textOf(last.content) : undefined;
+  const isScored = logprobs === 'vllm' || logprobs === 'closed';
+  const openText = last?.role === 'assistant' && isOpen && isScored ? textOf(last.content) : undefined;
   const asked = openText === undefined ? messages : messages.slice(0, -1);
   const images = await Promise.all(asked.flatMap(({ content }) => imagesOf(content)).map(pixelHash));
   const words = asked.map(({ role, content }) => `${role.toUpperCase()}: ${textOf(content)}`).join('\n');
   const text = toyAnswer(seed, images, words);
-  const pieces = toyTokens(words, openText);
+  const pieces = [...toyTokens(words, openText), ...(logprobs === 'closed' ? ['</s>'] : [])];
   const scored = [
     null,
     ...images.flatMap(() => [null, null]),
@@ -118,7 +119,7 @@ async function completion(request: ToyRequest, { seed, logprobs }: ToySettings):
     model: request.model,
     choices: [{ index: 0, finish_reason: 'stop', message: { role: 'assistant', content: text } }],
     usage: { prompt_tokens: scored.length, completion_tokens: 4, total_tokens: scored.length + 4 },
-    ...(request.prompt_logprobs !== undefined && logprobs === 'vllm' && { prompt_logprobs: scored }),
+    ...(request.prompt_logprobs !== undefined && isScored && { prompt_logprobs: scored }),
   };
 }
 

@@ -76,8 +76,8 @@ describe('an endpoint that gives log-probabilities of prompts', () => {
 });
 
 describe('an endpoint without them', () => {
-  test.each(['refused', 'ignored'] as const)(
-    'fields that are %s: choices are written, and the scores say so',
+  test.each(['refused', 'ignored', 'closed'] as const)(
+    'log-probabilities that are %s: choices are written, and the scores say so',
     async (logprobs) => {
       const toy = await server({ logprobs });
       const tiny = await writeTinyQuestions(await temporaryFolder(), 5);
