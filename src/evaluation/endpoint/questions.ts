@@ -57,7 +57,8 @@ export async function askQuestion(question: EvaluationQuestion, settings: AskSet
     const request = { model, messages: [userMessage(words, images)], maximumTokens };
     const answer = await writeAnswer(client, request, { signal, id: call });
     add(answer.usage);
-    return withoutReasoning(answer.text);
+    // Of LLaMA's tokenizers the first word has a blank, which some servers leave.
+    return withoutReasoning(answer.text).replace(/^ /, '');
   };
   const answer: EndpointAnswer = { losses: [] };
   if (question.answers.length > 0 && settings.ranking === 'prompt-logprobs') {
