@@ -64,6 +64,8 @@ const runPlanSchema = z
     verifies: z.boolean().optional(),
     /** Whether the teacher judges written answers before an evaluation is joined. */
     judges: z.boolean().optional(),
+    /** Whether rounds have the step `check-serving`. */
+    checksServing: z.boolean().optional(),
     /** Whether rounds wait until a person has decided about all samples. */
     reviews: z.boolean().optional(),
     queues: queuesSchema,

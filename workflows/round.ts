@@ -54,6 +54,7 @@ async function runSteps(state: RoundState): Promise<RoundSummary | EndedEarly> {
   }
   await step('finetune');
   await step('merge');
+  if (state.plan.checksServing) await step('check-serving');
   const scores = await step('evaluate');
   if (state.plan.discovery !== undefined) await step('discover');
   const badCases = await step('classify');

@@ -15,7 +15,17 @@ export function shardMilliseconds(shard: number, average: number): number {
 export function simulatedGpuActivities(milliseconds: number): GpuActivities {
   const step = async ({ round, shard = 0 }: { round: number; shard?: number }) => {
     await withHeartbeat(round, () => sleep(shardMilliseconds(shard, milliseconds)));
-    return { seconds: 0, reused: false, questions: 1, samples: 1, steps: 1, loss: 1, parity: 0, images: 1 };
+    return {
+      seconds: 0,
+      reused: false,
+      questions: 1,
+      samples: 1,
+      steps: 1,
+      loss: 1,
+      parity: 0,
+      images: 1,
+      nearTies: 0,
+    };
   };
-  return { finetune: step, merge: step, evaluateShard: step, embed: step, embedShard: step };
+  return { finetune: step, merge: step, checkServing: step, evaluateShard: step, embed: step, embedShard: step };
 }

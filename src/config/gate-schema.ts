@@ -32,6 +32,15 @@ export const gateSchema = z.strictObject({
     })
     .prefault({})
     .describe('For policy approve.'),
+  serving: z
+    .strictObject({
+      questions: z.int().positive().default(200).describe('Validation questions that are asked, drawn at random.'),
+      maximumTokens: z.int().positive().default(64).describe('Tokens of a written answer at most.'),
+    })
+    .optional()
+    .describe(
+      'After merge, has base + adapter, the merged and the served model answer the same questions. The round stops unless they give one answer.',
+    ),
 });
 
 /** When a run ends before its last round. */

@@ -3,6 +3,7 @@
  * README's table follow from it. Workflows import this file, so it holds only data and pure functions.
  */
 import type { AppendOutcome } from './append/results.ts';
+import type { CheckServingOutcome } from './check-serving/results.ts';
 import type { ClassifyOutcome } from './classify/results.ts';
 import type { CompareOutcome } from './compare/results.ts';
 import type { DiscoverOutcome } from './discover/results.ts';
@@ -164,6 +165,19 @@ export const steps = {
     description: 'merge the adapter into the base model',
     writes: '`merged/` model directory (Hugging Face), checked against base + adapter',
     summary: ({ parity }: MergeOutcome) => `parity ${parity}`,
+  },
+  'check-serving': {
+    folder: { of: 'round', name: 'check-serving' },
+    queue: 'gpu',
+    activity: 'checkServing',
+    firstRound: 0,
+    minutes: 360,
+    local: [...trainerFiles, 'questions.jsonl', 'merged-ranking.jsonl', 'images/'],
+    resume: [],
+    description: 'put questions to base and adapter, merged and served model, where gate.serving is set',
+    writes: '`check-serving/`, where the config asks for it: whether the served model gives the same answers',
+    summary: ({ questions, nearTies, largestLossDifference }: CheckServingOutcome) =>
+      `${questions} questions, one answer${nearTies ? `, ${nearTies} texts part at a near tie` : ''}; ${largestLossDifference === undefined ? 'texts alone' : `losses within ${largestLossDifference.toPrecision(1)}`}`,
   },
   evaluate: {
     folder: { of: 'round', name: 'evaluate' },

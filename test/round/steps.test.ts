@@ -40,7 +40,7 @@ describe('the table of steps', () => {
     const made = { ...createCpuActivities({ extensions, settings }), ...createGpuActivities({ extensions, settings }) };
     expect(Object.keys(made)).toEqual(expect.arrayContaining(stepNames.flatMap((name) => rowOf(name).activity ?? [])));
     expect(Object.keys(createGpuActivities({ extensions, settings })).sort()).toEqual([
-      ...['embed', 'embedShard', 'evaluateShard', 'finetune', 'merge'],
+      ...['checkServing', 'embed', 'embedShard', 'evaluateShard', 'finetune', 'merge'],
     ]);
   });
 

@@ -1,17 +1,16 @@
 /** Asks any server of chat completions the questions of the serving gate. */
 import { usualWorkerSettings } from '../../core/worker-settings.ts';
-import { endpointClient } from '../../evaluation/endpoint/client.ts';
+import { endpointClient, listModels } from '../../evaluation/endpoint/client.ts';
 import { rankingOf } from '../../evaluation/endpoint/fingerprint.ts';
 import { askQuestion } from '../../evaluation/endpoint/questions.ts';
 import type { GateAnswer } from '../../serving/gate/compare-answers.ts';
+import { TeacherError } from '../../teacher/teacher-error.ts';
 import type { EvaluationQuestion } from '../../trainer/job-files.ts';
 import type { StepContext } from '../step-context.ts';
 
 export interface ServerToAsk extends Pick<StepContext, 'signal' | 'onProgress'> {
   /** Such as `http://127.0.0.1:8000/v1`; no key goes there. */
   url: string;
-  /** The model's name at the server. */
-  model: string;
   exif: StepContext['config']['data']['exif'];
 }
 
@@ -20,18 +19,20 @@ const answerSeconds = 600;
 const mostOpenRequests = 8;
 
 /**
- * Asks a server of chat completions. Losses are there where it gives log-probabilities of prompts.
+ * Asks a server of chat completions about its first model. Losses are there where it gives log-probabilities of prompts.
  *
  * @throws TeacherError of the server's; InputError for an image that can't be read
  */
 export async function askServer(
   questions: readonly EvaluationQuestion[],
-  { url, model, exif, signal, onProgress }: ServerToAsk,
+  { url, exif, signal, onProgress }: ServerToAsk,
 ): Promise<GateAnswer[]> {
   const client = endpointClient(
     { url, requestTimeoutSeconds: answerSeconds },
     { ...usualWorkerSettings(), secrets: [] },
   );
+  const [model] = await listModels(client, signal);
+  if (model === undefined) throw new TeacherError(`${url} has no model`, { retryable: false });
   const ranking = await rankingOf(client, model, signal);
   const answers: GateAnswer[] = new Array(questions.length);
   const left = [...questions.entries()].reverse();

@@ -33,7 +33,6 @@ const alternatives = 5;
  */
 export async function askEngine(questions: readonly GateQuestion[], asked: EngineToAsk): Promise<GateAnswer[]> {
   const { concurrency = 8, onAnswer } = asked;
-  const ends = await endLength(asked);
   const answers: GateAnswer[] = new Array(questions.length);
   let done = 0;
   const left = [...questions.entries()].reverse();
@@ -41,7 +40,7 @@ export async function askEngine(questions: readonly GateQuestion[], asked: Engin
     Array.from({ length: Math.min(concurrency, questions.length) }, async () => {
       for (let next = left.pop(); next !== undefined; next = left.pop()) {
         const [index, question] = next;
-        answers[index] = await answer(question, asked, ends);
+        answers[index] = await answer(question, asked);
         done += 1;
         onAnswer?.(done);
       }
@@ -50,9 +49,9 @@ export async function askEngine(questions: readonly GateQuestion[], asked: Engin
   return answers;
 }
 
-async function answer(question: GateQuestion, asked: EngineToAsk, ends: number): Promise<GateAnswer> {
+async function answer(question: GateQuestion, asked: EngineToAsk): Promise<GateAnswer> {
   const { text, tokens } = await write(question, asked);
-  return { id: question.id, text, tokens, losses: await choiceLosses(question, asked, ends) };
+  return { id: question.id, text, tokens, losses: await choiceLosses(question, asked) };
 }
 
 function userTurn({ question, image }: Pick<GateQuestion, 'question' | 'image'>): ChatTurn {
@@ -77,28 +76,18 @@ async function write(
 }
 
 /** The mean loss of each choice's tokens, without those of what ends an answer. */
-async function choiceLosses(question: GateQuestion, asked: EngineToAsk, ends: number): Promise<number[]> {
+async function choiceLosses(question: GateQuestion, asked: EngineToAsk): Promise<number[]> {
   const turn = userTurn(question);
   const { ids: start } = await scored([turn], asked);
   const choices = await Promise.all(question.choices.map((choice) => scored([turn, answerTurn(choice)], asked)));
   return choices.map(({ ids, logprobs }) => {
-    const own = logprobs.slice(commonStart(start, ids), ids.length - ends);
+    const own = logprobs.slice(commonStart(start, ids));
     return -own.reduce<number>((sum, logprob) => sum + (logprob ?? 0), 0) / Math.max(1, own.length);
   });
 }
 
-/** How many tokens end an answer, whatever it is. */
-async function endLength(asked: EngineToAsk): Promise<number> {
-  const turn = userTurn({ question: 'Which?' });
-  const [one, other] = await Promise.all([
-    scored([turn, answerTurn('1')], asked),
-    scored([turn, answerTurn('2')], asked),
-  ]);
-  return commonStart(one.ids.toReversed(), other.ids.toReversed());
-}
-
 function scored(turns: ChatTurn[], { engine, model, signal }: EngineToAsk): Promise<PromptLogprobs> {
-  return engine.promptLogprobs({ model, turns }, signal);
+  return engine.promptLogprobs({ model, turns, openEnd: true }, signal);
 }
 
 function commonStart(one: readonly number[], other: readonly number[]): number {

@@ -80,7 +80,7 @@ export function compareAnswers(one: Answers, other: Answers, tolerance: number):
       largest = Math.max(largest, loss?.size ?? 0);
       if (loss !== undefined && !(loss.size <= tolerance)) report(describeLoss(loss, names));
       const choices = [choiceOf(first), choiceOf(second)] as const;
-      if (choices[0] === choices[1]) sameChoices += 1;
+      if (choices[0] === choices[1] || isTie(first, choices, tolerance)) sameChoices += 1;
       else otherChoice ??= { question: first.id, problem: describeChoices(choices, names) };
     }
     const parting = first.text.trim() === second.text.trim() ? 'same' : partingOf(first, second, tolerance);
@@ -103,6 +103,11 @@ export function compareAnswers(one: Answers, other: Answers, tolerance: number):
 
 function choiceOf({ losses = [] }: GateAnswer): number {
   return losses.indexOf(Math.min(...losses));
+}
+
+/** Whether two choices have one loss but for rounding, such as those of the same words. */
+function isTie({ losses = [] }: GateAnswer, [one, other]: readonly [number, number], tolerance: number): boolean {
+  return Math.abs((losses[one] as number) - (losses[other] as number)) <= tolerance / 100;
 }
 
 interface LossDifference {

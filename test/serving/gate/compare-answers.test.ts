@@ -63,6 +63,14 @@ test('one choice in 200 may differ, where the losses of two are nearly the same;
   });
 });
 
+test('choices of the same words have one loss but for rounding, and are the same choice', () => {
+  const [one, other] = [
+    [1, 1.000001, 2],
+    [1.000001, 1, 2],
+  ];
+  expect(compared({ losses: other }, { losses: one })).toMatchObject({ sameChoices: 1 });
+});
+
 test.each([
   ['with a candidate as likely', { tokens: [token('a'), token(' red', [' blue', -0.5009]), token(' bus')] }],
   ['with a part of it', { tokens: [token('a'), token(' red', [' b', -0.5]), token(' bus')] }],

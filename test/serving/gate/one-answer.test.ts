@@ -205,7 +205,6 @@ describe.skipIf(!torchIsSetUp)('served by transformers', () => {
     }));
     const answers = await askServer(asked, {
       url: `http://127.0.0.1:${port}/v1`,
-      model: 'merged',
       exif: 'apply',
       signal: new AbortController().signal,
       onProgress: () => undefined,

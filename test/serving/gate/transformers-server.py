@@ -86,8 +86,13 @@ def main(directory, mode="scores"):
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self):
-            request = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            body = json.dumps(chat.complete(request)).encode()
+            self.answer(chat.complete(json.loads(self.rfile.read(int(self.headers["content-length"])))))
+
+        def do_GET(self):
+            self.answer({"object": "list", "data": [{"id": "merged", "object": "model", "created": 0, "owned_by": "us"}]})
+
+        def answer(self, content):
+            body = json.dumps(content).encode()
             self.send_response(200)
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(body)))
