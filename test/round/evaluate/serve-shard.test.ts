@@ -5,16 +5,20 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { evaluateSchema } from '../../../src/config/evaluate-schema.ts';
 import { runStepOnce } from '../../../src/core/manifest.ts';
+import { readJsonLines } from '../../../src/core/read-json.ts';
 import { workerSettingsVariable } from '../../../src/core/worker-settings.ts';
 import { readScores } from '../../../src/evaluation/evaluation-files.ts';
 import { evaluateShard, joinShards } from '../../../src/round/evaluate/evaluate.ts';
 import { readAnswers } from '../../../src/round/evaluate/results.ts';
 import type { StepContext } from '../../../src/round/step-context.ts';
 import { stepDirectory } from '../../../src/round/step-directory.ts';
+import { evaluationAnswerSchema } from '../../../src/trainer/job-files.ts';
+import { typescriptTrainer } from '../../../src/trainer/supervisor/trainer-command.ts';
 import { toyCommand } from '../../evaluation/endpoint/toy-command.ts';
 import { writeTinyModel } from '../../helpers/tiny-model.ts';
 import { tinyContext, writeTinyRun } from '../tiny-run.ts';
@@ -94,6 +98,27 @@ describe('evaluate.engine: endpoint', { timeout: 120_000 }, () => {
     const shard = join(context.run.root, 'round-0', 'evaluate-shards', 'validation-0-of-1');
     const { command } = JSON.parse(await readFile(join(shard, 'job.json'), 'utf8'));
     expect(command.at(-1)).toBe(stepDirectory(context.run, 0, 'merge'));
+  });
+});
+
+describe('with our own server', { timeout: 180_000 }, () => {
+  test('a round has the losses that the trainer finds, and no process of it is left', async () => {
+    const cli = fileURLToPath(new URL('../../../cli/main.ts', import.meta.url));
+    const command = [process.execPath, '--import', 'tsx', cli, 'serve', '{model}', '--port', '{port}'];
+    await useSettings({ toy: { command } });
+    await rm(join(context.run.root, 'round-0', 'evaluate-shards'), { recursive: true, force: true });
+    await evaluateShard(context, { set: 'validation', shard: 0 });
+    const shard = join(context.run.root, 'round-0', 'evaluate-shards', 'validation-0-of-1');
+    const answers = () => readJsonLines(join(shard, 'losses.jsonl'), evaluationAnswerSchema);
+    const served = await answers();
+    const { stdout } = await promisify(execFile)('pgrep', ['-f', folder]).catch(() => ({ stdout: '' }));
+    expect(stdout).toBe('');
+    const evaluate = evaluateSchema.parse({});
+    const trained = { ...context, config: { ...context.config, evaluate }, trainer: typescriptTrainer() };
+    await evaluateShard(trained, { set: 'validation', shard: 0 });
+    for (const [index, { losses }] of (await answers()).entries()) {
+      expect(served[index]?.losses).toEqual(losses.map((loss) => expect.closeTo(loss, 3)));
+    }
   });
 });
 
