@@ -79,12 +79,15 @@ function metricOfQuestion({ facts = {} }: WrittenQuestion): MetricName {
   return facts.metric as MetricName;
 }
 
-/** @throws InputError for settings of questions of your own, which have other layouts, too */
-function refuseOthers({ format, columns }: QuestionSettings): void {
+/** @throws InputError for settings of questions of your own, which have other layouts, and may be judged */
+function refuseOthers({ format, columns, metric }: QuestionSettings): void {
+  const refuse = (name: string, problem: string) => {
+    throw new InputError({ file: 'settings of tsv', field: `questions.${name}`, problem, remedy: 'Leave it out' });
+  };
   const [name] = Object.entries({ format, columns }).find(([, value]) => value !== undefined) ?? [];
-  if (name === undefined) return;
-  const problem = 'is for questions of your own; this layout is always tab-separated, with columns of fixed names';
-  throw new InputError({ file: 'settings of tsv', field: `questions.${name}`, problem, remedy: 'Leave it out' });
+  const layout = 'is for questions of your own; this layout is always tab-separated, with columns of fixed names';
+  if (name !== undefined) refuse(name, layout);
+  if (metric !== undefined && metricOf(metric).needsJudge) refuse('metric', `${metric} is for questions of your own`);
 }
 
 function isMatchedChoice({ choices = [], letters = LETTERS, correct }: WrittenQuestion, answer: string): boolean {

@@ -48,6 +48,11 @@ def conversation_ids(family, turns):
     return [family.begin, *(one for known in ids for one in (places if known == IMAGE else [known]))]
 
 
+def conversation_text(family, turns):
+    """The words of a conversation, with the family's around them and a mark for each image."""
+    return "".join(text for text, _ in _pieces(family, turns))
+
+
 def words_of(turn):
     return "".join(part.get("text", "") for part in turn["content"])
 

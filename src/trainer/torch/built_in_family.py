@@ -13,8 +13,8 @@ from transformers.models.blip.image_processing_pil_blip import BlipImageProcesso
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.llava.image_processing_pil_llava import LlavaImageProcessorPil
 
-from built_in_conversations import common_start, conversation
-from images import read_image
+from built_in_conversations import common_start, conversation, conversation_ids, conversation_text
+from images import images_of, read_image
 from plain_text import as_plain_text, plain_text_of
 from protocol import JobError, any_rank
 from random_crop import crop_of, random_crop
@@ -76,6 +76,14 @@ class BuiltInFamily:
     def check(self, _image):
         """These take questions with and without an image."""
 
+    def check_images(self, count):
+        """Raises JobError for several images where the words for them are not known."""
+        if count > 1 and not self.form.get("conversation"):
+            raise JobError(
+                f"shows {count} images, which are not known to this model with model.tokenBoundaries: reference, nor to a family "
+                "without a form for conversations. Set model.tokenBoundaries: separate, or leave such questions out"
+            )
+
     def training(self, sample, maximum_tokens):
         """Loss on the answer and the end mark only. Question and answer are cut to the limit, which may leave none."""
         if "turns" in sample:
@@ -125,15 +133,25 @@ class BuiltInFamily:
 
     def answers(self, question):
         """A sequence an answer, with the loss on what follows `answerStart`."""
-        image = question.get("image")
+        images = images_of(question)
+        image, *later = images or [None]
         if self.form["tokenized"] == "questionWithAnswer":
             return self._answers_apart(question, image)
-        prompt = self.turn(question["question"], image)
-        ids = self.prompt_ids(prompt)
+        prompt, ids = self._asked(question["question"], images)
         start = len(self._answer_ids(prompt, question["answerStart"])) if question["answerStart"] else 0
         return [
-            Sequence([*ids, *self._answer_ids(prompt, answer)], image, len(ids) + start) for answer in question["answers"]
+            Sequence([*ids, *self._answer_ids(prompt, answer)], image, len(ids) + start, later_images=tuple(later))
+            for answer in question["answers"]
         ]
+
+    def _asked(self, question, images, trims_turn=False):
+        """A question as text and as ids; all its images stand before its words."""
+        if len(images) > 1:
+            turns = [{"role": "user", "content": [*({"image": one} for one in images), {"text": question}]}]
+            return conversation_text(self, turns), conversation_ids(self, turns)
+        turn = self.turn(question, images[0] if images else None)
+        turn = turn.rstrip() if trims_turn else turn
+        return turn, self.prompt_ids(turn)
 
     def collate(self, sequences):
         """The model's inputs, padded to the right, and labels `[batch, tokens]` int64 with -100 off the learned tokens."""
@@ -156,15 +174,15 @@ class BuiltInFamily:
             inputs["pixel_values"] = pixels.to(self.device, torch.float32)
         return inputs, labels.to(self.device)
 
-    def written(self, question, image, maximum, scorer, sharded, trims_turn):
+    def written(self, question, images, maximum, scorer, sharded, trims_turn):
         """Greedily, up to the end mark. With a sharded model all processes compute until the last has its answer."""
         if self.writing_problem:
             raise JobError(self.writing_problem)
-        turn = self.turn(question, image)
-        ids = self.prompt_ids(turn.rstrip() if trims_turn else turn)
+        _, ids = self._asked(question, images, trims_turn)
+        image, *later = images or [None]
         written, text = [], None
         while True:
-            inputs, _ = self.collate([Sequence([*ids, *written], image, len(ids))])
+            inputs, _ = self.collate([Sequence([*ids, *written], image, len(ids), later_images=tuple(later))])
             token = int(scorer("scores", inputs, 1)[0, -1].argmax())
             if text is None:
                 written.append(token)

@@ -8,7 +8,7 @@ from transformers import GenerationConfig
 
 from built_in_conversations import common_start
 from chat_conversations import conversation
-from images import image_size, read_image, read_images
+from images import image_size, images_of, read_image, read_images
 from plain_text import as_plain_text, plain_text_of
 from processors import check_supported, processor_of
 from protocol import JobError
@@ -78,6 +78,9 @@ class ChatFamily:
     def check(self, _image):
         """Raises JobError for a sample or question that this family takes none of."""
 
+    def check_images(self, _count):
+        """Raises JobError for a question with more images than this family takes."""
+
     def check_turns(self, _turns):
         """Raises JobError for a conversation that this family takes none of."""
 
@@ -90,7 +93,7 @@ class ChatFamily:
             return self.conversation(sample["turns"], maximum_tokens)
         image = sample.get("image")
         self.check(image)
-        prompt = self._prompt(sample["prompt"], image)
+        prompt = self._prompt(sample["prompt"], [image] if image else [])
         answer = self.before_answer + self.plain(sample["answer"]) + self.end_mark
         learned = self._learned(prompt, "", answer)
         before_question = prompt.partition(self.plain(sample["prompt"].strip()))[0]
@@ -150,12 +153,15 @@ class ChatFamily:
 
     def answers(self, question):
         """A sequence an answer, with the loss on what follows `answerStart`."""
-        image = question.get("image")
-        prompt = self._prompt(question["question"], image)
+        images = images_of(question)
+        image, *later = images or [None]
+        prompt = self._prompt(question["question"], images)
         started = self.plain(question["answerStart"])
         start = self.before_answer + started if started else ""
         answers = [self.before_answer + self.plain(answer) for answer in question["answers"]]
-        return [Sequence(prompt + one, image, self._learned(prompt, start, one), prompt=prompt) for one in answers]
+        return [
+            Sequence(prompt + one, image, self._learned(prompt, start, one), later_images=tuple(later), prompt=prompt) for one in answers
+        ]
 
     def collate(self, sequences):
         """The model's inputs, padded to the right, and labels `[batch, tokens]` int64 with -100 off the learned tokens."""
@@ -189,9 +195,9 @@ class ChatFamily:
             end = lengths[span.anchor]
             labels[end - span.start : end - span.end] = ids[end - span.start : end - span.end]
 
-    def written(self, question, image, maximum, scorer, sharded, _trims_turn):
+    def written(self, question, images, maximum, scorer, sharded, _trims_turn):
         """Greedily, whatever sampling the model's generation_config.json has. A template ends the turn as it does."""
-        inputs = self._inputs([(self._prompt(question, image), [image] if image else [])])
+        inputs = self._inputs([(self._prompt(question, images), images)])
         ids = scorer("written", inputs, maximum, self.ends, self.tokenizer.pad_token_id, sharded)
         return self.tokenizer.decode(ids[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True).strip()
 
@@ -274,14 +280,14 @@ class ChatFamily:
         before, whole = (self.tokenizer(one, add_special_tokens=special)["input_ids"] for one in (start, text))
         return len(whole) - common_start(before, whole)
 
-    def _prompt(self, question, image):
-        return self.rendered([self._turn("user", self.plain(question.strip()), image)], add_generation_prompt=True)
+    def _prompt(self, question, images):
+        return self.rendered([self._turn("user", self.plain(question.strip()), len(images))], add_generation_prompt=True)
 
     def rendered(self, turns, **settings):
         return self.processor.apply_chat_template(turns, tokenize=False, **settings)
 
-    def _turn(self, role, text, image=None):
-        shown = [{"type": "image"}] if image else []
+    def _turn(self, role, text, images=0):
+        shown = [{"type": "image"}] * images
         return {"role": role, "content": [*shown, {"type": "text", "text": text}]}
 
     def message(self, role, content):
@@ -302,7 +308,7 @@ class ChatFamily:
     def _around_answer(self):
         """What the template puts before an answer and behind it. LLaVA's puts no token behind: the end token must follow."""
         answer = "ANSWER"
-        prompt = self._prompt("QUESTION", None)
+        prompt = self._prompt("QUESTION", [])
         whole = self.rendered([self._turn("user", "QUESTION"), self._turn("assistant", answer)])
         before, end = "", ""
         if whole.startswith(prompt) and answer in whole[len(prompt) :]:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import torch
 import torch.distributed as dist
 
+from images import images_of
 from models import Model, token_losses
 from protocol import JobError, read_lines, write_atomically
 from sharing import Progress, distributed
@@ -20,6 +21,7 @@ def evaluate(job, reporter, device, sharding):
     for question in questions:
         with _naming(question):
             model.family.check(question.get("image"))
+            model.family.check_images(len(images_of(question)))
     ranked = [one for one in questions if one["answers"]]
     to_write = [one for one in questions if one.get("generate")]
     progress = Progress(reporter, device, len(ranked) + len(to_write))
@@ -27,7 +29,7 @@ def evaluate(job, reporter, device, sharding):
 
     def write(question):
         request = question["generate"]
-        asked = request["question"], question.get("image"), request["maximumNewTokens"]
+        asked = request["question"], images_of(question), request["maximumNewTokens"]
         return model.family.written(*asked, model.scorer, model.sharded, request.get("trimsTurn", False))
 
     texts = _distributed(to_write, write, progress)

@@ -28,6 +28,11 @@ Image.MAX_IMAGE_PIXELS = None
 settings = {"exif": "apply"}
 
 
+def images_of(question):
+    """The files of the images that a question of an evaluate job shows, in their order."""
+    return [question["image"], *question.get("laterImages", [])] if question.get("image") else []
+
+
 def open_with(exif):
     """Has all images opened upright ("apply") or as they are stored ("ignore"): once a process, as its job says."""
     settings["exif"] = exif

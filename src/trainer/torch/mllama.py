@@ -36,6 +36,10 @@ def mllama_features(module, inputs):
 
 
 class MllamaFamily(ChatFamily):
+    def check_images(self, count):
+        if count > 1:
+            raise JobError(f"shows {count} images, and Mllama takes one: leave such questions out, or ask another model")
+
     def check_turns(self, turns):
         """In transformers the words before an image see it, and those of other texts' images that are padding in a batch."""
         shown = [number for number, turn in enumerate(turns) for part in turn["content"] if "image" in part]

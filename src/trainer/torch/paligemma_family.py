@@ -19,6 +19,10 @@ class PaliGemmaFamily(ChatFamily):
         if not image:
             raise JobError("has no image, and PaliGemma's processor takes no question without one")
 
+    def check_images(self, count):
+        if count > 1:
+            raise JobError(f"shows {count} images, and PaliGemma takes one: leave such questions out, or ask another model")
+
     def check_turns(self, turns):
         if len(turns) > 1 or sum("image" in part for part in turns[0]["content"]) > 1:
             self.conversation(turns, 0)

@@ -103,6 +103,9 @@ describe("a file of VLMEvalKit's layout", () => {
     await expect(readTsv({ ...source, questions: { metric: 'anls', format: 'csv' } })).rejects.toThrow(
       /questions\.format/,
     );
+    await expect(readTsv({ ...source, questions: { metric: 'judge' } })).rejects.toThrow(
+      /metric: judge is for questions/,
+    );
   });
 
   test.each<[BenchmarkName, Record<string, string>, object]>([

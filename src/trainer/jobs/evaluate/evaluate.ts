@@ -2,6 +2,7 @@
 
 import path from 'node:path';
 import { hashValue } from '../../../core/hash.ts';
+import { InputError } from '../../../core/input-error.ts';
 import { readJsonLines } from '../../../core/read-json.ts';
 import { writeJsonLines } from '../../../core/write-file.ts';
 import { type ModelDirectory, readModelDirectory } from '../../../model/files/model-directory.ts';
@@ -30,6 +31,7 @@ import { writeAnswers } from './write-answers.ts';
 export async function evaluate(settings: SettingsOf<EvaluateJob>, reporter: JobReporter): Promise<JobOutcome> {
   const { batchSize, weightDtype, computeDtype, exif = 'apply' } = settings;
   const questions = await readJsonLines(settings.questions, evaluationQuestionSchema);
+  requireOneImage(settings.model, questions);
   const ranked = questions.filter(({ answers }) => answers.length > 0);
   const written = questions.filter(({ generate }) => generate !== undefined);
   const rankingSteps = 2 * Math.ceil(ranked.length / batchSize);
@@ -72,6 +74,17 @@ export async function evaluate(settings: SettingsOf<EvaluateJob>, reporter: JobR
   await writeJsonLines(settings.output, lines);
   await soFar.remove();
   return { outputs: [settings.output], metrics: { questions: questions.length, alreadyAnswered } };
+}
+
+/** @throws InputError for a question with several images */
+function requireOneImage(model: string, questions: readonly EvaluationQuestion[]): void {
+  const several = questions.find(({ laterImages }) => laterImages !== undefined);
+  if (several === undefined) return;
+  throw new InputError({
+    file: model,
+    problem: `question ${several.question_id} shows ${1 + (several.laterImages?.length ?? 0)} images, and on TensorFlow an answer is about one`,
+    remedy: 'Have it answered with PyTorch (trainer: torchrun) or at an endpoint, or ask without images (blind)',
+  });
 }
 
 /** What the answers depend on; the size of a batch changes nothing, and neither do the folders of the images. */
