@@ -62,6 +62,7 @@ export const elsewhere: Record<string, string> = {
   'dataengine hub push model configs/demo.yaml --round 1 --repo me/my-model --license apache-2.0':
     'test/cli/hub-commands.test.ts',
   'dataengine hub pull me/my-dataset --output data/my-dataset': 'test/cli/hub-commands.test.ts',
+  'dataengine serve runs/demo': 'test/cli/serve-command.test.ts',
   'npm run schema': 'test/config/load-config.test.ts',
   'npm run dataengine -- doctor': 'test/cli/doctor.test.ts',
   'npm run setup -- --python': 'test/scripts/setup/python.test.ts',

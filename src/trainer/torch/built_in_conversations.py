@@ -41,9 +41,15 @@ def conversation(family, turns, maximum_tokens):
     return token_ids, tuple(files[:images]), learned[0][0] if learned else len(token_ids), unlearned, cut
 
 
-def conversation_ids(family, turns):
-    """Ids of a whole conversation, which may end with a question: then an answer starts behind them."""
-    ids, _ = _encoded(family, [text for text, _ in _pieces(family, turns)])
+def conversation_ids(family, turns, open_end=False):
+    """
+    Ids of a whole conversation, which may end with a question: then an answer starts behind them. `open_end`: an answer that it
+    ends with has no end mark.
+    """
+    texts = [text for text, _ in _pieces(family, turns)]
+    if open_end and turns[-1]["role"] == "assistant":
+        texts[-1] = texts[-1].removesuffix(family.form["endMark"])
+    ids, _ = _encoded(family, texts)
     places = [family.image_id] * family.image_tokens
     return [family.begin, *(one for known in ids for one in (places if known == IMAGE else [known]))]
 

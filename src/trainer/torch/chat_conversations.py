@@ -59,13 +59,19 @@ def conversation(family, turns, maximum_tokens):
     return text[: answers[count - 1][1]], shown, tuple(spans), max(0, len(whole) - limit), max(0, end - limit), len(whole) - end
 
 
-def rendered_conversation(family, turns):
-    """The text of a whole conversation as it is learned; one that ends with a question, up to where its answer starts."""
+def rendered_conversation(family, turns, open_end=False):
+    """
+    The text of a whole conversation as it is learned; one that ends with a question, up to where its answer starts. `open_end`:
+    one that ends with an answer, up to the end of its words, as transformers has it by `continue_final_message`.
+    """
     if [turn["role"] for turn in turns] in (["user"], ["user", "assistant"]):
         # As single samples are learned and evaluated.
         turns = [{**turns[0], "content": _stripped(turns[0]["content"])}, *turns[1:]]
     if turns[-1]["role"] == "assistant":
-        return _rendered(family, turns)[0]
+        text, answers = _rendered(family, turns)
+        words = "".join(part.get("text", "") for part in turns[-1]["content"]).strip()
+        start = text.find(words, answers[-1][0]) if open_end else -1
+        return text[: start + len(words)] if start >= 0 else text
     if len(turns) == 1:
         return family.rendered([family.message("user", turns[0]["content"])], add_generation_prompt=True)
     text, answers = _rendered(family, [*turns, {"role": "assistant", "content": [{"text": "ANSWER"}]}])

@@ -127,7 +127,7 @@ class Served:
         if isinstance(self.family, PaliGemmaFamily):
             raise JobError("PaliGemma sees a prompt in both directions, so that its tokens have no probabilities after those before them. Rank written answers")
         with self.chosen(request["model"]), self._autocast():
-            inputs, _ = prompt_of(self.family, request["turns"], answers=False)
+            inputs, _ = prompt_of(self.family, request["turns"], answers=False, open_end=request.get("openEnd", False))
             ids = inputs["input_ids"][0]
             if len(ids) > self.capacity:
                 raise JobError(f"messages: have {len(ids)} tokens with those of their images, and {self.capacity} may be there. Ask for less")

@@ -8,30 +8,30 @@ from chat_conversations import rendered_conversation
 from protocol import JobError
 
 
-def prompt_of(family, turns, answers):
+def prompt_of(family, turns, answers, open_end=False):
     """
     The model's inputs for a conversation of one sequence, and what it writes before an answer. `answers`: an answer is to be
-    written behind it.
+    written behind it. `open_end`: an answer that it ends with has no end mark.
     """
     _require_order(turns, answers)
     if isinstance(family, BuiltInFamily):
-        return _built_in(family, turns), family.form["answerSeparator"]
+        return _built_in(family, turns, open_end), family.form["answerSeparator"]
     files = [part["image"] for turn in turns for part in turn["content"] if "image" in part]
     family.check(files[0] if files else None)
     family.check_turns(turns)
     try:
-        text = rendered_conversation(family, turns)
+        text = rendered_conversation(family, turns, open_end)
     except (jinja2.TemplateError, TypeError) as error:
         raise JobError(f"messages: the model's chat template takes no such conversation: {error}") from error
     return family.inputs_of(text, files), family.before_answer
 
 
-def _built_in(family, turns):
+def _built_in(family, turns, open_end):
     if family.writing_problem:
         raise JobError(family.writing_problem)
     files = tuple(part["image"] for turn in turns for part in turn["content"] if "image" in part)
     if family.form.get("conversation"):
-        ids = conversation_ids(family, turns)
+        ids = conversation_ids(family, turns, open_end)
     elif len(turns) == 1 and turns[0]["role"] == "user" and len(files) < 2:
         ids = family.prompt_ids(family.turn(words_of(turns[0]), files[0] if files else None))
     else:

@@ -91,13 +91,16 @@ describe.skipIf(!torchIsSetUp).each(['minigpt4', 'llava'] as const)('a tiny %s',
         }
       }
       const whole = [...turns, { role: 'assistant', content: [{ type: 'text', text: 'no' }] } as ChatTurn];
-      const [found, expected] = [
-        await torch.promptLogprobs({ model: name, turns: whole }),
-        await ours.promptLogprobs({ model: name, turns: whole }),
-      ];
-      expect(found.ids).toEqual(expected.ids);
-      expect(found.tokens).toEqual(expected.tokens);
-      expect(largestDifference(found.logprobs, expected.logprobs)).toBeLessThan(1e-3);
+      const scoredTexts = new Set<string>();
+      for (const openEnd of [false, true]) {
+        const request = { model: name, turns: whole, openEnd };
+        const [found, expected] = [await torch.promptLogprobs(request), await ours.promptLogprobs(request)];
+        expect(found.ids).toEqual(expected.ids);
+        expect(found.tokens).toEqual(expected.tokens);
+        expect(largestDifference(found.logprobs, expected.logprobs)).toBeLessThan(1e-3);
+        scoredTexts.add(found.tokens.join(''));
+      }
+      expect(scoredTexts.size).toBe(2);
     }
     expect(texts.size).toBeGreaterThan(2);
   });
@@ -178,6 +181,8 @@ describe.skipIf(!torchIsSetUp).each(['qwen2_5_vl', 'llava_onevision'] as const)(
         const answered: ChatTurn[] = [...turns, { role: 'assistant', content: [{ type: 'text', text: answer }] }];
         const { ids, logprobs } = await engine.promptLogprobs({ model: 'model', turns: answered });
         expect(ids.slice(0, start.length - 1)).toEqual(start.slice(0, -1));
+        const open = await engine.promptLogprobs({ model: 'model', turns: answered, openEnd: true });
+        expect(open.ids).toEqual(ids.slice(0, -1));
         // One token ends an answer in these templates.
         const own = logprobs.slice(start.length, -1) as number[];
         expect(-own.reduce((sum, value) => sum + value, 0) / own.length).toBeCloseTo(
