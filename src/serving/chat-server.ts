@@ -33,6 +33,8 @@ export interface ChatServerSettings {
   imagePixels: number;
   /** Tokens of an answer, where the request says none. */
   defaultMaxTokens: number;
+  /** How long a client may leave its stream unread before it counts as one that left. Default: a minute. */
+  stallMilliseconds?: number | undefined;
   /** Is given why a request could not be answered: the client is not told. */
   report(error: unknown): void;
 }
@@ -60,7 +62,7 @@ const plainHeaders = { 'cache-control': 'no-store', 'x-content-type-options': 'n
 
 /** Starts it. @throws InputError where the address can't be listened on */
 export async function serveChat(engine: Engine, settings: ChatServerSettings): Promise<ChatServer> {
-  const { key, bodyBytes, mostAnswers } = settings;
+  const { key, bodyBytes, mostAnswers, stallMilliseconds = 60_000 } = settings;
   const metrics = new Metrics();
   const admission = new Admission({ answers: mostAnswers, bytes: mostLargestBodies * bodyBytes });
   const underWay = new Set<AbortController>();
@@ -195,9 +197,9 @@ export async function serveChat(engine: Engine, settings: ChatServerSettings): P
     if (!call.stream) return sendJson(response, 200, await answerWhole(call, answering));
     await answerInPieces(call, answering, async (piece) => {
       if (!response.headersSent) response.writeHead(200, { ...plainHeaders, 'content-type': 'text/event-stream' });
-      await sendEvent(response, JSON.stringify(piece), signal);
+      await sendEvent(response, JSON.stringify(piece), { signal, stallMilliseconds });
     });
-    await sendEvent(response, '[DONE]', signal);
+    await sendEvent(response, '[DONE]', { signal, stallMilliseconds });
     response.end();
   }
 
@@ -293,10 +295,16 @@ function sendJson(response: ServerResponse, status: number, value: object, heade
   response.writeHead(status, { ...plainHeaders, 'content-type': jsonType, ...headers }).end(JSON.stringify(value));
 }
 
-/** Sends an event, and waits while the client takes none. @throws the signal's reason */
-async function sendEvent(response: ServerResponse, data: string, signal: AbortSignal): Promise<void> {
-  if (!response.write(`data: ${data}\n\n`))
-    await once(response, 'drain', { signal }).catch(() => signal.throwIfAborted());
+/** Sends an event, and waits while the client takes none: its connection is closed when that takes too long. @throws the signal's reason */
+async function sendEvent(
+  response: ServerResponse,
+  data: string,
+  { signal, stallMilliseconds }: { signal: AbortSignal; stallMilliseconds: number },
+): Promise<void> {
+  if (response.write(`data: ${data}\n\n`)) return;
+  const timer = setTimeout(() => response.destroy(), stallMilliseconds);
+  await once(response, 'drain', { signal }).catch(() => signal.throwIfAborted());
+  clearTimeout(timer);
 }
 
 function nameIn(url: string): string {

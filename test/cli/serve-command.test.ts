@@ -13,6 +13,7 @@ import type { ChatTurn, Engine } from '../../src/serving/engine.ts';
 import { startEngine } from '../../src/serving/start-engine.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { writeTinyModel, writeTinyQuestions } from '../helpers/tiny-model.ts';
+import { torchIsSetUp } from '../trainer/torch/torch-jobs.ts';
 import { printedBy } from './in-this-process.ts';
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
@@ -194,6 +195,16 @@ describe.skipIf(process.platform !== 'linux')('a server with a tiny model', () =
       status: 400,
       param: 'messages[1]',
     });
+  });
+
+  test.skipIf(!torchIsSetUp)('serves by PyTorch where the option says so', async () => {
+    const { client } = await serve('--engine', 'torch');
+    for (const name of ['tiny', 'north']) {
+      const { choices } = await client.chat.completions.create({
+        ...{ model: name, messages: shown(), temperature: 0, max_tokens: 12 },
+      });
+      expect(choices[0]?.message.content).toBe(await said(name));
+    }
   });
 
   test('ends at SIGTERM when what is under way has ended, and so does its model', async () => {

@@ -145,6 +145,23 @@ describe('a client that leaves', () => {
     expect(await (await fetch(`${address}metrics`)).text()).toContain('dataengine_serve_answers 0');
   });
 
+  test('or reads nothing of its stream holds no place', async () => {
+    const { address, engine } = await serveWords({ stallMilliseconds: 300 });
+    const { port } = new URL(address);
+    const socket = connect(Number(port), '127.0.0.1');
+    socket.on('error', () => undefined);
+    const body = JSON.stringify({ ...question('a'.repeat(4_000_000)), stream: true, n: 8 });
+    socket.pause();
+    socket.write(
+      `POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n${json}\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+    );
+    await expect.poll(() => engine.running, { interval: 5 }).toBe(8);
+    await expect.poll(() => engine.running).toBe(0);
+    expect(engine.canceled).toBe(8);
+    expect(await (await fetch(`${address}metrics`)).text()).toContain('dataengine_serve_answers 0');
+    socket.destroy();
+  });
+
   test('in the middle of its request leaves no place taken', async () => {
     const { address } = await serveWords({ mostAnswers: 1 });
     const { port } = new URL(address);
