@@ -1,5 +1,5 @@
 import { escapeHtml, type Html, table } from './html.ts';
-import type { ReportMeasure, ReportRound } from './report-input.ts';
+import type { ReportCombined, ReportMeasure, ReportRound } from './report-input.ts';
 
 /** Scores with 95 % confidence intervals: a row per measure of a set, a column per round. */
 export function benchmarkTable(rounds: ReportRound[]): Html {
@@ -9,6 +9,11 @@ export function benchmarkTable(rounds: ReportRound[]): Html {
     `${line.title} (${line.set}), ${line.measure}`,
     ...rounds.map(({ benchmarks }) => scoreCell(benchmarks.find((one) => isSame(one, line)))),
   ]);
+  const figures = unique(rounds.flatMap(({ combined = [] }) => combined.map(asLine)));
+  for (const figure of figures) {
+    const cells = rounds.map(({ combined = [] }) => combinedCell(combined.find((one) => isSame(asLine(one), figure))));
+    rows.push([`${figure.title} (${figure.set}), ${figure.measure}`, ...cells]);
+  }
   return table(['Score (95 % confidence interval)', ...rounds.map(({ round }) => `Round ${round}`)], rows);
 }
 
@@ -58,10 +63,22 @@ function scoreCell(
   return `${percent(score.value)} % (${percent(score.low)} to ${percent(score.high)}${failed})`;
 }
 
-function unique(measures: ReportMeasure[]): ReportMeasure[] {
+/** A figure without an interval. */
+function combinedCell(figure: ReportCombined | undefined): string {
+  if (figure === undefined) return '–';
+  return figure.unit === 'share' ? `${(100 * figure.value).toFixed(1)} %` : `${figure.value.toFixed(1)} points`;
+}
+
+type Line = Pick<ReportMeasure, 'set' | 'title' | 'measure'>;
+
+function asLine({ set, title, name }: ReportCombined): Line {
+  return { set, title, measure: name };
+}
+
+function unique<L extends Line>(measures: readonly L[]): L[] {
   return measures.filter((one, index) => measures.findIndex((other) => isSame(one, other)) === index);
 }
 
-function isSame(one: ReportMeasure, other: ReportMeasure): boolean {
+function isSame(one: Line, other: Line): boolean {
   return one.set === other.set && one.measure === other.measure;
 }

@@ -21,6 +21,16 @@ export interface ReportInput {
   lineage: ReportLineage;
 }
 
+export interface ReportCombined {
+  set: string;
+  title: string;
+  /** Such as `f1`. */
+  name: string;
+  value: number;
+  /** A share is 0 to 1; points are as the benchmark's authors print them. */
+  unit: 'share' | 'points';
+}
+
 export interface ReportRound {
   round: number;
   /** What the main score of questions of your own is, such as `accuracy`: `mc` and `da` are then that score. */
@@ -31,6 +41,8 @@ export interface ReportRound {
   test?: { mc: number; da: number };
   /** Every measure of every set that the round's model was scored on, the validation questions first. */
   benchmarks: ReportMeasure[];
+  /** Figures of sets that are no mean of the questions' scores, such as F1. */
+  combined?: ReportCombined[] | undefined;
   /** How far the teacher's scores of written answers can be trusted, for each set that has such; in words. */
   judged?: { set: string; facts: { label: string; text: string }[] }[] | undefined;
   /** The weight of each type that this round sampled by; empty for round 0. */

@@ -51,16 +51,30 @@ function withoutArticles(text: string): string {
     .join(' ');
 }
 
-/** The form in which answers are compared: small letters, digits for numbers, no articles, no punctuation. */
-export function normalizeVqaAnswer(answer: string): string {
-  return withoutArticles(withoutPunctuation(onOneLine(answer)));
+const mostRemembered = 100_000;
+const longestRemembered = 64;
+
+/** Few of the two million references of VQAv2 differ: the form of a short text is computed once. */
+function remembered(formOf: (text: string) => string): (text: string) => string {
+  const known = new Map<string, string>();
+  return (text) => {
+    const found = known.get(text);
+    if (found !== undefined) return found;
+    const form = formOf(text);
+    if (known.size >= mostRemembered) known.clear();
+    if (text.length <= longestRemembered) known.set(text, form);
+    return form;
+  };
 }
 
+/** The form in which answers are compared: small letters, digits for numbers, no articles, no punctuation. */
+export const normalizeVqaAnswer = remembered((answer) => withoutArticles(withoutPunctuation(onOneLine(answer))));
+
 /** The same after TextVQA's own preparation: no commas, no question marks, `'s` a word of its own. */
-export function normalizeTextVqaAnswer(answer: string): string {
+export const normalizeTextVqaAnswer = remembered((answer) => {
   const words = answer.toLowerCase().replaceAll(',', '').replaceAll('?', '').replaceAll("'s", " 's");
   return normalizeVqaAnswer(strip(words));
-}
+});
 
 /**
  * VQA accuracy: the mean over the references of min(1, matches among the others / 3). Where all references are the same text,

@@ -46,12 +46,13 @@ export async function readReportRound(
   const classified = await finishedStep(run, round, 'classify');
   const errorByType = await readErrorWeights(classified.directory);
   const { metrics } = evaluated;
-  const { benchmarks, judged } = await readMeasures(config, run, round);
+  const { benchmarks, combined, judged } = await readMeasures(config, run, round);
   const isOwn = config.data.validation.questions !== undefined;
   return {
     round,
     ...(isOwn ? mainScores(benchmarks, errorByType) : aokvqaScores(metrics, errorByType)),
     benchmarks,
+    ...(combined.length > 0 && { combined }),
     ...(judged.length > 0 && { judged }),
     secondsByStep: await secondsByStep(run, round),
     lossCurve: await readLossCurve(run, round),
@@ -88,6 +89,7 @@ function mainScores(benchmarks: ReportRound['benchmarks'], errorByType: Record<s
 async function readMeasures(config: Config, run: RunDirectory, round: number) {
   const { directory, manifest } = await finishedStep(run, round, 'evaluate');
   const measures: ReportRound['benchmarks'] = [];
+  const combined: NonNullable<ReportRound['combined']> = [];
   const judged: NonNullable<ReportRound['judged']> = [];
   for (const { name } of evaluationSets(config, run)) {
     const folder = name === 'validation' ? '' : name;
@@ -100,8 +102,11 @@ async function readMeasures(config: Config, run: RunDirectory, round: number) {
       const unanswered = measure.startsWith('lenient') ? lenientUnanswered : exact;
       measures.push({ set: name, title, measure, unanswered, ...estimate });
     }
+    for (const [figure, { value, unit }] of Object.entries(scores.combined ?? {})) {
+      combined.push({ set: name, title, name: figure, value, unit });
+    }
   }
-  return { benchmarks: measures, judged };
+  return { benchmarks: measures, combined, judged };
 }
 
 async function readGateFigures(run: RunDirectory, round: number): Promise<Pick<ReportRound, 'gate' | 'forgotten'>> {
