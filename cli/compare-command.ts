@@ -69,7 +69,13 @@ function formatComparisons(comparisons: readonly Comparison[]): string {
     ({ set, measure, count, images }) =>
       `${set}, ${measure}: ${count} questions about ${images} images; interval and p are by image.`,
   );
-  return [textTable(head, rows, { textColumns: 2, compact: true }), ...notes, ...byImageNotes].join('\n');
+  const otherwise = new Set(comparisons.flatMap(({ set, rankedOtherwise }) => (rankedOtherwise ? [set] : [])));
+  const rankingNotes = [...otherwise].map(
+    (set) =>
+      `${set}: one side ranked its choices by their losses, the other wrote them; the scores differ by that too.`,
+  );
+  const table = textTable(head, rows, { textColumns: 2, compact: true });
+  return [table, ...notes, ...byImageNotes, ...rankingNotes].join('\n');
 }
 
 function formatP(pValue: number | undefined): string {

@@ -36,6 +36,8 @@ export interface Comparison {
   test: 'mcnemar' | 'sign-flip';
   /** Two-sided. */
   pValue: number;
+  /** Whether choices were ranked by losses on one side, and written on the other: the scores differ by that too. */
+  rankedOtherwise?: true;
   /** Corrected by Holm for the benchmarks that were compared at once; of the main measure of each. */
   adjustedPValue?: number;
 }
@@ -51,7 +53,7 @@ export function comparePaired(
   second: ReadonlyMap<string, number>,
   bootstrap: BootstrapSettings,
   imageOf: (id: string) => ImageOfQuestion = () => undefined,
-): Omit<Comparison, 'set' | 'title' | 'measure' | 'adjustedPValue'> {
+): Omit<Comparison, 'set' | 'title' | 'measure' | 'adjustedPValue' | 'rankedOtherwise'> {
   const ids = [...first.keys()].filter((id) => second.has(id));
   const pairs = ids.map((id) => [first.get(id) as number, second.get(id) as number] as const);
   const mean = (values: number[]) =>
@@ -176,6 +178,9 @@ function requireSameBenchmark(first: Evaluation, second: Evaluation): void {
 async function compareSets(first: Evaluation, second: Evaluation, bootstrap: BootstrapSettings): Promise<Comparison[]> {
   const [one, other] = [await readQuestionScores(first.folder), await readQuestionScores(second.folder)];
   const { set, title } = first.scores;
+  // The trainers' choices are those of the lowest loss too.
+  const isWritten = ({ scores }: Evaluation) => scores.ranking === 'written';
+  const otherwise = isWritten(first) === isWritten(second) ? {} : { rankedOtherwise: true as const };
   return Object.keys(first.scores.measures).flatMap((measure) => {
     const images = new Map(one.flatMap((line) => (line.measure === measure ? [[line.id, line.image]] : [])));
     const paired = comparePaired(
@@ -184,7 +189,7 @@ async function compareSets(first: Evaluation, second: Evaluation, bootstrap: Boo
       { ...bootstrap, seed: `${bootstrap.seed}/${set}/${measure}` },
       (id) => images.get(id),
     );
-    return paired.count === 0 ? [] : [{ set, title, measure, ...paired }];
+    return paired.count === 0 ? [] : [{ set, title, measure, ...paired, ...otherwise }];
   });
 }
 

@@ -62,7 +62,13 @@ describe('comparePaired', () => {
 });
 
 describe('compareEvaluations', () => {
-  async function evaluation(folder: string, set: string, benchmark: string, scores: number[]): Promise<void> {
+  async function evaluation(
+    folder: string,
+    set: string,
+    benchmark: string,
+    scores: number[],
+    ranking?: 'written' | 'prompt-logprobs',
+  ): Promise<void> {
     const measures = { accuracy: scores.map((score, index) => ({ id: String(index), score })) };
     const facts = {
       schemaVersion: 1,
@@ -72,6 +78,7 @@ describe('compareEvaluations', () => {
       blind: false,
       weights: 'w',
       asked: 'a',
+      ...(ranking && { ranking }),
     } as const;
     const counts = { questions: scores.length, unanswered: 0 };
     await writeEvaluation(
@@ -122,6 +129,19 @@ describe('compareEvaluations', () => {
     await evaluation(first, 'mmbench-blind', 'mmbench', [0, 0]);
     await evaluation(second, 'mmbench', 'mmbench', [1, 1]);
     expect(await compareEvaluations(first, second, bootstrap)).toMatchObject([{ onlyFirst: 0, onlySecond: 2 }]);
+  });
+
+  test.each([
+    ['written', undefined, true],
+    ['written', 'prompt-logprobs', true],
+    ['prompt-logprobs', undefined, undefined],
+    ['written', 'written', undefined],
+  ] as const)('choices %s against %s: says whether they were found alike', async (one, other, rankedOtherwise) => {
+    const [first, second] = [await temporaryFolder(), await temporaryFolder()];
+    await evaluation(first, 'ai2d', 'ai2d', [0, 1], one);
+    await evaluation(second, 'ai2d', 'ai2d', [1, 1], other);
+    const [compared] = await compareEvaluations(first, second, bootstrap);
+    expect(compared?.rankedOtherwise).toBe(rankedOtherwise);
   });
 
   test('refuses folders without an evaluation and different benchmarks, naming them', async () => {
