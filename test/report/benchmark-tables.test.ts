@@ -19,7 +19,7 @@ test('figures without an interval follow the measures: shares in percent, points
     benchmarks: [measure],
     combined: [
       { ...set, name: 'perception', value: 1234.56, unit: 'points' as const },
-      { set: 'pope', title: 'POPE', name: 'f1', value: 0.8765, unit: 'share' as const },
+      { set: 'pope', title: 'POPE', name: 'f1', value: 0.877, unit: 'share' as const },
     ],
   };
   const html = benchmarkTable([first, { ...emptyRound, round: 1, benchmarks: [measure] }]);
