@@ -6,7 +6,7 @@ import { attention, headsFirst, headsLast } from './layers/attention.ts';
 import { gatherRows } from './layers/embedding.ts';
 import { add, linear } from './layers/linear.ts';
 import { rmsNorm } from './layers/normalization.ts';
-import { rotate } from './layers/rotary-embedding.ts';
+import { rotate, rotateForward } from './layers/rotary-embedding.ts';
 import type { Ops } from './ops/ops.ts';
 import type { Weights } from './ops/tape.ts';
 import { frozen, type Tape, type Variable } from './ops/tape.ts';
@@ -122,10 +122,12 @@ export function llama(
     const query = heads(projected(queried, `${layer}.self_attn.q_proj`), text.num_attention_heads, perSequence);
     const key = heads(projected(source, `${layer}.self_attn.k_proj`), text.num_key_value_heads, tokens);
     const value = heads(projected(source, `${layer}.self_attn.v_proj`), text.num_key_value_heads, tokens);
-    const turned = rotate(tape, key, everywhere);
+    const turn = (x: Variable, place: Placement) =>
+      cache ? rotateForward(ops, x.value, place) : rotate(tape, x, place);
+    const turned = turn(key, everywhere);
     const past = cache?.(index, turned.value, value.value);
     const [keys, values] = past ? [frozen(past.keys), frozen(past.values)] : [turned, value];
-    const mixed = attention(tape, rotate(tape, query, place), keys, values, place.mask);
+    const mixed = attention(tape, turn(query, place), keys, values, place.mask);
     const attended = add(tape, residual, projected(headsLast(tape, mixed), `${layer}.self_attn.o_proj`));
 
     const inner = normalized(attended, `${layer}.post_attention_layernorm`);

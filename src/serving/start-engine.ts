@@ -15,7 +15,7 @@ import { signalGroup } from '../core/process-identity.ts';
 import type { TokenBoundaries } from '../model/families/prompt-form.ts';
 import { isOfBuiltInFamily } from '../model/files/model-config.ts';
 import { jobFileName, killPreviousTrainer, lowerFence, raiseFence, watchFence } from '../trainer/supervisor/fence.ts';
-import { torchEngine, typescriptTrainer } from '../trainer/supervisor/trainer-command.ts';
+import { type TrainerCommand, torchEngine, typescriptTrainer } from '../trainer/supervisor/trainer-command.ts';
 import { TrainerError } from '../trainer/supervisor/trainer-error.ts';
 import { openTrainerLog, type TrainerLog } from '../trainer/supervisor/trainer-log.ts';
 import { withFamily } from '../trainer/supervisor/trainer-step.ts';
@@ -73,10 +73,7 @@ export async function startEngine(settings: EngineSettings, signal?: AbortSignal
     },
     tokenBoundaries,
   );
-  const command =
-    kind === 'torch'
-      ? await torchEngine()
-      : typescriptTrainer(fileURLToPath(new URL('tensorflow/main.ts', import.meta.url)));
+  const command = kind === 'torch' ? await torchEngine() : tensorflowEngine();
   const directory = given ?? (await mkdtemp(join(tmpdir(), 'dataengine-engine-')));
   const remove = async () => {
     if (given === undefined) await rm(directory, { recursive: true, force: true });
@@ -96,6 +93,15 @@ export async function startEngine(settings: EngineSettings, signal?: AbortSignal
     await remove();
     throw error;
   }
+}
+
+function tensorflowEngine(): TrainerCommand {
+  const { environment, ...command } = typescriptTrainer(fileURLToPath(new URL('tensorflow/main.ts', import.meta.url)));
+  // The operations of a token follow one another: handing them from thread to thread takes longer than they do.
+  return {
+    ...command,
+    environment: { TF_NUM_INTEROP_THREADS: process.env.TF_NUM_INTEROP_THREADS ?? '1', ...environment },
+  };
 }
 
 /** A model's name for people: that of its directory, or of the one above for a round's `merged`. */

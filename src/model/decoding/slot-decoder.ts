@@ -15,8 +15,8 @@ import type { Program, Updates } from '../ops/program.ts';
 import { frozen, Tape, type Weights } from '../ops/tape.ts';
 import { sizeOf, type Value } from '../ops/value.ts';
 
-/** Tokens of a prompt that are read at once; a rest is filled up to the next of them. */
-const CHUNKS = [16, 64, 256];
+/** Tokens of a prompt that are read at once; the rest is filled up to the smallest. */
+const CHUNKS = [32, 128];
 /** A slot's rows are aligned in memory for slots to be taken apart without a copy. */
 const ALIGNMENT = 16;
 
@@ -84,8 +84,10 @@ export function traceSlotDecoder(
     keys: `slots.${layer}.keys`,
     values: `slots.${layer}.values`,
   }));
-  for (const name of names.flatMap(({ keys, values }) => [keys, values])) program.variable(name, shape);
-  const chunks = CHUNKS.filter((tokens, index) => index === 0 || tokens / 2 < capacity);
+  const variables = names.flatMap(({ keys, values }) => [keys, values]);
+  for (const name of variables) program.variable(name, shape);
+  const chunks = CHUNKS.filter((tokens, index) => index === 0 || tokens <= capacity);
+  const smallest = chunks[0] as number;
   const stepSizes = [1, 2, 4, 8, 16, 32, 64].filter(
     (rows, index, all) => rows === 1 || (all[index - 1] as number) < slots,
   );
@@ -179,6 +181,14 @@ export function traceSlotDecoder(
     });
   }
 
+  program.define('clear', { zero: { shape: [], dataType: 'float32' } }, (ops, { zero }, updates) => {
+    for (const [index, name] of variables.entries()) {
+      // Each a value of its own: of equal ones TensorFlow makes one, and variables that share it would both be written to.
+      updates.assign(name, ops.fill(shape, ops.scale(zero, index + 2)));
+    }
+    return { zero };
+  });
+
   const oneSlot = { shape: [1], dataType: 'int32' } as const;
   program.define('move', { from: oneSlot, to: oneSlot }, (ops, { from, to }, updates) => {
     const flat = (slot: Value) => {
@@ -186,7 +196,7 @@ export function traceSlotDecoder(
       const within = Int32Array.from({ length: heads * length }, (_, row) => row);
       return ops.add(first, ops.constant(within, [heads * length]));
     };
-    for (const name of names.flatMap(({ keys, values }) => [keys, values])) {
+    for (const name of variables) {
       const moved = ops.gather(updates.read(name), from);
       updates.assignRows(name, flat(to), ops.reshape(moved, [heads * length, size]));
     }
@@ -205,10 +215,9 @@ export function traceSlotDecoder(
     }) => void,
   ) => {
     if (tokenIds.length > capacity) throw new RangeError(`${tokenIds.length} tokens for a slot of ${capacity}`);
-    const largest = chunks.at(-1) as number;
     for (let start = 0; start < tokenIds.length; ) {
       const rest = tokenIds.length - start;
-      const tokens = chunks.find((candidate) => candidate >= rest) ?? largest;
+      const tokens = chunks.findLast((candidate) => candidate <= rest) ?? smallest;
       const count = Math.min(rest, tokens);
       const isImage = new Uint8Array(tokens);
       const shown = new Float32Array(tokens * hidden);
@@ -234,10 +243,7 @@ export function traceSlotDecoder(
   return {
     stepSizes: sizes,
     clear() {
-      // Each for itself: a value that two variables share would be written to by both.
-      for (const name of names.flatMap(({ keys, values }) => [keys, values])) {
-        program.assign(name, new Float32Array(sizeOf(shape)));
-      }
+      program.run('clear', { zero: Float32Array.of(0) });
     },
     read(slot, prompt) {
       let logits: Float32Array | undefined;

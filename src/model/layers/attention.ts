@@ -1,5 +1,5 @@
 import type { Ops } from '../ops/ops.ts';
-import type { Tape, Variable } from '../ops/tape.ts';
+import { frozen, type Tape, type Variable } from '../ops/tape.ts';
 import type { Value } from '../ops/value.ts';
 
 export interface HeadLayout {
@@ -13,6 +13,8 @@ export interface HeadLayout {
 export function headsFirst(tape: Tape, x: Variable, layout: HeadLayout): Variable {
   const { ops } = tape;
   const { batch, tokens, heads, headSize } = layout;
+  // A single token lies as it should already.
+  if (tokens === 1 && !x.needsGradient) return frozen(ops.reshape(x.value, [batch, heads, tokens, headSize]));
   const apart = ops.reshape(x.value, [batch, tokens, heads, headSize]);
   return tape.record([x], ops.transpose(apart, [0, 2, 1, 3]), (gradient) => [
     ops.reshape(ops.transpose(gradient, [0, 2, 1, 3]), x.value.shape),
@@ -23,6 +25,7 @@ export function headsFirst(tape: Tape, x: Variable, layout: HeadLayout): Variabl
 export function headsLast(tape: Tape, x: Variable): Variable {
   const { ops } = tape;
   const [batch, heads, tokens, headSize] = x.value.shape as [number, number, number, number];
+  if (tokens === 1 && !x.needsGradient) return frozen(ops.reshape(x.value, [batch, heads * headSize]));
   const together = ops.reshape(ops.transpose(x.value, [0, 2, 1, 3]), [batch * tokens, heads * headSize]);
   return tape.record([x], together, (gradient) => [
     ops.transpose(ops.reshape(gradient, [batch, tokens, heads, headSize]), [0, 2, 1, 3]),

@@ -243,6 +243,12 @@ export abstract class Ops {
     ) as [Value, Value];
   }
 
+  /** A tensor of this shape whose values all are `value`, `[]`. */
+  fill(shape: readonly number[], value: Value): Value {
+    const attributes = { T: type(value.dataType), index_type: type('int32') };
+    return this.one('Fill', [this.integers(shape), value], attributes, shape, value.dataType);
+  }
+
   /** Adds `count` zeros at the end of an axis. */
   padEnd(x: Value, axis: number, count: number): Value {
     if (count === 0) return x;

@@ -19,6 +19,7 @@ import { chatIds, type Expected, imagesOfTurns } from './prompt.ts';
 import { createScheduler } from './scheduler.ts';
 
 const DEFAULT_CAPACITY = 2048;
+const LOADED_AT_ONCE = 256 * 2 ** 20;
 /** What keys and values of all slots may take. */
 const CACHE_BYTES = 4 * 2 ** 30;
 
@@ -52,7 +53,8 @@ export async function openTensorflowEngine(job: ServeJob): Promise<Engine> {
     const weights = frozenWeights(program, model, { weightDtype: job.weightDtype, use: 'forward' });
     const decoder = traceSlotDecoder(program, weights, model.config, { slots, capacity, adapters: stacked?.choose });
     program.load();
-    await loadWeights(program, model);
+    // Of a graph with so many functions each run of an assignment takes a while.
+    await loadWeights(program, model, { groupBytes: LOADED_AT_ONCE });
     program.assignAll(stacked?.factors ?? new Map());
     decoder.clear();
     const tokenText = tokenTexts(tokenizer, (await tokenizer.encode('a'))[0]);

@@ -57,7 +57,11 @@ const GROUP_BYTES = 16 * 2 ** 20;
  * Streams the weights into a loaded program: at any time one tensor, or a group of small ones, is in memory
  * beside what TensorFlow has.
  */
-export async function loadWeights(program: Program, model: TensorDirectory): Promise<void> {
+export async function loadWeights(
+  program: Program,
+  model: TensorDirectory,
+  { groupBytes = GROUP_BYTES }: { groupBytes?: number } = {},
+): Promise<void> {
   const group = new Map<string, Float32Array | Uint8Array>();
   let bytes = 0;
   const flush = () => {
@@ -68,7 +72,7 @@ export async function loadWeights(program: Program, model: TensorDirectory): Pro
   for (const name of model.names()) {
     if (!program.has(name)) continue;
     const data = await readAs(model, name, program.dtypeOf(name));
-    if (bytes + data.byteLength > GROUP_BYTES) flush();
+    if (bytes + data.byteLength > groupBytes) flush();
     group.set(name, data);
     bytes += data.byteLength;
   }
