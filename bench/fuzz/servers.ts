@@ -3,9 +3,11 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { serveCodec } from '../../cli/codec-server.ts';
+import { serveSampleReview } from '../../cli/data-review/web.ts';
 import type { Review } from '../../cli/prompt-review/review.ts';
 import { serveReview } from '../../cli/prompt-review/web.ts';
 import { startLocalTeacher } from '../../demo/local-teacher/server.ts';
+import { type GivenDecision, givenDecisionSchema } from '../../src/round/review/decisions.ts';
 import { serveChat } from '../../src/serving/chat-server.ts';
 import { serveHealth } from '../../workers/health.ts';
 import { parsePayloadKeys, payloadCodec } from '../../workers/payload-codec.ts';
@@ -188,6 +190,53 @@ const review = serverTarget('server-prompt-review', async (folder) => {
   };
 });
 
+/** The page for generated samples, which decides what the real one does. */
+const dataReview = serverTarget('server-data-review', async (folder) => {
+  const image = join(folder, 'image.jpg');
+  await mkdir(folder, { recursive: true });
+  await sharp({ create: { width: 16, height: 16, channels: 3, background: '#826' } }).toFile(image);
+  const sample = {
+    ...{ image_id: 1, raw_instructions: 'x', question_type: 'color', question: 'Which <b>?', choices: ['red', 'blue'] },
+    ...{ correct_choice_idx: 0, rationales: ['So.'] },
+  };
+  const keys = ['a', 'b'].map((letter) => letter.repeat(64));
+  let taken: GivenDecision[] = [];
+  const reset = () => {
+    taken = [];
+  };
+  const page = await serveSampleReview(
+    {
+      round: 1,
+      samples: async () => keys.map((key) => ({ key, sample, image })),
+      async decide(given) {
+        if (!keys.includes(given.sample)) return { field: 'sample', problem: 'is not of this round' };
+        taken.push(given);
+        return undefined;
+      },
+    },
+    { port: 0 },
+  );
+  const { port, pathname } = new URL(page.address);
+  const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+  const edit = `sample=${keys[0]}&decision=edit&question=Q%3F&choice0=a&choice1=b&correct=1&explanation=So`;
+  return {
+    port: Number(port),
+    good: pathname,
+    statuses: [303, 403, 404, 405, 409, 415],
+    close: page.close,
+    reset,
+    check() {
+      for (const given of taken) givenDecisionSchema.parse(given);
+    },
+    valid: [
+      { method: 'GET', path: `${pathname}?sample=2` },
+      { method: 'GET', path: `${pathname}image/${keys[0]}` },
+      { method: 'POST', path: pathname, headers, body: `sample=${keys[0]}&decision=reject&comment=no` },
+      { method: 'POST', path: pathname, headers, body: edit },
+    ],
+  };
+});
+
 const health = serverTarget('server-health', async () => {
   const { port, close } = await serveHealth([], { port: 0 });
   return { port, close, good: '/healthz', statuses: [403, 404], valid: [{ method: 'GET', path: '/healthz' }] };
@@ -270,4 +319,4 @@ const model = serverTarget('server-of-a-model', async () => {
   };
 });
 
-export const serverTargets: readonly FuzzTarget[] = [review, health, teacher, codec, model];
+export const serverTargets: readonly FuzzTarget[] = [review, dataReview, health, teacher, codec, model];

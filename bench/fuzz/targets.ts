@@ -2,6 +2,7 @@
 import { benchmarkTargets } from './benchmarks.ts';
 import { endpointTargets } from './endpoints.ts';
 import { inputTargets } from './inputs.ts';
+import { newcomerTargets } from './newcomers.ts';
 import { parserTargets } from './parsers.ts';
 import { runRecordTargets } from './records.ts';
 import { serverTargets } from './servers.ts';
@@ -18,4 +19,5 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   ...endpointTargets,
   ...tableTargets,
   ...benchmarkTargets,
+  ...newcomerTargets,
 ];

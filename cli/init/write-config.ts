@@ -79,7 +79,7 @@ export function configText(parts: ConfigParts): string {
     `  requests: ${requests}`,
     '',
     'teacher:',
-    `  provider: ${teacher.provider}`,
+    `  provider: ${quoted(teacher.provider)}`,
     ...(teacher.baseUrl === undefined ? [] : [`  baseUrl: ${quoted(teacher.baseUrl)}`]),
     ...(teacher.model === undefined ? [] : [`  model: ${quoted(teacher.model)}`]),
     `  prompt: ${quoted(shipped('configs/prompts/generate-from-image-v1.md'))}`,

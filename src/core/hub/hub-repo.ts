@@ -84,13 +84,15 @@ function fileOf(
   { path, size, oid, lfs }: { path: string; size: number; oid?: string; lfs?: { oid: string; size: number } },
 ): HubFile {
   const bytes = lfs?.size ?? size;
-  const isSize = Number.isSafeInteger(bytes) && bytes >= 0;
+  // Half a surrogate pair is in no address.
+  const isPath = typeof path === 'string' && Buffer.from(path).toString() === path;
+  const isSize = isPath && Number.isSafeInteger(bytes) && bytes >= 0;
   const sha256 = lfs?.oid;
   if (isSize && sha256 !== undefined && /^[0-9a-f]{64}$/.test(sha256)) return { path, size: bytes, hash: { sha256 } };
   if (isSize && lfs === undefined && oid !== undefined && /^[0-9a-f]{40}$/.test(oid)) {
     return { path, size: bytes, hash: { gitSha1: oid } };
   }
-  throw unexpected(repo, `lists ${JSON.stringify(String(path).slice(0, 200))} without a size and a hash`);
+  throw unexpected(repo, `lists ${JSON.stringify(String(path).slice(0, 200))} without a path, a size and a hash`);
 }
 
 /** The content of a file at a commit, as a stream; Xet is not used. @throws InputError when it is not there */
@@ -133,6 +135,19 @@ export function hubError({ type, name }: HubRepo, error: unknown): unknown {
     const { code = error.cause.message } = error.cause as NodeJS.ErrnoException;
     const remedy = 'Check the address of the Hub (HF_ENDPOINT) and the network';
     return new InputError({ file: place, problem: `the Hub can not be reached: ${code}`, remedy }, { cause: error });
+  }
+  if (error instanceof SyntaxError || error instanceof TypeError) {
+    // `@huggingface/hub` takes answers as they come.
+    const remedy = 'Check the address of the Hub (HF_ENDPOINT)';
+    return new InputError(
+      { file: place, problem: 'the Hub answers something else than a Hub does', remedy },
+      { cause: error },
+    );
+  }
+  if (typeof error === 'string') {
+    // As it ends the stream of a file.
+    const problem = `the Hub does not give the file: ${error.split('\n')[0]?.slice(0, 200)}`;
+    return new InputError({ file: place, problem, remedy: 'Try again later' });
   }
   if (!(error instanceof HubApiError)) return error;
   const { statusCode, message } = error;

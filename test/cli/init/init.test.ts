@@ -156,3 +156,9 @@ test('question types are discovered, from the column, or of a file, as --types s
   await writeFile(questions, typed);
   expect(await initialized('--types', 'column')).toMatchObject({ source: 'column' });
 }, 180_000);
+
+test('a name that YAML would read as something else is written as a text', async () => {
+  const { folder, output } = await ownFolder(20);
+  await printedBy('init', folder, '--model', tinyModel, '--teacher', 'no', '--output', output);
+  expect((await loadConfig(output)).teacher.provider).toBe('no');
+}, 60_000);

@@ -300,3 +300,22 @@ print(snapshot_download("${dataset.name}", repo_type="dataset", revision="${comm
     expect((await readFile(join(output, path))).equals(Buffer.from(content)), path).toBe(true);
   }
 });
+
+test.each([
+  ['/revision/', 'no JSON', /dataset me\/my-data: the Hub answers something else than a Hub does/],
+  ['/tree/', '{"a": 1', /dataset me\/my-data: the Hub answers something else than a Hub does/],
+  ['/tree/', 'null', /dataset me\/my-data: the Hub answers something else than a Hub does/],
+  ['/tree/', '[{"type": "file", "path": {}, "size": 1}]', /without a path, a size and a hash/],
+  ['/resolve/', '', /dataset me\/my-data: the Hub does not give the file: /],
+])('what %s answers is not trusted: %j is an error that names the repository', async (path, body, message) => {
+  const hub = await localHub();
+  const access = await accessTo(hub);
+  await push(access, contents);
+  hub.interfere = ({ url = '' }, response) => {
+    if (!url.includes(path)) return false;
+    response.writeHead(path === '/resolve/' ? 500 : 200, { 'content-type': 'application/json' }).end(body);
+    return true;
+  };
+  const output = join(await temporaryFolder(), 'out');
+  await expect(pullRepo(access, { repo: dataset, revision: 'main', output, mostBytes })).rejects.toThrow(message);
+});
