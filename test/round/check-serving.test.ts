@@ -9,7 +9,8 @@ import { checkServing } from '../../src/round/check-serving/check-serving.ts';
 import { finetune } from '../../src/round/finetune/finetune.ts';
 import { merge } from '../../src/round/merge/merge.ts';
 import type { StepContext } from '../../src/round/step-context.ts';
-import { tinyContext, tinyModel, writeTinyRun } from './tiny-run.ts';
+import { writeTinyModel } from '../helpers/tiny-model.ts';
+import { tinyContext, writeTinyRun } from './tiny-run.ts';
 
 let folder: string;
 let context: StepContext;
@@ -18,8 +19,11 @@ const comparison = async () => JSON.parse(await readFile(inRound('check-serving/
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'check-serving-'));
+  await writeTinyModel(join(folder, 'base'));
+  await writeTinyModel(join(folder, 'other'), { seed: 2 });
   const file = await writeTinyRun(folder, (config) => ({
     ...config,
+    model: { path: join(folder, 'base') },
     gate: { serving: { questions: 5, maximumTokens: 6 } },
   }));
   const { trainer: _, ...real } = await tinyContext(file);
@@ -28,6 +32,11 @@ beforeAll(async () => {
   await merge(context);
 }, 600_000);
 afterAll(() => rm(folder, { recursive: true, force: true }));
+
+test('merged/ says how its model is asked', async () => {
+  const { outputs } = JSON.parse(await readFile(inRound('merged/manifest.json'), 'utf8'));
+  expect(Object.keys(outputs)).toEqual(expect.arrayContaining(['chat_template.jinja', 'generation_config.json']));
+});
 
 test('base and adapter, merged and served model give one answer, and nothing is asked twice', async () => {
   const phases: (string | undefined)[] = [];
@@ -79,7 +88,7 @@ test('a server of the worker settings is asked in place of ours, and what it ser
     return checkServing({ ...context, config: { ...context.config, evaluate } });
   };
   expect(await served('{model}')).toMatchObject({ questions: 5, reused: false });
-  await expect(served(tinyModel)).rejects.toMatchObject({
+  await expect(served(join(folder, 'other'))).rejects.toMatchObject({
     name: 'InputError',
     problem: expect.stringContaining('of the served model'),
   });

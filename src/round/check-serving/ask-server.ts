@@ -41,7 +41,9 @@ export async function askServer(
     for (let next = left.pop(); next !== undefined; next = left.pop()) {
       const [index, question] = next;
       const { question_id: id } = question;
-      const { losses, text = '' } = await askQuestion(question, { client, model, ranking, exif, signal, call: id });
+      // Without losses, texts alone are compared: no choice is asked for in words.
+      const asked = ranking === 'prompt-logprobs' ? question : { ...question, answers: [] };
+      const { losses, text = '' } = await askQuestion(asked, { client, model, ranking, exif, signal, call: id });
       answers[index] = { id, text, ...(ranking === 'prompt-logprobs' && { losses }) };
       done += 1;
       onProgress({ phase: 'served', step: done, steps: questions.length });

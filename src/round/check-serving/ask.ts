@@ -103,7 +103,7 @@ async function withOwnServer<R>(asking: Asking, work: (url: string) => Promise<R
 
 async function ask(engine: Engine, model: string, phase: string, asking: Asking): Promise<GateAnswer[]> {
   const { context, questions } = asking;
-  return askEngine(await withImages(asking), {
+  return askEngine(withImages(asking), {
     engine,
     model,
     maximumTokens: questions[0]?.generate?.maximumNewTokens ?? 1,
@@ -113,16 +113,14 @@ async function ask(engine: Engine, model: string, phase: string, asking: Asking)
 }
 
 /** The questions with images that any program opens to the pixels that the trainer sees. */
-function withImages({ context, questions }: Asking): Promise<GateQuestion[]> {
+function withImages({ context, questions }: Asking): GateQuestion[] {
   const { exif } = context.config.data;
-  return Promise.all(
-    questions.map(async ({ question_id, question, image, answers }) => ({
-      id: question_id,
-      question,
-      image: image === undefined ? undefined : (await portableImage(image, { exif })).content,
-      choices: answers,
-    })),
-  );
+  return questions.map(({ question_id, question, image, answers }) => ({
+    id: question_id,
+    question,
+    image: image === undefined ? undefined : async () => (await portableImage(image, { exif })).content,
+    choices: answers,
+  }));
 }
 
 async function withEngine<R>(

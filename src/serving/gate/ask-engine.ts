@@ -1,4 +1,6 @@
 /** Asks an engine the questions of the serving gate. */
+import { InputError } from '../../core/input-error.ts';
+import { TrainerError } from '../../trainer/supervisor/trainer-error.ts';
 import type { ChatTurn, Engine, PromptLogprobs } from '../engine.ts';
 import type { GateAnswer, WrittenToken } from './compare-answers.ts';
 
@@ -6,7 +8,8 @@ import type { GateAnswer, WrittenToken } from './compare-answers.ts';
 export interface GateQuestion {
   id: string;
   question: string;
-  image?: Uint8Array | undefined;
+  /** Reads its image when it is asked: those of all questions are many. */
+  image?: (() => Promise<Uint8Array>) | undefined;
   /** Texts to rank; none of a question whose answer is only written. */
   choices: readonly string[];
 }
@@ -50,12 +53,18 @@ export async function askEngine(questions: readonly GateQuestion[], asked: Engin
 }
 
 async function answer(question: GateQuestion, asked: EngineToAsk): Promise<GateAnswer> {
-  const { text, tokens } = await write(question, asked);
-  return { id: question.id, text, tokens, losses: await choiceLosses(question, asked) };
+  const turn = await userTurn(question);
+  const { text, tokens } = await write(turn, asked);
+  const losses = await choiceLosses(turn, question.choices, asked).catch((error: unknown) => {
+    // What was answered and can't be scored is of a model that has no losses after those before it, such as PaliGemma.
+    if (error instanceof InputError || (error instanceof TrainerError && error.kind === 'input')) return undefined;
+    throw error;
+  });
+  return { id: question.id, text, tokens, losses };
 }
 
-function userTurn({ question, image }: Pick<GateQuestion, 'question' | 'image'>): ChatTurn {
-  const shown = image === undefined ? [] : [{ type: 'image' as const, image }];
+async function userTurn({ question, image }: GateQuestion): Promise<ChatTurn> {
+  const shown = image === undefined ? [] : [{ type: 'image' as const, image: await image() }];
   return { role: 'user', content: [...shown, { type: 'text', text: question }] };
 }
 
@@ -64,22 +73,21 @@ function answerTurn(text: string): ChatTurn {
 }
 
 async function write(
-  question: GateQuestion,
+  turn: ChatTurn,
   { engine, model, maximumTokens, signal }: EngineToAsk,
 ): Promise<{ text: string; tokens: WrittenToken[] }> {
   const settings = { maxTokens: maximumTokens, temperature: 0, topP: 1, stop: [], seed: 1, topLogprobs: alternatives };
   const tokens: WrittenToken[] = [];
-  for await (const { text, top = [] } of engine.generate({ model, turns: [userTurn(question)], ...settings }, signal)) {
+  for await (const { text, top = [] } of engine.generate({ model, turns: [turn], ...settings }, signal)) {
     tokens.push({ text, top });
   }
   return { text: tokens.map(({ text }) => text).join(''), tokens };
 }
 
 /** The mean loss of each choice's tokens, without those of what ends an answer. */
-async function choiceLosses(question: GateQuestion, asked: EngineToAsk): Promise<number[]> {
-  const turn = userTurn(question);
+async function choiceLosses(turn: ChatTurn, texts: readonly string[], asked: EngineToAsk): Promise<number[]> {
   const { ids: start } = await scored([turn], asked);
-  const choices = await Promise.all(question.choices.map((choice) => scored([turn, answerTurn(choice)], asked)));
+  const choices = await Promise.all(texts.map((choice) => scored([turn, answerTurn(choice)], asked)));
   return choices.map(({ ids, logprobs }) => {
     const own = logprobs.slice(commonStart(start, ids));
     return -own.reduce<number>((sum, logprob) => sum + (logprob ?? 0), 0) / Math.max(1, own.length);

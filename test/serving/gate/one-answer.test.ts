@@ -51,14 +51,9 @@ beforeAll(async () => {
   };
   await finetune(tinyFinetune(base, mixture, adapter, { lora, steps: 16 }), recordingReporter());
   await mergeInto(merged, adapter);
-  questions = await Promise.all(
-    mixture.samples.slice(0, 6).map(async ({ id, image, prompt }) => ({
-      id,
-      image: await readFile(image),
-      question: prompt,
-      choices,
-    })),
-  );
+  questions = mixture.samples
+    .slice(0, 6)
+    .map(({ id, image, prompt }) => ({ id, image: () => readFile(image), question: prompt, choices }));
   trained = await answersOf('base + adapter', base, { trained: adapter });
 }, 600_000);
 afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -172,7 +167,7 @@ test('another end token is found', async () => {
     {
       role: 'user' as const,
       content: [
-        { type: 'image' as const, image: question.image as Uint8Array },
+        { type: 'image' as const, image: (await question.image?.()) as Uint8Array },
         { type: 'text' as const, text: question.question },
       ],
     },

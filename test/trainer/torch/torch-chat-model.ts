@@ -78,7 +78,13 @@ export function describeChatModel(kind: 'qwen2_5_vl' | 'llava_onevision' | 'llav
       });
       expect(merged.metrics.maximumDifference).toBeLessThan(1e-4);
       expect(merged.outputs).toEqual(
-        expect.arrayContaining(['chat_template.jinja', 'tokenizer.json', 'config.json', 'LICENSE']),
+        expect.arrayContaining([
+          'chat_template.jinja',
+          'generation_config.json',
+          'tokenizer.json',
+          'config.json',
+          'LICENSE',
+        ]),
       );
       expect(merged.outputs).not.toContain('adapter_config.json.tmp');
 
