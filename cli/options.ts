@@ -88,6 +88,11 @@ export function missingOption(option: string, alternative: string): InputError {
   });
 }
 
+/** The error of an option whose value does not fit. */
+export function wrongOption(option: string, problem: string, remedy: string): InputError {
+  return new InputError({ file: 'command line', field: option, problem, remedy });
+}
+
 /** For commander: an integer of at least `minimum`. */
 export function integer(minimum: number): (text: string) => number {
   return (text) => {

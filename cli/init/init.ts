@@ -2,28 +2,32 @@
 import { realpath } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
+import { demoExtensions } from '../../demo/extensions.ts';
 import { loadConfig } from '../../src/config/load-config.ts';
 import { fileExists, projectFile } from '../../src/core/files.ts';
 import { InputError } from '../../src/core/input-error.ts';
 import { isBelow } from '../../src/core/inside.ts';
 import { printable } from '../../src/core/printable.ts';
+import { readJson } from '../../src/core/read-json.ts';
 import { writeFileAtomically } from '../../src/core/write-file.ts';
-import type { SideName } from '../../src/datasets/split/split-manifest.ts';
+import { readQuestionRows } from '../../src/datasets/own-questions.ts';
+import { type SideName, splitManifest, splitSchema } from '../../src/datasets/split/split-manifest.ts';
 import { splitQuestions } from '../../src/datasets/split/split-questions.ts';
+import { hashTable } from '../../src/datasets/tables/shards.ts';
 import { readQuestionTypes } from '../../src/generation/question-types.ts';
-import { missingOption, ownConfig } from '../options.ts';
+import { isOfBuiltInFamily } from '../../src/model/files/model-config.ts';
+import { knownProviders } from '../../src/teacher/providers/index.ts';
+import { missingOption, ownConfig, wrongOption } from '../options.ts';
 import { textTable } from '../text-table.ts';
 import {
   folderOfImages,
   imageFolder,
-  kindOfTable,
   listFolder,
   pathFrom,
   type QuestionFacts,
   questionFacts,
-  sideOf,
-  type TableKind,
 } from './look-at-folder.ts';
+import { chooseQuestions, fileIn, lookAtTable, type TableKind } from './questions-of-folder.ts';
 import { type ConfigParts, configText } from './write-config.ts';
 
 export interface InitOptions {
@@ -56,50 +60,38 @@ export async function initialize(folder: string, options: InitOptions, ask: Ask,
   const content = await listFolder(folder);
   const given = async (option: keyof InitOptions, question: string, proposed?: string): Promise<string> => {
     const value = options[option];
-    if (typeof value === 'string') return value;
-    if (ask !== undefined) return ask(question, proposed);
+    if (typeof value === 'string' && value.trim() !== '') return value;
+    if (ask !== undefined && value === undefined) return ask(question, proposed);
     throw missingOption(`--${option}`, 'since there is no terminal to ask at');
   };
 
   const tables = await Promise.all(
-    content.tables.map(async (path) => ({ path, kind: await kindOfTable(join(folder, path)) })),
+    content.tables.map(async (path) => ({ path, look: await lookAtTable(join(folder, path)) })),
   );
-  const found = tables.filter(({ kind }) => kind === 'questions' || kind === 'aokvqa');
-  const sides = Object.fromEntries(found.flatMap(({ path }) => (sideOf(path) ? [[sideOf(path), path]] : [])));
-  const areDivided = options.questions === undefined && 'train' in sides && 'validation' in sides;
-  const [only, ...others] = found;
-  const proposed = others.length === 0 ? only?.path : undefined;
-  const questions = areDivided
-    ? (sides.train as string)
-    : (options.questions ?? proposed ?? (await given('questions', 'File of questions')));
-  const file = (await fileExists(join(folder, questions))) ? join(folder, questions) : resolve(questions);
-  const kind = await kindOfTable(file);
-  requireQuestions(file, kind);
-
+  const { file, kind, sides } = await chooseQuestions(folder, tables, {
+    named: options.questions,
+    ask: ask && (() => ask('File of questions', undefined)),
+  });
   const facts = kind === 'aokvqa' ? await aokvqaFacts(file) : await questionFacts(file);
-  if (content.images.length === 0) {
-    throw new InputError({ file: folder, problem: 'has no images', remedy: 'Name the folder that has them' });
-  }
-  const candidates = [options.images ?? join(folder, imageFolder(content.images)), folder, dirname(file)];
-  const images = kind === 'aokvqa' ? (candidates[0] as string) : await folderOfImages(file, facts.samples, candidates);
+  const images = await imagesOf(folder, content.images, { file, kind, facts, named: options.images });
   // A data root has images in a folder of its own.
   const isRoot = relative(folder, images) === '' || !isBelow(images, [folder]);
   const root = resolve(isRoot ? dirname(resolve(images)) : folder);
 
   const model = await given('model', 'Model (a Hugging Face directory)', await proposedModel());
+  const isBuiltIn = await isOfBuiltInFamily(model);
   const teacher = teacherOf(await given('teacher', 'Teacher (openai, azure, local, or an address)', 'openai'), options);
   const types = await typesOf(facts, kind === 'aokvqa' && facts.types > 0, options, ask);
-  const files = areDivided
-    ? Object.fromEntries(
-        Object.entries(sides).map(([side, path]) => [side, pathFrom(root, join(folder, path as string))]),
-      )
+  const files = sides
+    ? Object.fromEntries(Object.entries(sides).map(([side, path]) => [side, pathFrom(root, join(folder, path))]))
     : await divide(file, { images, root, isReplaced: options.replace, signal });
-  const conversations = tables.flatMap(({ path, kind: other }) =>
-    other === 'conversations' ? pathFrom(root, join(folder, path)) : [],
+  const conversations = tables.flatMap(({ path, look }) =>
+    'kind' in look && look.kind === 'conversations' ? pathFrom(root, join(folder, path)) : [],
   );
   const parts: ConfigParts = {
     run: basename(resolve(folder)).replace(/[^\w.-]+/g, '-') || 'own',
     model,
+    isBuiltIn,
     isSmall: (await realPath(model)) === (await realPath(projectFile(stage1))),
     root,
     images: pathFrom(root, images),
@@ -109,12 +101,13 @@ export async function initialize(folder: string, options: InitOptions, ask: Ask,
     facts,
     types,
     poolImages: content.images.length,
+    freeImages: content.images.length - (kind === 'aokvqa' ? 0 : await scoredImages(root, files)),
     teacher,
   };
   await writeFileAtomically(output, configText(parts));
-  process.stdout.write(describe(parts, kind as TableKind, output));
+  process.stdout.write(describe(parts, kind, output));
   await checkOwnData(output, signal);
-  const config = output === ownConfig ? '' : ` --config ${output}`;
+  const config = output === ownConfig ? '' : ` --config ${shellWord(output)}`;
   process.stdout.write(`Next: dataengine run --local${config}\n`);
 }
 
@@ -136,13 +129,15 @@ export function askAtTerminal(): Ask {
   };
 }
 
-function requireQuestions(file: string, kind: TableKind | undefined): void {
-  if (kind === 'questions' || kind === 'aokvqa') return;
-  const problem =
-    kind === 'conversations'
-      ? 'has conversations, which are trained on but not scored'
-      : "has no records with a question ('question', and 'answer' or 'choices')";
-  throw new InputError({ file, problem, remedy: 'Name a file of questions with right answers: --questions' });
+/** Where the paths of the questions start: in the folder that is named, else in one where they are found. */
+async function imagesOf(
+  folder: string,
+  paths: readonly string[],
+  { file, kind, facts, named }: { file: string; kind: TableKind; facts: QuestionFacts; named: string | undefined },
+): Promise<string> {
+  const candidates =
+    named === undefined ? [join(folder, imageFolder(paths)), folder, dirname(file)] : [await fileIn(folder, named)];
+  return kind === 'aokvqa' ? (candidates[0] as string) : folderOfImages(file, facts.samples, candidates);
 }
 
 async function aokvqaFacts(file: string): Promise<QuestionFacts> {
@@ -176,8 +171,7 @@ async function typesOf(
 ): Promise<string | undefined> {
   const given = options.types ?? (types > 0 || areKnown ? undefined : await ask?.(typesQuestion, 'discover'));
   if (given === undefined || given === 'discover') return given;
-  const wrong = (problem: string, remedy: string) =>
-    new InputError({ file: 'command line', field: '--types', problem, remedy });
+  const wrong = (problem: string, remedy: string) => wrongOption('--types', problem, remedy);
   if (given === 'column') {
     if (types > 0) return given;
     throw wrong('column: the questions have no column of types', 'Take discover, or a file of types');
@@ -195,8 +189,13 @@ async function proposedModel(): Promise<string | undefined> {
 
 function teacherOf(name: string, { teacherModel: model }: InitOptions): ConfigParts['teacher'] {
   if (/^https?:\/\//.test(name)) {
+    if (!URL.canParse(name)) throw wrongOption('--teacher', `'${name}' is not a URL`, 'Give it as http://host:port/v1');
     if (model === undefined) throw missingOption('--teacher-model', 'the name by which the server knows the model');
     return { provider: 'openai', baseUrl: name, model };
+  }
+  const providers = knownProviders(demoExtensions.teacherProviders);
+  if (!providers.includes(name)) {
+    throw wrongOption('--teacher', `there is no teacher ${name}`, `Known are ${providers.join(', ')} and addresses`);
   }
   return { provider: name, model: model ?? (name === 'openai' ? 'gpt-4o' : undefined) };
 }
@@ -206,16 +205,24 @@ async function divide(
   { images, root, isReplaced, signal }: { images: string; root: string; isReplaced: boolean; signal: AbortSignal },
 ): Promise<Partial<Record<SideName, string>>> {
   const output = join(root, splitFolder);
-  const { sides } = await splitQuestions({
-    file,
-    images,
-    output,
-    validation: 0.25,
-    test: 0.15,
-    seed: 1,
-    replace: isReplaced,
-    signal,
-  });
+  const manifest = join(output, splitManifest);
+  const earlier = !isReplaced && (await fileExists(manifest)) ? await readJson(manifest, splitSchema) : undefined;
+  if (earlier !== undefined && earlier.source.sha256 !== (await hashTable(file))) {
+    const problem = 'is a division of other questions, or of an earlier state of these';
+    throw new InputError({ file: output, problem, remedy: 'Give --replace to divide them anew, or move it away' });
+  }
+  const { sides } =
+    earlier ??
+    (await splitQuestions({
+      file,
+      images,
+      output,
+      validation: 0.25,
+      test: 0.15,
+      seed: 1,
+      replace: isReplaced,
+      signal,
+    }));
   return Object.fromEntries(
     Object.entries(sides).map(([side, { file: name }]) => [side, pathFrom(root, join(output, name))]),
   );
@@ -270,12 +277,28 @@ async function checkOwnData(output: string, signal: AbortSignal): Promise<void> 
   process.stdout.write(`${textTable(['item', 'problem', 'what to do'], rows, { wordWrap: true })}\n`);
   throw new InputError({
     file: output,
-    problem: `its data has ${problems.length} problems`,
-    remedy: `Correct them, then: dataengine data check ${output}`,
+    problem: `its data has ${problems.length} ${problems.length === 1 ? 'problem' : 'problems'}`,
+    remedy: `Correct them, then: dataengine data check ${shellWord(output)}`,
   });
 }
 
 /** Through links; the path itself where nothing is there. */
 function realPath(path: string): Promise<string> {
   return realpath(path).catch(() => resolve(path));
+}
+
+/** How many images the validation and test questions are about: samples are never drawn of these. */
+async function scoredImages(root: string, { validation, test }: ConfigParts['files']): Promise<number> {
+  const images = new Set<string>();
+  for (const file of [validation, test].flatMap((path) => path ?? [])) {
+    for await (const { image } of readQuestionRows({ file: join(root, file) })) {
+      if ('path' in image) images.add(image.path.normalize());
+    }
+  }
+  return images.size;
+}
+
+/** A path as a shell takes it. */
+function shellWord(path: string): string {
+  return /^[\w./@%+=:,-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }

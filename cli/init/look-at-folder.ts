@@ -1,16 +1,17 @@
 /** What a folder of images and questions has, found by looking at its files. */
-import { readdir } from 'node:fs/promises';
 import { basename, dirname, extname, join, relative, resolve, sep } from 'node:path';
 import { fileExists } from '../../src/core/files.ts';
 import { imageFileName } from '../../src/core/images/image-id.ts';
 import { InputError } from '../../src/core/input-error.ts';
+import { filesBelow } from '../../src/datasets/files-below.ts';
 import { type OwnQuestion, readQuestionRows } from '../../src/datasets/own-questions.ts';
 import type { SideName } from '../../src/datasets/split/split-manifest.ts';
-import { tableRows } from '../../src/datasets/tables/index.ts';
 
 const tableFileName = /\.(?:jsonl?|csv|tsv|parquet|tar)$/i;
-/** Folders of runs, splits and caches are no data. */
-const otherFolder = /^(?:\..*|node_modules|runs|dataengine-split)$/;
+/** The same in words. */
+export const tableKinds = '.json, .jsonl, .csv, .tsv, .parquet or .tar';
+/** Folders of runs and splits are no data. */
+const otherFolder = /^(?:node_modules|runs|dataengine-split)$/;
 const mostFolders = 20_000;
 
 export interface FolderContent {
@@ -19,27 +20,21 @@ export interface FolderContent {
   tables: string[];
 }
 
-/** The images and tables below a folder. @throws InputError for a folder that is missing */
+/** The images and tables below a folder. @throws InputError for one that can't be listed, or has no images */
 export async function listFolder(folder: string): Promise<FolderContent> {
-  const content: FolderContent = { images: [], tables: [] };
-  const open = [''];
-  for (let count = 0; open.length > 0 && count < mostFolders; count += 1) {
-    const inner = open.shift() as string;
-    const entries = await readdir(join(folder, inner), { withFileTypes: true }).catch((cause: Error) => {
-      throw new InputError({
-        file: folder,
-        problem: `can't be listed (${cause.message})`,
-        remedy: 'Name a folder of images',
-      });
-    });
-    for (const entry of entries.sort((left, right) => (left.name < right.name ? -1 : 1))) {
-      const path = inner === '' ? entry.name : `${inner}/${entry.name}`;
-      if (entry.isDirectory() && !otherFolder.test(entry.name)) open.push(path);
-      if (entry.isFile() && imageFileName.test(entry.name)) content.images.push(path);
-      if (entry.isFile() && tableFileName.test(entry.name)) content.tables.push(path);
-    }
-  }
-  return content;
+  const paths = await filesBelow(folder, {
+    isWanted: (name) => imageFileName.test(name) || tableFileName.test(name),
+    isOther: (name) => otherFolder.test(name),
+    mostFolders,
+  });
+  paths.sort((left, right) => (left < right ? -1 : 1));
+  const images = paths.filter((path) => imageFileName.test(path));
+  if (images.length > 0) return { images, tables: paths.filter((path) => tableFileName.test(path)) };
+  throw new InputError({
+    file: folder,
+    problem: 'has no images (JPEG, PNG, GIF, WebP, TIFF)',
+    remedy: 'Name the folder that has them',
+  });
 }
 
 /** The folder that all images are below; '' for the folder itself. */
@@ -48,22 +43,6 @@ export function imageFolder(images: readonly string[]): string {
   const [first = []] = parts;
   const length = first.findIndex((part, index) => part === '.' || parts.some((other) => other[index] !== part));
   return (length < 0 ? first : first.slice(0, length)).join('/');
-}
-
-export type TableKind = 'questions' | 'conversations' | 'aokvqa';
-
-/** What a table's first record is; undefined for anything else. */
-export async function kindOfTable(file: string): Promise<TableKind | undefined> {
-  try {
-    for await (const { values } of tableRows(file)) {
-      if (values.has('conversations') || values.has('messages')) return 'conversations';
-      if (values.has('image_id') && values.has('question') && values.has('choices')) return 'aokvqa';
-      return values.has('question') ? 'questions' : undefined;
-    }
-  } catch (error) {
-    if (!(error instanceof InputError)) throw error;
-  }
-  return undefined;
 }
 
 /** The side that a file's name tells. */
@@ -142,15 +121,18 @@ export async function folderOfImages(
   candidates: readonly string[],
 ): Promise<string> {
   const paths = samples.flatMap(({ image }) => ('path' in image ? image.path : []));
+  let missing = paths[0];
   for (const candidate of candidates) {
     const found = await Promise.all(paths.map((path) => fileExists(join(candidate, path))));
     if (found.every(Boolean)) return candidate;
+    if (found.some(Boolean)) missing = paths[found.indexOf(false)];
   }
+  const hint = missing?.includes('\\') ? '; it has backslashes, and paths are written with /' : '';
   throw new InputError({
     file,
     field: 'image',
-    problem: `names '${paths[0]}', which is in none of ${candidates.join(', ')}`,
-    remedy: 'Name the folder that these paths start in: --images',
+    problem: `names '${missing}', which is not in ${[...new Set(candidates.map((one) => one || '.'))].join(', nor in ')}${hint}`,
+    remedy: 'Correct it, or name the folder that these paths start in: --images',
   });
 }
 

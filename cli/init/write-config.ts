@@ -8,6 +8,8 @@ import type { QuestionFacts } from './look-at-folder.ts';
 export interface ConfigParts {
   run: string;
   model: string;
+  /** Whether the model's family is implemented on TensorFlow. */
+  isBuiltIn: boolean;
   /** Whether the model is the small one of the demo, which needs other settings than a large one. */
   isSmall: boolean;
   root: string;
@@ -21,15 +23,17 @@ export interface ConfigParts {
   /** Where question types come from: `discover`, `column` or a file; undefined: the list that comes with the program. */
   types?: string | undefined;
   poolImages: number;
+  /** Those that no scored question is about. */
+  freeImages: number;
   teacher: { provider: string; baseUrl?: string | undefined; model?: string | undefined };
 }
 
-/** Requests to the teacher in a round: as many as there are images, within reason. */
-const [fewestRequests, mostRequests] = [50, 2000];
+/** Requests to the teacher in a round. */
+const mostRequests = 2000;
 
 export function configText(parts: ConfigParts): string {
-  const { run, model, root, images, files, isAokvqa, conversations, facts, poolImages, teacher } = parts;
-  const requests = Math.min(mostRequests, Math.max(fewestRequests, poolImages));
+  const { run, model, root, images, files, isAokvqa, conversations, facts, freeImages, teacher } = parts;
+  const requests = Math.min(mostRequests, Math.max(1, freeImages));
   const repeats = facts.questions > 0 && facts.texts / facts.questions < 0.8;
   const instruction = facts.areNumbers ? 'Answer with a number.' : 'Answer with a single word or phrase.';
   const metric = facts.areNumbers ? 'relaxed-accuracy' : 'exact-match';
@@ -47,6 +51,7 @@ export function configText(parts: ConfigParts): string {
     'rounds: 1',
     '',
     `model: { path: ${quoted(model)} }`,
+    ...(parts.isBuiltIn ? [] : ['# PyTorch: `dataengine setup --torch` installs it.', 'trainer: torchrun']),
     '',
     'data:',
     `  root: ${quoted(root)}`,
@@ -75,7 +80,7 @@ export function configText(parts: ConfigParts): string {
       : ['  # Of all steps: few questions make few steps.', '  learningRate: { warmupSteps: 0.05 }']),
     '',
     'sampling:',
-    '  # Requests to the teacher in a round.',
+    '  # Requests to the teacher in a round. Each is about another image, in all rounds together.',
     `  requests: ${requests}`,
     '',
     'teacher:',

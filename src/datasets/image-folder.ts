@@ -1,9 +1,9 @@
 import { readdir } from 'node:fs/promises';
-import { join, relative, sep } from 'node:path';
 import { fileExists } from '../core/files.ts';
 import { compareImageIds, type ImageId, imageFileName, otherImageFileName } from '../core/images/image-id.ts';
 import { InputError } from '../core/input-error.ts';
 import { joinInside } from '../core/inside.ts';
+import { filesBelow } from './files-below.ts';
 
 /** A folder of images that have ids. */
 export interface ImageFolder {
@@ -75,7 +75,7 @@ function choosePath(folder: string, imageId: string, paths: readonly string[]): 
 
 /**
  * The paths of all image files below a folder, those of folders below it too, by code units. Hidden files are none, such as
- * `.DS_Store` and the `._name.jpg` of macOS. A folder that is not there has none.
+ * `.DS_Store` and the `._name.jpg` of macOS. Links to folders are followed. A folder that is not there has none.
  */
 export function imagePathsIn(folder: string): Promise<string[]> {
   return pathsIn(folder, imageFileName);
@@ -87,12 +87,9 @@ export function otherImagesIn(folder: string): Promise<string[]> {
 }
 
 async function pathsIn(folder: string, names: RegExp): Promise<string[]> {
-  const found = await readdir(folder, { recursive: true, withFileTypes: true }).catch(noneIfAbsent);
-  return found
-    .filter((entry) => !entry.isDirectory() && names.test(entry.name))
-    .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/'))
-    .filter((path) => !path.split('/').some((name) => name.startsWith('.')))
-    .sort(compareImageIds);
+  if (!(await fileExists(folder))) return [];
+  const paths = await filesBelow(folder, { isWanted: (name) => names.test(name) });
+  return paths.sort(compareImageIds);
 }
 
 /** Paths below a folder by what an id may call them: the path, and the path without the extension, in Unicode's form C. */

@@ -145,7 +145,10 @@ function questionOf(file: string, row: TableRow, cell: (column: QuestionColumn) 
   };
   const choices = choicesOf(row, cell('choices'), read);
   const answers = cell('answers');
-  if (choices === undefined) return { ...common, answers: read(answers, answersSchema) };
+  if (choices === undefined) {
+    if (answers.value === undefined) throw rowError(file, row, answers.column, 'is missing, and there are no choices');
+    return { ...common, answers: read(answers, answersSchema) };
+  }
   const { texts } = choices;
   const place = cell('correct');
   const correct =
@@ -223,6 +226,10 @@ export const imageSchema = z.unknown().transform((value, context): ImageOfQuesti
     path?: unknown;
   };
   if (bytes instanceof Uint8Array) return { content: bytes };
+  if (value === undefined) {
+    context.addIssue({ code: 'custom', message: 'is missing' });
+    return z.NEVER;
+  }
   const problem = typeof path === 'string' ? problemOfPath(path) : 'must be the path of an image, or its bytes';
   if (problem === undefined) return { path: path as string };
   context.addIssue({ code: 'custom', message: problem });
@@ -250,6 +257,7 @@ function choicesOf(
 
 /** The right choice by its words, else by its letter. A text that is both, of two choices, is refused. */
 function correctOf(file: string, row: TableRow, { column, value }: Cell, choices: readonly string[]): number {
+  if (value === undefined) throw rowError(file, row, column, 'is missing');
   const parsed = textSchema.safeParse(Array.isArray(value) && value.length === 1 ? value[0] : value);
   if (!parsed.success) throw rowError(file, row, column, 'must be the one right choice, by its words or its letter');
   const byWords = choices.indexOf(parsed.data);

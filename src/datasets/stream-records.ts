@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { describeFirstIssue, fieldPath, InputError } from '../core/input-error.ts';
 import { parseJson } from '../core/read-json.ts';
 import { piecesOf } from '../core/regular-file.ts';
+import { utf8Text } from '../core/utf8.ts';
 import { type ElementBytes, RecordScanner, ScanError } from './record-scanner.ts';
 
 const LINE_BREAK = 0x0a;
@@ -85,7 +86,7 @@ async function checkElement<S extends z.ZodType>(
   { array, index, bytes, offset }: ElementBytes,
   schema: S,
 ): Promise<z.output<S>> {
-  const text = bytes.toString('utf8');
+  const text = utf8Text(bytes, { file, field: fieldPath(array === '' ? [index] : [array, index]) });
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -76,12 +76,12 @@ test('26 choices, numbers as answers, and a limit', async () => {
 });
 
 test.each([
-  ['no image', [{ ...open, image: undefined }], '[0].image: must be the path of an image, or its bytes'],
+  ['no image', [{ ...open, image: undefined }], '[0].image: is missing'],
   ['an image outside', [open, { ...choice, image: '../a.jpg' }], '[1].image: leads out of its folder'],
   ['an address', [{ ...open, image: 'https://host/a.jpg' }], '[0].image: is a https address: download the image'],
   ['a video', [{ ...open, video: 'a.mp4' }], '[0].video: video is not supported'],
   ['no question', [{ ...open, question: ' ' }], '[0].question: is empty'],
-  ['no answer', [{ ...open, answers: undefined }], '[0].answers: must be an answer or a list of answers'],
+  ['no answer', [{ ...open, answers: undefined }], '[0].answers: is missing, and there are no choices'],
   ['an empty answer', [{ ...open, answers: [''] }], '[0].answers[0]: is empty'],
   ['one choice', [{ ...choice, choices: ['dog'] }], '[0].choices: must have at least two choices'],
   [

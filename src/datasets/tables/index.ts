@@ -1,7 +1,8 @@
 /** Files that hold a record a row, whatever their format: each row as the values of its named columns. */
 import { z } from 'zod';
-import { InputError } from '../../core/input-error.ts';
+import { InputError, type InputProblem } from '../../core/input-error.ts';
 import { openRegularFile } from '../../core/regular-file.ts';
+import { refuseUtf16 } from '../../core/utf8.ts';
 import { streamRecords } from '../stream-records.ts';
 import { rowsOfJsonLines } from './json-lines.ts';
 import { rowsOfParquet } from './parquet.ts';
@@ -34,6 +35,9 @@ export async function* tableRows(file: string, format?: TableFormat): AsyncGener
   yield* rowsOf[format ?? (await formatOf(file))](file);
 }
 
+/** A first line that a record of JSON lines can't be. */
+const isStartOfObject = /^\{[\t ]*(?:"[^"\n]*"[\t ]*:[\t ]*[[{]?[\t ]*)?\r?\n/;
+
 /** Enough for the names of the columns. */
 const HEAD = 64 * 1024;
 
@@ -48,17 +52,40 @@ export async function formatOf(file: string): Promise<TableFormat> {
   const head = await readHead(file);
   if (head.subarray(0, 4).toString('latin1') === 'PAR1') return 'parquet';
   if (head.subarray(257, 262).toString('latin1') === 'ustar') return 'webdataset';
+  refuseUtf16(head, file);
   const text = head
     .toString('utf8')
     .replace(/^\ufeff/, '')
     .trimStart();
   if (text.startsWith('[')) return 'json';
+  if (isStartOfObject.test(text)) {
+    throw new InputError({
+      file,
+      problem: 'is one JSON object',
+      remedy: 'Write the list of its records alone, or one a line',
+    });
+  }
   if (text.startsWith('{')) return 'jsonl';
   const [names = ''] = text.split(/\r?\n/, 1);
   if (names.includes('\t')) return 'tsv';
   if (names.includes(',')) return 'csv';
+  throw new InputError({ file, ...unknownFormat(head, text) });
+}
+
+function unknownFormat(head: Buffer, text: string): Pick<InputProblem, 'problem' | 'remedy'> {
+  if (text === '') return { problem: 'is empty', remedy: 'Download it again' };
+  const mark = head.subarray(0, 4).toString('hex');
+  if (mark.startsWith('1f8b')) return { problem: 'is compressed with gzip', remedy: 'Decompress it' };
+  if (mark === '504b0304') {
+    return { problem: 'is a ZIP archive, such as an Excel file', remedy: 'Unpack it, or save it as CSV in UTF-8' };
+  }
+  const [names = ''] = text.split(/\r?\n/, 1);
+  if (names.includes(';')) {
+    const problem = 'has semicolons between the names of its columns';
+    return { problem, remedy: 'Save it with commas or tabs between its cells' };
+  }
   const problem = `is none of ${tableFormats.join(', ')} by its content`;
-  throw new InputError({ file, problem, remedy: 'Name its format (`format`), or convert it' });
+  return { problem, remedy: 'Name its format (`format`), or convert it' };
 }
 
 async function readHead(file: string): Promise<Buffer> {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { InputError } from '../../core/input-error.ts';
 import { parseJson } from '../../core/read-json.ts';
 import { piecesOf } from '../../core/regular-file.ts';
+import { utf8Text } from '../../core/utf8.ts';
 import type { TableRow } from './table-row.ts';
 
 /** As much as a record of a JSON array may have. */
@@ -13,13 +14,13 @@ const rowSchema = z.record(z.string(), z.unknown());
 /**
  * The rows of a file of one JSON object a line; empty lines are skipped.
  *
- * @throws InputError naming the line that is not a JSON object, or is longer than 64 MiB
+ * @throws InputError naming the line that is not a JSON object or not UTF-8, or is longer than 64 MiB
  */
 export async function* rowsOfJsonLines(file: string): AsyncGenerator<TableRow> {
   let line = 0;
   for await (const bytes of linesOf(file)) {
     line += 1;
-    const text = bytes.toString('utf8').replace(/^\ufeff/, '');
+    const text = utf8Text(bytes, { file, line }).replace(/^\ufeff/, '');
     if (text.trim() === '') continue;
     const value = parseJson(text, file, rowSchema, line);
     yield { values: new Map(Object.entries(value)), place: { line } };

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { CsvError, parse } from 'csv-parse';
 import { InputError } from '../../core/input-error.ts';
 import { piecesOf } from '../../core/regular-file.ts';
+import { utf8Pieces } from '../../core/utf8.ts';
 import type { TableRow } from './table-row.ts';
 
 const LONGEST_ROW = 64 * 1024 * 1024;
@@ -10,10 +11,10 @@ const LONGEST_ROW = 64 * 1024 * 1024;
  * The rows of comma- or tab-separated text (RFC 4180), whose first row has the names of the columns. An empty cell has no
  * value.
  *
- * @throws InputError naming the line of a row that has another number of cells, or a quote in the wrong place
+ * @throws InputError naming the line of a row that has another number of cells, a quote in the wrong place, or is not UTF-8
  */
 export async function* rowsOfSeparatedText(file: string, delimiter: ',' | '\t'): AsyncGenerator<TableRow> {
-  const parser = Readable.from(piecesOf(file), { objectMode: false })
+  const parser = Readable.from(utf8Pieces(piecesOf(file), file), { objectMode: false })
     .on('error', (error) => parser.destroy(error))
     .pipe(
       parse({

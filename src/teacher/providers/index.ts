@@ -17,6 +17,11 @@ export interface Teacher {
   mode: TeacherMode;
 }
 
+/** The names of all providers. @param added as of `findTeacher` */
+export function knownProviders(added: Readonly<Record<string, TeacherProvider>>): string[] {
+  return Object.keys({ ...builtInProviders, ...added }).sort();
+}
+
 /**
  * Finds the provider and the mode that a config names.
  *
@@ -31,7 +36,7 @@ export function findTeacher(settings: TeacherSettings, added: Readonly<Record<st
       file: 'config',
       field: 'teacher.provider',
       problem: `there is no provider ${settings.provider}`,
-      remedy: `Known are ${Object.keys(known).sort().join(', ')}`,
+      remedy: `Known are ${knownProviders(added).join(', ')}`,
     });
   }
   if (!provider.modes.includes(settings.mode)) {

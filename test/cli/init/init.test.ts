@@ -1,7 +1,7 @@
 /**
  * `dataengine init` on folders such as people have, and what it writes.
  */
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type Ask, initialize } from '../../../cli/init/init.ts';
@@ -91,12 +91,12 @@ test.each([
   [
     'a file of questions without an answer',
     '{"image":"a.jpg","question":"What?"}\n',
-    /other\.jsonl:1: answers: must be an answer/,
+    /other\.jsonl:1: answers: is missing, and there are no choices/,
   ],
   [
     'images that are nowhere',
     '{"image":"nowhere/a.jpg","question":"What?","answer":"it"}\n',
-    /nowhere\/a\.jpg.*in none of/,
+    /nowhere\/a\.jpg.*which is not in/,
   ],
   [
     'conversations alone',
@@ -115,6 +115,111 @@ test.each([
   },
   60_000,
 );
+
+test.each<[string, string, string | Buffer, RegExp]>([
+  ['no question column', 'q.csv', 'Frage,image\nWas?,a.jpg\n', /q\.csv has no 'question', but 'Frage', 'image'/],
+  [
+    'columns in capitals',
+    'q.tsv',
+    'Image\tQuestion\na.jpg\tWhat?\n',
+    /q\.tsv has no 'question', but 'Image', 'Question'/,
+  ],
+  ['semicolons', 'q.csv', 'image;question;answer\na.jpg;What?;it\n', /q\.csv has semicolons between the names/],
+  ['nothing in it', 'q.csv', '', /q\.csv is empty/],
+  ['names of columns alone', 'q.csv', 'image,question,answer\n', /q\.csv has no rows/],
+  ['one object around the records', 'q.json', '{\n "data": [{}]\n}', /q\.json is one JSON object/],
+  ['JSON that is cut short', 'q.json', '[{"image": "a.jpg"', /q\.json .*ends too early/],
+  ['UTF-16', 'q.csv', Buffer.from('\ufeffimage,question\n', 'utf16le'), /q\.csv is UTF-16/],
+  [
+    'a spreadsheet behind a name',
+    'q.csv',
+    Buffer.from('504b030414000600', 'hex'),
+    /q\.csv is a ZIP archive, such as an Excel/,
+  ],
+  ['conversations alone', 'q.jsonl', '{"messages":[]}\n', /q\.jsonl has conversations, which are not scored/],
+])(
+  'of a folder without questions, the error says of each file why: %s',
+  async (_, name, content, message) => {
+    const { folder, output } = await ownFolder(20);
+    await rm(join(folder, 'questions.jsonl'));
+    await writeFile(join(folder, name), content);
+    const failing = printedBy('init', folder, ...flags, '--output', output);
+    await expect(failing).rejects.toThrow(message);
+    await expect(failing).rejects.toThrow(/has no file of questions .* Name a file of questions.*--questions$/);
+  },
+  60_000,
+);
+
+test('of several files of questions, the error names them', async () => {
+  const { folder, output } = await ownFolder(20);
+  await copyFile(join(folder, 'questions.jsonl'), join(folder, 'test.jsonl'));
+  const failing = printedBy('init', folder, ...flags, '--output', output);
+  await expect(failing).rejects.toThrow(/2 files of questions \(questions\.jsonl, test\.jsonl\)/);
+}, 60_000);
+
+test.each<[string, string[], RegExp]>([
+  ['a model that is not there', ['--model', 'nowhere'], /nowhere\/config\.json: no such file/],
+  ['an empty model', ['--model', ''], /--model: is missing/],
+  ['an unknown teacher', ['--teacher', 'banana'], /--teacher: there is no teacher banana.*azure, local, openai/],
+  ['an address that is none', ['--teacher', 'http://', '--teacher-model', 'm'], /--teacher: 'http:\/\/' is not a URL/],
+  ['images that are not there', ['--images', 'nowhere'], /names '.*', which is not in .*nowhere\. .*--images/],
+  ['questions that are not there', ['--questions', 'nowhere.csv'], /nowhere\.csv: no such file/],
+])(
+  '%s: nothing is written',
+  async (_, wrong, message) => {
+    const { parent, folder, output } = await ownFolder(20);
+    await expect(printedBy('init', folder, ...flags, ...wrong, '--output', output)).rejects.toThrow(message);
+    expect(await readdir(parent)).toEqual(['line 2']);
+    expect((await readdir(folder)).sort()).toEqual(['photos', 'questions.jsonl']);
+  },
+  60_000,
+);
+
+test('a folder that is missing or a file is named', async () => {
+  const { folder } = await ownFolder(20);
+  await expect(printedBy('init', `${folder}-2`, ...flags)).rejects.toThrow(/line 2-2: no such folder/);
+  const file = join(folder, 'questions.jsonl');
+  await expect(printedBy('init', file, ...flags)).rejects.toThrow(/questions\.jsonl: is a file, not a folder/);
+}, 60_000);
+
+test('images behind a link to a folder are found, and drawn as many as are free', async () => {
+  const { parent, folder, output } = await ownFolder(20);
+  await rename(join(folder, 'photos'), join(parent, 'elsewhere'));
+  await symlink('../elsewhere', join(folder, 'photos'));
+  const printed = await printedBy('init', folder, ...flags, '--output', output);
+  expect(printed).toMatch(/images +│ 20 below/);
+  const { sides } = JSON.parse(await readFile(join(folder, 'dataengine-split', 'split.json'), 'utf8'));
+  expect((await loadConfig(output)).sampling.requests).toBe(sides.train.images);
+}, 120_000);
+
+test('a model of another family is trained by PyTorch', async () => {
+  const { parent, folder, output } = await ownFolder(20);
+  const model = join(parent, 'qwen');
+  await mkdir(model);
+  await writeFile(join(model, 'config.json'), '{"model_type": "qwen2_5_vl"}');
+  await printedBy('init', folder, '--teacher', 'local', '--model', model, '--output', output);
+  expect((await loadConfig(output)).trainer).toBe('torchrun');
+}, 120_000);
+
+test('a division of the same questions is taken as it is, one of others is not', async () => {
+  const { folder, output } = await ownFolder(20);
+  await printedBy('init', folder, ...flags, '--output', output);
+  const train = join(folder, 'dataengine-split', 'train.jsonl');
+  const divided = await readFile(train, 'utf8');
+  const again = `${output}.yaml`;
+  await printedBy('init', folder, ...flags, '--output', again);
+  expect(await readFile(train, 'utf8')).toBe(divided);
+  await writeFile(join(folder, 'questions.jsonl'), divided);
+  const failing = printedBy('init', folder, ...flags, '--output', `${output}.2`);
+  await expect(failing).rejects.toThrow(/dataengine-split: is a division of other questions.*--replace/);
+}, 120_000);
+
+test('the next command can be pasted', async () => {
+  const { parent, folder } = await ownFolder(20);
+  const output = join(parent, "own's küche.yaml");
+  const printed = await printedBy('init', folder, ...flags, '--output', output);
+  expect(printed).toContain(`--config '${output.replace("'", "'\\''")}'\n`);
+}, 120_000);
 
 test('a config that is there stays, without --replace', async () => {
   const { folder, output } = await ownFolder(20);
