@@ -8,6 +8,7 @@ import {
 } from '@temporalio/common';
 import { CommanderError, InvalidArgumentError } from 'commander';
 import { InputError } from '../src/core/input-error.ts';
+import { StorageError } from '../src/core/write-file.ts';
 import { TeacherError } from '../src/teacher/teacher-error.ts';
 import { TrainerError } from '../src/trainer/supervisor/trainer-error.ts';
 import { ServerUnreachable } from '../workers/connection.ts';
@@ -59,15 +60,37 @@ export function describeFailure(error: unknown): { message: string; exitCode: nu
     cause instanceof InputError || (cause instanceof ApplicationFailure && inputFailures.has(cause.type ?? ''));
   const isTrainersInput = cause instanceof TrainerError && cause.kind === 'input';
   if (isInput || isTrainersInput) return { message: (cause as Error).message, exitCode: exitCodes.wrongInput };
+  // A full disk, a folder that may not be written.
+  if (cause instanceof StorageError) return { message: cause.message, exitCode: exitCodes.failed };
   if (cause instanceof TeacherError) return { message: cause.message, exitCode: exitCodes.failed };
   if (cause instanceof CancelledFailure)
     return { message: 'The workflow was cancelled.', exitCode: exitCodes.interrupted };
   if (cause instanceof ApplicationFailure)
     return { message: `${cause.type ?? 'Error'}: ${cause.message}`, exitCode: exitCodes.failed };
+  const refused = refusalOfSystem(cause);
+  if (refused !== undefined) return { message: refused, exitCode: exitCodes.failed };
   return {
     message: cause instanceof Error ? withCauses(cause) : String(cause),
     exitCode: exitCodes.failed,
   };
+}
+
+/** What the system refuses because of how this machine is, and not because of this program. */
+const refusals: Readonly<Record<string, string>> = {
+  EACCES: 'may not be used. Check the permissions',
+  EPERM: 'may not be used. Check the permissions',
+  EROFS: 'the disk is read-only. Choose another folder',
+  ENOSPC: 'the disk is full. Free some space and try again',
+  EDQUOT: 'the disk quota is used up. Free some space and try again',
+  ENOTDIR: 'a file is where a folder should be. Choose another folder',
+  ENAMETOOLONG: 'its name is too long. Choose a shorter one',
+  EMFILE: 'this process may open no more files. Raise the limit (`ulimit -n`)',
+  ENFILE: 'this machine may open no more files. Raise the limit, or close programs',
+};
+
+function refusalOfSystem(error: unknown): string | undefined {
+  const { code = '', path } = error instanceof Error ? (error as NodeJS.ErrnoException) : {};
+  return path !== undefined && code in refusals ? `${path}: ${refusals[code]}` : undefined;
 }
 
 function withCauses(error: Error): string {

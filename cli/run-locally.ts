@@ -85,7 +85,7 @@ export async function runLocally<R>(local: LocalRun, work: (client: Client) => P
         await stopAll(workers, server);
       }
     },
-    { signal },
+    { signal, onWait: (pid) => say(`Waiting       process ${pid ?? '?'} runs ${run} here; Ctrl-C ends the wait`) },
   );
 }
 

@@ -22,6 +22,8 @@ export interface LockOptions {
   signal?: AbortSignal | undefined;
   /** A lock whose owner can't be looked up, on another host say, is taken over when untouched for so long. Default: 60. */
   abandonedAfterSeconds?: number;
+  /** Called once, when another process has the lock: with its id, where the lock names it. */
+  onWait?: ((pid: number | undefined) => void) | undefined;
 }
 
 /**
@@ -45,7 +47,10 @@ export async function withLock<R>(file: string, work: () => Promise<R>, options:
   }
 }
 
-async function acquire(file: string, { signal, abandonedAfterSeconds = 60 }: LockOptions): Promise<Owner | undefined> {
+async function acquire(
+  file: string,
+  { signal, abandonedAfterSeconds = 60, onWait }: LockOptions,
+): Promise<Owner | undefined> {
   const startTime = await processStartTime(process.pid);
   if (startTime === undefined) return undefined;
   const owner = { host: hostname(), pid: process.pid, startTime, id: randomUUID() };
@@ -53,12 +58,17 @@ async function acquire(file: string, { signal, abandonedAfterSeconds = 60 }: Loc
   const [isAbandoned, isBreakingAbandoned] = [file, breaking].map((one) =>
     watch(one, abandonedAfterSeconds * 1000),
   ) as [Watch, Watch];
+  let isToldOf = false;
   for (;;) {
     signal?.throwIfAborted();
     const taken = await take(file, owner);
     if (taken === 'taken') return owner;
     if (taken === 'impossible') return undefined;
-    if (!(await isAbandoned())) await pause(signal);
+    if (!(await isAbandoned())) {
+      if (!isToldOf) onWait?.((await readOwner(file))?.pid);
+      isToldOf = true;
+      await pause(signal);
+    }
     // One process at a time removes a lock, and looks again before: it could be one that another has just taken.
     else if ((await take(breaking, owner)) === 'taken') {
       if (await isAbandoned()) await rm(file, { force: true, recursive: true });

@@ -75,5 +75,9 @@ function storageProblem(code: string | undefined): string | undefined {
   if (code === 'EDQUOT') return 'the disk quota is used up. Free some space and try again';
   if (code === 'EROFS') return 'the disk is read-only. Choose another folder';
   if (code === 'EACCES' || code === 'EPERM') return 'may not be written. Check the permissions of its folder';
+  if (code === 'ENOENT') return "can't be made there. Choose another folder";
+  if (code === 'ENOTDIR' || code === 'EEXIST') return 'a file is where its folder should be. Choose another folder';
+  if (code === 'EISDIR') return 'is a folder. Name a file';
+  if (code === 'ENAMETOOLONG') return 'its name is too long. Choose a shorter one';
   return undefined;
 }

@@ -1,3 +1,5 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { WorkflowFailedError } from '@temporalio/client';
 import {
   ActivityFailure,
@@ -10,9 +12,11 @@ import { CommanderError, InvalidArgumentError } from 'commander';
 import { expect, test } from 'vitest';
 import { describeFailure } from '../../cli/failures.ts';
 import { InputError } from '../../src/core/input-error.ts';
+import { StorageError } from '../../src/core/write-file.ts';
 import { OutOfBudget } from '../../src/teacher/spending.ts';
 import { TeacherError } from '../../src/teacher/teacher-error.ts';
 import { TrainerError } from '../../src/trainer/supervisor/trainer-error.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 function asWorkflowFailure(cause: Error): WorkflowFailedError {
   const activity = new ActivityFailure(
@@ -89,4 +93,26 @@ test('bugs/05-max-tokens: the teacher’s refusal is one message without a stack
 
 test('a bug shows its stack', () => {
   expect(describeFailure(new Error('oops')).message).toContain('failures.test.ts');
+});
+
+test.each(['ENOENT', 'ENOTDIR', 'EISDIR', 'EACCES', 'EROFS', 'ENOSPC', 'ENAMETOOLONG'])(
+  'a file that can not be written (%s) is one message without a stack or the system’s words',
+  (code) => {
+    const cause = Object.assign(new Error(`${code}: said the system`), { code });
+    const { message, exitCode } = describeFailure(new StorageError('out/own.yaml', cause));
+    expect(message).toMatch(/^out\/own\.yaml: [a-z].*\. [A-Z]/);
+    expect(message).not.toMatch(/said the system|\n/);
+    expect(exitCode).toBe(1);
+  },
+);
+
+test('so is what the system refuses elsewhere; an error of this program keeps its stack', async () => {
+  const folder = await temporaryFolder();
+  await writeFile(join(folder, 'file'), '');
+  const refused = await mkdir(join(folder, 'file', 'logs')).catch((error: unknown) => error);
+  expect(describeFailure(refused)).toEqual({
+    message: `${join(folder, 'file', 'logs')}: a file is where a folder should be. Choose another folder`,
+    exitCode: 1,
+  });
+  expect(describeFailure(new Error('a fault')).message).toMatch(/a fault\n +at /);
 });

@@ -9,6 +9,7 @@ import { runningWith } from '../../bench/support/processes.ts';
 import { runLocally } from '../../cli/run-locally.ts';
 import { freePorts } from '../../demo/command/child-process.ts';
 import { loadConfig } from '../../src/config/load-config.ts';
+import { withLock } from '../../src/core/with-lock.ts';
 import type { DataEngineInput } from '../../workflows/inputs.ts';
 import type { DataEngineResult } from '../../workflows/messages.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
@@ -68,6 +69,21 @@ test('stops everything when interrupted, and the same command resumes', async ()
     /starting at step 0 [\s\S]*starting at step [1-9]0 /,
   );
 }, 300_000);
+
+test('says that another process runs it here, instead of waiting in silence', async () => {
+  const folder = await temporaryFolder();
+  const config = await writeTinyRun(folder);
+  const interruption = new AbortController();
+  await withLock(join(folder, 'runs', 'tiny', 'local.lock'), async () => {
+    const waiting = localRun(config, interruption.signal).catch((error: Error) => error.message);
+    const said = () => vi.mocked(process.stderr.write).mock.calls.join('');
+    await expect.poll(said).toMatch(new RegExp(`^Waiting +process ${process.pid} runs tiny here`, 'm'));
+    await sleep(500);
+    expect(said().match(/Waiting/g)).toHaveLength(1);
+    interruption.abort(new Error('interrupted'));
+    expect(await waiting).toBe('interrupted');
+  });
+}, 60_000);
 
 test('--detach does not go with it, and says why', async () => {
   const config = await writeTinyRun(await temporaryFolder());

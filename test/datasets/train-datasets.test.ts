@@ -66,7 +66,7 @@ describe('the train datasets', () => {
       { id: 'o', image: '/images/a b.jpg', question: 'How many?', answer: '2', questionType: 'count' },
       { id: 'c', image: '/images/x/y.jpg', question: 'Which?', choices: ['cup', 'hat'], correct: 1, rationales: [] },
     ]);
-    expect(leftOut).toEqual(['image: must be the path of an image, or its bytes']);
+    expect(leftOut).toEqual(['image: is missing']);
     await expect(all(trainDatasets.questions.read({ ...source, settings: {} }))).rejects.toThrow('[1].image');
   });
 

@@ -45,7 +45,7 @@ describe('what is refused', () => {
       'no image at all',
       () => [{ id: 'x', question: 'What?', answer: 'a' }],
       {},
-      /\[0\].image: must be the path of an image/,
+      /\[0\].image: is missing/,
     ],
     ['no question', () => [{ ...two()[0], question: '' }], {}, /\[0\].question: must be a text or a number/],
     [
@@ -94,7 +94,7 @@ describe('what is refused', () => {
     const { result, read } = await split(broken, 'csv', { images, skipInvalid: true });
     expect(result.leftOut).toEqual({
       'image: can not be opened': 1,
-      'answers: must be an answer or a list of answers': 1,
+      'answers: is missing, and there are no choices': 1,
     });
     const sides = await sidesOf({ result, read });
     expect(Object.keys(sides).sort()).toEqual(
