@@ -41,12 +41,7 @@ describe('what is refused', () => {
       /^questions: \[0\].image: leads out of its folder/,
     ],
     ['an address', () => [{ ...two()[0], image: 'https://host/a.png' }], {}, /\[0\].image: is a https address/],
-    [
-      'no image at all',
-      () => [{ id: 'x', question: 'What?', answer: 'a' }],
-      {},
-      /\[0\].image: is missing/,
-    ],
+    ['no image at all', () => [{ id: 'x', question: 'What?', answer: 'a' }], {}, /\[0\].image: is missing/],
     ['no question', () => [{ ...two()[0], question: '' }], {}, /\[0\].question: must be a text or a number/],
     [
       'an id twice',
