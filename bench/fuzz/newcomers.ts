@@ -6,14 +6,8 @@ import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { parse } from 'yaml';
-import {
-  folderOfImages,
-  imageFolder,
-  kindOfTable,
-  listFolder,
-  questionFacts,
-  sideOf,
-} from '../../cli/init/look-at-folder.ts';
+import { folderOfImages, imageFolder, listFolder, questionFacts, sideOf } from '../../cli/init/look-at-folder.ts';
+import { lookAtTable } from '../../cli/init/questions-of-folder.ts';
 import { type ConfigParts, configText } from '../../cli/init/write-config.ts';
 import { configSchema } from '../../src/config/schema.ts';
 import { hashBytes } from '../../src/core/hash.ts';
@@ -51,7 +45,7 @@ const init = fuzzTarget<OfferedFolder>('init-folder', async (folder) => ({
         fileName.map((name) => `${name}.jpg`),
         fc.constant('a/b.jpg'),
       ),
-      { maxLength: 3 },
+      { minLength: 1, maxLength: 3 },
     ),
   }),
   show: ({ table, name, images }) => JSON.stringify({ name, images, table: String(table) }),
@@ -68,7 +62,8 @@ const init = fuzzTarget<OfferedFolder>('init-folder', async (folder) => ({
       if (!content.tables.includes(name)) throw new Error('the table was not found');
       sideOf(name);
       await allowRefusal(async () => {
-        if ((await kindOfTable(join(own, name))) !== 'questions') return;
+        const look = await lookAtTable(join(own, name));
+        if (!('kind' in look) || look.kind !== 'questions') return;
         const facts = await questionFacts(join(own, name));
         await folderOfImages(name, facts.samples, [join(own, imageFolder(content.images)), own]).catch((error) =>
           allowRefusal(() => Promise.reject(error)),
@@ -98,6 +93,7 @@ const written = fuzzTarget<ConfigParts>('init-config', async () => ({
     run: fc.constant('own'),
     model: hostileText,
     isSmall: fc.boolean(),
+    isBuiltIn: fc.boolean(),
     root: fileName.map((name) => `/${name}`),
     images: fileName,
     files: fc.record({ train: fileName, validation: fileName, test: fileName }),
@@ -106,6 +102,7 @@ const written = fuzzTarget<ConfigParts>('init-config', async () => ({
     facts: fc.constant(facts),
     types: fc.option(fc.oneof(fc.constantFrom('discover', 'column'), fileName), { nil: undefined }),
     poolImages: fc.nat(10_000),
+    freeImages: fc.nat(10_000),
     teacher: fc.record({
       provider: hostileText,
       baseUrl: fc.option(hostileText, { nil: undefined }),
