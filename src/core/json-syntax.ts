@@ -23,15 +23,25 @@ export function findDeepNesting(text: string): SyntaxProblem | undefined {
   for (let at = 0; at < text.length; at += 1) {
     const character = text.charCodeAt(at);
     if (character === quote) {
-      for (at += 1; at < text.length && text.charCodeAt(at) !== quote; at += 1) {
-        if (text.charCodeAt(at) === backslash) at += 1;
-      }
+      at = endOfText(text, at);
     } else if (character === openBracket || character === openBrace) {
       depth += 1;
       if (depth > deepestNesting) return problemAt(text, at, `is nested deeper than ${deepestNesting} levels`);
     } else if (character === closeBracket || character === closeBrace) depth -= 1;
   }
   return undefined;
+}
+
+/** Where the text that starts with the quote at a place has its other quote, or where all ends. */
+export function endOfText(json: string, start: number): number {
+  // Most texts have no quote within; the rest is looked through.
+  const first = json.indexOf('"', start + 1);
+  if (first < 0 || json.charCodeAt(first - 1) !== backslash) return first < 0 ? json.length : first;
+  let at = start + 1;
+  for (; at < json.length && json.charCodeAt(at) !== quote; at += 1) {
+    if (json.charCodeAt(at) === backslash) at += 1;
+  }
+  return at;
 }
 
 /**

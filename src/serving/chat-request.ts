@@ -2,8 +2,8 @@
 import { z } from 'zod';
 import { decodeBase64 } from '../core/base64.ts';
 import { describeIssue } from '../core/describe-issue.ts';
-import { cut, fieldPath, InputError } from '../core/input-error.ts';
-import { parseJson } from '../core/read-json.ts';
+import { cut, fieldPath } from '../core/input-error.ts';
+import { deepestNesting, endOfText, findSyntaxError } from '../core/json-syntax.ts';
 import { ApiError } from './api-error.ts';
 import type { ChatTurn } from './engine.ts';
 
@@ -32,6 +32,10 @@ export interface ChatCall {
 
 const mostChoices = 8;
 const mostStopTexts = 16;
+const mostValues = 10_000;
+/** To find the place of an error in more text would take long. */
+const longestExplained = 2 ** 20;
+const [quote, comma, openBracket, closeBracket, openBrace, closeBrace] = [0x22, 0x2c, 0x5b, 0x5d, 0x7b, 0x7d];
 
 /** A field of the protocol that is taken only where it changes nothing. */
 const without = <const V extends readonly (string | number | boolean)[]>(...values: V) =>
@@ -139,16 +143,37 @@ export function parseChatRequest(body: string): ChatCall {
   };
 }
 
-function checked(body: string): Request {
-  let value: unknown;
+/**
+ * A request is few values, some of them long texts. To make objects of millions of small ones, and to check each, would hold up
+ * everybody else.
+ */
+function requireFewValues(body: string): void {
+  let values = 0;
+  let depth = 0;
+  for (let at = 0; at < body.length; at += 1) {
+    const character = body.charCodeAt(at);
+    if (character === quote) at = endOfText(body, at);
+    else if (character === comma) values += 1;
+    else if (character === openBracket || character === openBrace) depth += 1;
+    else if (character === closeBracket || character === closeBrace) depth -= 1;
+    if (values > mostValues) throw refused(`The body has more than ${mostValues} values`);
+    if (depth > deepestNesting) throw refused(`The body is nested deeper than ${deepestNesting} levels`);
+  }
+}
+
+function parsed(body: string): unknown {
+  requireFewValues(body);
   try {
-    value = parseJson(body, 'request', z.unknown());
-  } catch (error) {
-    if (!(error instanceof InputError)) throw error;
-    const { line, column, problem } = error;
+    return JSON.parse(body);
+  } catch {
+    if (body.length > longestExplained) throw refused('The body is not valid JSON');
+    const { line, column, problem } = findSyntaxError(body);
     throw refused(`The body ${problem} (line ${line}, column ${column})`);
   }
-  const result = requestSchema.safeParse(value);
+}
+
+function checked(body: string): Request {
+  const result = requestSchema.safeParse(parsed(body));
   if (result.success) return result.data;
   const issue = deepest(result.error.issues);
   if (issue?.code === 'unrecognized_keys') {

@@ -87,6 +87,23 @@ describe('size', () => {
   });
 });
 
+test.each([
+  [
+    'an image of equal signs',
+    JSON.stringify(showing(Buffer.from(''))).replace('base64,', `base64,${'='.repeat(1_000_000)}a`),
+  ],
+  ['a million messages', `{"messages":[${'{"role":"user","content":"a"},'.repeat(250_000)}{}]}`],
+  ['a million fields', `{${Array.from({ length: 500_000 }, (_, index) => `"k${index}":1`).join()}}`],
+  ['a text of quotes', JSON.stringify(question('"'.repeat(3_900_000))).slice(0, -1)],
+  ['a text of backslashes', `{"model":"${'\\'.repeat(7_000_000)}`],
+  ['brackets', '['.repeat(7_900_000)],
+])('%s holds up nobody else', async (_, body) => {
+  const { address } = await serveWords();
+  const start = performance.now();
+  expect((await post(address, body)).status).toBe(400);
+  expect(performance.now() - start).toBeLessThan(3000);
+});
+
 describe('back pressure', () => {
   test('what is over the limit is refused with the time to ask again, and taken when there is a place', async () => {
     const { address, engine } = await serveWords({ mostAnswers: 2, delay: 20 });
