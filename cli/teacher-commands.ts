@@ -19,7 +19,7 @@ export function addTeacherCommands(program: Command, signal: AbortSignal): void 
   program
     .command('top-up')
     .description("add to a run's budget, in the currency of the prices; the generation that waits for it continues")
-    .argument('<workflow-id>', 'of the generation, or of the verification')
+    .argument('<workflow-id>', 'of the generation, the verification or the judging')
     .argument('<amount>', 'in the currency of the prices', amountOfMoney)
     .addHelpText('after', '\nExample:\n  dataengine top-up tuesday/round-1/generation 25')
     .action(async (workflowId: string, amount: number) => {
