@@ -63,7 +63,7 @@ const PROBE = 'import torch, safetensors; print(torch.__version__)';
  *
  * @throws Error when PyTorch is not installed there, telling how to install it
  */
-async function findPyTorch(given?: string): Promise<string> {
+export async function findPyTorch(given?: string): Promise<string> {
   const python = given ?? process.env.DATAENGINE_PYTHON ?? '.cache/python/bin/python';
   try {
     await promisify(execFile)(python, ['-c', PROBE]);

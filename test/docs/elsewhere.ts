@@ -80,6 +80,7 @@ export const elsewhere: Record<string, string> = {
     'test/examples/examples.test.ts',
   'npm run bench:train': 'bench',
   'npm run bench:score': 'bench',
+  'npm run bench:serve': 'bench',
   'npm run bench:memory': 'bench',
   'npm run bench:hosts': 'bench',
   'npm run bench:orchestration': 'bench',

@@ -16,7 +16,9 @@ import { frozen, Tape, type Weights } from '../ops/tape.ts';
 import { sizeOf, type Value } from '../ops/value.ts';
 
 /** Tokens of a prompt that are read at once; the rest is filled up to the smallest. */
-const CHUNKS = [32, 128];
+const CHUNKS = [16, 32, 128];
+/** Those that prompts are scored in. */
+const SCORED_CHUNKS = CHUNKS.slice(1);
 /** A slot's rows are aligned in memory for slots to be taken apart without a copy. */
 const ALIGNMENT = 16;
 
@@ -86,8 +88,7 @@ export function traceSlotDecoder(
   }));
   const variables = names.flatMap(({ keys, values }) => [keys, values]);
   for (const name of variables) program.variable(name, shape);
-  const chunks = CHUNKS.filter((tokens, index) => index === 0 || tokens <= capacity);
-  const smallest = chunks[0] as number;
+  const chunks = CHUNKS.filter((tokens, index) => index < 2 || tokens <= capacity);
   const stepSizes = [1, 2, 4, 8, 16, 32, 64].filter(
     (rows, index, all) => rows === 1 || (all[index - 1] as number) < slots,
   );
@@ -142,6 +143,7 @@ export function traceSlotDecoder(
     program.define(`chunk-${tokens}`, { ...inputs, ...last }, (ops, values, updates) => ({
       logits: trace(ops, values, updates, values.last),
     }));
+    if (!SCORED_CHUNKS.includes(tokens)) continue;
     const labels = { labels: { shape: [tokens], dataType: 'int32' } } as const;
     program.define(`score-${tokens}`, { ...inputs, ...labels }, (ops, values, updates) => {
       const all = ops.constant(
@@ -207,6 +209,7 @@ export function traceSlotDecoder(
   const inChunks = (
     slot: number,
     { tokenIds, images, adapter }: SlotPrompt,
+    among: readonly number[],
     use: (chunk: {
       start: number;
       count: number;
@@ -217,7 +220,7 @@ export function traceSlotDecoder(
     if (tokenIds.length > capacity) throw new RangeError(`${tokenIds.length} tokens for a slot of ${capacity}`);
     for (let start = 0; start < tokenIds.length; ) {
       const rest = tokenIds.length - start;
-      const tokens = chunks.findLast((candidate) => candidate <= rest) ?? smallest;
+      const tokens = among.findLast((candidate) => candidate <= rest) ?? (among[0] as number);
       const count = Math.min(rest, tokens);
       const isImage = new Uint8Array(tokens);
       const shown = new Float32Array(tokens * hidden);
@@ -247,7 +250,7 @@ export function traceSlotDecoder(
     },
     read(slot, prompt) {
       let logits: Float32Array | undefined;
-      inChunks(slot, prompt, ({ count, tokens, feeds }) => {
+      inChunks(slot, prompt, chunks, ({ count, tokens, feeds }) => {
         logits = program.run(`chunk-${tokens}`, { ...feeds, last: Int32Array.of(count - 1) }).logits as Float32Array;
       });
       if (logits === undefined) throw new RangeError('a prompt has at least one token');
@@ -255,7 +258,8 @@ export function traceSlotDecoder(
     },
     score(slot, prompt) {
       const found = new Float32Array(prompt.tokenIds.length - 1);
-      inChunks(slot, prompt, ({ start, count, tokens, feeds }) => {
+      const scored = chunks.filter((tokens) => SCORED_CHUNKS.includes(tokens));
+      inChunks(slot, prompt, scored, ({ start, count, tokens, feeds }) => {
         const labels = new Int32Array(tokens);
         labels.set(prompt.tokenIds.slice(start + 1, start + count + 1));
         const losses = program.run(`score-${tokens}`, { ...feeds, labels }).losses as Float32Array;

@@ -19,7 +19,7 @@ import { chatIds, type Expected, imagesOfTurns } from './prompt.ts';
 import { createScheduler } from './scheduler.ts';
 
 const DEFAULT_CAPACITY = 2048;
-const LOADED_AT_ONCE = 256 * 2 ** 20;
+const LOADED_AT_ONCE = 64 * 2 ** 20;
 /** What keys and values of all slots may take. */
 const CACHE_BYTES = 4 * 2 ** 30;
 
