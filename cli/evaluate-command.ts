@@ -28,6 +28,7 @@ import type { EvaluateModelInput } from '../src/round/evaluate/evaluate-model.ts
 import type { EvaluationSet } from '../src/round/evaluation-sets.ts';
 import { stepDirectory } from '../src/round/step-directory.ts';
 import { addEndpointOptions, type EndpointOptions, runEndpointEvaluation } from './evaluate-endpoint.ts';
+import { addImportCommand } from './evaluate-import.ts';
 import { withJudge } from './evaluate-judged.ts';
 import { addConfigOptions, type ConfigOptions, integer, loadNamedConfig, missingOption, share } from './options.ts';
 import { createProgressDisplay } from './progress-display.ts';
@@ -63,6 +64,7 @@ export function addEvaluateCommand(program: Command, signal: AbortSignal): void 
   const command = program
     .command('evaluate')
     .description("score a round's merged model, or with --benchmark any model on any benchmark");
+  addImportCommand(command);
   addEndpointOptions(addConfigOptions(command, { required: false }))
     .option('--round <number>', 'round', integer(0), 0)
     .option('--benchmark <name>', `a set of the config, or with --file one of ${benchmarkNames.join(', ')}`)

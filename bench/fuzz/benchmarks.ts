@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { projectFile } from '../../src/core/files.ts';
 import { type BenchmarkName, benchmarkOf } from '../../src/evaluation/benchmarks/index.ts';
+import { readResults } from '../../src/evaluation/import-results.ts';
 import { readPythonList } from '../../src/evaluation/python-text.ts';
 import { type FuzzedParser, ofFile, parserTarget } from './parsers.ts';
 
@@ -65,6 +66,21 @@ const readers: FuzzedParser[] = [
   ...Object.entries(files).map(([name, path]) =>
     reader(name as BenchmarkName, () => firstRecords(path), path.split('/').at(-1) as string),
   ),
+  {
+    name: 'imported-samples',
+    file: 'x_samples_mme.jsonl',
+    sample: async () =>
+      Buffer.from(
+        '{"doc_id": 0, "target": "No", "filtered_resps": "No", "mme": {"category": "count", "score": 1.0}, "m": 0.5}\n',
+      ),
+    parse: ofFile(readResults),
+  },
+  {
+    name: 'imported-results',
+    file: 'results.tsv',
+    sample: async () => Buffer.from('index\tprediction\thit\tcategory\n1\tA\t1\tx\n2\tB\t0\tx\n'),
+    parse: ofFile(readResults),
+  },
   {
     name: 'python-list',
     file: 'list.txt',

@@ -72,6 +72,8 @@ export const elsewhere: Record<string, string> = {
   'dataengine pull s3://my-bucket/dataengine/runs/nightly --weights': 'test/round/rounds-on-two-machines.test.ts',
   'dataengine evaluate --trainer torchrun --model models/qwen2.5-vl-3b --benchmark mmbench --file mmbench_dev.tsv':
     'test/cli/evaluate-command.test.ts',
+  'dataengine evaluate import 20261129_101500_samples_pope.jsonl --output runs/evaluations/base-pope':
+    'test/round/evaluate/import-evaluation.test.ts',
   'dataengine evaluate --tsv TextVQA_VAL.tsv --metric textvqa-accuracy --model data/stage1':
     'test/cli/evaluate-command.test.ts',
   'dataengine evaluate --benchmark aokvqa --file aokvqa_v1p0_test.json --images COCO2017/test2017 --model data/stage1':

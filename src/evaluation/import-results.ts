@@ -1,0 +1,134 @@
+/**
+ * Results of other programs, question by question: lmms-eval's samples (`--log_samples`, `<date>_samples_<task>.jsonl`) and
+ * VLMEvalKit's detailed results (`.tsv`, `.csv` or `.json` with a column `hit`, `score` or `eval_score`).
+ */
+import { basename } from 'node:path';
+import { z } from 'zod';
+import { InputError } from '../core/input-error.ts';
+import { emptyRecord } from '../core/records.ts';
+import { rowError, type TableRow, tableRows } from '../datasets/tables/index.ts';
+import type { Measures } from './benchmarks/benchmark.ts';
+
+export interface ImportedResults {
+  program: 'lmms-eval' | 'VLMEvalKit';
+  /** The task or data set, by the name of the file. */
+  set: string;
+  measures: Measures;
+  /** Question id → what the model wrote. */
+  texts: Map<string, string>;
+}
+
+/**
+ * Reads the scores of each question as the program gave them; nothing is scored again.
+ *
+ * @throws InputError naming the record and field that does not fit, or for a file of neither program
+ */
+export async function readResults(file: string): Promise<ImportedResults> {
+  let program: ImportedResults['program'] | undefined;
+  const measures: Measures = emptyRecord();
+  const texts = new Map<string, string>();
+  for await (const row of rowsOf(file)) {
+    program ??= programOf(file, row);
+    const { id, scores, groups, text } = program === 'lmms-eval' ? sampleOf(file, row) : resultOf(file, row);
+    if (texts.has(id)) throw rowError(file, row, program === 'lmms-eval' ? 'doc_id' : 'index', `${id} is there twice`);
+    texts.set(id, text);
+    for (const [measure, score] of Object.entries(scores)) {
+      measures[measure] ??= [];
+      measures[measure].push({ id, score, ...(Object.keys(groups).length > 0 && { groups }) });
+    }
+  }
+  if (program !== undefined && Object.keys(measures).length > 0) {
+    return { program, set: setOf(basename(file)), measures, texts };
+  }
+  const problem = program === undefined ? 'has no results' : 'has no score of a question, 0 to 1';
+  throw new InputError({ file, problem, remedy: 'Name a file of results by question' });
+}
+
+async function* rowsOf(file: string): AsyncGenerator<TableRow> {
+  if (/\.xlsx?$/i.test(file)) {
+    const remedy = 'Have VLMEvalKit write TSV (PRED_FORMAT=tsv), or save the sheet as CSV';
+    throw new InputError({ file, problem: 'is an Excel file, which is not read', remedy });
+  }
+  yield* tableRows(file);
+}
+
+function programOf(file: string, row: TableRow): ImportedResults['program'] {
+  if (row.values.has('doc_id') && row.values.has('filtered_resps')) return 'lmms-eval';
+  if (row.values.has('index') && scoreColumns.some((column) => row.values.has(column))) return 'VLMEvalKit';
+  const problem = `has neither lmms-eval's fields (doc_id, filtered_resps) nor VLMEvalKit's (index, ${scoreColumns.join(' or ')})`;
+  throw new InputError({ file, problem, remedy: 'Name a file that one of them wrote' });
+}
+
+/** `20261129_101500_samples_pope.jsonl` is of `pope`. */
+function setOf(name: string): string {
+  const plain = /_samples_(.+)\.jsonl?$/.exec(name)?.[1] ?? name.replace(/\.[^.]+$/, '');
+  return (
+    plain
+      .toLowerCase()
+      .replace(/[^a-z0-9._-]+/g, '-')
+      .slice(0, 64) || 'imported'
+  );
+}
+
+interface Result {
+  id: string;
+  scores: Record<string, number>;
+  groups: Record<string, string>;
+  text: string;
+}
+
+const share = z.union([z.number(), z.boolean()]).transform(Number).pipe(z.number().min(0).max(1));
+const groupFields = ['split', 'l2-category', 'l2_category', 'category', 'subdomain'] as const;
+
+/** What a record of lmms-eval has beside its metrics. */
+const notMetrics = new Set([
+  ...['doc_id', 'doc', 'target', 'arguments', 'input', 'input_media', 'resps', 'filtered_resps', 'token_counts'],
+  ...['doc_hash', 'prompt_hash', 'target_hash', 'submission'],
+]);
+
+/** A metric is a number, or an object whose `score` is one, with what it is grouped by. */
+function sampleOf(file: string, row: TableRow): Result {
+  const id = z.int().nonnegative().safeParse(row.values.get('doc_id'));
+  if (!id.success) throw rowError(file, row, 'doc_id', 'must be a whole number');
+  const scores: Record<string, number> = emptyRecord();
+  const groups: Record<string, string> = {};
+  for (const [metric, value] of row.values) {
+    if (notMetrics.has(metric)) continue;
+    const isObject = typeof value === 'object' && value !== null;
+    const score = share.safeParse(isObject && 'score' in value ? value.score : value);
+    if (score.success) scores[metric] = score.data;
+    if (isObject) Object.assign(groups, groupsIn(new Map(Object.entries(value))));
+  }
+  const text = firstText(row.values.get('resps')) ?? firstText(row.values.get('filtered_resps')) ?? '';
+  return { id: String(id.data), scores, groups, text };
+}
+
+function firstText(value: unknown): string | undefined {
+  if (typeof value === 'string') return value;
+  return Array.isArray(value) ? firstText(value[0]) : undefined;
+}
+
+const scoreColumns = ['hit', 'score', 'eval_score'] as const;
+const truth: Readonly<Record<string, number>> = { true: 1, false: 0 };
+
+function resultOf(file: string, row: TableRow): Result {
+  const index = z.union([z.string().min(1), z.number()]).safeParse(row.values.get('index'));
+  if (!index.success) throw rowError(file, row, 'index', 'is missing');
+  const column = scoreColumns.find((name) => row.values.has(name)) ?? 'hit';
+  const cell = row.values.get(column);
+  const written = typeof cell === 'string' ? (truth[cell.toLowerCase()] ?? Number(cell.trim() || Number.NaN)) : cell;
+  const score = share.safeParse(written);
+  if (!score.success) throw rowError(file, row, column, 'must be a score of 0 to 1');
+  const text = row.values.get('prediction');
+  const known = { id: String(index.data), scores: { [column]: score.data }, groups: groupsIn(row.values) };
+  return { ...known, text: text === undefined || text === null ? '' : String(text) };
+}
+
+function groupsIn(values: ReadonlyMap<string, unknown>): Record<string, string> {
+  return Object.fromEntries(
+    groupFields.flatMap((field) => {
+      const group = values.get(field);
+      return typeof group === 'string' && group !== '' ? [[field, group]] : [];
+    }),
+  );
+}
