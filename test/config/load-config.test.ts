@@ -69,7 +69,7 @@ describe('loadConfig', () => {
     ['warmup_steps: 5\n', 'run.yaml:3: warmup_steps: no such key. Did you mean finetune.learningRate.warmupSteps?'],
     [
       'verify: { twice: 1 }\n',
-      'run.yaml:3: verify.twice: no such key. Known here are blindAnswers, agreement, languageOnlyAnswers, languageOnlyRight, keepNeedsNoImage, temperature, blindPrompt, languageOnlyPrompt',
+      'run.yaml:3: verify.twice: no such key. Known here are blindAnswers, agreement, languageOnlyAnswers, languageOnlyRight, keepNeedsNoImage, temperature, blindPrompt, languageOnlyPrompt, shortBlindPrompt, shortLanguageOnlyPrompt',
     ],
   ])('names the nearest known key for %j', async (addition, message) => {
     expect(await messageOf(least + addition)).toBe(message);
