@@ -61,12 +61,17 @@ export async function splitQuestions(input: SplitInput): Promise<Split> {
       for (const { row } of group.questions) sideOfRow.set(row, side);
     }
     const sides: Split['sides'] = {};
-    for (const { name } of shares) {
+    const owned = shares.map(({ name }) => {
       const own = questions.filter(({ row }) => sideOfRow.get(row) === name);
       if (own.length === 0) throw emptySide(file, name, groups.length);
-      const target = `${name}.${extensionOf[format]}`;
-      const isChosen = (row: number) => sideOfRow.get(row) === name;
-      await writeRows(format, { source: file, target: join(folder, target), isChosen });
+      return { name, own, target: `${name}.${extensionOf[format]}` };
+    });
+    const targets = owned.map(({ name, target }) => ({
+      file: join(folder, target),
+      isChosen: (row: number) => sideOfRow.get(row) === name,
+    }));
+    await writeRows(format, file, targets);
+    for (const { name, own, target } of owned) {
       sides[name] = {
         file: target,
         sha256: await hashFile(join(folder, target)),

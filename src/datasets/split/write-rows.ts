@@ -1,6 +1,6 @@
 /** Copies some rows of a file into another of the same format, with all that they have. */
 import { randomBytes } from 'node:crypto';
-import { rename, rm } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { parse } from 'csv-parse';
 import { type Pack, pack } from 'tar-stream';
@@ -13,8 +13,7 @@ import { sqlText } from '../tables/parquet.ts';
 import { parquetFilesOf, tarFilesOf } from '../tables/shards.ts';
 import { membersOfArchive } from '../tables/webdataset.ts';
 
-/** Which rows are copied, by their number from 0. */
-export type RowChoice = (row: number) => boolean;
+type RowChoice = (row: number) => boolean;
 
 /** Format → the extension of its files. */
 export const extensionOf = {
@@ -26,56 +25,110 @@ export const extensionOf = {
   webdataset: 'tar',
 } as const satisfies Record<TableFormat, string>;
 
+/** A file that some of the rows are copied into, by their number from 0. */
+export interface RowTarget {
+  /** In a folder that appears once it is complete. */
+  file: string;
+  isChosen: RowChoice;
+}
+
 /**
  * Writes the chosen rows in the order of the source: records of a JSON list, lines of JSON and of separated text, and members of
- * archives, as they are; columns of Parquet in their types.
+ * archives, as they are; columns of Parquet in their types. Text is read once for all targets.
  *
  * @param source a file, or a folder of shards, which become one file
- * @throws InputError when the source can't be read; StorageError when the target can't be written
+ * @throws InputError when the source can't be read; StorageError when a target can't be written
  */
-export async function writeRows(
-  format: TableFormat,
-  { source, target, isChosen }: { source: string; target: string; isChosen: RowChoice },
-): Promise<void> {
-  if (format === 'parquet') return writeParquetRows(source, target, isChosen);
-  if (format === 'webdataset') return writeArchive(source, target, isChosen);
-  const pieces = { json: recordsOf, jsonl: linesOfRows, csv: separatedRows, tsv: separatedRows }[format];
-  await writeFileAtomically(target, pieces(source, isChosen, format === 'tsv' ? '\t' : ','));
-}
-
-async function* recordsOf(source: string, isChosen: RowChoice): AsyncGenerator<string> {
-  let row = -1;
-  let before = '[\n';
-  for await (const record of streamElements(source)) {
-    row += 1;
-    if (!isChosen(row)) continue;
-    yield `${before}${record}`;
-    before = ',\n';
+export async function writeRows(format: TableFormat, source: string, targets: readonly RowTarget[]): Promise<void> {
+  if (format === 'parquet' || format === 'webdataset') {
+    const write = format === 'parquet' ? writeParquetRows : writeArchive;
+    for (const { file, isChosen } of targets) await write(source, file, isChosen);
+    return;
   }
-  yield before === '[\n' ? '[]\n' : '\n]\n';
+  const isList = format === 'json';
+  const opened: OpenTarget[] = [];
+  try {
+    for (const target of targets) opened.push(await openTarget(target, isList));
+    for await (const { row, text } of textRows[format](source)) {
+      for (const target of opened) if (row === namesRow || target.isChosen(row)) await target.add(text);
+    }
+    for (const target of opened) await target.end();
+  } finally {
+    for (const target of opened) await target.close();
+  }
 }
 
-async function* linesOfRows(source: string, isChosen: RowChoice): AsyncGenerator<string> {
-  let row = -1;
+interface OpenTarget extends Pick<RowTarget, 'isChosen'> {
+  add(text: string): Promise<void>;
+  end(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Characters that are written at a time. */
+const atOnce = 1_000_000;
+
+async function openTarget({ file, isChosen }: RowTarget, isList: boolean): Promise<OpenTarget> {
+  const failed = (cause: unknown) => Promise.reject(new StorageError(file, cause));
+  const handle = await open(file, 'wx').catch(failed);
+  let waiting = isList ? '[\n' : '';
+  let isEmpty = true;
+  const write = async () => {
+    await handle.writeFile(waiting).catch(failed);
+    waiting = '';
+  };
+  return {
+    isChosen,
+    async add(text) {
+      waiting += isList && !isEmpty ? `,\n${text}` : text;
+      isEmpty = false;
+      if (waiting.length >= atOnce) await write();
+    },
+    async end() {
+      if (isList) waiting += isEmpty ? ']\n' : '\n]\n';
+      await write();
+      await handle.sync().catch(failed);
+    },
+    close: () => handle.close(),
+  };
+}
+
+interface TextRow {
+  row: number;
+  text: string;
+}
+
+/** The row of names, which every target has. */
+const namesRow = -1;
+
+const textRows = {
+  json: recordsOf,
+  jsonl: linesOfRows,
+  csv: (source: string) => separatedRows(source, ','),
+  tsv: (source: string) => separatedRows(source, '\t'),
+};
+
+async function* recordsOf(source: string): AsyncGenerator<TextRow> {
+  let row = 0;
+  for await (const text of streamElements(source)) yield { row: row++, text };
+}
+
+async function* linesOfRows(source: string): AsyncGenerator<TextRow> {
+  let row = 0;
   for await (const bytes of linesOf(source)) {
     const line = bytes
       .toString('utf8')
       .replace(/^\ufeff/, '')
       .trim();
-    if (line === '') continue;
-    row += 1;
-    if (isChosen(row)) yield `${line}\n`;
+    if (line !== '') yield { row: row++, text: `${line}\n` };
   }
 }
 
-async function* separatedRows(source: string, isChosen: RowChoice, delimiter: string): AsyncGenerator<string> {
+async function* separatedRows(source: string, delimiter: string): AsyncGenerator<TextRow> {
   const parser = parse({ delimiter, bom: true, raw: true, skip_empty_lines: true });
   const reading = pipeline(piecesOf(source), parser);
-  // The row of names is always copied.
-  let row = -2;
+  let row = namesRow;
   for await (const { raw } of parser as AsyncIterable<{ raw: string }>) {
-    row += 1;
-    if (row === -1 || isChosen(row)) yield `${raw.replace(/[\r\n]+$/, '')}\n`;
+    yield { row: row++, text: `${raw.replace(/[\r\n]+$/, '')}\n` };
   }
   await reading;
 }
