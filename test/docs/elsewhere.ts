@@ -13,6 +13,8 @@ export const elsewhere: Record<string, string> = {
   'npm run demo': 'test/demo/command/demo.test.ts',
   'npm run demo -- --quick': 'test/demo/command/demo.test.ts',
   'dataengine ask runs/demo photo.jpg "How many dogs are there?"': 'test/cli/ask/ask-command.test.ts',
+  'dataengine ask runs/demo .cache/scenes/COCO2017/val2017/000000400000.jpg "What can be sat on? (A) chair (B) cup (C) dog (D) bus"':
+    'test/cli/ask/ask-command.test.ts',
   'dataengine ask data/stage1 photo.jpg "How many dogs are there?" --compare runs/demo':
     'test/cli/ask/ask-command.test.ts',
   'dataengine ask data/stage1 photo.jpg "How many dogs are there?" --adapter runs/demo/round-0/finetune':
