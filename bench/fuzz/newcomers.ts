@@ -27,7 +27,7 @@ const fileName = hostileText
   .map((text) => text.replaceAll(/[/\0]/g, '_').slice(0, 60))
   .filter(
     (name) =>
-      name !== '' && Buffer.from(name).toString() === name && !/^\.+$/.test(name) && Buffer.byteLength(name) < 200,
+      name !== '' && Buffer.from(name).toString() === name && !name.startsWith('.') && Buffer.byteLength(name) < 200,
   );
 
 interface OfferedFolder {

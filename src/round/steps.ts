@@ -89,7 +89,8 @@ export const steps = {
     resume: [],
     description: "choose what to ask the teacher, from the last good round's bad cases and weights",
     writes: '`sample/requests.jsonl`, by Adaptive Bad-case Sampling',
-    summary: ({ requests }: SampleOutcome) => `${requests} requests`,
+    summary: ({ requests, wanted }: SampleOutcome) =>
+      wanted === undefined ? `${requests} requests` : `${requests} requests of ${wanted}: no more images are free`,
   },
   generate: {
     folder: { of: 'round', name: 'generate' },

@@ -24,6 +24,7 @@ import { refine } from '../../src/round/refine/refine.ts';
 import { readSampledRequests } from '../../src/round/sample/results.ts';
 import { sample } from '../../src/round/sample/sample.ts';
 import type { StepContext } from '../../src/round/step-context.ts';
+import { steps } from '../../src/round/steps.ts';
 import { verify } from '../../src/round/verify/verify.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { completionOf, faultyServer, goodAnswer } from '../teacher/faulty-server.ts';
@@ -93,7 +94,7 @@ test('images without any annotation go through a whole round, and the teacher is
   const { pool, kinds, config } = await folderRun((tiny) => ({
     ...tiny,
     data: { ...tiny.data, descriptions: { source: 'image' } },
-    sampling: { ...tiny.sampling, requests: 30 },
+    sampling: { ...tiny.sampling, requests: 60 },
     teacher: { ...tiny.teacher, baseUrl, prompt: promptsFromImages.prompt },
     verify: { ...tiny.verify, blindPrompt: promptsFromImages.blindPrompt, blindAnswers: 1, agreement: 0 },
   }));
@@ -111,8 +112,12 @@ test('images without any annotation go through a whole round, and the teacher is
   await classify(inRound(0));
   await gate(inRound(0));
   await embed(inRound(0));
-  await sample(inRound(1));
+  const sampled = await sample(inRound(1));
   const requests = await readSampledRequests(join(context.run.root, 'round-1', 'sample'));
+  // More are asked for than there are images, and no image is drawn twice: that is said.
+  const wanted = context.config.sampling.requests;
+  expect(sampled).toMatchObject({ requests: requests.length, wanted });
+  expect(steps.sample.summary?.(sampled)).toBe(`${requests.length} requests of ${wanted}: no more images are free`);
   const ids = requests.map(({ image_id }) => image_id);
   expect(new Set(ids).size).toBe(ids.length);
   for (const name of kinds) expect(ids).toContain(`kinds/${name}`);

@@ -179,6 +179,10 @@ function typesWithTooFew(groups: readonly ImageGroup[], sides: Split['sides']): 
 
 /** @throws InputError when the folder has anything but what an earlier call wrote, which is replaced where that is wanted */
 async function withOutput<R>(output: string, replace: boolean, work: (folder: string) => Promise<R>): Promise<R> {
+  if (!replace && (await fileExists(join(output, splitManifest)))) {
+    const remedy = 'Give --replace to write it anew, or name a folder that does not exist yet';
+    throw new InputError({ file: output, problem: 'has an earlier division', remedy });
+  }
   if (!replace || !(await fileExists(output))) return fillFolder(output, work);
   const suffix = randomBytes(6).toString('hex');
   const [fresh, former] = [`${output}.${suffix}.new`, `${output}.${suffix}.old`];

@@ -7,6 +7,8 @@ import type { StepOutcome } from '../step-context.ts';
 
 export interface SampleOutcome extends StepOutcome {
   requests: number;
+  /** How many the config asks for, where fewer were drawn: the images ran out. */
+  wanted?: number;
 }
 
 export const requestsFile = 'requests.jsonl';

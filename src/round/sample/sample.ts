@@ -96,7 +96,9 @@ export async function sample(context: StepContext): Promise<SampleOutcome> {
       };
     },
   });
-  return { ...outcomeOf(done), requests: done.manifest.metrics.requests ?? 0 };
+  const drawn = done.manifest.metrics.requests ?? 0;
+  const wanted = config.sampling.requests;
+  return { ...outcomeOf(done), requests: drawn, ...(drawn < wanted && { wanted }) };
 }
 
 /** What requests for short answers depend on; only questions of your own have them. */

@@ -103,7 +103,7 @@ describe('what is refused', () => {
     const questions = questionsAbout([...pixels.keys()].slice(0, IMAGES));
     const { file, images, output, result } = await split(questions, 'csv');
     const input = { file, images, output, validation: 0.3, test: 0, seed: 2 };
-    await expect(splitQuestions(input)).rejects.toThrow('is not empty');
+    await expect(splitQuestions(input)).rejects.toThrow('has an earlier division. Give --replace');
     expect(JSON.parse(await readFile(join(output, 'split.json'), 'utf8'))).toEqual(result);
     await splitQuestions({ ...input, replace: true });
     expect((await readdir(output)).sort()).toEqual(['split.json', 'train.csv', 'validation.csv']);
