@@ -1,10 +1,10 @@
 /** The layouts that benchmarks' files have, as records that are checked one by one. */
 import { z } from 'zod';
-import { describeFirstIssue } from '../../core/input-error.ts';
+import { describeFirstIssue, InputError } from '../../core/input-error.ts';
 import { readJson } from '../../core/read-json.ts';
 import { imageSchema } from '../../datasets/own-questions.ts';
 import { streamRecords } from '../../datasets/stream-records.ts';
-import { formatOf, rowError, tableRows } from '../../datasets/tables/index.ts';
+import { formatOf, rowError, type TableFormat, tableRows } from '../../datasets/tables/index.ts';
 import { isFolder } from '../../datasets/tables/shards.ts';
 import { isMissing } from '../pandas-missing.ts';
 import { readPythonList } from '../python-text.ts';
@@ -50,11 +50,21 @@ export async function* rows<S extends z.ZodType>(file: string, schema: S): Async
 }
 
 export async function isTsv(file: string): Promise<boolean> {
-  return !(await isFolder(file)) && (await formatOf(file)) === 'tsv';
+  return !(await isFolder(file)) && (await knownFormat(file)) === 'tsv';
 }
 
 export async function isParquet(file: string): Promise<boolean> {
-  return (await formatOf(file)) === 'parquet';
+  return (await knownFormat(file)) === 'parquet';
+}
+
+/** Undefined for a file that is no table, such as one JSON object: its own reader says what is wrong with it. */
+async function knownFormat(file: string): Promise<TableFormat | undefined> {
+  try {
+    return await formatOf(file);
+  } catch (error) {
+    if (error instanceof InputError) return undefined;
+    throw error;
+  }
 }
 
 /** A row of VLMEvalKit's layout. */
