@@ -13,7 +13,7 @@ export const elsewhere: Record<string, string> = {
   'npm run demo': 'test/demo/command/demo.test.ts',
   'npm run demo -- --quick': 'test/demo/command/demo.test.ts',
   'dataengine ask runs/demo photo.jpg "How many dogs are there?"': 'test/cli/ask/ask-command.test.ts',
-  'dataengine ask runs/demo .cache/scenes/COCO2017/val2017/000000400000.jpg "What can be sat on? (A) chair (B) cup (C) dog (D) bus"':
+  'dataengine ask runs/demo-seed1 .cache/scenes/COCO2017/val2017/000000400002.jpg "What vehicle can be seen? (A) bus (B) car (C) boat (D) bicycle"':
     'test/cli/ask/ask-command.test.ts',
   'dataengine ask data/stage1 photo.jpg "How many dogs are there?" --compare runs/demo':
     'test/cli/ask/ask-command.test.ts',
