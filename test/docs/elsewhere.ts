@@ -86,6 +86,7 @@ export const elsewhere: Record<string, string> = {
   'npm run bench:score': 'bench',
   'npm run bench:serve': 'bench',
   'npm run bench:memory': 'bench',
+  'npm run bench:formats': 'bench',
   'npm run bench:hosts': 'bench',
   'npm run bench:orchestration': 'bench',
   'dataengine model assemble --llama vicuna-7b --blip2 blip2-flan-t5-xxl --projection prerained_minigpt4_7b.pth --output data/minigpt4-7b':

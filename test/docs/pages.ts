@@ -21,7 +21,7 @@ export function commandsInBlocks(text: string): string[] {
     .map((line) =>
       line
         .replace(/^\$ /, '')
-        .replace(/\s#\s.*$/, '')
+        .replace(/(^|\s)#\s.*$/, '')
         .replaceAll(/\s+/g, ' ')
         .trim(),
     )

@@ -164,7 +164,7 @@ test('Teacher and operations: a run is paused, topped up, and followed to its en
   await type(`temporal workflow update execute --workflow-id ${generation} --name topUp --input '{"amount":50}'`);
   await type(`dataengine top-up ${generation} 50`);
   await sandbox.type('dataengine resume tuesday');
-  expect(await run.ended).toMatchObject({ code: 0, shown: expect.stringContaining('all 2 rounds') });
+  expect(await run.ended).toMatchObject({ code: 0, shown: expect.stringContaining('2 of 2 rounds') });
   expect(await watching.ended).toMatchObject({ code: 0 });
   const watched = await type('npm run dataengine -- watch tuesday --json');
   const lines = watched.split('\n').filter((line) => line.startsWith('{'));

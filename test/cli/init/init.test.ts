@@ -264,6 +264,17 @@ test('question types are discovered, from the column, or of a file, as --types s
 
 test('a name that YAML would read as something else is written as a text', async () => {
   const { folder, output } = await ownFolder(20);
-  await printedBy('init', folder, '--model', tinyModel, '--teacher', 'no', '--output', output);
-  expect((await loadConfig(output)).teacher.provider).toBe('no');
+  await printedBy(
+    'init',
+    folder,
+    '--model',
+    tinyModel,
+    '--teacher',
+    'local',
+    '--teacher-model',
+    'no',
+    '--output',
+    output,
+  );
+  expect((await loadConfig(output)).teacher.model).toBe('no');
 }, 60_000);
