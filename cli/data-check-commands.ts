@@ -127,7 +127,7 @@ async function writeLengths(count: () => Promise<DatasetLengths[]>, all: boolean
 }
 
 function leftOutLine(dataset: string, countsByReason: Readonly<Record<string, number>>): string {
-  return `${dataset}: records that are not trained on: ${describeCounts(countsByReason)}.\n`;
+  return `${dataset}: records that are left out: ${describeCounts(countsByReason)}.\n`;
 }
 
 function countTable(datasets: readonly DatasetStats[], unit: string): string {

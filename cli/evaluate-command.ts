@@ -27,6 +27,7 @@ import {
 import type { EvaluateModelInput } from '../src/round/evaluate/evaluate-model.ts';
 import type { EvaluationSet } from '../src/round/evaluation-sets.ts';
 import { stepDirectory } from '../src/round/step-directory.ts';
+import { describeCounts } from '../src/round/steps.ts';
 import { addEndpointOptions, type EndpointOptions, runEndpointEvaluation } from './evaluate-endpoint.ts';
 import { addImportCommand } from './evaluate-import.ts';
 import { withJudge } from './evaluate-judged.ts';
@@ -56,6 +57,7 @@ interface EvaluateOptions extends Omit<ConfigOptions, 'config'>, EndpointOptions
   tolerance?: number;
   instruction?: string;
   format?: QuestionSettings['format'];
+  skipInvalid?: boolean;
   output?: string;
 }
 
@@ -125,6 +127,7 @@ export function addEvaluateCommand(program: Command, signal: AbortSignal): void 
         tableFormats,
       ),
     )
+    .option('--skip-invalid', 'leave out questions of your own that do not fit')
     .option('--output <folder>', 'default: runs/evaluations/<model>/<set>')
     .addHelpText(
       'after',
@@ -161,6 +164,7 @@ async function evaluateBenchmark(options: EvaluateOptions & { benchmark: string 
   const config = await readConfig(options);
   const formats = config && evaluationNumberFormats(config);
   const set = await chooseSet(options, config);
+  if (set.questions?.skipInvalid) await writeLeftOut(set);
   if (options.endpoint !== undefined) return runEndpointEvaluation(options, set, config, signal);
   const { evaluateModel } = await import('../src/round/evaluate/evaluate-model.ts');
   const model = options.model ?? mergedModel(options, config);
@@ -196,6 +200,14 @@ async function evaluateBenchmark(options: EvaluateOptions & { benchmark: string 
     process.stdout.write(`${formatScores(scores)}\nIn ${output}\n`);
   } finally {
     display.stop();
+  }
+}
+
+/** How many questions are left out, by reason. */
+async function writeLeftOut(set: EvaluationSet): Promise<void> {
+  const { leftOut = {} } = (await benchmarkOf(set.benchmark).check?.(set)) ?? {};
+  if (Object.keys(leftOut).length > 0) {
+    process.stdout.write(`${set.file}: records that are left out: ${describeCounts(leftOut)}.\n`);
   }
 }
 
@@ -242,14 +254,19 @@ function nameOfTable(file: string): string {
 /** The settings of the config, but for those of the command line. */
 function questionSettings(
   benchmark: BenchmarkName,
-  { metric, tolerance, instruction, format }: EvaluateOptions,
+  { metric, tolerance, instruction, format, skipInvalid }: EvaluateOptions,
   configured?: QuestionSettings,
 ): QuestionSettings | undefined {
-  const given = { metric, tolerance, instruction, format };
+  const given = { metric, tolerance, instruction, format, skipInvalid };
   const [first] = Object.entries(given).filter(([, value]) => value !== undefined);
   if (first === undefined) return configured;
   const wrong = (option: string, problem: string) =>
-    new InputError({ file: 'command line', field: `--${option}`, problem, remedy: 'Leave it out' });
+    new InputError({
+      file: 'command line',
+      field: `--${option.replace(/[A-Z]/, (letter) => `-${letter.toLowerCase()}`)}`,
+      problem,
+      remedy: 'Leave it out',
+    });
   if (!benchmarkOf(benchmark).takesQuestionSettings) {
     throw wrong(first[0], `${benchmark} is read and scored as its authors say`);
   }

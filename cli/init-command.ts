@@ -16,6 +16,7 @@ export function addInitCommand(program: Command, signal: AbortSignal): void {
       '--types <source>',
       'question types: discover, column, or a file (default: asked for; else the column, or the list that comes with the program)',
     )
+    .option('--skip-invalid', 'leave out records that do not fit, and count them', false)
     .option('--output <file>', 'config to write', ownConfig)
     .option('--replace', 'replace a config and a division of questions that are there', false)
     .addHelpText(

@@ -64,7 +64,7 @@ const init = fuzzTarget<OfferedFolder>('init-folder', async (folder) => ({
       await allowRefusal(async () => {
         const look = await lookAtTable(join(own, name));
         if (!('kind' in look) || look.kind !== 'questions') return;
-        const facts = await questionFacts(join(own, name));
+        const facts = await questionFacts(join(own, name), false);
         await folderOfImages(name, facts.samples, [join(own, imageFolder(content.images)), own]).catch((error) =>
           allowRefusal(() => Promise.reject(error)),
         );
@@ -103,6 +103,7 @@ const written = fuzzTarget<ConfigParts>('init-config', async () => ({
     types: fc.option(fc.oneof(fc.constantFrom('discover', 'column'), fileName), { nil: undefined }),
     poolImages: fc.nat(10_000),
     freeImages: fc.nat(10_000),
+    skipInvalid: fc.boolean(),
     teacher: fc.record({
       provider: hostileText,
       baseUrl: fc.option(hostileText, { nil: undefined }),

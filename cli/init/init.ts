@@ -16,6 +16,7 @@ import { splitQuestions } from '../../src/datasets/split/split-questions.ts';
 import { hashTable } from '../../src/datasets/tables/shards.ts';
 import { readQuestionTypes } from '../../src/generation/question-types.ts';
 import { isOfBuiltInFamily } from '../../src/model/files/model-config.ts';
+import { describeCounts } from '../../src/round/steps.ts';
 import { knownProviders } from '../../src/teacher/providers/index.ts';
 import { missingOption, ownConfig, wrongOption } from '../options.ts';
 import { textTable } from '../text-table.ts';
@@ -38,6 +39,7 @@ export interface InitOptions {
   teacherModel?: string;
   /** Where question types come from: `discover`, `column`, or a file of them. */
   types?: string;
+  skipInvalid: boolean;
   output: string;
   replace: boolean;
 }
@@ -72,7 +74,7 @@ export async function initialize(folder: string, options: InitOptions, ask: Ask,
     named: options.questions,
     ask: ask && (() => ask('File of questions', undefined)),
   });
-  const facts = kind === 'aokvqa' ? await aokvqaFacts(file) : await questionFacts(file);
+  const facts = kind === 'aokvqa' ? await aokvqaFacts(file) : await questionFacts(file, options.skipInvalid);
   const images = await imagesOf(folder, content.images, { file, kind, facts, named: options.images });
   // A data root has images in a folder of its own.
   const isRoot = relative(folder, images) === '' || !isBelow(images, [folder]);
@@ -84,7 +86,7 @@ export async function initialize(folder: string, options: InitOptions, ask: Ask,
   const types = await typesOf(facts, kind === 'aokvqa' && facts.types > 0, options, ask);
   const files = sides
     ? Object.fromEntries(Object.entries(sides).map(([side, path]) => [side, pathFrom(root, join(folder, path))]))
-    : await divide(file, { images, root, isReplaced: options.replace, signal });
+    : await divide(file, { images, root, isReplaced: options.replace, skipInvalid: options.skipInvalid, signal });
   const conversations = tables.flatMap(({ path, look }) =>
     'kind' in look && look.kind === 'conversations' ? pathFrom(root, join(folder, path)) : [],
   );
@@ -98,10 +100,11 @@ export async function initialize(folder: string, options: InitOptions, ask: Ask,
     files,
     isAokvqa: kind === 'aokvqa',
     conversations,
+    skipInvalid: options.skipInvalid,
     facts,
     types,
     poolImages: content.images.length,
-    freeImages: content.images.length - (kind === 'aokvqa' ? 0 : await scoredImages(root, files)),
+    freeImages: content.images.length - (kind === 'aokvqa' ? 0 : await scoredImages(root, files, options.skipInvalid)),
     teacher,
   };
   await writeFileAtomically(output, configText(parts));
@@ -202,7 +205,12 @@ function teacherOf(name: string, { teacherModel: model }: InitOptions): ConfigPa
 
 async function divide(
   file: string,
-  { images, root, isReplaced, signal }: { images: string; root: string; isReplaced: boolean; signal: AbortSignal },
+  {
+    images,
+    root,
+    isReplaced,
+    ...options
+  }: { images: string; root: string; isReplaced: boolean; skipInvalid: boolean; signal: AbortSignal },
 ): Promise<Partial<Record<SideName, string>>> {
   const output = join(root, splitFolder);
   const manifest = join(output, splitManifest);
@@ -221,7 +229,7 @@ async function divide(
       test: 0.15,
       seed: 1,
       replace: isReplaced,
-      signal,
+      ...options,
     }));
   return Object.fromEntries(
     Object.entries(sides).map(([side, { file: name }]) => [side, pathFrom(root, join(output, name))]),
@@ -268,7 +276,10 @@ function describeTypes({ facts, types }: ConfigParts): string {
 async function checkOwnData(output: string, signal: AbortSignal): Promise<void> {
   const config = await loadConfig(output);
   const { checkData, problemRows } = await import('../../src/round/check-data.ts');
-  const { problems, questions, images } = await checkData(config, { signal, onProgress: () => undefined });
+  const { problems, questions, images, leftOut } = await checkData(config, { signal, onProgress: () => undefined });
+  for (const { item, countsByReason } of leftOut) {
+    process.stdout.write(`${item}: records that are left out: ${describeCounts(countsByReason)}.\n`);
+  }
   if (problems.length === 0) {
     process.stdout.write(`The data is complete: ${questions} questions to score, ${images} images.\n`);
     return;
@@ -288,10 +299,14 @@ function realPath(path: string): Promise<string> {
 }
 
 /** How many images the validation and test questions are about: samples are never drawn of these. */
-async function scoredImages(root: string, { validation, test }: ConfigParts['files']): Promise<number> {
+async function scoredImages(
+  root: string,
+  { validation, test }: ConfigParts['files'],
+  skipInvalid: boolean,
+): Promise<number> {
   const images = new Set<string>();
   for (const file of [validation, test].flatMap((path) => path ?? [])) {
-    for await (const { image } of readQuestionRows({ file: join(root, file) })) {
+    for await (const { image } of readQuestionRows({ file: join(root, file), skipInvalid })) {
       if ('path' in image) images.add(image.path.normalize());
     }
   }

@@ -69,7 +69,7 @@ export interface QuestionFacts {
 }
 
 /** Reads all questions of a file. @throws InputError naming the row and column of what does not fit */
-export async function questionFacts(file: string): Promise<QuestionFacts> {
+export async function questionFacts(file: string, skipInvalid: boolean): Promise<QuestionFacts> {
   const facts: QuestionFacts = {
     questions: 0,
     withChoices: 0,
@@ -82,7 +82,7 @@ export async function questionFacts(file: string): Promise<QuestionFacts> {
     samples: [],
   };
   const [types, texts] = [new Set<string>(), new Set<string>()];
-  for await (const question of readQuestionRows({ file })) {
+  for await (const question of readQuestionRows({ file, skipInvalid })) {
     facts.questions += 1;
     texts.add(question.question);
     if (question.type !== undefined) types.add(question.type);

@@ -19,6 +19,8 @@ export interface ConfigParts {
   isAokvqa: boolean;
   /** Trained on beside the questions. */
   conversations: readonly string[];
+  /** Records that do not fit are left out. */
+  skipInvalid: boolean;
   facts: QuestionFacts;
   /** Where question types come from: `discover`, `column` or a file; undefined: the list that comes with the program. */
   types?: string | undefined;
@@ -37,12 +39,15 @@ export function configText(parts: ConfigParts): string {
   const repeats = facts.questions > 0 && facts.texts / facts.questions < 0.8;
   const instruction = facts.areNumbers ? 'Answer with a number.' : 'Answer with a single word or phrase.';
   const metric = facts.areNumbers ? 'relaxed-accuracy' : 'exact-match';
-  const settings = facts.shortAnswers > 0 ? `{ metric: ${metric}, instruction: ${instruction} }` : '{}';
+  const skip = parts.skipInvalid ? ['skipInvalid: true'] : [];
+  const ofAnswers = facts.shortAnswers > 0 ? [`metric: ${metric}`, `instruction: ${instruction}`] : [];
+  const settings = [...ofAnswers, ...skip].length > 0 ? `{ ${[...ofAnswers, ...skip].join(', ')} }` : '{}';
+  const andSkip = skip.map((key) => `, ${key}`).join('');
   const scored = (file: string) =>
     isAokvqa ? `{ file: ${quoted(file)} }` : `{ file: ${quoted(file)}, questions: ${settings} }`;
   const trained = isAokvqa
     ? `{ dataset: aokvqa, file: ${quoted(files.train)}, images: ${quoted(images)} }`
-    : `{ dataset: questions, file: ${quoted(files.train)}, images: ${quoted(images)}${facts.shortAnswers > 0 ? `, instruction: ${instruction}` : ''} }`;
+    : `{ dataset: questions, file: ${quoted(files.train)}, images: ${quoted(images)}${facts.shortAnswers > 0 ? `, instruction: ${instruction}` : ''}${andSkip} }`;
   const lines = [
     '# Written by `dataengine init`. All keys: docs/configuration.md.',
     `run: ${quoted(run)}`,
@@ -62,7 +67,7 @@ export function configText(parts: ConfigParts): string {
     '  train:',
     `    - ${trained}`,
     ...conversations.map(
-      (file) => `    - { dataset: conversations, file: ${quoted(file)}, images: ${quoted(images)} }`,
+      (file) => `    - { dataset: conversations, file: ${quoted(file)}, images: ${quoted(images)}${andSkip} }`,
     ),
     '  # Wrong answers to these questions decide what the teacher is asked for.',
     `  validation: ${scored(files.validation as string)}`,

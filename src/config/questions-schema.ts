@@ -52,6 +52,10 @@ export const questionSettingsSchema = z
       .partialRecord(z.enum(questionColumns), columnName)
       .optional()
       .describe('Names of columns, where the file has other ones.'),
+    skipInvalid: z
+      .boolean()
+      .optional()
+      .describe('Leaves questions that do not fit out, and counts them by reason. Default: false.'),
   })
   .superRefine(({ metric, tolerance, fields, judge }, context) => {
     const refuse = (path: string) => context.addIssue({ code: 'custom', path: [path], message: `${metric} has none` });

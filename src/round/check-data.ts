@@ -21,7 +21,7 @@ export interface DataCheck {
   questions: number;
   images: number;
   problems: DataProblem[];
-  /** The datasets of which records are not trained on. */
+  /** The files of which records are left out. */
   leftOut: LeftOutRecords[];
 }
 

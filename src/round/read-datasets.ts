@@ -36,15 +36,15 @@ export interface DatasetsRead {
   /** Each once, in a fixed order. */
   images: UsedImage[];
   problems: DataProblem[];
-  /** The datasets of which records are not trained on. */
+  /** The files of which records are left out. */
   leftOut: LeftOutRecords[];
 }
 
-/** The records of a dataset that are not trained on. */
+/** The records of a file that are left out of training or scores. */
 export interface LeftOutRecords {
   /** The file, relative to the data root when it lies there. */
   item: string;
-  countsByReason: Record<string, number>;
+  countsByReason: Readonly<Record<string, number>>;
 }
 
 /**
@@ -71,6 +71,10 @@ export async function readDatasets(
       if (!problems.some(({ error }) => error.message === found.error.message)) problems.push(found);
     }
   };
+  const noteLeftOut = (path: string, countsByReason: Readonly<Record<string, number>>) => {
+    if (Object.keys(countsByReason).length === 0) return;
+    leftOut.push({ item: pathUnder(config.data.root, path), countsByReason });
+  };
   const use = (image: UsedImage) => {
     images.set(image.file, { ...images.get(image.file), ...image });
   };
@@ -92,9 +96,10 @@ export async function readDatasets(
       for await (const record of dataset.read(source, (reason) => reasons.push(reason))) {
         for (const file of imagesOf(record)) use({ file });
       }
-      if (reasons.length === 0) return;
-      const countsByReason = countBy(reasons, (reason) => reason);
-      leftOut.push({ item: pathUnder(config.data.root, source.path), countsByReason });
+      noteLeftOut(
+        source.path,
+        countBy(reasons, (reason) => reason),
+      );
     });
   }
   const { sets = configuredSets(config), extractedImages } = options;
@@ -102,6 +107,7 @@ export async function readDatasets(
     await attempt(async () => {
       const read = await readQuestions(group[0] as EvaluationSet, extractedImages);
       questions += group.length * read.questions;
+      noteLeftOut((group[0] as EvaluationSet).file, read.leftOut ?? {});
       if (group.some(({ blind }) => !blind)) for (const file of read.images) use({ file });
     });
   }
@@ -119,9 +125,7 @@ export async function readDatasets(
           ...(width !== undefined && height !== undefined && { width, height }),
         });
       }
-      const countsByReason = pool.leftOut ?? {};
-      if (Object.keys(countsByReason).length > 0)
-        leftOut.push({ item: pathUnder(config.data.root, path), countsByReason });
+      noteLeftOut(path, pool.leftOut ?? {});
     }),
   );
   for (const name of benchmarkNames) await attempt(() => checkOtherFiles(config.data.root, benchmarkOf(name), sets));
@@ -142,7 +146,8 @@ async function readQuestions(set: EvaluationSet, extractedImages: string | undef
   const { read, check } = benchmarkOf(set.benchmark);
   if (check !== undefined && extractedImages === undefined) return check(set);
   const questions = await read({ ...set, extractedImages: extractedImages ?? '' });
-  return { questions: questions.length, images: questions.flatMap(questionImages) };
+  const leftOut = set.questions?.skipInvalid ? (await check?.(set))?.leftOut : undefined;
+  return { questions: questions.length, images: questions.flatMap(questionImages), ...(leftOut && { leftOut }) };
 }
 
 /** Checks the files in a benchmark's official folder, where it exists, that are not in the config. */

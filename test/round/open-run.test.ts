@@ -45,12 +45,20 @@ test('a worker’s runs have the cache of its settings, and those of the termina
   expect(await cachesOf({})).toEqual([config.cacheDirectory, config.cacheDirectory]);
 });
 
-/** The config with another value at a key such as `model.path`. */
+/** The config with another value at a key such as `model.path`; `[]` stands for the first item of a list. */
 function withValue(config: Config, key: string, value: string): Config {
   const copy = structuredClone(config) as Record<string, unknown>;
   const keys = key.split('.');
   let at = copy;
   for (const name of keys.slice(0, -1)) {
+    // A rubric is there for the metric that needs one.
+    if (name === 'judge') at.metric = 'judge';
+    if (name.endsWith('[]')) {
+      const item = { benchmark: 'questions', name: 'own', file: 'questions.jsonl' };
+      at[name.slice(0, -2)] = [item];
+      at = item;
+      continue;
+    }
     at[name] ??= {};
     at = at[name] as Record<string, unknown>;
   }
@@ -85,7 +93,11 @@ describe('a path of a config that is in none of the worker’s folders is refuse
     for (const link of links) await symlink('/etc', link);
     for (const path of ['/etc', join(folder, '..'), `${folder}/data/../..`, ...links]) {
       const other = withValue(config, key, path);
-      const refusal = { name: 'InputError', field: key, problem: 'is in none of the folders of this worker' };
+      const refusal = {
+        name: 'InputError',
+        field: key.replaceAll('[]', '[0]'),
+        problem: 'is in none of the folders of this worker',
+      };
       await expect(withNewRun(other, 'new', { ...work, access }, opened)).rejects.toMatchObject(refusal);
       expect(await fileExists(join(folder, 'runs', 'new'))).toBe(false);
       if (key === 'runsDirectory') continue;

@@ -47,6 +47,8 @@ export interface QuestionSettings {
   format?: TableFormat | undefined;
   /** The names of columns that have other names than those of docs/data.md. */
   columns?: Partial<Record<QuestionColumn, string>> | undefined;
+  /** Leaves records that do not fit out. */
+  skipInvalid?: boolean | undefined;
 }
 
 export interface JudgeSettings {
@@ -123,6 +125,8 @@ export interface CheckedQuestions {
   questions: number;
   /** Absolute paths. */
   images: readonly string[];
+  /** Reason → how many questions are left out for it. */
+  leftOut?: Readonly<Record<string, number>>;
 }
 
 /** What would leak if a training sample had it. */

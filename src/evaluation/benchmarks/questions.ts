@@ -9,6 +9,7 @@ import type { ImageId } from '../../core/images/image-id.ts';
 import { keepImage } from '../../core/images/keep-image.ts';
 import { InputError } from '../../core/input-error.ts';
 import { joinInside } from '../../core/inside.ts';
+import { countBy } from '../../core/records.ts';
 import { type OwnQuestion, readOwnQuestions } from '../../datasets/own-questions.ts';
 import { ANSWER_START, answerStem, listedQuestion, withInstruction } from '../../datasets/question-text.ts';
 import { badCasePrompt, type EvaluatedQuestion, isRight } from '../bad-cases.ts';
@@ -45,7 +46,7 @@ export const questions: Benchmark<Question> = {
   async read(source) {
     const { metric = 'exact-match', tolerance, fields, instruction } = source.questions ?? {};
     return Promise.all(
-      (await readScorable(source)).map(async ({ image, type, ...question }) => ({
+      (await readScorable(source)).questions.map(async ({ image, type, ...question }) => ({
         ...question,
         question_id: question.id,
         ...(type !== undefined && { question_type: type }),
@@ -60,9 +61,10 @@ export const questions: Benchmark<Question> = {
   },
 
   async check(source) {
-    const read = await readScorable(source);
+    const { questions: read, reasons } = await readScorable(source);
     const inFolder = read.flatMap(({ image }) => ('path' in image ? [image] : []));
-    return { questions: read.length, images: await Promise.all(inFolder.map((image) => fileOf(source, image))) };
+    const images = await Promise.all(inFolder.map((image) => fileOf(source, image)));
+    return { questions: read.length, images, leftOut: countBy(reasons, (reason) => reason) };
   },
 
   ask({ question, choices, metric, instruction }) {
@@ -103,12 +105,22 @@ export const questions: Benchmark<Question> = {
 
 type Source = Omit<BenchmarkSource, 'extractedImages'>;
 
-async function readScorable(source: Source): Promise<OwnQuestion[]> {
+/** The questions that can be scored, and the reason of each that is left out. */
+async function readScorable(source: Source): Promise<{ questions: OwnQuestion[]; reasons: string[] }> {
   const { file, limit, questions: settings = {} } = source;
-  const { metric = 'exact-match', format, columns } = settings;
-  const read = await readOwnQuestions({ file, limit, format, columns });
-  for (const question of read) requireScorable(source, metric, question);
-  return read;
+  const { metric = 'exact-match', format, columns, skipInvalid = false } = settings;
+  const reasons: string[] = [];
+  const onLeftOut = (reason: string) => reasons.push(reason);
+  const read = await readOwnQuestions({ file, limit, format, columns, skipInvalid, onLeftOut });
+  const scorable = read.filter(({ id, answers }) => {
+    const problem = answers && referencesProblem(metricOf(metric), answers);
+    if (problem === undefined) return true;
+    if (!skipInvalid) throw notScorable(file, metric, `question ${id} ${problem}`);
+    onLeftOut(`answers: ${problem}`);
+    return false;
+  });
+  if (scorable.length === 0) throw notScorable(file, metric, 'no question can be scored');
+  return { questions: scorable, reasons };
 }
 
 async function fileOf(source: Source, { path }: { path: string }): Promise<string> {
@@ -116,14 +128,11 @@ async function fileOf(source: Source, { path }: { path: string }): Promise<strin
   return source.imageFile === undefined ? joinInside(folder, path, source.file) : source.imageFile(path);
 }
 
-/** @throws InputError for references that the metric can not score by */
-function requireScorable({ file }: Source, metric: MetricName, { id, answers }: Pick<OwnQuestion, 'id' | 'answers'>) {
-  const problem = answers && referencesProblem(metricOf(metric), answers);
-  if (problem === undefined) return;
-  throw new InputError({
+function notScorable(file: string, metric: MetricName, problem: string): InputError {
+  return new InputError({
     file,
     field: 'answers',
-    problem: `question ${id} ${problem}`,
+    problem,
     remedy: `Correct it, or score by a metric other than ${metric}`,
   });
 }

@@ -80,13 +80,14 @@ function metricOfQuestion({ facts = {} }: WrittenQuestion): MetricName {
 }
 
 /** @throws InputError for settings of questions of your own, which have other layouts, and may be judged */
-function refuseOthers({ format, columns, metric }: QuestionSettings): void {
+function refuseOthers({ format, columns, metric, skipInvalid }: QuestionSettings): void {
   const refuse = (name: string, problem: string) => {
     throw new InputError({ file: 'settings of tsv', field: `questions.${name}`, problem, remedy: 'Leave it out' });
   };
   const [name] = Object.entries({ format, columns }).find(([, value]) => value !== undefined) ?? [];
   const layout = 'is for questions of your own; this layout is always tab-separated, with columns of fixed names';
   if (name !== undefined) refuse(name, layout);
+  if (skipInvalid) refuse('skipInvalid', 'is for questions of your own: of a published file every row counts');
   if (metric !== undefined && metricOf(metric).needsJudge) refuse('metric', `${metric} is for questions of your own`);
 }
 

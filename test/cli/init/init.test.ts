@@ -1,7 +1,7 @@
 /**
  * `dataengine init` on folders such as people have, and what it writes.
  */
-import { copyFile, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { appendFile, copyFile, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type Ask, initialize } from '../../../cli/init/init.ts';
@@ -42,6 +42,20 @@ test('writes a config that loads, with the questions divided by image, and says 
   expect(await readFile(output, 'utf8')).toMatch(/^ *# /m);
 }, 120_000);
 
+test('with --skip-invalid, records that do not fit are left out of the division, and the config says so', async () => {
+  const { folder, output } = await ownFolder(20);
+  const file = join(folder, 'questions.jsonl');
+  await appendFile(file, `${JSON.stringify({ image: 'none.jpg' })}\n`);
+  const refused = printedBy('init', folder, ...flags, '--output', output);
+  await expect(refused).rejects.toMatchObject({ file, field: 'question', line: 81 });
+  await printedBy('init', folder, ...flags, '--skip-invalid', '--output', output);
+  const { data } = await loadConfig(output);
+  expect(data.train).toMatchObject([{ skipInvalid: true }]);
+  expect(data.validation.questions?.skipInvalid).toBe(true);
+  const split = JSON.parse(await readFile(join(folder, 'dataengine-split', 'split.json'), 'utf8'));
+  expect(Object.values(split.leftOut)).toEqual([1]);
+}, 120_000);
+
 test('takes files that are divided already, and images at the top of the folder', async () => {
   const { parent, output } = await ownFolder(20);
   const own = join(parent, 'flat');
@@ -66,7 +80,7 @@ test('asks at a terminal for what is not given, with a proposal', async () => {
     asked.push(question);
     return question.startsWith('Model') ? tinyModel : question.startsWith('Teacher') ? 'local' : (proposed as string);
   };
-  await initialize(folder, { output, replace: false }, ask, new AbortController().signal);
+  await initialize(folder, { output, replace: false, skipInvalid: false }, ask, new AbortController().signal);
   expect(asked.map((question) => question.split(' ')[0])).toEqual(['Model', 'Teacher', 'Question']);
   const config = await loadConfig(output);
   expect(config.teacher.provider).toBe('local');

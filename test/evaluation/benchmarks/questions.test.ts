@@ -74,6 +74,26 @@ test('a number may differ by the tolerance of the config', async () => {
   expect(await scoreOf({ metric: 'relaxed-accuracy', tolerance: 0.01 })).toBe(0);
 });
 
+test('with skipInvalid, questions that do not fit or that the metric can not score by are left out, and counted', async () => {
+  const file = join(await temporaryFolder(), 'questions.json');
+  const wrong = [{ image: 'c.jpg' }, { image: 'd.jpg', question: 'Which?', choices: ['a', 'b'], answer: 'z' }];
+  await writeFile(file, JSON.stringify([...records, ...wrong]));
+  const settings = { metric: 'vqa-accuracy', skipInvalid: true } as const;
+  const source = { file, images: '/pictures', extractedImages: '/none', questions: settings };
+  expect((await questions.read(source)).map(({ id }) => id)).toEqual(['a']);
+  expect(await questions.check?.(source)).toEqual({
+    questions: 1,
+    images: ['/pictures/a.jpg'],
+    leftOut: {
+      'question: must be a text or a number': 1,
+      'answer: … is neither a choice nor the letter of one': 1,
+      'answers: has 1 references, and VQA accuracy takes at least 4': 2,
+    },
+  });
+  const only = read({ metric: 'vqa-accuracy', skipInvalid: true }, records.slice(1));
+  await expect(only).rejects.toMatchObject({ field: 'answers', problem: 'no question can be scored' });
+});
+
 test('references that the metric can not score by are named', async () => {
   await expect(read({ metric: 'vqa-accuracy' })).rejects.toMatchObject({
     field: 'answers',
