@@ -26,6 +26,7 @@ export interface ChosenQuestions {
 }
 
 const shownColumns = 8;
+const shownTables = 5;
 
 export async function lookAtTable(file: string): Promise<TableLook> {
   try {
@@ -94,9 +95,9 @@ function undecided(folder: string, tables: readonly LookedAt[], found: readonly 
     const problem = `has ${found.length} files of questions (${names}), and not one of training and one of validation by their names`;
     return new InputError({ file: folder, problem, remedy });
   }
-  const reasons = tables.map(
-    ({ path, look }) => `${path} ${'problem' in look ? look.problem : 'has conversations, which are not scored'}`,
-  );
-  const problem = `has no file of questions (${tableKinds})${reasons.length === 0 ? '' : `: ${reasons.join('; ')}`}`;
+  const reasons = tables
+    .slice(0, shownTables)
+    .map(({ path, look }) => `${path} ${'problem' in look ? look.problem : 'has conversations, which are not scored'}`);
+  const problem = `has no file of questions (${tableKinds})${reasons.length === 0 ? '' : `: ${reasons.join('; ')}${tables.length > shownTables ? '; and more' : ''}`}`;
   return new InputError({ file: folder, problem, remedy });
 }

@@ -41,7 +41,7 @@ const escaped: Readonly<Record<string, string>> = {
   '0': '\0',
 };
 /** Marks of a list, a text in quotes, or anything else up to the next mark, such as a number. */
-const literal = /\s*(?:([[\],])|'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|([^\s[\],'"]+))/suy;
+const literal = /\s*(?:([[\],])|'([^'\\]*(?:\\.[^'\\]*)*)'|"([^"\\]*(?:\\.[^"\\]*)*)"|([^\s[\],'"]+))/sy;
 
 /**
  * A list of texts and numbers as Python writes it, each item as a text, such as `['a', "it's", 3]`; undefined for what is no

@@ -41,7 +41,7 @@ export function withImages(measures: Measures, imageOf: (id: string) => string |
   };
   return Object.fromEntries(
     Object.entries(measures).map(([measure, scores]) => {
-      const images = scores.map(({ id }) => numberOf(id));
+      const images = scores.map(({ id, question = id }) => numberOf(question));
       return [measure, repeats(images) ? scores.map((score, index) => ({ ...score, image: images[index] })) : scores];
     }),
   );

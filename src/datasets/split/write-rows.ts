@@ -126,6 +126,8 @@ async function* linesOfRows(source: string): AsyncGenerator<TextRow> {
 async function* separatedRows(source: string, delimiter: string): AsyncGenerator<TextRow> {
   const parser = parse({ delimiter, bom: true, raw: true, skip_empty_lines: true });
   const reading = pipeline(piecesOf(source), parser);
+  // The loop throws too, or is left early when a target can't be written; nobody waits for this promise then.
+  reading.catch(() => undefined);
   let row = namesRow;
   for await (const { raw } of parser as AsyncIterable<{ raw: string }>) {
     yield { row: row++, text: `${raw.replace(/[\r\n]+$/, '')}\n` };

@@ -8,7 +8,7 @@ import { joinInside } from '../../core/inside.ts';
 import { isFolder } from '../../datasets/tables/shards.ts';
 import { type MetricName, metricOf, referencesProblem } from '../metrics/index.ts';
 import { isSameText } from './choice-rules.ts';
-import { idText, imageAt, isTsv, keyed, listed, readTsvFile, recordOfTsv, rows } from './record-files.ts';
+import { idText, imageAt, isTsv, keyed, listed, rows, tsvRecords } from './record-files.ts';
 import {
   type QuestionRecord,
   type RecordSource,
@@ -45,21 +45,13 @@ function answerBenchmark({ instruction, capitalizes, metric, read, ...rest }: An
     ...rest,
     words: ({ question }) => `${capitalizes ? capitalized(question) : question}\n${instruction}`,
     async *read(source) {
-      for await (const record of (await isTable(source.file)) ? tsvRecords(source) : read(source)) {
+      for await (const record of (await isTsv(source.file)) ? tsvRecords(source) : read(source)) {
         if (typeof metric === 'string') requireReferences(source.file, metric, record);
         yield record;
       }
     },
     score,
   });
-}
-
-async function isTable(file: string): Promise<boolean> {
-  return !(await isFolder(file)) && (await isTsv(file));
-}
-
-async function* tsvRecords(source: RecordSource): AsyncGenerator<QuestionRecord> {
-  yield* (await readTsvFile(source)).map(recordOfTsv);
 }
 
 /** @throws InputError for references that the metric can not score by */

@@ -97,6 +97,8 @@ export interface QuestionScore {
   score: number;
   /** Grouping → group, such as `category` → `ocr`: each gets a score of its own. */
   groups?: Record<string, string> | undefined;
+  /** The question that it is about, where that has another id. */
+  question?: string;
   /** The number of its image, where several questions are about one: filled in by those who know all questions. */
   image?: number | undefined;
 }

@@ -4,7 +4,7 @@ import { requireShape } from '../../core/read-json.ts';
 import { LETTERS } from '../../datasets/question-text.ts';
 import { strip } from '../python-text.ts';
 import { extractLetter, isAi2dLetter, isMmstarLetter, isScienceQaLetter } from './choice-rules.ts';
-import { idText, imageAt, imageCell, isParquet, isTsv, keyed, readTsvFile, recordOfTsv, rows } from './record-files.ts';
+import { idText, imageAt, imageCell, isParquet, isTsv, keyed, rows, tsvRecords } from './record-files.ts';
 import {
   type QuestionRecord,
   type RecordSource,
@@ -18,18 +18,14 @@ import {
 const answerWithLetter = "Answer with the option's letter from the given choices directly.";
 
 /** `A. cat`, a line each. */
-function lettered({ choices = [] }: Pick<QuestionRecord, 'choices'>): string {
-  return choices.map((choice, index) => `${LETTERS[index]}. ${choice}`).join('\n');
+function lettered({ choices = [], letters = LETTERS }: Pick<QuestionRecord, 'choices' | 'letters'>): string {
+  return choices.map((choice, index) => `${letters[index]}. ${choice}`).join('\n');
 }
 
 /** Accuracy of the letters of the right choices by a rule. */
 const accuracyBy =
   (isLetter: (answer: string, right: string) => boolean): WrittenDefinition['score'] =>
   (answered) => ({ accuracy: scoreEach(answered, (question, answer) => isLetter(answer, rightLetter(question))) });
-
-async function* tsvRecords(source: RecordSource): AsyncGenerator<QuestionRecord> {
-  yield* (await readTsvFile(source)).map(recordOfTsv);
-}
 
 /** Texts of choices, also as numbers. */
 const choicesSchema = z.array(idText).min(2, 'must have at least two choices').max(LETTERS.length);
@@ -42,9 +38,9 @@ export const scienceQa = writtenBenchmark({
   },
   ranks: true,
   maximumNewTokens: 16,
-  words({ context, question, choices }) {
+  words({ context, question, choices, letters }) {
     const before = context === undefined ? '' : `Context: ${context}\n`;
-    return `${before}${question}\n${lettered({ choices })}\n${answerWithLetter}`;
+    return `${before}${question}\n${lettered({ choices, letters })}\n${answerWithLetter}`;
   },
   async *read(source) {
     if (await isTsv(source.file)) yield* tsvRecords(source);
@@ -113,9 +109,9 @@ export const mmstar = writtenBenchmark({
   downloads: { MMStar: 'Download mmstar.parquet as github.com/MMStar-Benchmark/MMStar says, into MMStar' },
   ranks: true,
   maximumNewTokens: 128,
-  words({ question, choices = [] }) {
+  words({ question, choices = [], letters = LETTERS }) {
     const isListed = /Options:/.test(question);
-    const list = choices.map((choice, index) => `${LETTERS[index]}: ${choice}`).join(', ');
+    const list = choices.map((choice, index) => `${letters[index]}: ${choice}`).join(', ');
     return `${strip(question)}${isListed ? '' : `\nOptions: ${list}`}\n${answerWithLetter.slice(0, -1)}`;
   },
   async *read(source) {
@@ -160,7 +156,7 @@ export const ai2d = writtenBenchmark({
   downloads: { AI2D: 'Download lmms-lab/ai2d (Parquet) or AI2D_TEST.tsv of VLMEvalKit into AI2D' },
   ranks: true,
   maximumNewTokens: 16,
-  words: ({ question, choices }) => `${question}\n${lettered({ choices })}\n${answerWithLetter}`,
+  words: ({ question, choices, letters }) => `${question}\n${lettered({ choices, letters })}\n${answerWithLetter}`,
   async *read(source) {
     if (await isTsv(source.file)) yield* tsvRecords(source);
     else yield* ai2dRows(source);
@@ -197,8 +193,8 @@ export const realWorldQa = writtenBenchmark({
     RealWorldQA: 'Download xai-org/RealworldQA (Parquet) or RealWorldQA.tsv of VLMEvalKit into RealWorldQA',
   },
   maximumNewTokens: 16,
-  words({ question, choices }) {
-    const listed = choices === undefined ? question : `${question}\n${lettered({ choices })}\n${onlyLetter}`;
+  words({ question, choices, letters }) {
+    const listed = choices === undefined ? question : `${question}\n${lettered({ choices, letters })}\n${onlyLetter}`;
     return strip(listed);
   },
   async *read(source) {

@@ -4,6 +4,7 @@
  * are asked about several figures, where all have to be right.
  */
 import { z } from 'zod';
+import { InputError } from '../../core/input-error.ts';
 import { readYesOrNo } from '../metrics/short-answers.ts';
 import { imageAt, isTsv, listed, readTsvFile } from './record-files.ts';
 import {
@@ -90,9 +91,14 @@ async function* readOfficial(source: RecordSource): AsyncGenerator<QuestionRecor
 const indexParts = /(?:^|_)(VD|VS)_([^_]+)_(\d+)_(\d+)_(\d+)$/;
 
 async function* readTsv(source: RecordSource): AsyncGenerator<QuestionRecord> {
-  for (const { index, images, question: words, answer, groups } of await readTsvFile(source)) {
-    const [, kind = groups.category ?? '', subcategory = index, set = '', figure = '', question = ''] =
-      indexParts.exec(index) ?? [];
+  for (const { index, images, question: words, answer } of await readTsvFile(source)) {
+    const [, kind = '', subcategory = '', set = '', figure = '', question = ''] = indexParts.exec(index) ?? [];
+    if (kind === '') {
+      const problem = `'${index.slice(0, 100)}' does not end with kind, subcategory, set, figure and question`;
+      throw new InputError({ file: source.file, field: 'index', problem, remedy: 'Download the file again' });
+    }
+    // As VLMEvalKit leaves out what has no image.
+    if (images.length === 0) continue;
     const label = answer?.toLowerCase();
     const correct = label === 'yes' ? 0 : label === 'no' ? 1 : undefined;
     yield { ...recordOf({ kind, subcategory, set, figure, question }, words, { images, correct }), id: index };

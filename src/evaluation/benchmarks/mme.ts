@@ -45,7 +45,10 @@ export const mme = writtenBenchmark({
   },
   ranks: true,
   maximumNewTokens: 16,
-  contentFiles: async (file) => ((await isFolder(file)) ? (await officialFiles(file)).map(({ path }) => path) : [file]),
+  async contentFiles(file) {
+    if (!(await isFolder(file)) || (await hasShards(file))) return [file];
+    return (await officialFiles(file)).map(({ path }) => path);
+  },
   words: ({ question }) => question,
 
   async *read(source) {
@@ -129,7 +132,7 @@ async function* readTsv(source: RecordSource): AsyncGenerator<QuestionRecord> {
       images,
       question,
       category,
-      pair: `${category}/${cells.image_path ?? images.join()}`,
+      pair: `${category}/${cells.image_path || images.join()}`,
       answer: label,
     };
   });

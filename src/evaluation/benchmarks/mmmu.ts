@@ -3,6 +3,7 @@
  * several images. Prompt and evaluation are its own.
  */
 import { z } from 'zod';
+import { InputError } from '../../core/input-error.ts';
 import { LETTERS } from '../../datasets/question-text.ts';
 import { readPythonList } from '../python-text.ts';
 import { isMmmuAnswer, readMmmuLetter } from './mmmu-answers.ts';
@@ -43,9 +44,9 @@ export const mmmu = writtenBenchmark({
   },
   ranks: true,
   maximumNewTokens: 128,
-  words({ question, choices }) {
+  words({ question, choices, letters = LETTERS }) {
     if (choices === undefined) return `${question}\nAnswer the question using a single word or phrase.`;
-    const listed = choices.map((choice, index) => `(${LETTERS[index]}) ${choice}\n`).join('');
+    const listed = choices.map((choice, index) => `(${letters[index]}) ${choice}\n`).join('');
     return `${question}\n${listed}\nAnswer with the option's letter from the given choices directly.`;
   },
 
@@ -100,7 +101,12 @@ async function* readRows(source: RecordSource): AsyncGenerator<QuestionRecord> {
     // Only those that the words show, in the order of their numbers; official questions are about the first one at least.
     const shown = imageColumns.filter((column) => words.includes(`<${column.replace('_', ' ')}>`));
     const columns = shown.length === 0 ? imageColumns.slice(0, 1) : shown;
-    const cells = columns.flatMap((column) => imageCell.safeParse(row[column]).data ?? []);
+    const cells = columns.map((column) => {
+      const { data: cell, error } = imageCell.safeParse(row[column]);
+      if (cell !== undefined) return cell;
+      const problem = `question ${id}: ${error?.issues[0]?.message}`;
+      throw new InputError({ file: source.file, field: column, problem, remedy: 'Download the file again' });
+    });
     yield {
       id,
       images: await Promise.all(cells.map(source.placeOf)),

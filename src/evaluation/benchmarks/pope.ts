@@ -37,12 +37,13 @@ export const pope = writtenBenchmark({
       const categories = (one.question.facts?.categories ?? '').split(',');
       const { id } = one.question;
       const idIn = (category: string) => (categories.length === 1 ? id : `${category}/${id}`);
-      return categories.map((category) => ({ ...judge(one), id: idIn(category), category }));
+      return categories.map((category) => ({ ...judge(one), id: idIn(category), question: id, category }));
     });
     const entries = (some: typeof all, score: (one: (typeof all)[0]) => boolean): QuestionScore[] =>
-      some.map(({ id, category, ...one }) => ({
+      some.map(({ id, question, category, ...one }) => ({
         id,
-        score: Number(score({ id, category, ...one })),
+        ...(question !== id && { question }),
+        score: Number(score({ id, question, category, ...one })),
         ...(category !== '' && { groups: { category } }),
       }));
     return {

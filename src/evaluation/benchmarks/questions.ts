@@ -97,7 +97,9 @@ export const questions: Benchmark<Question> = {
       ...groupByMeasure(written),
     };
     if (withChoices.length === 0 || written.length === 0) return parts;
-    return { accuracy: [...withChoices, ...written.map(([main]) => main.score)], ...parts };
+    const accuracy = [...withChoices, ...written.map(([main]) => main.score)];
+    // A metric's own measure may have this name.
+    return { ...{ accuracy }, ...parts, accuracy };
   },
 
   records: (answered) => answered.filter((one) => one.question.choices !== undefined || isWritten(one)).map(recordOf),

@@ -88,12 +88,10 @@ const reportedBy = ['split', 'l2-category', 'category'] as const;
 
 /** All rows of a file of VLMEvalKit's layout. @throws InputError as `readTsvRows` does, or naming line and column */
 export async function readTsvFile(source: RecordSource): Promise<TsvRecord[]> {
-  const { file, limit, placeOf, hasImages } = source;
+  const { file, limit, placeOf } = source;
   const keep = (content: Uint8Array) => placeOf({ content });
   const locate = (path: string) => placeOf({ path });
-  const found = await readTsvRows({ file, limit, keep, ...(hasImages && { locate }) }, (cells, line) =>
-    parseCells(cells, file, line),
-  );
+  const found = await readTsvRows({ file, limit, keep, locate }, (cells, line) => parseCells(cells, file, line));
   return found.map(({ row, images }) => ({ ...row, images }));
 }
 
@@ -139,6 +137,11 @@ export function recordOfTsv({
   const common = { id: index, images, question, groups, ...(hint !== undefined && { context: hint }) };
   if (choices === undefined || letters === undefined) return { ...common, answers: listOfAnswers(answer) };
   return { ...common, choices, letters, ...(answer !== undefined && { correct: letters.indexOf(answer) }) };
+}
+
+/** The rows as records. @throws InputError as `readTsvFile` does */
+export async function* tsvRecords(source: RecordSource): AsyncGenerator<QuestionRecord> {
+  yield* (await readTsvFile(source)).map(recordOfTsv);
 }
 
 /** One answer, or a list of them as Python writes it. */

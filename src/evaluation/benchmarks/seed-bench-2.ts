@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { fileExists } from '../../core/files.ts';
-import { InputError } from '../../core/input-error.ts';
+import { describeFirstIssue, InputError } from '../../core/input-error.ts';
 import { innerPath, joinInside } from '../../core/inside.ts';
 import { readJson } from '../../core/read-json.ts';
 import { type Benchmark, requireImageFolder } from './benchmark.ts';
@@ -21,10 +21,10 @@ const questionSchema = z.object({
   data_id: innerPath,
   data_source: z.string().optional(),
   question: z.string().min(1),
-  choice_a: z.coerce.string(),
-  choice_b: z.coerce.string(),
-  choice_c: z.coerce.string(),
-  choice_d: z.coerce.string(),
+  choice_a: idText,
+  choice_b: idText,
+  choice_c: idText,
+  choice_d: idText,
   answer: z.enum(letters),
   question_type_id: z.int(),
   subpart: z.literal(oneImage),
@@ -62,8 +62,8 @@ export const seedBench2: Benchmark<SeedBenchItem> = {
       const wrong = (field: string, problem: string) =>
         new InputError({ file, field: `questions[${index}].${field}`, problem, remedy: 'Download the file again' });
       if (!parsed.success) {
-        const [issue] = parsed.error.issues;
-        throw wrong(issue?.path.join('.') ?? '', issue?.message ?? 'does not fit');
+        const { field, problem } = describeFirstIssue(parsed.error);
+        throw wrong(field, problem);
       }
       const one = parsed.data;
       const earlier = places.get(one.question_id);

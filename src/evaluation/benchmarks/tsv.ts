@@ -7,7 +7,7 @@ import { LETTERS, withInstruction } from '../../datasets/question-text.ts';
 import { matchExactly } from '../exact-matching.ts';
 import { type MetricName, type MetricSettings, metricOf } from '../metrics/index.ts';
 import { requireReferences } from './answer-benchmarks.ts';
-import type { Measures, QuestionSettings } from './benchmark.ts';
+import type { Measures, QuestionScore, QuestionSettings } from './benchmark.ts';
 import { readTsvFile, recordOfTsv } from './record-files.ts';
 import { answerOf, rightLetter, scoreEach, type WrittenQuestion, writtenBenchmark } from './written-benchmark.ts';
 
@@ -34,7 +34,8 @@ export const tsv = writtenBenchmark({
     const { file, settings } = source;
     const { metric, tolerance, fields, instruction } = settings;
     refuseOthers(settings);
-    for (const row of await readTsvFile(source)) {
+    // The limit is of questions that have an image.
+    for (const row of await readTsvFile({ ...source, limit: undefined })) {
       // As VLMEvalKit leaves out what has no image.
       if (row.images.length === 0) continue;
       const record = recordOfTsv(row);
@@ -60,18 +61,24 @@ export const tsv = writtenBenchmark({
   score(answered) {
     const chosen = answered.filter(({ question }) => question.choices !== undefined);
     const written = answered.filter(({ question }) => question.choices === undefined);
-    const measures: Measures = {};
-    if (chosen.length > 0) measures.multipleChoice = scoreEach(chosen, isMatchedChoice);
+    const mains: QuestionScore[] = [];
+    const parts: Measures = {};
+    if (chosen.length > 0) parts.multipleChoice = scoreEach(chosen, isMatchedChoice);
     for (const one of written) {
       const { metric, settings: given = '{}' } = one.question.facts ?? {};
       const settings = JSON.parse(given) as MetricSettings;
       const scores = metricOf(metric as MetricName).score(answerOf(one), one.question.answers ?? [], settings);
-      for (const [measure, score] of Object.entries(scores)) {
-        measures[measure] ??= [];
-        measures[measure].push(...scoreEach([one], () => score));
+      for (const [place, [measure, score]] of Object.entries(scores).entries()) {
+        const scored = scoreEach([one], () => score);
+        if (place === 0) mains.push(...scored);
+        parts[measure] ??= [];
+        parts[measure].push(...scored);
       }
     }
-    return measures;
+    if (chosen.length === 0 || mains.length === 0) return parts;
+    // As those of your own: of all first. A metric's own measure may have this name.
+    const accuracy = [...(parts.multipleChoice ?? []), ...mains];
+    return { ...{ accuracy }, ...parts, accuracy };
   },
 });
 

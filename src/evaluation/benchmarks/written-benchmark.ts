@@ -2,6 +2,7 @@
  * Benchmarks whose questions are put in the words of their authors, and whose written answers are scored by the authors' rules.
  * Each says how its records are read, asked and scored; the rest is here.
  */
+import { hashBytes } from '../../core/hash.ts';
 import type { ImageId } from '../../core/images/image-id.ts';
 import { keepImage } from '../../core/images/keep-image.ts';
 import { InputError } from '../../core/input-error.ts';
@@ -56,8 +57,6 @@ export interface RecordSource {
   file: string;
   limit: number | undefined;
   settings: QuestionSettings;
-  /** Whether the folder of images is named. */
-  hasImages: boolean;
   /** The path of an image; one that the file holds is stored, but by a check. */
   placeOf(image: ImagePlace): Promise<string>;
 }
@@ -98,9 +97,14 @@ export function writtenBenchmark(definition: WrittenDefinition): Benchmark<Writt
     read: (source) => readRecords(definition, source, (content) => keepImage(content, source.extractedImages)),
 
     async check(source) {
-      const questions = await readRecords(definition, source, async () => '');
+      const held = new Set<string>();
+      const questions = await readRecords(definition, source, async (content) => {
+        const name = hashBytes(content);
+        held.add(name);
+        return name;
+      });
       const images = questions.flatMap(({ image = '', laterImages = [] }) => [image, ...laterImages]);
-      return { questions: questions.length, images: images.filter((image) => image !== '') };
+      return { questions: questions.length, images: images.filter((image) => image !== '' && !held.has(image)) };
     },
 
     ask(question, mode) {
@@ -180,7 +184,7 @@ async function readRecords(
   source: Omit<BenchmarkSource, 'extractedImages'>,
   keep: (content: Uint8Array) => Promise<string>,
 ): Promise<WrittenQuestion[]> {
-  const { file, limit, images, questions: settings = {} } = source;
+  const { file, limit, questions: settings = {} } = source;
   let inFolder = source.imageFile;
   const placeOf = async (image: ImagePlace) => {
     if ('content' in image) return keep(image.content);
@@ -196,7 +200,6 @@ async function readRecords(
     file,
     limit,
     settings,
-    hasImages: images !== undefined,
     placeOf,
   })) {
     if (found.length === limit) break;

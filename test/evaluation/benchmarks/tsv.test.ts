@@ -147,8 +147,8 @@ describe("a file of VLMEvalKit's layout", () => {
     const { score } = benchmarkOf('pope');
     const { accuracy } = score([{ question: question as never, choice: undefined, losses: [], text: 'Yes.' }]);
     expect(accuracy).toEqual([
-      { id: 'adversarial/1', score: 1, groups: { category: 'adversarial' } },
-      { id: 'popular/1', score: 1, groups: { category: 'popular' } },
+      { id: 'adversarial/1', question: '1', score: 1, groups: { category: 'adversarial' } },
+      { id: 'popular/1', question: '1', score: 1, groups: { category: 'popular' } },
     ]);
   });
 
