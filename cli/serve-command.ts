@@ -3,12 +3,11 @@ import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type ExifMode, exifModes } from '../src/core/images/image-kind.ts';
-import { InputError } from '../src/core/input-error.ts';
 import { readKeyFile } from '../src/core/key-file.ts';
 import { keepSecret } from '../src/core/without-secrets.ts';
 import type { EngineKind } from '../src/serving/start-engine.ts';
 import { describeFailure } from './failures.ts';
-import { integer } from './options.ts';
+import { integer, wrongOption } from './options.ts';
 
 interface KeyOptions {
   apiKeyVariable?: string;
@@ -137,8 +136,4 @@ function adapter(text: string, others: Readonly<Record<string, string>>): Record
   if (name === undefined || folder === undefined) throw new InvalidArgumentError('Give name=folder.');
   if (Object.hasOwn(others, name)) throw new InvalidArgumentError(`There are two adapters ${name}.`);
   return Object.fromEntries([...Object.entries(others), [name, resolve(folder)]]);
-}
-
-function wrongOption(field: string, problem: string, remedy: string): InputError {
-  return new InputError({ file: 'command line', field, problem, remedy });
 }

@@ -52,7 +52,6 @@ export interface Answerers {
 export async function openAnswerers(path: string, options: AskOptions, signal: AbortSignal): Promise<Answerers> {
   const { adapter, compare, round, engine } = options;
   const model = await servedModel(path, round);
-  const exif = options.exif ?? model.exif;
   // An adapter to compare with lies over the same model, which is loaded once.
   const comparesAdapter = compare !== undefined && (await isAdapter(compare));
   const adapters = {
@@ -64,9 +63,9 @@ export async function openAnswerers(path: string, options: AskOptions, signal: A
   const close = async () => {
     await Promise.all(engines.map((one) => one.close()));
   };
-  const start = async ({ directory, name, tokenBoundaries }: typeof model, more: Partial<EngineSettings>) => {
+  const start = async ({ directory, name, tokenBoundaries, exif }: typeof model, more: Partial<EngineSettings>) => {
     const started = await startEngine(
-      { model: directory, name, tokenBoundaries, engine, exif, slots: 2, ...more },
+      { model: directory, name, tokenBoundaries, engine, exif: options.exif ?? exif, slots: 2, ...more },
       signal,
     );
     engines.push(started);

@@ -47,6 +47,8 @@ export async function converse(
   const isTerminal = input.isTTY === true;
   const lines = createInterface({ input, ...(isTerminal && { output: stderr, prompt: '> ' }) });
   const stop = () => lines.close();
+  // readline takes Ctrl-C from the terminal, and would end the questions alone, not the answer that is being written.
+  lines.on('SIGINT', () => process.kill(process.pid, 'SIGINT'));
   signal.addEventListener('abort', stop, { once: true });
   let next = image;
   const take = async (line: string) => {

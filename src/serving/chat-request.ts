@@ -32,6 +32,8 @@ export interface ChatCall {
 
 const mostChoices = 8;
 const mostStopTexts = 16;
+/** Each token that is written is compared with every start of a stop text. */
+const stopText = z.string().min(1, 'is empty').max(1000);
 const mostValues = 10_000;
 /** To find the place of an error in more text would take long. */
 const longestExplained = 2 ** 20;
@@ -85,9 +87,7 @@ const requestSchema = z.strictObject({
   temperature: z.number().min(0).max(2).nullish(),
   top_p: z.number().gt(0).max(1).nullish(),
   n: z.int().min(1).max(mostChoices).nullish(),
-  stop: z
-    .union([z.string().min(1, 'is empty'), z.array(z.string().min(1, 'is empty').max(1000)).max(mostStopTexts)])
-    .nullish(),
+  stop: z.union([stopText, z.array(stopText).max(mostStopTexts)]).nullish(),
   seed: z.int().nullish(),
   logprobs: z.boolean().nullish(),
   top_logprobs: z.int().min(0).max(20).nullish(),

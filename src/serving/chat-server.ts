@@ -303,8 +303,11 @@ async function sendEvent(
 ): Promise<void> {
   if (response.write(`data: ${data}\n\n`)) return;
   const timer = setTimeout(() => response.destroy(), stallMilliseconds);
-  await once(response, 'drain', { signal }).catch(() => signal.throwIfAborted());
-  clearTimeout(timer);
+  try {
+    await once(response, 'drain', { signal }).catch(() => signal.throwIfAborted());
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function nameIn(url: string): string {

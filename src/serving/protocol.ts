@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { computeDtypes, weightDtypes } from '../config/finetune-schema.ts';
 import { exifModes } from '../core/images/image-kind.ts';
 import { promptFormSchema } from '../model/families/prompt-form.ts';
+import { imageFieldsSchema } from '../trainer/protocol.ts';
 import type { GeneratedToken, GenerationEnd, PromptLogprobs } from './engine.ts';
 
 const positiveInteger = z.number().int().positive();
@@ -20,9 +21,11 @@ export const serveJobSchema = z.strictObject({
   adapters: z.record(z.string(), z.string()),
   /** Requests that are decoded at the same time. */
   slots: positiveInteger,
-  /** Tokens of prompt and answer together; default: as the model says, at most 2048. */
+  /** Tokens of prompt and answer together; default: as the model says, on TensorFlow at most 2048. */
   capacity: positiveInteger.optional(),
   exif: z.enum(exifModes).optional(),
+  /** As of the trainer's jobs; for models that PyTorch serves. */
+  image: imageFieldsSchema,
   computeDtype: z.enum(computeDtypes).optional(),
   weightDtype: z.enum(weightDtypes).optional(),
   family: z.looseObject({ promptForm: promptFormSchema, imageTokens: positiveInteger }).optional(),

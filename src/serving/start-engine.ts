@@ -29,8 +29,7 @@ import {
 } from './protocol.ts';
 import { type TokenQueue, tokenQueue } from './token-queue.ts';
 
-export const engineKinds = ['tensorflow', 'torch'] as const;
-export type EngineKind = (typeof engineKinds)[number];
+export type EngineKind = 'tensorflow' | 'torch';
 
 export interface EngineSettings extends Partial<Omit<ServeJob, 'kind' | 'model' | 'family'>> {
   /** Directory of a merged or a base model. Its name is `name`; default: the directory's. */
@@ -154,10 +153,11 @@ async function connect(
   child.stdin.on('error', () => undefined);
   const read = Promise.all([readLines(child.stdout, log, onMessage), readLines(child.stderr, log)]);
   let stopWatching: () => void = () => undefined;
+  let raised: Promise<void> = Promise.resolve();
   const gone = new Promise<void>((resolveGone) => {
     const finish = async (how: string) => {
       kill();
-      await read.catch(() => undefined);
+      await Promise.allSettled([read, raised]);
       stopWatching();
       if (child.pid !== undefined) await lowerFence(directory, child.pid);
       const message = `the engine ${how}; its last lines:\n${log.lastLines()}`;
@@ -189,10 +189,10 @@ async function connect(
       if (signal?.aborted) onAbort();
       else if (child.pid !== undefined) {
         const { pid } = child;
-        void raiseFence(directory, pid).then(() => {
+        raised = raiseFence(directory, pid).then(() => {
           stopWatching = watchFence(directory, pid, kill);
-          if (ended !== undefined) stopWatching();
         });
+        void raised.catch(end);
       }
     });
   } catch (error) {

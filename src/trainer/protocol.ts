@@ -52,12 +52,13 @@ const family = familySchema.optional();
 const exif = z.enum(exifModes).optional();
 
 /** Fields that stand in place of those in the model's files: of its image processor, and of its `config.json`. */
-const image = z
+export const imageFieldsSchema = z
   .strictObject({
     processor: z.record(z.string(), z.unknown()),
     model: z.record(z.string(), z.unknown()).optional(),
   })
   .optional();
+const image = imageFieldsSchema;
 
 /** Finetunes LoRA adapters; `output` receives the adapter (PEFT), `checkpoints/`, `tensorboard/` and `loss.jsonl`. */
 export const finetuneJobSchema = z.strictObject({

@@ -225,7 +225,7 @@ describe.skipIf(process.platform !== 'linux')('a server with a tiny model', () =
   });
 
   test('cancels what is left after the grace', async () => {
-    const { child, client, engine, ended } = await serve('--grace', '0');
+    const { child, client, address, engine, ended } = await serve('--grace', '0');
     const running = client.chat.completions.create({
       model: 'tiny',
       messages: shown(),
@@ -234,7 +234,8 @@ describe.skipIf(process.platform !== 'linux')('a server with a tiny model', () =
       temperature: 2,
     });
     const failure = running.catch((error: unknown) => error);
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    const metrics = async () => (await fetch(`${address}metrics`)).text();
+    await expect.poll(metrics, { interval: 5, timeout: 30_000 }).toContain('completion_tokens_total{');
     child.kill('SIGTERM');
     expect(await failure).toMatchObject({ status: 503, code: 'stopping' });
     expect(await ended).toBe(0);

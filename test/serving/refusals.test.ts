@@ -35,6 +35,7 @@ const refused: [field: string, request: object, problem: RegExp][] = [
   ['max_tokens', { max_tokens: 0 }, /must be at least 1/],
   ['max_tokens', { max_tokens: 5, max_completion_tokens: 6 }, /differs from max_completion_tokens/],
   ['stop', { stop: '' }, /is empty/],
+  ['stop', { stop: 'a'.repeat(1001) }, /1000/],
   ['stop[1]', { stop: ['a', 7] }, /must be a text/],
   ['seed', { seed: 1.5 }, /must be a whole number/],
   ['top_logprobs', { logprobs: true, top_logprobs: 21 }, /must be at most 20/],

@@ -10,6 +10,7 @@ import { askEngine, type GateQuestion } from '../../serving/gate/ask-engine.ts';
 import type { GateAnswer } from '../../serving/gate/compare-answers.ts';
 import { type EngineSettings, startEngine } from '../../serving/start-engine.ts';
 import { type EvaluationQuestion, evaluationAnswerSchema } from '../../trainer/job-files.ts';
+import { imageFields } from '../../trainer/supervisor/image-fields.ts';
 import { killPreviousServer, withServer } from '../../trainer/supervisor/run-server.ts';
 import { runJob } from '../../trainer/supervisor/trainer-step.ts';
 import { requireServeCommand } from '../serve.ts';
@@ -29,11 +30,15 @@ export interface Asking {
 const questionsFile = 'questions.jsonl';
 const rankingFile = 'merged-ranking.jsonl';
 const graceMilliseconds = 5000;
-const mostBodyBytes = 64 * 2 ** 20;
+/** An image of the most pixels that are opened, as a PNG in base64, as far as Node has so long a text. */
+const mostBodyBytes = 500 * 2 ** 20;
 
 export async function askBaseAndAdapter(asking: Asking): Promise<GateAnswer[]> {
   const { model } = asking.context.config;
-  return withEngine(asking, { model: model.path, name: 'base', adapters: { adapter: asking.adapter } }, (engine) =>
+  const adapters = { adapter: asking.adapter };
+  // merged/ has them in its files.
+  const image = model.image && (await imageFields(model.path, model.image));
+  return withEngine(asking, { model: model.path, name: 'base', adapters, image }, (engine) =>
     ask(engine, 'adapter', 'base + adapter', asking),
   );
 }

@@ -29,6 +29,12 @@ export async function readAdapters(
 }
 
 function requireFit({ shapes }: ModelDirectory, directory: string, module: string, { A, B }: LoraPair): void {
+  // In the slots that it was computed in, what is no number would be left to requests of other adapters.
+  if (![A, B].every(({ data }) => data.every((value) => Number.isFinite(value)))) {
+    const problem = 'has weights that are no finite numbers';
+    const remedy = 'Use the adapter of a run that did not diverge';
+    throw new InputError({ file: directory, field: module, problem, remedy });
+  }
   const shape = shapes.get(`${module}.weight`);
   if (shape?.length === 2 && shape[0] === B.shape[0] && shape[1] === A.shape[1]) return;
   throw new InputError({

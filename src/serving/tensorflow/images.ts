@@ -68,6 +68,9 @@ export async function serveImages(
           return known;
         }
         const pixels = await preprocessImage(Buffer.from(image), preprocessor, { exif });
+        // The other choices of a request show the same image.
+        const meanwhile = kept.get(key);
+        if (meanwhile !== undefined) return meanwhile;
         const rows = program.run('image', { pixels }).rows as Float32Array;
         kept.set(key, rows);
         bytes += rows.byteLength;

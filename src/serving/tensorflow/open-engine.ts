@@ -22,6 +22,8 @@ const DEFAULT_CAPACITY = 2048;
 const LOADED_AT_ONCE = 64 * 2 ** 20;
 /** What keys and values of all slots may take. */
 const CACHE_BYTES = 4 * 2 ** 30;
+/** No text has so many for each of its tokens; one that is longer than they allow is refused before it is encoded. */
+const CHARACTERS_OF_A_TOKEN = 64;
 
 /**
  * Loads a model and its adapters.
@@ -69,6 +71,7 @@ export async function openTensorflowEngine(job: ServeJob): Promise<Engine> {
     const promptOf = async (name: string, turns: readonly ChatTurn[], expects: Expected) => {
       const adapter = models.indexOf(name);
       if (adapter < 0) throw unknownModel(name, models);
+      requireShort(name, turns, capacity);
       const { tokenIds, images: places } = await chatIds(turns, words, { model: name, expects });
       const room = expects === 'question' ? capacity - 1 : capacity;
       if (tokenIds.length > room) throw tooLong(name, tokenIds.length, capacity);
@@ -154,12 +157,24 @@ function unknownModel(name: string, models: readonly string[]): InputError {
   });
 }
 
+function requireShort(file: string, turns: readonly ChatTurn[], capacity: number): void {
+  const texts = turns.flatMap(({ content }) => content.map((part) => (part.type === 'text' ? part.text.length : 0)));
+  const characters = texts.reduce((sum, length) => sum + length, 0);
+  if (characters <= CHARACTERS_OF_A_TOKEN * capacity) return;
+  throw new InputError({
+    file,
+    field: 'messages',
+    problem: `have ${characters} characters, and prompt and answer together may have ${capacity} tokens`,
+    remedy: 'Ask for less',
+  });
+}
+
 function tooLong(file: string, tokens: number, capacity: number): InputError {
   return new InputError({
     file,
     field: 'messages',
     problem: `have ${tokens} tokens with those of their images, and prompt and answer together may have ${capacity}`,
-    remedy: 'Ask for less, or start the model with a larger capacity if it was trained with one',
+    remedy: 'Ask for less',
   });
 }
 

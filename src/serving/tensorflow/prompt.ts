@@ -44,7 +44,7 @@ export function imagesOfTurns(turns: readonly ChatTurn[]): Uint8Array[] {
 }
 
 /** A system prompt or none, then user and assistant one after the other. */
-export function requireOrder(turns: readonly ChatTurn[], model: string, expects: Expected): void {
+function requireOrder(turns: readonly ChatTurn[], model: string, expects: Expected): void {
   const refuse = (index: number, problem: string, remedy: string) =>
     new InputError({ file: model, field: `messages[${index}]`, problem, remedy });
   const first = turns[0]?.role === 'system' ? 1 : 0;

@@ -131,6 +131,8 @@ export function createScheduler(decoder: SlotDecoder, settings: SchedulerSetting
     while (!closed) {
       dropCanceled();
       if (active() + waiting.length + scorings.length === 0) return;
+      // Before requests that wait: it leaves the slot free for them, and they would not leave it one.
+      scoreOne();
       // Nobody has to wait for the prompts of others where nothing is written yet.
       const isIdle = active() === 0;
       do {
@@ -138,7 +140,6 @@ export function createScheduler(decoder: SlotDecoder, settings: SchedulerSetting
         await turnOfEventLoop();
         dropCanceled();
       } while (isIdle && waiting.length > 0 && active() < settings.slots && !closed);
-      scoreOne();
       if (active() > 0 && !closed) step();
       await turnOfEventLoop();
     }

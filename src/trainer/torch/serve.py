@@ -29,6 +29,8 @@ from served_text import TextStream
 PR_SET_PDEATHSIG = 1
 # Adapters whose loading changes the base model's own weights: unmerged over one model they would change each other's.
 CHANGE_THE_BASE = ("pissa", "olora", "corda", "eva", "loftq", "lora_ga")
+# As src/serving/tensorflow/open-engine.ts.
+CHARACTERS_OF_A_TOKEN = 64
 
 
 class Canceled(Exception):
@@ -57,7 +59,12 @@ class Served:
         self.job = job
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model = Model(
-            job["model"], self.device, job.get("family"), job.get("weightDtype", "float32"), job.get("computeDtype", "float32")
+            job["model"],
+            self.device,
+            job.get("family"),
+            job.get("weightDtype", "float32"),
+            job.get("computeDtype", "float32"),
+            image=job.get("image"),
         )
         self.family = self.model.family
         self.names = [job["name"], *job["adapters"]]
@@ -70,7 +77,8 @@ class Served:
             self._load(self.adapters[name], directory)
         self.model.scorer.module = self.module
         text = bare_module(self.module).config.get_text_config()
-        self.capacity = job.get("capacity") or min(getattr(text, "max_position_embeddings", None) or 2048, 2048)
+        # No memory is set aside for it, and an image of some models has thousands of tokens.
+        self.capacity = job.get("capacity") or getattr(text, "max_position_embeddings", None) or 2048
 
     def _load(self, name, directory):
         try:
@@ -98,9 +106,15 @@ class Served:
         self.module.set_adapter(self.adapters[name])
         return _unchanged()
 
+    def _require_short(self, turns):
+        characters = sum(len(part.get("text", "")) for turn in turns for part in turn["content"])
+        if characters > CHARACTERS_OF_A_TOKEN * self.capacity:
+            raise JobError(f"messages: have {characters} characters, and with an answer {self.capacity} tokens may be there. Ask for less")
+
     @torch.inference_mode()
     def generate(self, request, on_token, is_canceled):
         with self.chosen(request["model"]), self._autocast():
+            self._require_short(request["turns"])
             inputs, separator = prompt_of(self.family, request["turns"], answers=True)
             count = inputs["input_ids"].shape[1]
             if count >= self.capacity:
@@ -127,6 +141,7 @@ class Served:
         if isinstance(self.family, PaliGemmaFamily):
             raise JobError("PaliGemma sees a prompt in both directions, so that its tokens have no probabilities after those before them. Rank written answers")
         with self.chosen(request["model"]), self._autocast():
+            self._require_short(request["turns"])
             inputs, _ = prompt_of(self.family, request["turns"], answers=False, open_end=request.get("openEnd", False))
             ids = inputs["input_ids"][0]
             if len(ids) > self.capacity:
@@ -135,7 +150,7 @@ class Served:
             found = scores[:-1].gather(1, ids[1:, None])[:, 0].tolist()
         image = _image_ids(bare_module(self.module).config)
         known = ids.tolist()
-        logprobs = [None, *(None if one in image else value for one, value in zip(known[1:], found))]
+        logprobs = [None, *(None if one in image else as_json(value) for one, value in zip(known[1:], found))]
         return {"ids": known, "tokens": [token_text(self.family, one) for one in known], "logprobs": logprobs}
 
     def _autocast(self):
@@ -185,7 +200,8 @@ class Chooser(LogitsProcessor):
         temperature = self.request["temperature"]
         if temperature == 0:
             return int(logits.argmax())
-        probabilities, tokens = (logits / temperature).softmax(-1).double().sort(descending=True, stable=True)
+        # In float32 a tiny temperature is 0.
+        probabilities, tokens = ((logits - logits.max()).double() / temperature).softmax(-1).sort(descending=True, stable=True)
         reached = probabilities.cumsum(0)
         # The likeliest that reach `topP` together, at least one.
         kept = int(((reached - probabilities) < self.request["topP"]).sum().clamp(min=1))
@@ -199,10 +215,10 @@ class Chooser(LogitsProcessor):
         logprobs = logits.log_softmax(-1)
         best = logprobs.topk(count)
         top = [
-            {"id": one, "text": token_text(self.family, one), "logprob": value}
+            {"id": one, "text": token_text(self.family, one), "logprob": as_json(value)}
             for one, value in zip(best.indices.tolist(), best.values.tolist())
         ]
-        return {"id": token, "logprob": float(logprobs[token]), "top": top}
+        return {"id": token, "logprob": as_json(float(logprobs[token])), "top": top}
 
 
 class _unchanged:
@@ -211,6 +227,13 @@ class _unchanged:
 
     def __exit__(self, *_):
         return False
+
+
+def as_json(logprob):
+    """JSON has no infinity: as src/serving/chat-response.ts writes it. A line that is no JSON is log, and its request waits forever."""
+    if logprob != logprob:
+        raise RuntimeError("the model's log-probabilities are no numbers: its weights are damaged")
+    return max(logprob, -9999.0)
 
 
 def token_text(family, token):
@@ -270,7 +293,8 @@ def answer(served, inbox, message):
     try:
         if name in inbox.canceled:
             raise Canceled
-        with tempfile.TemporaryDirectory() as folder:
+        # In the engine's own folder, which goes when this process does, however that ends.
+        with tempfile.TemporaryDirectory(dir=Path(sys.argv[1]).parent) as folder:
             request = _with_files(message["request"], Path(folder))
             if message["type"] == "prompt":
                 send("logprobs", id=name, result=served.prompt_logprobs(request))

@@ -74,5 +74,6 @@ class TextStream:
 
     def _start_of_stop(self):
         """The length of the longest start of a stop text that the text ends with."""
-        lengths = (length for stop in self.stops for length in range(1, len(stop)) if self.text.endswith(stop[:length]))
+        most = len(self.text) + 1
+        lengths = (length for stop in self.stops for length in range(1, min(len(stop), most)) if self.text.endswith(stop[:length]))
         return max(lengths, default=0)
