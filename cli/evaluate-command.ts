@@ -28,7 +28,12 @@ import type { EvaluateModelInput } from '../src/round/evaluate/evaluate-model.ts
 import type { EvaluationSet } from '../src/round/evaluation-sets.ts';
 import { stepDirectory } from '../src/round/step-directory.ts';
 import { describeCounts } from '../src/round/steps.ts';
-import { addEndpointOptions, type EndpointOptions, runEndpointEvaluation } from './evaluate-endpoint.ts';
+import {
+  addEndpointOptions,
+  type EndpointOptions,
+  refuseWithoutEndpoint,
+  runEndpointEvaluation,
+} from './evaluate-endpoint.ts';
 import { addImportCommand } from './evaluate-import.ts';
 import { withJudge } from './evaluate-judged.ts';
 import { addConfigOptions, type ConfigOptions, integer, loadNamedConfig, missingOption, share } from './options.ts';
@@ -139,6 +144,7 @@ export function addEvaluateCommand(program: Command, signal: AbortSignal): void 
         '  dataengine evaluate --benchmark questions --file receipts.csv --images receipts --metric anls --model data/stage1',
     )
     .action((options: EvaluateOptions) => {
+      refuseWithoutEndpoint(options);
       const { benchmark, config, tsv, ...step } = options;
       if (tsv !== undefined) return evaluateBenchmark(tsvOptions(tsv, options), signal);
       if (benchmark !== undefined) return evaluateBenchmark({ ...options, benchmark }, signal);

@@ -42,6 +42,27 @@ export function addEndpointOptions(command: Command): Command {
 
 /** What asks for a model here, and means nothing to an endpoint. */
 const ofModels = ['model', 'batchSize', 'computeDtype', 'weightDtype', 'trainer'] as const;
+/** What asks an endpoint, and means nothing to a model here. */
+const ofEndpoints = [
+  ...(['modelName', 'concurrency', 'requestsPerMinute'] as const),
+  ...(['requestTimeout', 'apiKeyVariable', 'apiKeyFile'] as const),
+];
+
+/** @throws InputError for an option of an endpoint where none is named */
+export function refuseWithoutEndpoint(options: EndpointOptions): void {
+  if (options.endpoint === undefined) {
+    const useless = ofEndpoints.find((name) => options[name] !== undefined);
+    if (useless !== undefined) throw uselessOption(useless, 'is for a server, and there is no --endpoint');
+  }
+}
+
+function uselessOption(name: string, problem: string): InputError {
+  return new InputError({
+    file: 'command line',
+    field: `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
+    ...{ problem, remedy: 'Leave it out' },
+  });
+}
 
 /** Evaluates an endpoint on a set, and prints the scores. */
 export async function runEndpointEvaluation(
@@ -55,15 +76,7 @@ export async function runEndpointEvaluation(
 ): Promise<void> {
   const { endpoint: url = '', modelName: model, output = 'runs/evaluations/endpoints' } = options;
   const useless = ofModels.find((name) => options[name] !== undefined);
-  if (useless !== undefined) {
-    const field = `--${useless.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-    throw new InputError({
-      file: 'command line',
-      field,
-      problem: 'is for a model here, not for a server',
-      remedy: 'Leave it out',
-    });
-  }
+  if (useless !== undefined) throw uselessOption(useless, 'is for a model here, not for a server');
   const { evaluateEndpoint } = await import('../src/round/evaluate/evaluate-endpoint.ts');
   const display = createProgressDisplay();
   try {

@@ -9,7 +9,7 @@ export function addImportCommand(evaluate: Command): void {
   evaluate
     .command('import <results>')
     .description('take the results of lmms-eval (--log_samples) or VLMEvalKit, question by question, to compare them')
-    .option('--output <folder>', 'default: runs/evaluations/imported/<set>')
+    .option('--output <folder>', "default: runs/evaluations/imported/<the file's hash>/<set>")
     .addHelpText(
       'after',
       '\nExample:\n  dataengine evaluate import 20261129_101500_samples_pope.jsonl --output runs/evaluations/base-pope',
@@ -17,7 +17,9 @@ export function addImportCommand(evaluate: Command): void {
     .action(async (file: string, _options: unknown, command: Command) => {
       const { output } = command.optsWithGlobals<{ output?: string }>();
       const { importEvaluation } = await import('../src/round/evaluate/import-evaluation.ts');
-      const folderOf = (set: string) => output ?? joinInside(join('runs', 'evaluations', 'imported'), set);
+      const imported = join('runs', 'evaluations', 'imported');
+      const folderOf = (set: string, weights: string) =>
+        output ?? joinInside(joinInside(imported, weights.slice(0, 12)), set);
       const { scores, folder } = await importEvaluation(file, folderOf);
       process.stdout.write(`${formatScores(scores)}\nIn ${folder}\n`);
     });

@@ -53,8 +53,9 @@ export function addPowerCommand(program: Command): void {
         '  dataengine power --difference 2 --disagreement 15 --per-image 3 --benchmarks 12 --seed-deviation 0.8\n' +
         '  dataengine power --difference 3 runs/demo/round-0/evaluate runs/demo/round-2/evaluate',
     )
-    .action(async (first: string | undefined, second: string | undefined, options: PowerOptions) => {
+    .action(async (first: string | undefined, second: string | undefined, options: PowerOptions, command: Command) => {
       requireWithin(options);
+      requireUsed(first, options, command);
       const questions = await planOfQuestions(first, second, options);
       const seeds = await planOfSeeds(options);
       const text = options.json ? JSON.stringify({ questions, seeds }) : formatPlans(questions, seeds, options);
@@ -154,6 +155,26 @@ function requireWithin({ difference, disagreement, level, power }: PowerOptions)
   for (const [field, value] of Object.entries({ '--level': level, '--power': power })) {
     if (value <= 0 || value >= 1) throw refuse(field, `is ${value}`, 'Give a number between 0 and 1');
   }
+}
+
+/** An option that would change nothing is refused. */
+function requireUsed(first: string | undefined, options: PowerOptions, command: Command): void {
+  const { disagreement, seedDeviation } = options;
+  const refuse = (names: Record<string, string>, problem: string) => {
+    const field = Object.keys(names).find((one) => command.getOptionValueSource(names[one] as string) === 'cli');
+    if (field !== undefined) throw new InputError({ file: 'command line', field, problem, remedy: 'Leave it out' });
+  };
+  const ofQuestions = {
+    '--questions': 'questions',
+    '--per-image': 'perImage',
+    '--correlation': 'correlation',
+  };
+  if (first !== undefined) {
+    refuse({ '--disagreement': 'disagreement', ...ofQuestions }, 'is what the two evaluations say');
+  } else if (disagreement === undefined && seedDeviation !== undefined) {
+    refuse({ ...ofQuestions, '--benchmarks': 'benchmarks' }, 'is for questions, and there is no --disagreement');
+  }
+  if (seedDeviation === undefined) refuse({ '--seeds': 'seeds' }, 'is for --seed-deviation, which is missing');
 }
 
 /** For commander: more than 0, up to 100. */

@@ -182,7 +182,10 @@ async function compareSets(first: Evaluation, second: Evaluation, bootstrap: Boo
   const isWritten = ({ scores }: Evaluation) => scores.ranking === 'written';
   const otherwise = isWritten(first) === isWritten(second) ? {} : { rankedOtherwise: true as const };
   return Object.keys(first.scores.measures).flatMap((measure) => {
-    const images = new Map(one.flatMap((line) => (line.measure === measure ? [[line.id, line.image]] : [])));
+    // An evaluation of an earlier version has no numbers of images.
+    const isNumbered = (line: QuestionScoreLine) => line.measure === measure && line.image !== undefined;
+    const numbered = [one, other].find((lines) => lines.some(isNumbered)) ?? one;
+    const images = new Map(numbered.flatMap((line) => (line.measure === measure ? [[line.id, line.image]] : [])));
     const paired = comparePaired(
       scoresOfMeasure(one, measure),
       scoresOfMeasure(other, measure),

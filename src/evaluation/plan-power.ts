@@ -5,6 +5,7 @@ import { comparePaired, pairEvaluations, scoresOfMeasure } from './compare-model
 import { readQuestionScores } from './evaluation-files.ts';
 import { type ImageOfQuestion, repeats, sumsByImage } from './statistics/bootstrap.ts';
 import {
+  approximatePower,
   approximateQuestions,
   differenceFound,
   powerOfQuestions,
@@ -55,11 +56,15 @@ export function planQuestions(
   return expected.map((one) => {
     const { disagreement, rightOrWrong, designEffect, questions } = one;
     const settings = { level: strictest, power };
-    const pairs = { difference, disagreement: Math.max(disagreement, Math.abs(difference)) };
+    // A mean square is at least the square of the mean.
+    const least = rightOrWrong ? Math.abs(difference) : difference ** 2;
+    const pairs = { difference, disagreement: Math.max(disagreement, least) };
     const independent = rightOrWrong
       ? questionsNeeded(pairs, settings)
       : Math.ceil(approximateQuestions(pairs, settings));
     const worth = questions === undefined ? undefined : Math.floor(questions / designEffect);
+    const powerOf = rightOrWrong ? powerOfQuestions : approximatePower;
+    const largest = rightOrWrong ? disagreement : Math.sqrt(disagreement);
     return {
       ...one,
       difference,
@@ -67,8 +72,8 @@ export function planQuestions(
       // An effect of 4.000000001 is 4.
       needed: Math.ceil(independent * designEffect - 1e-6),
       ...(worth !== undefined && {
-        powerAtHand: powerOfQuestions(worth, pairs, strictest),
-        foundAtHand: differenceFound(worth, disagreement, settings),
+        powerAtHand: powerOf(worth, pairs, strictest),
+        foundAtHand: differenceFound(worth, disagreement, settings, { powerOf, largest }),
       }),
     };
   });

@@ -1,6 +1,6 @@
 import type { Measures, QuestionScore } from './benchmarks/benchmark.ts';
 import type { Scores } from './evaluation-files.ts';
-import { type BootstrapSettings, bootstrapMean, repeats } from './statistics/bootstrap.ts';
+import { type BootstrapSettings, bootstrapMean, repeats, sumsByImage } from './statistics/bootstrap.ts';
 
 /** The mean of every measure, overall and by group, with confidence intervals. Groups are in alphabetical order. */
 export function summarizeMeasures(measures: Measures, { samples, seed }: BootstrapSettings): Scores['measures'] {
@@ -8,14 +8,11 @@ export function summarizeMeasures(measures: Measures, { samples, seed }: Bootstr
     Object.entries(measures).map(([measure, scores]) => {
       const estimate = (list: readonly QuestionScore[], name: string) => {
         const images = list.map(({ image }) => image);
+        const values = list.map(({ score }) => score);
         return {
-          ...bootstrapMean(
-            list.map(({ score }) => score),
-            { samples, seed: `${seed}/${measure}/${name}` },
-            images,
-          ),
+          ...bootstrapMean(values, { samples, seed: `${seed}/${measure}/${name}` }, images),
           count: list.length,
-          ...(repeats(images) && { images: new Set(images).size }),
+          ...(repeats(images) && { images: sumsByImage(values, images).length }),
         };
       };
       const groups = Object.fromEntries(

@@ -7,7 +7,7 @@ import type { ExifMode } from '../../core/images/image-kind.ts';
 import { askChunk, type ChunkOutcome, type RequestAsker } from '../../teacher/ask-chunk.ts';
 import { type CallSummary, readCallLog, type TeacherRequest } from '../../teacher/call-log.ts';
 import { countTokens } from '../../teacher/count-tokens.ts';
-import { createPacer, type Rate } from '../../teacher/pacer.ts';
+import { createPacer, type Pacer, type Rate } from '../../teacher/pacer.ts';
 import { isRefusalOfContent, isTooLong, TeacherError } from '../../teacher/teacher-error.ts';
 import type { EvaluationAnswer, EvaluationQuestion } from '../../trainer/job-files.ts';
 import { extractChoice } from '../extract-choice.ts';
@@ -53,8 +53,8 @@ export async function askEndpoint(input: AskEndpointInput): Promise<EvaluationAn
   const requests = await requestsOf(input);
   // Questions of a file may be the same: they are asked once.
   const unique = [...new Map(requests.map((request) => [request.id, request])).values()];
-  const asker = askerOf(input);
   const pacer = createPacer(input.limits);
+  const asker = askerOf(input, pacer);
   const attempt = () =>
     askChunk({
       requests: unique,
@@ -123,7 +123,7 @@ async function requestsOf({ questions, ranking, exif, model }: AskEndpointInput)
   return requests;
 }
 
-function askerOf({ client, model, ranking, exif }: AskEndpointInput): RequestAsker<QuestionRequest> {
+function askerOf({ client, model, ranking, exif }: AskEndpointInput, pacer: Pacer): RequestAsker<QuestionRequest> {
   return {
     most({ question }) {
       const { question: words, answers, generate } = question;
@@ -133,7 +133,9 @@ function askerOf({ client, model, ranking, exif }: AskEndpointInput): RequestAsk
     },
     async ask({ question }, call, signal) {
       try {
-        const { usage, ...answer } = await askQuestion(question, { client, model, ranking, exif, signal, call });
+        const turn = () => pacer.turn(0, signal);
+        const settings = { client, model, ranking, exif, signal, call, turn };
+        const { usage, ...answer } = await askQuestion(question, settings);
         return { text: JSON.stringify(answer), usage, model, requestHash: hashValue(answer) };
       } catch (error) {
         // The question itself is refused: it counts as unanswered, like one whose answer names no choice.

@@ -39,7 +39,14 @@ export function endpointClient(
   const baseUrl = endpointUrl(url);
   const isNamed = apiKeyVariable !== undefined || apiKeyFile !== undefined;
   const secret = { variable: apiKeyVariable ?? usualVariable, file: apiKeyFile };
-  if (isNamed) mayReceiveSecret(access, secret, baseUrl, '--endpoint');
+  if (isNamed && !mayReceiveSecret(access, secret, baseUrl, '--endpoint')) {
+    throw new InputError({
+      file: 'command line',
+      field: '--api-key-variable',
+      problem: `this machine may not send ${secret.variable} to ${new URL(baseUrl).host}`,
+      remedy: 'List it for that host under secrets in the settings of this machine, or leave it out',
+    });
+  }
   const isSent = isNamed || isSecretBound(access, secret, baseUrl);
   const place = { apiKeyVariable: secret.variable, apiKeyFile, access };
   const settings = { baseUrl, requestTimeoutSeconds };

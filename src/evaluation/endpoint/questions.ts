@@ -32,6 +32,8 @@ export interface AskSettings {
   signal: AbortSignal;
   /** Of the request, for the server's log. */
   call: string;
+  /** Waits until one more request of the same question may be sent. */
+  turn?: (() => Promise<void>) | undefined;
 }
 
 export interface AskedQuestion extends EndpointAnswer {
@@ -52,9 +54,16 @@ export async function askQuestion(question: EvaluationQuestion, settings: AskSet
     usage.completionTokens += completionTokens;
     usage.totalTokens += promptTokens + completionTokens;
   };
+  let isFirst = true;
+  const turn = async () => {
+    // The first has waited with its question.
+    if (!isFirst) await settings.turn?.();
+    isFirst = false;
+  };
   const write = async (words: string, maximumTokens: number) => {
     const { client, model, signal, call } = settings;
     const request = { model, messages: [userMessage(words, images)], maximumTokens };
+    await turn();
     const answer = await writeAnswer(client, request, { signal, id: call });
     add(answer.usage);
     // Of LLaMA's tokenizers the first word has a blank, which some servers leave.
@@ -62,7 +71,7 @@ export async function askQuestion(question: EvaluationQuestion, settings: AskSet
   };
   const answer: EndpointAnswer = { losses: [] };
   if (question.answers.length > 0 && settings.ranking === 'prompt-logprobs') {
-    answer.losses = await rank(question, images, settings, add);
+    answer.losses = await rank(question, images, { ...settings, turn }, add);
   } else if (question.answers.length > 0) {
     answer.choiceText = await write(writtenChoice(question).question, choiceTokens);
   }
@@ -78,11 +87,12 @@ export async function askQuestion(question: EvaluationQuestion, settings: AskSet
 async function rank(
   { question, answerStart, answers }: EvaluationQuestion,
   images: readonly string[],
-  { client, model, signal, call }: AskSettings,
+  { client, model, signal, call, turn }: AskSettings,
   onUsage: (usage: ScoredPrompt['usage']) => void,
 ): Promise<number[]> {
   const scored = async (answer: string) => {
     const open: EndpointMessage[] = answer === '' ? [] : [{ role: 'assistant', content: answer }];
+    await turn?.();
     const prompt = await scorePrompt(
       client,
       { model, messages: [userMessage(question, images), ...open] },
@@ -104,7 +114,7 @@ async function rank(
 /**
  * The mean loss of the tokens that a prompt has and its start has not.
  *
- * @throws Error where there is none, or one has no log-probability
+ * @throws TeacherError where there is none, or one has no log-probability
  */
 export function lossBehind({ tokens: start }: ScoredPrompt, { tokens }: ScoredPrompt): number {
   let shared = 0;
@@ -112,7 +122,8 @@ export function lossBehind({ tokens: start }: ScoredPrompt, { tokens }: ScoredPr
   const own = tokens.slice(shared);
   const known = own.flatMap((token) => token?.logprob ?? []);
   if (own.length === 0 || known.length < own.length) {
-    throw new Error(`The endpoint gave log-probabilities for ${known.length} of the ${own.length} tokens of an answer`);
+    const message = `The endpoint gave log-probabilities for ${known.length} of the ${own.length} tokens of an answer`;
+    throw new TeacherError(message, { retryable: false });
   }
   return -known.reduce((sum, logprob) => sum + logprob, 0) / known.length;
 }

@@ -66,10 +66,11 @@ export function differenceFound(
   questions: number,
   disagreement: number,
   { level, power }: TestSettings,
+  { powerOf = powerOfQuestions, largest = disagreement } = {},
 ): number | undefined {
-  const isFound = (difference: number) => powerOfQuestions(questions, { difference, disagreement }, level) >= power;
-  if (!isFound(disagreement)) return undefined;
-  let [low, high] = [0, disagreement];
+  const isFound = (difference: number) => powerOf(questions, { difference, disagreement }, level) >= power;
+  if (largest === 0 || !isFound(largest)) return undefined;
+  let [low, high] = [0, largest];
   while (high - low > 1e-5) {
     const middle = (low + high) / 2;
     if (isFound(middle)) high = middle;
@@ -142,7 +143,12 @@ export function approximateQuestions(
   return ((none + some) / difference) ** 2;
 }
 
-function approximatePower(questions: number, { difference, disagreement }: PairedQuestions, level: number): number {
+/** The power by the normal approximation (Connor 1987), for scores between 0 and 1 as in `approximateQuestions`. */
+export function approximatePower(
+  questions: number,
+  { difference, disagreement }: PairedQuestions,
+  level: number,
+): number {
   const shift = Math.abs(difference) * Math.sqrt(questions);
   const critical = normalQuantile(1 - level / 2) * Math.sqrt(disagreement);
   const deviation = Math.sqrt(Math.max(1e-12, disagreement - difference ** 2));

@@ -3,10 +3,10 @@
  * asked again, whatever happens to the step.
  */
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { hashValue } from '../../core/hash.ts';
-import { joinInside } from '../../core/inside.ts';
+import { isBelow, joinInside } from '../../core/inside.ts';
 import { readJson, readJsonLines } from '../../core/read-json.ts';
 import type { RunDirectory } from '../../core/run-directory.ts';
 import { writeJson, writeJsonLines } from '../../core/write-file.ts';
@@ -61,7 +61,8 @@ export async function keptWork({
   directory,
   calls,
 }: KeptPlace): Promise<Pick<TeacherWork, 'directory' | 'requestsFile' | 'planFile' | 'calls'> & { list: string }> {
-  await run.stored?.download(directory);
+  // The folder of an evaluation outside of the run is on this disk alone.
+  if (isBelow(resolve(directory), [run.root])) await run.stored?.download(directory);
   const { list } = await readJson(join(directory, listFile), listSchema);
   return {
     list,

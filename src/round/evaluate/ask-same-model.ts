@@ -24,15 +24,22 @@ export interface Asked {
  * Finds out which model an endpoint has, and how it can rank.
  *
  * @param at.model default: the only one that it lists
+ * @param at.serve the name of the worker's server, where it is one
  * @throws InputError where it lists none, or several; TeacherError
  */
 export async function identifyEndpoint(
   client: OpenAI,
-  at: { url: string; model?: string | undefined; blind: boolean; signal: AbortSignal },
+  at: { url: string; model?: string | undefined; serve?: string; blind: boolean; signal: AbortSignal },
 ): Promise<Asked> {
   const { signal, blind } = at;
   const retried = <R>(ask: () => Promise<R>) => askWithRetries(ask, { attempts, signal });
-  const model = at.model ?? onlyModel(await retried(() => listModels(client, signal)), at.url);
+  const models = at.model === undefined ? await retried(() => listModels(client, signal)) : [at.model];
+  if (at.serve !== undefined && models.length !== 1) {
+    const problem = `the server ${at.serve} lists ${models.length} models`;
+    const remedy = "Have its command in the worker's settings serve one name";
+    throw new InputError({ file: 'config', field: 'evaluate.serve', problem, remedy });
+  }
+  const model = onlyModel(models, at.url);
   const identified = await retried(() => identify(client, model, { blind, signal }));
   return { client, model, identified, ranking: await retried(() => rankingOf(client, model, signal)) };
 }

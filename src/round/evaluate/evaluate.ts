@@ -133,7 +133,7 @@ export async function joinShards(context: StepContext): Promise<EvaluateOutcome>
           losses: await readSetAnswers(context, set),
           judged: judged?.(set.name),
           folder: folder === '' ? directory : joinInside(directory, folder),
-          answeredBy: { modelFiles: merged.manifest.outputs, ...(await rankingOf(context, set)) },
+          answeredBy: { modelFiles: merged.manifest.outputs, ...(await rankingOf(context, set, questions)) },
           settleUnclear: settleUnclearOf(context),
           bootstrap: { samples: config.evaluate.bootstrapSamples, seed: config.seed },
         });
@@ -196,8 +196,14 @@ function typeOf(question: BenchmarkQuestion & { question_type?: string }): strin
 }
 
 /** How a server found the choices of a set. @throws InputError when two of its shards differ */
-async function rankingOf(context: StepContext, set: EvaluationSet): Promise<{ ranking?: Ranking }> {
+async function rankingOf(
+  context: StepContext,
+  set: EvaluationSet,
+  questions: readonly BenchmarkQuestion[],
+): Promise<{ ranking?: Ranking }> {
   if (context.config.evaluate.engine !== 'endpoint') return {};
+  // Where words are all that is asked for, no choice was found.
+  if (askQuestions(set, questions).every(({ answers }) => answers.length === 0)) return {};
   const found = new Set<Ranking>();
   for (const folder of shardFolders(context, set)) found.add(await readRanking(folder));
   const [ranking] = found;

@@ -70,7 +70,7 @@ export async function answerByServer({
       withServer({ ...command, model, directory, signal: context.signal }, async ({ url, signal }) => {
         // A server on this machine that was started here gets no key.
         const client = endpointClient({ url, requestTimeoutSeconds }, { ...usualWorkerSettings(), secrets: [] });
-        const endpoint = await identifyEndpoint(client, { url, blind, signal });
+        const endpoint = await identifyEndpoint(client, { url, serve: name, blind, signal });
         const served = { ranking: endpoint.ranking, fingerprint: endpoint.identified.fingerprint };
         const calls = join(directory, callsFolder);
         const earlier = await readServed(directory).catch(() => undefined);

@@ -48,6 +48,12 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
+/** `pgrep` ends with 1 where it finds none; that it is missing is no such answer. */
+const noneFound = (error: { code?: unknown }) => {
+  if (error.code !== 1) throw error;
+  return { stdout: '' };
+};
+
 async function useSettings(serve: object): Promise<void> {
   const file = join(folder, 'worker.yaml');
   await writeFile(file, JSON.stringify({ serve }));
@@ -111,7 +117,7 @@ describe('with our own server', { timeout: 180_000 }, () => {
     const shard = join(context.run.root, 'round-0', 'evaluate-shards', 'validation-0-of-1');
     const answers = () => readJsonLines(join(shard, 'losses.jsonl'), evaluationAnswerSchema);
     const served = await answers();
-    const { stdout } = await promisify(execFile)('pgrep', ['-f', folder]).catch(() => ({ stdout: '' }));
+    const { stdout } = await promisify(execFile)('pgrep', ['-f', folder]).catch(noneFound);
     expect(stdout).toBe('');
     const evaluate = evaluateSchema.parse({});
     const trained = { ...context, config: { ...context.config, evaluate }, trainer: typescriptTrainer() };
@@ -126,9 +132,7 @@ describe('kill -9 of the worker', { timeout: 120_000 }, () => {
   beforeEach(() => rm(join(context.run.root, 'round-0', 'evaluate-shards'), { recursive: true, force: true }));
 
   const processes = async () => {
-    const { stdout } = await promisify(execFile)('pgrep', ['-f', `toy-server-process.*${folder}`]).catch(() => ({
-      stdout: '',
-    }));
+    const { stdout } = await promisify(execFile)('pgrep', ['-f', `toy-server-process.*${folder}`]).catch(noneFound);
     return stdout.split('\n').filter(Boolean);
   };
 
