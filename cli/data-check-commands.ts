@@ -10,7 +10,6 @@ import { openRunDirectory } from '../src/core/run-directory.ts';
 import { LETTERS } from '../src/datasets/question-text.ts';
 import type { DatasetLengths } from '../src/round/data-lengths.ts';
 import type { DatasetStats } from '../src/round/data-stats.ts';
-import { describeCounts } from '../src/round/steps.ts';
 import { TrainerError } from '../src/trainer/supervisor/trainer-error.ts';
 import { exitCodes } from './failures.ts';
 import { addDataRootOption, addRunOptions, loadNamedConfig, type RunOptions } from './options.ts';
@@ -32,13 +31,13 @@ export function addDataCheckCommands(data: Command, signal: AbortSignal): void {
     .addHelpText('after', '\nExample:\n  dataengine data check configs/minigpt4-7b.yaml --data-root /data')
     .action(async (file: string, options: { dataRoot?: string; all: boolean }) => {
       const { config } = await loadNamedConfig(file, options);
-      const { checkData, problemRows } = await import('../src/round/check-data.ts');
+      const { checkData, leftOutLine, problemRows } = await import('../src/round/check-data.ts');
       const display = createProgressDisplay();
       const onProgress = (progress: { phase: string; step: number; steps: number }) =>
         display.show('data check', progress);
       const found = await checkData(config, { signal, onProgress }).finally(() => display.stop());
       const { problems, images, questions, leftOut } = found;
-      for (const { item, countsByReason } of leftOut) process.stdout.write(leftOutLine(item, countsByReason));
+      for (const records of leftOut) process.stdout.write(leftOutLine(records));
       if (problems.length === 0) {
         process.stdout.write(`The data is complete: ${questions} questions to score, ${images} images.\n`);
         const { dataLengths } = await import('../src/round/data-lengths.ts');
@@ -68,6 +67,7 @@ export function addDataCheckCommands(data: Command, signal: AbortSignal): void {
     .action(async (file: string, options: RunOptions & { page?: string; json: boolean }) => {
       const { config, runName } = await loadNamedConfig(file, options);
       const run = openRunDirectory(resolve(config.runsDirectory), runName);
+      const { leftOutLine } = await import('../src/round/check-data.ts');
       const { dataStats, samplePage } = await import('../src/round/data-stats.ts');
       const { unit, datasets } = await dataStats(config, run);
       if (options.json) {
@@ -77,7 +77,7 @@ export function addDataCheckCommands(data: Command, signal: AbortSignal): void {
       }
       process.stdout.write(`${countTable(datasets, unit)}\n${typeTable(datasets)}\n`);
       for (const { name, leftOut } of datasets) {
-        if (Object.keys(leftOut).length > 0) process.stdout.write(leftOutLine(name, leftOut));
+        if (Object.keys(leftOut).length > 0) process.stdout.write(leftOutLine({ item: name, countsByReason: leftOut }));
       }
       for (const { name, favoredLetter } of datasets) {
         if (favoredLetter === undefined) continue;
@@ -124,10 +124,6 @@ async function writeLengths(count: () => Promise<DatasetLengths[]>, all: boolean
   process.stdout.write(`${textTable(['too long', 'tokens', 'why'], lines, { wordWrap: true })}\n`);
   if (shown.length < found.length) process.stdout.write(`${found.length - shown.length} more: --all lists them\n`);
   if (found.some(({ isError }) => isError)) process.exitCode = exitCodes.wrongInput;
-}
-
-function leftOutLine(dataset: string, countsByReason: Readonly<Record<string, number>>): string {
-  return `${dataset}: records that are left out: ${describeCounts(countsByReason)}.\n`;
 }
 
 function countTable(datasets: readonly DatasetStats[], unit: string): string {

@@ -27,7 +27,6 @@ import {
 import type { EvaluateModelInput } from '../src/round/evaluate/evaluate-model.ts';
 import type { EvaluationSet } from '../src/round/evaluation-sets.ts';
 import { stepDirectory } from '../src/round/step-directory.ts';
-import { describeCounts } from '../src/round/steps.ts';
 import {
   addEndpointOptions,
   type EndpointOptions,
@@ -36,7 +35,15 @@ import {
 } from './evaluate-endpoint.ts';
 import { addImportCommand } from './evaluate-import.ts';
 import { withJudge } from './evaluate-judged.ts';
-import { addConfigOptions, type ConfigOptions, integer, loadNamedConfig, missingOption, share } from './options.ts';
+import {
+  addConfigOptions,
+  type ConfigOptions,
+  flagOf,
+  integer,
+  loadNamedConfig,
+  missingOption,
+  share,
+} from './options.ts';
 import { createProgressDisplay } from './progress-display.ts';
 import { formatScores } from './scores-table.ts';
 import { runStepCommand } from './step-commands.ts';
@@ -213,7 +220,8 @@ async function evaluateBenchmark(options: EvaluateOptions & { benchmark: string 
 async function writeLeftOut(set: EvaluationSet): Promise<void> {
   const { leftOut = {} } = (await benchmarkOf(set.benchmark).check?.(set)) ?? {};
   if (Object.keys(leftOut).length > 0) {
-    process.stdout.write(`${set.file}: records that are left out: ${describeCounts(leftOut)}.\n`);
+    const { leftOutLine } = await import('../src/round/check-data.ts');
+    process.stdout.write(leftOutLine({ item: set.file, countsByReason: leftOut }));
   }
 }
 
@@ -269,7 +277,7 @@ function questionSettings(
   const wrong = (option: string, problem: string) =>
     new InputError({
       file: 'command line',
-      field: `--${option.replace(/[A-Z]/, (letter) => `-${letter.toLowerCase()}`)}`,
+      field: flagOf(option),
       problem,
       remedy: 'Leave it out',
     });

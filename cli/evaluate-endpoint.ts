@@ -2,12 +2,12 @@
 import type { Command } from 'commander';
 import type { Config } from '../src/config/schema.ts';
 import type { ExifMode } from '../src/core/images/image-kind.ts';
-import { InputError } from '../src/core/input-error.ts';
+import type { InputError } from '../src/core/input-error.ts';
 import { loadWorkerSettings } from '../src/core/worker-settings.ts';
 import type { EvaluateEndpointInput } from '../src/round/evaluate/evaluate-endpoint.ts';
 import type { EvaluationSet } from '../src/round/evaluation-sets.ts';
 import { withJudge } from './evaluate-judged.ts';
-import { type ConfigOptions, integer } from './options.ts';
+import { type ConfigOptions, flagOf, integer, wrongOption } from './options.ts';
 import { createProgressDisplay } from './progress-display.ts';
 import { formatScores } from './scores-table.ts';
 
@@ -57,11 +57,7 @@ export function refuseWithoutEndpoint(options: EndpointOptions): void {
 }
 
 function uselessOption(name: string, problem: string): InputError {
-  return new InputError({
-    file: 'command line',
-    field: `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
-    ...{ problem, remedy: 'Leave it out' },
-  });
+  return wrongOption(flagOf(name), problem, 'Leave it out');
 }
 
 /** Evaluates an endpoint on a set, and prints the scores. */

@@ -88,6 +88,11 @@ export function missingOption(option: string, alternative: string): InputError {
   });
 }
 
+/** An option as it is typed, by the name under which commander keeps it. */
+export function flagOf(name: string): string {
+  return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
 /** The error of an option whose value does not fit. */
 export function wrongOption(option: string, problem: string, remedy: string): InputError {
   return new InputError({ file: 'command line', field: option, problem, remedy });

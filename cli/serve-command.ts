@@ -68,7 +68,7 @@ export function addServeCommand(program: Command, signal: AbortSignal): void {
 }
 
 async function serve(model: string, options: ServeOptions, signal: AbortSignal): Promise<void> {
-  const { isLoopback } = await import('../src/serving/guard.ts');
+  const { isLoopback } = await import('../src/core/access.ts');
   const key = readServerKey(options);
   if (key === undefined && !isLoopback(options.host)) {
     const problem = `${options.host} may be reached by other machines, and the server has no key`;

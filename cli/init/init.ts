@@ -16,7 +16,6 @@ import { splitQuestions } from '../../src/datasets/split/split-questions.ts';
 import { hashTable } from '../../src/datasets/tables/shards.ts';
 import { readQuestionTypes } from '../../src/generation/question-types.ts';
 import { isOfBuiltInFamily } from '../../src/model/files/model-config.ts';
-import { describeCounts } from '../../src/round/steps.ts';
 import { knownProviders } from '../../src/teacher/providers/index.ts';
 import { missingOption, ownConfig, wrongOption } from '../options.ts';
 import { textTable } from '../text-table.ts';
@@ -275,11 +274,9 @@ function describeTypes({ facts, types }: ConfigParts): string {
 
 async function checkOwnData(output: string, signal: AbortSignal): Promise<void> {
   const config = await loadConfig(output);
-  const { checkData, problemRows } = await import('../../src/round/check-data.ts');
+  const { checkData, leftOutLine, problemRows } = await import('../../src/round/check-data.ts');
   const { problems, questions, images, leftOut } = await checkData(config, { signal, onProgress: () => undefined });
-  for (const { item, countsByReason } of leftOut) {
-    process.stdout.write(`${item}: records that are left out: ${describeCounts(countsByReason)}.\n`);
-  }
+  for (const records of leftOut) process.stdout.write(leftOutLine(records));
   if (problems.length === 0) {
     process.stdout.write(`The data is complete: ${questions} questions to score, ${images} images.\n`);
     return;

@@ -3,6 +3,7 @@
  * and trusts the config that was named there.
  */
 import { stat } from 'node:fs/promises';
+import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { InputError } from './input-error.ts';
 import { followLinks, isBelow } from './inside.ts';
@@ -98,7 +99,7 @@ export function requireWebhookAccess(access: Access, variable: string): void {
 export function mayReceiveSecret(access: Access, secret: Secret, address: string, field = 'teacher.baseUrl'): boolean {
   if (access === undefined || isSecretBound(access, secret, address)) return true;
   const url = new URL(address);
-  if (secret.file === undefined && isLoopback(url.hostname)) return false;
+  if (secret.file === undefined && isOnThisMachine(url)) return false;
   throw new InputError({
     file: 'config',
     field,
@@ -129,7 +130,7 @@ export function isSecretBound(access: WorkerSettings, { variable, file }: Secret
 export function requireTeacherAccess(access: Access, address: string): void {
   if (access === undefined) return;
   const url = new URL(address);
-  if (isLoopback(url.hostname) || reaches(access.secrets, url)) return;
+  if (isOnThisMachine(url) || reaches(access.secrets, url)) return;
   throw new InputError({
     file: 'config',
     field: 'teacher.baseUrl',
@@ -139,8 +140,13 @@ export function requireTeacherAccess(access: Access, address: string): void {
 }
 
 /** Whether an address of the URL's host reaches this machine only. */
-function isLoopback(hostname: string): boolean {
-  return /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/i.test(hostname);
+function isOnThisMachine({ hostname }: URL): boolean {
+  return isLoopback(hostname.replace(/^\[|\]$/g, ''));
+}
+
+/** Whether only this machine reaches a host: a name or an address, an IPv6 one without brackets. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 }
 
 /** Whether one of the secrets may go to the URL's host. */

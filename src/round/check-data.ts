@@ -11,6 +11,7 @@ import { InputError } from '../core/input-error.ts';
 import { checkImage } from '../datasets/check-images.ts';
 import { type DataProblem, pathUnder, problemOf } from './data-problem.ts';
 import { type LeftOutRecords, readDatasets, type UsedImage } from './read-datasets.ts';
+import { describeCounts } from './steps.ts';
 
 export interface CheckOptions extends OpenSettings {
   signal: AbortSignal;
@@ -96,6 +97,11 @@ function refuseOtherSize({ file, width, height }: UsedImage, found: { width: num
     problem: `is ${found.width} x ${found.height}, but the annotations say ${width} x ${height}`,
     remedy: 'Download the image again, or the annotations that belong to it',
   });
+}
+
+/** What a person reads of records that are left out. */
+export function leftOutLine({ item, countsByReason }: LeftOutRecords): string {
+  return `${item}: records that are left out: ${describeCounts(countsByReason)}.\n`;
 }
 
 /** The problems as rows of a table. Of more than `atMost` problems of a folder, the rest is a count. */

@@ -274,7 +274,7 @@ function leaveUnread(request: IncomingMessage): void {
   request.once('close', () => clearTimeout(timer));
 }
 
-/** What a client is told of an error; undefined where it is none of the client's business. */
+/** What the answer says of an error; undefined where it is none of the client's business. */
 function apiErrorOf(error: unknown): ApiError | undefined {
   if (error instanceof ApiError) return error;
   if (!(error instanceof InputError)) return undefined;

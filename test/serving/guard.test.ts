@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { hostInUrl, isLoopback, requireOwnPage } from '../../src/serving/guard.ts';
+import { isLoopback } from '../../src/core/access.ts';
+import { hostInUrl, requireOwnPage } from '../../src/serving/guard.ts';
 
 const isTaken = (host: string, listening: string, origin?: string) => {
   try {

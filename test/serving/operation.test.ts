@@ -66,7 +66,7 @@ test('what is under way ends before the server does; nothing new is taken', asyn
   expect(engine.canceled).toBe(0);
 });
 
-test('what takes longer than the grace is canceled, and the client is told', async () => {
+test('what takes longer than the grace is canceled, and the client gets an error', async () => {
   const { address, engine, server } = await serveWords({ delay: 200 });
   const client = new OpenAI({ baseURL: `${address}v1`, apiKey: 'none', maxRetries: 0 });
   const ask = (stream: boolean) =>

@@ -216,3 +216,8 @@ export function requireImageFolder({ file, images }: Pick<BenchmarkSource, 'file
   if (images !== undefined) return images;
   throw new InputError({ file, problem: 'does not hold its images', remedy: 'Name their folder (`images`)' });
 }
+
+/** The accuracy of all questions of a file first, then that of its parts. A part of that name gives way: metrics have it too. */
+export function withAccuracyOfAll(accuracy: QuestionScore[], { accuracy: _, ...parts }: Measures): Measures {
+  return { accuracy, ...parts };
+}

@@ -219,7 +219,7 @@ function realWorldReference({ choices, answers = [], ...question }: WrittenQuest
 const fourLetters = ['A', 'B', 'C', 'D'];
 
 /** A letter by lmms-eval's rules where the reference is one of the four; else the same text but for case and a last period. */
-export function isRealWorldAnswer(answer: string, reference: string): boolean {
+function isRealWorldAnswer(answer: string, reference: string): boolean {
   const wanted = strip(reference);
   if (fourLetters.includes(wanted.toUpperCase())) return extractLetter(answer, fourLetters) === wanted.toUpperCase();
   return strip(answer.toLowerCase()).replace(/\.+$/, '') === wanted.toLowerCase();

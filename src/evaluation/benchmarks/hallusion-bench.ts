@@ -56,7 +56,7 @@ function isWithoutFigure(kind: string | undefined, figure: string | undefined): 
   return kind === 'VS' && figure === '0';
 }
 
-export function isHallusionRight({ correct, facts = {} }: WrittenQuestion, answer: string): boolean {
+function isHallusionRight({ correct, facts = {} }: WrittenQuestion, answer: string): boolean {
   const given = readYesOrNo(answer);
   if (given === undefined) return isWithoutFigure(facts.kind, facts.figure);
   return given === (correct === 0 ? 'yes' : 'no');

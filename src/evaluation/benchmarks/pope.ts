@@ -64,7 +64,7 @@ export const pope = writtenBenchmark({
 });
 
 /** What comes before the first period; any `no` or `not` in it makes it a no. */
-export function saysYes(answer: string): boolean {
+function saysYes(answer: string): boolean {
   const [sentence = ''] = answer.split('.');
   const words = sentence.replaceAll(',', '').split(' ');
   return !['No', 'not', 'no'].some((word) => words.includes(word));

@@ -21,6 +21,7 @@ import {
   type Measures,
   type QuestionScore,
   requireImageFolder,
+  withAccuracyOfAll,
 } from './benchmark.ts';
 
 type Question = Omit<OwnQuestion, 'image' | 'type'> & {
@@ -98,8 +99,7 @@ export const questions: Benchmark<Question> = {
     };
     if (withChoices.length === 0 || written.length === 0) return parts;
     const accuracy = [...withChoices, ...written.map(([main]) => main.score)];
-    // A metric's own measure may have this name.
-    return { ...{ accuracy }, ...parts, accuracy };
+    return withAccuracyOfAll(accuracy, parts);
   },
 
   records: (answered) => answered.filter((one) => one.question.choices !== undefined || isWritten(one)).map(recordOf),

@@ -7,7 +7,7 @@ import { LETTERS, withInstruction } from '../../datasets/question-text.ts';
 import { matchExactly } from '../exact-matching.ts';
 import { type MetricName, type MetricSettings, metricOf } from '../metrics/index.ts';
 import { requireReferences } from './answer-benchmarks.ts';
-import type { Measures, QuestionScore, QuestionSettings } from './benchmark.ts';
+import { type Measures, type QuestionScore, type QuestionSettings, withAccuracyOfAll } from './benchmark.ts';
 import { readTsvFile, recordOfTsv } from './record-files.ts';
 import { answerOf, rightLetter, scoreEach, type WrittenQuestion, writtenBenchmark } from './written-benchmark.ts';
 
@@ -76,9 +76,7 @@ export const tsv = writtenBenchmark({
       }
     }
     if (chosen.length === 0 || mains.length === 0) return parts;
-    // As those of your own: of all first. A metric's own measure may have this name.
-    const accuracy = [...(parts.multipleChoice ?? []), ...mains];
-    return { ...{ accuracy }, ...parts, accuracy };
+    return withAccuracyOfAll([...(parts.multipleChoice ?? []), ...mains], parts);
   },
 });
 

@@ -51,7 +51,7 @@ PROBE = [
 
 
 def write_asking_files(directory, family, note):
-    """Into a model's directory with all its companion files. `note` is told of a template that is not that of training."""
+    """Into a model's directory with all its companion files. `note` gets a word about a template that is not that of training."""
     if not isinstance(family, ChatFamily):
         return
     template, others = _own_templates(family.processor)
