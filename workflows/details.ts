@@ -5,7 +5,6 @@ import { rootCause } from '@temporalio/workflow';
 import type { CompareOutcome } from '../src/round/compare/results.ts';
 import type { DiscoverOutcome } from '../src/round/discover/results.ts';
 import type { GenerateOutcome } from '../src/round/generate/results.ts';
-import { signedPoints } from '../src/round/steps.ts';
 import type { DataEngineState, RoundSummary } from './inputs.ts';
 import { codeSpan, plainText } from './markdown.ts';
 import type { DataEngineProgress, GenerationProgress, StepRecord } from './messages.ts';
@@ -63,8 +62,9 @@ export function describeWaiting(
   compared: CompareOutcome,
   { generate, append }: { generate?: GenerateOutcome; append?: { samplesAdded: number } },
 ): string {
-  const { builtOn, change, pValue, worse, reason, remembered, forgotten, samplesPage } = compared;
-  const tests = worse ? `worse than round ${builtOn}: ${plainText(reason ?? '')}` : `not worse than round ${builtOn}`;
+  const { builtOn, worse, reason, remembered, forgotten, samplesPage } = compared;
+  // A worker of an earlier version gives no reason where it is not worse.
+  const tests = plainText(reason || (worse ? 'worse' : 'not worse'));
   const tokens = generate === undefined ? 0 : generate.promptTokens + generate.completionTokens;
   const money =
     generate?.currency === undefined ? '' : ` (${generate.cost.toFixed(2)} ${plainText(generate.currency)})`;
@@ -72,7 +72,7 @@ export function describeWaiting(
     '',
     '',
     '**This round waits for a decision.**',
-    `- Score: ${signedPoints(change)} points against round ${builtOn} (p of getting worse ${pValue.toPrecision(2)}). The tests say: ${tests}.`,
+    `- Score, against round ${builtOn}: ${tests}.`,
     `- Forgotten: ${forgotten} of ${remembered} questions that the best earlier rounds got right.`,
     `- Cost: ${append?.samplesAdded ?? 0} samples for ${tokens} teacher tokens${money}.`,
     `- Samples, and the answers that changed: ${codeSpan(samplesPage ?? '–')}`,

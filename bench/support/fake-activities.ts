@@ -42,7 +42,7 @@ export function comparison(round: number) {
     builtOn: round === 0 ? undefined : round - 1,
     asksPerson: false,
     worse: false,
-    reason: '',
+    reason: round === 0 ? '' : 'gain of 1.5 points is not significant (p 0.14, 200 questions)',
     change: round === 0 ? 0 : 1.5,
     pValue: 1,
     remembered: round === 0 ? 0 : 40,

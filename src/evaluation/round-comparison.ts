@@ -74,12 +74,9 @@ export function compareRounds(
   return { overall: judge(count(pairs), settings.tolerance, settings.level), byType: Object.fromEntries(byType) };
 }
 
-/** Why it is worse, in a few words, the strongest evidence first; empty when it is not. */
-export function whyWorse({ overall, byType }: RoundComparison): string[] {
-  const reasons = overall.worse ? [`all questions: ${describeDrop(overall)}`] : [];
-  const types = Object.entries(byType).filter(([, pair]) => pair.worse);
-  types.sort(([, left], [, right]) => left.pValue - right.pValue);
-  return [...reasons, ...types.map(([type, pair]) => `${type}: ${describeDrop(pair)}`)];
+/** Whether the gate sets the round aside: it is worse over all questions, or in a type. */
+export function isWorse({ overall, byType }: RoundComparison): boolean {
+  return overall.worse || Object.values(byType).some(({ worse }) => worse);
 }
 
 type Counts = Omit<PairComparison, 'tolerance' | 'worse'>;
@@ -101,12 +98,4 @@ function count(pairs: readonly { was: boolean; is: boolean }[]): Counts {
 function judge(counts: Counts, tolerance: number, level: number): PairComparison {
   const drop = counts.questions === 0 ? 0 : (counts.lost - counts.won) / counts.questions;
   return { ...counts, tolerance, worse: drop > tolerance && counts.pValue <= level };
-}
-
-function describeDrop({ questions, rightBefore, rightNow, pValue }: PairComparison): string {
-  return `${percent(rightBefore / questions)} → ${percent(rightNow / questions)} (p ${pValue.toPrecision(2)})`;
-}
-
-function percent(share: number): string {
-  return `${(share * 100).toFixed(1)} %`;
 }

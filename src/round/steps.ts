@@ -288,14 +288,14 @@ export function rowOf(step: StepName): StepRow {
 }
 
 /** `+1.2` or `−0.4` */
-export function signedPoints(points: number): string {
+function signedPoints(points: number): string {
   return `${points >= 0 ? '+' : '−'}${Math.abs(points).toFixed(1)}`;
 }
 
-function describeGate({ accepted, by, reason, change, builtOn }: GateOutcome): string {
+function describeGate({ accepted, by, reason }: GateOutcome): string {
   if (by === 'first') return 'accepted';
   const who = by === 'person' ? ' by a person' : by === 'default' ? ' as nobody decided' : '';
-  return `${accepted ? 'accepted' : 'set aside'}${who}, ${signedPoints(change)} points against round ${builtOn}; ${reason}`;
+  return `${accepted ? 'accepted' : 'set aside'}${who} ${reason}`;
 }
 
 /** Reasons with their counts, such as "a choice is empty (2), the image id is a text of digits (1)". */

@@ -63,8 +63,14 @@ describe('the table of steps', () => {
       'MC 50.0 %, test MC 25.0 %',
     );
     expect(steps.evaluate.summary({ multipleChoice: 50 } as never)).toBe('MC 50.0 %');
-    const gate = { accepted: false, by: 'person', reason: 'worse', change: -1.25, builtOn: 1 };
-    expect(steps.gate.summary(gate as never)).toBe('set aside by a person, −1.3 points against round 1; worse');
+    const gate = {
+      accepted: false,
+      by: 'person',
+      reason: 'against round 1: drop of 1.3 points is significant (p 0.01, 80 questions)',
+    };
+    expect(steps.gate.summary(gate as never)).toBe(
+      'set aside by a person against round 1: drop of 1.3 points is significant (p 0.01, 80 questions)',
+    );
     expect(steps.gate.summary({ by: 'first' } as never)).toBe('accepted');
   });
 

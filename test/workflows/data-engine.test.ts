@@ -231,7 +231,7 @@ test('under the policy approve a round waits for a person, and nothing runs in t
     expect((await round.describe()).raw.pendingActivities).toEqual([]);
     const { currentDetails } = await round.query<{ currentDetails: string }>('__temporal_workflow_metadata');
     expect(currentDetails).toContain('This round waits for a decision.');
-    expect(currentDetails).toContain('+1.5 points against round 0');
+    expect(currentDetails).toContain('Score, against round 0: gain of 1.5 points is not significant');
     expect(currentDetails).toContain(`dataengine approve ${queue}/round-1 --reject`);
     await expect(decide({ decision: 'perhaps' })).rejects.toThrow(
       expect.objectContaining({ cause: expect.objectContaining({ message: 'decision: accept or reject' }) }),

@@ -71,9 +71,10 @@ test('a few rounds keep everything', () => {
 test('a round that waits says what its samples cost, where the teacher is paid', () => {
   const compared = {
     builtOn: 0,
-    change: 1,
-    pValue: 0.5,
+    change: -12.5,
+    pValue: 0.25,
     worse: false,
+    reason: 'drop of 12.5 points is not significant (p 0.25, 16 questions)',
     remembered: 9,
     forgotten: 1,
     samplesPage: 'page',
@@ -86,4 +87,7 @@ test('a round that waits says what its samples cost, where the teacher is paid',
     });
   expect(waiting('USD')).toContain('- Cost: 5 samples for 460 teacher tokens (1.50 USD).');
   expect(waiting()).toContain('- Cost: 5 samples for 460 teacher tokens.');
+  expect(waiting()).toContain(
+    '- Score, against round 0: drop of 12.5 points is not significant (p 0.25, 16 questions).',
+  );
 });

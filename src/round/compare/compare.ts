@@ -8,8 +8,9 @@ import { runStepOnce } from '../../core/manifest.ts';
 import type { RunDirectory } from '../../core/run-directory.ts';
 import { writeJson } from '../../core/write-file.ts';
 import { scoringVersion } from '../../evaluation/bad-cases.ts';
+import { describeComparison } from '../../evaluation/describe-change.ts';
 import { findForgotten, sumForgotten } from '../../evaluation/forgetting.ts';
-import { compareRounds, whyWorse } from '../../evaluation/round-comparison.ts';
+import { compareRounds, isWorse } from '../../evaluation/round-comparison.ts';
 import { answersFile, readAnswers } from '../evaluate/results.ts';
 import { finishedStep } from '../finished-step.ts';
 import { lineageBefore } from '../gate/lineage.ts';
@@ -70,14 +71,13 @@ export async function compare(context: StepContext): Promise<CompareOutcome> {
   });
   const comparison = await readComparison(directory);
   const { right, lost } = sumForgotten(await readForgotten(directory));
-  const reasons = whyWorse(comparison);
   const { questions, rightBefore, rightNow, pValue } = comparison.overall;
   return {
     ...outcomeOf(done),
     builtOn,
     asksPerson,
-    worse: reasons.length > 0,
-    reason: shorten(reasons.join('; ')),
+    worse: isWorse(comparison),
+    reason: shorten(builtOn === undefined ? '' : describeComparison(comparison, level)),
     change: questions === 0 ? 0 : (100 * (rightNow - rightBefore)) / questions,
     pValue,
     remembered: right,

@@ -12,7 +12,7 @@ export interface CompareOutcome extends StepOutcome {
   /** Whether the decision is a person's. */
   asksPerson: boolean;
   worse: boolean;
-  /** Where it is worse; empty where it is not. */
+  /** What the change means, in a sentence: where it is worse, and by how much; empty for round 0. */
   reason: string;
   /** Of multiple choice, in points (percent); 0 for round 0. */
   change: number;

@@ -100,9 +100,7 @@ type Judged = Pick<Decision, 'accepted' | 'by' | 'reason' | 'verdict' | 'comment
 function judge({ config, round }: StepContext, compared: CompareOutcome, verdict: Verdict | undefined): Judged {
   const { builtOn, worse, reason } = compared;
   if (builtOn === undefined) return { accepted: true, by: 'first', reason: 'nothing to compare it with' };
-  const tests: Judged = worse
-    ? { accepted: false, by: 'test', reason: `worse than round ${builtOn}: ${reason}` }
-    : { accepted: true, by: 'test', reason: `not worse than round ${builtOn}` };
+  const tests: Judged = { accepted: !worse, by: 'test', reason: `against round ${builtOn}: ${reason}` };
   if (config.gate.policy === 'gate') return tests;
   if (config.gate.policy === 'always') return { ...tests, accepted: true, by: 'policy' };
   if (verdict === undefined) {

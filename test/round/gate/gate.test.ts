@@ -109,7 +109,8 @@ describe('a round that is worse', () => {
       lastGood: 0,
       change: -20,
       forgotten: 8,
-      reason: expect.stringContaining('worse than round 0: all questions: 50.0 % → 30.0 %'),
+      reason:
+        'against round 0: drop of 20.0 points is significant (p 0.0039, 40 questions); color got worse: 50.0 % → 10.0 % (p 0.0078)',
     });
     expect(await lineageBefore(context, 2)).toEqual([0]);
     expect(await lastGoodRound(context, 2)).toBe(0);
@@ -143,14 +144,16 @@ describe('a round that is worse', () => {
     expect(await gate(inRound(1, { policy: 'always' }))).toMatchObject({
       accepted: true,
       by: 'policy',
-      reason: expect.stringContaining('worse than round 0'),
+      reason: expect.stringContaining('against round 0: drop of 20.0 points is significant'),
     });
     expect(await lineageBefore(context, 2)).toEqual([0, 1]);
   });
 
   test('waits for a person under the policy approve, whose verdict is kept', async () => {
     const approving = inRound(1, { policy: 'approve' });
-    await expect(gate(approving)).rejects.toThrow(/round 1 waits for a person: worse than round 0.*samples\.html/);
+    await expect(gate(approving)).rejects.toThrow(
+      /round 1 waits for a person: against round 0: drop of 20\.0 points.*samples\.html/,
+    );
     expect(await readFile(join(stepDirectory(context.run, 1, 'compare'), 'samples.html'), 'utf8')).toContain(
       'Right in round 0, wrong now: 8 of 8',
     );
@@ -169,8 +172,13 @@ describe('a round that is worse', () => {
 test('the same decision again changes nothing', async () => {
   await measured(0, { color: 10 });
   expect(await gate(inRound(0))).toMatchObject({ accepted: true, by: 'first', reused: false });
-  await measured(1, { color: 12 });
-  expect(await gate(inRound(1))).toMatchObject({ accepted: true, by: 'test', reused: false });
+  await measured(1, { color: 9 });
+  expect(await gate(inRound(1))).toMatchObject({
+    accepted: true,
+    by: 'test',
+    reused: false,
+    reason: 'against round 0: drop of 5.0 points is not significant (p 0.5, 20 questions)',
+  });
   expect(await gate(inRound(1))).toMatchObject({ accepted: true, reused: true });
   expect(await versionHistory(context.run.root)).toMatchObject([{ setAside: false }]);
 });
