@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { pathIn } from './config-paths.ts';
 import { trainPartSchema } from './data-schema.ts';
 
 export const computeDtypes = ['float32', 'tensorfloat32', 'bfloat16'] as const;
@@ -99,6 +100,11 @@ export const finetuneSchema = z
       .default('base')
       .describe(
         'base: a new adapter on the base model, as in the reference system. previous: the adapter of the last good round.',
+      ),
+    round0Adapter: pathIn('models')
+      .optional()
+      .describe(
+        'Folder of a PEFT adapter of the base model that round 0 takes as it is, in place of training one: for a model that is finetuned on the base data already.',
       ),
     epochs: count.default(10).describe('A finetune has epochs × stepsPerEpoch steps.'),
     stepsPerEpoch: z

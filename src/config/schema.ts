@@ -37,6 +37,13 @@ export const configSchema = z
       path: pathIn('models').describe(
         'Model directory in Hugging Face format: MiniGPT-4 or LLaVA-1.5; with trainer: torchrun a vision-language model of the families that docs/torchrun.md lists.',
       ),
+      hubId: z
+        .string()
+        .regex(/^[\w.-]{1,96}\/[\w.-]{1,96}$/, 'must be owner/name')
+        .optional()
+        .describe(
+          'The model on the Hub, owner/name: adapters name it as their base model. Default: path, as it is from the folder that the run was started in.',
+        ),
       tokenBoundaries: z
         .enum(['separate', 'reference'])
         .default('separate')

@@ -13,6 +13,7 @@ import { writeFileAtomically, writeJson } from '../core/write-file.ts';
 import { type CardScore, lineageTable, scoresSection } from '../datasets/card-sections.ts';
 import { type DatasetVersion, lineageOf, parentOf, versionHistory } from '../datasets/versions.ts';
 import { readScores, scoresFile } from '../evaluation/evaluation-files.ts';
+import { baseModelName } from './finetune/base-model-name.ts';
 import { adapterFile } from './finetune/results.ts';
 import { stepDirectory } from './step-directory.ts';
 
@@ -57,12 +58,12 @@ export async function scoresOfRounds(run: RunDirectory, rounds: readonly number[
 
 /**
  * Fills a folder with a round's adapter or merged model and its card. Files are links to those of the run where the disk
- * allows it. No path of this machine is in it: the adapter names its base model by `baseModel`, or by the folder's name.
+ * allows it. No path of this machine is in it: the adapter names its base model by `baseModel`, by `model.hubId`, or by its folder.
  *
  * @throws InputError when the round has no such step
  */
 export async function writeModelFolder(folder: string, model: ModelToPublish): Promise<void> {
-  const { run, round, kind, config, baseModel } = model;
+  const { run, round, kind, config, baseModel = config.model.hubId } = model;
   const step = kind === 'adapter' ? 'finetune' : 'merge';
   const source = stepDirectory(run, round, step);
   if (!(await fileExists(join(source, 'manifest.json')))) {
@@ -73,7 +74,7 @@ export async function writeModelFolder(folder: string, model: ModelToPublish): P
       remedy: `Run its step ${step} first, or name another round (--round)`,
     });
   }
-  const base = baseModel ?? basename(config.model.path);
+  const base = baseModel ?? baseModelName(config);
   // The adapter's settings are written anew below.
   for (const name of kind === 'adapter' ? [adapterFile] : await modelFiles(source)) {
     const target = joinInside(folder, name === 'README.md' ? baseCardFile : name);
@@ -84,7 +85,7 @@ export async function writeModelFolder(folder: string, model: ModelToPublish): P
     const settings = await readJson(join(source, 'adapter_config.json'), z.record(z.string(), z.unknown()));
     await writeJson(join(folder, 'adapter_config.json'), { ...settings, base_model_name_or_path: base });
   }
-  await writeFileAtomically(join(folder, 'README.md'), await modelCard(model, base));
+  await writeFileAtomically(join(folder, 'README.md'), await modelCard({ ...model, baseModel }, base));
 }
 
 /** All files of a merged model, relative to its folder; named chat templates have a folder of their own. */

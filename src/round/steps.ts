@@ -153,7 +153,8 @@ export const steps = {
     resume: ['checkpoints/'],
     description: "finetune the adapter on the round's mixture; resumes from its checkpoint",
     writes: '`finetune/` adapter (PEFT), checkpoints, `loss.jsonl`, TensorBoard events',
-    summary: ({ samples, loss }: FinetuneOutcome) => `${samples} samples, loss ${decimals(loss, 3)}`,
+    summary: ({ samples, steps, loss }: FinetuneOutcome) =>
+      steps === 0 ? 'the adapter of finetune.round0Adapter' : `${samples} samples, loss ${decimals(loss, 3)}`,
   },
   merge: {
     folder: { of: 'round', name: 'merged' },

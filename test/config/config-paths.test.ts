@@ -8,6 +8,7 @@ import { configSchema } from '../../src/config/schema.ts';
 const notPaths = [
   'run', // openRunDirectory checks it
   'store', // a bucket; requireStoreAccess checks it
+  'model.hubId', // its schema allows owner/name only
   'data.train[].columns{}', // of a table
   'data.train[].instruction',
   'data.captionPrompts[]',

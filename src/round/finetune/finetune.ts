@@ -9,6 +9,8 @@ import { finishedStep } from '../finished-step.ts';
 import { lineageBefore } from '../gate/lineage.ts';
 import { outcomeOf, type StepContext } from '../step-context.ts';
 import { stepDirectory } from '../step-directory.ts';
+import { nameBaseModel } from './base-model-name.ts';
+import { givenAdapter, takeAdapter } from './given-adapter.ts';
 import {
   adapterFile,
   type FinetuneOutcome,
@@ -23,10 +25,13 @@ import { validationQuestions, validationQuestionsFile } from './validation-quest
 /**
  * Finetunes LoRA adapters on the base model with the round's mixture: the base data, its own and that of the rounds it
  * is built upon. Each round starts from the base model, as in the reference system, or with `finetune.startFrom:
- * previous` from the adapter of the last good round. An interrupted attempt resumes from its newest checkpoint.
+ * previous` from the adapter of the last good round. An interrupted attempt resumes from its newest checkpoint. Round 0
+ * trains nothing where `finetune.round0Adapter` names an adapter.
  */
 export async function finetune(context: StepContext): Promise<FinetuneOutcome> {
   const { config, run, round } = context;
+  const given = givenAdapter(config, round);
+  if (given !== undefined) return takeAdapter(context, given);
   const {
     epochs,
     stepsPerEpoch,
@@ -35,13 +40,14 @@ export async function finetune(context: StepContext): Promise<FinetuneOutcome> {
     startFrom,
     keep,
     validationLoss,
-    ...given
+    round0Adapter: _0,
+    ...others
   } = config.finetune;
-  const { batchSize } = given;
+  const { batchSize } = others;
   const directory = stepDirectory(run, round, 'finetune');
   const lineage = await lineageBefore(context, round);
   const mixture = await roundMixture(context);
-  const shared = { ...given, microBatchSize: given.microBatchSize ?? batchSize, seed: config.seed };
+  const shared = { ...others, microBatchSize: others.microBatchSize ?? batchSize, seed: config.seed };
   /** Of so many samples. */
   const settingsFor = (samples: number) => {
     const steps = stepsOf(config.finetune, samples);
@@ -104,14 +110,17 @@ export async function finetune(context: StepContext): Promise<FinetuneOutcome> {
         validation: validation && { questions, everySteps, batchSize: config.evaluate.batchSize },
       };
     },
-    finish: async ({ metrics }) => ({
-      outputs: [
-        ...finetuneFiles,
-        ...(validation ? [validationScoresFile] : []),
-        ...(validationLoss ? [validationLossFile] : []),
-      ],
-      metrics: { ...planned, ...metrics },
-    }),
+    finish: async ({ metrics }) => {
+      await nameBaseModel(directory, config);
+      return {
+        outputs: [
+          ...finetuneFiles,
+          ...(validation ? [validationScoresFile] : []),
+          ...(validationLoss ? [validationLossFile] : []),
+        ],
+        metrics: { ...planned, ...metrics },
+      };
+    },
   });
   const { metrics } = done.manifest;
   const { samples = 0, steps = 0, loss } = metrics;

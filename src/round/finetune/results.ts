@@ -18,7 +18,7 @@ export const lossFile = 'loss.jsonl';
 export const validationScoresFile = 'validation.jsonl';
 /** The validation loss of states; only with `finetune.validationLoss`. */
 export const validationLossFile = 'validation-loss.jsonl';
-export const finetuneFiles = ['adapter_config.json', adapterFile, lossFile];
+export const finetuneFiles = ['adapter_config.json', adapterFile, lossFile, 'README.md'];
 
 const lossSchema = z.object({ step: z.number(), loss: z.number() });
 

@@ -59,6 +59,7 @@ export async function roundMixture(context: Pick<StepContext, 'config' | 'run' |
 export async function plannedFinetune(
   context: Pick<StepContext, 'config' | 'run' | 'round'>,
 ): Promise<{ samples: number; steps: number }> {
+  if (context.round === 0 && context.config.finetune.round0Adapter !== undefined) return { samples: 0, steps: 0 };
   const { drawn } = await roundMixture(context);
   let samples = 0;
   for (const part of drawn) for await (const _ of part.samples()) samples += 1;
