@@ -2,18 +2,27 @@
  * The activities of the GPU workers. One runs at a time on each GPU.
  */
 
+import type { AskedChunks } from '../src/round/asking/ask-chunks.ts';
+import { askServedChunks } from '../src/round/asking/chunk.ts';
 import { embedShard } from '../src/round/embed/embed-shard.ts';
 import type { EmbedOutcome } from '../src/round/embed/results.ts';
 import { evaluateShard } from '../src/round/evaluate/evaluate.ts';
 import type { EvaluateShardOutcome } from '../src/round/evaluate/results.ts';
 import { embeddingShardDirectory, evaluationShardDirectory } from '../src/round/step-directory.ts';
-import { type EmbedShardReference, type EvaluateShardReference, withParsedInputs } from './references.ts';
+import {
+  type ChunkReference,
+  type EmbedShardReference,
+  type EvaluateShardReference,
+  withParsedInputs,
+} from './references.ts';
 import { type ActivityDependencies, runStep } from './run-step.ts';
-import { loadStepActivities, type StepActivities } from './step-activities.ts';
+import { loadGpuStepActivities, type StepActivities } from './step-activities.ts';
 
 export interface GpuActivities extends StepActivities<'gpu'> {
   evaluateShard(reference: EvaluateShardReference): Promise<EvaluateShardOutcome>;
   embedShard(reference: EmbedShardReference): Promise<EmbedOutcome>;
+  /** Asks all chunks from one on, by a server of the teacher that runs meanwhile. */
+  askServedChunks(reference: ChunkReference): Promise<AskedChunks>;
 }
 
 /**
@@ -22,10 +31,11 @@ export interface GpuActivities extends StepActivities<'gpu'> {
  */
 const attempts = { maxAttemptsWithoutProgress: 10 };
 
-const stepActivities = await loadStepActivities('gpu');
+const stepActivities = await loadGpuStepActivities();
 
 /** Makes the GPU worker's activities. */
-export function createGpuActivities(dependencies: ActivityDependencies): GpuActivities {
+export function createGpuActivities(worker: ActivityDependencies): GpuActivities {
+  const dependencies = { ...worker, holdsGpu: true };
   return withParsedInputs({
     ...stepActivities(dependencies, attempts),
     evaluateShard: ({ set, shard, ...reference }) =>
@@ -38,5 +48,7 @@ export function createGpuActivities(dependencies: ActivityDependencies): GpuActi
         ...attempts,
         owns: (place) => [embeddingShardDirectory(place, { shard })],
       }),
+    askServedChunks: ({ chunk, allowance, purpose, ...reference }) =>
+      runStep(reference, dependencies, (context) => askServedChunks(context, { chunk, allowance, purpose }), attempts),
   });
 }

@@ -55,6 +55,7 @@ export async function prepareRun(
     ...(config.sampling.embeddingShards > 1 && { embeddingShards: config.sampling.embeddingShards }),
     verifies: verifies(config),
     ...(judges(config) && { judges: true }),
+    ...(config.teacher.serve !== undefined && { servesTeacher: true }),
     ...(config.gate.serving !== undefined && { checksServing: true }),
     ...(config.refine.review === 'manual' && { reviews: true }),
     hasTest: config.data.test !== undefined,

@@ -95,6 +95,7 @@ const inputs: Readonly<Record<string, z.ZodType>> = {
   evaluateShard: evaluateShardReference,
   embedShard: embedShardReference,
   askChunk: chunkReference,
+  askServedChunks: chunkReference,
   submitBatch: chunkReference,
   checkBatch: batchReference,
   collectBatch: batchReference.extend(chunkReference.pick({ chunk: true, purpose: true }).shape),

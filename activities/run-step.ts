@@ -19,6 +19,8 @@ export interface ActivityDependencies {
   settings: WorkerSettings;
   /** Default: our own trainer on native TensorFlow. */
   trainer?: TrainerCommand;
+  /** Whether the worker has a GPU to itself. */
+  holdsGpu?: boolean;
   /** Whether the namespace has the search attributes. */
   searchAttributes?: boolean;
   /** What computes the work of the CPU activities. Default: this process. */
@@ -68,13 +70,13 @@ export async function runStep<R>(
 
 /** Opens the run of a reference for a step's work. @param owns the folders of the run that the work writes */
 export function workOnRun<R>(
-  { signal, onProgress, onWorked, extensions, settings: access, trainer }: TaskHost,
+  { signal, onProgress, onWorked, extensions, settings: access, trainer, holdsGpu = false }: TaskHost,
   { runDirectory, round }: StepReference,
   work: (context: StepContext) => Promise<R>,
   owns: RunWork['owns'],
 ): Promise<R> {
   return withRun(runDirectory, { owns, signal, onProgress, extensions, access }, (run) =>
-    work({ ...run, round, onProgress, trainer }).finally(onWorked),
+    work({ ...run, round, onProgress, trainer, holdsGpu }).finally(onWorked),
   );
 }
 

@@ -3,7 +3,15 @@
  */
 import { loadStep } from '../src/round/load-step.ts';
 import { ownFolders } from '../src/round/own-folders.ts';
-import { type OutcomeOf, type Queue, rowOf, type StepName, stepNames, type steps } from '../src/round/steps.ts';
+import {
+  type OutcomeOf,
+  type Queue,
+  rowOf,
+  type StepName,
+  type StepRow,
+  stepNames,
+  type steps,
+} from '../src/round/steps.ts';
 import type { StepReference } from './references.ts';
 import { type ActivityDependencies, runStep } from './run-step.ts';
 
@@ -29,8 +37,12 @@ export type StepActivityFactory<Q extends Queue> = (
  * Loads the steps of a queue that have an activity: when a process starts, so that later changes of the code on the disk
  * don't get mixed in.
  */
-export async function loadStepsOf(queue: Queue) {
-  const rows = stepNames.map((name) => ({ name, ...rowOf(name) })).filter((row) => row.queue === queue);
+export function loadStepsOf(queue: Queue) {
+  return loadSteps((row) => row.queue === queue);
+}
+
+async function loadSteps(isWanted: (row: StepRow) => boolean) {
+  const rows = stepNames.map((name) => ({ name, ...rowOf(name) })).filter(isWanted);
   return Promise.all(
     rows.flatMap(({ name, activity }) =>
       activity === undefined
@@ -40,9 +52,9 @@ export async function loadStepsOf(queue: Queue) {
   );
 }
 
-/** Makes the activities of the steps of a queue. */
-export async function loadStepActivities<Q extends Queue>(queue: Q): Promise<StepActivityFactory<Q>> {
-  const loaded = await loadStepsOf(queue);
+/** Makes the activities of the GPU workers' steps, and of those that ask a teacher whose server they start. */
+export async function loadGpuStepActivities(): Promise<StepActivityFactory<'gpu'>> {
+  const loaded = await loadSteps((row) => row.queue === 'gpu' || row.asksTeacher === true);
   return (dependencies, options) =>
     Object.fromEntries(
       loaded.map(({ name, activity, step }) => [
@@ -50,5 +62,5 @@ export async function loadStepActivities<Q extends Queue>(queue: Q): Promise<Ste
         (reference: StepReference) =>
           runStep(reference, dependencies, step, { ...options, owns: ownFolders(reference.round, name) }),
       ]),
-    ) as StepActivities<Q>;
+    ) as StepActivities<'gpu'>;
 }

@@ -76,14 +76,20 @@ type StepActivity<Name extends StepName> = (reference: StepReference) => Promise
  * @param minutes of an attempt, where the row leaves them to the config
  */
 export function stepActivity<Name extends StepName>(
-  { queues }: RunPlan,
+  plan: RunPlan,
   name: Name,
   minutes = rowOf(name).minutes,
 ): StepActivity<Name> {
   if (minutes === undefined) throw new Error(`the step ${name} has no time limit`);
   const { queue, activity = name } = rowOf(name);
-  const activities = (queue === 'gpu' ? gpuActivities : cpuActivities)(queues[queue], summaryOf(name), minutes);
+  const activities = (queue === 'gpu' ? gpuActivities : cpuActivities)(queueOf(plan, name), summaryOf(name), minutes);
   return (activities as unknown as Record<string, StepActivity<Name>>)[activity] as StepActivity<Name>;
+}
+
+/** The queue of a step's activity: a teacher that the GPU workers serve is asked there. */
+export function queueOf({ queues, servesTeacher = false }: RunPlan, name: StepName): string {
+  const { queue, asksTeacher = false } = rowOf(name);
+  return queues[servesTeacher && asksTeacher ? 'gpu' : queue];
 }
 
 /** What the step does, as a sentence for the Temporal UI. */
@@ -106,6 +112,14 @@ export function teacherActivities(taskQueue: string, summary: string): TeacherAc
     retry: teacherRetry,
     summary,
   });
+}
+
+/** Longest that a server of the teacher's is held at a time; asking then resumes. */
+const heldMinutes = 24 * 60;
+
+/** The activity that starts the teacher's server and asks it. */
+export function servedTeacherActivities(taskQueue: string): GpuActivities {
+  return gpuActivities(taskQueue, 'Start the server of the teacher, ask it, and stop it', heldMinutes);
 }
 
 /**

@@ -11,8 +11,8 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { StepReference } from '../activities/references.ts';
+import type { AskedChunks } from '../src/round/asking/ask-chunks.ts';
 import type { GenerationPlan } from '../src/round/asking/plan.ts';
-import type { AskedChunk } from '../src/teacher/teacher-chunk.ts';
 import { cpuActivities } from './activity-options.ts';
 import { describeGeneration } from './details.ts';
 import type { GenerationInput, GenerationState, OpenChunk } from './inputs.ts';
@@ -32,7 +32,9 @@ export class ChunkWindow {
   private readonly underWay = new Map<OpenChunk, Promise<void>>();
   /** Of the chunks under way: what each may cost, its cost so far included. */
   private readonly reserved = new Map<number, number>();
-  private readonly scope = new CancellationScope({ cancellable: true });
+  private scope = new CancellationScope({ cancellable: true });
+  /** The server of a served teacher is being stopped; its chunks stay open. */
+  private isStopping = false;
   private failure: unknown;
 
   constructor({ queues, runDirectory, round, state, paused = false }: GenerationInput, purpose?: 'verify' | 'judge') {
@@ -130,6 +132,12 @@ export class ChunkWindow {
     );
   }
 
+  /** A served teacher holds a GPU, and is asked all chunks at once: to pause is to stop it. */
+  get isHeldInVain(): boolean {
+    const { paused, state, plan, isEmpty } = this;
+    return plan.servedOn !== undefined && !isEmpty && (paused || state.finishEarly);
+  }
+
   /** The budget has enough left for one more request. */
   get isAffordable(): boolean {
     return this.plan.limit === undefined || this.unreserved >= this.plan.estimate.mostPerRequest;
@@ -169,6 +177,7 @@ export class ChunkWindow {
         this.failure !== undefined ||
         (isOpen && this.isAffordable) ||
         this.paused !== paused ||
+        this.isHeldInVain ||
         this.isHistoryTooLong,
     );
   }
@@ -178,10 +187,12 @@ export class ChunkWindow {
   startNext(): void {
     const { state } = this;
     const open = state.open.shift() ?? { chunk: state.nextChunk++, cost: 0 };
+    if (this.plan.servedOn !== undefined) state.nextChunk = this.plan.chunks;
     const work = this.scope
       .run(() => this.ask(open))
       .catch((error: unknown) => {
-        if (this.calls.areHandedOver && isCancellation(error)) state.open.push(open);
+        const stays = this.calls.areHandedOver || this.isStopping;
+        if (stays && isCancellation(error)) state.open.push(open);
         else this.failure ??= error;
       })
       .finally(() => this.underWay.delete(open));
@@ -200,6 +211,15 @@ export class ChunkWindow {
     this.throwFailure();
   }
 
+  /** Has the server of a served teacher stopped. What it has answered is kept. */
+  async stopServer(): Promise<void> {
+    this.isStopping = true;
+    this.scope.cancel();
+    await Promise.all(this.underWay.values());
+    this.isStopping = false;
+    this.scope = new CancellationScope({ cancellable: true });
+  }
+
   /** Returns when all activities have ended and all batches are cancelled. */
   async cancel(): Promise<void> {
     this.scope.cancel();
@@ -210,32 +230,33 @@ export class ChunkWindow {
     const { state, plan } = this;
     const allowance = this.reserve(open);
     this.show();
-    let asked: AskedChunk;
+    let asked: AskedChunks;
     try {
       asked = await this.calls.ask(plan, open, allowance);
     } finally {
       this.reserved.delete(open.chunk);
     }
-    if (asked.outOfBudget) {
+    const { left, cost, answered, givenUp } = asked;
+    if (left !== undefined) {
       // Not even one request was affordable: it is longer than those that the estimate is made from.
-      if (asked.cost <= open.cost) plan.estimate.mostPerRequest *= 1.25;
-      state.open.push({ chunk: open.chunk, cost: asked.cost });
-    } else {
-      state.spent += asked.cost;
-      state.answered += asked.answered;
-      state.givenUp += asked.givenUp;
+      if (cost + left.cost <= open.cost) plan.estimate.mostPerRequest *= 1.25;
+      state.open.push({ chunk: left.chunk, cost: left.cost });
     }
+    state.spent += cost;
+    state.answered += answered;
+    state.givenUp += givenUp;
     this.show();
   }
 
   /** Reserves the most that a chunk may cost. @returns what it may cost, its cost so far included; undefined: anything */
   private reserve({ chunk, cost }: OpenChunk): number | undefined {
-    const { limit, estimate, chunkSize } = this.plan;
+    const { limit, estimate, chunkSize, servedOn } = this.plan;
     if (limit === undefined) {
       this.reserved.set(chunk, cost);
       return undefined;
     }
-    const reserve = Math.min(estimate.mostPerRequest * chunkSize, this.unreserved - cost);
+    const most = servedOn === undefined ? estimate.mostPerRequest * chunkSize : Number.POSITIVE_INFINITY;
+    const reserve = Math.min(most, this.unreserved - cost);
     this.reserved.set(chunk, cost + reserve);
     return cost + reserve;
   }

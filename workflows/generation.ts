@@ -115,7 +115,8 @@ async function askChunks(window: ChunkWindow): Promise<boolean> {
         await window.handOver();
         return false;
       }
-      if (window.isEmpty && window.paused) await window.untilResumed();
+      if (window.isHeldInVain) await window.stopServer();
+      else if (window.isEmpty && window.paused) await window.untilResumed();
       else if (window.isOpen && window.isAffordable) window.startNext();
       else if (window.isOpen && window.isEmpty) {
         if (window.plan.whenReached === 'finish') break;

@@ -64,6 +64,8 @@ const runPlanSchema = z
     verifies: z.boolean().optional(),
     /** Whether the teacher judges written answers before an evaluation is joined. */
     judges: z.boolean().optional(),
+    /** Whether the GPU workers start the teacher's server. */
+    servesTeacher: z.boolean().optional(),
     /** Whether rounds have the step `check-serving`. */
     checksServing: z.boolean().optional(),
     /** Whether rounds wait until a person has decided about all samples. */
@@ -202,6 +204,7 @@ const generationPlanSchema = z.object({
   limit: z.number().optional(),
   whenReached: z.enum(['wait', 'finish']),
   poll: z.object({ seconds: pollSeconds, maximumSeconds: pollSeconds }),
+  servedOn: queue.optional(),
 }) satisfies z.ZodType<GenerationPlan>;
 
 export type OpenChunk = z.output<typeof openChunkSchema>;

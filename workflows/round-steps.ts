@@ -4,7 +4,7 @@
  */
 import { startChild, workflowInfo } from '@temporalio/workflow';
 import { type OutcomeOf, type StepName, steps } from '../src/round/steps.ts';
-import { cpuActivities, gpuActivities, stepActivity } from './activity-options.ts';
+import { cpuActivities, gpuActivities, queueOf, stepActivity } from './activity-options.ts';
 import { describeReview } from './details.ts';
 import { discoverTypes } from './discover.ts';
 import { passGate } from './gate.ts';
@@ -71,7 +71,7 @@ async function evaluate(state: RoundState): Promise<OutcomeOf<'evaluate'>> {
   const { evaluationSets, evaluationShards: count, maxConcurrentShards = defaultMaxConcurrentShards } = plan;
   const { minutes } = steps.evaluate.shards;
   const { evaluate } = cpuActivities(
-    plan.queues.cpu,
+    queueOf(plan, 'evaluate'),
     'Join the shards and compute the metrics',
     steps.evaluate.minutes,
   );

@@ -4,9 +4,10 @@
 import { CancellationScope, isCancellation, sleep } from '@temporalio/workflow';
 import type { ChunkReference, StepReference } from '../activities/references.ts';
 import type { TeacherActivities } from '../activities/teacher.ts';
+import type { AskedChunks } from '../src/round/asking/ask-chunks.ts';
 import type { GenerationPlan } from '../src/round/asking/plan.ts';
 import type { AskedChunk } from '../src/teacher/teacher-chunk.ts';
-import { teacherActivities } from './activity-options.ts';
+import { servedTeacherActivities, teacherActivities } from './activity-options.ts';
 import type { OpenChunk } from './inputs.ts';
 
 export class TeacherCalls {
@@ -32,17 +33,21 @@ export class TeacherCalls {
     return this.areHandedOver;
   }
 
-  /** @param allowance what the chunk may cost since the generation was started; undefined: anything */
-  ask(plan: GenerationPlan, open: OpenChunk, allowance: number | undefined): Promise<AskedChunk> {
-    if (plan.mode === 'batch') return this.askInBatches(plan, open, allowance);
+  /**
+   * Asks a chunk. A teacher that a GPU worker serves is asked all chunks from this one on, while its server runs.
+   *
+   * @param allowance what that may cost since the generation was started; undefined: anything
+   */
+  async ask(plan: GenerationPlan, open: OpenChunk, allowance: number | undefined): Promise<AskedChunks> {
     const { reference, purpose } = this;
     const { chunk } = open;
-    return this.teacher(`Ask chunk ${chunk + 1} of ${plan.chunks}`).askChunk({
-      ...reference,
-      ...purpose,
-      chunk,
-      allowance,
-    });
+    const input = { ...reference, ...purpose, chunk, allowance };
+    if (plan.servedOn !== undefined) return servedTeacherActivities(plan.servedOn).askServedChunks(input);
+    const { outOfBudget, answered, givenUp, cost } =
+      plan.mode === 'batch'
+        ? await this.askInBatches(plan, open, allowance)
+        : await this.teacher(`Ask chunk ${chunk + 1} of ${plan.chunks}`).askChunk(input);
+    return outOfBudget ? { answered: 0, givenUp: 0, cost: 0, left: { chunk, cost } } : { answered, givenUp, cost };
   }
 
   /** Submits batches until each request of the chunk has its answer; `open` says which batch is under way. */

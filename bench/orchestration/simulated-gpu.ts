@@ -27,5 +27,14 @@ export function simulatedGpuActivities(milliseconds: number): GpuActivities {
       nearTies: 0,
     };
   };
-  return { finetune: step, merge: step, checkServing: step, evaluateShard: step, embed: step, embedShard: step };
+  const askServedChunks = async () => ({ answered: 1, givenUp: 0, cost: 0 });
+  return {
+    askServedChunks,
+    finetune: step,
+    merge: step,
+    checkServing: step,
+    evaluateShard: step,
+    embed: step,
+    embedShard: step,
+  };
 }

@@ -3,6 +3,7 @@
  */
 import { ApplicationFailure } from '@temporalio/activity';
 import type { CpuActivities } from '../../activities/cpu.ts';
+import type { GpuActivities } from '../../activities/gpu.ts';
 import type { PromptActivities, PromptRequests } from '../../activities/prompt.ts';
 import type { TeacherActivities } from '../../activities/teacher.ts';
 import type { GenerationPlan } from '../../src/round/asking/plan.ts';
@@ -40,7 +41,8 @@ export type FakeGeneration = Omit<TeacherActivities, keyof PromptRequests> &
     | 'startJudging'
     | 'finishJudging'
     | 'recordTopUp'
-  >;
+  > &
+  Pick<GpuActivities, 'askServedChunks'>;
 
 /** A generation in which each request costs 0.1; batches end at the second look, unless they never do. */
 export function fakeGeneration(
@@ -69,6 +71,7 @@ export function fakeGeneration(
       await beforeChunk();
       return asked(allowance);
     },
+    askServedChunks: async () => ({ answered: plan.requests, givenUp: 0, cost: 0.1 * plan.requests }),
     submitBatch: async ({ chunk }) => {
       const batch = `batch-${chunk}`;
       if (looks.has(batch)) return { batch: undefined, chunk: asked() };

@@ -7,7 +7,11 @@ import type { z } from 'zod';
 import { type PathKind, pathsIn } from '../../src/config/config-paths.ts';
 import { type Config, configSchema } from '../../src/config/schema.ts';
 import { projectFile } from '../../src/core/files.ts';
-import { type workerSettingsSchema, workerSettingsVariable } from '../../src/core/worker-settings.ts';
+import {
+  loadWorkerSettings,
+  type workerSettingsSchema,
+  workerSettingsVariable,
+} from '../../src/core/worker-settings.ts';
 import { writeJson } from '../../src/core/write-file.ts';
 import { type OwnedProcess, startOwned } from './child-process.ts';
 
@@ -81,6 +85,8 @@ async function writeWorkerSettings(file: string, configFile: string, config: Con
     cache: resolve(config.cacheDirectory),
     stores: store === undefined ? [] : [store],
     ...(teacher.baseUrl !== undefined && { secrets: [{ ...secret, hosts: [new URL(teacher.baseUrl).origin] }] }),
+    // Commands of servers are this machine's, never a config's.
+    serve: (await loadWorkerSettings()).serve,
     webhooks: notify.webhookVariable === undefined ? [] : [notify.webhookVariable],
   };
   // JSON is YAML.

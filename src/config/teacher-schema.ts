@@ -52,80 +52,107 @@ function hasNoPassword(address: string): boolean {
 }
 
 /** The teacher that writes new samples, and its requests. */
-export const teacherSchema = z.strictObject({
-  provider: z
-    .string()
-    .min(1)
-    .default('openai')
-    .describe('openai, azure, local (the rule-based server of the demo), or one that the program adds.'),
-  baseUrl: z
-    .url({ protocol: /^https?$/ })
-    .refine(hasNoPassword, 'has a user name or a password; give the key by teacher.apiKeyVariable')
-    .optional()
-    .describe('Any server that speaks the chat-completions protocol.'),
-  apiVersion: z.string().min(1).optional().describe("azure only: the protocol's version."),
-  model: z.string().min(1).default('gpt-4').describe('azure: the name of the deployment.'),
-  apiKeyVariable: z.string().min(1).default('OPENAI_API_KEY').describe('Environment variable with the key.'),
-  apiKeyFile: pathIn('secrets')
-    .optional()
-    .describe('File with the key, instead of the variable, read before each use.'),
-  temperature: z.number().min(0).max(2).default(0.7).describe('A higher one gives more varied questions.'),
-  topP: z.number().gt(0).max(1).default(0.9).describe('Nucleus sampling.'),
-  maximumTokens: count
-    .default(800)
-    .describe("Longest answer, with a reasoning model's reasoning. One that is cut is rejected."),
-  tokenLimitParameter: z
-    .enum(['auto', 'max_tokens', 'max_completion_tokens'])
-    .default('auto')
-    .describe("The request's field for maximumTokens; auto: by the model's name."),
-  samplingParameters: z
-    .enum(['auto', 'send', 'omit'])
-    .default('auto')
-    .describe("Whether temperature and topP are sent; auto: not to OpenAI's reasoning models, which refuse them."),
-  stop: z
-    .array(z.string().min(1))
-    .max(4)
-    .default([])
-    .describe(
-      'Texts that end a new sample, or a classification of questions, where the teacher writes one; the reference sends ["###"].',
-    ),
-  logitBias: z
-    .record(z.string().regex(/^\d+$/, 'is not the id of a token'), z.number().min(-100).max(100))
-    .default({})
-    .describe(
-      'Token id → bias in the same requests; the reference sends { "50256": -100 }, the end of a text for older models.',
-    ),
-  extraBody: extraBodySchema
-    .default({})
-    .describe(
-      'More fields of the request that change how an answer is sampled, such as { reasoning_effort: low, seed: null }; null leaves one out.',
-    ),
-  prompt: pathIn('configs')
-    .default('configs/prompts/generate-v1.md')
-    .describe('Prompt file; its version is kept with every sample.'),
-  shortAnswerPrompt: pathIn('configs')
-    .optional()
-    .describe(
-      'Prompt file of samples with a short answer. Default: configs/prompts/generate-short-v1.md, with data.descriptions.source: image generate-short-from-image-v1.md.',
-    ),
-  mode: z.enum(['online', 'batch']).default('online').describe('batch: the Batch API, at half the price within a day.'),
-  answerFormat: z.enum(['text', 'structured']).default('text').describe('structured: JSON by a schema.'),
-  attachImage: z.boolean().default(false).describe('Send the image too, to a model with vision.'),
-  images: imagesSchema.prefault({}),
-  storeAnswers: z
-    .boolean()
-    .default(false)
-    .describe('Have the teacher store its answers, so that a lost one is looked up instead of paid twice.'),
-  concurrency: count.default(4).describe('Open requests, over all workers.'),
-  chunkRequests: count.max(5000).default(250).describe('Requests of one activity.'),
-  maxConcurrentChunks: count
-    .max(100)
-    .default(4)
-    .describe('Activities with requests that may run at the same time, over all workers.'),
-  limits: limitsSchema.prefault({}),
-  budget: budgetSchema.optional(),
-  prices: pathIn('configs').default('configs/prices.yaml').describe('What models cost, for estimates and the budget.'),
-  batch: batchSchema.prefault({}),
-  requestTimeoutSeconds: timerSeconds.default(120).describe('A request without an answer in this time is retried.'),
-  mistakeRate: z.number().min(0).max(1).default(0).describe('local only: share of answers with a deliberate mistake.'),
-});
+export const teacherSchema = z
+  .strictObject({
+    provider: z
+      .string()
+      .min(1)
+      .default('openai')
+      .describe('openai, azure, local (the rule-based server of the demo), or one that the program adds.'),
+    baseUrl: z
+      .url({ protocol: /^https?$/ })
+      .refine(hasNoPassword, 'has a user name or a password; give the key by teacher.apiKeyVariable')
+      .optional()
+      .describe('Any server that speaks the chat-completions protocol.'),
+    serve: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        "In place of baseUrl: a server that the GPU worker starts while the teacher is asked, and stops again: its name in the worker's settings (`serve`), which have its command. For one machine that has teacher and student in turn; see docs/teacher.md.",
+      ),
+    apiVersion: z.string().min(1).optional().describe("azure only: the protocol's version."),
+    model: z.string().min(1).default('gpt-4').describe('azure: the name of the deployment.'),
+    apiKeyVariable: z.string().min(1).default('OPENAI_API_KEY').describe('Environment variable with the key.'),
+    apiKeyFile: pathIn('secrets')
+      .optional()
+      .describe('File with the key, instead of the variable, read before each use.'),
+    temperature: z.number().min(0).max(2).default(0.7).describe('A higher one gives more varied questions.'),
+    topP: z.number().gt(0).max(1).default(0.9).describe('Nucleus sampling.'),
+    maximumTokens: count
+      .default(800)
+      .describe("Longest answer, with a reasoning model's reasoning. One that is cut is rejected."),
+    tokenLimitParameter: z
+      .enum(['auto', 'max_tokens', 'max_completion_tokens'])
+      .default('auto')
+      .describe("The request's field for maximumTokens; auto: by the model's name."),
+    samplingParameters: z
+      .enum(['auto', 'send', 'omit'])
+      .default('auto')
+      .describe("Whether temperature and topP are sent; auto: not to OpenAI's reasoning models, which refuse them."),
+    stop: z
+      .array(z.string().min(1))
+      .max(4)
+      .default([])
+      .describe(
+        'Texts that end a new sample, or a classification of questions, where the teacher writes one; the reference sends ["###"].',
+      ),
+    logitBias: z
+      .record(z.string().regex(/^\d+$/, 'is not the id of a token'), z.number().min(-100).max(100))
+      .default({})
+      .describe(
+        'Token id → bias in the same requests; the reference sends { "50256": -100 }, the end of a text for older models.',
+      ),
+    extraBody: extraBodySchema
+      .default({})
+      .describe(
+        'More fields of the request that change how an answer is sampled, such as { reasoning_effort: low, seed: null }; null leaves one out.',
+      ),
+    prompt: pathIn('configs')
+      .default('configs/prompts/generate-v1.md')
+      .describe('Prompt file; its version is kept with every sample.'),
+    shortAnswerPrompt: pathIn('configs')
+      .optional()
+      .describe(
+        'Prompt file of samples with a short answer. Default: configs/prompts/generate-short-v1.md, with data.descriptions.source: image generate-short-from-image-v1.md.',
+      ),
+    mode: z
+      .enum(['online', 'batch'])
+      .default('online')
+      .describe('batch: the Batch API, at half the price within a day.'),
+    answerFormat: z.enum(['text', 'structured']).default('text').describe('structured: JSON by a schema.'),
+    attachImage: z.boolean().default(false).describe('Send the image too, to a model with vision.'),
+    images: imagesSchema.prefault({}),
+    storeAnswers: z
+      .boolean()
+      .default(false)
+      .describe('Have the teacher store its answers, so that a lost one is looked up instead of paid twice.'),
+    concurrency: count.default(4).describe('Open requests, over all workers.'),
+    chunkRequests: count.max(5000).default(250).describe('Requests of one activity.'),
+    maxConcurrentChunks: count
+      .max(100)
+      .default(4)
+      .describe('Activities with requests that may run at the same time, over all workers.'),
+    limits: limitsSchema.prefault({}),
+    budget: budgetSchema.optional(),
+    prices: pathIn('configs')
+      .default('configs/prices.yaml')
+      .describe('What models cost, for estimates and the budget.'),
+    batch: batchSchema.prefault({}),
+    requestTimeoutSeconds: timerSeconds.default(120).describe('A request without an answer in this time is retried.'),
+    mistakeRate: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0)
+      .describe('local only: share of answers with a deliberate mistake.'),
+  })
+  .superRefine(({ serve, provider, mode, baseUrl, apiKeyFile, storeAnswers }, context) => {
+    if (serve === undefined) return;
+    const refuse = (field: string, message: string) => context.addIssue({ code: 'custom', path: [field], message });
+    if (provider !== 'openai') refuse('provider', `teacher.serve starts a server of OpenAI's protocol: leave it out`);
+    if (baseUrl !== undefined) refuse('baseUrl', 'the server of teacher.serve is on the worker: leave one of them out');
+    if (apiKeyFile !== undefined) refuse('apiKeyFile', 'the server of teacher.serve gets no key');
+    if (mode !== 'online') refuse('mode', 'the server of teacher.serve is asked one by one: set it to online');
+    if (storeAnswers) refuse('storeAnswers', 'the server of teacher.serve keeps no answers when it is stopped');
+  });

@@ -45,7 +45,7 @@ const serveSchema = z
       .array(z.string().min(1))
       .min(1)
       .describe(
-        'Program and arguments; no shell reads them. {model} is the model directory, {port} the port that it listens to on 127.0.0.1.',
+        "Program and arguments; no shell reads them. {port} is the port that it listens to on 127.0.0.1. {model} is the merged model, for evaluate.serve; a teacher's command names its own model instead.",
       ),
     port: z
       .int()
@@ -54,10 +54,6 @@ const serveSchema = z
       .optional()
       .describe('Its port, for a command without {port}. Default: a free one.'),
     readySeconds: timerSeconds.default(900).describe('Longest time until it lists its models (GET /v1/models).'),
-  })
-  .refine(({ command }) => command.some((word) => word.includes('{model}')), {
-    path: ['command'],
-    message: 'has no {model}, and would serve another one',
   })
   .refine(({ command, port }) => port !== undefined || command.some((word) => word.includes('{port}')), {
     path: ['command'],
@@ -112,7 +108,7 @@ export const workerSettingsSchema = z.strictObject({
     .record(z.string().regex(/^[a-z0-9][a-z0-9._-]*$/, 'use small letters, digits, ".", "_" and "-"'), serveSchema)
     .default({})
     .describe(
-      'Servers of chat completions that this worker may start, by the names that evaluate.serve has for them. They get no secret of the environment.',
+      'Servers of chat completions that this worker may start, by the names that evaluate.serve and teacher.serve have for them. They get no secret of the environment.',
     ),
   umask: z
     .string({ error: 'write it in quotes, such as "027"' })

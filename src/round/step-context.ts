@@ -18,6 +18,8 @@ export interface StepContext {
   extensions: Extensions;
   /** What the work may touch. Absent for work that a person typed: it trusts the config. */
   access?: Access;
+  /** Whether the work has a GPU to itself, on which it may start the teacher's server. */
+  holdsGpu?: boolean;
   /** The program that runs GPU jobs. Default: our own trainer. */
   trainer?: TrainerCommand;
 }

@@ -30,6 +30,8 @@ export interface StepRow {
   activity?: string;
   /** The first round that has the step; of a step of the run, the round before which it runs. */
   firstRound: 0 | 1;
+  /** Its activity may ask the teacher: where that is a server of the GPU worker's (`teacher.serve`), the activity runs there. */
+  asksTeacher?: true;
   /** Time limit of an attempt; absent where the config or a workflow of its own has it. */
   minutes?: number;
   /** The step is done in shards, each by another worker, that its activity joins. */
@@ -185,6 +187,7 @@ export const steps = {
     folder: { of: 'round', name: 'evaluate' },
     queue: 'cpu',
     activity: 'evaluate',
+    asksTeacher: true,
     firstRound: 0,
     minutes: 30,
     shards: { folder: 'evaluate-shards', queue: 'gpu', minutes: 360 },
@@ -209,6 +212,7 @@ export const steps = {
     folder: { of: 'round', name: 'discover' },
     queue: 'cpu',
     activity: 'discover',
+    asksTeacher: true,
     firstRound: 0,
     minutes: 360,
     alsoWrites: ['evaluate'],
@@ -223,6 +227,7 @@ export const steps = {
     folder: { of: 'round', name: 'classify' },
     queue: 'cpu',
     activity: 'classify',
+    asksTeacher: true,
     firstRound: 0,
     minutes: 360,
     local: [],

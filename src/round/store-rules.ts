@@ -11,6 +11,9 @@ export const extractedImagesName = 'benchmark-images';
 /** The logs of what the teacher was asked to judge, which all rounds share. */
 export const judgeCallsName = 'judge_calls';
 
+/** What the server of `teacher.serve` leaves: job, log and fence. */
+export const teacherServerName = 'teacher-server';
+
 const rows = stepNames.map(rowOf);
 
 /** Folders of the run's folder that are steps', or that each machine has or syncs for itself. */
@@ -19,6 +22,7 @@ const notOfRun = new Set([
   ledgerFolderName,
   extractedImagesName,
   judgeCallsName,
+  teacherServerName,
 ]);
 
 const published = rows.flatMap(({ publishes }) => (publishes === undefined ? [] : [publishes]));

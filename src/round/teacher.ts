@@ -12,11 +12,13 @@ import { imageUrlTokens } from '../teacher/image-tokens.ts';
 import { readPrice, type TokenPrice } from '../teacher/prices.ts';
 import type { ChatMessage } from '../teacher/prompt-template.ts';
 import { findTeacher, type Teacher } from '../teacher/providers/index.ts';
+import { localClient } from '../teacher/providers/openai.ts';
 import type { TeacherAnswer } from '../teacher/read-completion.ts';
 import { openSpending } from '../teacher/spending.ts';
 import { askTeacher, type SamplingSettings, type StructuredFormat, withImage } from '../teacher/teacher.ts';
 import { TeacherError } from '../teacher/teacher-error.ts';
 import { showsImages } from './dataset-paths.ts';
+import { withServedClient } from './served-teacher.ts';
 import type { StepContext } from './step-context.ts';
 
 /** The part of a step's context that the teacher follows from. */
@@ -30,9 +32,14 @@ export function teacherOf({ config, extensions }: TeacherContext): Teacher {
 /** Gives the work a client of the teacher. @throws InputError when the key or the address is missing */
 export async function connectTeacher<R>(context: TeacherContext, work: (client: OpenAI) => Promise<R>): Promise<R> {
   const { provider, settings } = teacherOf(context);
+  // What asks through it starts the server first; the rest counts tokens.
+  if (context.config.teacher.serve !== undefined) return work(localClient(notServed, settings));
   if (settings.baseUrl !== undefined) requireTeacherAccess(context.access, settings.baseUrl);
   return provider.connect({ ...settings, seed: context.config.seed, access: context.access }, work);
 }
+
+/** Nothing listens there. */
+const notServed = 'http://127.0.0.1:9/v1';
 
 /** Sends a prompt to the teacher once; temperature and length default to the config's. @throws TeacherError */
 export type AskTeacher = (
@@ -58,7 +65,7 @@ export type AskTeacher = (
  * @throws InputError when the key or the price is missing; asking: OutOfBudget
  */
 export async function withTeacher<R>(
-  context: TeacherContext & Pick<StepContext, 'run' | 'round' | 'signal'>,
+  context: TeacherContext & Pick<StepContext, 'run' | 'round' | 'signal' | 'holdsGpu'>,
   work: (ask: AskTeacher) => Promise<R>,
   purpose = 'questions',
 ): Promise<R> {
@@ -72,7 +79,7 @@ export async function withTeacher<R>(
     price: await readPrice(teacher.prices, teacher.model, 'online'),
     limit: teacher.budget?.limit,
   });
-  return connectTeacher(context, (client) =>
+  return withClient(context, (client) =>
     work(async (messages, { temperature, maximumTokens, format, image, asForSamples = false, ...options }) => {
       const asked = {
         ...(asForSamples ? teacher : withoutStops(teacher)),
@@ -87,10 +94,15 @@ export async function withTeacher<R>(
       const reservation = await spending.reserve(most);
       let answer: TeacherAnswer;
       try {
-        answer = await askTeacher(client, image === undefined ? messages : withImage(messages, image, detail), asked, {
-          signal,
-          ...options,
-        });
+        answer = await askTeacher(
+          await client(),
+          image === undefined ? messages : withImage(messages, image, detail),
+          asked,
+          {
+            signal,
+            ...options,
+          },
+        );
       } catch (error) {
         const isKnown = error instanceof TeacherError && !error.outcomeUnknown;
         await (isKnown ? reservation.failed(error.charged) : reservation.lost());
@@ -102,6 +114,14 @@ export async function withTeacher<R>(
   );
 }
 
+function withClient<R>(
+  context: Parameters<typeof withServedClient>[0],
+  work: (client: () => Promise<OpenAI>) => Promise<R>,
+): Promise<R> {
+  if (context.config.teacher.serve !== undefined) return withServedClient(context, connectTeacher, work);
+  return connectTeacher(context, (client) => work(() => Promise.resolve(client)));
+}
+
 /** The settings for requests other than for samples and question types. */
 export function withoutStops<Settings extends SamplingSettings>(teacher: Settings): Settings {
   return { ...teacher, stop: [], logitBias: {} };
@@ -109,11 +129,12 @@ export function withoutStops<Settings extends SamplingSettings>(teacher: Setting
 
 /** The settings that an answer depends on, besides its prompt. */
 export function teacherIdentity(teacher: Config['teacher']): Record<string, unknown> {
-  const { provider, baseUrl, model, temperature, topP, maximumTokens, mistakeRate, answerFormat, attachImage } =
+  const { provider, baseUrl, serve, model, temperature, topP, maximumTokens, mistakeRate, answerFormat, attachImage } =
     teacher;
   const { tokenLimitParameter, samplingParameters, extraBody, stop, logitBias } = teacher;
   return {
     ...{ provider, baseUrl, model, temperature, topP, maximumTokens, mistakeRate, answerFormat, attachImage },
+    ...(serve !== undefined && { serve }),
     // Left out where they change nothing: answers that were paid for before these keys existed are used again.
     ...(tokenLimitParameter !== 'auto' && { tokenLimitParameter }),
     ...(samplingParameters !== 'auto' && { samplingParameters }),

@@ -20,6 +20,8 @@ export interface AskingOptions {
   allowance?: number | undefined;
   onProgress: OnChunkProgress;
   signal: AbortSignal;
+  /** With retries: how often a chunk is tried. Default: a day or so. */
+  attempts?: number;
 }
 
 export interface TeacherMode {
@@ -41,7 +43,7 @@ export interface TeacherMode {
   ): Promise<AskedChunk>;
 }
 
-const attempts = 1000;
+const usualAttempts = 1000;
 /** Less than all of a limit is used: requests arrive a little later than they are sent, some more and some less. */
 const shareOfLimit = 0.95;
 
@@ -55,7 +57,10 @@ const online: TeacherMode = {
     return 60 * Math.max(requests / requestsPerMinute, tokens / tokensPerMinute);
   },
   run: (open, options) =>
-    askWithRetries(async () => askChunkOnline(await open(), options), { attempts, signal: options.signal }),
+    askWithRetries(async () => askChunkOnline(await open(), options), {
+      attempts: options.attempts ?? usualAttempts,
+      signal: options.signal,
+    }),
 };
 
 const batch: TeacherMode = {
@@ -64,7 +69,7 @@ const batch: TeacherMode = {
   price: ({ prices, model }) => readPrice(prices, model, 'batch'),
   // The limits do not apply to batches.
   leastSeconds: () => 0,
-  async run(open, { allowance, signal }) {
+  async run(open, { allowance, signal, attempts = usualAttempts }) {
     const retried = <R>(ask: () => Promise<R>) => askWithRetries(ask, { attempts, signal });
     for (;;) {
       const submitted = await retried(async () => submitBatch(await open(), { allowance, signal }));

@@ -25,6 +25,7 @@ const notPaths = [
   'evaluate.benchmarks[].questions.columns{}', // of a table
   'teacher.provider',
   'teacher.baseUrl', // requireTeacherAccess checks it
+  'teacher.serve', // a key of the worker's settings
   'teacher.apiVersion',
   'teacher.model',
   'teacher.apiKeyVariable', // mayReceiveSecret checks it

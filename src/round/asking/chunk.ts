@@ -9,15 +9,18 @@ import {
   type SubmittedBatch,
   submitBatch,
 } from '../../teacher/batches.ts';
+import { countChunks } from '../../teacher/chunks.ts';
 import { appendToLedger } from '../../teacher/ledger.ts';
 import { askChunkOnline } from '../../teacher/modes.ts';
 import type { AskedChunk, TeacherChunk } from '../../teacher/teacher-chunk.ts';
 import { generationWork } from '../generate/work.ts';
 import { judgeWork } from '../judge/work.ts';
+import { withServedTeacher } from '../served-teacher.ts';
 import type { StepContext } from '../step-context.ts';
 import { connectTeacher } from '../teacher.ts';
 import { verificationWork } from '../verify/work.ts';
-import { openChunk, type Purpose, type TeacherWork } from './work.ts';
+import { type AskedChunks, askChunks, attemptsOf } from './ask-chunks.ts';
+import { openChunk, type Purpose, readPlan, type TeacherWork } from './work.ts';
 
 const works: Readonly<Record<Purpose, (context: StepContext) => Promise<TeacherWork>>> = {
   generate: generationWork,
@@ -43,6 +46,26 @@ export async function askWorkChunk(
 ): Promise<AskedChunk> {
   const { signal, onProgress } = context;
   return askChunkOnline(await chunkOf(context, input), { allowance: input.allowance, signal, onProgress });
+}
+
+/**
+ * Asks the chunks from one on, one after another, a teacher whose server this worker starts for that (`teacher.serve`).
+ *
+ * @param input.allowance what they may cost since the work was started; default: no limit
+ * @throws InputError when this worker has no such server; TrainerError when it does not start or ends; TeacherError
+ */
+export function askServedChunks(
+  context: StepContext,
+  { purpose = 'generate', chunk, allowance }: ChunkOfWork & { allowance?: number | undefined },
+): Promise<AskedChunks> {
+  return withServedTeacher(context, async (served) => {
+    const work = await works[purpose](served);
+    const { chunks } = await readPlan(work.planFile);
+    return askChunks(served, work, {
+      ...{ from: chunk, chunks: countChunks(chunks), chunkSize: chunks.size, requests: chunks.requests },
+      ...{ allowance, attempts: attemptsOf(context) },
+    });
+  });
 }
 
 /** Submits a chunk as a batch. @throws TeacherError; InputError for a batch that is too large to upload */

@@ -1,3 +1,4 @@
+import { taskQueuesOf } from '../../config/workflow-schemas.ts';
 import { readManifest } from '../../core/manifest.ts';
 import { writeJson } from '../../core/write-file.ts';
 import type { TeacherRequest } from '../../teacher/call-log.ts';
@@ -28,6 +29,8 @@ export interface GenerationPlan {
   limit?: number | undefined;
   whenReached: 'wait' | 'finish';
   poll: { seconds: number; maximumSeconds: number };
+  /** The queue of the GPU workers, where one of them starts the teacher's server and asks all chunks itself. */
+  servedOn?: string | undefined;
 }
 
 /**
@@ -42,6 +45,7 @@ export async function planWork<Request extends TeacherRequest>(
 ): Promise<GenerationPlan> {
   const teacher = teacherOf(context);
   const { settings, mode } = teacher;
+  const isServed = context.config.teacher.serve !== undefined;
   const price = await mode.price(settings);
   const ledger = await readLedger(context.run.root);
   const chunks = await chunkIndex(work, mode.chunkSize(settings));
@@ -57,13 +61,14 @@ export async function planWork<Request extends TeacherRequest>(
     chunks: countChunks(chunks),
     chunkSize: chunks.size,
     requests: chunks.requests,
-    maxConcurrentChunks: mode.maxConcurrentChunks(settings),
+    maxConcurrentChunks: isServed ? 1 : mode.maxConcurrentChunks(settings),
     estimate: await estimateGeneration({ work, chunks, teacher, price, ledger }),
     currency: price?.currency,
     spent: ledger.cost,
     limit: settings.budget && settings.budget.limit + ledger.toppedUp,
     whenReached: settings.budget?.whenReached ?? 'wait',
     poll: { seconds: settings.batch.pollSeconds, maximumSeconds: settings.batch.maximumPollSeconds },
+    ...(isServed && { servedOn: taskQueuesOf(context.config).gpu }),
   };
 }
 

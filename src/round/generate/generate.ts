@@ -10,7 +10,7 @@ import { readCallLog } from '../../teacher/call-log.ts';
 import { countChunks, indexChunks, readChunk } from '../../teacher/chunks.ts';
 import { estimateGeneration, type GenerationEstimate } from '../../teacher/estimate.ts';
 import { readLedger } from '../../teacher/ledger.ts';
-import { askInThisProcess } from '../asking/in-this-process.ts';
+import { askInThisProcess } from '../asking/ask-chunks.ts';
 import { type GenerationPlan, planWork } from '../asking/plan.ts';
 import { readPlan, syncCalls } from '../asking/work.ts';
 import { ownDescriptions } from '../dataset-paths.ts';
@@ -31,7 +31,7 @@ import { type GenerationFolder, generationFolder, generationWork } from './work.
  */
 export async function generate(context: StepContext): Promise<GenerateOutcome> {
   const plan = await startGeneration(context);
-  if (!plan.done) await askInThisProcess(context, await generationWork(context), plan);
+  if (!plan.done) await askInThisProcess(context, generationWork, plan);
   return finishGeneration(context);
 }
 

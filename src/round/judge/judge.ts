@@ -21,7 +21,7 @@ import {
 import { rankAnswers } from '../../evaluation/rank-answers.ts';
 import { TeacherError } from '../../teacher/teacher-error.ts';
 import type { EvaluationAnswer } from '../../trainer/job-files.ts';
-import { askInThisProcess } from '../asking/in-this-process.ts';
+import { askInThisProcess } from '../asking/ask-chunks.ts';
 import {
   type KeptPlace,
   keptAnswers,
@@ -47,7 +47,7 @@ const judgingVersion = 1;
  */
 export async function judge(context: StepContext): Promise<JudgeOutcome> {
   const plan = await startJudging(context);
-  if (!plan.done) await askInThisProcess(context, await judgeWork(context), plan);
+  if (!plan.done) await askInThisProcess(context, judgeWork, plan);
   return finishJudging(context);
 }
 
@@ -75,7 +75,7 @@ export async function judgeSet(
   const place = { ...judgePlace(context), directory };
   const plan = await planOf(context, set, answered);
   const work = await start(context, place, [plan]);
-  if (!work.done) await askInThisProcess(context, await judgeWork(context, place), work);
+  if (!work.done) await askInThisProcess(context, (served) => judgeWork(served, place), work);
   await finish(context, place, [plan]);
   return joinedOf(context, plan, await scoresOf(place));
 }

@@ -17,7 +17,7 @@ import { readRequests } from '../../generation/sample-requests.ts';
 import { countVerdicts } from '../../generation/verdicts.ts';
 import { type SampleToVerify, type VerificationRequest, verificationRequests } from '../../generation/verification.ts';
 import { readRawAnswers } from '../../teacher/call-log.ts';
-import { askInThisProcess } from '../asking/in-this-process.ts';
+import { askInThisProcess } from '../asking/ask-chunks.ts';
 import { keptAnswers, keptRequestsFile, writeKeptRequests } from '../asking/kept-answers.ts';
 import { type GenerationPlan, planWork } from '../asking/plan.ts';
 import { ownDescriptions } from '../dataset-paths.ts';
@@ -75,7 +75,7 @@ function sameAnswer({ data }: Config): (answer: string, expected: string) => boo
  */
 export async function verify(context: StepContext): Promise<VerifyOutcome> {
   const plan = await startVerification(context);
-  if (!plan.done) await askInThisProcess(context, await verificationWork(context), plan);
+  if (!plan.done) await askInThisProcess(context, verificationWork, plan);
   return finishVerification(context);
 }
 

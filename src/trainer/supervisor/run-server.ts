@@ -19,8 +19,8 @@ import { TrainerError } from './trainer-error.ts';
 import { openTrainerLog, type TrainerLog } from './trainer-log.ts';
 
 export interface ServerToRun extends ServeSettings {
-  /** Model directory. */
-  model: string;
+  /** Model directory, for a command with `{model}`. */
+  model?: string;
   /** The step's folder: job, log (`trainer.log`) and fence are kept there. */
   directory: string;
   signal: AbortSignal;
@@ -56,7 +56,7 @@ export async function withServer<R>(server: ServerToRun, work: (running: Running
   await mkdir(directory, { recursive: true });
   const port = server.port ?? (await freePort());
   if (server.port !== undefined) await requireFree(port);
-  const fill = (text: string) => text.replaceAll('{model}', server.model).replaceAll('{port}', String(port));
+  const fill = (text: string) => text.replaceAll('{model}', server.model ?? '').replaceAll('{port}', String(port));
   const job = join(await realpath(directory), jobFileName);
   await writeFile(job, `${JSON.stringify({ kind: 'serve', command: server.command.map(fill) }, null, 2)}\n`);
   const log = openTrainerLog(directory);

@@ -127,6 +127,7 @@ export const scenarios: Scenario[] = [
   ),
   aRun('run-verified', { verifies: true }, { children: ['/round-1', '/round-1/verification'] }),
   aRun('run-judged', { rounds: 0, judges: true }, { children: ['/round-0', '/round-0/judging'] }),
+  aRun('run-with-served-teacher', { rounds: 0, servesTeacher: true }, { children: ['/round-0'] }),
   aRun('run-with-serving-checked', { rounds: 0, checksServing: true }, { children: ['/round-0'] }),
   aRun('run-embedded-in-shards', { rounds: 1, embeddingShards: 2 }, { children: ['/round-1'] }),
   aRun('run-of-two-executions', { rounds: 2, roundsPerExecution: 2 }),
@@ -239,6 +240,7 @@ export const scenarios: Scenario[] = [
     await inState(handle, 'waiting for a top-up');
     await handle.executeUpdate('finishEarly');
   }),
+  aGeneration('generation-served', { servedOn: 'generation-served', maxConcurrentChunks: 1 }),
   aGeneration('generation-out-of-budget', { limit: 0.3, whenReached: 'finish' }),
   aGeneration('generation-in-batches', { mode: 'batch', chunks: 2 }),
   aGeneration(
