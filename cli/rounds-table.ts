@@ -1,3 +1,4 @@
+import { directAnswersDiffer } from '../src/evaluation/direct-answers.ts';
 import { formatSeconds } from '../src/report/tables.ts';
 import { decisionOf, forgottenOf } from '../workflows/details.ts';
 import type { RoundSummary } from '../workflows/inputs.ts';
@@ -10,9 +11,12 @@ export function formatRounds(rounds: RoundSummary[], options: { color?: boolean 
 
 function scoreTable(rounds: RoundSummary[], options: { color?: boolean }): string {
   const measure = rounds.at(-1)?.measure;
+  const hasDirectAnswers = measure === undefined && directAnswersDiffer(rounds);
   const head = [
     'round',
-    ...(measure === undefined ? ['MC %', 'DA %', 'test MC %', 'test DA %'] : [`${measure} %`, `test ${measure} %`]),
+    ...(hasDirectAnswers
+      ? ['MC %', 'DA %', 'test MC %', 'test DA %']
+      : [`${measure ?? 'MC'} %`, `test ${measure ?? 'MC'} %`]),
     'bad cases',
     'samples added',
     'rejected',
@@ -23,7 +27,7 @@ function scoreTable(rounds: RoundSummary[], options: { color?: boolean }): strin
   ];
   const rows = rounds.map((row) => [
     row.round,
-    ...(measure === undefined
+    ...(hasDirectAnswers
       ? [row.multipleChoice, row.directAnswer, row.testMultipleChoice, row.testDirectAnswer]
       : [row.multipleChoice, row.testMultipleChoice]
     ).map(decimal),

@@ -2,6 +2,7 @@
  * The texts and tables that the Temporal UI shows as current details. Pure functions.
  */
 import { rootCause } from '@temporalio/workflow';
+import { directAnswersDiffer } from '../src/evaluation/direct-answers.ts';
 import type { CompareOutcome } from '../src/round/compare/results.ts';
 import type { DiscoverOutcome } from '../src/round/discover/results.ts';
 import type { GenerateOutcome } from '../src/round/generate/results.ts';
@@ -33,11 +34,14 @@ export function describeRounds({ plan, nextRound, rounds }: DataEngineState): st
   const next = nextRound > plan.rounds ? 'All rounds are done.' : `Round ${nextRound} of ${plan.rounds} is under way.`;
   const now = stop === undefined ? next : `It ended early: ${plainText(stop.reason)}.`;
   const measure = plainText(rounds.at(-1)?.measure ?? 'MC');
+  const hasDirectAnswers = rounds.at(-1)?.measure === undefined && directAnswersDiffer(rounds);
+  const counts = ['bad cases', 'samples added', 'teacher tokens', 'seconds', 'forgotten', 'built upon'];
+  const head = ['round', `${measure} %`, ...(hasDirectAnswers ? ['DA %'] : []), `test ${measure} %`, ...counts];
   const rows = rounds.map((row) =>
     [
       row.round,
       roundNumber(row.multipleChoice, 1),
-      row.measure === undefined ? roundNumber(row.directAnswer, 1) : '–',
+      ...(hasDirectAnswers ? [roundNumber(row.directAnswer, 1)] : []),
       percentOrBlank(row.testMultipleChoice),
       row.badCases,
       row.samplesAdded,
@@ -50,8 +54,8 @@ export function describeRounds({ plan, nextRound, rounds }: DataEngineState): st
   return [
     `**Run ${plainText(plan.run)}** (${codeSpan(plan.directory)}). ${now}`,
     '',
-    `| round | ${measure} % | DA % | test ${measure} % | bad cases | samples added | teacher tokens | seconds | forgotten | built upon |`,
-    '| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |',
+    `| ${head.join(' | ')} |`,
+    `| ${head.map((one) => (one === 'built upon' ? '---' : '---:')).join(' | ')} |`,
     ...rows.map((row) => `| ${row} |`),
   ].join('\n');
 }

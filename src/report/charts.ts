@@ -1,14 +1,15 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { valueIn } from '../core/records.ts';
-import type { ReportRound } from './report-input.ts';
+import { type ReportRound, reportsDirectAnswers } from './report-input.ts';
 
 const roundAxis = { field: 'round', type: 'ordinal', title: 'Round', axis: { labelAngle: 0 } } as const;
 
 /** Validation and test scores, multiple choice and direct answer, against the round, with 95 % confidence intervals. */
 export function accuracyChart(rounds: ReportRound[]): TopLevelSpec {
+  const hasDirectAnswers = reportsDirectAnswers(rounds);
   const values = rounds.flatMap((round) => [
-    ...accuracy(round, 'validation', round.validation),
-    ...(round.test === undefined ? [] : accuracy(round, 'test', round.test)),
+    ...accuracy(round, 'validation', round.validation, hasDirectAnswers),
+    ...(round.test === undefined ? [] : accuracy(round, 'test', round.test, hasDirectAnswers)),
   ]);
   const color = { field: 'set', type: 'nominal', title: null, sort: ['validation', 'test'] } as const;
   const y = {
@@ -38,7 +39,12 @@ export function accuracyChart(rounds: ReportRound[]): TopLevelSpec {
   };
 }
 
-function accuracy({ round, measure, benchmarks }: ReportRound, set: string, { mc, da }: { mc: number; da: number }) {
+function accuracy(
+  { round, measure, benchmarks }: ReportRound,
+  set: string,
+  { mc, da }: { mc: number; da: number },
+  hasDirectAnswers: boolean,
+) {
   const interval = (measure: string, value: number) => {
     const { low, high } = benchmarks.find((one) => one.set === set && one.measure === measure) ?? {
       low: value,
@@ -49,7 +55,7 @@ function accuracy({ round, measure, benchmarks }: ReportRound, set: string, { mc
   if (measure !== undefined) return [{ measure, ...interval(measure, mc) }];
   return [
     { measure: 'multiple choice (MC)', ...interval('multipleChoice', mc) },
-    { measure: 'direct answer (DA)', ...interval('directAnswer', da) },
+    ...(hasDirectAnswers ? [{ measure: 'direct answer (DA)', ...interval('directAnswer', da) }] : []),
   ];
 }
 

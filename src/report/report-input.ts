@@ -1,4 +1,5 @@
 import { isRight } from '../evaluation/bad-cases.ts';
+import { directAnswersDiffer } from '../evaluation/direct-answers.ts';
 
 /**
  * The content of a report. The report itself reads no run directory and no config. All accuracies and rates are fractions
@@ -78,6 +79,18 @@ export interface ReportRound {
   lossCurve: { step: number; loss: number }[];
   /** On samples that are not trained on, where the config asks for it. */
   validationLosses?: { step: number; loss: number }[];
+}
+
+/** Whether direct answers have a column and a chart of their own. */
+export function reportsDirectAnswers(rounds: readonly ReportRound[]): boolean {
+  return directAnswersDiffer(
+    rounds.map(({ validation, test }) => ({
+      multipleChoice: validation.mc,
+      directAnswer: validation.da,
+      testMultipleChoice: test?.mc,
+      testDirectAnswer: test?.da,
+    })),
+  );
 }
 
 export interface ReportMeasure {

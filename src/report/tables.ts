@@ -1,6 +1,6 @@
 import { valueIn } from '../core/records.ts';
 import { type Html, table } from './html.ts';
-import type { ReportInput, ReportRound } from './report-input.ts';
+import { type ReportInput, type ReportRound, reportsDirectAnswers } from './report-input.ts';
 
 const nothing = '–';
 
@@ -8,11 +8,12 @@ const nothing = '–';
 export function roundsTable(rounds: ReportRound[]): Html {
   const hasCost = rounds.some((round) => round.cost);
   const measure = rounds.at(-1)?.measure;
+  const hasDirectAnswers = measure === undefined && reportsDirectAnswers(rounds);
   const head = [
     'Round',
-    ...(measure === undefined
+    ...(hasDirectAnswers
       ? ['Validation MC', 'Validation DA', 'Test MC', 'Test DA']
-      : [`Validation ${measure}`, `Test ${measure}`]),
+      : [`Validation ${measure ?? 'MC'}`, `Test ${measure ?? 'MC'}`]),
     'Samples added',
     'Rejected',
     'Teacher tokens',
@@ -21,7 +22,7 @@ export function roundsTable(rounds: ReportRound[]): Html {
   ];
   const rows = rounds.map((round) => [
     String(round.round),
-    ...(measure === undefined
+    ...(hasDirectAnswers
       ? [round.validation.mc, round.validation.da, round.test?.mc, round.test?.da]
       : [round.validation.mc, round.test?.mc]
     ).map(percent),

@@ -43,6 +43,14 @@ test('the table has a row a round, then the errors by question type', () => {
   expect(lines).toContain('color_recognition 25 % –');
 });
 
+test('direct answers have no columns where they are multiple choice to the digit', () => {
+  const same = { ...base, directAnswer: base.multipleChoice, testMultipleChoice: 60, testDirectAnswer: 60 };
+  const headOf = (rounds: RoundSummary[]) => formatRounds(rounds, { color: false }).split('\n')[1];
+  expect(headOf([same, { ...same, round: 1 }])).toMatch(/MC %.*test MC %/);
+  expect(headOf([same, { ...same, round: 1 }])).not.toContain('DA');
+  expect(headOf([same, { ...same, round: 1, testDirectAnswer: 59 }])).toMatch(/DA %/);
+});
+
 test('rounds without errors by type have one table', () => {
   expect(formatRounds([{ ...base, errorByType: undefined }], { color: false })).not.toContain('question type');
 });

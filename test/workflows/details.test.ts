@@ -45,6 +45,9 @@ test('rounds are described as a Markdown table', () => {
   expect(text).toContain('Round 2 of 2 is under way.');
   expect(text).toContain('| 1 | 61.3 | 50.0 | 58.3 | 116 | 500 | 460000 | 11111 | 12 of 180 | yes |');
   expect(describeRounds({ plan, nextRound: 3, rounds: [] })).toContain('All rounds are done.');
+  // Direct answers that are multiple choice to the digit have no column.
+  const same = { ...row(1), directAnswer: 61.25 };
+  expect(describeRounds({ plan, nextRound: 2, rounds: [same] })).toContain('| 1 | 61.3 | 58.3 | 116 |');
 });
 
 test('steps are described as a Markdown table', () => {
