@@ -26,12 +26,12 @@ export interface Answerer {
   /**
    * Answers the next turn of the conversation; one that failed or was stopped is no part of it.
    *
-   * @param image shown with the question
+   * @param images shown with the question, before its words
    * @param onText given the answer piece by piece
    */
   answer(
     question: string,
-    image: Uint8Array | undefined,
+    images: readonly Uint8Array[],
     signal: AbortSignal,
     onText: (text: string) => void,
   ): Promise<{ text: string; finish: GenerationEnd['finish'] }>;
@@ -102,10 +102,11 @@ function answerer(engine: Engine, model: string, options: AskOptions): Answerer 
   let turns = start();
   return {
     name: model,
-    async answer(question, image, signal, onText) {
+    async answer(question, images, signal, onText) {
       // As questions are trained on and evaluated, with a line of their own.
       const words = { type: 'text', text: listedQuestion(question) } as const;
-      const asked: ChatTurn = { role: 'user', content: image ? [{ type: 'image', image }, words] : [words] };
+      const shown = images.map((image) => ({ type: 'image', image }) as const);
+      const asked: ChatTurn = { role: 'user', content: [...shown, words] };
       const request = { model, turns: [...turns, asked], maxTokens, temperature, topP, seed, stop };
       const tokens = engine.generate(request, signal);
       let text = '';

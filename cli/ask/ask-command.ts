@@ -12,6 +12,7 @@ export function addAskCommand(program: Command, signal: AbortSignal): void {
     .argument('<image>', 'the image that is asked about; - for none')
     .argument('[question]', 'without one, questions are read from standard input, each line a turn of one conversation')
     .description('ask a model about an image, and print its answer as it is written')
+    .option('--image <file...>', 'further images of the question, shown behind the first one', [])
     .option('--adapter <folder>', 'PEFT adapter over the model, unmerged')
     .option('--compare <model>', "a second model or adapter, whose answer is put beside the first one's")
     .option('--round <number>', 'of a run, instead of its last good round', integer(0))
@@ -32,20 +33,24 @@ export function addAskCommand(program: Command, signal: AbortSignal): void {
       'after',
       '\nExamples:\n  dataengine ask runs/demo photo.jpg "How many cups are on the table?"\n' +
         '  dataengine ask data/stage1 photo.jpg "What is this?" --compare runs/demo\n' +
+        '  dataengine ask data/stage1 before.jpg "What has changed?" --image after.jpg\n' +
         '  dataengine ask data/stage1 photo.jpg --adapter runs/demo/round-0/finetune',
     )
-    .action(async (model: string, image: string, question: string | undefined, options: AskOptions) => {
-      const { openAnswerers } = await import('./answerers.ts');
-      const { askOnce, converse, readImage } = await import('./conversation.ts');
-      const shown = image === '-' ? undefined : await readImage(image);
-      const answerers = await openAnswerers(model, options, signal);
-      try {
-        if (question === undefined) await converse(answerers, shown, signal);
-        else await askOnce(answerers, shown, question, signal);
-      } finally {
-        await answerers.close();
-      }
-    });
+    .action(
+      async (model: string, image: string, question: string | undefined, options: AskOptions & { image: string[] }) => {
+        const { openAnswerers } = await import('./answerers.ts');
+        const { askOnce, converse, readImage } = await import('./conversation.ts');
+        const files = [...(image === '-' ? [] : [image]), ...options.image];
+        const shown = await Promise.all(files.map(readImage));
+        const answerers = await openAnswerers(model, options, signal);
+        try {
+          if (question === undefined) await converse(answerers, shown, signal);
+          else await askOnce(answerers, shown, question, signal);
+        } finally {
+          await answerers.close();
+        }
+      },
+    );
 }
 
 function temperature(text: string): number {

@@ -11,13 +11,13 @@ import type { Answerers } from './answerers.ts';
 /** Asks one question. */
 export async function askOnce(
   answerers: Answerers,
-  image: Uint8Array | undefined,
+  images: readonly Uint8Array[],
   question: string,
   signal: AbortSignal,
 ): Promise<void> {
   const { all } = answerers;
   if (all.length > 1) {
-    const answers = await Promise.all(all.map((one) => one.answer(question, image, signal, () => undefined)));
+    const answers = await Promise.all(all.map((one) => one.answer(question, images, signal, () => undefined)));
     process.stdout.write(
       `${sideBySide(
         all.map(({ name }) => name),
@@ -29,18 +29,18 @@ export async function askOnce(
   }
   const [only] = all;
   const write = withoutBlanksAround((text) => process.stdout.write(printable(text)));
-  const { finish } = (await only?.answer(question, image, signal, write)) ?? {};
+  const { finish } = (await only?.answer(question, images, signal, write)) ?? {};
   process.stdout.write('\n');
   if (finish === 'length') noteCut();
 }
 
 const HELP =
-  'A line is a question. /image FILE shows another image, /new starts a new conversation; the end of the input ends it.';
+  'A line is a question. /image FILE shows another image, /also FILE a further one beside it, /new starts a new conversation; the end of the input ends it.';
 
 /** A conversation: a line a question, until the input ends. A terminal is prompted, and corrected where it is wrong. */
 export async function converse(
   answerers: Answerers,
-  image: Uint8Array | undefined,
+  images: readonly Uint8Array[],
   signal: AbortSignal,
 ): Promise<void> {
   const { stdin: input, stdout, stderr } = process;
@@ -50,19 +50,21 @@ export async function converse(
   // readline takes Ctrl-C from the terminal, and would end the questions alone, not the answer that is being written.
   lines.on('SIGINT', () => process.kill(process.pid, 'SIGINT'));
   signal.addEventListener('abort', stop, { once: true });
-  let next = image;
+  let next = images;
   const take = async (line: string) => {
     const [, command, rest = ''] = /^\/(\w+)(?:\s+(.*))?$/.exec(line) ?? [];
     if (command === 'image' && rest !== '') {
-      next = await readImage(rest.trim());
+      next = [await readImage(rest.trim())];
+    } else if (command === 'also' && rest !== '') {
+      next = [...next, await readImage(rest.trim())];
     } else if (command === 'new') {
       for (const one of answerers.all) one.forget();
-      next = image;
+      next = images;
     } else if (command !== undefined) {
       stderr.write(`${HELP}\n`);
     } else {
       await askOnce(answerers, next, line, signal);
-      next = undefined;
+      next = [];
     }
   };
   if (isTerminal) {

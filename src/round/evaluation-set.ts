@@ -10,10 +10,10 @@ import type { ImageId } from '../core/images/image-id.ts';
 import { joinInside } from '../core/inside.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
 import type { PoolImage } from '../datasets/coco.ts';
-import { questionImages } from '../evaluation/benchmarks/benchmark.ts';
 import { benchmarkOf } from '../evaluation/benchmarks/index.ts';
 import { questionText } from '../generation/duplicates.ts';
 import { leakFinder } from '../generation/leaks.ts';
+import { imagesOfQuestion } from '../trainer/job-files.ts';
 import { configuredSplits, poolFolder, type QuestionSet, questionSet } from './dataset-paths.ts';
 import {
   type EvaluationSet,
@@ -95,7 +95,7 @@ export async function leakFinderOf(
         if (questions.has(text)) continue;
         questions.set(text, { question_id: `${set.name}/${asked.id}`, question, choices: listed });
       }
-      for (const image of questionImages(asked)) images.add(image);
+      for (const image of imagesOfQuestion(asked)) images.add(image);
       if (imageId !== undefined) evaluatedIds.add(imageId);
     }
   }

@@ -10,10 +10,11 @@ import { InputError } from '../core/input-error.ts';
 import { joinInside } from '../core/inside.ts';
 import { countBy } from '../core/records.ts';
 import { imagesOf } from '../datasets/train-dataset.ts';
-import { type Benchmark, type CheckedQuestions, questionImages } from '../evaluation/benchmarks/benchmark.ts';
+import type { Benchmark, CheckedQuestions } from '../evaluation/benchmarks/benchmark.ts';
 import { benchmarkNames, benchmarkOf } from '../evaluation/benchmarks/index.ts';
 import { readQuestionTypes } from '../generation/question-types.ts';
 import { imagesInPool } from '../generation/sample-requests.ts';
+import { imagesOfQuestion } from '../trainer/job-files.ts';
 import { imageFields } from '../trainer/supervisor/image-fields.ts';
 import { type DataProblem, pathUnder, problemOf } from './data-problem.ts';
 import { poolFolder, withPool } from './dataset-paths.ts';
@@ -147,7 +148,7 @@ async function readQuestions(set: EvaluationSet, extractedImages: string | undef
   if (check !== undefined && extractedImages === undefined) return check(set);
   const questions = await read({ ...set, extractedImages: extractedImages ?? '' });
   const leftOut = set.questions?.skipInvalid ? (await check?.(set))?.leftOut : undefined;
-  return { questions: questions.length, images: questions.flatMap(questionImages), ...(leftOut && { leftOut }) };
+  return { questions: questions.length, images: questions.flatMap(imagesOfQuestion), ...(leftOut && { leftOut }) };
 }
 
 /** Checks the files in a benchmark's official folder, where it exists, that are not in the config. */

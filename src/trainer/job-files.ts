@@ -28,6 +28,17 @@ export const evaluationQuestionSchema = z.strictObject({
     .optional(),
 });
 
+/** The images of a question. */
+export interface ShownImages {
+  image?: string | undefined;
+  laterImages?: readonly string[] | undefined;
+}
+
+/** Their files, in the order in which they are shown. */
+export function imagesOfQuestion({ image, laterImages = [] }: ShownImages): string[] {
+  return image === undefined ? [] : [image, ...laterImages];
+}
+
 /** A line of a finetune's validation questions: what each of its answers scores, 0 to 1. */
 export const validationQuestionSchema = evaluationQuestionSchema.extend({ scores: z.array(z.number()) });
 
@@ -39,6 +50,8 @@ export const evaluationAnswerSchema = z.object({
   text: z.string().optional(),
   /** From an endpoint without losses: the place of the choice that the model wrote, null where it wrote none. */
   choice: z.int().nonnegative().nullable().optional(),
+  /** From results of another program: the score that it gave, 0 to 1. */
+  score: z.number().min(0).max(1).optional(),
 });
 
 /** A line of a measure job's output. */

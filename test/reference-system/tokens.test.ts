@@ -64,7 +64,7 @@ describe.each(record.tokenizers)('with the tokenizer $name', (recorded) => {
         const { ids: before, answers } = await rankedIds(
           {
             question: listedQuestion(question, choices),
-            withImage: true,
+            images: 1,
             answerStart: ANSWER_START,
             answers: choices.map((_, index) => answerStem(choices, index)),
           },

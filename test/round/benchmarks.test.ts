@@ -2,7 +2,7 @@
  * MMBench, SEED-Bench and questions of your own through the evaluate step, with a real (tiny) model and the real trainer.
  */
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -24,7 +24,7 @@ import type { StepContext } from '../../src/round/step-context.ts';
 import { stepDirectory } from '../../src/round/step-directory.ts';
 import { readLedger } from '../../src/teacher/ledger.ts';
 import { typescriptTrainer } from '../../src/trainer/supervisor/trainer-command.ts';
-import { mmbenchRows, writeSeedBench, writeTable } from '../evaluation/benchmarks/official-files.ts';
+import { mmbenchRows, plainImage, writeSeedBench, writeTable } from '../evaluation/benchmarks/official-files.ts';
 import { writeTinyModel } from '../helpers/tiny-model.ts';
 import { tinyContext, writeTinyRun } from './tiny-run.ts';
 
@@ -109,6 +109,33 @@ test('three shards give the same scores as one, for every benchmark of the confi
     expect(await alone(set)).toMatchObject({ asked, measures, questions, weights });
   }
 }, 600_000);
+
+test.each(['ranked', 'generated'] as const)(
+  'MMMU, whose questions show several images: %s',
+  async (answerMode) => {
+    const images = join(folder, 'mmmu');
+    const source = 'test/fixtures/benchmarks/mmmu/validation.jsonl';
+    const names = (await readFile(source, 'utf8')).match(/\d+_\d\.png/g) ?? [];
+    await mkdir(images, { recursive: true });
+    for (const [index, name] of names.entries()) {
+      await writeFile(join(images, name), await plainImage(index % 2 === 0 ? 'red' : 'blue'));
+    }
+    const set = { name: 'mmmu', benchmark: 'mmmu', file: source, images, limit: 8, blind: false, answerMode } as const;
+    const asked = askQuestions(set, await readEvaluationSet(set, '/none'));
+    expect(asked.filter(({ laterImages }) => laterImages !== undefined).length).toBeGreaterThan(0);
+    const { measures } = await evaluateModel({
+      set,
+      model: file('merged'),
+      output: join(folder, `mmmu-${answerMode}`),
+      batchSize: 4,
+      numberFormats: { computeDtype: 'float32', weightDtype: 'float32' },
+      bootstrap,
+      context: { ...context, trainer: typescriptTrainer() },
+    });
+    expect(measures.accuracy?.count).toBe(8);
+  },
+  600_000,
+);
 
 test('questions about one image are in one shard, unless a shard ends between them', async () => {
   const imagesOf = async (shard: number) => {

@@ -70,11 +70,6 @@ export interface BenchmarkQuestion {
   laterImages?: readonly string[] | undefined;
 }
 
-/** The paths of a question's images, in the order that it shows them. */
-export function questionImages({ image, laterImages = [] }: BenchmarkQuestion): string[] {
-  return image === undefined ? [] : [image, ...laterImages];
-}
-
 /** A question and the model's answer. */
 export interface AnsweredQuestion<Q extends BenchmarkQuestion = BenchmarkQuestion> {
   question: Q;
@@ -86,6 +81,8 @@ export interface AnsweredQuestion<Q extends BenchmarkQuestion = BenchmarkQuestio
   losses: number[];
   /** The score that a judge gave the written answer, 0 to 1. */
   judged?: number | undefined;
+  /** The score that another program gave the written answer, 0 to 1: it is not scored again. */
+  given?: number | undefined;
   /** The written answer, where there is one. */
   text?: string | undefined;
 }

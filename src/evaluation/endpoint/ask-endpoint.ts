@@ -9,9 +9,9 @@ import { type CallSummary, readCallLog, type TeacherRequest } from '../../teache
 import { countTokens } from '../../teacher/count-tokens.ts';
 import { createPacer, type Pacer, type Rate } from '../../teacher/pacer.ts';
 import { isRefusalOfContent, isTooLong, TeacherError } from '../../teacher/teacher-error.ts';
-import type { EvaluationAnswer, EvaluationQuestion } from '../../trainer/job-files.ts';
+import { type EvaluationAnswer, type EvaluationQuestion, imagesOfQuestion } from '../../trainer/job-files.ts';
 import { extractChoice } from '../extract-choice.ts';
-import { askQuestion, imagePaths, requestId, writtenChoice } from './questions.ts';
+import { askQuestion, requestId, writtenChoice } from './questions.ts';
 import type { Ranking } from './rankings.ts';
 
 export interface AskEndpointInput {
@@ -110,7 +110,7 @@ async function requestsOf({ questions, ranking, exif, model }: AskEndpointInput)
   const requests: QuestionRequest[] = [];
   for (const question of questions) {
     const images: string[] = [];
-    for (const path of imagePaths(question)) images.push(await hashOf(path));
+    for (const path of imagesOfQuestion(question)) images.push(await hashOf(path));
     requests.push({
       id: requestId(question, images, { ranking, exif }),
       image_id: images.length === 0 ? 'none' : hashValue(images),
@@ -127,7 +127,7 @@ function askerOf({ client, model, ranking, exif }: AskEndpointInput, pacer: Pace
   return {
     most({ question }) {
       const { question: words, answers, generate } = question;
-      const each = countTokens(words) + tokensOfImage * imagePaths(question).length;
+      const each = countTokens(words) + tokensOfImage * imagesOfQuestion(question).length;
       const asked = (answers.length > 0 && ranking === 'prompt-logprobs' ? answers.length + 1 : 1) + (generate ? 1 : 0);
       return { promptTokens: asked * each, completionTokens: (generate?.maximumNewTokens ?? 0) + asked };
     },

@@ -6,7 +6,7 @@ import { encodePng, openImage } from '../../core/images/open-image.ts';
 import { LETTERS, listedQuestion } from '../../datasets/question-text.ts';
 import { withoutReasoning } from '../../teacher/answer-text.ts';
 import { TeacherError } from '../../teacher/teacher-error.ts';
-import type { EvaluationQuestion } from '../../trainer/job-files.ts';
+import { type EvaluationQuestion, imagesOfQuestion } from '../../trainer/job-files.ts';
 import type { LetteredChoice } from '../benchmarks/benchmark.ts';
 import { type EndpointMessage, type ScoredPrompt, scorePrompt, writeAnswer } from './client.ts';
 import type { Ranking } from './rankings.ts';
@@ -165,11 +165,6 @@ export function requestId(
   return hashValue({ version: 1, words, images, ...settings });
 }
 
-/** The paths of a question's images, in their order. */
-export function imagePaths({ image, laterImages = [] }: Pick<EvaluationQuestion, 'image' | 'laterImages'>): string[] {
-  return image === undefined ? [] : [image, ...laterImages];
-}
-
 export function userMessage(words: string, images: readonly string[]): EndpointMessage {
   if (images.length === 0) return { role: 'user', content: words };
   return {
@@ -184,7 +179,7 @@ export function userMessage(words: string, images: readonly string[]): EndpointM
 /** As data URLs. @throws InputError as `openImage` does */
 async function imagesOf(question: EvaluationQuestion, exif: ExifMode): Promise<string[]> {
   const urls: string[] = [];
-  for (const path of imagePaths(question)) {
+  for (const path of imagesOfQuestion(question)) {
     const png = await openImage(path, { exif }, encodePng);
     urls.push(`data:image/png;base64,${png.toString('base64')}`);
   }

@@ -31,6 +31,8 @@ export interface DecoderPlan {
   candidateCount: number;
   /** Embeddings an image, 0 for a language model without vision. */
   imageTokens: number;
+  /** Images that a batch holds, or prompts without one. Default: one a prompt. */
+  images?: number;
 }
 
 /** A prompt as ids; where it shows an image, `imageTokens` places from `imageStart` on hold its embeddings. */
@@ -38,6 +40,8 @@ export interface Prompt {
   tokenIds: readonly number[];
   /** -1 where it shows none. */
   imageStart: number;
+  /** The places of further images. */
+  laterImages?: readonly number[];
 }
 
 /** What the strategy needs to choose from; rows are sequences (greedy, sampling) or prompts (beams). */
@@ -56,7 +60,7 @@ export interface Decoder {
   /**
    * Starts a batch.
    *
-   * @param images float32 `[batch * imageTokens, hidden]`
+   * @param images float32 `[images * imageTokens, hidden]`: those of the prompts one after another, of one without any an empty one
    */
   prefill(prompts: readonly Prompt[], images?: Float32Array): Continuations;
   /**
@@ -80,7 +84,7 @@ export function traceDecoder(
   config: { text_config: LlamaConfig },
   plan: DecoderPlan,
 ): Decoder {
-  const { batch, strategy, imageTokens, maximumNewTokens } = plan;
+  const { batch, strategy, imageTokens, maximumNewTokens, images: imageCount = batch } = plan;
   const text = config.text_config;
   const size = headSize(text);
   const beams = strategy.kind === 'beam' ? strategy.beams : 1;
@@ -99,7 +103,7 @@ export function traceDecoder(
     const imageInputs = {
       isImage: { shape: [batch * tokens, 1], dataType: 'bool' },
       imageRows: { shape: [batch * tokens], dataType: 'int32' },
-      images: { shape: [batch * imageTokens, text.hidden_size], dataType: 'float32' },
+      images: { shape: [imageCount * imageTokens, text.hidden_size], dataType: 'float32' },
     } as const;
     const inputs = imageTokens === 0 ? textInputs : { ...textInputs, ...imageInputs };
     program.define(`prefill-${tokens}`, inputs, (ops, values: Record<string, Value>, updates) => {
@@ -166,7 +170,7 @@ export function traceDecoder(
       padding = Int32Array.from({ length: rows }, (_, row) => laidOut.padding[Math.floor(row / beams)] as number);
       slot = tokens;
       const { tokenIds, padding: left, isImage, imageRows } = laidOut;
-      const shown = images ?? new Float32Array(batch * imageTokens * text.hidden_size);
+      const shown = images ?? new Float32Array(imageCount * imageTokens * text.hidden_size);
       const feeds = { tokenIds, padding: left, isImage, imageRows, images: shown };
       return program.run(`prefill-${tokens}`, feeds) as Continuations;
     },
@@ -183,12 +187,16 @@ function layOut(prompts: readonly Prompt[], batch: number, tokens: number, image
   const isImage = new Uint8Array(batch * tokens);
   const imageRows = new Int32Array(batch * tokens);
   const padding = new Int32Array(batch).fill(tokens - 1);
+  let image = 0;
   prompts.forEach((prompt, row) => {
+    const { imageStart, laterImages = [] } = prompt;
     const left = tokens - prompt.tokenIds.length;
     padding[row] = left;
     tokenIds.set(prompt.tokenIds, row * tokens + left);
-    if (prompt.imageStart < 0) return;
-    placeImage({ isImage, imageRows }, row * tokens + left + prompt.imageStart, row, imageTokens);
+    for (const [shown, start] of [imageStart, ...laterImages].entries()) {
+      if (start >= 0) placeImage({ isImage, imageRows }, row * tokens + left + start, image + shown, imageTokens);
+    }
+    image += 1 + laterImages.length;
   });
   return { tokenIds, isImage, imageRows, padding };
 }

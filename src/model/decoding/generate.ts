@@ -9,7 +9,7 @@ import type { Program } from '../ops/program.ts';
 import type { Weights } from '../ops/tape.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import { type BeamSearchState, beamSearch } from './beam-search.ts';
-import { type Continuations, type Decoder, type Prompt, traceDecoder } from './decoder.ts';
+import { type Continuations, type Decoder, type DecoderPlan, type Prompt, traceDecoder } from './decoder.ts';
 import { sampleToken } from './sample-token.ts';
 import { type BeamSearch, checkDecodingSettings, type DecodingSettings } from './settings.ts';
 
@@ -33,7 +33,7 @@ export interface TextGenerator {
   /**
    * Answers up to a batch of requests.
    *
-   * @param images float32 `[batch * imageTokens, hidden]`, padded to the whole batch; none without vision
+   * @param images float32 `[images * imageTokens, hidden]`, padded to what the plan says; none without vision
    */
   generate(requests: readonly GenerationRequest[], images?: Float32Array): GeneratedText[];
 }
@@ -50,7 +50,7 @@ export function traceGenerator(
   config: { text_config: LlamaConfig },
   tokenizer: Pick<Tokenizer, 'decode'>,
   settings: DecodingSettings,
-  plan: { batch: number; promptLengths: readonly number[]; imageTokens: number },
+  plan: Pick<DecoderPlan, 'batch' | 'promptLengths' | 'imageTokens' | 'images'>,
 ): TextGenerator {
   checkDecodingSettings(settings);
   const { strategy, maximumNewTokens, endTokens } = settings;

@@ -93,7 +93,7 @@ async function limitOf(config: Config): Promise<Limit> {
     promptFormWith(familyOf(model.config), tokenBoundaries, directory),
   );
   const tokensBeyond = async (question: string, answer: string) => {
-    const turn = promptOf(question, settings, true);
+    const turn = promptOf(question, settings, 1);
     const { cut, tokenIds } = await trainingSequence(turn, answer, { ...settings, maximumTokens });
     return { beyond: cut, inAll: tokenIds.length };
   };

@@ -34,7 +34,7 @@ export async function chatIds(
     });
   }
   const words = only.content.flatMap((part) => (part.type === 'text' ? [part.text] : [])).join('');
-  const { ids, imageStart } = await promptIds(promptOf(words, settings, image !== undefined), settings);
+  const { ids, imageStart } = await promptIds(promptOf(words, settings, image === undefined ? 0 : 1), settings);
   return { tokenIds: ids, images: imageStart < 0 ? [] : [imageStart] };
 }
 

@@ -19,7 +19,7 @@ import {
 export function sampleSequence(sample: TrainingSample, settings: SequenceSettings): Promise<TrainingSequence> {
   if ('turns' in sample) return conversationSequence(sample.turns, settings);
   const { image, prompt, answer, kind } = sample;
-  return trainingSequence(promptOf(prompt, settings, image !== undefined), answer, settings, kind);
+  return trainingSequence(promptOf(prompt, settings, image === undefined ? 0 : 1), answer, settings, kind);
 }
 
 /** The files of the images that the sequences of samples have places for; undefined for a sequence without one. */

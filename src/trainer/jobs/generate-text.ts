@@ -15,19 +15,20 @@ import type { ProductType } from '../../model/ops/ops.ts';
 import { Program, type WeightDtype } from '../../model/ops/program.ts';
 import { specialIds } from '../../model/text/special-ids.ts';
 import { loadTokenizer, type Tokenizer } from '../../model/text/tokenizer.ts';
+import { imagesOfQuestion, type ShownImages } from '../job-files.ts';
+import { inBatches } from './batch.ts';
+import { imagesOfBatch } from './evaluate/question-images.ts';
 import { frozenWeights, loadWeights } from './frozen-weights.ts';
 import { promptIds, promptOf, promptSettings } from './sequence.ts';
 import { imageFeatures } from './vision/image-features.ts';
 
-export interface TextRequest {
+export interface TextRequest extends ShownImages {
   /** Random numbers depend on it. */
   id: string;
   /** A question; for a language model without vision, the text to continue. */
   prompt: string;
-  /** The prompt already has the words around the question, and the mark of the image if it shows one. */
+  /** The prompt already has the words around the question, and a mark for each image that it shows. */
   isRaw?: boolean;
-  /** An image file. */
-  image?: string;
 }
 
 /** End tokens are the model's own; the default stop string is its family's end mark. */
@@ -104,20 +105,23 @@ async function answerAboutImages(
   try {
     const tokenizer = await loadTokenizer(directory);
     const words = promptSettings(model, tokenizer);
-    const turn = (question: string) => promptOf(listedQuestion(question), words, true);
+    const turn = (question: string, images: number) => promptOf(listedQuestion(question), words, images);
     const prompts = await Promise.all(
-      requests.map(async ({ id, prompt, isRaw, image }) => {
-        const { ids, imageStart } = await promptIds(isRaw ? prompt : turn(prompt), words);
-        const showsImage = imageStart >= 0;
-        if (showsImage !== (image !== undefined)) throw imageError(directory, showsImage, words.form.imageMark);
-        return { id, tokenIds: ids, imageStart };
+      requests.map(async (request) => {
+        const { id, prompt, isRaw } = request;
+        const images = imagesOfQuestion(request).length;
+        const text = isRaw ? prompt : turn(prompt, Math.max(1, images));
+        const { ids, imageStart, laterImages } = await promptIds(text, words, Math.max(1, images));
+        const shown = imageStart < 0 ? 0 : 1 + (laterImages?.length ?? 0);
+        if (shown !== images) throw imageError(directory, shown > images, words.form.imageMark);
+        return { id, tokenIds: ids, imageStart, ...(laterImages && { laterImages }) };
       }),
     );
     const stopStrings = settings.stopStrings ?? [words.form.endMark];
-    const files = requests.map(({ image }) => image);
-    const shown = files.filter((file) => file !== undefined);
+    const shown = requests.flatMap(imagesOfQuestion);
     const features = await imageFeatures(model, shown, { exif: options.exif, signal: options.signal });
-    const images = (from: number, to: number) => features.batch(files.slice(from, to));
+    const images = (from: number, to: number, count: number) =>
+      features.batch(imagesOfBatch(requests.slice(from, to), count));
     try {
       return await generate(
         model,
@@ -150,7 +154,7 @@ async function generate(
   requests: readonly GenerationRequest[],
   tokenizer: Tokenizer,
   settings: TextSettings,
-  options: Options & { imageTokens: number; images?: (from: number, to: number) => Float32Array },
+  options: Options & { imageTokens: number; images?: (from: number, to: number, count: number) => Float32Array },
 ): Promise<GeneratedText[]> {
   const { imageTokens, images, signal } = options;
   const text = model.config.text_config;
@@ -159,21 +163,21 @@ async function generate(
   const program = new Program({ productType: options.productType });
   try {
     const promptLengths = requests.map(({ tokenIds }) => tokenIds.length);
+    const imageCount = batch + Math.max(0, ...inBatches(requests, batch).map(laterImages));
     const generator = traceGenerator(
       program,
       frozenWeights(program, model, { weightDtype: options.weightDtype, use: 'forward' }),
       model.config,
       tokenizer,
       { ...settings, endTokens },
-      { batch, promptLengths, imageTokens },
+      { batch, promptLengths, imageTokens, images: imageCount },
     );
     program.load();
     await loadWeights(program, model);
     const texts: GeneratedText[] = [];
     for (let start = 0; start < requests.length; start += batch) {
       signal?.throwIfAborted();
-      const shown = new Float32Array(batch * imageTokens * text.hidden_size);
-      if (images) shown.set(images(start, start + batch));
+      const shown = images?.(start, start + batch, imageCount);
       const batchRequests = requests.slice(start, start + batch);
       const written = generator.generate(batchRequests, shown);
       texts.push(...written);
@@ -185,4 +189,8 @@ async function generate(
   } finally {
     program.dispose();
   }
+}
+
+function laterImages(requests: readonly GenerationRequest[]): number {
+  return requests.reduce((sum, { laterImages = [] }) => sum + laterImages.length, 0);
 }

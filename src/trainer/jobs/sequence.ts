@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { InputError } from '../../core/input-error.ts';
 import { familyOf } from '../../model/families/index.ts';
-import { type PromptForm, questionTurn } from '../../model/families/prompt-form.ts';
+import { conversationTurn, type PromptForm, questionTurn } from '../../model/families/prompt-form.ts';
 import type { ModelDirectory } from '../../model/files/model-directory.ts';
 import { asPlainText } from '../../model/text/plain-text.ts';
 import { specialIdProblem, specialIds } from '../../model/text/special-ids.ts';
@@ -78,13 +78,19 @@ export function promptSettings(
   };
 }
 
-/** The prompt of a question. Special tokens in its words are text. */
+/**
+ * The prompt of a question. Special tokens in its words are text.
+ *
+ * @param images how many it shows; several all stand before its words, and need a form for conversations
+ */
 export function promptOf(
   question: string,
   { tokenizer, form }: Pick<PromptSettings, 'tokenizer' | 'form'>,
-  withImage: boolean,
+  images: number,
 ): string {
-  return questionTurn(form, question, { withImage, plainText: tokenizer.plainText });
+  const { plainText } = tokenizer;
+  if (images < 2) return questionTurn(form, question, { withImage: images === 1, plainText });
+  return conversationTurn(form, { question, images, isFirst: true }, plainText);
 }
 
 /** An answer, or a part of one, in whose words special tokens are text. */
@@ -92,25 +98,48 @@ function answerText(answer: string, { tokenizer, form }: PromptSettings): string
   return asPlainText(tokenizer.plainText(answer), form.imageMark);
 }
 
-/** A prompt as ids: begin token, text, `queries` places for the image, text. Its first image mark is the image's place. */
-export async function promptIds(
-  prompt: string,
-  settings: PromptSettings,
-): Promise<{ ids: number[]; imageStart: number }> {
+/** A prompt as ids, with the places of the first embeddings of its images. */
+export interface PromptIds {
+  ids: number[];
+  /** -1 where it shows none. */
+  imageStart: number;
+  laterImages?: readonly number[];
+}
+
+/**
+ * A prompt as ids: begin token, text, `queries` places for each image, text.
+ *
+ * @param images how many of its image marks, from the first on, are the place of one; others are text
+ */
+export async function promptIds(prompt: string, settings: PromptSettings, images = 1): Promise<PromptIds> {
   const { tokenizer, queries, beginToken, form } = settings;
-  const place = prompt.indexOf(form.imageMark);
-  if (place < 0) return { ids: [beginToken, ...(await tokenizer.encode(prompt))], imageStart: -1 };
-  const mark = tokenizer.tokenId(form.imageMark) ?? 0;
-  const before = prompt.slice(0, place);
-  const after = asPlainText(prompt.slice(place + form.imageMark.length), form.imageMark);
-  const withPlaces = (before: readonly number[], after: readonly number[]) => ({
-    ids: [beginToken, ...before, ...new Array<number>(queries).fill(mark), ...after],
-    imageStart: before.length + 1,
+  const { imageMark } = form;
+  const parts = prompt.split(imageMark);
+  const texts = [...parts.slice(0, images), asPlainText(parts.slice(images).join(imageMark), imageMark)];
+  if (parts.length <= images) texts.splice(parts.length);
+  const mark = tokenizer.tokenId(imageMark) ?? 0;
+  const encoded =
+    form.tokenized === 'together' && texts.length > 1
+      ? splitAt(await tokenizer.encode(texts.join(imageMark)), mark)
+      : await Promise.all(texts.map((text) => tokenizer.encode(text)));
+  const ids = [beginToken];
+  const starts = encoded.map((part, index) => {
+    if (index > 0) ids.push(...new Array<number>(queries).fill(mark));
+    const start = ids.length - queries;
+    ids.push(...part);
+    return start;
   });
-  if (form.tokenized !== 'together') return withPlaces(await tokenizer.encode(before), await tokenizer.encode(after));
-  const ids = await tokenizer.encode(before + form.imageMark + after);
-  const at = ids.indexOf(mark);
-  return withPlaces(ids.slice(0, at), ids.slice(at + 1));
+  const [imageStart = -1, ...laterImages] = starts.slice(1);
+  return { ids, imageStart, ...(laterImages.length > 0 && { laterImages }) };
+}
+
+function splitAt(ids: readonly number[], mark: number): number[][] {
+  const parts: number[][] = [[]];
+  for (const id of ids) {
+    if (id === mark) parts.push([]);
+    else parts.at(-1)?.push(id);
+  }
+  return parts;
 }
 
 /**
@@ -138,38 +167,39 @@ export async function answerIds(prompt: string, answer: string, settings: Prompt
 /** A question whose answers are ranked; each answer is whole, with `answerStart`. */
 export interface RankedQuestion {
   question: string;
-  withImage: boolean;
+  /** How many it shows. */
+  images: number;
   answerStart: string;
   answers: readonly string[];
 }
 
 /** The ids of a question up to where its answers differ, and what each of them adds. */
 export async function rankedIds(
-  { question, withImage, answerStart, answers }: RankedQuestion,
+  { question, images, answerStart, answers }: RankedQuestion,
   settings: PromptSettings,
-): Promise<{ ids: number[]; imageStart: number; answers: number[][] }> {
+): Promise<PromptIds & { answers: number[][] }> {
   const { form, tokenizer } = settings;
   const rests = answers.map((answer) => answer.slice(answerStart.length));
   if (form.tokenized === 'questionWithAnswer') {
     const ranked = { tokenizer, form: { ...form, turn: form.rankedTurn ?? form.turn } };
-    const prompt = promptOf(question, ranked, withImage);
+    const prompt = promptOf(question, ranked, images);
     const { ids, imageStart } = await promptIds(prompt + answerText(answerStart, settings), settings);
     const encoded = await Promise.all(rests.map((rest) => tokenizer.encode(answerText(rest.trimStart(), settings))));
-    if (!withImage || form.rankedTurn === undefined) return { ids, imageStart, answers: encoded };
+    if (images === 0 || form.rankedTurn === undefined) return { ids, imageStart, answers: encoded };
     return { ids: ids.slice(1), imageStart: imageStart - 1, answers: encoded };
   }
-  const prompt = promptOf(question, settings, withImage);
-  const { ids, imageStart } = await promptIds(prompt, settings);
+  const prompt = promptOf(question, settings, images);
+  const { ids, ...places } = await promptIds(prompt, settings, images);
   if (answerStart === '') {
     return {
       ids,
-      imageStart,
+      ...places,
       answers: await Promise.all(answers.map((answer) => answerIds(prompt, answer, settings))),
     };
   }
   return {
     ids: [...ids, ...(await answerIds(prompt, answerStart, settings))],
-    imageStart,
+    ...places,
     answers: await choiceIds(prompt, answerStart, rests, settings),
   };
 }

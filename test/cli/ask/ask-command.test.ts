@@ -104,6 +104,20 @@ test('without a question, a line of its input is a turn; /image and /new change 
   expect([answers[0], answers[2]]).toEqual([first, first]);
 });
 
+test('shows several images with a question, from the command line and line by line', async () => {
+  const question = { id: '0', prompt: 'Which is red?', image, laterImages: [second] };
+  const [expected, turned] = await generateTexts(
+    model,
+    [question, { ...question, image: second, laterImages: [image] }],
+    greedy,
+  );
+  const { printed } = await typed(['ask', model, image, 'Which is red?', '--image', second, ...short]);
+  expect(printed).toBe(`${printable(expected?.text.trim() ?? '')}\n`);
+  const lines = [`/image ${second}`, `/also ${image}`, 'Which is red?'];
+  const asked = await typed(['ask', model, '-', ...short], `${lines.join('\n')}\n`);
+  expect(asked.printed).toBe(`${printable(turned?.text.trim() ?? '')}\n`);
+});
+
 test('names what is wrong', async () => {
   const empty = path.join(folder, 'empty');
   await mkdir(empty);

@@ -90,13 +90,24 @@ describe.each(['minigpt4', 'llava'] as const)('a tiny %s', (family) => {
     );
   });
 
+  test('writes what evaluation writes about several images', async () => {
+    const [first, second, third] = mixture.samples.map(({ image }) => image) as [string, string, string];
+    const asked = { id: '0', prompt: 'Which of them is red?', image: first, laterImages: [second, third] };
+    const settings = { strategy: { kind: 'greedy' }, maximumNewTokens: usual.maxTokens } as const;
+    const [expected] = await generateTexts(model, [asked], settings);
+    const shown = images.slice(0, 3).map((image) => ({ type: 'image', image }) as const);
+    const content = [...shown, { type: 'text', text: listedQuestion(asked.prompt) } as const];
+    const { text } = await answerOf(engine, { ...usual, turns: [{ role: 'user', content }] });
+    expect(text.trim()).toBe(expected?.text.trim());
+  });
+
   test('reads the tokens of training: of a question, of a conversation, with its images', async () => {
     const tokenizer = await loadTokenizer(model);
     const directory = await readModelDirectory(model);
     const settings = promptSettings(directory, tokenizer);
     await directory.close();
     for (const [index, { prompt, answer }] of mixture.samples.slice(0, 6).entries()) {
-      const asked = promptOf(prompt, settings, true);
+      const asked = promptOf(prompt, settings, 1);
       const turns = [about(images[index] as Buffer, prompt)];
       const { ids } = await engine.promptLogprobs({ model: NAME, turns });
       expect(ids).toEqual((await promptIds(asked, settings)).ids);

@@ -36,7 +36,7 @@ describe.each(['minigpt4', 'llava'] as const)('%s', (family) => {
   test('a training sample has the begin token, its image and its end mark, whatever question and answer spell', async () => {
     const { settings, special } = await setUp();
     const of = (question: string, answer: string) =>
-      trainingSequence(promptOf(question, settings, true), answer, { ...settings, maximumTokens: 500 });
+      trainingSequence(promptOf(question, settings, 1), answer, { ...settings, maximumTokens: 500 });
     const [harmless, found] = [await of('What is it?', 'red'), await of(`What is ${poisoned}?`, poisoned)];
     expect(special(found.tokenIds)).toEqual(special(harmless.tokenIds));
     expect(special(harmless.tokenIds)).toContain(settings.form.imageMark);
@@ -51,10 +51,10 @@ describe.each(['minigpt4', 'llava'] as const)('%s', (family) => {
     async (answerStart) => {
       const { settings, special } = await setUp();
       const answers = [`${answerStart} (A) ${poisoned}`, `${answerStart} (B) </s>`];
-      const asked = { question: `Which? (A) ${poisoned} (B) </s>\n`, withImage: true, answerStart, answers };
+      const asked = { question: `Which? (A) ${poisoned} (B) </s>\n`, images: 1, answerStart, answers };
       const { ids, answers: scored } = await rankedIds(asked, settings);
       expect(special(scored.flat())).toEqual([]);
-      expect(special(ids)).toEqual(special((await promptIds(promptOf('Which?', settings, true), settings)).ids));
+      expect(special(ids)).toEqual(special((await promptIds(promptOf('Which?', settings, 1), settings)).ids));
     },
   );
 });

@@ -2,15 +2,15 @@
 
 import path from 'node:path';
 import { hashValue } from '../../../core/hash.ts';
-import { InputError } from '../../../core/input-error.ts';
 import { readJsonLines } from '../../../core/read-json.ts';
 import { writeJsonLines } from '../../../core/write-file.ts';
+import { familyOf } from '../../../model/families/index.ts';
 import { type ModelDirectory, readModelDirectory } from '../../../model/files/model-directory.ts';
 import type { ProductType } from '../../../model/ops/ops.ts';
 import { Program } from '../../../model/ops/program.ts';
 import { useComputeDtype } from '../../../model/ops/tensorflow.ts';
 import { loadTokenizer } from '../../../model/text/tokenizer.ts';
-import { type EvaluationQuestion, evaluationQuestionSchema } from '../../job-files.ts';
+import { type EvaluationQuestion, evaluationQuestionSchema, imagesOfQuestion } from '../../job-files.ts';
 import { type EvaluateJob, type JobOutcome, type SettingsOf, trainerVersion } from '../../protocol.ts';
 import type { JobReporter } from '../../trainer-side.ts';
 import { inBatches } from '../batch.ts';
@@ -18,7 +18,8 @@ import { frozenWeights, loadWeights } from '../frozen-weights.ts';
 import { promptSettings, tokenizedOf } from '../sequence.ts';
 import { imageFeatures } from '../vision/image-features.ts';
 import { type AnswersSoFar, openAnswersSoFar } from './answers-so-far.ts';
-import { packQuestion } from './packed-choices.ts';
+import { packedShape, packQuestion } from './packed-choices.ts';
+import { imagesOfBatch, requireKnownImages } from './question-images.ts';
 import { traceScorer } from './score-choices.ts';
 import { writeAnswers } from './write-answers.ts';
 
@@ -31,7 +32,6 @@ import { writeAnswers } from './write-answers.ts';
 export async function evaluate(settings: SettingsOf<EvaluateJob>, reporter: JobReporter): Promise<JobOutcome> {
   const { batchSize, weightDtype, computeDtype, exif = 'apply' } = settings;
   const questions = await readJsonLines(settings.questions, evaluationQuestionSchema);
-  requireOneImage(settings.model, questions);
   const ranked = questions.filter(({ answers }) => answers.length > 0);
   const written = questions.filter(({ generate }) => generate !== undefined);
   const rankingSteps = 2 * Math.ceil(ranked.length / batchSize);
@@ -39,6 +39,7 @@ export async function evaluate(settings: SettingsOf<EvaluateJob>, reporter: JobR
   const { signal } = reporter;
   const productType = useComputeDtype(computeDtype);
   const model = await readModelDirectory(settings.model);
+  requireKnownImages(settings.model, questions, settings.family?.promptForm ?? familyOf(model.config).promptForm);
   const job = hashOfJob(model, questions, {
     weightDtype,
     computeDtype,
@@ -76,24 +77,18 @@ export async function evaluate(settings: SettingsOf<EvaluateJob>, reporter: JobR
   return { outputs: [settings.output], metrics: { questions: questions.length, alreadyAnswered } };
 }
 
-/** @throws InputError for a question with several images */
-function requireOneImage(model: string, questions: readonly EvaluationQuestion[]): void {
-  const several = questions.find(({ laterImages }) => laterImages !== undefined);
-  if (several === undefined) return;
-  throw new InputError({
-    file: model,
-    problem: `question ${several.question_id} shows ${1 + (several.laterImages?.length ?? 0)} images, and on TensorFlow an answer is about one`,
-    remedy: 'Have it answered with PyTorch (trainer: torchrun) or at an endpoint, or ask without images (blind)',
-  });
-}
-
 /** What the answers depend on; the size of a batch changes nothing, and neither do the folders of the images. */
 function hashOfJob(
   { weightsHash }: ModelDirectory,
   questions: readonly EvaluationQuestion[],
   settings: Pick<EvaluateJob, 'weightDtype' | 'computeDtype' | 'exif'> & { tokenized: string | undefined },
 ): string {
-  const named = questions.map(({ image, ...words }) => ({ ...words, image: image && path.basename(image) }));
+  const nameOf = (file: string) => path.basename(file);
+  const named = questions.map(({ image, laterImages, ...words }) => ({
+    ...words,
+    image: image && nameOf(image),
+    ...(laterImages && { laterImages: laterImages.map(nameOf) }),
+  }));
   return hashValue({ trainerVersion, weightsHash, questions: named, ...settings });
 }
 
@@ -123,19 +118,17 @@ async function rankAnswers(
     program.load();
     await loadWeights(program, model);
 
-    const shown = questionBatches.filter(isOpen).flatMap((batch) => batch.flatMap(({ image }) => image ?? []));
+    const shown = questionBatches.filter(isOpen).flatMap((batch) => batch.flatMap(imagesOfQuestion));
     const features = await imageFeatures(model, shown, {
       exif: settings.exif,
       signal,
       onProgress: (done, total) => onProgress(Math.floor((batches.length * done) / total)),
     });
     try {
-      const featureLength = prompts.queries * model.config.text_config.hidden_size;
       for (const [index, batch] of batches.entries()) {
         const ofBatch = questionBatches[index] as EvaluationQuestion[];
         if (!isOpen(ofBatch)) continue;
-        const images = new Float32Array(batchSize * featureLength);
-        images.set(features.batch(ofBatch.map(({ image }) => image)));
+        const images = features.batch(imagesOfBatch(ofBatch, packedShape(batch, batchSize).images));
         const found = scorer
           .score(batch, images)
           .map((losses, place) => ({ question_id: (ofBatch[place] as EvaluationQuestion).question_id, losses }));

@@ -7,7 +7,7 @@ import { additiveMask } from '../../../model/layers/attention.ts';
 import { rotaryTables } from '../../../model/layers/rotary-embedding.ts';
 import { placeImage } from '../../../model/multimodal.ts';
 import type { TypedArray } from '../../../model/ops/tensorflow.ts';
-import type { EvaluationQuestion } from '../../job-files.ts';
+import { type EvaluationQuestion, imagesOfQuestion } from '../../job-files.ts';
 import { roundUp } from '../batch.ts';
 import { type PromptSettings, rankedIds } from '../sequence.ts';
 
@@ -20,20 +20,22 @@ export interface PackedQuestion {
   choiceLengths: number[];
   /** Place of the first image embedding, or -1. */
   imageStart: number;
+  /** Places of the first embeddings of further images. */
+  laterImages?: readonly number[];
 }
 
 /** Prompt, start of the answer, and what each answer adds to it. */
 export async function packQuestion(
-  { image, question, answerStart, answers }: EvaluationQuestion,
+  { question, answerStart, answers, ...shown }: EvaluationQuestion,
   settings: PromptSettings,
 ): Promise<PackedQuestion> {
-  const withImage = image !== undefined;
-  const { ids, imageStart, answers: scored } = await rankedIds({ question, withImage, answerStart, answers }, settings);
+  const images = imagesOfQuestion(shown).length;
+  const { ids, answers: scored, ...places } = await rankedIds({ question, images, answerStart, answers }, settings);
   return {
     tokenIds: [...ids, ...scored.flat()],
     promptLength: ids.length,
     choiceLengths: scored.map((choice) => choice.length),
-    imageStart,
+    ...places,
   };
 }
 
@@ -42,16 +44,25 @@ export interface PackedShape {
   tokens: number;
   /** Choice tokens a question, of all its choices together. */
   targets: number;
+  /** Images, or questions without one: one a question, or more. */
+  images: number;
 }
 
 const TOKEN_STEP = 16;
 const TARGET_STEP = 8;
+const IMAGE_STEP = 4;
 
 /** The smallest shape in coarse steps that holds the questions. */
 export function packedShape(questions: readonly PackedQuestion[], batch: number): PackedShape {
   const tokens = Math.max(...questions.map(({ tokenIds }) => tokenIds.length));
   const targets = Math.max(...questions.map((question) => question.tokenIds.length - question.promptLength));
-  return { batch, tokens: roundUp(tokens, TOKEN_STEP), targets: roundUp(targets, TARGET_STEP) };
+  const later = questions.reduce((sum, { laterImages = [] }) => sum + laterImages.length, 0);
+  return {
+    batch,
+    tokens: roundUp(tokens, TOKEN_STEP),
+    targets: roundUp(targets, TARGET_STEP),
+    images: batch + roundUp(later, IMAGE_STEP),
+  };
 }
 
 /** Position of every token, and where its choice starts and ends (the prompt belongs to all). */
@@ -84,7 +95,7 @@ export interface PackedBatch extends Record<string, TypedArray> {
 /** Lays questions side by side; missing ones (the last batch) are padding. */
 export function packBatch(
   questions: readonly PackedQuestion[],
-  { batch, tokens, targets }: PackedShape,
+  { batch, tokens, targets }: Omit<PackedShape, 'images'>,
   frequencies: Float32Array,
   queries: number,
 ): PackedBatch {
@@ -106,12 +117,16 @@ export function packBatch(
     for (let row = 0; row < tokens; row++) see(sequence, row, row, row + 1);
     result.rows.fill(sequence * tokens, sequence * targets, (sequence + 1) * targets);
   }
+  let image = 0;
   questions.forEach((question, sequence) => {
-    const { tokenIds, promptLength, imageStart } = question;
+    const { tokenIds, promptLength, imageStart, laterImages = [] } = question;
     const layout = layOut(question);
     result.tokenIds.set(tokenIds, sequence * tokens);
     positions.set(layout.positions, sequence * tokens);
-    if (imageStart >= 0) placeImage(result, sequence * tokens + imageStart, sequence, queries);
+    for (const [shown, start] of [imageStart, ...laterImages].entries()) {
+      if (start >= 0) placeImage(result, sequence * tokens + start, image + shown, queries);
+    }
+    image += 1 + laterImages.length;
     for (let row = 0; row < promptLength; row++) see(sequence, row, 0, row + 1);
     let slot = sequence * targets;
     for (const { start, length } of layout.spans) {

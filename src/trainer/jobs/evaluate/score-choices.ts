@@ -14,12 +14,13 @@ export interface ChoiceScorer {
   /**
    * Losses of a batch of questions, one list a question, one mean loss a choice.
    *
-   * @param images float32 `[batch * queries, hidden]`, padded to the whole batch
+   * @param images float32 `[images * queries, hidden]`, as many as the questions' `packedShape` holds
    */
   score(questions: readonly PackedQuestion[], images: Float32Array): number[][];
 }
 
-const shapeName = ({ batch, tokens, targets }: PackedShape) => `score-${batch}-${tokens}-${targets}`;
+const shapeName = ({ batch, tokens, targets, images }: PackedShape) =>
+  `score-${batch}-${tokens}-${targets}${images > batch ? `-${images}` : ''}`;
 
 /**
  * Traces the scoring functions for batches of questions into a program that is not loaded yet.
@@ -63,7 +64,7 @@ function defineScore(
   half: number,
   adapters?: (ops: Ops) => Adapters,
 ): void {
-  const { batch, tokens, targets } = shape;
+  const { batch, tokens, targets, images } = shape;
   const inputs = {
     tokenIds: { shape: [batch * tokens], dataType: 'int32' },
     isImage: { shape: [batch * tokens, 1], dataType: 'bool' },
@@ -73,7 +74,7 @@ function defineScore(
     mask: { shape: [batch * tokens, tokens], dataType: 'float32' },
     rows: { shape: [batch * targets], dataType: 'int32' },
     labels: { shape: [batch * targets], dataType: 'int32' },
-    images: { shape: [batch * familyOf(config).imageTokens, config.text_config.hidden_size], dataType: 'float32' },
+    images: { shape: [images * familyOf(config).imageTokens, config.text_config.hidden_size], dataType: 'float32' },
   } as const;
   program.define(shapeName(shape), inputs, (ops, values) => {
     const { cosine, sine, mask, rows, labels } = values;

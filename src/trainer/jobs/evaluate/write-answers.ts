@@ -2,7 +2,7 @@
 import { familyOf } from '../../../model/families/index.ts';
 import { readModelConfig } from '../../../model/files/model-config.ts';
 import { loadTokenizer } from '../../../model/text/tokenizer.ts';
-import type { EvaluationQuestion } from '../../job-files.ts';
+import { type EvaluationQuestion, imagesOfQuestion } from '../../job-files.ts';
 import { type GenerateOptions, generateTexts } from '../generate-text.ts';
 import { promptOf } from '../sequence.ts';
 
@@ -24,16 +24,16 @@ export async function writeAnswers(
     onTexts?: (texts: { question_id: string; text: string }[]) => Promise<void>;
   },
 ): Promise<Map<string, string>> {
-  const toWrite = questions.flatMap(({ question_id, image, generate }) =>
-    generate === undefined ? [] : [{ question_id, image, ...generate }],
+  const toWrite = questions.flatMap(({ question_id, image, laterImages, generate }) =>
+    generate === undefined ? [] : [{ question_id, image, laterImages, ...generate }],
   );
   if (toWrite.length === 0) return new Map();
   const { promptForm: form } = familyOf(await readModelConfig(directory));
   const tokenizer = await loadTokenizer(directory);
-  const requests = toWrite.map(({ question_id, image, question, trimsTurn }) => {
-    const turn = promptOf(question, { tokenizer, form }, image !== undefined);
+  const requests = toWrite.map(({ question_id, image, laterImages, question, trimsTurn }) => {
+    const turn = promptOf(question, { tokenizer, form }, imagesOfQuestion({ image, laterImages }).length);
     const prompt = trimsTurn ? turn.trimEnd() : turn;
-    return { id: question_id, prompt, isRaw: true, ...(image !== undefined && { image }) };
+    return { id: question_id, prompt, isRaw: true, image, laterImages };
   });
   const maximumNewTokens = Math.max(...toWrite.map((one) => one.maximumNewTokens));
   const settings = { strategy: { kind: 'greedy' }, maximumNewTokens } as const;

@@ -7,11 +7,17 @@ import { z } from 'zod';
 import { readJsonLines } from '../../../core/read-json.ts';
 import { writeJsonLines } from '../../../core/write-file.ts';
 import type { ModelDirectory } from '../../../model/files/model-directory.ts';
-import { type ValidationLossRecord, type ValidationQuestion, validationQuestionSchema } from '../../job-files.ts';
+import {
+  imagesOfQuestion,
+  type ValidationLossRecord,
+  type ValidationQuestion,
+  validationQuestionSchema,
+} from '../../job-files.ts';
 import type { FinetuneJob, SettingsOf } from '../../protocol.ts';
 import type { JobReporter } from '../../trainer-side.ts';
 import { inBatches } from '../batch.ts';
-import { type PackedQuestion, packQuestion } from '../evaluate/packed-choices.ts';
+import { type PackedQuestion, packedShape, packQuestion } from '../evaluate/packed-choices.ts';
+import { imagesOfBatch, requireKnownImages } from '../evaluate/question-images.ts';
 import type { PromptSettings } from '../sequence.ts';
 import type { ImageFeatures } from '../vision/image-features.ts';
 import type { FinetuneProgram } from './finetune-program.ts';
@@ -49,7 +55,7 @@ export interface Validation {
  * @returns undefined for a job without validation
  */
 export async function prepareValidation(
-  { config }: Pick<ModelDirectory, 'config'>,
+  { directory }: Pick<ModelDirectory, 'directory'>,
   prompts: PromptSettings,
   { steps, validation }: SettingsOf<FinetuneJob>,
   reporter: JobReporter,
@@ -57,12 +63,12 @@ export async function prepareValidation(
   if (!validation) return undefined;
   const { everySteps, batchSize } = validation;
   const questions = await readJsonLines(validation.questions, validationQuestionSchema);
+  requireKnownImages(directory, questions, prompts.form);
   const packed = await Promise.all(questions.map((question) => packQuestion(question, prompts)));
   const batches = inBatches(packed, batchSize);
   const batchesOfQuestions = inBatches(questions, batchSize);
-  const imageLength = prompts.queries * config.text_config.hidden_size;
   return {
-    images: questions.flatMap(({ image }) => image ?? []),
+    images: questions.flatMap(imagesOfQuestion),
     ranked: { batches, batchSize },
     isDue: (step, { scores }) =>
       step > 0 && (step % everySteps === 0 || step === steps) && (scores.at(-1)?.step ?? 0) < step,
@@ -70,8 +76,7 @@ export async function prepareValidation(
       let sum = 0;
       for (const [index, batch] of batches.entries()) {
         const asked = batchesOfQuestions[index] as ValidationQuestion[];
-        const images = new Float32Array(batchSize * imageLength);
-        images.set(features.batch(asked.map(({ image }) => image)));
+        const images = features.batch(imagesOfBatch(asked, packedShape(batch, batchSize).images));
         for (const [place, losses] of program.rank(batch, images).entries()) {
           sum += (asked[place] as ValidationQuestion).scores[lowest(losses)] as number;
         }
