@@ -1,8 +1,8 @@
 /**
- * The quick demo over two hosts that share no disk, its evaluation and its images in parts, and the same demo as the
+ * A small demo over two hosts that share no disk, its evaluation and its images in parts, and the same demo as the
  * command runs it on one host, in one piece.
  */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -23,7 +23,9 @@ import { pullRun } from '../../src/core/remote/stored-run.ts';
 import { storeRules } from '../../src/round/store-rules.ts';
 import type { DataEngineResult } from '../../workflows/messages.ts';
 
-const run = 'demo-quick-seed1';
+/** Where each host has the config of a small demo. */
+const smallDemo = 'configs/small-demo.yaml';
+const run = 'demo-small-seed1';
 
 let folder: string;
 let connected: ConnectedHosts;
@@ -32,7 +34,12 @@ beforeAll(async () => {
   if (s3Server === undefined) return;
   folder = await mkdtemp(join(tmpdir(), 'dataengine-demo-hosts-'));
   connected = await connectHosts(folder, ['host-a', 'host-b', 'host-alone']);
-  await Promise.all(connected.hosts.map(copyProjectTo));
+  await Promise.all(
+    connected.hosts.map(async (host) => {
+      await copyProjectTo(host);
+      await copyFile(projectFile('bench/support/small-demo.yaml'), join(host.disk, smallDemo));
+    }),
+  );
 });
 
 afterAll(async () => {
@@ -44,7 +51,7 @@ afterAll(async () => {
 async function runOnOne(host: Host) {
   const demo = await host.start({
     name: 'demo',
-    arguments: [...withTsx, projectFile('cli/main.ts'), 'demo', '--quick'],
+    arguments: [...withTsx, projectFile('cli/main.ts'), 'demo', '--config', smallDemo],
     environment: {},
   });
   expect(await demo.ended, `see ${demo.logFile}`).toBe('exited with code 0');
@@ -57,7 +64,7 @@ async function runOnOne(host: Host) {
 async function runOnTwo([first, second]: [Host, Host]) {
   const taskQueues = { cpu: 'demo-cpu', gpu: 'demo-gpu' };
   const config = {
-    extends: 'configs/demo-quick.yaml',
+    extends: smallDemo,
     store: `s3://${bucket}/demo`,
     evaluate: { shards: 4 },
     sampling: { embeddingShards: 4 },
@@ -82,7 +89,7 @@ async function runOnTwo([first, second]: [Host, Host]) {
 }
 
 test.skipIf(s3Server === undefined)(
-  'the quick demo over two hosts ends with the dataset, adapters, predictions and scores of one host',
+  'a small demo over two hosts ends with the dataset, adapters, predictions and scores of one host',
   async () => {
     const [a, b, alone] = connected.hosts as [Host, Host, Host];
     const wanted = await runOnOne(alone);
