@@ -146,7 +146,7 @@ module.exports = {
       from: { path: '^workflows/' },
       to: {
         pathNot:
-          '^(workflows/|src/round/steps\\.ts$|src/core/(describe-issue|durations|input-error)\\.ts$|src/generation/question-type\\.ts$|node_modules/@temporalio/(workflow|common)/|node_modules/zod/)',
+          '^(workflows/|src/round/steps\\.ts$|src/core/(describe-issue|durations|input-error)\\.ts$|src/generation/question-type\\.ts$|src/evaluation/direct-answers\\.ts$|node_modules/@temporalio/(workflow|common)/|node_modules/zod/)',
         dependencyTypesNot: ['type-only'],
       },
     },

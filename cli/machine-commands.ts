@@ -1,15 +1,11 @@
 /**
  * Commands about this machine: its workers, and what is installed.
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
 import type { WorkerFlags } from '../workers/worker-flags.ts';
 import { integer } from './options.ts';
-
-const setupScript = fileURLToPath(new URL('../scripts/setup.mjs', import.meta.url));
+import { runSetup } from './run-setup.ts';
 
 /** Adds `dataengine worker cpu|gpu|teacher|settings`. */
 export function addWorkerCommand(program: Command): void {
@@ -89,9 +85,7 @@ export function addSetupCommand(program: Command): void {
     .option('--deepspeed', 'also that environment, with DeepSpeed in it', false)
     .action(async (wanted: { gpu: boolean; python: boolean; torch: boolean; deepspeed: boolean }) => {
       const options = Object.entries(wanted).flatMap(([name, isWanted]) => (isWanted ? [`--${name}`] : []));
-      const child = spawn(process.execPath, [setupScript, ...options], { stdio: 'inherit' });
-      const [code] = (await once(child, 'exit')) as [number | null];
-      process.exitCode = code ?? 1;
+      if (!(await runSetup(options))) process.exitCode = 1;
     });
 }
 

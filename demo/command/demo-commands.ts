@@ -33,6 +33,11 @@ export function addDemoCommand(program: Command, signal: AbortSignal): void {
         process.stdout.write(`${folder}: ${images} images, ${questions} questions\n`);
         return;
       }
+      const { runSetup } = await import('../../cli/run-setup.ts');
+      if (!(await runSetup())) {
+        process.exitCode = 1;
+        return;
+      }
       const { runDemo } = await import('./demo.ts');
       await runDemo({ ...options, signal });
     });

@@ -104,7 +104,7 @@ export async function temporalExecutable(): Promise<string> {
     throw new InputError({
       file: setupFile,
       problem: 'the set-up has not run',
-      remedy: 'Run `node scripts/setup.mjs`',
+      remedy: 'Run `dataengine setup`',
     });
   return setup.temporal;
 }

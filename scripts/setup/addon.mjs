@@ -10,10 +10,12 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { addonPackage } from './packages.mjs';
 import { findOnPath, fingerprint, lastLines, runProgram } from './programs.mjs';
 import { SetupError } from './setup-error.mjs';
 
-const packageFolder = ({ root }) => join(root, 'node_modules/@tensorflow/tfjs-node-gpu');
+const packagesFolder = ({ root, packages = join(root, 'node_modules') }) => packages;
+const packageFolder = (context) => join(packagesFolder(context), addonPackage);
 const stampFile = (context) => join(packageFolder(context), 'deps/built-for.json');
 
 /** The bridge between Node and native TensorFlow, compiled here from the npm package's own source. */
@@ -97,7 +99,7 @@ async function build(context) {
       remedy: 'install them, for instance with `apt-get install g++ make` or `dnf install gcc-c++ make`',
     });
   }
-  const program = join(context.root, 'node_modules/.bin/node-pre-gyp');
+  const program = join(packagesFolder(context), '.bin/node-pre-gyp');
   const installation = dirname(dirname(realpathSync(process.execPath)));
   // With Node's headers beside Node, none are downloaded.
   const headers = existsSync(join(installation, 'include/node')) ? [`--nodedir=${installation}`] : [];
@@ -132,11 +134,11 @@ function nodeGypOf(installation) {
  */
 async function verify(context) {
   const program = `
-    const tf = require('@tensorflow/tfjs-node-gpu');
+    const tf = require('${addonPackage}');
     const [product] = tf.matMul([[1, 2]], [[3], [4]]).dataSync();
     console.log('TensorFlow', tf.backend().binding.TF_Version, 'says that 1x3 + 2x4 is', product);`;
   const { ok, output } = await runProgram(process.execPath, ['--eval', program], {
-    cwd: context.root,
+    cwd: dirname(packagesFolder(context)),
     env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '2' },
   });
   const version = /TensorFlow (\S+) says that 1x3 \+ 2x4 is 11$/m.exec(output)?.[1];

@@ -1,6 +1,10 @@
+import { existsSync } from 'node:fs';
+import { isAbsolute } from 'node:path';
 import type { z } from 'zod';
 import { type Access, requireConfigAccess, requireDataAccess } from '../core/access.ts';
+import { projectFile } from '../core/files.ts';
 import { describeFirstIssue, fieldPath, InputError } from '../core/input-error.ts';
+import { mapPaths } from './config-paths.ts';
 import { type ConfigSource, readConfigSource } from './config-source.ts';
 import { type Config, configJsonSchema, configSchema } from './schema.ts';
 import { knownKeys, nearestKey, newNameOf } from './unknown-keys.ts';
@@ -26,8 +30,20 @@ export async function loadConfig(file: string, overrides: ConfigOverrides = {}, 
   await requireDataAccess(access, overrides.dataRoot);
   const source = await readConfigSource(file, (one) => requireConfigAccess(access, one));
   const result = configSchema.safeParse(applyOverrides(source.value, overrides));
-  if (result.success) return result.data;
+  if (result.success) return withShippedFiles(result.data);
   throw inputErrorOf(source, result.error);
+}
+
+/**
+ * A config names shipped files, such as prompts and the demo's model, by their path in the project. In another working folder
+ * that has none of that name, they are the project's.
+ */
+function withShippedFiles(config: Config): Config {
+  return mapPaths(configSchema, config, ({ kind, path }) => {
+    if ((kind !== 'configs' && kind !== 'models') || isAbsolute(path) || existsSync(path)) return path;
+    const shipped = projectFile(path);
+    return existsSync(shipped) ? shipped : path;
+  });
 }
 
 function applyOverrides(raw: unknown, overrides: ConfigOverrides): unknown {

@@ -2,8 +2,7 @@
  * TensorFlow's graph format, written with the protobuf classes that the addon's package carries
  * (tensorflow/core/framework/graph.proto, tensorflow/core/protobuf/saved_model.proto).
  */
-import { createRequire } from 'node:module';
-import { DATA_TYPE_CODES, type DataType } from './tensorflow.ts';
+import { addonRequire, DATA_TYPE_CODES, type DataType } from './tensorflow.ts';
 import type { Attribute } from './value.ts';
 
 export type NodeAttribute =
@@ -61,7 +60,7 @@ interface ProtobufModule {
   };
 }
 
-const protobuf = createRequire(import.meta.url)('@tensorflow/tfjs-node-gpu/dist/proto/api_pb') as ProtobufModule;
+const protobuf = addonRequire()('@tensorflow/tfjs-node-gpu/dist/proto/api_pb') as ProtobufModule;
 
 /** The GraphDef producer version of TensorFlow 2.9 and later; older semantics of some kernels end below it. */
 const PRODUCER = 1087;

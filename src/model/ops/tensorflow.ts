@@ -7,6 +7,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
+import { projectFile } from '../../core/files.ts';
 
 export type DataType = 'float32' | 'int32' | 'uint8' | 'string' | 'int64' | 'bool' | 'bfloat16' | 'resource';
 export type TypedArray = Float32Array | Int32Array | Uint8Array;
@@ -68,7 +69,15 @@ export interface Binding {
   readonly TF_Version: string;
 }
 
-const require = createRequire(import.meta.url);
+/**
+ * Loads modules of the addon's npm package and what it depends on: one beside ours in a checkout; where this project is itself
+ * an installed package, those that the set-up put into its cache (scripts/setup/packages.mjs).
+ */
+export function addonRequire(): NodeJS.Require {
+  const own = projectFile('.cache/npm/package.json');
+  return createRequire(existsSync(own) ? own : import.meta.url);
+}
+
 let loaded: Binding | undefined;
 
 /**
@@ -85,10 +94,11 @@ export function nativeBinding(): Binding {
   // float32 is float32 also on GPUs that have TensorFloat-32, unless a job asks for it.
   process.env.NVIDIA_TF32_OVERRIDE ??= '0';
   try {
-    loaded = require(addonFile()) as Binding;
+    const require = addonRequire();
+    loaded = require(addonFile(require)) as Binding;
   } catch (cause) {
     throw new Error(
-      'Native TensorFlow could not be loaded. Run `npm run setup`; `dataengine doctor` shows what is missing.',
+      'Native TensorFlow could not be loaded. Run `dataengine setup`; `dataengine doctor` shows what is missing.',
       { cause },
     );
   }
@@ -118,7 +128,7 @@ export function productTypeOf(computeDtype: ComputeDtype): 'float32' | 'bfloat16
 }
 
 /** The addon, in the folder of the Node-API version that it was built for. */
-function addonFile(): string {
+function addonFile(require: NodeJS.Require): string {
   const folder = path.join(path.dirname(require.resolve('@tensorflow/tfjs-node-gpu/package.json')), 'lib');
   const file = readdirSync(folder)
     .map((name) => path.join(folder, name, 'tfjs_binding.node'))
