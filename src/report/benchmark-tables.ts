@@ -1,8 +1,8 @@
-import { escapeHtml, type Html, table } from './html.ts';
+import { folded, type Html, table } from './html.ts';
 import type { ReportCombined, ReportMeasure, ReportRound } from './report-input.ts';
 
 /** Scores with 95 % confidence intervals: a row per measure of a set, a column per round. */
-export function benchmarkTable(rounds: ReportRound[]): Html {
+export function benchmarkTable(rounds: readonly ReportRound[]): Html {
   const lines = unique(rounds.flatMap(({ benchmarks }) => benchmarks));
   if (lines.length === 0) return '<p>No scores yet.</p>';
   const rows = lines.map((line) => [
@@ -14,11 +14,14 @@ export function benchmarkTable(rounds: ReportRound[]): Html {
     const cells = rounds.map(({ combined = [] }) => combinedCell(combined.find((one) => isSame(asLine(one), figure))));
     rows.push([`${figure.title} (${figure.set}), ${figure.measure}`, ...cells]);
   }
+  if (rounds.some(({ serving }) => serving)) {
+    rows.push(['Merged and served model give the same answers', ...rounds.map(servingCell)]);
+  }
   return table(['Score (95 % confidence interval)', ...rounds.map(({ round }) => `Round ${round}`)], rows);
 }
 
 /** How far a judge can be trusted: a row per fact of a set, a column per round. Nothing where no answers are judged. */
-export function judgeTable(rounds: ReportRound[]): Html {
+export function judgeTable(rounds: readonly ReportRound[]): Html {
   const facts = rounds.flatMap(({ judged = [] }) =>
     judged.flatMap((one) => one.facts.map(({ label }) => ({ set: one.set, label }))),
   );
@@ -36,7 +39,7 @@ export function judgeTable(rounds: ReportRound[]): Html {
 }
 
 /** The last round's scores by ability, dimension and question type: a collapsible table per measure. */
-export function abilityTables(rounds: ReportRound[]): Html {
+export function abilityTables(rounds: readonly ReportRound[]): Html {
   const last = rounds.at(-1);
   const folds = (last?.benchmarks ?? [])
     .filter(({ groups }) => Object.keys(groups).length > 0)
@@ -48,8 +51,8 @@ export function abilityTables(rounds: ReportRound[]): Html {
           String(estimate.count),
         ]),
       );
-      const summary = escapeHtml(`${title} (${set}), ${measure}, by kind of question: round ${last?.round}`);
-      return `<details><summary>${summary}</summary>${table(['Kind', 'Score', 'Of'], rows)}</details>`;
+      const summary = `${title} (${set}), ${measure}, by kind of question: round ${last?.round}`;
+      return folded(summary, table(['Kind', 'Score', 'Of'], rows));
     });
   return folds.join('\n');
 }
@@ -67,6 +70,15 @@ function scoreCell(
 function combinedCell(figure: ReportCombined | undefined): string {
   if (figure === undefined) return '–';
   return figure.unit === 'share' ? `${(100 * figure.value).toFixed(1)} %` : `${figure.value.toFixed(1)} points`;
+}
+
+/** What the step check-serving has found; a round in which they differ stops there. */
+function servingCell({ serving }: ReportRound): string {
+  if (serving === undefined) return '–';
+  const { questions, nearTies, largestLossDifference: difference } = serving;
+  const ties = nearTies === 0 ? '' : `, ${nearTies} ${nearTies === 1 ? 'text parts' : 'texts part'} at a near tie`;
+  const losses = difference === undefined ? 'texts alone' : `losses within ${difference.toPrecision(1)}`;
+  return `${questions} questions${ties}; ${losses}`;
 }
 
 type Line = Pick<ReportMeasure, 'set' | 'title' | 'measure'>;

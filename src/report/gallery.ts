@@ -38,7 +38,7 @@ export async function gallery({ id, cards, whenEmpty, maximumCharacters }: Galle
   return `<div class="gallery" id="${id}">
 <style>${filters.flatMap(({ choices }) => choices.map(({ name }) => hidingRule(id, name))).join('\n')}</style>
 <div class="filters">${filters.map(filterList).join('\n')}<span>${count}</span></div>
-<div class="cards">${articles.join('\n')}</div>
+<div class="cards" tabindex="0" role="group" aria-label="Cards">${articles.join('\n')}</div>
 </div>`;
 }
 

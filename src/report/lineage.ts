@@ -1,5 +1,5 @@
 import { instance } from '@viz-js/viz';
-import { escapeHtml, type Html } from './html.ts';
+import { escapeHtml, folded, type Html, table } from './html.ts';
 import type { ReportLineage } from './report-input.ts';
 
 /** Older rounds are left out: the graph would be too wide to read. */
@@ -38,7 +38,27 @@ export async function lineageGraph({ nodes, edges }: ReportLineage): Promise<Htm
   );
   const left = rounds.length - shownRounds.length;
   const note = left > 0 ? `<p>The last ${ROUNDS_SHOWN} rounds; ${left} before them.</p>` : '';
-  return `${note}<div class="scroll lineage">${inHtml(svg)}</div>`;
+  const drawing = inHtml(svg).replace(
+    '<svg',
+    '<svg role="img" aria-label="What was made from what; the table below says the same"',
+  );
+  const graph = `<div class="wide"><div class="scroll lineage" tabindex="0" role="group" aria-label="Graph">${drawing}</div></div>`;
+  const asTable = lineageTable(shown, edges);
+  return `${note}${graph}<div class="wide">${folded('As a table', asTable)}</div><div class="narrow">${asTable}</div>`;
+}
+
+/** A row per node, with what it was made from: what the graph says, for a narrow page and for who can't see it. */
+function lineageTable(nodes: ReportLineage['nodes'], edges: ReportLineage['edges']): Html {
+  const nameOf = new Map(nodes.map(({ id, kind, round }) => [id, round === undefined ? kind : `${kind} ${round}`]));
+  const rows = nodes.map(({ id, details }) => [
+    nameOf.get(id) ?? '',
+    details.filter((detail) => detail !== '').join(', '),
+    edges
+      .filter(({ to }) => to === id)
+      .flatMap(({ from }) => nameOf.get(from) ?? [])
+      .join(', '),
+  ]);
+  return table(['What', 'Figures', 'Made from'], rows);
 }
 
 /** Removes prolog, comments, namespaces and the tooltips that repeat each node's id. */

@@ -1,5 +1,6 @@
 import { isRight } from '../evaluation/bad-cases.ts';
 import { directAnswersDiffer } from '../evaluation/direct-answers.ts';
+import type { RoundComparison } from '../evaluation/round-comparison.ts';
 
 /**
  * The content of a report. The report itself reads no run directory and no config. All accuracies and rates are fractions
@@ -12,6 +13,12 @@ export interface ReportInput {
   configSummary: { label: string; value: string }[];
   /** From round 0 (the base finetune, no generated data) on. */
   rounds: ReportRound[];
+  /** Number of the last round that the config asks for. */
+  plannedRounds?: number;
+  /** Of the paired tests. */
+  level?: number;
+  /** Round 0 against the last round that is built upon, question by question; absent while there is only round 0. */
+  change?: { from: number; to: number; comparison: RoundComparison } | undefined;
   /** Validation questions that the model of any round answered wrongly, for the gallery. */
   badCases: ReportBadCase[];
   /** Samples that the teacher wrote and the filters kept, for the gallery. */
@@ -55,8 +62,10 @@ export interface ReportRound {
   rejectedByReason: Record<string, number>;
   /** Prompt and completion together. */
   teacherTokens: number;
-  /** The teacher's cost, where its price is known. */
+  /** What the round's requests to the teacher have cost, failed ones too, where its price is known. */
   cost?: { amount: number; currency: string };
+  /** Whether the served model gives the same answers, where the config asks for it. */
+  serving?: { questions: number; nearTies: number; largestLossDifference?: number | undefined } | undefined;
   /** Working time of each step, in the steps' order. */
   secondsByStep: Record<string, number>;
   /** Whether it is built upon; absent when no gate has decided on it. */
@@ -67,11 +76,10 @@ export interface ReportRound {
     by: string;
     reason: string;
     comment?: string;
-    /** Of multiple choice on the validation questions, against the round that it is built on. */
-    change: number;
-    pValue?: number;
-    /** Why the run ended with this round. */
-    stop?: string;
+    /** Question by question, against the round that it is built on. */
+    comparison?: RoundComparison;
+    /** Why the run ended with this round: the rule's name, and a sentence. */
+    stop?: { rule: string; reason: string };
   };
   /** Question type → number of correct answers of the best earlier round, and how many of those are wrong now. */
   forgotten?: Record<string, { bestRound: number; right: number; lost: number }>;

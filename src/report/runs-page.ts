@@ -1,14 +1,23 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { writeFileAtomically } from '../core/write-file.ts';
-import { drawChart } from './draw-chart.ts';
-import { escapeHtml, type Html, table } from './html.ts';
+import { seriesColors, seriesDashes, seriesShapes } from './draw-chart.ts';
+import { type Figure, figures } from './figures.ts';
+import { type Cell, escapeHtml, type Html, table } from './html.ts';
 import { page } from './page.ts';
 import type { ReportRound } from './report-input.ts';
-import { count, formatSeconds, percent, sum } from './tables.ts';
+import { count, formatSeconds, interval, mainScore, money, percent, secondsOf, sum } from './tables.ts';
+
+/** How a run stands. */
+export interface RunStatus {
+  state: 'finished' | 'ended early' | 'under way' | 'stopped';
+  /** Where, or why. */
+  text: string;
+}
 
 /** One run among others. */
 export interface RunOverview {
   run: string;
+  status: RunStatus;
   /** The settings in which runs differ most, as label and value; the same labels for every run. */
   settings: { label: string; value: string }[];
   rounds: ReportRound[];
@@ -21,8 +30,8 @@ export interface UnreadableRun {
 }
 
 /**
- * Writes one page about several runs: scores by round, and a row per run with a link to its own report, `<run>/report.html`
- * beside the page.
+ * Writes one page about several runs: a row per run with its status and a link to its own report, `<run>/report.html` beside
+ * the page, and scores by round.
  *
  * @throws StorageError when the disk can't take the file
  */
@@ -31,8 +40,10 @@ export async function writeRunsPage(
   { runs, unreadable }: { runs: RunOverview[]; unreadable: UnreadableRun[] },
 ): Promise<void> {
   const sections = [
-    { title: 'Runs', body: runs.length === 0 ? '<p>No run has finished a round yet.</p>' : runsTable(runs) },
-    ...(runs.length === 0 ? [] : [{ title: 'Scores by round', body: await scoreCharts(runs) }]),
+    { title: 'Runs', body: runs.length === 0 ? '<p>No run has started yet.</p>' : runsTable(runs) },
+    ...(runs.some(({ rounds }) => rounds.length > 0)
+      ? [{ title: 'Scores by round', body: await scoreCharts(runs) }]
+      : []),
     ...(unreadable.length === 0 ? [] : [{ title: 'Could not be read', body: problemTable(unreadable) }]),
   ];
   await writeFileAtomically(file, page('Data engine runs', sections));
@@ -41,35 +52,78 @@ export async function writeRunsPage(
 function runsTable(runs: RunOverview[]): Html {
   const score = isOnlyAokvqa(runs) ? 'MC' : 'score';
   const labels = runs[0]?.settings.map(({ label }) => label) ?? [];
+  const hasCost = runs.some(({ rounds }) => rounds.some(({ cost }) => cost));
   const head = [
     'Run',
+    'Status',
     ...labels,
-    'Data rounds',
     `Round 0 ${score}`,
     `Last ${score}`,
     `Last test ${score}`,
     'Samples added',
     'Teacher tokens',
+    ...(hasCost ? ['Cost'] : []),
     'Time',
   ];
-  const rows = runs.map(({ run, settings, rounds }) => {
+  const rows = runs.map(({ run, status, settings, rounds }, index): Cell[] => {
     const last = rounds.at(-1);
     return [
-      run,
-      ...settings.map(({ value }) => value),
-      count(rounds.length - 1),
+      linked(run, index, rounds.length > 0),
+      { text: status.state, left: true, html: `<b>${status.state}</b>: ${escapeHtml(status.text)}` },
+      ...settings.map(({ value }): Cell => ({ text: value, left: true, html: escapeHtml(value) })),
       percent(rounds[0]?.validation.mc),
       withInterval(last),
       percent(last?.test?.mc),
       count(sum(rounds.map(({ samplesAdded }) => samplesAdded))),
       count(sum(rounds.map(({ teacherTokens }) => teacherTokens))),
-      formatSeconds(sum(rounds.flatMap(({ secondsByStep }) => Object.values(secondsByStep)))),
+      ...(hasCost ? [costOf(rounds)] : []),
+      formatSeconds(sum(rounds.map(secondsOf))),
     ];
   });
-  const links = runs.map(
-    ({ run }) => `<a href="${escapeHtml(encodeURIComponent(run))}/report.html">${escapeHtml(run)}</a>`,
-  );
-  return `${table(head, rows)}<p>Reports: ${links.join(' ')}</p>`;
+  return table(head, rows);
+}
+
+/** The run's name with the sign of its line in the charts. A run without a finished round has no report. */
+function linked(run: string, index: number, hasReport: boolean): Cell {
+  const name = hasReport
+    ? `<a href="${escapeHtml(encodeURIComponent(run))}/report.html">${escapeHtml(run)}</a>`
+    : escapeHtml(run);
+  const { color, dash } = series(index);
+  const line = `<line x1="0" y1="6" x2="30" y2="6" stroke="${color}" stroke-width="2" stroke-dasharray="${dash.join(' ')}"/>`;
+  const point = `<path d="${shapePath(series(index).shape)}" transform="translate(15 6)" fill="${color}"/>`;
+  const sign = hasReport ? `<svg class="sign" width="30" height="12" aria-hidden="true">${line}${point}</svg>` : '';
+  return { text: run, html: `${sign}${name}` };
+}
+
+/** What tells the lines of two runs apart: ten colors, then other dashes; and another shape of points from run to run. */
+function series(index: number) {
+  return {
+    color: seriesColors[index % seriesColors.length] as string,
+    dash: seriesDashes[Math.floor(index / seriesColors.length) % seriesDashes.length] as number[],
+    shape: seriesShapes[index % seriesShapes.length] as keyof typeof seriesPaths,
+  };
+}
+
+const seriesPaths = {
+  circle: 'M-4 0a4 4 0 1 0 8 0a4 4 0 1 0 -8 0',
+  square: 'M-4 -4h8v8h-8z',
+  'triangle-up': 'M0 -5l5 9h-10z',
+  diamond: 'M0 -5.5l5 5.5l-5 5.5l-5 -5.5z',
+  'triangle-down': 'M0 5l5 -9h-10z',
+  cross: 'M-1.7 -5h3.4v3.3h3.3v3.4h-3.3v3.3h-3.4v-3.3h-3.3v-3.4h3.3z',
+  'triangle-right': 'M5 0l-9 5v-10z',
+} as const;
+
+function shapePath(shape: keyof typeof seriesPaths): string {
+  return seriesPaths[shape];
+}
+
+function costOf(rounds: readonly ReportRound[]): string {
+  const costs = rounds.flatMap(({ cost }) => cost ?? []);
+  const [first] = costs;
+  return first === undefined
+    ? '–'
+    : money({ amount: sum(costs.map(({ amount }) => amount)), currency: first.currency });
 }
 
 function isOnlyAokvqa(runs: RunOverview[]): boolean {
@@ -77,10 +131,9 @@ function isOnlyAokvqa(runs: RunOverview[]): boolean {
 }
 
 function withInterval(round: ReportRound | undefined): string {
-  const main = round?.measure ?? 'multipleChoice';
-  const interval = round?.benchmarks.find(({ set, measure }) => set === 'validation' && measure === main);
-  if (!interval) return percent(round?.validation.mc);
-  return `${percent(round?.validation.mc)} (${(interval.low * 100).toFixed(1)} to ${(interval.high * 100).toFixed(1)})`;
+  if (round === undefined) return '–';
+  const score = mainScore(round);
+  return score.low === undefined ? percent(score.value) : `${percent(score.value)} (${interval(score)})`;
 }
 
 async function scoreCharts(runs: RunOverview[]): Promise<Html> {
@@ -89,33 +142,31 @@ async function scoreCharts(runs: RunOverview[]): Promise<Html> {
     [`Validation, ${score}`]: ({ validation }: ReportRound) => validation.mc,
     [`Test, ${score}`]: ({ test }: ReportRound) => test?.mc,
   };
-  const figures: Html[] = [];
-  for (const [caption, scoreOf] of Object.entries(scored)) {
+  const list = Object.entries(scored).flatMap(([caption, scoreOf]): Figure[] => {
     const values = runs.flatMap(({ run, rounds }) =>
       rounds.flatMap((round) => {
         const accuracy = scoreOf(round);
         return accuracy === undefined ? [] : [{ run, round: round.round, accuracy }];
       }),
     );
-    if (values.length === 0) continue;
-    figures.push(
-      `<figure><figcaption>${caption}</figcaption>${await drawChart(
-        scoreChart(
-          values,
-          runs.map(({ run }) => run),
-        ),
-      )}</figure>`,
-    );
-  }
-  return `<div class="charts">${figures.join('\n')}</div>`;
+    return values.length === 0 ? [] : [{ caption, chart: (width) => scoreChart(values, runs, width) }];
+  });
+  return `<p class="note">Lines are marked as in the table.</p>${await figures(list)}`;
 }
 
-function scoreChart(values: { run: string; round: number; accuracy: number }[], runs: string[]): TopLevelSpec {
+function scoreChart(
+  values: { run: string; round: number; accuracy: number }[],
+  runs: RunOverview[],
+  width: number,
+): TopLevelSpec {
+  const domain = runs.map(({ run }) => run);
+  const marks = runs.map((_, index) => series(index));
   return {
-    width: 420,
-    height: 280,
+    width,
+    height: 320,
+    autosize: { type: 'fit', contains: 'padding' },
     data: { values },
-    mark: { type: 'line', point: true },
+    mark: { type: 'line', point: { size: 60 } },
     encoding: {
       x: { field: 'round', type: 'ordinal', title: 'Round', axis: { labelAngle: 0 } },
       y: {
@@ -125,7 +176,14 @@ function scoreChart(values: { run: string; round: number; accuracy: number }[], 
         scale: { zero: false, nice: true },
         axis: { format: '.1~%', tickCount: 6 },
       },
-      color: { field: 'run', type: 'nominal', title: null, sort: runs, legend: { orient: 'bottom', columns: 2 } },
+      color: { field: 'run', type: 'nominal', legend: null, scale: { domain, range: marks.map(({ color }) => color) } },
+      shape: { field: 'run', type: 'nominal', legend: null, scale: { domain, range: marks.map(({ shape }) => shape) } },
+      strokeDash: {
+        field: 'run',
+        type: 'nominal',
+        legend: null,
+        scale: { domain, range: marks.map(({ dash }) => dash) },
+      },
     },
   };
 }

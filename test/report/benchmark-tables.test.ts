@@ -2,18 +2,11 @@ import { expect, test } from 'vitest';
 import { benchmarkTable } from '../../src/report/benchmark-tables.ts';
 import { emptyRound } from './empty-round.ts';
 
+const set = { set: 'mme', title: 'MME' };
+const accuracy = { ...set, measure: 'accuracy', unanswered: 0, value: 0.5, low: 0.4, high: 0.6, count: 10, groups: {} };
+
 test('figures without an interval follow the measures: shares in percent, points as they are', () => {
-  const set = { set: 'mme', title: 'MME' };
-  const measure = {
-    ...set,
-    measure: 'accuracy',
-    unanswered: 0,
-    value: 0.5,
-    low: 0.4,
-    high: 0.6,
-    count: 10,
-    groups: {},
-  };
+  const measure = accuracy;
   const first = {
     ...emptyRound,
     benchmarks: [measure],
@@ -29,4 +22,19 @@ test('figures without an interval follow the measures: shares in percent, points
     ...['MME (mme), perception', '1234.6 points', '–'],
     ...['POPE (pope), f1', '87.7 %', '–'],
   ]);
+});
+
+test('what the served model answers has a row where a round has checked it', () => {
+  const checked = {
+    ...emptyRound,
+    benchmarks: [accuracy],
+    serving: { questions: 200, nearTies: 1, largestLossDifference: 0.00042 },
+  };
+  const html = benchmarkTable([
+    { ...emptyRound, benchmarks: [accuracy] },
+    { ...checked, round: 1 },
+  ]);
+  expect(html).toContain('Merged and served model give the same answers');
+  expect(html).toContain('200 questions, 1 text parts at a near tie; losses within 0.0004');
+  expect(benchmarkTable([{ ...emptyRound, benchmarks: [accuracy] }])).not.toContain('served');
 });

@@ -73,16 +73,37 @@ async function written(input: Partial<ReportInput>): Promise<string> {
   return readFile(output, 'utf8');
 }
 
+/** The texts of the cells of all tables. */
+function cellsOf(html: string): string[] {
+  return [...html.matchAll(/<(?:td|th scope="row")[^>]*>(.*?)<\/t[dh]>/g)].map(([, cell = '']) =>
+    cell.replace(/<[^>]*>/g, ''),
+  );
+}
+
+function sectionOf(html: string, name: string): string {
+  const start = html.indexOf(`<section id="section-${name}"`);
+  return html.slice(start, html.indexOf('</section>', start));
+}
+
 describe('the report', () => {
   test('has the figures of each round', async () => {
-    const html = await written({ rounds: [baseRound, dataRound], configSummary: [{ label: 'Seed', value: '17' }] });
-    const cells = [...html.matchAll(/<(?:td|th scope="row")>([^<]*)</g)].map(([, text]) => text);
-    expect(cells.slice(0, 22)).toEqual([
-      ...['Seed', '17'],
-      ...['0', '41.3 %', '30.0 %', '43.7 %', '28.1 %', '0', '0', '0', '–', '1 min 35 s'],
-      ...['1', '51.2 %', '33.3 %', '–', '–', '1,234', '7', '56,789', '1.50 USD', '2 h 0 min'],
+    const html = await written({ rounds: [baseRound, dataRound] });
+    expect(cellsOf(sectionOf(html, 'time-and-cost'))).toEqual([
+      ...['0', '41.3 %', '30.0 %', '43.7 %', '28.1 %', '–', '0', '0', '0', '–', '1 min 35 s'],
+      ...['1', '51.2 %', '33.3 %', '–', '–', '–', '1,234', '7', '56,789', '1.50 USD', '2 h 0 min'],
     ]);
-    expect(cells.slice(22)).toEqual(['bad choices', '3', '3', 'duplicate', '4', '4']);
+    expect(cellsOf(sectionOf(html, 'samples'))).toEqual(['bad choices', '3', '3', 'duplicate', '4', '4']);
+  });
+
+  test('opens with a verdict, then accuracy, types, samples and bad cases; settings and lineage come last', async () => {
+    const html = await written({ rounds: [baseRound, dataRound], configSummary: [{ label: 'Seed', value: '17' }] });
+    expect([...html.matchAll(/<section id="([^"]+)"/g)].map(([, id]) => id)).toEqual([
+      'verdict',
+      ...['accuracy', 'question-types', 'samples', 'bad-cases', 'time-and-cost', 'settings', 'lineage'].map(
+        (name) => `section-${name}`,
+      ),
+    ]);
+    expect(cellsOf(sectionOf(html, 'settings'))).toEqual(['Seed', '17']);
   });
 
   test('shows what was rejected, and why', async () => {
@@ -113,6 +134,11 @@ describe('the report', () => {
 
   test('draws what came from what, escaped', async () => {
     const html = await written({ lineage });
+    expect(cellsOf(sectionOf(html, 'lineage')).slice(0, 9)).toEqual([
+      ...['base model', '&lt;b&gt;', ''],
+      ...['adapter 0', 'loss 0', 'base model'],
+      ...['adapter 1', 'loss 1', ''],
+    ]);
     const drawn = [...html.slice(html.indexOf('class="scroll lineage"')).matchAll(/>([^<>]+)<\/text>/g)].map(
       ([, text]) => text,
     );
@@ -138,15 +164,20 @@ describe('the report', () => {
 
   test('draws accuracy, loss, error by type, sampling, time and cost', async () => {
     const html = await written({ rounds: [baseRound, dataRound] });
-    expect(html.match(/<svg/g)).toHaveLength(6);
-    expect(html).toContain('>count &lt;objects&gt;</text>');
-    expect(html).toContain('>75%</text>');
+    // Accuracy twice, loss, time and cost, each for a wide page and for a phone.
+    expect(html.match(/<svg/g)).toHaveLength(10);
+    const types = cellsOf(sectionOf(html, 'question-types'));
+    expect(types.slice(0, 10)).toEqual([
+      ...['count &lt;objects&gt;', '–', '75 %', '50 %', '30'],
+      ...['color', '–', '25 %', '20 %', '10'],
+    ]);
+    expect(types.slice(10, 15)).toEqual(['count &lt;objects&gt;', '75.0 %', '75.0 %', '30', '+25.0']);
     expect(html).not.toMatch(/NaN|undefined|Infinity/);
   });
 
   test('escapes every text and marks the correct choice and the answer of the model', async () => {
     const html = await written({ run: '<i>run</i>', badCases: [badCase] });
-    expect(html).not.toMatch(/<script|<b>|<i>/);
+    expect(html).not.toMatch(/<script|<b>blue|<i>/);
     expect(html).toContain('What color is &lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt; &amp; co?');
     expect(html).toContain('<li class="correct">&lt;b&gt;blue&lt;/b&gt; <span>✓ correct</span></li>');
     expect(html).toContain('<li class="chosen">red <span>✗ model’s answer</span></li>');

@@ -1,7 +1,7 @@
 /**
  * Two rounds through the step library, with no Temporal and a pretend trainer.
  */
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -16,9 +16,13 @@ import { generate } from '../../src/round/generate/generate.ts';
 import { merge } from '../../src/round/merge/merge.ts';
 import { prepareData } from '../../src/round/prepare-data/prepare-data.ts';
 import { refine } from '../../src/round/refine/refine.ts';
+import { readReportRound } from '../../src/round/report/read-round.ts';
 import { report } from '../../src/round/report/report.ts';
+import { reportRuns } from '../../src/round/report/report-runs.ts';
+import { runStatus } from '../../src/round/report/run-standing.ts';
 import { sample } from '../../src/round/sample/sample.ts';
 import type { StepContext } from '../../src/round/step-context.ts';
+import { appendToLedger } from '../../src/teacher/ledger.ts';
 import type { Progress } from '../../src/trainer/protocol.ts';
 import { tinyContext, writeTinyRun } from './tiny-run.ts';
 
@@ -37,19 +41,31 @@ const inRound = (round: number): StepContext => ({ ...context, round });
 const file = (...parts: string[]) => join(context.run.root, ...parts);
 const readJsonFile = async (path: string) => JSON.parse(await readFile(path, 'utf8'));
 
+/** Round → seconds of its steps, as the terminal adds them up. */
+const secondsOfRound = new Map<number, number>();
+
+function addSeconds(round: number, outcomes: readonly { seconds: number }[]): void {
+  const sum = outcomes.reduce((total, { seconds }) => total + seconds, 0);
+  secondsOfRound.set(round, (secondsOfRound.get(round) ?? 0) + sum);
+}
+
 async function measure(round: number) {
-  const finetuned = await finetune(inRound(round));
-  await merge(inRound(round));
+  const [finetuned, merged] = [await finetune(inRound(round)), await merge(inRound(round))];
   const [evaluated, classified] = [await evaluate(inRound(round)), await classify(inRound(round))];
-  return { finetuned, evaluated, classified, judged: await gate(inRound(round)) };
+  const judged = await gate(inRound(round));
+  addSeconds(round, [finetuned, merged, evaluated, classified, judged]);
+  return { finetuned, evaluated, classified, judged };
 }
 
 async function makeData(round: number) {
-  await embed(inRound(round));
+  const embedded = await embed(inRound(round));
   const sampled = await sample(inRound(round));
   const generated = await generate(inRound(round));
   const refined = await refine(inRound(round));
-  return { sampled, generated, refined, appended: await append(inRound(round)) };
+  const appended = await append(inRound(round));
+  // The pool is embedded once a run: the terminal adds it to round 1.
+  addSeconds(round, [...(round === 1 ? [embedded] : []), sampled, generated, refined, appended]);
+  return { sampled, generated, refined, appended };
 }
 
 describe.sequential('two rounds', () => {
@@ -101,6 +117,51 @@ describe.sequential('two rounds', () => {
   test('the report is one file about all rounds', async () => {
     const { file: html } = await report(inRound(2));
     expect((await stat(html)).size).toBeGreaterThan(1000);
+    expect(await readFile(html, 'utf8')).toContain('round 2 of 2 is done');
+  });
+
+  test('the times of the report are those of the terminal', async () => {
+    for (const round of [0, 1, 2]) {
+      const { secondsByStep } = await readReportRound(context, round);
+      const total = Object.values(secondsByStep).reduce((sum, seconds) => sum + seconds, 0);
+      expect(total).toBeCloseTo(secondsOfRound.get(round) ?? -1, 6);
+    }
+  });
+
+  test('the cost of a round is what the ledger has for it, where the teacher is paid', async () => {
+    expect((await readReportRound(context, 1)).cost).toBeUndefined();
+    const { config, run } = context;
+    const paid = { ...context, config: { ...config, teacher: { ...config.teacher, provider: 'openai' as const } } };
+    const before = (await readReportRound(paid, 1)).cost;
+    expect(before?.currency).toBe('USD');
+    // A failed request, and one for another purpose than samples.
+    for (const source of ['round-1/questions/1', 'round-2/generate/chunk-99999']) {
+      const counts = { calls: 1, failedCalls: 1, lostCalls: 0, promptTokens: 10, completionTokens: 0, cost: 0.25 };
+      await appendToLedger(run.root, { kind: 'spend', at: '2999-01-01', source, model: 'gpt-4', ...counts });
+    }
+    expect((await readReportRound(paid, 1)).cost?.amount).toBeCloseTo((before?.amount ?? 0) + 0.25, 9);
+  });
+
+  test('the page of all runs says how each stands, by its folder alone', async () => {
+    const standing = (rounds: number, planned: number, now?: number) =>
+      runStatus({ run: context.run, config: { ...context.config, rounds: planned } }, rounds, now);
+    expect(await standing(3, 2)).toEqual({ state: 'finished', text: '2 of 2 rounds' });
+    expect(await standing(3, 4)).toMatchObject({
+      state: 'under way',
+      text: expect.stringMatching(/^round 3 of 4, not started; last written \d{4}-/),
+    });
+    await mkdir(file('round-3', 'sample'), { recursive: true });
+    await writeFile(file('round-3', 'sample', 'started.json'), '{}');
+    expect(await standing(3, 4)).toMatchObject({
+      state: 'under way',
+      text: expect.stringContaining('round 3 of 4, in sample'),
+    });
+    const later = Date.now() + 3_600_000;
+    expect(await standing(3, 4, later)).toMatchObject({ state: 'stopped', text: expect.stringContaining('in sample') });
+    await rm(file('round-3'), { recursive: true });
+    const { runs, unreadable } = await reportRuns(join(context.run.root, '..'), context.extensions);
+    expect([runs, unreadable]).toEqual([1, []]);
+    expect(await readFile(file('..', 'report.html'), 'utf8')).toContain('<b>finished</b>: 2 of 2 rounds');
   });
 
   test('running a round again reuses every step and appends nothing twice', async () => {

@@ -19,6 +19,7 @@ import {
   type ReportRound,
   rightByRound,
 } from '../../report/report-input.ts';
+import { readLedger } from '../../teacher/ledger.ts';
 import { engineDataFile } from '../append/generated-data.ts';
 import { readErrorWeights } from '../classify/results.ts';
 import { readComparison, readForgotten } from '../compare/results.ts';
@@ -30,7 +31,7 @@ import { readDecision } from '../gate/lineage.ts';
 import { validationImages } from '../loop-questions.ts';
 import { readRejected, readRejectedByReason } from '../refine/results.ts';
 import { readRequestsByType, readUsedWeights } from '../sample/results.ts';
-import { shardsDirectory, stepDirectory } from '../step-directory.ts';
+import { directoryOf, shardsDirectory, stepDirectory } from '../step-directory.ts';
 import { roundSteps } from '../steps.ts';
 import { paidPrice, type TeacherContext } from '../teacher.ts';
 
@@ -57,6 +58,7 @@ export async function readReportRound(
     secondsByStep: await secondsByStep(run, round),
     lossCurve: await readLossCurve(run, round),
     validationLosses: await readValidationLosses((await finishedStep(run, round, 'finetune')).directory),
+    serving: await readServing(run, round),
     ...(await readGateFigures(run, round)),
     ...(await readDataFigures(context, round)),
   };
@@ -113,14 +115,20 @@ async function readGateFigures(run: RunDirectory, round: number): Promise<Pick<R
   const decision = await readDecision(run, round);
   if (decision === undefined) return {};
   const { directory } = await finishedStep(run, round, 'compare');
-  const { overall } = await readComparison(directory);
   const { builtOn, accepted, by, reason, comment, stop } = decision;
-  const change = overall.questions === 0 ? 0 : (overall.rightNow - overall.rightBefore) / overall.questions;
-  const pValue = builtOn === undefined ? undefined : overall.pValue;
+  const comparison = builtOn === undefined ? undefined : await readComparison(directory);
   return {
-    gate: { builtOn, accepted, by, reason, comment, change, pValue, stop: stop?.reason },
+    gate: { builtOn, accepted, by, reason, comment, comparison, stop },
     forgotten: await readForgotten(directory),
   };
+}
+
+/** What check-serving has found; undefined where the config does not ask for it. */
+async function readServing(run: RunDirectory, round: number): Promise<ReportRound['serving']> {
+  const manifest = await manifestIn(run, stepDirectory(run, round, 'check-serving'));
+  if (manifest === undefined) return undefined;
+  const { questions = 0, nearTies = 0, largestLossDifference } = manifest.metrics;
+  return { questions, nearTies, largestLossDifference };
 }
 
 type DataFigures = Pick<
@@ -131,21 +139,21 @@ type DataFigures = Pick<
 async function readDataFigures(context: TeacherContext & { run: RunDirectory }, round: number): Promise<DataFigures> {
   const { run } = context;
   const judged = tokens(await manifestIn(run, stepDirectory(run, round, 'judge')));
+  const cost = await costOfRound(context, round);
   if (round === 0) {
-    return { weights: {}, sampledByType: {}, samplesAdded: 0, rejectedByReason: {}, teacherTokens: judged };
+    return { weights: {}, sampledByType: {}, samplesAdded: 0, rejectedByReason: {}, teacherTokens: judged, cost };
   }
   const sampled = await finishedStep(run, round, 'sample');
   const generated = await finishedStep(run, round, 'generate');
   const refined = await finishedStep(run, round, 'refine');
   const verified = await manifestIn(run, stepDirectory(run, round, 'verify'));
-  const price = await paidPrice(context);
   return {
     weights: await readUsedWeights(sampled.directory),
     sampledByType: await readRequestsByType(sampled.directory),
     samplesAdded: refined.manifest.metrics.accepted ?? 0,
     rejectedByReason: await readRejectedByReason(refined.directory),
     teacherTokens: tokens(generated.manifest) + tokens(verified) + judged,
-    cost: price && { amount: costOfRound(generated.manifest, verified), currency: price.currency },
+    cost,
   };
 }
 
@@ -153,19 +161,29 @@ function tokens(manifest: Manifest | undefined): number {
   return (manifest?.metrics.promptTokens ?? 0) + (manifest?.metrics.completionTokens ?? 0);
 }
 
-function costOfRound(...steps: (Manifest | undefined)[]): number {
-  return steps.reduce((sum, manifest) => sum + (manifest?.metrics.cost ?? 0), 0);
+/** What the ledger says, so that failed and lost requests count, and all that the round asks the teacher for. */
+async function costOfRound(
+  context: TeacherContext & { run: RunDirectory },
+  round: number,
+): Promise<ReportRound['cost']> {
+  const price = await paidPrice(context);
+  if (price === undefined) return undefined;
+  const { bySource } = await readLedger(context.run.root);
+  const entries = [...bySource].filter(([source]) => source.startsWith(`round-${round}/`));
+  return { amount: entries.reduce((sum, [, { cost }]) => sum + cost, 0), currency: price.currency };
 }
 
-/** The time of an evaluation is the sum over its shards and their joining. */
+/**
+ * The time of a step in shards is the sum over its shards and their joining. The pool is embedded once a run, in round 1. So
+ * the sum is the one that the terminal shows.
+ */
 async function secondsByStep(run: RunDirectory, round: number): Promise<Record<string, number>> {
-  const shards = shardsDirectory(run, round, 'evaluate');
-  await run.stored?.downloadAll(shards);
-  const shardNames = await readdir(shards).catch(() => []);
   const seconds: Record<string, number> = {};
-  for (const step of roundSteps) {
-    const folders = [stepDirectory(run, round, step)];
-    if (step === 'evaluate') folders.push(...shardNames.map((name) => join(shards, name)));
+  // The comparison is a part of the gate's step, whose time the terminal shows.
+  const timed = roundSteps.filter((step) => step !== 'compare');
+  for (const step of [...(round === 1 ? (['embed'] as const) : []), ...timed]) {
+    const folders = [directoryOf(run, round, step) as string];
+    if (step === 'evaluate' || step === 'embed') folders.push(...(await shardFolders(run, round, step)));
     for (const folder of folders) {
       const manifest = await manifestIn(run, folder);
       if (manifest === undefined) continue;
@@ -176,11 +194,22 @@ async function secondsByStep(run: RunDirectory, round: number): Promise<Record<s
   return seconds;
 }
 
+async function shardFolders(run: RunDirectory, round: number, step: 'evaluate' | 'embed'): Promise<string[]> {
+  const shards = shardsDirectory(run, round, step);
+  await run.stored?.downloadAll(shards);
+  return (await readdir(shards).catch(() => [])).map((name) => join(shards, name));
+}
+
 async function readLossCurve(run: RunDirectory, round: number): Promise<ReportRound['lossCurve']> {
   const { directory } = await finishedStep(run, round, 'finetune');
   const curve = await readLosses(directory);
   const stride = Math.max(1, Math.ceil(curve.length / lossCurvePoints));
-  return curve.filter((_, index) => index % stride === 0);
+  // Means, not every n-th loss: what is left out would be noise otherwise.
+  return Array.from({ length: Math.ceil(curve.length / stride) }, (_, index) => {
+    const part = curve.slice(index * stride, (index + 1) * stride);
+    const loss = part.reduce((sum, one) => sum + one.loss, 0) / part.length;
+    return { step: part.at(-1)?.step ?? 0, loss };
+  });
 }
 
 /** The validation questions that any of the rounds' models answered wrongly, with the choice of each. */

@@ -9,6 +9,7 @@ import { readFrozenConfig } from '../frozen-config.ts';
 import { stepDirectory } from '../step-directory.ts';
 import { teacherName } from '../teacher.ts';
 import { readReportRound } from './read-round.ts';
+import { runStatus } from './run-standing.ts';
 
 /**
  * Writes `report.html` about all runs of a folder. A run that can't be read is named in it, and does not keep the
@@ -32,8 +33,7 @@ export async function reportRuns(
   });
   for (const name of entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name)) {
     try {
-      const run = await readRun(runsDirectory, name, extensions);
-      if (run.rounds.length > 0) runs.push(run);
+      runs.push(await readRun(runsDirectory, name, extensions));
     } catch (error) {
       unreadable.push({ run: name, problem: error instanceof Error ? error.message : String(error) });
     }
@@ -53,6 +53,7 @@ async function readRun(runsDirectory: string, name: string, extensions: Extensio
   }
   return {
     run: name,
+    status: await runStatus({ config, run }, rounds.length),
     settings: [
       { label: 'Seed', value: String(config.seed) },
       { label: 'Sampling', value: config.sampling.strategy },

@@ -3,10 +3,13 @@ import { z } from 'zod';
 import { fileExists } from '../../core/files.ts';
 import { readJson } from '../../core/read-json.ts';
 import type { RunDirectory } from '../../core/run-directory.ts';
+import { compareRounds } from '../../evaluation/round-comparison.ts';
+import { lastGoodRound } from '../../report/decisions.ts';
 import type { ReportInput } from '../../report/report-input.ts';
 import { writeReport } from '../../report/write-report.ts';
 import { poolFolder } from '../dataset-paths.ts';
-import { manifestIn } from '../finished-step.ts';
+import { readAnswers } from '../evaluate/results.ts';
+import { finishedStep, manifestIn } from '../finished-step.ts';
 import { agreementFile } from '../question-types.ts';
 import type { StepContext } from '../step-context.ts';
 import { stepDirectory } from '../step-directory.ts';
@@ -43,6 +46,9 @@ export async function report(context: StepContext): Promise<ReportOutcome> {
     run: config.run ?? '',
     configSummary: [...summarize(context), ...(await summarizeAgreement(run))],
     rounds,
+    plannedRounds: config.rounds,
+    level: config.gate.level,
+    change: await changeOfRun(context, rounds),
     badCases: await readReportBadCases(config, run, numbers),
     generated,
     rejected,
@@ -51,6 +57,17 @@ export async function report(context: StepContext): Promise<ReportOutcome> {
   });
   const shown = (await run.stored?.publish(file)) ?? file;
   return { file: shown, seconds: (Date.now() - startedAt) / 1000, reused: false };
+}
+
+/** Round 0 against the last round that is built upon; undefined while there is none. */
+async function changeOfRun(
+  { config, run }: StepContext,
+  rounds: ReportInput['rounds'],
+): Promise<ReportInput['change']> {
+  const to = lastGoodRound(rounds)?.round ?? 0;
+  if (to === 0) return undefined;
+  const answersOf = async (round: number) => readAnswers((await finishedStep(run, round, 'evaluate')).directory);
+  return { from: 0, to, comparison: compareRounds(await answersOf(0), await answersOf(to), config.gate) };
 }
 
 function summarize(context: TeacherContext): ReportInput['configSummary'] {
