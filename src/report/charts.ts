@@ -184,7 +184,7 @@ export function lossChart(rounds: ReportRound[]): Chart {
         type: 'nominal',
         title: null,
         sort: shown.map(({ round }) => `round ${round}`),
-        legend: { columns: Math.max(2, Math.floor(width / 90)) },
+        legend: { columns: Math.max(2, Math.floor(width / 90)), symbolOpacity: 1, symbolStrokeWidth: 2 },
       },
     },
   });
