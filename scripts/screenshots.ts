@@ -33,7 +33,7 @@ const docsImages = 'docs/images';
 
 /** Milliseconds for Temporal's UI to load a history and draw it: its connections never become idle. */
 const drawn = 8_000;
-const timelineHeight = 620;
+const timelineHeight = 664;
 
 interface View {
   width: number;
