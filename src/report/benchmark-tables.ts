@@ -1,11 +1,11 @@
-import { folded, type Html, table } from './html.ts';
+import { type Cell, folded, type Html, table, withRange } from './html.ts';
 import type { ReportCombined, ReportMeasure, ReportRound } from './report-input.ts';
 
 /** Scores with 95 % confidence intervals: a row per measure of a set, a column per round. */
 export function benchmarkTable(rounds: readonly ReportRound[]): Html {
   const lines = unique(rounds.flatMap(({ benchmarks }) => benchmarks));
   if (lines.length === 0) return '<p>No scores yet.</p>';
-  const rows = lines.map((line) => [
+  const rows = lines.map((line): Cell[] => [
     `${line.title} (${line.set}), ${line.measure}`,
     ...rounds.map(({ benchmarks }) => scoreCell(benchmarks.find((one) => isSame(one, line)))),
   ]);
@@ -15,7 +15,13 @@ export function benchmarkTable(rounds: readonly ReportRound[]): Html {
     rows.push([`${figure.title} (${figure.set}), ${figure.measure}`, ...cells]);
   }
   if (rounds.some(({ serving }) => serving)) {
-    rows.push(['Merged and served model give the same answers', ...rounds.map(servingCell)]);
+    rows.push(
+      ['Same answers, merged and served', ...rounds.map(({ serving }) => servingCell(serving))],
+      [
+        'Their losses differ by at most',
+        ...rounds.map(({ serving }) => serving?.largestLossDifference?.toPrecision(1) ?? '–'),
+      ],
+    );
   }
   return table(['Score (95 % confidence interval)', ...rounds.map(({ round }) => `Round ${round}`)], rows);
 }
@@ -57,13 +63,11 @@ export function abilityTables(rounds: readonly ReportRound[]): Html {
   return folds.join('\n');
 }
 
-function scoreCell(
-  score: (Pick<ReportMeasure, 'value' | 'low' | 'high'> & { unanswered?: number }) | undefined,
-): string {
+function scoreCell(score: (Pick<ReportMeasure, 'value' | 'low' | 'high'> & { unanswered?: number }) | undefined): Cell {
   if (score === undefined) return '–';
   const percent = (share: number) => (share * 100).toFixed(1);
   const failed = score.unanswered ? `; no choice found in ${score.unanswered}` : '';
-  return `${percent(score.value)} % (${percent(score.low)} to ${percent(score.high)}${failed})`;
+  return withRange(`${percent(score.value)} %`, `(${percent(score.low)} to ${percent(score.high)}${failed})`);
 }
 
 /** A figure without an interval. */
@@ -73,12 +77,11 @@ function combinedCell(figure: ReportCombined | undefined): string {
 }
 
 /** What the step check-serving has found; a round in which they differ stops there. */
-function servingCell({ serving }: ReportRound): string {
+function servingCell(serving: ReportRound['serving']): Cell {
   if (serving === undefined) return '–';
-  const { questions, nearTies, largestLossDifference: difference } = serving;
-  const ties = nearTies === 0 ? '' : `, ${nearTies} ${nearTies === 1 ? 'text parts' : 'texts part'} at a near tie`;
-  const losses = difference === undefined ? 'texts alone' : `losses within ${difference.toPrecision(1)}`;
-  return `${questions} questions${ties}; ${losses}`;
+  const { questions, nearTies } = serving;
+  const ties = nearTies === 0 ? '' : `(${nearTies} near ${nearTies === 1 ? 'tie' : 'ties'})`;
+  return withRange(`${questions} of ${questions}`, ties);
 }
 
 type Line = Pick<ReportMeasure, 'set' | 'title' | 'measure'>;

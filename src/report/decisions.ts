@@ -1,6 +1,6 @@
 /** The decision about each round in words. */
 import { describeComparison } from '../evaluation/describe-change.ts';
-import { type Html, table } from './html.ts';
+import { type Cell, type Html, table, withRange } from './html.ts';
 import type { ReportRound } from './report-input.ts';
 
 /** `built upon: gain of 5.7 points is significant (p 0.001, 759 questions)`; undefined where no gate has decided. */
@@ -47,11 +47,11 @@ export function forgettingTable(rounds: readonly ReportRound[]): Html {
   const watched = rounds.filter(({ forgotten }) => Object.keys(forgotten ?? {}).length > 0);
   const types = [...new Set(watched.flatMap(({ forgotten }) => Object.keys(forgotten ?? {})))].sort();
   if (types.length === 0) return '<p>No earlier round to compare with.</p>';
-  const rows = types.map((type) => [
+  const rows = types.map((type): Cell[] => [
     type,
     ...watched.map(({ forgotten }) => {
       const one = forgotten?.[type];
-      return one === undefined ? '–' : `${one.lost} of ${one.right} (round ${one.bestRound})`;
+      return one === undefined ? '–' : withRange(`${one.lost} of ${one.right}`, `(round ${one.bestRound})`);
     }),
   ]);
   const all = watched.map(({ forgotten = {} }) => {

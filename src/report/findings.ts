@@ -91,7 +91,7 @@ export const findingKinds = {
   worse: {
     title: 'got worse',
     when: 'question types whose error rose by 3 points or more, and whether chance explains it',
-    example: 'place got worse although sampled most: 60.0 % → 70.0 % wrong (p 0.13, 40 questions; perhaps chance)',
+    example: 'place got worse although sampled most: 60.0 % → 70.0 % wrong (p 0.063, 40 questions; perhaps chance)',
     find: ({ types, fewest, level }) => {
       const fell = enough(types, fewest).filter(
         ({ before, now, pair }) => pair !== undefined && 100 * (now - before) >= smallChange,
@@ -168,7 +168,7 @@ export function findings(input: FindingsInput): Finding[] {
     find(facts).map((sentence) => ({
       kind: kind as FindingKind,
       sentence,
-      about: facts.types.find(({ type }) => sentence.startsWith(`${type} `))?.type,
+      about: kind === 'few' ? undefined : facts.types.find(({ type }) => sentence.startsWith(`${type} `))?.type,
     })),
   );
 }

@@ -20,6 +20,12 @@ export function sentenceHtml(text: string): Html {
 /** A cell of a table: a text, which is escaped, or HTML with what the column is aligned by. */
 export type Cell = string | { html: Html; text: string; left?: boolean };
 
+/** A figure, and below it what belongs to it in small print: `38.8 %` and `(35.8 to 41.8)`. */
+export function withRange(figure: string, range: string): Cell {
+  if (range === '') return figure;
+  return { text: figure, html: `${escapeHtml(figure)} <span class="range">${escapeHtml(range)}</span>` };
+}
+
 /**
  * A table whose first column names the rows. Columns of figures are right-aligned, columns of texts left-aligned. Each cell
  * carries its column's head, which a narrow page shows beside it.

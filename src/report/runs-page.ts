@@ -80,7 +80,7 @@ function runsTable(runs: RunOverview[]): Html {
       formatSeconds(sum(rounds.map(secondsOf))),
     ];
   });
-  return table(head, rows);
+  return `<div class="runs">${table(head, rows)}</div>`;
 }
 
 /** The run's name with the sign of its line in the charts. A run without a finished round has no report. */

@@ -17,7 +17,7 @@ export function typesSection({ rounds, change }: ReportInput): Html {
       open: place === drawn.length - 1,
     }),
   );
-  return `<h3>Share of wrong answers on the validation questions</h3>
+  return `<h3>Share of wrong answers on the validation questions</h3>${change === undefined ? '' : `<p class="note">Change: of the error from round 0 to round ${change.to}, in points.</p>`}
 ${lastRounds(rounds, (some) => errorTable(some, rounds, change?.comparison))}
 ${draws.length === 0 ? '' : `<h3>What was asked of the teacher</h3>${draws.reverse().join('\n')}`}
 <h3>Forgotten</h3><p class="note">Of the questions that the best earlier round answered correctly, those that are wrong now.</p>
@@ -38,7 +38,7 @@ function errorTable(shown: readonly ReportRound[], rounds: readonly ReportRound[
     'Question type',
     'Questions',
     ...shown.map(({ round }) => `Round ${round}`),
-    ...(comparison === undefined ? [] : ['Change, in points']),
+    ...(comparison === undefined ? [] : ['Change']),
     ...(hasRequests ? ['Sampled'] : []),
   ];
   const rows = types.map((type): Cell[] => {

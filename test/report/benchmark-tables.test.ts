@@ -16,7 +16,9 @@ test('figures without an interval follow the measures: shares in percent, points
     ],
   };
   const html = benchmarkTable([first, { ...emptyRound, round: 1, benchmarks: [measure] }]);
-  const cells = [...html.matchAll(/<(?:td|th scope="row")[^>]*>([^<]*)</g)].map(([, text]) => text);
+  const cells = [...html.matchAll(/<(?:td|th scope="row")[^>]*>(.*?)<\/t[dh]>/g)].map(([, cell = '']) =>
+    cell.replace(/<[^>]*>/g, ''),
+  );
   expect(cells).toEqual([
     ...['MME (mme), accuracy', '50.0 % (40.0 to 60.0)', '50.0 % (40.0 to 60.0)'],
     ...['MME (mme), perception', '1234.6 points', '–'],
@@ -34,7 +36,8 @@ test('what the served model answers has a row where a round has checked it', () 
     { ...emptyRound, benchmarks: [accuracy] },
     { ...checked, round: 1 },
   ]);
-  expect(html).toContain('Merged and served model give the same answers');
-  expect(html).toContain('200 questions, 1 text parts at a near tie; losses within 0.0004');
+  expect(html).toContain('Same answers, merged and served');
+  expect(html).toContain('200 of 200 <span class="range">(1 near tie)</span>');
+  expect(html).toContain('>0.0004</td>');
   expect(benchmarkTable([{ ...emptyRound, benchmarks: [accuracy] }])).not.toContain('served');
 });
