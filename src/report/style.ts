@@ -12,14 +12,14 @@ header { display: flex; flex-wrap: wrap; align-items: baseline; gap: .1rem 1rem;
 nav { display: flex; flex-wrap: wrap; gap: .1rem 1rem; font-size: .87rem; margin: .3rem 0 .8rem; } nav a { padding: .2rem 0; }
 .verdict { font-size: 1.1rem; max-width: 62rem; } .verdict strong { font-size: 1.25rem; }
 .figures { display: flex; flex-wrap: wrap; gap: .6rem 2.2rem; margin: .8rem 0; } .figures dt { color: var(--soft); font-size: .87rem; } .figures dd { margin: 0; font-size: 1.3rem; font-variant-numeric: tabular-nums; } .figures dd.note { font-size: .87rem; }
-.halves { display: grid; grid-template-columns: minmax(0, 1.15fr) minmax(0, 1fr); gap: 0 2.2rem; align-items: start; }
+.halves { display: grid; grid-template-columns: minmax(0, 1.3fr) minmax(0, 1fr); gap: 0 2.2rem; align-items: start; font-size: .93rem; } .halves summary { padding: .1rem 0; }
 .findings { list-style: none; margin: 0; padding: 0; } .findings li { padding: .32rem 0; border-bottom: 1px solid var(--line); } .findings b { font-weight: 600; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .28rem .7rem .28rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; } th:last-child, td:last-child { padding-right: 0; }
 th { font-weight: 600; } thead .figure { white-space: normal; } .range { display: block; color: var(--soft); font-size: .8rem; } .runs tbody th, .heat tbody th { white-space: nowrap; } .charts + .scroll { margin-top: 1rem; } thead th { color: var(--soft); font-size: .87rem; vertical-align: bottom; } .figure { text-align: right; white-space: nowrap; } .halves table { width: 100%; }
 .settings thead { display: none; }
-.heat td, .heat th { vertical-align: middle; padding-top: 0; padding-bottom: 0; } .heat td span { display: block; min-width: 3rem; padding: .28rem .4rem; margin: 0 -.3rem; background: color-mix(in srgb, var(--heat) calc(var(--share) * 100%), var(--ground)); }
+.heat td, .heat th { vertical-align: middle; padding: 0 .5rem 0 0; } .heat td span { display: block; min-width: 2.6rem; padding: .28rem .3rem; margin: 0 -.2rem; background: color-mix(in srgb, var(--heat) calc(var(--share) * 100%), var(--ground)); }
 .share { display: inline-block; min-width: 3.4rem; text-align: right; } .sign { vertical-align: -1px; margin-right: .5rem; } .bar { display: inline-block; height: .7rem; width: calc(var(--share) * 9rem); margin-left: .5rem; background: var(--bar); }
 .charts { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 1rem 2rem; } figure { margin: 0; } .whole { grid-column: 1 / -1; }
 figure svg { display: block; max-width: 100%; height: auto; } .narrow { display: none; } figcaption { font-weight: 600; font-size: .95rem; margin-bottom: .3rem; }
@@ -42,7 +42,7 @@ article pre { white-space: pre-wrap; margin: 0; color: var(--soft); font-size: .
   th, td, .figure { display: block; padding: 0; border: 0; text-align: left; white-space: normal; overflow-wrap: anywhere; } tr > th, .runs tbody th, .heat tbody th { flex: 0 0 100%; white-space: normal; }
   th[data-label]::before { content: attr(data-label) ' '; }
   td::before { content: attr(data-label); display: block; color: var(--soft); font-size: .8rem; } .settings td::before { content: none; }
-  .heat td span { margin: 0; min-width: 3.2rem; padding: .1rem .3rem; } .bar { width: calc(var(--share) * 6rem); }
+  .heat td, .heat th { padding: 0; } .heat td span { margin: 0; min-width: 3.2rem; padding: .1rem .3rem; } .bar { width: calc(var(--share) * 6rem); }
   .gallery .cards { max-height: none; overflow: visible; padding: 0; border: 0; } article { flex-direction: column; }
 }
 `;

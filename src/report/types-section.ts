@@ -12,14 +12,17 @@ export function typesSection({ rounds, change }: ReportInput): Html {
   const drawn = rounds.flatMap((round, place) =>
     Object.keys(round.sampledByType).length === 0 ? [] : [{ round, before: rounds[place - 1] }],
   );
-  const draws = drawn.map(({ round, before }, place) =>
-    folded(`Round ${round.round}: weights, what was sampled, and what it gained`, drawTable(round, before), {
-      open: place === drawn.length - 1,
-    }),
-  );
+  const draws = drawn
+    .map(({ round, before }, place) =>
+      folded(`Round ${round.round}: weights, what was sampled, and what it gained`, drawTable(round, before), {
+        open: place === drawn.length - 1,
+      }),
+    )
+    .reverse();
+  const earlier = draws.length < 3 ? draws.slice(1).join('') : folded('Earlier rounds', draws.slice(1).join('\n'));
   return `<h3>Share of wrong answers on the validation questions</h3>${change === undefined ? '' : `<p class="note">Change: of the error from round 0 to round ${change.to}, in points.</p>`}
 ${lastRounds(rounds, (some) => errorTable(some, rounds, change?.comparison))}
-${draws.length === 0 ? '' : `<h3>What was asked of the teacher</h3>${draws.reverse().join('\n')}`}
+${draws.length === 0 ? '' : `<h3>What was asked of the teacher</h3>${draws[0]}${earlier}`}
 <h3>Forgotten</h3><p class="note">Of the questions that the best earlier round answered correctly, those that are wrong now.</p>
 ${forgettingTable(rounds.slice(-roundsShown))}`;
 }

@@ -120,6 +120,8 @@ describe('the report in a browser', () => {
 
   test('the first screen of a long run has its last rounds, and folds the others', async () => {
     const { page } = await open({}, 'long');
+    const box = await page.locator('#verdict').boundingBox();
+    expect((box?.y ?? 0) + (box?.height ?? Infinity)).toBeLessThanOrEqual(900);
     const shown = page.locator('#verdict table').first().locator('tbody tr');
     expect(await shown.count()).toBe(10);
     expect(await shown.first().locator('th').textContent()).toBe('14');
